@@ -1,0 +1,184 @@
+"""Time as whole frames.
+
+A film counts in frames; seconds are only how people write them down. Rates are exact fractions
+(23.976 is 24000/1001), so a sum of durations never drifts.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, core_schema
+
+SAMPLE_RATE = 48_000
+"""Samples a second of every sound track inside the house."""
+
+LONGEST = 24 * 60 * 60
+"""Seconds: no single duration may be longer than a day."""
+
+_RATES = {
+    "12": Fraction(12),
+    "15": Fraction(15),
+    "16": Fraction(16),
+    "23.976": Fraction(24000, 1001),
+    "24": Fraction(24),
+    "25": Fraction(25),
+    "29.97": Fraction(30000, 1001),
+    "30": Fraction(30),
+    "48": Fraction(48),
+    "50": Fraction(50),
+    "59.94": Fraction(60000, 1001),
+    "60": Fraction(60),
+}
+
+_DURATION = re.compile(r"(?P<number>[0-9]{1,9}(\.[0-9]{1,6})?)(?P<unit>s|ms|f)")
+_TIMECODE = re.compile(r"(?P<h>[0-9]{2}):(?P<m>[0-5][0-9]):(?P<s>[0-5][0-9]):(?P<f>[0-9]{2})")
+
+
+@dataclass(frozen=True, slots=True)
+class FrameRate:
+    """Frames a second, one of the rates that film and video use.
+
+    Raises ValueError for any other rate.
+    """
+
+    exact: Fraction
+
+    def __post_init__(self) -> None:
+        if self.exact not in _RATES.values():
+            raise ValueError(f"{self.exact} is not a frame rate; use one of {', '.join(_RATES)}")
+
+    @classmethod
+    def parse(cls, written: object) -> FrameRate:
+        """`24`, `23.976`, `"29.97"` or `"24000/1001"`; ValueError for anything else."""
+        if isinstance(written, FrameRate):
+            return written
+        if isinstance(written, int | float | str) and not isinstance(written, bool):
+            text = f"{written:g}" if isinstance(written, int | float) else written.strip()
+            if rate := _RATES.get(text) or next((r for r in _RATES.values() if str(r) == text), None):
+                return cls(rate)
+        raise ValueError(f"{written!r} is not a frame rate; use one of {', '.join(_RATES)}")
+
+    @property
+    def nominal(self) -> int:
+        """The whole number that timecode counts to: 24 for 23.976."""
+        return round(self.exact)
+
+    def seconds(self, frames: int) -> Fraction:
+        """Exact seconds of so many frames."""
+        return frames / self.exact
+
+    def nearest_frames(self, seconds: Fraction) -> int:
+        """Whole frames nearest to a time in seconds, a half counted up."""
+        return int(seconds * self.exact + Fraction(1, 2))
+
+    def sample_at(self, frame: int) -> int:
+        """The sample, at 48 kHz, nearest to the start of a frame."""
+        return int(frame * SAMPLE_RATE / self.exact + Fraction(1, 2))
+
+    def timecode(self, frame: int) -> str:
+        """Non-drop timecode of a frame, `00:00:04:00`."""
+        seconds, frames = divmod(frame, self.nominal)
+        minutes, seconds = divmod(seconds, 60)
+        hours, minutes = divmod(minutes, 60)
+        return f"{hours:02}:{minutes:02}:{seconds:02}:{frames:02}"
+
+    def __str__(self) -> str:
+        return next(name for name, rate in _RATES.items() if rate == self.exact)
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(
+            cls.parse, serialization=core_schema.plain_serializer_function_ser_schema(str)
+        )
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        numbers = [int(name) if name.isdigit() else float(name) for name in _RATES]
+        return {"enum": [*numbers, *_RATES, "24000/1001", "30000/1001", "60000/1001"]}
+
+
+@dataclass(frozen=True, slots=True)
+class Duration:
+    """A length of time as the author wrote it: `4s`, `1.5s`, `800ms`, `96f` or `00:00:04:00`.
+
+    It becomes frames only together with a rate, so the same storyboard works at any.
+    Raises ValueError when the text is none of these, or longer than a day.
+    """
+
+    text: str
+    _seconds: Fraction = field(init=False, repr=False, compare=False)
+    _frames: int = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        seconds, frames = _read_duration(self.text)
+        if seconds > LONGEST or frames > LONGEST * 60:
+            raise ValueError(f"{self.text} is longer than a day")
+        object.__setattr__(self, "_seconds", seconds)
+        object.__setattr__(self, "_frames", frames)
+
+    def frames(self, rate: FrameRate) -> int:
+        """Whole frames at a rate: seconds go to the nearest frame, timecode counts nominal frames
+        (at 23.976, 00:00:10:00 is 240 frames).
+
+        Raises ValueError when a timecode names a frame that the rate does not have.
+        """
+        if not _TIMECODE.fullmatch(self.text):
+            return rate.nearest_frames(self._seconds) + self._frames
+        if self._frames >= rate.nominal:
+            raise ValueError(f"{self.text} names frame {self._frames}, but a second has {rate.nominal} frames")
+        return int(self._seconds) * rate.nominal + self._frames
+
+    def __str__(self) -> str:
+        return self.text
+
+    @classmethod
+    def _parse(cls, written: object) -> Duration:
+        if isinstance(written, Duration):
+            return written
+        if isinstance(written, int | float) and not isinstance(written, bool):
+            raise ValueError(f"a duration needs a unit: {written:g}s for seconds or {written:g}f for frames")
+        if not isinstance(written, str):
+            raise ValueError("a duration is written 4s, 96f or 00:00:04:00")
+        return cls(written.strip())
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(
+            cls._parse, serialization=core_schema.plain_serializer_function_ser_schema(str)
+        )
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return {
+            "type": "string",
+            "pattern": r"^([0-9]{1,4}(\.[0-9]{1,6})?s|[0-9]{1,7}ms|[0-9]{1,6}f"
+            r"|[01][0-9]:[0-5][0-9]:[0-5][0-9]:[0-5][0-9])$",
+            "description": "A length of time: 4s, 1.5s, 800ms, 96f (frames) or 00:00:04:00 (timecode).",
+        }
+
+
+def _read_duration(text: str) -> tuple[Fraction, int]:
+    """Seconds and, beside them, frames."""
+    if found := _TIMECODE.fullmatch(text):
+        hours, minutes, seconds, frames = (int(found[name]) for name in "hmsf")
+        return Fraction(hours * 3600 + minutes * 60 + seconds), frames
+    if ";" in text and _TIMECODE.fullmatch(text.replace(";", ":")):
+        raise ValueError(f"{text} is drop-frame timecode; write it with colons, counted without drops")
+    if found := _DURATION.fullmatch(text):
+        number, unit = Fraction(found["number"]), found["unit"]
+        if unit == "f":
+            if number.denominator != 1:
+                raise ValueError(f"{text}: frames are whole")
+            return Fraction(0), int(number)
+        return (number / 1000 if unit == "ms" else number), 0
+    raise ValueError(f"{text!r} is not a duration; write 4s, 96f or 00:00:04:00")
