@@ -7,10 +7,11 @@ the outgoing one the rest of D at its tail. These extra frames are the handles. 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
-from specs.problems import Position, Problem, StoryboardError
+from specs.problems import Problem, StoryboardError
 from specs.storyboard import Shot, Storyboard, Transition
 from specs.timing import Duration, FrameRate
 
@@ -95,41 +96,64 @@ class EditPoints:
         return self.join_in, self.total - self.join_out
 
 
+_UNSAID = Duration("0.5s")
+"""Length of a transition that says none."""
+
 Anchor = Literal["free", "first", "last"]
 """Which frame of the take must be in the cut: any, its first (the shot continues another), its last (another
 shot continues this one)."""
 
 
+class Complaint(NamedTuple):
+    """A problem of the cut, and the slates of the shots whose lengths and transitions it comes from."""
+
+    shots: frozenset[str]
+    problem: Problem
+
+
 def lay(storyboard: Storyboard) -> Cut:
     """The cut of a storyboard. Raises StoryboardError where a shot is too short for what meets in it."""
+    events, complaints = _lay(storyboard)
+    if complaints:
+        raise StoryboardError(complaint.problem for complaint in complaints)
+    return Cut(storyboard.format.fps, events)
+
+
+def complaints(storyboard: Storyboard) -> list[Complaint]:
+    """All that `lay` would raise for."""
+    return _lay(storyboard)[1]
+
+
+def _lay(storyboard: Storyboard) -> tuple[tuple[Event, ...], list[Complaint]]:
     rate, shots = storyboard.format.fps, storyboard.all_shots
-    problems: list[Problem] = []
-    lengths = [_frames(storyboard, shot, "duration", shot.duration, rate, problems) for shot in shots]
-    meetings = [_transition_frames(storyboard, shot, rate, problems) for shot in shots]
-    ending = _ending_frames(storyboard, rate, problems)
+    found: list[Complaint] = []
+    lengths = [_frames(storyboard, shot, "duration", shot.duration, rate, found) for shot in shots]
+    meetings = [_transition_frames(storyboard, shot, rate, found) for shot in shots]
+    ending = _ending_frames(storyboard, rate, found)
     events, start = [], 0
     for number, (shot, frames) in enumerate(zip(shots, lengths, strict=True)):
-        fade_in, dissolve_in = _entering(shots[number].transition, meetings[number], number == 0)
-        fade_out, dissolve_out = (ending, 0)
-        if number + 1 < len(shots):
-            fade_out, dissolve_out = _leaving(shots[number + 1].transition, meetings[number + 1])
+        following = shots[number + 1] if number + 1 < len(shots) else None
+        fade_in, dissolve_in = _entering(shot.transition, meetings[number], number == 0)
+        fade_out, dissolve_out = _leaving(following.transition, meetings[number + 1]) if following else (ending, 0)
         event = Event(shot.shot, start, frames, dissolve_in, dissolve_out, fade_in, fade_out)
-        problems += _too_short(storyboard, event)
+        found += _too_short(storyboard, event, following)
         events.append(event)
         start += frames
-    if storyboard.all_shots[0].transition.type == "dissolve":
+    if shots[0].transition.type == "dissolve":
         where = storyboard.where_shot(shots[0].shot, "transition")
-        problems.append(Problem(where, "the first shot has nothing to dissolve from", "write transition: fade"))
-    if problems:
-        raise StoryboardError(problems)
-    return Cut(rate, tuple(events))
+        problem = Problem(where, "the first shot has nothing to dissolve from", "write `transition: fade`")
+        found.append(Complaint(frozenset({shots[0].shot}), problem))
+    return tuple(events), found
 
 
 def edit_points(event: Event, available: int, anchor: Anchor) -> EditPoints:
     """Where a take of `available` frames is used for an event; edge frames are held for what it lacks.
 
     Real handles are taken as far as the take has frames to spare, at the tail first.
+    Raises ValueError for a take without frames.
     """
+    if available < 1:
+        raise ValueError(f"the take of shot {event.shot} has no frames")
     spare = max(0, available - event.frames)
     tail = min(event.tail, spare) if anchor != "last" else 0
     head = min(event.head, spare - tail) if anchor != "first" else 0
@@ -159,56 +183,58 @@ def _leaving(transition: Transition, frames: int) -> tuple[int, int]:
     return (frames // 2, 0) if transition.type == "fade" else (0, frames)
 
 
-def _too_short(storyboard: Storyboard, event: Event) -> list[Problem]:
+def _too_short(storyboard: Storyboard, event: Event, following: Shot | None) -> Iterator[Complaint]:
     """A shot must keep one frame of its own between what meets at its two ends."""
-    needed = (
-        (event.dissolve_in - event.head) + event.dissolve_out // 2 + event.fade_in + event.fade_out + 1
+    entering = event.dissolve_in - event.head + event.fade_in
+    leaving = event.dissolve_out // 2 + event.fade_out
+    if event.frames > entering + leaving:
+        return
+    # The longer of the two is to blame; the one at the tail is written in the shot after, or is the ending.
+    blamed, where = event.shot, storyboard.where_shot(event.shot, "transition")
+    if leaving > entering and following:
+        blamed, where = following.shot, storyboard.where_shot(following.shot, "transition")
+    elif leaving > entering:
+        where = storyboard.where("ending")
+    problem = Problem(
+        where,
+        f"shot {event.shot} has {event.frames} frames, and the transitions at its ends need "
+        f"{entering + leaving + 1} of it",
+        "make the shot longer or the transitions shorter",
     )
-    if event.frames >= needed:
-        return []
-    return [
-        Problem(
-            storyboard.where_shot(event.shot, "transition"),
-            f"shot {event.shot} has {event.frames} frames, too few for the transitions at its ends, "
-            f"which need {needed}",
-            "make the shot longer or the transitions shorter",
-        )
-    ]
+    yield Complaint(frozenset({event.shot, blamed}), problem)
 
 
-def _transition_frames(
-    storyboard: Storyboard, shot: Shot, rate: FrameRate, problems: list[Problem]
-) -> int:
+def _transition_frames(storyboard: Storyboard, shot: Shot, rate: FrameRate, found: list[Complaint]) -> int:
     transition = shot.transition
     if transition.type == "cut":
         return 0
-    length = transition.duration or Duration("0.5s")
-    return _frames(storyboard, shot, "transition", length, rate, problems)
+    return _frames(storyboard, shot, "transition", transition.duration or _UNSAID, rate, found)
 
 
-def _ending_frames(storyboard: Storyboard, rate: FrameRate, problems: list[Problem]) -> int:
+def _ending_frames(storyboard: Storyboard, rate: FrameRate, found: list[Complaint]) -> int:
     if storyboard.ending.type == "cut":
         return 0
-    length = storyboard.ending.duration or Duration("0.5s")
-    return _whole_frames(length, rate, storyboard.where("ending"), "the ending", problems)
+    frames, wrong = _whole_frames(storyboard.ending.duration or _UNSAID, rate, "the ending")
+    if wrong:
+        found.append(Complaint(frozenset(), Problem(storyboard.where("ending", "duration"), wrong)))
+    return frames
 
 
 def _frames(
-    storyboard: Storyboard, shot: Shot, field: str, length: Duration, rate: FrameRate, problems: list[Problem]
+    storyboard: Storyboard, shot: Shot, field: str, length: Duration, rate: FrameRate, found: list[Complaint]
 ) -> int:
-    where = storyboard.where_shot(shot.shot, field)
-    return _whole_frames(length, rate, where, f"the {field} of shot {shot.shot}", problems)
+    frames, wrong = _whole_frames(length, rate, f"the {field}")
+    if wrong:
+        found.append(Complaint(frozenset({shot.shot}), Problem(storyboard.where_shot(shot.shot, field), wrong)))
+    return frames
 
 
-def _whole_frames(
-    length: Duration, rate: FrameRate, where: Position, what: str, problems: list[Problem]
-) -> int:
-    """Frames of a length, at least 1; a length that has none is noted as a problem and counts as 1."""
+def _whole_frames(length: Duration, rate: FrameRate, what: str) -> tuple[int, str]:
+    """Frames of a length, and what is wrong with it if anything is; it then counts as one frame."""
     try:
         frames = length.frames(rate)
     except ValueError as error:
-        problems.append(Problem(where, str(error)))
-        return 1
+        return 1, str(error)
     if frames < 1:
-        problems.append(Problem(where, f"{what} is {length}, less than one frame at {rate} fps"))
-    return max(1, frames)
+        return 1, f"{what} is {length}, less than one frame at {rate} fps"
+    return frames, ""

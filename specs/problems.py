@@ -1,9 +1,17 @@
-"""What is wrong in a storyboard, and where."""
+"""What is wrong in a storyboard, and where; and how it is said."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import os
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from difflib import get_close_matches
+from itertools import islice
+
+MOST_PROBLEMS = 1000
+"""That any one look at a film tells; a film with more has few mistakes, made often."""
+
+_MOST_KNOWN = 200
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -39,3 +47,30 @@ class StoryboardError(Exception):
 
     def __reduce__(self) -> tuple[type[StoryboardError], tuple[tuple[Problem, ...]]]:
         return type(self), (self.problems,)
+
+
+def suggestion(word: str, known: Iterable[str], otherwise: str = "") -> str:
+    """`did you mean …?` with the nearest of the known words, or `otherwise` when none is near."""
+    # Comparing costs the product of the lengths, and nobody mistypes a word of 60 letters.
+    near = get_close_matches(word, list(islice(known, _MOST_KNOWN)), 1) if len(word) <= 60 else []
+    return f"did you mean `{near[0]}`?" if near else otherwise
+
+
+def shown(value: object, longest: int = 60) -> str:
+    """A value as a message shows it: short, on one line, with nothing that a terminal would obey."""
+    text = value if isinstance(value, str) else str(value)
+    short = text if len(text) <= longest else text[: longest - 1] + "…"
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "replace").decode() for c in short)
+
+
+def listed(words: Collection[str], last: str = "or", most: int = 12) -> str:
+    """`a`, `b` or `c`; of many, only the first."""
+    first = [f"`{word}`" for word in islice(words, most)]
+    if len(words) > most:
+        return f"{', '.join(first)}, …"
+    return f"{', '.join(first[:-1])} {last} {first[-1]}" if len(first) > 1 else "".join(first)
+
+
+def reason(error: Exception) -> str:
+    """Why a file cannot be read, without its name, which the message around it gives."""
+    return os.strerror(error.errno).lower() if isinstance(error, OSError) and error.errno else str(error)

@@ -18,9 +18,6 @@ from pydantic_core import CoreSchema, core_schema
 SAMPLE_RATE = 48_000
 """Samples a second of every sound track inside the house."""
 
-LONGEST = 24 * 60 * 60
-"""Seconds: no single duration may be longer than a day."""
-
 _RATES = {
     "12": Fraction(12),
     "15": Fraction(15),
@@ -36,8 +33,9 @@ _RATES = {
     "60": Fraction(60),
 }
 
-_DURATION = re.compile(r"(?P<number>[0-9]{1,9}(\.[0-9]{1,6})?)(?P<unit>s|ms|f)")
-_TIMECODE = re.compile(r"(?P<h>[0-9]{2}):(?P<m>[0-5][0-9]):(?P<s>[0-5][0-9]):(?P<f>[0-9]{2})")
+_NUMBERED = r"[0-9]{1,4}(\.[0-9]{1,6})?s|[0-9]{1,7}ms|[0-9]{1,6}f"
+_TIMECODE = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]:[0-5][0-9]")
+_DURATION = re.compile(rf"({_NUMBERED}|{_TIMECODE.pattern})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +60,7 @@ class FrameRate:
             text = f"{written:g}" if isinstance(written, int | float) else written.strip()
             if rate := _RATES.get(text) or next((r for r in _RATES.values() if str(r) == text), None):
                 return cls(rate)
-        raise ValueError(f"{written!r} is not a frame rate; use one of {', '.join(_RATES)}")
+        raise ValueError(f"not a frame rate; use one of {', '.join(_RATES)}")
 
     @property
     def nominal(self) -> int:
@@ -98,9 +96,7 @@ class FrameRate:
         )
 
     @classmethod
-    def __get_pydantic_json_schema__(
-        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
-    ) -> JsonSchemaValue:
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         numbers = [int(name) if name.isdigit() else float(name) for name in _RATES]
         return {"enum": [*numbers, *_RATES, "24000/1001", "30000/1001", "60000/1001"]}
 
@@ -110,7 +106,7 @@ class Duration:
     """A length of time as the author wrote it: `4s`, `1.5s`, `800ms`, `96f` or `00:00:04:00`.
 
     It becomes frames only together with a rate, so the same storyboard works at any.
-    Raises ValueError when the text is none of these, or longer than a day.
+    Raises ValueError when the text is none of these; the longest are 9999s, 9999999ms, 999999f and 23:59:59:59.
     """
 
     text: str
@@ -119,8 +115,6 @@ class Duration:
 
     def __post_init__(self) -> None:
         seconds, frames = _read_duration(self.text)
-        if seconds > LONGEST or frames > LONGEST * 60:
-            raise ValueError(f"{self.text} is longer than a day")
         object.__setattr__(self, "_seconds", seconds)
         object.__setattr__(self, "_frames", frames)
 
@@ -130,7 +124,7 @@ class Duration:
 
         Raises ValueError when a timecode names a frame that the rate does not have.
         """
-        if not _TIMECODE.fullmatch(self.text):
+        if ":" not in self.text:
             return rate.nearest_frames(self._seconds) + self._frames
         if self._frames >= rate.nominal:
             raise ValueError(f"{self.text} names frame {self._frames}, but a second has {rate.nominal} frames")
@@ -144,10 +138,8 @@ class Duration:
         if isinstance(written, Duration):
             return written
         if isinstance(written, int | float) and not isinstance(written, bool):
-            raise ValueError(f"a duration needs a unit: {written:g}s for seconds or {written:g}f for frames")
-        if not isinstance(written, str):
-            raise ValueError("a duration is written 4s, 96f or 00:00:04:00")
-        return cls(written.strip())
+            written = f"{written:g}"
+        return cls(written.strip() if isinstance(written, str) else "")
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
@@ -156,29 +148,36 @@ class Duration:
         )
 
     @classmethod
-    def __get_pydantic_json_schema__(
-        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
-    ) -> JsonSchemaValue:
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         return {
             "type": "string",
-            "pattern": r"^([0-9]{1,4}(\.[0-9]{1,6})?s|[0-9]{1,7}ms|[0-9]{1,6}f"
-            r"|[01][0-9]:[0-5][0-9]:[0-5][0-9]:[0-5][0-9])$",
+            "pattern": f"^{_DURATION.pattern}$",
             "description": "A length of time: 4s, 1.5s, 800ms, 96f (frames) or 00:00:04:00 (timecode).",
         }
 
 
 def _read_duration(text: str) -> tuple[Fraction, int]:
     """Seconds and, beside them, frames."""
-    if found := _TIMECODE.fullmatch(text):
-        hours, minutes, seconds, frames = (int(found[name]) for name in "hmsf")
+    if not _DURATION.fullmatch(text):
+        raise ValueError(_why_no_duration(text))
+    if ":" in text:
+        hours, minutes, seconds, frames = map(int, text.split(":"))
         return Fraction(hours * 3600 + minutes * 60 + seconds), frames
-    if ";" in text and _TIMECODE.fullmatch(text.replace(";", ":")):
-        raise ValueError(f"{text} is drop-frame timecode; write it with colons, counted without drops")
-    if found := _DURATION.fullmatch(text):
-        number, unit = Fraction(found["number"]), found["unit"]
-        if unit == "f":
-            if number.denominator != 1:
-                raise ValueError(f"{text}: frames are whole")
-            return Fraction(0), int(number)
-        return (number / 1000 if unit == "ms" else number), 0
-    raise ValueError(f"{text!r} is not a duration; write 4s, 96f or 00:00:04:00")
+    if text.endswith("f"):
+        return Fraction(0), int(text[:-1])
+    if text.endswith("ms"):
+        return Fraction(int(text[:-2]), 1000), 0
+    return Fraction(text[:-1]), 0
+
+
+def _why_no_duration(text: str) -> str:
+    known = "write 4s, 1.5s, 800ms, 96f or 00:00:04:00"
+    if _TIMECODE.fullmatch(text.replace(";", ":")):
+        return "this is drop-frame timecode; write it with colons, counted without drops"
+    if re.fullmatch(r"[0-9]+\.[0-9]+f", text):
+        return "frames are whole"
+    if re.fullmatch(r"[0-9]{1,20}(\.[0-9]{1,20})?(s|ms|f)", text):
+        return "a duration is at most 9999s, 9999999ms or 999999f, with six decimals in seconds and none in the others"
+    if re.fullmatch(r"[0-9]{1,4}(\.[0-9]{1,6})?", text):
+        return f"a duration needs a unit; write {text}s for seconds or {text}f for frames"
+    return f"this is not a duration; {known}"

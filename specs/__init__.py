@@ -1,0 +1,1 @@
+"""The language: what a storyboard may say."""

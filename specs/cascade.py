@@ -1,0 +1,88 @@
+"""Defaults flow down: from the film to its scenes, from a scene to its shots, and a shot's own word wins."""
+
+from __future__ import annotations
+
+from specs.problems import Position, Problem, StoryboardError
+from specs.storyboard import ShotDefaults
+from specs.tree import HEAVIEST, Entry, Node
+
+Entries = dict[str, Entry]
+
+
+def cascade(root: Node, file: str) -> Node:
+    """The tree with every shot's defaults written into it, each at the place that it came from.
+
+    Raises StoryboardError when that makes the film heavier than any can need.
+    """
+    film = _defaults(root)
+    entries = dict(root.entries)
+    first = True
+    if shots := entries.get("shots"):
+        entries["shots"] = shots.holding(_filled(shots.node, film, first))
+        first = first and not shots.node.items
+    if scenes := entries.get("scenes"):
+        played = []
+        for scene in scenes.node.items:
+            played.append(_played(scene, film, first))
+            first = False
+        entries["scenes"] = scenes.holding(scenes.node.holding(played) if played else scenes.node)
+    if not entries:
+        return root
+    full = root.holding(entries)
+    if full.weight > HEAVIEST:
+        where = root.at(("defaults",)) or root
+        raise StoryboardError(
+            [
+                Problem(
+                    Position(file, where.line, where.column),
+                    "with the defaults in every shot the film holds more than one can need",
+                    "make the defaults smaller, or split the film",
+                )
+            ]
+        )
+    return full
+
+
+def _played(scene: Node, film: Entries, first: bool) -> Node:
+    """A scene with its shots filled in. The scene's location stands above its defaults."""
+    inherited = film | _defaults(scene)
+    if location := scene.entries.get("location"):
+        inherited |= {"location": location}
+    shots = scene.entries.get("shots")
+    if not shots:
+        return scene
+    return scene.holding(scene.entries | {"shots": shots.holding(_filled(shots.node, inherited, first))})
+
+
+def _filled(shots: Node, inherited: Entries, first: bool) -> Node:
+    if not shots.items or not inherited:
+        return shots
+    return shots.holding([_shot(shot, inherited, first and number == 0) for number, shot in enumerate(shots.items)])
+
+
+def _shot(shot: Node, inherited: Entries, first: bool) -> Node:
+    own = shot.entries
+    if not own:
+        return shot
+    entries = inherited | own
+    # What a shot says of its beginning stands against a default picture to begin with.
+    if "continues" in own and "first_frame" not in own:
+        entries.pop("first_frame", None)
+    # The first shot has nothing to dissolve from, and need not say so.
+    if first and "transition" not in own and "transition" in entries and _is_dissolve(entries["transition"].node):
+        del entries["transition"]
+    return shot.holding(entries)
+
+
+def _defaults(around: Node) -> Entries:
+    """The keys of `defaults` that shots have; what else stands there is named by the models."""
+    defaults = around.at(("defaults",))
+    return {key: entry for key, entry in (defaults.entries if defaults else {}).items() if key in _KEYS}
+
+
+def _is_dissolve(transition: Node) -> bool:
+    kind = transition.at(("type",)) or transition
+    return kind.value == "dissolve"
+
+
+_KEYS = frozenset(ShotDefaults.model_fields)

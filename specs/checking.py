@@ -1,0 +1,254 @@
+"""What spans several nouns of a storyboard, and what lies outside it: names, slates, chains, files, the cut."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Iterator, Set
+from itertools import islice
+
+from specs.cut import complaints, lay
+from specs.problems import MOST_PROBLEMS, Problem, listed, shown, suggestion
+from specs.sources import Inspector, Kind
+from specs.storyboard import MOST_SHOTS, Mode, Place, Reference, Shot, ShotDefaults, Storyboard
+from specs.timing import Duration
+
+_BRACES = re.compile(r"(?<!\$)\{([^{}]*)\}")
+
+
+def check(storyboard: Storyboard, touched: Set[str] = frozenset()) -> list[Problem]:
+    """All that is wrong with a storyboard whose nouns are each right.
+
+    `touched` are the slates of shots that a mistake has already been taken out of: what only follows from
+    keys together is not looked for in them. At most MOST_PROBLEMS are told.
+    """
+    return list(islice(_problems(storyboard, touched), MOST_PROBLEMS))
+
+
+def _problems(storyboard: Storyboard, touched: Set[str]) -> Iterator[Problem]:
+    yield from _counts(storyboard)
+    yield from _names(storyboard)
+    yield from _placeholders(storyboard)
+    yield from _slates(storyboard)
+    yield from _chains(storyboard)
+    yield from _shots(storyboard, touched)
+    yield from _sources(storyboard)
+    yield from _cut(storyboard, touched)
+
+
+def _counts(storyboard: Storyboard) -> Iterator[Problem]:
+    shots = list(storyboard.placed_shots())
+    if len(shots) > MOST_SHOTS:
+        where = storyboard.where(*shots[MOST_SHOTS][0])
+        yield Problem(where, f"the film has {len(shots)} shots, at most {MOST_SHOTS}", "split it into several films")
+
+
+def _names(storyboard: Storyboard) -> Iterator[Problem]:
+    """Names of people and places that are used, against those that are known."""
+    cast, locations = storyboard.cast, storyboard.locations
+    for name in cast:
+        if name == "delivery":
+            yield Problem(storyboard.where("cast", name), "`delivery` is a key of dialogue", "call them otherwise")
+        if name in locations:
+            yield Problem(storyboard.where("locations", name), f"`{name}` is also in the cast", "rename one of the two")
+    for number, scene in enumerate(storyboard.scenes):
+        if scene.location is not None and scene.defaults.location is not None:
+            where = storyboard.where("scenes", number, "defaults", "location")
+            yield Problem(where, "the scene's location is written twice", "keep `location` beside `scene`")
+        yield from _unknown(storyboard, ("scenes", number, "location"), "location", scene.location, locations)
+    for place, shot in _placed_with_defaults(storyboard):
+        for number, who in enumerate(shot.cast):
+            yield from _unknown(storyboard, (*place, "cast", number), "cast member", who, cast)
+            if who in shot.cast[:number]:
+                yield Problem(
+                    storyboard.where(*place, "cast", number), f"`{who}` is in the shot twice", "once is enough"
+                )
+        yield from _unknown(storyboard, (*place, "location"), "location", shot.location, locations)
+        for number, line in enumerate(shot.dialogue):
+            yield from _unknown(storyboard, (*place, "dialogue", number), "speaker", line.speaker, cast)
+
+
+def _placed_with_defaults(storyboard: Storyboard) -> Iterator[tuple[Place, ShotDefaults]]:
+    """Every shot, and the defaults too: what no shot takes from them is looked at as well."""
+    yield ("defaults",), storyboard.defaults
+    for number, scene in enumerate(storyboard.scenes):
+        yield ("scenes", number, "defaults"), scene.defaults
+    yield from storyboard.placed_shots()
+
+
+def _unknown(
+    storyboard: Storyboard, place: Place, what: str, name: str | None, known: Collection[str]
+) -> Iterator[Problem]:
+    if name is not None and name not in known:
+        section = "locations" if what == "location" else "cast"
+        otherwise = f"known are {listed(known, 'and')}" if known else f"describe it under `{section}`"
+        yield Problem(storyboard.where(*place), f"unknown {what} `{name}`", suggestion(name, known, otherwise))
+
+
+def _placeholders(storyboard: Storyboard) -> Iterator[Problem]:
+    """`{name}` in texts that reach a prompt."""
+    known = (*storyboard.cast, *storyboard.locations)
+    for place, text in _prompt_texts(storyboard):
+        if "{" not in text:
+            continue
+        for found in _BRACES.finditer(text):
+            if found[1] not in known:
+                otherwise = (
+                    f"known are {listed(known, 'and')}" if known else "describe them under `cast` or `locations`"
+                )
+                what = f"`{{{shown(found[1])}}}` is neither cast nor location"
+                yield Problem(storyboard.where(*place), what, suggestion(found[1], known, otherwise))
+
+
+def _prompt_texts(storyboard: Storyboard) -> Iterator[tuple[Place, str]]:
+    yield ("look", "prompt"), storyboard.look.prompt
+    for name, member in storyboard.cast.items():
+        yield ("cast", name, "description"), member.description
+    for name, location in storyboard.locations.items():
+        yield ("locations", name, "description"), location.description
+    for place, shot in _placed_with_defaults(storyboard):
+        if isinstance(shot, Shot):
+            yield (*place, "action"), shot.action
+        yield (*place, "camera", "angle"), shot.camera.angle
+        yield (*place, "camera", "lens"), shot.camera.lens
+        for number, line in enumerate(shot.dialogue):
+            yield (*place, "dialogue", number, line.speaker), line.line
+            yield (*place, "dialogue", number, "delivery"), line.delivery
+
+
+def _slates(storyboard: Storyboard) -> Iterator[Problem]:
+    """Every slate and every scene's name is there once."""
+    shots = [((*place, "shot"), shot.shot) for place, shot in storyboard.placed_shots()]
+    scenes = [(("scenes", number, "scene"), scene.scene) for number, scene in enumerate(storyboard.scenes)]
+    for what, named in (("slate", shots), ("scene", scenes)):
+        first: dict[str, Place] = {}
+        for place, name in named:
+            if name in first:
+                line = storyboard.where(*first[name]).line
+                where = storyboard.where(*place)
+                yield Problem(where, f"the {what} `{name}` is taken, first in line {line}", "give it a name of its own")
+            first.setdefault(name, place)
+
+
+def _chains(storyboard: Storyboard) -> Iterator[Problem]:
+    """`continues` leads to another shot, and never back."""
+    upstream = {shot.shot: shot.continues for shot in reversed(storyboard.all_shots)}
+    finished: set[str] = set()
+    for slate, target in reversed(upstream.items()):
+        where = storyboard.where_shot(slate, "continues")
+        if target == slate:
+            yield Problem(where, f"shot {slate} continues itself", "name the shot before it")
+        elif target is not None and target not in upstream:
+            yield Problem(where, f"there is no shot `{target}` to continue", suggestion(target, upstream))
+        elif cycle := _cycle(slate, upstream, finished):
+            links = (*cycle, cycle[0]) if len(cycle) <= 8 else (*cycle[:4], "…", cycle[-1], cycle[0])
+            circle = " → ".join(links)
+            where = storyboard.where_shot(cycle[0], "continues")
+            yield Problem(
+                where, f"these shots continue each other in a circle: {circle}", "one of them must begin anew"
+            )
+
+
+def _cycle(slate: str, upstream: dict[str, str | None], finished: set[str]) -> list[str]:
+    """The cycle that following `continues` from a shot runs into; empty if there is none, or it is known already."""
+    walked: dict[str, int] = {}
+    here: str | None = slate
+    while here is not None and here in upstream and here not in finished:
+        if here in walked:
+            cycle = list(walked)[walked[here] :]
+            finished.update(walked)
+            return cycle if len(cycle) > 1 else []
+        walked[here] = len(walked)
+        here = upstream[here]
+    finished.update(walked)
+    return []
+
+
+def _shots(storyboard: Storyboard, touched: Set[str]) -> Iterator[Problem]:
+    """Keys of a shot that do not go together."""
+    for place, shot in storyboard.placed_shots():
+        if shot.shot in touched:
+            continue
+        if shot.circled is not None and shot.circled > shot.takes:
+            what = f"take {shot.circled} is circled, but there are {shot.takes}"
+            yield Problem(storyboard.where(*place, "circled"), what, "circle one of them, or make more `takes`")
+        if shot.continues is not None and shot.first_frame is not None:
+            what = "a shot that continues another begins with its last frame, not with a picture"
+            yield Problem(storyboard.where(*place, "first_frame"), what, "keep `continues` or `first_frame`")
+        if shot.transition.type == "cut" and shot.transition.duration is not None:
+            where = storyboard.where(*place, "transition", "duration")
+            yield Problem(where, "a cut takes no time", "remove its `duration`, or make it a dissolve or a fade")
+        yield from _mode(storyboard, place, shot)
+
+
+def _mode(storyboard: Storyboard, place: Place, shot: Shot) -> Iterator[Problem]:
+    """A forced mode needs what it works from."""
+    where = storyboard.where(*place, "mode")
+    if shot.mode is Mode.IMAGE and shot.first_frame is None and shot.continues is None:
+        yield Problem(where, "image-to-video needs an image to begin with", "add `first_frame` or `continues`")
+    # Unknown names are told by _names; nothing can be looked up by them here.
+    known = all(who in storyboard.cast for who in shot.cast) and (shot.location or None) in (
+        None,
+        *storyboard.locations,
+    )
+    if shot.mode is Mode.REFERENCE and known and not storyboard.shown_in(shot):
+        what = "reference-to-video needs references, and nothing seen in this shot has any"
+        yield Problem(where, what, "add `references` to the shot, its cast or its location")
+
+
+def _sources(storyboard: Storyboard) -> Iterator[Problem]:
+    """Every file and address."""
+    inspector = Inspector(storyboard.resolve)
+    for place, source, kind in _all_sources(storyboard):
+        if wrong := inspector.wrong_with(source, kind):
+            yield Problem(storyboard.where(*place), *wrong)
+
+
+def _all_sources(storyboard: Storyboard) -> Iterator[tuple[Place, str, Kind]]:
+    for name, member in storyboard.cast.items():
+        yield from _references(("cast", name), member.references)
+        if member.voice is not None:
+            yield ("cast", name, "voice"), member.voice, Kind.VOICE
+    for name, location in storyboard.locations.items():
+        yield from _references(("locations", name), location.references)
+    for place, shot in _placed_with_defaults(storyboard):
+        yield from _references(place, shot.references)
+        if shot.first_frame is not None:
+            yield (*place, "first_frame"), shot.first_frame, Kind.IMAGE
+    for number, music in enumerate(storyboard.music):
+        yield ("music", number, "file"), music.file, Kind.MUSIC
+
+
+def _references(place: Place, references: Iterable[Reference]) -> Iterator[tuple[Place, str, Kind]]:
+    for number, reference in enumerate(references):
+        kind = Kind.VIDEO if reference.is_video else Kind.IMAGE
+        yield (*place, "references", number, kind.name.lower()), reference.source, kind
+
+
+def _cut(storyboard: Storyboard, touched: Set[str]) -> Iterator[Problem]:
+    """The film's time: lengths, transitions, and the music that lies under it."""
+    found = complaints(storyboard)
+    yield from (complaint.problem for complaint in found if not complaint.shots & touched)
+    running = None if found or touched else lay(storyboard).frames
+    for number in range(len(storyboard.music)):
+        yield from _music(storyboard, number, running)
+
+
+def _music(storyboard: Storyboard, number: int, running: int | None) -> Iterator[Problem]:
+    music, rate = storyboard.music[number], storyboard.format.fps
+    frames: dict[str, int] = {}
+    for key in ("start", "end", "fade_in", "fade_out"):
+        length: Duration | None = getattr(music, key)
+        try:
+            frames[key] = length.frames(rate) if length else 0
+        except ValueError as error:
+            yield Problem(storyboard.where("music", number, key), str(error))
+            return
+    end = frames["end"] if music.end else running
+    if end is not None and frames["start"] >= end:
+        key, what = (
+            ("end", "the music ends before it starts") if music.end else ("start", "the music starts after the film")
+        )
+        yield Problem(storyboard.where("music", number, key), what, "")
+    elif end is not None and frames["fade_in"] + frames["fade_out"] > end - frames["start"]:
+        what = "the music's fades are longer than it plays"
+        yield Problem(storyboard.where("music", number, "fade_out" if music.fade_out else "fade_in"), what)

@@ -1,0 +1,289 @@
+"""The smaller nouns of a storyboard: its picture, people, places, sounds, and what joins its shots."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from enum import StrEnum
+from fractions import Fraction
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import ConfigDict, Field, GetJsonSchemaHandler, model_validator
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
+
+from specs.frozen import Frozen
+from specs.timing import Duration, FrameRate
+from specs.words import IMAGE_ENDINGS, VIDEO_ENDINGS, Avoided, Level, Name, Source, Switch, Text, Told
+
+
+class Mode(StrEnum):
+    """What a service is asked for."""
+
+    TEXT = "text-to-video"
+    IMAGE = "image-to-video"
+    REFERENCE = "reference-to-video"
+
+
+class Noun(Frozen):
+    """Base of all nouns. Space around a text is no part of it."""
+
+    model_config = ConfigDict(str_strip_whitespace=True)
+
+
+class Short(Noun):
+    """A noun that may be written as one bare value, which then stands for its `shorthand` key."""
+
+    shorthand: ClassVar[str]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _expand(cls, value: Any) -> Any:
+        return {cls.shorthand: value} if isinstance(value, str | int | float) else value
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        full = handler.resolve_ref_schema(handler(schema))
+        bare = {key: said for key, said in full["properties"][cls.shorthand].items() if key != "default"}
+        return {"description": full.pop("description"), "anyOf": [bare, full]}
+
+
+class Format(Noun):
+    """The picture of the finished film."""
+
+    aspect_ratio: Literal["16:9", "9:16", "1:1", "4:3", "3:4"] = "16:9"
+    """Width to height."""
+    resolution: Literal["720p", "1080p"] = "720p"
+    """The class of size; 720p at 16:9 is 1280 × 720 pixels."""
+    fps: FrameRate = FrameRate(Fraction(30))
+    """Frames a second. Wan 2.7 delivers 30, so 30 needs no conversion."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels, as the services deliver them (DashScope's table of output sizes)."""
+        return _SIZES[self.resolution][self.aspect_ratio]
+
+
+_SIZES: dict[str, dict[str, tuple[int, int]]] = {
+    "720p": {"16:9": (1280, 720), "9:16": (720, 1280), "1:1": (960, 960), "4:3": (1104, 832), "3:4": (832, 1104)},
+    "1080p": {
+        "16:9": (1920, 1080),
+        "9:16": (1080, 1920),
+        "1:1": (1440, 1440),
+        "4:3": (1648, 1248),
+        "3:4": (1248, 1648),
+    },
+}
+
+
+class Look(Short):
+    """How the whole film looks; a bare text is its prompt."""
+
+    shorthand = "prompt"
+
+    prompt: Text = ""
+    """Film stock, light, palette, style: ends every shot's prompt."""
+    avoid: Avoided = ""
+    """What must not be seen, at most 500 characters; sent as the negative prompt."""
+
+
+class Reference(Noun):
+    """A picture or a video that shows somebody or something: a path beside the storyboard, or an http(s) address.
+
+    Written bare, its ending says which of the two it is; else `{image: …}` or `{video: …}`.
+    """
+
+    image: Source | None = None
+    """A picture: PNG, JPEG, WebP or BMP, at most 20 MB."""
+    video: Source | None = None
+    """A video: MP4 or MOV, at most 100 MB, 1 to 30 s."""
+
+    @property
+    def source(self) -> str:
+        """The path or address as written."""
+        return self.image or self.video or ""
+
+    @property
+    def is_video(self) -> bool:
+        return self.video is not None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _by_ending(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        ending = re.split(r"[?#]", value.strip(), maxsplit=1)[0].rpartition(".")[2].lower()
+        if ending in IMAGE_ENDINGS:
+            return {"image": value}
+        if ending in VIDEO_ENDINGS:
+            return {"video": value}
+        raise ValueError("its ending says neither image nor video; write `{image: …}` or `{video: …}`")
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Reference:
+        if (self.image is None) == (self.video is None):
+            raise ValueError("a reference is one image or one video: `{image: …}` or `{video: …}`")
+        return self
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        full = handler.resolve_ref_schema(handler(schema))
+        path = next(kind for kind in full["properties"]["image"]["anyOf"] if kind["type"] == "string")
+        endings = "|".join(
+            "".join(f"[{c.upper()}{c}]" if c.isalpha() else c for c in ending)
+            for ending in (*IMAGE_ENDINGS, *VIDEO_ENDINGS)
+        )
+        spelled = {
+            "type": "string",
+            "maxLength": path["maxLength"],
+            "pattern": rf"^[^?#]*\.({endings})([?#].*)?$",
+        }
+        return {
+            "description": full["description"],
+            "anyOf": [
+                spelled,
+                *(
+                    {
+                        "type": "object",
+                        "properties": {kind: {"description": full["properties"][kind]["description"]} | path},
+                        "required": [kind],
+                        "additionalProperties": False,
+                    }
+                    for kind in ("image", "video")
+                ),
+            ],
+        }
+
+
+References = Annotated[tuple[Reference, ...], Field(max_length=20)]
+
+
+class CastMember(Noun):
+    """Somebody who appears in more than one shot and must look the same in each."""
+
+    name: Text = ""
+    """What prompts call them; their key in the cast with a capital when left out."""
+    description: Text = ""
+    """A few words that a stranger would recognise them by."""
+    references: References = ()
+    """Pictures and videos of them, the most telling first; at most 20."""
+    voice: Source | None = None
+    """A sound file of them speaking: WAV or MP3, 1 to 10 s, at most 15 MB."""
+
+
+class Location(Noun):
+    """A place."""
+
+    name: Text = ""
+    """What prompts call it; its key in the locations when left out."""
+    description: Text = ""
+    """A few words that say what is seen there."""
+    references: References = ()
+    """Pictures and videos of it; at most 20."""
+
+
+class Camera(Short):
+    """What the camera does; a bare word is its move."""
+
+    shorthand = "move"
+
+    move: Literal["static", "handheld", "push in", "pull out", "pan left", "pan right", "tilt up", "tilt down"] = (
+        "static"
+    )
+    """How it moves during the shot."""
+    angle: Text = ""
+    """Where it looks from, in words: low angle, over the shoulder, …"""
+    lens: Text = ""
+    """In words: 35mm, shallow focus, …"""
+
+
+class Dialogue(Noun):
+    """One line somebody speaks, written `{mira: "Who's there?", delivery: whispered}`.
+
+    A speaker who is not in the shot's cast speaks off screen.
+    """
+
+    speaker: Name
+    line: Told
+    delivery: Text = ""
+    """How it is said: whispered, out of breath, …"""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _by_name(cls, value: Any) -> Any:
+        if not isinstance(value, Mapping):
+            if isinstance(value, Dialogue):
+                return value
+            raise ValueError('a line of dialogue names its speaker; write `{mira: "Who\'s there?"}`')
+        if set(value) >= {"speaker", "line"}:
+            return value
+        said = {who: line for who, line in value.items() if who != "delivery"}
+        if len(said) != 1:
+            raise ValueError('a line of dialogue names one speaker; write `{mira: "Who\'s there?"}`')
+        ((who, line),) = said.items()
+        return {"speaker": who, "line": line, "delivery": value.get("delivery", "")}
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        full = handler.resolve_ref_schema(handler(schema))
+        line = {"description": "Who speaks, and what they say."} | full["properties"]["line"]
+        one_speaker = {
+            "type": "object",
+            "propertyNames": {"pattern": full["properties"]["speaker"]["pattern"]},
+            "properties": {"delivery": full["properties"]["delivery"]},
+            "additionalProperties": line,
+        }
+        return {
+            "description": full["description"],
+            "anyOf": [
+                one_speaker | {"not": {"required": ["delivery"]}, "minProperties": 1, "maxProperties": 1},
+                one_speaker | {"required": ["delivery"], "minProperties": 2, "maxProperties": 2},
+            ],
+        }
+
+
+class Transition(Short):
+    """How one shot becomes the next; a bare word is its type, with half a second unless it is a cut."""
+
+    shorthand = "type"
+
+    type: Literal["cut", "dissolve", "fade"] = "cut"
+    """`dissolve` mixes the two shots around the cut. `fade` goes through black: the outgoing shot fades out
+    over the first half and the incoming one in over the second; on the first shot it is a fade from black."""
+    duration: Duration | None = None
+    """Its whole length; half a second when left out. It never changes the running time."""
+
+
+class Ending(Transition):
+    """How the last shot ends: a cut, or a fade to black; a bare word is its type."""
+
+    type: Literal["cut", "fade"] = "cut"
+    """`fade` goes to black over the last frames of the film."""
+    duration: Duration | None = None
+    """Length of the fade; half a second when left out."""
+
+
+class Music(Noun):
+    """Sound laid under the whole film."""
+
+    file: Source
+    """A sound file beside the storyboard."""
+    level: Level = "-18 dB"
+    """How loud, against the file as it is."""
+    duck: Literal["dialogue"] | None = None
+    """`dialogue`: gives way while somebody speaks."""
+    start: Duration | None = None
+    """Where in the film it begins; at the start when left out."""
+    end: Duration | None = None
+    """Where in the film it stops; at the end when left out."""
+    fade_in: Duration | None = None
+    """How long it takes to come up; at once when left out."""
+    fade_out: Duration | None = None
+    """How long it takes to go; at once when left out."""
+    loop: Switch = True
+    """Whether it begins again when the file is shorter than its place in the film."""
+
+    @property
+    def gain(self) -> float:
+        """The level in dB."""
+        return float(self.level.removesuffix("dB"))

@@ -1,0 +1,80 @@
+"""The language as a JSON Schema, for editors: completion, descriptions on hover, mistakes while typing.
+
+A storyboard asks for it with its first line:
+
+    # yaml-language-server: $schema=storyboard.schema.json
+
+The schema describes a file after its `${variables}` are filled in. What needs several values at once (a name that
+nobody has, a circle of shots) and what lies in other files is looked at by `checking` alone.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core import core_schema
+
+from specs.storyboard import Storyboard
+
+PUBLISHED = Path(__file__).with_name("storyboard.schema.json")
+"""The schema as it is shipped."""
+
+
+def generate() -> dict[str, Any]:
+    """The schema of a storyboard, draft 2020-12."""
+    schema = Storyboard.model_json_schema(schema_generator=_Generator)
+    half = [{"required": ["scenes"]}, {"required": ["shots"]}]
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Storyreel storyboard",
+        **{key: value for key, value in schema.items() if key not in ("title", "$defs")},
+        "oneOf": half,
+        "$defs": schema["$defs"],
+    }
+
+
+class _Generator(GenerateJsonSchema):
+    """The models' own schema, without what an editor would show for nothing."""
+
+    def generate(self, schema: core_schema.CoreSchema, mode: Any = "validation") -> JsonSchemaValue:
+        tidy: JsonSchemaValue = _tidy(super().generate(schema, mode))
+        return tidy
+
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        return False
+
+    def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
+        """A default that is a plain value is told; one that is a noun, a list or nothing says nothing."""
+        default = schema.get("default")
+        inner = self.generate_inner(schema["schema"])
+        if default is None or default == "" or not isinstance(default, str | int | float):
+            default = str(default) if type(default).__module__ == "specs.timing" else None
+        return inner if default is None else {**inner, "default": default}
+
+    def dict_schema(self, schema: core_schema.DictSchema) -> JsonSchemaValue:
+        """Names that match no pattern are refused, as the models refuse them."""
+        return {**super().dict_schema(schema), "additionalProperties": False}
+
+
+def _tidy(schema: Any) -> Any:
+    """Descriptions on one line a paragraph, and no title that only repeats the key."""
+    if isinstance(schema, list):
+        return [_tidy(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    tidy = {key: _tidy(value) for key, value in schema.items() if not (key == "title" and isinstance(value, str))}
+    if isinstance(words := tidy.get("description"), str):
+        tidy["description"] = "\n\n".join(" ".join(part.split()) for part in words.split("\n\n"))
+    return tidy
+
+
+def text() -> str:
+    """The schema as it is published."""
+    return json.dumps(generate(), indent=2, ensure_ascii=False) + "\n"
+
+
+if __name__ == "__main__":
+    PUBLISHED.write_text(text(), encoding="utf-8")

@@ -1,0 +1,147 @@
+"""The files and addresses that a storyboard points at: are they there, and are they what they are said to be?
+
+A file's first bytes say what it is; nothing is decoded and nothing is fetched.
+"""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Callable
+from difflib import get_close_matches
+from enum import Enum
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from specs.problems import reason, shown
+
+Wrong = tuple[str, str]
+"""What is wrong with a source, and what to do."""
+
+_HEAD = 32
+_MEGABYTE = 1_000_000
+_NEIGHBOURS = 500
+_MOST_GUESSES = 50
+_NO_PICTURES = (b"heic", b"heix", b"mif1", b"avif", b"M4A ", b"M4B ")
+_LFS = b"version https://git-lfs"
+
+
+def _is_image(head: bytes) -> bool:
+    return head.startswith((b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"BM")) or _is_riff(head, b"WEBP")
+
+
+def _is_video(head: bytes) -> bool:
+    # The boxes that an MP4 or QuickTime file may begin with (ISO 14496-12; Apple's QuickTime File Format).
+    boxes = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")
+    return head[4:8] in boxes and head[8:12] not in _NO_PICTURES
+
+
+def _is_voice(head: bytes) -> bool:
+    # An MP3 begins with a tag or a frame: eleven set bits, then layer III (bits 01).
+    frame = len(head) > 1 and head[0] == 0xFF and head[1] & 0xE6 == 0xE2
+    return _is_riff(head, b"WAVE") or head.startswith(b"ID3") or frame
+
+
+def _is_sound(head: bytes) -> bool:
+    adts = len(head) > 1 and head[0] == 0xFF and head[1] & 0xF6 == 0xF0
+    return _is_voice(head) or head.startswith((b"fLaC", b"OggS")) or head[4:8] == b"ftyp" or adts
+
+
+def _is_riff(head: bytes, form: bytes) -> bool:
+    return head[:4] == b"RIFF" and head[8:12] == form
+
+
+class _Limits(NamedTuple):
+    what: str
+    megabytes: int | None
+    fits: Callable[[bytes], bool]
+    remote: bool
+
+
+class Kind(Enum):
+    """What a source is to be. The sizes are the most that DashScope takes of each, the others take no more."""
+
+    IMAGE = _Limits("an image (PNG, JPEG, WebP or BMP)", 20, _is_image, True)
+    VIDEO = _Limits("a video (MP4 or MOV)", 100, _is_video, True)
+    VOICE = _Limits("a voice (WAV or MP3)", 15, _is_voice, True)
+    MUSIC = _Limits("a sound file (WAV, MP3, M4A, AAC, FLAC or Ogg)", None, _is_sound, False)
+
+
+class Inspector:
+    """Looks at the sources of one storyboard, at each once."""
+
+    def __init__(self, resolve: Callable[[str], Path | str]) -> None:
+        self._resolve = resolve
+        self._seen: dict[tuple[str, Kind], Wrong | None] = {}
+        self._names: dict[Path, list[str]] = {}
+        self._missing = 0
+
+    def wrong_with(self, source: str, kind: Kind) -> Wrong | None:
+        """What is wrong with a source as it is written; None when it can be used."""
+        if (source, kind) not in self._seen:
+            self._seen[source, kind] = self._look(source, self._resolve(source), kind)
+        return self._seen[source, kind]
+
+    def _look(self, source: str, place: Path | str, kind: Kind) -> Wrong | None:
+        if isinstance(place, str):
+            return _wrong_address(place) if kind.value.remote else (f"`{shown(place)}` is not local", "download it")
+        try:
+            return _wrong_file(shown(source), place, kind)
+        except (FileNotFoundError, NotADirectoryError):
+            return f"`{shown(source)}` is not there", self._remedy(source, place)
+        except (OSError, ValueError) as error:
+            return f"`{shown(source)}` cannot be read: {reason(error)}", ""
+
+    def _remedy(self, source: str, place: Path) -> str:
+        """What the author may have meant; looked for only now and then, a film may miss thousands of files."""
+        if source.startswith("~"):
+            return "`~` is not expanded; write the path beside the storyboard"
+        self._missing += 1
+        if self._missing <= _MOST_GUESSES and len(place.name) <= 60:
+            near = get_close_matches(place.name, self._neighbours(place.parent), 1)
+            if near:
+                return f"did you mean `{Path(source).with_name(near[0])}`?"
+        return "a path is taken from the storyboard's folder"
+
+    def _neighbours(self, folder: Path) -> list[str]:
+        if folder not in self._names:
+            try:
+                self._names[folder] = [path.name for path in islice(folder.iterdir(), _NEIGHBOURS)]
+            except OSError:
+                self._names[folder] = []
+        return self._names[folder]
+
+
+def _wrong_file(source: str, place: Path, kind: Kind) -> Wrong | None:
+    limits = kind.value
+    status = place.stat()
+    if not stat.S_ISREG(status.st_mode):
+        what = "a folder" if stat.S_ISDIR(status.st_mode) else "a device or a pipe"
+        return f"`{source}` is {what}, not {limits.what}", ""
+    if not status.st_size:
+        return f"`{source}` is empty", ""
+    if limits.megabytes and status.st_size > limits.megabytes * _MEGABYTE:
+        size = f"{status.st_size / _MEGABYTE:.1f} MB"
+        return f"`{source}` has {size}, services take at most {limits.megabytes} MB", "make it smaller"
+    with place.open("rb") as file:
+        head = file.read(_HEAD)
+    if limits.fits(head):
+        return None
+    if head.startswith(_LFS):
+        return f"`{source}` is only a pointer of Git LFS", "run `git lfs pull`"
+    really = next((f"; it looks like {other.value.what}" for other in Kind if other.value.fits(head)), "")
+    return f"`{source}` is not {limits.what}{really}", ""
+
+
+def _wrong_address(address: str) -> Wrong | None:
+    try:
+        parts = urlsplit(address)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        return f"`{shown(address)}` is no address", "write http(s)://host/path"
+    if parts.scheme.lower() not in ("http", "https"):
+        return f"`{shown(address)}` is not reached by http or https", "give an http(s) address or a path"
+    if not host or any(sign.isspace() for sign in address):
+        return f"`{shown(address)}` is no address", "write http(s)://host/path, without spaces"
+    return None

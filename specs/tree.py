@@ -1,0 +1,299 @@
+"""A YAML file as a small tree in which every value knows its place.
+
+Built over the parser's events, so that what a storyboard has no use for (tags, a key twice, endless nesting,
+aliases that multiply) is refused before anything is made of it. Scalars are YAML 1.2's, narrowed: `null`, `~` and
+nothing, `true` and `false`, whole numbers without leading zeros, decimals; all else is text, `16:9` and `no` too.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple, NoReturn
+
+import yaml
+
+from specs.problems import Position, Problem, StoryboardError, shown
+from specs.storyboard import Place
+from specs.syntax import control_character, explain, unprintable
+
+DEEPEST = 50
+"""Levels of nesting; the language itself needs eight."""
+
+HEAVIEST = 16_000_000
+"""What the whole file may weigh, see `Node.weight`: some 400,000 values."""
+
+_EACH = 32
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_WORDS: Mapping[str, bool | None] = {"": None, "~": None, "null": None, "true": True, "false": False}
+_WHOLE = re.compile(r"0|-?[1-9][0-9]{0,17}")
+_DECIMAL = re.compile(r"-?(0|[1-9][0-9]{0,17})\.[0-9]{1,18}")
+
+
+class Written(float):
+    """A decimal that remembers how it was written, for where it turns out to be a text."""
+
+    text: str
+
+    def __new__(cls, text: str) -> Written:
+        number = super().__new__(cls, text)
+        number.text = text
+        return number
+
+
+Scalar = str | int | float | bool | None
+
+
+class Node(NamedTuple):
+    """A value, its place (line and column from 1), and its weight."""
+
+    value: Scalar | list[Node] | dict[str, Entry]
+    line: int
+    column: int
+    weight: int
+    """Its characters, and 32 for each value in it; what aliases and defaults repeat is counted each time."""
+    bare: bool = False
+    """Whether it is a scalar written without quotes."""
+
+    @property
+    def entries(self) -> dict[str, Entry]:
+        """Its keys, when it is a mapping; else none."""
+        return self.value if isinstance(self.value, dict) else {}
+
+    @property
+    def items(self) -> list[Node]:
+        """Its elements, when it is a list; else none."""
+        return self.value if isinstance(self.value, list) else []
+
+    def child(self, step: str | int) -> Node | None:
+        """What a key or an index leads to; None when it leads nowhere."""
+        if isinstance(step, str):
+            entry = self.entries.get(step)
+            return entry.node if entry else None
+        return self.items[step] if step < len(self.items) else None
+
+    def at(self, place: Place) -> Node | None:
+        """What a path leads to; None when it leads nowhere."""
+        node: Node | None = self
+        for step in place:
+            node = node.child(step) if node else None
+        return node
+
+    def holding(self, value: list[Node] | dict[str, Entry]) -> Node:
+        """The same list or mapping with other contents."""
+        return Node(value, self.line, self.column, _weight(value))
+
+    def reading(self, value: Scalar) -> Node:
+        """The same scalar with another value."""
+        return Node(value, self.line, self.column, _weight(value))
+
+    def plain(self) -> Any:
+        """The value alone, as dicts, lists and scalars."""
+        if isinstance(self.value, dict):
+            return {key: entry.node.plain() for key, entry in self.value.items()}
+        if isinstance(self.value, list):
+            return [node.plain() for node in self.value]
+        return self.value
+
+
+class Entry(NamedTuple):
+    """A key's place, and its value."""
+
+    line: int
+    column: int
+    node: Node
+
+    def holding(self, node: Node) -> Entry:
+        """The same key with a value; itself when it has that value already."""
+        return self if node is self.node else Entry(self.line, self.column, node)
+
+
+class Places(Mapping[Place, Position]):
+    """The position in the file of every value of a tree, by its path."""
+
+    def __init__(self, file: str, root: Node) -> None:
+        self._file, self._root = file, root
+
+    def __getitem__(self, place: Place) -> Position:
+        if node := self._root.at(place):
+            return Position(self._file, node.line, node.column)
+        raise KeyError(place)
+
+    def key(self, place: Place) -> Position:
+        """The position of a key rather than of its value."""
+        around = self._root.at(place[:-1])
+        if around and (entry := around.entries.get(str(place[-1]))):
+            return Position(self._file, entry.line, entry.column)
+        return self.nearest(place)
+
+    def nearest(self, place: Place) -> Position:
+        """The position of a value, or of the nearest thing around it."""
+        return next(self[place[:end]] for end in range(len(place), -1, -1) if place[:end] in self)
+
+    def __iter__(self) -> Iterator[Place]:
+        return _paths((), self._root)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+def grow(text: str, file: str) -> tuple[Node | None, list[Problem]]:
+    """The tree of a file's text, and what is wrong with it as YAML. Without a tree there is at least one problem."""
+    if problem := unprintable(text, file):
+        return None, [problem]
+    gardener = _Gardener(text, file)
+    try:
+        root = gardener.document()
+    except yaml.YAMLError as error:
+        return None, [*gardener.problems, explain(error, text, file)]
+    except StoryboardError as error:
+        return None, [*gardener.problems, *error.problems]
+    return root, gardener.problems
+
+
+def scalar(text: str) -> Scalar:
+    """What a text without quotes stands for."""
+    if text in _WORDS:
+        return _WORDS[text]
+    if text[0] in "-0123456789":
+        if _WHOLE.fullmatch(text):
+            return int(text)
+        if _DECIMAL.fullmatch(text):
+            return Written(text)
+    return text
+
+
+def _place(event: Any) -> tuple[int, int]:
+    """Line and column from 1."""
+    line: int = event.start_mark.line
+    column: int = event.start_mark.column
+    return line + 1, column + 1
+
+
+def _weight(value: Scalar | list[Node] | dict[str, Entry]) -> int:
+    weight = _EACH
+    if isinstance(value, dict):
+        weight += sum(len(key) + entry.node.weight for key, entry in value.items())
+    elif isinstance(value, list):
+        weight += sum(node.weight for node in value)
+    elif isinstance(value, str):
+        weight += len(value)
+    return weight
+
+
+def _paths(here: Place, node: Node) -> Iterator[Place]:
+    yield here
+    for key, entry in node.entries.items():
+        yield from _paths((*here, key), entry.node)
+    for number, item in enumerate(node.items):
+        yield from _paths((*here, number), item)
+
+
+class _Gardener:
+    """Makes nodes of events. What can be passed over is noted in `problems`; the rest ends it by StoryboardError."""
+
+    def __init__(self, text: str, file: str) -> None:
+        self.problems: list[Problem] = []
+        self._file = file
+        self._next: Callable[[], Any] = _LOADER(text).get_event
+        self._anchors: dict[str, Node | None] = {}
+        self._weight = 0
+
+    def document(self) -> Node:
+        """The one document of the file."""
+        self._next()
+        start = self._next()
+        if isinstance(start, yaml.StreamEndEvent):
+            self._refuse(start, "the file is empty", "a film begins with `storyboard: 1`")
+        root = self._node(self._next(), 1)
+        self._next()
+        if not isinstance(second := self._next(), yaml.StreamEndEvent):
+            self._refuse(second, "a second document begins here", "one file is one film; remove the `---`")
+        return root
+
+    def _node(self, event: Any, depth: int) -> Node:
+        if isinstance(event, yaml.AliasEvent):
+            return self._alias(event)
+        if event.tag is not None:
+            self._note(event, f"the tag `{shown(event.tag)}` is not read", "remove it; only plain values are used here")
+        if event.anchor:
+            self._anchors[event.anchor] = None
+        if isinstance(event, yaml.ScalarEvent):
+            node = self._scalar(event)
+        else:
+            if depth > DEEPEST:
+                self._refuse(event, f"this is nested more than {DEEPEST} deep", "a film needs eight levels at most")
+            is_mapping = isinstance(event, yaml.MappingStartEvent)
+            node = self._mapping(event, depth) if is_mapping else self._sequence(event, depth)
+        if event.anchor:
+            self._anchors[event.anchor] = node
+        return node
+
+    def _scalar(self, event: Any) -> Node:
+        text, bare = event.value, not event.style
+        weight = _EACH + len(text)
+        self._carry(weight, event)
+        if not bare and (sign := control_character(text)):
+            self._note(event, f"the control character {sign} stands in this text", "remove it")
+        return Node(scalar(text) if bare else text, *_place(event), weight, bare)
+
+    def _sequence(self, event: Any, depth: int) -> Node:
+        before = self._weight
+        self._carry(_EACH, event)
+        items: list[Node] = []
+        while not isinstance(inner := self._next(), yaml.SequenceEndEvent):
+            items.append(self._node(inner, depth + 1))
+        return Node(items, *_place(event), self._weight - before)
+
+    def _mapping(self, event: Any, depth: int) -> Node:
+        before = self._weight
+        self._carry(_EACH, event)
+        entries: dict[str, Entry] = {}
+        while not isinstance(inner := self._next(), yaml.MappingEndEvent):
+            key = self._key(inner, depth)
+            node = self._node(self._next(), depth + 1)
+            if key is None:
+                continue
+            if first := entries.get(key):
+                self._note(inner, f"`{shown(key)}` is written twice, first in line {first.line}", "keep one of the two")
+                continue
+            entries[key] = Entry(*_place(inner), node)
+        return Node(entries, *_place(event), self._weight - before)
+
+    def _key(self, event: Any, depth: int) -> str | None:
+        """A key as it is written; None, and a problem noted, for one that is no text."""
+        if isinstance(event, yaml.ScalarEvent) and event.tag is None and not event.anchor:
+            self._carry(len(event.value), event)
+            return str(event.value)
+        self._node(event, depth + 1)
+        self._note(event, "a key is one word, without tag, anchor or brackets", "put a text that is a key in quotes")
+        return None
+
+    def _alias(self, event: Any) -> Node:
+        known = self._anchors.get(event.anchor)
+        if known is None:
+            inside = event.anchor in self._anchors
+            what = "stands inside what it names" if inside else f"has no `&{shown(event.anchor)}` before it"
+            fix = "put a text that begins with `*` in quotes" if not inside else "write the value out"
+            self._refuse(event, f"the alias `*{shown(event.anchor)}` {what}", fix)
+        self._carry(known.weight, event)
+        return known
+
+    def _carry(self, weight: int, event: Any) -> None:
+        self._weight += weight
+        if self._weight > HEAVIEST:
+            self._refuse(
+                event,
+                "up to here the file holds more than a film can need, what aliases repeat counted each time",
+                "use fewer aliases, or split the film",
+            )
+
+    def _note(self, event: Any, what: str, fix: str) -> None:
+        self.problems.append(self._problem(event, what, fix))
+
+    def _refuse(self, event: Any, what: str, fix: str) -> NoReturn:
+        raise StoryboardError([self._problem(event, what, fix)])
+
+    def _problem(self, event: Any, what: str, fix: str) -> Problem:
+        line, column = _place(event)
+        return Problem(Position(self._file, line, column), what, fix)

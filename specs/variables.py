@@ -1,0 +1,153 @@
+"""`${name}` in texts, filled in from the storyboard's `vars` and from `--set`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from operator import is_
+
+from specs.problems import MOST_PROBLEMS, Position, Problem, listed, shown, suggestion
+from specs.syntax import control_character
+from specs.tree import Entry, Node, Scalar, scalar
+from specs.words import LONGEST_TEXT
+
+_USE = re.compile(r"\$(?P<literal>\$)?\{(?P<name>[^{}\n]*)(?P<end>\}?)")
+
+
+def fill(root: Node, set_vars: Mapping[str, str], file: str) -> tuple[Node, list[Problem]]:
+    """The tree with its variables filled in, and what is wrong with them. `$${` stands for the signs `${`."""
+    declared = root.entries.get("vars")
+    problems = _undeclared(root, declared, set_vars, file)
+    if declared:
+        values = _overridden(declared.node, set_vars)
+        problems += _unfit(declared.node, set_vars, file)
+        problems += [
+            Problem(
+                Position(file, entry.node.line, entry.node.column),
+                f"the variable `{shown(name)}` uses another; variables are plain texts",
+                "use both where the text is needed",
+            )
+            for name, entry in declared.node.entries.items()
+            if _uses(entry.node.value)
+        ]
+        root = root.holding(root.entries | {"vars": declared.holding(values)})
+    filler = _Filler({name: entry.node.value for name, entry in values.entries.items()} if declared else {}, file)
+    entries = {
+        key: entry if key == "vars" else entry.holding(filler.filled(entry.node)) for key, entry in root.entries.items()
+    }
+    return (root.holding(entries) if root.entries else root), problems + filler.problems
+
+
+def _undeclared(root: Node, declared: Entry | None, set_vars: Mapping[str, str], file: str) -> list[Problem]:
+    node = declared.node if declared else root
+    known = list(declared.node.entries) if declared else []
+    otherwise = f"declared are {listed(known, 'and')}" if known else "declare it under `vars`"
+    return [
+        Problem(
+            Position(file, node.line, node.column),
+            f"`--set {shown(name)}=…` sets a variable that the storyboard does not declare",
+            suggestion(name, known, otherwise),
+        )
+        for name in set_vars
+        if name not in known
+    ]
+
+
+def _unfit(variables: Node, set_vars: Mapping[str, str], file: str) -> list[Problem]:
+    """What `--set` may not bring in, which the parser has refused for the file."""
+    return [
+        Problem(
+            Position(file, entry.node.line, entry.node.column),
+            f"`--set {name}=…` brings in the control character {sign}",
+            "remove it",
+        )
+        for name, entry in variables.entries.items()
+        if name in set_vars and (sign := control_character(set_vars[name]))
+    ]
+
+
+def _overridden(variables: Node, set_vars: Mapping[str, str]) -> Node:
+    if not variables.entries:
+        return variables
+    return variables.holding(
+        {
+            name: entry.holding(entry.node.reading(set_vars[name])) if name in set_vars else entry
+            for name, entry in variables.entries.items()
+        }
+    )
+
+
+def _uses(value: object) -> bool:
+    return isinstance(value, str) and any(not found["literal"] for found in _USE.finditer(value))
+
+
+class _Filler:
+    """Fills texts in, each node once however often aliases repeat it."""
+
+    def __init__(self, values: Mapping[str, object], file: str) -> None:
+        self.problems: list[Problem] = []
+        self._values = {name: _written(value) for name, value in values.items()}
+        self._file = file
+        self._done: dict[int, tuple[Node, Node]] = {}
+
+    def filled(self, node: Node) -> Node:
+        if not isinstance(node.value, list | dict) and not (isinstance(node.value, str) and "${" in node.value):
+            return node
+        # The old node is kept beside the new one, so that its id is not given to another.
+        if id(node) not in self._done:
+            self._done[id(node)] = (
+                node,
+                self._text(node, node.value) if isinstance(node.value, str) else self._around(node),
+            )
+        return self._done[id(node)][1]
+
+    def _around(self, node: Node) -> Node:
+        """A list or mapping with its values filled in; itself when none of them needed that."""
+        if node.items:
+            items = [self.filled(item) for item in node.items]
+            return node if all(map(is_, items, node.items)) else node.holding(items)
+        entries = {key: entry.holding(self.filled(entry.node)) for key, entry in node.entries.items()}
+        return node if all(map(is_, entries.values(), node.entries.values())) else node.holding(entries)
+
+    def _text(self, node: Node, text: str) -> Node:
+        # What is too long before is refused as it is.
+        uses = list(_USE.finditer(text)) if len(text) <= LONGEST_TEXT else []
+        if problems := [problem for use in uses if (problem := self._problem(node, use))]:
+            self.problems += problems[: MOST_PROBLEMS - len(self.problems)]
+            return node
+        # The length is known before the text is made: many uses of a long variable would be too much to hold.
+        length = len(text) + sum(len(self._replacement(use)) - len(use[0]) for use in uses)
+        if length > LONGEST_TEXT:
+            self._note(node, f"with its variables this text has {length} characters, at most {LONGEST_TEXT}", "")
+            return node.reading("…")
+        full = _USE.sub(self._replacement, text)
+        return node.reading(_number(full) if node.bare and len(uses) == 1 and uses[0][0] == text else full)
+
+    def _replacement(self, use: re.Match[str]) -> str:
+        return use[0][1:] if use["literal"] else self._values[use["name"]]
+
+    def _problem(self, node: Node, use: re.Match[str]) -> Problem | None:
+        name = use["name"]
+        if use["literal"] or (name in self._values and use["end"]):
+            return None
+        at = Position(self._file, node.line, node.column)
+        if not use["end"]:
+            return Problem(at, "a `${` is not closed", "write `${name}`, or `$${` for the signs themselves")
+        otherwise = f"declared are {listed(self._values, 'and')}" if self._values else "declare it under `vars`"
+        return Problem(at, f"unknown variable `${{{shown(name)}}}`", suggestion(name, self._values, otherwise))
+
+    def _note(self, node: Node, what: str, fix: str) -> None:
+        self.problems.append(Problem(Position(self._file, node.line, node.column), what, fix))
+
+
+def _written(value: object) -> str:
+    """A variable's value as text; what is none is named by the models, and counts as empty here."""
+    if isinstance(value, str):
+        return value
+    return str(getattr(value, "text", value)) if isinstance(value, int | float) else ""
+
+
+def _number(text: str) -> Scalar:
+    """`${takes}` alone and without quotes may stand for a number; for nothing else but text."""
+    value = scalar(text)
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else text

@@ -1,0 +1,124 @@
+"""The single values of the language: texts, names, slates, counts, paths.
+
+Each type carries the JSON Schema that says the same, so that an editor and the reader agree.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field, StringConstraints, WithJsonSchema
+
+IMAGE_ENDINGS = ("png", "jpg", "jpeg", "webp", "bmp")
+VIDEO_ENDINGS = ("mp4", "mov")
+SOUND_ENDINGS = ("wav", "mp3", "m4a", "aac", "flac", "ogg")
+
+LONGEST_TEXT = 5000
+"""Characters: the longest prompt that any service reads (DashScope cuts longer ones, and bills them)."""
+
+_NOT_BLANK = r"\S"
+_SLATE = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$"
+_NAME = r"^[A-Za-z][A-Za-z0-9_-]{0,39}$"
+_LEVEL = r"^[-+]?[0-9]{1,2}(\.[0-9]{1,2})? ?dB$"
+
+MEANING = {
+    _NOT_BLANK: "a text that is not empty",
+    _SLATE: "letters, digits, `.`, `_` and `-`, at most 32, beginning with a letter or a digit",
+    _NAME: "letters, digits, `_` and `-`, at most 40, beginning with a letter",
+    _LEVEL: "a level in decibels such as `-18 dB`",
+}
+"""What a text must be, in words, by the pattern that it has to match."""
+
+
+def as_text(value: object) -> object:
+    """A plain number in the place of a text is that text: `title: 1984`, `shot: 12`.
+
+    A number read from a file keeps the form it was written in, as its attribute `text`.
+    """
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return str(getattr(value, "text", value))
+    return value
+
+
+def as_count(value: object) -> object:
+    """What is no number, or is true or false, is no count either."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return value
+    raise ValueError("not a whole number; write it without quotes")
+
+
+def _as_switch(value: object) -> object:
+    if isinstance(value, bool):
+        return value
+    raise ValueError("neither `true` nor `false`; write one of them, without quotes")
+
+
+def _text_schema(longest: int, pattern: str | None = None) -> WithJsonSchema:
+    shape = {"type": ["string", "number"], "maxLength": longest}
+    return WithJsonSchema(shape | {"pattern": pattern} if pattern else shape)
+
+
+Text = Annotated[
+    str,
+    StringConstraints(max_length=LONGEST_TEXT),
+    BeforeValidator(as_text),
+    _text_schema(LONGEST_TEXT),
+]
+"""Free text of at most 5000 characters; may be empty."""
+
+Told = Annotated[
+    str,
+    StringConstraints(max_length=LONGEST_TEXT, pattern=_NOT_BLANK),
+    BeforeValidator(as_text),
+    _text_schema(LONGEST_TEXT, _NOT_BLANK),
+]
+"""Free text of at most 5000 characters that says something."""
+
+Title = Annotated[
+    str,
+    StringConstraints(max_length=200, pattern=_NOT_BLANK),
+    BeforeValidator(as_text),
+    _text_schema(200, _NOT_BLANK),
+]
+"""The name of a film, at most 200 characters."""
+
+Avoided = Annotated[
+    str,
+    StringConstraints(max_length=500),
+    BeforeValidator(as_text),
+    _text_schema(500),
+]
+"""A negative prompt; no service reads more than 500 characters of it."""
+
+Slate = Annotated[
+    str,
+    StringConstraints(pattern=_SLATE),
+    BeforeValidator(as_text),
+    WithJsonSchema(
+        {"anyOf": [{"type": "string", "pattern": _SLATE}, {"type": "number", "minimum": 0, "maximum": 10**15}]}
+    ),
+]
+"""A shot's or scene's name on the slate: letters, digits, `.`, `_`, `-`, at most 32."""
+
+Name = Annotated[str, StringConstraints(pattern=_NAME)]
+"""What a cast member, location, variable or service is called in the file."""
+
+Source = Annotated[str, StringConstraints(max_length=2000, pattern=_NOT_BLANK)]
+"""A path beside the storyboard, or an http(s) address."""
+
+Level = Annotated[
+    str,
+    StringConstraints(pattern=_LEVEL),
+    BeforeValidator(as_text),
+    WithJsonSchema({"type": "string", "pattern": _LEVEL}),
+]
+"""Loudness against the file as it is: `-18 dB`."""
+
+Takes = Annotated[int, Field(ge=1, le=20), BeforeValidator(as_count)]
+"""A number of takes, or the number of one of them."""
+
+Seed = Annotated[int, Field(ge=0, le=2147483647), BeforeValidator(as_count)]
+"""What a service's chance starts from."""
+
+Switch = Annotated[bool, BeforeValidator(_as_switch)]
+"""On or off."""

@@ -1,0 +1,79 @@
+"""What the language's tests share: a film from a few lines of text, and the problems of one."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from specs.problems import StoryboardError
+from specs.reading import read
+from specs.storyboard import Storyboard
+
+# Nothing here depends on how fast the machine is, or on the temporary folder being a new one.
+settings.register_profile(
+    "language", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
+settings.load_profile("language")
+
+ONE_SHOT = "shots: [{shot: 1A, action: x}]\n"
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Callable[[str], Path]:
+    """A film with a head, the lines given and, if they have no shots, one shot. The head is the first two lines."""
+
+    def write(text: str) -> Path:
+        if "shots:" not in text:
+            text += ONE_SHOT
+        path = tmp_path / "film.yaml"
+        path.write_text("storyboard: 1\ntitle: A Film\n" + text, encoding="utf-8")
+        return path
+
+    return write
+
+
+@pytest.fixture
+def film(write: Callable[[str], Path]) -> Callable[..., Storyboard]:
+    """The storyboard of some lines below the head."""
+    return lambda text, **set_vars: read(write(text), set_vars)
+
+
+@pytest.fixture
+def wrong(write: Callable[[str], Path]) -> Callable[..., list[str]]:
+    """The problems of some lines below the head, each as `line:column: what (fix)`."""
+
+    def wrong(text: str, **set_vars: str) -> list[str]:
+        path = write(text)
+        with pytest.raises(StoryboardError) as caught:
+            read(path, set_vars)
+        return [str(problem).removeprefix(f"{path}:") for problem in caught.value.problems]
+
+    return wrong
+
+
+@pytest.fixture
+def media(tmp_path: Path) -> dict[str, Path]:
+    """One small file of each kind, by name, beside the film."""
+    heads: dict[str, bytes] = {
+        "a.png": b"\x89PNG\r\n\x1a\n" + bytes(24),
+        "a.jpg": b"\xff\xd8\xff\xe0" + bytes(24),
+        "a.webp": b"RIFF" + struct.pack("<I", 24) + b"WEBP" + bytes(24),
+        "a.bmp": b"BM" + bytes(24),
+        "a.mp4": struct.pack(">I", 24) + b"ftypisom" + bytes(24),
+        "a.mov": struct.pack(">I", 24) + b"moov" + bytes(24),
+        "a.wav": b"RIFF" + struct.pack("<I", 24) + b"WAVE" + bytes(24),
+        "a.mp3": b"ID3\x04" + bytes(24),
+        "a.m4a": struct.pack(">I", 24) + b"ftypM4A " + bytes(24),
+        "a.flac": b"fLaC" + bytes(24),
+        "a.ogg": b"OggS" + bytes(24),
+        "a.txt": b"just words, many of them",
+    }
+    paths: dict[str, Any] = {name: tmp_path / name for name in heads}
+    for name, head in heads.items():
+        paths[name].write_bytes(head)
+    return paths

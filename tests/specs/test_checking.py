@@ -1,0 +1,276 @@
+"""What spans several nouns, and what lies in other files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from specs.checking import check
+from specs.sources import Inspector, Kind
+from specs.storyboard import MOST_SHOTS, Shot, Storyboard
+
+Film = Callable[..., Storyboard]
+Wrong = Callable[..., list[str]]
+
+_PEOPLE = "cast: {mira: {}, tom: {}}\nlocations: {sea: {}}\n"
+
+
+@pytest.mark.parametrize(
+    ("shot", "found"),
+    [
+        ("cast: [mria]", "unknown cast member `mria` (did you mean `mira`?)"),
+        ("cast: [mira, mira]", "`mira` is in the shot twice (once is enough)"),
+        ("location: see", "unknown location `see` (did you mean `sea`?)"),
+        ("dialogue: [{tim: Hi}]", "unknown speaker `tim` (did you mean `tom`?)"),
+        ("dialogue: [{tom: 'Hi {mria}'}]", "`{mria}` is neither cast nor location (did you mean `mira`?)"),
+        ("camera: {angle: 'over {tom s shoulder}'}", "`{tom s shoulder}` is neither cast nor location (known are"),
+        ("takes: 2, circled: 3", "take 3 is circled, but there are 2 (circle one of them"),
+        ("circled: 2", "take 2 is circled, but there are 1"),
+        ("mode: image-to-video", "image-to-video needs an image to begin with (add `first_frame` or `continues`)"),
+        (
+            "mode: reference-to-video, cast: [mira]",
+            "reference-to-video needs references, and nothing seen in this shot",
+        ),
+        ("transition: {type: cut, duration: 1s}", "a cut takes no time (remove its `duration`"),
+        ("transition: dissolve", "the first shot has nothing to dissolve from (write `transition: fade`)"),
+        ("continues: 1A", "shot 1A continues itself (name the shot before it)"),
+        ("continues: 1a", "there is no shot `1a` to continue"),
+        ("duration: 10ms", "the duration is 10ms, less than one frame at 30 fps"),
+        ("duration: 00:00:01:30", "00:00:01:30 names frame 30, but a second has 30 frames"),
+    ],
+)
+def test_what_does_not_go_together_is_told(wrong: Wrong, shot: str, found: str) -> None:
+    (line,) = wrong(f"{_PEOPLE}shots:\n- {{shot: 1A, action: x, {shot}}}\n")
+    assert line.split(": ", 1)[1].startswith(found)
+    assert line.startswith("6:")
+
+
+@pytest.mark.parametrize(
+    "shot",
+    [
+        "mode: text-to-video, cast: [mira]",
+        "mode: reference-to-video, references: [https://a/b.png]",
+        "mode: image-to-video, first_frame: https://a/b.png",
+        "cast: [mira], location: sea, dialogue: [{tom: '{mira}, look at {sea}'}]",
+        "transition: fade",
+        "takes: 3, circled: 3",
+    ],
+)
+def test_what_goes_together_is_read(film: Film, shot: str) -> None:
+    assert film(f"{_PEOPLE}shots:\n- {{shot: 1A, action: x, {shot}}}\n").all_shots
+
+
+def test_references_of_cast_and_location_serve_a_forced_mode(film: Film, media: object) -> None:
+    storyboard = film(
+        """\
+cast: {mira: {references: [a.png, a.mp4]}, tom: {}}
+locations: {sea: {references: [a.jpg]}}
+shots: [{shot: 1, action: x, cast: [tom, mira], location: sea, references: [a.webp], mode: reference-to-video}]
+"""
+    )
+    shown = storyboard.shown_in(storyboard.all_shots[0])
+    assert [(who, [r.source for r in references]) for who, references in shown] == [
+        ("mira", ["a.png", "a.mp4"]),
+        ("sea", ["a.jpg"]),
+        ("", ["a.webp"]),
+    ]
+
+
+def test_names_that_mean_two_things_are_refused(wrong: Wrong) -> None:
+    assert wrong("cast: {sea: {}, delivery: {}}\nlocations: {sea: {}}\n") == [
+        "3:27: `delivery` is a key of dialogue (call them otherwise)",
+        "4:18: `sea` is also in the cast (rename one of the two)",
+    ]
+
+
+def test_a_scenes_location_is_written_once(wrong: Wrong) -> None:
+    scenes = "scenes: [{scene: 1, location: sea, defaults: {location: sea}, shots: [{shot: 1, action: x}]}]\n"
+    assert wrong("locations: {sea: {}}\n" + scenes) == [
+        "4:57: the scene's location is written twice (keep `location` beside `scene`)"
+    ]
+
+
+def test_names_in_defaults_are_known_ones_too(wrong: Wrong) -> None:
+    scenes = "scenes: [{scene: 1, location: se, shots: [{shot: 1, action: x, cast: [tom], location: sea}]}]\n"
+    assert wrong(_PEOPLE + "defaults: {cast: [tim]}\n" + scenes) == [
+        "5:19: unknown cast member `tim` (did you mean `tom`?)",
+        "6:31: unknown location `se` (did you mean `sea`?)",
+    ]
+
+
+def test_slates_and_scenes_are_there_once(wrong: Wrong) -> None:
+    found = wrong(
+        """\
+scenes:
+- {scene: 1, shots: [{shot: 1A, action: x}, {shot: 1A, action: y}]}
+- {scene: 1, shots: [{shot: 1A, action: z}]}
+"""
+    )
+    assert found == [
+        "4:52: the slate `1A` is taken, first in line 4 (give it a name of its own)",
+        "5:11: the scene `1` is taken, first in line 4 (give it a name of its own)",
+        "5:29: the slate `1A` is taken, first in line 4 (give it a name of its own)",
+    ]
+
+
+def test_a_cycle_in_continues_is_named(wrong: Wrong) -> None:
+    links = {"A": "B", "B": "C", "C": "A", "D": "A", "E": "F", "F": "E"}
+    shots = "".join(f"- {{shot: {slate}, action: x, continues: {target}}}\n" for slate, target in links.items())
+    found = [line.split(": ", 1)[1] for line in wrong("shots:\n" + shots)]
+    assert found == [
+        "these shots continue each other in a circle: A → B → C → A (one of them must begin anew)",
+        "these shots continue each other in a circle: E → F → E (one of them must begin anew)",
+    ]
+
+
+def test_a_shot_may_continue_a_later_one(film: Film) -> None:
+    assert film("shots: [{shot: 1, action: x, continues: 2}, {shot: 2, action: x}]\n").all_shots[0].continues == "2"
+
+
+@given(links=st.lists(st.none() | st.integers(0, 11), min_size=12, max_size=12))
+def test_every_circle_is_found_and_nothing_else(links: list[int | None]) -> None:
+    shots = [
+        Shot(shot=str(number), action="x", continues=None if target is None else str(target))
+        for number, target in enumerate(links)
+    ]
+    told = [problem.what for problem in check(Storyboard(storyboard=1, title="x", shots=tuple(shots)))]
+    circles = set()
+    for number in range(12):
+        walked: list[int] = []
+        here: int | None = number
+        while here is not None and here not in walked:
+            walked.append(here)
+            here = links[here]
+        if here == number:
+            circles.add(frozenset(walked))
+    assert len(told) == len(circles)
+    assert sum("continues itself" in what for what in told) == sum(len(circle) == 1 for circle in circles)
+
+
+def test_a_shot_begins_with_one_frame_only(wrong: Wrong, media: object) -> None:
+    shots = "shots: [{shot: 1, action: x}, {shot: 2, action: x, continues: 1, first_frame: a.png}]\n"
+    assert wrong("defaults: {first_frame: a.jpg}\n" + shots) == [
+        "4:79: a shot that continues another begins with its last frame, not with a picture "
+        "(keep `continues` or `first_frame`)"
+    ]
+
+
+def test_a_film_has_a_limit_across_its_scenes(wrong: Wrong) -> None:
+    half = MOST_SHOTS // 2 + 1
+    shots = [", ".join(f"{{shot: {name}{n}, action: x}}" for n in range(half)) for name in "ab"]
+    scenes = "".join(f"- {{scene: {n}, shots: [{listed}]}}\n" for n, listed in enumerate(shots))
+    (found,) = wrong("scenes:\n" + scenes)
+    assert "the film has 10002 shots, at most 10000" in found
+
+
+# Files and addresses
+
+
+@pytest.mark.parametrize(
+    ("key", "fitting"),
+    [
+        ("first_frame: {}", "a.png a.jpg a.webp a.bmp"),
+        ("references: [{{image: {}}}]", "a.png a.jpg a.webp a.bmp"),
+        ("references: [{{video: {}}}]", "a.mp4 a.mov"),
+    ],
+)
+def test_a_picture_is_a_picture_and_a_video_a_video(
+    film: Film, wrong: Wrong, media: dict[str, Path], key: str, fitting: str
+) -> None:
+    for name in media:
+        text = f"shots: [{{shot: 1, action: x, {key.format(name)}}}]\n"
+        if name in fitting.split():
+            assert film(text).all_shots
+        else:
+            assert f"`{name}` is not a" in wrong(text)[0]
+
+
+def test_voices_and_music_are_sounds(film: Film, wrong: Wrong, media: dict[str, Path]) -> None:
+    for name in media:
+        voice, music = f"cast: {{mira: {{voice: {name}}}}}\n", f"music: [{{file: {name}}}]\n"
+        assert film(voice).cast if name in ("a.wav", "a.mp3") else wrong(voice)
+        assert film(music).music if name[2:] in ("wav", "mp3", "m4a", "flac", "ogg", "mp4") else wrong(music)
+
+
+def test_what_a_file_really_is_is_told(wrong: Wrong, media: dict[str, Path], tmp_path: Path) -> None:
+    (tmp_path / "lfs.png").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 5\n")
+    (tmp_path / "empty.png").touch()
+    shots = "shots: [{{shot: 1, action: x, first_frame: {}}}]\n"
+    assert "`a.mp4` is not an image (PNG, JPEG, WebP or BMP); it looks like a video" in wrong(shots.format("a.mp4"))[0]
+    assert "only a pointer of Git LFS (run `git lfs pull`)" in wrong(shots.format("lfs.png"))[0]
+    assert "`empty.png` is empty" in wrong(shots.format("empty.png"))[0]
+    assert "(did you mean `./empty.png`?)" not in wrong(shots.format("emty.png"))[0]
+    assert "(did you mean `empty.png`?)" in wrong(shots.format("emty.png"))[0]
+
+
+@pytest.mark.parametrize(("kind", "megabytes"), [(Kind.IMAGE, 20), (Kind.VIDEO, 100), (Kind.VOICE, 15)])
+def test_a_file_too_large_for_any_service_is_refused(tmp_path: Path, kind: Kind, megabytes: int) -> None:
+    path = tmp_path / "large"
+    with path.open("wb") as file:
+        file.truncate(megabytes * 1_000_000 + 1)
+    wrong = Inspector(tmp_path.joinpath).wrong_with("large", kind)
+    assert wrong and f"services take at most {megabytes} MB" in wrong[0]
+
+
+@pytest.mark.parametrize("source", ["device", "folder", "pipe", "/proc/self/mem", "a.png/b.png", "x\0y"])
+def test_a_path_that_leads_to_no_file_is_refused_unopened(tmp_path: Path, media: dict[str, Path], source: str) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "device").symlink_to("/dev/zero")
+    for kind in Kind:
+        assert Inspector(tmp_path.joinpath).wrong_with(source, kind)
+
+
+@pytest.mark.parametrize(
+    ("address", "found"),
+    [
+        ("ftp://a/b.png", "is not reached by http or https"),
+        ("file:///etc/passwd.png", "is not reached by http or https"),
+        ("https:///b.png", "is no address"),
+        ("https://a b/c.png", "is no address"),
+        ("http://[1/b.png", "is no address"),
+        ("http://a:port/b.png", "is no address"),
+    ],
+)
+def test_an_address_is_reached_by_http_and_has_a_host(wrong: Wrong, address: str, found: str) -> None:
+    assert found in wrong(f"shots: [{{shot: 1, action: x, first_frame: '{address}'}}]\n")[0]
+
+
+def test_a_tilde_is_not_expanded(wrong: Wrong) -> None:
+    assert "(`~` is not expanded" in wrong("shots: [{shot: 1, action: x, first_frame: ~/a.png}]\n")[0]
+
+
+def test_one_file_is_looked_at_once(tmp_path: Path, media: dict[str, Path]) -> None:
+    inspector = Inspector(tmp_path.joinpath)
+    assert inspector.wrong_with("a.png", Kind.IMAGE) is None
+    media["a.png"].unlink()
+    assert inspector.wrong_with("a.png", Kind.IMAGE) is None
+    assert inspector.wrong_with("a.png", Kind.VIDEO) is not None
+
+
+# Music
+
+
+@pytest.mark.parametrize(
+    ("music", "found"),
+    [
+        ("file: a.wav, start: 3s, end: 2s", "the music ends before it starts"),
+        ("file: a.wav, start: 5s", "the music starts after the film"),
+        ("file: a.wav, fade_in: 3s, fade_out: 3s", "the music's fades are longer than it plays"),
+        ("file: a.wav, start: 00:00:00:30", "00:00:00:30 names frame 30"),
+        ("file: 'https://a/b.wav'", "`https://a/b.wav` is not local (download it)"),
+    ],
+)
+def test_music_lies_inside_the_film(wrong: Wrong, media: object, music: str, found: str) -> None:
+    (line,) = wrong(f"music: [{{{music}}}]\n")
+    assert found in line
+
+
+def test_many_problems_are_told_up_to_a_limit(wrong: Wrong) -> None:
+    shots = "".join(f"- {{shot: {n}, action: x, cast: [gone]}}\n" for n in range(3000))
+    assert len(wrong("shots:\n" + shots)) == 1000
