@@ -1,0 +1,357 @@
+"""How fast clips are joined: this project's assemble beside other ways, in one run on one machine.
+
+    uv run --group bench python -m benchmarks.join            20 and 200 clips of 5 s, about five minutes
+    uv run --group bench python -m benchmarks.join --quick    8 clips of 2 s, under a minute
+
+Prints a table in Markdown. Clips are 1280×720 at 24 fps, H.264 with one keyframe each and AAC. Every way makes a whole
+film with picture and sound; what differs in what they promise stands in the last column.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import platform
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from importlib.util import find_spec
+from pathlib import Path
+
+import ffmpeg
+import psutil
+
+from specs.cut import Cut, Event, edit_points
+from specs.timing import FrameRate
+from tasks.assemble import assemble
+from tasks.conform import HouseClip, conform
+from tasks.dissolve import Segment, dissolve
+from tasks.media.binary import find
+from tasks.media.house import House
+from tasks.media.laying import lay
+from tasks.media.mixing import mix
+from tasks.media.running import run
+
+HOUSE = House(width=1280, height=720, rate=FrameRate(Fraction(24)))
+DISTINCT = 20
+"""Clips that are made; 200 are these ten times."""
+DISSOLVE = 12
+"""Frames."""
+DEADLINE = 345
+"""Seconds after which the run ends; what was not measured until then is said to be missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One way's figures for so many clips."""
+
+    way: str
+    clips: int
+    seconds: float | None
+    """None when it was not run; `note` says why."""
+    megabytes: float = 0
+    """Most memory that its processes held, beyond what this one held before."""
+    note: str = ""
+
+
+class Memory:
+    """Watches how much memory this process and its children hold."""
+
+    def __enter__(self) -> Memory:
+        self._before, self.most = self._held(), 0.0
+        self._done = threading.Event()
+        self._watcher = threading.Thread(target=self._watch, daemon=True)
+        self._watcher.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._done.set()
+        self._watcher.join()
+
+    def _watch(self) -> None:
+        while not self._done.wait(0.05):
+            self.most = max(self.most, self._held() - self._before)
+
+    def _held(self) -> float:
+        total = 0
+        this = psutil.Process()
+        for process in (this, *this.children(recursive=True)):
+            try:
+                total += process.memory_info().rss
+            except psutil.NoSuchProcess:
+                continue
+        return total / 1e6
+
+
+class Bench:
+    """The clips, the folder and the clock of one run."""
+
+    def __init__(self, folder: Path, frames: int) -> None:
+        self.folder, self.frames = folder, frames
+        self.started = time.monotonic()
+        self.results: list[Result] = []
+
+    @property
+    def out(self) -> Path:
+        return self.folder / "film.mp4"
+
+    async def measure(
+        self, way: str, clips: int, work: Callable[[], Awaitable[object]], note: str = "", times: int = 1
+    ) -> None:
+        """Run a way so many times and note the median."""
+        say(f"{way}, {clips} clips …")
+        took = []
+        with Memory() as memory:
+            try:
+                async with asyncio.timeout(max(0, DEADLINE - (time.monotonic() - self.started))):
+                    for _ in range(times):
+                        began = time.perf_counter()
+                        await work()
+                        took.append(time.perf_counter() - began)
+            except TimeoutError:
+                self.results.append(Result(way, clips, None, note="not finished: time was up"))
+                return
+        self.results.append(Result(way, clips, statistics.median(took), memory.most, note))
+
+    async def make_clips(self, count: int) -> list[Path]:
+        """Distinct clips in house format, with AAC, as a service would deliver them: about 4 Mb/s."""
+        return list(await asyncio.gather(*(self._make_clip(number) for number in range(count))))
+
+    async def _make_clip(self, number: int) -> Path:
+        into = self.folder / f"source-{number:02}.mp4"
+        seconds = float(HOUSE.rate.seconds(self.frames))
+        picture = ffmpeg.input(
+            f"testsrc2=size=1280x720:rate=24,noise=alls=7:allf=t:all_seed={number},hue=h={number * 18}", f="lavfi"
+        )
+        sound = ffmpeg.input(
+            f"anoisesrc=duration={seconds}:color=pink:seed={number}:amplitude=0.2:sample_rate=48000,"
+            "aformat=channel_layouts=stereo",
+            f="lavfi",
+        )
+        options = HOUSE.picture_options() | {"crf": 23, "c:a": "aac", "b:a": "128k", "frames:v": self.frames}
+        await run(ffmpeg.output(HOUSE.finished(picture.video), sound.audio, str(into), **options))
+        return into
+
+    def cut(self, clips: int, dissolve: int) -> Cut:
+        """Shots of one length, with dissolves between all of them or none."""
+        shown = self.frames - dissolve
+        events = [
+            Event(str(n), n * shown, shown, dissolve if n else 0, dissolve if n + 1 < clips else 0)
+            for n in range(clips)
+        ]
+        return Cut(HOUSE.rate, tuple(events))
+
+    async def conformed(self, sources: Sequence[Path], cut: Cut) -> list[HouseClip]:
+        """Each source conformed for each place that it has in the cut; equal ones once."""
+        places = {}
+        for number, event in enumerate(cut.events):
+            places[self._house(sources[number % len(sources)], event)] = (sources[number % len(sources)], event)
+
+        async def make(into: Path, source: Path, event: Event) -> tuple[Path, HouseClip]:
+            edit = edit_points(event, self.frames, "free")
+            return into, await conform(source, edit, HOUSE, keep_sound=True, into=into, accept=None)
+
+        made = dict(await asyncio.gather(*(make(into, *place) for into, place in places.items())))
+        return [made[self._house(sources[n % len(sources)], event)] for n, event in enumerate(cut.events)]
+
+    def _house(self, source: Path, event: Event) -> Path:
+        return self.folder / "house" / f"{source.stem}-{event.head}-{event.frames}-{event.tail}"
+
+    async def dissolves(self, cut: Cut, clips: Sequence[HouseClip]) -> dict[str, Segment]:
+        """All dissolves, none from a cache."""
+        shutil.rmtree(self.folder / "dissolves", ignore_errors=True)
+
+        async def make(number: int, event: Event) -> tuple[str, Segment]:
+            into = self.folder / "dissolves" / event.shot
+            pair = clips[number - 1], clips[number]
+            return event.shot, await dissolve(*pair, event.dissolve_in, HOUSE, into)
+
+        return dict(await asyncio.gather(*(make(n, event) for n, event in enumerate(cut.events) if n)))
+
+
+async def byte_copy(files: Sequence[Path], out: Path) -> None:
+    """The bytes of all clips into one file: no film, but the least that could be done."""
+    with out.open("wb") as target:
+        for file in files:
+            with file.open("rb") as source:
+                if hasattr(os, "sendfile"):
+                    target.flush()
+                    offset, size = 0, file.stat().st_size
+                    while offset < size:
+                        offset += os.sendfile(target.fileno(), source.fileno(), offset, size - offset)
+                else:
+                    shutil.copyfileobj(source, target, 1 << 20)
+
+
+async def concat_demuxer(files: Sequence[Path], out: Path) -> None:
+    """ffmpeg's own join of like files by packets, sound included."""
+    listing = out.with_suffix(".txt")
+    listing.write_text("ffconcat version 1.0\n" + "".join(f"file '{file}'\n" for file in files))
+    await _ffmpeg("-f", "concat", "-safe", "0", "-i", str(listing), "-c", "copy", "-movflags", "+faststart", str(out))
+
+
+async def one_graph(files: Sequence[Path], frames: int, out: Path) -> None:
+    """One graph of xfade and acrossfade for picture and sound, as it is written by hand; ffmpeg's own threads."""
+    inputs = [ffmpeg.input(str(file)) for file in files]
+    fade, length = DISSOLVE / 24, frames / 24
+    picture, sound = inputs[0].video, inputs[0].audio
+    for number, following in enumerate(inputs[1:], 1):
+        offset = number * (length - fade)
+        picture = ffmpeg.filter(
+            [picture, following.video], "xfade", transition="fade", duration=fade, offset=f"{offset:.6f}"
+        )
+        sound = ffmpeg.filter([sound, following.audio], "acrossfade", d=fade)
+    encoder = {"c:v": "libx264", "preset": "veryfast", "crf": 18, "c:a": "aac", "b:a": "192k", "movflags": "+faststart"}
+    await _ffmpeg(*ffmpeg.get_args(ffmpeg.output(picture, sound, str(out), **encoder)))
+
+
+def moviepy_join(files: Sequence[Path], out: Path) -> None:
+    """The usual answer in Python."""
+    from moviepy import VideoFileClip, concatenate_videoclips
+
+    clips = [VideoFileClip(str(file)) for file in files]
+    film = concatenate_videoclips(clips)
+    film.write_videofile(
+        str(out), codec="libx264", preset="veryfast", audio_codec="aac", audio_bitrate="192k",
+        ffmpeg_params=["-crf", "18"], temp_audiofile_path=str(out.parent), logger=None,
+    )  # fmt: skip
+    for clip in clips:
+        clip.close()
+
+
+async def _ffmpeg(*arguments: str) -> None:
+    await _program(str(find().path), "-nostdin", "-v", "error", "-y", *arguments)
+
+
+async def _program(*command: str) -> None:
+    process = await asyncio.create_subprocess_exec(*command, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        if code := await process.wait():
+            raise RuntimeError(f"{command[0]} failed with exit code {code}")
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+async def compare(bench: Bench, sources: Sequence[Path], counts: Sequence[int]) -> None:
+    """All ways for all counts of clips."""
+    for count in counts:
+        files = [sources[number % len(sources)] for number in range(count)]
+        await _cuts(bench, files, sources)
+        await _dissolves(bench, files, sources, chain=count <= DISTINCT)
+        if count <= DISTINCT:
+            await _moviepy(bench, files)
+
+
+async def _moviepy(bench: Bench, files: Sequence[Path]) -> None:
+    if find_spec("moviepy") is None:
+        why = "not run: not installed, `uv run --group bench`"
+        bench.results.append(Result("cuts: MoviePy", len(files), None, note=why))
+        return
+    # A process of its own, so that it can be stopped.
+    command = [sys.executable, "-m", "benchmarks.join", "--moviepy", *map(str, (bench.out, *files))]
+    await bench.measure("cuts: MoviePy", len(files), lambda: _program(*command))
+
+
+async def _cuts(bench: Bench, files: Sequence[Path], sources: Sequence[Path]) -> None:
+    count, cut = len(files), bench.cut(len(files), 0)
+    await bench.measure("byte copy", count, lambda: byte_copy(files, bench.out), "no film", times=3)
+    await bench.measure(
+        "cuts: concat demuxer, `-c copy`", count, lambda: concat_demuxer(files, bench.out),
+        "its sound drifts", times=3,
+    )  # fmt: skip
+    clips = await bench.conformed(sources, cut)
+    laid, sound = bench.folder / "laid.s16", bench.folder / "sound.nut"
+    await asyncio.to_thread(lay, cut, [clip.sound for clip in clips], laid, lambda done: None)
+    await bench.measure("one AAC encode of the sound", count, lambda: mix(laid, (), (), cut.rate, sound), "no film")
+    laid.unlink()
+    await bench.measure(
+        "**cuts: assemble**", count, lambda: assemble(cut, clips, {}, HOUSE, bench.out, title="Film"),
+        "exact, verified, synced to disk",
+    )  # fmt: skip
+
+
+async def _dissolves(bench: Bench, files: Sequence[Path], sources: Sequence[Path], chain: bool) -> None:
+    count, cut = len(files), bench.cut(len(files), DISSOLVE)
+    name = "dissolves: one graph of xfade and acrossfade"
+    if chain:
+        await bench.measure(name, count, lambda: one_graph(files, bench.frames, bench.out))
+    else:
+        bench.results.append(Result(name, count, None, note="not run: would need more than 24 GB of memory"))
+    began = time.perf_counter()
+    clips = await bench.conformed(sources, cut)
+    note = f"clips conformed before, in {time.perf_counter() - began:.1f} s"
+
+    async def ours() -> None:
+        pieces = await bench.dissolves(cut, clips)
+        await assemble(cut, clips, pieces, HOUSE, bench.out, title="Film")
+
+    await bench.measure("**dissolves: dissolve and assemble**", count, ours, note)
+
+
+def table(results: Sequence[Result]) -> str:
+    """The figures in Markdown, each way against the byte copy of as many clips, and dissolves against the chain."""
+    lines = ["| way | clips | seconds | × byte copy | × one graph | memory, MB | note |",
+             "|---|---:|---:|---:|---:|---:|---|"]  # fmt: skip
+    for result in results:
+        if result.seconds is None:
+            lines.append(f"| {result.way} | {result.clips} | – | – | – | – | {result.note} |")
+            continue
+        of = {other.way: other.seconds for other in results if other.clips == result.clips}
+        copy, graph = of.get("byte copy"), of.get("dissolves: one graph of xfade and acrossfade")
+        ratio = f"{result.seconds / copy:.1f}" if copy else "–"
+        share = f"{result.seconds / graph:.2f}" if graph and "dissolves" in result.way else "–"
+        lines.append(f"| {result.way} | {result.clips} | {result.seconds:.2f} | {ratio} | {share} "
+                     f"| {result.megabytes:.0f} | {result.note} |")  # fmt: skip
+    return "\n".join(lines)
+
+
+def machine() -> str:
+    """What it was measured on."""
+    load = f", load {os.getloadavg()[0]:.1f} when it began" if hasattr(os, "getloadavg") else ""
+    return (
+        f"{platform.system()} {platform.machine()}, {psutil.cpu_count()} cores, "
+        f"{psutil.virtual_memory().total / 2**30:.0f} GB, Python {platform.python_version()}, "
+        f"ffmpeg {find().version}{load}."
+    )
+
+
+def say(text: str) -> None:
+    """Tell what goes on, beside the table."""
+    sys.stderr.write(text + "\n")
+
+
+def main() -> None:
+    """The command line."""
+    options = argparse.ArgumentParser(description="How fast clips are joined.")
+    options.add_argument("--quick", action="store_true", help="8 clips of 2 s instead of 20 and 200 of 5 s")
+    options.add_argument("--moviepy", nargs="+", type=Path, help=argparse.SUPPRESS)
+    chosen = options.parse_args()
+    if chosen.moviepy:
+        return moviepy_join(chosen.moviepy[1:], chosen.moviepy[0])
+    return asyncio.run(bench_all(chosen.quick))
+
+
+async def bench_all(quick: bool) -> None:
+    """Measure all and print the table."""
+    began = machine()
+    with tempfile.TemporaryDirectory(prefix="storyreel-bench-") as folder:
+        bench = Bench(Path(folder), frames=48 if quick else 120)
+        say("making clips …")
+        sources = await bench.make_clips(8 if quick else DISTINCT)
+        await compare(bench, sources, (8,) if quick else (20, 200))
+        megabits = sum(file.stat().st_size for file in sources) * 8 / 1e6 / (len(sources) * bench.frames / 24)
+    sys.stdout.write(f"{began} Clips of {bench.frames // 24} s, {megabits:.1f} Mb/s.\n\n{table(bench.results)}\n")
+
+
+if __name__ == "__main__":
+    main()

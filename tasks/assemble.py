@@ -1,0 +1,136 @@
+"""House clips into the sequence: bodies and dissolves one after the other, one sound track, one file."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import Collection, Coroutine, Iterator, Mapping, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from specs.cut import Cut
+from specs.frozen import Frozen
+from specs.timing import FrameRate
+from tasks.conform import HouseClip
+from tasks.dissolve import Segment
+from tasks.media.errors import MediaError
+from tasks.media.growing import Growing
+from tasks.media.house import House
+from tasks.media.laying import lay
+from tasks.media.mixing import Track, mix
+from tasks.media.muxing import Chapter, Stretch, mux
+from tasks.media.piece import sync
+from tasks.media.running import Progress
+from tasks.media.threads import in_thread
+from tasks.media.verifying import verify
+from tasks.store.clips import file_digest
+
+__all__ = ["Chapter", "FilmFile", "Track", "assemble", "stretches"]
+
+
+class FilmFile(Frozen):
+    """The finished sequence."""
+
+    path: Path
+    digest: str
+    """SHA-256, in hex."""
+    frames: int
+    rate: FrameRate
+    seconds: Fraction
+    """Exact: frames over rate."""
+    samples: int
+    """Of its sound, at 48 kHz, as a player hears them."""
+
+
+async def assemble(
+    cut: Cut,
+    clips: Sequence[HouseClip],
+    dissolves: Mapping[str, Segment],
+    house: House,
+    out: Path,
+    *,
+    title: str,
+    music: Sequence[Track] = (),
+    spoken: Collection[str] = (),
+    chapters: Sequence[Chapter] = (),
+    progress: Progress | None = None,
+) -> FilmFile:
+    """Join conformed clips, one an event and in the cut's order, into the file `out`.
+
+    `dissolves` are named by the shot that they lead into; `spoken` are the shots with dialogue, where music that
+    ducks gives way. The same input makes the same bytes. The film is verified before it is moved into place: on
+    MediaError, or when cancelled, `out` is what it was before.
+    """
+    planned = list(stretches(cut, clips, dissolves))
+    delay = _delay_of_all(clips, dissolves.values())
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{out.stem[:16]}-", dir=out.parent) as folder:
+        laid, sound, film = (Path(folder) / name for name in ("clips.s16", "sound.nut", "film.mp4"))
+        await in_thread(lambda tell: lay(cut, [clip.sound for clip in clips], laid, tell))
+        speech = [(event.start, event.end) for event in cut.events if event.shot in spoken]
+        heard = Growing(sound)
+
+        async def encode() -> None:
+            try:
+                await mix(laid, music, speech, cut.rate, sound)
+            finally:
+                heard.finish()
+
+        def copy(tell: Progress) -> None:
+            mux(planned, delay, heard, house, film, title=title, chapters=chapters, progress=tell)
+
+        await _together(encode(), in_thread(copy, progress))
+        samples, digest, _ = await asyncio.gather(
+            in_thread(lambda _: verify(film, cut.frames, house)),
+            in_thread(lambda _: file_digest(film)),
+            in_thread(lambda _: sync(film)),
+        )
+        film.replace(out)
+        sync(out.parent)
+    if progress:
+        progress(1.0)
+    return FilmFile(path=out, digest=digest, frames=cut.frames, rate=cut.rate,
+                    seconds=cut.rate.seconds(cut.frames), samples=samples)  # fmt: skip
+
+
+def stretches(cut: Cut, clips: Sequence[HouseClip], dissolves: Mapping[str, Segment]) -> Iterator[Stretch]:
+    """Which frames of which file stand where in the film. Raises MediaError when something does not fit the cut."""
+    if len(clips) != len(cut.events):
+        raise MediaError(f"the cut has {len(cut.events)} shots, there are clips of {len(clips)}", "render again")
+    for event, clip in zip(cut.events, clips, strict=True):
+        if clip.frames != event.with_handles:
+            raise MediaError(
+                f"the clip of shot {event.shot} has {clip.frames} frames, the cut needs {event.with_handles}",
+                "it was conformed for another cut: render again",
+            )
+        if event.dissolve_in:
+            segment = dissolves.get(event.shot)
+            if segment is None or segment.frames != event.dissolve_in:
+                raise MediaError(f"the dissolve into shot {event.shot} is missing or too long", "render again")
+            yield Stretch(segment.picture, 0, segment.frames, event.start - event.head)
+        first, last = event.dissolve_in, clip.frames - event.dissolve_out
+        if first < last:
+            yield Stretch(clip.picture, first, last, event.start - event.head + first)
+
+
+def _delay_of_all(clips: Sequence[HouseClip], dissolves: Collection[Segment]) -> int:
+    """The greatest delay of all pieces; MediaError unless their packets can follow each other in one track."""
+    pieces = [*clips, *dissolves]
+    unlike = next((piece for piece in pieces if piece.signature != pieces[0].signature), None)
+    if unlike:
+        raise MediaError(
+            f"{unlike.picture} and {pieces[0].picture} are encoded differently and cannot stand in one track",
+            "conform all clips of a film for the same signature",
+        )
+    return max(piece.delay for piece in pieces)
+
+
+async def _together(*work: Coroutine[Any, Any, None]) -> None:
+    """Do all at once; where one fails the others are ended, and its error is raised."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            for one in work:
+                group.create_task(one)
+    except ExceptionGroup as errors:
+        raise errors.exceptions[0] from None

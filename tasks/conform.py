@@ -1,0 +1,226 @@
+"""One clip into house format: exact frames, keyframes where the cut will part it, picture and sound kept apart."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from fractions import Fraction
+from math import ceil
+from pathlib import Path
+from typing import Self
+
+import ffmpeg
+from ffmpeg.nodes import FilterableStream, OutputStream
+
+from specs.cut import EditPoints
+from specs.timing import SAMPLE_RATE
+from tasks.media.errors import MediaError
+from tasks.media.house import House, house_signature
+from tasks.media.piece import Piece, made_once
+from tasks.media.probe import Probe, probe
+from tasks.media.running import Progress, run
+from tasks.media.sound import RAW, at_home, samples_in
+from tasks.store.clips import file_digest
+
+_WAY = 1
+"""Counts up when conforming changes in a way that its options do not show."""
+
+_DECLICK = Fraction(1, 100)
+"""Seconds over which sound goes silent where it ends while the picture is held."""
+
+
+class HouseClip(Piece):
+    """A take as the cut uses it: `edit.total` frames of picture, and its sound."""
+
+    sound: Path | None
+    """Raw samples, 16 bit little-endian, 48 kHz, stereo: as many as the frames need, a part of one counted whole.
+    None where the clip is silent or its sound is not used."""
+    sound_digest: str | None
+    """SHA-256, in hex."""
+    untouched: bool
+    """Whether the picture is the take's own file."""
+
+    @property
+    def files(self) -> dict[Path, str]:
+        """Every file of the clip and its SHA-256."""
+        sound = {self.sound: self.sound_digest} if self.sound and self.sound_digest else {}
+        return {self.picture: self.picture_digest, **sound}
+
+    def placed(self, folder: Path) -> Self:
+        """The clip with the names of its files taken as names in a folder; whole paths stay."""
+        sound = folder / self.sound if self.sound else None
+        return self.model_copy(update={"picture": folder / self.picture, "sound": sound})
+
+
+def recipe(
+    clip_digest: str, edit: EditPoints, house: House, keep_sound: bool, ffmpeg_version: str, accept: str | None
+) -> str:
+    """SHA-256, in hex, of all that decides what `conform` makes: equal recipes make equal bytes."""
+    return _digest("conform", _WAY, clip_digest, asdict(edit), house.model_dump(mode="json"),
+                   house.picture_options(), keep_sound, ffmpeg_version, accept)  # fmt: skip
+
+
+async def conform(
+    clip: Path,
+    edit: EditPoints,
+    house: House,
+    *,
+    keep_sound: bool,
+    into: Path,
+    accept: str | None,
+    progress: Progress | None = None,
+) -> HouseClip:
+    """Bring a take into house format in the folder `into`, or find it there.
+
+    A clip that is used whole, meets cuts only and fits the house already keeps its own packets, if its signature is
+    `accept`, or `accept` is None: all pictures of one film must end up with one signature. Any other is encoded once.
+    Raises MediaError.
+    """
+
+    async def make(folder: Path) -> HouseClip:
+        return await _conform(clip, edit, house, keep_sound, folder, accept, progress)
+
+    return await made_once(HouseClip, into, make)
+
+
+async def accepted(takes: Sequence[tuple[Path, EditPoints]], house: House) -> str:
+    """The signature that all pictures of a film are to have, for `conform`'s `accept`.
+
+    It is the takes' own where all of them may stay as they are and are alike, so that nothing is encoded; else that
+    of the house's encoder. Raises MediaError for what is no clip.
+    """
+    sources = [await asyncio.to_thread(probe, clip) for clip, _ in takes]
+    signatures = {source.signature for source in sources}
+    if len(signatures) == 1 and all(may_stay(s, edit, house) for s, (_, edit) in zip(sources, takes, strict=True)):
+        return signatures.pop()
+    return await house_signature(house)
+
+
+def may_stay(source: Probe, edit: EditPoints, house: House) -> bool:
+    """Whether a clip could be used as it is: all of it, between cuts, in the house's size, rate and colours."""
+    return edit == EditPoints(first=0, frames=source.frames) and house.fits(source)
+
+
+async def _conform(
+    take: Path, edit: EditPoints, house: House, keep_sound: bool, folder: Path, accept: str | None,
+    progress: Progress | None,
+) -> HouseClip:  # fmt: skip
+    source = await asyncio.to_thread(probe, take)
+    clip = source.path
+    available = source.frames_at(house.rate)
+    if edit.first + edit.frames > available:
+        raise MediaError(
+            f"{clip} has {available} frames at {house.rate} fps; the cut uses {edit.frames} from frame {edit.first}",
+            "generate the take again, or shorten the shot",
+        )
+    untouched = may_stay(source, edit, house) and accept in (None, source.signature)
+    picture, sound = folder / "picture.mp4", folder / "sound.s16"
+    taken = ffmpeg.input(str(clip), threads=1)
+    outputs: list[OutputStream] = []
+    if not untouched:
+        outputs.append(_picture(taken.video, source, edit, house, picture))
+    if keep_sound and source.has_sound:
+        outputs.append(ffmpeg.output(_sound(taken.audio, source, edit, house), str(sound), **RAW))
+    if outputs:
+        seconds = house.rate.seconds(edit.total)
+        await run(ffmpeg.merge_outputs(*outputs), frames=edit.total, seconds=seconds, progress=progress)
+    result = source if untouched else await asyncio.to_thread(probe, picture)
+    if not untouched:
+        await _check_picture(result, edit, house)
+    has_sound = sound.exists()
+    if has_sound:
+        _check_sound(sound, clip, edit, house)
+    return HouseClip(
+        picture=clip if untouched else Path(picture.name),
+        picture_digest=await asyncio.to_thread(file_digest, result.path),
+        frames=edit.total,
+        delay=result.delay,
+        signature=result.signature,
+        sound=Path(sound.name) if has_sound else None,
+        sound_digest=await asyncio.to_thread(file_digest, sound) if has_sound else None,
+        untouched=untouched,
+    )
+
+
+def _picture(picture: FilterableStream, source: Probe, edit: EditPoints, house: House, into: Path) -> OutputStream:
+    """Used frames, held edges, fades, keyframes at the two ends of the body."""
+    end = edit.first + edit.frames
+    picture = house.fitted(picture, source).filter("trim", start_frame=edit.first, end_frame=end)
+    picture = picture.filter("setpts", "PTS-STARTPTS")
+    # Where times are converted, the last frame may round to just outside the clip: it is held for one frame more.
+    spare = 0 if source.rate == house.rate.exact and source.steady else 1
+    if edit.hold_head or edit.hold_tail or spare:
+        picture = picture.filter(
+            "tpad", start=edit.hold_head, start_mode="clone", stop=edit.hold_tail + spare, stop_mode="clone"
+        )
+    if edit.fade_in:
+        picture = picture.filter("fade", t="in", start_frame=0, nb_frames=edit.fade_in)
+    if edit.fade_out:
+        # ffmpeg leaves the start frame as it is; from one earlier, the last frame is wholly black.
+        picture = picture.filter("fade", t="out", start_frame=edit.total - edit.fade_out - 1, nb_frames=edit.fade_out)
+    ends = [frame for frame in edit.body if 0 < frame < edit.total]
+    # Half a frame early: the first frame at or after that time is the one meant, at rates without a finite decimal too.
+    times = ",".join(f"{float((frame - Fraction(1, 2)) / house.rate.exact):.6f}" for frame in ends)
+    forced = {"force_key_frames": times} if ends else {}
+    return ffmpeg.output(picture, str(into), **house.picture_options(), **forced, **{"frames:v": edit.total})
+
+
+def _sound(sound: FilterableStream, source: Probe, edit: EditPoints, house: House) -> FilterableStream:
+    """The sound of the used frames, silent where the picture is held, to the sample."""
+    at = house.rate.sample_at
+    first, last = at(edit.first), at(edit.first + edit.frames)
+    lead, length = at(edit.hold_head), samples_of(edit.total, house)
+    # The picture's first frame is time 0; what is heard before it falls away.
+    sound = sound.filter("asetpts", f"PTS-{float(source.start):.9f}/TB")
+    sound = (
+        at_home(sound, source.channels)
+        .filter("atrim", start_sample=first, end_sample=last)
+        .filter("asetpts", "PTS-STARTPTS")
+    )
+    if edit.hold_head:
+        fade = min(_softened(edit.join_in - edit.hold_head, house), last - first)
+        sound = sound.filter("afade", t="in", ss=0, ns=fade).filter("adelay", f"{lead}S", all=1)
+    if edit.hold_tail:
+        fade = min(_softened(edit.join_out - edit.hold_tail, house), last - first)
+        sound = sound.filter("afade", t="out", ss=lead + last - first - fade, ns=fade)
+    if edit.fade_in:
+        sound = sound.filter("afade", t="in", ss=0, ns=at(edit.fade_in))
+    if edit.fade_out:
+        sound = sound.filter("afade", t="out", ss=length - at(edit.fade_out), ns=at(edit.fade_out))
+    return sound.filter("apad", whole_len=length).filter("atrim", end_sample=length)
+
+
+def _softened(frames: int, house: House) -> int:
+    """Samples over which sound fades beside a held edge: what it has under the dissolve, or at least a moment."""
+    return max(house.rate.sample_at(max(0, frames)), int(_DECLICK * SAMPLE_RATE))
+
+
+def samples_of(frames: int, house: House) -> int:
+    """Samples that so many frames need wherever in the film they lie: a part of one counts whole."""
+    return ceil(frames * SAMPLE_RATE / house.rate.exact)
+
+
+async def _check_picture(result: Probe, edit: EditPoints, house: House) -> None:
+    if result.frames != edit.total:
+        raise MediaError(
+            f"a conformed clip has {result.frames} frames instead of {edit.total}; its source decodes only in part",
+            "generate or download the take again",
+        )
+    if result.signature != await house_signature(house):
+        raise MediaError("ffmpeg encoded a clip unlike the others of the film", "`storyreel doctor` looks at ffmpeg")
+
+
+def _check_sound(sound: Path, clip: Path, edit: EditPoints, house: House) -> None:
+    planned, present = samples_of(edit.total, house), samples_in(sound)
+    if planned != present:
+        raise MediaError(
+            f"the sound of {clip} has {present} samples instead of {planned}",
+            "generate or download the take again, or write native_audio: drop",
+        )
+
+
+def _digest(*facts: object) -> str:
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()

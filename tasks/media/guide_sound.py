@@ -1,0 +1,82 @@
+"""A shot's guide sound: a soft chord of its own, and a murmur where somebody speaks."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import tau
+
+import ffmpeg
+from ffmpeg.nodes import FilterableStream
+
+from specs.timing import SAMPLE_RATE
+
+SCALE = (110.0, 123.47, 146.83, 164.81, 196.0, 220.0, 246.94, 293.66, 329.63, 392.0)
+"""Hertz: two octaves of a scale of five tones, of which any two sound well beside each other."""
+
+LEVEL = 0.031
+"""Amplitude of the chord: its peaks lie near -30 dBFS."""
+
+_FADE = 0.12
+"""Seconds from and to silence, so that no cut clicks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Speech:
+    """While somebody speaks: seconds from the start of the shot, and which speaker."""
+
+    first: float
+    end: float
+    speaker: int
+
+
+def guide_tone(name: str, samples: int, speeches: Sequence[Speech] = ()) -> FilterableStream:
+    """The guide sound of the shot of that name, so many samples of 48 kHz stereo."""
+    root = SCALE[_step(name)]
+    # A slow swell; the fifth is a little to the right, the octave a little to the left.
+    swell = f"(0.8+0.2*sin({tau * 0.23:.4f}*t))"
+    chord = f"{_tone(root)}+0.3*{_tone(root * 1.5)}*{swell}+0.12*{_tone(root * 2)}"
+    spoken = "".join(f"+{_murmur(speech)}" for speech in speeches)
+    # Two hundredths of a hertz apart, the two sides drift gently against each other.
+    left = f"{LEVEL / 1.42:.4f}*({chord}){spoken}"
+    right = f"{LEVEL / 1.42:.4f}*({chord.replace(f'{tau * root:.4f}', f'{tau * (root + 0.11):.4f}')}){spoken}"
+    tone = ffmpeg.input(f"aevalsrc=exprs='{left}|{right}':s={SAMPLE_RATE}:c=stereo", f="lavfi")
+    return faded(tone.audio, samples)
+
+
+def faded(sound: FilterableStream, samples: int) -> FilterableStream:
+    """A sound cut to so many samples, silence added where it is shorter, with short fades at both ends."""
+    fade = min(int(_FADE * SAMPLE_RATE), samples // 4)
+    return (
+        sound.filter("apad", whole_len=samples)
+        .filter("atrim", end_sample=samples)
+        .filter("afade", type="in", start_sample=0, nb_samples=fade)
+        .filter("afade", type="out", start_sample=samples - fade, nb_samples=fade)
+    )
+
+
+def _step(name: str) -> int:
+    """A step of the scale. Slates that follow each other, 1A and 1B, 12 and 13, 3C and 4A, differ."""
+    if found := re.fullmatch(r"(\d+)([A-Za-z]?)", name):
+        letter = ord(found[2].upper()) - ord("A") if found[2] else 0
+        return (int(found[1]) * 7 + letter * 3) % len(SCALE)
+    return hashlib.sha256(name.encode()).digest()[0] % len(SCALE)
+
+
+def _tone(hertz: float) -> str:
+    return f"sin({tau * hertz:.4f}*t)"
+
+
+def _murmur(speech: Speech) -> str:
+    """A voice behind a wall: a low tone in syllables, with the melody of a sentence, that falls at its end."""
+    pitch = (128.0, 187.0, 151.0, 211.0)[speech.speaker % 4]
+    length = max(0.05, speech.end - speech.first)
+    at = f"(t-{speech.first:.4f})"
+    # From 0 to 1 and back over the speech, quickly at first.
+    envelope = f"pow(max(0,sin({tau / 2:.5f}*clip({at}/{length:.4f},0,1))),0.4)"
+    syllables = f"pow(abs(sin({tau * 1.9:.4f}*{at}+sin({tau * 0.7:.4f}*{at}))),1.5)"
+    melody = f"{tau * pitch:.3f}*{at}-{pitch * 0.07:.3f}*cos({tau * 0.6:.4f}*{at})"
+    voice = f"(sin({melody})+0.45*sin(2*({melody}))+0.2*sin(3*({melody})))"
+    return f"between(t,{speech.first:.4f},{speech.end:.4f})*0.016*{envelope}*{syllables}*{voice}"

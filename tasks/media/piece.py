@@ -1,0 +1,102 @@
+"""Encoded pieces of a film on disk: made once, complete or absent, checked before they are used again."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import tempfile
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Self, TypeVar
+
+from pydantic import ValidationError
+
+from specs.frozen import Frozen
+from tasks.store.clips import file_digest
+
+_RECORD = "piece.json"
+
+
+class Piece(Frozen):
+    """Encoded picture that a film is put together from."""
+
+    picture: Path
+    picture_digest: str
+    """SHA-256, in hex."""
+    frames: int
+    delay: int
+    """Frames by which decoding must run ahead of showing."""
+    signature: str
+    """Of the picture; see `tasks.media.probe.signature`."""
+
+    @property
+    def files(self) -> dict[Path, str]:
+        """Every file of the piece and its SHA-256."""
+        return {self.picture: self.picture_digest}
+
+    def intact(self) -> bool:
+        """Whether all files are there and are what they were. Reads them."""
+        try:
+            return all(file_digest(path) == digest for path, digest in self.files.items())
+        except OSError:
+            return False
+
+    def placed(self, folder: Path) -> Self:
+        """The piece with the names of its files taken as names in a folder; whole paths stay."""
+        return self.model_copy(update={"picture": folder / self.picture})
+
+
+AnyPiece = TypeVar("AnyPiece", bound=Piece)
+
+
+async def made_once(kind: type[AnyPiece], into: Path, make: Callable[[Path], Awaitable[AnyPiece]]) -> AnyPiece:
+    """The piece that the folder `into` holds; made first where it is missing or damaged.
+
+    `make` writes into the folder that it is given and names those files without a folder. The folder `into` appears
+    complete or not at all, also beside other processes that make the same.
+    """
+    if found := await asyncio.to_thread(_found, kind, into):
+        return found
+    into.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{into.name[:16]}-", dir=into.parent) as workshop:
+        fresh = Path(workshop) / "fresh"
+        fresh.mkdir()
+        piece = await make(fresh)
+        await asyncio.to_thread(_keep, piece, fresh, into)
+    return piece.placed(into)
+
+
+def _found(kind: type[AnyPiece], folder: Path) -> AnyPiece | None:
+    try:
+        piece = kind.model_validate_json((folder / _RECORD).read_bytes()).placed(folder)
+    except (OSError, ValidationError):
+        return None
+    return piece if piece.intact() else None
+
+
+def _keep(piece: Piece, fresh: Path, into: Path) -> None:
+    (fresh / _RECORD).write_text(piece.model_dump_json(indent=1), encoding="utf-8")
+    for file in (*fresh.iterdir(), fresh):
+        sync(file)
+    while True:
+        try:
+            fresh.rename(into)
+            break
+        except OSError:
+            if not into.is_dir():
+                raise
+        if _found(type(piece), into):
+            return  # somebody else was faster, with the same
+        into.rename(fresh.with_name(f"damaged-{os.urandom(4).hex()}"))
+    sync(into.parent)
+
+
+def sync(path: Path) -> None:
+    """Make a file, or the names in a folder, outlive a power cut. Windows cannot sync a folder, and need not."""
+    if os.name == "nt" and path.is_dir():
+        return
+    descriptor = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

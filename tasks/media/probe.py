@@ -1,0 +1,245 @@
+"""What is in a clip: a look at the file, by PyAV."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+
+import av
+from av.container import InputContainer
+from av.error import FFmpegError
+from av.video.stream import VideoStream
+
+from specs.frozen import Frozen
+from specs.timing import FrameRate
+from tasks.media.errors import MediaError
+
+BT709, UNSPECIFIED, SD = 1, 2, 6
+"""Numbers of colour matrices (ITU-T H.273, table 4)."""
+
+
+class Colour(Frozen):
+    """How the numbers of a picture stand for colours, as ITU-T H.273 counts; 2 is unspecified."""
+
+    matrix: int
+    primaries: int
+    transfer: int
+    full_range: bool
+
+
+class Probe(Frozen):
+    """A clip as it is."""
+
+    path: Path
+    """Absolute."""
+    frames: int
+    """Pictures that are shown."""
+    seconds: Fraction
+    """From the first picture to the end of the last."""
+    start: Fraction
+    """Seconds from the start of the file to its first picture; sound may begin earlier."""
+    rate: Fraction
+    """Pictures a second; the average where they come unevenly."""
+    steady: bool
+    """Whether all pictures in the file are shown, each exactly one step after the one before it."""
+    width: int
+    height: int
+    """Pixels as stored, before rotation."""
+    sar: Fraction
+    """Width of a pixel to its height."""
+    rotation: int
+    """Degrees that a player turns the picture by, anticlockwise: 0, 90, 180 or 270."""
+    pix_fmt: str
+    colour: Colour
+    channels: int
+    """Of its sound; 0 when it has none."""
+    delay: int
+    """Pictures by which decoding must run ahead of showing; 0 without B-frames."""
+    signature: str
+    """Clips with the same one may stand in one picture track as they are; see `signature`."""
+
+    @property
+    def has_sound(self) -> bool:
+        """Whether there is a sound track, be it silent."""
+        return self.channels > 0
+
+    @property
+    def shown_ratio(self) -> Fraction:
+        """Width to height as seen, after pixel shape and rotation."""
+        ratio = Fraction(self.width, self.height) * self.sar
+        return 1 / ratio if self.rotation in (90, 270) else ratio
+
+    def frames_at(self, rate: FrameRate) -> int:
+        """How many frames of a film at this rate the clip fills."""
+        return self.frames if self.rate == rate.exact else rate.nearest_frames(self.seconds)
+
+
+def probe(path: Path) -> Probe:
+    """Look at a clip. Every packet is counted, the first picture is decoded; the others are not.
+
+    Raises MediaError for what is no clip, or a clip that was cut short.
+    """
+    with opened(path) as clip:
+        stream = picture_stream(clip, path)
+        sound = clip.streams.audio
+        promised = stream.frames
+        shown: list[int] = []
+        last = present = 0
+        turned: int | None = None
+        tick = stream.time_base or Fraction(1, 1)
+        for packet in clip.demux(stream):
+            if not packet.size or packet.pts is None:
+                continue
+            if turned is None:
+                turned = next((frame.rotation for frame in packet.decode()), None)
+            present += 1
+            if packet.is_discard:
+                continue  # cut away by an edit list: it is decoded and not shown
+            shown.append(packet.pts)
+            last = max(last, packet.pts + (packet.duration or 0))
+        if turned is None:
+            turned = next((frame.rotation for frame in stream.decode(None)), None)
+        if not shown or turned is None:
+            raise MediaError(f"{path} holds no picture", "generate or export the clip again")
+        if present < promised:
+            raise MediaError(
+                f"{path} is cut short: {present} of its {promised} pictures are there",
+                "download or copy it again",
+            )
+        first = min(shown)
+        rate = stream.average_rate or stream.guessed_rate or Fraction(len(shown)) / ((last - first) * tick)
+        began = clip.start_time if clip.start_time is not None else 0
+        coded = stream.codec_context
+        return Probe(
+            path=path.absolute(),
+            frames=len(shown),
+            seconds=(last - first) * tick,
+            start=max(Fraction(0), first * tick - Fraction(began, av.time_base)),
+            rate=rate,
+            steady=_is_steady(shown) and present == len(shown),
+            width=coded.width,
+            height=coded.height,
+            sar=stream.sample_aspect_ratio or Fraction(1),
+            rotation=turned % 360,
+            pix_fmt=coded.pix_fmt or "",
+            colour=_colour(stream),
+            channels=sound[0].codec_context.channels if sound else 0,
+            delay=_delay(shown),
+            signature=_signature(stream, turned % 360),
+        )
+
+
+def signature(path: Path) -> str:
+    """SHA-256, in hex, of all that must be equal for two clips' packets to follow each other in one track.
+
+    Codec, profile, extradata (SPS and PPS), size, pixel format, pixel shape, time base, rate, colour tags, field
+    order, rotation. Concatenating clips that differ in any of these fails without an error: sizes and colours change
+    in mid-stream, or the decoder breaks. Raises MediaError for what is no clip.
+    """
+    with opened(path) as clip:
+        stream = picture_stream(clip, path)
+        for frame in clip.decode(stream):
+            return _signature(stream, frame.rotation % 360)
+    raise MediaError(f"{path} holds no picture", "generate or export the clip again")
+
+
+def matrix_of(written: int, lines: int) -> int:
+    """The colour matrix of a picture. An untagged one of 720 lines and more is bt709, a smaller one is SD's.
+
+    ffmpeg and PyAV take any untagged picture for SD, which shifts the colours of HD (measured).
+    """
+    if written != UNSPECIFIED:
+        return written
+    return BT709 if lines >= 720 else SD
+
+
+@contextmanager
+def opened(path: Path, *, to_decode: bool = True) -> Iterator[InputContainer]:
+    """A clip open for reading. What PyAV raises inside, while reading it, becomes MediaError.
+
+    Opening one decodes its first pictures to learn about them. Where packets alone are wanted, no decoder is let in:
+    8 ms become 1 (measured at 720p).
+    """
+    options = {} if to_decode else {"codec_whitelist": "none"}
+    try:
+        with av.open(str(path.absolute()), options=options) as clip:
+            yield clip
+    except FileNotFoundError as error:
+        raise MediaError(f"{path} is not there", "render again to make or fetch it") from error
+    except (FFmpegError, OSError) as error:
+        raise MediaError(
+            f"{path} cannot be read as a clip: {_reason(error)}{_looks_like(path)}",
+            "generate, download or export it again",
+        ) from error
+
+
+def picture_stream(clip: InputContainer, path: Path) -> VideoStream:
+    """The clip's picture; MediaError when it has none."""
+    if not clip.streams.video:
+        raise MediaError(f"{path} holds no picture", "generate or export the clip again")
+    return clip.streams.video[0]
+
+
+def _reason(error: Exception) -> str:
+    return str(getattr(error, "strerror", None) or error)
+
+
+def _looks_like(path: Path) -> str:
+    """A guess at what came instead of a clip; services answer errors with pages and JSON."""
+    with path.open("rb") as file:
+        head = file.read(512).lstrip().lower()
+    if not head:
+        return "; the file is empty"
+    if head.startswith((b"<!doctype", b"<html", b"<?xml")):
+        return "; it is a web page"
+    if head.startswith((b"{", b"[")):
+        return "; it is JSON"
+    return ""
+
+
+def _colour(stream: VideoStream) -> Colour:
+    coded = stream.codec_context
+    return Colour(
+        matrix=int(coded.colorspace),
+        primaries=int(coded.color_primaries),
+        transfer=int(coded.color_trc),
+        # AVCOL_RANGE_JPEG is 2; the yuvj formats are full range by name.
+        full_range=int(coded.color_range) == 2 or (coded.pix_fmt or "").startswith("yuvj"),
+    )
+
+
+def _is_steady(shown: list[int]) -> bool:
+    """Within a tick, which is what rounding to the clip's time base does."""
+    times = sorted(shown)
+    steps = {after - before for before, after in pairwise(times)}
+    return not steps or max(steps) - min(steps) <= 1
+
+
+def _delay(shown: list[int]) -> int:
+    """From display times in decoding order: how far the latest picture lags behind its place."""
+    place = {when: at for at, when in enumerate(sorted(shown))}
+    return max(decoded - place[when] for decoded, when in enumerate(shown))
+
+
+def _signature(stream: VideoStream, rotation: int) -> str:
+    coded = stream.codec_context
+    facts = [
+        coded.name,
+        coded.profile,
+        hashlib.sha256(coded.extradata or b"").hexdigest(),
+        coded.width,
+        coded.height,
+        coded.pix_fmt,
+        str(stream.sample_aspect_ratio or 1),
+        str(stream.time_base),
+        str(stream.average_rate),
+        *_colour(stream).model_dump().values(),
+        str(coded.field_order),
+        rotation,
+    ]
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()

@@ -1,0 +1,177 @@
+"""ffmpeg as a child process: with progress, ended when the work is cancelled, its own words when it fails."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import tempfile
+import weakref
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from fractions import Fraction
+from pathlib import Path
+from typing import ClassVar
+
+import ffmpeg
+from ffmpeg.nodes import OutputStream
+
+from tasks.media.binary import Binary, find
+from tasks.media.errors import MediaError
+
+__all__ = ["MediaError", "Progress", "arguments", "run"]
+
+Progress = Callable[[float], None]
+"""Told how much is done, from 0 to 1."""
+
+LONGEST_GRAPH = 8_000
+"""Characters of a filter graph on the command line; Windows ends a whole command at 32,767."""
+
+PATIENCE = 0.5
+"""Seconds that ffmpeg has to end by itself before it is killed."""
+
+_ALWAYS = (
+    *("-y", "-hide_banner", "-nostdin", "-nostats", "-v", "error"),
+    *("-progress", "pipe:1"),
+    *("-filter_complex_threads", "1"),
+)
+
+_KEPT_LINES, _KEPT_LETTERS = 12, 400
+"""Of what ffmpeg says: the last lines, and of a line the first letters; it repeats whole filter graphs."""
+
+
+async def run(
+    output: OutputStream,
+    *,
+    frames: int | None = None,
+    seconds: Fraction | None = None,
+    progress: Progress | None = None,
+) -> None:
+    """Run an ffmpeg-python output, or several by `ffmpeg.merge_outputs`, to its end.
+
+    At most one ffmpeg a core runs at a time, the others wait. `frames` of picture or `seconds` of sound say how
+    much there is to do, for `progress`. On cancellation the child is gone before this returns. Raises MediaError
+    with the last lines that ffmpeg wrote.
+    """
+    binary = await asyncio.to_thread(find)
+    async with _Cores.one():
+        with arguments(output, binary) as command:
+            await _to_its_end(command, frames, seconds, progress)
+    if progress:
+        progress(1.0)
+
+
+@contextmanager
+def arguments(output: OutputStream, binary: Binary) -> Iterator[list[str]]:
+    """The command for an output. A long filter graph stands in a file while the context lasts."""
+    command: list[str] = ffmpeg.compile(output, cmd=str(binary.path))
+    command[1:1] = [*_ALWAYS]
+    at = command.index("-filter_complex") if "-filter_complex" in command else None
+    if at is None or len(command[at + 1]) <= LONGEST_GRAPH:
+        yield command
+        return
+    with tempfile.TemporaryDirectory(prefix="storyreel-") as folder:
+        graph = Path(folder) / "graph.txt"
+        graph.write_text(command[at + 1], encoding="utf-8")
+        # The older spelling left ffmpeg with 8; the newer one came with 7.
+        option = "-/filter_complex" if binary.release >= (7, 0) else "-filter_complex_script"
+        yield [*command[:at], option, str(graph), *command[at + 2 :]]
+
+
+async def _to_its_end(
+    command: list[str], frames: int | None, seconds: Fraction | None, progress: Progress | None
+) -> None:
+    # A group of its own: Ctrl-C in the terminal reaches us first, and we end the child in order.
+    group = {"creationflags": 0x200} if sys.platform == "win32" else {"start_new_session": True}
+    try:
+        process = await asyncio.create_subprocess_exec(*command, stdin=DEVNULL, stdout=PIPE, stderr=PIPE, **group)
+    except OSError as error:
+        raise MediaError(f"{command[0]} does not start: {error}", "`storyreel doctor` looks at ffmpeg") from error
+    try:
+        said, _ = await asyncio.gather(_last_words(process), _report(process, frames, seconds, progress))
+        code = await process.wait()
+    finally:
+        await _end(process)
+    if code:
+        raise MediaError(
+            f"ffmpeg failed (exit {code}) while writing {command[-1]}: {said or 'it said nothing'}",
+            "the file named is damaged, the disk is full, or this ffmpeg is broken: `storyreel doctor` tells",
+        )
+
+
+async def _last_words(process: Process) -> str:
+    assert process.stderr is not None
+    lines: deque[str] = deque(maxlen=_KEPT_LINES)
+    async for line in _lines(process.stderr):
+        lines.append(line[:_KEPT_LETTERS])
+    return "\n".join(lines)
+
+
+async def _report(process: Process, frames: int | None, seconds: Fraction | None, progress: Progress | None) -> None:
+    """Read ffmpeg's `name=value` lines; they must be read even when nobody listens, or it would wait for ever."""
+    assert process.stdout is not None
+    async for line in _lines(process.stdout):
+        name, _, value = line.partition("=")
+        if not progress or not value.strip().lstrip("-").isdigit():
+            continue
+        if name == "frame" and frames:
+            progress(min(1.0, int(value) / frames))
+        elif name == "out_time_us" and seconds:
+            progress(min(1.0, max(0.0, float(int(value) / 1_000_000 / seconds))))
+
+
+async def _lines(stream: asyncio.StreamReader) -> AsyncIterator[str]:
+    """Lines as text; one that is longer than the reader's buffer comes in pieces instead of ending the run."""
+    rest = b""
+    while block := await stream.read(65_536):
+        *whole, rest = (rest + block).split(b"\n")
+        for line in whole:
+            yield line.decode(errors="replace").strip()
+    if rest.strip():
+        yield rest.decode(errors="replace").strip()
+
+
+async def _end(process: Process) -> None:
+    """Nothing of the child is left when this returns, however it is called."""
+    if process.returncode is not None:
+        return
+    _signal(process, gently=True)
+    try:
+        await asyncio.shield(asyncio.wait_for(process.wait(), PATIENCE))
+    except (TimeoutError, asyncio.CancelledError):
+        _signal(process, gently=False)
+        await process.wait()
+
+
+def _signal(process: Process, *, gently: bool) -> None:
+    try:
+        if sys.platform == "win32":
+            process.terminate() if gently else process.kill()
+        else:
+            os.killpg(process.pid, signal.SIGTERM if gently else signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+
+
+class _Cores:
+    """One ffmpeg a core, counted for each event loop; the count lives as long as somebody holds or awaits a core."""
+
+    _by_loop: ClassVar[weakref.WeakValueDictionary[int, asyncio.Semaphore]] = weakref.WeakValueDictionary()
+
+    @classmethod
+    @asynccontextmanager
+    async def one(cls) -> AsyncIterator[None]:
+        """Wait for a free core and hold it."""
+        loop = id(asyncio.get_running_loop())
+        free = cls._by_loop.setdefault(loop, asyncio.Semaphore(cls._count()))
+        async with free:
+            yield
+
+    @staticmethod
+    def _count() -> int:
+        if hasattr(os, "sched_getaffinity"):
+            return len(os.sched_getaffinity(0))
+        return os.cpu_count() or 1

@@ -1,0 +1,1 @@
+"""What was asked for, what it cost, and the clips themselves."""

@@ -1,0 +1,43 @@
+"""Where a user's ledger and clips are: one place for all films, so that a clip is paid for once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from specs.frozen import Frozen
+from tasks.store.clips import ClipStore
+from tasks.store.ledger import Ledger
+
+
+class Home(Frozen):
+    """The places of a user's stores."""
+
+    root: Path
+    ledger_url: str
+
+    @classmethod
+    def of(cls, environment: Mapping[str, str] = os.environ) -> Home:
+        """As STORYREEL_HOME and STORYREEL_LEDGER_URL say; `~/.storyreel` and SQLite in it by default."""
+        root = Path(environment.get("STORYREEL_HOME") or Path.home() / ".storyreel").expanduser().absolute()
+        url = environment.get("STORYREEL_LEDGER_URL") or f"sqlite:///{root / 'ledger.sqlite'}"
+        return cls(root=root, ledger_url=url)
+
+    @property
+    def has_ledger(self) -> bool:
+        """Whether anything can have been bought yet; a look must not create a ledger."""
+        return not self.ledger_url.startswith("sqlite:///") or Path(self.ledger_url[10:]).exists()
+
+    def ledger(self) -> Ledger:
+        """Open the ledger."""
+        return Ledger(self.ledger_url)
+
+    def clips(self) -> ClipStore:
+        """The clips as they came from the services."""
+        return ClipStore(self.root / "clips")
+
+    @property
+    def house(self) -> Path:
+        """What is derived from clips and can be made again: conformed clips, dissolves, last frames."""
+        return self.root / "house"
