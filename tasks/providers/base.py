@@ -2,36 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from decimal import Decimal
+from collections.abc import Callable, Mapping
+from datetime import datetime
 from fractions import Fraction
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
-
+from specs.frozen import Frozen
+from specs.money import Money
 from specs.storyboard import Mode
 from specs.timing import FrameRate
 
 Progress = Callable[[float], None]
 """Told how much of a piece of work is done, from 0 to 1."""
-
-
-class Frozen(BaseModel):
-    """Base of what goes between the parts."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-
-class Money(Frozen):
-    """An amount in one currency."""
-
-    amount: Decimal
-    currency: str
-    """ISO 4217: USD, CNY."""
 
 
 class Attachment(Frozen):
@@ -93,6 +80,12 @@ class Request(Frozen):
     """From 1."""
 
     @property
+    def attachments(self) -> tuple[Attachment, ...]:
+        """Everything that goes with the request: first frame, references, voices."""
+        voices = tuple(reference.voice for reference in self.references if reference.voice)
+        return (*((self.first_frame,) if self.first_frame else ()), *self.references, *voices)
+
+    @property
     def key(self) -> str:
         """SHA-256, in hex, of the canonical form of what reaches the service."""
         return hashlib.sha256(self.canonical().encode()).hexdigest()
@@ -127,17 +120,40 @@ class Capability(Frozen):
     references: int | None = None
     """Images and videos together at most."""
     first_frame: bool = True
+    """Whether the clip can be made to begin with a given picture."""
+    follows_first_frame: bool = False
+    """Whether the clip takes the first frame's shape, whatever the aspect ratio."""
     voice: bool = False
+    """Whether a reference can be given a voice."""
+    data_uris: tuple[Literal["first_frame", "image"], ...] = ()
+    """What may travel inside the request; everything else needs a link."""
+    uploads: bool = False
+    """Whether the service keeps files for us."""
+    seeds: int = 2**31
+    """Seeds are below this."""
     prompt_length: int | None = None
     """Characters."""
     negative_length: int | None = None
 
-    def sold_for(self, seconds: Fraction, with_video: bool) -> Fraction | None:
-        """The shortest sold length that covers `seconds`; None when none does."""
-        durations = self.durations_with_video if with_video and self.durations_with_video else self.durations
+    label: Literal["Image 1", "image 1"] = "Image 1"
+    """How the service's prompts call the first reference image; videos alike."""
+    draws_board: bool = False
+    """Takes the shot's words and timing as a `Board` and has no prompt."""
+
+    def sold_for(self, frames: int, rate: FrameRate, with_video: bool) -> Fraction | None:
+        """The shortest sold length, in seconds, that covers `frames`; None when none does.
+
+        A length covers what it reaches to the nearest frame: 5 s cover the 120 frames of 5 s at 23.976.
+        """
+        durations = self.sold(with_video)
         if durations is None:
-            return seconds
-        return next((Fraction(sold) for sold in durations if sold >= seconds), None)
+            return rate.seconds(frames)
+        lengths = map(Fraction, durations)
+        return next((sold for sold in lengths if rate.nearest_frames(sold) >= frames), None)
+
+    def sold(self, with_video: bool) -> tuple[int, ...] | None:
+        """Sold seconds in rising order, with or without a reference video; None for any length."""
+        return self.durations_with_video if with_video and self.durations_with_video else self.durations
 
 
 class Accepted(Frozen):
@@ -156,6 +172,20 @@ class Standing(Frozen):
     result: str = ""
     """Where the finished clip is: a URL."""
     cost: Money | None = None
+    """What the service says it cost, where it says so at the end."""
+    is_known: bool = True
+    """Whether `detail` is a word that the service is known to use."""
+
+
+class RemoteTask(Frozen):
+    """An entry of a service's list of tasks."""
+
+    task: str
+    model: str = ""
+    created: datetime | None = None
+    """With its time zone; None where the list does not say."""
+    detail: str = ""
+    """The service's own word for how it stands."""
 
 
 class ProviderError(Exception):
@@ -173,7 +203,10 @@ class ProviderError(Exception):
 
 
 class Transient(ProviderError):
-    """Surely not accepted, or only a read: it may be tried again. `retry_after` seconds where the service said."""
+    """Surely not accepted, or only a read: it may be tried again.
+
+    `retry_after` is in seconds, where the service said so.
+    """
 
     retry_after: float | None = None
 
@@ -195,8 +228,19 @@ def _rebuild(kind: type[ProviderError], message: str, attributes: dict[str, obje
 class Provider(ABC):
     """A service that makes clips. Used as an async context manager, one for all takes of a run."""
 
-    name: str
-    capabilities: dict[Mode, Capability]
+    name: ClassVar[str]
+    capabilities: ClassVar[Mapping[Mode, Capability]]
+    paid: ClassVar[bool] = True
+    """Whether a submit costs money; what is free may be submitted again without asking."""
+    poll_floor: ClassVar[float] = 3
+    """Seconds that must be between two looks at a task."""
+    at_once: ClassVar[int] = 4
+    """Takes that may be at the service at the same time."""
+
+    @classmethod
+    def lacks(cls, environment: Mapping[str, str]) -> str:
+        """The environment variable that must be set before the service can be used; empty when nothing is missing."""
+        return ""
 
     async def __aenter__(self) -> Provider:
         return self
@@ -215,3 +259,21 @@ class Provider(ABC):
     @abstractmethod
     async def fetch(self, request: Request, standing: Standing, into: Path, progress: Progress) -> None:
         """Bring the finished clip into the file `into`. Raises Transient or Terminal."""
+
+    async def cancel(self, task: str) -> bool:
+        """Call a task off; whether it was, and so costs nothing. Most services cannot."""
+        return False
+
+    async def tasks(self, since: datetime, until: datetime) -> list[RemoteTask] | None:
+        """The service's own list of what it accepted between two times; None where there is no list."""
+        return None
+
+    async def last_frame(self, request: Request, clip: Path, into: Path) -> bool:
+        """Write the picture that a shot continuing this clip begins with, as a PNG.
+
+        False when there is none. Usually not overwritten in subclasses.
+        """
+        from tasks.media.frames import last_frame
+
+        await asyncio.to_thread(last_frame, clip, into)
+        return True

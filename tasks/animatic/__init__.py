@@ -1,0 +1,1 @@
+"""How an animatic is drawn: the page of a shot, its camera, its words."""
