@@ -1,0 +1,1 @@
+"""In what order: plan, render, report, and the command line."""

@@ -1,0 +1,25 @@
+"""A Prefect server that lives as long as whoever started it: it ends when its standard input does.
+
+Run as `python -m flows.attended_server PORT`. The input is a pipe that the parent holds; it closes when the parent
+ends, however it ends, so that no server is left behind by a kill -9.
+"""
+
+from __future__ import annotations
+
+import os
+import runpy
+import signal
+import sys
+import threading
+
+
+def _end_with_the_parent() -> None:
+    sys.stdin.buffer.read()
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+if __name__ == "__main__":
+    port = sys.argv[1]
+    threading.Thread(target=_end_with_the_parent, daemon=True).start()
+    sys.argv = ["prefect", "server", "start", "--host", "127.0.0.1", "--port", port]
+    runpy.run_module("prefect", run_name="__main__")

@@ -1,0 +1,133 @@
+"""The flow: a storyboard becomes a sequence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from uuid import UUID
+
+from prefect import flow, task
+from prefect.runtime import flow_run
+
+from flows import report
+from flows.history import history_of
+from flows.plan import Plan, make
+from flows.report import Rendering
+from flows.server import flush
+from flows.shooting import Failure, Shooting, begin
+from flows.stopping import cancelled_by_sigterm
+from specs.cut import Cut
+from specs.reading import read
+from specs.storyboard import Storyboard
+from tasks.assemble import Chapter, FilmFile, Track, assemble
+from tasks.media.house import House
+from tasks.media.sheet import contact_sheet
+from tasks.media.threads import in_thread
+from tasks.store.home import Home
+from tasks.store.ledger import Ledger
+from tasks.studio import open_studio
+from tasks.watching import tell
+
+_assemble = task(name="assemble", task_run_name="assemble")(assemble)
+
+
+class ShotsFailed(Exception):
+    """Some shots could not be made; everything else was finished and is kept."""
+
+    def __init__(self, failures: Sequence[Failure], shots: int) -> None:
+        self.failures, self.shots = tuple(failures), shots
+        failed = len({failure.shot for failure in failures})
+        lines = [f"{failed} of {shots} shots could not be made; what was finished is kept"]
+        super().__init__("\n".join((*lines, *(f"  {failure}" for failure in failures))))
+
+    def __reduce__(self) -> tuple[type[ShotsFailed], tuple[object, ...]]:
+        return type(self), (self.failures, self.shots)
+
+
+def _run_name() -> str:
+    """Film and time, so that the runs of a film are told apart in a list."""
+    return f"{Path(flow_run.parameters['storyboard']).stem} {datetime.now():%d %b %H:%M}"
+
+
+@flow(name="render storyboard", flow_run_name=_run_name)
+async def render_storyboard(
+    storyboard: Path,
+    provider: str | None = None,
+    set_vars: dict[str, str] | None = None,
+    out: Path | None = None,
+) -> Rendering:
+    """Render a storyboard into a sequence.
+
+    Args:
+        storyboard: The YAML file.
+        provider: A service that makes all shots, whatever they say.
+        set_vars: Other words for the storyboard's vars.
+        out: The folder that the sequence goes to; `renders/<title>` when left out.
+
+    Raises StoryboardError before anything is made, and ShotsFailed after all else is finished.
+    """
+    home = Home.of()
+    film = read(storyboard, set_vars or {})
+    with history_of(home) as history:
+        plan = make(film, history, provider)
+    services = {take.request.provider for take in plan.takes}
+    async with open_studio(home, services) as studio:
+        shooting = await begin(plan, studio)
+        try:
+            with cancelled_by_sigterm():
+                if failures := await shooting.all():
+                    raise ShotsFailed(failures, len(plan.cut.events))
+                folder = out or report.default_folder(plan.title)
+                master = await _join(film, plan, shooting, folder / "sequence.mp4")
+                return await _report(film, plan, shooting, studio.ledger, master)
+        finally:
+            await shooting.end()
+            await flush(UUID(flow_run.id), shooting.task_runs)
+
+
+async def _report(film: Storyboard, plan: Plan, shooting: Shooting, ledger: Ledger, master: FilmFile) -> Rendering:
+    """What the run leaves beside the sequence."""
+    folder = master.path.parent
+    clips = {take.key: await shooting.clip(take) for take in plan.takes}
+    costs = {key: purchase.cost for key, purchase in ledger.find_all(clips).items()}
+    made = report.rendering(plan, clips, costs, master.path.absolute(), str(flow_run.id))
+    report.write_manifest(folder, plan, made)
+    report.write_subtitles(folder, film, plan.cut)
+    await in_thread(
+        lambda progress: contact_sheet(
+            master.path, plan.cut, folder / "contact-sheet.jpg", title=plan.title, progress=progress
+        )
+    )
+    return made
+
+
+async def _join(film: Storyboard, plan: Plan, shooting: Shooting, out: Path) -> FilmFile:
+    """The finished clips, one after the other, with their transitions, their sound and the music."""
+    tell("", 0, "joining")
+    clips = await shooting.house_clips()
+    dissolves = await shooting.dissolves(clips)
+    shooting.task_runs += 1
+    master = await _assemble(
+        plan.cut,
+        clips,
+        dissolves,
+        House.of(plan.format),
+        out,
+        title=plan.title,
+        music=[Track.of(music, film.folder / music.file, plan.cut.rate, plan.cut.frames) for music in film.music],
+        spoken={shot.shot for shot in film.all_shots if shot.dialogue},
+        chapters=_chapters(film, plan.cut),
+        progress=lambda done: tell("", 0, "joining", done),
+    )
+    tell("", 0, "done")
+    return master
+
+
+def _chapters(film: Storyboard, cut: Cut) -> list[Chapter]:
+    """A chapter a scene; in a film without scenes, a chapter a shot."""
+    events = {event.shot: event for event in cut.events}
+    if not film.scenes:
+        return [Chapter(event.start, event.end, event.shot) for event in cut.events]
+    spans = [(scene, events[scene.shots[0].shot], events[scene.shots[-1].shot]) for scene in film.scenes]
+    return [Chapter(a.start, z.end, f"{scene.scene} {scene.heading}".strip()) for scene, a, z in spans]

@@ -1,0 +1,52 @@
+"""Prefect's cache, held to the truth: a task is known by a key computed beforehand, and a result whose files are
+gone is made again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from prefect import Task
+from prefect.cache_policies import CachePolicy
+from prefect.context import TaskRunContext
+
+Result = TypeVar("Result")
+
+
+@dataclass
+class KnownKey(CachePolicy):
+    """A cache policy that holds its key, so that it pickles and needs nothing of the run."""
+
+    key: str = ""
+
+    def compute_key(
+        self,
+        task_ctx: TaskRunContext,
+        inputs: dict[str, Any],
+        flow_parameters: dict[str, Any],
+        **kwargs: Any,
+    ) -> str | None:
+        """The key, whatever the inputs are."""
+        return self.key
+
+
+async def run_known(
+    task: Task[..., Any],
+    name: str,
+    key: str,
+    is_there: Callable[[Any], bool],
+    *arguments: Any,
+    anew: bool = False,
+    **named: Any,
+) -> Result:
+    """Run a task under a name, or have its result from the cache; `anew` when it is known that it must run.
+
+    A cached result is believed only if `is_there`; else the task runs and replaces it.
+    """
+    known = task.with_options(cache_policy=KnownKey(key=key), task_run_name=name, refresh_cache=anew)
+    result: Result = await known(*arguments, **named)
+    if is_there(result):
+        return result
+    fresh: Result = await known.with_options(refresh_cache=True)(*arguments, **named)
+    return fresh

@@ -1,0 +1,108 @@
+"""The prompt of a shot, written in one place for every service.
+
+First the bindings ("Image 1 is Mira, woman in her sixties"), then size, camera, place, action, dialogue and look.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from specs.storyboard import PLACEHOLDER, CastMember, Dialogue, Location, Shot, Storyboard
+from tasks.providers.base import Attachment, Capability
+
+_MOVES = {
+    "static": "The camera does not move",
+    "handheld": "Handheld camera",
+    "push in": "The camera pushes in slowly",
+    "pull out": "The camera pulls out slowly",
+    "pan left": "The camera pans left",
+    "pan right": "The camera pans right",
+    "tilt up": "The camera tilts up",
+    "tilt down": "The camera tilts down",
+}
+
+
+def compose(storyboard: Storyboard, shot: Shot, attached: Sequence[Attachment], capability: Capability) -> str:
+    """The prompt as it is sent, with the attachments numbered in their order, pictures and videos apart."""
+    labels = _labels(attached, capability.label)
+    names = {who: mine[0] for who, mine in labels.items() if who} | {
+        who: called(storyboard, who) for who in (*storyboard.cast, *storyboard.locations) if who not in labels
+    }
+    sentences = [
+        *_bindings(storyboard, shot, labels),
+        f"{shot.size.capitalize()} shot" if shot.size else "",
+        ", ".join(filter(None, (_MOVES[shot.camera.move], shot.camera.angle, shot.camera.lens))),
+        _place(storyboard, shot, labels),
+        shot.action,
+        *(_spoken(storyboard, shot, line) for line in shot.dialogue),
+        storyboard.look.prompt,
+    ]
+    return fill(" ".join(_sentence(text) for text in sentences if text.strip()), names)
+
+
+def fill(text: str, names: Mapping[str, str]) -> str:
+    """A text with each `{name}` in it replaced by what it stands for."""
+    return PLACEHOLDER.sub(lambda found: names.get(found[1], found[0]), text)
+
+
+def called(storyboard: Storyboard, who: str) -> str:
+    """What people call a cast member or location."""
+    noun = storyboard.cast.get(who) or storyboard.locations.get(who)
+    written = noun.name if noun else ""
+    if written:
+        return written
+    words = who.replace("_", " ").replace("-", " ")
+    return words.title() if who in storyboard.cast else words
+
+
+def _labels(attached: Iterable[Attachment], style: str) -> dict[str, list[str]]:
+    """By whom they show, what the service calls the attachments: {"mira": ["Image 1", "Video 1"]}."""
+    counts = {"image": 0, "video": 0}
+    labels: dict[str, list[str]] = {}
+    for attachment in attached:
+        counts[attachment.kind] += 1
+        label = f"{attachment.kind} {counts[attachment.kind]}"
+        labels.setdefault(attachment.whose, []).append(label.capitalize() if style[0].isupper() else label)
+    return labels
+
+
+def _bindings(storyboard: Storyboard, shot: Shot, labels: Mapping[str, Sequence[str]]) -> list[str]:
+    """One sentence for each person, place and further reference: which attachments show it, and what it is."""
+    sentences = [_binding(called(storyboard, who), storyboard.cast[who], labels.get(who, ())) for who in shot.cast]
+    if shot.location and shot.location in labels:
+        place = storyboard.locations[shot.location]
+        sentences.append(_binding(called(storyboard, shot.location), place, labels[shot.location]))
+    if free := labels.get(""):
+        sentences.append(f"{_listed(free)} {'is a reference' if len(free) == 1 else 'are references'} for this shot")
+    return sentences
+
+
+def _binding(name: str, noun: CastMember | Location, labels: Sequence[str]) -> str:
+    what = f"{name}, {noun.description}" if noun.description else name
+    if labels:
+        return f"{_listed(labels)} {'is' if len(labels) == 1 else 'are'} {what}"
+    return f"{name} is {noun.description}" if noun.description else ""
+
+
+def _place(storyboard: Storyboard, shot: Shot, labels: Mapping[str, Sequence[str]]) -> str:
+    if not shot.location:
+        return ""
+    if shot.location in labels:
+        return f"In {labels[shot.location][0]}"
+    return f"In {storyboard.locations[shot.location].description or called(storyboard, shot.location)}"
+
+
+def _spoken(storyboard: Storyboard, shot: Shot, line: Dialogue) -> str:
+    # A speaker in the cast is named by the placeholder, so that a label takes the name's place.
+    who = f"{{{line.speaker}}}" if line.speaker in shot.cast else f"{called(storyboard, line.speaker)}, off screen,"
+    manner = f" ({line.delivery})" if line.delivery else ""
+    return f'{who} says{manner}: "{line.line}"'
+
+
+def _listed(words: Sequence[str]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def _sentence(text: str) -> str:
+    stripped = text.strip()
+    return stripped if stripped[-1] in '.!?…"' else f"{stripped}."

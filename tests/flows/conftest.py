@@ -1,0 +1,40 @@
+"""The command line as a user has it: a process of its own, an empty home, no ffmpeg on PATH."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+Command = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def fresh_environment(tmp_path: Path) -> dict[str, str]:
+    """What a machine has on which nothing was ever installed but Python."""
+    home = tmp_path / "empty-home"
+    home.mkdir()
+    kept = {name: os.environ[name] for name in ("PYTHONPATH", "LANG", "SYSTEMROOT") if name in os.environ}
+    return {**kept, "HOME": str(home), "PATH": "/nowhere", "TERM": "dumb"}
+
+
+@pytest.fixture
+def storyreel(tmp_path: Path, fresh_environment: dict[str, str]) -> Command:
+    """Run the command in a folder of its own."""
+
+    def run(*arguments: str | Path, **more: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [Path(sys.executable).with_name("storyreel"), *arguments],
+            cwd=tmp_path,
+            env={**fresh_environment, **more},
+            capture_output=True,
+            text=True,
+            timeout=240,
+            check=False,
+        )
+
+    return run

@@ -1,0 +1,174 @@
+"""The command line: exit codes, messages, what is printed where."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import av
+import psutil
+import pytest
+
+from tests.flows.conftest import Command
+
+HELLO = """\
+storyboard: 1
+title: Hello
+shots:
+  - {shot: 1A, action: A paper boat sets sail., duration: 12f}
+  - {shot: 1B, action: It meets the sea., duration: 12f, transition: {type: dissolve, duration: 4f}}
+"""
+
+
+@pytest.fixture
+def hello(tmp_path: Path) -> Path:
+    file = tmp_path / "hello.yaml"
+    file.write_text(HELLO)
+    return file
+
+
+def test_a_good_storyboard_is_told_to_be_good(storyreel: Command, hello: Path) -> None:
+    done = storyreel("validate", "hello.yaml")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "Hello: 2 shots, 00:00:00:24 at 30 fps; nothing is wrong.\n"
+
+
+def test_all_that_is_wrong_is_told_at_once_with_its_place(storyreel: Command, hello: Path) -> None:
+    hello.write_text(HELLO.replace("duration: 12f}", "duraton: 12f, continues: 1Z}"))
+    done = storyreel("render", "hello.yaml")
+    assert done.returncode == 2
+    assert done.stdout == ""
+    first, second, last = done.stderr.strip().splitlines()
+    assert first.startswith("hello.yaml:4:") and "did you mean `duration`?" in first
+    assert second.startswith("hello.yaml:4:") and "1Z" in second
+    assert last == "2 problems, nothing was made; when mended: storyreel validate hello.yaml"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("plan",), ("render", "hello.yaml", "--out"), ("plan", "hello.yaml", "--set", "weather"), ("shoot", "hello.yaml")],
+)
+def test_a_wrong_command_line_ends_with_2(storyreel: Command, hello: Path, arguments: tuple[str, ...]) -> None:
+    done = storyreel(*arguments)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+def test_a_missing_file_says_how_to_begin(storyreel: Command) -> None:
+    done = storyreel("plan", "nowhere.yaml")
+    assert done.returncode == 2
+    assert "nowhere.yaml:1:1: there is no such file" in done.stderr
+    assert "storyreel init" in done.stderr
+
+
+def test_a_plan_is_shown_and_leaves_nothing_behind(
+    storyreel: Command, hello: Path, fresh_environment: dict[str, str]
+) -> None:
+    shown, raw = storyreel("plan", "hello.yaml"), storyreel("plan", "hello.yaml", "--json")
+    assert "2 to make" in shown.stdout and "free" in shown.stdout
+    assert [shot["state"] for shot in json.loads(raw.stdout)["shots"]] == ["new", "new"]
+    assert not list(Path(fresh_environment["HOME"]).iterdir()), "a plan is a look"
+
+
+def test_init_writes_a_storyboard_that_is_good_and_never_overwrites_one(storyreel: Command, tmp_path: Path) -> None:
+    assert storyreel("init", "film").returncode == 0
+    assert storyreel("validate", "film/storyboard.yaml").returncode == 0
+    before = (tmp_path / "film" / "storyboard.yaml").read_text()
+    again = storyreel("init", "film")
+    assert again.returncode == 2
+    assert "is left as it is" in again.stderr
+    assert (tmp_path / "film" / "storyboard.yaml").read_text() == before
+
+
+def test_the_schema_is_printed_for_editors(storyreel: Command) -> None:
+    schema = json.loads(storyreel("schema").stdout)
+    assert schema["$schema"].startswith("https://json-schema.org/")
+    assert "shots" in schema["properties"]
+
+
+def test_a_word_of_the_storyboard_is_changed_on_the_command_line(storyreel: Command, tmp_path: Path) -> None:
+    film = 'storyboard: 1\ntitle: ${place}\nvars: {place: Lyon}\nshots: [{shot: 1A, action: "Rain over ${place}."}]\n'
+    (tmp_path / "film.yaml").write_text(film)
+    assert json.loads(storyreel("plan", "film.yaml", "--set", "place=Oslo", "--json").stdout)["title"] == "Oslo"
+
+
+def test_a_fault_of_our_own_is_one_line_and_the_details_are_kept(
+    storyreel: Command, hello: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / "ledger.sqlite").write_text("this is no database, and it is long enough to be looked at")
+    done = storyreel("plan", "hello.yaml", STORYREEL_HOME=str(tmp_path / "state"))
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    (report,) = (tmp_path / "state" / "faults").iterdir()
+    assert str(report) in done.stderr
+    assert "Traceback" in report.read_text()
+
+
+def test_a_fresh_machine_renders_beside_other_folders_called_flows_and_tasks(
+    storyreel: Command, hello: Path, tmp_path: Path, fresh_environment: dict[str, str]
+) -> None:
+    for name in ("flows", "tasks", "specs"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text("raise ImportError('a folder of the user's own')")
+    done = storyreel("render", "hello.yaml", "--json", "--out", "out")
+    assert done.returncode == 0, done.stderr
+    made = json.loads(done.stdout)
+    assert set(made) == {"sequence", "frames", "fps", "seconds", "shots", "spent", "flow_run"}
+    assert set(made["shots"][0]) == {"shot", "take", "key", "clip", "cached", "cost"}
+    with av.open(made["sequence"]) as film:
+        assert sum(1 for _ in film.decode(video=0)) == made["frames"] == 24
+    assert "1A take 1: done" in done.stderr, "without a terminal, plain lines"
+    assert not (tmp_path / "renders").exists()
+    _assert_prefect_kept_everything(Path(fresh_environment["HOME"]), made["flow_run"])
+
+
+def _assert_prefect_kept_everything(home: Path, flow_run: str) -> None:
+    with sqlite3.connect(home / ".prefect" / "prefect.db") as database:
+        states = dict(database.execute("select name, state_name from task_run").fetchall())
+        runs = database.execute("select id, state_name from flow_run").fetchall()
+    assert runs == [(flow_run, "Completed")]
+    assert states == dict.fromkeys(
+        ("1A take 1", "1B take 1", "conform 1A", "conform 1B", "dissolve 1A to 1B", "assemble"), "Completed"
+    )
+
+
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_a_run_that_is_stopped_ends_its_children_and_leaves_nothing_half_written(
+    hello: Path, tmp_path: Path, fresh_environment: dict[str, str], stop: signal.Signals
+) -> None:
+    shots = "".join(f"  - {{shot: S{n}, action: Slowly {n}., duration: 10s}}\n" for n in range(12))
+    hello.write_text(f"storyboard: 1\ntitle: Long\nformat: {{resolution: 1080p}}\nshots:\n{shots}")
+    command = [Path(sys.executable).with_name("storyreel"), "render", "hello.yaml", "--out", "out"]
+    run = subprocess.Popen(
+        command, cwd=tmp_path, env=fresh_environment, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    assert run.stderr
+    begun = next(line for line in run.stderr if "generating" in line)
+    assert begun
+    children = psutil.Process(run.pid).children(recursive=True)
+    if stop is signal.SIGINT:
+        os.killpg(run.pid, stop)  # a terminal's Ctrl-C goes to everything in the foreground
+    else:
+        run.terminate()
+    told = run.stderr.read()
+    assert run.wait(30) == 130
+    assert "what was finished is kept" in told
+    assert "Traceback" not in told
+    deadline = time.monotonic() + 5
+    while any(child.is_running() for child in children) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not [child for child in children if child.is_running()]
+    state = Path(fresh_environment["HOME"]) / ".storyreel"
+    assert not list((state / "clips" / "arriving").iterdir())
+    assert not (tmp_path / "out" / "sequence.mp4").exists()
+    for clip in (state / "clips").glob("??/*.mp4"):
+        with av.open(str(clip)) as whole:
+            assert sum(1 for _ in whole.demux(video=0)) >= 300

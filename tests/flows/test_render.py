@@ -1,0 +1,156 @@
+"""The flow, on a real Prefect server, with the animatic: what is made, what is kept, what fails alone."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import av
+import pytest
+from PIL import Image
+from prefect import get_client
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+
+from flows.render import ShotsFailed, render_storyboard
+from flows.report import Rendering
+from tasks.store.home import Home
+
+pytestmark = pytest.mark.usefixtures("prefect_server")
+
+FILM = """
+storyboard: 1
+title: Two Rooms
+format: {fps: 24}
+shots:
+  - {shot: 1A, action: Ana enters., duration: 20f, transition: {type: fade, duration: 4f}}
+  - {shot: 1B, action: She sits., continues: 1A, duration: 18f, transition: {type: dissolve, duration: 6f}}
+  - {shot: 1C, action: Rain., takes: 2, circled: 1, duration: 16f}
+ending: {type: fade, duration: 4f}
+"""
+
+
+@pytest.fixture
+def film(tmp_path: Path) -> Path:
+    file = tmp_path / "film.yaml"
+    file.write_text(FILM)
+    return file
+
+
+def frames_in(sequence: Path) -> int:
+    with av.open(str(sequence)) as opened:
+        return sum(1 for _ in opened.decode(video=0))
+
+
+async def states_of(flow_run: str) -> dict[str, str]:
+    async with get_client() as client:
+        runs = await client.read_task_runs(flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[flow_run])))
+    return {run.name: run.state.name for run in runs if run.state}
+
+
+async def edges_of(flow_run: str) -> set[tuple[str, str]]:
+    """Which task run's result another one was given."""
+    async with get_client() as client:
+        runs = await client.read_task_runs(flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[flow_run])))
+    names = {run.id: run.name for run in runs}
+    return {
+        (names[source.id], run.name)
+        for run in runs
+        for sources in run.task_inputs.values()
+        for source in sources
+        if source.input_type == "task_run" and source.id in names
+    }
+
+
+async def test_a_storyboard_becomes_a_film_of_exactly_its_length(film: Path, tmp_path: Path) -> None:
+    made = await render_storyboard(film, out=tmp_path / "out")
+    assert made.sequence == tmp_path / "out" / "sequence.mp4"
+    assert frames_in(made.sequence) == made.frames == 54
+    assert [(take.shot, take.take, take.cached) for take in made.shots] == [
+        ("1A", 1, False), ("1B", 1, False), ("1C", 1, False), ("1C", 2, False),
+    ]  # fmt: skip
+    manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    assert [take.get("in_cut", {}).get("start") for take in manifest["shots"]] == [
+        "00:00:00:00", "00:00:00:20", "00:00:01:14", None,
+    ]  # fmt: skip
+    assert (tmp_path / "out" / "contact-sheet.jpg").stat().st_size > 1000
+
+
+async def test_task_runs_are_named_by_slate_and_joined_by_what_continues(film: Path, tmp_path: Path) -> None:
+    made = await render_storyboard(film, out=tmp_path / "out")
+    assert {"1A take 1", "1B take 1", "1C take 1", "1C take 2", "conform 1A"} <= set(await states_of(made.flow_run))
+    assert ("1A take 1", "1B take 1") in await edges_of(made.flow_run)
+
+
+async def test_a_second_run_makes_nothing_again_and_shows_cached(film: Path, tmp_path: Path) -> None:
+    first = await render_storyboard(film, out=tmp_path / "out")
+    clips = {path: path.stat().st_mtime_ns for path in Home.of().root.rglob("*.mp4")}
+    second = await render_storyboard(film, out=tmp_path / "again")
+    assert {path: path.stat().st_mtime_ns for path in Home.of().root.rglob("*.mp4")} == clips
+    assert all(take.cached for take in second.shots)
+    states = await states_of(second.flow_run)
+    assert {state for name, state in states.items() if name != "assemble"} == {"Cached"}
+    assert second.sequence.read_bytes() == first.sequence.read_bytes()
+
+
+async def test_a_clip_that_vanished_is_made_again_although_prefect_remembers_it(film: Path, tmp_path: Path) -> None:
+    first = await render_storyboard(film, out=tmp_path / "out")
+    first.shots[0].clip.unlink()
+    second = await render_storyboard(film, out=tmp_path / "out")
+    assert [take.cached for take in second.shots] == [False, True, True, True]
+    assert frames_in(second.sequence) == 54
+
+
+async def test_a_clip_that_was_damaged_is_not_used(film: Path, tmp_path: Path) -> None:
+    first = await render_storyboard(film, out=tmp_path / "out")
+    clip = first.shots[0].clip
+    whole = clip.read_bytes()
+    clip.write_bytes(whole[: len(whole) // 2])
+    second = await render_storyboard(film, out=tmp_path / "out")
+    assert frames_in(second.sequence) == 54
+    assert clip.read_bytes() == whole
+
+
+async def test_a_failed_shot_stops_only_what_depends_on_it(tmp_path: Path) -> None:
+    Image.effect_noise((640, 360), 90).save(tmp_path / "torn.png")
+    torn = (tmp_path / "torn.png").read_bytes()
+    (tmp_path / "torn.png").write_bytes(torn[: len(torn) // 2])
+    film = tmp_path / "film.yaml"
+    film.write_text(FILM.replace("action: Ana enters.", "action: Ana enters., first_frame: torn.png"))
+    with pytest.raises(ShotsFailed) as failed:
+        await render_storyboard(film, out=tmp_path / "out")
+    told = {failure.shot: failure.what for failure in failed.value.failures}
+    assert set(told) == {"1A", "1B"}
+    assert "torn.png" in told["1A"]
+    assert told["1B"] == "not made, because it continues 1A"
+    assert len(list((Home.of().root / "clips").rglob("*.mp4"))) == 2, "both takes of 1C are finished and kept"
+    assert not (tmp_path / "out" / "sequence.mp4").exists()
+
+    Image.effect_noise((640, 360), 90).save(tmp_path / "torn.png")
+    mended = await render_storyboard(film, out=tmp_path / "out")
+    assert [take.cached for take in mended.shots] == [False, False, True, True]
+
+
+async def test_recutting_one_shot_makes_only_that_shot_and_the_transitions_beside_it(
+    film: Path, tmp_path: Path
+) -> None:
+    await render_storyboard(film, out=tmp_path / "out")
+    film.write_text(FILM.replace("action: Rain., takes: 2, circled: 1, duration: 16f",
+                                 "action: Rain., takes: 2, circled: 1, duration: 14f"))  # fmt: skip
+    made: Rendering = await render_storyboard(film, out=tmp_path / "out")
+    states = await states_of(made.flow_run)
+    anew = {name for name, state in states.items() if state != "Cached" and name != "assemble"}
+    assert anew == {"1C take 1", "1C take 2", "conform 1C"}
+    assert made.frames == 52
+
+
+async def test_subtitles_tell_who_says_what_when(tmp_path: Path) -> None:
+    film = tmp_path / "film.yaml"
+    lines = 'dialogue: [{ana: "Hello?"}, {ana: "Nobody."}]'
+    cast = "cast: {ana: {name: Ana}}\n"
+    film.write_text(FILM.replace("shots:", cast + "shots:").replace("action: Rain.", f"action: Rain., {lines}"))
+    await render_storyboard(film, out=tmp_path / "out")
+    subtitles = (tmp_path / "out" / "sequence.srt").read_text()
+    assert subtitles.startswith("1\n00:00:01,583 --> 00:00:01,891\nAna: Hello?\n")
+    film.write_text(FILM)
+    await render_storyboard(film, out=tmp_path / "out")
+    assert not (tmp_path / "out" / "sequence.srt").exists(), "an old file would tell of another film"
