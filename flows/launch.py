@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shlex
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 
 from rich.console import Console
@@ -32,7 +33,9 @@ def run(
     Raises RunFailed with the command to run next, and Interrupted when it was stopped.
     """
     again = _command(storyboard, provider, words, out)
-    with reporting() as ui:
+    with ExitStack() as stack:
+        with console.status("starting Prefect"):
+            ui = stack.enter_context(reporting())
         try:
             with shown(plan, console) as watcher, watched_by(watcher):
                 made = asyncio.run(render_storyboard(storyboard, provider, dict(words) or None, out))
