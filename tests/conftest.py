@@ -21,6 +21,18 @@ if not hasattr(sitecustomize, "NetworkIsBlocked"):  # another sitecustomize was 
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(_GUARD), os.environ.get("PYTHONPATH"))))
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--kills 500` kills a run so often at random moments; a few in every run of the suite."""
+    parser.addoption("--kills", type=int, default=6, help="how often a run is killed at a random moment")
+
+
+@pytest.fixture
+def kills(request: pytest.FixtureRequest) -> int:
+    """How many kills are asked for."""
+    asked: int = request.config.getoption("--kills")
+    return asked
+
+
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty STORYREEL_HOME; no variable of the user's reaches a test."""

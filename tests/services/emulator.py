@@ -1,0 +1,318 @@
+"""What the four emulators share: settings, what was heard and sold, tasks and their scripts, faults, real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import traceback
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import partial
+from socket import socket
+from typing import Any, ClassVar, Literal
+
+from tests.services.clock import Clock
+from tests.services.faults import Call, Fault, FaultPlan, Trouble, always
+from tests.services.footage import footage
+from tests.services.jobs import Failure, Job, Jobs, Phase, Script
+from tests.services.references import Finding, Reference, examine
+from tests.services.results import Link, ResultHost
+from tests.services.sales import Order, Refused, Sale
+from tests.services.wire import App, Heard, Reply, app, bound, serving
+
+DAY = 24 * 3600.0
+_TICK = 0.02
+"""Seconds between two looks at tasks that go by time."""
+
+
+@dataclass(frozen=True)
+class Rate:
+    """So many calls of one kind in so many seconds; what comes above gets 429."""
+
+    call: Call
+    hits: int
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What a test may choose. Where the services' pages leave a doubt, the field says what each choice means."""
+
+    key: str = "sk-emulator"
+    """The only API key that is let in."""
+    script: Script = field(default_factory=Script)
+    """How tasks go on for which no other script was given."""
+    at_once: int | None = None
+    """Tasks that run at the same time; more wait. None: no limit."""
+    remembered: float | None = DAY
+    """Seconds that a task id is valid. 24 h at DashScope and APIYI, unpublished elsewhere."""
+    link_seconds: float | None = DAY
+    """Seconds that a link to a clip is valid. 24 h at DashScope and APIYI, unpublished elsewhere."""
+    link_gets: int | None = None
+    """How many times a link can be used; None without limit."""
+    renews_links: bool = False
+    """Whether each look at a finished task gives a fresh link. APIYI: "usually"; elsewhere nothing is said."""
+    unknown_fields: Literal["refuse", "ignore"] = "refuse"
+    """No page says what becomes of a field that is not documented; refusing it finds a client's mistakes."""
+    balance: int | None = None
+    """Creates that the account can still pay for; None: any number."""
+    rates: tuple[Rate, ...] = ()
+    """Limits that are enforced. Each service's published ones are the RATES of its module."""
+    fetches_references: bool = False
+    """Fetch references from this machine and open them; what lies elsewhere is never fetched."""
+    bad_reference: Literal["refuse", "fail"] = "refuse"
+    """Whether a reference that cannot be had or used is refused at create or fails the task."""
+
+
+@dataclass(frozen=True)
+class Route:
+    """One call of the interface. `path` is a regular expression for all of it; its groups become arguments."""
+
+    call: Call
+    method: str
+    path: str
+    handle: Callable[..., Awaitable[Reply]]
+
+
+class Refusal(Exception):
+    """Ends a call with a reply that says no."""
+
+    def __init__(self, reply: Reply) -> None:
+        super().__init__(reply.status)
+        self.reply = reply
+
+
+class Emulator(ABC):
+    """One service on this machine. `with emulator.served() as base_url:` opens it to clients.
+
+    Tests read what came (`requests`), what was sold (`accepted`), what was refused (`refused`) and what was fetched
+    (`fetches`); they plan what goes wrong with `fault` and how tasks go on with `plays`.
+    """
+
+    name: ClassVar[str]
+    oss: ClassVar[bool] = False
+    """Whether clips lie in Alibaba's OSS, which takes no Authorization beside a signed link."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.clock = Clock()
+        self.requests: list[Heard] = []
+        """Everything that reached the service itself."""
+        self.fetches: list[Heard] = []
+        """Everything that reached the host of the clips."""
+        self.accepted: list[Sale] = []
+        """Every create that was sold, in order."""
+        self.refused: list[Refused] = []
+        self.jobs = Jobs(self.clock.now, settings.at_once, settings.remembered, self.changed)
+        self.results = ResultHost(self.clock.now, refuses_authorization=self.oss)
+        self.base_url = self.results_url = ""
+        self._plan = FaultPlan()
+        self._scripts: list[tuple[Script, Callable[[Order], bool]]] = []
+        self._hits: dict[Rate, deque[float]] = {}
+        self._broken: list[str] = []
+
+    # What a test says
+
+    def fault(
+        self,
+        call: Call,
+        trouble: Trouble,
+        *,
+        accepted: bool = False,
+        times: int = 1,
+        after: int = 0,
+        when: Callable[[Heard], bool] = always,
+    ) -> None:
+        """Let a call go wrong. `accepted`: the service does its work first, so a create is sold all the same."""
+        self._plan.add(Fault(call, trouble, accepted, times, after, when))
+
+    def plays(self, script: Script, *, times: int = 1, when: Callable[[Order], bool] = lambda order: True) -> None:
+        """How the next tasks go on, of those whose order fits."""
+        self._scripts += [(script, when)] * times
+
+    # What a client meets
+
+    @contextmanager
+    def served(self, port: int = 0) -> Iterator[str]:
+        """Open to clients on this machine until the context ends; gives the base URL.
+
+        Raises RuntimeError at the end when the emulator itself made a mistake.
+        """
+        with serving(*self.origins(port), beside=self.beside):
+            yield self.base_url
+        if self._broken:
+            raise RuntimeError("the emulator broke:\n" + "\n".join(self._broken))
+
+    def origins(self, port: int) -> list[tuple[App, socket]]:
+        """The applications and the sockets they are served on: the service itself, and the host of its clips."""
+        front, results = bound(port), bound()
+        self.base_url, self.results_url = address(front), address(results)
+        return [(app(self.answer, self.clock.now), front), (app(self.answer_fetch, self.clock.now), results)]
+
+    async def answer(self, heard: Heard) -> Reply:
+        """The reply to any request at the service's own address."""
+        self.requests.append(heard)
+        for route in self.routes():
+            if route.method == heard.method and (found := re.fullmatch(route.path, heard.path)):
+                return await self.with_fault(route.call, heard, partial(route.handle, heard, **found.groupdict()))
+        return self._noted(heard, self.not_found(heard))
+
+    async def answer_fetch(self, heard: Heard) -> Reply:
+        """The reply to any request at the address of the clips."""
+        self.fetches.append(heard)
+        return await self.with_fault(Call.FETCH, heard, partial(asyncio.to_thread, self.results.answer, heard))
+
+    async def with_fault(self, call: Call, heard: Heard, work: Callable[[], Awaitable[Reply]]) -> Reply:
+        """What the work replies, or what the plan makes of it."""
+        fault = self._plan.due(call, heard)
+        if fault is None:
+            return await self._done(call, heard, work)
+        if fault.accepted or fault.trouble.needs_reply:
+            return fault.trouble.spoil(await self._done(call, heard, work), heard, self.own_words)
+        return fault.trouble.spoil(Reply(), heard, self.own_words)
+
+    async def _done(self, call: Call, heard: Heard, work: Callable[[], Awaitable[Reply]]) -> Reply:
+        try:
+            if self._is_too_fast(call, heard):
+                raise Refusal(self.own_words(429))
+            return self._noted(heard, await work())
+        except Refusal as refusal:
+            return self._noted(heard, refusal.reply)
+        except Exception:
+            self._broken.append(traceback.format_exc())
+            raise
+
+    def _noted(self, heard: Heard, reply: Reply) -> Reply:
+        if reply.status >= 400:
+            self.refused.append(Refused(heard, reply.status, reply.body))
+        return reply
+
+    def _is_too_fast(self, call: Call, heard: Heard) -> bool:
+        for rate in self.settings.rates:
+            if rate.call is not call:
+                continue
+            times = self._hits.setdefault(rate, deque())
+            while times and times[0] <= heard.at - rate.seconds:
+                times.popleft()
+            if len(times) >= rate.hits:
+                return True
+            times.append(heard.at)
+        return False
+
+    async def beside(self) -> None:
+        """Work beside the requests: tasks that go by time come to their end without a look."""
+        while True:
+            self.jobs.advance()
+            await asyncio.sleep(_TICK)
+
+    # What each service brings
+
+    @abstractmethod
+    def routes(self) -> tuple[Route, ...]:
+        """All that its documentation lists."""
+
+    @abstractmethod
+    def own_words(self, status: int) -> Reply:
+        """How it words an HTTP status when it is in trouble."""
+
+    @abstractmethod
+    def not_found(self, heard: Heard) -> Reply:
+        """The reply to a path that it does not have."""
+
+    @abstractmethod
+    def malformed(self, heard: Heard, detail: str) -> Reply:
+        """The reply to a body that is no JSON."""
+
+    @abstractmethod
+    def unfit(self, reference: Reference, finding: Finding) -> tuple[Reply, Failure]:
+        """How it refuses a reference at create, and how a task fails for it."""
+
+    @abstractmethod
+    def result_target(self, job: Job) -> str:
+        """Path and query of a new link to a task's clip."""
+
+    def changed(self, job: Job) -> None:  # noqa: B027
+        """Called at each change of a task's phase. Usually not overwritten."""
+
+    def stored(self, url: str) -> bytes | None:
+        """The content of an upload, by the address that a create names it by. Usually not overwritten."""
+        return None
+
+    # What they share
+
+    def json_body(self, heard: Heard) -> Any:
+        """The body of a request that must be JSON and say so. Raises Refusal."""
+        kind = heard.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if kind != "application/json":
+            raise Refusal(self.malformed(heard, f"Content-Type is {kind or 'missing'}, expected application/json"))
+        try:
+            return heard.json()
+        except ValueError as error:
+            raise Refusal(self.malformed(heard, str(error))) from error
+
+    async def opened(self, references: Sequence[Reference]) -> tuple[dict[str, Finding], Failure | None]:
+        """What was found in each reference, by its field, and the failure that the first bad one leads to.
+
+        Raises Refusal where bad references are refused at create.
+        """
+        findings: dict[str, Finding] = {}
+        failure: Failure | None = None
+        for reference in references:
+            finding = await examine(reference, self.stored, fetches=self.settings.fetches_references)
+            findings[reference.where] = finding
+            if finding.problem:
+                refusal, why = self.unfit(reference, finding)
+                if self.settings.bad_reference == "refuse":
+                    raise Refusal(refusal)
+                failure = failure or why
+        return findings, failure
+
+    def sell(self, heard: Heard, body: Mapping[str, Any], order: Order, task: str, failure: Failure | None) -> Job:
+        """Take the money: from here on the create is accepted, whatever the client hears of it.
+
+        With a failure the task goes its way and then fails for that.
+        """
+        sale = Sale(task, order, body, heard)
+        script = self._script_for(order)
+        if failure:
+            script = replace(script, end=Phase.FAILED, failure=failure)
+        self.accepted.append(sale)
+        return self.jobs.add(task, sale, script)
+
+    def has_no_money(self) -> bool:
+        """Whether the balance covers no further create."""
+        return self.settings.balance is not None and len(self.accepted) >= self.settings.balance
+
+    def link_to(self, job: Job) -> str:
+        """Where a finished task's clip is: a URL of the result host."""
+        if not job.link or self.settings.renews_links:
+            start = self.clock.now() if self.settings.renews_links or job.ended is None else job.ended
+            expires = None if self.settings.link_seconds is None else start + self.settings.link_seconds
+            target = self.result_target(job)
+            self.results.publish(target, Link(lambda: _clip(job), expires, self.settings.link_gets))
+            job.link = target
+        return self.results_url + job.link
+
+    def _script_for(self, order: Order) -> Script:
+        for entry in list(self._scripts):
+            script, when = entry
+            if when(order):
+                self._scripts.remove(entry)
+                return script
+        return self.settings.script
+
+
+def address(listening: socket) -> str:
+    """The base URL of a socket."""
+    host, port = listening.getsockname()
+    return f"http://{host}:{port}"
+
+
+def _clip(job: Job) -> bytes:
+    if job.script.delivers:
+        return job.script.delivers.read_bytes()
+    order = job.sale.order
+    return footage(order.seconds, order.width, order.height, job.id)

@@ -1,0 +1,211 @@
+"""What goes wrong, at which call, how often, and whether the service had already done its work by then."""
+
+from __future__ import annotations
+
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from typing import ClassVar
+
+from tests.services.wire import Ending, Heard, Reply, said
+
+InOwnWords = Callable[[int], Reply]
+"""How a service words an HTTP status when it is in trouble."""
+
+_PAGE = b"""<!DOCTYPE html><html><head><title>One moment, please</title></head>
+<body><h1>We are checking your browser</h1></body></html>"""
+
+
+class Call(Enum):
+    """The calls that a client makes."""
+
+    CREATE = "create"
+    LOOK = "look"
+    LIST = "list"
+    CANCEL = "cancel"
+    UPLOAD = "upload"
+    """Each step of an upload: asking where to, and sending."""
+    FETCH = "fetch"
+    """Getting the finished clip."""
+
+
+class Trouble(ABC):
+    """What a client gets in place of the reply that the service has for it."""
+
+    needs_reply: ClassVar[bool] = False
+    """Whether it is made out of the true reply, so that the service has to do its work first."""
+
+    @abstractmethod
+    def spoil(self, reply: Reply, heard: Heard, own_words: InOwnWords) -> Reply:
+        """The reply that goes out."""
+
+
+@dataclass(frozen=True)
+class Answer(Trouble):
+    """A status of the service's choice; without a `body`, in the service's own words for it."""
+
+    status: int
+    body: Mapping[str, object] | None = None
+    retry_after: str | None = None
+    """As the header says it: seconds, or an HTTP date."""
+
+    def spoil(self, reply: Reply, heard: Heard, own_words: InOwnWords) -> Reply:
+        answer = own_words(self.status) if self.body is None else said(self.body, self.status)
+        return answer if self.retry_after is None else answer.with_header("retry-after", self.retry_after)
+
+
+@dataclass(frozen=True)
+class Reset(Trouble):
+    """The connection is reset before any byte of the answer."""
+
+    def spoil(self, reply: Reply, heard: Heard, own_words: InOwnWords) -> Reply:
+        return Reply(spoken=False, ending=Ending.RESET)
+
+
+@dataclass(frozen=True)
+class HangUp(Trouble):
+    """The connection is closed in order, before any byte of the answer."""
+
+    def spoil(self, reply: Reply, heard: Heard, own_words: InOwnWords) -> Reply:
+        return Reply(spoken=False, ending=Ending.CLOSED)
+
+
+@dataclass(frozen=True)
+class Silence(Trouble):
+    """No answer ever comes: the client's read timeout decides."""
+
+    def spoil(self, reply: Reply, heard: Heard, own_words: InOwnWords) -> Reply:
+        return Reply(spoken=False, ending=Ending.SILENT)
+
+
+@dataclass(frozen=True)
+class Page(Trouble):
+    """A page of HTML, as a gateway or a bot check sends it."""
+
+    status: int = 200
+
+    def spoil(self, reply: Reply, heard: Heard, own_words: InOwnWords) -> Reply:
+        return Reply(self.status, _PAGE, (("content-type", "text/html; charset=utf-8"),))
+
+
+@dataclass(frozen=True)
+class Labelled(Trouble):
+    """The true reply, with a Content-Encoding that is not true."""
+
+    needs_reply: ClassVar[bool] = True
+    encoding: str = "gzip"
+
+    def spoil(self, reply: Reply, heard: Heard, own_words: InOwnWords) -> Reply:
+        return reply.with_header("content-encoding", self.encoding)
+
+
+@dataclass(frozen=True)
+class Truncated(Trouble):
+    """A part of the body, under the length of the whole, then the end of the connection."""
+
+    needs_reply: ClassVar[bool] = True
+    part: float = 0.5
+    ending: Ending = Ending.CLOSED
+
+    def spoil(self, reply: Reply, heard: Heard, own_words: InOwnWords) -> Reply:
+        whole = reply.with_header("content-length", str(len(reply.body)))
+        return replace(whole, body=reply.body[: int(len(reply.body) * self.part)], ending=self.ending)
+
+
+@dataclass(frozen=True)
+class Shortened(Trouble):
+    """A part of the body that claims to be all of it: only looking inside the file finds out."""
+
+    needs_reply: ClassVar[bool] = True
+    part: float = 0.5
+
+    def spoil(self, reply: Reply, heard: Heard, own_words: InOwnWords) -> Reply:
+        body = reply.body[: int(len(reply.body) * self.part)]
+        return replace(reply, body=body).with_header("content-length", str(len(body)))
+
+
+@dataclass(frozen=True)
+class Corrupt(Trouble):
+    """All bytes there, every second kilobyte of them overwritten."""
+
+    needs_reply: ClassVar[bool] = True
+
+    def spoil(self, reply: Reply, heard: Heard, own_words: InOwnWords) -> Reply:
+        body = bytearray(reply.body)
+        for start in range(0, len(body), 2048):
+            body[start : start + 1024] = b"\xa5" * len(body[start : start + 1024])
+        return replace(reply, body=bytes(body))
+
+
+@dataclass(frozen=True)
+class Claims(Trouble):
+    """The true body under another Content-Length: 10 GB by default, of which the rest never comes."""
+
+    needs_reply: ClassVar[bool] = True
+    length: int = 10_000_000_000
+    ending: Ending = Ending.SILENT
+
+    def spoil(self, reply: Reply, heard: Heard, own_words: InOwnWords) -> Reply:
+        return replace(reply.with_header("content-length", str(self.length)), ending=self.ending)
+
+
+@dataclass(frozen=True)
+class Redirect(Trouble):
+    """Go to the same path at another origin; without `to`, at this machine by its other name."""
+
+    to: str = ""
+    """`http://localhost:8000`."""
+    status: int = 302
+
+    def spoil(self, reply: Reply, heard: Heard, own_words: InOwnWords) -> Reply:
+        here = heard.headers.get("host", "")
+        there = "localhost" if here.startswith("127.0.0.1") else "127.0.0.1"
+        origin = self.to or f"http://{there}:{here.rpartition(':')[2]}"
+        return Reply(self.status, headers=(("location", origin + heard.target),))
+
+
+def always(heard: Heard) -> bool:
+    """Any request."""
+    return True
+
+
+@dataclass
+class Fault:
+    """A trouble and when it comes up."""
+
+    call: Call
+    trouble: Trouble
+    accepted: bool = False
+    """Whether the service does its work first: an accepted create is a sale, whatever the client gets to see."""
+    times: int = 1
+    after: int = 0
+    """Calls that go well before."""
+    when: Callable[[Heard], bool] = always
+
+
+@dataclass
+class FaultPlan:
+    """The faults to come. The first that fits a call is used up by it."""
+
+    faults: list[Fault] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def add(self, fault: Fault) -> None:
+        """Plan one more."""
+        with self._lock:
+            self.faults.append(fault)
+
+    def due(self, call: Call, heard: Heard) -> Fault | None:
+        """The fault that this call meets, if any."""
+        with self._lock:
+            for fault in self.faults:
+                if fault.call is not call or fault.times <= 0 or not fault.when(heard):
+                    continue
+                if fault.after > 0:
+                    fault.after -= 1
+                    continue
+                fault.times -= 1
+                return fault
+            return None

@@ -1,0 +1,318 @@
+"""Freepik, also called Magnific, on this machine: create, look, list, uploads and signed webhooks."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, ClassVar, Literal
+from uuid import uuid4
+
+from tests.services import wan
+from tests.services.checking import Field, Violation, violations
+from tests.services.emulator import DAY, Rate, Refusal, Route, Settings
+from tests.services.faults import Call
+from tests.services.jobs import Failure, Job, Phase
+from tests.services.references import Finding, Kind, Reference
+from tests.services.sales import Order, nearest_ratio, ordered
+from tests.services.uploads import UploadingEmulator
+from tests.services.webhooks import Outbox, Post
+from tests.services.wire import Heard, Reply, said
+
+RATES = (Rate(Call.LOOK, 250, 5), Rate(Call.LOOK, 1200, 120))
+"""Published: 50 hits a second over 5 s, 10 a second on average over 2 minutes."""
+
+MODES: Mapping[str, wan.Mode] = {"reference-to-video": "r2v", "image-to-video": "i2v", "text-to-video": "t2v"}
+
+WORDS = {
+    Phase.WAITING: "CREATED",
+    Phase.RUNNING: "IN_PROGRESS",
+    Phase.DONE: "COMPLETED",
+    Phase.FAILED: "FAILED",
+    Phase.CANCELED: "FAILED",
+    Phase.FORGOTTEN: "FAILED",
+}
+
+_MESSAGES = {
+    400: "Parameter ':attribute' is not valid",
+    402: "Payment Required",
+    403: "Forbidden",
+    404: "Not found",
+    429: "Too Many Requests",
+    500: "Internal Server Error",
+    503: "Service Unavailable. Please try again later.",
+}
+
+_URL = Field("url")
+_CHARACTERS = Field("list", item=Field("object", fields={"url": Field("url", needed=True), "reference_voice": _URL}))
+_COMMON = {
+    "resolution": Field("text", choices=("720P", "1080P")),
+    "seed": Field("integer", least=0, most=2**31 - 1),
+    "additional_settings": Field("object", fields={"prompt_extend": Field("boolean")}),
+    "webhook_url": _URL,
+}
+_PROMPT = Field("text", needed=True, least=1, most=wan.PROMPT)
+_NEGATIVE = Field("text", most=wan.NEGATIVE)
+_RATIO = Field("text", choices=("16:9", "9:16", "1:1", "4:3", "3:4"))
+_FIELDS: Mapping[wan.Mode, Mapping[str, Field]] = {
+    "r2v": _COMMON
+    | {
+        "prompt": _PROMPT,
+        "negative_prompt": _NEGATIVE,
+        "image_urls": _CHARACTERS,
+        "video_urls": _CHARACTERS,
+        "start_image_url": _URL,
+        "aspect_ratio": _RATIO,
+        "duration": Field("integer", least=2, most=10),
+    },
+    "i2v": _COMMON
+    | {
+        "prompt": Field("text", most=wan.PROMPT),
+        "start_image_url": _URL,
+        "end_image_url": _URL,
+        "audio_url": _URL,
+        "video_url": _URL,
+        "duration": Field("integer", least=2, most=15),
+    },
+    "t2v": _COMMON
+    | {
+        "prompt": _PROMPT,
+        "audio_url": _URL,
+        "aspect_ratio": _RATIO,
+        "duration": Field("integer", least=2, most=15),
+    },
+}
+_SINGLE: Mapping[str, tuple[str, Kind]] = {
+    "start_image_url": ("first_frame", "image"),
+    "end_image_url": ("last_frame", "image"),
+    "video_url": ("first_clip", "clip"),
+    "audio_url": ("driving_audio", "audio"),
+}
+"""Fields that name one file: Model Studio's word for it, and what it must be."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FreepikSettings(Settings):
+    """The doubts about Freepik."""
+
+    key_header: Literal["x-freepik-api-key", "x-magnific-api-key"] = "x-freepik-api-key"
+    """By the name under which it is called."""
+    remembered: float | None = None
+    invalid: Literal["message", "problem", "nested"] = "message"
+    """A 400 as `{message}`, as problem+json with `invalid_params`, or that under `problem`."""
+    broke_status: int = 403
+    """Status of a create that the account cannot pay for: no page names it."""
+    reason: Literal["none", "message", "error"] = "none"
+    """Where a failed task's reason stands: no page shows one."""
+    not_found_body: bool = True
+    """Whether 404 and 429, whose bodies are not in its specification, say anything at all."""
+    negative_prompt_everywhere: bool = False
+    """Its pages list `negative_prompt` for reference-to-video alone."""
+    lists_last: int | None = None
+    """No page says how long the list is; None: all tasks."""
+    upload_reply: Literal["data", "files"] = "data"
+    """Whether the addresses for uploads come as a list under `data` or under `files`; the page names the two fields."""
+    webhook_secret: str = "c3RvcnlyZWVsLWVtdWxhdG9y"
+    """Valid base64, so that both ways of using it differ."""
+    webhook_secret_is_base64: bool = False
+    """The documentation's samples disagree: three take the secret as text, one decodes it."""
+    webhook_tries: int = 1
+    """No page says whether a webhook that meets an error is sent again."""
+
+
+class Freepik(UploadingEmulator):
+    """The emulator of Freepik."""
+
+    name: ClassVar[str] = "freepik"
+    keeps: ClassVar[float] = DAY
+
+    def __init__(self, settings: FreepikSettings | None = None) -> None:
+        self.doubts = settings or FreepikSettings()
+        super().__init__(self.doubts)
+        self.webhooks = Outbox(
+            self.clock.now, self.doubts.webhook_secret, self.doubts.webhook_secret_is_base64, self.doubts.webhook_tries
+        )
+
+    def posts(self, post: Post, *, times: int = 1) -> None:
+        """How the next webhooks are sent."""
+        self.webhooks.posts.extend([post] * times)
+
+    def routes(self) -> tuple[Route, ...]:
+        found = [Route(Call.UPLOAD, "POST", "/v1/ai/uploads/request-url", self.request_url)]
+        for name, mode in MODES.items():
+            path = f"/v1/ai/{name}/wan-2-7"
+            found += [
+                Route(Call.CREATE, "POST", path, partial(self.create, mode=mode)),
+                Route(Call.LIST, "GET", path, partial(self.list_tasks, mode=mode)),
+                Route(Call.LOOK, "GET", path + "/(?P<id>[^/]+)", partial(self.look, mode=mode)),
+            ]
+        return tuple(found)
+
+    async def create(self, heard: Heard, mode: wan.Mode) -> Reply:
+        """Check, take the money, begin."""
+        self._let_in(heard)
+        body = self.json_body(heard)
+        wrong = violations(self._fields(mode), body, unknown_fields=self.settings.unknown_fields)
+        wrong = wrong or _combinations(mode, body)
+        if wrong:
+            raise Refusal(self._invalid(wrong))
+        findings, failure = await self.opened(_references(body))
+        if self.has_no_money():
+            raise Refusal(self.own_words(self.doubts.broke_status))
+        job = self.sell(heard, body, _order(mode, body, findings), str(uuid4()), failure)
+        return said({"data": {"generated": [], "task_id": job.id, "status": "CREATED"}})
+
+    async def look(self, heard: Heard, mode: wan.Mode, id: str) -> Reply:
+        """Where a task stands; each mode knows its own tasks alone."""
+        self._let_in(heard)
+        job = self.jobs.find(id)
+        if job is None or job.sale.order.model != mode:
+            raise Refusal(self.own_words(404))
+        phase, word = self.jobs.look(job)
+        return said({"data": self._standing(job, phase, word)})
+
+    async def list_tasks(self, heard: Heard, mode: wan.Mode) -> Reply:
+        """All tasks of a mode, newest first: ids and statuses, nothing more."""
+        self._let_in(heard)
+        self.jobs.advance()
+        known = [job for job in reversed(self.jobs.all()) if job.sale.order.model == mode]
+        return said(
+            {
+                "data": [
+                    {"task_id": job.id, "status": job.word or WORDS[job.phase]}
+                    for job in known[: self.doubts.lists_last]
+                ]
+            }
+        )
+
+    async def request_url(self, heard: Heard) -> Reply:
+        """An address to PUT each file to, and the one that a create may then name."""
+        self._let_in(heard)
+        item = Field("object", fields={"content_type": Field("text", needed=True)})
+        table = {"files": Field("list", needed=True, least=1, item=item)}
+        body = self.json_body(heard)
+        wrong = violations(table, body, unknown_fields=self.settings.unknown_fields)
+        if wrong:
+            raise Refusal(self._invalid(wrong))
+        issued = []
+        for file in body["files"]:
+            ticket = self.uploads.ticket(f"uploads/{uuid4()}", seconds=600, content_type=file["content_type"])
+            asset = f"{self.uploads_url}/{ticket.place}"
+            issued.append({"upload_url": f"{asset}?signature={ticket.secret}", "asset_url": asset})
+        return said({self.doubts.upload_reply: issued})
+
+    async def take(self, heard: Heard) -> Reply:
+        return await self.uploads.take_put(heard)
+
+    def stored(self, url: str) -> bytes | None:
+        upload = self.uploads.find(url.removeprefix(f"{self.uploads_url}/"))
+        return upload.content if upload else None
+
+    def changed(self, job: Job) -> None:
+        url = job.sale.body.get("webhook_url")
+        if url:
+            self.webhooks.put(url, self._standing(job, job.phase, job.word))
+
+    async def beside(self) -> None:
+        await asyncio.gather(super().beside(), self.webhooks.run())
+
+    def own_words(self, status: int) -> Reply:
+        if status in (404, 429) and not self.doubts.not_found_body:
+            return Reply(status)
+        return said({"message": _MESSAGES.get(status, "Bad Gateway")}, status)
+
+    def not_found(self, heard: Heard) -> Reply:
+        return self.own_words(404)
+
+    def malformed(self, heard: Heard, detail: str) -> Reply:
+        return said({"message": f"The request body is not valid: {detail}"}, 400)
+
+    def unfit(self, reference: Reference, finding: Finding) -> tuple[Reply, Failure]:
+        violation = Violation((reference.where,), "type", f"a usable {reference.kind}", finding.detail)
+        return self._invalid([violation]), Failure("", f"{reference.where}: {finding.detail}")
+
+    def result_target(self, job: Job) -> str:
+        return f"/content/mg-upscaler/{secrets.token_hex(8)}/{job.id}.mp4?token=exp~{int(self.clock.now())}"
+
+    def _let_in(self, heard: Heard) -> None:
+        given = heard.headers.get(self.doubts.key_header)
+        if given != self.settings.key:
+            raise Refusal(said({"message": "Invalid API key" if given else "Missing API key"}, 401))
+
+    def _fields(self, mode: wan.Mode) -> Mapping[str, Field]:
+        more = {"negative_prompt": _NEGATIVE} if self.doubts.negative_prompt_everywhere else {}
+        return {**_FIELDS[mode], **more}
+
+    def _standing(self, job: Job, phase: Phase, word: str | None) -> dict[str, object]:
+        generated = [self.link_to(job)] if phase is Phase.DONE else []
+        reply: dict[str, object] = {"generated": generated, "task_id": job.id, "status": word or WORDS[phase]}
+        if phase is Phase.FAILED:
+            failure = job.script.failure
+            match failure.shape or self.doubts.reason:
+                case "message":
+                    reply["message"] = failure.message
+                case "error":
+                    reply["error"] = {"code": failure.code, "message": failure.message}
+        return reply
+
+    def _invalid(self, wrong: list[Violation]) -> Reply:
+        if self.doubts.invalid == "message":
+            return said({"message": _MESSAGES[400].replace(":attribute", wrong[0].path)}, 400)
+        problem: dict[str, object] = {
+            "message": "Your request parameters didn't validate.",
+            "invalid_params": [
+                {"name": one.path, "reason": f"Parameter '{one.path}' must be {one.expected}"} for one in wrong
+            ],
+        }
+        return said(
+            {"problem": problem} if self.doubts.invalid == "nested" else problem,
+            400,
+            ("content-type", "application/problem+json"),
+        )
+
+
+def _combinations(mode: wan.Mode, body: Mapping[str, Any]) -> list[Violation]:
+    if mode == "r2v":
+        count = len(body.get("image_urls", [])) + len(body.get("video_urls", []))
+        wrong = Violation(("image_urls",), "combination", "1 to 5 together with video_urls", str(count))
+        return [] if 1 <= count <= 5 else [wrong]
+    if mode == "i2v":
+        given = sorted(word for name, (word, _) in _SINGLE.items() if name in body)
+        if given not in [sorted(one) for one in wan.DOCUMENTED_SETS]:
+            return [
+                Violation(
+                    ("start_image_url",),
+                    "combination",
+                    "a start image or a video to continue",
+                    " + ".join(given) or "none",
+                )
+            ]
+    return []
+
+
+def _references(body: Mapping[str, Any]) -> list[Reference]:
+    found = [Reference(body[name], kind, name) for name, (_, kind) in _SINGLE.items() if name in body]
+    kinds: Mapping[str, Kind] = {"image_urls": "image", "video_urls": "video"}
+    for name, kind in kinds.items():
+        for at, item in enumerate(body.get(name, [])):
+            found.append(Reference(item["url"], kind, f"{name}[{at}].url"))
+            if "reference_voice" in item:
+                found.append(Reference(item["reference_voice"], "voice", f"{name}[{at}].reference_voice"))
+    return found
+
+
+def _order(mode: wan.Mode, body: Mapping[str, Any], findings: Mapping[str, Finding]) -> Order:
+    ratio = body.get("aspect_ratio", "16:9")
+    first = findings.get("start_image_url") or findings.get("video_url")
+    if first and first.width:
+        ratio = nearest_ratio(first.width, first.height)
+    return ordered(
+        model=mode,
+        prompt=body.get("prompt", ""),
+        seconds=body.get("duration", 5),
+        resolution=body.get("resolution", "1080P"),
+        ratio=ratio,
+        with_video=bool(body.get("video_urls")),
+    )

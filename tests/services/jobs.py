@@ -1,0 +1,171 @@
+"""Tasks at a service: how each goes on, how many run at once, and when they are forgotten."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+
+from tests.services.sales import Sale
+
+
+class Phase(Enum):
+    """Where a task stands, in no service's words."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELED = "canceled"
+    FORGOTTEN = "forgotten"
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a task failed. Services that give no reason keep it to themselves."""
+
+    code: str = "InvalidParameter"
+    message: str = "The size is not match"
+    shape: str | None = None
+    """How the reason is laid out, where a service has several ways; None for the emulator's setting."""
+
+
+@dataclass(frozen=True)
+class Script:
+    """How a task goes on once it is its turn: so many looks, and at least so many seconds, then the end."""
+
+    waiting: int = 1
+    """Looks that find it waiting."""
+    running: int = 1
+    """Looks after those that find it running."""
+    seconds: float = 0
+    end: Phase | None = Phase.DONE
+    """DONE, FAILED, CANCELED or FORGOTTEN; None: it runs for ever."""
+    failure: Failure = field(default_factory=Failure)
+    words: tuple[str, ...] = ()
+    """What the first looks are told in place of the service's own word for the phase."""
+    last_word: str | None = None
+    """What is told at the end in place of the service's own word: a status outside its vocabulary."""
+    delivers: Path | None = None
+    """The file that is sold in place of the clip that the emulator makes to order."""
+
+
+@dataclass
+class Job:
+    """A task at the service."""
+
+    id: str
+    number: int
+    """From 1, in order of creation."""
+    sale: Sale
+    script: Script
+    created: float
+    started: float | None = None
+    ended: float | None = None
+    outcome: Phase | None = None
+    looks: int = 0
+    """Since its turn came."""
+    announced: Phase = Phase.WAITING
+    link: str = ""
+    """Path and query of the clip at the result host; empty until it was asked for."""
+
+    @property
+    def phase(self) -> Phase:
+        """Where it stands now."""
+        if self.outcome:
+            return self.outcome
+        if self.started is None or self.looks < self.script.waiting:
+            return Phase.WAITING
+        return Phase.RUNNING
+
+    @property
+    def word(self) -> str | None:
+        """The script's own word for this moment."""
+        if self.outcome:
+            return self.script.last_word
+        return self.script.words[self.looks] if self.looks < len(self.script.words) else None
+
+    def due(self, now: float) -> bool:
+        """Whether it has come to its end."""
+        script = self.script
+        return (
+            self.started is not None
+            and script.end is not None
+            and self.looks >= script.waiting + script.running
+            and now >= self.started + script.seconds
+        )
+
+
+class Jobs:
+    """All tasks of an account. `at_once` of them run, the others wait for their turn."""
+
+    def __init__(
+        self, now: Callable[[], float], at_once: int | None, remembered: float | None, changed: Callable[[Job], None]
+    ) -> None:
+        self._now, self._at_once, self._remembered, self._changed = now, at_once, remembered, changed
+        self._jobs: dict[str, Job] = {}
+
+    def all(self) -> list[Job]:
+        """In order of creation."""
+        return list(self._jobs.values())
+
+    def add(self, id: str, sale: Sale, script: Script) -> Job:
+        """A new task, waiting."""
+        job = Job(id, len(self._jobs) + 1, sale, script, self._now())
+        self._jobs[id] = job
+        self.advance()
+        return job
+
+    def find(self, id: str) -> Job | None:
+        """A task that the service still knows."""
+        job = self._jobs.get(id)
+        if job is None or (self._remembered is not None and self._now() > job.created + self._remembered):
+            return None
+        return job
+
+    def look(self, job: Job) -> tuple[Phase, str | None]:
+        """Where a task stands, and the word that its script has for it. Looking moves a script on."""
+        self.advance()
+        seen = job.phase, job.word
+        if job.started is not None and job.outcome is None:
+            job.looks += 1
+        return seen
+
+    def cancel(self, job: Job) -> bool:
+        """End a task that has not begun; False when it has."""
+        self.advance()
+        if job.phase is not Phase.WAITING:
+            return False
+        self._end(job, Phase.CANCELED)
+        self.advance()
+        return True
+
+    def advance(self) -> None:
+        """End what is due and start what fits, until nothing moves."""
+        moved = True
+        while moved:
+            moved = False
+            now = self._now()
+            for job in self.all():
+                if job.outcome is None and job.due(now):
+                    assert job.script.end is not None
+                    self._end(job, job.script.end)
+                    moved = True
+                elif job.started is None and job.outcome is None and self._has_room():
+                    job.started = now
+                    moved = True
+                self._announce(job)
+
+    def _has_room(self) -> bool:
+        running = sum(job.started is not None and job.outcome is None for job in self._jobs.values())
+        return self._at_once is None or running < self._at_once
+
+    def _end(self, job: Job, outcome: Phase) -> None:
+        job.outcome, job.ended = outcome, self._now()
+        self._announce(job)
+
+    def _announce(self, job: Job) -> None:
+        if job.phase is not job.announced:
+            job.announced = job.phase
+            self._changed(job)

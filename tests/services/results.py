@@ -1,0 +1,88 @@
+"""The host that finished clips are fetched from: signed links that expire, parts of files, and OSS's refusals."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tests.services.wire import Heard, Reply
+
+
+@dataclass
+class Link:
+    """An address under which a clip can be had for a while."""
+
+    content: Callable[[], bytes]
+    expires: float | None
+    """Seconds since 1970."""
+    gets: int | None
+    """How many more times; None without limit."""
+
+
+@dataclass
+class ResultHost:
+    """An object store's web side, as far as a client that fetches clips can see it."""
+
+    now: Callable[[], float]
+    refuses_authorization: bool
+    """OSS answers 403 SignatureDoesNotMatch to a request that is signed twice."""
+
+    def __post_init__(self) -> None:
+        self.links: dict[str, Link] = {}
+
+    def publish(self, target: str, link: Link) -> None:
+        """Make a clip available under a path with its query."""
+        self.links[target] = link
+
+    def answer(self, heard: Heard) -> Reply:
+        """The clip, a part of it, or the reason why not."""
+        if heard.method not in ("GET", "HEAD"):
+            return _refused(405, "MethodNotAllowed", "The specified method is not allowed against this resource.")
+        link = self.links.get(heard.target)
+        if link is None:
+            return _refused(404, "NoSuchKey", "The specified key does not exist.")
+        if self.refuses_authorization and "authorization" in heard.headers:
+            return _refused(
+                403,
+                "SignatureDoesNotMatch",
+                "The request signature we calculated does not match the "
+                "signature you provided. Check your key and signing method.",
+            )
+        if (link.expires is not None and self.now() > link.expires) or link.gets == 0:
+            return _refused(403, "AccessDenied", "Request has expired.")
+        if link.gets is not None and heard.method == "GET":
+            link.gets -= 1
+        return _content(link.content(), heard)
+
+
+def _content(content: bytes, heard: Heard) -> Reply:
+    etag = f'"{hashlib.md5(content, usedforsecurity=False).hexdigest().upper()}"'
+    headers = (("content-type", "video/mp4"), ("etag", etag), ("accept-ranges", "bytes"))
+    if heard.headers.get("if-none-match") == etag:
+        return Reply(304, b"", headers)
+    wanted = re.fullmatch(r"bytes=(\d*)-(\d*)", heard.headers.get("range", ""))
+    same = heard.headers.get("if-range", etag) == etag
+    if not wanted or not same or wanted.group() == "bytes=-":
+        return Reply(200, content, headers)
+    first, last = _span(wanted[1], wanted[2], len(content))
+    if first >= len(content) or first > last:
+        return Reply(416, b"", (*headers, ("content-range", f"bytes */{len(content)}")))
+    span = ("content-range", f"bytes {first}-{last}/{len(content)}")
+    return Reply(206, content[first : last + 1], (*headers, span))
+
+
+def _span(first: str, last: str, length: int) -> tuple[int, int]:
+    """Both ends of a byte range, the last one included (RFC 9110, 14.1.2)."""
+    if not first:
+        return max(0, length - int(last)), length - 1
+    return int(first), min(int(last) if last else length - 1, length - 1)
+
+
+def _refused(status: int, code: str, message: str) -> Reply:
+    body = (
+        f'<?xml version="1.0" encoding="UTF-8"?>\n<Error>\n  <Code>{code}</Code>\n'
+        f"  <Message>{message}</Message>\n</Error>\n"
+    )
+    return Reply(status, body.encode(), (("content-type", "application/xml"),))

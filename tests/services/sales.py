@@ -1,0 +1,85 @@
+"""What was ordered and sold: every accepted create is money."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tests.services.wire import Heard
+
+SIZES: Mapping[str, Mapping[str, tuple[int, int]]] = {
+    "720p": {"16:9": (1280, 720), "9:16": (720, 1280), "1:1": (960, 960), "4:3": (1104, 832), "3:4": (832, 1104)},
+    "1080p": {
+        "16:9": (1920, 1080),
+        "9:16": (1080, 1920),
+        "1:1": (1440, 1440),
+        "4:3": (1648, 1248),
+        "3:4": (1248, 1648),
+    },
+}
+"""Pixels of a clip by resolution and aspect ratio, from Model Studio's video API reference."""
+
+MOST_INPUT_SECONDS = 5
+"""Reference video is billed for no more than this, all files together (Model Studio's model pricing)."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a create asked for, after the defaults were filled in."""
+
+    model: str
+    prompt: str
+    """As the model gets it."""
+    seconds: int
+    resolution: str
+    """720p or 1080p."""
+    ratio: str
+    width: int
+    height: int
+    input_seconds: int = 0
+    """Seconds of reference video that are billed."""
+
+    @property
+    def billed_seconds(self) -> int:
+        """Input and output together."""
+        return self.seconds + self.input_seconds
+
+
+@dataclass(frozen=True)
+class Sale:
+    """An accepted create."""
+
+    task: str
+    order: Order
+    body: Mapping[str, Any]
+    """As it was sent."""
+    heard: Heard
+
+    @property
+    def at(self) -> float:
+        """Seconds since 1970."""
+        return self.heard.at
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A request that got a status from 400 on, and was no planned fault."""
+
+    heard: Heard
+    status: int
+    body: bytes
+
+
+def nearest_ratio(width: int, height: int) -> str:
+    """The aspect ratio whose shape is nearest to a picture's."""
+    shapes = SIZES["720p"]
+    return min(shapes, key=lambda ratio: abs(shapes[ratio][0] / shapes[ratio][1] - width / height))
+
+
+def ordered(*, model: str, prompt: str, seconds: int, resolution: str, ratio: str, with_video: bool = False) -> Order:
+    """An order, with the pixels that its clip will have."""
+    width, height = SIZES[resolution.lower()][ratio]
+    return Order(
+        model, prompt, seconds, resolution.lower(), ratio, width, height, MOST_INPUT_SECONDS if with_video else 0
+    )

@@ -1,0 +1,54 @@
+"""The public `dashscope` package judges the emulator: it makes a clip through it without knowing of it."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+import av
+import dashscope
+import httpx
+import pytest
+
+from tests.services.dashscope import Dashscope
+from tests.services.jobs import Failure, Phase, Script
+from tests.services.pictures import picture
+
+
+@pytest.fixture
+def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[Dashscope]:
+    emulator = Dashscope()
+    with emulator.served() as base_url:
+        monkeypatch.setattr(dashscope, "base_http_api_url", f"{base_url}/api/v1")
+        monkeypatch.setattr(dashscope, "api_key", emulator.settings.key)
+        yield emulator
+
+
+def test_the_package_uploads_orders_waits_and_gets_its_clip(service: Dashscope, tmp_path: Path) -> None:
+    image = tmp_path / "mira.png"
+    image.write_bytes(picture())
+    service.plays(Script(waiting=0, running=1))
+    media = [{"type": "reference_image", "url": str(image)}]
+    reply = dashscope.VideoSynthesis.call(
+        model="wan2.7-r2v", prompt="Image 1 climbs.", media=media, resolution="720P", ratio="9:16", duration=2, seed=7
+    )
+    assert reply.status_code == 200
+    assert reply.output.task_status == "SUCCEEDED"
+    assert reply.usage["output_video_duration"] == 2
+    assert service.accepted[0].body["input"]["media"][0]["url"].startswith("oss://")
+    with av.open(io.BytesIO(httpx.get(reply.output.video_url).content), "r") as container:
+        assert (container.streams.video[0].width, container.streams.video[0].frames) == (720, 60)
+
+
+def test_the_package_understands_failures_refusals_lists_and_cancels(service: Dashscope) -> None:
+    service.plays(Script(waiting=0, running=0, end=Phase.FAILED, failure=Failure("InternalError.Algo", "no luck")))
+    failed = dashscope.VideoSynthesis.call(model="wan2.7-t2v", prompt="Rain.")
+    assert (failed.output.task_status, failed.output.code) == ("FAILED", "InternalError.Algo")
+    refused = dashscope.VideoSynthesis.async_call(model="wan2.7-t2v", prompt="Rain.", duration=99)
+    assert (refused.status_code, refused.code) == (400, "InvalidParameter")
+    waiting = dashscope.VideoSynthesis.async_call(model="wan2.7-t2v", prompt="Rain.")
+    assert dashscope.VideoSynthesis.cancel(waiting).status_code == 200
+    listed = dashscope.VideoSynthesis.list(status="CANCELED")  # type: ignore[attr-defined]
+    assert [entry["task_id"] for entry in listed.output["data"]] == [waiting.output.task_id]
+    assert len(service.accepted) == 2

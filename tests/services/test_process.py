@@ -1,0 +1,26 @@
+"""An emulator is a process of its own where that is wanted, and outlives clients that are killed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+
+
+def test_an_emulator_runs_by_itself() -> None:
+    root = Path(__file__).parents[2]
+    command = [sys.executable, "-m", "tests.services", "freepik"]
+    with subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            base_url, key = process.stdout.readline().split(" key=")
+            reply = httpx.post(
+                f"{base_url}/v1/ai/text-to-video/wan-2-7",
+                json={"prompt": "Rain."},
+                headers={"x-freepik-api-key": key.strip()},
+            )
+            assert reply.json()["data"]["status"] == "CREATED"
+        finally:
+            process.kill()

@@ -1,0 +1,243 @@
+"""HTTP as a service sees it: what was heard, what is replied, and a socket that can be made to fail for real."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import struct
+import threading
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from enum import Enum
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import parse_qsl
+
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.server import ServerState
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+_SOCKET = "storyreel.socket"
+_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+"""SO_LINGER switched on with no time at all: closing sends RST instead of FIN."""
+
+
+class Ending(Enum):
+    """How a reply ends on the wire."""
+
+    WHOLE = "whole"
+    CLOSED = "closed"
+    """The connection is closed in order (FIN) after what was sent."""
+    RESET = "reset"
+    """The connection is reset (RST) after what was sent."""
+    SILENT = "silent"
+    """What was sent is sent; then nothing comes until the client goes away."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A request as it came."""
+
+    method: str
+    path: str
+    """Percent-decoded."""
+    query: tuple[tuple[str, str], ...]
+    headers: Mapping[str, str]
+    """By lower-case name."""
+    body: bytes
+    at: float
+    """Seconds since 1970, by the emulator's clock."""
+    target: str
+    """Path and query as they were written."""
+
+    def asked(self, name: str) -> str | None:
+        """The first value of a query parameter."""
+        return next((value for key, value in self.query if key == name), None)
+
+    def json(self) -> Any:
+        """The body as JSON. Raises ValueError when it is none."""
+        return json.loads(self.body)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What goes back. A Content-Length among the headers is sent as it is, true or not."""
+
+    status: int = 200
+    body: bytes = b""
+    headers: tuple[tuple[str, str], ...] = ()
+    ending: Ending = Ending.WHOLE
+    spoken: bool = True
+    """False: not one byte is sent before the ending."""
+
+    def header(self, name: str) -> str | None:
+        """The value of a header, by its name in any case."""
+        return next((value for key, value in self.headers if key.lower() == name.lower()), None)
+
+    def with_header(self, name: str, value: str) -> Reply:
+        """The same with one header set, in place of any of its name."""
+        others = tuple(pair for pair in self.headers if pair[0].lower() != name.lower())
+        return replace(self, headers=(*others, (name, value)))
+
+    @property
+    def honest(self) -> bool:
+        """Whether an orderly HTTP server could send it."""
+        declared = self.header("content-length")
+        return self.spoken and self.ending is Ending.WHOLE and declared in (None, str(len(self.body)))
+
+
+def said(value: object, status: int = 200, *headers: tuple[str, str]) -> Reply:
+    """A reply in JSON."""
+    body = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    return Reply(status, body, (("content-type", "application/json; charset=utf-8"), *headers))
+
+
+def app(answer: Callable[[Heard], Awaitable[Reply]], now: Callable[[], float]) -> App:
+    """An ASGI application out of a function from what was heard to what is replied."""
+
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        body = b""
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return
+            body += message.get("body", b"")
+            if not message.get("more_body", False):
+                break
+        heard = Heard(
+            method=scope["method"],
+            path=scope["path"],
+            query=tuple(parse_qsl(scope["query_string"].decode(), keep_blank_values=True)),
+            headers={name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]},
+            body=body,
+            at=now(),
+            target=scope["raw_path"].decode() + (f"?{scope['query_string'].decode()}" if scope["query_string"] else ""),
+        )
+        await _send(await answer(heard), heard, scope["extensions"][_SOCKET], receive, send)
+
+    return application
+
+
+async def _send(reply: Reply, heard: Heard, transport: asyncio.Transport, receive: Receive, send: Send) -> None:
+    if not reply.honest:
+        await _break_off(reply, heard, transport, receive)
+        return
+    length = ("content-length", str(len(reply.body)))
+    headers = reply.headers if reply.header("content-length") or reply.status == 204 else (*reply.headers, length)
+    raw = [(name.lower().encode(), value.encode("latin-1")) for name, value in headers]
+    await send({"type": "http.response.start", "status": reply.status, "headers": raw})
+    await send({"type": "http.response.body", "body": reply.body if heard.method != "HEAD" else b""})
+
+
+async def _break_off(reply: Reply, heard: Heard, transport: asyncio.Transport, receive: Receive) -> None:
+    """What no orderly server sends goes past it, straight to the socket."""
+    try:
+        if reply.spoken:
+            transport.write(_head(reply) + (reply.body if heard.method != "HEAD" else b""))
+        if reply.ending is Ending.SILENT:
+            await _gone(receive)
+        elif reply.ending is Ending.RESET:
+            if reply.spoken:
+                # A reset overtakes what is still on its way; the client shall have read it.
+                await asyncio.sleep(0.05)
+            transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+        else:
+            transport.close()
+            await _gone(receive)
+    finally:
+        transport.abort()
+    await _gone(receive)
+
+
+async def _gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+def _head(reply: Reply) -> bytes:
+    headers = (
+        reply.headers if reply.header("content-length") else (*reply.headers, ("content-length", str(len(reply.body))))
+    )
+    lines = [f"HTTP/1.1 {reply.status} {HTTPStatus(reply.status).phrase}"]
+    lines += [f"{name}: {value}" for name, value in headers]
+    return "\r\n".join([*lines, "connection: close", "", ""]).encode("latin-1")
+
+
+class _Line(H11Protocol):
+    """Uvicorn's HTTP/1.1 with the connection's own socket within reach of the application."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        inner = self.app
+
+        async def with_socket(scope: Any, receive: Any, send: Any) -> None:
+            scope["extensions"] = {**scope.get("extensions", {}), _SOCKET: transport}
+            await inner(scope, receive, send)
+
+        self.app = with_socket
+
+
+def bound(port: int = 0) -> socket.socket:
+    """A socket that listens on this machine alone; connections queue up until somebody serves them."""
+    # Named TCP, for asyncio sends small packets at once on such sockets alone; else each reply waits for an ACK.
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listening.bind(("127.0.0.1", port))
+    listening.listen(128)
+    return listening
+
+
+@contextmanager
+def serving(*origins: tuple[App, socket.socket], beside: Callable[[], Awaitable[object]]) -> Iterator[None]:
+    """Serve each application on its socket, in a thread with a loop of its own, while the context lasts.
+
+    `beside` runs in the same loop until the end; what it raises is raised at the end of the context.
+    """
+    loop, stop = asyncio.new_event_loop(), asyncio.Event()
+    mistakes: list[BaseException] = []
+
+    async def serve() -> None:
+        state = ServerState()
+        servers = [
+            await loop.create_server(_line(application, state), sock=listening) for application, listening in origins
+        ]
+        work = asyncio.ensure_future(beside())
+        await stop.wait()
+        for server in servers:
+            server.close()
+        for connection in list(state.connections):
+            if connection.transport is not None:
+                connection.transport.abort()
+        work.cancel()
+        ended = await asyncio.gather(work, *state.tasks, return_exceptions=True)
+        mistakes.extend(one for one in ended if isinstance(one, Exception))
+
+    thread = threading.Thread(target=lambda: _run(loop, serve()), name="emulator", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        thread.join(10)
+    if mistakes:
+        raise mistakes[0]
+
+
+def _run(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, None]) -> None:
+    with asyncio.Runner(loop_factory=lambda: loop) as runner:
+        runner.run(work)
+
+
+def _line(application: App, state: ServerState) -> Callable[[], _Line]:
+    # A keep-alive longer than any test: no connection that a client holds is dropped by surprise.
+    config = uvicorn.Config(
+        application, http=_Line, ws="none", lifespan="off", log_config=None, access_log=False, timeout_keep_alive=600
+    )
+    return lambda: _Line(config=config, server_state=state, app_state={})
