@@ -6,26 +6,18 @@ Pure but for the digests of local files, which the caller gives.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from fractions import Fraction
-from itertools import zip_longest
-from pathlib import Path
 
 from specs.cut import Anchor, Event
-from specs.storyboard import Mode, Reference, Shot, Storyboard
+from specs.storyboard import Mode, Shot, Storyboard
+from tasks.attaching import Attaching
 from tasks.prompt import called, compose, fill
 from tasks.providers.base import Attachment, Board, Capability, Provider, Request
+from tasks.references import LocalFiles
+from tasks.unfit import Digest, Unfit, instead
 
-Digest = Callable[[Path], str]
-"""SHA-256, in hex, of a local file's content."""
-
-
-class Unfit(Exception):
-    """A service cannot take what a shot asks. `field` is the shot's key that it is about."""
-
-    def __init__(self, field: str, what: str, fix: str = "") -> None:
-        self.field, self.what, self.fix = field, what, fix
-        super().__init__(what)
+__all__ = ["Digest", "Unfit", "takes"]
 
 
 def _needed_frames(shot: Shot, event: Event, anchor: Anchor, capability: Capability) -> int:
@@ -45,21 +37,24 @@ def takes(
     anchor: Anchor,
     continued: str | None,
     digest: Digest,
+    files: LocalFiles | None = None,
+    has_bucket: bool = False,
 ) -> Iterator[Request]:
     """The requests for all takes of a shot, in order.
 
-    `continued` is the key of the take whose last frame the shot begins with.
+    `continued` is the key of the take whose last frame the shot begins with. `files` are given where many shots are
+    planned, so that each file is opened once; `has_bucket` says whether the user has one that services can fetch from.
     Raises Unfit when the service cannot take them.
     """
-    first_frame = _first_frame(storyboard, shot, continued, digest)
-    mode = shot.mode or _mode(storyboard, shot, first_frame)
+    mode = shot.mode or _mode(storyboard, shot)
     capability = provider.capabilities.get(mode)
     if capability is None:
         able = ", ".join(provider.capabilities) or "nothing"
-        raise Unfit("mode", f"{provider.name} does not do {mode}; it does {able}")
+        raise Unfit("mode", f"{provider.name} does not do {mode}; it does {able}", instead(mode, lambda _: True))
+    attaching = Attaching(storyboard, shot, provider, capability, digest, files or LocalFiles(), has_bucket)
+    first_frame, references = attaching.all(continued)
     frames = _needed_frames(shot, event, anchor, capability)
-    references = _references(storyboard, shot, capability, digest) if mode is Mode.REFERENCE else ()
-    seconds = _sold(shot, capability, frames, storyboard, references)
+    with_video = any(reference.kind == "video" for reference in references)
     request = Request(
         provider=provider.name,
         model=capability.model,
@@ -67,9 +62,9 @@ def takes(
         prompt="" if capability.draws_board else _prompt(storyboard, shot, references, capability),
         negative_prompt="" if capability.draws_board else _negative(storyboard, capability),
         seed=0,
-        seconds=seconds,
-        aspect_ratio=_known(storyboard.format.aspect_ratio, capability.ratios, "aspect ratio", provider.name),
-        resolution=_known(storyboard.format.resolution, capability.resolutions, "resolution", provider.name),
+        seconds=_sold(shot, capability, frames, storyboard, with_video),
+        aspect_ratio=_ratio(storyboard, capability, provider),
+        resolution=_resolution(storyboard, capability, provider),
         width=storyboard.format.size[0],
         height=storyboard.format.size[1],
         references=references,
@@ -90,95 +85,24 @@ def _numbered(request: Request, number: int, seed: int | None) -> Request:
     return take.model_copy(update={"seed": (seed + number - 1) % 2**31})
 
 
-def _mode(storyboard: Storyboard, shot: Shot, first_frame: Attachment | None) -> Mode:
+def _mode(storyboard: Storyboard, shot: Shot) -> Mode:
     if storyboard.shown_in(shot):
         return Mode.REFERENCE
-    return Mode.IMAGE if first_frame else Mode.TEXT
+    return Mode.IMAGE if shot.continues or shot.first_frame else Mode.TEXT
 
 
-def _first_frame(storyboard: Storyboard, shot: Shot, continued: str | None, digest: Digest) -> Attachment | None:
-    if continued:
-        return Attachment(kind="image", digest=f"take:{continued}", source="")
-    if shot.first_frame:
-        return _attachment(storyboard, Reference(image=shot.first_frame), "", digest)
-    return None
-
-
-def _references(storyboard: Storyboard, shot: Shot, capability: Capability, digest: Digest) -> tuple[Attachment, ...]:
-    """As many references as the service takes: everybody's first before anybody's second, grouped by whom they show."""
-    shown = storyboard.shown_in(shot)
-    kept: list[tuple[int, Reference]] = []
-    for rank, round_ in enumerate(zip_longest(*(references for _, references in shown))):
-        for place, reference in enumerate(round_):
-            if reference is None:
-                continue
-            if _fits(capability, [r for _, r in kept], reference):
-                kept.append((place, reference))
-            elif rank == 0:
-                raise Unfit(
-                    "cast" if shown[place][0] in shot.cast else "references",
-                    f"shot {shot.shot} shows more people and places than {capability.model} takes references for",
-                    f"at most {_limit(capability)}; show fewer, or split the shot",
-                )
-    kept.sort(key=lambda item: item[0])
-    return tuple(_attachment(storyboard, reference, shown[place][0], digest, shot) for place, reference in kept)
-
-
-def _fits(capability: Capability, kept: list[Reference], more: Reference) -> bool:
-    videos = sum(reference.is_video for reference in (*kept, more))
-    images = len(kept) + 1 - videos
-    return (
-        (capability.references is None or videos + images <= capability.references)
-        and (capability.videos is None or videos <= capability.videos)
-        and (capability.images is None or images <= capability.images)
-    )
-
-
-def _limit(capability: Capability) -> str:
-    if capability.references is not None:
-        return f"{capability.references} together"
-    return f"{capability.images} images and {capability.videos} videos"
-
-
-def _attachment(
-    storyboard: Storyboard, reference: Reference, whose: str, digest: Digest, shot: Shot | None = None
-) -> Attachment:
-    voice = None
-    if shot and whose in storyboard.cast and any(line.speaker == whose for line in shot.dialogue):
-        voice = storyboard.cast[whose].voice
-    where, mark = _source(storyboard, reference.source, digest)
-    return Attachment(
-        kind="video" if reference.is_video else "image",
-        digest=mark,
-        source=where,
-        whose=whose,
-        voice=_voice(storyboard, voice, digest) if voice else None,
-    )
-
-
-def _voice(storyboard: Storyboard, voice: str, digest: Digest) -> Attachment:
-    where, mark = _source(storyboard, voice, digest)
-    return Attachment(kind="voice", digest=mark, source=where)
-
-
-def _source(storyboard: Storyboard, written: str, digest: Digest) -> tuple[str, str]:
-    """Where a file is, and what stands for it in a key."""
-    place = storyboard.resolve(written)
-    return (str(place), f"sha256:{digest(place)}") if isinstance(place, Path) else (place, f"url:{place}")
-
-
-def _sold(
-    shot: Shot, capability: Capability, frames: int, storyboard: Storyboard, references: Iterable[Attachment]
-) -> Fraction:
-    with_video = any(reference.kind == "video" for reference in references)
-    seconds = capability.sold_for(frames, storyboard.format.fps, with_video)
+def _sold(shot: Shot, capability: Capability, frames: int, storyboard: Storyboard, with_video: bool) -> Fraction:
+    rate = storyboard.format.fps
+    seconds = capability.sold_for(frames, rate, with_video)
     if seconds is None:
         longest = (capability.sold(with_video) or (0,))[-1]
+        because = " with a reference video" if with_video and capability.durations_with_video else ""
+        shorter = f"make it {longest}s or shorter, or split it into two shots of which one continues the other"
         raise Unfit(
             "duration",
-            f"shot {shot.shot} needs {float(storyboard.format.fps.seconds(frames)):.4g}s, "
-            f"but {capability.model} makes at most {longest}s" + (" with a reference video" if with_video else ""),
-            f"make it {longest}s or shorter, or split it into two shots of which one continues the other",
+            f"shot {shot.shot} needs {float(rate.seconds(frames)):.4g}s, but {capability.model} makes at most "
+            f"{longest}s{because}",
+            instead(capability.mode, lambda c: c.sold_for(frames, rate, with_video) is not None, shorter),
         )
     return seconds
 
@@ -186,20 +110,25 @@ def _sold(
 def _prompt(storyboard: Storyboard, shot: Shot, references: tuple[Attachment, ...], capability: Capability) -> str:
     prompt = compose(storyboard, shot, references, capability)
     if capability.prompt_length is not None and len(prompt) > capability.prompt_length:
+        shorter = "shorten the action, the descriptions or the look"
         raise Unfit(
             "action",
             f"the prompt of shot {shot.shot} has {len(prompt)} characters, {capability.model} reads "
             f"{capability.prompt_length}",
-            "shorten the action, the descriptions or the look",
+            instead(capability.mode, lambda c: (c.prompt_length or len(prompt)) >= len(prompt), shorter),
         )
     return prompt
 
 
 def _negative(storyboard: Storyboard, capability: Capability) -> str:
-    avoid = storyboard.look.avoid
+    """What to avoid, where it is a field of its own."""
+    avoid = storyboard.look.avoid if capability.negative_prompt else ""
     if capability.negative_length is not None and len(avoid) > capability.negative_length:
         raise Unfit(
-            "action", f"look.avoid has {len(avoid)} characters, {capability.model} reads {capability.negative_length}"
+            "action",
+            f"look.avoid has {len(avoid)} characters, {capability.model} reads {capability.negative_length}",
+            instead(capability.mode, lambda c: (c.negative_length or len(avoid)) >= len(avoid), "shorten it"),
+            ("look", "avoid"),
         )
     return avoid
 
@@ -221,7 +150,18 @@ def _board(storyboard: Storyboard, shot: Shot, frames: int) -> Board:
     )
 
 
-def _known(value: str, possible: tuple[str, ...], what: str, service: str) -> str:
-    if value not in possible:
-        raise Unfit("provider", f"{service} has no {what} {value}; it has {', '.join(possible)}")
-    return value
+def _ratio(storyboard: Storyboard, capability: Capability, provider: type[Provider]) -> str:
+    ratio = storyboard.format.aspect_ratio
+    if ratio not in capability.ratios:
+        what = f"{provider.name} has no aspect ratio {ratio}; it has {', '.join(capability.ratios)}"
+        raise Unfit("provider", what, instead(capability.mode, lambda c: ratio in c.ratios, "choose one that it has"))
+    return ratio
+
+
+def _resolution(storyboard: Storyboard, capability: Capability, provider: type[Provider]) -> str:
+    wanted = storyboard.format.resolution
+    if wanted not in capability.resolutions:
+        what = f"{provider.name} has no resolution {wanted}; it has {', '.join(capability.resolutions)}"
+        able = instead(capability.mode, lambda c: wanted in c.resolutions, "choose one that it has")
+        raise Unfit("provider", what, able)
+    return wanted

@@ -36,6 +36,7 @@ def compose(storyboard: Storyboard, shot: Shot, attached: Sequence[Attachment], 
         shot.action,
         *(_spoken(storyboard, shot, line) for line in shot.dialogue),
         storyboard.look.prompt,
+        f"Avoid: {storyboard.look.avoid}" if storyboard.look.avoid and not capability.negative_prompt else "",
     ]
     return fill(" ".join(_sentence(text) for text in sentences if text.strip()), names)
 

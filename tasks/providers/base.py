@@ -102,6 +102,32 @@ def _digests(attachment: Attachment) -> list[str]:
     return [attachment.kind, attachment.digest] + ([attachment.voice.digest] if attachment.voice else [])
 
 
+Use = Literal["first_frame", "image", "video", "voice"]
+"""What an attachment is to a service."""
+
+
+class MediaLimits(Frozen):
+    """What a service takes for a picture, a video or a voice."""
+
+    image_formats: tuple[str, ...]
+    """As Pillow calls them."""
+    alpha: bool
+    """Whether a PNG may have an alpha channel."""
+    image_bytes: int
+    image_sides: tuple[int, int]
+    """Pixels, at least and at most, of each side."""
+    video_formats: tuple[str, ...]
+    """As FFmpeg calls their container."""
+    video_bytes: int
+    video_sides: tuple[int, int]
+    video_seconds: tuple[int, int]
+    voice_formats: tuple[str, ...]
+    voice_bytes: int
+    voice_seconds: tuple[int, int]
+    shape: int
+    """How many times the longer side of a picture or video may be as long as the shorter."""
+
+
 class Capability(Frozen):
     """What a service's model is able to do in one mode. None means no limit."""
 
@@ -125,10 +151,14 @@ class Capability(Frozen):
     """Whether the clip takes the first frame's shape, whatever the aspect ratio."""
     voice: bool = False
     """Whether a reference can be given a voice."""
-    data_uris: tuple[Literal["first_frame", "image"], ...] = ()
+    data_uris: tuple[Use, ...] = ()
     """What may travel inside the request; everything else needs a link."""
     uploads: bool = False
     """Whether the service keeps files for us."""
+    media: MediaLimits | None = None
+    """What files may be like."""
+    negative_prompt: bool = True
+    """Whether what to avoid is a field of its own; else it stands at the end of the prompt."""
     seeds: int = 2**31
     """Seeds are below this."""
     prompt_length: int | None = None
@@ -139,6 +169,10 @@ class Capability(Frozen):
     """How the service's prompts call the first reference image; videos alike."""
     draws_board: bool = False
     """Takes the shot's words and timing as a `Board` and has no prompt."""
+
+    def reads_file(self, use: Use) -> bool:
+        """Whether a local file can be sent without a bucket of the user's."""
+        return self.draws_board or self.uploads or use in self.data_uris
 
     def sold_for(self, frames: int, rate: FrameRate, with_video: bool) -> Fraction | None:
         """The shortest sold length, in seconds, that covers `frames`; None when none does.
@@ -212,7 +246,30 @@ class Transient(ProviderError):
 
 
 class Terminal(ProviderError):
-    """Refused, or failed for good; trying the same again cannot help."""
+    """Trying the same again cannot help: something must be changed first. Of an accepted task it says nothing."""
+
+
+class Verdict(Terminal):
+    """What a service says, once and for all, of a request that it has read.
+
+    `code` is its own word for the reason, where it has one. `is_content` says that its moderation objects, which
+    another service may see otherwise and the author must decide.
+    """
+
+    code: str = ""
+    is_content: bool = False
+
+
+class Refused(Verdict):
+    """The order was turned down: nothing was bought."""
+
+
+class TaskFailed(Verdict):
+    """The order was accepted, and has failed: no clip will ever come of it."""
+
+
+class TaskForgotten(Terminal):
+    """The service no longer knows a task. What was paid may be lost; it is never bought again by itself."""
 
 
 class Ambiguous(ProviderError):
@@ -234,6 +291,11 @@ class Provider(ABC):
     """Whether a submit costs money; what is free may be submitted again without asking."""
     poll_floor: ClassVar[float] = 3
     """Seconds that must be between two looks at a task."""
+    calls_back: bool = False
+    """Whether the service has been asked to call when a task changes."""
+    lists_all: ClassVar[bool] = False
+    """Whether `tasks` gives all that was accepted between two times of the last day, each with its time, so that what
+    is not among them was never accepted."""
     at_once: ClassVar[int] = 4
     """Takes that may be at the service at the same time."""
 
@@ -248,17 +310,27 @@ class Provider(ABC):
     async def __aexit__(self, *exception: object) -> None:
         return None
 
+    async def prepare(self, request: Request) -> None:  # noqa: B027  (most have nothing to prepare)
+        """Bring what a request needs to the service; costs nothing. Raises Transient or Terminal."""
+
     @abstractmethod
     async def submit(self, request: Request) -> Accepted:
-        """Order a take. Raises Transient, Terminal or Ambiguous."""
+        """Order a take. Raises Transient, Terminal (Refused when the service read it and said no) or Ambiguous."""
 
     @abstractmethod
     async def look(self, task: str) -> Standing:
-        """How a task stands. Raises Transient, or Terminal when it failed for good."""
+        """How a task stands.
+
+        Raises TaskFailed, which alone means that it failed for good; TaskForgotten; Transient; or any other Terminal
+        when the service does not tell, as with a key that was revoked: the task may be well all the same.
+        """
 
     @abstractmethod
     async def fetch(self, request: Request, standing: Standing, into: Path, progress: Progress) -> None:
-        """Bring the finished clip into the file `into`. Raises Transient or Terminal."""
+        """Bring the finished clip into the file `into`.
+
+        Raises Transient, or Terminal when something must be changed first; the clip stays where it is.
+        """
 
     async def cancel(self, task: str) -> bool:
         """Call a task off; whether it was, and so costs nothing. Most services cannot."""

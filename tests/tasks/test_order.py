@@ -21,7 +21,7 @@ class Hosted(Provider):
     capabilities = {  # noqa: RUF012
         mode: Capability(
             mode=mode, model=f"wan-{mode}", durations=(5, 10, 15), durations_with_video=(5, 10),
-            images=5, videos=2, references=5, prompt_length=400, negative_length=20,
+            images=5, videos=2, references=5, voice=True, prompt_length=400, negative_length=20,
         )
         for mode in Mode
     }  # fmt: skip

@@ -1,0 +1,127 @@
+"""APIYI: a gateway that takes orders as DashScope does and shows them in words of its own, under another path.
+
+Source: its pages on Wan's image-to-video and reference-to-video.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+from urllib.parse import quote
+
+from specs.storyboard import Mode
+from tasks.providers.answers import Answer, text
+from tasks.providers.base import Accepted, Capability, ProviderError, Refused, Request, Standing, Terminal
+from tasks.providers.dashscope_form import form
+from tasks.providers.hosted import WAN, Hosted, Places
+from tasks.providers.verdicts import unbracketed, verdict
+
+_CREATE = "/wan/api/v1/services/aigc/video-generation/video-synthesis"
+_PENDING = ("submitted", "in_progress", "pending", "running", "queued", "suspended")
+_UNPAID = ("balance", "quota", "insufficient", "arrear")
+"""Words by which a 429 is known to be about money; the gateway has no code of its own for it."""
+_UNREADABLE = ("build_request_failed", "parse_request_failed")
+"""Types of errors by which the gateway refuses before anything goes upstream, whatever the status."""
+
+
+class Apiyi(Hosted):
+    """api.apiyi.com"""
+
+    name = "apiyi"
+    key_variable = "APIYI_API_KEY"
+    base_variable = "APIYI_BASE_URL"
+    default_base = "https://api.apiyi.com"
+    poll_floor = 3
+    at_once = 8
+    capabilities: ClassVar = {
+        Mode.REFERENCE: Capability(
+            mode=Mode.REFERENCE,
+            model="wan2.7-r2v",
+            durations=tuple(range(2, 16)),
+            durations_with_video=tuple(range(2, 11)),
+            references=5,
+            voice=True,
+            prompt_length=5000,
+            negative_length=500,
+            data_uris=("first_frame", "image"),
+            media=WAN,
+            follows_first_frame=True,
+            label="image 1",
+        ),
+        Mode.IMAGE: Capability(
+            mode=Mode.IMAGE,
+            model="wan2.7-i2v",
+            durations=tuple(range(2, 16)),
+            prompt_length=5000,
+            negative_length=500,
+            data_uris=("first_frame",),
+            media=WAN,
+            follows_first_frame=True,
+            label="image 1",
+        ),
+        Mode.TEXT: Capability(
+            mode=Mode.TEXT,
+            model="wan2.7-t2v",
+            durations=tuple(range(2, 16)),
+            first_frame=False,
+            prompt_length=5000,
+            negative_length=500,
+        ),
+    }
+
+    def headers(self, key: str) -> dict[str, str]:
+        """Bearer. The gateway calls plain bodies gzip unless asked for them as they are."""
+        return {"Authorization": f"Bearer {key}", "Accept-Encoding": "identity"}
+
+    def create_path(self, request: Request) -> str:
+        """Not `/v1/videos`, which loses the references."""
+        return _CREATE
+
+    def create_headers(self, places: Places) -> dict[str, str]:
+        """Orders are asynchronous."""
+        return {"X-DashScope-Async": "enable"}
+
+    def body(self, request: Request, places: Places) -> dict[str, Any]:
+        """As DashScope's."""
+        return form(request, places)
+
+    def accepted(self, answer: Any, request: Request) -> Accepted:
+        """The task's id."""
+        return Accepted(task=text(answer, "output", "task_id") or text(answer, "task_id"))
+
+    def look_path(self, task: str) -> tuple[str, dict[str, str | int]]:
+        """Another prefix than the order's."""
+        return f"/v1/tasks/{quote(task, safe='')}", {}
+
+    def standing(self, answer: Any, task: str) -> Standing:
+        """In the gateway's own form, or in DashScope's. Progress sits at 30 for minutes and says nothing."""
+        status = (text(answer, "status") or text(answer, "output", "task_status")).lower()
+        if status in ("completed", "succeeded"):
+            result = text(answer, "result_url") or text(answer, "output", "video_url")
+            return Standing(state="finished", detail=status, result=result)
+        if status in ("failed", "canceled", "cancelled"):
+            raise self.failed(*_reason(answer))
+        if status == "unknown":
+            raise self.forgotten(task)
+        return Standing(state="pending", detail=status, is_known=status in _PENDING)
+
+    def judge(self, answer: Answer) -> ProviderError | None:
+        """Balance hides behind 429, moderation behind 403, and what upstream could not read behind 500."""
+        said = answer.said()
+        if answer.status == 429 and any(word in said.lower() for word in _UNPAID):
+            return Terminal(f"{self.name}: {said}", service=self.name, hint="top up the balance at apiyi.com")
+        code, _ = unbracketed("", said)
+        kind = text(answer.body, "type") or text(answer.body, "error", "type")
+        refusal = verdict(Refused, "refused it", service=self.name, code="", reason=said)
+        if answer.status == 403 and (code or refusal.is_content):
+            return refusal
+        if answer.status >= 500 and (kind in _UNREADABLE or code.startswith("Invalid")):
+            return refusal
+        return None
+
+
+def _reason(answer: Any) -> tuple[str, str]:
+    """Code and text. The form of a failure is not published; each of these was seen or told of."""
+    error = text(answer, "error", "message") or text(answer, "error") or text(answer, "fail_reason")
+    if error:
+        return text(answer, "error", "code"), error
+    return text(answer, "output", "code"), text(answer, "output", "message")

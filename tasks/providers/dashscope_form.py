@@ -1,0 +1,43 @@
+"""The body of a Wan 2.7 order as DashScope reads it, and APIYI's gateway after it.
+
+Source: Model Studio's API references for wan2.7-r2v, -i2v and -t2v.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from specs.storyboard import Mode
+from tasks.providers.base import Attachment, Request
+
+
+def form(request: Request, places: Mapping[str, str]) -> dict[str, Any]:
+    """Model, input and parameters. Prompt expansion is off, as it may paraphrase labels and quoted dialogue."""
+    content: dict[str, Any] = {"prompt": request.prompt}
+    if request.negative_prompt:
+        content["negative_prompt"] = request.negative_prompt
+    media: list[dict[str, str]] = []
+    if request.first_frame and request.mode is not Mode.TEXT:
+        media.append({"type": "first_frame", "url": places[request.first_frame.digest]})
+    if request.mode is Mode.REFERENCE:
+        media += [_reference(reference, places) for reference in request.references]
+    if media:
+        content["media"] = media
+    parameters: dict[str, Any] = {
+        "resolution": request.resolution.upper(),
+        "duration": int(request.seconds),
+        "prompt_extend": False,
+        "watermark": False,
+        "seed": request.seed,
+    }
+    if request.mode is not Mode.IMAGE:
+        parameters["ratio"] = request.aspect_ratio
+    return {"model": request.model, "input": content, "parameters": parameters}
+
+
+def _reference(reference: Attachment, places: Mapping[str, str]) -> dict[str, str]:
+    item = {"type": f"reference_{reference.kind}", "url": places[reference.digest]}
+    if reference.voice:
+        item["reference_voice"] = places[reference.voice.digest]
+    return item

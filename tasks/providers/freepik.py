@@ -1,0 +1,185 @@
+"""Freepik, also called Magnific: one service under two hosts, with signed webhooks and a list of tasks.
+
+Source: its pages on Wan 2.7, authentication and webhooks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any, ClassVar
+from urllib.parse import quote, urlsplit
+
+from specs.storyboard import Mode
+from tasks.providers.answers import text, told
+from tasks.providers.base import (
+    Accepted,
+    Attachment,
+    Capability,
+    RemoteTask,
+    Request,
+    Standing,
+    Terminal,
+    Transient,
+)
+from tasks.providers.hosted import WAN, Hosted, Places
+from tasks.providers.travel import kind_of
+from tasks.providers.uploading import hand_over
+
+_PENDING = ("CREATED", "IN_PROGRESS")
+
+
+class Freepik(Hosted):
+    """api.freepik.com or api.magnific.com"""
+
+    name = "freepik"
+    key_variable = "FREEPIK_API_KEY"
+    base_variable = "FREEPIK_BASE_URL"
+    default_base = "https://api.freepik.com"
+    poll_floor = 2
+    at_once = 5
+    capabilities: ClassVar = {
+        Mode.REFERENCE: Capability(
+            mode=Mode.REFERENCE,
+            model="wan-2-7",
+            durations=tuple(range(2, 11)),
+            references=5,
+            voice=True,
+            prompt_length=5000,
+            negative_length=500,
+            uploads=True,
+            media=WAN,
+            follows_first_frame=True,
+        ),
+        Mode.IMAGE: Capability(
+            mode=Mode.IMAGE,
+            model="wan-2-7",
+            durations=tuple(range(2, 16)),
+            prompt_length=5000,
+            negative_prompt=False,
+            uploads=True,
+            media=WAN,
+            follows_first_frame=True,
+        ),
+        Mode.TEXT: Capability(
+            mode=Mode.TEXT,
+            model="wan-2-7",
+            durations=tuple(range(2, 16)),
+            first_frame=False,
+            prompt_length=5000,
+            negative_prompt=False,
+        ),
+    }
+
+    def __init__(self, environment: Mapping[str, str] = os.environ, *, timeout: float = 60) -> None:
+        super().__init__(environment, timeout=timeout)
+        self._webhook = environment.get("STORYREEL_WEBHOOK_URL", "")
+        self.calls_back = bool(self._webhook)
+
+    def headers(self, key: str) -> dict[str, str]:
+        """Each of the two hosts has a header of its own."""
+        host = urlsplit(self.base).hostname or ""
+        return {"x-magnific-api-key" if host.endswith("magnific.com") else "x-freepik-api-key": key}
+
+    def create_path(self, request: Request) -> str:
+        """The path names the mode and the model."""
+        return self._path(request.mode)
+
+    def body(self, request: Request, places: Places) -> dict[str, Any]:
+        """Flat, with a wrapper around each reference. Prompt expansion is off, as it may paraphrase labels."""
+        body: dict[str, Any] = {
+            "prompt": request.prompt,
+            "resolution": request.resolution.upper(),
+            "duration": int(request.seconds),
+            "seed": request.seed,
+            "additional_settings": {"prompt_extend": False},
+        }
+        if request.negative_prompt:
+            body["negative_prompt"] = request.negative_prompt
+        if request.mode is not Mode.IMAGE:
+            body["aspect_ratio"] = request.aspect_ratio
+        if request.first_frame and request.mode is not Mode.TEXT:
+            body["start_image_url"] = places[request.first_frame.digest]
+        if request.mode is Mode.REFERENCE:
+            for field, kind in (("image_urls", "image"), ("video_urls", "video")):
+                if items := [_reference(item, places) for item in request.references if item.kind == kind]:
+                    body[field] = items
+        if self._webhook:
+            body["webhook_url"] = self._webhook
+        return body
+
+    def accepted(self, answer: Any, request: Request) -> Accepted:
+        """The id, with the mode before it: a task is looked at under its own mode's path."""
+        task = text(answer, "data", "task_id")
+        return Accepted(task=f"{request.mode.value}/{task}" if task else "")
+
+    def look_path(self, task: str) -> tuple[str, dict[str, str | int]]:
+        """By mode and id. Raises Terminal for an id that lacks its mode."""
+        mode, slash, number = task.partition("/")
+        if not slash or mode not in self.capabilities:
+            modes = ", ".join(f"{mode}/…" for mode in self.capabilities)
+            hint = f"write it as one of {modes}: storyreel reconcile"
+            raise Terminal(f"{self.name} cannot be asked for the task {task}", service=self.name, hint=hint)
+        return f"{self._path(Mode(mode))}/{quote(number, safe='')}", {}
+
+    def standing(self, answer: Any, task: str) -> Standing:
+        """A failure has no documented reason."""
+        status = text(answer, "data", "status")
+        if status == "COMPLETED":
+            return Standing(state="finished", detail="completed", result=text(answer, "data", "generated", 0))
+        if status == "FAILED":
+            said = (text(answer, "data", *path) for path in (("message",), ("error", "message"), ("error",)))
+            code = text(answer, "data", "error", "code")
+            raise self.failed(code, next(filter(None, said), "" if code else "it gives no reason"))
+        return Standing(state="pending", detail=status.lower(), is_known=status in _PENDING)
+
+    async def tasks(self, since: datetime, until: datetime) -> list[RemoteTask] | None:
+        """Ids and states of all times: the list has no dates."""
+        found = []
+        for mode, capability in self.capabilities.items():
+            entries = told(await self._wire.read(self._path(mode)), "data")
+            if not isinstance(entries, list):
+                raise Transient(f"{self.name} gave no list of tasks", service=self.name)
+            found += [
+                RemoteTask(
+                    task=f"{mode.value}/{text(entry, 'task_id')}",
+                    model=capability.model,
+                    detail=text(entry, "status").lower(),
+                )
+                for entry in entries
+            ]
+        return found
+
+    async def upload(self, file: Path, name: str, model: str) -> str:
+        """A presigned address to put the file to, and the address that it has then."""
+        kind = kind_of(file).media_type
+        answer = await self._wire.send("/v1/ai/uploads/request-url", {"files": [{"content_type": kind}]})
+        address, asset = _upload_addresses(answer)
+        if not address or not asset:
+            raise Transient(f"{self.name} gave no address to upload {file.name} to", service=self.name)
+        content = await asyncio.to_thread(file.read_bytes)
+        headers = {"Content-Type": kind}
+        await hand_over("PUT", address, service=self.name, what=file.name, content=content, headers=headers)
+        return asset
+
+    def _path(self, mode: Mode) -> str:
+        return f"/v1/ai/{mode.value}/{self.capabilities[mode].model}"
+
+
+def _reference(reference: Attachment, places: Places) -> dict[str, str]:
+    item = {"url": places[reference.digest]}
+    if reference.voice:
+        item["reference_voice"] = places[reference.voice.digest]
+    return item
+
+
+def _upload_addresses(answer: Any) -> tuple[str, str]:
+    """Where to put the file, and where it is then. The answer's shape is not published whole: a list under `data`,
+    under `files`, or under both."""
+    for path in (("data",), ("files",), ("data", "files")):
+        if address := text(answer, *path, 0, "upload_url"):
+            return address, text(answer, *path, 0, "asset_url")
+    return "", ""

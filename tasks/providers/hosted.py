@@ -1,0 +1,227 @@
+"""What the hosted services have in common: a key, a paid submit, a task to look at, a clip behind a link."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from abc import abstractmethod
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import httpx
+
+from tasks.providers.answers import Answer
+from tasks.providers.base import (
+    Accepted,
+    Ambiguous,
+    Attachment,
+    MediaLimits,
+    Progress,
+    Provider,
+    ProviderError,
+    Request,
+    Standing,
+    TaskFailed,
+    TaskForgotten,
+    Terminal,
+    Transient,
+    Use,
+)
+from tasks.providers.download import download
+from tasks.providers.travel import BUCKET, Bucket, as_data_uri, name_for
+from tasks.providers.verdicts import verdict
+from tasks.providers.wire import Missing, Wire
+
+Places = Mapping[str, str]
+"""Where the service finds an attachment, by the attachment's digest: a URL or a data URI."""
+
+_MB = 1_000_000
+
+WAN = MediaLimits(
+    image_formats=("JPEG", "PNG", "BMP", "WEBP"),
+    alpha=False,
+    image_bytes=20 * _MB,
+    image_sides=(240, 8000),
+    video_formats=("mp4", "mov"),
+    video_bytes=100 * _MB,
+    video_sides=(240, 4096),
+    video_seconds=(1, 30),
+    voice_formats=("wav", "mp3"),
+    voice_bytes=15 * _MB,
+    voice_seconds=(1, 10),
+    shape=8,
+)
+"""What Wan 2.7 takes, from Model Studio's video API reference; the resellers state the same or nothing."""
+
+
+class Hosted(Provider):
+    """A service on the network. A new one says where it is, how a request is written and how answers are read.
+
+    `timeout` is in seconds, for each silence of the service or of the host of its clips. `prepare`, `submit`, `look`
+    and `fetch` are usually not overwritten in subclasses.
+    """
+
+    key_variable: ClassVar[str]
+    base_variable: ClassVar[str]
+    default_base: ClassVar[str]
+
+    def __init__(self, environment: Mapping[str, str] = os.environ, *, timeout: float = 60) -> None:
+        self._environment = environment
+        self.base = (environment.get(self.base_variable) or self.default_base).rstrip("/")
+        self._timeout = timeout
+        self._bucket = Bucket.of(environment)
+        self._carried: dict[tuple[str, str], str] = {}
+        self._carrying: dict[tuple[str, str], asyncio.Lock] = {}
+
+    @classmethod
+    def lacks(cls, environment: Mapping[str, str]) -> str:
+        """The key, when it is not set."""
+        return "" if environment.get(cls.key_variable, "").strip() else cls.key_variable
+
+    async def __aenter__(self) -> Self:
+        key, base = self._key(), self._checked_base()
+        self._wire = Wire(self.name, base, self.headers(key), self.judge, secret=key, timeout=self._timeout)
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        await self._wire.close()
+
+    async def prepare(self, request: Request) -> None:
+        """Bring the attachments to where the service finds them."""
+        for attachment in request.attachments:
+            await self._place(attachment, request)
+
+    async def submit(self, request: Request) -> Accepted:
+        """Order; what `prepare` has brought there is not brought again."""
+        places = {attachment.digest: await self._place(attachment, request) for attachment in request.attachments}
+        body, headers = self.body(request, places), self.create_headers(places)
+        answer = await self._wire.buy(self.create_path(request), body, headers)
+        accepted = self.accepted(answer, request)
+        if not accepted.task:
+            raise Ambiguous(
+                f"{self.name} answered without a task; whether the take was accepted is not known",
+                service=self.name,
+                hint="storyreel reconcile",
+            )
+        return accepted
+
+    async def look(self, task: str) -> Standing:
+        """How a task stands."""
+        path, query = self.look_path(task)
+        try:
+            answer = await self._wire.read(path, query)
+        except Missing as error:
+            raise self.forgotten(task) from error
+        standing = self.standing(answer, task)
+        if standing.state == "finished" and not standing.result:
+            raise Transient(f"{self.name} calls the clip {standing.detail} but gives no link", service=self.name)
+        if not standing.detail:
+            raise Transient(f"{self.name} does not say how the task stands", service=self.name)
+        return standing
+
+    async def fetch(self, request: Request, standing: Standing, into: Path, progress: Progress) -> None:
+        """Download the clip. The service's key does not go to the host that the clip is on."""
+        await download(
+            standing.result, into, service=self.name, base=self.base, progress=progress, patience=self._timeout
+        )
+
+    def failed(self, code: str, reason: str) -> TaskFailed:
+        """A task's end without a clip, in the service's words."""
+        return verdict(TaskFailed, "could not make it", service=self.name, code=code, reason=reason)
+
+    def forgotten(self, task: str) -> TaskForgotten:
+        """The service's word that it has no such task, or no more."""
+        return TaskForgotten(
+            f"{self.name} does not know the task {task}: it is too old, or another account's",
+            service=self.name,
+            hint="if the clip is lost: storyreel reconcile, then buy it again",
+        )
+
+    def _key(self) -> str:
+        if missing := self.lacks(self._environment):
+            raise Terminal(f"{self.name} needs a key", service=self.name, hint=f"export {missing}=…")
+        key = self._environment[self.key_variable].strip()
+        if not (key.isascii() and key.isprintable() and " " not in key):
+            what = f"{self.key_variable} holds characters that no key has"
+            raise Terminal(what, service=self.name, hint="copy it again; it may hold a line break or quotation marks")
+        return key
+
+    def _checked_base(self) -> str:
+        try:
+            url = httpx.URL(self.base)
+        except httpx.InvalidURL:
+            url = httpx.URL("")
+        if url.scheme not in ("http", "https") or not url.host:
+            what = f"{self.base_variable} is no address"
+            raise Terminal(what, service=self.name, hint=f"for example {self.base_variable}={self.default_base}")
+        return self.base
+
+    async def _place(self, attachment: Attachment, request: Request) -> str:
+        """Where the service finds an attachment; brought there first when it is a local file."""
+        if "://" in attachment.source:
+            return attachment.source
+        capability, file = self.capabilities[request.mode], Path(attachment.source)
+        use: Use = "first_frame" if attachment == request.first_frame else attachment.kind
+        try:
+            if use in capability.data_uris:
+                return await as_data_uri(file)
+            if capability.uploads:
+                # What a service keeps, it keeps for one model.
+                return await self._once(
+                    (attachment.digest, request.model),
+                    lambda: self.upload(file, name_for(file, attachment.digest), request.model),
+                )
+            if bucket := self._bucket:
+                return await self._once((attachment.digest, ""), lambda: bucket.put(file, attachment.digest))
+        except OSError as error:
+            what = f"{file} cannot be read: {error.strerror or error}"
+            raise Terminal(what, service=self.name, hint="it was there when the film was planned") from error
+        raise Terminal(
+            f"{self.name} cannot be sent the file {file.name}: it takes links only",
+            service=self.name,
+            hint=f"set {BUCKET} to a bucket of yours, or give an http address in the storyboard",
+        )
+
+    async def _once(self, what: tuple[str, str], carry: Callable[[], Awaitable[str]]) -> str:
+        """Carry a file that many takes need one time; whoever comes meanwhile waits for it."""
+        async with self._carrying.setdefault(what, asyncio.Lock()):
+            if what not in self._carried:
+                self._carried[what] = await carry()
+            return self._carried[what]
+
+    @abstractmethod
+    def headers(self, key: str) -> dict[str, str]:
+        """Headers of every call, the key among them."""
+
+    @abstractmethod
+    def create_path(self, request: Request) -> str:
+        """Where an order is posted to."""
+
+    def create_headers(self, places: Places) -> dict[str, str]:
+        """Further headers of an order."""
+        return {}
+
+    @abstractmethod
+    def body(self, request: Request, places: Places) -> dict[str, Any]:
+        """An order, as JSON. Pure: the same for `explain` and for the wire."""
+
+    @abstractmethod
+    def accepted(self, answer: Any, request: Request) -> Accepted:
+        """Read the answer to an order; without a task where it names none."""
+
+    @abstractmethod
+    def look_path(self, task: str) -> tuple[str, dict[str, str | int]]:
+        """Path and query that show a task."""
+
+    @abstractmethod
+    def standing(self, answer: Any, task: str) -> Standing:
+        """Read how a task stands; a word that is not known is pending. Raises `failed` and `forgotten`."""
+
+    def judge(self, answer: Answer) -> ProviderError | None:
+        """The service's own reading of an answer, where it is not what the HTTP status says."""
+        return None
+
+    async def upload(self, file: Path, name: str, model: str) -> str:
+        """Bring a local file to the service's own store, where it has one; gives its address."""
+        raise NotImplementedError

@@ -1,0 +1,112 @@
+"""The four hosted services, each with its emulator on this machine, and requests for them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from specs.storyboard import Mode
+from tasks.providers.aimlapi import Aimlapi
+from tasks.providers.apiyi import Apiyi
+from tasks.providers.base import Attachment, Request, Standing
+from tasks.providers.dashscope import DashScope
+from tasks.providers.freepik import Freepik
+from tasks.providers.hosted import Hosted
+from tests.services import aimlapi, apiyi, dashscope, freepik
+from tests.services.emulator import Emulator
+from tests.services.jobs import Script
+
+KEY = "sk-emulator"
+AT_ONCE = Script(waiting=0, running=0)
+
+
+@dataclass(frozen=True)
+class House:
+    """A service: our adapter, its emulator, and the emulator's settings."""
+
+    adapter: type[Hosted]
+    emulator: type[Emulator]
+    settings: type[Any]
+
+    @property
+    def name(self) -> str:
+        return self.adapter.name
+
+    def emulated(self, **settings: Any) -> Emulator:
+        """The emulator, whose tasks are done at once unless a script says otherwise."""
+        emulator: Emulator = self.emulator(self.settings(**{"script": AT_ONCE, **settings}))  # type: ignore[arg-type]
+        return emulator
+
+    def environment(self, base_url: str, key: str = KEY, **more: str) -> dict[str, str]:
+        return {self.adapter.key_variable: key, self.adapter.base_variable: base_url, **more}
+
+    def provider(self, base_url: str, *, key: str = KEY, timeout: float = 10, **more: str) -> Hosted:
+        return self.adapter(self.environment(base_url, key, **more), timeout=timeout)
+
+
+HOUSES: Mapping[str, House] = {
+    house.name: house
+    for house in (
+        House(Aimlapi, aimlapi.Aimlapi, aimlapi.AimlapiSettings),
+        House(Apiyi, apiyi.Apiyi, apiyi.ApiyiSettings),
+        House(DashScope, dashscope.Dashscope, dashscope.DashscopeSettings),
+        House(Freepik, freepik.Freepik, freepik.FreepikSettings),
+    )
+}
+
+
+@asynccontextmanager
+async def opened(
+    house: House, *, settings: Mapping[str, Any] | None = None, timeout: float = 10, **environment: str
+) -> AsyncIterator[tuple[Hosted, Any]]:
+    """An open adapter, and the emulator it speaks to."""
+    emulator = house.emulated(**(settings or {}))
+    with emulator.served() as base_url:
+        async with house.provider(base_url, timeout=timeout, **environment) as provider:
+            yield provider, emulator
+
+
+def image(name: str = "https://films.example/mira.png", **more: Any) -> Attachment:
+    return Attachment(kind="image", digest=f"url:{name}", source=name, **more)
+
+
+def video(name: str = "https://films.example/walk.mp4", **more: Any) -> Attachment:
+    return Attachment(kind="video", digest=f"url:{name}", source=name, **more)
+
+
+def voice(name: str = "https://films.example/mira.wav") -> Attachment:
+    return Attachment(kind="voice", digest=f"url:{name}", source=name)
+
+
+def local(file: Path, kind: Any = "image", digest: str = "") -> Attachment:
+    return Attachment(kind=kind, digest=f"sha256:{digest or file.stem}", source=str(file))
+
+
+def request(house: House, mode: Mode = Mode.TEXT, **changes: Any) -> Request:
+    """What a plan would ask of the service; changes are a request's own fields."""
+    capability = house.adapter.capabilities[mode]
+    fields: dict[str, Any] = {
+        "provider": house.name,
+        "model": capability.model,
+        "mode": mode,
+        "prompt": "A lamp is lit.",
+        "negative_prompt": "",
+        "seed": 7,
+        "seconds": Fraction(5),
+        "aspect_ratio": "16:9",
+        "resolution": "720p",
+        "width": 1280,
+        "height": 720,
+        "references": (image(),) if mode is Mode.REFERENCE else (),
+        "first_frame": image("https://films.example/board.png") if mode is Mode.IMAGE else None,
+        "take": 1,
+    }
+    return Request(**{**fields, **changes})
+
+
+def finished(url: str) -> Standing:
+    return Standing(state="finished", detail="completed", result=url)

@@ -1,0 +1,127 @@
+"""What AIMLAPI alone does."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from specs.money import Money
+from specs.storyboard import Mode
+from tasks.providers.base import Refused, TaskFailed, Terminal, Transient
+from tests.services.aimlapi import FREE_TIER
+from tests.services.faults import Answer, Call
+from tests.services.jobs import Failure, Phase, Script
+from tests.tasks.providers.houses import HOUSES, opened, request, video
+
+HOUSE = HOUSES["aimlapi"]
+
+
+async def test_the_cost_is_told_when_it_is_ordered() -> None:
+    async with opened(HOUSE) as (provider, _):
+        plain = await provider.submit(request(HOUSE))
+        dear = await provider.submit(
+            request(HOUSE, Mode.REFERENCE, resolution="1080p", seconds=10, references=(video(),))
+        )
+        end = await provider.look(plain.task)
+    assert plain.cost == Money(amount=Decimal("0.45"), currency="USD")
+    assert dear.cost == Money(amount=Decimal("1.95"), currency="USD")
+    assert end.cost is None
+
+
+@pytest.mark.parametrize(
+    "meta",
+    [None, {}, {"usage": None}, "free", *({"usage": {"usd_spent": spent}} for spent in (None, "?", -1, True))],
+)
+async def test_a_cost_that_is_not_told_is_not_known(meta: Any) -> None:
+    async with opened(HOUSE) as (provider, _):
+        assert provider.accepted({"id": "t", "meta": meta}, request(HOUSE)).cost is None
+
+
+async def test_a_cost_that_is_told_at_the_end_is_taken_too() -> None:
+    async with opened(HOUSE, settings={"usage_at_create": False, "usage_at_end": True}) as (provider, _):
+        accepted = await provider.submit(request(HOUSE))
+        assert accepted.cost is None
+        assert (await provider.look(accepted.task)).cost == Money(amount=Decimal("0.45"), currency="USD")
+
+
+@pytest.mark.parametrize("ids", ["short", "uuid", "path"])
+@pytest.mark.parametrize("created", [200, 201])
+async def test_an_id_of_any_shape_is_found_again(ids: str, created: int) -> None:
+    async with opened(HOUSE, settings={"ids": ids, "created": created}) as (provider, _):
+        assert (await provider.look((await provider.submit(request(HOUSE))).task)).state == "finished"
+
+
+@pytest.mark.parametrize("word", ["waiting", "active", "queued", "generating"])
+async def test_all_words_for_not_yet_are_known(word: str) -> None:
+    async with opened(HOUSE, settings={"script": Script(1, 0, words=(word,))}) as (provider, _):
+        standing = await provider.look((await provider.submit(request(HOUSE))).task)
+    assert (standing.state, standing.is_known) == ("pending", True)
+
+
+@pytest.mark.parametrize(
+    ("shape", "said", "code"),
+    [
+        ("message", "the face is hidden", "face_detection_error"),
+        ("nameless", "the face is hidden", ""),
+        ("detail", "the face is hidden", "face_detection_error"),
+        ("text", "the face is hidden", ""),
+        ("none", "no reason given", ""),
+    ],
+)
+async def test_a_failure_in_each_of_its_shapes(shape: str, said: str, code: str) -> None:
+    script = Script(0, 0, end=Phase.FAILED, failure=Failure("face_detection_error", "the face is hidden", shape))
+    async with opened(HOUSE, settings={"script": script}) as (provider, _):
+        with pytest.raises(TaskFailed, match=said) as failed:
+            await provider.look((await provider.submit(request(HOUSE))).task)
+    assert failed.value.code == code
+
+
+async def test_an_error_under_a_word_of_another_vendor_is_a_failure() -> None:
+    script = Script(0, 0, end=Phase.FAILED, last_word="rejected")
+    async with opened(HOUSE, settings={"script": script}) as (provider, _):
+        with pytest.raises(TaskFailed):
+            await provider.look((await provider.submit(request(HOUSE))).task)
+
+
+async def test_an_unnamed_content_policy_is_told_by_its_words() -> None:
+    script = Script(0, 0, end=Phase.FAILED, failure=Failure("x", "content policy", "nameless"))
+    async with opened(HOUSE, settings={"script": script}) as (provider, _):
+        with pytest.raises(TaskFailed) as failed:
+            await provider.look((await provider.submit(request(HOUSE))).task)
+    assert failed.value.is_content
+
+
+async def test_an_empty_purse_is_said_with_the_way_to_fill_it() -> None:
+    async with opened(HOUSE, settings={"balance": 1}) as (provider, emulator):
+        await provider.submit(request(HOUSE))
+        with pytest.raises(Terminal, match="run out of credits") as broke:
+            await provider.submit(request(HOUSE))
+    assert not isinstance(broke.value, Refused)
+    assert "billing" in broke.value.hint
+    assert len(emulator.accepted) == 1
+
+
+async def test_the_free_tiers_limit_passes() -> None:
+    async with opened(HOUSE) as (provider, emulator):
+        emulator.fault(Call.CREATE, Answer(429, {"message": FREE_TIER, "statusCode": "429"}))
+        with pytest.raises(Transient, match="free limit for the hour"):
+            await provider.submit(request(HOUSE))
+
+
+@pytest.mark.parametrize("details", ["list", "map", "none"])
+async def test_a_refusal_names_the_field(details: str) -> None:
+    async with opened(HOUSE, settings={"details": details}) as (provider, emulator):
+        with pytest.raises(Refused, match=r"refused it \(400\): Body validation error!.*'5' \| '10'") as refused:
+            await provider.submit(request(HOUSE, seconds=7))
+    assert ("duration" in str(refused.value)) == (details != "none")
+    assert emulator.accepted == []
+
+
+async def test_it_takes_whole_seconds_as_numbers_even_where_it_is_read_to_the_letter() -> None:
+    settings = {"duration_as_text": False, "whole_floats": False, "needs_reference": True, "combined_references": 5}
+    async with opened(HOUSE, settings=settings) as (provider, emulator):
+        for mode in Mode:
+            await provider.submit(request(HOUSE, mode))
+    assert len(emulator.accepted) == 3

@@ -1,0 +1,101 @@
+"""What APIYI alone does."""
+
+from __future__ import annotations
+
+import pytest
+
+from specs.storyboard import Mode
+from tasks.providers.base import Ambiguous, Refused, TaskFailed, TaskForgotten, Terminal, Transient
+from tests.services.apiyi import REFUSALS
+from tests.services.emulator import DAY
+from tests.services.faults import Call
+from tests.services.jobs import Failure, Phase, Script
+from tests.tasks.providers.houses import AT_ONCE, HOUSES, opened, request
+
+HOUSE = HOUSES["apiyi"]
+
+
+async def test_orders_and_looks_go_to_different_prefixes() -> None:
+    async with opened(HOUSE) as (provider, emulator):
+        await provider.look((await provider.submit(request(HOUSE))).task)
+    order, look = emulator.requests
+    assert order.path.startswith("/wan/api/v1/services/")
+    assert look.path.startswith("/v1/tasks/") and "x-dashscope-async" not in look.headers
+
+
+@pytest.mark.parametrize("error", ["flat", "nested"])
+@pytest.mark.parametrize(
+    ("refusal", "kind", "is_content"),
+    [
+        ("key", Terminal, None),
+        ("moderation", Refused, True),
+        ("group", Terminal, None),
+        ("rate", Transient, None),
+        ("balance", Terminal, None),
+        ("media", Refused, False),
+        ("upstream", Ambiguous, None),
+    ],
+)
+async def test_each_of_its_refusals_is_what_it_is(
+    refusal: str, kind: type[Exception], is_content: bool | None, error: str
+) -> None:
+    async with opened(HOUSE, settings={"error": error}) as (provider, emulator):
+        emulator.fault(Call.CREATE, emulator.refusal(refusal))
+        with pytest.raises(kind) as refused:
+            await provider.submit(request(HOUSE))
+    assert type(refused.value) is kind
+    assert getattr(refused.value, "is_content", None) == is_content
+    assert REFUSALS[refusal][2].split("] ")[-1] in str(refused.value)
+    assert emulator.accepted == []
+    if refusal == "balance":
+        assert "top up" in refused.value.hint  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("poll", ["own", "native"])
+async def test_a_look_is_read_in_its_own_words_and_in_dashscopes(poll: str) -> None:
+    async with opened(HOUSE, settings={"poll": poll, "script": Script(1, 1)}) as (provider, _):
+        accepted = await provider.submit(request(HOUSE))
+        looks = [await provider.look(accepted.task) for _ in range(3)]
+    assert [look.state for look in looks] == ["pending", "pending", "finished"]
+    assert all(look.is_known for look in looks)
+    assert looks[-1].result
+
+
+@pytest.mark.parametrize("poll", ["own", "native"])
+@pytest.mark.parametrize(
+    ("shape", "said", "code"),
+    [
+        ("error", "InvalidImageUrl: it is a page", "InvalidImageUrl"),
+        ("fail_reason", "InvalidImageUrl: it is a page", "InvalidImageUrl"),
+        ("both", "InvalidImageUrl: it is a page", "InvalidImageUrl"),
+        ("none", "no reason given", ""),
+    ],
+)
+async def test_a_failure_in_each_of_its_shapes(shape: str, said: str, code: str, poll: str) -> None:
+    script = Script(0, 0, end=Phase.FAILED, failure=Failure("InvalidImageUrl", "it is a page", shape))
+    async with opened(HOUSE, settings={"script": script, "poll": poll}) as (provider, _):
+        with pytest.raises(TaskFailed, match=said) as failed:
+            await provider.look((await provider.submit(request(HOUSE))).task)
+    assert failed.value.code == code
+
+
+@pytest.mark.parametrize("unknown", ["404", "UNKNOWN"])
+async def test_after_a_day_the_task_is_forgotten_however_that_is_said(unknown: str) -> None:
+    async with opened(HOUSE, settings={"unknown_task": unknown}) as (provider, emulator):
+        accepted = await provider.submit(request(HOUSE))
+        emulator.clock.forward(seconds=DAY + 1)
+        with pytest.raises(TaskForgotten):
+            await provider.look(accepted.task)
+
+
+async def test_plain_bodies_are_asked_for_and_packed_labels_do_no_harm() -> None:
+    async with opened(HOUSE, settings={"labels_gzip": True}) as (provider, emulator):
+        assert (await provider.look((await provider.submit(request(HOUSE))).task)).state == "finished"
+    assert {heard.headers["accept-encoding"] for heard in emulator.requests} == {"identity"}
+
+
+async def test_a_shot_with_nothing_to_begin_with_is_refused_though_it_comes_as_500() -> None:
+    async with opened(HOUSE, settings={"script": AT_ONCE}) as (provider, emulator):
+        with pytest.raises(Refused, match="must provide an image"):
+            await provider.submit(request(HOUSE, Mode.IMAGE, first_frame=None))
+    assert emulator.accepted == []

@@ -1,0 +1,323 @@
+"""What is sent, field by field, in each service's own form; and what the published schemas say of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, assume, example, given, settings
+from hypothesis import strategies as st
+from jsonschema import Draft4Validator
+from PIL import Image
+
+from flows.plan import History, Plan, PlannedTake, make
+from specs.problems import StoryboardError
+from specs.reading import read
+from specs.storyboard import Mode
+from tests.services.emulator import Emulator
+from tests.services.test_aimlapi_schema import FOLDER, checker, request_schema
+from tests.tasks.providers.houses import HOUSES, House, image, opened, request, video, voice
+
+BOARD, MIRA, TOM, WALK, SOUND = (
+    f"https://films.example/{name}" for name in ("board.png", "mira.png", "tom.jpg", "walk.mp4", "mira.wav")
+)
+MARK = "text, watermark"
+
+AIMLAPI_COMMON = {"prompt": "Image 1 and Image 2 follow Video 1.", "resolution": "720p", "duration": 10, "seed": 4711}
+WAN_COMMON = {"resolution": "720P", "duration": 10, "prompt_extend": False, "watermark": False, "seed": 4711}
+FREEPIK_COMMON = {
+    "prompt": "Image 1 and Image 2 follow Video 1.",
+    "resolution": "720P",
+    "duration": 10,
+    "seed": 4711,
+    "additional_settings": {"prompt_extend": False},
+}
+WAN_INPUT = {"prompt": "Image 1 and Image 2 follow Video 1.", "negative_prompt": MARK}
+
+
+def wan(mode: str, media: list[dict[str, str]] | None, **parameters: Any) -> dict[str, Any]:
+    content = WAN_INPUT | ({"media": media} if media else {})
+    return {"model": f"wan2.7-{mode}", "input": content, "parameters": WAN_COMMON | parameters}
+
+
+WAN_BODIES = {
+    Mode.REFERENCE: wan(
+        "r2v",
+        [
+            {"type": "first_frame", "url": BOARD},
+            {"type": "reference_image", "url": MIRA, "reference_voice": SOUND},
+            {"type": "reference_image", "url": TOM},
+            {"type": "reference_video", "url": WALK},
+        ],
+        ratio="9:16",
+    ),
+    Mode.IMAGE: wan("i2v", [{"type": "first_frame", "url": BOARD}]),
+    Mode.TEXT: wan("t2v", None, ratio="9:16"),
+}
+BODIES: dict[str, dict[Mode, dict[str, Any]]] = {
+    "aimlapi": {
+        Mode.REFERENCE: AIMLAPI_COMMON
+        | {
+            "model": "alibaba/wan-2-7-r2v",
+            "negative_prompt": MARK,
+            "first_frame_image": BOARD,
+            "image_urls": [MIRA, TOM],
+            "video_urls": [WALK],
+            "aspect_ratio": "9:16",
+            "enhance_prompt": False,
+            "watermark": False,
+        },
+        Mode.IMAGE: AIMLAPI_COMMON
+        | {
+            "model": "alibaba/wan-2-7-i2v",
+            "negative_prompt": MARK,
+            "image_url": BOARD,
+            "enhance_prompt": False,
+            "enable_prompt_expansion": False,
+            "watermark": False,
+        },
+        Mode.TEXT: AIMLAPI_COMMON
+        | {
+            "model": "alibaba/wan-2-7-t2v",
+            "negative_prompt": MARK,
+            "aspect_ratio": "9:16",
+            "enhance_prompt": False,
+        },
+    },
+    "apiyi": WAN_BODIES,
+    "dashscope": WAN_BODIES,
+    "freepik": {
+        Mode.REFERENCE: FREEPIK_COMMON
+        | {
+            "negative_prompt": MARK,
+            "start_image_url": BOARD,
+            "image_urls": [{"url": MIRA, "reference_voice": SOUND}, {"url": TOM}],
+            "video_urls": [{"url": WALK}],
+            "aspect_ratio": "9:16",
+        },
+        Mode.IMAGE: FREEPIK_COMMON | {"start_image_url": BOARD},
+        Mode.TEXT: FREEPIK_COMMON | {"aspect_ratio": "9:16"},
+    },
+}
+WAN_HEADERS = {"authorization": "Bearer sk-emulator", "x-dashscope-async": "enable"}
+HEADERS = {
+    "aimlapi": {"authorization": "Bearer sk-emulator"},
+    "apiyi": {**WAN_HEADERS, "accept-encoding": "identity"},
+    "dashscope": WAN_HEADERS,
+    "freepik": {"x-freepik-api-key": "sk-emulator"},
+}
+WAN_PATH = "/api/v1/services/aigc/video-generation/video-synthesis"
+
+
+def path_of(house: House, mode: Mode) -> str:
+    return {
+        "aimlapi": "/v2/video/generations",
+        "apiyi": f"/wan{WAN_PATH}",
+        "dashscope": WAN_PATH,
+        "freepik": f"/v1/ai/{mode.value}/wan-2-7",
+    }[house.name]
+
+
+def full(house: House, mode: Mode) -> Any:
+    """Two images, one with a voice, a video, a first frame, what to avoid, a seed."""
+    capability = house.adapter.capabilities[mode]
+    mira = image(MIRA, voice=voice(SOUND) if capability.voice else None)
+    return request(
+        house,
+        mode,
+        prompt="Image 1 and Image 2 follow Video 1.",
+        negative_prompt=MARK if capability.negative_prompt else "",
+        seed=4711,
+        seconds=10,
+        aspect_ratio="9:16",
+        references=(mira, image(TOM), video(WALK)) if mode is Mode.REFERENCE else (),
+        first_frame=image(BOARD) if mode is not Mode.TEXT else None,
+    )
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+@pytest.mark.parametrize("name", list(HOUSES))
+async def test_every_field_of_an_order_is_the_services_own(name: str, mode: Mode) -> None:
+    house = HOUSES[name]
+    async with opened(house) as (provider, emulator):
+        await provider.submit(full(house, mode))
+    (heard,) = emulator.requests
+    assert (heard.method, heard.path, heard.query) == ("POST", path_of(house, mode), ())
+    assert heard.json() == BODIES[name][mode]
+    assert type(heard.json().get("duration", heard.json().get("parameters", {}).get("duration"))) is int
+    assert heard.headers.items() >= HEADERS[name].items()
+    assert len(emulator.accepted) == 1
+
+
+@pytest.mark.parametrize("name", list(HOUSES))
+async def test_what_is_not_asked_for_is_not_sent(name: str) -> None:
+    async with opened(HOUSES[name]) as (provider, emulator):
+        await provider.submit(request(HOUSES[name]))
+    text = emulator.requests[0].body.decode()
+    for field in ("negative", "media", "image", "video_url", "start_", "voice", "webhook"):
+        assert f'"{field}' not in text
+
+
+@pytest.mark.skipif(not FOLDER.is_dir(), reason="the published files are not beside this checkout")
+@pytest.mark.parametrize("mode", list(Mode))
+def test_aimlapis_orders_fit_its_published_schema(mode: Mode) -> None:
+    short = {Mode.REFERENCE: "r2v", Mode.IMAGE: "i2v", Mode.TEXT: "t2v"}[mode]
+    ordered, house = full(HOUSES["aimlapi"], mode), HOUSES["aimlapi"]
+    places = {attachment.digest: attachment.source for attachment in ordered.attachments}
+    body = house.provider("http://127.0.0.1:9").body(ordered, places)
+    schema = request_schema(short)
+    Draft4Validator(schema, format_checker=checker()).validate(body)
+    assert body.keys() <= schema["properties"].keys()
+
+
+# Whatever a storyboard asks, if it is planned, the service takes it
+
+
+NAMES = st.sampled_from(["ann", "ben", "cy"])
+WORDS = st.text("abc é雨{}'\"\\\n&<", min_size=1, max_size=30).filter(lambda text: text.strip(" \n{}"))
+
+
+@st.composite
+def storyboards(draw: st.DrawFn) -> dict[str, Any]:
+    """Films of a few shots, of every mode, some with more than a service takes."""
+    remote = ["https://x.example/{}.png", "https://x.example/{}.mp4"]
+    places = st.sampled_from(remote if draw(st.booleans()) else [*remote, "here/{}.png"])
+    cast = {
+        who: {
+            "description": draw(WORDS).replace("{", "").replace("}", ""),
+            "references": [draw(places).format(f"{who}{n}") for n in range(draw(st.integers(0, 3)))],
+            **(
+                {"voice": draw(st.sampled_from(["https://x.example/v.wav", "here/v.wav"]))}
+                if draw(st.booleans())
+                else {}
+            ),
+        }
+        for who in ("ann", "ben", "cy")
+    }
+    shots: list[dict[str, Any]] = []
+    for number in range(draw(st.integers(1, 3))):
+        seen = draw(st.lists(NAMES, unique=True, max_size=3))
+        shot: dict[str, Any] = {
+            "shot": f"S{number}",
+            "action": draw(WORDS).replace("{", "").replace("}", ""),
+            "cast": seen,
+            "duration": f"{draw(st.integers(10, 420))}f",
+            "takes": draw(st.integers(1, 2)),
+            "handles": draw(st.sampled_from(["hold", "shoot"])),
+        }
+        if draw(st.booleans()):
+            shot["dialogue"] = [{draw(NAMES): draw(WORDS).replace("{", "").replace("}", "")}]
+        if number and draw(st.booleans()):
+            shot["continues"] = f"S{number - 1}"
+        elif draw(st.booleans()):
+            shot["first_frame"] = draw(places.filter(lambda place: "png" in place)).format("board")
+        if draw(st.integers(0, 4)) == 0:
+            shot["mode"] = draw(st.sampled_from([mode.value for mode in Mode]))
+        if draw(st.booleans()):
+            shot["seed"] = draw(st.sampled_from([0, 1, 2**31 - 1]))
+        shots.append(shot)
+    return {
+        "storyboard": 1,
+        "title": "Any",
+        "format": {
+            "aspect_ratio": draw(st.sampled_from(["16:9", "9:16", "1:1", "4:3", "3:4"])),
+            "resolution": draw(st.sampled_from(["720p", "1080p"])),
+            "fps": draw(st.sampled_from(["24", "23.976", "30", "29.97", "60"])),
+        },
+        "look": {"prompt": draw(WORDS).replace("{", ""), "avoid": draw(st.sampled_from(["", "text, logos"]))},
+        "cast": cast,
+        "shots": shots,
+    }
+
+
+def plain(shot: dict[str, Any]) -> dict[str, Any]:
+    """One shot, so that every mode is tried whatever else is drawn."""
+    return {"storyboard": 1, "title": "Any", "shots": [{"shot": "S0", "action": "On.", **shot}]}
+
+
+@pytest.fixture(scope="module")
+def sets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with every local file that a film may name."""
+    import wave
+
+    folder = tmp_path_factory.mktemp("film")
+    (folder / "here").mkdir()
+    for name in ("board", *(f"{who}{n}" for who in ("ann", "ben", "cy") for n in range(3))):
+        Image.new("RGB", (320, 240), "grey").save(folder / "here" / f"{name}.png")
+    with wave.open(str(folder / "here" / "v.wav"), "wb") as sound:
+        sound.setparams((1, 2, 8000, 0, "NONE", ""))
+        sound.writeframes(bytes(2 * 8000 * 3))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[dict[str, tuple[Emulator, str]]]:
+    with ExitStack() as stack:
+        emulators = {name: house.emulated() for name, house in HOUSES.items()}
+        yield {name: (one, stack.enter_context(one.served())) for name, one in emulators.items()}
+
+
+def planned(folder: Path, film: dict[str, Any], service: str) -> Plan:
+    file = folder / "film.yaml"
+    file.write_text(json.dumps(film, ensure_ascii=False))  # JSON is YAML
+    return make(read(file), History(purchases=lambda _: {}, holds=lambda _: False), service)
+
+
+@pytest.mark.parametrize("name", list(HOUSES))
+def test_what_is_planned_for_a_service_is_taken_by_it(
+    name: str, sets: Path, served: dict[str, tuple[Emulator, str]]
+) -> None:
+    import asyncio
+
+    house, (emulator, base_url) = HOUSES[name], served[name]
+    taken: set[Mode] = set()
+
+    async def order(takes: tuple[PlannedTake, ...]) -> None:
+        async with house.provider(base_url) as provider:
+            for take in takes:
+                ordered = take.request
+                if take.continues and ordered.first_frame:
+                    # The picture that a run takes from the clip before.
+                    frame = ordered.first_frame.model_copy(update={"source": str(sets / "here" / "board.png")})
+                    ordered = ordered.model_copy(update={"first_frame": frame})
+                await provider.submit(ordered)
+                taken.add(ordered.mode)
+
+    @settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(film=storyboards())
+    @example(film=plain({}))
+    @example(film=plain({"first_frame": "https://x.example/board.png"}))
+    @example(film=plain({"references": ["https://x.example/mira.png"], "first_frame": "https://x.example/board.png"}))
+    def any_film(film: dict[str, Any]) -> None:
+        try:
+            plan = planned(sets, film, name)
+        except StoryboardError:
+            assume(False)
+            return
+        before = len(emulator.accepted)
+        asyncio.run(order(plan.takes))
+        assert len(emulator.accepted) - before == len(plan.takes)
+        sold = emulator.accepted[before:]
+        assert [one.order.seconds for one in sold] == [take.request.seconds for take in plan.takes]
+
+    any_film()
+    assert taken == set(Mode), "the films did not reach every mode"
+
+
+def test_a_film_that_is_refused_for_one_service_says_who_can(sets: Path) -> None:
+    film = {
+        "storyboard": 1,
+        "title": "Any",
+        "cast": {"ann": {"references": ["here/ann0.png"]}},
+        "shots": [{"shot": "1A", "action": "On.", "cast": ["ann"]}],
+    }
+    with pytest.raises(StoryboardError) as refused:
+        planned(sets, film, "aimlapi")
+    (problem,) = refused.value.problems
+    assert "aimlapi cannot be sent the file `here/ann0.png`" in problem.what
+    assert problem.fix.startswith("shoot it with apiyi or dashscope or freepik")
+    assert "STORYREEL_MEDIA_URL" in problem.fix

@@ -1,0 +1,95 @@
+"""Signed callbacks: one that is genuine and fresh is read, whatever is changed in it is noticed."""
+
+from __future__ import annotations
+
+import base64
+import json
+import string
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tasks.providers.webhooks import WINDOW, Callback, Forged, Malformed, Seen, Signed
+from tests.services.webhooks import signature
+
+NOW = 1_790_000_000.0
+SECRET = base64.b64encode(b"a secret of the account").decode()
+BODY = json.dumps({"task_id": "046b6c7f", "status": "COMPLETED", "generated": []}).encode()
+
+
+def headers(body: bytes = BODY, at: float = NOW, id: str = "msg_1", *, is_base64: bool = False) -> dict[str, str]:
+    stamp = str(int(at))
+    signed = signature(SECRET, id, stamp, body, secret_is_base64=is_base64)
+    return {"webhook-id": id, "webhook-timestamp": stamp, "webhook-signature": signed}
+
+
+@pytest.mark.parametrize("is_base64", [False, True])
+def test_a_genuine_callback_is_read_with_either_reading_of_the_secret(is_base64: bool) -> None:
+    callback = Signed(SECRET).read(headers(is_base64=is_base64), BODY, NOW)
+    assert callback == Callback(id="msg_1", task="046b6c7f", status="COMPLETED")
+
+
+def test_a_secret_that_is_no_base64_is_taken_as_it_is() -> None:
+    secret = "not base64!"
+    signed = signature(secret, "a", str(int(NOW)), BODY, secret_is_base64=False)
+    given = {"webhook-id": "a", "webhook-timestamp": str(int(NOW)), "webhook-signature": signed}
+    assert Signed(secret).read(given, BODY, NOW).task == "046b6c7f"
+
+
+@pytest.mark.parametrize("away", [-WINDOW, WINDOW])
+def test_the_window_has_two_sides(away: int) -> None:
+    signed = Signed(SECRET)
+    assert signed.read(headers(at=NOW + away), BODY, NOW)
+    with pytest.raises(Forged):
+        signed.read(headers(at=NOW + away * 1.01), BODY, NOW)
+
+
+@given(st.data())
+def test_nothing_of_it_can_be_changed(data: st.DataObject) -> None:
+    given = headers()
+    part = data.draw(st.sampled_from(["body", "webhook-id", "webhook-timestamp", "webhook-signature"]))
+    before = BODY.decode() if part == "body" else given[part]
+    at = data.draw(st.integers(0, len(before) - 1))
+    digits = string.digits if part == "webhook-timestamp" else string.ascii_letters + string.digits
+    after = before[:at] + data.draw(st.sampled_from(digits)) + before[at + 1 :]
+    body = after.encode() if part == "body" else BODY
+    if after == before:
+        return
+    with pytest.raises(Forged):
+        Signed(SECRET).read(given | ({} if part == "body" else {part: after}), body, NOW)
+
+
+def test_the_secret_is_in_no_word_about_it() -> None:
+    signed = Signed(SECRET)
+    with pytest.raises(Forged) as refused:
+        signed.read(headers() | {"webhook-signature": "v1,b2xk"}, BODY, NOW)
+    true = headers()["webhook-signature"].removeprefix("v1,")
+    for words in (repr(signed), str(refused.value)):
+        assert SECRET not in words and true not in words
+
+
+@given(st.binary(max_size=200))
+def test_a_signed_body_is_a_callback_or_is_told_to_be_none(body: bytes) -> None:
+    try:
+        callback = Signed(SECRET).read(headers(body), body, NOW)
+    except Malformed:
+        return
+    assert callback.task == json.loads(body)["task_id"]
+
+
+def test_what_was_seen_is_known_as_long_as_it_could_come_again_and_no_longer() -> None:
+    seen = Seen()
+    seen.add("first", NOW)
+    seen.add("second", NOW + 2 * WINDOW)
+    assert "first" in seen
+    seen.add("third", NOW + 2 * WINDOW + 1)
+    assert "first" not in seen and "second" in seen
+
+
+def test_a_flood_takes_no_more_room_than_it_may() -> None:
+    seen = Seen(most=100)
+    for number in range(1000):
+        seen.add(str(number), NOW)
+    assert len(seen) == 100
+    assert "999" in seen and "0" not in seen
