@@ -12,6 +12,7 @@ from typing import Any
 from rich.console import Console
 
 from specs.problems import StoryboardError
+from tasks.store.errors import LedgerError
 
 DONE, FAILED, WRONG, INTERRUPTED = 0, 1, 2, 130
 """Exit codes; 3, stopped by the budget, is given by whoever holds it."""
@@ -19,6 +20,10 @@ DONE, FAILED, WRONG, INTERRUPTED = 0, 1, 2, 130
 
 class RunFailed(Exception):
     """A run did not come to its end. The message is for people and ends with the command to run next."""
+
+
+class NotAllowed(Exception):
+    """Money would be spent, and nobody has said that it may be. The message ends with how to say so."""
 
 
 class Interrupted(Exception):
@@ -34,9 +39,12 @@ def exit_code(command: Callable[[], Any], console: Console) -> int:
     except StoryboardError as error:
         _tell_problems(error, console)
         return WRONG
-    except RunFailed as error:
+    except (RunFailed, LedgerError) as error:
         _tell(console, str(error))
         return FAILED
+    except NotAllowed as error:
+        _tell(console, str(error))
+        return WRONG
     except (Interrupted, KeyboardInterrupt):
         _tell(console, "stopped; what was finished is kept, and the same command goes on from there")
         return INTERRUPTED

@@ -18,8 +18,10 @@ from specs.money import Money
 from specs.problems import Problem, StoryboardError
 from specs.storyboard import Format, Shot, Storyboard
 from tasks import order
+from tasks.attaching import unsent_voices
 from tasks.providers import load, names
 from tasks.providers.base import Provider, Request
+from tasks.references import LocalFiles
 from tasks.store.clips import file_digest
 from tasks.store.ledger import Purchase, State
 
@@ -34,6 +36,8 @@ class History(Frozen):
 
     purchases: Callable[[Iterable[str]], Mapping[str, Purchase]]
     holds: Callable[[str], bool]
+    has_bucket: bool = False
+    """Whether the user has a bucket, for files that a service can only be sent a link to."""
 
 
 class PlannedTake(Frozen):
@@ -57,6 +61,8 @@ class PlannedTake(Frozen):
     price: Money | None
     """None where nobody knows it."""
     keep_sound: bool
+    timeout: float
+    """Seconds that a run waits for it."""
 
 
 class Plan(Frozen):
@@ -116,7 +122,7 @@ def make(storyboard: Storyboard, history: History, provider: str | None = None) 
     cut = lay(storyboard)
     events = {event.shot: event for event in cut.events}
     continued = {shot.continues for shot in storyboard.all_shots if shot.continues}
-    digest, adapter_of = cache(file_digest), cache(_adapter)
+    digest, adapter_of, files = cache(file_digest), cache(_adapter), LocalFiles()
     circled: dict[str, str] = {}
     drafts: dict[str, list[PlannedTake]] = {}
     problems: list[Problem] = []
@@ -125,11 +131,13 @@ def make(storyboard: Storyboard, history: History, provider: str | None = None) 
         upstream = circled.get(shot.continues, "unfit") if shot.continues else None
         try:
             adapter = adapter_of(provider or shot.provider)
-            drafts[shot.shot] = list(
-                _takes(storyboard, shot, adapter, events[shot.shot], _anchor(shot, continued), upstream, digest)
+            event, anchor = events[shot.shot], anchor_of(shot, continued)
+            requests = order.takes(
+                storyboard, shot, adapter, event, anchor, upstream, digest, files, history.has_bucket
             )
+            drafts[shot.shot] = list(_takes(storyboard, shot, adapter, event, anchor, upstream, requests))
         except order.Unfit as unfit:
-            problems.append(Problem(storyboard.where_shot(shot.shot, unfit.field), unfit.what, unfit.fix))
+            problems += (_problem(storyboard, shot, one) for one in unfit.all)
         else:
             circled[shot.shot] = drafts[shot.shot][shot.circled_take - 1].key
     if problems:
@@ -154,11 +162,11 @@ def _takes(
     event: Event,
     anchor: Anchor,
     upstream: str | None,
-    digest: order.Digest,
+    requests: Iterable[Request],
 ) -> Iterator[PlannedTake]:
     """The takes of a shot, before anyone has looked whether they are there."""
     rate = storyboard.format.fps
-    for request in order.takes(storyboard, shot, adapter, event, anchor, upstream, digest):
+    for request in requests:
         yield PlannedTake(
             shot=shot.shot,
             take=request.take,
@@ -172,6 +180,7 @@ def _takes(
             cut_seconds=rate.seconds(event.frames),
             price=None if adapter.paid else Money(amount=Decimal(0), currency="USD"),
             keep_sound=shot.native_audio == "keep",
+            timeout=float(rate.seconds(shot.timeout.frames(rate))),
         )
 
 
@@ -188,12 +197,14 @@ def _state(take: PlannedTake, purchase: Purchase | None, history: History) -> tu
     if purchase.state is State.FINISHED:
         if purchase.clip and history.holds(purchase.clip):
             return "cached", "made before, the clip is in the store"
-        return "new", "made before, but its clip is gone from the store"
+        if free:
+            return "new", "made before, but its clip is gone from the store"
+        return "resuming", "paid before; its clip is gone from the store and will be fetched again"
     if purchase.state is State.FAILED:
         return "new", f"failed before: {purchase.reason}"
     if purchase.state is State.SUBMITTED:
         return "resuming", f"ordered before as {purchase.task}, the clip is still to be fetched"
-    if purchase.state is State.INTENDED and purchase.owner.is_here() and purchase.owner.is_alive():
+    if purchase.state is State.INTENDED and not purchase.is_left():
         return "resuming", "another run is ordering it now"
     if free:
         return "new", "an earlier run was stopped before it was made"
@@ -209,7 +220,13 @@ def _adapter(name: str) -> type[Provider]:
         raise order.Unfit("provider", f"there is no service {name!r}", fix) from unknown
 
 
-def _anchor(shot: Shot, continued: set[str]) -> Anchor:
+def _problem(storyboard: Storyboard, shot: Shot, unfit: order.Unfit) -> Problem:
+    """At the place that is to blame: a picture of the cast, or the shot's own key."""
+    place = storyboard.where(*unfit.at) if unfit.at else storyboard.where_shot(shot.shot, unfit.field)
+    return Problem(place, unfit.what, unfit.fix)
+
+
+def anchor_of(shot: Shot, continued: set[str]) -> Anchor:
     if shot.continues:
         return "first"
     return "last" if shot.shot in continued else "free"
@@ -258,3 +275,19 @@ def _warnings(
                 f"{float(take.cut_seconds):g}s of its {float(take.request.seconds):g}s are in the cut: "
                 "the picture will jump where the next shot takes over"
             )
+    yield from _silent(storyboard, drafts)
+
+
+def _silent(storyboard: Storyboard, drafts: Mapping[str, list[PlannedTake]]) -> Iterator[str]:
+    """Voices that go with no request: one line for each person and service."""
+    shots: dict[tuple[str, str], list[str]] = {}
+    for shot in storyboard.all_shots:
+        request = drafts[shot.shot][0].request
+        if request.board is None:
+            for who in unsent_voices(storyboard, shot, request.references):
+                shots.setdefault((request.provider, who), []).append(shot.shot)
+    for (service, who), slates in shots.items():
+        yield (
+            f"the voice of {who} is not sent to {service} for {', '.join(slates)}: it takes none there, or by a link "
+            "only; the lines are in the prompt"
+        )

@@ -76,7 +76,7 @@ def _send_what_is_logged() -> None:
 def _own_server() -> Iterator[str]:
     """A server on a free port, in a session of its own: a Ctrl-C in the terminal is not for it, it must still take
     the run's last word."""
-    port = _free_port()
+    port = free_port()
     with tempfile.TemporaryFile() as log:
         server = subprocess.Popen(
             [sys.executable, "-P", "-m", "flows.attended_server", str(port)],
@@ -109,7 +109,7 @@ def _own_server() -> Iterator[str]:
                 server.wait()
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port: int = listening.getsockname()[1]
         return port

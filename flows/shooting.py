@@ -16,10 +16,11 @@ from prefect import task
 from flows.plan import Plan, PlannedTake
 from specs.frozen import Frozen
 from tasks.caching import run_known
+from tasks.collect import Take
 from tasks.conform import HouseClip, conform, recipe
 from tasks.dissolve import Segment, dissolve
 from tasks.dissolve import recipe as dissolve_recipe
-from tasks.generate import Take, generate
+from tasks.generate import generate
 from tasks.media.binary import find
 from tasks.media.errors import MediaError
 from tasks.media.house import House, house_signature
@@ -149,7 +150,7 @@ class Shooting:
             f"{take.shot} take {take.take}",
             take.key,
             lambda clip: self._studio.clips.find(clip.digest) is not None,
-            Take(order=order, request=request),
+            Take(order=order, request=request, timeout=take.timeout),
             self._studio,
             upstream,
             anew=take.state != "cached",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
 
 from rich import box
 from rich.console import Console
@@ -43,37 +45,52 @@ def summary(plan: Plan) -> str:
 
 
 def print_plan(console: Console, plan: Plan) -> None:
-    """A row a take, then the totals and what is worth knowing before."""
+    """A row a take, then the totals and what is worth knowing before. What is the same in all rows stands below."""
+    columns = [column for column in _COLUMNS if column.name in _ALWAYS or _differs(column, plan)]
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=plan.title, title_justify="left", title_style="bold")
-    table.add_column("take", no_wrap=True)
-    table.add_column("from", no_wrap=True)
-    table.add_column("asked for", no_wrap=True)
-    table.add_column("cut", justify="right", no_wrap=True)
-    table.add_column("bought", justify="right", no_wrap=True)
-    table.add_column("price", justify="right", no_wrap=True)
-    table.add_column("state", no_wrap=True)
-    table.add_column("why", overflow="fold")
+    for column in columns:
+        table.add_column(column.name, justify=column.justify, no_wrap=column.name != "why", overflow="fold")
     for take in plan.takes:
-        table.add_row(*_row(take))
+        table.add_row(*(column.cell(take) for column in columns))
     console.print(table)
-    console.print(f"{summary(plan)}. Longest chain: {_counted(plan.longest_chain, 'shot')}.", highlight=False)
+    shared = [f"{column.name} {column.cell(plan.takes[0])}" for column in _COLUMNS if column not in columns]
+    console.print(". ".join([summary(plan), *([f"All {', '.join(shared)}"] if shared else [])]), highlight=False)
+    if plan.longest_chain > 1:
+        console.print(f"Longest chain of shots that continue each other: {plan.longest_chain}.", highlight=False)
     for warning in plan.warnings:
         console.print(f"[yellow]note[/yellow] {warning}", highlight=False)
 
 
-def _row(take: PlannedTake) -> tuple[str | Text, ...]:
-    price = "?" if take.price is None else ("free" if not take.price.amount else str(take.price))
-    mark = "" if take.circled else " (not in the cut)"
-    return (
-        f"{take.shot} take {take.take}{mark}",
-        take.request.provider,
-        take.request.mode.value,
-        f"{float(take.cut_seconds):.4g} s",
-        f"{float(take.request.seconds):.4g} s",
-        price,
-        Text(take.state, style=_COLOURS[take.state]),
-        take.reason,
-    )
+@dataclass(frozen=True)
+class _Column:
+    """One column of the plan."""
+
+    name: str
+    cell: Callable[[PlannedTake], str | Text]
+    justify: Literal["left", "right"] = "left"
+
+
+def _price(take: PlannedTake) -> str:
+    if take.price is None:
+        return "unknown"
+    return str(take.price) if take.price.amount else "free"
+
+
+_COLUMNS = (
+    _Column("take", lambda take: f"{take.shot} take {take.take}" + ("" if take.circled else " (not in the cut)")),
+    _Column("from", lambda take: take.request.provider),
+    _Column("as", lambda take: take.request.mode.value),
+    _Column("cut", lambda take: f"{float(take.cut_seconds):.4g} s", "right"),
+    _Column("made", lambda take: f"{float(take.request.seconds):.4g} s", "right"),
+    _Column("price", _price, "right"),
+    _Column("state", lambda take: Text(take.state, style=_COLOURS[take.state])),
+    _Column("why", lambda take: take.reason),
+)
+_ALWAYS = ("take", "cut", "made", "state", "why")
+
+
+def _differs(column: _Column, plan: Plan) -> bool:
+    return len({str(column.cell(take)) for take in plan.takes}) > 1
 
 
 def print_made(console: Console, made: Rendering, looked_at: str) -> None:

@@ -119,6 +119,8 @@ class ShotDefaults(Noun):
     """The number of the take that goes into the cut; the last when left out."""
     seed: Seed | None = None
     """The first take's seed, the others count on from it; derived from the rest of the request when left out."""
+    timeout: Duration = Duration("1200s")
+    """How long a run waits for a take at its service; the order then stands, and the next run goes on waiting."""
 
 
 class Shot(ShotDefaults):

@@ -1,48 +1,38 @@
-"""One take of one shot, from request to verified clip.
+"""One take of one shot, as a Prefect task: the clip from the store, from an order that stands, or newly ordered.
 
-The ledger leads: a take that is there is not made again, one that is ordered is waited for, and an order goes out
-only after this process alone has noted it.
+The ledger leads. An order goes out only after this process alone has noted it; whoever comes second waits; what
+nobody can know is called unknown and is settled by `storyreel reconcile`, never by ordering again.
 """
 
 from __future__ import annotations
 
 import asyncio
 import random
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 from prefect import State as PrefectState
-from prefect import Task, task
+from prefect import Task, get_run_logger, task
 from prefect.client.schemas.objects import TaskRun
+from prefect.concurrency.asyncio import concurrency
 
-from specs.frozen import Frozen
-from tasks.inspection import verify
-from tasks.providers.base import Ambiguous, Provider, Request, Standing, Terminal, Transient
+from tasks.collect import Take, collect
+from tasks.providers.base import Ambiguous, Provider, TaskForgotten, Terminal, Transient
 from tasks.store.clips import Clip
-from tasks.store.ledger import Order, Purchase, State
-from tasks.store.owner import this_process
+from tasks.store.ledger import Purchase, State
 from tasks.studio import Studio
 from tasks.watching import tell
 
-_TRIES = 5
+_DELAYS: list[float] = [1, 2, 4, 8, 16, 32, 60]
+"""Seconds before each further try of what was surely not accepted."""
 _LOOK_AT_LEDGER = 0.5
 """Seconds between two looks at a purchase that another run is at work on."""
-
-
-class Take(Frozen):
-    """A take to be made: what is ordered, and the request with every picture it needs at hand."""
-
-    order: Order
-    request: Request
-
-    @property
-    def slate(self) -> str:
-        """As it is written on the slate: `1B take 2`."""
-        return f"{self.order.slate} take {self.order.take}"
+_CALL_OFF_SECONDS = 5
+"""How long a cancelled run waits for a service to call a task off."""
 
 
 async def _may_try_again(task: Task[..., Any], run: TaskRun, state: PrefectState[Any]) -> bool:
-    """Only what was surely not accepted is tried again, after as long as the service asked for."""
+    """Only what was surely not accepted, or was only a read, is tried again; after as long as the service asked for."""
     error = await state.aresult(raise_on_failure=False)
     if not isinstance(error, Transient):
         return False
@@ -54,42 +44,41 @@ async def _may_try_again(task: Task[..., Any], run: TaskRun, state: PrefectState
 @task(
     name="generate",
     persist_result=True,
-    retries=_TRIES - 1,
-    retry_delay_seconds=[1, 2, 4, 8],
+    retries=len(_DELAYS),
+    retry_delay_seconds=_DELAYS,
     retry_jitter_factor=0.5,
     retry_condition_fn=_may_try_again,
 )
 async def generate(take: Take, studio: Studio, upstream: Clip | None = None) -> Clip:
-    """The clip of a take: from the store, from an order that is under way, or newly ordered.
+    """The clip of a take.
 
-    `upstream` is the clip it continues, named so that the run's graph shows the edge.
-    Raises Transient, Terminal or Ambiguous.
+    `upstream` is the clip it continues, given so that the run's graph shows the edge.
+    Raises a ProviderError: Transient, Terminal (TaskFailed, TaskForgotten), Ambiguous or Overdue.
     """
     while True:
         purchase = studio.ledger.find(take.order.key)
         if purchase is None:
-            if studio.ledger.intend(take.order):
-                return await _order(take, studio)
-        elif clip := await _go_on(take, purchase, studio):
+            clip = await _order(take, studio, lambda: studio.ledger.intend(take.order))
+        else:
+            clip = await _go_on(take, purchase, studio)
+        if clip:
             return clip
 
 
 async def _go_on(take: Take, purchase: Purchase, studio: Studio) -> Clip | None:
-    """What becomes of a take that has a row. None: the row moved meanwhile, look at it anew."""
+    """What becomes of a take that has a row. None: the row has moved meanwhile, look at it anew."""
     match purchase.state:
         case State.FINISHED:
-            clip = studio.clips.find(purchase.clip or "")
-            return clip or await _order_again(take, purchase, studio)
+            clip = await asyncio.to_thread(studio.clips.find, purchase.clip or "")
+            return clip or await _recover(take, purchase, studio)
         case State.FAILED if purchase.changed >= studio.opened:
             raise Terminal(purchase.reason, service=take.order.provider)
         case State.FAILED:
             return await _order_again(take, purchase, studio)
-        case State.SUBMITTED if _is_ours(purchase) or _is_left(purchase):
-            return await _collect(take, purchase, studio) if studio.ledger.take_over(purchase) else None
-        case State.INTENDED if _is_left(purchase):
+        case State.SUBMITTED if purchase.is_ours() or purchase.is_left():
+            return await _follow(take, purchase, studio) if studio.ledger.take_over(purchase) else None
+        case State.INTENDED if purchase.is_left():
             return await _settle(take, purchase, studio)
-        case State.INTENDED if _is_ours(purchase):
-            return await _order(take, studio)
         case State.UNKNOWN:
             raise _unknown(take)
     tell(take.order.slate, take.order.take, "waiting", detail="another run is making it")
@@ -97,8 +86,15 @@ async def _go_on(take: Take, purchase: Purchase, studio: Studio) -> Clip | None:
     return None
 
 
+async def _recover(take: Take, purchase: Purchase, studio: Studio) -> Clip | None:
+    """A clip that was made is gone from the store: fetched again if the service still has it, free ones made anew."""
+    if not studio.provider(take.order.provider).paid:
+        return await _order_again(take, purchase, studio)
+    return await _follow(take, purchase, studio)
+
+
 async def _settle(take: Take, purchase: Purchase, studio: Studio) -> Clip | None:
-    """An order was noted, and who noted it is gone."""
+    """An order was noted, and who noted it is gone before there was an answer."""
     if not studio.provider(take.order.provider).paid:
         return await _order_again(take, purchase, studio)
     studio.ledger.unknown(take.order.key, "the run that ordered it was stopped before it had an answer")
@@ -106,76 +102,81 @@ async def _settle(take: Take, purchase: Purchase, studio: Studio) -> Clip | None
 
 
 async def _order_again(take: Take, purchase: Purchase, studio: Studio) -> Clip | None:
-    return await _order(take, studio) if studio.ledger.intend_again(purchase) else None
+    return await _order(take, studio, lambda: studio.ledger.intend_again(purchase))
 
 
-async def _order(take: Take, studio: Studio) -> Clip:
-    """Order a take whose row this process has just written."""
-    key, provider = take.order.key, studio.provider(take.order.provider)
+async def _order(take: Take, studio: Studio, claim: Callable[[], bool]) -> Clip | None:
+    """Order a take, if this process may, and follow it to its clip. None: somebody else was faster.
+
+    The intent is noted last, when there is room at the service and all pictures are there: between it and the order
+    a kill leaves a question that only a person may be able to answer.
+    """
+    provider = studio.provider(take.order.provider)
     tell(take.order.slate, take.order.take, "waiting")
+    async with studio.slot(provider.name), concurrency(f"storyreel-{provider.name}", strict=False):
+        await provider.prepare(take.request)
+        if not claim():
+            return None
+        tell(take.order.slate, take.order.take, "ordering")
+        task_id = await _submit(take, provider, studio)
+        return await _until_there(take, task_id, provider, studio)
+
+
+async def _submit(take: Take, provider: Provider, studio: Studio) -> str:
+    """Send the order, once; whatever becomes of it is in the ledger before anything else happens."""
+    key = take.order.key
     try:
-        async with studio.slot(provider.name):
-            tell(take.order.slate, take.order.take, "ordering")
-            accepted = await provider.submit(take.request)
-            studio.ledger.submitted(key, accepted.task, accepted.cost)
-            return await _await_clip(take, accepted.task, provider, studio)
-    except Transient:
-        # Only a submit is withdrawn: what is submitted stays, and the next try goes on with it.
+        accepted = await provider.submit(take.request)
+    except (Transient, Terminal):
         studio.ledger.withdraw(key)
         raise
-    except asyncio.CancelledError:
-        if not provider.paid:
+    except BaseException as open_question:
+        if provider.paid:
+            studio.ledger.unknown(key, str(open_question) or "the run was stopped while the order was under way")
+        else:
             studio.ledger.withdraw(key)
+        raise
+    studio.ledger.submitted(key, accepted.task, accepted.cost)
+    cost = f" for {accepted.cost}" if accepted.cost else ""
+    get_run_logger().info("%s ordered from %s as %s%s", take.slate, provider.name, accepted.task, cost)
+    return accepted.task
+
+
+async def _follow(take: Take, purchase: Purchase, studio: Studio) -> Clip:
+    """Go on with an order that the service has accepted.
+
+    Where the service has forgotten it, a person must say whether it is bought again.
+    """
+    provider = studio.provider(take.order.provider)
+    try:
+        async with studio.slot(provider.name):
+            return await _until_there(take, purchase.task or "", provider, studio)
+    except TaskForgotten as gone:
+        studio.ledger.unknown(take.order.key, gone.message)
+        raise TaskForgotten(
+            f"{take.slate} was ordered, but {gone.message}",
+            service=provider.name,
+            hint=f"storyreel reconcile --key {take.order.key[:12]} --buy-again",
+        ) from gone
+
+
+async def _until_there(take: Take, task_id: str, provider: Provider, studio: Studio) -> Clip:
+    """The clip of an accepted order; when the run is cancelled, the order is called off where that can be done."""
+    try:
+        return await collect(take, task_id, provider, studio)
+    except asyncio.CancelledError:
+        await _call_off(take, task_id, provider, studio)
         raise
 
 
-async def _collect(take: Take, purchase: Purchase, studio: Studio) -> Clip:
-    """Go on with an order that the service has accepted."""
-    provider = studio.provider(take.order.provider)
-    async with studio.slot(provider.name):
-        return await _await_clip(take, purchase.task or "", provider, studio)
-
-
-async def _await_clip(take: Take, task_id: str, provider: Provider, studio: Studio) -> Clip:
-    standing = await _wait(take, task_id, provider, studio)
-    with studio.clips.arriving(take.order.key) as arriving:
-        await _fetch(take, standing, arriving, provider)
-        clip = await asyncio.to_thread(studio.clips.keep, arriving)
-    studio.ledger.finished(take.order.key, clip.digest, standing.cost)
-    return clip
-
-
-async def _wait(take: Take, task_id: str, provider: Provider, studio: Studio) -> Standing:
-    """Look at a task until its clip is there."""
-    while True:
-        try:
-            standing = await provider.look(task_id)
-        except Terminal as verdict:
-            studio.ledger.failed(take.order.key, verdict.message)
-            raise
-        if standing.state == "finished":
-            return standing
-        tell(take.order.slate, take.order.take, "generating", detail=standing.detail)
-        await asyncio.sleep(provider.poll_floor)
-
-
-async def _fetch(take: Take, standing: Standing, arriving: Path, provider: Provider) -> None:
-    """Bring the clip here and look at whether it is what was ordered."""
-
-    def progress(fraction: float) -> None:
-        tell(take.order.slate, take.order.take, "fetching" if provider.paid else "generating", fraction)
-
-    await provider.fetch(take.request, standing, arriving, progress)
-    await asyncio.to_thread(verify, arriving, take.request)
-
-
-def _is_ours(purchase: Purchase) -> bool:
-    return purchase.owner == this_process()
-
-
-def _is_left(purchase: Purchase) -> bool:
-    """Whether whoever was at work on it is surely gone."""
-    return purchase.owner.is_here() and not purchase.owner.is_alive()
+async def _call_off(take: Take, task_id: str, provider: Provider, studio: Studio) -> None:
+    try:
+        async with asyncio.timeout(_CALL_OFF_SECONDS):
+            called_off = await provider.cancel(task_id)
+    except (Transient, Terminal, TimeoutError):
+        return
+    if called_off:
+        studio.ledger.failed(take.order.key, f"called off with the run; {provider.name} does not charge for it")
 
 
 def _unknown(take: Take) -> Ambiguous:

@@ -3,28 +3,42 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
-from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import UTC, datetime
+import os
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
+from tasks.pacing import Experience, next_look
 from tasks.providers import load
 from tasks.providers.base import Provider
 from tasks.store.clips import ClipStore
 from tasks.store.home import Home
 from tasks.store.ledger import Ledger
 
+_RENEW_SECONDS = 15
+"""Between two signs of life to those on other hosts who want the same takes."""
+
 
 class Studio:
     """The workplace of one run. A plain class, so that Prefect passes it along without looking inside."""
 
-    def __init__(self, ledger: Ledger, clips: ClipStore, house: Path, providers: dict[str, Provider]) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        clips: ClipStore,
+        house: Path,
+        providers: Mapping[str, Provider],
+        poll_seconds: float | None = None,
+    ) -> None:
         self.ledger = ledger
         self.clips = clips
         self.house = house
-        self.opened = datetime.now(UTC)
+        self.opened = ledger.now()
+        """By the ledger's clock, which its rows go by."""
         self._providers = providers
         self._slots = {name: asyncio.Semaphore(provider.at_once) for name, provider in providers.items()}
+        self._poll_seconds = poll_seconds
+        self._experience: dict[tuple[str, str], Experience | None] = {}
 
     def provider(self, name: str) -> Provider:
         """An open service."""
@@ -34,12 +48,39 @@ class Studio:
         """Entered for as long as a take is at the service, so that no more are there than it bears."""
         return self._slots[name]
 
+    def pause(self, provider: Provider, model: str, elapsed: float) -> float:
+        """Seconds until the next look at a task that has been waited for so long."""
+        if self._poll_seconds is not None:
+            return self._poll_seconds
+        of = (provider.name, model)
+        if of not in self._experience:
+            self._experience[of] = self.ledger.experience(*of)
+        return next_look(elapsed, provider.poll_floor, self._experience[of])
+
 
 @asynccontextmanager
-async def open_studio(home: Home, services: Iterable[str]) -> AsyncIterator[Studio]:
+async def open_studio(
+    home: Home, services: Iterable[str], environment: Mapping[str, str] = os.environ
+) -> AsyncIterator[Studio]:
     """A studio with these services open; everything is closed afterwards."""
+    poll = environment.get("STORYREEL_POLL_SECONDS")
     async with AsyncExitStack() as stack:
         ledger = home.ledger()
         stack.callback(ledger.close)
         providers = {name: await stack.enter_async_context(load(name)()) for name in sorted(set(services))}
-        yield Studio(ledger, home.clips(), home.house, providers)
+        alive = asyncio.create_task(_show_life(ledger))
+        stack.push_async_callback(_ended, alive)
+        yield Studio(ledger, home.clips(), home.house, providers, float(poll) if poll else None)
+
+
+async def _show_life(ledger: Ledger) -> None:
+    """Keep what this process is at work on from being taken for left behind."""
+    while True:
+        await asyncio.sleep(_RENEW_SECONDS)
+        await asyncio.to_thread(ledger.renew)
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task

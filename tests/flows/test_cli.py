@@ -9,12 +9,14 @@ import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import av
 import psutil
 import pytest
 
+from tasks.store.ledger import Ledger, Order
 from tests.flows.conftest import Command
 
 HELLO = """\
@@ -99,12 +101,31 @@ def test_a_word_of_the_storyboard_is_changed_on_the_command_line(storyreel: Comm
     assert json.loads(storyreel("plan", "film.yaml", "--set", "place=Oslo", "--json").stdout)["title"] == "Oslo"
 
 
+def test_a_damaged_ledger_is_told_to_be_restored(storyreel: Command, hello: Path, tmp_path: Path) -> None:
+    (tmp_path / "state").mkdir()
+    damaged = tmp_path / "state" / "ledger.sqlite"
+    damaged.write_text("this is no database, and it is long enough to be looked at")
+    for command in (("plan", "hello.yaml"), ("ledger",)):
+        done = storyreel(*command, STORYREEL_HOME=str(tmp_path / "state"))
+        assert done.returncode == 1
+        assert "Traceback" not in done.stderr
+        assert f"the ledger {damaged} is damaged" in done.stderr
+        assert f"next: restore {damaged} from a backup" in done.stderr
+    assert not (tmp_path / "state" / "faults").exists(), "it is no fault of ours"
+
+
 def test_a_fault_of_our_own_is_one_line_and_the_details_are_kept(
     storyreel: Command, hello: Path, tmp_path: Path
 ) -> None:
-    (tmp_path / "state").mkdir()
-    (tmp_path / "state" / "ledger.sqlite").write_text("this is no database, and it is long enough to be looked at")
-    done = storyreel("plan", "hello.yaml", STORYREEL_HOME=str(tmp_path / "state"))
+    state = {"STORYREEL_HOME": str(tmp_path / "state")}
+    Ledger(f"sqlite:///{tmp_path / 'state' / 'ledger.sqlite'}").close()
+    key = json.loads(storyreel("plan", "hello.yaml", "--json", **state).stdout)["shots"][0]["key"]
+    order = Order(key=key, provider="animatic", model="animatic", request="{}", film="Hello", slate="1A", take=1)
+    with closing(Ledger(f"sqlite:///{tmp_path / 'state' / 'ledger.sqlite'}")) as ledger:
+        ledger.intend(order)
+    with closing(sqlite3.connect(tmp_path / "state" / "ledger.sqlite")) as raw, raw:
+        raw.execute("update purchases set state = 'a state that nobody wrote'")
+    done = storyreel("plan", "hello.yaml", **state)
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     (report,) = (tmp_path / "state" / "faults").iterdir()

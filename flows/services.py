@@ -1,0 +1,204 @@
+"""The services that are installed, and what each is able to do in each mode."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Literal
+
+from rich.console import Console
+from rich.text import Text
+
+from specs.frozen import Frozen
+from specs.problems import shown
+from specs.storyboard import Mode
+from tasks import providers
+from tasks.providers.base import Capability, Provider, Use
+from tasks.providers.travel import BUCKET
+
+Way = Literal["read here", "inside the request", "the service's own store", "your bucket", "links only", "not taken"]
+"""How a local file comes to where the service finds it."""
+
+USES: tuple[Use, ...] = ("first_frame", "image", "video", "voice")
+
+
+class Service(Frozen):
+    """A service as it is installed here."""
+
+    name: str
+    paid: bool
+    key: str
+    """The environment variable of its key; empty where none is needed."""
+    ready: bool
+    """Whether the key is set."""
+    at_once: int
+    """Takes that may be at the service at the same time."""
+    poll_seconds: float
+    """Seconds between two looks at a task, at least."""
+    able: tuple[Capability, ...]
+    """What it does, mode by mode."""
+    ways: dict[str, dict[Use, Way]]
+    """By mode: how local files travel."""
+
+    def as_json(self) -> dict[str, Any]:
+        """The form that `providers --json` prints."""
+        return {
+            "provider": self.name,
+            "paid": self.paid,
+            "key": self.key or None,
+            "ready": self.ready,
+            "at_once": self.at_once,
+            "poll_seconds": self.poll_seconds,
+            "modes": [
+                {
+                    **capability.model_dump(mode="json", exclude={"data_uris", "uploads", "draws_board"}),
+                    "local_files": self.ways[capability.mode],
+                }
+                for capability in self.able
+            ],
+        }
+
+
+class Broken(Frozen):
+    """A service that is installed and cannot be loaded."""
+
+    name: str
+    why: str
+
+    def as_json(self) -> dict[str, Any]:
+        """The form that `providers --json` prints."""
+        return {"provider": self.name, "broken": self.why}
+
+
+def installed(environment: Mapping[str, str] = os.environ) -> list[Service | Broken]:
+    """Every service, by name."""
+    return [_service(name, environment) for name in providers.names()]
+
+
+def adapters() -> dict[str, type[Provider]]:
+    """Every service that can be loaded, by name."""
+    return {name: found for name in providers.names() if not isinstance(found := _loaded(name), Broken)}
+
+
+def way(capability: Capability, use: Use, *, has_bucket: bool) -> Way:
+    """How a local file of one use travels in one mode. A file beside the storyboard is never sent where it is not."""
+    if capability.draws_board:
+        return "read here"
+    if not _takes(capability, use):
+        return "not taken"
+    if use in capability.data_uris:
+        return "inside the request"
+    if capability.uploads:
+        return "the service's own store"
+    return "your bucket" if has_bucket else "links only"
+
+
+def _takes(capability: Capability, use: Use) -> bool:
+    if use == "first_frame":
+        return capability.first_frame
+    if use == "voice":
+        return capability.voice
+    most = capability.images if use == "image" else capability.videos
+    return capability.mode is Mode.REFERENCE and most != 0
+
+
+def _loaded(name: str) -> type[Provider] | Broken:
+    try:
+        return providers.load(name)
+    except Exception as error:  # a package of somebody else's can fail in any way
+        return Broken(name=name, why=shown(f"{type(error).__name__}: {error}", 200))
+
+
+def _service(name: str, environment: Mapping[str, str]) -> Service | Broken:
+    adapter = _loaded(name)
+    if isinstance(adapter, Broken):
+        return adapter
+    has_bucket = bool(environment.get(BUCKET))
+    able = tuple(adapter.capabilities.values())
+    return Service(
+        name=name,
+        paid=adapter.paid,
+        key=adapter.lacks({}),
+        ready=not adapter.lacks(environment),
+        at_once=adapter.at_once,
+        poll_seconds=adapter.poll_floor if adapter.paid else 0,
+        able=able,
+        ways={c.mode.value: {use: way(c, use, has_bucket=has_bucket) for use in USES} for c in able},
+    )
+
+
+def print_services(console: Console, found: Iterable[Service | Broken]) -> None:
+    """A block a service: whether it can be used, then a few lines for each mode; narrow enough for any terminal."""
+    for service in found:
+        if isinstance(service, Broken):
+            console.print(Text.assemble((service.name, "bold"), " ", ("cannot be loaded: ", "red"), service.why))
+            continue
+        console.print(_heading(service), soft_wrap=True)
+        for pictures, modes in _pictures(service.able).items():
+            only = "" if len(modes) == len(service.able) else f" in {', '.join(modes)}"
+            console.print(f"  pictures{only}: {pictures}", highlight=False, soft_wrap=True)
+        for capability in service.able:
+            console.print(f"  {capability.mode.value}  [dim]{capability.model}[/dim]", highlight=False)
+            for line in _abilities(capability, service.ways[capability.mode]):
+                console.print(f"    {line}", highlight=False, markup=False, soft_wrap=True)
+        console.print()
+
+
+def _heading(service: Service) -> Text:
+    key = Text("needs no key")
+    if service.key:
+        key = Text(f"{service.key} is set", "green") if service.ready else Text(f"{service.key} is not set", "yellow")
+    pace = f"; {service.at_once} takes at once, a look every {service.poll_seconds:g} s at most" if service.paid else ""
+    return Text.assemble((service.name, "bold"), ": ", "paid" if service.paid else "free", "; ", key, pace)
+
+
+def _pictures(able: Iterable[Capability]) -> dict[str, list[str]]:
+    """Shapes and sizes, with the modes that have them."""
+    found: dict[str, list[str]] = {}
+    for capability in able:
+        pictures = f"{', '.join(capability.ratios)}; {', '.join(capability.resolutions)}"
+        found.setdefault(pictures, []).append(capability.mode.value)
+    return found
+
+
+def _abilities(capability: Capability, ways: Mapping[Use, Way]) -> Iterator[str]:
+    """What a mode can do, a line for each thing that a person asks."""
+    takes = [_references(capability)] if capability.mode is Mode.REFERENCE else []
+    takes += ["a first frame"] if capability.first_frame else []
+    takes += ["a voice beside a reference"] if capability.voice else []
+    yield f"sells {_sold(capability)}" + (f"; takes {', '.join(takes)}" if takes else "")
+    if travelling := list(_travelling(ways)):
+        yield f"local files: {'; '.join(travelling)}"
+
+
+def _sold(capability: Capability) -> str:
+    if capability.durations is None:
+        return "any length"
+    alone = f"{_seconds(capability.durations)} s"
+    with_video = capability.durations_with_video
+    return f"{alone}; {_seconds(with_video)} s with a video" if with_video else alone
+
+
+def _seconds(lengths: tuple[int, ...]) -> str:
+    """`5, 10, 15`, or `2–15` where there is no gap."""
+    if len(lengths) > 2 and lengths == tuple(range(lengths[0], lengths[-1] + 1)):
+        return f"{lengths[0]}–{lengths[-1]}"
+    return ", ".join(map(str, lengths))
+
+
+def _references(capability: Capability) -> str:
+    if capability.mode is not Mode.REFERENCE:
+        return "none"
+    limits = {"images": capability.images, "videos": capability.videos, "references": capability.references}
+    stated = [f"{most} {what}" for what, most in limits.items() if most is not None]
+    return ", ".join(stated) or "any number of references"
+
+
+def _travelling(ways: Mapping[Use, Way]) -> Iterator[str]:
+    """`first frame, image: inside the request`, one line a way."""
+    for each in dict.fromkeys(ways.values()):
+        uses = [use.replace("_", " ") for use, how in ways.items() if how == each]
+        if each == "read here":
+            yield each
+        elif each != "not taken":
+            yield f"{', '.join(uses)}: {each}"

@@ -1,0 +1,119 @@
+"""From an accepted order to a clip in the store: look at the task, fetch the clip, make sure it is what was ordered.
+
+Nothing here costs money, so everything may be tried again; what is paid is never given up because a download failed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from specs.frozen import Frozen
+from tasks.inspection import verify
+from tasks.media.errors import MediaError
+from tasks.providers.base import Provider, ProviderError, Request, Standing, TaskFailed, Transient
+from tasks.providers.download import LinkExpired
+from tasks.store.clips import Clip
+from tasks.store.ledger import Order
+from tasks.studio import Studio
+from tasks.watching import tell
+
+_FRESH_LINKS = 3
+"""Times that a task is asked for another link after one has expired."""
+_WAKE_SECONDS = 1.0
+"""Between two questions whether the service has called."""
+
+
+class Take(Frozen):
+    """A take to be made: what is ordered, and the request with every picture it needs at hand."""
+
+    order: Order
+    request: Request
+    timeout: float = 1200
+    """Seconds that a run waits for it; then the order stands, and the next run goes on waiting."""
+
+    @property
+    def slate(self) -> str:
+        """As it is written on the slate: `1B take 2`."""
+        return f"{self.order.slate} take {self.order.take}"
+
+
+class Overdue(ProviderError):
+    """The clip was not there in time. The order stands; the next run goes on with it."""
+
+
+async def collect(take: Take, task: str, provider: Provider, studio: Studio) -> Clip:
+    """Wait for a task's clip and bring it into the store.
+
+    Raises TaskFailed, after noting it in the ledger, when the service has failed for good; Overdue when the time is
+    over; Transient or Terminal when the clip cannot be had now: the order stands and is gone on with later.
+    """
+    links = 0
+    while True:
+        standing = await _wait(take, task, provider, studio)
+        with studio.clips.arriving(take.order.key) as arriving:
+            try:
+                await _fetch(take, standing, arriving, provider)
+            except LinkExpired:
+                links += 1
+                if links > _FRESH_LINKS:
+                    raise
+                continue
+            clip = await asyncio.to_thread(studio.clips.keep, arriving)
+        studio.ledger.finished(take.order.key, clip.digest, standing.cost)
+        return clip
+
+
+async def _wait(take: Take, task: str, provider: Provider, studio: Studio) -> Standing:
+    """Look at a task until its clip is there; a look that fails is repeated."""
+    clock = asyncio.get_running_loop().time
+    begun = clock()
+    odd_words: set[str] = set()
+    while True:
+        pause = studio.pause(provider, take.order.model, clock() - begun)
+        try:
+            standing = await provider.look(task)
+        except TaskFailed as verdict:
+            studio.ledger.failed(take.order.key, verdict.message)
+            raise
+        except Transient as trouble:
+            pause = max(pause, trouble.retry_after or 0)
+            tell(take.order.slate, take.order.take, "generating", detail=trouble.message)
+        else:
+            if standing.state == "finished":
+                return standing
+            if not standing.is_known:
+                odd_words.add(standing.detail)
+            detail = f"{provider.name} says {standing.detail!r}" if odd_words else standing.detail
+            tell(take.order.slate, take.order.take, "generating", detail=detail)
+        if clock() - begun + pause > take.timeout:
+            raise Overdue(
+                f"{take.slate} was not finished in {take.timeout:.0f} s; it is paid, and {provider.name} still has it",
+                service=provider.name,
+                hint="the same command goes on waiting for it",
+            )
+        await _sleep_until_called(pause, task, provider, studio)
+
+
+async def _sleep_until_called(pause: float, task: str, provider: Provider, studio: Studio) -> None:
+    """Sleep, or wake early because the service has called to say that something changed."""
+    while pause > _WAKE_SECONDS and provider.calls_back:
+        await asyncio.sleep(_WAKE_SECONDS)
+        pause -= _WAKE_SECONDS
+        if await asyncio.to_thread(studio.ledger.woken, provider.name, task):
+            return
+    await asyncio.sleep(pause)
+
+
+async def _fetch(take: Take, standing: Standing, arriving: Path, provider: Provider) -> None:
+    """Bring the clip here and look at whether it is whole and what was ordered."""
+
+    def progress(fraction: float) -> None:
+        tell(take.order.slate, take.order.take, "fetching" if provider.paid else "generating", fraction)
+
+    await provider.fetch(take.request, standing, arriving, progress)
+    try:
+        await asyncio.to_thread(verify, arriving, take.request)
+    except MediaError as damage:
+        what = f"the clip that {provider.name} gave for {take.slate} is damaged: {damage.message}"
+        raise Transient(what, service=provider.name, hint="the same command fetches it again") from damage

@@ -1,0 +1,37 @@
+"""When to look at a service's task again: soon enough that a finished clip is noticed, seldom enough for the service.
+
+A look every tenth of the time that has passed notices a clip within a tenth of what it took; for short jobs the looks
+are three seconds apart. How long the model took before says where looks are worth most: none long before the fastest
+has ever been done.
+"""
+
+from __future__ import annotations
+
+from specs.frozen import Frozen
+
+SHORT = 3.0
+"""Seconds between looks at a job that has just begun."""
+LONGEST = 60.0
+"""Seconds between looks at most, however long a job has taken."""
+_SHARE = 0.1
+"""Of the time that has passed, what may pass until the next look."""
+_SURELY_NOT = 0.5
+"""Before this share of the fastest time ever seen, a look is not worth its while."""
+
+
+class Experience(Frozen):
+    """How long a model took before, in seconds from order to clip."""
+
+    fastest: float
+    median: float
+
+
+def next_look(elapsed: float, floor: float, before: Experience | None) -> float:
+    """Seconds until the next look at a task that was ordered `elapsed` seconds ago.
+
+    Never under the service's `floor`.
+    """
+    pause = min(max(SHORT, elapsed * _SHARE), LONGEST)
+    if before and elapsed < before.fastest * _SURELY_NOT:
+        pause = max(pause, before.fastest * _SURELY_NOT - elapsed)
+    return max(floor, pause)

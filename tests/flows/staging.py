@@ -1,0 +1,77 @@
+"""One film, one hosted service, one home, and the real command run on them again and again."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from tasks.store.home import Home
+from tasks.store.ledger import State
+from tests.services.emulator import Emulator
+
+STORYREEL = Path(sys.executable).with_name("storyreel")
+
+
+class Stage:
+    """Where a film is rendered by a service of this machine; `variables` say what else the command is told."""
+
+    def __init__(
+        self, folder: Path, film: str, service: Emulator[Any], variables: dict[str, str], ledger_url: str = ""
+    ) -> None:
+        self.folder, self.film, self.service = folder, film, service
+        self.environment = {
+            **variables,
+            "STORYREEL_HOME": str(folder / "home"),
+            "STORYREEL_LEDGER_URL": ledger_url,
+            "STORYREEL_POLL_SECONDS": "0.05",
+        }
+        (folder / "film.yaml").write_text(film)
+
+    def start(self, *launcher: str | Path, out: str = "out") -> subprocess.Popen[str]:
+        """Begin a run; without a launcher it is the plain command."""
+        command = [sys.executable, "-P", *launcher] if launcher else [STORYREEL]
+        return subprocess.Popen(
+            [*command, "render", "film.yaml", "--json", "--yes", "--out", out],
+            cwd=self.folder,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    def run(self) -> tuple[int, str, str]:
+        """Run to the end: exit code, output, messages."""
+        run = self.start()
+        out, err = run.communicate(timeout=120)
+        return run.returncode, out, err
+
+    def die_at(self, step: str) -> None:
+        """Run, and be killed at a step; see `dying`."""
+        run = self.start(Path(__file__).with_name("dying.py"), *step.split())
+        run.communicate(timeout=120)
+        assert run.returncode == -signal.SIGKILL, f"it was never at {step}"
+
+    def states(self) -> list[State]:
+        """What the ledger says of all purchases."""
+        home = Home.of(self.environment)
+        if not home.has_ledger:
+            return []
+        ledger = home.ledger()
+        try:
+            return [purchase.state for purchase in ledger.list()]
+        finally:
+            ledger.close()
+
+    @property
+    def bought(self) -> list[str]:
+        """The orders that the service has accepted."""
+        return [json.dumps(sale.body, sort_keys=True) for sale in self.service.accepted]
+
+    def assert_nothing_was_bought_twice(self) -> None:
+        """No two accepted orders are the same; every take has a seed of its own."""
+        assert len(self.bought) == len(set(self.bought)), "one take was ordered twice"

@@ -1,0 +1,228 @@
+"""A take's life at a hosted service, without Prefect around it: waiting, fetching, giving up, being called off."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from specs.storyboard import Mode
+from tasks.collect import Overdue, Take, collect
+from tasks.generate import generate
+from tasks.providers.base import Ambiguous, TaskFailed, TaskForgotten, Terminal, Transient
+from tasks.store.clips import ClipStore
+from tasks.store.ledger import Ledger, Order, State
+from tasks.studio import Studio
+from tests.services.emulator import Emulator
+from tests.services.faults import Answer, Call, Claims, Corrupt, Reset, Shortened
+from tests.services.jobs import Failure, Phase, Script
+from tests.tasks.providers.houses import HOUSES, House
+from tests.tasks.providers.houses import request as request_for
+
+QUICK = Script(waiting=1, running=1)
+
+
+@pytest.fixture(autouse=True)
+def without_prefect(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The task's own function is called; its logger needs a run, its limits need a server."""
+    import logging
+
+    @asynccontextmanager
+    async def no_limit(*_: Any, **__: Any) -> AsyncIterator[None]:
+        yield
+
+    monkeypatch.setattr("tasks.generate.get_run_logger", logging.getLogger)
+    monkeypatch.setattr("tasks.generate.concurrency", no_limit)
+
+
+class Bench:
+    """An emulator, a studio on it, and one take to make."""
+
+    def __init__(self, emulator: Emulator, studio: Studio, take: Take) -> None:
+        self.emulator, self.studio, self.take = emulator, studio, take
+
+    @property
+    def state(self) -> State:
+        purchase = self.studio.ledger.find(self.take.order.key)
+        assert purchase is not None
+        return purchase.state
+
+    async def make(self) -> Any:
+        return await generate.fn(self.take, self.studio)
+
+
+@asynccontextmanager
+async def bench(folder: Path, house: House, *, timeout: float = 20, **settings: Any) -> AsyncIterator[Bench]:
+    emulator = house.emulated(**{"script": QUICK, **settings})
+    with emulator.served() as base_url:
+        async with house.provider(base_url, timeout=3) as provider:
+            ledger = Ledger(f"sqlite:///{folder / 'ledger.sqlite'}")
+            studio = Studio(ledger, ClipStore(folder / "clips"), folder / "house", {house.name: provider}, 0.02)
+            request = request_for(house, Mode.TEXT)
+            order = Order(
+                key=request.key, provider=house.name, model=request.model, request=request.canonical(),
+                film="F", slate="1A", take=1,
+            )  # fmt: skip
+            yield Bench(emulator, studio, Take(order=order, request=request, timeout=timeout))
+            ledger.close()
+
+
+@pytest.fixture(params=HOUSES)
+def house(request: pytest.FixtureRequest) -> House:
+    return HOUSES[request.param]
+
+
+async def test_a_take_is_ordered_once_and_its_clip_is_kept(tmp_path: Path, house: House) -> None:
+    async with bench(tmp_path, house) as on:
+        clip = await on.make()
+        assert clip.path.is_file() and on.state is State.FINISHED
+        assert await on.make() == clip
+        assert len(on.emulator.accepted) == 1
+
+
+@pytest.mark.parametrize("trouble", [Shortened(), Corrupt(), Answer(503)], ids=["truncated", "corrupt", "503"])
+async def test_a_paid_clip_is_not_given_up_because_its_download_failed(
+    tmp_path: Path, house: House, trouble: Any
+) -> None:
+    async with bench(tmp_path, house) as on:
+        on.emulator.fault(Call.FETCH, trouble, times=1)
+        with pytest.raises(Transient):
+            await on.make()
+        assert on.state is State.SUBMITTED
+        assert not list((tmp_path / "clips").rglob("*.mp4"))
+        assert (await on.make()).path.is_file()
+        assert len(on.emulator.accepted) == 1
+
+
+async def test_a_link_that_expired_is_asked_for_again(tmp_path: Path) -> None:
+    async with bench(tmp_path, HOUSES["apiyi"], link_gets=0, renews_links=True) as on:
+        with pytest.raises(Transient, match="expired"):
+            await on.make()
+        assert on.state is State.SUBMITTED
+        assert sum("/v1/tasks/" in heard.path for heard in on.emulator.requests) >= 5
+
+
+async def test_a_clip_that_claims_to_be_huge_is_not_fetched_and_not_lost(tmp_path: Path, house: House) -> None:
+    async with bench(tmp_path, house) as on:
+        on.emulator.fault(Call.FETCH, Claims(), times=1)
+        with pytest.raises(Terminal):
+            await on.make()
+        assert on.state is State.SUBMITTED
+        assert (await on.make()).path.is_file()
+
+
+async def test_a_lost_answer_is_unknown_and_never_sent_again(tmp_path: Path, house: House) -> None:
+    async with bench(tmp_path, house) as on:
+        on.emulator.fault(Call.CREATE, Reset(), accepted=True, times=1)
+        for _ in range(3):
+            with pytest.raises(Ambiguous) as told:
+                await on.make()
+            assert "reconcile" in told.value.hint
+        assert on.state is State.UNKNOWN
+        assert len(on.emulator.accepted) == 1
+
+
+async def test_a_busy_service_leaves_nothing_in_the_ledger(tmp_path: Path, house: House) -> None:
+    async with bench(tmp_path, house) as on:
+        on.emulator.fault(Call.CREATE, Answer(429, retry_after="7"), times=1)
+        with pytest.raises(Transient) as busy:
+            await on.make()
+        assert busy.value.retry_after == 7
+        assert on.studio.ledger.find(on.take.order.key) is None
+        assert (await on.make()).path.is_file()
+
+
+async def test_a_task_that_failed_is_final_for_the_run(tmp_path: Path, house: House) -> None:
+    async with bench(tmp_path, house) as on:
+        on.emulator.plays(Script(waiting=0, running=0, end=Phase.FAILED, failure=Failure(message="too dark")))
+        with pytest.raises(TaskFailed):
+            await on.make()
+        assert on.state is State.FAILED
+        with pytest.raises(Terminal):
+            await on.make()
+        assert len(on.emulator.accepted) == 1, "another run may order it anew, this one does not"
+
+
+async def test_a_task_that_never_ends_is_left_standing_for_the_next_run(tmp_path: Path, house: House) -> None:
+    async with bench(tmp_path, house, timeout=0.3) as on:
+        on.emulator.plays(Script(waiting=1, running=1, end=None), times=1)
+        with pytest.raises(Overdue, match="it is paid"):
+            await on.make()
+        assert on.state is State.SUBMITTED
+        assert len(on.emulator.accepted) == 1
+
+
+async def test_a_look_that_fails_is_repeated(tmp_path: Path, house: House) -> None:
+    async with bench(tmp_path, house) as on:
+        on.emulator.fault(Call.LOOK, Answer(502), times=4)
+        assert (await on.make()).path.is_file()
+        assert len(on.emulator.accepted) == 1
+
+
+async def test_a_key_that_was_revoked_meanwhile_does_not_lose_the_task(tmp_path: Path, house: House) -> None:
+    async with bench(tmp_path, house) as on:
+        on.emulator.fault(Call.LOOK, Answer(401), times=1)
+        with pytest.raises(Terminal):
+            await on.make()
+        assert on.state is State.SUBMITTED
+        assert (await on.make()).path.is_file()
+
+
+async def test_a_task_that_the_service_forgot_is_not_bought_again_by_itself(tmp_path: Path) -> None:
+    async with bench(tmp_path, HOUSES["dashscope"], timeout=0.2) as on:
+        on.emulator.plays(Script(waiting=1, running=1, end=None), times=1)
+        with pytest.raises(Overdue):
+            await on.make()
+        on.emulator.clock.forward(hours=25)
+        with pytest.raises(TaskForgotten) as told:
+            await on.make()
+        assert "--buy-again" in told.value.hint
+        assert on.state is State.UNKNOWN
+        assert len(on.emulator.accepted) == 1
+
+
+async def test_a_cancelled_run_calls_off_what_still_waits(tmp_path: Path) -> None:
+    async with bench(tmp_path, HOUSES["dashscope"]) as on:
+        on.emulator.plays(Script(waiting=10_000, running=1), times=1)
+        await _cancelled_once(on, lambda: len(on.emulator.accepted) == 1)
+        assert any(heard.path.endswith("/cancel") for heard in on.emulator.requests)
+        assert on.state is State.FAILED
+
+
+async def test_a_cancelled_run_leaves_what_cannot_be_called_off_to_the_next(tmp_path: Path) -> None:
+    async with bench(tmp_path, HOUSES["aimlapi"]) as on:
+        on.emulator.plays(Script(waiting=3, running=1000), times=1)
+        await _cancelled_once(on, lambda: len(on.emulator.accepted) == 1)
+        assert on.state is State.SUBMITTED
+
+
+async def _cancelled_once(on: Bench, is_so: Callable[[], bool]) -> None:
+    making = asyncio.create_task(on.make())
+    while not is_so():
+        await asyncio.sleep(0.01)
+    await asyncio.sleep(0.1)
+    making.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await making
+
+
+async def test_a_damaged_store_fetches_again_what_was_paid(tmp_path: Path, house: House) -> None:
+    async with bench(tmp_path, house) as on:
+        clip = await on.make()
+        clip.path.unlink()
+        assert (await on.make()).digest == clip.digest
+        assert len(on.emulator.accepted) == 1
+
+
+async def test_collecting_twice_is_harmless(tmp_path: Path, house: House) -> None:
+    async with bench(tmp_path, house) as on:
+        clip = await on.make()
+        purchase = on.studio.ledger.find(on.take.order.key)
+        assert purchase and purchase.task
+        provider = on.studio.provider(house.name)
+        assert await collect(on.take, purchase.task, provider, on.studio) == clip
+        assert on.state is State.FINISHED
