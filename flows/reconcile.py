@@ -129,7 +129,9 @@ async def _findings(
     # In this order: an order that is being sent is either still under way here, or has claimed its task below.
     under_way = [one for one in ledger.list(provider=service, state=State.INTENDED) if not one.is_left()]
     claimed = ledger.claimed(task.task for task in listed)
-    return judge(orders, listed, claimed, under_way, ledger.now(), complete=adapter.lists_all)
+    # A key or region may have changed since the order: only a list with tasks of ours in it speaks for our account.
+    complete = adapter.lists_all and bool(claimed)
+    return judge(orders, listed, claimed, under_way, ledger.now(), complete=complete)
 
 
 async def _listed(provider: Provider, orders: Sequence[Purchase], now: datetime) -> list[RemoteTask] | None:

@@ -49,7 +49,7 @@ def judge(
 
     `listed` is the service's list, `claimed` those of its ids that purchases have, `under_way` the orders that other
     runs are sending: a task that none has claimed may be theirs. `complete` says that what the list lacks was never
-    accepted.
+    accepted: it has all tasks with their times, and is surely of the account that ordered.
     """
     free = [task for task in listed if task.task not in claimed]
     rivals = list(under_way)
@@ -89,7 +89,8 @@ def _missing(order: Purchase, now: datetime, complete: bool) -> Finding:
     """No task of the list could be it."""
     begin, end = order.sent_between
     if not complete:
-        return _open(order, f"{_service(order)}'s list does not have it, but has no times: that proves nothing")
+        why = "has no times, or no task of this ledger's in it, and may be another account's: that proves nothing"
+        return _open(order, f"{_service(order)}'s list does not have it, but {why}")
     if now < end + _APPEARS:
         ready = (end + _APPEARS).astimezone()
         return _open(order, f"{_service(order)} does not list it yet; after {ready:%H:%M} that will prove something")

@@ -104,15 +104,31 @@ def test_a_take_whose_answer_was_lost_is_found_and_never_bought_again(
 
 def test_a_take_that_was_never_accepted_is_free_again(dashscope: Emulator, tmp_path: Path, reconcile: Told) -> None:
     shop = Shop(tmp_path, "dashscope")
-    (order,) = shop.order(accepted=False)
+    (order,) = shop.order("1A", accepted=False)
+    # The list is of the account that this one was bought from.
+    shop.order("1B", accepted=True, heard=True)
     early = reconcile()
     assert early.returncode == 1
     assert "does not list it yet" in early.stdout and "--never-made" in early.stderr
+    dashscope.jobs.all()[0].created -= 3600
     shop.age(hours=1)
     settled = reconcile()
     assert (settled.returncode, settled.stderr) == (0, "")
     assert "never made" in settled.stdout and order.order.key[:12] in settled.stdout
     assert not shop.has(order.order.key)
+
+
+def test_a_list_without_any_task_of_ours_proves_nothing(
+    dashscope: Emulator, tmp_path: Path, reconcile: Told
+) -> None:
+    """The key may be another account's than the one that ordered."""
+    shop = Shop(tmp_path, "dashscope")
+    (order,) = shop.order(accepted=False)
+    shop.age(hours=1)
+    told = reconcile()
+    assert told.returncode == 1
+    assert "may be another account's" in told.stdout
+    assert shop.has(order.order.key)
 
 
 @pytest.mark.parametrize("dashscope", [DashscopeSettings(script=AT_ONCE, list_zone=UTC)], indirect=True)
