@@ -171,7 +171,7 @@ def _source(film: Storyboard, plan: Plan, attachment: Attachment) -> str:
 def _call(service: Hosted, request: Request, enclosed: tuple[Enclosure, ...]) -> Call:
     """The request that would be sent. The key is not looked at: an ellipsis takes its place."""
     attached = {attachment.digest: attachment.source for attachment in request.attachments}
-    places = {each.digest: _place(each, attached[each.digest]) for each in enclosed}
+    places = {each.digest: _place(each, attached[each.digest], service.keeps_at) for each in enclosed}
     return Call(
         method="POST",
         url=without_password(service.base + service.create_path(request)),
@@ -180,8 +180,8 @@ def _call(service: Hosted, request: Request, enclosed: tuple[Enclosure, ...]) ->
     )
 
 
-def _place(enclosure: Enclosure, source: str) -> str:
-    """What stands in the body for an enclosure."""
+def _place(enclosure: Enclosure, source: str, keeps_at: str) -> str:
+    """What stands in the body for an enclosure; `keeps_at` begins addresses in the service's own store."""
     if enclosure.travels == "a link":
         return source
     if not source:
@@ -189,7 +189,8 @@ def _place(enclosure: Enclosure, source: str) -> str:
     if enclosure.travels == "inside the request":
         uri = asyncio.run(as_data_uri(Path(source)))
         return f"{uri[:_SHOWN]}… ‹{enclosure.source}, {len(uri):,} characters›"
-    return f"‹{enclosure.source}, {enclosure.travels}›"
+    begins = keeps_at if enclosure.travels == "the service's own store" else ""
+    return f"{begins}‹{enclosure.source}, {enclosure.travels}›"
 
 
 def print_explanation(console: Console, explained: Explanation) -> None:

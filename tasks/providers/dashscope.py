@@ -59,6 +59,7 @@ class DashScope(Hosted):
     default_base = "https://dashscope.aliyuncs.com"
     poll_floor = 2
     lists_all = True
+    keeps_at = "oss://"
     at_once = 5
     capabilities: ClassVar = {
         Mode.REFERENCE: Capability(
@@ -107,7 +108,7 @@ class DashScope(Hosted):
     def create_headers(self, places: Places) -> dict[str, str]:
         """Orders are asynchronous; an address in its own store must be resolved."""
         headers = {"X-DashScope-Async": "enable"}
-        if any(place.startswith("oss://") for place in places.values()):
+        if any(place.startswith(self.keeps_at) for place in places.values()):
             headers["X-DashScope-OssResourceResolve"] = "enable"
         return headers
 
@@ -222,7 +223,7 @@ class DashScope(Hosted):
         content = await asyncio.to_thread(file.read_bytes)
         parts = {"file": (name, content)}
         await hand_over("POST", host, service=self.name, what=file.name, data=fields, files=parts)
-        return f"oss://{key}"
+        return f"{self.keeps_at}{key}"
 
 
 def _time(written: object) -> datetime | None:

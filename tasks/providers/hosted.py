@@ -65,6 +65,8 @@ class Hosted(Provider):
     key_variable: ClassVar[str]
     base_variable: ClassVar[str]
     default_base: ClassVar[str]
+    keeps_at: ClassVar[str] = "https://"
+    """How an address in the service's own store begins, where it has one."""
 
     def __init__(self, environment: Mapping[str, str] = os.environ, *, timeout: float = 60) -> None:
         self._environment = environment

@@ -125,6 +125,13 @@ def test_a_file_that_is_uploaded_first_is_named(film: Path) -> None:
     assert explanation.enclosed[0].travels == "the service's own store"
 
 
+def test_a_file_in_the_services_own_store_is_asked_to_be_resolved_there() -> None:
+    keeper = Path(__file__).parents[2] / "specs" / "examples" / "the-keeper.yaml"
+    explanation = explained(keeper, "1A", "dashscope", {})
+    assert explanation.call
+    assert explanation.call.headers["X-DashScope-OssResourceResolve"] == "enable"
+
+
 def test_references_are_told_by_the_numbers_that_the_prompt_calls_them_by(film: Path) -> None:
     explanation = explained(film, "1A", "dashscope", {})
     told = {each.label: (each.shows, each.source.rpartition("/")[2]) for each in explanation.enclosed}

@@ -118,9 +118,7 @@ def test_a_take_that_was_never_accepted_is_free_again(dashscope: Emulator, tmp_p
     assert not shop.has(order.order.key)
 
 
-def test_a_list_without_any_task_of_ours_proves_nothing(
-    dashscope: Emulator, tmp_path: Path, reconcile: Told
-) -> None:
+def test_a_list_without_any_task_of_ours_proves_nothing(dashscope: Emulator, tmp_path: Path, reconcile: Told) -> None:
     """The key may be another account's than the one that ordered."""
     shop = Shop(tmp_path, "dashscope")
     (order,) = shop.order(accepted=False)
