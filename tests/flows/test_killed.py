@@ -47,6 +47,7 @@ STEPS = {
     "tasks.providers.hosted:Hosted.look after 1": True,
     "tasks.providers.hosted:Hosted.look after 2": True,
     "tasks.providers.hosted:Hosted.fetch before 1": True,
+    "tasks.collect:tell before 3": True,  # the first progress of the download, after two looks at what is pending
     "tasks.collect:verify before 1": True,
     "tasks.store.clips:ClipStore.keep before 1": True,
     "tasks.store.clips:ClipStore.keep after 1": True,
