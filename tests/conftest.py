@@ -23,7 +23,7 @@ os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(_GUARD), os.environ
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--kills 500` kills a run so often at random moments; a few in every run of the suite."""
-    parser.addoption("--kills", type=int, default=6, help="how often a run is killed at a random moment")
+    parser.addoption("--kills", type=int, default=4, help="how often a run is killed at a random moment")
 
 
 @pytest.fixture

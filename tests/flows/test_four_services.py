@@ -51,9 +51,9 @@ def bucket() -> Iterator[dict[str, str]]:
     server.start()
     host, port = server.get_host_and_port()
     address = f"http://{host}:{port}"
-    s3fs.S3FileSystem(key="user", secret="word", endpoint_url=address, skip_instance_cache=True).mkdir("films")
+    s3fs.S3FileSystem(key="user", secret="word", endpoint_url=address, skip_instance_cache=True).mkdir("four-films")
     yield {
-        "STORYREEL_MEDIA_URL": "s3://films/references",
+        "STORYREEL_MEDIA_URL": "s3://four-films/references",
         "AWS_ACCESS_KEY_ID": "user",
         "AWS_SECRET_ACCESS_KEY": "word",
         "AWS_DEFAULT_REGION": "us-east-1",
