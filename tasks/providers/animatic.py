@@ -28,7 +28,6 @@ class Animatic(Provider):
         mode: Capability(mode=mode, model="animatic", draws_board=True) for mode in Mode
     }
     paid = False
-    poll_seconds = 0
 
     async def submit(self, request: Request) -> Accepted:
         """Accepted at once: the drawing is done when the clip is fetched."""

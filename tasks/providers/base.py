@@ -159,8 +159,6 @@ class Capability(Frozen):
     """What files may be like."""
     negative_prompt: bool = True
     """Whether what to avoid is a field of its own; else it stands at the end of the prompt."""
-    seeds: int = 2**31
-    """Seeds are below this."""
     prompt_length: int | None = None
     """Characters."""
     negative_length: int | None = None
