@@ -2,17 +2,93 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+from decimal import ROUND_HALF_UP, Context, Decimal
 
 from specs.frozen import Frozen
+from specs.problems import shown
+
+DECIMALS = 6
+"""That an amount may be written with; prices of a second have up to six."""
+
+_SYMBOLS = {"": "USD", "$": "USD", "€": "EUR", "£": "GBP"}
+_YUAN_OR_YEN = frozenset("¥￥元円")
+_CODE = re.compile(r"[A-Z]{3}")
+_NAME = r"[^\s\d.,+\-−]*"
+_WRITTEN = re.compile(rf"({_NAME})\s*([0-9]{{1,12}}(?:\.[0-9]+)?)\s*({_NAME})")
+_WIDE = Context(prec=60)
+"""Wide enough that no sum is ever rounded."""
 
 
 class Money(Frozen):
-    """An amount in one currency."""
+    """An amount in one currency. Exact; as JSON the amount is a text, so that it stays so."""
 
     amount: Decimal
     currency: str
     """ISO 4217: USD, CNY, EUR."""
 
     def __str__(self) -> str:
-        return f"{self.amount:.2f} {self.currency}"
+        """To the hundredth, `1.95 USD`; exactly where that would make nothing of something."""
+        rounded = self.amount.quantize(Decimal("0.01"), ROUND_HALF_UP, _WIDE)
+        return f"{rounded:f} {self.currency}" if rounded or not self.amount else self.exactly
+
+    @property
+    def exactly(self) -> str:
+        """With all its decimals, at least two, `0.084 USD`: for rates, and where amounts are compared."""
+        whole, _, decimals = f"{self.amount:f}".partition(".")
+        return f"{whole}.{decimals.rstrip('0'):0<2} {self.currency}"
+
+
+def sums(amounts: Iterable[Money]) -> tuple[Money, ...]:
+    """One amount a currency, in the order of their codes.
+
+    What comes to nothing is left out where anything comes to more: beside 15 CNY nobody wants to read of 0 USD. Of
+    free things alone the sum is 0, and of nothing there is none.
+    """
+    totals: defaultdict[str, Decimal] = defaultdict(Decimal)
+    for money in amounts:
+        totals[money.currency] = _WIDE.add(totals[money.currency], money.amount)
+    telling = {currency: amount for currency, amount in totals.items() if amount} or totals
+    return tuple(Money(amount=amount, currency=currency) for currency, amount in sorted(telling.items()))
+
+
+def parse_money(text: str) -> Money:
+    """`20 USD`, `USD 20`, `$20`, `20 €`, or `20`, which is USD.
+
+    Exact, never negative, at most six decimals. Raises ValueError, whose message says what is wrong and, after `; `,
+    what to write instead.
+    """
+    found = _WRITTEN.fullmatch(text.strip())
+    if found is None:
+        raise ValueError(_why_none(text))
+    before, amount, after = found.groups()
+    if len(amount.partition(".")[2]) > DECIMALS:
+        raise ValueError(f"an amount has at most {DECIMALS} decimals; round `{shown(amount)}` up")
+    currencies = {_currency(name, amount) for name in (before, after) if name} or {_currency("", amount)}
+    if len(currencies) > 1:
+        raise ValueError(f"two currencies stand beside one amount; write `{amount} {max(currencies)}`")
+    return Money(amount=Decimal(amount), currency=currencies.pop())
+
+
+def _currency(name: str, amount: str) -> str:
+    """The code of a currency as it is written."""
+    if known := _SYMBOLS.get(name):
+        return known
+    if name in _YUAN_OR_YEN:
+        raise ValueError(f"`{name}` is the yuan's sign and the yen's; write `{amount} CNY` or `{amount} JPY`")
+    if _CODE.fullmatch(name):
+        return name
+    upper = name.upper()
+    code = upper if _CODE.fullmatch(upper) else "USD"
+    raise ValueError(f"`{shown(name)}` is no currency's three capital letters; write for example `{amount} {code}`")
+
+
+def _why_none(text: str) -> str:
+    """What is wrong with a text that is no amount."""
+    if re.search(r"[-−][$€£¥A-Z]*[0-9]", "".join(text.split())):
+        return "an amount of money cannot be negative; leave the minus out"
+    if re.search(r"[0-9],[0-9]", text):
+        return "a comma stands in the amount; write thousands without one, and decimals with a point: `1000.50 USD`"
+    return "that is no amount of money; write for example `20 USD`"

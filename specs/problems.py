@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import islice
+from typing import ClassVar, Self
 
 MOST_PROBLEMS = 1000
 """That any one look at a film tells; a film with more has few mistakes, made often."""
@@ -41,11 +42,14 @@ class Problem:
 class StoryboardError(Exception):
     """A storyboard cannot be used. `problems` holds all that was found, in the order of the file."""
 
+    then: ClassVar[str] = "storyreel validate {file}"
+    """What to run when it is mended."""
+
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(sorted(set(problems)))
         super().__init__("\n".join(map(str, self.problems)))
 
-    def __reduce__(self) -> tuple[type[StoryboardError], tuple[tuple[Problem, ...]]]:
+    def __reduce__(self) -> tuple[type[Self], tuple[tuple[Problem, ...]]]:
         return type(self), (self.problems,)
 
 
