@@ -43,7 +43,7 @@ class Audition(Frozen):
     obstacles: tuple[Obstacle, ...]
     """All that stands in the way."""
     chosen: bool
-    """Whether the storyboard names this service for the shot."""
+    """Whether the storyboard names this service for the shot, among others or alone."""
 
     def as_json(self) -> dict[str, Any]:
         """The form that `providers --for FILM --json` prints."""
@@ -73,7 +73,7 @@ def cast(
 
 
 def _audition(shot: Shot, name: str, answer: Request | order.Unfit) -> Audition:
-    chosen = shot.provider == name
+    chosen = name in shot.services
     if isinstance(answer, order.Unfit):
         obstacles = tuple(Obstacle(what=one.what, fix=one.fix) for one in answer.all)
         return Audition(shot=shot.shot, provider=name, obstacles=obstacles, chosen=chosen)

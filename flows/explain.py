@@ -12,7 +12,7 @@ from typing import Any
 
 from rich.console import Console
 
-from flows.plan import Plan, PlannedTake
+from flows.planned import Plan, PlannedTake
 from flows.reaching import without_password
 from flows.services import way
 from specs.frozen import Frozen
@@ -22,6 +22,7 @@ from tasks.providers import load
 from tasks.providers.base import Attachment, Board, Provider, Request, Use
 from tasks.providers.hosted import Hosted
 from tasks.providers.travel import BUCKET, as_data_uri
+from tasks.providers.wire import order_headers
 
 _SHOWN = 48
 """Characters of a data URI that are shown; the rest is the file over again."""
@@ -31,9 +32,11 @@ class Enclosure(Frozen):
     """A picture, video or voice that goes with the request."""
 
     label: str
-    """As the prompt calls it: `Image 1`; a first frame and a voice are called so."""
+    """As the prompt calls it: `Image 1`; a frame and a voice are called so."""
     shows: str
     """The cast member or location, by its key in the storyboard; may be empty."""
+    use: Use
+    """What it is to the service."""
     source: str
     """The file beside the storyboard, the address, or whose last frame it is."""
     digest: str
@@ -42,7 +45,10 @@ class Enclosure(Frozen):
 
 
 class Call(Frozen):
-    """An HTTP request. The key is left out of its headers; long media are shortened in its body."""
+    """An HTTP request. The key is left out of its headers; long media are shortened in its body.
+
+    Its headers are all that are sent but the length, which is that of the body before it was shortened.
+    """
 
     method: str
     url: str
@@ -119,6 +125,7 @@ def _why(film: Storyboard, shot: Shot) -> str:
     """Why a shot is asked for in its mode, from what the storyboard says of it."""
     begins = f"it begins with the last frame of {shot.continues}" if shot.continues else ""
     begins = begins or (f"it begins with {shot.first_frame}" if shot.first_frame else "")
+    begins += f" and ends with {shot.last_frame}" if shot.last_frame else ""
     if shot.mode:
         return "its `mode` says so"
     if seen := [who or "things of its own" for who, _ in film.shown_in(shot)]:
@@ -139,6 +146,7 @@ def _enclosed(
         return Enclosure(
             label=label,
             shows=shows,
+            use=use,
             source=_source(film, plan, attachment),
             digest=attachment.digest,
             travels="a link" if remote else way(capability, use, has_bucket=has_bucket),
@@ -146,12 +154,14 @@ def _enclosed(
 
     if request.first_frame:
         yield enclosure("first frame", request.first_frame, "first_frame")
+    if request.last_frame:
+        yield enclosure("last frame", request.last_frame, "last_frame")
     counts: Counter[str] = Counter()
     for reference in request.references:
         counts[reference.kind] += 1
         written = f"{reference.kind} {counts[reference.kind]}"
         label = written.capitalize() if capability.label[0].isupper() else written
-        yield enclosure(label, reference, "video" if reference.kind == "video" else "image", reference.whose)
+        yield enclosure(label, reference, reference.kind, reference.whose)
         if reference.voice:
             yield enclosure(f"voice of {label}", reference.voice, "voice", reference.whose)
 
@@ -170,12 +180,15 @@ def _source(film: Storyboard, plan: Plan, attachment: Attachment) -> str:
 
 def _call(service: Hosted, request: Request, enclosed: tuple[Enclosure, ...]) -> Call:
     """The request that would be sent. The key is not looked at: an ellipsis takes its place."""
-    attached = {attachment.digest: attachment.source for attachment in request.attachments}
-    places = {each.digest: _place(each, attached[each.digest], service.keeps_at) for each in enclosed}
+    sources = {(use, attachment.digest): attachment.source for use, attachment in request.uses}
+    places = {
+        (each.use, each.digest): _place(each, sources[each.use, each.digest], service.keeps_at) for each in enclosed
+    }
+    url = without_password(service.base + service.create_path(request))
     return Call(
         method="POST",
-        url=without_password(service.base + service.create_path(request)),
-        headers={**service.headers("…"), **service.create_headers(places), "Content-Type": "application/json"},
+        url=url,
+        headers=order_headers(url, service.headers("…"), service.create_headers(places)),
         body=service.body(request, places),
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from rich.console import Console
 from rich.text import Text
@@ -13,13 +13,15 @@ from specs.frozen import Frozen
 from specs.problems import shown
 from specs.storyboard import Mode
 from tasks import providers
+from tasks.pricing import OWN, PriceList
 from tasks.providers.base import Capability, Provider, Use
 from tasks.providers.travel import BUCKET
+from tasks.rates import Rate
 
 Way = Literal["read here", "inside the request", "the service's own store", "your bucket", "links only", "not taken"]
 """How a local file comes to where the service finds it."""
 
-USES: tuple[Use, ...] = ("first_frame", "image", "video", "voice")
+USES: tuple[Use, ...] = get_args(Use)
 
 
 class Service(Frozen):
@@ -35,10 +37,14 @@ class Service(Frozen):
     """Takes that may be at the service at the same time."""
     poll_seconds: float
     """Seconds between two looks at a task, at least."""
+    advised_seconds: float | None
+    """Seconds between two looks that the service itself advises; None where it says nothing."""
     able: tuple[Capability, ...]
     """What it does, mode by mode."""
     ways: dict[str, dict[Use, Way]]
     """By mode: how local files travel."""
+    rates: dict[str, tuple[Rate, ...]]
+    """By mode: what it costs; none where nobody knows."""
 
     def as_json(self) -> dict[str, Any]:
         """The form that `providers --json` prints."""
@@ -49,10 +55,12 @@ class Service(Frozen):
             "ready": self.ready,
             "at_once": self.at_once,
             "poll_seconds": self.poll_seconds,
+            "advised_poll_seconds": self.advised_seconds,
             "modes": [
                 {
                     **capability.model_dump(mode="json", exclude={"data_uris", "uploads", "draws_board"}),
                     "local_files": self.ways[capability.mode],
+                    "rates": [rate.model_dump(mode="json") for rate in self.rates[capability.mode]],
                 }
                 for capability in self.able
             ],
@@ -71,8 +79,9 @@ class Broken(Frozen):
 
 
 def installed(environment: Mapping[str, str] = os.environ) -> list[Service | Broken]:
-    """Every service, by name."""
-    return [_service(name, environment) for name in providers.names()]
+    """Every service, by name. Raises PricesError when the user's own prices cannot be read."""
+    prices = PriceList.read(environment)
+    return [_service(name, environment, prices) for name in providers.names()]
 
 
 def adapters() -> dict[str, type[Provider]]:
@@ -96,6 +105,8 @@ def way(capability: Capability, use: Use, *, has_bucket: bool) -> Way:
 def _takes(capability: Capability, use: Use) -> bool:
     if use == "first_frame":
         return capability.first_frame
+    if use == "last_frame":
+        return capability.last_frame
     if use == "voice":
         return capability.voice
     most = capability.images if use == "image" else capability.videos
@@ -109,7 +120,7 @@ def _loaded(name: str) -> type[Provider] | Broken:
         return Broken(name=name, why=shown(f"{type(error).__name__}: {error}", 200))
 
 
-def _service(name: str, environment: Mapping[str, str]) -> Service | Broken:
+def _service(name: str, environment: Mapping[str, str], prices: PriceList) -> Service | Broken:
     adapter = _loaded(name)
     if isinstance(adapter, Broken):
         return adapter
@@ -122,8 +133,10 @@ def _service(name: str, environment: Mapping[str, str]) -> Service | Broken:
         ready=not adapter.lacks(environment),
         at_once=adapter.at_once,
         poll_seconds=adapter.poll_floor if adapter.paid else 0,
+        advised_seconds=adapter.poll_pace,
         able=able,
         ways={c.mode.value: {use: way(c, use, has_bucket=has_bucket) for use in USES} for c in able},
+        rates={c.mode.value: prices.rates(name, c.model) for c in able},
     )
 
 
@@ -139,7 +152,8 @@ def print_services(console: Console, found: Iterable[Service | Broken]) -> None:
             console.print(f"  pictures{only}: {pictures}", highlight=False, soft_wrap=True)
         for capability in service.able:
             console.print(f"  {capability.mode.value}  [dim]{capability.model}[/dim]", highlight=False)
-            for line in _abilities(capability, service.ways[capability.mode]):
+            costs = _costs(service.rates[capability.mode]) if service.paid else ()
+            for line in (*_abilities(capability, service.ways[capability.mode]), *costs):
                 console.print(f"    {line}", highlight=False, markup=False, soft_wrap=True)
         console.print()
 
@@ -149,6 +163,7 @@ def _heading(service: Service) -> Text:
     if service.key:
         key = Text(f"{service.key} is set", "green") if service.ready else Text(f"{service.key} is not set", "yellow")
     pace = f"; {service.at_once} takes at once, a look every {service.poll_seconds:g} s at most" if service.paid else ""
+    pace += f" ({service.advised_seconds:g} s are advised)" if service.advised_seconds else ""
     return Text.assemble((service.name, "bold"), ": ", "paid" if service.paid else "free", "; ", key, pace)
 
 
@@ -165,10 +180,17 @@ def _abilities(capability: Capability, ways: Mapping[Use, Way]) -> Iterator[str]
     """What a mode can do, a line for each thing that a person asks."""
     takes = [_references(capability)] if capability.mode is Mode.REFERENCE else []
     takes += ["a first frame"] if capability.first_frame else []
+    takes += ["a last frame"] if capability.last_frame else []
     takes += ["a voice beside a reference"] if capability.voice else []
     yield f"sells {_sold(capability)}" + (f"; takes {', '.join(takes)}" if takes else "")
     if travelling := list(_travelling(ways)):
         yield f"local files: {'; '.join(travelling)}"
+
+
+def _costs(rates: Iterable[Rate]) -> Iterator[str]:
+    """What it costs, and who says so."""
+    lines = [f"costs {rate}" + (f"; {rate.doubt}" if rate.doubt else "") for rate in rates]
+    yield from lines or [f"its price is not known; give it in a file that {OWN} names"]
 
 
 def _sold(capability: Capability) -> str:

@@ -45,7 +45,7 @@ def cascade(root: Node, file: str) -> Node:
 
 def _played(scene: Node, film: Entries, first: bool) -> Node:
     """A scene with its shots filled in. The scene's location stands above its defaults."""
-    inherited = film | _defaults(scene)
+    inherited = _nearer(film, _defaults(scene))
     if location := scene.entries.get("location"):
         inherited |= {"location": location}
     shots = scene.entries.get("shots")
@@ -64,7 +64,7 @@ def _shot(shot: Node, inherited: Entries, first: bool) -> Node:
     own = shot.entries
     if not own:
         return shot
-    entries = inherited | own
+    entries = _nearer(inherited, own)
     # What a shot says of its beginning stands against a default picture to begin with.
     if "continues" in own and "first_frame" not in own:
         entries.pop("first_frame", None)
@@ -72,6 +72,15 @@ def _shot(shot: Node, inherited: Entries, first: bool) -> Node:
     if first and "transition" not in own and "transition" in entries and _is_dissolve(entries["transition"].node):
         del entries["transition"]
     return shot.holding(entries)
+
+
+def _nearer(inherited: Entries, own: Entries) -> Entries:
+    """What is inherited with what stands nearer in its place; `provider` and `providers` say the same thing."""
+    entries = inherited | own
+    for written, other in _SAME.items():
+        if written in own and other not in own:
+            entries.pop(other, None)
+    return entries
 
 
 def _defaults(around: Node) -> Entries:
@@ -86,3 +95,5 @@ def _is_dissolve(transition: Node) -> bool:
 
 
 _KEYS = frozenset(ShotDefaults.model_fields)
+_SAME = {"provider": "providers", "providers": "provider"}
+"""Keys that say the same thing in two ways."""

@@ -12,6 +12,9 @@ from specs.sources import Inspector, Kind
 from specs.storyboard import MOST_SHOTS, Mode, Place, Reference, Shot, ShotDefaults, Storyboard
 from specs.timing import Duration
 
+FREE = "animatic"
+"""The service that draws a shot here, for nothing."""
+
 _BRACES = re.compile(r"(?<!\$)\{([^{}]*)\}")
 
 
@@ -30,6 +33,7 @@ def _problems(storyboard: Storyboard, touched: Set[str]) -> Iterator[Problem]:
     yield from _placeholders(storyboard)
     yield from _slates(storyboard)
     yield from _chains(storyboard)
+    yield from _services(storyboard)
     yield from _shots(storyboard, touched)
     yield from _sources(storyboard)
     yield from _cut(storyboard, touched)
@@ -163,6 +167,20 @@ def _cycle(slate: str, upstream: dict[str, str | None], finished: set[str]) -> l
     return []
 
 
+def _services(storyboard: Storyboard) -> Iterator[Problem]:
+    """Who makes a shot, asked in which order. Whether there are such services is for the planner to say."""
+    for place, shot in _placed_with_defaults(storyboard):
+        if {"provider", "providers"} <= shot.model_fields_set:
+            fix = "keep `providers`, which may name one service too"
+            yield Problem(storyboard.where(*place, "provider"), "`provider` and `providers` say the same thing", fix)
+        for number, service in enumerate(shot.providers):
+            where = storyboard.where(*place, "providers", number)
+            if service in shot.providers[:number]:
+                yield Problem(where, f"`{service}` is asked twice", "once is enough")
+            elif service == FREE and number < len(shot.providers) - 1:
+                yield Problem(where, f"nobody after `{FREE}` is ever asked: it draws every shot", "write it last")
+
+
 def _shots(storyboard: Storyboard, touched: Set[str]) -> Iterator[Problem]:
     """Keys of a shot that do not go together."""
     for place, shot in storyboard.placed_shots():
@@ -174,6 +192,9 @@ def _shots(storyboard: Storyboard, touched: Set[str]) -> Iterator[Problem]:
         if shot.continues is not None and shot.first_frame is not None:
             what = "a shot that continues another begins with its last frame, not with a picture"
             yield Problem(storyboard.where(*place, "first_frame"), what, "keep `continues` or `first_frame`")
+        if shot.last_frame is not None and shot.first_frame is None and shot.continues is None:
+            what = f"shot {shot.shot} has a picture to end with and none to begin with"
+            yield Problem(storyboard.where(*place, "last_frame"), what, "add `first_frame` or `continues`")
         if shot.transition.type == "cut" and shot.transition.duration is not None:
             where = storyboard.where(*place, "transition", "duration")
             yield Problem(where, "a cut takes no time", "remove its `duration`, or make it a dissolve or a fade")
@@ -214,6 +235,8 @@ def _all_sources(storyboard: Storyboard) -> Iterator[tuple[Place, str, Kind]]:
         yield from _references(place, shot.references)
         if shot.first_frame is not None:
             yield (*place, "first_frame"), shot.first_frame, Kind.IMAGE
+        if shot.last_frame is not None:
+            yield (*place, "last_frame"), shot.last_frame, Kind.IMAGE
     for number, music in enumerate(storyboard.music):
         yield ("music", number, "file"), music.file, Kind.MUSIC
 

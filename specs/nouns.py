@@ -14,7 +14,7 @@ from pydantic_core import CoreSchema
 
 from specs.frozen import Frozen
 from specs.timing import Duration, FrameRate
-from specs.words import IMAGE_ENDINGS, VIDEO_ENDINGS, Avoided, Level, Name, Source, Switch, Text, Told
+from specs.words import IMAGE_ENDINGS, VIDEO_ENDINGS, Amount, Avoided, Level, Name, Source, Switch, Text, Told
 
 
 class Mode(StrEnum):
@@ -261,6 +261,25 @@ class Ending(Transition):
     """`fade` goes to black over the last frames of the film."""
     duration: Duration | None = None
     """Length of the fade; half a second when left out."""
+
+
+class Budget(Noun):
+    """The most that may be spent, each limit an amount such as `20 USD`; at least one of them."""
+
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
+
+    per_run: Amount = None
+    """In one run."""
+    per_shot: Amount = None
+    """On one shot, all its takes together and over all runs."""
+    per_month: Amount = None
+    """On this film in a calendar month, UTC."""
+
+    @model_validator(mode="after")
+    def _limits_something(self) -> Budget:
+        if not self.model_fields_set:
+            raise ValueError("a budget limits something; write `per_run`, `per_shot` or `per_month`")
+        return self
 
 
 class Music(Noun):

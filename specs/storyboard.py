@@ -16,6 +16,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
 
 from specs.nouns import (
+    Budget,
     Camera,
     CastMember,
     Dialogue,
@@ -32,11 +33,12 @@ from specs.nouns import (
 )
 from specs.problems import Position
 from specs.timing import Duration
-from specs.words import Name, Seed, Slate, Source, Takes, Text, Title, Told, as_count
+from specs.words import Name, Providers, Seed, Slate, Source, Switch, Takes, Text, Title, Told, as_count
 
 __all__ = [
     "MOST_SHOTS",
     "PLACEHOLDER",
+    "Budget",
     "Camera",
     "CastMember",
     "Dialogue",
@@ -101,6 +103,8 @@ class ShotDefaults(Noun):
     """Length in the cut."""
     first_frame: Source | None = None
     """A picture that the shot begins with; the animatic shows it as the shot's board."""
+    last_frame: Source | None = None
+    """A picture that the clip ends with; the shot must also begin with one, by `first_frame` or `continues`."""
     dialogue: Annotated[tuple[Dialogue, ...], Field(max_length=50)] = ()
     """What is said, in order."""
     transition: Transition = Transition()
@@ -113,14 +117,23 @@ class ShotDefaults(Noun):
     """Forces what the service is asked for; chosen from the references and first frame when left out."""
     provider: Name = "animatic"
     """Who makes the takes: `animatic` draws them here, for nothing; the others are services that charge for them."""
+    providers: Providers = ()
+    """In the place of `provider`, at most 5: the next is asked after the final no of the one before."""
+    fallback_on_refusal: Switch = False
+    """Whether the next is also asked after a no to what the shot shows or tells."""
     takes: Takes = 1
     """How many are made, each with a seed of its own."""
     circled: Takes | None = None
-    """The number of the take that goes into the cut; the last when left out."""
+    """The number of the take that goes into the cut; when left out the best by inspection, else the last."""
     seed: Seed | None = None
     """The first take's seed, the others count on from it; derived from the rest of the request when left out."""
     timeout: Duration = Duration("1200s")
     """How long a run waits for a take at its service; the order then stands, and the next run goes on waiting."""
+
+    @property
+    def services(self) -> tuple[str, ...]:
+        """Who makes the takes, in the order in which they are asked; never empty. `provider` alone is the first."""
+        return self.providers or (self.provider,)
 
 
 class Shot(ShotDefaults):
@@ -135,7 +148,10 @@ class Shot(ShotDefaults):
 
     @property
     def circled_take(self) -> int:
-        """The number of the take that is in the cut, from 1."""
+        """The number of the take that counts before any has been looked at, from 1: circled, else the last.
+
+        A shot that continues this one begins with its last frame, as keys are known before anything runs.
+        """
         return self.circled or self.takes
 
     @property
@@ -182,6 +198,8 @@ class Storyboard(Noun):
     """The scenes in the order of the film."""
     shots: Annotated[tuple[Shot, ...], Field(min_length=1, max_length=MOST_SHOTS)] = ()
     """The shots of a film without scenes."""
+    budget: Budget | None = None
+    """The most that may be spent; nothing is bought that would pass it."""
     ending: Ending = Ending()
     """How the last shot ends."""
     music: Annotated[tuple[Music, ...], Field(max_length=50)] = ()

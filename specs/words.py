@@ -9,6 +9,8 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field, StringConstraints, WithJsonSchema
 
+from specs.money import Money, parse_money
+
 IMAGE_ENDINGS = ("png", "jpg", "jpeg", "webp", "bmp")
 VIDEO_ENDINGS = ("mp4", "mov")
 SOUND_ENDINGS = ("wav", "mp3", "m4a", "aac", "flac", "ogg")
@@ -20,6 +22,8 @@ _NOT_BLANK = r"\S"
 _SLATE = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$"
 _NAME = r"^[A-Za-z][A-Za-z0-9_-]{0,39}$"
 _LEVEL = r"^[-+]?[0-9]{1,2}(\.[0-9]{1,2})? ?dB$"
+_AMOUNT = r"[0-9]{1,12}(\.[0-9]{1,6})?"
+_MONEY = rf"^(([A-Z]{{3}}|[$€£]) ?)?{_AMOUNT}$|^{_AMOUNT} ?([A-Z]{{3}}|[$€£])$"
 
 MEANING = {
     _NOT_BLANK: "a text that is not empty",
@@ -51,6 +55,18 @@ def _as_switch(value: object) -> object:
     if isinstance(value, bool):
         return value
     raise ValueError("neither `true` nor `false`; write one of them, without quotes")
+
+
+def _as_money(value: object) -> Money:
+    """An amount as it is written; a plain number, which is USD, in the form it was written in."""
+    if isinstance(value, Money):
+        return value
+    if isinstance(value, float) and not hasattr(value, "text"):
+        value = f"{value:.6f}"  # made by a program
+    text = as_text(value)
+    if not isinstance(text, str):
+        raise ValueError("no amount of money; write for example `20 USD`, or leave the key out")
+    return parse_money(text)
 
 
 def _text_schema(longest: int, pattern: str | None = None) -> WithJsonSchema:
@@ -103,6 +119,9 @@ Slate = Annotated[
 Name = Annotated[str, StringConstraints(pattern=_NAME)]
 """What a cast member, location, variable or service is called in the file."""
 
+Providers = Annotated[tuple[Name, ...], Field(min_length=1, max_length=5)]
+"""Services in the order in which they are asked."""
+
 Source = Annotated[str, StringConstraints(max_length=2000, pattern=_NOT_BLANK)]
 """A path beside the storyboard, or an http(s) address."""
 
@@ -122,3 +141,12 @@ Seed = Annotated[int, Field(ge=0, le=2147483647), BeforeValidator(as_count)]
 
 Switch = Annotated[bool, BeforeValidator(_as_switch)]
 """On or off."""
+
+Amount = Annotated[
+    Money | None,
+    BeforeValidator(_as_money),
+    WithJsonSchema(
+        {"anyOf": [{"type": "string", "pattern": _MONEY}, {"type": "number", "minimum": 0, "maximum": 10**12 - 1}]}
+    ),
+]
+"""Money as it is written: `20 USD`, `USD 20`, `$20`, or `20`, which is USD. A key that is written is never None."""

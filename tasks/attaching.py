@@ -7,13 +7,23 @@ from __future__ import annotations
 
 from itertools import zip_longest
 from pathlib import Path
+from typing import NamedTuple
 
 from specs.problems import shown
 from specs.storyboard import Mode, Place, Reference, Shot, Storyboard
 from tasks.providers.base import Attachment, Capability, Provider, Use
 from tasks.providers.travel import BUCKET
-from tasks.references import LocalFiles, Wrong
+from tasks.references import LocalFiles, Wrong, as_kind
 from tasks.unfit import Digest, Unfit, instead
+
+
+class Attached(NamedTuple):
+    """The attachments of a shot."""
+
+    first_frame: Attachment | None
+    last_frame: Attachment | None
+    references: tuple[Attachment, ...]
+    """As they are numbered."""
 
 
 class Attaching:
@@ -34,14 +44,14 @@ class Attaching:
         self._digest, self._files, self._has_bucket = digest, files, has_bucket
         self._wrong: list[Unfit] = []
 
-    def all(self, continued: str | None) -> tuple[Attachment | None, tuple[Attachment, ...]]:
-        """The first frame and the references, as numbered; `continued` is the key of the take that it goes on from."""
-        first_frame = self._first_frame(continued)
+    def all(self, continued: str | None) -> Attached:
+        """All that goes with the request; `continued` is the key of the take that the shot goes on from."""
+        first_frame, last_frame = self._first_frame(continued), self._last_frame()
         references = self._references() if self._capability.mode is Mode.REFERENCE else ()
         if self._wrong:
             first, *others = self._wrong
             raise Unfit(first.field, first.what, first.fix, first.at, tuple(others))
-        return first_frame, references
+        return Attached(first_frame, last_frame, references)
 
     def _first_frame(self, continued: str | None) -> Attachment | None:
         field = "continues" if self._shot.continues else "first_frame"
@@ -57,6 +67,18 @@ class Attaching:
                 self._wrong.append(self._cannot_come("the last frame of another shot", "first_frame", field, ()))
             return Attachment(kind="image", digest=f"take:{continued}", source="")
         return self._attached(self._shot.first_frame, "first_frame", field, ())
+
+    def _last_frame(self) -> Attachment | None:
+        if not self._shot.last_frame:
+            return None
+        if not self._capability.last_frame:
+            what = f"{self._service} ends no clip with a given picture in {self._mode}"
+            otherwise = "remove `last_frame`"
+            if self._mode is not Mode.IMAGE:
+                otherwise = f"write `mode: {Mode.IMAGE}`, which sends no references, or {otherwise}"
+            self._wrong.append(Unfit("last_frame", what, instead(self._mode, lambda c: c.last_frame, otherwise)))
+            return None
+        return self._attached(self._shot.last_frame, "last_frame", "last_frame", ())
 
     def _references(self) -> tuple[Attachment, ...]:
         """As many as the service takes: everybody's first before anybody's second, grouped by whom they show."""
@@ -105,7 +127,7 @@ class Attaching:
     def _attached(self, source: str, use: Use, field: str, at: Place) -> Attachment:
         """A file or an address. A remote one is never downloaded to plan."""
         place = self._storyboard.resolve(source)
-        kind = "image" if use == "first_frame" else use
+        kind = as_kind(use)
         if not isinstance(place, Path):
             return Attachment(kind=kind, digest=f"url:{place}", source=place)
         if wrong := self._wrong_file(place, use):
@@ -117,7 +139,8 @@ class Attaching:
             return Attachment(kind=kind, digest="", source=str(place))
         if not self._can_come(use):
             self._wrong.append(self._cannot_come(f"the file `{shown(source)}`", use, field, at))
-        return Attachment(kind=kind, digest=f"sha256:{self._digest(place)}", source=str(place))
+        seconds = self._files.seconds(place) if use == "video" else None
+        return Attachment(kind=kind, digest=f"sha256:{self._digest(place)}", source=str(place), seconds=seconds)
 
     def _wrong_file(self, file: Path, use: Use) -> Wrong | None:
         limits = self._capability.media

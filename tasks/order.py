@@ -52,14 +52,14 @@ def takes(
         able = ", ".join(provider.capabilities) or "nothing"
         raise Unfit("mode", f"{provider.name} does not do {mode}; it does {able}", instead(mode, lambda _: True))
     attaching = Attaching(storyboard, shot, provider, capability, digest, files or LocalFiles(), has_bucket)
-    first_frame, references = attaching.all(continued)
+    attached = attaching.all(continued)
     frames = _needed_frames(shot, event, anchor, capability)
-    with_video = any(reference.kind == "video" for reference in references)
+    with_video = any(reference.kind == "video" for reference in attached.references)
     request = Request(
         provider=provider.name,
         model=capability.model,
         mode=mode,
-        prompt="" if capability.draws_board else _prompt(storyboard, shot, references, capability),
+        prompt="" if capability.draws_board else _prompt(storyboard, shot, attached.references, capability),
         negative_prompt="" if capability.draws_board else _negative(storyboard, capability),
         seed=0,
         seconds=_sold(shot, capability, frames, storyboard, with_video),
@@ -67,8 +67,9 @@ def takes(
         resolution=_resolution(storyboard, capability, provider),
         width=storyboard.format.size[0],
         height=storyboard.format.size[1],
-        references=references,
-        first_frame=first_frame,
+        references=attached.references,
+        first_frame=attached.first_frame,
+        last_frame=attached.last_frame,
         board=_board(storyboard, shot, frames) if capability.draws_board else None,
         take=1,
     )
@@ -88,7 +89,7 @@ def _numbered(request: Request, number: int, seed: int | None) -> Request:
 def _mode(storyboard: Storyboard, shot: Shot) -> Mode:
     if storyboard.shown_in(shot):
         return Mode.REFERENCE
-    return Mode.IMAGE if shot.continues or shot.first_frame else Mode.TEXT
+    return Mode.IMAGE if shot.continues or shot.first_frame or shot.last_frame else Mode.TEXT
 
 
 def _sold(shot: Shot, capability: Capability, frames: int, storyboard: Storyboard, with_video: bool) -> Fraction:

@@ -26,12 +26,14 @@ class Experience(Frozen):
     median: float
 
 
-def next_look(elapsed: float, floor: float, before: Experience | None) -> float:
+def next_look(elapsed: float, floor: float, before: Experience | None, pace: float | None = None) -> float:
     """Seconds until the next look at a task that was ordered `elapsed` seconds ago.
 
-    Never under the service's `floor`.
+    Never under the service's `floor`. As long as nothing is known of its model, the looks grow apart up to the `pace`
+    that the service advises, and no further.
     """
-    pause = min(max(SHORT, elapsed * _SHARE), LONGEST)
+    longest = LONGEST if before or not pace else max(SHORT, pace)
+    pause = min(max(SHORT, elapsed * _SHARE), longest)
     if before and elapsed < before.fastest * _SURELY_NOT:
         pause = max(pause, before.fastest * _SURELY_NOT - elapsed)
     return max(floor, pause)

@@ -15,7 +15,7 @@ from PIL import Image, UnidentifiedImageError
 from specs.frozen import Frozen
 from tasks.media.errors import MediaError
 from tasks.media.probe import opened, picture_stream
-from tasks.providers.base import MediaLimits, Use
+from tasks.providers.base import AttachmentKind, MediaLimits, Use
 
 Wrong = tuple[str, str]
 """What is wrong with a file, beginning with a verb: `is 200x300 pixels …`; and what to do."""
@@ -44,22 +44,32 @@ class LocalFiles:
     """The files of a film, each opened once, however many shots and services it is looked at for."""
 
     def __init__(self) -> None:
-        self._seen: dict[tuple[Path, Use], Facts | Wrong] = {}
+        self._seen: dict[tuple[Path, AttachmentKind], Facts | Wrong] = {}
 
     def wrong_with(self, file: Path, use: Use, limits: MediaLimits) -> Wrong | None:
         """Why a service with these limits would refuse a file; None when it would not."""
-        use = "image" if use == "first_frame" else use
-        if (file, use) not in self._seen:
-            self._seen[file, use] = _facts(file, use)
-        seen = self._seen[file, use]
-        return _beyond(seen, use, limits) if isinstance(seen, Facts) else seen
+        kind = as_kind(use)
+        if (file, kind) not in self._seen:
+            self._seen[file, kind] = _facts(file, kind)
+        seen = self._seen[file, kind]
+        return _beyond(seen, kind, limits) if isinstance(seen, Facts) else seen
+
+    def seconds(self, video: Path) -> Fraction | None:
+        """Length of a video that has been looked at; None where it was not, or does not say."""
+        seen = self._seen.get((video, "video"))
+        return seen.seconds if isinstance(seen, Facts) else None
 
 
-def _facts(file: Path, use: Use) -> Facts | Wrong:
+def as_kind(use: Use) -> AttachmentKind:
+    """What a file is that is put to a use: a frame is a picture."""
+    return "image" if use == "first_frame" or use == "last_frame" else use
+
+
+def _facts(file: Path, kind: AttachmentKind) -> Facts | Wrong:
     try:
-        if use == "image":
+        if kind == "image":
             return _picture(file)
-        return _clip(file) if use == "video" else _voice(file)
+        return _clip(file) if kind == "video" else _voice(file)
     except MediaError as error:
         return f"cannot be used: {error.message}", error.hint
     except Image.DecompressionBombError:
@@ -107,16 +117,16 @@ def _seconds(duration: int | None) -> Fraction | None:
     return None if duration is None else Fraction(duration, av.time_base)
 
 
-def _beyond(facts: Facts, use: Use, limits: MediaLimits) -> Wrong | None:
+def _beyond(facts: Facts, kind: AttachmentKind, limits: MediaLimits) -> Wrong | None:
     """The first limit that a file is beyond."""
-    if use == "image":
+    if kind == "image":
         return (
             _wrong_format(facts, limits.image_formats)
             or _wrong_alpha(facts, limits)
             or _wrong_bytes(facts, limits.image_bytes)
             or _wrong_sides(facts, limits.image_sides, limits.shape)
         )
-    if use == "video":
+    if kind == "video":
         return (
             _wrong_format(facts, limits.video_formats)
             or _wrong_bytes(facts, limits.video_bytes)

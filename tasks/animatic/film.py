@@ -27,6 +27,11 @@ from tasks.media.probe import Probe, opened, picture_stream
 from tasks.media.stills import covering
 from tasks.providers.base import Board
 
+_TURN = 3
+"""In the second third of a shot its picture mixes into the one that it ends with, which stands for the last."""
+_LONGEST_TURN = Fraction(3, 2)
+"""Seconds of either at most."""
+
 _OWN_SOUND = "-12dB"
 """What a reference video's own sound is turned down by."""
 
@@ -48,6 +53,8 @@ def clip_of(page: Page, board: Board, house: House, workshop: Path, out: Path) -
 
 def end_of(page: Page, board: Board) -> Image.Image | None:
     """What the camera sees of the shot at its end, without words; None where the page does not show the shot itself."""
+    if page.end:
+        return page.end
     if page.view is None:
         return None
     pane, size = page.view, page.view.camera.canvas
@@ -72,7 +79,7 @@ class _Bench:
         """All layers from the bottom up."""
         ground, *others = self.page.panes
         layers = list(self.page.layers)
-        if not (ground.plays or ground.camera.moves or others):
+        if not (ground.plays or ground.camera.moves or others or self.page.end):
             # Nothing moves behind the words: they are drawn on the picture, and need not be laid over every frame.
             stage = ground.stage.convert("RGBA")
             while layers:
@@ -82,12 +89,25 @@ class _Bench:
             film = self._shot("ground", ground)
         for number, pane in enumerate(others):
             film = film.overlay(self._shot(f"pane{number}", pane), x=pane.x, y=pane.y)
+        if self.page.end:
+            film = self._turned(film, self.page.end)
         for number, layer in enumerate(layers):
             film = self._over(film, f"layer{number}", layer)
         for number, cue in enumerate(self.page.cues):
             drawn = shadowed(cue.drawn(self.page.canvas, self.page.palette), self.page.canvas.px(3))
             film = self._over(film, f"cue{number}", drawn, enable=self._while(cue))
         return self._counted(self._measured(film))
+
+    def _turned(self, film: FilterableStream, end: Image.Image) -> FilterableStream:
+        """The film mixed into the picture it ends with, which then stands for a while."""
+        frames, rate = self.board.frames, self.board.rate
+        stands = max(1, min(frames // _TURN, rate.nearest_frames(_LONGEST_TURN)))
+        turns = min(frames - stands, rate.nearest_frames(_LONGEST_TURN), frames // _TURN)
+        begin = frames - stands - turns
+        coming = self._frames(self._still("end", end, "yuva420p"))
+        if turns:
+            coming = coming.filter("fade", type="in", alpha=1, start_frame=begin, nb_frames=turns)
+        return film.overlay(coming, enable=f"gte(t,({2 * begin - 1})/2/({rate.exact}))")
 
     def _shot(self, name: str, pane: Pane) -> FilterableStream:
         """A pane frame by frame."""

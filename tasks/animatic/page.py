@@ -57,10 +57,12 @@ class Page:
     cues: tuple[Cue, ...]
     view: Pane | None
     """The pane that shows the shot itself; None where there are only words, or pictures of who is in it."""
+    end: Image.Image | None = None
+    """What the shot turns into before it ends, RGB, of the frame's size; None where it goes on to its end as it is."""
 
 
 def lay_out(request: Request, board: Board) -> Page:
-    """The page of a take: its first frame, else its references, else a card.
+    """The page of a take: its first frame, else its last, else its references, else a card.
 
     A picture of about the frame's shape fills it. Any other is shown whole, before itself far out of focus; if it is
     a reference, beside the action. Raises MediaError for a picture or video that cannot be opened.
@@ -70,9 +72,12 @@ def lay_out(request: Request, board: Board) -> Page:
     foot = canvas.safe.bottom - max((cue.height + canvas.px(18) for cue in spoken), default=0)
     slate = shadowed(words.slate(board, request.take, canvas), canvas.px(3))
 
-    view = None
-    if first := pictures.first_frame(request, canvas):
-        panes = _first_frame(first, board, canvas)
+    view = end = None
+    first, last = pictures.first_frame(request, canvas), pictures.last_frame(request, canvas)
+    if first and last:
+        end = _flat(_board(last, board.model_copy(update={"camera": "static"}), canvas), canvas)
+    if shown := first or last:
+        panes = _board(shown, board, canvas)
         view = panes[-1]
         layers = _shades(canvas, foot)
     elif not (found := pictures.references(request, canvas, _MOST_PANES)):
@@ -87,14 +92,23 @@ def lay_out(request: Request, board: Board) -> Page:
         )
     else:
         panes, layers = _portraits(request, found, board, canvas, palette, foot)
-    return Page(canvas, palette, panes, (*layers, slate), spoken, view)
+    return Page(canvas, palette, panes, (*layers, slate), spoken, view, end)
 
 
-def _first_frame(first: Picture, board: Board, canvas: Canvas) -> tuple[Pane, ...]:
-    if _fills(first, board, canvas):
-        return (_filling(first, board, canvas),)
+def _board(frame: Picture, board: Board, canvas: Canvas) -> tuple[Pane, ...]:
+    """A first or last frame, under the camera's move."""
+    if _fills(frame, board, canvas):
+        return (_filling(frame, board, canvas),)
     whole = Box(x=0, y=0, width=canvas.width, height=canvas.height)
-    return (_still(_behind((first,), canvas), canvas), *_row((first,), whole, board, canvas))
+    return (_still(_behind((frame,), canvas), canvas), *_row((frame,), whole, board, canvas))
+
+
+def _flat(panes: tuple[Pane, ...], canvas: Canvas) -> Image.Image:
+    """Panes under cameras that stand still, as one picture."""
+    flat = Image.new("RGB", (canvas.width, canvas.height))
+    for pane in panes:
+        flat.paste(pane.stage, (pane.x, pane.y))
+    return flat
 
 
 def _card(

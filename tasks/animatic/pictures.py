@@ -43,6 +43,11 @@ def first_frame(request: Request, canvas: Canvas) -> Picture | None:
     return _opened(request.first_frame, canvas) if request.first_frame else None
 
 
+def last_frame(request: Request, canvas: Canvas) -> Picture | None:
+    """The picture that the shot ends with; None where there is none, or it is far away. Raises MediaError."""
+    return _opened(request.last_frame, canvas) if request.last_frame else None
+
+
 def references(request: Request, canvas: Canvas, most: int) -> tuple[Picture, ...]:
     """The first picture at hand of each person and thing, in the order of the request. Raises MediaError."""
     seen: set[str] = set()
@@ -58,10 +63,12 @@ def references(request: Request, canvas: Canvas, most: int) -> tuple[Picture, ..
 
 
 def far_away(request: Request) -> tuple[str, ...]:
-    """In words, each first frame and reference that is not at hand: remote ones are not fetched for an animatic."""
-    notes = []
-    if request.first_frame and _is_remote(request.first_frame):
-        notes.append(f"First frame: {_address(request.first_frame)}")
+    """In words, each frame and reference that is not at hand: remote ones are not fetched for an animatic."""
+    notes = [
+        f"{which} frame: {_address(frame)}"
+        for which, frame in (("First", request.first_frame), ("Last", request.last_frame))
+        if frame and _is_remote(frame)
+    ]
     counts = {"image": 0, "video": 0}
     for reference in request.references:
         counts[reference.kind] += 1

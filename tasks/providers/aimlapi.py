@@ -13,8 +13,9 @@ from typing import Any, ClassVar
 from specs.money import Money
 from specs.storyboard import Mode
 from tasks.providers.answers import Answer, text, told
-from tasks.providers.base import Accepted, Capability, ProviderError, Request, Standing, Terminal
-from tasks.providers.hosted import WAN, Hosted, Places
+from tasks.providers.base import Accepted, ProviderError, Request, Standing, Terminal
+from tasks.providers.hosted import Hosted, Places
+from tasks.providers.wan import wan
 
 _PATH = "/v2/video/generations"
 _PENDING = ("queued", "generating", "waiting", "active")
@@ -29,37 +30,20 @@ class Aimlapi(Hosted):
     base_variable = "AIMLAPI_BASE_URL"
     default_base = "https://api.aimlapi.com"
     poll_floor = 3
+    poll_pace = 15  # as its sample does
     at_once = 4
     capabilities: ClassVar = {
-        Mode.REFERENCE: Capability(
-            mode=Mode.REFERENCE,
-            model="alibaba/wan-2-7-r2v",
+        Mode.REFERENCE: wan(
+            Mode.REFERENCE,
+            "alibaba/wan-2-7-r2v",
             durations=_SOLD,
             # Upstream, DashScope, makes at most 10 s from a reference video; what happens to 15 here is not said.
             durations_with_video=(5, 10),
-            references=5,
-            prompt_length=5000,
-            negative_length=500,
-            media=WAN,
+            voice=False,
+            follows_first_frame=False,
         ),
-        Mode.IMAGE: Capability(
-            mode=Mode.IMAGE,
-            model="alibaba/wan-2-7-i2v",
-            durations=_SOLD,
-            prompt_length=5000,
-            negative_length=500,
-            data_uris=("first_frame",),
-            media=WAN,
-            follows_first_frame=True,
-        ),
-        Mode.TEXT: Capability(
-            mode=Mode.TEXT,
-            model="alibaba/wan-2-7-t2v",
-            durations=_SOLD,
-            first_frame=False,
-            prompt_length=5000,
-            negative_length=500,
-        ),
+        Mode.IMAGE: wan(Mode.IMAGE, "alibaba/wan-2-7-i2v", durations=_SOLD, data_uris=("first_frame",)),
+        Mode.TEXT: wan(Mode.TEXT, "alibaba/wan-2-7-t2v", durations=_SOLD),
     }
 
     def headers(self, key: str) -> dict[str, str]:
@@ -87,14 +71,14 @@ class Aimlapi(Hosted):
         if request.mode is not Mode.TEXT:
             body["watermark"] = False
         if request.mode is Mode.IMAGE and request.first_frame:
-            body["image_url"] = places[request.first_frame.digest]
+            body["image_url"] = places["first_frame", request.first_frame.digest]
             # The published schema has two switches with one description.
             body["enable_prompt_expansion"] = False
         if request.mode is Mode.REFERENCE:
             if request.first_frame:
-                body["first_frame_image"] = places[request.first_frame.digest]
+                body["first_frame_image"] = places["first_frame", request.first_frame.digest]
             for field, kind in (("image_urls", "image"), ("video_urls", "video")):
-                if urls := [places[item.digest] for item in request.references if item.kind == kind]:
+                if urls := [places[item.kind, item.digest] for item in request.references if item.kind == kind]:
                     body[field] = urls
         return body
 

@@ -25,7 +25,7 @@ class Animatic(Provider):
 
     name = "animatic"
     capabilities: ClassVar[Mapping[Mode, Capability]] = {
-        mode: Capability(mode=mode, model="animatic", draws_board=True) for mode in Mode
+        mode: Capability(mode=mode, model="animatic", last_frame=True, draws_board=True) for mode in Mode
     }
     paid = False
 

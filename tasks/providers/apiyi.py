@@ -10,10 +10,11 @@ from urllib.parse import quote
 
 from specs.storyboard import Mode
 from tasks.providers.answers import Answer, text
-from tasks.providers.base import Accepted, Capability, ProviderError, Refused, Request, Standing, Terminal
-from tasks.providers.dashscope_form import form
-from tasks.providers.hosted import WAN, Hosted, Places
+from tasks.providers.base import Accepted, ProviderError, Refused, Request, Standing, Terminal
+from tasks.providers.dashscope_form import billed_seconds, form
+from tasks.providers.hosted import Hosted, Places
 from tasks.providers.verdicts import unbracketed, verdict
+from tasks.providers.wan import wan
 
 _CREATE = "/wan/api/v1/services/aigc/video-generation/video-synthesis"
 _PENDING = ("submitted", "in_progress", "pending", "running", "queued", "suspended")
@@ -31,41 +32,13 @@ class Apiyi(Hosted):
     base_variable = "APIYI_BASE_URL"
     default_base = "https://api.apiyi.com"
     poll_floor = 3
+    poll_pace = 10  # its pages: every 5 to 10 s, 10 recommended
     at_once = 8
     capabilities: ClassVar = {
-        Mode.REFERENCE: Capability(
-            mode=Mode.REFERENCE,
-            model="wan2.7-r2v",
-            durations=tuple(range(2, 16)),
-            durations_with_video=tuple(range(2, 11)),
-            references=5,
-            voice=True,
-            prompt_length=5000,
-            negative_length=500,
-            data_uris=("first_frame", "image"),
-            media=WAN,
-            follows_first_frame=True,
-            label="image 1",
-        ),
-        Mode.IMAGE: Capability(
-            mode=Mode.IMAGE,
-            model="wan2.7-i2v",
-            durations=tuple(range(2, 16)),
-            prompt_length=5000,
-            negative_length=500,
-            data_uris=("first_frame",),
-            media=WAN,
-            follows_first_frame=True,
-            label="image 1",
-        ),
-        Mode.TEXT: Capability(
-            mode=Mode.TEXT,
-            model="wan2.7-t2v",
-            durations=tuple(range(2, 16)),
-            first_frame=False,
-            prompt_length=5000,
-            negative_length=500,
-        ),
+        Mode.REFERENCE: wan(Mode.REFERENCE, "wan2.7-r2v", data_uris=("first_frame", "image"), label="image 1"),
+        # That upstream takes a last frame is said of upstream alone.
+        Mode.IMAGE: wan(Mode.IMAGE, "wan2.7-i2v", data_uris=("first_frame",), label="image 1"),
+        Mode.TEXT: wan(Mode.TEXT, "wan2.7-t2v"),
     }
 
     def headers(self, key: str) -> dict[str, str]:
@@ -97,7 +70,8 @@ class Apiyi(Hosted):
         status = (text(answer, "status") or text(answer, "output", "task_status")).lower()
         if status in ("completed", "succeeded"):
             result = text(answer, "result_url") or text(answer, "output", "video_url")
-            return Standing(state="finished", detail=status, result=result)
+            billed = billed_seconds(answer)  # where it shows the task in DashScope's own form
+            return Standing(state="finished", detail=status, result=result, billed_seconds=billed)
         if status in ("failed", "canceled", "cancelled"):
             raise self.failed(*_reason(answer))
         if status == "unknown":

@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from fractions import Fraction
 from pathlib import Path
@@ -21,10 +21,16 @@ Progress = Callable[[float], None]
 """Told how much of a piece of work is done, from 0 to 1."""
 
 
+AttachmentKind = Literal["image", "video", "voice"]
+
+Use = Literal["first_frame", "last_frame", "image", "video", "voice"]
+"""What an attachment is to a service."""
+
+
 class Attachment(Frozen):
     """A picture, video or voice that goes with a request."""
 
-    kind: Literal["image", "video", "voice"]
+    kind: AttachmentKind
     digest: str
     """What stands for it in the key: `sha256:…` of a file's content, `url:…` a remote address as written,
     `take:…` the key of the take whose last frame it is."""
@@ -34,6 +40,8 @@ class Attachment(Frozen):
     """The cast member or location it shows, by its key in the storyboard. No part of the key."""
     voice: Attachment | None = None
     """How the person it shows speaks, for services that take a voice beside a reference."""
+    seconds: Fraction | None = None
+    """Length of a local reference video; None where it is not known, as a remote one's. No part of the key."""
 
 
 class Board(Frozen):
@@ -75,15 +83,22 @@ class Request(Frozen):
     references: tuple[Attachment, ...]
     """In the order they are numbered in."""
     first_frame: Attachment | None
+    last_frame: Attachment | None = None
     board: Board | None = None
     take: int
     """From 1."""
 
     @property
-    def attachments(self) -> tuple[Attachment, ...]:
-        """Everything that goes with the request: first frame, references, voices."""
-        voices = tuple(reference.voice for reference in self.references if reference.voice)
-        return (*((self.first_frame,) if self.first_frame else ()), *self.references, *voices)
+    def uses(self) -> Iterator[tuple[Use, Attachment]]:
+        """Everything that goes with the request, and what it is there: frames, references, voices."""
+        if self.first_frame:
+            yield "first_frame", self.first_frame
+        if self.last_frame:
+            yield "last_frame", self.last_frame
+        for reference in self.references:
+            yield reference.kind, reference
+            if reference.voice:
+                yield "voice", reference.voice
 
     @property
     def key(self) -> str:
@@ -91,19 +106,20 @@ class Request(Frozen):
         return hashlib.sha256(self.canonical().encode()).hexdigest()
 
     def canonical(self) -> str:
-        """The request as JSON with sorted keys, attachments by their digests alone."""
-        form = self.model_dump(mode="json", exclude={"references", "first_frame"})
+        """The request as JSON with sorted keys, attachments by their digests alone.
+
+        A field that came later is left out where it says nothing: what was bought before it came keeps its key.
+        """
+        form = self.model_dump(mode="json", exclude={"references", "first_frame", "last_frame"})
         form["references"] = [_digests(reference) for reference in self.references]
         form["first_frame"] = _digests(self.first_frame) if self.first_frame else None
+        if self.last_frame:
+            form["last_frame"] = _digests(self.last_frame)
         return json.dumps(form, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
 
 def _digests(attachment: Attachment) -> list[str]:
     return [attachment.kind, attachment.digest] + ([attachment.voice.digest] if attachment.voice else [])
-
-
-Use = Literal["first_frame", "image", "video", "voice"]
-"""What an attachment is to a service."""
 
 
 class MediaLimits(Frozen):
@@ -147,6 +163,8 @@ class Capability(Frozen):
     """Images and videos together at most."""
     first_frame: bool = True
     """Whether the clip can be made to begin with a given picture."""
+    last_frame: bool = False
+    """Whether the clip can be made to end with a given picture, beside the one that it begins with."""
     follows_first_frame: bool = False
     """Whether the clip takes the first frame's shape, whatever the aspect ratio."""
     voice: bool = False
@@ -205,6 +223,8 @@ class Standing(Frozen):
     """Where the finished clip is: a URL."""
     cost: Money | None = None
     """What the service says it cost, where it says so at the end."""
+    billed_seconds: Fraction | None = None
+    """Seconds that the service says it billed, input and output together, where it says so at the end."""
     is_known: bool = True
     """Whether `detail` is a word that the service is known to use."""
 
@@ -289,6 +309,8 @@ class Provider(ABC):
     """Whether a submit costs money; what is free may be submitted again without asking."""
     poll_floor: ClassVar[float] = 3
     """Seconds that must be between two looks at a task."""
+    poll_pace: ClassVar[float | None] = None
+    """Seconds between two looks that the service itself advises; None where it says nothing."""
     calls_back: bool = False
     """Whether the service has been asked to call when a task changes."""
     lists_all: ClassVar[bool] = False

@@ -16,7 +16,6 @@ from specs.storyboard import Mode
 from tasks.providers.answers import Answer, text, told
 from tasks.providers.base import (
     Accepted,
-    Capability,
     ProviderError,
     Refused,
     RemoteTask,
@@ -25,10 +24,11 @@ from tasks.providers.base import (
     Terminal,
     Transient,
 )
-from tasks.providers.dashscope_form import form
-from tasks.providers.hosted import WAN, Hosted, Places
+from tasks.providers.dashscope_form import billed_seconds, form
+from tasks.providers.hosted import Hosted, Places
 from tasks.providers.uploading import hand_over
 from tasks.providers.verdicts import verdict
+from tasks.providers.wan import wan
 
 _CREATE = "/api/v1/services/aigc/video-generation/video-synthesis"
 _BEIJING = timezone(timedelta(hours=8))
@@ -58,43 +58,16 @@ class DashScope(Hosted):
     base_variable = "DASHSCOPE_BASE_URL"
     default_base = "https://dashscope.aliyuncs.com"
     poll_floor = 2
+    poll_pace = 15  # its page on asynchronous tasks
     lists_all = True
     keeps_at = "oss://"
     at_once = 5
     capabilities: ClassVar = {
-        Mode.REFERENCE: Capability(
-            mode=Mode.REFERENCE,
-            model="wan2.7-r2v",
-            durations=tuple(range(2, 16)),
-            durations_with_video=tuple(range(2, 11)),
-            references=5,
-            voice=True,
-            prompt_length=5000,
-            negative_length=500,
-            data_uris=("first_frame", "image"),
-            uploads=True,
-            media=WAN,
-            follows_first_frame=True,
+        Mode.REFERENCE: wan(Mode.REFERENCE, "wan2.7-r2v", data_uris=("first_frame", "image"), uploads=True),
+        Mode.IMAGE: wan(
+            Mode.IMAGE, "wan2.7-i2v", data_uris=("first_frame", "last_frame"), uploads=True, last_frame=True
         ),
-        Mode.IMAGE: Capability(
-            mode=Mode.IMAGE,
-            model="wan2.7-i2v",
-            durations=tuple(range(2, 16)),
-            prompt_length=5000,
-            negative_length=500,
-            data_uris=("first_frame",),
-            uploads=True,
-            media=WAN,
-            follows_first_frame=True,
-        ),
-        Mode.TEXT: Capability(
-            mode=Mode.TEXT,
-            model="wan2.7-t2v",
-            durations=tuple(range(2, 16)),
-            first_frame=False,
-            prompt_length=5000,
-            negative_length=500,
-        ),
+        Mode.TEXT: wan(Mode.TEXT, "wan2.7-t2v"),
     }
 
     def headers(self, key: str) -> dict[str, str]:
@@ -128,7 +101,12 @@ class DashScope(Hosted):
         """A failure comes as HTTP 200; an id that is too old, or another account's, is UNKNOWN."""
         status = text(answer, "output", "task_status")
         if status == "SUCCEEDED":
-            return Standing(state="finished", detail="succeeded", result=text(answer, "output", "video_url"))
+            return Standing(
+                state="finished",
+                detail="succeeded",
+                result=text(answer, "output", "video_url"),
+                billed_seconds=billed_seconds(answer),
+            )
         if status in ("FAILED", "CANCELED"):
             code, reason = text(answer, "output", "code"), text(answer, "output", "message")
             raise self.failed(code, reason or ("it was called off" if status == "CANCELED" else ""))

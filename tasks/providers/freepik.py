@@ -18,16 +18,16 @@ from tasks.providers.answers import text, told
 from tasks.providers.base import (
     Accepted,
     Attachment,
-    Capability,
     RemoteTask,
     Request,
     Standing,
     Terminal,
     Transient,
 )
-from tasks.providers.hosted import WAN, Hosted, Places
+from tasks.providers.hosted import Hosted, Places
 from tasks.providers.travel import kind_of
 from tasks.providers.uploading import hand_over
+from tasks.providers.wan import wan
 
 _PENDING = ("CREATED", "IN_PROGRESS")
 
@@ -42,36 +42,14 @@ class Freepik(Hosted):
     poll_floor = 2
     at_once = 5
     capabilities: ClassVar = {
-        Mode.REFERENCE: Capability(
-            mode=Mode.REFERENCE,
-            model="wan-2-7",
-            durations=tuple(range(2, 11)),
-            references=5,
-            voice=True,
-            prompt_length=5000,
-            negative_length=500,
-            uploads=True,
-            media=WAN,
-            follows_first_frame=True,
+        Mode.REFERENCE: wan(
+            Mode.REFERENCE, "wan-2-7", durations=tuple(range(2, 11)), durations_with_video=None, uploads=True
         ),
-        Mode.IMAGE: Capability(
-            mode=Mode.IMAGE,
-            model="wan-2-7",
-            durations=tuple(range(2, 16)),
-            prompt_length=5000,
-            negative_prompt=False,
-            uploads=True,
-            media=WAN,
-            follows_first_frame=True,
+        # A field for what to avoid is stated for reference-to-video alone.
+        Mode.IMAGE: wan(
+            Mode.IMAGE, "wan-2-7", negative_prompt=False, negative_length=None, uploads=True, last_frame=True
         ),
-        Mode.TEXT: Capability(
-            mode=Mode.TEXT,
-            model="wan-2-7",
-            durations=tuple(range(2, 16)),
-            first_frame=False,
-            prompt_length=5000,
-            negative_prompt=False,
-        ),
+        Mode.TEXT: wan(Mode.TEXT, "wan-2-7", negative_prompt=False, negative_length=None),
     }
 
     def __init__(self, environment: Mapping[str, str] = os.environ, *, timeout: float = 60) -> None:
@@ -102,7 +80,9 @@ class Freepik(Hosted):
         if request.mode is not Mode.IMAGE:
             body["aspect_ratio"] = request.aspect_ratio
         if request.first_frame and request.mode is not Mode.TEXT:
-            body["start_image_url"] = places[request.first_frame.digest]
+            body["start_image_url"] = places["first_frame", request.first_frame.digest]
+        if request.last_frame and request.mode is Mode.IMAGE:
+            body["end_image_url"] = places["last_frame", request.last_frame.digest]
         if request.mode is Mode.REFERENCE:
             for field, kind in (("image_urls", "image"), ("video_urls", "video")):
                 if items := [_reference(item, places) for item in request.references if item.kind == kind]:
@@ -170,9 +150,9 @@ class Freepik(Hosted):
 
 
 def _reference(reference: Attachment, places: Places) -> dict[str, str]:
-    item = {"url": places[reference.digest]}
+    item = {"url": places[reference.kind, reference.digest]}
     if reference.voice:
-        item["reference_voice"] = places[reference.voice.digest]
+        item["reference_voice"] = places["voice", reference.voice.digest]
     return item
 
 

@@ -16,7 +16,6 @@ from tasks.providers.base import (
     Accepted,
     Ambiguous,
     Attachment,
-    MediaLimits,
     Progress,
     Provider,
     ProviderError,
@@ -33,26 +32,11 @@ from tasks.providers.travel import BUCKET, Bucket, as_data_uri, name_for
 from tasks.providers.verdicts import verdict
 from tasks.providers.wire import Missing, Wire
 
-Places = Mapping[str, str]
-"""Where the service finds an attachment, by the attachment's digest: a URL or a data URI."""
+Places = Mapping[tuple[Use, str], str]
+"""Where the service finds an attachment, by what it is there and its digest: a URL or a data URI.
 
-_MB = 1_000_000
-
-WAN = MediaLimits(
-    image_formats=("JPEG", "PNG", "BMP", "WEBP"),
-    alpha=False,
-    image_bytes=20 * _MB,
-    image_sides=(240, 8000),
-    video_formats=("mp4", "mov"),
-    video_bytes=100 * _MB,
-    video_sides=(240, 4096),
-    video_seconds=(1, 30),
-    voice_formats=("wav", "mp3"),
-    voice_bytes=15 * _MB,
-    voice_seconds=(1, 10),
-    shape=8,
-)
-"""What Wan 2.7 takes, from Model Studio's video API reference; the resellers state the same or nothing."""
+One file may travel in two ways: inside the request as the first frame, by a link as a reference.
+"""
 
 
 class Hosted(Provider):
@@ -91,12 +75,11 @@ class Hosted(Provider):
 
     async def prepare(self, request: Request) -> None:
         """Bring the attachments to where the service finds them."""
-        for attachment in request.attachments:
-            await self._place(attachment, request)
+        await self._places(request)
 
     async def submit(self, request: Request) -> Accepted:
         """Order; what `prepare` has brought there is not brought again."""
-        places = {attachment.digest: await self._place(attachment, request) for attachment in request.attachments}
+        places = await self._places(request)
         body, headers = self.body(request, places), self.create_headers(places)
         answer = await self._wire.buy(self.create_path(request), body, headers)
         accepted = self.accepted(answer, request)
@@ -159,12 +142,14 @@ class Hosted(Provider):
             raise Terminal(what, service=self.name, hint=f"for example {self.base_variable}={self.default_base}")
         return self.base
 
-    async def _place(self, attachment: Attachment, request: Request) -> str:
+    async def _places(self, request: Request) -> Places:
+        return {(use, one.digest): await self._place(use, one, request) for use, one in request.uses}
+
+    async def _place(self, use: Use, attachment: Attachment, request: Request) -> str:
         """Where the service finds an attachment; brought there first when it is a local file."""
         if "://" in attachment.source:
             return attachment.source
         capability, file = self.capabilities[request.mode], Path(attachment.source)
-        use: Use = "first_frame" if attachment == request.first_frame else attachment.kind
         try:
             if use in capability.data_uris:
                 return await as_data_uri(file)

@@ -41,8 +41,7 @@ class Wire:
     ) -> None:
         self.service, self.base = service, base.rstrip("/")
         self._judge, self._secret = judge, secret
-        # An answer has a few kilobytes: nothing is gained by packing it, and not every label is true.
-        headers = {"Accept-Encoding": "identity", **headers}
+        headers = _with_ours(headers)
         patience = httpx.Timeout(timeout, connect=min(timeout, _CONNECT_SECONDS))
         self._client = httpx.AsyncClient(headers=headers, timeout=patience, verify=trusted())
         # An order has a connection of its own. On one that was kept, and that the service is just closing, it would
@@ -130,6 +129,23 @@ class Wire:
         error.message = error.message.replace(self._secret, "…")
         error.args = (error.message,)
         return error
+
+
+def order_headers(url: str, headers: Mapping[str, str], further: Mapping[str, str]) -> dict[str, str]:
+    """All headers that `Wire.buy` sends with an order, but its length: a service's own, ours and the client's.
+
+    Nothing is sent. `headers` are those of every call, `further` those of this one.
+    """
+    ours = httpx.Headers(_with_ours(headers), encoding="utf-8")
+    with httpx.Client(headers=ours, transport=httpx.BaseTransport()) as client:
+        order = client.build_request("POST", url, json={}, headers=further)
+    sent = ((name.decode(), value.decode()) for name, value in order.headers.raw)
+    return {name: value for name, value in sent if name.lower() != "content-length"}
+
+
+def _with_ours(headers: Mapping[str, str]) -> dict[str, str]:
+    # An answer has a few kilobytes: nothing is gained by packing it, and not every label is true.
+    return {"Accept-Encoding": "identity", **headers}
 
 
 class _TooLarge(Exception):

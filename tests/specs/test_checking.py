@@ -40,6 +40,13 @@ _PEOPLE = "cast: {mira: {}, tom: {}}\nlocations: {sea: {}}\n"
         ("transition: dissolve", "the first shot has nothing to dissolve from (write `transition: fade`)"),
         ("continues: 1A", "shot 1A continues itself (name the shot before it)"),
         ("continues: 1a", "there is no shot `1a` to continue"),
+        ("last_frame: https://a/b.png", "shot 1A has a picture to end with and none to begin with (add `first_frame`"),
+        (
+            "provider: a, providers: [a, b]",
+            "`provider` and `providers` say the same thing (keep `providers`, which may",
+        ),
+        ("providers: [a, b, a]", "`a` is asked twice (once is enough)"),
+        ("providers: [a, animatic, b]", "nobody after `animatic` is ever asked: it draws every shot (write it last)"),
         ("duration: 10ms", "the duration is 10ms, less than one frame at 30 fps"),
         ("duration: 00:00:01:30", "00:00:01:30 names frame 30, but a second has 30 frames"),
     ],
@@ -59,6 +66,9 @@ def test_what_does_not_go_together_is_told(wrong: Wrong, shot: str, found: str) 
         "cast: [mira], location: sea, dialogue: [{tom: '{mira}, look at {sea}'}]",
         "transition: fade",
         "takes: 3, circled: 3",
+        "first_frame: https://a/b.png, last_frame: https://a/b.png",
+        "providers: [a]",
+        "providers: [a, b, c, d, animatic], fallback_on_refusal: true",
     ],
 )
 def test_what_goes_together_is_read(film: Film, shot: str) -> None:
@@ -160,6 +170,27 @@ def test_a_shot_begins_with_one_frame_only(wrong: Wrong, media: object) -> None:
     ]
 
 
+def test_a_shot_that_continues_another_may_end_with_a_picture(film: Film, media: object) -> None:
+    shots = "shots: [{shot: 1, action: x}, {shot: 2, action: x, continues: 1, last_frame: a.png}]\n"
+    assert film(shots).all_shots[1].last_frame == "a.png"
+
+
+def test_what_is_wrong_with_the_services_of_the_defaults_is_told_once_and_there(wrong: Wrong) -> None:
+    shots = "shots: [{shot: 1, action: x}, {shot: 2, action: x}, {shot: 3, action: x, provider: c}]\n"
+    assert wrong("defaults: {provider: a, providers: [b, b]}\n" + shots) == [
+        "3:22: `provider` and `providers` say the same thing (keep `providers`, which may name one service too)",
+        "3:40: `b` is asked twice (once is enough)",
+    ]
+
+
+def test_a_last_frame_of_the_defaults_is_told_for_each_shot_that_begins_with_nothing(
+    wrong: Wrong, media: object
+) -> None:
+    shots = "shots: [{shot: 1, action: x, first_frame: a.png}, {shot: 2, action: x}, {shot: 3, action: x}]\n"
+    found = wrong("defaults: {last_frame: a.jpg}\n" + shots)
+    assert [line.split(" has")[0] for line in found] == ["3:24: shot 2", "3:24: shot 3"]
+
+
 def test_a_film_has_a_limit_across_its_scenes(wrong: Wrong) -> None:
     half = MOST_SHOTS // 2 + 1
     shots = [", ".join(f"{{shot: {name}{n}, action: x}}" for n in range(half)) for name in "ab"]
@@ -175,6 +206,7 @@ def test_a_film_has_a_limit_across_its_scenes(wrong: Wrong) -> None:
     ("key", "fitting"),
     [
         ("first_frame: {}", "a.png a.jpg a.webp a.bmp"),
+        ("first_frame: a.png, last_frame: {}", "a.png a.jpg a.webp a.bmp"),
         ("references: [{{image: {}}}]", "a.png a.jpg a.webp a.bmp"),
         ("references: [{{video: {}}}]", "a.mp4 a.mov"),
     ],

@@ -125,6 +125,20 @@ shots:
          "1:1: a storyboard has either `scenes` or `shots`"),
         ("music: [{file: a.wav, loop: yes}]\n", "3:29: `loop` is `yes`: neither `true` nor `false`"),
         ("music: [{file: a.wav, level: -18}]\n", "3:30: `level` is `-18`, but must be a level in decibels such as"),
+        ("budget: {}\n", "3:9: a budget limits something (write `per_run`, `per_shot` or `per_month`)"),
+        ("budget: 20 USD\n", "3:9: `budget` must have keys of its own (known are `per_run`, `per_shot` and"),
+        ("budget: {per_rum: 20}\n", "3:10: unknown key `per_rum` (did you mean `per_run`?)"),
+        ("budget: {per_run: }\n", "3:19: `per_run` is empty: no amount of money (write for example `20 USD`"),
+        ("budget: {per_run: [20]}\n", "3:19: no amount of money (write for example `20 USD`, or leave the key out)"),
+        ("budget: {per_run: much}\n", "3:19: `per_run` is `much`: that is no amount of money (write for"),
+        ("budget: {per_run: -5}\n", "3:19: `per_run` is `-5`: an amount of money cannot be negative (leave the"),
+        ("budget: {per_run: ¥20}\n", "3:19: `per_run` is `¥20`: `¥` is the yuan's sign and the yen's (write"),
+        ("shots: [{shot: 1, action: x, providers: []}]\n", "3:41: `providers` is empty (write at least one)"),
+        ("shots: [{shot: 1, action: x, providers: a}]\n", "3:41: `providers` must be a list (write `[a]`"),
+        ("shots: [{shot: 1, action: x, providers: [a, b, c, d, e, f]}]\n",
+         "3:41: `providers` may have at most 5 entries"),
+        ("shots: [{shot: 1, action: x, providers: [a b]}]\n", "3:42: entry 1 of `providers` is `a b`, but must be"),
+        ("shots: [{shot: 1, action: x, fallback_on_refusal: yes}]\n", "3:51: `fallback_on_refusal` is `yes`: neither"),
         ("vars: {a b: c}\n", "3:8: the name `a b` must be letters, digits, `_` and `-`"),
         ("vars: {a: [b]}\n", "3:11: `a` is a list, but must be one text"),
     ],
@@ -165,13 +179,14 @@ def _everything() -> dict[str, object]:
         "shot": "1A", "action": "x", "cast": ["mira"], "location": "room", "references": [{"image": "https://a/b.png"}],
         "size": "wide", "camera": {"move": "static", "angle": "low"}, "duration": "4s", "dialogue": [{"mira": "Hi"}],
         "transition": {"type": "fade", "duration": "1s"}, "takes": 2, "circled": 1, "seed": 3, "mode": None,
+        "providers": ["one", "two"], "fallback_on_refusal": True, "last_frame": "https://a/b.png",
     }  # fmt: skip
     return {
         "storyboard": 1, "title": "x", "vars": {"a": "b"}, "format": {"fps": 24}, "look": {"prompt": "x"},
         "cast": {"mira": {"references": ["https://a/b.mp4"], "voice": "https://a/b.wav"}}, "locations": {"room": {}},
         "defaults": {"provider": "animatic", "first_frame": "https://a/b.png"},
         "scenes": [{"scene": 1, "heading": "x", "location": "room", "defaults": {"handles": "hold"}, "shots": [shot]}],
-        "ending": "cut",
+        "budget": {"per_run": "20 USD", "per_shot": 4, "per_month": "$200"}, "ending": "cut",
     }  # fmt: skip
 
 
@@ -285,6 +300,49 @@ def test_a_default_first_frame_spares_the_shots_that_continue(film: Film, media:
     shots = "shots: [{shot: 1, action: x}, {shot: 2, action: x, continues: 1}]\n"
     storyboard = film("defaults: {first_frame: a.png}\n" + shots)
     assert [shot.first_frame for shot in storyboard.all_shots] == ["a.png", None]
+
+
+_ASKED = st.fixed_dictionaries(
+    {},
+    optional={
+        "provider": st.sampled_from(["one", "two"]),
+        "providers": st.sampled_from([["three"], ["four", "five"]]),
+    },
+).filter(lambda level: len(level) < 2)
+
+
+@given(levels=st.lists(_ASKED, min_size=3, max_size=3))
+def test_the_nearest_word_on_services_wins_in_whichever_of_its_two_forms(
+    write: Callable[[str], Path], levels: list[dict[str, object]]
+) -> None:
+    film, scene, shot = (json.dumps(level) for level in levels)
+    text = f"defaults: {film}\nscenes: [{{scene: 1, defaults: {scene}, shots: [{shot[:-1]}, shot: 1A, action: x}}]}}]\n"
+    nearest = next((level for level in reversed(levels) if level), {"provider": "animatic"})
+    expected = nearest.get("providers") or [nearest["provider"]]
+    assert read(write(text.replace("{,", "{"))).all_shots[0].services == tuple(expected)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("written", "amount"),
+    [("20 USD", "20.00 USD"), ("USD 20", "20.00 USD"), ("$20", "20.00 USD"), ("20", "20.00 USD"), ("20.5", "20.50 USD"),
+     ("'20'", "20.00 USD"), ("0", "0.00 USD"), ("1.10 EUR", "1.10 EUR"), ("150 CNY", "150.00 CNY")],
+)  # fmt: skip
+def test_a_budget_is_money_as_people_write_it(film: Film, written: str, amount: str) -> None:
+    budget = film(f"budget: {{per_shot: {written}}}\n").budget
+    assert budget and str(budget.per_shot) == amount
+    assert (budget.per_run, budget.per_month) == (None, None)
+
+
+def test_a_film_without_a_budget_has_none(film: Film) -> None:
+    assert film("").budget is None
+
+
+def test_the_last_take_counts_until_one_is_circled(film: Film) -> None:
+    one, three, circled = film(
+        "shots: [{shot: 1, action: x}, {shot: 2, action: x, takes: 3}, {shot: 3, action: x, takes: 3, circled: 1}]\n"
+    ).all_shots
+    assert [shot.circled_take for shot in (one, three, circled)] == [1, 3, 1]
+    assert [shot.circled for shot in (one, three, circled)] == [None, None, 1]
 
 
 def test_a_mistake_in_the_defaults_is_told_once_and_there(wrong: Wrong) -> None:

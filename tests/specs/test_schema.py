@@ -52,7 +52,8 @@ def _objects(schema: dict[str, Any]) -> st.SearchStrategy[dict[str, Any]]:
     known = {key: values(said) for key, said in schema.get("properties", {}).items()}
     needed = {key: known.pop(key) for key in schema.get("required", ()) if key in known}
     # A few of the optional keys at a time: with all at once a film would be too large to draw.
-    some = st.lists(st.sampled_from(sorted(known)), max_size=3, unique=True) if known else st.just([])
+    least = min(schema.get("minProperties", 0), len(known))
+    some = st.lists(st.sampled_from(sorted(known)), min_size=least, max_size=3, unique=True) if known else st.just([])
     fixed = some.flatmap(lambda keys: st.fixed_dictionaries(needed | {key: known[key] for key in keys}))
     if patterns := schema.get("patternProperties"):
         ((pattern, said),) = patterns.items()
@@ -127,6 +128,9 @@ _SHOT: dict[str, Any] = {
     "camera": {"move": "static", "angle": "low"},
     "duration": "4s",
     "first_frame": "a.png",
+    "last_frame": "b.png",
+    "providers": ["one", "two"],
+    "fallback_on_refusal": True,
     "dialogue": [{"mira": "Hi", "delivery": "low"}, {"tom": "Ho"}],
     "transition": {"type": "fade", "duration": "1s"},
     "mode": None,
@@ -145,6 +149,7 @@ _FILM: dict[str, Any] = {
     "locations": {"room": {"description": "x"}},
     "defaults": {"provider": "animatic", "handles": "hold", "native_audio": "keep"},
     "scenes": [{"scene": 1, "heading": "x", "location": "room", "defaults": {"takes": 3}, "shots": [_SHOT]}],
+    "budget": {"per_run": "20 USD", "per_shot": "$4", "per_month": 200},
     "ending": "cut",
     "music": [{"file": "a.wav", "level": "-18 dB", "start": "1s", "loop": False, "duck": "dialogue"}],
 }
@@ -164,6 +169,9 @@ _odd = st.sampled_from([None, True, False, 0, 1, 5, -1, 2.5, 10**12]) | st.sampl
         "cut",
         "fade",
         "dissolve",
+        "20 USD",
+        "€4.50",
+        "¥4",
         "x" * 501,
         "x" * 5001,
     ]
@@ -177,6 +185,8 @@ _odd |= st.sampled_from([[], [1], ["x"], ["x"] * 21]) | st.sampled_from(
         {"image": "a", "video": "b"},
         {"delivery": "x"},
         {"a": "x", "b": "y"},
+        {"per_run": "20 USD"},
+        {"per_run": None},
     ]
 )
 

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import pytest
+from PIL import Image
 
 from specs.cut import lay
 from specs.reading import read
 from specs.storyboard import Mode
 from tasks.order import Unfit, takes
+from tasks.providers import load
 from tasks.providers.base import Capability, Provider, Request
+from tasks.providers.wan import WAN
+from tests.tasks.making import make_clip
 
 
 class Hosted(Provider):
@@ -21,7 +26,8 @@ class Hosted(Provider):
     capabilities = {  # noqa: RUF012
         mode: Capability(
             mode=mode, model=f"wan-{mode}", durations=(5, 10, 15), durations_with_video=(5, 10),
-            images=5, videos=2, references=5, voice=True, prompt_length=400, negative_length=20,
+            images=5, videos=2, references=5, voice=True, prompt_length=400, negative_length=20, media=WAN,
+            uploads=True, last_frame=mode is Mode.IMAGE,
         )
         for mode in Mode
     }  # fmt: skip
@@ -43,15 +49,20 @@ shots:
 
 
 def first(
-    folder: Path, shot: str, refs: str = "https://x.org/m.png", transition: str = "transition: cut", more: str = ""
+    folder: Path,
+    shot: str,
+    refs: str = "https://x.org/m.png",
+    transition: str = "transition: cut",
+    more: str = "",
+    service: type[Provider] = Hosted,
 ) -> list[Request]:
     file = folder / "film.yaml"
     file.write_text(FILM.replace("REFS", refs).replace("SHOT", shot).replace("TRANSITION", transition) + more)
     film = read(file)
-    return list(takes(film, film.all_shots[0], Hosted, lay(film).events[0], "free", None, lambda _: "d"))
+    return list(takes(film, film.all_shots[0], service, lay(film).events[0], "free", None, lambda _: "d"))
 
 
-def ask(folder: Path, shot: str, **film: str) -> Request:
+def ask(folder: Path, shot: str, **film: Any) -> Request:
     return first(folder, shot, **film)[0]
 
 
@@ -65,6 +76,7 @@ def ask(folder: Path, shot: str, **film: str) -> Request:
         ("action: Empty., location: lamp_room", Mode.REFERENCE),
         ("action: He waits., cast: [tom]", Mode.TEXT),
         ("action: She climbs., cast: [mira], mode: text-to-video", Mode.TEXT),
+        ("action: Rain., first_frame: https://x.org/a.png, last_frame: https://x.org/b.png", Mode.IMAGE),
     ],
 )
 def test_the_mode_follows_from_what_the_shot_brings(tmp_path: Path, shot: str, mode: Mode) -> None:
@@ -153,3 +165,48 @@ def test_more_people_than_the_service_shows_are_refused(tmp_path: Path) -> None:
     film = read(file)
     with pytest.raises(Unfit, match="more people and places"):
         list(takes(film, film.all_shots[0], Hosted, lay(film).events[0], "free", None, lambda _: "d"))
+
+
+def test_a_last_frame_goes_with_the_request_and_is_in_its_key(tmp_path: Path) -> None:
+    begins = "action: Rain., first_frame: https://x.org/a.png"
+    ends = ask(tmp_path, f"{begins}, last_frame: https://x.org/b.png")
+    elsewhere = ask(tmp_path, f"{begins}, last_frame: https://x.org/c.png")
+    assert ends.last_frame and ends.last_frame.source == "https://x.org/b.png"
+    assert [use for use, _ in ends.uses] == ["first_frame", "last_frame"]
+    assert len({ends.key, elsewhere.key, ask(tmp_path, begins).key}) == 3
+    assert "last_frame" not in ask(tmp_path, begins).canonical()
+
+
+@pytest.mark.parametrize("name", ["aimlapi", "apiyi"])
+def test_a_service_that_ends_no_clip_with_a_picture_names_those_that_do(tmp_path: Path, name: str) -> None:
+    shot = "action: Rain., first_frame: https://x.org/a.png, last_frame: https://x.org/b.png"
+    with pytest.raises(Unfit) as unfit:
+        ask(tmp_path, shot, service=load(name))
+    assert (unfit.value.field, unfit.value.more) == ("last_frame", ())
+    assert unfit.value.what == f"{name} ends no clip with a given picture in image-to-video"
+    assert unfit.value.fix == "shoot it with dashscope or freepik, or remove `last_frame`"
+    for able in ("dashscope", "freepik", "animatic"):
+        assert ask(tmp_path, shot, service=load(able)).last_frame
+
+
+def test_a_last_frame_that_a_service_does_not_take_is_told_as_a_first_one_is(tmp_path: Path) -> None:
+    Image.new("RGB", (100, 100)).save(tmp_path / "small.png")
+    with pytest.raises(Unfit, match=r"does not take `small\.png`: it is 100x100 pixels") as unfit:
+        ask(tmp_path, "action: Rain., first_frame: https://x.org/a.png, last_frame: small.png")
+    assert unfit.value.field == "last_frame"
+
+
+def test_a_last_frame_beside_references_is_refused_with_the_way_out(tmp_path: Path) -> None:
+    with pytest.raises(Unfit) as unfit:
+        ask(tmp_path, "action: On., cast: [mira], first_frame: https://x.org/a.png, last_frame: https://x.org/b.png")
+    assert (unfit.value.field, unfit.value.more) == ("last_frame", ())
+    assert "ends no clip with a given picture in reference-to-video" in unfit.value.what
+    assert unfit.value.fix == "write `mode: image-to-video`, which sends no references, or remove `last_frame`"
+
+
+def test_the_length_of_a_local_reference_video_is_known_and_no_part_of_the_key(tmp_path: Path) -> None:
+    make_clip(tmp_path / "walk.mp4", frames=36, size="320x240")
+    here = ask(tmp_path, "action: On., cast: [mira]", refs="walk.mp4, https://x.org/far.mp4")
+    assert [reference.seconds for reference in here.references] == [Fraction(3, 2), None]
+    forgotten = [reference.model_copy(update={"seconds": None}) for reference in here.references]
+    assert here.model_copy(update={"references": tuple(forgotten)}).key == here.key

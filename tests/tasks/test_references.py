@@ -13,7 +13,7 @@ from PIL import Image
 from specs.problems import StoryboardError
 from specs.reading import read
 from tasks import references
-from tasks.providers.hosted import WAN
+from tasks.providers.wan import WAN
 from tasks.references import LocalFiles
 from tests.services.references import Reference, examine
 from tests.tasks.making import ffmpeg, make_clip

@@ -30,6 +30,7 @@ def request(
     fps: str = "24",
     frames: int = 8,
     first: Path | None = None,
+    last: Path | None = None,
     references: Sequence[Attachment] = (),
     take: int = 1,
     **board: Any,
@@ -45,6 +46,7 @@ def request(
         seconds=film.fps.seconds(frames), aspect_ratio=ratio, resolution=resolution,
         width=film.size[0], height=film.size[1], references=tuple(references),
         first_frame=attachment(first) if first else None,
+        last_frame=attachment(last) if last else None,
         board=Board(**{**words, **board, "frames": frames, "rate": film.fps}),
     )  # fmt: skip
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+import asyncio
+import json
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -19,6 +21,7 @@ from tasks.providers.hosted import Hosted
 from tests.services import aimlapi, apiyi, dashscope, freepik
 from tests.services.emulator import Emulator
 from tests.services.jobs import Script
+from tests.services.wire import Heard, Reply, app, bound, said, serving
 
 KEY = "sk-emulator"
 AT_ONCE = Script(waiting=0, running=0)
@@ -70,6 +73,18 @@ async def opened(
             yield provider, emulator
 
 
+@contextmanager
+def answering(body: str) -> Iterator[str]:
+    """The address of a service that has this JSON for an answer to everything."""
+
+    async def answer(_: Heard) -> Reply:
+        return said(json.loads(body))
+
+    listening = bound()
+    with serving((app(answer, lambda: 0.0), listening), beside=asyncio.Event().wait):
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+
+
 def image(name: str = "https://films.example/mira.png", **more: Any) -> Attachment:
     return Attachment(kind="image", digest=f"url:{name}", source=name, **more)
 
@@ -110,3 +125,7 @@ def request(house: House, mode: Mode = Mode.TEXT, **changes: Any) -> Request:
 
 def finished(url: str) -> Standing:
     return Standing(state="finished", detail="completed", result=url)
+
+
+def nothing(_: float) -> None:
+    """Progress that nobody watches."""

@@ -59,6 +59,7 @@ async def test_a_look_is_read_in_its_own_words_and_in_dashscopes(poll: str) -> N
     assert [look.state for look in looks] == ["pending", "pending", "finished"]
     assert all(look.is_known for look in looks)
     assert looks[-1].result
+    assert looks[-1].billed_seconds == (5 if poll == "native" else None)
 
 
 @pytest.mark.parametrize("poll", ["own", "native"])

@@ -1,18 +1,22 @@
-"""What DashScope alone does: codes that say more than the status, a list of tasks, calling off."""
+"""What DashScope alone does: codes that say more than the status, a list of tasks, calling off, a bill."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
+from specs.storyboard import Mode
 from tasks.providers.base import Ambiguous, Refused, TaskFailed, TaskForgotten, Terminal, Transient
 from tests.services.clock import BEIJING
 from tests.services.dashscope_codes import CODES
 from tests.services.faults import Answer, Call, Page, Reset
 from tests.services.jobs import Phase, Script
-from tests.tasks.providers.houses import HOUSES, opened, request
+from tests.tasks.providers.houses import HOUSES, local, opened, request, video
 
 HOUSE = HOUSES["dashscope"]
 
@@ -138,3 +142,34 @@ async def test_only_what_still_waits_is_called_off() -> None:
             await provider.cancel(running.task)
         with pytest.raises(TaskFailed, match="called off"):
             await provider.look(waiting.task)
+
+
+async def test_what_was_billed_is_told_at_the_end_input_video_included() -> None:
+    async with opened(HOUSE) as (provider, _):
+        plain = await provider.submit(request(HOUSE, seconds=7))
+        moving = await provider.submit(request(HOUSE, Mode.REFERENCE, references=(video(),), seconds=7))
+        billed = [(await provider.look(accepted.task)).billed_seconds for accepted in (plain, moving)]
+    assert billed == [7, 12]
+
+
+@pytest.mark.parametrize(
+    ("usage", "seconds"),
+    [({"duration": 5}, 5), ({"duration": 7.5}, Fraction(15, 2)), ({"duration": 0}, 0), ({}, None), (None, None),
+     *(({"duration": odd}, None) for odd in ("5", True, -1, float("inf"), float("nan"), None, [5]))],
+)  # fmt: skip
+def test_only_a_number_of_seconds_was_billed(usage: Any, seconds: Fraction | None) -> None:
+    answer = {"output": {"task_status": "SUCCEEDED", "video_url": "https://x"}, "usage": usage}
+    assert HOUSE.provider("http://127.0.0.1:9").standing(answer, "t").billed_seconds == seconds
+
+
+async def test_a_last_frame_goes_with_a_first_one_in_the_order_that_is_documented(tmp_path: Path) -> None:
+    Image.new("RGB", (320, 240), "teal").save(tmp_path / "end.png")
+    async with opened(HOUSE) as (provider, emulator):
+        await provider.submit(request(HOUSE, Mode.IMAGE, last_frame=local(tmp_path / "end.png")))
+        alone = request(HOUSE, Mode.IMAGE, first_frame=None, last_frame=local(tmp_path / "end.png"))
+        with pytest.raises(Refused, match="first_frame"):
+            await provider.submit(alone)
+    (sold,) = emulator.accepted
+    first, last = sold.body["input"]["media"]
+    assert (first["type"], last["type"]) == ("first_frame", "last_frame")
+    assert last["url"].startswith("data:image/png;base64,")

@@ -109,7 +109,7 @@ async def test_it_is_asked_to_call_where_a_webhook_is_set() -> None:
     hook = "https://hooks.films.example/freepik"
     async with opened(HOUSE, STORYREEL_WEBHOOK_URL=hook) as (provider, _):
         ordered = request(HOUSE, Mode.REFERENCE)
-        places = {attachment.digest: attachment.source for attachment in ordered.attachments}
+        places = {(use, attachment.digest): attachment.source for use, attachment in ordered.uses}
         assert provider.body(ordered, places)["webhook_url"] == hook
         assert provider.calls_back
     assert not HOUSE.provider("http://127.0.0.1:9").calls_back

@@ -22,8 +22,8 @@ from tests.services.emulator import Emulator
 from tests.services.test_aimlapi_schema import FOLDER, checker, request_schema
 from tests.tasks.providers.houses import HOUSES, House, image, opened, request, video, voice
 
-BOARD, MIRA, TOM, WALK, SOUND = (
-    f"https://films.example/{name}" for name in ("board.png", "mira.png", "tom.jpg", "walk.mp4", "mira.wav")
+BOARD, LAST, MIRA, TOM, WALK, SOUND = (
+    f"https://films.example/{name}" for name in ("board.png", "end.png", "mira.png", "tom.jpg", "walk.mp4", "mira.wav")
 )
 MARK = "text, watermark"
 
@@ -58,6 +58,7 @@ WAN_BODIES = {
     Mode.IMAGE: wan("i2v", [{"type": "first_frame", "url": BOARD}]),
     Mode.TEXT: wan("t2v", None, ratio="9:16"),
 }
+FRAMES = [{"type": "first_frame", "url": BOARD}, {"type": "last_frame", "url": LAST}]
 BODIES: dict[str, dict[Mode, dict[str, Any]]] = {
     "aimlapi": {
         Mode.REFERENCE: AIMLAPI_COMMON
@@ -89,7 +90,7 @@ BODIES: dict[str, dict[Mode, dict[str, Any]]] = {
         },
     },
     "apiyi": WAN_BODIES,
-    "dashscope": WAN_BODIES,
+    "dashscope": {**WAN_BODIES, Mode.IMAGE: wan("i2v", FRAMES)},
     "freepik": {
         Mode.REFERENCE: FREEPIK_COMMON
         | {
@@ -99,7 +100,7 @@ BODIES: dict[str, dict[Mode, dict[str, Any]]] = {
             "video_urls": [{"url": WALK}],
             "aspect_ratio": "9:16",
         },
-        Mode.IMAGE: FREEPIK_COMMON | {"start_image_url": BOARD},
+        Mode.IMAGE: FREEPIK_COMMON | {"start_image_url": BOARD, "end_image_url": LAST},
         Mode.TEXT: FREEPIK_COMMON | {"aspect_ratio": "9:16"},
     },
 }
@@ -123,7 +124,7 @@ def path_of(house: House, mode: Mode) -> str:
 
 
 def full(house: House, mode: Mode) -> Any:
-    """Two images, one with a voice, a video, a first frame, what to avoid, a seed."""
+    """Two images, one with a voice, a video, a first frame and a last, what to avoid, a seed."""
     capability = house.adapter.capabilities[mode]
     mira = image(MIRA, voice=voice(SOUND) if capability.voice else None)
     return request(
@@ -136,6 +137,7 @@ def full(house: House, mode: Mode) -> Any:
         aspect_ratio="9:16",
         references=(mira, image(TOM), video(WALK)) if mode is Mode.REFERENCE else (),
         first_frame=image(BOARD) if mode is not Mode.TEXT else None,
+        last_frame=image(LAST) if capability.last_frame else None,
     )
 
 
@@ -158,7 +160,7 @@ async def test_what_is_not_asked_for_is_not_sent(name: str) -> None:
     async with opened(HOUSES[name]) as (provider, emulator):
         await provider.submit(request(HOUSES[name]))
     text = emulator.requests[0].body.decode()
-    for field in ("negative", "media", "image", "video_url", "start_", "voice", "webhook"):
+    for field in ("negative", "media", "image", "video_url", "start_", "end_", "voice", "webhook"):
         assert f'"{field}' not in text
 
 
@@ -167,7 +169,7 @@ async def test_what_is_not_asked_for_is_not_sent(name: str) -> None:
 def test_aimlapis_orders_fit_its_published_schema(mode: Mode) -> None:
     short = {Mode.REFERENCE: "r2v", Mode.IMAGE: "i2v", Mode.TEXT: "t2v"}[mode]
     ordered, house = full(HOUSES["aimlapi"], mode), HOUSES["aimlapi"]
-    places = {attachment.digest: attachment.source for attachment in ordered.attachments}
+    places = {(use, attachment.digest): attachment.source for use, attachment in ordered.uses}
     body = house.provider("http://127.0.0.1:9").body(ordered, places)
     schema = request_schema(short)
     Draft4Validator(schema, format_checker=checker()).validate(body)
@@ -215,6 +217,8 @@ def storyboards(draw: st.DrawFn) -> dict[str, Any]:
             shot["continues"] = f"S{number - 1}"
         elif draw(st.booleans()):
             shot["first_frame"] = draw(places.filter(lambda place: "png" in place)).format("board")
+        if ("continues" in shot or "first_frame" in shot) and draw(st.integers(0, 2)) == 0:
+            shot["last_frame"] = draw(places.filter(lambda place: "png" in place)).format("board")
         if draw(st.integers(0, 4)) == 0:
             shot["mode"] = draw(st.sampled_from([mode.value for mode in Mode]))
         if draw(st.booleans()):
@@ -291,6 +295,7 @@ def test_what_is_planned_for_a_service_is_taken_by_it(
     @given(film=storyboards())
     @example(film=plain({}))
     @example(film=plain({"first_frame": "https://x.example/board.png"}))
+    @example(film=plain({"first_frame": "https://x.example/board.png", "last_frame": "here/board.png"}))
     @example(film=plain({"references": ["https://x.example/mira.png"], "first_frame": "https://x.example/board.png"}))
     def any_film(film: dict[str, Any]) -> None:
         try:

@@ -6,7 +6,9 @@ import asyncio
 import base64
 import socket
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import ClassVar
 from urllib.parse import parse_qs, urlsplit
 
 import fsspec
@@ -18,7 +20,9 @@ from PIL import Image
 
 from specs.storyboard import Mode
 from tasks.providers.base import Terminal, Transient, Verdict
+from tasks.providers.dashscope import DashScope
 from tasks.providers.travel import Bucket, kind_of, name_for
+from tasks.providers.wan import wan
 from tests.services.faults import Answer, Call, Reset
 from tests.tasks.making import ffmpeg, make_clip
 from tests.tasks.providers.houses import HOUSES, image, local, opened, request
@@ -88,6 +92,34 @@ async def test_a_picture_travels_inside_the_request_where_the_service_says_so(
     head, _, content = str(value).partition(",")
     assert head == "data:image/png;base64"
     assert base64.b64decode(content) == picture.read_bytes()
+
+
+async def test_one_file_travels_in_two_ways_where_it_is_two_things(picture: Path) -> None:
+    """Inside the request as the first frame, through the store as a reference: neither takes the other's place."""
+
+    class Mixed(DashScope):
+        """A service that takes first frames inside the request, and references by links alone."""
+
+        capabilities: ClassVar = {Mode.REFERENCE: wan(Mode.REFERENCE, "wan2.7-r2v", data_uris=("first_frame",),
+                                                      uploads=True)}  # fmt: skip
+
+    house = replace(HOUSES["dashscope"], adapter=Mixed)
+    async with opened(house) as (provider, emulator):
+        both = local(picture, digest="d1")
+        await provider.submit(request(house, Mode.REFERENCE, first_frame=both, references=(both,)))
+    first, reference = emulator.accepted[0].body["input"]["media"]
+    assert first["type"] == "first_frame" and first["url"].startswith("data:image/png;base64,")
+    assert reference["type"] == "reference_image" and reference["url"].startswith("oss://")
+
+
+async def test_a_film_that_ends_as_it_begins_sends_one_picture_twice(picture: Path) -> None:
+    house = HOUSES["freepik"]
+    async with opened(house) as (provider, emulator):
+        both = local(picture, digest="d1")
+        await provider.submit(request(house, Mode.IMAGE, first_frame=both, last_frame=both))
+    body = emulator.accepted[0].body
+    assert body["start_image_url"] == body["end_image_url"]
+    assert len(emulator.uploads.files) == 1
 
 
 # Into the service's own store

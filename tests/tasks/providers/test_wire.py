@@ -5,15 +5,16 @@ from __future__ import annotations
 import gzip
 import json
 import logging
+import pickle
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
 
 from tasks.providers.answers import Answer, text, told
-from tasks.providers.base import Ambiguous, Refused, Terminal, Transient
+from tasks.providers.base import Ambiguous, ProviderError, Refused, TaskFailed, Terminal, Transient
 from tasks.providers.verdicts import unbracketed, verdict
-from tasks.providers.wire import Missing, Wire
+from tasks.providers.wire import Missing, Wire, order_headers
 from tests.services.wire import Heard, Reply, app, bound, serving
 
 
@@ -179,3 +180,28 @@ def test_moderation_is_told_by_the_code_and_by_words_only_where_there_is_none(
     assert error.is_content is content
     assert ("moderation" in error.hint) is content
     assert error.code == unbracketed(code, reason)[0]
+
+
+def test_a_retry_after_may_be_a_date() -> None:
+    later = Answer(429, {"retry-after": "Wed, 21 Oct 2099 07:28:00 GMT"}, b"").retry_after
+    past = Answer(429, {"retry-after": "Wed, 21 Oct 2015 07:28:00 GMT"}, b"").retry_after
+    assert later is not None and later > 10**9
+    assert past == 0
+
+
+def test_errors_keep_what_they_say_when_they_go_through_a_pickle() -> None:
+    error = TaskFailed("freepik could not make it", service="freepik", hint="look at the words")
+    error.code, error.is_content = "DataInspectionFailed", True
+    back = pickle.loads(pickle.dumps(error))
+    assert vars(back) == vars(error) and str(back) == str(error)
+    assert isinstance(back, ProviderError)
+
+
+async def test_the_headers_that_are_told_of_an_order_are_those_that_are_sent() -> None:
+    async with answering(as_json({"id": "t"})) as (wire, heard):
+        await wire.buy("/orders", {"seed": 7}, {"X-Async": "enable"})
+        told = order_headers(f"{wire.base}/orders", {"X-Key": "sk-top"}, {"X-Async": "enable"})
+    sent = dict(heard[0].headers)
+    assert sent.pop("content-length") == "10"
+    assert {name.lower(): value for name, value in told.items()} == sent
+    assert "X-Key" in told and told["Content-Type"] == "application/json"

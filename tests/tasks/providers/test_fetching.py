@@ -1,0 +1,75 @@
+"""A clip, at every hosted service, from the order to the file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from specs.storyboard import Mode
+from tasks.inspection import verify
+from tasks.media.errors import MediaError
+from tasks.media.probe import probe
+from tasks.providers.base import Terminal, Transient, Verdict
+from tests.services.faults import Call, Claims, Corrupt, Shortened
+from tests.services.jobs import Script
+from tests.tasks.providers.houses import KEY, House, finished, nothing, opened, request
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+async def test_a_take_is_ordered_once_waited_for_and_brought_here(house: House, mode: Mode, tmp_path: Path) -> None:
+    async with opened(house, settings={"script": Script(waiting=1, running=1)}) as (provider, emulator):
+        ordered = request(house, mode)
+        accepted = await provider.submit(ordered)
+        looks = [await provider.look(accepted.task) for _ in range(3)]
+        seen: list[float] = []
+        await provider.fetch(ordered, looks[-1], tmp_path / "take.mp4", seen.append)
+    assert len(emulator.accepted) == 1
+    assert [look.state for look in looks] == ["pending", "pending", "finished"]
+    assert all(look.is_known and look.detail for look in looks)
+    await verify(tmp_path / "take.mp4", ordered)
+    clip = probe(tmp_path / "take.mp4")
+    assert (clip.width, clip.height, round(clip.seconds)) == (1280, 720, 5)
+    assert seen == sorted(seen) and seen[-1] == 1.0
+
+
+async def test_a_link_that_has_expired_is_had_anew_from_the_task(house: House, tmp_path: Path) -> None:
+    async with opened(house, settings={"link_seconds": 60, "renews_links": True}) as (provider, emulator):
+        accepted = await provider.submit(request(house))
+        standing = await provider.look(accepted.task)
+        emulator.clock.forward(seconds=120)
+        with pytest.raises(Transient, match="expired") as expired:
+            await provider.fetch(request(house), standing, tmp_path / "take.mp4", nothing)
+        assert type(expired.value).__name__ == "LinkExpired"
+        again = await provider.look(accepted.task)
+        await provider.fetch(request(house), again, tmp_path / "take.mp4", nothing)
+    await verify(tmp_path / "take.mp4", request(house))
+
+
+@pytest.mark.parametrize("trouble", [Shortened(), Corrupt()], ids=lambda trouble: type(trouble).__name__)
+async def test_a_damaged_clip_is_found_out(house: House, trouble: Any, tmp_path: Path) -> None:
+    async with opened(house) as (provider, emulator):
+        standing = await provider.look((await provider.submit(request(house))).task)
+        emulator.fault(Call.FETCH, trouble)
+        await provider.fetch(request(house), standing, tmp_path / "take.mp4", nothing)
+    with pytest.raises(MediaError):
+        await verify(tmp_path / "take.mp4", request(house))
+
+
+async def test_ten_gigabytes_are_refused_at_once(house: House, tmp_path: Path) -> None:
+    async with opened(house) as (provider, emulator):
+        standing = await provider.look((await provider.submit(request(house))).task)
+        emulator.fault(Call.FETCH, Claims())
+        with pytest.raises(Terminal, match=r"10\.0 GB") as refused:
+            await provider.fetch(request(house), standing, tmp_path / "take.mp4", nothing)
+    assert not isinstance(refused.value, Verdict)
+    assert len(emulator.fetches) == 1
+
+
+async def test_a_link_into_the_machine_is_not_followed_for_a_service_elsewhere(house: House, tmp_path: Path) -> None:
+    provider = house.adapter({house.adapter.key_variable: KEY})
+    for link in ("http://127.0.0.1:9/clip.mp4", "http://169.254.169.254/latest/meta-data", "file:///etc/passwd"):
+        with pytest.raises(Terminal, match="is not fetched"):
+            await provider.fetch(request(house), finished(link), tmp_path / "take.mp4", nothing)
+    assert not (tmp_path / "take.mp4").exists()

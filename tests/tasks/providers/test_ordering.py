@@ -1,0 +1,100 @@
+"""An order, at every hosted service: what was surely not accepted may be tried again, all else is sent once."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from typing import Any
+
+import pytest
+
+from tasks.providers.base import Ambiguous, Refused, Terminal, Transient
+from tests.services.faults import Answer, Call, HangUp, Page, Reset, Silence, Truncated
+from tests.tasks.providers.houses import House, answering, opened, request
+
+
+@pytest.mark.parametrize(("written", "seconds"), [(None, None), ("7", 7.0), ("soon", None), ("inf", None), ("-3", 0.0)])
+async def test_429_sold_nothing_and_says_how_long_to_wait(
+    house: House, written: str | None, seconds: float | None
+) -> None:
+    async with opened(house) as (provider, emulator):
+        emulator.fault(Call.CREATE, Answer(429, retry_after=written))
+        with pytest.raises(Transient) as busy:
+            await provider.submit(request(house))
+        assert busy.value.retry_after == seconds
+        assert emulator.accepted == []
+        await provider.submit(request(house))
+        assert len(emulator.accepted) == 1
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 504])
+@pytest.mark.parametrize("sold", [True, False])
+async def test_an_order_that_meets_an_error_of_the_servers_is_of_unknown_fate(
+    house: House, status: int, sold: bool
+) -> None:
+    async with opened(house) as (provider, emulator):
+        emulator.fault(Call.CREATE, Answer(status, retry_after="1"), accepted=sold)
+        with pytest.raises(Ambiguous, match=str(status)) as unknown:
+            await provider.submit(request(house))
+    assert unknown.value.hint == "storyreel reconcile"
+    assert len(emulator.requests) == 1
+    assert len(emulator.accepted) == sold
+
+
+@pytest.mark.parametrize("trouble", [Reset(), HangUp(), Page(), Silence(), Truncated()], ids=lambda t: type(t).__name__)
+@pytest.mark.parametrize("sold", [True, False])
+async def test_an_order_without_a_usable_answer_is_of_unknown_fate_and_is_sent_once(
+    house: House, trouble: Any, sold: bool
+) -> None:
+    if isinstance(trouble, Truncated) and not sold:
+        pytest.skip("a part of the true answer: it was sold")
+    async with opened(house, timeout=0.4) as (provider, emulator):
+        emulator.fault(Call.CREATE, trouble, accepted=sold)
+        with pytest.raises(Ambiguous):
+            await provider.submit(request(house))
+    assert len(emulator.requests) == 1
+    assert len(emulator.accepted) == sold
+
+
+@pytest.mark.parametrize("body", ['{"output": "?"}', '{"id": 7}', '{"data": []}', "{}", "[]", "null", "7", '"yes"'])
+async def test_a_yes_that_names_no_task_is_of_unknown_fate(house: House, body: str) -> None:
+    with answering(body) as base_url:
+        async with house.provider(base_url) as provider:
+            with pytest.raises(Ambiguous):
+                await provider.submit(request(house))
+
+
+async def test_a_service_that_cannot_be_reached_sold_nothing(house: House) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # bound, and nobody listens
+        async with house.provider(f"http://127.0.0.1:{taken.getsockname()[1]}") as provider:
+            with pytest.raises(Transient, match="cannot be reached"):
+                await provider.submit(request(house))
+
+
+async def test_an_order_never_goes_out_on_a_connection_that_was_kept(house: House) -> None:
+    """On one that the service is just closing it would be lost unread, and look like one whose answer was lost."""
+    task = {"id": "t", "status": "queued", "output": {"task_id": "t"}, "data": {"task_id": "t", "status": "CREATED"}}
+    body = json.dumps(task).encode()
+
+    async def once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%s" % (len(body), body))
+        await reader.readuntil(b"\r\n\r\n")  # a second request finds the door closing
+        writer.transport.abort()
+
+    server = await asyncio.start_server(once, "127.0.0.1", 0)
+    async with server, house.provider(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}") as provider:
+        for _ in range(3):
+            assert (await provider.submit(request(house))).task.endswith("t")
+
+
+@pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 422])
+async def test_a_plain_no_is_final_and_says_what_the_service_said(house: House, status: int) -> None:
+    async with opened(house) as (provider, emulator):
+        emulator.fault(Call.CREATE, Answer(status, {"message": "the moon is too bright"}))
+        with pytest.raises(Terminal, match="the moon is too bright") as no:
+            await provider.submit(request(house))
+    assert isinstance(no.value, Refused) == (status in (400, 404, 422))
+    assert emulator.accepted == []
