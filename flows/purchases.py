@@ -13,10 +13,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from flows.spending import approximately, sentence
 from specs.frozen import Frozen
-from specs.money import Money
 from tasks.store.home import Home
-from tasks.store.ledger import Event, Ledger, Purchase, State, Wanted
+from tasks.store.ledger import Event, Ledger, Purchase, Spend, State, Wanted
 
 _COLOURS = {
     State.INTENDED: "yellow",
@@ -32,24 +32,22 @@ class Purchases(Frozen):
     """A part of the ledger: the newest purchases of those that were asked for, and what all of them cost."""
 
     shown: tuple[Purchase, ...]
-    spent: tuple[Money, ...]
-    """One sum a currency, of all that were asked for; takes whose price a service does not tell are not in it."""
-    untold: int
-    """How many of those shown have no price."""
+    spent: Spend
+    """By all that were asked for, shown or not."""
     more: bool
     """Whether there are more than are shown."""
     histories: dict[str, tuple[Event, ...]]
     """By key, where they were asked for."""
 
     def as_json(self, full: bool) -> list[dict[str, Any]]:
-        """The form that `ledger --json` prints; the request's text only when `full`."""
+        """The form that `ledger --json` prints; the request and the author's words only when `full`."""
         return [_as_json(purchase, full, self.histories.get(purchase.order.key)) for purchase in self.shown]
 
 
 def look_up(home: Home, wanted: Wanted, limit: int, with_history: bool) -> Purchases:
     """The purchases that fit; a look makes no ledger."""
     if not home.has_ledger:
-        return Purchases(shown=(), spent=(), untold=0, more=False, histories={})
+        return Purchases(shown=(), spent=Spend(), more=False, histories={})
     ledger = home.ledger()
     try:
         return _looked_up(ledger, wanted, limit, with_history)
@@ -63,7 +61,6 @@ def _looked_up(ledger: Ledger, wanted: Wanted, limit: int, with_history: bool) -
     return Purchases(
         shown=shown,
         spent=ledger.spent(**wanted),
-        untold=sum(purchase.cost is None for purchase in shown),
         more=len(found) > limit,
         histories={purchase.order.key: ledger.history(purchase.order.key) for purchase in shown if with_history},
     )
@@ -93,7 +90,8 @@ def print_purchases(console: Console, purchases: Purchases) -> None:
         for event in purchases.histories.get(purchase.order.key, ()):
             table.add_row(*_event_cells(event))
     console.print(table)
-    console.print(_sum(purchases), highlight=False, markup=False)
+    more = " There are more: --limit shows them." if purchases.more else ""
+    console.print(f"{sentence(purchases.spent)}{more}", highlight=False, markup=False, soft_wrap=True)
 
 
 def _cells(purchase: Purchase) -> Sequence[str | Text]:
@@ -106,7 +104,7 @@ def _cells(purchase: Purchase) -> Sequence[str | Text]:
         order.provider,
         Text(purchase.state, style=_COLOURS[purchase.state]),
         Text(purchase.task or ""),
-        str(purchase.cost or ""),
+        _cost(purchase),
         Text(purchase.reason),
     )
 
@@ -117,14 +115,11 @@ def _event_cells(event: Event) -> Sequence[str | Text]:
     return [Text(word, style="dim") for word in said]
 
 
-def _sum(purchases: Purchases) -> str:
-    told = " and ".join(map(str, purchases.spent)) or "nothing"
-    parts = [f"The services have said that they cost {told}."]
-    if purchases.untold:
-        parts.append(f"{purchases.untold} of those above {'has' if purchases.untold == 1 else 'have'} no price.")
-    if purchases.more:
-        parts.append("There are more: --limit shows them.")
-    return " ".join(parts)
+def _cost(purchase: Purchase) -> str:
+    """What it cost; what is only estimated is marked as such."""
+    if purchase.estimate:
+        return approximately([purchase.estimate]) if purchase.estimate.amount else "free"
+    return str(purchase.cost or "")
 
 
 def when(time: datetime) -> str:
@@ -133,8 +128,9 @@ def when(time: datetime) -> str:
 
 
 def _as_json(purchase: Purchase, full: bool, history: Sequence[Event] | None) -> dict[str, Any]:
-    order = purchase.order.model_dump(mode="json")
-    request = json.loads(order.pop("request"))
+    texts = {"request": purchase.order.request, "told": purchase.order.told}
+    order = purchase.order.model_dump(mode="json", exclude=set(texts))
     rest = purchase.model_dump(mode="json", exclude={"order", "read", "reader"})
-    told = {"events": [event.model_dump(mode="json", exclude={"key"}) for event in history]} if history else {}
-    return order | rest | ({"request": request} if full else {}) | told
+    whole = {name: json.loads(text) if text else None for name, text in texts.items()} if full else {}
+    events = {"events": [event.model_dump(mode="json", exclude={"key"}) for event in history]} if history else {}
+    return order | rest | whole | events

@@ -39,7 +39,7 @@ class Settlement(Frozen):
 
     def as_json(self) -> dict[str, Any]:
         """The form that `reconcile --json` prints."""
-        order = self.purchase.order.model_dump(mode="json", exclude={"request"})
+        order = self.purchase.order.model_dump(mode="json", exclude={"request", "told"})
         candidates = [task.model_dump(mode="json") for task in self.candidates]
         return order | {"outcome": self.outcome, "task": self.task, "why": self.why, "candidates": candidates}
 

@@ -41,6 +41,7 @@ _BEGIN = "begin_with"
 """An execution option: the statement that a transaction of SQLite begins with."""
 _OUR_LOCK = 495840486764
 """Any number that other programs do not use: `sreel` in ASCII."""
+_QUEUE = _OUR_LOCK + 1
 _PASSING = ("08", "57P", "40001", "40P01", "55P03")
 """SQLSTATEs of PostgreSQL that may pass: connection lost, server stopping or starting, deadlock, lock not had."""
 
@@ -94,6 +95,14 @@ class Database:
             return work(connection)
 
         return self.patiently(lambda: self._transaction(locked, "BEGIN EXCLUSIVE"))
+
+    def line_up(self, connection: Connection) -> None:
+        """Let a transaction that writes go on only when all that lined up before it have ended.
+
+        To be called first, so that nobody is waited for who waits for us. What it then reads they have committed.
+        """
+        if not self.is_sqlite:  # where writers come one after the other anyway
+            connection.execute(select(func.pg_advisory_xact_lock(_QUEUE)))
 
     def patiently(self, work: Callable[[], Result], patience: float = _PATIENCE) -> Result:
         """Do work with the database; again, for as many seconds, when what is in the way may pass."""

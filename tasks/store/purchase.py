@@ -39,6 +39,14 @@ class Order(Frozen):
     film: str
     slate: str
     take: int
+    scene: str = ""
+    """The scene's number, may be empty."""
+    told: str = ""
+    """The author's words that led to the request, as JSON that the ledger does not look into."""
+    price: Money | None = None
+    """What it will cost by the price list: an estimate. None where nobody knows."""
+    run: str = ""
+    """The Prefect flow run that orders it."""
 
     @property
     def name(self) -> str:
@@ -60,6 +68,8 @@ class Purchase(Frozen):
     clip: str | None
     """Digest of the finished clip."""
     cost: Money | None
+    owed: bool = True
+    """Whether it may have to be paid even where no cost was told: not what the service refused or failed."""
     reason: str
     """Why it failed, or why nobody knows."""
     owner: Owner
@@ -95,6 +105,11 @@ class Purchase(Frozen):
         if self.owner.is_here():
             return not self.owner.is_alive() or silent > _SILENT_HERE
         return silent > timedelta(0)
+
+    @property
+    def estimate(self) -> Money | None:
+        """What it costs by the price list, where the service has not told and may want to be paid."""
+        return self.order.price if self.owed and self.cost is None else None
 
     @property
     def sent_between(self) -> tuple[datetime, datetime]:

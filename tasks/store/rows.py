@@ -1,15 +1,15 @@
-"""The ledger's rows in SQL: reading purchases, noting events, and the questions that people and plans ask."""
+"""The ledger's rows in SQL: how they are found and read, and what the history of their changes tells."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from itertools import islice
 from typing import Any, TypedDict, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, insert, literal, null, select, true
+from sqlalchemy import ColumnElement, Connection, Select, Table, and_, func, insert, literal, null, select, true
 from sqlalchemy.engine import Row
 
 from specs.money import Money
@@ -46,41 +46,76 @@ class Rows:
 
     def one(self, key: str) -> Purchase | None:
         """The row of a key; where the transaction writes, nobody else changes it before its end."""
-        question = self._all.where(PURCHASES.c.key == key).with_for_update(of=PURCHASES)
-        row = self._connection.execute(question).one_or_none()
-        return self._purchase(row) if row else None
+        found = list(self._read(self._all.where(PURCHASES.c.key == key).with_for_update(of=PURCHASES)))
+        return found[0] if found else None
 
     def by_keys(self, keys: Iterable[str]) -> dict[str, Purchase]:
         """The rows of many keys, as far as they are there."""
-        found: dict[str, Purchase] = {}
-        for some in _batches(keys):
-            rows = self._connection.execute(self._all.where(PURCHASES.c.key.in_(some)))
-            found.update((row.key, self._purchase(row)) for row in rows)
+        questions = (self._all.where(PURCHASES.c.key.in_(some)) for some in _batches(keys))
+        return {purchase.order.key: purchase for question in questions for purchase in self._read(question)}
+
+    def latest(self, film: str, slates: Iterable[str]) -> dict[tuple[str, int, str], Purchase]:
+        """By slate, take and service, the row of a film that was last ordered under that name, whatever its key."""
+        found: dict[tuple[str, int, str], Purchase] = {}
+        name = PURCHASES.c.film, PURCHASES.c.slate, PURCHASES.c.take, PURCHASES.c.provider
+        for some in _batches(slates):
+            last = (
+                select(*name, func.max(PURCHASES.c.intended).label("intended"))
+                .where(PURCHASES.c.film == film, PURCHASES.c.slate.in_(some))
+                .group_by(*name)
+                .subquery()
+            )
+            is_last = and_(*(PURCHASES.c[column.name] == column for column in last.c))
+            # Of two that were noted in the same microsecond, one and always the same.
+            question = self._all.join(last, is_last).order_by(PURCHASES.c.created, PURCHASES.c.key)
+            found.update(
+                ((each.order.slate, each.order.take, each.order.provider), each) for each in self._read(question)
+            )
         return found
 
     def listed(self, wanted: Wanted, limit: int | None) -> tuple[Purchase, ...]:
         """The rows that fit, what changed last first."""
-        question = self._all.where(_fits(wanted)).order_by(PURCHASES.c.changed.desc(), PURCHASES.c.key).limit(limit)
-        return tuple(map(self._purchase, self._connection.execute(question)))
+        newest_first = PURCHASES.c.changed.desc(), PURCHASES.c.key
+        return tuple(self._read(self._all.where(fits(wanted)).order_by(*newest_first).limit(limit)))
 
-    def _purchase(self, row: Row[Any]) -> Purchase:
-        return Purchase(
-            order=Order(**{name: getattr(row, name) for name in Order.model_fields}),
-            state=State(row.state),
-            task=row.task,
-            clip=row.clip,
-            cost=_money(row),
-            reason=row.reason,
-            owner=Owner(host=row.owner_host, pid=row.owner_pid, started=row.owner_started, run=row.owner_run),
-            created=datetime.fromisoformat(row.created),
-            changed=datetime.fromisoformat(row.changed),
-            lease_until=_time(row.lease_until),
-            intended=_time(row.intended),
-            submitted=_time(row.submitted),
-            finished=_time(row.finished),
-            read=datetime.fromisoformat(row.read),
-            reader=self._reader,
-        )
+    def _read(self, question: Select[Any]) -> Iterator[Purchase]:
+        return map(partial(_purchase, self._reader), self._connection.execute(question))
+
+
+def _purchase(reader: Owner, row: Row[Any]) -> Purchase:
+    return Purchase(
+        order=Order(
+            key=row.key,
+            provider=row.provider,
+            model=row.model,
+            request=row.request,
+            film=row.film,
+            slate=row.slate,
+            take=row.take,
+            scene=row.scene,
+            told=row.told,
+            price=money(row.price, row.price_currency),
+            run=row.run,
+        ),
+        state=State(row.state),
+        task=row.task,
+        clip=row.clip,
+        cost=money(row.cost, row.currency),
+        owed=row.owed,
+        reason=row.reason,
+        owner=Owner(host=row.owner_host, pid=row.owner_pid, started=row.owner_started, run=row.owner_run),
+        created=datetime.fromisoformat(row.created),
+        changed=datetime.fromisoformat(row.changed),
+        lease_until=_time(row.lease_until),
+        intended=_time(row.intended),
+        submitted=_time(row.submitted),
+        finished=_time(row.finished),
+        read=datetime.fromisoformat(row.read),
+        reader=reader,
+    )
+
+
+# History
 
 
 def note(
@@ -98,34 +133,10 @@ def note(
     connection.execute(insert(EVENTS).from_select(list(seen), source))
 
 
-def note_stray(
-    connection: Connection, row: Purchase, owner: Owner, task: str, cost: Money | None, now: ColumnElement[str]
-) -> None:
-    """Add an order that was accepted when its row had already gone on without it, so that what it cost is not lost."""
-    connection.execute(
-        insert(EVENTS).values(
-            key=row.order.key,
-            at=now,
-            state=State.SUBMITTED,
-            task=task,
-            reason=f"accepted although the row was {row.state} by then: ordered twice",
-            owner_host=owner.host,
-            owner_pid=owner.pid,
-            **priced(cost),
-        )
-    )
-
-
 def events(connection: Connection, key: str) -> tuple[Event, ...]:
     """All events of a key, in order."""
     question = select(EVENTS).where(EVENTS.c.key == key).order_by(EVENTS.c.number)
     return tuple(map(_event, connection.execute(question)))
-
-
-def before(connection: Connection, key: str, undone: Sequence[State]) -> Event | None:
-    """What a key was before it came into the states that are undone; None when it was not there."""
-    undone_too = [event for event in events(connection, key) if event.state not in undone]
-    return undone_too[-1] if undone_too and undone_too[-1].state else None
 
 
 def claimed(connection: Connection, tasks: Iterable[str]) -> frozenset[str]:
@@ -134,21 +145,6 @@ def claimed(connection: Connection, tasks: Iterable[str]) -> frozenset[str]:
     for some in _batches(tasks):
         found.update(connection.execute(select(EVENTS.c.task).where(EVENTS.c.task.in_(some))).scalars())
     return frozenset(found)
-
-
-def spent(connection: Connection, wanted: Wanted) -> tuple[Money, ...]:
-    """What was told last of each of a service's tasks, added up for each currency."""
-    question = (
-        select(EVENTS.c.key, EVENTS.c.task, EVENTS.c.cost, EVENTS.c.currency)
-        .join(PURCHASES, PURCHASES.c.key == EVENTS.c.key)
-        .where(_fits(wanted), EVENTS.c.cost.is_not(None))
-        .order_by(EVENTS.c.number)
-    )
-    told = {(row.key, row.task): row for row in connection.execute(question)}
-    sums: defaultdict[str, Decimal] = defaultdict(Decimal)
-    for row in told.values():
-        sums[row.currency] += Decimal(row.cost)
-    return tuple(Money(amount=amount, currency=currency) for currency, amount in sorted(sums.items()))
 
 
 def durations(connection: Connection, provider: str, model: str, limit: int) -> list[float]:
@@ -166,6 +162,19 @@ def durations(connection: Connection, provider: str, model: str, limit: int) -> 
     return [max(0.0, seconds) for seconds in took]
 
 
+# What a column holds
+
+
+def fits(wanted: Wanted, table: Table = PURCHASES) -> ColumnElement[bool]:
+    """Purchases, or earlier orders, that are asked for."""
+    terms = [table.c[name] == wanted[name] for name in ("film", "slate", "provider", "state") if name in wanted]
+    if "key" in wanted:
+        terms.append(table.c.key.startswith(wanted["key"], autoescape=True))
+    if "since" in wanted:
+        terms.append(table.c.changed >= written(wanted["since"]))
+    return and_(true(), *terms)
+
+
 def owned(owner: Owner) -> ColumnElement[bool]:
     """Rows of one run."""
     return and_(*(PURCHASES.c[name] == value for name, value in owning(owner).items()))
@@ -181,18 +190,21 @@ def owning(owner: Owner) -> dict[str, Any]:
     }
 
 
-def priced(cost: Money | None) -> dict[str, Any]:
-    """A cost, in columns; without one, none are set."""
+def naming(order: Order) -> dict[str, Any]:
+    """All that an order says of itself, in columns."""
+    price = order.price
+    priced = {"price": str(price.amount) if price else None, "price_currency": price.currency if price else None}
+    return order.model_dump(exclude={"price"}) | priced
+
+
+def costing(cost: Money | None) -> dict[str, Any]:
+    """A cost that was told, in columns; without one, none are set."""
     return {"cost": str(cost.amount), "currency": cost.currency} if cost else {}
 
 
-def _fits(wanted: Wanted) -> ColumnElement[bool]:
-    terms = [PURCHASES.c[name] == wanted[name] for name in ("film", "slate", "provider", "state") if name in wanted]
-    if "key" in wanted:
-        terms.append(PURCHASES.c.key.startswith(wanted["key"], autoescape=True))
-    if "since" in wanted:
-        terms.append(PURCHASES.c.changed >= written(wanted["since"]))
-    return and_(true(), *terms)
+def money(amount: str | None, currency: str | None) -> Money | None:
+    """An amount out of its two columns."""
+    return Money(amount=Decimal(amount), currency=currency) if amount is not None and currency is not None else None
 
 
 def _event(row: Row[Any]) -> Event:
@@ -203,14 +215,10 @@ def _event(row: Row[Any]) -> Event:
         task=row.task,
         clip=row.clip,
         reason=row.reason,
-        cost=_money(row),
+        cost=money(row.cost, row.currency),
         host=row.owner_host.partition("/")[0],
         pid=row.owner_pid,
     )
-
-
-def _money(row: Row[Any]) -> Money | None:
-    return Money(amount=Decimal(row.cost), currency=row.currency) if row.cost is not None else None
 
 
 def _time(text: str | None) -> datetime | None:

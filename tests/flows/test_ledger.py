@@ -40,8 +40,9 @@ def told(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) ->
 
 def bought(ledger: Ledger, key: str, film: str, slate: str, provider: str, cost: Money | None) -> None:
     order = Order(
-        key=key * 64, provider=provider, model="wan", request='{"prompt":"rain"}', film=film, slate=slate, take=1
-    )
+        key=key * 64, provider=provider, model="wan", request='{"prompt":"rain"}', film=film, slate=slate, take=1,
+        told='{"action":"It rains."}',
+    )  # fmt: skip
     ledger.intend(order)
     ledger.submitted(order.key, f"task-{key}", cost)
 
@@ -103,11 +104,11 @@ def test_the_json_has_every_field_and_the_request_when_it_is_asked_for(told: Tol
     (purchase,) = json.loads(told("--json", "--key", "c").stdout)
     assert set(purchase) == {
         "key", "provider", "model", "film", "slate", "take", "state", "task", "clip", "cost", "reason", "owner",
-        "created", "changed", "lease_until", "intended", "submitted", "finished",
+        "created", "changed", "lease_until", "intended", "submitted", "finished", "scene", "price", "run", "owed",
     }  # fmt: skip
     assert purchase["cost"] == {"amount": "0.05", "currency": "USD"}
     (full,) = json.loads(told("--json", "--full", "--key", "c").stdout)
-    assert full.pop("request") == {"prompt": "rain"}
+    assert (full.pop("request"), full.pop("told")) == ({"prompt": "rain"}, {"action": "It rains."})
     assert full == purchase
 
 

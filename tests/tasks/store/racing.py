@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from multiprocessing.process import BaseProcess
 from typing import Any
 
-from tasks.store.ledger import Ledger, Order
+from tasks.store.ledger import Ledger, Limit, Order, OverBudget
 
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(["tests.tasks.store.racing", "psycopg"])
@@ -90,3 +90,16 @@ def ordering_for_ever(url: str, orders: Sequence[Order], told: Any) -> None:
         ledger.submitted(order.key, f"task-of-{order.key}", None)
     while True:
         time.sleep(1)
+
+
+def reserved(url: str, orders: Sequence[Order], limits: Sequence[Limit]) -> list[str]:
+    """The keys of those orders that the budget of all processes had room for."""
+    ledger, noted = Ledger(url), []
+    for order in orders:
+        try:
+            if ledger.intend(order, limits):
+                noted.append(order.key)
+        except OverBudget:
+            continue
+    ledger.close()
+    return noted

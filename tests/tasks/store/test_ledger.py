@@ -67,13 +67,13 @@ def test_an_order_anew_that_is_taken_back_leaves_what_was_there(ledger: Ledger) 
     ledger.submitted("k", "task-7", dollars("1.95"))
     ledger.finished("k", CLIP)
     bought = row(ledger)
-    assert ledger.intend_again(bought), "its clip is gone from the store"
+    assert ledger.intend_again(bought, an_order()), "its clip is gone from the store"
     assert row(ledger).cost is None, "what the new order costs nobody has said"
     assert ledger.withdraw("k")
     again = row(ledger)
     assert (again.state, again.task, again.clip, again.cost) == (State.FINISHED, "task-7", CLIP, dollars("1.95"))
     assert again.changed == bought.changed, "nothing new has become of it"
-    assert ledger.intend_again(again)
+    assert ledger.intend_again(again, an_order())
     assert ledger.withdraw("k")
     assert row(ledger).state is State.FINISHED
 
@@ -82,21 +82,21 @@ def test_only_one_run_orders_anew_what_has_failed(ledger: Ledger, open_ledger: O
     ledger.intend(an_order())
     ledger.failed("k", "refused")
     seen, other = row(ledger), open_ledger()
-    assert ledger.intend_again(seen)
-    assert not other.intend_again(seen), "the row has moved since it was seen"
+    assert ledger.intend_again(seen, an_order())
+    assert not other.intend_again(seen, an_order()), "the row has moved since it was seen"
 
 
 def test_what_another_run_orders_is_not_ordered_anew(ledger: Ledger, open_ledger: Open) -> None:
     ledger.intend(an_order())
     other = open_ledger()
-    assert not other.intend_again(row(other))
+    assert not other.intend_again(row(other), an_order())
 
 
 def test_an_unknown_is_not_ordered_anew_before_it_is_settled(ledger: Ledger) -> None:
     ledger.intend(an_order())
     ledger.unknown("k", "reset")
     with pytest.raises(ValueError, match="settled"):
-        ledger.intend_again(row(ledger))
+        ledger.intend_again(row(ledger), an_order())
 
 
 def test_finishing_twice_is_the_same_as_once(ledger: Ledger) -> None:
@@ -164,13 +164,13 @@ def test_a_second_order_of_a_take_is_not_hidden(ledger: Ledger, open_ledger: Ope
     ledger.unknown("k", "no answer")
     other = open_ledger()
     other.give_up(row(other), "buy it again")
-    assert other.intend_again(row(other))
+    assert other.intend_again(row(other), an_order())
     other.submitted("k", "task-8", dollars("2"))
     assert not ledger.submitted("k", "task-7", dollars("1")), "the row has another order by now"
     assert row(ledger).task == "task-8"
     stray = ledger.history("k")[-1]
     assert (stray.task, stray.cost) == ("task-7", dollars("1")) and "twice" in stray.reason
-    assert ledger.spent() == (dollars("3"),)
+    assert ledger.spent().told == (dollars("3"),)
     assert ledger.claimed(["task-7", "task-8", "task-9"]) == {"task-7", "task-8"}
 
 
@@ -178,9 +178,9 @@ def test_every_change_is_in_the_history(ledger: Ledger) -> None:
     ledger.intend(an_order())
     ledger.submitted("k", "task-7", dollars("1"))
     ledger.failed("k", "moderated")
-    ledger.intend_again(row(ledger))
+    ledger.intend_again(row(ledger), an_order())
     ledger.withdraw("k")
-    ledger.intend_again(row(ledger))
+    ledger.intend_again(row(ledger), an_order())
     ledger.submitted("k", "task-8", dollars("1.5"))
     ledger.finished("k", CLIP, dollars("1.75"))
     history = ledger.history("k")
@@ -196,7 +196,7 @@ def test_every_change_is_in_the_history(ledger: Ledger) -> None:
         (State.FINISHED, "task-8", dollars("1.75")),
     ]
     assert history[2].reason == "moderated"
-    assert ledger.spent() == (dollars("2.75"),), "each task by what was said of it last"
+    assert ledger.spent().told == (dollars("2.75"),), "each task by what was said of it last"
 
 
 def test_more_keys_than_one_question_can_hold_are_all_found(ledger: Ledger) -> None:
@@ -243,9 +243,9 @@ def test_money_is_added_up_for_each_currency_alone(ledger: Ledger) -> None:
     for amount, currency, key in costs:
         ledger.intend(an_order(key, film="One" if key != "d" else "Two"))
         ledger.submitted(key, f"task-{key}", Money(amount=Decimal(amount), currency=currency))
-    assert [str(money) for money in ledger.spent()] == ["3.00 CNY", "0.30 USD"]
-    assert [str(money) for money in ledger.spent(film="Two")] == ["2.00 CNY"]
-    assert ledger.spent(film="Three") == ()
+    assert [str(money) for money in ledger.spent().told] == ["3.00 CNY", "0.30 USD"]
+    assert [str(money) for money in ledger.spent(film="Two").told] == ["2.00 CNY"]
+    assert ledger.spent(film="Three").told == ()
 
 
 def test_a_model_is_known_by_how_long_it_took(ledger: Ledger) -> None:
@@ -276,7 +276,7 @@ def test_whatever_happens_the_history_ends_with_what_the_row_says(ledger: Ledger
             case _ if purchase is None:
                 assert ledger.intend(an_order(key))
             case "again" if purchase.state is not State.UNKNOWN:
-                ledger.intend_again(purchase)
+                ledger.intend_again(purchase, an_order(key))
             case "withdraw":
                 ledger.withdraw(key)
             case "submit":

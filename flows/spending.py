@@ -1,0 +1,89 @@
+"""What was spent, by film, scene, service or month: as a table for people and as JSON for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from contextlib import closing
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from specs.frozen import Frozen
+from specs.money import Money
+from tasks.store.home import Home
+from tasks.store.ledger import Spend, Wanted
+from tasks.store.spend import LABELS, By
+
+
+class Spending(Frozen):
+    """What the orders that were asked for cost, told apart and all together."""
+
+    by: By
+    parts: tuple[Spend, ...]
+    total: Spend
+
+    def as_json(self) -> list[dict[str, Any]]:
+        """The form that `ledger --by … --json` prints: an object a part."""
+        others = {label for labels in LABELS.values() for label in labels} - set(LABELS[self.by])
+        return [part.model_dump(mode="json", exclude=others) for part in self.parts]
+
+
+def add_up(home: Home, by: By, wanted: Wanted) -> Spending:
+    """What the purchases that fit cost; a look makes no ledger."""
+    if not home.has_ledger:
+        return Spending(by=by, parts=(), total=Spend())
+    with closing(home.ledger()) as ledger:
+        return Spending(by=by, parts=ledger.spent_by(by, **wanted), total=ledger.spent(**wanted))
+
+
+def print_spending(console: Console, spending: Spending) -> None:
+    """A row a part, then all together."""
+    if not spending.parts:
+        console.print("Nothing of that kind was ever bought.", highlight=False)
+        return
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    labels = LABELS[spending.by]
+    for name in labels:
+        table.add_column(name, overflow="fold")
+    for name in ("takes", "told by services", "estimated", "price unknown"):
+        table.add_column(name, justify="right")
+    for part in spending.parts:
+        table.add_row(*(Text(getattr(part, name) or "–") for name in labels), *_cells(part))
+    console.print(table)
+    console.print(sentence(spending.total), highlight=False, markup=False, soft_wrap=True)
+
+
+def sentence(spend: Spend) -> str:
+    """What was spent, in words; what is only estimated is marked as such."""
+    if spend.is_free:
+        return "All of it was free." if spend.takes else "None of it is to be paid."
+    parts = []
+    if spend.told:
+        parts.append(f"The services have said that they cost {_and(spend.told)}.")
+    if spend.estimated:
+        which = "Others" if spend.told else "They"
+        parts.append(f"{which} cost {approximately(spend.estimated)} by the price list.")
+    if spend.unpriced:
+        orders = "1 order" if spend.unpriced == 1 else f"{spend.unpriced} orders"
+        parts.append(f"Nobody knows the price of {orders}.")
+    return " ".join(parts)
+
+
+def approximately(amounts: Iterable[Money]) -> str:
+    """Amounts that are estimates: `≈ 3.00 CNY and ≈ 1.30 USD`."""
+    return " and ".join(f"≈ {money}" for money in amounts)
+
+
+def _cells(part: Spend) -> Sequence[str]:
+    if part.is_free:
+        return str(part.takes), "", "free", ""
+    told = _and(money for money in part.told if money.amount)
+    estimated = [money for money in part.estimated if money.amount]
+    return str(part.takes), told, approximately(estimated) if estimated else "", str(part.unpriced or "")
+
+
+def _and(amounts: Iterable[Money]) -> str:
+    return " and ".join(map(str, amounts))
