@@ -1,4 +1,4 @@
-"""From an accepted order to a clip in the store: look at the task, fetch the clip, make sure it is what was ordered.
+"""From an accepted order to a clip in the store: look at the task, fetch the clip, make sure it is whole.
 
 Nothing here costs money, so everything may be tried again; what is paid is never given up because a download failed.
 """
@@ -9,10 +9,13 @@ import asyncio
 from pathlib import Path
 
 from specs.frozen import Frozen
+from specs.money import Money
 from tasks.inspection import verify
 from tasks.media.errors import MediaError
+from tasks.media.probe import probe
 from tasks.providers.base import Provider, ProviderError, Request, Standing, TaskFailed, Transient
 from tasks.providers.download import LinkExpired
+from tasks.store.budget import Limit
 from tasks.store.clips import Clip
 from tasks.store.ledger import Order
 from tasks.studio import Studio
@@ -31,6 +34,8 @@ class Take(Frozen):
     request: Request
     timeout: float = 1200
     """Seconds that a run waits for it; then the order stands, and the next run goes on waiting."""
+    limits: tuple[Limit, ...] = ()
+    """Budgets that its price must stay within."""
 
     @property
     def slate(self) -> str:
@@ -60,8 +65,15 @@ async def collect(take: Take, task: str, provider: Provider, studio: Studio) -> 
                     raise
                 continue
             clip = await asyncio.to_thread(studio.clips.keep, arriving)
-        studio.ledger.finished(take.order.key, clip.digest, standing.cost)
+        studio.ledger.finished(take.order.key, clip.digest, standing.cost or _billed(take, standing, studio))
         return clip
+
+
+def _billed(take: Take, standing: Standing, studio: Studio) -> Money | None:
+    """What the seconds cost that the service says it billed, where it tells those and no amount."""
+    if standing.billed_seconds is None:
+        return None
+    return studio.prices.billed(take.request, standing.billed_seconds)
 
 
 async def _wait(take: Take, task: str, provider: Provider, studio: Studio) -> Standing:
@@ -106,14 +118,17 @@ async def _sleep_until_called(pause: float, task: str, provider: Provider, studi
 
 
 async def _fetch(take: Take, standing: Standing, arriving: Path, provider: Provider) -> None:
-    """Bring the clip here and look at whether it is whole and what was ordered."""
+    """Bring the clip here and make sure that it is whole. What it shows is looked at later: it is paid and kept."""
 
     def progress(fraction: float) -> None:
         tell(take.order.slate, take.order.take, "fetching" if provider.paid else "generating", fraction)
 
     await provider.fetch(take.request, standing, arriving, progress)
     try:
-        await asyncio.to_thread(verify, arriving, take.request)
+        if provider.paid:
+            await verify(arriving, take.request)
+        else:  # our own encoder wrote it, and its exit told of every error; no wire lies between that could damage it
+            await asyncio.to_thread(probe, arriving)
     except MediaError as damage:
-        what = f"the clip that {provider.name} gave for {take.slate} is damaged: {damage.message}"
+        what = f"{take.slate} did not come whole: {damage.message}"
         raise Transient(what, service=provider.name, hint="the same command fetches it again") from damage

@@ -19,9 +19,9 @@ OLDEST = (5, 1)
 
 _ENCODERS = frozenset({"libx264", "aac", "pcm_s16le"})
 _FILTERS = """
-adelay aevalsrc afade alimiter amix anullsrc apad aresample asetpts asplit atrim boxblur color concat crop
-drawtext fade format fps loop overlay pad pan perspective scale setparams setpts setsar sidechaincompress tpad
-trim volume xfade
+adelay aevalsrc afade alimiter ametadata amix anullsrc apad aresample asetpts asplit atrim boxblur color concat crop
+drawtext ebur128 fade format fps loop metadata overlay pad pan perspective scale scdet setparams setpts setsar
+sidechaincompress tpad trim volume xfade
 """
 _HINT = "install ffmpeg 5.1 or newer with libx264, or unset STORYREEL_FFMPEG to use the one that comes with storyreel"
 

@@ -140,6 +140,23 @@ class Corrupt(Trouble):
 
 
 @dataclass(frozen=True)
+class Scratched(Trouble):
+    """All bytes there and both ends whole; a stretch in the middle, longer than any picture, has its bits turned."""
+
+    needs_reply: ClassVar[bool] = True
+    part: float = 0.5
+    """Where the stretch begins."""
+    length: int = 50_000
+
+    def spoil(self, reply: Reply, heard: Heard, own_words: InOwnWords) -> Reply:
+        body = bytearray(reply.body)
+        start = int(len(body) * self.part)
+        for at in range(start, min(start + self.length, len(body))):
+            body[at] ^= 0x5A
+        return replace(reply, body=bytes(body))
+
+
+@dataclass(frozen=True)
 class Claims(Trouble):
     """The true body under another Content-Length: 10 GB by default, of which the rest never comes."""
 

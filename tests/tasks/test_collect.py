@@ -1,0 +1,41 @@
+"""From an accepted order to a clip in the store: damage is fetched again, what is whole is kept whatever it shows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tasks.inspection import inspect, verify
+from tasks.media.probe import probe
+from tasks.providers.base import Transient
+from tasks.store.ledger import State
+from tests.services.faults import Call, Scratched
+from tests.services.jobs import Script
+from tests.tasks.making import make_clip
+from tests.tasks.providers.houses import HOUSES, House
+from tests.tasks.test_generate import bench, without_prefect  # noqa: F401  (a fixture that is used by being here)
+
+
+@pytest.mark.parametrize("house", HOUSES.values(), ids=HOUSES)
+async def test_a_clip_with_damage_inside_is_fetched_again_and_bought_once(tmp_path: Path, house: House) -> None:
+    async with bench(tmp_path, house) as on:
+        on.emulator.fault(Call.FETCH, Scratched(), times=1)
+        with pytest.raises(Transient, match=rf"1A take 1 did not come whole: the clip from {house.name} is damaged"):
+            await on.make()
+        assert on.state is State.SUBMITTED
+        assert not list((tmp_path / "clips").rglob("*.mp4"))
+        clip = await on.make()
+        await verify(clip.path, on.take.request)
+        assert len(on.emulator.accepted) == 1
+
+
+async def test_a_whole_clip_that_is_not_what_was_ordered_is_kept_and_only_found_out_later(tmp_path: Path) -> None:
+    short = make_clip(tmp_path / "short.mp4", frames=60, fps="30", size="320x180")
+    async with bench(tmp_path, HOUSES["aimlapi"]) as on:
+        on.emulator.plays(Script(waiting=0, running=0, delivers=short))
+        clip = await on.make()
+        assert on.state is State.FINISHED and probe(clip.path).frames == 60
+        found = await inspect(clip.path, on.take.request)
+        assert [finding.what for finding in found.findings] == ["frames", "size"]
+        assert len(on.emulator.accepted) == 1
