@@ -1,0 +1,538 @@
+"""A wish written into a storyboard's text: the wish and nothing else, to the character."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, note, settings
+from hypothesis import strategies as st
+
+from specs import editing
+from specs.editing import Edit
+from specs.problems import StoryboardError
+from specs.reading import read
+from specs.storyboard import Storyboard
+
+HEAD = "storyboard: 1\ntitle: A Film\n"
+
+Desk = Callable[..., str]
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    """Edit a film below its head, and give what then stands there."""
+
+    def edited(wish: Callable[..., Edit], text: str, slate: str, *more: Any, **others: Any) -> str:
+        text = HEAD + text
+        path = tmp_path / "film.yaml"
+        path.write_bytes(text.encode())
+        film = read(path, others.get("set_vars", {}))
+        edit = wish(text, film, slate, *more, **others)
+        assert edit.text.startswith(HEAD)
+        path.write_bytes(edit.text.encode())
+        assert read(path, others.get("set_vars", {})).model_dump() == edit.film.model_dump()
+        return edit.text.removeprefix(HEAD)
+
+    return edited
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        pytest.param(
+            "shots:\n  - shot: 1A   # wide\n    action: Rain.  # heavy\n\n  - shot: 1B\n    action: Sun.\n",
+            "shots:\n  - shot: 1A   # wide\n    action: Rain.  # heavy\n    takes: 2\n    circled: 2\n\n"
+            "  - shot: 1B\n    action: Sun.\n",
+            id="new keys come behind the last one",
+        ),
+        pytest.param(
+            "shots:\n- shot: 1A\n  takes: 2  # two\n  circled: 1 # first\n  action: Rain.\n",
+            "shots:\n- shot: 1A\n  takes: 3  # two\n  circled: 3 # first\n  action: Rain.\n",
+            id="numbers that are there change in place",
+        ),
+        pytest.param(
+            "shots:\n- shot: 1A\n  takes: 2  # two\n  action: Rain.\n",
+            "shots:\n- shot: 1A\n  takes: 3  # two\n  circled: 3\n  action: Rain.\n",
+            id="a new circle comes behind the takes",
+        ),
+        pytest.param(
+            "defaults: {takes: 3}\nshots:\n- shot: 1A\n  circled: 3\n  action: Rain.\n- {shot: 1B, action: Sun.}\n",
+            "defaults: {takes: 3}\nshots:\n- shot: 1A\n  takes: 4\n  circled: 4\n  action: Rain.\n"
+            "- {shot: 1B, action: Sun.}\n",
+            id="new takes come before the circle",
+        ),
+        pytest.param(
+            "shots:\n- circled: 1\n  shot: 1A\n  action: Rain.\n",
+            "shots:\n- circled: 2\n  shot: 1A\n  action: Rain.\n  takes: 2\n",
+            id="a circle that stands first",
+        ),
+        pytest.param(
+            "shots:\n  - shot: 1A\n    action: >-\n      It rains\n      and rains.\n\n    # about the sound\n"
+            "    camera:\n      move: push in\n",
+            "shots:\n  - shot: 1A\n    takes: 2\n    circled: 2\n    action: >-\n      It rains\n      and rains.\n\n"
+            "    # about the sound\n    camera:\n      move: push in\n",
+            id="nothing comes between a long text and its comment",
+        ),
+        pytest.param(
+            "shots: [{shot: 1A, action: Rain.}, {shot: 1B, action: Sun.}]\n",
+            "shots: [{shot: 1A, action: Rain., takes: 2, circled: 2}, {shot: 1B, action: Sun.}]\n",
+            id="in braces",
+        ),
+        pytest.param(
+            "shots:\n  - {shot: 1A,  # wide\n     action: 'Rain.',  # heavy\n    }\n",
+            "shots:\n  - {shot: 1A,  # wide\n     action: 'Rain.',  # heavy\n     takes: 2,\n     circled: 2,\n    }\n",
+            id="in braces, a line a key",
+        ),
+        pytest.param(
+            "shots:\n  - {shot: 1A,  # wide\n     action: Rain.  # heavy\n    }\n",
+            "shots:\n  - {shot: 1A,  # wide\n     action: Rain., takes: 2, circled: 2  # heavy\n    }\n",
+            id="in braces before a comment",
+        ),
+        pytest.param(
+            'shots: [\n  {\n    "shot": "1A",\n    "action": "Rain."\n  }\n]\n',
+            'shots: [\n  {\n    "shot": "1A",\n    "action": "Rain.",\n    "takes": 2,\n    "circled": 2\n  }\n]\n',
+            id="as JSON",
+        ),
+        pytest.param(
+            'shots: [{"shot":"1A","takes":2,"circled":1,"action":"Rain."}]',
+            'shots: [{"shot":"1A","takes":3,"circled":3,"action":"Rain."}]',
+            id="as JSON without spaces",
+        ),
+        pytest.param(
+            "shots:\r\n  - 'shot': 1A\r\n    'action': Rain.\r\n  - {shot: 1B, action: Sun.}",
+            "shots:\r\n  - 'shot': 1A\r\n    'action': Rain.\r\n    'takes': 2\r\n    'circled': 2\r\n"
+            "  - {shot: 1B, action: Sun.}",
+            id="lines end as the one before does",
+        ),
+        pytest.param(
+            "shots:\r\n- shot: 1A\r\n  action: Rain.",
+            "shots:\r\n- shot: 1A\r\n  action: Rain.\r\n  takes: 2\r\n  circled: 2",
+            id="a last line without an end",
+        ),
+        pytest.param(
+            "shots:\n-   shot: 1A\n    action: Rain. 🌧 é\n    circled:\n",
+            "shots:\n-   shot: 1A\n    action: Rain. 🌧 é\n    takes: 2\n    circled: 2\n",
+            id="a circle that says nothing",
+        ),
+        pytest.param(
+            "vars: {n: 4}\nshots:\n- shot: 1A\n  action: Rain.\n  takes: ${n}\n",
+            "vars: {n: 4}\nshots:\n- shot: 1A\n  action: Rain.\n  takes: 5\n  circled: 5\n",
+            id="a variable gives way",
+        ),
+        pytest.param(
+            "defaults: {seed: &n 2}\nshots:\n- shot: 1A\n  action: Rain.\n  takes: *n  # so many\n",
+            "defaults: {seed: &n 2}\nshots:\n- shot: 1A\n  action: Rain.\n  takes: 3  # so many\n  circled: 3\n",
+            id="an alias gives way",
+        ),
+        pytest.param(
+            "shots:\n- shot: 1A\n  action: Rain.\n  takes: &n 2\n  circled: *n\n",
+            "shots:\n- shot: 1A\n  action: Rain.\n  takes: &n 3\n  circled: 3\n",
+            id="a name that only the shot itself uses stays",
+        ),
+        pytest.param(
+            "scenes:\n- scene: 1\n  defaults: {takes: 2, circled: 1}\n  shots:\n  - {shot: 1A, action: Rain.}\n"
+            "  - {shot: 1B, action: Sun.}\n",
+            "scenes:\n- scene: 1\n  defaults: {takes: 2, circled: 1}\n  shots:\n"
+            "  - {shot: 1A, action: Rain., takes: 3, circled: 3}\n  - {shot: 1B, action: Sun.}\n",
+            id="the scene's word stays for its other shots",
+        ),
+        pytest.param(
+            "shots:\n  - &first\n    shot: 1A\n    action: Rain.\n...\n",
+            "shots:\n  - &first\n    shot: 1A\n    action: Rain.\n    takes: 2\n    circled: 2\n...\n",
+            id="a shot that has a name",
+        ),
+    ],
+)
+def test_one_more_take_is_wished_for_and_nothing_else_changes(desk: Desk, before: str, after: str) -> None:
+    assert desk(editing.retake, before, "1A") == after
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("- {shot: 1A, action: x, takes: 3, circled: 2}", "- {shot: 1A, action: x, takes: 4, circled: 2}"),
+        ("- {shot: 1A, action: x}", "- {shot: 1A, action: x, takes: 2, circled: 1}"),
+        # Nobody has chosen: the best of the three is in the cut, and the best of the four will be.
+        ("- {shot: 1A, action: x, takes: 3}", "- {shot: 1A, action: x, takes: 4}"),
+        # Of a shot that is continued the last take counts, so that is the one to keep.
+        (
+            "- {shot: 1A, action: x, takes: 3}\n- {shot: 1B, action: x, continues: 1A}",
+            "- {shot: 1A, action: x, takes: 4, circled: 3}\n- {shot: 1B, action: x, continues: 1A}",
+        ),
+    ],
+)
+def test_the_take_in_the_cut_can_be_kept_there(desk: Desk, before: str, after: str) -> None:
+    assert desk(editing.retake, f"shots:\n{before}\n", "1A", keep_circled=True) == f"shots:\n{after}\n"
+
+
+@pytest.mark.parametrize(
+    ("before", "take", "after"),
+    [
+        ("- {shot: 1A, action: x, takes: 3}", 1, "- {shot: 1A, action: x, takes: 3, circled: 1}"),
+        ("- {shot: 1A, action: x, takes: 3, circled: 1}", 3, "- {shot: 1A, action: x, takes: 3, circled: 3}"),
+        ("- {shot: 1A, action: x, takes: 3, circled: 1}", 1, "- {shot: 1A, action: x, takes: 3, circled: 1}"),
+    ],
+)
+def test_a_take_is_circled_without_wishing_for_another(desk: Desk, before: str, take: int, after: str) -> None:
+    assert desk(editing.circle, f"shots:\n{before}\n", "1A", take) == f"shots:\n{after}\n"
+
+
+@pytest.mark.parametrize(
+    ("before", "action", "after"),
+    [
+        ("action: Rain.  # heavy", "Snow.", "action: Snow.  # heavy"),
+        ("action: Rain.", "Snow: much, and more", 'action: "Snow: much, and more"'),
+        ("action: 'Rain.' # heavy", "It's Snow.", "action: 'It''s Snow.' # heavy"),
+        ('action: "Rain."', 'A "snow" \\ 🌨', 'action: "A \\"snow\\" \\\\ 🌨"'),
+        ("action: Rain.", "Snow.\nMore.\u2028", 'action: "Snow.\\nMore.\\u2028"'),
+        ("action: Rain.", "1984", 'action: "1984"'),
+        ("action: Rain.", "#1 arrives", 'action: "#1 arrives"'),
+        ("action: >-  # told\n    It rains\n    and rains.\n\n  # size", "Snow.", "action: Snow.  # told\n\n  # size"),
+        ("action: >-  # told\r\n    It rains.\r\n", "Snow.", "action: Snow.  # told\r\n"),
+        ("action: |+\n    It rains.\n\n", "Snow.", "action: Snow.\n\n"),
+        ("action: It rains\n    and rains.", "Snow.", "action: Snow."),
+        ("action: &a # named\n    Rain.", "Snow.", "action: &a # named\n    Snow."),
+        ("action: ${weather}", "Fog and ${weather}", "action: Fog and ${weather}"),
+        ("action: Rain.\n  circled: 2\n  takes: 2", "Snow.", "action: Snow.\n  takes: 2"),
+        (
+            "action: Rain.\n  takes: 2\n  circled: 2 # good",
+            "Snow.",
+            "action: Snow.\n  takes: 2\n  circled: null # good",
+        ),
+    ],
+)
+def test_another_action_stands_where_the_old_one_did_and_no_take_of_it_is_circled(
+    desk: Desk, before: str, action: str, after: str
+) -> None:
+    before, after = (
+        f"vars: {{weather: rain}}\nshots:\n- shot: 1A\n  {text}\n  size: wide\n" for text in (before, after)
+    )
+    assert desk(editing.rewrite, before, "1A", action) == after
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("{shot: 1A, action: x, takes: 2, circled: 1}", "{shot: 1A, action: y, takes: 2}"),
+        ("{shot: 1A, circled: 1, action: x}", "{shot: 1A, action: y}"),
+        ("{circled: 1, shot: 1A, action: x}", "{circled: null, shot: 1A, action: y}"),
+        ("{shot: 1A, action: x,\n   takes: 2,\n   circled: 2\n  }", "{shot: 1A, action: y,\n   takes: 2\n  }"),
+        ("{shot: 1A, action: x, # c\n   circled: 1}", "{shot: 1A, action: y, # c\n   circled: null}"),
+    ],
+)
+def test_a_circle_goes_with_its_comma_and_never_with_a_comment(desk: Desk, before: str, after: str) -> None:
+    assert desk(editing.rewrite, f"shots:\n- {before}\n", "1A", "y") == f"shots:\n- {after}\n"
+
+
+def test_a_circle_by_default_is_taken_back_at_the_shot(desk: Desk) -> None:
+    film = "defaults: {takes: 2, circled: 1}\nshots:\n- {shot: 1A, action: x}\n- {shot: 1B, action: x}\n"
+    after = film.replace("1A, action: x", "1A, action: y, circled: null")
+    assert desk(editing.rewrite, film, "1A", "y") == after
+
+
+def test_another_action_may_come_with_more_takes(desk: Desk) -> None:
+    assert desk(editing.rewrite, "shots:\n- {shot: 1A, action: x}\n", "1A", "y", 2) == (
+        "shots:\n- {shot: 1A, action: y, takes: 3}\n"
+    )
+
+
+def test_what_the_command_line_sets_counts(desk: Desk) -> None:
+    film = "vars: {n: 2}\nshots:\n- shot: 1A\n  action: Rain.\n  takes: ${n}\n"
+    assert "takes: 8\n" in desk(editing.retake, film, "1A", set_vars={"n": "7"})
+
+
+def test_what_was_changed_is_told_with_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "film.yaml"
+    path.write_text(text := HEAD + "shots:\n- shot: 1A\n  takes: 2\n  action: Rain.\n")
+    edit = editing.retake(text, read(path), "1A")
+    assert [tuple(change.model_dump().values()) for change in edit.changes] == [
+        ("takes", "2", "3", 5),
+        ("circled", "", "3", 6),
+    ]
+    again = editing.rewrite(edit.text, edit.film, "1A", "Sun.")
+    assert [tuple(change.model_dump().values()) for change in again.changes] == [
+        ("circled", "3", "", 6),
+        ("action", "Rain.", "Sun.", 6),
+    ]
+    assert editing.circle(text, read(path), "1A", 2).changes
+    assert not editing.circle(edit.text, edit.film, "1A", 3).changes
+
+
+Refused = Callable[..., str]
+
+
+@pytest.fixture
+def refused(desk: Desk) -> Refused:
+    """Why an edit is refused, in one line without the file's name."""
+
+    def refused(*arguments: Any, **others: Any) -> str:
+        with pytest.raises(StoryboardError) as caught:
+            desk(*arguments, **others)
+        return "\n".join(str(problem).partition("film.yaml:")[2] for problem in caught.value.problems)
+
+    return refused
+
+
+def test_a_value_that_others_use_by_its_name_is_left_alone(refused: Refused) -> None:
+    film = (
+        "shots:\n- {shot: 1A, action: x, takes: &n 2}\n- {shot: 1B, action: x, takes: *n}\n- {shot: 1C, action: &n y}\n"
+    )
+    assert refused(editing.retake, film, "1A") == (
+        "4:32: the value is named `&n`, and line 5 would change with it "
+        "(write it out there in the place of `*n`; or write `takes: 3` and `circled: 3` here by hand)"
+    )
+
+
+def test_a_manner_of_writing_that_is_not_mastered_is_refused_with_what_to_write(refused: Refused) -> None:
+    film = "shots:\n- ? shot\n  : 1A\n  ? action\n  : Rain.\n"
+    assert refused(editing.retake, film, "1A") == (
+        "4:3: shot 1A is written in a way that cannot be edited without changing more than what was asked for "
+        "(write `takes: 2` and `circled: 2` by hand)"
+    )
+
+
+def test_more_takes_than_a_shot_may_have_are_refused(refused: Refused) -> None:
+    film = "shots:\n- {shot: 1A, action: x, takes: 19}\n"
+    assert refused(editing.retake, film, "1A", 2) == (
+        "4:32: shot 1A would have 21 takes, and at most 20 are made of a shot "
+        "(circle one of them, or change the action)"
+    )
+
+
+def test_a_take_that_is_not_there_cannot_be_circled(refused: Refused) -> None:
+    told = refused(editing.circle, "shots:\n- {shot: 1A, action: x, takes: 2}\n", "1A", 3)
+    assert told.startswith("4:3: take 3 is circled, but there are 2")
+
+
+@pytest.mark.parametrize(
+    ("action", "told"),
+    [
+        ("{mira} turns.", "`{mira}` is neither"),
+        (" ", "`action`"),
+        ("${lens}", "unknown variable"),
+        ("a\x07b", "U+0007"),
+    ],
+)
+def test_an_action_that_the_language_refuses_is_refused_in_its_words(refused: Refused, action: str, told: str) -> None:
+    line, _, what = refused(editing.rewrite, "shots:\n- shot: 1A\n  action: x\n", "1A", action).partition(": ")
+    assert line == "5:11"
+    assert told in what
+
+
+@pytest.mark.parametrize(("slate", "told"), [("1AA", "did you mean `1A`?"), ("zz", "there are `1A` and `1B`")])
+def test_an_unknown_shot_is_told_with_those_that_there_are(desk: Desk, slate: str, told: str) -> None:
+    with pytest.raises(LookupError, match=re.escape(told)):
+        desk(editing.retake, "shots: [{shot: 1A, action: x}, {shot: 1B, action: x}]\n", slate)
+
+
+# Any film, written in any manner.
+
+WORDS = st.lists(
+    st.sampled_from(
+        ["rain", "falls:", "turns,", "'no'", '"yes"', "it's", "[low]", "a-b", "é", "🌧", "#1", "-", "&", "*"]
+    ),
+    min_size=1,
+    max_size=6,
+)
+ACTIONS = st.text(st.sampled_from(list("ab 1:#,'\"[]-&*!|>%@`?\\~é🌧\n\t\u2028")), min_size=1, max_size=20).filter(
+    str.strip
+)
+
+
+class Typist:
+    """Writes a film as somebody might: with comments all over, in some indentation, quotes and braces."""
+
+    def __init__(self, draw: st.DrawFn) -> None:
+        self.draw, self.comments, self.named = draw, 0, False
+        self.lines: list[str] = []
+
+    def any(self, *choices: str) -> str:
+        return self.draw(st.sampled_from(choices))
+
+    def maybe(self) -> bool:
+        return self.draw(st.booleans())
+
+    def comment(self) -> str:
+        if not self.maybe():
+            return self.any("", " ")
+        self.comments += 1
+        return f'{self.any(" ", "   ")}# takes: {self.comments}, {{it\'s "said"}}'
+
+    def between(self) -> None:
+        while self.draw(st.integers(0, 3)) == 3:
+            self.lines.append(self.any("", "  ") + self.comment().strip())
+
+    def key(self, key: str, quoted: bool) -> str:
+        return f'"{key}"' if quoted else self.any(key, key, f"'{key}'", f'"{key}"')
+
+    def text(self, words: list[str], quoted: bool) -> str:
+        said = " ".join(words)
+        plain = re.sub("[^a-zé 🌧-]", "", said).strip(" -") or "x"
+        double = '"' + said.replace('"', '\\"') + '"'
+        return double if quoted else self.any(plain, "'" + said.replace("'", "''") + "'", double)
+
+    def number(self, number: int, in_braces: bool, json: bool) -> str:
+        if json or not self.maybe():
+            return str(number)
+        if self.named and number == 2 and self.maybe():
+            return "*two "
+        if number == 2:
+            self.named = True
+            return self.any("&two 2", "&two  2")
+        return str(number) if in_braces or number != 3 else self.any("3", "${three}")
+
+    def values(self, slate: str, takes: int, in_braces: bool, json: bool) -> list[tuple[str, str]]:
+        """A shot's keys and values, in any order; `takes` is how many it has without a word of its own."""
+        some: list[tuple[str, str | int]] = [("shot", f'"{slate}"' if json else self.any(slate, f"'{slate}'"))]
+        some.append(("action", self.text(self.draw(WORDS), json)))
+        if self.maybe():
+            takes = self.draw(st.integers(1, 4))
+            some.append(("takes", takes))
+        if self.maybe():
+            some.append(("circled", self.draw(st.integers(1, takes))))
+        if self.maybe():
+            some.append(("size", '"wide"' if json else "wide"))
+        if self.maybe():
+            some.append(
+                ("camera", '{"move": "static", "lens": "a } b"}' if json else "{move: static, lens: 'it''s }'}")
+            )
+        return [
+            (key, said if isinstance(said, str) else self.number(said, in_braces, json))
+            for key, said in self.draw(st.permutations(some))
+        ]
+
+    def shot(self, slate: str, indent: str, takes: int) -> None:
+        manner = self.any("block", "block", "braces", "open braces", "json")
+        values = self.values(slate, takes, manner != "block", manner == "json")
+        pairs = [f"{self.key(key, manner == 'json')}: {value}" for key, value in values]
+        if manner == "block":
+            self.block(values, pairs, indent)
+        elif manner == "open braces":
+            last = len(pairs) - 1
+            self.lines.append(f"{indent}- {{" + self.comment())
+            for number, pair in enumerate(pairs):
+                self.lines.append(f"{indent}    {pair}{',' if number < last else self.any(',', '')}" + self.comment())
+            self.lines.append(f"{indent}  }}" + self.comment())
+        else:
+            self.lines.append(f"{indent}- {{{self.any(', ', ' , ').join(pairs)}}}" + self.comment())
+
+    def block(self, values: list[tuple[str, str]], pairs: list[str], indent: str) -> None:
+        dash = self.any("- ", "-   ")
+        deeper = indent + " " * len(dash)
+        for number, ((key, _), pair) in enumerate(zip(values, pairs, strict=True)):
+            if number:
+                self.between()
+            start = deeper if number else indent + dash
+            long = self.any("no", "folded", "kept", "camera")
+            if key == "action" and long in ("folded", "kept"):
+                self.lines.append(
+                    f"{start}action: {self.any('>-', '>', '|') if long == 'folded' else '|+'}{self.comment()}"
+                )
+                self.lines += [f"{deeper}  It rains: # and", f"{deeper}  rains.", *[""] * self.draw(st.integers(0, 2))]
+            elif key == "camera" and long == "camera":
+                self.lines += [f"{start}camera:{self.comment()}", f"{deeper}  move: static{self.comment()}"]
+            else:
+                self.lines.append(start + pair + self.comment())
+
+
+@st.composite
+def films(draw: st.DrawFn) -> str:
+    """A film of two to four shots, S0 and on, of which some may continue others."""
+    typist = Typist(draw)
+    typist.between()
+    typist.lines += ["storyboard: 1" + typist.comment(), "title: A Film", "vars: {three: 3}"]
+    defaults = typist.any("", "takes: 3", "takes: 3, circled: 1", "circled: 1")
+    if defaults:
+        typist.lines.append(f"defaults: {{{defaults}}}" + typist.comment())
+    indent = ""
+    if typist.maybe():
+        typist.lines += ["scenes:", "  - scene: 1" + typist.comment()]
+        indent = "    "
+    typist.lines.append(f"{indent}shots:" + typist.comment())
+    indent += typist.any("", "  ")
+    for number in range(draw(st.integers(2, 4))):
+        typist.between()
+        typist.shot(f"S{number}", indent, 3 if "takes" in defaults else 1)
+    typist.between()
+    line_break = typist.any("\n", "\r\n")
+    return line_break.join(typist.lines) + typist.any("", line_break)
+
+
+@settings(max_examples=150)
+@given(text=films(), data=st.data())
+def test_in_any_film_exactly_what_is_wished_changes(tmp_path: Path, text: str, data: st.DataObject) -> None:
+    path = tmp_path / "film.yaml"
+    path.write_bytes(text.encode())
+    film = read(path)
+    shot = data.draw(st.sampled_from(film.all_shots))
+    note(text)
+    try:
+        edit, wished = wish(data, text, film, shot.shot)
+    except StoryboardError as error:
+        assert "is named `&two`" in str(error), error
+        assert text.count("*two") > 0
+        return
+    note(edit.text)
+
+    path.write_bytes(edit.text.encode())
+    expected = film.model_dump()
+    shots = expected["shots"] or [one for scene in expected["scenes"] for one in scene["shots"]]
+    next(one for one in shots if one["shot"] == shot.shot).update(wished)
+    assert read(path).model_dump() == {**expected, "shots": tuple(expected["shots"])}
+
+    assert comments(edit.text) == comments(text), "a comment is gone or new"
+    assert ("\r\n" in text) == ("\r\n" in edit.text) and not re.search("\r(?!\n)", edit.text)
+    assert "\r\n" not in text or not re.search("(?<!\r)\n", edit.text)
+    assert_only_the_shot_is_touched(text, edit.text, film, shot.shot, "action" in wished)
+
+
+def wish(data: st.DataObject, text: str, film: Storyboard, slate: str) -> tuple[Edit, dict[str, Any]]:
+    """Some edit of a shot, and what the shot should say after it."""
+    shot = next(shot for shot in film.all_shots if shot.shot == slate)
+    match data.draw(st.sampled_from(["retake", "keep", "circle", "rewrite"])):
+        case "retake":
+            more = data.draw(st.integers(1, 3))
+            takes = shot.takes + more
+            return editing.retake(text, film, slate, more), {"takes": takes, "circled": takes}
+        case "keep":
+            kept = 1 if shot.takes == 1 else shot.circled
+            return editing.retake(text, film, slate, keep_circled=True), {"takes": shot.takes + 1, "circled": kept}
+        case "circle":
+            take = data.draw(st.integers(1, shot.takes))
+            return editing.circle(text, film, slate, take), {"circled": take}
+        case _:
+            action = data.draw(ACTIONS)
+            return editing.rewrite(text, film, slate, action), {"action": action.strip(), "circled": None}
+
+
+def comments(text: str) -> list[str]:
+    """All that the typist has put behind a `#`."""
+    return re.findall(r"# takes: \d+, \{it's \"said\"\}", text)
+
+
+def assert_only_the_shot_is_touched(old: str, new: str, film: Storyboard, slate: str, is_rewritten: bool) -> None:
+    """What is before the shot's first line and behind its last one is the same, and inside it at most two lines
+    are others; three in braces, where the one before gets a comma."""
+    before, after = old.splitlines(keepends=True), new.splitlines(keepends=True)
+    starts = [film.where_shot(shot.shot).line - 1 for shot in film.all_shots] + [len(before)]
+    number = [shot.shot for shot in film.all_shots].index(slate)
+    start, rest = starts[number] - 1, len(before) - starts[number + 1]
+    assert after[:start] == before[:start]
+    assert not rest or after[-rest:] == before[-rest:]
+    if not is_rewritten:
+        ends = [Counter(line.rstrip("\r\n") for line in lines) for lines in (before, after)]
+        assert (ends[0] - ends[1]).total() <= 2
+        assert (ends[1] - ends[0]).total() <= 3
+
+
+def test_a_storyboard_with_a_byte_order_mark_is_not_this_modules_business(tmp_path: Path) -> None:
+    """The mark is no part of the text: columns are counted without it."""
+    path = tmp_path / "film.yaml"
+    text = "shots: [{shot: 1A, action: x}]\nstoryboard: 1\ntitle: A Film\n"
+    path.write_text(text, encoding="utf-8-sig")
+    assert editing.retake(text, read(path), "1A").text == text.replace("action: x", "action: x, takes: 2, circled: 2")
