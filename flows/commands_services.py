@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from flows.options import AsJson, File, Provider, Set, plan_of, print_json, words
+from flows.options import AsJson, File, Provider, Set, plan_of, print_json, sheet_of, words
 
 
 def explain(
@@ -25,7 +25,7 @@ def explain(
     from flows.explain import explain, pick, print_explanation
     from specs.reading import read
 
-    planned = plan_of(storyboard, provider, sets)
+    planned = plan_of(sheet_of(storyboard, provider, sets)).plan
     try:
         picked = pick(planned, shot, take)
     except LookupError as error:

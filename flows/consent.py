@@ -1,48 +1,74 @@
-"""Before money is spent: is everything there that it takes, and does the user want it?"""
+"""Before money is spent: is everything there that it takes, does it fit the budget, and does the user want it?"""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections import Counter
+from pathlib import Path
 
 import typer
 from rich.console import Console
 
 from flows import showing
-from flows.failures import NotAllowed, RunFailed
-from flows.plan import Plan, PlannedTake
+from flows.budgeting import BudgetExceeded
+from flows.callsheet import CallSheet
+from flows.failures import NotAllowed, OverTheBudget, RunFailed
+from flows.options import Planning, plan_of, sheet_of
+from flows.planned import PlannedTake
+from flows.saved import load as load_plan
+from flows.saved import moved
 from tasks.providers import load
 
 
-def make_sure(plan: Plan, yes: bool, console: Console) -> None:
+def make_sure(planning: Planning, sheet: CallSheet, yes: bool, console: Console) -> None:
     """Return when the plan may be carried out.
 
-    Raises RunFailed when a service's key is missing, and NotAllowed when something would be bought that nobody has
-    agreed to: with `yes` it is agreed, on a terminal the plan is shown and the user asked.
+    Raises RunFailed when a service's key is missing, OverTheBudget, and NotAllowed when something would be bought that
+    nobody has agreed to: with `yes` it is agreed; on a terminal the plan is shown and the user asked; without one a
+    budget that it fits is enough.
     """
-    for name in sorted({take.request.provider for take in plan.takes if take.state != "cached"}):
+    plan = planning.plan
+    for name in sorted({way.request.provider for take in plan.takes for way in take.candidates if _is_asked(take)}):
         if missing := load(name).lacks(os.environ):
             raise RunFailed(f"{name} needs a key, and {missing} is not set\nnext: export {missing}=…")
-    bought = [take for take in plan.takes if _costs(take)]
-    if not bought or yes:
+    if not plan.bought:
         return
-    what = _counted(bought)
+    if planning.excess:
+        raise OverTheBudget(over(planning.excess, sheet))
+    if yes:
+        return
+    what = showing.bought(plan.bought)
     if not (sys.stdin.isatty() and console.is_terminal):
-        raise NotAllowed(f"this would buy {what}; without a terminal that needs --yes")
-    showing.print_plan(console, plan)
+        if planning.limits:
+            return
+        enough = f" or --budget '{plan.totals[0].exactly}'" if len(plan.totals) == 1 and not plan.unpriced else ""
+        raise NotAllowed(f"this would buy {what}; without a terminal that needs --yes{enough}")
+    showing.print_plan(console, planning)
     if not typer.confirm(f"Buy {what}?", err=True):
         raise NotAllowed(f"nothing was bought of {what}")
 
 
-def _costs(take: PlannedTake) -> bool:
-    return take.state == "new" and (take.price is None or bool(take.price.amount))
+def as_agreed(file: Path, budget: str | None, out: Path | None) -> tuple[CallSheet, Planning]:
+    """What a plan that was kept asks for, planned anew.
+
+    Raises NotAllowed, naming what has moved, when that would no longer do exactly what was agreed to.
+    """
+    saved = load_plan(file)
+    agreed = sheet_of(file.parent / saved.storyboard, saved.provider, None, list(saved.selection), budget, out)
+    sheet = agreed.model_copy(update={"words": saved.words})
+    planning = plan_of(sheet)
+    if changed := moved(saved, planning.plan):
+        lines = "\n  ".join(changed)
+        anew = sheet.command("plan", "-o", str(file))
+        raise NotAllowed(f"nothing was bought, as this moved since the plan was made:\n  {lines}\nnext: {anew}")
+    return sheet, planning
 
 
-def _counted(takes: list[PlannedTake]) -> str:
-    """`3 takes from aimlapi and 1 from freepik`."""
-    services = Counter(take.request.provider for take in takes)
-    (first, number), *others = services.most_common()
-    return " and ".join(
-        [f"{number} {'take' if number == 1 else 'takes'} from {first}", *(f"{n} from {name}" for name, n in others)]
-    )
+def over(excess: BudgetExceeded, sheet: CallSheet) -> str:
+    """A budget that would be passed, with what to run next."""
+    go_on = sheet.command("render", "--select", ",".join(excess.fits)) if excess.fits else sheet.command("plan")
+    return f"{excess}\nnext: {go_on}"
+
+
+def _is_asked(take: PlannedTake) -> bool:
+    return take.state != "cached"

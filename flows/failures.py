@@ -14,8 +14,8 @@ from rich.console import Console
 from specs.problems import StoryboardError
 from tasks.store.errors import LedgerError
 
-DONE, FAILED, WRONG, INTERRUPTED = 0, 1, 2, 130
-"""Exit codes; 3, stopped by the budget, is given by whoever holds it."""
+DONE, FAILED, WRONG, OVER_BUDGET, INTERRUPTED = 0, 1, 2, 3, 130
+"""Exit codes."""
 
 
 class RunFailed(Exception):
@@ -24,6 +24,10 @@ class RunFailed(Exception):
 
 class NotAllowed(Exception):
     """Money would be spent, and nobody has said that it may be. The message ends with how to say so."""
+
+
+class OverTheBudget(Exception):
+    """A budget would be passed. The message names what fits, and ends with what to do."""
 
 
 class Interrupted(Exception):
@@ -45,6 +49,9 @@ def exit_code(command: Callable[[], Any], console: Console) -> int:
     except NotAllowed as error:
         _tell(console, str(error))
         return WRONG
+    except OverTheBudget as error:
+        _tell(console, str(error))
+        return OVER_BUDGET
     except (Interrupted, KeyboardInterrupt):
         _tell(console, "stopped; what was finished is kept, and the same command goes on from there")
         return INTERRUPTED
@@ -60,9 +67,9 @@ def _tell_problems(error: StoryboardError, console: Console) -> None:
     for problem in error.problems:
         console.print(str(problem), markup=False, highlight=False)
     count = len(error.problems)
-    file = error.problems[0].position.file
+    then = error.then.format(file=error.problems[0].position.file)
     console.print(
-        f"{count} {'problem' if count == 1 else 'problems'}, nothing was made; when mended: storyreel validate {file}",
+        f"{count} {'problem' if count == 1 else 'problems'}, nothing was made; when mended: {then}",
         markup=False,
         highlight=False,
     )

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from flows.plan import History
+from flows.planned import History
 from tasks.providers.travel import BUCKET
 from tasks.store.home import Home
 
@@ -20,6 +20,13 @@ def history_of(home: Home) -> Iterator[History]:
         return
     ledger = home.ledger()
     try:
-        yield History(purchases=ledger.find_all, holds=clips.holds, has_bucket=has_bucket)
+        yield History(
+            purchases=ledger.find_all,
+            holds=clips.holds,
+            latest=ledger.latest,
+            experience=ledger.experience,
+            committed=ledger.committed,
+            has_bucket=has_bucket,
+        )
     finally:
         ledger.close()

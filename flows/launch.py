@@ -3,60 +3,75 @@
 from __future__ import annotations
 
 import asyncio
-import shlex
-from collections.abc import Mapping
+import gc
 from contextlib import ExitStack
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from flows.failures import Interrupted, RunFailed
-from flows.plan import Plan
+from flows.budgeting import BudgetExceeded
+from flows.callsheet import CallSheet
+from flows.consent import over
+from flows.failures import Interrupted, OverTheBudget, RunFailed
+from flows.planned import Plan
 from flows.screen import shown
-from flows.server import LOCAL_UI, reporting, settle_environment
+from flows.server import LOCAL_UI, reporting, server_at_hand, settle_environment
 
-settle_environment()
-
-# Prefect reads the environment when it is imported.
-from flows.render import ShotsFailed, render_storyboard  # noqa: E402
-from flows.report import Rendering  # noqa: E402
-from tasks.media.errors import MediaError  # noqa: E402
-from tasks.providers.base import ProviderError  # noqa: E402
-from tasks.watching import watched_by  # noqa: E402
+if TYPE_CHECKING:
+    from flows.report import Rendering
 
 
-def run(
-    plan: Plan, storyboard: Path, provider: str | None, words: Mapping[str, str], out: Path | None, console: Console
-) -> tuple[Rendering, str]:
-    """Render a storyboard; gives the film, and in words where its run can be looked at.
+def run(sheet: CallSheet, plan: Plan, console: Console) -> tuple[Rendering, str]:
+    """Carry out a plan that was agreed to; gives the film, and in words where its run can be looked at.
 
-    Raises RunFailed with the command to run next, and Interrupted when it was stopped.
+    Raises RunFailed with the command to run next, OverTheBudget, and Interrupted when it was stopped.
     """
-    again = _command(storyboard, provider, words, out)
+    # Prefect reads the environment when it is imported.
+    settle_environment()
     with ExitStack() as stack:
         with console.status("starting Prefect"):
-            ui = stack.enter_context(reporting())
+            server = stack.enter_context(server_at_hand())
+            # More than a second of imports, while the server has its own.
+            from flows.render import NotAgreed, ShotsFailed
+            from tasks.media.errors import MediaError
+            from tasks.providers.base import ProviderError
+            from tasks.watching import watched_by
+
+            # What is imported stays; the collector would look through all of it, and longest at the end.
+            gc.freeze()
+            ui = stack.enter_context(reporting(server))
         try:
             with shown(plan, console) as watcher, watched_by(watcher):
-                made = asyncio.run(render_storyboard(storyboard, provider, dict(words) or None, out))
-        except (ShotsFailed, MediaError, ProviderError) as error:
-            raise RunFailed(f"{error}\nnext: {again}") from error
+                made = asyncio.run(_flow(sheet, plan))
+        except BudgetExceeded as error:
+            raise OverTheBudget(over(error, sheet)) from error
+        except NotAgreed as error:
+            raise RunFailed(f"{error}\nnothing was bought; look at it anew\nnext: {sheet.command('plan')}") from error
+        except ShotsFailed as error:
+            failed = OverTheBudget if error.is_budget else RunFailed
+            raise failed(f"{error}\nnext: {sheet.command()}") from error
+        except (MediaError, ProviderError) as error:
+            raise RunFailed(f"{error}\nnext: {sheet.command()}") from error
         except (KeyboardInterrupt, asyncio.CancelledError) as stopped:
             raise Interrupted from stopped
     return made, _where(made, ui)
+
+
+async def _flow(sheet: CallSheet, plan: Plan) -> Rendering:
+    from flows.render import agreement, render_storyboard
+
+    return await render_storyboard(
+        sheet.storyboard,
+        sheet.provider,
+        sheet.words or None,
+        sheet.out,
+        list(sheet.selection) or None,
+        sheet.budget.exactly if sheet.budget else None,
+        sorted({agreement(way.key) for take in plan.bought for way in take.candidates}),
+    )
 
 
 def _where(made: Rendering, ui: str) -> str:
     if ui:
         return f"run: {ui}/runs/flow-run/{made.flow_run}"
     return f"run: start `prefect server start`, then look at {LOCAL_UI}/runs/flow-run/{made.flow_run}"
-
-
-def _command(storyboard: Path, provider: str | None, words: Mapping[str, str], out: Path | None) -> str:
-    """The command line that does the same again."""
-    parts = ["storyreel", "render", str(storyboard)]
-    parts += ["--provider", provider] if provider else []
-    for name, value in words.items():
-        parts += ["--set", f"{name}={value}"]
-    parts += ["--out", str(out)] if out else []
-    return shlex.join(parts)

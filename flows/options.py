@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
+from flows.callsheet import CallSheet
+
 if TYPE_CHECKING:
-    from flows.plan import Plan
+    from flows.budgeting import BudgetExceeded
+    from flows.planned import Plan
+    from specs.money import Money
+    from tasks.store.budget import Limit
 
 File = Annotated[Path, typer.Argument(metavar="STORYBOARD", help="The storyboard, a YAML file.", show_default=False)]
 Provider = Annotated[
@@ -18,19 +23,70 @@ Provider = Annotated[
 Set = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Another word for one of the storyboard's vars.")
 ]
+Select = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--select",
+        metavar="SHOTS",
+        help="Make these alone: `1B`, `1A+` with what continues it, `scene:2`, `state:new`, `changed`; "
+        "parted by commas. The animatic stands in for the others.",
+    ),
+]
+Budget = Annotated[
+    str | None, typer.Option("--budget", metavar="AMOUNT", help="What the run may cost: `20 USD`. Agrees to that much.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
 
-def plan_of(storyboard: Path, provider: str | None, sets: list[str] | None) -> Plan:
+def sheet_of(
+    storyboard: Path,
+    provider: str | None = None,
+    sets: list[str] | None = None,
+    select: list[str] | None = None,
+    budget: str | None = None,
+    out: Path | None = None,
+) -> CallSheet:
+    """What the command line asks for. Raises typer.BadParameter."""
+    return CallSheet(
+        storyboard=storyboard,
+        provider=provider,
+        words=words(sets),
+        selection=tuple(select or ()),
+        budget=_money(budget) if budget else None,
+        out=out,
+    )
+
+
+class Planning(NamedTuple):
+    """A plan, and how it stands with its budget."""
+
+    plan: Plan
+    limits: tuple[Limit, ...]
+    excess: BudgetExceeded | None
+    """What is wrong when the budget would be passed."""
+
+
+def plan_of(sheet: CallSheet) -> Planning:
     """What a run of a storyboard would do. Raises StoryboardError."""
+    from flows.budgeting import BudgetExceeded, hold, limits_of
     from flows.history import history_of
     from flows.plan import make
+    from flows.selecting import NothingSelected
     from specs.reading import read
+    from tasks.pricing import PriceList
     from tasks.store.home import Home
 
-    film = read(storyboard, words(sets))
+    film = read(sheet.storyboard, sheet.words)
+    prices, limits = PriceList.read(), limits_of(film.budget, sheet.budget)
     with history_of(Home.of()) as history:
-        return make(film, history, provider)
+        try:
+            plan = make(film, history, sheet.provider, sheet.selection, prices)
+            hold(plan, limits, history.committed)
+        except NothingSelected as error:
+            raise typer.BadParameter(f"--select: {error}") from error
+        except BudgetExceeded as excess:
+            return Planning(plan, limits, excess)
+    return Planning(plan, limits, None)
 
 
 def words(sets: list[str] | None) -> dict[str, str]:
@@ -47,3 +103,12 @@ def words(sets: list[str] | None) -> dict[str, str]:
 def print_json(value: Any) -> None:
     """Print for programs, on standard output."""
     print(json.dumps(value, ensure_ascii=False, indent=2))  # noqa: T201
+
+
+def _money(text: str) -> Money:
+    from specs.money import parse_money
+
+    try:
+        return parse_money(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"--budget: {error}") from error

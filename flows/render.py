@@ -11,6 +11,7 @@ from prefect import flow, task
 from prefect.runtime import flow_run
 
 from flows import report
+from flows.budgeting import hold, limits_of
 from flows.history import history_of
 from flows.plan import Plan, make
 from flows.report import Rendering
@@ -18,12 +19,15 @@ from flows.server import flush
 from flows.shooting import Failure, Shooting, begin
 from flows.stopping import cancelled_by_sigterm
 from specs.cut import Cut
+from specs.money import parse_money
 from specs.reading import read
 from specs.storyboard import Storyboard
 from tasks.assemble import Chapter, FilmFile, Track, assemble
 from tasks.media.house import House
 from tasks.media.sheet import contact_sheet
 from tasks.media.threads import in_thread
+from tasks.pricing import PriceList
+from tasks.store.budget import Limit
 from tasks.store.home import Home
 from tasks.store.ledger import Ledger
 from tasks.studio import open_studio
@@ -44,6 +48,16 @@ class ShotsFailed(Exception):
     def __reduce__(self) -> tuple[type[ShotsFailed], tuple[object, ...]]:
         return type(self), (self.failures, self.shots)
 
+    @property
+    def is_budget(self) -> bool:
+        """Whether a budget that others used up meanwhile is all that stood in the way."""
+        causes = [failure for failure in self.failures if failure.service or failure.is_budget]
+        return bool(causes) and all(failure.is_budget for failure in causes)
+
+
+class NotAgreed(Exception):
+    """The run would buy what nobody has agreed to, as the film or the ledger has moved since: nothing was bought."""
+
 
 def _run_name() -> str:
     """Film and time, so that the runs of a film are told apart in a list."""
@@ -56,6 +70,9 @@ async def render_storyboard(
     provider: str | None = None,
     set_vars: dict[str, str] | None = None,
     out: Path | None = None,
+    select: list[str] | None = None,
+    budget: str | None = None,
+    agreed: list[str] | None = None,
 ) -> Rendering:
     """Render a storyboard into a sequence.
 
@@ -64,16 +81,28 @@ async def render_storyboard(
         provider: A service that makes all shots, whatever they say.
         set_vars: Other words for the storyboard's vars.
         out: The folder that the sequence goes to; `renders/<title>` when left out.
+        select: The shots to make: `1B`, `1A+`, `scene:2`, `state:new`, `changed`. The animatic stands in for others.
+        budget: What this run may cost, `20 USD`; the storyboard's own budget when left out.
+        agreed: The takes that may be bought, by the first 12 letters of their keys; any when left out.
 
-    Raises StoryboardError before anything is made, and ShotsFailed after all else is finished.
+    Raises StoryboardError, NothingSelected, BudgetExceeded and NotAgreed before anything is made, and ShotsFailed after
+    all else is finished.
     """
     home = Home.of()
     film = read(storyboard, set_vars or {})
+    limits = limits_of(film.budget, parse_money(budget) if budget else None)
     with history_of(home) as history:
-        plan = make(film, history, provider)
-    services = {take.request.provider for take in plan.takes}
+        plan = make(film, history, provider, select or (), PriceList.read())
+        hold(plan, limits, history.committed, str(flow_run.id))
+    _insist_on(agreed, plan)
+    return await _shoot(film, plan, home, limits, out)
+
+
+async def _shoot(film: Storyboard, plan: Plan, home: Home, limits: Sequence[Limit], out: Path | None) -> Rendering:
+    """Carry out a plan."""
+    services = {way.request.provider for take in plan.takes for way in take.candidates}
     async with open_studio(home, services) as studio:
-        shooting = await begin(plan, studio)
+        shooting = await begin(plan, studio, str(flow_run.id), limits)
         try:
             with cancelled_by_sigterm():
                 if failures := await shooting.all():
@@ -86,12 +115,30 @@ async def render_storyboard(
             await flush(UUID(flow_run.id), shooting.task_runs)
 
 
+def _insist_on(agreed: list[str] | None, plan: Plan) -> None:
+    """Return when everything that will be bought was agreed to. Raises NotAgreed."""
+    if agreed is None:
+        return
+    known = set(agreed)
+    more = [take for take in plan.bought if {agreement(way.key) for way in take.candidates} - known]
+    if more:
+        takes = ", ".join(f"{take.shot} take {take.take} ({take.reason})" for take in more)
+        raise NotAgreed(f"the film or the ledger has moved since it was planned; this would be bought too: {takes}")
+
+
+def agreement(key: str) -> str:
+    """What stands for a key among those that are agreed to."""
+    return key[:12]
+
+
 async def _report(film: Storyboard, plan: Plan, shooting: Shooting, ledger: Ledger, master: FilmFile) -> Rendering:
     """What the run leaves beside the sequence."""
     folder = master.path.parent
-    clips = {take.key: await shooting.clip(take) for take in plan.takes}
-    costs = {key: purchase.cost for key, purchase in ledger.find_all(clips).items()}
-    made = report.rendering(plan, clips, costs, master.path.absolute(), str(flow_run.id))
+    made_takes = [(take, await shooting.made(take)) for take in plan.takes]
+    in_cut = {take.identity for take in await shooting.in_cut()}
+    purchases = ledger.find_all([made.way.key for _, made in made_takes])
+    takes = [report.rendered(take, made, purchases.get(made.way.key), in_cut) for take, made in made_takes]
+    made = report.rendering(plan, takes, master.path.absolute(), str(flow_run.id))
     report.write_manifest(folder, plan, made)
     report.write_subtitles(folder, film, plan.cut)
     await in_thread(

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-from collections.abc import Iterator, Mapping
-from decimal import Decimal
+from collections.abc import Iterator, Sequence, Set
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from flows.plan import Plan
+from flows.planned import Plan, PlannedTake, in_one
+from flows.writing import put
 from specs.cut import Cut, Event
 from specs.frozen import Frozen
-from specs.money import Money
+from specs.money import Money, sums
 from specs.storyboard import Shot, Storyboard
+from tasks.inspection import Inspection
 from tasks.prompt import called, fill
-from tasks.store.clips import Clip
+from tasks.providers.base import Request
+from tasks.store.ledger import Purchase
+
+if TYPE_CHECKING:
+    from flows.shooting import MadeTake
 
 
 class RenderedTake(Frozen):
@@ -31,7 +35,15 @@ class RenderedTake(Frozen):
     cached: bool
     """Whether it was there before the run."""
     cost: Money | None
-    """None where the service does not say."""
+    """None where the service does not say, and no price is known."""
+    is_estimate: bool = False
+    """Whether the cost is the price list's, because the service did not tell."""
+    is_stand_in: bool = False
+    """Whether the animatic stands in for a take that was not selected."""
+    request: Request
+    """What it was made from."""
+    inspection: Inspection | None = None
+    """What was seen in it; None for what costs nothing."""
 
 
 class Rendering(Frozen):
@@ -42,21 +54,47 @@ class Rendering(Frozen):
     fps: str
     seconds: Fraction
     shots: tuple[RenderedTake, ...]
-    spent: Money
-    """What the takes made in this run cost, as far as it is known."""
     flow_run: str
 
+    @property
+    def spent(self) -> tuple[Money, ...]:
+        """What the takes made in this run cost, as far as it is known: one sum a currency."""
+        return sums(take.cost for take in self.shots if take.cost and not take.cached)
+
+    @property
+    def is_estimate(self) -> bool:
+        """Whether a part of what was spent is the price list's word."""
+        return any(take.is_estimate and not take.cached for take in self.shots)
+
+    @property
+    def stand_ins(self) -> int:
+        """Shots that the animatic stands in for."""
+        return sum(take.is_stand_in for take in self.shots if take.circled)
+
+    @property
+    def findings(self) -> tuple[str, ...]:
+        """What was seen in the takes that is not as it should be, a line each."""
+        return tuple(
+            f"{take.shot} take {take.take}: {finding.detail}"
+            for take in self.shots
+            if take.inspection
+            for finding in take.inspection.findings
+        )
+
     def as_json(self) -> dict[str, Any]:
-        """The form that `render --json` prints."""
+        """The form that `render --json` prints; `spent` is null when nothing adds up to one sum."""
         return {
             "sequence": str(self.sequence),
             "frames": self.frames,
             "fps": self.fps,
             "seconds": float(self.seconds),
-            "shots": [take.model_dump(mode="json", exclude={"circled"}) for take in self.shots],
-            "spent": self.spent.model_dump(mode="json"),
+            "shots": [take.model_dump(mode="json", include=_IN_JSON) for take in self.shots],
+            "spent": in_one(self.spent),
             "flow_run": self.flow_run,
         }
+
+
+_IN_JSON = {"shot", "take", "key", "clip", "cached", "cost"}
 
 
 def default_folder(title: str) -> Path:
@@ -65,29 +103,32 @@ def default_folder(title: str) -> Path:
     return Path("renders") / ("-".join(words)[:80] or "film")
 
 
-def rendering(
-    plan: Plan, clips: Mapping[str, Clip], costs: Mapping[str, Money | None], sequence: Path, flow_run: str
-) -> Rendering:
-    """The finished film: `clips` and `costs` are by key."""
-    takes = tuple(
-        RenderedTake(
-            shot=take.shot,
-            take=take.take,
-            circled=take.circled,
-            key=take.key,
-            clip=clips[take.key].path,
-            cached=take.state == "cached",
-            cost=costs.get(take.key) or take.price,
-        )
-        for take in plan.takes
+def rendered(take: PlannedTake, made: MadeTake, purchase: Purchase | None, in_cut: Set[str]) -> RenderedTake:
+    """A take of the finished film; `in_cut` holds the identities of those that are seen in it."""
+    told = purchase.cost if purchase else None
+    return RenderedTake(
+        shot=take.shot,
+        take=take.take,
+        circled=take.identity in in_cut,
+        key=made.way.key,
+        clip=made.clip.path,
+        cached=made.way.state == "cached",
+        cost=told or made.way.price,
+        is_estimate=told is None and not made.way.is_free,
+        is_stand_in=take.is_stand_in,
+        request=made.way.request,
+        inspection=made.inspection,
     )
+
+
+def rendering(plan: Plan, takes: Sequence[RenderedTake], sequence: Path, flow_run: str) -> Rendering:
+    """The finished film."""
     return Rendering(
         sequence=sequence,
         frames=plan.cut.frames,
         fps=str(plan.cut.rate),
         seconds=plan.cut.rate.seconds(plan.cut.frames),
-        shots=takes,
-        spent=_spent(takes),
+        shots=tuple(takes),
         flow_run=flow_run,
     )
 
@@ -97,20 +138,24 @@ def write_manifest(folder: Path, plan: Plan, made: Rendering) -> None:
     events = {event.shot: event for event in plan.cut.events}
     takes = [
         {
-            **take.model_dump(mode="json"),
+            **take.model_dump(mode="json", include=_IN_JSON),
+            "circled": take.circled,
+            "cost_is_estimate": take.is_estimate,
+            "stand_in": take.is_stand_in,
             "clip_digest": take.clip.stem,
-            "provider": planned.request.provider,
-            "model": planned.request.model,
-            "mode": planned.request.mode.value,
-            "prompt": planned.request.prompt,
-            "seed": planned.request.seed,
-            "sold_seconds": float(planned.request.seconds),
+            "provider": take.request.provider,
+            "model": take.request.model,
+            "mode": take.request.mode.value,
+            "prompt": take.request.prompt,
+            "seed": take.request.seed,
+            "sold_seconds": float(take.request.seconds),
+            "inspection": take.inspection.model_dump(mode="json") if take.inspection else None,
             **({"in_cut": _place(events[take.shot], plan.cut)} if take.circled else {}),
         }
-        for take, planned in zip(made.shots, plan.takes, strict=True)
+        for take in made.shots
     ]
     film = {"title": plan.title, **made.as_json(), "sequence": made.sequence.name, "shots": takes}
-    _put(folder / "manifest.json", json.dumps(film, ensure_ascii=False, indent=2) + "\n")
+    put(folder / "manifest.json", json.dumps(film, ensure_ascii=False, indent=2) + "\n")
 
 
 def write_subtitles(folder: Path, storyboard: Storyboard, cut: Cut) -> None:
@@ -123,7 +168,7 @@ def write_subtitles(folder: Path, storyboard: Storyboard, cut: Cut) -> None:
     if not cues:
         path.unlink(missing_ok=True)
         return
-    _put(path, "\n".join(f"{n}\n{_clock(start)} --> {_clock(end)}\n{text}\n" for n, (start, end, text) in
+    put(path, "\n".join(f"{n}\n{_clock(start)} --> {_clock(end)}\n{text}\n" for n, (start, end, text) in
                          enumerate(cues, 1)))  # fmt: skip
 
 
@@ -155,20 +200,3 @@ def _place(event: Event, cut: Cut) -> dict[str, Any]:
         "first_frame": event.start,
         "frames": event.frames,
     }
-
-
-def _spent(takes: tuple[RenderedTake, ...]) -> Money:
-    costs = [take.cost for take in takes if take.cost and not take.cached]
-    currency = costs[0].currency if costs else "USD"
-    return Money(amount=sum((cost.amount for cost in costs), Decimal(0)), currency=currency)
-
-
-def _put(path: Path, text: str) -> None:
-    """Write a file so that it is there whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        beside.write_text(text, encoding="utf-8")
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)

@@ -14,7 +14,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from flows.plan import Plan
+from flows.planned import Plan
 from tasks.watching import Sighting, Stage, Watcher
 
 _COLOURS: dict[Stage, str] = {"done": "green", "cached": "green", "failed": "red", "waiting": "dim"}

@@ -10,15 +10,15 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
+from http.client import HTTPConnection, HTTPException
 from uuid import UUID
-
-import httpx
 
 from flows.failures import RunFailed
 
-LOCAL_UI = "http://127.0.0.1:4200"
+_LOCAL_PORT = 4200
+LOCAL_UI = f"http://127.0.0.1:{_LOCAL_PORT}"
 """Where a server started by hand answers, unless told otherwise."""
 
 _DEFAULTS = {
@@ -41,8 +41,83 @@ def settle_environment() -> None:
         os.environ.setdefault(name, value)
 
 
+class OwnServer:
+    """A Prefect server that lives as long as a run.
+
+    Most of its start is imports, so its process is begun before anybody knows whether it is needed, and does nothing
+    but import until it is told to `start`. It has a session of its own: a Ctrl-C in the terminal is not for it, it
+    must still take the run's last word.
+    """
+
+    def __init__(self) -> None:
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "flows.attended_server"],
+            stdin=subprocess.PIPE,
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            env={**os.environ, "PREFECT_UI_ENABLED": "false", "PREFECT_SERVER_LOGGING_LEVEL": "ERROR"},
+        )
+        self._started = False
+
+    def __enter__(self) -> OwnServer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
+
+    def start(self) -> str:
+        """Let it serve, on a free port; gives the address of its API. Raises RunFailed when it does not answer."""
+        self._started = True
+        port = free_port()
+        assert self._process.stdin
+        with suppress(BrokenPipeError):  # it has ended already, and below it is said why
+            self._process.stdin.write(b"%d\n" % port)
+            self._process.stdin.flush()
+        deadline = time.monotonic() + _PATIENCE
+        while not answers(port):
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                raise RunFailed(
+                    f"Prefect's server did not start: {self._last_word()}\n"
+                    "next: prefect server start, and when it answers, the same command in another terminal"
+                )
+            time.sleep(0.05)
+        return f"http://127.0.0.1:{port}/api"
+
+    def end(self) -> None:
+        """Stop it; one that never served is stopped at once."""
+        if not self._started:
+            self._process.kill()
+        self._process.terminate()
+        try:
+            self._process.wait(10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        assert self._process.stdin
+        with suppress(BrokenPipeError):
+            self._process.stdin.close()
+        self._log.close()
+
+    def _last_word(self) -> str:
+        self._log.seek(0)
+        said = self._log.read().decode(errors="replace").strip().splitlines()
+        return said[-1] if said else f"no answer in {_PATIENCE} s"
+
+
 @contextmanager
-def reporting() -> Iterator[str]:
+def server_at_hand() -> Iterator[OwnServer | None]:
+    """A server of our own that gets ready while the run does; None where another one is there to be used."""
+    if os.environ.get("PREFECT_API_URL") or answers(_LOCAL_PORT):
+        yield None
+    else:
+        with OwnServer() as server:
+            yield server
+
+
+@contextmanager
+def reporting(at_hand: OwnServer | None = None) -> Iterator[str]:
     """Report to the server that the user's settings name, else to one that answers on this machine, else to one of
     our own that lives as long as the run. Gives the address that shows the run later; empty when none does.
 
@@ -52,11 +127,11 @@ def reporting() -> Iterator[str]:
 
     if PREFECT_API_URL.value():
         yield str(PREFECT_UI_URL.value() or PREFECT_API_URL.value().removesuffix("/api"))
-    elif _answers(f"{LOCAL_UI}/api"):
+    elif answers(_LOCAL_PORT):
         with temporary_settings({PREFECT_API_URL: f"{LOCAL_UI}/api"}):
             yield LOCAL_UI
     else:
-        with _own_server() as api, temporary_settings({PREFECT_API_URL: api}):
+        with at_hand or OwnServer() as own, temporary_settings({PREFECT_API_URL: own.start()}):
             token = _dies_with_us.set(True)
             try:
                 yield ""
@@ -72,54 +147,22 @@ def _send_what_is_logged() -> None:
     APILogWorker.drain_all(timeout=5)
 
 
-@contextmanager
-def _own_server() -> Iterator[str]:
-    """A server on a free port, in a session of its own: a Ctrl-C in the terminal is not for it, it must still take
-    the run's last word."""
-    port = free_port()
-    with tempfile.TemporaryFile() as log:
-        server = subprocess.Popen(
-            [sys.executable, "-P", "-m", "flows.attended_server", str(port)],
-            stdin=subprocess.PIPE,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            env={**os.environ, "PREFECT_UI_ENABLED": "false", "PREFECT_SERVER_LOGGING_LEVEL": "ERROR"},
-        )
-        try:
-            api = f"http://127.0.0.1:{port}/api"
-            deadline = time.monotonic() + _PATIENCE
-            while not _answers(api):
-                if server.poll() is not None or time.monotonic() > deadline:
-                    log.seek(0)
-                    said = log.read().decode(errors="replace").strip().splitlines()
-                    why = said[-1] if said else f"no answer in {_PATIENCE} s"
-                    raise RunFailed(
-                        f"Prefect's server did not start: {why}\n"
-                        "next: prefect server start, and when it answers, the same command in another terminal"
-                    )
-                time.sleep(0.1)
-            yield api
-        finally:
-            server.terminate()
-            try:
-                server.wait(10)
-            except subprocess.TimeoutExpired:
-                server.kill()
-                server.wait()
-
-
 def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port: int = listening.getsockname()[1]
         return port
 
 
-def _answers(api: str) -> bool:
+def answers(port: int) -> bool:
+    """Whether a Prefect server answers at a port of this machine."""
+    asked = HTTPConnection("127.0.0.1", port, timeout=1)
     try:
-        return httpx.get(f"{api}/health", timeout=1, trust_env=False).status_code == 200
-    except httpx.HTTPError:
+        asked.request("GET", "/api/health")
+        return asked.getresponse().status == 200
+    except (OSError, HTTPException):
         return False
+    finally:
+        asked.close()
 
 
 async def flush(flow_run: UUID, task_runs: int, seconds: float = 30) -> None:

@@ -1,19 +1,19 @@
-"""All takes of a film as a graph: each is made once, as soon as what it continues is there, and is then conformed.
+"""The shooting: every take of a run as a Prefect task, in an order that follows from what continues what.
 
-The graph is made of futures that are kept by the take's key, so whoever asks for a take first starts it and all
-others wait for the same one.
+Takes are futures kept by identity, so whoever asks for a take first starts it and all others wait for the same one.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Hashable
+import os
+from collections.abc import Callable, Coroutine, Hashable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from prefect import task
+from prefect import get_run_logger, task
 
-from flows.plan import Plan, PlannedTake
+from flows.planned import Candidate, Plan, PlannedTake
 from specs.frozen import Frozen
 from tasks.caching import run_known
 from tasks.collect import Take
@@ -21,19 +21,23 @@ from tasks.conform import HouseClip, conform, recipe
 from tasks.dissolve import Segment, dissolve
 from tasks.dissolve import recipe as dissolve_recipe
 from tasks.generate import generate
+from tasks.inspection import Inspection, better, inspect
+from tasks.inspection import recipe as inspection_recipe
 from tasks.media.binary import find
 from tasks.media.errors import MediaError
 from tasks.media.house import House, house_signature
-from tasks.providers.base import ProviderError, Request
+from tasks.providers.base import ProviderError, Request, Terminal, Verdict
+from tasks.store.budget import Limit, OverBudget
 from tasks.store.clips import Clip
-from tasks.store.ledger import Order
+from tasks.store.ledger import Order, State
 from tasks.studio import Studio
 from tasks.watching import tell
 
-Made = TypeVar("Made")
+Result = TypeVar("Result")
 
 _conform = task(name="conform", persist_result=True)(conform)
 _dissolve = task(name="dissolve", persist_result=True)(dissolve)
+_inspect = task(name="inspect", persist_result=True)(inspect)
 
 
 class Failure(Frozen):
@@ -44,11 +48,22 @@ class Failure(Frozen):
     service: str
     what: str
     hint: str = ""
+    is_budget: bool = False
+    """Whether only the budget kept it from being made."""
 
     def __str__(self) -> str:
         by = f" ({self.service})" if self.service else ""
         hint = f"; {self.hint}" if self.hint else ""
         return f"{self.shot} take {self.take}{by}: {self.what}{hint}"
+
+
+class MadeTake(Frozen):
+    """A take that is there: who made it, its clip, and what was seen in it."""
+
+    way: Candidate
+    clip: Clip
+    inspection: Inspection | None
+    """None where nothing is paid and so nothing can be wrong that is not ours."""
 
 
 class NotMade(Exception):
@@ -58,20 +73,26 @@ class NotMade(Exception):
 class Shooting:
     """The takes of one run. A take that fails stops only what depends on it."""
 
-    def __init__(self, plan: Plan, studio: Studio, house: House, house_key: str) -> None:
+    def __init__(
+        self, plan: Plan, studio: Studio, house: House, house_key: str, run: str, limits: Sequence[Limit]
+    ) -> None:
         self._plan = plan
         self._studio = studio
         self._house = house
         self._house_signature = house_key
-        self._by_key = {take.key: take for take in plan.takes}
+        self._run = run
+        self._limits = tuple(limits)
+        self._by_identity = {take.identity: take for take in plan.takes}
+        self._of_shot: dict[str, list[PlannedTake]] = {}
+        for take in plan.takes:
+            self._of_shot.setdefault(take.shot, []).append(take)
         self._futures: dict[Hashable, asyncio.Future[Any]] = {}
         self.task_runs = 0
         """Prefect tasks begun so far."""
 
     async def all(self) -> list[Failure]:
-        """Make every take and conform the circled ones, as far as that is possible; gives what failed."""
-        wanted = [self.house_clip(take) if take.circled else self.clip(take) for take in self._plan.takes]
-        outcomes = await asyncio.gather(*wanted, return_exceptions=True)
+        """Make every take and conform those in the cut, as far as that is possible; gives what failed."""
+        outcomes = await asyncio.gather(*map(self._finished, self._plan.takes), return_exceptions=True)
         failures = []
         for take, outcome in zip(self._plan.takes, outcomes, strict=True):
             if isinstance(outcome, BaseException):
@@ -80,20 +101,25 @@ class Shooting:
                 failures.append(failure)
         return failures
 
+    async def in_cut(self) -> list[PlannedTake]:
+        """The takes in the cut, one a shot, in the order of the film."""
+        return [await self.circled(shot) for shot in self._of_shot]
+
     async def house_clips(self) -> list[HouseClip]:
-        """The conformed circled takes in the order of the film, all of one signature."""
-        clips = [await self.house_clip(take) for take in self._plan.circled]
+        """The conformed takes of the cut in the order of the film, all of one signature."""
+        takes = await self.in_cut()
+        clips = [await self.house_clip(take) for take in takes]
         if len({clip.signature for clip in clips}) == 1:
             return clips
         # Clips of several encoders cannot lie in one track: what is not in house format is brought into it.
-        again = (self._conformed(take, self._house_signature) for take in self._plan.circled)
-        return list(await asyncio.gather(*again))
+        return list(await asyncio.gather(*(self._conformed(take, self._house_signature) for take in takes)))
 
     async def dissolves(self, clips: list[HouseClip]) -> dict[str, Segment]:
         """The dissolves, by the shot that each leads into."""
-        joins = [n for n, take in enumerate(self._plan.circled) if take.edit.join_in]
-        made = await asyncio.gather(*(self._dissolved(n, clips[n - 1], clips[n]) for n in joins))
-        return {self._plan.circled[n].shot: segment for n, segment in zip(joins, made, strict=True)}
+        takes = await self.in_cut()
+        joins = [n for n, take in enumerate(takes) if take.edit.join_in]
+        made = await asyncio.gather(*(self._dissolved(takes[n - 1 : n + 1], clips[n - 1 : n + 1]) for n in joins))
+        return {takes[n].shot: segment for n, segment in zip(joins, made, strict=True)}
 
     async def end(self) -> None:
         """End what is still under way; nothing is left running when this returns."""
@@ -102,12 +128,16 @@ class Shooting:
             future.cancel()
         await asyncio.gather(*under_way, return_exceptions=True)
 
-    def clip(self, take: PlannedTake) -> asyncio.Future[Clip]:
-        """The clip of a take."""
-        return self._once(("clip", take.key), lambda: self._shoot(take))
+    def made(self, take: PlannedTake) -> asyncio.Future[MadeTake]:
+        """A take that is there."""
+        return self._once(("take", take.identity), lambda: self._make(take))
+
+    def circled(self, shot: str) -> asyncio.Future[PlannedTake]:
+        """The take of a shot that is in the cut."""
+        return self._once(("circled", shot), lambda: self._circle(self._of_shot[shot]))
 
     def house_clip(self, take: PlannedTake) -> asyncio.Future[HouseClip]:
-        """The conformed clip of a take."""
+        """The conformed clip of a take that is in the cut."""
         accept = None if self._meets_only_cuts else self._house_signature
         return self._once(("house", take.shot), lambda: self._conformed(take, accept))
 
@@ -119,88 +149,177 @@ class Shooting:
             for take in self._plan.circled
         )
 
-    def _once(self, name: Hashable, make: Callable[[], Coroutine[Any, Any, Made]]) -> asyncio.Future[Made]:
+    def _once(self, name: Hashable, make: Callable[[], Coroutine[Any, Any, Result]]) -> asyncio.Future[Result]:
         if name not in self._futures:
             self._futures[name] = asyncio.ensure_future(make())
         return self._futures[name]
 
-    async def _shoot(self, take: PlannedTake) -> Clip:
-        upstream = None
-        if take.continues:
-            before = self._by_key[take.continues]
+    async def _finished(self, take: PlannedTake) -> None:
+        """Make a take, and conform it when it is the one in the cut."""
+        await self.made(take)
+        if take is await self.circled(take.shot):
+            await self.house_clip(take)
+
+    async def _circle(self, takes: Sequence[PlannedTake]) -> PlannedTake:
+        """The author's choice, else the best of those that are there."""
+        said = next(take for take in takes if take.circled)
+        if not said.is_open or len(takes) == 1:
+            return said
+        outcomes = await asyncio.gather(*map(self.made, takes), return_exceptions=True)
+        seen = [
+            (take, shot.inspection)
+            for take, shot in zip(takes, outcomes, strict=True)
+            if isinstance(shot, MadeTake) and shot.inspection
+        ]
+        return seen[better([inspection for _, inspection in seen])][0] if seen else said
+
+    async def _make(self, take: PlannedTake) -> MadeTake:
+        """A take by its service, or by the next one that steps in when that has said no for good."""
+        before = self._by_identity.get(take.continues or "") if take.state != "cached" else None
+        upstream = await self._upstream(before) if before else None
+        for way in take.candidates[:-1]:
             try:
-                upstream = await self.clip(before)
-            except Exception as failed:
-                raise NotMade(f"not made, because it continues {before.shot}") from failed
-        request = take.request if take.state == "cached" else await self._at_hand(take)
+                return await self._made_by(take, way, upstream)
+            except Terminal as verdict:
+                if not self._may_step_in(take, way, verdict):
+                    raise
+                get_run_logger().warning("%s take %d: %s; the next service is asked", take.shot, take.take, verdict)
+        return await self._made_by(take, take.candidates[-1], upstream)
+
+    async def _upstream(self, before: PlannedTake) -> Clip:
+        try:
+            return (await self.made(before)).clip
+        except Exception as failed:
+            raise NotMade(f"not made, because it continues {before.shot}") from failed
+
+    def _may_step_in(self, take: PlannedTake, way: Candidate, verdict: Terminal) -> bool:
+        """Only when it is sure that no clip will come of the order, and its content was not what was refused."""
+        purchase = self._studio.ledger.find(way.key)
+        if isinstance(verdict, Verdict):
+            is_over = purchase is None or purchase.state is State.FAILED
+            return is_over and (take.fallback_on_refusal or not verdict.is_content)
+        return purchase is None
+
+    async def _made_by(self, take: PlannedTake, way: Candidate, upstream: Clip | None) -> MadeTake:
+        clip = await self._generated(take, way, upstream)
+        return MadeTake(way=way, clip=clip, inspection=await self._inspected(take, way, clip))
+
+    async def _generated(self, take: PlannedTake, way: Candidate, upstream: Clip | None) -> Clip:
+        request = way.request if way.state == "cached" else await self._at_hand(take, way)
         order = Order(
-            key=take.key,
+            key=way.key,
             provider=request.provider,
             model=request.model,
             request=request.canonical(),
             film=self._plan.title,
+            scene=take.scene,
             slate=take.shot,
             take=take.take,
+            told=way.brief.dump(),
+            price=way.price,
+            run=self._run,
         )
-        if take.state == "cached":
+        if way.state == "cached":
             tell(take.shot, take.take, "cached")
         self.task_runs += 1
+        by = "" if way is take.chosen else f" by {request.provider}"
         return await run_known(
             generate,
-            f"{take.shot} take {take.take}",
-            take.key,
+            f"{take.shot} take {take.take}{by}",
+            way.key,
             lambda clip: self._studio.clips.find(clip.digest) is not None,
-            Take(order=order, request=request, timeout=take.timeout),
+            Take(order=order, request=request, timeout=take.timeout, limits=self._limits),
             self._studio,
             upstream,
-            anew=take.state != "cached",
+            anew=way.state != "cached",
         )
 
-    async def _at_hand(self, take: PlannedTake) -> Request:
+    async def _inspected(self, take: PlannedTake, way: Candidate, clip: Clip) -> Inspection | None:
+        """What is to be seen in a clip that was paid for."""
+        if not self._studio.provider(way.request.provider).paid:
+            return None
+        first = await self._first_frame(take, way)
+        digest = way.request.first_frame.digest if way.request.first_frame and first else ""
+        key = inspection_recipe(clip.digest, way.request, digest, take.keep_sound, find().version)
+        self.task_runs += 1
+        seen: Inspection = await run_known(
+            _inspect,
+            f"inspect {take.shot} take {take.take}",
+            key,
+            lambda _: True,
+            clip.path,
+            way.request,
+            first_frame=first,
+            wants_sound=take.keep_sound,
+        )
+        return seen
+
+    async def _first_frame(self, take: PlannedTake, way: Candidate) -> Path | None:
+        """The picture a take was to begin with, where it is here."""
+        picture = way.request.first_frame
+        if picture is None or picture.digest.startswith("url:"):
+            return None
+        if not take.continues:
+            return Path(picture.source)
+        before = self._by_identity.get(take.continues)
+        return await self._frame_of(before) if before else None
+
+    async def _at_hand(self, take: PlannedTake, way: Candidate) -> Request:
         """The request with the picture it begins with as a file, where that is another take's last frame."""
-        if not take.continues or take.request.first_frame is None:
-            return take.request
-        before = self._by_key[take.continues]
-        frame = await self._once(("frame", before.key), lambda: self._last_frame(before))
-        first = take.request.first_frame.model_copy(update={"source": str(frame) if frame else ""})
-        return take.request.model_copy(update={"first_frame": first})
+        if not take.continues or way.request.first_frame is None:
+            return way.request
+        before = self._by_identity.get(take.continues)
+        frame = await self._frame_of(before) if before else None
+        first = way.request.first_frame.model_copy(update={"source": str(frame) if frame else ""})
+        return way.request.model_copy(update={"first_frame": first})
+
+    def _frame_of(self, take: PlannedTake) -> asyncio.Future[Path | None]:
+        return self._once(("frame", take.identity), lambda: self._last_frame(take))
 
     async def _last_frame(self, take: PlannedTake) -> Path | None:
         """What a shot that continues this take begins with; None when there is no picture."""
-        clip, request = await self.clip(take), await self._at_hand(take)
-        into = self._studio.house / "frames" / f"{take.key}.png"
+        shot = await self.made(take)
+        request = await self._at_hand(take, shot.way)
+        into = self._studio.house / "frames" / f"{shot.way.key[:32]}-{shot.clip.digest[:16]}.png"
+        if into.exists():
+            return into
         into.parent.mkdir(parents=True, exist_ok=True)
-        there = await self._studio.provider(request.provider).last_frame(request, clip.path, into)
-        return into if there else None
+        beside = into.with_name(f".{into.stem}.{os.getpid()}.png")
+        try:
+            there = await self._studio.provider(request.provider).last_frame(request, shot.clip.path, beside)
+            return beside.replace(into) if there else None
+        finally:
+            beside.unlink(missing_ok=True)
 
     async def _conformed(self, take: PlannedTake, accept: str | None) -> HouseClip:
-        clip = await self.clip(take)
-        key = recipe(clip.digest, take.edit, self._house, take.keep_sound, find().version, accept)
+        shot = await self.made(take)
+        key = recipe(shot.clip.digest, shot.way.edit, self._house, take.keep_sound, find().version, accept)
         self.task_runs += 1
         conformed: HouseClip = await run_known(
             _conform,
             f"conform {take.shot}",
             key,
             HouseClip.intact,
-            clip.path,
-            take.edit,
+            shot.clip.path,
+            shot.way.edit,
             self._house,
             keep_sound=take.keep_sound,
             into=self._studio.house / key[:2] / key,
             accept=accept,
             progress=lambda done: tell(take.shot, take.take, "conforming", done),
         )
-        tell(take.shot, take.take, "done")
+        findings = "; ".join(finding.detail for finding in shot.inspection.findings) if shot.inspection else ""
+        tell(take.shot, take.take, "done", detail=findings)
         return conformed
 
-    async def _dissolved(self, number: int, outgoing: HouseClip, incoming: HouseClip) -> Segment:
-        """The dissolve into the shot of this number."""
-        before, after = self._plan.circled[number - 1].shot, self._plan.circled[number]
+    async def _dissolved(self, takes: Sequence[PlannedTake], clips: Sequence[HouseClip]) -> Segment:
+        """The dissolve from one take into the next."""
+        (before, after), (outgoing, incoming) = takes, clips
         key = dissolve_recipe(outgoing, incoming, after.edit.join_in, self._house, find().version)
         self.task_runs += 1
         return await run_known(
             _dissolve,
-            f"dissolve {before} to {after.shot}",
+            f"dissolve {before.shot} to {after.shot}",
             key,
             Segment.intact,
             outgoing,
@@ -211,10 +330,10 @@ class Shooting:
         )
 
 
-async def begin(plan: Plan, studio: Studio) -> Shooting:
-    """A shooting for a plan, in the house format of its film."""
+async def begin(plan: Plan, studio: Studio, run: str, limits: Sequence[Limit]) -> Shooting:
+    """A shooting for a plan, in the house format of its film; `run` and `limits` go into each order."""
     house = House.of(plan.format)
-    return Shooting(plan, studio, house, await house_signature(house))
+    return Shooting(plan, studio, house, await house_signature(house), run, limits)
 
 
 def _failure(take: PlannedTake, error: BaseException) -> Failure:
@@ -222,9 +341,10 @@ def _failure(take: PlannedTake, error: BaseException) -> Failure:
     if isinstance(error, NotMade):
         return Failure(shot=take.shot, take=take.take, service="", what=str(error))
     if isinstance(error, ProviderError):
-        return Failure(
-            shot=take.shot, take=take.take, service=take.request.provider, what=error.message, hint=error.hint
-        )
+        service = error.service or take.request.provider
+        return Failure(shot=take.shot, take=take.take, service=service, what=error.message, hint=error.hint)
+    if isinstance(error, OverBudget):
+        return Failure(shot=take.shot, take=take.take, service="", what=error.message, hint=error.hint, is_budget=True)
     if isinstance(error, MediaError):
         return Failure(shot=take.shot, take=take.take, service="", what=error.message, hint=error.hint)
     raise error

@@ -53,12 +53,13 @@ async def generate(take: Take, studio: Studio, upstream: Clip | None = None) -> 
     """The clip of a take.
 
     `upstream` is the clip it continues, given so that the run's graph shows the edge.
-    Raises a ProviderError: Transient, Terminal (TaskFailed, TaskForgotten), Ambiguous or Overdue.
+    Raises a ProviderError: Transient, Terminal (TaskFailed, TaskForgotten), Ambiguous or Overdue; and OverBudget when
+    its price would pass a limit.
     """
     while True:
         purchase = studio.ledger.find(take.order.key)
         if purchase is None:
-            clip = await _order(take, studio, lambda: studio.ledger.intend(take.order))
+            clip = await _order(take, studio, lambda: studio.ledger.intend(take.order, take.limits))
         else:
             clip = await _go_on(take, purchase, studio)
         if clip:
@@ -102,7 +103,7 @@ async def _settle(take: Take, purchase: Purchase, studio: Studio) -> Clip | None
 
 
 async def _order_again(take: Take, purchase: Purchase, studio: Studio) -> Clip | None:
-    return await _order(take, studio, lambda: studio.ledger.intend_again(purchase))
+    return await _order(take, studio, lambda: studio.ledger.intend_again(purchase, take.order, take.limits))
 
 
 async def _order(take: Take, studio: Studio, claim: Callable[[], bool]) -> Clip | None:

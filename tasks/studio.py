@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
 from tasks.pacing import Experience, next_look
+from tasks.pricing import PriceList
 from tasks.providers import load
 from tasks.providers.base import Provider
 from tasks.store.clips import ClipStore
@@ -28,11 +29,13 @@ class Studio:
         clips: ClipStore,
         house: Path,
         providers: Mapping[str, Provider],
+        prices: PriceList,
         poll_seconds: float | None = None,
     ) -> None:
         self.ledger = ledger
         self.clips = clips
         self.house = house
+        self.prices = prices
         self.opened = ledger.now()
         """By the ledger's clock, which its rows go by."""
         self._providers = providers
@@ -55,7 +58,7 @@ class Studio:
         of = (provider.name, model)
         if of not in self._experience:
             self._experience[of] = self.ledger.experience(*of)
-        return next_look(elapsed, provider.poll_floor, self._experience[of])
+        return next_look(elapsed, provider.poll_floor, self._experience[of], provider.poll_pace)
 
 
 @asynccontextmanager
@@ -70,7 +73,9 @@ async def open_studio(
         providers = {name: await stack.enter_async_context(load(name)()) for name in sorted(set(services))}
         alive = asyncio.create_task(_show_life(ledger))
         stack.push_async_callback(_ended, alive)
-        yield Studio(ledger, home.clips(), home.house, providers, float(poll) if poll else None)
+        yield Studio(
+            ledger, home.clips(), home.house, providers, PriceList.read(environment), float(poll) if poll else None
+        )
 
 
 async def _show_life(ledger: Ledger) -> None:

@@ -26,6 +26,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--kills", type=int, default=4, help="how often a run is killed at a random moment")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that run the command come first, those with a Prefect server before all: the short ones fill the end."""
+    weights: dict[Path, int] = {}
+    for item in items:
+        needed = set(getattr(item, "fixturenames", ()))
+        weight = 2 if "standing_server" in needed else 1 if "storyreel" in needed else 0
+        weights[item.path] = max(weights.get(item.path, 0), weight)
+    items.sort(key=lambda item: -weights[item.path])
+
+
 @pytest.fixture
 def kills(request: pytest.FixtureRequest) -> int:
     """How many kills are asked for."""
@@ -44,11 +54,23 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture(scope="session")
-def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """A Prefect server of the suite's own, with results kept apart from the user's."""
-    from prefect.settings import PREFECT_LOCAL_STORAGE_PATH, temporary_settings
-    from prefect.testing.utilities import prefect_test_harness
+def standing_server() -> Iterator[str]:
+    """The address of a Prefect server's API, for everything that is not about the server's own life."""
+    from tests.prefect_server import standing
+
+    with standing() as api:
+        yield api
+
+
+@pytest.fixture(scope="session")
+def prefect_server(standing_server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Flows of this process report to the standing server, with results kept apart from the user's."""
+    from prefect.events.worker import EventsWorker
+    from prefect.logging.handlers import APILogWorker
+    from prefect.settings import PREFECT_API_URL, PREFECT_LOCAL_STORAGE_PATH, temporary_settings
 
     storage = tmp_path_factory.mktemp("results")
-    with prefect_test_harness(server_startup_timeout=90), temporary_settings({PREFECT_LOCAL_STORAGE_PATH: storage}):
+    with temporary_settings({PREFECT_API_URL: standing_server, PREFECT_LOCAL_STORAGE_PATH: storage}):
         yield
+        APILogWorker.drain_all(timeout=5)
+        EventsWorker.drain_all(timeout=5)

@@ -6,13 +6,12 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
-import httpx
 import pytest
 
-from flows.server import free_port
+from tests.prefect_server import move_in
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -24,6 +23,13 @@ def fresh_environment(tmp_path: Path) -> dict[str, str]:
     home.mkdir()
     kept = {name: os.environ[name] for name in ("PYTHONPATH", "LANG", "SYSTEMROOT") if name in os.environ}
     return {**kept, "HOME": str(home), "PATH": "/nowhere", "TERM": "dumb"}
+
+
+@pytest.fixture
+def lived_in(fresh_environment: dict[str, str]) -> dict[str, str]:
+    """The same machine, after Prefect was used on it once: a server of a run's own begins sooner."""
+    move_in(Path(fresh_environment["HOME"]) / ".prefect")
+    return fresh_environment
 
 
 @pytest.fixture
@@ -55,35 +61,3 @@ def wait_until() -> Callable[[Callable[[], bool]], None]:
             time.sleep(0.02)
 
     return wait
-
-
-@pytest.fixture(scope="session")
-def standing_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of its API."""
-    home, port = tmp_path_factory.mktemp("prefect"), free_port()
-    environment = {
-        **os.environ,
-        "PREFECT_HOME": str(home),
-        "PREFECT_UI_ENABLED": "false",
-        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-        "PREFECT_SERVER_LOGGING_LEVEL": "ERROR",
-    }
-    command = [sys.executable, "-P", "-m", "flows.attended_server", str(port)]
-    server = subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment
-    )
-    api = f"http://127.0.0.1:{port}/api"
-    try:
-        deadline = time.monotonic() + 90
-        while time.monotonic() < deadline:
-            try:
-                if httpx.get(f"{api}/health", timeout=1).status_code == 200:
-                    break
-            except httpx.HTTPError:
-                time.sleep(0.2)
-        else:
-            pytest.fail("Prefect's server did not start")
-        yield api
-    finally:
-        server.terminate()
-        server.wait(20)

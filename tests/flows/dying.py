@@ -1,10 +1,4 @@
-"""The command `storyreel`, killed by SIGKILL at one exact step.
-
-    python tests/flows/dying.py MODULE:CLASS.METHOD before|after NUMBER ARGUMENT…
-
-The process dies right before, or right after, the NUMBERth call of the method. What the method does is real; nothing
-of the process lives on to tidy up.
-"""
+"""A run's death by SIGKILL at one exact step: nothing of its process lives on to tidy up."""
 
 from __future__ import annotations
 
@@ -12,9 +6,20 @@ import importlib
 import inspect
 import os
 import signal
-import sys
 from collections.abc import Callable
 from typing import Any
+
+
+def die_at(step: str) -> None:
+    """Die at a step, said as `MODULE:CLASS.METHOD before|after NUMBER`.
+
+    The process dies right before, or right after, the NUMBERth call of the method. What the method does is real.
+    """
+    place, when, number = step.split()
+    module, _, path = place.partition(":")
+    owner_name, _, name = path.rpartition(".")
+    owner = getattr(importlib.import_module(module), owner_name) if owner_name else importlib.import_module(module)
+    setattr(owner, name, _deadly(getattr(owner, name), when, int(number)))
 
 
 def _die() -> None:
@@ -48,15 +53,3 @@ def _deadly(method: Callable[..., Any], when: str, number: int) -> Callable[...,
         return result
 
     return dying_async if inspect.iscoroutinefunction(method) else dying
-
-
-if __name__ == "__main__":
-    place, when, number, *arguments = sys.argv[1:]
-    module, _, path = place.partition(":")
-    owner_name, _, name = path.rpartition(".")
-    owner = getattr(importlib.import_module(module), owner_name) if owner_name else importlib.import_module(module)
-    setattr(owner, name, _deadly(getattr(owner, name), when, int(number)))
-    sys.argv = ["storyreel", *arguments]
-    from flows.cli import main
-
-    main()

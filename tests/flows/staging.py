@@ -11,6 +11,7 @@ from typing import Any
 
 from tasks.store.home import Home
 from tasks.store.ledger import State
+from tests.flows.warm import Run, begin
 from tests.services.emulator import Emulator
 
 STORYREEL = Path(sys.executable).with_name("storyreel")
@@ -31,11 +32,14 @@ class Stage:
         }
         (folder / "film.yaml").write_text(film)
 
-    def start(self, *launcher: str | Path, out: str = "out") -> subprocess.Popen[str]:
-        """Begin a run; without a launcher it is the plain command."""
-        command = [sys.executable, "-P", *launcher] if launcher else [STORYREEL]
+    def start(self, out: str = "out", step: str = "") -> Run:
+        """Begin a run; it dies at `step`, if one is given."""
+        return begin(self.render(out), self.folder, self.environment, step)
+
+    def start_cold(self, out: str = "out") -> subprocess.Popen[str]:
+        """Begin a run as a user does: the command itself, that imports everything first."""
         return subprocess.Popen(
-            [*command, "render", "film.yaml", "--json", "--yes", "--out", out],
+            [STORYREEL, *self.render(out)],
             cwd=self.folder,
             env=self.environment,
             stdout=subprocess.PIPE,
@@ -44,15 +48,20 @@ class Stage:
             start_new_session=True,
         )
 
-    def run(self) -> tuple[int, str, str]:
+    def render(self, out: str = "out") -> list[str]:
+        """What is said to the command."""
+        return ["render", "film.yaml", "--json", "--yes", "--out", out]
+
+    def run(self, *, cold: bool = False) -> tuple[int, str, str]:
         """Run to the end: exit code, output, messages."""
-        run = self.start()
+        run = self.start_cold() if cold else self.start()
         out, err = run.communicate(timeout=120)
+        assert run.returncode is not None
         return run.returncode, out, err
 
     def die_at(self, step: str) -> None:
         """Run, and be killed at a step; see `dying`."""
-        run = self.start(Path(__file__).with_name("dying.py"), *step.split())
+        run = self.start(step=step)
         run.communicate(timeout=120)
         assert run.returncode == -signal.SIGKILL, f"it was never at {step}"
 

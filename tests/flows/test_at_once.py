@@ -34,9 +34,11 @@ def stage(
         yield Stage(tmp_path, FILM, service, {**fresh_environment, **told}, ledger_url)
 
 
-@pytest.mark.parametrize("runs", [2, 5])
-def test_runs_beside_each_other_buy_every_take_once(stage: Stage, runs: int) -> None:
-    begun = [stage.start(out=f"out-{number}") for number in range(runs)]
+@pytest.mark.parametrize(("runs", "cold"), [(2, True), (5, False)])
+def test_runs_beside_each_other_buy_every_take_once(stage: Stage, runs: int, cold: bool) -> None:
+    """Two as a user begins them, and five that have all imported everything when they begin."""
+    start = stage.start_cold if cold else stage.start
+    begun = [start(out=f"out-{number}") for number in range(runs)]
     for run in begun:
         out, err = run.communicate(timeout=180)
         assert run.returncode == 0, err

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import random
-import signal
 import subprocess
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import pytest
 
 from tasks.store.ledger import State
 from tests.flows.staging import Stage
+from tests.flows.warm import Run
 from tests.services.aimlapi import Aimlapi, AimlapiSettings
 from tests.services.faults import Call, Silence
 from tests.services.jobs import Script
@@ -59,8 +59,12 @@ STEPS = {
 
 def assert_finished(stage: Stage) -> None:
     """The next run finishes the film, from what was bought already."""
+    assert_is_finished(stage, *stage.run())
+
+
+def assert_is_finished(stage: Stage, code: int, out: str, err: str) -> None:
+    """What a run gave is the whole film."""
     takes = 3 if stage.film == THREE_TAKES else 1
-    code, out, err = stage.run()
     assert code == 0, err
     stage.assert_nothing_was_bought_twice()
     assert len(stage.bought) == takes
@@ -77,13 +81,12 @@ def assert_told_to_be_unknown(stage: Stage) -> None:
         stage.assert_nothing_was_bought_twice()
 
 
-def assert_finished_or_told(stage: Stage) -> None:
-    """One of the two, for a run that was killed where nobody saw."""
-    stage.run()
+def assert_finished_or_told(stage: Stage, ended: tuple[int, str, str]) -> None:
+    """One of the two, by what a run gave after others were killed where nobody saw."""
     if State.UNKNOWN in stage.states():
         assert_told_to_be_unknown(stage)
     else:
-        assert_finished(stage)
+        assert_is_finished(stage, *ended)
 
 
 @pytest.fixture
@@ -135,23 +138,67 @@ def test_a_run_killed_at_random_never_buys_twice(stage: Stage, kills: int) -> No
     begun = time.monotonic()
     assert_finished(_anew(stage, 0))
     whole = time.monotonic() - begun
-    done, films, unknown = 0, 1, 0
-    while done < kills:
+    films, unknown, met = 1, 0, Counter[str]()
+    while met.total() < kills:
         stage, films = _anew(stage, films), films + 1
-        while done < kills and State.UNKNOWN not in stage.states():
+        ended = None
+        while ended is None and met.total() < kills and State.UNKNOWN not in stage.states():
             run = stage.start()
-            try:
-                run.wait(moments.uniform(0.3, 1.0) * whole)
-            except subprocess.TimeoutExpired:
-                os.kill(run.pid, signal.SIGKILL)
-                done += 1
-            run.communicate()
+            if _comes_to_a_moment(run, stage, moments, whole):
+                run.kill()
+                run.communicate()
+                met[_how_far(stage)] += 1
+            else:
+                out, err = run.communicate()
+                ended = run.wait(0), out, err
             stage.assert_nothing_was_bought_twice()
-            if run.returncode == 0:
-                break
-        assert_finished_or_told(stage)
+        assert_finished_or_told(stage, ended or stage.run())
         unknown += State.UNKNOWN in stage.states()
-    print(f"\n{done} kills in {films - 1} films (seed {seed}): none bought twice, {unknown} films with an unknown take")
+    print(
+        f"\n{met.total()} kills in {films - 1} films (seed {seed}): none bought twice, "
+        f"{unknown} films with an unknown take; met {', '.join(f'{moment}: {n}' for moment, n in met.most_common())}"
+    )
+    assert kills < 100 or len(met) >= len(_MOMENTS) - 1, f"too few moments of a run were met: {dict(met)}"
+
+
+def _comes_to_a_moment(run: Run, stage: Stage, moments: random.Random, whole: float) -> bool:
+    """Wait for a moment; False when the run is over before.
+
+    Half of them are spread over the time that a run takes, half over what the service hears, which is soon over.
+    """
+    if moments.random() < 0.5:
+        return _goes_on(run, moments.uniform(0, whole))
+    heard = len(stage.service.requests) + moments.randint(1, _HEARD)
+    while len(stage.service.requests) < heard:
+        if not _goes_on(run, 0.005):
+            return False
+    return _goes_on(run, moments.uniform(0, 0.1))
+
+
+def _goes_on(run: Run, seconds: float) -> bool:
+    try:
+        run.wait(seconds)
+    except subprocess.TimeoutExpired:
+        return True
+    return False
+
+
+_HEARD = 15
+"""What a service hears of three takes: for each its order, three looks and a download."""
+_MOMENTS = ("before an order", "while ordering", "while waiting or fetching", "with a clip or more", "with all clips")
+
+
+def _how_far(stage: Stage) -> str:
+    """What a run was at when it was killed."""
+    states = stage.states()
+    finished = states.count(State.FINISHED)
+    if finished == 3:
+        return _MOMENTS[4]
+    if State.INTENDED in states:
+        return _MOMENTS[1]
+    if finished:
+        return _MOMENTS[3]
+    return _MOMENTS[2] if states else _MOMENTS[0]
 
 
 def _anew(stage: Stage, number: int) -> Stage:

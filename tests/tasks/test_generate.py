@@ -13,6 +13,7 @@ import pytest
 from specs.storyboard import Mode
 from tasks.collect import Overdue, Take, collect
 from tasks.generate import generate
+from tasks.pricing import PriceList
 from tasks.providers.base import Ambiguous, TaskFailed, TaskForgotten, Terminal, Transient
 from tasks.store.clips import ClipStore
 from tasks.store.ledger import Ledger, Order, State
@@ -61,7 +62,9 @@ async def bench(folder: Path, house: House, *, timeout: float = 20, **settings: 
     with emulator.served() as base_url:
         async with house.provider(base_url, timeout=3) as provider:
             ledger = Ledger(f"sqlite:///{folder / 'ledger.sqlite'}")
-            studio = Studio(ledger, ClipStore(folder / "clips"), folder / "house", {house.name: provider}, 0.02)
+            studio = Studio(
+                ledger, ClipStore(folder / "clips"), folder / "house", {house.name: provider}, PriceList.read({}), 0.02
+            )
             request = request_for(house, Mode.TEXT)
             order = Order(
                 key=request.key, provider=house.name, model=request.model, request=request.canonical(),

@@ -1,0 +1,105 @@
+"""A process that has imported all of `storyreel`, and becomes a run of it whenever one is wanted.
+
+    python tests/flows/forking.py NUMBER-OF-A-SOCKET
+
+Each run is a process of its own, with a number, a session, an environment and a folder of its own, and it ends as
+the command does. Only the seconds of imports before its first step are missing. See `warm` for what is sent.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import socket
+import sys
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A run: its command line, and what it finds around it."""
+
+    arguments: list[str]
+    folder: str
+    environment: dict[str, str]
+    step: str = ""
+    """Where it is to die; see `dying`."""
+
+    def take_place(self) -> None:
+        """Be this run's process, but for its code."""
+        os.chdir(self.folder)
+        os.environ.clear()
+        os.environ.update(self.environment)
+        sys.argv = ["storyreel", *self.arguments]
+
+
+def _next(control: socket.socket) -> tuple[Wanted, list[int]] | None:
+    """The next run that is wanted, and its output, its errors and where its fate is told; None after the last."""
+    heard: bytes = b""
+    files: list[int] = []
+    while not heard.endswith(b"\n"):
+        more, came, _, _ = socket.recv_fds(control, 1 << 16, 3)
+        if not more:
+            return None
+        heard, files = heard + more, files + came
+    return Wanted(**json.loads(heard)), files
+
+
+def _forked(control: socket.socket) -> Wanted | None:
+    """Serve until nobody asks any more. Comes back in every run's own process, too, and gives what it is to do."""
+    children = 0
+    while asked := _next(control):
+        wanted, files = asked
+        if not os.fork():
+            _begin(*files)
+            return wanted
+        for file in files:
+            os.close(file)
+        children += 1
+        while children and os.waitpid(-1, os.WNOHANG)[0]:
+            children -= 1
+    for _ in range(children):
+        os.wait()
+    return None
+
+
+def _begin(out: int, errors: int, fate: int) -> None:
+    """Fork once more, so that the run has a parent that waits for it; comes back in the run alone."""
+    if run := os.fork():
+        os.write(fate, b"%d\n" % run)
+        _, status = os.waitpid(run, 0)
+        os.write(fate, b"%d\n" % os.waitstatus_to_exitcode(status))
+        os._exit(0)
+    os.close(fate)
+    os.setsid()
+    os.dup2(out, sys.stdout.fileno())
+    os.dup2(errors, sys.stderr.fileno())
+    os.close(out)
+    os.close(errors)
+
+
+if __name__ == "__main__":
+    from flows.server import settle_environment
+
+    settle_environment()
+
+    from prefect import context
+
+    import flows.render  # noqa: F401
+    from flows.cli import main
+    from tasks.providers import load, names
+    from tests.flows.dying import die_at
+
+    for name in names():
+        load(name)
+    gc.freeze()
+    with socket.socket(fileno=int(sys.argv[1])) as control:
+        wanted = _forked(control)
+    if wanted:
+        wanted.take_place()
+        settle_environment()
+        context.GLOBAL_SETTINGS_CONTEXT = context.root_settings_context()
+        if wanted.step:
+            die_at(wanted.step)
+        main()
