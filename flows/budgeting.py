@@ -105,7 +105,7 @@ class _Till:
 
     def _too_much(self, limit: Limit, shot: str, at: str) -> str:
         whose = f"{_WHOSE[limit.scope]} ({shot})" if shot else _WHOSE[limit.scope]
-        return f"the budget is {limit.most} for {whose}, and with {at} it would be passed"
+        return f"the budget is {limit.most.exactly} for {whose}, and with {at} it would be passed"
 
 
 def _in(currency: str, amounts: Iterable[Money]) -> Decimal:

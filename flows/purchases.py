@@ -83,8 +83,14 @@ def print_purchases(console: Console, purchases: Purchases) -> None:
         return
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name in ("when", "film", "slate", "take", "service", "state", "task", "cost", "reason"):
-        right = name in ("take", "cost")
-        table.add_column(name, justify="right" if right else "left", overflow="fold", no_wrap=name in ("when", "slate"))
+        table.add_column(
+            name,
+            justify="right" if name in ("take", "cost") else "left",
+            # A service's id is as long as it likes; --json has it whole.
+            overflow="ellipsis" if name in ("film", "task") else "fold",
+            max_width={"film": 24, "task": 9}.get(name),
+            no_wrap=name != "reason",
+        )
     for purchase in purchases.shown:
         table.add_row(*_cells(purchase))
         for event in purchases.histories.get(purchase.order.key, ()):

@@ -114,10 +114,14 @@ def _moved(before: SavedTake, take: PlannedTake) -> Iterator[str]:
         yield f"{before.name} was {before.state} and is {now.state}: {take.reason}"
     for was, way in zip(before.ways, now.ways, strict=True):
         if was.price != way.price:
-            prices = f"was {was.price or 'unknown'} and is {way.price or 'unknown'}"
+            prices = f"was {_said(was.price)} and is {_said(way.price)}"
             yield f"{before.name}: the price at {way.provider} {prices}"
     if before.circled != now.circled:
         yield f"{before.name} is {'now' if now.circled else 'no longer'} the one in the cut"
+
+
+def _said(price: Money | None) -> str:
+    return price.exactly if price else "unknown"
 
 
 def _saved(take: PlannedTake) -> SavedTake:

@@ -156,9 +156,11 @@ class Shooting:
 
     async def _finished(self, take: PlannedTake) -> None:
         """Make a take, and conform it when it is the one in the cut."""
-        await self.made(take)
+        made = await self.made(take)
         if take is await self.circled(take.shot):
             await self.house_clip(take)
+        findings = "; ".join(finding.detail for finding in made.inspection.findings) if made.inspection else ""
+        tell(take.shot, take.take, "done", detail=findings)
 
     async def _circle(self, takes: Sequence[PlannedTake]) -> PlannedTake:
         """The author's choice, else the best of those that are there."""
@@ -295,7 +297,7 @@ class Shooting:
         shot = await self.made(take)
         key = recipe(shot.clip.digest, shot.way.edit, self._house, take.keep_sound, find().version, accept)
         self.task_runs += 1
-        conformed: HouseClip = await run_known(
+        return await run_known(
             _conform,
             f"conform {take.shot}",
             key,
@@ -308,9 +310,6 @@ class Shooting:
             accept=accept,
             progress=lambda done: tell(take.shot, take.take, "conforming", done),
         )
-        findings = "; ".join(finding.detail for finding in shot.inspection.findings) if shot.inspection else ""
-        tell(take.shot, take.take, "done", detail=findings)
-        return conformed
 
     async def _dissolved(self, takes: Sequence[PlannedTake], clips: Sequence[HouseClip]) -> Segment:
         """The dissolve from one take into the next."""

@@ -61,7 +61,7 @@ def for_how_much(takes: Iterable[PlannedTake]) -> str:
 def _amounts(takes: Iterable[PlannedTake], unknown: str) -> list[str]:
     """One sum a currency, and a word for what nobody knows."""
     buying = [take for take in takes if take.is_bought]
-    known = [str(money) for money in sums(take.price for take in buying if take.price)]
+    known = [money.exactly for money in sums(take.price for take in buying if take.price)]
     return [*known, unknown if known else "an unknown price"] if any(take.price is None for take in buying) else known
 
 
@@ -146,7 +146,8 @@ def _range(prices: Iterable[Money | None]) -> str:
     known = sorted((price for price in told if price), key=lambda price: price.amount)
     if len(known) < len(told):
         return "at an unknown price"
-    return f"{known[0]} a take" if known[0] == known[-1] else f"{known[0]} to {known[-1]} a take"
+    lowest, highest = known[0].exactly, known[-1].exactly
+    return f"{lowest} a take" if lowest == highest else f"{lowest} to {highest} a take"
 
 
 def _price_notes(plan: Plan) -> Iterator[tuple[str, list[str]]]:
@@ -182,7 +183,7 @@ def _cut(take: PlannedTake) -> str:
 def _price(take: PlannedTake) -> str:
     if take.price is None:
         return "unknown"
-    return str(take.price) if take.price.amount else "free"
+    return take.price.exactly if take.price.amount else "free"
 
 
 def _why(take: PlannedTake) -> str:
@@ -211,7 +212,7 @@ def _differs(column: _Column, plan: Plan) -> bool:
 def print_made(console: Console, made: Rendering, looked_at: str) -> None:
     """A finished film: where it is, what it cost, what was seen in it, and where its run can be looked at."""
     cached = sum(shot.cached for shot in made.shots)
-    spent = " and ".join(map(str, made.spent)) or "nothing"
+    spent = " and ".join(money.exactly for money in made.spent) or "nothing"
     console.print(
         f"[green]✓[/green] [bold]{made.sequence}[/bold]\n"
         f"  {made.frames} frames at {made.fps} fps, {float(made.seconds):.4g} s; "
