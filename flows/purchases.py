@@ -76,13 +76,18 @@ def moment(given: str, now: datetime) -> datetime:
         raise ValueError(f"write 30m, 12h, 2d, 3w or a date like {now:%Y-%m-%d}, not {given!r}") from None
 
 
+_COLUMNS = ("when", "film", "slate", "take", "service", "state", "task", "cost", "reason")
+
+
 def print_purchases(console: Console, purchases: Purchases) -> None:
     """A row a purchase, then what was spent."""
     if not purchases.shown:
         console.print("Nothing of that kind was ever bought.", highlight=False)
         return
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in ("when", "film", "slate", "take", "service", "state", "task", "cost", "reason"):
+    has_reasons = purchases.histories or any(purchase.reason for purchase in purchases.shown)
+    names = _COLUMNS if has_reasons else _COLUMNS[:-1]
+    for name in names:
         table.add_column(
             name,
             justify="right" if name in ("take", "cost") else "left",
@@ -92,7 +97,7 @@ def print_purchases(console: Console, purchases: Purchases) -> None:
             no_wrap=name != "reason",
         )
     for purchase in purchases.shown:
-        table.add_row(*_cells(purchase))
+        table.add_row(*_cells(purchase)[: len(names)])
         for event in purchases.histories.get(purchase.order.key, ()):
             table.add_row(*_event_cells(event))
     console.print(table)
