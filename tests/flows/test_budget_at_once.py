@@ -1,0 +1,50 @@
+"""A budget holds over ten runs at the same moment: what is reserved in the ledger counts, not what each run planned."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+
+from tasks.store.home import Home
+from tests import postgres
+from tests.flows.staging import Stage
+from tests.flows.warm import begin
+from tests.services.apiyi import Apiyi, ApiyiSettings
+from tests.services.jobs import Script
+
+FILM = """\
+storyboard: 1
+title: Crowd
+vars: {who: nobody}
+budget: {per_month: 1.20 USD}
+defaults: {provider: apiyi, duration: 2s}
+shots:
+  - {shot: 1A, action: "${who} enters."}
+  - {shot: 1B, action: "${who} sits."}
+"""
+FIT = 7
+"""Takes of 0.168 USD that fit into 1.20 USD."""
+
+
+def test_a_budget_holds_with_ten_runs_at_once(
+    tmp_path: Path, fresh_environment: dict[str, str], standing_server: str
+) -> None:
+    """Each run is of another version of the film, so none can share what another one buys."""
+    service = Apiyi(ApiyiSettings(script=Script(waiting=0, running=0)))
+    with service.served() as base_url:
+        told = {"PREFECT_API_URL": standing_server, "APIYI_API_KEY": "sk-emulator", "APIYI_BASE_URL": base_url}
+        stage = Stage(tmp_path, FILM, service, {**fresh_environment, **told}, postgres.running().fresh())
+        asked = ([*stage.render(f"out-{number}"), "--set", f"who=Ana {number}"] for number in range(10))
+        runs = [begin(words, stage.folder, stage.environment) for words in asked]
+        codes = []
+        for run in runs:
+            _, err = run.communicate(timeout=180)
+            codes.append(run.returncode)
+            assert run.returncode in (0, 3), err
+            assert run.returncode == 0 or "budget" in err
+    assert len(stage.bought) == FIT
+    assert set(codes) >= {3}
+    ledger = Home.of(stage.environment).ledger()
+    (committed,) = ledger.committed("month", film="Crowd")
+    ledger.close()
+    assert committed.amount == FIT * Decimal("0.168") <= Decimal("1.20")
