@@ -19,6 +19,16 @@ import pytest
 
 from flows.server import OwnServer, settle_environment
 
+_QUIET = {
+    # They are in the database already.
+    "PREFECT_SERVER_REGISTER_BLOCKS_ON_START": "false",
+    # Nothing here is scheduled, triggered or run by workers, and each of these looks again and again.
+    **{
+        f"PREFECT_SERVER_SERVICES_{service}_ENABLED": "false"
+        for service in ("SCHEDULER", "LATE_RUNS", "TRIGGERS", "PAUSE_EXPIRATIONS", "CANCELLATION_CLEANUP", "FOREMAN")
+    },
+}
+
 
 @contextmanager
 def serving(home: Path, **variables: str) -> Iterator[str]:
@@ -40,8 +50,7 @@ def standing() -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="storyreel-prefect-") as folder:
         home = Path(folder)
         move_in(home)
-        # They are in the database already.
-        with serving(home, PREFECT_SERVER_REGISTER_BLOCKS_ON_START="false") as api:
+        with serving(home, **_QUIET) as api:
             yield api
 
 

@@ -25,10 +25,10 @@ class Stage:
     ) -> None:
         self.folder, self.film, self.service = folder, film, service
         self.environment = {
+            "STORYREEL_POLL_SECONDS": "0.05",
             **variables,
             "STORYREEL_HOME": str(folder / "home"),
             "STORYREEL_LEDGER_URL": ledger_url,
-            "STORYREEL_POLL_SECONDS": "0.05",
         }
         (folder / "film.yaml").write_text(film)
 

@@ -16,6 +16,7 @@ from tests.services.jobs import Script
 FILM = """\
 storyboard: 1
 title: Crowd
+format: {fps: 12}
 defaults: {provider: aimlapi, duration: 2s}
 shots:
   - {shot: 1A, action: Ana enters.}
@@ -31,6 +32,7 @@ def stage(
     ledger_url = postgres.running().fresh() if request.param == "postgresql" else ""
     with service.served(port=0) as base_url:
         told = {"PREFECT_API_URL": standing_server, "AIMLAPI_API_KEY": "sk-emulator", "AIMLAPI_BASE_URL": base_url}
+        told["STORYREEL_POLL_SECONDS"] = "0.2"
         yield Stage(tmp_path, FILM, service, {**fresh_environment, **told}, ledger_url)
 
 
@@ -42,7 +44,7 @@ def test_runs_beside_each_other_buy_every_take_once(stage: Stage, runs: int, col
     for run in begun:
         out, err = run.communicate(timeout=180)
         assert run.returncode == 0, err
-        assert json.loads(out)["frames"] == 120
+        assert json.loads(out)["frames"] == 48
     assert len(stage.bought) == 3
     stage.assert_nothing_was_bought_twice()
 
@@ -58,7 +60,7 @@ def test_a_run_that_is_killed_hands_over_to_the_one_beside_it(
     code, out, _ = stage.run()
     stage.assert_nothing_was_bought_twice()
     if code == 0:
-        assert json.loads(out)["frames"] == 120
+        assert json.loads(out)["frames"] == 48
         assert len(stage.bought) == 3
     else:
         assert "storyreel reconcile" in err, "killed in the middle of an order: told, and not ordered again"

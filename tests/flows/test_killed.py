@@ -23,12 +23,14 @@ from tests.services.jobs import Script
 ONE_TAKE = """\
 storyboard: 1
 title: One Room
+format: {fps: 12}
 defaults: {provider: aimlapi, duration: 2s}
 shots: [{shot: 1A, action: Ana enters.}]
 """
 THREE_TAKES = """\
 storyboard: 1
 title: Two Rooms
+format: {fps: 12}
 defaults: {provider: aimlapi, duration: 2s}
 shots:
   - {shot: 1A, action: Ana enters.}
@@ -68,7 +70,7 @@ def assert_is_finished(stage: Stage, code: int, out: str, err: str) -> None:
     assert code == 0, err
     stage.assert_nothing_was_bought_twice()
     assert len(stage.bought) == takes
-    assert json.loads(out)["frames"] == 60 * (takes + 1) // 2
+    assert json.loads(out)["frames"] == 24 * (takes + 1) // 2
 
 
 def assert_told_to_be_unknown(stage: Stage) -> None:

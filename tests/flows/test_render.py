@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 
@@ -42,9 +43,15 @@ def frames_in(sequence: Path) -> int:
 
 
 async def states_of(flow_run: str) -> dict[str, str]:
-    async with get_client() as client:
-        runs = await client.read_task_runs(flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[flow_run])))
-    return {run.name: run.state.name for run in runs if run.state}
+    """The states of a run's tasks, once they are final: they travel as events, behind the run's back."""
+    deadline = asyncio.get_running_loop().time() + 30
+    while True:
+        async with get_client() as client:
+            runs = await client.read_task_runs(flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[flow_run])))
+        states = {run.name: run.state for run in runs if run.state}
+        if all(state.is_final() for state in states.values()) or asyncio.get_running_loop().time() > deadline:
+            return {name: state.name or "" for name, state in states.items()}
+        await asyncio.sleep(0.1)
 
 
 async def edges_of(flow_run: str) -> set[tuple[str, str]]:
