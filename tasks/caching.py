@@ -4,7 +4,9 @@ gone is made again."""
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from pickle import UnpicklingError
 from typing import Any, TypeVar
 
 from prefect import Task
@@ -12,6 +14,11 @@ from prefect.cache_policies import CachePolicy
 from prefect.context import TaskRunContext
 
 Result = TypeVar("Result")
+
+
+_HALF_WRITTEN = (EOFError, UnpicklingError)
+"""Raised for a result that another run is writing just now, or was killed while writing: Prefect writes them in place
+(seen with 3.8.8)."""
 
 
 @dataclass
@@ -42,11 +49,12 @@ async def run_known(
 ) -> Result:
     """Run a task under a name, or have its result from the cache; `anew` when it is known that it must run.
 
-    A cached result is believed only if `is_there`; else the task runs and replaces it.
+    A cached result is believed only if it can be read and `is_there`; else the task runs and replaces it.
     """
     known = task.with_options(cache_policy=KnownKey(key=key), task_run_name=name, refresh_cache=anew)
-    result: Result = await known(*arguments, **named)
-    if is_there(result):
-        return result
+    with suppress(*_HALF_WRITTEN):
+        result: Result = await known(*arguments, **named)
+        if is_there(result):
+            return result
     fresh: Result = await known.with_options(refresh_cache=True)(*arguments, **named)
     return fresh

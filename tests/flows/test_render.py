@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 from prefect import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+from prefect.settings import PREFECT_LOCAL_STORAGE_PATH
 
 from flows.render import ShotsFailed, render_storyboard
 from flows.report import Rendering
@@ -161,3 +162,14 @@ async def test_subtitles_tell_who_says_what_when(tmp_path: Path) -> None:
     film.write_text(FILM)
     await render_storyboard(film, out=tmp_path / "out")
     assert not (tmp_path / "out" / "sequence.srt").exists(), "an old file would tell of another film"
+
+
+@pytest.mark.parametrize("written", [0.0, 0.5])
+async def test_a_result_that_prefect_has_half_written_is_made_again(film: Path, tmp_path: Path, written: float) -> None:
+    """As another run leaves it that is writing it just now, or was killed while it was."""
+    await render_storyboard(film, out=tmp_path / "out")
+    for kept in PREFECT_LOCAL_STORAGE_PATH.value().iterdir():
+        whole = kept.read_bytes()
+        kept.write_bytes(whole[: int(len(whole) * written)])
+    made = await render_storyboard(film, out=tmp_path / "out")
+    assert frames_in(made.sequence) == 54
