@@ -14,7 +14,6 @@ from flows.budgeting import BudgetExceeded
 from flows.callsheet import CallSheet
 from flows.failures import NotAllowed, OverTheBudget, RunFailed
 from flows.options import Planning, plan_of, sheet_of
-from flows.planned import PlannedTake
 from flows.saved import load as load_plan
 from flows.saved import moved
 from tasks.providers import load
@@ -28,7 +27,9 @@ def make_sure(planning: Planning, sheet: CallSheet, yes: bool, console: Console)
     budget that it fits is enough.
     """
     plan = planning.plan
-    for name in sorted({way.request.provider for take in plan.takes for way in take.candidates if _is_asked(take)}):
+    for name in sorted(
+        {way.request.provider for take in plan.takes for way in take.candidates if take.state != "cached"}
+    ):
         if missing := load(name).lacks(os.environ):
             raise RunFailed(f"{name} needs a key, and {missing} is not set\nnext: export {missing}=…")
     if not plan.bought:
@@ -68,7 +69,3 @@ def over(excess: BudgetExceeded, sheet: CallSheet) -> str:
     """A budget that would be passed, with what to run next."""
     go_on = sheet.command("render", "--select", ",".join(excess.fits)) if excess.fits else sheet.command("plan")
     return f"{excess}\nnext: {go_on}"
-
-
-def _is_asked(take: PlannedTake) -> bool:
-    return take.state != "cached"

@@ -15,7 +15,7 @@ from specs import variables
 from specs.cascade import cascade
 from specs.frozen import Frozen
 from specs.problems import Position, Problem, StoryboardError, listed, shown, suggestion
-from specs.reading import _understood
+from specs.reading import understood
 from specs.splicing import Passage, Splice, Wishes, spliced, value
 from specs.storyboard import Place, Shot, Storyboard
 from specs.syntax import control_character
@@ -139,7 +139,7 @@ def _read(root: Node, film: Storyboard, set_vars: Mapping[str, str]) -> Storyboa
     """What a tree says when it stands in the place of a film. Raises StoryboardError."""
     file = film.where().file
     root, unfilled = variables.fill(root, set_vars, file)
-    storyboard, found = _understood(cascade(root, file), film.folder, file)
+    storyboard, found = understood(cascade(root, file), film.folder, file)
     if storyboard is None or unfilled or found:
         raise StoryboardError([*unfilled, *found])
     return storyboard

@@ -35,13 +35,13 @@ def read(path: Path, set_vars: Mapping[str, str] = _NOTHING_SET) -> Storyboard:
     if root is None:
         raise StoryboardError(problems)
     root, unfilled = variables.fill(root, set_vars, file)
-    storyboard, found = _understood(cascade(root, file), path.absolute().parent, file)
+    storyboard, found = understood(cascade(root, file), path.absolute().parent, file)
     if storyboard is None or problems or unfilled or found:
         raise StoryboardError([*problems, *unfilled, *found])
     return storyboard
 
 
-def _understood(root: Node, folder: Path, file: str) -> tuple[Storyboard | None, list[Problem]]:
+def understood(root: Node, folder: Path, file: str) -> tuple[Storyboard | None, list[Problem]]:
     """What a tree says, and what is wrong with that."""
     storyboard, problems, touched = validated(root, file)
     if storyboard is None:
