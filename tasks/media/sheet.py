@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -126,7 +127,7 @@ def _middle(file: InputContainer, stream: VideoStream, cut: Cut, event: Event) -
 
 
 def _save(page: Image.Image, into: Path) -> Path:
-    arriving = into.with_name(f".{into.name}.arriving")
+    arriving = into.with_name(f".{into.name}.{os.getpid()}")
     try:
         page.convert("RGB").save(arriving, "JPEG", quality=88, subsampling=0, optimize=True)
         arriving.replace(into)
