@@ -61,12 +61,12 @@ async def _flow(sheet: CallSheet, plan: Plan) -> Rendering:
     from flows.render import agreement, render_storyboard
 
     return await render_storyboard(
-        sheet.storyboard,
+        str(sheet.storyboard),
         sheet.provider,
         sheet.words or None,
-        sheet.out,
         list(sheet.selection) or None,
         sheet.budget.exactly if sheet.budget else None,
+        str(sheet.out) if sheet.out else None,
         sorted({agreement(way.key) for take in plan.bought for way in take.candidates}),
     )
 

@@ -66,12 +66,12 @@ def _run_name() -> str:
 
 @flow(name="render storyboard", flow_run_name=_run_name)
 async def render_storyboard(
-    storyboard: Path,
+    storyboard: str,
     provider: str | None = None,
-    set_vars: dict[str, str] | None = None,
-    out: Path | None = None,
+    vars: dict[str, str] | None = None,
     select: list[str] | None = None,
     budget: str | None = None,
+    out: str | None = None,
     agreed: list[str] | None = None,
 ) -> Rendering:
     """Render a storyboard into a sequence.
@@ -79,26 +79,26 @@ async def render_storyboard(
     Args:
         storyboard: The YAML file.
         provider: A service that makes all shots, whatever they say.
-        set_vars: Other words for the storyboard's vars.
-        out: The folder that the sequence goes to; `renders/<title>` when left out.
+        vars: Other words for the storyboard's vars.
         select: The shots to make: `1B`, `1A+`, `scene:2`, `state:new`, `changed`. The animatic stands in for others.
         budget: What this run may cost, `20 USD`; the storyboard's own budget when left out.
+        out: The folder that the sequence goes to; `renders/<title>` when left out.
         agreed: The takes that may be bought, by the first 12 letters of their keys; any when left out.
 
     Raises StoryboardError, NothingSelected, BudgetExceeded and NotAgreed before anything is made, and ShotsFailed after
     all else is finished.
     """
     home = Home.of()
-    film = read(storyboard, set_vars or {})
+    film = read(Path(storyboard), vars or {})
     limits = limits_of(film.budget, parse_money(budget) if budget else None)
     with history_of(home) as history:
         plan = make(film, history, provider, select or (), PriceList.read())
         hold(plan, limits, history.committed, str(flow_run.id))
     _insist_on(agreed, plan)
-    return await _shoot(film, plan, home, limits, out)
+    return await _shoot(film, plan, home, limits, Path(out) if out else report.default_folder(plan.title))
 
 
-async def _shoot(film: Storyboard, plan: Plan, home: Home, limits: Sequence[Limit], out: Path | None) -> Rendering:
+async def _shoot(film: Storyboard, plan: Plan, home: Home, limits: Sequence[Limit], folder: Path) -> Rendering:
     """Carry out a plan."""
     services = {way.request.provider for take in plan.takes for way in take.candidates}
     async with open_studio(home, services) as studio:
@@ -107,7 +107,6 @@ async def _shoot(film: Storyboard, plan: Plan, home: Home, limits: Sequence[Limi
             with cancelled_by_sigterm():
                 if failures := await shooting.all():
                     raise ShotsFailed(failures, len(plan.cut.events))
-                folder = out or report.default_folder(plan.title)
                 master = await _join(film, plan, shooting, folder / "sequence.mp4")
                 return await _report(film, plan, shooting, studio.ledger, master)
         finally:

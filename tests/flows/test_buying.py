@@ -55,7 +55,7 @@ class Set:
     async def render(self, film: str = FILM, *select: str, **more: object) -> Rendering:
         (self.folder / "film.yaml").write_text(film)
         return await render_storyboard(
-            self.folder / "film.yaml", out=self.folder / "out", select=list(select) or None, **more
+            str(self.folder / "film.yaml"), out=str(self.folder / "out"), select=list(select) or None, **more
         )
 
     def sold(self) -> int:

@@ -31,7 +31,7 @@ async def most_at_once(shots: int, folder: Path, monkeypatch: pytest.MonkeyPatch
         monkeypatch.setenv("AIMLAPI_API_KEY", "sk-emulator")
         monkeypatch.setenv("AIMLAPI_BASE_URL", base_url)
         monkeypatch.setenv("STORYREEL_POLL_SECONDS", "0.05")
-        await render_storyboard(folder / "film.yaml", out=folder / "out")
+        await render_storyboard(str(folder / "film.yaml"), out=str(folder / "out"))
         jobs = service.jobs.all()
     assert len(jobs) == shots
     return max(sum(_overlap(one, other) for other in jobs) for one in jobs)

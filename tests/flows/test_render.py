@@ -70,7 +70,7 @@ async def edges_of(flow_run: str) -> set[tuple[str, str]]:
 
 
 async def test_a_storyboard_becomes_a_film_of_exactly_its_length(film: Path, tmp_path: Path) -> None:
-    made = await render_storyboard(film, out=tmp_path / "out")
+    made = await render_storyboard(str(film), out=str(tmp_path / "out"))
     assert made.sequence == tmp_path / "out" / "sequence.mp4"
     assert frames_in(made.sequence) == made.frames == 54
     assert [(take.shot, take.take, take.cached) for take in made.shots] == [
@@ -84,15 +84,15 @@ async def test_a_storyboard_becomes_a_film_of_exactly_its_length(film: Path, tmp
 
 
 async def test_task_runs_are_named_by_slate_and_joined_by_what_continues(film: Path, tmp_path: Path) -> None:
-    made = await render_storyboard(film, out=tmp_path / "out")
+    made = await render_storyboard(str(film), out=str(tmp_path / "out"))
     assert {"1A take 1", "1B take 1", "1C take 1", "1C take 2", "conform 1A"} <= set(await states_of(made.flow_run))
     assert ("1A take 1", "1B take 1") in await edges_of(made.flow_run)
 
 
 async def test_a_second_run_makes_nothing_again_and_shows_cached(film: Path, tmp_path: Path) -> None:
-    first = await render_storyboard(film, out=tmp_path / "out")
+    first = await render_storyboard(str(film), out=str(tmp_path / "out"))
     clips = {path: path.stat().st_mtime_ns for path in Home.of().root.rglob("*.mp4")}
-    second = await render_storyboard(film, out=tmp_path / "again")
+    second = await render_storyboard(str(film), out=str(tmp_path / "again"))
     assert {path: path.stat().st_mtime_ns for path in Home.of().root.rglob("*.mp4")} == clips
     assert all(take.cached for take in second.shots)
     states = await states_of(second.flow_run)
@@ -101,19 +101,19 @@ async def test_a_second_run_makes_nothing_again_and_shows_cached(film: Path, tmp
 
 
 async def test_a_clip_that_vanished_is_made_again_although_prefect_remembers_it(film: Path, tmp_path: Path) -> None:
-    first = await render_storyboard(film, out=tmp_path / "out")
+    first = await render_storyboard(str(film), out=str(tmp_path / "out"))
     first.shots[0].clip.unlink()
-    second = await render_storyboard(film, out=tmp_path / "out")
+    second = await render_storyboard(str(film), out=str(tmp_path / "out"))
     assert [take.cached for take in second.shots] == [False, True, True, True]
     assert frames_in(second.sequence) == 54
 
 
 async def test_a_clip_that_was_damaged_is_not_used(film: Path, tmp_path: Path) -> None:
-    first = await render_storyboard(film, out=tmp_path / "out")
+    first = await render_storyboard(str(film), out=str(tmp_path / "out"))
     clip = first.shots[0].clip
     whole = clip.read_bytes()
     clip.write_bytes(whole[: len(whole) // 2])
-    second = await render_storyboard(film, out=tmp_path / "out")
+    second = await render_storyboard(str(film), out=str(tmp_path / "out"))
     assert frames_in(second.sequence) == 54
     assert clip.read_bytes() == whole
 
@@ -125,7 +125,7 @@ async def test_a_failed_shot_stops_only_what_depends_on_it(tmp_path: Path) -> No
     film = tmp_path / "film.yaml"
     film.write_text(FILM.replace("action: Ana enters.", "action: Ana enters., first_frame: torn.png"))
     with pytest.raises(ShotsFailed) as failed:
-        await render_storyboard(film, out=tmp_path / "out")
+        await render_storyboard(str(film), out=str(tmp_path / "out"))
     told = {failure.shot: failure.what for failure in failed.value.failures}
     assert set(told) == {"1A", "1B"}
     assert "torn.png" in told["1A"]
@@ -134,17 +134,17 @@ async def test_a_failed_shot_stops_only_what_depends_on_it(tmp_path: Path) -> No
     assert not (tmp_path / "out" / "sequence.mp4").exists()
 
     Image.effect_noise((640, 360), 90).save(tmp_path / "torn.png")
-    mended = await render_storyboard(film, out=tmp_path / "out")
+    mended = await render_storyboard(str(film), out=str(tmp_path / "out"))
     assert [take.cached for take in mended.shots] == [False, False, True, True]
 
 
 async def test_recutting_one_shot_makes_only_that_shot_and_the_transitions_beside_it(
     film: Path, tmp_path: Path
 ) -> None:
-    await render_storyboard(film, out=tmp_path / "out")
+    await render_storyboard(str(film), out=str(tmp_path / "out"))
     film.write_text(FILM.replace("action: Rain., takes: 2, circled: 1, duration: 16f",
                                  "action: Rain., takes: 2, circled: 1, duration: 14f"))  # fmt: skip
-    made: Rendering = await render_storyboard(film, out=tmp_path / "out")
+    made: Rendering = await render_storyboard(str(film), out=str(tmp_path / "out"))
     states = await states_of(made.flow_run)
     anew = {name for name, state in states.items() if state != "Cached" and name != "assemble"}
     assert anew == {"1C take 1", "1C take 2", "conform 1C"}
@@ -156,20 +156,20 @@ async def test_subtitles_tell_who_says_what_when(tmp_path: Path) -> None:
     lines = 'dialogue: [{ana: "Hello?"}, {ana: "Nobody."}]'
     cast = "cast: {ana: {name: Ana}}\n"
     film.write_text(FILM.replace("shots:", cast + "shots:").replace("action: Rain.", f"action: Rain., {lines}"))
-    await render_storyboard(film, out=tmp_path / "out")
+    await render_storyboard(str(film), out=str(tmp_path / "out"))
     subtitles = (tmp_path / "out" / "sequence.srt").read_text()
     assert subtitles.startswith("1\n00:00:01,583 --> 00:00:01,891\nAna: Hello?\n")
     film.write_text(FILM)
-    await render_storyboard(film, out=tmp_path / "out")
+    await render_storyboard(str(film), out=str(tmp_path / "out"))
     assert not (tmp_path / "out" / "sequence.srt").exists(), "an old file would tell of another film"
 
 
 @pytest.mark.parametrize("written", [0.0, 0.5])
 async def test_a_result_that_prefect_has_half_written_is_made_again(film: Path, tmp_path: Path, written: float) -> None:
     """As another run leaves it that is writing it just now, or was killed while it was."""
-    await render_storyboard(film, out=tmp_path / "out")
+    await render_storyboard(str(film), out=str(tmp_path / "out"))
     for kept in PREFECT_LOCAL_STORAGE_PATH.value().iterdir():
         whole = kept.read_bytes()
         kept.write_bytes(whole[: int(len(whole) * written)])
-    made = await render_storyboard(film, out=tmp_path / "out")
+    made = await render_storyboard(str(film), out=str(tmp_path / "out"))
     assert frames_in(made.sequence) == 54
