@@ -20,6 +20,7 @@ import shutil
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -104,7 +105,7 @@ class Stack:
         """Start what is not running, each when what it needs answers. Raises Missing before, RuntimeError meanwhile."""
         self._insist_on_programs()
         self._start_stores()
-        server = {**plain_environment(), **_QUIET, **self._server_settings()}
+        server = {**plain_environment(), **_QUIET, **self.server_settings()}
         prefect = (sys.executable, "-P", "-m", "prefect", "server")
         start = (*prefect, "start", "--host", "127.0.0.1", "--port", str(self.places.api), "--no-services")
         self.processes.begin(Part(name="server", command=start, environment=server, folder=self.folder / "server"))
@@ -137,9 +138,24 @@ class Stack:
         for name in self.processes.names():
             self.processes.end(name, _GRACE)
 
+    def server_settings(self) -> dict[str, str]:
+        """As in compose.yaml: PostgreSQL under the server, Redis between its parts."""
+        redis = {"HOST": "127.0.0.1", "PORT": str(self.places.redis), "PASSWORD": self.places.password}
+        return {
+            "PREFECT_HOME": str(self.folder / "server" / "prefect"),
+            "PREFECT_API_DATABASE_CONNECTION_URL": self._postgresql().url("prefect", "postgresql+asyncpg"),
+            "PREFECT_MESSAGING_BROKER": "prefect_redis.messaging",
+            "PREFECT_MESSAGING_CACHE": "prefect_redis.messaging",
+            "PREFECT_SERVER_EVENTS_CAUSAL_ORDERING": "prefect_redis.ordering",
+            "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect_redis.lease_storage",
+            **{f"PREFECT_REDIS_MESSAGING_{name}": value for name, value in redis.items()},
+            "PREFECT_SERVER_DOCKET_URL": f"redis://:{self.places.password}@127.0.0.1:{self.places.redis}/1",
+            "PREFECT_UI_API_URL": self.api,
+        }
+
     def _start_stores(self) -> None:
         database = self._postgresql()
-        database.folder.mkdir(exist_ok=True)
+        database.folder.mkdir(parents=True, exist_ok=True)
         database.create()
         self.processes.begin(
             Part(
@@ -152,6 +168,7 @@ class Stack:
             )
         )
         self._start_redis()
+        wait_for("Redis", self._redis_answers, self.processes, "redis", _PATIENCE)
         wait_for("PostgreSQL", database.answers, self.processes, "postgresql", _PATIENCE)
         for name in ("prefect", "storyreel"):
             database.ensure_database(name)
@@ -168,6 +185,13 @@ class Stack:
         )
         command = ("redis-server", str(told))
         self.processes.begin(Part(name="redis", command=command, environment=plain_environment(), folder=folder))
+
+    def _redis_answers(self) -> bool:
+        import redis
+
+        with redis.Redis(port=self.places.redis, password=self.places.password) as client, suppress(redis.RedisError):
+            return bool(client.ping())
+        return False
 
     def _start_bucket(self) -> None:
         """moto's server, which keeps everything in memory: for trying and for tests."""
@@ -194,21 +218,6 @@ class Stack:
         )  # fmt: skip
         if not files.exists("storyreel"):
             files.mkdir("storyreel")
-
-    def _server_settings(self) -> dict[str, str]:
-        """As in compose.yaml: PostgreSQL under the server, Redis between its parts."""
-        redis = {"HOST": "127.0.0.1", "PORT": str(self.places.redis), "PASSWORD": self.places.password}
-        return {
-            "PREFECT_HOME": str(self.folder / "server" / "prefect"),
-            "PREFECT_API_DATABASE_CONNECTION_URL": self._postgresql().url("prefect", "postgresql+asyncpg"),
-            "PREFECT_MESSAGING_BROKER": "prefect_redis.messaging",
-            "PREFECT_MESSAGING_CACHE": "prefect_redis.messaging",
-            "PREFECT_SERVER_EVENTS_CAUSAL_ORDERING": "prefect_redis.ordering",
-            "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect_redis.lease_storage",
-            **{f"PREFECT_REDIS_MESSAGING_{name}": value for name, value in redis.items()},
-            "PREFECT_SERVER_DOCKET_URL": f"redis://:{self.places.password}@127.0.0.1:{self.places.redis}/1",
-            "PREFECT_UI_API_URL": self.api,
-        }
 
     def _postgresql(self) -> PostgreSQL:
         programs = postgresql.programs() or Path()
