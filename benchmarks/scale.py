@@ -1,0 +1,341 @@
+"""Whole films at scale: many shots that each take 20 s at a service, on one machine.
+
+    uv run python benchmarks/scale.py [--only one|many] [--small]
+
+`one` is a film of 500 shots, 50 at the service at once, that reports to a Prefect server on SQLite, with the ledger in
+SQLite. `many` are 20 films of 50 shots begun at the same moment, each with 5 at the service at once, on the stack of
+deployments/: server and services on PostgreSQL and Redis, the ledger in PostgreSQL. Each film is the command
+`storyreel render` in a process of its own; the wall begins before the first and ends after the last, so imports, the
+inspection of every clip, conforming, joining and the contact sheet are in it. The clips are small (256 × 144, 2 s),
+but every one is fetched, decoded and inspected; the house format is 720p, so that a clip costs an encode too, unless
+`--clips 720p` has the service deliver what fits. The rival is a bare asyncio loop that orders, looks every 3 s and
+downloads from the same service, and makes nothing of it. It stops by itself after 20 minutes a row.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import math
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+
+import httpx  # noqa: E402
+import psutil  # noqa: E402
+
+from deployments.processes import Part, Processes, plain_environment, wait_for  # noqa: E402
+from deployments.stack import Stack  # noqa: E402
+from flows.server import answers, free_port  # noqa: E402
+from tasks.store.ledger import Ledger  # noqa: E402
+from tests.services.dashscope import Dashscope, DashscopeSettings  # noqa: E402
+from tests.services.footage import footage  # noqa: E402
+from tests.services.jobs import Job, Script  # noqa: E402
+from tests.services.results import Link  # noqa: E402
+
+SECONDS = 20.0
+"""A take at the service."""
+_LOOK = 3.0
+"""Between two looks of the rival; Storyreel begins with as many."""
+_LONGEST = 1200
+_CREATE = "/api/v1/services/aigc/video-generation/video-synthesis"
+_COLUMNS = ("films × shots", "at once", "ideal", "bare loop", "wall", "to ideal", "to bare", "a film's process",
+            "server, all parts", "task runs in a final state", "looks a second", "ledger rows", "sold")  # fmt: skip
+_SIZES = {"144p": (256, 144), "720p": (1280, 720)}
+
+
+@dataclass
+class Row:
+    """What is measured."""
+
+    films: int
+    shots: int
+    at_once: int
+    """Takes of one film at the service."""
+    on_stack: bool
+    clips: str
+
+    @property
+    def takes(self) -> int:
+        return self.films * self.shots
+
+    @property
+    def ideal(self) -> float:
+        """Seconds, if nothing but the service took time."""
+        return math.ceil(self.shots / self.at_once) * SECONDS
+
+
+@dataclass
+class Memory:
+    """The most that processes held together, in bytes, looked at twice a second."""
+
+    of: Mapping[str, list[psutil.Process]]
+    most: dict[str, int] = field(default_factory=dict)
+    each: dict[str, int] = field(default_factory=dict)
+    """The most of a single one, its children apart."""
+    _over: threading.Event = field(default_factory=threading.Event)
+
+    def watch(self) -> None:
+        while not self._over.wait(0.5):
+            for name, processes in self.of.items():
+                held = [_held(process) for process in processes]
+                self.each[name] = max(self.each.get(name, 0), *(own for own, _ in held), 0)
+                self.most[name] = max(self.most.get(name, 0), sum(own + children for own, children in held))
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        thread = threading.Thread(target=self.watch)
+        thread.start()
+        try:
+            yield
+        finally:
+            self._over.set()
+            thread.join()
+
+
+def _held(process: psutil.Process) -> tuple[int, int]:
+    """Bytes of a process and of its children: resident, what is shared counted in each."""
+    try:
+        return process.memory_info().rss, sum(child.memory_info().rss for child in process.children(recursive=True))
+    except psutil.Error:
+        return 0, 0
+
+
+class Delivering(Dashscope):
+    """The emulator of DashScope, whose clips have the size that is asked for here."""
+
+    def __init__(self, size: tuple[int, int]) -> None:
+        script = Script(waiting=0, running=0, seconds=SECONDS)
+        super().__init__(DashscopeSettings(script=script, at_once=None))
+        self._size = size
+
+    def link_to(self, job: Job) -> str:
+        if not job.link:
+            job.link = self.result_target(job)
+            seconds = job.sale.order.seconds
+            self.results.publish(job.link, Link(lambda: footage(seconds, *self._size, job.id), None, None))
+        return self.results_url + job.link
+
+
+def serve(clips: str) -> None:
+    """Be the service until standard input ends; then tell what was heard."""
+    service = Delivering(_SIZES[clips])
+    with service.served() as base_url:
+        print(base_url, flush=True)
+        sys.stdin.read()
+        looks = [heard.at for heard in service.requests if heard.method == "GET"]
+        per_second = [sum(1 for at in looks if second <= at < second + 1) for second in range(*_span(looks))]
+        keys = [json.dumps(sale.body, sort_keys=True) for sale in service.accepted]
+        told = {"sold": len(keys), "twice": len(keys) - len(set(keys)), "looks": len(looks),
+                "busiest": max(per_second, default=0)}  # fmt: skip
+        print(json.dumps(told), flush=True)
+
+
+def _span(times: list[float]) -> tuple[int, int]:
+    return (int(min(times)), int(max(times)) + 1) if times else (0, 0)
+
+
+@contextmanager
+def service(clips: str) -> Iterator[tuple[str, dict[str, int]]]:
+    """The service as a process of its own; what it heard is there when the context has ended."""
+    process = subprocess.Popen(
+        [sys.executable, __file__, "--serve", clips], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdin and process.stdout
+    heard: dict[str, int] = {}
+    try:
+        yield process.stdout.readline().strip(), heard
+    finally:
+        process.stdin.close()
+        heard.update(json.loads(process.stdout.readline() or "{}"))
+        process.wait(30)
+
+
+def storyboard(number: int, shots: int) -> str:
+    """A film in which every shot is another."""
+    lines = [f"- {{shot: S{shot}, action: Film {number} and shot {shot}.}}" for shot in range(1, shots + 1)]
+    head = f"storyboard: 1\ntitle: Film {number}\ndefaults: {{provider: dashscope, duration: 2s}}\nshots:\n"
+    return head + "\n".join(lines) + "\n"
+
+
+def storyreel(at_once: int) -> list[str]:
+    """The command, with so many takes of a film at the service at once."""
+    said = (
+        "from tasks.providers.dashscope import DashScope; from flows.cli import main; "
+        f"DashScope.at_once = {at_once}; main()"
+    )
+    return [sys.executable, "-P", "-c", said]
+
+
+@contextmanager
+def reported(row: Row, folder: Path) -> Iterator[tuple[dict[str, str], dict[str, list[psutil.Process]]]]:
+    """A Prefect server for a row: the environment that films report to it with, and its processes."""
+    processes = Processes(folder)
+    try:
+        if row.on_stack:
+            stack = Stack(folder)
+            stack.up(workers=0)
+            told = {name: stack.environment[name] for name in ("PREFECT_API_URL", "STORYREEL_LEDGER_URL")}
+        else:
+            port = free_port()
+            command = (sys.executable, "-P", "-m", "prefect", "server", "start", "--port", str(port))
+            told = {"PREFECT_HOME": str(folder / "prefect"), "DO_NOT_TRACK": "1"}
+            environment = {**plain_environment(), **told, "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
+            processes.begin(Part(name="server", command=command, environment=environment, folder=folder))
+            wait_for("Prefect's server", lambda: answers(port), processes, "server", 120)
+            told = {"PREFECT_API_URL": f"http://127.0.0.1:{port}/api"}
+        yield told, {name: [found] for name in processes.names() if (found := processes.find(name))}
+    finally:
+        for name in processes.names():
+            processes.end(name, 20)
+
+
+def measure(row: Row) -> dict[str, object]:
+    """Render, and tell what it took."""
+    with tempfile.TemporaryDirectory(prefix="storyreel-scale-") as made:
+        folder = Path(made)
+        folder.chmod(0o711)
+        with service(row.clips) as (base_url, _):
+            bare = _timed_bare(row, base_url)
+        with reported(row, folder / "stack") as (told, server), service(row.clips) as (base_url, heard):
+            environment = {
+                **plain_environment(),
+                "PYTHONPATH": str(ROOT),
+                "PREFECT_HOME": str(folder / "client"),
+                "STORYREEL_HOME": str(folder / "home"),
+                "DASHSCOPE_API_KEY": "sk-emulator",
+                "DASHSCOPE_BASE_URL": base_url,
+                **told,
+            }
+            begun = time.perf_counter()
+            films = [_render(number, row, folder, environment) for number in range(row.films)]
+            memory = Memory({"films": [psutil.Process(film.pid) for film in films], **server})
+            with memory.watched():
+                codes = [_waited(film, begun) for film in films]
+            wall = time.perf_counter() - begun
+            records = _records(told["PREFECT_API_URL"])
+            url = told.get("STORYREEL_LEDGER_URL") or f"sqlite:///{folder / 'home' / 'ledger.sqlite'}"
+            ledger = Ledger(url)
+            rows = len(ledger.list())
+            ledger.close()
+        if any(codes):
+            said = (folder / f"film-{next(n for n, code in enumerate(codes) if code)}.log").read_text()[-2000:]
+            raise SystemExit(f"a film was not made: {codes}\n{said}")
+        return {"row": row, "bare": bare, "wall": wall, "memory": memory, "records": records, "rows": rows, **heard}
+
+
+def _render(number: int, row: Row, folder: Path, environment: dict[str, str]) -> subprocess.Popen[bytes]:
+    film = folder / f"film-{number}.yaml"
+    film.write_text(storyboard(number, row.shots))
+    command = [*storyreel(row.at_once), "render", str(film), "--yes", "--json", "--out", str(folder / f"out-{number}")]
+    with (folder / f"film-{number}.log").open("wb") as log:
+        return subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log, start_new_session=True)
+
+
+def _waited(film: subprocess.Popen[bytes], begun: float) -> int:
+    try:
+        return film.wait(max(1.0, _LONGEST - (time.perf_counter() - begun)))
+    except subprocess.TimeoutExpired:
+        film.kill()
+        return film.wait()
+
+
+def _records(api: str) -> tuple[int, int]:
+    """Task runs that Prefect's server has in a final state, and all."""
+    final = {"task_runs": {"state": {"type": {"any_": ["COMPLETED", "FAILED", "CANCELLED", "CRASHED"]}}}}
+    deadline = time.monotonic() + 30
+    while True:
+        done, all_ = (httpx.post(f"{api}/task_runs/count", json=body, timeout=30).json() for body in (final, {}))
+        if done == all_ or time.monotonic() > deadline:
+            return done, all_
+        time.sleep(1)
+
+
+def _timed_bare(row: Row, base_url: str) -> float:
+    begun = time.perf_counter()
+    asyncio.run(_bare(row, base_url))
+    return time.perf_counter() - begun
+
+
+async def _bare(row: Row, base_url: str) -> None:
+    headers = {"Authorization": "Bearer sk-emulator", "X-DashScope-Async": "enable"}
+    async with httpx.AsyncClient(base_url=base_url, headers=headers, timeout=60) as client, httpx.AsyncClient() as host:
+
+        async def take(film: int, shot: int, slots: asyncio.Semaphore) -> None:
+            body = {
+                "model": "wan2.7-t2v",
+                "input": {"prompt": f"Film {film} and shot {shot}."},
+                "parameters": {"resolution": "720P", "duration": 2, "ratio": "16:9"},
+            }
+            async with slots:
+                task = (await client.post(_CREATE, json=body)).json()["output"]["task_id"]
+                while True:
+                    await asyncio.sleep(_LOOK)
+                    output = (await client.get(f"/api/v1/tasks/{task}")).json()["output"]
+                    if output["task_status"] == "SUCCEEDED":
+                        break
+                (await host.get(output["video_url"])).raise_for_status()
+
+        async with asyncio.TaskGroup() as group:
+            for film in range(row.films):
+                slots = asyncio.Semaphore(row.at_once)
+                for shot in range(row.shots):
+                    group.create_task(take(film, shot, slots))
+
+
+def tell(found: Mapping[str, object]) -> None:
+    """A row of the table, and below it the memory of each part."""
+    row, memory, wall, bare = found["row"], found["memory"], found["wall"], found["bare"]
+    assert isinstance(row, Row) and isinstance(memory, Memory) and isinstance(wall, float) and isinstance(bare, float)
+    expected = row.takes * 3 + row.films
+    kept, all_ = found["records"]  # type: ignore[misc]
+    looks = found["looks"]
+    assert isinstance(looks, int)
+    print(
+        f"| {row.films} × {row.shots} | {row.films * row.at_once} | {row.ideal:.0f} s | {bare:.1f} s | {wall:.1f} s "
+        f"| {wall / row.ideal:.2f} | {wall / bare:.2f} | {memory.each['films'] / 1e6:.0f} MB "
+        f"| {sum(most for name, most in memory.most.items() if name != 'films') / 1e6:.0f} MB "
+        f"| {kept} of {all_} (≥ {expected}) | {looks / wall:.1f}, at most {found['busiest']} | {found['rows']} "
+        f"| {found['sold']}, twice {found['twice']} |"
+    )
+    print("".join(f"\n  {name}: {most / 1e6:.0f} MB at most" for name, most in memory.most.items()), file=sys.stderr)
+
+
+def main() -> None:
+    """Measure and print a table."""
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--only", choices=("one", "many"))
+    options.add_argument("--small", action="store_true", help="a minute or two, to try")
+    options.add_argument("--clips", choices=_SIZES, default="144p", help="the size that the service delivers")
+    options.add_argument("--serve", choices=_SIZES, help=argparse.SUPPRESS)
+    asked = options.parse_args()
+    if asked.serve:
+        with suppress(KeyboardInterrupt):
+            serve(asked.serve)
+        return
+    small = asked.small
+    rows = {
+        "one": Row(1, 50 if small else 500, at_once=50, on_stack=False, clips=asked.clips),
+        "many": Row(4 if small else 20, 10 if small else 50, at_once=5, on_stack=True, clips=asked.clips),
+    }
+    print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, load {os.getloadavg()}\n")
+    print("| " + " | ".join(_COLUMNS) + " |\n" + "|---" * len(_COLUMNS) + "|")
+    for name, row in rows.items():
+        if asked.only in (None, name):
+            tell(measure(row))
+
+
+if __name__ == "__main__":
+    main()
