@@ -35,8 +35,8 @@ from specs.frozen import Frozen
 
 _PATIENCE = 120
 """Seconds that a part may take to come up; Prefect first makes its tables."""
-_GRACE = 20
-"""Seconds that a part may take to end."""
+_GRACE = 40
+"""Seconds that a part may take to end; a worker first hands its runs over."""
 _QUIET = {"DO_NOT_TRACK": "1", "PREFECT_SERVER_ANALYTICS_ENABLED": "false", "PYTHONSAFEPATH": "1"}
 
 
@@ -124,9 +124,12 @@ class Stack:
         home = self.folder / name
         environment = {**plain_environment(), **self._keys(), **_QUIET, **self.environment,
                        "STORYREEL_HOME": str(home / "storyreel"), "PREFECT_HOME": str(home / "prefect")}  # fmt: skip
+        handing_over = (sys.executable, str(Path(__file__).with_name("worker.py")))
         command = (sys.executable, "-P", "-m", "prefect", "worker", "start", "--pool", self.pool, "--name", name)
         alone = ("unshare", "--uts", "sh", "-c", 'hostname "$0" && exec "$@"', name) if self._apart else ()
-        self.processes.begin(Part(name=name, command=(*alone, *command), environment=environment, folder=home))
+        self.processes.begin(
+            Part(name=name, command=(*alone, *handing_over, *command), environment=environment, folder=home)
+        )
 
     def status(self) -> list[tuple[str, int | None]]:
         """What was started, in that order, and its process id; None for what has ended by itself."""
@@ -236,9 +239,9 @@ class Stack:
         if shutil.which("redis-server") is None:
             raise Missing("redis-server is not installed\nnext: apt-get install redis-server")
         for module, bring in {"prefect_redis": "server", "psycopg": "postgres", "s3fs": "s3"}.items():
-            if _is_missing(module):
+            if find_spec(module) is None:
                 raise Missing(f"{module} is not installed\nnext: pip install 'storyreel[{bring}]'")
-        if not self._clips_url and _is_missing("moto"):
+        if not self._clips_url and find_spec("moto") is None:
             raise Missing(
                 "there is no bucket\nnext: name one by --clips s3://…, or pip install 'moto[server]' for trying"
             )
