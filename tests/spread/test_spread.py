@@ -1,0 +1,218 @@
+"""A team's set-up in earnest: a Prefect server on PostgreSQL and Redis, a bucket, and two workers, of which one dies.
+
+The parts are those that `deployments/stack.py` brings up; each worker has a home and, for root, a host name of its own,
+so that the ledger takes the two for different hosts.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import s3fs
+
+from deployments import postgresql
+from deployments.stack import Stack
+from tasks.media.probe import probe
+from tasks.store.ledger import Ledger, Purchase, State
+from tests.services.dashscope import Dashscope, DashscopeSettings
+from tests.services.jobs import Script
+
+WORKERS = ("worker-1", "worker-2")
+SECONDS = 20
+"""A take at the service: long enough that a worker can be killed meanwhile."""
+AT_ONCE = 5
+"""Takes of both films at the service, by the global limit; three of the eight are ordered after the kill."""
+FILM = """\
+storyboard: 1
+title: {title}
+format: {{fps: 12}}
+defaults: {{provider: dashscope, duration: 2s}}
+scenes:
+  - scene: 1
+    shots:
+      - {{shot: 1A, action: "{title}: Ana enters."}}
+      - {{shot: 1B, action: "{title}: She sits."}}
+  - scene: 2
+    shots:
+      - {{shot: 2A, action: "{title}: Ben enters."}}
+      - {{shot: 2B, action: "{title}: He leaves.", transition: {{type: dissolve, duration: 6f}}}}
+"""
+FILMS = {"Film One": ("--spread", "scenes"), "Film Two": ()}
+"""The first is spread scene by scene, the second is one run."""
+FRAMES = 4 * 24
+
+
+@pytest.fixture(autouse=True)
+def needed() -> None:
+    """Where the parts are not installed the test is skipped; where they are said to be needed, it fails."""
+    for name, there in {
+        "POSTGRESQL": postgresql.programs() is not None,
+        "REDIS": shutil.which("redis-server") is not None,
+    }.items():
+        if not there:
+            give_up = pytest.fail if os.environ.get(f"TESTS_NEED_{name}") else pytest.skip
+            give_up(f"no {name} here: apt-get install postgresql redis-server")
+
+
+@pytest.fixture
+def service() -> Dashscope:
+    return Dashscope(DashscopeSettings(script=Script(waiting=0, running=1, seconds=SECONDS), at_once=None))
+
+
+@pytest.fixture
+def stack(service: Dashscope, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
+    folder = Path(tempfile.mkdtemp(prefix="storyreel-spread-"))
+    folder.chmod(0o711)  # PostgreSQL's user passes through it
+    with service.served(port=0) as base_url:
+        told = {
+            "DASHSCOPE_API_KEY": "sk-emulator",
+            "DASHSCOPE_BASE_URL": base_url,
+            "STORYREEL_POLL_SECONDS": "1",
+            "PREFECT_WORKER_QUERY_SECONDS": "2",
+        }
+        for name, value in told.items():
+            monkeypatch.setenv(name, value)
+        stack = Stack(folder, apart=os.geteuid() == 0)
+        try:
+            stack.up(len(WORKERS))
+            yield stack
+        finally:
+            stack.down()
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+class Team:
+    """Somebody who deploys films to the stack, and looks at what becomes of them."""
+
+    def __init__(self, stack: Stack, folder: Path) -> None:
+        self.stack, self.folder = stack, folder
+        kept = {name: os.environ[name] for name in ("PYTHONPATH", "LANG") if name in os.environ}
+        self._environment = {
+            **kept,
+            **stack.environment,
+            "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin",
+            "HOME": str(folder),
+            "PREFECT_HOME": str(folder / "prefect"),
+            "STORYREEL_HOME": str(folder / "home"),
+            "TERM": "dumb",
+        }
+
+    def deployed(self, title: str, *options: str) -> str:
+        """Deploy a film; gives the deployment's id."""
+        file = self.folder / f"{title}.yaml"
+        file.write_text(FILM.format(title=title))
+        command = ["storyreel", "deploy", str(file), "--pool", self.stack.pool, "--yes", "--json"]
+        limits = ["--limit", f"dashscope={AT_ONCE}", "--lost-after", "45"]
+        done = subprocess.run([*command, *limits, *options], cwd=self.folder, env=self._environment,
+                              capture_output=True, text=True, timeout=120, check=False)  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+        found: str = json.loads(done.stdout)["id"]
+        return found
+
+    def ask(self, path: str, body: object | None = None) -> Any:
+        """What Prefect's API answers."""
+        url = f"{self.stack.api}/{path}"
+        answer = httpx.get(url, timeout=60) if body is None else httpx.post(url, json=body, timeout=60)
+        answer.raise_for_status()
+        return answer.json()
+
+    def send_off(self, deployment: str) -> str:
+        """Begin a run; gives its id."""
+        run: str = self.ask(f"deployments/{deployment}/create_flow_run", {"state": {"type": "SCHEDULED"}})["id"]
+        return run
+
+    def runs(self) -> list[dict[str, Any]]:
+        """All flow runs: the films' own, and those of scenes."""
+        found: list[dict[str, Any]] = self.ask("flow_runs/filter", {"limit": 100})
+        return found
+
+    def purchases(self) -> list[Purchase]:
+        """The ledger's rows."""
+        ledger = Ledger(self.stack.environment["STORYREEL_LEDGER_URL"])
+        try:
+            return ledger.list()
+        finally:
+            ledger.close()
+
+    def sequence(self, title: str) -> Path:
+        """The film that lies in the bucket, brought here."""
+        told = self.stack.environment
+        files = s3fs.S3FileSystem(key=told["AWS_ACCESS_KEY_ID"], secret=told["AWS_SECRET_ACCESS_KEY"],
+                                  endpoint_url=told["AWS_ENDPOINT_URL_S3"], skip_instance_cache=True)  # fmt: skip
+        slug = title.lower().replace(" ", "-")
+        brought = self.folder / f"{slug}.mp4"
+        files.get_file(f"{told['STORYREEL_CLIPS_URL']}/films/{slug}/sequence.mp4", str(brought))
+        return brought
+
+    def told(self) -> str:
+        """What there is to know when it goes wrong."""
+        runs = [f"{run['name']}: {run['state_name']}, {(run['state'] or {}).get('message')}" for run in self.runs()]
+        rows = [f"{each.order.slate} of {each.order.film}: {each.state} at {each.owner.name}" for each in self.purchases()]
+        logs = [f"--- {name}\n{self.stack.processes.last_words(name, 40)}" for name in (*WORKERS, "services")]
+        return "\n".join((*runs, *rows, *logs))
+
+
+def wait_for(what: str, is_so: Callable[[], bool], team: Team, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < deadline, f"{what}: it never came to that\n{team.told()}"
+        time.sleep(0.5)
+
+
+def test_two_films_are_whole_and_bought_once_although_a_worker_is_killed(
+    stack: Stack, service: Dashscope, tmp_path: Path
+) -> None:
+    team = Team(stack, tmp_path)
+    films = {title: team.send_off(team.deployed(title, *options)) for title, options in FILMS.items()}
+
+    def all_places_are_taken() -> bool:
+        states = [each.state for each in team.purchases()]
+        return states.count(State.SUBMITTED) == AT_ONCE and State.INTENDED not in states
+
+    # With all places taken no order is under way, so that the kill cannot leave one that nobody knows of.
+    wait_for("as many orders as may be", all_places_are_taken, team, 150)
+    holders = [each.owner.name for each in team.purchases()]
+    victim = max(WORKERS, key=holders.count) if set(holders) & set(WORKERS) else WORKERS[0]
+    killed = {run["id"] for run in team.runs() if run["state_type"] == "RUNNING" and _host(run) in (victim, "")}
+    stack.processes.kill(victim)
+    other = next(name for name in WORKERS if name != victim)
+
+    wait_for("the end of both films", lambda: _ended(team, set(films.values())), team, 330)
+    runs = {run["id"]: run for run in team.runs()}
+    for title, run in films.items():
+        assert runs[run]["state_type"] == "COMPLETED", f"{title}\n{team.told()}"
+        assert probe(team.sequence(title)).frames == FRAMES
+    assert killed, "it had a run"
+    for run in killed:
+        names = [state["name"] for state in team.ask(f"flow_run_states/?flow_run_id={run}")]
+        assert names.count("Running") >= 2, f"{runs[run]['name']} was not picked up: {names}"
+        assert _host(runs[run]) in (other, ""), "the other worker went on with it"
+
+    bodies = [json.dumps(sale.body, sort_keys=True) for sale in service.accepted]
+    assert len(bodies) == len(set(bodies)) == 2 * 4, "every take was bought once"
+    assert [each.state for each in team.purchases()] == [State.FINISHED] * 8
+
+
+def _ended(team: Team, films: set[str]) -> bool:
+    """Whether both films have come to an end that nobody picks them up from."""
+    states = {run["id"]: run["state_type"] for run in team.runs() if run["id"] in films}
+    if "FAILED" in states.values() or "CANCELLED" in states.values():
+        return True
+    return set(states.values()) == {"COMPLETED"}
+
+
+def _host(run: dict[str, Any]) -> str:
+    """The host that a run is or was at; empty where all share one name."""
+    host = (run["infrastructure_pid"] or "").partition(":")[0]
+    return host if host in WORKERS else ""
