@@ -14,7 +14,8 @@ from specs.money import Money
 class CallSheet(Frozen):
     """One run of a storyboard, as it was asked for."""
 
-    storyboard: Path
+    storyboard: Path | str
+    """The file; a text where it is an address."""
     provider: str | None = None
     """Who makes all shots, whatever they say."""
     words: dict[str, str] = Field(default={})
@@ -23,8 +24,8 @@ class CallSheet(Frozen):
     """The shots to make, as `flows.selecting` reads them; all when empty."""
     budget: Money | None = None
     """What the run may cost, whatever the storyboard says."""
-    out: Path | None = None
-    """The folder that the film goes to."""
+    out: Path | str | None = None
+    """The folder that the film goes to; a text where it is an address."""
 
     def command(self, name: str = "render", *more: str) -> str:
         """The command line that asks for the same."""

@@ -13,7 +13,7 @@ from flows import showing
 from flows.commands_ledger import ledger, reconcile
 from flows.commands_services import doctor, explain, providers, webhooks
 from flows.failures import exit_code
-from flows.options import AsJson, Budget, File, Provider, Select, Set, plan_of, print_json, sheet_of, words
+from flows.options import AsJson, Budget, Film, Provider, Select, Set, file_of, plan_of, print_json, sheet_of, words
 from flows.retaking import retake
 
 app = typer.Typer(
@@ -39,12 +39,12 @@ def init(
 
 
 @app.command()
-def validate(storyboard: File, sets: Set = None, as_json: AsJson = False) -> None:
+def validate(storyboard: Film, sets: Set = None, as_json: AsJson = False) -> None:
     """Look for everything that is wrong in a storyboard; make and buy nothing."""
     from specs.cut import lay
     from specs.reading import read
 
-    film = read(storyboard, words(sets))
+    film = read(file_of(storyboard, words(sets)), words(sets))
     cut = lay(film)
     if as_json:
         print_json(
@@ -62,7 +62,7 @@ def validate(storyboard: File, sets: Set = None, as_json: AsJson = False) -> Non
 
 @app.command()
 def plan(
-    storyboard: File,
+    storyboard: Film,
     provider: Provider = None,
     sets: Set = None,
     select: Select = None,
@@ -90,7 +90,10 @@ def plan(
 @app.command()
 def render(
     storyboard: Annotated[
-        Path | None, typer.Argument(metavar="STORYBOARD", help="The storyboard, a YAML file.", show_default=False)
+        str | None,
+        typer.Argument(
+            metavar="STORYBOARD", help="The storyboard: a YAML file, its address, or a pack's.", show_default=False
+        ),
     ] = None,
     provider: Provider = None,
     sets: Set = None,
@@ -100,7 +103,8 @@ def render(
         Path | None, typer.Option("--plan", metavar="FILE", help="Do what this plan says, or nothing.")
     ] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="DIR", help="Where the film goes; `renders/<title>` by default.")
+        str | None,
+        typer.Option("--out", metavar="DIR", help="Where the film goes, a folder or an address; `renders/<title>`."),
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Buy what is to be bought without asking.")] = False,
     as_json: AsJson = False,

@@ -8,11 +8,11 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from flows.options import AsJson, File, Provider, Set, plan_of, print_json, sheet_of, words
+from flows.options import AsJson, Film, Provider, Set, file_of, plan_of, print_json, sheet_of, words
 
 
 def explain(
-    storyboard: File,
+    storyboard: Film,
     shot: Annotated[str, typer.Argument(metavar="SHOT", help="The shot's slate.", show_default=False)],
     take: Annotated[
         int | None, typer.Option("--take", metavar="N", help="Which take; the one in the cut by default.")
@@ -30,7 +30,7 @@ def explain(
         picked = pick(planned, shot, take)
     except LookupError as error:
         raise typer.BadParameter(str(error)) from error
-    explained = explain(read(storyboard, words(sets)), planned, picked)
+    explained = explain(read(file_of(storyboard, words(sets)), words(sets)), planned, picked)
     if as_json:
         print_json(explained.as_json())
     else:

@@ -49,13 +49,13 @@ def make_sure(planning: Planning, sheet: CallSheet, yes: bool, console: Console)
         raise NotAllowed(f"nothing was bought of {what}")
 
 
-def as_agreed(file: Path, budget: str | None, out: Path | None) -> tuple[CallSheet, Planning]:
+def as_agreed(file: Path, budget: str | None, out: str | None) -> tuple[CallSheet, Planning]:
     """What a plan that was kept asks for, planned anew.
 
     Raises NotAllowed, naming what has moved, when that would no longer do exactly what was agreed to.
     """
     saved = load_plan(file)
-    agreed = sheet_of(file.parent / saved.storyboard, saved.provider, None, list(saved.selection), budget, out)
+    agreed = sheet_of(saved.found_from(file), saved.provider, None, list(saved.selection), budget, out)
     sheet = agreed.model_copy(update={"words": saved.words})
     planning = plan_of(sheet)
     if changed := moved(saved, planning.plan):

@@ -30,7 +30,7 @@ from tasks.media.errors import MediaError
 from tasks.media.lettering import Weight
 from tasks.providers.travel import BUCKET
 from tasks.store.database import Database, LedgerError
-from tasks.store.home import Home
+from tasks.store.home import CLIPS, Home
 from tasks.store.ledger import State as LedgerState
 from tasks.store.schema import VERSION, version
 
@@ -82,7 +82,7 @@ def examine(environment: Mapping[str, str] = os.environ, *, offline: bool = Fals
             *_keys(services),
             *_callbacks(environment),
             *(() if offline else _reachable(services, environment, everything=everything)),
-            *_bucket(environment, offline=offline),
+            *_buckets(environment, offline=offline),
         )
     )
 
@@ -138,7 +138,8 @@ def _stores(home: Home, *, offline: bool) -> Iterator[Check]:
     yield ledger
     yield _room(home.root)
     if home.clips().root.is_dir():
-        yield _clips(take_stock(home.clips(), bought))
+        # With a bucket a clip may be there and not here.
+        yield _clips(take_stock(home.clips(), None if home.clips_url else bought))
 
 
 def _ledger(home: Home, *, offline: bool) -> tuple[Check, set[str] | None]:
@@ -235,10 +236,12 @@ def _reachable(
         yield _reach(f"{name} online", reached, f"look at the network, or at {name.upper()}_BASE_URL if it is set")
 
 
-def _bucket(environment: Mapping[str, str], *, offline: bool) -> Iterator[Check]:
-    """The folder that references travel through, where one is named."""
-    if url := environment.get(BUCKET):
-        yield _reach("media", reaching.bucket(url, ask=not offline), "look at STORYREEL_MEDIA_URL and its credentials")
+def _buckets(environment: Mapping[str, str], *, offline: bool) -> Iterator[Check]:
+    """The folders that references travel through, and that hosts keep their clips in, where they are named."""
+    for name, variable in (("media", BUCKET), ("clips bucket", CLIPS)):
+        if url := environment.get(variable):
+            reached = reaching.bucket(url, ask=not offline, links=variable == BUCKET)
+            yield _reach(name, reached, f"look at {variable} and its credentials")
 
 
 def _reach(name: str, reached: Reached, fix: str) -> Check:

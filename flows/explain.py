@@ -174,8 +174,7 @@ def _source(film: Storyboard, plan: Plan, attachment: Attachment) -> str:
         return f"last frame of {before.shot} take {before.take}"
     if is_remote(attachment.source):
         return attachment.source
-    file, folder = Path(attachment.source), film.folder.absolute()
-    return str(file.relative_to(folder)) if file.is_relative_to(folder) else str(file)
+    return film.written(Path(attachment.source)) or attachment.source
 
 
 def _call(service: Hosted, request: Request, enclosed: tuple[Enclosure, ...]) -> Call:

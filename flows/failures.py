@@ -13,6 +13,7 @@ from rich.console import Console
 
 from specs.problems import StoryboardError
 from tasks.store.errors import LedgerError
+from tasks.vault import VaultError
 
 DONE, FAILED, WRONG, OVER_BUDGET, INTERRUPTED = 0, 1, 2, 3, 130
 """Exit codes."""
@@ -43,7 +44,7 @@ def exit_code(command: Callable[[], Any], console: Console) -> int:
     except StoryboardError as error:
         _tell_problems(error, console)
         return WRONG
-    except (RunFailed, LedgerError) as error:
+    except (RunFailed, LedgerError, VaultError) as error:
         _tell(console, str(error))
         return FAILED
     except NotAllowed as error:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 from flows.planned import History
 from tasks.providers.travel import BUCKET
 from tasks.store.home import Home
+from tasks.store.ledger import Purchase
 
 
 @contextmanager
@@ -18,11 +19,18 @@ def history_of(home: Home) -> Iterator[History]:
     if not home.has_ledger:
         yield History(purchases=lambda _: {}, holds=clips.holds, has_bucket=has_bucket)
         return
-    ledger = home.ledger()
+    ledger, there = home.ledger(), set[str]()
+
+    def purchases(keys: Iterable[str]) -> Mapping[str, Purchase]:
+        """Those of a film, whose clips are asked for all at once: a bucket is far away."""
+        found = ledger.find_all(keys)
+        there.update(clips.held(purchase.clip for purchase in found.values() if purchase.clip))
+        return found
+
     try:
         yield History(
-            purchases=ledger.find_all,
-            holds=clips.holds,
+            purchases=purchases,
+            holds=there.__contains__,
             latest=ledger.latest,
             experience=ledger.experience,
             committed=ledger.committed,

@@ -35,6 +35,7 @@ def run(sheet: CallSheet, plan: Plan, console: Console) -> tuple[Rendering, str]
             from flows.render import NotAgreed, ShotsFailed
             from tasks.media.errors import MediaError
             from tasks.providers.base import ProviderError
+            from tasks.vault import VaultError
             from tasks.watching import watched_by
 
             # What is imported stays; the collector would look through all of it, and longest at the end.
@@ -52,6 +53,9 @@ def run(sheet: CallSheet, plan: Plan, console: Console) -> tuple[Rendering, str]
             raise failed(f"{error}\nnext: {sheet.command()}") from error
         except (MediaError, ProviderError) as error:
             raise RunFailed(f"{error}\nnext: {sheet.command()}") from error
+        except VaultError as error:
+            hint = f" ({error.hint})" if error.hint else ""
+            raise RunFailed(f"{error.message}{hint}\nnext: {sheet.command()}") from error
         except (KeyboardInterrupt, asyncio.CancelledError) as stopped:
             raise Interrupted from stopped
     return made, _where(made, ui)

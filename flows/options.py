@@ -17,6 +17,12 @@ if TYPE_CHECKING:
     from tasks.store.budget import Limit
 
 File = Annotated[Path, typer.Argument(metavar="STORYBOARD", help="The storyboard, a YAML file.", show_default=False)]
+Film = Annotated[
+    str,
+    typer.Argument(
+        metavar="STORYBOARD", help="The storyboard: a YAML file, its address, or a pack's.", show_default=False
+    ),
+]
 Provider = Annotated[
     str | None, typer.Option("--provider", metavar="NAME", help="A service that makes all shots, whatever they say.")
 ]
@@ -39,12 +45,12 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")
 
 
 def sheet_of(
-    storyboard: Path,
+    storyboard: Path | str,
     provider: str | None = None,
     sets: list[str] | None = None,
     select: list[str] | None = None,
     budget: str | None = None,
-    out: Path | None = None,
+    out: Path | str | None = None,
 ) -> CallSheet:
     """What the command line asks for. Raises typer.BadParameter."""
     return CallSheet(
@@ -67,7 +73,7 @@ class Planning(NamedTuple):
 
 
 def plan_of(sheet: CallSheet) -> Planning:
-    """What a run of a storyboard would do. Raises StoryboardError."""
+    """What a run of a storyboard would do. Raises StoryboardError, and VaultError where a bucket cannot be used."""
     from flows.budgeting import BudgetExceeded, hold, limits_of
     from flows.history import history_of
     from flows.plan import make
@@ -76,7 +82,7 @@ def plan_of(sheet: CallSheet) -> Planning:
     from tasks.pricing import PriceList
     from tasks.store.home import Home
 
-    film = read(sheet.storyboard, sheet.words)
+    film = read(file_of(sheet.storyboard, sheet.words), sheet.words)
     prices, limits = PriceList.read(), limits_of(film.budget, sheet.budget)
     with history_of(Home.of()) as history:
         try:
@@ -87,6 +93,21 @@ def plan_of(sheet: CallSheet) -> Planning:
         except BudgetExceeded as excess:
             return Planning(plan, limits, excess)
     return Planning(plan, limits, None)
+
+
+def file_of(storyboard: Path | str, set_vars: dict[str, str]) -> Path:
+    """The storyboard's file on this host; brought here first where an address is given.
+
+    Raises StoryboardError, and VaultError where a bucket cannot be used.
+    """
+    from specs.storyboard import is_remote
+
+    if not is_remote(str(storyboard)):
+        return Path(storyboard)
+    from flows.packing import bring
+    from tasks.store.home import Home
+
+    return bring(str(storyboard), Home.of(), set_vars)
 
 
 def words(sets: list[str] | None) -> dict[str, str]:

@@ -7,6 +7,7 @@ import asyncio
 import socket
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -69,8 +70,8 @@ def database(url: str) -> Reached | None:
         return Reached(address=address, trouble=f"cannot be reached: {shown(str(error))}")
 
 
-def bucket(url: str, *, ask: bool) -> Reached:
-    """The folder that references travel through: whether it can be used, and give links to what is in it."""
+def bucket(url: str, *, ask: bool, links: bool) -> Reached:
+    """A folder that hosts or services share: whether it can be looked into, and give `links` to what is in it."""
     address = without_password(url)
     try:
         import fsspec
@@ -80,9 +81,20 @@ def bucket(url: str, *, ask: bool) -> Reached:
         return Reached(address=address, trouble=f"needs a package that is not here: {shown(error)}")
     except ValueError as error:
         return Reached(address=address, trouble=f"is no address of a bucket: {shown(error)}")
-    if type(system).sign is fsspec.AbstractFileSystem.sign:
+    if links and type(system).sign is fsspec.AbstractFileSystem.sign:
         return Reached(address=address, trouble="cannot give links to its files; s3:// can")
-    return Reached(address=address, trouble=_trouble(lambda: system.ls(folder)) if ask else "")
+    return Reached(address=address, trouble=_trouble(lambda: _look_into(system, folder)) if ask else "")
+
+
+def _look_into(system: Any, folder: str) -> None:
+    """Look into a folder; into one above it where it is not there, as the first file makes it."""
+    try:
+        system.ls(folder)
+    except FileNotFoundError:
+        above = system._parent(folder)
+        if above in ("", folder):
+            raise
+        _look_into(system, above)
 
 
 def without_password(url: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -12,9 +13,11 @@ from prefect.runtime import flow_run
 
 from flows import report
 from flows.budgeting import hold, limits_of
+from flows.delivering import Delivery, delivery
 from flows.history import history_of
+from flows.packing import bring, version_of
 from flows.plan import Plan, make
-from flows.report import Rendering
+from flows.report import Origin, Rendering
 from flows.server import flush
 from flows.shooting import Failure, Shooting, begin
 from flows.stopping import cancelled_by_sigterm
@@ -77,28 +80,33 @@ async def render_storyboard(
     """Render a storyboard into a sequence.
 
     Args:
-        storyboard: The YAML file.
+        storyboard: The YAML file: a path, an address such as `s3://films/film.yaml`, or that of a pack.
         provider: A service that makes all shots, whatever they say.
         vars: Other words for the storyboard's vars.
         select: The shots to make: `1B`, `1A+`, `scene:2`, `state:new`, `changed`. The animatic stands in for others.
         budget: What this run may cost, `20 USD`; the storyboard's own budget when left out.
-        out: The folder that the sequence goes to; `renders/<title>` when left out.
+        out: The folder or address that the sequence goes to; `renders/<title>` when left out.
         agreed: The takes that may be bought, by the first 12 letters of their keys; any when left out.
 
-    Raises StoryboardError, NothingSelected, BudgetExceeded and NotAgreed before anything is made, and ShotsFailed after
-    all else is finished.
+    Raises StoryboardError, VaultError, NothingSelected, BudgetExceeded and NotAgreed before anything is made, and
+    ShotsFailed after all else is finished.
     """
     home = Home.of()
-    film = read(Path(storyboard), vars or {})
+    film = read(await asyncio.to_thread(bring, storyboard, home, vars or {}), vars or {})
+    origin = Origin(storyboard=storyboard, version=await asyncio.to_thread(version_of, film))
     limits = limits_of(film.budget, parse_money(budget) if budget else None)
     with history_of(home) as history:
         plan = make(film, history, provider, select or (), PriceList.read())
         hold(plan, limits, history.committed, str(flow_run.id))
     _insist_on(agreed, plan)
-    return await _shoot(film, plan, home, limits, Path(out) if out else report.default_folder(plan.title))
+    with delivery(out or report.default_folder(plan.title), home) as way_out:
+        await asyncio.to_thread(way_out.make_sure)
+        return await _shoot(film, origin, plan, home, limits, way_out)
 
 
-async def _shoot(film: Storyboard, plan: Plan, home: Home, limits: Sequence[Limit], folder: Path) -> Rendering:
+async def _shoot(
+    film: Storyboard, origin: Origin, plan: Plan, home: Home, limits: Sequence[Limit], way_out: Delivery
+) -> Rendering:
     """Carry out a plan."""
     services = {way.request.provider for take in plan.takes for way in take.candidates}
     async with open_studio(home, services) as studio:
@@ -107,8 +115,10 @@ async def _shoot(film: Storyboard, plan: Plan, home: Home, limits: Sequence[Limi
             with cancelled_by_sigterm():
                 if failures := await shooting.all():
                     raise ShotsFailed(failures, len(plan.cut.events))
-                master = await _join(film, plan, shooting, folder / "sequence.mp4")
-                return await _report(film, plan, shooting, studio.ledger, master)
+                master = await _join(film, plan, shooting, way_out.folder / "sequence.mp4")
+                made = await _report(film, origin, plan, shooting, studio.ledger, master, way_out)
+                await asyncio.to_thread(way_out.deliver)
+                return made
         finally:
             await shooting.end()
             await flush(UUID(flow_run.id), shooting.task_runs)
@@ -130,14 +140,22 @@ def agreement(key: str) -> str:
     return key[:12]
 
 
-async def _report(film: Storyboard, plan: Plan, shooting: Shooting, ledger: Ledger, master: FilmFile) -> Rendering:
+async def _report(
+    film: Storyboard,
+    origin: Origin,
+    plan: Plan,
+    shooting: Shooting,
+    ledger: Ledger,
+    master: FilmFile,
+    way_out: Delivery,
+) -> Rendering:
     """What the run leaves beside the sequence."""
     folder = master.path.parent
     made_takes = [(take, await shooting.made(take)) for take in plan.takes]
     in_cut = {take.identity for take in await shooting.in_cut()}
     purchases = ledger.find_all([made.way.key for _, made in made_takes])
     takes = [report.rendered(take, made, purchases.get(made.way.key), in_cut) for take, made in made_takes]
-    made = report.rendering(plan, takes, master.path.absolute(), str(flow_run.id))
+    made = report.rendering(plan, origin, takes, way_out.place(master.path.name), str(flow_run.id))
     report.write_manifest(folder, plan, made)
     report.write_subtitles(folder, film, plan.cut)
     await in_thread(
@@ -161,7 +179,7 @@ async def _join(film: Storyboard, plan: Plan, shooting: Shooting, out: Path) -> 
         House.of(plan.format),
         out,
         title=plan.title,
-        music=[Track.of(music, film.folder / music.file, plan.cut.rate, plan.cut.frames) for music in film.music],
+        music=[Track.of(music, Path(film.resolve(music.file)), plan.cut.rate, plan.cut.frames) for music in film.music],
         spoken={shot.shot for shot in film.all_shots if shot.dialogue},
         chapters=_chapters(film, plan.cut),
         progress=lambda done: tell("", 0, "joining", done),

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterator, Sequence, Set
 from fractions import Fraction
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 from flows.planned import Plan, PlannedTake, in_one
@@ -46,10 +46,21 @@ class RenderedTake(Frozen):
     """What was seen in it; None for what costs nothing."""
 
 
+class Origin(Frozen):
+    """What a film was made from."""
+
+    storyboard: str
+    """As the run was given it: a path, or an address."""
+    version: str
+    """Of the storyboard and the files that it names; see `flows.packing.version_of`."""
+
+
 class Rendering(Frozen):
     """A finished film."""
 
-    sequence: Path
+    sequence: Path | str
+    """The file; a text where it was delivered to an address."""
+    origin: Origin
     frames: int
     fps: str
     seconds: Fraction
@@ -91,6 +102,8 @@ class Rendering(Frozen):
             "shots": [take.model_dump(mode="json", include=_IN_JSON) for take in self.shots],
             "spent": in_one(self.spent),
             "flow_run": self.flow_run,
+            "storyboard": self.origin.storyboard,
+            "version": self.origin.version,
         }
 
 
@@ -121,10 +134,13 @@ def rendered(take: PlannedTake, made: MadeTake, purchase: Purchase | None, in_cu
     )
 
 
-def rendering(plan: Plan, takes: Sequence[RenderedTake], sequence: Path, flow_run: str) -> Rendering:
+def rendering(
+    plan: Plan, origin: Origin, takes: Sequence[RenderedTake], sequence: Path | str, flow_run: str
+) -> Rendering:
     """The finished film."""
     return Rendering(
         sequence=sequence,
+        origin=origin,
         frames=plan.cut.frames,
         fps=str(plan.cut.rate),
         seconds=plan.cut.rate.seconds(plan.cut.frames),
@@ -154,7 +170,8 @@ def write_manifest(folder: Path, plan: Plan, made: Rendering) -> None:
         }
         for take in made.shots
     ]
-    film = {"title": plan.title, **made.as_json(), "sequence": made.sequence.name, "shots": takes}
+    name = PurePath(made.sequence).name
+    film = {"title": plan.title, **made.as_json(), "sequence": name, "shots": takes}
     put(folder / "manifest.json", json.dumps(film, ensure_ascii=False, indent=2) + "\n")
 
 

@@ -16,6 +16,7 @@ from flows.writing import put
 from specs.frozen import Frozen
 from specs.money import Money
 from specs.problems import Position, Problem, StoryboardError
+from specs.storyboard import is_remote
 from tasks.brief import Brief, changes
 
 
@@ -57,7 +58,7 @@ class SavedPlan(Frozen):
     """The version of this form."""
     made: datetime
     storyboard: str
-    """Where the storyboard is, from the folder of the plan."""
+    """Where the storyboard is, from the folder of the plan; or its address."""
     provider: str | None
     words: dict[str, str]
     selection: tuple[str, ...]
@@ -65,12 +66,16 @@ class SavedPlan(Frozen):
     cut: tuple[tuple[str, int, int, int], ...]
     """Each shot in the cut: slate, first frame, frames, frames of the dissolve into it."""
 
+    def found_from(self, file: Path) -> Path | str:
+        """The storyboard, of a plan in this file."""
+        return self.storyboard if is_remote(self.storyboard) else file.parent / self.storyboard
+
 
 def save(plan: Plan, into: Path, sheet: CallSheet) -> None:
     """Write a plan into a file, whole or not at all."""
     saved = SavedPlan(
         made=datetime.now(UTC),
-        storyboard=os.path.relpath(sheet.storyboard.resolve(), into.resolve().parent),
+        storyboard=_from(into, sheet.storyboard),
         provider=sheet.provider,
         words=sheet.words,
         selection=sheet.selection,
@@ -78,6 +83,12 @@ def save(plan: Plan, into: Path, sheet: CallSheet) -> None:
         cut=_cut(plan),
     )
     put(into, saved.model_dump_json(indent=2) + "\n")
+
+
+def _from(into: Path, storyboard: Path | str) -> str:
+    if is_remote(str(storyboard)):
+        return str(storyboard)
+    return os.path.relpath(Path(storyboard).resolve(), into.resolve().parent)
 
 
 def load(file: Path) -> SavedPlan:

@@ -31,6 +31,7 @@ from tasks.store.budget import Limit, OverBudget
 from tasks.store.clips import Clip
 from tasks.store.ledger import Order, State
 from tasks.studio import Studio
+from tasks.vault import VaultError
 from tasks.watching import tell
 
 Result = TypeVar("Result")
@@ -225,16 +226,25 @@ class Shooting:
             tell(take.shot, take.take, "cached")
         self.task_runs += 1
         by = "" if way is take.chosen else f" by {request.provider}"
-        return await run_known(
+        clip: Clip = await run_known(
             generate,
             f"{take.shot} take {take.take}{by}",
             way.key,
-            lambda clip: self._studio.clips.find(clip.digest) is not None,
+            self._is_there,
             Take(order=order, request=request, timeout=take.timeout, limits=self._limits),
             self._studio,
             upstream,
             anew=way.state != "cached",
         )
+        # Prefect's record may be another host's.
+        return self._studio.clips.on_this_host(clip)
+
+    def _is_there(self, clip: Clip) -> bool:
+        """Whether the clip of a cached result can be had. Where the bucket gives no answer, the task waits for it."""
+        try:
+            return self._studio.clips.find(clip.digest) is not None
+        except VaultError:
+            return False
 
     async def _inspected(self, take: PlannedTake, way: Candidate, clip: Clip) -> Inspection | None:
         """What is to be seen in a clip that was paid for."""
@@ -309,6 +319,7 @@ class Shooting:
             into=self._studio.house / key[:2] / key,
             accept=accept,
             progress=lambda done: tell(take.shot, take.take, "conforming", done),
+            shelf=self._studio.shelf,
         )
 
     async def _dissolved(self, takes: Sequence[PlannedTake], clips: Sequence[HouseClip]) -> Segment:
@@ -326,6 +337,7 @@ class Shooting:
             after.edit.join_in,
             self._house,
             into=self._studio.house / key[:2] / key,
+            shelf=self._studio.shelf,
         )
 
 

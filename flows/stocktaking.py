@@ -1,4 +1,4 @@
-"""Taking stock of the clip store: is what was paid for there, and is it whole?"""
+"""Taking stock of the clips on this host: is what was paid for there, and is it whole?"""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def take_stock(store: ClipStore, bought: Collection[str] | None, seconds: float 
     for file in files:
         if time.monotonic() > deadline:
             break
-        if store.find(file.stem) is None and file.exists():
+        if store.find_here(file.stem) is None and file.exists():
             damaged.append(file)
         read += 1
     there = {file.stem for file in files}

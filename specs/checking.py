@@ -9,7 +9,7 @@ from itertools import islice
 from specs.cut import complaints, lay
 from specs.problems import MOST_PROBLEMS, Problem, listed, shown, suggestion
 from specs.sources import Inspector, Kind
-from specs.storyboard import MOST_SHOTS, Mode, Place, Reference, Shot, ShotDefaults, Storyboard
+from specs.storyboard import MOST_SHOTS, Mode, Place, Reference, Shot, ShotDefaults, Storyboard, is_remote
 from specs.timing import Duration
 
 FREE = "animatic"
@@ -222,6 +222,11 @@ def _sources(storyboard: Storyboard) -> Iterator[Problem]:
     for place, source, kind in _all_sources(storyboard):
         if wrong := inspector.wrong_with(source, kind):
             yield Problem(storyboard.where(*place), *wrong)
+
+
+def local_sources(storyboard: Storyboard) -> list[str]:
+    """Every local file that a storyboard names, as it is written there, each once."""
+    return sorted({source for _, source, _ in _all_sources(storyboard) if not is_remote(source)})
 
 
 def _all_sources(storyboard: Storyboard) -> Iterator[tuple[Place, str, Kind]]:

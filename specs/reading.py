@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 from specs import variables
 from specs.cascade import cascade
-from specs.checking import check
+from specs.checking import check, local_sources
 from specs.problems import Position, Problem, StoryboardError, reason
 from specs.salvage import validated
 from specs.storyboard import Storyboard
@@ -39,6 +39,22 @@ def read(path: Path, set_vars: Mapping[str, str] = _NOTHING_SET) -> Storyboard:
     if storyboard is None or problems or unfilled or found:
         raise StoryboardError([*problems, *unfilled, *found])
     return storyboard
+
+
+def named(path: Path, set_vars: Mapping[str, str] = _NOTHING_SET) -> list[str]:
+    """The local files that a storyboard names, whether they are there or not, as they are written.
+
+    Raises StoryboardError when it cannot be read; what else is wrong with it is `read`'s to say.
+    """
+    file = str(path)
+    root, problems = grow(_text(path), file)
+    if root is None:
+        raise StoryboardError(problems)
+    root, _ = variables.fill(root, set_vars, file)
+    storyboard, found, _ = validated(cascade(root, file), file)
+    if storyboard is None:
+        raise StoryboardError([*problems, *found])
+    return local_sources(storyboard)
 
 
 def understood(root: Node, folder: Path, file: str) -> tuple[Storyboard | None, list[Problem]]:

@@ -1,16 +1,18 @@
 """The files and addresses that a storyboard points at: are they there, and are they what they are said to be?
 
-A file's first bytes say what it is; nothing is decoded and nothing is fetched.
+A file's first bytes say what it is; nothing is decoded and nothing is fetched. A storyboard that has travelled finds
+beside it what it names elsewhere: see `beside`.
 """
 
 from __future__ import annotations
 
+import hashlib
 import stat
 from collections.abc import Callable
 from difflib import get_close_matches
 from enum import Enum
 from itertools import islice
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -25,6 +27,26 @@ _NEIGHBOURS = 500
 _MOST_GUESSES = 50
 _NO_PICTURES = (b"heic", b"heix", b"mif1", b"avif", b"M4A ", b"M4B ")
 _LFS = b"version https://git-lfs"
+
+ELSEWHERE = ".elsewhere"
+"""In the folder of a storyboard that has travelled: what it names outside of that folder."""
+
+
+def leads_out(source: str) -> bool:
+    """Whether a local source leads out of the storyboard's folder as it is written: `../x.png`, `/sets/x.png`."""
+    # A path of Windows has all that one of ours has, and drives.
+    path = PureWindowsPath(source)
+    return bool(path.anchor) or ".." in path.parts or path.parts[:1] == (ELSEWHERE,)
+
+
+def beside(source: str) -> str:
+    """Where a local source lies in the folder of a storyboard that has travelled: where it says, if that is in there;
+    else in `.elsewhere`, under the digest of what is written, so that the storyboard reads unchanged and whatever
+    it says leads nowhere else."""
+    if not leads_out(source):
+        return source
+    name = PureWindowsPath(source).name.replace("..", "")
+    return f"{ELSEWHERE}/{hashlib.sha256(source.encode()).hexdigest()[:16]}/{name or 'file'}"
 
 
 def _is_image(head: bytes) -> bool:

@@ -32,6 +32,7 @@ from specs.nouns import (
     Transition,
 )
 from specs.problems import Position
+from specs.sources import ELSEWHERE, beside, leads_out
 from specs.timing import Duration
 from specs.words import Name, Providers, Seed, Slate, Source, Switch, Takes, Text, Title, Told, as_count
 
@@ -226,7 +227,20 @@ class Storyboard(Noun):
 
     def resolve(self, source: str) -> Path | str:
         """Where a source leads: the absolute path of a local file, or an address as it is written."""
-        return source if is_remote(source) else self._folder.absolute() / source
+        if is_remote(source):
+            return source
+        folder = self._folder.absolute()
+        # What came with the storyboard is what it was written with; this host's own file of that name need not be.
+        if leads_out(source) and (brought := folder / beside(source)).exists():
+            return brought
+        return folder / source
+
+    def written(self, file: Path) -> str | None:
+        """A local file's path beside the storyboard; None where it lies elsewhere."""
+        folder = self._folder.absolute()
+        if not file.is_relative_to(folder) or file.is_relative_to(folder / ELSEWHERE):
+            return None
+        return file.relative_to(folder).as_posix()
 
     def shown_in(self, shot: Shot) -> tuple[tuple[str, tuple[Reference, ...]], ...]:
         """Who and what is seen in a shot and has references, by its key in the storyboard: the cast in its order,

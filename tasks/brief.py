@@ -122,8 +122,8 @@ def _file(attachment: Attachment, storyboard: Storyboard) -> str:
     """As the author wrote it: the path beside the storyboard, or the end of an address."""
     if attachment.digest.startswith("url:"):
         return PurePosixPath(urlsplit(attachment.source).path).name or attachment.source
-    file, folder = Path(attachment.source), storyboard.folder.absolute()
-    return file.relative_to(folder).as_posix() if file.is_relative_to(folder) else file.name
+    file = Path(attachment.source)
+    return storyboard.written(file) or file.name
 
 
 def _is_file(name: str) -> bool:

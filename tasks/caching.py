@@ -3,6 +3,7 @@ gone is made again."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -49,12 +50,13 @@ async def run_known(
 ) -> Result:
     """Run a task under a name, or have its result from the cache; `anew` when it is known that it must run.
 
-    A cached result is believed only if it can be read and `is_there`; else the task runs and replaces it.
+    A cached result is believed only if it can be read and `is_there`, which may take its time: it is asked in a
+    thread. Else the task runs and replaces it.
     """
     known = task.with_options(cache_policy=KnownKey(key=key), task_run_name=name, refresh_cache=anew)
     with suppress(*_HALF_WRITTEN):
         result: Result = await known(*arguments, **named)
-        if is_there(result):
+        if await asyncio.to_thread(is_there, result):
             return result
     fresh: Result = await known.with_options(refresh_cache=True)(*arguments, **named)
     return fresh

@@ -6,20 +6,25 @@ Nothing here costs money, so everything may be tried again; what is paid is neve
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from specs.frozen import Frozen
 from specs.money import Money
 from tasks.inspection import verify
+from tasks.keeping import asked
 from tasks.media.errors import MediaError
 from tasks.media.probe import probe
 from tasks.providers.base import Provider, ProviderError, Request, Standing, TaskFailed, Transient
 from tasks.providers.download import LinkExpired
 from tasks.store.budget import Limit
-from tasks.store.clips import Clip
+from tasks.store.clips import Clip, Receipt
 from tasks.store.ledger import Order
 from tasks.studio import Studio
 from tasks.watching import tell
+
+Result = TypeVar("Result")
 
 _FRESH_LINKS = 3
 """Times that a task is asked for another link after one has expired."""
@@ -48,11 +53,16 @@ class Overdue(ProviderError):
 
 
 async def collect(take: Take, task: str, provider: Provider, studio: Studio) -> Clip:
-    """Wait for a task's clip and bring it into the store.
+    """Wait for a task's clip and bring it into the store; only then does the ledger call it finished.
 
     Raises TaskFailed, after noting it in the ledger, when the service has failed for good; Overdue when the time is
     over; Transient or Terminal when the clip cannot be had now: the order stands and is gone on with later.
     """
+    if come := await asyncio.to_thread(studio.clips.undelivered, take.order.key, task):
+        clip, receipt = come
+        await _kept(take, studio.clips.deliver, clip, receipt)
+        studio.ledger.finished(take.order.key, clip.digest, receipt.cost)
+        return clip
     links = 0
     while True:
         standing = await _wait(take, task, provider, studio)
@@ -64,9 +74,17 @@ async def collect(take: Take, task: str, provider: Provider, studio: Studio) -> 
                 if links > _FRESH_LINKS:
                     raise
                 continue
-            clip = await asyncio.to_thread(studio.clips.keep, arriving)
-        studio.ledger.finished(take.order.key, clip.digest, standing.cost or _billed(take, standing, studio))
+            cost = standing.cost or _billed(take, standing, studio)
+            receipt = Receipt(key=take.order.key, task=task, cost=cost)
+            clip = await _kept(take, studio.clips.keep, arriving, receipt)
+        studio.ledger.finished(take.order.key, clip.digest, cost)
         return clip
+
+
+async def _kept(take: Take, keep: Callable[..., Result], *arguments: object) -> Result:
+    """Have the store keep a clip. While its bucket is away the clip stays on this host, and the order stands."""
+    what, hint = f"{take.slate} has come and is kept on this host, but ", "the same command brings it there"
+    return await asked(keep, *arguments, what=what, hint=hint)
 
 
 def _billed(take: Take, standing: Standing, studio: Studio) -> Money | None:

@@ -22,6 +22,7 @@ from tasks.media.house import House, house_signature
 from tasks.media.piece import Piece, made_once
 from tasks.media.probe import Probe, probe
 from tasks.media.running import Progress, run
+from tasks.media.shelf import Shelf
 from tasks.media.sound import RAW, at_home, samples_in
 from tasks.store.clips import file_digest
 
@@ -49,10 +50,16 @@ class HouseClip(Piece):
         sound = {self.sound: self.sound_digest} if self.sound and self.sound_digest else {}
         return {self.picture: self.picture_digest, **sound}
 
-    def placed(self, folder: Path) -> Self:
-        """The clip with the names of its files taken as names in a folder; whole paths stay."""
+    @property
+    def own_files(self) -> tuple[Path, ...]:
+        """The files that were made for the clip."""
+        return tuple(path for path in self.files if not (self.untouched and path == self.picture))
+
+    def placed(self, folder: Path, take: Path | None) -> Self:
+        """The clip with the names of its files taken as names in a folder; an untouched picture is the take itself."""
         sound = folder / self.sound if self.sound else None
-        return self.model_copy(update={"picture": folder / self.picture, "sound": sound})
+        picture = take.absolute() if self.untouched and take else folder / self.picture
+        return self.model_copy(update={"picture": picture, "sound": sound})
 
 
 def recipe(
@@ -72,8 +79,9 @@ async def conform(
     into: Path,
     accept: str | None,
     progress: Progress | None = None,
+    shelf: Shelf | None = None,
 ) -> HouseClip:
-    """Bring a take into house format in the folder `into`, or find it there.
+    """Bring a take into house format in the folder `into`, or find it there, or on the shelf that hosts share.
 
     A clip that is used whole, meets cuts only and fits the house already keeps its own packets, if its signature is
     `accept`, or `accept` is None: all pictures of one film must end up with one signature. Any other is encoded once.
@@ -83,7 +91,7 @@ async def conform(
     async def make(folder: Path) -> HouseClip:
         return await _conform(clip, edit, house, keep_sound, folder, accept, progress)
 
-    return await made_once(HouseClip, into, make)
+    return await made_once(HouseClip, into, make, take=clip, shelf=shelf)
 
 
 async def accepted(takes: Sequence[tuple[Path, EditPoints]], house: House) -> str:
@@ -134,7 +142,7 @@ async def _conform(
     if has_sound:
         _check_sound(sound, clip, edit, house)
     return HouseClip(
-        picture=clip if untouched else Path(picture.name),
+        picture=Path(clip.name if untouched else picture.name),
         picture_digest=await asyncio.to_thread(file_digest, result.path),
         frames=edit.total,
         delay=result.delay,

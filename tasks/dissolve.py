@@ -17,6 +17,7 @@ from tasks.media.house import House
 from tasks.media.piece import Piece, made_once
 from tasks.media.probe import probe
 from tasks.media.running import Progress, run
+from tasks.media.shelf import Shelf
 from tasks.store.clips import file_digest
 
 _WAY = 1
@@ -42,8 +43,10 @@ async def dissolve(
     into: Path,
     *,
     progress: Progress | None = None,
+    shelf: Shelf | None = None,
 ) -> Segment:
-    """Mix the last `frames` of one clip with the first of another, in the folder `into`, or find it there.
+    """Mix the last `frames` of one clip with the first of another, in the folder `into`; or find it there, or on the
+    shelf that hosts share.
 
     Both were conformed for a dissolve of this length, so that the first frame that is needed is a keyframe.
     Raises MediaError.
@@ -67,7 +70,7 @@ async def dissolve(
             signature=result.signature,
         )
 
-    return await made_once(Segment, into, make)
+    return await made_once(Segment, into, make, shelf=shelf)
 
 
 def _mix(outgoing: HouseClip, incoming: HouseClip, frames: int, house: House, into: Path) -> OutputStream:

@@ -17,6 +17,7 @@ from prefect.client.schemas.objects import TaskRun
 from prefect.concurrency.asyncio import concurrency
 
 from tasks.collect import Take, collect
+from tasks.keeping import asked
 from tasks.providers.base import Ambiguous, Provider, TaskForgotten, Terminal, Transient
 from tasks.store.clips import Clip
 from tasks.store.ledger import Purchase, State
@@ -70,7 +71,7 @@ async def _go_on(take: Take, purchase: Purchase, studio: Studio) -> Clip | None:
     """What becomes of a take that has a row. None: the row has moved meanwhile, look at it anew."""
     match purchase.state:
         case State.FINISHED:
-            clip = await asyncio.to_thread(studio.clips.find, purchase.clip or "")
+            clip = await asked(studio.clips.find, purchase.clip or "")
             return clip or await _recover(take, purchase, studio)
         case State.FAILED if purchase.changed >= studio.opened:
             raise Terminal(purchase.reason, service=take.order.provider)
@@ -89,6 +90,9 @@ async def _go_on(take: Take, purchase: Purchase, studio: Studio) -> Clip | None:
 
 async def _recover(take: Take, purchase: Purchase, studio: Studio) -> Clip | None:
     """A clip that was made is gone from the store: fetched again if the service still has it, free ones made anew."""
+    is_damaged = await asked(studio.clips.holds, purchase.clip or "")
+    what = "damaged in" if is_damaged else "gone from"
+    get_run_logger().warning("the clip of %s is %s %s", take.slate, what, studio.clips)
     if not studio.provider(take.order.provider).paid:
         return await _order_again(take, purchase, studio)
     return await _follow(take, purchase, studio)
@@ -109,13 +113,14 @@ async def _order_again(take: Take, purchase: Purchase, studio: Studio) -> Clip |
 async def _order(take: Take, studio: Studio, claim: Callable[[], bool]) -> Clip | None:
     """Order a take, if this process may, and follow it to its clip. None: somebody else was faster.
 
-    The intent is noted last, when there is room at the service and all pictures are there: between it and the order
-    a kill leaves a question that only a person may be able to answer.
+    The intent is noted last, when there is room at the service, all pictures are there and the clip can be kept:
+    between it and the order a kill leaves a question that only a person may be able to answer.
     """
     provider = studio.provider(take.order.provider)
     tell(take.order.slate, take.order.take, "waiting")
     async with studio.slot(provider.name), concurrency(f"storyreel-{provider.name}", strict=False):
         await provider.prepare(take.request)
+        await asked(studio.clips.make_sure)
         if not claim():
             return None
         tell(take.order.slate, take.order.take, "ordering")

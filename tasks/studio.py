@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
+from tasks.media.shelf import Shelf
 from tasks.pacing import Experience, next_look
 from tasks.pricing import PriceList
 from tasks.providers import load
@@ -35,6 +36,8 @@ class Studio:
         self.ledger = ledger
         self.clips = clips
         self.house = house
+        self.shelf = Shelf(clips.vault.inside("house")) if clips.vault else None
+        """Where hosts share what they make of clips."""
         self.prices = prices
         self.opened = ledger.now()
         """By the ledger's clock, which its rows go by."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -74,3 +74,62 @@ def prefect_server(standing_server: str, tmp_path_factory: pytest.TempPathFactor
         yield
         APILogWorker.drain_all(timeout=5)
         EventsWorker.drain_all(timeout=5)
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[str]:
+    """The address of an S3 on this machine, with the bucket `films` in it."""
+    from tests.buckets import serving
+
+    with serving() as address:
+        yield address
+
+
+@pytest.fixture
+def bucket(s3: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
+    """A folder of the bucket, with its address and credentials in the environment."""
+    import s3fs
+
+    from tests.buckets import environment
+
+    for name, value in environment(s3).items():
+        monkeypatch.setenv(name, value)
+    s3fs.S3FileSystem.clear_instance_cache()
+    return f"s3://films/{tmp_path.name}/"
+
+
+@pytest.fixture
+def unanswered(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The address of an S3 that nobody answers at, and that is not asked again and again."""
+    import socket
+
+    import s3fs
+
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    s3fs.S3FileSystem.clear_instance_cache()
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{taken.getsockname()[1]}"
+    s3fs.S3FileSystem.clear_instance_cache()
+
+
+@pytest.fixture
+def away(bucket: str, unanswered: str, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Let the bucket give no answer from now on."""
+    return _moving(unanswered, monkeypatch)
+
+
+@pytest.fixture
+def back(bucket: str, s3: str, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Let it answer again."""
+    return _moving(s3, monkeypatch)
+
+
+def _moving(address: str, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    import s3fs
+
+    def move() -> None:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", address)
+        s3fs.S3FileSystem.clear_instance_cache()
+
+    return move

@@ -7,14 +7,18 @@ import os
 import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from pydantic import ValidationError
 
 from specs.frozen import Frozen
 from tasks.store.clips import file_digest
 
-_RECORD = "piece.json"
+if TYPE_CHECKING:
+    from tasks.media.shelf import Shelf
+
+RECORD = "piece.json"
+"""What a piece says of itself, beside its files."""
 
 
 class Piece(Frozen):
@@ -34,6 +38,11 @@ class Piece(Frozen):
         """Every file of the piece and its SHA-256."""
         return {self.picture: self.picture_digest}
 
+    @property
+    def own_files(self) -> tuple[Path, ...]:
+        """The files that were made for the piece."""
+        return tuple(self.files)
+
     def intact(self) -> bool:
         """Whether all files are there and are what they were. Reads them."""
         try:
@@ -41,41 +50,62 @@ class Piece(Frozen):
         except OSError:
             return False
 
-    def placed(self, folder: Path) -> Self:
-        """The piece with the names of its files taken as names in a folder; whole paths stay."""
+    def placed(self, folder: Path, take: Path | None) -> Self:
+        """The piece with the names of its files taken as names in a folder; `take` is the clip that it was made of,
+        where it is made of one alone."""
         return self.model_copy(update={"picture": folder / self.picture})
 
 
 AnyPiece = TypeVar("AnyPiece", bound=Piece)
 
 
-async def made_once(kind: type[AnyPiece], into: Path, make: Callable[[Path], Awaitable[AnyPiece]]) -> AnyPiece:
-    """The piece that the folder `into` holds; made first where it is missing or damaged.
+async def made_once(
+    kind: type[AnyPiece],
+    into: Path,
+    make: Callable[[Path], Awaitable[AnyPiece]],
+    *,
+    take: Path | None = None,
+    shelf: Shelf | None = None,
+) -> AnyPiece:
+    """The piece that the folder `into` holds, or another host has shared on the `shelf`; made where it is nowhere
+    whole.
 
     `make` writes into the folder that it is given and names those files without a folder. The folder `into` appears
     complete or not at all, also beside other processes that make the same.
     """
-    if found := await asyncio.to_thread(_found, kind, into):
+    if found := await asyncio.to_thread(_found, kind, into, take):
         return found
     into.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{into.name[:16]}-", dir=into.parent) as workshop:
         fresh = Path(workshop) / "fresh"
         fresh.mkdir()
-        piece = await make(fresh)
-        await asyncio.to_thread(_keep, piece, fresh, into)
-    return piece.placed(into)
+        piece = await asyncio.to_thread(shelf.fetch, kind, into.name, fresh, take) if shelf else None
+        is_new = piece is None
+        if piece is None:
+            for left in fresh.iterdir():
+                left.unlink()
+            piece = await make(fresh)
+        await asyncio.to_thread(_keep, piece, fresh, into, take)
+    if shelf and is_new:
+        await asyncio.to_thread(shelf.put_up, piece, into.name, into)
+    return piece.placed(into, take)
 
 
-def _found(kind: type[AnyPiece], folder: Path) -> AnyPiece | None:
+def intact_in(piece: Piece, folder: Path, take: Path | None) -> bool:
+    """Whether a piece, as it was recorded, is whole in a folder."""
+    return piece.placed(folder, take).intact()
+
+
+def _found(kind: type[AnyPiece], folder: Path, take: Path | None) -> AnyPiece | None:
     try:
-        piece = kind.model_validate_json((folder / _RECORD).read_bytes()).placed(folder)
+        piece = kind.model_validate_json((folder / RECORD).read_bytes()).placed(folder, take)
     except (OSError, ValidationError):
         return None
     return piece if piece.intact() else None
 
 
-def _keep(piece: Piece, fresh: Path, into: Path) -> None:
-    (fresh / _RECORD).write_text(piece.model_dump_json(indent=1), encoding="utf-8")
+def _keep(piece: Piece, fresh: Path, into: Path, take: Path | None) -> None:
+    (fresh / RECORD).write_text(piece.model_dump_json(indent=1), encoding="utf-8")
     for file in (*fresh.iterdir(), fresh):
         sync(file)
     while True:
@@ -85,7 +115,7 @@ def _keep(piece: Piece, fresh: Path, into: Path) -> None:
         except OSError:
             if not into.is_dir():
                 raise
-        if _found(type(piece), into):
+        if _found(type(piece), into, take):
             return  # somebody else was faster, with the same
         into.rename(fresh.with_name(f"damaged-{os.urandom(4).hex()}"))
     sync(into.parent)

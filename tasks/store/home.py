@@ -9,6 +9,10 @@ from pathlib import Path
 from specs.frozen import Frozen
 from tasks.store.clips import ClipStore
 from tasks.store.ledger import Ledger
+from tasks.vault import Vault
+
+CLIPS = "STORYREEL_CLIPS_URL"
+"""The environment variable that names the bucket in which hosts share their clips."""
 
 
 class Home(Frozen):
@@ -16,13 +20,16 @@ class Home(Frozen):
 
     root: Path
     ledger_url: str
+    clips_url: str = ""
+    """The folder, on any file system that fsspec reaches, that several hosts keep their clips in."""
 
     @classmethod
     def of(cls, environment: Mapping[str, str] = os.environ) -> Home:
-        """As STORYREEL_HOME and STORYREEL_LEDGER_URL say; `~/.storyreel` and SQLite in it by default."""
+        """As STORYREEL_HOME, STORYREEL_LEDGER_URL and STORYREEL_CLIPS_URL say; `~/.storyreel`, SQLite in it, and no
+        bucket by default."""
         root = Path(environment.get("STORYREEL_HOME") or Path.home() / ".storyreel").expanduser().absolute()
         url = environment.get("STORYREEL_LEDGER_URL") or f"sqlite:///{root / 'ledger.sqlite'}"
-        return cls(root=root, ledger_url=url)
+        return cls(root=root, ledger_url=url, clips_url=environment.get(CLIPS) or "")
 
     @property
     def has_ledger(self) -> bool:
@@ -35,9 +42,14 @@ class Home(Frozen):
 
     def clips(self) -> ClipStore:
         """The clips as they came from the services."""
-        return ClipStore(self.root / "clips")
+        return ClipStore(self.root / "clips", Vault(self.clips_url, CLIPS) if self.clips_url else None)
 
     @property
     def house(self) -> Path:
         """What is derived from clips and can be made again: conformed clips, dissolves, last frames."""
         return self.root / "house"
+
+    @property
+    def packs(self) -> Path:
+        """Storyboards that were brought here from elsewhere, with their files; they can be brought again."""
+        return self.root / "packs"

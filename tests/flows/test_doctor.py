@@ -23,6 +23,7 @@ from flows.stocktaking import take_stock
 from tasks.store.clips import ClipStore
 from tasks.store.ledger import Ledger, Order
 from tests import postgres
+from tests.buckets import environment as told_of
 from tests.flows.conftest import Command
 from tests.services.__main__ import SERVICES
 from tests.services.wire import Heard, Reply, app, bound, serving
@@ -185,6 +186,26 @@ def test_a_bucket_of_an_unknown_kind_is_noted_without_what_is_secret_in_its_addr
     found = examined(STORYREEL_MEDIA_URL="cloud9://me:secret@films/x?token=secret")
     assert found["media"].state == "note"
     assert "secret" not in str(found)
+
+
+def test_a_bucket_for_clips_is_looked_into_before_the_first_clip_is_there(bucket: str, s3: str) -> None:
+    told = told_of(s3)
+    found = examined(offline=False, STORYREEL_CLIPS_URL=bucket, **told)
+    assert (found["clips bucket"].state, found["clips bucket"].detail) == ("ok", f"{bucket.rstrip('/')} answers")
+    found = examined(offline=False, STORYREEL_CLIPS_URL="s3://nobodys/clips", **told)
+    assert found["clips bucket"].state == "note"
+    assert "does not exist" in found["clips bucket"].detail
+    assert "STORYREEL_CLIPS_URL" in found["clips bucket"].fix
+
+
+def test_a_clip_that_another_host_has_made_is_not_called_lost(home: Path) -> None:
+    with closing(Ledger(f"sqlite:///{home / 'ledger.sqlite'}")) as ledger:
+        key = ordered(ledger, "1A")
+        ledger.submitted(key, "task-1", None)
+        ledger.finished(key, "0" * 64, None)
+    arrived(ClipStore(home / "clips"), b"mine")
+    assert "gone" in examined()["stock"].detail
+    assert "gone" not in examined(STORYREEL_CLIPS_URL="s3://films/clips")["stock"].detail
 
 
 # The ledger and the clips

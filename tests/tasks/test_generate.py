@@ -18,6 +18,7 @@ from tasks.providers.base import Ambiguous, TaskFailed, TaskForgotten, Terminal,
 from tasks.store.clips import ClipStore
 from tasks.store.ledger import Ledger, Order, State
 from tasks.studio import Studio
+from tasks.vault import Vault
 from tests.services.emulator import Emulator
 from tests.services.faults import Answer, Call, Claims, Corrupt, Reset, Shortened
 from tests.services.jobs import Failure, Phase, Script
@@ -57,14 +58,15 @@ class Bench:
 
 
 @asynccontextmanager
-async def bench(folder: Path, house: House, *, timeout: float = 20, **settings: Any) -> AsyncIterator[Bench]:
+async def bench(
+    folder: Path, house: House, *, timeout: float = 20, vault: Vault | None = None, **settings: Any
+) -> AsyncIterator[Bench]:
     emulator = house.emulated(**{"script": QUICK, **settings})
     with emulator.served() as base_url:
         async with house.provider(base_url, timeout=3) as provider:
             ledger = Ledger(f"sqlite:///{folder / 'ledger.sqlite'}")
-            studio = Studio(
-                ledger, ClipStore(folder / "clips"), folder / "house", {house.name: provider}, PriceList.read({}), 0.02
-            )
+            clips = ClipStore(folder / "clips", vault)
+            studio = Studio(ledger, clips, folder / "house", {house.name: provider}, PriceList.read({}), 0.02)
             request = request_for(house, Mode.TEXT)
             order = Order(
                 key=request.key, provider=house.name, model=request.model, request=request.canonical(),
@@ -229,3 +231,78 @@ async def test_collecting_twice_is_harmless(tmp_path: Path, house: House) -> Non
         provider = on.studio.provider(house.name)
         assert await collect(on.take, purchase.task, provider, on.studio) == clip
         assert on.state is State.FINISHED
+
+
+# Into a bucket that hosts share
+
+
+async def test_a_take_is_finished_when_its_clip_is_in_the_bucket(tmp_path: Path, bucket: str) -> None:
+    async with bench(tmp_path, HOUSES["apiyi"], vault=Vault(bucket)) as on:
+        clip = await on.make()
+        assert Vault(bucket).size(f"{clip.digest[:2]}/{clip.digest}.mp4") == clip.size
+        clip.path.unlink()
+        assert await on.make() == clip and clip.path.is_file()
+        assert len(on.emulator.fetches) == 1
+
+
+async def test_a_clip_that_comes_while_the_bucket_is_away_is_neither_lost_nor_fetched_again(
+    tmp_path: Path, bucket: str, away: Callable[[], None], back: Callable[[], None]
+) -> None:
+    async with bench(tmp_path, HOUSES["apiyi"], vault=Vault(bucket)) as on:
+        on.studio.clips.make_sure()
+        away()
+        for _ in range(2):
+            with pytest.raises(Transient, match="has come and is kept on this host") as told:
+                await on.make()
+            assert on.state is State.SUBMITTED
+        assert "same command" in told.value.hint
+        back()
+        # The service need not know of it any more.
+        on.emulator.fault(Call.LOOK, Answer(404), times=100)
+        clip = await on.make()
+        assert on.state is State.FINISHED
+        assert Vault(bucket).size(f"{clip.digest[:2]}/{clip.digest}.mp4") == clip.size
+        assert (len(on.emulator.accepted), len(on.emulator.fetches)) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("url", "trouble"), [("s3://nobodys-bucket/clips", Terminal), ("away", Transient)], ids=["none", "away"]
+)
+async def test_a_bucket_that_takes_no_clip_is_told_before_anything_is_bought(
+    tmp_path: Path, bucket: str, away: Callable[[], None], url: str, trouble: type[Exception]
+) -> None:
+    if url == "away":
+        away()
+    async with bench(tmp_path, HOUSES["apiyi"], vault=Vault(bucket if url == "away" else url)) as on:
+        with pytest.raises(trouble, match="did not take"):
+            await on.make()
+        assert on.emulator.accepted == [] and on.studio.ledger.find(on.take.order.key) is None
+
+
+async def test_a_bucket_that_is_away_is_no_reason_to_buy_again(
+    tmp_path: Path, bucket: str, away: Callable[[], None], back: Callable[[], None]
+) -> None:
+    async with bench(tmp_path, HOUSES["apiyi"], vault=Vault(bucket)) as on:
+        clip = await on.make()
+        clip.path.unlink()
+        away()
+        with pytest.raises(Transient):
+            await on.make()
+        assert on.state is State.FINISHED
+        back()
+        assert await on.make() == clip
+        assert (len(on.emulator.accepted), len(on.emulator.fetches)) == (1, 1)
+
+
+async def test_a_clip_that_was_damaged_in_the_bucket_is_told_and_fetched_again_from_the_service(
+    tmp_path: Path, bucket: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with bench(tmp_path, HOUSES["apiyi"], vault=Vault(bucket)) as on:
+        clip = await on.make()
+        whole = clip.path.read_bytes()
+        clip.path.unlink()
+        Vault(bucket).write(f"{clip.digest[:2]}/{clip.digest}.mp4", whole[:-1])
+        assert await on.make() == clip
+        assert "the clip of 1A take 1 is damaged in s3://" in caplog.text
+        assert Vault(bucket).size(f"{clip.digest[:2]}/{clip.digest}.mp4") == clip.size
+        assert (len(on.emulator.accepted), len(on.emulator.fetches)) == (1, 2)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import socket
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
@@ -15,7 +14,6 @@ import fsspec
 import httpx
 import pytest
 import s3fs
-from moto.server import ThreadedMotoServer
 from PIL import Image
 
 from specs.storyboard import Mode
@@ -23,12 +21,10 @@ from tasks.providers.base import Terminal, Transient, Verdict
 from tasks.providers.dashscope import DashScope
 from tasks.providers.travel import Bucket, kind_of, name_for
 from tasks.providers.wan import wan
+from tests.buckets import SECRET
 from tests.services.faults import Answer, Call, Reset
 from tests.tasks.making import ffmpeg, make_clip
 from tests.tasks.providers.houses import HOUSES, image, local, opened, request
-
-USER = "AKIAIOSFODNN7EXAMPLE"
-SECRET = "wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY"
 
 
 @pytest.fixture
@@ -36,34 +32,6 @@ def picture(tmp_path: Path) -> Path:
     file = tmp_path / "mira front.png"
     Image.new("RGB", (320, 240), "teal").save(file)
     return file
-
-
-@pytest.fixture(scope="module")
-def s3() -> Iterator[str]:
-    """An S3 on this machine, with a bucket in it."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
-    server.start()
-    host, port = server.get_host_and_port()
-    address = f"http://{host}:{port}"
-    s3fs.S3FileSystem(key=USER, secret=SECRET, endpoint_url=address, skip_instance_cache=True).mkdir("films")
-    yield address
-    server.stop()
-
-
-@pytest.fixture
-def bucket(s3: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
-    """A folder of the bucket, with address and credentials in the environment as AWS's own tools take them."""
-    for name, value in {
-        "AWS_ACCESS_KEY_ID": USER,
-        "AWS_SECRET_ACCESS_KEY": SECRET,
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_ENDPOINT_URL_S3": s3,
-        "AWS_CONFIG_FILE": str(tmp_path / "none"),
-        "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "none"),
-    }.items():
-        monkeypatch.setenv(name, value)
-    s3fs.S3FileSystem.clear_instance_cache()
-    return f"s3://films/{tmp_path.name}/"
 
 
 # Inside the request

@@ -1,0 +1,78 @@
+"""Encoded pieces that hosts share, so that what one has conformed another one joins.
+
+A piece can always be made, so nothing here fails: while the bucket is away pieces are made on each host, and the bucket
+is asked again after a while.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import ValidationError
+
+from tasks.media.piece import RECORD, Piece, intact_in
+from tasks.vault import Vault, VaultError
+
+AnyPiece = TypeVar("AnyPiece", bound=Piece)
+
+_PAUSE = 60.0
+"""Seconds for which a bucket that gave no answer is not asked again."""
+_LARGEST_RECORD = 1 << 20
+
+
+class Shelf:
+    """The pieces in a bucket, each in a folder that its recipe names. Its record comes last and makes it whole."""
+
+    def __init__(self, vault: Vault) -> None:
+        self._vault = vault
+        self._until = 0.0
+        self.trouble = ""
+        """What kept pieces from being shared, the last time that something did."""
+
+    def fetch(self, kind: type[AnyPiece], name: str, folder: Path, take: Path | None) -> AnyPiece | None:
+        """Bring a piece into a folder; None when it is not there whole, or cannot be had now."""
+        place = self._vault.inside(_place(name))
+
+        def bring() -> AnyPiece | None:
+            record = place.read(RECORD, _LARGEST_RECORD)
+            if record is None:
+                return None
+            piece = kind.model_validate_json(record)
+            names = [path.name for path in piece.own_files]
+            if any(path != Path(path.name) for path in piece.own_files):
+                return None  # it would lead out of the folder
+            if not all(place.get(file, folder / file) for file in names):
+                return None
+            return piece if intact_in(piece, folder, take) else None
+
+        return self._tried(bring)
+
+    def put_up(self, piece: Piece, name: str, folder: Path) -> None:
+        """Share a piece that lies in a folder."""
+        place = self._vault.inside(_place(name))
+
+        def put() -> None:
+            for file in piece.own_files:
+                place.put(folder / file, file.name)
+            place.put(folder / RECORD, RECORD)
+
+        self._tried(put)
+
+    def _tried(self, attempt: Callable[[], AnyPiece | None]) -> AnyPiece | None:
+        if time.monotonic() < self._until:
+            return None
+        try:
+            return attempt()
+        except ValidationError:
+            return None  # of another storyreel, or damaged: it is replaced
+        except VaultError as error:
+            self.trouble = error.message
+            self._until = time.monotonic() + _PAUSE
+            return None
+
+
+def _place(name: str) -> str:
+    return f"{name[:2]}/{name}"
