@@ -32,7 +32,7 @@ class OverTheBudget(Exception):
 
 
 class Interrupted(Exception):
-    """Somebody stopped the run: Ctrl-C or SIGTERM."""
+    """Somebody stopped the run: Ctrl-C, SIGTERM, or in Prefect. The message says what it leaves behind."""
 
 
 def exit_code(command: Callable[[], Any], console: Console) -> int:
@@ -53,8 +53,8 @@ def exit_code(command: Callable[[], Any], console: Console) -> int:
     except OverTheBudget as error:
         _tell(console, str(error))
         return OVER_BUDGET
-    except (Interrupted, KeyboardInterrupt):
-        _tell(console, "stopped; what was finished is kept, and the same command goes on from there")
+    except (Interrupted, KeyboardInterrupt) as stopped:
+        _tell(console, str(stopped) or "stopped; what was finished is kept, and the same command goes on from there")
         return INTERRUPTED
     except BrokenPipeError:
         return _quiet_pipe()

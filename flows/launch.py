@@ -33,6 +33,7 @@ def run(sheet: CallSheet, plan: Plan, console: Console) -> tuple[Rendering, str]
             server = stack.enter_context(server_at_hand())
             # More than a second of imports, while the server has its own.
             from flows.render import NotAgreed, ShotsFailed
+            from flows.stopping import Stopped
             from tasks.media.errors import MediaError
             from tasks.providers.base import ProviderError
             from tasks.vault import VaultError
@@ -56,13 +57,15 @@ def run(sheet: CallSheet, plan: Plan, console: Console) -> tuple[Rendering, str]
         except VaultError as error:
             hint = f" ({error.hint})" if error.hint else ""
             raise RunFailed(f"{error.message}{hint}\nnext: {sheet.command()}") from error
+        except Stopped as stopped:
+            raise Interrupted(f"{stopped}\nnext: {sheet.command()}") from stopped
         except (KeyboardInterrupt, asyncio.CancelledError) as stopped:
-            raise Interrupted from stopped
+            raise Interrupted(f"stopped; what was finished is kept\nnext: {sheet.command()}") from stopped
     return made, _where(made, ui)
 
 
 async def _flow(sheet: CallSheet, plan: Plan) -> Rendering:
-    from flows.render import agreement, render_storyboard
+    from flows.render import agreements, render_storyboard
 
     return await render_storyboard(
         str(sheet.storyboard),
@@ -71,7 +74,7 @@ async def _flow(sheet: CallSheet, plan: Plan) -> Rendering:
         list(sheet.selection) or None,
         sheet.budget.exactly if sheet.budget else None,
         str(sheet.out) if sheet.out else None,
-        sorted({agreement(way.key) for take in plan.bought for way in take.candidates}),
+        agreements(plan),
     )
 
 

@@ -6,21 +6,25 @@ import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import Any, Literal
 from uuid import UUID
 
 from prefect import flow, task
-from prefect.runtime import flow_run
+from prefect.runtime import deployment, flow_run
 
 from flows import report
 from flows.budgeting import hold, limits_of
 from flows.delivering import Delivery, delivery
 from flows.history import history_of
+from flows.judging import judged
+from flows.leaving import left_behind
 from flows.packing import bring, version_of
 from flows.plan import Plan, make
 from flows.report import Origin, Rendering
 from flows.server import flush
 from flows.shooting import Failure, Shooting, begin
-from flows.stopping import cancelled_by_sigterm
+from flows.spreading import shoot_scenes
+from flows.stopping import stoppable, stopping
 from specs.cut import Cut
 from specs.money import parse_money
 from specs.reading import read
@@ -68,6 +72,7 @@ def _run_name() -> str:
 
 
 @flow(name="render storyboard", flow_run_name=_run_name)
+@stoppable
 async def render_storyboard(
     storyboard: str,
     provider: str | None = None,
@@ -76,6 +81,7 @@ async def render_storyboard(
     budget: str | None = None,
     out: str | None = None,
     agreed: list[str] | None = None,
+    spread: Literal["none", "scenes"] = "none",
 ) -> Rendering:
     """Render a storyboard into a sequence.
 
@@ -87,6 +93,7 @@ async def render_storyboard(
         budget: What this run may cost, `20 USD`; the storyboard's own budget when left out.
         out: The folder or address that the sequence goes to; `renders/<title>` when left out.
         agreed: The takes that may be bought, by the first 12 letters of their keys; any when left out.
+        spread: `scenes`: each scene is a run of its own, on any worker of the pool. Only deployed runs can do that.
 
     Raises StoryboardError, VaultError, NothingSelected, BudgetExceeded and NotAgreed before anything is made, and
     ShotsFailed after all else is finished.
@@ -98,33 +105,51 @@ async def render_storyboard(
     with history_of(home) as history:
         plan = make(film, history, provider, select or (), PriceList.read())
         hold(plan, limits, history.committed, str(flow_run.id))
-    _insist_on(agreed, plan)
+    insist_on(agreed, plan)
+    scenes = None
+    if spread == "scenes" and deployment.id:
+        may_buy = agreements(plan) if agreed is None else agreed
+        scenes = {"storyboard": storyboard, "provider": provider, "vars": vars, "budget": budget, "agreed": may_buy}
     with delivery(out or report.default_folder(plan.title), home) as way_out:
         await asyncio.to_thread(way_out.make_sure)
-        return await _shoot(film, origin, plan, home, limits, way_out)
+        return await _shoot(film, origin, plan, home, limits, way_out, scenes)
 
 
 async def _shoot(
-    film: Storyboard, origin: Origin, plan: Plan, home: Home, limits: Sequence[Limit], way_out: Delivery
+    film: Storyboard,
+    origin: Origin,
+    plan: Plan,
+    home: Home,
+    limits: Sequence[Limit],
+    way_out: Delivery,
+    scenes: dict[str, Any] | None,
 ) -> Rendering:
-    """Carry out a plan."""
+    """Carry out a plan; `scenes` is what runs of single scenes are told, where there are to be any."""
     services = {way.request.provider for take in plan.takes for way in take.candidates}
     async with open_studio(home, services) as studio:
+        stopping().works_in(studio)
         shooting = await begin(plan, studio, str(flow_run.id), limits)
+        if scenes and await shoot_scenes(plan, shooting.is_there, scenes):
+            with history_of(home) as history:
+                plan = plan.model_copy(update={"takes": tuple(judged(plan.takes, plan.title, history))})
+            shooting = await begin(plan, studio, str(flow_run.id), limits)
         try:
-            with cancelled_by_sigterm():
-                if failures := await shooting.all():
-                    raise ShotsFailed(failures, len(plan.cut.events))
-                master = await _join(film, plan, shooting, way_out.folder / "sequence.mp4")
-                made = await _report(film, origin, plan, shooting, studio.ledger, master, way_out)
-                await asyncio.to_thread(way_out.deliver)
-                return made
+            if failures := await shooting.all():
+                raise ShotsFailed(failures, len(plan.cut.events))
+            master = await _join(film, plan, shooting, way_out.folder / "sequence.mp4")
+            made = await _report(film, origin, plan, shooting, studio.ledger, master, way_out)
+            await asyncio.to_thread(way_out.deliver)
+            return made
+        except asyncio.CancelledError:
+            await shooting.end()
+            stopping().left = left_behind(plan, studio)
+            raise
         finally:
             await shooting.end()
             await flush(UUID(flow_run.id), shooting.task_runs)
 
 
-def _insist_on(agreed: list[str] | None, plan: Plan) -> None:
+def insist_on(agreed: list[str] | None, plan: Plan) -> None:
     """Return when everything that will be bought was agreed to. Raises NotAgreed."""
     if agreed is None:
         return
@@ -133,6 +158,11 @@ def _insist_on(agreed: list[str] | None, plan: Plan) -> None:
     if more:
         takes = ", ".join(f"{take.shot} take {take.take} ({take.reason})" for take in more)
         raise NotAgreed(f"the film or the ledger has moved since it was planned; this would be bought too: {takes}")
+
+
+def agreements(plan: Plan) -> list[str]:
+    """What is agreed to by whoever agrees to a plan."""
+    return sorted({agreement(way.key) for take in plan.bought for way in take.candidates})
 
 
 def agreement(key: str) -> str:

@@ -35,6 +35,11 @@ _PATIENCE = 90
 _dies_with_us: ContextVar[bool] = ContextVar("dies_with_us", default=False)
 
 
+def dies_with_us() -> bool:
+    """Whether the server that is reported to lives no longer than this run, and so nobody else talks to it."""
+    return _dies_with_us.get()
+
+
 def settle_environment() -> None:
     """Set what a run from the command line needs, before Prefect is imported; the user's own words win."""
     for name, value in _DEFAULTS.items():
@@ -170,7 +175,7 @@ async def flush(flow_run: UUID, task_runs: int, seconds: float = 30) -> None:
 
     Task states travel as events, behind the run's back; the last ones would be lost.
     """
-    if not _dies_with_us.get():
+    if not dies_with_us():
         return
     from prefect import get_client
     from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId

@@ -91,16 +91,25 @@ class Shooting:
         self.task_runs = 0
         """Prefect tasks begun so far."""
 
-    async def all(self) -> list[Failure]:
-        """Make every take and conform those in the cut, as far as that is possible; gives what failed."""
-        outcomes = await asyncio.gather(*map(self._finished, self._plan.takes), return_exceptions=True)
+    async def all(self, only: Sequence[PlannedTake] | None = None) -> list[Failure]:
+        """Make every take, or these, and conform those in the cut, as far as that is possible; gives what failed."""
+        takes = self._plan.takes if only is None else only
+        outcomes = await asyncio.gather(*map(self._finished, takes), return_exceptions=True)
         failures = []
-        for take, outcome in zip(self._plan.takes, outcomes, strict=True):
+        for take, outcome in zip(takes, outcomes, strict=True):
             if isinstance(outcome, BaseException):
                 failure = _failure(take, outcome)
                 tell(take.shot, take.take, "failed", detail=failure.what)
                 failures.append(failure)
         return failures
+
+    def is_there(self, take: PlannedTake) -> bool:
+        """Whether a take has its clip, and is conformed where it is in the cut; a glance, and nothing is begun."""
+        purchase = self._studio.ledger.find(take.key) if take.state == "cached" else None
+        if purchase is None or purchase.clip is None:
+            return False
+        key = recipe(purchase.clip, take.edit, self._house, take.keep_sound, find().version, self._accepted)
+        return not take.circled or (self._studio.house / key[:2] / key).exists()
 
     async def in_cut(self) -> list[PlannedTake]:
         """The takes in the cut, one a shot, in the order of the film."""
@@ -139,8 +148,12 @@ class Shooting:
 
     def house_clip(self, take: PlannedTake) -> asyncio.Future[HouseClip]:
         """The conformed clip of a take that is in the cut."""
-        accept = None if self._meets_only_cuts else self._house_signature
-        return self._once(("house", take.shot), lambda: self._conformed(take, accept))
+        return self._once(("house", take.shot), lambda: self._conformed(take, self._accepted))
+
+    @property
+    def _accepted(self) -> str | None:
+        """The signature of the clips that need no conforming; None where any will do."""
+        return None if self._meets_only_cuts else self._house_signature
 
     @property
     def _meets_only_cuts(self) -> bool:

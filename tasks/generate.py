@@ -18,7 +18,7 @@ from prefect.concurrency.asyncio import concurrency
 
 from tasks.collect import Take, collect
 from tasks.keeping import asked
-from tasks.providers.base import Ambiguous, Provider, TaskForgotten, Terminal, Transient
+from tasks.providers.base import Accepted, Ambiguous, Provider, TaskForgotten, Terminal, Transient
 from tasks.store.clips import Clip
 from tasks.store.ledger import Purchase, State
 from tasks.studio import Studio
@@ -30,6 +30,8 @@ _LOOK_AT_LEDGER = 0.5
 """Seconds between two looks at a purchase that another run is at work on."""
 _CALL_OFF_SECONDS = 5
 """How long a cancelled run waits for a service to call a task off."""
+_ANSWER_SECONDS = 10
+"""How long a run that is stopped waits for the answer to an order that it has sent."""
 
 
 async def _may_try_again(task: Task[..., Any], run: TaskRun, state: PrefectState[Any]) -> bool:
@@ -132,7 +134,7 @@ async def _submit(take: Take, provider: Provider, studio: Studio) -> str:
     """Send the order, once; whatever becomes of it is in the ledger before anything else happens."""
     key = take.order.key
     try:
-        accepted = await provider.submit(take.request)
+        accepted = await _answered(provider, take)
     except (Transient, Terminal):
         studio.ledger.withdraw(key)
         raise
@@ -146,6 +148,23 @@ async def _submit(take: Take, provider: Provider, studio: Studio) -> str:
     cost = f" for {accepted.cost}" if accepted.cost else ""
     get_run_logger().info("%s ordered from %s as %s%s", take.slate, provider.name, accepted.task, cost)
     return accepted.task
+
+
+async def _answered(provider: Provider, take: Take) -> Accepted:
+    """What the service says to an order. A run that is stopped meanwhile waits for it: without the answer, only a
+    person may be able to say whether the take is paid."""
+    sending = asyncio.ensure_future(provider.submit(take.request))
+    try:
+        return await asyncio.shield(sending)
+    except asyncio.CancelledError:
+        await asyncio.wait([sending], timeout=_ANSWER_SECONDS)
+        if not sending.done():
+            sending.cancel()
+            raise
+        if task := asyncio.current_task():
+            # Told again at the next await, when the answer is in the ledger.
+            asyncio.get_running_loop().call_soon(task.cancel)
+        return sending.result()
 
 
 async def _follow(take: Take, purchase: Purchase, studio: Studio) -> Clip:
@@ -171,7 +190,8 @@ async def _until_there(take: Take, task_id: str, provider: Provider, studio: Stu
     try:
         return await collect(take, task_id, provider, studio)
     except asyncio.CancelledError:
-        await _call_off(take, task_id, provider, studio)
+        if not studio.orders_stand:
+            await _call_off(take, task_id, provider, studio)
         raise
 
 

@@ -41,6 +41,8 @@ class Studio:
         self.prices = prices
         self.opened = ledger.now()
         """By the ledger's clock, which its rows go by."""
+        self.orders_stand = False
+        """Whether orders are left as they are when the run is stopped, because another process goes on with them."""
         self._providers = providers
         self._slots = {name: asyncio.Semaphore(provider.at_once) for name, provider in providers.items()}
         self._poll_seconds = poll_seconds

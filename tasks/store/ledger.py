@@ -14,6 +14,8 @@ from tasks.store.budget import Limit, OverBudget
 from tasks.store.errors import LedgerError
 from tasks.store.looking import Looking
 from tasks.store.ordering import Ordering
+from tasks.store.owner import Owner
+from tasks.store.page import Page
 from tasks.store.purchase import Event, Order, Purchase, State
 from tasks.store.rows import Wanted
 from tasks.store.settling import Settling
@@ -44,8 +46,12 @@ class Ledger(Looking, Ordering, Settling):
         """Let go of the database, and of all that this run was at work on, so that others need not wait for it."""
         if self._has_held:
             with suppress(LedgerError):
-                self._write(lambda page: page.set_mine(**page.free()), patience=_LAST_WORD_SECONDS)
+                self._write(_freed, patience=_LAST_WORD_SECONDS)
         self._database.close()
+
+    def let_go(self, of: Owner) -> None:
+        """Let go of all that another run was at work on, whose process is known to be gone."""
+        self._database.write(lambda connection: _freed(Page(connection, self._database, of)))
 
     def wake(self, provider: str, task: str) -> None:
         """Have whoever waits for a service's task look at it now."""
@@ -54,3 +60,7 @@ class Ledger(Looking, Ordering, Settling):
     def woken(self, provider: str, task: str) -> bool:
         """Whether to look at a task now; asking takes the wake."""
         return self._database.patiently(lambda: self._wakes.woken(provider, task))
+
+
+def _freed(page: Page) -> None:
+    page.set_mine(**page.free())

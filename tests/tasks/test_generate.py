@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -203,6 +205,34 @@ async def test_a_cancelled_run_leaves_what_cannot_be_called_off_to_the_next(tmp_
         on.emulator.plays(Script(waiting=3, running=1000), times=1)
         await _cancelled_once(on, lambda: len(on.emulator.accepted) == 1)
         assert on.state is State.SUBMITTED
+
+
+async def test_a_run_that_is_handed_over_calls_nothing_off(tmp_path: Path) -> None:
+    async with bench(tmp_path, HOUSES["dashscope"]) as on:
+        on.emulator.plays(Script(waiting=10_000, running=1), times=1)
+        on.studio.orders_stand = True
+        await _cancelled_once(on, lambda: len(on.emulator.accepted) == 1)
+        assert not any(heard.path.endswith("/cancel") for heard in on.emulator.requests)
+        assert on.state is State.SUBMITTED
+
+
+async def test_a_run_that_is_stopped_while_an_order_is_under_way_waits_for_the_answer(tmp_path: Path) -> None:
+    async with bench(tmp_path, HOUSES["aimlapi"]) as on:
+        sent = threading.Event()
+
+        def slowly(_: object) -> bool:
+            sent.set()
+            time.sleep(0.5)
+            return False
+
+        on.emulator.fault(Call.CREATE, Reset(), times=1, when=slowly)
+        making = asyncio.create_task(on.make())
+        while not sent.is_set():
+            await asyncio.sleep(0.01)
+        making.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await making
+        assert on.state is State.SUBMITTED, "its task is known, so the next run goes on with it"
 
 
 async def _cancelled_once(on: Bench, is_so: Callable[[], bool]) -> None:

@@ -1,0 +1,74 @@
+"""One scene of a film as a run of its own: its takes are made, looked at and conformed; its film's run joins them."""
+
+from __future__ import annotations
+
+import asyncio
+from uuid import UUID
+
+from prefect import flow
+from prefect.runtime import flow_run
+
+from flows.budgeting import limits_of
+from flows.history import history_of
+from flows.leaving import left_behind
+from flows.packing import bring
+from flows.plan import make
+from flows.render import ShotsFailed, insist_on
+from flows.server import flush
+from flows.shooting import begin
+from flows.spreading import SCENE_FLOW
+from flows.stopping import stoppable, stopping
+from specs.money import parse_money
+from specs.reading import read
+from tasks.pricing import PriceList
+from tasks.store.home import Home
+from tasks.studio import open_studio
+
+
+@flow(name=SCENE_FLOW)
+@stoppable
+async def shoot_scene(
+    storyboard: str,
+    scene: str,
+    of_run: str,
+    provider: str | None = None,
+    vars: dict[str, str] | None = None,
+    select: list[str] | None = None,
+    budget: str | None = None,
+    agreed: list[str] | None = None,
+) -> None:
+    """Make one scene of a film for the film's run, which gives all parameters: nobody needs to fill these in.
+
+    Args:
+        storyboard: The YAML file.
+        scene: The scene's number.
+        of_run: The film's flow run, whose budget its orders count in.
+        provider: As the film's run has it.
+        vars: As the film's run has them.
+        select: The shots that are made at all; the animatic stands in for others.
+        budget: As the film's run has it.
+        agreed: The takes that may be bought, by the first 12 letters of their keys.
+
+    Raises StoryboardError and NotAgreed before anything is made, and ShotsFailed after all else is finished.
+    """
+    home = Home.of()
+    film = read(await asyncio.to_thread(bring, storyboard, home, vars or {}), vars or {})
+    limits = limits_of(film.budget, parse_money(budget) if budget else None)
+    with history_of(home) as history:
+        plan = make(film, history, provider, select or (), PriceList.read())
+    takes = [take for take in plan.takes if take.scene == scene]
+    insist_on(agreed, plan.model_copy(update={"takes": tuple(takes)}))
+    services = {way.request.provider for take in plan.takes for way in take.candidates}
+    async with open_studio(home, services) as studio:
+        stopping().works_in(studio)
+        shooting = await begin(plan, studio, of_run, limits)
+        try:
+            if failures := await shooting.all(takes):
+                raise ShotsFailed(failures, len({take.shot for take in takes}))
+        except asyncio.CancelledError:
+            await shooting.end()
+            stopping().left = left_behind(plan, studio)
+            raise
+        finally:
+            await shooting.end()
+            await flush(UUID(flow_run.id), shooting.task_runs)

@@ -1,0 +1,191 @@
+"""A film whose scenes are runs of their own, on several workers."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from prefect import get_client
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId, FlowRunFilterParentFlowRunId
+from prefect.client.schemas.objects import FlowRun
+from prefect.states import Cancelling
+
+from flows.render import render_storyboard
+from flows.scene import shoot_scene
+from tasks.store.ledger import State
+from tests.flows.staging import Stage
+from tests.services.aimlapi import Aimlapi, AimlapiSettings
+from tests.services.jobs import Failure, Phase, Script
+from tests.workers import begin, deploy, make_pool, run_of, state_of, wait_until, working
+
+pytestmark = pytest.mark.usefixtures("prefect_server")
+
+FILM = """\
+storyboard: 1
+title: Two Rooms
+format: {fps: 12}
+defaults: {provider: aimlapi, duration: 2s}
+scenes:
+  - scene: 1
+    shots:
+      - {shot: 1A, action: Ana enters.}
+      - {shot: 1B, action: She sits.}
+  - scene: 2
+    shots:
+      - {shot: 2A, action: She stands., continues: 1B}
+      - {shot: 2B, action: Ana leaves., transition: {type: dissolve, duration: 6f}}
+"""
+
+
+@pytest.fixture
+def stage(tmp_path: Path, fresh_environment: dict[str, str], standing_server: str) -> Iterator[Stage]:
+    service = Aimlapi(AimlapiSettings(script=Script(waiting=1, running=1, seconds=2)))
+    environment = {**fresh_environment, "PREFECT_API_URL": standing_server}
+    with service.served(port=0) as base_url:
+        environment |= {"AIMLAPI_API_KEY": "sk-emulator", "AIMLAPI_BASE_URL": base_url}
+        yield Stage(tmp_path, FILM, service, environment)
+
+
+async def spread(stage: Stage, pool: str, **parameters: str) -> UUID:
+    """A run of the film that gives its scenes away."""
+    make_pool(pool)
+    await deploy(shoot_scene, pool, pool, stage.environment)
+    film = await deploy(render_storyboard, pool, pool, stage.environment)
+    told = {"storyboard": str(stage.folder / "film.yaml"), "out": str(stage.folder / "out"), "spread": "scenes"}
+    return await begin(film, **told, **parameters)
+
+
+def scenes_of(run: UUID) -> list[FlowRun]:
+    """The runs that a film's run has begun, by scene."""
+    only = FlowRunFilter(parent_flow_run_id=FlowRunFilterParentFlowRunId(any_=[run]))
+    with get_client(sync_client=True) as client:
+        return sorted(client.read_flow_runs(flow_run_filter=only), key=lambda each: each.name)
+
+
+def tasks_of(run: UUID) -> set[str]:
+    with get_client(sync_client=True) as client:
+        return {
+            each.name for each in client.read_task_runs(flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[run])))
+        }
+
+
+async def test_scenes_are_made_by_two_workers_and_the_film_is_the_same(stage: Stage, tmp_path: Path) -> None:
+    run = await spread(stage, "two-workers")
+    with (
+        working("two-workers", stage.environment, tmp_path, "first"),
+        working("two-workers", stage.environment, tmp_path, "second") as second,
+    ):
+        wait_until(lambda: state_of(run).is_final(), "the end")
+        print(second.said())
+    assert state_of(run).name == "Completed", state_of(run).message
+    assert [(each.name, each.state and each.state.name) for each in scenes_of(run)] == [
+        ("Two Rooms scene 1", "Completed"), ("Two Rooms scene 2", "Completed"),
+    ]  # fmt: skip
+    one, two = (tasks_of(each.id) for each in scenes_of(run))
+    assert {"1A take 1", "1B take 1", "conform 1A", "conform 1B"} <= one
+    assert {"2A take 1", "2B take 1", "conform 2A", "conform 2B"} <= two
+    assert len(stage.bought) == 4
+    film = (tmp_path / "out" / "sequence.mp4").read_bytes()
+    (tmp_path / "again").mkdir()
+    alone = Stage(tmp_path / "again", FILM, stage.service, stage.environment)
+    code, _, err = alone.run()
+    assert code == 0, err
+    assert (tmp_path / "again" / "out" / "sequence.mp4").read_bytes() == film
+
+
+async def test_scenes_that_nobody_picks_up_are_made_by_the_films_own_run(stage: Stage, tmp_path: Path) -> None:
+    stage.environment["STORYREEL_PICKUP_SECONDS"] = "5"
+    make_pool("full")
+    async with get_client() as client:
+        from prefect.client.schemas.actions import WorkPoolUpdate
+
+        await client.update_work_pool("full", WorkPoolUpdate(concurrency_limit=1))
+    run = await spread(stage, "full")
+    with working("full", stage.environment, tmp_path):
+        wait_until(lambda: state_of(run).is_final(), "the end")
+    assert state_of(run).name == "Completed", state_of(run).message
+    assert {each.state.name for each in scenes_of(run) if each.state} == {"Cancelled"}
+    assert len(stage.bought) == 4 and (tmp_path / "out" / "sequence.mp4").exists()
+
+
+async def test_a_scene_whose_run_is_killed_is_made_by_the_films_own_run(stage: Stage, tmp_path: Path) -> None:
+    for _ in range(4):
+        stage.service.plays(Script(waiting=1, running=100_000))
+    run = await spread(stage, "killed")
+    with working("killed", stage.environment, tmp_path):
+        wait_until(lambda: stage.states() == [State.SUBMITTED] * 3, "three orders, as 2A waits for 1B")
+        for each in scenes_of(run):
+            os.kill(int((each.infrastructure_pid or "").rpartition(":")[2]), signal.SIGKILL)
+        for job in stage.service.jobs.all():
+            job.script = Script(waiting=0, running=0)
+        stage.service.jobs.advance()
+        wait_until(lambda: state_of(run).is_final(), "the end")
+    assert state_of(run).name == "Completed", state_of(run).message
+    assert {each.state.name for each in scenes_of(run) if each.state} == {"Crashed"}
+    assert len(stage.bought) == 4
+
+
+async def test_a_take_that_failed_in_its_scene_is_told_by_shot_and_not_ordered_again(
+    stage: Stage, tmp_path: Path
+) -> None:
+    broken = Script(waiting=0, running=0, end=Phase.FAILED, failure=Failure(message="too dark"))
+    stage.service.plays(broken, when=lambda order: "Ana leaves" in str(order))
+    run = await spread(stage, "failing")
+    with working("failing", stage.environment, tmp_path):
+        wait_until(lambda: state_of(run).is_final(), "the end")
+    state = state_of(run)
+    assert state.name == "Failed" and "2B take 1 (aimlapi): " in (state.message or "")
+    assert len(stage.bought) == 4, "one order a take"
+
+
+async def test_a_budget_holds_over_all_scenes_together(stage: Stage, tmp_path: Path) -> None:
+    """The plan fits; another run has meanwhile nothing to do with it, as each order names the film's run."""
+    run = await spread(stage, "budget", budget="1.80 USD")
+    with working("budget", stage.environment, tmp_path):
+        wait_until(lambda: state_of(run).is_final(), "the end")
+    assert state_of(run).name == "Completed", state_of(run).message
+    from tasks.store.home import Home
+
+    ledger = Home.of(stage.environment).ledger()
+    try:
+        assert {purchase.order.run for purchase in ledger.list()} == {str(run)}
+    finally:
+        ledger.close()
+
+
+async def test_cancelling_a_film_cancels_its_scenes(stage: Stage, tmp_path: Path) -> None:
+    for _ in range(4):
+        stage.service.plays(Script(waiting=1, running=100_000))
+    run = await spread(stage, "cancelling")
+    with working("cancelling", stage.environment, tmp_path):
+        wait_until(lambda: stage.states() == [State.SUBMITTED] * 3, "three orders")
+        async with get_client() as client:
+            await client.set_flow_run_state(run, Cancelling())
+        wait_until(lambda: state_of(run).is_final(), "the film's end")
+        wait_until(lambda: all(each.state and each.state.is_final() for each in scenes_of(run)), "the scenes' end")
+    assert state_of(run).name == "Cancelled"
+    assert {each.state.name for each in scenes_of(run) if each.state} == {"Cancelled"}
+    assert stage.states() == [State.SUBMITTED] * 3
+
+
+async def test_scenes_go_on_while_their_film_is_handed_over(stage: Stage, tmp_path: Path) -> None:
+    for _ in range(4):
+        stage.service.plays(Script(waiting=1, running=100_000))
+    run = await spread(stage, "film-handed-over")
+    with working("film-handed-over", stage.environment, tmp_path):
+        wait_until(lambda: stage.states() == [State.SUBMITTED] * 3, "three orders")
+        begun = scenes_of(run)
+        process = run_of(run).infrastructure_pid
+        os.kill(int((process or "").rpartition(":")[2]), signal.SIGTERM)
+        wait_until(lambda: run_of(run).infrastructure_pid != process, "another process")
+        assert [each.state and each.state.name for each in scenes_of(run)] == ["Running", "Running"]
+        for job in stage.service.jobs.all():
+            job.script = Script(waiting=0, running=0)
+        wait_until(lambda: state_of(run).is_final(), "the end")
+    assert state_of(run).name == "Completed", state_of(run).message
+    assert [each.id for each in scenes_of(run)] == [each.id for each in begun], "no scene was begun twice"
+    assert len(stage.bought) == 4

@@ -1,0 +1,199 @@
+"""Runs that are stopped: by a person, in Prefect or with Ctrl-C, and by a worker that is stopped for new code."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from prefect import get_client
+from prefect.states import Cancelling, Crashed
+
+from flows.render import render_storyboard
+from tasks.store.ledger import State
+from tests.flows.staging import Stage
+from tests.services.aimlapi import Aimlapi, AimlapiSettings
+from tests.services.jobs import Script
+from tests.workers import begin, deploy, make_pool, run_of, state_of, wait_until, working
+
+pytestmark = pytest.mark.usefixtures("prefect_server")
+
+FILM = """\
+storyboard: 1
+title: Two Rooms
+format: {fps: 12}
+defaults: {provider: aimlapi, duration: 2s}
+shots:
+  - {shot: 1A, action: Ana enters.}
+  - {shot: 1B, action: She sits.}
+"""
+
+
+@pytest.fixture
+def stage(tmp_path: Path, fresh_environment: dict[str, str], standing_server: str) -> Iterator[Stage]:
+    """A film, and a service at which its takes do not come to an end until `release` is called."""
+    service = Aimlapi(AimlapiSettings(script=Script(waiting=1, running=100_000)))
+    environment = {**fresh_environment, "PREFECT_API_URL": standing_server}
+    with service.served(port=0) as base_url:
+        environment |= {"AIMLAPI_API_KEY": "sk-emulator", "AIMLAPI_BASE_URL": base_url}
+        yield Stage(tmp_path, FILM, service, environment)
+
+
+def both_are_ordered(stage: Stage) -> bool:
+    return stage.states() == [State.SUBMITTED] * 2
+
+
+def let_them_finish(stage: Stage) -> None:
+    """From now on the service is quick, also with what it has at hand."""
+    stage.service.plays(Script(waiting=0, running=0))
+    for job in stage.service.jobs.all():
+        job.script = Script(waiting=0, running=0)
+
+
+async def picked_up(stage: Stage, pool: str) -> UUID:
+    make_pool(pool)
+    deployed = await deploy(render_storyboard, pool, pool, stage.environment)
+    return await begin(deployed, **parameters(stage))
+
+
+def parameters(stage: Stage) -> dict[str, str]:
+    return {"storyboard": str(stage.folder / "film.yaml"), "out": str(stage.folder / "out")}
+
+
+@pytest.mark.parametrize("group", [False, True], ids=["worker", "group"])
+async def test_a_worker_that_is_told_to_end_hands_its_run_over(stage: Stage, tmp_path: Path, group: bool) -> None:
+    pool = f"handing-over-{group}"
+    run = await picked_up(stage, pool)
+    with working(pool, stage.environment, tmp_path, "first") as first:
+        wait_until(lambda: both_are_ordered(stage), "two orders")
+        first.tell_to_end(group=group)
+        first.wait()
+    wait_until(lambda: state_of(run).is_scheduled(), "scheduled again")
+    let_them_finish(stage)
+    with working(pool, stage.environment, tmp_path, "second"):
+        wait_until(lambda: state_of(run).is_final(), "the end")
+    assert state_of(run).name == "Completed"
+    assert (tmp_path / "out" / "sequence.mp4").exists()
+    assert len(stage.bought) == 2, "nothing was bought twice"
+
+
+async def test_a_flow_process_that_is_told_to_end_hands_its_run_over(stage: Stage, tmp_path: Path) -> None:
+    pool = "told-to-end"
+    run = await picked_up(stage, pool)
+    with working(pool, stage.environment, tmp_path):
+        wait_until(lambda: both_are_ordered(stage), "two orders")
+        process = run_of(run).infrastructure_pid
+        let_them_finish(stage)
+        os.kill(int((process or "").rpartition(":")[2]), signal.SIGTERM)
+        wait_until(lambda: state_of(run).is_final(), "the end")
+    assert state_of(run).name == "Completed"
+    assert run_of(run).infrastructure_pid != process, "another process went on with it"
+    assert len(stage.bought) == 2
+
+
+async def test_a_process_that_serves_hands_its_run_over_when_it_is_told_to_end(stage: Stage, tmp_path: Path) -> None:
+    with serving("served", stage.environment, tmp_path) as first:
+        run = await begin("render storyboard/served", **parameters(stage))
+        wait_until(lambda: both_are_ordered(stage), "two orders")
+        first.terminate()
+        assert first.wait(60) == 0
+    assert state_of(run).name == "AwaitingRetry", "scheduled again before the process has ended"
+    let_them_finish(stage)
+    with serving("served", stage.environment, tmp_path):
+        wait_until(lambda: state_of(run).is_final(), "the end")
+    assert state_of(run).name == "Completed"
+    assert len(stage.bought) == 2
+
+
+@contextmanager
+def serving(name: str, environment: dict[str, str], folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that serves the film."""
+    path = os.pathsep.join(filter(None, (str(Path(__file__).parents[2]), environment.get("PYTHONPATH"))))
+    with (folder / "serving.log").open("ab") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "tests.serving", name], cwd=folder, stdin=subprocess.DEVNULL, stdout=log,
+            stderr=log, env={**environment, "PYTHONPATH": path, "PYTHONSAFEPATH": "1"}, start_new_session=True,
+        )  # fmt: skip
+    try:
+        wait_until(lambda: "serving" in (folder / "serving.log").read_text(), "a process that serves")
+        yield process
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
+async def test_a_deployed_run_that_is_cancelled_says_what_it_leaves(stage: Stage, tmp_path: Path) -> None:
+    pool = "cancelled"
+    run = await picked_up(stage, pool)
+    with working(pool, stage.environment, tmp_path):
+        wait_until(lambda: both_are_ordered(stage), "two orders")
+        async with get_client() as client:
+            await client.set_flow_run_state(run, Cancelling())
+        wait_until(lambda: state_of(run).is_final(), "the end")
+        wait_until(lambda: len(left(run)) == 2, "both lines in the artifact")
+    assert state_of(run).name == "Cancelled"
+    assert stage.states() == [State.SUBMITTED] * 2
+    assert all("0.45 USD; the next run goes on with it" in line for line in left(run))
+
+
+def left(run: UUID) -> list[str]:
+    """What the artifact says that was left at services."""
+    from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
+
+    with get_client(sync_client=True) as client:
+        found = client.read_artifacts(artifact_filter=ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[run])))
+    return [line for each in found if each.key == "left-at-services" for line in str(each.data).splitlines()]
+
+
+async def test_a_run_from_the_command_line_that_is_cancelled_in_prefect_ends_itself(stage: Stage) -> None:
+    begun = stage.start()
+    wait_until(lambda: both_are_ordered(stage), "two orders")
+    run = await newest_run()
+    async with get_client() as client:
+        await client.set_flow_run_state(run, Cancelling())
+    _, told = begun.communicate()
+    assert begun.returncode == 130
+    assert told.count("left at aimlapi: 1") == 2 and "next: storyreel render" in told
+    assert state_of(run).name == "Cancelled"
+    assert "left at aimlapi: 1A take 1, task " in (state_of(run).message or "")
+    let_them_finish(stage)
+    code, out, err = stage.run()
+    assert code == 0, err
+    assert json.loads(out)["frames"] == 48 and len(stage.bought) == 2
+
+
+async def test_a_run_that_was_given_up_in_prefect_stops_itself_and_leaves_all_as_it_is(stage: Stage) -> None:
+    begun = stage.start()
+    wait_until(lambda: both_are_ordered(stage), "two orders")
+    run = await newest_run()
+    async with get_client() as client:
+        await client.set_flow_run_state(run, Crashed(message="nothing was heard of it"), force=True)
+    _, told = begun.communicate()
+    assert begun.returncode == 130 and "Prefect's record says" in told
+    assert state_of(run).message == "nothing was heard of it"
+    assert stage.states() == [State.SUBMITTED] * 2
+
+
+async def test_ctrl_c_is_recorded_as_cancelled_and_says_what_it_leaves(stage: Stage) -> None:
+    begun = stage.start()
+    wait_until(lambda: both_are_ordered(stage), "two orders")
+    run = await newest_run()
+    os.kill(begun.pid, signal.SIGINT)
+    _, told = begun.communicate()
+    assert begun.returncode == 130
+    assert told.count("0.45 USD; the next run goes on with it") == 2
+    assert state_of(run).name == "Cancelled"
+
+
+async def newest_run() -> UUID:
+    from prefect.client.schemas.sorting import FlowRunSort
+
+    async with get_client() as client:
+        return (await client.read_flow_runs(sort=FlowRunSort.START_TIME_DESC, limit=1))[0].id

@@ -1,0 +1,126 @@
+"""Deployments, and process workers that carry them out: processes of their own, each in its own session."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from prefect import Flow, get_client
+from prefect.client.schemas.actions import WorkPoolCreate
+from prefect.client.schemas.objects import FlowRun, State
+from prefect.deployments.runner import EntrypointType
+from prefect.exceptions import ObjectNotFound
+
+PATIENCE = 120
+"""Seconds that anything here may take on a slow machine."""
+
+
+class Worker:
+    """A process worker of a pool; its output is kept in a file."""
+
+    def __init__(self, pool: str, environment: Mapping[str, str], folder: Path, name: str) -> None:
+        self.log = folder / f"{name}.log"
+        with self.log.open("wb") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "prefect", "worker", "start", "--pool", pool, "--type", "process",
+                 "--name", name],
+                cwd=folder, env={**environment, "PREFECT_WORKER_QUERY_SECONDS": "1"},
+                stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
+            )  # fmt: skip
+
+    def said(self) -> str:
+        return self.log.read_text()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def has_ended(self) -> bool:
+        return self._process.poll() is not None
+
+    def tell_to_end(self, *, group: bool = False) -> None:
+        """SIGTERM, to it alone or to its whole process group."""
+        os.killpg(self.pid, signal.SIGTERM) if group else self._process.terminate()
+
+    def kill(self) -> None:
+        if not self.has_ended:
+            os.killpg(self.pid, signal.SIGKILL)
+        self._process.wait(30)
+
+    def wait(self) -> int:
+        return self._process.wait(PATIENCE)
+
+    def end(self) -> None:
+        """End it, at last by force."""
+        if not self.has_ended:
+            self.tell_to_end()
+        try:
+            self._process.wait(30)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+
+@contextmanager
+def working(pool: str, environment: Mapping[str, str], folder: Path, name: str = "worker") -> Iterator[Worker]:
+    """A worker that ends with the context."""
+    worker = Worker(pool, environment, folder, name)
+    try:
+        yield worker
+    finally:
+        worker.end()
+
+
+def make_pool(name: str) -> None:
+    """A work pool for process workers."""
+    with get_client(sync_client=True) as client:
+        try:
+            client.read_work_pool(name)
+        except ObjectNotFound:
+            client.create_work_pool(WorkPoolCreate(name=name, type="process"))
+
+
+async def deploy(flow: Flow[..., Any], name: str, pool: str, environment: Mapping[str, str]) -> UUID:
+    """A deployment of a flow by its module path, as `storyreel deploy` makes it."""
+    made = await flow.ato_deployment(
+        name,
+        work_pool_name=pool,
+        entrypoint_type=EntrypointType.MODULE_PATH,
+        job_variables={"env": {**environment, "PYTHONSAFEPATH": "1"}},
+    )
+    return await made.aapply()
+
+
+async def begin(deployment: UUID | str, **parameters: Any) -> UUID:
+    """A run of a deployment, named by its id or as `flow/deployment`, to be picked up."""
+    async with get_client() as client:
+        if isinstance(deployment, str):
+            deployment = (await client.read_deployment_by_name(deployment)).id
+        return (await client.create_flow_run_from_deployment(deployment, parameters=parameters)).id
+
+
+def run_of(flow_run: UUID) -> FlowRun:
+    with get_client(sync_client=True) as client:
+        return client.read_flow_run(flow_run)
+
+
+def state_of(flow_run: UUID) -> State[Any]:
+    state = run_of(flow_run).state
+    assert state
+    return state
+
+
+def wait_until(is_so: Callable[[], Any], what: str = "it") -> None:
+    """Wait for something to become true; fail when it does not."""
+    deadline = time.monotonic() + PATIENCE
+    while not is_so():
+        assert time.monotonic() < deadline, f"never: {what}"
+        time.sleep(0.1)
