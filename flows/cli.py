@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 
 from flows import showing
+from flows.commands_deploy import deploy, serve
 from flows.commands_ledger import ledger, reconcile
 from flows.commands_services import doctor, explain, providers, webhooks
 from flows.failures import exit_code
@@ -142,7 +143,7 @@ def schema() -> None:
     print(text(), end="")  # noqa: T201
 
 
-for command in (explain, providers, doctor, webhooks, ledger, reconcile, retake):
+for command in (explain, providers, doctor, webhooks, ledger, reconcile, retake, serve, deploy):
     app.command()(command)
 
 

@@ -14,6 +14,7 @@ from flows.budgeting import BudgetExceeded
 from flows.callsheet import CallSheet
 from flows.failures import NotAllowed, OverTheBudget, RunFailed
 from flows.options import Planning, plan_of, sheet_of
+from flows.planned import Plan
 from flows.saved import load as load_plan
 from flows.saved import moved
 from tasks.providers import load
@@ -27,11 +28,7 @@ def make_sure(planning: Planning, sheet: CallSheet, yes: bool, console: Console)
     budget that it fits is enough.
     """
     plan = planning.plan
-    for name in sorted(
-        {way.request.provider for take in plan.takes for way in take.candidates if take.state != "cached"}
-    ):
-        if missing := load(name).lacks(os.environ):
-            raise RunFailed(f"{name} needs a key, and {missing} is not set\nnext: export {missing}=…")
+    lacking(plan)
     if not plan.bought:
         return
     if planning.excess:
@@ -47,6 +44,15 @@ def make_sure(planning: Planning, sheet: CallSheet, yes: bool, console: Console)
     showing.print_plan(console, planning)
     if not typer.confirm(f"Buy {what}?", err=True):
         raise NotAllowed(f"nothing was bought of {what}")
+
+
+def lacking(plan: Plan) -> None:
+    """Return when the key of every service is set that a plan may order from. Raises RunFailed."""
+    for name in sorted(
+        {way.request.provider for take in plan.takes for way in take.candidates if take.state != "cached"}
+    ):
+        if missing := load(name).lacks(os.environ):
+            raise RunFailed(f"{name} needs a key, and {missing} is not set\nnext: export {missing}=…")
 
 
 def as_agreed(file: Path, budget: str | None, out: str | None) -> tuple[CallSheet, Planning]:

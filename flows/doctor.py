@@ -205,13 +205,17 @@ def _clips(stock: Stock) -> Check:
 def _keys(services: list[Service | Broken]) -> Iterator[Check]:
     for service in services:
         if isinstance(service, Broken):
-            fix = f"update or remove the package that brings {service.name}"
-            yield Check(name=service.name, state="note", detail=f"cannot be loaded: {service.why}", fix=fix)
+            yield Check(name=service.name, state="note", detail=service.why, fix=service.fix)
         elif service.key and service.ready:
-            yield Check(name=service.name, state="ok", detail=f"{service.key} is set")
+            yield Check(name=service.name, state="ok", detail=f"{service.key} is set{_quota(service)}")
         elif service.key:
             fix = f"export {service.key}=…"
-            yield Check(name=service.name, state="note", detail=f"{service.key} is not set", fix=fix)
+            yield Check(name=service.name, state="note", detail=f"{service.key} is not set{_quota(service)}", fix=fix)
+
+
+def _quota(service: Service) -> str:
+    """How many takes may be there at once, where the user has said so."""
+    return f"; {service.at_once_by} is {service.at_once}" if service.at_once_by else ""
 
 
 def _callbacks(environment: Mapping[str, str]) -> Iterator[Check]:

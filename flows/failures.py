@@ -12,6 +12,7 @@ from typing import Any
 from rich.console import Console
 
 from specs.problems import StoryboardError
+from tasks.providers.base import ProviderError
 from tasks.store.errors import LedgerError
 from tasks.vault import VaultError
 
@@ -49,6 +50,9 @@ def exit_code(command: Callable[[], Any], console: Console) -> int:
         return FAILED
     except NotAllowed as error:
         _tell(console, str(error))
+        return WRONG
+    except ProviderError as error:
+        _tell(console, "; ".join(filter(None, (error.message, error.hint))))
         return WRONG
     except OverTheBudget as error:
         _tell(console, str(error))

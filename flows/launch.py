@@ -74,7 +74,7 @@ async def _flow(sheet: CallSheet, plan: Plan) -> Rendering:
         list(sheet.selection) or None,
         sheet.budget.exactly if sheet.budget else None,
         str(sheet.out) if sheet.out else None,
-        agreements(plan),
+        agreed=agreements(plan),
     )
 
 

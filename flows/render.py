@@ -6,18 +6,21 @@ import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, cast
 from uuid import UUID
 
 from prefect import flow, task
 from prefect.runtime import deployment, flow_run
+from prefect.states import Cancelled
+from pydantic import Field
 
-from flows import report
+from flows import automations, report
 from flows.budgeting import hold, limits_of
 from flows.delivering import Delivery, delivery
 from flows.history import history_of
 from flows.judging import judged
 from flows.leaving import left_behind
+from flows.limits import limited, to_be_held
 from flows.packing import bring, version_of
 from flows.plan import Plan, make
 from flows.report import Origin, Rendering
@@ -29,6 +32,7 @@ from specs.cut import Cut
 from specs.money import parse_money
 from specs.reading import read
 from specs.storyboard import Storyboard
+from tasks import providers
 from tasks.assemble import Chapter, FilmFile, Track, assemble
 from tasks.media.house import House
 from tasks.media.sheet import contact_sheet
@@ -66,6 +70,11 @@ class NotAgreed(Exception):
     """The run would buy what nobody has agreed to, as the film or the ledger has moved since: nothing was bought."""
 
 
+_Service = Annotated[str, Field(json_schema_extra={"enum": list(providers.names())})]
+_Amount = Annotated[str, Field(pattern=r"^[^\d]*\d+(\.\d+)?[^\d]*$", examples=["20 USD", "150 CNY"])]
+"""One amount, somehow written; `parse_money` says exactly how."""
+
+
 def _run_name() -> str:
     """Film and time, so that the runs of a film are told apart in a list."""
     return f"{Path(flow_run.parameters['storyboard']).stem} {datetime.now():%d %b %H:%M}"
@@ -74,30 +83,36 @@ def _run_name() -> str:
 @flow(name="render storyboard", flow_run_name=_run_name)
 @stoppable
 async def render_storyboard(
-    storyboard: str,
-    provider: str | None = None,
+    storyboard: Annotated[str, Field(min_length=1, examples=["/films/the-keeper.yaml"])],
+    provider: _Service | None = None,
     vars: dict[str, str] | None = None,
     select: list[str] | None = None,
-    budget: str | None = None,
+    budget: _Amount | None = None,
     out: str | None = None,
-    agreed: list[str] | None = None,
     spread: Literal["none", "scenes"] = "none",
+    agreed: list[str] | None = None,
 ) -> Rendering:
     """Render a storyboard into a sequence.
 
     Args:
-        storyboard: The YAML file: a path, an address such as `s3://films/film.yaml`, or that of a pack.
-        provider: A service that makes all shots, whatever they say.
-        vars: Other words for the storyboard's vars.
+        storyboard: The YAML file: a path on the machine that renders, an address such as `s3://films/film.yaml`, or that
+            of a pack.
+        provider: A service that makes all shots, whatever they say. Left out, each shot goes to its own.
+        vars: Other words for the storyboard's vars, for example `{"city": "Lyon"}`. Its other words stay as they are.
         select: The shots to make: `1B`, `1A+`, `scene:2`, `state:new`, `changed`. The animatic stands in for others.
-        budget: What this run may cost, `20 USD`; the storyboard's own budget when left out.
+            All when left out.
+        budget: What this run may cost at most, `20 USD`; the storyboard's own budget when left out.
         out: The folder or address that the sequence goes to; `renders/<title>` when left out.
-        agreed: The takes that may be bought, by the first 12 letters of their keys; any when left out.
         spread: `scenes`: each scene is a run of its own, on any worker of the pool. Only deployed runs can do that.
+        agreed: For `storyreel render`, which shows a plan before; leave it out. The takes that may be bought, by the
+            first 12 letters of their keys.
 
-    Raises StoryboardError, VaultError, NothingSelected, BudgetExceeded and NotAgreed before anything is made, and
-    ShotsFailed after all else is finished.
+    Raises StoryboardError, VaultError, NothingSelected, BudgetExceeded, NotAgreed and LimitMissing before anything is
+    made, and ShotsFailed after all else is finished.
     """
+    if deployment.id and flow_run.run_count > 1 and not await automations.look_back(UUID(flow_run.id)):
+        # A state that a flow returns is its own: the run ends as whoever cancelled it wanted.
+        return cast("Rendering", Cancelled(message="it was cancelled before its process ended"))
     home = Home.of()
     film = read(await asyncio.to_thread(bring, storyboard, home, vars or {}), vars or {})
     origin = Origin(storyboard=storyboard, version=await asyncio.to_thread(version_of, film))
@@ -126,7 +141,8 @@ async def _shoot(
 ) -> Rendering:
     """Carry out a plan; `scenes` is what runs of single scenes are told, where there are to be any."""
     services = {way.request.provider for take in plan.takes for way in take.candidates}
-    async with open_studio(home, services) as studio:
+    holding = await limited(to_be_held(plan), is_deployed=bool(deployment.id))
+    async with open_studio(home, services, limited=holding) as studio:
         stopping().works_in(studio)
         shooting = await begin(plan, studio, str(flow_run.id), limits)
         if scenes and await shoot_scenes(plan, shooting.is_there, scenes):

@@ -11,6 +11,7 @@ from prefect.runtime import flow_run
 from flows.budgeting import limits_of
 from flows.history import history_of
 from flows.leaving import left_behind
+from flows.limits import limited, to_be_held
 from flows.packing import bring
 from flows.plan import make
 from flows.render import ShotsFailed, insist_on
@@ -59,7 +60,8 @@ async def shoot_scene(
     takes = [take for take in plan.takes if take.scene == scene]
     insist_on(agreed, plan.model_copy(update={"takes": tuple(takes)}))
     services = {way.request.provider for take in plan.takes for way in take.candidates}
-    async with open_studio(home, services) as studio:
+    holding = await limited(to_be_held(plan), is_deployed=True)
+    async with open_studio(home, services, limited=holding) as studio:
         stopping().works_in(studio)
         shooting = await begin(plan, studio, of_run, limits)
         try:

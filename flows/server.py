@@ -145,6 +145,33 @@ def reporting(at_hand: OwnServer | None = None) -> Iterator[str]:
                 _send_what_is_logged()
 
 
+@contextmanager
+def standing() -> Iterator[str]:
+    """Talk to a server that stays: what the user's settings name, else one that answers on this machine. Gives the
+    address of its pages. Raises RunFailed when there is none.
+    """
+    from prefect import get_client
+    from prefect.settings import PREFECT_API_URL
+
+    from flows.reaching import without_password
+
+    if not (named := PREFECT_API_URL.value()) and not answers(_LOCAL_PORT):
+        raise RunFailed(
+            "no Prefect server answers, and what is scheduled needs one that stays\n"
+            "next: storyreel ui, or `export PREFECT_API_URL=…` for one elsewhere; then the same command again"
+        )
+    with reporting() as pages:
+
+        async def trouble() -> Exception | None:
+            async with get_client() as client:
+                return await client.api_healthcheck()
+
+        if asyncio.run(trouble()):
+            where = without_password(str(named))
+            raise RunFailed(f"the Prefect server at {where} does not answer\nnext: storyreel doctor")
+        yield pages
+
+
 def _send_what_is_logged() -> None:
     """Log lines travel in batches; the last one must be out before its server goes."""
     from prefect.logging.handlers import APILogWorker

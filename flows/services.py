@@ -14,7 +14,7 @@ from specs.problems import shown
 from specs.storyboard import Mode
 from tasks import providers
 from tasks.pricing import OWN, PriceList
-from tasks.providers.base import Capability, Provider, Use
+from tasks.providers.base import Capability, Provider, Terminal, Use
 from tasks.providers.travel import BUCKET
 from tasks.rates import Rate
 
@@ -35,6 +35,8 @@ class Service(Frozen):
     """Whether the key is set."""
     at_once: int
     """Takes that may be at the service at the same time."""
+    at_once_by: str
+    """The environment variable that says so; empty where the service's adapter does."""
     poll_seconds: float
     """Seconds between two looks at a task, at least."""
     advised_seconds: float | None
@@ -54,6 +56,7 @@ class Service(Frozen):
             "key": self.key or None,
             "ready": self.ready,
             "at_once": self.at_once,
+            "at_once_by": self.at_once_by or None,
             "poll_seconds": self.poll_seconds,
             "advised_poll_seconds": self.advised_seconds,
             "modes": [
@@ -68,10 +71,12 @@ class Service(Frozen):
 
 
 class Broken(Frozen):
-    """A service that is installed and cannot be loaded."""
+    """A service that is installed and cannot be used."""
 
     name: str
     why: str
+    fix: str
+    """What to do about it."""
 
     def as_json(self) -> dict[str, Any]:
         """The form that `providers --json` prints."""
@@ -117,13 +122,18 @@ def _loaded(name: str) -> type[Provider] | Broken:
     try:
         return providers.load(name)
     except Exception as error:  # a package of somebody else's can fail in any way
-        return Broken(name=name, why=shown(f"{type(error).__name__}: {error}", 200))
+        fix = f"update or remove the package that brings {name}"
+        return Broken(name=name, why=f"cannot be loaded: {shown(f'{type(error).__name__}: {error}', 200)}", fix=fix)
 
 
 def _service(name: str, environment: Mapping[str, str], prices: PriceList) -> Service | Broken:
     adapter = _loaded(name)
     if isinstance(adapter, Broken):
         return adapter
+    try:
+        at_once = adapter.bears(environment)
+    except Terminal as error:
+        return Broken(name=name, why=error.message, fix=error.hint)
     has_bucket = bool(environment.get(BUCKET))
     able = tuple(adapter.capabilities.values())
     return Service(
@@ -131,7 +141,8 @@ def _service(name: str, environment: Mapping[str, str], prices: PriceList) -> Se
         paid=adapter.paid,
         key=adapter.lacks({}),
         ready=not adapter.lacks(environment),
-        at_once=adapter.at_once,
+        at_once=at_once,
+        at_once_by=adapter.quota_variable() if environment.get(adapter.quota_variable(), "").strip() else "",
         poll_seconds=adapter.poll_floor if adapter.paid else 0,
         advised_seconds=adapter.poll_pace,
         able=able,
@@ -144,7 +155,9 @@ def print_services(console: Console, found: Iterable[Service | Broken]) -> None:
     """A block a service: whether it can be used, then a few lines for each mode; narrow enough for any terminal."""
     for service in found:
         if isinstance(service, Broken):
-            console.print(Text.assemble((service.name, "bold"), " ", ("cannot be loaded: ", "red"), service.why))
+            console.print(
+                Text.assemble((service.name, "bold"), " ", (service.why, "red"), f"; {service.fix}"), soft_wrap=True
+            )
             continue
         console.print(_heading(service), soft_wrap=True)
         for pictures, modes in _pictures(service.able).items():
@@ -162,7 +175,9 @@ def _heading(service: Service) -> Text:
     key = Text("needs no key")
     if service.key:
         key = Text(f"{service.key} is set", "green") if service.ready else Text(f"{service.key} is not set", "yellow")
-    pace = f"; {service.at_once} takes at once, a look every {service.poll_seconds:g} s at most" if service.paid else ""
+    said = f" ({service.at_once_by})" if service.at_once_by else ""
+    looks = f"a look every {service.poll_seconds:g} s at most"
+    pace = f"; {service.at_once} takes at once{said}, {looks}" if service.paid else ""
     pace += f" ({service.advised_seconds:g} s are advised)" if service.advised_seconds else ""
     return Text.assemble((service.name, "bold"), ": ", "paid" if service.paid else "free", "; ", key, pace)
 

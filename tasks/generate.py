@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 from prefect import State as PrefectState
@@ -28,6 +29,8 @@ _DELAYS: list[float] = [1, 2, 4, 8, 16, 32, 60]
 """Seconds before each further try of what was surely not accepted."""
 _LOOK_AT_LEDGER = 0.5
 """Seconds between two looks at a purchase that another run is at work on."""
+_LEASE_SECONDS = 60
+"""How long the place of a run that was killed stays taken; Prefect takes no less. It is renewed while a run lives."""
 _CALL_OFF_SECONDS = 5
 """How long a cancelled run waits for a service to call a task off."""
 _ANSWER_SECONDS = 10
@@ -120,7 +123,7 @@ async def _order(take: Take, studio: Studio, claim: Callable[[], bool]) -> Clip 
     """
     provider = studio.provider(take.order.provider)
     tell(take.order.slate, take.order.take, "waiting")
-    async with studio.slot(provider.name), concurrency(f"storyreel-{provider.name}", strict=False):
+    async with _place_at(provider.name, studio):
         await provider.prepare(take.request)
         await asked(studio.clips.make_sure)
         if not claim():
@@ -128,6 +131,25 @@ async def _order(take: Take, studio: Studio, claim: Callable[[], bool]) -> Clip 
         tell(take.order.slate, take.order.take, "ordering")
         task_id = await _submit(take, provider, studio)
         return await _until_there(take, task_id, provider, studio)
+
+
+@asynccontextmanager
+async def _place_at(service: str, studio: Studio) -> AsyncIterator[None]:
+    """A place at a service: one of this run's, and one of all runs' where Prefect holds them together.
+
+    A take that is paid for goes on when its place cannot be renewed: too many at once cost less than a lost clip.
+    """
+    limits = [limit_of(service)] if service in studio.limited else []
+    async with (
+        studio.slot(service),
+        concurrency(limits, lease_duration=_LEASE_SECONDS, strict=True, raise_on_lease_renewal_failure=False),
+    ):
+        yield
+
+
+def limit_of(service: str) -> str:
+    """The name of the limit in Prefect that holds all runs at a service together."""
+    return f"storyreel-{service}"
 
 
 async def _submit(take: Take, provider: Provider, studio: Studio) -> str:

@@ -32,6 +32,7 @@ class Studio:
         providers: Mapping[str, Provider],
         prices: PriceList,
         poll_seconds: float | None = None,
+        limited: frozenset[str] = frozenset(),
     ) -> None:
         self.ledger = ledger
         self.clips = clips
@@ -43,8 +44,10 @@ class Studio:
         """By the ledger's clock, which its rows go by."""
         self.orders_stand = False
         """Whether orders are left as they are when the run is stopped, because another process goes on with them."""
+        self.limited = limited
+        """The services at which Prefect holds the takes of all runs together."""
         self._providers = providers
-        self._slots = {name: asyncio.Semaphore(provider.at_once) for name, provider in providers.items()}
+        self._slots = {name: asyncio.Semaphore(provider.bears()) for name, provider in providers.items()}
         self._poll_seconds = poll_seconds
         self._experience: dict[tuple[str, str], Experience | None] = {}
 
@@ -68,9 +71,13 @@ class Studio:
 
 @asynccontextmanager
 async def open_studio(
-    home: Home, services: Iterable[str], environment: Mapping[str, str] = os.environ
+    home: Home,
+    services: Iterable[str],
+    environment: Mapping[str, str] = os.environ,
+    *,
+    limited: frozenset[str] = frozenset(),
 ) -> AsyncIterator[Studio]:
-    """A studio with these services open; everything is closed afterwards."""
+    """A studio with these services open, of which some are `limited`; everything is closed afterwards."""
     poll = environment.get("STORYREEL_POLL_SECONDS")
     async with AsyncExitStack() as stack:
         ledger = home.ledger()
@@ -79,7 +86,13 @@ async def open_studio(
         alive = asyncio.create_task(_show_life(ledger))
         stack.push_async_callback(_ended, alive)
         yield Studio(
-            ledger, home.clips(), home.house, providers, PriceList.read(environment), float(poll) if poll else None
+            ledger,
+            home.clips(),
+            home.house,
+            providers,
+            PriceList.read(environment),
+            float(poll) if poll else None,
+            limited,
         )
 
 

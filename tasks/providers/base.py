@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import os
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
@@ -14,6 +16,7 @@ from typing import ClassVar, Literal
 
 from specs.frozen import Frozen
 from specs.money import Money
+from specs.problems import shown
 from specs.storyboard import Mode
 from specs.timing import FrameRate
 
@@ -317,12 +320,31 @@ class Provider(ABC):
     """Whether `tasks` gives all that was accepted between two times of the last day, each with its time, so that what
     is not among them was never accepted."""
     at_once: ClassVar[int] = 4
-    """Takes that may be at the service at the same time."""
+    """Takes that may be at the service at the same time, where the account says nothing else: see `bears`."""
 
     @classmethod
     def lacks(cls, environment: Mapping[str, str]) -> str:
         """The environment variable that must be set before the service can be used; empty when nothing is missing."""
         return ""
+
+    @classmethod
+    def quota_variable(cls) -> str:
+        """The environment variable that says how many takes an account may have at the service."""
+        return f"{cls.name.upper()}_AT_ONCE"
+
+    @classmethod
+    def bears(cls, environment: Mapping[str, str] = os.environ) -> int:
+        """Takes that may be at the service at the same time: `at_once`, unless `<SERVICE>_AT_ONCE` says otherwise.
+
+        Raises Terminal when that is no number of takes.
+        """
+        said = environment.get(cls.quota_variable(), "").strip()
+        if not said:
+            return cls.at_once
+        if not re.fullmatch(r"[1-9][0-9]{0,3}", said):
+            what = f"{cls.quota_variable()} must be a whole number from 1 to 9999, and is {shown(said)!r}"
+            raise Terminal(what, service=cls.name, hint=f"for example {cls.quota_variable()}={cls.at_once}")
+        return int(said)
 
     async def __aenter__(self) -> Provider:
         return self

@@ -1,0 +1,157 @@
+"""Prefect as a team has it: a server with everything that it does by itself, a work pool, and workers that can die."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import psutil
+from prefect import State, get_client
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.settings import PREFECT_API_URL, temporary_settings
+
+from tasks.store.home import Home
+from tasks.store.ledger import State as LedgerState
+from tests.prefect_server import move_in, serving
+
+_BIN = Path(sys.executable).parent
+POOL = "render"
+
+
+@contextmanager
+def whole_server(folder: Path, **variables: str) -> Iterator[str]:
+    """A server that schedules, watches and triggers; gives the address of its API."""
+    move_in(folder)
+    with serving(folder, **variables) as api:
+        yield api
+
+
+class Team:
+    """A folder with a film in it, a server, and whoever works on it."""
+
+    def __init__(self, folder: Path, api: str, environment: Mapping[str, str]) -> None:
+        self.folder, self.api = folder, api
+        self.environment = {
+            **environment,
+            "PATH": os.pathsep.join((str(_BIN), os.environ["PATH"])),
+            "PREFECT_API_URL": api,
+            "PREFECT_HOME": str(folder / "prefect"),
+            "PREFECT_WORKER_QUERY_SECONDS": "2",
+            "STORYREEL_HOME": str(folder / "home"),
+            "STORYREEL_POLL_SECONDS": "0.2",
+        }
+        self._running: list[subprocess.Popen[bytes]] = []
+
+    def __enter__(self) -> Team:
+        self.ran("prefect", "work-pool", "create", POOL, "--type", "process", "--overwrite")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for process in self._running:
+            self.kill(process)
+
+    @contextmanager
+    def client(self) -> Iterator[SyncPrefectClient]:
+        """The server, spoken to."""
+        with temporary_settings({PREFECT_API_URL: self.api}), get_client(sync_client=True) as client:
+            yield client
+
+    def command(self, *arguments: str, cwd: Path | None = None, **more: str) -> subprocess.CompletedProcess[str]:
+        """Run a program of the environment to its end."""
+        return subprocess.run(
+            [_BIN / arguments[0], *arguments[1:]],
+            cwd=cwd or self.folder,
+            env={**self.environment, **more},
+            capture_output=True,
+            text=True,
+            timeout=240,
+            check=False,
+        )
+
+    def ran(self, *arguments: str, cwd: Path | None = None, **more: str) -> str:
+        """What it printed; it must have done well."""
+        done = self.command(*arguments, cwd=cwd, **more)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def deployed(self, *arguments: str, **more: str) -> dict[str, Any]:
+        """Deploy the film; gives what the command says of it."""
+        told = self.ran("storyreel", "deploy", "film.yaml", "--pool", POOL, "--json", *arguments, **more)
+        deployed: dict[str, Any] = json.loads(told)
+        return deployed
+
+    def begin(self, name: str, *arguments: str, cwd: Path | None = None, **more: str) -> subprocess.Popen[bytes]:
+        """Begin a program that stays; what it says is in the file `NAME.log`."""
+        with (self.folder / f"{name}.log").open("wb") as log:
+            begun = subprocess.Popen(
+                [_BIN / arguments[0], *arguments[1:]],
+                cwd=cwd or self.folder,
+                env={**self.environment, **more},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self._running.append(begun)
+        return begun
+
+    def worker(self, name: str, cwd: Path | None = None, **more: str) -> subprocess.Popen[bytes]:
+        """Begin a worker."""
+        return self.begin(name, "prefect", "worker", "start", "--pool", POOL, "--name", name, cwd=cwd, **more)
+
+    def purchases(self) -> list[LedgerState]:
+        """What the ledger says of all purchases."""
+        home = Home.of(self.environment)
+        if not home.has_ledger:
+            return []
+        with closing(home.ledger()) as ledger:
+            return [purchase.state for purchase in ledger.list()]
+
+    def wait_for_orders(self, number: int) -> None:
+        """Wait until a service has so many orders, and the ledger knows of each."""
+        self.wait(lambda: self.purchases() == [LedgerState.SUBMITTED] * number)
+
+    @staticmethod
+    def kill(process: subprocess.Popen[bytes], *, itself: bool = True) -> None:
+        """End a program and all that it began, by SIGKILL; not `itself`: only what it began."""
+        with suppress(psutil.NoSuchProcess):
+            above = psutil.Process(process.pid)
+            below = above.children(recursive=True)
+            for each in [above, *below] if itself else below:
+                with suppress(psutil.NoSuchProcess):
+                    each.kill()
+        if itself:
+            process.wait(20)
+
+    def send_off(self, deployment: str, **parameters: Any) -> UUID:
+        """Have a deployment run as soon as a worker is free."""
+        with self.client() as client:
+            return client.create_flow_run_from_deployment(UUID(deployment), parameters=parameters).id
+
+    def states(self, run: UUID) -> list[State]:
+        """All that a run was, in order."""
+        with self.client() as client:
+            return sorted(client.read_flow_run_states(run), key=lambda state: state.timestamp)
+
+    def wait_for(self, run: UUID, *names: str, seconds: float = 240) -> State:
+        """Wait until a run is in one of some states."""
+        return self.wait(lambda: next((s for s in self.states(run)[-1:] if s.name in names), None), seconds)
+
+    def wait(self, look: Callable[[], Any], seconds: float = 120) -> Any:
+        """Wait until something is there; fail with the logs when it does not come."""
+        deadline = time.monotonic() + seconds
+        while not (found := look()):
+            assert time.monotonic() < deadline, f"it never came to that\n{self._logs()}"
+            time.sleep(0.2)
+        return found
+
+    def _logs(self) -> str:
+        return "\n".join(f"{log.name}:\n{log.read_text()[-4000:]}" for log in self.folder.glob("*.log"))

@@ -1,0 +1,82 @@
+"""A run whose worker is gone is picked up by another one, and nothing is bought twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from prefect.client.schemas.objects import StateType
+
+from tasks.media.probe import probe
+from tests.services.dashscope import Dashscope, DashscopeSettings
+from tests.services.jobs import Script
+from tests.workers import Team, whole_server
+
+FILM = """\
+storyboard: 1
+title: Lost
+format: {fps: 12}
+defaults: {provider: dashscope, duration: 2s}
+shots:
+  - {shot: 1A, action: Ana enters.}
+  - {shot: 1B, action: She sits.}
+"""
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with whole_server(tmp_path_factory.mktemp("prefect")) as api:
+        yield api
+
+
+@pytest.fixture
+def service() -> Dashscope:
+    return Dashscope(DashscopeSettings(script=Script(seconds=15)))
+
+
+@pytest.fixture
+def team(tmp_path: Path, fresh_environment: dict[str, str], server: str, service: Dashscope) -> Iterator[Team]:
+    (tmp_path / "film.yaml").write_text(FILM)
+    with service.served(port=0) as base_url:
+        told = {"DASHSCOPE_API_KEY": "sk-emulator", "DASHSCOPE_BASE_URL": base_url}
+        with Team(tmp_path, server, {**fresh_environment, **told}) as team:
+            yield team
+
+
+def test_a_run_whose_host_is_gone_goes_on_at_another_worker(team: Team, service: Dashscope) -> None:
+    deployed = team.deployed("--yes", "--lost-after", "40")
+    first = team.worker("first")
+    run = team.send_off(deployed["id"])
+    team.wait_for_orders(2)
+    team.kill(first)
+    team.worker("second")
+    team.wait_for(run, "Completed")
+    names = [state.name for state in team.states(run)]
+    assert names.count("Crashed") == names.count("PickedUp") == 1, names
+    assert len(service.accepted) == 2
+    assert probe(team.folder / "renders" / "lost" / "sequence.mp4").frames == 48
+
+
+def test_a_run_whose_process_is_killed_is_picked_up_by_the_same_worker(team: Team, service: Dashscope) -> None:
+    deployed = team.deployed("--yes")
+    worker = team.worker("worker")
+    run = team.send_off(deployed["id"])
+    team.wait_for_orders(2)
+    team.kill(worker, itself=False)
+    team.wait_for(run, "Completed")
+    assert "PickedUp" in [state.name for state in team.states(run)]
+    assert len(service.accepted) == 2
+
+
+def test_a_run_that_a_person_cancels_is_not_picked_up(team: Team, service: Dashscope) -> None:
+    deployed = team.deployed("--yes")
+    team.worker("worker")
+    run = team.send_off(deployed["id"])
+    team.wait_for_orders(2)
+    team.ran("prefect", "flow-run", "cancel", str(run))
+    assert team.wait_for(run, "Cancelled", "Crashed", "Completed").type is StateType.CANCELLED
+    # A run behind it begins and ends: had the cancelled one been picked up, it would have come first.
+    after = team.send_off(deployed["id"], provider="animatic")
+    team.wait_for(after, "Completed")
+    assert team.states(run)[-1].type is StateType.CANCELLED
