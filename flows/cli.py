@@ -12,6 +12,7 @@ from rich.console import Console
 from flows import showing
 from flows.commands_deploy import deploy, serve
 from flows.commands_ledger import ledger, reconcile
+from flows.commands_review import review
 from flows.commands_services import doctor, explain, providers, webhooks
 from flows.failures import exit_code
 from flows.options import AsJson, Budget, Film, Provider, Select, Set, file_of, plan_of, print_json, sheet_of, words
@@ -143,7 +144,7 @@ def schema() -> None:
     print(text(), end="")  # noqa: T201
 
 
-for command in (explain, providers, doctor, webhooks, ledger, reconcile, retake, serve, deploy):
+for command in (explain, providers, doctor, webhooks, ledger, reconcile, review, retake, serve, deploy):
     app.command()(command)
 
 

@@ -34,6 +34,8 @@ def history_of(home: Home) -> Iterator[History]:
             latest=ledger.latest,
             experience=ledger.experience,
             committed=ledger.committed,
+            has_verdicts=ledger.has_verdicts,
+            verdicts=ledger.verdicts,
             has_bucket=has_bucket,
         )
     finally:

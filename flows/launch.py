@@ -34,6 +34,7 @@ def run(sheet: CallSheet, plan: Plan, console: Console) -> tuple[Rendering, str]
             # More than a second of imports, while the server has its own.
             from flows.render import NotAgreed, ShotsFailed
             from flows.stopping import Stopped
+            from flows.waiting import ReviewNeeded
             from tasks.media.errors import MediaError
             from tasks.providers.base import ProviderError
             from tasks.vault import VaultError
@@ -52,6 +53,9 @@ def run(sheet: CallSheet, plan: Plan, console: Console) -> tuple[Rendering, str]
         except ShotsFailed as error:
             failed = OverTheBudget if error.is_budget else RunFailed
             raise failed(f"{error}\nnext: {sheet.command()}") from error
+        except ReviewNeeded as error:
+            whole = sheet.model_copy(update={"selection": ()})
+            raise RunFailed(f"{error}\nnext: {whole.command('review')}") from error
         except (MediaError, ProviderError) as error:
             raise RunFailed(f"{error}\nnext: {sheet.command()}") from error
         except VaultError as error:

@@ -5,12 +5,13 @@ Pure, and the only planner: `storyreel plan` shows what it makes, `storyreel ren
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from difflib import get_close_matches
-from functools import cache
+from functools import cache, partial
 
 from flows.caveats import caveats, chain_lengths, upstream_first
+from flows.directing import directed
 from flows.expecting import expected_seconds
 from flows.judging import judged
 from flows.planned import Candidate, History, Plan, PlannedTake
@@ -26,6 +27,7 @@ from tasks.providers import load, names
 from tasks.providers.base import Provider
 from tasks.references import LocalFiles
 from tasks.store.clips import file_digest
+from tasks.store.ledger import Verdict
 
 __all__ = ["History", "Plan", "PlannedTake", "make"]
 
@@ -60,7 +62,7 @@ def make(
         takes=tuple(desk.in_order(takes)),
         longest_chain=max(chains.values()),
         expected_seconds=expected_seconds(takes, history),
-        warnings=tuple(caveats(film, takes, chains)),
+        warnings=(*desk.warnings, *caveats(film, takes, chains)),
     )
 
 
@@ -69,23 +71,40 @@ class _Desk:
 
     def __init__(self, film: Storyboard, cut: Cut, history: History, prices: PriceList) -> None:
         self._film = film
+        self._history = history
         self._prices = prices
-        self._has_bucket = history.has_bucket
         self._events = {event.shot: event for event in cut.events}
         self._continued = {shot.continues for shot in film.all_shots if shot.continues}
         self._shots = list(upstream_first(film.all_shots))
+        self._drafted: dict[Hashable, list[PlannedTake]] = {}
+        self.warnings: list[str] = []
+        """What to know of how people's directions were carried out."""
         self._digest, self._adapter, self._files = cache(file_digest), cache(_adapter), LocalFiles()
 
     def drafts(self, provider: str | None) -> list[PlannedTake]:
-        """Every take, before anyone has looked whether it is there; none before the one it continues."""
+        """Every take that the storyboard and people's verdicts ask for, before anyone has looked whether it is there;
+        none before the one it continues."""
+        drafts = self._drafts(provider, None)
+        if not self._history.has_verdicts:
+            return drafts
+        said = _Said(self._history, (way.key for take in drafts for way in take.candidates))
+        return self._drafts(provider, said) if said else drafts
+
+    def _drafts(self, provider: str | None, said: _Said | None) -> list[PlannedTake]:
         circled: dict[str, str] = {}
         drafts: list[PlannedTake] = []
         problems: list[Problem] = []
-        for shot in self._shots:
+        for place, shot in enumerate(self._shots):
             # A shot whose upstream is unfit is still looked at, so that all problems are reported at once.
             upstream = circled.get(shot.continues, "unfit") if shot.continues else None
+            services = (provider,) if provider else shot.services
             try:
-                takes = self._drafts_of(shot, (provider,) if provider else shot.services, upstream)
+                takes = self._drafts_of(shot, services, upstream)
+                if said:
+                    draft = partial(self._drafts_of, services=services, upstream=upstream)
+                    shot, takes, warnings = directed(self._film, shot, draft, said.of)
+                    self._shots[place] = shot
+                    self.warnings += warnings
             except order.Unfit as unfit:
                 problems += (_problem(self._film, shot, one) for one in unfit.all)
             else:
@@ -118,10 +137,16 @@ class _Desk:
     def _stand_in(self, shot: Shot, upstream: str | None) -> list[PlannedTake]:
         plain = shot.model_copy(update={"takes": 1, "circled": None})
         (drawn,) = self._drafts_of(plain, (STAND_IN,), upstream)
-        return [drawn.model_copy(update={"is_stand_in": True})]
+        return [drawn.model_copy(update={"is_stand_in": True, "needs_review": False})]
 
-    def _drafts_of(self, shot: Shot, services: Iterable[str], upstream: str | None) -> list[PlannedTake]:
+    def _drafts_of(self, shot: Shot, services: Sequence[str], upstream: str | None) -> list[PlannedTake]:
         """All takes of a shot, each with its candidates in the order in which they are asked."""
+        name = (shot.shot, tuple(services), upstream, shot.action, shot.takes, shot.circled)
+        if name not in self._drafted:
+            self._drafted[name] = self._newly_drafted(shot, services, upstream)
+        return self._drafted[name]
+
+    def _newly_drafted(self, shot: Shot, services: Iterable[str], upstream: str | None) -> list[PlannedTake]:
         event, anchor = self._events[shot.shot], anchor_of(shot, self._continued)
         ways = [list(self._candidates(shot, name, event, anchor, upstream)) for name in services]
         rate, scene = self._film.format.fps, self._film.scene_of(shot.shot)
@@ -135,6 +160,7 @@ class _Desk:
                 chosen=first,
                 fallbacks=tuple(others),
                 fallback_on_refusal=shot.fallback_on_refusal,
+                needs_review=shot.review == "required",
                 identity=first.key,
                 continues=upstream,
                 cut_seconds=rate.seconds(event.frames),
@@ -153,7 +179,7 @@ class _Desk:
         except LookupError as unknown:
             raise order.Unfit("providers" if shot.providers else "provider", *unknown.args) from unknown
         for request in order.takes(
-            self._film, shot, adapter, event, anchor, upstream, self._digest, self._files, self._has_bucket
+            self._film, shot, adapter, event, anchor, upstream, self._digest, self._files, self._history.has_bucket
         ):
             quote = self._prices.price(request) if adapter.paid else _FREE
             yield Candidate(
@@ -164,6 +190,26 @@ class _Desk:
                 brief=brief(self._film, shot, request),
                 edit=edit_points(event, self._film.format.fps.nearest_frames(request.seconds), anchor),
             )
+
+
+class _Said:
+    """What was said of takes: of those that are likely to be asked for in one question, of others when it is needed."""
+
+    def __init__(self, history: History, likely: Iterable[str]) -> None:
+        self._verdicts = history.verdicts
+        keys = list(likely)
+        self._known: dict[str, Verdict | None] = {**dict.fromkeys(keys), **self._verdicts(keys)}
+
+    def __bool__(self) -> bool:
+        """Whether anything was."""
+        return any(self._known.values())
+
+    def of(self, keys: Iterable[str]) -> Mapping[str, Verdict]:
+        """By key, what was said last of a take."""
+        wanted = list(keys)
+        if unknown := [key for key in wanted if key not in self._known]:
+            self._known |= {**dict.fromkeys(unknown), **self._verdicts(unknown)}
+        return {key: verdict for key in wanted if (verdict := self._known[key])}
 
 
 def _is_wanted(take: PlannedTake, selected: frozenset[tuple[str, int]]) -> bool:

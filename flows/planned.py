@@ -14,7 +14,7 @@ from specs.storyboard import Format
 from tasks.brief import Brief
 from tasks.pacing import Experience
 from tasks.providers.base import Request
-from tasks.store.ledger import Purchase
+from tasks.store.ledger import Purchase, Verdict
 
 TakeState = Literal["new", "cached", "resuming", "unknown"]
 
@@ -28,6 +28,10 @@ def _nobody_ordered(film: str, slates: Iterable[str]) -> Orders:
 
 def _nobody_knows(provider: str, model: str) -> Experience | None:
     return None
+
+
+def _nobody_judged(keys: Iterable[str]) -> Mapping[str, Verdict]:
+    return {}
 
 
 def _nothing_committed(scope: str, **of: str) -> tuple[Money, ...]:
@@ -47,6 +51,10 @@ class History(Frozen):
     """How long a service's model took before."""
     committed: Callable[..., tuple[Money, ...]] = _nothing_committed
     """What is spoken for within a scope: `tasks.store.ledger.Ledger.committed`."""
+    has_verdicts: bool = False
+    """Whether anybody has said anything of any take."""
+    verdicts: Callable[[Iterable[str]], Mapping[str, Verdict]] = _nobody_judged
+    """By key, what was said last of a take."""
     has_bucket: bool = False
     """Whether the user has a bucket, for files that a service can only be sent a link to."""
 
@@ -97,6 +105,12 @@ class PlannedTake(Frozen):
     those stay the same when another one had to step in."""
     is_stand_in: bool = False
     """Whether the animatic stands in for a take that was not selected."""
+    needs_review: bool = False
+    """Whether somebody must approve a take of its shot."""
+    verdict: Verdict | None = None
+    """What was said of it last."""
+    is_asked_for: bool = False
+    """Whether it is planned because another take was refused."""
     continues: str | None
     """Identity of the take whose last frame it begins with."""
     cut_seconds: Fraction

@@ -15,19 +15,22 @@ from prefect.states import Cancelled
 from pydantic import Field
 
 from flows import automations, report
-from flows.budgeting import hold, limits_of
+from flows.approving import Approval, shots_waiting
+from flows.budgeting import BudgetExceeded, hold, limits_of
 from flows.delivering import Delivery, delivery
 from flows.history import history_of
 from flows.judging import judged
 from flows.leaving import left_behind
 from flows.limits import limited, to_be_held
 from flows.packing import bring, version_of
-from flows.plan import Plan, make
+from flows.planned import Plan
 from flows.report import Origin, Rendering
+from flows.reviewing import Planner
 from flows.server import flush
 from flows.shooting import Failure, Shooting, begin
 from flows.spreading import shoot_scenes
 from flows.stopping import stoppable, stopping
+from flows.waiting import ReviewNeeded
 from specs.cut import Cut
 from specs.money import parse_money
 from specs.reading import read
@@ -37,7 +40,6 @@ from tasks.assemble import Chapter, FilmFile, Track, assemble
 from tasks.media.house import House
 from tasks.media.sheet import contact_sheet
 from tasks.media.threads import in_thread
-from tasks.pricing import PriceList
 from tasks.store.budget import Limit
 from tasks.store.home import Home
 from tasks.store.ledger import Ledger
@@ -95,8 +97,8 @@ async def render_storyboard(
     """Render a storyboard into a sequence.
 
     Args:
-        storyboard: The YAML file: a path on the machine that renders, an address such as `s3://films/film.yaml`, or that
-            of a pack.
+        storyboard: The YAML file: a path on the machine that renders, an address such as `s3://films/film.yaml`,
+            or that of a pack.
         provider: A service that makes all shots, whatever they say. Left out, each shot goes to its own.
         vars: Other words for the storyboard's vars, for example `{"city": "Lyon"}`. Its other words stay as they are.
         select: The shots to make: `1B`, `1A+`, `scene:2`, `state:new`, `changed`. The animatic stands in for others.
@@ -108,7 +110,8 @@ async def render_storyboard(
             first 12 letters of their keys.
 
     Raises StoryboardError, VaultError, NothingSelected, BudgetExceeded, NotAgreed and LimitMissing before anything is
-    made, and ShotsFailed after all else is finished.
+    made, and ShotsFailed and ReviewNeeded after all else is finished. A deployed run is suspended with a form in the
+    place of BudgetExceeded and ReviewNeeded, and raises NotApproved when the answer is no.
     """
     if deployment.id and flow_run.run_count > 1 and not await automations.look_back(UUID(flow_run.id)):
         # A state that a flow returns is its own: the run ends as whoever cancelled it wanted.
@@ -116,18 +119,29 @@ async def render_storyboard(
     home = Home.of()
     film = read(await asyncio.to_thread(bring, storyboard, home, vars or {}), vars or {})
     origin = Origin(storyboard=storyboard, version=await asyncio.to_thread(version_of, film))
-    limits = limits_of(film.budget, parse_money(budget) if budget else None)
-    with history_of(home) as history:
-        plan = make(film, history, provider, select or (), PriceList.read())
-        hold(plan, limits, history.committed, str(flow_run.id))
-    insist_on(agreed, plan)
-    scenes = None
-    if spread == "scenes" and deployment.id:
-        may_buy = agreements(plan) if agreed is None else agreed
-        scenes = {"storyboard": storyboard, "provider": provider, "vars": vars, "budget": budget, "agreed": may_buy}
-    with delivery(out or report.default_folder(plan.title), home) as way_out:
-        await asyncio.to_thread(way_out.make_sure)
-        return await _shoot(film, origin, plan, home, limits, way_out, scenes)
+    planner = Planner(film, home, provider, tuple(select or ()))
+    approval = await Approval.begin(planner)
+    limits = approval.limits(limits_of(film.budget, parse_money(budget) if budget else None))
+    try:
+        with history_of(home) as history:
+            plan = planner.plan(history)
+            hold(plan, limits, history.committed, str(flow_run.id))
+        insist_on(agreed, plan)
+        scenes = None
+        if spread == "scenes" and deployment.id:
+            may_buy = agreements(plan) if agreed is None else agreed
+            held = [limit.model_dump(mode="json") for limit in limits]
+            scenes = {"storyboard": storyboard, "provider": provider, "vars": vars, "limits": held, "agreed": may_buy}
+        with delivery(out or report.default_folder(plan.title), home) as way_out:
+            await asyncio.to_thread(way_out.make_sure)
+            return await _shoot(film, origin, plan, home, limits, way_out, scenes)
+    except ReviewNeeded as needed:
+        await approval.ask_to_review(needed)
+        raise
+    except (BudgetExceeded, ShotsFailed) as excess:
+        if isinstance(excess, BudgetExceeded) or excess.is_budget:
+            await approval.ask_for_money(str(excess))
+        raise
 
 
 async def _shoot(
@@ -152,6 +166,8 @@ async def _shoot(
         try:
             if failures := await shooting.all():
                 raise ShotsFailed(failures, len(plan.cut.events))
+            if unapproved := await shots_waiting(plan, shooting, studio.ledger):
+                raise ReviewNeeded(unapproved, len(plan.cut.events))
             master = await _join(film, plan, shooting, way_out.folder / "sequence.mp4")
             made = await _report(film, origin, plan, shooting, studio.ledger, master, way_out)
             await asyncio.to_thread(way_out.deliver)

@@ -8,20 +8,18 @@ from uuid import UUID
 from prefect import flow
 from prefect.runtime import flow_run
 
-from flows.budgeting import limits_of
 from flows.history import history_of
 from flows.leaving import left_behind
 from flows.limits import limited, to_be_held
 from flows.packing import bring
-from flows.plan import make
 from flows.render import ShotsFailed, insist_on
+from flows.reviewing import Planner
 from flows.server import flush
 from flows.shooting import begin
 from flows.spreading import SCENE_FLOW
 from flows.stopping import stoppable, stopping
-from specs.money import parse_money
 from specs.reading import read
-from tasks.pricing import PriceList
+from tasks.store.budget import Limit
 from tasks.store.home import Home
 from tasks.studio import open_studio
 
@@ -35,7 +33,7 @@ async def shoot_scene(
     provider: str | None = None,
     vars: dict[str, str] | None = None,
     select: list[str] | None = None,
-    budget: str | None = None,
+    limits: list[Limit] | None = None,
     agreed: list[str] | None = None,
 ) -> None:
     """Make one scene of a film for the film's run, which gives all parameters: nobody needs to fill these in.
@@ -47,23 +45,22 @@ async def shoot_scene(
         provider: As the film's run has it.
         vars: As the film's run has them.
         select: The shots that are made at all; the animatic stands in for others.
-        budget: As the film's run has it.
+        limits: The budgets that hold for the film's run.
         agreed: The takes that may be bought, by the first 12 letters of their keys.
 
     Raises StoryboardError and NotAgreed before anything is made, and ShotsFailed after all else is finished.
     """
     home = Home.of()
     film = read(await asyncio.to_thread(bring, storyboard, home, vars or {}), vars or {})
-    limits = limits_of(film.budget, parse_money(budget) if budget else None)
     with history_of(home) as history:
-        plan = make(film, history, provider, select or (), PriceList.read())
+        plan = Planner(film, home, provider, tuple(select or ())).plan(history)
     takes = [take for take in plan.takes if take.scene == scene]
     insist_on(agreed, plan.model_copy(update={"takes": tuple(takes)}))
     services = {way.request.provider for take in plan.takes for way in take.candidates}
     holding = await limited(to_be_held(plan), is_deployed=True)
     async with open_studio(home, services, limited=holding) as studio:
         stopping().works_in(studio)
-        shooting = await begin(plan, studio, of_run, limits)
+        shooting = await begin(plan, studio, of_run, limits or ())
         try:
             if failures := await shooting.all(takes):
                 raise ShotsFailed(failures, len({take.shot for take in takes}))

@@ -111,6 +111,11 @@ class OwnServer:
         return said[-1] if said else f"no answer in {_PATIENCE} s"
 
 
+def local_api() -> str:
+    """The address of a server's API that answers on this machine; empty where none does."""
+    return f"{LOCAL_UI}/api" if answers(_LOCAL_PORT) else ""
+
+
 @contextmanager
 def server_at_hand() -> Iterator[OwnServer | None]:
     """A server of our own that gets ready while the run does; None where another one is there to be used."""

@@ -177,10 +177,11 @@ class Shooting:
         tell(take.shot, take.take, "done", detail=findings)
 
     async def _circle(self, takes: Sequence[PlannedTake]) -> PlannedTake:
-        """The author's choice, else the best of those that are there."""
+        """The author's choice, else the best of those that are there and that nobody has refused."""
         said = next(take for take in takes if take.circled)
         if not said.is_open or len(takes) == 1:
             return said
+        takes = [take for take in takes if take.verdict is None] or takes
         outcomes = await asyncio.gather(*map(self.made, takes), return_exceptions=True)
         seen = [
             (take, shot.inspection)

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from flows.waiting import word_of
 from specs.cut import Cut
 from specs.money import Money, sums
 from specs.storyboard import Storyboard
@@ -87,8 +88,13 @@ def print_plan(console: Console, planning: Planning) -> None:
         if scene and plan.bought:
             table.add_row(*(_of_scene(column, scene, takes) for column in columns), end_section=True)
     console.print(table)
-    for line in _below(planning, [column for column in _COLUMNS if column not in columns]):
+    for line in _below(planning, _shared(columns, plan)):
         console.print(line, highlight=False, soft_wrap=True)
+
+
+def _shared(columns: Sequence[_Column], plan: Plan) -> list[_Column]:
+    """Columns that say the same of all takes, and something."""
+    return [column for column in _COLUMNS if column not in columns and str(column.cell(plan.takes[0]))]
 
 
 def _below(planning: Planning, shared: Sequence[_Column]) -> Iterator[str]:
@@ -198,6 +204,7 @@ _COLUMNS = (
     _Column("made", lambda take: f"{float(take.request.seconds):.4g} s", "right"),
     _Column("price", _price, "right"),
     _Column("state", lambda take: Text(take.state, style=_COLOURS[take.state])),
+    _Column("review", lambda take: word_of(take) or ""),
     _Column("why", _why),
 )
 _ALWAYS = ("take", "cut", "made", "state", "why")
@@ -206,6 +213,8 @@ _ALWAYS = ("take", "cut", "made", "state", "why")
 def _differs(column: _Column, plan: Plan) -> bool:
     if column.name == "price" and plan.bought:
         return True
+    if column.name == "review":
+        return any(map(word_of, plan.takes))
     return len({str(column.cell(take)) for take in plan.takes}) > 1
 
 

@@ -14,7 +14,7 @@ def cascade(root: Node, file: str) -> Node:
 
     Raises StoryboardError when that makes the film heavier than any can need.
     """
-    film = _defaults(root)
+    film = _of_the_film(root) | _defaults(root)
     entries = dict(root.entries)
     first = True
     if shots := entries.get("shots"):
@@ -83,6 +83,11 @@ def _nearer(inherited: Entries, own: Entries) -> Entries:
     return entries
 
 
+def _of_the_film(root: Node) -> Entries:
+    """What the film says at its top for all shots; its defaults stand nearer."""
+    return {key: entry for key, entry in root.entries.items() if key in _FOR_ALL}
+
+
 def _defaults(around: Node) -> Entries:
     """The keys of `defaults` that shots have; what else stands there is named by the models."""
     defaults = around.at(("defaults",))
@@ -95,5 +100,7 @@ def _is_dissolve(transition: Node) -> bool:
 
 
 _KEYS = frozenset(ShotDefaults.model_fields)
+_FOR_ALL = frozenset({"review"})
+"""Keys of the film that mean every shot."""
 _SAME = {"provider": "providers", "providers": "provider"}
 """Keys that say the same thing in two ways."""

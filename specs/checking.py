@@ -90,17 +90,20 @@ def _unknown(
 
 def _placeholders(storyboard: Storyboard) -> Iterator[Problem]:
     """`{name}` in texts that reach a prompt."""
-    known = (*storyboard.cast, *storyboard.locations)
     for place, text in _prompt_texts(storyboard):
-        if "{" not in text:
-            continue
-        for found in _BRACES.finditer(text):
-            if found[1] not in known:
-                otherwise = (
-                    f"known are {listed(known, 'and')}" if known else "describe them under `cast` or `locations`"
-                )
-                what = f"`{{{shown(found[1])}}}` is neither cast nor location"
-                yield Problem(storyboard.where(*place), what, suggestion(found[1], known, otherwise))
+        for what, fix in strange_names(storyboard, text):
+            yield Problem(storyboard.where(*place), what, fix)
+
+
+def strange_names(storyboard: Storyboard, text: str) -> Iterator[tuple[str, str]]:
+    """What is wrong with each `{name}` in a text that nobody and nothing in the film has, and what to write."""
+    if "{" not in text:
+        return
+    known = (*storyboard.cast, *storyboard.locations)
+    for found in _BRACES.finditer(text):
+        if found[1] not in known:
+            otherwise = f"known are {listed(known, 'and')}" if known else "describe them under `cast` or `locations`"
+            yield f"`{{{shown(found[1])}}}` is neither cast nor location", suggestion(found[1], known, otherwise)
 
 
 def _prompt_texts(storyboard: Storyboard) -> Iterator[tuple[Place, str]]:

@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from pydantic import TypeAdapter
-
 from specs import variables
 from specs.cascade import cascade
 from specs.frozen import Frozen
@@ -20,9 +18,8 @@ from specs.splicing import Passage, Splice, Wishes, spliced, value
 from specs.storyboard import Place, Shot, Storyboard
 from specs.syntax import control_character
 from specs.tree import Entry, Node, grow
-from specs.words import Takes
+from specs.words import MOST_TAKES
 
-_MOST_TAKES: int = TypeAdapter(Takes).json_schema()["maximum"]
 _NOTHING_SET: Mapping[str, str] = MappingProxyType({})
 
 
@@ -91,8 +88,8 @@ def _shot(film: Storyboard, slate: str) -> Shot:
 
 def _more(film: Storyboard, shot: Shot, more: int) -> int:
     takes = shot.takes + more
-    if takes > _MOST_TAKES:
-        what = f"shot {shot.shot} would have {takes} takes, and at most {_MOST_TAKES} are made of a shot"
+    if takes > MOST_TAKES:
+        what = f"shot {shot.shot} would have {takes} takes, and at most {MOST_TAKES} are made of a shot"
         raise _problem(film.where_shot(shot.shot, "takes"), what, "circle one of them, or change the action")
     return takes
 

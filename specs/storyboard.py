@@ -34,10 +34,11 @@ from specs.nouns import (
 from specs.problems import Position
 from specs.sources import ELSEWHERE, beside, leads_out
 from specs.timing import Duration
-from specs.words import Name, Providers, Seed, Slate, Source, Switch, Takes, Text, Title, Told, as_count
+from specs.words import MOST_TAKES, Name, Providers, Seed, Slate, Source, Switch, Takes, Text, Title, Told, as_count
 
 __all__ = [
     "MOST_SHOTS",
+    "MOST_TAKES",
     "PLACEHOLDER",
     "Budget",
     "Camera",
@@ -66,6 +67,8 @@ MOST_SHOTS = 10_000
 """In one film."""
 
 _REMOTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+
+Review = Literal["required", "none"]
 
 Place = tuple[str | int, ...]
 """The way to a value in the file: `("scenes", 0, "shots", 2, "duration")`."""
@@ -130,6 +133,8 @@ class ShotDefaults(Noun):
     """The first take's seed, the others count on from it; derived from the rest of the request when left out."""
     timeout: Duration = Duration("1200s")
     """How long a run waits for a take at its service; the order then stands, and the next run goes on waiting."""
+    review: Review = "none"
+    """`required`: the film is not joined before somebody has approved a take of the shot."""
 
     @property
     def services(self) -> tuple[str, ...]:
@@ -201,6 +206,8 @@ class Storyboard(Noun):
     """The shots of a film without scenes."""
     budget: Budget | None = None
     """The most that may be spent; nothing is bought that would pass it."""
+    review: Review = "none"
+    """`required`: a take of every shot must be approved, unless the shot or its defaults say `none`."""
     ending: Ending = Ending()
     """How the last shot ends."""
     music: Annotated[tuple[Music, ...], Field(max_length=50)] = ()

@@ -133,7 +133,10 @@ Level = Annotated[
 ]
 """Loudness against the file as it is: `-18 dB`."""
 
-Takes = Annotated[int, Field(ge=1, le=20), BeforeValidator(as_count)]
+MOST_TAKES = 20
+"""Of one shot."""
+
+Takes = Annotated[int, Field(ge=1, le=MOST_TAKES), BeforeValidator(as_count)]
 """A number of takes, or the number of one of them."""
 
 Seed = Annotated[int, Field(ge=0, le=2147483647), BeforeValidator(as_count)]

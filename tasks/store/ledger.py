@@ -8,8 +8,10 @@ by itself.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 
+from tasks.store import verdicts
 from tasks.store.budget import Limit, OverBudget
 from tasks.store.errors import LedgerError
 from tasks.store.looking import Looking
@@ -20,10 +22,12 @@ from tasks.store.purchase import Event, Order, Purchase, State
 from tasks.store.rows import Wanted
 from tasks.store.settling import Settling
 from tasks.store.spend import Spend
+from tasks.store.verdicts import Judged, Verdict, Word
 from tasks.store.wakes import Wakes
 
 __all__ = [
-    "Event", "Ledger", "LedgerError", "Limit", "Order", "OverBudget", "Purchase", "Spend", "State", "Wanted",
+    "Event", "Judged", "Ledger", "LedgerError", "Limit", "Order", "OverBudget", "Purchase", "Spend", "State", "Verdict",
+    "Wanted", "Word",
 ]  # fmt: skip
 
 _LAST_WORD_SECONDS = 2.0
@@ -52,6 +56,10 @@ class Ledger(Looking, Ordering, Settling):
     def let_go(self, of: Owner) -> None:
         """Let go of all that another run was at work on, whose process is known to be gone."""
         self._database.write(lambda connection: _freed(Page(connection, self._database, of)))
+
+    def judge(self, judged: Sequence[Judged], source: str = "") -> bool:
+        """Note what somebody says of takes; False when all that the `source` says was noted before."""
+        return self._write(lambda page: verdicts.add(page, judged, source))
 
     def wake(self, provider: str, task: str) -> None:
         """Have whoever waits for a service's task look at it now."""

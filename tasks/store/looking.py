@@ -11,12 +11,13 @@ from sqlalchemy import select
 
 from specs.money import Money
 from tasks.pacing import Experience
-from tasks.store import accounts, rows
+from tasks.store import accounts, rows, verdicts
 from tasks.store.book import Book
 from tasks.store.budget import Scope
 from tasks.store.purchase import Event, Purchase
 from tasks.store.rows import Wanted
 from tasks.store.spend import By, Spend
+from tasks.store.verdicts import Verdict
 
 _REMEMBERED = 50
 """Finished purchases of a model that say how long it takes."""
@@ -74,6 +75,16 @@ class Looking(Book):
         """How long a model took before, from order to clip; None when it never made anything."""
         took = self._read(lambda page: rows.durations(page.connection, provider, model, _REMEMBERED))
         return Experience(fastest=min(took), median=median(took)) if took else None
+
+    def verdicts(self, keys: Iterable[str]) -> dict[str, Verdict]:
+        """What was said last of each of these takes; those of which nothing was said are left out."""
+        wanted = list(keys)
+        return self._read(lambda page: verdicts.newest(page.connection, wanted))
+
+    @property
+    def has_verdicts(self) -> bool:
+        """Whether anything was said of any take."""
+        return self._read(lambda page: verdicts.any_there(page.connection))
 
     def now(self) -> datetime:
         """The database's time, which all times in the ledger are of."""

@@ -159,6 +159,29 @@ def _third(connection: Connection) -> None:
             connection.execute(text(_KEEP), order | {"key": key})
 
 
+def _fourth(connection: Connection) -> None:
+    """What people say of takes."""
+    number = {"sqlite": "integer", "postgresql": "bigserial"}[connection.dialect.name]
+    _run(
+        connection,
+        f"""create table verdicts (
+            number {number} not null primary key,
+            key varchar(64) not null,
+            film text not null,
+            slate varchar(64) not null,
+            take integer not null,
+            word varchar(16) not null,
+            note text not null,
+            action text not null,
+            "by" text not null,
+            source text not null,
+            at varchar(32) not null
+        )""",
+        "create index ix_verdicts_key on verdicts (key)",
+        "create index ix_verdicts_source on verdicts (source)",
+    )
+
+
 _KEEP = """insert into earlier (key, state, provider, model, film, scene, slate, take, told, price, price_currency, run,
         task, clip, cost, currency, owed, reason, ordered_by, changed, intended)
     select key, :state, provider, model, film, '', slate, take, '', price, price_currency, '',
@@ -192,4 +215,4 @@ def _run(connection: Connection, *statements: str) -> None:
         connection.execute(text(statement))
 
 
-MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_first, _second, _third)
+MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_first, _second, _third, _fourth)

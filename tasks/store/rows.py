@@ -51,14 +51,14 @@ class Rows:
 
     def by_keys(self, keys: Iterable[str]) -> dict[str, Purchase]:
         """The rows of many keys, as far as they are there."""
-        questions = (self._all.where(PURCHASES.c.key.in_(some)) for some in _batches(keys))
+        questions = (self._all.where(PURCHASES.c.key.in_(some)) for some in in_batches(keys))
         return {purchase.order.key: purchase for question in questions for purchase in self._read(question)}
 
     def latest(self, film: str, slates: Iterable[str]) -> dict[tuple[str, int, str], Purchase]:
         """By slate, take and service, the row of a film that was last ordered under that name, whatever its key."""
         found: dict[tuple[str, int, str], Purchase] = {}
         name = PURCHASES.c.film, PURCHASES.c.slate, PURCHASES.c.take, PURCHASES.c.provider
-        for some in _batches(slates):
+        for some in in_batches(slates):
             last = (
                 select(*name, func.max(PURCHASES.c.intended).label("intended"))
                 .where(PURCHASES.c.film == film, PURCHASES.c.slate.in_(some))
@@ -142,7 +142,7 @@ def events(connection: Connection, key: str) -> tuple[Event, ...]:
 def claimed(connection: Connection, tasks: Iterable[str]) -> frozenset[str]:
     """Those of the ids that are in some purchase's history."""
     found: set[str] = set()
-    for some in _batches(tasks):
+    for some in in_batches(tasks):
         found.update(connection.execute(select(EVENTS.c.task).where(EVENTS.c.task.in_(some))).scalars())
     return frozenset(found)
 
@@ -225,7 +225,8 @@ def _time(text: str | None) -> datetime | None:
     return datetime.fromisoformat(text) if text else None
 
 
-def _batches(items: Iterable[Item]) -> Iterator[list[Item]]:
+def in_batches(items: Iterable[Item]) -> Iterator[list[Item]]:
+    """As many at a time as one question may hold."""
     remaining = iter(items)
     while some := list(islice(remaining, _AT_ONCE)):
         yield some

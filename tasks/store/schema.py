@@ -86,6 +86,23 @@ EVENTS = Table(
     Column("owner_pid", Integer, nullable=False),
 )
 
+VERDICTS = Table(
+    "verdicts",
+    _TABLES,
+    Column("number", Integer, primary_key=True),
+    Column("key", String(64), nullable=False),
+    Column("film", Text, nullable=False),
+    Column("slate", String(64), nullable=False),
+    Column("take", Integer, nullable=False),
+    Column("word", String(16), nullable=False),
+    Column("note", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("at", String(32), nullable=False),
+)
+"""What people said of takes. The source names the answer that several came in together; empty for the command line."""
+
 
 def migrate(database: Database) -> None:
     """Bring a database to today's tables; many processes may try at once. Raises LedgerError for one of tomorrow's."""

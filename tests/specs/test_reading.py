@@ -395,3 +395,27 @@ def test_a_storyboard_and_its_error_survive_pickling(film: Film, wrong: Wrong, w
     with pytest.raises(StoryboardError) as caught:
         read(write("look: [x]\n"))
     assert pickle.loads(pickle.dumps(caught.value)).problems == caught.value.problems
+
+
+# Review
+
+
+def test_review_goes_from_the_film_to_its_defaults_scenes_and_shots_and_the_nearest_word_wins(film: Film) -> None:
+    text = """\
+review: required
+scenes:
+  - scene: 1
+    shots: [{shot: 1A, action: x}, {shot: 1B, action: x, review: none}]
+  - scene: 2
+    defaults: {review: none}
+    shots: [{shot: 2A, action: x}, {shot: 2B, action: x, review: required}]
+"""
+    assert [shot.review for shot in film(text).all_shots] == ["required", "none", "none", "required"]
+    by_default = "review: required\ndefaults: {review: none}\nshots: [{shot: 1, action: x}]\n"
+    assert film(by_default).all_shots[0].review == "none"
+    assert film("shots: [{shot: 1, action: x}]\n").all_shots[0].review == "none"
+
+
+def test_a_review_that_is_neither_required_nor_none_is_told_once_at_its_place(wrong: Wrong) -> None:
+    found = wrong("review: requird\nshots: [{shot: 1, action: x}, {shot: 2, action: x}]\n")
+    assert len(found) == 1 and "did you mean" in found[0] and "required" in found[0]

@@ -158,7 +158,9 @@ class Team:
     def told(self) -> str:
         """What there is to know when it goes wrong."""
         runs = [f"{run['name']}: {run['state_name']}, {(run['state'] or {}).get('message')}" for run in self.runs()]
-        rows = [f"{each.order.slate} of {each.order.film}: {each.state} at {each.owner.name}" for each in self.purchases()]
+        rows = [
+            f"{each.order.slate} of {each.order.film}: {each.state} at {each.owner.name}" for each in self.purchases()
+        ]
         logs = [f"--- {name}\n{self.stack.processes.last_words(name, 40)}" for name in (*WORKERS, "services")]
         return "\n".join((*runs, *rows, *logs))
 

@@ -13,7 +13,7 @@ from tasks.store import wakes
 from tasks.store.database import Database
 from tasks.store.ledger import Ledger, LedgerError, State
 from tasks.store.migrations import MIGRATIONS
-from tasks.store.schema import EARLIER, EVENTS, PURCHASES, VERSION, version
+from tasks.store.schema import EARLIER, EVENTS, PURCHASES, VERDICTS, VERSION, version
 from tests.tasks.store.ordering import CLIP, dollars, row
 
 # What storyreel 0.1 made with its first run, as sqlite3's `.schema` shows it.
@@ -78,12 +78,12 @@ def test_the_migrations_make_the_tables_that_the_code_reads(
         request.getfixturevalue(aged)
     Ledger(url).close()
     found = inspect(engine)
-    for table in (PURCHASES, EARLIER, EVENTS, wakes.TABLE):
+    for table in (PURCHASES, EARLIER, EVENTS, VERDICTS, wakes.TABLE):
         columns = {column["name"]: bool(column["nullable"]) for column in found.get_columns(table.name)}
         assert columns == {column.name: bool(column.nullable) for column in table.columns}
     indexed = {
         name: {tuple(index["column_names"]) for index in found.get_indexes(name)}
-        for name in ("purchases", "earlier", "events")
+        for name in ("purchases", "earlier", "events", "verdicts")
     }
     assert indexed == {
         "purchases": {
@@ -95,6 +95,7 @@ def test_the_migrations_make_the_tables_that_the_code_reads(
         },
         "earlier": {("key",), ("film", "intended"), ("run",)},
         "events": {("key",), ("task",)},
+        "verdicts": {("key",), ("source",)},
     }
 
 

@@ -1,0 +1,134 @@
+"""Which shots wait for somebody's approval, and the words for how far a take is on its way to it.
+
+`todo`: nothing is made. `wip`: it is being made. `wfa`: made, waits for approval. `retake`: another one is wanted and
+not made yet. `approved`: it is in the cut.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Literal
+
+from flows.planned import Plan, PlannedTake
+from specs.frozen import Frozen
+from specs.money import Money
+from tasks.inspection import Inspection, better
+from tasks.store.ledger import Judged, Word
+
+ReviewWord = Literal["todo", "wip", "wfa", "retake", "approved"]
+
+_FURTHEST: tuple[ReviewWord, ...] = ("approved", "wfa", "wip", "retake", "todo")
+"""The word for a shot is the first of these that one of its takes has."""
+
+
+def word_of(take: PlannedTake) -> ReviewWord | None:
+    """How a take stands; None where nobody has to approve it and nobody has said anything."""
+    if take.verdict:
+        return "approved" if take.verdict.word is Word.APPROVED else "retake"
+    if take.is_asked_for and take.state == "new":
+        return "retake"
+    if not take.needs_review:
+        return None
+    return {"new": "todo", "cached": "wfa"}.get(take.state, "wip")  # type: ignore[return-value]
+
+
+def word_of_shot(takes: Iterable[PlannedTake]) -> ReviewWord | None:
+    """How a shot stands, by its takes."""
+    words = set(map(word_of, takes))
+    return next((word for word in _FURTHEST if word in words), None)
+
+
+def by_shot(takes: Iterable[PlannedTake]) -> dict[str, list[PlannedTake]]:
+    """The takes of each shot, in the order of the film."""
+    shots: dict[str, list[PlannedTake]] = {}
+    for take in takes:
+        shots.setdefault(take.shot, []).append(take)
+    return shots
+
+
+def action_of(take: PlannedTake) -> str:
+    """What happens in a take, as it was asked for."""
+    return dict(take.chosen.brief.words).get("action", "")
+
+
+def waiting(plan: Plan) -> dict[str, list[PlannedTake]]:
+    """The shots that must be approved and are not, with their takes. What only stands in for a shot needs no word."""
+    return {shot: takes for shot, takes in by_shot(plan.takes).items() if _waits(takes)}
+
+
+def _waits(takes: Sequence[PlannedTake]) -> bool:
+    return any(take.needs_review for take in takes) and word_of_shot(takes) != "approved"
+
+
+class Seen(Frozen):
+    """A take that is there, as somebody who is to approve it sees it."""
+
+    take: int
+    key: str
+    word: ReviewWord
+    service: str
+    cost: Money | None
+    """None where nobody knows it."""
+    clip: Path
+    inspection: Inspection | None = None
+    """What was seen in it; None for what costs nothing."""
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether another one is wanted in its place."""
+        return self.word == "retake"
+
+    @property
+    def found(self) -> str:
+        """What is not as it should be, in words."""
+        return "; ".join(finding.detail for finding in self.inspection.findings) if self.inspection else ""
+
+
+class Waiting(Frozen):
+    """A shot that waits for approval."""
+
+    film: str
+    slate: str
+    action: str
+    takes: tuple[Seen, ...]
+    """Those that are there."""
+
+    @property
+    def best(self) -> int:
+        """The number of the take to approve, as far as inspection can tell: of those not refused, if there are any."""
+        among = [take for take in self.takes if not take.is_refused] or list(self.takes)
+        inspections = [take.inspection for take in among if take.inspection]
+        return among[better(inspections) if len(inspections) == len(among) else -1].take
+
+    def judged(
+        self, word: Word, take: int | None = None, note: str = "", action: str = "", by: str = ""
+    ) -> list[Judged]:
+        """What it means to approve a take of it, by its number; or to wish for a retake of one, or of all there are."""
+        among = [one for one in self.takes if take in (None, one.take)]
+        if take is None:
+            among = [one for one in among if not one.is_refused] or among
+        return [
+            Judged(
+                key=one.key, film=self.film, slate=self.slate, take=one.take, word=word, note=note, action=action, by=by
+            )
+            for one in among
+        ]
+
+
+class ReviewNeeded(Exception):
+    """Shots wait for approval; everything was made and is kept, and the film is not joined."""
+
+    def __init__(self, shots: Sequence[Waiting], of: int) -> None:
+        self.shots, self.of = tuple(shots), of
+        which = f"{len(shots)} of {of} shots {'waits' if len(shots) == 1 else 'wait'}" if of > 1 else "the shot waits"
+        lines = [f"{which} for approval; everything that was made is kept"]
+        lines += [f"  {shot.slate}: {_listed(shot.takes)}" for shot in shots]
+        super().__init__("\n".join(lines))
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.shots, self.of)
+
+
+def _listed(takes: Iterable[Seen]) -> str:
+    return ", ".join(f"take {take.take} ({take.word}{f': {take.found}' if take.found else ''})" for take in takes)

@@ -1,0 +1,93 @@
+"""A film's flow deployed on a server, and its runs executed attempt by attempt, as by a worker."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from prefect import get_client
+from prefect.client.schemas.objects import State
+from prefect.deployments.runner import EntrypointType
+from prefect.exceptions import Pause
+from prefect.flow_engine import run_flow_async
+from prefect.settings import PREFECT_API_URL
+
+from flows.render import render_storyboard
+
+_PATIENCE = 120
+
+
+class Deployed:
+    """A deployment of one film. Its runs are executed in this process, or each attempt in a process of its own."""
+
+    def __init__(self, deployment: UUID, folder: Path, is_apart: bool) -> None:
+        self._deployment, self._folder, self._is_apart = deployment, folder, is_apart
+
+    @classmethod
+    async def of(cls, file: Path, title: str, is_apart: bool = False, **parameters: Any) -> Deployed:
+        """Deploy a storyboard; its films go into the folder beside it."""
+        deployment = await render_storyboard.ato_deployment(
+            name=file.parent.name,
+            parameters={"storyboard": str(file), "out": str(file.parent / "out"), **parameters},
+            tags=["storyreel", f"film:{title}"],
+            entrypoint_type=EntrypointType.MODULE_PATH,
+        )
+        return cls(await deployment.aapply(), file.parent, is_apart)
+
+    async def begin(self) -> UUID:
+        """Ask for a run, and execute it until it ends or is suspended."""
+        async with get_client() as client:
+            run = await client.create_flow_run_from_deployment(self._deployment)
+        await self.go_on(run.id)
+        return run.id
+
+    async def go_on(self, run: UUID) -> None:
+        """Execute a run from the top, as is done with one that is due."""
+        if self._is_apart:
+            await self._go_on_apart(run)
+            return
+        async with get_client() as client:
+            flow_run = await client.read_flow_run(run)
+        with suppress(Pause):
+            await run_flow_async(
+                render_storyboard, flow_run=flow_run, parameters=flow_run.parameters, return_type="state"
+            )
+
+    async def resume(self, run: UUID, answer: Mapping[str, Any]) -> None:
+        """Answer a run's form, and execute the run again."""
+        async with get_client() as client:
+            result = await client.resume_flow_run(run, run_input=dict(answer))
+        assert result.status.value == "ACCEPT", result.details
+        await self.go_on(run)
+
+    async def state(self, run: UUID) -> State[Any]:
+        """How a run stands."""
+        async with get_client() as client:
+            state = (await client.read_flow_run(run)).state
+        assert state
+        return state
+
+    async def asked(self, run: UUID, number: int) -> str:
+        """What the form of a run's question says."""
+        async with get_client() as client:
+            return await client.read_flow_run_input(run, f"suspended-approval-{number}-description")
+
+    async def _go_on_apart(self, run: UUID) -> None:
+        log = self._folder / "attempts.log"
+        variables = {"PREFECT_API_URL": str(PREFECT_API_URL.value()), "PREFECT_HOME": str(self._folder / "prefect")}
+        with log.open("ab") as said:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, "-P", "-m", "prefect", "flow-run", "execute", str(run),
+                cwd=self._folder, env={**os.environ, **variables}, stdout=said, stderr=said,
+            )  # fmt: skip
+            try:
+                await asyncio.wait_for(process.wait(), _PATIENCE)
+            except TimeoutError:
+                process.kill()
+                raise AssertionError(f"the run never came to an end:\n{log.read_text()}") from None
