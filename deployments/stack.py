@@ -30,7 +30,7 @@ from urllib.request import Request, urlopen
 from deployments import postgresql
 from deployments.postgresql import PostgreSQL
 from deployments.processes import Part, Processes, plain_environment, wait_for
-from flows.server import answers, free_port
+from flows.local import free_port, who_answers
 from specs.frozen import Frozen
 
 _PATIENCE = 120
@@ -109,7 +109,9 @@ class Stack:
         prefect = (sys.executable, "-P", "-m", "prefect", "server")
         start = (*prefect, "start", "--host", "127.0.0.1", "--port", str(self.places.api), "--no-services")
         self.processes.begin(Part(name="server", command=start, environment=server, folder=self.folder / "server"))
-        wait_for("Prefect's API", lambda: answers(self.places.api), self.processes, "server", _PATIENCE)
+        wait_for(
+            "Prefect's API", lambda: who_answers(self.places.api) == "prefect", self.processes, "server", _PATIENCE
+        )
         services = (*prefect, "services", "start")
         self.processes.begin(Part(name="services", command=services, environment=server, folder=self.folder / "server"))
         self._ask("work_pools/", {"name": self.pool, "type": "process"}, allowed=(409,))

@@ -14,6 +14,7 @@ from flows.commands_deploy import deploy, serve
 from flows.commands_ledger import ledger, reconcile
 from flows.commands_review import review
 from flows.commands_services import doctor, explain, providers, webhooks
+from flows.commands_ui import ui
 from flows.failures import exit_code
 from flows.options import AsJson, Budget, Film, Provider, Select, Set, file_of, plan_of, print_json, sheet_of, words
 from flows.retaking import retake
@@ -144,7 +145,7 @@ def schema() -> None:
     print(text(), end="")  # noqa: T201
 
 
-for command in (explain, providers, doctor, webhooks, ledger, reconcile, review, retake, serve, deploy):
+for command in (explain, providers, doctor, webhooks, ledger, reconcile, review, retake, serve, deploy, ui):
     app.command()(command)
 
 

@@ -90,7 +90,7 @@ def review(
 
 
 def print_standings(console: Console, title: str, standings: Sequence[Standing]) -> None:
-    """A row a take: how it stands, who made it and for how much, what was seen in it; then where those are that wait."""
+    """A row a take: how it stands, who made it for how much, what was seen in it; then where those are that wait."""
     if not standings:
         console.print("No shot asks for a review; `review: required` in the storyboard does.", highlight=False)
         return

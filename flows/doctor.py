@@ -126,9 +126,9 @@ def _server(*, offline: bool) -> Check:
     server = reaching.prefect_server(ask=not offline)
     if server is None:
         detail = "a run starts one of its own, which leaves its record on this machine"
-        return Check(name=name, state="ok", detail=detail, fix="prefect server start (to look at runs)")
+        return Check(name=name, state="ok", detail=detail, fix="storyreel ui (to look at runs)")
     if server.trouble:
-        fix = "prefect server start, or `prefect config unset PREFECT_API_URL` for a server that comes with the run"
+        fix = "start that server, or `prefect config unset PREFECT_API_URL` for a server that comes with the run"
         return Check(name=name, state="missing", detail=f"{server.address} {server.trouble}", fix=fix)
     return Check(name=name, state="ok", detail=f"{server.address}{', not asked' if offline else ' answers'}")
 

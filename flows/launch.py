@@ -13,9 +13,10 @@ from flows.budgeting import BudgetExceeded
 from flows.callsheet import CallSheet
 from flows.consent import over
 from flows.failures import Interrupted, OverTheBudget, RunFailed
+from flows.local import PORT, page_at
 from flows.planned import Plan
 from flows.screen import shown
-from flows.server import LOCAL_UI, reporting, server_at_hand, settle_environment
+from flows.server import reporting, server_at_hand, settle_environment
 
 if TYPE_CHECKING:
     from flows.report import Rendering
@@ -85,4 +86,4 @@ async def _flow(sheet: CallSheet, plan: Plan) -> Rendering:
 def _where(made: Rendering, ui: str) -> str:
     if ui:
         return f"run: {ui}/runs/flow-run/{made.flow_run}"
-    return f"run: start `prefect server start`, then look at {LOCAL_UI}/runs/flow-run/{made.flow_run}"
+    return f"run: storyreel ui, then look at {page_at(PORT)}/runs/flow-run/{made.flow_run}"

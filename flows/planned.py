@@ -203,6 +203,11 @@ class Plan(Frozen):
     warnings: tuple[str, ...] = ()
 
     @property
+    def services(self) -> tuple[str, ...]:
+        """Everyone who may be asked for a take, by name."""
+        return tuple(sorted({way.request.provider for take in self.takes for way in take.candidates}))
+
+    @property
     def circled(self) -> tuple[PlannedTake, ...]:
         """The takes in the cut, one a shot, in the order of the film."""
         return tuple(take for take in self.takes if take.circled)

@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from flows.server import LOCAL_UI, settle_environment
+from flows.local import answering
+from flows.server import settle_environment
 from specs.frozen import Frozen
 from specs.problems import shown
 from tasks import providers
@@ -41,8 +42,8 @@ def prefect_server(*, ask: bool) -> Reached | None:
 
     if named := PREFECT_API_URL.value():
         return asyncio.run(_asked(named, "/health")) if ask else Reached(address=without_password(named))
-    local = asyncio.run(_asked(f"{LOCAL_UI}/api", "/health")) if ask else None
-    return None if local is None or local.trouble else local
+    local = answering() if ask else ""
+    return Reached(address=f"{local}/api") if local else None
 
 
 def services(names: Iterable[str], environment: Mapping[str, str]) -> dict[str, Reached]:

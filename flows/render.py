@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal, NamedTuple, cast
 from uuid import UUID
 
-from prefect import flow, task
+from prefect import flow
 from prefect.runtime import deployment, flow_run
 from prefect.states import Cancelled
 from pydantic import Field
@@ -18,35 +18,29 @@ from flows import automations, report
 from flows.approving import Approval, shots_waiting
 from flows.budgeting import BudgetExceeded, hold, limits_of
 from flows.delivering import Delivery, delivery
+from flows.finishing import Finishing
 from flows.history import history_of
 from flows.judging import judged
 from flows.leaving import left_behind
 from flows.limits import limited, to_be_held
+from flows.naming import film_tags, run_name, tag_run
+from flows.observing import log_what_is_ahead, observed
 from flows.packing import bring, version_of
 from flows.planned import Plan
 from flows.report import Origin, Rendering
 from flows.reviewing import Planner
 from flows.server import flush
-from flows.shooting import Failure, Shooting, begin
+from flows.shooting import Failure, begin
 from flows.spreading import shoot_scenes
 from flows.stopping import stoppable, stopping
 from flows.waiting import ReviewNeeded
-from specs.cut import Cut
 from specs.money import parse_money
 from specs.reading import read
 from specs.storyboard import Storyboard
 from tasks import providers
-from tasks.assemble import Chapter, FilmFile, Track, assemble
-from tasks.media.house import House
-from tasks.media.sheet import contact_sheet
-from tasks.media.threads import in_thread
 from tasks.store.budget import Limit
 from tasks.store.home import Home
-from tasks.store.ledger import Ledger
 from tasks.studio import open_studio
-from tasks.watching import tell
-
-_assemble = task(name="assemble", task_run_name="assemble")(assemble)
 
 
 class ShotsFailed(Exception):
@@ -68,6 +62,16 @@ class ShotsFailed(Exception):
         return bool(causes) and all(failure.is_budget for failure in causes)
 
 
+class Job(NamedTuple):
+    """What a run has to do."""
+
+    film: Storyboard
+    origin: Origin
+    plan: Plan
+    home: Home
+    limits: Sequence[Limit]
+
+
 class NotAgreed(Exception):
     """The run would buy what nobody has agreed to, as the film or the ledger has moved since: nothing was bought."""
 
@@ -78,8 +82,8 @@ _Amount = Annotated[str, Field(pattern=r"^[^\d]*\d+(\.\d+)?[^\d]*$", examples=["
 
 
 def _run_name() -> str:
-    """Film and time, so that the runs of a film are told apart in a list."""
-    return f"{Path(flow_run.parameters['storyboard']).stem} {datetime.now():%d %b %H:%M}"
+    """By its file, until the storyboard is read and says what the film is called."""
+    return run_name(Path(flow_run.parameters["storyboard"]).stem, datetime.now())
 
 
 @flow(name="render storyboard", flow_run_name=_run_name)
@@ -127,6 +131,8 @@ async def render_storyboard(
             plan = planner.plan(history)
             hold(plan, limits, history.committed, str(flow_run.id))
         insist_on(agreed, plan)
+        await tag_run(run_name(plan.title, datetime.now()), film_tags(plan, origin.version))
+        log_what_is_ahead(plan)
         scenes = None
         if spread == "scenes" and deployment.id:
             may_buy = agreements(plan) if agreed is None else agreed
@@ -134,7 +140,7 @@ async def render_storyboard(
             scenes = {"storyboard": storyboard, "provider": provider, "vars": vars, "limits": held, "agreed": may_buy}
         with delivery(out or report.default_folder(plan.title), home) as way_out:
             await asyncio.to_thread(way_out.make_sure)
-            return await _shoot(film, origin, plan, home, limits, way_out, scenes)
+            return await _shoot(Job(film, origin, plan, home, limits), way_out, scenes)
     except ReviewNeeded as needed:
         await approval.ask_to_review(needed)
         raise
@@ -144,41 +150,36 @@ async def render_storyboard(
         raise
 
 
-async def _shoot(
-    film: Storyboard,
-    origin: Origin,
-    plan: Plan,
-    home: Home,
-    limits: Sequence[Limit],
-    way_out: Delivery,
-    scenes: dict[str, Any] | None,
-) -> Rendering:
+async def _shoot(job: Job, way_out: Delivery, scenes: dict[str, Any] | None) -> Rendering:
     """Carry out a plan; `scenes` is what runs of single scenes are told, where there are to be any."""
-    services = {way.request.provider for take in plan.takes for way in take.candidates}
+    plan, run = job.plan, str(flow_run.id)
     holding = await limited(to_be_held(plan), is_deployed=bool(deployment.id))
-    async with open_studio(home, services, limited=holding) as studio:
+    async with open_studio(job.home, plan.services, limited=holding) as studio:
         stopping().works_in(studio)
-        shooting = await begin(plan, studio, str(flow_run.id), limits)
+        shooting = await begin(plan, studio, run, job.limits)
         if scenes and await shoot_scenes(plan, shooting.is_there, scenes):
-            with history_of(home) as history:
+            with history_of(job.home) as history:
                 plan = plan.model_copy(update={"takes": tuple(judged(plan.takes, plan.title, history))})
-            shooting = await begin(plan, studio, str(flow_run.id), limits)
+            shooting = await begin(plan, studio, run, job.limits)
         try:
-            if failures := await shooting.all():
-                raise ShotsFailed(failures, len(plan.cut.events))
-            if unapproved := await shots_waiting(plan, shooting, studio.ledger):
-                raise ReviewNeeded(unapproved, len(plan.cut.events))
-            master = await _join(film, plan, shooting, way_out.folder / "sequence.mp4")
-            made = await _report(film, origin, plan, shooting, studio.ledger, master, way_out)
-            await asyncio.to_thread(way_out.deliver)
-            return made
+            async with observed(plan, shooting, studio.ledger) as observation:
+                if failures := await shooting.all():
+                    raise ShotsFailed(failures, len(plan.cut.events))
+                if unapproved := await shots_waiting(plan, shooting, studio.ledger):
+                    raise ReviewNeeded(unapproved, len(plan.cut.events))
+                finishing = Finishing(job.film, plan, shooting, way_out)
+                master = await finishing.join()
+                made = await finishing.leave(master, job.origin, studio.ledger, run)
+                await asyncio.to_thread(way_out.deliver)
+                await observation.finished(made, way_out.folder)
+                return made
         except asyncio.CancelledError:
             await shooting.end()
             stopping().left = left_behind(plan, studio)
             raise
         finally:
             await shooting.end()
-            await flush(UUID(flow_run.id), shooting.task_runs)
+            await flush(UUID(run), shooting.task_runs)
 
 
 def insist_on(agreed: list[str] | None, plan: Plan) -> None:
@@ -200,60 +201,3 @@ def agreements(plan: Plan) -> list[str]:
 def agreement(key: str) -> str:
     """What stands for a key among those that are agreed to."""
     return key[:12]
-
-
-async def _report(
-    film: Storyboard,
-    origin: Origin,
-    plan: Plan,
-    shooting: Shooting,
-    ledger: Ledger,
-    master: FilmFile,
-    way_out: Delivery,
-) -> Rendering:
-    """What the run leaves beside the sequence."""
-    folder = master.path.parent
-    made_takes = [(take, await shooting.made(take)) for take in plan.takes]
-    in_cut = {take.identity for take in await shooting.in_cut()}
-    purchases = ledger.find_all([made.way.key for _, made in made_takes])
-    takes = [report.rendered(take, made, purchases.get(made.way.key), in_cut) for take, made in made_takes]
-    made = report.rendering(plan, origin, takes, way_out.place(master.path.name), str(flow_run.id))
-    report.write_manifest(folder, plan, made)
-    report.write_subtitles(folder, film, plan.cut)
-    await in_thread(
-        lambda progress: contact_sheet(
-            master.path, plan.cut, folder / "contact-sheet.jpg", title=plan.title, progress=progress
-        )
-    )
-    return made
-
-
-async def _join(film: Storyboard, plan: Plan, shooting: Shooting, out: Path) -> FilmFile:
-    """The finished clips, one after the other, with their transitions, their sound and the music."""
-    tell("", 0, "joining")
-    clips = await shooting.house_clips()
-    dissolves = await shooting.dissolves(clips)
-    shooting.task_runs += 1
-    master = await _assemble(
-        plan.cut,
-        clips,
-        dissolves,
-        House.of(plan.format),
-        out,
-        title=plan.title,
-        music=[Track.of(music, Path(film.resolve(music.file)), plan.cut.rate, plan.cut.frames) for music in film.music],
-        spoken={shot.shot for shot in film.all_shots if shot.dialogue},
-        chapters=_chapters(film, plan.cut),
-        progress=lambda done: tell("", 0, "joining", done),
-    )
-    tell("", 0, "done")
-    return master
-
-
-def _chapters(film: Storyboard, cut: Cut) -> list[Chapter]:
-    """A chapter a scene; in a film without scenes, a chapter a shot."""
-    events = {event.shot: event for event in cut.events}
-    if not film.scenes:
-        return [Chapter(event.start, event.end, event.shot) for event in cut.events]
-    spans = [(scene, events[scene.shots[0].shot], events[scene.shots[-1].shot]) for scene in film.scenes]
-    return [Chapter(a.start, z.end, f"{scene.scene} {scene.heading}".strip()) for scene, a, z in spans]

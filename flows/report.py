@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from flows.shooting import MadeTake
 
 
+CONTACT_SHEET = "contact-sheet.jpg"
+
+
 class RenderedTake(Frozen):
     """One take of a finished film."""
 

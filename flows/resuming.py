@@ -19,7 +19,7 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from flows.approving import rounds_of
-from flows.server import local_api
+from flows.local import answering
 from specs.frozen import Frozen
 from tasks.store.home import Home
 from tasks.store.ledger import Word
@@ -43,7 +43,7 @@ async def resume(title: str, home: Home) -> list[Suspended]:
 
     None where no server can be asked.
     """
-    api = PREFECT_API_URL.value() or local_api()
+    api = PREFECT_API_URL.value() or ((local := answering()) and f"{local}/api")
     if not api or not _answers(api):
         return []
     with temporary_settings({PREFECT_API_URL: api}):

@@ -11,6 +11,7 @@ from prefect.runtime import flow_run
 from flows.history import history_of
 from flows.leaving import left_behind
 from flows.limits import limited, to_be_held
+from flows.observing import observed
 from flows.packing import bring
 from flows.render import ShotsFailed, insist_on
 from flows.reviewing import Planner
@@ -55,15 +56,16 @@ async def shoot_scene(
     with history_of(home) as history:
         plan = Planner(film, home, provider, tuple(select or ())).plan(history)
     takes = [take for take in plan.takes if take.scene == scene]
-    insist_on(agreed, plan.model_copy(update={"takes": tuple(takes)}))
-    services = {way.request.provider for take in plan.takes for way in take.candidates}
+    of_scene = plan.model_copy(update={"takes": tuple(takes)})
+    insist_on(agreed, of_scene)
     holding = await limited(to_be_held(plan), is_deployed=True)
-    async with open_studio(home, services, limited=holding) as studio:
+    async with open_studio(home, plan.services, limited=holding) as studio:
         stopping().works_in(studio)
         shooting = await begin(plan, studio, of_run, limits or ())
         try:
-            if failures := await shooting.all(takes):
-                raise ShotsFailed(failures, len({take.shot for take in takes}))
+            async with observed(of_scene, shooting, studio.ledger, f"scene {scene}"):
+                if failures := await shooting.all(takes):
+                    raise ShotsFailed(failures, len({take.shot for take in takes}))
         except asyncio.CancelledError:
             await shooting.end()
             stopping().left = left_behind(plan, studio)

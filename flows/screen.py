@@ -17,8 +17,8 @@ from rich.text import Text
 from flows.planned import Plan
 from tasks.watching import Sighting, Stage, Watcher
 
-_COLOURS: dict[Stage, str] = {"done": "green", "cached": "green", "failed": "red", "waiting": "dim"}
-_OVER = ("done", "cached", "failed")
+_COLOURS: dict[Stage, str] = {"done": "green", "cached": "green", "failed": "red", "unknown": "red", "waiting": "dim"}
+_OVER = ("done", "cached", "failed", "unknown")
 _ROWS = 24
 """Rows shown at most; a longer film shows those that are at work."""
 
@@ -75,7 +75,7 @@ class _Board:
         rows = list(self.rows.values())
         if len(rows) <= _ROWS:
             return rows
-        busy = [row for row in rows if row.stage not in (*_OVER, "waiting") or row.stage == "failed"]
+        busy = [row for row in rows if row.stage not in (*_OVER, "waiting") or row.stage in ("failed", "unknown")]
         return busy[:_ROWS]
 
     def _count(self) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
 import subprocess
 import sys
 import tempfile
@@ -12,14 +11,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from http.client import HTTPConnection, HTTPException
 from uuid import UUID
 
 from flows.failures import RunFailed
-
-_LOCAL_PORT = 4200
-LOCAL_UI = f"http://127.0.0.1:{_LOCAL_PORT}"
-"""Where a server started by hand answers, unless told otherwise."""
+from flows.local import answering, free_port, who_answers
 
 _DEFAULTS = {
     # Nobody is told what is rendered here.
@@ -81,11 +76,11 @@ class OwnServer:
             self._process.stdin.write(b"%d\n" % port)
             self._process.stdin.flush()
         deadline = time.monotonic() + _PATIENCE
-        while not answers(port):
+        while who_answers(port) != "prefect":
             if self._process.poll() is not None or time.monotonic() > deadline:
                 raise RunFailed(
                     f"Prefect's server did not start: {self._last_word()}\n"
-                    "next: prefect server start, and when it answers, the same command in another terminal"
+                    "next: storyreel ui, and when it answers, the same command again"
                 )
             time.sleep(0.05)
         return f"http://127.0.0.1:{port}/api"
@@ -111,15 +106,10 @@ class OwnServer:
         return said[-1] if said else f"no answer in {_PATIENCE} s"
 
 
-def local_api() -> str:
-    """The address of a server's API that answers on this machine; empty where none does."""
-    return f"{LOCAL_UI}/api" if answers(_LOCAL_PORT) else ""
-
-
 @contextmanager
 def server_at_hand() -> Iterator[OwnServer | None]:
     """A server of our own that gets ready while the run does; None where another one is there to be used."""
-    if os.environ.get("PREFECT_API_URL") or answers(_LOCAL_PORT):
+    if os.environ.get("PREFECT_API_URL") or answering():
         yield None
     else:
         with OwnServer() as server:
@@ -133,13 +123,13 @@ def reporting(at_hand: OwnServer | None = None) -> Iterator[str]:
 
     Raises RunFailed when a server of our own does not start.
     """
-    from prefect.settings import PREFECT_API_URL, PREFECT_UI_URL, temporary_settings
+    from prefect.settings import PREFECT_API_URL, temporary_settings
 
-    if PREFECT_API_URL.value():
-        yield str(PREFECT_UI_URL.value() or PREFECT_API_URL.value().removesuffix("/api"))
-    elif answers(_LOCAL_PORT):
-        with temporary_settings({PREFECT_API_URL: f"{LOCAL_UI}/api"}):
-            yield LOCAL_UI
+    if named := named_server():
+        yield named
+    elif local := answering():
+        with temporary_settings({PREFECT_API_URL: f"{local}/api"}):
+            yield local
     else:
         with at_hand or OwnServer() as own, temporary_settings({PREFECT_API_URL: own.start()}):
             token = _dies_with_us.set(True)
@@ -160,7 +150,7 @@ def standing() -> Iterator[str]:
 
     from flows.reaching import without_password
 
-    if not (named := PREFECT_API_URL.value()) and not answers(_LOCAL_PORT):
+    if not (named := PREFECT_API_URL.value()) and not answering():
         raise RunFailed(
             "no Prefect server answers, and what is scheduled needs one that stays\n"
             "next: storyreel ui, or `export PREFECT_API_URL=…` for one elsewhere; then the same command again"
@@ -177,29 +167,19 @@ def standing() -> Iterator[str]:
         yield pages
 
 
+def named_server() -> str:
+    """The pages of the server that the user's settings name; empty when they name none."""
+    from prefect.settings import PREFECT_API_URL, PREFECT_UI_URL
+
+    named = PREFECT_API_URL.value()
+    return str(PREFECT_UI_URL.value() or named.removesuffix("/api")) if named else ""
+
+
 def _send_what_is_logged() -> None:
     """Log lines travel in batches; the last one must be out before its server goes."""
     from prefect.logging.handlers import APILogWorker
 
     APILogWorker.drain_all(timeout=5)
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        port: int = listening.getsockname()[1]
-        return port
-
-
-def answers(port: int) -> bool:
-    """Whether a Prefect server answers at a port of this machine."""
-    asked = HTTPConnection("127.0.0.1", port, timeout=1)
-    try:
-        asked.request("GET", "/api/health")
-        return asked.getresponse().status == 200
-    except (OSError, HTTPException):
-        return False
-    finally:
-        asked.close()
 
 
 async def flush(flow_run: UUID, task_runs: int, seconds: float = 30) -> None:

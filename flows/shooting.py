@@ -1,6 +1,10 @@
 """The shooting: every take of a run as a Prefect task, in an order that follows from what continues what.
 
 Takes are futures kept by identity, so whoever asks for a take first starts it and all others wait for the same one.
+
+Prefect draws an edge from a task to each that is given its result, and looks for results, or parts of them, in all
+arguments. What is no result is quoted: it would be searched through, and an empty tuple in it, which all share, is an
+edge from whichever task has one in its result.
 """
 
 from __future__ import annotations
@@ -12,8 +16,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from prefect import get_run_logger, task
+from prefect.utilities.annotations import quote
 
+from flows.naming import shot_tags
 from flows.planned import Candidate, Plan, PlannedTake
+from specs.cut import EditPoints
 from specs.frozen import Frozen
 from tasks.caching import run_known
 from tasks.collect import Take
@@ -26,7 +33,7 @@ from tasks.inspection import recipe as inspection_recipe
 from tasks.media.binary import find
 from tasks.media.errors import MediaError
 from tasks.media.house import House, house_signature
-from tasks.providers.base import ProviderError, Request, Terminal, Verdict
+from tasks.providers.base import Ambiguous, ProviderError, Request, TaskForgotten, Terminal, Verdict
 from tasks.store.budget import Limit, OverBudget
 from tasks.store.clips import Clip
 from tasks.store.ledger import Order, State
@@ -36,9 +43,19 @@ from tasks.watching import tell
 
 Result = TypeVar("Result")
 
-_conform = task(name="conform", persist_result=True)(conform)
 _dissolve = task(name="dissolve", persist_result=True)(dissolve)
-_inspect = task(name="inspect", persist_result=True)(inspect)
+
+
+@task(name="conform", persist_result=True)
+async def _conform(clip: Clip, edit: EditPoints, house: House, **how: Any) -> HouseClip:
+    """`conform`, given the result of `generate` itself: Prefect draws an edge where a result is an argument."""
+    return await conform(clip.path, edit, house, **how)
+
+
+@task(name="inspect", persist_result=True)
+async def _inspect(clip: Clip, request: Request, **how: Any) -> Inspection:
+    """`inspect`, given the result of `generate` itself."""
+    return await inspect(clip.path, request, **how)
 
 
 class Failure(Frozen):
@@ -51,6 +68,8 @@ class Failure(Frozen):
     hint: str = ""
     is_budget: bool = False
     """Whether only the budget kept it from being made."""
+    is_unknown: bool = False
+    """Whether nobody can know if the service has the order."""
 
     def __str__(self) -> str:
         by = f" ({self.service})" if self.service else ""
@@ -94,13 +113,13 @@ class Shooting:
     async def all(self, only: Sequence[PlannedTake] | None = None) -> list[Failure]:
         """Make every take, or these, and conform those in the cut, as far as that is possible; gives what failed."""
         takes = self._plan.takes if only is None else only
-        outcomes = await asyncio.gather(*map(self._finished, takes), return_exceptions=True)
+        outcomes = await asyncio.gather(*map(self._settled, takes), return_exceptions=True)
         failures = []
-        for take, outcome in zip(takes, outcomes, strict=True):
+        for outcome in outcomes:
             if isinstance(outcome, BaseException):
-                failure = _failure(take, outcome)
-                tell(take.shot, take.take, "failed", detail=failure.what)
-                failures.append(failure)
+                raise outcome
+            if outcome:
+                failures.append(outcome)
         return failures
 
     def is_there(self, take: PlannedTake) -> bool:
@@ -110,6 +129,12 @@ class Shooting:
             return False
         key = recipe(purchase.clip, take.edit, self._house, take.keep_sound, find().version, self._accepted)
         return not take.circled or (self._studio.house / key[:2] / key).exists()
+
+    def so_far(self, take: PlannedTake) -> MadeTake | None:
+        """A take, if it is there by now."""
+        future = self._futures.get(("take", take.identity))
+        made = future and future.done() and not future.cancelled() and not future.exception() and future.result()
+        return made if isinstance(made, MadeTake) else None
 
     async def in_cut(self) -> list[PlannedTake]:
         """The takes in the cut, one a shot, in the order of the film."""
@@ -167,6 +192,17 @@ class Shooting:
         if name not in self._futures:
             self._futures[name] = asyncio.ensure_future(make())
         return self._futures[name]
+
+    async def _settled(self, take: PlannedTake) -> Failure | None:
+        """Make a take as far as that is possible; gives what failed. Raises what is a fault of ours."""
+        try:
+            await self._finished(take)
+        except Exception as error:
+            failure = _failure(take, error)
+            tell(take.shot, take.take, "unknown" if failure.is_unknown else "failed", detail=failure.what)
+            get_run_logger().warning("%s", failure)
+            return failure
+        return None
 
     async def _finished(self, take: PlannedTake) -> None:
         """Make a take, and conform it when it is the one in the cut."""
@@ -245,10 +281,11 @@ class Shooting:
             f"{take.shot} take {take.take}{by}",
             way.key,
             self._is_there,
-            Take(order=order, request=request, timeout=take.timeout, limits=self._limits),
+            quote(Take(order=order, request=request, timeout=take.timeout, limits=self._limits)),
             self._studio,
             upstream,
             anew=way.state != "cached",
+            tags=shot_tags(take, request.provider),
         )
         # Prefect's record may be another host's.
         return self._studio.clips.on_this_host(clip)
@@ -273,10 +310,11 @@ class Shooting:
             f"inspect {take.shot} take {take.take}",
             key,
             lambda _: True,
-            clip.path,
-            way.request,
+            clip,
+            quote(way.request),
             first_frame=first,
             wants_sound=take.keep_sound,
+            tags=shot_tags(take, way.request.provider),
         )
         return seen
 
@@ -326,14 +364,15 @@ class Shooting:
             f"conform {take.shot}",
             key,
             HouseClip.intact,
-            shot.clip.path,
-            shot.way.edit,
-            self._house,
+            shot.clip,
+            quote(shot.way.edit),
+            quote(self._house),
             keep_sound=take.keep_sound,
             into=self._studio.house / key[:2] / key,
             accept=accept,
             progress=lambda done: tell(take.shot, take.take, "conforming", done),
             shelf=self._studio.shelf,
+            tags=shot_tags(take),
         )
 
     async def _dissolved(self, takes: Sequence[PlannedTake], clips: Sequence[HouseClip]) -> Segment:
@@ -349,7 +388,7 @@ class Shooting:
             outgoing,
             incoming,
             after.edit.join_in,
-            self._house,
+            quote(self._house),
             into=self._studio.house / key[:2] / key,
             shelf=self._studio.shelf,
         )
@@ -367,7 +406,9 @@ def _failure(take: PlannedTake, error: BaseException) -> Failure:
         return Failure(shot=take.shot, take=take.take, service="", what=str(error))
     if isinstance(error, ProviderError):
         service = error.service or take.request.provider
-        return Failure(shot=take.shot, take=take.take, service=service, what=error.message, hint=error.hint)
+        open_question = isinstance(error, (Ambiguous, TaskForgotten))
+        return Failure(shot=take.shot, take=take.take, service=service, what=error.message, hint=error.hint,
+                       is_unknown=open_question)  # fmt: skip
     if isinstance(error, OverBudget):
         return Failure(shot=take.shot, take=take.take, service="", what=error.message, hint=error.hint, is_budget=True)
     if isinstance(error, MediaError):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from specs.frozen import Frozen
 from specs.money import Money
@@ -99,6 +99,7 @@ async def _wait(take: Take, task: str, provider: Provider, studio: Studio) -> St
     clock = asyncio.get_running_loop().time
     begun = clock()
     odd_words: set[str] = set()
+    stage: Literal["queued", "generating"] = "generating"
     while True:
         pause = studio.pause(provider, take.order.model, clock() - begun)
         try:
@@ -108,14 +109,15 @@ async def _wait(take: Take, task: str, provider: Provider, studio: Studio) -> St
             raise
         except Transient as trouble:
             pause = max(pause, trouble.retry_after or 0)
-            tell(take.order.slate, take.order.take, "generating", detail=trouble.message)
+            tell(take.order.slate, take.order.take, stage, detail=trouble.message)
         else:
             if standing.state == "finished":
                 return standing
             if not standing.is_known:
                 odd_words.add(standing.detail)
             detail = f"{provider.name} says {standing.detail!r}" if odd_words else standing.detail
-            tell(take.order.slate, take.order.take, "generating", detail=detail)
+            stage = "queued" if standing.is_queued else "generating"
+            tell(take.order.slate, take.order.take, stage, detail=detail)
         if clock() - begun + pause > take.timeout:
             raise Overdue(
                 f"{take.slate} was not finished in {take.timeout:.0f} s; it is paid, and {provider.name} still has it",

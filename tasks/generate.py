@@ -77,6 +77,8 @@ async def _go_on(take: Take, purchase: Purchase, studio: Studio) -> Clip | None:
     match purchase.state:
         case State.FINISHED:
             clip = await asked(studio.clips.find, purchase.clip or "")
+            if clip:
+                get_run_logger().info("%s: made before, its clip comes from the store", take.slate)
             return clip or await _recover(take, purchase, studio)
         case State.FAILED if purchase.changed >= studio.opened:
             raise Terminal(purchase.reason, service=take.order.provider)
@@ -155,6 +157,8 @@ def limit_of(service: str) -> str:
 async def _submit(take: Take, provider: Provider, studio: Studio) -> str:
     """Send the order, once; whatever becomes of it is in the ledger before anything else happens."""
     key = take.order.key
+    if provider.paid:
+        get_run_logger().info("%s: sent to %s", take.slate, _asked_for(take))
     try:
         accepted = await _answered(provider, take)
     except (Transient, Terminal):
@@ -167,8 +171,10 @@ async def _submit(take: Take, provider: Provider, studio: Studio) -> str:
             studio.ledger.withdraw(key)
         raise
     studio.ledger.submitted(key, accepted.task, accepted.cost)
-    cost = f" for {accepted.cost}" if accepted.cost else ""
-    get_run_logger().info("%s ordered from %s as %s%s", take.slate, provider.name, accepted.task, cost)
+    tell(take.order.slate, take.order.take, "submitted", detail=accepted.task)
+    if provider.paid:
+        cost = f" for {accepted.cost.exactly}" if accepted.cost else ""
+        get_run_logger().info("%s: bought from %s as %s%s", take.slate, provider.name, accepted.task, cost)
     return accepted.task
 
 
@@ -195,6 +201,9 @@ async def _follow(take: Take, purchase: Purchase, studio: Studio) -> Clip:
     Where the service has forgotten it, a person must say whether it is bought again.
     """
     provider = studio.provider(take.order.provider)
+    if provider.paid:
+        said = "%s: ordered before from %s as %s; the run goes on with that, nothing is bought"
+        get_run_logger().info(said, take.slate, provider.name, purchase.task)
     try:
         async with studio.slot(provider.name):
             return await _until_there(take, purchase.task or "", provider, studio)
@@ -209,8 +218,13 @@ async def _follow(take: Take, purchase: Purchase, studio: Studio) -> Clip:
 
 async def _until_there(take: Take, task_id: str, provider: Provider, studio: Studio) -> Clip:
     """The clip of an accepted order; when the run is cancelled, the order is called off where that can be done."""
+    clock = asyncio.get_running_loop().time
+    begun = clock()
     try:
-        return await collect(take, task_id, provider, studio)
+        clip = await collect(take, task_id, provider, studio)
+        size, seconds = clip.size / 1e6, clock() - begun
+        get_run_logger().info("%s: there after %.1f s, %.1f MB%s", take.slate, seconds, size, _charged(take, studio))
+        return clip
     except asyncio.CancelledError:
         if not studio.orders_stand:
             await _call_off(take, task_id, provider, studio)
@@ -225,6 +239,19 @@ async def _call_off(take: Take, task_id: str, provider: Provider, studio: Studio
         return
     if called_off:
         studio.ledger.failed(take.order.key, f"called off with the run; {provider.name} does not charge for it")
+
+
+def _asked_for(take: Take) -> str:
+    """`dashscope: wan2.7-t2v, text-to-video, 5 s, 3.00 CNY by the list`."""
+    request, price = take.request, take.order.price
+    cost = f"{price.exactly} by the list" if price else "at a price that nobody publishes"
+    return f"{request.provider}: {request.model}, {request.mode.value}, {float(request.seconds):.4g} s, {cost}"
+
+
+def _charged(take: Take, studio: Studio) -> str:
+    """What the service says that a clip cost, where it does."""
+    purchase = studio.ledger.find(take.order.key)
+    return f", it cost {purchase.cost.exactly}" if purchase and purchase.cost else ""
 
 
 def _unknown(take: Take) -> Ambiguous:

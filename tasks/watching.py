@@ -1,4 +1,4 @@
-"""Who watches a run: the work says what it is doing, and a watcher, if there is one, shows it."""
+"""Who watches a run: the work says what it is doing, and whoever watches shows it: a terminal, Prefect's pages."""
 
 from __future__ import annotations
 
@@ -9,7 +9,22 @@ from typing import Literal
 
 from specs.frozen import Frozen
 
-Stage = Literal["waiting", "ordering", "generating", "fetching", "conforming", "joining", "done", "cached", "failed"]
+Stage = Literal[
+    "waiting",
+    "ordering",
+    "submitted",
+    "queued",
+    "generating",
+    "fetching",
+    "inspecting",
+    "conforming",
+    "joining",
+    "done",
+    "cached",
+    "failed",
+    "unknown",
+]
+"""In the order of a take's life; `queued` only where the service's own word says that it has not begun."""
 
 
 class Sighting(Frozen):
@@ -26,20 +41,22 @@ class Sighting(Frozen):
 
 Watcher = Callable[[Sighting], None]
 
-_watcher: ContextVar[Watcher | None] = ContextVar("watcher", default=None)
+_watchers: ContextVar[tuple[Watcher, ...]] = ContextVar("watchers", default=())
 
 
 @contextmanager
 def watched_by(watcher: Watcher) -> Iterator[None]:
-    """Show the watcher all that happens inside."""
-    token = _watcher.set(watcher)
+    """Show the watcher all that happens inside, beside those who watch already."""
+    token = _watchers.set((*_watchers.get(), watcher))
     try:
         yield
     finally:
-        _watcher.reset(token)
+        _watchers.reset(token)
 
 
 def tell(slate: str, take: int, stage: Stage, fraction: float = 0.0, detail: str = "") -> None:
     """Say what is being done; nobody need be watching."""
-    if watcher := _watcher.get():
-        watcher(Sighting(slate=slate, take=take, stage=stage, fraction=fraction, detail=detail))
+    if watchers := _watchers.get():
+        sighting = Sighting(slate=slate, take=take, stage=stage, fraction=fraction, detail=detail)
+        for watcher in watchers:
+            watcher(sighting)

@@ -22,8 +22,10 @@ os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(_GUARD), os.environ
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--kills 500` kills a run so often at random moments; a few in every run of the suite."""
+    """`--kills 500` kills a run so often at random moments; a few in every run of the suite. `--renew-pictures` writes
+    what the browser shows into deployments/pictures."""
     parser.addoption("--kills", type=int, default=4, help="how often a run is killed at a random moment")
+    parser.addoption("--renew-pictures", action="store_true", help="take the documentation's screenshots anew")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

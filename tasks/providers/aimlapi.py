@@ -19,6 +19,7 @@ from tasks.providers.wan import wan
 
 _PATH = "/v2/video/generations"
 _PENDING = ("queued", "generating", "waiting", "active")
+_QUEUED = ("queued", "waiting")
 _SOLD = (5, 10, 15)
 
 
@@ -97,7 +98,7 @@ class Aimlapi(Hosted):
             return Standing(state="finished", detail=status, result=text(answer, "video", "url"), cost=_cost(answer))
         if status == "error" or (error and status not in _PENDING):
             raise self.failed(*_reason(error))
-        return Standing(state="pending", detail=status, is_known=status in _PENDING)
+        return Standing(state="pending", detail=status, is_known=status in _PENDING, is_queued=status in _QUEUED)
 
     def judge(self, answer: Answer) -> ProviderError | None:
         """403 is an empty purse here."""

@@ -18,6 +18,7 @@ from tasks.providers.wan import wan
 
 _CREATE = "/wan/api/v1/services/aigc/video-generation/video-synthesis"
 _PENDING = ("submitted", "in_progress", "pending", "running", "queued", "suspended")
+_QUEUED = ("submitted", "pending", "queued")
 _UNPAID = ("balance", "quota", "insufficient", "arrear")
 """Words by which a 429 is known to be about money; the gateway has no code of its own for it."""
 _UNREADABLE = ("build_request_failed", "parse_request_failed")
@@ -76,7 +77,7 @@ class Apiyi(Hosted):
             raise self.failed(*_reason(answer))
         if status == "unknown":
             raise self.forgotten(task)
-        return Standing(state="pending", detail=status, is_known=status in _PENDING)
+        return Standing(state="pending", detail=status, is_known=status in _PENDING, is_queued=status in _QUEUED)
 
     def judge(self, answer: Answer) -> ProviderError | None:
         """Balance hides behind 429, moderation behind 403, and what upstream could not read behind 500."""

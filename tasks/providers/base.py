@@ -230,6 +230,8 @@ class Standing(Frozen):
     """Seconds that the service says it billed, input and output together, where it says so at the end."""
     is_known: bool = True
     """Whether `detail` is a word that the service is known to use."""
+    is_queued: bool = False
+    """Whether `detail` says that the service has accepted the order and not begun with it."""
 
 
 class RemoteTask(Frozen):

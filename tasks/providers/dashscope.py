@@ -34,6 +34,7 @@ _CREATE = "/api/v1/services/aigc/video-generation/video-synthesis"
 _BEIJING = timezone(timedelta(hours=8))
 """Its times carry no zone and are Beijing's."""
 _PENDING = ("PENDING", "RUNNING", "SUSPENDED")
+_QUEUED = ("PENDING",)
 _UNPAID = ("CommodityNotPurchased", "PrepaidBillOverdue", "PostpaidBillOverdue", "Arrearage")
 """Codes that no waiting cures, though some come as 429."""
 _PASSING = (
@@ -112,7 +113,9 @@ class DashScope(Hosted):
             raise self.failed(code, reason or ("it was called off" if status == "CANCELED" else ""))
         if status == "UNKNOWN":
             raise self.forgotten(task)
-        return Standing(state="pending", detail=status.lower(), is_known=status in _PENDING)
+        return Standing(
+            state="pending", detail=status.lower(), is_known=status in _PENDING, is_queued=status in _QUEUED
+        )
 
     def judge(self, answer: Answer) -> ProviderError | None:
         """Codes say more than the HTTP status does; a refusal may even come as 200."""

@@ -30,6 +30,7 @@ from tasks.providers.uploading import hand_over
 from tasks.providers.wan import wan
 
 _PENDING = ("CREATED", "IN_PROGRESS")
+_QUEUED = ("CREATED",)
 
 
 class Freepik(Hosted):
@@ -114,7 +115,9 @@ class Freepik(Hosted):
             said = (text(answer, "data", *path) for path in (("message",), ("error", "message"), ("error",)))
             code = text(answer, "data", "error", "code")
             raise self.failed(code, next(filter(None, said), "" if code else "it gives no reason"))
-        return Standing(state="pending", detail=status.lower(), is_known=status in _PENDING)
+        return Standing(
+            state="pending", detail=status.lower(), is_known=status in _PENDING, is_queued=status in _QUEUED
+        )
 
     async def tasks(self, since: datetime, until: datetime) -> list[RemoteTask] | None:
         """Ids and states of all times: the list has no dates."""

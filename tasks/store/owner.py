@@ -57,6 +57,11 @@ def this_process() -> Owner:
     return _owner_of(os.getpid())
 
 
+def process(pid: int) -> Owner:
+    """A process of this host. Raises ProcessLookupError when there is none."""
+    return Owner(host=_host(), pid=pid, started=_started(pid))
+
+
 def new_run() -> Owner:
     """A run of its own in the process that asks."""
     return this_process().model_copy(update={"run": uuid.uuid4().hex})
@@ -64,7 +69,7 @@ def new_run() -> Owner:
 
 @cache
 def _owner_of(pid: int) -> Owner:
-    return Owner(host=_host(), pid=pid, started=_started(pid))
+    return process(pid)
 
 
 @cache

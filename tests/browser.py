@@ -1,0 +1,148 @@
+"""Prefect's pages in a real browser: a server that stays, headless Chromium, and what must be seen.
+
+Others' pages are looked at with the same two fixtures: `pages` is a server with its pages, `browser` a Chromium window.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from PIL import Image
+
+from flows.local import free_port, noted, page_at
+from tests.prefect_server import move_in
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+PICTURES = Path(__file__).parents[1] / "deployments" / "pictures"
+"""The screenshots that the documentation shows; `--renew-pictures` takes them anew."""
+
+_PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
+_FLAGS = (
+    "--headless", "--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+    # The graph of a run is drawn by WebGL, and there is no graphics card here.
+    "--enable-unsafe-swiftshader", "--use-angle=swiftshader",
+)  # fmt: skip
+_LARGEST = 200_000
+"""Bytes of a picture in the documentation."""
+_PATIENCE = 60_000
+"""Milliseconds that a page may take to show something."""
+
+
+class Server:
+    """A Prefect server with its pages, as `storyreel ui` starts it, and what commands are told to use it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.page = folder, page_at(port := free_port())
+        kept = {name: os.environ[name] for name in ("PYTHONPATH", "LANG") if name in os.environ}
+        self.environment = {
+            **kept,
+            "HOME": str(folder),
+            "PATH": os.environ["PATH"],
+            "TERM": "dumb",
+            "STORYREEL_HOME": str(folder / "storyreel"),
+            "PREFECT_HOME": str(folder / "prefect"),
+        }
+        move_in(folder / "prefect")
+        self.command("ui", "--no-open", "--port", str(port))
+
+    def command(self, *arguments: str | Path, **more: str) -> subprocess.CompletedProcess[str]:
+        """Run `storyreel`; it must end well."""
+        return subprocess.run(
+            [Path(sys.executable).with_name("storyreel"), *arguments],
+            cwd=self.folder,
+            env={**self.environment, **more},
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=True,
+        )
+
+    def stop(self) -> None:
+        """Stop it, however it is."""
+        if (server := noted(self.environment)) and server.is_alive:
+            self.command("ui", "--stop")
+
+
+class Browser:
+    """A window, and what is to be seen in it."""
+
+    def __init__(self, page: Page, renews: bool) -> None:
+        self.page, self._renews = page, renews
+
+    def open(self, address: str, *texts: str) -> Page:
+        """Open a page and wait until it shows these texts."""
+        self.page.goto(address)
+        for text in texts:
+            self.shows(text)
+        return self.page
+
+    def shows(self, text: str) -> None:
+        """Wait until a text is to be seen."""
+        self.page.get_by_text(text).locator("visible=true").first.wait_for(timeout=_PATIENCE)
+
+    def shows_picture(self, called: str) -> None:
+        """Wait until a picture of this name is there, and has been decoded."""
+        picture = self.page.get_by_alt_text(called, exact=True).first
+        picture.scroll_into_view_if_needed(timeout=_PATIENCE)
+        self.page.wait_for_function(
+            "picture => picture.complete && picture.naturalWidth > 0", arg=picture.element_handle(), timeout=_PATIENCE
+        )
+
+    def screenshot(self, colours: int = 50, *, keep: str = "") -> Image.Image:
+        """What is seen now. It has many colours, else nothing was drawn. `keep` is its name in the documentation."""
+        taken = Image.open(io.BytesIO(self.page.screenshot())).convert("RGB")
+        assert len(taken.getcolors(1 << 24) or ()) >= colours, f"{self.page.url} is empty"
+        if keep and self._renews:
+            _keep(taken, PICTURES / f"{keep}.png")
+        return taken
+
+
+@contextmanager
+def serving_pages(folder: Path) -> Iterator[Server]:
+    """A server of the tests' own, with its pages."""
+    server = Server(folder)
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+@contextmanager
+def browsing(profile: Path, *, renews: bool = False) -> Iterator[Browser]:
+    """Chromium, with nothing in it of the user's. Skips where there is none; fails with TESTS_NEED_CHROMIUM set."""
+    from playwright.sync_api import sync_playwright
+
+    program = next(filter(None, map(shutil.which, _PROGRAMS)), None)
+    if program is None:
+        give_up = pytest.fail if os.environ.get("TESTS_NEED_CHROMIUM") else pytest.skip
+        give_up("no Chromium is installed: apt-get install chromium")
+    with sync_playwright() as playwright:
+        window = playwright.chromium.launch_persistent_context(
+            profile, executable_path=program, args=_FLAGS, viewport={"width": 1280, "height": 800}
+        )
+        try:
+            yield Browser(window.pages[0], renews)
+        finally:
+            window.close()
+
+
+def _keep(taken: Image.Image, into: Path) -> None:
+    """Write a picture, with as few colours as keep it small enough."""
+    into.parent.mkdir(exist_ok=True)
+    for colours in (256, 128, 64):
+        taken.quantize(colours, dither=Image.Dither.NONE).save(into, optimize=True)
+        if into.stat().st_size < _LARGEST:
+            return
+    raise AssertionError(f"{into} is too large for the documentation")

@@ -1,0 +1,92 @@
+"""Prefect's pages of a film, looked at in a real browser: the run with its graph, the storyboard, the contact sheet.
+
+`uv run pytest tests/productions/test_in_the_browser.py -n 0 --renew-pictures` takes the documentation's pictures anew.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.browser import Browser, Server, browsing, serving_pages
+
+KEEPER = Path(__file__).parents[2] / "specs" / "examples" / "the-keeper.yaml"
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Browser]:
+    """One window for all tests here."""
+    with browsing(tmp_path_factory.mktemp("profile"), renews=request.config.getoption("--renew-pictures")) as window:
+        yield window
+
+
+@pytest.fixture(scope="module")
+def pages(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server with its pages; none is started where there is no browser to look at them."""
+    with serving_pages(tmp_path_factory.mktemp("pages")) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def run(pages: Server) -> str:
+    """The flow run of a film that was rendered."""
+    made = json.loads(pages.command("render", KEEPER, "--json", "--out", "out").stdout)
+    flow_run: str = made["flow_run"]
+    return flow_run
+
+
+def artifact(pages: Server, key: str) -> str:
+    """The page of the newest artifact of a key."""
+    found = httpx.get(f"{pages.page}/api/artifacts/{key}/latest").raise_for_status().json()
+    return f"{pages.page}/artifacts/artifact/{found['id']}"
+
+
+def test_the_run_shows_its_film_its_tags_its_log_and_its_graph(browser: Browser, pages: Server, run: str) -> None:
+    browser.open(
+        f"{pages.page}/runs/flow-run/{run}",
+        "The Keeper",
+        "film:The Keeper",
+        "service:animatic",
+        "drawn here, for nothing: 1A take 1",
+    )
+    graph = browser.page.locator("canvas").first
+    graph.wait_for()
+    green = 0
+    for _ in range(60):  # it is drawn in its own time, and nothing in the page says when it is done
+        browser.page.wait_for_timeout(500)
+        box = graph.bounding_box()
+        assert box
+        drawn = browser.screenshot(keep="run").crop((int(box["x"]), int(box["y"]), int(box["x"] + box["width"]), 460))
+        green = sum(g > 140 and r < 60 and b < 110 for r, g, b in drawn.getdata())
+        if green > 5000:
+            break
+    assert green > 5000, "bars of finished tasks"
+
+
+def test_the_task_runs_have_their_slate_and_tags(browser: Browser, pages: Server, run: str) -> None:
+    browser.open(f"{pages.page}/runs/flow-run/{run}?tab=Task%20Runs", "shot:1A", "scene:1")
+    browser.shows("conform 1A")
+
+
+def test_the_storyboard_is_a_table_with_a_picture_a_take(browser: Browser, pages: Server, run: str) -> None:
+    browser.open(artifact(pages, "storyreel-the-keeper-board"), "7 of 7 takes are there", "1A take 1")
+    for slate in ("1A", "1B", "2C"):
+        browser.shows_picture(slate)
+    browser.page.mouse.wheel(0, -5000)
+    browser.page.wait_for_timeout(500)
+    browser.screenshot(500, keep="board")
+
+
+def test_the_contact_sheet_is_seen(browser: Browser, pages: Server, run: str) -> None:
+    browser.open(artifact(pages, "storyreel-the-keeper-sequence"), "frames at 30 fps")
+    browser.shows_picture("contact sheet")
+    browser.screenshot(500)
+
+
+def test_the_manifest_and_the_spend_are_tables(browser: Browser, pages: Server, run: str) -> None:
+    browser.open(artifact(pages, "storyreel-the-keeper-manifest"), "in the cut", "2C take 1")
+    browser.open(artifact(pages, "storyreel-the-keeper-spend"), "in all")
