@@ -20,6 +20,9 @@ import json
 import math
 import os
 import platform
+import resource
+import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -35,6 +38,7 @@ sys.path.insert(0, str(ROOT))
 
 import httpx  # noqa: E402
 import psutil  # noqa: E402
+import psycopg  # noqa: E402
 
 from deployments.processes import Part, Processes, plain_environment, wait_for  # noqa: E402
 from deployments.stack import Stack  # noqa: E402
@@ -66,6 +70,7 @@ class Row:
     """Takes of one film at the service."""
     on_stack: bool
     clips: str
+    seconds: float = SECONDS
 
     @property
     def takes(self) -> int:
@@ -74,7 +79,7 @@ class Row:
     @property
     def ideal(self) -> float:
         """Seconds, if nothing but the service took time."""
-        return math.ceil(self.shots / self.at_once) * SECONDS
+        return math.ceil(self.shots / self.at_once) * self.seconds
 
 
 @dataclass
@@ -116,8 +121,8 @@ def _held(process: psutil.Process) -> tuple[int, int]:
 class Delivering(Dashscope):
     """The emulator of DashScope, whose clips have the size that is asked for here."""
 
-    def __init__(self, size: tuple[int, int]) -> None:
-        script = Script(waiting=0, running=0, seconds=SECONDS)
+    def __init__(self, size: tuple[int, int], seconds: float) -> None:
+        script = Script(waiting=0, running=0, seconds=seconds)
         super().__init__(DashscopeSettings(script=script, at_once=None))
         self._size = size
 
@@ -129,9 +134,9 @@ class Delivering(Dashscope):
         return self.results_url + job.link
 
 
-def serve(clips: str) -> None:
+def serve(clips: str, seconds: float) -> None:
     """Be the service until standard input ends; then tell what was heard."""
-    service = Delivering(_SIZES[clips])
+    service = Delivering(_SIZES[clips], seconds)
     with service.served() as base_url:
         print(base_url, flush=True)
         sys.stdin.read()
@@ -148,10 +153,13 @@ def _span(times: list[float]) -> tuple[int, int]:
 
 
 @contextmanager
-def service(clips: str) -> Iterator[tuple[str, dict[str, int]]]:
+def service(row: Row) -> Iterator[tuple[str, dict[str, int]]]:
     """The service as a process of its own; what it heard is there when the context has ended."""
     process = subprocess.Popen(
-        [sys.executable, __file__, "--serve", clips], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, __file__, "--serve", "--clips", row.clips, "--seconds", str(row.seconds)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     assert process.stdin and process.stdout
     heard: dict[str, int] = {}
@@ -168,15 +176,6 @@ def storyboard(number: int, shots: int) -> str:
     lines = [f"- {{shot: S{shot}, action: Film {number} and shot {shot}.}}" for shot in range(1, shots + 1)]
     head = f"storyboard: 1\ntitle: Film {number}\ndefaults: {{provider: dashscope, duration: 2s}}\nshots:\n"
     return head + "\n".join(lines) + "\n"
-
-
-def storyreel(at_once: int) -> list[str]:
-    """The command, with so many takes of a film at the service at once."""
-    said = (
-        "from tasks.providers.dashscope import DashScope; from flows.cli import main; "
-        f"DashScope.at_once = {at_once}; main()"
-    )
-    return [sys.executable, "-P", "-c", said]
 
 
 @contextmanager
@@ -207,9 +206,9 @@ def measure(row: Row) -> dict[str, object]:
     with tempfile.TemporaryDirectory(prefix="storyreel-scale-") as made:
         folder = Path(made)
         folder.chmod(0o711)
-        with service(row.clips) as (base_url, _):
+        with service(row) as (base_url, _):
             bare = _timed_bare(row, base_url)
-        with reported(row, folder / "stack") as (told, server), service(row.clips) as (base_url, heard):
+        with reported(row, folder / "stack") as (told, server), service(row) as (base_url, heard):
             environment = {
                 **plain_environment(),
                 "PYTHONPATH": str(ROOT),
@@ -217,29 +216,54 @@ def measure(row: Row) -> dict[str, object]:
                 "STORYREEL_HOME": str(folder / "home"),
                 "DASHSCOPE_API_KEY": "sk-emulator",
                 "DASHSCOPE_BASE_URL": base_url,
+                "DASHSCOPE_AT_ONCE": str(row.at_once),
                 **told,
             }
-            begun = time.perf_counter()
+            before, begun = _films_cpu(), time.perf_counter()
             films = [_render(number, row, folder, environment) for number in range(row.films)]
             memory = Memory({"films": [psutil.Process(film.pid) for film in films], **server})
-            with memory.watched():
-                codes = [_waited(film, begun) for film in films]
+            try:
+                with memory.watched():
+                    codes = [_waited(film, begun) for film in films]
+            finally:
+                for film in films:
+                    film.kill()
             wall = time.perf_counter() - begun
+            spent = {"films": _films_cpu() - before, **{name: _cpu(each[0]) for name, each in server.items()}}
             records = _records(told["PREFECT_API_URL"])
             url = told.get("STORYREEL_LEDGER_URL") or f"sqlite:///{folder / 'home' / 'ledger.sqlite'}"
             ledger = Ledger(url)
             rows = len(ledger.list())
             ledger.close()
-        if any(codes):
+            kept = _kept(row, folder)
+        if any(codes):  # what it said, while its folder is there
             said = (folder / f"film-{next(n for n, code in enumerate(codes) if code)}.log").read_text()[-2000:]
             raise SystemExit(f"a film was not made: {codes}\n{said}")
-        return {"row": row, "bare": bare, "wall": wall, "memory": memory, "records": records, "rows": rows, **heard}
+        found = {"spent": spent, "kept": kept}
+        return {
+            **found,
+            "row": row,
+            "bare": bare,
+            "wall": wall,
+            "memory": memory,
+            "records": records,
+            "rows": rows,
+            **heard,
+        }
 
 
 def _render(number: int, row: Row, folder: Path, environment: dict[str, str]) -> subprocess.Popen[bytes]:
     film = folder / f"film-{number}.yaml"
     film.write_text(storyboard(number, row.shots))
-    command = [*storyreel(row.at_once), "render", str(film), "--yes", "--json", "--out", str(folder / f"out-{number}")]
+    command = [
+        Path(sys.executable).with_name("storyreel"),
+        "render",
+        str(film),
+        "--yes",
+        "--json",
+        "--out",
+        str(folder / f"out-{number}"),
+    ]
     with (folder / f"film-{number}.log").open("wb") as log:
         return subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log, start_new_session=True)
 
@@ -261,6 +285,39 @@ def _records(api: str) -> tuple[int, int]:
         if done == all_ or time.monotonic() > deadline:
             return done, all_
         time.sleep(1)
+
+
+def _films_cpu() -> float:
+    """Seconds of all processes that were begun here and waited for, and of their children."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def _cpu(process: psutil.Process) -> float:
+    """Seconds of a process and its children, the start in it."""
+    with suppress(psutil.Error):
+        return sum(sum(each.cpu_times()[:4]) for each in (process, *process.children(recursive=True)))
+    return 0.0
+
+
+def _kept(row: Row, folder: Path) -> dict[str, float]:
+    """What a take leaves for good: rows of Prefect's database by table, and bytes of both databases."""
+    if row.on_stack:
+        stack = Stack(folder / "stack")
+        with psycopg.connect(stack.database.url("prefect")) as prefect:
+            prefect.execute("analyze")
+            found = prefect.execute(
+                "select relname, reltuples from pg_class where relkind = 'r' and reltuples > 0"
+                " and relnamespace = 'public'::regnamespace"
+            )
+            rows = {name: float(count) for name, count in found.fetchall()}
+            sizes = prefect.execute("select datname, pg_database_size(datname) from pg_database").fetchall()
+        return {**rows, **{f"bytes of {name}": size for name, size in sizes if name in ("prefect", "storyreel")}}
+    with sqlite3.connect(folder / "stack" / "prefect" / "prefect.db") as prefect:
+        tables = [name for (name,) in prefect.execute("select name from sqlite_master where type = 'table'")]
+        rows = {name: prefect.execute(f'select count(*) from "{name}"').fetchone()[0] for name in tables}
+    files = {"prefect": folder / "stack/prefect/prefect.db", "storyreel": folder / "home/ledger.sqlite"}
+    return {**rows, **{f"bytes of {name}": file.stat().st_size for name, file in files.items()}}
 
 
 def _timed_bare(row: Row, base_url: str) -> float:
@@ -310,7 +367,12 @@ def tell(found: Mapping[str, object]) -> None:
         f"| {kept} of {all_} (≥ {expected}) | {looks / wall:.1f}, at most {found['busiest']} | {found['rows']} "
         f"| {found['sold']}, twice {found['twice']} |"
     )
-    print("".join(f"\n  {name}: {most / 1e6:.0f} MB at most" for name, most in memory.most.items()), file=sys.stderr)
+    per_take = {name: seconds / row.takes for name, seconds in found["spent"].items()}  # type: ignore[attr-defined]
+    print("\n  at most: " + ", ".join(f"{name} {most / 1e6:.0f} MB" for name, most in memory.most.items()))
+    print("  CPU seconds a take: " + ", ".join(f"{name} {seconds:.3f}" for name, seconds in per_take.items()))
+    print(
+        "  kept a take: " + ", ".join(f"{name} {n / row.takes:.4g}" for name, n in sorted(found["kept"].items()) if n)
+    )  # type: ignore[attr-defined]
 
 
 def main() -> None:
@@ -319,16 +381,22 @@ def main() -> None:
     options.add_argument("--only", choices=("one", "many"))
     options.add_argument("--small", action="store_true", help="a minute or two, to try")
     options.add_argument("--clips", choices=_SIZES, default="144p", help="the size that the service delivers")
-    options.add_argument("--serve", choices=_SIZES, help=argparse.SUPPRESS)
+    options.add_argument("--shots", type=int, default=500, help="of the one film")
+    options.add_argument("--films", type=int, default=20, help="at the same time")
+    options.add_argument("--each", type=int, default=50, help="shots of each of them")
+    options.add_argument("--seconds", type=float, default=SECONDS, help="that a take is at the service")
+    options.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     asked = options.parse_args()
     if asked.serve:
         with suppress(KeyboardInterrupt):
-            serve(asked.serve)
+            serve(asked.clips, asked.seconds)
         return
     small = asked.small
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # so that what was begun is ended
+    told = {"clips": asked.clips, "seconds": asked.seconds}
     rows = {
-        "one": Row(1, 50 if small else 500, at_once=50, on_stack=False, clips=asked.clips),
-        "many": Row(4 if small else 20, 10 if small else 50, at_once=5, on_stack=True, clips=asked.clips),
+        "one": Row(1, 50 if small else asked.shots, at_once=50, on_stack=False, **told),
+        "many": Row(4 if small else asked.films, 10 if small else asked.each, at_once=5, on_stack=True, **told),
     }
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, load {os.getloadavg()}\n")
     print("| " + " | ".join(_COLUMNS) + " |\n" + "|---" * len(_COLUMNS) + "|")

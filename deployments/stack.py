@@ -75,7 +75,7 @@ class Stack:
     """The parts of a folder. Raises Missing when they cannot be there."""
 
     def __init__(self, folder: Path, *, pool: str = "storyreel", clips_url: str = "", apart: bool = False) -> None:
-        """`clips_url`: a bucket that is there already. `apart`: each worker has a host name of its own (root only)."""
+        """`clips_url`: a bucket that is there already. `apart`: each worker has a host name of its own."""
         self.folder, self.pool, self._clips_url, self._apart = folder.absolute(), pool, clips_url, apart
         folder.mkdir(parents=True, exist_ok=True)
         self.places = Places.of(self.folder)
@@ -89,7 +89,7 @@ class Stack:
     @property
     def environment(self) -> dict[str, str]:
         """What a client of the stack sets."""
-        told = {"PREFECT_API_URL": self.api, "STORYREEL_LEDGER_URL": self._postgresql().url("storyreel")}
+        told = {"PREFECT_API_URL": self.api, "STORYREEL_LEDGER_URL": self.database.url("storyreel")}
         if self._clips_url:
             return {**told, "STORYREEL_CLIPS_URL": self._clips_url}
         return {
@@ -100,6 +100,13 @@ class Stack:
             "AWS_SECRET_ACCESS_KEY": self.places.password,
             "AWS_DEFAULT_REGION": "us-east-1",
         }
+
+    @property
+    def database(self) -> PostgreSQL:
+        """The server of both databases, `prefect` and `storyreel`."""
+        programs = postgresql.programs() or Path()
+        options = {"max_connections": 200}
+        return PostgreSQL(programs, self.folder / "postgresql", self.places.postgresql, self.places.password, options)
 
     def up(self, workers: int) -> None:
         """Start what is not running, each when what it needs answers. Raises Missing before, RuntimeError meanwhile."""
@@ -128,7 +135,8 @@ class Stack:
                        "STORYREEL_HOME": str(home / "storyreel"), "PREFECT_HOME": str(home / "prefect")}  # fmt: skip
         handing_over = (sys.executable, str(Path(__file__).with_name("worker.py")))
         command = (sys.executable, "-P", "-m", "prefect", "worker", "start", "--pool", self.pool, "--name", name)
-        alone = ("unshare", "--uts", "sh", "-c", 'hostname "$0" && exec "$@"', name) if self._apart else ()
+        as_root = ("--map-root-user",) if os.geteuid() else ()
+        alone = ("unshare", *as_root, "--uts", "sh", "-c", 'hostname "$0" && exec "$@"', name) if self._apart else ()
         self.processes.begin(
             Part(name=name, command=(*alone, *handing_over, *command), environment=environment, folder=home)
         )
@@ -148,7 +156,7 @@ class Stack:
         redis = {"HOST": "127.0.0.1", "PORT": str(self.places.redis), "PASSWORD": self.places.password}
         return {
             "PREFECT_HOME": str(self.folder / "server" / "prefect"),
-            "PREFECT_API_DATABASE_CONNECTION_URL": self._postgresql().url("prefect", "postgresql+asyncpg"),
+            "PREFECT_API_DATABASE_CONNECTION_URL": self.database.url("prefect", "postgresql+asyncpg"),
             "PREFECT_MESSAGING_BROKER": "prefect_redis.messaging",
             "PREFECT_MESSAGING_CACHE": "prefect_redis.messaging",
             "PREFECT_SERVER_EVENTS_CAUSAL_ORDERING": "prefect_redis.ordering",
@@ -159,7 +167,7 @@ class Stack:
         }
 
     def _start_stores(self) -> None:
-        database = self._postgresql()
+        database = self.database
         database.folder.mkdir(parents=True, exist_ok=True)
         database.create()
         self.processes.begin(
@@ -190,6 +198,9 @@ class Stack:
         )
         command = ("redis-server", str(told))
         self.processes.begin(Part(name="redis", command=command, environment=plain_environment(), folder=folder))
+
+    def _api_answers(self) -> bool:
+        return who_answers(self.places.api) == "prefect"
 
     def _redis_answers(self) -> bool:
         import redis
@@ -223,11 +234,6 @@ class Stack:
         )  # fmt: skip
         if not files.exists("storyreel"):
             files.mkdir("storyreel")
-
-    def _postgresql(self) -> PostgreSQL:
-        programs = postgresql.programs() or Path()
-        options = {"max_connections": 200}
-        return PostgreSQL(programs, self.folder / "postgresql", self.places.postgresql, self.places.password, options)
 
     def _keys(self) -> dict[str, str]:
         """What the caller has set for runs: keys, addresses of services and of a real bucket, Storyreel's variables."""
@@ -279,7 +285,7 @@ def main() -> int:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--pool", default="storyreel", help="the work pool that the workers belong to")
     parser.add_argument("--clips", default="", help="a bucket that is there: s3://…; else one for trying, in memory")
-    parser.add_argument("--hosts-apart", action="store_true", help="a host name for each worker, as root")
+    parser.add_argument("--hosts-apart", action="store_true", help="a host name for each worker")
     asked = parser.parse_args()
     if asked.what != "up" and not (asked.folder / "stack.json").exists():
         print(f"nothing was started in {asked.folder}", file=sys.stderr)

@@ -25,7 +25,7 @@ from flows.forms import Asked, approved, judged, named, of_money, of_shots
 from flows.planned import Plan, PlannedTake
 from flows.reviewing import Planner, refusal
 from flows.shooting import Shooting
-from flows.waiting import ReviewNeeded, Seen, Waiting, action_of, waiting, word_of
+from flows.waiting import ReviewNeeded, Seen, Waiting, action_of, waiting
 from specs.money import Money
 from tasks.store.budget import Limit
 from tasks.store.ledger import Ledger
@@ -52,7 +52,7 @@ class Approval:
 
     def __init__(self, planner: Planner, rounds: Sequence[Round]) -> None:
         self._planner, self._rounds = planner, tuple(rounds)
-        self._complaints: tuple[str, ...] = ()
+        self._complaints: dict[str, str] = {}
 
     @classmethod
     async def begin(cls, planner: Planner) -> Approval:
@@ -106,7 +106,7 @@ class Approval:
             return
         said = list(judged(last.asked, last.answer))
         refusals = [(shot.slate, refusal(self._planner, words)) for shot, words in said]
-        self._complaints = tuple(f"{slate}: {wrong}" for slate, wrong in refusals if wrong)
+        self._complaints = {slate: wrong for slate, wrong in refusals if wrong}
         good = [word for (_, words), (_, wrong) in zip(said, refusals, strict=True) if not wrong for word in words]
         with closing(self._planner.home.ledger()) as ledger:
             if ledger.judge(good, f"{flow_run.id}/{last.asked.number}"):
@@ -150,7 +150,7 @@ async def _seen(take: PlannedTake, shooting: Shooting, ledger: Ledger) -> Seen:
     return Seen(
         take=take.take,
         key=made.way.key,
-        word=(word_of(take) or "wfa") if take.verdict else "wfa",
+        word=(take.review or "wfa") if take.verdict else "wfa",
         service=made.way.request.provider,
         cost=(purchase.cost if purchase else None) or made.way.price,
         clip=made.clip.path,

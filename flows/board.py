@@ -64,21 +64,21 @@ def data_uri(picture: bytes) -> str:
 
 
 def board(plan: Plan, rows: Sequence[Row]) -> str:
-    """The storyboard table."""
-    shown = any(row.picture for row in rows)
-    head = (*(("",) if shown else ()), "take", "scene", "state", "service", "cost")
-    lines = (
-        (
-            *((f"![{_plain(row.take.shot)}]({row.picture})" if row.picture else "",) if shown else ()),
-            f"{_plain(row.take.shot)} take {row.take.take}{' ★' if row.take.circled else ''}",
-            _plain(row.take.scene),
-            _state(row),
-            row.service,
-            cost(row.cost, row.is_estimate),
-        )
+    """The storyboard table; columns that say nothing are left out."""
+    cells = [
+        {
+            "": f"![{_plain(row.take.shot)}]({row.picture})" if row.picture else "",
+            "take": f"{_plain(row.take.shot)} take {row.take.take}{' ★' if row.take.circled else ''}",
+            "scene": _plain(row.take.scene),
+            "state": _state(row),
+            "service": row.service,
+            "cost": cost(row.cost, row.is_estimate),
+        }
         for row in rows
-    )
-    return f"{standing(rows)}\n\n{_table(head, lines)}\n\n★ in the cut; ≈ by the price list, not told by the service\n"
+    ]
+    head = [name for name in cells[0] if any(line[name] for line in cells)]
+    table = _table(head, ([line[name] for name in head] for line in cells))
+    return f"{standing(rows)}\n\n{table}\n\n★ in the cut; ≈ by the price list, not told by the service\n"
 
 
 def standing(rows: Sequence[Row]) -> str:
@@ -92,7 +92,7 @@ def standing(rows: Sequence[Row]) -> str:
 
 def spend(made: Rendering) -> list[dict[str, str]]:
     """What a run cost, a row a service and currency, and the sums."""
-    paid = [take for take in made.shots if take.cost and take.cost.amount and not take.cached]
+    paid = [take for take in made.shots if not take.cached and (take.cost is None or take.cost.amount)]
     services = sorted({take.request.provider for take in paid})
     rows = [
         {"service": name, "takes": str(len(those)), **_costs(those)}
@@ -141,12 +141,16 @@ def cost(amount: Money | None, is_estimate: bool) -> str:
 def _costs(takes: Iterable[RenderedTake]) -> dict[str, str]:
     told: list[Money] = []
     listed: list[Money] = []
+    unpriced = 0
     for take in takes:
         if take.cost:
             (listed if take.is_estimate else told).append(take.cost)
+        else:
+            unpriced += 1
     return {
-        "told": " + ".join(map(str, sums(told))),
-        "by the list": " + ".join(f"≈ {money}" for money in sums(listed)),
+        "told by the service": " + ".join(map(str, sums(told))) or "nothing",
+        "by the price list": " + ".join(f"≈ {money}" for money in sums(listed)) or "nothing",
+        "takes at an unknown price": str(unpriced),
     }
 
 

@@ -107,7 +107,7 @@ def render(
     ] = None,
     out: Annotated[
         str | None,
-        typer.Option("--out", metavar="DIR", help="Where the film goes, a folder or an address; `renders/<title>`."),
+        typer.Option("--out", metavar="DIR", help="A folder or an address for the film; `renders/<title>` by default."),
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Buy what is to be bought without asking.")] = False,
     as_json: AsJson = False,

@@ -17,9 +17,9 @@ from rich.text import Text
 from flows.asking import somebody_is_there
 from flows.callsheet import CallSheet
 from flows.options import AsJson, File, Provider, Set, print_json, sheet_of
+from flows.planned import ReviewWord
 from flows.reviewing import Planner, Standing, by_words, look, refusal
 from flows.server import settle_environment
-from flows.waiting import ReviewWord
 from specs.reading import read
 from tasks.store.home import Home
 from tasks.store.ledger import Judged, Word
@@ -90,7 +90,7 @@ def review(
 
 
 def print_standings(console: Console, title: str, standings: Sequence[Standing]) -> None:
-    """A row a take: how it stands, who made it for how much, what was seen in it; then where those are that wait."""
+    """A row a take: how it stands, who made it and for how much, what was seen in it; then where what waits is."""
     if not standings:
         console.print("No shot asks for a review; `review: required` in the storyboard does.", highlight=False)
         return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -53,37 +53,42 @@ class AboutMoney(BaseModel):
     amount: float = 0
 
 
-def of_shots(asked: Asked, complaints: Sequence[str]) -> type[RunInput]:
-    """The form for the shots that wait. Whoever sends it as it is decides nothing."""
+def of_shots(asked: Asked, complaints: Mapping[str, str]) -> type[RunInput]:
+    """The form for the shots that wait, each beside its takes. Whoever sends it as it is decides nothing.
+
+    `complaints` say by slate what was wrong with the last answer. What is to be seen stands at the shots, as Prefect's
+    page lets the text above a long form shrink to nothing (seen with 3.9.1).
+    """
     fields: dict[str, Any] = {"by": (str, Field("", title="Your name", json_schema_extra={"position": 0}))}
+    left = _MOST_PICTURES
     for place, (name, shot) in enumerate(asked.shots.items(), 1):
-        about = _about(name, shot)
-        fields[name] = (about, Field(about(), title=f"Shot {shot.slate}", json_schema_extra={"position": place}))
+        about, shows = _about(name, shot), left >= len(shot.takes)
+        left -= len(shot.takes) if shows else 0
+        seen = _described(shot, complaints.get(shot.slate, ""), shows)
+        said = Field(about(), title=f"Shot {shot.slate}", description=seen, json_schema_extra={"position": place})
+        fields[name] = (about, said)
     form = create_model("Review", __base__=RunInput, **fields)
-    return form.with_initial_data(description=_described(asked.shots.values(), complaints))
+    wait = "1 shot waits" if len(asked.shots) == 1 else f"{len(asked.shots)} shots wait"
+    return form.with_initial_data(description=f"{wait} for approval.")
 
 
 def of_money(asked: Asked, excess: str, buying: str) -> type[RunInput]:
     """The form for a run that would pass its budget. One of the two decisions must be made."""
     assert asked.money
-    fields: dict[str, Any] = {
-        "decision": (
-            Literal["approve", "stop"],
-            Field(title="Decision", description="approve: it goes on. stop: it ends, and nothing more is bought."),
-        ),
-        "amount": (
-            float,
-            Field(
-                float(asked.money.amount),
-                title=f"The most that this run may cost in all, in {asked.money.currency}",
-                ge=0,
-                description="It stands for every other limit of this run.",
-            ),
-        ),
-    }
+    why = "\n\n".join(map(_plain, excess.splitlines()))
+    costs = f"It would buy {buying}; the whole run then costs **{asked.money.exactly}**."
+    ways = "approve: it goes on. stop: it ends, and nothing more is bought."
+    amount = Field(
+        float(asked.money.amount),
+        title=f"The most that this run may cost in all, in {asked.money.currency}",
+        ge=0,
+        description="It stands for every other limit of this run.",
+        json_schema_extra={"position": 1},
+    )
+    decision = Field(title="Decision", description=f"{why}\n\n{costs}\n\n{ways}", json_schema_extra={"position": 0})
+    fields: dict[str, Any] = {"decision": (Literal["approve", "stop"], decision), "amount": (float, amount)}
     form = create_model("Budget", __base__=RunInput, **fields)
-    text = f"## This run would pass its budget\n\n{_plain(excess)}\n\nIt would buy {buying}; the whole run then costs "
-    return form.with_initial_data(description=f"{text}**{asked.money.exactly}**.\n")
+    return form.with_initial_data(description="This run would pass its budget.")
 
 
 def named(shots: Iterable[Waiting]) -> dict[str, Waiting]:
@@ -120,26 +125,20 @@ def _about(name: str, shot: Waiting) -> type[BaseModel]:
     numbers: Any = Literal[tuple(take.take for take in shot.takes)]
     fields: dict[str, Any] = {
         "decision": (Decision, Field("later", title="Decision")),
-        "take": (numbers, Field(shot.best, title="The take to approve")),
+        **({"take": (numbers, Field(shot.best, title="The take to approve"))} if len(shot.takes) > 1 else {}),
         "note": (str, Field("", title="Note")),
         "action": (str, Field("", title="New action", description="With retake; empty: the same once more.")),
     }
     return create_model(f"About_{name}", **fields)
 
 
-def _described(shots: Iterable[Waiting], complaints: Sequence[str]) -> str:
-    """The takes that wait, with a picture of each, in Markdown."""
-    lines = [f"- **{_plain(complaint)}**" for complaint in complaints]
-    left = _MOST_PICTURES
-    for shot in shots:
-        lines += ["", f"## {_plain(shot.slate)}", "", _plain(shot.action), "", "| | take | state | from | seen in it |"]
-        lines.append("| --- | --- | --- | --- | --- |")
-        for take in shot.takes:
-            picture = _picture(take) if left > 0 else ""
-            left -= bool(picture)
-            cells = (picture, str(take.take), take.word, _from(take), _plain(take.found))
-            lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
+def _described(shot: Waiting, complaint: str, shows: bool) -> str:
+    """The takes of a shot, with a picture of each, as paragraphs in Markdown: single line ends are lost on the page."""
+    paragraphs = [f"**{_plain(complaint)}**" if complaint else "", _plain(shot.action)]
+    for take in shot.takes:
+        found = f": {_plain(take.found)}" if take.found else ""
+        paragraphs += [_picture(take) if shows else "", f"take {take.take}, {take.word}, {_from(take)}{found}"]
+    return "\n\n".join(filter(None, paragraphs))
 
 
 def _from(take: Seen) -> str:

@@ -71,18 +71,20 @@ class Observation:
         self._rows[name] = row.model_copy(update=change)
         self._has_changed = True
 
-    async def keep(self, states: States) -> None:
-        """Keep Prefect's pages up to date until cancelled."""
+    async def keep(self, states: States, over: asyncio.Event) -> None:
+        """Keep Prefect's pages up to date until it is over."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(_keep_telling(states))
-            group.create_task(self._keep_pages())
+            group.create_task(_keep_telling(states, over))
+            group.create_task(self._keep_pages(over))
 
     async def last_word(self, patience: float) -> None:
         """Bring the pages to where the run has come."""
         with suppress(TimeoutError):
-            async with asyncio.timeout(patience):
-                while self._has_changed or (self._unseen and self._width):
-                    await self._update()
+            async with asyncio.timeout(patience / 2):
+                await self._draw_pictures(len(self._unseen))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(patience / 2):
+                await self._update()
 
     async def finished(self, made: Rendering, folder: Path) -> None:
         """The film is there: its contact sheet, which lies in `folder`, its manifest, what it cost, where it is."""
@@ -119,25 +121,25 @@ class Observation:
             return None
         return purchase.cost if purchase else None
 
-    async def _keep_pages(self) -> None:
+    async def _keep_pages(self, over: asyncio.Event) -> None:
         clock = asyncio.get_running_loop().time
-        while True:
+        while not over.is_set():
             begun = clock()
+            await self._draw_pictures(_PICTURES)
             if self._has_changed:
                 await self._update()
-            await asyncio.sleep(max(_PAUSE, _SHARE * (clock() - begun)))
+            await _sleep(max(_PAUSE, _SHARE * (clock() - begun)), over)
 
     async def _update(self) -> None:
         self._has_changed = False
-        await self._draw_pictures()
         rows = list(self._rows.values())
         there = sum(row.is_there for row in rows)
         await self._pages.progress(100 * there / max(1, len(rows)), board.standing(rows))
         await self._pages.markdown("board", board.board(self._plan, rows), "the storyboard")
 
-    async def _draw_pictures(self) -> None:
+    async def _draw_pictures(self, most: int) -> None:
         """Small pictures of some takes that have none yet, as long as there is room for them."""
-        for name in self._unseen[:_PICTURES] if self._width else ():
+        for name in self._unseen[:most] if self._width else ():
             self._unseen.remove(name)
             made = self._shooting.so_far(self._takes[name])
             if made is None:
@@ -147,7 +149,7 @@ class Observation:
                 if len(picture) <= self._room:
                     self._room -= len(picture)
                     self._rows[name] = self._rows[name].model_copy(update={"picture": picture})
-        self._has_changed = self._has_changed or bool(self._unseen and self._width)
+                    self._has_changed = True
 
 
 @asynccontextmanager
@@ -157,26 +159,37 @@ async def observed(plan: Plan, shooting: Shooting, ledger: Ledger, part: str = "
     `part` is what the plan is of its film, where that is not all: `scene 2`.
     """
     observation, states = Observation(plan, shooting, ledger, part), States()
+    over, patience = asyncio.Event(), _LAST_WORD
     with watched_by(states), watched_by(observation.see):
-        keeping = asyncio.create_task(observation.keep(states))
-        patience = _LAST_WORD
+        keeping = asyncio.create_task(observation.keep(states, over))
         try:
             yield observation
         except asyncio.CancelledError:
             patience = _STOPPED_WORD
             raise
         finally:
+            # An artifact that is just being made is waited for: a second one would be another version.
+            over.set()
+            await asyncio.wait({keeping}, timeout=patience)
             keeping.cancel()
-            with suppress(asyncio.CancelledError):
-                await asyncio.gather(keeping, return_exceptions=True)
+            (trouble,) = await asyncio.gather(keeping, return_exceptions=True)
+            if isinstance(trouble, Exception):
+                get_run_logger().warning("this run could not be shown as it went: %r", trouble)
             await observation.last_word(patience)
 
 
-async def _keep_telling(states: States) -> None:
+async def _keep_telling(states: States, over: asyncio.Event) -> None:
     clock = asyncio.get_running_loop().time
-    while True:
-        await asyncio.sleep(_TICK)
+    while not over.is_set():
+        await _sleep(_TICK, over)
         states.tell(clock())
+
+
+async def _sleep(seconds: float, over: asyncio.Event) -> None:
+    """Sleep, or wake because it is over."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await over.wait()
 
 
 def log_what_is_ahead(plan: Plan) -> None:

@@ -14,9 +14,16 @@ from specs.storyboard import Format
 from tasks.brief import Brief
 from tasks.pacing import Experience
 from tasks.providers.base import Request
-from tasks.store.ledger import Purchase, Verdict
+from tasks.store.ledger import Purchase, Verdict, Word
 
 TakeState = Literal["new", "cached", "resuming", "unknown"]
+
+ReviewWord = Literal["todo", "wip", "wfa", "retake", "approved"]
+"""How far a take is on its way to the cut. `todo`: nothing is made. `wip`: it is being made. `wfa`: made, waits for
+approval. `retake`: another one is wanted and not made yet. `approved`: it is in the cut."""
+
+_REVIEW: Mapping[TakeState, ReviewWord] = {"new": "todo", "resuming": "wip", "unknown": "wip", "cached": "wfa"}
+"""The word for a take of which nothing was said."""
 
 Orders = Mapping[tuple[str, int, str], Purchase]
 """What was ordered last under a slate, for a take of this number, from a service."""
@@ -155,6 +162,15 @@ class PlannedTake(Frozen):
         return (self.chosen, *self.fallbacks)
 
     @property
+    def review(self) -> ReviewWord | None:
+        """How far it is to approval; None where nobody has to approve it and nobody has said anything."""
+        if self.verdict:
+            return "approved" if self.verdict.word is Word.APPROVED else "retake"
+        if self.is_asked_for and self.state == "new":
+            return "retake"
+        return _REVIEW[self.state] if self.needs_review else None
+
+    @property
     def is_bought(self) -> bool:
         """Whether money will be spent on it."""
         return self.state == "new" and not self.chosen.is_free
@@ -177,6 +193,7 @@ class PlannedTake(Frozen):
             "circled": self.circled,
             "changes": list(self.chosen.changes),
             "stand_in": self.is_stand_in,
+            "review": self.review,
             "fallbacks": [
                 {
                     "provider": other.request.provider,

@@ -12,8 +12,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from flows.history import history_of
 from flows.plan import make
-from flows.planned import History, Plan, PlannedTake
-from flows.waiting import ReviewWord, Seen, Waiting, action_of, by_shot, word_of, word_of_shot
+from flows.planned import History, Plan, PlannedTake, ReviewWord
+from flows.waiting import Seen, Waiting, action_of, by_shot, word_of_shot
 from specs.checking import strange_names
 from specs.frozen import Frozen
 from specs.money import Money
@@ -129,7 +129,7 @@ async def look(planner: Planner) -> list[Standing]:
                     film=plan.title, slate=slate, action=action_of(takes[0]), takes=tuple(await asyncio.gather(*seen))
                 ),
                 word=word,
-                to_come=tuple((take.take, word_of(take) or "todo") for take in takes if take.state != "cached"),
+                to_come=tuple((take.take, take.review or "todo") for take in takes if take.state != "cached"),
             )
         )
     return standings
@@ -144,6 +144,8 @@ def by_words(standings: Sequence[Standing], approve: Sequence[str], retake: Sequ
     for written in retake:
         shot, take = _meant(standings, written)
         said += shot.judged(Word.RETAKE, take, **more)
+    if twice := next((one for one in said if sum(one.key == other.key for other in said) > 1), None):
+        raise LookupError(f"take {twice.take} of {twice.slate} is named twice")
     return said
 
 
@@ -175,7 +177,7 @@ async def _seen(take: PlannedTake, clip: Path, purchase: Purchase | None, inspec
     return Seen(
         take=take.take,
         key=take.key,
-        word=word_of(take) or "wfa",
+        word=take.review or "wfa",
         service=take.request.provider,
         cost=(purchase.cost if purchase else None) or take.price,
         clip=clip,

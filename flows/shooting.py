@@ -162,6 +162,8 @@ class Shooting:
         for future in under_way:
             future.cancel()
         await asyncio.gather(*under_way, return_exceptions=True)
+        if (shelf := self._studio.shelf) and shelf.trouble:
+            get_run_logger().warning("what was conformed here may not be shared: %s", shelf.trouble)
 
     def made(self, take: PlannedTake) -> asyncio.Future[MadeTake]:
         """A take that is there."""
@@ -349,9 +351,17 @@ class Shooting:
             return into
         into.parent.mkdir(parents=True, exist_ok=True)
         beside = into.with_name(f".{into.stem}.{os.getpid()}.png")
+        shelf = self._studio.shelf
         try:
-            there = await self._studio.provider(request.provider).last_frame(request, shot.clip.path, beside)
-            return beside.replace(into) if there else None
+            if shelf is not None:
+                is_there: bool = await asyncio.to_thread(shelf.fetch_picture, into.name, beside)
+                if is_there:
+                    return beside.replace(into)
+            if not await self._studio.provider(request.provider).last_frame(request, shot.clip.path, beside):
+                return None
+            if shelf is not None:
+                await asyncio.to_thread(shelf.put_up_picture, beside, into.name)
+            return beside.replace(into)
         finally:
             beside.unlink(missing_ok=True)
 

@@ -12,7 +12,6 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from flows.waiting import word_of
 from specs.cut import Cut
 from specs.money import Money, sums
 from specs.storyboard import Storyboard
@@ -204,7 +203,7 @@ _COLUMNS = (
     _Column("made", lambda take: f"{float(take.request.seconds):.4g} s", "right"),
     _Column("price", _price, "right"),
     _Column("state", lambda take: Text(take.state, style=_COLOURS[take.state])),
-    _Column("review", lambda take: word_of(take) or ""),
+    _Column("review", lambda take: take.review or ""),
     _Column("why", _why),
 )
 _ALWAYS = ("take", "cut", "made", "state", "why")
@@ -214,7 +213,7 @@ def _differs(column: _Column, plan: Plan) -> bool:
     if column.name == "price" and plan.bought:
         return True
     if column.name == "review":
-        return any(map(word_of, plan.takes))
+        return any(take.review for take in plan.takes)
     return len({str(column.cell(take)) for take in plan.takes}) > 1
 
 

@@ -30,6 +30,10 @@ SCENE_FLOW = "shoot scene"
 """The flow that makes one scene."""
 
 _LOOK_SECONDS = 2.0
+_PAGE = 200
+"""Runs in one question: as many as the server gives at once."""
+_CALL_OFF_SECONDS = 5.0
+"""How long a film's run that is cancelled takes to cancel its scenes."""
 _PICKUP_SECONDS = 60.0
 """How long scenes wait for a worker while none of the film's scenes is under way; STORYREEL_PICKUP_SECONDS."""
 _START = timedelta(minutes=5)
@@ -100,10 +104,10 @@ async def _over(runs: Mapping[str, UUID]) -> list[str]:
     moved, told = clock(), set[str]()
     while True:
         states = await _states(runs.values())
-        open_ = {scene: states.get(run) for scene, run in runs.items() if not _is_over(states.get(run))}
+        open_ = {scene: states[run] for scene, run in runs.items() if run in states and not _is_over(states[run])}
         _tell(runs, states, told)
         if not open_:
-            return [scene for scene, run in runs.items() if (state := states.get(run)) and state.is_cancelled()]
+            return [scene for scene, run in runs.items() if _was_cancelled(states.get(run))]
         if any(map(_is_under_way, open_.values())):
             moved = clock()
         elif clock() - moved > patience:
@@ -114,7 +118,7 @@ async def _over(runs: Mapping[str, UUID]) -> list[str]:
                 patience,
             )
             await _call_off(runs[scene] for scene in open_)
-            return [scene for scene in runs.keys() - open_.keys() if _was_cancelled(states.get(runs[scene]))]
+            return [scene for scene, run in runs.items() if scene not in open_ and _was_cancelled(states.get(run))]
         await asyncio.sleep(_LOOK_SECONDS)
 
 
@@ -128,22 +132,24 @@ def _tell(runs: Mapping[str, UUID], states: Mapping[UUID, State[Any]], told: set
 
 
 async def _states(runs: Iterable[UUID]) -> dict[UUID, State[Any]]:
-    """As the server knows them; none while it does not answer."""
-    with suppress(httpx.HTTPError):
-        async with get_client() as client:
-            wanted, found = list(runs), dict[UUID, State[Any]]()
-            for at in range(0, len(wanted), 200):
-                only = FlowRunFilter(id=FlowRunFilterId(any_=wanted[at : at + 200]))
-                for run in await client.read_flow_runs(flow_run_filter=only, limit=200):
-                    if run.state:
-                        found[run.id] = run.state
-            return found
-    return {}
+    """As the server knows them, once it answers; one that was deleted is not among them."""
+    wanted, found = list(runs), dict[UUID, State[Any]]()
+    async with get_client() as client:
+        for at in range(0, len(wanted), _PAGE):
+            only = FlowRunFilter(id=FlowRunFilterId(any_=wanted[at : at + _PAGE]))
+            while True:
+                try:
+                    page = await client.read_flow_runs(flow_run_filter=only, limit=_PAGE)
+                    break
+                except httpx.HTTPError:
+                    await asyncio.sleep(_LOOK_SECONDS)
+            found.update((run.id, run.state) for run in page if run.state)
+    return found
 
 
-def _is_over(state: State[Any] | None) -> bool:
+def _is_over(state: State[Any]) -> bool:
     """Whether nothing more comes of a run. A crashed one may be picked up again, by an automation, in a moment."""
-    if state is None or not state.is_final():
+    if not state.is_final():
         return False
     return not state.is_crashed() or datetime.now(UTC) - state.timestamp > _PICKED_UP_AGAIN
 
@@ -152,10 +158,8 @@ def _was_cancelled(state: State[Any] | None) -> bool:
     return state is not None and state.is_cancelled()
 
 
-def _is_under_way(state: State[Any] | None) -> bool:
-    """Whether somebody is at work on a run; one of which nothing is known may be."""
-    if state is None:
-        return True
+def _is_under_way(state: State[Any]) -> bool:
+    """Whether somebody is at work on a run."""
     if state.is_pending():
         return datetime.now(UTC) - state.timestamp < _START
     return not state.is_scheduled()
@@ -163,8 +167,8 @@ def _is_under_way(state: State[Any] | None) -> bool:
 
 async def _call_off(runs: Iterable[UUID]) -> None:
     """Cancel runs; what runs is ended by its worker."""
-    with suppress(httpx.HTTPError):
-        async with get_client() as client:
+    with suppress(httpx.HTTPError, TimeoutError):
+        async with asyncio.timeout(_CALL_OFF_SECONDS), get_client() as client:
             for run, state in (await _states(runs)).items():
                 if state.is_scheduled():
                     await client.set_flow_run_state(

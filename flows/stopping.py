@@ -222,19 +222,23 @@ def stoppable(work: Callable[P, Awaitable[Result]]) -> Callable[P, Awaitable[Res
 
     @wraps(work)
     async def stops(*args: P.args, **kwargs: P.kwargs) -> Result:
-        this = Stopping(UUID(flow_run.id), is_deployed=bool(deployment.id))
-        token = _stopping.set(this)
-        try:
-            with this.by_a_kill(), this.by_sigterm():
-                try:
-                    async with this.by_its_record():
-                        return await work(*args, **kwargs)
-                except asyncio.CancelledError:
-                    stopped = await this.ended()
-                raise stopped
-        finally:
-            _stopping.reset(token)
+        return await _to_its_end(lambda: work(*args, **kwargs))
 
     # Prefect makes the form of a flow's parameters, and looks for what they are called in this module otherwise.
     stops.__signature__ = inspect.signature(work, eval_str=True)  # type: ignore[attr-defined]
     return stops
+
+
+async def _to_its_end(work: Callable[[], Awaitable[Result]]) -> Result:
+    this = Stopping(UUID(flow_run.id), is_deployed=bool(deployment.id))
+    token = _stopping.set(this)
+    try:
+        with this.by_a_kill(), this.by_sigterm():
+            try:
+                async with this.by_its_record():
+                    return await work()
+            except asyncio.CancelledError:
+                stopped = await this.ended()
+            raise stopped
+    finally:
+        _stopping.reset(token)

@@ -1,41 +1,23 @@
-"""Which shots wait for somebody's approval, and the words for how far a take is on its way to it.
-
-`todo`: nothing is made. `wip`: it is being made. `wfa`: made, waits for approval. `retake`: another one is wanted and
-not made yet. `approved`: it is in the cut.
-"""
+"""Which shots wait for somebody's approval, with what there is to be seen of them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Literal
 
-from flows.planned import Plan, PlannedTake
+from flows.planned import Plan, PlannedTake, ReviewWord
 from specs.frozen import Frozen
 from specs.money import Money
 from tasks.inspection import Inspection, better
 from tasks.store.ledger import Judged, Word
 
-ReviewWord = Literal["todo", "wip", "wfa", "retake", "approved"]
-
 _FURTHEST: tuple[ReviewWord, ...] = ("approved", "wfa", "wip", "retake", "todo")
 """The word for a shot is the first of these that one of its takes has."""
 
 
-def word_of(take: PlannedTake) -> ReviewWord | None:
-    """How a take stands; None where nobody has to approve it and nobody has said anything."""
-    if take.verdict:
-        return "approved" if take.verdict.word is Word.APPROVED else "retake"
-    if take.is_asked_for and take.state == "new":
-        return "retake"
-    if not take.needs_review:
-        return None
-    return {"new": "todo", "cached": "wfa"}.get(take.state, "wip")  # type: ignore[return-value]
-
-
 def word_of_shot(takes: Iterable[PlannedTake]) -> ReviewWord | None:
     """How a shot stands, by its takes."""
-    words = set(map(word_of, takes))
+    words = {take.review for take in takes}
     return next((word for word in _FURTHEST if word in words), None)
 
 

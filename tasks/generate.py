@@ -88,8 +88,10 @@ async def _go_on(take: Take, purchase: Purchase, studio: Studio) -> Clip | None:
             return await _follow(take, purchase, studio) if studio.ledger.take_over(purchase) else None
         case State.INTENDED if purchase.is_left():
             return await _settle(take, purchase, studio)
-        case State.UNKNOWN:
+        case State.UNKNOWN if not await _came(take, purchase, studio):
             raise _unknown(take)
+        case State.UNKNOWN:
+            return None
     tell(take.order.slate, take.order.take, "waiting", detail="another run is making it")
     await asyncio.sleep(_LOOK_AT_LEDGER * random.uniform(0.8, 1.2))
     return None
@@ -111,6 +113,15 @@ async def _settle(take: Take, purchase: Purchase, studio: Studio) -> Clip | None
         return await _order_again(take, purchase, studio)
     studio.ledger.unknown(take.order.key, "the run that ordered it was stopped before it had an answer")
     raise _unknown(take)
+
+
+async def _came(take: Take, purchase: Purchase, studio: Studio) -> bool:
+    """Whether the clip of an order that the service has forgotten is on this host, because the bucket was away when it
+    came. The order is then gone on with."""
+    task = purchase.task or ""
+    if not await asyncio.to_thread(studio.clips.undelivered, take.order.key, task):
+        return False
+    return studio.ledger.attach(purchase, task, "its clip had come before the service forgot it")
 
 
 async def _order_again(take: Take, purchase: Purchase, studio: Studio) -> Clip | None:

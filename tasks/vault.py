@@ -115,6 +115,16 @@ class Vault:
                 return None
             return content
 
+    def link(self, name: str, seconds: int) -> str:
+        """An address at which anybody can fetch a file for so long. Raises VaultError."""
+        with self._trouble(f"did not sign a link to {name}"):
+            system, place = self._place(name)
+            try:
+                return str(system.sign(place, expiration=seconds))
+            except NotImplementedError as error:
+                hint = "use a bucket that can, such as s3://"
+                raise VaultUnfit(f"{self} cannot give links to its files", hint) from error
+
     def remove(self, name: str) -> None:
         """Take a file away, if it is there. Raises VaultError."""
         with self._trouble(f"did not remove {name}"):

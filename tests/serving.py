@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import sys
 
+from prefect.deployments.runner import EntrypointType
+
 from flows.handing_over import HandingOverRunner
 from flows.render import render_storyboard
 
@@ -12,7 +14,8 @@ from flows.render import render_storyboard
 async def main() -> None:
     """Serve until SIGTERM."""
     runner = HandingOverRunner(name=sys.argv[1], query_seconds=1)
-    await runner.aadd_flow(render_storyboard, sys.argv[1])
+    wanted = await render_storyboard.ato_deployment(sys.argv[1], entrypoint_type=EntrypointType.MODULE_PATH)
+    await runner.aadd_deployment(wanted)
     print("serving", flush=True)
     await runner.start()
 

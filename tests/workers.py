@@ -19,7 +19,7 @@ from prefect.client.schemas.objects import FlowRun, State
 from prefect.deployments.runner import EntrypointType
 from prefect.exceptions import ObjectNotFound
 
-PATIENCE = 120
+PATIENCE = 240
 """Seconds that anything here may take on a slow machine."""
 
 
@@ -75,6 +75,9 @@ def working(pool: str, environment: Mapping[str, str], folder: Path, name: str =
     worker = Worker(pool, environment, folder, name)
     try:
         yield worker
+    except AssertionError:
+        print(worker.said())
+        raise
     finally:
         worker.end()
 

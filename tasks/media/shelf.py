@@ -13,10 +13,13 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
+from tasks.media.errors import MediaError
 from tasks.media.piece import RECORD, Piece, intact_in
+from tasks.media.stills import open_still
 from tasks.vault import Vault, VaultError
 
 AnyPiece = TypeVar("AnyPiece", bound=Piece)
+Result = TypeVar("Result")
 
 _PAUSE = 60.0
 """Seconds for which a bucket that gave no answer is not asked again."""
@@ -61,7 +64,15 @@ class Shelf:
 
         self._tried(put)
 
-    def _tried(self, attempt: Callable[[], AnyPiece | None]) -> AnyPiece | None:
+    def fetch_picture(self, name: str, into: Path) -> bool:
+        """Bring a still; False when it is not there whole, or cannot be had now."""
+        return bool(self._tried(lambda: self._vault.get(f"frames/{name}", into) and _can_be_seen(into)))
+
+    def put_up_picture(self, file: Path, name: str) -> None:
+        """Share a still."""
+        self._tried(lambda: self._vault.put(file, f"frames/{name}"))
+
+    def _tried(self, attempt: Callable[[], Result]) -> Result | None:
         if time.monotonic() < self._until:
             return None
         try:
@@ -72,6 +83,14 @@ class Shelf:
             self.trouble = error.message
             self._until = time.monotonic() + _PAUSE
             return None
+
+
+def _can_be_seen(picture: Path) -> bool:
+    try:
+        open_still(picture, (16, 16))
+    except MediaError:
+        return False
+    return True
 
 
 def _place(name: str) -> str:

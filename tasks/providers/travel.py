@@ -7,17 +7,15 @@ import base64
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import urlsplit
 
 from tasks.providers.base import Terminal, Transient
+from tasks.vault import Vault, VaultAway, VaultUnfit
 
 BUCKET = "STORYREEL_MEDIA_URL"
 """The environment variable that names the bucket."""
 
 _DAY = 24 * 3600
 """Seconds that a signed link is good for; services fetch references when a task begins, which may wait."""
-_SETTINGS = ("NoCredentialsError", "PartialCredentialsError", "ProfileNotFound", "TokenRetrievalError")
-"""What botocore calls errors that only the user can mend; they derive from nothing but its own root."""
 
 
 class Kind(NamedTuple):
@@ -69,7 +67,7 @@ class Bucket:
     """A folder of any fsspec file system that can sign links: `s3://films/references`."""
 
     def __init__(self, url: str) -> None:
-        self._url = url
+        self._vault = Vault(url, BUCKET)
 
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> Bucket | None:
@@ -86,31 +84,13 @@ class Bucket:
 
     def _put(self, file: Path, digest: str) -> str:
         try:
-            import fsspec
-
-            system, folder = fsspec.url_to_fs(self._url)
-            place = f"{folder.rstrip('/')}/{name_for(file, digest)}"
-            if not system.exists(place):
-                system.put_file(str(file), place)
-            return str(system.sign(place, expiration=_DAY))
-        except ImportError as error:
-            package = "pip install 'storyreel[s3]'" if self._url.startswith("s3:") else "install it beside storyreel"
-            raise self._unfit(f"needs a package that is not here: {error}", package) from error
-        except NotImplementedError as error:
-            raise self._unfit("cannot give links to its files", "use a bucket that can, such as s3://") from error
-        except (PermissionError, FileNotFoundError, ValueError) as error:
-            raise self._unfit(f"did not take {file.name}: {error}", "storyreel doctor") from error
-        except Exception as error:
-            # A file system of fsspec's may raise whatever its library does.
-            if type(error).__name__ in _SETTINGS:
-                raise self._unfit(f"did not take {file.name}: {error}", "set the bucket's credentials") from error
-            raise Transient(f"{self._called} did not take {file.name}: {error}") from error
-
-    @property
-    def _called(self) -> str:
-        """The variable and where it leads, without a name, a password or a token that may stand in it."""
-        parts = urlsplit(self._url)
-        return f"{BUCKET} ({parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path})"
-
-    def _unfit(self, what: str, hint: str) -> Terminal:
-        return Terminal(f"{self._called} {what}", hint=hint)
+            name = name_for(file, digest)
+            if self._vault.size(name) is None:
+                self._vault.put(file, name)
+            return self._vault.link(name, _DAY)
+        except OSError as error:
+            raise Terminal(f"{file.name} cannot be read: {error.strerror or error}") from error
+        except VaultAway as error:
+            raise Transient(error.message) from error
+        except VaultUnfit as error:
+            raise Terminal(error.message, hint=error.hint) from error

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import sys
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import pytest
 from prefect import get_client
 from prefect.client.schemas.objects import State
 from prefect.deployments.runner import EntrypointType
@@ -18,9 +21,30 @@ from prefect.exceptions import Pause
 from prefect.flow_engine import run_flow_async
 from prefect.settings import PREFECT_API_URL
 
+from flows.callsheet import CallSheet
+from flows.options import plan_of
 from flows.render import render_storyboard
+from flows.waiting import by_shot, word_of_shot
+from tasks.store.home import Home
+from tasks.store.ledger import Judged, Word
+from tests.services.emulator import Emulator
+from tests.tasks.providers.houses import HOUSES
 
 _PATIENCE = 120
+
+FILM = """\
+storyboard: 1
+title: The Keeper
+review: required
+format: {resolution: 720p}
+defaults: {provider: apiyi, duration: 2s}
+shots:
+  - {shot: 1A, action: She climbs.}
+  - {shot: 1.B-2, action: She waits.}
+"""
+TWO_SECONDS = Decimal("0.168")
+NO_REVIEW = FILM.replace("review: required\n", "")
+APPROVED = {"decision": "approve"}
 
 
 class Deployed:
@@ -76,7 +100,8 @@ class Deployed:
     async def asked(self, run: UUID, number: int) -> str:
         """What the form of a run's question says."""
         async with get_client() as client:
-            return await client.read_flow_run_input(run, f"suspended-approval-{number}-description")
+            keys = [f"suspended-approval-{number}-{part}" for part in ("description", "schema")]
+            return "\n".join([await client.read_flow_run_input(run, key) for key in keys])
 
     async def _go_on_apart(self, run: UUID) -> None:
         log = self._folder / "attempts.log"
@@ -91,3 +116,45 @@ class Deployed:
             except TimeoutError:
                 process.kill()
                 raise AssertionError(f"the run never came to an end:\n{log.read_text()}") from None
+
+
+class Set:
+    """A film, and the service that it is bought from."""
+
+    def __init__(self, folder: Path, apiyi: Emulator[Any]) -> None:
+        self.folder, self.apiyi = folder, apiyi
+        self.file, self.film = folder / "film.yaml", folder / "out" / "sequence.mp4"
+
+    async def deployed(self, film: str = FILM, title: str = "The Keeper", **parameters: Any) -> Deployed:
+        """The film, as it says and as it is called."""
+        self.file.write_text(film.replace("The Keeper", title))
+        return await Deployed.of(self.file, title, **parameters)
+
+    @property
+    def sold(self) -> int:
+        """Orders that the service accepted, of which no two are the same."""
+        bodies = [json.dumps(sale.body, sort_keys=True) for sale in self.apiyi.accepted]
+        assert len(bodies) == len(set(bodies)), "one take was ordered twice"
+        return len(bodies)
+
+    def words(self) -> dict[str, str | None]:
+        """How the shots stand."""
+        takes = by_shot(plan_of(CallSheet(storyboard=self.file)).plan.takes)
+        return {slate: word_of_shot(those) for slate, those in takes.items()}
+
+    def say(self, slate: str, take: int, word: Word) -> None:
+        """What somebody says by the command line."""
+        planned = by_shot(plan_of(CallSheet(storyboard=self.file)).plan.takes)[slate][take - 1]
+        said = Judged(key=planned.key, film="The Keeper", slate=slate, take=take, word=word)
+        with closing(Home.of().ledger()) as ledger:
+            ledger.judge([said])
+
+
+@contextmanager
+def on_a_set(folder: Path) -> Iterator[Set]:
+    """A set in a folder, with its service."""
+    apiyi = HOUSES["apiyi"].emulated()
+    with apiyi.served() as base, pytest.MonkeyPatch.context() as patch:
+        for name, value in {**HOUSES["apiyi"].environment(base), "STORYREEL_POLL_SECONDS": "0.02"}.items():
+            patch.setenv(name, value)
+        yield Set(folder, apiyi)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from flows.callsheet import CallSheet
 from flows.options import plan_of
 from flows.planned import Plan, PlannedTake
-from flows.waiting import by_shot, waiting, word_of, word_of_shot
+from flows.waiting import by_shot, waiting, word_of_shot
 from specs import editing
 from specs.reading import read
 from specs.storyboard import Storyboard
@@ -68,7 +68,7 @@ def test_a_retake_plans_one_more_take_and_leaves_the_keys_of_the_others(file: Pa
     after = plan_at(file)
     assert keys(after, "1A")[:1] == keys(before, "1A") and len(keys(after, "1A")) == 2
     assert [take.circled for take in takes_of(after, "1A")] == [False, True]
-    assert list(map(word_of, takes_of(after, "1A"))) == ["retake", "retake"]
+    assert [take.review for take in takes_of(after, "1A")] == ["retake", "retake"]
     assert keys(after, "1B") != keys(before, "1B"), "it begins with another frame now"
     assert keys(after, "1C") == keys(before, "1C")
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
 
@@ -38,7 +39,7 @@ shots:
 
 @pytest.fixture
 def stage(tmp_path: Path, fresh_environment: dict[str, str], standing_server: str) -> Iterator[Stage]:
-    """A film, and a service at which its takes do not come to an end until `release` is called."""
+    """A film, and a service at which its takes do not come to an end until `let_them_finish`."""
     service = Aimlapi(AimlapiSettings(script=Script(waiting=1, running=100_000)))
     environment = {**fresh_environment, "PREFECT_API_URL": standing_server}
     with service.served(port=0) as base_url:
@@ -73,9 +74,11 @@ async def test_a_worker_that_is_told_to_end_hands_its_run_over(stage: Stage, tmp
     run = await picked_up(stage, pool)
     with working(pool, stage.environment, tmp_path, "first") as first:
         wait_until(lambda: both_are_ordered(stage), "two orders")
+        told = datetime.now(UTC)
         first.tell_to_end(group=group)
         first.wait()
     wait_until(lambda: state_of(run).is_scheduled(), "scheduled again")
+    print(f"\nhanded over {(state_of(run).timestamp - told).total_seconds():.1f} s after SIGTERM to the worker")
     let_them_finish(stage)
     with working(pool, stage.environment, tmp_path, "second"):
         wait_until(lambda: state_of(run).is_final(), "the end")

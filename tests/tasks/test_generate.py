@@ -336,3 +336,20 @@ async def test_a_clip_that_was_damaged_in_the_bucket_is_told_and_fetched_again_f
         assert "the clip of 1A take 1 is damaged in s3://" in caplog.text
         assert Vault(bucket).size(f"{clip.digest[:2]}/{clip.digest}.mp4") == clip.size
         assert (len(on.emulator.accepted), len(on.emulator.fetches)) == (1, 2)
+
+
+async def test_a_clip_that_came_is_not_lost_when_another_host_finds_its_order_forgotten(
+    tmp_path: Path, bucket: str, away: Callable[[], None], back: Callable[[], None]
+) -> None:
+    async with bench(tmp_path, HOUSES["apiyi"], vault=Vault(bucket)) as on:
+        on.studio.clips.make_sure()
+        away()
+        with pytest.raises(Transient):
+            await on.make()
+        back()
+        # As another host leaves it, which has no clip and asks the service.
+        assert on.studio.ledger.unknown(on.take.order.key, "the service has forgotten it")
+        clip = await on.make()
+        assert on.state is State.FINISHED
+        assert Vault(bucket).size(f"{clip.digest[:2]}/{clip.digest}.mp4") == clip.size
+        assert (len(on.emulator.accepted), len(on.emulator.fetches)) == (1, 1)

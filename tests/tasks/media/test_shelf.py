@@ -9,6 +9,7 @@ from typing import Any
 
 import fsspec
 import pytest
+from PIL import Image
 
 from specs.cut import EditPoints
 from tasks.conform import HouseClip, conform
@@ -140,3 +141,16 @@ async def test_while_the_bucket_is_away_pieces_are_made_here_and_it_is_asked_onc
     assert "did not give piece.json" in one.shelf.trouble
     back()
     assert one.shelf.fetch(HouseClip, KEY, one.folder, None) is None, "it is left alone for a while"
+
+
+async def test_a_still_is_shared_and_one_that_cannot_be_seen_is_not_taken(
+    hosts: tuple[Host, Host], bucket: str, tmp_path: Path
+) -> None:
+    one, other = hosts
+    still, into = tmp_path / "still.png", other.folder / "still.png"
+    Image.effect_noise((320, 180), 60).save(still)
+    assert not other.shelf.fetch_picture("a.png", into)
+    one.shelf.put_up_picture(still, "a.png")
+    assert other.shelf.fetch_picture("a.png", into) and into.read_bytes() == still.read_bytes()
+    fsspec.filesystem("s3").pipe_file(f"{bucket}house/frames/a.png", still.read_bytes()[:-5000])
+    assert not other.shelf.fetch_picture("a.png", into)

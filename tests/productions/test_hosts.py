@@ -1,10 +1,9 @@
 """One film on two hosts that share a ledger and a bucket, and nothing else: no take is bought twice, nothing encoded
-twice; and a film that is packed, rendered where nothing of it is, and delivered to an address."""
+twice; nor when a run is killed while a clip is on its way into the bucket."""
 
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,18 +11,18 @@ from typing import Any
 import av
 import fsspec
 import pytest
-from PIL import Image
 from prefect.settings import PREFECT_LOCAL_STORAGE_PATH, temporary_settings
 
-from flows.packing import pack, version_of
 from flows.render import ShotsFailed, render_storyboard
 from flows.report import Rendering
-from specs.reading import read
 from tasks.store.home import Home
 from tasks.store.ledger import State
 from tasks.vault import VaultAway, VaultUnfit
 from tests.buckets import environment
+from tests.flows.staging import Stage
+from tests.services.aimlapi import Aimlapi, AimlapiSettings
 from tests.services.emulator import Emulator
+from tests.services.jobs import Script
 from tests.tasks.providers.houses import HOUSES
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
@@ -151,66 +150,6 @@ async def test_a_damaged_object_is_made_good_from_the_service(hosts: Hosts) -> N
     assert len(hosts.apiyi.accepted) == 4 and len(hosts.apiyi.fetches) == 5
 
 
-# A film that travels, and one that is delivered
-
-
-ANIMATIC = """\
-storyboard: 1
-title: Away
-format: {fps: 24}
-shots:
-  - {shot: 1A, action: She climbs., first_frame: ../shared/stair.png, duration: 20f}
-  - {shot: 1B, action: She waits., first_frame: WHOLE/room.png, duration: 20f}
-"""
-
-
-@pytest.fixture
-def film(tmp_path: Path) -> Path:
-    """A film whose pictures lie outside of its folder."""
-    folder = tmp_path / "project" / "film"
-    folder.mkdir(parents=True)
-    for place in (folder.parent / "shared" / "stair.png", tmp_path / "elsewhere" / "room.png"):
-        place.parent.mkdir()
-        Image.effect_noise((640, 360), 60).save(place)
-    file = folder / "film.yaml"
-    file.write_text(ANIMATIC.replace("WHOLE", str(tmp_path / "elsewhere")))
-    return file
-
-
-async def test_a_packed_film_is_rendered_where_nothing_of_it_is_and_says_what_it_is(
-    film: Path, bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    here = await render_storyboard(str(film), out=str(tmp_path / "here"))
-    version = version_of(read(film))
-    told = json.loads((tmp_path / "here" / "manifest.json").read_text())
-    assert (told["storyboard"], told["version"]) == (str(film), version)
-    address = pack(film, bucket).address
-    shutil.rmtree(tmp_path / "project")
-    shutil.rmtree(tmp_path / "elsewhere")
-    monkeypatch.setenv("STORYREEL_HOME", str(tmp_path / "away"))
-    there = await render_storyboard(address, out=str(tmp_path / "there"))
-    assert Path(there.sequence).read_bytes() == Path(here.sequence).read_bytes()
-    assert [take.key for take in there.shots] == [take.key for take in here.shots]
-    told = json.loads((tmp_path / "there" / "manifest.json").read_text())
-    assert (told["storyboard"], told["version"]) == (address, version)
-    assert there.as_json()["version"] == version
-
-
-async def test_a_film_is_delivered_to_an_address_whole(film: Path, bucket: str) -> None:
-    out = f"{bucket}out/away"
-    system = fsspec.filesystem("s3")
-    system.pipe_file(f"{out}/sequence.srt", b"of an earlier run, in which somebody spoke")
-    made = await render_storyboard(str(film), out=out)
-    assert made.as_json()["sequence"] == f"{out}/sequence.mp4"
-    found = {info["name"].rpartition("/")[2]: info for info in system.ls(out, detail=True, refresh=True)}
-    assert set(found) == {"sequence.mp4", "manifest.json", "contact-sheet.jpg"}
-    assert max(found, key=lambda name: found[name]["LastModified"]) == "manifest.json"
-    assert min(found, key=lambda name: found[name]["LastModified"]) == "sequence.mp4"
-    assert frames_in(made.sequence) == made.frames == 40
-    assert json.loads(system.cat_file(f"{out}/manifest.json"))["sequence"] == "sequence.mp4"
-    assert not list((Home.of().root / "delivering").iterdir())
-
-
 @pytest.mark.parametrize("out", ["s3://nobodys-bucket/out", "away"])
 async def test_a_film_that_cannot_be_delivered_is_told_before_anything_is_bought(
     hosts: Hosts, bucket: str, away: Callable[[], None], out: str
@@ -222,40 +161,46 @@ async def test_a_film_that_cannot_be_delivered_is_told_before_anything_is_bought
     assert hosts.apiyi.accepted == []
 
 
-# From the command line
+# Killed half-way
+
+ONE_TAKE = """\
+storyboard: 1
+title: One Room
+format: {fps: 12}
+defaults: {provider: aimlapi, duration: 2s}
+shots: [{shot: 1A, action: Ana enters.}]
+"""
 
 
-def test_the_commands_take_an_address(
-    storyreel: Callable[..., Any], film: Path, bucket: str, s3: str, tmp_path: Path
+@pytest.fixture
+def stage(
+    tmp_path: Path, fresh_environment: dict[str, str], standing_server: str, bucket: str, s3: str
+) -> Iterator[Stage]:
+    service = Aimlapi(AimlapiSettings(script=Script(waiting=1, running=1)))
+    with service.served(port=0) as base_url:
+        told = {"PREFECT_API_URL": standing_server, "AIMLAPI_API_KEY": "sk-emulator", "AIMLAPI_BASE_URL": base_url}
+        told |= {"STORYREEL_CLIPS_URL": f"{bucket}clips", **environment(s3)}
+        yield Stage(tmp_path, ONE_TAKE, service, {**fresh_environment, **told})
+
+
+@pytest.mark.parametrize(
+    ("step", "fetches"),
+    [
+        ("tasks.store.clips:ClipStore.deliver before 1", 1),
+        ("s3fs.core:S3FileSystem._put_file before 1", 1),
+        ("tasks.vault:Vault.put after 1", 1),
+        ("tasks.store.ledger:Ledger.finished before 1", 2),
+    ],
+)
+def test_a_run_that_is_killed_while_a_clip_goes_into_the_bucket_is_gone_on_with(
+    stage: Stage, bucket: str, step: str, fetches: int
 ) -> None:
-    address, told = pack(film, bucket).address, environment(s3)
-    shutil.rmtree(tmp_path / "project")
-    assert json.loads(storyreel("validate", address, "--json", **told).stdout)["frames"] == 40
-    assert len(json.loads(storyreel("plan", address, "--json", "-o", "kept.json", **told).stdout)["shots"]) == 2
-    assert json.loads(storyreel("explain", address, "1A", "--json", **told).stdout)
-    assert json.loads((tmp_path / "kept.json").read_text())["storyboard"] == address
-    made = storyreel("render", "--plan", "kept.json", "--out", f"{bucket}out", "--json", **told)
-    assert json.loads(made.stdout)["sequence"] == f"{bucket}out/sequence.mp4", made.stderr
-    gone = storyreel("render", address.replace("packs/", "packs/0")[:-6] + ".json", **told)
-    assert gone.returncode == 2 and "there is no such" in gone.stderr and "Traceback" not in gone.stderr
-    away = storyreel("plan", address.replace(bucket, "s3://nobodys/"), **told)
-    assert away.returncode == 2 and "Traceback" not in away.stderr
-    unknown = storyreel("plan", "nosuch://films/film.yaml", **told)
-    assert unknown.returncode == 1 and "next: storyreel doctor" in unknown.stderr
-
-
-def test_a_plan_says_what_the_bucket_has_and_one_that_is_away_ends_it_in_a_line(
-    storyreel: Callable[..., Any], film: Path, bucket: str, s3: str, unanswered: str, tmp_path: Path
-) -> None:
-    shared = {
-        "STORYREEL_CLIPS_URL": f"{bucket}clips",
-        "STORYREEL_LEDGER_URL": f"sqlite:///{tmp_path / 'ledger.sqlite'}",
-    }
-    told = {**environment(s3), **shared}
-    made = storyreel("render", str(film), STORYREEL_HOME=str(tmp_path / "one"), **told)
-    assert made.returncode == 0, made.stderr
-    planned = storyreel("plan", str(film), "--json", STORYREEL_HOME=str(tmp_path / "other"), **told)
-    assert {shot["state"] for shot in json.loads(planned.stdout)["shots"]} == {"cached"}
-    told |= {"AWS_ENDPOINT_URL_S3": unanswered, "AWS_MAX_ATTEMPTS": "1"}
-    silent = storyreel("plan", str(film), STORYREEL_HOME=str(tmp_path / "other"), **told)
-    assert silent.returncode == 1 and "STORYREEL_CLIPS_URL" in silent.stderr and "Traceback" not in silent.stderr
+    """What had come is not fetched again, but where the bucket has it and the ledger does not know."""
+    stage.die_at(step)
+    assert stage.states() == [State.SUBMITTED]
+    code, out, err = stage.run()
+    assert code == 0, err
+    (clip,) = json.loads(out)["shots"]
+    name = Path(clip["clip"]).name
+    assert fsspec.filesystem("s3").info(f"{bucket}clips/{name[:2]}/{name}")["size"] == Path(clip["clip"]).stat().st_size
+    assert (len(stage.bought), len(stage.service.fetches)) == (1, fetches)

@@ -1,0 +1,108 @@
+"""What so many takes a day need, from what one take costs: the table in deployments/README.md.
+
+    uv run python benchmarks/capacity.py [--film-cpu 1.0] [--server-cpu 0.4] …
+
+The costs of a take are those that `benchmarks/scale.py` prints, of the row of 20 films; the services' limits are the
+published ones. It measures nothing; every figure is one of the formulas below.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from tasks.pacing import Experience, next_look
+
+DAY = 86_400.0
+DAYS = (100, 10_000, 1_000_000)
+
+
+@dataclass(frozen=True)
+class Costs:
+    """Of one take."""
+
+    film_cpu: float = 1.0
+    """CPU seconds of the film's process and ffmpeg."""
+    server_cpu: float = 0.4
+    """CPU seconds of Prefect's server and services, PostgreSQL and Redis."""
+    rows: float = 60.0
+    """Rows in Prefect's database."""
+    row_bytes: float = 1000.0
+    """Of one of them, with its indexes."""
+    events: float = 11.0
+    """Prefect events."""
+    ledger_bytes: float = 4000.0
+    """In the ledger: its row and its history."""
+    seconds: float = 180.0
+    """At the service."""
+    clip_mb: float = 5.0
+    """A clip of 5 s at 720p and 8 Mbit a second."""
+    peak: float = 3.0
+    """Times that the busiest hour is busier than the average."""
+
+    @property
+    def looks(self) -> int:
+        """At the task until its clip is there, once the model is known from takes before."""
+        known = Experience(fastest=self.seconds * 0.7, median=self.seconds)
+        elapsed, looks = 0.0, 0
+        while elapsed < self.seconds:
+            elapsed, looks = elapsed + next_look(elapsed, 2, known, 15), looks + 1
+        return looks
+
+
+Formula = Callable[[float, Costs], float]
+
+LINES: tuple[tuple[str, str, Formula], ...] = (
+    ("takes at services at once, on the average", "N × seconds ÷ 86,400", lambda n, c: n * c.seconds / DAY),
+    ("the same in the busiest hour", "× peak", lambda n, c: c.peak * n * c.seconds / DAY),
+    ("orders a second, busiest hour", "peak × N ÷ 86,400", lambda n, c: c.peak * n / DAY),
+    ("looks a second, busiest hour", "peak × N × looks ÷ 86,400", lambda n, c: c.peak * n * c.looks / DAY),
+    ("DashScope accounts by its 5 tasks at once", "⌈busiest at once ÷ 5⌉", lambda n, c: _up(n * c.seconds / 5, c)),
+    ("DashScope accounts by its 20 looks a second", "⌈looks ÷ 20⌉", lambda n, c: _up(n * c.looks / 20, c)),
+    ("DashScope accounts by its 5 orders a second", "⌈orders ÷ 5⌉", lambda n, c: _up(n / 5, c)),
+    ("APIYI accounts by its 10 tasks at once", "⌈busiest at once ÷ 10⌉", lambda n, c: _up(n * c.seconds / 10, c)),
+    ("Freepik keys by its 10 calls a second", "⌈(looks + orders) ÷ 10⌉", lambda n, c: _up(n * (c.looks + 1) / 10, c)),
+    ("cores for films, busiest hour", "peak × N × film CPU ÷ 86,400", lambda n, c: c.peak * n * c.film_cpu / DAY),
+    ("workers of 2 cores, half loaded", "⌈cores⌉, at least 2", lambda n, c: max(2, _up(n * c.film_cpu, c))),
+    ("cores for Prefect, busiest hour", "peak × N × server CPU ÷ 86,400", lambda n, c: c.peak * n * c.server_cpu / DAY),
+    ("Prefect events a second, busiest hour", "peak × N × events ÷ 86,400", lambda n, c: c.peak * n * c.events / DAY),
+    ("rows a day in Prefect's database", "N × rows", lambda n, c: n * c.rows),
+    ("GB a day in it", "rows × bytes of a row", lambda n, c: n * c.rows * c.row_bytes / 1e9),
+    ("GB a year in the ledger", "365 × N × ledger bytes", lambda n, c: 365 * n * c.ledger_bytes / 1e9),
+    ("commits a second in the ledger, busiest hour", "3 × orders", lambda n, c: 3 * c.peak * n / DAY),
+    ("GB a day into the bucket", "N × 2 clips: as it came, and conformed", lambda n, c: n * 2 * c.clip_mb / 1000),
+    ("GB a day out of it, at most", "N × 2 clips, joined elsewhere", lambda n, c: n * 2 * c.clip_mb / 1000),
+    ("Mbit a second of it, busiest hour", "both × peak", lambda n, c: c.peak * n * 4 * c.clip_mb * 8 / DAY),
+)  # fmt: skip
+
+
+def _up(work: float, costs: Costs) -> float:
+    """So many, each of which does one unit of work a second, for what comes in a day."""
+    return math.ceil(costs.peak * work / DAY)
+
+
+def main() -> None:
+    """Print the table."""
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for each in fields(Costs):
+        options.add_argument(f"--{each.name.replace('_', '-')}", type=float, default=each.default)
+    costs = Costs(**vars(options.parse_args()))
+    print("a take: " + ", ".join(f"{each.name} {getattr(costs, each.name):g}" for each in fields(Costs)))
+    print(f"looks: {costs.looks}\n\n| takes a day (N) | formula | " + " | ".join(f"{n:,}" for n in DAYS) + " |")
+    print("|---|---|" + "---:|" * len(DAYS))
+    for name, formula, value in LINES:
+        print(f"| {name} | {formula} | " + " | ".join(_written(value(n, costs)) for n in DAYS) + " |")
+
+
+def _written(number: float) -> str:
+    return f"{number:,.0f}" if number >= 10 or number == int(number) else f"{number:.2g}"
+
+
+if __name__ == "__main__":
+    main()
