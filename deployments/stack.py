@@ -27,6 +27,8 @@ from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
+import redis
+
 from deployments import postgresql
 from deployments.postgresql import PostgreSQL
 from deployments.processes import Part, Processes, plain_environment, wait_for
@@ -37,6 +39,8 @@ _PATIENCE = 120
 """Seconds that a part may take to come up; Prefect first makes its tables."""
 _GRACE = 40
 """Seconds that a part may take to end; a worker first hands its runs over."""
+_LISTENERS = {"event-persister", "task-run-recorder", "reactive-triggers"}
+"""Prefect's services that read events from Redis, by the names of their consumer groups."""
 _QUIET = {"DO_NOT_TRACK": "1", "PREFECT_SERVER_ANALYTICS_ENABLED": "false", "PYTHONSAFEPATH": "1"}
 
 
@@ -116,11 +120,10 @@ class Stack:
         prefect = (sys.executable, "-P", "-m", "prefect", "server")
         start = (*prefect, "start", "--host", "127.0.0.1", "--port", str(self.places.api), "--no-services")
         self.processes.begin(Part(name="server", command=start, environment=server, folder=self.folder / "server"))
-        wait_for(
-            "Prefect's API", lambda: who_answers(self.places.api) == "prefect", self.processes, "server", _PATIENCE
-        )
+        wait_for("Prefect's API", self._api_answers, self.processes, "server", _PATIENCE)
         services = (*prefect, "services", "start")
         self.processes.begin(Part(name="services", command=services, environment=server, folder=self.folder / "server"))
+        wait_for("Prefect's services", self._services_listen, self.processes, "services", _PATIENCE)
         self._ask("work_pools/", {"name": self.pool, "type": "process"}, allowed=(409,))
         names = [f"worker-{number}" for number in range(1, workers + 1)]
         for name in names:
@@ -164,6 +167,10 @@ class Stack:
             **{f"PREFECT_REDIS_MESSAGING_{name}": value for name, value in redis.items()},
             "PREFECT_SERVER_DOCKET_URL": f"redis://:{self.places.password}@127.0.0.1:{self.places.redis}/1",
             "PREFECT_UI_API_URL": self.api,
+            # A service that cannot reach PostgreSQL in time when it starts is gone for good, without a word (seen with
+            # 3.9.1, whose limits are 5 and 10 s).
+            "PREFECT_SERVER_DATABASE_CONNECTION_TIMEOUT": "60",
+            "PREFECT_SERVER_DATABASE_TIMEOUT": "60",
         }
 
     def _start_stores(self) -> None:
@@ -203,11 +210,18 @@ class Stack:
         return who_answers(self.places.api) == "prefect"
 
     def _redis_answers(self) -> bool:
-        import redis
-
-        with redis.Redis(port=self.places.redis, password=self.places.password) as client, suppress(redis.RedisError):
+        with self._redis() as client, suppress(redis.RedisError):
             return bool(client.ping())
         return False
+
+    def _services_listen(self) -> bool:
+        """Whether events are recorded and looked at by automations; their process runs on when one of them fails."""
+        with self._redis() as client, suppress(redis.RedisError):
+            return {group["name"] for group in client.xinfo_groups("events")} >= _LISTENERS
+        return False
+
+    def _redis(self) -> redis.Redis:
+        return redis.Redis(port=self.places.redis, password=self.places.password, decode_responses=True)
 
     def _start_bucket(self) -> None:
         """moto's server, which keeps everything in memory: for trying and for tests."""

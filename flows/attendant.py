@@ -75,10 +75,10 @@ def main() -> None:
         signal.signal(ending, signal.SIG_IGN)
     said = [line.strip() for line in sys.stdin]
     if _DONE not in said:
-        _hand_over(UUID(sys.argv[1]), said)
+        _hand_over(UUID(sys.argv[1]), said, time.monotonic() + _SETTLED_SECONDS)
 
 
-def _hand_over(run: UUID, owners: list[str]) -> None:
+def _hand_over(run: UUID, owners: list[str], not_before: float) -> None:
     from prefect import get_client
     from prefect.states import AwaitingRetry
 
@@ -89,7 +89,7 @@ def _hand_over(run: UUID, owners: list[str]) -> None:
         ledger = Home.of().ledger()
         ledger.let_go(Owner.model_validate(json.loads(owner)))
         ledger.close()
-    time.sleep(_SETTLED_SECONDS)
+    time.sleep(max(0, not_before - time.monotonic()))
     with get_client(sync_client=True) as client:
         state = client.read_flow_run(run).state
         if state and state.is_running():

@@ -18,14 +18,13 @@ from tasks.watching import Stage
 
 ROOM = 250_000
 """Letters of all pictures in a table: a page that is loaded again and again stays quick."""
-_WIDTHS = ((40, 160), (100, 112), (250, 64))
+_WIDTHS = ((40, 160), (100, 112), (200, 64))
 """Up to so many takes, pictures so many pixels wide; of more takes none are shown."""
 _SHEET_ROOM = 400_000
 _SHEET_WIDTHS = (1440, 1080, 720)
 
 _WORDS: dict[Stage, str] = {
     "fetching": "downloading",
-    "conforming": "conforming",
     "cached": "from the store",
     "failed": "**failed**",
     "unknown": "**unknown**",

@@ -22,6 +22,13 @@ class Overlap(StrEnum):
     SKIP = "skip"
 
 
+class Spread(StrEnum):
+    """What is a run of its own."""
+
+    NONE = "none"
+    SCENES = "scenes"
+
+
 Crons = Annotated[
     list[str] | None, typer.Option("--cron", metavar="LINE", help="When: `0 6 * * 1` is Mondays at six. Repeatable.")
 ]
@@ -86,6 +93,9 @@ def deploy(
     ] = None,
     limits: Limits = None,
     overlap: Overlapping = Overlap.WAIT,
+    spread: Annotated[
+        Spread, typer.Option("--spread", help="`scenes`: each scene is a run of its own, on any worker of the pool.")
+    ] = Spread.NONE,
     lost_after: LostAfter = None,
     yes: Yes = False,
     as_json: AsJson = False,
@@ -94,7 +104,7 @@ def deploy(
     from flows.deploying import Times, print_deployed
     from flows.deploying import deploy as register
 
-    wish = _wish(storyboard, provider, sets, select, budget, out, name, limits, overlap, lost_after, yes)
+    wish = _wish(storyboard, provider, sets, select, budget, out, name, limits, overlap, lost_after, yes, spread)
     progress = Console(stderr=True)
     deployed = register(wish, pool, Times(crons or (), intervals or (), rrules or (), timezone), bucket, progress)
     if as_json:
@@ -142,6 +152,7 @@ def _wish(
     overlap: Overlap,
     lost_after: int | None,
     yes: bool,
+    spread: Spread = Spread.NONE,
 ) -> Wish:
     """What was asked for, with its plan. Raises StoryboardError and typer.BadParameter."""
     from flows.deploying import Wish
@@ -156,6 +167,7 @@ def _wish(
         overlap=overlap.value,
         lost_after=lost_after,
         yes=yes,
+        spread=spread.value,
     )
 
 

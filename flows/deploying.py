@@ -51,6 +51,7 @@ class Wish(NamedTuple):
     lost_after: int | None
     """Seconds; as it stands when None."""
     yes: bool
+    spread: Literal["none", "scenes"] = "none"
 
     @property
     def services(self) -> list[str]:
@@ -76,6 +77,7 @@ class Deployed(Frozen):
     out: str
     schedules: tuple[str, ...]
     overlap: str
+    spread: str
     limits: tuple[tuple[str, int, str], ...]
     """Name, takes at once, and what was done: made, changed, kept."""
     paused: tuple[str, ...]
@@ -184,7 +186,11 @@ async def _deploy(wish: Wish, pool: Pool, schedules: Sequence[Schedule], reel: R
     told, withheld = schedule.travelling(wish.services, to_process=pool.is_process)
     held = await limits.hold(wish.paid, wish.limits)
     kept = await automations.keep(wish.lost_after)
-    made = await schedule.register(await schedule.deployment(reel, wish.sheet, schedules, wish.overlap, pool, told))
+    if wish.spread == "scenes":  # before the film itself, so that its first run finds them
+        await schedule.register(await schedule.scenes(reel, pool, told))
+    made = await schedule.register(
+        await schedule.deployment(reel, wish.sheet, schedules, wish.overlap, pool, told, wish.spread)
+    )
     return Deployed(
         deployment=reel.full_name,
         id=str(made),
@@ -195,6 +201,7 @@ async def _deploy(wish: Wish, pool: Pool, schedules: Sequence[Schedule], reel: R
         out=reel.out,
         schedules=tuple(map(in_words, schedules)),
         overlap=wish.overlap,
+        spread=wish.spread,
         limits=tuple((limit.name, limit.most, limit.became) for limit in held),
         paused=tuple(one.name for one in kept if not one.is_on),
         environment=told,
@@ -215,6 +222,8 @@ def print_deployed(console: Console, deployed: Deployed) -> None:
     lines += [f"runs      {when}" for when in deployed.schedules] or ["runs      when somebody asks for it"]
     second = "waits for its turn" if deployed.overlap == "wait" else "is left out"
     lines.append(f"          one at a time; what is due meanwhile {second}")
+    if deployed.spread == "scenes":
+        lines.append("          scene by scene, each on any worker of the pool; the film's run joins them")
     for name, most, became in deployed.limits:
         lines.append(f"limit     {name}: {most} takes at once in all runs together ({became})")
     lines += [f"paused    {name}; lost runs stay lost until somebody resumes it" for name in deployed.paused]

@@ -33,7 +33,7 @@ class Server(Frozen):
     @property
     def is_alive(self) -> bool:
         """Whether its process is still there."""
-        return self.process.is_here() and self.process.is_alive()
+        return self.process.is_alive()
 
 
 def page_at(port: int) -> str:
@@ -47,11 +47,15 @@ def note_of(environment: Mapping[str, str] = os.environ) -> Path:
 
 
 def noted(environment: Mapping[str, str] = os.environ) -> Server | None:
-    """The server that was started last, whatever became of it; None where no note can be read."""
+    """The server that was started here last, whatever became of it; None where no note can be read.
+
+    One in a home that several machines share may be another machine's, and says nothing of this one.
+    """
     try:
-        return Server.model_validate_json(note_of(environment).read_bytes())
+        server = Server.model_validate_json(note_of(environment).read_bytes())
     except (OSError, ValueError):
         return None
+    return server if server.process.is_here() else None
 
 
 def answering(environment: Mapping[str, str] = os.environ) -> str:
@@ -64,9 +68,9 @@ def answering(environment: Mapping[str, str] = os.environ) -> str:
     return next((page_at(port) for port in ports if who_answers(port) == "prefect"), "")
 
 
-def who_answers(port: int) -> Answering:
-    """Who is at a port of this machine."""
-    asked = HTTPConnection("127.0.0.1", port, timeout=1)
+def who_answers(port: int, seconds: float = 2) -> Answering:
+    """Who is at a port of this machine; whoever says nothing for so long is no server that could be used."""
+    asked = HTTPConnection("127.0.0.1", port, timeout=seconds)
     try:
         asked.request("GET", "/api/health")
         answer = asked.getresponse()

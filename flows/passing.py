@@ -26,7 +26,6 @@ _NAMES: dict[Stage, str] = {
     "queued": "Queued",
     "generating": "Generating",
     "fetching": "Downloading",
-    "inspecting": "Inspecting",
     "conforming": "Conforming",
     "joining": "Joining",
 }

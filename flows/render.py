@@ -129,9 +129,10 @@ async def render_storyboard(
     try:
         with history_of(home) as history:
             plan = planner.plan(history)
+            # Before the budget is held, so that a run that is suspended over it is found by its film.
+            await tag_run(run_name(plan.title, datetime.now()), film_tags(plan, origin.version))
             hold(plan, limits, history.committed, str(flow_run.id))
         insist_on(agreed, plan)
-        await tag_run(run_name(plan.title, datetime.now()), film_tags(plan, origin.version))
         log_what_is_ahead(plan)
         scenes = None
         if spread == "scenes" and deployment.id:

@@ -91,7 +91,7 @@ class Standing(Frozen):
     @property
     def waits(self) -> bool:
         """Whether somebody can say something of it now that would let it go on."""
-        return self.word == "wfa"
+        return self.word == "wfa" and bool(self.shot.takes)
 
     def as_json(self) -> dict[str, Any]:
         """The form that `review --json` prints."""

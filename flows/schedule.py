@@ -22,6 +22,7 @@ from flows.automations import HEARTBEAT_SECONDS, TAG
 from flows.callsheet import CallSheet
 from flows.failures import RunFailed
 from flows.render import render_storyboard
+from flows.scene import shoot_scene
 from specs.frozen import Frozen
 from specs.problems import shown
 
@@ -88,17 +89,18 @@ async def deployment(
     overlap: Overlap,
     pool: Pool | None = None,
     environment: Mapping[str, str] | None = None,
+    spread: Literal["none", "scenes"] = "none",
 ) -> RunnerDeployment:
     """The deployment of a film: for a pool, or for a runner of this process when none is given.
 
     `environment` holds what is set for a run in a pool; a runner's have what the runner has.
     """
-    return await render_storyboard.ato_deployment(
+    wanted = await render_storyboard.ato_deployment(
         reel.name,
         schedules=list(schedules),
         # One run a film at a time: two would only wait for each other's takes.
         concurrency_limit=ConcurrencyLimitConfig(limit=1, collision_strategy=_STRATEGIES[overlap]),
-        parameters=_parameters(reel, sheet),
+        parameters=_parameters(reel, sheet) | ({} if spread == "none" else {"spread": spread}),
         description=reel.description,
         tags=reel.tags,
         version=reel.version[:12],
@@ -107,6 +109,24 @@ async def deployment(
         entrypoint_type=EntrypointType.MODULE_PATH,
         work_pool_name=pool.name if pool else None,
         job_variables={"env": {**(environment or {}), **_IN_A_RUN}} if pool else None,
+    )
+    if pool is None:
+        # Said in so many words, else one that was deployed to a pool before stays there.
+        wanted.work_pool_name = wanted.work_queue_name = None
+    return wanted
+
+
+async def scenes(reel: Reel, pool: Pool, environment: Mapping[str, str]) -> RunnerDeployment:
+    """The deployment of a film's scenes, which its run finds by its own name and tells everything."""
+    return await shoot_scene.ato_deployment(
+        reel.name,
+        description=f"Scenes of **{reel.title}**, for the runs of the film: nobody needs to start one.",
+        tags=reel.tags,
+        version=reel.version[:12],
+        paused=False,
+        entrypoint_type=EntrypointType.MODULE_PATH,
+        work_pool_name=pool.name,
+        job_variables={"env": {**environment, **_IN_A_RUN}},
     )
 
 

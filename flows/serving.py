@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Sequence
-from contextlib import ExitStack
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, chdir, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -30,8 +32,6 @@ def serve(wish: Wish, times: Times, console: Console) -> None:
     Raises typer.BadParameter, NotAllowed, OverTheBudget, and RunFailed with the command to run next.
     """
     settle_environment()
-    # Runs are processes of their own, begun from here.
-    os.environ["PYTHONSAFEPATH"] = "1"
     schedules = schedules_of(times)
     lacking(wish.planning.plan)
     make_sure(wish, console)
@@ -40,8 +40,21 @@ def serve(wish: Wish, times: Times, console: Console) -> None:
             at_hand = stack.enter_context(server_at_hand())
             pages = stack.enter_context(reporting(at_hand))
             reel = reel_of(wish)
+        stack.enter_context(_nowhere())
         asyncio.run(_serve(wish, reel, schedules, pages, console))
     console.print("stopped; nothing is rendered until it is served again", highlight=False)
+
+
+@contextmanager
+def _nowhere() -> Iterator[None]:
+    """Runs are processes that begin where this one is, and Prefect has them import from there first, whatever Python is
+    told: so they begin in an empty folder, and what the environment says of paths is said in full."""
+    for name, value in os.environ.items():
+        if name.startswith("STORYREEL_") and (name == "STORYREEL_HOME" or Path(value).exists()):
+            os.environ[name] = str(Path(value).expanduser().absolute())
+    os.environ["PYTHONSAFEPATH"] = "1"
+    with tempfile.TemporaryDirectory(prefix="storyreel-serve-") as folder, chdir(folder):
+        yield
 
 
 async def _serve(wish: Wish, reel: Reel, schedules: Sequence[Schedule], pages: str, console: Console) -> None:

@@ -25,6 +25,8 @@ from tasks.store.owner import process
 
 _PATIENCE = 90
 """Seconds that a server may take to start; a fresh home on two slow cores needs up to 20."""
+_BUSY = 10
+"""Seconds that one with much to do may take to answer."""
 _LAST_WORDS = 20
 """Seconds that it may take to end."""
 
@@ -45,7 +47,7 @@ def running(port: int | None) -> Found:
     """A server that runs: the one that is there, else a new one at a port. Raises RunFailed when there can be none."""
     found, gone = noted(), ""
     if found and found.is_alive:
-        if who_answers(found.port) == "prefect":
+        if who_answers(found.port, _BUSY) == "prefect":
             more = f"; for another port: storyreel ui --stop, then storyreel ui --port {port}"
             return Found(
                 page=found.page, words=f"Prefect's server runs already{more if port not in (None, found.port) else ''}"
@@ -58,7 +60,7 @@ def running(port: int | None) -> Found:
         gone = f"The server at {found.page} had ended without being stopped. "
         note_of().unlink(missing_ok=True)
     wanted = port or PORT
-    match who_answers(wanted):
+    match who_answers(wanted, _BUSY):
         case "prefect":
             return Found(page=page_at(wanted), words=f"{gone}Prefect's server runs already, started by something else")
         case "another program":

@@ -16,7 +16,6 @@ Stage = Literal[
     "queued",
     "generating",
     "fetching",
-    "inspecting",
     "conforming",
     "joining",
     "done",

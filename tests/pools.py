@@ -23,7 +23,6 @@ from tasks.store.ledger import State as LedgerState
 from tests.prefect_server import move_in, serving
 
 _BIN = Path(sys.executable).parent
-POOL = "render"
 
 
 @contextmanager
@@ -39,6 +38,7 @@ class Team:
 
     def __init__(self, folder: Path, api: str, environment: Mapping[str, str]) -> None:
         self.folder, self.api = folder, api
+        self.pool = f"pool {folder.name}"
         self.environment = {
             **environment,
             "PATH": os.pathsep.join((str(_BIN), os.environ["PATH"])),
@@ -51,12 +51,16 @@ class Team:
         self._running: list[subprocess.Popen[bytes]] = []
 
     def __enter__(self) -> Team:
-        self.ran("prefect", "work-pool", "create", POOL, "--type", "process", "--overwrite")
+        self.ran("prefect", "work-pool", "create", self.pool, "--type", "process")
         return self
 
     def __exit__(self, *_: object) -> None:
         for process in self._running:
             self.kill(process)
+        # With it go its deployments' runs, for which no worker would come.
+        with self.client() as client:
+            for deployment in client.read_deployments():
+                client.delete_deployment(deployment.id)
 
     @contextmanager
     def client(self) -> Iterator[SyncPrefectClient]:
@@ -84,7 +88,7 @@ class Team:
 
     def deployed(self, *arguments: str, **more: str) -> dict[str, Any]:
         """Deploy the film; gives what the command says of it."""
-        told = self.ran("storyreel", "deploy", "film.yaml", "--pool", POOL, "--json", *arguments, **more)
+        told = self.ran("storyreel", "deploy", "film.yaml", "--pool", self.pool, "--json", *arguments, **more)
         deployed: dict[str, Any] = json.loads(told)
         return deployed
 
@@ -105,7 +109,7 @@ class Team:
 
     def worker(self, name: str, cwd: Path | None = None, **more: str) -> subprocess.Popen[bytes]:
         """Begin a worker."""
-        return self.begin(name, "prefect", "worker", "start", "--pool", POOL, "--name", name, cwd=cwd, **more)
+        return self.begin(name, "prefect", "worker", "start", "--pool", self.pool, "--name", name, cwd=cwd, **more)
 
     def purchases(self) -> list[LedgerState]:
         """What the ledger says of all purchases."""

@@ -11,15 +11,14 @@ from pathlib import Path
 from typing import Any, TypeVar
 from uuid import UUID
 
-import pytest
 from prefect import get_client
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
+from tests import browser as pages
 from tests.flows.deployed import Deployed
 
 Result = TypeVar("Result")
 
-pages = pytest.importorskip("tests.browser")
 
 FILM = """\
 storyboard: 1
@@ -45,10 +44,14 @@ def test_the_takes_are_seen_in_the_form_and_the_answer_reaches_the_run(tmp_path:
         browser.shows("She waits.")
         browser.shows_picture("take 2")
         browser.screenshot(keep="approval")
-        for decision in ("approve", "retake"):
-            page.locator(".p-modal button[modelvalue=later]").first.focus()
+        for place, decision in enumerate(("approve", "retake")):
+            chosen = page.locator(".p-modal button.p-select-button__control").nth(place)
+            chosen.focus()
             page.keyboard.press("ArrowDown")
             page.locator(".p-select-option").get_by_text(decision, exact=True).first.click()
+            page.wait_for_function(
+                "([button, word]) => button.innerText === word", arg=[chosen.element_handle(), decision]
+            )
         page.get_by_role("button", name="Submit").click()
         page.get_by_role("button", name="Submit").wait_for(state="hidden")
         answer = _in_a_thread(_answer(run))

@@ -9,9 +9,9 @@ import pytest
 from prefect.client.schemas.objects import StateType
 
 from tasks.media.probe import probe
+from tests.pools import Team, whole_server
 from tests.services.dashscope import Dashscope, DashscopeSettings
 from tests.services.jobs import Script
-from tests.workers import Team, whole_server
 
 FILM = """\
 storyboard: 1
@@ -59,7 +59,7 @@ def test_a_run_whose_host_is_gone_goes_on_at_another_worker(team: Team, service:
 
 
 def test_a_run_whose_process_is_killed_is_picked_up_by_the_same_worker(team: Team, service: Dashscope) -> None:
-    deployed = team.deployed("--yes")
+    deployed = team.deployed("--yes", "--lost-after", "120")
     worker = team.worker("worker")
     run = team.send_off(deployed["id"])
     team.wait_for_orders(2)
@@ -70,7 +70,7 @@ def test_a_run_whose_process_is_killed_is_picked_up_by_the_same_worker(team: Tea
 
 
 def test_a_run_that_a_person_cancels_is_not_picked_up(team: Team, service: Dashscope) -> None:
-    deployed = team.deployed("--yes")
+    deployed = team.deployed("--yes", "--lost-after", "120")
     team.worker("worker")
     run = team.send_off(deployed["id"])
     team.wait_for_orders(2)

@@ -109,9 +109,9 @@ class Team:
             **kept,
             **stack.environment,
             "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin",
+            # No STORYREEL_HOME: it would travel with the deployment, and each worker has its own.
             "HOME": str(folder),
             "PREFECT_HOME": str(folder / "prefect"),
-            "STORYREEL_HOME": str(folder / "home"),
             "TERM": "dumb",
         }
 

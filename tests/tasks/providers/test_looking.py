@@ -87,6 +87,15 @@ async def test_a_word_that_nobody_knows_is_pending(house: House) -> None:
     assert second.state == "finished"
 
 
+async def test_what_waits_at_the_service_is_told_from_what_is_being_made(house: House) -> None:
+    async with opened(house, settings={"script": Script(waiting=1, running=1)}) as (provider, _):
+        accepted = await provider.submit(request(house))
+        looks = [await provider.look(accepted.task) for _ in range(3)]
+    assert [(look.state, look.is_queued) for look in looks] == [
+        ("pending", True), ("pending", False), ("finished", False),
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("body", ["{}", '{"output": 7}', '{"data": {}}', '{"status": null}', "[]", '"done"', "[[]]"])
 async def test_a_look_without_a_status_tells_nothing(house: House, body: str) -> None:
     async with opened(house) as (provider, _):
