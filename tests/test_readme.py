@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+import typer
 
 from flows.cli import app
 from specs.reading import read
@@ -64,3 +65,13 @@ def test_ci_runs_the_readmes_own_test_command() -> None:
 def test_every_link_to_a_file_leads_to_one(page: Path) -> None:
     for link in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
         assert "://" in link or (page.parent / link).exists(), f"{page}: {link}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.parent.name)
+def test_every_option_that_a_page_names_is_one_of_its_command(page: Path) -> None:
+    """Also of commands that no test of this file can run: they go on for ever, or need workers."""
+    commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    for line in re.findall(r"^(?:uv run )?storyreel (.*)$", page.read_text(), re.MULTILINE):
+        name, *words = shlex.split(line, comments=True)
+        known = {option for parameter in commands[name].params for option in parameter.opts}
+        assert {word for word in words if word.startswith("-")} <= known, f"{page}: {line}"
