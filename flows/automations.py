@@ -40,7 +40,7 @@ _OF_OURS = [
     # Only a deployed run beats as often as is expected here, and only such a one can be scheduled again.
     {"prefect.resource.id": "prefect.deployment.*", "prefect.resource.role": "deployment"},
 ]
-_ENDS = ("Completed", "Failed", "Crashed", "Cancelled", "Cancelling", "Paused", "Suspended")
+_ENDS = ("Completed", "Failed", "Crashed", "Cancelled", "Cancelling", "Paused", "Suspended", "AwaitingRetry")
 """States in which nobody waits for a heartbeat. Who cancels a run wants no other one to go on with it."""
 _CANNOT_START = "!*status code: 1.*"
 """How a worker reports a process that ended by itself before the flow began: it would do so again and again."""

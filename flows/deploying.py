@@ -153,9 +153,11 @@ def deploy(wish: Wish, pool_name: str, times: Times, bucket: str | None, console
     settle_environment()
     schedules = schedules_of(times)
     make_sure(wish, console)
-    with console.status("deploying"), standing() as page:
-        from flows.schedule import pool_of
+    from flows.schedule import is_secret, pool_of
 
+    if bucket and is_secret("--bucket", bucket):
+        raise typer.BadParameter("--bucket: its password would be stored in Prefect; set it in the environment instead")
+    with console.status("deploying"), standing() as page:
         # The pool first: nothing is packed or made for one that is not there.
         pool = asyncio.run(pool_of(pool_name))
         return asyncio.run(_deploy(wish, pool, schedules, reel_of(wish, bucket), page))

@@ -180,14 +180,15 @@ def travelling(
         is_ours = name.startswith("STORYREEL_") and name not in _OWN
         if not value or not (is_ours or name in of_services) or (name == "STORYREEL_HOME" and not to_process):
             continue
-        if _is_secret(name, value):
+        if is_secret(name, value):
             withheld.append(name)
         else:
             told[name] = str(Path(value).expanduser().absolute()) if name == "STORYREEL_HOME" else value
     return told, withheld
 
 
-def _is_secret(name: str, value: str) -> bool:
+def is_secret(name: str, value: str) -> bool:
+    """Whether a variable holds a key or a password, by its name or in an address."""
     parsed = urlsplit(value)
     has_password = bool(parsed.password) or "password=" in parsed.query.lower()
     return has_password or any(word in name for word in _SECRETS)

@@ -58,14 +58,13 @@ def _nowhere() -> Iterator[None]:
 
 
 async def _serve(wish: Wish, reel: Reel, schedules: Sequence[Schedule], pages: str, console: Console) -> None:
-    from prefect.runner import Runner
-
     from flows import automations, limits, schedule
+    from flows.handing_over import HandingOverRunner
     from flows.timetable import in_words
 
     await limits.hold(wish.paid, wish.limits)
     await automations.keep(wish.lost_after)
-    runner = Runner(
+    runner = HandingOverRunner(
         name="storyreel serve",
         query_seconds=_LOOK_SECONDS,
         heartbeat_seconds=automations.HEARTBEAT_SECONDS,
@@ -81,6 +80,6 @@ async def _serve(wish: Wish, reel: Reel, schedules: Sequence[Schedule], pages: s
     else:
         console.print("or when asked: start `storyreel ui` before this command, then look at its pages")
     console.print(f"into {reel.out}; Ctrl-C ends it", highlight=False, soft_wrap=True)
-    # Ctrl-C ends it as SIGTERM does: in order, with the runs that are going.
+    # Ctrl-C ends it as SIGTERM does: the runs that are going are handed to whoever serves the film next.
     asyncio.get_running_loop().add_signal_handler(signal.SIGINT, runner.handle_sigterm)
     await runner.start()

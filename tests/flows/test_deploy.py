@@ -52,7 +52,7 @@ def client(standing_server: str) -> Iterator[SyncPrefectClient]:
 
 
 @pytest.fixture
-def deploy(storyreel: Command, standing_server: str, film: Path) -> Deploy:
+def deploy(storyreel: Command, standing_server: str, film: Path, client: SyncPrefectClient) -> Deploy:
     def run(*arguments: str, **more: str) -> dict[str, Any]:
         told = {"PREFECT_API_URL": standing_server, **more}
         done = storyreel("deploy", film.name, "--pool", "render", "--json", *arguments, **told)
@@ -96,6 +96,16 @@ def test_a_deployment_holds_all_that_a_worker_needs_and_no_key(
     assert made.concurrency_options is not None and made.concurrency_options.collision_strategy == "CANCEL_NEW"
     assert {schedule.schedule.timezone for schedule in made.schedules} == {"Europe/Paris"}
     assert told["schedules"] == ["cron 0 6 * * 1, Europe/Paris", "every 12h, Europe/Paris"]
+
+
+def test_a_packed_film_is_rendered_as_it_was_deployed(deploy: Deploy, film: Path, tmp_path: Path) -> None:
+    bucket = (tmp_path / "bucket").as_uri()
+    told = deploy("--yes", "--bucket", bucket, "--name", "packed")
+    assert told["packed"] and told["storyboard"] == f"{bucket}/packs/{told['version']}.json"
+    assert (tmp_path / "bucket" / "packs" / f"{told['version']}.json").is_file()
+    assert told["out"] == f"{bucket}/films/twice-a-day"
+    film.write_text(FILM.replace("lamp", "lantern"))
+    assert deploy("--yes", "--name", "packed", STORYREEL_CLIPS_URL=bucket)["version"] != told["version"]
 
 
 def test_deploying_again_changes_only_what_is_said(deploy: Deploy, client: SyncPrefectClient, film: Path) -> None:
@@ -190,6 +200,7 @@ def test_every_field_of_the_form_is_described(deployed: str, client: SyncPrefect
         (["--yes", "--limit", "animatic=3"], 2, "no paid service"),
         (["--yes", "--limit", "dashscope=none"], 2, "dashscope=5"),
         (["--yes", "--name", "a/b"], 2, "is no name"),
+        (["--yes", "--bucket", "s3://key:secret@films"], 2, "would be stored in Prefect"),
     ],
 )
 def test_what_is_wrong_is_told_before_anything_is_made(
