@@ -70,6 +70,7 @@ def board(plan: Plan, rows: Sequence[Row]) -> str:
             "take": f"{_plain(row.take.shot)} take {row.take.take}{' ★' if row.take.circled else ''}",
             "scene": _plain(row.take.scene),
             "state": _state(row),
+            "review": _review(row),
             "service": row.service,
             "cost": cost(row.cost, row.is_estimate),
         }
@@ -160,6 +161,16 @@ def _state(row: Row) -> str:
         ]
     word = _WORDS.get(row.stage, row.stage)
     return f"{word}: {_plain(row.detail)}" if row.detail and row.stage in ("failed", "unknown", "done") else word
+
+
+def _review(row: Row) -> str:
+    """How far a take is to approval, by what has become of it since it was planned; empty where nobody asks."""
+    planned = row.take.review
+    if planned is None or row.take.verdict:
+        return planned or ""
+    if row.is_there:
+        return "wfa"
+    return planned if row.stage is None else "wip"
 
 
 def _sheet(page: Path) -> bytes:

@@ -50,6 +50,17 @@ def test_the_table_tells_take_state_service_and_cost(plan: Plan) -> None:
     assert r"| 1B take 1 ★ | **failed**: no \| such \<thing\> at all | animatic |  |" in text
 
 
+def test_a_take_that_somebody_must_approve_says_how_far_it_is(tmp_path: Path) -> None:
+    file = tmp_path / "film.yaml"
+    file.write_text(FILM.replace("action: Ana enters.,", "action: Ana enters., review: required,"))
+    first, second, third = rows_of(make(read(file, {}), NOTHING))
+    at_work, there = first.model_copy(update={"stage": "generating"}), second.model_copy(update={"stage": "done"})
+    text = board(make(read(file, {}), NOTHING), [first, at_work, there, third.model_copy(update={"stage": "done"})])
+    assert [line.split(" | ")[2:3] for line in text.splitlines() if "1A take" in line or "1B take" in line] == [
+        ["todo"], ["wip"], ["wfa"], [""],
+    ]  # fmt: skip
+
+
 def test_a_cost_that_nobody_told_is_marked_and_what_is_free_is_left_out() -> None:
     assert cost(Money(amount=Decimal("1.5"), currency="USD"), is_estimate=False) == "1.50 USD"
     assert cost(Money(amount=Decimal("1.5"), currency="USD"), is_estimate=True) == "≈ 1.50 USD"
