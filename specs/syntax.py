@@ -8,6 +8,11 @@ import yaml
 
 from specs.problems import Position, Problem, shown
 
+DEEPEST = 50
+"""Levels of brackets and indentation that a file may have."""
+TOO_DEEP = (f"this is nested more than {DEEPEST} deep", "a film needs eight levels at most")
+"""What is wrong with a deeper one, and what to do."""
+
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _VALUE = re.compile(r"(?:[:,\-]\s+|[\[{]\s*|^\s*)(?=[{@`%\[\"'])")
@@ -44,12 +49,14 @@ _MEANINGS = (
     ("did not find expected '-' indicator", "this line does not fit the list before it: an indentation is off"),
     ("could not find expected ':'", "a key without `:`, or a text of several lines that is not indented"),
     ("found incompatible YAML document", "only YAML 1.1 and 1.2 are read"),
+    ("exceeded maximum nesting depth", TOO_DEEP[0]),  # libyaml's own limit, 1000, as it looks ahead
     ("found unknown directive", "a line that begins with `%` is no part of a storyboard"),
 )
 
 _FIXES = (
     ("mapping values are not allowed", "put the text in quotes"),
     ("expected alphabetic or numeric", "put a text that begins so in quotes"),
+    ("exceeded maximum nesting depth", TOO_DEEP[1]),
     ("unknown escape character", "write `\\\\` for a backslash, or use single quotes"),
 )
 

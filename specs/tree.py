@@ -15,10 +15,7 @@ import yaml
 
 from specs.problems import Position, Problem, StoryboardError, shown
 from specs.storyboard import Place
-from specs.syntax import control_character, explain, unprintable
-
-DEEPEST = 50
-"""Levels of nesting; the language itself needs eight."""
+from specs.syntax import DEEPEST, TOO_DEEP, control_character, explain, unprintable
 
 HEAVIEST = 16_000_000
 """What the whole file may weigh, see `Node.weight`: some 400,000 values."""
@@ -222,7 +219,7 @@ class _Gardener:
             node = self._scalar(event)
         else:
             if depth > DEEPEST:
-                self._refuse(event, f"this is nested more than {DEEPEST} deep", "a film needs eight levels at most")
+                self._refuse(event, *TOO_DEEP)
             is_mapping = isinstance(event, yaml.MappingStartEvent)
             node = self._mapping(event, depth) if is_mapping else self._sequence(event, depth)
         if event.anchor:
