@@ -77,6 +77,11 @@ class Row:
         return self.films * self.shots
 
     @property
+    def records(self) -> int:
+        """Task runs at least: a take is generated, inspected and conformed, and a film assembled."""
+        return self.takes * 3 + self.films
+
+    @property
     def ideal(self) -> float:
         """Seconds, if nothing but the service took time."""
         return math.ceil(self.shots / self.at_once) * self.seconds
@@ -230,7 +235,7 @@ def measure(row: Row) -> dict[str, object]:
                     film.kill()
             wall = time.perf_counter() - begun
             spent = {"films": _films_cpu() - before, **{name: _cpu(each[0]) for name, each in server.items()}}
-            records = _records(told["PREFECT_API_URL"])
+            records = _records(told["PREFECT_API_URL"], row.records)
             url = told.get("STORYREEL_LEDGER_URL") or f"sqlite:///{folder / 'home' / 'ledger.sqlite'}"
             ledger = Ledger(url)
             rows = len(ledger.list())
@@ -276,14 +281,15 @@ def _waited(film: subprocess.Popen[bytes], begun: float) -> int:
         return film.wait()
 
 
-def _records(api: str) -> tuple[int, int]:
-    """Task runs that Prefect's server has in a final state, and all."""
+def _records(api: str, expected: int) -> tuple[int, int, float]:
+    """Task runs that Prefect's server has in a final state, and all; and seconds until it had them, at most 300."""
     final = {"task_runs": {"state": {"type": {"any_": ["COMPLETED", "FAILED", "CANCELLED", "CRASHED"]}}}}
-    deadline = time.monotonic() + 30
+    begun = time.monotonic()
     while True:
         done, all_ = (httpx.post(f"{api}/task_runs/count", json=body, timeout=30).json() for body in (final, {}))
-        if done == all_ or time.monotonic() > deadline:
-            return done, all_
+        waited = time.monotonic() - begun
+        if done == all_ >= expected or waited > 300:
+            return done, all_, waited
         time.sleep(1)
 
 
@@ -356,15 +362,15 @@ def tell(found: Mapping[str, object]) -> None:
     """A row of the table, and below it the memory of each part."""
     row, memory, wall, bare = found["row"], found["memory"], found["wall"], found["bare"]
     assert isinstance(row, Row) and isinstance(memory, Memory) and isinstance(wall, float) and isinstance(bare, float)
-    expected = row.takes * 3 + row.films
-    kept, all_ = found["records"]  # type: ignore[misc]
+    kept, all_, late = found["records"]  # type: ignore[misc]
     looks = found["looks"]
     assert isinstance(looks, int)
     print(
         f"| {row.films} × {row.shots} | {row.films * row.at_once} | {row.ideal:.0f} s | {bare:.1f} s | {wall:.1f} s "
         f"| {wall / row.ideal:.2f} | {wall / bare:.2f} | {memory.each['films'] / 1e6:.0f} MB "
         f"| {sum(most for name, most in memory.most.items() if name != 'films') / 1e6:.0f} MB "
-        f"| {kept} of {all_} (≥ {expected}) | {looks / wall:.1f}, at most {found['busiest']} | {found['rows']} "
+        f"| {kept} of {all_} (≥ {row.records}), after {late:.0f} s "
+        f"| {looks / wall:.1f}, at most {found['busiest']} | {found['rows']} "
         f"| {found['sold']}, twice {found['twice']} |"
     )
     per_take = {name: seconds / row.takes for name, seconds in found["spent"].items()}  # type: ignore[attr-defined]

@@ -280,3 +280,17 @@ def test_intervals_are_counted_from_one_midnight_so_that_deploying_anew_moves_no
     (again,) = timetable([], ["36h"], [], "Europe/Paris")
     assert (first.interval, first.anchor_date) == (again.interval, again.anchor_date)
     assert in_words(first) == "every 1d 12h, Europe/Paris"
+
+
+def test_scenes_that_are_spread_are_deployed_beside_their_film(deploy: Deploy, client: SyncPrefectClient) -> None:
+    deployed = deploy("--yes", "--spread", "scenes", "--name", "spread")
+    film = client.read_deployment_by_name("render storyboard/spread")
+    scenes = client.read_deployment_by_name("shoot scene/spread")
+    assert (str(film.id), film.parameters["spread"]) == (deployed["id"], "scenes")
+    assert (scenes.work_pool_name, scenes.tags, scenes.version) == (film.work_pool_name, film.tags, film.version)
+    assert (scenes.entrypoint, scenes.global_concurrency_limit, scenes.schedules) == (
+        "flows.scene.shoot_scene",
+        None,
+        [],
+    )
+    assert scenes.job_variables == film.job_variables, "a scene needs what its film needs"

@@ -93,3 +93,26 @@ def test_the_contact_sheet_is_seen(browser: Browser, pages: Server, run: str) ->
 def test_the_manifest_and_the_spend_are_tables(browser: Browser, pages: Server, run: str) -> None:
     browser.open(artifact(pages, "storyreel-the-keeper-manifest"), "in the cut", "2C take 1")
     browser.open(artifact(pages, "storyreel-the-keeper-spend"), "in all")
+
+
+ASKED_FOR = """\
+storyboard: 1
+title: Asked For
+defaults: {duration: 1s}
+shots:
+  - {shot: 1A, action: A lamp.}
+"""
+
+
+def test_the_form_of_a_deployment_describes_what_it_asks_for(browser: Browser, pages: Server) -> None:
+    (pages.folder / "film.yaml").write_text(ASKED_FOR)
+    httpx.post(f"{pages.page}/api/work_pools/", json={"name": "render", "type": "process"}).raise_for_status()
+    deployed = json.loads(pages.command("deploy", "film.yaml", "--pool", "render", "--json").stdout)
+    browser.open(
+        f"{pages.page}/deployments/deployment/{deployed['id']}/run",
+        "The YAML file",
+        "A service that makes all shots",
+        "Other words for the storyboard's vars",
+        "What this run may cost at most",
+    )
+    browser.screenshot(keep="form")
