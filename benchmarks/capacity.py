@@ -2,7 +2,7 @@
 
     uv run python benchmarks/capacity.py [--film-cpu 1.0] [--server-cpu 0.4] …
 
-The costs of a take are what `benchmarks/scale.py` printed for a film of 200 shots; the services' limits are the
+The costs of a take are what `benchmarks/scale.py` printed for a film of 500 shots; the services' limits are the
 published ones. It measures nothing; every figure is one of the formulas below.
 """
 
@@ -27,17 +27,17 @@ DAYS = (100, 10_000, 1_000_000)
 class Costs:
     """Of one take."""
 
-    film_cpu: float = 0.98
+    film_cpu: float = 0.57
     """CPU seconds of the film's process and ffmpeg."""
-    server_cpu: float = 0.27
+    server_cpu: float = 0.34
     """CPU seconds of Prefect's server and services, PostgreSQL and Redis."""
-    rows: float = 53.0
+    rows: float = 184.0
     """Rows in Prefect's database."""
-    row_bytes: float = 1250.0
+    row_bytes: float = 1140.0
     """Of one of them, with its indexes."""
-    events: float = 9.0
+    events: float = 18.0
     """Prefect events."""
-    ledger_bytes: float = 3200.0
+    ledger_bytes: float = 3000.0
     """In the ledger: its row and its history."""
     seconds: float = 180.0
     """At the service."""
