@@ -21,10 +21,12 @@ from prefect.exceptions import Pause
 from prefect.flow_engine import run_flow_async
 from prefect.settings import PREFECT_API_URL
 
+from flows import limits
 from flows.callsheet import CallSheet
 from flows.options import plan_of
 from flows.render import render_storyboard
 from flows.waiting import by_shot, word_of_shot
+from tasks.providers import load
 from tasks.store.home import Home
 from tasks.store.ledger import Judged, Word
 from tests.services.emulator import Emulator
@@ -56,6 +58,8 @@ class Deployed:
     @classmethod
     async def of(cls, file: Path, title: str, is_apart: bool = False, **parameters: Any) -> Deployed:
         """Deploy a storyboard; its films go into the folder beside it."""
+        film = plan_of(CallSheet(storyboard=file)).plan
+        await limits.hold((name for name in film.services if load(name).paid), {})
         deployment = await render_storyboard.ato_deployment(
             name=file.parent.name,
             parameters={"storyboard": str(file), "out": str(file.parent / "out"), **parameters},

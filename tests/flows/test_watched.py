@@ -147,9 +147,10 @@ def test_a_run_from_the_store_draws_the_same_but_for_what_no_take_waited_for(sec
     assert {task.state.name for name, task in second.tasks.items() if name != "assemble"} == {"Cached"}
 
 
-def test_a_run_is_named_by_its_film_and_tagged_by_film_and_service(first: Seen) -> None:
+def test_a_run_is_named_by_its_film_and_tagged_by_film_version_and_service(first: Seen) -> None:
     assert re.fullmatch(r"The Boat \d\d \w{3} \d\d:\d\d", first.run.name)
-    assert first.run.tags == ["film:The Boat", "service:apiyi", "storyreel"]
+    *tags, version = first.run.tags
+    assert tags == ["film:The Boat", "service:apiyi", "storyreel"] and re.fullmatch("version:[0-9a-f]{12}", version)
 
 
 @pytest.mark.parametrize("which", ["first", "second"])
