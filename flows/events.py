@@ -12,9 +12,9 @@ from typing import Any, Literal
 from prefect.events import emit_event
 
 from flows.naming import slug
+from flows.outcomes import MadeTake
 from flows.planned import PlannedTake
 from flows.report import Rendering
-from flows.shooting import MadeTake
 from specs.money import Money
 
 

@@ -18,19 +18,19 @@ from flows import automations, report
 from flows.approving import Approval, shots_waiting
 from flows.budgeting import BudgetExceeded, hold, limits_of
 from flows.delivering import Delivery, delivery
+from flows.ending import ended_in_order
 from flows.finishing import Finishing
 from flows.history import history_of
 from flows.judging import judged
-from flows.leaving import left_behind
 from flows.limits import limited, to_be_held
 from flows.naming import film_tags, run_name, tag_run
 from flows.observing import log_what_is_ahead, observed
+from flows.outcomes import Failure
 from flows.packing import bring, version_of
 from flows.planned import Plan
 from flows.report import Origin, Rendering
 from flows.reviewing import Planner
-from flows.server import flush
-from flows.shooting import Failure, begin
+from flows.shooting import begin
 from flows.spreading import shoot_scenes
 from flows.stopping import stoppable, stopping
 from flows.waiting import ReviewNeeded
@@ -162,25 +162,17 @@ async def _shoot(job: Job, way_out: Delivery, scenes: dict[str, Any] | None) -> 
             with history_of(job.home) as history:
                 plan = plan.model_copy(update={"takes": tuple(judged(plan.takes, plan.title, history))})
             shooting = await begin(plan, studio, run, job.limits)
-        try:
-            async with observed(plan, shooting, studio.ledger) as observation:
-                if failures := await shooting.all():
-                    raise ShotsFailed(failures, len(plan.cut.events))
-                if unapproved := await shots_waiting(plan, shooting, studio.ledger):
-                    raise ReviewNeeded(unapproved, len(plan.cut.events))
-                finishing = Finishing(job.film, plan, shooting, way_out)
-                master = await finishing.join()
-                made = await finishing.leave(master, job.origin, studio.ledger, run)
-                await asyncio.to_thread(way_out.deliver)
-                await observation.finished(made, way_out.folder)
-                return made
-        except asyncio.CancelledError:
-            await shooting.end()
-            stopping().left = left_behind(plan, studio)
-            raise
-        finally:
-            await shooting.end()
-            await flush(UUID(run), shooting.task_runs)
+        async with ended_in_order(plan, shooting, studio), observed(plan, shooting, studio.ledger) as observation:
+            if failures := await shooting.all():
+                raise ShotsFailed(failures, len(plan.cut.events))
+            if unapproved := await shots_waiting(plan, shooting, studio.ledger):
+                raise ReviewNeeded(unapproved, len(plan.cut.events))
+            finishing = Finishing(job.film, plan, shooting, way_out)
+            master = await finishing.join()
+            made = await finishing.leave(master, job.origin, studio.ledger, run)
+            await asyncio.to_thread(way_out.deliver)
+            await observation.finished(made, way_out.folder)
+            return made
 
 
 def insist_on(agreed: list[str] | None, plan: Plan) -> None:

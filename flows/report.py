@@ -21,7 +21,7 @@ from tasks.providers.base import Request
 from tasks.store.ledger import Purchase
 
 if TYPE_CHECKING:
-    from flows.shooting import MadeTake
+    from flows.outcomes import MadeTake
 
 
 CONTACT_SHEET = "contact-sheet.jpg"

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from uuid import UUID
 
 from prefect import flow
-from prefect.runtime import flow_run
 
+from flows.ending import ended_in_order
 from flows.history import history_of
-from flows.leaving import left_behind
 from flows.limits import limited, to_be_held
 from flows.observing import observed
 from flows.packing import bring
 from flows.render import ShotsFailed, insist_on
 from flows.reviewing import Planner
-from flows.server import flush
 from flows.shooting import begin
 from flows.spreading import SCENE_FLOW
 from flows.stopping import stoppable, stopping
@@ -62,14 +59,9 @@ async def shoot_scene(
     async with open_studio(home, plan.services, limited=holding) as studio:
         stopping().works_in(studio)
         shooting = await begin(plan, studio, of_run, limits or ())
-        try:
-            async with observed(of_scene, shooting, studio.ledger, f"scene {scene}"):
-                if failures := await shooting.all(takes):
-                    raise ShotsFailed(failures, len({take.shot for take in takes}))
-        except asyncio.CancelledError:
-            await shooting.end()
-            stopping().left = left_behind(plan, studio)
-            raise
-        finally:
-            await shooting.end()
-            await flush(UUID(flow_run.id), shooting.task_runs)
+        async with (
+            ended_in_order(plan, shooting, studio),
+            observed(of_scene, shooting, studio.ledger, f"scene {scene}"),
+        ):
+            if failures := await shooting.all(takes):
+                raise ShotsFailed(failures, len({take.shot for take in takes}))

@@ -19,9 +19,9 @@ from prefect import get_run_logger, task
 from prefect.utilities.annotations import quote
 
 from flows.naming import shot_tags
+from flows.outcomes import Failure, MadeTake, NotMade, failure_of
 from flows.planned import Candidate, Plan, PlannedTake
 from specs.cut import EditPoints
-from specs.frozen import Frozen
 from tasks.caching import run_known
 from tasks.collect import Take
 from tasks.conform import HouseClip, conform, recipe
@@ -31,10 +31,9 @@ from tasks.generate import generate
 from tasks.inspection import Inspection, better, inspect
 from tasks.inspection import recipe as inspection_recipe
 from tasks.media.binary import find
-from tasks.media.errors import MediaError
 from tasks.media.house import House, house_signature
-from tasks.providers.base import Ambiguous, ProviderError, Request, TaskForgotten, Terminal, Verdict
-from tasks.store.budget import Limit, OverBudget
+from tasks.providers.base import Request, Terminal, Verdict
+from tasks.store.budget import Limit
 from tasks.store.clips import Clip
 from tasks.store.ledger import Order, State
 from tasks.studio import Studio
@@ -56,38 +55,6 @@ async def _conform(clip: Clip, edit: EditPoints, house: House, **how: Any) -> Ho
 async def _inspect(clip: Clip, request: Request, **how: Any) -> Inspection:
     """`inspect`, given the result of `generate` itself."""
     return await inspect(clip.path, request, **how)
-
-
-class Failure(Frozen):
-    """A shot that could not be made."""
-
-    shot: str
-    take: int
-    service: str
-    what: str
-    hint: str = ""
-    is_budget: bool = False
-    """Whether only the budget kept it from being made."""
-    is_unknown: bool = False
-    """Whether nobody can know if the service has the order."""
-
-    def __str__(self) -> str:
-        by = f" ({self.service})" if self.service else ""
-        hint = f"; {self.hint}" if self.hint else ""
-        return f"{self.shot} take {self.take}{by}: {self.what}{hint}"
-
-
-class MadeTake(Frozen):
-    """A take that is there: who made it, its clip, and what was seen in it."""
-
-    way: Candidate
-    clip: Clip
-    inspection: Inspection | None
-    """None where nothing is paid and so nothing can be wrong that is not ours."""
-
-
-class NotMade(Exception):
-    """A take was not begun, because the one it continues failed."""
 
 
 class Shooting:
@@ -200,7 +167,7 @@ class Shooting:
         try:
             await self._finished(take)
         except Exception as error:
-            failure = _failure(take, error)
+            failure = failure_of(take, error)
             tell(take.shot, take.take, "unknown" if failure.is_unknown else "failed", detail=failure.what)
             get_run_logger().warning("%s", failure)
             return failure
@@ -408,19 +375,3 @@ async def begin(plan: Plan, studio: Studio, run: str, limits: Sequence[Limit]) -
     """A shooting for a plan, in the house format of its film; `run` and `limits` go into each order."""
     house = House.of(plan.format)
     return Shooting(plan, studio, house, await house_signature(house), run, limits)
-
-
-def _failure(take: PlannedTake, error: BaseException) -> Failure:
-    """A failure in words. What is no failure of a service, a file or ffmpeg is a fault of ours and goes up."""
-    if isinstance(error, NotMade):
-        return Failure(shot=take.shot, take=take.take, service="", what=str(error))
-    if isinstance(error, ProviderError):
-        service = error.service or take.request.provider
-        open_question = isinstance(error, (Ambiguous, TaskForgotten))
-        return Failure(shot=take.shot, take=take.take, service=service, what=error.message, hint=error.hint,
-                       is_unknown=open_question)  # fmt: skip
-    if isinstance(error, OverBudget):
-        return Failure(shot=take.shot, take=take.take, service="", what=error.message, hint=error.hint, is_budget=True)
-    if isinstance(error, MediaError):
-        return Failure(shot=take.shot, take=take.take, service="", what=error.message, hint=error.hint)
-    raise error

@@ -1,0 +1,31 @@
+"""However a run ends, nothing of it is left under way, and what it leaves at services is known."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from uuid import UUID
+
+from prefect.runtime import flow_run
+
+from flows.leaving import left_behind
+from flows.planned import Plan
+from flows.server import flush
+from flows.shooting import Shooting
+from flows.stopping import stopping
+from tasks.studio import Studio
+
+
+@asynccontextmanager
+async def ended_in_order(plan: Plan, shooting: Shooting, studio: Studio) -> AsyncIterator[None]:
+    """End all takes of a run at its end, note what is left at services when it was stopped, and lose no record."""
+    try:
+        yield
+    except asyncio.CancelledError:
+        await shooting.end()
+        stopping().left = left_behind(plan, studio)
+        raise
+    finally:
+        await shooting.end()
+        await flush(UUID(flow_run.id), shooting.task_runs)
