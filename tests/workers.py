@@ -19,7 +19,9 @@ from prefect.client.schemas.objects import FlowRun, State
 from prefect.deployments.runner import EntrypointType
 from prefect.exceptions import ObjectNotFound
 
-PATIENCE = 240
+from flows import limits
+
+PATIENCE = 120
 """Seconds that anything here may take on a slow machine."""
 
 
@@ -92,7 +94,8 @@ def make_pool(name: str) -> None:
 
 
 async def deploy(flow: Flow[..., Any], name: str, pool: str, environment: Mapping[str, str]) -> UUID:
-    """A deployment of a flow by its module path, as `storyreel deploy` makes it."""
+    """A deployment of a flow by its module path, with the limit of its service, as `storyreel deploy` makes it."""
+    await limits.hold(["aimlapi"], {})
     made = await flow.ato_deployment(
         name,
         work_pool_name=pool,

@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -19,7 +18,7 @@ from prefect.states import Cancelling, Crashed
 
 from flows.render import render_storyboard
 from tasks.store.ledger import State
-from tests.flows.staging import Stage
+from tests.flows.staging import STORYREEL, Stage
 from tests.services.aimlapi import Aimlapi, AimlapiSettings
 from tests.services.jobs import Script
 from tests.workers import begin, deploy, make_pool, run_of, state_of, wait_until, working
@@ -117,15 +116,14 @@ async def test_a_process_that_serves_hands_its_run_over_when_it_is_told_to_end(s
 
 @contextmanager
 def serving(name: str, environment: dict[str, str], folder: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A process that serves the film."""
-    path = os.pathsep.join(filter(None, (str(Path(__file__).parents[2]), environment.get("PYTHONPATH"))))
+    """The command that serves the film."""
     with (folder / "serving.log").open("ab") as log:
         process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "tests.serving", name], cwd=folder, stdin=subprocess.DEVNULL, stdout=log,
-            stderr=log, env={**environment, "PYTHONPATH": path, "PYTHONSAFEPATH": "1"}, start_new_session=True,
+            [STORYREEL, "serve", "film.yaml", "--name", name, "--yes"],
+            cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, start_new_session=True,
         )  # fmt: skip
     try:
-        wait_until(lambda: "serving" in (folder / "serving.log").read_text(), "a process that serves")
+        wait_until(lambda: "or when asked" in (folder / "serving.log").read_text(), "a process that serves")
         yield process
     finally:
         process.terminate()
