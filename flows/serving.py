@@ -50,7 +50,7 @@ def _nowhere() -> Iterator[None]:
     """Runs are processes that begin where this one is, and Prefect has them import from there first, whatever Python is
     told: so they begin in an empty folder, and what the environment says of paths is said in full."""
     for name, value in os.environ.items():
-        if name.startswith("STORYREEL_") and (name == "STORYREEL_HOME" or Path(value).exists()):
+        if value and name.startswith("STORYREEL_") and (name == "STORYREEL_HOME" or Path(value).exists()):
             os.environ[name] = str(Path(value).expanduser().absolute())
     os.environ["PYTHONSAFEPATH"] = "1"
     with tempfile.TemporaryDirectory(prefix="storyreel-serve-") as folder, chdir(folder):
