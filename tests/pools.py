@@ -145,11 +145,11 @@ class Team:
         with self.client() as client:
             return sorted(client.read_flow_run_states(run), key=lambda state: state.timestamp)
 
-    def wait_for(self, run: UUID, *names: str, seconds: float = 240) -> State:
+    def wait_for(self, run: UUID, *names: str, seconds: float = 300) -> State:
         """Wait until a run is in one of some states."""
         return self.wait(lambda: next((s for s in self.states(run)[-1:] if s.name in names), None), seconds)
 
-    def wait(self, look: Callable[[], Any], seconds: float = 120) -> Any:
+    def wait(self, look: Callable[[], Any], seconds: float = 300) -> Any:
         """Wait until something is there; fail with the logs when it does not come."""
         deadline = time.monotonic() + seconds
         while not (found := look()):

@@ -21,7 +21,7 @@ from prefect.exceptions import ObjectNotFound
 
 from flows import limits
 
-PATIENCE = 120
+PATIENCE = 300
 """Seconds that anything here may take on a slow machine."""
 
 
