@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import posixpath
 import re
 import tempfile
@@ -28,6 +27,7 @@ from specs.problems import Position, Problem, StoryboardError, reason, shown
 from specs.reading import LARGEST, named, read
 from specs.sources import beside
 from specs.storyboard import Storyboard, is_remote
+from tasks.placing import put_in_place
 from tasks.store.clips import file_digest
 from tasks.store.home import Home
 from tasks.vault import Vault
@@ -259,16 +259,7 @@ def _settled(address: str, index: _Index, into: Path, fetch: Callable[[Path], ob
         fetch(fresh)
         if unlike := _unlike(index, fresh):
             raise _damaged(address, f"`{shown(unlike.relative_to(fresh))}` is not what was packed")
-        while True:
-            try:
-                fresh.rename(into)
-                break
-            except OSError:
-                if not into.is_dir():
-                    raise
-            if not _unlike(index, into):
-                break  # somebody else was faster, with the same
-            into.rename(Path(workshop) / f"damaged-{os.urandom(4).hex()}")
+        put_in_place(fresh, into, lambda: not _unlike(index, into))
     put(_record(into), index.model_dump_json())
     return into / index.storyboard
 

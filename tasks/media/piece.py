@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 from pydantic import ValidationError
 
 from specs.frozen import Frozen
+from tasks.placing import put_in_place
 from tasks.store.clips import file_digest
 
 if TYPE_CHECKING:
@@ -108,17 +109,8 @@ def _keep(piece: Piece, fresh: Path, into: Path, take: Path | None) -> None:
     (fresh / RECORD).write_text(piece.model_dump_json(indent=1), encoding="utf-8")
     for file in (*fresh.iterdir(), fresh):
         sync(file)
-    while True:
-        try:
-            fresh.rename(into)
-            break
-        except OSError:
-            if not into.is_dir():
-                raise
-        if _found(type(piece), into, take):
-            return  # somebody else was faster, with the same
-        into.rename(fresh.with_name(f"damaged-{os.urandom(4).hex()}"))
-    sync(into.parent)
+    if put_in_place(fresh, into, lambda: _found(type(piece), into, take) is not None):
+        sync(into.parent)
 
 
 def sync(path: Path) -> None:

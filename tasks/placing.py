@@ -1,0 +1,24 @@
+"""A finished folder comes to its place whole, whoever else brings the same."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+
+def put_in_place(fresh: Path, into: Path, is_whole: Callable[[], bool]) -> bool:
+    """Rename a finished folder to its place; what is there and not `is_whole` goes beside `fresh`.
+
+    False when somebody else was faster, with the same. Raises OSError.
+    """
+    while True:
+        try:
+            fresh.rename(into)
+            return True
+        except OSError:
+            if not into.is_dir():
+                raise
+        if is_whole():
+            return False
+        into.rename(fresh.with_name(f"damaged-{os.urandom(4).hex()}"))
