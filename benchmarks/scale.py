@@ -15,7 +15,6 @@ downloads from the same service, and makes nothing of it. It stops by itself aft
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 import math
 import os
@@ -40,6 +39,7 @@ import httpx  # noqa: E402
 import psutil  # noqa: E402
 import psycopg  # noqa: E402
 
+from benchmarks.bare import seconds_of  # noqa: E402
 from deployments.processes import Part, Processes, plain_environment, wait_for  # noqa: E402
 from deployments.stack import Stack  # noqa: E402
 from flows.local import free_port, who_answers  # noqa: E402
@@ -51,10 +51,7 @@ from tests.services.results import Link  # noqa: E402
 
 SECONDS = 20.0
 """A take at the service."""
-_LOOK = 3.0
-"""Between two looks of the rival; Storyreel begins with as many."""
 _LONGEST = 1200
-_CREATE = "/api/v1/services/aigc/video-generation/video-synthesis"
 _COLUMNS = ("films × shots", "at once", "ideal", "bare loop", "wall", "to ideal", "to bare", "a film's process",
             "server, all parts", "task runs in a final state", "looks a second", "ledger rows", "sold")  # fmt: skip
 _SIZES = {"144p": (256, 144), "720p": (1280, 720)}
@@ -212,7 +209,7 @@ def measure(row: Row) -> dict[str, object]:
         folder = Path(made)
         folder.chmod(0o711)
         with service(row) as (base_url, _):
-            bare = _timed_bare(row, base_url)
+            bare = seconds_of(row.films, row.shots, row.at_once, base_url)
         with reported(row, folder / "stack") as (told, server), service(row) as (base_url, heard):
             environment = {
                 **plain_environment(),
@@ -324,38 +321,6 @@ def _kept(row: Row, folder: Path) -> dict[str, float]:
         rows = {name: prefect.execute(f'select count(*) from "{name}"').fetchone()[0] for name in tables}
     files = {"prefect": folder / "stack/prefect/prefect.db", "storyreel": folder / "home/ledger.sqlite"}
     return {**rows, **{f"bytes of {name}": file.stat().st_size for name, file in files.items()}}
-
-
-def _timed_bare(row: Row, base_url: str) -> float:
-    begun = time.perf_counter()
-    asyncio.run(_bare(row, base_url))
-    return time.perf_counter() - begun
-
-
-async def _bare(row: Row, base_url: str) -> None:
-    headers = {"Authorization": "Bearer sk-emulator", "X-DashScope-Async": "enable"}
-    async with httpx.AsyncClient(base_url=base_url, headers=headers, timeout=60) as client, httpx.AsyncClient() as host:
-
-        async def take(film: int, shot: int, slots: asyncio.Semaphore) -> None:
-            body = {
-                "model": "wan2.7-t2v",
-                "input": {"prompt": f"Film {film} and shot {shot}."},
-                "parameters": {"resolution": "720P", "duration": 2, "ratio": "16:9"},
-            }
-            async with slots:
-                task = (await client.post(_CREATE, json=body)).json()["output"]["task_id"]
-                while True:
-                    await asyncio.sleep(_LOOK)
-                    output = (await client.get(f"/api/v1/tasks/{task}")).json()["output"]
-                    if output["task_status"] == "SUCCEEDED":
-                        break
-                (await host.get(output["video_url"])).raise_for_status()
-
-        async with asyncio.TaskGroup() as group:
-            for film in range(row.films):
-                slots = asyncio.Semaphore(row.at_once)
-                for shot in range(row.shots):
-                    group.create_task(take(film, shot, slots))
 
 
 def tell(found: Mapping[str, object]) -> None:
