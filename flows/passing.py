@@ -29,8 +29,9 @@ _NAMES: dict[Stage, str] = {
     "conforming": "Conforming",
     "joining": "Joining",
 }
-_COUNTED: frozenset[Stage] = frozenset({"waiting", "queued", "generating"})
-"""Stages that may last for minutes, of which one wants to know how long they have."""
+_COUNTED: frozenset[Stage] = frozenset({"queued", "generating"})
+"""Stages of which one wants to know how long they have lasted. Takes that wait for a place are many, and nothing
+happens to them: to count for each would be a fifth of all that a large film tells."""
 _MARKS = (10, 20, 40)
 """Seconds at which a counted stage is told anew; then at each whole minute."""
 

@@ -46,6 +46,9 @@ async def test_what_is_done_to_a_take_is_its_state_until_the_engine_has_the_last
     async def make() -> int:
         tell("1A", 1, "ordering")
         states.tell(now())  # too short to be read
+        tell("1A", 1, "waiting")
+        states.tell(now() + 2)
+        states.tell(now() + 200)  # how long it has to wait for a place is not counted
         tell("1A", 1, "queued", detail="pending")
         states.tell(now() + 2)
         tell("1A", 1, "generating", detail="in_progress")
@@ -66,7 +69,7 @@ async def test_what_is_done_to_a_take_is_its_state_until_the_engine_has_the_last
     with watched_by(states):
         run = await film()
     assert await passed(run) == [
-        ("Pending", ""), ("Running", ""), ("Queued", "pending"), ("Generating", "in_progress"),
+        ("Pending", ""), ("Running", ""), ("Waiting", ""), ("Queued", "pending"), ("Generating", "in_progress"),
         ("Generating 10 s", "in_progress"), ("Generating 2 min", "in_progress"), ("Downloading", ""), ("Completed", ""),
     ]  # fmt: skip
 
