@@ -11,6 +11,7 @@ from prefect.runtime import flow_run
 
 from flows.leaving import left_behind
 from flows.planned import Plan
+from flows.sending import all_confirmed, confirm_as_sent
 from flows.server import flush
 from flows.shooting import Shooting
 from flows.stopping import stopping
@@ -20,6 +21,7 @@ from tasks.studio import Studio
 @asynccontextmanager
 async def ended_in_order(plan: Plan, shooting: Shooting, studio: Studio) -> AsyncIterator[None]:
     """End all takes of a run at its end, note what is left at services when it was stopped, and lose no record."""
+    confirm_as_sent()
     try:
         yield
     except asyncio.CancelledError:
@@ -28,4 +30,5 @@ async def ended_in_order(plan: Plan, shooting: Shooting, studio: Studio) -> Asyn
         raise
     finally:
         await shooting.end()
+        await all_confirmed()
         await flush(UUID(flow_run.id), shooting.task_runs)
