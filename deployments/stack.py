@@ -165,9 +165,10 @@ class Stack:
             "PREFECT_SERVER_EVENTS_CAUSAL_ORDERING": "prefect_redis.ordering",
             "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect_redis.lease_storage",
             **{f"PREFECT_REDIS_MESSAGING_{name}": value for name, value in redis.items()},
-            # Each event by itself: between the batches of prefect-redis 0.3.0 some are lost, when one arrives while the
-            # batch before it is being sent (seen: a seventh of what twenty films at once told).
+            # Each event by itself and at once: what comes while a batch is sent that was due by time is lost by
+            # prefect-redis 0.3.0.
             "PREFECT_REDIS_MESSAGING_PUBLISHER_BATCH_SIZE": "1",
+            "PREFECT_REDIS_MESSAGING_PUBLISHER_PUBLISH_EVERY": "86400",
             "PREFECT_SERVER_DOCKET_URL": f"redis://:{self.places.password}@127.0.0.1:{self.places.redis}/1",
             "PREFECT_UI_API_URL": self.api,
             # A service that cannot reach PostgreSQL in time when it starts is gone for good, without a word (seen with

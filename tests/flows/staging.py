@@ -6,6 +6,8 @@ import json
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -84,3 +86,14 @@ class Stage:
     def assert_nothing_was_bought_twice(self) -> None:
         """No two accepted orders are the same; every take has a seed of its own."""
         assert len(self.bought) == len(set(self.bought)), "one take was ordered twice"
+
+
+@contextmanager
+def staged(
+    folder: Path, film: str, service: Emulator[Any], variables: Mapping[str, str], ledger_url: str = ""
+) -> Iterator[Stage]:
+    """The stage of a service, for as long as that is open."""
+    name = type(service).__name__.upper()
+    with service.served(port=0) as base_url:
+        at = {f"{name}_API_KEY": "sk-emulator", f"{name}_BASE_URL": base_url}
+        yield Stage(folder, film, service, {**variables, **at}, ledger_url)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests import postgres
-from tests.flows.staging import Stage
+from tests.flows.staging import Stage, staged
 from tests.services.aimlapi import Aimlapi, AimlapiSettings
 from tests.services.jobs import Script
 
@@ -30,10 +30,9 @@ def stage(
 ) -> Iterator[Stage]:
     service = Aimlapi(AimlapiSettings(script=Script(waiting=1, seconds=1.0)))
     ledger_url = postgres.running().fresh() if request.param == "postgresql" else ""
-    with service.served(port=0) as base_url:
-        told = {"PREFECT_API_URL": standing_server, "AIMLAPI_API_KEY": "sk-emulator", "AIMLAPI_BASE_URL": base_url}
-        told["STORYREEL_POLL_SECONDS"] = "0.2"
-        yield Stage(tmp_path, FILM, service, {**fresh_environment, **told}, ledger_url)
+    told = {"PREFECT_API_URL": standing_server, "STORYREEL_POLL_SECONDS": "0.2"}
+    with staged(tmp_path, FILM, service, {**fresh_environment, **told}, ledger_url) as stage:
+        yield stage
 
 
 @pytest.mark.parametrize(("runs", "cold"), [(2, True), (5, False)])

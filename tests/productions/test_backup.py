@@ -14,7 +14,7 @@ import pytest
 
 from tasks.store.ledger import State
 from tests import postgres
-from tests.flows.staging import Stage
+from tests.flows.staging import Stage, staged
 from tests.services.aimlapi import Aimlapi, AimlapiSettings
 from tests.services.jobs import Script
 
@@ -37,9 +37,8 @@ def service() -> Aimlapi:
 
 @pytest.fixture
 def stage(tmp_path: Path, fresh_environment: dict[str, str], standing_server: str, service: Aimlapi) -> Iterator[Stage]:
-    with service.served(port=0) as base_url:
-        told = {"PREFECT_API_URL": standing_server, "AIMLAPI_API_KEY": "sk-emulator", "AIMLAPI_BASE_URL": base_url}
-        yield Stage(tmp_path, FILM, service, {**fresh_environment, **told})
+    with staged(tmp_path, FILM, service, {**fresh_environment, "PREFECT_API_URL": standing_server}) as stage:
+        yield stage
 
 
 def test_a_backup_that_was_taken_under_way_goes_on_with_what_was_ordered(

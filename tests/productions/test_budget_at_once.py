@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tasks.store.home import Home
 from tests import postgres
-from tests.flows.staging import Stage
+from tests.flows.staging import staged
 from tests.flows.warm import begin
 from tests.services.apiyi import Apiyi, ApiyiSettings
 from tests.services.jobs import Script
@@ -31,9 +31,8 @@ def test_a_budget_holds_with_ten_runs_at_once(
 ) -> None:
     """Each run is of another version of the film, so none can share what another one buys."""
     service = Apiyi(ApiyiSettings(script=Script(waiting=0, running=0)))
-    with service.served() as base_url:
-        told = {"PREFECT_API_URL": standing_server, "APIYI_API_KEY": "sk-emulator", "APIYI_BASE_URL": base_url}
-        stage = Stage(tmp_path, FILM, service, {**fresh_environment, **told}, postgres.running().fresh())
+    told = {**fresh_environment, "PREFECT_API_URL": standing_server}
+    with staged(tmp_path, FILM, service, told, postgres.running().fresh()) as stage:
         asked = ([*stage.render(f"out-{number}"), "--set", f"who=Ana {number}"] for number in range(10))
         runs = [begin(words, stage.folder, stage.environment) for words in asked]
         codes = []

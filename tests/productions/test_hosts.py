@@ -19,7 +19,7 @@ from tasks.store.home import Home
 from tasks.store.ledger import State
 from tasks.vault import VaultAway, VaultUnfit
 from tests.buckets import environment
-from tests.flows.staging import Stage
+from tests.flows.staging import Stage, staged
 from tests.services.aimlapi import Aimlapi, AimlapiSettings
 from tests.services.emulator import Emulator
 from tests.services.jobs import Script
@@ -177,10 +177,9 @@ def stage(
     tmp_path: Path, fresh_environment: dict[str, str], standing_server: str, bucket: str, s3: str
 ) -> Iterator[Stage]:
     service = Aimlapi(AimlapiSettings(script=Script(waiting=1, running=1)))
-    with service.served(port=0) as base_url:
-        told = {"PREFECT_API_URL": standing_server, "AIMLAPI_API_KEY": "sk-emulator", "AIMLAPI_BASE_URL": base_url}
-        told |= {"STORYREEL_CLIPS_URL": f"{bucket}clips", **environment(s3)}
-        yield Stage(tmp_path, ONE_TAKE, service, {**fresh_environment, **told})
+    told = {"PREFECT_API_URL": standing_server, "STORYREEL_CLIPS_URL": f"{bucket}clips", **environment(s3)}
+    with staged(tmp_path, ONE_TAKE, service, {**fresh_environment, **told}) as stage:
+        yield stage
 
 
 @pytest.mark.parametrize(

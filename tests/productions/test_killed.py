@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tasks.store.ledger import State
-from tests.flows.staging import Stage
+from tests.flows.staging import Stage, staged
 from tests.flows.warm import Run
 from tests.services.aimlapi import Aimlapi, AimlapiSettings
 from tests.services.faults import Call, Silence
@@ -97,10 +97,9 @@ def stage(
 ) -> Iterator[Stage]:
     """A service and a film of one take; of three where a test asks for that."""
     service = Aimlapi(AimlapiSettings(script=Script(waiting=1, running=1)))
-    environment = {**fresh_environment, "PREFECT_API_URL": standing_server}
-    with service.served(port=0) as base_url:
-        environment |= {"AIMLAPI_API_KEY": "sk-emulator", "AIMLAPI_BASE_URL": base_url}
-        yield Stage(tmp_path, getattr(request, "param", ONE_TAKE), service, environment)
+    film = getattr(request, "param", ONE_TAKE)
+    with staged(tmp_path, film, service, {**fresh_environment, "PREFECT_API_URL": standing_server}) as stage:
+        yield stage
 
 
 @pytest.mark.parametrize("step", STEPS, ids=[step.split(":")[1] for step in STEPS])

@@ -21,7 +21,7 @@ from flows.scene import shoot_scene
 from specs.money import Money
 from tasks.store.home import Home
 from tasks.store.ledger import State
-from tests.flows.staging import Stage
+from tests.flows.staging import Stage, staged
 from tests.services.aimlapi import Aimlapi, AimlapiSettings
 from tests.services.jobs import Failure, Phase, Script
 from tests.workers import begin, deploy, make_pool, run_of, state_of, wait_until, working
@@ -48,10 +48,8 @@ scenes:
 @pytest.fixture
 def stage(tmp_path: Path, fresh_environment: dict[str, str], standing_server: str) -> Iterator[Stage]:
     service = Aimlapi(AimlapiSettings(script=Script(waiting=1, running=1, seconds=2)))
-    environment = {**fresh_environment, "PREFECT_API_URL": standing_server}
-    with service.served(port=0) as base_url:
-        environment |= {"AIMLAPI_API_KEY": "sk-emulator", "AIMLAPI_BASE_URL": base_url}
-        yield Stage(tmp_path, FILM, service, environment)
+    with staged(tmp_path, FILM, service, {**fresh_environment, "PREFECT_API_URL": standing_server}) as stage:
+        yield stage
 
 
 async def spread(stage: Stage, pool: str, **parameters: str) -> UUID:

@@ -18,7 +18,7 @@ from prefect.states import Cancelling, Crashed
 
 from flows.render import render_storyboard
 from tasks.store.ledger import State
-from tests.flows.staging import STORYREEL, Stage
+from tests.flows.staging import STORYREEL, Stage, staged
 from tests.services.aimlapi import Aimlapi, AimlapiSettings
 from tests.services.jobs import Script
 from tests.workers import begin, deploy, make_pool, run_of, state_of, wait_until, working
@@ -40,10 +40,8 @@ shots:
 def stage(tmp_path: Path, fresh_environment: dict[str, str], standing_server: str) -> Iterator[Stage]:
     """A film, and a service at which its takes do not come to an end until `let_them_finish`."""
     service = Aimlapi(AimlapiSettings(script=Script(waiting=1, running=100_000)))
-    environment = {**fresh_environment, "PREFECT_API_URL": standing_server}
-    with service.served(port=0) as base_url:
-        environment |= {"AIMLAPI_API_KEY": "sk-emulator", "AIMLAPI_BASE_URL": base_url}
-        yield Stage(tmp_path, FILM, service, environment)
+    with staged(tmp_path, FILM, service, {**fresh_environment, "PREFECT_API_URL": standing_server}) as stage:
+        yield stage
 
 
 def both_are_ordered(stage: Stage) -> bool:
