@@ -33,19 +33,19 @@ _WAYS = "[a]pprove, [r]etake, [l]ater, [q]uit"
 
 
 def print_standings(console: Console, title: str, standings: Sequence[Standing]) -> None:
-    """A row a take: how it stands, who made it and for how much, what was seen in it; then where what waits is."""
+    """A row a take: how it stands, who made it, for how much, and remarks; then where what waits is."""
     if not standings:
         console.print("No shot asks for a review; `review: required` in the storyboard does.", highlight=False)
         return
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=title, title_justify="left", title_style="bold")
-    for name in ("take", "state", "from", "cost", "seen in it"):
+    for name in ("take", "state", "from", "cost", "remarks"):
         table.add_column(name, overflow="fold", no_wrap=name in ("take", "state"))
     for standing in standings:
         slate = standing.shot.slate
         for take in standing.shot.takes:
             cost = take.cost.exactly if take.cost and take.cost.amount else "free" if take.cost else "unknown"
             word = Text(take.word, style=_COLOURS[take.word])
-            table.add_row(f"{slate} take {take.take}", word, take.service, cost, Text(take.found))
+            table.add_row(f"{slate} take {take.take}", word, take.service, cost, Text(take.remarks))
         for number, word_to_come in standing.to_come:
             table.add_row(f"{slate} take {number}", Text(word_to_come, style=_COLOURS[word_to_come]), "", "", "")
     console.print(table)

@@ -25,7 +25,7 @@ from flows.forms import Asked, approved, judged, named, of_money, of_shots
 from flows.planned import Plan, PlannedTake
 from flows.reviewing import Planner, refusal
 from flows.shooting import Shooting
-from flows.waiting import ReviewNeeded, Seen, Waiting, action_of, waiting
+from flows.waiting import ReviewNeeded, Seen, Waiting, action_of, said_of, waiting
 from specs.money import Money
 from tasks.store.budget import Limit
 from tasks.store.ledger import Ledger
@@ -155,6 +155,7 @@ async def _seen(take: PlannedTake, shooting: Shooting, ledger: Ledger) -> Seen:
         cost=(purchase.cost if purchase else None) or made.way.price,
         clip=made.clip.path,
         inspection=made.inspection,
+        said=said_of(take.verdict),
     )
 
 

@@ -136,8 +136,8 @@ def _described(shot: Waiting, complaint: str, shows: bool) -> str:
     """The takes of a shot, with a picture of each, as paragraphs in Markdown: single line ends are lost on the page."""
     paragraphs = [f"**{_plain(complaint)}**" if complaint else "", _plain(shot.action)]
     for take in shot.takes:
-        found = f": {_plain(take.found)}" if take.found else ""
-        paragraphs += [_picture(take) if shows else "", f"take {take.take}, {take.word}, {_from(take)}{found}"]
+        remarks = f": {_plain(take.remarks)}" if take.remarks else ""
+        paragraphs += [_picture(take) if shows else "", f"take {take.take}, {take.word}, {_from(take)}{remarks}"]
     return "\n\n".join(filter(None, paragraphs))
 
 

@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from flows.history import history_of
 from flows.plan import make
 from flows.planned import History, Plan, PlannedTake, ReviewWord
-from flows.waiting import Seen, Waiting, action_of, by_shot, word_of_shot
+from flows.waiting import Seen, Waiting, action_of, by_shot, said_of, word_of_shot
 from specs.checking import strange_names
 from specs.frozen import Frozen
 from specs.money import Money
@@ -103,6 +103,7 @@ class Standing(Frozen):
                 "service": take.service,
                 "cost": take.cost.model_dump(mode="json") if take.cost else None,
                 "found": take.found,
+                "said": take.said,
                 "clip": str(take.clip),
             }
             for take in self.shot.takes
@@ -182,6 +183,7 @@ async def _seen(take: PlannedTake, clip: Path, purchase: Purchase | None, inspec
         cost=(purchase.cost if purchase else None) or take.price,
         clip=clip,
         inspection=await _inspection(take, clip) if inspects else None,
+        said=said_of(take.verdict),
     )
 
 

@@ -9,7 +9,7 @@ from flows.planned import Plan, PlannedTake, ReviewWord
 from specs.frozen import Frozen
 from specs.money import Money
 from tasks.inspection import Inspection, better
-from tasks.store.ledger import Judged, Word
+from tasks.store.ledger import Judged, Verdict, Word
 
 _FURTHEST: tuple[ReviewWord, ...] = ("approved", "wfa", "wip", "retake", "todo")
 """The word for a shot is the first of these that one of its takes has."""
@@ -55,6 +55,8 @@ class Seen(Frozen):
     clip: Path
     inspection: Inspection | None = None
     """What was seen in it; None for what costs nothing."""
+    said: str = ""
+    """The note to what somebody said of it, and who that is."""
 
     @property
     def is_refused(self) -> bool:
@@ -65,6 +67,16 @@ class Seen(Frozen):
     def found(self) -> str:
         """What is not as it should be, in words."""
         return "; ".join(finding.detail for finding in self.inspection.findings) if self.inspection else ""
+
+    @property
+    def remarks(self) -> str:
+        """All that there is to say of it: what was found, and what somebody said."""
+        return "; ".join(filter(None, (self.found, self.said)))
+
+
+def said_of(verdict: Verdict | None) -> str:
+    """The note to a verdict, as it is shown: `too dark (Ana)`."""
+    return f"{verdict.note} ({verdict.by})" if verdict and verdict.note else ""
 
 
 class Waiting(Frozen):
@@ -113,4 +125,4 @@ class ReviewNeeded(Exception):
 
 
 def _listed(takes: Iterable[Seen]) -> str:
-    return ", ".join(f"take {take.take} ({take.word}{f': {take.found}' if take.found else ''})" for take in takes)
+    return ", ".join(f"take {take.take} ({take.word}{f': {take.remarks}' if take.remarks else ''})" for take in takes)

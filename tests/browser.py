@@ -9,7 +9,6 @@ import io
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +18,7 @@ import pytest
 from PIL import Image
 
 from flows.local import free_port, noted, page_at
+from tests.flows import warm
 from tests.prefect_server import move_in
 
 if TYPE_CHECKING:
@@ -59,15 +59,9 @@ class Server:
 
     def command(self, *arguments: str | Path, **more: str) -> subprocess.CompletedProcess[str]:
         """Run `storyreel`; it must end well."""
-        return subprocess.run(
-            [Path(sys.executable).with_name("storyreel"), *arguments],
-            cwd=self.folder,
-            env={**self.environment, **more},
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=True,
-        )
+        done = warm.command(*arguments, folder=self.folder, environment={**self.environment, **more})
+        assert done.returncode == 0, done.stderr
+        return done
 
     def stop(self) -> None:
         """Stop it, however it is."""

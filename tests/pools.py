@@ -16,10 +16,12 @@ from uuid import UUID
 import psutil
 from prefect import State, get_client
 from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from tasks.store.home import Home
 from tasks.store.ledger import State as LedgerState
+from tests.flows import warm
 from tests.prefect_server import move_in, serving
 
 _BIN = Path(sys.executable).parent
@@ -51,7 +53,8 @@ class Team:
         self._running: list[subprocess.Popen[bytes]] = []
 
     def __enter__(self) -> Team:
-        self.ran("prefect", "work-pool", "create", self.pool, "--type", "process")
+        with self.client() as client:
+            client.create_work_pool(WorkPoolCreate(name=self.pool, type="process"))
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -70,10 +73,13 @@ class Team:
 
     def command(self, *arguments: str, cwd: Path | None = None, **more: str) -> subprocess.CompletedProcess[str]:
         """Run a program of the environment to its end."""
+        folder, environment = cwd or self.folder, {**self.environment, **more}
+        if arguments[0] == "storyreel":
+            return warm.command(*arguments[1:], folder=folder, environment=environment)
         return subprocess.run(
             [_BIN / arguments[0], *arguments[1:]],
-            cwd=cwd or self.folder,
-            env={**self.environment, **more},
+            cwd=folder,
+            env=environment,
             capture_output=True,
             text=True,
             timeout=240,

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.flows import warm
 from tests.prefect_server import move_in
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
@@ -34,7 +35,17 @@ def lived_in(fresh_environment: dict[str, str]) -> dict[str, str]:
 
 @pytest.fixture
 def storyreel(tmp_path: Path, fresh_environment: dict[str, str]) -> Command:
-    """Run the command in a folder of its own."""
+    """Run the command in a folder of its own, with everything imported before."""
+
+    def run(*arguments: str | Path, **more: str) -> subprocess.CompletedProcess[str]:
+        return warm.command(*arguments, folder=tmp_path, environment={**fresh_environment, **more})
+
+    return run
+
+
+@pytest.fixture
+def cold_storyreel(tmp_path: Path, fresh_environment: dict[str, str]) -> Command:
+    """The same as a user begins it: a process that has imported nothing."""
 
     def run(*arguments: str | Path, **more: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(

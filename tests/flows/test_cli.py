@@ -35,8 +35,8 @@ def hello(tmp_path: Path) -> Path:
     return file
 
 
-def test_a_good_storyboard_is_told_to_be_good(storyreel: Command, hello: Path) -> None:
-    done = storyreel("validate", "hello.yaml")
+def test_a_good_storyboard_is_told_to_be_good(cold_storyreel: Command, hello: Path) -> None:
+    done = cold_storyreel("validate", "hello.yaml")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == "Hello: 2 shots, 00:00:00:24 at 30 fps; nothing is wrong.\n"
 
@@ -71,9 +71,9 @@ def test_a_missing_file_says_how_to_begin(storyreel: Command) -> None:
 
 
 def test_a_plan_is_shown_and_leaves_nothing_behind(
-    storyreel: Command, hello: Path, fresh_environment: dict[str, str]
+    cold_storyreel: Command, hello: Path, fresh_environment: dict[str, str]
 ) -> None:
-    shown, raw = storyreel("plan", "hello.yaml"), storyreel("plan", "hello.yaml", "--json")
+    shown, raw = cold_storyreel("plan", "hello.yaml"), cold_storyreel("plan", "hello.yaml", "--json")
     assert "2 to make" in shown.stdout and "free" in shown.stdout
     assert [shot["state"] for shot in json.loads(raw.stdout)["shots"]] == ["new", "new"]
     assert not list(Path(fresh_environment["HOME"]).iterdir()), "a plan is a look"
@@ -134,12 +134,12 @@ def test_a_fault_of_our_own_is_one_line_and_the_details_are_kept(
 
 
 def test_a_fresh_machine_renders_beside_other_folders_called_flows_and_tasks(
-    storyreel: Command, hello: Path, tmp_path: Path, fresh_environment: dict[str, str]
+    cold_storyreel: Command, hello: Path, tmp_path: Path, fresh_environment: dict[str, str]
 ) -> None:
     for name in ("flows", "tasks", "specs"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "__init__.py").write_text("raise ImportError('a folder of the user's own')")
-    done = storyreel("render", "hello.yaml", "--json", "--out", "out")
+    done = cold_storyreel("render", "hello.yaml", "--json", "--out", "out")
     assert done.returncode == 0, done.stderr
     made = json.loads(done.stdout)
     assert set(made) == {"sequence", "frames", "fps", "seconds", "shots", "spent", "flow_run", "storyboard", "version"}

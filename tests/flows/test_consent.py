@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-STORYREEL = Path(sys.executable).with_name("storyreel")
+from tests.flows import warm
 
 FILM = """\
 storyboard: 1
@@ -33,10 +32,7 @@ def film(tmp_path: Path) -> Path:
 def storyreel(folder: Path, *words: str, **told: str) -> subprocess.CompletedProcess[str]:
     """The command, with a key and a service that nobody answers at: whatever it asked would fail."""
     environment = {**os.environ, "APIYI_API_KEY": "sk-none", "APIYI_BASE_URL": "http://127.0.0.1:9", **told}
-    return subprocess.run(
-        [STORYREEL, *words], cwd=folder, env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL,
-        check=False,
-    )  # fmt: skip
+    return warm.command(*words, folder=folder, environment=environment)
 
 
 def test_without_a_terminal_nothing_is_bought_that_nobody_agreed_to(film: Path) -> None:

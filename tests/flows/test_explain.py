@@ -196,9 +196,9 @@ def test_a_name_and_password_in_an_address_are_not_shown(film: Path) -> None:
 
 
 def test_the_command_needs_no_key_and_leaves_nothing_behind(
-    storyreel: Command, film: Path, fresh_environment: dict[str, str]
+    cold_storyreel: Command, film: Path, fresh_environment: dict[str, str]
 ) -> None:
-    done = storyreel("explain", "film.yaml", "1A", "--provider", "freepik")
+    done = cold_storyreel("explain", "film.yaml", "1A", "--provider", "freepik")
     assert (done.returncode, done.stderr) == (0, "")
     assert "POST https://api.freepik.com/v1/ai/reference-to-video/wan-2-7" in done.stdout
     assert "x-freepik-api-key: …" in done.stdout

@@ -86,18 +86,18 @@ def test_how_a_local_file_travels_is_told_for_each_use(
         assert service.ways[mode][use] == expected  # type: ignore[index]
 
 
-def test_a_service_that_cannot_be_loaded_is_named_and_stops_nothing(storyreel: Command, tmp_path: Path) -> None:
+def test_a_service_that_cannot_be_loaded_is_named_and_stops_nothing(cold_storyreel: Command, tmp_path: Path) -> None:
     package = tmp_path / "plugin"
     (package / "broken-1.0.dist-info").mkdir(parents=True)
     (package / "broken-1.0.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: broken\nVersion: 1.0\n")
     points = "[storyreel.providers]\nbroken = no_such_module:Service\n"
     (package / "broken-1.0.dist-info" / "entry_points.txt").write_text(points)
-    done = storyreel("providers", "--json", PYTHONPATH=str(package))
+    done = cold_storyreel("providers", "--json", PYTHONPATH=str(package))
     assert done.returncode == 0, done.stderr
     (broken,) = [each for each in json.loads(done.stdout) if each["provider"] == "broken"]
     assert "no_such_module" in broken["broken"]
     assert len(json.loads(done.stdout)) == 6
-    assert "cannot be loaded" in storyreel("providers", PYTHONPATH=str(package)).stdout
+    assert "cannot be loaded" in cold_storyreel("providers", PYTHONPATH=str(package)).stdout
 
 
 def test_the_json_has_what_a_program_needs_to_choose(storyreel: Command) -> None:

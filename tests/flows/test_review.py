@@ -18,6 +18,7 @@ from flows.options import plan_of
 from flows.waiting import by_shot
 from tasks.store.home import Home
 from tasks.store.ledger import Ledger, Order
+from tests.flows import warm
 
 STORYREEL = Path(sys.executable).with_name("storyreel")
 
@@ -60,10 +61,8 @@ def ledger(film: Path, home: Path) -> Iterator[Ledger]:
 
 def storyreel(film: Path, *words: str) -> subprocess.CompletedProcess[str]:
     """The command without a terminal, and without a Prefect server."""
-    return subprocess.run(
-        [STORYREEL, *words], cwd=film.parent, env={**os.environ, "PREFECT_HOME": str(film.parent / "prefect")},
-        capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False, timeout=120,
-    )  # fmt: skip
+    environment = {**os.environ, "PREFECT_HOME": str(film.parent / "prefect")}
+    return warm.command(*words, folder=film.parent, environment=environment)
 
 
 def words(film: Path) -> dict[str, list[str]]:
@@ -94,7 +93,9 @@ def test_takes_are_shown_approved_and_made_again_without_any_server(film: Path, 
     noted = ledger.verdicts(take["key"] for take in plan["shots"])
     assert [verdict.note for verdict in noted.values()] == ["too dark", "too dark"]
     assert all(verdict.by for verdict in noted.values())
+    assert "too dark (" in storyreel(film, "review", "film.yaml").stdout
     everything = json.loads(storyreel(film, "review", "film.yaml", "--all", "--json").stdout)
+    assert all(take["said"].startswith("too dark (") for shot in everything["shots"] for take in shot["takes"][:1])
     assert everything["runs"] == []
     assert [(shot["shot"], [take["word"] for take in shot["takes"]]) for shot in everything["shots"]] == [
         ("1A", ["approved"]), ("1B", ["retake", "approved"]),

@@ -59,6 +59,19 @@ def begin(arguments: Sequence[str], folder: Path, environment: Mapping[str, str]
     return Run(read, out, errors)
 
 
+def command(
+    *arguments: str | Path, folder: Path, environment: Mapping[str, str], timeout: float = 240
+) -> subprocess.CompletedProcess[str]:
+    """`storyreel ARGUMENTS` to its end, like `subprocess.run`."""
+    begun = begin([str(each) for each in arguments], folder, environment)
+    try:
+        out, errors = begun.communicate(timeout)
+    except subprocess.TimeoutExpired:
+        begun.kill()
+        raise
+    return subprocess.CompletedProcess(arguments, begun.returncode or 0, out, errors)
+
+
 @cache
 def _forking() -> socket.socket:
     """What the process that forks is told by; it is begun when it is first needed, and ends with the tests."""

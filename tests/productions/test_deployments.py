@@ -61,7 +61,8 @@ def test_a_worker_renders_what_was_deployed_on_its_schedule_and_when_asked(team:
     # One that is due at once, by its schedule.
     team.deployed("--interval", "20s")
     due = team.wait(lambda: [run for run in _runs(team, deployed["id"]) if run != asked])
-    assert team.wait_for(due[0], "Completed", "Failed", "Crashed").name == "Completed"
+    ended = team.wait_for(due[0], "Completed", "Failed", "Crashed")
+    assert ended.name == "Completed", ended.message
     team.deployed()
 
 
