@@ -12,7 +12,8 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 
-from prefect.events.clients import RETRYABLE_EXCEPTIONS, PrefectEventsClient
+from prefect import get_run_logger
+from prefect.events.clients import PrefectEventsClient
 from prefect.events.worker import EventsWorker, emit_events_to_cloud
 
 _UNCONFIRMED = 25
@@ -33,12 +34,15 @@ def confirm_as_sent() -> None:
 
 
 async def all_confirmed() -> None:
-    """Wait until the server has all that was sent so far, or cannot be reached for too long."""
+    """Wait until the server has all that was sent so far, or has not taken it for too long; it never stops a run."""
     worker = EventsWorker.instance()
-    assert worker._loop is not None
-    with suppress(TimeoutError):
+    if worker._loop is None:
+        return
+    try:
         async with asyncio.timeout(_PATIENCE):
             await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(_confirm(worker), worker._loop))
+    except TimeoutError:
+        get_run_logger().warning("Prefect's server did not take all that this run tells; its page may lack something")
 
 
 async def _confirm(worker: EventsWorker) -> None:
@@ -55,10 +59,10 @@ async def _confirm(worker: EventsWorker) -> None:
 
 async def _ask(client: PrefectEventsClient) -> None:
     """Ask the server whether it has all; if the connection is lost meanwhile, send again what it may not have."""
-    with suppress(*RETRYABLE_EXCEPTIONS):
-        if client._websocket:
-            with suppress(*RETRYABLE_EXCEPTIONS):
-                await client._force_checkpoint()
-                return
-        await asyncio.sleep(_PAUSE)
+    # Whatever a server or a proxy says that is too busy: it is asked again.
+    with suppress(Exception):
+        await client._force_checkpoint()
+        return
+    await asyncio.sleep(_PAUSE)
+    with suppress(Exception):
         await client._reconnect()

@@ -29,11 +29,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files that run the command come first, those with a Prefect server before all: the short ones fill the end."""
+    """What brings up a team's whole set-up comes first, then files with a Prefect server, then those that run the
+    command: the short ones fill the end."""
     weights: dict[Path, int] = {}
     for item in items:
         needed = set(getattr(item, "fixturenames", ()))
-        weight = 2 if "standing_server" in needed else 1 if "storyreel" in needed else 0
+        heavy = {"stack": 3, "standing_server": 2, "storyreel": 1}
+        weight = max(heavy.get(name, 0) for name in needed | {""})
         weights[item.path] = max(weights.get(item.path, 0), weight)
     items.sort(key=lambda item: -weights[item.path])
 

@@ -41,9 +41,10 @@ def test_a_budget_holds_with_ten_runs_at_once(
             codes.append(run.returncode)
             assert run.returncode in (0, 3), err
             assert run.returncode == 0 or "budget" in err
-    assert len(stage.bought) == FIT
+    # A run that sees no room for both of its takes any more buys neither, so that the last place may stay empty.
+    assert FIT - 1 <= len(stage.bought) <= FIT
     assert set(codes) >= {3}
     ledger = Home.of(stage.environment).ledger()
     (committed,) = ledger.committed("month", film="Crowd")
     ledger.close()
-    assert committed.amount == FIT * Decimal("0.168") <= Decimal("1.20")
+    assert committed.amount == len(stage.bought) * Decimal("0.168") <= Decimal("1.20")

@@ -31,7 +31,7 @@ cast:
     description: woman in her sixties
     references: [media/mira-front.png, media/mira-walk.mp4]
     voice: media/mira.wav
-defaults: {provider: SERVICE, duration: 3s}
+defaults: {provider: SERVICE, duration: 2s}
 shots:
   - shot: 1A
     action: "{mira} climbs the last stair."
@@ -110,9 +110,9 @@ def test_one_storyboard_is_rendered_by_every_service(
         code, out, err = stage.run(cold=service == "freepik")
         assert code == 0, err
         made = json.loads(out)
-        assert made["frames"] == 360
+        assert made["frames"] == 240
         with av.open(made["sequence"]) as film:
-            assert sum(1 for _ in film.decode(video=0)) == 360
+            assert sum(1 for _ in film.decode(video=0)) == 240
         assert len(emulator.accepted) == 5
         _assert_asked_for_what_was_written(service, [sale.body for sale in emulator.accepted])
         before = len(emulator.requests)
@@ -137,7 +137,7 @@ def _assert_asked_for_what_was_written(service: str, bodies: list[dict[str, Any]
     seas = [part for part in asked if "The sea" in part["prompt"]]
     assert [(part["images"], part["first"]) for part in seas] == [(0, 0), (0, 0)]
     for part in asked:
-        assert part["seconds"] == (5 if service == "aimlapi" else 3)
+        assert part["seconds"] == (5 if service == "aimlapi" else 2)
         assert part["resolution"].lower() == "720p"
         assert part["expands"] is False
         assert "text, watermark" in (part["avoid"] or part["prompt"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 from uuid import UUID
@@ -75,6 +76,13 @@ def tasks_of(run: UUID) -> set[str]:
         }
 
 
+def committed(stage: Stage, run: UUID) -> Money:
+    """What a run may have spent, by the ledger."""
+    with closing(Home.of(stage.environment).ledger()) as ledger:
+        (found,) = ledger.committed("run", run=str(run))
+    return found
+
+
 async def test_scenes_are_made_by_two_workers_and_the_film_is_the_same(stage: Stage, tmp_path: Path) -> None:
     run = await spread(stage, "two-workers")
     with (
@@ -90,6 +98,9 @@ async def test_scenes_are_made_by_two_workers_and_the_film_is_the_same(stage: St
     assert {"1A take 1", "1B take 1", "conform 1A", "conform 1B"} <= one
     assert {"2A take 1", "2B take 1", "conform 2A", "conform 2B"} <= two
     assert len(stage.bought) == 4
+    assert committed(stage, run) == Money(amount=4 * Decimal("0.45"), currency="USD"), (
+        "scenes count in the film's budget"
+    )
     film = (tmp_path / "out" / "sequence.mp4").read_bytes()
     (tmp_path / "again").mkdir()
     alone = Stage(tmp_path / "again", FILM, stage.service, stage.environment)
@@ -139,19 +150,6 @@ async def test_a_take_that_failed_in_its_scene_is_told_by_shot_and_not_ordered_a
     state = state_of(run)
     assert state.name == "Failed" and "2B take 1 (aimlapi): " in (state.message or "")
     assert len(stage.bought) == 4, "one order a take"
-
-
-async def test_the_orders_of_all_scenes_count_in_the_budget_of_the_films_run(stage: Stage, tmp_path: Path) -> None:
-    run = await spread(stage, "budget")
-    with working("budget", stage.environment, tmp_path):
-        wait_until(lambda: state_of(run).is_final(), "the end")
-    assert state_of(run).name == "Completed", state_of(run).message
-    ledger = Home.of(stage.environment).ledger()
-    try:
-        (committed,) = ledger.committed("run", run=str(run))
-    finally:
-        ledger.close()
-    assert committed == Money(amount=4 * Decimal("0.45"), currency="USD")
 
 
 async def test_cancelling_a_film_cancels_its_scenes(stage: Stage, tmp_path: Path) -> None:
