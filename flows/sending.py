@@ -3,7 +3,7 @@
 Task runs are known to the server by events alone. Prefect's client of events (3.8.8 to 3.9.1) asks every 30 s whether
 what it sent has arrived, beside the sending. When a connection breaks, both connect anew, and the one ends the other in
 the middle of what it was sending again; and at the end it goes without asking. Twenty films at once on two cores, whose
-server answered too late to keep its connections, lost one task run in seven so. Asked between two events alone, and
+server answered too late to keep its connections, lost one task run in eight so. Asked between two events alone, and
 once more at the end, it loses none.
 """
 
