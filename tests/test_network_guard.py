@@ -30,5 +30,7 @@ def test_children_of_a_test_are_held_as_well() -> None:
 
 def test_this_machine_is_reached() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
-        threading.Thread(target=lambda: server.accept()[0].close(), daemon=True).start()
+        answering = threading.Thread(target=lambda: server.accept()[0].close(), daemon=True)
+        answering.start()
         socket.create_connection(server.getsockname(), 2).close()
+        answering.join(10)
