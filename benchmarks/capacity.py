@@ -27,15 +27,15 @@ DAYS = (100, 10_000, 1_000_000)
 class Costs:
     """Of one take."""
 
-    film_cpu: float = 0.57
+    film_cpu: float = 0.46
     """CPU seconds of the film's process and ffmpeg."""
-    server_cpu: float = 0.34
+    server_cpu: float = 0.23
     """CPU seconds of Prefect's server and services, PostgreSQL and Redis."""
-    rows: float = 184.0
+    rows: float = 145.0
     """Rows in Prefect's database."""
     row_bytes: float = 1140.0
     """Of one of them, with its indexes."""
-    events: float = 18.0
+    events: float = 14.0
     """Prefect events."""
     ledger_bytes: float = 3000.0
     """In the ledger: its row and its history."""
