@@ -14,11 +14,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pytest
 from PIL import Image
 
 from flows.local import free_port, noted, page_at
 from tests.flows import warm
+from tests.needs import give_up
 from tests.prefect_server import move_in
 
 if TYPE_CHECKING:
@@ -120,8 +120,7 @@ def browsing(profile: Path, *, renews: bool = False) -> Iterator[Browser]:
 
     program = next(filter(None, map(shutil.which, _PROGRAMS)), None)
     if program is None:
-        give_up = pytest.fail if os.environ.get("TESTS_NEED_CHROMIUM") else pytest.skip
-        give_up("no Chromium is installed: apt-get install chromium")
+        give_up("CHROMIUM", "chromium")
     with sync_playwright() as playwright:
         window = playwright.chromium.launch_persistent_context(
             profile, executable_path=program, args=_FLAGS, viewport={"width": 1280, "height": 800}

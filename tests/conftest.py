@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -127,6 +128,21 @@ def away(bucket: str, unanswered: str, monkeypatch: pytest.MonkeyPatch) -> Calla
 def back(bucket: str, s3: str, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     """Let it answer again."""
     return _moving(s3, monkeypatch)
+
+
+@pytest.fixture
+def encoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What clips were encoded for, from now on."""
+    runs: list[str] = []
+    for module in ("tasks.conform", "tasks.dissolve"):
+        run = __import__(module, fromlist=["run"]).run
+
+        async def counted(*arguments: Any, _of: str = module, _run: Any = run, **named: Any) -> Any:
+            runs.append(_of)
+            return await _run(*arguments, **named)
+
+        monkeypatch.setattr(f"{module}.run", counted)
+    return runs
 
 
 def _moving(address: str, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:

@@ -14,6 +14,7 @@ import redis
 from deployments.processes import Part, Processes, plain_environment, wait_for
 from deployments.stack import Stack
 from flows.local import free_port
+from tests.needs import give_up
 
 PUBLISHERS, EACH = 20, 300
 PUBLISHING = f"""
@@ -38,7 +39,7 @@ asyncio.run(main())
 @pytest.fixture
 def redis_port(tmp_path: Path) -> Iterator[int]:
     if shutil.which("redis-server") is None:
-        pytest.skip("no Redis here")
+        give_up("REDIS", "redis-server")
     processes, port = Processes(tmp_path), free_port()
     command = ("redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(tmp_path))
     processes.begin(Part(name="redis", command=command, environment=plain_environment(), folder=tmp_path))

@@ -17,6 +17,7 @@ import pytest
 
 from deployments import postgresql
 from deployments.processes import Part, Processes, wait_for
+from tests.needs import give_up, insist_on_postgresql_and_redis
 
 ROOT = Path(__file__).parents[2]
 SLEEPS = ("sleep", "600")
@@ -52,7 +53,7 @@ def part(folder: Path, command: tuple[str, ...], name: str = "part") -> Part:
 
 def test_a_missing_program_is_named_with_its_package(folder: Path) -> None:
     if postgresql.programs() is None:
-        pytest.skip("no PostgreSQL here")
+        give_up("POSTGRESQL", "postgresql")
     refused = stack("up", "--folder", folder, path="/nowhere")
     assert refused.returncode == 1
     assert "apt-get install redis-server" in refused.stderr
@@ -63,8 +64,7 @@ def test_a_missing_program_is_named_with_its_package(folder: Path) -> None:
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root runs PostgreSQL as another user")
 def test_a_folder_that_postgresql_cannot_enter_is_refused(tmp_path: Path) -> None:
     tmp_path.chmod(0o700)
-    if postgresql.programs() is None or shutil.which("redis-server") is None:
-        pytest.skip("no PostgreSQL or no Redis here")
+    insist_on_postgresql_and_redis()
     refused = stack("up", "--folder", tmp_path / "stack")
     assert refused.returncode == 1
     assert "may not enter" in refused.stderr
@@ -80,7 +80,7 @@ def test_a_folder_without_a_stack_is_said_to_be_one(tmp_path: Path, what: str) -
 
 def test_down_ends_what_an_up_left_that_failed_half_way(folder: Path) -> None:
     if postgresql.programs() is None:
-        pytest.skip("no PostgreSQL here")
+        give_up("POSTGRESQL", "postgresql")
     broken = folder / "bin" / "redis-server"
     broken.parent.mkdir()
     broken.write_text("#!/bin/sh\nif [ $# = 1 ]; then echo no room for redis; exit 1; fi\n")

@@ -9,37 +9,21 @@ from pathlib import Path
 import av
 import fsspec
 import pytest
-from PIL import Image
 
 from flows.packing import pack, version_of
 from flows.render import render_storyboard
 from specs.reading import read
 from tasks.store.home import Home
 from tasks.vault import Vault
+from tests.flows.scattered import scattered
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
-
-ANIMATIC = """\
-storyboard: 1
-title: Away
-format: {fps: 24}
-shots:
-  - {shot: 1A, action: She climbs., first_frame: ../shared/stair.png, duration: 20f}
-  - {shot: 1B, action: She waits., first_frame: WHOLE/room.png, duration: 20f}
-"""
 
 
 @pytest.fixture
 def film(tmp_path: Path) -> Path:
     """A film whose pictures lie outside of its folder."""
-    folder = tmp_path / "project" / "film"
-    folder.mkdir(parents=True)
-    for place in (folder.parent / "shared" / "stair.png", tmp_path / "elsewhere" / "room.png"):
-        place.parent.mkdir()
-        Image.effect_noise((640, 360), 60).save(place)
-    file = folder / "film.yaml"
-    file.write_text(ANIMATIC.replace("WHOLE", str(tmp_path / "elsewhere")))
-    return file
+    return scattered(tmp_path)
 
 
 async def test_a_packed_film_is_rendered_where_nothing_of_it_is_and_says_what_it_is(

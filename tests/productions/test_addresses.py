@@ -9,32 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PIL import Image
 
 from flows.packing import pack
 from tests.buckets import environment
-
-ANIMATIC = """\
-storyboard: 1
-title: Away
-format: {fps: 24}
-shots:
-  - {shot: 1A, action: She climbs., first_frame: ../shared/stair.png, duration: 20f}
-  - {shot: 1B, action: She waits., first_frame: WHOLE/room.png, duration: 20f}
-"""
+from tests.flows.scattered import scattered
 
 
 @pytest.fixture
 def film(tmp_path: Path) -> Path:
     """A film whose pictures lie outside of its folder."""
-    folder = tmp_path / "project" / "film"
-    folder.mkdir(parents=True)
-    for place in (folder.parent / "shared" / "stair.png", tmp_path / "elsewhere" / "room.png"):
-        place.parent.mkdir()
-        Image.effect_noise((640, 360), 60).save(place)
-    file = folder / "film.yaml"
-    file.write_text(ANIMATIC.replace("WHOLE", str(tmp_path / "elsewhere")))
-    return file
+    return scattered(tmp_path)
 
 
 def test_the_commands_take_an_address(

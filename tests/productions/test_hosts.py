@@ -74,21 +74,6 @@ def hosts(bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
         yield Hosts(tmp_path, apiyi, monkeypatch)
 
 
-@pytest.fixture
-def encoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What clips were encoded for, from now on."""
-    runs: list[str] = []
-    for module in ("tasks.conform", "tasks.dissolve"):
-        run = __import__(module, fromlist=["run"]).run
-
-        async def counted(*arguments: Any, _of: str = module, _run: Any = run, **named: Any) -> Any:
-            runs.append(_of)
-            return await _run(*arguments, **named)
-
-        monkeypatch.setattr(f"{module}.run", counted)
-    return runs
-
-
 def frames_in(sequence: Path | str) -> int:
     with fsspec.open(str(sequence)) as file, av.open(file) as opened:
         return sum(1 for _ in opened.decode(video=0))

@@ -21,10 +21,10 @@ import httpx
 import pytest
 import s3fs
 
-from deployments import postgresql
 from deployments.stack import Stack
 from tasks.media.probe import probe
 from tasks.store.ledger import Ledger, Purchase, State
+from tests.needs import insist_on_postgresql_and_redis
 from tests.services.dashscope import Dashscope, DashscopeSettings
 from tests.services.jobs import Script
 
@@ -54,13 +54,7 @@ FRAMES = 4 * 24
 @pytest.fixture(autouse=True)
 def needed() -> None:
     """Where the parts are not installed the test is skipped; where they are said to be needed, it fails."""
-    for name, there in {
-        "POSTGRESQL": postgresql.programs() is not None,
-        "REDIS": shutil.which("redis-server") is not None,
-    }.items():
-        if not there:
-            give_up = pytest.fail if os.environ.get(f"TESTS_NEED_{name}") else pytest.skip
-            give_up(f"no {name} here: apt-get install postgresql redis-server")
+    insist_on_postgresql_and_redis()
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import fsspec
 import pytest
@@ -53,21 +52,6 @@ def content(tmp_path: Path) -> bytes:
 @pytest.fixture
 def hosts(tmp_path: Path, bucket: str) -> tuple[Host, Host]:
     return Host(tmp_path / "one", bucket + "house"), Host(tmp_path / "other", bucket + "house")
-
-
-@pytest.fixture
-def encoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What ffmpeg was run for, from now on."""
-    runs: list[str] = []
-    for module in ("tasks.conform", "tasks.dissolve"):
-        run = __import__(module, fromlist=["run"]).run
-
-        async def counted(*arguments: Any, _of: str = module, _run: Any = run, **named: Any) -> Any:
-            runs.append(_of)
-            return await _run(*arguments, **named)
-
-        monkeypatch.setattr(f"{module}.run", counted)
-    return runs
 
 
 @pytest.mark.parametrize("edit", [PART, WHOLE], ids=["encoded", "untouched"])

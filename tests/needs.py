@@ -1,0 +1,27 @@
+"""Programs that tests drive and that not every machine has."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from typing import NoReturn
+
+import pytest
+
+from deployments import postgresql
+
+
+def insist_on_postgresql_and_redis() -> None:
+    """Where one is not installed the test is skipped; where it is said to be needed, it fails."""
+    if postgresql.programs() is None:
+        give_up("POSTGRESQL", "postgresql")
+    if shutil.which("redis-server") is None:
+        give_up("REDIS", "redis-server")
+
+
+def give_up(name: str, package: str) -> NoReturn:
+    """Skip a test that wants for something; fail it where `TESTS_NEED_<NAME>` says that it is there."""
+    why = f"there is none here: apt-get install {package}"
+    if os.environ.get(f"TESTS_NEED_{name}"):
+        pytest.fail(why)
+    pytest.skip(why)
