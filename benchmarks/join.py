@@ -29,16 +29,16 @@ from pathlib import Path
 import ffmpeg
 import psutil
 
-from specs.cut import Cut, Event, edit_points
-from specs.timing import FrameRate
-from tasks.assemble import assemble
-from tasks.conform import HouseClip, conform
-from tasks.dissolve import Segment, dissolve
-from tasks.media.binary import find
-from tasks.media.house import House
-from tasks.media.laying import lay
-from tasks.media.mixing import mix
-from tasks.media.running import run
+from storyreel.specs.cut import Cut, Event, edit_points
+from storyreel.specs.timing import FrameRate
+from storyreel.tasks.assemble import assemble
+from storyreel.tasks.conform import HouseClip, conform
+from storyreel.tasks.dissolve import Segment, dissolve
+from storyreel.tasks.media.binary import find
+from storyreel.tasks.media.house import House
+from storyreel.tasks.media.laying import lay
+from storyreel.tasks.media.mixing import mix
+from storyreel.tasks.media.running import run
 
 HOUSE = House(width=1280, height=720, rate=FrameRate(Fraction(24)))
 DISTINCT = 20

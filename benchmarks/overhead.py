@@ -26,7 +26,7 @@ def main() -> None:
     sizes = (10, 100) if options.parse_args().quick else (10, 100, 500)
     with tempfile.TemporaryDirectory() as home:
         os.environ |= {"PREFECT_HOME": home, "PREFECT_LOGGING_LEVEL": "ERROR"}
-        from flows.server import reporting, settle_environment
+        from storyreel.flows.server import reporting, settle_environment
 
         settle_environment()
         print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}\n")
@@ -52,7 +52,7 @@ async def _bare(shots: int) -> None:
 async def _flow(shots: int) -> None:
     from prefect import flow, task
 
-    from tasks.caching import run_known
+    from storyreel.tasks.caching import run_known
 
     @task(persist_result=True)
     async def generate(number: int) -> int:

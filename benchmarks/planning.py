@@ -18,13 +18,13 @@ from pathlib import Path
 import yaml
 from sqlalchemy import create_engine, insert, select
 
-from flows.history import history_of
-from flows.plan import make
-from flows.planned import History, Plan
-from specs.reading import read
-from tasks.store.home import Home
-from tasks.store.ledger import Order
-from tasks.store.schema import PURCHASES
+from storyreel.flows.history import history_of
+from storyreel.flows.plan import make
+from storyreel.flows.planned import History, Plan
+from storyreel.specs.reading import read
+from storyreel.tasks.store.home import Home
+from storyreel.tasks.store.ledger import Order
+from storyreel.tasks.store.schema import PURCHASES
 
 _HEAD = """
 storyboard: 1

@@ -32,7 +32,7 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         os.environ |= {"PREFECT_HOME": folder, "PREFECT_LOGGING_LEVEL": "ERROR", "STORYREEL_POLL_SECONDS": "1"}
-        from flows.server import reporting, settle_environment
+        from storyreel.flows.server import reporting, settle_environment
         from tests.services.apiyi import Apiyi, ApiyiSettings
         from tests.services.jobs import Script
 
@@ -44,13 +44,13 @@ def main() -> None:
             os.environ |= {"APIYI_BASE_URL": base_url, "APIYI_API_KEY": "sk-emulator"}
             _render(Path(folder) / "first", 1)  # the first flow of a process pays for imports and connections
             for name, watched in (("not watched", False), ("watched", True), ("not watched", False), ("watched", True)):
-                with patch("flows.render.observed", _unseen) if not watched else _as_it_is():
+                with patch("storyreel.flows.render.observed", _unseen) if not watched else _as_it_is():
                     wall, processor = _render(Path(folder) / f"{name} {time.time()}", options.shots)
                 print(f"| {name} | {wall:.2f} | {processor:.2f} |", flush=True)
 
 
 def _render(folder: Path, shots: int) -> tuple[float, float]:
-    from flows.render import render_storyboard
+    from storyreel.flows.render import render_storyboard
 
     os.environ["STORYREEL_HOME"] = str(folder / "home")
     lines = "\n".join(f"  - {{shot: {n}, action: Ana walks by.}}" for n in range(1, shots + 1))

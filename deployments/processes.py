@@ -14,7 +14,7 @@ from typing import Any
 
 import psutil
 
-from specs.frozen import Frozen
+from storyreel.specs.frozen import Frozen
 
 
 class Part(Frozen):

@@ -32,8 +32,8 @@ import redis
 from deployments import postgresql
 from deployments.postgresql import PostgreSQL
 from deployments.processes import Part, Processes, plain_environment, wait_for
-from flows.local import free_port, who_answers
-from specs.frozen import Frozen
+from storyreel.flows.local import free_port, who_answers
+from storyreel.specs.frozen import Frozen
 
 _PATIENCE = 120
 """Seconds that a part may take to come up; Prefect first makes its tables."""

@@ -14,17 +14,17 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from flows.asking import somebody_is_there
-from flows.callsheet import CallSheet
-from flows.planned import ReviewWord
-from flows.reviewing import Planner, Standing, by_words, refusal
-from flows.server import settle_environment
-from tasks.store.ledger import Judged, Word
+from storyreel.flows.asking import somebody_is_there
+from storyreel.flows.callsheet import CallSheet
+from storyreel.flows.planned import ReviewWord
+from storyreel.flows.reviewing import Planner, Standing, by_words, refusal
+from storyreel.flows.server import settle_environment
+from storyreel.tasks.store.ledger import Judged, Word
 
 __all__ = ["asked", "next_step", "note_down", "print_standings", "somebody_is_there", "tell", "whoever"]
 
 if TYPE_CHECKING:
-    from flows.resuming import Suspended
+    from storyreel.flows.resuming import Suspended
 
 _COLOURS: dict[ReviewWord, str] = {
     "todo": "dim", "wip": "cyan", "wfa": "yellow", "retake": "magenta", "approved": "green",
@@ -87,7 +87,7 @@ def note_down(planner: Planner, said: Sequence[Judged]) -> list[Suspended]:
     with closing(planner.home.ledger()) as ledger:
         ledger.judge(said)
     settle_environment()
-    from flows.resuming import resume
+    from storyreel.flows.resuming import resume
 
     return asyncio.run(resume(planner.film.title, planner.home))
 

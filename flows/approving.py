@@ -20,15 +20,15 @@ from prefect.flow_runs import asuspend_flow_run
 from prefect.input import RunInput, keyset_from_base_key
 from prefect.runtime import deployment, flow_run
 
-from flows import showing
-from flows.forms import Asked, approved, judged, named, of_money, of_shots
-from flows.planned import Plan, PlannedTake
-from flows.reviewing import Planner, refusal
-from flows.shooting import Shooting
-from flows.waiting import ReviewNeeded, Seen, Waiting, action_of, said_of, waiting
-from specs.money import Money
-from tasks.store.budget import Limit
-from tasks.store.ledger import Ledger
+from storyreel.flows import showing
+from storyreel.flows.forms import Asked, approved, judged, named, of_money, of_shots
+from storyreel.flows.planned import Plan, PlannedTake
+from storyreel.flows.reviewing import Planner, refusal
+from storyreel.flows.shooting import Shooting
+from storyreel.flows.waiting import ReviewNeeded, Seen, Waiting, action_of, said_of, waiting
+from storyreel.specs.money import Money
+from storyreel.tasks.store.budget import Limit
+from storyreel.tasks.store.ledger import Ledger
 
 _QUESTION = "storyreel-asks-"
 """How the keys of a run's input begin that hold what it asked."""

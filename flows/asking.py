@@ -9,11 +9,11 @@ from collections.abc import Sequence
 import typer
 from rich.console import Console
 
-from flows.failures import NotAllowed, RunFailed
-from flows.purchases import when
-from flows.reconcile import Ask, ByHand, Refusal, Settlement, check, reconcile, selected
-from tasks.store.home import Home
-from tasks.store.ledger import Purchase, Wanted
+from storyreel.flows.failures import NotAllowed, RunFailed
+from storyreel.flows.purchases import when
+from storyreel.flows.reconcile import Ask, ByHand, Refusal, Settlement, check, reconcile, selected
+from storyreel.tasks.store.home import Home
+from storyreel.tasks.store.ledger import Purchase, Wanted
 
 _WAYS = "[a]ttach a task, it was [n]ever made, [b]uy it again, [s]kip"
 

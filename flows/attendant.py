@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 if TYPE_CHECKING:
-    from tasks.store.owner import Owner
+    from storyreel.tasks.store.owner import Owner
 
 _DONE = "done"
 _SETTLED_SECONDS = 3.0
@@ -31,7 +31,7 @@ class Attendant:
 
     def __init__(self, run: UUID) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "flows.attendant", str(run)],
+            [sys.executable, "-P", "-m", "storyreel.flows.attendant", str(run)],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -82,8 +82,8 @@ def _hand_over(run: UUID, owners: list[str], not_before: float) -> None:
     from prefect import get_client
     from prefect.states import AwaitingRetry
 
-    from tasks.store.home import Home
-    from tasks.store.owner import Owner
+    from storyreel.tasks.store.home import Home
+    from storyreel.tasks.store.owner import Owner
 
     for owner in owners:
         ledger = Home.of().ledger()

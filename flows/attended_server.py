@@ -1,8 +1,8 @@
 """A Prefect server that lives as long as whoever started it: it ends when its standard input does.
 
-Run as `python -m flows.attended_server`. It imports what a server needs, which takes seconds, and then waits for its
-port, one line on standard input. The input is a pipe that the parent holds; it closes when the parent ends, however
-it ends, so that no server is left behind by a kill -9.
+Run as `python -m storyreel.flows.attended_server`. It imports what a server needs, which takes seconds, and then
+waits for its port, one line on standard input. The input is a pipe that the parent holds; it closes when the parent
+ends, however it ends, so that no server is left behind by a kill -9.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import StateType
 from prefect.events.schemas.automations import Automation, Posture
 
-from specs.frozen import Frozen
+from storyreel.specs.frozen import Frozen
 
 TAG = "storyreel"
 """What the runs and deployments of all films are tagged with."""

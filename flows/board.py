@@ -9,12 +9,12 @@ from urllib.parse import urlsplit
 
 from PIL import Image
 
-from flows.planned import Plan, PlannedTake
-from flows.report import RenderedTake, Rendering
-from specs.frozen import Frozen
-from specs.money import Money, sums
-from tasks.media.thumbnail import jpeg
-from tasks.watching import Stage
+from storyreel.flows.planned import Plan, PlannedTake
+from storyreel.flows.report import RenderedTake, Rendering
+from storyreel.specs.frozen import Frozen
+from storyreel.specs.money import Money, sums
+from storyreel.tasks.media.thumbnail import jpeg
+from storyreel.tasks.watching import Stage
 
 ROOM = 250_000
 """Letters of all pictures in a table: a page that is loaded again and again stays quick."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal
 
-from flows.planned import Plan, PlannedTake
-from specs.money import Money
-from specs.nouns import Budget
-from tasks.store.budget import Limit
+from storyreel.flows.planned import Plan, PlannedTake
+from storyreel.specs.money import Money
+from storyreel.specs.nouns import Budget
+from storyreel.tasks.store.budget import Limit
 
 Committed = Callable[..., tuple[Money, ...]]
-"""What is spoken for within a scope already, one sum a currency: `tasks.store.ledger.Ledger.committed`."""
+"""What is spoken for within a scope already, one sum a currency: `storyreel.tasks.store.ledger.Ledger.committed`."""
 
 _WHOSE = {"run": "a run", "shot": "a shot", "month": "a month"}
 

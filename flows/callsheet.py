@@ -7,8 +7,8 @@ from pathlib import Path
 
 from pydantic import Field
 
-from specs.frozen import Frozen
-from specs.money import Money
+from storyreel.specs.frozen import Frozen
+from storyreel.specs.money import Money
 
 
 class CallSheet(Frozen):
@@ -21,7 +21,7 @@ class CallSheet(Frozen):
     words: dict[str, str] = Field(default={})
     """Other words for the storyboard's vars."""
     selection: tuple[str, ...] = ()
-    """The shots to make, as `flows.selecting` reads them; all when empty."""
+    """The shots to make, as `storyreel.flows.selecting` reads them; all when empty."""
     budget: Money | None = None
     """What the run may cost, whatever the storyboard says."""
     out: Path | str | None = None

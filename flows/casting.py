@@ -13,15 +13,15 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from flows.plan import anchor_of
-from specs.cut import lay
-from specs.frozen import Frozen
-from specs.storyboard import Mode, Shot, Storyboard
-from tasks import order
-from tasks.providers.base import Provider, Request
-from tasks.providers.travel import BUCKET
-from tasks.references import LocalFiles
-from tasks.store.clips import file_digest
+from storyreel.flows.plan import anchor_of
+from storyreel.specs.cut import lay
+from storyreel.specs.frozen import Frozen
+from storyreel.specs.storyboard import Mode, Shot, Storyboard
+from storyreel.tasks import order
+from storyreel.tasks.providers.base import Provider, Request
+from storyreel.tasks.providers.travel import BUCKET
+from storyreel.tasks.references import LocalFiles
+from storyreel.tasks.store.clips import file_digest
 
 
 class Obstacle(Frozen):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from flows.planned import PlannedTake
-from specs.storyboard import Shot, Storyboard
-from tasks.attaching import unsent_voices
+from storyreel.flows.planned import PlannedTake
+from storyreel.specs.storyboard import Shot, Storyboard
+from storyreel.tasks.attaching import unsent_voices
 
 LONGEST_CHAIN = 3
 """Shots that continue each other beyond this many drift in colour and likeness."""

@@ -9,15 +9,27 @@ from typing import Annotated, cast
 import typer
 from rich.console import Console
 
-from flows import showing
-from flows.commands_deploy import deploy, serve
-from flows.commands_ledger import ledger, reconcile
-from flows.commands_review import review
-from flows.commands_services import doctor, explain, providers, webhooks
-from flows.commands_ui import ui
-from flows.failures import exit_code
-from flows.options import AsJson, Budget, Film, Provider, Select, Set, file_of, plan_of, print_json, sheet_of, words
-from flows.retaking import retake
+from storyreel.flows import showing
+from storyreel.flows.commands_deploy import deploy, serve
+from storyreel.flows.commands_ledger import ledger, reconcile
+from storyreel.flows.commands_review import review
+from storyreel.flows.commands_services import doctor, explain, providers, webhooks
+from storyreel.flows.commands_ui import ui
+from storyreel.flows.failures import exit_code
+from storyreel.flows.options import (
+    AsJson,
+    Budget,
+    Film,
+    Provider,
+    Select,
+    Set,
+    file_of,
+    plan_of,
+    print_json,
+    sheet_of,
+    words,
+)
+from storyreel.flows.retaking import retake
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -34,7 +46,7 @@ def init(
     folder: Annotated[Path, typer.Argument(help="Where to put it; made when missing.")] = Path(),
 ) -> None:
     """Write a small storyboard that renders as it is."""
-    from flows.starter import write_starter
+    from storyreel.flows.starter import write_starter
 
     written = write_starter(folder)
     console = Console()
@@ -44,8 +56,8 @@ def init(
 @app.command()
 def validate(storyboard: Film, sets: Set = None, as_json: AsJson = False) -> None:
     """Look for everything that is wrong in a storyboard; make and buy nothing."""
-    from specs.cut import lay
-    from specs.reading import read
+    from storyreel.specs.cut import lay
+    from storyreel.specs.reading import read
 
     film = read(file_of(storyboard, words(sets)), words(sets))
     cut = lay(film)
@@ -79,7 +91,7 @@ def plan(
     sheet = sheet_of(storyboard, provider, sets, select, budget)
     planning = plan_of(sheet)
     if into:
-        from flows.saved import save
+        from storyreel.flows.saved import save
 
         save(planning.plan, into, sheet)
     if as_json:
@@ -113,7 +125,7 @@ def render(
     as_json: AsJson = False,
 ) -> None:
     """Make the film."""
-    from flows.consent import as_agreed, make_sure
+    from storyreel.flows.consent import as_agreed, make_sure
 
     if (storyboard is None) == (saved is None):
         raise typer.BadParameter("name a storyboard, or a plan with --plan")
@@ -128,7 +140,7 @@ def render(
     progress = Console(stderr=True)
     make_sure(planning, sheet, yes, progress)
     progress.print(f"[bold]{planning.plan.title}[/bold]: {showing.summary(planning.plan)}", highlight=False)
-    from flows.launch import run
+    from storyreel.flows.launch import run
 
     made, looked_at = run(sheet, planning.plan, progress)
     if as_json:
@@ -140,7 +152,7 @@ def render(
 @app.command()
 def schema() -> None:
     """Print the JSON Schema of the language, for editors."""
-    from specs.schema import text
+    from storyreel.specs.schema import text
 
     print(text(), end="")  # noqa: T201
 

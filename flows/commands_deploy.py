@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from flows.options import AsJson, Budget, File, Provider, Select, Set, plan_of, print_json, sheet_of
+from storyreel.flows.options import AsJson, Budget, File, Provider, Select, Set, plan_of, print_json, sheet_of
 
 if TYPE_CHECKING:
-    from flows.deploying import Wish
+    from storyreel.flows.deploying import Wish
 
 
 class Overlap(StrEnum):
@@ -101,8 +101,8 @@ def deploy(
     as_json: AsJson = False,
 ) -> None:
     """Have workers render a film: on a schedule, or whenever somebody asks for it in Prefect's pages."""
-    from flows.deploying import Times, print_deployed
-    from flows.deploying import deploy as register
+    from storyreel.flows.deploying import Times, print_deployed
+    from storyreel.flows.deploying import deploy as register
 
     wish = _wish(storyboard, provider, sets, select, budget, out, name, limits, overlap, lost_after, yes, spread)
     progress = Console(stderr=True)
@@ -133,8 +133,8 @@ def serve(
     yes: Yes = False,
 ) -> None:
     """Have this machine render a film, on a schedule or when asked, for as long as the command runs."""
-    from flows.deploying import Times
-    from flows.serving import serve as keep_serving
+    from storyreel.flows.deploying import Times
+    from storyreel.flows.serving import serve as keep_serving
 
     wish = _wish(storyboard, provider, sets, select, budget, out, name, limits, overlap, lost_after, yes)
     keep_serving(wish, Times(crons or (), intervals or (), rrules or (), timezone), Console(stderr=True))
@@ -155,7 +155,7 @@ def _wish(
     spread: Spread = Spread.NONE,
 ) -> Wish:
     """What was asked for, with its plan. Raises StoryboardError and typer.BadParameter."""
-    from flows.deploying import Wish
+    from storyreel.flows.deploying import Wish
 
     sheet = sheet_of(storyboard, provider, sets, select, budget)
     return Wish(
@@ -180,7 +180,7 @@ def _name(said: str | None) -> str | None:
 
 def _limits(said: list[str] | None) -> dict[str, int]:
     """`dashscope=5`. Raises typer.BadParameter."""
-    from tasks.providers import load, names
+    from storyreel.tasks.providers import load, names
 
     found = {}
     for each in said or []:

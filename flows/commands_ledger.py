@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 from rich.console import Console
 
-from flows.options import AsJson, print_json
-from tasks.store.purchase import State
-from tasks.store.spend import By
+from storyreel.flows.options import AsJson, print_json
+from storyreel.tasks.store.purchase import State
+from storyreel.tasks.store.spend import By
 
 if TYPE_CHECKING:
-    from tasks.store.ledger import Wanted
+    from storyreel.tasks.store.ledger import Wanted
 
 Film = Annotated[str | None, typer.Option("--film", metavar="TITLE", help="Of this film alone.")]
 Shot = Annotated[str | None, typer.Option("--shot", metavar="SHOT", help="Of shots with this slate alone.")]
@@ -60,7 +60,7 @@ def reconcile(
     as_json: AsJson = False,
 ) -> None:
     """Settle orders of which nobody knows whether they were accepted; nothing is ordered here."""
-    from flows.asking import decided, insist, tell
+    from storyreel.flows.asking import decided, insist, tell
 
     if sum((bool(attach), never_made, buy_again)) > 1:
         raise typer.BadParameter("--attach, --never-made and --buy-again exclude each other")
@@ -74,8 +74,8 @@ def reconcile(
 
 
 def _list(wanted: Wanted, limit: int, *, history: bool, full: bool, as_json: bool) -> None:
-    from flows.purchases import look_up, print_purchases
-    from tasks.store.home import Home
+    from storyreel.flows.purchases import look_up, print_purchases
+    from storyreel.tasks.store.home import Home
 
     purchases = look_up(Home.of(), wanted, limit, history)
     if as_json:
@@ -85,8 +85,8 @@ def _list(wanted: Wanted, limit: int, *, history: bool, full: bool, as_json: boo
 
 
 def _add_up(by: By, wanted: Wanted, *, as_json: bool) -> None:
-    from flows.spending import add_up, print_spending
-    from tasks.store.home import Home
+    from storyreel.flows.spending import add_up, print_spending
+    from storyreel.tasks.store.home import Home
 
     spending = add_up(Home.of(), by, wanted)
     if as_json:
@@ -101,7 +101,7 @@ def _wanted(**given: str | None) -> Wanted:
 
 
 def _moment(since: str) -> datetime:
-    from flows.purchases import moment
+    from storyreel.flows.purchases import moment
 
     try:
         return moment(since, datetime.now().astimezone())

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from flows.options import AsJson, File, Provider, Set, print_json, sheet_of
+from storyreel.flows.options import AsJson, File, Provider, Set, print_json, sheet_of
 
 
 def review(
@@ -31,10 +31,10 @@ def review(
     as_json: AsJson = False,
 ) -> None:
     """Approve takes, or wish for others; make and buy nothing. Without options: show what waits, and ask."""
-    from flows import approvals
-    from flows.reviewing import Planner, by_words, look, refusal
-    from specs.reading import read
-    from tasks.store.home import Home
+    from storyreel.flows import approvals
+    from storyreel.flows.reviewing import Planner, by_words, look, refusal
+    from storyreel.specs.reading import read
+    from storyreel.tasks.store.home import Home
 
     if action and not retake:
         raise typer.BadParameter("--action goes with --retake")

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from flows.options import AsJson, Film, Provider, Set, file_of, plan_of, print_json, sheet_of, words
+from storyreel.flows.options import AsJson, Film, Provider, Set, file_of, plan_of, print_json, sheet_of, words
 
 
 def explain(
@@ -22,8 +22,8 @@ def explain(
     as_json: AsJson = False,
 ) -> None:
     """Show what a shot would be asked for, to the last header; send nothing. No key is needed."""
-    from flows.explain import explain, pick, print_explanation
-    from specs.reading import read
+    from storyreel.flows.explain import explain, pick, print_explanation
+    from storyreel.specs.reading import read
 
     planned = plan_of(sheet_of(storyboard, provider, sets)).plan
     try:
@@ -45,9 +45,9 @@ def providers(
     as_json: AsJson = False,
 ) -> None:
     """Show the services, what each is able to do, and whether its key is set."""
-    from flows.casting import cast, print_casting
-    from flows.services import adapters, installed, print_services
-    from specs.reading import read
+    from storyreel.flows.casting import cast, print_casting
+    from storyreel.flows.services import adapters, installed, print_services
+    from storyreel.specs.reading import read
 
     if film is None:
         found = installed()
@@ -70,7 +70,7 @@ def doctor(
     as_json: AsJson = False,
 ) -> None:
     """Look at what is set up and what is not, and how it is set up. Keys are never shown."""
-    from flows.doctor import examine, print_checkup
+    from storyreel.flows.doctor import examine, print_checkup
 
     checkup = examine(offline=offline, everything=everything)
     if as_json:
@@ -86,6 +86,6 @@ def webhooks(
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0 for any that is free.")] = 4280,
 ) -> None:
     """Receive the callbacks of services, so that a finished clip is fetched at once."""
-    from flows.webhooks import serve
+    from storyreel.flows.webhooks import serve
 
     serve(host, port, Console(stderr=True))

@@ -19,8 +19,8 @@ def ui(
     no_open: Annotated[bool, typer.Option("--no-open", help="Do not open the page in the browser.")] = False,
 ) -> None:
     """Show all runs in the browser: start a Prefect server that stays, if none runs yet, and open its page."""
-    from flows import staying
-    from flows.server import named_server, settle_environment
+    from storyreel.flows import staying
+    from storyreel.flows.server import named_server, settle_environment
 
     console = Console()
     if stop:

@@ -9,15 +9,15 @@ from pathlib import Path
 import typer
 from rich.console import Console
 
-from flows import showing
-from flows.budgeting import BudgetExceeded
-from flows.callsheet import CallSheet
-from flows.failures import NotAllowed, OverTheBudget, RunFailed
-from flows.options import Planning, plan_of, sheet_of
-from flows.planned import Plan
-from flows.saved import load as load_plan
-from flows.saved import moved
-from tasks.providers import load
+from storyreel.flows import showing
+from storyreel.flows.budgeting import BudgetExceeded
+from storyreel.flows.callsheet import CallSheet
+from storyreel.flows.failures import NotAllowed, OverTheBudget, RunFailed
+from storyreel.flows.options import Planning, plan_of, sheet_of
+from storyreel.flows.planned import Plan
+from storyreel.flows.saved import load as load_plan
+from storyreel.flows.saved import moved
+from storyreel.tasks.providers import load
 
 
 def make_sure(planning: Planning, sheet: CallSheet, yes: bool, console: Console) -> None:

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from specs.storyboard import is_remote
-from tasks.store.home import Home
-from tasks.vault import Vault
+from storyreel.specs.storyboard import is_remote
+from storyreel.tasks.store.home import Home
+from storyreel.tasks.vault import Vault
 
 _FIRST, _LAST = "sequence.mp4", "manifest.json"
 _NOT_ALWAYS = ("sequence.srt",)

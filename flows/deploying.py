@@ -11,22 +11,22 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import typer
 from rich.console import Console
 
-from flows import showing
-from flows.callsheet import CallSheet
-from flows.consent import over
-from flows.failures import NotAllowed, OverTheBudget
-from flows.options import Planning
-from flows.planned import Plan
-from flows.report import default_folder
-from flows.server import settle_environment, standing
-from specs.frozen import Frozen
-from tasks.pricing import OWN
-from tasks.providers import load
+from storyreel.flows import showing
+from storyreel.flows.callsheet import CallSheet
+from storyreel.flows.consent import over
+from storyreel.flows.failures import NotAllowed, OverTheBudget
+from storyreel.flows.options import Planning
+from storyreel.flows.planned import Plan
+from storyreel.flows.report import default_folder
+from storyreel.flows.server import settle_environment, standing
+from storyreel.specs.frozen import Frozen
+from storyreel.tasks.pricing import OWN
+from storyreel.tasks.providers import load
 
 if TYPE_CHECKING:
     from prefect.schedules import Schedule
 
-    from flows.schedule import Pool, Reel
+    from storyreel.flows.schedule import Pool, Reel
 
 
 class Times(NamedTuple):
@@ -137,7 +137,7 @@ def _how_to_hold(plan: Plan) -> str:
 
 def schedules_of(times: Times) -> list[Schedule]:
     """What was said of times, understood. Raises typer.BadParameter."""
-    from flows.timetable import NoTime, timetable
+    from storyreel.flows.timetable import NoTime, timetable
 
     try:
         return timetable(*times)
@@ -153,7 +153,7 @@ def deploy(wish: Wish, pool_name: str, times: Times, bucket: str | None, console
     settle_environment()
     schedules = schedules_of(times)
     make_sure(wish, console)
-    from flows.schedule import is_secret, pool_of
+    from storyreel.flows.schedule import is_secret, pool_of
 
     if bucket and is_secret("--bucket", bucket):
         raise typer.BadParameter("--bucket: its password would be stored in Prefect; set it in the environment instead")
@@ -165,9 +165,9 @@ def deploy(wish: Wish, pool_name: str, times: Times, bucket: str | None, console
 
 def reel_of(wish: Wish, bucket: str | None = None) -> Reel:
     """What is deployed: the storyboard where it is, or packed into a bucket. Raises StoryboardError."""
-    from flows.packing import pack, version_of
-    from flows.schedule import Reel
-    from specs.reading import read
+    from storyreel.flows.packing import pack, version_of
+    from storyreel.flows.schedule import Reel
+    from storyreel.specs.reading import read
 
     file = Path(wish.sheet.storyboard).expanduser().absolute()
     packed = pack(file, bucket, wish.sheet.words) if bucket else None
@@ -182,8 +182,8 @@ def reel_of(wish: Wish, bucket: str | None = None) -> Reel:
 
 
 async def _deploy(wish: Wish, pool: Pool, schedules: Sequence[Schedule], reel: Reel, page: str) -> Deployed:
-    from flows import automations, limits, schedule
-    from flows.timetable import in_words
+    from storyreel.flows import automations, limits, schedule
+    from storyreel.flows.timetable import in_words
 
     told, withheld = schedule.travelling(wish.services, to_process=pool.is_process)
     held = await limits.hold(wish.paid, wish.limits)

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from flows.planned import PlannedTake
-from specs.checking import strange_names
-from specs.storyboard import MOST_TAKES, Shot, Storyboard
-from tasks.store.ledger import Verdict, Word
+from storyreel.flows.planned import PlannedTake
+from storyreel.specs.checking import strange_names
+from storyreel.specs.storyboard import MOST_TAKES, Shot, Storyboard
+from storyreel.tasks.store.ledger import Verdict, Word
 
 Draft = Callable[[Shot], list[PlannedTake]]
 """The takes of a shot as it stands."""

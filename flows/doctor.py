@@ -19,20 +19,20 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from flows import reaching
-from flows.reaching import Reached, without_password
-from flows.services import Broken, Service, installed
-from flows.stocktaking import Stock, take_stock
-from specs.frozen import Frozen
-from specs.problems import reason
-from tasks.media.binary import find
-from tasks.media.errors import MediaError
-from tasks.media.lettering import Weight
-from tasks.providers.travel import BUCKET
-from tasks.store.database import Database, LedgerError
-from tasks.store.home import CLIPS, Home
-from tasks.store.ledger import State as LedgerState
-from tasks.store.schema import VERSION, version
+from storyreel.flows import reaching
+from storyreel.flows.reaching import Reached, without_password
+from storyreel.flows.services import Broken, Service, installed
+from storyreel.flows.stocktaking import Stock, take_stock
+from storyreel.specs.frozen import Frozen
+from storyreel.specs.problems import reason
+from storyreel.tasks.media.binary import find
+from storyreel.tasks.media.errors import MediaError
+from storyreel.tasks.media.lettering import Weight
+from storyreel.tasks.providers.travel import BUCKET
+from storyreel.tasks.store.database import Database, LedgerError
+from storyreel.tasks.store.home import CLIPS, Home
+from storyreel.tasks.store.ledger import State as LedgerState
+from storyreel.tasks.store.schema import VERSION, version
 
 _NEEDED = 500 << 20
 """Bytes that a film of a few minutes takes while it is joined."""

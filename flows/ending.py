@@ -9,13 +9,13 @@ from uuid import UUID
 
 from prefect.runtime import flow_run
 
-from flows.leaving import left_behind
-from flows.planned import Plan
-from flows.sending import all_confirmed, confirm_as_sent
-from flows.server import flush
-from flows.shooting import Shooting
-from flows.stopping import stopping
-from tasks.studio import Studio
+from storyreel.flows.leaving import left_behind
+from storyreel.flows.planned import Plan
+from storyreel.flows.sending import all_confirmed, confirm_as_sent
+from storyreel.flows.server import flush
+from storyreel.flows.shooting import Shooting
+from storyreel.flows.stopping import stopping
+from storyreel.tasks.studio import Studio
 
 
 @asynccontextmanager

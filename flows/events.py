@@ -11,11 +11,11 @@ from typing import Any, Literal
 
 from prefect.events import emit_event
 
-from flows.naming import slug
-from flows.outcomes import MadeTake
-from flows.planned import PlannedTake
-from flows.report import Rendering
-from specs.money import Money
+from storyreel.flows.naming import slug
+from storyreel.flows.outcomes import MadeTake
+from storyreel.flows.planned import PlannedTake
+from storyreel.flows.report import Rendering
+from storyreel.specs.money import Money
 
 
 def shot_finished(title: str, take: PlannedTake, made: MadeTake, cost: Money | None, *, is_estimate: bool) -> None:

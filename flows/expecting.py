@@ -5,8 +5,8 @@ from __future__ import annotations
 import heapq
 from collections.abc import Sequence
 
-from flows.planned import History, PlannedTake
-from tasks.providers import load
+from storyreel.flows.planned import History, PlannedTake
+from storyreel.tasks.providers import load
 
 
 def expected_seconds(takes: Sequence[PlannedTake], history: History) -> float | None:

@@ -12,17 +12,17 @@ from typing import Any
 
 from rich.console import Console
 
-from flows.planned import Plan, PlannedTake
-from flows.reaching import without_password
-from flows.services import way
-from specs.frozen import Frozen
-from specs.problems import listed, suggestion
-from specs.storyboard import Shot, Storyboard, is_remote
-from tasks.providers import load
-from tasks.providers.base import Attachment, Board, Provider, Request, Use
-from tasks.providers.hosted import Hosted
-from tasks.providers.travel import BUCKET, as_data_uri
-from tasks.providers.wire import order_headers
+from storyreel.flows.planned import Plan, PlannedTake
+from storyreel.flows.reaching import without_password
+from storyreel.flows.services import way
+from storyreel.specs.frozen import Frozen
+from storyreel.specs.problems import listed, suggestion
+from storyreel.specs.storyboard import Shot, Storyboard, is_remote
+from storyreel.tasks.providers import load
+from storyreel.tasks.providers.base import Attachment, Board, Provider, Request, Use
+from storyreel.tasks.providers.hosted import Hosted
+from storyreel.tasks.providers.travel import BUCKET, as_data_uri
+from storyreel.tasks.providers.wire import order_headers
 
 _SHOWN = 48
 """Characters of a data URI that are shown; the rest is the file over again."""

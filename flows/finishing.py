@@ -8,19 +8,19 @@ from typing import Any, NamedTuple
 from prefect import task
 from prefect.utilities.annotations import quote
 
-from flows import report
-from flows.delivering import Delivery
-from flows.planned import Plan
-from flows.report import Origin, Rendering
-from flows.shooting import Shooting
-from specs.cut import Cut
-from specs.storyboard import Storyboard
-from tasks.assemble import Chapter, FilmFile, Track, assemble
-from tasks.media.house import House
-from tasks.media.sheet import contact_sheet
-from tasks.media.threads import in_thread
-from tasks.store.ledger import Ledger
-from tasks.watching import tell
+from storyreel.flows import report
+from storyreel.flows.delivering import Delivery
+from storyreel.flows.planned import Plan
+from storyreel.flows.report import Origin, Rendering
+from storyreel.flows.shooting import Shooting
+from storyreel.specs.cut import Cut
+from storyreel.specs.storyboard import Storyboard
+from storyreel.tasks.assemble import Chapter, FilmFile, Track, assemble
+from storyreel.tasks.media.house import House
+from storyreel.tasks.media.sheet import contact_sheet
+from storyreel.tasks.media.threads import in_thread
+from storyreel.tasks.store.ledger import Ledger
+from storyreel.tasks.watching import tell
 
 
 @task(name="assemble", task_run_name="assemble")

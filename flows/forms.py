@@ -11,12 +11,12 @@ from typing import Any, Literal
 from prefect.input import RunInput
 from pydantic import BaseModel, Field, create_model
 
-from flows.waiting import Seen, Waiting
-from specs.frozen import Frozen
-from specs.money import Money
-from tasks.media.errors import MediaError
-from tasks.media.thumbnail import thumbnail
-from tasks.store.ledger import Judged, Word
+from storyreel.flows.waiting import Seen, Waiting
+from storyreel.specs.frozen import Frozen
+from storyreel.specs.money import Money
+from storyreel.tasks.media.errors import MediaError
+from storyreel.tasks.media.thumbnail import thumbnail
+from storyreel.tasks.store.ledger import Judged, Word
 
 _WIDTH = 240
 """Pixels of a take's picture in a form."""

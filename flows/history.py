@@ -6,10 +6,10 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
-from flows.planned import History
-from tasks.providers.travel import BUCKET
-from tasks.store.home import Home
-from tasks.store.ledger import Purchase
+from storyreel.flows.planned import History
+from storyreel.tasks.providers.travel import BUCKET
+from storyreel.tasks.store.home import Home
+from storyreel.tasks.store.ledger import Purchase
 
 
 @contextmanager

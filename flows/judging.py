@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from flows.planned import Candidate, History, Orders, PlannedTake, TakeState
-from tasks.brief import Brief, changes
-from tasks.store.ledger import Purchase, State
+from storyreel.flows.planned import Candidate, History, Orders, PlannedTake, TakeState
+from storyreel.tasks.brief import Brief, changes
+from storyreel.tasks.store.ledger import Purchase, State
 
 _MOST_CHANGES = 4
 """Named in a reason; `--json` has them all."""

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from flows.budgeting import BudgetExceeded
-from flows.callsheet import CallSheet
-from flows.consent import over
-from flows.failures import Interrupted, OverTheBudget, RunFailed
-from flows.local import PORT, page_at
-from flows.planned import Plan
-from flows.screen import shown
-from flows.server import reporting, server_at_hand, settle_environment
+from storyreel.flows.budgeting import BudgetExceeded
+from storyreel.flows.callsheet import CallSheet
+from storyreel.flows.consent import over
+from storyreel.flows.failures import Interrupted, OverTheBudget, RunFailed
+from storyreel.flows.local import PORT, page_at
+from storyreel.flows.planned import Plan
+from storyreel.flows.screen import shown
+from storyreel.flows.server import reporting, server_at_hand, settle_environment
 
 if TYPE_CHECKING:
-    from flows.report import Rendering
+    from storyreel.flows.report import Rendering
 
 
 def run(sheet: CallSheet, plan: Plan, console: Console) -> tuple[Rendering, str]:
@@ -33,13 +33,13 @@ def run(sheet: CallSheet, plan: Plan, console: Console) -> tuple[Rendering, str]
         with console.status("starting Prefect"):
             server = stack.enter_context(server_at_hand())
             # More than a second of imports, while the server has its own.
-            from flows.render import NotAgreed, ShotsFailed
-            from flows.stopping import Stopped
-            from flows.waiting import ReviewNeeded
-            from tasks.media.errors import MediaError
-            from tasks.providers.base import ProviderError
-            from tasks.vault import VaultError
-            from tasks.watching import watched_by
+            from storyreel.flows.render import NotAgreed, ShotsFailed
+            from storyreel.flows.stopping import Stopped
+            from storyreel.flows.waiting import ReviewNeeded
+            from storyreel.tasks.media.errors import MediaError
+            from storyreel.tasks.providers.base import ProviderError
+            from storyreel.tasks.vault import VaultError
+            from storyreel.tasks.watching import watched_by
 
             # What is imported stays; the collector would look through all of it, and longest at the end.
             gc.freeze()
@@ -70,7 +70,7 @@ def run(sheet: CallSheet, plan: Plan, console: Console) -> tuple[Rendering, str]
 
 
 async def _flow(sheet: CallSheet, plan: Plan) -> Rendering:
-    from flows.render import agreements, render_storyboard
+    from storyreel.flows.render import agreements, render_storyboard
 
     return await render_storyboard(
         str(sheet.storyboard),

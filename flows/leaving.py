@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from flows.planned import Plan
-from tasks.store.ledger import Purchase, State
-from tasks.studio import Studio
+from storyreel.flows.planned import Plan
+from storyreel.tasks.store.ledger import Purchase, State
+from storyreel.tasks.studio import Studio
 
 
 def left_behind(plan: Plan, studio: Studio) -> tuple[str, ...]:

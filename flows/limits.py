@@ -12,10 +12,10 @@ from prefect.client.schemas.actions import GlobalConcurrencyLimitCreate, GlobalC
 from prefect.client.schemas.responses import GlobalConcurrencyLimitResponse
 from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 
-from flows.planned import Plan
-from specs.frozen import Frozen
-from tasks.generate import limit_of
-from tasks.providers import load
+from storyreel.flows.planned import Plan
+from storyreel.specs.frozen import Frozen
+from storyreel.tasks.generate import limit_of
+from storyreel.tasks.providers import load
 
 Became = Literal["made", "changed", "kept"]
 

@@ -9,9 +9,9 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Literal
 
-from specs.frozen import Frozen
-from tasks.store.home import Home
-from tasks.store.owner import Owner
+from storyreel.specs.frozen import Frozen
+from storyreel.tasks.store.home import Home
+from storyreel.tasks.store.owner import Owner
 
 PORT = 4200
 """Where a Prefect server answers, unless told otherwise."""

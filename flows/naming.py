@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from uuid import UUID
 
-from flows.planned import Plan, PlannedTake
+from storyreel.flows.planned import Plan, PlannedTake
 
 _LONGEST = 60
 """Letters of a title in a name or a tag."""

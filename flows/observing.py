@@ -9,19 +9,19 @@ from pathlib import Path
 
 from prefect import get_run_logger
 
-from flows import board, events
-from flows.naming import slug
-from flows.pages import Pages
-from flows.passing import States
-from flows.planned import Plan, PlannedTake
-from flows.report import CONTACT_SHEET, Rendering
-from flows.shooting import Shooting
-from specs.money import Money
-from tasks.media.errors import MediaError
-from tasks.media.thumbnail import thumbnail
-from tasks.store.errors import LedgerError
-from tasks.store.ledger import Ledger
-from tasks.watching import Sighting, watched_by
+from storyreel.flows import board, events
+from storyreel.flows.naming import slug
+from storyreel.flows.pages import Pages
+from storyreel.flows.passing import States
+from storyreel.flows.planned import Plan, PlannedTake
+from storyreel.flows.report import CONTACT_SHEET, Rendering
+from storyreel.flows.shooting import Shooting
+from storyreel.specs.money import Money
+from storyreel.tasks.media.errors import MediaError
+from storyreel.tasks.media.thumbnail import thumbnail
+from storyreel.tasks.store.errors import LedgerError
+from storyreel.tasks.store.ledger import Ledger
+from storyreel.tasks.watching import Sighting, watched_by
 
 _TICK = 0.5
 """Seconds between two looks whether a state is to be told."""

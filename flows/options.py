@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from flows.callsheet import CallSheet
+from storyreel.flows.callsheet import CallSheet
 
 if TYPE_CHECKING:
-    from flows.budgeting import BudgetExceeded
-    from flows.planned import Plan
-    from specs.money import Money
-    from tasks.store.budget import Limit
+    from storyreel.flows.budgeting import BudgetExceeded
+    from storyreel.flows.planned import Plan
+    from storyreel.specs.money import Money
+    from storyreel.tasks.store.budget import Limit
 
 File = Annotated[Path, typer.Argument(metavar="STORYBOARD", help="The storyboard, a YAML file.", show_default=False)]
 Film = Annotated[
@@ -74,13 +74,13 @@ class Planning(NamedTuple):
 
 def plan_of(sheet: CallSheet) -> Planning:
     """What a run of a storyboard would do. Raises StoryboardError, and VaultError where a bucket cannot be used."""
-    from flows.budgeting import BudgetExceeded, hold, limits_of
-    from flows.history import history_of
-    from flows.plan import make
-    from flows.selecting import NothingSelected
-    from specs.reading import read
-    from tasks.pricing import PriceList
-    from tasks.store.home import Home
+    from storyreel.flows.budgeting import BudgetExceeded, hold, limits_of
+    from storyreel.flows.history import history_of
+    from storyreel.flows.plan import make
+    from storyreel.flows.selecting import NothingSelected
+    from storyreel.specs.reading import read
+    from storyreel.tasks.pricing import PriceList
+    from storyreel.tasks.store.home import Home
 
     film = read(file_of(sheet.storyboard, sheet.words), sheet.words)
     prices, limits = PriceList.read(), limits_of(film.budget, sheet.budget)
@@ -100,12 +100,12 @@ def file_of(storyboard: Path | str, set_vars: dict[str, str]) -> Path:
 
     Raises StoryboardError, and VaultError where a bucket cannot be used.
     """
-    from specs.storyboard import is_remote
+    from storyreel.specs.storyboard import is_remote
 
     if not is_remote(str(storyboard)):
         return Path(storyboard)
-    from flows.packing import bring
-    from tasks.store.home import Home
+    from storyreel.flows.packing import bring
+    from storyreel.tasks.store.home import Home
 
     return bring(str(storyboard), Home.of(), set_vars)
 
@@ -127,7 +127,7 @@ def print_json(value: Any) -> None:
 
 
 def _money(text: str) -> Money:
-    from specs.money import parse_money
+    from storyreel.specs.money import parse_money
 
     try:
         return parse_money(text)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from flows.planned import Candidate, PlannedTake
-from specs.frozen import Frozen
-from tasks.inspection import Inspection
-from tasks.media.errors import MediaError
-from tasks.providers.base import Ambiguous, ProviderError, TaskForgotten
-from tasks.store.budget import OverBudget
-from tasks.store.clips import Clip
+from storyreel.flows.planned import Candidate, PlannedTake
+from storyreel.specs.frozen import Frozen
+from storyreel.tasks.inspection import Inspection
+from storyreel.tasks.media.errors import MediaError
+from storyreel.tasks.providers.base import Ambiguous, ProviderError, TaskForgotten
+from storyreel.tasks.store.budget import OverBudget
+from storyreel.tasks.store.clips import Clip
 
 
 class Failure(Frozen):

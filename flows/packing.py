@@ -2,7 +2,7 @@
 
 A pack is content-addressed: its version is the digest of all that is in it, its files lie in the bucket by their own
 digests, and a small index comes last, so that a pack is complete or absent and whoever has its address can hold every
-byte against it. What a storyboard names outside of its folder travels too; see `specs.sources.beside`.
+byte against it. What a storyboard names outside of its folder travels too; see `storyreel.specs.sources.beside`.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from typing import Annotated, Literal, TypeVar
 
 from pydantic import Field, StringConstraints, ValidationError
 
-from flows.writing import put
-from specs.checking import local_sources
-from specs.frozen import Frozen
-from specs.problems import Position, Problem, StoryboardError, reason, shown
-from specs.reading import LARGEST, named, read
-from specs.sources import beside
-from specs.storyboard import Storyboard, is_remote
-from tasks.placing import put_in_place
-from tasks.store.clips import file_digest
-from tasks.store.home import Home
-from tasks.vault import Vault
+from storyreel.flows.writing import put
+from storyreel.specs.checking import local_sources
+from storyreel.specs.frozen import Frozen
+from storyreel.specs.problems import Position, Problem, StoryboardError, reason, shown
+from storyreel.specs.reading import LARGEST, named, read
+from storyreel.specs.sources import beside
+from storyreel.specs.storyboard import Storyboard, is_remote
+from storyreel.tasks.placing import put_in_place
+from storyreel.tasks.store.clips import file_digest
+from storyreel.tasks.store.home import Home
+from storyreel.tasks.vault import Vault
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

@@ -10,24 +10,24 @@ from decimal import Decimal
 from difflib import get_close_matches
 from functools import cache, partial
 
-from flows.caveats import caveats, chain_lengths, upstream_first
-from flows.directing import directed
-from flows.expecting import expected_seconds
-from flows.judging import judged
-from flows.planned import Candidate, History, Plan, PlannedTake
-from flows.selecting import select
-from specs.cut import Anchor, Cut, Event, edit_points, lay
-from specs.money import Money
-from specs.problems import Problem, StoryboardError
-from specs.storyboard import Shot, Storyboard
-from tasks import order
-from tasks.brief import brief
-from tasks.pricing import PriceList, Quote
-from tasks.providers import load, names
-from tasks.providers.base import Provider
-from tasks.references import LocalFiles
-from tasks.store.clips import file_digest
-from tasks.store.ledger import Verdict
+from storyreel.flows.caveats import caveats, chain_lengths, upstream_first
+from storyreel.flows.directing import directed
+from storyreel.flows.expecting import expected_seconds
+from storyreel.flows.judging import judged
+from storyreel.flows.planned import Candidate, History, Plan, PlannedTake
+from storyreel.flows.selecting import select
+from storyreel.specs.cut import Anchor, Cut, Event, edit_points, lay
+from storyreel.specs.money import Money
+from storyreel.specs.problems import Problem, StoryboardError
+from storyreel.specs.storyboard import Shot, Storyboard
+from storyreel.tasks import order
+from storyreel.tasks.brief import brief
+from storyreel.tasks.pricing import PriceList, Quote
+from storyreel.tasks.providers import load, names
+from storyreel.tasks.providers.base import Provider
+from storyreel.tasks.references import LocalFiles
+from storyreel.tasks.store.clips import file_digest
+from storyreel.tasks.store.ledger import Verdict
 
 __all__ = ["History", "Plan", "PlannedTake", "make"]
 

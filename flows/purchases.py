@@ -13,10 +13,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from flows.spending import approximately, sentence
-from specs.frozen import Frozen
-from tasks.store.home import Home
-from tasks.store.ledger import Event, Ledger, Purchase, Spend, State, Wanted
+from storyreel.flows.spending import approximately, sentence
+from storyreel.specs.frozen import Frozen
+from storyreel.tasks.store.home import Home
+from storyreel.tasks.store.ledger import Event, Ledger, Purchase, Spend, State, Wanted
 
 _COLOURS = {
     State.INTENDED: "yellow",

@@ -12,12 +12,12 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from flows.local import answering
-from flows.server import settle_environment
-from specs.frozen import Frozen
-from specs.problems import shown
-from tasks import providers
-from tasks.providers.hosted import Hosted
+from storyreel.flows.local import answering
+from storyreel.flows.server import settle_environment
+from storyreel.specs.frozen import Frozen
+from storyreel.specs.problems import shown
+from storyreel.tasks import providers
+from storyreel.tasks.providers.hosted import Hosted
 
 _PATIENCE = 5
 """Seconds that somebody may take to answer."""

@@ -9,12 +9,12 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any, Literal
 
-from flows.settling import SKEW, Finding, judge
-from specs.frozen import Frozen
-from tasks.providers import load
-from tasks.providers.base import Provider, ProviderError, RemoteTask, TaskFailed, Terminal, Transient
-from tasks.store.home import Home
-from tasks.store.ledger import Ledger, Purchase, State, Wanted
+from storyreel.flows.settling import SKEW, Finding, judge
+from storyreel.specs.frozen import Frozen
+from storyreel.tasks.providers import load
+from storyreel.tasks.providers.base import Provider, ProviderError, RemoteTask, TaskFailed, Terminal, Transient
+from storyreel.tasks.store.home import Home
+from storyreel.tasks.store.ledger import Ledger, Purchase, State, Wanted
 
 Outcome = Literal["attached", "never made", "to be bought again", "moved on", "open"]
 

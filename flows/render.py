@@ -14,33 +14,33 @@ from prefect.runtime import deployment, flow_run
 from prefect.states import Cancelled
 from pydantic import Field
 
-from flows import automations, report
-from flows.approving import Approval, shots_waiting
-from flows.budgeting import BudgetExceeded, hold, limits_of
-from flows.delivering import Delivery, delivery
-from flows.ending import ended_in_order
-from flows.finishing import Finishing
-from flows.history import history_of
-from flows.judging import judged
-from flows.limits import limited, to_be_held
-from flows.naming import film_tags, run_name, tag_run
-from flows.observing import log_what_is_ahead, observed
-from flows.outcomes import Failure
-from flows.packing import bring, version_of
-from flows.planned import Plan
-from flows.report import Origin, Rendering
-from flows.reviewing import Planner
-from flows.shooting import begin
-from flows.spreading import shoot_scenes
-from flows.stopping import stoppable, stopping
-from flows.waiting import ReviewNeeded
-from specs.money import parse_money
-from specs.reading import read
-from specs.storyboard import Storyboard
-from tasks import providers
-from tasks.store.budget import Limit
-from tasks.store.home import Home
-from tasks.studio import open_studio
+from storyreel.flows import automations, report
+from storyreel.flows.approving import Approval, shots_waiting
+from storyreel.flows.budgeting import BudgetExceeded, hold, limits_of
+from storyreel.flows.delivering import Delivery, delivery
+from storyreel.flows.ending import ended_in_order
+from storyreel.flows.finishing import Finishing
+from storyreel.flows.history import history_of
+from storyreel.flows.judging import judged
+from storyreel.flows.limits import limited, to_be_held
+from storyreel.flows.naming import film_tags, run_name, tag_run
+from storyreel.flows.observing import log_what_is_ahead, observed
+from storyreel.flows.outcomes import Failure
+from storyreel.flows.packing import bring, version_of
+from storyreel.flows.planned import Plan
+from storyreel.flows.report import Origin, Rendering
+from storyreel.flows.reviewing import Planner
+from storyreel.flows.shooting import begin
+from storyreel.flows.spreading import shoot_scenes
+from storyreel.flows.stopping import stoppable, stopping
+from storyreel.flows.waiting import ReviewNeeded
+from storyreel.specs.money import parse_money
+from storyreel.specs.reading import read
+from storyreel.specs.storyboard import Storyboard
+from storyreel.tasks import providers
+from storyreel.tasks.store.budget import Limit
+from storyreel.tasks.store.home import Home
+from storyreel.tasks.studio import open_studio
 
 
 class ShotsFailed(Exception):

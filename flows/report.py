@@ -9,19 +9,19 @@ from fractions import Fraction
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
-from flows.planned import Plan, PlannedTake, in_one
-from flows.writing import put
-from specs.cut import Cut, Event
-from specs.frozen import Frozen
-from specs.money import Money, sums
-from specs.storyboard import Shot, Storyboard
-from tasks.inspection import Inspection
-from tasks.prompt import called, fill
-from tasks.providers.base import Request
-from tasks.store.ledger import Purchase
+from storyreel.flows.planned import Plan, PlannedTake, in_one
+from storyreel.flows.writing import put
+from storyreel.specs.cut import Cut, Event
+from storyreel.specs.frozen import Frozen
+from storyreel.specs.money import Money, sums
+from storyreel.specs.storyboard import Shot, Storyboard
+from storyreel.tasks.inspection import Inspection
+from storyreel.tasks.prompt import called, fill
+from storyreel.tasks.providers.base import Request
+from storyreel.tasks.store.ledger import Purchase
 
 if TYPE_CHECKING:
-    from flows.outcomes import MadeTake
+    from storyreel.flows.outcomes import MadeTake
 
 
 CONTACT_SHEET = "contact-sheet.jpg"
@@ -55,7 +55,7 @@ class Origin(Frozen):
     storyboard: str
     """As the run was given it: a path, or an address."""
     version: str
-    """Of the storyboard and the files that it names; see `flows.packing.version_of`."""
+    """Of the storyboard and the files that it names; see `storyreel.flows.packing.version_of`."""
 
 
 class Rendering(Frozen):

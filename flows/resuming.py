@@ -18,11 +18,11 @@ from prefect.client.schemas.filters import (
 from prefect.client.schemas.objects import FlowRun
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from flows.approving import rounds_of
-from flows.local import answering
-from specs.frozen import Frozen
-from tasks.store.home import Home
-from tasks.store.ledger import Word
+from storyreel.flows.approving import rounds_of
+from storyreel.flows.local import answering
+from storyreel.specs.frozen import Frozen
+from storyreel.tasks.store.home import Home
+from storyreel.tasks.store.ledger import Word
 
 _LONGEST_TAG = 60
 """Letters of a title in a run's tags."""

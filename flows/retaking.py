@@ -15,13 +15,13 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from flows.options import AsJson, File, Set, print_json, words
-from specs import editing
-from specs.editing import Change, Edit
-from specs.frozen import Frozen
-from specs.problems import Position, Problem, StoryboardError, listed, reason, shown
-from specs.reading import read
-from specs.storyboard import Shot, Storyboard
+from storyreel.flows.options import AsJson, File, Set, print_json, words
+from storyreel.specs import editing
+from storyreel.specs.editing import Change, Edit
+from storyreel.specs.frozen import Frozen
+from storyreel.specs.problems import Position, Problem, StoryboardError, listed, reason, shown
+from storyreel.specs.reading import read
+from storyreel.specs.storyboard import Shot, Storyboard
 
 
 class Retaken(Frozen):

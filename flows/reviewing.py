@@ -10,22 +10,22 @@ from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter, ValidationError
 
-from flows.history import history_of
-from flows.plan import make
-from flows.planned import History, Plan, PlannedTake, ReviewWord
-from flows.waiting import Seen, Waiting, action_of, by_shot, said_of, word_of_shot
-from specs.checking import strange_names
-from specs.frozen import Frozen
-from specs.money import Money
-from specs.problems import StoryboardError, listed, shown, suggestion
-from specs.storyboard import Storyboard
-from specs.words import Told
-from tasks.inspection import Inspection, inspect
-from tasks.media.errors import MediaError
-from tasks.pricing import PriceList
-from tasks.store.clips import ClipStore
-from tasks.store.home import Home
-from tasks.store.ledger import Judged, Purchase, Verdict, Word
+from storyreel.flows.history import history_of
+from storyreel.flows.plan import make
+from storyreel.flows.planned import History, Plan, PlannedTake, ReviewWord
+from storyreel.flows.waiting import Seen, Waiting, action_of, by_shot, said_of, word_of_shot
+from storyreel.specs.checking import strange_names
+from storyreel.specs.frozen import Frozen
+from storyreel.specs.money import Money
+from storyreel.specs.problems import StoryboardError, listed, shown, suggestion
+from storyreel.specs.storyboard import Storyboard
+from storyreel.specs.words import Told
+from storyreel.tasks.inspection import Inspection, inspect
+from storyreel.tasks.media.errors import MediaError
+from storyreel.tasks.pricing import PriceList
+from storyreel.tasks.store.clips import ClipStore
+from storyreel.tasks.store.home import Home
+from storyreel.tasks.store.ledger import Judged, Purchase, Verdict, Word
 
 _TOLD: TypeAdapter[str] = TypeAdapter(Told)
 

@@ -10,14 +10,14 @@ from typing import Literal
 
 from pydantic import ValidationError
 
-from flows.callsheet import CallSheet
-from flows.planned import Plan, PlannedTake, TakeState
-from flows.writing import put
-from specs.frozen import Frozen
-from specs.money import Money
-from specs.problems import Position, Problem, StoryboardError
-from specs.storyboard import is_remote
-from tasks.brief import Brief, changes
+from storyreel.flows.callsheet import CallSheet
+from storyreel.flows.planned import Plan, PlannedTake, TakeState
+from storyreel.flows.writing import put
+from storyreel.specs.frozen import Frozen
+from storyreel.specs.money import Money
+from storyreel.specs.problems import Position, Problem, StoryboardError
+from storyreel.specs.storyboard import is_remote
+from storyreel.tasks.brief import Brief, changes
 
 
 class NoPlan(StoryboardError):

@@ -6,20 +6,20 @@ import asyncio
 
 from prefect import flow
 
-from flows.ending import ended_in_order
-from flows.history import history_of
-from flows.limits import limited, to_be_held
-from flows.observing import observed
-from flows.packing import bring
-from flows.render import ShotsFailed, insist_on
-from flows.reviewing import Planner
-from flows.shooting import begin
-from flows.spreading import SCENE_FLOW
-from flows.stopping import stoppable, stopping
-from specs.reading import read
-from tasks.store.budget import Limit
-from tasks.store.home import Home
-from tasks.studio import open_studio
+from storyreel.flows.ending import ended_in_order
+from storyreel.flows.history import history_of
+from storyreel.flows.limits import limited, to_be_held
+from storyreel.flows.observing import observed
+from storyreel.flows.packing import bring
+from storyreel.flows.render import ShotsFailed, insist_on
+from storyreel.flows.reviewing import Planner
+from storyreel.flows.shooting import begin
+from storyreel.flows.spreading import SCENE_FLOW
+from storyreel.flows.stopping import stoppable, stopping
+from storyreel.specs.reading import read
+from storyreel.tasks.store.budget import Limit
+from storyreel.tasks.store.home import Home
+from storyreel.tasks.studio import open_studio
 
 
 @flow(name=SCENE_FLOW)

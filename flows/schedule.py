@@ -18,13 +18,13 @@ from prefect.exceptions import ObjectNotFound
 from prefect.schedules import Schedule
 from prefect.types.entrypoint import EntrypointType
 
-from flows.automations import HEARTBEAT_SECONDS, TAG
-from flows.callsheet import CallSheet
-from flows.failures import RunFailed
-from flows.render import render_storyboard
-from flows.scene import shoot_scene
-from specs.frozen import Frozen
-from specs.problems import shown
+from storyreel.flows.automations import HEARTBEAT_SECONDS, TAG
+from storyreel.flows.callsheet import CallSheet
+from storyreel.flows.failures import RunFailed
+from storyreel.flows.render import render_storyboard
+from storyreel.flows.scene import shoot_scene
+from storyreel.specs.frozen import Frozen
+from storyreel.specs.problems import shown
 
 Overlap = Literal["wait", "skip"]
 """What becomes of a run that is due while another one of the same film is going."""

@@ -14,8 +14,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from flows.planned import Plan
-from tasks.watching import Sighting, Stage, Watcher
+from storyreel.flows.planned import Plan
+from storyreel.tasks.watching import Sighting, Stage, Watcher
 
 _COLOURS: dict[Stage, str] = {"done": "green", "cached": "green", "failed": "red", "unknown": "red", "waiting": "dim"}
 _OVER = ("done", "cached", "failed", "unknown")

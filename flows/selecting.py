@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import get_args
 
-from flows.planned import PlannedTake, TakeState
-from specs.problems import listed, suggestion
+from storyreel.flows.planned import PlannedTake, TakeState
+from storyreel.specs.problems import listed, suggestion
 
 
 class NothingSelected(Exception):

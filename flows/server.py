@@ -13,8 +13,8 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from uuid import UUID
 
-from flows.failures import RunFailed
-from flows.local import answering, free_port, who_answers
+from storyreel.flows.failures import RunFailed
+from storyreel.flows.local import answering, free_port, who_answers
 
 _DEFAULTS = {
     # Nobody is told what is rendered here.
@@ -52,7 +52,7 @@ class OwnServer:
     def __init__(self) -> None:
         self._log = tempfile.TemporaryFile()  # noqa: SIM115
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "flows.attended_server"],
+            [sys.executable, "-P", "-m", "storyreel.flows.attended_server"],
             stdin=subprocess.PIPE,
             stdout=self._log,
             stderr=subprocess.STDOUT,
@@ -148,7 +148,7 @@ def standing() -> Iterator[str]:
     from prefect import get_client
     from prefect.settings import PREFECT_API_URL
 
-    from flows.reaching import without_password
+    from storyreel.flows.reaching import without_password
 
     if not (named := PREFECT_API_URL.value()) and not answering():
         raise RunFailed(

@@ -9,14 +9,14 @@ from typing import Any, Literal, get_args
 from rich.console import Console
 from rich.text import Text
 
-from specs.frozen import Frozen
-from specs.problems import shown
-from specs.storyboard import Mode
-from tasks import providers
-from tasks.pricing import OWN, PriceList
-from tasks.providers.base import Capability, Provider, Terminal, Use
-from tasks.providers.travel import BUCKET
-from tasks.rates import Rate
+from storyreel.specs.frozen import Frozen
+from storyreel.specs.problems import shown
+from storyreel.specs.storyboard import Mode
+from storyreel.tasks import providers
+from storyreel.tasks.pricing import OWN, PriceList
+from storyreel.tasks.providers.base import Capability, Provider, Terminal, Use
+from storyreel.tasks.providers.travel import BUCKET
+from storyreel.tasks.rates import Rate
 
 Way = Literal["read here", "inside the request", "the service's own store", "your bucket", "links only", "not taken"]
 """How a local file comes to where the service finds it."""

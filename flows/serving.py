@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from flows.consent import lacking
-from flows.deploying import Times, Wish, make_sure, reel_of, schedules_of
-from flows.server import reporting, server_at_hand, settle_environment
+from storyreel.flows.consent import lacking
+from storyreel.flows.deploying import Times, Wish, make_sure, reel_of, schedules_of
+from storyreel.flows.server import reporting, server_at_hand, settle_environment
 
 if TYPE_CHECKING:
     from prefect.schedules import Schedule
 
-    from flows.schedule import Reel
+    from storyreel.flows.schedule import Reel
 
 _LOOK_SECONDS = 5
 """Between two looks whether a run is due."""
@@ -58,9 +58,9 @@ def _nowhere() -> Iterator[None]:
 
 
 async def _serve(wish: Wish, reel: Reel, schedules: Sequence[Schedule], pages: str, console: Console) -> None:
-    from flows import automations, limits, schedule
-    from flows.handing_over import HandingOverRunner
-    from flows.timetable import in_words
+    from storyreel.flows import automations, limits, schedule
+    from storyreel.flows.handing_over import HandingOverRunner
+    from storyreel.flows.timetable import in_words
 
     await limits.hold(wish.paid, wish.limits)
     await automations.keep(wish.lost_after)

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Literal
 
-from specs.frozen import Frozen
-from tasks.providers.base import RemoteTask
-from tasks.store.ledger import Purchase
+from storyreel.specs.frozen import Frozen
+from storyreel.tasks.providers.base import RemoteTask
+from storyreel.tasks.store.ledger import Purchase
 
 SKEW = timedelta(minutes=5)
 """How far the clocks of a service and of the ledger may be apart."""

@@ -18,27 +18,27 @@ from typing import Any, TypeVar
 from prefect import get_run_logger, task
 from prefect.utilities.annotations import quote
 
-from flows.naming import shot_tags
-from flows.outcomes import Failure, MadeTake, NotMade, failure_of
-from flows.planned import Candidate, Plan, PlannedTake
-from specs.cut import EditPoints
-from tasks.caching import run_known
-from tasks.collect import Take
-from tasks.conform import HouseClip, conform, recipe
-from tasks.dissolve import Segment, dissolve
-from tasks.dissolve import recipe as dissolve_recipe
-from tasks.generate import generate
-from tasks.inspection import Inspection, better, inspect
-from tasks.inspection import recipe as inspection_recipe
-from tasks.media.binary import find
-from tasks.media.house import House, house_signature
-from tasks.providers.base import Request, Terminal, Verdict
-from tasks.store.budget import Limit
-from tasks.store.clips import Clip
-from tasks.store.ledger import Order, State
-from tasks.studio import Studio
-from tasks.vault import VaultError
-from tasks.watching import tell
+from storyreel.flows.naming import shot_tags
+from storyreel.flows.outcomes import Failure, MadeTake, NotMade, failure_of
+from storyreel.flows.planned import Candidate, Plan, PlannedTake
+from storyreel.specs.cut import EditPoints
+from storyreel.tasks.caching import run_known
+from storyreel.tasks.collect import Take
+from storyreel.tasks.conform import HouseClip, conform, recipe
+from storyreel.tasks.dissolve import Segment, dissolve
+from storyreel.tasks.dissolve import recipe as dissolve_recipe
+from storyreel.tasks.generate import generate
+from storyreel.tasks.inspection import Inspection, better, inspect
+from storyreel.tasks.inspection import recipe as inspection_recipe
+from storyreel.tasks.media.binary import find
+from storyreel.tasks.media.house import House, house_signature
+from storyreel.tasks.providers.base import Request, Terminal, Verdict
+from storyreel.tasks.store.budget import Limit
+from storyreel.tasks.store.clips import Clip
+from storyreel.tasks.store.ledger import Order, State
+from storyreel.tasks.studio import Studio
+from storyreel.tasks.vault import VaultError
+from storyreel.tasks.watching import tell
 
 Result = TypeVar("Result")
 

@@ -12,14 +12,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from specs.cut import Cut
-from specs.money import Money, sums
-from specs.storyboard import Storyboard
+from storyreel.specs.cut import Cut
+from storyreel.specs.money import Money, sums
+from storyreel.specs.storyboard import Storyboard
 
 if TYPE_CHECKING:
-    from flows.options import Planning
-    from flows.planned import Plan, PlannedTake
-    from flows.report import Rendering
+    from storyreel.flows.options import Planning
+    from storyreel.flows.planned import Plan, PlannedTake
+    from storyreel.flows.report import Rendering
 
 _COLOURS = {"new": "yellow", "cached": "green", "resuming": "cyan", "unknown": "red"}
 

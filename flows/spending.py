@@ -11,11 +11,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from specs.frozen import Frozen
-from specs.money import Money
-from tasks.store.home import Home
-from tasks.store.ledger import Spend, Wanted
-from tasks.store.spend import LABELS, By
+from storyreel.specs.frozen import Frozen
+from storyreel.specs.money import Money
+from storyreel.tasks.store.home import Home
+from storyreel.tasks.store.ledger import Spend, Wanted
+from storyreel.tasks.store.spend import LABELS, By
 
 
 class Spending(Frozen):

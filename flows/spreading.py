@@ -23,8 +23,8 @@ from prefect.exceptions import ObjectNotFound
 from prefect.runtime import deployment, flow_run
 from prefect.states import Cancelled, Cancelling
 
-from flows.planned import Plan, PlannedTake
-from flows.stopping import stopping
+from storyreel.flows.planned import Plan, PlannedTake
+from storyreel.flows.stopping import stopping
 
 SCENE_FLOW = "shoot scene"
 """The flow that makes one scene."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from specs.problems import Position, Problem, StoryboardError
+from storyreel.specs.problems import Position, Problem, StoryboardError
 
 _STARTER = """\
 # yaml-language-server: $schema=./storyboard.schema.json
@@ -55,7 +55,7 @@ def write_starter(folder: Path) -> Path:
 
     Raises StoryboardError when there is one already: it is somebody's work.
     """
-    from specs.schema import PUBLISHED
+    from storyreel.specs.schema import PUBLISHED
 
     storyboard = folder / "storyboard.yaml"
     try:

@@ -17,11 +17,11 @@ from pathlib import Path
 
 import psutil
 
-from flows.failures import RunFailed
-from flows.local import PORT, Server, free_port, note_of, noted, page_at, who_answers
-from flows.writing import put
-from specs.frozen import Frozen
-from tasks.store.owner import process
+from storyreel.flows.failures import RunFailed
+from storyreel.flows.local import PORT, Server, free_port, note_of, noted, page_at, who_answers
+from storyreel.flows.writing import put
+from storyreel.specs.frozen import Frozen
+from storyreel.tasks.store.owner import process
 
 _PATIENCE = 90
 """Seconds that a server may take to start; a fresh home on two slow cores needs up to 20."""

@@ -6,8 +6,8 @@ import time
 from collections.abc import Collection
 from pathlib import Path
 
-from specs.frozen import Frozen
-from tasks.store.clips import ClipStore
+from storyreel.specs.frozen import Frozen
+from storyreel.tasks.store.clips import ClipStore
 
 _DAY = 24 * 3600
 _SECONDS = 3.0

@@ -36,9 +36,9 @@ from prefect.exceptions import Abort
 from prefect.runtime import deployment, flow_run
 from prefect.states import AwaitingRetry, Cancelled
 
-from flows.attendant import Attendant, attended
-from flows.server import dies_with_us
-from tasks.studio import Studio
+from storyreel.flows.attendant import Attendant, attended
+from storyreel.flows.server import dies_with_us
+from storyreel.tasks.studio import Studio
 
 P = ParamSpec("P")
 Result = TypeVar("Result")

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from flows.planned import Plan, PlannedTake, ReviewWord
-from specs.frozen import Frozen
-from specs.money import Money
-from tasks.inspection import Inspection, better
-from tasks.store.ledger import Judged, Verdict, Word
+from storyreel.flows.planned import Plan, PlannedTake, ReviewWord
+from storyreel.specs.frozen import Frozen
+from storyreel.specs.money import Money
+from storyreel.tasks.inspection import Inspection, better
+from storyreel.tasks.store.ledger import Judged, Verdict, Word
 
 _FURTHEST: tuple[ReviewWord, ...] = ("approved", "wfa", "wip", "retake", "todo")
 """The word for a shot is the first of these that one of its takes has."""

@@ -21,13 +21,13 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from flows.failures import RunFailed
-from specs.problems import shown
-from tasks.providers import load
-from tasks.providers.base import Provider, ProviderError, TaskFailed
-from tasks.providers.webhooks import LARGEST, Callback, Forged, Malformed, Seen, Signed
-from tasks.store.home import Home
-from tasks.store.ledger import Ledger, LedgerError, Purchase, State
+from storyreel.flows.failures import RunFailed
+from storyreel.specs.problems import shown
+from storyreel.tasks.providers import load
+from storyreel.tasks.providers.base import Provider, ProviderError, TaskFailed
+from storyreel.tasks.providers.webhooks import LARGEST, Callback, Forged, Malformed, Seen, Signed
+from storyreel.tasks.store.home import Home
+from storyreel.tasks.store.ledger import Ledger, LedgerError, Purchase, State
 
 SERVICE = "freepik"
 """The only one of the services that calls back."""

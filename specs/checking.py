@@ -6,11 +6,11 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Set
 from itertools import islice
 
-from specs.cut import complaints, lay
-from specs.problems import MOST_PROBLEMS, Problem, listed, shown, suggestion
-from specs.sources import Inspector, Kind
-from specs.storyboard import MOST_SHOTS, Mode, Place, Reference, Shot, ShotDefaults, Storyboard, is_remote
-from specs.timing import Duration
+from storyreel.specs.cut import complaints, lay
+from storyreel.specs.problems import MOST_PROBLEMS, Problem, listed, shown, suggestion
+from storyreel.specs.sources import Inspector, Kind
+from storyreel.specs.storyboard import MOST_SHOTS, Mode, Place, Reference, Shot, ShotDefaults, Storyboard, is_remote
+from storyreel.specs.timing import Duration
 
 FREE = "animatic"
 """The service that draws a shot here, for nothing."""

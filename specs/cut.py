@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from specs.problems import Problem, StoryboardError
-from specs.storyboard import Shot, Storyboard, Transition
-from specs.timing import Duration, FrameRate
+from storyreel.specs.problems import Problem, StoryboardError
+from storyreel.specs.storyboard import Shot, Storyboard, Transition
+from storyreel.specs.timing import Duration, FrameRate
 
 
 @dataclass(frozen=True, slots=True)

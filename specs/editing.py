@@ -9,16 +9,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from specs import variables
-from specs.cascade import cascade
-from specs.frozen import Frozen
-from specs.problems import Position, Problem, StoryboardError, listed, shown, suggestion
-from specs.reading import understood
-from specs.splicing import Passage, Splice, Wishes, spliced, value
-from specs.storyboard import Place, Shot, Storyboard
-from specs.syntax import control_character
-from specs.tree import Entry, Node, grow
-from specs.words import MOST_TAKES
+from storyreel.specs import variables
+from storyreel.specs.cascade import cascade
+from storyreel.specs.frozen import Frozen
+from storyreel.specs.problems import Position, Problem, StoryboardError, listed, shown, suggestion
+from storyreel.specs.reading import understood
+from storyreel.specs.splicing import Passage, Splice, Wishes, spliced, value
+from storyreel.specs.storyboard import Place, Shot, Storyboard
+from storyreel.specs.syntax import control_character
+from storyreel.specs.tree import Entry, Node, grow
+from storyreel.specs.words import MOST_TAKES
 
 _NOTHING_SET: Mapping[str, str] = MappingProxyType({})
 

@@ -12,9 +12,9 @@ from pydantic import ConfigDict, Field, GetJsonSchemaHandler, model_validator
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from specs.frozen import Frozen
-from specs.timing import Duration, FrameRate
-from specs.words import IMAGE_ENDINGS, VIDEO_ENDINGS, Amount, Avoided, Level, Name, Source, Switch, Text, Told
+from storyreel.specs.frozen import Frozen
+from storyreel.specs.timing import Duration, FrameRate
+from storyreel.specs.words import IMAGE_ENDINGS, VIDEO_ENDINGS, Amount, Avoided, Level, Name, Source, Switch, Text, Told
 
 
 class Mode(StrEnum):

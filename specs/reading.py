@@ -10,13 +10,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from specs import variables
-from specs.cascade import cascade
-from specs.checking import check, local_sources
-from specs.problems import Position, Problem, StoryboardError, reason
-from specs.salvage import validated
-from specs.storyboard import Storyboard
-from specs.tree import Node, Places, grow
+from storyreel.specs import variables
+from storyreel.specs.cascade import cascade
+from storyreel.specs.checking import check, local_sources
+from storyreel.specs.problems import Position, Problem, StoryboardError, reason
+from storyreel.specs.salvage import validated
+from storyreel.specs.storyboard import Storyboard
+from storyreel.specs.tree import Node, Places, grow
 
 LARGEST = 8_000_000
 """Bytes of a file; a film of a thousand shots has about 300,000."""

@@ -10,10 +10,10 @@ from collections.abc import Iterable, Mapping, Set
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from specs import wording
-from specs.problems import MOST_PROBLEMS, Problem
-from specs.storyboard import Place, Storyboard
-from specs.tree import Entry, Node, Places
+from storyreel.specs import wording
+from storyreel.specs.problems import MOST_PROBLEMS, Problem
+from storyreel.specs.storyboard import Place, Storyboard
+from storyreel.specs.tree import Entry, Node, Places
 
 _ROUNDS = 8
 _HARMLESS = frozenset({"title", "storyboard", "look", "vars", "music"})

@@ -17,7 +17,7 @@ from typing import Any
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
-from specs.storyboard import Storyboard
+from storyreel.specs.storyboard import Storyboard
 
 PUBLISHED = Path(__file__).with_name("storyboard.schema.json")
 """The schema as it is shipped."""
@@ -51,7 +51,7 @@ class _Generator(GenerateJsonSchema):
         default = schema.get("default")
         inner = self.generate_inner(schema["schema"])
         if default is None or default == "" or not isinstance(default, str | int | float):
-            default = str(default) if type(default).__module__ == "specs.timing" else None
+            default = str(default) if type(default).__module__ == "storyreel.specs.timing" else None
         return inner if default is None else {**inner, "default": default}
 
     def dict_schema(self, schema: core_schema.DictSchema) -> JsonSchemaValue:

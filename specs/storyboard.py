@@ -15,7 +15,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
 
-from specs.nouns import (
+from storyreel.specs.nouns import (
     Budget,
     Camera,
     CastMember,
@@ -31,10 +31,23 @@ from specs.nouns import (
     References,
     Transition,
 )
-from specs.problems import Position
-from specs.sources import ELSEWHERE, beside, leads_out
-from specs.timing import Duration
-from specs.words import MOST_TAKES, Name, Providers, Seed, Slate, Source, Switch, Takes, Text, Title, Told, as_count
+from storyreel.specs.problems import Position
+from storyreel.specs.sources import ELSEWHERE, beside, leads_out
+from storyreel.specs.timing import Duration
+from storyreel.specs.words import (
+    MOST_TAKES,
+    Name,
+    Providers,
+    Seed,
+    Slate,
+    Source,
+    Switch,
+    Takes,
+    Text,
+    Title,
+    Told,
+    as_count,
+)
 
 __all__ = [
     "MOST_SHOTS",

@@ -6,7 +6,7 @@ import re
 
 import yaml
 
-from specs.problems import Position, Problem, shown
+from storyreel.specs.problems import Position, Problem, shown
 
 DEEPEST = 50
 """Levels of brackets and indentation that a file may have."""

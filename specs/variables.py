@@ -6,10 +6,10 @@ import re
 from collections.abc import Mapping
 from operator import is_
 
-from specs.problems import MOST_PROBLEMS, Position, Problem, listed, shown, suggestion
-from specs.syntax import control_character
-from specs.tree import Entry, Node, Scalar, scalar
-from specs.words import LONGEST_TEXT
+from storyreel.specs.problems import MOST_PROBLEMS, Position, Problem, listed, shown, suggestion
+from storyreel.specs.syntax import control_character
+from storyreel.specs.tree import Entry, Node, Scalar, scalar
+from storyreel.specs.words import LONGEST_TEXT
 
 _USE = re.compile(r"\$(?P<literal>\$)?\{(?P<name>[^{}\n]*)(?P<end>\}?)")
 

@@ -13,11 +13,11 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
-from specs.nouns import Short
-from specs.problems import Problem, listed, shown, suggestion
-from specs.storyboard import Place, Storyboard
-from specs.tree import Places
-from specs.words import MEANING
+from storyreel.specs.nouns import Short
+from storyreel.specs.problems import Problem, listed, shown, suggestion
+from storyreel.specs.storyboard import Place, Storyboard
+from storyreel.specs.tree import Places
+from storyreel.specs.words import MEANING
 
 KEY = "[key]"
 """Ends the path of an error that is about a name rather than about what it names."""

@@ -9,7 +9,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field, StringConstraints, WithJsonSchema
 
-from specs.money import Money, parse_money
+from storyreel.specs.money import Money, parse_money
 
 IMAGE_ENDINGS = ("png", "jpg", "jpeg", "webp", "bmp")
 VIDEO_ENDINGS = ("mp4", "mov")

@@ -9,22 +9,22 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from specs.cut import Cut
-from specs.frozen import Frozen
-from specs.timing import FrameRate
-from tasks.conform import HouseClip
-from tasks.dissolve import Segment
-from tasks.media.errors import MediaError
-from tasks.media.growing import Growing
-from tasks.media.house import House
-from tasks.media.laying import lay
-from tasks.media.mixing import Track, mix
-from tasks.media.muxing import Chapter, Stretch, mux
-from tasks.media.piece import sync
-from tasks.media.running import Progress
-from tasks.media.threads import in_thread
-from tasks.media.verifying import verify
-from tasks.store.clips import file_digest
+from storyreel.specs.cut import Cut
+from storyreel.specs.frozen import Frozen
+from storyreel.specs.timing import FrameRate
+from storyreel.tasks.conform import HouseClip
+from storyreel.tasks.dissolve import Segment
+from storyreel.tasks.media.errors import MediaError
+from storyreel.tasks.media.growing import Growing
+from storyreel.tasks.media.house import House
+from storyreel.tasks.media.laying import lay
+from storyreel.tasks.media.mixing import Track, mix
+from storyreel.tasks.media.muxing import Chapter, Stretch, mux
+from storyreel.tasks.media.piece import sync
+from storyreel.tasks.media.running import Progress
+from storyreel.tasks.media.threads import in_thread
+from storyreel.tasks.media.verifying import verify
+from storyreel.tasks.store.clips import file_digest
 
 __all__ = ["Chapter", "FilmFile", "Track", "assemble", "stretches"]
 

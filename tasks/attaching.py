@@ -9,12 +9,12 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import NamedTuple
 
-from specs.problems import shown
-from specs.storyboard import Mode, Place, Reference, Shot, Storyboard
-from tasks.providers.base import Attachment, Capability, Provider, Use
-from tasks.providers.travel import BUCKET
-from tasks.references import LocalFiles, Wrong, as_kind
-from tasks.unfit import Digest, Unfit, instead
+from storyreel.specs.problems import shown
+from storyreel.specs.storyboard import Mode, Place, Reference, Shot, Storyboard
+from storyreel.tasks.providers.base import Attachment, Capability, Provider, Use
+from storyreel.tasks.providers.travel import BUCKET
+from storyreel.tasks.references import LocalFiles, Wrong, as_kind
+from storyreel.tasks.unfit import Digest, Unfit, instead
 
 
 class Attached(NamedTuple):

@@ -10,10 +10,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
-from specs.frozen import Frozen
-from specs.storyboard import Shot, Storyboard
-from tasks.prompt import called
-from tasks.providers.base import Attachment, Request
+from storyreel.specs.frozen import Frozen
+from storyreel.specs.storyboard import Shot, Storyboard
+from storyreel.tasks.prompt import called
+from storyreel.tasks.providers.base import Attachment, Request
 
 _ORDER = "order of references"
 

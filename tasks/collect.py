@@ -10,19 +10,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, TypeVar
 
-from specs.frozen import Frozen
-from specs.money import Money
-from tasks.inspection import verify
-from tasks.keeping import asked
-from tasks.media.errors import MediaError
-from tasks.media.probe import probe
-from tasks.providers.base import Provider, ProviderError, Request, Standing, TaskFailed, Transient
-from tasks.providers.download import LinkExpired
-from tasks.store.budget import Limit
-from tasks.store.clips import Clip, Receipt
-from tasks.store.ledger import Order
-from tasks.studio import Studio
-from tasks.watching import tell
+from storyreel.specs.frozen import Frozen
+from storyreel.specs.money import Money
+from storyreel.tasks.inspection import verify
+from storyreel.tasks.keeping import asked
+from storyreel.tasks.media.errors import MediaError
+from storyreel.tasks.media.probe import probe
+from storyreel.tasks.providers.base import Provider, ProviderError, Request, Standing, TaskFailed, Transient
+from storyreel.tasks.providers.download import LinkExpired
+from storyreel.tasks.store.budget import Limit
+from storyreel.tasks.store.clips import Clip, Receipt
+from storyreel.tasks.store.ledger import Order
+from storyreel.tasks.studio import Studio
+from storyreel.tasks.watching import tell
 
 Result = TypeVar("Result")
 

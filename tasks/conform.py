@@ -15,16 +15,16 @@ from typing import Self
 import ffmpeg
 from ffmpeg.nodes import FilterableStream, OutputStream
 
-from specs.cut import EditPoints
-from specs.timing import SAMPLE_RATE
-from tasks.media.errors import MediaError
-from tasks.media.house import House, house_signature
-from tasks.media.piece import Piece, made_once
-from tasks.media.probe import Probe, probe
-from tasks.media.running import Progress, run
-from tasks.media.shelf import Shelf
-from tasks.media.sound import RAW, at_home, samples_in
-from tasks.store.clips import file_digest
+from storyreel.specs.cut import EditPoints
+from storyreel.specs.timing import SAMPLE_RATE
+from storyreel.tasks.media.errors import MediaError
+from storyreel.tasks.media.house import House, house_signature
+from storyreel.tasks.media.piece import Piece, made_once
+from storyreel.tasks.media.probe import Probe, probe
+from storyreel.tasks.media.running import Progress, run
+from storyreel.tasks.media.shelf import Shelf
+from storyreel.tasks.media.sound import RAW, at_home, samples_in
+from storyreel.tasks.store.clips import file_digest
 
 _WAY = 1
 """Counts up when conforming changes in a way that its options do not show."""

@@ -17,16 +17,16 @@ from typing import Literal
 
 from PIL import Image
 
-from specs.frozen import Frozen
-from tasks.media.errors import MediaError
-from tasks.media.likeness import compared
-from tasks.media.measuring import Loudness, Measured, measure
-from tasks.media.probe import Probe, probe
-from tasks.media.spotting import PictureBounds, Span, black, cuts, frozen
-from tasks.media.stills import open_still
-from tasks.media.wholeness import whole
-from tasks.providers import load
-from tasks.providers.base import Request
+from storyreel.specs.frozen import Frozen
+from storyreel.tasks.media.errors import MediaError
+from storyreel.tasks.media.likeness import compared
+from storyreel.tasks.media.measuring import Loudness, Measured, measure
+from storyreel.tasks.media.probe import Probe, probe
+from storyreel.tasks.media.spotting import PictureBounds, Span, black, cuts, frozen
+from storyreel.tasks.media.stills import open_still
+from storyreel.tasks.media.wholeness import whole
+from storyreel.tasks.providers import load
+from storyreel.tasks.providers.base import Request
 
 _WAY = 1
 """Counts up when inspecting changes in a way that its bounds do not show."""

@@ -9,13 +9,13 @@ import hashlib
 from collections.abc import Iterator
 from fractions import Fraction
 
-from specs.cut import Anchor, Event
-from specs.storyboard import Mode, Shot, Storyboard
-from tasks.attaching import Attaching
-from tasks.prompt import called, compose, fill
-from tasks.providers.base import Attachment, Board, Capability, Provider, Request
-from tasks.references import LocalFiles
-from tasks.unfit import Digest, Unfit, instead
+from storyreel.specs.cut import Anchor, Event
+from storyreel.specs.storyboard import Mode, Shot, Storyboard
+from storyreel.tasks.attaching import Attaching
+from storyreel.tasks.prompt import called, compose, fill
+from storyreel.tasks.providers.base import Attachment, Board, Capability, Provider, Request
+from storyreel.tasks.references import LocalFiles
+from storyreel.tasks.unfit import Digest, Unfit, instead
 
 __all__ = ["Digest", "Unfit", "takes"]
 

@@ -7,7 +7,7 @@ has ever been done.
 
 from __future__ import annotations
 
-from specs.frozen import Frozen
+from storyreel.specs.frozen import Frozen
 
 SHORT = 3.0
 """Seconds between looks at a job that has just begun."""

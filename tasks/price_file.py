@@ -9,11 +9,11 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from specs.money import DECIMALS, Money
-from specs.problems import Position, Problem, StoryboardError, listed, reason, shown, suggestion
-from specs.tree import Entry, Node, grow
-from tasks.providers import names
-from tasks.rates import Rate, Region, Tariff
+from storyreel.specs.money import DECIMALS, Money
+from storyreel.specs.problems import Position, Problem, StoryboardError, listed, reason, shown, suggestion
+from storyreel.specs.tree import Entry, Node, grow
+from storyreel.tasks.providers import names
+from storyreel.tasks.rates import Rate, Region, Tariff
 
 LARGEST = 1_000_000
 """Bytes of a file; the shipped one has some 3,000."""

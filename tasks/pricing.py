@@ -12,13 +12,13 @@ from itertools import chain
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from specs.frozen import Frozen
-from specs.money import DECIMALS, Money
-from tasks.price_file import read_file, understand
-from tasks.providers import load
-from tasks.providers.base import Request
-from tasks.providers.hosted import Hosted
-from tasks.rates import Rate, Region, Tariff
+from storyreel.specs.frozen import Frozen
+from storyreel.specs.money import DECIMALS, Money
+from storyreel.tasks.price_file import read_file, understand
+from storyreel.tasks.providers import load
+from storyreel.tasks.providers.base import Request
+from storyreel.tasks.providers.hosted import Hosted
+from storyreel.tasks.rates import Rate, Region, Tariff
 
 OWN = "STORYREEL_PRICES"
 """Names a file whose rates win over the shipped ones."""
@@ -55,7 +55,9 @@ class PriceList(Frozen):
 
         Raises PricesError, a StoryboardError, with every problem of that file.
         """
-        shipped = understand((resources.files("tasks") / "prices.yaml").read_text("utf-8"), "tasks/prices.yaml")
+        shipped = understand(
+            (resources.files("storyreel.tasks") / "prices.yaml").read_text("utf-8"), "tasks/prices.yaml"
+        )
         named = environment.get(OWN, "").strip()
         own = read_file(Path(named).expanduser(), shipped) if named else Tariff()
         regions = (*own.regions, *shipped.regions)

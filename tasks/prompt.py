@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from specs.storyboard import PLACEHOLDER, CastMember, Dialogue, Location, Shot, Storyboard
-from tasks.providers.base import Attachment, Capability
+from storyreel.specs.storyboard import PLACEHOLDER, CastMember, Dialogue, Location, Shot, Storyboard
+from storyreel.tasks.providers.base import Attachment, Capability
 
 _MOVES = {
     "static": "The camera does not move",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import date
 from typing import Literal
 
-from specs.frozen import Frozen
-from specs.money import Money
+from storyreel.specs.frozen import Frozen
+from storyreel.specs.money import Money
 
 
 class Rate(Frozen):

@@ -12,10 +12,10 @@ from pathlib import Path
 import av
 from PIL import Image, UnidentifiedImageError
 
-from specs.frozen import Frozen
-from tasks.media.errors import MediaError
-from tasks.media.probe import opened, picture_stream
-from tasks.providers.base import AttachmentKind, MediaLimits, Use
+from storyreel.specs.frozen import Frozen
+from storyreel.tasks.media.errors import MediaError
+from storyreel.tasks.media.probe import opened, picture_stream
+from storyreel.tasks.providers.base import AttachmentKind, MediaLimits, Use
 
 Wrong = tuple[str, str]
 """What is wrong with a file, beginning with a verb: `is 200x300 pixels …`; and what to do."""

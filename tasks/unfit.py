@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
-from specs.storyboard import Mode, Place
-from tasks.providers import load, names
-from tasks.providers.base import Capability, Provider
+from storyreel.specs.storyboard import Mode, Place
+from storyreel.tasks.providers import load, names
+from storyreel.tasks.providers.base import Capability, Provider
 
 Digest = Callable[[Path], str]
 """SHA-256, in hex, of a local file's content."""

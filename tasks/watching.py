@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Literal
 
-from specs.frozen import Frozen
+from storyreel.specs.frozen import Frozen
 
 Stage = Literal[
     "waiting",

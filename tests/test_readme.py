@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import typer
 
-from flows.cli import app
-from specs.reading import read
+from storyreel.flows.cli import app
+from storyreel.specs.reading import read
 from tests.flows.conftest import Command, fresh_environment, storyreel
 
 __all__ = ["fresh_environment", "storyreel"]

@@ -12,9 +12,9 @@ from math import tau
 
 from ffmpeg.nodes import FilterableStream
 
-from specs.frozen import Frozen
-from tasks.animatic.canvas import Canvas
-from tasks.providers.base import Board
+from storyreel.specs.frozen import Frozen
+from storyreel.tasks.animatic.canvas import Canvas
+from storyreel.tasks.providers.base import Board
 
 PUSH = 1.14
 """How much larger things are at the end of a push in."""
@@ -55,7 +55,7 @@ class Camera(Frozen):
 
     @classmethod
     def of(cls, move: str, canvas: Canvas, ratio: float | None = None, detail: float = 1) -> Camera:
-        """The camera for a move, one of `specs.storyboard.Camera.move`, over a picture of a ratio (width to height).
+        """The camera for a move, one of `Camera.move`, over a picture of a ratio (width to height).
 
         Without a picture's ratio the stage takes the shape that the move wants. `detail` is how many pixels of the
         stage lie along one of the frame: moving over fewer is faster, and enough for what has no fine lines.

@@ -8,9 +8,9 @@ from math import ceil
 
 from PIL import Image
 
-from specs.frozen import Frozen
-from tasks.media.lettering import Box, Colour
-from tasks.providers.base import Board
+from storyreel.specs.frozen import Frozen
+from storyreel.tasks.media.lettering import Box, Colour
+from storyreel.tasks.providers.base import Board
 
 WHITE: Colour = (246, 246, 242, 255)
 DIM: Colour = (246, 246, 242, 216)

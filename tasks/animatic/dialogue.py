@@ -7,9 +7,9 @@ from itertools import pairwise
 
 from PIL import Image
 
-from tasks.animatic.canvas import WHITE, Canvas, Palette
-from tasks.media.lettering import Block, Weight, fit, one_line, rows
-from tasks.providers.base import Board
+from storyreel.tasks.animatic.canvas import WHITE, Canvas, Palette
+from storyreel.tasks.media.lettering import Block, Weight, fit, one_line, rows
+from storyreel.tasks.providers.base import Board
 
 READING = 0.9
 """Seconds that a subtitle stands at least, where the shot is long enough."""

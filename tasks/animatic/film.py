@@ -14,18 +14,18 @@ from av.video.frame import VideoFrame
 from ffmpeg.nodes import FilterableStream, OutputStream
 from PIL import Image
 
-from specs.timing import SAMPLE_RATE, FrameRate
-from tasks.animatic.dialogue import Cue
-from tasks.animatic.page import HEADROOM, Page, Pane
-from tasks.animatic.words import timecode
-from tasks.media.errors import MediaError
-from tasks.media.frames import as_seen
-from tasks.media.guide_sound import Speech, faded, guide_tone
-from tasks.media.house import House
-from tasks.media.lettering import Weight, shadowed
-from tasks.media.probe import Probe, opened, picture_stream
-from tasks.media.stills import covering
-from tasks.providers.base import Board
+from storyreel.specs.timing import SAMPLE_RATE, FrameRate
+from storyreel.tasks.animatic.dialogue import Cue
+from storyreel.tasks.animatic.page import HEADROOM, Page, Pane
+from storyreel.tasks.animatic.words import timecode
+from storyreel.tasks.media.errors import MediaError
+from storyreel.tasks.media.frames import as_seen
+from storyreel.tasks.media.guide_sound import Speech, faded, guide_tone
+from storyreel.tasks.media.house import House
+from storyreel.tasks.media.lettering import Weight, shadowed
+from storyreel.tasks.media.probe import Probe, opened, picture_stream
+from storyreel.tasks.media.stills import covering
+from storyreel.tasks.providers.base import Board
 
 _TURN = 3
 """In the second third of a shot its picture mixes into the one that it ends with, which stands for the last."""

@@ -6,15 +6,15 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageDraw, ImageFilter
 
-from tasks.animatic import pictures, words
-from tasks.animatic.camera import Camera
-from tasks.animatic.canvas import Canvas, Palette
-from tasks.animatic.dialogue import Cue, cues
-from tasks.animatic.pictures import Picture
-from tasks.animatic.set import camera_diagram, empty_set
-from tasks.media.lettering import Box, shadowed
-from tasks.media.stills import blurred, covering
-from tasks.providers.base import Board, Request
+from storyreel.tasks.animatic import pictures, words
+from storyreel.tasks.animatic.camera import Camera
+from storyreel.tasks.animatic.canvas import Canvas, Palette
+from storyreel.tasks.animatic.dialogue import Cue, cues
+from storyreel.tasks.animatic.pictures import Picture
+from storyreel.tasks.animatic.set import camera_diagram, empty_set
+from storyreel.tasks.media.lettering import Box, shadowed
+from storyreel.tasks.media.stills import blurred, covering
+from storyreel.tasks.providers.base import Board, Request
 
 _MOST_PANES = 3
 HEADROOM = 0.3

@@ -8,12 +8,12 @@ from urllib.parse import urlsplit
 
 from PIL import Image
 
-from tasks.animatic.canvas import Canvas
-from tasks.media.errors import MediaError
-from tasks.media.frames import as_seen
-from tasks.media.probe import Probe, opened, picture_stream, probe
-from tasks.media.stills import open_still
-from tasks.providers.base import Attachment, Request
+from storyreel.tasks.animatic.canvas import Canvas
+from storyreel.tasks.media.errors import MediaError
+from storyreel.tasks.media.frames import as_seen
+from storyreel.tasks.media.probe import Probe, opened, picture_stream, probe
+from storyreel.tasks.media.stills import open_still
+from storyreel.tasks.providers.base import Attachment, Request
 
 KEPT = 0.72
 """The part of a picture that must remain when it is cropped to a shape; one that would lose more is shown whole."""

@@ -7,8 +7,8 @@ from math import atan2, cos, pi, sin
 
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
-from tasks.animatic.canvas import Palette
-from tasks.media.lettering import Colour
+from storyreel.tasks.animatic.canvas import Palette
+from storyreel.tasks.media.lettering import Colour
 
 HORIZON = 0.64
 """From the top of the picture."""

@@ -7,9 +7,9 @@ from math import pi, sin
 
 from PIL import Image
 
-from tasks.animatic.canvas import DIM, WHITE, Canvas, Palette
-from tasks.media.lettering import Block, Box, Weight, fit, one_line, right_to_left
-from tasks.providers.base import Board
+from storyreel.tasks.animatic.canvas import DIM, WHITE, Canvas, Palette
+from storyreel.tasks.media.lettering import Block, Box, Weight, fit, one_line, right_to_left
+from storyreel.tasks.providers.base import Board
 
 _SHADE = 178
 """Darkness of the shade at the frame's edge, of 255."""

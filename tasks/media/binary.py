@@ -12,7 +12,7 @@ from pathlib import Path
 
 import imageio_ffmpeg
 
-from tasks.media.errors import MediaError
+from storyreel.tasks.media.errors import MediaError
 
 OLDEST = (5, 1)
 """The first version whose `alimiter` gives back the time it looks ahead and whose filters do all that is asked here."""

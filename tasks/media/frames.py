@@ -8,8 +8,8 @@ from pathlib import Path
 from av.video.frame import VideoFrame
 from PIL import Image
 
-from tasks.media.errors import MediaError
-from tasks.media.probe import matrix_of, opened, picture_stream
+from storyreel.tasks.media.errors import MediaError
+from storyreel.tasks.media.probe import matrix_of, opened, picture_stream
 
 
 def last_frame(clip: Path, into: Path) -> None:

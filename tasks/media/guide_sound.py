@@ -11,7 +11,7 @@ from math import tau
 import ffmpeg
 from ffmpeg.nodes import FilterableStream
 
-from specs.timing import SAMPLE_RATE
+from storyreel.specs.timing import SAMPLE_RATE
 
 SCALE = (110.0, 123.47, 146.83, 164.81, 196.0, 220.0, 246.94, 293.66, 329.63, 392.0)
 """Hertz: two octaves of a scale of five tones, of which any two sound well beside each other."""

@@ -14,12 +14,12 @@ from pathlib import Path
 import ffmpeg
 from ffmpeg.nodes import FilterableStream
 
-from specs.frozen import Frozen
-from specs.storyboard import Format
-from specs.timing import FrameRate
-from tasks.media.binary import Binary, find
-from tasks.media.errors import MediaError
-from tasks.media.probe import Probe, matrix_of, signature
+from storyreel.specs.frozen import Frozen
+from storyreel.specs.storyboard import Format
+from storyreel.specs.timing import FrameRate
+from storyreel.tasks.media.binary import Binary, find
+from storyreel.tasks.media.errors import MediaError
+from storyreel.tasks.media.probe import Probe, matrix_of, signature
 
 NEAR = Fraction(2, 100)
 """A picture whose ratio is off by no more than this is stretched to fill; any other keeps its shape, between bars."""

@@ -14,10 +14,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
-from specs.cut import Cut
-from tasks.media.errors import MediaError
-from tasks.media.running import Progress
-from tasks.media.sound import BYTES_A_SAMPLE, CHANNELS
+from storyreel.specs.cut import Cut
+from storyreel.tasks.media.errors import MediaError
+from storyreel.tasks.media.running import Progress
+from storyreel.tasks.media.sound import BYTES_A_SAMPLE, CHANNELS
 
 _BLOCK = 1 << 20
 

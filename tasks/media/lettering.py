@@ -16,7 +16,7 @@ from typing import Literal
 
 from PIL import Image, ImageDraw, ImageFilter, ImageFont, features
 
-from specs.frozen import Frozen
+from storyreel.specs.frozen import Frozen
 
 FONTS = Path(__file__).parent / "fonts"
 """The folder of the fonts that come with the package; no font of the system is ever used."""

@@ -10,7 +10,7 @@ from operator import mul
 
 from PIL import Image, ImageChops, ImageFilter, ImageStat
 
-from tasks.media.measuring import THUMBNAIL
+from storyreel.tasks.media.measuring import THUMBNAIL
 
 _LARGE = (4 * THUMBNAIL[0], 4 * THUMBNAIL[1])
 """Pixels at which a picture is kept while it is cut to many sizes."""

@@ -14,8 +14,8 @@ import ffmpeg
 from ffmpeg.nodes import OutputStream
 from PIL import Image
 
-from tasks.media.probe import Probe
-from tasks.media.running import run
+from storyreel.tasks.media.probe import Probe
+from storyreel.tasks.media.running import run
 
 THUMBNAIL = (64, 36)
 """Pixels. Noise and grain vanish in squares of this size; what the eye sees as one picture stays."""

@@ -13,13 +13,13 @@ import ffmpeg
 from av.error import FFmpegError
 from ffmpeg.nodes import FilterableStream, OutputStream
 
-from specs.frozen import Frozen
-from specs.storyboard import Music
-from specs.timing import SAMPLE_RATE, FrameRate
-from tasks.media.errors import MediaError
-from tasks.media.laying import keep_only
-from tasks.media.running import Progress, run
-from tasks.media.sound import RAW_INPUT, at_home, samples_in
+from storyreel.specs.frozen import Frozen
+from storyreel.specs.storyboard import Music
+from storyreel.specs.timing import SAMPLE_RATE, FrameRate
+from storyreel.tasks.media.errors import MediaError
+from storyreel.tasks.media.laying import keep_only
+from storyreel.tasks.media.running import Progress, run
+from storyreel.tasks.media.sound import RAW_INPUT, at_home, samples_in
 
 _CEILING = 10 ** (-1 / 20)
 """-1 dBFS: AAC may overshoot a little what it was given."""

@@ -14,13 +14,13 @@ from av.container import InputContainer, OutputContainer
 from av.error import FFmpegError
 from av.packet import Packet
 
-from specs.timing import SAMPLE_RATE
-from tasks.media.errors import MediaError
-from tasks.media.growing import Growing
-from tasks.media.house import House
-from tasks.media.probe import opened, picture_stream
-from tasks.media.running import Progress
-from tasks.media.sound import AAC_FRAME
+from storyreel.specs.timing import SAMPLE_RATE
+from storyreel.tasks.media.errors import MediaError
+from storyreel.tasks.media.growing import Growing
+from storyreel.tasks.media.house import House
+from storyreel.tasks.media.probe import opened, picture_stream
+from storyreel.tasks.media.running import Progress
+from storyreel.tasks.media.sound import AAC_FRAME
 
 AnyPacket: TypeAlias = "Packet[Any]"
 

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Self, TypeVar
 
 from pydantic import ValidationError
 
-from specs.frozen import Frozen
-from tasks.placing import put_in_place
-from tasks.store.clips import file_digest
+from storyreel.specs.frozen import Frozen
+from storyreel.tasks.placing import put_in_place
+from storyreel.tasks.store.clips import file_digest
 
 if TYPE_CHECKING:
-    from tasks.media.shelf import Shelf
+    from storyreel.tasks.media.shelf import Shelf
 
 RECORD = "piece.json"
 """What a piece says of itself, beside its files."""
@@ -32,7 +32,7 @@ class Piece(Frozen):
     delay: int
     """Frames by which decoding must run ahead of showing."""
     signature: str
-    """Of the picture; see `tasks.media.probe.signature`."""
+    """Of the picture; see `storyreel.tasks.media.probe.signature`."""
 
     @property
     def files(self) -> dict[Path, str]:

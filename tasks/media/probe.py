@@ -15,9 +15,9 @@ from av.container import InputContainer
 from av.error import FFmpegError
 from av.video.stream import VideoStream
 
-from specs.frozen import Frozen
-from specs.timing import FrameRate
-from tasks.media.errors import MediaError
+from storyreel.specs.frozen import Frozen
+from storyreel.specs.timing import FrameRate
+from storyreel.tasks.media.errors import MediaError
 
 BT709, UNSPECIFIED, SD = 1, 2, 6
 """Numbers of colour matrices (ITU-T H.273, table 4)."""

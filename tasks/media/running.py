@@ -19,8 +19,8 @@ from typing import ClassVar
 import ffmpeg
 from ffmpeg.nodes import OutputStream
 
-from tasks.media.binary import Binary, find
-from tasks.media.errors import MediaError
+from storyreel.tasks.media.binary import Binary, find
+from storyreel.tasks.media.errors import MediaError
 
 __all__ = ["MediaError", "Progress", "arguments", "run"]
 

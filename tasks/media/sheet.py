@@ -12,12 +12,12 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 from PIL import Image
 
-from specs.cut import Cut, Event
-from tasks.media.errors import MediaError
-from tasks.media.frames import as_seen
-from tasks.media.lettering import Weight, one_line
-from tasks.media.probe import opened, picture_stream
-from tasks.media.running import Progress
+from storyreel.specs.cut import Cut, Event
+from storyreel.tasks.media.errors import MediaError
+from storyreel.tasks.media.frames import as_seen
+from storyreel.tasks.media.lettering import Weight, one_line
+from storyreel.tasks.media.probe import opened, picture_stream
+from storyreel.tasks.media.running import Progress
 
 WIDTH = 1920
 """Pixels of every page."""

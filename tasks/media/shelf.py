@@ -13,10 +13,10 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
-from tasks.media.errors import MediaError
-from tasks.media.piece import RECORD, Piece, intact_in
-from tasks.media.stills import open_still
-from tasks.vault import Vault, VaultError
+from storyreel.tasks.media.errors import MediaError
+from storyreel.tasks.media.piece import RECORD, Piece, intact_in
+from storyreel.tasks.media.stills import open_still
+from storyreel.tasks.vault import Vault, VaultError
 
 AnyPiece = TypeVar("AnyPiece", bound=Piece)
 Result = TypeVar("Result")

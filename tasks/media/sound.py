@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ffmpeg.nodes import FilterableStream
 
-from specs.timing import SAMPLE_RATE
+from storyreel.specs.timing import SAMPLE_RATE
 
 CHANNELS = 2
 BYTES_A_SAMPLE = 2 * CHANNELS

@@ -8,9 +8,9 @@ from statistics import median
 
 from PIL import Image, ImageChops, ImageStat
 
-from specs.frozen import Frozen
-from tasks.media.likeness import unlikeness
-from tasks.media.measuring import Moment
+from storyreel.specs.frozen import Frozen
+from storyreel.tasks.media.likeness import unlikeness
+from storyreel.tasks.media.measuring import Moment
 
 
 class PictureBounds(Frozen):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PIL import Image, ImageCms, ImageFilter, ImageOps, UnidentifiedImageError
 
-from tasks.media.errors import MediaError
+from storyreel.tasks.media.errors import MediaError
 
 LARGEST = 80_000_000
 """Pixels a picture may have: more than any camera's, less than what a forged header uses to fill the memory."""

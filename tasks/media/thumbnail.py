@@ -7,9 +7,9 @@ from pathlib import Path
 
 from PIL import Image
 
-from tasks.media.errors import MediaError
-from tasks.media.frames import as_seen
-from tasks.media.probe import opened, picture_stream
+from storyreel.tasks.media.errors import MediaError
+from storyreel.tasks.media.frames import as_seen
+from storyreel.tasks.media.probe import opened, picture_stream
 
 
 def thumbnail(clip: Path, width: int) -> bytes:

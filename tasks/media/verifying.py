@@ -10,11 +10,11 @@ from av.container import InputContainer
 from av.error import FFmpegError
 from av.video.stream import VideoStream
 
-from specs.timing import SAMPLE_RATE
-from tasks.media.errors import MediaError
-from tasks.media.house import House
-from tasks.media.probe import opened, picture_stream
-from tasks.media.sound import AAC_FRAME
+from storyreel.specs.timing import SAMPLE_RATE
+from storyreel.tasks.media.errors import MediaError
+from storyreel.tasks.media.house import House
+from storyreel.tasks.media.probe import opened, picture_stream
+from storyreel.tasks.media.sound import AAC_FRAME
 
 
 def verify(film: Path, frames: int, house: House) -> int:

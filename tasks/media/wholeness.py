@@ -7,10 +7,10 @@ from pathlib import Path
 
 import ffmpeg
 
-from tasks.media.binary import find
-from tasks.media.errors import MediaError
-from tasks.media.probe import Probe, opened, probe
-from tasks.media.running import run
+from storyreel.tasks.media.binary import find
+from storyreel.tasks.media.errors import MediaError
+from storyreel.tasks.media.probe import Probe, opened, probe
+from storyreel.tasks.media.running import run
 
 _AGAIN = "download or copy it again"
 

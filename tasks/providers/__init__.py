@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib.metadata import entry_points
 
-from tasks.providers.base import Provider
+from storyreel.tasks.providers.base import Provider
 
 ENTRY_POINTS = "storyreel.providers"
 

@@ -10,12 +10,12 @@ import math
 from decimal import Decimal
 from typing import Any, ClassVar
 
-from specs.money import Money
-from specs.storyboard import Mode
-from tasks.providers.answers import Answer, text, told
-from tasks.providers.base import Accepted, ProviderError, Request, Standing, Terminal
-from tasks.providers.hosted import Hosted, Places
-from tasks.providers.wan import wan
+from storyreel.specs.money import Money
+from storyreel.specs.storyboard import Mode
+from storyreel.tasks.providers.answers import Answer, text, told
+from storyreel.tasks.providers.base import Accepted, ProviderError, Request, Standing, Terminal
+from storyreel.tasks.providers.hosted import Hosted, Places
+from storyreel.tasks.providers.wan import wan
 
 _PATH = "/v2/video/generations"
 _PENDING = ("queued", "generating", "waiting", "active")

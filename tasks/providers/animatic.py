@@ -8,13 +8,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import ClassVar, ParamSpec, TypeVar
 
-from specs.storyboard import Mode
-from tasks.animatic.film import clip_of, end_of
-from tasks.animatic.page import lay_out
-from tasks.media.errors import MediaError
-from tasks.media.house import House
-from tasks.media.running import run
-from tasks.providers.base import Accepted, Board, Capability, Progress, Provider, Request, Standing, Terminal
+from storyreel.specs.storyboard import Mode
+from storyreel.tasks.animatic.film import clip_of, end_of
+from storyreel.tasks.animatic.page import lay_out
+from storyreel.tasks.media.errors import MediaError
+from storyreel.tasks.media.house import House
+from storyreel.tasks.media.running import run
+from storyreel.tasks.providers.base import Accepted, Board, Capability, Progress, Provider, Request, Standing, Terminal
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -8,13 +8,13 @@ from __future__ import annotations
 from typing import Any, ClassVar
 from urllib.parse import quote
 
-from specs.storyboard import Mode
-from tasks.providers.answers import Answer, text
-from tasks.providers.base import Accepted, ProviderError, Refused, Request, Standing, Terminal
-from tasks.providers.dashscope_form import billed_seconds, form
-from tasks.providers.hosted import Hosted, Places
-from tasks.providers.verdicts import unbracketed, verdict
-from tasks.providers.wan import wan
+from storyreel.specs.storyboard import Mode
+from storyreel.tasks.providers.answers import Answer, text
+from storyreel.tasks.providers.base import Accepted, ProviderError, Refused, Request, Standing, Terminal
+from storyreel.tasks.providers.dashscope_form import billed_seconds, form
+from storyreel.tasks.providers.hosted import Hosted, Places
+from storyreel.tasks.providers.verdicts import unbracketed, verdict
+from storyreel.tasks.providers.wan import wan
 
 _CREATE = "/wan/api/v1/services/aigc/video-generation/video-synthesis"
 _PENDING = ("submitted", "in_progress", "pending", "running", "queued", "suspended")

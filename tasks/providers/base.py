@@ -14,11 +14,11 @@ from fractions import Fraction
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from specs.frozen import Frozen
-from specs.money import Money
-from specs.problems import shown
-from specs.storyboard import Mode
-from specs.timing import FrameRate
+from storyreel.specs.frozen import Frozen
+from storyreel.specs.money import Money
+from storyreel.specs.problems import shown
+from storyreel.specs.storyboard import Mode
+from storyreel.specs.timing import FrameRate
 
 Progress = Callable[[float], None]
 """Told how much of a piece of work is done, from 0 to 1."""
@@ -57,7 +57,7 @@ class Board(Frozen):
     size: str
     """Shot size in words, may be empty."""
     camera: str
-    """Camera move, one of `specs.storyboard.Camera.move`."""
+    """Camera move, one of `storyreel.specs.storyboard.Camera.move`."""
     action: str
     dialogue: tuple[tuple[str, str], ...]
     """Speaker and line."""
@@ -389,7 +389,7 @@ class Provider(ABC):
 
         False when there is none. Usually not overwritten in subclasses.
         """
-        from tasks.media.frames import last_frame
+        from storyreel.tasks.media.frames import last_frame
 
         await asyncio.to_thread(last_frame, clip, into)
         return True

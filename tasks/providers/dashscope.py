@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import quote
 
-from specs.storyboard import Mode
-from tasks.providers.answers import Answer, text, told
-from tasks.providers.base import (
+from storyreel.specs.storyboard import Mode
+from storyreel.tasks.providers.answers import Answer, text, told
+from storyreel.tasks.providers.base import (
     Accepted,
     ProviderError,
     Refused,
@@ -24,11 +24,11 @@ from tasks.providers.base import (
     Terminal,
     Transient,
 )
-from tasks.providers.dashscope_form import billed_seconds, form
-from tasks.providers.hosted import Hosted, Places
-from tasks.providers.uploading import hand_over
-from tasks.providers.verdicts import verdict
-from tasks.providers.wan import wan
+from storyreel.tasks.providers.dashscope_form import billed_seconds, form
+from storyreel.tasks.providers.hosted import Hosted, Places
+from storyreel.tasks.providers.uploading import hand_over
+from storyreel.tasks.providers.verdicts import verdict
+from storyreel.tasks.providers.wan import wan
 
 _CREATE = "/api/v1/services/aigc/video-generation/video-synthesis"
 _BEIJING = timezone(timedelta(hours=8))

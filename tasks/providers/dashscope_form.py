@@ -9,10 +9,10 @@ import math
 from fractions import Fraction
 from typing import Any
 
-from specs.storyboard import Mode
-from tasks.providers.answers import told
-from tasks.providers.base import Attachment, Request
-from tasks.providers.hosted import Places
+from storyreel.specs.storyboard import Mode
+from storyreel.tasks.providers.answers import told
+from storyreel.tasks.providers.base import Attachment, Request
+from storyreel.tasks.providers.hosted import Places
 
 
 def form(request: Request, places: Places) -> dict[str, Any]:

@@ -9,9 +9,9 @@ from typing import NoReturn
 
 import httpx
 
-from tasks.providers.addresses import Forbidden, Gate, proxy_for
-from tasks.providers.base import Progress, Terminal, Transient
-from tasks.providers.trust import trusted
+from storyreel.tasks.providers.addresses import Forbidden, Gate, proxy_for
+from storyreel.tasks.providers.base import Progress, Terminal, Transient
+from storyreel.tasks.providers.trust import trusted
 
 LARGEST_CLIP = 2 << 30
 """Bytes; 15 s at 1080p have about 40 million."""

@@ -13,21 +13,13 @@ from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import quote, urlsplit
 
-from specs.storyboard import Mode
-from tasks.providers.answers import text, told
-from tasks.providers.base import (
-    Accepted,
-    Attachment,
-    RemoteTask,
-    Request,
-    Standing,
-    Terminal,
-    Transient,
-)
-from tasks.providers.hosted import Hosted, Places
-from tasks.providers.travel import kind_of
-from tasks.providers.uploading import hand_over
-from tasks.providers.wan import wan
+from storyreel.specs.storyboard import Mode
+from storyreel.tasks.providers.answers import text, told
+from storyreel.tasks.providers.base import Accepted, Attachment, RemoteTask, Request, Standing, Terminal, Transient
+from storyreel.tasks.providers.hosted import Hosted, Places
+from storyreel.tasks.providers.travel import kind_of
+from storyreel.tasks.providers.uploading import hand_over
+from storyreel.tasks.providers.wan import wan
 
 _PENDING = ("CREATED", "IN_PROGRESS")
 _QUEUED = ("CREATED",)

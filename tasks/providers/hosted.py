@@ -11,8 +11,8 @@ from typing import Any, ClassVar, Self
 
 import httpx
 
-from tasks.providers.answers import Answer
-from tasks.providers.base import (
+from storyreel.tasks.providers.answers import Answer
+from storyreel.tasks.providers.base import (
     Accepted,
     Ambiguous,
     Attachment,
@@ -27,10 +27,10 @@ from tasks.providers.base import (
     Transient,
     Use,
 )
-from tasks.providers.download import download
-from tasks.providers.travel import BUCKET, Bucket, as_data_uri, name_for
-from tasks.providers.verdicts import verdict
-from tasks.providers.wire import Missing, Wire
+from storyreel.tasks.providers.download import download
+from storyreel.tasks.providers.travel import BUCKET, Bucket, as_data_uri, name_for
+from storyreel.tasks.providers.verdicts import verdict
+from storyreel.tasks.providers.wire import Missing, Wire
 
 Places = Mapping[tuple[Use, str], str]
 """Where the service finds an attachment, by what it is there and its digest: a URL or a data URI.

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from tasks.providers.base import Terminal, Transient
-from tasks.vault import Vault, VaultAway, VaultUnfit
+from storyreel.tasks.providers.base import Terminal, Transient
+from storyreel.tasks.vault import Vault, VaultAway, VaultUnfit
 
 BUCKET = "STORYREEL_MEDIA_URL"
 """The environment variable that names the bucket."""

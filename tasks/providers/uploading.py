@@ -6,8 +6,8 @@ from typing import Any
 
 import httpx
 
-from tasks.providers.base import Terminal, Transient
-from tasks.providers.trust import trusted
+from storyreel.tasks.providers.base import Terminal, Transient
+from storyreel.tasks.providers.trust import trusted
 
 _TIMEOUT = httpx.Timeout(120, connect=15)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TypeVar
 
-from tasks.providers.base import Verdict
+from storyreel.tasks.providers.base import Verdict
 
 Kind = TypeVar("Kind", bound=Verdict)
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from specs.storyboard import Mode
-from tasks.providers.base import Capability, MediaLimits
+from storyreel.specs.storyboard import Mode
+from storyreel.tasks.providers.base import Capability, MediaLimits
 
 _MB = 1_000_000
 

@@ -16,7 +16,7 @@ import re
 from collections import OrderedDict
 from collections.abc import Mapping
 
-from specs.frozen import Frozen
+from storyreel.specs.frozen import Frozen
 
 WINDOW = 300
 """Seconds by which a callback's own time may differ from ours; beyond it somebody may be replaying it."""

@@ -12,10 +12,10 @@ from typing import Any, TypeVar
 
 import httpx
 
-from tasks.providers.answers import LARGEST, Answer
-from tasks.providers.base import Ambiguous, ProviderError, Refused, Terminal, Transient
-from tasks.providers.trust import trusted
-from tasks.providers.verdicts import verdict
+from storyreel.tasks.providers.answers import LARGEST, Answer
+from storyreel.tasks.providers.base import Ambiguous, ProviderError, Refused, Terminal, Transient
+from storyreel.tasks.providers.trust import trusted
+from storyreel.tasks.providers.verdicts import verdict
 
 Kind = TypeVar("Kind", bound=ProviderError)
 

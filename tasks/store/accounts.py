@@ -14,11 +14,11 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Subquery, Table, and_, case, func, or_, select, union_all
 from sqlalchemy.engine import Row
 
-from specs.money import Money, sums
-from tasks.store.budget import Scope
-from tasks.store.rows import Wanted, fits
-from tasks.store.schema import EARLIER, PURCHASES
-from tasks.store.spend import LABELS, By, Spend
+from storyreel.specs.money import Money, sums
+from storyreel.tasks.store.budget import Scope
+from storyreel.tasks.store.rows import Wanted, fits
+from storyreel.tasks.store.schema import EARLIER, PURCHASES
+from storyreel.tasks.store.spend import LABELS, By, Spend
 
 Term = Callable[[Table], ColumnElement[bool]]
 """Which orders count, in a table that has some of them."""

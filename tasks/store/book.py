@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from tasks.store.database import Database
-from tasks.store.errors import LedgerError
-from tasks.store.owner import new_run
-from tasks.store.page import Page
-from tasks.store.purchase import Order
-from tasks.store.schema import migrate
+from storyreel.tasks.store.database import Database
+from storyreel.tasks.store.errors import LedgerError
+from storyreel.tasks.store.owner import new_run
+from storyreel.tasks.store.page import Page
+from storyreel.tasks.store.purchase import Order
+from storyreel.tasks.store.schema import migrate
 
 Result = TypeVar("Result")
 

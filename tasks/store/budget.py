@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable
 from decimal import Decimal
 from typing import Literal
 
-from specs.frozen import Frozen
-from specs.money import Money
-from tasks.store.purchase import Order
+from storyreel.specs.frozen import Frozen
+from storyreel.specs.money import Money
+from storyreel.tasks.store.purchase import Order
 
 Scope = Literal["run", "shot", "month"]
 """What is added up: the orders of one flow run; all there ever were of one film's shot; those of a film that were noted

@@ -13,9 +13,9 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from specs.frozen import Frozen
-from specs.money import Money
-from tasks.vault import Vault
+from storyreel.specs.frozen import Frozen
+from storyreel.specs.money import Money
+from storyreel.tasks.vault import Vault
 
 _ASKED_AT_ONCE = 16
 """Questions to a bucket under way at one time."""

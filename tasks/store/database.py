@@ -29,7 +29,7 @@ from sqlalchemy import (
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, SQLAlchemyError
 
-from tasks.store.errors import LedgerError
+from storyreel.tasks.store.errors import LedgerError
 
 __all__ = ["Database", "LedgerError", "written"]
 

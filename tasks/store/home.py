@@ -6,10 +6,10 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from specs.frozen import Frozen
-from tasks.store.clips import ClipStore
-from tasks.store.ledger import Ledger
-from tasks.vault import Vault
+from storyreel.specs.frozen import Frozen
+from storyreel.tasks.store.clips import ClipStore
+from storyreel.tasks.store.ledger import Ledger
+from storyreel.tasks.vault import Vault
 
 CLIPS = "STORYREEL_CLIPS_URL"
 """The environment variable that names the bucket in which hosts share their clips."""

@@ -11,19 +11,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 
-from tasks.store import verdicts
-from tasks.store.budget import Limit, OverBudget
-from tasks.store.errors import LedgerError
-from tasks.store.looking import Looking
-from tasks.store.ordering import Ordering
-from tasks.store.owner import Owner
-from tasks.store.page import Page
-from tasks.store.purchase import Event, Order, Purchase, State
-from tasks.store.rows import Wanted
-from tasks.store.settling import Settling
-from tasks.store.spend import Spend
-from tasks.store.verdicts import Judged, Verdict, Word
-from tasks.store.wakes import Wakes
+from storyreel.tasks.store import verdicts
+from storyreel.tasks.store.budget import Limit, OverBudget
+from storyreel.tasks.store.errors import LedgerError
+from storyreel.tasks.store.looking import Looking
+from storyreel.tasks.store.ordering import Ordering
+from storyreel.tasks.store.owner import Owner
+from storyreel.tasks.store.page import Page
+from storyreel.tasks.store.purchase import Event, Order, Purchase, State
+from storyreel.tasks.store.rows import Wanted
+from storyreel.tasks.store.settling import Settling
+from storyreel.tasks.store.spend import Spend
+from storyreel.tasks.store.verdicts import Judged, Verdict, Word
+from storyreel.tasks.store.wakes import Wakes
 
 __all__ = [
     "Event", "Judged", "Ledger", "LedgerError", "Limit", "Order", "OverBudget", "Purchase", "Spend", "State", "Verdict",

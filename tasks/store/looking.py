@@ -9,15 +9,15 @@ from typing import Unpack
 
 from sqlalchemy import select
 
-from specs.money import Money
-from tasks.pacing import Experience
-from tasks.store import accounts, rows, verdicts
-from tasks.store.book import Book
-from tasks.store.budget import Scope
-from tasks.store.purchase import Event, Purchase
-from tasks.store.rows import Wanted
-from tasks.store.spend import By, Spend
-from tasks.store.verdicts import Verdict
+from storyreel.specs.money import Money
+from storyreel.tasks.pacing import Experience
+from storyreel.tasks.store import accounts, rows, verdicts
+from storyreel.tasks.store.book import Book
+from storyreel.tasks.store.budget import Scope
+from storyreel.tasks.store.purchase import Event, Purchase
+from storyreel.tasks.store.rows import Wanted
+from storyreel.tasks.store.spend import By, Spend
+from storyreel.tasks.store.verdicts import Verdict
 
 _REMEMBERED = 50
 """Finished purchases of a model that say how long it takes."""

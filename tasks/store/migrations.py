@@ -12,8 +12,8 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from tasks.store.database import written
-from tasks.store.purchase import LEASE
+from storyreel.tasks.store.database import written
+from storyreel.tasks.store.purchase import LEASE
 
 _STRAY = "ordered twice"
 """How the reason of an order ends that was accepted when its row had gone on without it."""

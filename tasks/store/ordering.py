@@ -10,13 +10,13 @@ from collections.abc import Sequence
 
 from sqlalchemy.exc import IntegrityError
 
-from specs.money import Money
-from tasks.store import accounts, budget, rows
-from tasks.store.book import Book
-from tasks.store.budget import Limit, Scope
-from tasks.store.errors import LedgerError
-from tasks.store.page import Page, same
-from tasks.store.purchase import LEASE, Order, Purchase, State
+from storyreel.specs.money import Money
+from storyreel.tasks.store import accounts, budget, rows
+from storyreel.tasks.store.book import Book
+from storyreel.tasks.store.budget import Limit, Scope
+from storyreel.tasks.store.errors import LedgerError
+from storyreel.tasks.store.page import Page, same
+from storyreel.tasks.store.purchase import LEASE, Order, Purchase, State
 
 _UNDER_WAY = (State.INTENDED, State.SUBMITTED)
 

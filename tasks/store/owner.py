@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 
-from specs.frozen import Frozen
+from storyreel.specs.frozen import Frozen
 
 _PROCESSES = Path("/proc")
 

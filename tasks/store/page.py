@@ -10,12 +10,12 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Table, and_, delete, func, insert, select, update
 
-from specs.money import Money
-from tasks.store import rows
-from tasks.store.database import Database
-from tasks.store.owner import Owner
-from tasks.store.purchase import LEASE, Order, Purchase, State
-from tasks.store.schema import EARLIER, EVENTS, OF_AN_ORDER, PURCHASES
+from storyreel.specs.money import Money
+from storyreel.tasks.store import rows
+from storyreel.tasks.store.database import Database
+from storyreel.tasks.store.owner import Owner
+from storyreel.tasks.store.purchase import LEASE, Order, Purchase, State
+from storyreel.tasks.store.schema import EARLIER, EVENTS, OF_AN_ORDER, PURCHASES
 
 _TWICE = "accepted although the row was {state} by then: ordered twice"
 

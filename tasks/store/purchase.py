@@ -7,9 +7,9 @@ from enum import StrEnum
 
 from pydantic import Field
 
-from specs.frozen import Frozen
-from specs.money import Money
-from tasks.store.owner import Owner, this_process
+from storyreel.specs.frozen import Frozen
+from storyreel.specs.money import Money
+from storyreel.tasks.store.owner import Owner, this_process
 
 LEASE = timedelta(seconds=60)
 """How long a row counts as held after its owner was last heard of."""

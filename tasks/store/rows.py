@@ -12,11 +12,11 @@ from typing import Any, TypedDict, TypeVar
 from sqlalchemy import ColumnElement, Connection, Select, Table, and_, func, insert, literal, null, select, true
 from sqlalchemy.engine import Row
 
-from specs.money import Money
-from tasks.store.database import written
-from tasks.store.owner import Owner
-from tasks.store.purchase import Event, Order, Purchase, State
-from tasks.store.schema import EVENTS, PURCHASES
+from storyreel.specs.money import Money
+from storyreel.tasks.store.database import written
+from storyreel.tasks.store.owner import Owner
+from storyreel.tasks.store.purchase import Event, Order, Purchase, State
+from storyreel.tasks.store.schema import EVENTS, PURCHASES
 
 Item = TypeVar("Item")
 

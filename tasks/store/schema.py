@@ -6,9 +6,9 @@ from typing import Any
 
 from sqlalchemy import Boolean, Column, Connection, Float, Integer, MetaData, String, Table, Text, inspect, text
 
-from tasks.store.database import Database
-from tasks.store.errors import LedgerError
-from tasks.store.migrations import MIGRATIONS
+from storyreel.tasks.store.database import Database
+from storyreel.tasks.store.errors import LedgerError
+from storyreel.tasks.store.migrations import MIGRATIONS
 
 VERSION = len(MIGRATIONS)
 """The schema that this storyreel reads and writes."""

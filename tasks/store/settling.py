@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from tasks.store import rows
-from tasks.store.book import Book
-from tasks.store.database import written
-from tasks.store.page import Page
-from tasks.store.purchase import Purchase, State
+from storyreel.tasks.store import rows
+from storyreel.tasks.store.book import Book
+from storyreel.tasks.store.database import written
+from storyreel.tasks.store.page import Page
+from storyreel.tasks.store.purchase import Purchase, State
 
 
 class Settling(Book):

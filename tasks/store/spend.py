@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from specs.frozen import Frozen
-from specs.money import Money
+from storyreel.specs.frozen import Frozen
+from storyreel.specs.money import Money
 
 By = Literal["film", "scene", "service", "month"]
 """What spend is told apart by; scenes within their film, months by UTC."""

@@ -10,10 +10,10 @@ from typing import Any
 from sqlalchemy import Connection, func, insert, select
 from sqlalchemy.engine import Row
 
-from specs.frozen import Frozen
-from tasks.store.page import Page
-from tasks.store.rows import in_batches
-from tasks.store.schema import VERDICTS
+from storyreel.specs.frozen import Frozen
+from storyreel.tasks.store.page import Page
+from storyreel.tasks.store.rows import in_batches
+from storyreel.tasks.store.schema import VERDICTS
 
 
 class Word(StrEnum):

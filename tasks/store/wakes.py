@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import Column, ColumnElement, Connection, MetaData, String, Table, Text, delete, insert, select
 from sqlalchemy.exc import IntegrityError
 
-from tasks.store.database import Database, written
+from storyreel.tasks.store.database import Database, written
 
 _KEPT = timedelta(days=2)
 """A wake that nobody took belongs to a run that is gone; services themselves forget a task after a day."""

@@ -21,14 +21,14 @@ from prefect.exceptions import Pause
 from prefect.flow_engine import run_flow_async
 from prefect.settings import PREFECT_API_URL
 
-from flows import limits
-from flows.callsheet import CallSheet
-from flows.options import plan_of
-from flows.render import render_storyboard
-from flows.waiting import by_shot, word_of_shot
-from tasks.providers import load
-from tasks.store.home import Home
-from tasks.store.ledger import Judged, Word
+from storyreel.flows import limits
+from storyreel.flows.callsheet import CallSheet
+from storyreel.flows.options import plan_of
+from storyreel.flows.render import render_storyboard
+from storyreel.flows.waiting import by_shot, word_of_shot
+from storyreel.tasks.providers import load
+from storyreel.tasks.store.home import Home
+from storyreel.tasks.store.ledger import Judged, Word
 from tests.services.emulator import Emulator
 from tests.tasks.providers.houses import HOUSES
 

@@ -16,7 +16,14 @@ import socket
 import sys
 from dataclasses import dataclass
 
-_LATE = ("fastapi.encoders", "flows.launch", "graphviz", "prefect.engine", "prefect.flow_engine", "prefect.task_engine")
+_LATE = (
+    "fastapi.encoders",
+    "storyreel.flows.launch",
+    "graphviz",
+    "prefect.engine",
+    "prefect.flow_engine",
+    "prefect.task_engine",
+)
 """What a run imports on its way."""
 
 
@@ -84,15 +91,15 @@ def _begin(out: int, errors: int, fate: int) -> None:
 
 
 if __name__ == "__main__":
-    from flows.server import settle_environment
+    from storyreel.flows.server import settle_environment
 
     settle_environment()
 
     from prefect import context
 
-    import flows.render  # noqa: F401
-    from flows.cli import main
-    from tasks.providers import load, names
+    import storyreel.flows.render  # noqa: F401
+    from storyreel.flows.cli import main
+    from storyreel.tasks.providers import load, names
     from tests.flows.dying import die_at
 
     for name in names():

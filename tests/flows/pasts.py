@@ -6,13 +6,13 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from flows.plan import make
-from flows.planned import History, Orders, Plan
-from specs.reading import read
-from tasks.pacing import Experience
-from tasks.pricing import PriceList
-from tasks.store.ledger import Order, Purchase, State
-from tasks.store.owner import this_process
+from storyreel.flows.plan import make
+from storyreel.flows.planned import History, Orders, Plan
+from storyreel.specs.reading import read
+from storyreel.tasks.pacing import Experience
+from storyreel.tasks.pricing import PriceList
+from storyreel.tasks.store.ledger import Order, Purchase, State
+from storyreel.tasks.store.owner import this_process
 
 NOTHING = History(purchases=lambda _: {}, holds=lambda _: False)
 PRICES = PriceList.read({})

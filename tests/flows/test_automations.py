@@ -9,8 +9,8 @@ import pytest
 from prefect import State
 from prefect.client.schemas.objects import StateType
 
-from flows import automations
-from flows.automations import MOST_PICK_UPS, LostTooOften, look_back, pick_ups, was_cancelled
+from storyreel.flows import automations
+from storyreel.flows.automations import MOST_PICK_UPS, LostTooOften, look_back, pick_ups, was_cancelled
 
 TYPES = {"PickedUp": StateType.SCHEDULED, "Late": StateType.SCHEDULED, "AwaitingRetry": StateType.SCHEDULED}
 LOST = ("Crashed", "PickedUp", "Pending", "Running")

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from flows.board import ROOM, Row, board, cost, data_uri, is_address, picture_width
-from flows.plan import make
-from flows.planned import Plan
-from specs.money import Money
-from specs.reading import read
-from tasks.media.thumbnail import thumbnail
+from storyreel.flows.board import ROOM, Row, board, cost, data_uri, is_address, picture_width
+from storyreel.flows.plan import make
+from storyreel.flows.planned import Plan
+from storyreel.specs.money import Money
+from storyreel.specs.reading import read
+from storyreel.tasks.media.thumbnail import thumbnail
 from tests.flows.pasts import NOTHING
 from tests.tasks.scenery import film, scene
 

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flows.budgeting import BudgetExceeded, fitting, hold, limits_of
-from flows.planned import Plan
-from specs.money import Money, parse_money
-from specs.nouns import Budget
-from tasks.store.budget import Limit
+from storyreel.flows.budgeting import BudgetExceeded, fitting, hold, limits_of
+from storyreel.flows.planned import Plan
+from storyreel.specs.money import Money, parse_money
+from storyreel.specs.nouns import Budget
+from storyreel.tasks.store.budget import Limit
 from tests.flows.pasts import plan_of
 
 FILM = """\

@@ -12,16 +12,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from flows.budgeting import BudgetExceeded
-from flows.callsheet import CallSheet
-from flows.options import plan_of
-from flows.planned import Plan
-from flows.render import NotAgreed, ShotsFailed, agreement, render_storyboard
-from flows.report import Rendering
-from specs.money import Money, sums
-from tasks.media.binary import find
-from tasks.store.home import Home
-from tasks.store.ledger import Purchase, State
+from storyreel.flows.budgeting import BudgetExceeded
+from storyreel.flows.callsheet import CallSheet
+from storyreel.flows.options import plan_of
+from storyreel.flows.planned import Plan
+from storyreel.flows.render import NotAgreed, ShotsFailed, agreement, render_storyboard
+from storyreel.flows.report import Rendering
+from storyreel.specs.money import Money, sums
+from storyreel.tasks.media.binary import find
+from storyreel.tasks.store.home import Home
+from storyreel.tasks.store.ledger import Purchase, State
 from tests.services.emulator import Emulator
 from tests.services.faults import Answer, Call
 from tests.services.jobs import Failure, Phase, Script
@@ -164,7 +164,7 @@ async def test_a_budget_that_others_use_up_meanwhile_stops_the_orders(
 ) -> None:
     """The plan still fits; by the time of the order it does not."""
     film = FILM.replace("title: The Keeper", "title: The Keeper\nbudget: {per_month: 0.60 USD}")
-    monkeypatch.setattr("flows.render.hold", lambda *_: None)
+    monkeypatch.setattr("storyreel.flows.render.hold", lambda *_: None)
     await on_set.render(film.replace("climbs", "falls"))
     with pytest.raises(ShotsFailed) as failed:
         await on_set.render(film)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from flows.casting import cast
-from flows.services import adapters
-from specs.reading import read
+from storyreel.flows.casting import cast
+from storyreel.flows.services import adapters
+from storyreel.specs.reading import read
 
 FILM = """
 storyboard: 1

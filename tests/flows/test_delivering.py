@@ -10,11 +10,11 @@ import av
 import fsspec
 import pytest
 
-from flows.packing import pack, version_of
-from flows.render import render_storyboard
-from specs.reading import read
-from tasks.store.home import Home
-from tasks.vault import Vault
+from storyreel.flows.packing import pack, version_of
+from storyreel.flows.render import render_storyboard
+from storyreel.specs.reading import read
+from storyreel.tasks.store.home import Home
+from storyreel.tasks.vault import Vault
 from tests.flows.scattered import scattered
 
 pytestmark = pytest.mark.usefixtures("prefect_server")

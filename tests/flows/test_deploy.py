@@ -16,8 +16,8 @@ from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.exceptions import ObjectNotFound
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from flows.schedule import travelling
-from flows.timetable import NoTime, in_words, timetable
+from storyreel.flows.schedule import travelling
+from storyreel.flows.timetable import NoTime, in_words, timetable
 from tests.flows.conftest import Command
 
 FILM = """\
@@ -73,7 +73,7 @@ def test_a_deployment_holds_all_that_a_worker_needs_and_no_key(
         STORYREEL_POLL_SECONDS="5",
     )  # fmt: skip
     made = client.read_deployment(UUID(told["id"]))
-    assert made.entrypoint == "flows.render.render_storyboard" and made.work_pool_name == "render"
+    assert made.entrypoint == "storyreel.flows.render.render_storyboard" and made.work_pool_name == "render"
     assert made.parameters == {
         "storyboard": str(tmp_path / "film.yaml"),
         "vars": {"city": "Lyon"},
@@ -174,7 +174,7 @@ def deployed(standing_server: str) -> str:
     """The flow, deployed with nothing said."""
     from prefect.types.entrypoint import EntrypointType
 
-    from flows.render import render_storyboard
+    from storyreel.flows.render import render_storyboard
 
     with temporary_settings({PREFECT_API_URL: standing_server}):
         wanted = render_storyboard.to_deployment("form", parameters=_FILM, entrypoint_type=EntrypointType.MODULE_PATH)
@@ -289,7 +289,7 @@ def test_scenes_that_are_spread_are_deployed_beside_their_film(deploy: Deploy, c
     assert (str(film.id), film.parameters["spread"]) == (deployed["id"], "scenes")
     assert (scenes.work_pool_name, scenes.tags, scenes.version) == (film.work_pool_name, film.tags, film.version)
     assert (scenes.entrypoint, scenes.global_concurrency_limit, scenes.schedules) == (
-        "flows.scene.shoot_scene",
+        "storyreel.flows.scene.shoot_scene",
         None,
         [],
     )

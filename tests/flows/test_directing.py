@@ -11,15 +11,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from flows.callsheet import CallSheet
-from flows.options import plan_of
-from flows.planned import Plan, PlannedTake
-from flows.waiting import by_shot, waiting, word_of_shot
-from specs import editing
-from specs.reading import read
-from specs.storyboard import Storyboard
-from tasks.store.home import Home
-from tasks.store.ledger import Judged, Ledger, Word
+from storyreel.flows.callsheet import CallSheet
+from storyreel.flows.options import plan_of
+from storyreel.flows.planned import Plan, PlannedTake
+from storyreel.flows.waiting import by_shot, waiting, word_of_shot
+from storyreel.specs import editing
+from storyreel.specs.reading import read
+from storyreel.specs.storyboard import Storyboard
+from storyreel.tasks.store.home import Home
+from storyreel.tasks.store.ledger import Judged, Ledger, Word
 
 FILM = """\
 storyboard: 1

@@ -17,11 +17,11 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from flows import doctor
-from flows.doctor import Check, examine, print_checkup
-from flows.stocktaking import take_stock
-from tasks.store.clips import ClipStore
-from tasks.store.ledger import Ledger, Order
+from storyreel.flows import doctor
+from storyreel.flows.doctor import Check, examine, print_checkup
+from storyreel.flows.stocktaking import take_stock
+from storyreel.tasks.store.clips import ClipStore
+from storyreel.tasks.store.ledger import Ledger, Order
 from tests import postgres
 from tests.buckets import environment as told_of
 from tests.flows.conftest import Command

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tasks.pacing import Experience
-from tasks.providers.apiyi import Apiyi
+from storyreel.tasks.pacing import Experience
+from storyreel.tasks.providers.apiyi import Apiyi
 from tests.flows.pasts import history, plan_of
 
 

@@ -13,12 +13,12 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from flows.explain import Explanation, explain, pick, print_explanation
-from flows.plan import History, make
-from specs.reading import read
-from tasks.providers import load
-from tasks.providers.base import Request
-from tasks.providers.hosted import Hosted
+from storyreel.flows.explain import Explanation, explain, pick, print_explanation
+from storyreel.flows.plan import History, make
+from storyreel.specs.reading import read
+from storyreel.tasks.providers import load
+from storyreel.tasks.providers.base import Request
+from storyreel.tasks.providers.hosted import Hosted
 from tests.flows.conftest import Command
 from tests.services.__main__ import SERVICES
 from tests.services.emulator import Emulator

@@ -11,12 +11,12 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from flows.explain import Explanation, explain, pick, print_explanation
-from flows.plan import History, make
-from flows.services import Service, installed, print_services
-from specs.reading import read
-from tasks.providers import load
-from tasks.providers.hosted import Hosted
+from storyreel.flows.explain import Explanation, explain, pick, print_explanation
+from storyreel.flows.plan import History, make
+from storyreel.flows.services import Service, installed, print_services
+from storyreel.specs.reading import read
+from storyreel.tasks.providers import load
+from storyreel.tasks.providers.hosted import Hosted
 from tests.services.__main__ import SERVICES
 from tests.services.wire import Heard
 

@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from flows.leaving import left_behind
-from flows.plan import make
-from flows.planned import History, Plan
-from specs.money import Money
-from specs.reading import read
-from tasks.pricing import PriceList
-from tasks.providers import load
-from tasks.store.clips import ClipStore
-from tasks.store.ledger import Ledger, Order
-from tasks.studio import Studio
+from storyreel.flows.leaving import left_behind
+from storyreel.flows.plan import make
+from storyreel.flows.planned import History, Plan
+from storyreel.specs.money import Money
+from storyreel.specs.reading import read
+from storyreel.tasks.pricing import PriceList
+from storyreel.tasks.providers import load
+from storyreel.tasks.store.clips import ClipStore
+from storyreel.tasks.store.ledger import Ledger, Order
+from storyreel.tasks.studio import Studio
 
 FILM = """\
 storyboard: 1

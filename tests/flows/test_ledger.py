@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from flows.cli import app
-from flows.failures import exit_code
-from flows.purchases import moment
-from specs.money import Money
-from tasks.store.home import Home
-from tasks.store.ledger import Ledger, Order, State
+from storyreel.flows.cli import app
+from storyreel.flows.failures import exit_code
+from storyreel.flows.purchases import moment
+from storyreel.specs.money import Money
+from storyreel.tasks.store.home import Home
+from storyreel.tasks.store.ledger import Ledger, Order, State
 from tests import postgres
 from tests.flows.conftest import Command
 

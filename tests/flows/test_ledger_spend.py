@@ -13,12 +13,12 @@ import pytest
 import typer
 from rich.console import Console
 
-from flows.commands_ledger import ledger as ledger_command
-from flows.commands_ledger import reconcile as reconcile_command
-from flows.failures import exit_code
-from specs.money import Money
-from tasks.store.home import Home
-from tasks.store.ledger import Ledger, Order
+from storyreel.flows.commands_ledger import ledger as ledger_command
+from storyreel.flows.commands_ledger import reconcile as reconcile_command
+from storyreel.flows.failures import exit_code
+from storyreel.specs.money import Money
+from storyreel.tasks.store.home import Home
+from storyreel.tasks.store.ledger import Ledger, Order
 
 Told = Callable[..., subprocess.CompletedProcess[str]]
 

@@ -11,8 +11,8 @@ import pytest
 from prefect import get_client
 from prefect.client.schemas.actions import GlobalConcurrencyLimitCreate, GlobalConcurrencyLimitUpdate
 
-from flows.limits import LimitMissing, hold, limited
-from flows.render import render_storyboard
+from storyreel.flows.limits import LimitMissing, hold, limited
+from storyreel.flows.render import render_storyboard
 from tests.flows.conftest import Command
 from tests.services.aimlapi import Aimlapi, AimlapiSettings
 from tests.services.jobs import Job, Script

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from flows.naming import slug
+from storyreel.flows.naming import slug
 
 
 @pytest.mark.parametrize(

@@ -14,11 +14,11 @@ import fsspec
 import pytest
 from PIL import Image
 
-from flows.packing import NotBrought, Pack, bring, pack, version_of
-from specs.problems import StoryboardError
-from specs.reading import read
-from tasks.store.home import Home
-from tasks.vault import VaultAway, VaultUnfit
+from storyreel.flows.packing import NotBrought, Pack, bring, pack, version_of
+from storyreel.specs.problems import StoryboardError
+from storyreel.specs.reading import read
+from storyreel.tasks.store.home import Home
+from storyreel.tasks.vault import VaultAway, VaultUnfit
 
 FILM = """\
 storyboard: 1

@@ -10,8 +10,8 @@ from prefect import flow, get_client, task
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.runtime import flow_run
 
-from flows.passing import States, counted
-from tasks.watching import tell, watched_by
+from storyreel.flows.passing import States, counted
+from storyreel.tasks.watching import tell, watched_by
 
 
 @pytest.mark.parametrize(

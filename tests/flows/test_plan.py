@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flows.plan import History, Plan, make
-from specs.problems import StoryboardError
-from specs.reading import read
-from tasks.store.ledger import Order, Purchase, State
-from tasks.store.owner import this_process
+from storyreel.flows.plan import History, Plan, make
+from storyreel.specs.problems import StoryboardError
+from storyreel.specs.reading import read
+from storyreel.tasks.store.ledger import Order, Purchase, State
+from storyreel.tasks.store.owner import this_process
 
 NOTHING = History(purchases=lambda _: {}, holds=lambda _: False)
 

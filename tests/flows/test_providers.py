@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from flows.casting import Audition, cast, print_casting
-from flows.plan import History, make
-from flows.services import Service, adapters, installed
-from specs.problems import StoryboardError
-from specs.reading import read
+from storyreel.flows.casting import Audition, cast, print_casting
+from storyreel.flows.plan import History, make
+from storyreel.flows.services import Service, adapters, installed
+from storyreel.specs.problems import StoryboardError
+from storyreel.specs.reading import read
 from tests.flows.conftest import Command
 from tests.services.__main__ import SERVICES
 

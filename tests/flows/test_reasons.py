@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from flows.planned import PlannedTake
-from tasks.store.ledger import State
+from storyreel.flows.planned import PlannedTake
+from storyreel.tasks.store.ledger import State
 from tests.flows.pasts import past, plan_of
 
 FILM = """\

@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from flows.cli import app
-from flows.failures import exit_code
-from tasks.store.clips import ClipStore
-from tasks.store.ledger import Ledger, State
+from storyreel.flows.cli import app
+from storyreel.flows.failures import exit_code
+from storyreel.tasks.store.clips import ClipStore
+from storyreel.tasks.store.ledger import Ledger, State
 from tests.flows.conftest import Command
 from tests.flows.unknowns import Shop
 from tests.services.aimlapi import Aimlapi, AimlapiSettings

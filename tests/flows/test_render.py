@@ -13,9 +13,9 @@ from prefect import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.settings import PREFECT_LOCAL_STORAGE_PATH
 
-from flows.render import ShotsFailed, render_storyboard
-from flows.report import Rendering
-from tasks.store.home import Home
+from storyreel.flows.render import ShotsFailed, render_storyboard
+from storyreel.flows.report import Rendering
+from storyreel.tasks.store.home import Home
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 

@@ -16,12 +16,12 @@ import pytest
 import typer
 from rich.console import Console
 
-from flows import retaking
-from flows.failures import exit_code
-from flows.plan import History, Plan, make
-from specs.reading import read
-from tasks.store.ledger import Order, Purchase, State
-from tasks.store.owner import this_process
+from storyreel.flows import retaking
+from storyreel.flows.failures import exit_code
+from storyreel.flows.plan import History, Plan, make
+from storyreel.specs.reading import read
+from storyreel.tasks.store.ledger import Order, Purchase, State
+from storyreel.tasks.store.owner import this_process
 
 FILM = """\
 storyboard: 1     # the language

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from flows.callsheet import CallSheet
-from flows.options import plan_of
-from flows.waiting import by_shot
-from tasks.store.home import Home
-from tasks.store.ledger import Ledger, Order
+from storyreel.flows.callsheet import CallSheet
+from storyreel.flows.options import plan_of
+from storyreel.flows.waiting import by_shot
+from storyreel.tasks.store.home import Home
+from storyreel.tasks.store.ledger import Ledger, Order
 from tests.flows import warm
 
 STORYREEL = Path(sys.executable).with_name("storyreel")

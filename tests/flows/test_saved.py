@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from flows.callsheet import CallSheet
-from flows.planned import History
-from flows.saved import load, moved, save
-from specs.problems import StoryboardError
-from tasks.pricing import PriceList
-from tasks.store.ledger import State
+from storyreel.flows.callsheet import CallSheet
+from storyreel.flows.planned import History
+from storyreel.flows.saved import load, moved, save
+from storyreel.specs.problems import StoryboardError
+from storyreel.tasks.pricing import PriceList
+from storyreel.tasks.store.ledger import State
 from tests.flows.pasts import NOTHING, past, plan_of
 
 FILM = """\

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from flows.planned import History
-from flows.selecting import NothingSelected
-from tasks.store.ledger import State
+from storyreel.flows.planned import History
+from storyreel.flows.selecting import NothingSelected
+from storyreel.tasks.store.ledger import State
 from tests.flows.pasts import NOTHING, past, plan_of
 
 FILM = """\

@@ -14,7 +14,7 @@ from prefect.events import emit_event
 from prefect.events.worker import EventsWorker
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from flows.sending import all_confirmed, confirm_as_sent
+from storyreel.flows.sending import all_confirmed, confirm_as_sent
 
 _MUCH = 10_000_000
 

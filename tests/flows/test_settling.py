@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.settling import SKEW, Finding, judge
-from tasks.providers.base import RemoteTask
-from tasks.store.ledger import Order, Purchase, State
-from tasks.store.owner import this_process
+from storyreel.flows.settling import SKEW, Finding, judge
+from storyreel.tasks.providers.base import RemoteTask
+from storyreel.tasks.store.ledger import Order, Purchase, State
+from storyreel.tasks.store.owner import this_process
 
 NOON = datetime(2026, 4, 2, 12, tzinfo=UTC)
 LATER = NOON + timedelta(hours=2)

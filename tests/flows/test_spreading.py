@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from flows.plan import make
-from flows.planned import History, Plan
-from flows.spreading import shoot_scenes
-from specs.reading import read
-from tasks.pricing import PriceList
+from storyreel.flows.plan import make
+from storyreel.flows.planned import History, Plan
+from storyreel.flows.spreading import shoot_scenes
+from storyreel.specs.reading import read
+from storyreel.tasks.pricing import PriceList
 
 SHOTS = "[{shot: 1A, action: One.}, {shot: 1B, action: Two.}]"
 

@@ -20,7 +20,7 @@ from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId, LogFi
 from prefect.events.worker import EventsWorker
 from prefect.logging.handlers import APILogWorker
 
-from flows.render import ShotsFailed, render_storyboard
+from storyreel.flows.render import ShotsFailed, render_storyboard
 from tests.services.apiyi import Apiyi, ApiyiSettings
 from tests.services.faults import Call, Reset
 from tests.services.jobs import Failure, Phase, Script

@@ -21,15 +21,15 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from flows import webhooks
-from flows.plan import History, make
-from specs.reading import read
-from tasks.collect import Take, collect
-from tasks.providers import load
-from tasks.providers.webhooks import Signed
-from tasks.store.home import Home
-from tasks.store.ledger import Ledger, Order
-from tasks.studio import open_studio
+from storyreel.flows import webhooks
+from storyreel.flows.plan import History, make
+from storyreel.specs.reading import read
+from storyreel.tasks.collect import Take, collect
+from storyreel.tasks.providers import load
+from storyreel.tasks.providers.webhooks import Signed
+from storyreel.tasks.store.home import Home
+from storyreel.tasks.store.ledger import Ledger, Order
+from storyreel.tasks.studio import open_studio
 from tests.flows.conftest import Command
 from tests.services.faults import Answer, Call
 from tests.services.freepik import Freepik, FreepikSettings

@@ -8,10 +8,10 @@ from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from flows.plan import History, PlannedTake, make
-from specs.reading import read
-from tasks.providers import load
-from tasks.store.ledger import Ledger, Order, Purchase
+from storyreel.flows.plan import History, PlannedTake, make
+from storyreel.specs.reading import read
+from storyreel.tasks.providers import load
+from storyreel.tasks.store.ledger import Ledger, Order, Purchase
 
 NOTHING = History(purchases=lambda _: {}, holds=lambda _: False)
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from flows.resuming import resume
-from specs.money import Money
-from tasks.store.home import Home
-from tasks.store.ledger import Order, Word
+from storyreel.flows.resuming import resume
+from storyreel.specs.money import Money
+from storyreel.tasks.store.home import Home
+from storyreel.tasks.store.ledger import Order, Word
 from tests.flows.deployed import APPROVED, FILM, NO_REVIEW, TWO_SECONDS, Set, on_a_set
 from tests.flows.test_render import frames_in
 
@@ -110,7 +110,7 @@ async def test_a_budget_that_others_use_up_meanwhile_is_asked_about_too(on_set: 
             ledger.submitted(order.key, "elsewhere", None)
 
     with pytest.MonkeyPatch.context() as patch:
-        from flows import render
+        from storyreel.flows import render
 
         before = render.begin
 

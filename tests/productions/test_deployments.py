@@ -17,7 +17,7 @@ from prefect.events import emit_event
 from prefect.events.worker import EventsWorker
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from tasks.media.probe import probe
+from storyreel.tasks.media.probe import probe
 from tests.pools import Team, whole_server
 
 FILM = """\
@@ -116,7 +116,7 @@ def test_the_file_for_deployments_in_git_deploys_and_runs(team: Team) -> None:
     team.ran("prefect", "--no-prompt", "deploy", "--all", cwd=file.parent)
     with team.client() as client:
         made = client.read_deployment_by_name("render storyboard/the-keeper")
-    assert made.work_pool_name == team.pool and made.entrypoint == "flows.render.render_storyboard"
+    assert made.work_pool_name == team.pool and made.entrypoint == "storyreel.flows.render.render_storyboard"
     assert made.global_concurrency_limit is not None and made.global_concurrency_limit.limit == 1
     team.worker("worker")
     run = team.send_off(str(made.id))

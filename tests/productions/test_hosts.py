@@ -13,11 +13,11 @@ import fsspec
 import pytest
 from prefect.settings import PREFECT_LOCAL_STORAGE_PATH, temporary_settings
 
-from flows.render import ShotsFailed, render_storyboard
-from flows.report import Rendering
-from tasks.store.home import Home
-from tasks.store.ledger import State
-from tasks.vault import VaultAway, VaultUnfit
+from storyreel.flows.render import ShotsFailed, render_storyboard
+from storyreel.flows.report import Rendering
+from storyreel.tasks.store.home import Home
+from storyreel.tasks.store.ledger import State
+from storyreel.tasks.vault import VaultAway, VaultUnfit
 from tests.buckets import environment
 from tests.flows.staging import Stage, staged
 from tests.services.aimlapi import Aimlapi, AimlapiSettings
@@ -106,7 +106,7 @@ async def test_a_host_goes_on_with_what_the_other_had_not_done_yet(hosts: Hosts)
 async def test_while_the_bucket_is_away_nothing_is_bought_and_the_next_run_goes_on(
     hosts: Hosts, away: Callable[[], None], back: Callable[[], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("flows.shooting.generate", _impatient())
+    monkeypatch.setattr("storyreel.flows.shooting.generate", _impatient())
     away()
     with pytest.raises(ShotsFailed, match="STORYREEL_CLIPS_URL"):
         await hosts.render("one", FILM.replace(", takes: 2, circled: 1", ""))
@@ -117,7 +117,7 @@ async def test_while_the_bucket_is_away_nothing_is_bought_and_the_next_run_goes_
 
 def _impatient() -> Any:
     """The task without its patience, which lasts two minutes."""
-    from tasks.generate import generate
+    from storyreel.tasks.generate import generate
 
     return generate.with_options(retries=0)
 
@@ -170,10 +170,10 @@ def stage(
 @pytest.mark.parametrize(
     ("step", "fetches"),
     [
-        ("tasks.store.clips:ClipStore.deliver before 1", 1),
+        ("storyreel.tasks.store.clips:ClipStore.deliver before 1", 1),
         ("s3fs.core:S3FileSystem._put_file before 1", 1),
-        ("tasks.vault:Vault.put after 1", 1),
-        ("tasks.store.ledger:Ledger.finished before 1", 2),
+        ("storyreel.tasks.vault:Vault.put after 1", 1),
+        ("storyreel.tasks.store.ledger:Ledger.finished before 1", 2),
     ],
 )
 def test_a_run_that_is_killed_while_a_clip_goes_into_the_bucket_is_gone_on_with(

@@ -9,7 +9,7 @@ import pytest
 from prefect import State
 from prefect.client.schemas.objects import StateType
 
-from tasks.media.probe import probe
+from storyreel.tasks.media.probe import probe
 from tests.pools import Team, whole_server
 from tests.services.dashscope import Dashscope, DashscopeSettings
 from tests.services.jobs import Script

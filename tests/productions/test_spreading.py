@@ -17,11 +17,11 @@ from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId, FlowR
 from prefect.client.schemas.objects import FlowRun
 from prefect.states import Cancelling
 
-from flows.render import render_storyboard
-from flows.scene import shoot_scene
-from specs.money import Money
-from tasks.store.home import Home
-from tasks.store.ledger import State
+from storyreel.flows.render import render_storyboard
+from storyreel.flows.scene import shoot_scene
+from storyreel.specs.money import Money
+from storyreel.tasks.store.home import Home
+from storyreel.tasks.store.ledger import State
 from tests.flows.staging import Stage, staged
 from tests.services.aimlapi import Aimlapi, AimlapiSettings
 from tests.services.jobs import Failure, Phase, Script

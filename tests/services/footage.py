@@ -10,7 +10,7 @@ from pathlib import Path
 
 import ffmpeg
 
-from tasks.media.binary import find
+from storyreel.tasks.media.binary import find
 
 FPS = 30
 _GRAIN = 8

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.media.binary import find
+from storyreel.tasks.media.binary import find
 from tests.services.footage import footage
 from tests.services.pictures import data_uri, picture
 from tests.services.references import Finding, Kind, Reference, examine

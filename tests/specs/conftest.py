@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-from specs.problems import StoryboardError
-from specs.reading import read
-from specs.storyboard import Storyboard
+from storyreel.specs.problems import StoryboardError
+from storyreel.specs.reading import read
+from storyreel.specs.storyboard import Storyboard
 
 # Nothing here depends on how fast the machine is, or on the temporary folder being a new one.
 settings.register_profile(

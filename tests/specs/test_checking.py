@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from specs.checking import check
-from specs.sources import Inspector, Kind
-from specs.storyboard import MOST_SHOTS, Shot, Storyboard
+from storyreel.specs.checking import check
+from storyreel.specs.sources import Inspector, Kind
+from storyreel.specs.storyboard import MOST_SHOTS, Shot, Storyboard
 
 Film = Callable[..., Storyboard]
 Wrong = Callable[..., list[str]]

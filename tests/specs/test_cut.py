@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from specs.cut import Anchor, Event, edit_points, lay
-from specs.problems import StoryboardError
-from specs.storyboard import Ending, Format, Shot, Storyboard, Transition
-from specs.timing import Duration, FrameRate
+from storyreel.specs.cut import Anchor, Event, edit_points, lay
+from storyreel.specs.problems import StoryboardError
+from storyreel.specs.storyboard import Ending, Format, Shot, Storyboard, Transition
+from storyreel.specs.timing import Duration, FrameRate
 
 RATES = [12, 23.976, 24, 25, 29.97, 30, 60]
 _kinds = st.sampled_from(["cut", "dissolve", "fade"])

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given, note, settings
 from hypothesis import strategies as st
 
-from specs import editing
-from specs.editing import Edit
-from specs.problems import StoryboardError
-from specs.reading import read
-from specs.storyboard import Storyboard
+from storyreel.specs import editing
+from storyreel.specs.editing import Edit
+from storyreel.specs.problems import StoryboardError
+from storyreel.specs.reading import read
+from storyreel.specs.storyboard import Storyboard
 
 HEAD = "storyboard: 1\ntitle: A Film\n"
 

@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-import specs
-from specs.cut import lay
-from specs.problems import StoryboardError
-from specs.reading import read
-from specs.schema import generate
-from specs.tree import grow
+import storyreel.specs
+from storyreel.specs.cut import lay
+from storyreel.specs.problems import StoryboardError
+from storyreel.specs.reading import read
+from storyreel.specs.schema import generate
+from storyreel.specs.tree import grow
 
-HOME = Path(specs.__file__).parent
+HOME = Path(storyreel.specs.__file__).parent.resolve()
 EXAMPLES = sorted((HOME / "examples").glob("*.yaml"))
 README = (HOME / "README.md").read_text(encoding="utf-8")
 SNIPPETS = re.findall(r"^```yaml\n(.*?)^```", README, re.MULTILINE | re.DOTALL)

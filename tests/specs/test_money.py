@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from specs.money import DECIMALS, Money, parse_money, sums
+from storyreel.specs.money import DECIMALS, Money, parse_money, sums
 
 CODES = st.text("ABCDEFGHIJKLMNOPQRSTUVWXYZ", min_size=3, max_size=3)
 AMOUNTS = st.decimals(0, 10**12 - 1, allow_nan=False, places=6)

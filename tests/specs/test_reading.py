@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from specs.problems import StoryboardError
-from specs.reading import read
-from specs.storyboard import ShotDefaults, Storyboard
-from specs.timing import Duration
+from storyreel.specs.problems import StoryboardError
+from storyreel.specs.reading import read
+from storyreel.specs.storyboard import ShotDefaults, Storyboard
+from storyreel.specs.timing import Duration
 
 Film = Callable[..., Storyboard]
 Wrong = Callable[..., list[str]]

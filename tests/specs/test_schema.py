@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from pydantic import ValidationError
 
-from specs.nouns import Noun
-from specs.schema import PUBLISHED, generate, text
-from specs.storyboard import Storyboard
+from storyreel.specs.nouns import Noun
+from storyreel.specs.schema import PUBLISHED, generate, text
+from storyreel.specs.storyboard import Storyboard
 
 SCHEMA = generate()
 VALIDATOR = Draft202012Validator(SCHEMA)
@@ -91,7 +91,7 @@ def test_the_schema_is_a_schema() -> None:
 
 
 def test_the_published_schema_is_not_stale() -> None:
-    assert PUBLISHED.read_text(encoding="utf-8") == text(), "write it anew: uv run python -m specs.schema"
+    assert PUBLISHED.read_text(encoding="utf-8") == text(), "write it anew: uv run python -m storyreel.specs.schema"
 
 
 @pytest.mark.parametrize("noun", sorted(set(SCHEMA["$defs"]) - {"Mode"}))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from specs.timing import SAMPLE_RATE, Duration, FrameRate
+from storyreel.specs.timing import SAMPLE_RATE, Duration, FrameRate
 
 RATES = [12, 15, 16, 23.976, 24, 25, 29.97, 30, 48, 50, 59.94, 60]
 rates = st.sampled_from([FrameRate.parse(rate) for rate in RATES])

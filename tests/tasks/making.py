@@ -8,9 +8,9 @@ from pathlib import Path
 
 import av
 
-from specs.timing import FrameRate
-from tasks.media.binary import find
-from tasks.media.house import House
+from storyreel.specs.timing import FrameRate
+from storyreel.tasks.media.binary import find
+from storyreel.tasks.media.house import House
 
 TINY = House(width=128, height=72, rate=FrameRate(Fraction(24)))
 

@@ -11,17 +11,17 @@ from pathlib import Path
 import av
 import pytest
 
-from specs.cut import Cut, EditPoints, Event, edit_points
-from specs.timing import FrameRate
-from tasks import dissolve as dissolving
-from tasks.assemble import Chapter, FilmFile, Track, assemble
-from tasks.conform import HouseClip, conform, recipe
-from tasks.dissolve import Segment, dissolve
-from tasks.media.errors import MediaError
-from tasks.media.frames import last_frame
-from tasks.media.house import House
-from tasks.media.piece import Piece
-from tasks.media.probe import probe
+from storyreel.specs.cut import Cut, EditPoints, Event, edit_points
+from storyreel.specs.timing import FrameRate
+from storyreel.tasks import dissolve as dissolving
+from storyreel.tasks.assemble import Chapter, FilmFile, Track, assemble
+from storyreel.tasks.conform import HouseClip, conform, recipe
+from storyreel.tasks.dissolve import Segment, dissolve
+from storyreel.tasks.media.errors import MediaError
+from storyreel.tasks.media.frames import last_frame
+from storyreel.tasks.media.house import House
+from storyreel.tasks.media.piece import Piece
+from storyreel.tasks.media.probe import probe
 from tests.tasks.making import TINY, ffmpeg, flash_and_beep, lumas, make_clip, names, samples
 
 

@@ -10,15 +10,15 @@ import av
 import pytest
 from PIL import Image
 
-from specs.cut import EditPoints
-from specs.storyboard import Format
-from specs.timing import FrameRate
-from tasks.conform import HouseClip, accepted, conform, may_stay, recipe, samples_of
-from tasks.media.binary import find
-from tasks.media.errors import MediaError
-from tasks.media.frames import as_seen
-from tasks.media.house import House, house_signature
-from tasks.media.probe import probe
+from storyreel.specs.cut import EditPoints
+from storyreel.specs.storyboard import Format
+from storyreel.specs.timing import FrameRate
+from storyreel.tasks.conform import HouseClip, accepted, conform, may_stay, recipe, samples_of
+from storyreel.tasks.media.binary import find
+from storyreel.tasks.media.errors import MediaError
+from storyreel.tasks.media.frames import as_seen
+from storyreel.tasks.media.house import House, house_signature
+from storyreel.tasks.media.probe import probe
 from tests.tasks.making import TINY, ffmpeg, flash_and_beep, lumas, make_clip, names
 
 COLOUR = (200, 50, 20)

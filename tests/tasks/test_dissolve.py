@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from specs.cut import EditPoints
-from specs.timing import FrameRate
-from tasks.conform import HouseClip, conform
-from tasks.dissolve import dissolve, recipe
-from tasks.media.binary import find
-from tasks.media.errors import MediaError
-from tasks.media.house import House
+from storyreel.specs.cut import EditPoints
+from storyreel.specs.timing import FrameRate
+from storyreel.tasks.conform import HouseClip, conform
+from storyreel.tasks.dissolve import dissolve, recipe
+from storyreel.tasks.media.binary import find
+from storyreel.tasks.media.errors import MediaError
+from storyreel.tasks.media.house import House
 from tests.tasks.making import TINY, lumas, make_clip
 
 

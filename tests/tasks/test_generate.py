@@ -12,15 +12,15 @@ from typing import Any
 
 import pytest
 
-from specs.storyboard import Mode
-from tasks.collect import Overdue, Take, collect
-from tasks.generate import generate
-from tasks.pricing import PriceList
-from tasks.providers.base import Ambiguous, TaskFailed, TaskForgotten, Terminal, Transient
-from tasks.store.clips import ClipStore
-from tasks.store.ledger import Ledger, Order, State
-from tasks.studio import Studio
-from tasks.vault import Vault
+from storyreel.specs.storyboard import Mode
+from storyreel.tasks.collect import Overdue, Take, collect
+from storyreel.tasks.generate import generate
+from storyreel.tasks.pricing import PriceList
+from storyreel.tasks.providers.base import Ambiguous, TaskFailed, TaskForgotten, Terminal, Transient
+from storyreel.tasks.store.clips import ClipStore
+from storyreel.tasks.store.ledger import Ledger, Order, State
+from storyreel.tasks.studio import Studio
+from storyreel.tasks.vault import Vault
 from tests.services.emulator import Emulator
 from tests.services.faults import Answer, Call, Claims, Corrupt, Reset, Shortened
 from tests.services.jobs import Failure, Phase, Script
@@ -39,8 +39,8 @@ def without_prefect(monkeypatch: pytest.MonkeyPatch) -> None:
     async def no_limit(*_: Any, **__: Any) -> AsyncIterator[None]:
         yield
 
-    monkeypatch.setattr("tasks.generate.get_run_logger", logging.getLogger)
-    monkeypatch.setattr("tasks.generate.concurrency", no_limit)
+    monkeypatch.setattr("storyreel.tasks.generate.get_run_logger", logging.getLogger)
+    monkeypatch.setattr("storyreel.tasks.generate.concurrency", no_limit)
 
 
 class Bench:

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from PIL import Image, ImageEnhance, ImageOps
 
-from specs.storyboard import Mode
-from tasks.inspection import Inspection, inspect
-from tasks.media.errors import MediaError
-from tasks.providers.base import Request
+from storyreel.specs.storyboard import Mode
+from storyreel.tasks.inspection import Inspection, inspect
+from storyreel.tasks.media.errors import MediaError
+from storyreel.tasks.providers.base import Request
 from tests.tasks.making import ffmpeg, make_clip
 from tests.tasks.providers.houses import HOUSES, request
 from tests.tasks.scenery import FPS, SEEN, film, recoloured, scene

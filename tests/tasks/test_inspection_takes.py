@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.inspection import Finding, Inspection, better, recipe
+from storyreel.tasks.inspection import Finding, Inspection, better, recipe
 from tests.tasks.providers.houses import HOUSES, request
 
 

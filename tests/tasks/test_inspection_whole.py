@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.inspection import verify
-from tasks.media.errors import MediaError
+from storyreel.tasks.inspection import verify
+from storyreel.tasks.media.errors import MediaError
 from tests.tasks.making import ffmpeg, make_clip
 from tests.tasks.providers.houses import HOUSES, request
 

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from specs.cut import lay
-from specs.reading import read
-from specs.storyboard import Mode
-from tasks.order import Unfit, takes
-from tasks.providers import load
-from tasks.providers.base import Capability, Provider, Request
-from tasks.providers.wan import WAN
+from storyreel.specs.cut import lay
+from storyreel.specs.reading import read
+from storyreel.specs.storyboard import Mode
+from storyreel.tasks.order import Unfit, takes
+from storyreel.tasks.providers import load
+from storyreel.tasks.providers.base import Capability, Provider, Request
+from storyreel.tasks.providers.wan import WAN
 from tests.tasks.making import make_clip
 
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from specs.cut import lay
-from specs.reading import read
-from tasks import order
-from tasks.providers import load
-from tasks.store.clips import file_digest
+from storyreel.specs.cut import lay
+from storyreel.specs.reading import read
+from storyreel.tasks import order
+from storyreel.tasks.providers import load
+from storyreel.tasks.store.clips import file_digest
 
 FILM = """
 storyboard: 1

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.pacing import LONGEST, SHORT, Experience, next_look
-from tasks.providers import load
+from storyreel.tasks.pacing import LONGEST, SHORT, Experience, next_look
+from storyreel.tasks.providers import load
 
 
 def looks(until: float, floor: float, before: Experience | None, pace: float | None = None) -> list[float]:

@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from specs.money import Money
-from specs.storyboard import Mode
-from tasks.pricing import PriceList
-from tasks.providers import load, names
-from tasks.providers.base import Request
+from storyreel.specs.money import Money
+from storyreel.specs.storyboard import Mode
+from storyreel.tasks.pricing import PriceList
+from storyreel.tasks.providers import load, names
+from storyreel.tasks.providers.base import Request
 from tests.tasks.providers.houses import HOUSES, image, opened, request, video
 
 Prices = Callable[..., PriceList]

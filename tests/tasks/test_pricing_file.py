@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from specs.problems import StoryboardError
-from tasks.price_file import LARGEST, PricesError, understand
-from tasks.pricing import PriceList
+from storyreel.specs.problems import StoryboardError
+from storyreel.tasks.price_file import LARGEST, PricesError, understand
+from storyreel.tasks.pricing import PriceList
 
 Wrong = Callable[[str], list[str]]
 
@@ -153,7 +153,7 @@ def test_an_empty_variable_names_no_file() -> None:
 
 
 def test_the_shipped_file_can_be_copied_as_ones_own(tmp_path: Path) -> None:
-    text = (resources.files("tasks") / "prices.yaml").read_text("utf-8")
+    text = (resources.files("storyreel.tasks") / "prices.yaml").read_text("utf-8")
     own = tmp_path / "prices.yaml"
     own.write_text(text, encoding="utf-8")
     prices = PriceList.read({"STORYREEL_PRICES": str(own)})
@@ -166,7 +166,7 @@ def test_the_example_of_the_readme_is_a_file_of_prices() -> None:
     assert understand(example.partition("```")[0], "README.md", PriceList.read({}).shipped.regions).rates
 
 
-SHIPPED = (resources.files("tasks") / "prices.yaml").read_text("utf-8")
+SHIPPED = (resources.files("storyreel.tasks") / "prices.yaml").read_text("utf-8")
 MARKS = st.sampled_from(["", " ", "\n", "-", ":", "{", "[", "]", '"', "#", "*a", "&a ", "0", "-1", "null", "true", "é"])
 
 

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from flows.plan import History, Plan, make
-from specs.problems import Problem, StoryboardError
-from specs.reading import read
-from specs.storyboard import Mode
-from tasks import unfit
-from tasks.providers.base import Capability, Provider
+from storyreel.flows.plan import History, Plan, make
+from storyreel.specs.problems import Problem, StoryboardError
+from storyreel.specs.reading import read
+from storyreel.specs.storyboard import Mode
+from storyreel.tasks import unfit
+from storyreel.tasks.providers.base import Capability, Provider
 
 FILM = """storyboard: 1
 title: The Keeper
@@ -76,7 +76,7 @@ class Wide(Provider):
 
 @pytest.fixture
 def wide(monkeypatch: pytest.MonkeyPatch) -> None:
-    from flows import plan
+    from storyreel.flows import plan
 
     monkeypatch.setattr(plan, "load", lambda _: Wide)
 

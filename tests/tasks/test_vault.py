@@ -13,7 +13,7 @@ import fsspec
 import pytest
 import s3fs
 
-from tasks.vault import Vault, VaultAway, VaultUnfit
+from storyreel.tasks.vault import Vault, VaultAway, VaultUnfit
 
 PARTS = 20 << 20
 """Bytes that S3 is sent in three parts."""

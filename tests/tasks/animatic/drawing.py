@@ -10,10 +10,10 @@ from typing import Any
 import av
 from PIL import Image, ImageChops, ImageStat
 
-from specs.storyboard import Format, Mode
-from specs.timing import FrameRate
-from tasks.providers.animatic import Animatic
-from tasks.providers.base import Attachment, Board, Request, Standing
+from storyreel.specs.storyboard import Format, Mode
+from storyreel.specs.timing import FrameRate
+from storyreel.tasks.providers.animatic import Animatic
+from storyreel.tasks.providers.base import Attachment, Board, Request, Standing
 
 LOREM = "The keeper walks along the causeway while the tide comes in over the stones, counting the steps aloud. "
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from specs.storyboard import Mode
-from tasks.animatic.film import end_of
-from tasks.animatic.page import lay_out
-from tasks.providers.animatic import Animatic
+from storyreel.specs.storyboard import Mode
+from storyreel.tasks.animatic.film import end_of
+from storyreel.tasks.animatic.page import lay_out
+from storyreel.tasks.providers.animatic import Animatic
 from tests.tasks.animatic.drawing import attachment, board_of, difference, drawn, frames_of, landscape, request
 
 MIDDLE = (200, 200, 1000, 560)

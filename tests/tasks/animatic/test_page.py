@@ -11,13 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageStat
 
-from specs.timing import FrameRate
-from tasks.animatic import words
-from tasks.animatic.camera import Camera
-from tasks.animatic.canvas import Canvas, Palette
-from tasks.animatic.dialogue import cues
-from tasks.animatic.page import lay_out
-from tasks.providers.base import Board
+from storyreel.specs.timing import FrameRate
+from storyreel.tasks.animatic import words
+from storyreel.tasks.animatic.camera import Camera
+from storyreel.tasks.animatic.canvas import Canvas, Palette
+from storyreel.tasks.animatic.dialogue import cues
+from storyreel.tasks.animatic.page import lay_out
+from storyreel.tasks.providers.base import Board
 from tests.tasks.animatic.drawing import LOREM, board_of, difference, drawn, frames_of, landscape, request
 
 SHAPES = [(ratio, resolution) for ratio in ("16:9", "9:16", "1:1", "4:3", "3:4") for resolution in ("720p", "1080p")]

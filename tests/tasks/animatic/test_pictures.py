@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageCms, ImageStat
 
-from tasks.animatic.page import lay_out
-from tasks.media.errors import MediaError
-from tasks.media.stills import blurred, covering, open_still
-from tasks.providers.base import Terminal
+from storyreel.tasks.animatic.page import lay_out
+from storyreel.tasks.media.errors import MediaError
+from storyreel.tasks.media.stills import blurred, covering, open_still
+from storyreel.tasks.providers.base import Terminal
 from tests.tasks.animatic.drawing import attachment, board_of, difference, drawn, frames_of, landscape, request
 from tests.tasks.making import make_clip
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tasks.media.binary import Binary, find
-from tasks.media.errors import MediaError
+from storyreel.tasks.media.binary import Binary, find
+from storyreel.tasks.media.errors import MediaError
 
 
 def _program(folder: Path, says: str) -> Path:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from tasks.media.growing import Growing
+from storyreel.tasks.media.growing import Growing
 
 
 async def test_all_that_is_written_is_read_and_then_the_end(tmp_path: Path) -> None:

@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from specs.cut import Cut, Event
-from specs.timing import FrameRate
-from tasks.conform import samples_of
-from tasks.media.errors import MediaError
-from tasks.media.house import House
-from tasks.media.laying import keep_only, lay, passages
-from tasks.media.sound import samples_in
+from storyreel.specs.cut import Cut, Event
+from storyreel.specs.timing import FrameRate
+from storyreel.tasks.conform import samples_of
+from storyreel.tasks.media.errors import MediaError
+from storyreel.tasks.media.house import House
+from storyreel.tasks.media.laying import keep_only, lay, passages
+from storyreel.tasks.media.sound import samples_in
 
 RATES = ["12", "15", "16", "23.976", "24", "25", "29.97", "30", "48", "50", "59.94", "60"]
 

@@ -5,7 +5,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageFont
 
-from tasks.media.lettering import ELLIPSIS, Block, Weight, fit, one_line, readable, right_to_left, rows, shadowed, wrap
+from storyreel.tasks.media.lettering import (
+    ELLIPSIS,
+    Block,
+    Weight,
+    fit,
+    one_line,
+    readable,
+    right_to_left,
+    rows,
+    shadowed,
+    wrap,
+)
 
 FONT = ImageFont.truetype(str(Weight.REGULAR.path), 30)
 

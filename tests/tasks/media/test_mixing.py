@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from specs.storyboard import Music
-from specs.timing import FrameRate
-from tasks.media.errors import MediaError
-from tasks.media.mixing import Track, mix
-from tasks.media.sound import AAC_FRAME, samples_in
+from storyreel.specs.storyboard import Music
+from storyreel.specs.timing import FrameRate
+from storyreel.tasks.media.errors import MediaError
+from storyreel.tasks.media.mixing import Track, mix
+from storyreel.tasks.media.sound import AAC_FRAME, samples_in
 from tests.tasks.making import ffmpeg, samples
 
 RATE = FrameRate.parse("24")

@@ -7,10 +7,10 @@ import av
 import pytest
 from PIL import Image
 
-from specs.timing import FrameRate
-from tasks.media.errors import MediaError
-from tasks.media.frames import last_frame
-from tasks.media.probe import probe, signature
+from storyreel.specs.timing import FrameRate
+from storyreel.tasks.media.errors import MediaError
+from storyreel.tasks.media.frames import last_frame
+from storyreel.tasks.media.probe import probe, signature
 from tests.tasks.making import ffmpeg, make_clip
 
 COLOUR = (200, 50, 20)

@@ -12,8 +12,8 @@ import psutil
 import pytest
 from ffmpeg.nodes import OutputStream
 
-from tasks.media.binary import Binary, find
-from tasks.media.running import MediaError, arguments, run
+from storyreel.tasks.media.binary import Binary, find
+from storyreel.tasks.media.running import MediaError, arguments, run
 
 
 def _picture(into: Path, frames: int = 24, size: str = "64x64") -> OutputStream:
@@ -87,7 +87,7 @@ async def test_a_child_that_does_not_listen_is_killed(tmp_path: Path, monkeypatc
     deaf.write_text(f"#!{psutil.Process().exe()}\nimport signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
                     f"open({str(tmp_path / 'ready')!r}, 'w')\ntime.sleep(60)\n")  # fmt: skip
     deaf.chmod(0o755)
-    monkeypatch.setattr("tasks.media.running.find", lambda: Binary(deaf, "9.0"))
+    monkeypatch.setattr("storyreel.tasks.media.running.find", lambda: Binary(deaf, "9.0"))
     running = asyncio.create_task(run(_picture(tmp_path / "a.mp4")))
     await _until((tmp_path / "ready").exists)
     cancelled = time.monotonic()

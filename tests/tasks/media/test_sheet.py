@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from specs.cut import Cut, Event
-from specs.timing import FrameRate
-from tasks.media.errors import MediaError
-from tasks.media.sheet import WIDTH, Grid, contact_sheet
+from storyreel.specs.cut import Cut, Event
+from storyreel.specs.timing import FrameRate
+from storyreel.tasks.media.errors import MediaError
+from storyreel.tasks.media.sheet import WIDTH, Grid, contact_sheet
 from tests.tasks.making import make_clip
 
 RATE = FrameRate.parse("24")

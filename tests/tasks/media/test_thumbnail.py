@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageChops, ImageStat
 
-from tasks.media.errors import MediaError
-from tasks.media.thumbnail import thumbnail
+from storyreel.tasks.media.errors import MediaError
+from storyreel.tasks.media.thumbnail import thumbnail
 from tests.tasks.scenery import film, scene
 
 

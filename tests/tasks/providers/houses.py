@@ -11,13 +11,13 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from specs.storyboard import Mode
-from tasks.providers.aimlapi import Aimlapi
-from tasks.providers.apiyi import Apiyi
-from tasks.providers.base import Attachment, Request, Standing
-from tasks.providers.dashscope import DashScope
-from tasks.providers.freepik import Freepik
-from tasks.providers.hosted import Hosted
+from storyreel.specs.storyboard import Mode
+from storyreel.tasks.providers.aimlapi import Aimlapi
+from storyreel.tasks.providers.apiyi import Apiyi
+from storyreel.tasks.providers.base import Attachment, Request, Standing
+from storyreel.tasks.providers.dashscope import DashScope
+from storyreel.tasks.providers.freepik import Freepik
+from storyreel.tasks.providers.hosted import Hosted
 from tests.services import aimlapi, apiyi, dashscope, freepik
 from tests.services.emulator import Emulator
 from tests.services.jobs import Script

@@ -10,16 +10,16 @@ import av
 import pytest
 from PIL import Image, ImageChops, ImageDraw
 
-from specs.storyboard import Mode
-from specs.timing import FrameRate
-from tasks.animatic.canvas import Canvas
-from tasks.animatic.words import timecode
-from tasks.media import lettering
-from tasks.media.house import House, house_signature
-from tasks.media.lettering import one_line
-from tasks.media.probe import probe
-from tasks.providers.animatic import Animatic
-from tasks.providers.base import Standing, Terminal
+from storyreel.specs.storyboard import Mode
+from storyreel.specs.timing import FrameRate
+from storyreel.tasks.animatic.canvas import Canvas
+from storyreel.tasks.animatic.words import timecode
+from storyreel.tasks.media import lettering
+from storyreel.tasks.media.house import House, house_signature
+from storyreel.tasks.media.lettering import one_line
+from storyreel.tasks.media.probe import probe
+from storyreel.tasks.providers.animatic import Animatic
+from storyreel.tasks.providers.base import Standing, Terminal
 from tests.tasks.animatic.drawing import (
     attachment,
     board_of,
@@ -29,7 +29,7 @@ from tests.tasks.animatic.drawing import (
     landscape,
     request,
     samples_of,
-)  # fmt: skip
+)
 from tests.tasks.making import make_clip
 
 RATES = ("12", "15", "16", "23.976", "24", "25", "29.97", "30", "48", "50", "59.94", "60")

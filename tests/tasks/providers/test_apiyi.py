@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from specs.storyboard import Mode
-from tasks.providers.base import Ambiguous, Refused, TaskFailed, TaskForgotten, Terminal, Transient
+from storyreel.specs.storyboard import Mode
+from storyreel.tasks.providers.base import Ambiguous, Refused, TaskFailed, TaskForgotten, Terminal, Transient
 from tests.services.apiyi import REFUSALS
 from tests.services.emulator import DAY
 from tests.services.faults import Call

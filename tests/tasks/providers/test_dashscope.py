@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from specs.storyboard import Mode
-from tasks.providers.base import Ambiguous, Refused, TaskFailed, TaskForgotten, Terminal, Transient
+from storyreel.specs.storyboard import Mode
+from storyreel.tasks.providers.base import Ambiguous, Refused, TaskFailed, TaskForgotten, Terminal, Transient
 from tests.services.clock import BEIJING
 from tests.services.dashscope_codes import CODES
 from tests.services.faults import Answer, Call, Page, Reset

@@ -14,10 +14,10 @@ from typing import Any
 import httpx
 import pytest
 
-from tasks.providers import addresses
-from tasks.providers.addresses import Forbidden, Gate, literal, proxy_for
-from tasks.providers.base import Terminal, Transient, Verdict
-from tasks.providers.download import LinkExpired, download
+from storyreel.tasks.providers import addresses
+from storyreel.tasks.providers.addresses import Forbidden, Gate, literal, proxy_for
+from storyreel.tasks.providers.base import Terminal, Transient, Verdict
+from storyreel.tasks.providers.download import LinkExpired, download
 from tests.services.faults import Trouble, Truncated
 from tests.services.results import Link, ResultHost
 from tests.services.wire import Ending, Heard, Reply, app, bound, serving
@@ -166,7 +166,7 @@ async def test_a_host_in_trouble_may_be_asked_again(into: Path, code: int) -> No
 
 
 async def test_what_does_not_end_is_cut_off(into: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tasks.providers.download.LARGEST_CLIP", len(CLIP) - 1)
+    monkeypatch.setattr("storyreel.tasks.providers.download.LARGEST_CLIP", len(CLIP) - 1)
     with Host().served() as url, pytest.raises(Terminal, match="claims to have"):
         await fetch(url, into)
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from specs.storyboard import Mode
-from tasks.inspection import verify
-from tasks.media.errors import MediaError
-from tasks.media.probe import probe
-from tasks.providers.base import Terminal, Transient, Verdict
+from storyreel.specs.storyboard import Mode
+from storyreel.tasks.inspection import verify
+from storyreel.tasks.media.errors import MediaError
+from storyreel.tasks.media.probe import probe
+from storyreel.tasks.providers.base import Terminal, Transient, Verdict
 from tests.services.faults import Call, Claims, Corrupt, Shortened
 from tests.services.jobs import Script
 from tests.tasks.providers.houses import KEY, House, finished, nothing, opened, request

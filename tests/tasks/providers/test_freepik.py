@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from specs.storyboard import Mode
-from tasks.providers.base import Refused, TaskFailed, TaskForgotten, Terminal, Transient
-from tasks.providers.freepik import Freepik
+from storyreel.specs.storyboard import Mode
+from storyreel.tasks.providers.base import Refused, TaskFailed, TaskForgotten, Terminal, Transient
+from storyreel.tasks.providers.freepik import Freepik
 from tests.services.faults import Answer, Call
 from tests.services.jobs import Failure, Phase, Script
 from tests.tasks.providers.houses import HOUSES, KEY, opened, request

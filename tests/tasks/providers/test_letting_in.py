@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.providers.base import Terminal, Verdict
+from storyreel.tasks.providers.base import Terminal, Verdict
 from tests.services.faults import Answer, Call, Redirect
 from tests.tasks.providers.houses import KEY, House, nothing, opened, request
 

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from jsonschema import Draft4Validator
 from PIL import Image
 
-from flows.plan import History, Plan, PlannedTake, make
-from specs.problems import StoryboardError
-from specs.reading import read
-from specs.storyboard import Mode
+from storyreel.flows.plan import History, Plan, PlannedTake, make
+from storyreel.specs.problems import StoryboardError
+from storyreel.specs.reading import read
+from storyreel.specs.storyboard import Mode
 from tests.services.emulator import Emulator
 from tests.services.test_aimlapi_schema import FOLDER, checker, request_schema
 from tests.tasks.providers.houses import HOUSES, House, image, opened, request, video, voice

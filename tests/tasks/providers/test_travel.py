@@ -15,11 +15,11 @@ import pytest
 import s3fs
 from PIL import Image
 
-from specs.storyboard import Mode
-from tasks.providers.base import Terminal, Transient, Verdict
-from tasks.providers.dashscope import DashScope
-from tasks.providers.travel import Bucket, kind_of, name_for
-from tasks.providers.wan import wan
+from storyreel.specs.storyboard import Mode
+from storyreel.tasks.providers.base import Terminal, Transient, Verdict
+from storyreel.tasks.providers.dashscope import DashScope
+from storyreel.tasks.providers.travel import Bucket, kind_of, name_for
+from storyreel.tasks.providers.wan import wan
 from tests.buckets import SECRET
 from tests.services.faults import Answer, Call, Reset
 from tests.tasks.making import ffmpeg, make_clip

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.providers.webhooks import WINDOW, Callback, Forged, Malformed, Seen, Signed
+from storyreel.tasks.providers.webhooks import WINDOW, Callback, Forged, Malformed, Seen, Signed
 from tests.services.webhooks import signature
 
 NOW = 1_790_000_000.0

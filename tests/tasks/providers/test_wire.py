@@ -11,10 +11,10 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from tasks.providers.answers import Answer, text, told
-from tasks.providers.base import Ambiguous, ProviderError, Refused, TaskFailed, Terminal, Transient
-from tasks.providers.verdicts import unbracketed, verdict
-from tasks.providers.wire import Missing, Wire, order_headers
+from storyreel.tasks.providers.answers import Answer, text, told
+from storyreel.tasks.providers.base import Ambiguous, ProviderError, Refused, TaskFailed, Terminal, Transient
+from storyreel.tasks.providers.verdicts import unbracketed, verdict
+from storyreel.tasks.providers.wire import Missing, Wire, order_headers
 from tests.services.wire import Heard, Reply, app, bound, serving
 
 

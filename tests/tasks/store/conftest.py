@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.store.ledger import Ledger
+from storyreel.tasks.store.ledger import Ledger
 from tests import postgres
 
 Open = Callable[..., Ledger]

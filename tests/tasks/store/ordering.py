@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from specs.money import Money
-from tasks.store.ledger import Ledger, Order, Purchase
+from storyreel.specs.money import Money
+from storyreel.tasks.store.ledger import Ledger, Order, Purchase
 
 CLIP, OTHER_CLIP = "d" * 64, "e" * 64
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from multiprocessing.process import BaseProcess
 from typing import Any
 
-from tasks.store.ledger import Ledger, Limit, Order, OverBudget
+from storyreel.tasks.store.ledger import Ledger, Limit, Order, OverBudget
 
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(["tests.tasks.store.racing", "psycopg"])

@@ -11,9 +11,9 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from specs.money import Money
-from tasks.store.budget import Limit, OverBudget
-from tasks.store.ledger import Ledger, Order, Purchase, State
+from storyreel.specs.money import Money
+from storyreel.tasks.store.budget import Limit, OverBudget
+from storyreel.tasks.store.ledger import Ledger, Order, Purchase, State
 from tests.tasks.store.ordering import CLIP, an_order
 
 MONEY = st.builds(

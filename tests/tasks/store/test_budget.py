@@ -9,9 +9,9 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import create_engine, text
 
-from specs.money import Money
-from tasks.store.budget import Limit, OverBudget, Scope
-from tasks.store.ledger import Ledger, Order, State
+from storyreel.specs.money import Money
+from storyreel.tasks.store.budget import Limit, OverBudget, Scope
+from storyreel.tasks.store.ledger import Ledger, Order, State
 from tests.tasks.store.conftest import Open
 from tests.tasks.store.ordering import CLIP, an_order, dollars, row
 from tests.tasks.store.racing import reserved, together

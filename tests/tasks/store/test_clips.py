@@ -11,9 +11,9 @@ from pathlib import Path
 import fsspec
 import pytest
 
-from specs.money import Money
-from tasks.store.clips import Clip, ClipStore, Receipt
-from tasks.vault import Vault, VaultAway
+from storyreel.specs.money import Money
+from storyreel.tasks.store.clips import Clip, ClipStore, Receipt
+from storyreel.tasks.vault import Vault, VaultAway
 
 
 @pytest.fixture

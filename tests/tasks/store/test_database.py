@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from tasks.store import database
-from tasks.store.ledger import Ledger, LedgerError, State
+from storyreel.tasks.store import database
+from storyreel.tasks.store.ledger import Ledger, LedgerError, State
 from tests import postgres
 from tests.tasks.store.ordering import CLIP, an_order, row
 

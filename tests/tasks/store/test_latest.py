@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tasks.store.ledger import Ledger, Order
+from storyreel.tasks.store.ledger import Ledger, Order
 from tests.tasks.store.ordering import CLIP, an_order, row
 
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from sqlalchemy import create_engine, text
 
-from tasks.store.ledger import Ledger, State
-from tasks.store.owner import this_process
-from tasks.store.purchase import LEASE
+from storyreel.tasks.store.ledger import Ledger, State
+from storyreel.tasks.store.owner import this_process
+from storyreel.tasks.store.purchase import LEASE
 from tests.tasks.store.conftest import Open
 from tests.tasks.store.ordering import an_order, row
 from tests.tasks.store.racing import killed_at_work, ordering_for_ever
@@ -54,7 +54,7 @@ def test_a_lease_that_was_renewed_meanwhile_is_not_taken(
 ) -> None:
     far = open_ledger("far-away")
     with monkeypatch.context() as short:
-        short.setattr("tasks.store.page.LEASE", timedelta(0))
+        short.setattr("storyreel.tasks.store.page.LEASE", timedelta(0))
         far.intend(an_order())
         far.submitted("k", "task-7", None)
     seen = row(ledger)
@@ -69,7 +69,7 @@ def test_what_a_run_elsewhere_left_is_taken_over_once(
 ) -> None:
     far, third = open_ledger("far-away"), open_ledger()
     with monkeypatch.context() as short:
-        short.setattr("tasks.store.page.LEASE", timedelta(0))
+        short.setattr("storyreel.tasks.store.page.LEASE", timedelta(0))
         far.intend(an_order())
         far.submitted("k", "task-7", None)
     seen = row(ledger)

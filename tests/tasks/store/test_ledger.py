@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from specs.money import Money
-from tasks.store.ledger import Ledger, State
+from storyreel.specs.money import Money
+from storyreel.tasks.store.ledger import Ledger, State
 from tests.tasks.store.conftest import Open
 from tests.tasks.store.ordering import CLIP, OTHER_CLIP, an_order, dollars, row
 

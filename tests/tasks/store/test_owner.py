@@ -11,8 +11,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tasks.store import owner
-from tasks.store.owner import Owner, new_run, this_process
+from storyreel.tasks.store import owner
+from storyreel.tasks.store.owner import Owner, new_run, this_process
 
 
 def the_owner_of(code: str) -> Owner:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from tasks.store.ledger import Ledger, State
+from storyreel.tasks.store.ledger import Ledger, State
 from tests.tasks.store.ordering import an_order
 from tests.tasks.store.racing import killed_at_work, opened, ordering_for_ever, taken_over, together, won
 

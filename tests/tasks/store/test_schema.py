@@ -8,12 +8,12 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import Engine, create_engine, inspect, text
 
-from specs.money import Money
-from tasks.store import wakes
-from tasks.store.database import Database
-from tasks.store.ledger import Ledger, LedgerError, State
-from tasks.store.migrations import MIGRATIONS
-from tasks.store.schema import EARLIER, EVENTS, PURCHASES, VERDICTS, VERSION, version
+from storyreel.specs.money import Money
+from storyreel.tasks.store import wakes
+from storyreel.tasks.store.database import Database
+from storyreel.tasks.store.ledger import Ledger, LedgerError, State
+from storyreel.tasks.store.migrations import MIGRATIONS
+from storyreel.tasks.store.schema import EARLIER, EVENTS, PURCHASES, VERDICTS, VERSION, version
 from tests.tasks.store.ordering import CLIP, dollars, row
 
 # What storyreel 0.1 made with its first run, as sqlite3's `.schema` shows it.
@@ -240,7 +240,7 @@ def test_a_migration_that_fails_leaves_what_was_there(
         raise RuntimeError("the power went")
 
     with monkeypatch.context() as breaking:
-        breaking.setattr("tasks.store.migrations._run", _then(broken))
+        breaking.setattr("storyreel.tasks.store.migrations._run", _then(broken))
         with pytest.raises(RuntimeError, match="power"):
             Ledger(url)
     assert inspect(engine).get_table_names() == ["purchases"]

@@ -8,8 +8,8 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import create_engine, text
 
-from specs.money import Money
-from tasks.store.ledger import Ledger, Order, Spend, State
+from storyreel.specs.money import Money
+from storyreel.tasks.store.ledger import Ledger, Order, Spend, State
 from tests.tasks.store.ordering import CLIP, an_order, dollars, row
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from tasks.store.ledger import Judged, Ledger, Word
+from storyreel.tasks.store.ledger import Judged, Ledger, Word
 
 Open = Callable[..., Ledger]
 

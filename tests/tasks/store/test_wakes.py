@@ -7,8 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from tasks.store import wakes
-from tasks.store.ledger import Ledger
+from storyreel.tasks.store import wakes
+from storyreel.tasks.store.ledger import Ledger
 from tests.tasks.store.conftest import Open
 
 

@@ -1,0 +1,1 @@
+"""Turns a storyboard in YAML into a film, as a Prefect flow."""
