@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal
 
 from storyreel.flows.planned import Plan, PlannedTake
+from storyreel.specs.language.nouns import Budget
 from storyreel.specs.money import Money
-from storyreel.specs.nouns import Budget
 from storyreel.tasks.store.budget import Limit
 
 Committed = Callable[..., tuple[Money, ...]]

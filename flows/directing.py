@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from storyreel.flows.planned import PlannedTake
-from storyreel.specs.checking import strange_names
 from storyreel.specs.storyboard import MOST_TAKES, Shot, Storyboard
+from storyreel.specs.validation.check import strange_names
 from storyreel.tasks.store.ledger import Verdict, Word
 
 Draft = Callable[[Shot], list[PlannedTake]]

@@ -24,7 +24,7 @@ from storyreel.flows.reaching import Reached, without_password
 from storyreel.flows.services import Broken, Service, installed
 from storyreel.flows.stocktaking import Stock, take_stock
 from storyreel.specs.frozen import Frozen
-from storyreel.specs.problems import reason
+from storyreel.specs.problems.phrases import reason
 from storyreel.tasks.media.binary import find
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.lettering import Weight

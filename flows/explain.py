@@ -16,7 +16,7 @@ from storyreel.flows.planned import Plan, PlannedTake
 from storyreel.flows.reaching import without_password
 from storyreel.flows.services import way
 from storyreel.specs.frozen import Frozen
-from storyreel.specs.problems import listed, suggestion
+from storyreel.specs.problems.phrases import listed, suggestion
 from storyreel.specs.storyboard import Shot, Storyboard, is_remote
 from storyreel.tasks.providers import load
 from storyreel.tasks.providers.base import Attachment, Board, Provider, Request, Use

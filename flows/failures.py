@@ -11,7 +11,7 @@ from typing import Any
 
 from rich.console import Console
 
-from storyreel.specs.problems import StoryboardError
+from storyreel.specs.problems.problem import StoryboardError
 from storyreel.tasks.providers.base import ProviderError
 from storyreel.tasks.store.errors import LedgerError
 from storyreel.tasks.vault import VaultError

@@ -21,12 +21,13 @@ from typing import Annotated, Literal, TypeVar
 from pydantic import Field, StringConstraints, ValidationError
 
 from storyreel.flows.writing import put
-from storyreel.specs.checking import local_sources
 from storyreel.specs.frozen import Frozen
-from storyreel.specs.problems import Position, Problem, StoryboardError, reason, shown
+from storyreel.specs.problems.phrases import reason, shown
+from storyreel.specs.problems.problem import Position, Problem, StoryboardError
 from storyreel.specs.reading import LARGEST, named, read
 from storyreel.specs.sources import beside
 from storyreel.specs.storyboard import Storyboard, is_remote
+from storyreel.specs.validation.check import local_sources
 from storyreel.tasks.placing import put_in_place
 from storyreel.tasks.store.clips import file_digest
 from storyreel.tasks.store.home import Home

@@ -18,7 +18,7 @@ from storyreel.flows.planned import Candidate, History, Plan, PlannedTake
 from storyreel.flows.selecting import select
 from storyreel.specs.cut import Anchor, Cut, Event, edit_points, lay
 from storyreel.specs.money import Money
-from storyreel.specs.problems import Problem, StoryboardError
+from storyreel.specs.problems.problem import Problem, StoryboardError
 from storyreel.specs.storyboard import Shot, Storyboard
 from storyreel.tasks import order
 from storyreel.tasks.brief import brief

@@ -15,7 +15,7 @@ import httpx
 from storyreel.flows.local import answering
 from storyreel.flows.server import settle_environment
 from storyreel.specs.frozen import Frozen
-from storyreel.specs.problems import shown
+from storyreel.specs.problems.phrases import shown
 from storyreel.tasks import providers
 from storyreel.tasks.providers.hosted import Hosted
 

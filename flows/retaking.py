@@ -19,7 +19,8 @@ from storyreel.flows.options import AsJson, File, Set, print_json, words
 from storyreel.specs import editing
 from storyreel.specs.editing import Change, Edit
 from storyreel.specs.frozen import Frozen
-from storyreel.specs.problems import Position, Problem, StoryboardError, listed, reason, shown
+from storyreel.specs.problems.phrases import listed, reason, shown
+from storyreel.specs.problems.problem import Position, Problem, StoryboardError
 from storyreel.specs.reading import read
 from storyreel.specs.storyboard import Shot, Storyboard
 

@@ -14,12 +14,13 @@ from storyreel.flows.history import history_of
 from storyreel.flows.plan import make
 from storyreel.flows.planned import History, Plan, PlannedTake, ReviewWord
 from storyreel.flows.waiting import Seen, Waiting, action_of, by_shot, said_of, word_of_shot
-from storyreel.specs.checking import strange_names
 from storyreel.specs.frozen import Frozen
+from storyreel.specs.language.words import Told
 from storyreel.specs.money import Money
-from storyreel.specs.problems import StoryboardError, listed, shown, suggestion
+from storyreel.specs.problems.phrases import listed, shown, suggestion
+from storyreel.specs.problems.problem import StoryboardError
 from storyreel.specs.storyboard import Storyboard
-from storyreel.specs.words import Told
+from storyreel.specs.validation.check import strange_names
 from storyreel.tasks.inspection import Inspection, inspect
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.pricing import PriceList

@@ -15,7 +15,7 @@ from storyreel.flows.planned import Plan, PlannedTake, TakeState
 from storyreel.flows.writing import put
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.money import Money
-from storyreel.specs.problems import Position, Problem, StoryboardError
+from storyreel.specs.problems.problem import Position, Problem, StoryboardError
 from storyreel.specs.storyboard import is_remote
 from storyreel.tasks.brief import Brief, changes
 

@@ -24,7 +24,7 @@ from storyreel.flows.failures import RunFailed
 from storyreel.flows.render import render_storyboard
 from storyreel.flows.scene import shoot_scene
 from storyreel.specs.frozen import Frozen
-from storyreel.specs.problems import shown
+from storyreel.specs.problems.phrases import shown
 
 Overlap = Literal["wait", "skip"]
 """What becomes of a run that is due while another one of the same film is going."""

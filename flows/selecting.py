@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import get_args
 
 from storyreel.flows.planned import PlannedTake, TakeState
-from storyreel.specs.problems import listed, suggestion
+from storyreel.specs.problems.phrases import listed, suggestion
 
 
 class NothingSelected(Exception):

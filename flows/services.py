@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from storyreel.specs.frozen import Frozen
-from storyreel.specs.problems import shown
+from storyreel.specs.problems.phrases import shown
 from storyreel.specs.storyboard import Mode
 from storyreel.tasks import providers
 from storyreel.tasks.pricing import OWN, PriceList

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from storyreel.specs.problems import Position, Problem, StoryboardError
+from storyreel.specs.problems.problem import Position, Problem, StoryboardError
 
 _STARTER = """\
 # yaml-language-server: $schema=./storyboard.schema.json

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from prefect.schedules import Cron, Interval, RRule, Schedule
 
-from storyreel.specs.problems import shown
+from storyreel.specs.problems.phrases import shown
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _PART = re.compile(r"(\d{1,6})\s*([smhdw])\s*")

@@ -22,7 +22,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from storyreel.flows.failures import RunFailed
-from storyreel.specs.problems import shown
+from storyreel.specs.problems.phrases import shown
 from storyreel.tasks.providers import load
 from storyreel.tasks.providers.base import Provider, ProviderError, TaskFailed
 from storyreel.tasks.providers.webhooks import LARGEST, Callback, Forged, Malformed, Seen, Signed

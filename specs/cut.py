@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from storyreel.specs.problems import Problem, StoryboardError
+from storyreel.specs.problems.problem import Problem, StoryboardError
 from storyreel.specs.storyboard import Shot, Storyboard, Transition
 from storyreel.specs.timing import Duration, FrameRate
 

@@ -9,16 +9,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from storyreel.specs import variables
-from storyreel.specs.cascade import cascade
 from storyreel.specs.frozen import Frozen
-from storyreel.specs.problems import Position, Problem, StoryboardError, listed, shown, suggestion
+from storyreel.specs.language.words import MOST_TAKES
+from storyreel.specs.problems.phrases import listed, shown, suggestion
+from storyreel.specs.problems.problem import Place, Position, Problem, StoryboardError
 from storyreel.specs.reading import understood
-from storyreel.specs.splicing import Passage, Splice, Wishes, spliced, value
-from storyreel.specs.storyboard import Place, Shot, Storyboard
-from storyreel.specs.syntax import control_character
-from storyreel.specs.tree import Entry, Node, grow
-from storyreel.specs.words import MOST_TAKES
+from storyreel.specs.storyboard import Shot, Storyboard
+from storyreel.specs.validation.cascade import cascade
+from storyreel.specs.yaml import variables
+from storyreel.specs.yaml.splice import Passage, Splice, Wishes, spliced, value
+from storyreel.specs.yaml.syntax import control_character
+from storyreel.specs.yaml.tree import Entry, Node, grow
 
 _NOTHING_SET: Mapping[str, str] = MappingProxyType({})
 

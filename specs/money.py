@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from decimal import ROUND_HALF_UP, Context, Decimal
 
 from storyreel.specs.frozen import Frozen
-from storyreel.specs.problems import shown
+from storyreel.specs.problems.phrases import shown
 
 DECIMALS = 6
 """That an amount may be written with; prices of a second have up to six."""

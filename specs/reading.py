@@ -10,13 +10,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from storyreel.specs import variables
-from storyreel.specs.cascade import cascade
-from storyreel.specs.checking import check, local_sources
-from storyreel.specs.problems import Position, Problem, StoryboardError, reason
-from storyreel.specs.salvage import validated
+from storyreel.specs.problems.phrases import reason
+from storyreel.specs.problems.problem import Position, Problem, StoryboardError
 from storyreel.specs.storyboard import Storyboard
-from storyreel.specs.tree import Node, Places, grow
+from storyreel.specs.validation.cascade import cascade
+from storyreel.specs.validation.check import check, local_sources
+from storyreel.specs.validation.salvage import validated
+from storyreel.specs.yaml import variables
+from storyreel.specs.yaml.tree import Node, Places, grow
 
 LARGEST = 8_000_000
 """Bytes of a file; a film of a thousand shots has about 300,000."""

@@ -16,7 +16,7 @@ from pathlib import Path, PureWindowsPath
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from storyreel.specs.problems import reason, shown
+from storyreel.specs.problems.phrases import reason, shown
 
 Wrong = tuple[str, str]
 """What is wrong with a source, and what to do."""

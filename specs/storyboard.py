@@ -15,7 +15,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
 
-from storyreel.specs.nouns import (
+from storyreel.specs.language.nouns import (
     Budget,
     Camera,
     CastMember,
@@ -31,10 +31,7 @@ from storyreel.specs.nouns import (
     References,
     Transition,
 )
-from storyreel.specs.problems import Position
-from storyreel.specs.sources import ELSEWHERE, beside, leads_out
-from storyreel.specs.timing import Duration
-from storyreel.specs.words import (
+from storyreel.specs.language.words import (
     MOST_TAKES,
     Name,
     Providers,
@@ -48,6 +45,9 @@ from storyreel.specs.words import (
     Told,
     as_count,
 )
+from storyreel.specs.problems.problem import Place, Position
+from storyreel.specs.sources import ELSEWHERE, beside, leads_out
+from storyreel.specs.timing import Duration
 
 __all__ = [
     "MOST_SHOTS",
@@ -63,7 +63,6 @@ __all__ = [
     "Look",
     "Mode",
     "Music",
-    "Place",
     "Reference",
     "Scene",
     "Shot",
@@ -82,9 +81,6 @@ MOST_SHOTS = 10_000
 _REMOTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 Review = Literal["required", "none"]
-
-Place = tuple[str | int, ...]
-"""The way to a value in the file: `("scenes", 0, "shots", 2, "duration")`."""
 
 
 class ShotDefaults(Noun):

@@ -9,8 +9,9 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import NamedTuple
 
-from storyreel.specs.problems import shown
-from storyreel.specs.storyboard import Mode, Place, Reference, Shot, Storyboard
+from storyreel.specs.problems.phrases import shown
+from storyreel.specs.problems.problem import Place
+from storyreel.specs.storyboard import Mode, Reference, Shot, Storyboard
 from storyreel.tasks.providers.base import Attachment, Capability, Provider, Use
 from storyreel.tasks.providers.travel import BUCKET
 from storyreel.tasks.references import LocalFiles, Wrong, as_kind

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from storyreel.specs.money import DECIMALS, Money
-from storyreel.specs.problems import Position, Problem, StoryboardError, listed, reason, shown, suggestion
-from storyreel.specs.tree import Entry, Node, grow
+from storyreel.specs.problems.phrases import listed, reason, shown, suggestion
+from storyreel.specs.problems.problem import Position, Problem, StoryboardError
+from storyreel.specs.yaml.tree import Entry, Node, grow
 from storyreel.tasks.providers import names
 from storyreel.tasks.rates import Rate, Region, Tariff
 

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
-from storyreel.specs.storyboard import Mode, Place
+from storyreel.specs.problems.problem import Place
+from storyreel.specs.storyboard import Mode
 from storyreel.tasks.providers import load, names
 from storyreel.tasks.providers.base import Capability, Provider
 

@@ -16,7 +16,7 @@ from typing import ClassVar, Literal
 
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.money import Money
-from storyreel.specs.problems import shown
+from storyreel.specs.problems.phrases import shown
 from storyreel.specs.storyboard import Mode
 from storyreel.specs.timing import FrameRate
 

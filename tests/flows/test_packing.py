@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from storyreel.flows.packing import NotBrought, Pack, bring, pack, version_of
-from storyreel.specs.problems import StoryboardError
+from storyreel.specs.problems.problem import StoryboardError
 from storyreel.specs.reading import read
 from storyreel.tasks.store.home import Home
 from storyreel.tasks.vault import VaultAway, VaultUnfit

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from storyreel.flows.plan import History, Plan, make
-from storyreel.specs.problems import StoryboardError
+from storyreel.specs.problems.problem import StoryboardError
 from storyreel.specs.reading import read
 from storyreel.tasks.store.ledger import Order, Purchase, State
 from storyreel.tasks.store.owner import this_process

@@ -12,7 +12,7 @@ from rich.console import Console
 from storyreel.flows.casting import Audition, cast, print_casting
 from storyreel.flows.plan import History, make
 from storyreel.flows.services import Service, adapters, installed
-from storyreel.specs.problems import StoryboardError
+from storyreel.specs.problems.problem import StoryboardError
 from storyreel.specs.reading import read
 from tests.flows.conftest import Command
 from tests.services.__main__ import SERVICES

@@ -10,7 +10,7 @@ import pytest
 from storyreel.flows.callsheet import CallSheet
 from storyreel.flows.planned import History
 from storyreel.flows.saved import load, moved, save
-from storyreel.specs.problems import StoryboardError
+from storyreel.specs.problems.problem import StoryboardError
 from storyreel.tasks.pricing import PriceList
 from storyreel.tasks.store.ledger import State
 from tests.flows.pasts import NOTHING, past, plan_of

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from storyreel.specs.cut import Anchor, Event, edit_points, lay
-from storyreel.specs.problems import StoryboardError
+from storyreel.specs.problems.problem import StoryboardError
 from storyreel.specs.storyboard import Ending, Format, Shot, Storyboard, Transition
 from storyreel.specs.timing import Duration, FrameRate
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from storyreel.specs import editing
 from storyreel.specs.editing import Edit
-from storyreel.specs.problems import StoryboardError
+from storyreel.specs.problems.problem import StoryboardError
 from storyreel.specs.reading import read
 from storyreel.specs.storyboard import Storyboard
 

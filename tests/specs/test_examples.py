@@ -11,10 +11,10 @@ from jsonschema import Draft202012Validator
 
 import storyreel.specs
 from storyreel.specs.cut import lay
-from storyreel.specs.problems import StoryboardError
+from storyreel.specs.problems.problem import StoryboardError
 from storyreel.specs.reading import read
 from storyreel.specs.schema import generate
-from storyreel.specs.tree import grow
+from storyreel.specs.yaml.tree import grow
 
 HOME = Path(storyreel.specs.__file__).parent.resolve()
 EXAMPLES = sorted((HOME / "examples").glob("*.yaml"))

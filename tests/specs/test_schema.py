@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from pydantic import ValidationError
 
-from storyreel.specs.nouns import Noun
+from storyreel.specs.language.nouns import Noun
 from storyreel.specs.schema import PUBLISHED, generate, text
 from storyreel.specs.storyboard import Storyboard
 

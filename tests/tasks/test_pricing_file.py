@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storyreel.specs.problems import StoryboardError
+from storyreel.specs.problems.problem import StoryboardError
 from storyreel.tasks.price_file import LARGEST, PricesError, understand
 from storyreel.tasks.pricing import PriceList
 

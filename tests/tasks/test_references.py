@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from storyreel.specs.problems import StoryboardError
+from storyreel.specs.problems.problem import StoryboardError
 from storyreel.specs.reading import read
 from storyreel.tasks import references
 from storyreel.tasks.providers.wan import WAN

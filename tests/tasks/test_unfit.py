@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from storyreel.flows.plan import History, Plan, make
-from storyreel.specs.problems import Problem, StoryboardError
+from storyreel.specs.problems.problem import Problem, StoryboardError
 from storyreel.specs.reading import read
 from storyreel.specs.storyboard import Mode
 from storyreel.tasks import unfit

@@ -15,7 +15,7 @@ from jsonschema import Draft4Validator
 from PIL import Image
 
 from storyreel.flows.plan import History, Plan, PlannedTake, make
-from storyreel.specs.problems import StoryboardError
+from storyreel.specs.problems.problem import StoryboardError
 from storyreel.specs.reading import read
 from storyreel.specs.storyboard import Mode
 from tests.services.emulator import Emulator

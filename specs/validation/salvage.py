@@ -10,10 +10,10 @@ from collections.abc import Iterable, Mapping, Set
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from storyreel.specs import wording
-from storyreel.specs.problems import MOST_PROBLEMS, Problem
-from storyreel.specs.storyboard import Place, Storyboard
-from storyreel.specs.tree import Entry, Node, Places
+from storyreel.specs.problems.problem import MOST_PROBLEMS, Place, Problem
+from storyreel.specs.storyboard import Storyboard
+from storyreel.specs.validation import wording
+from storyreel.specs.yaml.tree import Entry, Node, Places
 
 _ROUNDS = 8
 _HARMLESS = frozenset({"title", "storyboard", "look", "vars", "music"})

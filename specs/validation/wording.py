@@ -13,11 +13,12 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
-from storyreel.specs.nouns import Short
-from storyreel.specs.problems import Problem, listed, shown, suggestion
-from storyreel.specs.storyboard import Place, Storyboard
-from storyreel.specs.tree import Places
-from storyreel.specs.words import MEANING
+from storyreel.specs.language.nouns import Short
+from storyreel.specs.language.words import MEANING
+from storyreel.specs.problems.phrases import listed, shown, suggestion
+from storyreel.specs.problems.problem import Place, Problem
+from storyreel.specs.storyboard import Storyboard
+from storyreel.specs.yaml.tree import Places
 
 KEY = "[key]"
 """Ends the path of an error that is about a name rather than about what it names."""

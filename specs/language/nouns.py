@@ -13,8 +13,19 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from storyreel.specs.frozen import Frozen
+from storyreel.specs.language.words import (
+    IMAGE_ENDINGS,
+    VIDEO_ENDINGS,
+    Amount,
+    Avoided,
+    Level,
+    Name,
+    Source,
+    Switch,
+    Text,
+    Told,
+)
 from storyreel.specs.timing import Duration, FrameRate
-from storyreel.specs.words import IMAGE_ENDINGS, VIDEO_ENDINGS, Amount, Avoided, Level, Name, Source, Switch, Text, Told
 
 
 class Mode(StrEnum):

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storyreel.specs.checking import check
 from storyreel.specs.sources import Inspector, Kind
 from storyreel.specs.storyboard import MOST_SHOTS, Shot, Storyboard
+from storyreel.specs.validation.check import check
 
 Film = Callable[..., Storyboard]
 Wrong = Callable[..., list[str]]

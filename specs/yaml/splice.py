@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from storyreel.specs.problems import Position
-from storyreel.specs.tree import grow
+from storyreel.specs.problems.problem import Position
+from storyreel.specs.yaml.tree import grow
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 

@@ -6,7 +6,8 @@ import re
 
 import yaml
 
-from storyreel.specs.problems import Position, Problem, shown
+from storyreel.specs.problems.phrases import shown
+from storyreel.specs.problems.problem import Position, Problem
 
 DEEPEST = 50
 """Levels of brackets and indentation that a file may have."""

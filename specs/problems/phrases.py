@@ -1,56 +1,13 @@
-"""What is wrong in a storyboard, and where; and how it is said."""
+"""Phrases that messages share: a value as it is shown, a list of words, a suggestion, a reason."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import islice
-from typing import ClassVar, Self
-
-MOST_PROBLEMS = 1000
-"""That any one look at a film tells; a film with more has few mistakes, made often."""
 
 _MOST_KNOWN = 200
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Position:
-    """A place in a storyboard file; line and column count from 1."""
-
-    file: str
-    line: int
-    column: int
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}:{self.column}"
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Problem:
-    """One thing that is wrong: the place, what it is, and what to do instead (may be empty)."""
-
-    position: Position
-    what: str
-    fix: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.position}: {self.what}" + (f" ({self.fix})" if self.fix else "")
-
-
-class StoryboardError(Exception):
-    """A storyboard cannot be used. `problems` holds all that was found, in the order of the file."""
-
-    then: ClassVar[str] = "storyreel validate {file}"
-    """What to run when it is mended."""
-
-    def __init__(self, problems: Iterable[Problem]) -> None:
-        self.problems = tuple(sorted(set(problems)))
-        super().__init__("\n".join(map(str, self.problems)))
-
-    def __reduce__(self) -> tuple[type[Self], tuple[tuple[Problem, ...]]]:
-        return type(self), (self.problems,)
 
 
 def suggestion(word: str, known: Iterable[str], otherwise: str = "") -> str:

@@ -7,9 +7,10 @@ from collections.abc import Collection, Iterable, Iterator, Set
 from itertools import islice
 
 from storyreel.specs.cut import complaints, lay
-from storyreel.specs.problems import MOST_PROBLEMS, Problem, listed, shown, suggestion
+from storyreel.specs.problems.phrases import listed, shown, suggestion
+from storyreel.specs.problems.problem import MOST_PROBLEMS, Place, Problem
 from storyreel.specs.sources import Inspector, Kind
-from storyreel.specs.storyboard import MOST_SHOTS, Mode, Place, Reference, Shot, ShotDefaults, Storyboard, is_remote
+from storyreel.specs.storyboard import MOST_SHOTS, Mode, Reference, Shot, ShotDefaults, Storyboard, is_remote
 from storyreel.specs.timing import Duration
 
 FREE = "animatic"

@@ -13,9 +13,9 @@ from typing import Any, NamedTuple, NoReturn
 
 import yaml
 
-from storyreel.specs.problems import Position, Problem, StoryboardError, shown
-from storyreel.specs.storyboard import Place
-from storyreel.specs.syntax import DEEPEST, TOO_DEEP, control_character, explain, unprintable
+from storyreel.specs.problems.phrases import shown
+from storyreel.specs.problems.problem import Place, Position, Problem, StoryboardError
+from storyreel.specs.yaml.syntax import DEEPEST, TOO_DEEP, control_character, explain, unprintable
 
 HEAVIEST = 16_000_000
 """What the whole file may weigh, see `Node.weight`: some 400,000 values."""

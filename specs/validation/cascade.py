@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from storyreel.specs.problems import Position, Problem, StoryboardError
+from storyreel.specs.problems.problem import Position, Problem, StoryboardError
 from storyreel.specs.storyboard import ShotDefaults
-from storyreel.specs.tree import HEAVIEST, Entry, Node
+from storyreel.specs.yaml.tree import HEAVIEST, Entry, Node
 
 Entries = dict[str, Entry]
 

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storyreel.specs.problems import Position, StoryboardError
+from storyreel.specs.problems.problem import Position, StoryboardError
 from storyreel.specs.reading import LARGEST, read
-from storyreel.specs.tree import HEAVIEST, Places, grow, scalar
+from storyreel.specs.yaml.tree import HEAVIEST, Places, grow, scalar
 
 Wrong = Callable[..., list[str]]
 

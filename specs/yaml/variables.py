@@ -6,10 +6,11 @@ import re
 from collections.abc import Mapping
 from operator import is_
 
-from storyreel.specs.problems import MOST_PROBLEMS, Position, Problem, listed, shown, suggestion
-from storyreel.specs.syntax import control_character
-from storyreel.specs.tree import Entry, Node, Scalar, scalar
-from storyreel.specs.words import LONGEST_TEXT
+from storyreel.specs.language.words import LONGEST_TEXT
+from storyreel.specs.problems.phrases import listed, shown, suggestion
+from storyreel.specs.problems.problem import MOST_PROBLEMS, Position, Problem
+from storyreel.specs.yaml.syntax import control_character
+from storyreel.specs.yaml.tree import Entry, Node, Scalar, scalar
 
 _USE = re.compile(r"\$(?P<literal>\$)?\{(?P<name>[^{}\n]*)(?P<end>\}?)")
 
