@@ -17,7 +17,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from storyreel.tasks.pacing import Experience, next_look
+from storyreel.tasks.polling import Experience, next_look
 
 DAY = 86_400.0
 DAYS = (100, 10_000, 1_000_000)

@@ -34,11 +34,11 @@ from storyreel.specs.timing import FrameRate
 from storyreel.tasks.assemble import assemble
 from storyreel.tasks.conform import HouseClip, conform
 from storyreel.tasks.dissolve import Segment, dissolve
+from storyreel.tasks.join.mix import mix
+from storyreel.tasks.join.sound_track import lay
 from storyreel.tasks.media.binary import find
-from storyreel.tasks.media.house import House
-from storyreel.tasks.media.laying import lay
-from storyreel.tasks.media.mixing import mix
-from storyreel.tasks.media.running import run
+from storyreel.tasks.media.ffmpeg import run
+from storyreel.tasks.media.house_format import House
 
 HOUSE = House(width=1280, height=720, rate=FrameRate(Fraction(24)))
 DISTINCT = 20

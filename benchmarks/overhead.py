@@ -52,7 +52,7 @@ async def _bare(shots: int) -> None:
 async def _flow(shots: int) -> None:
     from prefect import flow, task
 
-    from storyreel.tasks.caching import run_known
+    from storyreel.tasks.result_cache import run_known
 
     @task(persist_result=True)
     async def generate(number: int) -> int:

@@ -22,9 +22,9 @@ from storyreel.flows.history import history_of
 from storyreel.flows.plan import make
 from storyreel.flows.planned import History, Plan
 from storyreel.specs.reading import read
-from storyreel.tasks.store.home import Home
-from storyreel.tasks.store.ledger import Order
-from storyreel.tasks.store.schema import PURCHASES
+from storyreel.tasks.home import Home
+from storyreel.tasks.ledger.ledger import Order
+from storyreel.tasks.ledger.schema import PURCHASES
 
 _HEAD = """
 storyboard: 1

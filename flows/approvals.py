@@ -19,7 +19,7 @@ from storyreel.flows.callsheet import CallSheet
 from storyreel.flows.planned import ReviewWord
 from storyreel.flows.reviewing import Planner, Standing, by_words, refusal
 from storyreel.flows.server import settle_environment
-from storyreel.tasks.store.ledger import Judged, Word
+from storyreel.tasks.ledger.ledger import Judged, Word
 
 __all__ = ["asked", "next_step", "note_down", "print_standings", "somebody_is_there", "tell", "whoever"]
 

@@ -27,8 +27,8 @@ from storyreel.flows.reviewing import Planner, refusal
 from storyreel.flows.shooting import Shooting
 from storyreel.flows.waiting import ReviewNeeded, Seen, Waiting, action_of, said_of, waiting
 from storyreel.specs.money import Money
-from storyreel.tasks.store.budget import Limit
-from storyreel.tasks.store.ledger import Ledger
+from storyreel.tasks.ledger.budget import Limit
+from storyreel.tasks.ledger.ledger import Ledger
 
 _QUESTION = "storyreel-asks-"
 """How the keys of a run's input begin that hold what it asked."""

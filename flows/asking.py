@@ -12,8 +12,8 @@ from rich.console import Console
 from storyreel.flows.failures import NotAllowed, RunFailed
 from storyreel.flows.purchases import when
 from storyreel.flows.reconcile import Ask, ByHand, Refusal, Settlement, check, reconcile, selected
-from storyreel.tasks.store.home import Home
-from storyreel.tasks.store.ledger import Purchase, Wanted
+from storyreel.tasks.home import Home
+from storyreel.tasks.ledger.ledger import Purchase, Wanted
 
 _WAYS = "[a]ttach a task, it was [n]ever made, [b]uy it again, [s]kip"
 

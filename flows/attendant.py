@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 if TYPE_CHECKING:
-    from storyreel.tasks.store.owner import Owner
+    from storyreel.tasks.ledger.owner import Owner
 
 _DONE = "done"
 _SETTLED_SECONDS = 3.0
@@ -82,8 +82,8 @@ def _hand_over(run: UUID, owners: list[str], not_before: float) -> None:
     from prefect import get_client
     from prefect.states import AwaitingRetry
 
-    from storyreel.tasks.store.home import Home
-    from storyreel.tasks.store.owner import Owner
+    from storyreel.tasks.home import Home
+    from storyreel.tasks.ledger.owner import Owner
 
     for owner in owners:
         ledger = Home.of().ledger()

@@ -14,7 +14,7 @@ from storyreel.flows.report import RenderedTake, Rendering
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.money import Money, sums
 from storyreel.tasks.media.thumbnail import jpeg
-from storyreel.tasks.watching import Stage
+from storyreel.tasks.progress import Stage
 
 ROOM = 250_000
 """Letters of all pictures in a table: a page that is loaded again and again stays quick."""

@@ -8,10 +8,10 @@ from decimal import Decimal
 from storyreel.flows.planned import Plan, PlannedTake
 from storyreel.specs.language.nouns import Budget
 from storyreel.specs.money import Money
-from storyreel.tasks.store.budget import Limit
+from storyreel.tasks.ledger.budget import Limit
 
 Committed = Callable[..., tuple[Money, ...]]
-"""What is spoken for within a scope already, one sum a currency: `storyreel.tasks.store.ledger.Ledger.committed`."""
+"""What is spoken for within a scope already, one sum a currency: `storyreel.tasks.ledger.ledger.Ledger.committed`."""
 
 _WHOSE = {"run": "a run", "shot": "a shot", "month": "a month"}
 

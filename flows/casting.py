@@ -17,11 +17,11 @@ from storyreel.flows.plan import anchor_of
 from storyreel.specs.cut import lay
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.storyboard import Mode, Shot, Storyboard
-from storyreel.tasks import order
+from storyreel.tasks.clips import file_digest
 from storyreel.tasks.providers.base import Provider, Request
-from storyreel.tasks.providers.travel import BUCKET
-from storyreel.tasks.references import LocalFiles
-from storyreel.tasks.store.clips import file_digest
+from storyreel.tasks.providers.http.local_files import BUCKET
+from storyreel.tasks.request import build as order
+from storyreel.tasks.request.local_files import LocalFiles
 
 
 class Obstacle(Frozen):

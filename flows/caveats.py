@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from storyreel.flows.planned import PlannedTake
 from storyreel.specs.storyboard import Shot, Storyboard
-from storyreel.tasks.attaching import unsent_voices
+from storyreel.tasks.request.attachments import unsent_voices
 
 LONGEST_CHAIN = 3
 """Shots that continue each other beyond this many drift in colour and likeness."""

@@ -9,11 +9,11 @@ import typer
 from rich.console import Console
 
 from storyreel.flows.options import AsJson, print_json
-from storyreel.tasks.store.purchase import State
-from storyreel.tasks.store.spend import By
+from storyreel.tasks.ledger.purchase import State
+from storyreel.tasks.ledger.spend import By
 
 if TYPE_CHECKING:
-    from storyreel.tasks.store.ledger import Wanted
+    from storyreel.tasks.ledger.ledger import Wanted
 
 Film = Annotated[str | None, typer.Option("--film", metavar="TITLE", help="Of this film alone.")]
 Shot = Annotated[str | None, typer.Option("--shot", metavar="SHOT", help="Of shots with this slate alone.")]
@@ -75,7 +75,7 @@ def reconcile(
 
 def _list(wanted: Wanted, limit: int, *, history: bool, full: bool, as_json: bool) -> None:
     from storyreel.flows.purchases import look_up, print_purchases
-    from storyreel.tasks.store.home import Home
+    from storyreel.tasks.home import Home
 
     purchases = look_up(Home.of(), wanted, limit, history)
     if as_json:
@@ -86,7 +86,7 @@ def _list(wanted: Wanted, limit: int, *, history: bool, full: bool, as_json: boo
 
 def _add_up(by: By, wanted: Wanted, *, as_json: bool) -> None:
     from storyreel.flows.spending import add_up, print_spending
-    from storyreel.tasks.store.home import Home
+    from storyreel.tasks.home import Home
 
     spending = add_up(Home.of(), by, wanted)
     if as_json:

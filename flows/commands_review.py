@@ -34,7 +34,7 @@ def review(
     from storyreel.flows import approvals
     from storyreel.flows.reviewing import Planner, by_words, look, refusal
     from storyreel.specs.reading import read
-    from storyreel.tasks.store.home import Home
+    from storyreel.tasks.home import Home
 
     if action and not retake:
         raise typer.BadParameter("--action goes with --retake")

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from storyreel.specs.storyboard import is_remote
-from storyreel.tasks.store.home import Home
-from storyreel.tasks.vault import Vault
+from storyreel.tasks.bucket import Vault
+from storyreel.tasks.home import Home
 
 _FIRST, _LAST = "sequence.mp4", "manifest.json"
 _NOT_ALWAYS = ("sequence.srt",)

@@ -20,7 +20,7 @@ from storyreel.flows.planned import Plan
 from storyreel.flows.report import default_folder
 from storyreel.flows.server import settle_environment, standing
 from storyreel.specs.frozen import Frozen
-from storyreel.tasks.pricing import OWN
+from storyreel.tasks.prices.price_list import OWN
 from storyreel.tasks.providers import load
 
 if TYPE_CHECKING:

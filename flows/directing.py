@@ -12,7 +12,7 @@ from typing import NamedTuple
 from storyreel.flows.planned import PlannedTake
 from storyreel.specs.storyboard import MOST_TAKES, Shot, Storyboard
 from storyreel.specs.validation.check import strange_names
-from storyreel.tasks.store.ledger import Verdict, Word
+from storyreel.tasks.ledger.ledger import Verdict, Word
 
 Draft = Callable[[Shot], list[PlannedTake]]
 """The takes of a shot as it stands."""

@@ -25,14 +25,14 @@ from storyreel.flows.services import Broken, Service, installed
 from storyreel.flows.stocktaking import Stock, take_stock
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.problems.phrases import reason
+from storyreel.tasks.home import CLIPS, Home
+from storyreel.tasks.ledger.database import Database, LedgerError
+from storyreel.tasks.ledger.ledger import State as LedgerState
+from storyreel.tasks.ledger.schema import VERSION, version
 from storyreel.tasks.media.binary import find
 from storyreel.tasks.media.errors import MediaError
-from storyreel.tasks.media.lettering import Weight
-from storyreel.tasks.providers.travel import BUCKET
-from storyreel.tasks.store.database import Database, LedgerError
-from storyreel.tasks.store.home import CLIPS, Home
-from storyreel.tasks.store.ledger import State as LedgerState
-from storyreel.tasks.store.schema import VERSION, version
+from storyreel.tasks.media.text import Weight
+from storyreel.tasks.providers.http.local_files import BUCKET
 
 _NEEDED = 500 << 20
 """Bytes that a film of a few minutes takes while it is joined."""

@@ -21,8 +21,8 @@ from storyreel.specs.storyboard import Shot, Storyboard, is_remote
 from storyreel.tasks.providers import load
 from storyreel.tasks.providers.base import Attachment, Board, Provider, Request, Use
 from storyreel.tasks.providers.hosted import Hosted
-from storyreel.tasks.providers.travel import BUCKET, as_data_uri
-from storyreel.tasks.providers.wire import order_headers
+from storyreel.tasks.providers.http.client import order_headers
+from storyreel.tasks.providers.http.local_files import BUCKET, as_data_uri
 
 _SHOWN = 48
 """Characters of a data URI that are shown; the rest is the file over again."""

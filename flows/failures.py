@@ -12,9 +12,9 @@ from typing import Any
 from rich.console import Console
 
 from storyreel.specs.problems.problem import StoryboardError
+from storyreel.tasks.bucket import VaultError
+from storyreel.tasks.ledger.errors import LedgerError
 from storyreel.tasks.providers.base import ProviderError
-from storyreel.tasks.store.errors import LedgerError
-from storyreel.tasks.vault import VaultError
 
 DONE, FAILED, WRONG, OVER_BUDGET, INTERRUPTED = 0, 1, 2, 3, 130
 """Exit codes."""
@@ -86,7 +86,7 @@ def _tell(console: Console, message: str) -> None:
 
 def _tell_fault(error: Exception, console: Console) -> None:
     """A fault that nobody foresaw goes into a file whole; the user gets one line and the way on."""
-    from storyreel.tasks.store.home import Home
+    from storyreel.tasks.home import Home
 
     details = "".join(traceback.format_exception(error))
     try:

@@ -16,11 +16,11 @@ from storyreel.flows.shooting import Shooting
 from storyreel.specs.cut import Cut
 from storyreel.specs.storyboard import Storyboard
 from storyreel.tasks.assemble import Chapter, FilmFile, Track, assemble
-from storyreel.tasks.media.house import House
-from storyreel.tasks.media.sheet import contact_sheet
+from storyreel.tasks.ledger.ledger import Ledger
+from storyreel.tasks.media.contact_sheet import contact_sheet
+from storyreel.tasks.media.house_format import House
 from storyreel.tasks.media.threads import in_thread
-from storyreel.tasks.store.ledger import Ledger
-from storyreel.tasks.watching import tell
+from storyreel.tasks.progress import tell
 
 
 @task(name="assemble", task_run_name="assemble")

@@ -14,9 +14,9 @@ from pydantic import BaseModel, Field, create_model
 from storyreel.flows.waiting import Seen, Waiting
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.money import Money
+from storyreel.tasks.ledger.ledger import Judged, Word
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.thumbnail import thumbnail
-from storyreel.tasks.store.ledger import Judged, Word
 
 _WIDTH = 240
 """Pixels of a take's picture in a form."""

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 from storyreel.flows.planned import History
-from storyreel.tasks.providers.travel import BUCKET
-from storyreel.tasks.store.home import Home
-from storyreel.tasks.store.ledger import Purchase
+from storyreel.tasks.home import Home
+from storyreel.tasks.ledger.ledger import Purchase
+from storyreel.tasks.providers.http.local_files import BUCKET
 
 
 @contextmanager

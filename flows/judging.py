@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from storyreel.flows.planned import Candidate, History, Orders, PlannedTake, TakeState
-from storyreel.tasks.brief import Brief, changes
-from storyreel.tasks.store.ledger import Purchase, State
+from storyreel.tasks.ledger.ledger import Purchase, State
+from storyreel.tasks.request.brief import Brief, changes
 
 _MOST_CHANGES = 4
 """Named in a reason; `--json` has them all."""

@@ -36,10 +36,10 @@ def run(sheet: CallSheet, plan: Plan, console: Console) -> tuple[Rendering, str]
             from storyreel.flows.render import NotAgreed, ShotsFailed
             from storyreel.flows.stopping import Stopped
             from storyreel.flows.waiting import ReviewNeeded
+            from storyreel.tasks.bucket import VaultError
             from storyreel.tasks.media.errors import MediaError
+            from storyreel.tasks.progress import watched_by
             from storyreel.tasks.providers.base import ProviderError
-            from storyreel.tasks.vault import VaultError
-            from storyreel.tasks.watching import watched_by
 
             # What is imported stays; the collector would look through all of it, and longest at the end.
             gc.freeze()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from storyreel.flows.planned import Plan
-from storyreel.tasks.store.ledger import Purchase, State
+from storyreel.tasks.ledger.ledger import Purchase, State
 from storyreel.tasks.studio import Studio
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Literal
 
 from storyreel.specs.frozen import Frozen
-from storyreel.tasks.store.home import Home
-from storyreel.tasks.store.owner import Owner
+from storyreel.tasks.home import Home
+from storyreel.tasks.ledger.owner import Owner
 
 PORT = 4200
 """Where a Prefect server answers, unless told otherwise."""

@@ -17,11 +17,11 @@ from storyreel.flows.planned import Plan, PlannedTake
 from storyreel.flows.report import CONTACT_SHEET, Rendering
 from storyreel.flows.shooting import Shooting
 from storyreel.specs.money import Money
+from storyreel.tasks.ledger.errors import LedgerError
+from storyreel.tasks.ledger.ledger import Ledger
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.thumbnail import thumbnail
-from storyreel.tasks.store.errors import LedgerError
-from storyreel.tasks.store.ledger import Ledger
-from storyreel.tasks.watching import Sighting, watched_by
+from storyreel.tasks.progress import Sighting, watched_by
 
 _TICK = 0.5
 """Seconds between two looks whether a state is to be told."""

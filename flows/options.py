@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from storyreel.flows.budgeting import BudgetExceeded
     from storyreel.flows.planned import Plan
     from storyreel.specs.money import Money
-    from storyreel.tasks.store.budget import Limit
+    from storyreel.tasks.ledger.budget import Limit
 
 File = Annotated[Path, typer.Argument(metavar="STORYBOARD", help="The storyboard, a YAML file.", show_default=False)]
 Film = Annotated[
@@ -79,8 +79,8 @@ def plan_of(sheet: CallSheet) -> Planning:
     from storyreel.flows.plan import make
     from storyreel.flows.selecting import NothingSelected
     from storyreel.specs.reading import read
-    from storyreel.tasks.pricing import PriceList
-    from storyreel.tasks.store.home import Home
+    from storyreel.tasks.home import Home
+    from storyreel.tasks.prices.price_list import PriceList
 
     film = read(file_of(sheet.storyboard, sheet.words), sheet.words)
     prices, limits = PriceList.read(), limits_of(film.budget, sheet.budget)
@@ -105,7 +105,7 @@ def file_of(storyboard: Path | str, set_vars: dict[str, str]) -> Path:
     if not is_remote(str(storyboard)):
         return Path(storyboard)
     from storyreel.flows.packing import bring
-    from storyreel.tasks.store.home import Home
+    from storyreel.tasks.home import Home
 
     return bring(str(storyboard), Home.of(), set_vars)
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from storyreel.flows.planned import Candidate, PlannedTake
 from storyreel.specs.frozen import Frozen
-from storyreel.tasks.inspection import Inspection
+from storyreel.tasks.clips import Clip
+from storyreel.tasks.inspection.inspect import Inspection
+from storyreel.tasks.ledger.budget import OverBudget
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.providers.base import Ambiguous, ProviderError, TaskForgotten
-from storyreel.tasks.store.budget import OverBudget
-from storyreel.tasks.store.clips import Clip
 
 
 class Failure(Frozen):

@@ -28,10 +28,10 @@ from storyreel.specs.reading import LARGEST, named, read
 from storyreel.specs.sources import beside
 from storyreel.specs.storyboard import Storyboard, is_remote
 from storyreel.specs.validation.check import local_sources
-from storyreel.tasks.placing import put_in_place
-from storyreel.tasks.store.clips import file_digest
-from storyreel.tasks.store.home import Home
-from storyreel.tasks.vault import Vault
+from storyreel.tasks.bucket import Vault
+from storyreel.tasks.clips import file_digest
+from storyreel.tasks.files import put_in_place
+from storyreel.tasks.home import Home
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

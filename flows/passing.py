@@ -17,7 +17,7 @@ from prefect.context import TaskRunContext
 from prefect.states import Running
 from prefect.utilities.engine import emit_task_run_state_change_event
 
-from storyreel.tasks.watching import Sighting, Stage
+from storyreel.tasks.progress import Sighting, Stage
 
 _NAMES: dict[Stage, str] = {
     "waiting": "Waiting",

@@ -20,14 +20,14 @@ from storyreel.specs.cut import Anchor, Cut, Event, edit_points, lay
 from storyreel.specs.money import Money
 from storyreel.specs.problems.problem import Problem, StoryboardError
 from storyreel.specs.storyboard import Shot, Storyboard
-from storyreel.tasks import order
-from storyreel.tasks.brief import brief
-from storyreel.tasks.pricing import PriceList, Quote
+from storyreel.tasks.clips import file_digest
+from storyreel.tasks.ledger.ledger import Verdict
+from storyreel.tasks.prices.price_list import PriceList, Quote
 from storyreel.tasks.providers import load, names
 from storyreel.tasks.providers.base import Provider
-from storyreel.tasks.references import LocalFiles
-from storyreel.tasks.store.clips import file_digest
-from storyreel.tasks.store.ledger import Verdict
+from storyreel.tasks.request import build as order
+from storyreel.tasks.request.brief import brief
+from storyreel.tasks.request.local_files import LocalFiles
 
 __all__ = ["History", "Plan", "PlannedTake", "make"]
 

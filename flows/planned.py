@@ -11,10 +11,10 @@ from storyreel.specs.cut import Cut, EditPoints
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.money import Money, sums
 from storyreel.specs.storyboard import Format
-from storyreel.tasks.brief import Brief
-from storyreel.tasks.pacing import Experience
+from storyreel.tasks.ledger.ledger import Purchase, Verdict, Word
+from storyreel.tasks.polling import Experience
 from storyreel.tasks.providers.base import Request
-from storyreel.tasks.store.ledger import Purchase, Verdict, Word
+from storyreel.tasks.request.brief import Brief
 
 TakeState = Literal["new", "cached", "resuming", "unknown"]
 
@@ -57,7 +57,7 @@ class History(Frozen):
     experience: Callable[[str, str], Experience | None] = _nobody_knows
     """How long a service's model took before."""
     committed: Callable[..., tuple[Money, ...]] = _nothing_committed
-    """What is spoken for within a scope: `storyreel.tasks.store.ledger.Ledger.committed`."""
+    """What is spoken for within a scope: `storyreel.tasks.ledger.ledger.Ledger.committed`."""
     has_verdicts: bool = False
     """Whether anybody has said anything of any take."""
     verdicts: Callable[[Iterable[str]], Mapping[str, Verdict]] = _nobody_judged

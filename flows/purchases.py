@@ -15,8 +15,8 @@ from rich.text import Text
 
 from storyreel.flows.spending import approximately, sentence
 from storyreel.specs.frozen import Frozen
-from storyreel.tasks.store.home import Home
-from storyreel.tasks.store.ledger import Event, Ledger, Purchase, Spend, State, Wanted
+from storyreel.tasks.home import Home
+from storyreel.tasks.ledger.ledger import Event, Ledger, Purchase, Spend, State, Wanted
 
 _COLOURS = {
     State.INTENDED: "yellow",

@@ -11,10 +11,10 @@ from typing import Any, Literal
 
 from storyreel.flows.settling import SKEW, Finding, judge
 from storyreel.specs.frozen import Frozen
+from storyreel.tasks.home import Home
+from storyreel.tasks.ledger.ledger import Ledger, Purchase, State, Wanted
 from storyreel.tasks.providers import load
 from storyreel.tasks.providers.base import Provider, ProviderError, RemoteTask, TaskFailed, Terminal, Transient
-from storyreel.tasks.store.home import Home
-from storyreel.tasks.store.ledger import Ledger, Purchase, State, Wanted
 
 Outcome = Literal["attached", "never made", "to be bought again", "moved on", "open"]
 

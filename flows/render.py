@@ -38,8 +38,8 @@ from storyreel.specs.money import parse_money
 from storyreel.specs.reading import read
 from storyreel.specs.storyboard import Storyboard
 from storyreel.tasks import providers
-from storyreel.tasks.store.budget import Limit
-from storyreel.tasks.store.home import Home
+from storyreel.tasks.home import Home
+from storyreel.tasks.ledger.budget import Limit
 from storyreel.tasks.studio import open_studio
 
 

@@ -15,10 +15,10 @@ from storyreel.specs.cut import Cut, Event
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.money import Money, sums
 from storyreel.specs.storyboard import Shot, Storyboard
-from storyreel.tasks.inspection import Inspection
-from storyreel.tasks.prompt import called, fill
+from storyreel.tasks.inspection.inspect import Inspection
+from storyreel.tasks.ledger.ledger import Purchase
 from storyreel.tasks.providers.base import Request
-from storyreel.tasks.store.ledger import Purchase
+from storyreel.tasks.request.prompt import called, fill
 
 if TYPE_CHECKING:
     from storyreel.flows.outcomes import MadeTake

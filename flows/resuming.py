@@ -21,8 +21,8 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from storyreel.flows.approving import rounds_of
 from storyreel.flows.local import answering
 from storyreel.specs.frozen import Frozen
-from storyreel.tasks.store.home import Home
-from storyreel.tasks.store.ledger import Word
+from storyreel.tasks.home import Home
+from storyreel.tasks.ledger.ledger import Word
 
 _LONGEST_TAG = 60
 """Letters of a title in a run's tags."""

@@ -21,12 +21,12 @@ from storyreel.specs.problems.phrases import listed, shown, suggestion
 from storyreel.specs.problems.problem import StoryboardError
 from storyreel.specs.storyboard import Storyboard
 from storyreel.specs.validation.check import strange_names
-from storyreel.tasks.inspection import Inspection, inspect
+from storyreel.tasks.clips import ClipStore
+from storyreel.tasks.home import Home
+from storyreel.tasks.inspection.inspect import Inspection, inspect
+from storyreel.tasks.ledger.ledger import Judged, Purchase, Verdict, Word
 from storyreel.tasks.media.errors import MediaError
-from storyreel.tasks.pricing import PriceList
-from storyreel.tasks.store.clips import ClipStore
-from storyreel.tasks.store.home import Home
-from storyreel.tasks.store.ledger import Judged, Purchase, Verdict, Word
+from storyreel.tasks.prices.price_list import PriceList
 
 _TOLD: TypeAdapter[str] = TypeAdapter(Told)
 

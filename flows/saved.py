@@ -17,7 +17,7 @@ from storyreel.specs.frozen import Frozen
 from storyreel.specs.money import Money
 from storyreel.specs.problems.problem import Position, Problem, StoryboardError
 from storyreel.specs.storyboard import is_remote
-from storyreel.tasks.brief import Brief, changes
+from storyreel.tasks.request.brief import Brief, changes
 
 
 class NoPlan(StoryboardError):

@@ -17,8 +17,8 @@ from storyreel.flows.shooting import begin
 from storyreel.flows.spreading import SCENE_FLOW
 from storyreel.flows.stopping import stoppable, stopping
 from storyreel.specs.reading import read
-from storyreel.tasks.store.budget import Limit
-from storyreel.tasks.store.home import Home
+from storyreel.tasks.home import Home
+from storyreel.tasks.ledger.budget import Limit
 from storyreel.tasks.studio import open_studio
 
 

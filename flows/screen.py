@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from storyreel.flows.planned import Plan
-from storyreel.tasks.watching import Sighting, Stage, Watcher
+from storyreel.tasks.progress import Sighting, Stage, Watcher
 
 _COLOURS: dict[Stage, str] = {"done": "green", "cached": "green", "failed": "red", "unknown": "red", "waiting": "dim"}
 _OVER = ("done", "cached", "failed", "unknown")

@@ -13,10 +13,10 @@ from storyreel.specs.frozen import Frozen
 from storyreel.specs.problems.phrases import shown
 from storyreel.specs.storyboard import Mode
 from storyreel.tasks import providers
-from storyreel.tasks.pricing import OWN, PriceList
+from storyreel.tasks.prices.price_list import OWN, PriceList
+from storyreel.tasks.prices.rates import Rate
 from storyreel.tasks.providers.base import Capability, Provider, Terminal, Use
-from storyreel.tasks.providers.travel import BUCKET
-from storyreel.tasks.rates import Rate
+from storyreel.tasks.providers.http.local_files import BUCKET
 
 Way = Literal["read here", "inside the request", "the service's own store", "your bucket", "links only", "not taken"]
 """How a local file comes to where the service finds it."""

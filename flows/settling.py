@@ -11,8 +11,8 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from storyreel.specs.frozen import Frozen
+from storyreel.tasks.ledger.ledger import Purchase
 from storyreel.tasks.providers.base import RemoteTask
-from storyreel.tasks.store.ledger import Purchase
 
 SKEW = timedelta(minutes=5)
 """How far the clocks of a service and of the ledger may be apart."""

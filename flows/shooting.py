@@ -22,23 +22,23 @@ from storyreel.flows.naming import shot_tags
 from storyreel.flows.outcomes import Failure, MadeTake, NotMade, failure_of
 from storyreel.flows.planned import Candidate, Plan, PlannedTake
 from storyreel.specs.cut import EditPoints
-from storyreel.tasks.caching import run_known
+from storyreel.tasks.bucket import VaultError
+from storyreel.tasks.clips import Clip
 from storyreel.tasks.collect import Take
 from storyreel.tasks.conform import HouseClip, conform, recipe
 from storyreel.tasks.dissolve import Segment, dissolve
 from storyreel.tasks.dissolve import recipe as dissolve_recipe
 from storyreel.tasks.generate import generate
-from storyreel.tasks.inspection import Inspection, better, inspect
-from storyreel.tasks.inspection import recipe as inspection_recipe
+from storyreel.tasks.inspection.inspect import Inspection, better, inspect
+from storyreel.tasks.inspection.inspect import recipe as inspection_recipe
+from storyreel.tasks.ledger.budget import Limit
+from storyreel.tasks.ledger.ledger import Order, State
 from storyreel.tasks.media.binary import find
-from storyreel.tasks.media.house import House, house_signature
+from storyreel.tasks.media.house_format import House, house_signature
+from storyreel.tasks.progress import tell
 from storyreel.tasks.providers.base import Request, Terminal, Verdict
-from storyreel.tasks.store.budget import Limit
-from storyreel.tasks.store.clips import Clip
-from storyreel.tasks.store.ledger import Order, State
+from storyreel.tasks.result_cache import run_known
 from storyreel.tasks.studio import Studio
-from storyreel.tasks.vault import VaultError
-from storyreel.tasks.watching import tell
 
 Result = TypeVar("Result")
 

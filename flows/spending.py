@@ -13,9 +13,9 @@ from rich.text import Text
 
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.money import Money
-from storyreel.tasks.store.home import Home
-from storyreel.tasks.store.ledger import Spend, Wanted
-from storyreel.tasks.store.spend import LABELS, By
+from storyreel.tasks.home import Home
+from storyreel.tasks.ledger.ledger import Spend, Wanted
+from storyreel.tasks.ledger.spend import LABELS, By
 
 
 class Spending(Frozen):

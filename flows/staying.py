@@ -21,7 +21,7 @@ from storyreel.flows.failures import RunFailed
 from storyreel.flows.local import PORT, Server, free_port, note_of, noted, page_at, who_answers
 from storyreel.flows.writing import put
 from storyreel.specs.frozen import Frozen
-from storyreel.tasks.store.owner import process
+from storyreel.tasks.ledger.owner import process
 
 _PATIENCE = 90
 """Seconds that a server may take to start; a fresh home on two slow cores needs up to 20."""

@@ -8,8 +8,8 @@ from pathlib import Path
 from storyreel.flows.planned import Plan, PlannedTake, ReviewWord
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.money import Money
-from storyreel.tasks.inspection import Inspection, better
-from storyreel.tasks.store.ledger import Judged, Verdict, Word
+from storyreel.tasks.inspection.inspect import Inspection, better
+from storyreel.tasks.ledger.ledger import Judged, Verdict, Word
 
 _FURTHEST: tuple[ReviewWord, ...] = ("approved", "wfa", "wip", "retake", "todo")
 """The word for a shot is the first of these that one of its takes has."""

@@ -23,11 +23,11 @@ from starlette.routing import Route
 
 from storyreel.flows.failures import RunFailed
 from storyreel.specs.problems.phrases import shown
+from storyreel.tasks.home import Home
+from storyreel.tasks.ledger.ledger import Ledger, LedgerError, Purchase, State
 from storyreel.tasks.providers import load
 from storyreel.tasks.providers.base import Provider, ProviderError, TaskFailed
 from storyreel.tasks.providers.webhooks import LARGEST, Callback, Forged, Malformed, Seen, Signed
-from storyreel.tasks.store.home import Home
-from storyreel.tasks.store.ledger import Ledger, LedgerError, Purchase, State
 
 SERVICE = "freepik"
 """The only one of the services that calls back."""

@@ -12,19 +12,19 @@ from typing import Any
 from storyreel.specs.cut import Cut
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.timing import FrameRate
+from storyreel.tasks.clips import file_digest
 from storyreel.tasks.conform import HouseClip
 from storyreel.tasks.dissolve import Segment
+from storyreel.tasks.join.growing import Growing
+from storyreel.tasks.join.mix import Track, mix
+from storyreel.tasks.join.mux import Chapter, Stretch, mux
+from storyreel.tasks.join.pieces import sync
+from storyreel.tasks.join.sound_track import lay
+from storyreel.tasks.join.verify_master import verify
 from storyreel.tasks.media.errors import MediaError
-from storyreel.tasks.media.growing import Growing
-from storyreel.tasks.media.house import House
-from storyreel.tasks.media.laying import lay
-from storyreel.tasks.media.mixing import Track, mix
-from storyreel.tasks.media.muxing import Chapter, Stretch, mux
-from storyreel.tasks.media.piece import sync
-from storyreel.tasks.media.running import Progress
+from storyreel.tasks.media.ffmpeg import Progress
+from storyreel.tasks.media.house_format import House
 from storyreel.tasks.media.threads import in_thread
-from storyreel.tasks.media.verifying import verify
-from storyreel.tasks.store.clips import file_digest
 
 __all__ = ["Chapter", "FilmFile", "Track", "assemble", "stretches"]
 

@@ -12,17 +12,17 @@ from typing import Literal, TypeVar
 
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.money import Money
-from storyreel.tasks.inspection import verify
+from storyreel.tasks.clips import Clip, Receipt
+from storyreel.tasks.inspection.inspect import verify
 from storyreel.tasks.keeping import asked
+from storyreel.tasks.ledger.budget import Limit
+from storyreel.tasks.ledger.ledger import Order
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.probe import probe
+from storyreel.tasks.progress import tell
 from storyreel.tasks.providers.base import Provider, ProviderError, Request, Standing, TaskFailed, Transient
-from storyreel.tasks.providers.download import LinkExpired
-from storyreel.tasks.store.budget import Limit
-from storyreel.tasks.store.clips import Clip, Receipt
-from storyreel.tasks.store.ledger import Order
+from storyreel.tasks.providers.http.download import LinkExpired
 from storyreel.tasks.studio import Studio
-from storyreel.tasks.watching import tell
 
 Result = TypeVar("Result")
 

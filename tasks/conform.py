@@ -17,14 +17,14 @@ from ffmpeg.nodes import FilterableStream, OutputStream
 
 from storyreel.specs.cut import EditPoints
 from storyreel.specs.timing import SAMPLE_RATE
+from storyreel.tasks.clips import file_digest
+from storyreel.tasks.join.pieces import Piece, made_once
+from storyreel.tasks.join.shelf import Shelf
 from storyreel.tasks.media.errors import MediaError
-from storyreel.tasks.media.house import House, house_signature
-from storyreel.tasks.media.piece import Piece, made_once
+from storyreel.tasks.media.ffmpeg import Progress, run
+from storyreel.tasks.media.house_format import House, house_signature
+from storyreel.tasks.media.pcm import RAW, at_home, samples_in
 from storyreel.tasks.media.probe import Probe, probe
-from storyreel.tasks.media.running import Progress, run
-from storyreel.tasks.media.shelf import Shelf
-from storyreel.tasks.media.sound import RAW, at_home, samples_in
-from storyreel.tasks.store.clips import file_digest
 
 _WAY = 1
 """Counts up when conforming changes in a way that its options do not show."""

@@ -11,14 +11,14 @@ from pathlib import Path
 import ffmpeg
 from ffmpeg.nodes import FilterableStream, OutputStream
 
+from storyreel.tasks.clips import file_digest
 from storyreel.tasks.conform import HouseClip
+from storyreel.tasks.join.pieces import Piece, made_once
+from storyreel.tasks.join.shelf import Shelf
 from storyreel.tasks.media.errors import MediaError
-from storyreel.tasks.media.house import House
-from storyreel.tasks.media.piece import Piece, made_once
+from storyreel.tasks.media.ffmpeg import Progress, run
+from storyreel.tasks.media.house_format import House
 from storyreel.tasks.media.probe import probe
-from storyreel.tasks.media.running import Progress, run
-from storyreel.tasks.media.shelf import Shelf
-from storyreel.tasks.store.clips import file_digest
 
 _WAY = 1
 """Counts up when dissolving changes in a way that its options do not show."""

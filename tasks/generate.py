@@ -17,13 +17,13 @@ from prefect import Task, get_run_logger, task
 from prefect.client.schemas.objects import TaskRun
 from prefect.concurrency.asyncio import concurrency
 
+from storyreel.tasks.clips import Clip
 from storyreel.tasks.collect import Take, collect
 from storyreel.tasks.keeping import asked
+from storyreel.tasks.ledger.ledger import Purchase, State
+from storyreel.tasks.progress import tell
 from storyreel.tasks.providers.base import Accepted, Ambiguous, Provider, TaskForgotten, Terminal, Transient
-from storyreel.tasks.store.clips import Clip
-from storyreel.tasks.store.ledger import Purchase, State
 from storyreel.tasks.studio import Studio
-from storyreel.tasks.watching import tell
 
 _DELAYS: list[float] = [1, 2, 4, 8, 16, 32, 60]
 """Seconds before each further try of what was surely not accepted."""

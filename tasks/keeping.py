@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Callable
 from typing import TypeVar
 
+from storyreel.tasks.bucket import VaultAway, VaultUnfit
 from storyreel.tasks.providers.base import Terminal, Transient
-from storyreel.tasks.vault import VaultAway, VaultUnfit
 
 Result = TypeVar("Result")
 

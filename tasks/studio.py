@@ -8,14 +8,14 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
-from storyreel.tasks.media.shelf import Shelf
-from storyreel.tasks.pacing import Experience, next_look
-from storyreel.tasks.pricing import PriceList
+from storyreel.tasks.clips import ClipStore
+from storyreel.tasks.home import Home
+from storyreel.tasks.join.shelf import Shelf
+from storyreel.tasks.ledger.ledger import Ledger
+from storyreel.tasks.polling import Experience, next_look
+from storyreel.tasks.prices.price_list import PriceList
 from storyreel.tasks.providers import load
 from storyreel.tasks.providers.base import Provider
-from storyreel.tasks.store.clips import ClipStore
-from storyreel.tasks.store.home import Home
-from storyreel.tasks.store.ledger import Ledger
 
 _RENEW_SECONDS = 15
 """Between two signs of life to those on other hosts who want the same takes."""

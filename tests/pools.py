@@ -19,8 +19,8 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from storyreel.tasks.store.home import Home
-from storyreel.tasks.store.ledger import State as LedgerState
+from storyreel.tasks.home import Home
+from storyreel.tasks.ledger.ledger import State as LedgerState
 from tests.flows import warm
 from tests.prefect_server import move_in, serving
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import TypeVar
 
-from storyreel.tasks.media.running import Progress
+from storyreel.tasks.media.ffmpeg import Progress
 
 Result = TypeVar("Result")
 

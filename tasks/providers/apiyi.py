@@ -9,12 +9,12 @@ from typing import Any, ClassVar
 from urllib.parse import quote
 
 from storyreel.specs.storyboard import Mode
-from storyreel.tasks.providers.answers import Answer, text
 from storyreel.tasks.providers.base import Accepted, ProviderError, Refused, Request, Standing, Terminal
-from storyreel.tasks.providers.dashscope_form import billed_seconds, form
 from storyreel.tasks.providers.hosted import Hosted, Places
-from storyreel.tasks.providers.verdicts import unbracketed, verdict
+from storyreel.tasks.providers.http.response import Answer, text
+from storyreel.tasks.providers.refusals import unbracketed, verdict
 from storyreel.tasks.providers.wan import wan
+from storyreel.tasks.providers.wan_request import billed_seconds, form
 
 _CREATE = "/wan/api/v1/services/aigc/video-generation/video-synthesis"
 _PENDING = ("submitted", "in_progress", "pending", "running", "queued", "suspended")

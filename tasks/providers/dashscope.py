@@ -13,7 +13,6 @@ from typing import Any, ClassVar
 from urllib.parse import quote
 
 from storyreel.specs.storyboard import Mode
-from storyreel.tasks.providers.answers import Answer, text, told
 from storyreel.tasks.providers.base import (
     Accepted,
     ProviderError,
@@ -24,11 +23,12 @@ from storyreel.tasks.providers.base import (
     Terminal,
     Transient,
 )
-from storyreel.tasks.providers.dashscope_form import billed_seconds, form
 from storyreel.tasks.providers.hosted import Hosted, Places
-from storyreel.tasks.providers.uploading import hand_over
-from storyreel.tasks.providers.verdicts import verdict
+from storyreel.tasks.providers.http.response import Answer, text, told
+from storyreel.tasks.providers.http.uploading import hand_over
+from storyreel.tasks.providers.refusals import verdict
 from storyreel.tasks.providers.wan import wan
+from storyreel.tasks.providers.wan_request import billed_seconds, form
 
 _CREATE = "/api/v1/services/aigc/video-generation/video-synthesis"
 _BEIJING = timezone(timedelta(hours=8))

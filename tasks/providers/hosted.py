@@ -11,7 +11,6 @@ from typing import Any, ClassVar, Self
 
 import httpx
 
-from storyreel.tasks.providers.answers import Answer
 from storyreel.tasks.providers.base import (
     Accepted,
     Ambiguous,
@@ -27,10 +26,11 @@ from storyreel.tasks.providers.base import (
     Transient,
     Use,
 )
-from storyreel.tasks.providers.download import download
-from storyreel.tasks.providers.travel import BUCKET, Bucket, as_data_uri, name_for
-from storyreel.tasks.providers.verdicts import verdict
-from storyreel.tasks.providers.wire import Missing, Wire
+from storyreel.tasks.providers.http.client import Missing, Wire
+from storyreel.tasks.providers.http.download import download
+from storyreel.tasks.providers.http.local_files import BUCKET, Bucket, as_data_uri, name_for
+from storyreel.tasks.providers.http.response import Answer
+from storyreel.tasks.providers.refusals import verdict
 
 Places = Mapping[tuple[Use, str], str]
 """Where the service finds an attachment, by what it is there and its digest: a URL or a data URI.

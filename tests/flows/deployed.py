@@ -26,9 +26,9 @@ from storyreel.flows.callsheet import CallSheet
 from storyreel.flows.options import plan_of
 from storyreel.flows.render import render_storyboard
 from storyreel.flows.waiting import by_shot, word_of_shot
+from storyreel.tasks.home import Home
+from storyreel.tasks.ledger.ledger import Judged, Word
 from storyreel.tasks.providers import load
-from storyreel.tasks.store.home import Home
-from storyreel.tasks.store.ledger import Judged, Word
 from tests.services.emulator import Emulator
 from tests.tasks.providers.houses import HOUSES
 

@@ -9,10 +9,10 @@ from pathlib import Path
 from storyreel.flows.plan import make
 from storyreel.flows.planned import History, Orders, Plan
 from storyreel.specs.reading import read
-from storyreel.tasks.pacing import Experience
-from storyreel.tasks.pricing import PriceList
-from storyreel.tasks.store.ledger import Order, Purchase, State
-from storyreel.tasks.store.owner import this_process
+from storyreel.tasks.ledger.ledger import Order, Purchase, State
+from storyreel.tasks.ledger.owner import this_process
+from storyreel.tasks.polling import Experience
+from storyreel.tasks.prices.price_list import PriceList
 
 NOTHING = History(purchases=lambda _: {}, holds=lambda _: False)
 PRICES = PriceList.read({})

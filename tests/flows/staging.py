@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from storyreel.tasks.store.home import Home
-from storyreel.tasks.store.ledger import State
+from storyreel.tasks.home import Home
+from storyreel.tasks.ledger.ledger import State
 from tests.flows.warm import Run, begin
 from tests.services.emulator import Emulator
 

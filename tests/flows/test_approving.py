@@ -11,7 +11,7 @@ from prefect import get_client
 from storyreel.flows.forms import named
 from storyreel.flows.render import render_storyboard
 from storyreel.flows.waiting import ReviewNeeded, Waiting
-from storyreel.tasks.store.ledger import Word
+from storyreel.tasks.ledger.ledger import Word
 from tests import postgres
 from tests.flows.deployed import APPROVED, FILM, NO_REVIEW, Set, on_a_set
 from tests.flows.test_render import frames_in

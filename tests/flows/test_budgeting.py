@@ -14,7 +14,7 @@ from storyreel.flows.budgeting import BudgetExceeded, fitting, hold, limits_of
 from storyreel.flows.planned import Plan
 from storyreel.specs.language.nouns import Budget
 from storyreel.specs.money import Money, parse_money
-from storyreel.tasks.store.budget import Limit
+from storyreel.tasks.ledger.budget import Limit
 from tests.flows.pasts import plan_of
 
 FILM = """\

@@ -19,9 +19,9 @@ from storyreel.flows.planned import Plan
 from storyreel.flows.render import NotAgreed, ShotsFailed, agreement, render_storyboard
 from storyreel.flows.report import Rendering
 from storyreel.specs.money import Money, sums
+from storyreel.tasks.home import Home
+from storyreel.tasks.ledger.ledger import Purchase, State
 from storyreel.tasks.media.binary import find
-from storyreel.tasks.store.home import Home
-from storyreel.tasks.store.ledger import Purchase, State
 from tests.services.emulator import Emulator
 from tests.services.faults import Answer, Call
 from tests.services.jobs import Failure, Phase, Script

@@ -16,7 +16,7 @@ import av
 import psutil
 import pytest
 
-from storyreel.tasks.store.ledger import Ledger, Order
+from storyreel.tasks.ledger.ledger import Ledger, Order
 from tests.flows.conftest import Command
 
 HELLO = """\

@@ -13,8 +13,8 @@ import pytest
 from storyreel.flows.packing import pack, version_of
 from storyreel.flows.render import render_storyboard
 from storyreel.specs.reading import read
-from storyreel.tasks.store.home import Home
-from storyreel.tasks.vault import Vault
+from storyreel.tasks.bucket import Vault
+from storyreel.tasks.home import Home
 from tests.flows.scattered import scattered
 
 pytestmark = pytest.mark.usefixtures("prefect_server")

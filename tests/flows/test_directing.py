@@ -18,8 +18,8 @@ from storyreel.flows.waiting import by_shot, waiting, word_of_shot
 from storyreel.specs import editing
 from storyreel.specs.reading import read
 from storyreel.specs.storyboard import Storyboard
-from storyreel.tasks.store.home import Home
-from storyreel.tasks.store.ledger import Judged, Ledger, Word
+from storyreel.tasks.home import Home
+from storyreel.tasks.ledger.ledger import Judged, Ledger, Word
 
 FILM = """\
 storyboard: 1

@@ -20,8 +20,8 @@ from rich.console import Console
 from storyreel.flows import doctor
 from storyreel.flows.doctor import Check, examine, print_checkup
 from storyreel.flows.stocktaking import take_stock
-from storyreel.tasks.store.clips import ClipStore
-from storyreel.tasks.store.ledger import Ledger, Order
+from storyreel.tasks.clips import ClipStore
+from storyreel.tasks.ledger.ledger import Ledger, Order
 from tests import postgres
 from tests.buckets import environment as told_of
 from tests.flows.conftest import Command

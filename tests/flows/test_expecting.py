@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from storyreel.tasks.pacing import Experience
+from storyreel.tasks.polling import Experience
 from storyreel.tasks.providers.apiyi import Apiyi
 from tests.flows.pasts import history, plan_of
 

@@ -12,10 +12,10 @@ from storyreel.flows.plan import make
 from storyreel.flows.planned import History, Plan
 from storyreel.specs.money import Money
 from storyreel.specs.reading import read
-from storyreel.tasks.pricing import PriceList
+from storyreel.tasks.clips import ClipStore
+from storyreel.tasks.ledger.ledger import Ledger, Order
+from storyreel.tasks.prices.price_list import PriceList
 from storyreel.tasks.providers import load
-from storyreel.tasks.store.clips import ClipStore
-from storyreel.tasks.store.ledger import Ledger, Order
 from storyreel.tasks.studio import Studio
 
 FILM = """\

@@ -17,8 +17,8 @@ from storyreel.flows.cli import app
 from storyreel.flows.failures import exit_code
 from storyreel.flows.purchases import moment
 from storyreel.specs.money import Money
-from storyreel.tasks.store.home import Home
-from storyreel.tasks.store.ledger import Ledger, Order, State
+from storyreel.tasks.home import Home
+from storyreel.tasks.ledger.ledger import Ledger, Order, State
 from tests import postgres
 from tests.flows.conftest import Command
 

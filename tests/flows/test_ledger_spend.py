@@ -17,8 +17,8 @@ from storyreel.flows.commands_ledger import ledger as ledger_command
 from storyreel.flows.commands_ledger import reconcile as reconcile_command
 from storyreel.flows.failures import exit_code
 from storyreel.specs.money import Money
-from storyreel.tasks.store.home import Home
-from storyreel.tasks.store.ledger import Ledger, Order
+from storyreel.tasks.home import Home
+from storyreel.tasks.ledger.ledger import Ledger, Order
 
 Told = Callable[..., subprocess.CompletedProcess[str]]
 

@@ -17,8 +17,8 @@ from PIL import Image
 from storyreel.flows.packing import NotBrought, Pack, bring, pack, version_of
 from storyreel.specs.problems.problem import StoryboardError
 from storyreel.specs.reading import read
-from storyreel.tasks.store.home import Home
-from storyreel.tasks.vault import VaultAway, VaultUnfit
+from storyreel.tasks.bucket import VaultAway, VaultUnfit
+from storyreel.tasks.home import Home
 
 FILM = """\
 storyboard: 1

@@ -11,7 +11,7 @@ from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.runtime import flow_run
 
 from storyreel.flows.passing import States, counted
-from storyreel.tasks.watching import tell, watched_by
+from storyreel.tasks.progress import tell, watched_by
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from storyreel.flows.plan import History, Plan, make
 from storyreel.specs.problems.problem import StoryboardError
 from storyreel.specs.reading import read
-from storyreel.tasks.store.ledger import Order, Purchase, State
-from storyreel.tasks.store.owner import this_process
+from storyreel.tasks.ledger.ledger import Order, Purchase, State
+from storyreel.tasks.ledger.owner import this_process
 
 NOTHING = History(purchases=lambda _: {}, holds=lambda _: False)
 

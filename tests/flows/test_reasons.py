@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from storyreel.flows.planned import PlannedTake
-from storyreel.tasks.store.ledger import State
+from storyreel.tasks.ledger.ledger import State
 from tests.flows.pasts import past, plan_of
 
 FILM = """\

@@ -17,8 +17,8 @@ from rich.console import Console
 
 from storyreel.flows.cli import app
 from storyreel.flows.failures import exit_code
-from storyreel.tasks.store.clips import ClipStore
-from storyreel.tasks.store.ledger import Ledger, State
+from storyreel.tasks.clips import ClipStore
+from storyreel.tasks.ledger.ledger import Ledger, State
 from tests.flows.conftest import Command
 from tests.flows.unknowns import Shop
 from tests.services.aimlapi import Aimlapi, AimlapiSettings

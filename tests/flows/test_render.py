@@ -15,7 +15,7 @@ from prefect.settings import PREFECT_LOCAL_STORAGE_PATH
 
 from storyreel.flows.render import ShotsFailed, render_storyboard
 from storyreel.flows.report import Rendering
-from storyreel.tasks.store.home import Home
+from storyreel.tasks.home import Home
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 

@@ -20,8 +20,8 @@ from storyreel.flows import retaking
 from storyreel.flows.failures import exit_code
 from storyreel.flows.plan import History, Plan, make
 from storyreel.specs.reading import read
-from storyreel.tasks.store.ledger import Order, Purchase, State
-from storyreel.tasks.store.owner import this_process
+from storyreel.tasks.ledger.ledger import Order, Purchase, State
+from storyreel.tasks.ledger.owner import this_process
 
 FILM = """\
 storyboard: 1     # the language

@@ -16,8 +16,8 @@ import pytest
 from storyreel.flows.callsheet import CallSheet
 from storyreel.flows.options import plan_of
 from storyreel.flows.waiting import by_shot
-from storyreel.tasks.store.home import Home
-from storyreel.tasks.store.ledger import Ledger, Order
+from storyreel.tasks.home import Home
+from storyreel.tasks.ledger.ledger import Ledger, Order
 from tests.flows import warm
 
 STORYREEL = Path(sys.executable).with_name("storyreel")

@@ -11,8 +11,8 @@ from storyreel.flows.callsheet import CallSheet
 from storyreel.flows.planned import History
 from storyreel.flows.saved import load, moved, save
 from storyreel.specs.problems.problem import StoryboardError
-from storyreel.tasks.pricing import PriceList
-from storyreel.tasks.store.ledger import State
+from storyreel.tasks.ledger.ledger import State
+from storyreel.tasks.prices.price_list import PriceList
 from tests.flows.pasts import NOTHING, past, plan_of
 
 FILM = """\

@@ -8,7 +8,7 @@ import pytest
 
 from storyreel.flows.planned import History
 from storyreel.flows.selecting import NothingSelected
-from storyreel.tasks.store.ledger import State
+from storyreel.tasks.ledger.ledger import State
 from tests.flows.pasts import NOTHING, past, plan_of
 
 FILM = """\

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from storyreel.flows.settling import SKEW, Finding, judge
+from storyreel.tasks.ledger.ledger import Order, Purchase, State
+from storyreel.tasks.ledger.owner import this_process
 from storyreel.tasks.providers.base import RemoteTask
-from storyreel.tasks.store.ledger import Order, Purchase, State
-from storyreel.tasks.store.owner import this_process
 
 NOON = datetime(2026, 4, 2, 12, tzinfo=UTC)
 LATER = NOON + timedelta(hours=2)

@@ -10,7 +10,7 @@ from storyreel.flows.plan import make
 from storyreel.flows.planned import History, Plan
 from storyreel.flows.spreading import shoot_scenes
 from storyreel.specs.reading import read
-from storyreel.tasks.pricing import PriceList
+from storyreel.tasks.prices.price_list import PriceList
 
 SHOTS = "[{shot: 1A, action: One.}, {shot: 1B, action: Two.}]"
 

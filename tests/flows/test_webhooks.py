@@ -25,10 +25,10 @@ from storyreel.flows import webhooks
 from storyreel.flows.plan import History, make
 from storyreel.specs.reading import read
 from storyreel.tasks.collect import Take, collect
+from storyreel.tasks.home import Home
+from storyreel.tasks.ledger.ledger import Ledger, Order
 from storyreel.tasks.providers import load
 from storyreel.tasks.providers.webhooks import Signed
-from storyreel.tasks.store.home import Home
-from storyreel.tasks.store.ledger import Ledger, Order
 from storyreel.tasks.studio import open_studio
 from tests.flows.conftest import Command
 from tests.services.faults import Answer, Call

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from storyreel.flows.plan import History, PlannedTake, make
 from storyreel.specs.reading import read
+from storyreel.tasks.ledger.ledger import Ledger, Order, Purchase
 from storyreel.tasks.providers import load
-from storyreel.tasks.store.ledger import Ledger, Order, Purchase
 
 NOTHING = History(purchases=lambda _: {}, holds=lambda _: False)
 

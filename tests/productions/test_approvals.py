@@ -12,8 +12,8 @@ import pytest
 
 from storyreel.flows.resuming import resume
 from storyreel.specs.money import Money
-from storyreel.tasks.store.home import Home
-from storyreel.tasks.store.ledger import Order, Word
+from storyreel.tasks.home import Home
+from storyreel.tasks.ledger.ledger import Order, Word
 from tests.flows.deployed import APPROVED, FILM, NO_REVIEW, TWO_SECONDS, Set, on_a_set
 from tests.flows.test_render import frames_in
 

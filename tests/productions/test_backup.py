@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from storyreel.tasks.store.ledger import State
+from storyreel.tasks.ledger.ledger import State
 from tests import postgres
 from tests.flows.staging import Stage, staged
 from tests.services.aimlapi import Aimlapi, AimlapiSettings

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from pathlib import Path
 
-from storyreel.tasks.store.home import Home
+from storyreel.tasks.home import Home
 from tests import postgres
 from tests.flows.staging import staged
 from tests.flows.warm import begin

@@ -15,9 +15,9 @@ from prefect.settings import PREFECT_LOCAL_STORAGE_PATH, temporary_settings
 
 from storyreel.flows.render import ShotsFailed, render_storyboard
 from storyreel.flows.report import Rendering
-from storyreel.tasks.store.home import Home
-from storyreel.tasks.store.ledger import State
-from storyreel.tasks.vault import VaultAway, VaultUnfit
+from storyreel.tasks.bucket import VaultAway, VaultUnfit
+from storyreel.tasks.home import Home
+from storyreel.tasks.ledger.ledger import State
 from tests.buckets import environment
 from tests.flows.staging import Stage, staged
 from tests.services.aimlapi import Aimlapi, AimlapiSettings
@@ -170,10 +170,10 @@ def stage(
 @pytest.mark.parametrize(
     ("step", "fetches"),
     [
-        ("storyreel.tasks.store.clips:ClipStore.deliver before 1", 1),
+        ("storyreel.tasks.clips:ClipStore.deliver before 1", 1),
         ("s3fs.core:S3FileSystem._put_file before 1", 1),
-        ("storyreel.tasks.vault:Vault.put after 1", 1),
-        ("storyreel.tasks.store.ledger:Ledger.finished before 1", 2),
+        ("storyreel.tasks.bucket:Vault.put after 1", 1),
+        ("storyreel.tasks.ledger.ledger:Ledger.finished before 1", 2),
     ],
 )
 def test_a_run_that_is_killed_while_a_clip_goes_into_the_bucket_is_gone_on_with(

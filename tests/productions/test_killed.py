@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from storyreel.tasks.store.ledger import State
+from storyreel.tasks.ledger.ledger import State
 from tests.flows.staging import Stage, staged
 from tests.flows.warm import Run
 from tests.services.aimlapi import Aimlapi, AimlapiSettings
@@ -39,12 +39,12 @@ shots:
 
 STEPS = {
     # Where the run dies, and whether anybody can know afterwards what became of the order.
-    "storyreel.tasks.store.ledger:Ledger.intend before 1": True,
-    "storyreel.tasks.store.ledger:Ledger.intend after 1": False,
-    "storyreel.tasks.providers.wire:Wire.buy before 1": False,
-    "storyreel.tasks.providers.wire:Wire.buy after 1": False,
-    "storyreel.tasks.store.ledger:Ledger.submitted before 1": False,
-    "storyreel.tasks.store.ledger:Ledger.submitted after 1": True,
+    "storyreel.tasks.ledger.ledger:Ledger.intend before 1": True,
+    "storyreel.tasks.ledger.ledger:Ledger.intend after 1": False,
+    "storyreel.tasks.providers.http.client:Wire.buy before 1": False,
+    "storyreel.tasks.providers.http.client:Wire.buy after 1": False,
+    "storyreel.tasks.ledger.ledger:Ledger.submitted before 1": False,
+    "storyreel.tasks.ledger.ledger:Ledger.submitted after 1": True,
     "storyreel.tasks.providers.hosted:Hosted.look before 1": True,
     "storyreel.tasks.providers.hosted:Hosted.look after 1": True,
     "storyreel.tasks.providers.hosted:Hosted.look after 2": True,
@@ -52,10 +52,10 @@ STEPS = {
     # The first progress of the download, after two looks at what is pending.
     "storyreel.tasks.collect:tell before 3": True,
     "storyreel.tasks.collect:verify before 1": True,
-    "storyreel.tasks.store.clips:ClipStore.keep before 1": True,
-    "storyreel.tasks.store.clips:ClipStore.keep after 1": True,
-    "storyreel.tasks.store.ledger:Ledger.finished before 1": True,
-    "storyreel.tasks.store.ledger:Ledger.finished after 1": True,
+    "storyreel.tasks.clips:ClipStore.keep before 1": True,
+    "storyreel.tasks.clips:ClipStore.keep after 1": True,
+    "storyreel.tasks.ledger.ledger:Ledger.finished before 1": True,
+    "storyreel.tasks.ledger.ledger:Ledger.finished after 1": True,
     "storyreel.flows.report:write_manifest before 1": True,
 }
 

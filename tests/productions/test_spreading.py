@@ -20,8 +20,8 @@ from prefect.states import Cancelling
 from storyreel.flows.render import render_storyboard
 from storyreel.flows.scene import shoot_scene
 from storyreel.specs.money import Money
-from storyreel.tasks.store.home import Home
-from storyreel.tasks.store.ledger import State
+from storyreel.tasks.home import Home
+from storyreel.tasks.ledger.ledger import State
 from tests.flows.staging import Stage, staged
 from tests.services.aimlapi import Aimlapi, AimlapiSettings
 from tests.services.jobs import Failure, Phase, Script

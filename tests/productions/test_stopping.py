@@ -17,7 +17,7 @@ from prefect import get_client
 from prefect.states import Cancelling, Crashed
 
 from storyreel.flows.render import render_storyboard
-from storyreel.tasks.store.ledger import State
+from storyreel.tasks.ledger.ledger import State
 from tests.flows.staging import STORYREEL, Stage, staged
 from tests.services.aimlapi import Aimlapi, AimlapiSettings
 from tests.services.jobs import Script

@@ -22,8 +22,8 @@ import pytest
 import s3fs
 
 from deployments.stack import Stack
+from storyreel.tasks.ledger.ledger import Ledger, Purchase, State
 from storyreel.tasks.media.probe import probe
-from storyreel.tasks.store.ledger import Ledger, Purchase, State
 from tests.needs import insist_on_postgresql_and_redis
 from tests.services.dashscope import Dashscope, DashscopeSettings
 from tests.services.jobs import Script

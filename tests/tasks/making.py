@@ -10,7 +10,7 @@ import av
 
 from storyreel.specs.timing import FrameRate
 from storyreel.tasks.media.binary import find
-from storyreel.tasks.media.house import House
+from storyreel.tasks.media.house_format import House
 
 TINY = House(width=128, height=72, rate=FrameRate(Fraction(24)))
 

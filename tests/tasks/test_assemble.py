@@ -17,10 +17,10 @@ from storyreel.tasks import dissolve as dissolving
 from storyreel.tasks.assemble import Chapter, FilmFile, Track, assemble
 from storyreel.tasks.conform import HouseClip, conform, recipe
 from storyreel.tasks.dissolve import Segment, dissolve
+from storyreel.tasks.join.pieces import Piece
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.frames import last_frame
-from storyreel.tasks.media.house import House
-from storyreel.tasks.media.piece import Piece
+from storyreel.tasks.media.house_format import House
 from storyreel.tasks.media.probe import probe
 from tests.tasks.making import TINY, ffmpeg, flash_and_beep, lumas, make_clip, names, samples
 

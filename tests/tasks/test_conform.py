@@ -17,7 +17,7 @@ from storyreel.tasks.conform import HouseClip, accepted, conform, may_stay, reci
 from storyreel.tasks.media.binary import find
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.frames import as_seen
-from storyreel.tasks.media.house import House, house_signature
+from storyreel.tasks.media.house_format import House, house_signature
 from storyreel.tasks.media.probe import probe
 from tests.tasks.making import TINY, ffmpeg, flash_and_beep, lumas, make_clip, names
 

@@ -10,7 +10,7 @@ from storyreel.tasks.conform import HouseClip, conform
 from storyreel.tasks.dissolve import dissolve, recipe
 from storyreel.tasks.media.binary import find
 from storyreel.tasks.media.errors import MediaError
-from storyreel.tasks.media.house import House
+from storyreel.tasks.media.house_format import House
 from tests.tasks.making import TINY, lumas, make_clip
 
 

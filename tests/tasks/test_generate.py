@@ -13,14 +13,14 @@ from typing import Any
 import pytest
 
 from storyreel.specs.storyboard import Mode
+from storyreel.tasks.bucket import Vault
+from storyreel.tasks.clips import ClipStore
 from storyreel.tasks.collect import Overdue, Take, collect
 from storyreel.tasks.generate import generate
-from storyreel.tasks.pricing import PriceList
+from storyreel.tasks.ledger.ledger import Ledger, Order, State
+from storyreel.tasks.prices.price_list import PriceList
 from storyreel.tasks.providers.base import Ambiguous, TaskFailed, TaskForgotten, Terminal, Transient
-from storyreel.tasks.store.clips import ClipStore
-from storyreel.tasks.store.ledger import Ledger, Order, State
 from storyreel.tasks.studio import Studio
-from storyreel.tasks.vault import Vault
 from tests.services.emulator import Emulator
 from tests.services.faults import Answer, Call, Claims, Corrupt, Reset, Shortened
 from tests.services.jobs import Failure, Phase, Script

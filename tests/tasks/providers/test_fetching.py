@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from storyreel.specs.storyboard import Mode
-from storyreel.tasks.inspection import verify
+from storyreel.tasks.inspection.inspect import verify
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.probe import probe
 from storyreel.tasks.providers.base import Terminal, Transient, Verdict

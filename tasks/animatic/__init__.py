@@ -1,1 +1,0 @@
-"""How an animatic is drawn: the page of a shot, its camera, its words."""

@@ -1,0 +1,188 @@
+"""A film's picture out of encoded pieces, packet by packet, beside its sound, in one MP4. Nothing is encoded here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import av
+from av.container import InputContainer, OutputContainer
+from av.error import FFmpegError
+from av.packet import Packet
+
+from storyreel.specs.timing import SAMPLE_RATE
+from storyreel.tasks.join.growing import Growing
+from storyreel.tasks.media.errors import MediaError
+from storyreel.tasks.media.ffmpeg import Progress
+from storyreel.tasks.media.house_format import House
+from storyreel.tasks.media.pcm import AAC_FRAME
+from storyreel.tasks.media.probe import opened, picture_stream
+
+AnyPacket: TypeAlias = "Packet[Any]"
+
+_AGAIN = "delete its folder in the house cache and render again"
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Frames `[first, last)` of an encoded file that stand in the film from frame `at` on; `first` is a keyframe."""
+
+    file: Path
+    first: int
+    last: int
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Chapter:
+    """A place in the film with a name; `start` and `end` are frames."""
+
+    start: int
+    end: int
+    title: str
+
+
+def mux(
+    stretches: Sequence[Stretch],
+    delay: int,
+    sound: Growing,
+    house: House,
+    into: Path,
+    *,
+    title: str,
+    chapters: Sequence[Chapter],
+    progress: Progress,
+) -> None:
+    """Write the film. `delay` is the greatest of all pieces', in frames; `sound` brings AAC in NUT, maybe not all yet.
+
+    Packets keep their bytes; their times are counted anew, frame by frame, so that every step is exactly one frame.
+    Raises MediaError when a piece lacks the keyframe or the frames that the cut needs of it.
+    """
+    frames = stretches[-1].at + stretches[-1].last - stretches[-1].first
+    samples = house.rate.sample_at(frames)
+    options = {"fflags": "+bitexact", "video_track_timescale": str(house.timescale),
+               "moov_size": str(_index_size(frames, samples, chapters))}  # fmt: skip
+    with opened(stretches[0].file) as pattern, _heard(sound) as heard, _written(into, options) as film:
+        picture = film.add_stream_from_template(picture_stream(pattern, stretches[0].file))
+        picture.time_base = Fraction(1, house.timescale)
+        track = film.add_stream_from_template(heard.streams.audio[0])
+        film.metadata["title"] = title
+        film.set_chapters([_chapter(number, chapter, house) for number, chapter in enumerate(chapters)])
+        pictures = _pictures(stretches, delay, house, progress)
+        for packet, is_picture in _interleaved(pictures, _sounds(heard, samples), house):
+            packet.stream = picture if is_picture else track
+            film.mux_one(packet)
+
+
+@contextmanager
+def _heard(sound: Growing) -> Iterator[InputContainer]:
+    try:
+        with sound, av.open(sound, "r", format="nut", options={"codec_whitelist": "none"}) as heard:
+            yield heard
+    except FFmpegError as error:
+        raise MediaError(f"the film's sound cannot be read: {error.strerror}", "render again") from error
+
+
+@contextmanager
+def _written(into: Path, options: dict[str, str]) -> Iterator[OutputContainer]:
+    try:
+        with av.open(str(into), "w", format="mp4", options=options) as film:
+            yield film
+    except FFmpegError as error:
+        raise MediaError(f"{into} cannot be written: {error.strerror}", "look at the space left on the disk") from error
+
+
+def _pictures(
+    stretches: Sequence[Stretch], delay: int, house: House, progress: Progress
+) -> Iterator[tuple[AnyPacket, int]]:
+    """All packets of the picture in decoding order, in the film's time, each with its decoding time in ticks."""
+    tick, step = Fraction(1, house.timescale), house.frame_ticks
+    when = -delay * step
+    for number, stretch in enumerate(stretches):
+        progress(number / len(stretches))
+        for packet, frame in _packets(stretch, house):
+            packet.time_base = tick
+            packet.pts, packet.dts, packet.duration = frame * step, when, step
+            yield packet, when
+            when += step
+
+
+def _packets(stretch: Stretch, house: House) -> Iterator[tuple[AnyPacket, int]]:
+    """A stretch's packets in decoding order, each with its frame in the film."""
+    found = 0
+    with opened(stretch.file, to_decode=False) as clip:
+        stream = picture_stream(clip, stretch.file)
+        assert stream.time_base is not None
+        # A frame lasts `ticks / parts` of the clip's own ticks: 1001, or 512, or 100/3.
+        ticks, parts = (1 / (house.rate.exact * stream.time_base)).as_integer_ratio()
+        origin = stream.start_time or 0
+        for packet in clip.demux(stream):
+            if packet.pts is None:
+                continue
+            frame = ((packet.pts - origin) * 2 * parts + ticks) // (2 * ticks)
+            if not stretch.first <= frame < stretch.last:
+                if found:
+                    break
+                continue
+            if not found and (frame != stretch.first or not packet.is_keyframe):
+                raise MediaError(f"{stretch.file} cannot be parted at frame {stretch.first}", _AGAIN)
+            found += 1
+            yield packet, stretch.at + frame - stretch.first
+    if found != stretch.last - stretch.first:
+        raise MediaError(
+            f"{stretch.file} brings {found} frames from {stretch.first} on instead of {stretch.last - stretch.first}",
+            _AGAIN,
+        )
+
+
+def _sounds(heard: InputContainer, samples: int) -> Iterator[tuple[AnyPacket, int]]:
+    """All packets of the sound, each with its time in samples: the priming comes before 0, and ends with the film."""
+    tick, when = Fraction(1, SAMPLE_RATE), -AAC_FRAME
+    for packet in heard.demux(heard.streams.audio[0]):
+        if packet.size and when < samples:
+            packet.time_base = tick
+            packet.pts = packet.dts = when
+            packet.duration = min(AAC_FRAME, samples - when)
+            yield packet, when
+            when += AAC_FRAME
+
+
+def _interleaved(
+    pictures: Iterator[tuple[AnyPacket, int]], sounds: Iterator[tuple[AnyPacket, int]], house: House
+) -> Iterator[tuple[AnyPacket, bool]]:
+    """Picture and sound packets by their decoding times, each with whether it is picture."""
+    timescale = house.timescale
+    sound = next(sounds, None)
+    for picture, when in pictures:
+        while sound is not None and sound[1] * timescale <= when * SAMPLE_RATE:
+            yield sound[0], False
+            sound = next(sounds, None)
+        yield picture, True
+    while sound is not None:
+        yield sound[0], False
+        sound = next(sounds, None)
+
+
+def _index_size(frames: int, samples: int, chapters: Sequence[Chapter]) -> int:
+    """Bytes kept free at the front for the index, so that the film starts to play before it is wholly loaded and
+    need not be written twice. More than enough: what is left over stays an empty box.
+
+    Of ISO/IEC 14496-12's tables, a packet takes at most 4 bytes in stsz, 8 in ctts, 8 in stts, 4 in stss, 8 in co64
+    and 12 in stsc.
+    """
+    named = sum(len(chapter.title.encode()) + 400 for chapter in chapters)
+    return 44 * frames + 32 * (samples // AAC_FRAME) + named + 32_768
+
+
+def _chapter(number: int, chapter: Chapter, house: House) -> av.container.core.Chapter:
+    return {
+        "id": number,
+        "start": chapter.start * house.frame_ticks,
+        "end": chapter.end * house.frame_ticks,
+        "time_base": Fraction(1, house.timescale),
+        "metadata": {"title": chapter.title},
+    }

@@ -1,0 +1,232 @@
+"""The ledger's rows in SQL: how they are found and read, and what the history of their changes tells."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from decimal import Decimal
+from functools import partial
+from itertools import islice
+from typing import Any, TypedDict, TypeVar
+
+from sqlalchemy import ColumnElement, Connection, Select, Table, and_, func, insert, literal, null, select, true
+from sqlalchemy.engine import Row
+
+from storyreel.specs.money import Money
+from storyreel.tasks.ledger.database import written
+from storyreel.tasks.ledger.owner import Owner
+from storyreel.tasks.ledger.purchase import Event, Order, Purchase, State
+from storyreel.tasks.ledger.schema import EVENTS, PURCHASES
+
+Item = TypeVar("Item")
+
+_AT_ONCE = 500
+"""Values in one question: SQLite takes at most 999 parameters in its older builds."""
+
+
+class Wanted(TypedDict, total=False):
+    """Which purchases are asked for; what is left out does not matter."""
+
+    key: str
+    """The beginning of it."""
+    film: str
+    slate: str
+    provider: str
+    state: State
+    since: datetime
+    """Changed then or later."""
+
+
+class Rows:
+    """Purchases in a transaction, as one run reads them."""
+
+    def __init__(self, connection: Connection, reader: Owner, now: ColumnElement[str]) -> None:
+        self._connection, self._reader = connection, reader
+        self._all = select(PURCHASES, now.label("read"))
+
+    def one(self, key: str) -> Purchase | None:
+        """The row of a key; where the transaction writes, nobody else changes it before its end."""
+        found = list(self._read(self._all.where(PURCHASES.c.key == key).with_for_update(of=PURCHASES)))
+        return found[0] if found else None
+
+    def by_keys(self, keys: Iterable[str]) -> dict[str, Purchase]:
+        """The rows of many keys, as far as they are there."""
+        questions = (self._all.where(PURCHASES.c.key.in_(some)) for some in in_batches(keys))
+        return {purchase.order.key: purchase for question in questions for purchase in self._read(question)}
+
+    def latest(self, film: str, slates: Iterable[str]) -> dict[tuple[str, int, str], Purchase]:
+        """By slate, take and service, the row of a film that was last ordered under that name, whatever its key."""
+        found: dict[tuple[str, int, str], Purchase] = {}
+        name = PURCHASES.c.film, PURCHASES.c.slate, PURCHASES.c.take, PURCHASES.c.provider
+        for some in in_batches(slates):
+            last = (
+                select(*name, func.max(PURCHASES.c.intended).label("intended"))
+                .where(PURCHASES.c.film == film, PURCHASES.c.slate.in_(some))
+                .group_by(*name)
+                .subquery()
+            )
+            is_last = and_(*(PURCHASES.c[column.name] == column for column in last.c))
+            # Of two that were noted in the same microsecond, one and always the same.
+            question = self._all.join(last, is_last).order_by(PURCHASES.c.created, PURCHASES.c.key)
+            found.update(
+                ((each.order.slate, each.order.take, each.order.provider), each) for each in self._read(question)
+            )
+        return found
+
+    def listed(self, wanted: Wanted, limit: int | None) -> tuple[Purchase, ...]:
+        """The rows that fit, what changed last first."""
+        newest_first = PURCHASES.c.changed.desc(), PURCHASES.c.key
+        return tuple(self._read(self._all.where(fits(wanted)).order_by(*newest_first).limit(limit)))
+
+    def _read(self, question: Select[Any]) -> Iterator[Purchase]:
+        return map(partial(_purchase, self._reader), self._connection.execute(question))
+
+
+def _purchase(reader: Owner, row: Row[Any]) -> Purchase:
+    return Purchase(
+        order=Order(
+            key=row.key,
+            provider=row.provider,
+            model=row.model,
+            request=row.request,
+            film=row.film,
+            slate=row.slate,
+            take=row.take,
+            scene=row.scene,
+            told=row.told,
+            price=money(row.price, row.price_currency),
+            run=row.run,
+        ),
+        state=State(row.state),
+        task=row.task,
+        clip=row.clip,
+        cost=money(row.cost, row.currency),
+        owed=row.owed,
+        reason=row.reason,
+        owner=Owner(host=row.owner_host, pid=row.owner_pid, started=row.owner_started, run=row.owner_run),
+        created=datetime.fromisoformat(row.created),
+        changed=datetime.fromisoformat(row.changed),
+        lease_until=_time(row.lease_until),
+        intended=_time(row.intended),
+        submitted=_time(row.submitted),
+        finished=_time(row.finished),
+        read=datetime.fromisoformat(row.read),
+        reader=reader,
+    )
+
+
+# History
+
+
+def note(
+    connection: Connection, key: str, *, taken_back: str | None = None, at: ColumnElement[str] | None = None
+) -> None:
+    """Add to the history of a key what its row now says; or, at a time, that it was taken back and why."""
+    gone = taken_back is not None
+    same = ("key", "task", "clip", "cost", "currency", "owner_host", "owner_pid")
+    seen = {name: PURCHASES.c[name] for name in same} | {
+        "at": at if at is not None else PURCHASES.c.changed,
+        "state": null() if gone else PURCHASES.c.state,
+        "reason": literal(taken_back) if gone else PURCHASES.c.reason,
+    }
+    source = select(*seen.values()).where(PURCHASES.c.key == key)
+    connection.execute(insert(EVENTS).from_select(list(seen), source))
+
+
+def events(connection: Connection, key: str) -> tuple[Event, ...]:
+    """All events of a key, in order."""
+    question = select(EVENTS).where(EVENTS.c.key == key).order_by(EVENTS.c.number)
+    return tuple(map(_event, connection.execute(question)))
+
+
+def claimed(connection: Connection, tasks: Iterable[str]) -> frozenset[str]:
+    """Those of the ids that are in some purchase's history."""
+    found: set[str] = set()
+    for some in in_batches(tasks):
+        found.update(connection.execute(select(EVENTS.c.task).where(EVENTS.c.task.in_(some))).scalars())
+    return frozenset(found)
+
+
+def durations(connection: Connection, provider: str, model: str, limit: int) -> list[float]:
+    """Seconds from order to clip of a model's last purchases."""
+    times = PURCHASES.c.submitted, PURCHASES.c.finished
+    known = and_(*(time.is_not(None) for time in times))
+    question: Select[Any] = (
+        select(*times)
+        .where(PURCHASES.c.provider == provider, PURCHASES.c.model == model, known)
+        .order_by(PURCHASES.c.finished.desc())
+        .limit(limit)
+    )
+    rows = connection.execute(question)
+    took = ((datetime.fromisoformat(end) - datetime.fromisoformat(begin)).total_seconds() for begin, end in rows)
+    return [max(0.0, seconds) for seconds in took]
+
+
+# What a column holds
+
+
+def fits(wanted: Wanted, table: Table = PURCHASES) -> ColumnElement[bool]:
+    """Purchases, or earlier orders, that are asked for."""
+    terms = [table.c[name] == wanted[name] for name in ("film", "slate", "provider", "state") if name in wanted]
+    if "key" in wanted:
+        terms.append(table.c.key.startswith(wanted["key"], autoescape=True))
+    if "since" in wanted:
+        terms.append(table.c.changed >= written(wanted["since"]))
+    return and_(true(), *terms)
+
+
+def owned(owner: Owner) -> ColumnElement[bool]:
+    """Rows of one run."""
+    return and_(*(PURCHASES.c[name] == value for name, value in owning(owner).items()))
+
+
+def owning(owner: Owner) -> dict[str, Any]:
+    """An owner, in columns."""
+    return {
+        "owner_host": owner.host,
+        "owner_pid": owner.pid,
+        "owner_started": owner.started,
+        "owner_run": owner.run,
+    }
+
+
+def naming(order: Order) -> dict[str, Any]:
+    """All that an order says of itself, in columns."""
+    price = order.price
+    priced = {"price": str(price.amount) if price else None, "price_currency": price.currency if price else None}
+    return order.model_dump(exclude={"price"}) | priced
+
+
+def costing(cost: Money | None) -> dict[str, Any]:
+    """A cost that was told, in columns; without one, none are set."""
+    return {"cost": str(cost.amount), "currency": cost.currency} if cost else {}
+
+
+def money(amount: str | None, currency: str | None) -> Money | None:
+    """An amount out of its two columns."""
+    return Money(amount=Decimal(amount), currency=currency) if amount is not None and currency is not None else None
+
+
+def _event(row: Row[Any]) -> Event:
+    return Event(
+        key=row.key,
+        at=datetime.fromisoformat(row.at),
+        state=State(row.state) if row.state else None,
+        task=row.task,
+        clip=row.clip,
+        reason=row.reason,
+        cost=money(row.cost, row.currency),
+        host=row.owner_host.partition("/")[0],
+        pid=row.owner_pid,
+    )
+
+
+def _time(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
+def in_batches(items: Iterable[Item]) -> Iterator[list[Item]]:
+    """As many at a time as one question may hold."""
+    remaining = iter(items)
+    while some := list(islice(remaining, _AT_ONCE)):
+        yield some

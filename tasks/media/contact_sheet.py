@@ -1,0 +1,138 @@
+"""A contact sheet: every shot of a film as one small picture with its slate, on pages of bounded size."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from av.container import InputContainer
+from av.video.stream import VideoStream
+from PIL import Image
+
+from storyreel.specs.cut import Cut, Event
+from storyreel.tasks.media.errors import MediaError
+from storyreel.tasks.media.ffmpeg import Progress
+from storyreel.tasks.media.frames import as_seen
+from storyreel.tasks.media.probe import opened, picture_stream
+from storyreel.tasks.media.text import Weight, one_line
+
+WIDTH = 1920
+"""Pixels of every page."""
+
+_GROUND = (19, 20, 23, 255)
+_BRIGHT = (236, 234, 228, 255)
+_DIM = (142, 145, 152, 255)
+_MARGIN, _GAP, _HEADER, _CAPTION = 56, 24, 112, 58
+_NARROWEST = 240
+"""Pixels of a picture's width at which its caption is still legible."""
+_ROWS = 12
+"""Of pictures on a page at most."""
+_SHORT = 12
+"""Frames: in a shot no longer, every frame is decoded, so that the one shown is surely its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """How pictures stand on a page. Pixels."""
+
+    columns: int
+    rows: int
+    width: int
+    height: int
+
+    @classmethod
+    def of(cls, shots: int, ratio: float) -> Grid:
+        """As large as the pictures can be for a page about as high as wide; not smaller than legible."""
+        inner = WIDTH - 2 * _MARGIN
+        most = (inner + _GAP) // (_NARROWEST + _GAP)
+        fewest = max(2, min(shots, 4 if ratio >= 1 else 6))
+        columns = min(most, max(math.ceil(math.sqrt(shots / ratio)), fewest))
+        width = (inner - (columns - 1) * _GAP) // columns
+        return cls(columns, min(_ROWS, math.ceil(shots / columns)), width, round(width / ratio))
+
+    @property
+    def pictures(self) -> int:
+        """On a page at most."""
+        return self.columns * self.rows
+
+    def place(self, number: int) -> tuple[int, int]:
+        """The left upper corner of a page's picture, counted from 0."""
+        row, column = divmod(number, self.columns)
+        return (_MARGIN + column * (self.width + _GAP), _HEADER + row * (self.height + _CAPTION))
+
+    def page_height(self, pictures: int) -> int:
+        """Of a page with so many pictures."""
+        return _HEADER + math.ceil(pictures / self.columns) * (self.height + _CAPTION) + _MARGIN // 2
+
+
+def contact_sheet(film: Path, cut: Cut, into: Path, *, title: str, progress: Progress | None = None) -> list[Path]:
+    """Draw a film's contact sheet as JPEG: for each shot the picture in its middle, slate, timecode and length.
+
+    The first page is `into`; further ones, which a film of more than some 80 shots has, are numbered: `name-2.jpg`.
+    A file is complete or absent. Decodes up to half of the film: call it in a thread. Raises MediaError.
+    """
+    with opened(film) as file:
+        stream = picture_stream(file, film)
+        stream.thread_type = "AUTO"
+        coded = stream.codec_context
+        grid = Grid.of(len(cut.events), coded.width / coded.height)
+        pages: list[Path] = []
+        for first in range(0, len(cut.events), grid.pictures):
+            events = cut.events[first : first + grid.pictures]
+            page = _page(cut, events, grid, title, number=len(pages) + 1)
+            for at, event in enumerate(events):
+                if progress:
+                    progress((first + at) / len(cut.events))
+                picture = _middle(file, stream, cut, event)
+                page.paste(picture.resize((grid.width, grid.height), Image.Resampling.LANCZOS), grid.place(at))
+            pages.append(_save(page, into if not pages else into.with_stem(f"{into.stem}-{len(pages) + 1}")))
+    return pages
+
+
+def _page(cut: Cut, events: Sequence[Event], grid: Grid, title: str, number: int) -> Image.Image:
+    """A page with all its words, without its pictures."""
+    page = Image.new("RGBA", (WIDTH, grid.page_height(len(events))), _GROUND)
+    right = WIDTH - _MARGIN
+    facts = f"{len(cut.events)} shots  ·  {cut.rate.timecode(cut.frames)}  ·  {cut.rate} fps"
+    if len(cut.events) > grid.pictures:
+        facts += f"  ·  page {number} of {math.ceil(len(cut.events) / grid.pictures)}"
+    stated = one_line(facts, WIDTH // 2, 22)
+    stated.draw(page, right, 52, _DIM, "right")
+    one_line(title, WIDTH - 3 * _MARGIN - stated.width, 34, Weight.BOLD).draw(page, _MARGIN, 40, _BRIGHT)
+    for at, event in enumerate(events):
+        x, y = grid.place(at)
+        y += grid.height + 9
+        length = one_line(f"{float(cut.rate.seconds(event.frames)):.2f} s", grid.width // 3, 15)
+        when = one_line(cut.rate.timecode(event.start), grid.width // 2, 15)
+        slate = one_line(event.shot, grid.width - when.width - length.width - 28, 18, Weight.BOLD)
+        slate.draw(page, x, y, _BRIGHT)
+        when.draw(page, x + grid.width - length.width - 14, y + 2, _DIM, "right")
+        length.draw(page, x + grid.width, y + 2, _DIM, "right")
+    return page
+
+
+def _middle(file: InputContainer, stream: VideoStream, cut: Cut, event: Event) -> Image.Image:
+    """The picture in the middle of a shot; of a longer one, the nearest after it that others are predicted from."""
+    assert stream.time_base is not None
+    stream.codec_context.skip_frame = "NONREF" if event.frames > _SHORT else "DEFAULT"
+    wanted = cut.rate.seconds(event.start + event.frames // 2)
+    file.seek(int(wanted / stream.time_base), stream=stream, backward=True)
+    for frame in file.decode(stream):
+        if frame.pts is not None and frame.pts * stream.time_base >= wanted:
+            return as_seen(frame)
+    raise MediaError(f"the film has no picture at {cut.rate.timecode(event.start)}", "render again")
+
+
+def _save(page: Image.Image, into: Path) -> Path:
+    arriving = into.with_name(f".{into.name}.{os.getpid()}")
+    try:
+        page.convert("RGB").save(arriving, "JPEG", quality=88, subsampling=0, optimize=True)
+        arriving.replace(into)
+    except OSError as error:
+        raise MediaError(f"{into} cannot be written: {error.strerror}", "look at the space left on the disk") from error
+    finally:
+        arriving.unlink(missing_ok=True)
+    return into

@@ -1,0 +1,105 @@
+"""The pictures and videos that a request brings along, opened."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from PIL import Image
+
+from storyreel.tasks.media.errors import MediaError
+from storyreel.tasks.media.frames import as_seen
+from storyreel.tasks.media.probe import Probe, opened, picture_stream, probe
+from storyreel.tasks.media.stills import open_still
+from storyreel.tasks.providers.animatic.canvas import Canvas
+from storyreel.tasks.providers.base import Attachment, Request
+
+KEPT = 0.72
+"""The part of a picture that must remain when it is cropped to a shape; one that would lose more is shown whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture or video at hand."""
+
+    path: Path
+    still: Image.Image
+    """It, RGB or RGBA; the first frame of a video."""
+    video: Probe | None = None
+
+    @property
+    def ratio(self) -> float:
+        """Width to height as seen."""
+        return self.still.width / self.still.height
+
+    def fits(self, ratio: float) -> bool:
+        """Whether it may fill a shape of this ratio, width to height."""
+        return min(self.ratio / ratio, ratio / self.ratio) >= KEPT
+
+
+def first_frame(request: Request, canvas: Canvas) -> Picture | None:
+    """The picture that the shot begins with; None where there is none, or it is far away. Raises MediaError."""
+    return _opened(request.first_frame, canvas) if request.first_frame else None
+
+
+def last_frame(request: Request, canvas: Canvas) -> Picture | None:
+    """The picture that the shot ends with; None where there is none, or it is far away. Raises MediaError."""
+    return _opened(request.last_frame, canvas) if request.last_frame else None
+
+
+def references(request: Request, canvas: Canvas, most: int) -> tuple[Picture, ...]:
+    """The first picture at hand of each person and thing, in the order of the request. Raises MediaError."""
+    seen: set[str] = set()
+    pictures: list[Picture] = []
+    for reference in request.references:
+        if len(pictures) == most:
+            break
+        name = reference.whose or reference.digest
+        if name not in seen and (picture := _opened(reference, canvas)):
+            seen.add(name)
+            pictures.append(picture)
+    return tuple(pictures)
+
+
+def far_away(request: Request) -> tuple[str, ...]:
+    """In words, each frame and reference that is not at hand: remote ones are not fetched for an animatic."""
+    notes = [
+        f"{which} frame: {_address(frame)}"
+        for which, frame in (("First", request.first_frame), ("Last", request.last_frame))
+        if frame and _is_remote(frame)
+    ]
+    counts = {"image": 0, "video": 0}
+    for reference in request.references:
+        counts[reference.kind] += 1
+        if _is_remote(reference):
+            whose = f"{reference.whose}, " if reference.whose else ""
+            notes.append(f"{reference.kind.title()} {counts[reference.kind]}: {whose}{_address(reference)}")
+    return tuple(notes)
+
+
+def _opened(attachment: Attachment, canvas: Canvas) -> Picture | None:
+    if not attachment.source or _is_remote(attachment):
+        return None
+    path = Path(attachment.source)
+    if attachment.kind == "video":
+        return Picture(path, _first_of(path), probe(path))
+    return Picture(path, open_still(path, near=(canvas.width, canvas.height)))
+
+
+def _first_of(path: Path) -> Image.Image:
+    with opened(path) as clip:
+        stream = picture_stream(clip, path)
+        for frame in clip.decode(stream):
+            return as_seen(frame, pixel=float(stream.sample_aspect_ratio or 1))
+    raise MediaError(f"{path} holds no picture", "export it again")
+
+
+def _is_remote(attachment: Attachment) -> bool:
+    return attachment.source.lower().startswith(("http://", "https://"))
+
+
+def _address(attachment: Attachment) -> str:
+    """Host and file name; what stands behind a question mark is often a secret."""
+    parts = urlsplit(attachment.source)
+    return f"{parts.hostname or ''}{parts.path}"

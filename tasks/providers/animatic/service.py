@@ -1,0 +1,97 @@
+"""The embedded service: it draws a shot instead of buying it, for nothing, on this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import ClassVar, ParamSpec, TypeVar
+
+from storyreel.specs.storyboard import Mode
+from storyreel.tasks.media.errors import MediaError
+from storyreel.tasks.media.ffmpeg import run
+from storyreel.tasks.media.house_format import House
+from storyreel.tasks.providers.animatic.film import clip_of, end_of
+from storyreel.tasks.providers.animatic.page import lay_out
+from storyreel.tasks.providers.base import Accepted, Board, Capability, Progress, Provider, Request, Standing, Terminal
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Animatic(Provider):
+    """Draws timed boards: a still under a moving camera, or a card, with slate, timecode and dialogue burnt in."""
+
+    name = "animatic"
+    capabilities: ClassVar[Mapping[Mode, Capability]] = {
+        mode: Capability(mode=mode, model="animatic", last_frame=True, draws_board=True) for mode in Mode
+    }
+    paid = False
+
+    async def submit(self, request: Request) -> Accepted:
+        """Accepted at once: the drawing is done when the clip is fetched."""
+        return Accepted(task=request.key)
+
+    async def look(self, task: str) -> Standing:
+        """Always ready."""
+        return Standing(state="finished")
+
+    async def fetch(self, request: Request, standing: Standing, into: Path, progress: Progress) -> None:
+        """Draw the clip into a file that is complete or absent: the board's frames in house format, and its sound.
+
+        The same request gives the same bytes. Raises Terminal, which names the file, for a picture or video that
+        cannot be used.
+        """
+        board = _board(request)
+        try:
+            with tempfile.TemporaryDirectory(prefix=f".{into.name[:16]}-", dir=into.parent) as folder:
+                workshop, clip = Path(folder), Path(folder) / "clip.mp4"
+                house = House(width=request.width, height=request.height, rate=board.rate)
+                page = await _in_thread(lay_out, request, board)
+                output = await _in_thread(clip_of, page, board, house, workshop, clip)
+                await run(output, frames=board.frames, progress=progress)
+                clip.replace(into)
+        except MediaError as error:
+            raise _refused(board, error) from error
+        except OSError as error:
+            raise Terminal(
+                f"{board.slate}: the clip cannot be written to {into.parent}: {error.strerror or error}",
+                service=self.name,
+                hint="make room on that disk, or set STORYREEL_HOME to a folder on another",
+            ) from error
+
+    async def last_frame(self, request: Request, clip: Path, into: Path) -> bool:
+        """What the camera sees at the end, without a word on it. A card has no picture that a shot could begin with."""
+        board = _board(request)
+        try:
+            picture = await _in_thread(end_of, await _in_thread(lay_out, request, board), board)
+        except MediaError as error:
+            raise _refused(board, error) from error
+        if picture is None:
+            return False
+        with tempfile.TemporaryDirectory(prefix=f".{into.name[:16]}-", dir=into.parent) as folder:
+            drawn = Path(folder) / "frame.png"
+            await _in_thread(lambda: picture.save(drawn, "PNG", compress_level=1))
+            drawn.replace(into)
+        return True
+
+
+async def _in_thread(work: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
+    """Do the work in a thread. A cancellation waits for its end: nothing is written into a folder that is gone."""
+    thread = asyncio.ensure_future(asyncio.to_thread(work, *arguments, **named))
+    try:
+        return await asyncio.shield(thread)
+    except asyncio.CancelledError:
+        await asyncio.gather(thread, return_exceptions=True)
+        raise
+
+
+def _board(request: Request) -> Board:
+    if request.board is None:
+        raise Terminal("the animatic was given no board to draw", service=Animatic.name, hint="storyreel plan")
+    return request.board
+
+
+def _refused(board: Board, error: MediaError) -> Terminal:
+    return Terminal(f"{board.slate}: {error.message}", service=Animatic.name, hint=error.hint)

@@ -1,0 +1,56 @@
+"""The body of a Wan 2.7 order as DashScope reads it, and APIYI's gateway after it; and what both say was billed.
+
+Source: Model Studio's API references for wan2.7-r2v, -i2v and -t2v.
+"""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from typing import Any
+
+from storyreel.specs.storyboard import Mode
+from storyreel.tasks.providers.base import Attachment, Request
+from storyreel.tasks.providers.hosted import Places
+from storyreel.tasks.providers.http.response import told
+
+
+def form(request: Request, places: Places) -> dict[str, Any]:
+    """Model, input and parameters. Prompt expansion is off, as it may paraphrase labels and quoted dialogue."""
+    content: dict[str, Any] = {"prompt": request.prompt}
+    if request.negative_prompt:
+        content["negative_prompt"] = request.negative_prompt
+    media: list[dict[str, str]] = []
+    if request.first_frame and request.mode is not Mode.TEXT:
+        media.append({"type": "first_frame", "url": places["first_frame", request.first_frame.digest]})
+    if request.last_frame and request.mode is Mode.IMAGE:
+        media.append({"type": "last_frame", "url": places["last_frame", request.last_frame.digest]})
+    if request.mode is Mode.REFERENCE:
+        media += [_reference(reference, places) for reference in request.references]
+    if media:
+        content["media"] = media
+    parameters: dict[str, Any] = {
+        "resolution": request.resolution.upper(),
+        "duration": int(request.seconds),
+        "prompt_extend": False,
+        "watermark": False,
+        "seed": request.seed,
+    }
+    if request.mode is not Mode.IMAGE:
+        parameters["ratio"] = request.aspect_ratio
+    return {"model": request.model, "input": content, "parameters": parameters}
+
+
+def _reference(reference: Attachment, places: Places) -> dict[str, str]:
+    item = {"type": f"reference_{reference.kind}", "url": places[reference.kind, reference.digest]}
+    if reference.voice:
+        item["reference_voice"] = places["voice", reference.voice.digest]
+    return item
+
+
+def billed_seconds(answer: Any) -> Fraction | None:
+    """What a finished task's `usage` says was billed, input video and output together; None where it says nothing."""
+    seconds = told(answer, "usage", "duration")
+    if not isinstance(seconds, int | float) or isinstance(seconds, bool) or not math.isfinite(seconds) or seconds < 0:
+        return None
+    return Fraction(str(seconds))

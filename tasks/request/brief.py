@@ -1,0 +1,134 @@
+"""What a take was asked for in the author's own words, so that a plan can say what changed since it was made.
+
+The ledger keeps a brief beside each order. It is no part of the key: it explains the key.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PurePosixPath
+from urllib.parse import urlsplit
+
+from storyreel.specs.frozen import Frozen
+from storyreel.specs.storyboard import Shot, Storyboard
+from storyreel.tasks.providers.base import Attachment, Request
+from storyreel.tasks.request.prompt import called
+
+_ORDER = "order of references"
+
+
+class Brief(Frozen):
+    """Each thing that the author said and that reaches the service, by what the author calls it."""
+
+    words: tuple[tuple[str, str], ...]
+    """`("action", "Mira climbs the last stair.")`; what is not said is left out."""
+
+    def dump(self) -> str:
+        """The form that the ledger keeps."""
+        return json.dumps(dict(self.words), ensure_ascii=False, separators=(",", ":"))
+
+    @classmethod
+    def load(cls, kept: str) -> Brief | None:
+        """A brief from the ledger; None where an older storyreel kept none."""
+        return cls(words=tuple(json.loads(kept).items())) if kept else None
+
+
+def brief(storyboard: Storyboard, shot: Shot, request: Request) -> Brief:
+    """The brief of a request that was made for a shot."""
+    spoken = _drawn(request) if request.board else _told(storyboard, shot)
+    said = {**dict(spoken), **dict(_shown(storyboard, shot, request)), **dict(_made(shot, request))}
+    return Brief(words=tuple((name, words) for name, words in said.items() if words))
+
+
+def changes(then: Brief, now: Brief) -> tuple[str, ...]:
+    """What is said otherwise now, in the author's words: `action`, `reference mira-front.png`, `look`."""
+    before, after = dict(then.words), dict(now.words)
+    # A file that was only renamed is the same picture.
+    kept = set(_files(before).values()) & set(_files(after).values())
+    changed = [
+        name
+        for name in dict.fromkeys((*after, *before))
+        if before.get(name) != after.get(name) and not (_is_file(name) and {before.get(name), after.get(name)} & kept)
+    ]
+    # Who comes or goes moves the others along; that is no change of its own.
+    return tuple(name for name in changed if name != _ORDER or changed == [_ORDER])
+
+
+def _told(storyboard: Storyboard, shot: Shot) -> Iterator[tuple[str, str]]:
+    """What stands in the prompt."""
+    yield "action", shot.action
+    yield "size", shot.size or ""
+    yield "camera", ", ".join(filter(None, (shot.camera.move, shot.camera.angle, shot.camera.lens)))
+    yield "dialogue", " / ".join(f"{line.speaker} ({line.delivery}): {line.line}" for line in shot.dialogue)
+    for who in dict.fromkeys((*shot.cast, *(line.speaker for line in shot.dialogue))):
+        member = storyboard.cast.get(who)
+        yield f"name of {who}", called(storyboard, who)
+        yield f"description of {who}", member.description if member and who in shot.cast else ""
+    if shot.location:
+        yield "location", called(storyboard, shot.location)
+        yield f"description of {shot.location}", storyboard.locations[shot.location].description
+    yield "cast", ", ".join(shot.cast)
+    yield "look", storyboard.look.prompt
+    yield "what to avoid", storyboard.look.avoid
+
+
+def _drawn(request: Request) -> Iterator[tuple[str, str]]:
+    """What stands on an animatic's board."""
+    board = request.board
+    if board is None:
+        return
+    yield "title", board.film
+    yield "scene", board.scene
+    yield "slate", board.slate
+    yield "size", board.size
+    yield "camera", board.camera
+    yield "action", board.action
+    yield "dialogue", " / ".join(f"{who}: {line}" for who, line in board.dialogue)
+    yield "location", board.place
+    yield "frame rate", str(board.rate)
+    yield "duration", f"{board.frames} frames"
+
+
+def _shown(storyboard: Storyboard, shot: Shot, request: Request) -> Iterator[tuple[str, str]]:
+    """What goes with the request, by its content."""
+    first, last = request.first_frame, request.last_frame
+    if first and first.digest.startswith("take:"):
+        yield f"{shot.continues}, which it continues", first.digest
+    elif first:
+        yield f"first frame {_file(first, storyboard)}", first.digest
+    if last:
+        yield f"last frame {_file(last, storyboard)}", last.digest
+    for reference in request.references:
+        yield f"reference {_file(reference, storyboard)}", reference.digest
+        if reference.voice:
+            yield f"voice of {reference.whose}", reference.voice.digest
+    yield _ORDER, ", ".join(reference.whose or "shot" for reference in request.references)
+
+
+def _made(shot: Shot, request: Request) -> Iterator[tuple[str, str]]:
+    """How it is made."""
+    yield "service", request.provider
+    yield "model", request.model
+    yield "mode", request.mode.value
+    if not request.board:
+        yield "duration", f"{float(request.seconds):g}s"
+    yield "aspect ratio", request.aspect_ratio
+    yield "resolution", f"{request.resolution}, {request.width}x{request.height}"
+    yield "seed", str(shot.seed) if shot.seed is not None else ""
+
+
+def _file(attachment: Attachment, storyboard: Storyboard) -> str:
+    """As the author wrote it: the path beside the storyboard, or the end of an address."""
+    if attachment.digest.startswith("url:"):
+        return PurePosixPath(urlsplit(attachment.source).path).name or attachment.source
+    file = Path(attachment.source)
+    return storyboard.written(file) or file.name
+
+
+def _is_file(name: str) -> bool:
+    return name.startswith(("reference ", "first frame ", "last frame "))
+
+
+def _files(words: Mapping[str, str]) -> dict[str, str]:
+    return {name: digest for name, digest in words.items() if _is_file(name)}

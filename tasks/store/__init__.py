@@ -1,1 +1,0 @@
-"""What was asked for, what it cost, and the clips themselves."""

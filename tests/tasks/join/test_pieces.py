@@ -1,0 +1,140 @@
+"""What one host has conformed another one joins, without encoding it again; and no host waits for another."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import fsspec
+import pytest
+from PIL import Image
+
+from storyreel.specs.cut import EditPoints
+from storyreel.tasks.bucket import Vault
+from storyreel.tasks.conform import HouseClip, conform
+from storyreel.tasks.dissolve import Segment, dissolve
+from storyreel.tasks.join.shelf import Shelf
+from storyreel.tasks.media.probe import probe
+from tests.tasks.making import TINY, make_clip
+
+KEY = "ab" * 32
+WHOLE = EditPoints(0, 24)
+"""All of a clip, between cuts."""
+PART = EditPoints(2, 20)
+
+
+class Host:
+    """A host with its own house, and a shelf that it shares with others."""
+
+    def __init__(self, folder: Path, url: str) -> None:
+        folder.mkdir()
+        self.folder, self.shelf = folder, Shelf(Vault(url))
+
+    async def conform(self, take: Path, edit: EditPoints = PART) -> HouseClip:
+        into = self.folder / "house" / KEY
+        return await conform(take, edit, TINY, keep_sound=True, into=into, accept=None, shelf=self.shelf)
+
+    def take(self, content: bytes) -> Path:
+        """The take, where this host's store keeps it."""
+        place = self.folder / "take.mp4"
+        place.write_bytes(content)
+        return place
+
+
+@pytest.fixture
+def content(tmp_path: Path) -> bytes:
+    """A clip that fits the house as it is."""
+    tagged = "setparams=range=tv:colorspace=bt709:color_primaries=bt709"
+    return make_clip(tmp_path / "take.mp4", filters=tagged).read_bytes()
+
+
+@pytest.fixture
+def hosts(tmp_path: Path, bucket: str) -> tuple[Host, Host]:
+    return Host(tmp_path / "one", bucket + "house"), Host(tmp_path / "other", bucket + "house")
+
+
+@pytest.mark.parametrize("edit", [PART, WHOLE], ids=["encoded", "untouched"])
+async def test_a_clip_is_conformed_once_for_all_hosts(
+    hosts: tuple[Host, Host], content: bytes, encoded: list[str], edit: EditPoints
+) -> None:
+    one, other = hosts
+    first = await one.conform(one.take(content), edit)
+    assert first.untouched is (edit is WHOLE) and encoded == ["storyreel.tasks.conform"]
+    second = await other.conform(other.take(content), edit)
+    assert encoded == ["storyreel.tasks.conform"], "nothing was encoded again"
+    assert second.intact() and all(file.is_relative_to(other.folder) for file in second.files)
+    assert sorted(second.files.values()) == sorted(first.files.values())
+    if edit is WHOLE:
+        assert second.picture == other.folder / "take.mp4", "an untouched picture is the take, and travels as that"
+
+
+async def test_an_untouched_clip_found_again_is_still_the_take(hosts: tuple[Host, Host], content: bytes) -> None:
+    first = await hosts[0].conform(hosts[0].take(content), WHOLE)
+    assert await hosts[0].conform(hosts[0].folder / "take.mp4", WHOLE) == first
+
+
+async def test_a_dissolve_is_made_once_for_all_hosts(
+    hosts: tuple[Host, Host], content: bytes, encoded: list[str], tmp_path: Path
+) -> None:
+    one, other = hosts
+    edit = EditPoints(0, 20, join_out=6)
+    clip = await conform(one.take(content), edit, TINY, keep_sound=False, into=tmp_path / "a", accept="")
+    encoded.clear()
+    made = [
+        await dissolve(clip, clip, 6, TINY, host.folder / "house" / ("cd" * 32), shelf=host.shelf) for host in hosts
+    ]
+    assert encoded == ["storyreel.tasks.dissolve"]
+    assert made[0].picture_digest == made[1].picture_digest and made[1].picture.is_relative_to(other.folder)
+    assert isinstance(made[1], Segment) and probe(made[1].picture).frames == 6
+
+
+@pytest.mark.parametrize("damage", ["picture", "record", "missing", "leads out"])
+async def test_a_piece_that_was_damaged_is_made_here_and_replaced(
+    hosts: tuple[Host, Host], content: bytes, encoded: list[str], damage: str, bucket: str, tmp_path: Path
+) -> None:
+    one, other = hosts
+    first = await one.conform(one.take(content))
+    system, place = fsspec.filesystem("s3"), f"{bucket}house/ab/{KEY}/"
+    record = system.cat_file(place + "piece.json")
+    match damage:
+        case "picture":
+            system.pipe_file(place + "picture.mp4", b"another picture")
+        case "record":
+            system.pipe_file(place + "piece.json", record[:-20])
+        case "missing":
+            system.rm_file(place + "picture.mp4")
+        case "leads out":
+            system.pipe_file(place + "piece.json", json.dumps(json.loads(record) | {"picture": "../../x.mp4"}).encode())
+    second = await other.conform(other.take(content))
+    assert second.intact() and second.picture_digest == first.picture_digest
+    assert encoded == ["storyreel.tasks.conform"] * 2
+    assert system.cat_file(place + "piece.json") == record
+    assert not list(tmp_path.rglob("x.mp4"))
+    third = Host(tmp_path / "third", bucket + "house")
+    assert (await third.conform(third.take(content))).intact()
+    assert encoded == ["storyreel.tasks.conform"] * 2, "it is whole for the next"
+
+
+async def test_while_the_bucket_is_away_pieces_are_made_here_and_it_is_asked_once(
+    hosts: tuple[Host, Host], content: bytes, away: Callable[[], None], back: Callable[[], None]
+) -> None:
+    one = hosts[0]
+    away()
+    assert (await one.conform(one.take(content))).intact()
+    assert "did not give piece.json" in one.shelf.trouble
+    back()
+    assert one.shelf.fetch(HouseClip, KEY, one.folder, None) is None, "it is left alone for a while"
+
+
+async def test_a_still_is_shared_and_one_that_cannot_be_seen_is_not_taken(
+    hosts: tuple[Host, Host], bucket: str, tmp_path: Path
+) -> None:
+    one, other = hosts
+    still, into = tmp_path / "still.png", other.folder / "still.png"
+    Image.effect_noise((320, 180), 60).save(still)
+    assert not other.shelf.fetch_picture("a.png", into)
+    one.shelf.put_up_picture(still, "a.png")
+    assert other.shelf.fetch_picture("a.png", into) and into.read_bytes() == still.read_bytes()
+    fsspec.filesystem("s3").pipe_file(f"{bucket}house/frames/a.png", still.read_bytes()[:-5000])
+    assert not other.shelf.fetch_picture("a.png", into)

@@ -1,0 +1,105 @@
+"""Many processes at one ledger at once. What they do stands here, where a new process can import it."""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+import time
+from collections.abc import Callable, Sequence
+from multiprocessing.process import BaseProcess
+from typing import Any
+
+from storyreel.tasks.ledger.ledger import Ledger, Limit, Order, OverBudget
+
+_CONTEXT = multiprocessing.get_context("forkserver")
+_CONTEXT.set_forkserver_preload(["tests.tasks.store.racing", "psycopg"])
+_PATIENCE = 90
+
+
+def together(work: Callable[..., Any], each: Sequence[tuple[Any, ...]]) -> list[Any]:
+    """Do work in as many processes as there are arguments, all at one moment; what each gives, or how it failed."""
+    start, answers = _CONTEXT.Barrier(len(each)), _CONTEXT.Queue()
+    processes = [_CONTEXT.Process(target=_one, args=(work, some, start, answers)) for some in each]
+    for process in processes:
+        process.start()
+    given = [answers.get(timeout=_PATIENCE) for _ in processes]
+    for process in processes:
+        process.join(_PATIENCE)
+    return given
+
+
+def _one(work: Callable[..., Any], arguments: tuple[Any, ...], start: Any, answers: Any) -> None:
+    start.wait(_PATIENCE)
+    try:
+        answers.put(work(*arguments))
+    except BaseException as error:
+        answers.put(f"{type(error).__name__}: {error}")
+        raise
+
+
+def killed_at_work(work: Callable[..., Any], arguments: tuple[Any, ...], after: int) -> list[Any]:
+    """Do work in a process that is killed once it has told `after` things; what it had told by then."""
+    answers = _CONTEXT.Queue()
+    process: BaseProcess = _CONTEXT.Process(target=work, args=(*arguments, answers))
+    process.start()
+    told = [answers.get(timeout=_PATIENCE) for _ in range(after)]
+    assert process.pid
+    process.kill()
+    process.join(_PATIENCE)
+    assert process.exitcode == -signal.SIGKILL
+    return told
+
+
+def opened(url: str) -> str:
+    """Open a ledger, look into it, close it."""
+    ledger = Ledger(url)
+    try:
+        return "opened" if ledger.find("nothing") is None else "strange"
+    finally:
+        ledger.close()
+
+
+def won(url: str, orders: Sequence[Order]) -> list[str]:
+    """The keys that this process may order, of those that all want; it orders them, as the others see."""
+    ledger = Ledger(url)
+    mine = [order.key for order in orders if ledger.intend(order)]
+    for key in mine:
+        ledger.submitted(key, f"task-of-{key}", None)
+    ledger.close()
+    return mine
+
+
+def taken_over(url: str, key: str) -> bool:
+    """Whether this process may go on with what another has left."""
+    ledger = Ledger(url)
+    purchase = ledger.find(key)
+    assert purchase is not None
+    may = purchase.is_left() and ledger.take_over(purchase)
+    # Whoever won stays until the others have tried.
+    time.sleep(1)
+    ledger.close()
+    return may
+
+
+def ordering_for_ever(url: str, orders: Sequence[Order], told: Any) -> None:
+    """Order one after the other, tell each key that is noted, and never come to an end."""
+    ledger = Ledger(url)
+    for order in orders:
+        assert ledger.intend(order)
+        told.put(order.key)
+        ledger.submitted(order.key, f"task-of-{order.key}", None)
+    while True:
+        time.sleep(1)
+
+
+def reserved(url: str, orders: Sequence[Order], limits: Sequence[Limit]) -> list[str]:
+    """The keys of those orders that the budget of all processes had room for."""
+    ledger, noted = Ledger(url), []
+    for order in orders:
+        try:
+            if ledger.intend(order, limits):
+                noted.append(order.key)
+        except OverBudget:
+            continue
+    ledger.close()
+    return noted

@@ -1,0 +1,272 @@
+"""Budgets: nothing is noted that would pass one, however many runs try at once, and all that may be paid counts."""
+
+from __future__ import annotations
+
+import pickle
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+from sqlalchemy import create_engine, text
+
+from storyreel.specs.money import Money
+from storyreel.tasks.ledger.budget import Limit, OverBudget, Scope
+from storyreel.tasks.ledger.ledger import Ledger, Order, State
+from tests.tasks.ledger.conftest import Open
+from tests.tasks.ledger.ordering import CLIP, an_order, dollars, row
+from tests.tasks.ledger.racing import reserved, together
+
+
+def priced(key: str, price: str | Money | None = "0.50", **more: str) -> Order:
+    """An order with a price, of the run `run-1`."""
+    money = dollars(price) if isinstance(price, str) else price
+    return an_order(key, **({"run": "run-1"} | more)).model_copy(update={"price": money})
+
+
+def at_most(amount: str, scope: Scope = "run") -> tuple[Limit, ...]:
+    return (Limit(scope=scope, most=dollars(amount)),)
+
+
+def yuan(amount: str) -> Money:
+    return Money(amount=Decimal(amount), currency="CNY")
+
+
+def test_a_budget_holds_to_the_last_cent(ledger: Ledger) -> None:
+    assert ledger.intend(priced("a"), at_most("1.00"))
+    assert ledger.intend(priced("b"), at_most("1.00"))
+    with pytest.raises(OverBudget) as over:
+        ledger.intend(priced("c", "0.01"), at_most("1.00"))
+    assert (over.value.committed, over.value.wanted) == (dollars("1.00"), dollars("0.01"))
+    assert over.value.limit.scope == "run"
+    assert ledger.find("c") is None and ledger.history("c") == ()
+    assert ledger.committed("run", run="run-1") == (dollars("1.00"),)
+    assert ledger.intend(priced("c", "0.01"), at_most("1.01"))
+
+
+@pytest.mark.parametrize(
+    ("scope", "elsewhere"),
+    [("run", {"run": "run-2"}), ("shot", {"slate": "1B"}), ("shot", {"film": "The Boat"}), ("month", {"film": "F"})],
+)
+def test_a_budget_is_of_its_scope_alone(ledger: Ledger, scope: Scope, elsewhere: dict[str, str]) -> None:
+    ledger.intend(priced("a"))
+    with pytest.raises(OverBudget):
+        ledger.intend(priced("b"), at_most("0.99", scope))
+    assert ledger.intend(priced("b", **elsewhere), at_most("0.99", scope))
+
+
+def test_a_shot_and_a_month_go_on_over_runs(ledger: Ledger) -> None:
+    ledger.intend(priced("a", run="run-1"))
+    for scope in ("shot", "month"):
+        with pytest.raises(OverBudget):
+            ledger.intend(priced("b", run="run-2"), at_most("0.99", scope))
+    assert ledger.intend(priced("b", run="run-2"), at_most("0.99", "run"))
+
+
+def test_of_several_budgets_each_holds(ledger: Ledger) -> None:
+    limits = (*at_most("5", "run"), *at_most("0.75", "shot"), *at_most("5", "month"))
+    assert ledger.intend(priced("a"), limits)
+    with pytest.raises(OverBudget) as over:
+        ledger.intend(priced("b"), limits)
+    assert over.value.limit.scope == "shot"
+
+
+def test_a_month_begins_anew(ledger: Ledger, url: str) -> None:
+    ledger.intend(priced("a"))
+    engine = create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
+    now = datetime.now(UTC)
+    for before in (f"{now.year - 1}-{now:%m}-28", f"{now.year - (now.month == 1)}-{(now.month - 2) % 12 + 1:02d}-28"):
+        with engine.begin() as connection:
+            connection.execute(text(f"update purchases set intended = '{before}T23:59:59.999999+00:00'"))
+        assert ledger.committed("month", film="The Keeper") == ()
+    assert ledger.committed("shot", film="The Keeper", slate="1A") == (dollars("0.50"),)
+    with engine.begin() as connection:
+        connection.execute(text(f"update purchases set intended = '{now:%Y-%m}-01T00:00:00.000000+00:00'"))
+    assert ledger.committed("month", film="The Keeper") == (dollars("0.50"),)
+    engine.dispose()
+
+
+def test_what_is_there_already_is_no_matter_of_the_budget(ledger: Ledger, open_ledger: Open) -> None:
+    ledger.intend(priced("a"))
+    assert not open_ledger().intend(priced("a", "5"), at_most("0.10")), "whoever has it has paid for it"
+
+
+def test_a_cost_that_was_told_counts_instead_of_the_estimate(ledger: Ledger) -> None:
+    ledger.intend(priced("a"), at_most("1.00"))
+    ledger.submitted("a", "task-a", dollars("0.80"))
+    with pytest.raises(OverBudget) as over:
+        ledger.intend(priced("b"), at_most("1.00"))
+    assert over.value.committed == dollars("0.80")
+    ledger.finished("a", CLIP, dollars("1.20"))
+    assert ledger.committed("run", run="run-1") == (dollars("1.20"),)
+
+
+def test_what_came_to_nothing_gives_its_money_back(ledger: Ledger) -> None:
+    ledger.intend(priced("a"))
+    ledger.withdraw("a")
+    ledger.intend(priced("b"))
+    ledger.submitted("b", "task-b", None)
+    ledger.failed("b", "moderated")
+    ledger.intend(priced("c"))
+    ledger.unknown("c", "reset")
+    ledger.never_made(row(ledger, "c"), "it is not in the list")
+    assert ledger.committed("run", run="run-1") == ()
+    assert ledger.intend_again(row(ledger, "b"), priced("b"), at_most("0.50"))
+    assert ledger.committed("run", run="run-1") == (dollars("0.50"),), "its own failure does not count"
+
+
+def test_a_cost_that_was_told_counts_even_of_what_failed(ledger: Ledger) -> None:
+    ledger.intend(priced("a"))
+    ledger.submitted("a", "task-a", dollars("0.60"))
+    ledger.failed("a", "moderated")
+    with pytest.raises(OverBudget) as over:
+        ledger.intend_again(row(ledger, "a"), priced("a"), at_most("1.00"))
+    assert over.value.committed == dollars("0.60")
+    failed = row(ledger, "a")
+    assert (failed.state, failed.cost) == (State.FAILED, dollars("0.60")), "nothing has changed"
+    assert ledger.history("a")[-1].state is State.FAILED
+
+
+def test_an_unknown_counts_and_so_does_one_that_was_given_up(ledger: Ledger) -> None:
+    ledger.intend(priced("a"))
+    ledger.unknown("a", "reset")
+    assert ledger.committed("run", run="run-1") == (dollars("0.50"),)
+    ledger.give_up(row(ledger, "a"), "buy it again")
+    assert ledger.committed("run", run="run-1") == (dollars("0.50"),), "it may have been paid"
+    with pytest.raises(OverBudget):
+        ledger.intend_again(row(ledger, "a"), priced("a"), at_most("0.99"))
+    assert ledger.intend_again(row(ledger, "a"), priced("a"), at_most("1.00"))
+    assert ledger.committed("shot", film="The Keeper", slate="1A") == (dollars("1.00"),)
+
+
+def test_a_take_that_is_bought_anew_is_paid_twice(ledger: Ledger) -> None:
+    ledger.intend(priced("a"))
+    ledger.submitted("a", "task-a", None)
+    ledger.finished("a", CLIP)
+    again = priced("a", "0.70", run="run-2", slate="2C")
+    assert ledger.intend_again(row(ledger, "a"), again, at_most("0.70"))
+    assert row(ledger, "a").order == again
+    assert ledger.committed("run", run="run-1") == ledger.committed("shot", film="The Keeper", slate="1A")
+    assert ledger.committed("run", run="run-1") == (dollars("0.50"),)
+    assert ledger.committed("run", run="run-2") == (dollars("0.70"),)
+    assert ledger.committed("month", film="The Keeper") == (dollars("1.20"),)
+
+
+def test_an_order_that_was_accepted_twice_counts_twice(ledger: Ledger, open_ledger: Open) -> None:
+    ledger.intend(priced("a"))
+    ledger.unknown("a", "no answer")
+    other = open_ledger()
+    other.give_up(row(other, "a"), "buy it again")
+    other.intend_again(row(other, "a"), priced("a"))
+    other.submitted("a", "task-8", None)
+    assert not ledger.submitted("a", "task-7", dollars("0.65"))
+    assert ledger.committed("run", run="run-1") == (dollars("1.15"),), "0.65 were told, 0.50 are estimated"
+
+
+def test_an_order_that_was_accepted_after_another_of_it_was_refused_counts_once(
+    ledger: Ledger, open_ledger: Open
+) -> None:
+    ledger.intend(priced("a", slate="1A"))
+    ledger.unknown("a", "no answer")
+    other = open_ledger()
+    other.give_up(row(other, "a"), "buy it again")
+    other.intend_again(row(other, "a"), priced("a", "0.70", slate="1B"))
+    other.failed("a", "refused")
+    assert ledger.submitted("a", "task-7", None)
+    assert (row(ledger, "a").task, row(ledger, "a").order.slate) == ("task-7", "1A")
+    assert ledger.committed("run", run="run-1") == (dollars("0.50"),)
+
+
+def test_an_order_that_was_never_made_and_yet_accepted_beside_another_counts(ledger: Ledger, open_ledger: Open) -> None:
+    ledger.intend(priced("a"))
+    ledger.unknown("a", "no answer")
+    other = open_ledger()
+    other.never_made(row(other, "a"), "it is not in the list")
+    other.intend(priced("a", "0.70"))
+    assert not ledger.submitted("a", "task-7", None)
+    assert ledger.committed("run", run="run-1") == (dollars("1.20"),)
+    assert other.withdraw("a")
+    assert (row(ledger, "a").state, row(ledger, "a").task) == (State.SUBMITTED, "task-7"), "it is paid"
+    assert ledger.committed("run", run="run-1") == (dollars("0.50"),)
+
+
+def test_an_order_anew_that_is_taken_back_leaves_all_that_was_said_of_the_old_one(ledger: Ledger) -> None:
+    ledger.intend(priced("a", scene="1", told='{"action":"rain"}'))
+    ledger.submitted("a", "task-a", None)
+    ledger.finished("a", CLIP)
+    bought = row(ledger, "a")
+    ledger.intend_again(bought, priced("a", "9", slate="2C", scene="2", told="{}", run="run-2"))
+    assert ledger.withdraw("a")
+    again = row(ledger, "a")
+    assert again.order == bought.order
+    assert (again.intended, again.submitted, again.finished) == (bought.intended, bought.submitted, bought.finished)
+    assert ledger.committed("shot", film="The Keeper", slate="2C") == ()
+
+
+def test_an_order_that_was_noted_twice_and_taken_back_once_may_have_been_sent(ledger: Ledger) -> None:
+    ledger.intend(priced("a", "0.10"))
+    ledger.failed("a", "refused")
+    ledger.intend_again(row(ledger, "a"), priced("a", "0.20"))
+    ledger.intend_again(row(ledger, "a"), priced("a", "0.40"))
+    assert ledger.withdraw("a")
+    assert (row(ledger, "a").state, row(ledger, "a").order.price) == (State.FAILED, dollars("0.10"))
+    assert ledger.committed("run", run="run-1") == (dollars("0.20"),)
+
+
+def test_currencies_are_never_compared(ledger: Ledger) -> None:
+    ledger.intend(priced("a", yuan("300")))
+    assert ledger.intend(priced("b"), at_most("0.50")), "yuan are not counted against dollars"
+    with pytest.raises(OverBudget) as over:
+        ledger.intend(priced("c", yuan("0.10")), at_most("100"))
+    assert "it must be in CNY" in over.value.message and "CNY" in over.value.hint
+    assert ledger.committed("run", run="run-1") == (yuan("300"), dollars("0.50"))
+    assert ledger.find("c") is None
+
+
+def test_what_nobody_knows_the_price_of_is_not_bought_under_a_budget(ledger: Ledger) -> None:
+    with pytest.raises(OverBudget) as over:
+        ledger.intend(priced("a", None), at_most("100"))
+    assert "nobody knows what The Keeper 1A take 1 costs" in over.value.message
+    assert "STORYREEL_PRICES" in over.value.hint
+    assert ledger.intend(priced("a", None))
+    assert ledger.committed("run", run="run-1") == ()
+
+
+def test_what_is_free_passes_every_budget(ledger: Ledger) -> None:
+    ledger.intend(priced("a", "5"))
+    limits = (*at_most("1"), Limit(scope="month", most=yuan("1")))
+    assert ledger.intend(priced("b", "0"), limits)
+
+
+def test_a_run_must_be_named_to_have_a_budget(ledger: Ledger) -> None:
+    with pytest.raises(ValueError, match="names no run"):
+        ledger.intend(priced("a", run=""), at_most("1"))
+    assert ledger.find("a") is None
+    ledger.intend(priced("a", run=""))
+    assert ledger.committed("run", run="") == ()
+
+
+def test_the_refusal_is_told_in_words_and_survives_the_way_through_prefect(ledger: Ledger) -> None:
+    ledger.intend(priced("a", "1.084"))
+    with pytest.raises(OverBudget) as over:
+        ledger.intend(priced("b", "0.92"), at_most("2.00"))
+    again = pickle.loads(pickle.dumps(over.value))
+    told = (
+        "The Keeper 1A take 1 would pass the budget of this run: it costs 0.92 USD, "
+        "and of 2.00 USD 1.084 USD are committed already"
+    )
+    for error in (over.value, again):
+        assert error.message == str(error) == told
+        assert "--budget" in error.hint
+        assert (error.limit, error.committed, error.wanted) == (*at_most("2.00"), dollars("1.084"), dollars("0.92"))
+
+
+@pytest.mark.parametrize("scope", ["run", "shot", "month"])
+def test_of_ten_processes_exactly_as_many_orders_get_in_as_fit(url: str, scope: Scope) -> None:
+    Ledger(url).close()
+    work = [(url, [priced(f"{who}-{turn}", "0.30") for turn in range(3)], at_most("2.00", scope)) for who in range(10)]
+    each = together(reserved, work)
+    assert sum(map(len, each)) == 6, each
+    ledger = Ledger(url)
+    assert ledger.committed(scope, film="The Keeper", slate="1A", run="run-1") == (dollars("1.80"),)
+    assert {purchase.order.key for purchase in ledger.list()} == {key for keys in each for key in keys}
+    ledger.close()

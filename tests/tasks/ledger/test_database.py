@@ -1,0 +1,218 @@
+"""The database in trouble: what a user is told, what is waited for, what is never shown."""
+
+from __future__ import annotations
+
+import builtins
+import os
+import pickle
+import sqlite3
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from storyreel.tasks.ledger import database
+from storyreel.tasks.ledger.ledger import Ledger, LedgerError, State
+from tests import postgres
+from tests.tasks.ledger.ordering import CLIP, an_order, row
+
+
+def refusal(url: str) -> LedgerError:
+    with pytest.raises(LedgerError) as refused:
+        Ledger(url)
+    return refused.value
+
+
+def test_a_file_that_is_no_database_is_told_to_be_restored(tmp_path: Path) -> None:
+    file = tmp_path / "ledger.sqlite"
+    file.write_text("this is no database, and it is long enough to be looked at")
+    error = refusal(f"sqlite:///{file}")
+    assert "damaged" in error.message and str(file) in error.message
+    assert "restore" in error.hint
+    assert file.read_text().startswith("this is no database"), "it is left as it is"
+
+
+def test_a_ledger_that_was_torn_is_told_to_be_restored(tmp_path: Path) -> None:
+    file = tmp_path / "ledger.sqlite"
+    ledger = Ledger(f"sqlite:///{file}")
+    for number in range(200):
+        ledger.intend(an_order(f"k{number}"))
+    ledger.close()
+    content = bytearray(file.read_bytes())
+    content[4096:-4096] = os.urandom(len(content) - 8192)
+    file.write_bytes(content)
+    torn: LedgerError | None = None
+    try:
+        ledger = Ledger(f"sqlite:///{file}")
+        for number in range(200):
+            ledger.find(f"k{number}")
+    except LedgerError as error:
+        torn = error
+    assert torn is not None and "damaged" in torn.message and "restore" in torn.hint
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "home").write_text("a file")
+    error = refusal(f"sqlite:///{tmp_path / 'home' / 'ledger.sqlite'}")
+    assert "cannot be made" in error.message and "STORYREEL_HOME" in error.hint
+
+
+def test_a_file_system_without_shared_memory_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Remote(sqlite3.Connection):
+        def execute(self, statement: str, *rest: Any) -> sqlite3.Cursor:
+            # What SQLite answers on a network file system: the mode stays as it was.
+            return super().execute("PRAGMA journal_mode" if "journal_mode" in statement else statement, *rest)
+
+    connect = sqlite3.connect
+    monkeypatch.setattr(sqlite3, "connect", lambda *given, **more: connect(*given, **(more | {"factory": Remote})))
+    monkeypatch.setattr(sqlite3.dbapi2, "connect", sqlite3.connect)
+    error = refusal(f"sqlite:///{tmp_path / 'ledger.sqlite'}")
+    assert "file system" in error.message and "disk of this machine" in error.hint
+
+
+@pytest.mark.parametrize(
+    "url", ["mysql://me:secret-word@host/films", "postgresql:secret-word", "secret-word", "sqlite+x:"]
+)
+def test_a_wrong_address_is_refused_and_not_repeated(url: str) -> None:
+    error = refusal(url)
+    assert "STORYREEL_LEDGER_URL" in str(error)
+    assert "secret-word" not in _all_of(error)
+
+
+def test_a_missing_driver_is_named_with_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    really = builtins.__import__
+
+    def without(name: str, *rest: Any, **more: Any) -> Any:
+        if name.partition(".")[0] == "psycopg":
+            raise ModuleNotFoundError(f"No module named {name!r}", name="psycopg")
+        return really(name, *rest, **more)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    error = refusal("postgresql://me:secret-word@127.0.0.1/films")
+    assert "pip install 'storyreel[postgres]'" in error.hint
+    assert "secret-word" not in str(error)
+
+
+def test_a_server_that_is_not_there_is_told_at_once_without_the_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "sleep", lambda _: pytest.fail("a wrong address is not waited for"))
+    error = refusal("postgresql://me:secret-word@127.0.0.1:1/films")
+    assert "postgresql+psycopg://me:***@127.0.0.1:1/films" in error.message
+    assert "secret-word" not in _all_of(error)
+
+
+def test_a_wrong_password_is_not_shown() -> None:
+    server = postgres.running()
+    error = refusal(server.url.replace(postgres.PASSWORD, "another-secret-word"))
+    assert "password authentication failed" in error.message
+    assert "another-secret-word" not in _all_of(error)
+
+
+def _all_of(error: BaseException | None) -> str:
+    """Everything that a log of it could hold."""
+    told = ""
+    while error is not None:
+        told += f"{error} {error!r} {error.args}"
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return told
+
+
+def test_a_request_is_in_no_message(tmp_path: Path) -> None:
+    file = tmp_path / "ledger.sqlite"
+    ledger = Ledger(f"sqlite:///{file}")
+    with sqlite3.connect(file) as raw:
+        raw.execute("drop table events")
+    with pytest.raises(LedgerError) as failed:
+        ledger.intend(an_order(request='{"prompt": "nobody may read this"}'))
+    assert "nobody may read this" not in _all_of(failed.value)
+    ledger.close()
+
+
+def test_a_writer_that_takes_its_time_is_waited_for(tmp_path: Path) -> None:
+    file = tmp_path / "ledger.sqlite"
+    ledger = Ledger(f"sqlite:///{file}")
+    other = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
+    other.execute("begin immediate")
+    release = threading.Timer(1, lambda: other.execute("commit"))
+    release.start()
+    assert ledger.intend(an_order())
+    release.join()
+    other.close()
+    ledger.close()
+
+
+def test_a_writer_that_never_ends_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "_PATIENCE", 0.2)
+    file = tmp_path / "ledger.sqlite"
+    ledger = Ledger(f"sqlite:///{file}")
+    other = sqlite3.connect(file, isolation_level=None)
+    other.execute("begin immediate")
+    with pytest.raises(LedgerError, match="another program has held"):
+        ledger._database.write(lambda connection: None, patience=0.2)
+    other.close()
+    ledger.close()
+
+
+def test_a_server_that_is_started_anew_is_waited_for() -> None:
+    server = postgres.another()
+    ledger = Ledger(server.fresh())
+    ledger.intend(an_order())
+    server.stop()
+    again = threading.Timer(1, server.start)
+    again.start()
+    assert ledger.submitted("k", "task-7", None), "what is paid is noted, whatever the server does meanwhile"
+    again.join()
+    assert (row(ledger).state, row(ledger).task) == (State.SUBMITTED, "task-7")
+    ledger.close()
+    server.stop()
+
+
+def test_an_id_that_could_not_be_noted_is_told_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    server = postgres.another()
+    ledger = Ledger(server.fresh())
+    ledger.intend(an_order("k" * 64))
+    server.stop()
+    begin = ledger._database.patiently
+    monkeypatch.setattr(ledger._database, "patiently", lambda work, patience=0.0: begin(work, 0.0))
+    with pytest.raises(LedgerError) as lost:
+        ledger.submitted("k" * 64, "task-7", None)
+    assert "task-7" in lost.value.message
+    assert lost.value.hint.endswith("storyreel reconcile --key kkkkkkkkkkkk --attach task-7")
+    ledger.close()
+
+
+def test_an_answer_that_was_lost_at_the_commit_is_found_out(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    ledger = Ledger(url)
+    really, lost = ledger._database._transaction, iter([True, False])
+
+    def committed_but_unheard(work: Any, begin: str) -> Any:
+        answer = really(work, begin)
+        if begin == "BEGIN IMMEDIATE" and next(lost, False):
+            raise sqlite3.OperationalError("database is locked")
+        return answer
+
+    monkeypatch.setattr(ledger._database, "_transaction", committed_but_unheard)
+    assert ledger.intend(an_order()), "the row is there, and it is ours"
+    lost = iter([True, False])
+    assert ledger.submitted("k", "task-7", None)
+    lost = iter([True, False])
+    assert ledger.finished("k", CLIP)
+    assert [event.state for event in ledger.history("k")] == [State.INTENDED, State.SUBMITTED, State.FINISHED]
+    ledger.close()
+
+
+def test_the_message_survives_the_way_through_prefect() -> None:
+    error = pickle.loads(pickle.dumps(LedgerError("gone", "storyreel doctor")))
+    assert str(error) == "gone\nnext: storyreel doctor"
+
+
+def test_a_commit_is_on_the_disk(tmp_path: Path) -> None:
+    ledger = Ledger(f"sqlite:///{tmp_path / 'ledger.sqlite'}")
+    modes = ledger._database.read(
+        lambda connection: [
+            connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in ("journal_mode", "synchronous")
+        ]
+    )
+    assert modes == ["wal", 2]
+    ledger.close()

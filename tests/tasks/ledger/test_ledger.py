@@ -1,0 +1,297 @@
+"""The ledger: one row a purchase, whoever asks and however often."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from storyreel.specs.money import Money
+from storyreel.tasks.ledger.ledger import Ledger, State
+from tests.tasks.ledger.conftest import Open
+from tests.tasks.ledger.ordering import CLIP, OTHER_CLIP, an_order, dollars, row
+
+
+def test_whoever_notes_an_order_first_is_the_only_one(ledger: Ledger, open_ledger: Open) -> None:
+    assert ledger.intend(an_order())
+    assert not ledger.intend(an_order())
+    assert not open_ledger().intend(an_order())
+
+
+def test_a_purchase_is_read_as_it_was_written(ledger: Ledger) -> None:
+    ledger.intend(an_order())
+    ledger.submitted("k", "task-7", dollars("1.95"))
+    ledger.finished("k", CLIP)
+    purchase = row(ledger)
+    assert purchase.order == an_order()
+    assert (purchase.state, purchase.task, purchase.clip) == (State.FINISHED, "task-7", CLIP)
+    assert purchase.cost == dollars("1.95"), "a cost told at create is not lost later"
+    assert purchase.is_ours()
+    assert purchase.intended and purchase.submitted and purchase.finished
+    assert purchase.created <= purchase.intended <= purchase.submitted <= purchase.finished <= purchase.changed
+
+
+def test_two_runs_in_one_process_are_two(ledger: Ledger, open_ledger: Open) -> None:
+    other = open_ledger()
+    ledger.intend(an_order())
+    assert row(ledger).is_ours()
+    assert not row(other).is_ours(), "or both would send the order"
+    assert not row(other).is_left()
+
+
+def test_an_intent_that_nobody_accepted_can_be_taken_back(ledger: Ledger) -> None:
+    ledger.intend(an_order())
+    assert ledger.withdraw("k")
+    assert ledger.find("k") is None
+    assert ledger.intend(an_order())
+
+
+def test_what_was_accepted_is_never_taken_back(ledger: Ledger) -> None:
+    ledger.intend(an_order())
+    ledger.submitted("k", "task-7", None)
+    assert not ledger.withdraw("k")
+    assert row(ledger).state is State.SUBMITTED
+
+
+def test_an_intent_of_another_run_cannot_be_taken_back(ledger: Ledger, open_ledger: Open) -> None:
+    ledger.intend(an_order())
+    assert not open_ledger().withdraw("k")
+    assert row(ledger).state is State.INTENDED
+
+
+def test_an_order_anew_that_is_taken_back_leaves_what_was_there(ledger: Ledger) -> None:
+    ledger.intend(an_order())
+    ledger.submitted("k", "task-7", dollars("1.95"))
+    ledger.finished("k", CLIP)
+    bought = row(ledger)
+    assert ledger.intend_again(bought, an_order()), "its clip is gone from the store"
+    assert row(ledger).cost is None, "what the new order costs nobody has said"
+    assert ledger.withdraw("k")
+    again = row(ledger)
+    assert (again.state, again.task, again.clip, again.cost) == (State.FINISHED, "task-7", CLIP, dollars("1.95"))
+    assert again.changed == bought.changed, "nothing new has become of it"
+    assert ledger.intend_again(again, an_order())
+    assert ledger.withdraw("k")
+    assert row(ledger).state is State.FINISHED
+
+
+def test_only_one_run_orders_anew_what_has_failed(ledger: Ledger, open_ledger: Open) -> None:
+    ledger.intend(an_order())
+    ledger.failed("k", "refused")
+    seen, other = row(ledger), open_ledger()
+    assert ledger.intend_again(seen, an_order())
+    assert not other.intend_again(seen, an_order()), "the row has moved since it was seen"
+
+
+def test_what_another_run_orders_is_not_ordered_anew(ledger: Ledger, open_ledger: Open) -> None:
+    ledger.intend(an_order())
+    other = open_ledger()
+    assert not other.intend_again(row(other), an_order())
+
+
+def test_an_unknown_is_not_ordered_anew_before_it_is_settled(ledger: Ledger) -> None:
+    ledger.intend(an_order())
+    ledger.unknown("k", "reset")
+    with pytest.raises(ValueError, match="settled"):
+        ledger.intend_again(row(ledger), an_order())
+
+
+def test_finishing_twice_is_the_same_as_once(ledger: Ledger) -> None:
+    ledger.intend(an_order())
+    ledger.submitted("k", "task-7", None)
+    assert ledger.finished("k", CLIP)
+    once = row(ledger)
+    assert ledger.finished("k", CLIP)
+    assert row(ledger).changed == once.changed
+    assert len(ledger.history("k")) == 3
+
+
+def test_a_clip_that_was_fetched_once_more_is_found_under_its_new_digest(ledger: Ledger, open_ledger: Open) -> None:
+    ledger.intend(an_order())
+    ledger.submitted("k", "task-7", None)
+    ledger.finished("k", CLIP)
+    assert open_ledger().finished("k", OTHER_CLIP)
+    assert row(ledger).clip == OTHER_CLIP
+    assert [event.clip for event in ledger.history("k")] == [None, None, CLIP, OTHER_CLIP]
+
+
+def test_a_finished_purchase_never_becomes_less(ledger: Ledger, open_ledger: Open) -> None:
+    ledger.intend(an_order())
+    ledger.submitted("k", "task-7", None)
+    ledger.finished("k", CLIP)
+    for late in (ledger, open_ledger()):
+        assert not late.failed("k", "late verdict")
+        assert not late.unknown("k", "late doubt")
+        assert late.submitted("k", "task-7", None), "the same id is no news"
+    assert row(ledger).state is State.FINISHED
+
+
+def test_of_two_runs_that_collect_one_task_either_may_finish_it(ledger: Ledger, open_ledger: Open) -> None:
+    first = open_ledger("far-away")
+    first.intend(an_order())
+    first.submitted("k", "task-7", None)
+    first.close()
+    assert ledger.take_over(row(ledger))
+    assert not first.finished("k", CLIP), "it is no longer its row; the clip is in the store all the same"
+    assert row(ledger).state is State.SUBMITTED
+    assert ledger.finished("k", CLIP)
+    assert first.finished("k", CLIP)
+    assert row(ledger).state is State.FINISHED
+
+
+def test_an_answer_that_comes_after_the_row_was_called_unknown_is_taken_in(ledger: Ledger, open_ledger: Open) -> None:
+    ledger.intend(an_order())
+    ledger.unknown("k", "no answer")
+    assert ledger.submitted("k", "task-7", dollars("1"))
+    assert (row(ledger).state, row(ledger).task) == (State.SUBMITTED, "task-7")
+
+
+def test_an_answer_that_comes_after_the_row_was_taken_back_brings_it_back(ledger: Ledger, open_ledger: Open) -> None:
+    ledger.intend(an_order())
+    ledger.unknown("k", "no answer")
+    other = open_ledger()
+    assert other.never_made(row(other), "it is not in the list")
+    assert other.find("k") is None
+    assert ledger.submitted("k", "task-7", dollars("1"))
+    assert (row(other).order, row(other).task, row(other).cost) == (an_order(), "task-7", dollars("1"))
+
+
+def test_a_second_order_of_a_take_is_not_hidden(ledger: Ledger, open_ledger: Open) -> None:
+    ledger.intend(an_order())
+    ledger.unknown("k", "no answer")
+    other = open_ledger()
+    other.give_up(row(other), "buy it again")
+    assert other.intend_again(row(other), an_order())
+    other.submitted("k", "task-8", dollars("2"))
+    assert not ledger.submitted("k", "task-7", dollars("1")), "the row has another order by now"
+    assert row(ledger).task == "task-8"
+    stray = ledger.history("k")[-1]
+    assert (stray.task, stray.cost) == ("task-7", dollars("1")) and "twice" in stray.reason
+    assert ledger.spent().told == (dollars("3"),)
+    assert ledger.claimed(["task-7", "task-8", "task-9"]) == {"task-7", "task-8"}
+
+
+def test_every_change_is_in_the_history(ledger: Ledger) -> None:
+    ledger.intend(an_order())
+    ledger.submitted("k", "task-7", dollars("1"))
+    ledger.failed("k", "moderated")
+    ledger.intend_again(row(ledger), an_order())
+    ledger.withdraw("k")
+    ledger.intend_again(row(ledger), an_order())
+    ledger.submitted("k", "task-8", dollars("1.5"))
+    ledger.finished("k", CLIP, dollars("1.75"))
+    history = ledger.history("k")
+    assert [(event.state, event.task, event.cost) for event in history] == [
+        (State.INTENDED, None, None),
+        (State.SUBMITTED, "task-7", dollars("1")),
+        (State.FAILED, "task-7", dollars("1")),
+        (State.INTENDED, None, None),
+        (None, None, None),
+        (State.FAILED, "task-7", dollars("1")),
+        (State.INTENDED, None, None),
+        (State.SUBMITTED, "task-8", dollars("1.5")),
+        (State.FINISHED, "task-8", dollars("1.75")),
+    ]
+    assert history[2].reason == "moderated"
+    assert ledger.spent().told == (dollars("2.75"),), "each task by what was said of it last"
+
+
+def test_more_keys_than_one_question_can_hold_are_all_found(ledger: Ledger) -> None:
+    for number in range(520):
+        ledger.intend(an_order(f"k{number}"))
+    assert len(ledger.find_all(f"k{number}" for number in range(1300))) == 520
+
+
+def test_a_move_of_a_purchase_that_is_not_there_is_an_error(ledger: Ledger) -> None:
+    for move in (
+        lambda: ledger.finished("nobody", CLIP),
+        lambda: ledger.failed("nobody", "no"),
+        lambda: ledger.unknown("nobody", "no"),
+        lambda: ledger.submitted("nobody", "task-7", None),
+    ):
+        with pytest.raises(LookupError, match="no purchase"):
+            move()
+
+
+def test_purchases_are_listed_by_what_is_asked_for(ledger: Ledger) -> None:
+    ledger.intend(an_order("a1", film="One"))
+    ledger.intend(an_order("a2", film="Two", slate="2A"))
+    before = ledger.now()
+    ledger.intend(an_order("b1", film="Two", provider="freepik"))
+    ledger.submitted("a1", "task-7", None)
+
+    def keys(**wanted: object) -> list[str]:
+        return [purchase.order.key for purchase in ledger.list(**wanted)]  # type: ignore[arg-type]
+
+    assert keys() == ["a1", "b1", "a2"], "what changed last first"
+    assert keys(limit=1) == ["a1"]
+    assert keys(film="Two") == ["b1", "a2"]
+    assert keys(film="Two", slate="2A") == ["a2"]
+    assert keys(provider="freepik") == ["b1"]
+    assert keys(state=State.SUBMITTED) == ["a1"]
+    assert keys(key="a") == ["a1", "a2"]
+    assert keys(key="%") == [], "a sign that the database reads otherwise"
+    assert keys(since=before) == ["a1", "b1"]
+    assert keys(since=ledger.now() + timedelta(hours=1)) == []
+
+
+def test_money_is_added_up_for_each_currency_alone(ledger: Ledger) -> None:
+    costs = [("1", "CNY", "a"), ("0.10", "USD", "b"), ("0.20", "USD", "c"), ("2", "CNY", "d")]
+    for amount, currency, key in costs:
+        ledger.intend(an_order(key, film="One" if key != "d" else "Two"))
+        ledger.submitted(key, f"task-{key}", Money(amount=Decimal(amount), currency=currency))
+    assert [str(money) for money in ledger.spent().told] == ["3.00 CNY", "0.30 USD"]
+    assert [str(money) for money in ledger.spent(film="Two").told] == ["2.00 CNY"]
+    assert ledger.spent(film="Three").told == ()
+
+
+def test_a_model_is_known_by_how_long_it_took(ledger: Ledger) -> None:
+    assert ledger.experience("aimlapi", "wan") is None
+    for key in "abc":
+        ledger.intend(an_order(key))
+        ledger.submitted(key, f"task-{key}", None)
+        ledger.finished(key, CLIP)
+    ledger.intend(an_order("d"))
+    ledger.submitted("d", "task-d", None)
+    took = ledger.experience("aimlapi", "wan")
+    rows = [row(ledger, key) for key in "abc"]
+    seconds = sorted((r.finished - r.submitted).total_seconds() for r in rows if r.finished and r.submitted)
+    assert took is not None and (took.fastest, took.median) == (seconds[0], seconds[1])
+    assert ledger.experience("aimlapi", "another") is None
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    moves=st.lists(st.sampled_from(["again", "withdraw", "submit", "finish", "fail", "unknown", "never"]), max_size=9)
+)
+def test_whatever_happens_the_history_ends_with_what_the_row_says(ledger: Ledger, moves: list[str]) -> None:
+    key = f"h{ledger.now().timestamp()}"
+    ledger.intend(an_order(key))
+    for number, move in enumerate(moves):
+        purchase = ledger.find(key)
+        match move:
+            case _ if purchase is None:
+                assert ledger.intend(an_order(key))
+            case "again" if purchase.state is not State.UNKNOWN:
+                ledger.intend_again(purchase, an_order(key))
+            case "withdraw":
+                ledger.withdraw(key)
+            case "submit":
+                ledger.submitted(key, f"{key}-{number}", dollars("1"))
+            case "finish":
+                ledger.finished(key, CLIP)
+            case "fail":
+                ledger.failed(key, "no")
+            case "unknown":
+                ledger.unknown(key, "perhaps")
+            case "never":
+                ledger.never_made(purchase, "it is not there")
+    last, purchase = ledger.history(key)[-1], ledger.find(key)
+    if purchase is None:
+        assert last.state is None
+    elif "ordered twice" not in last.reason:
+        told = (last.state, last.task, last.clip, last.cost, last.reason)
+        assert told == (purchase.state, purchase.task, purchase.clip, purchase.cost, purchase.reason)

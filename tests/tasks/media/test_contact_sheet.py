@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from storyreel.specs.cut import Cut, Event
+from storyreel.specs.timing import FrameRate
+from storyreel.tasks.media.contact_sheet import WIDTH, Grid, contact_sheet
+from storyreel.tasks.media.errors import MediaError
+from tests.tasks.making import make_clip
+
+RATE = FrameRate.parse("24")
+
+
+def _cut(shots: int, frames: int) -> Cut:
+    return Cut(RATE, tuple(Event(f"{n}A", n * frames, frames) for n in range(shots)))
+
+
+def _film(into: Path, shots: int, frames: int, size: str) -> Path:
+    """Each shot has a luma of its own; its first and last frames are black."""
+    edge = f"eq(mod(N,{frames}),0)+eq(mod(N,{frames}),{frames - 1})"
+    return make_clip(into, frames=shots * frames, size=size, picture="color=black", sound=None,
+                     filters=f"geq=lum='if({edge},16,60+20*floor(N/{frames}))':cb=128:cr=128",
+                     options=("-crf", "8", "-g", "30"))  # fmt: skip
+
+
+@pytest.mark.parametrize(("size", "frames"), [("128x72", 6), ("128x72", 40), ("72x128", 13)])
+def test_every_shot_is_shown_by_its_middle(tmp_path: Path, size: str, frames: int) -> None:
+    film, (width, height) = _film(tmp_path / "a.mp4", 7, frames, size), map(int, size.split("x"))
+    pages = contact_sheet(film, _cut(7, frames), tmp_path / "sheet.jpg", title="The Keeper")
+    assert pages == [tmp_path / "sheet.jpg"]
+    grid = Grid.of(7, width / height)
+    with Image.open(pages[0]) as page:
+        assert page.width == WIDTH
+        grey = page.convert("L")
+    for shot in range(7):
+        x, y = grid.place(shot)
+        found = grey.getpixel((x + grid.width // 2, y + grid.height // 2))
+        assert isinstance(found, int)
+        assert abs(found - (60 + 20 * shot - 16) * 255 / 219) < 6
+
+
+def test_slates_stand_under_their_pictures(tmp_path: Path) -> None:
+    film = _film(tmp_path / "a.mp4", 2, 12, "128x72")
+    (page,) = contact_sheet(film, _cut(2, 12), tmp_path / "sheet.jpg", title="Ключник " * 60)
+    grid = Grid.of(2, 128 / 72)
+    with Image.open(page) as picture:
+        for shot in range(2):
+            x, y = grid.place(shot)
+            caption = picture.convert("L").crop((x, y + grid.height + 4, x + 60, y + grid.height + 40))
+            assert caption.getextrema()[1] > 200
+        margin = picture.convert("L").crop((WIDTH - 50, 0, WIDTH, picture.height))
+        assert margin.getextrema()[1] < 40
+
+
+@pytest.mark.parametrize("ratio", [16 / 9, 9 / 16, 1.0, 4 / 3])
+@pytest.mark.parametrize("shots", [1, 3, 12, 90, 1000])
+def test_a_page_stays_bounded_and_its_pictures_legible(ratio: float, shots: int) -> None:
+    grid = Grid.of(shots, ratio)
+    assert grid.width >= 240
+    assert grid.place(grid.columns - 1)[0] + grid.width <= WIDTH
+    assert WIDTH * grid.page_height(min(shots, grid.pictures)) <= 16_000_000
+    assert grid.pictures >= min(shots, 40)
+
+
+def test_many_shots_take_several_pages(tmp_path: Path) -> None:
+    film = _film(tmp_path / "a.mp4", 100, 2, "128x72")
+    cut = Cut(RATE, tuple(Event(f"{n}A", 2 * n, 2) for n in range(100)))
+    pages = contact_sheet(film, cut, tmp_path / "contact-sheet.jpg", title="Long")
+    assert [page.name for page in pages] == ["contact-sheet.jpg", "contact-sheet-2.jpg"]
+    assert all(page.exists() for page in pages)
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+
+
+def test_a_film_shorter_than_its_cut_is_named(tmp_path: Path) -> None:
+    film = _film(tmp_path / "a.mp4", 2, 12, "128x72")
+    with pytest.raises(MediaError, match="no picture at 00:00:01:00"):
+        contact_sheet(film, _cut(3, 12), tmp_path / "sheet.jpg", title="Short")
+    assert not (tmp_path / "sheet.jpg").exists()

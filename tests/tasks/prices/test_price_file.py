@@ -1,0 +1,182 @@
+"""A file of prices is checked strictly: everything wrong is told at once, with its place and what to write instead."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import tempfile
+from collections.abc import Callable
+from importlib import resources
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from storyreel.specs.problems.problem import StoryboardError
+from storyreel.tasks.prices.price_file import LARGEST, PricesError, understand
+from storyreel.tasks.prices.price_list import PriceList
+
+Wrong = Callable[[str], list[str]]
+
+
+@pytest.fixture
+def wrong(tmp_path: Path) -> Wrong:
+    """The problems of a file's text, each as `line:column: what (fix)`."""
+
+    def wrong(text: str) -> list[str]:
+        path = tmp_path / "prices.yaml"
+        path.write_text(text, encoding="utf-8")
+        with pytest.raises(PricesError) as caught:
+            PriceList.read({"STORYREEL_PRICES": str(path)})
+        return [str(problem).removeprefix(f"{path}:") for problem in caught.value.problems]
+
+    return wrong
+
+
+def test_all_mistakes_of_a_file_are_told_at_once(wrong: Wrong) -> None:
+    assert wrong(
+        """\
+prices: 2
+rate: []
+regions:
+  dashscop: {Beijing: [a.example]}
+  dashscope: {Beijing: ["https://a.example/x"]}
+rates:
+  - {service: freepick, per_second: 0.1, currency: USD}
+  - {service: freepik, per_second: -0.1, currency: usd}
+  - {service: freepik, persecond: 0.1, currency: USD}
+  - {service: freepik, seconds: 5, currency: USD}
+  - {service: freepik, seconds: 5.5, price: "0.90", currency: USD}
+  - {service: freepik, per_second: 1, price: 5, currency: USD}
+  - {service: dashscope, region: Bejing, per_second: 0.1, currency: USD}
+  - {service: aimlapi, region: Beijing, per_second: 0.1, currency: USD}
+  - {service: apiyi, resolution: 720P, per_second: 0.1234567, currency: USD}
+  - {service: apiyi, per_second: 0.1, currency: USD, as_of: 2026-02-30, failed: maybe}
+  - {service: apiyi, per_second: 0.1, currency: USD, input_video: billed}
+  - {service: apiyi, per_second: 0.1, currency: USD, input_seconds: 5}
+  - {service: apiyi, seconds: 5, price: 1, currency: USD, input_video: free}
+  - {model: [], per_second: null}
+  - free
+"""
+    ) == [
+        "1:9: `prices` is `2`, which is no version of the format"
+        " (a file of prices begins with `prices: 1`, the version of its format)",
+        "2:1: unknown key `rate` (did you mean `rates`?)",
+        "4:3: there is no service `dashscop` (did you mean `dashscope`?)",
+        "5:24: `Beijing` is a list, which must hold hosts alone"
+        " (write `[dashscope.example.com]`, without `https://` or a path)",
+        "7:15: there is no service `freepick` (did you mean `freepik`?)",
+        "8:36: `per_second` is `-0.1`, but a price is never negative (write 0 for what is free)",
+        "8:52: `currency` is `usd`, but must be three capital letters (write for example `USD` or `CNY`)",
+        "9:5: the rate has no price (write `per_second: 0.10`, or `seconds: 5` and `price: 0.90`)",
+        "9:24: unknown key `persecond` (did you mean `per_second`?)",
+        "10:5: `price` is missing (the price of a clip needs `seconds` and `price`)",
+        "11:33: `seconds` is `5.5`, but must be whole seconds, 1 to 3600",
+        "11:45: `price` is `0.90`, but must be a number (write it without quotes and without the currency: `0.084`)",
+        "12:46: `price` cannot stand beside `per_second` (a rate is for a second, or for a clip of `seconds`)",
+        "13:34: dashscope has no region `Bejing` (did you mean `Beijing`?)",
+        "14:32: aimlapi has no region `Beijing` (leave `region` out)",
+        "15:34: `resolution` is `720P` (did you mean `720p`?)",
+        "15:52: `per_second` is `0.1234567`, but a price has at most 6 decimals (round it up)",
+        "16:61: `as_of` is `2026-02-30`, which is no day (write it as `2026-11-21`)",
+        "16:81: `failed` is `maybe` (write `billed` or `free`)",
+        "17:67: `input_seconds` is missing (the most seconds of reference video that are billed)",
+        "18:69: `input_seconds` stands without `input_video` (write `input_video: billed` beside it)",
+        "19:72: `input_video` says nothing of a whole clip's price (leave it out, or give `per_second`)",
+        "20:5: `currency` is missing (three capital letters, `USD` or `CNY`)",
+        "20:5: `service` is missing (the name of the service, as `storyreel providers` shows it)",
+        "20:13: `model` is a list without a model (leave `model` out where the rate is for all)",
+        "20:29: `per_second` is empty, but must be a number"
+        " (write it without quotes and without the currency: `0.084`)",
+        "21:5: a rate cannot be `free` (it has keys of its own, `service` first)",
+    ]
+
+
+def test_what_is_priced_twice_is_told(wrong: Wrong) -> None:
+    rate = "  - {service: apiyi, model: %s, per_second: 0.1, currency: USD}\n"
+    text = "prices: 1\nrates:\n" + rate % "[a, b]" + rate % "c" + rate % "[c, b, a]"
+    assert wrong(text) == ["5:5: this is priced already in line 4 (keep one of the two)"]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "1:1: the file is empty (a file of prices begins with `prices: 1`"),
+        ("rates: []\n", "1:1: `prices` is missing (a file of prices begins with `prices: 1`"),
+        ("- a\n", "1:1: this is no file of prices (it begins with `prices: 1`"),
+        ("prices: 1\nrates: 5\n", "2:8: `rates` must be a list (begin each rate with `-`)"),
+        ("prices: 1\nregions: [a]\n", "2:10: `regions` must have names, each with a value of its own"),
+        ("prices: 1\nprices: 1\n", "2:1: `prices` is written twice, first in line 1"),
+        ("prices: 1\nrates: [\n", "3:1: a bracket is opened and nothing usable follows"),
+        (
+            "prices: 1\nregions: {dashscope: {Beijing: a.example}}\n",
+            "2:32: `Beijing` is `a.example`, but must be a list",
+        ),
+    ],
+)
+def test_what_is_no_file_of_prices_says_how_one_begins(wrong: Wrong, text: str, told: str) -> None:
+    assert wrong(text)[0].startswith(told)
+
+
+def _read(path: object) -> str:
+    with pytest.raises(StoryboardError) as caught:
+        PriceList.read({"STORYREEL_PRICES": str(path)})
+    return str(caught.value)
+
+
+def test_a_file_that_cannot_be_read_is_told_before_anything_else(tmp_path: Path) -> None:
+    pipe, large, binary = tmp_path / "pipe", tmp_path / "large.yaml", tmp_path / "binary.yaml"
+    os.mkfifo(pipe)
+    large.write_text("#" * (LARGEST + 1))
+    binary.write_bytes(b"\xff\xfe\x00")
+    for path, what in (
+        (tmp_path / "gone.yaml", "there is no such file"),
+        (tmp_path, "this is no regular file"),
+        (pipe, "this is no regular file"),
+        (large, "the file has more than 1 MB"),
+        (binary, "the file is no UTF-8 text"),
+        (tmp_path / ("x" * 300), "the file cannot be read: file name too long"),
+    ):
+        assert _read(path).startswith(f"{path}:1:1: {what} (STORYREEL_PRICES names it")
+
+
+def test_the_errors_of_a_file_can_be_sent_between_processes(tmp_path: Path) -> None:
+    with pytest.raises(PricesError) as caught:
+        PriceList.read({"STORYREEL_PRICES": str(tmp_path / "gone.yaml")})
+    again = pickle.loads(pickle.dumps(caught.value))
+    assert isinstance(again, PricesError) and again.problems == caught.value.problems
+
+
+def test_an_empty_variable_names_no_file() -> None:
+    assert PriceList.read({"STORYREEL_PRICES": " "}) == PriceList.read({})
+
+
+def test_the_shipped_file_can_be_copied_as_ones_own(tmp_path: Path) -> None:
+    text = (resources.files("storyreel.tasks.prices") / "prices.yaml").read_text("utf-8")
+    own = tmp_path / "prices.yaml"
+    own.write_text(text, encoding="utf-8")
+    prices = PriceList.read({"STORYREEL_PRICES": str(own)})
+    assert prices.own == prices.shipped
+
+
+def test_the_example_of_the_readme_is_a_file_of_prices() -> None:
+    readme = (Path(__file__).parents[3] / "tasks" / "README.md").read_text("utf-8")
+    example = next(block for block in readme.split("```yaml\n")[1:] if block.startswith("prices: 1"))
+    assert understand(example.partition("```")[0], "README.md", PriceList.read({}).shipped.regions).rates
+
+
+SHIPPED = (resources.files("storyreel.tasks.prices") / "prices.yaml").read_text("utf-8")
+MARKS = st.sampled_from(["", " ", "\n", "-", ":", "{", "[", "]", '"', "#", "*a", "&a ", "0", "-1", "null", "true", "é"])
+
+
+@given(st.integers(0, len(SHIPPED)), st.integers(0, 30), MARKS)
+def test_a_damaged_file_is_read_or_told_with_a_place(start: int, length: int, mark: str) -> None:
+    damaged = SHIPPED[:start] + mark + SHIPPED[start + length :]
+    with tempfile.NamedTemporaryFile("w", suffix=".yaml", encoding="utf-8") as file:
+        file.write(damaged)
+        file.flush()
+        try:
+            PriceList.read({"STORYREEL_PRICES": file.name})
+        except PricesError as error:
+            assert all(problem.position.line >= 1 and problem.what for problem in error.problems)

@@ -1,0 +1,284 @@
+"""How local files come to a service: inside the request, into its own store, or into a bucket of the user's."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from dataclasses import replace
+from pathlib import Path
+from typing import ClassVar
+from urllib.parse import parse_qs, urlsplit
+
+import fsspec
+import httpx
+import pytest
+import s3fs
+from PIL import Image
+
+from storyreel.specs.storyboard import Mode
+from storyreel.tasks.providers.base import Terminal, Transient, Verdict
+from storyreel.tasks.providers.dashscope import DashScope
+from storyreel.tasks.providers.http.local_files import Bucket, kind_of, name_for
+from storyreel.tasks.providers.wan import wan
+from tests.buckets import SECRET
+from tests.services.faults import Answer, Call, Reset
+from tests.tasks.making import ffmpeg, make_clip
+from tests.tasks.providers.houses import HOUSES, image, local, opened, request
+
+
+@pytest.fixture
+def picture(tmp_path: Path) -> Path:
+    file = tmp_path / "mira front.png"
+    Image.new("RGB", (320, 240), "teal").save(file)
+    return file
+
+
+# Inside the request
+
+
+@pytest.mark.parametrize(
+    ("name", "mode", "where"),
+    [
+        ("aimlapi", Mode.IMAGE, ("image_url",)),
+        ("apiyi", Mode.IMAGE, ("input", "media", 0, "url")),
+        ("apiyi", Mode.REFERENCE, ("input", "media", 0, "url")),
+        ("dashscope", Mode.IMAGE, ("input", "media", 0, "url")),
+        ("dashscope", Mode.REFERENCE, ("input", "media", 0, "url")),
+    ],
+)
+async def test_a_picture_travels_inside_the_request_where_the_service_says_so(
+    name: str, mode: Mode, where: tuple[str | int, ...], picture: Path
+) -> None:
+    attached = local(picture)
+    changes = {"first_frame": attached} if mode is Mode.IMAGE else {"references": (attached,)}
+    async with opened(HOUSES[name]) as (provider, emulator):
+        await provider.submit(request(HOUSES[name], mode, **changes))
+    value = emulator.accepted[0].body
+    for step in where:
+        value = value[step]
+    head, _, content = str(value).partition(",")
+    assert head == "data:image/png;base64"
+    assert base64.b64decode(content) == picture.read_bytes()
+
+
+async def test_one_file_travels_in_two_ways_where_it_is_two_things(picture: Path) -> None:
+    """Inside the request as the first frame, through the store as a reference: neither takes the other's place."""
+
+    class Mixed(DashScope):
+        """A service that takes first frames inside the request, and references by links alone."""
+
+        capabilities: ClassVar = {Mode.REFERENCE: wan(Mode.REFERENCE, "wan2.7-r2v", data_uris=("first_frame",),
+                                                      uploads=True)}  # fmt: skip
+
+    house = replace(HOUSES["dashscope"], adapter=Mixed)
+    async with opened(house) as (provider, emulator):
+        both = local(picture, digest="d1")
+        await provider.submit(request(house, Mode.REFERENCE, first_frame=both, references=(both,)))
+    first, reference = emulator.accepted[0].body["input"]["media"]
+    assert first["type"] == "first_frame" and first["url"].startswith("data:image/png;base64,")
+    assert reference["type"] == "reference_image" and reference["url"].startswith("oss://")
+
+
+async def test_a_film_that_ends_as_it_begins_sends_one_picture_twice(picture: Path) -> None:
+    house = HOUSES["freepik"]
+    async with opened(house) as (provider, emulator):
+        both = local(picture, digest="d1")
+        await provider.submit(request(house, Mode.IMAGE, first_frame=both, last_frame=both))
+    body = emulator.accepted[0].body
+    assert body["start_image_url"] == body["end_image_url"]
+    assert len(emulator.uploads.files) == 1
+
+
+# Into the service's own store
+
+
+async def test_dashscope_keeps_a_file_for_each_model_and_is_given_it_once(tmp_path: Path) -> None:
+    house, film = HOUSES["dashscope"], make_clip(tmp_path / "walk.mp4", frames=24, size="320x240")
+    reference = local(film, "video", digest="d1")
+    async with opened(house, settings={"unresolved": "refuse"}) as (provider, emulator):
+        takes = [request(house, Mode.REFERENCE, references=(reference,), take=number) for number in (1, 2, 3)]
+        await asyncio.gather(*(provider.prepare(take) for take in takes))
+        await asyncio.gather(*(provider.submit(take) for take in takes))
+    (stored,) = emulator.uploads.files.items()
+    assert stored[0].endswith("/sha256-d1.mp4") and stored[1].content == film.read_bytes()
+    orders = [heard for heard in emulator.requests if heard.method == "POST"]
+    assert {heard.json()["input"]["media"][0]["url"] for heard in orders} == {f"oss://{stored[0]}"}
+    assert all(heard.headers["x-dashscope-ossresourceresolve"] == "enable" for heard in orders)
+    assert stored[1].ticket.model == "wan2.7-r2v"
+
+
+async def test_dashscope_without_an_upload_is_not_asked_to_resolve_one() -> None:
+    async with opened(HOUSES["dashscope"]) as (provider, emulator):
+        await provider.submit(request(HOUSES["dashscope"], Mode.REFERENCE))
+    assert "x-dashscope-ossresourceresolve" not in emulator.requests[0].headers
+
+
+@pytest.mark.parametrize("shape", ["data", "files"])
+async def test_freepik_gives_an_address_to_put_a_file_to(picture: Path, shape: str) -> None:
+    house = HOUSES["freepik"]
+    async with opened(house, settings={"upload_reply": shape}) as (provider, emulator):
+        for take in (1, 2):
+            await provider.submit(request(house, Mode.IMAGE, first_frame=local(picture), take=take))
+    (upload,) = emulator.uploads.files.values()
+    assert (upload.content, upload.ticket.content_type) == (picture.read_bytes(), "image/png")
+    assert len({sale.body["start_image_url"] for sale in emulator.accepted}) == 1
+
+
+@pytest.mark.parametrize("name", ["dashscope", "freepik"])
+async def test_the_key_stays_away_from_the_store(name: str, tmp_path: Path, picture: Path) -> None:
+    house = HOUSES[name]
+    film = make_clip(tmp_path / "walk.mp4", frames=24, size="320x240")
+    posts: list[httpx.Headers] = []
+    async with opened(house) as (provider, emulator):
+        take = emulator.take
+
+        async def listen(heard):  # type: ignore[no-untyped-def]
+            posts.append(httpx.Headers(dict(heard.headers)))
+            return await take(heard)
+
+        emulator.take = listen
+        await provider.prepare(request(house, Mode.REFERENCE, references=(local(film, "video"),)))
+    assert posts and "sk-emulator" not in str(posts)
+
+
+@pytest.mark.parametrize("name", ["dashscope", "freepik"])
+@pytest.mark.parametrize("trouble", [Answer(500), Answer(403), Reset()], ids=["500", "403", "reset"])
+@pytest.mark.parametrize("step", [0, 1])
+async def test_an_upload_that_fails_has_bought_nothing_and_is_not_remembered(
+    name: str, trouble: object, step: int, tmp_path: Path
+) -> None:
+    house = HOUSES[name]
+    film = make_clip(tmp_path / "walk.mp4", frames=24, size="320x240")
+    ordered = request(house, Mode.REFERENCE, references=(local(film, "video"),))
+    async with opened(house) as (provider, emulator):
+        emulator.fault(Call.UPLOAD, trouble, after=step)
+        with pytest.raises((Transient, Terminal)) as failed:
+            await provider.submit(ordered)
+        assert not isinstance(failed.value, Verdict)
+        assert "ignature" not in str(failed.value) and "http://" not in str(failed.value)
+        assert emulator.accepted == []
+        await provider.submit(ordered)
+        assert len(emulator.accepted) == 1
+
+
+# Into a bucket
+
+
+async def test_a_file_is_brought_to_the_bucket_once_and_the_service_fetches_it(bucket: str, picture: Path) -> None:
+    house, reference = HOUSES["aimlapi"], local(picture, digest="d1")
+    takes = [request(house, Mode.REFERENCE, references=(reference,), take=number) for number in (1, 2)]
+    async with opened(house, settings={"fetches_references": True}, STORYREEL_MEDIA_URL=bucket) as (provider, emulator):
+        await asyncio.gather(*(provider.submit(take) for take in takes))
+    (link,) = {sale.body["image_urls"][0] for sale in emulator.accepted}
+    parts = urlsplit(link)
+    assert parts.path == f"/{bucket.removeprefix('s3://')}sha256-d1.png"
+    signed = parse_qs(parts.query)
+    assert "Expires" in signed or int(signed["X-Amz-Expires"][0]) == 24 * 3600
+    assert SECRET not in link
+    assert httpx.get(link).content == picture.read_bytes()
+
+
+async def test_what_lies_in_the_bucket_is_not_brought_again(bucket: str, picture: Path) -> None:
+    await Bucket(bucket).put(picture, "sha256:d1")
+    fsspec.filesystem("s3").pipe(f"{bucket}sha256-d1.png", b"the one that was there")
+    link = await Bucket(bucket).put(picture, "sha256:d1")
+    assert httpx.get(link).content == b"the one that was there"
+
+
+async def test_voices_and_videos_go_through_the_bucket_too(bucket: str, tmp_path: Path, picture: Path) -> None:
+    house = HOUSES["apiyi"]
+    film = make_clip(tmp_path / "walk.mp4", frames=24, size="320x240")
+    spoken = tmp_path / "mira.wav"
+    make_clip(tmp_path / "sound.mp4", frames=48)
+    ffmpeg("-i", tmp_path / "sound.mp4", "-vn", spoken)
+    mira = local(picture).model_copy(update={"voice": local(spoken, "voice", digest="s")})
+    references = (mira, local(film, "video", digest="v"))
+    async with opened(house, settings={"fetches_references": True}, STORYREEL_MEDIA_URL=bucket) as (provider, emulator):
+        await provider.submit(request(house, Mode.REFERENCE, references=references))
+    media = emulator.accepted[0].body["input"]["media"]
+    assert media[0]["url"].startswith("data:")
+    assert "/sha256-s.wav?" in media[0]["reference_voice"]
+    assert "/sha256-v.mp4?" in media[1]["url"]
+
+
+async def test_without_a_bucket_a_file_that_needs_one_buys_nothing(picture: Path) -> None:
+    async with opened(HOUSES["aimlapi"]) as (provider, emulator):
+        with pytest.raises(Terminal, match="links only") as refused:
+            await provider.submit(request(HOUSES["aimlapi"], Mode.REFERENCE, references=(local(picture),)))
+    assert "STORYREEL_MEDIA_URL" in refused.value.hint
+    assert emulator.requests == []
+
+
+async def test_an_address_is_sent_as_it_is_written(bucket: str) -> None:
+    address = "https://films.example/a%20b.png?x=1&y=é"
+    async with opened(HOUSES["aimlapi"], STORYREEL_MEDIA_URL=bucket) as (provider, emulator):
+        await provider.submit(request(HOUSES["aimlapi"], Mode.REFERENCE, references=(image(address),)))
+    assert emulator.accepted[0].body["image_urls"] == [address]
+
+
+@pytest.mark.parametrize(
+    ("url", "words", "hint"),
+    [
+        ("s3://nobodys-bucket/refs", "did not take", "doctor"),
+        ("memory://films", "cannot give links", "s3://"),
+        ("nosuch://films", "cannot be looked into", "doctor"),
+        ("gcs://films", "needs a package", "beside storyreel"),
+    ],
+)
+async def test_a_bucket_that_cannot_be_used_is_said(
+    bucket: str, picture: Path, url: str, words: str, hint: str
+) -> None:
+    with pytest.raises(Terminal, match=words) as refused:
+        await Bucket(url).put(picture, "sha256:d1")
+    assert hint in refused.value.hint
+
+
+async def test_a_bucket_without_credentials_is_said(
+    bucket: str, picture: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    s3fs.S3FileSystem.clear_instance_cache()
+    with pytest.raises(Terminal, match="cannot be looked into") as refused:
+        await Bucket(bucket).put(picture, "sha256:d1")
+    assert "credentials" in refused.value.hint
+
+
+async def test_a_bucket_that_does_not_answer_may_answer_later(
+    bucket: str, picture: Path, monkeypatch: pytest.MonkeyPatch, unanswered: str
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", unanswered)
+    with pytest.raises(Transient, match="cannot be looked into"):
+        await Bucket(bucket).put(picture, "sha256:d1")
+
+
+async def test_a_password_in_the_buckets_address_is_not_shown(picture: Path) -> None:
+    with pytest.raises((Terminal, Transient)) as refused:
+        await Bucket("memory://user:hunter2@films/refs?token=hunter3").put(picture, "sha256:d1")
+    assert "hunter" not in str(refused.value)
+
+
+# What a file is
+
+
+def test_a_file_is_what_its_content_says(tmp_path: Path) -> None:
+    made = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp", "BMP": "image/bmp"}
+    for form, kind in made.items():
+        file = tmp_path / f"{form}.dat"
+        Image.new("RGB", (8, 8)).save(file, form)
+        assert kind_of(file).media_type == kind
+    assert kind_of(make_clip(tmp_path / "a.mp4", frames=2)).media_type == "video/mp4"
+    assert kind_of(make_clip(tmp_path / "a.mov", frames=2)).media_type == "video/quicktime"
+    (tmp_path / "mp3").write_bytes(b"\xff\xfb\x90\x00")
+    assert kind_of(tmp_path / "mp3") == ("audio/mpeg", ".mp3")
+    (tmp_path / "a.TXT").write_bytes(b"hello")
+    assert name_for(tmp_path / "a.TXT", "sha256:ab") == "sha256-ab.txt"
+    assert name_for(tmp_path / "JPEG.dat", "take:ab") == "take-ab.jpg"
+
+
+async def test_a_file_that_has_gone_since_the_plan_is_said(tmp_path: Path) -> None:
+    async with opened(HOUSES["dashscope"]) as (provider, emulator):
+        with pytest.raises(Terminal, match="cannot be read"):
+            await provider.submit(request(HOUSES["dashscope"], Mode.IMAGE, first_frame=local(tmp_path / "gone.png")))
+    assert emulator.accepted == []

@@ -1,0 +1,106 @@
+"""Keys that stand in people's ledgers. One that changes by itself buys again what was paid for."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from storyreel.specs.cut import lay
+from storyreel.specs.reading import read
+from storyreel.tasks.clips import file_digest
+from storyreel.tasks.providers import load
+from storyreel.tasks.request import build as order
+
+FILM = """
+storyboard: 1
+title: The Keeper
+format: {aspect_ratio: "9:16", fps: 24}
+look: {prompt: overcast light, avoid: "text, watermark"}
+cast:
+  mira:
+    name: Mira
+    description: woman in her sixties
+    references: [https://films.example/mira.bmp, https://films.example/walk.mp4]
+    voice: https://films.example/mira.wav
+  tom: {description: boy of twelve}
+locations:
+  lamp_room: {description: brass lamp room}
+shots:
+  - shot: 1A
+    action: "{mira} climbs into the {lamp_room}."
+    cast: [mira]
+    location: lamp_room
+    size: wide
+    camera: push in
+    first_frame: https://films.example/board.png
+    dialogue: [{mira: "Who's there?", delivery: whispered}, {tom: Me.}]
+  - {shot: 1B, action: Rain., duration: 96f, takes: 2, seed: 4711, transition: {type: dissolve, duration: 12f}}
+  - {shot: 1C, action: She listens., continues: 1B, duration: 7s, handles: shoot}
+  - {shot: 1D, action: A gull., first_frame: board.bmp, size: close up}
+"""
+
+PINS = {
+    "aimlapi": {
+        "1A 1": "115ca5f705a47dc5",
+        "1B 1": "344551fff1723980",
+        "1B 2": "28aa7cd9f5a8eba0",
+        "1C 1": "2f07b81373320783",
+        "1D 1": "9e60adb9f4bf2493",
+    },
+    "animatic": {
+        "1A 1": "91c21ec92e90f5f6",
+        "1B 1": "a67298431a7d9a18",
+        "1B 2": "99eaa2a95954aa2d",
+        "1C 1": "50a0152738939f6a",
+        "1D 1": "1a57404482a738dd",
+    },
+    "apiyi": {
+        "1A 1": "9a21745b5d034f31",
+        "1B 1": "8099055d3cf47c93",
+        "1B 2": "e6205629a33965b2",
+        "1C 1": "39571e4f896a40c6",
+        "1D 1": "738741085acb314f",
+    },
+    "dashscope": {
+        "1A 1": "894d8a5dc749ae34",
+        "1B 1": "6f708e2a642b11d2",
+        "1B 2": "41ab667d531e4ba5",
+        "1C 1": "28181c7e5849b855",
+        "1D 1": "6c9f7bf5a11bf523",
+    },
+    "freepik": {
+        "1A 1": "9f69f2711476406f",
+        "1B 1": "02f526c447913e38",
+        "1B 2": "bac5019b5cb6acc7",
+        "1C 1": "120ce7761bada03d",
+        "1D 1": "2acbb641ca71b993",
+    },
+}
+"""The beginnings of keys, by service, slate and take."""
+BOARD = "baf6953e4729a0e6"
+
+
+def keys(folder: Path, service: str) -> dict[str, str]:
+    """The key of every take of the film, by slate and number."""
+    Image.new("RGB", (240, 240), "grey").save(folder / "board.bmp")  # of a kind that has but one encoding
+    file = folder / "film.yaml"
+    file.write_text(FILM)
+    film, found = read(file), {}
+    for shot, event in zip(film.all_shots, lay(film).events, strict=True):
+        upstream = found.get(f"{shot.continues} 2")
+        for take in order.takes(film, shot, load(service), event, "free", upstream, file_digest, has_bucket=True):
+            found[f"{shot.shot} {take.take}"] = take.key
+    return found
+
+
+@pytest.mark.parametrize("service", sorted(PINS))
+def test_a_key_is_what_it_was_when_the_take_was_bought(tmp_path: Path, service: str) -> None:
+    assert {take: key[:16] for take, key in keys(tmp_path, service).items()} == PINS[service]
+
+
+def test_the_picture_beside_the_film_has_one_encoding(tmp_path: Path) -> None:
+    keys(tmp_path, "animatic")
+    assert hashlib.sha256((tmp_path / "board.bmp").read_bytes()).hexdigest()[:16] == BOARD

@@ -1,0 +1,212 @@
+"""A value that a service cannot take is an error that names the services that can."""
+
+from __future__ import annotations
+
+import wave
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from storyreel.flows.plan import History, Plan, make
+from storyreel.specs.problems.problem import Problem, StoryboardError
+from storyreel.specs.reading import read
+from storyreel.specs.storyboard import Mode
+from storyreel.tasks.providers.base import Capability, Provider
+from storyreel.tasks.request import unfit
+
+FILM = """storyboard: 1
+title: The Keeper
+format: {{aspect_ratio: "{ratio}"}}
+look: {{avoid: "{avoid}"}}
+cast:
+  mira: {{references: [{references}], voice: {voice}}}
+shots:
+  - {{shot: 1A, {shot}}}
+"""
+
+
+def plan(folder: Path, service: str, shot: str, *, has_bucket: bool = False, **film: str) -> Plan:
+    Image.new("RGB", (320, 240)).save(folder / "mira.png")
+    with wave.open(str(folder / "mira.wav"), "wb") as sound:
+        sound.setparams((1, 2, 8000, 0, "NONE", ""))
+        sound.writeframes(bytes(2 * 8000 * 3))
+    words = {"ratio": "16:9", "avoid": "", "references": "https://x.org/m.png", "voice": "https://x.org/m.wav", **film}
+    (folder / "film.yaml").write_text(FILM.format(shot=shot, **words))
+    past = History(purchases=lambda _: {}, holds=lambda _: False, has_bucket=has_bucket)
+    return make(read(folder / "film.yaml"), past, service)
+
+
+def problem(folder: Path, service: str, shot: str, **film: str) -> Problem:
+    with pytest.raises(StoryboardError) as refused:
+        plan(folder, service, shot, **film)
+    (only,) = refused.value.problems
+    return only
+
+
+@pytest.mark.parametrize(
+    ("service", "shot", "what", "fix"),
+    [
+        ("freepik", "action: On., cast: [mira], duration: 12s", "at most 10s",
+         "shoot it with aimlapi or apiyi or dashscope, or make it 10s or shorter"),
+        ("dashscope", "action: Rain., duration: 16s", "needs 16s, but wan2.7-t2v makes at most 15s",
+         "make it 15s or shorter, or split it"),
+        ("apiyi", "action: On., first_frame: https://x.org/a.png, mode: text-to-video", "begins no clip",
+         "remove `mode` or `first_frame`"),
+    ],
+)  # fmt: skip
+def test_who_can_is_named_with_what_else_helps(tmp_path: Path, service: str, shot: str, what: str, fix: str) -> None:
+    told = problem(tmp_path, service, shot)
+    assert what in told.what
+    assert told.fix.startswith(fix)
+    assert told.position.line == 8
+
+
+class Wide(Provider):
+    """Somebody's own service: no portrait, no references, little to read."""
+
+    name = "wide"
+    capabilities = {  # noqa: RUF012
+        Mode.TEXT: Capability(
+            mode=Mode.TEXT, model="wide-1", durations=(4,), ratios=("16:9",), resolutions=("1080p",), prompt_length=60,
+            negative_length=10,
+        )
+    }  # fmt: skip
+
+
+@pytest.fixture
+def wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    from storyreel.flows import plan
+
+    monkeypatch.setattr(plan, "load", lambda _: Wide)
+
+
+ALL = "shoot it with aimlapi or apiyi or dashscope or freepik"
+
+
+@pytest.mark.usefixtures("wide")
+@pytest.mark.parametrize(
+    ("shot", "film", "what", "fix"),
+    [
+        ("action: On., cast: [mira]", {}, "wide does not do reference-to-video; it does text-to-video", ALL),
+        ("action: Rain., duration: 4s", {"ratio": "9:16"}, "wide has no aspect ratio 9:16; it has 16:9", ALL),
+        ("action: Rain., duration: 4s", {}, "wide has no resolution 720p; it has 1080p", ALL),
+        ("action: A very long action that fills a whole page with words., duration: 4s", {}, "wide-1 reads 60", ALL),
+        ("action: Rain., duration: 4s", {"avoid": "text, logos, people"}, "look.avoid has 19 characters", ALL),
+        ("action: Rain., duration: 9s", {}, "makes at most 4s", ALL),
+    ],
+)
+def test_a_service_that_can_little_names_all_that_can_more(
+    tmp_path: Path, shot: str, film: dict[str, str], what: str, fix: str
+) -> None:
+    told = problem(tmp_path, "wide", shot, **film)
+    assert what in told.what and told.fix.startswith(fix)
+
+
+@pytest.mark.usefixtures("wide")
+def test_what_to_avoid_is_blamed_where_it_stands(tmp_path: Path) -> None:
+    assert problem(tmp_path, "wide", "action: Rain., duration: 4s", avoid="text, logos, people").position.line == 4
+
+
+@pytest.mark.parametrize(
+    ("service", "shot", "prompt", "negative"),
+    [
+        ("freepik", "action: Rain.", "Rain. Avoid: text, logos.", ""),
+        ("freepik", "action: Rain., first_frame: https://x.org/a.png", "Rain. Avoid: text, logos.", ""),
+        ("freepik", "action: On., cast: [mira]", "", "text, logos"),
+        ("aimlapi", "action: Rain.", "Rain.", "text, logos"),
+        ("dashscope", "action: Rain.", "Rain.", "text, logos"),
+    ],
+)
+def test_what_to_avoid_stands_in_the_prompt_where_it_has_no_field(
+    tmp_path: Path, service: str, shot: str, prompt: str, negative: str
+) -> None:
+    (take,) = plan(tmp_path, service, shot, avoid="text, logos").takes
+    assert take.request.prompt.endswith(prompt)
+    assert take.request.negative_prompt == negative
+    assert ("Avoid" in take.request.prompt) == (not negative)
+
+
+# Files that cannot come to a service
+
+
+@pytest.mark.parametrize(
+    ("service", "film", "shot", "field"),
+    [
+        ("aimlapi", {"references": "mira.png"}, "action: On., cast: [mira]", 6),
+        ("aimlapi", {}, "action: On., cast: [mira], first_frame: mira.png", 8),
+    ],
+)
+def test_a_file_that_cannot_be_sent_is_said_with_both_ways_out(
+    tmp_path: Path, service: str, film: dict[str, str], shot: str, field: int
+) -> None:
+    told = problem(tmp_path, service, shot, **film)
+    assert "aimlapi cannot be sent the file `mira.png`: in reference-to-video it takes links only" in told.what
+    assert told.position.line == field
+    assert told.fix == (
+        "shoot it with apiyi or dashscope or freepik, or set STORYREEL_MEDIA_URL to a bucket of yours, "
+        "or give an http address"
+    )
+    assert plan(tmp_path, service, shot, has_bucket=True, **film).takes
+
+
+def test_a_last_frame_that_cannot_be_sent_is_said_before_the_first_take_is_bought(tmp_path: Path) -> None:
+    shots = "action: On., cast: [mira]}\n  - {shot: 1B, action: On., cast: [mira], continues: 1A"
+    told = problem(tmp_path, "aimlapi", shots)
+    assert "cannot be sent the last frame of another shot" in told.what and told.position.line == 9
+    assert plan(tmp_path, "aimlapi", shots, has_bucket=True).longest_chain == 2
+    alone = "action: On.}\n  - {shot: 1B, action: On., continues: 1A"
+    assert plan(tmp_path, "aimlapi", alone).longest_chain == 2
+
+
+def test_the_animatic_reads_whatever_is_here(tmp_path: Path) -> None:
+    assert plan(tmp_path, "animatic", "action: On., cast: [mira], first_frame: mira.png", references="mira.png").takes
+
+
+# Voices
+
+
+SPEAKS = "action: On., cast: [mira], dialogue: [{mira: Hello}]"
+
+
+@pytest.mark.parametrize(
+    ("service", "voice", "has_bucket", "sent"),
+    [
+        ("aimlapi", "https://x.org/m.wav", False, False),
+        ("aimlapi", "mira.wav", True, False),
+        ("apiyi", "https://x.org/m.wav", False, True),
+        ("apiyi", "mira.wav", False, False),
+        ("apiyi", "mira.wav", True, True),
+        ("dashscope", "mira.wav", False, True),
+        ("freepik", "mira.wav", False, True),
+    ],
+)
+def test_a_voice_that_cannot_be_sent_is_a_warning(
+    tmp_path: Path, service: str, voice: str, has_bucket: bool, sent: bool
+) -> None:
+    planned = plan(tmp_path, service, SPEAKS, voice=voice, has_bucket=has_bucket)
+    (reference,) = planned.takes[0].request.references
+    assert bool(reference.voice) is sent
+    warned = [warning for warning in planned.warnings if "the voice of mira is not sent" in warning]
+    assert bool(warned) is not sent
+    assert all(service in warning and "1A" in warning for warning in warned)
+
+
+def test_no_word_of_a_voice_where_nobody_speaks_or_it_is_only_drawn(tmp_path: Path) -> None:
+    assert plan(tmp_path, "aimlapi", "action: On., cast: [mira]").warnings == ()
+    assert plan(tmp_path, "animatic", SPEAKS).warnings == ()
+
+
+def test_a_package_that_does_not_load_keeps_nobody_from_being_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    true = unfit.load
+
+    def load(name: str) -> type[Provider]:
+        if name == "broken":
+            raise ImportError(name)
+        return true(name)
+
+    monkeypatch.setattr(unfit, "names", lambda: ["broken", "dashscope"])
+    monkeypatch.setattr(unfit, "load", load)
+    unfit._installed.cache_clear()
+    assert unfit.instead(Mode.TEXT, lambda _: True) == "shoot it with dashscope"
+    unfit._installed.cache_clear()

@@ -1,0 +1,182 @@
+"""A folder that hosts share: a file in it is complete or absent, and what others do is seen at once."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import fsspec
+import pytest
+import s3fs
+
+from storyreel.tasks.bucket import Vault, VaultAway, VaultUnfit
+
+PARTS = 20 << 20
+"""Bytes that S3 is sent in three parts."""
+
+
+@pytest.fixture(params=["s3", "mounted", "memory"])
+def vault(request: pytest.FixtureRequest, tmp_path: Path) -> Vault:
+    """A vault of each kind: an object store, a file system, what fsspec keeps in memory."""
+    if request.param == "s3":
+        return Vault(request.getfixturevalue("bucket") + "vault")
+    return Vault(str(tmp_path / "mounted" / "vault") if request.param == "mounted" else f"memory://{tmp_path.name}")
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    place = tmp_path / "take.mp4"
+    place.write_bytes(b"picture")
+    return place
+
+
+def test_a_file_comes_back_as_it_went(vault: Vault, file: Path, tmp_path: Path) -> None:
+    assert vault.size("ab/take.mp4") is None
+    assert not vault.get("ab/take.mp4", tmp_path / "back.mp4")
+    vault.put(file, "ab/take.mp4")
+    assert vault.size("ab/take.mp4") == 7
+    assert vault.get("ab/take.mp4", tmp_path / "back.mp4")
+    assert (tmp_path / "back.mp4").read_bytes() == b"picture"
+    assert vault.size("ab") is None, "a folder is no file"
+    assert vault.inside("ab").size("take.mp4") == 7
+
+
+def test_a_small_file_is_written_read_and_removed(vault: Vault) -> None:
+    assert vault.read("index.json", 100) is None
+    vault.write("index.json", b"{}")
+    vault.write("index.json", b"{1}")
+    assert vault.read("index.json", 100) == b"{1}"
+    assert vault.read("index.json", 2) == b"{1"
+    vault.remove("index.json")
+    vault.remove("index.json")
+    assert vault.read("index.json", 100) is None
+
+
+def test_nothing_is_left_but_the_file(vault: Vault, file: Path) -> None:
+    vault.put(file, "take.mp4")
+    vault.put(file, "take.mp4")
+    system, folder = fsspec.url_to_fs(vault.url)
+    system.invalidate_cache()
+    assert [name.rpartition("/")[2] for name in system.find(folder)] == ["take.mp4"]
+
+
+def test_what_another_process_does_is_seen_although_the_folder_was_listed(bucket: str, file: Path) -> None:
+    vault = Vault(bucket)
+    vault.put(file, "a.mp4")
+    fsspec.filesystem("s3").ls(bucket)
+    code = f"""
+import fsspec
+system = fsspec.filesystem("s3")
+system.pipe_file({bucket + "b.mp4"!r}, b"new")
+system.rm_file({bucket + "a.mp4"!r})
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+    assert (vault.size("a.mp4"), vault.size("b.mp4")) == (None, 3)
+
+
+def test_a_large_file_goes_in_parts_and_comes_whole(bucket: str, tmp_path: Path) -> None:
+    large = tmp_path / "large.mp4"
+    large.write_bytes(os.urandom(PARTS))
+    Vault(bucket).put(large, "large.mp4")
+    # An entity tag ends with the number of parts.
+    assert fsspec.filesystem("s3").info(bucket + "large.mp4", refresh=True)["ETag"].strip('"').endswith("-3")
+    assert Vault(bucket).get("large.mp4", tmp_path / "back.mp4")
+    assert (tmp_path / "back.mp4").read_bytes() == large.read_bytes()
+
+
+@pytest.mark.parametrize("step", ["before 1", "before 3", "before 5"], ids=["at first", "between parts", "at last"])
+def test_whoever_is_killed_while_uploading_leaves_nothing_half(bucket: str, tmp_path: Path, step: str) -> None:
+    large = tmp_path / "large.mp4"
+    large.write_bytes(os.urandom(PARTS))
+    assert killed_while_putting(bucket, large, f"s3fs.core:S3FileSystem._call_s3 {step}")
+    assert Vault(bucket).size("large.mp4") is None
+    Vault(bucket).put(large, "large.mp4")
+    assert Vault(bucket).size("large.mp4") == PARTS
+
+
+def test_whoever_is_killed_while_writing_a_mounted_disk_leaves_nothing_half(tmp_path: Path, file: Path) -> None:
+    mounted = str(tmp_path / "mounted")
+    assert killed_while_putting(mounted, file, "fsspec.implementations.local:LocalFileSystem.mv before 1")
+    assert Vault(mounted).size("take.mp4") is None
+    Vault(mounted).put(file, "take.mp4")
+    assert Vault(mounted).size("take.mp4") == 7
+
+
+def killed_while_putting(url: str, file: Path, step: str) -> bool:
+    """Whether a process that put a file there was killed at a step."""
+    code = f"""
+from pathlib import Path
+from tests.flows.dying import die_at
+from tasks.vault import Vault
+die_at({step!r})
+Vault({url!r}).put(Path({str(file)!r}), {file.name!r})
+"""
+    root = Path(__file__).parents[2]
+    done = subprocess.run([sys.executable, "-c", code], cwd=root, timeout=120, check=False)
+    return done.returncode == -signal.SIGKILL
+
+
+def test_many_threads_and_a_forked_process_use_it_at_once(bucket: str, file: Path) -> None:
+    vault = Vault(bucket)
+    vault.put(file, "0.mp4")
+    threads = [threading.Thread(target=vault.put, args=(file, f"{number}.mp4")) for number in range(1, 12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [vault.size(f"{number}.mp4") for number in range(12)] == [7] * 12
+    child = os.fork()
+    if not child:
+        os._exit(0 if vault.size("0.mp4") == 7 else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+# What is wrong with it
+
+
+@pytest.mark.parametrize(
+    ("url", "words", "hint"),
+    [
+        ("s3://nobodys-bucket/refs", "did not take", "doctor"),
+        ("nosuch://films", "did not take", "doctor"),
+        ("gcs://films", "needs a package", "beside storyreel"),
+    ],
+)
+def test_one_that_cannot_be_used_is_said(bucket: str, file: Path, url: str, words: str, hint: str) -> None:
+    with pytest.raises(VaultUnfit, match=words) as refused:
+        Vault(url, "STORYREEL_CLIPS_URL").put(file, "take.mp4")
+    assert hint in refused.value.hint
+    assert "STORYREEL_CLIPS_URL" in str(refused.value)
+
+
+def test_one_without_credentials_is_said(bucket: str, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    s3fs.S3FileSystem.clear_instance_cache()
+    with pytest.raises(VaultUnfit) as refused:
+        Vault(bucket).put(file, "take.mp4")
+    assert "credentials" in refused.value.hint
+
+
+def test_one_that_does_not_answer_may_answer_later(
+    bucket: str, file: Path, unanswered: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", unanswered)
+    for use in (
+        lambda: Vault(bucket).put(file, "a"),
+        lambda: Vault(bucket).size("a"),
+        lambda: Vault(bucket).read("a", 9),
+    ):
+        with pytest.raises(VaultAway):
+            use()
+
+
+def test_a_password_in_its_address_is_not_shown(file: Path) -> None:
+    with pytest.raises(VaultUnfit) as refused:
+        Vault("nosuch://user:hunter2@films/refs?token=hunter3").put(file, "a")
+    assert "hunter" not in str(refused.value)
