@@ -26,7 +26,7 @@ def main() -> None:
     sizes = (10, 100) if options.parse_args().quick else (10, 100, 500)
     with tempfile.TemporaryDirectory() as home:
         os.environ |= {"PREFECT_HOME": home, "PREFECT_LOGGING_LEVEL": "ERROR"}
-        from storyreel.flows.server import reporting, settle_environment
+        from storyreel.flows.servers.choose import reporting, settle_environment
 
         settle_environment()
         print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}\n")

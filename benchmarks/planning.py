@@ -18,9 +18,9 @@ from pathlib import Path
 import yaml
 from sqlalchemy import create_engine, insert, select
 
-from storyreel.flows.history import history_of
-from storyreel.flows.plan import make
-from storyreel.flows.planned import History, Plan
+from storyreel.flows.planning.history import history_of
+from storyreel.flows.planning.model import History, Plan
+from storyreel.flows.planning.plan import make
 from storyreel.specs.reading import read
 from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.ledger import Order

@@ -42,7 +42,7 @@ import psycopg  # noqa: E402
 from benchmarks.bare import seconds_of  # noqa: E402
 from deployments.processes import Part, Processes, plain_environment, wait_for  # noqa: E402
 from deployments.stack import Stack  # noqa: E402
-from storyreel.flows.local import free_port, who_answers  # noqa: E402
+from storyreel.flows.servers.local import free_port, who_answers  # noqa: E402
 from storyreel.tasks.ledger.ledger import Ledger  # noqa: E402
 from tests.services.dashscope import Dashscope, DashscopeSettings  # noqa: E402
 from tests.services.footage import footage  # noqa: E402

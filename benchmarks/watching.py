@@ -32,7 +32,7 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         os.environ |= {"PREFECT_HOME": folder, "PREFECT_LOGGING_LEVEL": "ERROR", "STORYREEL_POLL_SECONDS": "1"}
-        from storyreel.flows.server import reporting, settle_environment
+        from storyreel.flows.servers.choose import reporting, settle_environment
         from tests.services.apiyi import Apiyi, ApiyiSettings
         from tests.services.jobs import Script
 

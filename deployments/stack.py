@@ -32,7 +32,7 @@ import redis
 from deployments import postgresql
 from deployments.postgresql import PostgreSQL
 from deployments.processes import Part, Processes, plain_environment, wait_for
-from storyreel.flows.local import free_port, who_answers
+from storyreel.flows.servers.local import free_port, who_answers
 from storyreel.specs.frozen import Frozen
 
 _PATIENCE = 120

@@ -14,26 +14,27 @@ from prefect.runtime import deployment, flow_run
 from prefect.states import Cancelled
 from pydantic import Field
 
-from storyreel.flows import automations, report
-from storyreel.flows.approving import Approval, shots_waiting
-from storyreel.flows.budgeting import BudgetExceeded, hold, limits_of
-from storyreel.flows.delivering import Delivery, delivery
-from storyreel.flows.ending import ended_in_order
-from storyreel.flows.finishing import Finishing
-from storyreel.flows.history import history_of
-from storyreel.flows.judging import judged
-from storyreel.flows.limits import limited, to_be_held
-from storyreel.flows.naming import film_tags, run_name, tag_run
-from storyreel.flows.observing import log_what_is_ahead, observed
-from storyreel.flows.outcomes import Failure
-from storyreel.flows.packing import bring, version_of
-from storyreel.flows.planned import Plan
-from storyreel.flows.report import Origin, Rendering
-from storyreel.flows.reviewing import Planner
-from storyreel.flows.shooting import begin
-from storyreel.flows.spreading import shoot_scenes
-from storyreel.flows.stopping import stoppable, stopping
-from storyreel.flows.waiting import ReviewNeeded
+from storyreel.flows.lifecycle import automations
+from storyreel.flows.lifecycle.cancellation import stoppable, stopping
+from storyreel.flows.monitoring.observe import log_what_is_ahead, observed
+from storyreel.flows.names import film_tags, run_name, tag_run
+from storyreel.flows.packs import bring, version_of
+from storyreel.flows.planning.budget import BudgetExceeded, hold, limits_of
+from storyreel.flows.planning.history import history_of
+from storyreel.flows.planning.model import Plan
+from storyreel.flows.planning.states import judged
+from storyreel.flows.production import report
+from storyreel.flows.production.delivery import Delivery, delivery
+from storyreel.flows.production.finish import Finishing
+from storyreel.flows.production.outcomes import Failure
+from storyreel.flows.production.report import Origin, Rendering
+from storyreel.flows.production.scene_runs import shoot_scenes
+from storyreel.flows.production.service_limits import limited, to_be_held
+from storyreel.flows.production.shutdown import ended_in_order
+from storyreel.flows.production.takes import begin
+from storyreel.flows.review.model import ReviewNeeded
+from storyreel.flows.review.standing import Planner
+from storyreel.flows.review.suspend import Approval, shots_waiting
 from storyreel.specs.money import parse_money
 from storyreel.specs.reading import read
 from storyreel.specs.storyboard import Storyboard

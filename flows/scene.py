@@ -6,16 +6,16 @@ import asyncio
 
 from prefect import flow
 
-from storyreel.flows.ending import ended_in_order
-from storyreel.flows.history import history_of
-from storyreel.flows.limits import limited, to_be_held
-from storyreel.flows.observing import observed
-from storyreel.flows.packing import bring
+from storyreel.flows.lifecycle.cancellation import stoppable, stopping
+from storyreel.flows.monitoring.observe import observed
+from storyreel.flows.packs import bring
+from storyreel.flows.planning.history import history_of
+from storyreel.flows.production.scene_runs import SCENE_FLOW
+from storyreel.flows.production.service_limits import limited, to_be_held
+from storyreel.flows.production.shutdown import ended_in_order
+from storyreel.flows.production.takes import begin
 from storyreel.flows.render import ShotsFailed, insist_on
-from storyreel.flows.reviewing import Planner
-from storyreel.flows.shooting import begin
-from storyreel.flows.spreading import SCENE_FLOW
-from storyreel.flows.stopping import stoppable, stopping
+from storyreel.flows.review.standing import Planner
 from storyreel.specs.reading import read
 from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.budget import Limit

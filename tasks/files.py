@@ -1,4 +1,4 @@
-"""A finished folder comes to its place whole, whoever else brings the same."""
+"""Files and folders that a reader finds whole or not at all."""
 
 from __future__ import annotations
 
@@ -22,3 +22,14 @@ def put_in_place(fresh: Path, into: Path, is_whole: Callable[[], bool]) -> bool:
         if is_whole():
             return False
         into.rename(fresh.with_name(f"damaged-{os.urandom(4).hex()}"))
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file, and its folders, so that it is there whole or as it was before."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        beside.write_text(text, encoding="utf-8")
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)

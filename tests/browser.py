@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
-from storyreel.flows.local import free_port, noted, page_at
+from storyreel.flows.servers.local import free_port, noted, page_at
 from tests.flows import warm
 from tests.needs import give_up
 from tests.prefect_server import move_in

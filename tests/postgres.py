@@ -16,7 +16,7 @@ import psycopg
 import pytest
 
 from deployments import postgresql
-from storyreel.flows.local import free_port
+from storyreel.flows.servers.local import free_port
 
 PASSWORD = "pg-secret-of-the-tests"
 _START_SECONDS = 60

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from storyreel.flows.server import OwnServer, settle_environment
+from storyreel.flows.servers.choose import OwnServer, settle_environment
 
 _QUIET = {
     # They are in the database already.

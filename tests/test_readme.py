@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from storyreel.flows.cli import app
+from storyreel.flows.commands.main import app
 from storyreel.specs.reading import read
 from tests.flows.conftest import Command, fresh_environment, storyreel
 

@@ -19,7 +19,7 @@ from prefect.client.schemas.objects import FlowRun, State
 from prefect.deployments.runner import EntrypointType
 from prefect.exceptions import ObjectNotFound
 
-from storyreel.flows import limits
+from storyreel.flows.production import service_limits as limits
 
 PATIENCE = 300
 """Seconds that anything here may take on a slow machine."""

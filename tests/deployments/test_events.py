@@ -13,7 +13,7 @@ import redis
 
 from deployments.processes import Part, Processes, plain_environment, wait_for
 from deployments.stack import Stack
-from storyreel.flows.local import free_port
+from storyreel.flows.servers.local import free_port
 from tests.needs import give_up
 
 PUBLISHERS, EACH = 20, 300

@@ -21,11 +21,11 @@ from prefect.exceptions import Pause
 from prefect.flow_engine import run_flow_async
 from prefect.settings import PREFECT_API_URL
 
-from storyreel.flows import limits
-from storyreel.flows.callsheet import CallSheet
-from storyreel.flows.options import plan_of
+from storyreel.flows.commands.options import plan_of
+from storyreel.flows.planning.run_request import CallSheet
+from storyreel.flows.production import service_limits as limits
 from storyreel.flows.render import render_storyboard
-from storyreel.flows.waiting import by_shot, word_of_shot
+from storyreel.flows.review.model import by_shot, word_of_shot
 from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.ledger import Judged, Word
 from storyreel.tasks.providers import load

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 _LATE = (
     "fastapi.encoders",
-    "storyreel.flows.launch",
+    "storyreel.flows.commands.launch",
     "graphviz",
     "prefect.engine",
     "prefect.flow_engine",
@@ -91,14 +91,14 @@ def _begin(out: int, errors: int, fate: int) -> None:
 
 
 if __name__ == "__main__":
-    from storyreel.flows.server import settle_environment
+    from storyreel.flows.servers.choose import settle_environment
 
     settle_environment()
 
     from prefect import context
 
     import storyreel.flows.render  # noqa: F401
-    from storyreel.flows.cli import main
+    from storyreel.flows.commands.main import main
     from storyreel.tasks.providers import load, names
     from tests.flows.dying import die_at
 

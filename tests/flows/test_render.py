@@ -13,8 +13,8 @@ from prefect import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.settings import PREFECT_LOCAL_STORAGE_PATH
 
+from storyreel.flows.production.report import Rendering
 from storyreel.flows.render import ShotsFailed, render_storyboard
-from storyreel.flows.report import Rendering
 from storyreel.tasks.home import Home
 
 pytestmark = pytest.mark.usefixtures("prefect_server")

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from storyreel.flows.packing import pack
+from storyreel.flows.packs import pack
 from tests.buckets import environment
 from tests.flows.scattered import scattered
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from storyreel.flows.resuming import resume
+from storyreel.flows.review.resume import resume
 from storyreel.specs.money import Money
 from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.ledger import Order, Word

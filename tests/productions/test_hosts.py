@@ -13,8 +13,8 @@ import fsspec
 import pytest
 from prefect.settings import PREFECT_LOCAL_STORAGE_PATH, temporary_settings
 
+from storyreel.flows.production.report import Rendering
 from storyreel.flows.render import ShotsFailed, render_storyboard
-from storyreel.flows.report import Rendering
 from storyreel.tasks.bucket import VaultAway, VaultUnfit
 from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.ledger import State
@@ -106,7 +106,7 @@ async def test_a_host_goes_on_with_what_the_other_had_not_done_yet(hosts: Hosts)
 async def test_while_the_bucket_is_away_nothing_is_bought_and_the_next_run_goes_on(
     hosts: Hosts, away: Callable[[], None], back: Callable[[], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("storyreel.flows.shooting.generate", _impatient())
+    monkeypatch.setattr("storyreel.flows.production.takes.generate", _impatient())
     away()
     with pytest.raises(ShotsFailed, match="STORYREEL_CLIPS_URL"):
         await hosts.render("one", FILM.replace(", takes: 2, circled: 1", ""))

@@ -56,7 +56,7 @@ STEPS = {
     "storyreel.tasks.clips:ClipStore.keep after 1": True,
     "storyreel.tasks.ledger.ledger:Ledger.finished before 1": True,
     "storyreel.tasks.ledger.ledger:Ledger.finished after 1": True,
-    "storyreel.flows.report:write_manifest before 1": True,
+    "storyreel.flows.production.report:write_manifest before 1": True,
 }
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.flows.test_limits import most_at_once, one_at_a_time
+from tests.flows.production.test_service_limits import most_at_once, one_at_a_time
 
 __all__ = ["one_at_a_time"]
 

@@ -14,7 +14,7 @@ import httpx
 import psutil
 import pytest
 
-from storyreel.flows.local import free_port, noted, page_at
+from storyreel.flows.servers.local import free_port, noted, page_at
 from tests.flows.conftest import Command
 
 FILM = """\

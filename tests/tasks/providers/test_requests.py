@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft4Validator
 from PIL import Image
 
-from storyreel.flows.plan import History, Plan, PlannedTake, make
+from storyreel.flows.planning.plan import History, Plan, PlannedTake, make
 from storyreel.specs.problems.problem import StoryboardError
 from storyreel.specs.reading import read
 from storyreel.specs.storyboard import Mode

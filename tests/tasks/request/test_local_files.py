@@ -161,7 +161,7 @@ async def test_planning_and_the_services_judge_pictures_alike(
 
 
 def test_a_picture_of_a_whole_film_is_opened_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from storyreel.flows.plan import History, make
+    from storyreel.flows.planning.plan import History, make
 
     picture(tmp_path, 320, 240, name="mira.png")
     shots = "\n".join(f"  - {{shot: S{n}, action: On., cast: [mira]}}" for n in range(500))
@@ -176,7 +176,7 @@ def test_a_picture_of_a_whole_film_is_opened_once(tmp_path: Path, monkeypatch: p
 
 
 def test_everything_that_is_wrong_with_the_files_of_a_film_is_told_at_once_and_once(tmp_path: Path) -> None:
-    from storyreel.flows.plan import History, make
+    from storyreel.flows.planning.plan import History, make
 
     picture(tmp_path, 100, 100, name="small.png")
     picture(tmp_path, 320, 240, "RGBA", name="clear.png")

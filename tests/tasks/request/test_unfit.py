@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from storyreel.flows.plan import History, Plan, make
+from storyreel.flows.planning.plan import History, Plan, make
 from storyreel.specs.problems.problem import Problem, StoryboardError
 from storyreel.specs.reading import read
 from storyreel.specs.storyboard import Mode
@@ -76,7 +76,7 @@ class Wide(Provider):
 
 @pytest.fixture
 def wide(monkeypatch: pytest.MonkeyPatch) -> None:
-    from storyreel.flows import plan
+    from storyreel.flows.planning import plan
 
     monkeypatch.setattr(plan, "load", lambda _: Wide)
 

@@ -1,0 +1,147 @@
+"""What was bought: the ledger as people and programs see it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from storyreel.flows.accounting.spending import approximately, sentence
+from storyreel.specs.frozen import Frozen
+from storyreel.tasks.home import Home
+from storyreel.tasks.ledger.ledger import Event, Ledger, Purchase, Spend, State, Wanted
+
+_COLOURS = {
+    State.INTENDED: "yellow",
+    State.SUBMITTED: "cyan",
+    State.FINISHED: "green",
+    State.FAILED: "red",
+    State.UNKNOWN: "bold red",
+}
+_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+class Purchases(Frozen):
+    """A part of the ledger: the newest purchases of those that were asked for, and what all of them cost."""
+
+    shown: tuple[Purchase, ...]
+    spent: Spend
+    """By all that were asked for, shown or not."""
+    more: bool
+    """Whether there are more than are shown."""
+    histories: dict[str, tuple[Event, ...]]
+    """By key, where they were asked for."""
+
+    def as_json(self, full: bool) -> list[dict[str, Any]]:
+        """The form that `ledger --json` prints; the request and the author's words only when `full`."""
+        return [_as_json(purchase, full, self.histories.get(purchase.order.key)) for purchase in self.shown]
+
+
+def look_up(home: Home, wanted: Wanted, limit: int, with_history: bool) -> Purchases:
+    """The purchases that fit; a look makes no ledger."""
+    if not home.has_ledger:
+        return Purchases(shown=(), spent=Spend(), more=False, histories={})
+    ledger = home.ledger()
+    try:
+        return _looked_up(ledger, wanted, limit, with_history)
+    finally:
+        ledger.close()
+
+
+def _looked_up(ledger: Ledger, wanted: Wanted, limit: int, with_history: bool) -> Purchases:
+    found = ledger.list(limit=limit + 1, **wanted)
+    shown = found[:limit]
+    return Purchases(
+        shown=shown,
+        spent=ledger.spent(**wanted),
+        more=len(found) > limit,
+        histories={purchase.order.key: ledger.history(purchase.order.key) for purchase in shown if with_history},
+    )
+
+
+def moment(given: str, now: datetime) -> datetime:
+    """`2d`, `12h` before now, or a date or time of this machine's zone. Raises ValueError."""
+    if found := re.fullmatch(r"(\d{1,5})\s*([mhdw])", given.strip()):
+        return now - timedelta(**{_UNITS[found[2]]: int(found[1])})
+    try:
+        return datetime.fromisoformat(given.strip()).astimezone()
+    except (ValueError, OverflowError):
+        raise ValueError(f"write 30m, 12h, 2d, 3w or a date like {now:%Y-%m-%d}, not {given!r}") from None
+
+
+_COLUMNS = ("when", "film", "slate", "take", "service", "state", "task", "cost", "reason")
+
+
+def print_purchases(console: Console, purchases: Purchases) -> None:
+    """A row a purchase, then what was spent."""
+    if not purchases.shown:
+        console.print("Nothing of that kind was ever bought.", highlight=False)
+        return
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    has_reasons = purchases.histories or any(purchase.reason for purchase in purchases.shown)
+    names = _COLUMNS if has_reasons else _COLUMNS[:-1]
+    for name in names:
+        table.add_column(
+            name,
+            justify="right" if name in ("take", "cost") else "left",
+            # A service's id is as long as it likes; --json has it whole.
+            overflow="ellipsis" if name in ("film", "task") else "fold",
+            max_width={"film": 24, "task": 9}.get(name),
+            no_wrap=name != "reason",
+        )
+    for purchase in purchases.shown:
+        table.add_row(*_cells(purchase)[: len(names)])
+        for event in purchases.histories.get(purchase.order.key, ()):
+            table.add_row(*_event_cells(event))
+    console.print(table)
+    more = " There are more: --limit shows them." if purchases.more else ""
+    console.print(f"{sentence(purchases.spent)}{more}", highlight=False, markup=False, soft_wrap=True)
+
+
+def _cells(purchase: Purchase) -> Sequence[str | Text]:
+    order = purchase.order
+    return (
+        when(purchase.changed),
+        Text(order.film),
+        Text(order.slate),
+        str(order.take),
+        order.provider,
+        Text(purchase.state, style=_COLOURS[purchase.state]),
+        Text(purchase.task or ""),
+        _cost(purchase),
+        Text(purchase.reason),
+    )
+
+
+def _event_cells(event: Event) -> Sequence[str | Text]:
+    state = event.state or "taken back"
+    said = (when(event.at), "", "", "", "", state, event.task or "", str(event.cost or ""), event.reason)
+    return [Text(word, style="dim") for word in said]
+
+
+def _cost(purchase: Purchase) -> str:
+    """What it cost; what is only estimated is marked as such."""
+    if purchase.estimate:
+        return approximately([purchase.estimate]) if purchase.estimate.amount else "free"
+    return str(purchase.cost or "")
+
+
+def when(time: datetime) -> str:
+    """A time as it was on this machine's clock."""
+    return f"{time.astimezone():%Y-%m-%d %H:%M:%S}"
+
+
+def _as_json(purchase: Purchase, full: bool, history: Sequence[Event] | None) -> dict[str, Any]:
+    texts = {"request": purchase.order.request, "told": purchase.order.told}
+    order = purchase.order.model_dump(mode="json", exclude=set(texts))
+    rest = purchase.model_dump(mode="json", exclude={"order", "read", "reader"})
+    whole = {name: json.loads(text) if text else None for name, text in texts.items()} if full else {}
+    events = {"events": [event.model_dump(mode="json", exclude={"key"}) for event in history]} if history else {}
+    return order | rest | whole | events

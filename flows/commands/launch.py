@@ -1,0 +1,89 @@
+"""Running the flow from the command line: which server it reports to, how it is shown, how it is stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from storyreel.flows.commands.consent import over
+from storyreel.flows.commands.progress import shown
+from storyreel.flows.errors import Interrupted, OverTheBudget, RunFailed
+from storyreel.flows.planning.budget import BudgetExceeded
+from storyreel.flows.planning.model import Plan
+from storyreel.flows.planning.run_request import CallSheet
+from storyreel.flows.servers.choose import reporting, server_at_hand, settle_environment
+from storyreel.flows.servers.local import PORT, page_at
+
+if TYPE_CHECKING:
+    from storyreel.flows.production.report import Rendering
+
+
+def run(sheet: CallSheet, plan: Plan, console: Console) -> tuple[Rendering, str]:
+    """Carry out a plan that was agreed to; gives the film, and in words where its run can be looked at.
+
+    Raises RunFailed with the command to run next, OverTheBudget, and Interrupted when it was stopped.
+    """
+    # Prefect reads the environment when it is imported.
+    settle_environment()
+    with ExitStack() as stack:
+        with console.status("starting Prefect"):
+            server = stack.enter_context(server_at_hand())
+            # More than a second of imports, while the server has its own.
+            from storyreel.flows.lifecycle.cancellation import Stopped
+            from storyreel.flows.render import NotAgreed, ShotsFailed
+            from storyreel.flows.review.model import ReviewNeeded
+            from storyreel.tasks.bucket import VaultError
+            from storyreel.tasks.media.errors import MediaError
+            from storyreel.tasks.progress import watched_by
+            from storyreel.tasks.providers.base import ProviderError
+
+            # What is imported stays; the collector would look through all of it, and longest at the end.
+            gc.freeze()
+            ui = stack.enter_context(reporting(server))
+        try:
+            with shown(plan, console) as watcher, watched_by(watcher):
+                made = asyncio.run(_flow(sheet, plan))
+        except BudgetExceeded as error:
+            raise OverTheBudget(over(error, sheet)) from error
+        except NotAgreed as error:
+            raise RunFailed(f"{error}\nnothing was bought; look at it anew\nnext: {sheet.command('plan')}") from error
+        except ShotsFailed as error:
+            failed = OverTheBudget if error.is_budget else RunFailed
+            raise failed(f"{error}\nnext: {sheet.command()}") from error
+        except ReviewNeeded as error:
+            whole = sheet.model_copy(update={"selection": ()})
+            raise RunFailed(f"{error}\nnext: {whole.command('review')}") from error
+        except (MediaError, ProviderError) as error:
+            raise RunFailed(f"{error}\nnext: {sheet.command()}") from error
+        except VaultError as error:
+            hint = f" ({error.hint})" if error.hint else ""
+            raise RunFailed(f"{error.message}{hint}\nnext: {sheet.command()}") from error
+        except Stopped as stopped:
+            raise Interrupted(f"{stopped}\nnext: {sheet.command()}") from stopped
+        except (KeyboardInterrupt, asyncio.CancelledError) as stopped:
+            raise Interrupted(f"stopped; what was finished is kept\nnext: {sheet.command()}") from stopped
+    return made, _where(made, ui)
+
+
+async def _flow(sheet: CallSheet, plan: Plan) -> Rendering:
+    from storyreel.flows.render import agreements, render_storyboard
+
+    return await render_storyboard(
+        str(sheet.storyboard),
+        sheet.provider,
+        sheet.words or None,
+        list(sheet.selection) or None,
+        sheet.budget.exactly if sheet.budget else None,
+        str(sheet.out) if sheet.out else None,
+        agreed=agreements(plan),
+    )
+
+
+def _where(made: Rendering, ui: str) -> str:
+    if ui:
+        return f"run: {ui}/runs/flow-run/{made.flow_run}"
+    return f"run: storyreel ui, then look at {page_at(PORT)}/runs/flow-run/{made.flow_run}"

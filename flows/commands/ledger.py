@@ -1,0 +1,109 @@
+"""The commands that look at what was bought, and that settle what nobody knows of it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, cast
+
+import typer
+from rich.console import Console
+
+from storyreel.flows.commands.options import AsJson, print_json
+from storyreel.tasks.ledger.purchase import State
+from storyreel.tasks.ledger.spend import By
+
+if TYPE_CHECKING:
+    from storyreel.tasks.ledger.ledger import Wanted
+
+Film = Annotated[str | None, typer.Option("--film", metavar="TITLE", help="Of this film alone.")]
+Shot = Annotated[str | None, typer.Option("--shot", metavar="SHOT", help="Of shots with this slate alone.")]
+Key = Annotated[str | None, typer.Option("--key", metavar="KEY", help="Of takes whose key begins so alone.")]
+
+
+def ledger(
+    film: Film = None,
+    shot: Shot = None,
+    key: Key = None,
+    service: Annotated[str | None, typer.Option("--service", metavar="NAME", help="Of this service alone.")] = None,
+    state: Annotated[State | None, typer.Option("--state", help="In this state alone.")] = None,
+    since: Annotated[
+        str | None, typer.Option("--since", metavar="TIME", help="Changed since: 12h, 2d or a date.")
+    ] = None,
+    by: Annotated[By | None, typer.Option("--by", help="Add up what each of these cost, instead of a list.")] = None,
+    limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="The newest so many.")] = 50,
+    history: Annotated[bool, typer.Option("--history", help="All that happened to each.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="With --json: what was asked for, too.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show what was bought, what became of it and what it cost."""
+    wanted = _wanted(film=film, slate=shot, key=key, provider=service, state=state)
+    if since:
+        wanted["since"] = _moment(since)
+    if by is None:
+        _list(wanted, limit, history=history, full=full, as_json=as_json)
+    elif history or full:
+        raise typer.BadParameter("--history and --full are of single purchases, and --by adds them up")
+    else:
+        _add_up(by, wanted, as_json=as_json)
+
+
+def reconcile(
+    film: Film = None,
+    shot: Shot = None,
+    key: Key = None,
+    attach: Annotated[
+        str | None, typer.Option("--attach", metavar="ID", help="It is this task of the service's.")
+    ] = None,
+    never_made: Annotated[bool, typer.Option("--never-made", help="The service never had it.")] = False,
+    buy_again: Annotated[bool, typer.Option("--buy-again", help="Give it up; the next render buys it anew.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do what is proposed without asking.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Settle orders of which nobody knows whether they were accepted; nothing is ordered here."""
+    from storyreel.flows.commands.reconcile_prompts import decided, insist, tell
+
+    if sum((bool(attach), never_made, buy_again)) > 1:
+        raise typer.BadParameter("--attach, --never-made and --buy-again exclude each other")
+    wanted = _wanted(film=film, slate=shot, key=key)
+    settlements = decided(wanted, attach or "", never_made, buy_again, yes=yes, may_ask=not as_json)
+    if as_json:
+        print_json([settlement.as_json() for settlement in settlements])
+    else:
+        tell(Console(), settlements)
+    insist(settlements)
+
+
+def _list(wanted: Wanted, limit: int, *, history: bool, full: bool, as_json: bool) -> None:
+    from storyreel.flows.accounting.purchases import look_up, print_purchases
+    from storyreel.tasks.home import Home
+
+    purchases = look_up(Home.of(), wanted, limit, history)
+    if as_json:
+        print_json(purchases.as_json(full))
+    else:
+        print_purchases(Console(), purchases)
+
+
+def _add_up(by: By, wanted: Wanted, *, as_json: bool) -> None:
+    from storyreel.flows.accounting.spending import add_up, print_spending
+    from storyreel.tasks.home import Home
+
+    spending = add_up(Home.of(), by, wanted)
+    if as_json:
+        print_json(spending.as_json())
+    else:
+        print_spending(Console(), spending)
+
+
+def _wanted(**given: str | None) -> Wanted:
+    """Which purchases are meant: by what was said on the command line."""
+    return cast("Wanted", {name: value for name, value in given.items() if value is not None})
+
+
+def _moment(since: str) -> datetime:
+    from storyreel.flows.accounting.purchases import moment
+
+    try:
+        return moment(since, datetime.now().astimezone())
+    except ValueError as error:
+        raise typer.BadParameter(f"--since: {error}") from error

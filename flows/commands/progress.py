@@ -1,0 +1,109 @@
+"""A run as it is seen in the terminal: live rows where there is one, plain lines where there is none."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from rich import box
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from storyreel.flows.planning.model import Plan
+from storyreel.tasks.progress import Sighting, Stage, Watcher
+
+_COLOURS: dict[Stage, str] = {"done": "green", "cached": "green", "failed": "red", "unknown": "red", "waiting": "dim"}
+_OVER = ("done", "cached", "failed", "unknown")
+_ROWS = 24
+"""Rows shown at most; a longer film shows those that are at work."""
+
+
+@dataclass
+class _Row:
+    """One take, or the film as a whole, as it was last seen."""
+
+    name: str
+    stage: Stage = "waiting"
+    fraction: float = 0.0
+    detail: str = ""
+    begun: float | None = None
+    ended: float | None = None
+
+    def see(self, sighting: Sighting, now: float) -> bool:
+        """Take in a sighting; gives whether the stage is another one than before."""
+        changed = sighting.stage != self.stage
+        self.stage, self.fraction, self.detail = sighting.stage, sighting.fraction, sighting.detail
+        if sighting.stage != "waiting" and self.begun is None:
+            self.begun = now
+        self.ended = now if sighting.stage in _OVER else None
+        return changed
+
+    def seconds(self, now: float) -> float:
+        return (self.ended or now) - self.begun if self.begun is not None else 0.0
+
+
+@dataclass
+class _Board:
+    """All rows of a run."""
+
+    rows: dict[tuple[str, int], _Row] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, plan: Plan) -> _Board:
+        rows = {(take.shot, take.take): _Row(f"{take.shot} take {take.take}") for take in plan.takes}
+        return cls({**rows, ("", 0): _Row("film")})
+
+    def __rich__(self) -> RenderableType:
+        now = time.monotonic()
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_header=False)
+        for row in self._worth_showing():
+            table.add_row(
+                row.name,
+                Text(row.stage, style=_COLOURS.get(row.stage, "yellow")),
+                ProgressBar(total=1.0, completed=1.0 if row.stage in ("done", "cached") else row.fraction, width=24),
+                f"{row.seconds(now):.0f} s" if row.begun is not None else "",
+                Text(row.detail, style="dim", overflow="ellipsis"),
+            )
+        return Group(table, Text(self._count(), style="dim"))
+
+    def _worth_showing(self) -> list[_Row]:
+        rows = list(self.rows.values())
+        if len(rows) <= _ROWS:
+            return rows
+        busy = [row for row in rows if row.stage not in (*_OVER, "waiting") or row.stage in ("failed", "unknown")]
+        return busy[:_ROWS]
+
+    def _count(self) -> str:
+        takes = [row for (slate, _), row in self.rows.items() if slate]
+        return f"{sum(row.stage in ('done', 'cached') for row in takes)} of {len(takes)} takes are there"
+
+
+@contextmanager
+def shown(plan: Plan, console: Console) -> Iterator[Watcher]:
+    """A watcher that shows a run on the console."""
+    board = _Board.of(plan)
+    if console.is_terminal:
+        with Live(board, console=console, refresh_per_second=6, transient=False):
+            yield _into(board, lambda _: None)
+    else:
+        yield _into(board, lambda row: _print_line(console, row))
+
+
+def _into(board: _Board, on_change: Callable[[_Row], None]) -> Watcher:
+    def watch(sighting: Sighting) -> None:
+        row = board.rows.get((sighting.slate, sighting.take))
+        if row and row.see(sighting, time.monotonic()):
+            on_change(row)
+
+    return watch
+
+
+def _print_line(console: Console, row: _Row) -> None:
+    took = f" ({row.seconds(time.monotonic()):.1f} s)" if row.stage in _OVER and row.begun is not None else ""
+    detail = f": {row.detail}" if row.detail else ""
+    console.print(f"{row.name}: {row.stage}{took}{detail}", highlight=False, markup=False, soft_wrap=True)

@@ -1,0 +1,243 @@
+"""How a plan and a finished film are shown to people."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from storyreel.specs.cut import Cut
+from storyreel.specs.money import Money, sums
+from storyreel.specs.storyboard import Storyboard
+
+if TYPE_CHECKING:
+    from storyreel.flows.commands.options import Planning
+    from storyreel.flows.planning.model import Plan, PlannedTake
+    from storyreel.flows.production.report import Rendering
+
+_COLOURS = {"new": "yellow", "cached": "green", "resuming": "cyan", "unknown": "red"}
+
+
+def print_valid(console: Console, film: Storyboard, cut: Cut) -> None:
+    """A storyboard in which nothing is wrong."""
+    shots = _counted(len(cut.events), "shot")
+    console.print(
+        f"{film.title}: {shots}, {cut.rate.timecode(cut.frames)} at {cut.rate} fps; nothing is wrong.",
+        highlight=False,
+        markup=False,
+    )
+
+
+def summary(plan: Plan) -> str:
+    """A plan in a line: `7 shots, 28 s; 7 takes: 5 to make, 2 there already`."""
+    states = Counter(take.state for take in plan.takes)
+    parts = [f"{states['new']} to make"]
+    parts += [f"{states['cached']} there already"] if states["cached"] else []
+    parts += [f"{states['resuming']} under way"] if states["resuming"] else []
+    parts += [f"{states['unknown']} unknown"] if states["unknown"] else []
+    seconds = float(plan.cut.rate.seconds(plan.cut.frames))
+    shots, takes = _counted(len(plan.cut.events), "shot"), _counted(len(plan.takes), "take")
+    return f"{shots}, {seconds:.4g} s; {takes}: {', '.join(parts)}"
+
+
+def bought(takes: Sequence[PlannedTake]) -> str:
+    """`3 takes from aimlapi and 1 from freepik for 4.20 USD and 1 at an unknown price`."""
+    (first, number), *others = Counter(take.request.provider for take in takes).most_common()
+    sellers = [f"{_counted(number, 'take')} from {first}", *(f"{n} from {name}" for name, n in others)]
+    return f"{' and '.join(sellers)} for {for_how_much(takes)}"
+
+
+def for_how_much(takes: Iterable[PlannedTake]) -> str:
+    """What the takes that are bought cost together; what nobody knows is named as such."""
+    return " and ".join(_amounts(takes, "more at an unknown price")) or "nothing"
+
+
+def _amounts(takes: Iterable[PlannedTake], unknown: str) -> list[str]:
+    """One sum a currency, and a word for what nobody knows."""
+    buying = [take for take in takes if take.is_bought]
+    known = [money.exactly for money in sums(take.price for take in buying if take.price)]
+    return [*known, unknown if known else "an unknown price"] if any(take.price is None for take in buying) else known
+
+
+def print_plan(console: Console, planning: Planning) -> None:
+    """A row a take and a line a scene, then the totals and what is worth knowing before.
+
+    What is the same in all rows stands below.
+    """
+    plan = planning.plan
+    columns = [column for column in _COLUMNS if column.name in _ALWAYS or _differs(column, plan)]
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=plan.title, title_justify="left", title_style="bold")
+    for column in columns:
+        table.add_column(
+            column.name,
+            justify=column.justify,
+            no_wrap=column.name != "why",
+            overflow="fold",
+            min_width=14 if column.name == "why" else None,
+        )
+    for scene, takes in plan.scenes():
+        for take in takes:
+            table.add_row(*(column.cell(take) for column in columns))
+        if scene and plan.bought:
+            table.add_row(*(_of_scene(column, scene, takes) for column in columns), end_section=True)
+    console.print(table)
+    for line in _below(planning, _shared(columns, plan)):
+        console.print(line, highlight=False, soft_wrap=True)
+
+
+def _shared(columns: Sequence[_Column], plan: Plan) -> list[_Column]:
+    """Columns that say the same of all takes, and something."""
+    return [column for column in _COLUMNS if column not in columns and str(column.cell(plan.takes[0]))]
+
+
+def _below(planning: Planning, shared: Sequence[_Column]) -> Iterator[str]:
+    """What is said of the plan as a whole."""
+    plan = planning.plan
+    same = f". All {', '.join(f'{column.name} {column.cell(plan.takes[0])}' for column in shared)}" if shared else ""
+    yield summary(plan) + same
+    if plan.stand_ins:
+        shots = len(plan.cut.events)
+        yield f"{shots - plan.stand_ins} of {_counted(shots, 'shot')} shot; the animatic stands in for the others."
+    if plan.bought:
+        surplus = f", {float(plan.surplus_seconds):.4g} s of it beyond the cut" if plan.surplus_seconds else ""
+        yield f"To be bought: {bought(plan.bought)}{surplus}."
+    if plan.bought and plan.expected_seconds is None:
+        yield "How long it will take nobody knows yet: a service is used for the first time."
+    elif plan.bought and plan.expected_seconds is not None:
+        yield f"It will take about {_long(plan.expected_seconds)}, by how long these services took before."
+    if plan.longest_chain > 1:
+        yield f"Longest chain of shots that continue each other: {plan.longest_chain}."
+    yield from _fallbacks(plan)
+    for note, takes in _price_notes(plan):
+        yield f"[yellow]note[/yellow] price of {', '.join(takes)}: {note}"
+    for warning in plan.warnings:
+        yield f"[yellow]note[/yellow] {warning}"
+    if planning.excess:
+        yield f"[red]budget[/red] {planning.excess}"
+
+
+def _of_scene(column: _Column, scene: str, takes: Sequence[PlannedTake]) -> Text:
+    """A scene's line: its length in the cut, what is bought for it and for how much."""
+    if column.name == "take":
+        return Text(f"scene {scene}", style="dim")
+    if column.name == "cut":
+        return Text(f"{float(sum(take.cut_seconds for take in takes if take.circled)):.4g} s", style="dim")
+    if column.name == "price":
+        return Text("\n".join(_amounts(takes, "+ unknown")), style="dim")
+    return Text("")
+
+
+def _fallbacks(plan: Plan) -> Iterator[str]:
+    """Who steps in for whom, and for how much: a line for each row of services."""
+    rows: dict[tuple[str, ...], list[PlannedTake]] = {}
+    for take in plan.takes:
+        if take.fallbacks and take.state != "cached":
+            rows.setdefault(tuple(way.request.provider for way in take.candidates), []).append(take)
+    for (first, *others), takes in rows.items():
+        then = (f"{name} ({_range(take.fallbacks[n].price for take in takes)})" for n, name in enumerate(others))
+        shots = ", ".join(dict.fromkeys(take.shot for take in takes))
+        yield f"If {first} fails for good: {', then '.join(then)}; for {shots}."
+
+
+def _range(prices: Iterable[Money | None]) -> str:
+    """`1.80 CNY to 3.00 CNY a take`."""
+    told = list(prices)
+    known = sorted((price for price in told if price), key=lambda price: price.amount)
+    if len(known) < len(told):
+        return "at an unknown price"
+    lowest, highest = known[0].exactly, known[-1].exactly
+    return f"{lowest} a take" if lowest == highest else f"{lowest} to {highest} a take"
+
+
+def _price_notes(plan: Plan) -> Iterator[tuple[str, list[str]]]:
+    notes: dict[str, dict[str, None]] = {}
+    for take in plan.bought:
+        if take.chosen.price_note:
+            notes.setdefault(take.chosen.price_note, {})[take.shot] = None
+    return ((note, list(shots)) for note, shots in notes.items())
+
+
+def _long(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+@dataclass(frozen=True)
+class _Column:
+    """One column of the plan."""
+
+    name: str
+    cell: Callable[[PlannedTake], str | Text]
+    justify: Literal["left", "right"] = "left"
+
+
+def _cut(take: PlannedTake) -> str:
+    """Its length in the cut, where it is the one that is in it."""
+    if take.is_open:
+        return "best"
+    return f"{float(take.cut_seconds):.4g} s" if take.circled else "–"
+
+
+def _price(take: PlannedTake) -> str:
+    if take.price is None:
+        return "unknown"
+    return take.price.exactly if take.price.amount else "free"
+
+
+def _why(take: PlannedTake) -> str:
+    return f"not selected; {take.reason}" if take.is_stand_in else take.reason
+
+
+_COLUMNS = (
+    _Column("take", lambda take: f"{take.shot} take {take.take}"),
+    _Column("from", lambda take: take.request.provider),
+    _Column("as", lambda take: take.request.mode.value.removesuffix("-to-video")),
+    _Column("cut", _cut, "right"),
+    _Column("made", lambda take: f"{float(take.request.seconds):.4g} s", "right"),
+    _Column("price", _price, "right"),
+    _Column("state", lambda take: Text(take.state, style=_COLOURS[take.state])),
+    _Column("review", lambda take: take.review or ""),
+    _Column("why", _why),
+)
+_ALWAYS = ("take", "cut", "made", "state", "why")
+
+
+def _differs(column: _Column, plan: Plan) -> bool:
+    if column.name == "price" and plan.bought:
+        return True
+    if column.name == "review":
+        return any(take.review for take in plan.takes)
+    return len({str(column.cell(take)) for take in plan.takes}) > 1
+
+
+def print_made(console: Console, made: Rendering, looked_at: str) -> None:
+    """A finished film: where it is, what it cost, what was seen in it, and where its run can be looked at."""
+    cached = sum(shot.cached for shot in made.shots)
+    spent = " and ".join(money.exactly for money in made.spent) or "nothing"
+    console.print(
+        f"[green]✓[/green] [bold]{made.sequence}[/bold]\n"
+        f"  {made.frames} frames at {made.fps} fps, {float(made.seconds):.4g} s; "
+        f"{_counted(len(made.shots), 'take')}, {cached} there before; "
+        f"spent {'about ' if made.is_estimate else ''}{spent}",
+        highlight=False,
+        soft_wrap=True,
+    )
+    if made.stand_ins:
+        shots = sum(take.circled for take in made.shots)
+        console.print(
+            f"  {shots - made.stand_ins} of {_counted(shots, 'shot')} shot; the animatic stands in for the others"
+        )
+    for finding in made.findings:
+        console.print(f"  [yellow]look at[/yellow] {finding}", highlight=False, soft_wrap=True)
+    console.print(f"  {looked_at}", highlight=False, markup=False, soft_wrap=True)
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -1,0 +1,276 @@
+"""What is set up on this machine and what is not, each with the command that sets it up. Keys are never shown."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from packaging.requirements import Requirement
+from PIL import ImageFont, features
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from storyreel.flows.diagnostics import connectivity as reaching
+from storyreel.flows.diagnostics.clip_store_check import Stock, take_stock
+from storyreel.flows.diagnostics.connectivity import Reached, without_password
+from storyreel.flows.services.catalogue import Broken, Service, installed
+from storyreel.specs.frozen import Frozen
+from storyreel.specs.problems.phrases import reason
+from storyreel.tasks.home import CLIPS, Home
+from storyreel.tasks.ledger.database import Database, LedgerError
+from storyreel.tasks.ledger.ledger import State as LedgerState
+from storyreel.tasks.ledger.schema import VERSION, version
+from storyreel.tasks.media.binary import find
+from storyreel.tasks.media.errors import MediaError
+from storyreel.tasks.media.text import Weight
+from storyreel.tasks.providers.http.local_files import BUCKET
+
+_NEEDED = 500 << 20
+"""Bytes that a film of a few minutes takes while it is joined."""
+
+State = Literal["ok", "note", "missing"]
+"""`missing` keeps even an animatic from being made; a `note` does not."""
+
+_MARKS: Mapping[State, tuple[str, str]] = {"ok": ("✓", "green"), "note": ("·", "yellow"), "missing": ("✗", "red")}
+
+
+class Check(Frozen):
+    """One thing that was looked at."""
+
+    name: str
+    state: State
+    detail: str
+    fix: str = ""
+    """The command that sets it up, or what to do in words; empty where nothing is to be done."""
+
+
+class Checkup(Frozen):
+    """All that was looked at."""
+
+    checks: tuple[Check, ...]
+
+    @property
+    def is_well(self) -> bool:
+        """Whether an animatic can be made."""
+        return all(check.state != "missing" for check in self.checks)
+
+    def as_json(self) -> dict[str, Any]:
+        """The form that `doctor --json` prints."""
+        return {"ok": self.is_well, "checks": [check.model_dump() for check in self.checks]}
+
+
+def examine(environment: Mapping[str, str] = os.environ, *, offline: bool = False, everything: bool = False) -> Checkup:
+    """Look at everything. `offline` asks nobody on the network; `everything` also those services without a key."""
+    home = Home.of(environment)
+    services = installed(environment)
+    return Checkup(
+        checks=(
+            _ffmpeg(),
+            _fonts(),
+            _prefect(),
+            _server(offline=offline),
+            *_stores(home, offline=offline),
+            *_keys(services),
+            *_callbacks(environment),
+            *(() if offline else _reachable(services, environment, everything=everything)),
+            *_buckets(environment, offline=offline),
+        )
+    )
+
+
+def _ffmpeg() -> Check:
+    try:
+        binary = find()
+    except MediaError as error:
+        return Check(name="ffmpeg", state="missing", detail=error.message, fix=error.hint)
+    return Check(name="ffmpeg", state="ok", detail=f"{binary.version} at {binary.path}, with all that is asked of it")
+
+
+def _fonts() -> Check:
+    for weight in Weight:
+        try:
+            ImageFont.truetype(weight.path, 20)
+        except OSError:
+            fix = "pip install --force-reinstall storyreel"
+            return Check(name="fonts", state="missing", detail=f"{weight.path} cannot be read", fix=fix)
+    if not features.check("raqm"):
+        joined = "Arabic and Hebrew are drawn unjoined, as FriBiDi is not here"
+        return Check(name="fonts", state="note", detail=joined, fix="apt-get install libfribidi0")
+    return Check(name="fonts", state="ok", detail="those that come with storyreel")
+
+
+def _prefect() -> Check:
+    """The version that is installed against the one that this package asks for."""
+    needed = next(
+        wanted for line in metadata.requires("storyreel") or () if (wanted := Requirement(line)).name == "prefect"
+    )
+    version = metadata.version("prefect")
+    if needed.specifier.contains(version, prereleases=True):
+        return Check(name="prefect", state="ok", detail=version)
+    detail = f"{version}, but storyreel works with {needed.specifier}"
+    return Check(name="prefect", state="missing", detail=detail, fix=f"pip install '{needed}'")
+
+
+def _server(*, offline: bool) -> Check:
+    """Where a run would report to."""
+    name = "prefect server"
+    server = reaching.prefect_server(ask=not offline)
+    if server is None:
+        detail = "a run starts one of its own, which leaves its record on this machine"
+        return Check(name=name, state="ok", detail=detail, fix="storyreel ui (to look at runs)")
+    if server.trouble:
+        fix = "start that server, or `prefect config unset PREFECT_API_URL` for a server that comes with the run"
+        return Check(name=name, state="missing", detail=f"{server.address} {server.trouble}", fix=fix)
+    return Check(name=name, state="ok", detail=f"{server.address}{', not asked' if offline else ' answers'}")
+
+
+def _stores(home: Home, *, offline: bool) -> Iterator[Check]:
+    ledger, bought = _ledger(home, offline=offline)
+    yield ledger
+    yield _room(home.root)
+    if home.clips().root.is_dir():
+        # With a bucket a clip may be there and not here.
+        yield _clips(take_stock(home.clips(), None if home.clips_url else bought))
+
+
+def _ledger(home: Home, *, offline: bool) -> tuple[Check, set[str] | None]:
+    """The ledger as it stands, and the clips that its purchases name; None where nobody can tell. A look changes
+    nothing: a ledger that is not there is not made, an older one is not brought up to date."""
+    name = "ledger"
+    if not home.has_ledger:
+        return Check(name=name, state="ok", detail="none yet; the first render makes one"), set()
+    if urlsplit(home.ledger_url).hostname and offline:
+        return Check(name=name, state="ok", detail=f"{without_password(home.ledger_url)}, not asked"), None
+    server = reaching.database(home.ledger_url)
+    if server and server.trouble:
+        fix = "look at the network, or at STORYREEL_LEDGER_URL"
+        return Check(name=name, state="missing", detail=f"{server.address} {server.trouble}", fix=fix), None
+    try:
+        with closing(Database(home.ledger_url)) as database:
+            schema = version(database)
+            if schema > VERSION:
+                detail = f"{database.place} was written by a newer storyreel (schema {schema})"
+                return Check(name=name, state="missing", detail=detail, fix="pip install --upgrade storyreel"), None
+            if schema < VERSION:
+                detail = f"{database.place} has schema {schema}; the next run brings it to {VERSION}"
+                return Check(name=name, state="ok", detail=detail), None
+        with closing(home.ledger()) as ledger:
+            purchases = ledger.list()
+    except LedgerError as error:
+        return Check(name=name, state="missing", detail=error.message, fix=error.hint), None
+    unknown = sum(purchase.state is LedgerState.UNKNOWN for purchase in purchases)
+    detail = f"{database.place}, schema {schema}, {_counted(len(purchases), 'purchase')}"
+    bought = {purchase.clip for purchase in purchases if purchase.clip}
+    if unknown:
+        detail += f", of {unknown} of which nobody knows whether they were accepted"
+        return Check(name=name, state="note", detail=detail, fix="storyreel reconcile"), bought
+    return Check(name=name, state="ok", detail=detail), bought
+
+
+def _room(root: Path) -> Check:
+    """Whether clips can be written, and how many."""
+    existing = next(folder for folder in (root, *root.parents) if folder.exists())
+    try:
+        with tempfile.TemporaryFile(dir=existing):
+            pass
+        free = shutil.disk_usage(existing).free
+    except OSError as error:
+        fix = "set STORYREEL_HOME to a folder that you may write to"
+        return Check(name="clips", state="missing", detail=f"{existing} cannot be written to: {reason(error)}", fix=fix)
+    room = f"{free / 1e9:.1f} GB free for {root}"
+    if free < _NEEDED:
+        fix = "make room, or set STORYREEL_HOME to a folder on another disk"
+        return Check(name="clips", state="missing", detail=room, fix=fix)
+    return Check(name="clips", state="ok", detail=room)
+
+
+def _clips(stock: Stock) -> Check:
+    return Check(
+        name="stock",
+        state="note" if stock.damaged or stock.lost or stock.abandoned else "ok",
+        detail=str(stock),
+        fix=stock.advice,
+    )
+
+
+def _keys(services: list[Service | Broken]) -> Iterator[Check]:
+    for service in services:
+        if isinstance(service, Broken):
+            yield Check(name=service.name, state="note", detail=service.why, fix=service.fix)
+        elif service.key and service.ready:
+            yield Check(name=service.name, state="ok", detail=f"{service.key} is set{_quota(service)}")
+        elif service.key:
+            fix = f"export {service.key}=…"
+            yield Check(name=service.name, state="note", detail=f"{service.key} is not set{_quota(service)}", fix=fix)
+
+
+def _quota(service: Service) -> str:
+    """How many takes may be there at once, where the user has said so."""
+    return f"; {service.at_once_by} is {service.at_once}" if service.at_once_by else ""
+
+
+def _callbacks(environment: Mapping[str, str]) -> Iterator[Check]:
+    """The two that callbacks need: one without the other does nothing."""
+    secret, address = environment.get("FREEPIK_WEBHOOK_SECRET"), environment.get("STORYREEL_WEBHOOK_URL")
+    if secret and address:
+        yield Check(name="webhooks", state="ok", detail="address and secret are set", fix="")
+    elif address:
+        fix = "export FREEPIK_WEBHOOK_SECRET=… where `storyreel webhooks` runs"
+        yield Check(name="webhooks", state="note", detail="FREEPIK_WEBHOOK_SECRET is not set here", fix=fix)
+    elif secret:
+        fix = "export STORYREEL_WEBHOOK_URL=… where films are rendered"
+        yield Check(name="webhooks", state="note", detail="STORYREEL_WEBHOOK_URL is not set here", fix=fix)
+
+
+def _reachable(
+    services: list[Service | Broken], environment: Mapping[str, str], *, everything: bool
+) -> Iterator[Check]:
+    """Whether the services answer at all; they are asked without a key and for nothing in particular."""
+    wanted = [one.name for one in services if isinstance(one, Service) and one.key and (one.ready or everything)]
+    for name, reached in reaching.services(wanted, environment).items():
+        yield _reach(f"{name} online", reached, f"look at the network, or at {name.upper()}_BASE_URL if it is set")
+
+
+def _buckets(environment: Mapping[str, str], *, offline: bool) -> Iterator[Check]:
+    """The folders that references travel through, and that hosts keep their clips in, where they are named."""
+    for name, variable in (("media", BUCKET), ("clips bucket", CLIPS)):
+        if url := environment.get(variable):
+            reached = reaching.bucket(url, ask=not offline, links=variable == BUCKET)
+            yield _reach(name, reached, f"look at {variable} and its credentials")
+
+
+def _reach(name: str, reached: Reached, fix: str) -> Check:
+    if reached.trouble:
+        return Check(name=name, state="note", detail=f"{reached.address} {reached.trouble}", fix=fix)
+    return Check(name=name, state="ok", detail=f"{reached.address} answers")
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def print_checkup(console: Console, checkup: Checkup) -> None:
+    """A line a thing, then whether an animatic can be made."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_header=False)
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for check in checkup.checks:
+        mark, colour = _MARKS[check.state]
+        what = Text(check.detail)
+        if check.fix:
+            what.append(f"\n→ {check.fix}", style="dim")
+        table.add_row(Text(mark, style=colour), Text(check.name), what)
+    console.print(table)
+    well = "[green]An animatic can be made.[/green] Next: storyreel init"
+    ill = "[red]An animatic cannot be made yet.[/red] Set up what is marked ✗, then: storyreel doctor"
+    console.print(well if checkup.is_well else ill, highlight=False)

@@ -1,0 +1,42 @@
+"""What the planner is told of the past."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+
+from storyreel.flows.planning.model import History
+from storyreel.tasks.home import Home
+from storyreel.tasks.ledger.ledger import Purchase
+from storyreel.tasks.providers.http.local_files import BUCKET
+
+
+@contextmanager
+def history_of(home: Home) -> Iterator[History]:
+    """The ledger and the store as they stand; a look creates neither."""
+    clips, has_bucket = home.clips(), bool(os.environ.get(BUCKET))
+    if not home.has_ledger:
+        yield History(purchases=lambda _: {}, holds=clips.holds, has_bucket=has_bucket)
+        return
+    ledger, there = home.ledger(), set[str]()
+
+    def purchases(keys: Iterable[str]) -> Mapping[str, Purchase]:
+        """Those of a film, whose clips are asked for all at once: a bucket is far away."""
+        found = ledger.find_all(keys)
+        there.update(clips.held(purchase.clip for purchase in found.values() if purchase.clip))
+        return found
+
+    try:
+        yield History(
+            purchases=purchases,
+            holds=there.__contains__,
+            latest=ledger.latest,
+            experience=ledger.experience,
+            committed=ledger.committed,
+            has_verdicts=ledger.has_verdicts,
+            verdicts=ledger.verdicts,
+            has_bucket=has_bucket,
+        )
+    finally:
+        ledger.close()

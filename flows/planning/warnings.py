@@ -1,0 +1,77 @@
+"""What is worth knowing before a film is made, although nothing is wrong with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from storyreel.flows.planning.model import PlannedTake
+from storyreel.specs.storyboard import Shot, Storyboard
+from storyreel.tasks.request.attachments import unsent_voices
+
+LONGEST_CHAIN = 3
+"""Shots that continue each other beyond this many drift in colour and likeness."""
+
+
+def upstream_first(shots: Iterable[Shot]) -> Iterator[Shot]:
+    """Every shot after the one it continues; the reader has refused cycles."""
+    by_slate = {shot.shot: shot for shot in shots}
+    done: set[str] = set()
+    for shot in by_slate.values():
+        chain = [shot]
+        while (upstream := chain[-1].continues) and upstream not in done:
+            chain.append(by_slate[upstream])
+        for link in reversed(chain):
+            if link.shot not in done:
+                done.add(link.shot)
+                yield link
+
+
+def chain_lengths(shots: Iterable[Shot]) -> dict[str, int]:
+    """For each shot, how many shots stand in a row up to it, itself included."""
+    lengths: dict[str, int] = {}
+    for shot in upstream_first(shots):
+        lengths[shot.shot] = lengths[shot.continues] + 1 if shot.continues else 1
+    return lengths
+
+
+def caveats(film: Storyboard, takes: Iterable[PlannedTake], chains: Mapping[str, int]) -> Iterator[str]:
+    """What to know of a film's takes, a sentence each; `chains` are the shots' places in their chains."""
+    first = {take.shot: take for take in reversed(list(takes))}
+    continued = {shot.continues for shot in film.all_shots if shot.continues}
+    for slate, length in chains.items():
+        if length > LONGEST_CHAIN and slate not in continued:
+            yield (
+                f"{length} shots continue each other up to {slate}; "
+                f"beyond {LONGEST_CHAIN} they drift in colour and likeness"
+            )
+    for shot in film.all_shots:
+        take = first[shot.shot]
+        unused = film.format.fps.nearest_frames(take.request.seconds) - take.edit.first - take.edit.frames
+        if shot.shot in continued and shot.continues and unused > 0:
+            yield (
+                f"{shot.shot} continues {shot.continues} and is continued itself, but only "
+                f"{float(take.cut_seconds):g}s of its {float(take.request.seconds):g}s are in the cut: "
+                "the picture will jump where the next shot takes over"
+            )
+        if shot.continues and shot.last_frame and unused > 0:
+            yield (
+                f"{shot.shot} continues {shot.continues} and has a last frame, but only "
+                f"{float(take.cut_seconds):g}s of its {float(take.request.seconds):g}s are in the cut: "
+                "it will not come to that frame"
+            )
+    yield from _silent(film, first)
+
+
+def _silent(film: Storyboard, takes: Mapping[str, PlannedTake]) -> Iterator[str]:
+    """Voices that go with no request: one line for each person and service."""
+    shots: dict[tuple[str, str], list[str]] = {}
+    for shot in film.all_shots:
+        request = takes[shot.shot].request
+        if request.board is None:
+            for who in unsent_voices(film, shot, request.references):
+                shots.setdefault((request.provider, who), []).append(shot.shot)
+    for (service, who), slates in shots.items():
+        yield (
+            f"the voice of {who} is not sent to {service} for {', '.join(slates)}: it takes none there, or by a link "
+            "only; the lines are in the prompt"
+        )

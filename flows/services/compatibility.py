@@ -1,0 +1,119 @@
+"""Casting: which service can shoot which shot of a film, and what stands in the way."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from fractions import Fraction
+from functools import cache
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from storyreel.flows.planning.plan import anchor_of
+from storyreel.specs.cut import lay
+from storyreel.specs.frozen import Frozen
+from storyreel.specs.storyboard import Mode, Shot, Storyboard
+from storyreel.tasks.clips import file_digest
+from storyreel.tasks.providers.base import Provider, Request
+from storyreel.tasks.providers.http.local_files import BUCKET
+from storyreel.tasks.request import build as order
+from storyreel.tasks.request.local_files import LocalFiles
+
+
+class Obstacle(Frozen):
+    """One thing that stands between a service and a shot."""
+
+    what: str
+    fix: str
+    """What to do, may be empty."""
+
+
+class Audition(Frozen):
+    """One service held against one shot."""
+
+    shot: str
+    provider: str
+    mode: Mode | None = None
+    """What it would be asked for; None where it cannot shoot it."""
+    sold_seconds: Fraction | None = None
+    obstacles: tuple[Obstacle, ...]
+    """All that stands in the way."""
+    chosen: bool
+    """Whether the storyboard names this service for the shot, among others or alone."""
+
+    def as_json(self) -> dict[str, Any]:
+        """The form that `providers --for FILM --json` prints."""
+        seconds = None if self.sold_seconds is None else float(self.sold_seconds)
+        return {**self.model_dump(mode="json"), "sold_seconds": seconds, "can": not self.obstacles}
+
+
+def cast(
+    film: Storyboard, services: Mapping[str, type[Provider]], environment: Mapping[str, str] = os.environ
+) -> list[Audition]:
+    """Every service held against every shot, shots in the order of the film. Reads local files, asks nobody."""
+    events = {event.shot: event for event in lay(film).events}
+    continued = {shot.continues for shot in film.all_shots if shot.continues}
+    digest, files, has_bucket = cache(file_digest), LocalFiles(), bool(environment.get(BUCKET))
+
+    def asked(shot: Shot, service: type[Provider]) -> Request | order.Unfit:
+        # Which take it continues makes no difference to whether the service can go on from it.
+        upstream, anchor, event = shot.continues, anchor_of(shot, continued), events[shot.shot]
+        try:
+            return next(order.takes(film, shot, service, event, anchor, upstream, digest, files, has_bucket))
+        except order.Unfit as unfit:
+            return unfit
+
+    return [
+        _audition(shot, name, asked(shot, service)) for shot in film.all_shots for name, service in services.items()
+    ]
+
+
+def _audition(shot: Shot, name: str, answer: Request | order.Unfit) -> Audition:
+    chosen = name in shot.services
+    if isinstance(answer, order.Unfit):
+        obstacles = tuple(Obstacle(what=one.what, fix=one.fix) for one in answer.all)
+        return Audition(shot=shot.shot, provider=name, obstacles=obstacles, chosen=chosen)
+    return Audition(
+        shot=shot.shot, provider=name, mode=answer.mode, sold_seconds=answer.seconds, obstacles=(), chosen=chosen
+    )
+
+
+def print_casting(console: Console, title: str, auditions: list[Audition]) -> None:
+    """A row a shot and a column a service, then what stands in whose way."""
+    services = list(dict.fromkeys(audition.provider for audition in auditions))
+    by_shot: dict[str, dict[str, Audition]] = {}
+    for audition in auditions:
+        by_shot.setdefault(audition.shot, {})[audition.provider] = audition
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=title, title_justify="left", title_style="bold")
+    table.add_column("shot", no_wrap=True)
+    for service in services:
+        table.add_column(service, no_wrap=True)
+    for shot, row in by_shot.items():
+        table.add_row(shot, *(_mark(row[service]) for service in services))
+    console.print(table)
+    console.print("The storyboard's own choice is underlined.", style="dim", highlight=False)
+    for line in _obstacles(auditions):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _mark(audition: Audition) -> Text:
+    underlined = " underline" if audition.chosen else ""
+    if audition.sold_seconds is None:
+        return Text("no", style=f"red{underlined}")
+    return Text(f"{float(audition.sold_seconds):.4g} s", style=f"green{underlined}")
+
+
+def _obstacles(auditions: list[Audition]) -> Iterator[str]:
+    """One line for each thing that stands in the way, with all shots that it keeps from a service."""
+    kept: dict[tuple[str, str, str], list[str]] = {}
+    for audition in auditions:
+        for obstacle in audition.obstacles:
+            # What names the shot itself is the same thing for every shot.
+            what = obstacle.what.replace(f"shot {audition.shot} ", "it ")
+            kept.setdefault((audition.provider, what, obstacle.fix), []).append(audition.shot)
+    for (service, what, fix), shots in kept.items():
+        yield f"{service} cannot shoot {', '.join(shots)}: {what}" + (f" ({fix})" if fix else "")

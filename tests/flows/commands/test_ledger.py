@@ -1,0 +1,150 @@
+"""The command `ledger`: what was bought, for people and for programs."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from storyreel.flows.accounting.purchases import moment
+from storyreel.flows.commands.main import app
+from storyreel.flows.errors import exit_code
+from storyreel.specs.money import Money
+from storyreel.tasks.home import Home
+from storyreel.tasks.ledger.ledger import Ledger, Order, State
+from tests import postgres
+from tests.flows.conftest import Command
+
+Told = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def told(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Told:
+    """What the command says, in a wide window."""
+    monkeypatch.setenv("COLUMNS", "250")
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        code = exit_code(lambda: app(["ledger", *arguments]), Console(stderr=True, soft_wrap=True))
+        said = capsys.readouterr()
+        return subprocess.CompletedProcess(arguments, code, said.out, said.err)
+
+    return run
+
+
+def bought(ledger: Ledger, key: str, film: str, slate: str, provider: str, cost: Money | None) -> None:
+    order = Order(
+        key=key * 64, provider=provider, model="wan", request='{"prompt":"rain"}', film=film, slate=slate, take=1,
+        told='{"action":"It rains."}',
+    )  # fmt: skip
+    ledger.intend(order)
+    ledger.submitted(order.key, f"task-{key}", cost)
+
+
+@pytest.fixture
+def three(home: Path) -> None:
+    """Three purchases of two films from two services."""
+    with closing(Home.of().ledger()) as ledger:
+        bought(ledger, "a", "The Keeper", "1A", "aimlapi", Money(amount=Decimal("1.95"), currency="USD"))
+        bought(ledger, "b", "The Keeper", "1B", "dashscope", Money(amount=Decimal("3"), currency="CNY"))
+        bought(ledger, "c", "The Boat", "1A", "aimlapi", Money(amount=Decimal("0.05"), currency="USD"))
+        ledger.failed("b" * 64, "DataInspectionFailed: the words")
+        ledger.finished("c" * 64, "d" * 64)
+
+
+def test_nothing_bought_is_said_and_no_ledger_is_made(told: Told, home: Path) -> None:
+    assert told().stdout == "Nothing of that kind was ever bought.\n"
+    assert told("--json").stdout == "[]\n"
+    assert not home.exists()
+
+
+def test_a_row_says_when_what_from_whom_and_for_how_much(told: Told, three: None) -> None:
+    lines = told().stdout.splitlines()
+    assert lines[1].split() == ["when", "film", "slate", "take", "service", "state", "task", "cost", "reason"]
+    newest, failed, oldest = (line.split(None, 2)[2].split() for line in lines[3:6])
+    assert newest == ["The", "Boat", "1A", "1", "aimlapi", "finished", "task-c", "0.05", "USD"]
+    assert failed == ["The", "Keeper", "1B", "1", "dashscope", "failed", "task-b", "3.00", "CNY",
+                      "DataInspectionFailed:", "the", "words"]  # fmt: skip
+    assert oldest == ["The", "Keeper", "1A", "1", "aimlapi", "submitted", "task-a", "1.95", "USD"]
+    assert lines[-1] == "The services have said that they cost 3.00 CNY and 2.00 USD."
+
+
+@pytest.mark.parametrize(
+    ("arguments", "keys"),
+    [
+        ((), "cba"),
+        (("--film", "The Keeper"), "ba"),
+        (("--service", "aimlapi"), "ca"),
+        (("--state", "failed"), "b"),
+        (("--shot", "1A", "--film", "The Boat"), "c"),
+        (("--key", "aaa"), "a"),
+        (("--since", "1h"), "cba"),
+        (("--since", "2100-01-01"), ""),
+        (("--limit", "2"), "cb"),
+    ],
+)
+def test_what_is_shown_can_be_chosen(told: Told, three: None, arguments: tuple[str, ...], keys: str) -> None:
+    shown = json.loads(told("--json", *arguments).stdout)
+    assert [purchase["key"] for purchase in shown] == [key * 64 for key in keys]
+
+
+def test_what_was_spent_is_of_all_that_were_asked_for(told: Told, three: None) -> None:
+    said = told("--limit", "1", "--film", "The Keeper").stdout
+    assert "3.00 CNY and 1.95 USD" in said
+    assert "There are more: --limit shows them." in said
+
+
+def test_the_json_has_every_field_and_the_request_when_it_is_asked_for(told: Told, three: None) -> None:
+    (purchase,) = json.loads(told("--json", "--key", "c").stdout)
+    assert set(purchase) == {
+        "key", "provider", "model", "film", "slate", "take", "state", "task", "clip", "cost", "reason", "owner",
+        "created", "changed", "lease_until", "intended", "submitted", "finished", "scene", "price", "run", "owed",
+    }  # fmt: skip
+    assert purchase["cost"] == {"amount": "0.05", "currency": "USD"}
+    (full,) = json.loads(told("--json", "--full", "--key", "c").stdout)
+    assert (full.pop("request"), full.pop("told")) == ({"prompt": "rain"}, {"action": "It rains."})
+    assert full == purchase
+
+
+def test_all_that_happened_to_a_purchase_can_be_seen(told: Told, three: None) -> None:
+    (purchase,) = json.loads(told("--json", "--history", "--key", "b").stdout)
+    assert [event["state"] for event in purchase["events"]] == ["intended", "submitted", "failed"]
+    lines = told("--history", "--key", "b").stdout.splitlines()
+    assert [line.split()[2] for line in lines[4:7]] == ["intended", "submitted", "failed"]
+
+
+@pytest.mark.parametrize("arguments", [("--state", "lost"), ("--since", "yesterday"), ("--limit", "0")])
+def test_what_cannot_be_asked_for_is_refused(told: Told, three: None, arguments: tuple[str, ...]) -> None:
+    refused = told(*arguments)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert arguments[0] in refused.stderr
+
+
+def test_a_time_is_so_long_ago_or_a_date() -> None:
+    now = datetime(2026, 4, 2, 12, tzinfo=UTC)
+    assert moment("30m", now) == now - timedelta(minutes=30)
+    assert moment("2d", now) == now - timedelta(days=2)
+    assert moment("2026-04-01T10:00:00+00:00", now) == datetime(2026, 4, 1, 10, tzinfo=UTC)
+    assert moment("2026-04-01", now) == datetime(2026, 4, 1).astimezone()
+    for wrong in ("", "soon", "2026-13-01", "d2", "99999999999d"):
+        with pytest.raises(ValueError, match="write 30m"):
+            moment(wrong, now)
+
+
+def test_a_ledger_in_postgresql_is_shown_and_its_password_is_not(storyreel: Command, tmp_path: Path) -> None:
+    url = postgres.running().fresh()
+    with closing(Ledger(url)) as ledger:
+        bought(ledger, "a", "The Keeper", "1A", "aimlapi", None)
+    shown = storyreel("ledger", "--json", STORYREEL_LEDGER_URL=url)
+    assert [(each["slate"], each["state"]) for each in json.loads(shown.stdout)] == [("1A", State.SUBMITTED)]
+    wrong = storyreel("ledger", STORYREEL_LEDGER_URL=url.replace(postgres.PASSWORD, "not-the-password"))
+    assert wrong.returncode == 1
+    assert "password authentication failed" in wrong.stderr
+    assert "not-the-password" not in wrong.stderr + wrong.stdout and "Traceback" not in wrong.stderr
+    assert not list(tmp_path.glob("**/faults"))

@@ -1,0 +1,296 @@
+"""`storyreel deploy`: what it refuses, what it registers, and that doing it again changes only what is said."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+from prefect import get_client
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.actions import WorkPoolCreate
+from prefect.exceptions import ObjectNotFound
+from prefect.settings import PREFECT_API_URL, temporary_settings
+
+from storyreel.flows.deployment.registration import travelling
+from storyreel.flows.deployment.schedules import NoTime, in_words, timetable
+from tests.flows.conftest import Command
+
+FILM = """\
+storyboard: 1
+title: Twice a Day
+vars: {city: Paris}
+defaults: {provider: dashscope, duration: 2s}
+shots:
+  - {shot: 1A, action: "A lamp in ${city}."}
+"""
+
+_FILM = {"storyboard": "/films/film.yaml"}
+
+Deploy = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def film(tmp_path: Path) -> Path:
+    file = tmp_path / "film.yaml"
+    file.write_text(FILM)
+    return file
+
+
+@pytest.fixture
+def client(standing_server: str) -> Iterator[SyncPrefectClient]:
+    with temporary_settings({PREFECT_API_URL: standing_server}), get_client(sync_client=True) as client:
+        try:
+            client.read_work_pool("render")
+        except ObjectNotFound:
+            client.create_work_pool(WorkPoolCreate(name="render", type="process"))
+        yield client
+
+
+@pytest.fixture
+def deploy(storyreel: Command, standing_server: str, film: Path, client: SyncPrefectClient) -> Deploy:
+    def run(*arguments: str, **more: str) -> dict[str, Any]:
+        told = {"PREFECT_API_URL": standing_server, **more}
+        done = storyreel("deploy", film.name, "--pool", "render", "--json", *arguments, **told)
+        assert done.returncode == 0, done.stderr
+        deployed: dict[str, Any] = json.loads(done.stdout)
+        return deployed
+
+    return run
+
+
+def test_a_deployment_holds_all_that_a_worker_needs_and_no_key(
+    deploy: Deploy, client: SyncPrefectClient, tmp_path: Path
+) -> None:
+    told = deploy(
+        "--budget", "9 CNY", "--set", "city=Lyon", "--overlap", "skip",
+        "--cron", "0 6 * * 1", "--interval", "12h", "--timezone", "Europe/Paris",
+        DASHSCOPE_API_KEY="sk-very-secret", STORYREEL_MEDIA_URL="ftp://me:hidden@host/films", STORYREEL_HOME="home",
+        STORYREEL_POLL_SECONDS="5",
+    )  # fmt: skip
+    made = client.read_deployment(UUID(told["id"]))
+    assert made.entrypoint == "storyreel.flows.render.render_storyboard" and made.work_pool_name == "render"
+    assert made.parameters == {
+        "storyboard": str(tmp_path / "film.yaml"),
+        "vars": {"city": "Lyon"},
+        "budget": "9.00 CNY",
+        "out": str(tmp_path / "renders" / "twice-a-day"),
+    }
+    assert made.job_variables == {
+        "env": {
+            "PYTHONSAFEPATH": "1",
+            "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
+            "STORYREEL_HOME": str(tmp_path / "home"),
+            "STORYREEL_POLL_SECONDS": "5",
+        }
+    }
+    assert {"secret", "hidden"}.isdisjoint(made.model_dump_json().replace("-", " ").split())
+    assert set(told["withheld"]) == {"DASHSCOPE_API_KEY", "STORYREEL_MEDIA_URL"}
+    assert set(made.tags) == {"storyreel", "film:Twice a Day", f"version:{told['version'][:12]}"}
+    assert made.version == told["version"][:12] and made.version in (made.description or "")
+    assert made.global_concurrency_limit is not None and made.global_concurrency_limit.limit == 1
+    assert made.concurrency_options is not None and made.concurrency_options.collision_strategy == "CANCEL_NEW"
+    assert {schedule.schedule.timezone for schedule in made.schedules} == {"Europe/Paris"}
+    assert told["schedules"] == ["cron 0 6 * * 1, Europe/Paris", "every 12h, Europe/Paris"]
+
+
+def test_a_packed_film_is_rendered_as_it_was_deployed(deploy: Deploy, film: Path, tmp_path: Path) -> None:
+    bucket = (tmp_path / "bucket").as_uri()
+    told = deploy("--yes", "--bucket", bucket, "--name", "packed")
+    assert told["packed"] and told["storyboard"] == f"{bucket}/packs/{told['version']}.json"
+    assert (tmp_path / "bucket" / "packs" / f"{told['version']}.json").is_file()
+    assert told["out"] == f"{bucket}/films/twice-a-day"
+    film.write_text(FILM.replace("lamp", "lantern"))
+    assert deploy("--yes", "--name", "packed", STORYREEL_CLIPS_URL=bucket)["version"] != told["version"]
+
+
+def test_deploying_again_changes_only_what_is_said(deploy: Deploy, client: SyncPrefectClient, film: Path) -> None:
+    first = deploy("--yes", "--cron", "0 6 * * 1", "--limit", "dashscope=3")
+    before = {one.name: one for one in client.read_automations()}
+    film.write_text(FILM.replace("lamp", "lantern"))
+    again = deploy("--yes")
+    assert again["id"] == first["id"] and again["version"] != first["version"]
+    assert client.read_deployment(UUID(first["id"])).schedules == []
+    assert again["limits"] == [{"name": "storyreel-dashscope", "limit": 3, "became": "kept"}]
+    assert deploy("--yes", "--limit", "dashscope=4")["limits"][0]["became"] == "changed"
+    assert client.read_global_concurrency_limit_by_name("storyreel-dashscope").limit == 4
+    after = {one.name: one for one in client.read_automations()}
+    assert after == before and len([name for name in after if name.startswith("storyreel: ")]) == 2
+
+
+def test_how_long_a_run_may_be_silent_is_changed_only_when_that_is_said(
+    deploy: Deploy, client: SyncPrefectClient
+) -> None:
+    def silence() -> set[float]:
+        return {
+            one.trigger.within.total_seconds()
+            for one in client.read_automations()
+            if one.name == "storyreel: a lost run is marked as crashed"
+        }
+
+    deploy("--yes", "--lost-after", "120")
+    assert silence() == {120}
+    deploy("--yes")
+    assert silence() == {120}
+    deploy("--yes", "--lost-after", "90")
+    assert silence() == {90}
+
+
+def test_an_automation_that_somebody_paused_stays_paused_and_is_told(deploy: Deploy, client: SyncPrefectClient) -> None:
+    deploy("--yes")
+    (lost,) = [one for one in client.read_automations() if one.name.endswith("is picked up")]
+    httpx.patch(f"{client.api_url}automations/{lost.id}", json={"enabled": False}).raise_for_status()
+    try:
+        assert deploy("--yes")["paused"] == [lost.name]
+    finally:
+        httpx.patch(f"{client.api_url}automations/{lost.id}", json={"enabled": True}).raise_for_status()
+
+
+@pytest.mark.parametrize(
+    ("parameters", "named"),
+    [
+        ({"provider": "nobody"}, "provider"),
+        ({"budget": "lots"}, "budget"),
+        ({"select": "1A"}, "select"),
+        ({"vars": {"city": 3}}, "vars"),
+        ({"storyboard": ""}, "storyboard"),
+    ],
+)
+def test_the_form_refuses_a_bad_value_and_names_its_field(
+    deployed: str, client: SyncPrefectClient, parameters: dict[str, Any], named: str
+) -> None:
+    url = f"{client.api_url}deployments/{deployed}/create_flow_run"
+    answer = httpx.post(url, json={"parameters": parameters})
+    assert answer.status_code == 409
+    assert named in answer.text
+
+
+@pytest.fixture(scope="module")
+def deployed(standing_server: str) -> str:
+    """The flow, deployed with nothing said."""
+    from prefect.types.entrypoint import EntrypointType
+
+    from storyreel.flows.render import render_storyboard
+
+    with temporary_settings({PREFECT_API_URL: standing_server}):
+        wanted = render_storyboard.to_deployment("form", parameters=_FILM, entrypoint_type=EntrypointType.MODULE_PATH)
+        return str(wanted.apply())
+
+
+def test_every_field_of_the_form_is_described(deployed: str, client: SyncPrefectClient) -> None:
+    form = client.read_deployment(UUID(deployed)).parameter_openapi_schema
+    assert form is not None
+    fields = form["properties"]
+    assert [name for name, field in fields.items() if not field.get("description")] == []
+    assert next(iter(fields)) == "storyboard" and list(fields)[-1] == "agreed"
+    (choice, _) = fields["provider"]["anyOf"]
+    assert "animatic" in choice["enum"] and "dashscope" in choice["enum"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (["--budget", "0.01 CNY"], 3, "none of the shots fits"),
+        ([], 2, "--budget '1.20 CNY'"),
+        (["--yes", "--cron", "soon"], 2, "--cron '0 6 * * 1'"),
+        (["--yes", "--limit", "animatic=3"], 2, "no paid service"),
+        (["--yes", "--limit", "dashscope=none"], 2, "dashscope=5"),
+        (["--yes", "--name", "a/b"], 2, "is no name"),
+        (["--yes", "--bucket", "s3://key:secret@films"], 2, "would be stored in Prefect"),
+    ],
+)
+def test_what_is_wrong_is_told_before_anything_is_made(
+    storyreel: Command, film: Path, arguments: list[str], code: int, says: str
+) -> None:
+    told = {"PREFECT_API_URL": "http://127.0.0.1:9/api", "COLUMNS": "200"}
+    done = storyreel("deploy", film.name, "--pool", "render", *arguments, **told)
+    assert done.returncode == code, done.stderr
+    assert says in done.stderr and "Traceback" not in done.stderr
+
+
+def test_without_a_server_or_a_pool_it_says_what_to_run(
+    storyreel: Command, film: Path, standing_server: str, client: SyncPrefectClient
+) -> None:
+    nobody = storyreel("deploy", film.name, "--pool", "render", "--yes", PREFECT_API_URL="http://127.0.0.1:9/api")
+    assert nobody.returncode == 1 and "http://127.0.0.1:9/api does not answer" in nobody.stderr
+    missing = storyreel("deploy", film.name, "--pool", "cutting room", "--yes", PREFECT_API_URL=standing_server)
+    assert missing.returncode == 1
+    assert "no work pool 'cutting room'" in missing.stderr and "render" in missing.stderr
+    assert "next: prefect work-pool create 'cutting room' --type process" in missing.stderr
+
+
+def test_people_are_told_what_to_run_next(
+    storyreel: Command, film: Path, standing_server: str, client: SyncPrefectClient
+) -> None:
+    done = storyreel(
+        "deploy", film.name, "--pool", "render", "--yes", "--provider", "animatic", PREFECT_API_URL=standing_server
+    )
+    assert done.returncode == 0, done.stderr
+    for line in (
+        "prefect worker start --pool render",
+        "prefect deployment run 'render storyboard/twice-a-day'",
+        "read anew at each run",
+    ):
+        assert line in done.stdout
+
+
+def test_what_is_kept_secret_stays_here_and_what_is_a_machines_own_too() -> None:
+    environment = {
+        "STORYREEL_HOME": "/films",
+        "STORYREEL_LEDGER_URL": "postgresql://db/films?password=x",
+        "STORYREEL_CLIPS_URL": "s3://clips",
+        "STORYREEL_FFMPEG": "/opt/ffmpeg",
+        "DASHSCOPE_API_KEY": "sk",
+        "DASHSCOPE_AT_ONCE": "9",
+        "FREEPIK_BASE_URL": "http://elsewhere",
+    }
+    told, withheld = travelling(["dashscope"], to_process=True, environment=environment)
+    assert told == {"STORYREEL_HOME": "/films", "STORYREEL_CLIPS_URL": "s3://clips", "DASHSCOPE_AT_ONCE": "9"}
+    assert withheld == ["STORYREEL_LEDGER_URL"]
+    in_containers, _ = travelling(["dashscope"], to_process=False, environment=environment)
+    assert "STORYREEL_HOME" not in in_containers
+
+
+@pytest.mark.parametrize(
+    ("crons", "intervals", "rrules", "zone"),
+    [
+        (["61 * * * *"], [], [], None),
+        ([], ["5"], [], None),
+        ([], ["0m"], [], None),
+        ([], ["1h 2h"], [], None),
+        ([], [], ["FREQ=SOMETIMES"], None),
+        ([], [], ["FREQ=SECONDLY"], None),
+        (["0 6 * * 1"], [], [], "Mars/Base"),
+        ([], [], [], "Europe/Paris"),
+    ],
+)
+def test_a_time_that_is_none_is_refused_with_an_example(
+    crons: list[str], intervals: list[str], rrules: list[str], zone: str | None
+) -> None:
+    with pytest.raises(NoTime, match="for example --"):
+        timetable(crons, intervals, rrules, zone)
+
+
+def test_intervals_are_counted_from_one_midnight_so_that_deploying_anew_moves_nothing() -> None:
+    (first,) = timetable([], ["1d 12h"], [], "Europe/Paris")
+    (again,) = timetable([], ["36h"], [], "Europe/Paris")
+    assert (first.interval, first.anchor_date) == (again.interval, again.anchor_date)
+    assert in_words(first) == "every 1d 12h, Europe/Paris"
+
+
+def test_scenes_that_are_spread_are_deployed_beside_their_film(deploy: Deploy, client: SyncPrefectClient) -> None:
+    deployed = deploy("--yes", "--spread", "scenes", "--name", "spread")
+    film = client.read_deployment_by_name("render storyboard/spread")
+    scenes = client.read_deployment_by_name("shoot scene/spread")
+    assert (str(film.id), film.parameters["spread"]) == (deployed["id"], "scenes")
+    assert (scenes.work_pool_name, scenes.tags, scenes.version) == (film.work_pool_name, film.tags, film.version)
+    assert (scenes.entrypoint, scenes.global_concurrency_limit, scenes.schedules) == (
+        "storyreel.flows.scene.shoot_scene",
+        None,
+        [],
+    )
+    assert scenes.job_variables == film.job_variables, "a scene needs what its film needs"

@@ -1,0 +1,92 @@
+"""The storyboard table: what it shows, that it stays small, and that words in it are only words."""
+
+from __future__ import annotations
+
+import io
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from storyreel.flows.monitoring.board import ROOM, Row, board, cost, data_uri, is_address, picture_width
+from storyreel.flows.planning.model import Plan
+from storyreel.flows.planning.plan import make
+from storyreel.specs.money import Money
+from storyreel.specs.reading import read
+from storyreel.tasks.media.thumbnail import thumbnail
+from tests.flows.planning.pasts import NOTHING
+from tests.tasks.scenery import film, scene
+
+FILM = """\
+storyboard: 1
+title: Two Rooms
+shots:
+  - {shot: 1A, action: Ana enters., duration: 2s, takes: 2, circled: 2}
+  - {shot: 1B, action: She sits., duration: 2s}
+"""
+
+
+@pytest.fixture
+def plan(tmp_path: Path) -> Plan:
+    file = tmp_path / "film.yaml"
+    file.write_text(FILM)
+    return make(read(file, {}), NOTHING)
+
+
+def rows_of(plan: Plan) -> list[Row]:
+    return [Row(take=take, service=take.request.provider) for take in plan.takes]
+
+
+def test_the_table_tells_take_state_service_and_cost(plan: Plan) -> None:
+    first, second, third = rows_of(plan)
+    yen = Money(amount=Decimal("4.2"), currency="CNY")
+    done = second.model_copy(update={"stage": "done", "service": "dashscope", "cost": yen, "is_estimate": True})
+    failed = third.model_copy(update={"stage": "failed", "detail": "no | such <thing>\nat all"})
+    text = board(plan, [first, done, failed])
+    assert text.startswith("1 of 3 takes are there, 1 failed\n")
+    assert "| 1A take 1 | to be made | animatic |  |" in text
+    assert "| 1A take 2 ★ | done | dashscope | ≈ 4.20 CNY |" in text
+    assert r"| 1B take 1 ★ | **failed**: no \| such \<thing\> at all | animatic |  |" in text
+
+
+def test_a_take_that_somebody_must_approve_says_how_far_it_is(tmp_path: Path) -> None:
+    file = tmp_path / "film.yaml"
+    file.write_text(FILM.replace("action: Ana enters.,", "action: Ana enters., review: required,"))
+    first, second, third = rows_of(make(read(file, {}), NOTHING))
+    at_work, there = first.model_copy(update={"stage": "generating"}), second.model_copy(update={"stage": "done"})
+    text = board(make(read(file, {}), NOTHING), [first, at_work, there, third.model_copy(update={"stage": "done"})])
+    assert [line.split(" | ")[2:3] for line in text.splitlines() if "1A take" in line or "1B take" in line] == [
+        ["todo"], ["wip"], ["wfa"], [""],
+    ]  # fmt: skip
+
+
+def test_a_cost_that_nobody_told_is_marked_and_what_is_free_is_left_out() -> None:
+    assert cost(Money(amount=Decimal("1.5"), currency="USD"), is_estimate=False) == "1.50 USD"
+    assert cost(Money(amount=Decimal("1.5"), currency="USD"), is_estimate=True) == "≈ 1.50 USD"
+    assert cost(Money(amount=Decimal(0), currency="USD"), is_estimate=False) == cost(None, is_estimate=True) == ""
+
+
+def test_a_picture_stands_beside_its_take(plan: Plan) -> None:
+    row = rows_of(plan)[0].model_copy(update={"picture": data_uri(b"a picture")})
+    assert "| ![1A](data:image/jpeg;base64,YSBwaWN0dXJl) | 1A take 1 |" in board(plan, [row])
+
+
+@pytest.mark.parametrize("takes", [1, 40, 41, 100, 200, 201, 500])
+def test_all_pictures_of_a_table_have_room_and_those_of_the_longest_films_are_left_out(
+    tmp_path: Path, takes: int
+) -> None:
+    width = picture_width(takes)
+    if not width:
+        assert takes > 200
+        return
+    clip = film(tmp_path / "clip.mp4", scene(1))
+    picture = thumbnail(clip, width)
+    with Image.open(io.BytesIO(picture)) as opened:
+        assert opened.format == "JPEG" and opened.width == width and len(set(opened.getdata())) > 100
+    assert takes * len(data_uri(picture)) <= ROOM
+
+
+def test_only_what_a_browser_opens_is_a_link() -> None:
+    assert is_address("https://films.example/keeper.mp4")
+    assert not is_address("/renders/keeper/sequence.mp4") and not is_address("s3://films/keeper.mp4")

@@ -1,0 +1,101 @@
+"""The states that a task run passes through: told by name, not too often, and never the last."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from prefect import flow, get_client, task
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+from prefect.runtime import flow_run
+
+from storyreel.flows.monitoring.task_states import States, counted
+from storyreel.tasks.progress import tell, watched_by
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0, ""), (9.9, ""), (10, "10 s"), (19, "10 s"), (25, "20 s"), (59, "40 s"), (60, "1 min"), (185, "3 min")],
+)
+def test_a_stage_that_lasts_is_counted_at_few_marks(seconds: float, words: str) -> None:
+    assert counted(seconds) == words
+
+
+async def passed(run: str) -> list[tuple[str, str]]:
+    """The states of the only task of a run, in order, with what they say, once the last has arrived."""
+    deadline = asyncio.get_running_loop().time() + 30
+    async with get_client() as client:
+        while True:
+            runs = await client.read_task_runs(flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[run])))
+            if runs and runs[0].state and runs[0].state.is_final():
+                break
+            assert asyncio.get_running_loop().time() < deadline
+            await asyncio.sleep(0.1)
+        states: list[Any] = await client.read_task_run_states(runs[0].id)
+        assert runs[0].run_count == 1
+        assert runs[0].state.name == sorted(states, key=lambda state: state.timestamp)[-1].name
+    return [(state.name, state.message or "") for state in sorted(states, key=lambda state: state.timestamp)]
+
+
+@pytest.mark.usefixtures("prefect_server")
+async def test_what_is_done_to_a_take_is_its_state_until_the_engine_has_the_last_word() -> None:
+    states, now = States(), asyncio.get_running_loop().time
+
+    @task
+    async def make() -> int:
+        tell("1A", 1, "ordering")
+        states.tell(now())  # too short to be read
+        tell("1A", 1, "waiting")
+        states.tell(now() + 2)
+        states.tell(now() + 200)  # how long it has to wait for a place is not counted
+        tell("1A", 1, "queued", detail="pending")
+        states.tell(now() + 2)
+        tell("1A", 1, "generating", detail="in_progress")
+        states.tell(now() + 2)
+        states.tell(now() + 3)  # nothing is new
+        states.tell(now() + 12)
+        states.tell(now() + 130)
+        tell("1A", 1, "fetching")
+        states.tell(now() + 2)
+        return 1
+
+    @flow
+    async def film() -> str:
+        await make()
+        states.tell(now() + 60)  # it is over: nothing more is said of it
+        return str(flow_run.id)
+
+    with watched_by(states):
+        run = await film()
+    assert await passed(run) == [
+        ("Pending", ""), ("Running", ""), ("Waiting", ""), ("Queued", "pending"), ("Generating", "in_progress"),
+        ("Generating 10 s", "in_progress"), ("Generating 2 min", "in_progress"), ("Downloading", ""), ("Completed", ""),
+    ]  # fmt: skip
+
+
+@pytest.mark.usefixtures("prefect_server")
+async def test_of_many_takes_no_more_than_fifty_are_told_at_once() -> None:
+    states, told = States(), []
+    now = asyncio.get_running_loop().time
+
+    @task(persist_result=False)
+    async def make(number: int) -> None:
+        tell("1A", number, "queued")
+        await gate.wait()
+
+    @flow
+    async def film() -> None:
+        making = [asyncio.ensure_future(make(number)) for number in range(120)]
+        while len(states._passing) < 120:
+            await asyncio.sleep(0.05)
+        for _ in range(4):
+            states.tell(now() + 2)
+            told.append(sum(bool(one.told) for one in states._passing.values()))
+        gate.set()
+        await asyncio.gather(*making)
+
+    gate = asyncio.Event()
+    with watched_by(states):
+        await film()
+    assert told == [50, 100, 120, 120]

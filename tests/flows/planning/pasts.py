@@ -1,0 +1,72 @@
+"""Films to plan, and pasts to plan them against."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from storyreel.flows.planning.model import History, Orders, Plan
+from storyreel.flows.planning.plan import make
+from storyreel.specs.reading import read
+from storyreel.tasks.ledger.ledger import Order, Purchase, State
+from storyreel.tasks.ledger.owner import this_process
+from storyreel.tasks.polling import Experience
+from storyreel.tasks.prices.price_list import PriceList
+
+NOTHING = History(purchases=lambda _: {}, holds=lambda _: False)
+PRICES = PriceList.read({})
+CLIP = "c" * 64
+
+
+def plan_of(
+    folder: Path,
+    text: str,
+    history: History = NOTHING,
+    provider: str | None = None,
+    selection: Iterable[str] = (),
+    prices: PriceList = PRICES,
+) -> Plan:
+    """The plan of a film that is written here."""
+    file = folder / "film.yaml"
+    file.write_text(text)
+    return make(read(file), history, provider, tuple(selection), prices)
+
+
+def past(plan: Plan, *states: tuple[str, State], reason: str = "") -> History:
+    """A past in which the shots of a plan, each with its first service, are in these states; others were never made."""
+    wanted = dict(states)
+    now = datetime.now(UTC) - timedelta(hours=1)
+    rows = {
+        way.key: Purchase(
+            order=Order(
+                key=way.key, provider=way.request.provider, model=way.request.model, request=way.request.canonical(),
+                film=plan.title, scene=take.scene, slate=take.shot, take=take.take, told=way.brief.dump(),
+                price=way.price,
+            ),
+            state=wanted[take.shot], task="task-7", clip=CLIP, cost=None, reason=reason, owner=this_process(),
+            created=now, changed=now,
+        )
+        for take in plan.takes if take.shot in wanted
+        for way in [take.chosen]
+    }  # fmt: skip
+    return history(rows)
+
+
+def history(rows: Mapping[str, Purchase], experience: Experience | None = None) -> History:
+    """A past with these purchases, whose clips are all in the store."""
+
+    def latest(film: str, slates: Iterable[str]) -> Orders:
+        wanted = set(slates)
+        return {
+            (row.order.slate, row.order.take, row.order.provider): row
+            for row in rows.values()
+            if row.order.film == film and row.order.slate in wanted
+        }
+
+    return History(
+        purchases=lambda keys: {key: rows[key] for key in keys if key in rows},
+        holds=lambda digest: digest == CLIP,
+        latest=latest,
+        experience=lambda provider, model: experience,
+    )

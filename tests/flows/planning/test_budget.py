@@ -1,0 +1,122 @@
+"""A budget is held against a plan before anything is bought, and what fits is named."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from storyreel.flows.planning.budget import BudgetExceeded, fitting, hold, limits_of
+from storyreel.flows.planning.model import Plan
+from storyreel.specs.language.nouns import Budget
+from storyreel.specs.money import Money, parse_money
+from storyreel.tasks.ledger.budget import Limit
+from tests.flows.planning.pasts import plan_of
+
+FILM = """\
+storyboard: 1
+title: Rooms
+defaults: {provider: apiyi, duration: 5s}
+shots:
+  - {shot: 1A, action: One.}
+  - {shot: 1B, action: Two., continues: 1A, takes: 3}
+  - {shot: 1C, action: Three.}
+"""
+A_TAKE = Decimal("0.42")
+"""5 s at 0.084 USD a second."""
+
+
+def nothing(scope: str, **of: str) -> tuple[Money, ...]:
+    return ()
+
+
+def per_run(amount: str) -> tuple[Limit, ...]:
+    return limits_of(None, parse_money(amount))
+
+
+def test_a_plan_that_fits_to_the_cent_passes(tmp_path: Path) -> None:
+    plan = plan_of(tmp_path, FILM)
+    assert plan.totals == (Money(amount=5 * A_TAKE, currency="USD"),)
+    hold(plan, per_run("2.10 USD"), nothing)
+
+
+def test_a_cent_less_stops_the_run_and_names_what_fits(tmp_path: Path) -> None:
+    with pytest.raises(BudgetExceeded) as stopped:
+        hold(plan_of(tmp_path, FILM), per_run("2.09 USD"), nothing)
+    assert stopped.value.fits == ("1A", "1B")
+    assert "the budget is 2.09 USD for a run, and with 1C it would be passed" in str(stopped.value)
+    assert "nothing was bought" in str(stopped.value)
+
+
+def test_a_shot_fits_only_with_what_it_continues(tmp_path: Path) -> None:
+    film = FILM.replace("continues: 1A, takes: 3", "continues: 1A").replace("action: One.", "action: One., takes: 4")
+    assert fitting(plan_of(tmp_path, film), per_run("1.00 USD"), nothing) == ("1C",)
+
+
+def test_each_shot_has_its_own_limit(tmp_path: Path) -> None:
+    limits = limits_of(Budget(per_shot=parse_money("1 USD")))
+    with pytest.raises(BudgetExceeded) as stopped:
+        hold(plan_of(tmp_path, FILM), limits, nothing)
+    assert stopped.value.fits == ("1A", "1C")
+    assert "for a shot (1B)" in str(stopped.value)
+
+
+def test_what_was_bought_before_counts_in_the_month(tmp_path: Path) -> None:
+    limits = limits_of(Budget(per_month=parse_money("100 USD")))
+
+    def spent(scope: str, *, film: str, slate: str, run: str) -> tuple[Money, ...]:
+        assert (scope, film) == ("month", "Rooms")
+        return (Money(amount=Decimal("99.00"), currency="USD"), Money(amount=Decimal(500), currency="CNY"))
+
+    with pytest.raises(BudgetExceeded) as stopped:
+        hold(plan_of(tmp_path, FILM), limits, spent)
+    assert stopped.value.fits == ("1A", "1C")
+
+
+def test_a_price_that_nobody_knows_fits_no_budget(tmp_path: Path) -> None:
+    plan = plan_of(tmp_path, FILM, provider="freepik")
+    with pytest.raises(BudgetExceeded, match="price of 1A from freepik is not known"):
+        hold(plan, per_run("1000 USD"), nothing)
+    hold(plan, (), nothing)
+
+
+def test_amounts_of_two_currencies_are_never_compared(tmp_path: Path) -> None:
+    with pytest.raises(BudgetExceeded, match="apiyi is paid in USD, and the budget is in CNY"):
+        hold(plan_of(tmp_path, FILM), per_run("1000 CNY"), nothing)
+
+
+def test_what_is_free_needs_no_budget(tmp_path: Path) -> None:
+    hold(plan_of(tmp_path, FILM, provider="animatic"), per_run("0 USD"), nothing)
+
+
+def test_the_command_lines_budget_stands_in_for_the_storyboards(tmp_path: Path) -> None:
+    budget = Budget(per_run=parse_money("1 USD"), per_shot=parse_money("2 USD"))
+    limits = limits_of(budget, parse_money("9 USD"))
+    assert {(limit.scope, limit.most.amount) for limit in limits} == {("run", 9), ("shot", 2)}
+
+
+@settings(max_examples=40, deadline=None)
+@given(takes=st.lists(st.integers(1, 4), min_size=1, max_size=6), most=st.integers(0, 900))
+def test_what_is_said_to_fit_does_fit_and_nothing_more_would(
+    tmp_path_factory: pytest.TempPathFactory, takes: list[int], most: int
+) -> None:
+    lines = "\n".join(f"  - {{shot: S{n}, action: On., takes: {count}}}" for n, count in enumerate(takes))
+    film = f"storyboard: 1\ntitle: T\ndefaults: {{provider: apiyi}}\nshots:\n{lines}"
+    plan = plan_of(tmp_path_factory.mktemp("film"), film)
+    amount = Decimal(most) / 100
+    fits = fitting(plan, limits_of(None, Money(amount=amount, currency="USD")), nothing)
+
+    def price(shots: Iterable[str]) -> Decimal:
+        return sum((_price(plan, shot) for shot in shots), Decimal(0))
+
+    assert price(fits) <= amount
+    left = amount - price(fits)
+    assert all(_price(plan, take.shot) > left for take in plan.takes if take.shot not in fits)
+
+
+def _price(plan: Plan, shot: str) -> Decimal:
+    return sum((take.price.amount for take in plan.takes if take.shot == shot and take.price), Decimal(0))

@@ -1,0 +1,97 @@
+"""A plan that was kept is carried out as it stands, or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from storyreel.flows.planning.model import History
+from storyreel.flows.planning.run_request import CallSheet
+from storyreel.flows.planning.saved import load, moved, save
+from storyreel.specs.problems.problem import StoryboardError
+from storyreel.tasks.ledger.ledger import State
+from storyreel.tasks.prices.price_list import PriceList
+from tests.flows.planning.pasts import NOTHING, past, plan_of
+
+FILM = """\
+storyboard: 1
+title: Rooms
+look: {prompt: grey light}
+defaults: {providers: [apiyi, dashscope], duration: 5s}
+shots:
+  - {shot: 1A, action: One.}
+  - {shot: 1B, action: Two., continues: 1A, takes: 2, circled: 1}
+  - {shot: 1C, action: Three., transition: {type: dissolve, duration: 12f}}
+"""
+
+
+def what_moved(
+    folder: Path, film: str = FILM, history: History = NOTHING, prices: PriceList | None = None
+) -> list[str]:
+    """What is said to have moved when a plan of the film as it was meets the film as it is."""
+    file = folder / "film.plan.json"
+    save(plan_of(folder, FILM), file, CallSheet(storyboard=folder / "film.yaml"))
+    return moved(load(file), plan_of(folder, film, history, **({"prices": prices} if prices else {})))
+
+
+def test_a_plan_that_nothing_has_moved_under_is_as_it_was(tmp_path: Path) -> None:
+    assert what_moved(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("edit", "told"),
+    [
+        (lambda film: film.replace("One.", "Uno."), ["1A take 1: changed: action", "1B take 1: changed: 1A, which it"]),
+        (lambda film: film.replace("grey", "blue"), ["1A take 1: changed: look"]),
+        (lambda film: film.replace("1C", "1D"), ["1C take 1 is no longer in the film", "1D take 1 has come into"]),
+        (lambda film: film.replace("circled: 1", "circled: 2"), ["1B take 1 is no longer the one in the cut"]),
+        (lambda film: film.replace("12f", "14f"), ["the cut: lengths, order or transitions"]),
+        (lambda film: film.replace("5s", "4.9s"), ["the cut: lengths, order or transitions"]),
+        (lambda film: film.replace("[apiyi, dashscope]", "[apiyi]"), ["1A take 1: changed: the services that step in"]),
+    ],
+)
+def test_what_moved_in_the_film_is_named(tmp_path: Path, edit: Callable[[str], str], told: list[str]) -> None:
+    lines = "\n".join(what_moved(tmp_path, edit(FILM)))
+    for words in told:
+        assert words in lines
+
+
+def test_comments_and_layout_move_nothing(tmp_path: Path) -> None:
+    assert what_moved(tmp_path, FILM.replace("title: Rooms", "# a film\ntitle:   Rooms")) == []
+
+
+def test_a_purchase_made_meanwhile_is_named(tmp_path: Path) -> None:
+    there = past(plan_of(tmp_path, FILM), ("1C", State.FINISHED))
+    assert what_moved(tmp_path, history=there) == [
+        "1C take 1 was new and is cached: made before, the clip is in the store"
+    ]
+
+
+def test_another_price_is_named(tmp_path: Path) -> None:
+    own = tmp_path / "prices.yaml"
+    own.write_text("prices: 1\nrates:\n  - {service: apiyi, resolution: 720p, per_second: 0.09, currency: USD}\n")
+    lines = what_moved(tmp_path, prices=PriceList.read({"STORYREEL_PRICES": str(own)}))
+    assert "1A take 1: the price at apiyi was 0.42 USD and is 0.45 USD" in lines
+
+
+@pytest.mark.parametrize("text", ["", "{}", '{"plan": 2}', "storyboard: 1", '{"plan": 1, "made": "yesterday"}'])
+def test_a_file_that_is_no_plan_is_refused_in_words(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "film.plan.json"
+    file.write_text(text)
+    with pytest.raises(StoryboardError, match="no plan of this storyreel"):
+        load(file)
+
+
+def test_a_plan_that_is_not_there_is_told(tmp_path: Path) -> None:
+    with pytest.raises(StoryboardError, match="cannot be read"):
+        load(tmp_path / "none.json")
+
+
+def test_a_kept_plan_holds_no_path_but_the_way_to_its_storyboard(tmp_path: Path) -> None:
+    (tmp_path / "plans").mkdir()
+    file = tmp_path / "plans" / "film.plan.json"
+    save(plan_of(tmp_path, FILM), file, CallSheet(storyboard=tmp_path / "film.yaml"))
+    assert load(file).storyboard == "../film.yaml"
+    assert str(tmp_path) not in file.read_text()

@@ -1,0 +1,259 @@
+"""The plan equals the run: what is called new is bought, and nothing else; a budget holds; another service steps in."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+
+import ffmpeg
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from storyreel.flows.commands.options import plan_of
+from storyreel.flows.planning.budget import BudgetExceeded
+from storyreel.flows.planning.model import Plan
+from storyreel.flows.planning.run_request import CallSheet
+from storyreel.flows.production.report import Rendering
+from storyreel.flows.render import NotAgreed, ShotsFailed, agreement, render_storyboard
+from storyreel.specs.money import Money, sums
+from storyreel.tasks.home import Home
+from storyreel.tasks.ledger.ledger import Purchase, State
+from storyreel.tasks.media.binary import find
+from tests.services.emulator import Emulator
+from tests.services.faults import Answer, Call
+from tests.services.jobs import Failure, Phase, Script
+from tests.tasks.providers.houses import HOUSES
+
+pytestmark = pytest.mark.usefixtures("prefect_server")
+
+FILM = """\
+storyboard: 1
+title: The Keeper
+format: {resolution: 720p}
+defaults: {provider: apiyi, duration: 2s}
+shots:
+  - {shot: 1A, action: She climbs.}
+  - {shot: 1B, action: She waits., continues: 1A}
+  - {shot: 1C, action: The sea.}
+"""
+TWO_SECONDS = Money(amount=Decimal("0.168"), currency="USD")
+
+
+class Set:
+    """A film, the services that it is bought from, and what came of it."""
+
+    def __init__(self, folder: Path, apiyi: Emulator, dashscope: Emulator) -> None:
+        self.folder, self.apiyi, self.dashscope = folder, apiyi, dashscope
+
+    def plan(self, film: str = FILM, *select: str) -> Plan:
+        (self.folder / "film.yaml").write_text(film)
+        return plan_of(CallSheet(storyboard=self.folder / "film.yaml", selection=select)).plan
+
+    async def render(self, film: str = FILM, *select: str, **more: object) -> Rendering:
+        (self.folder / "film.yaml").write_text(film)
+        return await render_storyboard(
+            str(self.folder / "film.yaml"), out=str(self.folder / "out"), select=list(select) or None, **more
+        )
+
+    def sold(self) -> int:
+        return len(self.apiyi.accepted) + len(self.dashscope.accepted)
+
+    def ledger(self) -> dict[str, Purchase]:
+        ledger = Home.of().ledger()
+        try:
+            return {row.order.key: row for row in ledger.list()}
+        finally:
+            ledger.close()
+
+    def manifest(self) -> list[dict[str, object]]:
+        shots: list[dict[str, object]] = json.loads((self.folder / "out" / "manifest.json").read_text())["shots"]
+        return shots
+
+
+@pytest.fixture
+def on_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Set]:
+    prices = tmp_path / "prices.yaml"
+    prices.write_text("prices: 1\nregions: {dashscope: {Beijing: [127.0.0.1]}}\n")
+    monkeypatch.setenv("STORYREEL_PRICES", str(prices))
+    monkeypatch.setenv("STORYREEL_POLL_SECONDS", "0.02")
+    apiyi, dashscope = HOUSES["apiyi"].emulated(), HOUSES["dashscope"].emulated()
+    with apiyi.served() as first, dashscope.served() as second:
+        for house, base in (("apiyi", first), ("dashscope", second)):
+            for name, value in HOUSES[house].environment(base).items():
+                monkeypatch.setenv(name, value)
+        yield Set(tmp_path, apiyi, dashscope)
+
+
+@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True)
+@given(
+    steps=st.lists(
+        st.tuples(
+            st.sampled_from(["climbs", "falls", "rests"]),
+            st.sampled_from(["sea", "moon"]),
+            st.integers(1, 2),
+            st.sampled_from([(), ("1A",), ("1B",), ("1A+",), ("changed",), ("1C", "state:cached")]),
+            st.booleans(),
+        ),
+        min_size=2,
+        max_size=3,
+    )
+)
+async def test_what_is_planned_as_new_is_bought_at_its_price_and_nothing_else(
+    on_set: Set, steps: list[tuple[str, str, int, tuple[str, ...], bool]]
+) -> None:
+    for climbs, sea, takes, select, fails in steps:
+        film = FILM.replace("climbs", climbs).replace("The sea.", f"The {sea}., takes: {takes}")
+        planned = on_set.plan(film, *select)
+        if fails and planned.bought:
+            on_set.apiyi.plays(Script(waiting=0, running=0, end=Phase.FAILED), times=1)
+        sold, before = on_set.sold(), on_set.ledger()
+        try:
+            made = await on_set.render(film, *select)
+        except ShotsFailed:
+            made = None
+        now = on_set.ledger()
+        bought = {take.key for take in planned.bought}
+        ordered = {key for key, row in now.items() if key not in before or row.intended != before[key].intended}
+        hosted = {key for key in ordered if now[key].order.provider != "animatic"}
+        assert hosted <= bought, "nothing is bought that the plan did not say"
+        assert on_set.sold() - sold == len(hosted)
+        if made is not None:
+            assert hosted == bought
+            assert sums(now[key].order.price for key in hosted if now[key].order.price) == planned.totals
+            assert on_set.plan(film, *select).bought == ()
+
+
+async def test_what_is_not_selected_is_drawn_and_the_film_has_its_full_length(on_set: Set) -> None:
+    made = await on_set.render(FILM, "1C")
+    assert made.frames == 180
+    assert on_set.sold() == 1
+    assert made.stand_ins == 2
+    assert [(take["shot"], take["stand_in"], take["provider"]) for take in on_set.manifest()] == [
+        ("1A", True, "animatic"), ("1B", True, "animatic"), ("1C", False, "apiyi"),
+    ]  # fmt: skip
+    whole = await on_set.render()
+    assert on_set.sold() == 3, "what was selected before is not bought again"
+    assert whole.stand_ins == 0
+
+
+async def test_a_budget_that_the_film_would_pass_buys_nothing(on_set: Set) -> None:
+    with pytest.raises(BudgetExceeded) as stopped:
+        await on_set.render(FILM, budget="0.40 USD")
+    assert stopped.value.fits == ("1A", "1B")
+    assert on_set.sold() == 0
+    await on_set.render(FILM, "1A,1B", budget="0.40 USD")
+    assert on_set.sold() == 2
+
+
+async def test_a_shots_budget_holds_over_its_retakes(on_set: Set) -> None:
+    film = FILM.replace("title: The Keeper", "title: The Keeper\nbudget: {per_shot: 0.40 USD}")
+    await on_set.render(film)
+    await on_set.render(film.replace("The sea.", "The sea., takes: 2"))
+    with pytest.raises(BudgetExceeded, match="with 1C it would be passed"):
+        await on_set.render(film.replace("The sea.", "The sea., takes: 3"))
+    with pytest.raises(BudgetExceeded):
+        await on_set.render(film.replace("The sea.", "The moon."))
+    assert on_set.sold() == 4
+
+
+async def test_a_budget_that_others_use_up_meanwhile_stops_the_orders(
+    on_set: Set, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The plan still fits; by the time of the order it does not."""
+    film = FILM.replace("title: The Keeper", "title: The Keeper\nbudget: {per_month: 0.60 USD}")
+    monkeypatch.setattr("storyreel.flows.render.hold", lambda *_: None)
+    await on_set.render(film.replace("climbs", "falls"))
+    with pytest.raises(ShotsFailed) as failed:
+        await on_set.render(film)
+    assert failed.value.is_budget
+    assert on_set.sold() == 3
+    assert {row.state for row in on_set.ledger().values()} == {State.FINISHED}
+
+
+async def test_only_what_was_agreed_to_is_bought(on_set: Set) -> None:
+    agreed = [agreement(take.key) for take in on_set.plan().bought]
+    with pytest.raises(NotAgreed, match="1C take 1"):
+        await on_set.render(FILM.replace("sea", "moon"), agreed=agreed)
+    assert on_set.sold() == 0
+    await on_set.render(agreed=agreed)
+    assert on_set.sold() == 3
+
+
+TWO_SERVICES = FILM.replace("provider: apiyi", "providers: [apiyi, dashscope]")
+
+
+async def test_the_next_service_steps_in_when_the_first_has_failed_for_good(on_set: Set) -> None:
+    on_set.apiyi.plays(Script(waiting=0, running=0, end=Phase.FAILED), times=1)
+    made = await on_set.render(TWO_SERVICES)
+    assert made.frames == 180
+    assert (len(on_set.apiyi.accepted), len(on_set.dashscope.accepted)) == (3, 1)
+    assert on_set.plan(TWO_SERVICES).bought == (), "what stepped in is there for good"
+    await on_set.render(TWO_SERVICES)
+    assert on_set.sold() == 4
+
+
+async def test_a_refusal_of_the_content_is_the_authors_to_mend(on_set: Set) -> None:
+    refusal = Failure(code="DataInspectionFailed", message="Input data may contain inappropriate content.")
+    on_set.apiyi.plays(Script(waiting=0, running=0, end=Phase.FAILED, failure=refusal), times=1)
+    with pytest.raises(ShotsFailed):
+        await on_set.render(TWO_SERVICES)
+    assert on_set.dashscope.accepted == []
+    on_set.apiyi.plays(Script(waiting=0, running=0, end=Phase.FAILED, failure=refusal), times=1)
+    await on_set.render(TWO_SERVICES.replace("duration: 2s", "duration: 2s, fallback_on_refusal: true"))
+    assert len(on_set.dashscope.accepted) == 1
+
+
+async def test_nobody_steps_in_for_an_order_whose_fate_is_unknown(on_set: Set) -> None:
+    on_set.apiyi.fault(Call.CREATE, Answer(502), accepted=True, times=1)
+    with pytest.raises(ShotsFailed):
+        await on_set.render(TWO_SERVICES)
+    assert on_set.dashscope.accepted == []
+    assert State.UNKNOWN in {row.state for row in on_set.ledger().values()}
+    with pytest.raises(ShotsFailed):
+        await on_set.render(TWO_SERVICES)
+    assert on_set.dashscope.accepted == []
+
+
+async def test_what_the_service_billed_is_the_cost_and_the_rest_is_called_an_estimate(on_set: Set) -> None:
+    film = FILM.replace("The sea.", "The sea., provider: dashscope")
+    made = await on_set.render(film)
+    by_shot = {take.shot: take for take in made.shots}
+    assert (by_shot["1A"].cost, by_shot["1A"].is_estimate) == (TWO_SECONDS, True)
+    assert (by_shot["1C"].cost, by_shot["1C"].is_estimate) == (Money(amount=Decimal("1.2"), currency="CNY"), False)
+    assert {money.currency for money in made.spent} == {"CNY", "USD"}
+    assert made.as_json()["spent"] is None, "currencies are never added up"
+
+
+async def test_each_take_that_was_bought_is_looked_at_and_the_manifest_says_what_was_seen(on_set: Set) -> None:
+    await on_set.render()
+    for take in on_set.manifest():
+        inspection = take["inspection"]
+        assert isinstance(inspection, dict)
+        assert inspection["frames"] >= 48
+        assert "findings" in inspection
+
+
+@pytest.fixture
+def black_clip(tmp_path: Path) -> Path:
+    """Two seconds of nothing, in the form that was ordered."""
+    clip = tmp_path / "black.mp4"
+    picture = ffmpeg.input("color=black:s=1280x720:r=24:d=2", f="lavfi")
+    sound = ffmpeg.input("sine=frequency=220:duration=2", f="lavfi")
+    made = ffmpeg.output(picture, sound, str(clip), pix_fmt="yuv420p", vcodec="libx264", acodec="aac")
+    ffmpeg.run(made, cmd=str(find().path), quiet=True)
+    return clip
+
+
+async def test_of_several_takes_the_best_is_in_the_cut_and_the_others_are_kept(on_set: Set, black_clip: Path) -> None:
+    film = FILM.replace("The sea.", "The sea., takes: 3")
+    on_set.apiyi.plays(Script(waiting=0, running=0, delivers=black_clip), when=lambda order: "The sea" in order.prompt)
+    made = await on_set.render(film)
+    thirds = [take for take in made.shots if take.shot == "1C"]
+    (dark,) = [take for take in thirds if take.clip.read_bytes() == black_clip.read_bytes()]
+    best = max(take.take for take in thirds if take is not dark)
+    assert [take.take for take in thirds if take.circled] == [best]
+    assert any("black" in finding and finding.startswith(f"1C take {dark.take}") for finding in made.findings)
+    assert on_set.plan(film).bought == (), "a take that was found wanting is never bought again by itself"

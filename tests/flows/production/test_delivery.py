@@ -1,0 +1,69 @@
+"""A film that is packed, rendered where nothing of it is, and delivered to an address."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import av
+import fsspec
+import pytest
+
+from storyreel.flows.packs import pack, version_of
+from storyreel.flows.render import render_storyboard
+from storyreel.specs.reading import read
+from storyreel.tasks.bucket import Vault
+from storyreel.tasks.home import Home
+from tests.flows.scattered import scattered
+
+pytestmark = pytest.mark.usefixtures("prefect_server")
+
+
+@pytest.fixture
+def film(tmp_path: Path) -> Path:
+    """A film whose pictures lie outside of its folder."""
+    return scattered(tmp_path)
+
+
+async def test_a_packed_film_is_rendered_where_nothing_of_it_is_and_says_what_it_is(
+    film: Path, bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = await render_storyboard(str(film), out=str(tmp_path / "here"))
+    version = version_of(read(film))
+    told = json.loads((tmp_path / "here" / "manifest.json").read_text())
+    assert (told["storyboard"], told["version"]) == (str(film), version)
+    address = pack(film, bucket).address
+    shutil.rmtree(tmp_path / "project")
+    shutil.rmtree(tmp_path / "elsewhere")
+    monkeypatch.setenv("STORYREEL_HOME", str(tmp_path / "away"))
+    there = await render_storyboard(address, out=str(tmp_path / "there"))
+    assert Path(there.sequence).read_bytes() == Path(here.sequence).read_bytes()
+    assert [take.key for take in there.shots] == [take.key for take in here.shots]
+    told = json.loads((tmp_path / "there" / "manifest.json").read_text())
+    assert (told["storyboard"], told["version"]) == (address, version)
+    assert there.as_json()["version"] == version
+
+
+async def test_a_film_is_delivered_to_an_address_whole(
+    film: Path, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = f"{bucket}out/away"
+    system = fsspec.filesystem("s3")
+    system.pipe_file(f"{out}/sequence.srt", b"of an earlier run, in which somebody spoke")
+    order: list[str] = []
+    put = Vault.put
+    monkeypatch.setattr(Vault, "put", lambda vault, file, name: (order.append(name), put(vault, file, name))[1])
+    made = await render_storyboard(str(film), out=out)
+    assert made.as_json()["sequence"] == f"{out}/sequence.mp4"
+    found = {name.rpartition("/")[2] for name in system.ls(out, detail=False, refresh=True)}
+    assert found == {"sequence.mp4", "manifest.json", "contact-sheet.jpg"}
+    assert order == ["sequence.mp4", "contact-sheet.jpg", "manifest.json"]
+    assert frames_in(made.sequence) == made.frames == 40
+    assert json.loads(system.cat_file(f"{out}/manifest.json"))["sequence"] == "sequence.mp4"
+    assert not list((Home.of().root / "delivering").iterdir())
+
+
+def frames_in(sequence: Path | str) -> int:
+    with fsspec.open(str(sequence)) as file, av.open(file) as opened:
+        return sum(1 for _ in opened.decode(video=0))

@@ -1,0 +1,103 @@
+"""How many takes are at a service at once: bounded in a run by the adapter or the account, across runs by a limit of
+Prefect's, without which a deployed run buys nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from prefect import get_client
+from prefect.client.schemas.actions import GlobalConcurrencyLimitCreate, GlobalConcurrencyLimitUpdate
+
+from storyreel.flows.production.service_limits import LimitMissing, hold, limited
+from storyreel.flows.render import render_storyboard
+from tests.flows.conftest import Command
+from tests.services.aimlapi import Aimlapi, AimlapiSettings
+from tests.services.jobs import Job, Script
+
+pytestmark = pytest.mark.usefixtures("prefect_server")
+
+FILM = """\
+storyboard: 1
+title: Crowd
+defaults: {provider: aimlapi, duration: 2s}
+shots:
+"""
+
+
+async def most_at_once(shots: int, folder: Path, monkeypatch: pytest.MonkeyPatch, seconds: float = 0.4) -> int:
+    """Render so many shots and see how many tasks were under way at the service at any time."""
+    scenes = (f"  - {{shot: S{n}, action: Scene {n}.}}\n" for n in range(shots))
+    (folder / "film.yaml").write_text(FILM + "".join(scenes))
+    service = Aimlapi(AimlapiSettings(script=Script(seconds=seconds)))
+    with service.served(port=0) as base_url:
+        monkeypatch.setenv("AIMLAPI_API_KEY", "sk-emulator")
+        monkeypatch.setenv("AIMLAPI_BASE_URL", base_url)
+        monkeypatch.setenv("STORYREEL_POLL_SECONDS", "0.05")
+        await render_storyboard(str(folder / "film.yaml"), out=str(folder / "out"))
+        jobs = service.jobs.all()
+    assert len(jobs) == shots
+    return max(sum(_overlap(one, other) for other in jobs) for one in jobs)
+
+
+def _overlap(one: Job, other: Job) -> bool:
+    """Whether another was under way when one was created."""
+    return other.created <= one.created < (other.ended or one.created)
+
+
+async def test_no_more_takes_are_at_a_service_than_it_bears(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert 2 <= await most_at_once(6, tmp_path, monkeypatch) <= 4
+
+
+async def test_an_account_with_another_quota_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIMLAPI_AT_ONCE", "1")
+    assert await most_at_once(3, tmp_path, monkeypatch) == 1
+
+
+@pytest.fixture
+async def one_at_a_time() -> AsyncIterator[None]:
+    async with get_client() as client:
+        limit = GlobalConcurrencyLimitCreate(name="storyreel-aimlapi", limit=1, active=True)
+        await client.create_global_concurrency_limit(limit)
+        yield
+        await client.delete_global_concurrency_limit_by_name("storyreel-aimlapi")
+
+
+@pytest.mark.usefixtures("one_at_a_time")
+async def test_a_limit_of_prefects_holds_across_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert await most_at_once(3, tmp_path, monkeypatch) == 1
+
+
+async def test_a_deployed_run_buys_nothing_where_no_limit_holds_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PREFECT__RUNTIME__DEPLOYMENT__ID", "a-deployment")
+    with pytest.raises(LimitMissing) as missing:
+        await most_at_once(1, tmp_path, monkeypatch)
+    assert "prefect gcl create storyreel-aimlapi --limit 4" in str(missing.value)
+
+
+@pytest.mark.usefixtures("one_at_a_time")
+async def test_a_limit_that_is_there_is_kept_and_one_that_is_paused_holds_nobody() -> None:
+    assert [(held.most, held.became) for held in await hold(["aimlapi"], {})] == [(1, "kept")]
+    assert [(held.most, held.became) for held in await hold(["aimlapi"], {"aimlapi": 2})] == [(2, "changed")]
+    assert await limited(["aimlapi"], is_deployed=True) == {"aimlapi"}
+    async with get_client() as client:
+        paused = GlobalConcurrencyLimitUpdate(active=False)
+        await client.update_global_concurrency_limit("storyreel-aimlapi", paused)
+    assert await limited(["aimlapi"], is_deployed=True) == frozenset()
+
+
+def test_how_many_an_account_may_have_at_once_is_shown_and_held_to_be_a_number(storyreel: Command) -> None:
+    (shown,) = [
+        each for each in json.loads(storyreel("providers", "--json", FREEPIK_AT_ONCE="20").stdout)
+        if each["provider"] == "freepik"
+    ]  # fmt: skip
+    assert shown["at_once"] == 20 and shown["at_once_by"] == "FREEPIK_AT_ONCE"
+    checkup = storyreel("doctor", "--offline", "--json", FREEPIK_AT_ONCE="many", APIYI_AT_ONCE="3").stdout
+    checks = {check["name"]: check for check in json.loads(checkup)["checks"]}
+    assert checks["freepik"]["detail"] == "FREEPIK_AT_ONCE must be a whole number from 1 to 9999, and is 'many'"
+    assert checks["freepik"]["fix"] == "for example FREEPIK_AT_ONCE=5"
+    assert "APIYI_AT_ONCE is 3" in checks["apiyi"]["detail"]

@@ -1,0 +1,157 @@
+"""The command that reviews, as a user has it: what it shows, notes, refuses, and says to do next."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from storyreel.flows.commands.options import plan_of
+from storyreel.flows.planning.run_request import CallSheet
+from storyreel.flows.review.model import by_shot
+from storyreel.tasks.home import Home
+from storyreel.tasks.ledger.ledger import Ledger, Order
+from tests.flows import warm
+
+STORYREEL = Path(sys.executable).with_name("storyreel")
+
+FILM = """\
+storyboard: 1
+title: The Keeper
+review: required
+defaults: {duration: 2s, provider: apiyi}
+shots:
+  - {shot: 1A, action: She climbs.}
+  - {shot: 1B, action: She waits., takes: 2}
+  - {shot: 1C, action: The sea., review: none}
+"""
+
+
+@pytest.fixture
+def film(tmp_path: Path) -> Path:
+    (tmp_path / "film.yaml").write_text(FILM)
+    return tmp_path / "film.yaml"
+
+
+@pytest.fixture
+def ledger(film: Path, home: Path) -> Iterator[Ledger]:
+    """In which all takes of the film are made; their clips are no films, but they are there."""
+    plan = plan_of(CallSheet(storyboard=film)).plan
+    home.mkdir()
+    with closing(Home.of().ledger()) as opened:
+        for take in plan.takes:
+            order = Order(
+                key=take.key, provider="apiyi", model="m", request="{}", film="The Keeper", slate=take.shot,
+                take=take.take, price=take.price, told=take.chosen.brief.dump(),
+            )  # fmt: skip
+            assert opened.intend(order)
+            opened.submitted(take.key, f"task {take.shot} {take.take}", None)
+            with Home.of().clips().arriving(take.key) as arriving:
+                arriving.write_bytes(take.key.encode())
+                opened.finished(take.key, Home.of().clips().keep(arriving).digest, None)
+        yield opened
+
+
+def storyreel(film: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """The command without a terminal, and without a Prefect server."""
+    environment = {**os.environ, "PREFECT_HOME": str(film.parent / "prefect")}
+    return warm.command(*words, folder=film.parent, environment=environment)
+
+
+def words(film: Path) -> dict[str, list[str]]:
+    """The words for the takes of the shots that are reviewed."""
+    takes = by_shot(plan_of(CallSheet(storyboard=film)).plan.takes)
+    return {slate: [str(take.review) for take in those] for slate, those in takes.items() if those[0].needs_review}
+
+
+def test_before_anything_is_made_there_is_nothing_to_say(film: Path) -> None:
+    assert words(film) == {"1A": ["todo"], "1B": ["todo", "todo"]}
+    shown = storyreel(film, "review", "film.yaml")
+    assert shown.returncode == 0 and "next: storyreel render film.yaml" in shown.stdout
+    refused = storyreel(film, "review", "film.yaml", "--approve", "1A")
+    assert refused.returncode == 2 and "no take of 1A is made yet" in refused.stderr
+    assert not Home.of().has_ledger, "a look makes no ledger"
+
+
+def test_takes_are_shown_approved_and_made_again_without_any_server(film: Path, ledger: Ledger) -> None:
+    assert words(film) == {"1A": ["wfa"], "1B": ["wfa", "wfa"]}
+    shown = storyreel(film, "review", "film.yaml")
+    assert "next: storyreel review film.yaml --approve 1A" in shown.stdout and "0.168 USD" in shown.stdout
+    said = storyreel(film, "review", "film.yaml", "--approve", "1A", "--retake", "1B:1", "--note", "too dark")
+    assert said.returncode == 0, said.stderr
+    assert "1A take 1: approved\n1B take 1: retake\n" in said.stdout
+    assert words(film) == {"1A": ["approved"], "1B": ["retake", "wfa"]}
+    plan = json.loads(storyreel(film, "plan", "film.yaml", "--json").stdout)
+    assert [take["review"] for take in plan["shots"]] == ["approved", "retake", "wfa", None]
+    noted = ledger.verdicts(take["key"] for take in plan["shots"])
+    assert [verdict.note for verdict in noted.values()] == ["too dark", "too dark"]
+    assert all(verdict.by for verdict in noted.values())
+    assert "too dark (" in storyreel(film, "review", "film.yaml").stdout
+    everything = json.loads(storyreel(film, "review", "film.yaml", "--all", "--json").stdout)
+    assert all(take["said"].startswith("too dark (") for shot in everything["shots"] for take in shot["takes"][:1])
+    assert everything["runs"] == []
+    assert [(shot["shot"], [take["word"] for take in shot["takes"]]) for shot in everything["shots"]] == [
+        ("1A", ["approved"]), ("1B", ["retake", "approved"]),
+    ]  # fmt: skip
+    assert words(film) == {"1A": ["approved"], "1B": ["retake", "approved"]}
+    assert "next: storyreel render film.yaml" in storyreel(film, "review", "film.yaml").stdout
+
+
+def test_a_retake_with_another_action_is_planned_with_it(film: Path, ledger: Ledger) -> None:
+    said = storyreel(film, "review", "film.yaml", "--retake", "1A", "--action", "She falls.")
+    assert "1A take 1: retake, with another action: She falls." in said.stdout
+    plan = json.loads(storyreel(film, "plan", "film.yaml", "--json").stdout)
+    assert (plan["shots"][0]["state"], plan["shots"][0]["changes"], plan["shots"][0]["review"]) == (
+        "new", ["action"], "retake",
+    )  # fmt: skip
+    assert film.read_text() == FILM, "the storyboard stays as it is"
+    shown = storyreel(film, "plan", "film.yaml").stdout
+    assert "review" in shown and "retake" in shown
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--approve", "1X"), "there is no shot `1X` to be reviewed"),
+        (("--approve", "1C"), "there is no shot `1C` to be reviewed"),
+        (("--approve", "1B:3"), "`1B:3` is no take that is there; of 1B there is `1` and `2`"),
+        (("--retake", "1B:x"), "`1B:x` is no take that is there"),
+        (("--retake", "1A", "--action", "{mira} falls."), "neither cast nor location"),
+        (("--retake", "1A", "--action", " "), "the new action cannot be told"),
+        (("--retake", "1A", "--action", "x" * 6000), "the new action cannot be told"),
+        (("--action", "She falls."), "--action goes with --retake"),
+        (("--approve", "1A", "--retake", "1A"), "take 1 of 1A is named twice"),
+    ],
+)
+def test_what_cannot_be_said_is_refused_and_nothing_is_noted(
+    film: Path, ledger: Ledger, words: tuple[str, ...], told: str
+) -> None:
+    refused = storyreel(film, "review", "film.yaml", *words)
+    said = " ".join(refused.stderr.replace("│", " ").split())
+    assert refused.returncode == 2 and told in said, refused.stderr
+    assert not ledger.has_verdicts
+
+
+def test_on_a_terminal_each_shot_that_waits_is_asked_about(film: Path, ledger: Ledger) -> None:
+    leader, follower = pty.openpty()
+    try:
+        asked = subprocess.Popen(
+            [STORYREEL, "review", "film.yaml"], cwd=film.parent,
+            env={**os.environ, "PREFECT_HOME": str(film.parent / "prefect"), "TERM": "xterm"},
+            stdin=follower, stdout=subprocess.PIPE, stderr=follower,
+        )  # fmt: skip
+        os.write(leader, b"r\ntoo dark\nShe falls.\na\n1\n")
+        shown, _ = asked.communicate(timeout=120)
+    finally:
+        os.close(follower)
+        os.close(leader)
+    assert asked.returncode == 0
+    assert words(film) == {"1A": ["retake"], "1B": ["approved", "wfa"]}
+    assert "1A take 1: retake, with another action: She falls." in shown.decode()

@@ -1,0 +1,105 @@
+"""A deployed run that must ask people: suspended, answered by its form, gone on with, whole at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from prefect import get_client
+
+from storyreel.flows.render import render_storyboard
+from storyreel.flows.review.forms import named
+from storyreel.flows.review.model import ReviewNeeded, Waiting
+from storyreel.tasks.ledger.ledger import Word
+from tests import postgres
+from tests.flows.deployed import APPROVED, FILM, NO_REVIEW, Set, on_a_set
+from tests.flows.test_render import frames_in
+
+pytestmark = pytest.mark.usefixtures("prefect_server")
+
+
+@pytest.fixture
+def on_set(tmp_path: Path) -> Iterator[Set]:
+    with on_a_set(tmp_path) as made:
+        yield made
+
+
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+async def test_a_run_waits_for_a_word_makes_the_retake_once_and_joins_what_is_approved(
+    on_set: Set, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if database == "postgresql":
+        monkeypatch.setenv("STORYREEL_LEDGER_URL", postgres.running().fresh())
+    deployed = await on_set.deployed()
+    run = await deployed.begin()
+    assert (await deployed.state(run)).name == "Suspended"
+    assert on_set.sold == 2 and not on_set.film.exists()
+    assert on_set.words() == {"1A": "wfa", "1.B-2": "wfa"}
+    asked = await deployed.asked(run, 1)
+    assert "She climbs." in asked and asked.count("data:image/jpeg;base64,") == 2
+
+    retake = {"decision": "retake", "note": "too dark"}
+    await deployed.resume(run, {"by": "Ana", "shot_1A": APPROVED, "shot_1_B_2": retake})
+    assert (await deployed.state(run)).name == "Suspended"
+    assert on_set.sold == 3
+    assert on_set.words() == {"1A": "approved", "1.B-2": "wfa"}
+    assert "She climbs." not in await deployed.asked(run, 2)
+
+    await deployed.resume(run, {"shot_1_B_2": {"decision": "approve", "take": 2}})
+    assert (await deployed.state(run)).name == "Completed"
+    assert on_set.sold == 3 and frames_in(on_set.film) == 120
+    assert on_set.words() == {"1A": "approved", "1.B-2": "approved"}
+
+
+async def test_a_run_that_is_not_deployed_ends_and_says_what_waits(on_set: Set) -> None:
+    on_set.file.write_text(FILM)
+    with pytest.raises(ReviewNeeded) as needed:
+        await render_storyboard(str(on_set.file), out=str(on_set.folder / "out"))
+    assert "2 of 2 shots wait for approval" in str(needed.value)
+    assert [shot.slate for shot in needed.value.shots] == ["1A", "1.B-2"]
+    on_set.say("1A", 1, Word.APPROVED)
+    on_set.say("1.B-2", 1, Word.APPROVED)
+    made = await render_storyboard(str(on_set.file), out=str(on_set.folder / "out"))
+    assert made.sequence.exists() and on_set.sold == 2
+
+
+async def test_a_run_over_its_budget_asks_and_goes_on_under_what_was_approved(on_set: Set) -> None:
+    deployed = await on_set.deployed(NO_REVIEW, budget="0.2 USD")
+    run = await deployed.begin()
+    assert (await deployed.state(run)).name == "Suspended" and on_set.sold == 0
+    asked = await deployed.asked(run, 1)
+    assert "0.336 USD" in asked and "the budget is 0.20 USD for a run" in asked
+    await deployed.resume(run, {"decision": "approve", "amount": 0.25})
+    assert (await deployed.state(run)).name == "Suspended", "that is not enough"
+    assert on_set.sold == 0 and "0.25 USD" in await deployed.asked(run, 2)
+    await deployed.resume(run, {"decision": "approve", "amount": 0.336})
+    assert (await deployed.state(run)).name == "Completed"
+    assert on_set.sold == 2
+
+
+async def test_stop_ends_the_run_buys_nothing_and_is_asked_again_when_the_run_is_tried_again(on_set: Set) -> None:
+    deployed = await on_set.deployed(NO_REVIEW, budget="0.2 USD")
+    run = await deployed.begin()
+    await deployed.resume(run, {"decision": "stop"})
+    state = await deployed.state(run)
+    assert state.is_failed() and "it was decided not to spend 0.336 USD" in (state.message or "")
+    assert on_set.sold == 0
+    await deployed.go_on(run)
+    assert (await deployed.state(run)).name == "Suspended"
+
+
+async def test_a_form_about_money_wants_a_decision(on_set: Set) -> None:
+    deployed = await on_set.deployed(NO_REVIEW, budget="0.2 USD")
+    run = await deployed.begin()
+    async with get_client() as client:
+        result = await client.resume_flow_run(run, run_input={"amount": 5})
+    assert result.status.value == "REJECT"
+    assert (await deployed.state(run)).name == "Suspended"
+
+
+def test_slates_that_are_spelled_alike_have_fields_of_their_own() -> None:
+    shots = [Waiting(film="x", slate=slate, action="", takes=()) for slate in ("1.A", "1-A", "1_A", "1A")]
+    fields = named(shots)
+    assert [shot.slate for shot in fields.values()] == ["1.A", "1-A", "1_A", "1A"]
+    assert all(name.isidentifier() for name in fields)

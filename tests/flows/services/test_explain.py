@@ -1,0 +1,247 @@
+"""What is explained is what is sent, but for the key; and explaining sends nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import Iterator, Mapping
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from rich.console import Console
+
+from storyreel.flows.planning.plan import History, make
+from storyreel.flows.services.explain import Explanation, explain, pick, print_explanation
+from storyreel.specs.reading import read
+from storyreel.tasks.providers import load
+from storyreel.tasks.providers.base import Request
+from storyreel.tasks.providers.hosted import Hosted
+from tests.flows.conftest import Command
+from tests.services.__main__ import SERVICES
+from tests.services.emulator import Emulator
+from tests.services.wire import Heard
+
+FILM = """
+storyboard: 1
+title: Two Rooms
+look: {prompt: grey light, avoid: "text, watermark"}
+cast:
+  ana:
+    name: Ana
+    description: a baker
+    references: ["https://pictures.example/ana.png", "https://pictures.example/ana.mp4"]
+    voice: https://pictures.example/ana.wav
+locations:
+  shop: {description: a small shop, references: ["https://pictures.example/shop.jpg"]}
+shots:
+  - {shot: 1A, action: Ana enters., cast: [ana], location: shop, duration: 4s, dialogue: [{ana: "Hello."}]}
+  - {shot: 1B, action: She sits., first_frame: "https://pictures.example/board.png", duration: 4s}
+  - {shot: 1C, action: Rain., takes: 3, circled: 2}
+  - {shot: 1D, action: It ends., continues: 1C}
+"""
+NOTHING = History(purchases=lambda _: {}, holds=lambda _: False)
+KEY = "sk-emulator"
+
+
+def explained(file: Path, shot: str, provider: str, environment: Mapping[str, str], take: int = 1) -> Explanation:
+    film = read(file)
+    plan = make(film, NOTHING, provider)
+    return explain(film, plan, pick(plan, shot, take), environment)
+
+
+@pytest.fixture
+def film(tmp_path: Path) -> Path:
+    file = tmp_path / "film.yaml"
+    file.write_text(FILM)
+    return file
+
+
+@pytest.fixture(scope="module", params=sorted(SERVICES))
+def service(request: pytest.FixtureRequest) -> Iterator[tuple[Emulator, dict[str, str]]]:
+    """Each service in turn, and the environment in which it is found."""
+    emulator = SERVICES[request.param]()
+    prefix = emulator.name.upper()
+    with emulator.served() as base_url:
+        yield emulator, {f"{prefix}_API_KEY": KEY, f"{prefix}_BASE_URL": base_url}
+
+
+def sent(emulator: Emulator, environment: Mapping[str, str], request: Request) -> Heard:
+    """What the service hears when this is ordered."""
+    adapter = load(emulator.name)
+    assert issubclass(adapter, Hosted)
+
+    async def order() -> None:
+        async with adapter(environment) as provider:
+            await provider.submit(request)
+
+    asyncio.run(order())
+    return emulator.accepted[-1].heard
+
+
+@pytest.mark.parametrize("shot", ["1A", "1B", "1C"])
+def test_what_is_explained_is_what_is_sent_but_for_the_key(
+    service: tuple[Emulator, dict[str, str]], film: Path, shot: str
+) -> None:
+    emulator, environment = service
+    before = len(emulator.requests)
+    explanation = explained(film, shot, emulator.name, environment)
+    assert len(emulator.requests) == before, "explaining sends nothing"
+    assert explanation.call
+    heard = sent(emulator, environment, explanation.take.request)
+    assert (explanation.call.method, explanation.call.url) == (heard.method, emulator.base_url + heard.path)
+    assert explanation.call.body == heard.json()
+    told = {name.lower(): value.replace("…", KEY) for name, value in explanation.call.headers.items()}
+    assert told == {name: heard.headers[name] for name in told}
+    assert KEY in "".join(heard.headers.values())
+    assert KEY not in json.dumps(explanation.as_json())
+
+
+@pytest.mark.parametrize("name", ["apiyi", "dashscope"])
+def test_a_picture_inside_the_request_is_shortened_to_its_beginning(film: Path, name: str) -> None:
+    Image.effect_noise((400, 400), 90).save(film.parent / "board.png")
+    film.write_text(FILM.replace("https://pictures.example/board.png", "board.png"))
+    emulator = SERVICES[name]()
+    with emulator.served() as base_url:
+        environment = {f"{name.upper()}_API_KEY": KEY, f"{name.upper()}_BASE_URL": base_url}
+        explanation = explained(film, "1B", name, environment)
+        assert explanation.call
+        shown = explanation.call.body["input"]["media"][0]["url"]
+        true = sent(emulator, environment, explanation.take.request).json()["input"]["media"][0]["url"]
+    beginning, _, rest = shown.partition("…")
+    assert beginning.startswith("data:image/png;base64,iVBOR") and true.startswith(beginning)
+    assert rest == f" ‹board.png, {len(true):,} characters›"
+    assert len(shown) < 150 < 10_000 < len(true)
+
+
+def test_a_file_that_is_uploaded_first_is_named(film: Path) -> None:
+    Image.new("RGB", (400, 400)).save(film.parent / "board.png")
+    film.write_text(FILM.replace("https://pictures.example/board.png", "board.png"))
+    explanation = explained(film, "1B", "freepik", {})
+    assert explanation.call
+    assert "board.png" in explanation.call.body["start_image_url"]
+    assert explanation.enclosed[0].travels == "the service's own store"
+
+
+def test_a_file_in_the_services_own_store_is_asked_to_be_resolved_there() -> None:
+    keeper = Path(__file__).parents[3] / "specs" / "examples" / "the-keeper.yaml"
+    explanation = explained(keeper, "1A", "dashscope", {})
+    assert explanation.call
+    assert explanation.call.headers["X-DashScope-OssResourceResolve"] == "enable"
+
+
+def test_references_are_told_by_the_numbers_that_the_prompt_calls_them_by(film: Path) -> None:
+    explanation = explained(film, "1A", "dashscope", {})
+    told = {each.label: (each.shows, each.source.rpartition("/")[2]) for each in explanation.enclosed}
+    assert told == {
+        "Image 1": ("ana", "ana.png"),
+        "voice of Image 1": ("ana", "ana.wav"),
+        "Video 1": ("ana", "ana.mp4"),
+        "voice of Video 1": ("ana", "ana.wav"),
+        "Image 2": ("shop", "shop.jpg"),
+    }
+    prompt = explanation.take.request.prompt
+    assert "Image 1 and Video 1 are Ana" in prompt and "Image 2 is shop" in prompt
+
+
+def test_a_service_that_writes_labels_small_has_them_small(film: Path) -> None:
+    explanation = explained(film, "1A", "apiyi", {})
+    labels = [each.label for each in explanation.enclosed if "voice" not in each.label]
+    assert labels == ["image 1", "video 1", "image 2"]
+    assert all(label in explanation.take.request.prompt for label in labels)
+
+
+@pytest.mark.parametrize(
+    ("shot", "mode", "why"),
+    [
+        ("1A", "reference-to-video", "it shows ana and shop"),
+        ("1B", "image-to-video", "it begins with https://pictures.example/board.png"),
+        ("1C", "text-to-video", "neither references nor a first frame"),
+        ("1D", "image-to-video", "it begins with the last frame of 1C"),
+    ],
+)
+def test_the_mode_has_its_reason(film: Path, shot: str, mode: str, why: str) -> None:
+    explanation = explained(film, shot, "dashscope", {})
+    assert explanation.take.request.mode == mode
+    assert why in explanation.why
+
+
+def test_a_mode_that_is_forced_says_so(film: Path) -> None:
+    film.write_text(FILM.replace("action: She sits.,", "action: She sits., mode: image-to-video,"))
+    assert explained(film, "1B", "dashscope", {}).why == "its `mode` says so"
+
+
+def test_a_frame_that_does_not_exist_yet_is_named_by_the_take_it_comes_from(film: Path) -> None:
+    explanation = explained(film, "1D", "freepik", {})
+    assert explanation.enclosed[0].source == "last frame of 1C take 2"
+    assert explanation.call
+    assert "last frame of 1C take 2" in explanation.call.body["start_image_url"]
+
+
+def test_takes_have_seeds_of_their_own_and_the_circled_one_is_shown_unasked(film: Path) -> None:
+    takes = [explained(film, "1C", "dashscope", {}, number) for number in (1, 2, 3)]
+    seeds = [each.call.body["parameters"]["seed"] for each in takes if each.call]
+    assert len(set(seeds)) == 3
+    plan = make(read(film), NOTHING, "dashscope")
+    assert pick(plan, "1C", None).take == 2
+
+
+def test_a_name_and_password_in_an_address_are_not_shown(film: Path) -> None:
+    explanation = explained(film, "1C", "dashscope", {"DASHSCOPE_BASE_URL": "https://me:secret@proxy.example/x"})
+    assert explanation.call
+    assert explanation.call.url.startswith("https://proxy.example/x/api/")
+    assert "secret" not in json.dumps(explanation.as_json())
+
+
+def test_the_command_needs_no_key_and_leaves_nothing_behind(
+    cold_storyreel: Command, film: Path, fresh_environment: dict[str, str]
+) -> None:
+    done = cold_storyreel("explain", "film.yaml", "1A", "--provider", "freepik")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "POST https://api.freepik.com/v1/ai/reference-to-video/wan-2-7" in done.stdout
+    assert "x-freepik-api-key: …" in done.stdout
+    assert "Image 1 and Video 1 are Ana, a baker." in done.stdout
+    assert not list(Path(fresh_environment["HOME"]).iterdir())
+
+
+def test_a_key_that_is_set_is_not_shown(storyreel: Command, film: Path) -> None:
+    secret = "sk-very-secret"
+    done = storyreel("explain", "film.yaml", "1A", "--provider", "apiyi", APIYI_API_KEY=secret)
+    assert done.returncode == 0, done.stderr
+    assert "Authorization: Bearer …" in done.stdout
+    assert secret not in done.stdout
+
+
+def test_the_animatic_shows_its_board(storyreel: Command, film: Path) -> None:
+    shown = json.loads(storyreel("explain", "film.yaml", "1C", "--json").stdout)
+    assert shown["request"] is None
+    assert shown["board"]["action"] == "Rain."
+    assert set(shown) == {
+        "shot", "take", "provider", "model", "mode", "why", "state", "reason", "cut_seconds", "sold_seconds", "price",
+        "key", "seed", "prompt", "negative_prompt", "enclosed", "board", "request",
+    }  # fmt: skip
+    written = StringIO()
+    print_explanation(Console(file=written), explained(film, "1C", "animatic", {}))
+    assert "the board" in written.getvalue() and "Rain." in written.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("shot", "take", "words"),
+    [
+        ("1AA", None, "did you mean `1A`?"),
+        ("9", None, "there are `1A`, `1B`, `1C` and `1D`"),
+        ("1C", 4, "shot 1C has 3 takes, not 4"),
+    ],
+)
+def test_what_is_not_there_is_told_with_what_is(film: Path, shot: str, take: int | None, words: str) -> None:
+    with pytest.raises(LookupError, match=re.escape(words)):
+        pick(make(read(film), NOTHING), shot, take)
+
+
+def test_a_shot_that_is_not_there_is_a_wrong_command_line(storyreel: Command, film: Path) -> None:
+    done = storyreel("explain", "film.yaml", "1AA")
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert "did you mean `1A`?" in " ".join(done.stderr.replace("│", " ").split())

@@ -1,0 +1,120 @@
+"""All that would be sent is shown: every header but the length, and both frames of a shot that has two."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from rich.console import Console
+
+from storyreel.flows.planning.plan import History, make
+from storyreel.flows.services.catalogue import Service, installed, print_services
+from storyreel.flows.services.explain import Explanation, explain, pick, print_explanation
+from storyreel.specs.reading import read
+from storyreel.tasks.providers import load
+from storyreel.tasks.providers.hosted import Hosted
+from tests.services.__main__ import SERVICES
+from tests.services.wire import Heard
+
+FILM = """
+storyboard: 1
+title: Two Frames
+shots:
+  - {shot: 1A, action: Rain., duration: 4s, first_frame: board.png}
+  - {shot: 1B, action: Fog., duration: 4s, first_frame: board.png, last_frame: board.png}
+"""
+NOTHING = History(purchases=lambda _: {}, holds=lambda _: False)
+KEY = "sk-emulator"
+
+
+@pytest.fixture
+def film(tmp_path: Path) -> Path:
+    Image.effect_noise((400, 400), 90).save(tmp_path / "board.png")
+    file = tmp_path / "film.yaml"
+    file.write_text(FILM)
+    return file
+
+
+def explained(file: Path, shot: str, provider: str, environment: Mapping[str, str]) -> Explanation:
+    storyboard = read(file)
+    if provider in ("aimlapi", "apiyi"):  # they end no clip with a picture
+        file.write_text(FILM.replace(", last_frame: board.png", ""))
+        storyboard = read(file)
+    plan = make(storyboard, NOTHING, provider)
+    return explain(storyboard, plan, pick(plan, shot, 1), environment)
+
+
+def told_and_sent(file: Path, shot: str, name: str) -> tuple[Explanation, Heard]:
+    """What is explained of a shot, and what the service hears when it is ordered."""
+    adapter, emulator = load(name), SERVICES[name]()
+    assert issubclass(adapter, Hosted)
+    with emulator.served() as base_url:
+        environment = {f"{name.upper()}_API_KEY": KEY, f"{name.upper()}_BASE_URL": base_url}
+        explanation = explained(file, shot, name, environment)
+
+        async def order() -> None:
+            async with adapter(environment) as provider:
+                await provider.submit(explanation.take.request)
+
+        asyncio.run(order())
+        return explanation, emulator.accepted[-1].heard
+
+
+@pytest.mark.parametrize("name", sorted(SERVICES))
+def test_every_header_that_is_sent_is_shown_with_the_key_left_out(film: Path, name: str) -> None:
+    explanation, heard = told_and_sent(film, "1A", name)
+    assert explanation.call
+    told = {header.lower(): value for header, value in explanation.call.headers.items()}
+    sent = dict(heard.headers)
+    assert sent.pop("content-length") == str(len(heard.body))
+    assert told == {header: value.replace(KEY, "…") for header, value in sent.items()}
+    assert {"host", "user-agent", "accept", "content-type"} <= told.keys()
+
+
+@pytest.mark.parametrize(
+    ("name", "travels"), [("dashscope", "inside the request"), ("freepik", "the service's own store")]
+)
+def test_both_frames_are_shown_where_they_are_sent(film: Path, name: str, travels: str) -> None:
+    explanation, _ = told_and_sent(film, "1B", name)
+    assert [(each.label, each.use, each.source, each.travels) for each in explanation.enclosed] == [
+        ("first frame", "first_frame", "board.png", travels),
+        ("last frame", "last_frame", "board.png", travels),
+    ]
+    assert explanation.why == "it begins with board.png and ends with board.png"
+    assert explanation.call
+    body = explanation.call.body
+    shown = [item["url"] for item in body["input"]["media"]] if name == "dashscope" else [body["end_image_url"]]
+    assert all("board.png" in place for place in shown) and len(shown) == (2 if name == "dashscope" else 1)
+    written = StringIO()
+    print_explanation(Console(file=written), explanation)
+    assert f"last frame: board.png; {travels}" in written.getvalue()
+
+
+def test_who_ends_a_clip_with_a_picture_is_listed() -> None:
+    services = {each.name: each for each in installed({}) if isinstance(each, Service)}
+    able = {
+        (name, mode["mode"])
+        for name, service in services.items()
+        for mode in service.as_json()["modes"]
+        if mode["last_frame"]
+    }
+    assert {one for one in able if one[0] != "animatic"} == {
+        ("dashscope", "image-to-video"), ("freepik", "image-to-video")
+    }  # fmt: skip
+    assert services["dashscope"].ways["image-to-video"]["last_frame"] == "inside the request"
+    assert services["freepik"].ways["image-to-video"]["last_frame"] == "the service's own store"
+    assert services["apiyi"].ways["image-to-video"]["last_frame"] == "not taken"
+
+
+def test_the_pace_that_a_service_advises_is_listed_beside_its_floor() -> None:
+    found = installed({})
+    told = {each.name: each.as_json()["advised_poll_seconds"] for each in found if isinstance(each, Service)}
+    assert told == {"aimlapi": 15, "animatic": None, "apiyi": 10, "dashscope": 15, "freepik": None}
+    written = StringIO()
+    print_services(Console(file=written, width=200), found)
+    assert "a look every 3 s at most (10 s are advised)" in written.getvalue()
+    assert "takes a first frame, a last frame" in written.getvalue()

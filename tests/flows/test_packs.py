@@ -1,0 +1,339 @@
+"""A storyboard travels with its files: whole, once, to whoever asks, and nothing that it says leads astray."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import fsspec
+import pytest
+from PIL import Image
+
+from storyreel.flows.packs import NotBrought, Pack, bring, pack, version_of
+from storyreel.specs.problems.problem import StoryboardError
+from storyreel.specs.reading import read
+from storyreel.tasks.bucket import VaultAway, VaultUnfit
+from storyreel.tasks.home import Home
+
+FILM = """\
+storyboard: 1
+title: Away
+vars: {town: lyon}
+cast:
+  mira: {references: [mira.png, ../shared/mira side.png], voice: https://films.example/mira.wav}
+locations:
+  room: {references: [WHOLE/room.png]}
+shots:
+  - {shot: 1A, action: She climbs., cast: [mira], location: room, first_frame: "boards/${town}.png"}
+  - {shot: 1B, action: She sits., first_frame: boards/../mira.png}
+"""
+
+
+def picture(file: Path, colour: str) -> Path:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (320, 240), colour).save(file)
+    return file
+
+
+@pytest.fixture
+def film(tmp_path: Path) -> Path:
+    """A film with pictures in its folder, above it, and at an absolute path."""
+    folder = tmp_path / "project" / "film"
+    for name, colour in {"mira.png": "teal", "boards/lyon.png": "gold", "boards/rome.png": "navy"}.items():
+        picture(folder / name, colour)
+    picture(folder.parent / "shared" / "mira side.png", "red")
+    elsewhere = picture(tmp_path / "elsewhere" / "room.png", "pink").parent
+    file = folder / "film.yaml"
+    file.write_text(FILM.replace("WHOLE", str(elsewhere)))
+    return file
+
+
+@pytest.fixture
+def away(tmp_path: Path) -> Home:
+    """The home of another host."""
+    return Home(root=tmp_path / "away", ledger_url="")
+
+
+@pytest.fixture
+def gone(tmp_path: Path) -> Callable[[], None]:
+    """Leave nothing of the film on this host."""
+
+    def go() -> None:
+        shutil.rmtree(tmp_path / "project")
+        shutil.rmtree(tmp_path / "elsewhere")
+
+    return go
+
+
+def files_below(folder: Path) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+def seen(file: Path) -> list[bytes]:
+    """The bytes of all that a storyboard names, in its order."""
+    board = read(file)
+    sources = [
+        *(reference.source for reference in board.cast["mira"].references),
+        *(reference.source for reference in board.locations["room"].references),
+        *(shot.first_frame for shot in board.shots if shot.first_frame),
+    ]
+    return [Path(board.resolve(source)).read_bytes() for source in sources]
+
+
+# A version
+
+
+def test_a_version_is_that_of_all_that_the_film_is_made_of(film: Path, tmp_path: Path) -> None:
+    versions = [version_of(read(film))]
+    text = film.read_text()
+    film.write_text(text.replace("climbs", "falls"))
+    versions.append(version_of(read(film)))
+    film.write_text(text)
+    for file in ("film/mira.png", "shared/mira side.png", "film/boards/lyon.png", "../elsewhere/room.png"):
+        place = film.parent.parent / file
+        before = place.read_bytes()
+        picture(place, "black")
+        versions.append(version_of(read(film)))
+        place.write_bytes(before)
+    assert len(set(versions)) == len(versions)
+    assert version_of(read(film)) == versions[0]
+    assert version_of(read(film, {"town": "rome"})) != versions[0], "another board is another film"
+    picture(film.parent / "boards" / "rome.png", "white")
+    assert version_of(read(film)) == versions[0], "what the film does not name is no part of it"
+
+
+def test_a_film_that_was_moved_is_the_same_version(film: Path, tmp_path: Path) -> None:
+    version = version_of(read(film))
+    (tmp_path / "project").rename(tmp_path / "moved")
+    assert version_of(read(tmp_path / "moved" / "film" / "film.yaml")) == version
+
+
+# A pack
+
+
+def test_a_pack_is_the_same_film_on_a_host_that_has_nothing_of_it(
+    film: Path, bucket: str, away: Home, gone: Callable[[], None]
+) -> None:
+    version, before = version_of(read(film)), seen(film)
+    made = pack(film, bucket)
+    assert made == Pack(address=f"{bucket}packs/{version}.json", version=version, title="Away", files=6, sent=made.sent)
+    gone()
+    brought = bring(made.address, away)
+    assert brought == away.packs / version / "film.yaml"
+    assert seen(brought) == before
+    assert version_of(read(brought)) == version
+
+
+def test_what_is_in_the_bucket_is_not_sent_again(film: Path, bucket: str) -> None:
+    first = pack(film, bucket)
+    assert first.sent > 0
+    assert pack(film, bucket).sent == 0
+    film.write_text(film.read_text().replace("climbs", "falls"))
+    second = pack(film, bucket)
+    assert second.version != first.version
+    assert second.sent == film.stat().st_size, "the pictures are there"
+
+
+def test_a_pack_is_fetched_once_and_then_needs_nobody(
+    film: Path, bucket: str, away: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = pack(film, bucket)
+    brought = bring(made.address, away)
+    fsspec.filesystem("s3").rm(bucket, recursive=True)
+    assert bring(made.address, away) == brought
+
+
+def test_a_file_that_was_changed_where_it_was_brought_to_is_brought_again(film: Path, bucket: str, away: Home) -> None:
+    made, before = pack(film, bucket), seen(film)
+    brought = bring(made.address, away)
+    picture(brought.parent / "mira.png", "black")
+    (brought.parent / "boards" / "lyon.png").unlink()
+    assert seen(bring(made.address, away)) == before
+
+
+def test_other_words_choose_other_files_and_so_another_pack(film: Path, bucket: str, away: Home) -> None:
+    made = pack(film, bucket, {"town": "rome"})
+    brought = bring(made.address, away)
+    assert version_of(read(brought, {"town": "rome"})) == made.version
+    assert "boards/lyon.png" not in files_below(brought.parent)
+
+
+def test_several_processes_bring_one_pack_at_once(film: Path, bucket: str, away: Home) -> None:
+    made = pack(film, bucket)
+    code = f"""
+from pathlib import Path
+from flows.packing import bring
+from tasks.store.home import Home
+print(bring({made.address!r}, Home(root=Path({str(away.root)!r}), ledger_url="")))
+"""
+    crowd = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(4)]
+    told = {one.communicate(timeout=120)[0].strip() for one in crowd}
+    assert [one.returncode for one in crowd] == [0] * 4
+    assert told == {str(away.packs / made.version / "film.yaml")}
+    assert {path.name for path in away.packs.iterdir()} == {made.version, f"{made.version}.json"}
+
+
+# A pack that is not what it says
+
+
+def forged(bucket: str, made: Pack, **changes: object) -> str:
+    """A pack's index with other words in it, under the version that they come to; gives its address."""
+    system = fsspec.filesystem("s3")
+    index = json.loads(system.cat_file(made.address)) | changes
+    said = json.dumps(["storyboard", 1, index["text"], sorted(index["files"].items())])
+    address = f"{bucket}packs/{hashlib.sha256(said.encode()).hexdigest()}.json"
+    system.pipe_file(address, json.dumps(index).encode())
+    return address
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"storyboard": "../film.yaml"},
+        {"storyboard": "/tmp/film.yaml"},
+        {"storyboard": ".."},
+        {"storyboard": "a\\b.yaml"},
+        {"text": "../../../etc/passwd"},
+        {"files": {"mira.png": "../" * 8 + "etc/passwd"}},
+        {"files": {"mira.png/": "0" * 64, "mira.png/x": "0" * 64}},
+        {"files": {"nul\0.png": "0" * 64}},
+        {"pack": 2},
+        {"further": True},
+    ],
+    ids=str,
+)
+def test_an_index_that_leads_astray_is_refused(
+    film: Path, bucket: str, away: Home, tmp_path: Path, changes: dict[str, object]
+) -> None:
+    address = forged(bucket, pack(film, bucket), **changes)
+    before = files_below(tmp_path)
+    with pytest.raises(NotBrought, match="damaged"):
+        bring(address, away)
+    assert files_below(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    "name", ["../../../out.png", "/tmp/out.png", "a/../../out.png", "..\\..\\out.png", "C:\\out.png"]
+)
+def test_a_name_that_leads_out_of_the_folder_ends_inside_it(
+    film: Path, bucket: str, away: Home, tmp_path: Path, name: str
+) -> None:
+    made = pack(film, bucket)
+    text = hashlib.sha256(film.read_bytes()).hexdigest()
+    address = forged(bucket, made, files={name: text})
+    before = files_below(tmp_path)
+    brought = bring(address, away)
+    new = files_below(tmp_path) - before
+    assert len(new) == 3 and all(path.startswith("away/packs/") for path in new)
+    assert len(files_below(brought.parent)) == 2
+
+
+def test_an_index_cannot_take_the_place_of_another_version(film: Path, bucket: str, away: Home) -> None:
+    first = pack(film, bucket)
+    film.write_text(film.read_text().replace("climbs", "falls"))
+    second = pack(film, bucket)
+    system = fsspec.filesystem("s3")
+    system.pipe_file(first.address, system.cat_file(second.address))
+    with pytest.raises(NotBrought, match="another version"):
+        bring(first.address, away)
+
+
+@pytest.mark.parametrize("how", ["other content", "cut off", "missing"])
+def test_a_file_that_is_not_what_was_packed_is_refused(film: Path, bucket: str, away: Home, how: str) -> None:
+    made, system = pack(film, bucket), fsspec.filesystem("s3")
+    digest = hashlib.sha256((film.parent / "mira.png").read_bytes()).hexdigest()
+    place = f"{bucket}packs/files/{digest[:2]}/{digest}"
+    content = system.cat_file(place)
+    if how == "missing":
+        system.rm_file(place)
+    else:
+        system.pipe_file(place, content[:-1] if how == "cut off" else content[:-1] + b"X")
+    with pytest.raises(NotBrought, match=r"mira\.png"):
+        bring(made.address, away)
+    assert not (away.packs / made.version).exists()
+
+
+def test_a_pack_that_is_not_there_is_said(bucket: str, away: Home) -> None:
+    with pytest.raises(NotBrought, match="no such pack") as told:
+        bring(f"{bucket}packs/{'0' * 64}.json", away)
+    assert "deploy" in str(told.value)
+
+
+def test_a_film_that_cannot_be_read_is_not_packed(film: Path, bucket: str) -> None:
+    (film.parent / "mira.png").unlink()
+    with pytest.raises(StoryboardError, match=r"mira\.png"):
+        pack(film, bucket)
+    assert not fsspec.filesystem("s3").exists(bucket)
+
+
+# Any other address
+
+
+def test_a_path_is_itself(film: Path, away: Home) -> None:
+    assert bring(str(film), away) == film
+    assert bring("nowhere.yaml", away) == Path("nowhere.yaml")
+    assert not away.root.exists()
+
+
+@pytest.mark.parametrize("kind", ["s3", "file"])
+def test_an_address_brings_the_files_beside_it(
+    film: Path, bucket: str, away: Home, gone: Callable[[], None], kind: str, tmp_path: Path
+) -> None:
+    film.write_text(film.read_text().replace(str(tmp_path / "elsewhere"), "boards/..").replace("room.png", "mira.png"))
+    before = seen(film)
+    base = bucket.rstrip("/") if kind == "s3" else f"file://{tmp_path}/mounted"
+    fsspec.url_to_fs(base)[0].put(str(film.parent.parent), base, recursive=True)
+    gone()
+    brought = bring(f"{base}/film/film.yaml", away)
+    assert seen(brought) == before
+    assert brought.parent == away.packs / version_of(read(brought))
+    assert bring(f"{base}/film/film.yaml", away) == brought
+
+
+def test_what_was_changed_at_an_address_is_seen_by_the_next_run(film: Path, bucket: str, away: Home) -> None:
+    film.write_text("storyboard: 1\ntitle: One\nshots: [{shot: 1A, action: She waits.}]\n")
+    system = fsspec.filesystem("s3")
+    system.put_file(str(film), f"{bucket}film.yaml")
+    assert read(bring(f"{bucket}film.yaml", away)).title == "One"
+    film.write_text(film.read_text().replace("One", "Two"))
+    system.put_file(str(film), f"{bucket}film.yaml")
+    assert read(bring(f"{bucket}film.yaml", away)).title == "Two"
+
+
+def test_an_address_without_the_files_beside_it_is_said(film: Path, bucket: str, away: Home) -> None:
+    system = fsspec.filesystem("s3")
+    with pytest.raises(NotBrought, match="no such file"):
+        bring(f"{bucket}film.yaml", away)
+    system.put_file(str(film), f"{bucket}film.yaml")
+    with pytest.raises(NotBrought, match=r"`../shared/mira side\.png` is not there"):
+        bring(f"{bucket}film.yaml", away)
+    assert files_below(away.root) == set()
+
+
+@pytest.mark.parametrize(
+    ("address", "kind", "words"),
+    [
+        ("nosuch://films/film.yaml", VaultUnfit, "nosuch"),
+        ("gcs://films/film.yaml", VaultUnfit, "needs a package"),
+        (f"gcs://films/packs/{'0' * 64}.json", VaultUnfit, "needs a package"),
+    ],
+)
+def test_an_address_that_cannot_be_reached_is_said(
+    bucket: str, away: Home, address: str, kind: type[Exception], words: str
+) -> None:
+    with pytest.raises(kind, match=words) as told:
+        bring(address, away)
+    assert "next: " in str(told.value)
+
+
+def test_a_bucket_that_does_not_answer_may_answer_later(
+    bucket: str, away: Home, monkeypatch: pytest.MonkeyPatch, unanswered: str
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", unanswered)
+    with pytest.raises(VaultAway):
+        bring(f"{bucket}film.yaml", away)
