@@ -12,7 +12,7 @@ from typing import Any
 from rich.console import Console
 
 from storyreel.specs.problems.problem import StoryboardError
-from storyreel.tasks.bucket import VaultError
+from storyreel.tasks.bucket import BucketError
 from storyreel.tasks.ledger.errors import LedgerError
 from storyreel.tasks.providers.base import ProviderError
 
@@ -45,7 +45,7 @@ def exit_code(command: Callable[[], Any], console: Console) -> int:
     except StoryboardError as error:
         _tell_problems(error, console)
         return WRONG
-    except (RunFailed, LedgerError, VaultError) as error:
+    except (RunFailed, LedgerError, BucketError) as error:
         _tell(console, str(error))
         return FAILED
     except NotAllowed as error:

@@ -27,7 +27,7 @@ from storyreel.specs.reading import LARGEST, named, read
 from storyreel.specs.sources import beside
 from storyreel.specs.storyboard import Storyboard, is_remote
 from storyreel.specs.validation.check import local_sources
-from storyreel.tasks.bucket import Vault
+from storyreel.tasks.bucket import Bucket
 from storyreel.tasks.clips import file_digest
 from storyreel.tasks.files import put_in_place, write_whole
 from storyreel.tasks.home import Home
@@ -98,9 +98,9 @@ def version_of(film: Storyboard) -> str:
 def pack(file: Path, bucket: str, sets: Mapping[str, str] = _NOTHING_SET) -> Pack:
     """Put a storyboard and its local files into a bucket, `s3://films/storyreel`; what is there is not sent again.
 
-    Raises StoryboardError, and VaultError when the bucket cannot be used.
+    Raises StoryboardError, and BucketError when the bucket cannot be used.
     """
-    film, vault = read(file, sets), Vault(bucket)
+    film, vault = read(file, sets), Bucket(bucket)
     index = _index(film)
     sources = {index.text: _file(film)} | {digest: _local(film, name) for name, digest in index.files.items()}
     sent = sum(_at_once(lambda item: _sent(film, vault, *item), sources.items()))
@@ -116,12 +116,12 @@ def bring(storyboard: str, home: Home, sets: Mapping[str, str] = _NOTHING_SET) -
 
     A pack is fetched once and held against its digests each time. Of another address the file is fetched each time,
     with the local files that it names (with `sets` in the place of its variables) from beside it.
-    Raises StoryboardError, and VaultError when the file system cannot be used.
+    Raises StoryboardError, and BucketError when the file system cannot be used.
     """
     if not is_remote(storyboard):
         return Path(storyboard)
     if found := _ADDRESS.fullmatch(storyboard):
-        return _unpacked(storyboard, found["version"], Vault(found["vault"]), home.packs)
+        return _unpacked(storyboard, found["version"], Bucket(found["vault"]), home.packs)
     return _fetched(storyboard, home.packs, sets)
 
 
@@ -152,7 +152,7 @@ def _digest(film: Storyboard, file: Path) -> str:
         raise NotBrought([Problem(film.where(), f"`{file}` cannot be read: {reason(error)}")]) from error
 
 
-def _sent(film: Storyboard, vault: Vault, digest: str, file: Path) -> int:
+def _sent(film: Storyboard, vault: Bucket, digest: str, file: Path) -> int:
     """Bring a file into a bucket, by its digest; gives the bytes that went there."""
     name, size = _blob(digest), file.stat().st_size
     if vault.size(name) == size:
@@ -168,7 +168,7 @@ def _blob(digest: str) -> str:
     return f"packs/files/{digest[:2]}/{digest}"
 
 
-def _unpacked(address: str, version: str, vault: Vault, packs: Path) -> Path:
+def _unpacked(address: str, version: str, vault: Bucket, packs: Path) -> Path:
     """The storyboard of a pack, which is fetched where it is not here, or not whole."""
     into = packs / version
     if (here := _known(into)) and here.version == version and not _unlike(here, into):
@@ -190,7 +190,7 @@ def _unpacked(address: str, version: str, vault: Vault, packs: Path) -> Path:
     return _settled(address, index, into, fetch)
 
 
-def _read_index(address: str, version: str, vault: Vault) -> _Index:
+def _read_index(address: str, version: str, vault: Bucket) -> _Index:
     content = vault.read(f"packs/{version}.json", _LARGEST_INDEX)
     if content is None:
         raise NotBrought([Problem(Position(address, 1, 1), "there is no such pack", "deploy the film again")])
@@ -228,7 +228,7 @@ def _fetched(address: str, packs: Path, sets: Mapping[str, str]) -> Path:
 
 
 def _get(address: str, base: str, name: str, into: Path, missing: str, most: int | None = None) -> None:
-    vault = Vault(base)
+    vault = Bucket(base)
     where = Position(address, 1, 1)
     if most and (vault.size(name) or 0) > most:
         raise NotBrought([Problem(where, f"the file has more than {most // 10**6} MB", "split the film")])

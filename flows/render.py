@@ -114,7 +114,7 @@ async def render_storyboard(
         agreed: For `storyreel render`, which shows a plan before; leave it out. The takes that may be bought, by the
             first 12 letters of their keys.
 
-    Raises StoryboardError, VaultError, NothingSelected, BudgetExceeded, NotAgreed and LimitMissing before anything is
+    Raises StoryboardError, BucketError, NothingSelected, BudgetExceeded, NotAgreed and LimitMissing before anything is
     made, and ShotsFailed and ReviewNeeded after all else is finished. A deployed run is suspended with a form in the
     place of BudgetExceeded and ReviewNeeded, and raises NotApproved when the answer is no.
     """

@@ -22,7 +22,7 @@ _S3_AT_ONCE = 4
 """Parts of one file under way, which are all held in memory."""
 
 
-class VaultError(Exception):
+class BucketError(Exception):
     """A shared folder cannot be used. `hint` says what to do."""
 
     def __init__(self, message: str, hint: str = "") -> None:
@@ -33,15 +33,15 @@ class VaultError(Exception):
         return type(self), (self.message, self.hint)
 
 
-class VaultAway(VaultError):
+class BucketUnavailable(BucketError):
     """It did not answer, or not as it should; later it may."""
 
 
-class VaultUnfit(VaultError):
+class BucketUnusable(BucketError):
     """It, or what is set for it, must be changed first."""
 
 
-class Vault:
+class Bucket:
     """A folder of a file system. `variable` is the environment's name for it, for messages; may be empty.
 
     The file system is looked up anew for each use, in fsspec's own store of them: it keeps one a process, and what
@@ -52,16 +52,16 @@ class Vault:
         self.url = url
         self._variable = variable
 
-    def inside(self, name: str) -> Vault:
+    def inside(self, name: str) -> Bucket:
         """A folder in it."""
-        return Vault(self.address(name), self._variable)
+        return Bucket(self.address(name), self._variable)
 
     def address(self, name: str) -> str:
         """The address of a file in it."""
         return f"{self.url.rstrip('/')}/{name}"
 
     def size(self, name: str) -> int | None:
-        """Bytes of a file, as it is now; None when it is not there. Raises VaultError."""
+        """Bytes of a file, as it is now; None when it is not there. Raises BucketError."""
         with self._trouble("cannot be looked into"):
             system, place = self._place(name)
             system.invalidate_cache(place)
@@ -72,7 +72,7 @@ class Vault:
             return int(found["size"]) if found["type"] == "file" else None
 
     def put(self, file: Path, name: str) -> None:
-        """Bring a file there, whole, in the place of one that may be there. Raises VaultError."""
+        """Bring a file there, whole, in the place of one that may be there. Raises BucketError."""
         sent = file.stat().st_size
         with self._trouble(f"did not take {file.name}"):
             system, place = self._place(name)
@@ -82,10 +82,10 @@ class Vault:
                 _put_beside(system, file, place)
         arrived = self.size(name)
         if arrived != sent:
-            raise VaultAway(f"{self} did not take {file.name} whole: it has {arrived} bytes of {sent}")
+            raise BucketUnavailable(f"{self} did not take {file.name} whole: it has {arrived} bytes of {sent}")
 
     def write(self, name: str, content: bytes) -> None:
-        """Write a small file, whole. Raises VaultError."""
+        """Write a small file, whole. Raises BucketError."""
         with self._trouble(f"did not take {name}"):
             system, place = self._place(name)
             if _is_object_store(system):
@@ -94,7 +94,7 @@ class Vault:
                 _beside(system, place, lambda beside: system.pipe_file(beside, content))
 
     def get(self, name: str, into: Path) -> bool:
-        """Fetch a file; False when it is not there. What came is to be held against its digest. Raises VaultError."""
+        """Fetch a file; False when it is not there. What came is to be held against its digest. Raises BucketError."""
         with self._trouble(f"did not give {name}"):
             system, place = self._place(name)
             try:
@@ -106,7 +106,7 @@ class Vault:
             return True
 
     def read(self, name: str, most: int) -> bytes | None:
-        """A small file's content, at most so many bytes of it; None when it is not there. Raises VaultError."""
+        """A small file's content, at most so many bytes of it; None when it is not there. Raises BucketError."""
         with self._trouble(f"did not give {name}"):
             system, place = self._place(name)
             try:
@@ -116,17 +116,17 @@ class Vault:
             return content
 
     def link(self, name: str, seconds: int) -> str:
-        """An address at which anybody can fetch a file for so long. Raises VaultError."""
+        """An address at which anybody can fetch a file for so long. Raises BucketError."""
         with self._trouble(f"did not sign a link to {name}"):
             system, place = self._place(name)
             try:
                 return str(system.sign(place, expiration=seconds))
             except NotImplementedError as error:
                 hint = "use a bucket that can, such as s3://"
-                raise VaultUnfit(f"{self} cannot give links to its files", hint) from error
+                raise BucketUnusable(f"{self} cannot give links to its files", hint) from error
 
     def remove(self, name: str) -> None:
-        """Take a file away, if it is there. Raises VaultError."""
+        """Take a file away, if it is there. Raises BucketError."""
         with self._trouble(f"did not remove {name}"):
             system, place = self._place(name)
             with suppress(FileNotFoundError):
@@ -150,18 +150,18 @@ class Vault:
         """Tell what cannot be done now from what never can."""
         try:
             yield
-        except VaultError:
+        except BucketError:
             raise
         except ImportError as error:
             package = "pip install 'storyreel[s3]'" if self.url.startswith("s3") else "install it beside storyreel"
-            raise VaultUnfit(f"{self} needs a package that is not here: {error}", package) from error
+            raise BucketUnusable(f"{self} needs a package that is not here: {error}", package) from error
         except (PermissionError, FileNotFoundError, NotImplementedError, ValueError) as error:
-            raise VaultUnfit(f"{self} {what}: {_said(error)}", "storyreel doctor") from error
+            raise BucketUnusable(f"{self} {what}: {_said(error)}", "storyreel doctor") from error
         except Exception as error:
             # A file system of fsspec's may raise whatever its library does.
             if type(error).__name__ in _SETTINGS:
-                raise VaultUnfit(f"{self} {what}: {_said(error)}", "set the bucket's credentials") from error
-            raise VaultAway(f"{self} {what}: {_said(error)}") from error
+                raise BucketUnusable(f"{self} {what}: {_said(error)}", "set the bucket's credentials") from error
+            raise BucketUnavailable(f"{self} {what}: {_said(error)}") from error
 
 
 def _is_object_store(system: Any) -> bool:

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.money import Money
-from storyreel.tasks.bucket import Vault
+from storyreel.tasks.bucket import Bucket
 
 _ASKED_AT_ONCE = 16
 """Questions to a bucket under way at one time."""
@@ -52,11 +52,11 @@ class Undelivered(Frozen):
 class ClipStore:
     """Clips in a folder, named by content. Safe for any number of processes, and with a bucket of hosts, at once.
 
-    With a bucket a clip counts as there when the bucket has it. Raises VaultError where the bucket must be asked and
+    With a bucket a clip counts as there when the bucket has it. Raises BucketError where the bucket must be asked and
     gives no answer: that is no word on whether the clip is there.
     """
 
-    def __init__(self, root: Path, vault: Vault | None = None) -> None:
+    def __init__(self, root: Path, vault: Bucket | None = None) -> None:
         self.root, self.vault = root, vault
         self._arrivals = root / "arriving"
         self._is_ready = vault is None

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from storyreel.specs.frozen import Frozen
-from storyreel.tasks.bucket import Vault
+from storyreel.tasks.bucket import Bucket
 from storyreel.tasks.clips import ClipStore
 from storyreel.tasks.ledger.ledger import Ledger
 
@@ -42,7 +42,7 @@ class Home(Frozen):
 
     def clips(self) -> ClipStore:
         """The clips as they came from the services."""
-        return ClipStore(self.root / "clips", Vault(self.clips_url, CLIPS) if self.clips_url else None)
+        return ClipStore(self.root / "clips", Bucket(self.clips_url, CLIPS) if self.clips_url else None)
 
     @property
     def house(self) -> Path:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import TypeVar
 
-from storyreel.tasks.bucket import VaultAway, VaultUnfit
+from storyreel.tasks.bucket import BucketUnavailable, BucketUnusable
 from storyreel.tasks.providers.base import Terminal, Transient
 
 Result = TypeVar("Result")
@@ -19,7 +19,7 @@ async def asked(work: Callable[..., Result], *arguments: object, what: str = "",
     """
     try:
         return await asyncio.to_thread(work, *arguments)
-    except VaultAway as error:
+    except BucketUnavailable as error:
         raise Transient(what + error.message, hint=hint or error.hint) from error
-    except VaultUnfit as error:
+    except BucketUnusable as error:
         raise Terminal(what + error.message, hint=error.hint or hint) from error

@@ -21,14 +21,14 @@ _APPEARS = timedelta(minutes=10)
 _KEPT = timedelta(hours=23)
 """How old an order may be for a list without it to prove anything: services forget tasks after 24 hours."""
 
-Verdict = Literal["attach", "propose", "never made", "open"]
+Match = Literal["attach", "propose", "never made", "open"]
 
 
 class Finding(Frozen):
     """What a list of tasks says of one order."""
 
     purchase: Purchase
-    verdict: Verdict
+    verdict: Match
     """attach: it is `task`, surely. propose: nothing speaks against `task`, and nothing proves it."""
     why: str
     task: RemoteTask | None = None

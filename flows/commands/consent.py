@@ -14,13 +14,13 @@ from storyreel.flows.commands.options import Planning, plan_of, sheet_of
 from storyreel.flows.errors import NotAllowed, OverTheBudget, RunFailed
 from storyreel.flows.planning.budget import BudgetExceeded
 from storyreel.flows.planning.model import Plan
-from storyreel.flows.planning.run_request import CallSheet
+from storyreel.flows.planning.run_request import RunRequest
 from storyreel.flows.planning.saved import load as load_plan
 from storyreel.flows.planning.saved import moved
 from storyreel.tasks.providers import load
 
 
-def make_sure(planning: Planning, sheet: CallSheet, yes: bool, console: Console) -> None:
+def make_sure(planning: Planning, sheet: RunRequest, yes: bool, console: Console) -> None:
     """Return when the plan may be carried out.
 
     Raises RunFailed when a service's key is missing, OverTheBudget, and NotAllowed when something would be bought that
@@ -55,7 +55,7 @@ def lacking(plan: Plan) -> None:
             raise RunFailed(f"{name} needs a key, and {missing} is not set\nnext: export {missing}=…")
 
 
-def as_agreed(file: Path, budget: str | None, out: str | None) -> tuple[CallSheet, Planning]:
+def as_agreed(file: Path, budget: str | None, out: str | None) -> tuple[RunRequest, Planning]:
     """What a plan that was kept asks for, planned anew.
 
     Raises NotAllowed, naming what has moved, when that would no longer do exactly what was agreed to.
@@ -71,7 +71,7 @@ def as_agreed(file: Path, budget: str | None, out: str | None) -> tuple[CallShee
     return sheet, planning
 
 
-def over(excess: BudgetExceeded, sheet: CallSheet) -> str:
+def over(excess: BudgetExceeded, sheet: RunRequest) -> str:
     """A budget that would be passed, with what to run next."""
     go_on = sheet.command("render", "--select", ",".join(excess.fits)) if excess.fits else sheet.command("plan")
     return f"{excess}\nnext: {go_on}"

@@ -12,7 +12,7 @@ from rich.console import Console
 from storyreel.flows.commands.options import AsJson, Budget, File, Provider, Select, Set, plan_of, print_json, sheet_of
 
 if TYPE_CHECKING:
-    from storyreel.flows.deployment.deploy import Wish
+    from storyreel.flows.deployment.deploy import DeploymentRequest
 
 
 class Overlap(StrEnum):
@@ -153,12 +153,12 @@ def _wish(
     lost_after: int | None,
     yes: bool,
     spread: Spread = Spread.NONE,
-) -> Wish:
+) -> DeploymentRequest:
     """What was asked for, with its plan. Raises StoryboardError and typer.BadParameter."""
-    from storyreel.flows.deployment.deploy import Wish
+    from storyreel.flows.deployment.deploy import DeploymentRequest
 
     sheet = sheet_of(storyboard, provider, sets, select, budget)
-    return Wish(
+    return DeploymentRequest(
         sheet=sheet,
         planning=plan_of(sheet),
         out=out,

@@ -14,7 +14,7 @@ from storyreel.flows.commands.progress import shown
 from storyreel.flows.errors import Interrupted, OverTheBudget, RunFailed
 from storyreel.flows.planning.budget import BudgetExceeded
 from storyreel.flows.planning.model import Plan
-from storyreel.flows.planning.run_request import CallSheet
+from storyreel.flows.planning.run_request import RunRequest
 from storyreel.flows.servers.choose import reporting, server_at_hand, settle_environment
 from storyreel.flows.servers.local import PORT, page_at
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from storyreel.flows.production.report import Rendering
 
 
-def run(sheet: CallSheet, plan: Plan, console: Console) -> tuple[Rendering, str]:
+def run(sheet: RunRequest, plan: Plan, console: Console) -> tuple[Rendering, str]:
     """Carry out a plan that was agreed to; gives the film, and in words where its run can be looked at.
 
     Raises RunFailed with the command to run next, OverTheBudget, and Interrupted when it was stopped.
@@ -36,7 +36,7 @@ def run(sheet: CallSheet, plan: Plan, console: Console) -> tuple[Rendering, str]
             from storyreel.flows.lifecycle.cancellation import Stopped
             from storyreel.flows.render import NotAgreed, ShotsFailed
             from storyreel.flows.review.model import ReviewNeeded
-            from storyreel.tasks.bucket import VaultError
+            from storyreel.tasks.bucket import BucketError
             from storyreel.tasks.media.errors import MediaError
             from storyreel.tasks.progress import watched_by
             from storyreel.tasks.providers.base import ProviderError
@@ -59,7 +59,7 @@ def run(sheet: CallSheet, plan: Plan, console: Console) -> tuple[Rendering, str]
             raise RunFailed(f"{error}\nnext: {whole.command('review')}") from error
         except (MediaError, ProviderError) as error:
             raise RunFailed(f"{error}\nnext: {sheet.command()}") from error
-        except VaultError as error:
+        except BucketError as error:
             hint = f" ({error.hint})" if error.hint else ""
             raise RunFailed(f"{error.message}{hint}\nnext: {sheet.command()}") from error
         except Stopped as stopped:
@@ -69,7 +69,7 @@ def run(sheet: CallSheet, plan: Plan, console: Console) -> tuple[Rendering, str]
     return made, _where(made, ui)
 
 
-async def _flow(sheet: CallSheet, plan: Plan) -> Rendering:
+async def _flow(sheet: RunRequest, plan: Plan) -> Rendering:
     from storyreel.flows.render import agreements, render_storyboard
 
     return await render_storyboard(

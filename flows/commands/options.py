@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from storyreel.flows.planning.run_request import CallSheet
+from storyreel.flows.planning.run_request import RunRequest
 
 if TYPE_CHECKING:
     from storyreel.flows.planning.budget import BudgetExceeded
@@ -51,9 +51,9 @@ def sheet_of(
     select: list[str] | None = None,
     budget: str | None = None,
     out: Path | str | None = None,
-) -> CallSheet:
+) -> RunRequest:
     """What the command line asks for. Raises typer.BadParameter."""
-    return CallSheet(
+    return RunRequest(
         storyboard=storyboard,
         provider=provider,
         words=words(sets),
@@ -72,8 +72,8 @@ class Planning(NamedTuple):
     """What is wrong when the budget would be passed."""
 
 
-def plan_of(sheet: CallSheet) -> Planning:
-    """What a run of a storyboard would do. Raises StoryboardError, and VaultError where a bucket cannot be used."""
+def plan_of(sheet: RunRequest) -> Planning:
+    """What a run of a storyboard would do. Raises StoryboardError, and BucketError where a bucket cannot be used."""
     from storyreel.flows.planning.budget import BudgetExceeded, hold, limits_of
     from storyreel.flows.planning.history import history_of
     from storyreel.flows.planning.plan import make
@@ -98,7 +98,7 @@ def plan_of(sheet: CallSheet) -> Planning:
 def file_of(storyboard: Path | str, set_vars: dict[str, str]) -> Path:
     """The storyboard's file on this host; brought here first where an address is given.
 
-    Raises StoryboardError, and VaultError where a bucket cannot be used.
+    Raises StoryboardError, and BucketError where a bucket cannot be used.
     """
     from storyreel.specs.storyboard import is_remote
 

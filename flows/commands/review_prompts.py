@@ -16,7 +16,7 @@ from rich.text import Text
 
 from storyreel.flows.commands.reconcile_prompts import somebody_is_there
 from storyreel.flows.planning.model import ReviewWord
-from storyreel.flows.planning.run_request import CallSheet
+from storyreel.flows.planning.run_request import RunRequest
 from storyreel.flows.review.standing import Planner, Standing, by_words, refusal
 from storyreel.flows.servers.choose import settle_environment
 from storyreel.tasks.ledger.ledger import Judged, Word
@@ -104,7 +104,7 @@ def tell(console: Console, said: Sequence[Judged], runs: Sequence[Suspended], th
         console.print(line, markup=False, highlight=False)
 
 
-def next_step(sheet: CallSheet, standings: Sequence[Standing]) -> str:
+def next_step(sheet: RunRequest, standings: Sequence[Standing]) -> str:
     """The command to run next; none where nothing is reviewed."""
     if waiting := next((standing for standing in standings if standing.waits), None):
         return sheet.command("review", "--approve", waiting.shot.slate)

@@ -16,7 +16,7 @@ from storyreel.flows.commands.consent import over
 from storyreel.flows.commands.options import Planning
 from storyreel.flows.errors import NotAllowed, OverTheBudget
 from storyreel.flows.planning.model import Plan
-from storyreel.flows.planning.run_request import CallSheet
+from storyreel.flows.planning.run_request import RunRequest
 from storyreel.flows.production.report import default_folder
 from storyreel.flows.servers.choose import settle_environment, standing
 from storyreel.specs.frozen import Frozen
@@ -26,7 +26,7 @@ from storyreel.tasks.providers import load
 if TYPE_CHECKING:
     from prefect.schedules import Schedule
 
-    from storyreel.flows.deployment.registration import Pool, Reel
+    from storyreel.flows.deployment.registration import FilmDeployment, Pool
 
 
 class Times(NamedTuple):
@@ -38,10 +38,10 @@ class Times(NamedTuple):
     zone: str | None = None
 
 
-class Wish(NamedTuple):
+class DeploymentRequest(NamedTuple):
     """What a deployment was asked to be."""
 
-    sheet: CallSheet
+    sheet: RunRequest
     planning: Planning
     out: str | None
     name: str | None
@@ -103,7 +103,7 @@ class Deployed(Frozen):
         return {**self.model_dump(mode="json"), "limits": limits, "worker": self.worker, "run": self.now}
 
 
-def make_sure(wish: Wish, console: Console) -> None:
+def make_sure(wish: DeploymentRequest, console: Console) -> None:
     """Return when runs that nobody watches may buy what they buy.
 
     Raises OverTheBudget, and NotAllowed when nothing holds them. Keys are not asked for: workers have their own.
@@ -145,7 +145,7 @@ def schedules_of(times: Times) -> list[Schedule]:
         raise typer.BadParameter(str(error)) from error
 
 
-def deploy(wish: Wish, pool_name: str, times: Times, bucket: str | None, console: Console) -> Deployed:
+def deploy(wish: DeploymentRequest, pool_name: str, times: Times, bucket: str | None, console: Console) -> Deployed:
     """Register a film for the workers of a pool.
 
     Raises typer.BadParameter, NotAllowed, OverTheBudget, and RunFailed with the command to run next.
@@ -160,18 +160,18 @@ def deploy(wish: Wish, pool_name: str, times: Times, bucket: str | None, console
     with console.status("deploying"), standing() as page:
         # The pool first: nothing is packed or made for one that is not there.
         pool = asyncio.run(pool_of(pool_name))
-        return asyncio.run(_deploy(wish, pool, schedules, reel_of(wish, bucket), page))
+        return asyncio.run(_deploy(wish, pool, schedules, film_deployment(wish, bucket), page))
 
 
-def reel_of(wish: Wish, bucket: str | None = None) -> Reel:
+def film_deployment(wish: DeploymentRequest, bucket: str | None = None) -> FilmDeployment:
     """What is deployed: the storyboard where it is, or packed into a bucket. Raises StoryboardError."""
-    from storyreel.flows.deployment.registration import Reel
+    from storyreel.flows.deployment.registration import FilmDeployment
     from storyreel.flows.packs import pack, version_of
     from storyreel.specs.reading import read
 
     file = Path(wish.sheet.storyboard).expanduser().absolute()
     packed = pack(file, bucket, wish.sheet.words) if bucket else None
-    return Reel(
+    return FilmDeployment(
         title=wish.planning.plan.title,
         name=wish.name or default_folder(wish.planning.plan.title).name,
         version=packed.version if packed else version_of(read(file, wish.sheet.words)),
@@ -181,7 +181,9 @@ def reel_of(wish: Wish, bucket: str | None = None) -> Reel:
     )
 
 
-async def _deploy(wish: Wish, pool: Pool, schedules: Sequence[Schedule], reel: Reel, page: str) -> Deployed:
+async def _deploy(
+    wish: DeploymentRequest, pool: Pool, schedules: Sequence[Schedule], reel: FilmDeployment, page: str
+) -> Deployed:
     from storyreel.flows.deployment import registration as schedule
     from storyreel.flows.deployment.schedules import in_words
     from storyreel.flows.lifecycle import automations
@@ -238,7 +240,7 @@ def print_deployed(console: Console, deployed: Deployed) -> None:
         console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
-def _out(wish: Wish, bucket: str | None) -> str:
+def _out(wish: DeploymentRequest, bucket: str | None) -> str:
     """Where a run puts the film, wherever it runs."""
     if wish.out and "://" in wish.out:
         return wish.out

@@ -20,7 +20,7 @@ from prefect.types.entrypoint import EntrypointType
 
 from storyreel.flows.errors import RunFailed
 from storyreel.flows.lifecycle.automations import HEARTBEAT_SECONDS, TAG
-from storyreel.flows.planning.run_request import CallSheet
+from storyreel.flows.planning.run_request import RunRequest
 from storyreel.flows.render import render_storyboard
 from storyreel.flows.scene import shoot_scene
 from storyreel.specs.frozen import Frozen
@@ -40,7 +40,7 @@ _IN_A_RUN = {
 }
 
 
-class Reel(Frozen):
+class FilmDeployment(Frozen):
     """What a deployment renders, and under which name."""
 
     title: str
@@ -83,8 +83,8 @@ class Pool(Frozen):
 
 
 async def deployment(
-    reel: Reel,
-    sheet: CallSheet,
+    reel: FilmDeployment,
+    sheet: RunRequest,
     schedules: Sequence[Schedule],
     overlap: Overlap,
     pool: Pool | None = None,
@@ -116,7 +116,7 @@ async def deployment(
     return wanted
 
 
-async def scenes(reel: Reel, pool: Pool, environment: Mapping[str, str]) -> RunnerDeployment:
+async def scenes(reel: FilmDeployment, pool: Pool, environment: Mapping[str, str]) -> RunnerDeployment:
     """The deployment of a film's scenes, which its run finds by its own name and tells everything."""
     return await shoot_scene.ato_deployment(
         reel.name,
@@ -194,7 +194,7 @@ def is_secret(name: str, value: str) -> bool:
     return has_password or any(word in name for word in _SECRETS)
 
 
-def _parameters(reel: Reel, sheet: CallSheet) -> dict[str, Any]:
+def _parameters(reel: FilmDeployment, sheet: RunRequest) -> dict[str, Any]:
     """What a run is told; what was left out stays out, so that the form shows the flow's own defaults."""
     said = {
         "storyboard": reel.storyboard,

@@ -14,19 +14,19 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from storyreel.flows.commands.consent import lacking
-from storyreel.flows.deployment.deploy import Times, Wish, make_sure, reel_of, schedules_of
+from storyreel.flows.deployment.deploy import DeploymentRequest, Times, film_deployment, make_sure, schedules_of
 from storyreel.flows.servers.choose import reporting, server_at_hand, settle_environment
 
 if TYPE_CHECKING:
     from prefect.schedules import Schedule
 
-    from storyreel.flows.deployment.registration import Reel
+    from storyreel.flows.deployment.registration import FilmDeployment
 
 _LOOK_SECONDS = 5
 """Between two looks whether a run is due."""
 
 
-def serve(wish: Wish, times: Times, console: Console) -> None:
+def serve(wish: DeploymentRequest, times: Times, console: Console) -> None:
     """Register a film and render it whenever it is due, until Ctrl-C or SIGTERM.
 
     Raises typer.BadParameter, NotAllowed, OverTheBudget, and RunFailed with the command to run next.
@@ -39,7 +39,7 @@ def serve(wish: Wish, times: Times, console: Console) -> None:
         with console.status("starting Prefect"):
             at_hand = stack.enter_context(server_at_hand())
             pages = stack.enter_context(reporting(at_hand))
-            reel = reel_of(wish)
+            reel = film_deployment(wish)
         stack.enter_context(_nowhere())
         asyncio.run(_serve(wish, reel, schedules, pages, console))
     console.print("stopped; nothing is rendered until it is served again", highlight=False)
@@ -57,7 +57,9 @@ def _nowhere() -> Iterator[None]:
         yield
 
 
-async def _serve(wish: Wish, reel: Reel, schedules: Sequence[Schedule], pages: str, console: Console) -> None:
+async def _serve(
+    wish: DeploymentRequest, reel: FilmDeployment, schedules: Sequence[Schedule], pages: str, console: Console
+) -> None:
     from storyreel.flows.deployment import registration as schedule
     from storyreel.flows.deployment.handing_over import HandingOverRunner
     from storyreel.flows.deployment.schedules import in_words

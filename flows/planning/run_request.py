@@ -11,7 +11,7 @@ from storyreel.specs.frozen import Frozen
 from storyreel.specs.money import Money
 
 
-class CallSheet(Frozen):
+class RunRequest(Frozen):
     """One run of a storyboard, as it was asked for."""
 
     storyboard: Path | str

@@ -11,7 +11,7 @@ from typing import Literal
 from pydantic import ValidationError
 
 from storyreel.flows.planning.model import Plan, PlannedTake, TakeState
-from storyreel.flows.planning.run_request import CallSheet
+from storyreel.flows.planning.run_request import RunRequest
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.money import Money
 from storyreel.specs.problems.problem import Position, Problem, StoryboardError
@@ -71,7 +71,7 @@ class SavedPlan(Frozen):
         return self.storyboard if is_remote(self.storyboard) else file.parent / self.storyboard
 
 
-def save(plan: Plan, into: Path, sheet: CallSheet) -> None:
+def save(plan: Plan, into: Path, sheet: RunRequest) -> None:
     """Write a plan into a file, whole or not at all."""
     saved = SavedPlan(
         made=datetime.now(UTC),

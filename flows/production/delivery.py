@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from storyreel.specs.storyboard import is_remote
-from storyreel.tasks.bucket import Vault
+from storyreel.tasks.bucket import Bucket
 from storyreel.tasks.home import Home
 
 _FIRST, _LAST = "sequence.mp4", "manifest.json"
@@ -19,7 +19,7 @@ _NOT_ALWAYS = ("sequence.srt",)
 class Delivery:
     """A folder that a film is made in, and where it goes from there."""
 
-    def __init__(self, folder: Path, vault: Vault | None = None) -> None:
+    def __init__(self, folder: Path, vault: Bucket | None = None) -> None:
         self.folder = folder
         self._vault = vault
 
@@ -28,14 +28,14 @@ class Delivery:
         return self._vault.address(name) if self._vault else self.folder.absolute() / name
 
     def make_sure(self) -> None:
-        """Return when the film can be delivered; asked before anything is bought. Raises VaultError."""
+        """Return when the film can be delivered; asked before anything is bought. Raises BucketError."""
         if self._vault:
             self._vault.write(".storyreel", b"a film is to come\n")
             self._vault.remove(".storyreel")
 
     def deliver(self) -> None:
         """Bring all that was made to where it goes: the sequence first, and last the manifest, which tells of the
-        rest. Raises VaultError."""
+        rest. Raises BucketError."""
         if not self._vault:
             return
         made = {file.name: file for file in self.folder.iterdir() if not file.name.startswith(".")}
@@ -55,4 +55,4 @@ def delivery(out: str | Path, home: Home) -> Iterator[Delivery]:
     workshop = home.root / "delivering"
     workshop.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=workshop) as folder:
-        yield Delivery(Path(folder), Vault(str(out)))
+        yield Delivery(Path(folder), Bucket(str(out)))

@@ -22,7 +22,7 @@ from storyreel.flows.names import shot_tags
 from storyreel.flows.planning.model import Candidate, Plan, PlannedTake
 from storyreel.flows.production.outcomes import Failure, MadeTake, NotMade, failure_of
 from storyreel.specs.cut import EditPoints
-from storyreel.tasks.bucket import VaultError
+from storyreel.tasks.bucket import BucketError
 from storyreel.tasks.clips import Clip
 from storyreel.tasks.collect import Take
 from storyreel.tasks.conform import HouseClip, conform, recipe
@@ -36,7 +36,7 @@ from storyreel.tasks.ledger.ledger import Order, State
 from storyreel.tasks.media.binary import find
 from storyreel.tasks.media.house_format import House, house_signature
 from storyreel.tasks.progress import tell
-from storyreel.tasks.providers.base import Request, Terminal, Verdict
+from storyreel.tasks.providers.base import Refusal, Request, Terminal
 from storyreel.tasks.result_cache import run_known
 from storyreel.tasks.studio import Studio
 
@@ -217,7 +217,7 @@ class Shooting:
     def _may_step_in(self, take: PlannedTake, way: Candidate, verdict: Terminal) -> bool:
         """Only when it is sure that no clip will come of the order, and its content was not what was refused."""
         purchase = self._studio.ledger.find(way.key)
-        if isinstance(verdict, Verdict):
+        if isinstance(verdict, Refusal):
             is_over = purchase is None or purchase.state is State.FAILED
             return is_over and (take.fallback_on_refusal or not verdict.is_content)
         return purchase is None
@@ -263,7 +263,7 @@ class Shooting:
         """Whether the clip of a cached result can be had. Where the bucket gives no answer, the task waits for it."""
         try:
             return self._studio.clips.find(clip.digest) is not None
-        except VaultError:
+        except BucketError:
             return False
 
     async def _inspected(self, take: PlannedTake, way: Candidate, clip: Clip) -> Inspection | None:

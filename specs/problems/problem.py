@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import ClassVar
+
+from storyreel.specs.errors import StoryreelError
 
 MOST_PROBLEMS = 1000
 """That any one look at a film tells; a film with more has few mistakes, made often."""
@@ -37,7 +39,7 @@ class Problem:
         return f"{self.position}: {self.what}" + (f" ({self.fix})" if self.fix else "")
 
 
-class StoryboardError(Exception):
+class StoryboardError(StoryreelError):
     """A storyboard cannot be used. `problems` holds all that was found, in the order of the file."""
 
     then: ClassVar[str] = "storyreel validate {file}"
@@ -46,6 +48,3 @@ class StoryboardError(Exception):
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(sorted(set(problems)))
         super().__init__("\n".join(map(str, self.problems)))
-
-    def __reduce__(self) -> tuple[type[Self], tuple[tuple[Problem, ...]]]:
-        return type(self), (self.problems,)

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
-from storyreel.tasks.bucket import Vault, VaultError
+from storyreel.tasks.bucket import Bucket, BucketError
 from storyreel.tasks.join.pieces import RECORD, Piece, intact_in
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.stills import open_still
@@ -29,7 +29,7 @@ _LARGEST_RECORD = 1 << 20
 class Shelf:
     """The pieces in a bucket, each in a folder that its recipe names. Its record comes last and makes it whole."""
 
-    def __init__(self, vault: Vault) -> None:
+    def __init__(self, vault: Bucket) -> None:
         self._vault = vault
         self._until = 0.0
         self.trouble = ""
@@ -79,7 +79,7 @@ class Shelf:
             return attempt()
         except ValidationError:
             return None  # of another storyreel, or damaged: it is replaced
-        except VaultError as error:
+        except BucketError as error:
             self.trouble = error.message
             self._until = time.monotonic() + _PAUSE
             return None

@@ -272,7 +272,7 @@ class Terminal(ProviderError):
     """Trying the same again cannot help: something must be changed first. Of an accepted task it says nothing."""
 
 
-class Verdict(Terminal):
+class Refusal(Terminal):
     """What a service says, once and for all, of a request that it has read.
 
     `code` is its own word for the reason, where it has one. `is_content` says that its moderation objects, which
@@ -283,11 +283,11 @@ class Verdict(Terminal):
     is_content: bool = False
 
 
-class Refused(Verdict):
+class Refused(Refusal):
     """The order was turned down: nothing was bought."""
 
 
-class TaskFailed(Verdict):
+class TaskFailed(Refusal):
     """The order was accepted, and has failed: no clip will ever come of it."""
 
 

@@ -28,7 +28,7 @@ from storyreel.tasks.providers.base import (
 )
 from storyreel.tasks.providers.http.client import Missing, Wire
 from storyreel.tasks.providers.http.download import download
-from storyreel.tasks.providers.http.local_files import BUCKET, Bucket, as_data_uri, name_for
+from storyreel.tasks.providers.http.local_files import BUCKET, ReferenceBucket, as_data_uri, name_for
 from storyreel.tasks.providers.http.response import Answer
 from storyreel.tasks.providers.refusals import verdict
 
@@ -56,7 +56,7 @@ class Hosted(Provider):
         self._environment = environment
         self.base = (environment.get(self.base_variable) or self.default_base).rstrip("/")
         self._timeout = timeout
-        self._bucket = Bucket.of(environment)
+        self._bucket = ReferenceBucket.of(environment)
         self._carried: dict[tuple[str, str], str] = {}
         self._carrying: dict[tuple[str, str], asyncio.Lock] = {}
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import TypeVar
 
-from storyreel.tasks.providers.base import Verdict
+from storyreel.tasks.providers.base import Refusal
 
-Kind = TypeVar("Kind", bound=Verdict)
+Kind = TypeVar("Kind", bound=Refusal)
 
 _CONTENT_CODES = ("DataInspectionFailed", "IPInfringementSuspect", "CustomRoleBlocked")
 """Of Wan's moderation, from Model Studio's page on error codes; the resellers pass them on."""

@@ -22,7 +22,7 @@ from prefect.flow_engine import run_flow_async
 from prefect.settings import PREFECT_API_URL
 
 from storyreel.flows.commands.options import plan_of
-from storyreel.flows.planning.run_request import CallSheet
+from storyreel.flows.planning.run_request import RunRequest
 from storyreel.flows.production import service_limits as limits
 from storyreel.flows.render import render_storyboard
 from storyreel.flows.review.model import by_shot, word_of_shot
@@ -58,7 +58,7 @@ class Deployed:
     @classmethod
     async def of(cls, file: Path, title: str, is_apart: bool = False, **parameters: Any) -> Deployed:
         """Deploy a storyboard; its films go into the folder beside it."""
-        film = plan_of(CallSheet(storyboard=file)).plan
+        film = plan_of(RunRequest(storyboard=file)).plan
         await limits.hold((name for name in film.services if load(name).paid), {})
         deployment = await render_storyboard.ato_deployment(
             name=file.parent.name,
@@ -143,12 +143,12 @@ class Set:
 
     def words(self) -> dict[str, str | None]:
         """How the shots stand."""
-        takes = by_shot(plan_of(CallSheet(storyboard=self.file)).plan.takes)
+        takes = by_shot(plan_of(RunRequest(storyboard=self.file)).plan.takes)
         return {slate: word_of_shot(those) for slate, those in takes.items()}
 
     def say(self, slate: str, take: int, word: Word) -> None:
         """What somebody says by the command line."""
-        planned = by_shot(plan_of(CallSheet(storyboard=self.file)).plan.takes)[slate][take - 1]
+        planned = by_shot(plan_of(RunRequest(storyboard=self.file)).plan.takes)[slate][take - 1]
         said = Judged(key=planned.key, film="The Keeper", slate=slate, take=take, word=word)
         with closing(Home.of().ledger()) as ledger:
             ledger.judge([said])

@@ -17,7 +17,7 @@ from PIL import Image
 from storyreel.flows.packs import NotBrought, Pack, bring, pack, version_of
 from storyreel.specs.problems.problem import StoryboardError
 from storyreel.specs.reading import read
-from storyreel.tasks.bucket import VaultAway, VaultUnfit
+from storyreel.tasks.bucket import BucketUnavailable, BucketUnusable
 from storyreel.tasks.home import Home
 
 FILM = """\
@@ -167,8 +167,8 @@ def test_several_processes_bring_one_pack_at_once(film: Path, bucket: str, away:
     made = pack(film, bucket)
     code = f"""
 from pathlib import Path
-from flows.packing import bring
-from tasks.store.home import Home
+from storyreel.flows.packs import bring
+from storyreel.tasks.home import Home
 print(bring({made.address!r}, Home(root=Path({str(away.root)!r}), ledger_url="")))
 """
     crowd = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(4)]
@@ -318,9 +318,9 @@ def test_an_address_without_the_files_beside_it_is_said(film: Path, bucket: str,
 @pytest.mark.parametrize(
     ("address", "kind", "words"),
     [
-        ("nosuch://films/film.yaml", VaultUnfit, "nosuch"),
-        ("gcs://films/film.yaml", VaultUnfit, "needs a package"),
-        (f"gcs://films/packs/{'0' * 64}.json", VaultUnfit, "needs a package"),
+        ("nosuch://films/film.yaml", BucketUnusable, "nosuch"),
+        ("gcs://films/film.yaml", BucketUnusable, "needs a package"),
+        (f"gcs://films/packs/{'0' * 64}.json", BucketUnusable, "needs a package"),
     ],
 )
 def test_an_address_that_cannot_be_reached_is_said(
@@ -335,5 +335,5 @@ def test_a_bucket_that_does_not_answer_may_answer_later(
     bucket: str, away: Home, monkeypatch: pytest.MonkeyPatch, unanswered: str
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", unanswered)
-    with pytest.raises(VaultAway):
+    with pytest.raises(BucketUnavailable):
         bring(f"{bucket}film.yaml", away)

@@ -15,7 +15,7 @@ from prefect.settings import PREFECT_LOCAL_STORAGE_PATH, temporary_settings
 
 from storyreel.flows.production.report import Rendering
 from storyreel.flows.render import ShotsFailed, render_storyboard
-from storyreel.tasks.bucket import VaultAway, VaultUnfit
+from storyreel.tasks.bucket import BucketUnavailable, BucketUnusable
 from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.ledger import State
 from tests.buckets import environment
@@ -141,7 +141,7 @@ async def test_a_film_that_cannot_be_delivered_is_told_before_anything_is_bought
 ) -> None:
     if out == "away":
         away()
-    with pytest.raises(VaultAway if out == "away" else VaultUnfit):
+    with pytest.raises(BucketUnavailable if out == "away" else BucketUnusable):
         await hosts.render("one", out=f"{bucket}out" if out == "away" else out)
     assert hosts.apiyi.accepted == []
 
@@ -172,7 +172,7 @@ def stage(
     [
         ("storyreel.tasks.clips:ClipStore.deliver before 1", 1),
         ("s3fs.core:S3FileSystem._put_file before 1", 1),
-        ("storyreel.tasks.bucket:Vault.put after 1", 1),
+        ("storyreel.tasks.bucket:Bucket.put after 1", 1),
         ("storyreel.tasks.ledger.ledger:Ledger.finished before 1", 2),
     ],
 )

@@ -13,18 +13,18 @@ import fsspec
 import pytest
 import s3fs
 
-from storyreel.tasks.bucket import Vault, VaultAway, VaultUnfit
+from storyreel.tasks.bucket import Bucket, BucketUnavailable, BucketUnusable
 
 PARTS = 20 << 20
 """Bytes that S3 is sent in three parts."""
 
 
 @pytest.fixture(params=["s3", "mounted", "memory"])
-def vault(request: pytest.FixtureRequest, tmp_path: Path) -> Vault:
+def vault(request: pytest.FixtureRequest, tmp_path: Path) -> Bucket:
     """A vault of each kind: an object store, a file system, what fsspec keeps in memory."""
     if request.param == "s3":
-        return Vault(request.getfixturevalue("bucket") + "vault")
-    return Vault(str(tmp_path / "mounted" / "vault") if request.param == "mounted" else f"memory://{tmp_path.name}")
+        return Bucket(request.getfixturevalue("bucket") + "vault")
+    return Bucket(str(tmp_path / "mounted" / "vault") if request.param == "mounted" else f"memory://{tmp_path.name}")
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def file(tmp_path: Path) -> Path:
     return place
 
 
-def test_a_file_comes_back_as_it_went(vault: Vault, file: Path, tmp_path: Path) -> None:
+def test_a_file_comes_back_as_it_went(vault: Bucket, file: Path, tmp_path: Path) -> None:
     assert vault.size("ab/take.mp4") is None
     assert not vault.get("ab/take.mp4", tmp_path / "back.mp4")
     vault.put(file, "ab/take.mp4")
@@ -45,7 +45,7 @@ def test_a_file_comes_back_as_it_went(vault: Vault, file: Path, tmp_path: Path) 
     assert vault.inside("ab").size("take.mp4") == 7
 
 
-def test_a_small_file_is_written_read_and_removed(vault: Vault) -> None:
+def test_a_small_file_is_written_read_and_removed(vault: Bucket) -> None:
     assert vault.read("index.json", 100) is None
     vault.write("index.json", b"{}")
     vault.write("index.json", b"{1}")
@@ -56,7 +56,7 @@ def test_a_small_file_is_written_read_and_removed(vault: Vault) -> None:
     assert vault.read("index.json", 100) is None
 
 
-def test_nothing_is_left_but_the_file(vault: Vault, file: Path) -> None:
+def test_nothing_is_left_but_the_file(vault: Bucket, file: Path) -> None:
     vault.put(file, "take.mp4")
     vault.put(file, "take.mp4")
     system, folder = fsspec.url_to_fs(vault.url)
@@ -65,7 +65,7 @@ def test_nothing_is_left_but_the_file(vault: Vault, file: Path) -> None:
 
 
 def test_what_another_process_does_is_seen_although_the_folder_was_listed(bucket: str, file: Path) -> None:
-    vault = Vault(bucket)
+    vault = Bucket(bucket)
     vault.put(file, "a.mp4")
     fsspec.filesystem("s3").ls(bucket)
     code = f"""
@@ -81,10 +81,10 @@ system.rm_file({bucket + "a.mp4"!r})
 def test_a_large_file_goes_in_parts_and_comes_whole(bucket: str, tmp_path: Path) -> None:
     large = tmp_path / "large.mp4"
     large.write_bytes(os.urandom(PARTS))
-    Vault(bucket).put(large, "large.mp4")
+    Bucket(bucket).put(large, "large.mp4")
     # An entity tag ends with the number of parts.
     assert fsspec.filesystem("s3").info(bucket + "large.mp4", refresh=True)["ETag"].strip('"').endswith("-3")
-    assert Vault(bucket).get("large.mp4", tmp_path / "back.mp4")
+    assert Bucket(bucket).get("large.mp4", tmp_path / "back.mp4")
     assert (tmp_path / "back.mp4").read_bytes() == large.read_bytes()
 
 
@@ -93,17 +93,17 @@ def test_whoever_is_killed_while_uploading_leaves_nothing_half(bucket: str, tmp_
     large = tmp_path / "large.mp4"
     large.write_bytes(os.urandom(PARTS))
     assert killed_while_putting(bucket, large, f"s3fs.core:S3FileSystem._call_s3 {step}")
-    assert Vault(bucket).size("large.mp4") is None
-    Vault(bucket).put(large, "large.mp4")
-    assert Vault(bucket).size("large.mp4") == PARTS
+    assert Bucket(bucket).size("large.mp4") is None
+    Bucket(bucket).put(large, "large.mp4")
+    assert Bucket(bucket).size("large.mp4") == PARTS
 
 
 def test_whoever_is_killed_while_writing_a_mounted_disk_leaves_nothing_half(tmp_path: Path, file: Path) -> None:
     mounted = str(tmp_path / "mounted")
     assert killed_while_putting(mounted, file, "fsspec.implementations.local:LocalFileSystem.mv before 1")
-    assert Vault(mounted).size("take.mp4") is None
-    Vault(mounted).put(file, "take.mp4")
-    assert Vault(mounted).size("take.mp4") == 7
+    assert Bucket(mounted).size("take.mp4") is None
+    Bucket(mounted).put(file, "take.mp4")
+    assert Bucket(mounted).size("take.mp4") == 7
 
 
 def killed_while_putting(url: str, file: Path, step: str) -> bool:
@@ -111,9 +111,9 @@ def killed_while_putting(url: str, file: Path, step: str) -> bool:
     code = f"""
 from pathlib import Path
 from tests.flows.dying import die_at
-from tasks.vault import Vault
+from storyreel.tasks.bucket import Bucket
 die_at({step!r})
-Vault({url!r}).put(Path({str(file)!r}), {file.name!r})
+Bucket({url!r}).put(Path({str(file)!r}), {file.name!r})
 """
     root = Path(__file__).parents[2]
     done = subprocess.run([sys.executable, "-c", code], cwd=root, timeout=120, check=False)
@@ -121,7 +121,7 @@ Vault({url!r}).put(Path({str(file)!r}), {file.name!r})
 
 
 def test_many_threads_and_a_forked_process_use_it_at_once(bucket: str, file: Path) -> None:
-    vault = Vault(bucket)
+    vault = Bucket(bucket)
     vault.put(file, "0.mp4")
     threads = [threading.Thread(target=vault.put, args=(file, f"{number}.mp4")) for number in range(1, 12)]
     for thread in threads:
@@ -147,8 +147,8 @@ def test_many_threads_and_a_forked_process_use_it_at_once(bucket: str, file: Pat
     ],
 )
 def test_one_that_cannot_be_used_is_said(bucket: str, file: Path, url: str, words: str, hint: str) -> None:
-    with pytest.raises(VaultUnfit, match=words) as refused:
-        Vault(url, "STORYREEL_CLIPS_URL").put(file, "take.mp4")
+    with pytest.raises(BucketUnusable, match=words) as refused:
+        Bucket(url, "STORYREEL_CLIPS_URL").put(file, "take.mp4")
     assert hint in refused.value.hint
     assert "STORYREEL_CLIPS_URL" in str(refused.value)
 
@@ -158,8 +158,8 @@ def test_one_without_credentials_is_said(bucket: str, file: Path, monkeypatch: p
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     s3fs.S3FileSystem.clear_instance_cache()
-    with pytest.raises(VaultUnfit) as refused:
-        Vault(bucket).put(file, "take.mp4")
+    with pytest.raises(BucketUnusable) as refused:
+        Bucket(bucket).put(file, "take.mp4")
     assert "credentials" in refused.value.hint
 
 
@@ -168,15 +168,15 @@ def test_one_that_does_not_answer_may_answer_later(
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", unanswered)
     for use in (
-        lambda: Vault(bucket).put(file, "a"),
-        lambda: Vault(bucket).size("a"),
-        lambda: Vault(bucket).read("a", 9),
+        lambda: Bucket(bucket).put(file, "a"),
+        lambda: Bucket(bucket).size("a"),
+        lambda: Bucket(bucket).read("a", 9),
     ):
-        with pytest.raises(VaultAway):
+        with pytest.raises(BucketUnavailable):
             use()
 
 
 def test_a_password_in_its_address_is_not_shown(file: Path) -> None:
-    with pytest.raises(VaultUnfit) as refused:
-        Vault("nosuch://user:hunter2@films/refs?token=hunter3").put(file, "a")
+    with pytest.raises(BucketUnusable) as refused:
+        Bucket("nosuch://user:hunter2@films/refs?token=hunter3").put(file, "a")
     assert "hunter" not in str(refused.value)

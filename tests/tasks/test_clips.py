@@ -12,7 +12,7 @@ import fsspec
 import pytest
 
 from storyreel.specs.money import Money
-from storyreel.tasks.bucket import Vault, VaultAway
+from storyreel.tasks.bucket import Bucket, BucketUnavailable
 from storyreel.tasks.clips import Clip, ClipStore, Receipt
 
 
@@ -65,7 +65,7 @@ def test_a_clip_that_never_came_is_not_there(store: ClipStore) -> None:
 @pytest.fixture
 def hosts(bucket: str, tmp_path: Path) -> tuple[ClipStore, ClipStore]:
     """The stores of two hosts, before one bucket."""
-    return ClipStore(tmp_path / "one", Vault(bucket)), ClipStore(tmp_path / "other", Vault(bucket))
+    return ClipStore(tmp_path / "one", Bucket(bucket)), ClipStore(tmp_path / "other", Bucket(bucket))
 
 
 def _place(store: ClipStore, digest: str) -> str:
@@ -89,7 +89,7 @@ def test_a_clip_that_is_here_asks_nobody(hosts: tuple[ClipStore, ClipStore], awa
     away()
     assert one.find(clip.digest) == clip and one.holds(clip.digest)
     for question in (other.find, other.holds):
-        with pytest.raises(VaultAway):
+        with pytest.raises(BucketUnavailable):
             question(clip.digest)
 
 
@@ -115,7 +115,7 @@ def test_a_clip_that_comes_while_the_bucket_is_away_is_on_this_host_and_goes_the
     away()
     with one.arriving("key") as place:
         place.write_bytes(b"picture")
-        with pytest.raises(VaultAway):
+        with pytest.raises(BucketUnavailable):
             one.keep(place, receipt)
     back()
     again = ClipStore(one.root, one.vault)
@@ -134,7 +134,7 @@ def test_a_bucket_that_takes_nothing_is_told_before_a_clip_is_bought(
     hosts[0].make_sure()
     away()
     hosts[0].make_sure()
-    with pytest.raises(VaultAway):
+    with pytest.raises(BucketUnavailable):
         hosts[1].make_sure()
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from storyreel.specs.storyboard import Mode
-from storyreel.tasks.bucket import Vault
+from storyreel.tasks.bucket import Bucket
 from storyreel.tasks.clips import ClipStore
 from storyreel.tasks.collect import Overdue, Take, collect
 from storyreel.tasks.generate import generate
@@ -61,7 +61,7 @@ class Bench:
 
 @asynccontextmanager
 async def bench(
-    folder: Path, house: House, *, timeout: float = 20, vault: Vault | None = None, **settings: Any
+    folder: Path, house: House, *, timeout: float = 20, vault: Bucket | None = None, **settings: Any
 ) -> AsyncIterator[Bench]:
     emulator = house.emulated(**{"script": QUICK, **settings})
     with emulator.served() as base_url:
@@ -267,9 +267,9 @@ async def test_collecting_twice_is_harmless(tmp_path: Path, house: House) -> Non
 
 
 async def test_a_take_is_finished_when_its_clip_is_in_the_bucket(tmp_path: Path, bucket: str) -> None:
-    async with bench(tmp_path, HOUSES["apiyi"], vault=Vault(bucket)) as on:
+    async with bench(tmp_path, HOUSES["apiyi"], vault=Bucket(bucket)) as on:
         clip = await on.make()
-        assert Vault(bucket).size(f"{clip.digest[:2]}/{clip.digest}.mp4") == clip.size
+        assert Bucket(bucket).size(f"{clip.digest[:2]}/{clip.digest}.mp4") == clip.size
         clip.path.unlink()
         assert await on.make() == clip and clip.path.is_file()
         assert len(on.emulator.fetches) == 1
@@ -278,7 +278,7 @@ async def test_a_take_is_finished_when_its_clip_is_in_the_bucket(tmp_path: Path,
 async def test_a_clip_that_comes_while_the_bucket_is_away_is_neither_lost_nor_fetched_again(
     tmp_path: Path, bucket: str, away: Callable[[], None], back: Callable[[], None]
 ) -> None:
-    async with bench(tmp_path, HOUSES["apiyi"], vault=Vault(bucket)) as on:
+    async with bench(tmp_path, HOUSES["apiyi"], vault=Bucket(bucket)) as on:
         on.studio.clips.make_sure()
         away()
         for _ in range(2):
@@ -291,7 +291,7 @@ async def test_a_clip_that_comes_while_the_bucket_is_away_is_neither_lost_nor_fe
         on.emulator.fault(Call.LOOK, Answer(404), times=100)
         clip = await on.make()
         assert on.state is State.FINISHED
-        assert Vault(bucket).size(f"{clip.digest[:2]}/{clip.digest}.mp4") == clip.size
+        assert Bucket(bucket).size(f"{clip.digest[:2]}/{clip.digest}.mp4") == clip.size
         assert (len(on.emulator.accepted), len(on.emulator.fetches)) == (1, 1)
 
 
@@ -303,7 +303,7 @@ async def test_a_bucket_that_takes_no_clip_is_told_before_anything_is_bought(
 ) -> None:
     if url == "away":
         away()
-    async with bench(tmp_path, HOUSES["apiyi"], vault=Vault(bucket if url == "away" else url)) as on:
+    async with bench(tmp_path, HOUSES["apiyi"], vault=Bucket(bucket if url == "away" else url)) as on:
         with pytest.raises(trouble, match="did not take"):
             await on.make()
         assert on.emulator.accepted == [] and on.studio.ledger.find(on.take.order.key) is None
@@ -312,7 +312,7 @@ async def test_a_bucket_that_takes_no_clip_is_told_before_anything_is_bought(
 async def test_a_bucket_that_is_away_is_no_reason_to_buy_again(
     tmp_path: Path, bucket: str, away: Callable[[], None], back: Callable[[], None]
 ) -> None:
-    async with bench(tmp_path, HOUSES["apiyi"], vault=Vault(bucket)) as on:
+    async with bench(tmp_path, HOUSES["apiyi"], vault=Bucket(bucket)) as on:
         clip = await on.make()
         clip.path.unlink()
         away()
@@ -327,21 +327,21 @@ async def test_a_bucket_that_is_away_is_no_reason_to_buy_again(
 async def test_a_clip_that_was_damaged_in_the_bucket_is_told_and_fetched_again_from_the_service(
     tmp_path: Path, bucket: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with bench(tmp_path, HOUSES["apiyi"], vault=Vault(bucket)) as on:
+    async with bench(tmp_path, HOUSES["apiyi"], vault=Bucket(bucket)) as on:
         clip = await on.make()
         whole = clip.path.read_bytes()
         clip.path.unlink()
-        Vault(bucket).write(f"{clip.digest[:2]}/{clip.digest}.mp4", whole[:-1])
+        Bucket(bucket).write(f"{clip.digest[:2]}/{clip.digest}.mp4", whole[:-1])
         assert await on.make() == clip
         assert "the clip of 1A take 1 is damaged in s3://" in caplog.text
-        assert Vault(bucket).size(f"{clip.digest[:2]}/{clip.digest}.mp4") == clip.size
+        assert Bucket(bucket).size(f"{clip.digest[:2]}/{clip.digest}.mp4") == clip.size
         assert (len(on.emulator.accepted), len(on.emulator.fetches)) == (1, 2)
 
 
 async def test_a_clip_that_came_is_not_lost_when_another_host_finds_its_order_forgotten(
     tmp_path: Path, bucket: str, away: Callable[[], None], back: Callable[[], None]
 ) -> None:
-    async with bench(tmp_path, HOUSES["apiyi"], vault=Vault(bucket)) as on:
+    async with bench(tmp_path, HOUSES["apiyi"], vault=Bucket(bucket)) as on:
         on.studio.clips.make_sure()
         away()
         with pytest.raises(Transient):
@@ -351,5 +351,5 @@ async def test_a_clip_that_came_is_not_lost_when_another_host_finds_its_order_fo
         assert on.studio.ledger.unknown(on.take.order.key, "the service has forgotten it")
         clip = await on.make()
         assert on.state is State.FINISHED
-        assert Vault(bucket).size(f"{clip.digest[:2]}/{clip.digest}.mp4") == clip.size
+        assert Bucket(bucket).size(f"{clip.digest[:2]}/{clip.digest}.mp4") == clip.size
         assert (len(on.emulator.accepted), len(on.emulator.fetches)) == (1, 1)

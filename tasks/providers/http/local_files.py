@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from storyreel.tasks.bucket import Vault, VaultAway, VaultUnfit
+from storyreel.tasks.bucket import Bucket, BucketUnavailable, BucketUnusable
 from storyreel.tasks.providers.base import Terminal, Transient
 
 BUCKET = "STORYREEL_MEDIA_URL"
@@ -63,14 +63,14 @@ async def as_data_uri(file: Path) -> str:
     return f"data:{kind.media_type};base64,{base64.b64encode(content).decode()}"
 
 
-class Bucket:
+class ReferenceBucket:
     """A folder of any fsspec file system that can sign links: `s3://films/references`."""
 
     def __init__(self, url: str) -> None:
-        self._vault = Vault(url, BUCKET)
+        self._vault = Bucket(url, BUCKET)
 
     @classmethod
-    def of(cls, environment: Mapping[str, str]) -> Bucket | None:
+    def of(cls, environment: Mapping[str, str]) -> ReferenceBucket | None:
         """The one that STORYREEL_MEDIA_URL names."""
         url = environment.get(BUCKET)
         return cls(url) if url else None
@@ -90,7 +90,7 @@ class Bucket:
             return self._vault.link(name, _DAY)
         except OSError as error:
             raise Terminal(f"{file.name} cannot be read: {error.strerror or error}") from error
-        except VaultAway as error:
+        except BucketUnavailable as error:
             raise Transient(error.message) from error
-        except VaultUnfit as error:
+        except BucketUnusable as error:
             raise Terminal(error.message, hint=error.hint) from error

@@ -167,7 +167,7 @@ def test_a_run_that_was_killed_while_it_ordered_is_settled_too(
     (take,) = shop.takes("1A")
     die = (
         "import os, signal, asyncio; from pathlib import Path; from tests.flows.unknowns import Shop, _order\n"
-        "from tasks.store.ledger import Ledger\n"
+        "from storyreel.tasks.ledger.ledger import Ledger\n"
         f"shop = Shop(Path({str(tmp_path)!r}), 'dashscope'); (take,) = shop.takes('1A')\n"
         "Ledger(shop.url).intend(_order(take)); asyncio.run(shop._send(take)); os.kill(os.getpid(), signal.SIGKILL)\n"
     )

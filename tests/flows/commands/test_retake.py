@@ -272,7 +272,7 @@ def test_only_what_was_wished_for_is_new_in_the_plan(
 
 def test_wishing_never_imports_prefect(file: Path) -> None:
     look = (
-        "import sys; from flows.retaking import retake\n"
+        "import sys; from storyreel.flows.commands.retake import retake\n"
         "from pathlib import Path\n"
         "retake(Path('film.yaml'), '1A')\n"
         "assert not [name for name in sys.modules if name.split('.')[0] == 'prefect']\n"

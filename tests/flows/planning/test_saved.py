@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from storyreel.flows.planning.model import History
-from storyreel.flows.planning.run_request import CallSheet
+from storyreel.flows.planning.run_request import RunRequest
 from storyreel.flows.planning.saved import load, moved, save
 from storyreel.specs.problems.problem import StoryboardError
 from storyreel.tasks.ledger.ledger import State
@@ -32,7 +32,7 @@ def what_moved(
 ) -> list[str]:
     """What is said to have moved when a plan of the film as it was meets the film as it is."""
     file = folder / "film.plan.json"
-    save(plan_of(folder, FILM), file, CallSheet(storyboard=folder / "film.yaml"))
+    save(plan_of(folder, FILM), file, RunRequest(storyboard=folder / "film.yaml"))
     return moved(load(file), plan_of(folder, film, history, **({"prices": prices} if prices else {})))
 
 
@@ -92,6 +92,6 @@ def test_a_plan_that_is_not_there_is_told(tmp_path: Path) -> None:
 def test_a_kept_plan_holds_no_path_but_the_way_to_its_storyboard(tmp_path: Path) -> None:
     (tmp_path / "plans").mkdir()
     file = tmp_path / "plans" / "film.plan.json"
-    save(plan_of(tmp_path, FILM), file, CallSheet(storyboard=tmp_path / "film.yaml"))
+    save(plan_of(tmp_path, FILM), file, RunRequest(storyboard=tmp_path / "film.yaml"))
     assert load(file).storyboard == "../film.yaml"
     assert str(tmp_path) not in file.read_text()

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from storyreel.flows.commands.options import plan_of
 from storyreel.flows.planning.model import Plan, PlannedTake
-from storyreel.flows.planning.run_request import CallSheet
+from storyreel.flows.planning.run_request import RunRequest
 from storyreel.flows.review.model import by_shot, waiting, word_of_shot
 from storyreel.specs import editing
 from storyreel.specs.reading import read
@@ -47,7 +47,7 @@ def ledger(home: Path) -> Iterator[Ledger]:
 
 
 def plan_at(file: Path, *select: str) -> Plan:
-    return plan_of(CallSheet(storyboard=file, selection=select)).plan
+    return plan_of(RunRequest(storyboard=file, selection=select)).plan
 
 
 def takes_of(plan: Plan, shot: str) -> list[PlannedTake]:

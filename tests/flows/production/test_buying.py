@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from storyreel.flows.commands.options import plan_of
 from storyreel.flows.planning.budget import BudgetExceeded
 from storyreel.flows.planning.model import Plan
-from storyreel.flows.planning.run_request import CallSheet
+from storyreel.flows.planning.run_request import RunRequest
 from storyreel.flows.production.report import Rendering
 from storyreel.flows.render import NotAgreed, ShotsFailed, agreement, render_storyboard
 from storyreel.specs.money import Money, sums
@@ -50,7 +50,7 @@ class Set:
 
     def plan(self, film: str = FILM, *select: str) -> Plan:
         (self.folder / "film.yaml").write_text(film)
-        return plan_of(CallSheet(storyboard=self.folder / "film.yaml", selection=select)).plan
+        return plan_of(RunRequest(storyboard=self.folder / "film.yaml", selection=select)).plan
 
     async def render(self, film: str = FILM, *select: str, **more: object) -> Rendering:
         (self.folder / "film.yaml").write_text(film)

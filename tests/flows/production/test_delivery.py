@@ -13,7 +13,7 @@ import pytest
 from storyreel.flows.packs import pack, version_of
 from storyreel.flows.render import render_storyboard
 from storyreel.specs.reading import read
-from storyreel.tasks.bucket import Vault
+from storyreel.tasks.bucket import Bucket
 from storyreel.tasks.home import Home
 from tests.flows.scattered import scattered
 
@@ -52,8 +52,8 @@ async def test_a_film_is_delivered_to_an_address_whole(
     system = fsspec.filesystem("s3")
     system.pipe_file(f"{out}/sequence.srt", b"of an earlier run, in which somebody spoke")
     order: list[str] = []
-    put = Vault.put
-    monkeypatch.setattr(Vault, "put", lambda vault, file, name: (order.append(name), put(vault, file, name))[1])
+    put = Bucket.put
+    monkeypatch.setattr(Bucket, "put", lambda vault, file, name: (order.append(name), put(vault, file, name))[1])
     made = await render_storyboard(str(film), out=out)
     assert made.as_json()["sequence"] == f"{out}/sequence.mp4"
     found = {name.rpartition("/")[2] for name in system.ls(out, detail=False, refresh=True)}

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from storyreel.specs.cut import EditPoints
-from storyreel.tasks.bucket import Vault
+from storyreel.tasks.bucket import Bucket
 from storyreel.tasks.conform import HouseClip, conform
 from storyreel.tasks.dissolve import Segment, dissolve
 from storyreel.tasks.join.shelf import Shelf
@@ -29,7 +29,7 @@ class Host:
 
     def __init__(self, folder: Path, url: str) -> None:
         folder.mkdir()
-        self.folder, self.shelf = folder, Shelf(Vault(url))
+        self.folder, self.shelf = folder, Shelf(Bucket(url))
 
     async def conform(self, take: Path, edit: EditPoints = PART) -> HouseClip:
         into = self.folder / "house" / KEY

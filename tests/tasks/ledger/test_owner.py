@@ -17,7 +17,7 @@ from storyreel.tasks.ledger.owner import Owner, new_run, this_process
 
 def the_owner_of(code: str) -> Owner:
     """The owner that a process of its own says that it is."""
-    say = f"{code}\nfrom tasks.store.owner import this_process; print(this_process().model_dump_json())"
+    say = f"{code}\nfrom storyreel.tasks.ledger.owner import this_process; print(this_process().model_dump_json())"
     child = subprocess.run([sys.executable, "-c", say], capture_output=True, text=True, check=True)
     return Owner.model_validate_json(child.stdout)
 

@@ -11,7 +11,7 @@ from storyreel.specs.storyboard import Mode
 from storyreel.tasks.inspection.inspect import verify
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.probe import probe
-from storyreel.tasks.providers.base import Terminal, Transient, Verdict
+from storyreel.tasks.providers.base import Refusal, Terminal, Transient
 from tests.services.faults import Call, Claims, Corrupt, Shortened
 from tests.services.jobs import Script
 from tests.tasks.providers.houses import KEY, House, finished, nothing, opened, request
@@ -63,7 +63,7 @@ async def test_ten_gigabytes_are_refused_at_once(house: House, tmp_path: Path) -
         emulator.fault(Call.FETCH, Claims())
         with pytest.raises(Terminal, match=r"10\.0 GB") as refused:
             await provider.fetch(request(house), standing, tmp_path / "take.mp4", nothing)
-    assert not isinstance(refused.value, Verdict)
+    assert not isinstance(refused.value, Refusal)
     assert len(emulator.fetches) == 1
 
 

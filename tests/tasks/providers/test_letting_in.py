@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from storyreel.tasks.providers.base import Terminal, Verdict
+from storyreel.tasks.providers.base import Refusal, Terminal
 from tests.services.faults import Answer, Call, Redirect
 from tests.tasks.providers.houses import KEY, House, nothing, opened, request
 
@@ -77,6 +77,6 @@ async def test_a_redirect_is_not_followed_with_the_key(house: House, call: Call,
             emulator.fault(call, Redirect(elsewhere, status))
             with pytest.raises(Terminal, match=r"sends us on to 127\.0\.0\.1") as refused:
                 await (provider.submit(request(house)) if call is Call.CREATE else provider.look(accepted.task))
-    assert not isinstance(refused.value, Verdict)
+    assert not isinstance(refused.value, Refusal)
     assert other.requests == []
     assert len(emulator.accepted) == 1

@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
-from storyreel.tasks.providers.base import Terminal, Transient, Verdict
+from storyreel.tasks.providers.base import Refusal, Terminal, Transient
 from storyreel.tasks.providers.http import allowed_hosts as addresses
 from storyreel.tasks.providers.http.allowed_hosts import Forbidden, Gate, literal, proxy_for
 from storyreel.tasks.providers.http.download import LinkExpired, download
@@ -189,7 +189,7 @@ async def test_what_does_not_end_is_cut_off(into: Path, monkeypatch: pytest.Monk
 async def test_a_full_disk_is_said_and_loses_nothing() -> None:
     with Host().served() as url, pytest.raises(Terminal, match="No space left") as full:
         await fetch(url, Path("/dev/full"))
-    assert not isinstance(full.value, Verdict)
+    assert not isinstance(full.value, Refusal)
     assert "make room" in full.value.hint and "paid" in full.value.hint
 
 

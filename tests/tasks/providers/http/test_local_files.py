@@ -16,9 +16,9 @@ import s3fs
 from PIL import Image
 
 from storyreel.specs.storyboard import Mode
-from storyreel.tasks.providers.base import Terminal, Transient, Verdict
+from storyreel.tasks.providers.base import Refusal, Terminal, Transient
 from storyreel.tasks.providers.dashscope import DashScope
-from storyreel.tasks.providers.http.local_files import Bucket, kind_of, name_for
+from storyreel.tasks.providers.http.local_files import ReferenceBucket, kind_of, name_for
 from storyreel.tasks.providers.wan import wan
 from tests.buckets import SECRET
 from tests.services.faults import Answer, Call, Reset
@@ -154,7 +154,7 @@ async def test_an_upload_that_fails_has_bought_nothing_and_is_not_remembered(
         emulator.fault(Call.UPLOAD, trouble, after=step)
         with pytest.raises((Transient, Terminal)) as failed:
             await provider.submit(ordered)
-        assert not isinstance(failed.value, Verdict)
+        assert not isinstance(failed.value, Refusal)
         assert "ignature" not in str(failed.value) and "http://" not in str(failed.value)
         assert emulator.accepted == []
         await provider.submit(ordered)
@@ -179,9 +179,9 @@ async def test_a_file_is_brought_to_the_bucket_once_and_the_service_fetches_it(b
 
 
 async def test_what_lies_in_the_bucket_is_not_brought_again(bucket: str, picture: Path) -> None:
-    await Bucket(bucket).put(picture, "sha256:d1")
+    await ReferenceBucket(bucket).put(picture, "sha256:d1")
     fsspec.filesystem("s3").pipe(f"{bucket}sha256-d1.png", b"the one that was there")
-    link = await Bucket(bucket).put(picture, "sha256:d1")
+    link = await ReferenceBucket(bucket).put(picture, "sha256:d1")
     assert httpx.get(link).content == b"the one that was there"
 
 
@@ -229,7 +229,7 @@ async def test_a_bucket_that_cannot_be_used_is_said(
     bucket: str, picture: Path, url: str, words: str, hint: str
 ) -> None:
     with pytest.raises(Terminal, match=words) as refused:
-        await Bucket(url).put(picture, "sha256:d1")
+        await ReferenceBucket(url).put(picture, "sha256:d1")
     assert hint in refused.value.hint
 
 
@@ -241,7 +241,7 @@ async def test_a_bucket_without_credentials_is_said(
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     s3fs.S3FileSystem.clear_instance_cache()
     with pytest.raises(Terminal, match="cannot be looked into") as refused:
-        await Bucket(bucket).put(picture, "sha256:d1")
+        await ReferenceBucket(bucket).put(picture, "sha256:d1")
     assert "credentials" in refused.value.hint
 
 
@@ -250,12 +250,12 @@ async def test_a_bucket_that_does_not_answer_may_answer_later(
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", unanswered)
     with pytest.raises(Transient, match="cannot be looked into"):
-        await Bucket(bucket).put(picture, "sha256:d1")
+        await ReferenceBucket(bucket).put(picture, "sha256:d1")
 
 
 async def test_a_password_in_the_buckets_address_is_not_shown(picture: Path) -> None:
     with pytest.raises((Terminal, Transient)) as refused:
-        await Bucket("memory://user:hunter2@films/refs?token=hunter3").put(picture, "sha256:d1")
+        await ReferenceBucket("memory://user:hunter2@films/refs?token=hunter3").put(picture, "sha256:d1")
     assert "hunter" not in str(refused.value)
 
 

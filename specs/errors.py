@@ -1,0 +1,30 @@
+"""The base of every error that Storyreel raises on purpose."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class StoryreelError(Exception):
+    """An error with what is wrong (`message`), what to change (`hint`) and the command to run next (`next`).
+
+    `hint` and `next` are empty where there is nothing to say. Printed: `message; hint`, then `next: …` on a line of
+    its own. Attributes that a subclass adds survive pickling, whatever arguments its constructor takes.
+    """
+
+    def __init__(self, message: str, *, hint: str = "", next: str = "") -> None:
+        self.message, self.hint, self.next = message, hint, next
+        super().__init__(message)
+
+    def __str__(self) -> str:
+        text = "; ".join(filter(None, (self.message, self.hint)))
+        return f"{text}\nnext: {self.next}" if self.next else text
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restored, (type(self), self.args, self.__dict__)
+
+
+def _restored(kind: type[StoryreelError], args: tuple[Any, ...], attributes: dict[str, Any]) -> StoryreelError:
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(attributes)
+    return error
