@@ -1,1 +1,1 @@
-"""Registers a film with Prefect: as a deployment for the workers of a pool, or served by this machine. Its schedules."""
+"""Registers a film with Prefect, as a deployment for the workers of a pool or served by this machine; its schedules."""
