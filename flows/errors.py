@@ -14,7 +14,7 @@ from rich.console import Console
 from storyreel.specs.problems.problem import StoryboardError
 from storyreel.tasks.bucket import BucketError
 from storyreel.tasks.ledger.errors import LedgerError
-from storyreel.tasks.providers.base import ProviderError
+from storyreel.tasks.providers.errors import ProviderError
 
 DONE, FAILED, WRONG, OVER_BUDGET, INTERRUPTED = 0, 1, 2, 3, 130
 """Exit codes."""

@@ -20,8 +20,10 @@ from storyreel.tasks.ledger.ledger import Order
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.probe import probe
 from storyreel.tasks.progress import tell
-from storyreel.tasks.providers.base import Provider, ProviderError, Request, Standing, TaskFailed, Transient
+from storyreel.tasks.providers.errors import ProviderError, TaskFailed, Transient
 from storyreel.tasks.providers.http.download import LinkExpired
+from storyreel.tasks.providers.provider import Provider, Standing
+from storyreel.tasks.providers.request import Request
 from storyreel.tasks.studio import Studio
 
 Result = TypeVar("Result")

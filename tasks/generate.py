@@ -22,7 +22,8 @@ from storyreel.tasks.collect import Take, collect
 from storyreel.tasks.keeping import asked
 from storyreel.tasks.ledger.ledger import Purchase, State
 from storyreel.tasks.progress import tell
-from storyreel.tasks.providers.base import Accepted, Ambiguous, Provider, TaskForgotten, Terminal, Transient
+from storyreel.tasks.providers.errors import Ambiguous, TaskForgotten, Terminal, Transient
+from storyreel.tasks.providers.provider import Accepted, Provider
 from storyreel.tasks.studio import Studio
 
 _DELAYS: list[float] = [1, 2, 4, 8, 16, 32, 60]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from storyreel.tasks.bucket import BucketUnavailable, BucketUnusable
-from storyreel.tasks.providers.base import Terminal, Transient
+from storyreel.tasks.providers.errors import Terminal, Transient
 
 Result = TypeVar("Result")
 

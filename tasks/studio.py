@@ -15,7 +15,7 @@ from storyreel.tasks.ledger.ledger import Ledger
 from storyreel.tasks.polling import Experience, next_look
 from storyreel.tasks.prices.price_list import PriceList
 from storyreel.tasks.providers import load
-from storyreel.tasks.providers.base import Provider
+from storyreel.tasks.providers.provider import Provider
 
 _RENEW_SECONDS = 15
 """Between two signs of life to those on other hosts who want the same takes."""

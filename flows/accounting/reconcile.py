@@ -14,7 +14,8 @@ from storyreel.specs.frozen import Frozen
 from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.ledger import Ledger, Purchase, State, Wanted
 from storyreel.tasks.providers import load
-from storyreel.tasks.providers.base import Provider, ProviderError, RemoteTask, TaskFailed, Terminal, Transient
+from storyreel.tasks.providers.errors import ProviderError, TaskFailed, Terminal, Transient
+from storyreel.tasks.providers.provider import Provider, RemoteTask
 
 Outcome = Literal["attached", "never made", "to be bought again", "moved on", "open"]
 

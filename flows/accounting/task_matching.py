@@ -12,7 +12,7 @@ from typing import Literal
 
 from storyreel.specs.frozen import Frozen
 from storyreel.tasks.ledger.ledger import Purchase
-from storyreel.tasks.providers.base import RemoteTask
+from storyreel.tasks.providers.provider import RemoteTask
 
 SKEW = timedelta(minutes=5)
 """How far the clocks of a service and of the ledger may be apart."""

@@ -39,7 +39,7 @@ def run(sheet: RunRequest, plan: Plan, console: Console) -> tuple[Rendering, str
             from storyreel.tasks.bucket import BucketError
             from storyreel.tasks.media.errors import MediaError
             from storyreel.tasks.progress import watched_by
-            from storyreel.tasks.providers.base import ProviderError
+            from storyreel.tasks.providers.errors import ProviderError
 
             # What is imported stays; the collector would look through all of it, and longest at the end.
             gc.freeze()

@@ -13,7 +13,7 @@ from storyreel.specs.money import Money, sums
 from storyreel.specs.storyboard import Format
 from storyreel.tasks.ledger.ledger import Purchase, Verdict, Word
 from storyreel.tasks.polling import Experience
-from storyreel.tasks.providers.base import Request
+from storyreel.tasks.providers.request import Request
 from storyreel.tasks.request.brief import Brief
 
 TakeState = Literal["new", "cached", "resuming", "unknown"]

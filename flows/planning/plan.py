@@ -24,7 +24,7 @@ from storyreel.tasks.clips import file_digest
 from storyreel.tasks.ledger.ledger import Verdict
 from storyreel.tasks.prices.price_list import PriceList, Quote
 from storyreel.tasks.providers import load, names
-from storyreel.tasks.providers.base import Provider
+from storyreel.tasks.providers.provider import Provider
 from storyreel.tasks.request import build as order
 from storyreel.tasks.request.brief import brief
 from storyreel.tasks.request.local_files import LocalFiles

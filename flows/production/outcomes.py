@@ -8,7 +8,7 @@ from storyreel.tasks.clips import Clip
 from storyreel.tasks.inspection.inspect import Inspection
 from storyreel.tasks.ledger.budget import OverBudget
 from storyreel.tasks.media.errors import MediaError
-from storyreel.tasks.providers.base import Ambiguous, ProviderError, TaskForgotten
+from storyreel.tasks.providers.errors import Ambiguous, ProviderError, TaskForgotten
 
 
 class Failure(Frozen):

@@ -17,7 +17,7 @@ from storyreel.specs.storyboard import Shot, Storyboard
 from storyreel.tasks.files import write_whole
 from storyreel.tasks.inspection.inspect import Inspection
 from storyreel.tasks.ledger.ledger import Purchase
-from storyreel.tasks.providers.base import Request
+from storyreel.tasks.providers.request import Request
 from storyreel.tasks.request.prompt import called, fill
 
 if TYPE_CHECKING:

@@ -36,7 +36,8 @@ from storyreel.tasks.ledger.ledger import Order, State
 from storyreel.tasks.media.binary import find
 from storyreel.tasks.media.house_format import House, house_signature
 from storyreel.tasks.progress import tell
-from storyreel.tasks.providers.base import Refusal, Request, Terminal
+from storyreel.tasks.providers.errors import Refusal, Terminal
+from storyreel.tasks.providers.request import Request
 from storyreel.tasks.result_cache import run_known
 from storyreel.tasks.studio import Studio
 

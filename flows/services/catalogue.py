@@ -15,8 +15,11 @@ from storyreel.specs.storyboard import Mode
 from storyreel.tasks import providers
 from storyreel.tasks.prices.price_list import OWN, PriceList
 from storyreel.tasks.prices.rates import Rate
-from storyreel.tasks.providers.base import Capability, Provider, Terminal, Use
+from storyreel.tasks.providers.capability import Capability
+from storyreel.tasks.providers.errors import Terminal
 from storyreel.tasks.providers.http.local_files import BUCKET
+from storyreel.tasks.providers.provider import Provider
+from storyreel.tasks.providers.request import Use
 
 Way = Literal["read here", "inside the request", "the service's own store", "your bucket", "links only", "not taken"]
 """How a local file comes to where the service finds it."""

@@ -18,8 +18,9 @@ from storyreel.specs.cut import lay
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.storyboard import Mode, Shot, Storyboard
 from storyreel.tasks.clips import file_digest
-from storyreel.tasks.providers.base import Provider, Request
 from storyreel.tasks.providers.http.local_files import BUCKET
+from storyreel.tasks.providers.provider import Provider
+from storyreel.tasks.providers.request import Request
 from storyreel.tasks.request import build as order
 from storyreel.tasks.request.local_files import LocalFiles
 

@@ -19,10 +19,11 @@ from storyreel.specs.frozen import Frozen
 from storyreel.specs.problems.phrases import listed, suggestion
 from storyreel.specs.storyboard import Shot, Storyboard, is_remote
 from storyreel.tasks.providers import load
-from storyreel.tasks.providers.base import Attachment, Board, Provider, Request, Use
 from storyreel.tasks.providers.hosted import Hosted
 from storyreel.tasks.providers.http.client import order_headers
 from storyreel.tasks.providers.http.local_files import BUCKET, as_data_uri
+from storyreel.tasks.providers.provider import Provider
+from storyreel.tasks.providers.request import Attachment, Board, Request, Use
 
 _SHOWN = 48
 """Characters of a data URI that are shown; the rest is the file over again."""

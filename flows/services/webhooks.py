@@ -26,7 +26,8 @@ from storyreel.specs.problems.phrases import shown
 from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.ledger import Ledger, LedgerError, Purchase, State
 from storyreel.tasks.providers import load
-from storyreel.tasks.providers.base import Provider, ProviderError, TaskFailed
+from storyreel.tasks.providers.errors import ProviderError, TaskFailed
+from storyreel.tasks.providers.provider import Provider
 from storyreel.tasks.providers.webhooks import LARGEST, Callback, Forged, Malformed, Seen, Signed
 
 SERVICE = "freepik"

@@ -26,7 +26,7 @@ from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.probe import Probe, probe
 from storyreel.tasks.media.stills import open_still
 from storyreel.tasks.providers import load
-from storyreel.tasks.providers.base import Request
+from storyreel.tasks.providers.request import Request
 
 _WAY = 1
 """Counts up when inspecting changes in a way that its bounds do not show."""

@@ -17,8 +17,8 @@ from storyreel.specs.money import DECIMALS, Money
 from storyreel.tasks.prices.price_file import read_file, understand
 from storyreel.tasks.prices.rates import Rate, Region, Tariff
 from storyreel.tasks.providers import load
-from storyreel.tasks.providers.base import Request
 from storyreel.tasks.providers.hosted import Hosted
+from storyreel.tasks.providers.request import Request
 
 OWN = "STORYREEL_PRICES"
 """Names a file whose rates win over the shipped ones."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib.metadata import entry_points
 
-from storyreel.tasks.providers.base import Provider
+from storyreel.tasks.providers.provider import Provider
 
 ENTRY_POINTS = "storyreel.providers"
 

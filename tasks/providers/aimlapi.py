@@ -12,9 +12,11 @@ from typing import Any, ClassVar
 
 from storyreel.specs.money import Money
 from storyreel.specs.storyboard import Mode
-from storyreel.tasks.providers.base import Accepted, ProviderError, Request, Standing, Terminal
+from storyreel.tasks.providers.errors import ProviderError, Terminal
 from storyreel.tasks.providers.hosted import Hosted, Places
 from storyreel.tasks.providers.http.response import Answer, text, told
+from storyreel.tasks.providers.provider import Accepted, Standing
+from storyreel.tasks.providers.request import Request
 from storyreel.tasks.providers.wan import wan
 
 _PATH = "/v2/video/generations"

@@ -9,10 +9,12 @@ from typing import Any, ClassVar
 from urllib.parse import quote
 
 from storyreel.specs.storyboard import Mode
-from storyreel.tasks.providers.base import Accepted, ProviderError, Refused, Request, Standing, Terminal
+from storyreel.tasks.providers.errors import ProviderError, Refused, Terminal
 from storyreel.tasks.providers.hosted import Hosted, Places
 from storyreel.tasks.providers.http.response import Answer, text
+from storyreel.tasks.providers.provider import Accepted, Standing
 from storyreel.tasks.providers.refusals import unbracketed, verdict
+from storyreel.tasks.providers.request import Request
 from storyreel.tasks.providers.wan import wan
 from storyreel.tasks.providers.wan_request import billed_seconds, form
 

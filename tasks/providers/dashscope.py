@@ -13,20 +13,13 @@ from typing import Any, ClassVar
 from urllib.parse import quote
 
 from storyreel.specs.storyboard import Mode
-from storyreel.tasks.providers.base import (
-    Accepted,
-    ProviderError,
-    Refused,
-    RemoteTask,
-    Request,
-    Standing,
-    Terminal,
-    Transient,
-)
+from storyreel.tasks.providers.errors import ProviderError, Refused, Terminal, Transient
 from storyreel.tasks.providers.hosted import Hosted, Places
 from storyreel.tasks.providers.http.response import Answer, text, told
 from storyreel.tasks.providers.http.uploading import hand_over
+from storyreel.tasks.providers.provider import Accepted, RemoteTask, Standing
 from storyreel.tasks.providers.refusals import verdict
+from storyreel.tasks.providers.request import Request
 from storyreel.tasks.providers.wan import wan
 from storyreel.tasks.providers.wan_request import billed_seconds, form
 

@@ -14,11 +14,13 @@ from typing import Any, ClassVar
 from urllib.parse import quote, urlsplit
 
 from storyreel.specs.storyboard import Mode
-from storyreel.tasks.providers.base import Accepted, Attachment, RemoteTask, Request, Standing, Terminal, Transient
+from storyreel.tasks.providers.errors import Terminal, Transient
 from storyreel.tasks.providers.hosted import Hosted, Places
 from storyreel.tasks.providers.http.local_files import kind_of
 from storyreel.tasks.providers.http.response import text, told
 from storyreel.tasks.providers.http.uploading import hand_over
+from storyreel.tasks.providers.provider import Accepted, RemoteTask, Standing
+from storyreel.tasks.providers.request import Attachment, Request
 from storyreel.tasks.providers.wan import wan
 
 _PENDING = ("CREATED", "IN_PROGRESS")

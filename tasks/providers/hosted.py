@@ -11,26 +11,14 @@ from typing import Any, ClassVar, Self
 
 import httpx
 
-from storyreel.tasks.providers.base import (
-    Accepted,
-    Ambiguous,
-    Attachment,
-    Progress,
-    Provider,
-    ProviderError,
-    Request,
-    Standing,
-    TaskFailed,
-    TaskForgotten,
-    Terminal,
-    Transient,
-    Use,
-)
+from storyreel.tasks.providers.errors import Ambiguous, ProviderError, TaskFailed, TaskForgotten, Terminal, Transient
 from storyreel.tasks.providers.http.client import Missing, Wire
 from storyreel.tasks.providers.http.download import download
 from storyreel.tasks.providers.http.local_files import BUCKET, ReferenceBucket, as_data_uri, name_for
 from storyreel.tasks.providers.http.response import Answer
+from storyreel.tasks.providers.provider import Accepted, Progress, Provider, Standing
 from storyreel.tasks.providers.refusals import verdict
+from storyreel.tasks.providers.request import Attachment, Request, Use
 
 Places = Mapping[tuple[Use, str], str]
 """Where the service finds an attachment, by what it is there and its digest: a URL or a data URI.

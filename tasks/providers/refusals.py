@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TypeVar
 
-from storyreel.tasks.providers.base import Refusal
+from storyreel.tasks.providers.errors import Refusal
 
 Kind = TypeVar("Kind", bound=Refusal)
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from storyreel.specs.storyboard import Mode
-from storyreel.tasks.providers.base import Capability, MediaLimits
+from storyreel.tasks.providers.capability import Capability, MediaLimits
 
 _MB = 1_000_000
 

@@ -10,9 +10,9 @@ from fractions import Fraction
 from typing import Any
 
 from storyreel.specs.storyboard import Mode
-from storyreel.tasks.providers.base import Attachment, Request
 from storyreel.tasks.providers.hosted import Places
 from storyreel.tasks.providers.http.response import told
+from storyreel.tasks.providers.request import Attachment, Request
 
 
 def form(request: Request, places: Places) -> dict[str, Any]:

@@ -12,8 +12,10 @@ from typing import NamedTuple
 from storyreel.specs.problems.phrases import shown
 from storyreel.specs.problems.problem import Place
 from storyreel.specs.storyboard import Mode, Reference, Shot, Storyboard
-from storyreel.tasks.providers.base import Attachment, Capability, Provider, Use
+from storyreel.tasks.providers.capability import Capability
 from storyreel.tasks.providers.http.local_files import BUCKET
+from storyreel.tasks.providers.provider import Provider
+from storyreel.tasks.providers.request import Attachment, Use
 from storyreel.tasks.request.local_files import LocalFiles, Wrong, as_kind
 from storyreel.tasks.request.unfit import Digest, Unfit, instead
 

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.storyboard import Shot, Storyboard
-from storyreel.tasks.providers.base import Attachment, Request
+from storyreel.tasks.providers.request import Attachment, Request
 from storyreel.tasks.request.prompt import called
 
 _ORDER = "order of references"

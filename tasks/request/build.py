@@ -11,7 +11,9 @@ from fractions import Fraction
 
 from storyreel.specs.cut import Anchor, Event
 from storyreel.specs.storyboard import Mode, Shot, Storyboard
-from storyreel.tasks.providers.base import Attachment, Board, Capability, Provider, Request
+from storyreel.tasks.providers.capability import Capability
+from storyreel.tasks.providers.provider import Provider
+from storyreel.tasks.providers.request import Attachment, Board, Request
 from storyreel.tasks.request.attachments import Attaching
 from storyreel.tasks.request.local_files import LocalFiles
 from storyreel.tasks.request.prompt import called, compose, fill

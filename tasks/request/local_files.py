@@ -15,7 +15,8 @@ from PIL import Image, UnidentifiedImageError
 from storyreel.specs.frozen import Frozen
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.probe import opened, picture_stream
-from storyreel.tasks.providers.base import AttachmentKind, MediaLimits, Use
+from storyreel.tasks.providers.capability import MediaLimits
+from storyreel.tasks.providers.request import AttachmentKind, Use
 
 Wrong = tuple[str, str]
 """What is wrong with a file, beginning with a verb: `is 200x300 pixels …`; and what to do."""

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from storyreel.specs.storyboard import PLACEHOLDER, CastMember, Dialogue, Location, Shot, Storyboard
-from storyreel.tasks.providers.base import Attachment, Capability
+from storyreel.tasks.providers.capability import Capability
+from storyreel.tasks.providers.request import Attachment
 
 _MOVES = {
     "static": "The camera does not move",

@@ -9,7 +9,8 @@ from pathlib import Path
 from storyreel.specs.problems.problem import Place
 from storyreel.specs.storyboard import Mode
 from storyreel.tasks.providers import load, names
-from storyreel.tasks.providers.base import Capability, Provider
+from storyreel.tasks.providers.capability import Capability
+from storyreel.tasks.providers.provider import Provider
 
 Digest = Callable[[Path], str]
 """SHA-256, in hex, of a local file's content."""

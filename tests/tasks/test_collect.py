@@ -9,7 +9,7 @@ import pytest
 from storyreel.tasks.inspection.inspect import inspect, verify
 from storyreel.tasks.ledger.ledger import State
 from storyreel.tasks.media.probe import probe
-from storyreel.tasks.providers.base import Transient
+from storyreel.tasks.providers.errors import Transient
 from tests.services.faults import Call, Scratched
 from tests.services.jobs import Script
 from tests.tasks.making import make_clip

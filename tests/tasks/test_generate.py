@@ -19,7 +19,7 @@ from storyreel.tasks.collect import Overdue, Take, collect
 from storyreel.tasks.generate import generate
 from storyreel.tasks.ledger.ledger import Ledger, Order, State
 from storyreel.tasks.prices.price_list import PriceList
-from storyreel.tasks.providers.base import Ambiguous, TaskFailed, TaskForgotten, Terminal, Transient
+from storyreel.tasks.providers.errors import Ambiguous, TaskFailed, TaskForgotten, Terminal, Transient
 from storyreel.tasks.studio import Studio
 from tests.services.emulator import Emulator
 from tests.services.faults import Answer, Call, Claims, Corrupt, Reset, Shortened

@@ -14,7 +14,7 @@ from ffmpeg.nodes import FilterableStream
 
 from storyreel.specs.frozen import Frozen
 from storyreel.tasks.providers.animatic.canvas import Canvas
-from storyreel.tasks.providers.base import Board
+from storyreel.tasks.providers.request import Board
 
 PUSH = 1.14
 """How much larger things are at the end of a push in."""

@@ -10,7 +10,7 @@ from PIL import Image
 
 from storyreel.specs.frozen import Frozen
 from storyreel.tasks.media.text import Box, Colour
-from storyreel.tasks.providers.base import Board
+from storyreel.tasks.providers.request import Board
 
 WHITE: Colour = (246, 246, 242, 255)
 DIM: Colour = (246, 246, 242, 216)

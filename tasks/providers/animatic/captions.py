@@ -9,7 +9,7 @@ from PIL import Image
 
 from storyreel.tasks.media.text import Block, Box, Weight, fit, one_line, right_to_left
 from storyreel.tasks.providers.animatic.canvas import DIM, WHITE, Canvas, Palette
-from storyreel.tasks.providers.base import Board
+from storyreel.tasks.providers.request import Board
 
 _SHADE = 178
 """Darkness of the shade at the frame's edge, of 255."""

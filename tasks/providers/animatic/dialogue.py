@@ -9,7 +9,7 @@ from PIL import Image
 
 from storyreel.tasks.media.text import Block, Weight, fit, one_line, rows
 from storyreel.tasks.providers.animatic.canvas import WHITE, Canvas, Palette
-from storyreel.tasks.providers.base import Board
+from storyreel.tasks.providers.request import Board
 
 READING = 0.9
 """Seconds that a subtitle stands at least, where the shot is long enough."""

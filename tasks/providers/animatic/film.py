@@ -25,7 +25,7 @@ from storyreel.tasks.providers.animatic.captions import timecode
 from storyreel.tasks.providers.animatic.dialogue import Cue
 from storyreel.tasks.providers.animatic.guide_sound import Speech, faded, guide_tone
 from storyreel.tasks.providers.animatic.page import HEADROOM, Page, Pane
-from storyreel.tasks.providers.base import Board
+from storyreel.tasks.providers.request import Board
 
 _TURN = 3
 """In the second third of a shot its picture mixes into the one that it ends with, which stands for the last."""

@@ -15,7 +15,7 @@ from storyreel.tasks.providers.animatic.canvas import Canvas, Palette
 from storyreel.tasks.providers.animatic.dialogue import Cue, cues
 from storyreel.tasks.providers.animatic.pictures import Picture
 from storyreel.tasks.providers.animatic.scenery import camera_diagram, empty_set
-from storyreel.tasks.providers.base import Board, Request
+from storyreel.tasks.providers.request import Board, Request
 
 _MOST_PANES = 3
 HEADROOM = 0.3

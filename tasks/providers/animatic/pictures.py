@@ -13,7 +13,7 @@ from storyreel.tasks.media.frames import as_seen
 from storyreel.tasks.media.probe import Probe, opened, picture_stream, probe
 from storyreel.tasks.media.stills import open_still
 from storyreel.tasks.providers.animatic.canvas import Canvas
-from storyreel.tasks.providers.base import Attachment, Request
+from storyreel.tasks.providers.request import Attachment, Request
 
 KEPT = 0.72
 """The part of a picture that must remain when it is cropped to a shape; one that would lose more is shown whole."""

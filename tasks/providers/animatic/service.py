@@ -14,7 +14,10 @@ from storyreel.tasks.media.ffmpeg import run
 from storyreel.tasks.media.house_format import House
 from storyreel.tasks.providers.animatic.film import clip_of, end_of
 from storyreel.tasks.providers.animatic.page import lay_out
-from storyreel.tasks.providers.base import Accepted, Board, Capability, Progress, Provider, Request, Standing, Terminal
+from storyreel.tasks.providers.capability import Capability
+from storyreel.tasks.providers.errors import Terminal
+from storyreel.tasks.providers.provider import Accepted, Progress, Provider, Standing
+from storyreel.tasks.providers.request import Board, Request
 
 P = ParamSpec("P")
 T = TypeVar("T")

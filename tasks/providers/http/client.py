@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import httpx
 
-from storyreel.tasks.providers.base import Ambiguous, ProviderError, Refused, Terminal, Transient
+from storyreel.tasks.providers.errors import Ambiguous, ProviderError, Refused, Terminal, Transient
 from storyreel.tasks.providers.http.response import LARGEST, Answer
 from storyreel.tasks.providers.http.trust import trusted
 from storyreel.tasks.providers.refusals import verdict

@@ -9,9 +9,10 @@ from typing import NoReturn
 
 import httpx
 
-from storyreel.tasks.providers.base import Progress, Terminal, Transient
+from storyreel.tasks.providers.errors import Terminal, Transient
 from storyreel.tasks.providers.http.allowed_hosts import Forbidden, Gate, proxy_for
 from storyreel.tasks.providers.http.trust import trusted
+from storyreel.tasks.providers.provider import Progress
 
 LARGEST_CLIP = 2 << 30
 """Bytes; 15 s at 1080p have about 40 million."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from storyreel.tasks.bucket import Bucket, BucketUnavailable, BucketUnusable
-from storyreel.tasks.providers.base import Terminal, Transient
+from storyreel.tasks.providers.errors import Terminal, Transient
 
 BUCKET = "STORYREEL_MEDIA_URL"
 """The environment variable that names the bucket."""

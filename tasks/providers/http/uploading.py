@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 
-from storyreel.tasks.providers.base import Terminal, Transient
+from storyreel.tasks.providers.errors import Terminal, Transient
 from storyreel.tasks.providers.http.trust import trusted
 
 _TIMEOUT = httpx.Timeout(120, connect=15)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from storyreel.flows.accounting.task_matching import SKEW, Finding, judge
 from storyreel.tasks.ledger.ledger import Order, Purchase, State
 from storyreel.tasks.ledger.owner import this_process
-from storyreel.tasks.providers.base import RemoteTask
+from storyreel.tasks.providers.provider import RemoteTask
 
 NOON = datetime(2026, 4, 2, 12, tzinfo=UTC)
 LATER = NOON + timedelta(hours=2)

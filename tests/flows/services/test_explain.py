@@ -17,8 +17,8 @@ from storyreel.flows.planning.plan import History, make
 from storyreel.flows.services.explain import Explanation, explain, pick, print_explanation
 from storyreel.specs.reading import read
 from storyreel.tasks.providers import load
-from storyreel.tasks.providers.base import Request
 from storyreel.tasks.providers.hosted import Hosted
+from storyreel.tasks.providers.request import Request
 from tests.flows.conftest import Command
 from tests.services.__main__ import SERVICES
 from tests.services.emulator import Emulator

@@ -13,7 +13,7 @@ from PIL import Image, ImageEnhance, ImageOps
 from storyreel.specs.storyboard import Mode
 from storyreel.tasks.inspection.inspect import Inspection, inspect
 from storyreel.tasks.media.errors import MediaError
-from storyreel.tasks.providers.base import Request
+from storyreel.tasks.providers.request import Request
 from tests.tasks.making import ffmpeg, make_clip
 from tests.tasks.providers.houses import HOUSES, request
 from tests.tasks.scenery import FPS, SEEN, film, recoloured, scene

@@ -17,7 +17,7 @@ from storyreel.specs.money import Money
 from storyreel.specs.storyboard import Mode
 from storyreel.tasks.prices.price_list import PriceList
 from storyreel.tasks.providers import load, names
-from storyreel.tasks.providers.base import Request
+from storyreel.tasks.providers.request import Request
 from tests.tasks.providers.houses import HOUSES, image, opened, request, video
 
 Prices = Callable[..., PriceList]

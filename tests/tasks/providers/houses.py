@@ -14,10 +14,11 @@ from typing import Any
 from storyreel.specs.storyboard import Mode
 from storyreel.tasks.providers.aimlapi import Aimlapi
 from storyreel.tasks.providers.apiyi import Apiyi
-from storyreel.tasks.providers.base import Attachment, Request, Standing
 from storyreel.tasks.providers.dashscope import DashScope
 from storyreel.tasks.providers.freepik import Freepik
 from storyreel.tasks.providers.hosted import Hosted
+from storyreel.tasks.providers.provider import Standing
+from storyreel.tasks.providers.request import Attachment, Request
 from tests.services import aimlapi, apiyi, dashscope, freepik
 from tests.services.emulator import Emulator
 from tests.services.jobs import Script

@@ -9,7 +9,7 @@ import pytest
 
 from storyreel.specs.money import Money
 from storyreel.specs.storyboard import Mode
-from storyreel.tasks.providers.base import Refused, TaskFailed, Terminal, Transient
+from storyreel.tasks.providers.errors import Refused, TaskFailed, Terminal, Transient
 from tests.services.aimlapi import FREE_TIER
 from tests.services.faults import Answer, Call
 from tests.services.jobs import Failure, Phase, Script

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from storyreel.specs.storyboard import Mode
-from storyreel.tasks.providers.base import Ambiguous, Refused, TaskFailed, TaskForgotten, Terminal, Transient
+from storyreel.tasks.providers.errors import Ambiguous, Refused, TaskFailed, TaskForgotten, Terminal, Transient
 from tests.services.apiyi import REFUSALS
 from tests.services.emulator import DAY
 from tests.services.faults import Call

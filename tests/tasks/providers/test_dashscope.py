@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from storyreel.specs.storyboard import Mode
-from storyreel.tasks.providers.base import Ambiguous, Refused, TaskFailed, TaskForgotten, Terminal, Transient
+from storyreel.tasks.providers.errors import Ambiguous, Refused, TaskFailed, TaskForgotten, Terminal, Transient
 from tests.services.clock import BEIJING
 from tests.services.dashscope_codes import CODES
 from tests.services.faults import Answer, Call, Page, Reset

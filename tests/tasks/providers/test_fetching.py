@@ -11,7 +11,7 @@ from storyreel.specs.storyboard import Mode
 from storyreel.tasks.inspection.inspect import verify
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.probe import probe
-from storyreel.tasks.providers.base import Refusal, Terminal, Transient
+from storyreel.tasks.providers.errors import Refusal, Terminal, Transient
 from tests.services.faults import Call, Claims, Corrupt, Shortened
 from tests.services.jobs import Script
 from tests.tasks.providers.houses import KEY, House, finished, nothing, opened, request

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from storyreel.specs.storyboard import Mode
-from storyreel.tasks.providers.base import Refused, TaskFailed, TaskForgotten, Terminal, Transient
+from storyreel.tasks.providers.errors import Refused, TaskFailed, TaskForgotten, Terminal, Transient
 from storyreel.tasks.providers.freepik import Freepik
 from tests.services.faults import Answer, Call
 from tests.services.jobs import Failure, Phase, Script

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from storyreel.tasks.providers.base import Refusal, Terminal
+from storyreel.tasks.providers.errors import Refusal, Terminal
 from tests.services.faults import Answer, Call, Redirect
 from tests.tasks.providers.houses import KEY, House, nothing, opened, request
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from storyreel.tasks.providers.base import TaskFailed, TaskForgotten, Terminal, Transient
+from storyreel.tasks.providers.errors import TaskFailed, TaskForgotten, Terminal, Transient
 from tests.services.emulator import DAY
 from tests.services.faults import Answer, Call, HangUp, Labelled, Page, Reset, Silence
 from tests.services.jobs import Failure, Phase, Script

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from storyreel.tasks.providers.base import Ambiguous, Refused, Terminal, Transient
+from storyreel.tasks.providers.errors import Ambiguous, Refused, Terminal, Transient
 from tests.services.faults import Answer, Call, HangUp, Page, Reset, Silence, Truncated
 from tests.tasks.providers.houses import House, answering, opened, request
 

@@ -13,7 +13,9 @@ from storyreel.specs.cut import lay
 from storyreel.specs.reading import read
 from storyreel.specs.storyboard import Mode
 from storyreel.tasks.providers import load
-from storyreel.tasks.providers.base import Capability, Provider, Request
+from storyreel.tasks.providers.capability import Capability
+from storyreel.tasks.providers.provider import Provider
+from storyreel.tasks.providers.request import Request
 from storyreel.tasks.providers.wan import WAN
 from storyreel.tasks.request.build import Unfit, takes
 from tests.tasks.making import make_clip

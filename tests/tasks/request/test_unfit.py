@@ -12,7 +12,8 @@ from storyreel.flows.planning.plan import History, Plan, make
 from storyreel.specs.problems.problem import Problem, StoryboardError
 from storyreel.specs.reading import read
 from storyreel.specs.storyboard import Mode
-from storyreel.tasks.providers.base import Capability, Provider
+from storyreel.tasks.providers.capability import Capability
+from storyreel.tasks.providers.provider import Provider
 from storyreel.tasks.request import unfit
 
 FILM = """storyboard: 1

@@ -13,7 +13,8 @@ from PIL import Image, ImageChops, ImageStat
 from storyreel.specs.storyboard import Format, Mode
 from storyreel.specs.timing import FrameRate
 from storyreel.tasks.providers.animatic.service import Animatic
-from storyreel.tasks.providers.base import Attachment, Board, Request, Standing
+from storyreel.tasks.providers.provider import Standing
+from storyreel.tasks.providers.request import Attachment, Board, Request
 
 LOREM = "The keeper walks along the causeway while the tide comes in over the stones, counting the steps aloud. "
 

@@ -17,7 +17,7 @@ from storyreel.tasks.providers.animatic.camera import Camera
 from storyreel.tasks.providers.animatic.canvas import Canvas, Palette
 from storyreel.tasks.providers.animatic.dialogue import cues
 from storyreel.tasks.providers.animatic.page import lay_out
-from storyreel.tasks.providers.base import Board
+from storyreel.tasks.providers.request import Board
 from tests.tasks.providers.animatic.drawing import LOREM, board_of, difference, drawn, frames_of, landscape, request
 
 SHAPES = [(ratio, resolution) for ratio in ("16:9", "9:16", "1:1", "4:3", "3:4") for resolution in ("720p", "1080p")]

@@ -12,7 +12,7 @@ from PIL import Image, ImageCms, ImageStat
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.stills import blurred, covering, open_still
 from storyreel.tasks.providers.animatic.page import lay_out
-from storyreel.tasks.providers.base import Terminal
+from storyreel.tasks.providers.errors import Terminal
 from tests.tasks.making import make_clip
 from tests.tasks.providers.animatic.drawing import (
     attachment,

@@ -19,7 +19,8 @@ from storyreel.tasks.media.text import one_line
 from storyreel.tasks.providers.animatic.canvas import Canvas
 from storyreel.tasks.providers.animatic.captions import timecode
 from storyreel.tasks.providers.animatic.service import Animatic
-from storyreel.tasks.providers.base import Standing, Terminal
+from storyreel.tasks.providers.errors import Terminal
+from storyreel.tasks.providers.provider import Standing
 from tests.tasks.making import make_clip
 from tests.tasks.providers.animatic.drawing import (
     attachment,

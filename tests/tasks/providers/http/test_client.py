@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from storyreel.tasks.providers.base import Ambiguous, ProviderError, Refused, TaskFailed, Terminal, Transient
+from storyreel.tasks.providers.errors import Ambiguous, ProviderError, Refused, TaskFailed, Terminal, Transient
 from storyreel.tasks.providers.http.client import Missing, Wire, order_headers
 from storyreel.tasks.providers.http.response import Answer, text, told
 from storyreel.tasks.providers.refusals import unbracketed, verdict

@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
-from storyreel.tasks.providers.base import Refusal, Terminal, Transient
+from storyreel.tasks.providers.errors import Refusal, Terminal, Transient
 from storyreel.tasks.providers.http import allowed_hosts as addresses
 from storyreel.tasks.providers.http.allowed_hosts import Forbidden, Gate, literal, proxy_for
 from storyreel.tasks.providers.http.download import LinkExpired, download

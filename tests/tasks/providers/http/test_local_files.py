@@ -16,8 +16,8 @@ import s3fs
 from PIL import Image
 
 from storyreel.specs.storyboard import Mode
-from storyreel.tasks.providers.base import Refusal, Terminal, Transient
 from storyreel.tasks.providers.dashscope import DashScope
+from storyreel.tasks.providers.errors import Refusal, Terminal, Transient
 from storyreel.tasks.providers.http.local_files import ReferenceBucket, kind_of, name_for
 from storyreel.tasks.providers.wan import wan
 from tests.buckets import SECRET

@@ -1,0 +1,150 @@
+"""The interface of a service that makes clips."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from fractions import Fraction
+from pathlib import Path
+from typing import ClassVar, Literal
+
+from storyreel.specs.frozen import Frozen
+from storyreel.specs.money import Money
+from storyreel.specs.problems.phrases import shown
+from storyreel.specs.storyboard import Mode
+from storyreel.tasks.providers.capability import Capability
+from storyreel.tasks.providers.errors import Terminal
+from storyreel.tasks.providers.request import Request
+
+Progress = Callable[[float], None]
+"""Told how much of a piece of work is done, from 0 to 1."""
+
+
+class Accepted(Frozen):
+    """A service's answer to a submit: the id of its task, and the cost where it says so."""
+
+    task: str
+    cost: Money | None = None
+
+
+class Standing(Frozen):
+    """How a service's task stands."""
+
+    state: Literal["pending", "finished"]
+    detail: str = ""
+    """The service's own word: queued, generating, …"""
+    result: str = ""
+    """Where the finished clip is: a URL."""
+    cost: Money | None = None
+    """What the service says it cost, where it says so at the end."""
+    billed_seconds: Fraction | None = None
+    """Seconds that the service says it billed, input and output together, where it says so at the end."""
+    is_known: bool = True
+    """Whether `detail` is a word that the service is known to use."""
+    is_queued: bool = False
+    """Whether `detail` says that the service has accepted the order and not begun with it."""
+
+
+class RemoteTask(Frozen):
+    """An entry of a service's list of tasks."""
+
+    task: str
+    model: str = ""
+    created: datetime | None = None
+    """With its time zone; None where the list does not say."""
+    detail: str = ""
+    """The service's own word for how it stands."""
+
+
+class Provider(ABC):
+    """A service that makes clips. Used as an async context manager, one for all takes of a run."""
+
+    name: ClassVar[str]
+    capabilities: ClassVar[Mapping[Mode, Capability]]
+    paid: ClassVar[bool] = True
+    """Whether a submit costs money; what is free may be submitted again without asking."""
+    poll_floor: ClassVar[float] = 3
+    """Seconds that must be between two looks at a task."""
+    poll_pace: ClassVar[float | None] = None
+    """Seconds between two looks that the service itself advises; None where it says nothing."""
+    calls_back: bool = False
+    """Whether the service has been asked to call when a task changes."""
+    lists_all: ClassVar[bool] = False
+    """Whether `tasks` gives all that was accepted between two times of the last day, each with its time, so that what
+    is not among them was never accepted."""
+    at_once: ClassVar[int] = 4
+    """Takes that may be at the service at the same time, where the account says nothing else: see `bears`."""
+
+    @classmethod
+    def lacks(cls, environment: Mapping[str, str]) -> str:
+        """The environment variable that must be set before the service can be used; empty when nothing is missing."""
+        return ""
+
+    @classmethod
+    def quota_variable(cls) -> str:
+        """The environment variable that says how many takes an account may have at the service."""
+        return f"{cls.name.upper()}_AT_ONCE"
+
+    @classmethod
+    def bears(cls, environment: Mapping[str, str] = os.environ) -> int:
+        """Takes that may be at the service at the same time: `at_once`, unless `<SERVICE>_AT_ONCE` says otherwise.
+
+        Raises Terminal when that is no number of takes.
+        """
+        said = environment.get(cls.quota_variable(), "").strip()
+        if not said:
+            return cls.at_once
+        if not re.fullmatch(r"[1-9][0-9]{0,3}", said):
+            what = f"{cls.quota_variable()} must be a whole number from 1 to 9999, and is {shown(said)!r}"
+            raise Terminal(what, service=cls.name, hint=f"for example {cls.quota_variable()}={cls.at_once}")
+        return int(said)
+
+    async def __aenter__(self) -> Provider:
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        return None
+
+    async def prepare(self, request: Request) -> None:  # noqa: B027  (most have nothing to prepare)
+        """Bring what a request needs to the service; costs nothing. Raises Transient or Terminal."""
+
+    @abstractmethod
+    async def submit(self, request: Request) -> Accepted:
+        """Order a take. Raises Transient, Terminal (Refused when the service read it and said no) or Ambiguous."""
+
+    @abstractmethod
+    async def look(self, task: str) -> Standing:
+        """How a task stands.
+
+        Raises TaskFailed, which alone means that it failed for good; TaskForgotten; Transient; or any other Terminal
+        when the service does not tell, as with a key that was revoked: the task may be well all the same.
+        """
+
+    @abstractmethod
+    async def fetch(self, request: Request, standing: Standing, into: Path, progress: Progress) -> None:
+        """Bring the finished clip into the file `into`.
+
+        Raises Transient, or Terminal when something must be changed first; the clip stays where it is.
+        """
+
+    async def cancel(self, task: str) -> bool:
+        """Call a task off; whether it was, and so costs nothing. Most services cannot."""
+        return False
+
+    async def tasks(self, since: datetime, until: datetime) -> list[RemoteTask] | None:
+        """The service's own list of what it accepted between two times; None where there is no list."""
+        return None
+
+    async def last_frame(self, request: Request, clip: Path, into: Path) -> bool:
+        """Write the picture that a shot continuing this clip begins with, as a PNG.
+
+        False when there is none. Usually not overwritten in subclasses.
+        """
+        from storyreel.tasks.media.frames import last_frame
+
+        await asyncio.to_thread(last_frame, clip, into)
+        return True
