@@ -31,9 +31,9 @@ import psutil
 
 from storyreel.specs.cut import Cut, Event, edit_points
 from storyreel.specs.timing import FrameRate
-from storyreel.tasks.assemble import assemble
-from storyreel.tasks.conform import HouseClip, conform
-from storyreel.tasks.dissolve import Segment, dissolve
+from storyreel.tasks.join.assemble import assemble
+from storyreel.tasks.join.conform import HouseClip, conform
+from storyreel.tasks.join.dissolve import Segment, dissolve
 from storyreel.tasks.join.mix import mix
 from storyreel.tasks.join.sound_track import lay
 from storyreel.tasks.media.binary import find

@@ -15,7 +15,7 @@ from storyreel.flows.production.report import Origin, Rendering
 from storyreel.flows.production.takes import Shooting
 from storyreel.specs.cut import Cut
 from storyreel.specs.storyboard import Storyboard
-from storyreel.tasks.assemble import Chapter, FilmFile, Track, assemble
+from storyreel.tasks.join.assemble import Chapter, FilmFile, Track, assemble
 from storyreel.tasks.ledger.ledger import Ledger
 from storyreel.tasks.media.contact_sheet import contact_sheet
 from storyreel.tasks.media.house_format import House

@@ -25,12 +25,12 @@ from storyreel.specs.cut import EditPoints
 from storyreel.tasks.bucket import BucketError
 from storyreel.tasks.clips import Clip
 from storyreel.tasks.collect import Take
-from storyreel.tasks.conform import HouseClip, conform, recipe
-from storyreel.tasks.dissolve import Segment, dissolve
-from storyreel.tasks.dissolve import recipe as dissolve_recipe
 from storyreel.tasks.generate import generate
 from storyreel.tasks.inspection.inspect import Inspection, better, inspect
 from storyreel.tasks.inspection.inspect import recipe as inspection_recipe
+from storyreel.tasks.join.conform import HouseClip, conform, recipe
+from storyreel.tasks.join.dissolve import Segment, dissolve
+from storyreel.tasks.join.dissolve import recipe as dissolve_recipe
 from storyreel.tasks.ledger.budget import Limit
 from storyreel.tasks.ledger.ledger import Order, State
 from storyreel.tasks.media.binary import find

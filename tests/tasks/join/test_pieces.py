@@ -12,8 +12,8 @@ from PIL import Image
 
 from storyreel.specs.cut import EditPoints
 from storyreel.tasks.bucket import Bucket
-from storyreel.tasks.conform import HouseClip, conform
-from storyreel.tasks.dissolve import Segment, dissolve
+from storyreel.tasks.join.conform import HouseClip, conform
+from storyreel.tasks.join.dissolve import Segment, dissolve
 from storyreel.tasks.join.shelf import Shelf
 from storyreel.tasks.media.probe import probe
 from tests.tasks.making import TINY, make_clip
@@ -60,9 +60,9 @@ async def test_a_clip_is_conformed_once_for_all_hosts(
 ) -> None:
     one, other = hosts
     first = await one.conform(one.take(content), edit)
-    assert first.untouched is (edit is WHOLE) and encoded == ["storyreel.tasks.conform"]
+    assert first.untouched is (edit is WHOLE) and encoded == ["storyreel.tasks.join.conform"]
     second = await other.conform(other.take(content), edit)
-    assert encoded == ["storyreel.tasks.conform"], "nothing was encoded again"
+    assert encoded == ["storyreel.tasks.join.conform"], "nothing was encoded again"
     assert second.intact() and all(file.is_relative_to(other.folder) for file in second.files)
     assert sorted(second.files.values()) == sorted(first.files.values())
     if edit is WHOLE:
@@ -84,7 +84,7 @@ async def test_a_dissolve_is_made_once_for_all_hosts(
     made = [
         await dissolve(clip, clip, 6, TINY, host.folder / "house" / ("cd" * 32), shelf=host.shelf) for host in hosts
     ]
-    assert encoded == ["storyreel.tasks.dissolve"]
+    assert encoded == ["storyreel.tasks.join.dissolve"]
     assert made[0].picture_digest == made[1].picture_digest and made[1].picture.is_relative_to(other.folder)
     assert isinstance(made[1], Segment) and probe(made[1].picture).frames == 6
 
@@ -108,12 +108,12 @@ async def test_a_piece_that_was_damaged_is_made_here_and_replaced(
             system.pipe_file(place + "piece.json", json.dumps(json.loads(record) | {"picture": "../../x.mp4"}).encode())
     second = await other.conform(other.take(content))
     assert second.intact() and second.picture_digest == first.picture_digest
-    assert encoded == ["storyreel.tasks.conform"] * 2
+    assert encoded == ["storyreel.tasks.join.conform"] * 2
     assert system.cat_file(place + "piece.json") == record
     assert not list(tmp_path.rglob("x.mp4"))
     third = Host(tmp_path / "third", bucket + "house")
     assert (await third.conform(third.take(content))).intact()
-    assert encoded == ["storyreel.tasks.conform"] * 2, "it is whole for the next"
+    assert encoded == ["storyreel.tasks.join.conform"] * 2, "it is whole for the next"
 
 
 async def test_while_the_bucket_is_away_pieces_are_made_here_and_it_is_asked_once(

@@ -6,8 +6,8 @@ import pytest
 
 from storyreel.specs.cut import EditPoints
 from storyreel.specs.timing import FrameRate
-from storyreel.tasks.conform import HouseClip, conform
-from storyreel.tasks.dissolve import dissolve, recipe
+from storyreel.tasks.join.conform import HouseClip, conform
+from storyreel.tasks.join.dissolve import dissolve, recipe
 from storyreel.tasks.media.binary import find
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.house_format import House

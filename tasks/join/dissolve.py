@@ -12,7 +12,7 @@ import ffmpeg
 from ffmpeg.nodes import FilterableStream, OutputStream
 
 from storyreel.tasks.clips import file_digest
-from storyreel.tasks.conform import HouseClip
+from storyreel.tasks.join.conform import HouseClip
 from storyreel.tasks.join.pieces import Piece, made_once
 from storyreel.tasks.join.shelf import Shelf
 from storyreel.tasks.media.errors import MediaError

@@ -13,7 +13,7 @@ from PIL import Image
 from storyreel.specs.cut import EditPoints
 from storyreel.specs.storyboard import Format
 from storyreel.specs.timing import FrameRate
-from storyreel.tasks.conform import HouseClip, accepted, conform, may_stay, recipe, samples_of
+from storyreel.tasks.join.conform import HouseClip, accepted, conform, may_stay, recipe, samples_of
 from storyreel.tasks.media.binary import find
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.frames import as_seen

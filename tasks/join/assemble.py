@@ -13,8 +13,8 @@ from storyreel.specs.cut import Cut
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.timing import FrameRate
 from storyreel.tasks.clips import file_digest
-from storyreel.tasks.conform import HouseClip
-from storyreel.tasks.dissolve import Segment
+from storyreel.tasks.join.conform import HouseClip
+from storyreel.tasks.join.dissolve import Segment
 from storyreel.tasks.join.growing import Growing
 from storyreel.tasks.join.mix import Track, mix
 from storyreel.tasks.join.mux import Chapter, Stretch, mux

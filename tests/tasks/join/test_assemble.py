@@ -13,10 +13,10 @@ import pytest
 
 from storyreel.specs.cut import Cut, EditPoints, Event, edit_points
 from storyreel.specs.timing import FrameRate
-from storyreel.tasks import dissolve as dissolving
-from storyreel.tasks.assemble import Chapter, FilmFile, Track, assemble
-from storyreel.tasks.conform import HouseClip, conform, recipe
-from storyreel.tasks.dissolve import Segment, dissolve
+from storyreel.tasks.join import dissolve as dissolving
+from storyreel.tasks.join.assemble import Chapter, FilmFile, Track, assemble
+from storyreel.tasks.join.conform import HouseClip, conform, recipe
+from storyreel.tasks.join.dissolve import Segment, dissolve
 from storyreel.tasks.join.pieces import Piece
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.frames import last_frame
