@@ -13,6 +13,7 @@ from rich.console import Console
 
 from storyreel.specs.problems.problem import StoryboardError
 from storyreel.tasks.bucket import BucketError
+from storyreel.tasks.ledger.budget import BudgetExceeded
 from storyreel.tasks.ledger.errors import LedgerError
 from storyreel.tasks.providers.errors import ProviderError
 
@@ -26,10 +27,6 @@ class RunFailed(Exception):
 
 class NotAllowed(Exception):
     """Money would be spent, and nobody has said that it may be. The message ends with how to say so."""
-
-
-class OverTheBudget(Exception):
-    """A budget would be passed. The message names what fits, and ends with what to do."""
 
 
 class Interrupted(Exception):
@@ -54,7 +51,7 @@ def exit_code(command: Callable[[], Any], console: Console) -> int:
     except ProviderError as error:
         _tell(console, "; ".join(filter(None, (error.message, error.hint))))
         return WRONG
-    except OverTheBudget as error:
+    except BudgetExceeded as error:
         _tell(console, str(error))
         return OVER_BUDGET
     except (Interrupted, KeyboardInterrupt) as stopped:

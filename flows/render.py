@@ -19,7 +19,7 @@ from storyreel.flows.lifecycle.cancellation import stoppable, stopping
 from storyreel.flows.monitoring.observe import log_what_is_ahead, observed
 from storyreel.flows.names import film_tags, run_name, tag_run
 from storyreel.flows.packs import bring, version_of
-from storyreel.flows.planning.budget import BudgetExceeded, hold, limits_of
+from storyreel.flows.planning.budget import hold, limits_of
 from storyreel.flows.planning.history import history_of
 from storyreel.flows.planning.model import Plan
 from storyreel.flows.planning.states import judged
@@ -40,7 +40,7 @@ from storyreel.specs.reading import read
 from storyreel.specs.storyboard import Storyboard
 from storyreel.tasks import providers
 from storyreel.tasks.home import Home
-from storyreel.tasks.ledger.budget import Limit
+from storyreel.tasks.ledger.budget import BudgetExceeded, Limit
 from storyreel.tasks.studio import open_studio
 
 

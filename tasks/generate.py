@@ -60,8 +60,8 @@ async def generate(take: Take, studio: Studio, upstream: Clip | None = None) -> 
     """The clip of a take.
 
     `upstream` is the clip it continues, given so that the run's graph shows the edge.
-    Raises a ProviderError: Transient, Terminal (TaskFailed, TaskForgotten), Ambiguous or Overdue; and OverBudget when
-    its price would pass a limit.
+    Raises a ProviderError: Transient, Terminal (TaskFailed, TaskForgotten), Ambiguous or Overdue; and BudgetExceeded
+    when its price would pass a limit.
     """
     while True:
         purchase = studio.ledger.find(take.order.key)

@@ -11,19 +11,19 @@ from rich.console import Console
 
 from storyreel.flows.commands import tables as showing
 from storyreel.flows.commands.options import Planning, plan_of, sheet_of
-from storyreel.flows.errors import NotAllowed, OverTheBudget, RunFailed
-from storyreel.flows.planning.budget import BudgetExceeded
+from storyreel.flows.errors import NotAllowed, RunFailed
 from storyreel.flows.planning.model import Plan
 from storyreel.flows.planning.run_request import RunRequest
 from storyreel.flows.planning.saved import load as load_plan
 from storyreel.flows.planning.saved import moved
+from storyreel.tasks.ledger.budget import BudgetExceeded
 from storyreel.tasks.providers import load
 
 
 def make_sure(planning: Planning, sheet: RunRequest, yes: bool, console: Console) -> None:
     """Return when the plan may be carried out.
 
-    Raises RunFailed when a service's key is missing, OverTheBudget, and NotAllowed when something would be bought that
+    Raises RunFailed when a service's key is missing, BudgetExceeded, and NotAllowed when something would be bought that
     nobody has agreed to: with `yes` it is agreed; on a terminal the plan is shown and the user asked; without one a
     budget that it fits is enough.
     """
@@ -32,7 +32,7 @@ def make_sure(planning: Planning, sheet: RunRequest, yes: bool, console: Console
     if not plan.bought:
         return
     if planning.excess:
-        raise OverTheBudget(over(planning.excess, sheet))
+        raise with_next(planning.excess, sheet)
     if yes:
         return
     what = showing.bought(plan.bought)
@@ -71,7 +71,7 @@ def as_agreed(file: Path, budget: str | None, out: str | None) -> tuple[RunReque
     return sheet, planning
 
 
-def over(excess: BudgetExceeded, sheet: RunRequest) -> str:
-    """A budget that would be passed, with what to run next."""
-    go_on = sheet.command("render", "--select", ",".join(excess.fits)) if excess.fits else sheet.command("plan")
-    return f"{excess}\nnext: {go_on}"
+def with_next(excess: BudgetExceeded, sheet: RunRequest) -> BudgetExceeded:
+    """The error, with the command that renders the shots that fit, or else shows the plan."""
+    excess.next = sheet.command("render", "--select", ",".join(excess.fits)) if excess.fits else sheet.command("plan")
+    return excess

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from storyreel.flows.commands.consent import over
+from storyreel.flows.commands.consent import with_next
 from storyreel.flows.commands.progress import shown
-from storyreel.flows.errors import Interrupted, OverTheBudget, RunFailed
-from storyreel.flows.planning.budget import BudgetExceeded
+from storyreel.flows.errors import Interrupted, RunFailed
 from storyreel.flows.planning.model import Plan
 from storyreel.flows.planning.run_request import RunRequest
 from storyreel.flows.servers.choose import reporting, server_at_hand, settle_environment
 from storyreel.flows.servers.local import PORT, page_at
+from storyreel.tasks.ledger.budget import BudgetExceeded
 
 if TYPE_CHECKING:
     from storyreel.flows.production.report import Rendering
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def run(sheet: RunRequest, plan: Plan, console: Console) -> tuple[Rendering, str]:
     """Carry out a plan that was agreed to; gives the film, and in words where its run can be looked at.
 
-    Raises RunFailed with the command to run next, OverTheBudget, and Interrupted when it was stopped.
+    Raises RunFailed with the command to run next, BudgetExceeded, and Interrupted when it was stopped.
     """
     # Prefect reads the environment when it is imported.
     settle_environment()
@@ -48,12 +48,13 @@ def run(sheet: RunRequest, plan: Plan, console: Console) -> tuple[Rendering, str
             with shown(plan, console) as watcher, watched_by(watcher):
                 made = asyncio.run(_flow(sheet, plan))
         except BudgetExceeded as error:
-            raise OverTheBudget(over(error, sheet)) from error
+            raise with_next(error, sheet) from error
         except NotAgreed as error:
             raise RunFailed(f"{error}\nnothing was bought; look at it anew\nnext: {sheet.command('plan')}") from error
         except ShotsFailed as error:
-            failed = OverTheBudget if error.is_budget else RunFailed
-            raise failed(f"{error}\nnext: {sheet.command()}") from error
+            if error.is_budget:
+                raise BudgetExceeded(str(error), next=sheet.command()) from error
+            raise RunFailed(f"{error}\nnext: {sheet.command()}") from error
         except ReviewNeeded as error:
             whole = sheet.model_copy(update={"selection": ()})
             raise RunFailed(f"{error}\nnext: {whole.command('review')}") from error

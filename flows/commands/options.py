@@ -11,10 +11,9 @@ import typer
 from storyreel.flows.planning.run_request import RunRequest
 
 if TYPE_CHECKING:
-    from storyreel.flows.planning.budget import BudgetExceeded
     from storyreel.flows.planning.model import Plan
     from storyreel.specs.money import Money
-    from storyreel.tasks.ledger.budget import Limit
+    from storyreel.tasks.ledger.budget import BudgetExceeded, Limit
 
 File = Annotated[Path, typer.Argument(metavar="STORYBOARD", help="The storyboard, a YAML file.", show_default=False)]
 Film = Annotated[
@@ -74,12 +73,13 @@ class Planning(NamedTuple):
 
 def plan_of(sheet: RunRequest) -> Planning:
     """What a run of a storyboard would do. Raises StoryboardError, and BucketError where a bucket cannot be used."""
-    from storyreel.flows.planning.budget import BudgetExceeded, hold, limits_of
+    from storyreel.flows.planning.budget import hold, limits_of
     from storyreel.flows.planning.history import history_of
     from storyreel.flows.planning.plan import make
     from storyreel.flows.planning.selection import NothingSelected
     from storyreel.specs.reading import read
     from storyreel.tasks.home import Home
+    from storyreel.tasks.ledger.budget import BudgetExceeded
     from storyreel.tasks.prices.price_list import PriceList
 
     film = read(file_of(sheet.storyboard, sheet.words), sheet.words)

@@ -12,9 +12,9 @@ import typer
 from rich.console import Console
 
 from storyreel.flows.commands import tables as showing
-from storyreel.flows.commands.consent import over
+from storyreel.flows.commands.consent import with_next
 from storyreel.flows.commands.options import Planning
-from storyreel.flows.errors import NotAllowed, OverTheBudget
+from storyreel.flows.errors import NotAllowed
 from storyreel.flows.planning.model import Plan
 from storyreel.flows.planning.run_request import RunRequest
 from storyreel.flows.production.report import default_folder
@@ -106,11 +106,11 @@ class Deployed(Frozen):
 def make_sure(wish: DeploymentRequest, console: Console) -> None:
     """Return when runs that nobody watches may buy what they buy.
 
-    Raises OverTheBudget, and NotAllowed when nothing holds them. Keys are not asked for: workers have their own.
+    Raises BudgetExceeded, and NotAllowed when nothing holds them. Keys are not asked for: workers have their own.
     """
     plan, planning = wish.planning.plan, wish.planning
     if planning.excess:
-        raise OverTheBudget(over(planning.excess, wish.sheet))
+        raise with_next(planning.excess, wish.sheet)
     if not plan.bought:
         console.print(f"[bold]{plan.title}[/bold]: {showing.summary(plan)}", highlight=False)
         return
@@ -148,7 +148,7 @@ def schedules_of(times: Times) -> list[Schedule]:
 def deploy(wish: DeploymentRequest, pool_name: str, times: Times, bucket: str | None, console: Console) -> Deployed:
     """Register a film for the workers of a pool.
 
-    Raises typer.BadParameter, NotAllowed, OverTheBudget, and RunFailed with the command to run next.
+    Raises typer.BadParameter, NotAllowed, BudgetExceeded, and RunFailed with the command to run next.
     """
     settle_environment()
     schedules = schedules_of(times)

@@ -29,7 +29,7 @@ _LOOK_SECONDS = 5
 def serve(wish: DeploymentRequest, times: Times, console: Console) -> None:
     """Register a film and render it whenever it is due, until Ctrl-C or SIGTERM.
 
-    Raises typer.BadParameter, NotAllowed, OverTheBudget, and RunFailed with the command to run next.
+    Raises typer.BadParameter, NotAllowed, BudgetExceeded, and RunFailed with the command to run next.
     """
     settle_environment()
     schedules = schedules_of(times)

@@ -8,24 +8,12 @@ from decimal import Decimal
 from storyreel.flows.planning.model import Plan, PlannedTake
 from storyreel.specs.language.nouns import Budget
 from storyreel.specs.money import Money
-from storyreel.tasks.ledger.budget import Limit
+from storyreel.tasks.ledger.budget import BudgetExceeded, Limit
 
 Committed = Callable[..., tuple[Money, ...]]
 """What is spoken for within a scope already, one sum a currency: `storyreel.tasks.ledger.ledger.Ledger.committed`."""
 
 _WHOSE = {"run": "a run", "shot": "a shot", "month": "a month"}
-
-
-class BudgetExceeded(Exception):
-    """A plan costs more than it may: nothing was bought. `fits` are the shots that can be bought all the same."""
-
-    def __init__(self, what: str, fits: tuple[str, ...]) -> None:
-        self.what, self.fits = what, fits
-        which = f"these shots fit: {', '.join(fits)}" if fits else "none of the shots fits"
-        super().__init__(f"{what}; nothing was bought\n{which}")
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return type(self), (self.what, self.fits)
 
 
 def limits_of(budget: Budget | None, per_run: Money | None = None) -> tuple[Limit, ...]:
@@ -43,7 +31,9 @@ def hold(plan: Plan, limits: Sequence[Limit], committed: Committed, run: str = "
     till = _Till(plan.title, run, limits, committed)
     broken = [trouble for take in plan.bought for trouble in till.take(take)]
     if broken:
-        raise BudgetExceeded(broken[0], fitting(plan, limits, committed, run))
+        fits = fitting(plan, limits, committed, run)
+        hint = f"these shots fit: {', '.join(fits)}" if fits else "none of the shots fits"
+        raise BudgetExceeded(f"{broken[0]}; nothing was bought", hint=hint, fits=fits)
 
 
 def fitting(plan: Plan, limits: Sequence[Limit], committed: Committed, run: str = "") -> tuple[str, ...]:

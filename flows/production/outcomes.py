@@ -6,7 +6,7 @@ from storyreel.flows.planning.model import Candidate, PlannedTake
 from storyreel.specs.frozen import Frozen
 from storyreel.tasks.clips import Clip
 from storyreel.tasks.inspection.inspect import Inspection
-from storyreel.tasks.ledger.budget import OverBudget
+from storyreel.tasks.ledger.budget import BudgetExceeded
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.providers.errors import Ambiguous, ProviderError, TaskForgotten
 
@@ -52,7 +52,7 @@ def failure_of(take: PlannedTake, error: BaseException) -> Failure:
         open_question = isinstance(error, (Ambiguous, TaskForgotten))
         return Failure(shot=take.shot, take=take.take, service=service, what=error.message, hint=error.hint,
                        is_unknown=open_question)  # fmt: skip
-    if isinstance(error, OverBudget):
+    if isinstance(error, BudgetExceeded):
         return Failure(shot=take.shot, take=take.take, service="", what=error.message, hint=error.hint, is_budget=True)
     if isinstance(error, MediaError):
         return Failure(shot=take.shot, take=take.take, service="", what=error.message, hint=error.hint)

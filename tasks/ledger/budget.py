@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from decimal import Decimal
 from typing import Literal
 
+from storyreel.specs.errors import StoryreelError
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.money import Money
 from storyreel.tasks.ledger.purchase import Order
@@ -32,51 +33,31 @@ class Limit(Frozen):
     most: Money
 
 
-class OverBudget(Exception):
-    """An order was not noted, as it would pass a budget: nothing was bought."""
+class BudgetExceeded(StoryreelError):
+    """A budget would be passed, or cannot be compared with a price; what the message names was not bought.
 
-    def __init__(self, limit: Limit, committed: Money, wanted: Money | None, name: str) -> None:
-        self.limit = limit
-        self.committed = committed
-        """What is committed within the limit's scope without the order, in the limit's currency."""
-        self.wanted = wanted
-        """The order's price; None where nobody knows it."""
-        self.name = name
-        """The order's: `The Keeper 1B take 2`."""
-        super().__init__(self.message)
+    The ledger raises it for one order and sets `limit`, `committed` (by other orders, in the limit's currency) and
+    `wanted` (the order's price, None if unknown). Planning raises it for a whole plan and sets `fits`, the slates of
+    the shots that can be bought within the budget.
+    """
 
-    def __reduce__(self) -> tuple[object, ...]:
-        return type(self), (self.limit, self.committed, self.wanted, self.name)
-
-    @property
-    def message(self) -> str:
-        """What is wrong."""
-        budget = f"the budget {_SPAN[self.limit.scope]}"
-        if self.wanted is None:
-            return f"nobody knows what {self.name} costs, so {budget} cannot be held"
-        most = self.limit.most
-        if self.wanted.currency != most.currency:
-            return (
-                f"{self.name} costs {self.wanted.exactly}, and {budget} is in {most.currency}: it must be in "
-                f"{self.wanted.currency}, as currencies are never converted"
-            )
-        return (
-            f"{self.name} would pass {budget}: it costs {self.wanted.exactly}, and of {most.exactly} "
-            f"{self.committed.exactly} are committed already"
-        )
-
-    @property
-    def hint(self) -> str:
-        """What to do."""
-        if self.wanted is None:
-            return "give its price in a file that STORYREEL_PRICES names, or render without a budget"
-        if self.wanted.currency != self.limit.most.currency:
-            return f"write the budget in {self.wanted.currency}, or choose a service paid in {self.limit.most.currency}"
-        return _RAISE[self.limit.scope]
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        next: str = "",
+        limit: Limit | None = None,
+        committed: Money | None = None,
+        wanted: Money | None = None,
+        fits: tuple[str, ...] = (),
+    ) -> None:
+        super().__init__(message, hint=hint, next=next)
+        self.limit, self.committed, self.wanted, self.fits = limit, committed, wanted, fits
 
 
 def hold(order: Order, limits: Iterable[Limit], committed: Callable[[Scope], Iterable[Money]]) -> None:
-    """Raise OverBudget for an order that passes one of the limits, when all that is committed has the order in it.
+    """Raise BudgetExceeded for an order that passes one of the limits, when all that is committed has the order in it.
 
     What is free passes always. Raises ValueError when a run's limit is to hold for an order that names no run.
     """
@@ -95,4 +76,27 @@ def _hold(order: Order, limit: Limit, committed: Iterable[Money]) -> None:
     if fits and everything <= limit.most.amount:
         return
     own = order.price.amount if fits and order.price else Decimal(0)
-    raise OverBudget(limit, Money(amount=everything - own, currency=currency), order.price, order.name)
+    before = Money(amount=everything - own, currency=currency)
+    message, hint = _explained(order, limit, before)
+    raise BudgetExceeded(message, hint=hint, limit=limit, committed=before, wanted=order.price)
+
+
+def _explained(order: Order, limit: Limit, committed: Money) -> tuple[str, str]:
+    """The message and the hint for an order that a limit does not allow."""
+    budget, most, price = f"the budget {_SPAN[limit.scope]}", limit.most, order.price
+    if price is None:
+        return (
+            f"the price of {order.name} is not known, so {budget} cannot be checked",
+            "give its price in a file that STORYREEL_PRICES names, or render without a budget",
+        )
+    if price.currency != most.currency:
+        return (
+            f"{order.name} costs {price.exactly}, and {budget} is in {most.currency}: it must be in {price.currency}, "
+            "as currencies are never converted",
+            f"write the budget in {price.currency}, or choose a service paid in {most.currency}",
+        )
+    return (
+        f"{order.name} would pass {budget}: it costs {price.exactly}, and of {most.exactly} {committed.exactly} are "
+        "committed already",
+        _RAISE[limit.scope],
+    )

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from storyreel.tasks.ledger import verdicts
-from storyreel.tasks.ledger.budget import Limit, OverBudget
+from storyreel.tasks.ledger.budget import BudgetExceeded, Limit
 from storyreel.tasks.ledger.errors import LedgerError
 from storyreel.tasks.ledger.orders import Ordering
 from storyreel.tasks.ledger.owner import Owner
@@ -26,8 +26,19 @@ from storyreel.tasks.ledger.verdicts import Judged, Verdict, Word
 from storyreel.tasks.ledger.wakeups import Wakes
 
 __all__ = [
-    "Event", "Judged", "Ledger", "LedgerError", "Limit", "Order", "OverBudget", "Purchase", "Spend", "State", "Verdict",
-    "Wanted", "Word",
+    "BudgetExceeded",
+    "Event",
+    "Judged",
+    "Ledger",
+    "LedgerError",
+    "Limit",
+    "Order",
+    "Purchase",
+    "Spend",
+    "State",
+    "Verdict",
+    "Wanted",
+    "Word",
 ]  # fmt: skip
 
 _LAST_WORD_SECONDS = 2.0

@@ -28,7 +28,7 @@ class Ordering(Book):
     def intend(self, order: Order, limits: Sequence[Limit] = ()) -> bool:
         """Note that this run is about to order. False when the key has a row already: then it must not.
 
-        Raises OverBudget, with nothing noted, when the order would pass a limit.
+        Raises BudgetExceeded, with nothing noted, when the order would pass a limit.
         """
         attempts = 0
 
@@ -52,7 +52,7 @@ class Ordering(Book):
         """Order anew what has failed, what is gone, or what is free and was left. False when the row has moved since.
 
         The order has the same key; all else that it says of itself may be new. An unknown must be settled before:
-        ValueError. Raises OverBudget, with nothing changed, when the order would pass a limit.
+        ValueError. Raises BudgetExceeded, with nothing changed, when the order would pass a limit.
         """
         if seen.state is State.UNKNOWN:
             raise ValueError(f"nobody knows what became of {seen.order.name}; it must be settled before it is ordered")
@@ -185,7 +185,7 @@ def _is_noted(row: Purchase | None) -> bool:
 
 
 def _hold(page: Page, order: Order, limits: Sequence[Limit]) -> None:
-    """Raise OverBudget when an order that was just noted passes a limit."""
+    """Raise BudgetExceeded when an order that was just noted passes a limit."""
 
     def committed(scope: Scope) -> tuple[Money, ...]:
         return accounts.committed(page.connection, scope, order.film, order.slate, order.run, page.now())

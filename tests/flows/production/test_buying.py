@@ -13,13 +13,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from storyreel.flows.commands.options import plan_of
-from storyreel.flows.planning.budget import BudgetExceeded
 from storyreel.flows.planning.model import Plan
 from storyreel.flows.planning.run_request import RunRequest
 from storyreel.flows.production.report import Rendering
 from storyreel.flows.render import NotAgreed, ShotsFailed, agreement, render_storyboard
 from storyreel.specs.money import Money, sums
 from storyreel.tasks.home import Home
+from storyreel.tasks.ledger.budget import BudgetExceeded
 from storyreel.tasks.ledger.ledger import Purchase, State
 from storyreel.tasks.media.binary import find
 from tests.services.emulator import Emulator

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from multiprocessing.process import BaseProcess
 from typing import Any
 
-from storyreel.tasks.ledger.ledger import Ledger, Limit, Order, OverBudget
+from storyreel.tasks.ledger.ledger import BudgetExceeded, Ledger, Limit, Order
 
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(["tests.tasks.store.racing", "psycopg"])
@@ -99,7 +99,7 @@ def reserved(url: str, orders: Sequence[Order], limits: Sequence[Limit]) -> list
         try:
             if ledger.intend(order, limits):
                 noted.append(order.key)
-        except OverBudget:
+        except BudgetExceeded:
             continue
     ledger.close()
     return noted

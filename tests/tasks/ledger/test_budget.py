@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from storyreel.specs.money import Money
-from storyreel.tasks.ledger.budget import Limit, OverBudget, Scope
+from storyreel.tasks.ledger.budget import BudgetExceeded, Limit, Scope
 from storyreel.tasks.ledger.ledger import Ledger, Order, State
 from tests.tasks.ledger.conftest import Open
 from tests.tasks.ledger.ordering import CLIP, an_order, dollars, row
@@ -34,7 +34,7 @@ def yuan(amount: str) -> Money:
 def test_a_budget_holds_to_the_last_cent(ledger: Ledger) -> None:
     assert ledger.intend(priced("a"), at_most("1.00"))
     assert ledger.intend(priced("b"), at_most("1.00"))
-    with pytest.raises(OverBudget) as over:
+    with pytest.raises(BudgetExceeded) as over:
         ledger.intend(priced("c", "0.01"), at_most("1.00"))
     assert (over.value.committed, over.value.wanted) == (dollars("1.00"), dollars("0.01"))
     assert over.value.limit.scope == "run"
@@ -49,7 +49,7 @@ def test_a_budget_holds_to_the_last_cent(ledger: Ledger) -> None:
 )
 def test_a_budget_is_of_its_scope_alone(ledger: Ledger, scope: Scope, elsewhere: dict[str, str]) -> None:
     ledger.intend(priced("a"))
-    with pytest.raises(OverBudget):
+    with pytest.raises(BudgetExceeded):
         ledger.intend(priced("b"), at_most("0.99", scope))
     assert ledger.intend(priced("b", **elsewhere), at_most("0.99", scope))
 
@@ -57,7 +57,7 @@ def test_a_budget_is_of_its_scope_alone(ledger: Ledger, scope: Scope, elsewhere:
 def test_a_shot_and_a_month_go_on_over_runs(ledger: Ledger) -> None:
     ledger.intend(priced("a", run="run-1"))
     for scope in ("shot", "month"):
-        with pytest.raises(OverBudget):
+        with pytest.raises(BudgetExceeded):
             ledger.intend(priced("b", run="run-2"), at_most("0.99", scope))
     assert ledger.intend(priced("b", run="run-2"), at_most("0.99", "run"))
 
@@ -65,7 +65,7 @@ def test_a_shot_and_a_month_go_on_over_runs(ledger: Ledger) -> None:
 def test_of_several_budgets_each_holds(ledger: Ledger) -> None:
     limits = (*at_most("5", "run"), *at_most("0.75", "shot"), *at_most("5", "month"))
     assert ledger.intend(priced("a"), limits)
-    with pytest.raises(OverBudget) as over:
+    with pytest.raises(BudgetExceeded) as over:
         ledger.intend(priced("b"), limits)
     assert over.value.limit.scope == "shot"
 
@@ -93,7 +93,7 @@ def test_what_is_there_already_is_no_matter_of_the_budget(ledger: Ledger, open_l
 def test_a_cost_that_was_told_counts_instead_of_the_estimate(ledger: Ledger) -> None:
     ledger.intend(priced("a"), at_most("1.00"))
     ledger.submitted("a", "task-a", dollars("0.80"))
-    with pytest.raises(OverBudget) as over:
+    with pytest.raises(BudgetExceeded) as over:
         ledger.intend(priced("b"), at_most("1.00"))
     assert over.value.committed == dollars("0.80")
     ledger.finished("a", CLIP, dollars("1.20"))
@@ -118,7 +118,7 @@ def test_a_cost_that_was_told_counts_even_of_what_failed(ledger: Ledger) -> None
     ledger.intend(priced("a"))
     ledger.submitted("a", "task-a", dollars("0.60"))
     ledger.failed("a", "moderated")
-    with pytest.raises(OverBudget) as over:
+    with pytest.raises(BudgetExceeded) as over:
         ledger.intend_again(row(ledger, "a"), priced("a"), at_most("1.00"))
     assert over.value.committed == dollars("0.60")
     failed = row(ledger, "a")
@@ -132,7 +132,7 @@ def test_an_unknown_counts_and_so_does_one_that_was_given_up(ledger: Ledger) -> 
     assert ledger.committed("run", run="run-1") == (dollars("0.50"),)
     ledger.give_up(row(ledger, "a"), "buy it again")
     assert ledger.committed("run", run="run-1") == (dollars("0.50"),), "it may have been paid"
-    with pytest.raises(OverBudget):
+    with pytest.raises(BudgetExceeded):
         ledger.intend_again(row(ledger, "a"), priced("a"), at_most("0.99"))
     assert ledger.intend_again(row(ledger, "a"), priced("a"), at_most("1.00"))
     assert ledger.committed("shot", film="The Keeper", slate="1A") == (dollars("1.00"),)
@@ -215,7 +215,7 @@ def test_an_order_that_was_noted_twice_and_taken_back_once_may_have_been_sent(le
 def test_currencies_are_never_compared(ledger: Ledger) -> None:
     ledger.intend(priced("a", yuan("300")))
     assert ledger.intend(priced("b"), at_most("0.50")), "yuan are not counted against dollars"
-    with pytest.raises(OverBudget) as over:
+    with pytest.raises(BudgetExceeded) as over:
         ledger.intend(priced("c", yuan("0.10")), at_most("100"))
     assert "it must be in CNY" in over.value.message and "CNY" in over.value.hint
     assert ledger.committed("run", run="run-1") == (yuan("300"), dollars("0.50"))
@@ -223,9 +223,9 @@ def test_currencies_are_never_compared(ledger: Ledger) -> None:
 
 
 def test_what_nobody_knows_the_price_of_is_not_bought_under_a_budget(ledger: Ledger) -> None:
-    with pytest.raises(OverBudget) as over:
+    with pytest.raises(BudgetExceeded) as over:
         ledger.intend(priced("a", None), at_most("100"))
-    assert "nobody knows what The Keeper 1A take 1 costs" in over.value.message
+    assert "the price of The Keeper 1A take 1 is not known" in over.value.message
     assert "STORYREEL_PRICES" in over.value.hint
     assert ledger.intend(priced("a", None))
     assert ledger.committed("run", run="run-1") == ()
@@ -247,7 +247,7 @@ def test_a_run_must_be_named_to_have_a_budget(ledger: Ledger) -> None:
 
 def test_the_refusal_is_told_in_words_and_survives_the_way_through_prefect(ledger: Ledger) -> None:
     ledger.intend(priced("a", "1.084"))
-    with pytest.raises(OverBudget) as over:
+    with pytest.raises(BudgetExceeded) as over:
         ledger.intend(priced("b", "0.92"), at_most("2.00"))
     again = pickle.loads(pickle.dumps(over.value))
     told = (
@@ -255,7 +255,7 @@ def test_the_refusal_is_told_in_words_and_survives_the_way_through_prefect(ledge
         "and of 2.00 USD 1.084 USD are committed already"
     )
     for error in (over.value, again):
-        assert error.message == str(error) == told
+        assert error.message == told and str(error) == f"{told}; {error.hint}"
         assert "--budget" in error.hint
         assert (error.limit, error.committed, error.wanted) == (*at_most("2.00"), dollars("1.084"), dollars("0.92"))
 

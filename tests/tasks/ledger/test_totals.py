@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from storyreel.specs.money import Money
-from storyreel.tasks.ledger.budget import Limit, OverBudget
+from storyreel.tasks.ledger.budget import BudgetExceeded, Limit
 from storyreel.tasks.ledger.ledger import Ledger, Order, Purchase, State
 from tests.tasks.ledger.ordering import CLIP, an_order
 
@@ -173,7 +173,7 @@ def order_it(ledger: Ledger, account: Account, data: st.DataObject, order: Order
     passed = [limit for limit in limits if not account.fits(order, limit) and not _is_free(order)]
     try:
         assert ledger.intend_again(seen, order, limits) if seen else ledger.intend(order, limits)
-    except OverBudget as over:
+    except BudgetExceeded as over:
         assert over.limit == passed[0]
         assert ledger.find(order.key) == seen or _unread(ledger.find(order.key)) == _unread(seen)
     else:
