@@ -133,10 +133,9 @@ class Bucket:
                 system.rm_file(place)
 
     def __str__(self) -> str:
-        """As it may be shown: without a name, a password or a token that may stand in its address."""
-        parts = urlsplit(self.url)
-        bare = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}" if parts.scheme else self.url
-        return f"{self._variable} ({bare})" if self._variable else bare
+        """The address without user, password and token, after the name of the variable that gives it."""
+        address = without_password(self.url)
+        return f"{self._variable} ({address})" if self._variable else address
 
     def _place(self, name: str) -> tuple[Any, str]:
         # A tenth of a second to import, and needed by few.
@@ -162,6 +161,16 @@ class Bucket:
             if type(error).__name__ in _SETTINGS:
                 raise BucketUnusable(f"{self} {what}: {_said(error)}", "set the bucket's credentials") from error
             raise BucketUnavailable(f"{self} {what}: {_said(error)}") from error
+
+
+def without_password(url: str) -> str:
+    """An address without the user, password, query and fragment in it, so that it can be shown."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "an address that cannot be read"
+    bare = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}" if parts.scheme else url
+    return bare.rstrip("/")
 
 
 def _is_object_store(system: Any) -> bool:

@@ -17,6 +17,7 @@ from storyreel.flows.servers.local import answering
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.problems.phrases import shown
 from storyreel.tasks import providers
+from storyreel.tasks.bucket import without_password
 from storyreel.tasks.providers.hosted import Hosted
 
 _PATIENCE = 5
@@ -96,15 +97,6 @@ def _look_into(system: Any, folder: str) -> None:
         if above in ("", folder):
             raise
         _look_into(system, above)
-
-
-def without_password(url: str) -> str:
-    """An address as it may be shown: without a name, a password or a token that may stand in it."""
-    try:
-        parsed = httpx.URL(url)
-    except httpx.InvalidURL:
-        return "what is no address"
-    return str(parsed.copy_with(username=None, password=None, query=None, fragment=None)).rstrip("/")
 
 
 async def _asked(base: str, path: str) -> Reached:

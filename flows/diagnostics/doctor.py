@@ -21,10 +21,11 @@ from rich.text import Text
 
 from storyreel.flows.diagnostics import connectivity as reaching
 from storyreel.flows.diagnostics.clip_store_check import Stock, take_stock
-from storyreel.flows.diagnostics.connectivity import Reached, without_password
+from storyreel.flows.diagnostics.connectivity import Reached
 from storyreel.flows.services.catalogue import Broken, Service, installed
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.problems.phrases import reason
+from storyreel.tasks.bucket import without_password
 from storyreel.tasks.home import CLIPS, Home
 from storyreel.tasks.ledger.database import Database, LedgerError
 from storyreel.tasks.ledger.ledger import State as LedgerState

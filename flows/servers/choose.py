@@ -148,7 +148,7 @@ def standing() -> Iterator[str]:
     from prefect import get_client
     from prefect.settings import PREFECT_API_URL
 
-    from storyreel.flows.diagnostics.connectivity import without_password
+    from storyreel.tasks.bucket import without_password
 
     if not (named := PREFECT_API_URL.value()) and not answering():
         raise RunFailed(

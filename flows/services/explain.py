@@ -12,12 +12,12 @@ from typing import Any
 
 from rich.console import Console
 
-from storyreel.flows.diagnostics.connectivity import without_password
 from storyreel.flows.planning.model import Plan, PlannedTake
 from storyreel.flows.services.catalogue import way
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.problems.phrases import listed, suggestion
 from storyreel.specs.storyboard import Shot, Storyboard, is_remote
+from storyreel.tasks.bucket import without_password
 from storyreel.tasks.providers import load
 from storyreel.tasks.providers.hosted import Hosted
 from storyreel.tasks.providers.http.client import order_headers
