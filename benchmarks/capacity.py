@@ -47,13 +47,13 @@ class Costs:
     """Times that the busiest hour is busier than the average."""
 
     @property
-    def looks(self) -> int:
+    def polls(self) -> int:
         """At the task until its clip is there, once the model is known from takes before."""
         known = Experience(fastest=self.seconds * 0.7, median=self.seconds)
-        elapsed, looks = 0.0, 0
+        elapsed, polls = 0.0, 0
         while elapsed < self.seconds:
-            elapsed, looks = elapsed + next_look(elapsed, 2, known, 15), looks + 1
-        return looks
+            elapsed, polls = elapsed + next_look(elapsed, 2, known, 15), polls + 1
+        return polls
 
 
 Formula = Callable[[float, Costs], float]
@@ -62,12 +62,12 @@ LINES: tuple[tuple[str, str, Formula], ...] = (
     ("takes at services at once, on the average", "N × seconds ÷ 86,400", lambda n, c: n * c.seconds / DAY),
     ("the same in the busiest hour", "× peak", lambda n, c: c.peak * n * c.seconds / DAY),
     ("orders a second, busiest hour", "peak × N ÷ 86,400", lambda n, c: c.peak * n / DAY),
-    ("looks a second, busiest hour", "peak × N × looks ÷ 86,400", lambda n, c: c.peak * n * c.looks / DAY),
+    ("polls a second, busiest hour", "peak × N × polls ÷ 86,400", lambda n, c: c.peak * n * c.polls / DAY),
     ("DashScope accounts by its 5 tasks at once", "⌈busiest at once ÷ 5⌉", lambda n, c: _up(n * c.seconds / 5, c)),
-    ("DashScope accounts by its 20 looks a second", "⌈looks ÷ 20⌉", lambda n, c: _up(n * c.looks / 20, c)),
+    ("DashScope accounts by its 20 polls a second", "⌈polls ÷ 20⌉", lambda n, c: _up(n * c.polls / 20, c)),
     ("DashScope accounts by its 5 orders a second", "⌈orders ÷ 5⌉", lambda n, c: _up(n / 5, c)),
     ("APIYI accounts by its 10 tasks at once", "⌈busiest at once ÷ 10⌉", lambda n, c: _up(n * c.seconds / 10, c)),
-    ("Freepik keys by its 10 calls a second", "⌈(looks + orders) ÷ 10⌉", lambda n, c: _up(n * (c.looks + 1) / 10, c)),
+    ("Freepik keys by its 10 calls a second", "⌈(polls + orders) ÷ 10⌉", lambda n, c: _up(n * (c.polls + 1) / 10, c)),
     ("cores for films, busiest hour", "peak × N × film CPU ÷ 86,400", lambda n, c: c.peak * n * c.film_cpu / DAY),
     ("workers of 2 cores, half loaded", "⌈cores⌉, at least 2", lambda n, c: max(2, _up(n * c.film_cpu, c))),
     ("cores for Prefect, busiest hour", "peak × N × server CPU ÷ 86,400", lambda n, c: c.peak * n * c.server_cpu / DAY),
@@ -94,7 +94,7 @@ def main() -> None:
         options.add_argument(f"--{each.name.replace('_', '-')}", type=float, default=each.default)
     costs = Costs(**vars(options.parse_args()))
     print("a take: " + ", ".join(f"{each.name} {getattr(costs, each.name):g}" for each in fields(Costs)))
-    print(f"looks: {costs.looks}\n\n| takes a day (N) | formula | " + " | ".join(f"{n:,}" for n in DAYS) + " |")
+    print(f"polls: {costs.polls}\n\n| takes a day (N) | formula | " + " | ".join(f"{n:,}" for n in DAYS) + " |")
     print("|---|---|" + "---:|" * len(DAYS))
     for name, formula, value in LINES:
         print(f"| {name} | {formula} | " + " | ".join(_written(value(n, costs)) for n in DAYS) + " |")

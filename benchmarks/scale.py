@@ -8,7 +8,7 @@ deployments/: server and services on PostgreSQL and Redis, the ledger in Postgre
 `storyreel render` in a process of its own; the wall begins before the first and ends after the last, so imports, the
 inspection of every clip, conforming, joining and the contact sheet are in it. The clips are small (256 × 144, 2 s),
 but every one is fetched, decoded and inspected; the house format is 720p, so that a clip costs an encode too, unless
-`--clips 720p` has the service deliver what fits. The rival is a bare asyncio loop that orders, looks every 3 s and
+`--clips 720p` has the service deliver what fits. The rival is a bare asyncio loop that orders, polls every 3 s and
 downloads from the same service, and makes nothing of it. It stops by itself after 20 minutes a row.
 """
 
@@ -53,7 +53,7 @@ SECONDS = 20.0
 """A take at the service."""
 _LONGEST = 1200
 _COLUMNS = ("films × shots", "at once", "ideal", "bare loop", "wall", "to ideal", "to bare", "a film's process",
-            "server, all parts", "task runs in a final state", "looks a second", "ledger rows", "sold")  # fmt: skip
+            "server, all parts", "task runs in a final state", "polls a second", "ledger rows", "sold")  # fmt: skip
 _SIZES = {"144p": (256, 144), "720p": (1280, 720)}
 
 
@@ -142,10 +142,10 @@ def serve(clips: str, seconds: float) -> None:
     with service.served() as base_url:
         print(base_url, flush=True)
         sys.stdin.read()
-        looks = [heard.at for heard in service.requests if heard.method == "GET"]
-        per_second = [sum(1 for at in looks if second <= at < second + 1) for second in range(*_span(looks))]
+        polls = [heard.at for heard in service.requests if heard.method == "GET"]
+        per_second = [sum(1 for at in polls if second <= at < second + 1) for second in range(*_span(polls))]
         keys = [json.dumps(sale.body, sort_keys=True) for sale in service.accepted]
-        told = {"sold": len(keys), "twice": len(keys) - len(set(keys)), "looks": len(looks),
+        told = {"sold": len(keys), "twice": len(keys) - len(set(keys)), "polls": len(polls),
                 "busiest": max(per_second, default=0)}  # fmt: skip
         print(json.dumps(told), flush=True)
 
@@ -328,14 +328,14 @@ def tell(found: Mapping[str, object]) -> None:
     row, memory, wall, bare = found["row"], found["memory"], found["wall"], found["bare"]
     assert isinstance(row, Row) and isinstance(memory, Memory) and isinstance(wall, float) and isinstance(bare, float)
     kept, all_, late = found["records"]  # type: ignore[misc]
-    looks = found["looks"]
-    assert isinstance(looks, int)
+    polls = found["polls"]
+    assert isinstance(polls, int)
     print(
         f"| {row.films} × {row.shots} | {row.films * row.at_once} | {row.ideal:.0f} s | {bare:.1f} s | {wall:.1f} s "
         f"| {wall / row.ideal:.2f} | {wall / bare:.2f} | {memory.each['films'] / 1e6:.0f} MB "
         f"| {sum(most for name, most in memory.most.items() if name != 'films') / 1e6:.0f} MB "
         f"| {kept} of {all_} (≥ {row.records}), after {late:.0f} s "
-        f"| {looks / wall:.1f}, at most {found['busiest']} | {found['rows']} "
+        f"| {polls / wall:.1f}, at most {found['busiest']} | {found['rows']} "
         f"| {found['sold']}, twice {found['twice']} |"
     )
     per_take = {name: seconds / row.takes for name, seconds in found["spent"].items()}  # type: ignore[attr-defined]

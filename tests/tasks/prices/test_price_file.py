@@ -160,8 +160,8 @@ def test_the_shipped_file_can_be_copied_as_ones_own(tmp_path: Path) -> None:
     assert prices.own == prices.shipped
 
 
-def test_the_example_of_the_readme_is_a_file_of_prices() -> None:
-    readme = (Path(__file__).parents[3] / "tasks" / "README.md").read_text("utf-8")
+def test_the_example_of_the_page_is_a_file_of_prices() -> None:
+    readme = (Path(__file__).parents[3] / "docs" / "services.md").read_text("utf-8")
     example = next(block for block in readme.split("```yaml\n")[1:] if block.startswith("prices: 1"))
     assert understand(example.partition("```")[0], "README.md", PriceList.read({}).shipped.regions).rates
 
