@@ -40,7 +40,7 @@ def make_sure(planning: Planning, sheet: RunRequest, yes: bool, console: Console
         if planning.limits:
             return
         enough = f" or --budget '{plan.totals[0].exactly}'" if len(plan.totals) == 1 and not plan.unpriced else ""
-        raise NotAllowed(f"this would buy {what}; without a terminal that needs --yes{enough}")
+        raise NotAllowed(f"this would buy {what}", hint=f"without a terminal that needs --yes{enough}")
     showing.print_plan(console, planning)
     if not typer.confirm(f"Buy {what}?", err=True):
         raise NotAllowed(f"nothing was bought of {what}")
@@ -52,7 +52,7 @@ def lacking(plan: Plan) -> None:
         {way.request.provider for take in plan.takes for way in take.candidates if take.state != "cached"}
     ):
         if missing := load(name).lacks(os.environ):
-            raise RunFailed(f"{name} needs a key, and {missing} is not set\nnext: export {missing}=…")
+            raise RunFailed(f"{name} needs a key, and {missing} is not set", next=f"export {missing}=…")
 
 
 def as_agreed(file: Path, budget: str | None, out: str | None) -> tuple[RunRequest, Planning]:
@@ -66,8 +66,10 @@ def as_agreed(file: Path, budget: str | None, out: str | None) -> tuple[RunReque
     planning = plan_of(sheet)
     if changed := moved(saved, planning.plan):
         lines = "\n  ".join(changed)
-        anew = sheet.command("plan", "-o", str(file))
-        raise NotAllowed(f"nothing was bought, as this moved since the plan was made:\n  {lines}\nnext: {anew}")
+        raise NotAllowed(
+            f"nothing was bought, because this changed since the plan was made:\n  {lines}",
+            next=sheet.command("plan", "-o", str(file)),
+        )
     return sheet, planning
 
 

@@ -50,23 +50,20 @@ def run(sheet: RunRequest, plan: Plan, console: Console) -> tuple[Rendering, str
         except BudgetExceeded as error:
             raise with_next(error, sheet) from error
         except NotAgreed as error:
-            raise RunFailed(f"{error}\nnothing was bought; look at it anew\nnext: {sheet.command('plan')}") from error
+            raise RunFailed(f"{error}; nothing was bought", next=sheet.command("plan")) from error
         except ShotsFailed as error:
             if error.is_budget:
                 raise BudgetExceeded(str(error), next=sheet.command()) from error
-            raise RunFailed(f"{error}\nnext: {sheet.command()}") from error
+            raise RunFailed(str(error), next=sheet.command()) from error
         except ReviewNeeded as error:
-            whole = sheet.model_copy(update={"selection": ()})
-            raise RunFailed(f"{error}\nnext: {whole.command('review')}") from error
-        except (MediaError, ProviderError) as error:
-            raise RunFailed(f"{error}\nnext: {sheet.command()}") from error
-        except BucketError as error:
-            hint = f" ({error.hint})" if error.hint else ""
-            raise RunFailed(f"{error.message}{hint}\nnext: {sheet.command()}") from error
+            whole_film = sheet.model_copy(update={"selection": ()})
+            raise RunFailed(str(error), next=whole_film.command("review")) from error
+        except (MediaError, ProviderError, BucketError) as error:
+            raise RunFailed(error.message, hint=error.hint, next=sheet.command()) from error
         except Stopped as stopped:
-            raise Interrupted(f"{stopped}\nnext: {sheet.command()}") from stopped
+            raise Interrupted(str(stopped), next=sheet.command()) from stopped
         except (KeyboardInterrupt, asyncio.CancelledError) as stopped:
-            raise Interrupted(f"stopped; what was finished is kept\nnext: {sheet.command()}") from stopped
+            raise Interrupted("stopped; what was finished is kept", next=sheet.command()) from stopped
     return made, _where(made, ui)
 
 

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from storyreel.flows.commands import tables as showing
 from storyreel.flows.commands.deploy import deploy, serve
+from storyreel.flows.commands.exit_codes import exit_code
 from storyreel.flows.commands.ledger import ledger, reconcile
 from storyreel.flows.commands.options import (
     AsJson,
@@ -29,7 +30,6 @@ from storyreel.flows.commands.retake import retake
 from storyreel.flows.commands.review import review
 from storyreel.flows.commands.services import doctor, explain, providers, webhooks
 from storyreel.flows.commands.ui import ui
-from storyreel.flows.errors import exit_code
 
 app = typer.Typer(
     no_args_is_help=True,

@@ -94,8 +94,9 @@ def insist(settlements: Sequence[Settlement]) -> None:
     likely = still[0].candidates[0].task if len(still[0].candidates) == 1 else "ID"
     number = "1 order is" if len(still) == 1 else f"{len(still)} orders are"
     raise RunFailed(
-        f"{number} still unknown, and not ordered again; look at what {order.provider} shows of your account\n"
-        f"next: storyreel reconcile --key {order.key[:12]} --attach {likely}, or --never-made, or --buy-again"
+        f"{number} still unknown, and not ordered again",
+        hint=f"look at your account on the pages of {order.provider}",
+        next=f"storyreel reconcile --key {order.key[:12]} --attach {likely}, or --never-made, or --buy-again",
     )
 
 

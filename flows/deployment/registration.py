@@ -135,7 +135,7 @@ async def register(wanted: RunnerDeployment) -> UUID:
     try:
         made = await wanted.aapply()
     except DeploymentApplyError as error:
-        raise RunFailed(f"Prefect refused the deployment: {error}\nnext: storyreel doctor") from error
+        raise RunFailed(f"Prefect refused the deployment: {error}", next="storyreel doctor") from error
     await clear_schedules(made, wanted)
     return made
 
@@ -157,8 +157,8 @@ async def pool_of(name: str) -> Pool:
         except ObjectNotFound as missing:
             others = [pool.name for pool in await _pools(client)]
             there = f"those that there are: {', '.join(others)}" if others else "there is none yet"
-            makes = shlex.join(["prefect", "work-pool", "create", name, "--type", "process"])
-            raise RunFailed(f"there is no work pool {shown(name)!r}; {there}\nnext: {makes}") from missing
+            create = shlex.join(["prefect", "work-pool", "create", name, "--type", "process"])
+            raise RunFailed(f"there is no work pool {shown(name)!r}", hint=there, next=create) from missing
     return Pool(name=found.name, is_process=found.type == "process")
 
 

@@ -162,7 +162,7 @@ def serve(host: str, port: int, console: Console) -> None:
     """Receive callbacks until it is stopped. Raises RunFailed when it cannot begin."""
     adapter = load(SERVICE)
     if missing := adapter.lacks(os.environ) or ("" if os.environ.get(SECRET) else SECRET):
-        raise RunFailed(f"callbacks of {SERVICE} cannot be received without {missing}\nnext: export {missing}=…")
+        raise RunFailed(f"callbacks of {SERVICE} cannot be received without {missing}", next=f"export {missing}=…")
 
     def tell(line: str) -> None:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
@@ -185,7 +185,7 @@ def serve(host: str, port: int, console: Console) -> None:
         try:
             asyncio.run(run(listening))
         except (LedgerError, ProviderError) as error:
-            raise RunFailed(f"{error.message}\nnext: {error.hint or 'storyreel doctor'}") from error
+            raise RunFailed(error.message, hint=error.hint, next="storyreel doctor") from error
         except KeyboardInterrupt:
             tell("ended")
 
@@ -198,6 +198,6 @@ def _listening(host: str, port: int) -> Iterator[socket.socket]:
         listening = socket.create_server((host, port), family=family)
     except OSError as error:
         why = (error.strerror or str(error)).lower()
-        raise RunFailed(f"{host}:{port} cannot be listened on: {why}\nnext: storyreel webhooks --port 0") from error
+        raise RunFailed(f"cannot listen on {host}:{port}: {why}", next="storyreel webhooks --port 0") from error
     with listening:
         yield listening

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from storyreel.flows.commands.exit_codes import exit_code
 from storyreel.flows.commands.main import app
-from storyreel.flows.errors import exit_code
 from storyreel.tasks.clips import ClipStore
 from storyreel.tasks.ledger.ledger import Ledger, State
 from tests.flows.accounting.unknowns import Shop

@@ -13,9 +13,9 @@ import pytest
 import typer
 from rich.console import Console
 
+from storyreel.flows.commands.exit_codes import exit_code
 from storyreel.flows.commands.ledger import ledger as ledger_command
 from storyreel.flows.commands.ledger import reconcile as reconcile_command
-from storyreel.flows.errors import exit_code
 from storyreel.specs.money import Money
 from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.ledger import Ledger, Order

@@ -14,8 +14,8 @@ import pytest
 from rich.console import Console
 
 from storyreel.flows.accounting.purchases import moment
+from storyreel.flows.commands.exit_codes import exit_code
 from storyreel.flows.commands.main import app
-from storyreel.flows.errors import exit_code
 from storyreel.specs.money import Money
 from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.ledger import Ledger, Order, State

@@ -46,10 +46,10 @@ def test_all_that_is_wrong_is_told_at_once_with_its_place(storyreel: Command, he
     done = storyreel("render", "hello.yaml")
     assert done.returncode == 2
     assert done.stdout == ""
-    first, second, last = done.stderr.strip().splitlines()
+    first, second, count, last = done.stderr.strip().splitlines()
     assert first.startswith("hello.yaml:4:") and "did you mean `duration`?" in first
     assert second.startswith("hello.yaml:4:") and "1Z" in second
-    assert last == "2 problems, nothing was made; when mended: storyreel validate hello.yaml"
+    assert (count, last) == ("2 problems, nothing was made", "next: storyreel validate hello.yaml")
 
 
 @pytest.mark.parametrize(

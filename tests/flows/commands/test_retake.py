@@ -17,7 +17,7 @@ import typer
 from rich.console import Console
 
 from storyreel.flows.commands import retake as retaking
-from storyreel.flows.errors import exit_code
+from storyreel.flows.commands.exit_codes import exit_code
 from storyreel.flows.planning.plan import History, Plan, make
 from storyreel.specs.reading import read
 from storyreel.tasks.ledger.ledger import Order, Purchase, State

@@ -1,0 +1,107 @@
+"""Runs a command, prints the error that ends it, and gives the exit code. The only place that prints errors."""
+
+from __future__ import annotations
+
+import errno
+import sys
+import traceback
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from rich.console import Console
+
+from storyreel.flows.errors import Interrupted, NotAllowed
+from storyreel.specs.errors import StoryreelError
+from storyreel.specs.problems.phrases import reason
+from storyreel.specs.problems.problem import StoryboardError
+from storyreel.tasks.bucket import BucketError
+from storyreel.tasks.ledger.budget import BudgetExceeded
+from storyreel.tasks.ledger.errors import LedgerError
+from storyreel.tasks.providers.errors import ProviderError
+
+DONE, FAILED, WRONG, OVER_BUDGET, INTERRUPTED = 0, 1, 2, 3, 130
+
+MEANINGS: Mapping[int, str] = MappingProxyType(
+    {
+        DONE: "The command did what it says.",
+        FAILED: "The run or the command failed. What was finished is kept; the message names the next command.",
+        WRONG: "The command line, the storyboard or a setting is wrong, or a purchase was not agreed to. "
+        "Nothing was made.",
+        OVER_BUDGET: "A budget would be exceeded. The message names the shots that fit.",
+        INTERRUPTED: "The run was stopped by Ctrl-C, SIGTERM or in Prefect. What was finished is kept.",
+    }
+)
+"""What each exit code means, for the page of commands."""
+
+_HOST_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS})
+"""Errors of the machine's disk, which are no fault of this program."""
+
+
+def exit_code(command: Callable[[], Any], console: Console) -> int:
+    """Run a command line, print what fails on the console, and return the exit code."""
+    try:
+        command()
+    except SystemExit as done:
+        return done.code if isinstance(done.code, int) else FAILED
+    except StoryboardError as error:
+        _print_problems(error, console)
+        return WRONG
+    except (StoryreelError, LedgerError, BucketError, ProviderError) as error:
+        _print(console, str(error))
+        return _code_of(error)
+    except KeyboardInterrupt:
+        _print(console, "stopped; what was finished is kept, and the same command continues from there")
+        return INTERRUPTED
+    except BrokenPipeError:
+        sys.stdout = None  # nothing reads the output any more, and closing it would fail once more
+        return FAILED
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno in _HOST_ERRORS:
+            where = f"{error.filename}: " if error.filename else ""
+            _print(console, f"{where}{reason(error)}; what was finished is kept\nnext: storyreel doctor")
+        else:
+            _print_fault(error, console)
+        return FAILED
+    return DONE
+
+
+def _code_of(error: Exception) -> int:
+    if isinstance(error, BudgetExceeded):
+        return OVER_BUDGET
+    if isinstance(error, Interrupted):
+        return INTERRUPTED
+    return WRONG if isinstance(error, (NotAllowed, ProviderError)) else FAILED
+
+
+def _print_problems(error: StoryboardError, console: Console) -> None:
+    """A line for each problem, then how many there are and what to run once they are corrected."""
+    for problem in error.problems:
+        console.print(str(problem), markup=False, highlight=False)
+    count = len(error.problems)
+    problems = "1 problem" if count == 1 else f"{count} problems"
+    then = error.then.format(file=error.problems[0].position.file)
+    console.print(f"{problems}, nothing was made\nnext: {then}", markup=False, highlight=False)
+
+
+def _print(console: Console, message: str) -> None:
+    console.print(f"storyreel: {message}", markup=False, highlight=False)
+
+
+def _print_fault(error: Exception, console: Console) -> None:
+    """Write the traceback of an unforeseen error to a file, and print a line that names the file."""
+    from storyreel.tasks.home import Home
+
+    report: Path | None = None
+    try:
+        folder = Home.of().root / "faults"
+        folder.mkdir(parents=True, exist_ok=True)
+        report = folder / f"{datetime.now():%Y-%m-%d-%H%M%S}.txt"
+        report.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
+    except OSError:
+        report = None
+    where = f"the details are in {report}" if report else "the details could not be written to a file"
+    first = f"{type(error).__name__}: {error}".splitlines()[0]
+    _print(console, f"{first}\nThis is a bug in storyreel; {where}. What was finished is kept: run the command again.")
