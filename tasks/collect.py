@@ -22,7 +22,7 @@ from storyreel.tasks.media.probe import probe
 from storyreel.tasks.progress import tell
 from storyreel.tasks.providers.errors import ProviderError, TaskFailed, Transient
 from storyreel.tasks.providers.http.download import LinkExpired
-from storyreel.tasks.providers.provider import Provider, Standing
+from storyreel.tasks.providers.provider import Provider, TaskStatus
 from storyreel.tasks.providers.request import Request
 from storyreel.tasks.studio import Studio
 
@@ -67,16 +67,16 @@ async def collect(take: Take, task: str, provider: Provider, studio: Studio) -> 
         return clip
     links = 0
     while True:
-        standing = await _wait(take, task, provider, studio)
+        status = await _wait(take, task, provider, studio)
         with studio.clips.arriving(take.order.key) as arriving:
             try:
-                await _fetch(take, standing, arriving, provider)
+                await _fetch(take, status, arriving, provider)
             except LinkExpired:
                 links += 1
                 if links > _FRESH_LINKS:
                     raise
                 continue
-            cost = standing.cost or _billed(take, standing, studio)
+            cost = status.cost or _billed(take, status, studio)
             receipt = Receipt(key=take.order.key, task=task, cost=cost)
             clip = await _kept(take, studio.clips.keep, arriving, receipt)
         studio.ledger.finished(take.order.key, clip.digest, cost)
@@ -89,14 +89,14 @@ async def _kept(take: Take, keep: Callable[..., Result], *arguments: object) -> 
     return await asked(keep, *arguments, what=what, hint=hint)
 
 
-def _billed(take: Take, standing: Standing, studio: Studio) -> Money | None:
+def _billed(take: Take, status: TaskStatus, studio: Studio) -> Money | None:
     """What the seconds cost that the service says it billed, where it tells those and no amount."""
-    if standing.billed_seconds is None:
+    if status.billed_seconds is None:
         return None
-    return studio.prices.billed(take.request, standing.billed_seconds)
+    return studio.prices.billed(take.request, status.billed_seconds)
 
 
-async def _wait(take: Take, task: str, provider: Provider, studio: Studio) -> Standing:
+async def _wait(take: Take, task: str, provider: Provider, studio: Studio) -> TaskStatus:
     """Look at a task until its clip is there; a look that fails is repeated."""
     clock = asyncio.get_running_loop().time
     begun = clock()
@@ -105,7 +105,7 @@ async def _wait(take: Take, task: str, provider: Provider, studio: Studio) -> St
     while True:
         pause = studio.pause(provider, take.order.model, clock() - begun)
         try:
-            standing = await provider.look(task)
+            status = await provider.poll(task)
         except TaskFailed as verdict:
             studio.ledger.failed(take.order.key, verdict.message)
             raise
@@ -113,12 +113,12 @@ async def _wait(take: Take, task: str, provider: Provider, studio: Studio) -> St
             pause = max(pause, trouble.retry_after or 0)
             tell(take.order.slate, take.order.take, stage, detail=trouble.message)
         else:
-            if standing.state == "finished":
-                return standing
-            if not standing.is_known:
-                odd_words.add(standing.detail)
-            detail = f"{provider.name} says {standing.detail!r}" if odd_words else standing.detail
-            stage = "queued" if standing.is_queued else "generating"
+            if status.state == "finished":
+                return status
+            if not status.is_known:
+                odd_words.add(status.detail)
+            detail = f"{provider.name} says {status.detail!r}" if odd_words else status.detail
+            stage = "queued" if status.is_queued else "generating"
             tell(take.order.slate, take.order.take, stage, detail=detail)
         if clock() - begun + pause > take.timeout:
             raise Overdue(
@@ -131,7 +131,7 @@ async def _wait(take: Take, task: str, provider: Provider, studio: Studio) -> St
 
 async def _sleep_until_called(pause: float, task: str, provider: Provider, studio: Studio) -> None:
     """Sleep, or wake early because the service has called to say that something changed."""
-    while pause > _WAKE_SECONDS and provider.calls_back:
+    while pause > _WAKE_SECONDS and provider.sends_webhooks:
         await asyncio.sleep(_WAKE_SECONDS)
         pause -= _WAKE_SECONDS
         if await asyncio.to_thread(studio.ledger.woken, provider.name, task):
@@ -139,13 +139,13 @@ async def _sleep_until_called(pause: float, task: str, provider: Provider, studi
     await asyncio.sleep(pause)
 
 
-async def _fetch(take: Take, standing: Standing, arriving: Path, provider: Provider) -> None:
+async def _fetch(take: Take, status: TaskStatus, arriving: Path, provider: Provider) -> None:
     """Bring the clip here and make sure that it is whole. What it shows is looked at later: it is paid and kept."""
 
     def progress(fraction: float) -> None:
         tell(take.order.slate, take.order.take, "fetching" if provider.paid else "generating", fraction)
 
-    await provider.fetch(take.request, standing, arriving, progress)
+    await provider.fetch(take.request, status, arriving, progress)
     try:
         if provider.paid:
             await verify(arriving, take.request)

@@ -23,7 +23,7 @@ from storyreel.tasks.keeping import asked
 from storyreel.tasks.ledger.ledger import Purchase, State
 from storyreel.tasks.progress import tell
 from storyreel.tasks.providers.errors import Ambiguous, TaskForgotten, Terminal, Transient
-from storyreel.tasks.providers.provider import Accepted, Provider
+from storyreel.tasks.providers.provider import Provider, Submission
 from storyreel.tasks.studio import Studio
 
 _DELAYS: list[float] = [1, 2, 4, 8, 16, 32, 60]
@@ -190,7 +190,7 @@ async def _submit(take: Take, provider: Provider, studio: Studio) -> str:
     return accepted.task
 
 
-async def _answered(provider: Provider, take: Take) -> Accepted:
+async def _answered(provider: Provider, take: Take) -> Submission:
     """What the service says to an order. A run that is stopped meanwhile waits for it: without the answer, only a
     person may be able to say whether the take is paid."""
     sending = asyncio.ensure_future(provider.submit(take.request))

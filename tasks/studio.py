@@ -47,7 +47,7 @@ class Studio:
         self.limited = limited
         """The services at which Prefect holds the takes of all runs together."""
         self._providers = providers
-        self._slots = {name: asyncio.Semaphore(provider.bears()) for name, provider in providers.items()}
+        self._slots = {name: asyncio.Semaphore(provider.concurrency_limit()) for name, provider in providers.items()}
         self._poll_seconds = poll_seconds
         self._experience: dict[tuple[str, str], Experience | None] = {}
 
@@ -66,7 +66,7 @@ class Studio:
         of = (provider.name, model)
         if of not in self._experience:
             self._experience[of] = self.ledger.experience(*of)
-        return next_look(elapsed, provider.poll_floor, self._experience[of], provider.poll_pace)
+        return next_look(elapsed, provider.min_poll_seconds, self._experience[of], provider.advised_poll_seconds)
 
 
 @asynccontextmanager

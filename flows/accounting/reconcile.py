@@ -117,7 +117,7 @@ async def _findings(
     """What the service's list says of its open orders."""
     try:
         adapter = load(service)
-        if missing := adapter.lacks(environment):
+        if missing := adapter.missing_variable(environment):
             return _all_open(orders, f"{missing} is not set, so {service}'s list cannot be looked at")
         async with adapter() as provider:
             listed = await _listed(provider, orders, ledger.now())
@@ -131,7 +131,7 @@ async def _findings(
     under_way = [one for one in ledger.list(provider=service, state=State.INTENDED) if not one.is_left()]
     claimed = ledger.claimed(task.task for task in listed)
     # A key or region may have changed since the order: only a list with tasks of ours in it speaks for our account.
-    complete = adapter.lists_all and bool(claimed)
+    complete = adapter.lists_every_task and bool(claimed)
     return judge(orders, listed, claimed, under_way, ledger.now(), complete=complete)
 
 
@@ -139,7 +139,7 @@ async def _listed(provider: Provider, orders: Sequence[Purchase], now: datetime)
     """The service's tasks of the times at which the orders were sent."""
     found: dict[str, RemoteTask] = {}
     for begin, end in _spans(orders, now):
-        tasks = await provider.tasks(begin, end)
+        tasks = await provider.list_tasks(begin, end)
         if tasks is None:
             return None
         found.update((task.task, task) for task in tasks)
@@ -214,12 +214,12 @@ async def _looked_at(order: Purchase, task: str, environment: Mapping[str, str])
         adapter = load(service)
     except LookupError:
         return task, f"by hand; {service} is not installed, so nobody asked it"
-    if missing := adapter.lacks(environment):
+    if missing := adapter.missing_variable(environment):
         return task, f"by hand; {missing} is not set, so {service} was not asked"
     try:
         async with adapter() as provider:
             exact = await _in_full(provider, order, task)
-            standing = await provider.look(exact)
+            standing = await provider.poll(exact)
     except TaskFailed as failed:
         return exact, f"by hand; {failed.message}"
     except Transient as trouble:
@@ -232,7 +232,7 @@ async def _looked_at(order: Purchase, task: str, environment: Mapping[str, str])
 async def _in_full(provider: Provider, order: Purchase, task: str) -> str:
     """An id as the adapter has it: a person may leave out the path that some adapters put before it."""
     begin, end = order.sent_between
-    listed = await provider.tasks(begin - SKEW, end + SKEW) or []
+    listed = await provider.list_tasks(begin - SKEW, end + SKEW) or []
     full = [one.task for one in listed if one.task == task or one.task.endswith(f"/{task}")]
     return full[0] if len(full) == 1 else task
 

@@ -51,7 +51,7 @@ def lacking(plan: Plan) -> None:
     for name in sorted(
         {way.request.provider for take in plan.takes for way in take.candidates if take.state != "cached"}
     ):
-        if missing := load(name).lacks(os.environ):
+        if missing := load(name).missing_variable(os.environ):
             raise RunFailed(f"{name} needs a key, and {missing} is not set", next=f"export {missing}=…")
 
 

@@ -211,7 +211,7 @@ async def _deploy(
         limits=tuple((limit.name, limit.most, limit.became) for limit in held),
         paused=tuple(one.name for one in kept if not one.is_on),
         environment=told,
-        withheld=(*withheld, *(load(name).lacks({}) for name in wish.paid)),
+        withheld=(*withheld, *(load(name).missing_variable({}) for name in wish.paid)),
         page=f"{page}/deployments/deployment/{made}",
     )
 

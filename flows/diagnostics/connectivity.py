@@ -18,7 +18,7 @@ from storyreel.specs.frozen import Frozen
 from storyreel.specs.problems.phrases import shown
 from storyreel.tasks import providers
 from storyreel.tasks.bucket import without_password
-from storyreel.tasks.providers.hosted import Hosted
+from storyreel.tasks.providers.hosted import HostedProvider
 
 _PATIENCE = 5
 """Seconds that somebody may take to answer."""
@@ -49,7 +49,7 @@ def prefect_server(*, ask: bool) -> Reached | None:
 
 def services(names: Iterable[str], environment: Mapping[str, str]) -> dict[str, Reached]:
     """Services of ours by name, asked all at once."""
-    found = {name: adapter for name in names if issubclass(adapter := providers.load(name), Hosted)}
+    found = {name: adapter for name in names if issubclass(adapter := providers.load(name), HostedProvider)}
     bases = {name: adapter(environment).base for name, adapter in found.items()}
 
     async def all_of_them() -> list[Reached]:

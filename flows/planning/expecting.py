@@ -19,7 +19,7 @@ def expected_seconds(takes: Sequence[PlannedTake], history: History) -> float | 
     known = {of: history.experience(*of) for of in made}
     if any(experience is None for experience in known.values()):
         return None
-    free: dict[str, list[float]] = {name: [0.0] * load(name).bears() for name, _ in made}
+    free: dict[str, list[float]] = {name: [0.0] * load(name).concurrency_limit() for name, _ in made}
     ends: dict[str, float] = {}
     for take in takes:
         experience = known.get((take.request.provider, take.request.model))

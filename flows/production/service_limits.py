@@ -40,7 +40,8 @@ class LimitMissing(Exception):
     def __init__(self, services: tuple[str, ...]) -> None:
         self.services = services
         missing = " and ".join(limit_of(name) for name in services)
-        makes = " && ".join(f"prefect gcl create {limit_of(name)} --limit {load(name).bears()}" for name in services)
+        limits = ((limit_of(name), load(name).concurrency_limit()) for name in services)
+        makes = " && ".join(f"prefect gcl create {name} --limit {most}" for name, most in limits)
         super().__init__(
             f"there is no limit {missing} in Prefect, and a deployed run buys only where one holds all runs together; "
             f"nothing was bought\nnext: storyreel deploy, which makes it, or {makes}"
@@ -79,7 +80,7 @@ async def hold(services: Iterable[str], said: Mapping[str, int]) -> list[Held]:
 
 
 async def _held(client: PrefectClient, service: str, said: int | None) -> Held:
-    name, most = limit_of(service), said or load(service).bears()
+    name, most = limit_of(service), said or load(service).concurrency_limit()
     there = await _read(client, service)
     if there is None:
         try:

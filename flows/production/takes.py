@@ -325,7 +325,7 @@ class Shooting:
                 is_there: bool = await asyncio.to_thread(shelf.fetch_picture, into.name, beside)
                 if is_there:
                     return beside.replace(into)
-            if not await self._studio.provider(request.provider).last_frame(request, shot.clip.path, beside):
+            if not await self._studio.provider(request.provider).write_last_frame(request, shot.clip.path, beside):
                 return None
             if shelf is not None:
                 await asyncio.to_thread(shelf.put_up_picture, beside, into.name)

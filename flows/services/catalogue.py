@@ -134,20 +134,20 @@ def _service(name: str, environment: Mapping[str, str], prices: PriceList) -> Se
     if isinstance(adapter, Broken):
         return adapter
     try:
-        at_once = adapter.bears(environment)
+        at_once = adapter.concurrency_limit(environment)
     except Terminal as error:
         return Broken(name=name, why=error.message, fix=error.hint)
-    has_bucket = bool(environment.get(BUCKET))
+    has_bucket, limit_variable = bool(environment.get(BUCKET)), adapter.concurrency_variable()
     able = tuple(adapter.capabilities.values())
     return Service(
         name=name,
         paid=adapter.paid,
-        key=adapter.lacks({}),
-        ready=not adapter.lacks(environment),
+        key=adapter.missing_variable({}),
+        ready=not adapter.missing_variable(environment),
         at_once=at_once,
-        at_once_by=adapter.quota_variable() if environment.get(adapter.quota_variable(), "").strip() else "",
-        poll_seconds=adapter.poll_floor if adapter.paid else 0,
-        advised_seconds=adapter.poll_pace,
+        at_once_by=limit_variable if environment.get(limit_variable, "").strip() else "",
+        poll_seconds=adapter.min_poll_seconds if adapter.paid else 0,
+        advised_seconds=adapter.advised_poll_seconds,
         able=able,
         ways={c.mode.value: {use: way(c, use, has_bucket=has_bucket) for use in USES} for c in able},
         rates={c.mode.value: prices.rates(name, c.model) for c in able},

@@ -19,7 +19,7 @@ from storyreel.specs.problems.phrases import listed, suggestion
 from storyreel.specs.storyboard import Shot, Storyboard, is_remote
 from storyreel.tasks.bucket import without_password
 from storyreel.tasks.providers import load
-from storyreel.tasks.providers.hosted import Hosted
+from storyreel.tasks.providers.hosted import HostedProvider
 from storyreel.tasks.providers.http.client import order_headers
 from storyreel.tasks.providers.http.local_files import BUCKET, as_data_uri
 from storyreel.tasks.providers.provider import Provider
@@ -112,7 +112,7 @@ def explain(
     """What would be sent for a take, with the key left out. Reads local files, asks nobody."""
     shot = next(shot for shot in film.all_shots if shot.shot == take.shot)
     adapter = load(take.request.provider)
-    service = adapter(environment) if issubclass(adapter, Hosted) else None
+    service = adapter(environment) if issubclass(adapter, HostedProvider) else None
     enclosed = tuple(_enclosed(film, plan, take.request, adapter, environment))
     return Explanation(
         take=take,
@@ -178,23 +178,23 @@ def _source(film: Storyboard, plan: Plan, attachment: Attachment) -> str:
     return film.written(Path(attachment.source)) or attachment.source
 
 
-def _call(service: Hosted, request: Request, enclosed: tuple[Enclosure, ...]) -> Call:
+def _call(service: HostedProvider, request: Request, enclosed: tuple[Enclosure, ...]) -> Call:
     """The request that would be sent. The key is not looked at: an ellipsis takes its place."""
     sources = {(use, attachment.digest): attachment.source for use, attachment in request.uses}
     places = {
-        (each.use, each.digest): _place(each, sources[each.use, each.digest], service.keeps_at) for each in enclosed
+        (each.use, each.digest): _place(each, sources[each.use, each.digest], service.store_prefix) for each in enclosed
     }
-    url = without_password(service.base + service.create_path(request))
+    url = without_password(service.base + service.submit_path(request))
     return Call(
         method="POST",
         url=url,
-        headers=order_headers(url, service.headers("…"), service.create_headers(places)),
+        headers=order_headers(url, service.headers("…"), service.submit_headers(places)),
         body=service.body(request, places),
     )
 
 
-def _place(enclosure: Enclosure, source: str, keeps_at: str) -> str:
-    """What stands in the body for an enclosure; `keeps_at` begins addresses in the service's own store."""
+def _place(enclosure: Enclosure, source: str, store_prefix: str) -> str:
+    """What stands in the body for an enclosure; `store_prefix` begins addresses in the service's own store."""
     if enclosure.travels == "a link":
         return source
     if not source:
@@ -202,7 +202,7 @@ def _place(enclosure: Enclosure, source: str, keeps_at: str) -> str:
     if enclosure.travels == "inside the request":
         uri = asyncio.run(as_data_uri(Path(source)))
         return f"{uri[:_SHOWN]}… ‹{enclosure.source}, {len(uri):,} characters›"
-    begins = keeps_at if enclosure.travels == "the service's own store" else ""
+    begins = store_prefix if enclosure.travels == "the service's own store" else ""
     return f"{begins}‹{enclosure.source}, {enclosure.travels}›"
 
 

@@ -116,7 +116,7 @@ class Receiver:
         Raises Transient, and Terminal when it does not say.
         """
         try:
-            standing = await self._service.look(task)
+            standing = await self._service.poll(task)
         except TaskFailed:
             return "failed"
         return "finished" if standing.state == "finished" else ""
@@ -161,7 +161,7 @@ def application(signed: Signed, service: Provider, ledger: Ledger, tell: Tell) -
 def serve(host: str, port: int, console: Console) -> None:
     """Receive callbacks until it is stopped. Raises RunFailed when it cannot begin."""
     adapter = load(SERVICE)
-    if missing := adapter.lacks(os.environ) or ("" if os.environ.get(SECRET) else SECRET):
+    if missing := adapter.missing_variable(os.environ) or ("" if os.environ.get(SECRET) else SECRET):
         raise RunFailed(f"callbacks of {SERVICE} cannot be received without {missing}", next=f"export {missing}=…")
 
     def tell(line: str) -> None:

@@ -17,7 +17,7 @@ from storyreel.specs.money import DECIMALS, Money
 from storyreel.tasks.prices.price_file import read_file, understand
 from storyreel.tasks.prices.rates import Rate, Region, Tariff
 from storyreel.tasks.providers import load
-from storyreel.tasks.providers.hosted import Hosted
+from storyreel.tasks.providers.hosted import HostedProvider
 from storyreel.tasks.providers.request import Request
 
 OWN = "STORYREEL_PRICES"
@@ -152,10 +152,10 @@ def _times(price: Money, seconds: Fraction) -> Money:
 def _site(service: str, regions: tuple[Region, ...], environment: Mapping[str, str]) -> Site:
     """Where a service is reached, as the environment says or by default."""
     adapter = load(service)
-    if not issubclass(adapter, Hosted):
+    if not issubclass(adapter, HostedProvider):
         return Site(host="")
     try:
-        host = urlsplit(environment.get(adapter.base_variable) or adapter.default_base).hostname or ""
+        host = urlsplit(environment.get(adapter.base_url_variable) or adapter.default_base_url).hostname or ""
     except ValueError:
         host = ""
     region = next((region.name for region in regions if region.service == service and region.has(host)), "")

@@ -13,9 +13,9 @@ from typing import Any, ClassVar
 from storyreel.specs.money import Money
 from storyreel.specs.storyboard import Mode
 from storyreel.tasks.providers.errors import ProviderError, Terminal
-from storyreel.tasks.providers.hosted import Hosted, Places
+from storyreel.tasks.providers.hosted import AttachmentUrls, HostedProvider
 from storyreel.tasks.providers.http.response import Answer, text, told
-from storyreel.tasks.providers.provider import Accepted, Standing
+from storyreel.tasks.providers.provider import Submission, TaskStatus
 from storyreel.tasks.providers.request import Request
 from storyreel.tasks.providers.wan import wan
 
@@ -25,16 +25,16 @@ _QUEUED = ("queued", "waiting")
 _SOLD = (5, 10, 15)
 
 
-class Aimlapi(Hosted):
+class Aimlapi(HostedProvider):
     """api.aimlapi.com"""
 
     name = "aimlapi"
     key_variable = "AIMLAPI_API_KEY"
-    base_variable = "AIMLAPI_BASE_URL"
-    default_base = "https://api.aimlapi.com"
-    poll_floor = 3
-    poll_pace = 15  # as its sample does
-    at_once = 4
+    base_url_variable = "AIMLAPI_BASE_URL"
+    default_base_url = "https://api.aimlapi.com"
+    min_poll_seconds = 3
+    advised_poll_seconds = 15  # as its sample does
+    max_concurrent = 4
     capabilities: ClassVar = {
         Mode.REFERENCE: wan(
             Mode.REFERENCE,
@@ -53,11 +53,11 @@ class Aimlapi(Hosted):
         """Bearer."""
         return {"Authorization": f"Bearer {key}"}
 
-    def create_path(self, request: Request) -> str:
+    def submit_path(self, request: Request) -> str:
         """One path for all models; the body names the model."""
         return _PATH
 
-    def body(self, request: Request, places: Places) -> dict[str, Any]:
+    def body(self, request: Request, places: AttachmentUrls) -> dict[str, Any]:
         """Flat. Prompt expansion is off, as it may paraphrase labels and quoted dialogue."""
         body: dict[str, Any] = {
             "model": request.model,
@@ -85,24 +85,26 @@ class Aimlapi(Hosted):
                     body[field] = urls
         return body
 
-    def accepted(self, answer: Any, request: Request) -> Accepted:
+    def read_submission(self, answer: Any, request: Request) -> Submission:
         """The id, and what it cost: the final reply may not say so again."""
-        return Accepted(task=text(answer, "id"), cost=_cost(answer))
+        return Submission(task=text(answer, "id"), cost=_cost(answer))
 
-    def look_path(self, task: str) -> tuple[str, dict[str, str | int]]:
+    def status_path(self, task: str) -> tuple[str, dict[str, str | int]]:
         """The id goes into the query, encoded: other models' ids hold `:` and `/`."""
         return _PATH, {"generation_id": task}
 
-    def standing(self, answer: Any, task: str) -> Standing:
+    def read_status(self, answer: Any, task: str) -> TaskStatus:
         """An error beside a word that is not known is a failure too: vendors behind it have words of their own."""
         status, error = text(answer, "status"), told(answer, "error")
         if status == "completed":
-            return Standing(state="finished", detail=status, result=text(answer, "video", "url"), cost=_cost(answer))
+            return TaskStatus(
+                state="finished", detail=status, clip_url=text(answer, "video", "url"), cost=_cost(answer)
+            )
         if status == "error" or (error and status not in _PENDING):
-            raise self.failed(*_reason(error))
-        return Standing(state="pending", detail=status, is_known=status in _PENDING, is_queued=status in _QUEUED)
+            raise self.task_failed(*_reason(error))
+        return TaskStatus(state="pending", detail=status, is_known=status in _PENDING, is_queued=status in _QUEUED)
 
-    def judge(self, answer: Answer) -> ProviderError | None:
+    def error_in(self, answer: Answer) -> ProviderError | None:
         """403 is an empty purse here."""
         if answer.status == 403:
             hint = "top up the balance at aimlapi.com/app/billing"

@@ -10,9 +10,9 @@ from urllib.parse import quote
 
 from storyreel.specs.storyboard import Mode
 from storyreel.tasks.providers.errors import ProviderError, Refused, Terminal
-from storyreel.tasks.providers.hosted import Hosted, Places
+from storyreel.tasks.providers.hosted import AttachmentUrls, HostedProvider
 from storyreel.tasks.providers.http.response import Answer, text
-from storyreel.tasks.providers.provider import Accepted, Standing
+from storyreel.tasks.providers.provider import Submission, TaskStatus
 from storyreel.tasks.providers.refusals import unbracketed, verdict
 from storyreel.tasks.providers.request import Request
 from storyreel.tasks.providers.wan import wan
@@ -27,16 +27,16 @@ _UNREADABLE = ("build_request_failed", "parse_request_failed")
 """Types of errors by which the gateway refuses before anything goes upstream, whatever the status."""
 
 
-class Apiyi(Hosted):
+class Apiyi(HostedProvider):
     """api.apiyi.com"""
 
     name = "apiyi"
     key_variable = "APIYI_API_KEY"
-    base_variable = "APIYI_BASE_URL"
-    default_base = "https://api.apiyi.com"
-    poll_floor = 3
-    poll_pace = 10  # its pages: every 5 to 10 s, 10 recommended
-    at_once = 8
+    base_url_variable = "APIYI_BASE_URL"
+    default_base_url = "https://api.apiyi.com"
+    min_poll_seconds = 3
+    advised_poll_seconds = 10  # its pages: every 5 to 10 s, 10 recommended
+    max_concurrent = 8
     capabilities: ClassVar = {
         Mode.REFERENCE: wan(Mode.REFERENCE, "wan2.7-r2v", data_uris=("first_frame", "image"), label="image 1"),
         # That upstream takes a last frame is said of upstream alone.
@@ -48,40 +48,40 @@ class Apiyi(Hosted):
         """Bearer. The gateway calls plain bodies gzip unless asked for them as they are."""
         return {"Authorization": f"Bearer {key}", "Accept-Encoding": "identity"}
 
-    def create_path(self, request: Request) -> str:
+    def submit_path(self, request: Request) -> str:
         """Not `/v1/videos`, which loses the references."""
         return _CREATE
 
-    def create_headers(self, places: Places) -> dict[str, str]:
+    def submit_headers(self, places: AttachmentUrls) -> dict[str, str]:
         """Orders are asynchronous."""
         return {"X-DashScope-Async": "enable"}
 
-    def body(self, request: Request, places: Places) -> dict[str, Any]:
+    def body(self, request: Request, places: AttachmentUrls) -> dict[str, Any]:
         """As DashScope's."""
         return form(request, places)
 
-    def accepted(self, answer: Any, request: Request) -> Accepted:
+    def read_submission(self, answer: Any, request: Request) -> Submission:
         """The task's id."""
-        return Accepted(task=text(answer, "output", "task_id") or text(answer, "task_id"))
+        return Submission(task=text(answer, "output", "task_id") or text(answer, "task_id"))
 
-    def look_path(self, task: str) -> tuple[str, dict[str, str | int]]:
+    def status_path(self, task: str) -> tuple[str, dict[str, str | int]]:
         """Another prefix than the order's."""
         return f"/v1/tasks/{quote(task, safe='')}", {}
 
-    def standing(self, answer: Any, task: str) -> Standing:
+    def read_status(self, answer: Any, task: str) -> TaskStatus:
         """In the gateway's own form, or in DashScope's. Progress sits at 30 for minutes and says nothing."""
         status = (text(answer, "status") or text(answer, "output", "task_status")).lower()
         if status in ("completed", "succeeded"):
             result = text(answer, "result_url") or text(answer, "output", "video_url")
             billed = billed_seconds(answer)  # where it shows the task in DashScope's own form
-            return Standing(state="finished", detail=status, result=result, billed_seconds=billed)
+            return TaskStatus(state="finished", detail=status, clip_url=result, billed_seconds=billed)
         if status in ("failed", "canceled", "cancelled"):
-            raise self.failed(*_reason(answer))
+            raise self.task_failed(*_reason(answer))
         if status == "unknown":
-            raise self.forgotten(task)
-        return Standing(state="pending", detail=status, is_known=status in _PENDING, is_queued=status in _QUEUED)
+            raise self.task_forgotten(task)
+        return TaskStatus(state="pending", detail=status, is_known=status in _PENDING, is_queued=status in _QUEUED)
 
-    def judge(self, answer: Answer) -> ProviderError | None:
+    def error_in(self, answer: Answer) -> ProviderError | None:
         """Balance hides behind 429, moderation behind 403, and what upstream could not read behind 500."""
         said = answer.said()
         if answer.status == 429 and any(word in said.lower() for word in _UNPAID):

@@ -14,10 +14,10 @@ from urllib.parse import quote
 
 from storyreel.specs.storyboard import Mode
 from storyreel.tasks.providers.errors import ProviderError, Refused, Terminal, Transient
-from storyreel.tasks.providers.hosted import Hosted, Places
+from storyreel.tasks.providers.hosted import AttachmentUrls, HostedProvider
 from storyreel.tasks.providers.http.response import Answer, text, told
 from storyreel.tasks.providers.http.uploading import hand_over
-from storyreel.tasks.providers.provider import Accepted, RemoteTask, Standing
+from storyreel.tasks.providers.provider import RemoteTask, Submission, TaskStatus
 from storyreel.tasks.providers.refusals import verdict
 from storyreel.tasks.providers.request import Request
 from storyreel.tasks.providers.wan import wan
@@ -44,18 +44,18 @@ _WINDOW = timedelta(hours=23)
 _PAGE = 50
 
 
-class DashScope(Hosted):
+class DashScope(HostedProvider):
     """dashscope.aliyuncs.com, and its hosts in other regions."""
 
     name = "dashscope"
     key_variable = "DASHSCOPE_API_KEY"
-    base_variable = "DASHSCOPE_BASE_URL"
-    default_base = "https://dashscope.aliyuncs.com"
-    poll_floor = 2
-    poll_pace = 15  # its page on asynchronous tasks
-    lists_all = True
-    keeps_at = "oss://"
-    at_once = 5
+    base_url_variable = "DASHSCOPE_BASE_URL"
+    default_base_url = "https://dashscope.aliyuncs.com"
+    min_poll_seconds = 2
+    advised_poll_seconds = 15  # its page on asynchronous tasks
+    lists_every_task = True
+    store_prefix = "oss://"
+    max_concurrent = 5
     capabilities: ClassVar = {
         Mode.REFERENCE: wan(Mode.REFERENCE, "wan2.7-r2v", data_uris=("first_frame", "image"), uploads=True),
         Mode.IMAGE: wan(
@@ -68,49 +68,49 @@ class DashScope(Hosted):
         """Bearer."""
         return {"Authorization": f"Bearer {key}"}
 
-    def create_path(self, request: Request) -> str:
+    def submit_path(self, request: Request) -> str:
         """One path for all models; the body names the model."""
         return _CREATE
 
-    def create_headers(self, places: Places) -> dict[str, str]:
+    def submit_headers(self, places: AttachmentUrls) -> dict[str, str]:
         """Orders are asynchronous; an address in its own store must be resolved."""
         headers = {"X-DashScope-Async": "enable"}
-        if any(place.startswith(self.keeps_at) for place in places.values()):
+        if any(place.startswith(self.store_prefix) for place in places.values()):
             headers["X-DashScope-OssResourceResolve"] = "enable"
         return headers
 
-    def body(self, request: Request, places: Places) -> dict[str, Any]:
+    def body(self, request: Request, places: AttachmentUrls) -> dict[str, Any]:
         """As `dashscope_form` says."""
         return form(request, places)
 
-    def accepted(self, answer: Any, request: Request) -> Accepted:
+    def read_submission(self, answer: Any, request: Request) -> Submission:
         """The task's id."""
-        return Accepted(task=text(answer, "output", "task_id"))
+        return Submission(task=text(answer, "output", "task_id"))
 
-    def look_path(self, task: str) -> tuple[str, dict[str, str | int]]:
+    def status_path(self, task: str) -> tuple[str, dict[str, str | int]]:
         """By id."""
         return f"/api/v1/tasks/{quote(task, safe='')}", {}
 
-    def standing(self, answer: Any, task: str) -> Standing:
+    def read_status(self, answer: Any, task: str) -> TaskStatus:
         """A failure comes as HTTP 200; an id that is too old, or another account's, is UNKNOWN."""
         status = text(answer, "output", "task_status")
         if status == "SUCCEEDED":
-            return Standing(
+            return TaskStatus(
                 state="finished",
                 detail="succeeded",
-                result=text(answer, "output", "video_url"),
+                clip_url=text(answer, "output", "video_url"),
                 billed_seconds=billed_seconds(answer),
             )
         if status in ("FAILED", "CANCELED"):
             code, reason = text(answer, "output", "code"), text(answer, "output", "message")
-            raise self.failed(code, reason or ("it was called off" if status == "CANCELED" else ""))
+            raise self.task_failed(code, reason or ("it was called off" if status == "CANCELED" else ""))
         if status == "UNKNOWN":
-            raise self.forgotten(task)
-        return Standing(
+            raise self.task_forgotten(task)
+        return TaskStatus(
             state="pending", detail=status.lower(), is_known=status in _PENDING, is_queued=status in _QUEUED
         )
 
-    def judge(self, answer: Answer) -> ProviderError | None:
+    def error_in(self, answer: Answer) -> ProviderError | None:
         """Codes say more than the HTTP status does; a refusal may even come as 200."""
         code = text(answer.body, "code")
         if not code or text(answer.body, "output", "task_id") or code.startswith(_THEIRS):
@@ -139,7 +139,7 @@ class DashScope(Hosted):
             return False
         return True
 
-    async def tasks(self, since: datetime, until: datetime) -> list[RemoteTask] | None:
+    async def list_tasks(self, since: datetime, until: datetime) -> list[RemoteTask] | None:
         """The account's tasks of a time, from all that it may call by that time.
 
         No page says in which zone a list's times are asked for. Read in Beijing's, the question begins eight hours too
@@ -197,7 +197,7 @@ class DashScope(Hosted):
         content = await asyncio.to_thread(file.read_bytes)
         parts = {"file": (name, content)}
         await hand_over("POST", host, service=self.name, what=file.name, data=fields, files=parts)
-        return f"{self.keeps_at}{key}"
+        return f"{self.store_prefix}{key}"
 
 
 def _time(written: object) -> datetime | None:

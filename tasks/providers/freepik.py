@@ -15,11 +15,11 @@ from urllib.parse import quote, urlsplit
 
 from storyreel.specs.storyboard import Mode
 from storyreel.tasks.providers.errors import Terminal, Transient
-from storyreel.tasks.providers.hosted import Hosted, Places
+from storyreel.tasks.providers.hosted import AttachmentUrls, HostedProvider
 from storyreel.tasks.providers.http.local_files import kind_of
 from storyreel.tasks.providers.http.response import text, told
 from storyreel.tasks.providers.http.uploading import hand_over
-from storyreel.tasks.providers.provider import Accepted, RemoteTask, Standing
+from storyreel.tasks.providers.provider import RemoteTask, Submission, TaskStatus
 from storyreel.tasks.providers.request import Attachment, Request
 from storyreel.tasks.providers.wan import wan
 
@@ -27,15 +27,15 @@ _PENDING = ("CREATED", "IN_PROGRESS")
 _QUEUED = ("CREATED",)
 
 
-class Freepik(Hosted):
+class Freepik(HostedProvider):
     """api.freepik.com or api.magnific.com"""
 
     name = "freepik"
     key_variable = "FREEPIK_API_KEY"
-    base_variable = "FREEPIK_BASE_URL"
-    default_base = "https://api.freepik.com"
-    poll_floor = 2
-    at_once = 5
+    base_url_variable = "FREEPIK_BASE_URL"
+    default_base_url = "https://api.freepik.com"
+    min_poll_seconds = 2
+    max_concurrent = 5
     capabilities: ClassVar = {
         Mode.REFERENCE: wan(
             Mode.REFERENCE, "wan-2-7", durations=tuple(range(2, 11)), durations_with_video=None, uploads=True
@@ -50,18 +50,18 @@ class Freepik(Hosted):
     def __init__(self, environment: Mapping[str, str] = os.environ, *, timeout: float = 60) -> None:
         super().__init__(environment, timeout=timeout)
         self._webhook = environment.get("STORYREEL_WEBHOOK_URL", "")
-        self.calls_back = bool(self._webhook)
+        self.sends_webhooks = bool(self._webhook)
 
     def headers(self, key: str) -> dict[str, str]:
         """Each of the two hosts has a header of its own."""
         host = urlsplit(self.base).hostname or ""
         return {"x-magnific-api-key" if host.endswith("magnific.com") else "x-freepik-api-key": key}
 
-    def create_path(self, request: Request) -> str:
+    def submit_path(self, request: Request) -> str:
         """The path names the mode and the model."""
         return self._path(request.mode)
 
-    def body(self, request: Request, places: Places) -> dict[str, Any]:
+    def body(self, request: Request, places: AttachmentUrls) -> dict[str, Any]:
         """Flat, with a wrapper around each reference. Prompt expansion is off, as it may paraphrase labels."""
         body: dict[str, Any] = {
             "prompt": request.prompt,
@@ -86,12 +86,12 @@ class Freepik(Hosted):
             body["webhook_url"] = self._webhook
         return body
 
-    def accepted(self, answer: Any, request: Request) -> Accepted:
+    def read_submission(self, answer: Any, request: Request) -> Submission:
         """The id, with the mode before it: a task is looked at under its own mode's path."""
         task = text(answer, "data", "task_id")
-        return Accepted(task=f"{request.mode.value}/{task}" if task else "")
+        return Submission(task=f"{request.mode.value}/{task}" if task else "")
 
-    def look_path(self, task: str) -> tuple[str, dict[str, str | int]]:
+    def status_path(self, task: str) -> tuple[str, dict[str, str | int]]:
         """By mode and id. Raises Terminal for an id that lacks its mode."""
         mode, slash, number = task.partition("/")
         if not slash or mode not in self.capabilities:
@@ -100,20 +100,20 @@ class Freepik(Hosted):
             raise Terminal(f"{self.name} cannot be asked for the task {task}", service=self.name, hint=hint)
         return f"{self._path(Mode(mode))}/{quote(number, safe='')}", {}
 
-    def standing(self, answer: Any, task: str) -> Standing:
+    def read_status(self, answer: Any, task: str) -> TaskStatus:
         """A failure has no documented reason."""
         status = text(answer, "data", "status")
         if status == "COMPLETED":
-            return Standing(state="finished", detail="completed", result=text(answer, "data", "generated", 0))
+            return TaskStatus(state="finished", detail="completed", clip_url=text(answer, "data", "generated", 0))
         if status == "FAILED":
             said = (text(answer, "data", *path) for path in (("message",), ("error", "message"), ("error",)))
             code = text(answer, "data", "error", "code")
-            raise self.failed(code, next(filter(None, said), "" if code else "it gives no reason"))
-        return Standing(
+            raise self.task_failed(code, next(filter(None, said), "" if code else "it gives no reason"))
+        return TaskStatus(
             state="pending", detail=status.lower(), is_known=status in _PENDING, is_queued=status in _QUEUED
         )
 
-    async def tasks(self, since: datetime, until: datetime) -> list[RemoteTask] | None:
+    async def list_tasks(self, since: datetime, until: datetime) -> list[RemoteTask] | None:
         """Ids and states of all times: the list has no dates."""
         found = []
         for mode, capability in self.capabilities.items():
@@ -146,7 +146,7 @@ class Freepik(Hosted):
         return f"/v1/ai/{mode.value}/{self.capabilities[mode].model}"
 
 
-def _reference(reference: Attachment, places: Places) -> dict[str, str]:
+def _reference(reference: Attachment, places: AttachmentUrls) -> dict[str, str]:
     item = {"url": places[reference.kind, reference.digest]}
     if reference.voice:
         item["reference_voice"] = places["voice", reference.voice.digest]

@@ -16,18 +16,18 @@ from storyreel.tasks.providers.http.client import Missing, Wire
 from storyreel.tasks.providers.http.download import download
 from storyreel.tasks.providers.http.local_files import BUCKET, ReferenceBucket, as_data_uri, name_for
 from storyreel.tasks.providers.http.response import Answer
-from storyreel.tasks.providers.provider import Accepted, Progress, Provider, Standing
+from storyreel.tasks.providers.provider import Progress, Provider, Submission, TaskStatus
 from storyreel.tasks.providers.refusals import verdict
 from storyreel.tasks.providers.request import Attachment, Request, Use
 
-Places = Mapping[tuple[Use, str], str]
+AttachmentUrls = Mapping[tuple[Use, str], str]
 """Where the service finds an attachment, by what it is there and its digest: a URL or a data URI.
 
 One file may travel in two ways: inside the request as the first frame, by a link as a reference.
 """
 
 
-class Hosted(Provider):
+class HostedProvider(Provider):
     """A service on the network. A new one says where it is, how a request is written and how answers are read.
 
     `timeout` is in seconds, for each silence of the service or of the host of its clips. `prepare`, `submit`, `look`
@@ -35,27 +35,27 @@ class Hosted(Provider):
     """
 
     key_variable: ClassVar[str]
-    base_variable: ClassVar[str]
-    default_base: ClassVar[str]
-    keeps_at: ClassVar[str] = "https://"
+    base_url_variable: ClassVar[str]
+    default_base_url: ClassVar[str]
+    store_prefix: ClassVar[str] = "https://"
     """How an address in the service's own store begins, where it has one."""
 
     def __init__(self, environment: Mapping[str, str] = os.environ, *, timeout: float = 60) -> None:
         self._environment = environment
-        self.base = (environment.get(self.base_variable) or self.default_base).rstrip("/")
+        self.base = (environment.get(self.base_url_variable) or self.default_base_url).rstrip("/")
         self._timeout = timeout
         self._bucket = ReferenceBucket.of(environment)
         self._carried: dict[tuple[str, str], str] = {}
         self._carrying: dict[tuple[str, str], asyncio.Lock] = {}
 
     @classmethod
-    def lacks(cls, environment: Mapping[str, str]) -> str:
+    def missing_variable(cls, environment: Mapping[str, str]) -> str:
         """The key, when it is not set."""
         return "" if environment.get(cls.key_variable, "").strip() else cls.key_variable
 
     async def __aenter__(self) -> Self:
         key, base = self._key(), self._checked_base()
-        self._wire = Wire(self.name, base, self.headers(key), self.judge, secret=key, timeout=self._timeout)
+        self._wire = Wire(self.name, base, self.headers(key), self.error_in, secret=key, timeout=self._timeout)
         return self
 
     async def __aexit__(self, *exception: object) -> None:
@@ -65,12 +65,12 @@ class Hosted(Provider):
         """Bring the attachments to where the service finds them."""
         await self._places(request)
 
-    async def submit(self, request: Request) -> Accepted:
+    async def submit(self, request: Request) -> Submission:
         """Order; what `prepare` has brought there is not brought again."""
         places = await self._places(request)
-        body, headers = self.body(request, places), self.create_headers(places)
-        answer = await self._wire.buy(self.create_path(request), body, headers)
-        accepted = self.accepted(answer, request)
+        body, headers = self.body(request, places), self.submit_headers(places)
+        answer = await self._wire.buy(self.submit_path(request), body, headers)
+        accepted = self.read_submission(answer, request)
         if not accepted.task:
             raise Ambiguous(
                 f"{self.name} answered without a task; whether the take was accepted is not known",
@@ -79,31 +79,31 @@ class Hosted(Provider):
             )
         return accepted
 
-    async def look(self, task: str) -> Standing:
+    async def poll(self, task: str) -> TaskStatus:
         """How a task stands."""
-        path, query = self.look_path(task)
+        path, query = self.status_path(task)
         try:
             answer = await self._wire.read(path, query)
         except Missing as error:
-            raise self.forgotten(task) from error
-        standing = self.standing(answer, task)
-        if standing.state == "finished" and not standing.result:
-            raise Transient(f"{self.name} calls the clip {standing.detail} but gives no link", service=self.name)
-        if not standing.detail:
+            raise self.task_forgotten(task) from error
+        status = self.read_status(answer, task)
+        if status.state == "finished" and not status.clip_url:
+            raise Transient(f"{self.name} calls the clip {status.detail} but gives no link", service=self.name)
+        if not status.detail:
             raise Transient(f"{self.name} does not say how the task stands", service=self.name)
-        return standing
+        return status
 
-    async def fetch(self, request: Request, standing: Standing, into: Path, progress: Progress) -> None:
+    async def fetch(self, request: Request, status: TaskStatus, into: Path, progress: Progress) -> None:
         """Download the clip. The service's key does not go to the host that the clip is on."""
         await download(
-            standing.result, into, service=self.name, base=self.base, progress=progress, patience=self._timeout
+            status.clip_url, into, service=self.name, base=self.base, progress=progress, patience=self._timeout
         )
 
-    def failed(self, code: str, reason: str) -> TaskFailed:
+    def task_failed(self, code: str, reason: str) -> TaskFailed:
         """A task's end without a clip, in the service's words."""
         return verdict(TaskFailed, "could not make it", service=self.name, code=code, reason=reason)
 
-    def forgotten(self, task: str) -> TaskForgotten:
+    def task_forgotten(self, task: str) -> TaskForgotten:
         """The service's word that it has no such task, or no more."""
         return TaskForgotten(
             f"{self.name} does not know the task {task}: it is too old, or another account's",
@@ -112,7 +112,7 @@ class Hosted(Provider):
         )
 
     def _key(self) -> str:
-        if missing := self.lacks(self._environment):
+        if missing := self.missing_variable(self._environment):
             raise Terminal(f"{self.name} needs a key", service=self.name, hint=f"export {missing}=…")
         key = self._environment[self.key_variable].strip()
         if not (key.isascii() and key.isprintable() and " " not in key):
@@ -126,11 +126,13 @@ class Hosted(Provider):
         except httpx.InvalidURL:
             url = httpx.URL("")
         if url.scheme not in ("http", "https") or not url.host:
-            what = f"{self.base_variable} is no address"
-            raise Terminal(what, service=self.name, hint=f"for example {self.base_variable}={self.default_base}")
+            what = f"{self.base_url_variable} is no address"
+            raise Terminal(
+                what, service=self.name, hint=f"for example {self.base_url_variable}={self.default_base_url}"
+            )
         return self.base
 
-    async def _places(self, request: Request) -> Places:
+    async def _places(self, request: Request) -> AttachmentUrls:
         return {(use, one.digest): await self._place(use, one, request) for use, one in request.uses}
 
     async def _place(self, use: Use, attachment: Attachment, request: Request) -> str:
@@ -170,30 +172,30 @@ class Hosted(Provider):
         """Headers of every call, the key among them."""
 
     @abstractmethod
-    def create_path(self, request: Request) -> str:
+    def submit_path(self, request: Request) -> str:
         """Where an order is posted to."""
 
-    def create_headers(self, places: Places) -> dict[str, str]:
+    def submit_headers(self, places: AttachmentUrls) -> dict[str, str]:
         """Further headers of an order."""
         return {}
 
     @abstractmethod
-    def body(self, request: Request, places: Places) -> dict[str, Any]:
+    def body(self, request: Request, places: AttachmentUrls) -> dict[str, Any]:
         """An order, as JSON. Pure: the same for `explain` and for the wire."""
 
     @abstractmethod
-    def accepted(self, answer: Any, request: Request) -> Accepted:
+    def read_submission(self, answer: Any, request: Request) -> Submission:
         """Read the answer to an order; without a task where it names none."""
 
     @abstractmethod
-    def look_path(self, task: str) -> tuple[str, dict[str, str | int]]:
+    def status_path(self, task: str) -> tuple[str, dict[str, str | int]]:
         """Path and query that show a task."""
 
     @abstractmethod
-    def standing(self, answer: Any, task: str) -> Standing:
+    def read_status(self, answer: Any, task: str) -> TaskStatus:
         """Read how a task stands; a word that is not known is pending. Raises `failed` and `forgotten`."""
 
-    def judge(self, answer: Answer) -> ProviderError | None:
+    def error_in(self, answer: Answer) -> ProviderError | None:
         """The service's own reading of an answer, where it is not what the HTTP status says."""
         return None
 

@@ -24,20 +24,20 @@ Progress = Callable[[float], None]
 """Told how much of a piece of work is done, from 0 to 1."""
 
 
-class Accepted(Frozen):
+class Submission(Frozen):
     """A service's answer to a submit: the id of its task, and the cost where it says so."""
 
     task: str
     cost: Money | None = None
 
 
-class Standing(Frozen):
+class TaskStatus(Frozen):
     """How a service's task stands."""
 
     state: Literal["pending", "finished"]
     detail: str = ""
     """The service's own word: queued, generating, …"""
-    result: str = ""
+    clip_url: str = ""
     """Where the finished clip is: a URL."""
     cost: Money | None = None
     """What the service says it cost, where it says so at the end."""
@@ -67,40 +67,42 @@ class Provider(ABC):
     capabilities: ClassVar[Mapping[Mode, Capability]]
     paid: ClassVar[bool] = True
     """Whether a submit costs money; what is free may be submitted again without asking."""
-    poll_floor: ClassVar[float] = 3
+    min_poll_seconds: ClassVar[float] = 3
     """Seconds that must be between two looks at a task."""
-    poll_pace: ClassVar[float | None] = None
+    advised_poll_seconds: ClassVar[float | None] = None
     """Seconds between two looks that the service itself advises; None where it says nothing."""
-    calls_back: bool = False
+    sends_webhooks: bool = False
     """Whether the service has been asked to call when a task changes."""
-    lists_all: ClassVar[bool] = False
+    lists_every_task: ClassVar[bool] = False
     """Whether `tasks` gives all that was accepted between two times of the last day, each with its time, so that what
     is not among them was never accepted."""
-    at_once: ClassVar[int] = 4
+    max_concurrent: ClassVar[int] = 4
     """Takes that may be at the service at the same time, where the account says nothing else: see `bears`."""
 
     @classmethod
-    def lacks(cls, environment: Mapping[str, str]) -> str:
+    def missing_variable(cls, environment: Mapping[str, str]) -> str:
         """The environment variable that must be set before the service can be used; empty when nothing is missing."""
         return ""
 
     @classmethod
-    def quota_variable(cls) -> str:
+    def concurrency_variable(cls) -> str:
         """The environment variable that says how many takes an account may have at the service."""
         return f"{cls.name.upper()}_AT_ONCE"
 
     @classmethod
-    def bears(cls, environment: Mapping[str, str] = os.environ) -> int:
+    def concurrency_limit(cls, environment: Mapping[str, str] = os.environ) -> int:
         """Takes that may be at the service at the same time: `at_once`, unless `<SERVICE>_AT_ONCE` says otherwise.
 
         Raises Terminal when that is no number of takes.
         """
-        said = environment.get(cls.quota_variable(), "").strip()
+        said = environment.get(cls.concurrency_variable(), "").strip()
         if not said:
-            return cls.at_once
+            return cls.max_concurrent
         if not re.fullmatch(r"[1-9][0-9]{0,3}", said):
-            what = f"{cls.quota_variable()} must be a whole number from 1 to 9999, and is {shown(said)!r}"
-            raise Terminal(what, service=cls.name, hint=f"for example {cls.quota_variable()}={cls.at_once}")
+            what = f"{cls.concurrency_variable()} must be a whole number from 1 to 9999, and is {shown(said)!r}"
+            raise Terminal(
+                what, service=cls.name, hint=f"for example {cls.concurrency_variable()}={cls.max_concurrent}"
+            )
         return int(said)
 
     async def __aenter__(self) -> Provider:
@@ -113,11 +115,11 @@ class Provider(ABC):
         """Bring what a request needs to the service; costs nothing. Raises Transient or Terminal."""
 
     @abstractmethod
-    async def submit(self, request: Request) -> Accepted:
+    async def submit(self, request: Request) -> Submission:
         """Order a take. Raises Transient, Terminal (Refused when the service read it and said no) or Ambiguous."""
 
     @abstractmethod
-    async def look(self, task: str) -> Standing:
+    async def poll(self, task: str) -> TaskStatus:
         """How a task stands.
 
         Raises TaskFailed, which alone means that it failed for good; TaskForgotten; Transient; or any other Terminal
@@ -125,7 +127,7 @@ class Provider(ABC):
         """
 
     @abstractmethod
-    async def fetch(self, request: Request, standing: Standing, into: Path, progress: Progress) -> None:
+    async def fetch(self, request: Request, status: TaskStatus, into: Path, progress: Progress) -> None:
         """Bring the finished clip into the file `into`.
 
         Raises Transient, or Terminal when something must be changed first; the clip stays where it is.
@@ -135,11 +137,11 @@ class Provider(ABC):
         """Call a task off; whether it was, and so costs nothing. Most services cannot."""
         return False
 
-    async def tasks(self, since: datetime, until: datetime) -> list[RemoteTask] | None:
+    async def list_tasks(self, since: datetime, until: datetime) -> list[RemoteTask] | None:
         """The service's own list of what it accepted between two times; None where there is no list."""
         return None
 
-    async def last_frame(self, request: Request, clip: Path, into: Path) -> bool:
+    async def write_last_frame(self, request: Request, clip: Path, into: Path) -> bool:
         """Write the picture that a shot continuing this clip begins with, as a PNG.
 
         False when there is none. Usually not overwritten in subclasses.

@@ -10,12 +10,12 @@ from fractions import Fraction
 from typing import Any
 
 from storyreel.specs.storyboard import Mode
-from storyreel.tasks.providers.hosted import Places
+from storyreel.tasks.providers.hosted import AttachmentUrls
 from storyreel.tasks.providers.http.response import told
 from storyreel.tasks.providers.request import Attachment, Request
 
 
-def form(request: Request, places: Places) -> dict[str, Any]:
+def form(request: Request, places: AttachmentUrls) -> dict[str, Any]:
     """Model, input and parameters. Prompt expansion is off, as it may paraphrase labels and quoted dialogue."""
     content: dict[str, Any] = {"prompt": request.prompt}
     if request.negative_prompt:
@@ -41,7 +41,7 @@ def form(request: Request, places: Places) -> dict[str, Any]:
     return {"model": request.model, "input": content, "parameters": parameters}
 
 
-def _reference(reference: Attachment, places: Places) -> dict[str, str]:
+def _reference(reference: Attachment, places: AttachmentUrls) -> dict[str, str]:
     item = {"type": f"reference_{reference.kind}", "url": places[reference.kind, reference.digest]}
     if reference.voice:
         item["reference_voice"] = places["voice", reference.voice.digest]

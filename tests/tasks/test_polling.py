@@ -65,4 +65,4 @@ def test_looks_at_a_model_that_nobody_knows_are_no_farther_apart_than_the_servic
 @pytest.mark.parametrize("name", ["aimlapi", "apiyi", "dashscope", "freepik"])
 def test_no_service_advises_a_pace_under_its_own_floor(name: str) -> None:
     service = load(name)
-    assert service.poll_pace is None or service.poll_pace >= service.poll_floor
+    assert service.advised_poll_seconds is None or service.advised_poll_seconds >= service.min_poll_seconds

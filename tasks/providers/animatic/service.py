@@ -16,7 +16,7 @@ from storyreel.tasks.providers.animatic.film import clip_of, end_of
 from storyreel.tasks.providers.animatic.page import lay_out
 from storyreel.tasks.providers.capability import Capability
 from storyreel.tasks.providers.errors import Terminal
-from storyreel.tasks.providers.provider import Accepted, Progress, Provider, Standing
+from storyreel.tasks.providers.provider import Progress, Provider, Submission, TaskStatus
 from storyreel.tasks.providers.request import Board, Request
 
 P = ParamSpec("P")
@@ -32,15 +32,15 @@ class Animatic(Provider):
     }
     paid = False
 
-    async def submit(self, request: Request) -> Accepted:
-        """Accepted at once: the drawing is done when the clip is fetched."""
-        return Accepted(task=request.key)
+    async def submit(self, request: Request) -> Submission:
+        """Submission at once: the drawing is done when the clip is fetched."""
+        return Submission(task=request.key)
 
-    async def look(self, task: str) -> Standing:
+    async def poll(self, task: str) -> TaskStatus:
         """Always ready."""
-        return Standing(state="finished")
+        return TaskStatus(state="finished")
 
-    async def fetch(self, request: Request, standing: Standing, into: Path, progress: Progress) -> None:
+    async def fetch(self, request: Request, status: TaskStatus, into: Path, progress: Progress) -> None:
         """Draw the clip into a file that is complete or absent: the board's frames in house format, and its sound.
 
         The same request gives the same bytes. Raises Terminal, which names the file, for a picture or video that
@@ -64,7 +64,7 @@ class Animatic(Provider):
                 hint="make room on that disk, or set STORYREEL_HOME to a folder on another",
             ) from error
 
-    async def last_frame(self, request: Request, clip: Path, into: Path) -> bool:
+    async def write_last_frame(self, request: Request, clip: Path, into: Path) -> bool:
         """What the camera sees at the end, without a word on it. A card has no picture that a shot could begin with."""
         board = _board(request)
         try:

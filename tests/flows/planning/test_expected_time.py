@@ -16,7 +16,7 @@ def expected(folder: Path, shots: str, seconds: float | None = 60) -> float | No
 
 
 def test_as_many_as_the_service_bears_are_made_at_once(tmp_path: Path) -> None:
-    shots = "".join(f"  - {{shot: S{n}, action: On.}}\n" for n in range(2 * Apiyi.at_once + 1))
+    shots = "".join(f"  - {{shot: S{n}, action: On.}}\n" for n in range(2 * Apiyi.max_concurrent + 1))
     assert expected(tmp_path, shots) == 180
 
 

@@ -17,7 +17,7 @@ from storyreel.flows.planning.plan import History, make
 from storyreel.flows.services.explain import Explanation, explain, pick, print_explanation
 from storyreel.specs.reading import read
 from storyreel.tasks.providers import load
-from storyreel.tasks.providers.hosted import Hosted
+from storyreel.tasks.providers.hosted import HostedProvider
 from storyreel.tasks.providers.request import Request
 from tests.flows.conftest import Command
 from tests.services.__main__ import SERVICES
@@ -71,7 +71,7 @@ def service(request: pytest.FixtureRequest) -> Iterator[tuple[Emulator, dict[str
 def sent(emulator: Emulator, environment: Mapping[str, str], request: Request) -> Heard:
     """What the service hears when this is ordered."""
     adapter = load(emulator.name)
-    assert issubclass(adapter, Hosted)
+    assert issubclass(adapter, HostedProvider)
 
     async def order() -> None:
         async with adapter(environment) as provider:

@@ -16,7 +16,7 @@ from storyreel.flows.services.catalogue import Service, installed, print_service
 from storyreel.flows.services.explain import Explanation, explain, pick, print_explanation
 from storyreel.specs.reading import read
 from storyreel.tasks.providers import load
-from storyreel.tasks.providers.hosted import Hosted
+from storyreel.tasks.providers.hosted import HostedProvider
 from tests.services.__main__ import SERVICES
 from tests.services.wire import Heard
 
@@ -51,7 +51,7 @@ def explained(file: Path, shot: str, provider: str, environment: Mapping[str, st
 def told_and_sent(file: Path, shot: str, name: str) -> tuple[Explanation, Heard]:
     """What is explained of a shot, and what the service hears when it is ordered."""
     adapter, emulator = load(name), SERVICES[name]()
-    assert issubclass(adapter, Hosted)
+    assert issubclass(adapter, HostedProvider)
     with emulator.served() as base_url:
         environment = {f"{name.upper()}_API_KEY": KEY, f"{name.upper()}_BASE_URL": base_url}
         explanation = explained(file, shot, name, environment)

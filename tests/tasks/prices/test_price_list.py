@@ -165,9 +165,9 @@ async def test_what_is_priced_is_what_the_services_bill() -> None:
         assert (await provider.submit(wanted)).cost == SHIPPED.price(wanted).money
     for wanted in (with_video("dashscope", None, seconds=4), asked("dashscope", seconds=7, size="1080p")):
         async with opened(HOUSES["dashscope"]) as (provider, _):
-            standing = await provider.look((await provider.submit(wanted)).task)
-        assert standing.billed_seconds is not None
-        assert SHIPPED.billed(wanted, standing.billed_seconds) == SHIPPED.price(wanted).money
+            status = await provider.poll((await provider.submit(wanted)).task)
+        assert status.billed_seconds is not None
+        assert SHIPPED.billed(wanted, status.billed_seconds) == SHIPPED.price(wanted).money
 
 
 def test_a_rate_of_ones_own_wins_and_all_others_stay(prices: Prices) -> None:

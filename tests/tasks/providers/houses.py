@@ -16,8 +16,8 @@ from storyreel.tasks.providers.aimlapi import Aimlapi
 from storyreel.tasks.providers.apiyi import Apiyi
 from storyreel.tasks.providers.dashscope import DashScope
 from storyreel.tasks.providers.freepik import Freepik
-from storyreel.tasks.providers.hosted import Hosted
-from storyreel.tasks.providers.provider import Standing
+from storyreel.tasks.providers.hosted import HostedProvider
+from storyreel.tasks.providers.provider import TaskStatus
 from storyreel.tasks.providers.request import Attachment, Request
 from tests.services import aimlapi, apiyi, dashscope, freepik
 from tests.services.emulator import Emulator
@@ -32,7 +32,7 @@ AT_ONCE = Script(waiting=0, running=0)
 class House:
     """A service: our adapter, its emulator, and the emulator's settings."""
 
-    adapter: type[Hosted]
+    adapter: type[HostedProvider]
     emulator: type[Emulator]
     settings: type[Any]
 
@@ -46,9 +46,9 @@ class House:
         return emulator
 
     def environment(self, base_url: str, key: str = KEY, **more: str) -> dict[str, str]:
-        return {self.adapter.key_variable: key, self.adapter.base_variable: base_url, **more}
+        return {self.adapter.key_variable: key, self.adapter.base_url_variable: base_url, **more}
 
-    def provider(self, base_url: str, *, key: str = KEY, timeout: float = 10, **more: str) -> Hosted:
+    def provider(self, base_url: str, *, key: str = KEY, timeout: float = 10, **more: str) -> HostedProvider:
         return self.adapter(self.environment(base_url, key, **more), timeout=timeout)
 
 
@@ -66,7 +66,7 @@ HOUSES: Mapping[str, House] = {
 @asynccontextmanager
 async def opened(
     house: House, *, settings: Mapping[str, Any] | None = None, timeout: float = 10, **environment: str
-) -> AsyncIterator[tuple[Hosted, Any]]:
+) -> AsyncIterator[tuple[HostedProvider, Any]]:
     """An open adapter, and the emulator it speaks to."""
     emulator = house.emulated(**(settings or {}))
     with emulator.served() as base_url:
@@ -124,8 +124,8 @@ def request(house: House, mode: Mode = Mode.TEXT, **changes: Any) -> Request:
     return Request(**{**fields, **changes})
 
 
-def finished(url: str) -> Standing:
-    return Standing(state="finished", detail="completed", result=url)
+def finished(url: str) -> TaskStatus:
+    return TaskStatus(state="finished", detail="completed", clip_url=url)
 
 
 def nothing(_: float) -> None:

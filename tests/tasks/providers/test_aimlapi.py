@@ -24,7 +24,7 @@ async def test_the_cost_is_told_when_it_is_ordered() -> None:
         dear = await provider.submit(
             request(HOUSE, Mode.REFERENCE, resolution="1080p", seconds=10, references=(video(),))
         )
-        end = await provider.look(plain.task)
+        end = await provider.poll(plain.task)
     assert plain.cost == Money(amount=Decimal("0.45"), currency="USD")
     assert dear.cost == Money(amount=Decimal("1.95"), currency="USD")
     assert end.cost is None
@@ -36,28 +36,28 @@ async def test_the_cost_is_told_when_it_is_ordered() -> None:
 )
 async def test_a_cost_that_is_not_told_is_not_known(meta: Any) -> None:
     async with opened(HOUSE) as (provider, _):
-        assert provider.accepted({"id": "t", "meta": meta}, request(HOUSE)).cost is None
+        assert provider.read_submission({"id": "t", "meta": meta}, request(HOUSE)).cost is None
 
 
 async def test_a_cost_that_is_told_at_the_end_is_taken_too() -> None:
     async with opened(HOUSE, settings={"usage_at_create": False, "usage_at_end": True}) as (provider, _):
         accepted = await provider.submit(request(HOUSE))
         assert accepted.cost is None
-        assert (await provider.look(accepted.task)).cost == Money(amount=Decimal("0.45"), currency="USD")
+        assert (await provider.poll(accepted.task)).cost == Money(amount=Decimal("0.45"), currency="USD")
 
 
 @pytest.mark.parametrize("ids", ["short", "uuid", "path"])
 @pytest.mark.parametrize("created", [200, 201])
 async def test_an_id_of_any_shape_is_found_again(ids: str, created: int) -> None:
     async with opened(HOUSE, settings={"ids": ids, "created": created}) as (provider, _):
-        assert (await provider.look((await provider.submit(request(HOUSE))).task)).state == "finished"
+        assert (await provider.poll((await provider.submit(request(HOUSE))).task)).state == "finished"
 
 
 @pytest.mark.parametrize("word", ["waiting", "active", "queued", "generating"])
 async def test_all_words_for_not_yet_are_known(word: str) -> None:
     async with opened(HOUSE, settings={"script": Script(1, 0, words=(word,))}) as (provider, _):
-        standing = await provider.look((await provider.submit(request(HOUSE))).task)
-    assert (standing.state, standing.is_known) == ("pending", True)
+        status = await provider.poll((await provider.submit(request(HOUSE))).task)
+    assert (status.state, status.is_known) == ("pending", True)
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ async def test_a_failure_in_each_of_its_shapes(shape: str, said: str, code: str)
     script = Script(0, 0, end=Phase.FAILED, failure=Failure("face_detection_error", "the face is hidden", shape))
     async with opened(HOUSE, settings={"script": script}) as (provider, _):
         with pytest.raises(TaskFailed, match=said) as failed:
-            await provider.look((await provider.submit(request(HOUSE))).task)
+            await provider.poll((await provider.submit(request(HOUSE))).task)
     assert failed.value.code == code
 
 
@@ -82,14 +82,14 @@ async def test_an_error_under_a_word_of_another_vendor_is_a_failure() -> None:
     script = Script(0, 0, end=Phase.FAILED, last_word="rejected")
     async with opened(HOUSE, settings={"script": script}) as (provider, _):
         with pytest.raises(TaskFailed):
-            await provider.look((await provider.submit(request(HOUSE))).task)
+            await provider.poll((await provider.submit(request(HOUSE))).task)
 
 
 async def test_an_unnamed_content_policy_is_told_by_its_words() -> None:
     script = Script(0, 0, end=Phase.FAILED, failure=Failure("x", "content policy", "nameless"))
     async with opened(HOUSE, settings={"script": script}) as (provider, _):
         with pytest.raises(TaskFailed) as failed:
-            await provider.look((await provider.submit(request(HOUSE))).task)
+            await provider.poll((await provider.submit(request(HOUSE))).task)
     assert failed.value.is_content
 
 

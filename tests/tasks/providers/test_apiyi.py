@@ -17,7 +17,7 @@ HOUSE = HOUSES["apiyi"]
 
 async def test_orders_and_looks_go_to_different_prefixes() -> None:
     async with opened(HOUSE) as (provider, emulator):
-        await provider.look((await provider.submit(request(HOUSE))).task)
+        await provider.poll((await provider.submit(request(HOUSE))).task)
     order, look = emulator.requests
     assert order.path.startswith("/wan/api/v1/services/")
     assert look.path.startswith("/v1/tasks/") and "x-dashscope-async" not in look.headers
@@ -55,10 +55,10 @@ async def test_each_of_its_refusals_is_what_it_is(
 async def test_a_look_is_read_in_its_own_words_and_in_dashscopes(poll: str) -> None:
     async with opened(HOUSE, settings={"poll": poll, "script": Script(1, 1)}) as (provider, _):
         accepted = await provider.submit(request(HOUSE))
-        looks = [await provider.look(accepted.task) for _ in range(3)]
+        looks = [await provider.poll(accepted.task) for _ in range(3)]
     assert [look.state for look in looks] == ["pending", "pending", "finished"]
     assert all(look.is_known for look in looks)
-    assert looks[-1].result
+    assert looks[-1].clip_url
     assert looks[-1].billed_seconds == (5 if poll == "native" else None)
 
 
@@ -76,7 +76,7 @@ async def test_a_failure_in_each_of_its_shapes(shape: str, said: str, code: str,
     script = Script(0, 0, end=Phase.FAILED, failure=Failure("InvalidImageUrl", "it is a page", shape))
     async with opened(HOUSE, settings={"script": script, "poll": poll}) as (provider, _):
         with pytest.raises(TaskFailed, match=said) as failed:
-            await provider.look((await provider.submit(request(HOUSE))).task)
+            await provider.poll((await provider.submit(request(HOUSE))).task)
     assert failed.value.code == code
 
 
@@ -86,12 +86,12 @@ async def test_after_a_day_the_task_is_forgotten_however_that_is_said(unknown: s
         accepted = await provider.submit(request(HOUSE))
         emulator.clock.forward(seconds=DAY + 1)
         with pytest.raises(TaskForgotten):
-            await provider.look(accepted.task)
+            await provider.poll(accepted.task)
 
 
 async def test_plain_bodies_are_asked_for_and_packed_labels_do_no_harm() -> None:
     async with opened(HOUSE, settings={"labels_gzip": True}) as (provider, emulator):
-        assert (await provider.look((await provider.submit(request(HOUSE))).task)).state == "finished"
+        assert (await provider.poll((await provider.submit(request(HOUSE))).task)).state == "finished"
     assert {heard.headers["accept-encoding"] for heard in emulator.requests} == {"identity"}
 
 

@@ -61,9 +61,9 @@ async def test_no_code_on_a_look_gives_up_a_task(code: str) -> None:
         for status in (None, 200):
             emulator.fault(Call.LOOK, emulator.refusal(code, status=status))
             with pytest.raises((Transient, Terminal)) as met:
-                await provider.look(accepted.task)
+                await provider.poll(accepted.task)
             assert not isinstance(met.value, TaskFailed)
-        assert (await provider.look(accepted.task)).state == "finished"
+        assert (await provider.poll(accepted.task)).state == "finished"
 
 
 async def test_throttling_says_how_long_to_wait() -> None:
@@ -87,13 +87,13 @@ async def test_a_code_beside_a_task_does_not_hide_the_task() -> None:
 async def test_what_has_ended_without_a_clip_is_a_verdict(end: Phase, said: str) -> None:
     async with opened(HOUSE, settings={"script": Script(0, 0, end=end)}) as (provider, _):
         with pytest.raises(TaskFailed, match=said):
-            await provider.look((await provider.submit(request(HOUSE))).task)
+            await provider.poll((await provider.submit(request(HOUSE))).task)
 
 
 async def test_unknown_is_no_verdict() -> None:
     async with opened(HOUSE, settings={"script": Script(0, 0, end=Phase.FORGOTTEN)}) as (provider, _):
         with pytest.raises(TaskForgotten):
-            await provider.look((await provider.submit(request(HOUSE))).task)
+            await provider.poll((await provider.submit(request(HOUSE))).task)
 
 
 @pytest.mark.parametrize("zone", [BEIJING, UTC], ids=str)
@@ -104,7 +104,7 @@ async def test_the_list_has_what_was_ordered_in_a_time_whatever_zone_it_is_asked
             for _ in range(60 if hours == 1 else 2):
                 await provider.submit(request(HOUSE))
         now = datetime.fromtimestamp(emulator.clock.now(), UTC)
-        listed = await provider.tasks(now - timedelta(minutes=30), now)
+        listed = await provider.list_tasks(now - timedelta(minutes=30), now)
     assert listed is not None
     assert {task.task for task in listed} == {sale.task for sale in emulator.accepted[4:]}
     assert len(listed) == 60
@@ -119,13 +119,13 @@ async def test_a_list_that_cannot_be_had_is_no_empty_list(trouble: Any) -> None:
         emulator.fault(Call.LIST, trouble)
         now = datetime.now(UTC)
         with pytest.raises((Transient, Terminal)):
-            await provider.tasks(now - timedelta(minutes=30), now)
+            await provider.list_tasks(now - timedelta(minutes=30), now)
 
 
 async def test_a_long_time_is_listed_a_day_at_a_time() -> None:
     async with opened(HOUSE) as (provider, emulator):
         now = datetime.fromtimestamp(emulator.clock.now(), UTC)
-        assert await provider.tasks(now - timedelta(days=3), now) == []
+        assert await provider.list_tasks(now - timedelta(days=3), now) == []
     assert len(emulator.requests) == 4
     assert emulator.refused == []
 
@@ -141,14 +141,14 @@ async def test_only_what_still_waits_is_called_off() -> None:
         with pytest.raises(Terminal, match="InvalidApiKey"):
             await provider.cancel(running.task)
         with pytest.raises(TaskFailed, match="called off"):
-            await provider.look(waiting.task)
+            await provider.poll(waiting.task)
 
 
 async def test_what_was_billed_is_told_at_the_end_input_video_included() -> None:
     async with opened(HOUSE) as (provider, _):
         plain = await provider.submit(request(HOUSE, seconds=7))
         moving = await provider.submit(request(HOUSE, Mode.REFERENCE, references=(video(),), seconds=7))
-        billed = [(await provider.look(accepted.task)).billed_seconds for accepted in (plain, moving)]
+        billed = [(await provider.poll(accepted.task)).billed_seconds for accepted in (plain, moving)]
     assert billed == [7, 12]
 
 
@@ -159,7 +159,7 @@ async def test_what_was_billed_is_told_at_the_end_input_video_included() -> None
 )  # fmt: skip
 def test_only_a_number_of_seconds_was_billed(usage: Any, seconds: Fraction | None) -> None:
     answer = {"output": {"task_status": "SUCCEEDED", "video_url": "https://x"}, "usage": usage}
-    assert HOUSE.provider("http://127.0.0.1:9").standing(answer, "t").billed_seconds == seconds
+    assert HOUSE.provider("http://127.0.0.1:9").read_status(answer, "t").billed_seconds == seconds
 
 
 async def test_a_last_frame_goes_with_a_first_one_in_the_order_that_is_documented(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ async def test_a_take_is_ordered_once_waited_for_and_brought_here(house: House, 
     async with opened(house, settings={"script": Script(waiting=1, running=1)}) as (provider, emulator):
         ordered = request(house, mode)
         accepted = await provider.submit(ordered)
-        looks = [await provider.look(accepted.task) for _ in range(3)]
+        looks = [await provider.poll(accepted.task) for _ in range(3)]
         seen: list[float] = []
         await provider.fetch(ordered, looks[-1], tmp_path / "take.mp4", seen.append)
     assert len(emulator.accepted) == 1
@@ -37,12 +37,12 @@ async def test_a_take_is_ordered_once_waited_for_and_brought_here(house: House, 
 async def test_a_link_that_has_expired_is_had_anew_from_the_task(house: House, tmp_path: Path) -> None:
     async with opened(house, settings={"link_seconds": 60, "renews_links": True}) as (provider, emulator):
         accepted = await provider.submit(request(house))
-        standing = await provider.look(accepted.task)
+        status = await provider.poll(accepted.task)
         emulator.clock.forward(seconds=120)
         with pytest.raises(Transient, match="expired") as expired:
-            await provider.fetch(request(house), standing, tmp_path / "take.mp4", nothing)
+            await provider.fetch(request(house), status, tmp_path / "take.mp4", nothing)
         assert type(expired.value).__name__ == "LinkExpired"
-        again = await provider.look(accepted.task)
+        again = await provider.poll(accepted.task)
         await provider.fetch(request(house), again, tmp_path / "take.mp4", nothing)
     await verify(tmp_path / "take.mp4", request(house))
 
@@ -50,19 +50,19 @@ async def test_a_link_that_has_expired_is_had_anew_from_the_task(house: House, t
 @pytest.mark.parametrize("trouble", [Shortened(), Corrupt()], ids=lambda trouble: type(trouble).__name__)
 async def test_a_damaged_clip_is_found_out(house: House, trouble: Any, tmp_path: Path) -> None:
     async with opened(house) as (provider, emulator):
-        standing = await provider.look((await provider.submit(request(house))).task)
+        status = await provider.poll((await provider.submit(request(house))).task)
         emulator.fault(Call.FETCH, trouble)
-        await provider.fetch(request(house), standing, tmp_path / "take.mp4", nothing)
+        await provider.fetch(request(house), status, tmp_path / "take.mp4", nothing)
     with pytest.raises(MediaError):
         await verify(tmp_path / "take.mp4", request(house))
 
 
 async def test_ten_gigabytes_are_refused_at_once(house: House, tmp_path: Path) -> None:
     async with opened(house) as (provider, emulator):
-        standing = await provider.look((await provider.submit(request(house))).task)
+        status = await provider.poll((await provider.submit(request(house))).task)
         emulator.fault(Call.FETCH, Claims())
         with pytest.raises(Terminal, match=r"10\.0 GB") as refused:
-            await provider.fetch(request(house), standing, tmp_path / "take.mp4", nothing)
+            await provider.fetch(request(house), status, tmp_path / "take.mp4", nothing)
     assert not isinstance(refused.value, Refusal)
     assert len(emulator.fetches) == 1
 

@@ -34,7 +34,7 @@ def test_each_of_its_two_hosts_is_given_the_key_under_its_own_name(base: str, he
 async def test_a_task_is_looked_at_under_the_path_of_its_mode(mode: Mode) -> None:
     async with opened(HOUSE) as (provider, emulator):
         accepted = await provider.submit(request(HOUSE, mode))
-        await provider.look(accepted.task)
+        await provider.poll(accepted.task)
     assert accepted.task == f"{mode.value}/{emulator.accepted[0].task}"
     assert emulator.requests[1].path == f"/v1/ai/{mode.value}/wan-2-7/{emulator.accepted[0].task}"
 
@@ -43,7 +43,7 @@ async def test_a_task_is_looked_at_under_the_path_of_its_mode(mode: Mode) -> Non
 async def test_an_id_without_its_mode_is_said_to_lack_it(task: str) -> None:
     async with opened(HOUSE) as (provider, emulator):
         with pytest.raises(Terminal, match="cannot be asked") as refused:
-            await provider.look(task)
+            await provider.poll(task)
     assert "reference-to-video/" in refused.value.hint
     assert emulator.requests == []
 
@@ -57,7 +57,7 @@ async def test_a_failure_with_and_without_a_reason(shape: str, said: str, code: 
     failure = Failure("DataInspectionFailed", "too dark", shape)
     async with opened(HOUSE, settings={"script": Script(0, 0, end=Phase.FAILED, failure=failure)}) as (provider, _):
         with pytest.raises(TaskFailed, match=said) as failed:
-            await provider.look((await provider.submit(request(HOUSE))).task)
+            await provider.poll((await provider.submit(request(HOUSE))).task)
     assert (failed.value.code, failed.value.is_content) == (code, bool(code))
 
 
@@ -76,7 +76,7 @@ async def test_statuses_without_a_word_are_understood(body: bool) -> None:
         with pytest.raises(Transient):
             await provider.submit(request(HOUSE))
         with pytest.raises(TaskForgotten):
-            await provider.look("text-to-video/unheard-of")
+            await provider.poll("text-to-video/unheard-of")
 
 
 @pytest.mark.parametrize("status", [402, 403])
@@ -91,7 +91,7 @@ async def test_an_empty_purse_is_final(status: int) -> None:
 async def test_the_list_has_the_tasks_of_all_modes_and_no_times() -> None:
     async with opened(HOUSE, settings={"script": Script(1, 1)}) as (provider, _):
         ordered = {(await provider.submit(request(HOUSE, mode))).task for mode in Mode}
-        listed = await provider.tasks(datetime.now(UTC) - timedelta(hours=1), datetime.now(UTC))
+        listed = await provider.list_tasks(datetime.now(UTC) - timedelta(hours=1), datetime.now(UTC))
     assert listed is not None
     assert {task.task for task in listed} == ordered
     assert all(task.created is None and task.detail == "created" for task in listed)
@@ -102,7 +102,7 @@ async def test_a_list_that_cannot_be_had_is_no_empty_list(trouble: Answer) -> No
     async with opened(HOUSE) as (provider, emulator):
         emulator.fault(Call.LIST, trouble)
         with pytest.raises((Transient, Terminal)):
-            await provider.tasks(datetime.now(UTC), datetime.now(UTC))
+            await provider.list_tasks(datetime.now(UTC), datetime.now(UTC))
 
 
 async def test_it_is_asked_to_call_where_a_webhook_is_set() -> None:
@@ -111,5 +111,5 @@ async def test_it_is_asked_to_call_where_a_webhook_is_set() -> None:
         ordered = request(HOUSE, Mode.REFERENCE)
         places = {(use, attachment.digest): attachment.source for use, attachment in ordered.uses}
         assert provider.body(ordered, places)["webhook_url"] == hook
-        assert provider.calls_back
-    assert not HOUSE.provider("http://127.0.0.1:9").calls_back
+        assert provider.sends_webhooks
+    assert not HOUSE.provider("http://127.0.0.1:9").sends_webhooks

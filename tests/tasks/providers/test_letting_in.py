@@ -14,8 +14,8 @@ from tests.tasks.providers.houses import KEY, House, nothing, opened, request
 
 async def test_the_key_goes_to_the_service_and_to_nobody_else(house: House, tmp_path: Path) -> None:
     async with opened(house) as (provider, emulator):
-        standing = await provider.look((await provider.submit(request(house))).task)
-        await provider.fetch(request(house), standing, tmp_path / "take.mp4", nothing)
+        status = await provider.poll((await provider.submit(request(house))).task)
+        await provider.fetch(request(house), status, tmp_path / "take.mp4", nothing)
     assert all(KEY in str(heard.headers) for heard in emulator.requests)
     assert emulator.fetches and not any(KEY in str(heard.headers) + heard.target for heard in emulator.fetches)
 
@@ -53,7 +53,7 @@ async def test_a_key_with_a_line_break_at_its_end_works(house: House) -> None:
 
 
 async def test_without_a_key_nothing_is_opened(house: House) -> None:
-    assert house.adapter.lacks({}) == house.adapter.lacks({house.adapter.key_variable: " "})
+    assert house.adapter.missing_variable({}) == house.adapter.missing_variable({house.adapter.key_variable: " "})
     with pytest.raises(Terminal, match="needs a key") as refused:
         async with house.adapter({}):
             pass
@@ -62,7 +62,7 @@ async def test_without_a_key_nothing_is_opened(house: House) -> None:
 
 @pytest.mark.parametrize("base", ["api.example.com", "ftp://example.com", "http://", "https://[::1"])
 async def test_a_base_url_that_is_none_is_refused(house: House, base: str) -> None:
-    with pytest.raises(Terminal, match=house.adapter.base_variable):
+    with pytest.raises(Terminal, match=house.adapter.base_url_variable):
         async with house.provider(base):
             pass
 
@@ -76,7 +76,7 @@ async def test_a_redirect_is_not_followed_with_the_key(house: House, call: Call,
         with other.served() as elsewhere:
             emulator.fault(call, Redirect(elsewhere, status))
             with pytest.raises(Terminal, match=r"sends us on to 127\.0\.0\.1") as refused:
-                await (provider.submit(request(house)) if call is Call.CREATE else provider.look(accepted.task))
+                await (provider.submit(request(house)) if call is Call.CREATE else provider.poll(accepted.task))
     assert not isinstance(refused.value, Refusal)
     assert other.requests == []
     assert len(emulator.accepted) == 1

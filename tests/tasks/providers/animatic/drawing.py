@@ -13,7 +13,7 @@ from PIL import Image, ImageChops, ImageStat
 from storyreel.specs.storyboard import Format, Mode
 from storyreel.specs.timing import FrameRate
 from storyreel.tasks.providers.animatic.service import Animatic
-from storyreel.tasks.providers.provider import Standing
+from storyreel.tasks.providers.provider import TaskStatus
 from storyreel.tasks.providers.request import Attachment, Board, Request
 
 LOREM = "The keeper walks along the causeway while the tide comes in over the stones, counting the steps aloud. "
@@ -59,7 +59,7 @@ def board_of(of: Request) -> Board:
 
 async def drawn(of: Request, into: Path) -> Path:
     """The clip that the animatic draws."""
-    await Animatic().fetch(of, Standing(state="finished"), into, lambda fraction: None)
+    await Animatic().fetch(of, TaskStatus(state="finished"), into, lambda fraction: None)
     return into
 
 

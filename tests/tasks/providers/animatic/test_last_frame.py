@@ -73,7 +73,7 @@ async def test_the_camera_moves_over_the_first_picture_until_the_last_is_there(
 
 async def test_a_shot_that_continues_it_begins_with_the_last_picture(two: tuple[Path, Path], tmp_path: Path) -> None:
     ordered = request(frames=6, first=two[0], last=two[1], camera="push in")
-    assert await Animatic().last_frame(ordered, tmp_path / "none.mp4", tmp_path / "frame.png")
+    assert await Animatic().write_last_frame(ordered, tmp_path / "none.mp4", tmp_path / "frame.png")
     with Image.open(tmp_path / "frame.png") as frame:
         assert frame.size == (1280, 720)
         assert difference(frame.crop(MIDDLE), plain(two[1])) == 0

@@ -20,7 +20,7 @@ from storyreel.tasks.providers.animatic.canvas import Canvas
 from storyreel.tasks.providers.animatic.captions import timecode
 from storyreel.tasks.providers.animatic.service import Animatic
 from storyreel.tasks.providers.errors import Terminal
-from storyreel.tasks.providers.provider import Standing
+from storyreel.tasks.providers.provider import TaskStatus
 from tests.tasks.making import make_clip
 from tests.tasks.providers.animatic.drawing import (
     attachment,
@@ -34,7 +34,7 @@ from tests.tasks.providers.animatic.drawing import (
 )
 
 RATES = ("12", "15", "16", "23.976", "24", "25", "29.97", "30", "48", "50", "59.94", "60")
-FINISHED = Standing(state="finished")
+FINISHED = TaskStatus(state="finished")
 
 
 @pytest.mark.parametrize("fps", RATES)
@@ -79,7 +79,7 @@ async def test_it_costs_nothing_and_is_ready_at_once() -> None:
     animatic = Animatic()
     accepted = await animatic.submit(request())
     assert accepted.cost is None and not animatic.paid
-    assert (await animatic.look(accepted.task)).state == "finished"
+    assert (await animatic.poll(accepted.task)).state == "finished"
 
 
 def test_it_draws_every_mode_at_any_length_in_every_format() -> None:
@@ -225,7 +225,7 @@ async def test_the_last_frame_is_what_the_camera_sees_without_a_word(tmp_path: P
     still = landscape(tmp_path / "board.png", (1280, 720))
     ordered = request(first=still, camera="push in", frames=8)
     clip = await drawn(ordered, tmp_path / "clip.mp4")
-    assert await Animatic().last_frame(ordered, clip, tmp_path / "last.png")
+    assert await Animatic().write_last_frame(ordered, clip, tmp_path / "last.png")
     last = Image.open(tmp_path / "last.png")
     assert last.size == (1280, 720)
     middle = (100, 200, 1180, 640)
@@ -238,7 +238,7 @@ async def test_the_last_frame_is_what_the_camera_sees_without_a_word(tmp_path: P
 async def test_a_card_has_no_frame_to_continue_with(tmp_path: Path) -> None:
     ordered = request(frames=3)
     clip = await drawn(ordered, tmp_path / "clip.mp4")
-    assert not await Animatic().last_frame(ordered, clip, tmp_path / "last.png")
+    assert not await Animatic().write_last_frame(ordered, clip, tmp_path / "last.png")
     assert not (tmp_path / "last.png").exists()
 
 
@@ -246,7 +246,7 @@ async def test_the_last_frame_of_a_video_is_the_one_that_the_clip_ends_with(tmp_
     walk = make_clip(tmp_path / "walk.mp4", frames=10, fps="24", size="1280x720")
     ordered = request(frames=17, references=[attachment(walk, "video", "mira")])
     clip = await drawn(ordered, tmp_path / "clip.mp4")
-    assert await Animatic().last_frame(ordered, clip, tmp_path / "last.png")
+    assert await Animatic().write_last_frame(ordered, clip, tmp_path / "last.png")
     middle = (100, 200, 1180, 560)
     last = Image.open(tmp_path / "last.png").crop(middle)
     played = [frame.crop(middle) for frame in frames_of(walk)]
