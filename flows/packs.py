@@ -29,7 +29,7 @@ from storyreel.specs.storyboard import Storyboard, is_remote
 from storyreel.specs.validation.check import local_sources
 from storyreel.tasks.bucket import Bucket
 from storyreel.tasks.clips import file_digest
-from storyreel.tasks.files import put_in_place, write_whole
+from storyreel.tasks.files import folder_beside, place_folder, write_whole
 from storyreel.tasks.home import Home
 
 Item = TypeVar("Item")
@@ -254,12 +254,12 @@ def _settled(address: str, index: _Index, into: Path, fetch: Callable[[Path], ob
     `fetch` makes the folder that it is given. The record comes last, beside the folder.
     """
     into.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{into.name[:16]}-", dir=into.parent) as workshop:
-        fresh = Path(workshop) / "fresh"
+    with folder_beside(into) as workshop:
+        fresh = workshop / "fresh"
         fetch(fresh)
         if unlike := _unlike(index, fresh):
             raise _damaged(address, f"`{shown(unlike.relative_to(fresh))}` is not what was packed")
-        put_in_place(fresh, into, lambda: not _unlike(index, into))
+        place_folder(fresh, into, lambda: not _unlike(index, into))
     write_whole(_record(into), index.model_dump_json())
     return into / index.storyboard
 

@@ -4,7 +4,6 @@ hosts share, before which this host's folder is a cache."""
 from __future__ import annotations
 
 import hashlib
-import os
 import tempfile
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +15,7 @@ from pydantic import ValidationError
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.money import Money
 from storyreel.tasks.bucket import Bucket
+from storyreel.tasks.files import place_file, write_whole
 
 _ASKED_AT_ONCE = 16
 """Questions to a bucket under way at one time."""
@@ -86,7 +86,8 @@ class ClipStore:
         clip = self._settle(arrived, file_digest(arrived))
         if self.vault:
             if receipt:
-                self._note(Undelivered(receipt=receipt, digest=clip.digest))
+                note = Undelivered(receipt=receipt, digest=clip.digest)
+                write_whole(self._notice(receipt.key), note.model_dump_json(), durable=True)
             self.deliver(clip, receipt)
         return clip
 
@@ -152,20 +153,8 @@ class ClipStore:
         place = self._place(digest)
         place.parent.mkdir(parents=True, exist_ok=True)
         size = arrived.stat().st_size
-        _sync(arrived)
-        arrived.replace(place)
-        _sync(place.parent)
+        place_file(arrived, place, durable=True)
         return Clip(digest=digest, size=size, path=place)
-
-    def _note(self, undelivered: Undelivered) -> None:
-        notice = self._notice(undelivered.receipt.key)
-        notice.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=notice.parent, prefix=".", delete=False) as beside:
-            beside.write(undelivered.model_dump_json())
-            beside.flush()
-            os.fsync(beside.fileno())
-        Path(beside.name).replace(notice)
-        _sync(notice.parent)
 
     def _notice(self, key: str) -> Path:
         return self.root / "undelivered" / f"{key}.json"
@@ -183,12 +172,3 @@ def file_digest(path: Path) -> str:
     """SHA-256 of a file's content, in hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _sync(path: Path) -> None:
-    """Make a file, or the names in a folder, outlive a power cut."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

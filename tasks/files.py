@@ -1,35 +1,85 @@
-"""Files and folders that a reader finds whole or not at all."""
+"""Writing files and folders so that a reader, or the next start after a crash, finds them complete or not at all.
+
+Everything is made under a temporary name in the folder of its destination and renamed. With `durable=True` content and
+names are also flushed to the disk, so that they survive a power cut.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
-def put_in_place(fresh: Path, into: Path, is_whole: Callable[[], bool]) -> bool:
-    """Rename a finished folder to its place; what is there and not `is_whole` goes beside `fresh`.
+def write_whole(path: Path, text: str, *, durable: bool = False) -> None:
+    """Write a text file in UTF-8, replacing an existing one, and create its folders. Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path, durable=durable) as fresh:
+        fresh.write_text(text, encoding="utf-8")
 
-    False when somebody else was faster, with the same. Raises OSError.
+
+@contextmanager
+def replacing(path: Path, *, durable: bool = False) -> Iterator[Path]:
+    """Yield a temporary path with the name of `path`; the file that the block writes there replaces `path`.
+
+    `path` stays as it was if the block raises or writes nothing. Other temporary files may go beside the yielded path.
     """
+    with folder_beside(path) as folder:
+        fresh = folder / path.name
+        yield fresh
+        if fresh.exists():
+            place_file(fresh, path, durable=durable)
+
+
+@contextmanager
+def folder_beside(path: Path) -> Iterator[Path]:
+    """Yield an empty folder on the file system of `path`, to make it in; removed with its content at the end."""
+    # A thread of a cancelled run may still be writing into it.
+    with tempfile.TemporaryDirectory(
+        prefix=f".{path.stem.lstrip('.')[:16]}-", dir=path.parent, ignore_cleanup_errors=True
+    ) as folder:
+        yield Path(folder)
+
+
+def place_file(fresh: Path, into: Path, *, durable: bool = False) -> None:
+    """Rename a finished file, replacing an existing one. Raises OSError."""
+    if durable:
+        sync(fresh)
+    fresh.replace(into)
+    if durable:
+        sync(into.parent)
+
+
+def place_folder(fresh: Path, into: Path, is_whole: Callable[[], bool], *, durable: bool = False) -> None:
+    """Rename a finished folder of files, unless another process was faster and its folder `is_whole`.
+
+    An existing folder that is damaged is moved beside `fresh`. Raises OSError.
+    """
+    if durable:
+        for path in (*fresh.iterdir(), fresh):
+            sync(path)
     while True:
         try:
             fresh.rename(into)
-            return True
+            break
         except OSError:
             if not into.is_dir():
                 raise
         if is_whole():
-            return False
+            return
         into.rename(fresh.with_name(f"damaged-{os.urandom(4).hex()}"))
+    if durable:
+        sync(into.parent)
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write a file, and its folders, so that it is there whole or as it was before."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
+def sync(path: Path) -> None:
+    """Flush a file's content, or the names in a folder, to the disk. Windows cannot flush a folder and need not."""
+    if os.name == "nt" and path.is_dir():
+        return
+    descriptor = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
     try:
-        beside.write_text(text, encoding="utf-8")
-        beside.replace(path)
+        os.fsync(descriptor)
     finally:
-        beside.unlink(missing_ok=True)
+        os.close(descriptor)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
-import tempfile
 from codecs import BOM_UTF8
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -23,6 +22,7 @@ from storyreel.specs.problems.phrases import listed, reason, shown
 from storyreel.specs.problems.problem import Position, Problem, StoryboardError
 from storyreel.specs.reading import read
 from storyreel.specs.storyboard import Shot, Storyboard
+from storyreel.tasks.files import replacing, sync
 
 
 class Retaken(Frozen):
@@ -159,27 +159,21 @@ def _overwrite(path: Path, before: bytes, after: bytes) -> None:
     Raises StoryboardError when that is not possible, or somebody else has written into it since.
     """
     file = path.resolve()
-    beside: Path | None = None
     try:
         # Otherwise a file that nobody may write to would be replaced, for that asks its folder alone.
         with file.open("r+b"):
             status = file.stat()
-        with tempfile.NamedTemporaryFile(dir=file.parent, prefix=f".{file.name}.", delete=False) as new:
-            beside = Path(new.name)
-            new.write(after)
-            new.flush()
-            os.fsync(new.fileno())
-        with suppress(OSError, AttributeError):  # only root may give a file away, and not everywhere are there owners
-            os.chown(beside, status.st_uid, status.st_gid)
-        shutil.copymode(file, beside)
-        if file.read_bytes() != before:
-            raise _cannot(path, "somebody else has just changed the file; it is left as it is", "run it again")
-        beside.replace(file)
+        with replacing(file) as fresh:
+            fresh.write_bytes(after)
+            sync(fresh)
+            # Only root may give a file away, and Windows has no owners.
+            with suppress(OSError, AttributeError):
+                os.chown(fresh, status.st_uid, status.st_gid)
+            shutil.copymode(file, fresh)
+            if file.read_bytes() != before:
+                raise _cannot(path, "somebody else has just changed the file; it is left as it is", "run it again")
     except OSError as error:
         raise _cannot(path, f"the file cannot be written: {reason(error)}") from error
-    finally:
-        if beside:
-            beside.unlink(missing_ok=True)
 
 
 def _cannot(path: Path, what: str, fix: str = "") -> StoryboardError:

@@ -10,7 +10,6 @@ edge from whichever task has one in its result.
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Callable, Coroutine, Hashable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -25,6 +24,7 @@ from storyreel.specs.cut import EditPoints
 from storyreel.tasks.bucket import BucketError
 from storyreel.tasks.clips import Clip
 from storyreel.tasks.collect import Take
+from storyreel.tasks.files import replacing
 from storyreel.tasks.generate import generate
 from storyreel.tasks.inspection.inspect import Inspection, better, inspect
 from storyreel.tasks.inspection.inspect import recipe as inspection_recipe
@@ -318,20 +318,15 @@ class Shooting:
         if into.exists():
             return into
         into.parent.mkdir(parents=True, exist_ok=True)
-        beside = into.with_name(f".{into.stem}.{os.getpid()}.png")
         shelf = self._studio.shelf
-        try:
-            if shelf is not None:
-                is_there: bool = await asyncio.to_thread(shelf.fetch_picture, into.name, beside)
-                if is_there:
-                    return beside.replace(into)
-            if not await self._studio.provider(request.provider).write_last_frame(request, shot.clip.path, beside):
+        with replacing(into) as picture:
+            if shelf is not None and await asyncio.to_thread(shelf.fetch_picture, into.name, picture):
+                return into
+            if not await self._studio.provider(request.provider).write_last_frame(request, shot.clip.path, picture):
                 return None
             if shelf is not None:
-                await asyncio.to_thread(shelf.put_up_picture, beside, into.name)
-            return beside.replace(into)
-        finally:
-            beside.unlink(missing_ok=True)
+                await asyncio.to_thread(shelf.put_up_picture, picture, into.name)
+        return into
 
     async def _conformed(self, take: PlannedTake, accept: str | None) -> HouseClip:
         shot = await self.made(take)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import tempfile
 from collections.abc import Collection, Coroutine, Iterator, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -13,12 +12,12 @@ from storyreel.specs.cut import Cut
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.timing import FrameRate
 from storyreel.tasks.clips import file_digest
+from storyreel.tasks.files import replacing, sync
 from storyreel.tasks.join.conform import HouseClip
 from storyreel.tasks.join.dissolve import Segment
 from storyreel.tasks.join.growing import Growing
 from storyreel.tasks.join.mix import Track, mix
 from storyreel.tasks.join.mux import Chapter, Stretch, mux
-from storyreel.tasks.join.pieces import sync
 from storyreel.tasks.join.sound_track import lay
 from storyreel.tasks.join.verify_master import verify
 from storyreel.tasks.media.errors import MediaError
@@ -65,8 +64,8 @@ async def assemble(
     planned = list(stretches(cut, clips, dissolves))
     delay = _delay_of_all(clips, dissolves.values())
     out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{out.stem[:16]}-", dir=out.parent) as folder:
-        laid, sound, film = (Path(folder) / name for name in ("clips.s16", "sound.nut", "film.mp4"))
+    with replacing(out, durable=True) as film:
+        laid, sound = film.with_name("clips.s16"), film.with_name("sound.nut")
         await in_thread(lambda tell: lay(cut, [clip.sound for clip in clips], laid, tell))
         speech = [(event.start, event.end) for event in cut.events if event.shot in spoken]
         heard = Growing(sound)
@@ -86,8 +85,6 @@ async def assemble(
             in_thread(lambda _: file_digest(film)),
             in_thread(lambda _: sync(film)),
         )
-        film.replace(out)
-        sync(out.parent)
     if progress:
         progress(1.0)
     return FilmFile(path=out, digest=digest, frames=cut.frames, rate=cut.rate,

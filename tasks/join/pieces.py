@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, TypeVar
@@ -13,7 +11,7 @@ from pydantic import ValidationError
 
 from storyreel.specs.frozen import Frozen
 from storyreel.tasks.clips import file_digest
-from storyreel.tasks.files import put_in_place
+from storyreel.tasks.files import folder_beside, place_folder
 
 if TYPE_CHECKING:
     from storyreel.tasks.join.shelf import Shelf
@@ -77,8 +75,8 @@ async def made_once(
     if found := await asyncio.to_thread(_found, kind, into, take):
         return found
     into.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{into.name[:16]}-", dir=into.parent) as workshop:
-        fresh = Path(workshop) / "fresh"
+    with folder_beside(into) as workshop:
+        fresh = workshop / "fresh"
         fresh.mkdir()
         piece = await asyncio.to_thread(shelf.fetch, kind, into.name, fresh, take) if shelf else None
         is_new = piece is None
@@ -107,18 +105,4 @@ def _found(kind: type[AnyPiece], folder: Path, take: Path | None) -> AnyPiece | 
 
 def _keep(piece: Piece, fresh: Path, into: Path, take: Path | None) -> None:
     (fresh / RECORD).write_text(piece.model_dump_json(indent=1), encoding="utf-8")
-    for file in (*fresh.iterdir(), fresh):
-        sync(file)
-    if put_in_place(fresh, into, lambda: _found(type(piece), into, take) is not None):
-        sync(into.parent)
-
-
-def sync(path: Path) -> None:
-    """Make a file, or the names in a folder, outlive a power cut. Windows cannot sync a folder, and need not."""
-    if os.name == "nt" and path.is_dir():
-        return
-    descriptor = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    place_folder(fresh, into, lambda: _found(type(piece), into, take) is not None, durable=True)

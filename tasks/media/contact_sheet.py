@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from av.video.stream import VideoStream
 from PIL import Image
 
 from storyreel.specs.cut import Cut, Event
+from storyreel.tasks.files import replacing
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.ffmpeg import Progress
 from storyreel.tasks.media.frames import as_seen
@@ -127,12 +127,9 @@ def _middle(file: InputContainer, stream: VideoStream, cut: Cut, event: Event) -
 
 
 def _save(page: Image.Image, into: Path) -> Path:
-    arriving = into.with_name(f".{into.name}.{os.getpid()}")
     try:
-        page.convert("RGB").save(arriving, "JPEG", quality=88, subsampling=0, optimize=True)
-        arriving.replace(into)
+        with replacing(into) as fresh:
+            page.convert("RGB").save(fresh, "JPEG", quality=88, subsampling=0, optimize=True)
     except OSError as error:
         raise MediaError(f"{into} cannot be written: {error.strerror}", "look at the space left on the disk") from error
-    finally:
-        arriving.unlink(missing_ok=True)
     return into

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from av.video.frame import VideoFrame
 from PIL import Image
 
+from storyreel.tasks.files import replacing
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.probe import matrix_of, opened, picture_stream
 
@@ -29,13 +29,9 @@ def last_frame(clip: Path, into: Path) -> None:
         if last is None:
             raise MediaError(f"{clip} holds no picture", "generate or export the clip again")
         picture = as_seen(last, pixel=float(stream.sample_aspect_ratio or 1))
-    arriving = into.with_name(f".{into.name}-{os.getpid()}")
-    try:
+    with replacing(into) as fresh:
         # Level 1 takes 49 ms at 720p where the default takes 120, for 14 % more bytes (measured).
-        picture.save(arriving, "PNG", compress_level=1)
-        arriving.replace(into)
-    finally:
-        arriving.unlink(missing_ok=True)
+        picture.save(fresh, "PNG", compress_level=1)
 
 
 def as_seen(frame: VideoFrame, pixel: float = 1.0) -> Image.Image:

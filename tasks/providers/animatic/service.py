@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import ClassVar, ParamSpec, TypeVar
 
 from storyreel.specs.storyboard import Mode
+from storyreel.tasks.files import replacing
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.ffmpeg import run
 from storyreel.tasks.media.house_format import House
@@ -48,13 +48,11 @@ class Animatic(Provider):
         """
         board = _board(request)
         try:
-            with tempfile.TemporaryDirectory(prefix=f".{into.name[:16]}-", dir=into.parent) as folder:
-                workshop, clip = Path(folder), Path(folder) / "clip.mp4"
+            with replacing(into) as clip:
                 house = House(width=request.width, height=request.height, rate=board.rate)
                 page = await _in_thread(lay_out, request, board)
-                output = await _in_thread(clip_of, page, board, house, workshop, clip)
+                output = await _in_thread(clip_of, page, board, house, clip.parent, clip)
                 await run(output, frames=board.frames, progress=progress)
-                clip.replace(into)
         except MediaError as error:
             raise _refused(board, error) from error
         except OSError as error:
@@ -73,10 +71,8 @@ class Animatic(Provider):
             raise _refused(board, error) from error
         if picture is None:
             return False
-        with tempfile.TemporaryDirectory(prefix=f".{into.name[:16]}-", dir=into.parent) as folder:
-            drawn = Path(folder) / "frame.png"
+        with replacing(into) as drawn:
             await _in_thread(lambda: picture.save(drawn, "PNG", compress_level=1))
-            drawn.replace(into)
         return True
 
 
