@@ -23,8 +23,8 @@ from pydantic import Field, StringConstraints, ValidationError
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.problems.phrases import reason, shown
 from storyreel.specs.problems.problem import Position, Problem, StoryboardError
-from storyreel.specs.reading import LARGEST, named, read
-from storyreel.specs.sources import beside
+from storyreel.specs.reading import LARGEST, local_files, read
+from storyreel.specs.sources import packed_path
 from storyreel.specs.storyboard import Storyboard, is_remote
 from storyreel.specs.validation.check import local_sources
 from storyreel.tasks.bucket import Bucket
@@ -82,7 +82,7 @@ class _Index(Frozen):
     def placed(self, folder: Path) -> dict[Path, str]:
         """Every file and its digest, where the pack lies in a folder."""
         return {folder / self.storyboard: self.text} | {
-            folder / beside(name): digest for name, digest in self.files.items()
+            folder / packed_path(name): digest for name, digest in self.files.items()
         }
 
 
@@ -213,10 +213,10 @@ def _fetched(address: str, packs: Path, sets: Mapping[str, str]) -> Path:
         folder.mkdir()
         file = folder / (name.lstrip(".") or "storyboard.yaml")
         _get(address, base, name + query + more, file, "there is no such file", LARGEST)
-        sources = [source for source in named(file, sets) if _travels(source)]
+        sources = [source for source in local_files(file, sets) if _travels(source)]
 
         def one(source: str) -> str:
-            place = folder / beside(source)
+            place = folder / packed_path(source)
             place.parent.mkdir(parents=True, exist_ok=True)
             _get(address, *_beside_address(base, source), place, f"`{shown(source)}` is not there")
             return file_digest(place)

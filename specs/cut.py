@@ -104,14 +104,14 @@ Anchor = Literal["free", "first", "last"]
 shot continues this one)."""
 
 
-class Complaint(NamedTuple):
+class CutProblem(NamedTuple):
     """A problem of the cut, and the slates of the shots whose lengths and transitions it comes from."""
 
     shots: frozenset[str]
     problem: Problem
 
 
-def lay(storyboard: Storyboard) -> Cut:
+def build_cut(storyboard: Storyboard) -> Cut:
     """The cut of a storyboard. Raises StoryboardError where a shot is too short for what meets in it."""
     events, complaints = _lay(storyboard)
     if complaints:
@@ -119,14 +119,14 @@ def lay(storyboard: Storyboard) -> Cut:
     return Cut(storyboard.format.fps, events)
 
 
-def complaints(storyboard: Storyboard) -> list[Complaint]:
-    """All that `lay` would raise for."""
+def cut_problems(storyboard: Storyboard) -> list[CutProblem]:
+    """All that `build_cut` would raise for."""
     return _lay(storyboard)[1]
 
 
-def _lay(storyboard: Storyboard) -> tuple[tuple[Event, ...], list[Complaint]]:
+def _lay(storyboard: Storyboard) -> tuple[tuple[Event, ...], list[CutProblem]]:
     rate, shots = storyboard.format.fps, storyboard.all_shots
-    found: list[Complaint] = []
+    found: list[CutProblem] = []
     lengths = [_frames(storyboard, shot, "duration", shot.duration, rate, found) for shot in shots]
     meetings = [_transition_frames(storyboard, shot, rate, found) for shot in shots]
     ending = _ending_frames(storyboard, rate, found)
@@ -142,7 +142,7 @@ def _lay(storyboard: Storyboard) -> tuple[tuple[Event, ...], list[Complaint]]:
     if shots[0].transition.type == "dissolve":
         where = storyboard.where_shot(shots[0].shot, "transition")
         problem = Problem(where, "the first shot has nothing to dissolve from", "write `transition: fade`")
-        found.append(Complaint(frozenset({shots[0].shot}), problem))
+        found.append(CutProblem(frozenset({shots[0].shot}), problem))
     return tuple(events), found
 
 
@@ -183,7 +183,7 @@ def _leaving(transition: Transition, frames: int) -> tuple[int, int]:
     return (frames // 2, 0) if transition.type == "fade" else (0, frames)
 
 
-def _too_short(storyboard: Storyboard, event: Event, following: Shot | None) -> Iterator[Complaint]:
+def _too_short(storyboard: Storyboard, event: Event, following: Shot | None) -> Iterator[CutProblem]:
     """A shot must keep one frame of its own between what meets at its two ends."""
     entering = event.dissolve_in - event.head + event.fade_in
     leaving = event.dissolve_out // 2 + event.fade_out
@@ -201,31 +201,31 @@ def _too_short(storyboard: Storyboard, event: Event, following: Shot | None) -> 
         f"{entering + leaving + 1} of it",
         "make the shot longer or the transitions shorter",
     )
-    yield Complaint(frozenset({event.shot, blamed}), problem)
+    yield CutProblem(frozenset({event.shot, blamed}), problem)
 
 
-def _transition_frames(storyboard: Storyboard, shot: Shot, rate: FrameRate, found: list[Complaint]) -> int:
+def _transition_frames(storyboard: Storyboard, shot: Shot, rate: FrameRate, found: list[CutProblem]) -> int:
     transition = shot.transition
     if transition.type == "cut":
         return 0
     return _frames(storyboard, shot, "transition", transition.duration or _UNSAID, rate, found)
 
 
-def _ending_frames(storyboard: Storyboard, rate: FrameRate, found: list[Complaint]) -> int:
+def _ending_frames(storyboard: Storyboard, rate: FrameRate, found: list[CutProblem]) -> int:
     if storyboard.ending.type == "cut":
         return 0
     frames, wrong = _whole_frames(storyboard.ending.duration or _UNSAID, rate, "the ending")
     if wrong:
-        found.append(Complaint(frozenset(), Problem(storyboard.where("ending", "duration"), wrong)))
+        found.append(CutProblem(frozenset(), Problem(storyboard.where("ending", "duration"), wrong)))
     return frames
 
 
 def _frames(
-    storyboard: Storyboard, shot: Shot, field: str, length: Duration, rate: FrameRate, found: list[Complaint]
+    storyboard: Storyboard, shot: Shot, field: str, length: Duration, rate: FrameRate, found: list[CutProblem]
 ) -> int:
     frames, wrong = _whole_frames(length, rate, f"the {field}")
     if wrong:
-        found.append(Complaint(frozenset({shot.shot}), Problem(storyboard.where_shot(shot.shot, field), wrong)))
+        found.append(CutProblem(frozenset({shot.shot}), Problem(storyboard.where_shot(shot.shot, field), wrong)))
     return frames
 
 

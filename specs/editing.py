@@ -1,4 +1,4 @@
-"""Wishes written into a storyboard's text: another take, which one is in the cut, another action.
+"""NewValues written into a storyboard's text: another take, which one is in the cut, another action.
 
 Text in, text out, and all that is not wished for stays as it is, to the character: comments, layout, quotes, line
 ends. What was written is read again, and is given out only if it says what the old text said, but for the wish.
@@ -10,16 +10,16 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from storyreel.specs.frozen import Frozen
-from storyreel.specs.language.words import MOST_TAKES
+from storyreel.specs.language.values import MOST_TAKES
 from storyreel.specs.problems.phrases import listed, shown, suggestion
-from storyreel.specs.problems.problem import Place, Position, Problem, StoryboardError
+from storyreel.specs.problems.problem import KeyPath, Position, Problem, StoryboardError
 from storyreel.specs.reading import understood
 from storyreel.specs.storyboard import Shot, Storyboard
 from storyreel.specs.validation.cascade import cascade
 from storyreel.specs.yaml import variables
-from storyreel.specs.yaml.splice import Passage, Splice, Wishes, spliced, value
+from storyreel.specs.yaml.edits import NewValues, ShotText, TextEdit, apply_edits, value
 from storyreel.specs.yaml.syntax import control_character
-from storyreel.specs.yaml.tree import Entry, Node, grow
+from storyreel.specs.yaml.tree import Entry, Node, parse
 
 _NOTHING_SET: Mapping[str, str] = MappingProxyType({})
 
@@ -105,29 +105,29 @@ def _kept(film: Storyboard, shot: Shot) -> int | None:
     return shot.circled_take if shot.takes == 1 or is_continued else shot.circled
 
 
-def _edit(text: str, film: Storyboard, shot: Shot, wishes: Wishes, set_vars: Mapping[str, str]) -> Edit:
+def _edit(text: str, film: Storyboard, shot: Shot, wishes: NewValues, set_vars: Mapping[str, str]) -> Edit:
     """Write what is not said already, and make sure that the text then says just that."""
     wishes = {key: wish for key, wish in wishes.items() if getattr(shot, key) != wish}
     if not wishes:
         return Edit(text=text, film=film)
     place = next(place for place, one in film.placed_shots() if one.shot == shot.shot)
     wished = _read(_wished(_tree(text, film), place, wishes), film, set_vars)
-    passage = Passage(text, film.where_shot(shot.shot))
-    splices = passage.splices(wishes, inherited=_is_circled_by_default(film, shot))
-    edited = spliced(text, splices)
+    shot_text = ShotText(text, film.where_shot(shot.shot))
+    edits = shot_text.edits(wishes, inherited=_is_circled_by_default(film, shot))
+    edited = apply_edits(text, edits)
     try:
         again = _read(_tree(edited, film), film, set_vars)
     except StoryboardError as error:
-        raise _refusal(film, shot, passage, wishes) from error
+        raise _refusal(film, shot, shot_text, wishes) from error
     if again.model_dump() != wished.model_dump():
-        raise _refusal(film, shot, passage, wishes)
-    changes = tuple(_change(again if splice.after else film, shot, splice) for splice in splices)
+        raise _refusal(film, shot, shot_text, wishes)
+    changes = tuple(_change(again if edit.after else film, shot, edit) for edit in edits)
     return Edit(text=edited, film=again, changes=changes)
 
 
 def _tree(text: str, film: Storyboard) -> Node:
     """A text as a tree. Raises StoryboardError."""
-    root, problems = grow(text, film.where().file)
+    root, problems = parse(text, film.where().file)
     if root is None or problems:
         raise StoryboardError(problems)
     return root
@@ -143,7 +143,7 @@ def _read(root: Node, film: Storyboard, set_vars: Mapping[str, str]) -> Storyboa
     return storyboard
 
 
-def _wished(node: Node, place: Place, wishes: Wishes) -> Node:
+def _wished(node: Node, place: KeyPath, wishes: NewValues) -> Node:
     """The tree in which the shot at a place says what is wished."""
     if not place:
         said = {key: node.entries.get(key) or Entry(node.line, node.column, node) for key in wishes}
@@ -165,17 +165,17 @@ def _is_circled_by_default(film: Storyboard, shot: Shot) -> bool:
     return any(around.circled is not None for around in (film.defaults, *([scene.defaults] if scene else [])))
 
 
-def _change(film: Storyboard, shot: Shot, splice: Splice) -> Change:
-    line = film.where_shot(shot.shot, splice.key).line
-    return Change(key=splice.key, before=splice.before, after=splice.after, line=line)
+def _change(film: Storyboard, shot: Shot, edit: TextEdit) -> Change:
+    line = film.where_shot(shot.shot, edit.key).line
+    return Change(key=edit.key, before=edit.before, after=edit.after, line=line)
 
 
-def _refusal(film: Storyboard, shot: Shot, passage: Passage, wishes: Wishes) -> StoryboardError:
+def _refusal(film: Storyboard, shot: Shot, shot_text: ShotText, wishes: NewValues) -> StoryboardError:
     """Why a shot is not edited, and what to write by hand."""
     by_hand = listed([f"{key}: {value(wish)}" for key, wish in wishes.items()], "and")
     for key in wishes:
-        entry = passage.entries.get(key)
-        if entry and (lines := passage.users(entry)):
+        entry = shot_text.entries.get(key)
+        if entry and (lines := shot_text.users(entry)):
             used = f"line{'s' if len(lines) > 1 else ''} {', '.join(map(str, lines))}"
             what = f"the value is named `&{shown(entry.name)}`, and {used} would change with it"
             fix = f"write it out there in the place of `*{shown(entry.name)}`; or write {by_hand} here by hand"

@@ -15,9 +15,9 @@ from storyreel.specs.problems.problem import Position, Problem, StoryboardError
 from storyreel.specs.storyboard import Storyboard
 from storyreel.specs.validation.cascade import cascade
 from storyreel.specs.validation.check import check, local_sources
-from storyreel.specs.validation.salvage import validated
+from storyreel.specs.validation.recovery import validated
 from storyreel.specs.yaml import variables
-from storyreel.specs.yaml.tree import Node, Places, grow
+from storyreel.specs.yaml.tree import Node, Positions, parse
 
 LARGEST = 8_000_000
 """Bytes of a file; a film of a thousand shots has about 300,000."""
@@ -32,7 +32,7 @@ def read(path: Path, set_vars: Mapping[str, str] = _NOTHING_SET) -> Storyboard:
     line 1, column 1.
     """
     file = str(path)
-    root, problems = grow(_text(path), file)
+    root, problems = parse(_text(path), file)
     if root is None:
         raise StoryboardError(problems)
     root, unfilled = variables.fill(root, set_vars, file)
@@ -42,13 +42,13 @@ def read(path: Path, set_vars: Mapping[str, str] = _NOTHING_SET) -> Storyboard:
     return storyboard
 
 
-def named(path: Path, set_vars: Mapping[str, str] = _NOTHING_SET) -> list[str]:
+def local_files(path: Path, set_vars: Mapping[str, str] = _NOTHING_SET) -> list[str]:
     """The local files that a storyboard names, whether they are there or not, as they are written.
 
     Raises StoryboardError when it cannot be read; what else is wrong with it is `read`'s to say.
     """
     file = str(path)
-    root, problems = grow(_text(path), file)
+    root, problems = parse(_text(path), file)
     if root is None:
         raise StoryboardError(problems)
     root, _ = variables.fill(root, set_vars, file)
@@ -64,7 +64,7 @@ def understood(root: Node, folder: Path, file: str) -> tuple[Storyboard | None, 
     if storyboard is None:
         return None, problems
     storyboard._folder = folder
-    storyboard._positions = Places(file, root)
+    storyboard._positions = Positions(file, root)
     return storyboard, [*problems, *check(storyboard, touched)]
 
 

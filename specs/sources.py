@@ -1,7 +1,7 @@
 """The files and addresses that a storyboard points at: are they there, and are they what they are said to be?
 
 A file's first bytes say what it is; nothing is decoded and nothing is fetched. A storyboard that has travelled finds
-beside it what it names elsewhere: see `beside`.
+beside it what it names elsewhere: see `packed_path`.
 """
 
 from __future__ import annotations
@@ -32,18 +32,18 @@ ELSEWHERE = ".elsewhere"
 """In the folder of a storyboard that has travelled: what it names outside of that folder."""
 
 
-def leads_out(source: str) -> bool:
+def is_outside(source: str) -> bool:
     """Whether a local source leads out of the storyboard's folder as it is written: `../x.png`, `/sets/x.png`."""
     # A path of Windows has all that one of ours has, and drives.
     path = PureWindowsPath(source)
     return bool(path.anchor) or ".." in path.parts or path.parts[:1] == (ELSEWHERE,)
 
 
-def beside(source: str) -> str:
+def packed_path(source: str) -> str:
     """Where a local source lies in the folder of a storyboard that has travelled: where it says, if that is in there;
     else in `.elsewhere`, under the digest of what is written, so that the storyboard reads unchanged and whatever
     it says leads nowhere else."""
-    if not leads_out(source):
+    if not is_outside(source):
         return source
     name = PureWindowsPath(source).name.replace("..", "")
     return f"{ELSEWHERE}/{hashlib.sha256(source.encode()).hexdigest()[:16]}/{name or 'file'}"
@@ -81,7 +81,7 @@ class _Limits(NamedTuple):
     remote: bool
 
 
-class Kind(Enum):
+class SourceKind(Enum):
     """What a source is to be. The sizes are the most that DashScope takes of each, the others take no more."""
 
     IMAGE = _Limits("an image (PNG, JPEG, WebP or BMP)", 20, _is_image, True)
@@ -90,22 +90,22 @@ class Kind(Enum):
     MUSIC = _Limits("a sound file (WAV, MP3, M4A, AAC, FLAC or Ogg)", None, _is_sound, False)
 
 
-class Inspector:
+class SourceChecker:
     """Looks at the sources of one storyboard, at each once."""
 
     def __init__(self, resolve: Callable[[str], Path | str]) -> None:
         self._resolve = resolve
-        self._seen: dict[tuple[str, Kind], Wrong | None] = {}
+        self._seen: dict[tuple[str, SourceKind], Wrong | None] = {}
         self._names: dict[Path, list[str]] = {}
         self._missing = 0
 
-    def wrong_with(self, source: str, kind: Kind) -> Wrong | None:
+    def wrong_with(self, source: str, kind: SourceKind) -> Wrong | None:
         """What is wrong with a source as it is written; None when it can be used."""
         if (source, kind) not in self._seen:
             self._seen[source, kind] = self._look(source, self._resolve(source), kind)
         return self._seen[source, kind]
 
-    def _look(self, source: str, place: Path | str, kind: Kind) -> Wrong | None:
+    def _look(self, source: str, place: Path | str, kind: SourceKind) -> Wrong | None:
         if isinstance(place, str):
             return _wrong_address(place) if kind.value.remote else (f"`{shown(place)}` is not local", "download it")
         try:
@@ -135,7 +135,7 @@ class Inspector:
         return self._names[folder]
 
 
-def _wrong_file(source: str, place: Path, kind: Kind) -> Wrong | None:
+def _wrong_file(source: str, place: Path, kind: SourceKind) -> Wrong | None:
     limits = kind.value
     status = place.stat()
     if not stat.S_ISREG(status.st_mode):
@@ -152,7 +152,7 @@ def _wrong_file(source: str, place: Path, kind: Kind) -> Wrong | None:
         return None
     if head.startswith(_LFS):
         return f"`{source}` is only a pointer of Git LFS", "run `git lfs pull`"
-    really = next((f"; it looks like {other.value.what}" for other in Kind if other.value.fits(head)), "")
+    really = next((f"; it looks like {other.value.what}" for other in SourceKind if other.value.fits(head)), "")
     return f"`{source}` is not {limits.what}{really}", ""
 
 

@@ -15,7 +15,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
 
-from storyreel.specs.language.nouns import (
+from storyreel.specs.language.models import (
     Budget,
     Camera,
     CastMember,
@@ -26,14 +26,15 @@ from storyreel.specs.language.nouns import (
     Look,
     Mode,
     Music,
-    Noun,
     Reference,
     References,
+    StoryboardModel,
     Transition,
 )
-from storyreel.specs.language.words import (
+from storyreel.specs.language.values import (
     MOST_TAKES,
     Name,
+    NonEmptyText,
     Providers,
     Seed,
     Slate,
@@ -42,11 +43,10 @@ from storyreel.specs.language.words import (
     Takes,
     Text,
     Title,
-    Told,
     as_count,
 )
-from storyreel.specs.problems.problem import Place, Position
-from storyreel.specs.sources import ELSEWHERE, beside, leads_out
+from storyreel.specs.problems.problem import KeyPath, Position
+from storyreel.specs.sources import ELSEWHERE, is_outside, packed_path
 from storyreel.specs.timing import Duration
 
 __all__ = [
@@ -83,7 +83,7 @@ _REMOTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 Review = Literal["required", "none"]
 
 
-class ShotDefaults(Noun):
+class ShotDefaults(StoryboardModel):
     """What shots have in common, written once: any key of a shot but `shot`, `action` and `continues`.
 
     A shot's own word wins over its scene's, and that over the film's.
@@ -156,7 +156,7 @@ class Shot(ShotDefaults):
 
     shot: Slate
     """The slate. It may be changed freely: it is no part of what is bought."""
-    action: Told
+    action: NonEmptyText
     """What happens, in the present tense; `{mira}` in it stands for the cast member or location of that name."""
     continues: Slate | None = None
     """The slate of the shot whose last frame this one begins with."""
@@ -175,7 +175,7 @@ class Shot(ShotDefaults):
         return tuple(dict.fromkeys(d.speaker for d in self.dialogue if d.speaker not in self.cast))
 
 
-class Scene(Noun):
+class Scene(StoryboardModel):
     """Shots in one place and time."""
 
     scene: Slate
@@ -190,7 +190,7 @@ class Scene(Noun):
     """In the order of the film."""
 
 
-class Storyboard(Noun):
+class Storyboard(StoryboardModel):
     """A whole film."""
 
     storyboard: Annotated[Literal[1], BeforeValidator(as_count)]
@@ -223,7 +223,7 @@ class Storyboard(Noun):
     """Sounds laid under the whole film, at most 50."""
 
     _folder: Path = PrivateAttr(default=Path())
-    _positions: Mapping[Place, Position] = PrivateAttr(default_factory=dict)
+    _positions: Mapping[KeyPath, Position] = PrivateAttr(default_factory=dict)
 
     @model_validator(mode="after")
     def _scenes_or_shots(self) -> Storyboard:
@@ -247,18 +247,18 @@ class Storyboard(Noun):
             return source
         folder = self._folder.absolute()
         # What came with the storyboard is what it was written with; this host's own file of that name need not be.
-        if leads_out(source) and (brought := folder / beside(source)).exists():
+        if is_outside(source) and (brought := folder / packed_path(source)).exists():
             return brought
         return folder / source
 
-    def written(self, file: Path) -> str | None:
+    def relative_path(self, file: Path) -> str | None:
         """A local file's path beside the storyboard; None where it lies elsewhere."""
         folder = self._folder.absolute()
         if not file.is_relative_to(folder) or file.is_relative_to(folder / ELSEWHERE):
             return None
         return file.relative_to(folder).as_posix()
 
-    def shown_in(self, shot: Shot) -> tuple[tuple[str, tuple[Reference, ...]], ...]:
+    def references_of(self, shot: Shot) -> tuple[tuple[str, tuple[Reference, ...]], ...]:
         """Who and what is seen in a shot and has references, by its key in the storyboard: the cast in its order,
         then the location, then the shot's own references under an empty key."""
         whose: list[tuple[str, tuple[Reference, ...]]] = [(who, self.cast[who].references) for who in shot.cast]
@@ -283,7 +283,7 @@ class Storyboard(Noun):
         """The place in the file of a shot, or of one of its values."""
         return self.where(*self._places.get(slate, ()), *path)
 
-    def placed_shots(self) -> Iterator[tuple[Place, Shot]]:
+    def placed_shots(self) -> Iterator[tuple[KeyPath, Shot]]:
         """Every shot with its path in the file: `("scenes", 0, "shots", 2)`."""
         for number, shot in enumerate(self.shots):
             yield ("shots", number), shot
@@ -292,7 +292,7 @@ class Storyboard(Noun):
                 yield ("scenes", scene_number, "shots", number), shot
 
     @cached_property
-    def _places(self) -> dict[str, Place]:
+    def _places(self) -> dict[str, KeyPath]:
         """The path of each shot by its slate; of two with one slate, the first."""
         return {shot.shot: place for place, shot in reversed(list(self.placed_shots()))}
 

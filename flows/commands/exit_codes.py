@@ -82,7 +82,6 @@ def _print_problems(error: StoryboardError, console: Console) -> None:
         console.print(str(problem), markup=False, highlight=False)
     count = len(error.problems)
     problems = "1 problem" if count == 1 else f"{count} problems"
-    then = error.then.format(file=error.problems[0].position.file)
     console.print(f"{problems}, nothing was made\nnext: {then}", markup=False, highlight=False)
 
 

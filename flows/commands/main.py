@@ -56,11 +56,11 @@ def init(
 @app.command()
 def validate(storyboard: Film, sets: Set = None, as_json: AsJson = False) -> None:
     """Look for everything that is wrong in a storyboard; make and buy nothing."""
-    from storyreel.specs.cut import lay
+    from storyreel.specs.cut import build_cut
     from storyreel.specs.reading import read
 
     film = read(file_of(storyboard, words(sets)), words(sets))
-    cut = lay(film)
+    cut = build_cut(film)
     if as_json:
         print_json(
             {

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal
 
 from storyreel.flows.planning.model import Plan, PlannedTake
-from storyreel.specs.language.nouns import Budget
+from storyreel.specs.language.models import Budget
 from storyreel.specs.money import Money
 from storyreel.tasks.ledger.budget import BudgetExceeded, Limit
 

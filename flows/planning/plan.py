@@ -16,7 +16,7 @@ from storyreel.flows.planning.selection import select
 from storyreel.flows.planning.states import judged
 from storyreel.flows.planning.verdicts import directed
 from storyreel.flows.planning.warnings import caveats, chain_lengths, upstream_first
-from storyreel.specs.cut import Anchor, Cut, Event, edit_points, lay
+from storyreel.specs.cut import Anchor, Cut, Event, build_cut, edit_points
 from storyreel.specs.money import Money
 from storyreel.specs.problems.problem import Problem, StoryboardError
 from storyreel.specs.storyboard import Shot, Storyboard
@@ -49,7 +49,7 @@ def make(
     selected nor there. `prices` are the shipped ones when left out. Raises StoryboardError with all that a service
     cannot take, and NothingSelected.
     """
-    cut = lay(film)
+    cut = build_cut(film)
     desk = _Desk(film, cut, history, prices or PriceList.read({}))
     takes = judged(desk.drafts(provider), film.title, history)
     if selection:

@@ -23,7 +23,7 @@ from storyreel.tasks.request.brief import Brief, changes
 class NoPlan(StoryboardError):
     """A file holds no plan that this storyreel kept."""
 
-    then = "storyreel plan STORYBOARD -o {file}"
+    command = "storyreel plan STORYBOARD -o {file}"
 
 
 class SavedWay(Frozen):

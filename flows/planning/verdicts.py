@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from storyreel.flows.planning.model import PlannedTake
 from storyreel.specs.storyboard import MOST_TAKES, Shot, Storyboard
-from storyreel.specs.validation.check import strange_names
+from storyreel.specs.validation.check import unknown_names
 from storyreel.tasks.ledger.ledger import Verdict, Word
 
 Draft = Callable[[Shot], list[PlannedTake]]
@@ -44,7 +44,7 @@ def directed(film: Storyboard, shot: Shot, draft: Draft, said: Said) -> Directed
         other = _last(verdict for verdict in verdicts if verdict and verdict.action and verdict.number > since)
         if other and (approval is None or other.number > approval.number):
             since, is_asked_for = other.number, True
-            if strange := next(strange_names(film, other.action), None):
+            if strange := next(unknown_names(film, other.action), None):
                 warnings.append(f"the action that was asked for {shot.shot} cannot be told: {strange[0]}")
             else:
                 now = shot.model_copy(update={"action": other.action, "circled": None})

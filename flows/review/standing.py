@@ -15,12 +15,12 @@ from storyreel.flows.planning.model import History, Plan, PlannedTake, ReviewWor
 from storyreel.flows.planning.plan import make
 from storyreel.flows.review.model import Seen, Waiting, action_of, by_shot, said_of, word_of_shot
 from storyreel.specs.frozen import Frozen
-from storyreel.specs.language.words import Told
+from storyreel.specs.language.values import NonEmptyText
 from storyreel.specs.money import Money
 from storyreel.specs.problems.phrases import listed, shown, suggestion
 from storyreel.specs.problems.problem import StoryboardError
 from storyreel.specs.storyboard import Storyboard
-from storyreel.specs.validation.check import strange_names
+from storyreel.specs.validation.check import unknown_names
 from storyreel.tasks.clips import ClipStore
 from storyreel.tasks.home import Home
 from storyreel.tasks.inspection.inspect import Inspection, inspect
@@ -28,7 +28,7 @@ from storyreel.tasks.ledger.ledger import Judged, Purchase, Verdict, Word
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.prices.price_list import PriceList
 
-_TOLD: TypeAdapter[str] = TypeAdapter(Told)
+_TOLD: TypeAdapter[str] = TypeAdapter(NonEmptyText)
 
 
 class Planner(NamedTuple):
@@ -58,13 +58,13 @@ def refusal(planner: Planner, said: Sequence[Judged]) -> str:
         _TOLD.validate_python(action)
     except ValidationError as error:
         return f"the new action cannot be told: {error.errors()[0]['msg']}"
-    if strange := next(strange_names(planner.film, action), None):
+    if strange := next(unknown_names(planner.film, action), None):
         return f"the new action cannot be told: {'; '.join(filter(None, strange))}"
     try:
         with history_of(planner.home) as history:
             planner._replace(selection=()).plan(_as_if(history, said))
     except StoryboardError as error:
-        return f"the new action cannot be made: {error.problems[0].what}"
+        return f"the new action cannot be made: {error.problems[0].message}"
     return ""
 
 

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from storyreel.flows.planning.plan import anchor_of
-from storyreel.specs.cut import lay
+from storyreel.specs.cut import build_cut
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.storyboard import Mode, Shot, Storyboard
 from storyreel.tasks.clips import file_digest
@@ -56,7 +56,7 @@ def cast(
     film: Storyboard, services: Mapping[str, type[Provider]], environment: Mapping[str, str] = os.environ
 ) -> list[Audition]:
     """Every service held against every shot, shots in the order of the film. Reads local files, asks nobody."""
-    events = {event.shot: event for event in lay(film).events}
+    events = {event.shot: event for event in build_cut(film).events}
     continued = {shot.continues for shot in film.all_shots if shot.continues}
     digest, files, has_bucket = cache(file_digest), LocalFiles(), bool(environment.get(BUCKET))
 

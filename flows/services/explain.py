@@ -129,7 +129,7 @@ def _why(film: Storyboard, shot: Shot) -> str:
     begins += f" and ends with {shot.last_frame}" if shot.last_frame else ""
     if shot.mode:
         return "its `mode` says so"
-    if seen := [who or "things of its own" for who, _ in film.shown_in(shot)]:
+    if seen := [who or "things of its own" for who, _ in film.references_of(shot)]:
         shows = f"it shows {' and '.join(seen)}, with references"
         return f"{shows}; {begins}" if begins else shows
     return begins or "it has neither references nor a first frame"
@@ -175,7 +175,7 @@ def _source(film: Storyboard, plan: Plan, attachment: Attachment) -> str:
         return f"last frame of {before.shot} take {before.take}"
     if is_remote(attachment.source):
         return attachment.source
-    return film.written(Path(attachment.source)) or attachment.source
+    return film.relative_path(Path(attachment.source)) or attachment.source
 
 
 def _call(service: HostedProvider, request: Request, enclosed: tuple[Enclosure, ...]) -> Call:

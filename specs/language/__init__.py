@@ -1,3 +1,3 @@
-"""The vocabulary of a storyboard: single values (`words`) and their groups (`nouns`), as pydantic types that also
+"""The vocabulary of a storyboard: single values (`values`) and their groups (`models`), as pydantic types that also
 give the JSON Schema. Imports `problems`, `timing` and `money`; `storyboard` is made of it.
 """

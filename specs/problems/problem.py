@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar
@@ -11,7 +12,7 @@ from storyreel.specs.errors import StoryreelError
 MOST_PROBLEMS = 1000
 """That any one look at a film tells; a film with more has few mistakes, made often."""
 
-Place = tuple[str | int, ...]
+KeyPath = tuple[str | int, ...]
 """The way to a value in the file: `("scenes", 0, "shots", 2, "duration")`."""
 
 
@@ -29,22 +30,26 @@ class Position:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Problem:
-    """One thing that is wrong: the place, what it is, and what to do instead (may be empty)."""
+    """One mistake in a file: where it is, what is wrong, and what to write instead (`hint`, may be empty).
+
+    Printed: `film.yaml:8:12: message (hint)`.
+    """
 
     position: Position
-    what: str
-    fix: str = ""
+    message: str
+    hint: str = ""
 
     def __str__(self) -> str:
-        return f"{self.position}: {self.what}" + (f" ({self.fix})" if self.fix else "")
+        return f"{self.position}: {self.message}" + (f" ({self.hint})" if self.hint else "")
 
 
 class StoryboardError(StoryreelError):
-    """A storyboard cannot be used. `problems` holds all that was found, in the order of the file."""
+    """A file cannot be used. `problems` holds every mistake that was found, in the order of the file; at least one."""
 
-    then: ClassVar[str] = "storyreel validate {file}"
-    """What to run when it is mended."""
+    command: ClassVar[str] = "storyreel validate {file}"
+    """The command to run once the file is corrected; becomes `next`."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(sorted(set(problems)))
-        super().__init__("\n".join(map(str, self.problems)))
+        command = self.command.format(file=shlex.quote(self.problems[0].position.file))
+        super().__init__("\n".join(map(str, self.problems)), next=command)

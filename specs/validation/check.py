@@ -6,10 +6,10 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Set
 from itertools import islice
 
-from storyreel.specs.cut import complaints, lay
+from storyreel.specs.cut import build_cut, cut_problems
 from storyreel.specs.problems.phrases import listed, shown, suggestion
-from storyreel.specs.problems.problem import MOST_PROBLEMS, Place, Problem
-from storyreel.specs.sources import Inspector, Kind
+from storyreel.specs.problems.problem import MOST_PROBLEMS, KeyPath, Problem
+from storyreel.specs.sources import SourceChecker, SourceKind
 from storyreel.specs.storyboard import MOST_SHOTS, Mode, Reference, Shot, ShotDefaults, Storyboard, is_remote
 from storyreel.specs.timing import Duration
 
@@ -72,7 +72,7 @@ def _names(storyboard: Storyboard) -> Iterator[Problem]:
             yield from _unknown(storyboard, (*place, "dialogue", number), "speaker", line.speaker, cast)
 
 
-def _placed_with_defaults(storyboard: Storyboard) -> Iterator[tuple[Place, ShotDefaults]]:
+def _placed_with_defaults(storyboard: Storyboard) -> Iterator[tuple[KeyPath, ShotDefaults]]:
     """Every shot, and the defaults too: what no shot takes from them is looked at as well."""
     yield ("defaults",), storyboard.defaults
     for number, scene in enumerate(storyboard.scenes):
@@ -81,7 +81,7 @@ def _placed_with_defaults(storyboard: Storyboard) -> Iterator[tuple[Place, ShotD
 
 
 def _unknown(
-    storyboard: Storyboard, place: Place, what: str, name: str | None, known: Collection[str]
+    storyboard: Storyboard, place: KeyPath, what: str, name: str | None, known: Collection[str]
 ) -> Iterator[Problem]:
     if name is not None and name not in known:
         section = "locations" if what == "location" else "cast"
@@ -92,11 +92,11 @@ def _unknown(
 def _placeholders(storyboard: Storyboard) -> Iterator[Problem]:
     """`{name}` in texts that reach a prompt."""
     for place, text in _prompt_texts(storyboard):
-        for what, fix in strange_names(storyboard, text):
+        for what, fix in unknown_names(storyboard, text):
             yield Problem(storyboard.where(*place), what, fix)
 
 
-def strange_names(storyboard: Storyboard, text: str) -> Iterator[tuple[str, str]]:
+def unknown_names(storyboard: Storyboard, text: str) -> Iterator[tuple[str, str]]:
     """What is wrong with each `{name}` in a text that nobody and nothing in the film has, and what to write."""
     if "{" not in text:
         return
@@ -107,7 +107,7 @@ def strange_names(storyboard: Storyboard, text: str) -> Iterator[tuple[str, str]
             yield f"`{{{shown(found[1])}}}` is neither cast nor location", suggestion(found[1], known, otherwise)
 
 
-def _prompt_texts(storyboard: Storyboard) -> Iterator[tuple[Place, str]]:
+def _prompt_texts(storyboard: Storyboard) -> Iterator[tuple[KeyPath, str]]:
     yield ("look", "prompt"), storyboard.look.prompt
     for name, member in storyboard.cast.items():
         yield ("cast", name, "description"), member.description
@@ -128,7 +128,7 @@ def _slates(storyboard: Storyboard) -> Iterator[Problem]:
     shots = [((*place, "shot"), shot.shot) for place, shot in storyboard.placed_shots()]
     scenes = [(("scenes", number, "scene"), scene.scene) for number, scene in enumerate(storyboard.scenes)]
     for what, named in (("slate", shots), ("scene", scenes)):
-        first: dict[str, Place] = {}
+        first: dict[str, KeyPath] = {}
         for place, name in named:
             if name in first:
                 line = storyboard.where(*first[name]).line
@@ -205,7 +205,7 @@ def _shots(storyboard: Storyboard, touched: Set[str]) -> Iterator[Problem]:
         yield from _mode(storyboard, place, shot)
 
 
-def _mode(storyboard: Storyboard, place: Place, shot: Shot) -> Iterator[Problem]:
+def _mode(storyboard: Storyboard, place: KeyPath, shot: Shot) -> Iterator[Problem]:
     """A forced mode needs what it works from."""
     where = storyboard.where(*place, "mode")
     if shot.mode is Mode.IMAGE and shot.first_frame is None and shot.continues is None:
@@ -215,14 +215,14 @@ def _mode(storyboard: Storyboard, place: Place, shot: Shot) -> Iterator[Problem]
         None,
         *storyboard.locations,
     )
-    if shot.mode is Mode.REFERENCE and known and not storyboard.shown_in(shot):
+    if shot.mode is Mode.REFERENCE and known and not storyboard.references_of(shot):
         what = "reference-to-video needs references, and nothing seen in this shot has any"
         yield Problem(where, what, "add `references` to the shot, its cast or its location")
 
 
 def _sources(storyboard: Storyboard) -> Iterator[Problem]:
     """Every file and address."""
-    inspector = Inspector(storyboard.resolve)
+    inspector = SourceChecker(storyboard.resolve)
     for place, source, kind in _all_sources(storyboard):
         if wrong := inspector.wrong_with(source, kind):
             yield Problem(storyboard.where(*place), *wrong)
@@ -233,34 +233,34 @@ def local_sources(storyboard: Storyboard) -> list[str]:
     return sorted({source for _, source, _ in _all_sources(storyboard) if not is_remote(source)})
 
 
-def _all_sources(storyboard: Storyboard) -> Iterator[tuple[Place, str, Kind]]:
+def _all_sources(storyboard: Storyboard) -> Iterator[tuple[KeyPath, str, SourceKind]]:
     for name, member in storyboard.cast.items():
         yield from _references(("cast", name), member.references)
         if member.voice is not None:
-            yield ("cast", name, "voice"), member.voice, Kind.VOICE
+            yield ("cast", name, "voice"), member.voice, SourceKind.VOICE
     for name, location in storyboard.locations.items():
         yield from _references(("locations", name), location.references)
     for place, shot in _placed_with_defaults(storyboard):
         yield from _references(place, shot.references)
         if shot.first_frame is not None:
-            yield (*place, "first_frame"), shot.first_frame, Kind.IMAGE
+            yield (*place, "first_frame"), shot.first_frame, SourceKind.IMAGE
         if shot.last_frame is not None:
-            yield (*place, "last_frame"), shot.last_frame, Kind.IMAGE
+            yield (*place, "last_frame"), shot.last_frame, SourceKind.IMAGE
     for number, music in enumerate(storyboard.music):
-        yield ("music", number, "file"), music.file, Kind.MUSIC
+        yield ("music", number, "file"), music.file, SourceKind.MUSIC
 
 
-def _references(place: Place, references: Iterable[Reference]) -> Iterator[tuple[Place, str, Kind]]:
+def _references(place: KeyPath, references: Iterable[Reference]) -> Iterator[tuple[KeyPath, str, SourceKind]]:
     for number, reference in enumerate(references):
-        kind = Kind.VIDEO if reference.is_video else Kind.IMAGE
+        kind = SourceKind.VIDEO if reference.is_video else SourceKind.IMAGE
         yield (*place, "references", number, kind.name.lower()), reference.source, kind
 
 
 def _cut(storyboard: Storyboard, touched: Set[str]) -> Iterator[Problem]:
     """The film's time: lengths, transitions, and the music that lies under it."""
-    found = complaints(storyboard)
+    found = cut_problems(storyboard)
     yield from (complaint.problem for complaint in found if not complaint.shots & touched)
-    running = None if found or touched else lay(storyboard).frames
+    running = None if found or touched else build_cut(storyboard).frames
     for number in range(len(storyboard.music)):
         yield from _music(storyboard, number, running)
 

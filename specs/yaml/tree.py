@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, NoReturn
 import yaml
 
 from storyreel.specs.problems.phrases import shown
-from storyreel.specs.problems.problem import Place, Position, Problem, StoryboardError
+from storyreel.specs.problems.problem import KeyPath, Position, Problem, StoryboardError
 from storyreel.specs.yaml.syntax import DEEPEST, TOO_DEEP, control_character, explain, unprintable
 
 HEAVIEST = 16_000_000
@@ -27,12 +27,12 @@ _WHOLE = re.compile(r"0|-?[1-9][0-9]{0,17}")
 _DECIMAL = re.compile(r"-?(0|[1-9][0-9]{0,17})\.[0-9]{1,18}")
 
 
-class Written(float):
+class FloatLiteral(float):
     """A decimal that remembers how it was written, for where it turns out to be a text."""
 
     text: str
 
-    def __new__(cls, text: str) -> Written:
+    def __new__(cls, text: str) -> FloatLiteral:
         number = super().__new__(cls, text)
         number.text = text
         return number
@@ -69,7 +69,7 @@ class Node(NamedTuple):
             return entry.node if entry else None
         return self.items[step] if step < len(self.items) else None
 
-    def at(self, place: Place) -> Node | None:
+    def at(self, place: KeyPath) -> Node | None:
         """What a path leads to; None when it leads nowhere."""
         node: Node | None = self
         for step in place:
@@ -105,50 +105,50 @@ class Entry(NamedTuple):
         return self if node is self.node else Entry(self.line, self.column, node)
 
 
-class Places(Mapping[Place, Position]):
+class Positions(Mapping[KeyPath, Position]):
     """The position in the file of every value of a tree, by its path."""
 
     def __init__(self, file: str, root: Node) -> None:
         self._file, self._root = file, root
 
-    def __getitem__(self, place: Place) -> Position:
+    def __getitem__(self, place: KeyPath) -> Position:
         if node := self._root.at(place):
             return Position(self._file, node.line, node.column)
         raise KeyError(place)
 
-    def key(self, place: Place) -> Position:
+    def key(self, place: KeyPath) -> Position:
         """The position of a key rather than of its value."""
         around = self._root.at(place[:-1])
         if around and (entry := around.entries.get(str(place[-1]))):
             return Position(self._file, entry.line, entry.column)
         return self.nearest(place)
 
-    def nearest(self, place: Place) -> Position:
+    def nearest(self, place: KeyPath) -> Position:
         """The position of a value, or of the nearest thing around it."""
         return next(self[place[:end]] for end in range(len(place), -1, -1) if place[:end] in self)
 
-    def __iter__(self) -> Iterator[Place]:
+    def __iter__(self) -> Iterator[KeyPath]:
         return _paths((), self._root)
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
 
 
-def grow(text: str, file: str) -> tuple[Node | None, list[Problem]]:
+def parse(text: str, file: str) -> tuple[Node | None, list[Problem]]:
     """The tree of a file's text, and what is wrong with it as YAML. Without a tree there is at least one problem."""
     if problem := unprintable(text, file):
         return None, [problem]
-    gardener = _Gardener(text, file)
+    builder = _TreeBuilder(text, file)
     try:
-        root = gardener.document()
+        root = builder.document()
     except yaml.YAMLError as error:
-        return None, [*gardener.problems, explain(error, text, file)]
+        return None, [*builder.problems, explain(error, text, file)]
     except StoryboardError as error:
-        return None, [*gardener.problems, *error.problems]
-    return root, gardener.problems
+        return None, [*builder.problems, *error.problems]
+    return root, builder.problems
 
 
-def scalar(text: str) -> Scalar:
+def parse_scalar(text: str) -> Scalar:
     """What a text without quotes stands for."""
     if text in _WORDS:
         return _WORDS[text]
@@ -156,7 +156,7 @@ def scalar(text: str) -> Scalar:
         if _WHOLE.fullmatch(text):
             return int(text)
         if _DECIMAL.fullmatch(text):
-            return Written(text)
+            return FloatLiteral(text)
     return text
 
 
@@ -178,7 +178,7 @@ def _weight(value: Scalar | list[Node] | dict[str, Entry]) -> int:
     return weight
 
 
-def _paths(here: Place, node: Node) -> Iterator[Place]:
+def _paths(here: KeyPath, node: Node) -> Iterator[KeyPath]:
     yield here
     for key, entry in node.entries.items():
         yield from _paths((*here, key), entry.node)
@@ -186,7 +186,7 @@ def _paths(here: Place, node: Node) -> Iterator[Place]:
         yield from _paths((*here, number), item)
 
 
-class _Gardener:
+class _TreeBuilder:
     """Makes nodes of events. What can be passed over is noted in `problems`; the rest ends it by StoryboardError."""
 
     def __init__(self, text: str, file: str) -> None:
@@ -232,7 +232,7 @@ class _Gardener:
         self._carry(weight, event)
         if not bare and (sign := control_character(text)):
             self._note(event, f"the control character {sign} stands in this text", "remove it")
-        return Node(scalar(text) if bare else text, *_place(event), weight, bare)
+        return Node(parse_scalar(text) if bare else text, *_place(event), weight, bare)
 
     def _sequence(self, event: Any, depth: int) -> Node:
         before = self._weight

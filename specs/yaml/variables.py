@@ -6,11 +6,11 @@ import re
 from collections.abc import Mapping
 from operator import is_
 
-from storyreel.specs.language.words import LONGEST_TEXT
+from storyreel.specs.language.values import LONGEST_TEXT
 from storyreel.specs.problems.phrases import listed, shown, suggestion
 from storyreel.specs.problems.problem import MOST_PROBLEMS, Position, Problem
 from storyreel.specs.yaml.syntax import control_character
-from storyreel.specs.yaml.tree import Entry, Node, Scalar, scalar
+from storyreel.specs.yaml.tree import Entry, Node, Scalar, parse_scalar
 
 _USE = re.compile(r"\$(?P<literal>\$)?\{(?P<name>[^{}\n]*)(?P<end>\}?)")
 
@@ -150,5 +150,5 @@ def _written(value: object) -> str:
 
 def _number(text: str) -> Scalar:
     """`${takes}` alone and without quotes may stand for a number; for nothing else but text."""
-    value = scalar(text)
+    value = parse_scalar(text)
     return value if isinstance(value, int | float) and not isinstance(value, bool) else text

@@ -12,7 +12,7 @@ from typing import Any
 from storyreel.specs.money import DECIMALS, Money
 from storyreel.specs.problems.phrases import listed, reason, shown, suggestion
 from storyreel.specs.problems.problem import Position, Problem, StoryboardError
-from storyreel.specs.yaml.tree import Entry, Node, grow
+from storyreel.specs.yaml.tree import Entry, Node, parse
 from storyreel.tasks.prices.rates import Rate, Region, Tariff
 from storyreel.tasks.providers import names
 
@@ -28,7 +28,7 @@ _NEEDS_VERSION = f"a file of prices begins with `prices: {VERSION}`, the version
 class PricesError(StoryboardError):
     """A file of prices cannot be used. `problems` holds all that was found, in the order of the file."""
 
-    then = "the same command again"
+    command = "the same command again"
 
 
 def read_file(path: Path, shipped: Tariff) -> Tariff:
@@ -40,7 +40,7 @@ def understand(text: str, file: str, regions: tuple[Region, ...] = ()) -> Tariff
     """What a text says that stands in a file; `regions` are known beside its own. Raises PricesError."""
     if not text.strip():
         raise PricesError([Problem(Position(file, 1, 1), "the file is empty", _NEEDS_VERSION)])
-    root, problems = grow(text, file)
+    root, problems = parse(text, file)
     if root is None:
         raise PricesError(problems)
     reader = _Reader(file)

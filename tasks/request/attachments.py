@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from storyreel.specs.problems.phrases import shown
-from storyreel.specs.problems.problem import Place
+from storyreel.specs.problems.problem import KeyPath
 from storyreel.specs.storyboard import Mode, Reference, Shot, Storyboard
 from storyreel.tasks.providers.capability import Capability
 from storyreel.tasks.providers.http.local_files import BUCKET
@@ -85,7 +85,7 @@ class Attaching:
 
     def _references(self) -> tuple[Attachment, ...]:
         """As many as the service takes: everybody's first before anybody's second, grouped by whom they show."""
-        whose = self._storyboard.shown_in(self._shot)
+        whose = self._storyboard.references_of(self._shot)
         kept: list[tuple[int, int, Reference]] = []
         for rank, round_ in enumerate(zip_longest(*(references for _, references in whose))):
             for place, reference in enumerate(round_):
@@ -113,7 +113,7 @@ class Attaching:
         use: Use = "video" if reference.is_video else "image"
         field = "cast" if who in self._shot.cast else "location" if who else "references"
         section = {"cast": "cast", "location": "locations"}.get(field)
-        at: Place = (section, who, "references", number, use) if section else ()
+        at: KeyPath = (section, who, "references", number, use) if section else ()
         attached = self._attached(reference.source, use, field, at)
         return attached.model_copy(update={"whose": who, "voice": self._voice(who)})
 
@@ -127,7 +127,7 @@ class Attaching:
             return None
         return self._attached(member.voice, "voice", "cast", ("cast", who, "voice"))
 
-    def _attached(self, source: str, use: Use, field: str, at: Place) -> Attachment:
+    def _attached(self, source: str, use: Use, field: str, at: KeyPath) -> Attachment:
         """A file or an address. A remote one is never downloaded to plan."""
         place = self._storyboard.resolve(source)
         kind = as_kind(use)
@@ -153,7 +153,7 @@ class Attaching:
         """Whether a local file can be brought to where the service finds it."""
         return self._has_bucket or self._capability.reads_file(use)
 
-    def _cannot_come(self, which: str, use: Use, field: str, at: Place) -> Unfit:
+    def _cannot_come(self, which: str, use: Use, field: str, at: KeyPath) -> Unfit:
         otherwise = f"set {BUCKET} to a bucket of yours"
         otherwise += "" if field == "continues" else ", or give an http address"
         return Unfit(

@@ -123,7 +123,7 @@ def _file(attachment: Attachment, storyboard: Storyboard) -> str:
     if attachment.digest.startswith("url:"):
         return PurePosixPath(urlsplit(attachment.source).path).name or attachment.source
     file = Path(attachment.source)
-    return storyboard.written(file) or file.name
+    return storyboard.relative_path(file) or file.name
 
 
 def _is_file(name: str) -> bool:

@@ -89,7 +89,7 @@ def _numbered(request: Request, number: int, seed: int | None) -> Request:
 
 
 def _mode(storyboard: Storyboard, shot: Shot) -> Mode:
-    if storyboard.shown_in(shot):
+    if storyboard.references_of(shot):
         return Mode.REFERENCE
     return Mode.IMAGE if shot.continues or shot.first_frame or shot.last_frame else Mode.TEXT
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
-from storyreel.specs.problems.problem import Place
+from storyreel.specs.problems.problem import KeyPath
 from storyreel.specs.storyboard import Mode
 from storyreel.tasks.providers import load, names
 from storyreel.tasks.providers.capability import Capability
@@ -23,7 +23,7 @@ class Unfit(Exception):
     blame, empty where it is the shot; `more` is what else is wrong with the shot.
     """
 
-    def __init__(self, field: str, what: str, fix: str = "", at: Place = (), more: tuple[Unfit, ...] = ()) -> None:
+    def __init__(self, field: str, what: str, fix: str = "", at: KeyPath = (), more: tuple[Unfit, ...] = ()) -> None:
         self.field, self.what, self.fix, self.at, self.more = field, what, fix, at, more
         super().__init__(what)
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storyreel.specs.cut import Anchor, Event, edit_points, lay
+from storyreel.specs.cut import Anchor, Event, build_cut, edit_points
 from storyreel.specs.problems.problem import StoryboardError
 from storyreel.specs.storyboard import Ending, Format, Shot, Storyboard, Transition
 from storyreel.specs.timing import Duration, FrameRate
@@ -39,7 +39,7 @@ def _film(shots: list[tuple[int, str, int]], ending: int = 0, rate: float = 24) 
 def _laid(shots: list[tuple[int, str, int]], ending: int = 0) -> tuple[Event, ...]:
     """The events, of no more shots than the transitions leave room for."""
     try:
-        return lay(_film(shots, ending)).events
+        return build_cut(_film(shots, ending)).events
     except StoryboardError:
         return ()
 
@@ -47,7 +47,7 @@ def _laid(shots: list[tuple[int, str, int]], ending: int = 0) -> tuple[Event, ..
 @given(_shots, st.integers(0, 30))
 def test_transitions_never_change_the_running_time(shots: list[tuple[int, str, int]], ending: int) -> None:
     events = _laid(shots, ending)
-    hard = lay(_film([(frames, "cut", 1) for frames, _, _ in shots])).events
+    hard = build_cut(_film([(frames, "cut", 1) for frames, _, _ in shots])).events
     if events:
         assert [(event.start, event.end) for event in events] == [(event.start, event.end) for event in hard]
         assert events[-1].end == sum(frames for frames, _, _ in shots)
@@ -143,12 +143,12 @@ def test_the_film_is_as_long_as_its_shots(rate: float, durations: list[str]) -> 
     fps = FrameRate.parse(rate)
     shots = tuple(Shot(shot=str(n), action="x", duration=Duration(text)) for n, text in enumerate(durations))
     film = Storyboard(storyboard=1, title="x", format=Format(fps=fps), shots=shots)
-    assert lay(film).frames == sum(Duration(text).frames(fps) for text in durations)
+    assert build_cut(film).frames == sum(Duration(text).frames(fps) for text in durations)
 
 
 def test_half_a_second_is_the_length_of_an_unsaid_transition() -> None:
     shots = tuple(
         Shot(shot=str(n), action="x", transition=Transition(type="dissolve" if n else "fade")) for n in (0, 1)
     )
-    events = lay(Storyboard(storyboard=1, title="x", shots=shots, ending=Ending(type="fade"))).events
+    events = build_cut(Storyboard(storyboard=1, title="x", shots=shots, ending=Ending(type="fade"))).events
     assert [(e.fade_in, e.dissolve_in, e.dissolve_out, e.fade_out) for e in events] == [(15, 0, 15, 0), (0, 15, 0, 15)]

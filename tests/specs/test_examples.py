@@ -10,11 +10,11 @@ import pytest
 from jsonschema import Draft202012Validator
 
 import storyreel.specs
-from storyreel.specs.cut import lay
+from storyreel.specs.cut import build_cut
 from storyreel.specs.problems.problem import StoryboardError
 from storyreel.specs.reading import read
 from storyreel.specs.schema import generate
-from storyreel.specs.yaml.tree import grow
+from storyreel.specs.yaml.tree import parse
 
 HOME = Path(storyreel.specs.__file__).parent.resolve()
 EXAMPLES = sorted((HOME / "examples").glob("*.yaml"))
@@ -24,7 +24,7 @@ SCHEMA = generate()
 
 
 def _plain(path: Path) -> Any:
-    root, problems = grow(path.read_text(encoding="utf-8"), str(path))
+    root, problems = parse(path.read_text(encoding="utf-8"), str(path))
     assert root and not problems
     return root.plain()
 
@@ -47,7 +47,7 @@ def test_there_are_three_examples() -> None:
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_an_example_is_read_without_a_problem(path: Path) -> None:
-    assert lay(read(path)).frames > 0
+    assert build_cut(read(path)).frames > 0
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
@@ -67,7 +67,7 @@ def test_the_keeper_is_a_film() -> None:
     storyboard = read(HOME / "examples" / "the-keeper.yaml")
     shots = storyboard.all_shots
     assert len(storyboard.scenes) == 2 and 6 <= len(shots) <= 7
-    assert 25 <= storyboard.format.fps.seconds(lay(storyboard).frames) <= 30
+    assert 25 <= storyboard.format.fps.seconds(build_cut(storyboard).frames) <= 30
     assert shots[0].transition.type == "fade" and storyboard.ending.type == "fade"
     assert any(shot.transition.type == "dissolve" for shot in shots)
     assert any(shot.continues for shot in shots)
@@ -130,4 +130,4 @@ def test_the_mistakes_in_the_reference_are_told_as_it_says(folder: Path, monkeyp
     monkeypatch.chdir(folder)
     with pytest.raises(StoryboardError) as caught:
         read(Path("film.yaml"))
-    assert str(caught.value) == found[2].rstrip("\n")
+    assert caught.value.message == found[2].rstrip("\n")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from pydantic import ValidationError
 
-from storyreel.specs.language.nouns import Noun
+from storyreel.specs.language.models import StoryboardModel
 from storyreel.specs.schema import PUBLISHED, generate, text
 from storyreel.specs.storyboard import Storyboard
 
@@ -98,13 +98,13 @@ def test_the_published_schema_is_not_stale() -> None:
 @settings(max_examples=30)
 @given(data=st.data())
 def test_what_the_schema_accepts_of_a_noun_the_model_parses(noun: str, data: st.DataObject) -> None:
-    model = next(kind for kind in _all_nouns(Noun) if kind.__name__ == noun)
+    model = next(kind for kind in _all_nouns(StoryboardModel) if kind.__name__ == noun)
     value = data.draw(values({"$ref": f"#/$defs/{noun}"}))
     Draft202012Validator({"$ref": f"#/$defs/{noun}", "$defs": SCHEMA["$defs"]}).validate(value)
     model.model_validate(value)
 
 
-def _all_nouns(noun: type[Noun]) -> list[type[Noun]]:
+def _all_nouns(noun: type[StoryboardModel]) -> list[type[StoryboardModel]]:
     return [found for kind in noun.__subclasses__() for found in [kind, *_all_nouns(kind)]]
 
 

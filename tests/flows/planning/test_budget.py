@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from storyreel.flows.planning.budget import fitting, hold, limits_of
 from storyreel.flows.planning.model import Plan
-from storyreel.specs.language.nouns import Budget
+from storyreel.specs.language.models import Budget
 from storyreel.specs.money import Money, parse_money
 from storyreel.tasks.ledger.budget import BudgetExceeded, Limit
 from tests.flows.planning.pasts import plan_of

@@ -145,7 +145,7 @@ def test_casting_and_planning_agree(film: Path) -> None:
             make(read(film), NOTHING, service)
             refused = set()
         except StoryboardError as error:
-            refused = {problem.what for problem in error.problems}
+            refused = {problem.message for problem in error.problems}
         assert told == refused
 
 

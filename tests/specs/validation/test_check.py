@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storyreel.specs.sources import Inspector, Kind
+from storyreel.specs.sources import SourceChecker, SourceKind
 from storyreel.specs.storyboard import MOST_SHOTS, Shot, Storyboard
 from storyreel.specs.validation.check import check
 
@@ -83,7 +83,7 @@ locations: {sea: {references: [a.jpg]}}
 shots: [{shot: 1, action: x, cast: [tom, mira], location: sea, references: [a.webp], mode: reference-to-video}]
 """
     )
-    shown = storyboard.shown_in(storyboard.all_shots[0])
+    shown = storyboard.references_of(storyboard.all_shots[0])
     assert [(who, [r.source for r in references]) for who, references in shown] == [
         ("mira", ["a.png", "a.mp4"]),
         ("sea", ["a.jpg"]),
@@ -148,7 +148,7 @@ def test_every_circle_is_found_and_nothing_else(links: list[int | None]) -> None
         Shot(shot=str(number), action="x", continues=None if target is None else str(target))
         for number, target in enumerate(links)
     ]
-    told = [problem.what for problem in check(Storyboard(storyboard=1, title="x", shots=tuple(shots)))]
+    told = [problem.message for problem in check(Storyboard(storyboard=1, title="x", shots=tuple(shots)))]
     circles = set()
     for number in range(12):
         walked: list[int] = []
@@ -240,12 +240,14 @@ def test_what_a_file_really_is_is_told(wrong: Wrong, media: dict[str, Path], tmp
     assert "(did you mean `empty.png`?)" in wrong(shots.format("emty.png"))[0]
 
 
-@pytest.mark.parametrize(("kind", "megabytes"), [(Kind.IMAGE, 20), (Kind.VIDEO, 100), (Kind.VOICE, 15)])
-def test_a_file_too_large_for_any_service_is_refused(tmp_path: Path, kind: Kind, megabytes: int) -> None:
+@pytest.mark.parametrize(
+    ("kind", "megabytes"), [(SourceKind.IMAGE, 20), (SourceKind.VIDEO, 100), (SourceKind.VOICE, 15)]
+)
+def test_a_file_too_large_for_any_service_is_refused(tmp_path: Path, kind: SourceKind, megabytes: int) -> None:
     path = tmp_path / "large"
     with path.open("wb") as file:
         file.truncate(megabytes * 1_000_000 + 1)
-    wrong = Inspector(tmp_path.joinpath).wrong_with("large", kind)
+    wrong = SourceChecker(tmp_path.joinpath).wrong_with("large", kind)
     assert wrong and f"services take at most {megabytes} MB" in wrong[0]
 
 
@@ -254,8 +256,8 @@ def test_a_path_that_leads_to_no_file_is_refused_unopened(tmp_path: Path, media:
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "folder").mkdir()
     (tmp_path / "device").symlink_to("/dev/zero")
-    for kind in Kind:
-        assert Inspector(tmp_path.joinpath).wrong_with(source, kind)
+    for kind in SourceKind:
+        assert SourceChecker(tmp_path.joinpath).wrong_with(source, kind)
 
 
 @pytest.mark.parametrize(
@@ -278,11 +280,11 @@ def test_a_tilde_is_not_expanded(wrong: Wrong) -> None:
 
 
 def test_one_file_is_looked_at_once(tmp_path: Path, media: dict[str, Path]) -> None:
-    inspector = Inspector(tmp_path.joinpath)
-    assert inspector.wrong_with("a.png", Kind.IMAGE) is None
+    inspector = SourceChecker(tmp_path.joinpath)
+    assert inspector.wrong_with("a.png", SourceKind.IMAGE) is None
     media["a.png"].unlink()
-    assert inspector.wrong_with("a.png", Kind.IMAGE) is None
-    assert inspector.wrong_with("a.png", Kind.VIDEO) is not None
+    assert inspector.wrong_with("a.png", SourceKind.IMAGE) is None
+    assert inspector.wrong_with("a.png", SourceKind.VIDEO) is not None
 
 
 # Music

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from storyreel.specs.problems.problem import Position, StoryboardError
 from storyreel.specs.reading import LARGEST, read
-from storyreel.specs.yaml.tree import HEAVIEST, Places, grow, scalar
+from storyreel.specs.yaml.tree import HEAVIEST, Positions, parse, parse_scalar
 
 Wrong = Callable[..., list[str]]
 
@@ -23,7 +23,7 @@ Wrong = Callable[..., list[str]]
      "2026-01-01", "1A", ".5", "5.", "+1", "-0", "0.5s", ".inf", "99999999999999999999"],
 )  # fmt: skip
 def test_what_yaml_1_1_would_have_changed_stays_text(written: str) -> None:
-    root, problems = grow(f"value: {written}", "film.yaml")
+    root, problems = parse(f"value: {written}", "film.yaml")
     assert root and not problems
     assert root.plain() == {"value": written}
 
@@ -33,13 +33,13 @@ def test_what_yaml_1_1_would_have_changed_stays_text(written: str) -> None:
     [("12", 12), ("-3", -3), ("0", 0), ("1.5", 1.5), ("true", True), ("false", False), ("null", None), ("~", None)],
 )
 def test_numbers_switches_and_nothing_are_what_they_say(written: str, value: object) -> None:
-    assert scalar(written) == value
-    assert type(scalar(written)) is type(value) or isinstance(scalar(written), type(value))
+    assert parse_scalar(written) == value
+    assert type(parse_scalar(written)) is type(value) or isinstance(parse_scalar(written), type(value))
 
 
 @given(st.integers(-(10**17), 10**17) | st.decimals(-1000, 1000, places=3).map(str))
 def test_a_number_in_the_place_of_a_text_keeps_its_form(written: object) -> None:
-    root, _ = grow(f"title: {written}", "film.yaml")
+    root, _ = parse(f"title: {written}", "film.yaml")
     assert root
     value = root.plain()["title"]
     assert str(getattr(value, "text", value)) == str(written)
@@ -53,14 +53,14 @@ def test_a_title_like_a_number_is_a_text(film: Callable[..., object], tmp_path: 
 
 
 def test_a_quoted_scalar_is_never_a_number() -> None:
-    root, _ = grow("""{a: "1", b: '', c: "true"}""", "film.yaml")
+    root, _ = parse("""{a: "1", b: '', c: "true"}""", "film.yaml")
     assert root and root.plain() == {"a": "1", "b": "", "c": "true"}
 
 
 def test_every_value_knows_its_place() -> None:
-    root, _ = grow("a: 1\nb:\n  - x\n  - {c: ü, d: 2}\n", "film.yaml")
+    root, _ = parse("a: 1\nb:\n  - x\n  - {c: ü, d: 2}\n", "film.yaml")
     assert root
-    places = Places("film.yaml", root)
+    places = Positions("film.yaml", root)
     assert places["b", 1, "d"] == Position("film.yaml", 4, 15)
     assert places.key(("b", 1, "d")) == Position("film.yaml", 4, 12)
     assert places.nearest(("b", 1, "nothing", 3)) == places["b", 1]
@@ -162,7 +162,7 @@ def test_what_is_no_file_is_refused_unopened(tmp_path: Path, kind: str) -> None:
     with pytest.raises(StoryboardError) as caught:
         read(path)
     (problem,) = caught.value.problems
-    assert what in problem.what
+    assert what in problem.message
     assert problem.position == Position(str(path), 1, 1)
 
 
@@ -181,6 +181,6 @@ def test_a_byte_order_mark_is_no_part_of_the_text(tmp_path: Path) -> None:
 
 @given(st.text(alphabet=st.sampled_from(list("ab:-{}[]&*!|>'\"%@`#,?\n \t0~$\\")), max_size=60))
 def test_whatever_stands_in_a_file_is_a_tree_or_a_problem(text: str) -> None:
-    root, problems = grow(text, "film.yaml")
+    root, problems = parse(text, "film.yaml")
     assert root is not None or problems
     assert all(problem.position.line >= 1 and problem.position.column >= 1 for problem in problems)

@@ -179,4 +179,4 @@ def test_a_damaged_file_is_read_or_told_with_a_place(start: int, length: int, ma
         try:
             PriceList.read({"STORYREEL_PRICES": file.name})
         except PricesError as error:
-            assert all(problem.position.line >= 1 and problem.what for problem in error.problems)
+            assert all(problem.position.line >= 1 and problem.message for problem in error.problems)

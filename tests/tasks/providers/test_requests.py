@@ -323,6 +323,6 @@ def test_a_film_that_is_refused_for_one_service_says_who_can(sets: Path) -> None
     with pytest.raises(StoryboardError) as refused:
         planned(sets, film, "aimlapi")
     (problem,) = refused.value.problems
-    assert "aimlapi cannot be sent the file `here/ann0.png`" in problem.what
-    assert problem.fix.startswith("shoot it with apiyi or dashscope or freepik")
-    assert "STORYREEL_MEDIA_URL" in problem.fix
+    assert "aimlapi cannot be sent the file `here/ann0.png`" in problem.message
+    assert problem.hint.startswith("shoot it with apiyi or dashscope or freepik")
+    assert "STORYREEL_MEDIA_URL" in problem.hint

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from storyreel.specs.cut import lay
+from storyreel.specs.cut import build_cut
 from storyreel.specs.reading import read
 from storyreel.specs.storyboard import Mode
 from storyreel.tasks.providers import load
@@ -61,7 +61,7 @@ def first(
     file = folder / "film.yaml"
     file.write_text(FILM.replace("REFS", refs).replace("SHOT", shot).replace("TRANSITION", transition) + more)
     film = read(file)
-    return list(takes(film, film.all_shots[0], service, lay(film).events[0], "free", None, lambda _: "d"))
+    return list(takes(film, film.all_shots[0], service, build_cut(film).events[0], "free", None, lambda _: "d"))
 
 
 def ask(folder: Path, shot: str, **film: Any) -> Request:
@@ -166,7 +166,7 @@ def test_more_people_than_the_service_shows_are_refused(tmp_path: Path) -> None:
     )
     film = read(file)
     with pytest.raises(Unfit, match="more people and places"):
-        list(takes(film, film.all_shots[0], Hosted, lay(film).events[0], "free", None, lambda _: "d"))
+        list(takes(film, film.all_shots[0], Hosted, build_cut(film).events[0], "free", None, lambda _: "d"))
 
 
 def test_a_last_frame_goes_with_the_request_and_is_in_its_key(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from storyreel.specs.cut import lay
+from storyreel.specs.cut import build_cut
 from storyreel.specs.reading import read
 from storyreel.tasks.clips import file_digest
 from storyreel.tasks.providers import load
@@ -89,7 +89,7 @@ def keys(folder: Path, service: str) -> dict[str, str]:
     file = folder / "film.yaml"
     file.write_text(FILM)
     film, found = read(file), {}
-    for shot, event in zip(film.all_shots, lay(film).events, strict=True):
+    for shot, event in zip(film.all_shots, build_cut(film).events, strict=True):
         upstream = found.get(f"{shot.continues} 2")
         for take in order.takes(film, shot, load(service), event, "free", upstream, file_digest, has_bucket=True):
             found[f"{shot.shot} {take.take}"] = take.key

@@ -195,7 +195,7 @@ shots:
     )
     with pytest.raises(StoryboardError) as refused:
         make(read(tmp_path / "film.yaml"), History(purchases=lambda _: {}, holds=lambda _: False), "dashscope")
-    assert [(p.position.line, p.what.partition(": it ")[0], p.fix) for p in refused.value.problems] == [
+    assert [(p.position.line, p.message.partition(": it ")[0], p.hint) for p in refused.value.problems] == [
         (5, "dashscope does not take `small.png`", "scale it"),
         (5, "dashscope does not take `clear.png`", "save it without, over the background that it should have"),
         (6, "dashscope does not take `long.wav`", "cut it to that length"),

@@ -58,8 +58,8 @@ def problem(folder: Path, service: str, shot: str, **film: str) -> Problem:
 )  # fmt: skip
 def test_who_can_is_named_with_what_else_helps(tmp_path: Path, service: str, shot: str, what: str, fix: str) -> None:
     told = problem(tmp_path, service, shot)
-    assert what in told.what
-    assert told.fix.startswith(fix)
+    assert what in told.message
+    assert told.hint.startswith(fix)
     assert told.position.line == 8
 
 
@@ -101,7 +101,7 @@ def test_a_service_that_can_little_names_all_that_can_more(
     tmp_path: Path, shot: str, film: dict[str, str], what: str, fix: str
 ) -> None:
     told = problem(tmp_path, "wide", shot, **film)
-    assert what in told.what and told.fix.startswith(fix)
+    assert what in told.message and told.hint.startswith(fix)
 
 
 @pytest.mark.usefixtures("wide")
@@ -142,9 +142,9 @@ def test_a_file_that_cannot_be_sent_is_said_with_both_ways_out(
     tmp_path: Path, service: str, film: dict[str, str], shot: str, field: int
 ) -> None:
     told = problem(tmp_path, service, shot, **film)
-    assert "aimlapi cannot be sent the file `mira.png`: in reference-to-video it takes links only" in told.what
+    assert "aimlapi cannot be sent the file `mira.png`: in reference-to-video it takes links only" in told.message
     assert told.position.line == field
-    assert told.fix == (
+    assert told.hint == (
         "shoot it with apiyi or dashscope or freepik, or set STORYREEL_MEDIA_URL to a bucket of yours, "
         "or give an http address"
     )
@@ -154,7 +154,7 @@ def test_a_file_that_cannot_be_sent_is_said_with_both_ways_out(
 def test_a_last_frame_that_cannot_be_sent_is_said_before_the_first_take_is_bought(tmp_path: Path) -> None:
     shots = "action: On., cast: [mira]}\n  - {shot: 1B, action: On., cast: [mira], continues: 1A"
     told = problem(tmp_path, "aimlapi", shots)
-    assert "cannot be sent the last frame of another shot" in told.what and told.position.line == 9
+    assert "cannot be sent the last frame of another shot" in told.message and told.position.line == 9
     assert plan(tmp_path, "aimlapi", shots, has_bucket=True).longest_chain == 2
     alone = "action: On.}\n  - {shot: 1B, action: On., continues: 1A"
     assert plan(tmp_path, "aimlapi", alone).longest_chain == 2

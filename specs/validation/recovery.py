@@ -10,10 +10,10 @@ from collections.abc import Iterable, Mapping, Set
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from storyreel.specs.problems.problem import MOST_PROBLEMS, Place, Problem
+from storyreel.specs.problems.problem import MOST_PROBLEMS, KeyPath, Problem
 from storyreel.specs.storyboard import Storyboard
-from storyreel.specs.validation import wording
-from storyreel.specs.yaml.tree import Entry, Node, Places
+from storyreel.specs.validation import messages
+from storyreel.specs.yaml.tree import Entry, Node, Positions
 
 _ROUNDS = 8
 _HARMLESS = frozenset({"title", "storyboard", "look", "vars", "music"})
@@ -26,7 +26,7 @@ def validated(root: Node, file: str) -> tuple[Storyboard | None, list[Problem], 
 
     None when too little is left of it.
     """
-    places = Places(file, root)
+    places = Positions(file, root)
     problems: list[Problem] = []
     touched: set[str] = set()
     halves_touched = False
@@ -36,15 +36,15 @@ def validated(root: Node, file: str) -> tuple[Storyboard | None, list[Problem], 
         except ValidationError as refused:
             errors = [error for error in refused.errors(include_url=False) if not _is_echo(error)][:MOST_PROBLEMS]
         if round_ == 0:
-            problems += [wording.problem(error, places) for error in errors]
-            halves_touched = any(wording.place_of(error)[:1] in (("scenes",), ("shots",)) for error in errors)
+            problems += [messages.problem(error, places) for error in errors]
+            halves_touched = any(messages.place_of(error)[:1] in (("scenes",), ("shots",)) for error in errors)
         whole = any(not error["loc"] for error in errors)
         if whole and round_ and not halves_touched:
-            problems += [wording.problem(error, places) for error in errors if not error["loc"]]
-        if whole or len(errors) == MOST_PROBLEMS or any(wording.place_of(error) in _UNDERLYING for error in errors):
+            problems += [messages.problem(error, places) for error in errors if not error["loc"]]
+        if whole or len(errors) == MOST_PROBLEMS or any(messages.place_of(error) in _UNDERLYING for error in errors):
             break
         for error in errors:
-            touched |= _touched(root, wording.place_of(error), error["type"])
+            touched |= _touched(root, messages.place_of(error), error["type"])
         edits = dict(_edit(root, error, f"unnamed-{round_}-{number}") for number, error in enumerate(errors))
         touched |= {str(node.value) for place, node in edits.items() if node and place[-1] == "shot"}
         root = _edited(root, (), edits, {place[:end] for place in edits for end in range(len(place))})
@@ -56,7 +56,7 @@ def _is_echo(error: ErrorDetails) -> bool:
     return error["type"] == "too_short" and bool(error["input"])
 
 
-def _touched(root: Node, place: Place, kind: str) -> set[str]:
+def _touched(root: Node, place: KeyPath, kind: str) -> set[str]:
     """The slates of the shots whose meaning changes when the value at a place is taken out."""
     if place[0] in _HARMLESS or (place[0] in ("cast", "locations") and kind == "extra_forbidden"):
         return set()
@@ -75,13 +75,13 @@ def _slates(shots: Iterable[Node | None]) -> set[str]:
     return {str(getattr(slate.value, "text", slate.value)) for slate in slates if slate}
 
 
-Edits = Mapping[Place, Node | None]
+Edits = Mapping[KeyPath, Node | None]
 """What is put at a place; None for nothing."""
 
 
-def _edit(root: Node, error: ErrorDetails, unnamed: str) -> tuple[Place, Node | None]:
+def _edit(root: Node, error: ErrorDetails, unnamed: str) -> tuple[KeyPath, Node | None]:
     """What makes an error go away. A slate that is missing becomes `unnamed`."""
-    place = wording.place_of(error)
+    place = messages.place_of(error)
     if error["type"] == "missing":
         key, around = place[-1], root.at(place[:-1]) or root
         if key in ("shot", "scene"):
@@ -90,11 +90,11 @@ def _edit(root: Node, error: ErrorDetails, unnamed: str) -> tuple[Place, Node | 
     while (node := root.at(place)) is None:
         place = place[:-1]
     # Somebody with a mistake stays known, with nothing to them; somebody whose name is none cannot.
-    known = place[:-1] in _UNDERLYING and error["loc"][-1] != wording.KEY
+    known = place[:-1] in _UNDERLYING and error["loc"][-1] != messages.KEY
     return place, node.holding({}) if known else None
 
 
-def _edited(node: Node, here: Place, edits: Edits, on_the_way: Set[Place]) -> Node:
+def _edited(node: Node, here: KeyPath, edits: Edits, on_the_way: Set[KeyPath]) -> Node:
     """A node with the edits below it made; `on_the_way` are the places that have any."""
     if here not in on_the_way:
         return node
@@ -109,7 +109,7 @@ def _edited(node: Node, here: Place, edits: Edits, on_the_way: Set[Place]) -> No
     return node.holding(entries | _put(node, here, edits))
 
 
-def _put(node: Node, here: Place, edits: Edits) -> dict[str, Entry]:
+def _put(node: Node, here: KeyPath, edits: Edits) -> dict[str, Entry]:
     """What the edits put into a mapping."""
     keys = [*node.entries, *_STAND_INS, "shot", "scene"]
     return {key: Entry(node.line, node.column, new) for key in keys if (new := edits.get((*here, key)))}

@@ -13,17 +13,17 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from storyreel.specs.frozen import Frozen
-from storyreel.specs.language.words import (
+from storyreel.specs.language.values import (
     IMAGE_ENDINGS,
     VIDEO_ENDINGS,
     Amount,
     Avoided,
     Level,
     Name,
+    NonEmptyText,
     Source,
     Switch,
     Text,
-    Told,
 )
 from storyreel.specs.timing import Duration, FrameRate
 
@@ -36,13 +36,13 @@ class Mode(StrEnum):
     REFERENCE = "reference-to-video"
 
 
-class Noun(Frozen):
+class StoryboardModel(Frozen):
     """Base of all nouns. Space around a text is no part of it."""
 
     model_config = ConfigDict(str_strip_whitespace=True)
 
 
-class Short(Noun):
+class ShorthandModel(StoryboardModel):
     """A noun that may be written as one bare value, which then stands for its `shorthand` key."""
 
     shorthand: ClassVar[str]
@@ -59,7 +59,7 @@ class Short(Noun):
         return {"description": full.pop("description"), "anyOf": [bare, full]}
 
 
-class Format(Noun):
+class Format(StoryboardModel):
     """The picture of the finished film."""
 
     aspect_ratio: Literal["16:9", "9:16", "1:1", "4:3", "3:4"] = "16:9"
@@ -87,7 +87,7 @@ _SIZES: dict[str, dict[str, tuple[int, int]]] = {
 }
 
 
-class Look(Short):
+class Look(ShorthandModel):
     """How the whole film looks; a bare text is its prompt."""
 
     shorthand = "prompt"
@@ -98,7 +98,7 @@ class Look(Short):
     """What must not be seen, at most 500 characters; sent as the negative prompt."""
 
 
-class Reference(Noun):
+class Reference(StoryboardModel):
     """A picture or a video that shows somebody or something: a path beside the storyboard, or an http(s) address.
 
     Written bare, its ending says which of the two it is; else `{image: …}` or `{video: …}`.
@@ -169,7 +169,7 @@ class Reference(Noun):
 References = Annotated[tuple[Reference, ...], Field(max_length=20)]
 
 
-class CastMember(Noun):
+class CastMember(StoryboardModel):
     """Somebody who appears in more than one shot and must look the same in each."""
 
     name: Text = ""
@@ -182,7 +182,7 @@ class CastMember(Noun):
     """A sound file of them speaking: WAV or MP3, 1 to 10 s, at most 15 MB."""
 
 
-class Location(Noun):
+class Location(StoryboardModel):
     """A place."""
 
     name: Text = ""
@@ -193,7 +193,7 @@ class Location(Noun):
     """Pictures and videos of it; at most 20."""
 
 
-class Camera(Short):
+class Camera(ShorthandModel):
     """What the camera does; a bare word is its move."""
 
     shorthand = "move"
@@ -208,14 +208,14 @@ class Camera(Short):
     """In words: 35mm, shallow focus, …"""
 
 
-class Dialogue(Noun):
+class Dialogue(StoryboardModel):
     """One line somebody speaks, written `{mira: "Who's there?", delivery: whispered}`.
 
     A speaker who is not in the shot's cast speaks off screen.
     """
 
     speaker: Name
-    line: Told
+    line: NonEmptyText
     delivery: Text = ""
     """How it is said: whispered, out of breath, …"""
 
@@ -253,7 +253,7 @@ class Dialogue(Noun):
         }
 
 
-class Transition(Short):
+class Transition(ShorthandModel):
     """How one shot becomes the next; a bare word is its type, with half a second unless it is a cut."""
 
     shorthand = "type"
@@ -274,7 +274,7 @@ class Ending(Transition):
     """Length of the fade; half a second when left out."""
 
 
-class Budget(Noun):
+class Budget(StoryboardModel):
     """The most that may be spent, each limit an amount such as `20 USD`; at least one of them."""
 
     model_config = ConfigDict(json_schema_extra={"minProperties": 1})
@@ -293,7 +293,7 @@ class Budget(Noun):
         return self
 
 
-class Music(Noun):
+class Music(StoryboardModel):
     """Sound laid under the whole film."""
 
     file: Source

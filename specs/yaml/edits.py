@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from storyreel.specs.problems.problem import Position
-from storyreel.specs.yaml.tree import grow
+from storyreel.specs.yaml.tree import parse
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -33,11 +33,11 @@ _COMMA = re.compile(rf"[ \t]*,[ \t]*(?:{_COMMENT})?[{_BLANK}]+")
 _ESCAPED = re.compile("[^\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
 """What stands in double quotes only as an escape."""
 
-Wishes = Mapping[str, int | str | None]
+NewValues = Mapping[str, int | str | None]
 """What keys of a shot shall say; None takes back what is said."""
 
 
-class Splice(NamedTuple):
+class TextEdit(NamedTuple):
     """What takes the place of some characters, in the order of the text."""
 
     start: int
@@ -52,7 +52,7 @@ class Splice(NamedTuple):
     """The value as it is written now; empty for a key that is gone."""
 
 
-class Written(NamedTuple):
+class KeySpan(NamedTuple):
     """A key and its value. The value's characters are those from start to end, without its name."""
 
     key: str
@@ -66,11 +66,11 @@ class Written(NamedTuple):
     """The name that others may use the value by; empty for none."""
 
 
-class Passage:
+class ShotText:
     """The shot that begins at a place of a text. Without entries it is not written there as a mapping."""
 
     def __init__(self, text: str, where: Position) -> None:
-        self.entries: dict[str, Written] = {}
+        self.entries: dict[str, KeySpan] = {}
         self._text, self._is_flow = text, False
         events = _events(text)
         for event in events:
@@ -79,7 +79,7 @@ class Passage:
                 self._is_flow = bool(event.flow_style)
                 return
 
-    def splices(self, wishes: Wishes, inherited: bool) -> list[Splice]:
+    def edits(self, wishes: NewValues, inherited: bool) -> list[TextEdit]:
         """What makes the shot say what is wished. `inherited` says whether it says something else where it is silent,
         so that a word is taken back by `null` rather than by leaving it out."""
         gone = {key for key, wish in wishes.items() if wish is None and not inherited}
@@ -87,7 +87,7 @@ class Passage:
         missing = {key: wish for key, wish in wishes.items() if key not in self.entries and key not in gone}
         return sorted([*found, *self._inserted(missing, gone)]) if self.entries else []
 
-    def users(self, entry: Written) -> list[int]:
+    def users(self, entry: KeySpan) -> list[int]:
         """The lines in which a value is used again by its name."""
         lines = []
         for event in _events(self._text):
@@ -98,18 +98,18 @@ class Passage:
                     break
         return lines
 
-    def _changed(self, entry: Written, wish: int | str | None, is_gone: bool) -> Splice:
+    def _changed(self, entry: KeySpan, wish: int | str | None, is_gone: bool) -> TextEdit:
         before = self._text[entry.start : entry.end]
         if is_gone and (span := self._removable(entry)):
-            return Splice(*span, 0, "", entry.key, before, "")
+            return TextEdit(*span, 0, "", entry.key, before, "")
         new = after = value(wish, entry.style, self._is_flow)
         if entry.style in ("|", ">") and (header := _HEADER.match(before)):
             new += header["comment"] or ""
         if not before and self._text[entry.start - 1] == ":":
             new = f" {new}"
-        return Splice(entry.start, entry.end, 0, new, entry.key, before, after)
+        return TextEdit(entry.start, entry.end, 0, new, entry.key, before, after)
 
-    def _removable(self, entry: Written) -> tuple[int, int] | None:
+    def _removable(self, entry: KeySpan) -> tuple[int, int] | None:
         """The characters that go with a key; None where a comment would go with it, or nothing stands before it."""
         if self._is_flow:
             before = [other.end for other in self.entries.values() if other.end <= entry.key_start]
@@ -119,7 +119,7 @@ class Passage:
         around = self._text[start : entry.key_start] + self._text[entry.end : end]
         return (start, end) if self._is_on_a_line(entry) and not around.strip(_BLANK) else None
 
-    def _inserted(self, missing: Wishes, gone: set[str]) -> Iterator[Splice]:
+    def _inserted(self, missing: NewValues, gone: set[str]) -> Iterator[TextEdit]:
         """New keys, in a row behind one that stays, in its manner."""
         if not missing:
             return
@@ -128,9 +128,9 @@ class Passage:
         quote = neighbour.key_quote
         for rank, (key, wish) in enumerate(missing.items(), 1):
             new = value(wish, "", self._is_flow)
-            yield Splice(place, place, rank, f"{before}{quote}{key}{quote}: {new}{after}", key, "", new)
+            yield TextEdit(place, place, rank, f"{before}{quote}{key}{quote}: {new}{after}", key, "", new)
 
-    def _behind(self, entry: Written) -> tuple[int, str, str]:
+    def _behind(self, entry: KeySpan) -> tuple[int, str, str]:
         """Where another key is put behind one that is there, and what comes before and after it."""
         start, end = _line(self._text, entry.key_start)
         indent, rest, line_break = (
@@ -146,7 +146,7 @@ class Passage:
             return end, indent, f",{line_break}"
         return entry.end, f",{line_break}{indent}" if has_line and not rest.strip(_BLANK) else ", ", ""
 
-    def _neighbour(self, entries: list[Written]) -> Written:
+    def _neighbour(self, entries: list[KeySpan]) -> KeySpan:
         """The key behind which new ones are written: `takes` comes before `circled`, and both behind all that is
         short, before texts and lists of several lines."""
         short = [entry for entry in entries if self._is_flow or self._is_on_a_line(entry)] or entries
@@ -155,17 +155,17 @@ class Passage:
         before = [entry for entry in short if circled and entry.key_start < circled.key_start]
         return (takes or before or short)[-1]
 
-    def _is_on_a_line(self, entry: Written) -> bool:
+    def _is_on_a_line(self, entry: KeySpan) -> bool:
         """Whether key and value stand on one line, and end on it."""
         return not _BREAK.search(self._text, entry.key_start, entry.end)
 
 
-def spliced(text: str, splices: list[Splice]) -> str:
+def apply_edits(text: str, edits: list[TextEdit]) -> str:
     """The text with something else in the place of some characters."""
     pieces, index = [], 0
-    for splice in splices:
-        pieces += [text[index : splice.start], splice.new]
-        index = splice.end
+    for edit in edits:
+        pieces += [text[index : edit.start], edit.new]
+        index = edit.end
     return "".join([*pieces, text[index:]])
 
 
@@ -175,7 +175,7 @@ def value(wish: int | str | None, style: str = "", is_flow: bool = False) -> str
         return "null" if wish is None else str(wish)
     single = "'" + wish.replace("'", "''") + "'"
     for written in {"'": [single], '"': []}.get(style, [wish]):
-        root, problems = grow(f"{{action: {written}}}" if is_flow else f"action: {written}", "")
+        root, problems = parse(f"{{action: {written}}}" if is_flow else f"action: {written}", "")
         if root is not None and not problems and root.plain() == {"action": wish}:
             return written
     return _ESCAPED.sub(lambda sign: f"\\u{ord(sign[0]):04X}", json.dumps(wish, ensure_ascii=False))
@@ -190,7 +190,7 @@ def _place(event: Any) -> tuple[int, int]:
     return event.start_mark.line + 1, event.start_mark.column + 1
 
 
-def _entries(text: str, events: Iterator[Any]) -> Iterator[Written]:
+def _entries(text: str, events: Iterator[Any]) -> Iterator[KeySpan]:
     """The keys of the mapping whose beginning was the last event, in its order."""
     while not isinstance(key := next(events), yaml.MappingEndEvent):
         first = last = next(events)
@@ -206,7 +206,7 @@ def _depth(event: Any) -> int:
     return isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
 
 
-def _written(text: str, key: Any, first: Any, last: Any) -> Written:
+def _written(text: str, key: Any, first: Any, last: Any) -> KeySpan:
     start, end = first.start_mark.index, last.end_mark.index
     name = "" if isinstance(first, yaml.AliasEvent) else first.anchor or ""
     if name and (found := _NAME.match(text, start, end)):
@@ -214,7 +214,7 @@ def _written(text: str, key: Any, first: Any, last: Any) -> Written:
     style = getattr(first, "style", None) or ""
     if style in ("|", ">"):  # the parser lets such a text end where the next thing begins
         end = start + len(text[start:end].rstrip(_BLANK))
-    return Written(key.value, key.start_mark.index, key.style or "", start, end, style, name)
+    return KeySpan(key.value, key.start_mark.index, key.style or "", start, end, style, name)
 
 
 def _line(text: str, index: int) -> tuple[int, int]:

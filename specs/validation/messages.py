@@ -13,23 +13,23 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
-from storyreel.specs.language.nouns import Short
-from storyreel.specs.language.words import MEANING
+from storyreel.specs.language.models import ShorthandModel
+from storyreel.specs.language.values import MEANING
 from storyreel.specs.problems.phrases import listed, shown, suggestion
-from storyreel.specs.problems.problem import Place, Problem
+from storyreel.specs.problems.problem import KeyPath, Problem
 from storyreel.specs.storyboard import Storyboard
-from storyreel.specs.yaml.tree import Places
+from storyreel.specs.yaml.tree import Positions
 
 KEY = "[key]"
 """Ends the path of an error that is about a name rather than about what it names."""
 
 
-def place_of(error: ErrorDetails) -> Place:
+def place_of(error: ErrorDetails) -> KeyPath:
     """The path in the file of what an error is about."""
     return tuple(step for step in error["loc"] if step != KEY)
 
 
-def problem(error: ErrorDetails, places: Places) -> Problem:
+def problem(error: ErrorDetails, places: Positions) -> Problem:
     """An error of the models as a problem in the file."""
     place = place_of(error)
     if error["loc"][-1:] == (KEY,):
@@ -41,7 +41,7 @@ def problem(error: ErrorDetails, places: Places) -> Problem:
     return Problem(places.nearest(place), *_SAID.get(error["type"], _otherwise)(_called(place), error, place))
 
 
-def _unknown_key(place: Place) -> tuple[str, str]:
+def _unknown_key(place: KeyPath) -> tuple[str, str]:
     key = str(place[-1])
     noun = _noun(place[:-1])
     known = list(noun.model_fields) if noun else []
@@ -52,7 +52,7 @@ def _unknown_key(place: Place) -> tuple[str, str]:
     return f"unknown key `{shown(key)}`", suggestion(key, known, f"known here are {listed(known, 'and', len(known))}")
 
 
-def _missing(place: Place) -> tuple[str, str]:
+def _missing(place: KeyPath) -> tuple[str, str]:
     noun = _noun(place[:-1])
     field = noun.model_fields.get(str(place[-1])) if noun else None
     meaning = re.split(r"[;.\n]", field.description or "")[0] if field else ""
@@ -61,14 +61,14 @@ def _missing(place: Place) -> tuple[str, str]:
     return f"`{place[-1]}` is missing", meaning[:1].lower() + meaning[1:]
 
 
-def _choice(what: str, error: ErrorDetails, place: Place) -> tuple[str, str]:
+def _choice(what: str, error: ErrorDetails, place: KeyPath) -> tuple[str, str]:
     allowed = re.findall(r"'([^']*)'|\b(\d+)\b", str(error["ctx"]["expected"]))
     words = [quoted or number for quoted, number in allowed]
     written = _written(error["input"])
     return f"{what} is {written}", suggestion(written.strip("`"), words, f"write {listed(words)}")
 
 
-def _no_text(what: str, error: ErrorDetails, place: Place) -> tuple[str, str]:
+def _no_text(what: str, error: ErrorDetails, place: KeyPath) -> tuple[str, str]:
     value = error["input"]
     if value is None:
         return f"{what} is empty", "write a text, or leave the key out"
@@ -85,51 +85,51 @@ def _pattern(error: ErrorDetails) -> str:
     return "a text" if error["type"] != "string_too_long" else f"at most {error['ctx']['max_length']} characters long"
 
 
-def _no_match(what: str, error: ErrorDetails, place: Place) -> tuple[str, str]:
+def _no_match(what: str, error: ErrorDetails, place: KeyPath) -> tuple[str, str]:
     if str(error["input"]).strip():
         return f"{what} is {_written(error['input'])}, but must be {_pattern(error)}", ""
     return f"{what} is empty", "write a text, or leave the key out"
 
 
-def _too_long_text(what: str, error: ErrorDetails, place: Place) -> tuple[str, str]:
+def _too_long_text(what: str, error: ErrorDetails, place: KeyPath) -> tuple[str, str]:
     return f"{what} has {len(str(error['input']).strip())} characters, at most {error['ctx']['max_length']}", ""
 
 
-def _too_many(what: str, error: ErrorDetails, place: Place) -> tuple[str, str]:
+def _too_many(what: str, error: ErrorDetails, place: KeyPath) -> tuple[str, str]:
     return f"{what} may have at most {error['ctx']['max_length']} entries", ""
 
 
-def _too_few(what: str, error: ErrorDetails, place: Place) -> tuple[str, str]:
+def _too_few(what: str, error: ErrorDetails, place: KeyPath) -> tuple[str, str]:
     return f"{what} is empty", "write at least one"
 
 
-def _too_small(what: str, error: ErrorDetails, place: Place) -> tuple[str, str]:
+def _too_small(what: str, error: ErrorDetails, place: KeyPath) -> tuple[str, str]:
     return f"{what} is {_written(error['input'])}, but must be at least {error['ctx']['ge']}", ""
 
 
-def _too_great(what: str, error: ErrorDetails, place: Place) -> tuple[str, str]:
+def _too_great(what: str, error: ErrorDetails, place: KeyPath) -> tuple[str, str]:
     return f"{what} is {_written(error['input'])}, but must be at most {error['ctx']['le']}", ""
 
 
-def _not_whole(what: str, error: ErrorDetails, place: Place) -> tuple[str, str]:
+def _not_whole(what: str, error: ErrorDetails, place: KeyPath) -> tuple[str, str]:
     return f"{what} is {_written(error['input'])}, but must be a whole number", ""
 
 
-def _no_list(what: str, error: ErrorDetails, place: Place) -> tuple[str, str]:
+def _no_list(what: str, error: ErrorDetails, place: KeyPath) -> tuple[str, str]:
     value = error["input"]
     one = shown(value, 30) if isinstance(value, str | int | float) else "{…}" if isinstance(value, Mapping) else "…"
     return f"{what} must be a list", f"write `[{one}]`, or one `-` a line"
 
 
-def _no_names(what: str, error: ErrorDetails, place: Place) -> tuple[str, str]:
+def _no_names(what: str, error: ErrorDetails, place: KeyPath) -> tuple[str, str]:
     return f"{what} must have names, each with a value of its own", "write `name: …` below it, one a line"
 
 
-def _no_noun(what: str, error: ErrorDetails, place: Place) -> tuple[str, str]:
+def _no_noun(what: str, error: ErrorDetails, place: KeyPath) -> tuple[str, str]:
     noun = _noun(place)
     if noun is Storyboard or noun is None:
         return "this is no storyboard", "a film begins with `storyboard: 1`, `title: …` and `shots:`"
-    bare = f"a bare `{noun.shorthand}`, or " if issubclass(noun, Short) else ""
+    bare = f"a bare `{noun.shorthand}`, or " if issubclass(noun, ShorthandModel) else ""
     keys = [key for key, field in noun.model_fields.items() if field.is_required()]
     fix = (
         f"it needs {listed(keys, 'and')}"
@@ -139,7 +139,7 @@ def _no_noun(what: str, error: ErrorDetails, place: Place) -> tuple[str, str]:
     return f"{what} must have {bare}keys of its own", fix
 
 
-def _refused(what: str, error: ErrorDetails, place: Place) -> tuple[str, str]:
+def _refused(what: str, error: ErrorDetails, place: KeyPath) -> tuple[str, str]:
     said, _, fix = str(error["ctx"]["error"]).partition("; ")
     value = error["input"]
     if isinstance(value, str | int | float | bool) or value is None:
@@ -147,11 +147,11 @@ def _refused(what: str, error: ErrorDetails, place: Place) -> tuple[str, str]:
     return said, fix
 
 
-def _otherwise(what: str, error: ErrorDetails, place: Place) -> tuple[str, str]:
+def _otherwise(what: str, error: ErrorDetails, place: KeyPath) -> tuple[str, str]:
     return f"{what} cannot be {_written(error['input'])}", "see the language reference for what it may be"
 
 
-_SAID: dict[str, Callable[[str, ErrorDetails, Place], tuple[str, str]]] = {
+_SAID: dict[str, Callable[[str, ErrorDetails, KeyPath], tuple[str, str]]] = {
     "literal_error": _choice,
     "enum": _choice,
     "string_type": _no_text,
@@ -171,7 +171,7 @@ _SAID: dict[str, Callable[[str, ErrorDetails, Place], tuple[str, str]]] = {
 }
 
 
-def _called(place: Place) -> str:
+def _called(place: KeyPath) -> str:
     """What a value is called: its key, an element by the key of its list."""
     keys = [step for step in place if isinstance(step, str)]
     if not keys:
@@ -194,7 +194,7 @@ def _written(value: object) -> str:
     return f"`{shown(getattr(value, 'text', value))}`" if str(value) else "empty"
 
 
-def _noun(place: Place) -> type[BaseModel] | None:
+def _noun(place: KeyPath) -> type[BaseModel] | None:
     """The noun that stands at a path of the language."""
     found: Any = Storyboard
     for step in place:

@@ -82,7 +82,7 @@ Text = Annotated[
 ]
 """Free text of at most 5000 characters; may be empty."""
 
-Told = Annotated[
+NonEmptyText = Annotated[
     str,
     StringConstraints(max_length=LONGEST_TEXT, pattern=_NOT_BLANK),
     BeforeValidator(as_text),
