@@ -82,7 +82,7 @@ def _print_problems(error: StoryboardError, console: Console) -> None:
         console.print(str(problem), markup=False, highlight=False)
     count = len(error.problems)
     problems = "1 problem" if count == 1 else f"{count} problems"
-    console.print(f"{problems}, nothing was made\nnext: {then}", markup=False, highlight=False)
+    console.print(f"{problems}, nothing was made\nnext: {error.next}", markup=False, highlight=False)
 
 
 def _print(console: Console, message: str) -> None:
