@@ -20,7 +20,7 @@ from sqlalchemy import create_engine, insert, select
 
 from storyreel.flows.planning.history import history_of
 from storyreel.flows.planning.model import History, Plan
-from storyreel.flows.planning.plan import make
+from storyreel.flows.planning.plan import make_plan
 from storyreel.specs.reading import read
 from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.ledger import Order
@@ -54,14 +54,14 @@ def main() -> None:
             parsing = _best(lambda loader=loader: yaml.load(file.read_text(), loader))
             reading = _best(lambda: read(file))
             film = read(file)
-            planning = _best(lambda film=film: make(film, _NOTHING))
+            planning = _best(lambda film=film: make_plan(film, _NOTHING))
             home = Home.of({"STORYREEL_HOME": f"{folder}/{shots}"})
             file.write_text(_film(shots, "did"))
-            _fill(home, make(read(file), _NOTHING))
+            _fill(home, make_plan(read(file), _NOTHING))
 
             def beside(film=film, home=home) -> None:
                 with history_of(home) as history:
-                    plan = make(film, history)
+                    plan = make_plan(film, history)
                 assert all(take.reason == "changed: action" for take in plan.takes)
 
             print(

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 from pydantic import Field, StringConstraints, ValidationError
 
@@ -30,7 +30,9 @@ from storyreel.specs.validation.check import local_sources
 from storyreel.tasks.bucket import Bucket
 from storyreel.tasks.clips import file_digest
 from storyreel.tasks.files import folder_beside, place_folder, write_whole
-from storyreel.tasks.home import Home
+
+if TYPE_CHECKING:
+    from storyreel.tasks.home import Home
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -123,6 +125,18 @@ def bring(storyboard: str, home: Home, sets: Mapping[str, str] = _NOTHING_SET) -
     if found := _ADDRESS.fullmatch(storyboard):
         return _unpacked(storyboard, found["version"], Bucket(found["vault"]), home.packs)
     return _fetched(storyboard, home.packs, sets)
+
+
+def read_film(storyboard: Path | str, sets: Mapping[str, str] = _NOTHING_SET, home: Home | None = None) -> Storyboard:
+    """Read a storyboard by its path, its address or a pack's address; a remote one is fetched into `home` first.
+
+    Raises StoryboardError, and BucketError when the file system cannot be used.
+    """
+    if not is_remote(str(storyboard)):
+        return read(Path(storyboard), sets)
+    from storyreel.tasks.home import Home
+
+    return read(bring(str(storyboard), home or Home.of(), sets), sets)
 
 
 def _version(text: str, files: Mapping[str, str]) -> str:

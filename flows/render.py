@@ -18,11 +18,10 @@ from storyreel.flows.lifecycle import automations
 from storyreel.flows.lifecycle.cancellation import stoppable, stopping
 from storyreel.flows.monitoring.observe import log_what_is_ahead, observed
 from storyreel.flows.names import film_tags, run_name, tag_run
-from storyreel.flows.packs import bring, version_of
-from storyreel.flows.planning.budget import hold, limits_of
-from storyreel.flows.planning.history import history_of
+from storyreel.flows.packs import version_of
 from storyreel.flows.planning.model import Plan
-from storyreel.flows.planning.states import judged
+from storyreel.flows.planning.planner import Planner
+from storyreel.flows.planning.run_request import RunRequest
 from storyreel.flows.production import report
 from storyreel.flows.production.delivery import Delivery, delivery
 from storyreel.flows.production.finish import Finishing
@@ -33,14 +32,11 @@ from storyreel.flows.production.service_limits import limited, to_be_held
 from storyreel.flows.production.shutdown import ended_in_order
 from storyreel.flows.production.takes import begin
 from storyreel.flows.review.model import ReviewNeeded
-from storyreel.flows.review.standing import Planner
 from storyreel.flows.review.suspend import Approval, shots_waiting
 from storyreel.specs.money import parse_money
-from storyreel.specs.reading import read
-from storyreel.specs.storyboard import Storyboard
 from storyreel.tasks import providers
 from storyreel.tasks.home import Home
-from storyreel.tasks.ledger.budget import BudgetExceeded, Limit
+from storyreel.tasks.ledger.budget import BudgetExceeded
 from storyreel.tasks.studio import open_studio
 
 
@@ -66,11 +62,9 @@ class ShotsFailed(Exception):
 class Job(NamedTuple):
     """What a run has to do."""
 
-    film: Storyboard
+    planner: Planner
     origin: Origin
     plan: Plan
-    home: Home
-    limits: Sequence[Limit]
 
 
 class NotAgreed(Exception):
@@ -122,17 +116,20 @@ async def render_storyboard(
         # A state that a flow returns is its own: the run ends as whoever cancelled it wanted.
         return cast("Rendering", Cancelled(message="it was cancelled before its process ended"))
     home = Home.of()
-    film = read(await asyncio.to_thread(bring, storyboard, home, vars or {}), vars or {})
-    origin = Origin(storyboard=storyboard, version=await asyncio.to_thread(version_of, film))
-    planner = Planner(film, home, provider, tuple(select or ()))
+    most = parse_money(budget) if budget else None
+    request = RunRequest(
+        storyboard=storyboard, provider=provider, vars=vars or {}, selection=tuple(select or ()), budget=most
+    )
+    planner = await asyncio.to_thread(Planner.of, request, home)
+    origin = Origin(storyboard=storyboard, version=await asyncio.to_thread(version_of, planner.film))
     approval = await Approval.begin(planner)
-    limits = approval.limits(limits_of(film.budget, parse_money(budget) if budget else None))
+    planner = planner.with_limits(approval.limits(planner.limits))
     try:
-        with history_of(home) as history:
-            plan = planner.plan(history)
-            # Before the budget is held, so that a run that is suspended over it is found by its film.
-            await tag_run(run_name(plan.title, datetime.now()), film_tags(plan, origin.version))
-            hold(plan, limits, history.committed, str(flow_run.id))
+        plan, limits, excess = planner.plan_within_budget(str(flow_run.id))
+        # Before an excess is raised, so that a run that is suspended over it is found by its film.
+        await tag_run(run_name(plan.title, datetime.now()), film_tags(plan, origin.version))
+        if excess:
+            raise excess
         insist_on(agreed, plan)
         log_what_is_ahead(plan)
         scenes = None
@@ -142,7 +139,7 @@ async def render_storyboard(
             scenes = {"storyboard": storyboard, "provider": provider, "vars": vars, "limits": held, "agreed": may_buy}
         with delivery(out or report.default_folder(plan.title), home) as way_out:
             await asyncio.to_thread(way_out.make_sure)
-            return await _shoot(Job(film, origin, plan, home, limits), way_out, scenes)
+            return await _shoot(Job(planner, origin, plan), way_out, scenes)
     except ReviewNeeded as needed:
         await approval.ask_to_review(needed)
         raise
@@ -156,19 +153,18 @@ async def _shoot(job: Job, way_out: Delivery, scenes: dict[str, Any] | None) -> 
     """Carry out a plan; `scenes` is what runs of single scenes are told, where there are to be any."""
     plan, run = job.plan, str(flow_run.id)
     holding = await limited(to_be_held(plan), is_deployed=bool(deployment.id))
-    async with open_studio(job.home, plan.services, limited=holding) as studio:
+    async with open_studio(job.planner.home, plan.services, limited=holding) as studio:
         stopping().works_in(studio)
-        shooting = await begin(plan, studio, run, job.limits)
+        shooting = await begin(plan, studio, run, job.planner.limits)
         if scenes and await shoot_scenes(plan, shooting.is_there, scenes):
-            with history_of(job.home) as history:
-                plan = plan.model_copy(update={"takes": tuple(judged(plan.takes, plan.title, history))})
-            shooting = await begin(plan, studio, run, job.limits)
+            plan = job.planner.refreshed(plan)
+            shooting = await begin(plan, studio, run, job.planner.limits)
         async with ended_in_order(plan, shooting, studio), observed(plan, shooting, studio.ledger) as observation:
             if failures := await shooting.all():
                 raise ShotsFailed(failures, len(plan.cut.events))
             if unapproved := await shots_waiting(plan, shooting, studio.ledger):
                 raise ReviewNeeded(unapproved, len(plan.cut.events))
-            finishing = Finishing(job.film, plan, shooting, way_out)
+            finishing = Finishing(job.planner.film, plan, shooting, way_out)
             master = await finishing.join()
             made = await finishing.leave(master, job.origin, studio.ledger, run)
             await asyncio.to_thread(way_out.deliver)

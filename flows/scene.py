@@ -8,15 +8,13 @@ from prefect import flow
 
 from storyreel.flows.lifecycle.cancellation import stoppable, stopping
 from storyreel.flows.monitoring.observe import observed
-from storyreel.flows.packs import bring
-from storyreel.flows.planning.history import history_of
+from storyreel.flows.planning.planner import Planner
+from storyreel.flows.planning.run_request import RunRequest
 from storyreel.flows.production.scene_runs import SCENE_FLOW
 from storyreel.flows.production.service_limits import limited, to_be_held
 from storyreel.flows.production.shutdown import ended_in_order
 from storyreel.flows.production.takes import begin
 from storyreel.flows.render import ShotsFailed, insist_on
-from storyreel.flows.review.standing import Planner
-from storyreel.specs.reading import read
 from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.budget import Limit
 from storyreel.tasks.studio import open_studio
@@ -49,9 +47,9 @@ async def shoot_scene(
     Raises StoryboardError and NotAgreed before anything is made, and ShotsFailed after all else is finished.
     """
     home = Home.of()
-    film = read(await asyncio.to_thread(bring, storyboard, home, vars or {}), vars or {})
-    with history_of(home) as history:
-        plan = Planner(film, home, provider, tuple(select or ())).plan(history)
+    request = RunRequest(storyboard=storyboard, provider=provider, vars=vars or {}, selection=tuple(select or ()))
+    planner = await asyncio.to_thread(Planner.of, request, home)
+    plan = planner.plan()
     takes = [take for take in plan.takes if take.scene == scene]
     of_scene = plan.model_copy(update={"takes": tuple(takes)})
     insist_on(agreed, of_scene)

@@ -10,17 +10,19 @@ import typer
 from rich.console import Console
 
 from storyreel.flows.commands import tables as showing
-from storyreel.flows.commands.options import Planning, plan_of, sheet_of
+from storyreel.flows.commands.options import plan_of, sheet_of
 from storyreel.flows.errors import NotAllowed, RunFailed
+from storyreel.flows.planning.budget import BudgetedPlan
 from storyreel.flows.planning.model import Plan
 from storyreel.flows.planning.run_request import RunRequest
 from storyreel.flows.planning.saved import load as load_plan
 from storyreel.flows.planning.saved import moved
+from storyreel.flows.planning.summary import summarize_purchases
 from storyreel.tasks.ledger.budget import BudgetExceeded
 from storyreel.tasks.providers import load
 
 
-def make_sure(planning: Planning, sheet: RunRequest, yes: bool, console: Console) -> None:
+def make_sure(planning: BudgetedPlan, sheet: RunRequest, yes: bool, console: Console) -> None:
     """Return when the plan may be carried out.
 
     Raises RunFailed when a service's key is missing, BudgetExceeded, and NotAllowed when something would be bought that
@@ -35,7 +37,7 @@ def make_sure(planning: Planning, sheet: RunRequest, yes: bool, console: Console
         raise with_next(planning.excess, sheet)
     if yes:
         return
-    what = showing.bought(plan.bought)
+    what = summarize_purchases(plan.bought)
     if not (sys.stdin.isatty() and console.is_terminal):
         if planning.limits:
             return
@@ -55,14 +57,14 @@ def lacking(plan: Plan) -> None:
             raise RunFailed(f"{name} needs a key, and {missing} is not set", next=f"export {missing}=…")
 
 
-def as_agreed(file: Path, budget: str | None, out: str | None) -> tuple[RunRequest, Planning]:
+def as_agreed(file: Path, budget: str | None, out: str | None) -> tuple[RunRequest, BudgetedPlan]:
     """What a plan that was kept asks for, planned anew.
 
     Raises NotAllowed, naming what has moved, when that would no longer do exactly what was agreed to.
     """
     saved = load_plan(file)
     agreed = sheet_of(saved.found_from(file), saved.provider, None, list(saved.selection), budget, out)
-    sheet = agreed.model_copy(update={"words": saved.words})
+    sheet = agreed.model_copy(update={"vars": saved.words})
     planning = plan_of(sheet)
     if changed := moved(saved, planning.plan):
         lines = "\n  ".join(changed)

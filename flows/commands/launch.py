@@ -73,7 +73,7 @@ async def _flow(sheet: RunRequest, plan: Plan) -> Rendering:
     return await render_storyboard(
         str(sheet.storyboard),
         sheet.provider,
-        sheet.words or None,
+        sheet.vars or None,
         list(sheet.selection) or None,
         sheet.budget.exactly if sheet.budget else None,
         str(sheet.out) if sheet.out else None,

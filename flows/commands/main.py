@@ -20,7 +20,6 @@ from storyreel.flows.commands.options import (
     Provider,
     Select,
     Set,
-    file_of,
     plan_of,
     print_json,
     sheet_of,
@@ -30,6 +29,7 @@ from storyreel.flows.commands.retake import retake
 from storyreel.flows.commands.review import review
 from storyreel.flows.commands.services import doctor, explain, providers, webhooks
 from storyreel.flows.commands.ui import ui
+from storyreel.flows.planning.summary import summarize
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -56,10 +56,10 @@ def init(
 @app.command()
 def validate(storyboard: Film, sets: Set = None, as_json: AsJson = False) -> None:
     """Look for everything that is wrong in a storyboard; make and buy nothing."""
+    from storyreel.flows.packs import read_film
     from storyreel.specs.cut import build_cut
-    from storyreel.specs.reading import read
 
-    film = read(file_of(storyboard, words(sets)), words(sets))
+    film = read_film(storyboard, words(sets))
     cut = build_cut(film)
     if as_json:
         print_json(
@@ -139,7 +139,7 @@ def render(
         sheet, planning = as_agreed(cast("Path", saved), budget, out)
     progress = Console(stderr=True)
     make_sure(planning, sheet, yes, progress)
-    progress.print(f"[bold]{planning.plan.title}[/bold]: {showing.summary(planning.plan)}", highlight=False)
+    progress.print(f"[bold]{planning.plan.title}[/bold]: {summarize(planning.plan)}", highlight=False)
     from storyreel.flows.commands.launch import run
 
     made, looked_at = run(sheet, planning.plan, progress)

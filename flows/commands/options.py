@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from storyreel.flows.planning.run_request import RunRequest
 
 if TYPE_CHECKING:
-    from storyreel.flows.planning.model import Plan
+    from storyreel.flows.planning.budget import BudgetedPlan
     from storyreel.specs.money import Money
-    from storyreel.tasks.ledger.budget import BudgetExceeded, Limit
 
 File = Annotated[Path, typer.Argument(metavar="STORYBOARD", help="The storyboard, a YAML file.", show_default=False)]
 Film = Annotated[
@@ -55,59 +54,25 @@ def sheet_of(
     return RunRequest(
         storyboard=storyboard,
         provider=provider,
-        words=words(sets),
+        vars=words(sets),
         selection=tuple(select or ()),
         budget=_money(budget) if budget else None,
         out=out,
     )
 
 
-class Planning(NamedTuple):
-    """A plan, and how it stands with its budget."""
+def plan_of(sheet: RunRequest) -> BudgetedPlan:
+    """What a run of a storyboard would do, and whether it fits the budget.
 
-    plan: Plan
-    limits: tuple[Limit, ...]
-    excess: BudgetExceeded | None
-    """What is wrong when the budget would be passed."""
-
-
-def plan_of(sheet: RunRequest) -> Planning:
-    """What a run of a storyboard would do. Raises StoryboardError, and BucketError where a bucket cannot be used."""
-    from storyreel.flows.planning.budget import hold, limits_of
-    from storyreel.flows.planning.history import history_of
-    from storyreel.flows.planning.plan import make
-    from storyreel.flows.planning.selection import NothingSelected
-    from storyreel.specs.reading import read
-    from storyreel.tasks.home import Home
-    from storyreel.tasks.ledger.budget import BudgetExceeded
-    from storyreel.tasks.prices.price_list import PriceList
-
-    film = read(file_of(sheet.storyboard, sheet.words), sheet.words)
-    prices, limits = PriceList.read(), limits_of(film.budget, sheet.budget)
-    with history_of(Home.of()) as history:
-        try:
-            plan = make(film, history, sheet.provider, sheet.selection, prices)
-            hold(plan, limits, history.committed)
-        except NothingSelected as error:
-            raise typer.BadParameter(f"--select: {error}") from error
-        except BudgetExceeded as excess:
-            return Planning(plan, limits, excess)
-    return Planning(plan, limits, None)
-
-
-def file_of(storyboard: Path | str, set_vars: dict[str, str]) -> Path:
-    """The storyboard's file on this host; brought here first where an address is given.
-
-    Raises StoryboardError, and BucketError where a bucket cannot be used.
+    Raises StoryboardError, BucketError, and typer.BadParameter for a selection that names no shot.
     """
-    from storyreel.specs.storyboard import is_remote
+    from storyreel.flows.planning.planner import Planner
+    from storyreel.flows.planning.selection import NothingSelected
 
-    if not is_remote(str(storyboard)):
-        return Path(storyboard)
-    from storyreel.flows.packs import bring
-    from storyreel.tasks.home import Home
-
-    return bring(str(storyboard), Home.of(), set_vars)
+    try:
+        return Planner.of(sheet).plan_within_budget()
+    except NothingSelected as error:
+        raise typer.BadParameter(f"--select: {error}") from error
 
 
 def words(sets: list[str] | None) -> dict[str, str]:

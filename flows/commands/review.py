@@ -32,14 +32,13 @@ def review(
 ) -> None:
     """Approve takes, or wish for others; make and buy nothing. Without options: show what waits, and ask."""
     from storyreel.flows.commands import review_prompts as approvals
-    from storyreel.flows.review.standing import Planner, by_words, look, refusal
-    from storyreel.specs.reading import read
-    from storyreel.tasks.home import Home
+    from storyreel.flows.planning.planner import Planner
+    from storyreel.flows.review.standing import by_words, look, refusal
 
     if action and not retake:
         raise typer.BadParameter("--action goes with --retake")
     sheet = sheet_of(storyboard, provider, sets)
-    planner = Planner(read(storyboard, sheet.words), Home.of(), provider)
+    planner = Planner.of(sheet)
     standings = asyncio.run(look(planner))
     console, waiting = Console(stderr=True, soft_wrap=True), [standing for standing in standings if standing.waits]
     chosen = [*(approve or ()), *((standing.shot.slate for standing in waiting) if everything else ())]

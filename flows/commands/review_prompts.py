@@ -16,8 +16,9 @@ from rich.text import Text
 
 from storyreel.flows.commands.reconcile_prompts import somebody_is_there
 from storyreel.flows.planning.model import ReviewWord
+from storyreel.flows.planning.planner import Planner
 from storyreel.flows.planning.run_request import RunRequest
-from storyreel.flows.review.standing import Planner, Standing, by_words, refusal
+from storyreel.flows.review.standing import Standing, by_words, refusal
 from storyreel.flows.servers.choose import settle_environment
 from storyreel.tasks.ledger.ledger import Judged, Word
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from storyreel.flows.commands.options import AsJson, Film, Provider, Set, file_of, plan_of, print_json, sheet_of, words
+from storyreel.flows.commands.options import AsJson, Film, Provider, Set, print_json, sheet_of, words
 
 
 def explain(
@@ -22,15 +22,16 @@ def explain(
     as_json: AsJson = False,
 ) -> None:
     """Show what a shot would be asked for, to the last header; send nothing. No key is needed."""
+    from storyreel.flows.planning.planner import Planner
     from storyreel.flows.services.explain import explain, pick, print_explanation
-    from storyreel.specs.reading import read
 
-    planned = plan_of(sheet_of(storyboard, provider, sets)).plan
+    planner = Planner.of(sheet_of(storyboard, provider, sets))
+    plan = planner.plan()
     try:
-        picked = pick(planned, shot, take)
+        picked = pick(plan, shot, take)
     except LookupError as error:
         raise typer.BadParameter(str(error)) from error
-    explained = explain(read(file_of(storyboard, words(sets)), words(sets)), planned, picked)
+    explained = explain(planner.film, plan, picked)
     if as_json:
         print_json(explained.as_json())
     else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -12,12 +11,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from storyreel.flows.planning.summary import amounts_of, counted, summarize, summarize_purchases
 from storyreel.specs.cut import Cut
-from storyreel.specs.money import Money, sums
+from storyreel.specs.money import Money
 from storyreel.specs.storyboard import Storyboard
 
 if TYPE_CHECKING:
-    from storyreel.flows.commands.options import Planning
+    from storyreel.flows.planning.budget import BudgetedPlan
     from storyreel.flows.planning.model import Plan, PlannedTake
     from storyreel.flows.production.report import Rendering
 
@@ -26,7 +26,7 @@ _COLOURS = {"new": "yellow", "cached": "green", "resuming": "cyan", "unknown": "
 
 def print_valid(console: Console, film: Storyboard, cut: Cut) -> None:
     """A storyboard in which nothing is wrong."""
-    shots = _counted(len(cut.events), "shot")
+    shots = counted(len(cut.events), "shot")
     console.print(
         f"{film.title}: {shots}, {cut.rate.timecode(cut.frames)} at {cut.rate} fps; nothing is wrong.",
         highlight=False,
@@ -34,38 +34,7 @@ def print_valid(console: Console, film: Storyboard, cut: Cut) -> None:
     )
 
 
-def summary(plan: Plan) -> str:
-    """A plan in a line: `7 shots, 28 s; 7 takes: 5 to make, 2 there already`."""
-    states = Counter(take.state for take in plan.takes)
-    parts = [f"{states['new']} to make"]
-    parts += [f"{states['cached']} there already"] if states["cached"] else []
-    parts += [f"{states['resuming']} under way"] if states["resuming"] else []
-    parts += [f"{states['unknown']} unknown"] if states["unknown"] else []
-    seconds = float(plan.cut.rate.seconds(plan.cut.frames))
-    shots, takes = _counted(len(plan.cut.events), "shot"), _counted(len(plan.takes), "take")
-    return f"{shots}, {seconds:.4g} s; {takes}: {', '.join(parts)}"
-
-
-def bought(takes: Sequence[PlannedTake]) -> str:
-    """`3 takes from aimlapi and 1 from freepik for 4.20 USD and 1 at an unknown price`."""
-    (first, number), *others = Counter(take.request.provider for take in takes).most_common()
-    sellers = [f"{_counted(number, 'take')} from {first}", *(f"{n} from {name}" for name, n in others)]
-    return f"{' and '.join(sellers)} for {for_how_much(takes)}"
-
-
-def for_how_much(takes: Iterable[PlannedTake]) -> str:
-    """What the takes that are bought cost together; what nobody knows is named as such."""
-    return " and ".join(_amounts(takes, "more at an unknown price")) or "nothing"
-
-
-def _amounts(takes: Iterable[PlannedTake], unknown: str) -> list[str]:
-    """One sum a currency, and a word for what nobody knows."""
-    buying = [take for take in takes if take.is_bought]
-    known = [money.exactly for money in sums(take.price for take in buying if take.price)]
-    return [*known, unknown if known else "an unknown price"] if any(take.price is None for take in buying) else known
-
-
-def print_plan(console: Console, planning: Planning) -> None:
+def print_plan(console: Console, planning: BudgetedPlan) -> None:
     """A row a take and a line a scene, then the totals and what is worth knowing before.
 
     What is the same in all rows stands below.
@@ -96,17 +65,17 @@ def _shared(columns: Sequence[_Column], plan: Plan) -> list[_Column]:
     return [column for column in _COLUMNS if column not in columns and str(column.cell(plan.takes[0]))]
 
 
-def _below(planning: Planning, shared: Sequence[_Column]) -> Iterator[str]:
+def _below(planning: BudgetedPlan, shared: Sequence[_Column]) -> Iterator[str]:
     """What is said of the plan as a whole."""
     plan = planning.plan
     same = f". All {', '.join(f'{column.name} {column.cell(plan.takes[0])}' for column in shared)}" if shared else ""
-    yield summary(plan) + same
+    yield summarize(plan) + same
     if plan.stand_ins:
         shots = len(plan.cut.events)
-        yield f"{shots - plan.stand_ins} of {_counted(shots, 'shot')} shot; the animatic stands in for the others."
+        yield f"{shots - plan.stand_ins} of {counted(shots, 'shot')} shot; the animatic stands in for the others."
     if plan.bought:
         surplus = f", {float(plan.surplus_seconds):.4g} s of it beyond the cut" if plan.surplus_seconds else ""
-        yield f"To be bought: {bought(plan.bought)}{surplus}."
+        yield f"To be bought: {summarize_purchases(plan.bought)}{surplus}."
     if plan.bought and plan.expected_seconds is None:
         yield "How long it will take nobody knows yet: a service is used for the first time."
     elif plan.bought and plan.expected_seconds is not None:
@@ -129,7 +98,7 @@ def _of_scene(column: _Column, scene: str, takes: Sequence[PlannedTake]) -> Text
     if column.name == "cut":
         return Text(f"{float(sum(take.cut_seconds for take in takes if take.circled)):.4g} s", style="dim")
     if column.name == "price":
-        return Text("\n".join(_amounts(takes, "+ unknown")), style="dim")
+        return Text("\n".join(amounts_of(takes, "+ unknown")), style="dim")
     return Text("")
 
 
@@ -224,7 +193,7 @@ def print_made(console: Console, made: Rendering, looked_at: str) -> None:
     console.print(
         f"[green]✓[/green] [bold]{made.sequence}[/bold]\n"
         f"  {made.frames} frames at {made.fps} fps, {float(made.seconds):.4g} s; "
-        f"{_counted(len(made.shots), 'take')}, {cached} there before; "
+        f"{counted(len(made.shots), 'take')}, {cached} there before; "
         f"spent {'about ' if made.is_estimate else ''}{spent}",
         highlight=False,
         soft_wrap=True,
@@ -232,12 +201,8 @@ def print_made(console: Console, made: Rendering, looked_at: str) -> None:
     if made.stand_ins:
         shots = sum(take.circled for take in made.shots)
         console.print(
-            f"  {shots - made.stand_ins} of {_counted(shots, 'shot')} shot; the animatic stands in for the others"
+            f"  {shots - made.stand_ins} of {counted(shots, 'shot')} shot; the animatic stands in for the others"
         )
     for finding in made.findings:
         console.print(f"  [yellow]look at[/yellow] {finding}", highlight=False, soft_wrap=True)
     console.print(f"  {looked_at}", highlight=False, markup=False, soft_wrap=True)
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

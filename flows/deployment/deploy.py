@@ -13,10 +13,11 @@ from rich.console import Console
 
 from storyreel.flows.commands import tables as showing
 from storyreel.flows.commands.consent import with_next
-from storyreel.flows.commands.options import Planning
 from storyreel.flows.errors import NotAllowed
+from storyreel.flows.planning.budget import BudgetedPlan
 from storyreel.flows.planning.model import Plan
 from storyreel.flows.planning.run_request import RunRequest
+from storyreel.flows.planning.summary import summarize, summarize_purchases
 from storyreel.flows.production.report import default_folder
 from storyreel.flows.servers.choose import settle_environment, standing
 from storyreel.specs.frozen import Frozen
@@ -42,7 +43,7 @@ class DeploymentRequest(NamedTuple):
     """What a deployment was asked to be."""
 
     sheet: RunRequest
-    planning: Planning
+    planning: BudgetedPlan
     out: str | None
     name: str | None
     limits: dict[str, int]
@@ -112,12 +113,12 @@ def make_sure(wish: DeploymentRequest, console: Console) -> None:
     if planning.excess:
         raise with_next(planning.excess, wish.sheet)
     if not plan.bought:
-        console.print(f"[bold]{plan.title}[/bold]: {showing.summary(plan)}", highlight=False)
+        console.print(f"[bold]{plan.title}[/bold]: {summarize(plan)}", highlight=False)
         return
     showing.print_plan(console, planning)
     if not (planning.limits or wish.yes):
         raise NotAllowed(
-            f"a run would buy {showing.bought(plan.bought)}, and nobody sits beside it; {_how_to_hold(plan)}"
+            f"a run would buy {summarize_purchases(plan.bought)}, and nobody sits beside it; {_how_to_hold(plan)}"
             "  or let it buy whatever it costs with --yes"
         )
 
@@ -170,11 +171,11 @@ def film_deployment(wish: DeploymentRequest, bucket: str | None = None) -> FilmD
     from storyreel.specs.reading import read
 
     file = Path(wish.sheet.storyboard).expanduser().absolute()
-    packed = pack(file, bucket, wish.sheet.words) if bucket else None
+    packed = pack(file, bucket, wish.sheet.vars) if bucket else None
     return FilmDeployment(
         title=wish.planning.plan.title,
         name=wish.name or default_folder(wish.planning.plan.title).name,
-        version=packed.version if packed else version_of(read(file, wish.sheet.words)),
+        version=packed.version if packed else version_of(read(file, wish.sheet.vars)),
         storyboard=packed.address if packed else str(file),
         is_packed=packed is not None,
         out=_out(wish, bucket),

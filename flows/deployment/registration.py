@@ -199,7 +199,7 @@ def _parameters(reel: FilmDeployment, sheet: RunRequest) -> dict[str, Any]:
     said = {
         "storyboard": reel.storyboard,
         "provider": sheet.provider,
-        "vars": sheet.words or None,
+        "vars": sheet.vars or None,
         "select": list(sheet.selection) or None,
         "budget": sheet.budget.exactly if sheet.budget else None,
         "out": reel.out,

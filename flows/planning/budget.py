@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal
+from typing import NamedTuple
 
 from storyreel.flows.planning.model import Plan, PlannedTake
 from storyreel.specs.language.models import Budget
@@ -12,6 +13,15 @@ from storyreel.tasks.ledger.budget import BudgetExceeded, Limit
 
 Committed = Callable[..., tuple[Money, ...]]
 """What is spoken for within a scope already, one sum a currency: `storyreel.tasks.ledger.ledger.Ledger.committed`."""
+
+
+class BudgetedPlan(NamedTuple):
+    """A plan, the budget limits that it was checked against, and the error if it would pass one of them."""
+
+    plan: Plan
+    limits: tuple[Limit, ...]
+    excess: BudgetExceeded | None = None
+
 
 _WHOSE = {"run": "a run", "shot": "a shot", "month": "a month"}
 
@@ -23,7 +33,7 @@ def limits_of(budget: Budget | None, per_run: Money | None = None) -> tuple[Limi
     return tuple(Limit(scope=scope, most=most) for scope, most in named if most)
 
 
-def hold(plan: Plan, limits: Sequence[Limit], committed: Committed, run: str = "") -> None:
+def check_budget(plan: Plan, limits: Sequence[Limit], committed: Committed, run: str = "") -> None:
     """Return when all that the plan buys fits; `run` is the flow run that buys it, where there is one already.
 
     Raises BudgetExceeded, which names the shots that fit.

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 
 from storyreel.flows.planning.model import History
 from storyreel.tasks.home import Home
-from storyreel.tasks.ledger.ledger import Purchase
+from storyreel.tasks.ledger.ledger import Judged, Purchase, Verdict
 from storyreel.tasks.providers.http.local_files import BUCKET
 
 
@@ -40,3 +41,15 @@ def history_of(home: Home) -> Iterator[History]:
         )
     finally:
         ledger.close()
+
+
+def with_verdicts(history: History, added: Sequence[Judged]) -> History:
+    """The history as it would be with these verdicts noted now."""
+    now = datetime.now(UTC)
+    latest = {one.key: Verdict(**one.model_dump(), number=2**62, at=now) for one in added}
+
+    def verdicts(keys: Iterable[str]) -> Mapping[str, Verdict]:
+        wanted = list(keys)
+        return {**history.verdicts(wanted), **{key: latest[key] for key in wanted if key in latest}}
+
+    return history.model_copy(update={"has_verdicts": True, "verdicts": verdicts})

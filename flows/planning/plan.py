@@ -13,7 +13,7 @@ from functools import cache, partial
 from storyreel.flows.planning.expecting import expected_seconds
 from storyreel.flows.planning.model import Candidate, History, Plan, PlannedTake
 from storyreel.flows.planning.selection import select
-from storyreel.flows.planning.states import judged
+from storyreel.flows.planning.states import with_states
 from storyreel.flows.planning.verdicts import directed
 from storyreel.flows.planning.warnings import caveats, chain_lengths, upstream_first
 from storyreel.specs.cut import Anchor, Cut, Event, build_cut, edit_points
@@ -29,14 +29,12 @@ from storyreel.tasks.request import build as order
 from storyreel.tasks.request.brief import brief
 from storyreel.tasks.request.local_files import LocalFiles
 
-__all__ = ["History", "Plan", "PlannedTake", "make"]
-
 STAND_IN = "animatic"
 """Who draws what was not selected and is not there."""
 _FREE = Quote(money=Money(amount=Decimal(0), currency="USD"))
 
 
-def make(
+def make_plan(
     film: Storyboard,
     history: History,
     provider: str | None = None,
@@ -51,9 +49,9 @@ def make(
     """
     cut = build_cut(film)
     desk = _Desk(film, cut, history, prices or PriceList.read({}))
-    takes = judged(desk.drafts(provider), film.title, history)
+    takes = with_states(desk.drafts(provider), film.title, history)
     if selection:
-        takes = judged(desk.with_stand_ins(takes, select(selection, takes)), film.title, history)
+        takes = with_states(desk.with_stand_ins(takes, select(selection, takes)), film.title, history)
     chains = chain_lengths(film.all_shots)
     return Plan(
         title=film.title,

@@ -18,7 +18,7 @@ class RunRequest(Frozen):
     """The file; a text where it is an address."""
     provider: str | None = None
     """Who makes all shots, whatever they say."""
-    words: dict[str, str] = Field(default={})
+    vars: dict[str, str] = Field(default={})
     """Other words for the storyboard's vars."""
     selection: tuple[str, ...] = ()
     """The shots to make, as `storyreel.flows.planning.selection` reads them; all when empty."""
@@ -31,7 +31,7 @@ class RunRequest(Frozen):
         """The command line that asks for the same."""
         parts = ["storyreel", name, str(self.storyboard)]
         parts += ["--provider", self.provider] if self.provider else []
-        for word, value in self.words.items():
+        for word, value in self.vars.items():
             parts += ["--set", f"{word}={value}"]
         parts += ["--select", ",".join(self.selection)] if self.selection and "--select" not in more else []
         parts += ["--budget", self.budget.exactly] if self.budget and name == "render" else []

@@ -77,7 +77,7 @@ def save(plan: Plan, into: Path, sheet: RunRequest) -> None:
         made=datetime.now(UTC),
         storyboard=_from(into, sheet.storyboard),
         provider=sheet.provider,
-        words=sheet.words,
+        words=sheet.vars,
         selection=sheet.selection,
         takes=tuple(map(_saved, plan.takes)),
         cut=_cut(plan),

@@ -12,7 +12,7 @@ _MOST_CHANGES = 4
 """Named in a reason; `--json` has them all."""
 
 
-def judged(drafts: Sequence[PlannedTake], film: str, history: History) -> list[PlannedTake]:
+def with_states(drafts: Sequence[PlannedTake], film: str, history: History) -> list[PlannedTake]:
     """The takes with their states and reasons, each made by whoever has it already, else by its first service."""
     purchases = history.purchases([way.key for draft in drafts for way in draft.candidates])
     unmade = {draft.shot for draft in drafts if not any(way.key in purchases for way in draft.candidates)}

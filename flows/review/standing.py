@@ -3,50 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from storyreel.flows.planning.history import history_of
-from storyreel.flows.planning.model import History, Plan, PlannedTake, ReviewWord
-from storyreel.flows.planning.plan import make
+from storyreel.flows.planning.model import PlannedTake, ReviewWord
+from storyreel.flows.planning.planner import Planner
 from storyreel.flows.review.model import Seen, Waiting, action_of, by_shot, said_of, word_of_shot
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.language.values import NonEmptyText
-from storyreel.specs.money import Money
 from storyreel.specs.problems.phrases import listed, shown, suggestion
 from storyreel.specs.problems.problem import StoryboardError
-from storyreel.specs.storyboard import Storyboard
 from storyreel.specs.validation.check import unknown_names
 from storyreel.tasks.clips import ClipStore
-from storyreel.tasks.home import Home
 from storyreel.tasks.inspection.inspect import Inspection, inspect
-from storyreel.tasks.ledger.ledger import Judged, Purchase, Verdict, Word
+from storyreel.tasks.ledger.ledger import Judged, Purchase, Word
 from storyreel.tasks.media.errors import MediaError
-from storyreel.tasks.prices.price_list import PriceList
 
 _TOLD: TypeAdapter[str] = TypeAdapter(NonEmptyText)
-
-
-class Planner(NamedTuple):
-    """What a film is planned from, again and again as people say something of it."""
-
-    film: Storyboard
-    home: Home
-    provider: str | None = None
-    selection: tuple[str, ...] = ()
-
-    def plan(self, history: History) -> Plan:
-        """The plan as things stand. Raises StoryboardError and NothingSelected."""
-        return make(self.film, history, self.provider, self.selection, PriceList.read())
-
-    def plan_and_committed(self, run: str) -> tuple[Plan, tuple[Money, ...]]:
-        """The plan as things stand, and what a flow run has bought so far."""
-        with history_of(self.home) as history:
-            return self.plan(history), history.committed("run", film=self.film.title, run=run)
 
 
 def refusal(planner: Planner, said: Sequence[Judged]) -> str:
@@ -61,23 +38,10 @@ def refusal(planner: Planner, said: Sequence[Judged]) -> str:
     if strange := next(unknown_names(planner.film, action), None):
         return f"the new action cannot be told: {'; '.join(filter(None, strange))}"
     try:
-        with history_of(planner.home) as history:
-            planner._replace(selection=()).plan(_as_if(history, said))
+        planner.plan_as_if(said)
     except StoryboardError as error:
         return f"the new action cannot be made: {error.problems[0].message}"
     return ""
-
-
-def _as_if(history: History, said: Sequence[Judged]) -> History:
-    """The past as if something had been said just now."""
-    now = datetime.now(UTC)
-    latest = {one.key: Verdict(**one.model_dump(), number=2**62, at=now) for one in said}
-
-    def verdicts(keys: Iterable[str]) -> Mapping[str, Verdict]:
-        wanted = list(keys)
-        return {**history.verdicts(wanted), **{key: latest[key] for key in wanted if key in latest}}
-
-    return history.model_copy(update={"has_verdicts": True, "verdicts": verdicts})
 
 
 class Standing(Frozen):

@@ -20,12 +20,13 @@ from prefect.flow_runs import asuspend_flow_run
 from prefect.input import RunInput, keyset_from_base_key
 from prefect.runtime import deployment, flow_run
 
-from storyreel.flows.commands import tables as showing
 from storyreel.flows.planning.model import Plan, PlannedTake
+from storyreel.flows.planning.planner import Planner
+from storyreel.flows.planning.summary import summarize_purchases
 from storyreel.flows.production.takes import Shooting
 from storyreel.flows.review.forms import Asked, approved, judged, named, of_money, of_shots
 from storyreel.flows.review.model import ReviewNeeded, Seen, Waiting, action_of, said_of, waiting
-from storyreel.flows.review.standing import Planner, refusal
+from storyreel.flows.review.standing import refusal
 from storyreel.specs.money import Money
 from storyreel.tasks.ledger.budget import Limit
 from storyreel.tasks.ledger.ledger import Ledger
@@ -85,13 +86,13 @@ class Approval:
         """
         if not _can_ask():
             return
-        plan, before = self._planner.plan_and_committed(flow_run.id)
+        plan, before = self._planner.plan(), self._planner.committed(flow_run.id)
         if plan.unpriced or len(plan.totals) != 1:
             return
         (more,) = plan.totals
         spent = sum((money.amount for money in before if money.currency == more.currency), start=more.amount)
         asked = Asked(number=len(self._rounds) + 1, money=Money(amount=spent, currency=more.currency))
-        await _suspend(asked, of_money(asked, excess, showing.bought(plan.bought)), excess)
+        await _suspend(asked, of_money(asked, excess, summarize_purchases(plan.bought)), excess)
 
     async def _obey(self, client: PrefectClient) -> None:
         """End the run when somebody has said so. It is told once: who then tries the run again is asked again."""

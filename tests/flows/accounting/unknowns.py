@@ -8,7 +8,8 @@ from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from storyreel.flows.planning.plan import History, PlannedTake, make
+from storyreel.flows.planning.model import History, PlannedTake
+from storyreel.flows.planning.plan import make_plan
 from storyreel.specs.reading import read
 from storyreel.tasks.ledger.ledger import Ledger, Order, Purchase
 from storyreel.tasks.providers import load
@@ -30,7 +31,7 @@ class Shop:
         shots = ", ".join(f"{{shot: {slate}, action: Scene {slate}., duration: 2s}}" for slate in slates.split())
         film = self.folder / "film.yaml"
         film.write_text(f"storyboard: 1\ntitle: Two Rooms\nshots: [{shots}]\n")
-        return list(make(read(film), NOTHING, self.service).takes)
+        return list(make_plan(read(film), NOTHING, self.service).takes)
 
     def order(self, slates: str = "1A", *, accepted: bool, heard: bool = False) -> list[Purchase]:
         """Orders, sent to the service when `accepted`, with an answer when `heard`."""

@@ -18,7 +18,8 @@ from rich.console import Console
 
 from storyreel.flows.commands import retake as retaking
 from storyreel.flows.commands.exit_codes import exit_code
-from storyreel.flows.planning.plan import History, Plan, make
+from storyreel.flows.planning.model import History, Plan
+from storyreel.flows.planning.plan import make_plan
 from storyreel.specs.reading import read
 from storyreel.tasks.ledger.ledger import Order, Purchase, State
 from storyreel.tasks.ledger.owner import this_process
@@ -262,9 +263,9 @@ def past(plan: Plan) -> History:
 def test_only_what_was_wished_for_is_new_in_the_plan(
     retake: Retake, file: Path, provider: str, arguments: tuple[str, ...], new: set[tuple[str, int]], in_the_cut: int
 ) -> None:
-    history = past(make(read(file), NOTHING, provider))
+    history = past(make_plan(read(file), NOTHING, provider))
     assert retake(*arguments)[0] == 0
-    plan = make(read(file), history, provider)
+    plan = make_plan(read(file), history, provider)
     assert {(take.shot, take.take) for take in plan.takes if take.state == "new"} == new
     assert {take.state for take in plan.takes} <= {"new", "cached"}
     assert [take.take for take in plan.takes if take.shot == arguments[0] and take.circled] == [in_the_cut]

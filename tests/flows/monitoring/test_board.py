@@ -11,7 +11,7 @@ from PIL import Image
 
 from storyreel.flows.monitoring.board import ROOM, Row, board, cost, data_uri, is_address, picture_width
 from storyreel.flows.planning.model import Plan
-from storyreel.flows.planning.plan import make
+from storyreel.flows.planning.plan import make_plan
 from storyreel.specs.money import Money
 from storyreel.specs.reading import read
 from storyreel.tasks.media.thumbnail import thumbnail
@@ -31,7 +31,7 @@ shots:
 def plan(tmp_path: Path) -> Plan:
     file = tmp_path / "film.yaml"
     file.write_text(FILM)
-    return make(read(file, {}), NOTHING)
+    return make_plan(read(file, {}), NOTHING)
 
 
 def rows_of(plan: Plan) -> list[Row]:
@@ -53,9 +53,10 @@ def test_the_table_tells_take_state_service_and_cost(plan: Plan) -> None:
 def test_a_take_that_somebody_must_approve_says_how_far_it_is(tmp_path: Path) -> None:
     file = tmp_path / "film.yaml"
     file.write_text(FILM.replace("action: Ana enters.,", "action: Ana enters., review: required,"))
-    first, second, third = rows_of(make(read(file, {}), NOTHING))
+    plan = make_plan(read(file, {}), NOTHING)
+    first, second, third = rows_of(plan)
     at_work, there = first.model_copy(update={"stage": "generating"}), second.model_copy(update={"stage": "done"})
-    text = board(make(read(file, {}), NOTHING), [first, at_work, there, third.model_copy(update={"stage": "done"})])
+    text = board(plan, [first, at_work, there, third.model_copy(update={"stage": "done"})])
     assert [line.split(" | ")[2:3] for line in text.splitlines() if "1A take" in line or "1B take" in line] == [
         ["todo"], ["wip"], ["wfa"], [""],
     ]  # fmt: skip

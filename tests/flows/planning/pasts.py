@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from storyreel.flows.planning.model import History, Orders, Plan
-from storyreel.flows.planning.plan import make
+from storyreel.flows.planning.plan import make_plan
 from storyreel.specs.reading import read
 from storyreel.tasks.ledger.ledger import Order, Purchase, State
 from storyreel.tasks.ledger.owner import this_process
@@ -30,7 +30,7 @@ def plan_of(
     """The plan of a film that is written here."""
     file = folder / "film.yaml"
     file.write_text(text)
-    return make(read(file), history, provider, tuple(selection), prices)
+    return make_plan(read(file), history, provider, tuple(selection), prices)
 
 
 def past(plan: Plan, *states: tuple[str, State], reason: str = "") -> History:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from storyreel.flows.planning.budget import fitting, hold, limits_of
+from storyreel.flows.planning.budget import check_budget, fitting, limits_of
 from storyreel.flows.planning.model import Plan
 from storyreel.specs.language.models import Budget
 from storyreel.specs.money import Money, parse_money
@@ -41,12 +41,12 @@ def per_run(amount: str) -> tuple[Limit, ...]:
 def test_a_plan_that_fits_to_the_cent_passes(tmp_path: Path) -> None:
     plan = plan_of(tmp_path, FILM)
     assert plan.totals == (Money(amount=5 * A_TAKE, currency="USD"),)
-    hold(plan, per_run("2.10 USD"), nothing)
+    check_budget(plan, per_run("2.10 USD"), nothing)
 
 
 def test_a_cent_less_stops_the_run_and_names_what_fits(tmp_path: Path) -> None:
     with pytest.raises(BudgetExceeded) as stopped:
-        hold(plan_of(tmp_path, FILM), per_run("2.09 USD"), nothing)
+        check_budget(plan_of(tmp_path, FILM), per_run("2.09 USD"), nothing)
     assert stopped.value.fits == ("1A", "1B")
     assert "the budget is 2.09 USD for a run, and with 1C it would be passed" in str(stopped.value)
     assert "nothing was bought" in str(stopped.value)
@@ -60,7 +60,7 @@ def test_a_shot_fits_only_with_what_it_continues(tmp_path: Path) -> None:
 def test_each_shot_has_its_own_limit(tmp_path: Path) -> None:
     limits = limits_of(Budget(per_shot=parse_money("1 USD")))
     with pytest.raises(BudgetExceeded) as stopped:
-        hold(plan_of(tmp_path, FILM), limits, nothing)
+        check_budget(plan_of(tmp_path, FILM), limits, nothing)
     assert stopped.value.fits == ("1A", "1C")
     assert "for a shot (1B)" in str(stopped.value)
 
@@ -73,24 +73,24 @@ def test_what_was_bought_before_counts_in_the_month(tmp_path: Path) -> None:
         return (Money(amount=Decimal("99.00"), currency="USD"), Money(amount=Decimal(500), currency="CNY"))
 
     with pytest.raises(BudgetExceeded) as stopped:
-        hold(plan_of(tmp_path, FILM), limits, spent)
+        check_budget(plan_of(tmp_path, FILM), limits, spent)
     assert stopped.value.fits == ("1A", "1C")
 
 
 def test_a_price_that_nobody_knows_fits_no_budget(tmp_path: Path) -> None:
     plan = plan_of(tmp_path, FILM, provider="freepik")
     with pytest.raises(BudgetExceeded, match="price of 1A from freepik is not known"):
-        hold(plan, per_run("1000 USD"), nothing)
-    hold(plan, (), nothing)
+        check_budget(plan, per_run("1000 USD"), nothing)
+    check_budget(plan, (), nothing)
 
 
 def test_amounts_of_two_currencies_are_never_compared(tmp_path: Path) -> None:
     with pytest.raises(BudgetExceeded, match="apiyi is paid in USD, and the budget is in CNY"):
-        hold(plan_of(tmp_path, FILM), per_run("1000 CNY"), nothing)
+        check_budget(plan_of(tmp_path, FILM), per_run("1000 CNY"), nothing)
 
 
 def test_what_is_free_needs_no_budget(tmp_path: Path) -> None:
-    hold(plan_of(tmp_path, FILM, provider="animatic"), per_run("0 USD"), nothing)
+    check_budget(plan_of(tmp_path, FILM, provider="animatic"), per_run("0 USD"), nothing)
 
 
 def test_the_command_lines_budget_stands_in_for_the_storyboards(tmp_path: Path) -> None:

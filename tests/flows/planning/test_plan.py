@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from storyreel.flows.planning.plan import History, Plan, make
+from storyreel.flows.planning.model import History, Plan
+from storyreel.flows.planning.plan import make_plan
 from storyreel.specs.problems.problem import StoryboardError
 from storyreel.specs.reading import read
 from storyreel.tasks.ledger.ledger import Order, Purchase, State
@@ -36,7 +37,7 @@ shots:
 def plan_of(folder: Path, text: str, history: History = NOTHING) -> Plan:
     file = folder / "film.yaml"
     file.write_text(text)
-    return make(read(file), history)
+    return make_plan(read(file), history)
 
 
 def keys(plan: Plan) -> dict[tuple[str, int], str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from storyreel.flows.planning.model import History, Plan
-from storyreel.flows.planning.plan import make
+from storyreel.flows.planning.plan import make_plan
 from storyreel.flows.production.scene_runs import shoot_scenes
 from storyreel.specs.reading import read
 from storyreel.tasks.prices.price_list import PriceList
@@ -18,7 +18,7 @@ SHOTS = "[{shot: 1A, action: One.}, {shot: 1B, action: Two.}]"
 def plan_of(folder: Path, body: str) -> Plan:
     (folder / "film.yaml").write_text(f"storyboard: 1\ntitle: Rooms\n{body}\n")
     nothing = History(purchases=lambda _: {}, holds=lambda _: False)
-    return make(read(folder / "film.yaml"), nothing, None, (), PriceList.read({}))
+    return make_plan(read(folder / "film.yaml"), nothing, None, (), PriceList.read({}))
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from storyreel.flows.planning.model import History, Plan
-from storyreel.flows.planning.plan import make
+from storyreel.flows.planning.plan import make_plan
 from storyreel.flows.production.leaving import left_behind
 from storyreel.specs.money import Money
 from storyreel.specs.reading import read
@@ -38,7 +38,7 @@ def a_key(monkeypatch: pytest.MonkeyPatch) -> None:
 def plan(tmp_path: Path) -> Plan:
     (tmp_path / "film.yaml").write_text(FILM)
     nothing = History(purchases=lambda _: {}, holds=lambda _: False)
-    return make(read(tmp_path / "film.yaml"), nothing, None, (), PriceList.read({}))
+    return make_plan(read(tmp_path / "film.yaml"), nothing, None, (), PriceList.read({}))
 
 
 @pytest.fixture

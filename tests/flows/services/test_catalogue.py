@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from storyreel.flows.planning.plan import History, make
+from storyreel.flows.planning.model import History
+from storyreel.flows.planning.plan import make_plan
 from storyreel.flows.services.catalogue import Service, adapters, installed
 from storyreel.flows.services.compatibility import Audition, cast, print_casting
 from storyreel.specs.problems.problem import StoryboardError
@@ -142,7 +143,7 @@ def test_casting_and_planning_agree(film: Path) -> None:
     for service in adapters():
         told = {obstacle.what for (_, name), each in found.items() if name == service for obstacle in each.obstacles}
         try:
-            make(read(film), NOTHING, service)
+            make_plan(read(film), NOTHING, service)
             refused = set()
         except StoryboardError as error:
             refused = {problem.message for problem in error.problems}

@@ -13,7 +13,8 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from storyreel.flows.planning.plan import History, make
+from storyreel.flows.planning.model import History
+from storyreel.flows.planning.plan import make_plan
 from storyreel.flows.services.explain import Explanation, explain, pick, print_explanation
 from storyreel.specs.reading import read
 from storyreel.tasks.providers import load
@@ -48,7 +49,7 @@ KEY = "sk-emulator"
 
 def explained(file: Path, shot: str, provider: str, environment: Mapping[str, str], take: int = 1) -> Explanation:
     film = read(file)
-    plan = make(film, NOTHING, provider)
+    plan = make_plan(film, NOTHING, provider)
     return explain(film, plan, pick(plan, shot, take), environment)
 
 
@@ -184,7 +185,7 @@ def test_takes_have_seeds_of_their_own_and_the_circled_one_is_shown_unasked(film
     takes = [explained(film, "1C", "dashscope", {}, number) for number in (1, 2, 3)]
     seeds = [each.call.body["parameters"]["seed"] for each in takes if each.call]
     assert len(set(seeds)) == 3
-    plan = make(read(film), NOTHING, "dashscope")
+    plan = make_plan(read(film), NOTHING, "dashscope")
     assert pick(plan, "1C", None).take == 2
 
 
@@ -237,7 +238,7 @@ def test_the_animatic_shows_its_board(storyreel: Command, film: Path) -> None:
 )
 def test_what_is_not_there_is_told_with_what_is(film: Path, shot: str, take: int | None, words: str) -> None:
     with pytest.raises(LookupError, match=re.escape(words)):
-        pick(make(read(film), NOTHING), shot, take)
+        pick(make_plan(read(film), NOTHING), shot, take)
 
 
 def test_a_shot_that_is_not_there_is_a_wrong_command_line(storyreel: Command, film: Path) -> None:

@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from storyreel.flows.planning.plan import History, make
+from storyreel.flows.planning.model import History
+from storyreel.flows.planning.plan import make_plan
 from storyreel.flows.services.catalogue import Service, installed, print_services
 from storyreel.flows.services.explain import Explanation, explain, pick, print_explanation
 from storyreel.specs.reading import read
@@ -44,7 +45,7 @@ def explained(file: Path, shot: str, provider: str, environment: Mapping[str, st
     if provider in ("aimlapi", "apiyi"):  # they end no clip with a picture
         file.write_text(FILM.replace(", last_frame: board.png", ""))
         storyboard = read(file)
-    plan = make(storyboard, NOTHING, provider)
+    plan = make_plan(storyboard, NOTHING, provider)
     return explain(storyboard, plan, pick(plan, shot, 1), environment)
 
 

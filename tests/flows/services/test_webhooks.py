@@ -21,7 +21,8 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from storyreel.flows.planning.plan import History, make
+from storyreel.flows.planning.model import History
+from storyreel.flows.planning.plan import make_plan
 from storyreel.flows.services import webhooks
 from storyreel.specs.reading import read
 from storyreel.tasks.collect import Take, collect
@@ -313,7 +314,7 @@ async def test_a_run_that_waits_looks_as_soon_as_it_is_called(
     }.items():
         monkeypatch.setenv(name, value)
     (tmp_path / "film.yaml").write_text(f"{RAIN}  - {{shot: 1A, action: Rain {uuid4()}., duration: 2s}}\n")
-    plan = make(read(tmp_path / "film.yaml"), History(purchases=lambda _: {}, holds=lambda _: False), "freepik")
+    plan = make_plan(read(tmp_path / "film.yaml"), History(purchases=lambda _: {}, holds=lambda _: False), "freepik")
     request, place.emulator.webhooks.posts = plan.takes[0].request, deque()
     place.emulator.plays(Script(waiting=0, running=0, seconds=1.5))
     order = Order(

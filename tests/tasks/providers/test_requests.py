@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from jsonschema import Draft4Validator
 from PIL import Image
 
-from storyreel.flows.planning.plan import History, Plan, PlannedTake, make
+from storyreel.flows.planning.model import History, Plan, PlannedTake
+from storyreel.flows.planning.plan import make_plan
 from storyreel.specs.problems.problem import StoryboardError
 from storyreel.specs.reading import read
 from storyreel.specs.storyboard import Mode
@@ -268,7 +269,7 @@ def served() -> Iterator[dict[str, tuple[Emulator, str]]]:
 def planned(folder: Path, film: dict[str, Any], service: str) -> Plan:
     file = folder / "film.yaml"
     file.write_text(json.dumps(film, ensure_ascii=False))  # JSON is YAML
-    return make(read(file), History(purchases=lambda _: {}, holds=lambda _: False), service)
+    return make_plan(read(file), History(purchases=lambda _: {}, holds=lambda _: False), service)
 
 
 @pytest.mark.parametrize("name", list(HOUSES))

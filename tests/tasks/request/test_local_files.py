@@ -161,7 +161,8 @@ async def test_planning_and_the_services_judge_pictures_alike(
 
 
 def test_a_picture_of_a_whole_film_is_opened_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from storyreel.flows.planning.plan import History, make
+    from storyreel.flows.planning.model import History
+    from storyreel.flows.planning.plan import make_plan
 
     picture(tmp_path, 320, 240, name="mira.png")
     shots = "\n".join(f"  - {{shot: S{n}, action: On., cast: [mira]}}" for n in range(500))
@@ -171,12 +172,13 @@ def test_a_picture_of_a_whole_film_is_opened_once(tmp_path: Path, monkeypatch: p
     film, opened = read(tmp_path / "film.yaml"), []
     true = Image.open
     monkeypatch.setattr(Image, "open", lambda file: opened.append(file) or true(file))
-    make(film, History(purchases=lambda _: {}, holds=lambda _: False), "dashscope")
+    make_plan(film, History(purchases=lambda _: {}, holds=lambda _: False), "dashscope")
     assert opened == [tmp_path / "mira.png"]
 
 
 def test_everything_that_is_wrong_with_the_files_of_a_film_is_told_at_once_and_once(tmp_path: Path) -> None:
-    from storyreel.flows.planning.plan import History, make
+    from storyreel.flows.planning.model import History
+    from storyreel.flows.planning.plan import make_plan
 
     picture(tmp_path, 100, 100, name="small.png")
     picture(tmp_path, 320, 240, "RGBA", name="clear.png")
@@ -194,7 +196,7 @@ shots:
 """
     )
     with pytest.raises(StoryboardError) as refused:
-        make(read(tmp_path / "film.yaml"), History(purchases=lambda _: {}, holds=lambda _: False), "dashscope")
+        make_plan(read(tmp_path / "film.yaml"), History(purchases=lambda _: {}, holds=lambda _: False), "dashscope")
     assert [(p.position.line, p.message.partition(": it ")[0], p.hint) for p in refused.value.problems] == [
         (5, "dashscope does not take `small.png`", "scale it"),
         (5, "dashscope does not take `clear.png`", "save it without, over the background that it should have"),

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from storyreel.flows.planning.plan import History, Plan, make
+from storyreel.flows.planning.model import History, Plan
+from storyreel.flows.planning.plan import make_plan
 from storyreel.specs.problems.problem import Problem, StoryboardError
 from storyreel.specs.reading import read
 from storyreel.specs.storyboard import Mode
@@ -35,7 +36,7 @@ def plan(folder: Path, service: str, shot: str, *, has_bucket: bool = False, **f
     words = {"ratio": "16:9", "avoid": "", "references": "https://x.org/m.png", "voice": "https://x.org/m.wav", **film}
     (folder / "film.yaml").write_text(FILM.format(shot=shot, **words))
     past = History(purchases=lambda _: {}, holds=lambda _: False, has_bucket=has_bucket)
-    return make(read(folder / "film.yaml"), past, service)
+    return make_plan(read(folder / "film.yaml"), past, service)
 
 
 def problem(folder: Path, service: str, shot: str, **film: str) -> Problem:

@@ -1,0 +1,89 @@
+"""The planner of one film: everything that its plan depends on, kept so that the film can be planned again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from storyreel.flows.packs import read_film
+from storyreel.flows.planning.budget import BudgetedPlan, check_budget, limits_of
+from storyreel.flows.planning.history import history_of, with_verdicts
+from storyreel.flows.planning.model import History, Plan
+from storyreel.flows.planning.plan import make_plan
+from storyreel.flows.planning.run_request import RunRequest
+from storyreel.flows.planning.states import with_states
+from storyreel.specs.money import Money
+from storyreel.specs.storyboard import Storyboard
+from storyreel.tasks.home import Home
+from storyreel.tasks.ledger.budget import BudgetExceeded, Limit
+from storyreel.tasks.ledger.ledger import Judged
+from storyreel.tasks.prices.price_list import PriceList
+
+
+@dataclass(frozen=True)
+class Planner:
+    """A film, where its ledger and clips are, and what was asked for: each plan reads the ledger anew."""
+
+    film: Storyboard
+    home: Home
+    prices: PriceList
+    provider: str | None = None
+    """The service that makes all shots, whatever the storyboard says."""
+    selection: tuple[str, ...] = ()
+    limits: tuple[Limit, ...] = ()
+
+    @classmethod
+    def of(cls, request: RunRequest, home: Home | None = None) -> Planner:
+        """Read the storyboard and the prices of a run; an address or a pack is fetched into `home` first.
+
+        Raises StoryboardError, also for a price file that cannot be read, and BucketError.
+        """
+        home = home or Home.of()
+        film = read_film(request.storyboard, request.vars, home)
+        return cls(
+            film=film,
+            home=home,
+            prices=PriceList.read(),
+            provider=request.provider,
+            selection=request.selection,
+            limits=limits_of(film.budget, request.budget),
+        )
+
+    def with_limits(self, limits: tuple[Limit, ...]) -> Planner:
+        """The same planner under other budget limits."""
+        return replace(self, limits=limits)
+
+    def plan(self, history: History | None = None) -> Plan:
+        """Plan the film by the present ledger, or by this history. Raises StoryboardError and NothingSelected."""
+        if history is None:
+            with history_of(self.home) as present:
+                return self.plan(present)
+        return make_plan(self.film, history, self.provider, self.selection, self.prices)
+
+    def plan_within_budget(self, run: str = "") -> BudgetedPlan:
+        """The plan, and whether it fits the budget; `run` is the id of the flow run that will buy, if there is one.
+
+        Raises StoryboardError and NothingSelected.
+        """
+        with history_of(self.home) as history:
+            plan = self.plan(history)
+            try:
+                check_budget(plan, self.limits, history.committed, run)
+            except BudgetExceeded as excess:
+                return BudgetedPlan(plan, self.limits, excess)
+        return BudgetedPlan(plan, self.limits)
+
+    def plan_as_if(self, verdicts: Sequence[Judged]) -> Plan:
+        """The plan of all shots as it would be with these verdicts noted. Raises StoryboardError."""
+        with history_of(self.home) as history:
+            return replace(self, selection=()).plan(with_verdicts(history, verdicts))
+
+    def refreshed(self, plan: Plan) -> Plan:
+        """The same takes with their present states, after some of them were made."""
+        with history_of(self.home) as history:
+            return plan.model_copy(update={"takes": tuple(with_states(plan.takes, plan.title, history))})
+
+    def committed(self, run: str) -> tuple[Money, ...]:
+        """The money that a flow run has committed so far, one sum a currency."""
+        with history_of(self.home) as history:
+            return history.committed("run", film=self.film.title, run=run)

@@ -1,0 +1,44 @@
+"""What a plan makes and buys, as text in one line: for tables, questions, forms and errors."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from storyreel.specs.money import sums
+
+if TYPE_CHECKING:
+    from storyreel.flows.planning.model import Plan, PlannedTake
+
+
+def summarize(plan: Plan) -> str:
+    """A plan in a line: `7 shots, 28 s; 7 takes: 5 to make, 2 there already`."""
+    states = Counter(take.state for take in plan.takes)
+    parts = [f"{states['new']} to make"]
+    parts += [f"{states['cached']} there already"] if states["cached"] else []
+    parts += [f"{states['resuming']} under way"] if states["resuming"] else []
+    parts += [f"{states['unknown']} unknown"] if states["unknown"] else []
+    seconds = float(plan.cut.rate.seconds(plan.cut.frames))
+    shots, takes = counted(len(plan.cut.events), "shot"), counted(len(plan.takes), "take")
+    return f"{shots}, {seconds:.4g} s; {takes}: {', '.join(parts)}"
+
+
+def summarize_purchases(takes: Sequence[PlannedTake]) -> str:
+    """`3 takes from aimlapi and 1 from freepik for 4.20 USD and more at an unknown price`; at least one take."""
+    (first, number), *others = Counter(take.request.provider for take in takes).most_common()
+    services = [f"{counted(number, 'take')} from {first}", *(f"{n} from {name}" for name, n in others)]
+    amounts = " and ".join(amounts_of(takes, "more at an unknown price")) or "nothing"
+    return f"{' and '.join(services)} for {amounts}"
+
+
+def amounts_of(takes: Iterable[PlannedTake], unknown: str) -> list[str]:
+    """The prices of those takes that will be bought: one sum a currency, then `unknown` if any price is not known."""
+    buying = [take for take in takes if take.is_bought]
+    known = [money.exactly for money in sums(take.price for take in buying if take.price)]
+    return [*known, unknown if known else "an unknown price"] if any(take.price is None for take in buying) else known
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 take`, `2 takes`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
