@@ -22,7 +22,7 @@ from storyreel.tasks.collect import Take, collect
 from storyreel.tasks.keeping import asked
 from storyreel.tasks.ledger.ledger import Purchase, State
 from storyreel.tasks.progress import tell
-from storyreel.tasks.providers.errors import Ambiguous, TaskForgotten, Terminal, Transient
+from storyreel.tasks.providers.errors import Ambiguous, ProviderError, TaskForgotten, Terminal, Transient
 from storyreel.tasks.providers.provider import Provider, Submission
 from storyreel.tasks.studio import Studio
 
@@ -178,7 +178,8 @@ async def _submit(take: Take, provider: Provider, studio: Studio) -> str:
         raise
     except BaseException as open_question:
         if provider.paid:
-            studio.ledger.unknown(key, str(open_question) or "the run was stopped while the order was under way")
+            reason = open_question.message if isinstance(open_question, ProviderError) else str(open_question)
+            studio.ledger.unknown(key, reason or "the run was stopped while the order was under way")
         else:
             studio.ledger.withdraw(key)
         raise
@@ -224,7 +225,7 @@ async def _follow(take: Take, purchase: Purchase, studio: Studio) -> Clip:
         raise TaskForgotten(
             f"{take.slate} was ordered, but {gone.message}",
             service=provider.name,
-            hint=f"storyreel reconcile --key {take.order.key[:12]} --buy-again",
+            next=f"storyreel reconcile --key {take.order.key[:12]} --buy-again",
         ) from gone
 
 
@@ -270,5 +271,5 @@ def _unknown(take: Take) -> Ambiguous:
     return Ambiguous(
         f"nobody knows whether {take.order.provider} accepted the order of {take.slate}",
         service=take.order.provider,
-        hint="storyreel reconcile",
+        next="storyreel reconcile",
     )

@@ -49,7 +49,7 @@ def exit_code(command: Callable[[], Any], console: Console) -> int:
     except StoryboardError as error:
         _print_problems(error, console)
         return WRONG
-    except (StoryreelError, LedgerError, BucketError, ProviderError) as error:
+    except (StoryreelError, LedgerError, BucketError) as error:
         _print(console, str(error))
         return _code_of(error)
     except KeyboardInterrupt:

@@ -58,7 +58,9 @@ def run(sheet: RunRequest, plan: Plan, console: Console) -> tuple[Rendering, str
         except ReviewNeeded as error:
             whole_film = sheet.model_copy(update={"selection": ()})
             raise RunFailed(str(error), next=whole_film.command("review")) from error
-        except (MediaError, ProviderError, BucketError) as error:
+        except ProviderError as error:
+            raise RunFailed(error.message, hint=error.hint, next=error.next or sheet.command()) from error
+        except (MediaError, BucketError) as error:
             raise RunFailed(error.message, hint=error.hint, next=sheet.command()) from error
         except Stopped as stopped:
             raise Interrupted(str(stopped), next=sheet.command()) from stopped

@@ -206,7 +206,8 @@ class Shooting:
             except Terminal as verdict:
                 if not self._may_step_in(take, way, verdict):
                     raise
-                get_run_logger().warning("%s take %d: %s; the next service is asked", take.shot, take.take, verdict)
+                said = "%s take %d: %s; the next service is asked"
+                get_run_logger().warning(said, take.shot, take.take, verdict.message)
         return await self._made_by(take, take.candidates[-1], upstream)
 
     async def _upstream(self, before: PlannedTake) -> Clip:

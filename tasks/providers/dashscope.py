@@ -126,7 +126,7 @@ class DashScope(HostedProvider):
         if code.startswith(_PASSING):
             return Transient(f"{self.name} could not fetch a reference: {said}", service=self.name)
         if "AccessDenied" in code or code.startswith(("InvalidApiKey", "AllocationQuota")):
-            return Terminal(f"{self.name} does not let us in: {said}", service=self.name, hint="storyreel doctor")
+            return Terminal(f"{self.name} does not let us in: {said}", service=self.name, next="storyreel doctor")
         if answer.status < 500 and answer.status != 429:
             return verdict(Refused, "refused it", service=self.name, code=code, reason=answer.said())
         return None

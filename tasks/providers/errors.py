@@ -1,40 +1,54 @@
-"""How a service can fail."""
+"""The errors of a service. Their three roots, and nothing else, decide what happens to a take.
+
+    StoryreelError
+    └── ProviderError
+        ├── Transient            nothing was bought, or it was only a read: tried again, with backoff and jitter
+        │   └── LinkExpired      the task is polled again for a fresh link to its clip
+        ├── Terminal             trying the same again cannot help: the take fails, and says what must be changed
+        │   ├── NotFound         the service has nothing under an address
+        │   ├── TaskForgotten    the service has lost a task that it accepted: settled by `storyreel reconcile`
+        │   └── Refusal          the service's final word on a request that it has read
+        │       ├── Refused      the order was turned down: nothing was bought, another service may be asked
+        │       └── TaskFailed   the order was accepted and has failed: it may be bought again
+        ├── Ambiguous            a paid order whose fate is unknown: never sent again, settled by `storyreel reconcile`
+        └── Overdue              no clip within the time that a run waits: the order stands, the next run polls on
+
+Only `TaskFailed` closes an accepted order in the ledger. Any other Terminal, such as a key that was revoked, leaves the
+order as it is, for the task may be well. `LinkExpired`, `NotFound` and `Overdue` are defined beside the code that
+raises them.
+"""
 
 from __future__ import annotations
 
+from storyreel.specs.errors import StoryreelError
 
-class ProviderError(Exception):
-    """A service did not do what was asked. One of the three roots below decides what happens next.
 
-    `service` is its name; `hint` ends the message with what to do.
-    """
+class ProviderError(StoryreelError):
+    """A service did not do what was asked. `service` is its name, empty if the error is not one of a service."""
 
-    def __init__(self, message: str, *, service: str = "", hint: str = "") -> None:
-        self.message, self.service, self.hint = message, service, hint
-        super().__init__(message)
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return _rebuild, (type(self), self.message, self.__dict__)
+    def __init__(self, message: str, *, service: str = "", hint: str = "", next: str = "") -> None:
+        super().__init__(message, hint=hint, next=next)
+        self.service = service
 
 
 class Transient(ProviderError):
-    """Surely not accepted, or only a read: it may be tried again.
+    """Nothing was accepted, or it was only a read: it may be tried again.
 
-    `retry_after` is in seconds, where the service said so.
+    `retry_after` is in seconds, None if the service named no time.
     """
 
     retry_after: float | None = None
 
 
 class Terminal(ProviderError):
-    """Trying the same again cannot help: something must be changed first. Of an accepted task it says nothing."""
+    """Trying the same again cannot help. It says nothing about a task that was accepted."""
 
 
 class Refusal(Terminal):
-    """What a service says, once and for all, of a request that it has read.
+    """The service's final word on a request that it has read.
 
-    `code` is its own word for the reason, where it has one. `is_content` says that its moderation objects, which
-    another service may see otherwise and the author must decide.
+    `code` is the service's code for the reason, empty if it gave none. `is_content` is whether its moderation objects:
+    another service may judge otherwise, and the author must decide.
     """
 
     code: str = ""
@@ -42,22 +56,16 @@ class Refusal(Terminal):
 
 
 class Refused(Refusal):
-    """The order was turned down: nothing was bought."""
+    """The order was turned down; nothing was bought."""
 
 
 class TaskFailed(Refusal):
-    """The order was accepted, and has failed: no clip will ever come of it."""
+    """The order was accepted and has failed; there will be no clip."""
 
 
 class TaskForgotten(Terminal):
-    """The service no longer knows a task. What was paid may be lost; it is never bought again by itself."""
+    """The service no longer knows a task. What was paid may be lost; it is not bought again unless the user says so."""
 
 
 class Ambiguous(ProviderError):
-    """A paid submit whose fate is not known. It must not be sent again."""
-
-
-def _rebuild(kind: type[ProviderError], message: str, attributes: dict[str, object]) -> ProviderError:
-    error = kind(message)
-    error.__dict__.update(attributes)
-    return error
+    """A paid order whose fate is unknown. It must not be sent again."""

@@ -75,7 +75,7 @@ class HostedProvider(Provider):
             raise Ambiguous(
                 f"{self.name} answered without a task; whether the take was accepted is not known",
                 service=self.name,
-                hint="storyreel reconcile",
+                next="storyreel reconcile",
             )
         return accepted
 
@@ -108,12 +108,13 @@ class HostedProvider(Provider):
         return TaskForgotten(
             f"{self.name} does not know the task {task}: it is too old, or another account's",
             service=self.name,
-            hint="if the clip is lost: storyreel reconcile, then buy it again",
+            hint="if the clip is lost, give the order up, and the next render buys it again",
+            next="storyreel reconcile",
         )
 
     def _key(self) -> str:
         if missing := self.missing_variable(self._environment):
-            raise Terminal(f"{self.name} needs a key", service=self.name, hint=f"export {missing}=…")
+            raise Terminal(f"{self.name} needs a key", service=self.name, next=f"export {missing}=…")
         key = self._environment[self.key_variable].strip()
         if not (key.isascii() and key.isprintable() and " " not in key):
             what = f"{self.key_variable} holds characters that no key has"

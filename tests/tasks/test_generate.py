@@ -128,7 +128,7 @@ async def test_a_lost_answer_is_unknown_and_never_sent_again(tmp_path: Path, hou
         for _ in range(3):
             with pytest.raises(Ambiguous) as told:
                 await on.make()
-            assert "reconcile" in told.value.hint
+            assert "reconcile" in told.value.next
         assert on.state is State.UNKNOWN
         assert len(on.emulator.accepted) == 1
 
@@ -187,7 +187,7 @@ async def test_a_task_that_the_service_forgot_is_not_bought_again_by_itself(tmp_
         on.emulator.clock.forward(hours=25)
         with pytest.raises(TaskForgotten) as told:
             await on.make()
-        assert "--buy-again" in told.value.hint
+        assert "--buy-again" in told.value.next
         assert on.state is State.UNKNOWN
         assert len(on.emulator.accepted) == 1
 

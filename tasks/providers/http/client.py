@@ -121,8 +121,8 @@ class Wire:
     def _ambiguous(self, what: str) -> Ambiguous:
         return self._as(Ambiguous, f"{what}; whether the take was accepted is not known", "storyreel reconcile")
 
-    def _as(self, kind: type[Kind], what: str, hint: str = "") -> Kind:
-        return self._hushed(kind(f"{self.service} {what}", service=self.service, hint=hint))
+    def _as(self, kind: type[Kind], what: str, next: str = "") -> Kind:
+        return self._hushed(kind(f"{self.service} {what}", service=self.service, next=next))
 
     def _hushed(self, error: Kind) -> Kind:
         """An error without the key in it, should the service have repeated it to us."""

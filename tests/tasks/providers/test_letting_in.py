@@ -29,9 +29,9 @@ async def test_a_wrong_key_is_said_and_never_shown(house: House, caplog: pytest.
             for _ in range(2):
                 with pytest.raises(Terminal, match="key") as refused:
                     await provider.submit(request(house))
-                told = f"{refused.value!r} {refused.value} {refused.value.hint} {vars(refused.value)}"
+                told = f"{refused.value!r} {refused.value} {vars(refused.value)}"
                 assert "somebody-else" not in told
-                assert "storyreel doctor" in refused.value.hint
+                assert "storyreel doctor" in refused.value.next
     assert "somebody-else" not in caplog.text
 
 
@@ -57,7 +57,7 @@ async def test_without_a_key_nothing_is_opened(house: House) -> None:
     with pytest.raises(Terminal, match="needs a key") as refused:
         async with house.adapter({}):
             pass
-    assert house.adapter.key_variable in refused.value.hint
+    assert house.adapter.key_variable in refused.value.next
 
 
 @pytest.mark.parametrize("base", ["api.example.com", "ftp://example.com", "http://", "https://[::1"])

@@ -37,7 +37,7 @@ async def test_an_order_that_meets_an_error_of_the_servers_is_of_unknown_fate(
         emulator.fault(Call.CREATE, Answer(status, retry_after="1"), accepted=sold)
         with pytest.raises(Ambiguous, match=str(status)) as unknown:
             await provider.submit(request(house))
-    assert unknown.value.hint == "storyreel reconcile"
+    assert unknown.value.next == "storyreel reconcile"
     assert len(emulator.requests) == 1
     assert len(emulator.accepted) == sold
 
