@@ -31,9 +31,9 @@ import psutil
 
 from storyreel.specs.cut import Cut, Event, edit_points
 from storyreel.specs.timing import FrameRate
-from storyreel.tasks.join.assemble import assemble
-from storyreel.tasks.join.conform import HouseClip, conform
-from storyreel.tasks.join.dissolve import Segment, dissolve
+from storyreel.tasks.join.assemble import assemble_film
+from storyreel.tasks.join.conform import HouseClip, conform_clip
+from storyreel.tasks.join.dissolve import Segment, dissolve_clips
 from storyreel.tasks.join.mix import mix
 from storyreel.tasks.join.sound_track import lay
 from storyreel.tasks.media.binary import find
@@ -157,7 +157,7 @@ class Bench:
 
         async def make(into: Path, source: Path, event: Event) -> tuple[Path, HouseClip]:
             edit = edit_points(event, self.frames, "free")
-            return into, await conform(source, edit, HOUSE, keep_sound=True, into=into, accept=None)
+            return into, await conform_clip(source, edit, HOUSE, keep_sound=True, into=into, accept=None)
 
         made = dict(await asyncio.gather(*(make(into, *place) for into, place in places.items())))
         return [made[self._house(sources[n % len(sources)], event)] for n, event in enumerate(cut.events)]
@@ -180,7 +180,7 @@ class Bench:
         async def make(number: int, event: Event) -> tuple[str, Segment]:
             into = self._dissolve(event)
             pair = clips[number - 1], clips[number]
-            return event.shot, await dissolve(*pair, event.dissolve_in, HOUSE, into)
+            return event.shot, await dissolve_clips(*pair, event.dissolve_in, HOUSE, into)
 
         return dict(await asyncio.gather(*(make(n, event) for n, event in enumerate(cut.events) if n)))
 
@@ -283,7 +283,7 @@ async def _cuts(bench: Bench, files: Sequence[Path], sources: Sequence[Path]) ->
     await bench.measure("one AAC encode of the sound", count, lambda: mix(laid, (), (), cut.rate, sound), "no film")
     laid.unlink()
     await bench.measure(
-        "**cuts: assemble**", count, lambda: assemble(cut, clips, {}, HOUSE, bench.out, title="Film"),
+        "**cuts: assemble**", count, lambda: assemble_film(cut, clips, {}, HOUSE, bench.out, title="Film"),
         "exact, verified, synced to disk",
     )  # fmt: skip
 
@@ -302,7 +302,7 @@ async def _dissolves(bench: Bench, files: Sequence[Path], sources: Sequence[Path
     async def render() -> None:
         ready = await bench.conformed(sources, cut)
         pieces = await bench.dissolves(cut, ready)
-        await assemble(cut, ready, pieces, HOUSE, bench.out, title="Film")
+        await assemble_film(cut, ready, pieces, HOUSE, bench.out, title="Film")
 
     shutil.rmtree(bench.folder / "dissolves", ignore_errors=True)
     await bench.measure("**dissolves: dissolve and assemble**", count, render, note)

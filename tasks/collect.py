@@ -12,15 +12,15 @@ from typing import Literal, TypeVar
 
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.money import Money
+from storyreel.tasks.bucket import BucketUnavailable, BucketUnusable
 from storyreel.tasks.clips import Clip, Receipt
 from storyreel.tasks.inspection.inspect import verify
-from storyreel.tasks.keeping import asked
 from storyreel.tasks.ledger.budget import Limit
 from storyreel.tasks.ledger.ledger import Order
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.probe import probe
 from storyreel.tasks.progress import tell
-from storyreel.tasks.providers.errors import ProviderError, TaskFailed, Transient
+from storyreel.tasks.providers.errors import ProviderError, TaskFailed, Terminal, Transient
 from storyreel.tasks.providers.http.download import LinkExpired
 from storyreel.tasks.providers.provider import Provider, TaskStatus
 from storyreel.tasks.providers.request import Request
@@ -86,7 +86,20 @@ async def collect(take: Take, task: str, provider: Provider, studio: Studio) -> 
 async def _kept(take: Take, keep: Callable[..., Result], *arguments: object) -> Result:
     """Have the store keep a clip. While its bucket is away the clip stays on this host, and the order stands."""
     what, hint = f"{take.slate} has come and is kept on this host, but ", "the same command brings it there"
-    return await asked(keep, *arguments, what=what, hint=hint)
+    return await call_store(keep, *arguments, what=what, hint=hint)
+
+
+async def call_store(work: Callable[..., Result], *arguments: object, what: str = "", hint: str = "") -> Result:
+    """Call a method of the clip store in a thread. On failure `what` begins the message, and `hint` says what helps.
+
+    Raises Transient if the bucket cannot be reached, Terminal if the bucket or its settings must be changed first.
+    """
+    try:
+        return await asyncio.to_thread(work, *arguments)
+    except BucketUnavailable as error:
+        raise Transient(what + error.message, hint=hint or error.hint) from error
+    except BucketUnusable as error:
+        raise Terminal(what + error.message, hint=error.hint or hint) from error
 
 
 def _billed(take: Take, status: TaskStatus, studio: Studio) -> Money | None:

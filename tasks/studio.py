@@ -55,6 +55,10 @@ class Studio:
         """An open service."""
         return self._providers[name]
 
+    def piece_folder(self, key: str) -> Path:
+        """The folder of the house clip or dissolve with this cache key."""
+        return self.house / key[:2] / key
+
     def slot(self, name: str) -> asyncio.Semaphore:
         """Entered for as long as a take is at the service, so that no more are there than it bears."""
         return self._slots[name]

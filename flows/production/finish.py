@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, NamedTuple
-
-from prefect import task
-from prefect.utilities.annotations import quote
+from typing import NamedTuple
 
 from storyreel.flows.planning.model import Plan
 from storyreel.flows.production import report
@@ -15,18 +12,15 @@ from storyreel.flows.production.report import Origin, Rendering
 from storyreel.flows.production.takes import Shooting
 from storyreel.specs.cut import Cut
 from storyreel.specs.storyboard import Storyboard
-from storyreel.tasks.join.assemble import Chapter, FilmFile, Track, assemble
+from storyreel.tasks.assemble import assemble
+from storyreel.tasks.join.assemble import FilmFile
+from storyreel.tasks.join.mix import Track
+from storyreel.tasks.join.mux import Chapter
 from storyreel.tasks.ledger.ledger import Ledger
 from storyreel.tasks.media.contact_sheet import contact_sheet
 from storyreel.tasks.media.house_format import House
 from storyreel.tasks.media.threads import in_thread
 from storyreel.tasks.progress import tell
-
-
-@task(name="assemble", task_run_name="assemble")
-async def _assemble(cut: Any, clips: Any, dissolves: Any, house: Any, out: Path, **how: Any) -> FilmFile:
-    """`assemble`, of which what is no other task's result is given quoted."""
-    return await assemble(cut, clips, dissolves, house, out, **how)
 
 
 class Finishing(NamedTuple):
@@ -45,16 +39,16 @@ class Finishing(NamedTuple):
         dissolves = await shooting.dissolves(clips)
         rate, frames = plan.cut.rate, plan.cut.frames
         shooting.task_runs += 1
-        master = await _assemble(
-            quote(plan.cut),
+        master = await assemble(
+            plan.cut,
             clips,
             dissolves,
-            quote(House.of(plan.format)),
+            House.of(plan.format),
             self.way_out.folder / "sequence.mp4",
             title=plan.title,
-            music=quote([Track.of(music, Path(film.resolve(music.file)), rate, frames) for music in film.music]),
-            spoken=quote({shot.shot for shot in film.all_shots if shot.dialogue}),
-            chapters=quote(_chapters(film, plan.cut)),
+            music=[Track.of(music, Path(film.resolve(music.file)), rate, frames) for music in film.music],
+            spoken={shot.shot for shot in film.all_shots if shot.dialogue},
+            chapters=_chapters(film, plan.cut),
             progress=lambda done: tell("", 0, "joining", done),
         )
         tell("", 0, "done")

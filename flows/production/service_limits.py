@@ -14,7 +14,7 @@ from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 
 from storyreel.flows.planning.model import Plan
 from storyreel.specs.frozen import Frozen
-from storyreel.tasks.generate import limit_of
+from storyreel.tasks.generate import limit_name
 from storyreel.tasks.providers import load
 
 Became = Literal["made", "changed", "kept"]
@@ -31,7 +31,7 @@ class Held(Frozen):
     @property
     def name(self) -> str:
         """What Prefect calls it."""
-        return limit_of(self.service)
+        return limit_name(self.service)
 
 
 class LimitMissing(Exception):
@@ -39,8 +39,8 @@ class LimitMissing(Exception):
 
     def __init__(self, services: tuple[str, ...]) -> None:
         self.services = services
-        missing = " and ".join(limit_of(name) for name in services)
-        limits = ((limit_of(name), load(name).concurrency_limit()) for name in services)
+        missing = " and ".join(limit_name(name) for name in services)
+        limits = ((limit_name(name), load(name).concurrency_limit()) for name in services)
         makes = " && ".join(f"prefect gcl create {name} --limit {most}" for name, most in limits)
         super().__init__(
             f"there is no limit {missing} in Prefect, and a deployed run buys only where one holds all runs together; "
@@ -80,7 +80,7 @@ async def hold(services: Iterable[str], said: Mapping[str, int]) -> list[Held]:
 
 
 async def _held(client: PrefectClient, service: str, said: int | None) -> Held:
-    name, most = limit_of(service), said or load(service).concurrency_limit()
+    name, most = limit_name(service), said or load(service).concurrency_limit()
     there = await _read(client, service)
     if there is None:
         try:
@@ -96,6 +96,6 @@ async def _held(client: PrefectClient, service: str, said: int | None) -> Held:
 
 async def _read(client: PrefectClient, service: str) -> GlobalConcurrencyLimitResponse | None:
     try:
-        return await client.read_global_concurrency_limit_by_name(limit_of(service))
+        return await client.read_global_concurrency_limit_by_name(limit_name(service))
     except ObjectNotFound:
         return None

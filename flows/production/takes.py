@@ -1,10 +1,6 @@
 """The shooting: every take of a run as a Prefect task, in an order that follows from what continues what.
 
 Takes are futures kept by identity, so whoever asks for a take first starts it and all others wait for the same one.
-
-Prefect draws an edge from a task to each that is given its result, and looks for results, or parts of them, in all
-arguments. What is no result is quoted: it would be searched through, and an empty tuple in it, which all share, is an
-edge from whichever task has one in its result.
 """
 
 from __future__ import annotations
@@ -14,23 +10,20 @@ from collections.abc import Callable, Coroutine, Hashable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from prefect import get_run_logger, task
-from prefect.utilities.annotations import quote
+from prefect import get_run_logger
 
 from storyreel.flows.names import shot_tags
 from storyreel.flows.planning.model import Candidate, Plan, PlannedTake
 from storyreel.flows.production.outcomes import Failure, MadeTake, NotMade, failure_of
-from storyreel.specs.cut import EditPoints
-from storyreel.tasks.bucket import BucketError
 from storyreel.tasks.clips import Clip
 from storyreel.tasks.collect import Take
+from storyreel.tasks.conform import conform
+from storyreel.tasks.dissolve import dissolve
 from storyreel.tasks.files import replacing
-from storyreel.tasks.generate import generate
-from storyreel.tasks.inspection.inspect import Inspection, better, inspect
-from storyreel.tasks.inspection.inspect import recipe as inspection_recipe
-from storyreel.tasks.join.conform import HouseClip, conform, recipe
-from storyreel.tasks.join.dissolve import Segment, dissolve
-from storyreel.tasks.join.dissolve import recipe as dissolve_recipe
+from storyreel.tasks.generate import generate, inspect
+from storyreel.tasks.inspection.inspect import Inspection, best_take
+from storyreel.tasks.join.conform import HouseClip, conform_key
+from storyreel.tasks.join.dissolve import Segment
 from storyreel.tasks.ledger.budget import Limit
 from storyreel.tasks.ledger.ledger import Order, State
 from storyreel.tasks.media.binary import find
@@ -38,24 +31,9 @@ from storyreel.tasks.media.house_format import House, house_signature
 from storyreel.tasks.progress import tell
 from storyreel.tasks.providers.errors import Refusal, Terminal
 from storyreel.tasks.providers.request import Request
-from storyreel.tasks.result_cache import run_known
 from storyreel.tasks.studio import Studio
 
 Result = TypeVar("Result")
-
-_dissolve = task(name="dissolve", persist_result=True)(dissolve)
-
-
-@task(name="conform", persist_result=True)
-async def _conform(clip: Clip, edit: EditPoints, house: House, **how: Any) -> HouseClip:
-    """`conform`, given the result of `generate` itself: Prefect draws an edge where a result is an argument."""
-    return await conform(clip.path, edit, house, **how)
-
-
-@task(name="inspect", persist_result=True)
-async def _inspect(clip: Clip, request: Request, **how: Any) -> Inspection:
-    """`inspect`, given the result of `generate` itself."""
-    return await inspect(clip.path, request, **how)
 
 
 class Shooting:
@@ -95,8 +73,8 @@ class Shooting:
         purchase = self._studio.ledger.find(take.key) if take.state == "cached" else None
         if purchase is None or purchase.clip is None:
             return False
-        key = recipe(purchase.clip, take.edit, self._house, take.keep_sound, find().version, self._accepted)
-        return not take.circled or (self._studio.house / key[:2] / key).exists()
+        key = conform_key(purchase.clip, take.edit, self._house, take.keep_sound, find().version, self._accepted)
+        return not take.circled or self._studio.piece_folder(key).exists()
 
     def so_far(self, take: PlannedTake) -> MadeTake | None:
         """A take, if it is there by now."""
@@ -194,7 +172,7 @@ class Shooting:
             for take, shot in zip(takes, outcomes, strict=True)
             if isinstance(shot, MadeTake) and shot.inspection
         ]
-        return seen[better([inspection for _, inspection in seen])][0] if seen else said
+        return seen[best_take([inspection for _, inspection in seen])][0] if seen else said
 
     async def _make(self, take: PlannedTake) -> MadeTake:
         """A take by its service, or by the next one that steps in when that has said no for good."""
@@ -247,47 +225,29 @@ class Shooting:
             tell(take.shot, take.take, "cached")
         self.task_runs += 1
         by = "" if way is take.chosen else f" by {request.provider}"
-        clip: Clip = await run_known(
-            generate,
-            f"{take.shot} take {take.take}{by}",
-            way.key,
-            self._is_there,
-            quote(Take(order=order, request=request, timeout=take.timeout, limits=self._limits)),
+        return await generate(
+            Take(order=order, request=request, timeout=take.timeout, limits=self._limits),
             self._studio,
             upstream,
+            name=f"{take.shot} take {take.take}{by}",
             anew=way.state != "cached",
             tags=shot_tags(take, request.provider),
         )
-        # Prefect's record may be another host's.
-        return self._studio.clips.on_this_host(clip)
-
-    def _is_there(self, clip: Clip) -> bool:
-        """Whether the clip of a cached result can be had. Where the bucket gives no answer, the task waits for it."""
-        try:
-            return self._studio.clips.find(clip.digest) is not None
-        except BucketError:
-            return False
 
     async def _inspected(self, take: PlannedTake, way: Candidate, clip: Clip) -> Inspection | None:
         """What is to be seen in a clip that was paid for."""
         if not self._studio.provider(way.request.provider).paid:
             return None
         first = await self._first_frame(take, way)
-        digest = way.request.first_frame.digest if way.request.first_frame and first else ""
-        key = inspection_recipe(clip.digest, way.request, digest, take.keep_sound, find().version)
         self.task_runs += 1
-        seen: Inspection = await run_known(
-            _inspect,
-            f"inspect {take.shot} take {take.take}",
-            key,
-            lambda _: True,
+        return await inspect(
             clip,
-            quote(way.request),
+            way.request,
             first_frame=first,
             wants_sound=take.keep_sound,
+            name=f"inspect {take.shot} take {take.take}",
             tags=shot_tags(take, way.request.provider),
         )
-        return seen
 
     async def _first_frame(self, take: PlannedTake, way: Candidate) -> Path | None:
         """The picture a take was to begin with, where it is here."""
@@ -331,41 +291,25 @@ class Shooting:
 
     async def _conformed(self, take: PlannedTake, accept: str | None) -> HouseClip:
         shot = await self.made(take)
-        key = recipe(shot.clip.digest, shot.way.edit, self._house, take.keep_sound, find().version, accept)
         self.task_runs += 1
-        return await run_known(
-            _conform,
-            f"conform {take.shot}",
-            key,
-            HouseClip.intact,
+        return await conform(
             shot.clip,
-            quote(shot.way.edit),
-            quote(self._house),
+            shot.way.edit,
+            self._house,
+            self._studio,
             keep_sound=take.keep_sound,
-            into=self._studio.house / key[:2] / key,
             accept=accept,
-            progress=lambda done: tell(take.shot, take.take, "conforming", done),
-            shelf=self._studio.shelf,
+            name=f"conform {take.shot}",
             tags=shot_tags(take),
+            progress=lambda done: tell(take.shot, take.take, "conforming", done),
         )
 
     async def _dissolved(self, takes: Sequence[PlannedTake], clips: Sequence[HouseClip]) -> Segment:
         """The dissolve from one take into the next."""
         (before, after), (outgoing, incoming) = takes, clips
-        key = dissolve_recipe(outgoing, incoming, after.edit.join_in, self._house, find().version)
         self.task_runs += 1
-        return await run_known(
-            _dissolve,
-            f"dissolve {before.shot} to {after.shot}",
-            key,
-            Segment.intact,
-            outgoing,
-            incoming,
-            after.edit.join_in,
-            quote(self._house),
-            into=self._studio.house / key[:2] / key,
-            shelf=self._studio.shelf,
-        )
+        name = f"dissolve {before.shot} to {after.shot}"
+        return await dissolve(outgoing, incoming, after.edit.join_in, self._house, self._studio, name=name)
 
 
 async def begin(plan: Plan, studio: Studio, run: str, limits: Sequence[Limit]) -> Shooting:

@@ -8,7 +8,7 @@ from pathlib import Path
 from storyreel.flows.planning.model import Plan, PlannedTake, ReviewWord
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.money import Money
-from storyreel.tasks.inspection.inspect import Inspection, better
+from storyreel.tasks.inspection.inspect import Inspection, best_take
 from storyreel.tasks.ledger.ledger import Judged, Verdict, Word
 
 _FURTHEST: tuple[ReviewWord, ...] = ("approved", "wfa", "wip", "retake", "todo")
@@ -93,7 +93,7 @@ class Waiting(Frozen):
         """The number of the take to approve, as far as inspection can tell: of those not refused, if there are any."""
         among = [take for take in self.takes if not take.is_refused] or list(self.takes)
         inspections = [take.inspection for take in among if take.inspection]
-        return among[better(inspections) if len(inspections) == len(among) else -1].take
+        return among[best_take(inspections) if len(inspections) == len(among) else -1].take
 
     def judged(
         self, word: Word, take: int | None = None, note: str = "", action: str = "", by: str = ""

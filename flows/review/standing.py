@@ -19,7 +19,7 @@ from storyreel.specs.problems.phrases import listed, shown, suggestion
 from storyreel.specs.problems.problem import StoryboardError
 from storyreel.specs.validation.check import unknown_names
 from storyreel.tasks.clips import ClipStore
-from storyreel.tasks.inspection.inspect import Inspection, inspect
+from storyreel.tasks.inspection.inspect import Inspection, inspect_clip
 from storyreel.tasks.ledger.ledger import Judged, Purchase, Word
 from storyreel.tasks.media.errors import MediaError
 
@@ -157,6 +157,6 @@ async def _inspection(take: PlannedTake, clip: Path) -> Inspection | None:
     first = take.request.first_frame
     picture = Path(first.source) if first and not first.digest.startswith(("url:", "take:")) else None
     try:
-        return await inspect(clip, take.request, first_frame=picture, wants_sound=take.keep_sound)
+        return await inspect_clip(clip, take.request, first_frame=picture, wants_sound=take.keep_sound)
     except MediaError:
         return None

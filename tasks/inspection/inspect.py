@@ -1,7 +1,7 @@
 """Is a clip whole, is it what was ordered, and is it any good?
 
-`verify` is asked of every clip that comes: one that is not whole is fetched again. `inspect` is asked of a clip that is
-whole, and only tells: what is paid is kept, whatever it looks like.
+`verify` is asked of every clip that comes: one that is not whole is fetched again. `inspect_clip` is asked of a clip
+that is whole, and only tells: what is paid is kept, whatever it looks like.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ async def verify(clip: Path, request: Request) -> None:
         raise MediaError(message, damage.hint) from damage
 
 
-async def inspect(
+async def inspect_clip(
     clip: Path, request: Request, *, first_frame: Path | None = None, wants_sound: bool = False
 ) -> Inspection:
     """Look at a whole clip as a viewer would: is it what was ordered, and is it any good?
@@ -127,8 +127,10 @@ async def inspect(
     return await asyncio.to_thread(_inspected, seen, measured, request, picture, wants_sound)
 
 
-def recipe(clip_digest: str, request: Request, first_frame_digest: str, wants_sound: bool, ffmpeg_version: str) -> str:
-    """SHA-256, in hex, of all that decides what `inspect` finds: equal recipes find the same.
+def inspection_key(
+    clip_digest: str, request: Request, first_frame_digest: str, wants_sound: bool, ffmpeg_version: str
+) -> str:
+    """SHA-256, in hex, of all that decides what `inspect_clip` finds: equal recipes find the same.
 
     `first_frame_digest` is empty where no picture was given.
     """
@@ -138,7 +140,7 @@ def recipe(clip_digest: str, request: Request, first_frame_digest: str, wants_so
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
-def better(inspections: Sequence[Inspection]) -> int:
+def best_take(inspections: Sequence[Inspection]) -> int:
     """Which of several takes is the best: the one with the fewest grave findings, then with the fewest mild ones.
 
     Of equals it is the last: it was made because an earlier one did not please. Raises ValueError without any.

@@ -25,8 +25,6 @@ from storyreel.tasks.media.ffmpeg import Progress
 from storyreel.tasks.media.house_format import House
 from storyreel.tasks.media.threads import in_thread
 
-__all__ = ["Chapter", "FilmFile", "Track", "assemble", "stretches"]
-
 
 class FilmFile(Frozen):
     """The finished sequence."""
@@ -42,7 +40,7 @@ class FilmFile(Frozen):
     """Of its sound, at 48 kHz, as a player hears them."""
 
 
-async def assemble(
+async def assemble_film(
     cut: Cut,
     clips: Sequence[HouseClip],
     dissolves: Mapping[str, Segment],

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from collections.abc import Sequence
 from dataclasses import asdict
 from fractions import Fraction
 from math import ceil
@@ -62,15 +61,15 @@ class HouseClip(Piece):
         return self.model_copy(update={"picture": picture, "sound": sound})
 
 
-def recipe(
+def conform_key(
     clip_digest: str, edit: EditPoints, house: House, keep_sound: bool, ffmpeg_version: str, accept: str | None
 ) -> str:
-    """SHA-256, in hex, of all that decides what `conform` makes: equal recipes make equal bytes."""
+    """SHA-256, in hex, of all that decides what `conform_clip` makes: equal recipes make equal bytes."""
     return _digest("conform", _WAY, clip_digest, asdict(edit), house.model_dump(mode="json"),
                    house.picture_options(), keep_sound, ffmpeg_version, accept)  # fmt: skip
 
 
-async def conform(
+async def conform_clip(
     clip: Path,
     edit: EditPoints,
     house: House,
@@ -92,19 +91,6 @@ async def conform(
         return await _conform(clip, edit, house, keep_sound, folder, accept, progress)
 
     return await made_once(HouseClip, into, make, take=clip, shelf=shelf)
-
-
-async def accepted(takes: Sequence[tuple[Path, EditPoints]], house: House) -> str:
-    """The signature that all pictures of a film are to have, for `conform`'s `accept`.
-
-    It is the takes' own where all of them may stay as they are and are alike, so that nothing is encoded; else that
-    of the house's encoder. Raises MediaError for what is no clip.
-    """
-    sources = [await asyncio.to_thread(probe, clip) for clip, _ in takes]
-    signatures = {source.signature for source in sources}
-    if len(signatures) == 1 and all(may_stay(s, edit, house) for s, (_, edit) in zip(sources, takes, strict=True)):
-        return signatures.pop()
-    return await house_signature(house)
 
 
 def may_stay(source: Probe, edit: EditPoints, house: House) -> bool:

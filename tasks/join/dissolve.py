@@ -28,14 +28,14 @@ class Segment(Piece):
     """The frames of a dissolve; picture alone."""
 
 
-def recipe(outgoing: HouseClip, incoming: HouseClip, frames: int, house: House, ffmpeg_version: str) -> str:
-    """SHA-256, in hex, of all that decides what `dissolve` makes: equal recipes make equal bytes."""
+def dissolve_key(outgoing: HouseClip, incoming: HouseClip, frames: int, house: House, ffmpeg_version: str) -> str:
+    """SHA-256, in hex, of all that decides what `dissolve_clips` makes: equal recipes make equal bytes."""
     facts = ["dissolve", _WAY, outgoing.picture_digest, outgoing.frames, incoming.picture_digest, frames,
              house.model_dump(mode="json"), house.picture_options(), ffmpeg_version]  # fmt: skip
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
-async def dissolve(
+async def dissolve_clips(
     outgoing: HouseClip,
     incoming: HouseClip,
     frames: int,

@@ -106,7 +106,7 @@ async def test_a_host_goes_on_with_what_the_other_had_not_done_yet(hosts: Hosts)
 async def test_while_the_bucket_is_away_nothing_is_bought_and_the_next_run_goes_on(
     hosts: Hosts, away: Callable[[], None], back: Callable[[], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("storyreel.flows.production.takes.generate", _impatient())
+    monkeypatch.setattr("storyreel.tasks.generate.generate_task", _impatient())
     away()
     with pytest.raises(ShotsFailed, match="STORYREEL_CLIPS_URL"):
         await hosts.render("one", FILM.replace(", takes: 2, circled: 1", ""))
@@ -117,9 +117,9 @@ async def test_while_the_bucket_is_away_nothing_is_bought_and_the_next_run_goes_
 
 def _impatient() -> Any:
     """The task without its patience, which lasts two minutes."""
-    from storyreel.tasks.generate import generate
+    from storyreel.tasks.generate import generate_task
 
-    return generate.with_options(retries=0)
+    return generate_task.with_options(retries=0)
 
 
 async def test_a_damaged_object_is_made_good_from_the_service(hosts: Hosts) -> None:

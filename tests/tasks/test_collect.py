@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from storyreel.tasks.inspection.inspect import inspect, verify
+from storyreel.tasks.inspection.inspect import inspect_clip, verify
 from storyreel.tasks.ledger.ledger import State
 from storyreel.tasks.media.probe import probe
 from storyreel.tasks.providers.errors import Transient
@@ -14,7 +14,7 @@ from tests.services.faults import Call, Scratched
 from tests.services.jobs import Script
 from tests.tasks.making import make_clip
 from tests.tasks.providers.houses import HOUSES, House
-from tests.tasks.test_generate import bench, without_prefect  # noqa: F401  (a fixture that is used by being here)
+from tests.tasks.test_order import bench
 
 
 @pytest.mark.parametrize("house", HOUSES.values(), ids=HOUSES)
@@ -36,6 +36,6 @@ async def test_a_whole_clip_that_is_not_what_was_ordered_is_kept_and_only_found_
         on.emulator.plays(Script(waiting=0, running=0, delivers=short))
         clip = await on.make()
         assert on.state is State.FINISHED and probe(clip.path).frames == 60
-        found = await inspect(clip.path, on.take.request)
+        found = await inspect_clip(clip.path, on.take.request)
         assert [finding.what for finding in found.findings] == ["frames", "size"]
         assert len(on.emulator.accepted) == 1

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storyreel.tasks.inspection.inspect import Finding, Inspection, better, recipe
+from storyreel.tasks.inspection.inspect import Finding, Inspection, best_take, inspection_key
 from tests.tasks.providers.houses import HOUSES, request
 
 
@@ -33,7 +33,7 @@ def take(*what: Any) -> Inspection:
 def test_the_best_take_has_the_fewest_and_mildest_findings_and_of_equals_is_the_last(
     takes: list[Inspection], best: int
 ) -> None:
-    assert better(takes) == best
+    assert best_take(takes) == best
 
 
 FINDINGS = ["frames", "size", "black", "frozen", "silent", "cut", "first frame", "loudness"]
@@ -42,29 +42,29 @@ FINDINGS = ["frames", "size", "black", "frozen", "silent", "cut", "first frame",
 @given(st.lists(st.lists(st.sampled_from(FINDINGS), max_size=4), min_size=1, max_size=5))
 def test_a_take_without_findings_is_never_passed_over_and_one_more_finding_never_helps(found: list[list[str]]) -> None:
     takes = [take(*what) for what in found]
-    best = better(takes)
+    best = best_take(takes)
     assert takes[best].passed == any(inspection.passed for inspection in takes)
     spoiled = [take(*what, "loudness") if n != best else takes[n] for n, what in enumerate(found)]
-    assert better(spoiled) == best
+    assert best_take(spoiled) == best
 
 
 def test_of_no_takes_none_is_best() -> None:
     with pytest.raises(ValueError, match="no takes"):
-        better([])
+        best_take([])
 
 
 def test_a_recipe_names_all_that_an_inspection_depends_on_and_nothing_else() -> None:
     of = request(HOUSES["dashscope"])
-    known = recipe("c" * 64, of, "", False, "9.0")
+    known = inspection_key("c" * 64, of, "", False, "9.0")
     same = of.model_copy(update={"prompt": "Another lamp is lit.", "seed": 8, "take": 2})
-    assert recipe("c" * 64, same, "", False, "9.0") == known
+    assert inspection_key("c" * 64, same, "", False, "9.0") == known
     others = {
-        recipe("d" * 64, of, "", False, "9.0"),
-        recipe("c" * 64, of.model_copy(update={"seconds": Fraction(10)}), "", False, "9.0"),
-        recipe("c" * 64, of.model_copy(update={"width": 1920}), "", False, "9.0"),
-        recipe("c" * 64, of.model_copy(update={"height": 1080}), "", False, "9.0"),
-        recipe("c" * 64, of, "f" * 64, False, "9.0"),
-        recipe("c" * 64, of, "", True, "9.0"),
-        recipe("c" * 64, of, "", False, "5.1"),
+        inspection_key("d" * 64, of, "", False, "9.0"),
+        inspection_key("c" * 64, of.model_copy(update={"seconds": Fraction(10)}), "", False, "9.0"),
+        inspection_key("c" * 64, of.model_copy(update={"width": 1920}), "", False, "9.0"),
+        inspection_key("c" * 64, of.model_copy(update={"height": 1080}), "", False, "9.0"),
+        inspection_key("c" * 64, of, "f" * 64, False, "9.0"),
+        inspection_key("c" * 64, of, "", True, "9.0"),
+        inspection_key("c" * 64, of, "", False, "5.1"),
     }
     assert len({known, *others}) == 8

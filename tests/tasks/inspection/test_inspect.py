@@ -11,7 +11,7 @@ import pytest
 from PIL import Image, ImageEnhance, ImageOps
 
 from storyreel.specs.storyboard import Mode
-from storyreel.tasks.inspection.inspect import Inspection, inspect
+from storyreel.tasks.inspection.inspect import Inspection, inspect_clip
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.providers.request import Request
 from tests.tasks.making import ffmpeg, make_clip
@@ -32,7 +32,7 @@ def ordered(**changes: Any) -> Request:
 
 
 def looked_at(clip: Path, of: Request | None = None, **how: Any) -> Inspection:
-    return asyncio.run(inspect(clip, of or ordered(), **how))
+    return asyncio.run(inspect_clip(clip, of or ordered(), **how))
 
 
 def found(clip: Path, of: Request | None = None, **how: Any) -> list[str]:

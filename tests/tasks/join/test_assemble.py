@@ -13,10 +13,9 @@ import pytest
 
 from storyreel.specs.cut import Cut, EditPoints, Event, edit_points
 from storyreel.specs.timing import FrameRate
-from storyreel.tasks.join import dissolve as dissolving
-from storyreel.tasks.join.assemble import Chapter, FilmFile, Track, assemble
-from storyreel.tasks.join.conform import HouseClip, conform, recipe
-from storyreel.tasks.join.dissolve import Segment, dissolve
+from storyreel.tasks.join.assemble import Chapter, FilmFile, Track, assemble_film
+from storyreel.tasks.join.conform import HouseClip, conform_clip, conform_key
+from storyreel.tasks.join.dissolve import Segment, dissolve_clips, dissolve_key
 from storyreel.tasks.join.pieces import Piece
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.frames import last_frame
@@ -50,9 +49,9 @@ class Film:
 
     def _begin(self, source: Path, event: Event, under_way: dict[str, asyncio.Task[HouseClip]]) -> str:
         edit = edit_points(event, self.available(source), "first")
-        key = recipe(source.name, edit, self.house, self.keep_sound, "", None)
+        key = conform_key(source.name, edit, self.house, self.keep_sound, "", None)
         if key not in under_way:
-            work = conform(source, edit, self.house, keep_sound=self.keep_sound, into=self.folder / key, accept="")
+            work = conform_clip(source, edit, self.house, keep_sound=self.keep_sound, into=self.folder / key, accept="")
             under_way[key] = asyncio.create_task(work)
         return key
 
@@ -62,7 +61,9 @@ class Film:
 
     async def dissolves(self, clips: list[HouseClip]) -> dict[str, Segment]:
         return {
-            event.shot: await dissolve(before, after, event.dissolve_in, self.house, self.folder / f"d{event.shot}")
+            event.shot: await dissolve_clips(
+                before, after, event.dissolve_in, self.house, self.folder / f"d{event.shot}"
+            )
             for (before, after), event in zip(pairwise(clips), self.cut.events[1:], strict=True)
             if event.dissolve_in
         }
@@ -71,7 +72,7 @@ class Film:
         clips = await self.clips()
         pieces = await self.dissolves(clips)
         out = out or self.folder / "sequence.mp4"
-        return await assemble(self.cut, clips, pieces, self.house, out, **{"title": "Film"} | named)  # type: ignore[arg-type]
+        return await assemble_film(self.cut, clips, pieces, self.house, out, **{"title": "Film"} | named)  # type: ignore[arg-type]
 
 
 def beginnings(heard: list[int]) -> list[int]:
@@ -175,11 +176,11 @@ async def test_untouched_clips_keep_their_bytes(tmp_path: Path) -> None:
         for n, look in enumerate(("null", "hflip"))
     ]
     clips = [
-        await conform(source, EditPoints(0, 6), house, keep_sound=True, into=tmp_path / f"house{n}", accept=None)
+        await conform_clip(source, EditPoints(0, 6), house, keep_sound=True, into=tmp_path / f"house{n}", accept=None)
         for n, source in enumerate(sources)
     ]
     assert all(clip.untouched for clip in clips)
-    film = await assemble(cut_of([6, 6], rate="30"), clips, {}, house, tmp_path / "sequence.mp4", title="Film")
+    film = await assemble_film(cut_of([6, 6], rate="30"), clips, {}, house, tmp_path / "sequence.mp4", title="Film")
     assert _frame_digests(film.path) == [*_frame_digests(sources[0]), *_frame_digests(sources[1])]
 
 
@@ -240,7 +241,7 @@ async def test_a_film_in_place_is_kept_when_the_next_one_fails(tmp_path: Path) -
     ffmpeg("-i", clips[2].picture, "-c", "copy", "-frames:v", "7", broken)
     clips[2] = clips[2].model_copy(update={"picture": broken})
     with pytest.raises(MediaError, match=r"broken\.mp4 brings \d frames from 0 on instead of 12"):
-        await assemble(film.cut, clips, {}, film.house, tmp_path / "sequence.mp4", title="Film")
+        await assemble_film(film.cut, clips, {}, film.house, tmp_path / "sequence.mp4", title="Film")
     assert (tmp_path / "sequence.mp4").read_bytes() == before
     assert content == (await film.clips())[2].picture.read_bytes()
     assert not [name for name in names(tmp_path) if name.startswith(".")]
@@ -258,7 +259,7 @@ async def test_a_last_frame_that_does_not_decode_is_found(tmp_path: Path) -> Non
     (tmp_path / "broken.mp4").write_bytes(content)
     clips[1] = clips[1].model_copy(update={"picture": tmp_path / "broken.mp4"})
     with pytest.raises(MediaError, match="came out wrong and was not kept"):
-        await assemble(film.cut, clips, {}, film.house, tmp_path / "sequence.mp4", title="Film")
+        await assemble_film(film.cut, clips, {}, film.house, tmp_path / "sequence.mp4", title="Film")
     assert not (tmp_path / "sequence.mp4").exists()
 
 
@@ -293,7 +294,7 @@ async def test_clips_that_cannot_follow_each_other_are_refused(tmp_path: Path) -
     clips = await film.clips()
     clips[1] = clips[1].model_copy(update={"signature": "another"})
     with pytest.raises(MediaError, match="encoded differently"):
-        await assemble(film.cut, clips, {}, film.house, tmp_path / "sequence.mp4", title="Film")
+        await assemble_film(film.cut, clips, {}, film.house, tmp_path / "sequence.mp4", title="Film")
 
 
 async def test_clips_of_another_cut_are_refused(tmp_path: Path) -> None:
@@ -305,10 +306,10 @@ async def test_clips_of_another_cut_are_refused(tmp_path: Path) -> None:
         (cut_of([12]), "the cut has 1 shots, there are clips of 2"),
     ):
         with pytest.raises(MediaError, match=word):
-            await assemble(cut, clips, {}, film.house, out, title="Film")
+            await assemble_film(cut, clips, {}, film.house, out, title="Film")
     dissolved = Film(tmp_path, cut_of([12, 12], {1: 4}), lambda _: source)
     with pytest.raises(MediaError, match="the dissolve into shot 1 is missing"):
-        await assemble(dissolved.cut, await dissolved.clips(), {}, film.house, out, title="Film")
+        await assemble_film(dissolved.cut, await dissolved.clips(), {}, film.house, out, title="Film")
     assert not out.exists()
 
 
@@ -325,7 +326,7 @@ async def test_cancelling_leaves_what_was_there(tmp_path: Path) -> None:
                 reached.set()
 
         work = asyncio.create_task(
-            assemble(film.cut, clips, {}, film.house, tmp_path / "sequence.mp4", title="Film", progress=listen)
+            assemble_film(film.cut, clips, {}, film.house, tmp_path / "sequence.mp4", title="Film", progress=listen)
         )
         async with asyncio.timeout(60):
             await reached.wait()
@@ -350,7 +351,7 @@ async def test_a_shot_that_continues_begins_with_the_very_frame_before(tmp_path:
 def _recipes(cut: Cut, takes: list[str]) -> set[str]:
     """What conforming and dissolving a film would be cached by; a recipe stands in for the bytes that it makes."""
     conformed = [
-        recipe(take, edit_points(event, 120, "free"), TINY, True, "9.0", None)
+        conform_key(take, edit_points(event, 120, "free"), TINY, True, "9.0", None)
         for take, event in zip(takes, cut.events, strict=True)
     ]
     clips = [
@@ -359,7 +360,7 @@ def _recipes(cut: Cut, takes: list[str]) -> set[str]:
         for key, event in zip(conformed, cut.events, strict=True)
     ]  # fmt: skip
     mixed = {
-        dissolving.recipe(before, after, event.dissolve_in, TINY, "9.0")
+        dissolve_key(before, after, event.dissolve_in, TINY, "9.0")
         for (before, after), event in zip(pairwise(clips), cut.events[1:], strict=True)
         if event.dissolve_in
     }

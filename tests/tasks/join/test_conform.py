@@ -13,7 +13,7 @@ from PIL import Image
 from storyreel.specs.cut import EditPoints
 from storyreel.specs.storyboard import Format
 from storyreel.specs.timing import FrameRate
-from storyreel.tasks.join.conform import HouseClip, accepted, conform, may_stay, recipe, samples_of
+from storyreel.tasks.join.conform import HouseClip, conform_clip, conform_key, may_stay, samples_of
 from storyreel.tasks.media.binary import find
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.frames import as_seen
@@ -53,7 +53,7 @@ async def _conform(clip: Path, into: Path, house: House = TINY, edit: EditPoints
                    **named: object) -> HouseClip:  # fmt: skip
     edit = edit or EditPoints(0, probe(clip).frames_at(house.rate))
     named = {"keep_sound": True, "accept": None} | named
-    return await conform(clip, edit, house, into=into, **named)  # type: ignore[arg-type]
+    return await conform_clip(clip, edit, house, into=into, **named)  # type: ignore[arg-type]
 
 
 def _heard(clip: HouseClip) -> list[int]:
@@ -278,17 +278,6 @@ async def test_what_an_edit_list_cuts_away_is_not_shown(tmp_path: Path) -> None:
     assert abs(next(n for n, value in enumerate(_heard(clip)) if abs(value) > 4_000) - 24_000) < 150
 
 
-async def test_a_film_accepts_its_takes_own_signature_only_where_all_may_stay(tmp_path: Path) -> None:
-    alike = [_house_clip(tmp_path / f"{n}.mp4") for n in range(2)]
-    unlike = make_clip(tmp_path / "unlike.mp4")
-    whole, shorter, own = EditPoints(0, 24), EditPoints(0, 12), probe(alike[0]).signature
-    houses = await house_signature(TINY)
-    assert own != houses
-    assert await accepted([(clip, whole) for clip in alike], TINY) == own
-    assert await accepted([(alike[0], whole), (alike[1], shorter)], TINY) == houses
-    assert await accepted([(alike[0], whole), (unlike, whole)], TINY) == houses
-
-
 async def test_what_is_there_is_used_and_what_is_damaged_made_again(tmp_path: Path) -> None:
     source, into = make_clip(tmp_path / "a.mp4"), tmp_path / "house"
     first = await _conform(source, into)
@@ -354,16 +343,16 @@ def test_a_recipe_changes_with_all_that_changes_the_bytes() -> None:
     edit, version = EditPoints(0, 24), find().version
     other = House(width=128, height=72, rate=FrameRate.parse("25"))
     recipes = [
-        recipe("a", edit, TINY, True, version, None),
-        recipe("b", edit, TINY, True, version, None),
-        recipe("a", EditPoints(0, 24, join_in=1), TINY, True, version, None),
-        recipe("a", edit, other, True, version, None),
-        recipe("a", edit, TINY, False, version, None),
-        recipe("a", edit, TINY, True, "5.1", None),
-        recipe("a", edit, TINY, True, version, "c"),
+        conform_key("a", edit, TINY, True, version, None),
+        conform_key("b", edit, TINY, True, version, None),
+        conform_key("a", EditPoints(0, 24, join_in=1), TINY, True, version, None),
+        conform_key("a", edit, other, True, version, None),
+        conform_key("a", edit, TINY, False, version, None),
+        conform_key("a", edit, TINY, True, "5.1", None),
+        conform_key("a", edit, TINY, True, version, "c"),
     ]
     assert len(set(recipes)) == len(recipes)
-    assert recipes[0] == recipe("a", EditPoints(0, 24), TINY, True, version, None)
+    assert recipes[0] == conform_key("a", EditPoints(0, 24), TINY, True, version, None)
 
 
 @pytest.mark.parametrize("ratio", ["16:9", "9:16", "1:1", "4:3", "3:4"])

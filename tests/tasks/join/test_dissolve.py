@@ -6,8 +6,8 @@ import pytest
 
 from storyreel.specs.cut import EditPoints
 from storyreel.specs.timing import FrameRate
-from storyreel.tasks.join.conform import HouseClip, conform
-from storyreel.tasks.join.dissolve import dissolve, recipe
+from storyreel.tasks.join.conform import HouseClip, conform_clip
+from storyreel.tasks.join.dissolve import dissolve_clips, dissolve_key
 from storyreel.tasks.media.binary import find
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.house_format import House
@@ -23,7 +23,9 @@ async def _pair(tmp_path: Path, house: House, frames: int) -> tuple[HouseClip, H
     ):
         source = make_clip(tmp_path / f"{name}.mp4", frames=30, fps=str(house.rate.exact), picture="color=black",
                            filters=f"geq=lum='{luma}':cb=128:cr=128", options=("-crf", "2"))  # fmt: skip
-        clips.append(await conform(source, edit, house, keep_sound=False, into=tmp_path / f"house-{name}", accept=None))
+        clips.append(
+            await conform_clip(source, edit, house, keep_sound=False, into=tmp_path / f"house-{name}", accept=None)
+        )
     return clips[0], clips[1]
 
 
@@ -31,7 +33,7 @@ async def _pair(tmp_path: Path, house: House, frames: int) -> tuple[HouseClip, H
 async def test_every_frame_mixes_the_two_in_its_own_measure(tmp_path: Path, rate: str, frames: int) -> None:
     house = House(width=128, height=72, rate=FrameRate.parse(rate))
     outgoing, incoming = await _pair(tmp_path, house, frames)
-    mixed = lumas((await dissolve(outgoing, incoming, frames, house, tmp_path / "dissolve")).picture)
+    mixed = lumas((await dissolve_clips(outgoing, incoming, frames, house, tmp_path / "dissolve")).picture)
     last, first = lumas(outgoing.picture)[-frames:], lumas(incoming.picture)[:frames]
     parts = [(number + 1) / (frames + 1) for number in range(frames)]
     wanted = [a * (1 - part) + b * part for a, b, part in zip(last, first, parts, strict=True)]
@@ -40,18 +42,18 @@ async def test_every_frame_mixes_the_two_in_its_own_measure(tmp_path: Path, rate
 
 async def test_a_dissolve_can_stand_between_its_clips(tmp_path: Path) -> None:
     outgoing, incoming = await _pair(tmp_path, TINY, 12)
-    segment = await dissolve(outgoing, incoming, 12, TINY, tmp_path / "dissolve")
+    segment = await dissolve_clips(outgoing, incoming, 12, TINY, tmp_path / "dissolve")
     assert segment.signature == outgoing.signature == incoming.signature
     assert segment.frames == 12
-    again = await dissolve(outgoing, incoming, 12, TINY, tmp_path / "again")
+    again = await dissolve_clips(outgoing, incoming, 12, TINY, tmp_path / "again")
     assert again.picture_digest == segment.picture_digest
-    assert await dissolve(outgoing, incoming, 12, TINY, tmp_path / "dissolve") == segment
+    assert await dissolve_clips(outgoing, incoming, 12, TINY, tmp_path / "dissolve") == segment
 
 
 async def test_a_clip_without_the_frames_is_refused(tmp_path: Path) -> None:
     outgoing, incoming = await _pair(tmp_path, TINY, 12)
     with pytest.raises(MediaError, match=r"house-b/picture\.mp4 has \d+ frames instead of 40, or is unlike them"):
-        await dissolve(outgoing, incoming, 40, TINY, tmp_path / "dissolve")
+        await dissolve_clips(outgoing, incoming, 40, TINY, tmp_path / "dissolve")
     assert not (tmp_path / "dissolve").exists()
 
 
@@ -59,10 +61,10 @@ async def test_a_recipe_changes_with_either_clip_and_the_length(tmp_path: Path) 
     outgoing, incoming = await _pair(tmp_path, TINY, 12)
     version = find().version
     recipes = {
-        recipe(outgoing, incoming, 12, TINY, version),
-        recipe(incoming, outgoing, 12, TINY, version),
-        recipe(outgoing, incoming, 11, TINY, version),
-        recipe(outgoing, incoming, 12, TINY, "5.1"),
-        recipe(outgoing, outgoing, 12, TINY, version),
+        dissolve_key(outgoing, incoming, 12, TINY, version),
+        dissolve_key(incoming, outgoing, 12, TINY, version),
+        dissolve_key(outgoing, incoming, 11, TINY, version),
+        dissolve_key(outgoing, incoming, 12, TINY, "5.1"),
+        dissolve_key(outgoing, outgoing, 12, TINY, version),
     }
     assert len(recipes) == 5

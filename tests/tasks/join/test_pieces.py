@@ -12,8 +12,8 @@ from PIL import Image
 
 from storyreel.specs.cut import EditPoints
 from storyreel.tasks.bucket import Bucket
-from storyreel.tasks.join.conform import HouseClip, conform
-from storyreel.tasks.join.dissolve import Segment, dissolve
+from storyreel.tasks.join.conform import HouseClip, conform_clip
+from storyreel.tasks.join.dissolve import Segment, dissolve_clips
 from storyreel.tasks.join.shelf import Shelf
 from storyreel.tasks.media.probe import probe
 from tests.tasks.making import TINY, make_clip
@@ -33,7 +33,7 @@ class Host:
 
     async def conform(self, take: Path, edit: EditPoints = PART) -> HouseClip:
         into = self.folder / "house" / KEY
-        return await conform(take, edit, TINY, keep_sound=True, into=into, accept=None, shelf=self.shelf)
+        return await conform_clip(take, edit, TINY, keep_sound=True, into=into, accept=None, shelf=self.shelf)
 
     def take(self, content: bytes) -> Path:
         """The take, where this host's store keeps it."""
@@ -79,10 +79,11 @@ async def test_a_dissolve_is_made_once_for_all_hosts(
 ) -> None:
     one, other = hosts
     edit = EditPoints(0, 20, join_out=6)
-    clip = await conform(one.take(content), edit, TINY, keep_sound=False, into=tmp_path / "a", accept="")
+    clip = await conform_clip(one.take(content), edit, TINY, keep_sound=False, into=tmp_path / "a", accept="")
     encoded.clear()
     made = [
-        await dissolve(clip, clip, 6, TINY, host.folder / "house" / ("cd" * 32), shelf=host.shelf) for host in hosts
+        await dissolve_clips(clip, clip, 6, TINY, host.folder / "house" / ("cd" * 32), shelf=host.shelf)
+        for host in hosts
     ]
     assert encoded == ["storyreel.tasks.join.dissolve"]
     assert made[0].picture_digest == made[1].picture_digest and made[1].picture.is_relative_to(other.folder)

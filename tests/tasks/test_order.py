@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
@@ -16,8 +17,8 @@ from storyreel.specs.storyboard import Mode
 from storyreel.tasks.bucket import Bucket
 from storyreel.tasks.clips import ClipStore
 from storyreel.tasks.collect import Overdue, Take, collect
-from storyreel.tasks.generate import generate
 from storyreel.tasks.ledger.ledger import Ledger, Order, State
+from storyreel.tasks.order import obtain
 from storyreel.tasks.prices.price_list import PriceList
 from storyreel.tasks.providers.errors import Ambiguous, TaskFailed, TaskForgotten, Terminal, Transient
 from storyreel.tasks.studio import Studio
@@ -30,17 +31,9 @@ from tests.tasks.providers.houses import request as request_for
 QUICK = Script(waiting=1, running=1)
 
 
-@pytest.fixture(autouse=True)
-def without_prefect(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The task's own function is called; its logger needs a run, its limits need a server."""
-    import logging
-
-    @asynccontextmanager
-    async def no_limit(*_: Any, **__: Any) -> AsyncIterator[None]:
-        yield
-
-    monkeypatch.setattr("storyreel.tasks.generate.get_run_logger", logging.getLogger)
-    monkeypatch.setattr("storyreel.tasks.generate.concurrency", no_limit)
+@asynccontextmanager
+async def no_global_slot(service: str) -> AsyncIterator[None]:
+    yield
 
 
 class Bench:
@@ -56,7 +49,7 @@ class Bench:
         return purchase.state
 
     async def make(self) -> Any:
-        return await generate.fn(self.take, self.studio)
+        return await obtain(self.take, self.studio, logging.getLogger("take"), no_global_slot)
 
 
 @asynccontextmanager

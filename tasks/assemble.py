@@ -1,0 +1,56 @@
+"""The Prefect task `assemble`: the finished sequence from house clips and dissolves."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from prefect import task
+from prefect.utilities.annotations import quote
+
+from storyreel.specs.cut import Cut
+from storyreel.tasks.join.assemble import FilmFile, assemble_film
+from storyreel.tasks.join.conform import HouseClip
+from storyreel.tasks.join.dissolve import Segment
+from storyreel.tasks.join.mix import Track
+from storyreel.tasks.join.mux import Chapter
+from storyreel.tasks.media.ffmpeg import Progress
+from storyreel.tasks.media.house_format import House
+
+
+@task(name="assemble", task_run_name="assemble")
+async def assemble_task(cut: Any, clips: Any, dissolves: Any, house: Any, out: Path, **options: Any) -> FilmFile:
+    """Prefect task around `assemble_film`. It runs each time: the film is written to a folder of the user."""
+    return await assemble_film(cut, clips, dissolves, house, out, **options)
+
+
+async def assemble(
+    cut: Cut,
+    clips: Sequence[HouseClip],
+    dissolves: Mapping[str, Segment],
+    house: House,
+    out: Path,
+    *,
+    title: str,
+    music: Sequence[Track],
+    spoken: Collection[str],
+    chapters: Sequence[Chapter],
+    progress: Progress,
+) -> FilmFile:
+    """Run `assemble_task`. Raises MediaError.
+
+    `clips` and `dissolves` are results of other tasks, so they are not quoted.
+    """
+    return await assemble_task(
+        quote(cut),
+        clips,
+        dissolves,
+        quote(house),
+        out,
+        title=title,
+        music=quote(music),
+        spoken=quote(spoken),
+        chapters=quote(chapters),
+        progress=progress,
+    )

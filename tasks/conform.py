@@ -1,0 +1,59 @@
+"""The Prefect task `conform`: the clip of a take in house format."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from prefect import task
+from prefect.utilities.annotations import quote
+
+from storyreel.specs.cut import EditPoints
+from storyreel.tasks.clips import Clip
+from storyreel.tasks.join.conform import HouseClip, conform_clip, conform_key
+from storyreel.tasks.media.binary import find
+from storyreel.tasks.media.ffmpeg import Progress
+from storyreel.tasks.media.house_format import House
+from storyreel.tasks.result_cache import run_known
+from storyreel.tasks.studio import Studio
+
+
+@task(name="conform", persist_result=True)
+async def conform_task(clip: Clip, edit: EditPoints, house: House, **options: Any) -> HouseClip:
+    """Prefect task around `conform_clip`. `clip` is the result of `generate_task`: Prefect draws the edge from it."""
+    return await conform_clip(clip.path, edit, house, **options)
+
+
+async def conform(
+    clip: Clip,
+    edit: EditPoints,
+    house: House,
+    studio: Studio,
+    *,
+    keep_sound: bool,
+    accept: str | None,
+    name: str,
+    tags: Collection[str],
+    progress: Progress,
+) -> HouseClip:
+    """Run `conform_task` under a name, or take its result from Prefect's cache if its files are intact.
+
+    Raises MediaError.
+    """
+    key = conform_key(clip.digest, edit, house, keep_sound, find().version, accept)
+    house_clip: HouseClip = await run_known(
+        conform_task,
+        name,
+        key,
+        HouseClip.intact,
+        clip,
+        quote(edit),
+        quote(house),
+        keep_sound=keep_sound,
+        into=studio.piece_folder(key),
+        accept=accept,
+        progress=progress,
+        shelf=studio.shelf,
+        tags=tags,
+    )
+    return house_clip

@@ -1,0 +1,242 @@
+"""The clip of a take: from the store, from an order that was accepted before, or from a new order.
+
+The ledger decides. An order is sent only after this process, and no other, has written its intent to the ledger; any
+other process waits. An order whose fate cannot be known becomes `unknown`, and is settled by `storyreel reconcile`,
+never by ordering again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
+from dataclasses import dataclass
+from logging import Logger, LoggerAdapter
+from typing import Any, TypeAlias
+
+from storyreel.tasks.clips import Clip
+from storyreel.tasks.collect import Take, call_store, collect
+from storyreel.tasks.ledger.ledger import Purchase, State
+from storyreel.tasks.progress import Stage, tell
+from storyreel.tasks.providers.errors import Ambiguous, ProviderError, TaskForgotten, Terminal, Transient
+from storyreel.tasks.providers.provider import Provider, Submission
+from storyreel.tasks.studio import Studio
+
+Log: TypeAlias = "Logger | LoggerAdapter[Any]"
+GlobalSlot: TypeAlias = Callable[[str], AbstractAsyncContextManager[None]]
+
+_LEDGER_SECONDS = 0.5
+"""Seconds between two reads of a ledger row that another run works on."""
+_CALL_OFF_SECONDS = 5
+"""Seconds that a cancelled run waits for a service to cancel a task."""
+_ANSWER_SECONDS = 10
+"""Seconds that a cancelled run waits for the answer to an order that it has sent."""
+
+
+async def obtain(take: Take, studio: Studio, log: Log, global_slot: GlobalSlot) -> Clip:
+    """The clip of a take, ordered if it was not ordered before.
+
+    `global_slot` gives, for a service of `studio.limited`, a context that holds one of the slots that all runs share.
+    Raises a ProviderError: Transient, Terminal (TaskFailed, TaskForgotten), Ambiguous or Overdue; and OverBudget if
+    the price would exceed a limit.
+    """
+    return await _TakeOrder(take, studio, log, global_slot).clip()
+
+
+@dataclass(frozen=True, slots=True)
+class _TakeOrder:
+    """One take on its way from the ledger's row to its clip."""
+
+    take: Take
+    studio: Studio
+    log: Log
+    global_slot: GlobalSlot
+
+    @property
+    def provider(self) -> Provider:
+        return self.studio.provider(self.take.order.provider)
+
+    async def clip(self) -> Clip:
+        ledger = self.studio.ledger
+        while True:
+            purchase = ledger.find(self.take.order.key)
+            if purchase is None:
+                clip = await self._order(lambda: ledger.intend(self.take.order, self.take.limits))
+            else:
+                clip = await self._resume(purchase)
+            if clip:
+                return clip
+
+    async def _resume(self, purchase: Purchase) -> Clip | None:
+        """Continue a take that has a ledger row. Returns None if the row changed: the caller reads it again."""
+        match purchase.state:
+            case State.FINISHED:
+                clip = await call_store(self.studio.clips.find, purchase.clip or "")
+                if clip:
+                    self.log.info("%s: made before, its clip comes from the store", self.take.slate)
+                return clip or await self._recover(purchase)
+            case State.FAILED if purchase.changed >= self.studio.opened:
+                raise Terminal(purchase.reason, service=self.take.order.provider)
+            case State.FAILED:
+                return await self._order_again(purchase)
+            case State.SUBMITTED if purchase.is_ours() or purchase.is_left():
+                return await self._follow(purchase) if self.studio.ledger.take_over(purchase) else None
+            case State.INTENDED if purchase.is_left():
+                return await self._settle(purchase)
+            case State.UNKNOWN if not await self._clip_arrived(purchase):
+                raise self._unknown()
+            case State.UNKNOWN:
+                return None
+        self._report("waiting", "another run is making it")
+        await asyncio.sleep(_LEDGER_SECONDS * random.uniform(0.8, 1.2))
+        return None
+
+    async def _recover(self, purchase: Purchase) -> Clip | None:
+        """Replace a clip that the store has lost: a paid one is downloaded again, a free one is made again."""
+        is_damaged = await call_store(self.studio.clips.holds, purchase.clip or "")
+        what = "damaged in" if is_damaged else "gone from"
+        self.log.warning("the clip of %s is %s %s", self.take.slate, what, self.studio.clips)
+        return await self._follow(purchase) if self.provider.paid else await self._order_again(purchase)
+
+    async def _settle(self, purchase: Purchase) -> Clip | None:
+        """Handle an order that another process intended and left before it had an answer."""
+        if not self.provider.paid:
+            return await self._order_again(purchase)
+        self.studio.ledger.unknown(self.take.order.key, "the run that ordered it was stopped before it had an answer")
+        raise self._unknown()
+
+    async def _clip_arrived(self, purchase: Purchase) -> bool:
+        """Whether the clip of an order that the service has forgotten is on this host, because the bucket could not be
+        reached when it came. The order is then attached again."""
+        task = purchase.task or ""
+        if not await asyncio.to_thread(self.studio.clips.undelivered, self.take.order.key, task):
+            return False
+        return self.studio.ledger.attach(purchase, task, "its clip had come before the service forgot it")
+
+    async def _order_again(self, purchase: Purchase) -> Clip | None:
+        return await self._order(lambda: self.studio.ledger.intend_again(purchase, self.take.order, self.take.limits))
+
+    async def _order(self, claim: Callable[[], bool]) -> Clip | None:
+        """Order the take and follow it to its clip. Returns None if another process claimed it first.
+
+        The intent is written last, when there is a slot at the service, all files are uploaded and the store can keep
+        a clip: if the process is killed between the intent and the answer, only a person may be able to tell whether
+        the take was bought.
+        """
+        provider = self.provider
+        self._report("waiting")
+        limited = provider.name in self.studio.limited
+        async with self.studio.slot(provider.name), self.global_slot(provider.name) if limited else nullcontext():
+            await provider.prepare(self.take.request)
+            await call_store(self.studio.clips.make_sure)
+            if not claim():
+                return None
+            self._report("ordering")
+            task = await self._submit(provider)
+            return await self._collect(task, provider)
+
+    async def _submit(self, provider: Provider) -> str:
+        """Send the order once and write the outcome to the ledger before anything else. Returns the service's task."""
+        key, ledger = self.take.order.key, self.studio.ledger
+        if provider.paid:
+            self.log.info("%s: sent to %s", self.take.slate, self._summary())
+        try:
+            accepted = await self._answer(provider)
+        except (Transient, Terminal):
+            ledger.withdraw(key)
+            raise
+        except BaseException as error:
+            if provider.paid:
+                reason = error.message if isinstance(error, ProviderError) else str(error)
+                ledger.unknown(key, reason or "the run was stopped while the order was under way")
+            else:
+                ledger.withdraw(key)
+            raise
+        ledger.submitted(key, accepted.task, accepted.cost)
+        self._report("submitted", accepted.task)
+        if provider.paid:
+            cost = f" for {accepted.cost.exactly}" if accepted.cost else ""
+            self.log.info("%s: bought from %s as %s%s", self.take.slate, provider.name, accepted.task, cost)
+        return accepted.task
+
+    async def _answer(self, provider: Provider) -> Submission:
+        """The service's answer to the order. On cancellation it is still waited for, up to `_ANSWER_SECONDS`: without
+        it, only a person may be able to tell whether the take was bought."""
+        sending = asyncio.ensure_future(provider.submit(self.take.request))
+        try:
+            return await asyncio.shield(sending)
+        except asyncio.CancelledError:
+            await asyncio.wait([sending], timeout=_ANSWER_SECONDS)
+            if not sending.done():
+                sending.cancel()
+                raise
+            if task := asyncio.current_task():
+                # Cancelled again at the next await, when the answer is in the ledger.
+                asyncio.get_running_loop().call_soon(task.cancel)
+            return sending.result()
+
+    async def _follow(self, purchase: Purchase) -> Clip:
+        """Wait for an order that the service accepted before.
+
+        If the service has forgotten it, the order becomes unknown: a person must say whether it is bought again.
+        """
+        provider, slate = self.provider, self.take.slate
+        if provider.paid:
+            message = "%s: ordered before from %s as %s; the run goes on with that, nothing is bought"
+            self.log.info(message, slate, provider.name, purchase.task)
+        try:
+            async with self.studio.slot(provider.name):
+                return await self._collect(purchase.task or "", provider)
+        except TaskForgotten as error:
+            self.studio.ledger.unknown(self.take.order.key, error.message)
+            raise TaskForgotten(
+                f"{slate} was ordered, but {error.message}",
+                service=provider.name,
+                next=f"storyreel reconcile --key {self.take.order.key[:12]} --buy-again",
+            ) from error
+
+    async def _collect(self, task: str, provider: Provider) -> Clip:
+        """The clip of an accepted order. On cancellation the order is cancelled at the service, if it can do that."""
+        clock = asyncio.get_running_loop().time
+        started = clock()
+        try:
+            clip = await collect(self.take, task, provider, self.studio)
+        except asyncio.CancelledError:
+            if not self.studio.orders_stand:
+                await self._call_off(task, provider)
+            raise
+        seconds, megabytes = clock() - started, clip.size / 1e6
+        self.log.info("%s: there after %.1f s, %.1f MB%s", self.take.slate, seconds, megabytes, self._cost())
+        return clip
+
+    async def _call_off(self, task: str, provider: Provider) -> None:
+        try:
+            async with asyncio.timeout(_CALL_OFF_SECONDS):
+                cancelled = await provider.cancel(task)
+        except (Transient, Terminal, TimeoutError):
+            return
+        if cancelled:
+            reason = f"called off with the run; {provider.name} does not charge for it"
+            self.studio.ledger.failed(self.take.order.key, reason)
+
+    def _report(self, stage: Stage, detail: str = "") -> None:
+        tell(self.take.order.slate, self.take.order.take, stage, detail=detail)
+
+    def _summary(self) -> str:
+        """`dashscope: wan2.7-t2v, text-to-video, 5 s, 3.00 CNY by the list`."""
+        request, price = self.take.request, self.take.order.price
+        cost = f"{price.exactly} by the list" if price else "at a price that nobody publishes"
+        return f"{request.provider}: {request.model}, {request.mode.value}, {float(request.seconds):.4g} s, {cost}"
+
+    def _cost(self) -> str:
+        purchase = self.studio.ledger.find(self.take.order.key)
+        return f", it cost {purchase.cost.exactly}" if purchase and purchase.cost else ""
+
+    def _unknown(self) -> Ambiguous:
+        service = self.take.order.provider
+        return Ambiguous(
+            f"nobody knows whether {service} accepted the order of {self.take.slate}",
+            service=service,
+            next="storyreel reconcile",
+        )
