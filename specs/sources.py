@@ -16,16 +16,31 @@ from pathlib import Path, PureWindowsPath
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from storyreel.specs.file_kind import (
+    AAC,
+    BMP,
+    FLAC,
+    HEAD,
+    JPEG,
+    M4A,
+    MP3,
+    MP4,
+    OGG,
+    PNG,
+    QUICKTIME,
+    WAV,
+    WEBP,
+    FileKind,
+    file_kind,
+)
 from storyreel.specs.problems.phrases import reason, shown
 
 Wrong = tuple[str, str]
 """What is wrong with a source, and what to do."""
 
-_HEAD = 32
 _MEGABYTE = 1_000_000
 _NEIGHBOURS = 500
 _MOST_GUESSES = 50
-_NO_PICTURES = (b"heic", b"heix", b"mif1", b"avif", b"M4A ", b"M4B ")
 _LFS = b"version https://git-lfs"
 
 ELSEWHERE = ".elsewhere"
@@ -49,45 +64,23 @@ def packed_path(source: str) -> str:
     return f"{ELSEWHERE}/{hashlib.sha256(source.encode()).hexdigest()[:16]}/{name or 'file'}"
 
 
-def _is_image(head: bytes) -> bool:
-    return head.startswith((b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"BM")) or _is_riff(head, b"WEBP")
-
-
-def _is_video(head: bytes) -> bool:
-    # The boxes that an MP4 or QuickTime file may begin with (ISO 14496-12; Apple's QuickTime File Format).
-    boxes = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")
-    return head[4:8] in boxes and head[8:12] not in _NO_PICTURES
-
-
-def _is_voice(head: bytes) -> bool:
-    # An MP3 begins with a tag or a frame: eleven set bits, then layer III (bits 01).
-    frame = len(head) > 1 and head[0] == 0xFF and head[1] & 0xE6 == 0xE2
-    return _is_riff(head, b"WAVE") or head.startswith(b"ID3") or frame
-
-
-def _is_sound(head: bytes) -> bool:
-    adts = len(head) > 1 and head[0] == 0xFF and head[1] & 0xF6 == 0xF0
-    return _is_voice(head) or head.startswith((b"fLaC", b"OggS")) or head[4:8] == b"ftyp" or adts
-
-
-def _is_riff(head: bytes, form: bytes) -> bool:
-    return head[:4] == b"RIFF" and head[8:12] == form
-
-
 class _Limits(NamedTuple):
     what: str
     megabytes: int | None
-    fits: Callable[[bytes], bool]
+    kinds: tuple[FileKind, ...]
     remote: bool
+
+    def fits(self, kind: FileKind | None) -> bool:
+        return kind in self.kinds
 
 
 class SourceKind(Enum):
     """What a source is to be. The sizes are the most that DashScope takes of each, the others take no more."""
 
-    IMAGE = _Limits("an image (PNG, JPEG, WebP or BMP)", 20, _is_image, True)
-    VIDEO = _Limits("a video (MP4 or MOV)", 100, _is_video, True)
-    VOICE = _Limits("a voice (WAV or MP3)", 15, _is_voice, True)
-    MUSIC = _Limits("a sound file (WAV, MP3, M4A, AAC, FLAC or Ogg)", None, _is_sound, False)
+    IMAGE = _Limits("an image (PNG, JPEG, WebP or BMP)", 20, (PNG, JPEG, WEBP, BMP), True)
+    VIDEO = _Limits("a video (MP4 or MOV)", 100, (MP4, QUICKTIME), True)
+    VOICE = _Limits("a voice (WAV or MP3)", 15, (WAV, MP3), True)
+    MUSIC = _Limits("a sound file (WAV, MP3, M4A, AAC, FLAC or Ogg)", None, (WAV, MP3, M4A, AAC, FLAC, OGG, MP4), False)
 
 
 class SourceChecker:
@@ -147,12 +140,13 @@ def _wrong_file(source: str, place: Path, kind: SourceKind) -> Wrong | None:
         size = f"{status.st_size / _MEGABYTE:.1f} MB"
         return f"`{source}` has {size}, services take at most {limits.megabytes} MB", "make it smaller"
     with place.open("rb") as file:
-        head = file.read(_HEAD)
-    if limits.fits(head):
+        head = file.read(HEAD)
+    found = file_kind(head)
+    if limits.fits(found):
         return None
     if head.startswith(_LFS):
         return f"`{source}` is only a pointer of Git LFS", "run `git lfs pull`"
-    really = next((f"; it looks like {other.value.what}" for other in SourceKind if other.value.fits(head)), "")
+    really = next((f"; it looks like {other.value.what}" for other in SourceKind if other.value.fits(found)), "")
     return f"`{source}` is not {limits.what}{really}", ""
 
 

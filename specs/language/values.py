@@ -13,7 +13,6 @@ from storyreel.specs.money import Money, parse_money
 
 IMAGE_ENDINGS = ("png", "jpg", "jpeg", "webp", "bmp")
 VIDEO_ENDINGS = ("mp4", "mov")
-SOUND_ENDINGS = ("wav", "mp3", "m4a", "aac", "flac", "ogg")
 
 LONGEST_TEXT = 5000
 """Characters: the longest prompt that any service reads (DashScope cuts longer ones, and bills them)."""

@@ -6,8 +6,8 @@ import asyncio
 import base64
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
 
+from storyreel.specs.file_kind import HEAD, FileKind, file_kind
 from storyreel.tasks.bucket import Bucket, BucketUnavailable, BucketUnusable
 from storyreel.tasks.providers.errors import Terminal, Transient
 
@@ -18,38 +18,10 @@ _DAY = 24 * 3600
 """Seconds that a signed link is good for; services fetch references when a task begins, which may wait."""
 
 
-class Kind(NamedTuple):
-    """What a file is, by its first bytes; its name may say something else."""
-
-    media_type: str
-    suffix: str
-
-
-def kind_of(file: Path) -> Kind:
-    """What a picture, video or voice is called on the wire. Raises OSError when it cannot be read."""
+def kind_of(file: Path) -> FileKind:
+    """The media type and suffix of a picture, video or voice. Raises OSError when the file cannot be read."""
     with file.open("rb") as opened:
-        head = opened.read(16)
-    for start, kind in _BY_HEAD:
-        if head.startswith(start):
-            return kind
-    if head.startswith(b"RIFF"):
-        return Kind("image/webp", ".webp") if head[8:12] == b"WEBP" else Kind("audio/wav", ".wav")
-    if head[4:8] in (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot"):
-        is_quicktime = head[4:8] != b"ftyp" or head[8:12] == b"qt  "
-        return Kind("video/quicktime", ".mov") if is_quicktime else Kind("video/mp4", ".mp4")
-    return Kind("application/octet-stream", file.suffix.lower())
-
-
-_BY_HEAD = (
-    (b"\x89PNG", Kind("image/png", ".png")),
-    (b"\xff\xd8\xff", Kind("image/jpeg", ".jpg")),
-    (b"BM", Kind("image/bmp", ".bmp")),
-    (b"ID3", Kind("audio/mpeg", ".mp3")),
-    (b"\xff\xfb", Kind("audio/mpeg", ".mp3")),
-    (b"\xff\xfa", Kind("audio/mpeg", ".mp3")),
-    (b"\xff\xf3", Kind("audio/mpeg", ".mp3")),
-    (b"\xff\xf2", Kind("audio/mpeg", ".mp3")),
-)
+        return file_kind(opened.read(HEAD)) or FileKind("application/octet-stream", file.suffix.lower())
 
 
 def name_for(file: Path, digest: str) -> str:
