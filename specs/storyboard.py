@@ -169,11 +169,6 @@ class Shot(ShotDefaults):
         """
         return self.circled or self.takes
 
-    @property
-    def off_screen(self) -> tuple[str, ...]:
-        """Who speaks without being seen."""
-        return tuple(dict.fromkeys(d.speaker for d in self.dialogue if d.speaker not in self.cast))
-
 
 class Scene(StoryboardModel):
     """Shots in one place and time."""
