@@ -164,7 +164,7 @@ async def test_a_budget_that_others_use_up_meanwhile_stops_the_orders(
 ) -> None:
     """The plan still fits; by the time of the order it does not."""
     film = FILM.replace("title: The Keeper", "title: The Keeper\nbudget: {per_month: 0.60 USD}")
-    monkeypatch.setattr("storyreel.flows.render.hold", lambda *_: None)
+    monkeypatch.setattr("storyreel.flows.planning.planner.check_budget", lambda *_: None)
     await on_set.render(film.replace("climbs", "falls"))
     with pytest.raises(ShotsFailed) as failed:
         await on_set.render(film)
