@@ -10,9 +10,7 @@ from storyreel.specs.frozen import Frozen
 from storyreel.tasks.bucket import Bucket
 from storyreel.tasks.clips import ClipStore
 from storyreel.tasks.ledger.ledger import Ledger
-
-CLIPS = "STORYREEL_CLIPS_URL"
-"""The environment variable that names the bucket in which hosts share their clips."""
+from storyreel.tasks.settings import CLIPS_URL, Settings
 
 
 class Home(Frozen):
@@ -25,11 +23,13 @@ class Home(Frozen):
 
     @classmethod
     def of(cls, environment: Mapping[str, str] = os.environ) -> Home:
-        """As STORYREEL_HOME, STORYREEL_LEDGER_URL and STORYREEL_CLIPS_URL say; `~/.storyreel`, SQLite in it, and no
-        bucket by default."""
-        root = Path(environment.get("STORYREEL_HOME") or Path.home() / ".storyreel").expanduser().absolute()
-        url = environment.get("STORYREEL_LEDGER_URL") or f"sqlite:///{root / 'ledger.sqlite'}"
-        return cls(root=root, ledger_url=url, clips_url=environment.get(CLIPS) or "")
+        """The stores that the environment names; by default `~/.storyreel`, SQLite in it, and no bucket.
+
+        Raises SettingsError.
+        """
+        settings = Settings.read(environment)
+        url = settings.ledger_url or f"sqlite:///{settings.home / 'ledger.sqlite'}"
+        return cls(root=settings.home, ledger_url=url, clips_url=settings.clips_url)
 
     @property
     def has_ledger(self) -> bool:
@@ -42,7 +42,7 @@ class Home(Frozen):
 
     def clips(self) -> ClipStore:
         """The clips as they came from the services."""
-        return ClipStore(self.root / "clips", Bucket(self.clips_url, CLIPS) if self.clips_url else None)
+        return ClipStore(self.root / "clips", Bucket(self.clips_url, CLIPS_URL) if self.clips_url else None)
 
     @property
     def house(self) -> Path:

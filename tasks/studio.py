@@ -16,6 +16,7 @@ from storyreel.tasks.polling import Experience, next_look
 from storyreel.tasks.prices.price_list import PriceList
 from storyreel.tasks.providers import load
 from storyreel.tasks.providers.provider import Provider
+from storyreel.tasks.settings import Settings
 
 _RENEW_SECONDS = 15
 """Between two signs of life to those on other hosts who want the same takes."""
@@ -82,7 +83,6 @@ async def open_studio(
     limited: frozenset[str] = frozenset(),
 ) -> AsyncIterator[Studio]:
     """A studio with these services open, of which some are `limited`; everything is closed afterwards."""
-    poll = environment.get("STORYREEL_POLL_SECONDS")
     async with AsyncExitStack() as stack:
         ledger = home.ledger()
         stack.callback(ledger.close)
@@ -95,7 +95,7 @@ async def open_studio(
             home.house,
             providers,
             PriceList.read(environment),
-            float(poll) if poll else None,
+            Settings.read(environment).poll_seconds,
             limited,
         )
 

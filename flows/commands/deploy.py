@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 
 from storyreel.flows.commands.options import AsJson, Budget, File, Provider, Select, Set, plan_of, print_json, sheet_of
+from storyreel.tasks.settings import CLIPS_URL
 
 if TYPE_CHECKING:
     from storyreel.flows.deployment.deploy import DeploymentRequest
@@ -87,7 +88,7 @@ def deploy(
         typer.Option(
             "--bucket",
             metavar="URL",
-            envvar="STORYREEL_CLIPS_URL",
+            envvar=CLIPS_URL,
             help="Pack storyboard and files into it, for workers that do not share a disk.",
         ),
     ] = None,

@@ -21,6 +21,7 @@ from storyreel.tasks.bucket import BucketError
 from storyreel.tasks.ledger.budget import BudgetExceeded
 from storyreel.tasks.ledger.errors import LedgerError
 from storyreel.tasks.providers.errors import ProviderError
+from storyreel.tasks.settings import SettingsError
 
 DONE, FAILED, WRONG, OVER_BUDGET, INTERRUPTED = 0, 1, 2, 3, 130
 
@@ -73,7 +74,7 @@ def _code_of(error: Exception) -> int:
         return OVER_BUDGET
     if isinstance(error, Interrupted):
         return INTERRUPTED
-    return WRONG if isinstance(error, (NotAllowed, ProviderError)) else FAILED
+    return WRONG if isinstance(error, (NotAllowed, ProviderError, SettingsError)) else FAILED
 
 
 def _print_problems(error: StoryboardError, console: Console) -> None:
@@ -99,7 +100,7 @@ def _print_fault(error: Exception, console: Console) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         report = folder / f"{datetime.now():%Y-%m-%d-%H%M%S}.txt"
         report.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
-    except OSError:
+    except (OSError, SettingsError):
         report = None
     where = f"the details are in {report}" if report else "the details could not be written to a file"
     first = f"{type(error).__name__}: {error}".splitlines()[0]

@@ -21,8 +21,8 @@ from storyreel.flows.planning.summary import summarize, summarize_purchases
 from storyreel.flows.production.report import default_folder
 from storyreel.flows.servers.choose import settle_environment, standing
 from storyreel.specs.frozen import Frozen
-from storyreel.tasks.prices.price_list import OWN
 from storyreel.tasks.providers import load
+from storyreel.tasks.settings import PRICES
 
 if TYPE_CHECKING:
     from prefect.schedules import Schedule
@@ -125,7 +125,7 @@ def make_sure(wish: DeploymentRequest, console: Console) -> None:
 
 def _how_to_hold(plan: Plan) -> str:
     if plan.unpriced:
-        return f"no budget can hold what has no known price; give the prices:\n  in a file that {OWN} names\n"
+        return f"no budget can hold what has no known price; give the prices:\n  in a file that {PRICES} names\n"
     if len(plan.totals) > 1:
         return "no budget can hold two currencies:\n  use services that are paid in one\n"
     least = plan.totals[0].exactly

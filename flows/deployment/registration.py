@@ -25,12 +25,13 @@ from storyreel.flows.render import render_storyboard
 from storyreel.flows.scene import shoot_scene
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.problems.phrases import shown
+from storyreel.tasks.settings import FFMPEG, HOME, WEBHOOK_URL, service_variable
 
 Overlap = Literal["wait", "skip"]
 """What becomes of a run that is due while another one of the same film is going."""
 
 _STRATEGIES = {"wait": ConcurrencyLimitStrategy.ENQUEUE, "skip": ConcurrencyLimitStrategy.CANCEL_NEW}
-_OWN = frozenset({"STORYREEL_FFMPEG", "STORYREEL_WEBHOOK_URL"})
+_OWN = frozenset({FFMPEG, WEBHOOK_URL})
 """What each machine has its own of."""
 _SECRETS = ("KEY", "SECRET", "TOKEN", "PASSWORD")
 _IN_A_RUN = {
@@ -175,15 +176,15 @@ def travelling(
     A home that was named is meant for workers that are processes on the same or a shared disk; a container has its own.
     """
     told, withheld = {}, []
-    of_services = {f"{name.upper()}_{what}" for name in services for what in ("BASE_URL", "AT_ONCE")}
+    of_services = {service_variable(name, what) for name in services for what in ("BASE_URL", "AT_ONCE")}
     for name, value in sorted(environment.items()):
         is_ours = name.startswith("STORYREEL_") and name not in _OWN
-        if not value or not (is_ours or name in of_services) or (name == "STORYREEL_HOME" and not to_process):
+        if not value or not (is_ours or name in of_services) or (name == HOME and not to_process):
             continue
         if is_secret(name, value):
             withheld.append(name)
         else:
-            told[name] = str(Path(value).expanduser().absolute()) if name == "STORYREEL_HOME" else value
+            told[name] = str(Path(value).expanduser().absolute()) if name == HOME else value
     return told, withheld
 
 

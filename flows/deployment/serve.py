@@ -16,6 +16,7 @@ from rich.console import Console
 from storyreel.flows.commands.consent import lacking
 from storyreel.flows.deployment.deploy import DeploymentRequest, Times, film_deployment, make_sure, schedules_of
 from storyreel.flows.servers.choose import reporting, server_at_hand, settle_environment
+from storyreel.tasks.settings import HOME
 
 if TYPE_CHECKING:
     from prefect.schedules import Schedule
@@ -50,7 +51,7 @@ def _nowhere() -> Iterator[None]:
     """Runs are processes that begin where this one is, and Prefect has them import from there first, whatever Python is
     told: so they begin in an empty folder, and what the environment says of paths is said in full."""
     for name, value in os.environ.items():
-        if value and name.startswith("STORYREEL_") and (name == "STORYREEL_HOME" or Path(value).exists()):
+        if value and name.startswith("STORYREEL_") and (name == HOME or Path(value).exists()):
             os.environ[name] = str(Path(value).expanduser().absolute())
     os.environ["PYTHONSAFEPATH"] = "1"
     with tempfile.TemporaryDirectory(prefix="storyreel-serve-") as folder, chdir(folder):

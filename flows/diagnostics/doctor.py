@@ -26,14 +26,14 @@ from storyreel.flows.services.catalogue import Broken, Service, installed
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.problems.phrases import reason
 from storyreel.tasks.bucket import without_password
-from storyreel.tasks.home import CLIPS, Home
+from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.database import Database, LedgerError
 from storyreel.tasks.ledger.ledger import State as LedgerState
 from storyreel.tasks.ledger.schema import VERSION, version
 from storyreel.tasks.media.binary import find
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.text import Weight
-from storyreel.tasks.providers.http.local_files import BUCKET
+from storyreel.tasks.settings import CLIPS_URL, MEDIA_URL, WEBHOOK_SECRET, WEBHOOK_URL, Settings, service_variable
 
 _NEEDED = 500 << 20
 """Bytes that a film of a few minutes takes while it is joined."""
@@ -221,15 +221,16 @@ def _quota(service: Service) -> str:
 
 def _callbacks(environment: Mapping[str, str]) -> Iterator[Check]:
     """The two that callbacks need: one without the other does nothing."""
-    secret, address = environment.get("FREEPIK_WEBHOOK_SECRET"), environment.get("STORYREEL_WEBHOOK_URL")
+    settings = Settings.read(environment)
+    secret, address = settings.webhook_secret, settings.webhook_url
     if secret and address:
         yield Check(name="webhooks", state="ok", detail="address and secret are set", fix="")
     elif address:
-        fix = "export FREEPIK_WEBHOOK_SECRET=… where `storyreel webhooks` runs"
-        yield Check(name="webhooks", state="note", detail="FREEPIK_WEBHOOK_SECRET is not set here", fix=fix)
+        fix = f"export {WEBHOOK_SECRET}=… where `storyreel webhooks` runs"
+        yield Check(name="webhooks", state="note", detail=f"{WEBHOOK_SECRET} is not set here", fix=fix)
     elif secret:
-        fix = "export STORYREEL_WEBHOOK_URL=… where films are rendered"
-        yield Check(name="webhooks", state="note", detail="STORYREEL_WEBHOOK_URL is not set here", fix=fix)
+        fix = f"export {WEBHOOK_URL}=… where films are rendered"
+        yield Check(name="webhooks", state="note", detail=f"{WEBHOOK_URL} is not set here", fix=fix)
 
 
 def _reachable(
@@ -238,14 +239,17 @@ def _reachable(
     """Whether the services answer at all; they are asked without a key and for nothing in particular."""
     wanted = [one.name for one in services if isinstance(one, Service) and one.key and (one.ready or everything)]
     for name, reached in reaching.services(wanted, environment).items():
-        yield _reach(f"{name} online", reached, f"look at the network, or at {name.upper()}_BASE_URL if it is set")
+        base_url = service_variable(name, "BASE_URL")
+        yield _reach(f"{name} online", reached, f"look at the network, or at {base_url} if it is set")
 
 
 def _buckets(environment: Mapping[str, str], *, offline: bool) -> Iterator[Check]:
     """The folders that references travel through, and that hosts keep their clips in, where they are named."""
-    for name, variable in (("media", BUCKET), ("clips bucket", CLIPS)):
-        if url := environment.get(variable):
-            reached = reaching.bucket(url, ask=not offline, links=variable == BUCKET)
+    settings = Settings.read(environment)
+    named = (("media", MEDIA_URL, settings.media_url), ("clips bucket", CLIPS_URL, settings.clips_url))
+    for name, variable, url in named:
+        if url:
+            reached = reaching.bucket(url, ask=not offline, links=variable == MEDIA_URL)
             yield _reach(name, reached, f"look at {variable} and its credentials")
 
 

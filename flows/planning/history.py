@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -10,13 +9,13 @@ from datetime import UTC, datetime
 from storyreel.flows.planning.model import History
 from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.ledger import Judged, Purchase, Verdict
-from storyreel.tasks.providers.http.local_files import BUCKET
+from storyreel.tasks.settings import Settings
 
 
 @contextmanager
 def history_of(home: Home) -> Iterator[History]:
     """The ledger and the store as they stand; a look creates neither."""
-    clips, has_bucket = home.clips(), bool(os.environ.get(BUCKET))
+    clips, has_bucket = home.clips(), bool(Settings.read().media_url)
     if not home.has_ledger:
         yield History(purchases=lambda _: {}, holds=clips.holds, has_bucket=has_bucket)
         return

@@ -8,7 +8,6 @@ makes in the end, because nobody picked it up or its run crashed, is made by the
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -25,6 +24,7 @@ from prefect.states import Cancelled, Cancelling
 
 from storyreel.flows.lifecycle.cancellation import stopping
 from storyreel.flows.planning.model import Plan, PlannedTake
+from storyreel.tasks.settings import Settings
 
 SCENE_FLOW = "shoot scene"
 """The flow that makes one scene."""
@@ -34,8 +34,6 @@ _PAGE = 200
 """Runs in one question: as many as the server gives at once."""
 _CALL_OFF_SECONDS = 5.0
 """How long a film's run that is cancelled takes to cancel its scenes."""
-_PICKUP_SECONDS = 60.0
-"""How long scenes wait for a worker while none of the film's scenes is under way; STORYREEL_PICKUP_SECONDS."""
 _START = timedelta(minutes=5)
 """What a worker may take from picking a run up until it runs; then it is taken for lost."""
 _PICKED_UP_AGAIN = timedelta(seconds=10)
@@ -100,7 +98,7 @@ async def _begin(plan: Plan, scenes: Iterable[str], call: Mapping[str, Any]) -> 
 async def _over(runs: Mapping[str, UUID]) -> list[str]:
     """Wait until all runs are over, and take back those that nobody picks up; gives scenes that somebody cancelled."""
     clock = asyncio.get_running_loop().time
-    patience = float(os.environ.get("STORYREEL_PICKUP_SECONDS") or _PICKUP_SECONDS)
+    patience = Settings.read().pickup_seconds
     moved, told = clock(), set[str]()
     while True:
         states = await _states(runs.values())

@@ -13,13 +13,12 @@ from storyreel.specs.frozen import Frozen
 from storyreel.specs.problems.phrases import shown
 from storyreel.specs.storyboard import Mode
 from storyreel.tasks import providers
-from storyreel.tasks.prices.price_list import OWN, PriceList
+from storyreel.tasks.prices.price_list import PriceList
 from storyreel.tasks.prices.rates import Rate
 from storyreel.tasks.providers.capability import Capability
-from storyreel.tasks.providers.errors import Terminal
-from storyreel.tasks.providers.http.local_files import BUCKET
 from storyreel.tasks.providers.provider import Provider
 from storyreel.tasks.providers.request import Use
+from storyreel.tasks.settings import PRICES, Settings, SettingsError, service_variable
 
 Way = Literal["read here", "inside the request", "the service's own store", "your bucket", "links only", "not taken"]
 """How a local file comes to where the service finds it."""
@@ -135,9 +134,9 @@ def _service(name: str, environment: Mapping[str, str], prices: PriceList) -> Se
         return adapter
     try:
         at_once = adapter.concurrency_limit(environment)
-    except Terminal as error:
+    except SettingsError as error:
         return Broken(name=name, why=error.message, fix=error.hint)
-    has_bucket, limit_variable = bool(environment.get(BUCKET)), adapter.concurrency_variable()
+    has_bucket, limit_variable = bool(Settings.read(environment).media_url), service_variable(name, "AT_ONCE")
     able = tuple(adapter.capabilities.values())
     return Service(
         name=name,
@@ -208,7 +207,7 @@ def _abilities(capability: Capability, ways: Mapping[Use, Way]) -> Iterator[str]
 def _costs(rates: Iterable[Rate]) -> Iterator[str]:
     """What it costs, and who says so."""
     lines = [f"costs {rate}" + (f"; {rate.doubt}" if rate.doubt else "") for rate in rates]
-    yield from lines or [f"its price is not known; give it in a file that {OWN} names"]
+    yield from lines or [f"its price is not known; give it in a file that {PRICES} names"]
 
 
 def _sold(capability: Capability) -> str:

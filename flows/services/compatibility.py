@@ -18,11 +18,11 @@ from storyreel.specs.cut import build_cut
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.storyboard import Mode, Shot, Storyboard
 from storyreel.tasks.clips import file_digest
-from storyreel.tasks.providers.http.local_files import BUCKET
 from storyreel.tasks.providers.provider import Provider
 from storyreel.tasks.providers.request import Request
 from storyreel.tasks.request import build as order
 from storyreel.tasks.request.local_files import LocalFiles
+from storyreel.tasks.settings import Settings
 
 
 class Obstacle(Frozen):
@@ -58,7 +58,7 @@ def cast(
     """Every service held against every shot, shots in the order of the film. Reads local files, asks nobody."""
     events = {event.shot: event for event in build_cut(film).events}
     continued = {shot.continues for shot in film.all_shots if shot.continues}
-    digest, files, has_bucket = cache(file_digest), LocalFiles(), bool(environment.get(BUCKET))
+    digest, files, has_bucket = cache(file_digest), LocalFiles(), bool(Settings.read(environment).media_url)
 
     def asked(shot: Shot, service: type[Provider]) -> Request | order.Unfit:
         # Which take it continues makes no difference to whether the service can go on from it.

@@ -21,9 +21,10 @@ from storyreel.tasks.bucket import without_password
 from storyreel.tasks.providers import load
 from storyreel.tasks.providers.hosted import HostedProvider
 from storyreel.tasks.providers.http.client import order_headers
-from storyreel.tasks.providers.http.local_files import BUCKET, as_data_uri
+from storyreel.tasks.providers.http.local_files import as_data_uri
 from storyreel.tasks.providers.provider import Provider
 from storyreel.tasks.providers.request import Attachment, Board, Request, Use
+from storyreel.tasks.settings import Settings
 
 _SHOWN = 48
 """Characters of a data URI that are shown; the rest is the file over again."""
@@ -140,7 +141,7 @@ def _enclosed(
 ) -> Iterator[Enclosure]:
     """What goes with a request, by the numbers that the prompt calls it by."""
     capability = adapter.capabilities[request.mode]
-    has_bucket = bool(environment.get(BUCKET))
+    has_bucket = bool(Settings.read(environment).media_url)
 
     def enclosure(label: str, attachment: Attachment, use: Use, shows: str = "") -> Enclosure:
         remote = is_remote(attachment.source)

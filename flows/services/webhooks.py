@@ -29,11 +29,11 @@ from storyreel.tasks.providers import load
 from storyreel.tasks.providers.errors import ProviderError, TaskFailed
 from storyreel.tasks.providers.provider import Provider
 from storyreel.tasks.providers.webhooks import LARGEST, Callback, Forged, Malformed, Seen, Signed
+from storyreel.tasks.settings import WEBHOOK_SECRET, Settings
 
 SERVICE = "freepik"
 """The only one of the services that calls back."""
 
-SECRET = "FREEPIK_WEBHOOK_SECRET"
 
 PATH = f"/{SERVICE}"
 """Where it calls."""
@@ -161,7 +161,10 @@ def application(signed: Signed, service: Provider, ledger: Ledger, tell: Tell) -
 def serve(host: str, port: int, console: Console) -> None:
     """Receive callbacks until it is stopped. Raises RunFailed when it cannot begin."""
     adapter = load(SERVICE)
-    if missing := adapter.missing_variable(os.environ) or ("" if os.environ.get(SECRET) else SECRET):
+    secret = Settings.read().webhook_secret
+    missing = adapter.missing_variable(os.environ)
+    if missing or secret is None:
+        missing = missing or WEBHOOK_SECRET
         raise RunFailed(f"callbacks of {SERVICE} cannot be received without {missing}", next=f"export {missing}=…")
 
     def tell(line: str) -> None:
@@ -170,7 +173,7 @@ def serve(host: str, port: int, console: Console) -> None:
     async def run(listening: socket.socket) -> None:
         with closing(Home.of().ledger()) as ledger:
             async with adapter() as service:
-                app = application(Signed(os.environ[SECRET]), service, ledger, tell)
+                app = application(Signed(secret.get_secret_value()), service, ledger, tell)
                 config = uvicorn.Config(
                     app, log_config=None, log_level="critical", access_log=False, lifespan="off",
                     limit_concurrency=_CALLERS, timeout_keep_alive=5, timeout_graceful_shutdown=10,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
@@ -13,6 +12,7 @@ from pathlib import Path
 import imageio_ffmpeg
 
 from storyreel.tasks.media.errors import MediaError
+from storyreel.tasks.settings import FFMPEG, Settings
 
 OLDEST = (5, 1)
 """The first version whose `alimiter` gives back the time it looks ahead and whose filters do all that is asked here."""
@@ -46,13 +46,13 @@ def find() -> Binary:
 
     Raises MediaError when STORYREEL_FFMPEG names one that lacks something, or when there is none at all.
     """
-    if named := os.environ.get("STORYREEL_FFMPEG"):
+    if named := Settings.read().ffmpeg:
         path = shutil.which(Path(named).expanduser())
         if path is None:
-            raise MediaError(f"STORYREEL_FFMPEG is {named}, which is no program", _HINT)
+            raise MediaError(f"{FFMPEG} is {named}, which is no program", _HINT)
         binary, lacking = _examined(path)
         if lacking or binary is None:
-            raise MediaError(f"STORYREEL_FFMPEG is {named}, which lacks {lacking}", _HINT)
+            raise MediaError(f"{FFMPEG} is {named}, which lacks {lacking}", _HINT)
         return binary
     if path := shutil.which("ffmpeg"):
         binary, lacking = _examined(path)

@@ -9,7 +9,6 @@ from decimal import Decimal
 from fractions import Fraction
 from importlib import resources
 from itertools import chain
-from pathlib import Path
 from urllib.parse import urlsplit
 
 from storyreel.specs.frozen import Frozen
@@ -19,9 +18,7 @@ from storyreel.tasks.prices.rates import Rate, Region, Tariff
 from storyreel.tasks.providers import load
 from storyreel.tasks.providers.hosted import HostedProvider
 from storyreel.tasks.providers.request import Request
-
-OWN = "STORYREEL_PRICES"
-"""Names a file whose rates win over the shipped ones."""
+from storyreel.tasks.settings import PRICES, ServiceSettings, Settings, SettingsError
 
 
 class Quote(Frozen):
@@ -58,8 +55,8 @@ class PriceList(Frozen):
         shipped = understand(
             (resources.files("storyreel.tasks.prices") / "prices.yaml").read_text("utf-8"), "tasks/prices/prices.yaml"
         )
-        named = environment.get(OWN, "").strip()
-        own = read_file(Path(named).expanduser(), shipped) if named else Tariff()
+        named = Settings.read(environment).prices
+        own = read_file(named.expanduser(), shipped) if named else Tariff()
         regions = (*own.regions, *shipped.regions)
         sites = {service: _site(service, regions, environment) for service in {region.service for region in regions}}
         return cls(own=own, shipped=shipped, sites=sites)
@@ -110,7 +107,7 @@ class PriceList(Frozen):
     def _unknown(self, request: Request) -> str:
         """Why there is no price, and what to do."""
         what = f"{request.provider} {request.model}, {request.resolution}, {float(request.seconds):.4g} s"
-        do = f"give it in a file that {OWN} names"
+        do = f"give it in a file that {PRICES} names"
         site = self.sites.get(request.provider)
         if site is None:
             return f"no price is known of {what}; {do}"
@@ -155,8 +152,9 @@ def _site(service: str, regions: tuple[Region, ...], environment: Mapping[str, s
     if not issubclass(adapter, HostedProvider):
         return Site(host="")
     try:
-        host = urlsplit(environment.get(adapter.base_url_variable) or adapter.default_base_url).hostname or ""
-    except ValueError:
+        base_url = ServiceSettings.read(service, environment).base_url or adapter.default_base_url
+        host = urlsplit(base_url).hostname or ""
+    except SettingsError:  # raised again by whatever uses the service
         host = ""
     region = next((region.name for region in regions if region.service == service and region.has(host)), "")
     return Site(host=host, region=region)

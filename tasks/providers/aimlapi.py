@@ -29,8 +29,6 @@ class Aimlapi(HostedProvider):
     """api.aimlapi.com"""
 
     name = "aimlapi"
-    key_variable = "AIMLAPI_API_KEY"
-    base_url_variable = "AIMLAPI_BASE_URL"
     default_base_url = "https://api.aimlapi.com"
     min_poll_seconds = 3
     advised_poll_seconds = 15  # as its sample does

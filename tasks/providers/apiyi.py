@@ -31,8 +31,6 @@ class Apiyi(HostedProvider):
     """api.apiyi.com"""
 
     name = "apiyi"
-    key_variable = "APIYI_API_KEY"
-    base_url_variable = "APIYI_BASE_URL"
     default_base_url = "https://api.apiyi.com"
     min_poll_seconds = 3
     advised_poll_seconds = 10  # its pages: every 5 to 10 s, 10 recommended

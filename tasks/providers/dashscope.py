@@ -48,8 +48,6 @@ class DashScope(HostedProvider):
     """dashscope.aliyuncs.com, and its hosts in other regions."""
 
     name = "dashscope"
-    key_variable = "DASHSCOPE_API_KEY"
-    base_url_variable = "DASHSCOPE_BASE_URL"
     default_base_url = "https://dashscope.aliyuncs.com"
     min_poll_seconds = 2
     advised_poll_seconds = 15  # its page on asynchronous tasks

@@ -22,6 +22,7 @@ from storyreel.tasks.providers.http.uploading import hand_over
 from storyreel.tasks.providers.provider import RemoteTask, Submission, TaskStatus
 from storyreel.tasks.providers.request import Attachment, Request
 from storyreel.tasks.providers.wan import wan
+from storyreel.tasks.settings import Settings
 
 _PENDING = ("CREATED", "IN_PROGRESS")
 _QUEUED = ("CREATED",)
@@ -31,8 +32,6 @@ class Freepik(HostedProvider):
     """api.freepik.com or api.magnific.com"""
 
     name = "freepik"
-    key_variable = "FREEPIK_API_KEY"
-    base_url_variable = "FREEPIK_BASE_URL"
     default_base_url = "https://api.freepik.com"
     min_poll_seconds = 2
     max_concurrent = 5
@@ -49,7 +48,7 @@ class Freepik(HostedProvider):
 
     def __init__(self, environment: Mapping[str, str] = os.environ, *, timeout: float = 60) -> None:
         super().__init__(environment, timeout=timeout)
-        self._webhook = environment.get("STORYREEL_WEBHOOK_URL", "")
+        self._webhook = Settings.read(environment).webhook_url
         self.sends_webhooks = bool(self._webhook)
 
     def headers(self, key: str) -> dict[str, str]:

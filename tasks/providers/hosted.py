@@ -9,16 +9,15 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
-import httpx
-
 from storyreel.tasks.providers.errors import Ambiguous, ProviderError, TaskFailed, TaskForgotten, Terminal, Transient
 from storyreel.tasks.providers.http.client import Missing, Wire
 from storyreel.tasks.providers.http.download import download
-from storyreel.tasks.providers.http.local_files import BUCKET, ReferenceBucket, as_data_uri, name_for
+from storyreel.tasks.providers.http.local_files import ReferenceBucket, as_data_uri, name_for
 from storyreel.tasks.providers.http.response import Answer
 from storyreel.tasks.providers.provider import Progress, Provider, Submission, TaskStatus
 from storyreel.tasks.providers.refusals import verdict
 from storyreel.tasks.providers.request import Attachment, Request, Use
+from storyreel.tasks.settings import MEDIA_URL, ServiceSettings, service_variable
 
 AttachmentUrls = Mapping[tuple[Use, str], str]
 """Where the service finds an attachment, by what it is there and its digest: a URL or a data URI.
@@ -34,15 +33,14 @@ class HostedProvider(Provider):
     and `fetch` are usually not overwritten in subclasses.
     """
 
-    key_variable: ClassVar[str]
-    base_url_variable: ClassVar[str]
     default_base_url: ClassVar[str]
     store_prefix: ClassVar[str] = "https://"
     """How an address in the service's own store begins, where it has one."""
 
     def __init__(self, environment: Mapping[str, str] = os.environ, *, timeout: float = 60) -> None:
-        self._environment = environment
-        self.base = (environment.get(self.base_url_variable) or self.default_base_url).rstrip("/")
+        settings = ServiceSettings.read(self.name, environment)
+        self._secret = settings.key
+        self.base = (settings.base_url or self.default_base_url).rstrip("/")
         self._timeout = timeout
         self._bucket = ReferenceBucket.of(environment)
         self._carried: dict[tuple[str, str], str] = {}
@@ -51,11 +49,12 @@ class HostedProvider(Provider):
     @classmethod
     def missing_variable(cls, environment: Mapping[str, str]) -> str:
         """The key, when it is not set."""
-        return "" if environment.get(cls.key_variable, "").strip() else cls.key_variable
+        variable = service_variable(cls.name, "API_KEY")
+        return "" if environment.get(variable, "").strip() else variable
 
     async def __aenter__(self) -> Self:
-        key, base = self._key(), self._checked_base()
-        self._wire = Wire(self.name, base, self.headers(key), self.error_in, secret=key, timeout=self._timeout)
+        key = self._key()
+        self._wire = Wire(self.name, self.base, self.headers(key), self.error_in, secret=key, timeout=self._timeout)
         return self
 
     async def __aexit__(self, *exception: object) -> None:
@@ -113,25 +112,14 @@ class HostedProvider(Provider):
         )
 
     def _key(self) -> str:
-        if missing := self.missing_variable(self._environment):
-            raise Terminal(f"{self.name} needs a key", service=self.name, next=f"export {missing}=…")
-        key = self._environment[self.key_variable].strip()
+        variable = service_variable(self.name, "API_KEY")
+        if self._secret is None:
+            raise Terminal(f"{self.name} needs a key", service=self.name, next=f"export {variable}=…")
+        key = self._secret.get_secret_value().strip()
         if not (key.isascii() and key.isprintable() and " " not in key):
-            what = f"{self.key_variable} holds characters that no key has"
+            what = f"{variable} holds characters that no key has"
             raise Terminal(what, service=self.name, hint="copy it again; it may hold a line break or quotation marks")
         return key
-
-    def _checked_base(self) -> str:
-        try:
-            url = httpx.URL(self.base)
-        except httpx.InvalidURL:
-            url = httpx.URL("")
-        if url.scheme not in ("http", "https") or not url.host:
-            what = f"{self.base_url_variable} is no address"
-            raise Terminal(
-                what, service=self.name, hint=f"for example {self.base_url_variable}={self.default_base_url}"
-            )
-        return self.base
 
     async def _places(self, request: Request) -> AttachmentUrls:
         return {(use, one.digest): await self._place(use, one, request) for use, one in request.uses}
@@ -158,7 +146,7 @@ class HostedProvider(Provider):
         raise Terminal(
             f"{self.name} cannot be sent the file {file.name}: it takes links only",
             service=self.name,
-            hint=f"set {BUCKET} to a bucket of yours, or give an http address in the storyboard",
+            hint=f"set {MEDIA_URL} to a bucket of yours, or give an http address in the storyboard",
         )
 
     async def _once(self, what: tuple[str, str], carry: Callable[[], Awaitable[str]]) -> str:

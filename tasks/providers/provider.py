@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -14,11 +13,10 @@ from typing import ClassVar, Literal
 
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.money import Money
-from storyreel.specs.problems.phrases import shown
 from storyreel.specs.storyboard import Mode
 from storyreel.tasks.providers.capability import Capability
-from storyreel.tasks.providers.errors import Terminal
 from storyreel.tasks.providers.request import Request
+from storyreel.tasks.settings import ServiceSettings
 
 Progress = Callable[[float], None]
 """Told how much of a piece of work is done, from 0 to 1."""
@@ -85,25 +83,12 @@ class Provider(ABC):
         return ""
 
     @classmethod
-    def concurrency_variable(cls) -> str:
-        """The environment variable that says how many takes an account may have at the service."""
-        return f"{cls.name.upper()}_AT_ONCE"
-
-    @classmethod
     def concurrency_limit(cls, environment: Mapping[str, str] = os.environ) -> int:
-        """Takes that may be at the service at the same time: `at_once`, unless `<SERVICE>_AT_ONCE` says otherwise.
+        """Takes that may be at the service at the same time: `<SERVICE>_AT_ONCE`, else `max_concurrent`.
 
-        Raises Terminal when that is no number of takes.
+        Raises SettingsError.
         """
-        said = environment.get(cls.concurrency_variable(), "").strip()
-        if not said:
-            return cls.max_concurrent
-        if not re.fullmatch(r"[1-9][0-9]{0,3}", said):
-            what = f"{cls.concurrency_variable()} must be a whole number from 1 to 9999, and is {shown(said)!r}"
-            raise Terminal(
-                what, service=cls.name, hint=f"for example {cls.concurrency_variable()}={cls.max_concurrent}"
-            )
-        return int(said)
+        return ServiceSettings.read(cls.name, environment).at_once or cls.max_concurrent
 
     async def __aenter__(self) -> Provider:
         return self

@@ -13,11 +13,11 @@ from storyreel.specs.problems.phrases import shown
 from storyreel.specs.problems.problem import KeyPath
 from storyreel.specs.storyboard import Mode, Reference, Shot, Storyboard
 from storyreel.tasks.providers.capability import Capability
-from storyreel.tasks.providers.http.local_files import BUCKET
 from storyreel.tasks.providers.provider import Provider
 from storyreel.tasks.providers.request import Attachment, Use
 from storyreel.tasks.request.local_files import LocalFiles, Wrong, as_kind
 from storyreel.tasks.request.unfit import Digest, Unfit, instead
+from storyreel.tasks.settings import MEDIA_URL
 
 
 class Attached(NamedTuple):
@@ -154,7 +154,7 @@ class Attaching:
         return self._has_bucket or self._capability.reads_file(use)
 
     def _cannot_come(self, which: str, use: Use, field: str, at: KeyPath) -> Unfit:
-        otherwise = f"set {BUCKET} to a bucket of yours"
+        otherwise = f"set {MEDIA_URL} to a bucket of yours"
         otherwise += "" if field == "continues" else ", or give an http address"
         return Unfit(
             field,

@@ -10,9 +10,7 @@ from pathlib import Path
 from storyreel.specs.file_kind import HEAD, FileKind, file_kind
 from storyreel.tasks.bucket import Bucket, BucketUnavailable, BucketUnusable
 from storyreel.tasks.providers.errors import Terminal, Transient
-
-BUCKET = "STORYREEL_MEDIA_URL"
-"""The environment variable that names the bucket."""
+from storyreel.tasks.settings import MEDIA_URL, Settings
 
 _DAY = 24 * 3600
 """Seconds that a signed link is good for; services fetch references when a task begins, which may wait."""
@@ -39,12 +37,12 @@ class ReferenceBucket:
     """A folder of any fsspec file system that can sign links: `s3://films/references`."""
 
     def __init__(self, url: str) -> None:
-        self._vault = Bucket(url, BUCKET)
+        self._vault = Bucket(url, MEDIA_URL)
 
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> ReferenceBucket | None:
         """The one that STORYREEL_MEDIA_URL names."""
-        url = environment.get(BUCKET)
+        url = Settings.read(environment).media_url
         return cls(url) if url else None
 
     async def put(self, file: Path, digest: str) -> str:

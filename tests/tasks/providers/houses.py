@@ -19,6 +19,7 @@ from storyreel.tasks.providers.freepik import Freepik
 from storyreel.tasks.providers.hosted import HostedProvider
 from storyreel.tasks.providers.provider import TaskStatus
 from storyreel.tasks.providers.request import Attachment, Request
+from storyreel.tasks.settings import service_variable
 from tests.services import aimlapi, apiyi, dashscope, freepik
 from tests.services.emulator import Emulator
 from tests.services.jobs import Script
@@ -40,13 +41,21 @@ class House:
     def name(self) -> str:
         return self.adapter.name
 
+    @property
+    def key_variable(self) -> str:
+        return service_variable(self.name, "API_KEY")
+
+    @property
+    def base_url_variable(self) -> str:
+        return service_variable(self.name, "BASE_URL")
+
     def emulated(self, **settings: Any) -> Emulator:
         """The emulator, whose tasks are done at once unless a script says otherwise."""
         emulator: Emulator = self.emulator(self.settings(**{"script": AT_ONCE, **settings}))  # type: ignore[arg-type]
         return emulator
 
     def environment(self, base_url: str, key: str = KEY, **more: str) -> dict[str, str]:
-        return {self.adapter.key_variable: key, self.adapter.base_url_variable: base_url, **more}
+        return {self.key_variable: key, self.base_url_variable: base_url, **more}
 
     def provider(self, base_url: str, *, key: str = KEY, timeout: float = 10, **more: str) -> HostedProvider:
         return self.adapter(self.environment(base_url, key, **more), timeout=timeout)

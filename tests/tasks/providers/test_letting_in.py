@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from storyreel.tasks.providers.errors import Refusal, Terminal
+from storyreel.tasks.settings import SettingsError
 from tests.services.faults import Answer, Call, Redirect
 from tests.tasks.providers.houses import KEY, House, nothing, opened, request
 
@@ -40,7 +41,7 @@ async def test_a_key_that_cannot_be_one_is_refused_before_it_can_stand_in_any_me
     with pytest.raises(Terminal) as refused:
         async with house.provider("http://127.0.0.1:9", key=key):
             pass
-    assert house.adapter.key_variable in str(refused.value)
+    assert house.key_variable in str(refused.value)
     assert "sk" not in str(refused.value).replace("DASHSCOPE", "")
 
 
@@ -53,16 +54,16 @@ async def test_a_key_with_a_line_break_at_its_end_works(house: House) -> None:
 
 
 async def test_without_a_key_nothing_is_opened(house: House) -> None:
-    assert house.adapter.missing_variable({}) == house.adapter.missing_variable({house.adapter.key_variable: " "})
+    assert house.adapter.missing_variable({}) == house.adapter.missing_variable({house.key_variable: " "})
     with pytest.raises(Terminal, match="needs a key") as refused:
         async with house.adapter({}):
             pass
-    assert house.adapter.key_variable in refused.value.next
+    assert house.key_variable in refused.value.next
 
 
 @pytest.mark.parametrize("base", ["api.example.com", "ftp://example.com", "http://", "https://[::1"])
 async def test_a_base_url_that_is_none_is_refused(house: House, base: str) -> None:
-    with pytest.raises(Terminal, match=house.adapter.base_url_variable):
+    with pytest.raises(SettingsError, match=house.base_url_variable):
         async with house.provider(base):
             pass
 

@@ -1,0 +1,212 @@
+"""Every environment variable that Storyreel reads.
+
+pydantic alone reads them. pydantic-settings would add 0.1 s of imports to the commands that start without Prefect,
+and it reads the process's environment only, where `doctor` and tests give a mapping.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Self, TypeVar
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+
+from storyreel.specs.errors import StoryreelError
+from storyreel.specs.frozen import Frozen
+from storyreel.specs.problems.phrases import shown
+
+HOME = "STORYREEL_HOME"
+LEDGER_URL = "STORYREEL_LEDGER_URL"
+CLIPS_URL = "STORYREEL_CLIPS_URL"
+MEDIA_URL = "STORYREEL_MEDIA_URL"
+PRICES = "STORYREEL_PRICES"
+POLL_SECONDS = "STORYREEL_POLL_SECONDS"
+PICKUP_SECONDS = "STORYREEL_PICKUP_SECONDS"
+FFMPEG = "STORYREEL_FFMPEG"
+WEBHOOK_URL = "STORYREEL_WEBHOOK_URL"
+WEBHOOK_SECRET = "FREEPIK_WEBHOOK_SECRET"
+
+_Model = TypeVar("_Model", bound=Frozen)
+
+
+class SettingsError(StoryreelError):
+    """An environment variable has a value that cannot be used. `variable` is its name."""
+
+    def __init__(self, variable: str, message: str, *, hint: str = "") -> None:
+        self.variable = variable
+        super().__init__(message, hint=hint)
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """An environment variable, as the page of variables lists it."""
+
+    name: str
+    """Of a service's variable only the end: `AT_ONCE`."""
+    default: str
+    """What holds when it is not set, for people."""
+    expected: str = ""
+    """What a value must be, to complete "must be …"; empty where every text is accepted here."""
+    example: str = ""
+    is_secret: bool = False
+    """Whether no message may show the value."""
+    description: str = ""
+
+
+def _folder(text: object) -> object:
+    """The absolute path of a folder; `~` stands for the user's home."""
+    try:
+        return Path(text).expanduser().absolute() if isinstance(text, str) else text
+    except RuntimeError as error:
+        raise ValueError(str(error)) from error
+
+
+def _stripped(text: object) -> object:
+    return text.strip() if isinstance(text, str) else text
+
+
+def _http(url: str) -> str:
+    parsed = urlsplit(url)
+    if parsed.scheme not in ("http", "https") or not parsed.hostname:
+        raise ValueError("no http address")
+    return url
+
+
+_Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+_Address = Annotated[str, BeforeValidator(_stripped), AfterValidator(_http)]
+
+
+class Settings(Frozen):
+    """The variables that apply to all services. Empty ones count as not set.
+
+    Only the form of numbers, folders and http addresses is checked here. Whether a file, program, bucket or database
+    can be used is found by the part that uses it.
+    """
+
+    home: Annotated[
+        Path,
+        BeforeValidator(_folder),
+        Variable(HOME, default="`~/.storyreel`", expected="a folder", example="~/films"),
+    ] = Field(default_factory=lambda: Path.home() / ".storyreel")
+    """Folder of the ledger and the clips, shared by all films of a user."""
+    ledger_url: Annotated[
+        str,
+        Variable(
+            LEDGER_URL,
+            default="SQLite in `STORYREEL_HOME`, which must be on a local disk",
+            example="postgresql://user:password@host/database",
+        ),
+    ] = Field(default="", repr=False)
+    """Database of the ledger, `postgresql://user:password@host/database`; needs `pip install 'storyreel[postgres]'`."""
+    clips_url: Annotated[
+        str, Variable(CLIPS_URL, default="clips stay in `STORYREEL_HOME`", example="s3://films/clips")
+    ] = Field(default="", repr=False)
+    """Folder in which hosts share clips and what is conformed of them: `s3://films/clips`, a mounted disk, any file
+    system of fsspec."""
+    media_url: Annotated[
+        str, Variable(MEDIA_URL, default="such services take links only", example="s3://films/references")
+    ] = Field(default="", repr=False)
+    """Bucket for the local references of services that take links only."""
+    prices: Annotated[
+        Path | None, BeforeValidator(_stripped), Variable(PRICES, default="the services' published prices")
+    ] = None
+    """File with your own prices."""
+    poll_seconds: Annotated[
+        _Seconds | None,
+        Variable(
+            POLL_SECONDS,
+            default="depends on how long the model usually takes",
+            expected="a number of seconds greater than 0",
+            example="3",
+        ),
+    ] = None
+    """Seconds between two requests for the state of a task at a service."""
+    pickup_seconds: Annotated[
+        _Seconds, Variable(PICKUP_SECONDS, default="60", expected="a number of seconds greater than 0", example="60")
+    ] = 60.0
+    """Seconds until the film's run makes its scenes itself if no worker has started one (`--spread scenes`)."""
+    ffmpeg: Annotated[
+        str,
+        Variable(FFMPEG, default="a suitable one on PATH, else the one installed with Storyreel"),
+    ] = ""
+    """The ffmpeg program to use."""
+    webhook_url: Annotated[
+        _Address,
+        Variable(
+            WEBHOOK_URL,
+            default="Freepik is not asked to call",
+            expected="an http or https address",
+            example="https://films.example/freepik",
+        ),
+    ] = ""
+    """Public address of `storyreel webhooks`, ending in `/freepik`; set it where films are rendered."""
+    webhook_secret: Annotated[
+        SecretStr | None, Variable(WEBHOOK_SECRET, default="callbacks cannot be received", is_secret=True)
+    ] = None
+    """Secret with which Freepik signs its calls; set it where `storyreel webhooks` runs."""
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str] = os.environ) -> Self:
+        """The settings of an environment. Raises SettingsError for the first wrong value."""
+        return _read(cls, environment, lambda variable: variable.name)
+
+
+class ServiceSettings(Frozen):
+    """The variables of one service; their names begin with the service's, `FREEPIK_API_KEY`."""
+
+    key: Annotated[SecretStr | None, Variable("API_KEY", default="nothing can be bought", is_secret=True)] = None
+    """The key of your account. Never stored or shown."""
+    base_url: Annotated[
+        _Address,
+        Variable(
+            "BASE_URL",
+            default="the service's own address",
+            expected="an http or https address",
+            example="https://proxy.example",
+        ),
+    ] = ""
+    """Address of the service, where it is another one: a region, a proxy."""
+    at_once: Annotated[
+        Annotated[int, Field(ge=1, le=9999)] | None,
+        Variable("AT_ONCE", default="see `storyreel providers`", expected="a whole number from 1 to 9999", example="5"),
+    ] = None
+    """Takes that your account may have at the service at the same time."""
+
+    @classmethod
+    def read(cls, service: str, environment: Mapping[str, str] = os.environ) -> Self:
+        """The settings of a service. Raises SettingsError for the first wrong value."""
+        return _read(cls, environment, lambda variable: service_variable(service, variable.name))
+
+
+def service_variable(service: str, name: str) -> str:
+    """The full name of a service's variable: `my-service`, `API_KEY` → `MY_SERVICE_API_KEY`."""
+    return f"{re.sub(r'[^A-Z0-9]', '_', service.upper())}_{name}"
+
+
+def variables(model: type[Frozen] = Settings) -> Iterator[tuple[str, Variable]]:
+    """The fields of Settings or ServiceSettings with their variables, in the order of the page of variables."""
+    for name, field in model.model_fields.items():
+        (variable,) = (one for one in field.metadata if isinstance(one, Variable))
+        yield name, replace(variable, description=" ".join((field.description or "").split()))
+
+
+def _read(model: type[_Model], environment: Mapping[str, str], name_of: Callable[[Variable], str]) -> _Model:
+    known = dict(variables(model))
+    given = {field: environment.get(name_of(variable), "") for field, variable in known.items()}
+    try:
+        return model.model_validate({field: value for field, value in given.items() if value.strip()})
+    except ValidationError as error:
+        field = str(error.errors(include_url=False, include_input=False)[0]["loc"][0])
+    raise _wrong(known[field], name_of(known[field]), given[field])
+
+
+def _wrong(variable: Variable, name: str, value: str) -> SettingsError:
+    # An address may hold a password or a token.
+    is_shown = not variable.is_secret and not re.search(r"[@?]", value)
+    message = f"{name} must be {variable.expected}" + (f", and is {shown(value)!r}" if is_shown else "")
+    return SettingsError(name, message, hint=f"for example {name}={variable.example}" if variable.example else "")
