@@ -17,7 +17,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from storyreel.tasks.polling import Experience, next_look
+from storyreel.tasks.polling import PastDurations, next_poll
 
 DAY = 86_400.0
 DAYS = (100, 10_000, 1_000_000)
@@ -49,10 +49,10 @@ class Costs:
     @property
     def polls(self) -> int:
         """At the task until its clip is there, once the model is known from takes before."""
-        known = Experience(fastest=self.seconds * 0.7, median=self.seconds)
+        known = PastDurations(fastest=self.seconds * 0.7, median=self.seconds)
         elapsed, polls = 0.0, 0
         while elapsed < self.seconds:
-            elapsed, polls = elapsed + next_look(elapsed, 2, known, 15), polls + 1
+            elapsed, polls = elapsed + next_poll(elapsed, 2, known, 15), polls + 1
         return polls
 
 

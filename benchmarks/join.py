@@ -33,14 +33,14 @@ from storyreel.specs.cut import Cut, Event, edit_points
 from storyreel.specs.timing import FrameRate
 from storyreel.tasks.join.assemble import assemble_film
 from storyreel.tasks.join.conform import HouseClip, conform_clip
-from storyreel.tasks.join.dissolve import Segment, dissolve_clips
+from storyreel.tasks.join.dissolve import DissolveClip, dissolve_clips
 from storyreel.tasks.join.mix import mix
-from storyreel.tasks.join.sound_track import lay
-from storyreel.tasks.media.binary import find
+from storyreel.tasks.join.sound_track import write_sound_track
+from storyreel.tasks.media.binary import find_ffmpeg
 from storyreel.tasks.media.ffmpeg import run
-from storyreel.tasks.media.house_format import House
+from storyreel.tasks.media.house_format import HouseFormat
 
-HOUSE = House(width=1280, height=720, rate=FrameRate(Fraction(24)))
+HOUSE = HouseFormat(width=1280, height=720, rate=FrameRate(Fraction(24)))
 DISTINCT = 20
 """Clips that are made; 200 are these ten times."""
 DISSOLVE = 12
@@ -174,10 +174,10 @@ class Bench:
     def _house(self, source: Path, event: Event) -> Path:
         return self.folder / "house" / f"{source.stem}-{event.head}-{event.frames}-{event.tail}"
 
-    async def dissolves(self, cut: Cut, clips: Sequence[HouseClip]) -> dict[str, Segment]:
+    async def dissolves(self, cut: Cut, clips: Sequence[HouseClip]) -> dict[str, DissolveClip]:
         """All dissolves; those that are there already are used."""
 
-        async def make(number: int, event: Event) -> tuple[str, Segment]:
+        async def make(number: int, event: Event) -> tuple[str, DissolveClip]:
             into = self._dissolve(event)
             pair = clips[number - 1], clips[number]
             return event.shot, await dissolve_clips(*pair, event.dissolve_in, HOUSE, into)
@@ -236,7 +236,7 @@ def moviepy_join(files: Sequence[Path], out: Path) -> None:
 
 
 async def _ffmpeg(*arguments: str) -> None:
-    await _program(str(find().path), "-nostdin", "-v", "error", "-y", *arguments)
+    await _program(str(find_ffmpeg().path), "-nostdin", "-v", "error", "-y", *arguments)
 
 
 async def _program(*command: str) -> None:
@@ -279,7 +279,7 @@ async def _cuts(bench: Bench, files: Sequence[Path], sources: Sequence[Path]) ->
     )  # fmt: skip
     clips = await bench.conformed(sources, cut)
     laid, sound = bench.folder / "laid.s16", bench.folder / "sound.nut"
-    await asyncio.to_thread(lay, cut, [clip.sound for clip in clips], laid, lambda done: None)
+    await asyncio.to_thread(write_sound_track, cut, [clip.sound for clip in clips], laid, lambda done: None)
     await bench.measure("one AAC encode of the sound", count, lambda: mix(laid, (), (), cut.rate, sound), "no film")
     laid.unlink()
     await bench.measure(
@@ -336,7 +336,7 @@ def machine() -> str:
     return (
         f"{platform.system()} {platform.machine()}, {psutil.cpu_count()} cores, "
         f"{psutil.virtual_memory().total / 2**30:.0f} GB, Python {platform.python_version()}, "
-        f"ffmpeg {find().version}{load}."
+        f"ffmpeg {find_ffmpeg().version}{load}."
     )
 
 

@@ -12,11 +12,11 @@ from prefect.utilities.annotations import quote
 from storyreel.specs.cut import Cut
 from storyreel.tasks.join.assemble import FilmFile, assemble_film
 from storyreel.tasks.join.conform import HouseClip
-from storyreel.tasks.join.dissolve import Segment
+from storyreel.tasks.join.dissolve import DissolveClip
 from storyreel.tasks.join.mix import Track
 from storyreel.tasks.join.mux import Chapter
 from storyreel.tasks.media.ffmpeg import Progress
-from storyreel.tasks.media.house_format import House
+from storyreel.tasks.media.house_format import HouseFormat
 
 
 @task(name="assemble", task_run_name="assemble")
@@ -28,8 +28,8 @@ async def assemble_task(cut: Any, clips: Any, dissolves: Any, house: Any, out: P
 async def assemble(
     cut: Cut,
     clips: Sequence[HouseClip],
-    dissolves: Mapping[str, Segment],
-    house: House,
+    dissolves: Mapping[str, DissolveClip],
+    house: HouseFormat,
     out: Path,
     *,
     title: str,

@@ -19,7 +19,7 @@ from storyreel.tasks.ledger.budget import Limit
 from storyreel.tasks.ledger.ledger import Order
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.probe import probe
-from storyreel.tasks.progress import tell
+from storyreel.tasks.progress import report_stage
 from storyreel.tasks.providers.errors import ProviderError, TaskFailed, Terminal, Transient
 from storyreel.tasks.providers.http.download import LinkExpired
 from storyreel.tasks.providers.provider import Provider, TaskStatus
@@ -124,7 +124,7 @@ async def _wait(take: Take, task: str, provider: Provider, studio: Studio) -> Ta
             raise
         except Transient as trouble:
             pause = max(pause, trouble.retry_after or 0)
-            tell(take.order.slate, take.order.take, stage, detail=trouble.message)
+            report_stage(take.order.slate, take.order.take, stage, detail=trouble.message)
         else:
             if status.state == "finished":
                 return status
@@ -132,7 +132,7 @@ async def _wait(take: Take, task: str, provider: Provider, studio: Studio) -> Ta
                 odd_words.add(status.detail)
             detail = f"{provider.name} says {status.detail!r}" if odd_words else status.detail
             stage = "queued" if status.is_queued else "generating"
-            tell(take.order.slate, take.order.take, stage, detail=detail)
+            report_stage(take.order.slate, take.order.take, stage, detail=detail)
         if clock() - begun + pause > take.timeout:
             raise Overdue(
                 f"{take.slate} was not finished in {take.timeout:.0f} s; it is paid, and {provider.name} still has it",
@@ -156,7 +156,7 @@ async def _fetch(take: Take, status: TaskStatus, arriving: Path, provider: Provi
     """Bring the clip here and make sure that it is whole. What it shows is looked at later: it is paid and kept."""
 
     def progress(fraction: float) -> None:
-        tell(take.order.slate, take.order.take, "fetching" if provider.paid else "generating", fraction)
+        report_stage(take.order.slate, take.order.take, "fetching" if provider.paid else "generating", fraction)
 
     await provider.fetch(take.request, status, arriving, progress)
     try:

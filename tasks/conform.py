@@ -11,15 +11,15 @@ from prefect.utilities.annotations import quote
 from storyreel.specs.cut import EditPoints
 from storyreel.tasks.clips import Clip
 from storyreel.tasks.join.conform import HouseClip, conform_clip, conform_key
-from storyreel.tasks.media.binary import find
+from storyreel.tasks.media.binary import find_ffmpeg
 from storyreel.tasks.media.ffmpeg import Progress
-from storyreel.tasks.media.house_format import House
+from storyreel.tasks.media.house_format import HouseFormat
 from storyreel.tasks.result_cache import run_known
 from storyreel.tasks.studio import Studio
 
 
 @task(name="conform", persist_result=True)
-async def conform_task(clip: Clip, edit: EditPoints, house: House, **options: Any) -> HouseClip:
+async def conform_task(clip: Clip, edit: EditPoints, house: HouseFormat, **options: Any) -> HouseClip:
     """Prefect task around `conform_clip`. `clip` is the result of `generate_task`: Prefect draws the edge from it."""
     return await conform_clip(clip.path, edit, house, **options)
 
@@ -27,7 +27,7 @@ async def conform_task(clip: Clip, edit: EditPoints, house: House, **options: An
 async def conform(
     clip: Clip,
     edit: EditPoints,
-    house: House,
+    house: HouseFormat,
     studio: Studio,
     *,
     keep_sound: bool,
@@ -40,12 +40,12 @@ async def conform(
 
     Raises MediaError.
     """
-    key = conform_key(clip.digest, edit, house, keep_sound, find().version, accept)
+    key = conform_key(clip.digest, edit, house, keep_sound, find_ffmpeg().version, accept)
     house_clip: HouseClip = await run_known(
         conform_task,
         name,
         key,
-        HouseClip.intact,
+        HouseClip.is_intact,
         clip,
         quote(edit),
         quote(house),
@@ -53,7 +53,7 @@ async def conform(
         into=studio.piece_folder(key),
         accept=accept,
         progress=progress,
-        shelf=studio.shelf,
+        shared=studio.shared_pieces,
         tags=tags,
     )
     return house_clip

@@ -6,9 +6,9 @@ from prefect import task
 from prefect.utilities.annotations import quote
 
 from storyreel.tasks.join.conform import HouseClip
-from storyreel.tasks.join.dissolve import Segment, dissolve_clips, dissolve_key
-from storyreel.tasks.media.binary import find
-from storyreel.tasks.media.house_format import House
+from storyreel.tasks.join.dissolve import DissolveClip, dissolve_clips, dissolve_key
+from storyreel.tasks.media.binary import find_ffmpeg
+from storyreel.tasks.media.house_format import HouseFormat
 from storyreel.tasks.result_cache import run_known
 from storyreel.tasks.studio import Studio
 
@@ -16,23 +16,23 @@ dissolve_task = task(name="dissolve", persist_result=True)(dissolve_clips)
 
 
 async def dissolve(
-    outgoing: HouseClip, incoming: HouseClip, frames: int, house: House, studio: Studio, *, name: str
-) -> Segment:
+    outgoing: HouseClip, incoming: HouseClip, frames: int, house: HouseFormat, studio: Studio, *, name: str
+) -> DissolveClip:
     """Run `dissolve_task` under a name, or take its result from Prefect's cache if its file is intact.
 
     Raises MediaError.
     """
-    key = dissolve_key(outgoing, incoming, frames, house, find().version)
-    segment: Segment = await run_known(
+    key = dissolve_key(outgoing, incoming, frames, house, find_ffmpeg().version)
+    segment: DissolveClip = await run_known(
         dissolve_task,
         name,
         key,
-        Segment.intact,
+        DissolveClip.is_intact,
         outgoing,
         incoming,
         frames,
         quote(house),
         into=studio.piece_folder(key),
-        shelf=studio.shelf,
+        shared=studio.shared_pieces,
     )
     return segment

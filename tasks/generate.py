@@ -17,7 +17,7 @@ from storyreel.tasks.bucket import BucketError
 from storyreel.tasks.clips import Clip
 from storyreel.tasks.collect import Take
 from storyreel.tasks.inspection.inspect import Inspection, inspect_clip, inspection_key
-from storyreel.tasks.media.binary import find
+from storyreel.tasks.media.binary import find_ffmpeg
 from storyreel.tasks.order import obtain
 from storyreel.tasks.providers.errors import Transient
 from storyreel.tasks.providers.request import Request
@@ -102,7 +102,7 @@ async def inspect(
 ) -> Inspection:
     """Run `inspect_task` under a name, or take its result from Prefect's cache. Raises MediaError."""
     digest = request.first_frame.digest if request.first_frame and first_frame else ""
-    key = inspection_key(clip.digest, request, digest, wants_sound, find().version)
+    key = inspection_key(clip.digest, request, digest, wants_sound, find_ffmpeg().version)
     inspection: Inspection = await run_known(
         inspect_task,
         name,

@@ -18,7 +18,7 @@ from typing import Any, TypeAlias
 from storyreel.tasks.clips import Clip
 from storyreel.tasks.collect import Take, call_store, collect
 from storyreel.tasks.ledger.ledger import Purchase, State
-from storyreel.tasks.progress import Stage, tell
+from storyreel.tasks.progress import Stage, report_stage
 from storyreel.tasks.providers.errors import Ambiguous, ProviderError, TaskForgotten, Terminal, Transient
 from storyreel.tasks.providers.provider import Provider, Submission
 from storyreel.tasks.studio import Studio
@@ -221,7 +221,7 @@ class _TakeOrder:
             self.studio.ledger.failed(self.take.order.key, reason)
 
     def _report(self, stage: Stage, detail: str = "") -> None:
-        tell(self.take.order.slate, self.take.order.take, stage, detail=detail)
+        report_stage(self.take.order.slate, self.take.order.take, stage, detail=detail)
 
     def _summary(self) -> str:
         """`dashscope: wan2.7-t2v, text-to-video, 5 s, 3.00 CNY by the list`."""

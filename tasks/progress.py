@@ -26,7 +26,7 @@ Stage = Literal[
 """In the order of a take's life; `queued` only where the service's own word says that it has not begun."""
 
 
-class Sighting(Frozen):
+class StageReport(Frozen):
     """What is being done to one take, or to the whole film when `slate` is empty."""
 
     slate: str
@@ -38,13 +38,13 @@ class Sighting(Frozen):
     """In words: the service's own state, a failure's message."""
 
 
-Watcher = Callable[[Sighting], None]
+StageListener = Callable[[StageReport], None]
 
-_watchers: ContextVar[tuple[Watcher, ...]] = ContextVar("watchers", default=())
+_watchers: ContextVar[tuple[StageListener, ...]] = ContextVar("watchers", default=())
 
 
 @contextmanager
-def watched_by(watcher: Watcher) -> Iterator[None]:
+def listening(watcher: StageListener) -> Iterator[None]:
     """Show the watcher all that happens inside, beside those who watch already."""
     token = _watchers.set((*_watchers.get(), watcher))
     try:
@@ -53,9 +53,9 @@ def watched_by(watcher: Watcher) -> Iterator[None]:
         _watchers.reset(token)
 
 
-def tell(slate: str, take: int, stage: Stage, fraction: float = 0.0, detail: str = "") -> None:
+def report_stage(slate: str, take: int, stage: Stage, fraction: float = 0.0, detail: str = "") -> None:
     """Say what is being done; nobody need be watching."""
     if watchers := _watchers.get():
-        sighting = Sighting(slate=slate, take=take, stage=stage, fraction=fraction, detail=detail)
+        sighting = StageReport(slate=slate, take=take, stage=stage, fraction=fraction, detail=detail)
         for watcher in watchers:
             watcher(sighting)

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from storyreel.tasks.clips import ClipStore
 from storyreel.tasks.home import Home
-from storyreel.tasks.join.shelf import Shelf
+from storyreel.tasks.join.pieces import SharedPieces
 from storyreel.tasks.ledger.ledger import Ledger
-from storyreel.tasks.polling import Experience, next_look
+from storyreel.tasks.polling import PastDurations, next_poll
 from storyreel.tasks.prices.price_list import PriceList
 from storyreel.tasks.providers import load
 from storyreel.tasks.providers.provider import Provider
@@ -37,9 +37,9 @@ class Studio:
     ) -> None:
         self.ledger = ledger
         self.clips = clips
-        self.house = house
-        self.shelf = Shelf(clips.vault.inside("house")) if clips.vault else None
-        """Where hosts share what they make of clips."""
+        self.house_folder = house
+        self.shared_pieces = SharedPieces(clips.vault.inside("house")) if clips.vault else None
+        """What hosts share of what they make from clips; None without a bucket."""
         self.prices = prices
         self.opened = ledger.now()
         """By the ledger's clock, which its rows go by."""
@@ -50,7 +50,7 @@ class Studio:
         self._providers = providers
         self._slots = {name: asyncio.Semaphore(provider.concurrency_limit()) for name, provider in providers.items()}
         self._poll_seconds = poll_seconds
-        self._experience: dict[tuple[str, str], Experience | None] = {}
+        self._experience: dict[tuple[str, str], PastDurations | None] = {}
 
     def provider(self, name: str) -> Provider:
         """An open service."""
@@ -58,7 +58,7 @@ class Studio:
 
     def piece_folder(self, key: str) -> Path:
         """The folder of the house clip or dissolve with this cache key."""
-        return self.house / key[:2] / key
+        return self.house_folder / key[:2] / key
 
     def slot(self, name: str) -> asyncio.Semaphore:
         """Entered for as long as a take is at the service, so that no more are there than it bears."""
@@ -71,7 +71,7 @@ class Studio:
         of = (provider.name, model)
         if of not in self._experience:
             self._experience[of] = self.ledger.experience(*of)
-        return next_look(elapsed, provider.min_poll_seconds, self._experience[of], provider.advised_poll_seconds)
+        return next_poll(elapsed, provider.min_poll_seconds, self._experience[of], provider.advised_poll_seconds)
 
 
 @asynccontextmanager

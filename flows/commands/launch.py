@@ -38,14 +38,14 @@ def run(sheet: RunRequest, plan: Plan, console: Console) -> tuple[Rendering, str
             from storyreel.flows.review.model import ReviewNeeded
             from storyreel.tasks.bucket import BucketError
             from storyreel.tasks.media.errors import MediaError
-            from storyreel.tasks.progress import watched_by
+            from storyreel.tasks.progress import listening
             from storyreel.tasks.providers.errors import ProviderError
 
             # What is imported stays; the collector would look through all of it, and longest at the end.
             gc.freeze()
             ui = stack.enter_context(reporting(server))
         try:
-            with shown(plan, console) as watcher, watched_by(watcher):
+            with shown(plan, console) as watcher, listening(watcher):
                 made = asyncio.run(_flow(sheet, plan))
         except BudgetExceeded as error:
             raise with_next(error, sheet) from error

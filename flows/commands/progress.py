@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from storyreel.flows.planning.model import Plan
-from storyreel.tasks.progress import Sighting, Stage, Watcher
+from storyreel.tasks.progress import Stage, StageListener, StageReport
 
 _COLOURS: dict[Stage, str] = {"done": "green", "cached": "green", "failed": "red", "unknown": "red", "waiting": "dim"}
 _OVER = ("done", "cached", "failed", "unknown")
@@ -34,7 +34,7 @@ class _Row:
     begun: float | None = None
     ended: float | None = None
 
-    def see(self, sighting: Sighting, now: float) -> bool:
+    def see(self, sighting: StageReport, now: float) -> bool:
         """Take in a sighting; gives whether the stage is another one than before."""
         changed = sighting.stage != self.stage
         self.stage, self.fraction, self.detail = sighting.stage, sighting.fraction, sighting.detail
@@ -84,7 +84,7 @@ class _Board:
 
 
 @contextmanager
-def shown(plan: Plan, console: Console) -> Iterator[Watcher]:
+def shown(plan: Plan, console: Console) -> Iterator[StageListener]:
     """A watcher that shows a run on the console."""
     board = _Board.of(plan)
     if console.is_terminal:
@@ -94,8 +94,8 @@ def shown(plan: Plan, console: Console) -> Iterator[Watcher]:
         yield _into(board, lambda row: _print_line(console, row))
 
 
-def _into(board: _Board, on_change: Callable[[_Row], None]) -> Watcher:
-    def watch(sighting: Sighting) -> None:
+def _into(board: _Board, on_change: Callable[[_Row], None]) -> StageListener:
+    def watch(sighting: StageReport) -> None:
         row = board.rows.get((sighting.slate, sighting.take))
         if row and row.see(sighting, time.monotonic()):
             on_change(row)

@@ -30,7 +30,7 @@ from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.database import Database, LedgerError
 from storyreel.tasks.ledger.ledger import State as LedgerState
 from storyreel.tasks.ledger.schema import VERSION, version
-from storyreel.tasks.media.binary import find
+from storyreel.tasks.media.binary import find_ffmpeg
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.text import Weight
 from storyreel.tasks.settings import CLIPS_URL, MEDIA_URL, WEBHOOK_SECRET, WEBHOOK_URL, Settings, service_variable
@@ -90,7 +90,7 @@ def examine(environment: Mapping[str, str] = os.environ, *, offline: bool = Fals
 
 def _ffmpeg() -> Check:
     try:
-        binary = find()
+        binary = find_ffmpeg()
     except MediaError as error:
         return Check(name="ffmpeg", state="missing", detail=error.message, fix=error.hint)
     return Check(name="ffmpeg", state="ok", detail=f"{binary.version} at {binary.path}, with all that is asked of it")

@@ -13,7 +13,7 @@ from storyreel.flows.planning.model import Plan, PlannedTake
 from storyreel.flows.production.report import RenderedTake, Rendering
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.money import Money, sums
-from storyreel.tasks.media.thumbnail import jpeg
+from storyreel.tasks.media.frames import jpeg
 from storyreel.tasks.progress import Stage
 
 ROOM = 250_000

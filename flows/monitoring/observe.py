@@ -20,8 +20,8 @@ from storyreel.specs.money import Money
 from storyreel.tasks.ledger.errors import LedgerError
 from storyreel.tasks.ledger.ledger import Ledger
 from storyreel.tasks.media.errors import MediaError
-from storyreel.tasks.media.thumbnail import thumbnail
-from storyreel.tasks.progress import Sighting, watched_by
+from storyreel.tasks.media.frames import thumbnail
+from storyreel.tasks.progress import StageReport, listening
 
 _TICK = 0.5
 """Seconds between two looks whether a state is to be told."""
@@ -55,7 +55,7 @@ class Observation:
         """Takes that are there and have no picture yet."""
         self._has_changed = True
 
-    def see(self, sighting: Sighting) -> None:
+    def see(self, sighting: StageReport) -> None:
         """Take in a sighting."""
         name = (sighting.slate, sighting.take)
         row = self._rows.get(name)
@@ -160,7 +160,7 @@ async def observed(plan: Plan, shooting: Shooting, ledger: Ledger, part: str = "
     """
     observation, states = Observation(plan, shooting, ledger, part), States()
     over, patience = asyncio.Event(), _LAST_WORD
-    with watched_by(states), watched_by(observation.see):
+    with listening(states), listening(observation.see):
         keeping = asyncio.create_task(observation.keep(states, over))
         try:
             yield observation

@@ -17,7 +17,7 @@ from prefect.context import TaskRunContext
 from prefect.states import Running
 from prefect.utilities.engine import emit_task_run_state_change_event
 
-from storyreel.tasks.progress import Sighting, Stage
+from storyreel.tasks.progress import Stage, StageReport
 
 _NAMES: dict[Stage, str] = {
     "waiting": "Waiting",
@@ -77,7 +77,7 @@ class States:
     def __init__(self) -> None:
         self._passing: dict[UUID, _Passing] = {}
 
-    def __call__(self, sighting: Sighting) -> None:
+    def __call__(self, sighting: StageReport) -> None:
         """Take in what the task run, in whose context it is said, is doing."""
         within = TaskRunContext.get()
         if within is None or sighting.stage not in _NAMES:

@@ -12,7 +12,7 @@ from storyreel.specs.frozen import Frozen
 from storyreel.specs.money import Money, sums
 from storyreel.specs.storyboard import Format
 from storyreel.tasks.ledger.ledger import Purchase, Verdict, Word
-from storyreel.tasks.polling import Experience
+from storyreel.tasks.polling import PastDurations
 from storyreel.tasks.providers.request import Request
 from storyreel.tasks.request.brief import Brief
 
@@ -33,7 +33,7 @@ def _nobody_ordered(film: str, slates: Iterable[str]) -> Orders:
     return {}
 
 
-def _nobody_knows(provider: str, model: str) -> Experience | None:
+def _nobody_knows(provider: str, model: str) -> PastDurations | None:
     return None
 
 
@@ -54,7 +54,7 @@ class History(Frozen):
     """Whether the store has the clip of this digest."""
     latest: Callable[[str, Iterable[str]], Orders] = _nobody_ordered
     """For a film's title and some slates."""
-    experience: Callable[[str, str], Experience | None] = _nobody_knows
+    experience: Callable[[str, str], PastDurations | None] = _nobody_knows
     """How long a service's model took before."""
     committed: Callable[..., tuple[Money, ...]] = _nothing_committed
     """What is spoken for within a scope: `storyreel.tasks.ledger.ledger.Ledger.committed`."""

@@ -18,9 +18,9 @@ from storyreel.tasks.join.mix import Track
 from storyreel.tasks.join.mux import Chapter
 from storyreel.tasks.ledger.ledger import Ledger
 from storyreel.tasks.media.contact_sheet import contact_sheet
-from storyreel.tasks.media.house_format import House
-from storyreel.tasks.media.threads import in_thread
-from storyreel.tasks.progress import tell
+from storyreel.tasks.media.ffmpeg import in_thread
+from storyreel.tasks.media.house_format import HouseFormat
+from storyreel.tasks.progress import report_stage
 
 
 class Finishing(NamedTuple):
@@ -33,7 +33,7 @@ class Finishing(NamedTuple):
 
     async def join(self) -> FilmFile:
         """The finished clips, one after the other, with their transitions, their sound and the music."""
-        tell("", 0, "joining")
+        report_stage("", 0, "joining")
         film, plan, shooting = self.film, self.plan, self.shooting
         clips = await shooting.house_clips()
         dissolves = await shooting.dissolves(clips)
@@ -43,15 +43,15 @@ class Finishing(NamedTuple):
             plan.cut,
             clips,
             dissolves,
-            House.of(plan.format),
+            HouseFormat.of(plan.format),
             self.way_out.folder / "sequence.mp4",
             title=plan.title,
             music=[Track.of(music, Path(film.resolve(music.file)), rate, frames) for music in film.music],
             spoken={shot.shot for shot in film.all_shots if shot.dialogue},
             chapters=_chapters(film, plan.cut),
-            progress=lambda done: tell("", 0, "joining", done),
+            progress=lambda done: report_stage("", 0, "joining", done),
         )
-        tell("", 0, "done")
+        report_stage("", 0, "done")
         return master
 
     async def leave(self, master: FilmFile, origin: Origin, ledger: Ledger, run: str) -> Rendering:

@@ -23,12 +23,12 @@ from storyreel.tasks.files import replacing
 from storyreel.tasks.generate import generate, inspect
 from storyreel.tasks.inspection.inspect import Inspection, best_take
 from storyreel.tasks.join.conform import HouseClip, conform_key
-from storyreel.tasks.join.dissolve import Segment
+from storyreel.tasks.join.dissolve import DissolveClip
 from storyreel.tasks.ledger.budget import Limit
 from storyreel.tasks.ledger.ledger import Order, State
-from storyreel.tasks.media.binary import find
-from storyreel.tasks.media.house_format import House, house_signature
-from storyreel.tasks.progress import tell
+from storyreel.tasks.media.binary import find_ffmpeg
+from storyreel.tasks.media.house_format import HouseFormat, house_signature
+from storyreel.tasks.progress import report_stage
 from storyreel.tasks.providers.errors import Refusal, Terminal
 from storyreel.tasks.providers.request import Request
 from storyreel.tasks.studio import Studio
@@ -40,7 +40,7 @@ class Shooting:
     """The takes of one run. A take that fails stops only what depends on it."""
 
     def __init__(
-        self, plan: Plan, studio: Studio, house: House, house_key: str, run: str, limits: Sequence[Limit]
+        self, plan: Plan, studio: Studio, house: HouseFormat, house_key: str, run: str, limits: Sequence[Limit]
     ) -> None:
         self._plan = plan
         self._studio = studio
@@ -73,7 +73,7 @@ class Shooting:
         purchase = self._studio.ledger.find(take.key) if take.state == "cached" else None
         if purchase is None or purchase.clip is None:
             return False
-        key = conform_key(purchase.clip, take.edit, self._house, take.keep_sound, find().version, self._accepted)
+        key = conform_key(purchase.clip, take.edit, self._house, take.keep_sound, find_ffmpeg().version, self._accepted)
         return not take.circled or self._studio.piece_folder(key).exists()
 
     def so_far(self, take: PlannedTake) -> MadeTake | None:
@@ -95,7 +95,7 @@ class Shooting:
         # Clips of several encoders cannot lie in one track: what is not in house format is brought into it.
         return list(await asyncio.gather(*(self._conformed(take, self._house_signature) for take in takes)))
 
-    async def dissolves(self, clips: list[HouseClip]) -> dict[str, Segment]:
+    async def dissolves(self, clips: list[HouseClip]) -> dict[str, DissolveClip]:
         """The dissolves, by the shot that each leads into."""
         takes = await self.in_cut()
         joins = [n for n, take in enumerate(takes) if take.edit.join_in]
@@ -108,8 +108,8 @@ class Shooting:
         for future in under_way:
             future.cancel()
         await asyncio.gather(*under_way, return_exceptions=True)
-        if (shelf := self._studio.shelf) and shelf.trouble:
-            get_run_logger().warning("what was conformed here may not be shared: %s", shelf.trouble)
+        if (shared := self._studio.shared_pieces) and shared.last_error:
+            get_run_logger().warning("what was conformed here may not be shared: %s", shared.last_error)
 
     def made(self, take: PlannedTake) -> asyncio.Future[MadeTake]:
         """A take that is there."""
@@ -147,7 +147,7 @@ class Shooting:
             await self._finished(take)
         except Exception as error:
             failure = failure_of(take, error)
-            tell(take.shot, take.take, "unknown" if failure.is_unknown else "failed", detail=failure.what)
+            report_stage(take.shot, take.take, "unknown" if failure.is_unknown else "failed", detail=failure.what)
             get_run_logger().warning("%s", failure)
             return failure
         return None
@@ -158,7 +158,7 @@ class Shooting:
         if take is await self.circled(take.shot):
             await self.house_clip(take)
         findings = "; ".join(finding.detail for finding in made.inspection.findings) if made.inspection else ""
-        tell(take.shot, take.take, "done", detail=findings)
+        report_stage(take.shot, take.take, "done", detail=findings)
 
     async def _circle(self, takes: Sequence[PlannedTake]) -> PlannedTake:
         """The author's choice, else the best of those that are there and that nobody has refused."""
@@ -222,7 +222,7 @@ class Shooting:
             run=self._run,
         )
         if way.state == "cached":
-            tell(take.shot, take.take, "cached")
+            report_stage(take.shot, take.take, "cached")
         self.task_runs += 1
         by = "" if way is take.chosen else f" by {request.provider}"
         return await generate(
@@ -275,18 +275,18 @@ class Shooting:
         """What a shot that continues this take begins with; None when there is no picture."""
         shot = await self.made(take)
         request = await self._at_hand(take, shot.way)
-        into = self._studio.house / "frames" / f"{shot.way.key[:32]}-{shot.clip.digest[:16]}.png"
+        into = self._studio.house_folder / "frames" / f"{shot.way.key[:32]}-{shot.clip.digest[:16]}.png"
         if into.exists():
             return into
         into.parent.mkdir(parents=True, exist_ok=True)
-        shelf = self._studio.shelf
+        shared = self._studio.shared_pieces
         with replacing(into) as picture:
-            if shelf is not None and await asyncio.to_thread(shelf.fetch_picture, into.name, picture):
+            if shared is not None and await asyncio.to_thread(shared.download_still, into.name, picture):
                 return into
             if not await self._studio.provider(request.provider).write_last_frame(request, shot.clip.path, picture):
                 return None
-            if shelf is not None:
-                await asyncio.to_thread(shelf.put_up_picture, picture, into.name)
+            if shared is not None:
+                await asyncio.to_thread(shared.upload_still, picture, into.name)
         return into
 
     async def _conformed(self, take: PlannedTake, accept: str | None) -> HouseClip:
@@ -301,10 +301,10 @@ class Shooting:
             accept=accept,
             name=f"conform {take.shot}",
             tags=shot_tags(take),
-            progress=lambda done: tell(take.shot, take.take, "conforming", done),
+            progress=lambda done: report_stage(take.shot, take.take, "conforming", done),
         )
 
-    async def _dissolved(self, takes: Sequence[PlannedTake], clips: Sequence[HouseClip]) -> Segment:
+    async def _dissolved(self, takes: Sequence[PlannedTake], clips: Sequence[HouseClip]) -> DissolveClip:
         """The dissolve from one take into the next."""
         (before, after), (outgoing, incoming) = takes, clips
         self.task_runs += 1
@@ -314,5 +314,5 @@ class Shooting:
 
 async def begin(plan: Plan, studio: Studio, run: str, limits: Sequence[Limit]) -> Shooting:
     """A shooting for a plan, in the house format of its film; `run` and `limits` go into each order."""
-    house = House.of(plan.format)
+    house = HouseFormat.of(plan.format)
     return Shooting(plan, studio, house, await house_signature(house), run, limits)

@@ -16,7 +16,7 @@ from storyreel.specs.frozen import Frozen
 from storyreel.specs.money import Money
 from storyreel.tasks.ledger.ledger import Judged, Word
 from storyreel.tasks.media.errors import MediaError
-from storyreel.tasks.media.thumbnail import thumbnail
+from storyreel.tasks.media.frames import thumbnail
 
 _WIDTH = 240
 """Pixels of a take's picture in a form."""

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import ffmpeg
 
-from storyreel.tasks.media.binary import find
+from storyreel.tasks.media.binary import find_ffmpeg
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.ffmpeg import run
-from storyreel.tasks.media.probe import Probe, opened, probe
+from storyreel.tasks.media.probe import Probe, open_clip, probe
 
 _AGAIN = "download or copy it again"
 
@@ -22,7 +22,7 @@ async def whole(clip: Path) -> Probe:
     finds nine in ten of flips of 64 bytes, some that PyAV lets pass among them, in the same time (measured); and a
     file that crashes a decoder ends the child, not us.
     """
-    await asyncio.to_thread(find)
+    await asyncio.to_thread(find_ffmpeg)
     seen = await asyncio.to_thread(_all_there, clip)
     source = ffmpeg.input(str(seen.path), threads=1)
     streams = [source["v:0"], *([source["a:0"]] if seen.has_sound else [])]
@@ -43,7 +43,7 @@ def _all_there(clip: Path) -> Probe:
 
 def _count_sound(clip: Path) -> None:
     """As many packets of sound as the header promises; those of the picture are counted by `probe`."""
-    with opened(clip, to_decode=False) as file:
+    with open_clip(clip, to_decode=False) as file:
         for stream in file.streams.audio[:1]:
             present = sum(1 for packet in file.demux(stream) if packet.size)
             if present < stream.frames:

@@ -14,16 +14,14 @@ from storyreel.specs.timing import FrameRate
 from storyreel.tasks.clips import file_digest
 from storyreel.tasks.files import replacing, sync
 from storyreel.tasks.join.conform import HouseClip
-from storyreel.tasks.join.dissolve import Segment
-from storyreel.tasks.join.growing import Growing
+from storyreel.tasks.join.dissolve import DissolveClip
 from storyreel.tasks.join.mix import Track, mix
-from storyreel.tasks.join.mux import Chapter, Stretch, mux
-from storyreel.tasks.join.sound_track import lay
-from storyreel.tasks.join.verify_master import verify
+from storyreel.tasks.join.mux import Chapter, GrowingFile, PictureRange, mux
+from storyreel.tasks.join.sound_track import write_sound_track
+from storyreel.tasks.join.verify_master import verify_master
 from storyreel.tasks.media.errors import MediaError
-from storyreel.tasks.media.ffmpeg import Progress
-from storyreel.tasks.media.house_format import House
-from storyreel.tasks.media.threads import in_thread
+from storyreel.tasks.media.ffmpeg import Progress, in_thread
+from storyreel.tasks.media.house_format import HouseFormat
 
 
 class FilmFile(Frozen):
@@ -43,8 +41,8 @@ class FilmFile(Frozen):
 async def assemble_film(
     cut: Cut,
     clips: Sequence[HouseClip],
-    dissolves: Mapping[str, Segment],
-    house: House,
+    dissolves: Mapping[str, DissolveClip],
+    house: HouseFormat,
     out: Path,
     *,
     title: str,
@@ -59,14 +57,14 @@ async def assemble_film(
     ducks gives way. The same input makes the same bytes. The film is verified before it is moved into place: on
     MediaError, or when cancelled, `out` is what it was before.
     """
-    planned = list(stretches(cut, clips, dissolves))
+    planned = list(picture_ranges(cut, clips, dissolves))
     delay = _delay_of_all(clips, dissolves.values())
     out.parent.mkdir(parents=True, exist_ok=True)
     with replacing(out, durable=True) as film:
         laid, sound = film.with_name("clips.s16"), film.with_name("sound.nut")
-        await in_thread(lambda tell: lay(cut, [clip.sound for clip in clips], laid, tell))
+        await in_thread(lambda tell: write_sound_track(cut, [clip.sound for clip in clips], laid, tell))
         speech = [(event.start, event.end) for event in cut.events if event.shot in spoken]
-        heard = Growing(sound)
+        heard = GrowingFile(sound)
 
         async def encode() -> None:
             try:
@@ -79,7 +77,7 @@ async def assemble_film(
 
         await _together(encode(), in_thread(copy, progress))
         samples, digest, _ = await asyncio.gather(
-            in_thread(lambda _: verify(film, cut.frames, house)),
+            in_thread(lambda _: verify_master(film, cut.frames, house)),
             in_thread(lambda _: file_digest(film)),
             in_thread(lambda _: sync(film)),
         )
@@ -89,7 +87,9 @@ async def assemble_film(
                     seconds=cut.rate.seconds(cut.frames), samples=samples)  # fmt: skip
 
 
-def stretches(cut: Cut, clips: Sequence[HouseClip], dissolves: Mapping[str, Segment]) -> Iterator[Stretch]:
+def picture_ranges(
+    cut: Cut, clips: Sequence[HouseClip], dissolves: Mapping[str, DissolveClip]
+) -> Iterator[PictureRange]:
     """Which frames of which file stand where in the film. Raises MediaError when something does not fit the cut."""
     if len(clips) != len(cut.events):
         raise MediaError(f"the cut has {len(cut.events)} shots, there are clips of {len(clips)}", "render again")
@@ -103,13 +103,13 @@ def stretches(cut: Cut, clips: Sequence[HouseClip], dissolves: Mapping[str, Segm
             segment = dissolves.get(event.shot)
             if segment is None or segment.frames != event.dissolve_in:
                 raise MediaError(f"the dissolve into shot {event.shot} is missing or too long", "render again")
-            yield Stretch(segment.picture, 0, segment.frames, event.start - event.head)
+            yield PictureRange(segment.picture, 0, segment.frames, event.start - event.head)
         first, last = event.dissolve_in, clip.frames - event.dissolve_out
         if first < last:
-            yield Stretch(clip.picture, first, last, event.start - event.head + first)
+            yield PictureRange(clip.picture, first, last, event.start - event.head + first)
 
 
-def _delay_of_all(clips: Sequence[HouseClip], dissolves: Collection[Segment]) -> int:
+def _delay_of_all(clips: Sequence[HouseClip], dissolves: Collection[DissolveClip]) -> int:
     """The greatest delay of all pieces; MediaError unless their packets can follow each other in one track."""
     pieces = [*clips, *dissolves]
     unlike = next((piece for piece in pieces if piece.signature != pieces[0].signature), None)

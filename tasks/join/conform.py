@@ -17,12 +17,11 @@ from ffmpeg.nodes import FilterableStream, OutputStream
 from storyreel.specs.cut import EditPoints
 from storyreel.specs.timing import SAMPLE_RATE
 from storyreel.tasks.clips import file_digest
-from storyreel.tasks.join.pieces import Piece, made_once
-from storyreel.tasks.join.shelf import Shelf
+from storyreel.tasks.join.pieces import Piece, SharedPieces, find_or_make
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.ffmpeg import Progress, run
-from storyreel.tasks.media.house_format import House, house_signature
-from storyreel.tasks.media.pcm import RAW, at_home, samples_in
+from storyreel.tasks.media.house_format import HouseFormat, house_signature
+from storyreel.tasks.media.pcm import RAW, house_sound, samples_in
 from storyreel.tasks.media.probe import Probe, probe
 
 _WAY = 1
@@ -50,11 +49,11 @@ class HouseClip(Piece):
         return {self.picture: self.picture_digest, **sound}
 
     @property
-    def own_files(self) -> tuple[Path, ...]:
+    def made_files(self) -> tuple[Path, ...]:
         """The files that were made for the clip."""
         return tuple(path for path in self.files if not (self.untouched and path == self.picture))
 
-    def placed(self, folder: Path, take: Path | None) -> Self:
+    def in_folder(self, folder: Path, take: Path | None) -> Self:
         """The clip with the names of its files taken as names in a folder; an untouched picture is the take itself."""
         sound = folder / self.sound if self.sound else None
         picture = take.absolute() if self.untouched and take else folder / self.picture
@@ -62,7 +61,7 @@ class HouseClip(Piece):
 
 
 def conform_key(
-    clip_digest: str, edit: EditPoints, house: House, keep_sound: bool, ffmpeg_version: str, accept: str | None
+    clip_digest: str, edit: EditPoints, house: HouseFormat, keep_sound: bool, ffmpeg_version: str, accept: str | None
 ) -> str:
     """SHA-256, in hex, of all that decides what `conform_clip` makes: equal recipes make equal bytes."""
     return _digest("conform", _WAY, clip_digest, asdict(edit), house.model_dump(mode="json"),
@@ -72,13 +71,13 @@ def conform_key(
 async def conform_clip(
     clip: Path,
     edit: EditPoints,
-    house: House,
+    house: HouseFormat,
     *,
     keep_sound: bool,
     into: Path,
     accept: str | None,
     progress: Progress | None = None,
-    shelf: Shelf | None = None,
+    shared: SharedPieces | None = None,
 ) -> HouseClip:
     """Bring a take into house format in the folder `into`, or find it there, or on the shelf that hosts share.
 
@@ -90,16 +89,16 @@ async def conform_clip(
     async def make(folder: Path) -> HouseClip:
         return await _conform(clip, edit, house, keep_sound, folder, accept, progress)
 
-    return await made_once(HouseClip, into, make, take=clip, shelf=shelf)
+    return await find_or_make(HouseClip, into, make, take=clip, shared=shared)
 
 
-def may_stay(source: Probe, edit: EditPoints, house: House) -> bool:
+def may_stay(source: Probe, edit: EditPoints, house: HouseFormat) -> bool:
     """Whether a clip could be used as it is: all of it, between cuts, in the house's size, rate and colours."""
     return edit == EditPoints(first=0, frames=source.frames) and house.fits(source)
 
 
 async def _conform(
-    take: Path, edit: EditPoints, house: House, keep_sound: bool, folder: Path, accept: str | None,
+    take: Path, edit: EditPoints, house: HouseFormat, keep_sound: bool, folder: Path, accept: str | None,
     progress: Progress | None,
 ) -> HouseClip:  # fmt: skip
     source = await asyncio.to_thread(probe, take)
@@ -139,7 +138,9 @@ async def _conform(
     )
 
 
-def _picture(picture: FilterableStream, source: Probe, edit: EditPoints, house: House, into: Path) -> OutputStream:
+def _picture(
+    picture: FilterableStream, source: Probe, edit: EditPoints, house: HouseFormat, into: Path
+) -> OutputStream:
     """Used frames, held edges, fades, keyframes at the two ends of the body."""
     end = edit.first + edit.frames
     picture = house.fitted(picture, source).filter("trim", start_frame=edit.first, end_frame=end)
@@ -162,7 +163,7 @@ def _picture(picture: FilterableStream, source: Probe, edit: EditPoints, house: 
     return ffmpeg.output(picture, str(into), **house.picture_options(), **forced, **{"frames:v": edit.total})
 
 
-def _sound(sound: FilterableStream, source: Probe, edit: EditPoints, house: House) -> FilterableStream:
+def _sound(sound: FilterableStream, source: Probe, edit: EditPoints, house: HouseFormat) -> FilterableStream:
     """The sound of the used frames, silent where the picture is held, to the sample."""
     at = house.rate.sample_at
     first, last = at(edit.first), at(edit.first + edit.frames)
@@ -170,7 +171,7 @@ def _sound(sound: FilterableStream, source: Probe, edit: EditPoints, house: Hous
     # The picture's first frame is time 0; what is heard before it falls away.
     sound = sound.filter("asetpts", f"PTS-{float(source.start):.9f}/TB")
     sound = (
-        at_home(sound, source.channels)
+        house_sound(sound, source.channels)
         .filter("atrim", start_sample=first, end_sample=last)
         .filter("asetpts", "PTS-STARTPTS")
     )
@@ -187,17 +188,17 @@ def _sound(sound: FilterableStream, source: Probe, edit: EditPoints, house: Hous
     return sound.filter("apad", whole_len=length).filter("atrim", end_sample=length)
 
 
-def _softened(frames: int, house: House) -> int:
+def _softened(frames: int, house: HouseFormat) -> int:
     """Samples over which sound fades beside a held edge: what it has under the dissolve, or at least a moment."""
     return max(house.rate.sample_at(max(0, frames)), int(_DECLICK * SAMPLE_RATE))
 
 
-def samples_of(frames: int, house: House) -> int:
+def samples_of(frames: int, house: HouseFormat) -> int:
     """Samples that so many frames need wherever in the film they lie: a part of one counts whole."""
     return ceil(frames * SAMPLE_RATE / house.rate.exact)
 
 
-async def _check_picture(result: Probe, edit: EditPoints, house: House) -> None:
+async def _check_picture(result: Probe, edit: EditPoints, house: HouseFormat) -> None:
     if result.frames != edit.total:
         raise MediaError(
             f"a conformed clip has {result.frames} frames instead of {edit.total}; its source decodes only in part",
@@ -207,7 +208,7 @@ async def _check_picture(result: Probe, edit: EditPoints, house: House) -> None:
         raise MediaError("ffmpeg encoded a clip unlike the others of the film", "`storyreel doctor` looks at ffmpeg")
 
 
-def _check_sound(sound: Path, clip: Path, edit: EditPoints, house: House) -> None:
+def _check_sound(sound: Path, clip: Path, edit: EditPoints, house: HouseFormat) -> None:
     planned, present = samples_of(edit.total, house), samples_in(sound)
     if planned != present:
         raise MediaError(

@@ -13,22 +13,21 @@ from ffmpeg.nodes import FilterableStream, OutputStream
 
 from storyreel.tasks.clips import file_digest
 from storyreel.tasks.join.conform import HouseClip
-from storyreel.tasks.join.pieces import Piece, made_once
-from storyreel.tasks.join.shelf import Shelf
+from storyreel.tasks.join.pieces import Piece, SharedPieces, find_or_make
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.ffmpeg import Progress, run
-from storyreel.tasks.media.house_format import House
+from storyreel.tasks.media.house_format import HouseFormat
 from storyreel.tasks.media.probe import probe
 
 _WAY = 1
 """Counts up when dissolving changes in a way that its options do not show."""
 
 
-class Segment(Piece):
+class DissolveClip(Piece):
     """The frames of a dissolve; picture alone."""
 
 
-def dissolve_key(outgoing: HouseClip, incoming: HouseClip, frames: int, house: House, ffmpeg_version: str) -> str:
+def dissolve_key(outgoing: HouseClip, incoming: HouseClip, frames: int, house: HouseFormat, ffmpeg_version: str) -> str:
     """SHA-256, in hex, of all that decides what `dissolve_clips` makes: equal recipes make equal bytes."""
     facts = ["dissolve", _WAY, outgoing.picture_digest, outgoing.frames, incoming.picture_digest, frames,
              house.model_dump(mode="json"), house.picture_options(), ffmpeg_version]  # fmt: skip
@@ -39,12 +38,12 @@ async def dissolve_clips(
     outgoing: HouseClip,
     incoming: HouseClip,
     frames: int,
-    house: House,
+    house: HouseFormat,
     into: Path,
     *,
     progress: Progress | None = None,
-    shelf: Shelf | None = None,
-) -> Segment:
+    shared: SharedPieces | None = None,
+) -> DissolveClip:
     """Mix the last `frames` of one clip with the first of another, in the folder `into`; or find it there, or on the
     shelf that hosts share.
 
@@ -52,7 +51,7 @@ async def dissolve_clips(
     Raises MediaError.
     """
 
-    async def make(folder: Path) -> Segment:
+    async def make(folder: Path) -> DissolveClip:
         picture = folder / "picture.mp4"
         await run(_mix(outgoing, incoming, frames, house, picture), frames=frames, progress=progress)
         result = await asyncio.to_thread(probe, picture)
@@ -62,7 +61,7 @@ async def dissolve_clips(
                 f"{frames}, or is unlike them",
                 "delete the two files named; the next render makes them again",
             )
-        return Segment(
+        return DissolveClip(
             picture=Path(picture.name),
             picture_digest=await asyncio.to_thread(file_digest, picture),
             frames=frames,
@@ -70,10 +69,10 @@ async def dissolve_clips(
             signature=result.signature,
         )
 
-    return await made_once(Segment, into, make, shelf=shelf)
+    return await find_or_make(DissolveClip, into, make, shared=shared)
 
 
-def _mix(outgoing: HouseClip, incoming: HouseClip, frames: int, house: House, into: Path) -> OutputStream:
+def _mix(outgoing: HouseClip, incoming: HouseClip, frames: int, house: HouseFormat, into: Path) -> OutputStream:
     """Frame k of D is k+1 parts of D+1 the incoming one: both neighbours, pure, are the frames around it.
 
     `xfade` gives its first frame wholly to the outgoing clip; held once more on either side, that frame falls away.
@@ -94,7 +93,7 @@ def _mix(outgoing: HouseClip, incoming: HouseClip, frames: int, house: House, in
     return ffmpeg.output(house.finished(mixed), str(into), **house.picture_options(), **{"frames:v": frames})
 
 
-def _framed(picture: FilterableStream, frames: int, house: House) -> FilterableStream:
+def _framed(picture: FilterableStream, frames: int, house: HouseFormat) -> FilterableStream:
     """The first `frames` of a stream, at exact times, with the first and last doubled."""
     return (
         picture.filter("trim", end_frame=frames)

@@ -19,7 +19,7 @@ from storyreel.specs.timing import SAMPLE_RATE, FrameRate
 from storyreel.tasks.join.sound_track import keep_only
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.ffmpeg import Progress, run
-from storyreel.tasks.media.pcm import RAW_INPUT, at_home, samples_in
+from storyreel.tasks.media.pcm import RAW_INPUT, house_sound, samples_in
 
 _CEILING = 10 ** (-1 / 20)
 """-1 dBFS: AAC may overshoot a little what it was given."""
@@ -122,7 +122,7 @@ def _placed(number: int, track: Track, file: _File, key: Path | None, rate: Fram
     again = {"stream_loop": -1} if track.loop else {}
     start = rate.sample_at(track.start)
     sound = (
-        at_home(ffmpeg.input(str(track.file.absolute()), vn=None, **apart, **again).audio, file.channels)
+        house_sound(ffmpeg.input(str(track.file.absolute()), vn=None, **apart, **again).audio, file.channels)
         .filter("atrim", end_sample=length)
         .filter("volume", f"{track.gain:.2f}dB")
     )

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, TypeAlias
+from types import TracebackType
+from typing import Any, BinaryIO, TypeAlias
 
 import av
 from av.container import InputContainer, OutputContainer
@@ -15,20 +18,21 @@ from av.error import FFmpegError
 from av.packet import Packet
 
 from storyreel.specs.timing import SAMPLE_RATE
-from storyreel.tasks.join.growing import Growing
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.ffmpeg import Progress
-from storyreel.tasks.media.house_format import House
+from storyreel.tasks.media.house_format import HouseFormat
 from storyreel.tasks.media.pcm import AAC_FRAME
-from storyreel.tasks.media.probe import opened, picture_stream
+from storyreel.tasks.media.probe import open_clip, picture_stream
 
 AnyPacket: TypeAlias = "Packet[Any]"
 
 _AGAIN = "delete its folder in the house cache and render again"
+_PAUSE = 0.01
+"""Seconds between two reads of a file that has not grown."""
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class PictureRange:
     """Frames `[first, last)` of an encoded file that stand in the film from frame `at` on; `first` is a keyframe."""
 
     file: Path
@@ -46,11 +50,50 @@ class Chapter:
     title: str
 
 
+class GrowingFile:
+    """Reads like a pipe: waits where nothing is left to read, and ends after `finish` was called."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: BinaryIO | None = None
+        self._finished = threading.Event()
+
+    def finish(self) -> None:
+        """Nothing more will be written. From any thread."""
+        self._finished.set()
+
+    def read(self, size: int) -> bytes:
+        """At most so many bytes, at least one; none at the end. Waits, so call it in a thread."""
+        while True:
+            # Looked at before reading: what was written until then is not missed.
+            finished = self._finished.is_set()
+            content = self._read(size)
+            if content or finished:
+                return content
+            time.sleep(_PAUSE)
+
+    def _read(self, size: int) -> bytes:
+        if self._file is None:
+            if not self._path.exists():
+                return b""
+            self._file = self._path.open("rb")
+        return self._file.read(size)
+
+    def __enter__(self) -> GrowingFile:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._file:
+            self._file.close()
+
+
 def mux(
-    stretches: Sequence[Stretch],
+    stretches: Sequence[PictureRange],
     delay: int,
-    sound: Growing,
-    house: House,
+    sound: GrowingFile,
+    house: HouseFormat,
     into: Path,
     *,
     title: str,
@@ -66,7 +109,7 @@ def mux(
     samples = house.rate.sample_at(frames)
     options = {"fflags": "+bitexact", "video_track_timescale": str(house.timescale),
                "moov_size": str(_index_size(frames, samples, chapters))}  # fmt: skip
-    with opened(stretches[0].file) as pattern, _heard(sound) as heard, _written(into, options) as film:
+    with open_clip(stretches[0].file) as pattern, _heard(sound) as heard, _written(into, options) as film:
         picture = film.add_stream_from_template(picture_stream(pattern, stretches[0].file))
         picture.time_base = Fraction(1, house.timescale)
         track = film.add_stream_from_template(heard.streams.audio[0])
@@ -79,7 +122,7 @@ def mux(
 
 
 @contextmanager
-def _heard(sound: Growing) -> Iterator[InputContainer]:
+def _heard(sound: GrowingFile) -> Iterator[InputContainer]:
     try:
         with sound, av.open(sound, "r", format="nut", options={"codec_whitelist": "none"}) as heard:
             yield heard
@@ -97,7 +140,7 @@ def _written(into: Path, options: dict[str, str]) -> Iterator[OutputContainer]:
 
 
 def _pictures(
-    stretches: Sequence[Stretch], delay: int, house: House, progress: Progress
+    stretches: Sequence[PictureRange], delay: int, house: HouseFormat, progress: Progress
 ) -> Iterator[tuple[AnyPacket, int]]:
     """All packets of the picture in decoding order, in the film's time, each with its decoding time in ticks."""
     tick, step = Fraction(1, house.timescale), house.frame_ticks
@@ -111,10 +154,10 @@ def _pictures(
             when += step
 
 
-def _packets(stretch: Stretch, house: House) -> Iterator[tuple[AnyPacket, int]]:
+def _packets(stretch: PictureRange, house: HouseFormat) -> Iterator[tuple[AnyPacket, int]]:
     """A stretch's packets in decoding order, each with its frame in the film."""
     found = 0
-    with opened(stretch.file, to_decode=False) as clip:
+    with open_clip(stretch.file, to_decode=False) as clip:
         stream = picture_stream(clip, stretch.file)
         assert stream.time_base is not None
         # A frame lasts `ticks / parts` of the clip's own ticks: 1001, or 512, or 100/3.
@@ -152,7 +195,7 @@ def _sounds(heard: InputContainer, samples: int) -> Iterator[tuple[AnyPacket, in
 
 
 def _interleaved(
-    pictures: Iterator[tuple[AnyPacket, int]], sounds: Iterator[tuple[AnyPacket, int]], house: House
+    pictures: Iterator[tuple[AnyPacket, int]], sounds: Iterator[tuple[AnyPacket, int]], house: HouseFormat
 ) -> Iterator[tuple[AnyPacket, bool]]:
     """Picture and sound packets by their decoding times, each with whether it is picture."""
     timescale = house.timescale
@@ -178,7 +221,7 @@ def _index_size(frames: int, samples: int, chapters: Sequence[Chapter]) -> int:
     return 44 * frames + 32 * (samples // AAC_FRAME) + named + 32_768
 
 
-def _chapter(number: int, chapter: Chapter, house: House) -> av.container.core.Chapter:
+def _chapter(number: int, chapter: Chapter, house: HouseFormat) -> av.container.core.Chapter:
     return {
         "id": number,
         "start": chapter.start * house.frame_ticks,

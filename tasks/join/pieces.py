@@ -1,34 +1,44 @@
-"""Encoded pieces of a film on disk: made once, complete or absent, checked before they are used again."""
+"""Encoded pieces of a film on disk: made once, complete or absent, checked before they are used again, shared by hosts.
+
+A piece can always be made again, so sharing never fails: while the bucket cannot be reached, each host makes its own.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import Self, TypeVar
 
 from pydantic import ValidationError
 
 from storyreel.specs.frozen import Frozen
+from storyreel.tasks.bucket import Bucket, BucketError
 from storyreel.tasks.clips import file_digest
 from storyreel.tasks.files import folder_beside, place_folder
-
-if TYPE_CHECKING:
-    from storyreel.tasks.join.shelf import Shelf
+from storyreel.tasks.media.errors import MediaError
+from storyreel.tasks.media.stills import open_still
 
 RECORD = "piece.json"
-"""What a piece says of itself, beside its files."""
+"""The file in a piece's folder that holds its model."""
+_LARGEST_RECORD = 1 << 20
+"""Bytes."""
+_PAUSE = 60.0
+"""Seconds before a bucket that could not be reached is tried again."""
+
+Result = TypeVar("Result")
 
 
 class Piece(Frozen):
-    """Encoded picture that a film is put together from."""
+    """Encoded picture that is joined into a film without being encoded again."""
 
     picture: Path
     picture_digest: str
     """SHA-256, in hex."""
     frames: int
     delay: int
-    """Frames by which decoding must run ahead of showing."""
+    """Frames by which decoding must run ahead of presentation."""
     signature: str
     """Of the picture; see `storyreel.tasks.media.probe.signature`."""
 
@@ -38,71 +48,134 @@ class Piece(Frozen):
         return {self.picture: self.picture_digest}
 
     @property
-    def own_files(self) -> tuple[Path, ...]:
-        """The files that were made for the piece."""
+    def made_files(self) -> tuple[Path, ...]:
+        """The files that were made for the piece, without the take itself."""
         return tuple(self.files)
 
-    def intact(self) -> bool:
-        """Whether all files are there and are what they were. Reads them."""
+    def is_intact(self) -> bool:
+        """Whether all files exist and have their digests. Reads them."""
         try:
             return all(file_digest(path) == digest for path, digest in self.files.items())
         except OSError:
             return False
 
-    def placed(self, folder: Path, take: Path | None) -> Self:
-        """The piece with the names of its files taken as names in a folder; `take` is the clip that it was made of,
-        where it is made of one alone."""
+    def in_folder(self, folder: Path, take: Path | None) -> Self:
+        """The piece with its files in a folder. `take` is the clip it was made from, None if it was made from two."""
         return self.model_copy(update={"picture": folder / self.picture})
 
 
 AnyPiece = TypeVar("AnyPiece", bound=Piece)
 
 
-async def made_once(
+async def find_or_make(
     kind: type[AnyPiece],
     into: Path,
     make: Callable[[Path], Awaitable[AnyPiece]],
     *,
     take: Path | None = None,
-    shelf: Shelf | None = None,
+    shared: SharedPieces | None = None,
 ) -> AnyPiece:
-    """The piece that the folder `into` holds, or another host has shared on the `shelf`; made where it is nowhere
-    whole.
+    """The intact piece in the folder `into`, else a copy of the one another host has shared, else a new one.
 
-    `make` writes into the folder that it is given and names those files without a folder. The folder `into` appears
-    complete or not at all, also beside other processes that make the same.
+    `make` writes files into the folder it is given and returns a piece that names them without a folder. `into`
+    appears complete or not at all, even if several processes make the same piece.
     """
-    if found := await asyncio.to_thread(_found, kind, into, take):
+    if found := await asyncio.to_thread(_find, kind, into, take):
         return found
     into.parent.mkdir(parents=True, exist_ok=True)
     with folder_beside(into) as workshop:
         fresh = workshop / "fresh"
         fresh.mkdir()
-        piece = await asyncio.to_thread(shelf.fetch, kind, into.name, fresh, take) if shelf else None
+        piece = await asyncio.to_thread(shared.download, kind, into.name, fresh, take) if shared else None
         is_new = piece is None
         if piece is None:
-            for left in fresh.iterdir():
-                left.unlink()
+            for partial in fresh.iterdir():
+                partial.unlink()
             piece = await make(fresh)
-        await asyncio.to_thread(_keep, piece, fresh, into, take)
-    if shelf and is_new:
-        await asyncio.to_thread(shelf.put_up, piece, into.name, into)
-    return piece.placed(into, take)
+        await asyncio.to_thread(_store, piece, fresh, into, take)
+    if shared and is_new:
+        await asyncio.to_thread(shared.upload, piece, into.name, into)
+    return piece.in_folder(into, take)
 
 
-def intact_in(piece: Piece, folder: Path, take: Path | None) -> bool:
-    """Whether a piece, as it was recorded, is whole in a folder."""
-    return piece.placed(folder, take).intact()
-
-
-def _found(kind: type[AnyPiece], folder: Path, take: Path | None) -> AnyPiece | None:
+def _find(kind: type[AnyPiece], folder: Path, take: Path | None) -> AnyPiece | None:
     try:
-        piece = kind.model_validate_json((folder / RECORD).read_bytes()).placed(folder, take)
+        piece = kind.model_validate_json((folder / RECORD).read_bytes()).in_folder(folder, take)
     except (OSError, ValidationError):
         return None
-    return piece if piece.intact() else None
+    return piece if piece.is_intact() else None
 
 
-def _keep(piece: Piece, fresh: Path, into: Path, take: Path | None) -> None:
+def _store(piece: Piece, fresh: Path, into: Path, take: Path | None) -> None:
     (fresh / RECORD).write_text(piece.model_dump_json(indent=1), encoding="utf-8")
-    place_folder(fresh, into, lambda: _found(type(piece), into, take) is not None, durable=True)
+    place_folder(fresh, into, lambda: _find(type(piece), into, take) is not None, durable=True)
+
+
+class SharedPieces:
+    """Pieces and stills in a bucket that hosts share. A piece exists once its record, uploaded last, does."""
+
+    def __init__(self, bucket: Bucket) -> None:
+        self._bucket = bucket
+        self._paused_until = 0.0
+        self.last_error = ""
+        """Message of the last failure to share; empty if there was none."""
+
+    def download(self, kind: type[AnyPiece], name: str, folder: Path, take: Path | None) -> AnyPiece | None:
+        """Copy a piece into a folder. Returns None if it is missing or damaged, or the bucket cannot be reached."""
+        place = self._bucket.inside(_place(name))
+
+        def download() -> AnyPiece | None:
+            record = place.read(RECORD, _LARGEST_RECORD)
+            if record is None:
+                return None
+            piece = kind.model_validate_json(record)
+            if any(path != Path(path.name) for path in piece.made_files):
+                return None  # The record names a file outside the folder.
+            if not all(place.get(path.name, folder / path.name) for path in piece.made_files):
+                return None
+            return piece if piece.in_folder(folder, take).is_intact() else None
+
+        return self._try(download)
+
+    def upload(self, piece: Piece, name: str, folder: Path) -> None:
+        """Share a piece that is in a folder."""
+        place = self._bucket.inside(_place(name))
+
+        def upload() -> None:
+            for file in piece.made_files:
+                place.put(folder / file, file.name)
+            place.put(folder / RECORD, RECORD)
+
+        self._try(upload)
+
+    def download_still(self, name: str, into: Path) -> bool:
+        """Copy a still. False if it is missing or damaged, or the bucket cannot be reached."""
+        return bool(self._try(lambda: self._bucket.get(f"frames/{name}", into) and _is_picture(into)))
+
+    def upload_still(self, file: Path, name: str) -> None:
+        """Share a still."""
+        self._try(lambda: self._bucket.put(file, f"frames/{name}"))
+
+    def _try(self, attempt: Callable[[], Result]) -> Result | None:
+        if time.monotonic() < self._paused_until:
+            return None
+        try:
+            return attempt()
+        except ValidationError:
+            return None  # Damaged, or written by another version: it is replaced.
+        except BucketError as error:
+            self.last_error = error.message
+            self._paused_until = time.monotonic() + _PAUSE
+            return None
+
+
+def _is_picture(file: Path) -> bool:
+    try:
+        open_still(file, (16, 16))
+    except MediaError:
+        return False
+    return True
+
+
+def _place(name: str) -> str:
+    return f"{name[:2]}/{name}"

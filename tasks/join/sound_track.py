@@ -23,7 +23,7 @@ _BLOCK = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Passage:
+class SoundRange:
     """The film's samples `[start, end)`: one clip's sound, or a crossfade of two. Samples of both channels."""
 
     start: int
@@ -36,29 +36,29 @@ class Passage:
     """In a crossfade, the number of the incoming clip and its sample that is heard at `start`."""
 
 
-def passages(cut: Cut) -> Iterator[Passage]:
+def sound_ranges(cut: Cut) -> Iterator[SoundRange]:
     """What is heard from the film's first sample to its last, without a gap. Clips are numbered as in the cut."""
     at = cut.rate.sample_at
     began = [at(event.start - event.head) for event in cut.events]
     position = 0
     for number, event in enumerate(cut.events):
         end = at(event.end - event.dissolve_out // 2)
-        yield Passage(position, end, number, position - began[number])
+        yield SoundRange(position, end, number, position - began[number])
         position = end
         if event.dissolve_out:
             end = at(event.end + event.tail)
             incoming = (number + 1, position - began[number + 1])
-            yield Passage(position, end, number, position - began[number], incoming)
+            yield SoundRange(position, end, number, position - began[number], incoming)
             position = end
 
 
-def lay(cut: Cut, sounds: Sequence[Path | None], into: Path, progress: Progress) -> None:
+def write_sound_track(cut: Cut, sounds: Sequence[Path | None], into: Path, progress: Progress) -> None:
     """Write the clips' sound as raw samples. None is silence; a file has the samples that its clip's frames need.
 
     Raises MediaError when a file is missing or too short.
     """
     with into.open("wb") as track:
-        for passage in passages(cut):
+        for passage in sound_ranges(cut):
             progress(passage.start / cut.rate.sample_at(cut.frames))
             if passage.into is None:
                 _copy(sounds[passage.clip], passage, track)
@@ -77,7 +77,7 @@ def keep_only(track: Path, spans: Sequence[tuple[int, int]], into: Path) -> None
         kept.truncate(track.stat().st_size)
 
 
-def _copy(sound: Path | None, passage: Passage, track: BinaryIO) -> None:
+def _copy(sound: Path | None, passage: SoundRange, track: BinaryIO) -> None:
     length = (passage.end - passage.start) * BYTES_A_SAMPLE
     if sound is None:
         track.seek(length, 1)
@@ -97,7 +97,7 @@ def _pour(source: BinaryIO, into: BinaryIO, length: int, name: Path) -> None:
         length -= len(block)
 
 
-def _crossfade(outgoing: Path | None, incoming: Path | None, passage: Passage, track: BinaryIO) -> None:
+def _crossfade(outgoing: Path | None, incoming: Path | None, passage: SoundRange, track: BinaryIO) -> None:
     """At equal power: two unlike sounds stay as loud as one."""
     assert passage.into is not None
     length = passage.end - passage.start

@@ -12,18 +12,18 @@ from av.video.stream import VideoStream
 
 from storyreel.specs.timing import SAMPLE_RATE
 from storyreel.tasks.media.errors import MediaError
-from storyreel.tasks.media.house_format import House
+from storyreel.tasks.media.house_format import HouseFormat
 from storyreel.tasks.media.pcm import AAC_FRAME
-from storyreel.tasks.media.probe import opened, picture_stream
+from storyreel.tasks.media.probe import open_clip, picture_stream
 
 
-def verify(film: Path, frames: int, house: House) -> int:
+def verify_master(film: Path, frames: int, house: HouseFormat) -> int:
     """Count every packet and decode the first and last frames. Gives the samples that are heard.
 
     Pictures must be as many as planned and each exactly one frame after the one before; the sound must end within a
     frame of the picture. Raises MediaError, which says what is wrong instead.
     """
-    with opened(film) as file:
+    with open_clip(film) as file:
         picture = picture_stream(file, film)
         sound = file.streams.audio[0]
         shown, heard = _counted(file, picture, sound)

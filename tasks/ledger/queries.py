@@ -18,7 +18,7 @@ from storyreel.tasks.ledger.purchase import Event, Purchase
 from storyreel.tasks.ledger.rows import Wanted
 from storyreel.tasks.ledger.spend import By, Spend
 from storyreel.tasks.ledger.verdicts import Verdict
-from storyreel.tasks.polling import Experience
+from storyreel.tasks.polling import PastDurations
 
 _REMEMBERED = 50
 """Finished purchases of a model that say how long it takes."""
@@ -72,10 +72,10 @@ class Looking(Book):
         wanted = list(tasks)
         return self._read(lambda page: rows.claimed(page.connection, wanted))
 
-    def experience(self, provider: str, model: str) -> Experience | None:
+    def experience(self, provider: str, model: str) -> PastDurations | None:
         """How long a model took before, from order to clip; None when it never made anything."""
         took = self._read(lambda page: rows.durations(page.connection, provider, model, _REMEMBERED))
-        return Experience(fastest=min(took), median=median(took)) if took else None
+        return PastDurations(fastest=min(took), median=median(took)) if took else None
 
     def verdicts(self, keys: Iterable[str]) -> dict[str, Verdict]:
         """What was said last of each of these takes; those of which nothing was said are left out."""

@@ -41,7 +41,7 @@ class Binary:
         return (int(found[1]), int(found[2])) if found else (999, 0)
 
 
-def find() -> Binary:
+def find_ffmpeg() -> Binary:
     """STORYREEL_FFMPEG, else a capable ffmpeg on PATH, else the one inside imageio-ffmpeg.
 
     Raises MediaError when STORYREEL_FFMPEG names one that lacks something, or when there is none at all.

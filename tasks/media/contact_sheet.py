@@ -15,8 +15,8 @@ from storyreel.specs.cut import Cut, Event
 from storyreel.tasks.files import replacing
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.ffmpeg import Progress
-from storyreel.tasks.media.frames import as_seen
-from storyreel.tasks.media.probe import opened, picture_stream
+from storyreel.tasks.media.frames import displayed_image
+from storyreel.tasks.media.probe import open_clip, picture_stream
 from storyreel.tasks.media.text import Weight, one_line
 
 WIDTH = 1920
@@ -74,7 +74,7 @@ def contact_sheet(film: Path, cut: Cut, into: Path, *, title: str, progress: Pro
     The first page is `into`; further ones, which a film of more than some 80 shots has, are numbered: `name-2.jpg`.
     A file is complete or absent. Decodes up to half of the film: call it in a thread. Raises MediaError.
     """
-    with opened(film) as file:
+    with open_clip(film) as file:
         stream = picture_stream(file, film)
         stream.thread_type = "AUTO"
         coded = stream.codec_context
@@ -122,7 +122,7 @@ def _middle(file: InputContainer, stream: VideoStream, cut: Cut, event: Event) -
     file.seek(int(wanted / stream.time_base), stream=stream, backward=True)
     for frame in file.decode(stream):
         if frame.pts is not None and frame.pts * stream.time_base >= wanted:
-            return as_seen(frame)
+            return displayed_image(frame)
     raise MediaError(f"the film has no picture at {cut.rate.timecode(event.start)}", "render again")
 
 

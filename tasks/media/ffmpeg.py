@@ -14,15 +14,15 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from fractions import Fraction
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 import ffmpeg
 from ffmpeg.nodes import OutputStream
 
-from storyreel.tasks.media.binary import Binary, find
+from storyreel.tasks.media.binary import Binary, find_ffmpeg
 from storyreel.tasks.media.errors import MediaError
 
-__all__ = ["MediaError", "Progress", "arguments", "run"]
+Result = TypeVar("Result")
 
 Progress = Callable[[float], None]
 """Told how much is done, from 0 to 1."""
@@ -56,7 +56,7 @@ async def run(
     much there is to do, for `progress`. On cancellation the child is gone before this returns. Raises MediaError
     with the last lines that ffmpeg wrote.
     """
-    binary = await asyncio.to_thread(find)
+    binary = await asyncio.to_thread(find_ffmpeg)
     async with _Cores.one():
         with arguments(output, binary) as command:
             await _to_its_end(command, frames, seconds, progress)
@@ -175,3 +175,31 @@ class _Cores:
         if hasattr(os, "sched_getaffinity"):
             return len(os.sched_getaffinity(0))
         return os.cpu_count() or 1
+
+
+class _Stopped(Exception):
+    """The task that waited for the work was cancelled."""
+
+
+async def in_thread(work: Callable[[Progress], Result], progress: Progress | None = None) -> Result:
+    """Do `work` in a thread. It is given a function to tell its progress by, from 0 to 1, as often as it likes.
+
+    On cancellation the next such call ends the work, and the thread is done when this returns.
+    """
+    loop = asyncio.get_running_loop()
+    stopped = False
+
+    def tell(done: float) -> None:
+        if stopped:
+            raise _Stopped
+        if progress:
+            loop.call_soon_threadsafe(progress, done)
+
+    working = asyncio.ensure_future(asyncio.to_thread(work, tell))
+    try:
+        return await asyncio.shield(working)
+    except asyncio.CancelledError:
+        stopped = True
+        await asyncio.wait([working])
+        working.exception()
+        raise

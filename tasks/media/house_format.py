@@ -17,7 +17,7 @@ from ffmpeg.nodes import FilterableStream
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.storyboard import Format
 from storyreel.specs.timing import FrameRate
-from storyreel.tasks.media.binary import Binary, find
+from storyreel.tasks.media.binary import Binary, find_ffmpeg
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.probe import Probe, matrix_of, signature
 
@@ -39,7 +39,7 @@ _MATRICES = {1: "bt709", 4: "fcc", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m",
 """ITU-T H.273's number of a matrix to the name that ffmpeg's `scale` knows it by."""
 
 
-class House(Frozen):
+class HouseFormat(Frozen):
     """The size and rate of a film's picture."""
 
     width: int
@@ -48,7 +48,7 @@ class House(Frozen):
     rate: FrameRate
 
     @classmethod
-    def of(cls, picture: Format) -> House:
+    def of(cls, picture: Format) -> HouseFormat:
         """The house format of a storyboard's `format`."""
         width, height = picture.size
         return cls(width=width, height=height, rate=picture.fps)
@@ -145,13 +145,13 @@ class House(Frozen):
         return _even(self.height * ratio), self.height
 
 
-async def house_signature(house: House) -> str:
+async def house_signature(house: HouseFormat) -> str:
     """The signature of what the house's own encoder writes; a few frames are encoded once in a process to see it."""
-    return await asyncio.to_thread(_signature_of, house, find())
+    return await asyncio.to_thread(_signature_of, house, find_ffmpeg())
 
 
 @lru_cache
-def _signature_of(house: House, binary: Binary) -> str:
+def _signature_of(house: HouseFormat, binary: Binary) -> str:
     source = ffmpeg.input(f"color=black:s={house.width}x{house.height}:r={house.rate.exact}", f="lavfi")
     with tempfile.TemporaryDirectory(prefix="storyreel-") as folder:
         sample = Path(folder) / "sample.mp4"

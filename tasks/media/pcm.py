@@ -27,7 +27,7 @@ def samples_in(file: Path) -> int:
     return file.stat().st_size // BYTES_A_SAMPLE
 
 
-def at_home(sound: FilterableStream, channels: int) -> FilterableStream:
+def house_sound(sound: FilterableStream, channels: int) -> FilterableStream:
     """Sound of so many channels at 48 kHz and in stereo, from time 0, gaps filled with silence.
 
     One channel is heard in both as loud as it is; ffmpeg's own way takes 3 dB off (measured).

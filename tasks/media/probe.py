@@ -84,7 +84,7 @@ def probe(path: Path) -> Probe:
 
     Raises MediaError for what is no clip, or a clip that was cut short.
     """
-    with opened(path) as clip:
+    with open_clip(path) as clip:
         stream = picture_stream(clip, path)
         sound = clip.streams.audio
         promised = stream.frames
@@ -141,7 +141,7 @@ def signature(path: Path) -> str:
     order, rotation. Concatenating clips that differ in any of these fails without an error: sizes and colours change
     in mid-stream, or the decoder breaks. Raises MediaError for what is no clip.
     """
-    with opened(path) as clip:
+    with open_clip(path) as clip:
         stream = picture_stream(clip, path)
         for frame in clip.decode(stream):
             return _signature(stream, frame.rotation % 360)
@@ -159,7 +159,7 @@ def matrix_of(written: int, lines: int) -> int:
 
 
 @contextmanager
-def opened(path: Path, *, to_decode: bool = True) -> Iterator[InputContainer]:
+def open_clip(path: Path, *, to_decode: bool = True) -> Iterator[InputContainer]:
     """A clip open for reading. What PyAV raises inside, while reading it, becomes MediaError.
 
     Opening one decodes its first pictures to learn about them. Where packets alone are wanted, no decoder is let in:

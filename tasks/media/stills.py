@@ -44,7 +44,7 @@ def open_still(path: Path, near: tuple[int, int]) -> Image.Image:
         raise MediaError(f"{path} is damaged: {error}", _HINT) from error
 
 
-def covering(still: Image.Image, width: int, height: int, upward: float = 0.5) -> Image.Image:
+def cover(still: Image.Image, width: int, height: int, upward: float = 0.5) -> Image.Image:
     """Scale and crop a picture so that it fills a size.
 
     Of what is too tall, `upward` says which part stays: 0 the top, 0.5 the middle.
@@ -52,10 +52,10 @@ def covering(still: Image.Image, width: int, height: int, upward: float = 0.5) -
     return ImageOps.fit(still, (width, height), Image.Resampling.LANCZOS, centering=(0.5, upward))
 
 
-def blurred(still: Image.Image, width: int, height: int, light: float) -> Image.Image:
+def blurred_backdrop(still: Image.Image, width: int, height: int, light: float) -> Image.Image:
     """A picture filling a size as a soft ground: far out of focus, and darkened to `light` (0 to 1)."""
     # Blurring a thumbnail is a hundred times faster than blurring the picture, and looks the same.
-    small = covering(still, max(1, width // 16), max(1, height // 16)).filter(ImageFilter.GaussianBlur(2.5))
+    small = cover(still, max(1, width // 16), max(1, height // 16)).filter(ImageFilter.GaussianBlur(2.5))
     return small.point(lambda level: int(level * light)).resize((width, height), Image.Resampling.BICUBIC)
 
 

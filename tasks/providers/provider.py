@@ -131,7 +131,7 @@ class Provider(ABC):
 
         False when there is none. Usually not overwritten in subclasses.
         """
-        from storyreel.tasks.media.frames import last_frame
+        from storyreel.tasks.media.frames import write_last_frame
 
-        await asyncio.to_thread(last_frame, clip, into)
+        await asyncio.to_thread(write_last_frame, clip, into)
         return True

@@ -14,7 +14,7 @@ from PIL import Image, UnidentifiedImageError
 
 from storyreel.specs.frozen import Frozen
 from storyreel.tasks.media.errors import MediaError
-from storyreel.tasks.media.probe import opened, picture_stream
+from storyreel.tasks.media.probe import open_clip, picture_stream
 from storyreel.tasks.providers.capability import MediaLimits
 from storyreel.tasks.providers.request import AttachmentKind, Use
 
@@ -96,7 +96,7 @@ def _picture(file: Path) -> Facts:
 
 
 def _clip(file: Path) -> Facts:
-    with opened(file, to_decode=False) as clip:
+    with open_clip(file, to_decode=False) as clip:
         picture = picture_stream(clip, file).codec_context
         return Facts(
             format=clip.format.name,
@@ -108,7 +108,7 @@ def _clip(file: Path) -> Facts:
 
 
 def _voice(file: Path) -> Facts:
-    with opened(file, to_decode=False) as sound:
+    with open_clip(file, to_decode=False) as sound:
         if not sound.streams.audio:
             raise MediaError(f"{file} holds no sound", "record or export it again")
         return Facts(format=sound.format.name, bytes=file.stat().st_size, seconds=_seconds(sound.duration))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import ffmpeg
 
-from storyreel.tasks.media.binary import find
+from storyreel.tasks.media.binary import find_ffmpeg
 
 FPS = 30
 _GRAIN = 8
@@ -54,5 +54,5 @@ def _encode(seconds: int, width: int, height: int, into: Path) -> None:
         ac=2,
         movflags="+faststart",
     )
-    command = ffmpeg.compile(output, cmd=str(find().path), overwrite_output=True)
+    command = ffmpeg.compile(output, cmd=str(find_ffmpeg().path), overwrite_output=True)
     subprocess.run([*command, "-v", "error", "-nostdin"], check=True, capture_output=True)

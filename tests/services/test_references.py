@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from storyreel.tasks.media.binary import find
+from storyreel.tasks.media.binary import find_ffmpeg
 from tests.services.footage import footage
 from tests.services.pictures import data_uri, picture
 from tests.services.references import Finding, Kind, Reference, examine
@@ -58,7 +58,7 @@ def test_a_video_has_its_limits_of_length() -> None:
 def test_a_voice_without_sound_and_a_long_one_are_refused(tmp_path: Path) -> None:
     silent, long = tmp_path / "silent.mp4", tmp_path / "long.wav"
     for source, into in (("color=size=320x240:duration=2", silent), ("sine=duration=11", long)):
-        subprocess.run([find().path, "-v", "error", "-f", "lavfi", "-i", source, into], check=True)
+        subprocess.run([find_ffmpeg().path, "-v", "error", "-f", "lavfi", "-i", source, into], check=True)
     assert found("oss://a", "voice", uploads={"oss://a": silent.read_bytes()}).problem == "format"
     assert found("oss://a", "voice", uploads={"oss://a": long.read_bytes()}).problem == "duration"
 

@@ -9,15 +9,15 @@ from pathlib import Path
 import av
 
 from storyreel.specs.timing import FrameRate
-from storyreel.tasks.media.binary import find
-from storyreel.tasks.media.house_format import House
+from storyreel.tasks.media.binary import find_ffmpeg
+from storyreel.tasks.media.house_format import HouseFormat
 
-TINY = House(width=128, height=72, rate=FrameRate(Fraction(24)))
+TINY = HouseFormat(width=128, height=72, rate=FrameRate(Fraction(24)))
 
 
 def ffmpeg(*arguments: str | Path) -> None:
     """Run ffmpeg to its end; a failure ends the test with what it said."""
-    command = [str(find().path), "-nostdin", "-v", "error", "-y", *map(str, arguments)]
+    command = [str(find_ffmpeg().path), "-nostdin", "-v", "error", "-y", *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, check=False)
     assert done.returncode == 0, done.stderr.decode(errors="replace")
 

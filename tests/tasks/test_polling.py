@@ -6,60 +6,60 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storyreel.tasks.polling import LONGEST, SHORT, Experience, next_look
+from storyreel.tasks.polling import LONGEST_PAUSE, SHORTEST_PAUSE, PastDurations, next_poll
 from storyreel.tasks.providers import load
 
 
-def looks(until: float, floor: float, before: Experience | None, pace: float | None = None) -> list[float]:
+def looks(until: float, floor: float, before: PastDurations | None, pace: float | None = None) -> list[float]:
     """The times of all looks up to the one that finds a clip that took `until` seconds."""
     times = [0.0]
     while times[-1] < until:
-        times.append(times[-1] + next_look(times[-1], floor, before, pace))
+        times.append(times[-1] + next_poll(times[-1], floor, before, pace))
     return times[1:]
 
 
-@given(took=st.floats(0.1, 30), floor=st.floats(0.1, SHORT))
+@given(took=st.floats(0.1, 30), floor=st.floats(0.1, SHORTEST_PAUSE))
 def test_a_short_job_is_noticed_within_three_seconds(took: float, floor: float) -> None:
-    assert looks(took, floor, None)[-1] - took <= SHORT + 1e-6
+    assert looks(took, floor, None)[-1] - took <= SHORTEST_PAUSE + 1e-6
 
 
-@given(took=st.floats(30, 600), floor=st.floats(0.1, SHORT))
+@given(took=st.floats(30, 600), floor=st.floats(0.1, SHORTEST_PAUSE))
 def test_a_long_job_is_noticed_within_a_tenth_of_its_time(took: float, floor: float) -> None:
     assert looks(took, floor, None)[-1] - took <= took * 0.1 + 1e-6
 
 
-@given(took=st.floats(10, 600), fastest=st.floats(1, 600), floor=st.floats(0.1, SHORT))
+@given(took=st.floats(10, 600), fastest=st.floats(1, 600), floor=st.floats(0.1, SHORTEST_PAUSE))
 def test_experience_spares_looks_and_never_costs_time(took: float, fastest: float, floor: float) -> None:
-    took = max(took, fastest * 0.5 + SHORT)
-    before = Experience(fastest=fastest, median=fastest * 1.2)
+    took = max(took, fastest * 0.5 + SHORTEST_PAUSE)
+    before = PastDurations(fastest=fastest, median=fastest * 1.2)
     plain, knowing = looks(took, floor, None), looks(took, floor, before)
     assert len(knowing) <= len(plain)
-    assert knowing[-1] - took <= max(SHORT, took * 0.1) + 1e-6
+    assert knowing[-1] - took <= max(SHORTEST_PAUSE, took * 0.1) + 1e-6
 
 
 @given(elapsed=st.floats(0, 1e5), floor=st.floats(0.1, 60), fastest=st.floats(0.1, 1e4))
 def test_no_look_comes_before_the_services_floor(elapsed: float, floor: float, fastest: float) -> None:
-    assert next_look(elapsed, floor, Experience(fastest=fastest, median=fastest)) >= floor
-    assert next_look(elapsed, floor, None) <= max(floor, LONGEST)
+    assert next_poll(elapsed, floor, PastDurations(fastest=fastest, median=fastest)) >= floor
+    assert next_poll(elapsed, floor, None) <= max(floor, LONGEST_PAUSE)
 
 
 def test_a_job_of_nine_minutes_is_looked_at_less_than_fifty_times() -> None:
     assert len(looks(540, 3, None)) < 50
-    assert len(looks(540, 3, Experience(fastest=500, median=520))) < 15
+    assert len(looks(540, 3, PastDurations(fastest=500, median=520))) < 15
 
 
-@given(took=st.floats(0.1, 600), floor=st.floats(0.1, SHORT), pace=st.floats(1, 120))
+@given(took=st.floats(0.1, 600), floor=st.floats(0.1, SHORTEST_PAUSE), pace=st.floats(1, 120))
 def test_a_services_own_pace_never_costs_time(took: float, floor: float, pace: float) -> None:
-    assert looks(took, floor, None, pace)[-1] - took <= max(SHORT, took * 0.1) + 1e-6
+    assert looks(took, floor, None, pace)[-1] - took <= max(SHORTEST_PAUSE, took * 0.1) + 1e-6
 
 
-@given(elapsed=st.floats(0, 1e5), floor=st.floats(0.1, SHORT), pace=st.floats(SHORT, LONGEST))
+@given(elapsed=st.floats(0, 1e5), floor=st.floats(0.1, SHORTEST_PAUSE), pace=st.floats(SHORTEST_PAUSE, LONGEST_PAUSE))
 def test_looks_at_a_model_that_nobody_knows_are_no_farther_apart_than_the_service_advises(
     elapsed: float, floor: float, pace: float
 ) -> None:
-    assert next_look(elapsed, floor, None, pace) <= pace
-    known = Experience(fastest=1, median=2)
-    assert next_look(elapsed, floor, known, pace) == next_look(elapsed, floor, known)
+    assert next_poll(elapsed, floor, None, pace) <= pace
+    known = PastDurations(fastest=1, median=2)
+    assert next_poll(elapsed, floor, known, pace) == next_poll(elapsed, floor, known)
 
 
 @pytest.mark.parametrize("name", ["aimlapi", "apiyi", "dashscope", "freepik"])

@@ -16,10 +16,10 @@ from PIL import Image
 
 from storyreel.specs.timing import SAMPLE_RATE, FrameRate
 from storyreel.tasks.media.errors import MediaError
-from storyreel.tasks.media.frames import as_seen
-from storyreel.tasks.media.house_format import House
-from storyreel.tasks.media.probe import Probe, opened, picture_stream
-from storyreel.tasks.media.stills import covering
+from storyreel.tasks.media.frames import displayed_image
+from storyreel.tasks.media.house_format import HouseFormat
+from storyreel.tasks.media.probe import Probe, open_clip, picture_stream
+from storyreel.tasks.media.stills import cover
 from storyreel.tasks.media.text import Weight, shadowed
 from storyreel.tasks.providers.animatic.captions import timecode
 from storyreel.tasks.providers.animatic.dialogue import Cue
@@ -42,7 +42,7 @@ _MOST_TURNS = 40
 """How often a short video begins again in one shot; every turn opens the file once more."""
 
 
-def clip_of(page: Page, board: Board, house: House, workshop: Path, out: Path) -> OutputStream:
+def clip_of(page: Page, board: Board, house: HouseFormat, workshop: Path, out: Path) -> OutputStream:
     """How ffmpeg makes the clip; what it reads is drawn into the folder `workshop`."""
     bench = _Bench(page, board, house, workshop)
     return ffmpeg.output(
@@ -60,7 +60,7 @@ def end_of(page: Page, board: Board) -> Image.Image | None:
     pane, size = page.view, page.view.camera.canvas
     if pane.picture and pane.picture.video:
         still = _frame_at(pane.picture.video, board.frames - 1, board.rate)
-        return covering(still, size.width, size.height)
+        return cover(still, size.width, size.height)
     end = pane.camera.end
     box = (end.x, end.y, end.x + end.width, end.y + end.height)
     return pane.stage.resize((size.width, size.height), Image.Resampling.BICUBIC, box=box)
@@ -72,7 +72,7 @@ class _Bench:
 
     page: Page
     board: Board
-    house: House
+    house: HouseFormat
     workshop: Path
 
     def picture(self) -> FilterableStream:
@@ -166,7 +166,7 @@ class _Bench:
         """A reference video, again and again, filling its pane."""
         size = pane.camera.canvas
         height = max(Fraction(size.height), size.width / video.shown_ratio)
-        whole = House(width=_even(height * video.shown_ratio), height=_even(height), rate=self.house.rate)
+        whole = HouseFormat(width=_even(height * video.shown_ratio), height=_even(height), rate=self.house.rate)
         turns = [
             _exactly(whole.fitted(source.video, video), video.frames_at(self.board.rate))
             for source in _turns(video, self.board)
@@ -224,7 +224,7 @@ def _exactly(picture: FilterableStream, frames: int) -> FilterableStream:
 def _frame_at(video: Probe, number: int, rate: FrameRate) -> Image.Image:
     """The picture that a video shows at a frame of a shot in which it is played again and again."""
     wanted = rate.seconds(number % max(1, video.frames_at(rate)))
-    with opened(video.path) as clip:
+    with open_clip(video.path) as clip:
         stream = picture_stream(clip, video.path)
         shown: VideoFrame | None = None
         begin = 0.0
@@ -237,7 +237,7 @@ def _frame_at(video: Probe, number: int, rate: FrameRate) -> Image.Image:
             shown = frame
         if shown is None:
             raise MediaError(f"{video.path} holds no picture", "export it again")
-        return as_seen(shown, pixel=float(stream.sample_aspect_ratio or 1))
+        return displayed_image(shown, pixel=float(stream.sample_aspect_ratio or 1))
 
 
 def _even(pixels: Fraction) -> int:

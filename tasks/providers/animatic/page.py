@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageDraw, ImageFilter
 
-from storyreel.tasks.media.stills import blurred, covering
+from storyreel.tasks.media.stills import blurred_backdrop, cover
 from storyreel.tasks.media.text import Box, shadowed
 from storyreel.tasks.providers.animatic import captions as words
 from storyreel.tasks.providers.animatic import pictures
@@ -186,7 +186,7 @@ def _row(shown: tuple[Picture, ...], box: Box, board: Board, canvas: Canvas) -> 
 def _filling(picture: Picture, board: Board, canvas: Canvas, x: int = 0, y: int = 0) -> Pane:
     """A picture, or a video that plays, over the whole of a canvas."""
     camera = Camera.of("static" if picture.video else board.camera, canvas, picture.ratio)
-    return Pane(camera, x, y, picture, covering(_on_ground(picture.still), camera.width, camera.height, HEADROOM))
+    return Pane(camera, x, y, picture, cover(_on_ground(picture.still), camera.width, camera.height, HEADROOM))
 
 
 def _still(image: Image.Image, canvas: Canvas) -> Pane:
@@ -196,7 +196,7 @@ def _still(image: Image.Image, canvas: Canvas) -> Pane:
 def _behind(found: tuple[Picture, ...], canvas: Canvas) -> Image.Image:
     """What is seen behind pictures that do not fill the frame: the first that would, else the first, out of focus."""
     ground = next((picture for picture in found if picture.fits(canvas.width / canvas.height)), found[0])
-    return blurred(_on_ground(ground.still), canvas.width, canvas.height, light=0.42)
+    return blurred_backdrop(_on_ground(ground.still), canvas.width, canvas.height, light=0.42)
 
 
 def _on_ground(still: Image.Image) -> Image.Image:

@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 from PIL import Image
 
 from storyreel.tasks.media.errors import MediaError
-from storyreel.tasks.media.frames import as_seen
-from storyreel.tasks.media.probe import Probe, opened, picture_stream, probe
+from storyreel.tasks.media.frames import displayed_image
+from storyreel.tasks.media.probe import Probe, open_clip, picture_stream, probe
 from storyreel.tasks.media.stills import open_still
 from storyreel.tasks.providers.animatic.canvas import Canvas
 from storyreel.tasks.providers.request import Attachment, Request
@@ -88,10 +88,10 @@ def _opened(attachment: Attachment, canvas: Canvas) -> Picture | None:
 
 
 def _first_of(path: Path) -> Image.Image:
-    with opened(path) as clip:
+    with open_clip(path) as clip:
         stream = picture_stream(clip, path)
         for frame in clip.decode(stream):
-            return as_seen(frame, pixel=float(stream.sample_aspect_ratio or 1))
+            return displayed_image(frame, pixel=float(stream.sample_aspect_ratio or 1))
     raise MediaError(f"{path} holds no picture", "export it again")
 
 

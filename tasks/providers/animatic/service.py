@@ -11,7 +11,7 @@ from storyreel.specs.storyboard import Mode
 from storyreel.tasks.files import replacing
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.ffmpeg import run
-from storyreel.tasks.media.house_format import House
+from storyreel.tasks.media.house_format import HouseFormat
 from storyreel.tasks.providers.animatic.film import clip_of, end_of
 from storyreel.tasks.providers.animatic.page import lay_out
 from storyreel.tasks.providers.capability import Capability
@@ -49,7 +49,7 @@ class Animatic(Provider):
         board = _board(request)
         try:
             with replacing(into) as clip:
-                house = House(width=request.width, height=request.height, rate=board.rate)
+                house = HouseFormat(width=request.width, height=request.height, rate=board.rate)
                 page = await _in_thread(lay_out, request, board)
                 output = await _in_thread(clip_of, page, board, house, clip.parent, clip)
                 await run(output, frames=board.frames, progress=progress)

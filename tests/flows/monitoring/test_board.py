@@ -14,7 +14,7 @@ from storyreel.flows.planning.model import Plan
 from storyreel.flows.planning.plan import make_plan
 from storyreel.specs.money import Money
 from storyreel.specs.reading import read
-from storyreel.tasks.media.thumbnail import thumbnail
+from storyreel.tasks.media.frames import thumbnail
 from tests.flows.planning.pasts import NOTHING
 from tests.tasks.scenery import film, scene
 

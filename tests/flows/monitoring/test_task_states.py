@@ -11,7 +11,7 @@ from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.runtime import flow_run
 
 from storyreel.flows.monitoring.task_states import States, counted
-from storyreel.tasks.progress import tell, watched_by
+from storyreel.tasks.progress import listening, report_stage
 
 
 @pytest.mark.parametrize(
@@ -44,19 +44,19 @@ async def test_what_is_done_to_a_take_is_its_state_until_the_engine_has_the_last
 
     @task
     async def make() -> int:
-        tell("1A", 1, "ordering")
+        report_stage("1A", 1, "ordering")
         states.tell(now())  # too short to be read
-        tell("1A", 1, "waiting")
+        report_stage("1A", 1, "waiting")
         states.tell(now() + 2)
         states.tell(now() + 200)  # how long it has to wait for a place is not counted
-        tell("1A", 1, "queued", detail="pending")
+        report_stage("1A", 1, "queued", detail="pending")
         states.tell(now() + 2)
-        tell("1A", 1, "generating", detail="in_progress")
+        report_stage("1A", 1, "generating", detail="in_progress")
         states.tell(now() + 2)
         states.tell(now() + 3)  # nothing is new
         states.tell(now() + 12)
         states.tell(now() + 130)
-        tell("1A", 1, "fetching")
+        report_stage("1A", 1, "fetching")
         states.tell(now() + 2)
         return 1
 
@@ -66,7 +66,7 @@ async def test_what_is_done_to_a_take_is_its_state_until_the_engine_has_the_last
         states.tell(now() + 60)  # it is over: nothing more is said of it
         return str(flow_run.id)
 
-    with watched_by(states):
+    with listening(states):
         run = await film()
     assert await passed(run) == [
         ("Pending", ""), ("Running", ""), ("Waiting", ""), ("Queued", "pending"), ("Generating", "in_progress"),
@@ -81,7 +81,7 @@ async def test_of_many_takes_no_more_than_fifty_are_told_at_once() -> None:
 
     @task(persist_result=False)
     async def make(number: int) -> None:
-        tell("1A", number, "queued")
+        report_stage("1A", number, "queued")
         await gate.wait()
 
     @flow
@@ -96,6 +96,6 @@ async def test_of_many_takes_no_more_than_fifty_are_told_at_once() -> None:
         await asyncio.gather(*making)
 
     gate = asyncio.Event()
-    with watched_by(states):
+    with listening(states):
         await film()
     assert told == [50, 100, 120, 120]

@@ -11,7 +11,7 @@ from storyreel.flows.planning.plan import make_plan
 from storyreel.specs.reading import read
 from storyreel.tasks.ledger.ledger import Order, Purchase, State
 from storyreel.tasks.ledger.owner import this_process
-from storyreel.tasks.polling import Experience
+from storyreel.tasks.polling import PastDurations
 from storyreel.tasks.prices.price_list import PriceList
 
 NOTHING = History(purchases=lambda _: {}, holds=lambda _: False)
@@ -53,7 +53,7 @@ def past(plan: Plan, *states: tuple[str, State], reason: str = "") -> History:
     return history(rows)
 
 
-def history(rows: Mapping[str, Purchase], experience: Experience | None = None) -> History:
+def history(rows: Mapping[str, Purchase], experience: PastDurations | None = None) -> History:
     """A past with these purchases, whose clips are all in the store."""
 
     def latest(film: str, slates: Iterable[str]) -> Orders:

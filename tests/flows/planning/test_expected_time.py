@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from storyreel.tasks.polling import Experience
+from storyreel.tasks.polling import PastDurations
 from storyreel.tasks.providers.apiyi import Apiyi
 from tests.flows.planning.pasts import history, plan_of
 
 
 def expected(folder: Path, shots: str, seconds: float | None = 60) -> float | None:
-    known = Experience(fastest=seconds, median=seconds) if seconds else None
+    known = PastDurations(fastest=seconds, median=seconds) if seconds else None
     film = f"storyboard: 1\ntitle: T\ndefaults: {{provider: apiyi}}\nshots:\n{shots}"
     return plan_of(folder, film, history({}, known)).expected_seconds
 

@@ -21,7 +21,7 @@ from storyreel.specs.money import Money, sums
 from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.budget import BudgetExceeded
 from storyreel.tasks.ledger.ledger import Purchase, State
-from storyreel.tasks.media.binary import find
+from storyreel.tasks.media.binary import find_ffmpeg
 from tests.services.emulator import Emulator
 from tests.services.faults import Answer, Call
 from tests.services.jobs import Failure, Phase, Script
@@ -243,7 +243,7 @@ def black_clip(tmp_path: Path) -> Path:
     picture = ffmpeg.input("color=black:s=1280x720:r=24:d=2", f="lavfi")
     sound = ffmpeg.input("sine=frequency=220:duration=2", f="lavfi")
     made = ffmpeg.output(picture, sound, str(clip), pix_fmt="yuv420p", vcodec="libx264", acodec="aac")
-    ffmpeg.run(made, cmd=str(find().path), quiet=True)
+    ffmpeg.run(made, cmd=str(find_ffmpeg().path), quiet=True)
     return clip
 
 

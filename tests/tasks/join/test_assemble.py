@@ -15,11 +15,11 @@ from storyreel.specs.cut import Cut, EditPoints, Event, edit_points
 from storyreel.specs.timing import FrameRate
 from storyreel.tasks.join.assemble import Chapter, FilmFile, Track, assemble_film
 from storyreel.tasks.join.conform import HouseClip, conform_clip, conform_key
-from storyreel.tasks.join.dissolve import Segment, dissolve_clips, dissolve_key
+from storyreel.tasks.join.dissolve import DissolveClip, dissolve_clips, dissolve_key
 from storyreel.tasks.join.pieces import Piece
 from storyreel.tasks.media.errors import MediaError
-from storyreel.tasks.media.frames import last_frame
-from storyreel.tasks.media.house_format import House
+from storyreel.tasks.media.frames import write_last_frame
+from storyreel.tasks.media.house_format import HouseFormat
 from storyreel.tasks.media.probe import probe
 from tests.tasks.making import TINY, ffmpeg, flash_and_beep, lumas, make_clip, names, samples
 
@@ -39,7 +39,7 @@ class Film:
 
     def __init__(self, folder: Path, cut: Cut, source: Callable[[int], Path], *, keep_sound: bool = True) -> None:
         self.folder, self.cut, self.source, self.keep_sound = folder, cut, source, keep_sound
-        self.house = House(width=TINY.width, height=TINY.height, rate=cut.rate)
+        self.house = HouseFormat(width=TINY.width, height=TINY.height, rate=cut.rate)
 
     async def clips(self) -> list[HouseClip]:
         """One an event; equal ones are made once."""
@@ -59,7 +59,7 @@ class Film:
     def available(self, source: Path) -> int:
         return probe(source).frames_at(self.cut.rate)
 
-    async def dissolves(self, clips: list[HouseClip]) -> dict[str, Segment]:
+    async def dissolves(self, clips: list[HouseClip]) -> dict[str, DissolveClip]:
         return {
             event.shot: await dissolve_clips(
                 before, after, event.dissolve_in, self.house, self.folder / f"d{event.shot}"
@@ -170,7 +170,7 @@ async def test_copied_frames_are_the_same_to_the_bit(tmp_path: Path) -> None:
 
 async def test_untouched_clips_keep_their_bytes(tmp_path: Path) -> None:
     """As services deliver them: other ticks, one keyframe, no word about colour but a size that says it."""
-    house = House(width=1280, height=720, rate=FrameRate.parse("30"))
+    house = HouseFormat(width=1280, height=720, rate=FrameRate.parse("30"))
     sources = [
         make_clip(tmp_path / f"{n}.mp4", frames=6, fps="30", size="1280x720", filters=look)
         for n, look in enumerate(("null", "hflip"))
@@ -340,7 +340,7 @@ async def test_cancelling_leaves_what_was_there(tmp_path: Path) -> None:
 async def test_a_shot_that_continues_begins_with_the_very_frame_before(tmp_path: Path) -> None:
     source = make_clip(tmp_path / "a.mp4", frames=12)
     film = await Film(tmp_path, cut_of([12]), lambda _: source).assembled()
-    last_frame(film.path, tmp_path / "last.png")
+    write_last_frame(film.path, tmp_path / "last.png")
     ffmpeg("-i", film.path, "-vf", "select=eq(n\\,11)", "-frames:v", "1", tmp_path / "wanted.png")
     ffmpeg("-i", tmp_path / "last.png", "-i", tmp_path / "wanted.png", "-filter_complex",
            "blend=all_mode=difference,blackframe=amount=100:threshold=3,metadata=print:file=" + str(tmp_path / "said"),
@@ -386,8 +386,8 @@ def test_a_piece_knows_whether_its_files_are_what_they_were(tmp_path: Path) -> N
     (tmp_path / "a").write_bytes(b"picture")
     digest = hashlib.sha256(b"picture").hexdigest()
     piece = Piece(picture=tmp_path / "a", picture_digest=digest, frames=1, delay=0, signature="")
-    assert piece.intact()
+    assert piece.is_intact()
     (tmp_path / "a").write_bytes(b"pictures")
-    assert not piece.intact()
+    assert not piece.is_intact()
     (tmp_path / "a").unlink()
-    assert not piece.intact()
+    assert not piece.is_intact()

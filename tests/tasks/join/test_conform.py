@@ -14,10 +14,10 @@ from storyreel.specs.cut import EditPoints
 from storyreel.specs.storyboard import Format
 from storyreel.specs.timing import FrameRate
 from storyreel.tasks.join.conform import HouseClip, conform_clip, conform_key, may_stay, samples_of
-from storyreel.tasks.media.binary import find
+from storyreel.tasks.media.binary import find_ffmpeg
 from storyreel.tasks.media.errors import MediaError
-from storyreel.tasks.media.frames import as_seen
-from storyreel.tasks.media.house_format import House, house_signature
+from storyreel.tasks.media.frames import displayed_image
+from storyreel.tasks.media.house_format import HouseFormat, house_signature
 from storyreel.tasks.media.probe import probe
 from tests.tasks.making import TINY, ffmpeg, flash_and_beep, lumas, make_clip, names
 
@@ -49,7 +49,7 @@ SOURCES: dict[str, dict[str, object]] = {
 }
 
 
-async def _conform(clip: Path, into: Path, house: House = TINY, edit: EditPoints | None = None,
+async def _conform(clip: Path, into: Path, house: HouseFormat = TINY, edit: EditPoints | None = None,
                    **named: object) -> HouseClip:  # fmt: skip
     edit = edit or EditPoints(0, probe(clip).frames_at(house.rate))
     named = {"keep_sound": True, "accept": None} | named
@@ -81,7 +81,7 @@ async def test_every_kind_of_clip_comes_out_in_house_format(tmp_path: Path, kind
 @pytest.mark.parametrize("rate", ["12", "23.976", "24", "25", "29.97", "30", "59.94", "60"])
 async def test_flash_and_beep_stay_together_at_every_rate(tmp_path: Path, rate: str) -> None:
     source = flash_and_beep(tmp_path / "a.mp4", 30, 12, fps="24", rate=44_100)
-    house = House(width=128, height=72, rate=FrameRate.parse(rate))
+    house = HouseFormat(width=128, height=72, rate=FrameRate.parse(rate))
     clip = await _conform(source, tmp_path / "house", house)
     flash = next(frame for frame, luma in enumerate(lumas(clip.picture)) if luma > 128)
     beep = next(sample for sample, value in enumerate(_heard(clip)) if abs(value) > 4_000)
@@ -156,7 +156,7 @@ async def test_colours_stay_what_they_are(tmp_path: Path, size: str, filters: st
     name = "0x{:02x}{:02x}{:02x}".format(*COLOUR)
     source = make_clip(tmp_path / "a.mp4", frames=2, size=size, picture=f"color={name}", sound=None,
                        filters=f"format=rgb24,{filters}", options=("-crf", "4", *options))  # fmt: skip
-    house = House(width=320, height=180, rate=FrameRate(Fraction(24)))
+    house = HouseFormat(width=320, height=180, rate=FrameRate(Fraction(24)))
     clip = await _conform(source, tmp_path / "house", house)
     found = _picture(clip).getpixel((160, 90))
     assert isinstance(found, tuple)
@@ -169,7 +169,7 @@ async def test_colours_stay_what_they_are(tmp_path: Path, size: str, filters: st
 
 def _picture(clip: HouseClip) -> Image.Image:
     with av.open(str(clip.picture)) as file:
-        return as_seen(next(file.decode(file.streams.video[0])))
+        return displayed_image(next(file.decode(file.streams.video[0])))
 
 
 def _ramp(into: Path, frames: int) -> Path:
@@ -196,7 +196,7 @@ async def test_exactly_the_used_frames_are_shown_and_the_edges_held(tmp_path: Pa
 
 @pytest.mark.parametrize("rate", ["23.976", "29.97", "59.94"])
 async def test_keyframes_are_exact_at_rates_without_a_finite_decimal(tmp_path: Path, rate: str) -> None:
-    house = House(width=128, height=72, rate=FrameRate.parse(rate))
+    house = HouseFormat(width=128, height=72, rate=FrameRate.parse(rate))
     source = make_clip(tmp_path / "a.mp4", frames=90, fps=str(house.rate.exact))
     clip = await _conform(source, tmp_path / "house", house, EditPoints(0, 90, join_in=29, join_out=31))
     with av.open(str(clip.picture)) as file:
@@ -284,11 +284,11 @@ async def test_what_is_there_is_used_and_what_is_damaged_made_again(tmp_path: Pa
     made = first.picture.stat().st_mtime_ns
     assert await _conform(source, into) == first
     assert first.picture.stat().st_mtime_ns == made
-    assert first.intact()
+    assert first.is_intact()
     first.picture.write_bytes(first.picture.read_bytes()[:-1])
-    assert not first.intact()
+    assert not first.is_intact()
     assert await _conform(source, into) == first
-    assert first.intact()
+    assert first.is_intact()
     assert names(tmp_path) == ["a.mp4", "house"]
 
 
@@ -296,7 +296,7 @@ async def test_two_at_once_make_one(tmp_path: Path) -> None:
     source = make_clip(tmp_path / "a.mp4")
     both = await asyncio.gather(*(_conform(source, tmp_path / "house") for _ in range(3)))
     assert both[0] == both[1] == both[2]
-    assert both[0].intact()
+    assert both[0].is_intact()
     assert names(tmp_path) == ["a.mp4", "house"]
 
 
@@ -308,7 +308,7 @@ async def test_the_same_clip_is_conformed_to_the_same_bytes(tmp_path: Path) -> N
 
 async def test_cancelling_leaves_nothing(tmp_path: Path) -> None:
     source = make_clip(tmp_path / "a.mp4", frames=240, size="640x360")
-    large, told = House(width=1920, height=1080, rate=TINY.rate), asyncio.Event()
+    large, told = HouseFormat(width=1920, height=1080, rate=TINY.rate), asyncio.Event()
     work = asyncio.create_task(_conform(source, tmp_path / "house", large, progress=lambda done: told.set()))
     async with asyncio.timeout(20):
         await told.wait()
@@ -340,8 +340,8 @@ async def test_a_house_clip_survives_being_written_down(tmp_path: Path) -> None:
 
 
 def test_a_recipe_changes_with_all_that_changes_the_bytes() -> None:
-    edit, version = EditPoints(0, 24), find().version
-    other = House(width=128, height=72, rate=FrameRate.parse("25"))
+    edit, version = EditPoints(0, 24), find_ffmpeg().version
+    other = HouseFormat(width=128, height=72, rate=FrameRate.parse("25"))
     recipes = [
         conform_key("a", edit, TINY, True, version, None),
         conform_key("b", edit, TINY, True, version, None),
@@ -360,6 +360,6 @@ def test_a_recipe_changes_with_all_that_changes_the_bytes() -> None:
     ("resolution", "fps", "level"), [("720p", 24, "3.1"), ("1080p", 30, "4.1"), ("1080p", 60, "4.2")]
 )
 def test_the_level_holds_every_format(ratio: str, resolution: str, fps: int, level: str) -> None:
-    house = House.of(Format.model_validate({"aspect_ratio": ratio, "resolution": resolution, "fps": fps}))
+    house = HouseFormat.of(Format.model_validate({"aspect_ratio": ratio, "resolution": resolution, "fps": fps}))
     assert (house.width, house.height) == Format.model_validate({"aspect_ratio": ratio, "resolution": resolution}).size
     assert float(house.level) <= float(level)

@@ -8,13 +8,13 @@ from storyreel.specs.cut import EditPoints
 from storyreel.specs.timing import FrameRate
 from storyreel.tasks.join.conform import HouseClip, conform_clip
 from storyreel.tasks.join.dissolve import dissolve_clips, dissolve_key
-from storyreel.tasks.media.binary import find
+from storyreel.tasks.media.binary import find_ffmpeg
 from storyreel.tasks.media.errors import MediaError
-from storyreel.tasks.media.house_format import House
+from storyreel.tasks.media.house_format import HouseFormat
 from tests.tasks.making import TINY, lumas, make_clip
 
 
-async def _pair(tmp_path: Path, house: House, frames: int) -> tuple[HouseClip, HouseClip]:
+async def _pair(tmp_path: Path, house: HouseFormat, frames: int) -> tuple[HouseClip, HouseClip]:
     """A clip that brightens and one that darkens, conformed for a dissolve between them."""
     clips = []
     for name, luma, edit in (
@@ -31,7 +31,7 @@ async def _pair(tmp_path: Path, house: House, frames: int) -> tuple[HouseClip, H
 
 @pytest.mark.parametrize(("rate", "frames"), [("24", 1), ("24", 12), ("29.97", 7), ("60", 29), ("23.976", 30)])
 async def test_every_frame_mixes_the_two_in_its_own_measure(tmp_path: Path, rate: str, frames: int) -> None:
-    house = House(width=128, height=72, rate=FrameRate.parse(rate))
+    house = HouseFormat(width=128, height=72, rate=FrameRate.parse(rate))
     outgoing, incoming = await _pair(tmp_path, house, frames)
     mixed = lumas((await dissolve_clips(outgoing, incoming, frames, house, tmp_path / "dissolve")).picture)
     last, first = lumas(outgoing.picture)[-frames:], lumas(incoming.picture)[:frames]
@@ -59,7 +59,7 @@ async def test_a_clip_without_the_frames_is_refused(tmp_path: Path) -> None:
 
 async def test_a_recipe_changes_with_either_clip_and_the_length(tmp_path: Path) -> None:
     outgoing, incoming = await _pair(tmp_path, TINY, 12)
-    version = find().version
+    version = find_ffmpeg().version
     recipes = {
         dissolve_key(outgoing, incoming, 12, TINY, version),
         dissolve_key(incoming, outgoing, 12, TINY, version),

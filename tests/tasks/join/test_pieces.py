@@ -13,8 +13,8 @@ from PIL import Image
 from storyreel.specs.cut import EditPoints
 from storyreel.tasks.bucket import Bucket
 from storyreel.tasks.join.conform import HouseClip, conform_clip
-from storyreel.tasks.join.dissolve import Segment, dissolve_clips
-from storyreel.tasks.join.shelf import Shelf
+from storyreel.tasks.join.dissolve import DissolveClip, dissolve_clips
+from storyreel.tasks.join.pieces import SharedPieces
 from storyreel.tasks.media.probe import probe
 from tests.tasks.making import TINY, make_clip
 
@@ -25,15 +25,15 @@ PART = EditPoints(2, 20)
 
 
 class Host:
-    """A host with its own house, and a shelf that it shares with others."""
+    """A host with its own house cache, and a bucket that it shares with others."""
 
     def __init__(self, folder: Path, url: str) -> None:
         folder.mkdir()
-        self.folder, self.shelf = folder, Shelf(Bucket(url))
+        self.folder, self.shared = folder, SharedPieces(Bucket(url))
 
     async def conform(self, take: Path, edit: EditPoints = PART) -> HouseClip:
         into = self.folder / "house" / KEY
-        return await conform_clip(take, edit, TINY, keep_sound=True, into=into, accept=None, shelf=self.shelf)
+        return await conform_clip(take, edit, TINY, keep_sound=True, into=into, accept=None, shared=self.shared)
 
     def take(self, content: bytes) -> Path:
         """The take, where this host's store keeps it."""
@@ -63,7 +63,7 @@ async def test_a_clip_is_conformed_once_for_all_hosts(
     assert first.untouched is (edit is WHOLE) and encoded == ["storyreel.tasks.join.conform"]
     second = await other.conform(other.take(content), edit)
     assert encoded == ["storyreel.tasks.join.conform"], "nothing was encoded again"
-    assert second.intact() and all(file.is_relative_to(other.folder) for file in second.files)
+    assert second.is_intact() and all(file.is_relative_to(other.folder) for file in second.files)
     assert sorted(second.files.values()) == sorted(first.files.values())
     if edit is WHOLE:
         assert second.picture == other.folder / "take.mp4", "an untouched picture is the take, and travels as that"
@@ -82,12 +82,12 @@ async def test_a_dissolve_is_made_once_for_all_hosts(
     clip = await conform_clip(one.take(content), edit, TINY, keep_sound=False, into=tmp_path / "a", accept="")
     encoded.clear()
     made = [
-        await dissolve_clips(clip, clip, 6, TINY, host.folder / "house" / ("cd" * 32), shelf=host.shelf)
+        await dissolve_clips(clip, clip, 6, TINY, host.folder / "house" / ("cd" * 32), shared=host.shared)
         for host in hosts
     ]
     assert encoded == ["storyreel.tasks.join.dissolve"]
     assert made[0].picture_digest == made[1].picture_digest and made[1].picture.is_relative_to(other.folder)
-    assert isinstance(made[1], Segment) and probe(made[1].picture).frames == 6
+    assert isinstance(made[1], DissolveClip) and probe(made[1].picture).frames == 6
 
 
 @pytest.mark.parametrize("damage", ["picture", "record", "missing", "leads out"])
@@ -108,12 +108,12 @@ async def test_a_piece_that_was_damaged_is_made_here_and_replaced(
         case "leads out":
             system.pipe_file(place + "piece.json", json.dumps(json.loads(record) | {"picture": "../../x.mp4"}).encode())
     second = await other.conform(other.take(content))
-    assert second.intact() and second.picture_digest == first.picture_digest
+    assert second.is_intact() and second.picture_digest == first.picture_digest
     assert encoded == ["storyreel.tasks.join.conform"] * 2
     assert system.cat_file(place + "piece.json") == record
     assert not list(tmp_path.rglob("x.mp4"))
     third = Host(tmp_path / "third", bucket + "house")
-    assert (await third.conform(third.take(content))).intact()
+    assert (await third.conform(third.take(content))).is_intact()
     assert encoded == ["storyreel.tasks.join.conform"] * 2, "it is whole for the next"
 
 
@@ -122,10 +122,10 @@ async def test_while_the_bucket_is_away_pieces_are_made_here_and_it_is_asked_onc
 ) -> None:
     one = hosts[0]
     away()
-    assert (await one.conform(one.take(content))).intact()
-    assert "did not give piece.json" in one.shelf.trouble
+    assert (await one.conform(one.take(content))).is_intact()
+    assert "did not give piece.json" in one.shared.last_error
     back()
-    assert one.shelf.fetch(HouseClip, KEY, one.folder, None) is None, "it is left alone for a while"
+    assert one.shared.download(HouseClip, KEY, one.folder, None) is None, "it is left alone for a while"
 
 
 async def test_a_still_is_shared_and_one_that_cannot_be_seen_is_not_taken(
@@ -134,8 +134,8 @@ async def test_a_still_is_shared_and_one_that_cannot_be_seen_is_not_taken(
     one, other = hosts
     still, into = tmp_path / "still.png", other.folder / "still.png"
     Image.effect_noise((320, 180), 60).save(still)
-    assert not other.shelf.fetch_picture("a.png", into)
-    one.shelf.put_up_picture(still, "a.png")
-    assert other.shelf.fetch_picture("a.png", into) and into.read_bytes() == still.read_bytes()
+    assert not other.shared.download_still("a.png", into)
+    one.shared.upload_still(still, "a.png")
+    assert other.shared.download_still("a.png", into) and into.read_bytes() == still.read_bytes()
     fsspec.filesystem("s3").pipe_file(f"{bucket}house/frames/a.png", still.read_bytes()[:-5000])
-    assert not other.shelf.fetch_picture("a.png", into)
+    assert not other.shared.download_still("a.png", into)

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from storyreel.specs.cut import Cut, Event
 from storyreel.specs.timing import FrameRate
 from storyreel.tasks.join.conform import samples_of
-from storyreel.tasks.join.sound_track import keep_only, lay, passages
+from storyreel.tasks.join.sound_track import keep_only, sound_ranges, write_sound_track
 from storyreel.tasks.media.errors import MediaError
-from storyreel.tasks.media.house_format import House
+from storyreel.tasks.media.house_format import HouseFormat
 from storyreel.tasks.media.pcm import samples_in
 
 RATES = ["12", "15", "16", "23.976", "24", "25", "29.97", "30", "48", "50", "59.94", "60"]
@@ -42,7 +42,7 @@ def cuts(draw: st.DrawFn, longest: int = 400) -> Cut:
 
 @given(cuts())
 def test_no_sample_is_heard_twice_or_missed(cut: Cut) -> None:
-    laid = list(passages(cut))
+    laid = list(sound_ranges(cut))
     assert laid[0].start == 0
     assert all(before.end == after.start for before, after in pairwise(laid))
     assert laid[-1].end == cut.rate.sample_at(cut.frames)
@@ -50,7 +50,7 @@ def test_no_sample_is_heard_twice_or_missed(cut: Cut) -> None:
 
 @given(cuts())
 def test_every_clip_is_heard_where_its_picture_is_seen(cut: Cut) -> None:
-    for passage in passages(cut):
+    for passage in sound_ranges(cut):
         for clip, offset in ((passage.clip, passage.offset), passage.into or (passage.clip, passage.offset)):
             event = cut.events[clip]
             assert passage.start - offset == cut.rate.sample_at(event.start - event.head)
@@ -58,8 +58,8 @@ def test_every_clip_is_heard_where_its_picture_is_seen(cut: Cut) -> None:
 
 @given(cuts())
 def test_no_clip_is_asked_for_more_samples_than_it_has(cut: Cut) -> None:
-    house = House(width=128, height=72, rate=cut.rate)
-    for passage in passages(cut):
+    house = HouseFormat(width=128, height=72, rate=cut.rate)
+    for passage in sound_ranges(cut):
         length = passage.end - passage.start
         assert length >= 0
         for clip, offset in ((passage.clip, passage.offset), passage.into or (passage.clip, passage.offset)):
@@ -83,19 +83,19 @@ def _told(_: float) -> None:
 def test_bodies_are_copied_and_silence_is_laid_where_there_is_no_sound(tmp_path: Path) -> None:
     cut = cut_of(FrameRate.parse("24"), [3, 2, 4], [0, 0, 0])
     sounds = [_tone(tmp_path / "a", 100, 6000), None, _tone(tmp_path / "c", 300, 8000)]
-    lay(cut, sounds, tmp_path / "track", _told)
+    write_sound_track(cut, sounds, tmp_path / "track", _told)
     assert _left(tmp_path / "track") == [100] * 6000 + [0] * 4000 + [300] * 8000
 
 
 def test_a_silent_ending_is_as_long_as_its_picture(tmp_path: Path) -> None:
-    lay(cut_of(FrameRate.parse("25"), [2, 3], [0, 0]), [None, None], tmp_path / "track", _told)
+    write_sound_track(cut_of(FrameRate.parse("25"), [2, 3], [0, 0]), [None, None], tmp_path / "track", _told)
     assert _left(tmp_path / "track") == [0] * 5 * 1920
 
 
 def test_a_crossfade_keeps_power_and_both_channels(tmp_path: Path) -> None:
     cut = cut_of(FrameRate.parse("24"), [5, 5], [0, 4])
     sounds = [_tone(tmp_path / "a", 10_000, 14_000), _tone(tmp_path / "b", 0, 14_000)]
-    lay(cut, sounds, tmp_path / "track", _told)
+    write_sound_track(cut, sounds, tmp_path / "track", _told)
     heard = _left(tmp_path / "track")
     assert heard[:6000] == [10_000] * 6000
     assert heard[14_000:] == [0] * 6000
@@ -108,7 +108,7 @@ def test_a_crossfade_keeps_power_and_both_channels(tmp_path: Path) -> None:
 
 def test_a_crossfade_of_two_full_sounds_does_not_wrap_around(tmp_path: Path) -> None:
     cut = cut_of(FrameRate.parse("24"), [5, 5], [0, 4])
-    lay(cut, [_tone(tmp_path / n, 32_000, 14_000) for n in "ab"], tmp_path / "track", _told)
+    write_sound_track(cut, [_tone(tmp_path / n, 32_000, 14_000) for n in "ab"], tmp_path / "track", _told)
     assert min(_left(tmp_path / "track")) >= 31_990
 
 
@@ -124,6 +124,8 @@ def test_a_sound_that_ends_too_early_is_named(tmp_path: Path) -> None:
     short = _tone(tmp_path / "short", 1, 100)
     for dissolves in ([0, 0], [0, 2]):
         with pytest.raises(MediaError, match=f"{short} ends before its picture"):
-            lay(cut_of(FrameRate.parse("24"), [3, 3], dissolves), [short, None], tmp_path / "track", _told)
+            write_sound_track(
+                cut_of(FrameRate.parse("24"), [3, 3], dissolves), [short, None], tmp_path / "track", _told
+            )
     with pytest.raises(MediaError, match="is not there"):
-        lay(cut_of(FrameRate.parse("24"), [3], [0]), [tmp_path / "gone"], tmp_path / "track", _told)
+        write_sound_track(cut_of(FrameRate.parse("24"), [3], [0]), [tmp_path / "gone"], tmp_path / "track", _told)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from storyreel.tasks.media.binary import Binary, find
+from storyreel.tasks.media.binary import Binary, find_ffmpeg
 from storyreel.tasks.media.errors import MediaError
 
 
@@ -18,30 +18,30 @@ def _program(folder: Path, says: str) -> Path:
 def test_without_any_ffmpeg_of_the_system_the_bundled_one_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("STORYREEL_FFMPEG", raising=False)
     monkeypatch.setenv("PATH", "")
-    assert "imageio_ffmpeg" in find().path.parts
-    assert find().release >= (5, 1)
+    assert "imageio_ffmpeg" in find_ffmpeg().path.parts
+    assert find_ffmpeg().release >= (5, 1)
 
 
 def test_the_named_one_comes_first(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    real = find().path
+    real = find_ffmpeg().path
     named = tmp_path / "mine"
     named.symlink_to(real)
     monkeypatch.setenv("STORYREEL_FFMPEG", str(named))
-    assert find().path == named
+    assert find_ffmpeg().path == named
 
 
 def test_a_capable_one_on_the_path_comes_before_the_bundled_one(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    (tmp_path / "ffmpeg").symlink_to(find().path)
+    (tmp_path / "ffmpeg").symlink_to(find_ffmpeg().path)
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert find().path == tmp_path / "ffmpeg"
+    assert find_ffmpeg().path == tmp_path / "ffmpeg"
 
 
 def test_one_on_the_path_that_lacks_something_is_passed_over(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     _program(tmp_path, "ffmpeg version 6.1 Copyright")
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-    assert find().path != tmp_path / "ffmpeg"
+    assert find_ffmpeg().path != tmp_path / "ffmpeg"
 
 
 @pytest.mark.parametrize(
@@ -57,14 +57,14 @@ def test_a_named_one_that_lacks_something_is_refused_with_what_it_lacks(
 ) -> None:
     monkeypatch.setenv("STORYREEL_FFMPEG", str(_program(tmp_path, says)))
     with pytest.raises(MediaError, match=why) as refused:
-        find()
+        find_ffmpeg()
     assert "unset STORYREEL_FFMPEG" in refused.value.hint
 
 
 def test_a_name_that_is_no_program_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("STORYREEL_FFMPEG", str(tmp_path / "nothing"))
     with pytest.raises(MediaError, match="is no program"):
-        find()
+        find_ffmpeg()
 
 
 @pytest.mark.parametrize(

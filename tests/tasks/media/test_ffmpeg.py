@@ -12,7 +12,7 @@ import psutil
 import pytest
 from ffmpeg.nodes import OutputStream
 
-from storyreel.tasks.media.binary import Binary, find
+from storyreel.tasks.media.binary import Binary, find_ffmpeg
 from storyreel.tasks.media.ffmpeg import MediaError, arguments, run
 
 
@@ -87,7 +87,7 @@ async def test_a_child_that_does_not_listen_is_killed(tmp_path: Path, monkeypatc
     deaf.write_text(f"#!{psutil.Process().exe()}\nimport signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
                     f"open({str(tmp_path / 'ready')!r}, 'w')\ntime.sleep(60)\n")  # fmt: skip
     deaf.chmod(0o755)
-    monkeypatch.setattr("storyreel.tasks.media.ffmpeg.find", lambda: Binary(deaf, "9.0"))
+    monkeypatch.setattr("storyreel.tasks.media.ffmpeg.find_ffmpeg", lambda: Binary(deaf, "9.0"))
     running = asyncio.create_task(run(_picture(tmp_path / "a.mp4")))
     await _until((tmp_path / "ready").exists)
     cancelled = time.monotonic()
@@ -125,7 +125,7 @@ async def test_a_long_graph_goes_by_file(tmp_path: Path) -> None:
     for _ in range(40):
         picture = picture.filter("drawbox", color="white", enable="+".join(["between(n,1,3)"] * 20))
     output = ffmpeg.output(picture, str(tmp_path / "a.mp4"), **{"frames:v": 2})
-    with arguments(output, find()) as command:
+    with arguments(output, find_ffmpeg()) as command:
         assert "-filter_complex" not in command
         assert max(map(len, command)) < 1_000
     await run(output)

@@ -9,7 +9,7 @@ from PIL import Image
 
 from storyreel.specs.timing import FrameRate
 from storyreel.tasks.media.errors import MediaError
-from storyreel.tasks.media.frames import last_frame
+from storyreel.tasks.media.frames import write_last_frame
 from storyreel.tasks.media.probe import probe, signature
 from tests.tasks.making import ffmpeg, make_clip
 
@@ -131,7 +131,7 @@ def test_the_last_frame_has_its_right_colour(tmp_path: Path, size: str, matrix: 
     clip = _solid(tmp_path / "a.mp4", size, matrix, tagged)
     with av.open(str(clip)) as file:
         assert (file.streams.video[0].codec_context.colorspace == 2) is not tagged
-    last_frame(clip, tmp_path / "last.png")
+    write_last_frame(clip, tmp_path / "last.png")
     with Image.open(tmp_path / "last.png") as picture:
         assert f"{picture.width}x{picture.height}" == size
         found = picture.getpixel((picture.width // 2, picture.height // 2))
@@ -142,7 +142,7 @@ def test_the_last_frame_has_its_right_colour(tmp_path: Path, size: str, matrix: 
 def test_the_last_frame_is_the_last_one_shown(tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "a.mp4", frames=47, picture="color=black", filters="geq=lum='16+4*N':cb=128:cr=128",
                      options=("-crf", "4"))  # fmt: skip
-    last_frame(clip, tmp_path / "last.png")
+    write_last_frame(clip, tmp_path / "last.png")
     with Image.open(tmp_path / "last.png") as picture:
         luma = picture.convert("L").getpixel((64, 36))
     assert isinstance(luma, int)

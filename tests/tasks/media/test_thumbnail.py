@@ -9,7 +9,7 @@ import pytest
 from PIL import Image, ImageChops, ImageStat
 
 from storyreel.tasks.media.errors import MediaError
-from storyreel.tasks.media.thumbnail import thumbnail
+from storyreel.tasks.media.frames import thumbnail
 from tests.tasks.scenery import film, scene
 
 

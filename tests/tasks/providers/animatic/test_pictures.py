@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, ImageCms, ImageStat
 
 from storyreel.tasks.media.errors import MediaError
-from storyreel.tasks.media.stills import blurred, covering, open_still
+from storyreel.tasks.media.stills import blurred_backdrop, cover, open_still
 from storyreel.tasks.providers.animatic.page import lay_out
 from storyreel.tasks.providers.errors import Terminal
 from tests.tasks.making import make_clip
@@ -210,14 +210,14 @@ async def test_a_video_plays_and_begins_again(tmp_path: Path) -> None:
 def test_a_tall_picture_is_cropped_more_at_its_foot_than_at_its_head() -> None:
     still = Image.new("RGB", (100, 300), "blue")
     still.paste("red", (0, 0, 100, 100))
-    cropped = covering(still, 100, 100, upward=0.3)
+    cropped = cover(still, 100, 100, upward=0.3)
     assert cropped.size == (100, 100)
     assert cropped.getpixel((50, 5)) == (255, 0, 0) and cropped.getpixel((50, 95)) == (0, 0, 255)
 
 
 def test_a_blurred_ground_is_darker_and_has_no_detail(tmp_path: Path) -> None:
     still = open_still(landscape(tmp_path / "a.png"), NEAR)
-    ground = blurred(still, 640, 360, light=0.4)
+    ground = blurred_backdrop(still, 640, 360, light=0.4)
     assert ImageStat.Stat(ground.convert("L")).mean[0] < ImageStat.Stat(still.convert("L")).mean[0] / 2
     shift = difference(ground.crop((0, 0, 636, 360)), ground.crop((4, 0, 640, 360)))
     assert shift < 2

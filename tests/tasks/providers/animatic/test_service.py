@@ -13,7 +13,7 @@ from PIL import Image, ImageChops, ImageDraw
 from storyreel.specs.storyboard import Mode
 from storyreel.specs.timing import FrameRate
 from storyreel.tasks.media import text as lettering
-from storyreel.tasks.media.house_format import House, house_signature
+from storyreel.tasks.media.house_format import HouseFormat, house_signature
 from storyreel.tasks.media.probe import probe
 from storyreel.tasks.media.text import one_line
 from storyreel.tasks.providers.animatic.canvas import Canvas
@@ -51,7 +51,7 @@ async def test_a_clip_has_its_frames_and_its_sound_to_the_sample_at_every_rate(f
 async def test_a_clip_is_in_house_format_in_every_shape(ratio: str, resolution: str, tmp_path: Path) -> None:
     ordered = request(ratio=ratio, resolution=resolution, frames=3, camera="pan left")
     seen = probe(await drawn(ordered, tmp_path / "clip.mp4"))
-    house = House(width=ordered.width, height=ordered.height, rate=board_of(ordered).rate)
+    house = HouseFormat(width=ordered.width, height=ordered.height, rate=board_of(ordered).rate)
     assert seen.signature == await house_signature(house)
     assert house.fits(seen)
 
@@ -61,7 +61,7 @@ async def test_a_clip_of_a_playing_video_is_in_house_format_too(tmp_path: Path) 
     ordered = request(frames=30, references=[attachment(walk, "video", "mira")])
     clip = await drawn(ordered, tmp_path / "clip.mp4")
     seen = probe(clip)
-    assert seen.signature == await house_signature(House(width=1280, height=720, rate=board_of(ordered).rate))
+    assert seen.signature == await house_signature(HouseFormat(width=1280, height=720, rate=board_of(ordered).rate))
     assert seen.frames == 30 and samples_of(clip) == 60_000
 
 

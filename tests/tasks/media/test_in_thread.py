@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from storyreel.tasks.media.threads import in_thread
+from storyreel.tasks.media.ffmpeg import in_thread
 
 
 async def test_the_loop_goes_on_meanwhile_and_hears_of_progress() -> None:
