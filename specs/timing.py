@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from datetime import timedelta
 from fractions import Fraction
 from typing import Any
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
+
+from storyreel.specs.problems.phrases import shown
 
 SAMPLE_RATE = 48_000
 """Samples a second of every sound track inside the house."""
@@ -36,6 +39,10 @@ _RATES = {
 _NUMBERED = r"[0-9]{1,4}(\.[0-9]{1,6})?s|[0-9]{1,7}ms|[0-9]{1,6}f"
 _TIMECODE = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]:[0-5][0-9]")
 _DURATION = re.compile(rf"({_NUMBERED}|{_TIMECODE.pattern})")
+
+
+INTERVAL_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_INTERVAL_PART = re.compile(r"([0-9]{1,6})\s*([smhdw])\s*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,3 +188,16 @@ def _why_no_duration(text: str) -> str:
     if re.fullmatch(r"[0-9]{1,4}(\.[0-9]{1,6})?", text):
         return f"a duration needs a unit; write {text}s for seconds or {text}f for frames"
     return f"this is not a duration; {known}"
+
+
+def parse_interval(text: str) -> timedelta:
+    """A span of the clock rather than of a film, `90m`, `12h` or `1h 30m`: each unit at most once, more than zero.
+
+    Raises ValueError.
+    """
+    written = text.strip().lower()
+    parts = _INTERVAL_PART.findall(written)
+    length = timedelta(**{INTERVAL_UNITS[unit]: int(number) for number, unit in parts})
+    if _INTERVAL_PART.sub("", written) or len({unit for _, unit in parts}) < len(parts) or not length:
+        raise ValueError(f"{shown(text)!r} is no length of time; write for example 90m, 12h, 1d or 1w")
+    return length

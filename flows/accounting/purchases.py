@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from contextlib import suppress
+from datetime import datetime
 from typing import Any
 
 from rich import box
@@ -15,6 +15,7 @@ from rich.text import Text
 
 from storyreel.flows.accounting.spending import approximately, sentence
 from storyreel.specs.frozen import Frozen
+from storyreel.specs.timing import parse_interval
 from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.ledger import Event, Ledger, Purchase, Spend, State, Wanted
 
@@ -25,7 +26,6 @@ _COLOURS = {
     State.FAILED: "red",
     State.UNKNOWN: "bold red",
 }
-_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
 class Purchases(Frozen):
@@ -67,9 +67,9 @@ def _looked_up(ledger: Ledger, wanted: Wanted, limit: int, with_history: bool) -
 
 
 def moment(given: str, now: datetime) -> datetime:
-    """`2d`, `12h` before now, or a date or time of this machine's zone. Raises ValueError."""
-    if found := re.fullmatch(r"(\d{1,5})\s*([mhdw])", given.strip()):
-        return now - timedelta(**{_UNITS[found[2]]: int(found[1])})
+    """`2d`, `12h` before now, or a date or time in this machine's zone. Raises ValueError."""
+    with suppress(ValueError, OverflowError):
+        return now - parse_interval(given)
     try:
         return datetime.fromisoformat(given.strip()).astimezone()
     except (ValueError, OverflowError):

@@ -11,9 +11,8 @@ from zoneinfo import ZoneInfo, available_timezones
 from prefect.schedules import Cron, Interval, RRule, Schedule
 
 from storyreel.specs.problems.phrases import shown
+from storyreel.specs.timing import INTERVAL_UNITS, parse_interval
 
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-_PART = re.compile(r"(\d{1,6})\s*([smhdw])\s*")
 _MONDAY = (2024, 1, 1)
 """Intervals are counted from here, midnight in their zone, so that deploying anew moves nothing: a Monday."""
 _OFTEN = re.compile(r"(?:^|[:;])FREQ=SECONDLY", re.IGNORECASE)
@@ -45,7 +44,7 @@ def in_words(schedule: Schedule) -> str:
 
 def _written(length: timedelta) -> str:
     left, parts = int(length.total_seconds()), []
-    for unit, name in reversed(_UNITS.items()):
+    for unit, name in reversed(INTERVAL_UNITS.items()):
         number, left = divmod(left, int(timedelta(**{name: 1}).total_seconds()))
         parts += [f"{number}{unit}"] if number else []
     return " ".join(parts)
@@ -71,13 +70,10 @@ def _intervals(lengths: Sequence[str], zone: str | None) -> Iterator[Schedule]:
 
 
 def _length(text: str) -> timedelta:
-    """`90m`, `1d`, `1h 30m`."""
-    written = text.strip().lower()
-    parts = _PART.findall(written)
-    length = timedelta(**{_UNITS[unit]: int(number) for number, unit in parts})
-    if _PART.sub("", written) or len({unit for _, unit in parts}) < len(parts) or not length:
-        raise NoTime(f"--interval: {shown(text)!r} is no length of time; for example --interval 90m, 12h, 1d or 1w")
-    return length
+    try:
+        return parse_interval(text)
+    except ValueError as error:
+        raise NoTime(f"--interval: {error}") from error
 
 
 def _tried(make: Callable[[], Schedule], option: str, said: str, example: str) -> Schedule:
