@@ -12,7 +12,7 @@ from typing import Any
 from storyreel.tasks.ledger.ledger import BudgetExceeded, Ledger, Limit, Order
 
 _CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["tests.tasks.store.racing", "psycopg"])
+_CONTEXT.set_forkserver_preload(["tests.tasks.ledger.racing", "psycopg"])
 _PATIENCE = 90
 
 
