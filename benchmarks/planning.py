@@ -18,7 +18,7 @@ from pathlib import Path
 import yaml
 from sqlalchemy import create_engine, insert, select
 
-from storyreel.flows.planning.history import history_of
+from storyreel.flows.planning.history import open_history
 from storyreel.flows.planning.model import History, Plan
 from storyreel.flows.planning.plan import make_plan
 from storyreel.specs.reading import read
@@ -60,7 +60,7 @@ def main() -> None:
             _fill(home, make_plan(read(file), _NOTHING))
 
             def beside(film=film, home=home) -> None:
-                with history_of(home) as history:
+                with open_history(home) as history:
                     plan = make_plan(film, history)
                 assert all(take.reason == "changed: action" for take in plan.takes)
 

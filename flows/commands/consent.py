@@ -15,8 +15,7 @@ from storyreel.flows.errors import NotAllowed, RunFailed
 from storyreel.flows.planning.budget import BudgetedPlan
 from storyreel.flows.planning.model import Plan
 from storyreel.flows.planning.run_request import RunRequest
-from storyreel.flows.planning.saved import load as load_plan
-from storyreel.flows.planning.saved import moved
+from storyreel.flows.planning.saved import differences, load_plan
 from storyreel.flows.planning.summary import summarize_purchases
 from storyreel.tasks.ledger.budget import BudgetExceeded
 from storyreel.tasks.providers import load
@@ -60,13 +59,13 @@ def lacking(plan: Plan) -> None:
 def as_agreed(file: Path, budget: str | None, out: str | None) -> tuple[RunRequest, BudgetedPlan]:
     """What a plan that was kept asks for, planned anew.
 
-    Raises NotAllowed, naming what has moved, when that would no longer do exactly what was agreed to.
+    Raises NotAllowed, naming what has changed, when that would no longer do exactly what was agreed to.
     """
     saved = load_plan(file)
     agreed = sheet_of(saved.found_from(file), saved.provider, None, list(saved.selection), budget, out)
     sheet = agreed.model_copy(update={"vars": saved.words})
     planning = plan_of(sheet)
-    if changed := moved(saved, planning.plan):
+    if changed := differences(saved, planning.plan):
         lines = "\n  ".join(changed)
         raise NotAllowed(
             f"nothing was bought, because this changed since the plan was made:\n  {lines}",

@@ -91,9 +91,9 @@ def plan(
     sheet = sheet_of(storyboard, provider, sets, select, budget)
     planning = plan_of(sheet)
     if into:
-        from storyreel.flows.planning.saved import save
+        from storyreel.flows.planning.saved import save_plan
 
-        save(planning.plan, into, sheet)
+        save_plan(planning.plan, into, sheet)
     if as_json:
         print_json(planning.plan.as_json())
         return

@@ -33,21 +33,21 @@ def review(
     """Approve takes, or wish for others; make and buy nothing. Without options: show what waits, and ask."""
     from storyreel.flows.commands import review_prompts as approvals
     from storyreel.flows.planning.planner import Planner
-    from storyreel.flows.review.standing import by_words, look, refusal
+    from storyreel.flows.review.status import action_problem, parse_verdicts, review_status
 
     if action and not retake:
         raise typer.BadParameter("--action goes with --retake")
     sheet = sheet_of(storyboard, provider, sets)
     planner = Planner.of(sheet)
-    standings = asyncio.run(look(planner))
+    standings = asyncio.run(review_status(planner))
     console, waiting = Console(stderr=True, soft_wrap=True), [standing for standing in standings if standing.waits]
     chosen = [*(approve or ()), *((standing.shot.slate for standing in waiting) if everything else ())]
     if chosen or retake:
         try:
-            said = by_words(standings, chosen, retake or (), note=note, action=action, by=approvals.whoever())
+            said = parse_verdicts(standings, chosen, retake or (), note=note, action=action, by=approvals.whoever())
         except LookupError as error:
             raise typer.BadParameter(str(error)) from error
-        if wrong := refusal(planner, said):
+        if wrong := action_problem(planner, said):
             raise typer.BadParameter(f"--action: {wrong}")
     elif everything or as_json or not waiting or not approvals.somebody_is_there(console):
         said = []
@@ -56,7 +56,7 @@ def review(
         said = approvals.asked(console, planner, waiting)
     runs = approvals.note_down(planner, said) if said else []
     if said:
-        standings = asyncio.run(look(planner))
+        standings = asyncio.run(review_status(planner))
     if as_json:
         print_json(
             {

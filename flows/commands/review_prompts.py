@@ -15,25 +15,25 @@ from rich.table import Table
 from rich.text import Text
 
 from storyreel.flows.commands.reconcile_prompts import somebody_is_there
-from storyreel.flows.planning.model import ReviewWord
+from storyreel.flows.planning.model import ReviewState
 from storyreel.flows.planning.planner import Planner
 from storyreel.flows.planning.run_request import RunRequest
-from storyreel.flows.review.standing import Standing, by_words, refusal
+from storyreel.flows.review.status import ShotReview, action_problem, parse_verdicts
 from storyreel.flows.servers.choose import settle_environment
 from storyreel.tasks.ledger.ledger import Judged, Word
 
 __all__ = ["asked", "next_step", "note_down", "print_standings", "somebody_is_there", "tell", "whoever"]
 
 if TYPE_CHECKING:
-    from storyreel.flows.review.resume import Suspended
+    from storyreel.flows.review.resume import ResumedRun
 
-_COLOURS: dict[ReviewWord, str] = {
+_COLOURS: dict[ReviewState, str] = {
     "todo": "dim", "wip": "cyan", "wfa": "yellow", "retake": "magenta", "approved": "green",
 }  # fmt: skip
 _WAYS = "[a]pprove, [r]etake, [l]ater, [q]uit"
 
 
-def print_standings(console: Console, title: str, standings: Sequence[Standing]) -> None:
+def print_standings(console: Console, title: str, standings: Sequence[ShotReview]) -> None:
     """A row a take: how it stands, who made it, for how much, and remarks; then where what waits is."""
     if not standings:
         console.print("No shot asks for a review; `review: required` in the storyboard does.", highlight=False)
@@ -57,7 +57,7 @@ def print_standings(console: Console, title: str, standings: Sequence[Standing])
                 console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
-def asked(console: Console, planner: Planner, waiting: Sequence[Standing]) -> list[Judged]:
+def asked(console: Console, planner: Planner, waiting: Sequence[ShotReview]) -> list[Judged]:
     """What a person on a terminal says of one shot after the other."""
     said: list[Judged] = []
     for standing in waiting:
@@ -71,29 +71,30 @@ def asked(console: Console, planner: Planner, waiting: Sequence[Standing]) -> li
             take = shot.best
             if len(numbers) > 1:
                 take = typer.prompt("which take", default=shot.best, type=int, err=True)
-            said += by_words([standing], [f"{shot.slate}:{take}" if take in numbers else shot.slate], (), by=whoever())
+            named = f"{shot.slate}:{take}" if take in numbers else shot.slate
+            said += parse_verdicts([standing], [named], (), by=whoever())
         elif answer == "r":
             note = typer.prompt("note", default="", show_default=False, err=True)
             action = typer.prompt("new action, or nothing", default="", show_default=False, err=True)
-            words = by_words([standing], (), [shot.slate], note=note, action=action, by=whoever())
-            if wrong := refusal(planner, words):
+            words = parse_verdicts([standing], (), [shot.slate], note=note, action=action, by=whoever())
+            if wrong := action_problem(planner, words):
                 console.print(f"{wrong}; {shot.slate} is left for later", markup=False, highlight=False)
             else:
                 said += words
     return said
 
 
-def note_down(planner: Planner, said: Sequence[Judged]) -> list[Suspended]:
+def note_down(planner: Planner, said: Sequence[Judged]) -> list[ResumedRun]:
     """Write what was said into the ledger, and let the runs go on that waited for it."""
     with closing(planner.home.ledger()) as ledger:
         ledger.judge(said)
     settle_environment()
-    from storyreel.flows.review.resume import resume
+    from storyreel.flows.review.resume import resume_runs
 
-    return asyncio.run(resume(planner.film.title, planner.home))
+    return asyncio.run(resume_runs(planner.film.title, planner.home))
 
 
-def tell(console: Console, said: Sequence[Judged], runs: Sequence[Suspended], then: str) -> None:
+def tell(console: Console, said: Sequence[Judged], runs: Sequence[ResumedRun], then: str) -> None:
     """What was noted, which runs go on, and what to do where none does."""
     lines = []
     for one in said:
@@ -105,7 +106,7 @@ def tell(console: Console, said: Sequence[Judged], runs: Sequence[Suspended], th
         console.print(line, markup=False, highlight=False)
 
 
-def next_step(sheet: RunRequest, standings: Sequence[Standing]) -> str:
+def next_step(sheet: RunRequest, standings: Sequence[ShotReview]) -> str:
     """The command to run next; none where nothing is reviewed."""
     if waiting := next((standing for standing in standings if standing.waits), None):
         return sheet.command("review", "--approve", waiting.shot.slate)

@@ -23,12 +23,12 @@ def explain(
 ) -> None:
     """Show what a shot would be asked for, to the last header; send nothing. No key is needed."""
     from storyreel.flows.planning.planner import Planner
-    from storyreel.flows.services.explain import explain, pick, print_explanation
+    from storyreel.flows.services.explain import explain, find_take, print_explanation
 
     planner = Planner.of(sheet_of(storyboard, provider, sets))
     plan = planner.plan()
     try:
-        picked = pick(plan, shot, take)
+        picked = find_take(plan, shot, take)
     except LookupError as error:
         raise typer.BadParameter(str(error)) from error
     explained = explain(planner.film, plan, picked)
@@ -46,23 +46,23 @@ def providers(
     as_json: AsJson = False,
 ) -> None:
     """Show the services, what each is able to do, and whether its key is set."""
-    from storyreel.flows.services.catalogue import adapters, installed, print_services
-    from storyreel.flows.services.compatibility import cast, print_casting
+    from storyreel.flows.services.catalogue import installed_services, loadable_providers, print_services
+    from storyreel.flows.services.compatibility import check_compatibility, print_compatibility
     from storyreel.specs.reading import read
 
     if film is None:
-        found = installed()
+        found = installed_services()
         if as_json:
             print_json([service.as_json() for service in found])
         else:
             print_services(Console(), found)
         return
     board = read(film, words(sets))
-    auditions = cast(board, adapters())
+    auditions = check_compatibility(board, loadable_providers())
     if as_json:
         print_json([audition.as_json() for audition in auditions])
     else:
-        print_casting(Console(), board.title, auditions)
+        print_compatibility(Console(), board.title, auditions)
 
 
 def doctor(

@@ -22,7 +22,7 @@ from rich.text import Text
 from storyreel.flows.diagnostics import connectivity as reaching
 from storyreel.flows.diagnostics.clip_store_check import Stock, take_stock
 from storyreel.flows.diagnostics.connectivity import Reached
-from storyreel.flows.services.catalogue import Broken, Service, installed
+from storyreel.flows.services.catalogue import BrokenService, Service, installed_services
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.problems.phrases import reason
 from storyreel.tasks.bucket import without_password
@@ -72,7 +72,7 @@ class Checkup(Frozen):
 def examine(environment: Mapping[str, str] = os.environ, *, offline: bool = False, everything: bool = False) -> Checkup:
     """Look at everything. `offline` asks nobody on the network; `everything` also those services without a key."""
     home = Home.of(environment)
-    services = installed(environment)
+    services = installed_services(environment)
     return Checkup(
         checks=(
             _ffmpeg(),
@@ -203,9 +203,9 @@ def _clips(stock: Stock) -> Check:
     )
 
 
-def _keys(services: list[Service | Broken]) -> Iterator[Check]:
+def _keys(services: list[Service | BrokenService]) -> Iterator[Check]:
     for service in services:
-        if isinstance(service, Broken):
+        if isinstance(service, BrokenService):
             yield Check(name=service.name, state="note", detail=service.why, fix=service.fix)
         elif service.key and service.ready:
             yield Check(name=service.name, state="ok", detail=f"{service.key} is set{_quota(service)}")
@@ -234,7 +234,7 @@ def _callbacks(environment: Mapping[str, str]) -> Iterator[Check]:
 
 
 def _reachable(
-    services: list[Service | Broken], environment: Mapping[str, str], *, everything: bool
+    services: list[Service | BrokenService], environment: Mapping[str, str], *, everything: bool
 ) -> Iterator[Check]:
     """Whether the services answer at all; they are asked without a key and for nothing in particular."""
     wanted = [one.name for one in services if isinstance(one, Service) and one.key and (one.ready or everything)]

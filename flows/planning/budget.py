@@ -41,12 +41,12 @@ def check_budget(plan: Plan, limits: Sequence[Limit], committed: Committed, run:
     till = _Till(plan.title, run, limits, committed)
     broken = [trouble for take in plan.bought for trouble in till.take(take)]
     if broken:
-        fits = fitting(plan, limits, committed, run)
+        fits = fitting_shots(plan, limits, committed, run)
         hint = f"these shots fit: {', '.join(fits)}" if fits else "none of the shots fits"
         raise BudgetExceeded(f"{broken[0]}; nothing was bought", hint=hint, fits=fits)
 
 
-def fitting(plan: Plan, limits: Sequence[Limit], committed: Committed, run: str = "") -> tuple[str, ...]:
+def fitting_shots(plan: Plan, limits: Sequence[Limit], committed: Committed, run: str = "") -> tuple[str, ...]:
     """The shots that can be bought within the limits, taken in the order of the film, each with what it continues."""
     till = _Till(plan.title, run, limits, committed)
     bought: dict[str, list[PlannedTake]] = {}

@@ -13,7 +13,7 @@ from storyreel.tasks.settings import Settings
 
 
 @contextmanager
-def history_of(home: Home) -> Iterator[History]:
+def open_history(home: Home) -> Iterator[History]:
     """The ledger and the store as they stand; a look creates neither."""
     clips, has_bucket = home.clips(), bool(Settings.read().media_url)
     if not home.has_ledger:

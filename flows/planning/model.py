@@ -18,11 +18,11 @@ from storyreel.tasks.request.brief import Brief
 
 TakeState = Literal["new", "cached", "resuming", "unknown"]
 
-ReviewWord = Literal["todo", "wip", "wfa", "retake", "approved"]
+ReviewState = Literal["todo", "wip", "wfa", "retake", "approved"]
 """How far a take is on its way to the cut. `todo`: nothing is made. `wip`: it is being made. `wfa`: made, waits for
 approval. `retake`: another one is wanted and not made yet. `approved`: it is in the cut."""
 
-_REVIEW: Mapping[TakeState, ReviewWord] = {"new": "todo", "resuming": "wip", "unknown": "wip", "cached": "wfa"}
+_REVIEW: Mapping[TakeState, ReviewState] = {"new": "todo", "resuming": "wip", "unknown": "wip", "cached": "wfa"}
 """The word for a take of which nothing was said."""
 
 Orders = Mapping[tuple[str, int, str], Purchase]
@@ -162,7 +162,7 @@ class PlannedTake(Frozen):
         return (self.chosen, *self.fallbacks)
 
     @property
-    def review(self) -> ReviewWord | None:
+    def review(self) -> ReviewState | None:
         """How far it is to approval; None where nobody has to approve it and nobody has said anything."""
         if self.verdict:
             return "approved" if self.verdict.word is Word.APPROVED else "retake"
@@ -266,7 +266,7 @@ class Plan(Frozen):
         return {
             "title": self.title,
             "shots": [take.as_json() for take in self.takes],
-            "total": in_one(self.totals),
+            "total": single_total(self.totals),
             "totals": [money.model_dump(mode="json") for money in self.totals],
             "unpriced": self.unpriced,
             "surplus_seconds": float(self.surplus_seconds),
@@ -276,7 +276,15 @@ class Plan(Frozen):
         }
 
 
-def in_one(totals: tuple[Money, ...]) -> dict[str, Any] | None:
+def takes_by_shot(takes: Iterable[PlannedTake]) -> dict[str, list[PlannedTake]]:
+    """The takes of each shot by its slate, in the order of the film."""
+    shots: dict[str, list[PlannedTake]] = {}
+    for take in takes:
+        shots.setdefault(take.shot, []).append(take)
+    return shots
+
+
+def single_total(totals: tuple[Money, ...]) -> dict[str, Any] | None:
     """Sums as a single one for programs: none are 0 USD, and several currencies are null, as they never add up."""
     if len(totals) > 1:
         return None

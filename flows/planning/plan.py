@@ -12,10 +12,10 @@ from functools import cache, partial
 
 from storyreel.flows.planning.expecting import expected_seconds
 from storyreel.flows.planning.model import Candidate, History, Plan, PlannedTake
-from storyreel.flows.planning.selection import select
+from storyreel.flows.planning.selection import select_takes
 from storyreel.flows.planning.states import with_states
-from storyreel.flows.planning.verdicts import directed
-from storyreel.flows.planning.warnings import caveats, chain_lengths, upstream_first
+from storyreel.flows.planning.verdicts import apply_verdicts
+from storyreel.flows.planning.warnings import chain_lengths, upstream_first, warnings_of
 from storyreel.specs.cut import Anchor, Cut, Event, build_cut, edit_points
 from storyreel.specs.money import Money
 from storyreel.specs.problems.problem import Problem, StoryboardError
@@ -51,7 +51,7 @@ def make_plan(
     desk = _Desk(film, cut, history, prices or PriceList.read({}))
     takes = with_states(desk.drafts(provider), film.title, history)
     if selection:
-        takes = with_states(desk.with_stand_ins(takes, select(selection, takes)), film.title, history)
+        takes = with_states(desk.with_stand_ins(takes, select_takes(selection, takes)), film.title, history)
     chains = chain_lengths(film.all_shots)
     return Plan(
         title=film.title,
@@ -60,7 +60,7 @@ def make_plan(
         takes=tuple(desk.in_order(takes)),
         longest_chain=max(chains.values()),
         expected_seconds=expected_seconds(takes, history),
-        warnings=(*desk.warnings, *caveats(film, takes, chains)),
+        warnings=(*desk.warnings, *warnings_of(film, takes, chains)),
     )
 
 
@@ -100,7 +100,7 @@ class _Desk:
                 takes = self._drafts_of(shot, services, upstream)
                 if said:
                     draft = partial(self._drafts_of, services=services, upstream=upstream)
-                    shot, takes, warnings = directed(self._film, shot, draft, said.of)
+                    shot, takes, warnings = apply_verdicts(self._film, shot, draft, said.of)
                     self._shots[place] = shot
                     self.warnings += warnings
             except order.Unfit as unfit:

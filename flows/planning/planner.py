@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from storyreel.flows.packs import read_film
 from storyreel.flows.planning.budget import BudgetedPlan, check_budget, limits_of
-from storyreel.flows.planning.history import history_of, with_verdicts
+from storyreel.flows.planning.history import open_history, with_verdicts
 from storyreel.flows.planning.model import History, Plan
 from storyreel.flows.planning.plan import make_plan
 from storyreel.flows.planning.run_request import RunRequest
@@ -56,7 +56,7 @@ class Planner:
     def plan(self, history: History | None = None) -> Plan:
         """Plan the film by the present ledger, or by this history. Raises StoryboardError and NothingSelected."""
         if history is None:
-            with history_of(self.home) as present:
+            with open_history(self.home) as present:
                 return self.plan(present)
         return make_plan(self.film, history, self.provider, self.selection, self.prices)
 
@@ -65,7 +65,7 @@ class Planner:
 
         Raises StoryboardError and NothingSelected.
         """
-        with history_of(self.home) as history:
+        with open_history(self.home) as history:
             plan = self.plan(history)
             try:
                 check_budget(plan, self.limits, history.committed, run)
@@ -75,15 +75,15 @@ class Planner:
 
     def plan_as_if(self, verdicts: Sequence[Judged]) -> Plan:
         """The plan of all shots as it would be with these verdicts noted. Raises StoryboardError."""
-        with history_of(self.home) as history:
+        with open_history(self.home) as history:
             return replace(self, selection=()).plan(with_verdicts(history, verdicts))
 
     def refreshed(self, plan: Plan) -> Plan:
         """The same takes with their present states, after some of them were made."""
-        with history_of(self.home) as history:
+        with open_history(self.home) as history:
             return plan.model_copy(update={"takes": tuple(with_states(plan.takes, plan.title, history))})
 
     def committed(self, run: str) -> tuple[Money, ...]:
         """The money that a flow run has committed so far, one sum a currency."""
-        with history_of(self.home) as history:
+        with open_history(self.home) as history:
             return history.committed("run", film=self.film.title, run=run)

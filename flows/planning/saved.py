@@ -20,7 +20,7 @@ from storyreel.tasks.files import write_whole
 from storyreel.tasks.request.brief import Brief, changes
 
 
-class NoPlan(StoryboardError):
+class UnusablePlan(StoryboardError):
     """A file holds no plan that this storyreel kept."""
 
     command = "storyreel plan STORYBOARD -o {file}"
@@ -71,7 +71,7 @@ class SavedPlan(Frozen):
         return self.storyboard if is_remote(self.storyboard) else file.parent / self.storyboard
 
 
-def save(plan: Plan, into: Path, sheet: RunRequest) -> None:
+def save_plan(plan: Plan, into: Path, sheet: RunRequest) -> None:
     """Write a plan into a file, whole or not at all."""
     saved = SavedPlan(
         made=datetime.now(UTC),
@@ -91,8 +91,8 @@ def _from(into: Path, storyboard: Path | str) -> str:
     return os.path.relpath(Path(storyboard).resolve(), into.resolve().parent)
 
 
-def load(file: Path) -> SavedPlan:
-    """A plan from its file. Raises NoPlan."""
+def load_plan(file: Path) -> SavedPlan:
+    """A plan from its file. Raises UnusablePlan."""
     try:
         return SavedPlan.model_validate_json(file.read_bytes())
     except OSError as error:
@@ -103,7 +103,7 @@ def load(file: Path) -> SavedPlan:
         raise _unusable(file, f"it is no plan of this storyreel: {what}") from error
 
 
-def moved(saved: SavedPlan, now: Plan) -> list[str]:
+def differences(saved: SavedPlan, now: Plan) -> list[str]:
     """What is not as it was planned, a line each; empty when a render would do exactly what was agreed to."""
     before = {(take.shot, take.take): take for take in saved.takes}
     after = {(take.shot, take.take): take for take in now.takes}
@@ -146,5 +146,5 @@ def _cut(plan: Plan) -> tuple[tuple[str, int, int, int], ...]:
     return tuple((event.shot, event.start, event.frames, event.dissolve_in) for event in plan.cut.events)
 
 
-def _unusable(file: Path, why: str) -> NoPlan:
-    return NoPlan([Problem(Position(str(file), 1, 1), why)])
+def _unusable(file: Path, why: str) -> UnusablePlan:
+    return UnusablePlan([Problem(Position(str(file), 1, 1), why)])

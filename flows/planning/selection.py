@@ -13,7 +13,7 @@ class NothingSelected(Exception):
     """A selection that means no shot of the film. The message says which part, and what could be meant."""
 
 
-def select(terms: Iterable[str], takes: Sequence[PlannedTake]) -> frozenset[tuple[str, int]]:
+def select_takes(terms: Iterable[str], takes: Sequence[PlannedTake]) -> frozenset[tuple[str, int]]:
     """The takes, by shot and number, that a selection means; what they continue and is not there is among them.
 
     Each term may hold several, parted by commas. Raises NothingSelected.

@@ -20,7 +20,7 @@ Said = Callable[[Iterable[str]], Mapping[str, Verdict]]
 """By key, what was said last of a take."""
 
 
-class Directed(NamedTuple):
+class DirectedShot(NamedTuple):
     """A shot as people want it, and its takes with what was said of each."""
 
     shot: Shot
@@ -28,7 +28,7 @@ class Directed(NamedTuple):
     warnings: tuple[str, ...] = ()
 
 
-def directed(film: Storyboard, shot: Shot, draft: Draft, said: Said) -> Directed:
+def apply_verdicts(film: Storyboard, shot: Shot, draft: Draft, said: Said) -> DirectedShot:
     """Carry out what was said of the takes of a shot, and of those that came of that.
 
     A retake with another action has the shot made so; when all its takes are to be made again, there is one more; the
@@ -59,14 +59,14 @@ def directed(film: Storyboard, shot: Shot, draft: Draft, said: Said) -> Directed
 
 def _done(
     own: Shot, now: Shot, draft: Draft, verdicts: Sequence[Verdict | None], is_asked_for: bool, warnings: Sequence[str]
-) -> Directed:
+) -> DirectedShot:
     takes = [
         take.model_copy(update={"verdict": verdict, "is_asked_for": is_asked_for and verdict is None})
         if verdict or is_asked_for
         else take
         for take, verdict in zip(draft(now), verdicts, strict=True)
     ]
-    return Directed(now, takes, (*warnings, *_warnings(own, now, verdicts)))
+    return DirectedShot(now, takes, (*warnings, *_warnings(own, now, verdicts)))
 
 
 def _warnings(own: Shot, now: Shot, verdicts: Sequence[Verdict | None]) -> Iterator[str]:

@@ -34,7 +34,7 @@ def chain_lengths(shots: Iterable[Shot]) -> dict[str, int]:
     return lengths
 
 
-def caveats(film: Storyboard, takes: Iterable[PlannedTake], chains: Mapping[str, int]) -> Iterator[str]:
+def warnings_of(film: Storyboard, takes: Iterable[PlannedTake], chains: Mapping[str, int]) -> Iterator[str]:
     """What to know of a film's takes, a sentence each; `chains` are the shots' places in their chains."""
     first = {take.shot: take for take in reversed(list(takes))}
     continued = {shot.continues for shot in film.all_shots if shot.continues}

@@ -9,7 +9,7 @@ from fractions import Fraction
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
-from storyreel.flows.planning.model import Plan, PlannedTake, in_one
+from storyreel.flows.planning.model import Plan, PlannedTake, single_total
 from storyreel.specs.cut import Cut, Event
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.money import Money, sums
@@ -103,7 +103,7 @@ class Rendering(Frozen):
             "fps": self.fps,
             "seconds": float(self.seconds),
             "shots": [take.model_dump(mode="json", include=_IN_JSON) for take in self.shots],
-            "spent": in_one(self.spent),
+            "spent": single_total(self.spent),
             "flow_run": self.flow_run,
             "storyboard": self.origin.storyboard,
             "version": self.origin.version,

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from prefect.input import RunInput
 from pydantic import BaseModel, Field, create_model
 
-from storyreel.flows.review.model import Seen, Waiting
+from storyreel.flows.review.model import ShotToReview, TakeToReview
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.money import Money
 from storyreel.tasks.ledger.ledger import Judged, Word
@@ -26,12 +26,12 @@ _MOST_PICTURES = 60
 Decision = Literal["approve", "retake", "later"]
 
 
-class Asked(Frozen):
+class Question(Frozen):
     """A question as it was asked, kept beside the run: an answer means what was shown, whatever is planned by then."""
 
     number: int
     """From 1: a run that is suspended again asks anew."""
-    shots: dict[str, Waiting] = Field(default={})
+    shots: dict[str, ShotToReview] = Field(default={})
     """By their fields in the form, the shots that waited."""
     money: Money | None = None
     """What the run would cost in all, where it asked for that."""
@@ -53,7 +53,7 @@ class AboutMoney(BaseModel):
     amount: float = 0
 
 
-def of_shots(asked: Asked, complaints: Mapping[str, str]) -> type[RunInput]:
+def review_form(asked: Question, complaints: Mapping[str, str]) -> type[RunInput]:
     """The form for the shots that wait, each beside its takes. Whoever sends it as it is decides nothing.
 
     `complaints` say by slate what was wrong with the last answer. What is to be seen stands at the shots, as Prefect's
@@ -72,7 +72,7 @@ def of_shots(asked: Asked, complaints: Mapping[str, str]) -> type[RunInput]:
     return form.with_initial_data(description=f"{wait} for approval.")
 
 
-def of_money(asked: Asked, excess: str, buying: str) -> type[RunInput]:
+def budget_form(asked: Question, excess: str, buying: str) -> type[RunInput]:
     """The form for a run that would pass its budget. One of the two decisions must be made."""
     assert asked.money
     why = "\n\n".join(map(_plain, excess.splitlines()))
@@ -91,16 +91,16 @@ def of_money(asked: Asked, excess: str, buying: str) -> type[RunInput]:
     return form.with_initial_data(description="This run would pass its budget.")
 
 
-def named(shots: Iterable[Waiting]) -> dict[str, Waiting]:
+def by_field(shots: Iterable[ShotToReview]) -> dict[str, ShotToReview]:
     """Shots by their fields: `shot_1B`; a slate that is no name of a field is spelled as one."""
-    found: dict[str, Waiting] = {}
+    found: dict[str, ShotToReview] = {}
     for shot in shots:
         name = f"shot_{re.sub(r'[^A-Za-z0-9]', '_', shot.slate)}"
         found[f"{name}_{len(found)}" if name in found else name] = shot
     return found
 
 
-def judged(asked: Asked, answer: Mapping[str, Any]) -> Iterator[tuple[Waiting, list[Judged]]]:
+def verdicts_in(asked: Question, answer: Mapping[str, Any]) -> Iterator[tuple[ShotToReview, list[Judged]]]:
     """What an answer says of each shot that was asked for and is not left for later."""
     by = str(answer.get("by") or "").strip() or "somebody in Prefect"
     for name, shot in asked.shots.items():
@@ -112,7 +112,7 @@ def judged(asked: Asked, answer: Mapping[str, Any]) -> Iterator[tuple[Waiting, l
             yield shot, shot.judged(Word.RETAKE, note=note, action=action, by=by)
 
 
-def approved(asked: Asked, answer: Mapping[str, Any]) -> Money | None:
+def approved_budget(asked: Question, answer: Mapping[str, Any]) -> Money | None:
     """The amount that a run may cost by an answer; None when it is to stop."""
     assert asked.money
     said = AboutMoney.model_validate(answer)
@@ -121,7 +121,7 @@ def approved(asked: Asked, answer: Mapping[str, Any]) -> Money | None:
     return Money(amount=Decimal(str(said.amount)), currency=asked.money.currency)
 
 
-def _about(name: str, shot: Waiting) -> type[BaseModel]:
+def _about(name: str, shot: ShotToReview) -> type[BaseModel]:
     numbers: Any = Literal[tuple(take.take for take in shot.takes)]
     fields: dict[str, Any] = {
         "decision": (Decision, Field("later", title="Decision")),
@@ -132,7 +132,7 @@ def _about(name: str, shot: Waiting) -> type[BaseModel]:
     return create_model(f"About_{name}", **fields)
 
 
-def _described(shot: Waiting, complaint: str, shows: bool) -> str:
+def _described(shot: ShotToReview, complaint: str, shows: bool) -> str:
     """The takes of a shot, with a picture of each, as paragraphs in Markdown: single line ends are lost on the page."""
     paragraphs = [f"**{_plain(complaint)}**" if complaint else "", _plain(shot.action)]
     for take in shot.takes:
@@ -141,11 +141,11 @@ def _described(shot: Waiting, complaint: str, shows: bool) -> str:
     return "\n\n".join(filter(None, paragraphs))
 
 
-def _from(take: Seen) -> str:
+def _from(take: TakeToReview) -> str:
     return f"{take.service}, {take.cost}" if take.cost and take.cost.amount else take.service
 
 
-def _picture(take: Seen) -> str:
+def _picture(take: TakeToReview) -> str:
     """A clip's picture inside the text; none of a clip that is gone meanwhile."""
     try:
         held = base64.b64encode(thumbnail(take.clip, _WIDTH)).decode()

@@ -5,28 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from storyreel.flows.planning.model import Plan, PlannedTake, ReviewWord
+from storyreel.flows.planning.model import Plan, PlannedTake, ReviewState, takes_by_shot
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.money import Money
 from storyreel.tasks.inspection.inspect import Inspection, best_take
 from storyreel.tasks.ledger.ledger import Judged, Verdict, Word
 
-_FURTHEST: tuple[ReviewWord, ...] = ("approved", "wfa", "wip", "retake", "todo")
+_FURTHEST: tuple[ReviewState, ...] = ("approved", "wfa", "wip", "retake", "todo")
 """The word for a shot is the first of these that one of its takes has."""
 
 
-def word_of_shot(takes: Iterable[PlannedTake]) -> ReviewWord | None:
+def review_state(takes: Iterable[PlannedTake]) -> ReviewState | None:
     """How a shot stands, by its takes."""
     words = {take.review for take in takes}
     return next((word for word in _FURTHEST if word in words), None)
-
-
-def by_shot(takes: Iterable[PlannedTake]) -> dict[str, list[PlannedTake]]:
-    """The takes of each shot, in the order of the film."""
-    shots: dict[str, list[PlannedTake]] = {}
-    for take in takes:
-        shots.setdefault(take.shot, []).append(take)
-    return shots
 
 
 def action_of(take: PlannedTake) -> str:
@@ -34,21 +26,21 @@ def action_of(take: PlannedTake) -> str:
     return dict(take.chosen.brief.words).get("action", "")
 
 
-def waiting(plan: Plan) -> dict[str, list[PlannedTake]]:
+def shots_to_approve(plan: Plan) -> dict[str, list[PlannedTake]]:
     """The shots that must be approved and are not, with their takes. What only stands in for a shot needs no word."""
-    return {shot: takes for shot, takes in by_shot(plan.takes).items() if _waits(takes)}
+    return {shot: takes for shot, takes in takes_by_shot(plan.takes).items() if _waits(takes)}
 
 
 def _waits(takes: Sequence[PlannedTake]) -> bool:
-    return any(take.needs_review for take in takes) and word_of_shot(takes) != "approved"
+    return any(take.needs_review for take in takes) and review_state(takes) != "approved"
 
 
-class Seen(Frozen):
+class TakeToReview(Frozen):
     """A take that is there, as somebody who is to approve it sees it."""
 
     take: int
     key: str
-    word: ReviewWord
+    word: ReviewState
     service: str
     cost: Money | None
     """None where nobody knows it."""
@@ -74,18 +66,18 @@ class Seen(Frozen):
         return "; ".join(filter(None, (self.found, self.said)))
 
 
-def said_of(verdict: Verdict | None) -> str:
+def note_of(verdict: Verdict | None) -> str:
     """The note to a verdict, as it is shown: `too dark (Ana)`."""
     return f"{verdict.note} ({verdict.by})" if verdict and verdict.note else ""
 
 
-class Waiting(Frozen):
+class ShotToReview(Frozen):
     """A shot that waits for approval."""
 
     film: str
     slate: str
     action: str
-    takes: tuple[Seen, ...]
+    takes: tuple[TakeToReview, ...]
     """Those that are there."""
 
     @property
@@ -113,7 +105,7 @@ class Waiting(Frozen):
 class ReviewNeeded(Exception):
     """Shots wait for approval; everything was made and is kept, and the film is not joined."""
 
-    def __init__(self, shots: Sequence[Waiting], of: int) -> None:
+    def __init__(self, shots: Sequence[ShotToReview], of: int) -> None:
         self.shots, self.of = tuple(shots), of
         which = f"{len(shots)} of {of} shots {'waits' if len(shots) == 1 else 'wait'}" if of > 1 else "the shot waits"
         lines = [f"{which} for approval; everything that was made is kept"]
@@ -124,5 +116,5 @@ class ReviewNeeded(Exception):
         return type(self), (self.shots, self.of)
 
 
-def _listed(takes: Iterable[Seen]) -> str:
+def _listed(takes: Iterable[TakeToReview]) -> str:
     return ", ".join(f"take {take.take} ({take.word}{f': {take.remarks}' if take.remarks else ''})" for take in takes)

@@ -28,7 +28,7 @@ _LONGEST_TAG = 60
 """Letters of a title in a run's tags."""
 
 
-class Suspended(Frozen):
+class ResumedRun(Frozen):
     """A run that somebody was to answer."""
 
     run: UUID
@@ -38,7 +38,7 @@ class Suspended(Frozen):
     goes_on: bool
 
 
-async def resume(title: str, home: Home) -> list[Suspended]:
+async def resume_runs(title: str, home: Home) -> list[ResumedRun]:
     """Have those suspended runs of a film go on for which nothing waits any more, or a retake is wanted.
 
     None where no server can be asked.
@@ -57,7 +57,7 @@ async def _runs(client: PrefectClient, title: str) -> Sequence[FlowRun]:
     return await client.read_flow_runs(flow_run_filter=FlowRunFilter(tags=of_the_film, state=suspended))
 
 
-async def _look_at(client: PrefectClient, run: FlowRun, home: Home) -> Suspended:
+async def _look_at(client: PrefectClient, run: FlowRun, home: Home) -> ResumedRun:
     rounds = await rounds_of(client, run.id)
     asked = rounds[-1].asked if rounds else None
     if asked is None or asked.money:
@@ -76,8 +76,8 @@ async def _look_at(client: PrefectClient, run: FlowRun, home: Home) -> Suspended
     return _told(run, f"could not be resumed: {getattr(result.details, 'reason', result.status.value)}")
 
 
-def _told(run: FlowRun, outcome: str, goes_on: bool = False) -> Suspended:
-    return Suspended(run=run.id, name=run.name, outcome=outcome, goes_on=goes_on)
+def _told(run: FlowRun, outcome: str, goes_on: bool = False) -> ResumedRun:
+    return ResumedRun(run=run.id, name=run.name, outcome=outcome, goes_on=goes_on)
 
 
 def _answers(api: str) -> bool:

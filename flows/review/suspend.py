@@ -24,9 +24,9 @@ from storyreel.flows.planning.model import Plan, PlannedTake
 from storyreel.flows.planning.planner import Planner
 from storyreel.flows.planning.summary import summarize_purchases
 from storyreel.flows.production.takes import Shooting
-from storyreel.flows.review.forms import Asked, approved, judged, named, of_money, of_shots
-from storyreel.flows.review.model import ReviewNeeded, Seen, Waiting, action_of, said_of, waiting
-from storyreel.flows.review.standing import refusal
+from storyreel.flows.review.forms import Question, approved_budget, budget_form, by_field, review_form, verdicts_in
+from storyreel.flows.review.model import ReviewNeeded, ShotToReview, TakeToReview, action_of, note_of, shots_to_approve
+from storyreel.flows.review.status import action_problem
 from storyreel.specs.money import Money
 from storyreel.tasks.ledger.budget import Limit
 from storyreel.tasks.ledger.ledger import Ledger
@@ -44,7 +44,7 @@ class NotApproved(Exception):
 class Round(NamedTuple):
     """A question, and what was answered; None before somebody has."""
 
-    asked: Asked
+    asked: Question
     answer: dict[str, Any] | None
 
 
@@ -68,15 +68,15 @@ class Approval:
 
     def limits(self, said: tuple[Limit, ...]) -> tuple[Limit, ...]:
         """The limits of the run: what was approved for it last, else those that the storyboard or its caller said."""
-        amounts = [approved(asked, answer) for asked, answer in self._rounds if asked.money and answer]
+        amounts = [approved_budget(asked, answer) for asked, answer in self._rounds if asked.money and answer]
         return tuple(Limit(scope="run", most=amount) for amount in amounts[-1:] if amount) or said
 
     async def ask_to_review(self, needed: ReviewNeeded) -> None:
         """Suspend the run until somebody has looked at the shots that wait; returns only where nobody can be asked."""
         if not _can_ask():
             return
-        asked = Asked(number=len(self._rounds) + 1, shots=named(needed.shots))
-        form = await asyncio.to_thread(of_shots, asked, self._complaints)
+        asked = Question(number=len(self._rounds) + 1, shots=by_field(needed.shots))
+        form = await asyncio.to_thread(review_form, asked, self._complaints)
         await _suspend(asked, form, str(needed))
 
     async def ask_for_money(self, excess: str) -> None:
@@ -91,13 +91,13 @@ class Approval:
             return
         (more,) = plan.totals
         spent = sum((money.amount for money in before if money.currency == more.currency), start=more.amount)
-        asked = Asked(number=len(self._rounds) + 1, money=Money(amount=spent, currency=more.currency))
-        await _suspend(asked, of_money(asked, excess, summarize_purchases(plan.bought)), excess)
+        asked = Question(number=len(self._rounds) + 1, money=Money(amount=spent, currency=more.currency))
+        await _suspend(asked, budget_form(asked, excess, summarize_purchases(plan.bought)), excess)
 
     async def _obey(self, client: PrefectClient) -> None:
         """End the run when somebody has said so. It is told once: who then tries the run again is asked again."""
         for asked, answer in self._rounds:
-            if asked.money and answer and approved(asked, answer) is None:
+            if asked.money and answer and approved_budget(asked, answer) is None:
                 await client.delete_flow_run_input(UUID(flow_run.id), _answer_key(asked.number))
                 raise NotApproved(f"stopped: it was decided not to spend {asked.money.exactly}; what was made is kept")
 
@@ -105,8 +105,8 @@ class Approval:
         """Write into the ledger what was said of takes in the last round; all earlier ones were taken in before it."""
         if not self._rounds or not (last := self._rounds[-1]).answer:
             return
-        said = list(judged(last.asked, last.answer))
-        refusals = [(shot.slate, refusal(self._planner, words)) for shot, words in said]
+        said = list(verdicts_in(last.asked, last.answer))
+        refusals = [(shot.slate, action_problem(self._planner, words)) for shot, words in said]
         self._complaints = {slate: wrong for slate, wrong in refusals if wrong}
         good = [word for (_, words), (_, wrong) in zip(said, refusals, strict=True) if not wrong for word in words]
         with closing(self._planner.home.ledger()) as ledger:
@@ -115,23 +115,23 @@ class Approval:
                     get_run_logger().info("%s take %d: %s, says %s", word.slate, word.take, word.word, word.by)
 
 
-async def shots_waiting(plan: Plan, shooting: Shooting, ledger: Ledger) -> list[Waiting]:
+async def shots_waiting(plan: Plan, shooting: Shooting, ledger: Ledger) -> list[ShotToReview]:
     """The shots of a run that must be approved and are not, now that their takes are made."""
     return [
-        Waiting(
+        ShotToReview(
             film=plan.title,
             slate=slate,
             action=action_of(takes[0]),
             takes=tuple([await _seen(take, shooting, ledger) for take in takes]),
         )
-        for slate, takes in waiting(plan).items()
+        for slate, takes in shots_to_approve(plan).items()
     ]
 
 
 async def rounds_of(client: PrefectClient, run: UUID) -> list[Round]:
     """All that a run has asked, in order, each with what was answered."""
     kept = await client.filter_flow_run_input(run, key_prefix=_QUESTION, limit=_MOST_ROUNDS, exclude_keys=set())
-    asked = sorted((Asked.model_validate_json(one.value) for one in kept), key=lambda one: one.number)
+    asked = sorted((Question.model_validate_json(one.value) for one in kept), key=lambda one: one.number)
     return [Round(one, await _answer(client, run, one.number)) for one in asked]
 
 
@@ -145,10 +145,10 @@ async def _answer(client: PrefectClient, run: UUID, number: int) -> dict[str, An
     return answer
 
 
-async def _seen(take: PlannedTake, shooting: Shooting, ledger: Ledger) -> Seen:
+async def _seen(take: PlannedTake, shooting: Shooting, ledger: Ledger) -> TakeToReview:
     made = await shooting.made(take)
     purchase = ledger.find(made.way.key)
-    return Seen(
+    return TakeToReview(
         take=take.take,
         key=made.way.key,
         word=(take.review or "wfa") if take.verdict else "wfa",
@@ -156,11 +156,11 @@ async def _seen(take: PlannedTake, shooting: Shooting, ledger: Ledger) -> Seen:
         cost=(purchase.cost if purchase else None) or made.way.price,
         clip=made.clip.path,
         inspection=made.inspection,
-        said=said_of(take.verdict),
+        said=note_of(take.verdict),
     )
 
 
-async def _suspend(asked: Asked, form: type[RunInput], why: str) -> None:
+async def _suspend(asked: Question, form: type[RunInput], why: str) -> None:
     """Suspend this run with a form. Its process ends with that; returns only when Prefect does not allow it."""
     get_run_logger().warning("%s\nthis run is suspended until somebody has answered: Resume on its page", why)
     async with get_client() as client:

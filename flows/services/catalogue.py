@@ -72,7 +72,7 @@ class Service(Frozen):
         }
 
 
-class Broken(Frozen):
+class BrokenService(Frozen):
     """A service that is installed and cannot be used."""
 
     name: str
@@ -85,18 +85,18 @@ class Broken(Frozen):
         return {"provider": self.name, "broken": self.why}
 
 
-def installed(environment: Mapping[str, str] = os.environ) -> list[Service | Broken]:
+def installed_services(environment: Mapping[str, str] = os.environ) -> list[Service | BrokenService]:
     """Every service, by name. Raises PricesError when the user's own prices cannot be read."""
     prices = PriceList.read(environment)
     return [_service(name, environment, prices) for name in providers.names()]
 
 
-def adapters() -> dict[str, type[Provider]]:
+def loadable_providers() -> dict[str, type[Provider]]:
     """Every service that can be loaded, by name."""
-    return {name: found for name in providers.names() if not isinstance(found := _loaded(name), Broken)}
+    return {name: found for name in providers.names() if not isinstance(found := _loaded(name), BrokenService)}
 
 
-def way(capability: Capability, use: Use, *, has_bucket: bool) -> Way:
+def transport_of(capability: Capability, use: Use, *, has_bucket: bool) -> Way:
     """How a local file of one use travels in one mode. A file beside the storyboard is never sent where it is not."""
     if capability.draws_board:
         return "read here"
@@ -120,22 +120,23 @@ def _takes(capability: Capability, use: Use) -> bool:
     return capability.mode is Mode.REFERENCE and most != 0
 
 
-def _loaded(name: str) -> type[Provider] | Broken:
+def _loaded(name: str) -> type[Provider] | BrokenService:
     try:
         return providers.load(name)
     except Exception as error:  # a package of somebody else's can fail in any way
         fix = f"update or remove the package that brings {name}"
-        return Broken(name=name, why=f"cannot be loaded: {shown(f'{type(error).__name__}: {error}', 200)}", fix=fix)
+        why = f"cannot be loaded: {shown(f'{type(error).__name__}: {error}', 200)}"
+        return BrokenService(name=name, why=why, fix=fix)
 
 
-def _service(name: str, environment: Mapping[str, str], prices: PriceList) -> Service | Broken:
+def _service(name: str, environment: Mapping[str, str], prices: PriceList) -> Service | BrokenService:
     adapter = _loaded(name)
-    if isinstance(adapter, Broken):
+    if isinstance(adapter, BrokenService):
         return adapter
     try:
         at_once = adapter.concurrency_limit(environment)
     except SettingsError as error:
-        return Broken(name=name, why=error.message, fix=error.hint)
+        return BrokenService(name=name, why=error.message, fix=error.hint)
     has_bucket, limit_variable = bool(Settings.read(environment).media_url), service_variable(name, "AT_ONCE")
     able = tuple(adapter.capabilities.values())
     return Service(
@@ -148,15 +149,15 @@ def _service(name: str, environment: Mapping[str, str], prices: PriceList) -> Se
         poll_seconds=adapter.min_poll_seconds if adapter.paid else 0,
         advised_seconds=adapter.advised_poll_seconds,
         able=able,
-        ways={c.mode.value: {use: way(c, use, has_bucket=has_bucket) for use in USES} for c in able},
+        ways={c.mode.value: {use: transport_of(c, use, has_bucket=has_bucket) for use in USES} for c in able},
         rates={c.mode.value: prices.rates(name, c.model) for c in able},
     )
 
 
-def print_services(console: Console, found: Iterable[Service | Broken]) -> None:
+def print_services(console: Console, found: Iterable[Service | BrokenService]) -> None:
     """A block a service: whether it can be used, then a few lines for each mode; narrow enough for any terminal."""
     for service in found:
-        if isinstance(service, Broken):
+        if isinstance(service, BrokenService):
             console.print(
                 Text.assemble((service.name, "bold"), " ", (service.why, "red"), f"; {service.fix}"), soft_wrap=True
             )

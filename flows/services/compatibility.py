@@ -33,7 +33,7 @@ class Obstacle(Frozen):
     """What to do, may be empty."""
 
 
-class Audition(Frozen):
+class Compatibility(Frozen):
     """One service held against one shot."""
 
     shot: str
@@ -52,9 +52,9 @@ class Audition(Frozen):
         return {**self.model_dump(mode="json"), "sold_seconds": seconds, "can": not self.obstacles}
 
 
-def cast(
+def check_compatibility(
     film: Storyboard, services: Mapping[str, type[Provider]], environment: Mapping[str, str] = os.environ
-) -> list[Audition]:
+) -> list[Compatibility]:
     """Every service held against every shot, shots in the order of the film. Reads local files, asks nobody."""
     events = {event.shot: event for event in build_cut(film).events}
     continued = {shot.continues for shot in film.all_shots if shot.continues}
@@ -73,20 +73,20 @@ def cast(
     ]
 
 
-def _audition(shot: Shot, name: str, answer: Request | order.Unfit) -> Audition:
+def _audition(shot: Shot, name: str, answer: Request | order.Unfit) -> Compatibility:
     chosen = name in shot.services
     if isinstance(answer, order.Unfit):
         obstacles = tuple(Obstacle(what=one.what, fix=one.fix) for one in answer.all)
-        return Audition(shot=shot.shot, provider=name, obstacles=obstacles, chosen=chosen)
-    return Audition(
+        return Compatibility(shot=shot.shot, provider=name, obstacles=obstacles, chosen=chosen)
+    return Compatibility(
         shot=shot.shot, provider=name, mode=answer.mode, sold_seconds=answer.seconds, obstacles=(), chosen=chosen
     )
 
 
-def print_casting(console: Console, title: str, auditions: list[Audition]) -> None:
+def print_compatibility(console: Console, title: str, auditions: list[Compatibility]) -> None:
     """A row a shot and a column a service, then what stands in whose way."""
     services = list(dict.fromkeys(audition.provider for audition in auditions))
-    by_shot: dict[str, dict[str, Audition]] = {}
+    by_shot: dict[str, dict[str, Compatibility]] = {}
     for audition in auditions:
         by_shot.setdefault(audition.shot, {})[audition.provider] = audition
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=title, title_justify="left", title_style="bold")
@@ -101,14 +101,14 @@ def print_casting(console: Console, title: str, auditions: list[Audition]) -> No
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
-def _mark(audition: Audition) -> Text:
+def _mark(audition: Compatibility) -> Text:
     underlined = " underline" if audition.chosen else ""
     if audition.sold_seconds is None:
         return Text("no", style=f"red{underlined}")
     return Text(f"{float(audition.sold_seconds):.4g} s", style=f"green{underlined}")
 
 
-def _obstacles(auditions: list[Audition]) -> Iterator[str]:
+def _obstacles(auditions: list[Compatibility]) -> Iterator[str]:
     """One line for each thing that stands in the way, with all shots that it keeps from a service."""
     kept: dict[tuple[str, str, str], list[str]] = {}
     for audition in auditions:

@@ -13,7 +13,7 @@ from typing import Any
 from rich.console import Console
 
 from storyreel.flows.planning.model import Plan, PlannedTake
-from storyreel.flows.services.catalogue import way
+from storyreel.flows.services.catalogue import transport_of
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.problems.phrases import listed, suggestion
 from storyreel.specs.storyboard import Shot, Storyboard, is_remote
@@ -93,7 +93,7 @@ class Explanation(Frozen):
         }
 
 
-def pick(plan: Plan, slate: str, number: int | None) -> PlannedTake:
+def find_take(plan: Plan, slate: str, number: int | None) -> PlannedTake:
     """A take of a shot, the circled one unless it is numbered. Raises LookupError, which says what there is."""
     takes = {take.take: take for take in plan.takes if take.shot == slate}
     if not takes:
@@ -151,7 +151,7 @@ def _enclosed(
             use=use,
             source=_source(film, plan, attachment),
             digest=attachment.digest,
-            travels="a link" if remote else way(capability, use, has_bucket=has_bucket),
+            travels="a link" if remote else transport_of(capability, use, has_bucket=has_bucket),
         )
 
     if request.first_frame:

@@ -22,10 +22,11 @@ from prefect.flow_engine import run_flow_async
 from prefect.settings import PREFECT_API_URL
 
 from storyreel.flows.commands.options import plan_of
+from storyreel.flows.planning.model import takes_by_shot
 from storyreel.flows.planning.run_request import RunRequest
 from storyreel.flows.production import service_limits as limits
 from storyreel.flows.render import render_storyboard
-from storyreel.flows.review.model import by_shot, word_of_shot
+from storyreel.flows.review.model import review_state
 from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.ledger import Judged, Word
 from storyreel.tasks.providers import load
@@ -143,12 +144,12 @@ class Set:
 
     def words(self) -> dict[str, str | None]:
         """How the shots stand."""
-        takes = by_shot(plan_of(RunRequest(storyboard=self.file)).plan.takes)
-        return {slate: word_of_shot(those) for slate, those in takes.items()}
+        takes = takes_by_shot(plan_of(RunRequest(storyboard=self.file)).plan.takes)
+        return {slate: review_state(those) for slate, those in takes.items()}
 
     def say(self, slate: str, take: int, word: Word) -> None:
         """What somebody says by the command line."""
-        planned = by_shot(plan_of(RunRequest(storyboard=self.file)).plan.takes)[slate][take - 1]
+        planned = takes_by_shot(plan_of(RunRequest(storyboard=self.file)).plan.takes)[slate][take - 1]
         said = Judged(key=planned.key, film="The Keeper", slate=slate, take=take, word=word)
         with closing(Home.of().ledger()) as ledger:
             ledger.judge([said])

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from storyreel.flows.review.resume import resume
+from storyreel.flows.review.resume import resume_runs
 from storyreel.specs.money import Money
 from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.ledger import Order, Word
@@ -67,18 +67,18 @@ async def test_what_is_said_by_the_command_line_lets_the_run_go_on(on_set: Set) 
     deployed = await on_set.deployed(title="The Lamp")
     run = await deployed.begin()
     on_set.say("1A", 1, Word.APPROVED)
-    (still,) = await resume("The Lamp", Home.of())
+    (still,) = await resume_runs("The Lamp", Home.of())
     assert still.run == run and not still.goes_on and "1 of its 2 shots wait" in still.outcome
     on_set.say("1.B-2", 1, Word.RETAKE)
-    (wanted,) = await resume("The Lamp", Home.of())
+    (wanted,) = await resume_runs("The Lamp", Home.of())
     assert wanted.goes_on, "a retake is wanted"
     await deployed.go_on(run)
     on_set.say("1.B-2", 2, Word.APPROVED)
-    (over,) = await resume("The Lamp", Home.of())
+    (over,) = await resume_runs("The Lamp", Home.of())
     assert over.goes_on, "nothing waits any more"
     await deployed.go_on(run)
     assert (await deployed.state(run)).name == "Completed"
-    assert await resume("The Lamp", Home.of()) == []
+    assert await resume_runs("The Lamp", Home.of()) == []
     assert on_set.sold == 3
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from storyreel.flows.planning.budget import check_budget, fitting, limits_of
+from storyreel.flows.planning.budget import check_budget, fitting_shots, limits_of
 from storyreel.flows.planning.model import Plan
 from storyreel.specs.language.models import Budget
 from storyreel.specs.money import Money, parse_money
@@ -54,7 +54,7 @@ def test_a_cent_less_stops_the_run_and_names_what_fits(tmp_path: Path) -> None:
 
 def test_a_shot_fits_only_with_what_it_continues(tmp_path: Path) -> None:
     film = FILM.replace("continues: 1A, takes: 3", "continues: 1A").replace("action: One.", "action: One., takes: 4")
-    assert fitting(plan_of(tmp_path, film), per_run("1.00 USD"), nothing) == ("1C",)
+    assert fitting_shots(plan_of(tmp_path, film), per_run("1.00 USD"), nothing) == ("1C",)
 
 
 def test_each_shot_has_its_own_limit(tmp_path: Path) -> None:
@@ -108,7 +108,7 @@ def test_what_is_said_to_fit_does_fit_and_nothing_more_would(
     film = f"storyboard: 1\ntitle: T\ndefaults: {{provider: apiyi}}\nshots:\n{lines}"
     plan = plan_of(tmp_path_factory.mktemp("film"), film)
     amount = Decimal(most) / 100
-    fits = fitting(plan, limits_of(None, Money(amount=amount, currency="USD")), nothing)
+    fits = fitting_shots(plan, limits_of(None, Money(amount=amount, currency="USD")), nothing)
 
     def price(shots: Iterable[str]) -> Decimal:
         return sum((_price(plan, shot) for shot in shots), Decimal(0))

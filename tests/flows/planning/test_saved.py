@@ -9,7 +9,7 @@ import pytest
 
 from storyreel.flows.planning.model import History
 from storyreel.flows.planning.run_request import RunRequest
-from storyreel.flows.planning.saved import load, moved, save
+from storyreel.flows.planning.saved import differences, load_plan, save_plan
 from storyreel.specs.problems.problem import StoryboardError
 from storyreel.tasks.ledger.ledger import State
 from storyreel.tasks.prices.price_list import PriceList
@@ -30,10 +30,10 @@ shots:
 def what_moved(
     folder: Path, film: str = FILM, history: History = NOTHING, prices: PriceList | None = None
 ) -> list[str]:
-    """What is said to have moved when a plan of the film as it was meets the film as it is."""
+    """What is said to have changed when a plan of the film as it was meets the film as it is."""
     file = folder / "film.plan.json"
-    save(plan_of(folder, FILM), file, RunRequest(storyboard=folder / "film.yaml"))
-    return moved(load(file), plan_of(folder, film, history, **({"prices": prices} if prices else {})))
+    save_plan(plan_of(folder, FILM), file, RunRequest(storyboard=folder / "film.yaml"))
+    return differences(load_plan(file), plan_of(folder, film, history, **({"prices": prices} if prices else {})))
 
 
 def test_a_plan_that_nothing_has_moved_under_is_as_it_was(tmp_path: Path) -> None:
@@ -81,17 +81,17 @@ def test_a_file_that_is_no_plan_is_refused_in_words(tmp_path: Path, text: str) -
     file = tmp_path / "film.plan.json"
     file.write_text(text)
     with pytest.raises(StoryboardError, match="no plan of this storyreel"):
-        load(file)
+        load_plan(file)
 
 
 def test_a_plan_that_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(StoryboardError, match="cannot be read"):
-        load(tmp_path / "none.json")
+        load_plan(tmp_path / "none.json")
 
 
 def test_a_kept_plan_holds_no_path_but_the_way_to_its_storyboard(tmp_path: Path) -> None:
     (tmp_path / "plans").mkdir()
     file = tmp_path / "plans" / "film.plan.json"
-    save(plan_of(tmp_path, FILM), file, RunRequest(storyboard=tmp_path / "film.yaml"))
-    assert load(file).storyboard == "../film.yaml"
+    save_plan(plan_of(tmp_path, FILM), file, RunRequest(storyboard=tmp_path / "film.yaml"))
+    assert load_plan(file).storyboard == "../film.yaml"
     assert str(tmp_path) not in file.read_text()

@@ -12,9 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from storyreel.flows.commands.options import plan_of
-from storyreel.flows.planning.model import Plan, PlannedTake
+from storyreel.flows.planning.model import Plan, PlannedTake, takes_by_shot
 from storyreel.flows.planning.run_request import RunRequest
-from storyreel.flows.review.model import by_shot, waiting, word_of_shot
+from storyreel.flows.review.model import review_state, shots_to_approve
 from storyreel.specs import editing
 from storyreel.specs.reading import read
 from storyreel.specs.storyboard import Storyboard
@@ -51,7 +51,7 @@ def plan_at(file: Path, *select: str) -> Plan:
 
 
 def takes_of(plan: Plan, shot: str) -> list[PlannedTake]:
-    return by_shot(plan.takes)[shot]
+    return takes_by_shot(plan.takes)[shot]
 
 
 def keys(plan: Plan, shot: str) -> list[str]:
@@ -86,7 +86,7 @@ def test_a_retake_with_another_action_is_planned_with_that_action(file: Path, le
     plan = plan_at(file)
     (take,) = takes_of(plan, "1A")
     assert dict(take.chosen.brief.words)["action"] == "She falls."
-    assert word_of_shot([take]) == "retake"
+    assert review_state([take]) == "retake"
     say(ledger, take, Word.RETAKE, "She stands.")
     (take,) = takes_of(plan_at(file), "1A")
     assert dict(take.chosen.brief.words)["action"] == "She stands."
@@ -126,11 +126,11 @@ def test_the_approved_take_is_what_the_next_shot_begins_with(file: Path, ledger:
 
 def test_what_must_be_approved_waits_and_what_only_stands_in_does_not(file: Path, ledger: Ledger) -> None:
     plan = plan_at(file)
-    assert list(waiting(plan)) == ["1A", "1B"]
-    assert [word_of_shot(takes) for takes in by_shot(plan.takes).values()] == ["todo", "todo", None]
+    assert list(shots_to_approve(plan)) == ["1A", "1B"]
+    assert [review_state(takes) for takes in takes_by_shot(plan.takes).values()] == ["todo", "todo", None]
     say(ledger, takes_of(plan, "1A")[0], Word.APPROVED)
-    assert list(waiting(plan_at(file))) == ["1B"]
-    assert list(waiting(plan_at(file, "1C"))) == []
+    assert list(shots_to_approve(plan_at(file))) == ["1B"]
+    assert list(shots_to_approve(plan_at(file, "1C"))) == []
 
 
 def test_no_more_than_twenty_takes_are_made_of_a_shot_that_is_always_refused(file: Path, ledger: Ledger) -> None:
@@ -190,7 +190,7 @@ def _asked(plan: Plan) -> list[tuple[str, int, str, bool]]:
 
 def _written(text: str, plan: Plan, file: Path) -> str:
     """The storyboard with the words of the plan in it, as `storyreel retake` writes them."""
-    for slate, takes in by_shot(plan.takes).items():
+    for slate, takes in takes_by_shot(plan.takes).items():
         shot = next(shot for shot in read(file).all_shots if shot.shot == slate)
         action = dict(takes[0].chosen.brief.words)["action"]
         if action != shot.action:

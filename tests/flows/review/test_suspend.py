@@ -9,8 +9,8 @@ import pytest
 from prefect import get_client
 
 from storyreel.flows.render import render_storyboard
-from storyreel.flows.review.forms import named
-from storyreel.flows.review.model import ReviewNeeded, Waiting
+from storyreel.flows.review.forms import by_field
+from storyreel.flows.review.model import ReviewNeeded, ShotToReview
 from storyreel.tasks.ledger.ledger import Word
 from tests import postgres
 from tests.flows.deployed import APPROVED, FILM, NO_REVIEW, Set, on_a_set
@@ -99,7 +99,7 @@ async def test_a_form_about_money_wants_a_decision(on_set: Set) -> None:
 
 
 def test_slates_that_are_spelled_alike_have_fields_of_their_own() -> None:
-    shots = [Waiting(film="x", slate=slate, action="", takes=()) for slate in ("1.A", "1-A", "1_A", "1A")]
-    fields = named(shots)
+    shots = [ShotToReview(film="x", slate=slate, action="", takes=()) for slate in ("1.A", "1-A", "1_A", "1A")]
+    fields = by_field(shots)
     assert [shot.slate for shot in fields.values()] == ["1.A", "1-A", "1_A", "1A"]
     assert all(name.isidentifier() for name in fields)

@@ -11,8 +11,8 @@ from rich.console import Console
 
 from storyreel.flows.planning.model import History
 from storyreel.flows.planning.plan import make_plan
-from storyreel.flows.services.catalogue import Service, adapters, installed
-from storyreel.flows.services.compatibility import Audition, cast, print_casting
+from storyreel.flows.services.catalogue import Service, installed_services, loadable_providers
+from storyreel.flows.services.compatibility import Compatibility, check_compatibility, print_compatibility
 from storyreel.specs.problems.problem import StoryboardError
 from storyreel.specs.reading import read
 from tests.flows.conftest import Command
@@ -42,12 +42,12 @@ def film(tmp_path: Path) -> Path:
     return file
 
 
-def auditions(film: Path) -> dict[tuple[str, str], Audition]:
-    return {(each.shot, each.provider): each for each in cast(read(film), adapters(), {})}
+def auditions(film: Path) -> dict[tuple[str, str], Compatibility]:
+    return {(each.shot, each.provider): each for each in check_compatibility(read(film), loadable_providers(), {})}
 
 
 def test_the_four_services_and_the_animatic_are_there_each_with_its_modes() -> None:
-    found = {service.name: service for service in installed({}) if isinstance(service, Service)}
+    found = {service.name: service for service in installed_services({}) if isinstance(service, Service)}
     assert set(found) == {"animatic", *SERVICES}
     for name, service in found.items():
         assert {capability.mode for capability in service.able} == {
@@ -58,7 +58,7 @@ def test_the_four_services_and_the_animatic_are_there_each_with_its_modes() -> N
 
 
 def test_a_service_is_ready_when_its_key_is_set() -> None:
-    ready = {each.name: each.ready for each in installed({"FREEPIK_API_KEY": "k"}) if isinstance(each, Service)}
+    ready = {each.name: each.ready for each in installed_services({"FREEPIK_API_KEY": "k"}) if isinstance(each, Service)}
     assert ready == {"animatic": True, "aimlapi": False, "apiyi": False, "dashscope": False, "freepik": True}
 
 
@@ -81,7 +81,7 @@ def test_how_a_local_file_travels_is_told_for_each_use(
     name: str, mode: str, use: str, without: str, with_bucket: str
 ) -> None:
     for environment, expected in (({}, without), ({"STORYREEL_MEDIA_URL": "s3://films"}, with_bucket)):
-        found = {each.name: each for each in installed(environment)}
+        found = {each.name: each for each in installed_services(environment)}
         service = found[name]
         assert isinstance(service, Service)
         assert service.ways[mode][use] == expected  # type: ignore[index]
@@ -140,7 +140,7 @@ def test_who_can_shoot_what_and_what_stands_in_the_way(film: Path) -> None:
 
 def test_casting_and_planning_agree(film: Path) -> None:
     found = auditions(film)
-    for service in adapters():
+    for service in loadable_providers():
         told = {obstacle.what for (_, name), each in found.items() if name == service for obstacle in each.obstacles}
         try:
             make_plan(read(film), NOTHING, service)
@@ -153,7 +153,7 @@ def test_casting_and_planning_agree(film: Path) -> None:
 def test_one_obstacle_is_told_once_for_all_its_shots(film: Path) -> None:
     film.write_text(FILM.replace("duration: 15s", "duration: 20s"))
     written = StringIO()
-    print_casting(Console(file=written), "Who Can", list(auditions(film).values()))
+    print_compatibility(Console(file=written), "Who Can", list(auditions(film).values()))
     lines = [line for line in written.getvalue().splitlines() if line.startswith("freepik cannot shoot 1B, 1C")]
     assert len(lines) == 1
     assert "it needs 20s" in lines[0]

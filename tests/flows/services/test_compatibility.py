@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from storyreel.flows.services.catalogue import adapters
-from storyreel.flows.services.compatibility import cast
+from storyreel.flows.services.catalogue import loadable_providers
+from storyreel.flows.services.compatibility import check_compatibility
 from storyreel.specs.reading import read
 
 FILM = """
@@ -21,7 +21,7 @@ shots:
 
 def test_every_service_that_a_shot_names_is_its_choice(tmp_path: Path) -> None:
     (tmp_path / "film.yaml").write_text(FILM)
-    auditions = cast(read(tmp_path / "film.yaml"), adapters(), {})
+    auditions = check_compatibility(read(tmp_path / "film.yaml"), loadable_providers(), {})
     chosen = {
         slate: {each.provider for each in auditions if each.shot == slate and each.chosen} for slate in ("1A", "1B")
     }

@@ -15,7 +15,7 @@ from rich.console import Console
 
 from storyreel.flows.planning.model import History
 from storyreel.flows.planning.plan import make_plan
-from storyreel.flows.services.explain import Explanation, explain, pick, print_explanation
+from storyreel.flows.services.explain import Explanation, explain, find_take, print_explanation
 from storyreel.specs.reading import read
 from storyreel.tasks.providers import load
 from storyreel.tasks.providers.hosted import HostedProvider
@@ -50,7 +50,7 @@ KEY = "sk-emulator"
 def explained(file: Path, shot: str, provider: str, environment: Mapping[str, str], take: int = 1) -> Explanation:
     film = read(file)
     plan = make_plan(film, NOTHING, provider)
-    return explain(film, plan, pick(plan, shot, take), environment)
+    return explain(film, plan, find_take(plan, shot, take), environment)
 
 
 @pytest.fixture
@@ -186,7 +186,7 @@ def test_takes_have_seeds_of_their_own_and_the_circled_one_is_shown_unasked(film
     seeds = [each.call.body["parameters"]["seed"] for each in takes if each.call]
     assert len(set(seeds)) == 3
     plan = make_plan(read(film), NOTHING, "dashscope")
-    assert pick(plan, "1C", None).take == 2
+    assert find_take(plan, "1C", None).take == 2
 
 
 def test_a_name_and_password_in_an_address_are_not_shown(film: Path) -> None:
@@ -238,7 +238,7 @@ def test_the_animatic_shows_its_board(storyreel: Command, film: Path) -> None:
 )
 def test_what_is_not_there_is_told_with_what_is(film: Path, shot: str, take: int | None, words: str) -> None:
     with pytest.raises(LookupError, match=re.escape(words)):
-        pick(make_plan(read(film), NOTHING), shot, take)
+        find_take(make_plan(read(film), NOTHING), shot, take)
 
 
 def test_a_shot_that_is_not_there_is_a_wrong_command_line(storyreel: Command, film: Path) -> None:

@@ -13,8 +13,8 @@ from rich.console import Console
 
 from storyreel.flows.planning.model import History
 from storyreel.flows.planning.plan import make_plan
-from storyreel.flows.services.catalogue import Service, installed, print_services
-from storyreel.flows.services.explain import Explanation, explain, pick, print_explanation
+from storyreel.flows.services.catalogue import Service, installed_services, print_services
+from storyreel.flows.services.explain import Explanation, explain, find_take, print_explanation
 from storyreel.specs.reading import read
 from storyreel.tasks.providers import load
 from storyreel.tasks.providers.hosted import HostedProvider
@@ -46,7 +46,7 @@ def explained(file: Path, shot: str, provider: str, environment: Mapping[str, st
         file.write_text(FILM.replace(", last_frame: board.png", ""))
         storyboard = read(file)
     plan = make_plan(storyboard, NOTHING, provider)
-    return explain(storyboard, plan, pick(plan, shot, 1), environment)
+    return explain(storyboard, plan, find_take(plan, shot, 1), environment)
 
 
 def told_and_sent(file: Path, shot: str, name: str) -> tuple[Explanation, Heard]:
@@ -96,7 +96,7 @@ def test_both_frames_are_shown_where_they_are_sent(film: Path, name: str, travel
 
 
 def test_who_ends_a_clip_with_a_picture_is_listed() -> None:
-    services = {each.name: each for each in installed({}) if isinstance(each, Service)}
+    services = {each.name: each for each in installed_services({}) if isinstance(each, Service)}
     able = {
         (name, mode["mode"])
         for name, service in services.items()
@@ -112,7 +112,7 @@ def test_who_ends_a_clip_with_a_picture_is_listed() -> None:
 
 
 def test_the_pace_that_a_service_advises_is_listed_beside_its_floor() -> None:
-    found = installed({})
+    found = installed_services({})
     told = {each.name: each.as_json()["advised_poll_seconds"] for each in found if isinstance(each, Service)}
     assert told == {"aimlapi": 15, "animatic": None, "apiyi": 10, "dashscope": 15, "freepik": None}
     written = StringIO()

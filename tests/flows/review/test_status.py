@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from storyreel.flows.commands.options import plan_of
+from storyreel.flows.planning.model import takes_by_shot
 from storyreel.flows.planning.run_request import RunRequest
-from storyreel.flows.review.model import by_shot
 from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.ledger import Ledger, Order
 from tests.flows import warm
@@ -67,7 +67,7 @@ def storyreel(film: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 def words(film: Path) -> dict[str, list[str]]:
     """The words for the takes of the shots that are reviewed."""
-    takes = by_shot(plan_of(RunRequest(storyboard=film)).plan.takes)
+    takes = takes_by_shot(plan_of(RunRequest(storyboard=film)).plan.takes)
     return {slate: [str(take.review) for take in those] for slate, those in takes.items() if those[0].needs_review}
 
 

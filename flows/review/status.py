@@ -9,10 +9,10 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from storyreel.flows.planning.history import history_of
-from storyreel.flows.planning.model import PlannedTake, ReviewWord
+from storyreel.flows.planning.history import open_history
+from storyreel.flows.planning.model import PlannedTake, ReviewState, takes_by_shot
 from storyreel.flows.planning.planner import Planner
-from storyreel.flows.review.model import Seen, Waiting, action_of, by_shot, said_of, word_of_shot
+from storyreel.flows.review.model import ShotToReview, TakeToReview, action_of, note_of, review_state
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.language.values import NonEmptyText
 from storyreel.specs.problems.phrases import listed, shown, suggestion
@@ -26,7 +26,7 @@ from storyreel.tasks.media.errors import MediaError
 _TOLD: TypeAdapter[str] = TypeAdapter(NonEmptyText)
 
 
-def refusal(planner: Planner, said: Sequence[Judged]) -> str:
+def action_problem(planner: Planner, said: Sequence[Judged]) -> str:
     """Why something cannot be said of a shot: its new action is no action, or nobody can make it. Else empty."""
     action = next((one.action for one in said if one.action), "")
     if not action:
@@ -44,13 +44,13 @@ def refusal(planner: Planner, said: Sequence[Judged]) -> str:
     return ""
 
 
-class Standing(Frozen):
+class ShotReview(Frozen):
     """A shot that somebody must approve or has said something of, and the takes that are planned of it."""
 
-    shot: Waiting
+    shot: ShotToReview
     """With the takes that are there."""
-    word: ReviewWord
-    to_come: tuple[tuple[int, ReviewWord], ...]
+    word: ReviewState
+    to_come: tuple[tuple[int, ReviewState], ...]
     """Takes that are not there, by their numbers."""
 
     @property
@@ -77,21 +77,21 @@ class Standing(Frozen):
         return {"shot": self.shot.slate, "word": self.word, "takes": [*there, *to_come]}
 
 
-async def look(planner: Planner) -> list[Standing]:
+async def review_status(planner: Planner) -> list[ShotReview]:
     """How a film stands with its reviews, in the order of the film. What waits is inspected."""
-    with history_of(planner.home) as history:
+    with open_history(planner.home) as history:
         plan = planner.plan(history)
         purchases = history.purchases([take.key for take in plan.takes])
     clips = planner.home.clips()
     standings = []
-    for slate, takes in by_shot(plan.takes).items():
-        if (word := word_of_shot(takes)) is None:
+    for slate, takes in takes_by_shot(plan.takes).items():
+        if (word := review_state(takes)) is None:
             continue
         there = [(take, clip) for take in takes if (clip := _clip(take, purchases, clips))]
         seen = [_seen(take, clip, purchases.get(take.key), inspects=word == "wfa") for take, clip in there]
         standings.append(
-            Standing(
-                shot=Waiting(
+            ShotReview(
+                shot=ShotToReview(
                     film=plan.title, slate=slate, action=action_of(takes[0]), takes=tuple(await asyncio.gather(*seen))
                 ),
                 word=word,
@@ -101,7 +101,9 @@ async def look(planner: Planner) -> list[Standing]:
     return standings
 
 
-def by_words(standings: Sequence[Standing], approve: Sequence[str], retake: Sequence[str], **more: str) -> list[Judged]:
+def parse_verdicts(
+    standings: Sequence[ShotReview], approve: Sequence[str], retake: Sequence[str], **more: str
+) -> list[Judged]:
     """What is said by `1B` and `1B:2`. Raises LookupError for what is no take that is there."""
     said = []
     for written in approve:
@@ -115,7 +117,7 @@ def by_words(standings: Sequence[Standing], approve: Sequence[str], retake: Sequ
     return said
 
 
-def _meant(standings: Sequence[Standing], written: str) -> tuple[Waiting, int | None]:
+def _meant(standings: Sequence[ShotReview], written: str) -> tuple[ShotToReview, int | None]:
     slate, _, number = written.partition(":")
     shots = {standing.shot.slate: standing.shot for standing in standings}
     if slate not in shots:
@@ -138,9 +140,9 @@ def _clip(take: PlannedTake, purchases: Mapping[str, Purchase], clips: ClipStore
     return clip.path if clip else None
 
 
-async def _seen(take: PlannedTake, clip: Path, purchase: Purchase | None, inspects: bool) -> Seen:
+async def _seen(take: PlannedTake, clip: Path, purchase: Purchase | None, inspects: bool) -> TakeToReview:
     inspects = inspects and not take.chosen.is_free and take.verdict is None
-    return Seen(
+    return TakeToReview(
         take=take.take,
         key=take.key,
         word=take.review or "wfa",
@@ -148,7 +150,7 @@ async def _seen(take: PlannedTake, clip: Path, purchase: Purchase | None, inspec
         cost=(purchase.cost if purchase else None) or take.price,
         clip=clip,
         inspection=await _inspection(take, clip) if inspects else None,
-        said=said_of(take.verdict),
+        said=note_of(take.verdict),
     )
 
 
