@@ -58,7 +58,8 @@ def test_the_four_services_and_the_animatic_are_there_each_with_its_modes() -> N
 
 
 def test_a_service_is_ready_when_its_key_is_set() -> None:
-    ready = {each.name: each.ready for each in installed_services({"FREEPIK_API_KEY": "k"}) if isinstance(each, Service)}
+    services = installed_services({"FREEPIK_API_KEY": "k"})
+    ready = {each.name: each.ready for each in services if isinstance(each, Service)}
     assert ready == {"animatic": True, "aimlapi": False, "apiyi": False, "dashscope": False, "freepik": True}
 
 
