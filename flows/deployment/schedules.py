@@ -73,7 +73,7 @@ def _length(text: str) -> timedelta:
     try:
         return parse_interval(text)
     except ValueError as error:
-        raise NoTime(f"--interval: {error}") from error
+        raise NoTime(f"--interval: {error}; for example --interval 90m, 12h, 1d or 1w") from error
 
 
 def _tried(make: Callable[[], Schedule], option: str, said: str, example: str) -> Schedule:
