@@ -163,9 +163,9 @@ def _enclosed(
         counts[reference.kind] += 1
         written = f"{reference.kind} {counts[reference.kind]}"
         label = written.capitalize() if capability.label[0].isupper() else written
-        yield enclosure(label, reference, reference.kind, reference.whose)
+        yield enclosure(label, reference, reference.kind, reference.subject)
         if reference.voice:
-            yield enclosure(f"voice of {label}", reference.voice, "voice", reference.whose)
+            yield enclosure(f"voice of {label}", reference.voice, "voice", reference.subject)
 
 
 def _source(film: Storyboard, plan: Plan, attachment: Attachment) -> str:
@@ -181,7 +181,7 @@ def _source(film: Storyboard, plan: Plan, attachment: Attachment) -> str:
 
 def _call(service: HostedProvider, request: Request, enclosed: tuple[Enclosure, ...]) -> Call:
     """The request that would be sent. The key is not looked at: an ellipsis takes its place."""
-    sources = {(use, attachment.digest): attachment.source for use, attachment in request.uses}
+    sources = {(use, attachment.digest): attachment.source for use, attachment in request.attachments}
     places = {
         (each.use, each.digest): _place(each, sources[each.use, each.digest], service.store_prefix) for each in enclosed
     }

@@ -28,7 +28,14 @@ from storyreel.tasks.ledger.ledger import Ledger, LedgerError, Purchase, State
 from storyreel.tasks.providers import load
 from storyreel.tasks.providers.errors import ProviderError, TaskFailed
 from storyreel.tasks.providers.provider import Provider
-from storyreel.tasks.providers.webhooks import LARGEST, Callback, Forged, Malformed, Seen, Signed
+from storyreel.tasks.providers.webhooks import (
+    MAX_BODY_BYTES,
+    Callback,
+    CallbackReader,
+    InvalidCallback,
+    InvalidSignature,
+    SeenMessages,
+)
 from storyreel.tasks.settings import WEBHOOK_SECRET, Settings
 
 SERVICE = "freepik"
@@ -63,10 +70,15 @@ class Receiver:
     """Takes callbacks, has each confirmed, and wakes the take that waits."""
 
     def __init__(
-        self, signed: Signed, service: Provider, ledger: Ledger, tell: Tell, now: Callable[[], float] = time.time
+        self,
+        reader: CallbackReader,
+        service: Provider,
+        ledger: Ledger,
+        tell: Tell,
+        now: Callable[[], float] = time.time,
     ) -> None:
-        self._signed, self._service, self._ledger, self._tell, self._now = signed, service, ledger, tell, now
-        self._seen = Seen()
+        self._reader, self._service, self._ledger, self._tell, self._now = reader, service, ledger, tell, now
+        self._seen = SeenMessages()
         self._turns = asyncio.Semaphore(_AT_ONCE)
 
     async def hear(self, request: Request) -> Response:
@@ -74,14 +86,14 @@ class Receiver:
         413 too large, 503 when it cannot be confirmed now and should be sent again."""
         try:
             body = await _body(request)
-            callback = self._signed.read(request.headers, body, self._now())
+            callback = self._reader.read(request.headers, body, self._now())
             woken = callback.id not in self._seen and await self._dealt_with(callback)
             self._seen.add(callback.id, self._now())
             return JSONResponse({"woken": woken})
-        except Forged as error:
-            return self._refused(401, str(error))
-        except Malformed as error:
-            return self._refused(400, str(error))
+        except InvalidSignature as error:
+            return self._refused(401, error.message)
+        except InvalidCallback as error:
+            return self._refused(400, error.message)
         except _Refusal as error:
             return self._refused(error.status, error.why)
 
@@ -134,8 +146,8 @@ async def _body(request: Request) -> bytes:
         async with asyncio.timeout(_PATIENCE):
             async for chunk in request.stream():
                 body += chunk
-                if len(body) > LARGEST:
-                    raise _Refusal(413, f"it is larger than {LARGEST >> 10} KB")
+                if len(body) > MAX_BODY_BYTES:
+                    raise _Refusal(413, f"it is larger than {MAX_BODY_BYTES >> 10} KB")
     except TimeoutError as error:
         raise _Refusal(408, f"it was not all there in {_PATIENCE} s") from error
     except ClientDisconnect as error:
@@ -143,9 +155,9 @@ async def _body(request: Request) -> bytes:
     return body
 
 
-def application(signed: Signed, service: Provider, ledger: Ledger, tell: Tell) -> Starlette:
+def application(reader: CallbackReader, service: Provider, ledger: Ledger, tell: Tell) -> Starlette:
     """The ASGI application. The service must be open, and is used until the application ends."""
-    receiver = Receiver(signed, service, ledger, tell)
+    receiver = Receiver(reader, service, ledger, tell)
 
     async def alive(_request: Request) -> Response:
         return JSONResponse({"receives": SERVICE})
@@ -173,7 +185,7 @@ def serve(host: str, port: int, console: Console) -> None:
     async def run(listening: socket.socket) -> None:
         with closing(Home.of().ledger()) as ledger:
             async with adapter() as service:
-                app = application(Signed(secret.get_secret_value()), service, ledger, tell)
+                app = application(CallbackReader(secret.get_secret_value()), service, ledger, tell)
                 config = uvicorn.Config(
                     app, log_config=None, log_level="critical", access_log=False, lifespan="off",
                     limit_concurrency=_CALLERS, timeout_keep_alive=5, timeout_graceful_shutdown=10,

@@ -1,4 +1,8 @@
-"""The services that make clips, one file each, found through the entry points `storyreel.providers`."""
+"""The services that make clips, one module each, behind one interface (`provider`); found by the entry points
+`storyreel.providers`. In comes a `request` that the service's `capability` allows; out go a clip, its cost, and
+`errors` that say what to do next. `hosted` is the base of the services on the network, `http` its connection,
+`animatic` the service that draws on this machine. Imports `specs`, `media` and `bucket`, and nothing of the ledger.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +14,12 @@ ENTRY_POINTS = "storyreel.providers"
 
 
 def names() -> list[str]:
-    """Every service that is installed."""
+    """The names of all installed services, sorted."""
     return sorted({point.name for point in entry_points(group=ENTRY_POINTS)})
 
 
 def load(name: str) -> type[Provider]:
-    """The adapter of a service. Raises LookupError when none of that name is installed."""
+    """The class of a service. Raises LookupError if no service of that name is installed."""
     for point in entry_points(group=ENTRY_POINTS, name=name):
         adapter: type[Provider] = point.load()
         return adapter

@@ -1,4 +1,4 @@
-"""AIMLAPI: Wan 2.7 for text, images and references. It sells 5, 10 or 15 seconds and tells the cost at create.
+"""AIMLAPI: Wan 2.7 for text, images and references. It sells 5, 10 or 15 seconds and names the cost at once.
 
 Source: its published OpenAPI files for `alibaba/wan-2-7-r2v`, `-i2v` and `-t2v`, and its pages on errors.
 """
@@ -14,14 +14,12 @@ from storyreel.specs.money import Money
 from storyreel.specs.storyboard import Mode
 from storyreel.tasks.providers.errors import ProviderError, Terminal
 from storyreel.tasks.providers.hosted import AttachmentUrls, HostedProvider
-from storyreel.tasks.providers.http.response import Answer, text, told
+from storyreel.tasks.providers.http.response import Response, text_at, value_at
 from storyreel.tasks.providers.provider import Submission, TaskStatus
 from storyreel.tasks.providers.request import Request
 from storyreel.tasks.providers.wan import wan
 
 _PATH = "/v2/video/generations"
-_PENDING = ("queued", "generating", "waiting", "active")
-_QUEUED = ("queued", "waiting")
 _SOLD = (5, 10, 15)
 
 
@@ -33,12 +31,14 @@ class Aimlapi(HostedProvider):
     min_poll_seconds = 3
     advised_poll_seconds = 15  # as its sample does
     max_concurrent = 4
+    queued_words = ("queued", "waiting")
+    running_words = ("generating", "active")
     capabilities: ClassVar = {
         Mode.REFERENCE: wan(
             Mode.REFERENCE,
             "alibaba/wan-2-7-r2v",
             durations=_SOLD,
-            # Upstream, DashScope, makes at most 10 s from a reference video; what happens to 15 here is not said.
+            # DashScope, behind it, makes at most 10 s from a reference video; what happens to 15 s is not documented.
             durations_with_video=(5, 10),
             voice=False,
             follows_first_frame=False,
@@ -47,15 +47,11 @@ class Aimlapi(HostedProvider):
         Mode.TEXT: wan(Mode.TEXT, "alibaba/wan-2-7-t2v", durations=_SOLD),
     }
 
-    def headers(self, key: str) -> dict[str, str]:
-        """Bearer."""
-        return {"Authorization": f"Bearer {key}"}
-
     def submit_path(self, request: Request) -> str:
-        """One path for all models; the body names the model."""
+        """The same for all models; the body names the model."""
         return _PATH
 
-    def body(self, request: Request, places: AttachmentUrls) -> dict[str, Any]:
+    def body(self, request: Request, urls: AttachmentUrls) -> dict[str, Any]:
         """Flat. Prompt expansion is off, as it may paraphrase labels and quoted dialogue."""
         body: dict[str, Any] = {
             "model": request.model,
@@ -72,59 +68,60 @@ class Aimlapi(HostedProvider):
         if request.mode is not Mode.TEXT:
             body["watermark"] = False
         if request.mode is Mode.IMAGE and request.first_frame:
-            body["image_url"] = places["first_frame", request.first_frame.digest]
+            body["image_url"] = urls["first_frame", request.first_frame.digest]
             # The published schema has two switches with one description.
             body["enable_prompt_expansion"] = False
         if request.mode is Mode.REFERENCE:
             if request.first_frame:
-                body["first_frame_image"] = places["first_frame", request.first_frame.digest]
+                body["first_frame_image"] = urls["first_frame", request.first_frame.digest]
             for field, kind in (("image_urls", "image"), ("video_urls", "video")):
-                if urls := [places[item.kind, item.digest] for item in request.references if item.kind == kind]:
-                    body[field] = urls
+                if sent := [urls[item.kind, item.digest] for item in request.references if item.kind == kind]:
+                    body[field] = sent
         return body
 
     def read_submission(self, answer: Any, request: Request) -> Submission:
-        """The id, and what it cost: the final reply may not say so again."""
-        return Submission(task=text(answer, "id"), cost=_cost(answer))
+        """The id and the cost, which the final response may not repeat."""
+        return Submission(task=text_at(answer, "id"), cost=_cost(answer))
 
     def status_path(self, task: str) -> tuple[str, dict[str, str | int]]:
-        """The id goes into the query, encoded: other models' ids hold `:` and `/`."""
+        """The id is a query parameter: ids of some models hold `:` and `/`."""
         return _PATH, {"generation_id": task}
 
     def read_status(self, answer: Any, task: str) -> TaskStatus:
-        """An error beside a word that is not known is a failure too: vendors behind it have words of their own."""
-        status, error = text(answer, "status"), told(answer, "error")
+        """An unknown word with an error beside it is a failure too, as the vendors behind it have their own words."""
+        status, error = text_at(answer, "status"), value_at(answer, "error")
         if status == "completed":
             return TaskStatus(
-                state="finished", detail=status, clip_url=text(answer, "video", "url"), cost=_cost(answer)
+                state="finished", detail=status, clip_url=text_at(answer, "video", "url"), cost=_cost(answer)
             )
-        if status == "error" or (error and status not in _PENDING):
+        pending = self.pending(status)
+        if status == "error" or (error and not pending.is_known):
             raise self.task_failed(*_reason(error))
-        return TaskStatus(state="pending", detail=status, is_known=status in _PENDING, is_queued=status in _QUEUED)
+        return pending
 
-    def error_in(self, answer: Answer) -> ProviderError | None:
-        """403 is an empty purse here."""
-        if answer.status == 403:
+    def error_in(self, response: Response) -> ProviderError | None:
+        """403 means an empty balance."""
+        if response.status == 403:
             hint = "top up the balance at aimlapi.com/app/billing"
-            return Terminal(f"{self.name} does not let us in: {answer.said()}", service=self.name, hint=hint)
+            return Terminal(f"{self.name} denies access: {response.message()}", service=self.name, hint=hint)
         return None
 
 
 def _cost(answer: Any) -> Money | None:
-    spent = told(answer, "meta", "usage", "usd_spent")
+    spent = value_at(answer, "meta", "usage", "usd_spent")
     if not isinstance(spent, int | float) or isinstance(spent, bool) or not math.isfinite(spent) or spent < 0:
         return None
     return Money(amount=Decimal(str(spent)), currency="USD")
 
 
 def _reason(error: Any) -> tuple[str, str]:
-    """Code and text. The error has several shapes: a message with or without a name, a list of details, a text."""
+    """Code and text of an error: a message with or without a name, a list of details, or a text."""
     if isinstance(error, str):
         return "", error
-    if message := text(error, "message"):
-        return text(error, "name"), message
-    details = told(error, "detail")
+    if message := text_at(error, "message"):
+        return text_at(error, "name"), message
+    details = value_at(error, "detail")
     if isinstance(details, list):
-        said = "; ".join(filter(None, (text(one, "msg") for one in details)))
-        return text(details, 0, "type"), said
-    return text(error, "name"), json.dumps(error)[:300] if error else ""
+        messages = "; ".join(filter(None, (text_at(detail, "msg") for detail in details)))
+        return text_at(details, 0, "type"), messages
+    return text_at(error, "name"), json.dumps(error)[:300] if error else ""

@@ -1,4 +1,4 @@
-"""APIYI: a gateway that takes orders as DashScope does and shows them in words of its own, under another path.
+"""APIYI: a gateway to DashScope. Orders are DashScope's; tasks have their own path and their own words.
 
 Source: its pages on Wan's image-to-video and reference-to-video.
 """
@@ -11,20 +11,18 @@ from urllib.parse import quote
 from storyreel.specs.storyboard import Mode
 from storyreel.tasks.providers.errors import ProviderError, Refused, Terminal
 from storyreel.tasks.providers.hosted import AttachmentUrls, HostedProvider
-from storyreel.tasks.providers.http.response import Answer, text
+from storyreel.tasks.providers.http.response import Response, text_at
 from storyreel.tasks.providers.provider import Submission, TaskStatus
-from storyreel.tasks.providers.refusals import unbracketed, verdict
+from storyreel.tasks.providers.refusals import refusal, split_code
 from storyreel.tasks.providers.request import Request
 from storyreel.tasks.providers.wan import wan
-from storyreel.tasks.providers.wan_request import billed_seconds, form
+from storyreel.tasks.providers.wan_request import billed_seconds, order_body
 
 _CREATE = "/wan/api/v1/services/aigc/video-generation/video-synthesis"
-_PENDING = ("submitted", "in_progress", "pending", "running", "queued", "suspended")
-_QUEUED = ("submitted", "pending", "queued")
 _UNPAID = ("balance", "quota", "insufficient", "arrear")
-"""Words by which a 429 is known to be about money; the gateway has no code of its own for it."""
+"""Words in the message of a 429 that is about money; the gateway has no code for it."""
 _UNREADABLE = ("build_request_failed", "parse_request_failed")
-"""Types of errors by which the gateway refuses before anything goes upstream, whatever the status."""
+"""Types of errors that the gateway raises before it sends anything to DashScope, whatever the status."""
 
 
 class Apiyi(HostedProvider):
@@ -35,68 +33,64 @@ class Apiyi(HostedProvider):
     min_poll_seconds = 3
     advised_poll_seconds = 10  # its pages: every 5 to 10 s, 10 recommended
     max_concurrent = 8
+    queued_words = ("submitted", "pending", "queued")
+    running_words = ("in_progress", "running", "suspended")
     capabilities: ClassVar = {
         Mode.REFERENCE: wan(Mode.REFERENCE, "wan2.7-r2v", data_uris=("first_frame", "image"), label="image 1"),
-        # That upstream takes a last frame is said of upstream alone.
+        # A last frame is documented for DashScope alone.
         Mode.IMAGE: wan(Mode.IMAGE, "wan2.7-i2v", data_uris=("first_frame",), label="image 1"),
         Mode.TEXT: wan(Mode.TEXT, "wan2.7-t2v"),
     }
 
-    def headers(self, key: str) -> dict[str, str]:
-        """Bearer. The gateway calls plain bodies gzip unless asked for them as they are."""
-        return {"Authorization": f"Bearer {key}", "Accept-Encoding": "identity"}
-
     def submit_path(self, request: Request) -> str:
-        """Not `/v1/videos`, which loses the references."""
+        """Not `/v1/videos`, which drops the references."""
         return _CREATE
 
-    def submit_headers(self, places: AttachmentUrls) -> dict[str, str]:
-        """Orders are asynchronous."""
+    def submit_headers(self, urls: AttachmentUrls) -> dict[str, str]:
+        """Ask for an asynchronous task."""
         return {"X-DashScope-Async": "enable"}
 
-    def body(self, request: Request, places: AttachmentUrls) -> dict[str, Any]:
-        """As DashScope's."""
-        return form(request, places)
+    def body(self, request: Request, urls: AttachmentUrls) -> dict[str, Any]:
+        """The same as DashScope's."""
+        return order_body(request, urls)
 
     def read_submission(self, answer: Any, request: Request) -> Submission:
         """The task's id."""
-        return Submission(task=text(answer, "output", "task_id") or text(answer, "task_id"))
+        return Submission(task=text_at(answer, "output", "task_id") or text_at(answer, "task_id"))
 
     def status_path(self, task: str) -> tuple[str, dict[str, str | int]]:
-        """Another prefix than the order's."""
+        """Under another prefix than orders."""
         return f"/v1/tasks/{quote(task, safe='')}", {}
 
     def read_status(self, answer: Any, task: str) -> TaskStatus:
-        """In the gateway's own form, or in DashScope's. Progress sits at 30 for minutes and says nothing."""
-        status = (text(answer, "status") or text(answer, "output", "task_status")).lower()
+        """In the gateway's own form or in DashScope's. Its progress is not used: it stays at 30 for minutes."""
+        status = (text_at(answer, "status") or text_at(answer, "output", "task_status")).lower()
         if status in ("completed", "succeeded"):
-            result = text(answer, "result_url") or text(answer, "output", "video_url")
-            billed = billed_seconds(answer)  # where it shows the task in DashScope's own form
-            return TaskStatus(state="finished", detail=status, clip_url=result, billed_seconds=billed)
+            url = text_at(answer, "result_url") or text_at(answer, "output", "video_url")
+            billed = billed_seconds(answer)  # in DashScope's form only
+            return TaskStatus(state="finished", detail=status, clip_url=url, billed_seconds=billed)
         if status in ("failed", "canceled", "cancelled"):
             raise self.task_failed(*_reason(answer))
         if status == "unknown":
             raise self.task_forgotten(task)
-        return TaskStatus(state="pending", detail=status, is_known=status in _PENDING, is_queued=status in _QUEUED)
+        return self.pending(status)
 
-    def error_in(self, answer: Answer) -> ProviderError | None:
-        """Balance hides behind 429, moderation behind 403, and what upstream could not read behind 500."""
-        said = answer.said()
-        if answer.status == 429 and any(word in said.lower() for word in _UNPAID):
-            return Terminal(f"{self.name}: {said}", service=self.name, hint="top up the balance at apiyi.com")
-        code, _ = unbracketed("", said)
-        kind = text(answer.body, "type") or text(answer.body, "error", "type")
-        refusal = verdict(Refused, "refused it", service=self.name, code="", reason=said)
-        if answer.status == 403 and (code or refusal.is_content):
-            return refusal
-        if answer.status >= 500 and (kind in _UNREADABLE or code.startswith("Invalid")):
-            return refusal
-        return None
+    def error_in(self, response: Response) -> ProviderError | None:
+        """429 may mean an empty balance, 403 moderation, and 5xx a body that DashScope could not read."""
+        message = response.message()
+        if response.status == 429 and any(word in message.lower() for word in _UNPAID):
+            return Terminal(f"{self.name}: {message}", service=self.name, hint="top up the balance at apiyi.com")
+        code, _ = split_code("", message)
+        kind = text_at(response.body, "type") or text_at(response.body, "error", "type")
+        refused = refusal(Refused, "refused it", service=self.name, code="", reason=message)
+        is_moderation = response.status == 403 and (code or refused.is_content)
+        is_unreadable = response.status >= 500 and (kind in _UNREADABLE or code.startswith("Invalid"))
+        return refused if is_moderation or is_unreadable else None
 
 
 def _reason(answer: Any) -> tuple[str, str]:
-    """Code and text. The form of a failure is not published; each of these was seen or told of."""
-    error = text(answer, "error", "message") or text(answer, "error") or text(answer, "fail_reason")
+    """Code and text of a failure. Its form is not published; each of these was seen or reported."""
+    error = text_at(answer, "error", "message") or text_at(answer, "error") or text_at(answer, "fail_reason")
     if error:
-        return text(answer, "error", "code"), error
-    return text(answer, "output", "code"), text(answer, "output", "message")
+        return text_at(answer, "error", "code"), error
+    return text_at(answer, "output", "code"), text_at(answer, "output", "message")

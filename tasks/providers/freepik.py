@@ -1,4 +1,4 @@
-"""Freepik, also called Magnific: one service under two hosts, with signed webhooks and a list of tasks.
+"""Freepik, also called Magnific: one service on two hosts, with signed webhooks and a list of tasks.
 
 Source: its pages on Wan 2.7, authentication and webhooks.
 """
@@ -16,30 +16,28 @@ from urllib.parse import quote, urlsplit
 from storyreel.specs.storyboard import Mode
 from storyreel.tasks.providers.errors import Terminal, Transient
 from storyreel.tasks.providers.hosted import AttachmentUrls, HostedProvider
-from storyreel.tasks.providers.http.local_files import kind_of
-from storyreel.tasks.providers.http.response import text, told
-from storyreel.tasks.providers.http.uploading import hand_over
+from storyreel.tasks.providers.http.local_files import kind_of_file, upload_file
+from storyreel.tasks.providers.http.response import text_at, value_at
 from storyreel.tasks.providers.provider import RemoteTask, Submission, TaskStatus
 from storyreel.tasks.providers.request import Attachment, Request
 from storyreel.tasks.providers.wan import wan
 from storyreel.tasks.settings import Settings
 
-_PENDING = ("CREATED", "IN_PROGRESS")
-_QUEUED = ("CREATED",)
-
 
 class Freepik(HostedProvider):
-    """api.freepik.com or api.magnific.com"""
+    """api.freepik.com or api.magnific.com."""
 
     name = "freepik"
     default_base_url = "https://api.freepik.com"
     min_poll_seconds = 2
     max_concurrent = 5
+    queued_words = ("created",)
+    running_words = ("in_progress",)
     capabilities: ClassVar = {
         Mode.REFERENCE: wan(
             Mode.REFERENCE, "wan-2-7", durations=tuple(range(2, 11)), durations_with_video=None, uploads=True
         ),
-        # A field for what to avoid is stated for reference-to-video alone.
+        # A negative prompt is documented for reference-to-video alone.
         Mode.IMAGE: wan(
             Mode.IMAGE, "wan-2-7", negative_prompt=False, negative_length=None, uploads=True, last_frame=True
         ),
@@ -52,7 +50,7 @@ class Freepik(HostedProvider):
         self.sends_webhooks = bool(self._webhook)
 
     def headers(self, key: str) -> dict[str, str]:
-        """Each of the two hosts has a header of its own."""
+        """The key, under the name that the host expects."""
         host = urlsplit(self.base).hostname or ""
         return {"x-magnific-api-key" if host.endswith("magnific.com") else "x-freepik-api-key": key}
 
@@ -60,8 +58,8 @@ class Freepik(HostedProvider):
         """The path names the mode and the model."""
         return self._path(request.mode)
 
-    def body(self, request: Request, places: AttachmentUrls) -> dict[str, Any]:
-        """Flat, with a wrapper around each reference. Prompt expansion is off, as it may paraphrase labels."""
+    def body(self, request: Request, urls: AttachmentUrls) -> dict[str, Any]:
+        """Flat, each reference in an object. Prompt expansion is off, as it may paraphrase labels."""
         body: dict[str, Any] = {
             "prompt": request.prompt,
             "resolution": request.resolution.upper(),
@@ -74,88 +72,89 @@ class Freepik(HostedProvider):
         if request.mode is not Mode.IMAGE:
             body["aspect_ratio"] = request.aspect_ratio
         if request.first_frame and request.mode is not Mode.TEXT:
-            body["start_image_url"] = places["first_frame", request.first_frame.digest]
+            body["start_image_url"] = urls["first_frame", request.first_frame.digest]
         if request.last_frame and request.mode is Mode.IMAGE:
-            body["end_image_url"] = places["last_frame", request.last_frame.digest]
+            body["end_image_url"] = urls["last_frame", request.last_frame.digest]
         if request.mode is Mode.REFERENCE:
             for field, kind in (("image_urls", "image"), ("video_urls", "video")):
-                if items := [_reference(item, places) for item in request.references if item.kind == kind]:
+                if items := [_reference(item, urls) for item in request.references if item.kind == kind]:
                     body[field] = items
         if self._webhook:
             body["webhook_url"] = self._webhook
         return body
 
     def read_submission(self, answer: Any, request: Request) -> Submission:
-        """The id, with the mode before it: a task is looked at under its own mode's path."""
-        task = text(answer, "data", "task_id")
+        """The id with the mode before it, as a task is polled under the path of its mode."""
+        task = text_at(answer, "data", "task_id")
         return Submission(task=f"{request.mode.value}/{task}" if task else "")
 
     def status_path(self, task: str) -> tuple[str, dict[str, str | int]]:
-        """By mode and id. Raises Terminal for an id that lacks its mode."""
+        """By mode and id. Raises Terminal if the id has no mode before it."""
         mode, slash, number = task.partition("/")
         if not slash or mode not in self.capabilities:
             modes = ", ".join(f"{mode}/…" for mode in self.capabilities)
-            hint = f"write it as one of {modes}: storyreel reconcile"
-            raise Terminal(f"{self.name} cannot be asked for the task {task}", service=self.name, hint=hint)
+            what = f"{self.name} cannot be asked for the task {task}, whose mode is not known"
+            hint = f"write it as one of {modes}"
+            raise Terminal(what, service=self.name, hint=hint, next="storyreel reconcile")
         return f"{self._path(Mode(mode))}/{quote(number, safe='')}", {}
 
     def read_status(self, answer: Any, task: str) -> TaskStatus:
-        """A failure has no documented reason."""
-        status = text(answer, "data", "status")
+        """The form of a failure's reason is not documented."""
+        status = text_at(answer, "data", "status")
         if status == "COMPLETED":
-            return TaskStatus(state="finished", detail="completed", clip_url=text(answer, "data", "generated", 0))
+            return TaskStatus(state="finished", detail="completed", clip_url=text_at(answer, "data", "generated", 0))
         if status == "FAILED":
-            said = (text(answer, "data", *path) for path in (("message",), ("error", "message"), ("error",)))
-            code = text(answer, "data", "error", "code")
-            raise self.task_failed(code, next(filter(None, said), "" if code else "it gives no reason"))
-        return TaskStatus(
-            state="pending", detail=status.lower(), is_known=status in _PENDING, is_queued=status in _QUEUED
-        )
+            reasons = (text_at(answer, "data", *path) for path in (("message",), ("error", "message"), ("error",)))
+            code = text_at(answer, "data", "error", "code")
+            raise self.task_failed(code, next(filter(None, reasons), "" if code else "it gives no reason"))
+        return self.pending(status.lower())
 
     async def list_tasks(self, since: datetime, until: datetime) -> list[RemoteTask] | None:
-        """Ids and states of all times: the list has no dates."""
+        """The ids and words of all tasks, as the list has no dates."""
         found = []
         for mode, capability in self.capabilities.items():
-            entries = told(await self._wire.read(self._path(mode)), "data")
+            entries = value_at(await self._client.get(self._path(mode)), "data")
             if not isinstance(entries, list):
                 raise Transient(f"{self.name} gave no list of tasks", service=self.name)
             found += [
                 RemoteTask(
-                    task=f"{mode.value}/{text(entry, 'task_id')}",
+                    task=f"{mode.value}/{text_at(entry, 'task_id')}",
                     model=capability.model,
-                    detail=text(entry, "status").lower(),
+                    detail=text_at(entry, "status").lower(),
                 )
                 for entry in entries
             ]
         return found
 
     async def upload(self, file: Path, name: str, model: str) -> str:
-        """A presigned address to put the file to, and the address that it has then."""
-        kind = kind_of(file).media_type
-        answer = await self._wire.send("/v1/ai/uploads/request-url", {"files": [{"content_type": kind}]})
+        """Ask for a presigned address, put the file there, and return the address that it then has."""
+        kind = kind_of_file(file).media_type
+        answer = await self._client.post("/v1/ai/uploads/request-url", {"files": [{"content_type": kind}]})
         address, asset = _upload_addresses(answer)
         if not address or not asset:
             raise Transient(f"{self.name} gave no address to upload {file.name} to", service=self.name)
         content = await asyncio.to_thread(file.read_bytes)
         headers = {"Content-Type": kind}
-        await hand_over("PUT", address, service=self.name, what=file.name, content=content, headers=headers)
+        await upload_file("PUT", address, service=self.name, what=file.name, content=content, headers=headers)
         return asset
 
     def _path(self, mode: Mode) -> str:
         return f"/v1/ai/{mode.value}/{self.capabilities[mode].model}"
 
 
-def _reference(reference: Attachment, places: AttachmentUrls) -> dict[str, str]:
-    item = {"url": places[reference.kind, reference.digest]}
+def _reference(reference: Attachment, urls: AttachmentUrls) -> dict[str, str]:
+    item = {"url": urls[reference.kind, reference.digest]}
     if reference.voice:
-        item["reference_voice"] = places["voice", reference.voice.digest]
+        item["reference_voice"] = urls["voice", reference.voice.digest]
     return item
 
 
 def _upload_addresses(answer: Any) -> tuple[str, str]:
-    """Where to put the file, and where it is then. The answer's shape is not published whole: a list under `data`,
-    under `files`, or under both."""
+    """The address to put the file to, and the address to read it from; both empty if there are none.
+
+    The shape of the response is not fully published: a list under `data`, under `files`, or under both.
+    """
     for path in (("data",), ("files",), ("data", "files")):
-        if address := text(answer, *path, 0, "upload_url"):
-            return address, text(answer, *path, 0, "asset_url")
+        if address := text_at(answer, *path, 0, "upload_url"):
+            return address, text_at(answer, *path, 0, "asset_url")
     return "", ""

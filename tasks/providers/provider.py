@@ -19,43 +19,47 @@ from storyreel.tasks.providers.request import Request
 from storyreel.tasks.settings import ServiceSettings
 
 Progress = Callable[[float], None]
-"""Told how much of a piece of work is done, from 0 to 1."""
+"""Called with the fraction of the work that is done, from 0 to 1."""
 
 
 class Submission(Frozen):
-    """A service's answer to a submit: the id of its task, and the cost where it says so."""
+    """An order that a service has accepted."""
 
     task: str
+    """The service's id of the task."""
     cost: Money | None = None
+    """None if the service does not name it yet."""
 
 
 class TaskStatus(Frozen):
-    """How a service's task stands."""
+    """The status of a task at a service. A task that failed has none: `Provider.poll` raises."""
 
     state: Literal["pending", "finished"]
     detail: str = ""
     """The service's own word: queued, generating, …"""
     clip_url: str = ""
-    """Where the finished clip is: a URL."""
+    """Where a hosted service has the finished clip."""
     cost: Money | None = None
-    """What the service says it cost, where it says so at the end."""
+    """The cost that the service names with the finished clip, or None."""
     billed_seconds: Fraction | None = None
-    """Seconds that the service says it billed, input and output together, where it says so at the end."""
+    """The seconds, of input and output together, that the service says it billed, or None."""
     is_known: bool = True
     """Whether `detail` is a word that the service is known to use."""
     is_queued: bool = False
-    """Whether `detail` says that the service has accepted the order and not begun with it."""
+    """Whether `detail` says that the task has not begun."""
 
 
 class RemoteTask(Frozen):
     """An entry of a service's list of tasks."""
 
     task: str
+    """The service's id of the task."""
     model: str = ""
+    """Empty if the list does not say."""
     created: datetime | None = None
-    """With its time zone; None where the list does not say."""
+    """With its time zone; None if the list does not say."""
     detail: str = ""
-    """The service's own word for how it stands."""
+    """The service's own word for its status."""
 
 
 class Provider(ABC):
@@ -64,29 +68,29 @@ class Provider(ABC):
     name: ClassVar[str]
     capabilities: ClassVar[Mapping[Mode, Capability]]
     paid: ClassVar[bool] = True
-    """Whether a submit costs money; what is free may be submitted again without asking."""
+    """Whether an order costs money. Free orders may be repeated at will."""
     min_poll_seconds: ClassVar[float] = 3
-    """Seconds that must be between two looks at a task."""
+    """Least time between two polls of a task."""
     advised_poll_seconds: ClassVar[float | None] = None
-    """Seconds between two looks that the service itself advises; None where it says nothing."""
+    """Time between two polls that the service advises, or None."""
     sends_webhooks: bool = False
-    """Whether the service has been asked to call when a task changes."""
+    """Whether the service has been asked for a callback when a task changes."""
     lists_every_task: ClassVar[bool] = False
-    """Whether `tasks` gives all that was accepted between two times of the last day, each with its time, so that what
-    is not among them was never accepted."""
+    """Whether `list_tasks` returns, with its time, every task accepted between two times of the last day. If so, an
+    order that it does not list was never accepted."""
     max_concurrent: ClassVar[int] = 4
-    """Takes that may be at the service at the same time, where the account says nothing else: see `bears`."""
+    """Tasks that the service runs at the same time by default; an account may have more: `concurrency_limit`."""
 
     @classmethod
     def missing_variable(cls, environment: Mapping[str, str]) -> str:
-        """The environment variable that must be set before the service can be used; empty when nothing is missing."""
+        """The environment variable that must be set before the service can be used, empty if none is missing."""
         return ""
 
     @classmethod
     def concurrency_limit(cls, environment: Mapping[str, str] = os.environ) -> int:
-        """Takes that may be at the service at the same time: `<SERVICE>_AT_ONCE`, else `max_concurrent`.
+        """Tasks that the service may have at the same time: `<SERVICE>_AT_ONCE`, else `max_concurrent`.
 
-        Raises SettingsError.
+        Raises SettingsError if the variable is not a number from 1 to 9999.
         """
         return ServiceSettings.read(cls.name, environment).at_once or cls.max_concurrent
 
@@ -97,39 +101,39 @@ class Provider(ABC):
         return None
 
     async def prepare(self, request: Request) -> None:  # noqa: B027  (most have nothing to prepare)
-        """Bring what a request needs to the service; costs nothing. Raises Transient or Terminal."""
+        """Upload what a request needs. Costs nothing. Raises Transient or Terminal."""
 
     @abstractmethod
     async def submit(self, request: Request) -> Submission:
-        """Order a take. Raises Transient, Terminal (Refused when the service read it and said no) or Ambiguous."""
+        """Order a take. Raises Transient, Terminal (Refused if the service read and refused it) or Ambiguous."""
 
     @abstractmethod
     async def poll(self, task: str) -> TaskStatus:
-        """How a task stands.
+        """The status of a task.
 
-        Raises TaskFailed, which alone means that it failed for good; TaskForgotten; Transient; or any other Terminal
-        when the service does not tell, as with a key that was revoked: the task may be well all the same.
+        Raises TaskFailed if, and only if, the service says that it failed for good; TaskForgotten; Transient; any
+        other Terminal if the service does not tell, for example to a revoked key, and the task may be well.
         """
 
     @abstractmethod
     async def fetch(self, request: Request, status: TaskStatus, into: Path, progress: Progress) -> None:
-        """Bring the finished clip into the file `into`.
+        """Write the finished clip to the file `into`.
 
-        Raises Transient, or Terminal when something must be changed first; the clip stays where it is.
+        Raises Transient, or Terminal if something must be changed first; the service keeps the clip.
         """
 
     async def cancel(self, task: str) -> bool:
-        """Call a task off; whether it was, and so costs nothing. Most services cannot."""
+        """Cancel a task, and return whether that was possible, so that it costs nothing. Most services cannot."""
         return False
 
     async def list_tasks(self, since: datetime, until: datetime) -> list[RemoteTask] | None:
-        """The service's own list of what it accepted between two times; None where there is no list."""
+        """The tasks that the service accepted between two times; None if the service has no list."""
         return None
 
     async def write_last_frame(self, request: Request, clip: Path, into: Path) -> bool:
-        """Write the picture that a shot continuing this clip begins with, as a PNG.
+        """Write the picture that a shot continuing this clip begins with, as a PNG. False if there is none.
 
-        False when there is none. Usually not overwritten in subclasses.
+        Subclasses usually do not override it.
         """
         from storyreel.tasks.media.frames import write_last_frame
 

@@ -1,4 +1,4 @@
-"""Reading a service's reasons: its code where it has one, and whether it is its moderation that objects."""
+"""The refusals and failures of services: their code if they have one, and whether moderation is the reason."""
 
 from __future__ import annotations
 
@@ -10,31 +10,31 @@ from storyreel.tasks.providers.errors import Refusal
 Kind = TypeVar("Kind", bound=Refusal)
 
 _CONTENT_CODES = ("DataInspectionFailed", "IPInfringementSuspect", "CustomRoleBlocked")
-"""Of Wan's moderation, from Model Studio's page on error codes; the resellers pass them on."""
+"""Codes of Wan's moderation, from Model Studio's page on error codes; the resellers pass them on."""
 _CONTENT_WORDS = ("content policy", "inappropriate content", "moderation", "sensitive content", "nsfw")
-"""Looked for where no code is given at all."""
+"""Searched for in reasons without a code."""
 _BRACKETED = re.compile(r"^\[([A-Za-z][\w.]*)\]\s*(.*)$", re.DOTALL)
 
 
-def verdict(kind: type[Kind], what: str, *, service: str, code: str, reason: str, hint: str = "") -> Kind:
-    """A refusal or failure in the service's words: `apiyi refused it: [InvalidParameter] …`."""
-    code, plain = unbracketed(code, reason)
-    said = f"{code}: {plain}" if code and code not in plain else plain
-    error = kind(f"{service} {what}: {said or 'no reason given'}", service=service, hint=hint)
-    error.code, error.is_content = code, _is_content(code, plain)
-    if error.is_content and not hint:
-        error.hint = "its moderation objects: change the words or the pictures of the shot"
+def refusal(kind: type[Kind], what: str, *, service: str, code: str, reason: str) -> Kind:
+    """An error of the given kind with the service's reason: `apiyi refused it: InvalidParameter: …`."""
+    code, plain = split_code(code, reason)
+    text = f"{code}: {plain}" if code and code not in plain else plain
+    is_content = _is_content(code, plain)
+    hint = "its moderation objects: change the words or the pictures of the shot" if is_content else ""
+    error = kind(f"{service} {what}: {text or 'no reason given'}", service=service, hint=hint)
+    error.code, error.is_content = code, is_content
     return error
 
 
-def unbracketed(code: str, reason: str) -> tuple[str, str]:
-    """A reason's code and its text, where a gateway has written `[Code] text`."""
+def split_code(code: str, reason: str) -> tuple[str, str]:
+    """Code and text of a reason. If `code` is empty, it is taken from a text of the form `[Code] text`."""
     found = _BRACKETED.match(reason)
     return (found[1], found[2]) if found and not code else (code, reason)
 
 
 def _is_content(code: str, reason: str) -> bool:
-    """By the code. Free text is a guess, made only where there is no code."""
+    """Whether moderation is the reason. Decided by the code; only without one are the words of the text searched."""
     if code:
         return code.startswith(_CONTENT_CODES)
     return any(word in reason.lower() for word in _CONTENT_WORDS)

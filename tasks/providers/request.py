@@ -1,4 +1,4 @@
-"""The request that a service is sent for one take, and what goes with it."""
+"""The request for one take, with its attachments, and the key that identifies it."""
 
 from __future__ import annotations
 
@@ -15,35 +15,35 @@ from storyreel.specs.timing import FrameRate
 AttachmentKind = Literal["image", "video", "voice"]
 
 Use = Literal["first_frame", "last_frame", "image", "video", "voice"]
-"""What an attachment is to a service."""
+"""What a service uses an attachment for."""
 
 
 class Attachment(Frozen):
-    """A picture, video or voice that goes with a request."""
+    """A picture, video or voice that is sent with a request."""
 
     kind: AttachmentKind
     digest: str
-    """What stands for it in the key: `sha256:…` of a file's content, `url:…` a remote address as written,
-    `take:…` the key of the take whose last frame it is."""
+    """Its part of the key: `sha256:…` of a file's content, `url:…` with a remote address as written, `take:…` with the
+    key of the take whose last frame it is."""
     source: str
-    """An absolute path or a URL; empty for a last frame that does not exist yet. No part of the key."""
-    whose: str = ""
-    """The cast member or location it shows, by its key in the storyboard. No part of the key."""
+    """An absolute path or a URL; empty for a last frame that does not exist yet. Not in the key."""
+    subject: str = ""
+    """The cast member or location that it shows, by its key in the storyboard, or empty. Not in the key."""
     voice: Attachment | None = None
-    """How the person it shows speaks, for services that take a voice beside a reference."""
+    """A recording of the voice of the person it shows, for services that accept one with a reference."""
     seconds: Fraction | None = None
-    """Length of a local reference video; None where it is not known, as a remote one's. No part of the key."""
+    """Length of a local reference video; None if unknown, as of a remote one. Not in the key."""
 
 
 class Board(Frozen):
-    """What the animatic draws: a shot's slate, words and timing. Part of an animatic's request alone."""
+    """What the animatic draws: a shot's slate, text and timing. Only requests to the animatic have one."""
 
     film: str
     scene: str
     """Scene and heading, may be empty."""
     slate: str
     size: str
-    """Shot size in words, may be empty."""
+    """Shot size as text, may be empty."""
     camera: str
     """Camera move, one of `storyreel.specs.storyboard.Camera.move`."""
     action: str
@@ -56,7 +56,7 @@ class Board(Frozen):
 
 
 class Request(Frozen):
-    """All that reaches a service for one take. Two equal requests have one key and are bought once."""
+    """Everything that is sent to a service for one take. Equal requests have one key and are bought once."""
 
     provider: str
     model: str
@@ -70,9 +70,9 @@ class Request(Frozen):
     resolution: str
     width: int
     height: int
-    """Pixels the clip must have."""
+    """Pixels of the clip."""
     references: tuple[Attachment, ...]
-    """In the order they are numbered in."""
+    """In the order in which the prompt numbers them."""
     first_frame: Attachment | None
     last_frame: Attachment | None = None
     board: Board | None = None
@@ -80,8 +80,8 @@ class Request(Frozen):
     """From 1."""
 
     @property
-    def uses(self) -> Iterator[tuple[Use, Attachment]]:
-        """Everything that goes with the request, and what it is there: frames, references, voices."""
+    def attachments(self) -> Iterator[tuple[Use, Attachment]]:
+        """All attachments with their uses: frames, references, voices."""
         if self.first_frame:
             yield "first_frame", self.first_frame
         if self.last_frame:
@@ -93,13 +93,13 @@ class Request(Frozen):
 
     @property
     def key(self) -> str:
-        """SHA-256, in hex, of the canonical form of what reaches the service."""
+        """SHA-256, in hex, of the canonical form."""
         return hashlib.sha256(self.canonical().encode()).hexdigest()
 
     def canonical(self) -> str:
-        """The request as JSON with sorted keys, attachments by their digests alone.
+        """The request as JSON with sorted keys and with the digests of the attachments alone.
 
-        A field that came later is left out where it says nothing: what was bought before it came keeps its key.
+        A field that was added later is left out if it is empty, so that earlier purchases keep their keys.
         """
         form = self.model_dump(mode="json", exclude={"references", "first_frame", "last_frame"})
         form["references"] = [_digests(reference) for reference in self.references]

@@ -1,6 +1,6 @@
-"""Wan 2.7 as its maker sells it, and so whoever passes it on unchanged: what it does, and what files it takes.
+"""The capabilities and file limits of Wan 2.7, as its maker sells it. Each service's module says where it differs.
 
-Source: Model Studio's API references for wan2.7-r2v, -i2v and -t2v. A service's own file says where it differs.
+Source: Model Studio's API references for wan2.7-r2v, -i2v and -t2v.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ WAN = MediaLimits(
     voice_seconds=(1, 10),
     shape=8,
 )
-"""What Wan 2.7 takes, from Model Studio's video API reference; the resellers state the same or nothing."""
+"""From Model Studio's video API reference; the resellers state the same or nothing."""
 
-_ALWAYS: Mapping[str, Any] = {"durations": tuple(range(2, 16)), "prompt_length": 5000, "negative_length": 500}
+_ALL_MODES: Mapping[str, Any] = {"durations": tuple(range(2, 16)), "prompt_length": 5000, "negative_length": 500}
 _BY_MODE: Mapping[Mode, Mapping[str, Any]] = {
     Mode.REFERENCE: {
         "durations_with_video": tuple(range(2, 11)),
@@ -44,5 +44,5 @@ _BY_MODE: Mapping[Mode, Mapping[str, Any]] = {
 
 
 def wan(mode: Mode, model: str, **differing: Any) -> Capability:
-    """What Wan 2.7 does in a mode, under a service's own name for the model; `differing` are fields of Capability."""
-    return Capability(**{"mode": mode, "model": model, **_ALWAYS, **_BY_MODE[mode], **differing})
+    """Wan 2.7's capability in a mode, under a service's name for the model; `differing` are fields of Capability."""
+    return Capability(**{"mode": mode, "model": model, **_ALL_MODES, **_BY_MODE[mode], **differing})

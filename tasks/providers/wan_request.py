@@ -1,4 +1,4 @@
-"""The body of a Wan 2.7 order as DashScope reads it, and APIYI's gateway after it; and what both say was billed.
+"""The body of a Wan 2.7 order, and the billed seconds in a response, for DashScope and for APIYI's gateway to it.
 
 Source: Model Studio's API references for wan2.7-r2v, -i2v and -t2v.
 """
@@ -11,22 +11,22 @@ from typing import Any
 
 from storyreel.specs.storyboard import Mode
 from storyreel.tasks.providers.hosted import AttachmentUrls
-from storyreel.tasks.providers.http.response import told
+from storyreel.tasks.providers.http.response import value_at
 from storyreel.tasks.providers.request import Attachment, Request
 
 
-def form(request: Request, places: AttachmentUrls) -> dict[str, Any]:
-    """Model, input and parameters. Prompt expansion is off, as it may paraphrase labels and quoted dialogue."""
+def order_body(request: Request, urls: AttachmentUrls) -> dict[str, Any]:
+    """Model, input and parameters as JSON. Prompt expansion is off, as it may paraphrase labels and quoted dialogue."""
     content: dict[str, Any] = {"prompt": request.prompt}
     if request.negative_prompt:
         content["negative_prompt"] = request.negative_prompt
     media: list[dict[str, str]] = []
     if request.first_frame and request.mode is not Mode.TEXT:
-        media.append({"type": "first_frame", "url": places["first_frame", request.first_frame.digest]})
+        media.append({"type": "first_frame", "url": urls["first_frame", request.first_frame.digest]})
     if request.last_frame and request.mode is Mode.IMAGE:
-        media.append({"type": "last_frame", "url": places["last_frame", request.last_frame.digest]})
+        media.append({"type": "last_frame", "url": urls["last_frame", request.last_frame.digest]})
     if request.mode is Mode.REFERENCE:
-        media += [_reference(reference, places) for reference in request.references]
+        media += [_reference(reference, urls) for reference in request.references]
     if media:
         content["media"] = media
     parameters: dict[str, Any] = {
@@ -41,16 +41,16 @@ def form(request: Request, places: AttachmentUrls) -> dict[str, Any]:
     return {"model": request.model, "input": content, "parameters": parameters}
 
 
-def _reference(reference: Attachment, places: AttachmentUrls) -> dict[str, str]:
-    item = {"type": f"reference_{reference.kind}", "url": places[reference.kind, reference.digest]}
+def _reference(reference: Attachment, urls: AttachmentUrls) -> dict[str, str]:
+    item = {"type": f"reference_{reference.kind}", "url": urls[reference.kind, reference.digest]}
     if reference.voice:
-        item["reference_voice"] = places["voice", reference.voice.digest]
+        item["reference_voice"] = urls["voice", reference.voice.digest]
     return item
 
 
 def billed_seconds(answer: Any) -> Fraction | None:
-    """What a finished task's `usage` says was billed, input video and output together; None where it says nothing."""
-    seconds = told(answer, "usage", "duration")
+    """Seconds that a finished task's `usage` says were billed, input video and output together; None if it does not."""
+    seconds = value_at(answer, "usage", "duration")
     if not isinstance(seconds, int | float) or isinstance(seconds, bool) or not math.isfinite(seconds) or seconds < 0:
         return None
     return Fraction(str(seconds))

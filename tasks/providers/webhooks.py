@@ -1,8 +1,8 @@
-"""Callbacks that a service signs: whether one is genuine and fresh, and what it says.
+"""Signed callbacks of a service: whether one is genuine and recent, and which task it names.
 
 Source: Freepik's page on webhooks. `webhook-signature` is a space-separated list of `v1,<base64>`, each an
 HMAC-SHA256 of `{webhook-id}.{webhook-timestamp}.{raw body}`. Its samples disagree about the secret (three take its
-characters, one decodes it from base64), so both are tried. It says nothing about a window, order or repetition.
+characters, one decodes it from base64), so both are tried. It does not document a time window, order or repetition.
 """
 
 from __future__ import annotations
@@ -16,72 +16,74 @@ import re
 from collections import OrderedDict
 from collections.abc import Mapping
 
+from storyreel.specs.errors import StoryreelError
 from storyreel.specs.frozen import Frozen
 
-WINDOW = 300
-"""Seconds by which a callback's own time may differ from ours; beyond it somebody may be replaying it."""
+TOLERANCE_SECONDS = 300
+"""How far a callback's own time may be from this clock; beyond it, the callback may be a replay."""
 
-LARGEST = 64 << 10
-"""Bytes of a callback's body; a true one has a few hundred."""
+MAX_BODY_BYTES = 64 << 10
+"""A genuine callback has a few hundred bytes."""
 
-_SIGNATURES = 10
-"""That are compared at most; after a change of secrets there are two."""
+_MAX_SIGNATURES = 10
+"""How many are compared; after a change of the secret a callback has two."""
 
 _TASK = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 
 
-class Forged(Exception):
-    """Not signed by the service, or not now. The message says which, and nothing about the signature it should have."""
+class InvalidSignature(StoryreelError):
+    """A callback is not signed with the secret, or not recently. The message never holds the right signature."""
 
 
-class Malformed(Exception):
-    """Signed, but not what a callback looks like."""
+class InvalidCallback(StoryreelError):
+    """A callback is signed, but its body names no task."""
 
 
 class Callback(Frozen):
-    """What a service says of a task, before anybody has asked whether it is so."""
+    """What a callback says about a task. The task must be polled before it is believed."""
 
     id: str
-    """The message's own id: the same when it is sent again."""
+    """The id of the message, the same for each repetition."""
     task: str
-    """As the service calls it."""
+    """The service's id of the task."""
     status: str
-    """The service's own word, may be empty."""
+    """The service's word for the task's status, may be empty."""
 
 
-class Signed:
-    """Reads callbacks that are signed with a secret, which it never shows."""
+class CallbackReader:
+    """Verifies and reads callbacks that are signed with a secret. The secret is not shown by `repr`."""
 
     def __init__(self, secret: str) -> None:
         self._keys = _keys(secret)
 
     def __repr__(self) -> str:
-        return "Signed(secret=…)"
+        return "CallbackReader(secret=…)"
 
     def read(self, headers: Mapping[str, str], body: bytes, now: float) -> Callback:
-        """The callback in a POST. `headers` are by lower-case name, `now` is in seconds since 1970.
+        """The callback in a POST. `headers` have lower-case names, `now` is in seconds since 1970.
 
-        Raises Forged when it is unsigned, stale or signed by somebody else, Malformed when it says no task.
+        Raises InvalidSignature if it is unsigned, too old or signed with another secret, InvalidCallback if it names no
+        task.
         """
-        id, written = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
-        given = headers.get("webhook-signature", "")
-        if not (id and written and given):
-            raise Forged("it is not signed")
-        if not re.fullmatch(r"[0-9]{1,12}", written) or abs(now - int(written)) > WINDOW:
-            raise Forged(f"its time is more than {WINDOW // 60} minutes away from ours")
-        if not self._is_genuine(f"{id}.{written}.".encode() + body, given):
-            raise Forged("its signature is not made with the secret that we have")
-        return _said(id, body)
+        id, sent = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
+        signatures = headers.get("webhook-signature", "")
+        if not (id and sent and signatures):
+            raise InvalidSignature("it is not signed")
+        if not re.fullmatch(r"[0-9]{1,12}", sent) or abs(now - int(sent)) > TOLERANCE_SECONDS:
+            raise InvalidSignature(f"its time is more than {TOLERANCE_SECONDS // 60} minutes from this machine's")
+        if not self._is_genuine(f"{id}.{sent}.".encode() + body, signatures):
+            raise InvalidSignature("it is signed with another secret")
+        return _callback(id, body)
 
-    def _is_genuine(self, message: bytes, given: str) -> bool:
-        """In constant time: every signature is compared with every key, whatever the others gave."""
-        true = ["v1," + base64.b64encode(hmac.digest(key, message, hashlib.sha256)).decode() for key in self._keys]
-        signatures = given.split()[:_SIGNATURES]
-        return sum(hmac.compare_digest(one.encode(), each.encode()) for one in signatures for each in true) > 0
+    def _is_genuine(self, message: bytes, signatures: str) -> bool:
+        """Whether one of the signatures is right. Compares every signature with every key, in constant time."""
+        right = ["v1," + base64.b64encode(hmac.digest(key, message, hashlib.sha256)).decode() for key in self._keys]
+        given = signatures.split()[:_MAX_SIGNATURES]
+        return sum(hmac.compare_digest(one.encode(), each.encode()) for one in given for each in right) > 0
 
 
-class Seen:
-    """Which messages were dealt with, as far back as a repetition would still be taken for fresh."""
+class SeenMessages:
+    """The ids of handled messages, kept for as long as a repetition would still be accepted as recent."""
 
     def __init__(self, most: int = 10_000) -> None:
         self._most = most
@@ -94,10 +96,10 @@ class Seen:
         return len(self._times)
 
     def add(self, id: str, now: float) -> None:
-        """Remember a message; the oldest are forgotten, those first that nobody could send again."""
+        """Add a message's id, and drop those that are too old to be repeated, or the oldest if there are too many."""
         self._times[id] = now
         self._times.move_to_end(id)
-        while len(self._times) > self._most or next(iter(self._times.values())) < now - 2 * WINDOW:
+        while len(self._times) > self._most or next(iter(self._times.values())) < now - 2 * TOLERANCE_SECONDS:
             self._times.popitem(last=False)
 
 
@@ -108,14 +110,14 @@ def _keys(secret: str) -> tuple[bytes, ...]:
         return (secret.encode(),)
 
 
-def _said(id: str, body: bytes) -> Callback:
+def _callback(id: str, body: bytes) -> Callback:
     try:
-        said = json.loads(body)
+        content = json.loads(body)
     except (ValueError, RecursionError) as error:
-        raise Malformed("its body is no JSON") from error
-    task = said.get("task_id") if isinstance(said, dict) else None
-    # The task becomes part of an address that we ask at.
+        raise InvalidCallback("its body is not JSON") from error
+    task = content.get("task_id") if isinstance(content, dict) else None
+    # The id becomes part of an address that is polled.
     if not isinstance(task, str) or not _TASK.fullmatch(task):
-        raise Malformed("it names no task")
-    status = said.get("status")
+        raise InvalidCallback("it names no task")
+    status = content.get("status")
     return Callback(id=id[:200], task=task, status=status if isinstance(status, str) else "")

@@ -115,7 +115,7 @@ class Attaching:
         section = {"cast": "cast", "location": "locations"}.get(field)
         at: KeyPath = (section, who, "references", number, use) if section else ()
         attached = self._attached(reference.source, use, field, at)
-        return attached.model_copy(update={"whose": who, "voice": self._voice(who)})
+        return attached.model_copy(update={"subject": who, "voice": self._voice(who)})
 
     def _voice(self, who: str) -> Attachment | None:
         """How somebody speaks, where the service can be sent that; what it cannot be sent may be meant for another."""
@@ -151,7 +151,7 @@ class Attaching:
 
     def _can_come(self, use: Use) -> bool:
         """Whether a local file can be brought to where the service finds it."""
-        return self._has_bucket or self._capability.reads_file(use)
+        return self._has_bucket or self._capability.accepts_local_file(use)
 
     def _cannot_come(self, which: str, use: Use, field: str, at: KeyPath) -> Unfit:
         otherwise = f"set {MEDIA_URL} to a bucket of yours"
@@ -159,7 +159,7 @@ class Attaching:
         return Unfit(
             field,
             f"{self._service} cannot be sent {which}: in {self._mode} it takes links only",
-            instead(self._mode, lambda c: c.reads_file(use), otherwise),
+            instead(self._mode, lambda c: c.accepts_local_file(use), otherwise),
             at,
         )
 
@@ -170,7 +170,7 @@ class Attaching:
 
 def unsent_voices(storyboard: Storyboard, shot: Shot, references: tuple[Attachment, ...]) -> list[str]:
     """Who is seen to speak in a shot and has a voice that does not go with the request, by their keys."""
-    sent = {reference.whose for reference in references if reference.voice}
+    sent = {reference.subject for reference in references if reference.voice}
     speaking = dict.fromkeys(line.speaker for line in shot.dialogue if line.speaker in shot.cast)
     return [who for who in speaking if storyboard.cast[who].voice and who not in sent]
 

@@ -102,8 +102,8 @@ def _shown(storyboard: Storyboard, shot: Shot, request: Request) -> Iterator[tup
     for reference in request.references:
         yield f"reference {_file(reference, storyboard)}", reference.digest
         if reference.voice:
-            yield f"voice of {reference.whose}", reference.voice.digest
-    yield _ORDER, ", ".join(reference.whose or "shot" for reference in request.references)
+            yield f"voice of {reference.subject}", reference.voice.digest
+    yield _ORDER, ", ".join(reference.subject or "shot" for reference in request.references)
 
 
 def _made(shot: Shot, request: Request) -> Iterator[tuple[str, str]]:

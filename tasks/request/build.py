@@ -96,16 +96,16 @@ def _mode(storyboard: Storyboard, shot: Shot) -> Mode:
 
 def _sold(shot: Shot, capability: Capability, frames: int, storyboard: Storyboard, with_video: bool) -> Fraction:
     rate = storyboard.format.fps
-    seconds = capability.sold_for(frames, rate, with_video)
+    seconds = capability.shortest_sold(frames, rate, with_video)
     if seconds is None:
-        longest = (capability.sold(with_video) or (0,))[-1]
+        longest = (capability.sold_seconds(with_video) or (0,))[-1]
         because = " with a reference video" if with_video and capability.durations_with_video else ""
         shorter = f"make it {longest}s or shorter, or split it into two shots of which one continues the other"
         raise Unfit(
             "duration",
             f"shot {shot.shot} needs {float(rate.seconds(frames)):.4g}s, but {capability.model} makes at most "
             f"{longest}s{because}",
-            instead(capability.mode, lambda c: c.sold_for(frames, rate, with_video) is not None, shorter),
+            instead(capability.mode, lambda c: c.shortest_sold(frames, rate, with_video) is not None, shorter),
         )
     return seconds
 

@@ -64,7 +64,7 @@ def _labels(attached: Iterable[Attachment], style: str) -> dict[str, list[str]]:
     for attachment in attached:
         counts[attachment.kind] += 1
         label = f"{attachment.kind} {counts[attachment.kind]}"
-        labels.setdefault(attachment.whose, []).append(label.capitalize() if style[0].isupper() else label)
+        labels.setdefault(attachment.subject, []).append(label.capitalize() if style[0].isupper() else label)
     return labels
 
 

@@ -41,8 +41,8 @@ STEPS = {
     # Where the run dies, and whether anybody can know afterwards what became of the order.
     "storyreel.tasks.ledger.ledger:Ledger.intend before 1": True,
     "storyreel.tasks.ledger.ledger:Ledger.intend after 1": False,
-    "storyreel.tasks.providers.http.client:Wire.buy before 1": False,
-    "storyreel.tasks.providers.http.client:Wire.buy after 1": False,
+    "storyreel.tasks.providers.http.client:Client.post_once before 1": False,
+    "storyreel.tasks.providers.http.client:Client.post_once after 1": False,
     "storyreel.tasks.ledger.ledger:Ledger.submitted before 1": False,
     "storyreel.tasks.ledger.ledger:Ledger.submitted after 1": True,
     "storyreel.tasks.providers.hosted:HostedProvider.poll before 1": True,

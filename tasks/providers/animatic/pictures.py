@@ -55,7 +55,7 @@ def references(request: Request, canvas: Canvas, most: int) -> tuple[Picture, ..
     for reference in request.references:
         if len(pictures) == most:
             break
-        name = reference.whose or reference.digest
+        name = reference.subject or reference.digest
         if name not in seen and (picture := _opened(reference, canvas)):
             seen.add(name)
             pictures.append(picture)
@@ -73,7 +73,7 @@ def far_away(request: Request) -> tuple[str, ...]:
     for reference in request.references:
         counts[reference.kind] += 1
         if _is_remote(reference):
-            whose = f"{reference.whose}, " if reference.whose else ""
+            whose = f"{reference.subject}, " if reference.subject else ""
             notes.append(f"{reference.kind.title()} {counts[reference.kind]}: {whose}{_address(reference)}")
     return tuple(notes)
 

@@ -1,4 +1,4 @@
-"""Bringing a finished clip here: into a temporary file, resumed where it broke off, without the service's key."""
+"""Downloads of finished clips: into a file, resumed where they broke off, without the service's key."""
 
 from __future__ import annotations
 
@@ -10,41 +10,43 @@ from typing import NoReturn
 import httpx
 
 from storyreel.tasks.providers.errors import Terminal, Transient
-from storyreel.tasks.providers.http.allowed_hosts import Forbidden, Gate, proxy_for
-from storyreel.tasks.providers.http.trust import trusted
+from storyreel.tasks.providers.http.allowed_hosts import AllowedHosts, LinkNotAllowed, proxy_for, ssl_context
 from storyreel.tasks.providers.provider import Progress
 
-LARGEST_CLIP = 2 << 30
-"""Bytes; 15 s at 1080p have about 40 million."""
+MAX_CLIP_BYTES = 2 << 30
+"""15 s at 1080p have about 40 million."""
 
 _CONNECT_SECONDS = 15
-_GONE = (401, 403, 404, 410)
-"""How result hosts answer when a link has expired; a look at the task may give a fresh one."""
-_NOT_THAT_PART = 416
+_EXPIRED = (401, 403, 404, 410)
+"""How hosts of clips answer when a link has expired; polling the task again may give a fresh link."""
+_NO_SUCH_RANGE = 416
 _TRIES = 4
 _PAUSE = 0.2
-"""Seconds before a broken download goes on."""
-_HOPS = 5
+"""Seconds before a broken download is continued."""
+_MAX_REDIRECTS = 5
 
 
 class LinkExpired(Transient):
-    """The link no longer leads to the clip; the task must be looked at again."""
+    """The link no longer leads to the clip; the task must be polled again."""
 
 
 class _Broken(Exception):
-    """The host sent something that does not go on from what is here; begin anew."""
+    """The response does not continue the bytes in the file; the download starts again from zero."""
 
 
-async def download(url: str, into: Path, *, service: str, base: str, progress: Progress, patience: float = 60) -> None:
-    """Download a clip into a file; a broken download goes on where it stopped if the host allows it.
+async def download(
+    url: str, into: Path, *, service: str, base: str, progress: Progress, read_timeout: float = 60
+) -> None:
+    """Download a clip into a file. A broken download continues where it stopped if the host supports ranges.
 
-    `base` is where the service itself is; `patience` is in seconds, for each silence. Raises LinkExpired, Transient,
-    or Terminal for a link that must not be followed, for what is too large to be a clip, and for a full disk.
+    `base` is the service's base URL; `read_timeout` is in seconds, to connect and for each wait for further bytes.
+    Raises LinkExpired, Transient, or Terminal for a link that must not be followed, a body too large to be a clip, and
+    a full disk.
     """
-    fetching = _Download(into, service, Gate(base), patience, progress)
+    transfer = _Transfer(into, service, AllowedHosts(base), read_timeout, progress)
     for tries_left in reversed(range(_TRIES)):
         try:
-            await fetching.go_on(url)
+            await transfer.run(url)
             return
         except (httpx.HTTPError, _Broken) as error:
             if not tries_left:
@@ -53,97 +55,99 @@ async def download(url: str, into: Path, *, service: str, base: str, progress: P
             await asyncio.sleep(_PAUSE)
 
 
-class _Download:
-    """One clip on its way."""
+class _Transfer:
+    """The download of one clip, over several connections if one breaks."""
 
-    def __init__(self, into: Path, service: str, gate: Gate, patience: float, progress: Progress) -> None:
-        self._into, self._service, self._gate, self._progress = into, service, gate, progress
-        self._patience = httpx.Timeout(patience, connect=min(patience, _CONNECT_SECONDS))
+    def __init__(self, into: Path, service: str, hosts: AllowedHosts, read_timeout: float, progress: Progress) -> None:
+        self._into, self._service, self._hosts, self._progress = into, service, hosts, progress
+        self._timeout = httpx.Timeout(read_timeout, connect=min(read_timeout, _CONNECT_SECONDS))
         self._tries = 0
-        self._here = 0
-        """Bytes that are in the file."""
-        self._tag = ""
-        """What the host calls this version of the clip."""
+        self._written = 0
+        """Bytes in the file."""
+        self._etag = ""
+        """The host's strong tag of this version of the clip; empty if it gave none."""
 
-    async def go_on(self, link: str) -> None:
-        """Fetch what is still missing, wherever the link leads on to."""
+    async def run(self, link: str) -> None:
+        """Download the bytes that are missing, following redirects."""
         self._tries += 1
         url = self._parsed(link)
-        for _ in range(_HOPS):
-            client, request = await self._asked(url)
-            # A client of its own for each hop: no header and no cookie of anybody's goes anywhere else.
+        for _ in range(_MAX_REDIRECTS):
+            # A new client for each redirect, so that no header or cookie goes to another host.
+            client, request = await self._request(url)
             async with client:
                 response = await client.send(request, stream=True)
                 if not response.is_redirect:
-                    await self._take(response)
+                    await self._receive(response)
                     return
                 url = self._joined(url, response.headers.get("location", ""))
         self._refuse("its link leads in circles")
 
-    async def _asked(self, url: httpx.URL) -> tuple[httpx.AsyncClient, httpx.Request]:
-        """A connection to the very address that was looked at: a name may mean another one a moment later."""
+    async def _request(self, url: httpx.URL) -> tuple[httpx.AsyncClient, httpx.Request]:
+        """A request to the very IP address that was checked: the name may resolve to another one a moment later."""
         headers = {"Host": url.netloc.decode("ascii"), "Accept-Encoding": "identity"}
-        if self._here and self._tag:
-            headers |= {"Range": f"bytes={self._here}-", "If-Range": self._tag}
+        if self._written and self._etag:
+            headers |= {"Range": f"bytes={self._written}-", "If-Range": self._etag}
         try:
             if proxy := proxy_for(url):
-                self._gate.check_unresolved(url)
-                client = httpx.AsyncClient(proxy=proxy, timeout=self._patience, verify=trusted())
+                self._hosts.check_unresolved(url)
+                client = httpx.AsyncClient(proxy=proxy, timeout=self._timeout, verify=ssl_context())
                 return client, client.build_request("GET", url, headers=headers)
-            found = await self._gate.addresses(url)
-        except Forbidden as error:
-            self._refuse(str(error))
+            addresses = await self._hosts.resolve(url)
+        except LinkNotAllowed as error:
+            self._refuse(error.message)
         except (OSError, UnicodeError) as error:
             what = f"the host of {self._service}'s clip cannot be found: {url.host}"
             raise Transient(what, service=self._service) from error
-        place = url.copy_with(host=found[self._tries % len(found) - 1].partition("%")[0])
-        client = httpx.AsyncClient(timeout=self._patience, trust_env=False, verify=trusted())
+        # Each try takes the next address of the host.
+        address = addresses[self._tries % len(addresses) - 1].partition("%")[0]
+        client = httpx.AsyncClient(timeout=self._timeout, trust_env=False, verify=ssl_context())
         named = {"sni_hostname": url.raw_host.decode("ascii")}
-        return client, client.build_request("GET", place, headers=headers, extensions=named)
+        return client, client.build_request("GET", url.copy_with(host=address), headers=headers, extensions=named)
 
-    async def _take(self, response: httpx.Response) -> None:
-        """Write what comes behind what is here."""
-        if response.status_code in _GONE:
+    async def _receive(self, response: httpx.Response) -> None:
+        """Append the body to the file, or replace the file if the body is not the part that was asked for."""
+        if response.status_code in _EXPIRED:
             raise LinkExpired(f"{self._service}'s link to the clip has expired", service=self._service)
-        if response.status_code == _NOT_THAT_PART:
-            self._begin_anew()
+        if response.status_code == _NO_SUCH_RANGE:
+            self._start_again()
             raise _Broken("its host has no such part of it")
         if response.status_code not in (200, 206):
             raise Transient(f"the host of {self._service}'s clip answers {response.status_code}", service=self._service)
         if response.status_code == 200:
-            self._begin_anew()
-        elif _first_byte(response) != self._here:
-            self._begin_anew()
+            self._start_again()
+        elif _first_byte(response) != self._written:
+            self._start_again()
             raise _Broken("its host sent another part than was asked for")
-        tag = response.headers.get("etag", self._tag)
-        # A weak tag says that two versions look alike, not that their bytes can be joined (RFC 9110, 13.1.5).
-        self._tag = "" if tag.startswith("W/") else tag
-        promised = int(response.headers.get("content-length") or 0)
-        whole = self._here + promised if promised else 0
-        if whole > LARGEST_CLIP:
-            self._refuse(f"it claims to have {whole / 1e9:.1f} GB")
+        etag = response.headers.get("etag", self._etag)
+        # Two versions with one weak tag look alike, but their bytes may not be joined (RFC 9110, 13.1.5).
+        self._etag = "" if etag.startswith("W/") else etag
+        length = int(response.headers.get("content-length") or 0)
+        total = self._written + length if length else 0
+        if total > MAX_CLIP_BYTES:
+            self._refuse(f"it claims to have {total / 1e9:.1f} GB")
         try:
-            await self._write(response, whole)
+            await self._write(response, total)
         except OSError as error:
             raise Terminal(
                 f"the clip from {self._service} cannot be written to {self._into.parent}: {error.strerror or error}",
                 service=self._service,
-                hint="make room on that disk, or set STORYREEL_HOME to a folder on another; the clip is paid for and "
-                "is fetched by the same command then",
+                hint="make room on that disk, or set STORYREEL_HOME to a folder on another; the clip is paid for, and "
+                "the same command then downloads it",
             ) from error
 
-    async def _write(self, response: httpx.Response, whole: int) -> None:
-        with self._into.open("ab" if self._here else "wb") as file:
+    async def _write(self, response: httpx.Response, total: int) -> None:
+        """`total` is the size of the whole clip in bytes, 0 if unknown."""
+        with self._into.open("ab" if self._written else "wb") as file:
             async for chunk in response.aiter_raw():
-                if self._here + len(chunk) > LARGEST_CLIP:
+                if self._written + len(chunk) > MAX_CLIP_BYTES:
                     self._refuse("it does not end")
                 file.write(chunk)
-                self._here += len(chunk)
-                if whole:
-                    self._progress(min(1.0, self._here / whole))
+                self._written += len(chunk)
+                if total:
+                    self._progress(min(1.0, self._written / total))
 
-    def _begin_anew(self) -> None:
-        self._here, self._tag = 0, ""
+    def _start_again(self) -> None:
+        self._written, self._etag = 0, ""
 
     def _parsed(self, link: str) -> httpx.URL:
         try:
@@ -151,17 +155,17 @@ class _Download:
         except httpx.InvalidURL:
             self._refuse("its link is no address")
 
-    def _joined(self, url: httpx.URL, onward: str) -> httpx.URL:
+    def _joined(self, url: httpx.URL, location: str) -> httpx.URL:
         try:
-            return url.join(onward)
+            return url.join(location)
         except httpx.InvalidURL:
             self._refuse("its link leads to no address")
 
     def _refuse(self, why: str) -> NoReturn:
-        raise Terminal(f"the clip from {self._service} is not fetched: {why}", service=self._service)
+        raise Terminal(f"the clip from {self._service} is not downloaded: {why}", service=self._service)
 
 
 def _first_byte(response: httpx.Response) -> int:
-    """Where the part that came begins; -1 where that is not said."""
-    written = re.match(r"bytes (\d+)-", response.headers.get("content-range", ""))
-    return int(written[1]) if written else -1
+    """The position of the part in the clip; -1 if the response does not say."""
+    found = re.match(r"bytes (\d+)-", response.headers.get("content-range", ""))
+    return int(found[1]) if found else -1

@@ -1,4 +1,4 @@
-"""How a local file comes to where a service finds it: inside the request, or in a bucket of the user's."""
+"""Ways to give a service a file of this machine: inside the request, in the service's store, in the user's bucket."""
 
 from __future__ import annotations
 
@@ -6,58 +6,82 @@ import asyncio
 import base64
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
+
+import httpx
 
 from storyreel.specs.file_kind import HEAD, FileKind, file_kind
 from storyreel.tasks.bucket import Bucket, BucketUnavailable, BucketUnusable
 from storyreel.tasks.providers.errors import Terminal, Transient
+from storyreel.tasks.providers.http.allowed_hosts import ssl_context
 from storyreel.tasks.settings import MEDIA_URL, Settings
 
-_DAY = 24 * 3600
-"""Seconds that a signed link is good for; services fetch references when a task begins, which may wait."""
+_LINK_SECONDS = 24 * 3600
+"""How long a signed link is valid: services download references when a task begins, and a task may wait."""
+_TIMEOUT = httpx.Timeout(120, connect=15)
 
 
-def kind_of(file: Path) -> FileKind:
-    """The media type and suffix of a picture, video or voice. Raises OSError when the file cannot be read."""
+def kind_of_file(file: Path) -> FileKind:
+    """The media type and suffix of a picture, video or voice. Raises OSError if the file cannot be read."""
     with file.open("rb") as opened:
         return file_kind(opened.read(HEAD)) or FileKind("application/octet-stream", file.suffix.lower())
 
 
-def name_for(file: Path, digest: str) -> str:
-    """A name by content, so that a file is called the same wherever it comes from: `sha256-….png`."""
-    return digest.replace(":", "-") + kind_of(file).suffix
+def name_by_content(file: Path, digest: str) -> str:
+    """The file's name in a store, the same for equal contents: `sha256-….png`."""
+    return digest.replace(":", "-") + kind_of_file(file).suffix
 
 
 async def as_data_uri(file: Path) -> str:
-    """A file as a `data:` URI."""
-    kind, content = await asyncio.to_thread(lambda: (kind_of(file), file.read_bytes()))
+    """The file as a `data:` URI."""
+    kind, content = await asyncio.to_thread(lambda: (kind_of_file(file), file.read_bytes()))
     return f"data:{kind.media_type};base64,{base64.b64encode(content).decode()}"
 
 
+async def upload_file(method: str, address: str, *, service: str, what: str, **content: Any) -> None:
+    """Send a file, named `what` in errors, to an address in a service's store, without the key.
+
+    409, the file exists, counts as success. Raises Transient, as an upload may be repeated, or Terminal if the address
+    is invalid.
+    """
+    try:
+        async with httpx.AsyncClient(timeout=_TIMEOUT, verify=ssl_context()) as store:
+            response = await store.request(method, address, follow_redirects=False, **content)
+    except httpx.InvalidURL as error:
+        raise Terminal(f"{service} gave no address to upload {what} to", service=service) from error
+    except httpx.HTTPError as error:
+        # Not the address, which holds a signature.
+        text = str(error) or type(error).__name__
+        raise Transient(f"{service}'s store did not take {what}: {text}", service=service) from error
+    if response.status_code != 409 and not response.is_success:
+        raise Transient(f"{service}'s store did not take {what}: it answers {response.status_code}", service=service)
+
+
 class ReferenceBucket:
-    """A folder of any fsspec file system that can sign links: `s3://films/references`."""
+    """The user's folder for references, on any fsspec file system that signs links: `s3://films/references`."""
 
     def __init__(self, url: str) -> None:
-        self._vault = Bucket(url, MEDIA_URL)
+        self._bucket = Bucket(url, MEDIA_URL)
 
     @classmethod
-    def of(cls, environment: Mapping[str, str]) -> ReferenceBucket | None:
-        """The one that STORYREEL_MEDIA_URL names."""
+    def from_environment(cls, environment: Mapping[str, str]) -> ReferenceBucket | None:
+        """The bucket that STORYREEL_MEDIA_URL names, or None."""
         url = Settings.read(environment).media_url
         return cls(url) if url else None
 
     async def put(self, file: Path, digest: str) -> str:
-        """Bring a file there, named by its digest, unless it is there; gives a signed link to it.
+        """Copy a file to the bucket under a name from its digest, unless it exists, and return a signed link to it.
 
-        Raises Transient, or Terminal when the bucket or its settings must be changed first.
+        Raises Transient, or Terminal if the bucket or its settings must be changed first.
         """
         return await asyncio.to_thread(self._put, file, digest)
 
     def _put(self, file: Path, digest: str) -> str:
         try:
-            name = name_for(file, digest)
-            if self._vault.size(name) is None:
-                self._vault.put(file, name)
-            return self._vault.link(name, _DAY)
+            name = name_by_content(file, digest)
+            if self._bucket.size(name) is None:
+                self._bucket.put(file, name)
+            return self._bucket.link(name, _LINK_SECONDS)
         except OSError as error:
             raise Terminal(f"{file.name} cannot be read: {error.strerror or error}") from error
         except BucketUnavailable as error:

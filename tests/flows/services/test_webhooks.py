@@ -29,7 +29,7 @@ from storyreel.tasks.collect import Take, collect
 from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.ledger import Ledger, Order
 from storyreel.tasks.providers import load
-from storyreel.tasks.providers.webhooks import Signed
+from storyreel.tasks.providers.webhooks import CallbackReader
 from storyreel.tasks.studio import open_studio
 from tests.flows.conftest import Command
 from tests.services.faults import Answer, Call
@@ -295,7 +295,7 @@ async def test_a_caller_who_takes_his_time_is_not_waited_for(home: Path, monkeyp
     monkeypatch.setattr(webhooks, "_PATIENCE", 0.05)
     told: list[str] = []
     with closing(Ledger(f"sqlite:///{home / 'ledger.sqlite'}")) as ledger:
-        app = webhooks.application(Signed("secret"), load("freepik")(), ledger, told.append)
+        app = webhooks.application(CallbackReader("secret"), load("freepik")(), ledger, told.append)
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://here") as caller:
             answer = await caller.post("/freepik", content=drips())
     assert answer.status_code == 408

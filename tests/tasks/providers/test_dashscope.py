@@ -82,7 +82,7 @@ async def test_a_code_beside_a_task_does_not_hide_the_task() -> None:
 
 
 @pytest.mark.parametrize(
-    ("end", "said"), [(Phase.CANCELED, "it was called off"), (Phase.FAILED, "InvalidParameter: The size is not match")]
+    ("end", "said"), [(Phase.CANCELED, "it was cancelled"), (Phase.FAILED, "InvalidParameter: The size is not match")]
 )
 async def test_what_has_ended_without_a_clip_is_a_verdict(end: Phase, said: str) -> None:
     async with opened(HOUSE, settings={"script": Script(0, 0, end=end)}) as (provider, _):
@@ -140,7 +140,7 @@ async def test_only_what_still_waits_is_called_off() -> None:
         emulator.fault(Call.CANCEL, Answer(401))
         with pytest.raises(Terminal, match="InvalidApiKey"):
             await provider.cancel(running.task)
-        with pytest.raises(TaskFailed, match="called off"):
+        with pytest.raises(TaskFailed, match="was cancelled"):
             await provider.poll(waiting.task)
 
 

@@ -70,6 +70,6 @@ async def test_ten_gigabytes_are_refused_at_once(house: House, tmp_path: Path) -
 async def test_a_link_into_the_machine_is_not_followed_for_a_service_elsewhere(house: House, tmp_path: Path) -> None:
     provider = house.adapter({house.key_variable: KEY})
     for link in ("http://127.0.0.1:9/clip.mp4", "http://169.254.169.254/latest/meta-data", "file:///etc/passwd"):
-        with pytest.raises(Terminal, match="is not fetched"):
+        with pytest.raises(Terminal, match="is not downloaded"):
             await provider.fetch(request(house), finished(link), tmp_path / "take.mp4", nothing)
     assert not (tmp_path / "take.mp4").exists()

@@ -109,7 +109,7 @@ async def test_it_is_asked_to_call_where_a_webhook_is_set() -> None:
     hook = "https://hooks.films.example/freepik"
     async with opened(HOUSE, STORYREEL_WEBHOOK_URL=hook) as (provider, _):
         ordered = request(HOUSE, Mode.REFERENCE)
-        places = {(use, attachment.digest): attachment.source for use, attachment in ordered.uses}
+        places = {(use, attachment.digest): attachment.source for use, attachment in ordered.attachments}
         assert provider.body(ordered, places)["webhook_url"] == hook
         assert provider.sends_webhooks
     assert not HOUSE.provider("http://127.0.0.1:9").sends_webhooks

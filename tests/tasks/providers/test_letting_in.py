@@ -76,7 +76,7 @@ async def test_a_redirect_is_not_followed_with_the_key(house: House, call: Call,
         other = house.emulated()
         with other.served() as elsewhere:
             emulator.fault(call, Redirect(elsewhere, status))
-            with pytest.raises(Terminal, match=r"sends us on to 127\.0\.0\.1") as refused:
+            with pytest.raises(Terminal, match=r"redirects to 127\.0\.0\.1") as refused:
                 await (provider.submit(request(house)) if call is Call.CREATE else provider.poll(accepted.task))
     assert not isinstance(refused.value, Refusal)
     assert other.requests == []

@@ -170,7 +170,7 @@ async def test_what_is_not_asked_for_is_not_sent(name: str) -> None:
 def test_aimlapis_orders_fit_its_published_schema(mode: Mode) -> None:
     short = {Mode.REFERENCE: "r2v", Mode.IMAGE: "i2v", Mode.TEXT: "t2v"}[mode]
     ordered, house = full(HOUSES["aimlapi"], mode), HOUSES["aimlapi"]
-    places = {(use, attachment.digest): attachment.source for use, attachment in ordered.uses}
+    places = {(use, attachment.digest): attachment.source for use, attachment in ordered.attachments}
     body = house.provider("http://127.0.0.1:9").body(ordered, places)
     schema = request_schema(short)
     Draft4Validator(schema, format_checker=checker()).validate(body)

@@ -10,7 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storyreel.tasks.providers.webhooks import WINDOW, Callback, Forged, Malformed, Seen, Signed
+from storyreel.tasks.providers.webhooks import (
+    TOLERANCE_SECONDS,
+    Callback,
+    CallbackReader,
+    InvalidCallback,
+    InvalidSignature,
+    SeenMessages,
+)
 from tests.services.webhooks import signature
 
 NOW = 1_790_000_000.0
@@ -26,7 +33,7 @@ def headers(body: bytes = BODY, at: float = NOW, id: str = "msg_1", *, is_base64
 
 @pytest.mark.parametrize("is_base64", [False, True])
 def test_a_genuine_callback_is_read_with_either_reading_of_the_secret(is_base64: bool) -> None:
-    callback = Signed(SECRET).read(headers(is_base64=is_base64), BODY, NOW)
+    callback = CallbackReader(SECRET).read(headers(is_base64=is_base64), BODY, NOW)
     assert callback == Callback(id="msg_1", task="046b6c7f", status="COMPLETED")
 
 
@@ -34,14 +41,14 @@ def test_a_secret_that_is_no_base64_is_taken_as_it_is() -> None:
     secret = "not base64!"
     signed = signature(secret, "a", str(int(NOW)), BODY, secret_is_base64=False)
     given = {"webhook-id": "a", "webhook-timestamp": str(int(NOW)), "webhook-signature": signed}
-    assert Signed(secret).read(given, BODY, NOW).task == "046b6c7f"
+    assert CallbackReader(secret).read(given, BODY, NOW).task == "046b6c7f"
 
 
-@pytest.mark.parametrize("away", [-WINDOW, WINDOW])
+@pytest.mark.parametrize("away", [-TOLERANCE_SECONDS, TOLERANCE_SECONDS])
 def test_the_window_has_two_sides(away: int) -> None:
-    signed = Signed(SECRET)
+    signed = CallbackReader(SECRET)
     assert signed.read(headers(at=NOW + away), BODY, NOW)
-    with pytest.raises(Forged):
+    with pytest.raises(InvalidSignature):
         signed.read(headers(at=NOW + away * 1.01), BODY, NOW)
 
 
@@ -56,13 +63,13 @@ def test_nothing_of_it_can_be_changed(data: st.DataObject) -> None:
     body = after.encode() if part == "body" else BODY
     if after == before:
         return
-    with pytest.raises(Forged):
-        Signed(SECRET).read(given | ({} if part == "body" else {part: after}), body, NOW)
+    with pytest.raises(InvalidSignature):
+        CallbackReader(SECRET).read(given | ({} if part == "body" else {part: after}), body, NOW)
 
 
 def test_the_secret_is_in_no_word_about_it() -> None:
-    signed = Signed(SECRET)
-    with pytest.raises(Forged) as refused:
+    signed = CallbackReader(SECRET)
+    with pytest.raises(InvalidSignature) as refused:
         signed.read(headers() | {"webhook-signature": "v1,b2xk"}, BODY, NOW)
     true = headers()["webhook-signature"].removeprefix("v1,")
     for words in (repr(signed), str(refused.value)):
@@ -72,23 +79,23 @@ def test_the_secret_is_in_no_word_about_it() -> None:
 @given(st.binary(max_size=200))
 def test_a_signed_body_is_a_callback_or_is_told_to_be_none(body: bytes) -> None:
     try:
-        callback = Signed(SECRET).read(headers(body), body, NOW)
-    except Malformed:
+        callback = CallbackReader(SECRET).read(headers(body), body, NOW)
+    except InvalidCallback:
         return
     assert callback.task == json.loads(body)["task_id"]
 
 
 def test_what_was_seen_is_known_as_long_as_it_could_come_again_and_no_longer() -> None:
-    seen = Seen()
+    seen = SeenMessages()
     seen.add("first", NOW)
-    seen.add("second", NOW + 2 * WINDOW)
+    seen.add("second", NOW + 2 * TOLERANCE_SECONDS)
     assert "first" in seen
-    seen.add("third", NOW + 2 * WINDOW + 1)
+    seen.add("third", NOW + 2 * TOLERANCE_SECONDS + 1)
     assert "first" not in seen and "second" in seen
 
 
 def test_a_flood_takes_no_more_room_than_it_may() -> None:
-    seen = Seen(most=100)
+    seen = SeenMessages(most=100)
     for number in range(1000):
         seen.add(str(number), NOW)
     assert len(seen) == 100

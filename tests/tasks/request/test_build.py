@@ -121,7 +121,7 @@ def test_a_voice_goes_with_whoever_speaks_and_is_seen(tmp_path: Path) -> None:
 def test_everybody_is_shown_once_before_anybody_is_shown_twice(tmp_path: Path) -> None:
     many = ", ".join(f"https://x.org/m{n}.png" for n in range(6))
     request = ask(tmp_path, "action: On., cast: [mira], location: lamp_room", refs=many)
-    assert [attachment.whose for attachment in request.references] == ["mira"] * 4 + ["lamp_room"]
+    assert [attachment.subject for attachment in request.references] == ["mira"] * 4 + ["lamp_room"]
 
 
 @pytest.mark.parametrize(("cut", "sold"), [("2s", 5), ("5s", 5), ("150f", 5), ("151f", 10), ("10s", 10), ("11s", 15)])
@@ -174,7 +174,7 @@ def test_a_last_frame_goes_with_the_request_and_is_in_its_key(tmp_path: Path) ->
     ends = ask(tmp_path, f"{begins}, last_frame: https://x.org/b.png")
     elsewhere = ask(tmp_path, f"{begins}, last_frame: https://x.org/c.png")
     assert ends.last_frame and ends.last_frame.source == "https://x.org/b.png"
-    assert [use for use, _ in ends.uses] == ["first_frame", "last_frame"]
+    assert [use for use, _ in ends.attachments] == ["first_frame", "last_frame"]
     assert len({ends.key, elsewhere.key, ask(tmp_path, begins).key}) == 3
     assert "last_frame" not in ask(tmp_path, begins).canonical()
 

@@ -19,9 +19,9 @@ from storyreel.tasks.providers.request import Attachment, Board, Request
 LOREM = "The keeper walks along the causeway while the tide comes in over the stones, counting the steps aloud. "
 
 
-def attachment(path: Path | str, kind: Any = "image", whose: str = "") -> Attachment:
+def attachment(path: Path | str, kind: Any = "image", subject: str = "") -> Attachment:
     digest = f"sha256:{hashlib.sha256(str(path).encode()).hexdigest()}"
-    return Attachment(kind=kind, digest=digest, source=str(path), whose=whose)
+    return Attachment(kind=kind, digest=digest, source=str(path), subject=subject)
 
 
 def request(

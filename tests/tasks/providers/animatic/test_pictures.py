@@ -151,14 +151,14 @@ def test_holes_in_a_picture_show_a_dark_ground(tmp_path: Path) -> None:
 def test_the_first_frame_goes_before_references_and_a_reference_before_the_next(tmp_path: Path) -> None:
     for colour in ("red", "lime", "blue"):
         Image.new("RGB", (1280, 720), colour).save(tmp_path / f"{colour}.png")
-    references = [attachment(tmp_path / "lime.png", whose="mira"), attachment(tmp_path / "blue.png", whose="room")]
+    references = [attachment(tmp_path / "lime.png", subject="mira"), attachment(tmp_path / "blue.png", subject="room")]
     for first, wanted in ((tmp_path / "red.png", (255, 0, 0)), (None, (0, 255, 0))):
         ordered = request(first=first, references=references)
         assert mean(lay_out(ordered, board_of(ordered)).panes[0].stage) == wanted
 
 
 def test_a_remote_reference_is_named_on_the_card_and_never_fetched(tmp_path: Path) -> None:
-    far = attachment("https://pictures.invalid/mira.png?token=secret", whose="mira")
+    far = attachment("https://pictures.invalid/mira.png?token=secret", subject="mira")
     with_note, without = request(references=[far]), request()
     cards = [lay_out(ordered, board_of(ordered)) for ordered in (with_note, without)]
     assert [len(card.panes) for card in cards] == [1, 1]
@@ -177,7 +177,7 @@ def test_a_first_frame_that_is_not_made_yet_gives_way_to_the_references(tmp_path
 def test_a_portrait_is_shown_whole_beside_the_action_and_everybody_has_one(tmp_path: Path) -> None:
     for name in ("mira", "tom"):
         landscape(tmp_path / f"{name}.png", (300, 500))
-    people = [attachment(tmp_path / f"{name}.png", whose=name) for name in ("mira", "mira", "tom")]
+    people = [attachment(tmp_path / f"{name}.png", subject=name) for name in ("mira", "mira", "tom")]
     ordered = request(references=people, camera="static")
     ground, *panes = lay_out(ordered, board_of(ordered)).panes
     assert (ground.camera.width, ground.camera.height) == (1280, 720)

@@ -86,7 +86,8 @@ def test_it_draws_every_mode_at_any_length_in_every_format() -> None:
     for mode in Mode:
         able = Animatic.capabilities[mode]
         assert able.mode is mode and able.draws_board
-        assert able.sold_for(37, FrameRate.parse("23.976"), with_video=True) == FrameRate.parse("23.976").seconds(37)
+        rate = FrameRate.parse("23.976")
+        assert able.shortest_sold(37, rate, with_video=True) == rate.seconds(37)
 
 
 async def test_progress_rises_to_one(tmp_path: Path) -> None:

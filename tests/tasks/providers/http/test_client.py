@@ -12,15 +12,15 @@ from contextlib import asynccontextmanager
 import pytest
 
 from storyreel.tasks.providers.errors import Ambiguous, ProviderError, Refused, TaskFailed, Terminal, Transient
-from storyreel.tasks.providers.http.client import Missing, Wire, order_headers
-from storyreel.tasks.providers.http.response import Answer, text, told
-from storyreel.tasks.providers.refusals import unbracketed, verdict
+from storyreel.tasks.providers.http.client import Client, NotFound, order_headers
+from storyreel.tasks.providers.http.response import Response, text_at, value_at
+from storyreel.tasks.providers.refusals import refusal, split_code
 from tests.services.wire import Heard, Reply, app, bound, serving
 
 
 @asynccontextmanager
-async def answering(*replies: Reply) -> AsyncIterator[tuple[Wire, list[Heard]]]:
-    """A wire to a server that gives these replies in turn, the last one for ever."""
+async def answering(*replies: Reply) -> AsyncIterator[tuple[Client, list[Heard]]]:
+    """A client to a server that gives these replies in turn, the last one for ever."""
     heard_all: list[Heard] = []
     left = list(replies)
 
@@ -34,9 +34,9 @@ async def answering(*replies: Reply) -> AsyncIterator[tuple[Wire, list[Heard]]]:
     listening = bound()
     with serving((app(answer, lambda: 0.0), listening), beside=forever):
         base = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        wire = Wire("service", base, {"X-Key": "sk-top"}, lambda _: None, secret="sk-top", timeout=5)
-        yield wire, heard_all
-        await wire.close()
+        client = Client("service", base, {"X-Key": "sk-top"}, lambda _: None, secret="sk-top", timeout=5)
+        yield client, heard_all
+        await client.close()
 
 
 def as_json(value: object, status: int = 200, *headers: tuple[str, str]) -> Reply:
@@ -44,51 +44,51 @@ def as_json(value: object, status: int = 200, *headers: tuple[str, str]) -> Repl
 
 
 async def test_an_answer_without_end_is_not_read_to_its_end() -> None:
-    async with answering(Reply(200, b" " * (9 << 20))) as (wire, heard):
+    async with answering(Reply(200, b" " * (9 << 20))) as (client, heard):
         with pytest.raises(Ambiguous, match="more than"):
-            await wire.buy("/order", {})
+            await client.post_once("/order", {})
         with pytest.raises(Transient, match="more than"):
-            await wire.read("/look")
+            await client.get("/look")
     assert len(heard) == 2
 
 
 async def test_a_packed_answer_is_unpacked_whatever_it_is_labelled_as() -> None:
     packed = gzip.compress(b'{"id": "t"}')
-    async with answering(Reply(200, packed), Reply(200, packed, (("content-encoding", "br"),))) as (wire, heard):
-        assert await wire.buy("/order", {}) == await wire.read("/look") == {"id": "t"}
+    async with answering(Reply(200, packed), Reply(200, packed, (("content-encoding", "br"),))) as (client, heard):
+        assert await client.post_once("/order", {}) == await client.get("/look") == {"id": "t"}
     assert {one.headers["accept-encoding"] for one in heard} == {"identity"}
 
 
 async def test_a_bomb_is_not_unpacked_whole() -> None:
     bomb = gzip.compress(bytes(64 << 20))
     assert len(bomb) < 1 << 20
-    assert len(Answer(200, {}, bomb).content) <= 8 << 20
+    assert len(Response(200, {}, bomb).content) <= 8 << 20
 
 
 async def test_a_packed_answer_that_is_cut_short_is_no_answer() -> None:
     packed = gzip.compress(json.dumps({"id": "t" * 999}).encode())
-    async with answering(Reply(200, packed[:-30])) as (wire, _):
+    async with answering(Reply(200, packed[:-30])) as (client, _):
         with pytest.raises(Ambiguous):
-            await wire.buy("/order", {})
+            await client.post_once("/order", {})
 
 
 @pytest.mark.parametrize("body", [b"", b"null", b"[" * 100_000, b"\xff\xfe", b"NaN"])
 async def test_what_is_no_object_in_json_is_no_answer(body: bytes) -> None:
-    async with answering(Reply(200, body)) as (wire, _):
+    async with answering(Reply(200, body)) as (client, _):
         with pytest.raises(Ambiguous):
-            await wire.buy("/order", {})
+            await client.post_once("/order", {})
         with pytest.raises(Transient):
-            await wire.read("/look")
+            await client.get("/look")
 
 
 async def test_the_key_is_in_the_headers_and_in_no_message_and_no_log(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     echo = {"message": "the key sk-top is bad"}
-    async with answering(*(as_json(echo, status) for status in (400, 401, 403, 500, 429, 418))) as (wire, heard):
+    async with answering(*(as_json(echo, status) for status in (400, 401, 403, 500, 429, 418))) as (client, heard):
         errors = []
         for _ in range(6):
             with pytest.raises((Terminal, Transient, Ambiguous)) as error:
-                await wire.buy("/order", {})
+                await client.post_once("/order", {})
             errors.append(error.value)
     assert all(one.headers["x-key"] == "sk-top" for one in heard)
     assert all("the key … is bad" in str(error) for error in errors)
@@ -97,24 +97,24 @@ async def test_the_key_is_in_the_headers_and_in_no_message_and_no_log(caplog: py
 
 @pytest.mark.parametrize("status", [404, 410])
 async def test_nothing_there_is_told_from_a_refusal_when_reading(status: int) -> None:
-    async with answering(as_json({"message": "gone"}, status)) as (wire, _):
-        with pytest.raises(Missing):
-            await wire.read("/look")
+    async with answering(as_json({"message": "gone"}, status)) as (client, _):
+        with pytest.raises(NotFound):
+            await client.get("/look")
         with pytest.raises(Refused):
-            await wire.buy("/order", {})
+            await client.post_once("/order", {})
 
 
 async def test_a_status_that_says_neither_yes_nor_no_leaves_an_order_open() -> None:
     for status in (204, 408, 418, 425, 499, 599):
-        async with answering(Reply(status)) as (wire, _):
+        async with answering(Reply(status)) as (client, _):
             with pytest.raises(Ambiguous, match=str(status)):
-                await wire.buy("/order", {})
+                await client.post_once("/order", {})
 
 
 async def test_a_redirect_to_nowhere_is_refused_too() -> None:
-    async with answering(Reply(302, headers=(("location", "http://[::1"),))) as (wire, heard):
+    async with answering(Reply(302, headers=(("location", "http://[::1"),))) as (client, heard):
         with pytest.raises((Terminal, Transient)):
-            await wire.read("/look")
+            await client.get("/look")
     assert len(heard) == 1
 
 
@@ -135,18 +135,18 @@ async def test_a_redirect_to_nowhere_is_refused_too() -> None:
     ],
 )  # fmt: skip
 def test_what_a_service_says_is_found_wherever_it_says_it(body: object, said: str) -> None:
-    assert Answer(400, {}, json.dumps(body).encode()).said() == said
+    assert Response(400, {}, json.dumps(body).encode()).message() == said
 
 
 def test_what_a_service_says_is_not_repeated_without_end() -> None:
-    assert len(Answer(400, {}, json.dumps({"message": "no " * 9999}).encode()).said()) < 700
-    assert Answer(400, {}, b"").said() == "no reason given"
+    assert len(Response(400, {}, json.dumps({"message": "no " * 9999}).encode()).message()) < 700
+    assert Response(400, {}, b"").message() == "no reason given"
 
 
 def test_a_path_in_json_that_leads_nowhere_gives_nothing() -> None:
     body = {"data": {"list": ["a", 7]}}
-    assert told(body, "data", "list", 1) == 7
-    assert text(body, "data", "list", 0) == "a"
+    assert value_at(body, "data", "list", 1) == 7
+    assert text_at(body, "data", "list", 0) == "a"
     for path in (
         ("data", "list", 2),
         ("data", "x"),
@@ -155,8 +155,8 @@ def test_a_path_in_json_that_leads_nowhere_gives_nothing() -> None:
         ("data", 0),
         ("data", "list", 1),
     ):
-        assert text(body, *path) == ""
-    assert told(None, "x") is None and told("text", 0) is None
+        assert text_at(body, *path) == ""
+    assert value_at(None, "x") is None and value_at("text", 0) is None
 
 
 @pytest.mark.parametrize(
@@ -176,15 +176,15 @@ def test_a_path_in_json_that_leads_nowhere_gives_nothing() -> None:
 def test_moderation_is_told_by_the_code_and_by_words_only_where_there_is_none(
     code: str, reason: str, content: bool
 ) -> None:
-    error = verdict(Refused, "refused it", service="apiyi", code=code, reason=reason)
+    error = refusal(Refused, "refused it", service="apiyi", code=code, reason=reason)
     assert error.is_content is content
     assert ("moderation" in error.hint) is content
-    assert error.code == unbracketed(code, reason)[0]
+    assert error.code == split_code(code, reason)[0]
 
 
 def test_a_retry_after_may_be_a_date() -> None:
-    later = Answer(429, {"retry-after": "Wed, 21 Oct 2099 07:28:00 GMT"}, b"").retry_after
-    past = Answer(429, {"retry-after": "Wed, 21 Oct 2015 07:28:00 GMT"}, b"").retry_after
+    later = Response(429, {"retry-after": "Wed, 21 Oct 2099 07:28:00 GMT"}, b"").retry_after
+    past = Response(429, {"retry-after": "Wed, 21 Oct 2015 07:28:00 GMT"}, b"").retry_after
     assert later is not None and later > 10**9
     assert past == 0
 
@@ -198,9 +198,9 @@ def test_errors_keep_what_they_say_when_they_go_through_a_pickle() -> None:
 
 
 async def test_the_headers_that_are_told_of_an_order_are_those_that_are_sent() -> None:
-    async with answering(as_json({"id": "t"})) as (wire, heard):
-        await wire.buy("/orders", {"seed": 7}, {"X-Async": "enable"})
-        told = order_headers(f"{wire.base}/orders", {"X-Key": "sk-top"}, {"X-Async": "enable"})
+    async with answering(as_json({"id": "t"})) as (client, heard):
+        await client.post_once("/orders", {"seed": 7}, {"X-Async": "enable"})
+        told = order_headers(f"{client.base}/orders", {"X-Key": "sk-top"}, {"X-Async": "enable"})
     sent = dict(heard[0].headers)
     assert sent.pop("content-length") == "10"
     assert {name.lower(): value for name, value in told.items()} == sent

@@ -15,8 +15,8 @@ import httpx
 import pytest
 
 from storyreel.tasks.providers.errors import Refusal, Terminal, Transient
-from storyreel.tasks.providers.http import allowed_hosts as addresses
-from storyreel.tasks.providers.http.allowed_hosts import Forbidden, Gate, literal, proxy_for
+from storyreel.tasks.providers.http import allowed_hosts
+from storyreel.tasks.providers.http.allowed_hosts import AllowedHosts, LinkNotAllowed, ip_literal, proxy_for
 from storyreel.tasks.providers.http.download import LinkExpired, download
 from tests.services.faults import Trouble, Truncated
 from tests.services.results import Link, ResultHost
@@ -81,7 +81,7 @@ def onward(to: str) -> Spoil:
 
 
 async def fetch(url: str, into: Path, base: str = HERE, progress: Callable[[float], None] = lambda _: None) -> None:
-    await download(url, into, service="freepik", base=base, progress=progress, patience=1)
+    await download(url, into, service="freepik", base=base, progress=progress, read_timeout=1)
 
 
 @pytest.fixture
@@ -166,7 +166,7 @@ async def test_a_host_in_trouble_may_be_asked_again(into: Path, code: int) -> No
 
 
 async def test_what_does_not_end_is_cut_off(into: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("storyreel.tasks.providers.http.download.LARGEST_CLIP", len(CLIP) - 1)
+    monkeypatch.setattr("storyreel.tasks.providers.http.download.MAX_CLIP_BYTES", len(CLIP) - 1)
     with Host().served() as url, pytest.raises(Terminal, match="claims to have"):
         await fetch(url, into)
 
@@ -219,7 +219,7 @@ async def test_a_redirect_in_circles_is_refused(into: Path) -> None:
 
 @pytest.mark.parametrize("to", ["http://10.0.0.8/", "file:///etc/passwd", "http://169.254.169.254/"])
 async def test_a_redirect_leads_no_deeper_than_a_link(into: Path, to: str) -> None:
-    with Host([onward(to)]).served() as url, pytest.raises(Terminal, match="is not fetched"):
+    with Host([onward(to)]).served() as url, pytest.raises(Terminal, match="is not downloaded"):
         await fetch(url, into)
 
 
@@ -237,7 +237,7 @@ PRIVATE = [
 
 @pytest.mark.parametrize("url", PRIVATE)
 async def test_a_private_address_is_refused_however_it_is_written(into: Path, url: str) -> None:
-    with pytest.raises(Terminal, match=r"is not fetched: its link (leads into a private network|is no address)"):
+    with pytest.raises(Terminal, match=r"is not downloaded: its link (leads into a private network|is no address)"):
         await fetch(url, into, base=AWAY)
     assert not into.exists()
 
@@ -253,7 +253,7 @@ async def test_a_service_on_this_machine_may_send_us_to_this_machine_alone(into:
     "url", ["file:///etc/passwd", "ftp://example.com/a", "data:text/plain,hi", "/a.mp4", "", "//x"]
 )
 async def test_what_is_no_web_address_is_refused(into: Path, url: str) -> None:
-    with pytest.raises(Terminal, match="is not fetched"):
+    with pytest.raises(Terminal, match="is not downloaded"):
         await fetch(url, into)
 
 
@@ -318,10 +318,10 @@ async def test_a_service_in_ones_own_network_may_keep_its_clips_on_its_own_host(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     resolving(monkeypatch, ["10.0.0.7"])
-    gate = Gate("http://gateway.lan:8000")
-    assert await gate.addresses(httpx.URL("http://gateway.lan:9000/a.mp4")) == ["10.0.0.7"]
-    with pytest.raises(Forbidden):
-        await gate.addresses(httpx.URL("http://other.lan/a.mp4"))
+    hosts = AllowedHosts("http://gateway.lan:8000")
+    assert await hosts.resolve(httpx.URL("http://gateway.lan:9000/a.mp4")) == ["10.0.0.7"]
+    with pytest.raises(LinkNotAllowed):
+        await hosts.resolve(httpx.URL("http://other.lan/a.mp4"))
 
 
 async def test_through_a_proxy_the_proxy_finds_the_name(into: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -345,5 +345,5 @@ def test_a_proxy_is_left_out_where_the_environment_says_so(monkeypatch: pytest.M
 
 def test_a_public_address_is_public() -> None:
     for written in ("93.184.216.34", "2606:2800:21f:cb07:6820:80da:af6b:8b2c", "::ffff:93.184.216.34", "1.1"):
-        address = literal(written)
-        assert address is not None and addresses.is_public(address) == (written != "0.0"), written
+        address = ip_literal(written)
+        assert address is not None and allowed_hosts.is_public(address) == (written != "0.0"), written

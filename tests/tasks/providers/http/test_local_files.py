@@ -18,7 +18,7 @@ from PIL import Image
 from storyreel.specs.storyboard import Mode
 from storyreel.tasks.providers.dashscope import DashScope
 from storyreel.tasks.providers.errors import Refusal, Terminal, Transient
-from storyreel.tasks.providers.http.local_files import ReferenceBucket, kind_of, name_for
+from storyreel.tasks.providers.http.local_files import ReferenceBucket, kind_of_file, name_by_content
 from storyreel.tasks.providers.wan import wan
 from tests.buckets import SECRET
 from tests.services.faults import Answer, Call, Reset
@@ -267,14 +267,14 @@ def test_a_file_is_what_its_content_says(tmp_path: Path) -> None:
     for form, kind in made.items():
         file = tmp_path / f"{form}.dat"
         Image.new("RGB", (8, 8)).save(file, form)
-        assert kind_of(file).media_type == kind
-    assert kind_of(make_clip(tmp_path / "a.mp4", frames=2)).media_type == "video/mp4"
-    assert kind_of(make_clip(tmp_path / "a.mov", frames=2)).media_type == "video/quicktime"
+        assert kind_of_file(file).media_type == kind
+    assert kind_of_file(make_clip(tmp_path / "a.mp4", frames=2)).media_type == "video/mp4"
+    assert kind_of_file(make_clip(tmp_path / "a.mov", frames=2)).media_type == "video/quicktime"
     (tmp_path / "mp3").write_bytes(b"\xff\xfb\x90\x00")
-    assert kind_of(tmp_path / "mp3") == ("audio/mpeg", ".mp3")
+    assert kind_of_file(tmp_path / "mp3") == ("audio/mpeg", ".mp3")
     (tmp_path / "a.TXT").write_bytes(b"hello")
-    assert name_for(tmp_path / "a.TXT", "sha256:ab") == "sha256-ab.txt"
-    assert name_for(tmp_path / "JPEG.dat", "take:ab") == "take-ab.jpg"
+    assert name_by_content(tmp_path / "a.TXT", "sha256:ab") == "sha256-ab.txt"
+    assert name_by_content(tmp_path / "JPEG.dat", "take:ab") == "take-ab.jpg"
 
 
 async def test_a_file_that_has_gone_since_the_plan_is_said(tmp_path: Path) -> None:
