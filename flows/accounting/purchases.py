@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -15,7 +14,6 @@ from rich.text import Text
 
 from storyreel.flows.accounting.spending import approximately, sentence
 from storyreel.specs.frozen import Frozen
-from storyreel.specs.timing import parse_interval
 from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.ledger import Event, Ledger, Purchase, Spend, State, Wanted
 
@@ -64,16 +62,6 @@ def _looked_up(ledger: Ledger, wanted: Wanted, limit: int, with_history: bool) -
         more=len(found) > limit,
         histories={purchase.order.key: ledger.history(purchase.order.key) for purchase in shown if with_history},
     )
-
-
-def moment(given: str, now: datetime) -> datetime:
-    """`2d`, `12h` before now, or a date or time in this machine's zone. Raises ValueError."""
-    with suppress(ValueError, OverflowError):
-        return now - parse_interval(given)
-    try:
-        return datetime.fromisoformat(given.strip()).astimezone()
-    except (ValueError, OverflowError):
-        raise ValueError(f"write 30m, 12h, 2d, 3w or a date like {now:%Y-%m-%d}, not {given!r}") from None
 
 
 _COLUMNS = ("when", "film", "slate", "take", "service", "state", "task", "cost", "reason")

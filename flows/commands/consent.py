@@ -1,4 +1,4 @@
-"""Before money is spent: is everything there that it takes, does it fit the budget, and does the user want it?"""
+"""Checks before money is spent: keys are set, the budget holds, and the user has agreed."""
 
 from __future__ import annotations
 
@@ -9,72 +9,105 @@ from pathlib import Path
 import typer
 from rich.console import Console
 
-from storyreel.flows.commands import tables as showing
-from storyreel.flows.commands.options import plan_of, sheet_of
+from storyreel.flows.commands import tables
+from storyreel.flows.commands.options import plan_of, request_of
 from storyreel.flows.errors import NotAllowed, RunFailed
 from storyreel.flows.planning.budget import BudgetedPlan
 from storyreel.flows.planning.model import Plan
 from storyreel.flows.planning.run_request import RunRequest
 from storyreel.flows.planning.saved import differences, load_plan
-from storyreel.flows.planning.summary import summarize_purchases
+from storyreel.flows.planning.summary import summarize, summarize_purchases
 from storyreel.tasks.ledger.budget import BudgetExceeded
 from storyreel.tasks.providers import load
+from storyreel.tasks.settings import PRICES
 
 
-def make_sure(planning: BudgetedPlan, sheet: RunRequest, yes: bool, console: Console) -> None:
-    """Return when the plan may be carried out.
+def require_consent(budgeted: BudgetedPlan, request: RunRequest, yes: bool, console: Console) -> None:
+    """Return if the plan may be carried out: `yes` agrees to it, or the user does on a terminal; without a terminal, a
+    budget that the plan fits does.
 
-    Raises RunFailed when a service's key is missing, BudgetExceeded, and NotAllowed when something would be bought that
-    nobody has agreed to: with `yes` it is agreed; on a terminal the plan is shown and the user asked; without one a
-    budget that it fits is enough.
+    Raises RunFailed if a service's key is missing, BudgetExceeded, and NotAllowed if nobody has agreed.
     """
-    plan = planning.plan
-    lacking(plan)
+    plan = budgeted.plan
+    require_keys(plan)
     if not plan.bought:
         return
-    if planning.excess:
-        raise with_next(planning.excess, sheet)
+    if budgeted.excess:
+        raise with_next(budgeted.excess, request)
     if yes:
         return
-    what = summarize_purchases(plan.bought)
+    purchase = summarize_purchases(plan.bought)
     if not (sys.stdin.isatty() and console.is_terminal):
-        if planning.limits:
+        if budgeted.limits:
             return
         enough = f" or --budget '{plan.totals[0].exactly}'" if len(plan.totals) == 1 and not plan.unpriced else ""
-        raise NotAllowed(f"this would buy {what}", hint=f"without a terminal that needs --yes{enough}")
-    showing.print_plan(console, planning)
-    if not typer.confirm(f"Buy {what}?", err=True):
-        raise NotAllowed(f"nothing was bought of {what}")
+        raise NotAllowed(f"this would buy {purchase}", hint=f"without a terminal that needs --yes{enough}")
+    tables.print_plan(console, budgeted)
+    if not typer.confirm(f"Buy {purchase}?", err=True):
+        raise NotAllowed(f"nothing was bought of {purchase}")
 
 
-def lacking(plan: Plan) -> None:
-    """Return when the key of every service is set that a plan may order from. Raises RunFailed."""
-    for name in sorted(
-        {way.request.provider for take in plan.takes for way in take.candidates if take.state != "cached"}
-    ):
+def agree_unattended(budgeted: BudgetedPlan, request: RunRequest, yes: bool, console: Console) -> None:
+    """Return if scheduled runs may carry out the plan: within a budget, or at any price with `yes`. Prints the plan.
+
+    Keys are not checked: workers have their own. Raises BudgetExceeded, and NotAllowed if nothing limits the runs.
+    """
+    plan = budgeted.plan
+    if budgeted.excess:
+        raise with_next(budgeted.excess, request)
+    if not plan.bought:
+        console.print(f"[bold]{plan.title}[/bold]: {summarize(plan)}", highlight=False)
+        return
+    tables.print_plan(console, budgeted)
+    if not (budgeted.limits or yes):
+        raise NotAllowed(
+            f"a run would buy {summarize_purchases(plan.bought)}, and no one is there to stop it",
+            hint=f"{_how_to_limit(plan)}  or allow any price with --yes",
+        )
+
+
+def _how_to_limit(plan: Plan) -> str:
+    """How to set a budget that the plan fits, as indented lines."""
+    if plan.unpriced:
+        return f"a budget cannot limit takes without a known price; give the prices:\n  in a file that {PRICES} names\n"
+    if len(plan.totals) > 1:
+        return "a budget cannot limit two currencies:\n  use services that are paid in one\n"
+    least = plan.totals[0].exactly
+    return (
+        "set a budget for a run:\n"
+        f"  in the storyboard   budget: {{per_run: {least}}}\n"
+        f"  or here             --budget '{least}'\n"
+    )
+
+
+def require_keys(plan: Plan) -> None:
+    """Return if the key of every service is set that the plan may order from. Raises RunFailed."""
+    uncached = [take for take in plan.takes if take.state != "cached"]
+    for name in sorted({way.request.provider for take in uncached for way in take.candidates}):
         if missing := load(name).missing_variable(os.environ):
             raise RunFailed(f"{name} needs a key, and {missing} is not set", next=f"export {missing}=…")
 
 
-def as_agreed(file: Path, budget: str | None, out: str | None) -> tuple[RunRequest, BudgetedPlan]:
-    """What a plan that was kept asks for, planned anew.
+def load_agreed(file: Path, budget: str | None, out: str | None) -> tuple[RunRequest, BudgetedPlan]:
+    """The request of a plan that was saved, and its plan as it is now.
 
-    Raises NotAllowed, naming what has changed, when that would no longer do exactly what was agreed to.
+    Raises NotAllowed, which lists what changed, if the plan is no longer the one that was saved.
     """
     saved = load_plan(file)
-    agreed = sheet_of(saved.found_from(file), saved.provider, None, list(saved.selection), budget, out)
-    sheet = agreed.model_copy(update={"vars": saved.words})
-    planning = plan_of(sheet)
-    if changed := differences(saved, planning.plan):
+    agreed = request_of(saved.found_from(file), saved.provider, None, list(saved.selection), budget, out)
+    request = agreed.model_copy(update={"vars": saved.words})
+    budgeted = plan_of(request)
+    if changed := differences(saved, budgeted.plan):
         lines = "\n  ".join(changed)
         raise NotAllowed(
             f"nothing was bought, because this changed since the plan was made:\n  {lines}",
-            next=sheet.command("plan", "-o", str(file)),
+            next=request.command("plan", "-o", str(file)),
         )
-    return sheet, planning
+    return request, budgeted
 
 
-def with_next(excess: BudgetExceeded, sheet: RunRequest) -> BudgetExceeded:
+def with_next(excess: BudgetExceeded, request: RunRequest) -> BudgetExceeded:
     """The error, with the command that renders the shots that fit, or else shows the plan."""
-    excess.next = sheet.command("render", "--select", ",".join(excess.fits)) if excess.fits else sheet.command("plan")
+    fits = ",".join(excess.fits)
+    excess.next = request.command("render", "--select", fits) if fits else request.command("plan")
     return excess

@@ -1,59 +1,89 @@
-"""The commands that have a film rendered again and again: by this machine, or by workers."""
+"""The commands that render a film again and again: `deploy`, for workers, and `serve`, on this machine."""
 
 from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 
-from storyreel.flows.commands.options import AsJson, Budget, File, Provider, Select, Set, plan_of, print_json, sheet_of
+from storyreel.flows.commands.consent import agree_unattended, require_keys
+from storyreel.flows.commands.options import (
+    AsJson,
+    Budget,
+    File,
+    Out,
+    Provider,
+    Select,
+    Set,
+    plan_of,
+    print_json,
+    request_of,
+)
+from storyreel.flows.servers.choose import settle_environment
+from storyreel.specs.timing import parse_interval
 from storyreel.tasks.settings import CLIPS_URL
 
 if TYPE_CHECKING:
-    from storyreel.flows.deployment.deploy import DeploymentRequest
+    from prefect.schedules import Schedule
+
+    from storyreel.flows.deployment.deploy import Deployed, DeploymentRequest
 
 
 class Overlap(StrEnum):
-    """What becomes of a run that is due while another one of the same film is going."""
+    """What happens to a run that is due while another run of the same film is under way."""
 
     WAIT = "wait"
     SKIP = "skip"
 
 
 class Spread(StrEnum):
-    """What is a run of its own."""
+    """What is executed as a run of its own."""
 
     NONE = "none"
     SCENES = "scenes"
 
 
 Crons = Annotated[
-    list[str] | None, typer.Option("--cron", metavar="LINE", help="When: `0 6 * * 1` is Mondays at six. Repeatable.")
+    list[str] | None,
+    typer.Option("--cron", metavar="LINE", help="Render at these times: `0 6 * * 1` is Mondays at six. Repeatable."),
 ]
 Intervals = Annotated[
     list[str] | None,
-    typer.Option("--interval", metavar="LENGTH", help="How often: `90m`, `12h`, `1d`, `1w`, counted from midnight."),
+    typer.Option(
+        "--interval",
+        metavar="LENGTH",
+        help="Render this often: `90m`, `12h`, `1d`, `1w`, counted from midnight. Repeatable.",
+    ),
 ]
 RRules = Annotated[
     list[str] | None,
-    typer.Option("--rrule", metavar="RULE", help="When, as calendars say: `FREQ=MONTHLY;BYDAY=1MO`."),
+    typer.Option(
+        "--rrule",
+        metavar="RULE",
+        help="Render by a recurrence rule of iCalendar: `FREQ=MONTHLY;BYDAY=1MO`. Repeatable.",
+    ),
 ]
 Timezone = Annotated[
     str | None,
-    typer.Option("--timezone", metavar="ZONE", help="Where that is so: `Europe/Paris`; UTC by default."),
+    typer.Option("--timezone", metavar="ZONE", help="Their time zone: `Europe/Paris`; default: UTC."),
 ]
 Name = Annotated[
-    str | None, typer.Option("--name", metavar="NAME", help="What the deployment is called; after the film by default.")
+    str | None, typer.Option("--name", metavar="NAME", help="Name of the deployment; by default made from the title.")
 ]
 Limits = Annotated[
     list[str] | None,
-    typer.Option("--limit", metavar="SERVICE=N", help="Takes at a service at once, of all runs together. Repeatable."),
+    typer.Option(
+        "--limit", metavar="SERVICE=N", help="At most N takes at once at a service, of all runs together. Repeatable."
+    ),
 ]
 Overlapping = Annotated[
-    Overlap, typer.Option("--overlap", help="What a run does that is due while another one of the film is going.")
+    Overlap,
+    typer.Option(
+        "--overlap", help="A run that is due while another run of the film is under way waits for it, or is skipped."
+    ),
 ]
 LostAfter = Annotated[
     int | None,
@@ -62,15 +92,16 @@ LostAfter = Annotated[
         metavar="SECONDS",
         min=40,
         max=86_400,
-        help="Without a sign of life a run is picked up by another worker after so long; 90 at first. For all films.",
+        help="A run that sends no heartbeat for this long is started again by another worker; initially 90. "
+        "Holds for all films on the server.",
     ),
 ]
-Yes = Annotated[bool, typer.Option("--yes", help="Let runs buy whatever it costs, where no budget holds them.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Let runs buy at any price where no budget limits them.")]
 
 
 def deploy(
     storyboard: File,
-    pool: Annotated[str, typer.Option("--pool", metavar="NAME", help="The work pool whose workers render it.")],
+    pool: Annotated[str, typer.Option("--pool", metavar="NAME", help="The work pool whose workers render the film.")],
     crons: Crons = None,
     intervals: Intervals = None,
     rrules: RRules = None,
@@ -79,9 +110,7 @@ def deploy(
     sets: Set = None,
     select: Select = None,
     budget: Budget = None,
-    out: Annotated[
-        str | None, typer.Option("--out", metavar="DIR", help="Where the film goes: a folder, or a bucket's address.")
-    ] = None,
+    out: Out = None,
     name: Name = None,
     bucket: Annotated[
         str | None,
@@ -89,29 +118,36 @@ def deploy(
             "--bucket",
             metavar="URL",
             envvar=CLIPS_URL,
-            help="Pack storyboard and files into it, for workers that do not share a disk.",
+            help="Pack the storyboard and its files into this bucket, for workers that do not share a disk.",
         ),
     ] = None,
     limits: Limits = None,
     overlap: Overlapping = Overlap.WAIT,
     spread: Annotated[
-        Spread, typer.Option("--spread", help="`scenes`: each scene is a run of its own, on any worker of the pool.")
+        Spread,
+        typer.Option("--spread", help="`scenes`: each scene is a run of its own, on any worker of the pool."),
     ] = Spread.NONE,
     lost_after: LostAfter = None,
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
-    """Have workers render a film: on a schedule, or whenever somebody asks for it in Prefect's pages."""
-    from storyreel.flows.deployment.deploy import Times, print_deployed
-    from storyreel.flows.deployment.deploy import deploy as register
+    """Let the workers of a Prefect work pool render a film: on a schedule, or whenever a run is started."""
+    settle_environment()
+    schedules = _schedules(crons, intervals, rrules, timezone)
+    request = _request(
+        storyboard, provider, sets, select, budget, out, yes,
+        name=name, limits=limits, overlap=overlap.value, lost_after=lost_after, spread=spread.value,
+    )  # fmt: skip
+    from storyreel.flows.deployment import deploy as deployment
+    from storyreel.flows.deployment.environment import is_secret
 
-    wish = _wish(storyboard, provider, sets, select, budget, out, name, limits, overlap, lost_after, yes, spread)
-    progress = Console(stderr=True)
-    deployed = register(wish, pool, Times(crons or (), intervals or (), rrules or (), timezone), bucket, progress)
+    if bucket and is_secret("--bucket", bucket):
+        raise typer.BadParameter("--bucket: its password would be stored in Prefect; set it in the environment instead")
+    deployed = deployment.deploy(request, pool, schedules, bucket, Console(stderr=True))
     if as_json:
         print_json(deployed.as_json())
     else:
-        print_deployed(Console(), deployed)
+        _print_deployed(Console(), deployed)
 
 
 def serve(
@@ -124,72 +160,112 @@ def serve(
     sets: Set = None,
     select: Select = None,
     budget: Budget = None,
-    out: Annotated[
-        str | None, typer.Option("--out", metavar="DIR", help="Where the film goes; `renders/<title>` by default.")
-    ] = None,
+    out: Out = None,
     name: Name = None,
     limits: Limits = None,
     overlap: Overlapping = Overlap.WAIT,
     lost_after: LostAfter = None,
     yes: Yes = False,
 ) -> None:
-    """Have this machine render a film, on a schedule or when asked, for as long as the command runs."""
-    from storyreel.flows.deployment.deploy import Times
-    from storyreel.flows.deployment.serve import serve as keep_serving
+    """Render a film on this machine, on a schedule or on request, for as long as the command runs."""
+    settle_environment()
+    schedules = _schedules(crons, intervals, rrules, timezone)
+    request = _request(
+        storyboard, provider, sets, select, budget, out, yes, must_have_keys=True,
+        name=name, limits=limits, overlap=overlap.value, lost_after=lost_after,
+    )  # fmt: skip
+    from storyreel.flows.deployment import serve as serving
 
-    wish = _wish(storyboard, provider, sets, select, budget, out, name, limits, overlap, lost_after, yes)
-    keep_serving(wish, Times(crons or (), intervals or (), rrules or (), timezone), Console(stderr=True))
+    serving.serve(request, schedules, Console(stderr=True))
 
 
-def _wish(
+def _schedules(
+    crons: list[str] | None, intervals: list[str] | None, rrules: list[str] | None, zone: str | None
+) -> list[Schedule]:
+    """The schedules that were asked for. Raises typer.BadParameter."""
+    from storyreel.flows.deployment.schedules import parse_schedules
+
+    try:
+        lengths = [parse_interval(each) for each in intervals or ()]
+    except ValueError as error:
+        raise typer.BadParameter(f"--interval: {error}") from error
+    try:
+        return parse_schedules(crons or (), lengths, rrules or (), zone)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+def _request(
     storyboard: Path,
     provider: str | None,
     sets: list[str] | None,
     select: list[str] | None,
     budget: str | None,
     out: str | None,
+    yes: bool,
+    *,
     name: str | None,
     limits: list[str] | None,
-    overlap: Overlap,
-    lost_after: int | None,
-    yes: bool,
-    spread: Spread = Spread.NONE,
+    must_have_keys: bool = False,
+    **more: Any,
 ) -> DeploymentRequest:
-    """What was asked for, with its plan. Raises StoryboardError and typer.BadParameter."""
+    """What was asked for, planned and agreed to.
+
+    Raises typer.BadParameter, StoryboardError, BudgetExceeded, NotAllowed and RunFailed.
+    """
     from storyreel.flows.deployment.deploy import DeploymentRequest
 
-    sheet = sheet_of(storyboard, provider, sets, select, budget)
-    return DeploymentRequest(
-        sheet=sheet,
-        planning=plan_of(sheet),
-        out=out,
-        name=_name(name),
-        limits=_limits(limits),
-        overlap=overlap.value,
-        lost_after=lost_after,
-        yes=yes,
-        spread=spread.value,
-    )
+    run = request_of(storyboard, provider, sets, select, budget, out)
+    budgeted = plan_of(run)
+    request = DeploymentRequest(run=run, plan=budgeted.plan, name=_name(name), limits=_limits(limits), **more)
+    if must_have_keys:
+        require_keys(budgeted.plan)
+    agree_unattended(budgeted, run, yes, Console(stderr=True))
+    return request
 
 
-def _name(said: str | None) -> str | None:
-    """Prefect takes these signs for its own. Raises typer.BadParameter."""
-    if said is not None and (not said.strip() or set(said) & set('/%&><"')):
-        raise typer.BadParameter(f"--name: {said!r} is no name; for example --name the-keeper-weekly")
-    return said
+def _name(given: str | None) -> str | None:
+    """A deployment's name, which Prefect allows no `/%&><"` in. Raises typer.BadParameter."""
+    if given is not None and (not given.strip() or set(given) & set('/%&><"')):
+        raise typer.BadParameter(f"--name: {given!r} is not a name; for example --name the-keeper-weekly")
+    return given
 
 
-def _limits(said: list[str] | None) -> dict[str, int]:
-    """`dashscope=5`. Raises typer.BadParameter."""
+def _limits(given: list[str] | None) -> dict[str, int]:
+    """Takes at once by service, from `dashscope=5`. Raises typer.BadParameter."""
     from storyreel.tasks.providers import load, names
 
     found = {}
-    for each in said or []:
+    for each in given or []:
         service, _, most = each.partition("=")
         if service not in names() or not load(service).paid:
             paid = ", ".join(name for name in names() if load(name).paid)
-            raise typer.BadParameter(f"--limit: {service!r} is no paid service; there are {paid}")
+            raise typer.BadParameter(f"--limit: {service!r} is not a paid service; these are: {paid}")
         if not (most.isascii() and most.isdigit() and 0 < int(most) < 10_000):
             raise typer.BadParameter(f"--limit wants SERVICE=N, for example {service}=5, not {each!r}")
         found[service] = int(most)
     return found
+
+
+def _print_deployed(console: Console, deployed: Deployed) -> None:
+    """Print what was registered, and the commands to run next."""
+    lines = [f"deployed  {deployed.deployment}, version {deployed.version[:12]}"]
+    if deployed.packed:
+        lines.append(f"renders   {deployed.storyboard}: the film as it is now, even if the file changes")
+    else:
+        lines.append(f"renders   {deployed.storyboard}, read again at each run: workers need it under this path")
+        lines.append("          (with --bucket URL it is packed, and runs render the film as it is now)")
+    lines.append(f"into      {deployed.out}")
+    lines += [f"runs      {when}" for when in deployed.schedules] or ["runs      when it is started by hand"]
+    second = "waits for its turn" if deployed.overlap == "wait" else "is skipped"
+    lines.append(f"          one at a time; a run that is due meanwhile {second}")
+    if deployed.spread == "scenes":
+        lines.append("          scene by scene, each on any worker of the pool; the film's run joins them")
+    for each in deployed.limits:
+        lines.append(f"limit     {each.name}: {each.limit} takes at once in all runs together ({each.became})")
+    lines += [f"paused    {name}; lost runs are not started again until you resume it" for name in deployed.paused]
+    if deployed.withheld:
+        lines.append(f"workers   need {', '.join(deployed.withheld)} in their own environment; not stored in Prefect")
+    lines += ["", "next:", f"  {deployed.worker}", f"  {deployed.run}", f"  {deployed.page}"]
+    for line in lines:
+        console.print(line, highlight=False, markup=False, soft_wrap=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, cast
 
@@ -9,6 +10,7 @@ import typer
 from rich.console import Console
 
 from storyreel.flows.commands.options import AsJson, print_json
+from storyreel.specs.timing import parse_interval
 from storyreel.tasks.ledger.purchase import State
 from storyreel.tasks.ledger.spend import By
 
@@ -38,7 +40,7 @@ def ledger(
     """Show what was bought, what became of it and what it cost."""
     wanted = _wanted(film=film, slate=shot, key=key, provider=service, state=state)
     if since:
-        wanted["since"] = _moment(since)
+        wanted["since"] = parse_since(since, datetime.now().astimezone())
     if by is None:
         _list(wanted, limit, history=history, full=full, as_json=as_json)
     elif history or full:
@@ -100,10 +102,12 @@ def _wanted(**given: str | None) -> Wanted:
     return cast("Wanted", {name: value for name, value in given.items() if value is not None})
 
 
-def _moment(since: str) -> datetime:
-    from storyreel.flows.accounting.purchases import moment
-
+def parse_since(text: str, now: datetime) -> datetime:
+    """A length of time before `now`, or a date or time in this machine's zone. Raises typer.BadParameter."""
+    with suppress(ValueError, OverflowError):
+        return now - parse_interval(text)
     try:
-        return moment(since, datetime.now().astimezone())
-    except ValueError as error:
-        raise typer.BadParameter(f"--since: {error}") from error
+        return datetime.fromisoformat(text.strip()).astimezone()
+    except (ValueError, OverflowError):
+        example = f"{now:%Y-%m-%d}"
+        raise typer.BadParameter(f"--since: write 30m, 12h, 2d, 3w or a date like {example}, not {text!r}") from None

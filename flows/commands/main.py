@@ -17,12 +17,13 @@ from storyreel.flows.commands.options import (
     AsJson,
     Budget,
     Film,
+    Out,
     Provider,
     Select,
     Set,
     plan_of,
     print_json,
-    sheet_of,
+    request_of,
     words,
 )
 from storyreel.flows.commands.retake import retake
@@ -88,7 +89,7 @@ def plan(
     as_json: AsJson = False,
 ) -> None:
     """Show what a render would make and buy, why, and for how much; make and buy nothing."""
-    sheet = sheet_of(storyboard, provider, sets, select, budget)
+    sheet = request_of(storyboard, provider, sets, select, budget)
     planning = plan_of(sheet)
     if into:
         from storyreel.flows.planning.saved import save_plan
@@ -117,15 +118,12 @@ def render(
     saved: Annotated[
         Path | None, typer.Option("--plan", metavar="FILE", help="Do what this plan says, or nothing.")
     ] = None,
-    out: Annotated[
-        str | None,
-        typer.Option("--out", metavar="DIR", help="A folder or an address for the film; `renders/<title>` by default."),
-    ] = None,
+    out: Out = None,
     yes: Annotated[bool, typer.Option("--yes", help="Buy what is to be bought without asking.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Make the film."""
-    from storyreel.flows.commands.consent import as_agreed, make_sure
+    from storyreel.flows.commands.consent import load_agreed, require_consent
 
     if (storyboard is None) == (saved is None):
         raise typer.BadParameter("name a storyboard, or a plan with --plan")
@@ -133,12 +131,12 @@ def render(
         raise typer.BadParameter("--plan says already who makes what; leave --provider, --set and --select out")
     # The plan comes first, so that a bad storyboard is told at once, without waiting for a server.
     if storyboard:
-        sheet = sheet_of(storyboard, provider, sets, select, budget, out)
+        sheet = request_of(storyboard, provider, sets, select, budget, out)
         planning = plan_of(sheet)
     else:
-        sheet, planning = as_agreed(cast("Path", saved), budget, out)
+        sheet, planning = load_agreed(cast("Path", saved), budget, out)
     progress = Console(stderr=True)
-    make_sure(planning, sheet, yes, progress)
+    require_consent(planning, sheet, yes, progress)
     progress.print(f"[bold]{planning.plan.title}[/bold]: {summarize(planning.plan)}", highlight=False)
     from storyreel.flows.commands.launch import run
 

@@ -39,10 +39,16 @@ Select = Annotated[
 Budget = Annotated[
     str | None, typer.Option("--budget", metavar="AMOUNT", help="What the run may cost: `20 USD`. Agrees to that much.")
 ]
+Out = Annotated[
+    str | None,
+    typer.Option(
+        "--out", metavar="DIR", help="Where the film goes: a folder, or a bucket's address; default: `renders/<title>`."
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
 
-def sheet_of(
+def request_of(
     storyboard: Path | str,
     provider: str | None = None,
     sets: list[str] | None = None,

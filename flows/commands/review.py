@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from storyreel.flows.commands.options import AsJson, File, Provider, Set, print_json, sheet_of
+from storyreel.flows.commands.options import AsJson, File, Provider, Set, print_json, request_of
 
 
 def review(
@@ -37,7 +37,7 @@ def review(
 
     if action and not retake:
         raise typer.BadParameter("--action goes with --retake")
-    sheet = sheet_of(storyboard, provider, sets)
+    sheet = request_of(storyboard, provider, sets)
     planner = Planner.of(sheet)
     standings = asyncio.run(review_status(planner))
     console, waiting = Console(stderr=True, soft_wrap=True), [standing for standing in standings if standing.waits]

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from storyreel.flows.commands.options import AsJson, Film, Provider, Set, print_json, sheet_of, words
+from storyreel.flows.commands.options import AsJson, Film, Provider, Set, print_json, request_of, words
 
 
 def explain(
@@ -25,7 +25,7 @@ def explain(
     from storyreel.flows.planning.planner import Planner
     from storyreel.flows.services.explain import explain, find_take, print_explanation
 
-    planner = Planner.of(sheet_of(storyboard, provider, sets))
+    planner = Planner.of(request_of(storyboard, provider, sets))
     plan = planner.plan()
     try:
         picked = find_take(plan, shot, take)

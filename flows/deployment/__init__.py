@@ -1,1 +1,7 @@
-"""Registers a film with Prefect, as a deployment for the workers of a pool or served by this machine; its schedules."""
+"""Registers films with Prefect: as deployments that the workers of a pool run, or served by this process.
+
+In: a `DeploymentRequest` with a plan that the user has agreed to, and Prefect schedules. Out: deployments, service
+limits and automations on a Prefect server, and `Deployed`, which describes them. May import the flows, planning,
+production, lifecycle and servers; not the command line. Every module but `environment` imports Prefect: set the
+process's environment up first (`storyreel.flows.servers`).
+"""

@@ -1,18 +1,14 @@
-"""Serving and deploying a storyboard: the one flow, registered with Prefect under the film's name."""
+"""Prefect deployments of the two flows for one film: built, registered and updated."""
 
 from __future__ import annotations
 
-import os
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
-from urllib.parse import urlsplit
 from uuid import UUID
 
 from prefect import get_client
-from prefect.client.orchestration import PrefectClient
-from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy, WorkPool
+from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
 from prefect.deployments.runner import DeploymentApplyError, RunnerDeployment
 from prefect.exceptions import ObjectNotFound
 from prefect.schedules import Schedule
@@ -25,20 +21,17 @@ from storyreel.flows.render import render_storyboard
 from storyreel.flows.scene import shoot_scene
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.problems.phrases import shown
-from storyreel.tasks.settings import FFMPEG, HOME, WEBHOOK_URL, service_variable
 
 Overlap = Literal["wait", "skip"]
-"""What becomes of a run that is due while another one of the same film is going."""
+"""What happens to a run that is due while another run of the same film is under way."""
+Spread = Literal["none", "scenes"]
+"""What is executed as a run of its own, on any worker: nothing, or each scene."""
 
 _STRATEGIES = {"wait": ConcurrencyLimitStrategy.ENQUEUE, "skip": ConcurrencyLimitStrategy.CANCEL_NEW}
-_OWN = frozenset({FFMPEG, WEBHOOK_URL})
-"""What each machine has its own of."""
-_SECRETS = ("KEY", "SECRET", "TOKEN", "PASSWORD")
-_IN_A_RUN = {
-    # Prefect's settings for the process of a run. Nothing may depend on the working directory.
-    "PYTHONSAFEPATH": "1",
-    "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT_SECONDS),
-}
+_RUN_SETTINGS = {"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT_SECONDS)}
+"""Prefect's settings for the process of a run."""
+_MOST_POOLS = 20
+"""Work pools that a message lists."""
 
 
 class FilmDeployment(Frozen):
@@ -48,30 +41,30 @@ class FilmDeployment(Frozen):
     name: str
     """Of the deployment."""
     version: str
-    """The storyboard's: SHA-256 in hex over it and every local file it names."""
+    """SHA-256, in hex, over the storyboard and every local file it names."""
     storyboard: str
-    """Where a run finds it: an absolute path, or the address of a pack."""
+    """An absolute path, or the address of a pack."""
     is_packed: bool
     out: str
     """Where a run puts the film: an absolute folder, or an address."""
 
     @property
     def full_name(self) -> str:
-        """What `prefect deployment run` is told."""
+        """The name that `prefect deployment run` takes."""
         return f"{render_storyboard.name}/{self.name}"
 
     @property
     def tags(self) -> list[str]:
-        """What the deployment and its runs are found by."""
+        """Tags of the deployment and of its runs."""
         return [TAG, f"film:{self.title}", f"version:{self.version[:12]}"]
 
     @property
     def description(self) -> str:
-        """What the deployment's page says of it."""
-        kept = "packed, so that a run renders what was deployed" if self.is_packed else "read where it is at each run"
+        """Markdown for the deployment's page."""
+        kept = "packed, so that a run renders what was deployed" if self.is_packed else "read from its file at each run"
         return (
             f"Renders **{self.title}**, version `{self.version[:12]}`, into `{self.out}`.\n\n"
-            f"The storyboard is {kept}: `{self.storyboard}`. A take that the ledger knows is not bought again."
+            f"The storyboard is {kept}: `{self.storyboard}`. A take that is in the ledger is not bought again."
         )
 
 
@@ -80,129 +73,109 @@ class Pool(Frozen):
 
     name: str
     is_process: bool
-    """Whether its workers run flows as processes beside them, with what is installed there."""
+    """Whether its workers run flows as processes on their own machine, with what is installed there."""
 
 
-async def deployment(
-    reel: FilmDeployment,
-    sheet: RunRequest,
-    schedules: Sequence[Schedule],
-    overlap: Overlap,
-    pool: Pool | None = None,
-    environment: Mapping[str, str] | None = None,
-    spread: Literal["none", "scenes"] = "none",
+async def served_deployment(
+    film: FilmDeployment, run: RunRequest, schedules: Sequence[Schedule], overlap: Overlap
 ) -> RunnerDeployment:
-    """The deployment of a film: for a pool, or for a runner of this process when none is given.
-
-    `environment` holds what is set for a run in a pool; a runner's have what the runner has.
-    """
-    wanted = await render_storyboard.ato_deployment(
-        reel.name,
-        schedules=list(schedules),
-        # One run a film at a time: two would only wait for each other's takes.
-        concurrency_limit=ConcurrencyLimitConfig(limit=1, collision_strategy=_STRATEGIES[overlap]),
-        parameters=_parameters(reel, sheet) | ({} if spread == "none" else {"spread": spread}),
-        description=reel.description,
-        tags=reel.tags,
-        version=reel.version[:12],
-        # A runner that ends pauses its deployment.
-        paused=False,
-        entrypoint_type=EntrypointType.MODULE_PATH,
-        work_pool_name=pool.name if pool else None,
-        job_variables={"env": {**(environment or {}), **_IN_A_RUN}} if pool else None,
-    )
-    if pool is None:
-        # Said in so many words, else one that was deployed to a pool before stays there.
-        wanted.work_pool_name = wanted.work_queue_name = None
+    """The deployment of a film for a runner in this process."""
+    wanted = await _deployment(film, _parameters(film, run), schedules, overlap)
+    # Set explicitly: without it Prefect keeps the pool of an earlier deployment of the same name.
+    wanted.work_pool_name = wanted.work_queue_name = None
     return wanted
 
 
-async def scenes(reel: FilmDeployment, pool: Pool, environment: Mapping[str, str]) -> RunnerDeployment:
-    """The deployment of a film's scenes, which its run finds by its own name and tells everything."""
+async def pool_deployment(
+    film: FilmDeployment,
+    run: RunRequest,
+    schedules: Sequence[Schedule],
+    overlap: Overlap,
+    spread: Spread,
+    pool: Pool,
+    environment: Mapping[str, str],
+) -> RunnerDeployment:
+    """The deployment of a film for a pool, whose runs get `environment`."""
+    parameters = _parameters(film, run) | ({} if spread == "none" else {"spread": spread})
+    return await _deployment(film, parameters, schedules, overlap, **_in_pool(pool, environment))
+
+
+async def scenes_deployment(film: FilmDeployment, pool: Pool, environment: Mapping[str, str]) -> RunnerDeployment:
+    """The deployment of a film's scenes; a run of the film finds it by the name that both share."""
     return await shoot_scene.ato_deployment(
-        reel.name,
-        description=f"Scenes of **{reel.title}**, for the runs of the film: nobody needs to start one.",
-        tags=reel.tags,
-        version=reel.version[:12],
+        film.name,
+        description=f"Scenes of **{film.title}**. The film's runs start these runs; do not start one by hand.",
+        tags=film.tags,
+        version=film.version[:12],
         paused=False,
         entrypoint_type=EntrypointType.MODULE_PATH,
-        work_pool_name=pool.name,
-        job_variables={"env": {**environment, **_IN_A_RUN}},
+        **_in_pool(pool, environment),
     )
 
 
 async def register(wanted: RunnerDeployment) -> UUID:
-    """Put a deployment on the server, or bring the one of the same name up to date. Raises RunFailed."""
+    """Create or update a deployment on the server, and return its id. Raises RunFailed if Prefect refuses it."""
     try:
-        made = await wanted.aapply()
+        created = await wanted.aapply()
     except DeploymentApplyError as error:
         raise RunFailed(f"Prefect refused the deployment: {error}", next="storyreel doctor") from error
-    await clear_schedules(made, wanted)
-    return made
+    await remove_old_schedules(created, wanted)
+    return created
 
 
-async def clear_schedules(made: UUID, wanted: RunnerDeployment) -> None:
-    """Prefect keeps the schedules that a deployment had when it is deployed anew without any."""
+async def remove_old_schedules(created: UUID, wanted: RunnerDeployment) -> None:
+    """Delete the schedules of an earlier deployment, which Prefect keeps if the new one has none."""
     if wanted.schedules:
         return
     async with get_client() as client:
-        for old in await client.read_deployment_schedules(made):
-            await client.delete_deployment_schedule(made, old.id)
+        for old in await client.read_deployment_schedules(created):
+            await client.delete_deployment_schedule(created, old.id)
 
 
-async def pool_of(name: str) -> Pool:
-    """A work pool. Raises RunFailed, which names those that there are, when there is none of that name."""
+async def find_pool(name: str) -> Pool:
+    """A work pool by name. Raises RunFailed, which lists the pools that exist, if there is none of that name."""
     async with get_client() as client:
         try:
             found = await client.read_work_pool(name)
         except ObjectNotFound as missing:
-            others = [pool.name for pool in await _pools(client)]
-            there = f"those that there are: {', '.join(others)}" if others else "there is none yet"
+            existing = sorted(pool.name for pool in await client.read_work_pools(limit=_MOST_POOLS))
+            hint = f"these exist: {', '.join(existing)}" if existing else "none exists yet"
             create = shlex.join(["prefect", "work-pool", "create", name, "--type", "process"])
-            raise RunFailed(f"there is no work pool {shown(name)!r}", hint=there, next=create) from missing
+            raise RunFailed(f"there is no work pool {shown(name)!r}", hint=hint, next=create) from missing
     return Pool(name=found.name, is_process=found.type == "process")
 
 
-async def _pools(client: PrefectClient) -> list[WorkPool]:
-    return sorted(await client.read_work_pools(limit=20), key=lambda pool: pool.name)
+async def _deployment(
+    film: FilmDeployment, parameters: Mapping[str, Any], schedules: Sequence[Schedule], overlap: Overlap, **pool: Any
+) -> RunnerDeployment:
+    return await render_storyboard.ato_deployment(
+        film.name,
+        schedules=list(schedules),
+        # One run of a film at a time: two would only wait for each other's takes.
+        concurrency_limit=ConcurrencyLimitConfig(limit=1, collision_strategy=_STRATEGIES[overlap]),
+        parameters=dict(parameters),
+        description=film.description,
+        tags=film.tags,
+        version=film.version[:12],
+        # Set explicitly: a runner that ends pauses its deployment.
+        paused=False,
+        entrypoint_type=EntrypointType.MODULE_PATH,
+        **pool,
+    )
 
 
-def travelling(
-    services: Iterable[str], *, to_process: bool, environment: Mapping[str, str] = os.environ
-) -> tuple[dict[str, str], list[str]]:
-    """What a worker must know to find the same ledger, clips and services, and the names of what it must be told
-    otherwise: whatever holds a key or a password is never stored.
-
-    A home that was named is meant for workers that are processes on the same or a shared disk; a container has its own.
-    """
-    told, withheld = {}, []
-    of_services = {service_variable(name, what) for name in services for what in ("BASE_URL", "AT_ONCE")}
-    for name, value in sorted(environment.items()):
-        is_ours = name.startswith("STORYREEL_") and name not in _OWN
-        if not value or not (is_ours or name in of_services) or (name == HOME and not to_process):
-            continue
-        if is_secret(name, value):
-            withheld.append(name)
-        else:
-            told[name] = str(Path(value).expanduser().absolute()) if name == HOME else value
-    return told, withheld
+def _in_pool(pool: Pool, environment: Mapping[str, str]) -> dict[str, Any]:
+    return {"work_pool_name": pool.name, "job_variables": {"env": {**environment, **_RUN_SETTINGS}}}
 
 
-def is_secret(name: str, value: str) -> bool:
-    """Whether a variable holds a key or a password, by its name or in an address."""
-    parsed = urlsplit(value)
-    has_password = bool(parsed.password) or "password=" in parsed.query.lower()
-    return has_password or any(word in name for word in _SECRETS)
-
-
-def _parameters(reel: FilmDeployment, sheet: RunRequest) -> dict[str, Any]:
-    """What a run is told; what was left out stays out, so that the form shows the flow's own defaults."""
-    said = {
-        "storyboard": reel.storyboard,
-        "provider": sheet.provider,
-        "vars": sheet.vars or None,
-        "select": list(sheet.selection) or None,
-        "budget": sheet.budget.exactly if sheet.budget else None,
-        "out": reel.out,
+def _parameters(film: FilmDeployment, run: RunRequest) -> dict[str, Any]:
+    """The parameters that were given. Others are left out, so that the form shows the flow's defaults."""
+    given = {
+        "storyboard": film.storyboard,
+        "provider": run.provider,
+        "vars": run.vars or None,
+        "select": list(run.selection) or None,
+        "budget": run.budget.exactly if run.budget else None,
+        "out": film.out,
     }
-    return {name: value for name, value in said.items() if value is not None}
+    return {name: value for name, value in given.items() if value is not None}

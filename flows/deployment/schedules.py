@@ -1,9 +1,9 @@
-"""When a film is rendered by itself: cron lines, intervals and recurrence rules, read as Prefect's schedules."""
+"""Prefect schedules from cron lines, intervals and recurrence rules."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from zoneinfo import ZoneInfo, available_timezones
@@ -11,29 +11,30 @@ from zoneinfo import ZoneInfo, available_timezones
 from prefect.schedules import Cron, Interval, RRule, Schedule
 
 from storyreel.specs.problems.phrases import shown
-from storyreel.specs.timing import INTERVAL_UNITS, parse_interval
+from storyreel.specs.timing import INTERVAL_UNITS
 
-_MONDAY = (2024, 1, 1)
-"""Intervals are counted from here, midnight in their zone, so that deploying anew moves nothing: a Monday."""
-_OFTEN = re.compile(r"(?:^|[:;])FREQ=SECONDLY", re.IGNORECASE)
-
-
-class NoTime(ValueError):
-    """What was said is no time that anything can be done at. The message ends with an example."""
+_ANCHOR = (2024, 1, 1)
+"""Intervals are counted from this Monday, midnight in their zone, so that deploying again does not shift them."""
+_EVERY_SECOND = re.compile(r"(?:^|[:;])FREQ=SECONDLY", re.IGNORECASE)
+_CRON_EXAMPLE = "--cron '0 6 * * 1', Mondays at six"
+_RRULE_EXAMPLE = "--rrule 'FREQ=MONTHLY;BYDAY=1MO;BYHOUR=6;BYMINUTE=0;BYSECOND=0'"
 
 
-def timetable(
-    crons: Sequence[str], intervals: Sequence[str], rrules: Sequence[str], zone: str | None
+def parse_schedules(
+    crons: Sequence[str], intervals: Sequence[timedelta], rrules: Sequence[str], zone: str | None
 ) -> list[Schedule]:
-    """The schedules that were asked for, in the order they were asked for by kind. Raises NoTime."""
+    """One schedule for each cron line, interval and recurrence rule, in a time zone; UTC if `zone` is None.
+
+    Raises ValueError, whose message names the option and gives an example.
+    """
     if zone and zone not in available_timezones():
-        raise NoTime(f"--timezone: {shown(zone)!r} is no zone; for example --timezone Europe/Paris")
+        raise ValueError(f"--timezone: {shown(zone)!r} is not a time zone; for example --timezone Europe/Paris")
     if zone and not (crons or intervals or rrules):
-        raise NoTime("--timezone says where, but not when; for example --cron '0 6 * * 1'")
+        raise ValueError("--timezone needs a schedule; for example --cron '0 6 * * 1'")
     return [*_crons(crons, zone), *_intervals(intervals, zone), *_rrules(rrules, zone)]
 
 
-def in_words(schedule: Schedule) -> str:
+def describe(schedule: Schedule) -> str:
     """`cron 0 6 * * 1, Europe/Paris`; `every 1d 12h, UTC`."""
     if schedule.interval:
         when = f"every {_written(schedule.interval)}"
@@ -43,41 +44,33 @@ def in_words(schedule: Schedule) -> str:
 
 
 def _written(length: timedelta) -> str:
-    left, parts = int(length.total_seconds()), []
+    left, parts = length, []
     for unit, name in reversed(INTERVAL_UNITS.items()):
-        number, left = divmod(left, int(timedelta(**{name: 1}).total_seconds()))
+        number, left = divmod(left, timedelta(**{name: 1}))
         parts += [f"{number}{unit}"] if number else []
     return " ".join(parts)
 
 
-def _crons(lines: Sequence[str], zone: str | None) -> Iterator[Schedule]:
+def _crons(lines: Iterable[str], zone: str | None) -> Iterator[Schedule]:
     for line in lines:
-        yield _tried(partial(Cron, line, timezone=zone), "--cron", line, "--cron '0 6 * * 1', Mondays at six")
+        yield _parsed(partial(Cron, line, timezone=zone), "--cron", line, _CRON_EXAMPLE)
 
 
-def _rrules(rules: Sequence[str], zone: str | None) -> Iterator[Schedule]:
-    example = "--rrule 'FREQ=MONTHLY;BYDAY=1MO;BYHOUR=6;BYMINUTE=0;BYSECOND=0'"
-    for rule in rules:
-        if _OFTEN.search(rule):
-            raise NoTime(f"--rrule: {shown(rule)!r} would run every second; for example {example}")
-        yield _tried(partial(RRule, rule, timezone=zone), "--rrule", rule, example)
-
-
-def _intervals(lengths: Sequence[str], zone: str | None) -> Iterator[Schedule]:
-    anchor = datetime(*_MONDAY, tzinfo=ZoneInfo(zone or "UTC"))
+def _intervals(lengths: Iterable[timedelta], zone: str | None) -> Iterator[Schedule]:
+    anchor = datetime(*_ANCHOR, tzinfo=ZoneInfo(zone or "UTC"))
     for length in lengths:
-        yield Interval(_length(length), anchor_date=anchor, timezone=zone)
+        yield Interval(length, anchor_date=anchor, timezone=zone)
 
 
-def _length(text: str) -> timedelta:
-    try:
-        return parse_interval(text)
-    except ValueError as error:
-        raise NoTime(f"--interval: {error}; for example --interval 90m, 12h, 1d or 1w") from error
+def _rrules(rules: Iterable[str], zone: str | None) -> Iterator[Schedule]:
+    for rule in rules:
+        if _EVERY_SECOND.search(rule):
+            raise ValueError(f"--rrule: {shown(rule)!r} would run every second; for example {_RRULE_EXAMPLE}")
+        yield _parsed(partial(RRule, rule, timezone=zone), "--rrule", rule, _RRULE_EXAMPLE)
 
 
-def _tried(make: Callable[[], Schedule], option: str, said: str, example: str) -> Schedule:
+def _parsed(make: Callable[[], Schedule], option: str, text: str, example: str) -> Schedule:
     try:
         return make()
     except (ValueError, TypeError, KeyError) as error:
-        raise NoTime(f"{option}: {shown(said)!r} cannot be read; for example {example}") from error
+        raise ValueError(f"{option}: cannot read {shown(text)!r}; for example {example}") from error

@@ -121,7 +121,7 @@ def serving(name: str, environment: dict[str, str], folder: Path) -> Iterator[su
             cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, start_new_session=True,
         )  # fmt: skip
     try:
-        wait_until(lambda: "or when asked" in (folder / "serving.log").read_text(), "a process that serves")
+        wait_until(lambda: "or on request" in (folder / "serving.log").read_text(), "a process that serves")
         yield process
     finally:
         process.terminate()

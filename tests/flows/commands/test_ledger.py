@@ -11,10 +11,11 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+import typer
 from rich.console import Console
 
-from storyreel.flows.accounting.purchases import moment
 from storyreel.flows.commands.exit_codes import exit_code
+from storyreel.flows.commands.ledger import parse_since
 from storyreel.flows.commands.main import app
 from storyreel.specs.money import Money
 from storyreel.tasks.home import Home
@@ -128,13 +129,13 @@ def test_what_cannot_be_asked_for_is_refused(told: Told, three: None, arguments:
 
 def test_a_time_is_so_long_ago_or_a_date() -> None:
     now = datetime(2026, 4, 2, 12, tzinfo=UTC)
-    assert moment("30m", now) == now - timedelta(minutes=30)
-    assert moment("2d", now) == now - timedelta(days=2)
-    assert moment("2026-04-01T10:00:00+00:00", now) == datetime(2026, 4, 1, 10, tzinfo=UTC)
-    assert moment("2026-04-01", now) == datetime(2026, 4, 1).astimezone()
+    assert parse_since("30m", now) == now - timedelta(minutes=30)
+    assert parse_since("2d", now) == now - timedelta(days=2)
+    assert parse_since("2026-04-01T10:00:00+00:00", now) == datetime(2026, 4, 1, 10, tzinfo=UTC)
+    assert parse_since("2026-04-01", now) == datetime(2026, 4, 1).astimezone()
     for wrong in ("", "soon", "2026-13-01", "d2", "99999999999d"):
-        with pytest.raises(ValueError, match="write 30m"):
-            moment(wrong, now)
+        with pytest.raises(typer.BadParameter, match="write 30m"):
+            parse_since(wrong, now)
 
 
 def test_a_ledger_in_postgresql_is_shown_and_its_password_is_not(storyreel: Command, tmp_path: Path) -> None:

@@ -16,8 +16,9 @@ from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.exceptions import ObjectNotFound
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from storyreel.flows.deployment.registration import travelling
-from storyreel.flows.deployment.schedules import NoTime, in_words, timetable
+from storyreel.flows.deployment.environment import worker_environment
+from storyreel.flows.deployment.schedules import describe, parse_schedules
+from storyreel.specs.timing import parse_interval
 from tests.flows.conftest import Command
 
 FILM = """\
@@ -82,7 +83,6 @@ def test_a_deployment_holds_all_that_a_worker_needs_and_no_key(
     }
     assert made.job_variables == {
         "env": {
-            "PYTHONSAFEPATH": "1",
             "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
             "STORYREEL_HOME": str(tmp_path / "home"),
             "STORYREEL_POLL_SECONDS": "5",
@@ -197,9 +197,9 @@ def test_every_field_of_the_form_is_described(deployed: str, client: SyncPrefect
         (["--budget", "0.01 CNY"], 3, "none of the shots fits"),
         ([], 2, "--budget '1.20 CNY'"),
         (["--yes", "--cron", "soon"], 2, "--cron '0 6 * * 1'"),
-        (["--yes", "--limit", "animatic=3"], 2, "no paid service"),
+        (["--yes", "--limit", "animatic=3"], 2, "is not a paid service"),
         (["--yes", "--limit", "dashscope=none"], 2, "dashscope=5"),
-        (["--yes", "--name", "a/b"], 2, "is no name"),
+        (["--yes", "--name", "a/b"], 2, "is not a name"),
         (["--yes", "--bucket", "s3://key:secret@films"], 2, "would be stored in Prefect"),
     ],
 )
@@ -233,7 +233,7 @@ def test_people_are_told_what_to_run_next(
     for line in (
         "prefect worker start --pool render",
         "prefect deployment run 'render storyboard/twice-a-day'",
-        "read anew at each run",
+        "read again at each run",
     ):
         assert line in done.stdout
 
@@ -248,10 +248,10 @@ def test_what_is_kept_secret_stays_here_and_what_is_a_machines_own_too() -> None
         "DASHSCOPE_AT_ONCE": "9",
         "FREEPIK_BASE_URL": "http://elsewhere",
     }
-    told, withheld = travelling(["dashscope"], to_process=True, environment=environment)
-    assert told == {"STORYREEL_HOME": "/films", "STORYREEL_CLIPS_URL": "s3://clips", "DASHSCOPE_AT_ONCE": "9"}
+    stored, withheld = worker_environment(["dashscope"], in_process_pool=True, environment=environment)
+    assert stored == {"STORYREEL_HOME": "/films", "STORYREEL_CLIPS_URL": "s3://clips", "DASHSCOPE_AT_ONCE": "9"}
     assert withheld == ["STORYREEL_LEDGER_URL"]
-    in_containers, _ = travelling(["dashscope"], to_process=False, environment=environment)
+    in_containers, _ = worker_environment(["dashscope"], in_process_pool=False, environment=environment)
     assert "STORYREEL_HOME" not in in_containers
 
 
@@ -271,15 +271,15 @@ def test_what_is_kept_secret_stays_here_and_what_is_a_machines_own_too() -> None
 def test_a_time_that_is_none_is_refused_with_an_example(
     crons: list[str], intervals: list[str], rrules: list[str], zone: str | None
 ) -> None:
-    with pytest.raises(NoTime, match="for example --"):
-        timetable(crons, intervals, rrules, zone)
+    with pytest.raises(ValueError, match="for example "):
+        parse_schedules(crons, [parse_interval(each) for each in intervals], rrules, zone)
 
 
 def test_intervals_are_counted_from_one_midnight_so_that_deploying_anew_moves_nothing() -> None:
-    (first,) = timetable([], ["1d 12h"], [], "Europe/Paris")
-    (again,) = timetable([], ["36h"], [], "Europe/Paris")
+    (first,) = parse_schedules([], [parse_interval("1d 12h")], [], "Europe/Paris")
+    (again,) = parse_schedules([], [parse_interval("36h")], [], "Europe/Paris")
     assert (first.interval, first.anchor_date) == (again.interval, again.anchor_date)
-    assert in_words(first) == "every 1d 12h, Europe/Paris"
+    assert describe(first) == "every 1d 12h, Europe/Paris"
 
 
 def test_scenes_that_are_spread_are_deployed_beside_their_film(deploy: Deploy, client: SyncPrefectClient) -> None:
