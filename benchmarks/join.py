@@ -137,7 +137,7 @@ class Bench:
             f="lavfi",
         )
         options = HOUSE.picture_options() | {"crf": 23, "c:a": "aac", "b:a": "128k", "frames:v": self.frames}
-        await run(ffmpeg.output(HOUSE.finished(picture.video), sound.audio, str(into), **options))
+        await run(ffmpeg.output(HOUSE.tagged(picture.video), sound.audio, str(into), **options))
         return into
 
     def cut(self, clips: int, dissolve: int) -> Cut:

@@ -13,7 +13,7 @@ from storyreel.specs.cut import Cut
 from storyreel.tasks.join.assemble import FilmFile, assemble_film
 from storyreel.tasks.join.conform import HouseClip
 from storyreel.tasks.join.dissolve import DissolveClip
-from storyreel.tasks.join.mix import Track
+from storyreel.tasks.join.mix import MusicTrack
 from storyreel.tasks.join.mux import Chapter
 from storyreel.tasks.media.ffmpeg import Progress
 from storyreel.tasks.media.house_format import HouseFormat
@@ -33,7 +33,7 @@ async def assemble(
     out: Path,
     *,
     title: str,
-    music: Sequence[Track],
+    music: Sequence[MusicTrack],
     spoken: Collection[str],
     chapters: Sequence[Chapter],
     progress: Progress,

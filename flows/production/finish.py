@@ -14,7 +14,7 @@ from storyreel.specs.cut import Cut
 from storyreel.specs.storyboard import Storyboard
 from storyreel.tasks.assemble import assemble
 from storyreel.tasks.join.assemble import FilmFile
-from storyreel.tasks.join.mix import Track
+from storyreel.tasks.join.mix import MusicTrack
 from storyreel.tasks.join.mux import Chapter
 from storyreel.tasks.ledger.ledger import Ledger
 from storyreel.tasks.media.contact_sheet import contact_sheet
@@ -46,7 +46,7 @@ class Finishing(NamedTuple):
             HouseFormat.of(plan.format),
             self.way_out.folder / "sequence.mp4",
             title=plan.title,
-            music=[Track.of(music, Path(film.resolve(music.file)), rate, frames) for music in film.music],
+            music=[MusicTrack.of(music, Path(film.resolve(music.file)), rate, frames) for music in film.music],
             spoken={shot.shot for shot in film.all_shots if shot.dialogue},
             chapters=_chapters(film, plan.cut),
             progress=lambda done: report_stage("", 0, "joining", done),

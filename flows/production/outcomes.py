@@ -55,5 +55,6 @@ def failure_of(take: PlannedTake, error: BaseException) -> Failure:
     if isinstance(error, BudgetExceeded):
         return Failure(shot=take.shot, take=take.take, service="", what=error.message, hint=error.hint, is_budget=True)
     if isinstance(error, MediaError):
-        return Failure(shot=take.shot, take=take.take, service="", what=error.message, hint=error.hint)
+        hint = error.hint or error.next
+        return Failure(shot=take.shot, take=take.take, service="", what=error.message, hint=hint)
     raise error

@@ -110,7 +110,7 @@ async def verify(clip: Path, request: Request) -> None:
     except MediaError as damage:
         # Where the file lies on its way into the store says nothing to anybody.
         message = damage.message.replace(str(clip), f"the clip from {request.provider}")
-        raise MediaError(message, damage.hint) from damage
+        raise MediaError(message, hint=damage.hint) from damage
 
 
 async def inspect_clip(

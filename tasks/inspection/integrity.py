@@ -30,7 +30,7 @@ async def whole(clip: Path) -> Probe:
     try:
         await run(decoded, seconds=seen.seconds)
     except MediaError as error:
-        raise MediaError(f"{clip} is damaged: not all of its picture and sound can be decoded", _AGAIN) from error
+        raise MediaError(f"{clip} is damaged: not all of its picture and sound can be decoded", hint=_AGAIN) from error
     return seen
 
 
@@ -48,7 +48,7 @@ def _count_sound(clip: Path) -> None:
             present = sum(1 for packet in file.demux(stream) if packet.size)
             if present < stream.frames:
                 raise MediaError(
-                    f"{clip} is cut short: {present} of the {stream.frames} pieces of its sound are there", _AGAIN
+                    f"{clip} is cut short: {present} of the {stream.frames} pieces of its sound are there", hint=_AGAIN
                 )
 
 
@@ -72,4 +72,4 @@ def _follow_boxes(clip: Path) -> None:
                 return
             at += length
     if at > size:
-        raise MediaError(f"{clip} is cut short: {size} of at least {at} bytes are there", _AGAIN)
+        raise MediaError(f"{clip} is cut short: {size} of at least {at} bytes are there", hint=_AGAIN)

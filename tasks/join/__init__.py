@@ -1,3 +1,5 @@
-"""The steps by which clips become one sequence: pieces of picture, the sound track, the mix, the mux, and the check of
-the master. Called by `conform`, `dissolve` and `assemble`; imports `media` and `specs`.
+"""From clips to the sequence: conform, dissolve, assemble, and their steps: sound track, mix, mux, check of the master.
+
+Clips, the cut and the house format come in; pieces in the house cache and the finished file go out. The Prefect tasks
+of the same names call it. Imports `media`, `clips`, `bucket`, `files` and `specs`.
 """

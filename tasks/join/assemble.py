@@ -1,4 +1,4 @@
-"""House clips into the sequence: bodies and dissolves one after the other, one sound track, one file."""
+"""Join house clips and dissolves, one sound track and the music into the sequence: one file, verified."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from storyreel.tasks.clips import file_digest
 from storyreel.tasks.files import replacing, sync
 from storyreel.tasks.join.conform import HouseClip
 from storyreel.tasks.join.dissolve import DissolveClip
-from storyreel.tasks.join.mix import Track, mix
+from storyreel.tasks.join.mix import MusicTrack, mix
 from storyreel.tasks.join.mux import Chapter, GrowingFile, PictureRange, mux
 from storyreel.tasks.join.sound_track import write_sound_track
 from storyreel.tasks.join.verify_master import verify_master
@@ -35,7 +35,7 @@ class FilmFile(Frozen):
     seconds: Fraction
     """Exact: frames over rate."""
     samples: int
-    """Of its sound, at 48 kHz, as a player hears them."""
+    """Length of the sound at 48 kHz, as a player plays it."""
 
 
 async def assemble_film(
@@ -46,34 +46,34 @@ async def assemble_film(
     out: Path,
     *,
     title: str,
-    music: Sequence[Track] = (),
+    music: Sequence[MusicTrack] = (),
     spoken: Collection[str] = (),
     chapters: Sequence[Chapter] = (),
     progress: Progress | None = None,
 ) -> FilmFile:
-    """Join conformed clips, one an event and in the cut's order, into the file `out`.
+    """Join house clips, one per event of the cut and in its order, into the file `out`.
 
-    `dissolves` are named by the shot that they lead into; `spoken` are the shots with dialogue, where music that
-    ducks gives way. The same input makes the same bytes. The film is verified before it is moved into place: on
-    MediaError, or when cancelled, `out` is what it was before.
+    The key of a dissolve is the shot that it leads into. `spoken` are the shots with dialogue, under which music that
+    ducks is lowered. Equal input gives equal bytes. The film is verified before it replaces `out`: on MediaError or
+    cancellation `out` is unchanged.
     """
-    planned = list(picture_ranges(cut, clips, dissolves))
-    delay = _delay_of_all(clips, dissolves.values())
+    ranges = list(picture_ranges(cut, clips, dissolves))
+    delay = _common_delay(clips, dissolves.values())
     out.parent.mkdir(parents=True, exist_ok=True)
     with replacing(out, durable=True) as film:
-        laid, sound = film.with_name("clips.s16"), film.with_name("sound.nut")
-        await in_thread(lambda tell: write_sound_track(cut, [clip.sound for clip in clips], laid, tell))
+        clips_sound, sound = film.with_name("clips.s16"), film.with_name("sound.nut")
+        await in_thread(lambda report: write_sound_track(cut, [clip.sound for clip in clips], clips_sound, report))
         speech = [(event.start, event.end) for event in cut.events if event.shot in spoken]
-        heard = GrowingFile(sound)
+        encoded_sound = GrowingFile(sound)
 
         async def encode() -> None:
             try:
-                await mix(laid, music, speech, cut.rate, sound)
+                await mix(clips_sound, music, speech, cut.rate, sound)
             finally:
-                heard.finish()
+                encoded_sound.finish()
 
-        def copy(tell: Progress) -> None:
-            mux(planned, delay, heard, house, film, title=title, chapters=chapters, progress=tell)
+        def copy(report: Progress) -> None:
+            mux(ranges, delay, encoded_sound, house, film, title=title, chapters=chapters, progress=report)
 
         await _together(encode(), in_thread(copy, progress))
         samples, digest, _ = await asyncio.gather(
@@ -90,39 +90,39 @@ async def assemble_film(
 def picture_ranges(
     cut: Cut, clips: Sequence[HouseClip], dissolves: Mapping[str, DissolveClip]
 ) -> Iterator[PictureRange]:
-    """Which frames of which file stand where in the film. Raises MediaError when something does not fit the cut."""
+    """The frames of each file in the order of the film. Raises MediaError if they do not match the cut."""
     if len(clips) != len(cut.events):
-        raise MediaError(f"the cut has {len(cut.events)} shots, there are clips of {len(clips)}", "render again")
+        raise MediaError(f"the cut has {len(cut.events)} shots, but there are {len(clips)} clips", hint="render again")
     for event, clip in zip(cut.events, clips, strict=True):
         if clip.frames != event.with_handles:
             raise MediaError(
                 f"the clip of shot {event.shot} has {clip.frames} frames, the cut needs {event.with_handles}",
-                "it was conformed for another cut: render again",
+                hint="it was conformed for another cut; render again",
             )
         if event.dissolve_in:
             segment = dissolves.get(event.shot)
             if segment is None or segment.frames != event.dissolve_in:
-                raise MediaError(f"the dissolve into shot {event.shot} is missing or too long", "render again")
+                raise MediaError(f"the dissolve into shot {event.shot} is missing or too long", hint="render again")
             yield PictureRange(segment.picture, 0, segment.frames, event.start - event.head)
         first, last = event.dissolve_in, clip.frames - event.dissolve_out
         if first < last:
             yield PictureRange(clip.picture, first, last, event.start - event.head + first)
 
 
-def _delay_of_all(clips: Sequence[HouseClip], dissolves: Collection[DissolveClip]) -> int:
-    """The greatest delay of all pieces; MediaError unless their packets can follow each other in one track."""
+def _common_delay(clips: Sequence[HouseClip], dissolves: Collection[DissolveClip]) -> int:
+    """The greatest delay of all pieces. Raises MediaError unless their packets can follow each other in one track."""
     pieces = [*clips, *dissolves]
-    unlike = next((piece for piece in pieces if piece.signature != pieces[0].signature), None)
-    if unlike:
+    different = next((piece for piece in pieces if piece.signature != pieces[0].signature), None)
+    if different:
         raise MediaError(
-            f"{unlike.picture} and {pieces[0].picture} are encoded differently and cannot stand in one track",
-            "conform all clips of a film for the same signature",
+            f"{different.picture} and {pieces[0].picture} are encoded differently and cannot be in one track",
+            hint="conform all clips of a film to the same signature",
         )
     return max(piece.delay for piece in pieces)
 
 
 async def _together(*work: Coroutine[Any, Any, None]) -> None:
-    """Do all at once; where one fails the others are ended, and its error is raised."""
+    """Run all at once. If one fails, the others are cancelled and its error is raised."""
     try:
         async with asyncio.TaskGroup() as group:
             for one in work:

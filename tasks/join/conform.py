@@ -1,4 +1,4 @@
-"""One clip into house format: exact frames, keyframes where the cut will part it, picture and sound kept apart."""
+"""Bring one clip into house format: exact frames, keyframes where it is cut, picture and sound in separate files."""
 
 from __future__ import annotations
 
@@ -21,40 +21,39 @@ from storyreel.tasks.join.pieces import Piece, SharedPieces, find_or_make
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.ffmpeg import Progress, run
 from storyreel.tasks.media.house_format import HouseFormat, house_signature
-from storyreel.tasks.media.pcm import RAW, house_sound, samples_in
+from storyreel.tasks.media.pcm import RAW_OUTPUT, house_sound, samples_in
 from storyreel.tasks.media.probe import Probe, probe
 
-_WAY = 1
-"""Counts up when conforming changes in a way that its options do not show."""
+_VERSION = 1
+"""Part of the cache key; increased when the output changes and the options do not show it."""
 
 _DECLICK = Fraction(1, 100)
-"""Seconds over which sound goes silent where it ends while the picture is held."""
+"""Seconds of fade where sound begins or ends beside held frames."""
 
 
 class HouseClip(Piece):
-    """A take as the cut uses it: `edit.total` frames of picture, and its sound."""
+    """The part of a take that the cut uses, in house format: `edit.total` frames of picture, and its sound."""
 
     sound: Path | None
-    """Raw samples, 16 bit little-endian, 48 kHz, stereo: as many as the frames need, a part of one counted whole.
-    None where the clip is silent or its sound is not used."""
+    """Raw samples, see `media.pcm`: the length of the frames, rounded up. None without sound, or if it is not used."""
     sound_digest: str | None
     """SHA-256, in hex."""
     untouched: bool
-    """Whether the picture is the take's own file."""
+    """Whether the picture is the file of the take itself."""
 
     @property
     def files(self) -> dict[Path, str]:
-        """Every file of the clip and its SHA-256."""
+        """Every file of the clip and its SHA-256, in hex."""
         sound = {self.sound: self.sound_digest} if self.sound and self.sound_digest else {}
         return {self.picture: self.picture_digest, **sound}
 
     @property
     def made_files(self) -> tuple[Path, ...]:
-        """The files that were made for the clip."""
+        """The files that were made for the clip, without the take itself."""
         return tuple(path for path in self.files if not (self.untouched and path == self.picture))
 
     def in_folder(self, folder: Path, take: Path | None) -> Self:
-        """The clip with the names of its files taken as names in a folder; an untouched picture is the take itself."""
+        """The clip with its files in a folder. The picture of an untouched clip is the take itself."""
         sound = folder / self.sound if self.sound else None
         picture = take.absolute() if self.untouched and take else folder / self.picture
         return self.model_copy(update={"picture": picture, "sound": sound})
@@ -63,8 +62,8 @@ class HouseClip(Piece):
 def conform_key(
     clip_digest: str, edit: EditPoints, house: HouseFormat, keep_sound: bool, ffmpeg_version: str, accept: str | None
 ) -> str:
-    """SHA-256, in hex, of all that decides what `conform_clip` makes: equal recipes make equal bytes."""
-    return _digest("conform", _WAY, clip_digest, asdict(edit), house.model_dump(mode="json"),
+    """Cache key: SHA-256, in hex, of everything that the output of `conform_clip` depends on."""
+    return _digest("conform", _VERSION, clip_digest, asdict(edit), house.model_dump(mode="json"),
                    house.picture_options(), keep_sound, ffmpeg_version, accept)  # fmt: skip
 
 
@@ -79,25 +78,24 @@ async def conform_clip(
     progress: Progress | None = None,
     shared: SharedPieces | None = None,
 ) -> HouseClip:
-    """Bring a take into house format in the folder `into`, or find it there, or on the shelf that hosts share.
+    """The house clip in the folder `into`, copied from the ones that hosts share, or made from the take `clip`.
 
-    A clip that is used whole, meets cuts only and fits the house already keeps its own packets, if its signature is
-    `accept`, or `accept` is None: all pictures of one film must end up with one signature. Any other is encoded once.
-    Raises MediaError.
+    All pictures of a film must have one signature. A take that is used whole, without a transition, and matches the
+    house format is not encoded if its signature is `accept`, or `accept` is None. Raises MediaError.
     """
 
     async def make(folder: Path) -> HouseClip:
-        return await _conform(clip, edit, house, keep_sound, folder, accept, progress)
+        return await _make(clip, edit, house, keep_sound, folder, accept, progress)
 
     return await find_or_make(HouseClip, into, make, take=clip, shared=shared)
 
 
-def may_stay(source: Probe, edit: EditPoints, house: HouseFormat) -> bool:
-    """Whether a clip could be used as it is: all of it, between cuts, in the house's size, rate and colours."""
-    return edit == EditPoints(first=0, frames=source.frames) and house.fits(source)
+def needs_no_encoding(source: Probe, edit: EditPoints, house: HouseFormat) -> bool:
+    """Whether a clip needs no encoding: all of it is used, between cuts, and it matches the house format."""
+    return edit == EditPoints(first=0, frames=source.frames) and house.matches(source)
 
 
-async def _conform(
+async def _make(
     take: Path, edit: EditPoints, house: HouseFormat, keep_sound: bool, folder: Path, accept: str | None,
     progress: Progress | None,
 ) -> HouseClip:  # fmt: skip
@@ -107,25 +105,25 @@ async def _conform(
     if edit.first + edit.frames > available:
         raise MediaError(
             f"{clip} has {available} frames at {house.rate} fps; the cut uses {edit.frames} from frame {edit.first}",
-            "generate the take again, or shorten the shot",
+            hint="generate the take again, or shorten the shot",
         )
-    untouched = may_stay(source, edit, house) and accept in (None, source.signature)
+    untouched = needs_no_encoding(source, edit, house) and accept in (None, source.signature)
     picture, sound = folder / "picture.mp4", folder / "sound.s16"
     taken = ffmpeg.input(str(clip), threads=1)
     outputs: list[OutputStream] = []
     if not untouched:
         outputs.append(_picture(taken.video, source, edit, house, picture))
     if keep_sound and source.has_sound:
-        outputs.append(ffmpeg.output(_sound(taken.audio, source, edit, house), str(sound), **RAW))
+        outputs.append(ffmpeg.output(_sound(taken.audio, source, edit, house), str(sound), **RAW_OUTPUT))
     if outputs:
         seconds = house.rate.seconds(edit.total)
         await run(ffmpeg.merge_outputs(*outputs), frames=edit.total, seconds=seconds, progress=progress)
     result = source if untouched else await asyncio.to_thread(probe, picture)
     if not untouched:
-        await _check_picture(result, edit, house)
+        await _verify_picture(result, edit, house)
     has_sound = sound.exists()
     if has_sound:
-        _check_sound(sound, clip, edit, house)
+        _verify_sound(sound, clip, edit, house)
     return HouseClip(
         picture=Path(clip.name if untouched else picture.name),
         picture_digest=await asyncio.to_thread(file_digest, result.path),
@@ -141,11 +139,11 @@ async def _conform(
 def _picture(
     picture: FilterableStream, source: Probe, edit: EditPoints, house: HouseFormat, into: Path
 ) -> OutputStream:
-    """Used frames, held edges, fades, keyframes at the two ends of the body."""
+    """The used frames with held edges and fades, and keyframes at both ends of the body."""
     end = edit.first + edit.frames
-    picture = house.fitted(picture, source).filter("trim", start_frame=edit.first, end_frame=end)
+    picture = house.converted(picture, source).filter("trim", start_frame=edit.first, end_frame=end)
     picture = picture.filter("setpts", "PTS-STARTPTS")
-    # Where times are converted, the last frame may round to just outside the clip: it is held for one frame more.
+    # If the rate is converted, the last frame may be rounded to outside the clip: hold it for one frame more.
     spare = 0 if source.rate == house.rate.exact and source.steady else 1
     if edit.hold_head or edit.hold_tail or spare:
         picture = picture.filter(
@@ -154,21 +152,21 @@ def _picture(
     if edit.fade_in:
         picture = picture.filter("fade", t="in", start_frame=0, nb_frames=edit.fade_in)
     if edit.fade_out:
-        # ffmpeg leaves the start frame as it is; from one earlier, the last frame is wholly black.
+        # ffmpeg does not darken the start frame. One frame earlier, the last frame is black.
         picture = picture.filter("fade", t="out", start_frame=edit.total - edit.fade_out - 1, nb_frames=edit.fade_out)
     ends = [frame for frame in edit.body if 0 < frame < edit.total]
-    # Half a frame early: the first frame at or after that time is the one meant, at rates without a finite decimal too.
+    # Half a frame early, as times are rounded: ffmpeg takes the first frame at or after the time.
     times = ",".join(f"{float((frame - Fraction(1, 2)) / house.rate.exact):.6f}" for frame in ends)
     forced = {"force_key_frames": times} if ends else {}
     return ffmpeg.output(picture, str(into), **house.picture_options(), **forced, **{"frames:v": edit.total})
 
 
 def _sound(sound: FilterableStream, source: Probe, edit: EditPoints, house: HouseFormat) -> FilterableStream:
-    """The sound of the used frames, silent where the picture is held, to the sample."""
+    """The sound of the used frames, exact to the sample; silence where the picture is held."""
     at = house.rate.sample_at
     first, last = at(edit.first), at(edit.first + edit.frames)
     lead, length = at(edit.hold_head), samples_of(edit.total, house)
-    # The picture's first frame is time 0; what is heard before it falls away.
+    # The first frame of the picture is time 0; earlier sound is dropped.
     sound = sound.filter("asetpts", f"PTS-{float(source.start):.9f}/TB")
     sound = (
         house_sound(sound, source.channels)
@@ -176,10 +174,10 @@ def _sound(sound: FilterableStream, source: Probe, edit: EditPoints, house: Hous
         .filter("asetpts", "PTS-STARTPTS")
     )
     if edit.hold_head:
-        fade = min(_softened(edit.join_in - edit.hold_head, house), last - first)
+        fade = min(_fade(edit.join_in - edit.hold_head, house), last - first)
         sound = sound.filter("afade", t="in", ss=0, ns=fade).filter("adelay", f"{lead}S", all=1)
     if edit.hold_tail:
-        fade = min(_softened(edit.join_out - edit.hold_tail, house), last - first)
+        fade = min(_fade(edit.join_out - edit.hold_tail, house), last - first)
         sound = sound.filter("afade", t="out", ss=lead + last - first - fade, ns=fade)
     if edit.fade_in:
         sound = sound.filter("afade", t="in", ss=0, ns=at(edit.fade_in))
@@ -188,32 +186,32 @@ def _sound(sound: FilterableStream, source: Probe, edit: EditPoints, house: Hous
     return sound.filter("apad", whole_len=length).filter("atrim", end_sample=length)
 
 
-def _softened(frames: int, house: HouseFormat) -> int:
-    """Samples over which sound fades beside a held edge: what it has under the dissolve, or at least a moment."""
+def _fade(frames: int, house: HouseFormat) -> int:
+    """Samples of fade beside a held edge: the sound under the dissolve, at least `_DECLICK`."""
     return max(house.rate.sample_at(max(0, frames)), int(_DECLICK * SAMPLE_RATE))
 
 
 def samples_of(frames: int, house: HouseFormat) -> int:
-    """Samples that so many frames need wherever in the film they lie: a part of one counts whole."""
+    """The number of samples in this many frames, rounded up, so that it is enough anywhere in the film."""
     return ceil(frames * SAMPLE_RATE / house.rate.exact)
 
 
-async def _check_picture(result: Probe, edit: EditPoints, house: HouseFormat) -> None:
+async def _verify_picture(result: Probe, edit: EditPoints, house: HouseFormat) -> None:
     if result.frames != edit.total:
         raise MediaError(
-            f"a conformed clip has {result.frames} frames instead of {edit.total}; its source decodes only in part",
-            "generate or download the take again",
+            f"a conformed clip has {result.frames} frames instead of {edit.total}: not all of its take can be decoded",
+            hint="generate or download the take again",
         )
     if result.signature != await house_signature(house):
-        raise MediaError("ffmpeg encoded a clip unlike the others of the film", "`storyreel doctor` looks at ffmpeg")
+        raise MediaError("ffmpeg encoded a clip differently from the others of the film", next="storyreel doctor")
 
 
-def _check_sound(sound: Path, clip: Path, edit: EditPoints, house: HouseFormat) -> None:
+def _verify_sound(sound: Path, clip: Path, edit: EditPoints, house: HouseFormat) -> None:
     planned, present = samples_of(edit.total, house), samples_in(sound)
     if planned != present:
         raise MediaError(
             f"the sound of {clip} has {present} samples instead of {planned}",
-            "generate or download the take again, or write native_audio: drop",
+            hint="generate or download the take again, or write native_audio: drop",
         )
 
 

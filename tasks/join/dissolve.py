@@ -1,4 +1,4 @@
-"""A dissolve between two conformed clips, as a small piece of picture of its own."""
+"""Encode the frames of a dissolve between two house clips as a piece of its own."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from storyreel.tasks.media.ffmpeg import Progress, run
 from storyreel.tasks.media.house_format import HouseFormat
 from storyreel.tasks.media.probe import probe
 
-_WAY = 1
-"""Counts up when dissolving changes in a way that its options do not show."""
+_VERSION = 1
+"""Part of the cache key; increased when the output changes and the options do not show it."""
 
 
 class DissolveClip(Piece):
-    """The frames of a dissolve; picture alone."""
+    """The frames of a dissolve, without sound."""
 
 
 def dissolve_key(outgoing: HouseClip, incoming: HouseClip, frames: int, house: HouseFormat, ffmpeg_version: str) -> str:
-    """SHA-256, in hex, of all that decides what `dissolve_clips` makes: equal recipes make equal bytes."""
-    facts = ["dissolve", _WAY, outgoing.picture_digest, outgoing.frames, incoming.picture_digest, frames,
+    """Cache key: SHA-256, in hex, of everything that the output of `dissolve_clips` depends on."""
+    facts = ["dissolve", _VERSION, outgoing.picture_digest, outgoing.frames, incoming.picture_digest, frames,
              house.model_dump(mode="json"), house.picture_options(), ffmpeg_version]  # fmt: skip
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
@@ -44,11 +44,10 @@ async def dissolve_clips(
     progress: Progress | None = None,
     shared: SharedPieces | None = None,
 ) -> DissolveClip:
-    """Mix the last `frames` of one clip with the first of another, in the folder `into`; or find it there, or on the
-    shelf that hosts share.
+    """The dissolve in the folder `into`, copied from the ones that hosts share, or made from two house clips.
 
-    Both were conformed for a dissolve of this length, so that the first frame that is needed is a keyframe.
-    Raises MediaError.
+    It mixes the last `frames` of one clip with the first of the other. Both must be conformed for a dissolve of this
+    length, so that its first frame in each is a keyframe. Raises MediaError.
     """
 
     async def make(folder: Path) -> DissolveClip:
@@ -58,8 +57,8 @@ async def dissolve_clips(
         if result.frames != frames or result.signature != incoming.signature:
             raise MediaError(
                 f"the dissolve from {outgoing.picture} to {incoming.picture} has {result.frames} frames instead of "
-                f"{frames}, or is unlike them",
-                "delete the two files named; the next render makes them again",
+                f"{frames}, or is encoded differently",
+                hint="delete these two files; the next render makes them again",
             )
         return DissolveClip(
             picture=Path(picture.name),
@@ -73,28 +72,27 @@ async def dissolve_clips(
 
 
 def _mix(outgoing: HouseClip, incoming: HouseClip, frames: int, house: HouseFormat, into: Path) -> OutputStream:
-    """Frame k of D is k+1 parts of D+1 the incoming one: both neighbours, pure, are the frames around it.
+    """Frame k of D is (k+1)/(D+1) of the incoming clip, so that the frames before and after the dissolve are pure.
 
-    `xfade` gives its first frame wholly to the outgoing clip; held once more on either side, that frame falls away.
+    `xfade` begins with a pure frame. With one frame more at both ends, that frame can be dropped.
     """
-    # Without the accurate seek, which decodes from the start and drops, the demuxer goes to the keyframe before the
-    # time: that of the dissolve itself.
+    # An accurate seek decodes from the start of the file; this one goes to the keyframe where the dissolve begins.
     start = (outgoing.frames - frames + Fraction(1, 4)) / house.rate.exact
     tail = ffmpeg.input(str(outgoing.picture), threads=1, ss=f"{float(start):.6f}", noaccurate_seek=None)
     head = ffmpeg.input(str(incoming.picture), threads=1)
     mixed = ffmpeg.filter(
-        [_framed(tail.video, frames, house), _framed(head.video, frames, house)],
+        [_padded(tail.video, frames, house), _padded(head.video, frames, house)],
         "xfade",
         transition="fade",
         duration=f"{float(house.rate.seconds(frames + 1)):.6f}",
         offset=0,
     )
     mixed = mixed.filter("trim", start_frame=1, end_frame=frames + 1).filter("setpts", "PTS-STARTPTS")
-    return ffmpeg.output(house.finished(mixed), str(into), **house.picture_options(), **{"frames:v": frames})
+    return ffmpeg.output(house.tagged(mixed), str(into), **house.picture_options(), **{"frames:v": frames})
 
 
-def _framed(picture: FilterableStream, frames: int, house: HouseFormat) -> FilterableStream:
-    """The first `frames` of a stream, at exact times, with the first and last doubled."""
+def _padded(picture: FilterableStream, frames: int, house: HouseFormat) -> FilterableStream:
+    """The first `frames` of a stream, at exact times, with the first and the last frame repeated once."""
     return (
         picture.filter("trim", end_frame=frames)
         .filter("setpts", f"N/({house.rate.exact})/TB")

@@ -1,4 +1,4 @@
-"""The film's sound: the clips' own and the music under it, mixed in one graph and encoded once."""
+"""Mix the sound of the clips and the music in one filter graph, and encode it once."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from storyreel.tasks.media.ffmpeg import Progress, run
 from storyreel.tasks.media.pcm import RAW_INPUT, house_sound, samples_in
 
 _CEILING = 10 ** (-1 / 20)
-"""-1 dBFS: AAC may overshoot a little what it was given."""
+"""-1 dBFS, because AAC may overshoot its input a little."""
 
 _ENCODER: dict[str, str | int] = {
     "c:a": "aac",
@@ -37,26 +37,26 @@ _ENCODER: dict[str, str | int] = {
 }
 
 
-class Track(Frozen):
-    """Music under the film. Frames are the film's."""
+class MusicTrack(Frozen):
+    """Music under the film. Times are frames of the film."""
 
     file: Path
     gain: float
-    """dB, against the file as it is."""
+    """dB, relative to the file."""
     start: int
-    """The film's frame that it begins with."""
+    """The first frame with music."""
     end: int
-    """The frame after the last one that it is heard in."""
+    """The frame after the last one with music."""
     fade_in: int = 0
     fade_out: int = 0
     loop: bool = True
-    """Begins again when the file is shorter than its place."""
+    """Whether a file that is too short is repeated."""
     duck: bool = False
-    """Gives way while somebody speaks."""
+    """Whether it is lowered under dialogue."""
 
     @classmethod
-    def of(cls, music: Music, file: Path, rate: FrameRate, film_frames: int) -> Track:
-        """A storyboard's music, its times as frames of a film so long; ValueError when a timecode has no such frame."""
+    def of(cls, music: Music, file: Path, rate: FrameRate, film_frames: int) -> MusicTrack:
+        """A storyboard's music in a film of `film_frames`. Raises ValueError if the rate has no such timecode."""
         start = music.start.frames(rate) if music.start else 0
         end = music.end.frames(rate) if music.end else film_frames
         return cls(
@@ -73,56 +73,54 @@ class Track(Frozen):
 
 async def mix(
     clips: Path,
-    music: Sequence[Track],
+    music: Sequence[MusicTrack],
     speech: Sequence[tuple[int, int]],
     rate: FrameRate,
     into: Path,
     *,
     progress: Progress | None = None,
 ) -> None:
-    """Encode the film's sound as AAC in NUT: after the priming, as many samples as the raw track `clips` has.
+    """Encode the film's sound as AAC in NUT: after the priming, as many samples as the raw track `clips`.
 
-    Another thread may read `into` while it grows.
-
-    `speech` are the film's frames `[start, end)` in which music that ducks gives way to what is heard in the clips.
-    Raises MediaError.
+    `speech` are frames `[start, end)` of the film in which music that ducks is lowered under the sound of the clips.
+    Another thread may read `into` while it is written. Raises MediaError.
     """
     length = samples_in(clips)
-    heard = [track for track in music if track.start < track.end]
-    files = [await asyncio.to_thread(_look, track, rate) for track in heard]
+    used = [track for track in music if track.start < track.end]
+    files = [await asyncio.to_thread(_read, track, rate) for track in used]
     key = None
-    if speech and any(track.duck for track in heard):
+    if speech and any(track.duck for track in used):
         key = into.with_suffix(".speech")
         spans = [(rate.sample_at(start), rate.sample_at(end)) for start, end in speech]
         await asyncio.to_thread(keep_only, clips, spans, key)
-    output = _graph(clips, list(zip(heard, files, strict=True)), key, length, rate, into)
+    output = _graph(clips, list(zip(used, files, strict=True)), key, length, rate, into)
     await run(output, seconds=Fraction(length, SAMPLE_RATE), progress=progress)
 
 
 def _graph(
-    clips: Path, music: Sequence[tuple[Track, _File]], key: Path | None, length: int, rate: FrameRate, into: Path
+    clips: Path, music: Sequence[tuple[MusicTrack, _File]], key: Path | None, length: int, rate: FrameRate, into: Path
 ) -> OutputStream:
-    """What the clips bring passes as it is; only where music is added to it, a limiter keeps the sum from clipping."""
+    """The filter graph. Without music the sound of the clips is unchanged; with music a limiter prevents clipping."""
     mixed = ffmpeg.input(str(clips), **RAW_INPUT).audio
     tracks = [_placed(number, *placed, key, rate) for number, placed in enumerate(music)]
     if tracks:
         mixed = ffmpeg.filter([mixed, *tracks], "amix", inputs=len(tracks) + 1, normalize=0, duration="first",
                               dropout_transition=0)  # fmt: skip
-        # `latency` gives back the time that the limiter looks ahead; `level` would make everything louder.
+        # `latency` compensates the limiter's lookahead; `level` would amplify everything.
         mixed = mixed.filter("alimiter", limit=f"{_CEILING:.6f}", level=0, latency=1)
     mixed = mixed.filter("apad", whole_len=length).filter("atrim", end_sample=length)
     return ffmpeg.output(mixed, str(into), **_ENCODER)
 
 
-def _placed(number: int, track: Track, file: _File, key: Path | None, rate: FrameRate) -> FilterableStream:
-    """Music at its level and its place in the film."""
+def _placed(number: int, track: MusicTrack, file: _File, key: Path | None, rate: FrameRate) -> FilterableStream:
+    """One track of music at its level and position."""
     length = file.length
-    # ffmpeg-python takes equal inputs for one: the queue's size, which matters little, keeps tracks apart.
-    apart = {"thread_queue_size": 8 + number}
+    # ffmpeg-python merges equal inputs; a different queue size, which changes nothing else, keeps them apart.
+    distinct = {"thread_queue_size": 8 + number}
     again = {"stream_loop": -1} if track.loop else {}
     start = rate.sample_at(track.start)
     sound = (
-        house_sound(ffmpeg.input(str(track.file.absolute()), vn=None, **apart, **again).audio, file.channels)
+        house_sound(ffmpeg.input(str(track.file.absolute()), vn=None, **distinct, **again).audio, file.channels)
         .filter("atrim", end_sample=length)
         .filter("volume", f"{track.gain:.2f}dB")
     )
@@ -133,26 +131,26 @@ def _placed(number: int, track: Track, file: _File, key: Path | None, rate: Fram
         sound = sound.filter("afade", t="out", ss=length - fade, ns=fade)
     sound = sound.filter("adelay", f"{start}S", all=1)
     if track.duck and key:
-        spoken = ffmpeg.input(str(key), **apart, **RAW_INPUT).audio.filter("aformat", sample_fmts="flt")
-        sound = ffmpeg.filter([sound, spoken], "sidechaincompress", threshold=0.03, ratio=8, attack=20, release=400)
+        speech = ffmpeg.input(str(key), **distinct, **RAW_INPUT).audio.filter("aformat", sample_fmts="flt")
+        sound = ffmpeg.filter([sound, speech], "sidechaincompress", threshold=0.03, ratio=8, attack=20, release=400)
     return sound
 
 
 @dataclass(frozen=True, slots=True)
 class _File:
-    """What a track's file brings."""
+    """Facts about the file of a track."""
 
     channels: int
     length: int
-    """Samples that are heard of it: its place in the film, or less where it ends and does not loop."""
+    """Samples that are used: up to the end of the track, or of the file if it does not loop."""
 
 
-def _look(track: Track, rate: FrameRate) -> _File:
+def _read(track: MusicTrack, rate: FrameRate) -> _File:
     place = rate.sample_at(track.end) - rate.sample_at(track.start)
     try:
         with av.open(str(track.file.absolute())) as file:
             if not file.streams.audio:
-                raise MediaError(f"{track.file} holds no sound", "name a sound file under music")
+                raise MediaError(f"{track.file} has no sound", hint="name a sound file under music")
             stream = file.streams.audio[0]
             if stream.duration is not None and stream.time_base is not None:
                 seconds = stream.duration * stream.time_base
@@ -160,5 +158,5 @@ def _look(track: Track, rate: FrameRate) -> _File:
                 seconds = Fraction(file.duration or 0, av.time_base)
             channels = stream.codec_context.channels
     except FFmpegError as error:
-        raise MediaError(f"{track.file} cannot be read as music: {error.strerror}", "name another file") from error
+        raise MediaError(f"{track.file} cannot be read as music: {error.strerror}", hint="name another file") from error
     return _File(channels, place if track.loop or not seconds else min(place, int(seconds * SAMPLE_RATE)))

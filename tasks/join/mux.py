@@ -1,4 +1,4 @@
-"""A film's picture out of encoded pieces, packet by packet, beside its sound, in one MP4. Nothing is encoded here."""
+"""Write the film as MP4: the packets of encoded pieces one after the other, and the encoded sound."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ AnyPacket: TypeAlias = "Packet[Any]"
 
 _AGAIN = "delete its folder in the house cache and render again"
 _PAUSE = 0.01
-"""Seconds between two reads of a file that has not grown."""
+"""Seconds between two reads at the end of a growing file."""
 
 
 @dataclass(frozen=True, slots=True)
 class PictureRange:
-    """Frames `[first, last)` of an encoded file that stand in the film from frame `at` on; `first` is a keyframe."""
+    """Frames `[first, last)` of an encoded file, placed at frame `at` of the film. `first` is a keyframe."""
 
     file: Path
     first: int
@@ -43,7 +43,7 @@ class PictureRange:
 
 @dataclass(frozen=True, slots=True)
 class Chapter:
-    """A place in the film with a name; `start` and `end` are frames."""
+    """A chapter mark, frames `[start, end)` of the film."""
 
     start: int
     end: int
@@ -51,7 +51,7 @@ class Chapter:
 
 
 class GrowingFile:
-    """Reads like a pipe: waits where nothing is left to read, and ends after `finish` was called."""
+    """A file that another process still writes, read like a pipe: it ends where the file ends after `finish`."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -59,13 +59,13 @@ class GrowingFile:
         self._finished = threading.Event()
 
     def finish(self) -> None:
-        """Nothing more will be written. From any thread."""
+        """Say that nothing more will be written. Thread-safe."""
         self._finished.set()
 
     def read(self, size: int) -> bytes:
-        """At most so many bytes, at least one; none at the end. Waits, so call it in a thread."""
+        """One to `size` bytes; none at the end. Blocks until there are some, so call it in a thread."""
         while True:
-            # Looked at before reading: what was written until then is not missed.
+            # Checked before reading, so that bytes written before `finish` are not missed.
             finished = self._finished.is_set()
             content = self._read(size)
             if content or finished:
@@ -90,7 +90,7 @@ class GrowingFile:
 
 
 def mux(
-    stretches: Sequence[PictureRange],
+    ranges: Sequence[PictureRange],
     delay: int,
     sound: GrowingFile,
     house: HouseFormat,
@@ -100,34 +100,34 @@ def mux(
     chapters: Sequence[Chapter],
     progress: Progress,
 ) -> None:
-    """Write the film. `delay` is the greatest of all pieces', in frames; `sound` brings AAC in NUT, maybe not all yet.
+    """Write the film. `delay` is the greatest of all pieces, in frames; `sound` is AAC in NUT, which may still grow.
 
-    Packets keep their bytes; their times are counted anew, frame by frame, so that every step is exactly one frame.
-    Raises MediaError when a piece lacks the keyframe or the frames that the cut needs of it.
+    Packets keep their bytes and get new times, so that every step is exactly one frame. Raises MediaError if a piece
+    lacks a keyframe or frames that the cut needs.
     """
-    frames = stretches[-1].at + stretches[-1].last - stretches[-1].first
+    frames = ranges[-1].at + ranges[-1].last - ranges[-1].first
     samples = house.rate.sample_at(frames)
     options = {"fflags": "+bitexact", "video_track_timescale": str(house.timescale),
                "moov_size": str(_index_size(frames, samples, chapters))}  # fmt: skip
-    with open_clip(stretches[0].file) as pattern, _heard(sound) as heard, _written(into, options) as film:
-        picture = film.add_stream_from_template(picture_stream(pattern, stretches[0].file))
+    with open_clip(ranges[0].file) as pattern, _opened_sound(sound) as encoded, _written(into, options) as film:
+        picture = film.add_stream_from_template(picture_stream(pattern, ranges[0].file))
         picture.time_base = Fraction(1, house.timescale)
-        track = film.add_stream_from_template(heard.streams.audio[0])
+        track = film.add_stream_from_template(encoded.streams.audio[0])
         film.metadata["title"] = title
         film.set_chapters([_chapter(number, chapter, house) for number, chapter in enumerate(chapters)])
-        pictures = _pictures(stretches, delay, house, progress)
-        for packet, is_picture in _interleaved(pictures, _sounds(heard, samples), house):
+        pictures = _pictures(ranges, delay, house, progress)
+        for packet, is_picture in _interleaved(pictures, _sounds(encoded, samples), house):
             packet.stream = picture if is_picture else track
             film.mux_one(packet)
 
 
 @contextmanager
-def _heard(sound: GrowingFile) -> Iterator[InputContainer]:
+def _opened_sound(sound: GrowingFile) -> Iterator[InputContainer]:
     try:
-        with sound, av.open(sound, "r", format="nut", options={"codec_whitelist": "none"}) as heard:
-            yield heard
+        with sound, av.open(sound, "r", format="nut", options={"codec_whitelist": "none"}) as encoded:
+            yield encoded
     except FFmpegError as error:
-        raise MediaError(f"the film's sound cannot be read: {error.strerror}", "render again") from error
+        raise MediaError(f"the film's sound cannot be read: {error.strerror}", hint="render again") from error
 
 
 @contextmanager
@@ -136,56 +136,58 @@ def _written(into: Path, options: dict[str, str]) -> Iterator[OutputContainer]:
         with av.open(str(into), "w", format="mp4", options=options) as film:
             yield film
     except FFmpegError as error:
-        raise MediaError(f"{into} cannot be written: {error.strerror}", "look at the space left on the disk") from error
+        raise MediaError(
+            f"{into} cannot be written: {error.strerror}", hint="check the free space on the disk"
+        ) from error
 
 
 def _pictures(
-    stretches: Sequence[PictureRange], delay: int, house: HouseFormat, progress: Progress
+    ranges: Sequence[PictureRange], delay: int, house: HouseFormat, progress: Progress
 ) -> Iterator[tuple[AnyPacket, int]]:
-    """All packets of the picture in decoding order, in the film's time, each with its decoding time in ticks."""
+    """All packets of the picture in decoding order with the film's times, each with its decoding time in ticks."""
     tick, step = Fraction(1, house.timescale), house.frame_ticks
     when = -delay * step
-    for number, stretch in enumerate(stretches):
-        progress(number / len(stretches))
-        for packet, frame in _packets(stretch, house):
+    for number, part in enumerate(ranges):
+        progress(number / len(ranges))
+        for packet, frame in _packets(part, house):
             packet.time_base = tick
             packet.pts, packet.dts, packet.duration = frame * step, when, step
             yield packet, when
             when += step
 
 
-def _packets(stretch: PictureRange, house: HouseFormat) -> Iterator[tuple[AnyPacket, int]]:
-    """A stretch's packets in decoding order, each with its frame in the film."""
+def _packets(part: PictureRange, house: HouseFormat) -> Iterator[tuple[AnyPacket, int]]:
+    """The packets of one range in decoding order, each with its frame number in the film."""
     found = 0
-    with open_clip(stretch.file, to_decode=False) as clip:
-        stream = picture_stream(clip, stretch.file)
+    with open_clip(part.file, to_decode=False) as clip:
+        stream = picture_stream(clip, part.file)
         assert stream.time_base is not None
-        # A frame lasts `ticks / parts` of the clip's own ticks: 1001, or 512, or 100/3.
+        # A frame lasts `ticks / parts` ticks of the clip: 1001, or 512, or 100/3.
         ticks, parts = (1 / (house.rate.exact * stream.time_base)).as_integer_ratio()
         origin = stream.start_time or 0
         for packet in clip.demux(stream):
             if packet.pts is None:
                 continue
             frame = ((packet.pts - origin) * 2 * parts + ticks) // (2 * ticks)
-            if not stretch.first <= frame < stretch.last:
+            if not part.first <= frame < part.last:
                 if found:
                     break
                 continue
-            if not found and (frame != stretch.first or not packet.is_keyframe):
-                raise MediaError(f"{stretch.file} cannot be parted at frame {stretch.first}", _AGAIN)
+            if not found and (frame != part.first or not packet.is_keyframe):
+                raise MediaError(f"{part.file} cannot be cut at frame {part.first}", hint=_AGAIN)
             found += 1
-            yield packet, stretch.at + frame - stretch.first
-    if found != stretch.last - stretch.first:
+            yield packet, part.at + frame - part.first
+    if found != part.last - part.first:
         raise MediaError(
-            f"{stretch.file} brings {found} frames from {stretch.first} on instead of {stretch.last - stretch.first}",
-            _AGAIN,
+            f"{part.file} has {found} frames from {part.first} on instead of {part.last - part.first}",
+            hint=_AGAIN,
         )
 
 
-def _sounds(heard: InputContainer, samples: int) -> Iterator[tuple[AnyPacket, int]]:
-    """All packets of the sound, each with its time in samples: the priming comes before 0, and ends with the film."""
+def _sounds(encoded: InputContainer, samples: int) -> Iterator[tuple[AnyPacket, int]]:
+    """All packets of the sound up to the end of the film, each with its time in samples; the priming is before 0."""
     tick, when = Fraction(1, SAMPLE_RATE), -AAC_FRAME
-    for packet in heard.demux(heard.streams.audio[0]):
+    for packet in encoded.demux(encoded.streams.audio[0]):
         if packet.size and when < samples:
             packet.time_base = tick
             packet.pts = packet.dts = when
@@ -197,7 +199,7 @@ def _sounds(heard: InputContainer, samples: int) -> Iterator[tuple[AnyPacket, in
 def _interleaved(
     pictures: Iterator[tuple[AnyPacket, int]], sounds: Iterator[tuple[AnyPacket, int]], house: HouseFormat
 ) -> Iterator[tuple[AnyPacket, bool]]:
-    """Picture and sound packets by their decoding times, each with whether it is picture."""
+    """All packets in the order of their decoding times, each with whether it is picture."""
     timescale = house.timescale
     sound = next(sounds, None)
     for picture, when in pictures:
@@ -211,11 +213,11 @@ def _interleaved(
 
 
 def _index_size(frames: int, samples: int, chapters: Sequence[Chapter]) -> int:
-    """Bytes kept free at the front for the index, so that the film starts to play before it is wholly loaded and
-    need not be written twice. More than enough: what is left over stays an empty box.
+    """Bytes reserved for the index at the front of the file, an upper bound; the rest becomes an empty box.
 
-    Of ISO/IEC 14496-12's tables, a packet takes at most 4 bytes in stsz, 8 in ctts, 8 in stts, 4 in stss, 8 in co64
-    and 12 in stsc.
+    With the index in front a film plays before it is loaded completely, and it need not be written twice. In the
+    tables of ISO/IEC 14496-12 a packet takes at most 4 bytes in stsz, 8 in ctts, 8 in stts, 4 in stss, 8 in co64 and
+    12 in stsc.
     """
     named = sum(len(chapter.title.encode()) + 400 for chapter in chapters)
     return 44 * frames + 32 * (samples // AAC_FRAME) + named + 32_768

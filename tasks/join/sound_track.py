@@ -1,7 +1,7 @@
-"""The clips' own sound, laid under the film as one track of raw samples.
+"""Write the sound of all clips as one track of raw samples.
 
-Every passage begins at the sample nearest to its frame's place in the film, never after the one before it, so that
-no error can add up. The track is written in one go from files to a file: time is linear in its length, memory is not.
+Every range begins at the sample nearest to its frame in the film, counted from the film's start, so that rounding
+errors do not add up. Files are copied in blocks: memory does not grow with the length of the film.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ _BLOCK = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class SoundRange:
-    """The film's samples `[start, end)`: one clip's sound, or a crossfade of two. Samples of both channels."""
+    """Samples `[start, end)` of the film: the sound of one clip, or a crossfade of two."""
 
     start: int
     end: int
     clip: int
-    """Number of the clip that is heard; in a crossfade, the outgoing one."""
+    """Index of the clip; in a crossfade, of the outgoing one."""
     offset: int
-    """Its sample that is heard at `start`."""
+    """The sample of the clip at `start`."""
     into: tuple[int, int] | None = None
-    """In a crossfade, the number of the incoming clip and its sample that is heard at `start`."""
+    """In a crossfade, the index of the incoming clip and its sample at `start`."""
 
 
 def sound_ranges(cut: Cut) -> Iterator[SoundRange]:
-    """What is heard from the film's first sample to its last, without a gap. Clips are numbered as in the cut."""
+    """The whole film without gaps. Indices of clips are those of the cut's events."""
     at = cut.rate.sample_at
     began = [at(event.start - event.head) for event in cut.events]
     position = 0
@@ -53,38 +53,38 @@ def sound_ranges(cut: Cut) -> Iterator[SoundRange]:
 
 
 def write_sound_track(cut: Cut, sounds: Sequence[Path | None], into: Path, progress: Progress) -> None:
-    """Write the clips' sound as raw samples. None is silence; a file has the samples that its clip's frames need.
+    """Write the sound of the clips, one raw file per event or None for silence, into one raw file.
 
-    Raises MediaError when a file is missing or too short.
+    Raises MediaError if a file is missing or too short.
     """
     with into.open("wb") as track:
-        for passage in sound_ranges(cut):
-            progress(passage.start / cut.rate.sample_at(cut.frames))
-            if passage.into is None:
-                _copy(sounds[passage.clip], passage, track)
+        for part in sound_ranges(cut):
+            progress(part.start / cut.rate.sample_at(cut.frames))
+            if part.into is None:
+                _copy(sounds[part.clip], part, track)
             else:
-                _crossfade(sounds[passage.clip], sounds[passage.into[0]], passage, track)
+                _crossfade(sounds[part.clip], sounds[part.into[0]], part, track)
 
 
 def keep_only(track: Path, spans: Sequence[tuple[int, int]], into: Path) -> None:
-    """Write a track of the same length that is silent outside the spans `[start, end)`, in samples."""
+    """Copy a track with silence outside the spans `[start, end)`, in samples."""
     with track.open("rb") as source, into.open("wb") as kept:
         for start, end in spans:
             source.seek(start * BYTES_A_SAMPLE)
             kept.seek(start * BYTES_A_SAMPLE)
             _pour(source, kept, (end - start) * BYTES_A_SAMPLE, track)
-        # What is skipped is a hole, which reads as silence.
+        # Skipped parts are holes in the file, which read as zeros.
         kept.truncate(track.stat().st_size)
 
 
-def _copy(sound: Path | None, passage: SoundRange, track: BinaryIO) -> None:
-    length = (passage.end - passage.start) * BYTES_A_SAMPLE
+def _copy(sound: Path | None, part: SoundRange, track: BinaryIO) -> None:
+    length = (part.end - part.start) * BYTES_A_SAMPLE
     if sound is None:
         track.seek(length, 1)
         track.truncate()
         return
     with _open(sound) as source:
-        source.seek(passage.offset * BYTES_A_SAMPLE)
+        source.seek(part.offset * BYTES_A_SAMPLE)
         _pour(source, track, length, sound)
 
 
@@ -97,14 +97,14 @@ def _pour(source: BinaryIO, into: BinaryIO, length: int, name: Path) -> None:
         length -= len(block)
 
 
-def _crossfade(outgoing: Path | None, incoming: Path | None, passage: SoundRange, track: BinaryIO) -> None:
-    """At equal power: two unlike sounds stay as loud as one."""
-    assert passage.into is not None
-    length = passage.end - passage.start
-    falling, rising = _gains(length)
-    out = _samples(outgoing, passage.offset, length)
-    in_ = _samples(incoming, passage.into[1], length)
-    mixed = [round(a * f + b * r) for a, f, b, r in zip(out, falling, in_, rising, strict=True)]
+def _crossfade(outgoing: Path | None, incoming: Path | None, part: SoundRange, track: BinaryIO) -> None:
+    """Write a crossfade of equal power, in which two unrelated sounds are as loud as one."""
+    assert part.into is not None
+    length = part.end - part.start
+    fade_out, fade_in = _gains(length)
+    out = _samples(outgoing, part.offset, length)
+    in_ = _samples(incoming, part.into[1], length)
+    mixed = [round(a * f + b * r) for a, f, b, r in zip(out, fade_out, in_, fade_in, strict=True)]
     if mixed and (max(mixed) > 32_767 or min(mixed) < -32_768):
         mixed = [min(32_767, max(-32_768, value)) for value in mixed]
     track.write(array("h", mixed).tobytes())
@@ -112,7 +112,7 @@ def _crossfade(outgoing: Path | None, incoming: Path | None, passage: SoundRange
 
 @lru_cache(maxsize=8)
 def _gains(length: int) -> tuple[array[float], array[float]]:
-    """Of the outgoing and the incoming sound, for every value of both channels in turn."""
+    """Gains of the outgoing and the incoming sound, for each value of the interleaved channels."""
     angles = [(sample + 0.5) / length * math.pi / 2 for sample in range(length) for _ in range(CHANNELS)]
     return array("d", map(math.cos, angles)), array("d", map(math.sin, angles))
 
@@ -132,8 +132,8 @@ def _open(sound: Path) -> BinaryIO:
     try:
         return sound.open("rb")
     except FileNotFoundError as error:
-        raise MediaError(f"{sound} is not there", "render again; it is made from the clip") from error
+        raise MediaError(f"{sound} does not exist", hint="render again; it is made from the clip") from error
 
 
 def _too_short(sound: Path) -> MediaError:
-    return MediaError(f"{sound} ends before its picture", "delete its folder and render again")
+    return MediaError(f"{sound} ends before its picture", hint="delete its folder and render again")

@@ -1,4 +1,4 @@
-"""Is a finished film what was planned? Asked of the file itself, before anybody gets to see it."""
+"""Verify that a finished film is what was planned, by reading the file itself."""
 
 from __future__ import annotations
 
@@ -18,45 +18,45 @@ from storyreel.tasks.media.probe import open_clip, picture_stream
 
 
 def verify_master(film: Path, frames: int, house: HouseFormat) -> int:
-    """Count every packet and decode the first and last frames. Gives the samples that are heard.
+    """The number of samples that a player plays. Counts all packets, and decodes the first and the last frame.
 
-    Pictures must be as many as planned and each exactly one frame after the one before; the sound must end within a
-    frame of the picture. Raises MediaError, which says what is wrong instead.
+    Raises MediaError unless the film has `frames` frames, each exactly one frame after the one before, and its sound
+    ends within a frame of its picture.
     """
     with open_clip(film) as file:
         picture = picture_stream(file, film)
         sound = file.streams.audio[0]
-        shown, heard = _counted(file, picture, sound)
-        if len(shown) != frames:
-            _refuse(f"it has {len(shown)} frames, planned are {frames}")
+        times, samples = _count(file, picture, sound)
+        if len(times) != frames:
+            _fail(f"it has {len(times)} frames instead of {frames}")
         assert picture.time_base is not None
         step = 1 / (house.rate.exact * picture.time_base)
-        wrong = next((n for n, pts in enumerate(sorted(shown)) if pts != n * step), None)
+        wrong = next((n for n, pts in enumerate(sorted(times)) if pts != n * step), None)
         if wrong is not None:
-            _refuse(f"frame {wrong} does not come one frame after frame {wrong - 1}")
-        if abs(heard - house.rate.sample_at(frames)) * house.rate.exact > SAMPLE_RATE:
-            _refuse(f"its sound has {heard} samples, its picture lasts {house.rate.sample_at(frames)}")
+            _fail(f"frame {wrong} is not exactly one frame after frame {wrong - 1}")
+        if abs(samples - house.rate.sample_at(frames)) * house.rate.exact > SAMPLE_RATE:
+            _fail(f"its sound has {samples} samples, its picture lasts {house.rate.sample_at(frames)}")
         picture.thread_type = "AUTO"
         _decode(file, picture, "first", 0)
-        _decode(file, picture, "last", max(shown))
-    return heard
+        _decode(file, picture, "last", max(times))
+    return samples
 
 
-def _counted(file: InputContainer, picture: VideoStream, sound: AudioStream) -> tuple[list[int], int]:
-    """Display times of all pictures, and how many samples are heard.
+def _count(file: InputContainer, picture: VideoStream, sound: AudioStream) -> tuple[list[int], int]:
+    """Presentation times of all frames, and the number of samples that a player plays.
 
-    Players leave out the priming before time 0, and what the last packet holds beyond its duration.
+    Players drop the priming before time 0, and samples of the last packet beyond its duration.
     """
-    shown: list[int] = []
-    heard = 0
+    times: list[int] = []
+    samples = 0
     for packet in file.demux(picture, sound):
         if packet.pts is None or not packet.size:
             continue
         if packet.stream.index == picture.index:
-            shown.append(packet.pts)
+            times.append(packet.pts)
         else:
-            heard = max(heard, packet.pts + (packet.duration or AAC_FRAME))
-    return shown, heard
+            samples = max(samples, packet.pts + (packet.duration or AAC_FRAME))
+    return times, samples
 
 
 def _decode(file: InputContainer, picture: VideoStream, which: str, pts: int) -> None:
@@ -65,9 +65,11 @@ def _decode(file: InputContainer, picture: VideoStream, which: str, pts: int) ->
         if any(frame.pts == pts and not frame.is_corrupt for frame in file.decode(picture)):
             return
     except FFmpegError as error:
-        _refuse(f"its {which} frame does not decode: {error.strerror}")
-    _refuse(f"its {which} frame does not decode")
+        _fail(f"its {which} frame cannot be decoded: {error.strerror}")
+    _fail(f"its {which} frame cannot be decoded")
 
 
-def _refuse(why: str) -> NoReturn:
-    raise MediaError(f"the film came out wrong and was not kept: {why}", "render again; say so if it stays")
+def _fail(why: str) -> NoReturn:
+    raise MediaError(
+        f"the film is not what was planned and was discarded: {why}", hint="render again; report it if it happens again"
+    )

@@ -1,3 +1,4 @@
-"""ffmpeg and PyAV: running, probing, single frames, text on pictures, and the house format. Imports `specs`; knows no
-service, no ledger and no Prefect.
+"""Media files by ffmpeg and PyAV: run ffmpeg, probe a clip, read frames and stills, draw text, encode in house format.
+
+Paths and ffmpeg-python graphs come in; files, pictures and facts about files go out. Imports `specs` and `files`.
 """

@@ -1,4 +1,4 @@
-"""Which ffmpeg is used."""
+"""The ffmpeg executable that is used."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.settings import FFMPEG, Settings
 
 OLDEST = (5, 1)
-"""The first version whose `alimiter` gives back the time it looks ahead and whose filters do all that is asked here."""
+"""The oldest version that has all filters used here, and an `alimiter` that compensates its lookahead."""
 
 _ENCODERS = frozenset({"libx264", "aac", "pcm_s16le"})
 _FILTERS = """
@@ -28,35 +28,35 @@ _HINT = "install ffmpeg 5.1 or newer with libx264, or unset STORYREEL_FFMPEG to 
 
 @dataclass(frozen=True, slots=True)
 class Binary:
-    """An ffmpeg executable that can do all that is asked of it here."""
+    """An ffmpeg executable."""
 
     path: Path
     version: str
-    """As it names itself: `n9.0.2-17-g2a571b6068-20260930`, `5.1.9-0+deb12u1`. Other versions write other bytes."""
+    """As it prints it: `n9.0.2-17-g2a571b6068-20260930`, `5.1.9-0+deb12u1`. Other versions write other bytes."""
 
     @property
     def release(self) -> tuple[int, int]:
-        """Major and minor number; a build from the development branch, which has none, counts as newest."""
+        """Major and minor version; a build of the development branch, which has none, counts as the newest."""
         found = re.match(r"n?(\d+)\.(\d+)", self.version)
         return (int(found[1]), int(found[2])) if found else (999, 0)
 
 
 def find_ffmpeg() -> Binary:
-    """STORYREEL_FFMPEG, else a capable ffmpeg on PATH, else the one inside imageio-ffmpeg.
+    """The ffmpeg of STORYREEL_FFMPEG, else one on PATH that lacks nothing, else the one in imageio-ffmpeg.
 
-    Raises MediaError when STORYREEL_FFMPEG names one that lacks something, or when there is none at all.
+    Raises MediaError if the one of STORYREEL_FFMPEG lacks an encoder or filter, or if there is none at all.
     """
     if named := Settings.read().ffmpeg:
         path = shutil.which(Path(named).expanduser())
         if path is None:
-            raise MediaError(f"{FFMPEG} is {named}, which is no program", _HINT)
-        binary, lacking = _examined(path)
-        if lacking or binary is None:
-            raise MediaError(f"{FFMPEG} is {named}, which lacks {lacking}", _HINT)
+            raise MediaError(f"{FFMPEG} is {named}, which is not a program", hint=_HINT)
+        binary, missing = _examine(path)
+        if missing or binary is None:
+            raise MediaError(f"{FFMPEG} is {named}, which lacks {missing}", hint=_HINT)
         return binary
     if path := shutil.which("ffmpeg"):
-        binary, lacking = _examined(path)
-        if binary and not lacking:
+        binary, missing = _examine(path)
+        if binary and not missing:
             return binary
     return _bundled()
 
@@ -66,35 +66,35 @@ def _bundled() -> Binary:
     try:
         path = imageio_ffmpeg.get_ffmpeg_exe()
     except RuntimeError as error:
-        raise MediaError("no ffmpeg was found", _HINT) from error
-    binary, lacking = _examined(path)
-    if lacking or binary is None:
-        raise MediaError(f"the ffmpeg at {path} lacks {lacking}", _HINT)
+        raise MediaError("no ffmpeg was found", hint=_HINT) from error
+    binary, missing = _examine(path)
+    if missing or binary is None:
+        raise MediaError(f"the ffmpeg at {path} lacks {missing}", hint=_HINT)
     return binary
 
 
 @lru_cache
-def _examined(path: str) -> tuple[Binary | None, str]:
-    """The binary at a path, and what it lacks, in words; empty when it lacks nothing."""
-    found = re.match(r"ffmpeg version (\S+)", _answer(path, "-version"))
+def _examine(path: str) -> tuple[Binary | None, str]:
+    """The executable at a path and what it lacks, as text; empty if it lacks nothing."""
+    found = re.match(r"ffmpeg version (\S+)", _output(path, "-version"))
     if not found:
-        return None, "an answer to `-version`"
+        return None, "a version: `-version` does not print one"
     binary = Binary(Path(path).absolute(), found[1])
     if binary.release < OLDEST:
-        return binary, f"two years and more: it is version {found[1]}, needed is 5.1"
-    lacking = sorted(_ENCODERS - _listed(path, "-encoders")) + sorted(set(_FILTERS.split()) - _listed(path, "-filters"))
-    return binary, ", ".join(lacking)
+        return binary, f"filters of ffmpeg 5.1: it is version {found[1]}"
+    missing = sorted(_ENCODERS - _listed(path, "-encoders")) + sorted(set(_FILTERS.split()) - _listed(path, "-filters"))
+    return binary, ", ".join(missing)
 
 
 def _listed(path: str, what: str) -> set[str]:
-    """The second word of every line: names of encoders or filters."""
-    return {words[1] for line in _answer(path, what).splitlines() if len(words := line.split()) > 1}
+    """Names of encoders or filters: the second word of each line."""
+    return {words[1] for line in _output(path, what).splitlines() if len(words := line.split()) > 1}
 
 
-def _answer(path: str, question: str) -> str:
+def _output(path: str, option: str) -> str:
     try:
         done = subprocess.run(
-            [path, "-hide_banner", question], capture_output=True, timeout=20, check=False, stdin=subprocess.DEVNULL
+            [path, "-hide_banner", option], capture_output=True, timeout=20, check=False, stdin=subprocess.DEVNULL
         )
     except (OSError, subprocess.TimeoutExpired):
         return ""

@@ -20,7 +20,7 @@ from storyreel.tasks.media.probe import open_clip, picture_stream
 from storyreel.tasks.media.text import Weight, one_line
 
 WIDTH = 1920
-"""Pixels of every page."""
+"""Pixels of a page's width."""
 
 _GROUND = (19, 20, 23, 255)
 _BRIGHT = (236, 234, 228, 255)
@@ -29,14 +29,14 @@ _MARGIN, _GAP, _HEADER, _CAPTION = 56, 24, 112, 58
 _NARROWEST = 240
 """Pixels of a picture's width at which its caption is still legible."""
 _ROWS = 12
-"""Of pictures on a page at most."""
+"""Most rows of pictures on a page."""
 _SHORT = 12
-"""Frames: in a shot no longer, every frame is decoded, so that the one shown is surely its own."""
+"""Frames. In a shot this short or shorter every frame is decoded, so that the picture is certainly from this shot."""
 
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """How pictures stand on a page. Pixels."""
+    """The layout of a page, in pixels."""
 
     columns: int
     rows: int
@@ -45,7 +45,7 @@ class Grid:
 
     @classmethod
     def of(cls, shots: int, ratio: float) -> Grid:
-        """As large as the pictures can be for a page about as high as wide; not smaller than legible."""
+        """The largest pictures with which a page is about as high as wide, but wide enough for a legible caption."""
         inner = WIDTH - 2 * _MARGIN
         most = (inner + _GAP) // (_NARROWEST + _GAP)
         fewest = max(2, min(shots, 4 if ratio >= 1 else 6))
@@ -55,24 +55,24 @@ class Grid:
 
     @property
     def pictures(self) -> int:
-        """On a page at most."""
+        """Most pictures on a page."""
         return self.columns * self.rows
 
     def place(self, number: int) -> tuple[int, int]:
-        """The left upper corner of a page's picture, counted from 0."""
+        """The top left corner of a picture on its page; pictures are counted from 0."""
         row, column = divmod(number, self.columns)
         return (_MARGIN + column * (self.width + _GAP), _HEADER + row * (self.height + _CAPTION))
 
     def page_height(self, pictures: int) -> int:
-        """Of a page with so many pictures."""
+        """The height of a page with this number of pictures."""
         return _HEADER + math.ceil(pictures / self.columns) * (self.height + _CAPTION) + _MARGIN // 2
 
 
 def contact_sheet(film: Path, cut: Cut, into: Path, *, title: str, progress: Progress | None = None) -> list[Path]:
-    """Draw a film's contact sheet as JPEG: for each shot the picture in its middle, slate, timecode and length.
+    """Draw a film's contact sheet as JPEG: for each shot its middle frame, slate, timecode and length.
 
-    The first page is `into`; further ones, which a film of more than some 80 shots has, are numbered: `name-2.jpg`.
-    A file is complete or absent. Decodes up to half of the film: call it in a thread. Raises MediaError.
+    Returns the pages. The first is `into`; further ones, from some 80 shots on, are numbered: `name-2.jpg`. A file is
+    complete or absent. Decodes up to half of the film, so call it in a thread. Raises MediaError.
     """
     with open_clip(film) as file:
         stream = picture_stream(file, film)
@@ -93,7 +93,7 @@ def contact_sheet(film: Path, cut: Cut, into: Path, *, title: str, progress: Pro
 
 
 def _page(cut: Cut, events: Sequence[Event], grid: Grid, title: str, number: int) -> Image.Image:
-    """A page with all its words, without its pictures."""
+    """A page with its text, without its pictures."""
     page = Image.new("RGBA", (WIDTH, grid.page_height(len(events))), _GROUND)
     right = WIDTH - _MARGIN
     facts = f"{len(cut.events)} shots  ·  {cut.rate.timecode(cut.frames)}  ·  {cut.rate} fps"
@@ -115,7 +115,7 @@ def _page(cut: Cut, events: Sequence[Event], grid: Grid, title: str, number: int
 
 
 def _middle(file: InputContainer, stream: VideoStream, cut: Cut, event: Event) -> Image.Image:
-    """The picture in the middle of a shot; of a longer one, the nearest after it that others are predicted from."""
+    """The middle frame of a shot; in a long shot, the next frame after it that others are predicted from."""
     assert stream.time_base is not None
     stream.codec_context.skip_frame = "NONREF" if event.frames > _SHORT else "DEFAULT"
     wanted = cut.rate.seconds(event.start + event.frames // 2)
@@ -123,7 +123,7 @@ def _middle(file: InputContainer, stream: VideoStream, cut: Cut, event: Event) -
     for frame in file.decode(stream):
         if frame.pts is not None and frame.pts * stream.time_base >= wanted:
             return displayed_image(frame)
-    raise MediaError(f"the film has no picture at {cut.rate.timecode(event.start)}", "render again")
+    raise MediaError(f"the film has no frame at {cut.rate.timecode(event.start)}", hint="render again")
 
 
 def _save(page: Image.Image, into: Path) -> Path:
@@ -131,5 +131,7 @@ def _save(page: Image.Image, into: Path) -> Path:
         with replacing(into) as fresh:
             page.convert("RGB").save(fresh, "JPEG", quality=88, subsampling=0, optimize=True)
     except OSError as error:
-        raise MediaError(f"{into} cannot be written: {error.strerror}", "look at the space left on the disk") from error
+        raise MediaError(
+            f"{into} cannot be written: {error.strerror}", hint="check the free space on the disk"
+        ) from error
     return into

@@ -1,4 +1,4 @@
-"""ffmpeg as a child process: with progress, ended when the work is cancelled, its own words when it fails."""
+"""Run ffmpeg as a child process, and CPU-bound Python in a thread: with progress, ended on cancellation."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from storyreel.tasks.media.errors import MediaError
 Result = TypeVar("Result")
 
 Progress = Callable[[float], None]
-"""Told how much is done, from 0 to 1."""
+"""Called with the part that is done, 0 to 1."""
 
 LONGEST_GRAPH = 8_000
-"""Characters of a filter graph on the command line; Windows ends a whole command at 32,767."""
+"""Most characters of a filter graph on the command line; Windows allows 32,767 for the whole command."""
 
 PATIENCE = 0.5
-"""Seconds that ffmpeg has to end by itself before it is killed."""
+"""Seconds from SIGTERM to SIGKILL."""
 
 _ALWAYS = (
     *("-y", "-hide_banner", "-nostdin", "-nostats", "-v", "error"),
@@ -40,7 +40,7 @@ _ALWAYS = (
 )
 
 _KEPT_LINES, _KEPT_LETTERS = 12, 400
-"""Of what ffmpeg says: the last lines, and of a line the first letters; it repeats whole filter graphs."""
+"""Last lines of ffmpeg's output in an error, and first characters of each: ffmpeg repeats whole filter graphs."""
 
 
 async def run(
@@ -52,21 +52,21 @@ async def run(
 ) -> None:
     """Run an ffmpeg-python output, or several by `ffmpeg.merge_outputs`, to its end.
 
-    At most one ffmpeg a core runs at a time, the others wait. `frames` of picture or `seconds` of sound say how
-    much there is to do, for `progress`. On cancellation the child is gone before this returns. Raises MediaError
-    with the last lines that ffmpeg wrote.
+    At most one ffmpeg per core runs at a time, others wait. `progress` needs the length of the output, in `frames` of
+    picture or `seconds` of sound. On cancellation the child has ended before this returns. Raises MediaError with the
+    last lines that ffmpeg printed.
     """
     binary = await asyncio.to_thread(find_ffmpeg)
     async with _Cores.one():
-        with arguments(output, binary) as command:
-            await _to_its_end(command, frames, seconds, progress)
+        with command_line(output, binary) as command:
+            await _execute(command, frames, seconds, progress)
     if progress:
         progress(1.0)
 
 
 @contextmanager
-def arguments(output: OutputStream, binary: Binary) -> Iterator[list[str]]:
-    """The command for an output. A long filter graph stands in a file while the context lasts."""
+def command_line(output: OutputStream, binary: Binary) -> Iterator[list[str]]:
+    """The command for an output. A long filter graph is in a file that exists while the context lasts."""
     command: list[str] = ffmpeg.compile(output, cmd=str(binary.path))
     command[1:1] = [*_ALWAYS]
     at = command.index("-filter_complex") if "-filter_complex" in command else None
@@ -81,28 +81,27 @@ def arguments(output: OutputStream, binary: Binary) -> Iterator[list[str]]:
         yield [*command[:at], option, str(graph), *command[at + 2 :]]
 
 
-async def _to_its_end(
-    command: list[str], frames: int | None, seconds: Fraction | None, progress: Progress | None
-) -> None:
-    # A group of its own: Ctrl-C in the terminal reaches us first, and we end the child in order.
+async def _execute(command: list[str], frames: int | None, seconds: Fraction | None, progress: Progress | None) -> None:
+    # Its own process group, so that Ctrl-C in the terminal does not reach the child.
     group = {"creationflags": 0x200} if sys.platform == "win32" else {"start_new_session": True}
     try:
         process = await asyncio.create_subprocess_exec(*command, stdin=DEVNULL, stdout=PIPE, stderr=PIPE, **group)
     except OSError as error:
-        raise MediaError(f"{command[0]} does not start: {error}", "`storyreel doctor` looks at ffmpeg") from error
+        raise MediaError(f"{command[0]} does not start: {error}", next="storyreel doctor") from error
     try:
-        said, _ = await asyncio.gather(_last_words(process), _report(process, frames, seconds, progress))
+        output, _ = await asyncio.gather(_last_lines(process), _report(process, frames, seconds, progress))
         code = await process.wait()
     finally:
         await _end(process)
     if code:
         raise MediaError(
-            f"ffmpeg failed (exit {code}) while writing {command[-1]}: {said or 'it said nothing'}",
-            "the file named is damaged, the disk is full, or this ffmpeg is broken: `storyreel doctor` tells",
+            f"ffmpeg failed (exit {code}) while writing {command[-1]}: {output or 'no output'}",
+            hint="the file is damaged, the disk is full, or this ffmpeg does not work",
+            next="storyreel doctor",
         )
 
 
-async def _last_words(process: Process) -> str:
+async def _last_lines(process: Process) -> str:
     assert process.stderr is not None
     lines: deque[str] = deque(maxlen=_KEPT_LINES)
     async for line in _lines(process.stderr):
@@ -111,7 +110,7 @@ async def _last_words(process: Process) -> str:
 
 
 async def _report(process: Process, frames: int | None, seconds: Fraction | None, progress: Progress | None) -> None:
-    """Read ffmpeg's `name=value` lines; they must be read even when nobody listens, or it would wait for ever."""
+    """Read ffmpeg's `name=value` lines. Without `progress` they are read too: a full pipe blocks ffmpeg."""
     assert process.stdout is not None
     async for line in _lines(process.stdout):
         name, _, value = line.partition("=")
@@ -124,7 +123,7 @@ async def _report(process: Process, frames: int | None, seconds: Fraction | None
 
 
 async def _lines(stream: asyncio.StreamReader) -> AsyncIterator[str]:
-    """Lines as text; one that is longer than the reader's buffer comes in pieces instead of ending the run."""
+    """Lines as text. Unlike the reader's own `readline` it has no limit on the length of a line."""
     rest = b""
     while block := await stream.read(65_536):
         *whole, rest = (rest + block).split(b"\n")
@@ -135,7 +134,7 @@ async def _lines(stream: asyncio.StreamReader) -> AsyncIterator[str]:
 
 
 async def _end(process: Process) -> None:
-    """Nothing of the child is left when this returns, however it is called."""
+    """End the child if it still runs. It has ended when this returns, on cancellation too."""
     if process.returncode is not None:
         return
     _signal(process, gently=True)
@@ -157,14 +156,14 @@ def _signal(process: Process, *, gently: bool) -> None:
 
 
 class _Cores:
-    """One ffmpeg a core, counted for each event loop; the count lives as long as somebody holds or awaits a core."""
+    """One ffmpeg per core, for each event loop. The semaphore exists while it is held or awaited."""
 
     _by_loop: ClassVar[weakref.WeakValueDictionary[int, asyncio.Semaphore]] = weakref.WeakValueDictionary()
 
     @classmethod
     @asynccontextmanager
     async def one(cls) -> AsyncIterator[None]:
-        """Wait for a free core and hold it."""
+        """Wait for a free core and hold it while the context lasts."""
         loop = id(asyncio.get_running_loop())
         free = cls._by_loop.setdefault(loop, asyncio.Semaphore(cls._count()))
         async with free:
@@ -178,24 +177,24 @@ class _Cores:
 
 
 class _Stopped(Exception):
-    """The task that waited for the work was cancelled."""
+    """The task that awaits the work was cancelled."""
 
 
 async def in_thread(work: Callable[[Progress], Result], progress: Progress | None = None) -> Result:
-    """Do `work` in a thread. It is given a function to tell its progress by, from 0 to 1, as often as it likes.
+    """Run `work` in a thread. It gets a function that it calls with its progress, 0 to 1, as often as it likes.
 
-    On cancellation the next such call ends the work, and the thread is done when this returns.
+    On cancellation the next such call raises inside `work`, and the thread has ended before this returns.
     """
     loop = asyncio.get_running_loop()
     stopped = False
 
-    def tell(done: float) -> None:
+    def report(done: float) -> None:
         if stopped:
             raise _Stopped
         if progress:
             loop.call_soon_threadsafe(progress, done)
 
-    working = asyncio.ensure_future(asyncio.to_thread(work, tell))
+    working = asyncio.ensure_future(asyncio.to_thread(work, report))
     try:
         return await asyncio.shield(working)
     except asyncio.CancelledError:

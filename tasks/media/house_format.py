@@ -1,6 +1,6 @@
-"""House format: the one shape that every picture of a film has, and the one way to encode it.
+"""House format: the size, rate and encoding of all picture of a film.
 
-Encoding with equal options gives equal SPS and PPS, so that pictures encoded apart may follow each other in one track.
+Equal options give equal SPS and PPS, so that pieces encoded separately can follow each other in one track.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.probe import Probe, matrix_of, signature
 
 NEAR = Fraction(2, 100)
-"""A picture whose ratio is off by no more than this is stretched to fill; any other keeps its shape, between bars."""
+"""A picture whose ratio differs by at most this part is stretched to fill; any other keeps its shape, between bars."""
 
 _LEVELS = (
     ("3.0", 1_620, 40_500),
@@ -33,10 +33,10 @@ _LEVELS = (
     ("5.1", 36_864, 983_040),
     ("5.2", 36_864, 2_073_600),
 )
-"""H.264 level, macroblocks in a frame, macroblocks a second (ITU-T H.264, table A-1)."""
+"""H.264 level, macroblocks per frame, macroblocks per second (ITU-T H.264, table A-1)."""
 
 _MATRICES = {1: "bt709", 4: "fcc", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m", 9: "bt2020", 10: "bt2020"}
-"""ITU-T H.273's number of a matrix to the name that ffmpeg's `scale` knows it by."""
+"""ITU-T H.273 code point of a matrix to its name in ffmpeg's `scale`."""
 
 
 class HouseFormat(Frozen):
@@ -44,7 +44,7 @@ class HouseFormat(Frozen):
 
     width: int
     height: int
-    """Pixels, square ones; both even."""
+    """Square pixels, both even."""
     rate: FrameRate
 
     @classmethod
@@ -55,17 +55,17 @@ class HouseFormat(Frozen):
 
     @property
     def timescale(self) -> int:
-        """Ticks a second in which a frame of any rate is whole: 1000 of 24000, 1001 of 24000 at 23.976."""
+        """Ticks per second. A frame has a whole number of them: 1000 of 24000 at 24 fps, 1001 of 24000 at 23.976."""
         return self.rate.nominal * 1000
 
     @property
     def frame_ticks(self) -> int:
-        """Ticks that a frame lasts."""
+        """Ticks per frame."""
         return int(self.timescale / self.rate.exact)
 
     @property
     def level(self) -> str:
-        """The lowest H.264 level that holds the picture."""
+        """The lowest H.264 level that allows this size and rate."""
         blocks = -(-self.width // 16) * -(-self.height // 16)
         for level, frame, second in _LEVELS:
             if blocks <= frame and blocks * self.rate.exact <= second:
@@ -75,9 +75,9 @@ class HouseFormat(Frozen):
     def picture_options(self) -> dict[str, str | int]:
         """ffmpeg's output options for the picture, metadata and container, for `ffmpeg.output(…, **options)`.
 
-        One encoder thread, no VBV and bitexact make the bytes the same at every run (measured); the files run in
-        parallel instead. Colour is tagged by the filter of `finished`, as ffmpeg 9 drops two of the four tags when
-        they are given as output options (measured).
+        One encoder thread, no VBV and bitexact give the same bytes in every run (measured); files are encoded in
+        parallel instead. Colour is tagged by the filter in `tagged`, as ffmpeg 9 drops two of the four tags if they
+        are output options (measured).
         """
         return {
             "c:v": "libx264",
@@ -97,10 +97,10 @@ class HouseFormat(Frozen):
             "map_chapters": -1,
         }
 
-    def finished(self, picture: FilterableStream) -> FilterableStream:
-        """The end of every filter chain: 8 bit 4:2:0, square pixels, tagged as bt709 in limited range.
+    def tagged(self, picture: FilterableStream) -> FilterableStream:
+        """The end of every filter chain: 8-bit 4:2:0, square pixels, tagged as bt709 in limited range.
 
-        It labels and does not convert: what comes in must be the house's size and bt709 already.
+        Colours are not converted: the input must have the house's size and be bt709 already.
         """
         return (
             picture.filter("format", "yuv420p")
@@ -108,8 +108,8 @@ class HouseFormat(Frozen):
             .filter("setparams", range="tv", colorspace="bt709", color_primaries="bt709", color_trc="bt709")
         )
 
-    def fitted(self, picture: FilterableStream, source: Probe) -> FilterableStream:
-        """A source's picture at the house's size, rate and colours, from time 0; bars where its shape is another."""
+    def converted(self, picture: FilterableStream, source: Probe) -> FilterableStream:
+        """A source's picture in the house's size, rate and colours, from time 0; between bars if its shape differs."""
         width, height = self._inner(source.shown_ratio)
         picture = picture.filter("setpts", "PTS-STARTPTS").filter("fps", str(self.rate.exact))
         picture = picture.filter(
@@ -117,13 +117,13 @@ class HouseFormat(Frozen):
             in_color_matrix=_matrix(source), in_range="pc" if source.colour.full_range else "tv",
             out_color_matrix="bt709", out_range="tv",
         )  # fmt: skip
-        picture = self.finished(picture)
+        picture = self.tagged(picture)
         if (width, height) != (self.width, self.height):
             picture = picture.filter("pad", self.width, self.height, "(ow-iw)/2", "(oh-ih)/2", "black")
         return picture
 
-    def fits(self, source: Probe) -> bool:
-        """Whether a clip needs no conversion at all: size, rate, pixels, colours."""
+    def matches(self, source: Probe) -> bool:
+        """Whether a clip needs no conversion: size, rate, pixel format and colours are those of the house."""
         colour = source.colour
         return (
             (source.width, source.height, source.rotation) == (self.width, self.height, 0)
@@ -136,7 +136,7 @@ class HouseFormat(Frozen):
         )
 
     def _inner(self, ratio: Fraction) -> tuple[int, int]:
-        """Even width and height of a picture of this ratio inside the house's."""
+        """Even width and height of a picture of this ratio inside the frame."""
         own = Fraction(self.width, self.height)
         if abs(ratio / own - 1) <= NEAR:
             return self.width, self.height
@@ -146,7 +146,7 @@ class HouseFormat(Frozen):
 
 
 async def house_signature(house: HouseFormat) -> str:
-    """The signature of what the house's own encoder writes; a few frames are encoded once in a process to see it."""
+    """The signature of clips encoded in this format. Three frames are encoded, once per process, to find it."""
     return await asyncio.to_thread(_signature_of, house, find_ffmpeg())
 
 
@@ -155,20 +155,20 @@ def _signature_of(house: HouseFormat, binary: Binary) -> str:
     source = ffmpeg.input(f"color=black:s={house.width}x{house.height}:r={house.rate.exact}", f="lavfi")
     with tempfile.TemporaryDirectory(prefix="storyreel-") as folder:
         sample = Path(folder) / "sample.mp4"
-        output = ffmpeg.output(house.finished(source), str(sample), **house.picture_options(), **{"frames:v": 3})
+        output = ffmpeg.output(house.tagged(source), str(sample), **house.picture_options(), **{"frames:v": 3})
         try:
             ffmpeg.run(output, cmd=str(binary.path), quiet=True)
         except ffmpeg.Error as error:
-            said = error.stderr.decode(errors="replace").strip().splitlines()
+            lines = error.stderr.decode(errors="replace").strip().splitlines()
             raise MediaError(
-                f"{binary.path} cannot encode {house.width}×{house.height}: {said[-1] if said else 'no reason given'}",
-                "`storyreel doctor` looks at ffmpeg",
+                f"{binary.path} cannot encode {house.width}×{house.height}: {lines[-1] if lines else 'no output'}",
+                next="storyreel doctor",
             ) from error
         return signature(sample)
 
 
 def _matrix(source: Probe) -> str:
-    """The name of a clip's colour matrix; what `scale` does not know counts as bt709."""
+    """The name of a clip's colour matrix; bt709 if `scale` does not know it."""
     return _MATRICES.get(matrix_of(source.colour.matrix, source.height), "bt709")
 
 

@@ -1,4 +1,4 @@
-"""The house's sound: raw samples, 16 bit little-endian, 48 kHz, stereo, without a header."""
+"""Sound in house format: raw samples, 16 bit little-endian, 48 kHz, stereo, without a header."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from storyreel.specs.timing import SAMPLE_RATE
 
 CHANNELS = 2
 BYTES_A_SAMPLE = 2 * CHANNELS
-"""Of both channels together."""
+"""A sample of both channels."""
 
 AAC_FRAME = 1024
-"""Samples in a packet of AAC-LC (ISO/IEC 14496-3), and of the priming that ffmpeg's encoder puts before the first."""
+"""Samples in a packet of AAC-LC (ISO/IEC 14496-3), and in the priming of ffmpeg's encoder."""
 
-RAW: dict[str, str | int] = {"f": "s16le", "c:a": "pcm_s16le", "ar": SAMPLE_RATE, "ac": CHANNELS}
+RAW_OUTPUT: dict[str, str | int] = {"f": "s16le", "c:a": "pcm_s16le", "ar": SAMPLE_RATE, "ac": CHANNELS}
 """ffmpeg's output options for raw samples."""
 
 RAW_INPUT: dict[str, str | int] = {"f": "s16le", "ar": SAMPLE_RATE, "ac": CHANNELS}
@@ -23,14 +23,14 @@ RAW_INPUT: dict[str, str | int] = {"f": "s16le", "ar": SAMPLE_RATE, "ac": CHANNE
 
 
 def samples_in(file: Path) -> int:
-    """How many samples a file of raw ones holds."""
+    """The number of samples in a raw file."""
     return file.stat().st_size // BYTES_A_SAMPLE
 
 
 def house_sound(sound: FilterableStream, channels: int) -> FilterableStream:
-    """Sound of so many channels at 48 kHz and in stereo, from time 0, gaps filled with silence.
+    """A filter chain to 48 kHz stereo from time 0, gaps filled with silence. `channels` are those of the input.
 
-    One channel is heard in both as loud as it is; ffmpeg's own way takes 3 dB off (measured).
+    Mono is copied to both channels at its level; ffmpeg's default lowers it by 3 dB (measured).
     """
     if channels == 1:
         sound = sound.filter("pan", "stereo|c0<c0|c1<c0")

@@ -1,4 +1,4 @@
-"""What is in a clip: a look at the file, by PyAV."""
+"""Facts about a clip, read by PyAV."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ BT709, UNSPECIFIED, SD = 1, 2, 6
 
 
 class Colour(Frozen):
-    """How the numbers of a picture stand for colours, as ITU-T H.273 counts; 2 is unspecified."""
+    """Colour description of a picture, with the code points of ITU-T H.273; 2 is unspecified."""
 
     matrix: int
     primaries: int
@@ -33,56 +33,56 @@ class Colour(Frozen):
 
 
 class Probe(Frozen):
-    """A clip as it is."""
+    """Facts about a clip."""
 
     path: Path
     """Absolute."""
     frames: int
-    """Pictures that are shown."""
+    """Frames that are shown."""
     seconds: Fraction
-    """From the first picture to the end of the last."""
+    """From the first frame to the end of the last."""
     start: Fraction
-    """Seconds from the start of the file to its first picture; sound may begin earlier."""
+    """Seconds from the start of the file to its first frame; sound may begin earlier."""
     rate: Fraction
-    """Pictures a second; the average where they come unevenly."""
+    """Frames per second; the average if they are not evenly spaced."""
     steady: bool
-    """Whether all pictures in the file are shown, each exactly one step after the one before it."""
+    """Whether all frames in the file are shown, each exactly one step after the one before it."""
     width: int
     height: int
     """Pixels as stored, before rotation."""
     sar: Fraction
     """Width of a pixel to its height."""
     rotation: int
-    """Degrees that a player turns the picture by, anticlockwise: 0, 90, 180 or 270."""
+    """Degrees anticlockwise that a player turns the picture: 0, 90, 180 or 270."""
     pix_fmt: str
     colour: Colour
     channels: int
-    """Of its sound; 0 when it has none."""
+    """Channels of sound; 0 without sound."""
     delay: int
-    """Pictures by which decoding must run ahead of showing; 0 without B-frames."""
+    """Frames by which decoding must run ahead of presentation; 0 without B-frames."""
     signature: str
-    """Clips with the same one may stand in one picture track as they are; see `signature`."""
+    """Packets of clips with equal signatures may follow each other in one track; see `signature`."""
 
     @property
     def has_sound(self) -> bool:
-        """Whether there is a sound track, be it silent."""
+        """Whether there is a sound track, even a silent one."""
         return self.channels > 0
 
     @property
     def shown_ratio(self) -> Fraction:
-        """Width to height as seen, after pixel shape and rotation."""
+        """Width to height as displayed, after pixel shape and rotation."""
         ratio = Fraction(self.width, self.height) * self.sar
         return 1 / ratio if self.rotation in (90, 270) else ratio
 
     def frames_at(self, rate: FrameRate) -> int:
-        """How many frames of a film at this rate the clip fills."""
+        """Number of frames that the clip fills in a film of this rate."""
         return self.frames if self.rate == rate.exact else rate.nearest_frames(self.seconds)
 
 
 def probe(path: Path) -> Probe:
-    """Look at a clip. Every packet is counted, the first picture is decoded; the others are not.
+    """Facts about a clip. All packets are counted, only the first frame is decoded.
 
-    Raises MediaError for what is no clip, or a clip that was cut short.
+    Raises MediaError if the file is not a clip or was cut short.
     """
     with open_clip(path) as clip:
         stream = picture_stream(clip, path)
@@ -99,17 +99,17 @@ def probe(path: Path) -> Probe:
                 turned = next((frame.rotation for frame in packet.decode()), None)
             present += 1
             if packet.is_discard:
-                continue  # cut away by an edit list: it is decoded and not shown
+                continue  # Removed by an edit list: decoded and not shown.
             shown.append(packet.pts)
             last = max(last, packet.pts + (packet.duration or 0))
         if turned is None:
             turned = next((frame.rotation for frame in stream.decode(None)), None)
         if not shown or turned is None:
-            raise MediaError(f"{path} holds no picture", "generate or export the clip again")
+            raise no_picture(path)
         if present < promised:
             raise MediaError(
-                f"{path} is cut short: {present} of its {promised} pictures are there",
-                "download or copy it again",
+                f"{path} is cut short: it has {present} of its {promised} frames",
+                hint="download or copy it again",
             )
         first = min(shown)
         rate = stream.average_rate or stream.guessed_rate or Fraction(len(shown)) / ((last - first) * tick)
@@ -135,23 +135,23 @@ def probe(path: Path) -> Probe:
 
 
 def signature(path: Path) -> str:
-    """SHA-256, in hex, of all that must be equal for two clips' packets to follow each other in one track.
+    """SHA-256, in hex, of everything that must be equal for packets of two clips to follow each other in one track.
 
-    Codec, profile, extradata (SPS and PPS), size, pixel format, pixel shape, time base, rate, colour tags, field
-    order, rotation. Concatenating clips that differ in any of these fails without an error: sizes and colours change
-    in mid-stream, or the decoder breaks. Raises MediaError for what is no clip.
+    These are codec, profile, extradata (SPS and PPS), size, pixel format, pixel shape, time base, rate, colour tags,
+    field order and rotation. Clips that differ in one of them are joined without an error, and then sizes or colours
+    change in mid-stream or the decoder fails. Raises MediaError.
     """
     with open_clip(path) as clip:
         stream = picture_stream(clip, path)
         for frame in clip.decode(stream):
             return _signature(stream, frame.rotation % 360)
-    raise MediaError(f"{path} holds no picture", "generate or export the clip again")
+    raise no_picture(path)
 
 
 def matrix_of(written: int, lines: int) -> int:
-    """The colour matrix of a picture. An untagged one of 720 lines and more is bt709, a smaller one is SD's.
+    """The colour matrix of a picture: of an untagged one, bt709 from 720 lines on, else the one of SD.
 
-    ffmpeg and PyAV take any untagged picture for SD, which shifts the colours of HD (measured).
+    ffmpeg and PyAV take every untagged picture for SD, which shifts the colours of HD (measured).
     """
     if written != UNSPECIFIED:
         return written
@@ -160,29 +160,34 @@ def matrix_of(written: int, lines: int) -> int:
 
 @contextmanager
 def open_clip(path: Path, *, to_decode: bool = True) -> Iterator[InputContainer]:
-    """A clip open for reading. What PyAV raises inside, while reading it, becomes MediaError.
+    """Open a clip for reading. Errors of PyAV inside the context become MediaError.
 
-    Opening one decodes its first pictures to learn about them. Where packets alone are wanted, no decoder is let in:
-    8 ms become 1 (measured at 720p).
+    Opening decodes the first frames. Without `to_decode`, for packets alone, it takes 1 ms instead of 8 (measured at
+    720p).
     """
     options = {} if to_decode else {"codec_whitelist": "none"}
     try:
         with av.open(str(path.absolute()), options=options) as clip:
             yield clip
     except FileNotFoundError as error:
-        raise MediaError(f"{path} is not there", "render again to make or fetch it") from error
+        raise MediaError(f"{path} does not exist", hint="render again to make or download it") from error
     except (FFmpegError, OSError) as error:
         raise MediaError(
             f"{path} cannot be read as a clip: {_reason(error)}{_looks_like(path)}",
-            "generate, download or export it again",
+            hint="generate, download or export it again",
         ) from error
 
 
 def picture_stream(clip: InputContainer, path: Path) -> VideoStream:
-    """The clip's picture; MediaError when it has none."""
+    """The first video stream of a clip. Raises MediaError if it has none."""
     if not clip.streams.video:
-        raise MediaError(f"{path} holds no picture", "generate or export the clip again")
+        raise no_picture(path)
     return clip.streams.video[0]
+
+
+def no_picture(path: Path) -> MediaError:
+    """The error for a file without a single frame of picture."""
+    return MediaError(f"{path} has no picture", hint="generate or export it again")
 
 
 def _reason(error: Exception) -> str:
@@ -190,7 +195,7 @@ def _reason(error: Exception) -> str:
 
 
 def _looks_like(path: Path) -> str:
-    """A guess at what came instead of a clip; services answer errors with pages and JSON."""
+    """What was downloaded instead of a clip, if it can be guessed: services answer errors with pages and JSON."""
     with path.open("rb") as file:
         head = file.read(512).lstrip().lower()
     if not head:

@@ -1,8 +1,7 @@
 """Text in pictures: wrapped, shrunk or elided to fit a box, in the DejaVu Sans that comes with the package.
 
-Lines are measured in pixels by the font itself. A character that the font lacks is drawn as an empty box, so
-that it can be seen to be missing. Arabic and Hebrew are joined and ordered by Raqm where Pillow has it (its
-wheels do, wherever the system has FriBiDi); without it they stand unjoined, from left to right.
+A character that the font lacks is drawn as an empty box. Arabic and Hebrew are shaped and ordered by Raqm if Pillow has
+it (its wheels do, if the system has FriBiDi); otherwise letters are unjoined, from left to right.
 """
 
 from __future__ import annotations
@@ -19,12 +18,12 @@ from PIL import Image, ImageDraw, ImageFilter, ImageFont, features
 from storyreel.specs.frozen import Frozen
 
 FONTS = Path(__file__).parent / "fonts"
-"""The folder of the fonts that come with the package; no font of the system is ever used."""
+"""The folder of the package's fonts. Fonts of the system are never used."""
 
 ELLIPSIS = "…"
 
 _VARIATIONS = frozenset(map(chr, range(0xFE00, 0xFE10)))
-"""Variation selectors: they ask for another picture of the letter before them, which no font here has."""
+"""Variation selectors, which ask for a glyph variant that these fonts do not have."""
 
 Colour = tuple[int, int, int, int]
 """Red, green, blue and opacity, 0 to 255."""
@@ -38,7 +37,7 @@ class Weight(StrEnum):
 
     @property
     def path(self) -> Path:
-        """Where the font is."""
+        """The font file."""
         return FONTS / self.value
 
 
@@ -52,12 +51,12 @@ class Box(Frozen):
 
     @property
     def right(self) -> int:
-        """The column after its last one."""
+        """The column after the last one."""
         return self.x + self.width
 
     @property
     def bottom(self) -> int:
-        """The row after its last one."""
+        """The row after the last one."""
         return self.y + self.height
 
 
@@ -91,13 +90,13 @@ class Block:
 
 
 def fit(text: str, width: int, height: int, sizes: Sequence[int], weight: Weight = Weight.REGULAR) -> Block:
-    """Set a text in the largest of `sizes` (falling) in which it fits; elided in the smallest if in none."""
+    """Set a text in the first of `sizes` (descending) in which it fits; if in none, elided in the last."""
     words = readable(text)
     for size in sizes:
         font, leading = _font(weight, size), _leading(size)
         most = max(1, (height - sum(font.getmetrics())) // leading + 1)
         if _length(words, font) > 2 * width * most:
-            continue  # too long by far: not worth the wrapping
+            continue  # Far too long: wrapping it would take time for nothing.
         lines = wrap(words, font, width)
         if len(lines) <= most:
             return Block(tuple(lines), font, leading)
@@ -105,18 +104,18 @@ def fit(text: str, width: int, height: int, sizes: Sequence[int], weight: Weight
 
 
 def one_line(text: str, width: int, size: int, weight: Weight = Weight.REGULAR) -> Block:
-    """Set a text in one line, elided where it is longer than `width` pixels."""
+    """Set a text in one line, elided if it is longer than `width` pixels."""
     return fit(text, width, 1, (size,), weight)
 
 
 def rows(text: str, width: int, size: int) -> Block:
-    """Set a whole text at one size, in as many lines as it takes."""
+    """Set a whole text at one size, in any number of lines."""
     font = _font(Weight.REGULAR, size)
     return Block(tuple(wrap(readable(text), font, width)), font, _leading(size))
 
 
 def wrap(text: str, font: ImageFont.FreeTypeFont, width: int) -> list[str]:
-    """Break a readable text into lines of at most `width` pixels; a word that is longer is broken inside."""
+    """Break a text into lines of at most `width` pixels. A longer word is broken too."""
     lines: list[str] = []
     line = ""
     for word in _words(text, font, width):
@@ -130,21 +129,21 @@ def wrap(text: str, font: ImageFont.FreeTypeFont, width: int) -> list[str]:
 
 
 def readable(text: str) -> str:
-    """What of a text can be drawn: one space for any white space, no control characters, composed letters."""
-    # Joiners and direction marks shape Arabic and Persian; without Raqm they would be drawn as boxes.
-    unseen = {"Cc", "Cs"} if features.check("raqm") else {"Cc", "Cs", "Cf"}
+    """The drawable part of a text: white space as one space, no control characters, composed letters."""
+    # Raqm needs joiners and direction marks for Arabic and Persian; without it they would be drawn as boxes.
+    dropped = {"Cc", "Cs"} if features.check("raqm") else {"Cc", "Cs", "Cf"}
     letters = (c for c in unicodedata.normalize("NFC", text) if c not in _VARIATIONS)
-    return " ".join("".join(c for c in letters if c.isspace() or unicodedata.category(c) not in unseen).split())
+    return " ".join("".join(c for c in letters if c.isspace() or unicodedata.category(c) not in dropped).split())
 
 
 def right_to_left(text: str) -> bool:
-    """Whether its first letter with a direction runs from right to left, as in Arabic and Hebrew."""
+    """Whether the first letter with a direction runs from right to left, as in Arabic and Hebrew."""
     directions = (unicodedata.bidirectional(c) for c in text)
     return next((d in ("R", "AL") for d in directions if d in ("L", "R", "AL")), False)
 
 
 def shadowed(layer: Image.Image, blur: float, strength: float = 1.6) -> Image.Image:
-    """The layer over a soft black shadow of itself, so that it is legible on bright pictures too.
+    """The layer over a soft black shadow of itself, legible on bright pictures too.
 
     `blur` is in pixels; `strength` deepens the shadow.
     """
@@ -155,8 +154,8 @@ def shadowed(layer: Image.Image, blur: float, strength: float = 1.6) -> Image.Im
 
 
 def _shortened(text: str, font: ImageFont.FreeTypeFont, width: int, most: int) -> list[str]:
-    """At most so many lines of a text that needs more; the last one ends with an ellipsis."""
-    # Hardly any letter is narrower than an i, so what lies beyond need not be measured.
+    """The first `most` lines of a longer text; the last ends with an ellipsis."""
+    # Hardly any letter is narrower than an i: text beyond this cannot fit.
     lines = wrap(text[: most * (2 + width // _length("i", font))], font, width)
     last = lines[:most][-1]
     while last and _length(last + ELLIPSIS, font) > width:
@@ -165,14 +164,14 @@ def _shortened(text: str, font: ImageFont.FreeTypeFont, width: int, most: int) -
 
 
 def _words(text: str, font: ImageFont.FreeTypeFont, width: int) -> Iterator[str]:
-    """The words of a text, those longer than a line in pieces."""
+    """The words of a text; a word longer than a line in parts."""
     for word in text.split():
         if _length(word, font) <= width:
             yield word
             continue
         piece = ""
         for letter in word:
-            # A mark stays with the letter that it is set on.
+            # A combining mark stays with its letter.
             if piece and not unicodedata.combining(letter) and _length(piece + letter, font) > width:
                 yield piece
                 piece = ""

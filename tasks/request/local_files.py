@@ -110,7 +110,7 @@ def _clip(file: Path) -> Facts:
 def _voice(file: Path) -> Facts:
     with open_clip(file, to_decode=False) as sound:
         if not sound.streams.audio:
-            raise MediaError(f"{file} holds no sound", "record or export it again")
+            raise MediaError(f"{file} holds no sound", hint="record or export it again")
         return Facts(format=sound.format.name, bytes=file.stat().st_size, seconds=_seconds(sound.duration))
 
 

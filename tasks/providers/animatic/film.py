@@ -15,10 +15,9 @@ from ffmpeg.nodes import FilterableStream, OutputStream
 from PIL import Image
 
 from storyreel.specs.timing import SAMPLE_RATE, FrameRate
-from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.frames import displayed_image
 from storyreel.tasks.media.house_format import HouseFormat
-from storyreel.tasks.media.probe import Probe, open_clip, picture_stream
+from storyreel.tasks.media.probe import Probe, no_picture, open_clip, picture_stream
 from storyreel.tasks.media.stills import cover
 from storyreel.tasks.media.text import Weight, shadowed
 from storyreel.tasks.providers.animatic.captions import timecode
@@ -46,7 +45,7 @@ def clip_of(page: Page, board: Board, house: HouseFormat, workshop: Path, out: P
     """How ffmpeg makes the clip; what it reads is drawn into the folder `workshop`."""
     bench = _Bench(page, board, house, workshop)
     return ffmpeg.output(
-        house.finished(bench.picture()), _sound(page, board), str(out.absolute()),
+        house.tagged(bench.picture()), _sound(page, board), str(out.absolute()),
         **house.picture_options(), **{"c:a": "aac", "b:a": "128k", "ar": SAMPLE_RATE, "movie_timescale": _TICKS},
     )  # fmt: skip
 
@@ -168,7 +167,7 @@ class _Bench:
         height = max(Fraction(size.height), size.width / video.shown_ratio)
         whole = HouseFormat(width=_even(height * video.shown_ratio), height=_even(height), rate=self.house.rate)
         turns = [
-            _exactly(whole.fitted(source.video, video), video.frames_at(self.board.rate))
+            _exactly(whole.converted(source.video, video), video.frames_at(self.board.rate))
             for source in _turns(video, self.board)
         ]
         played = ffmpeg.concat(*turns, v=1, a=0)
@@ -236,7 +235,7 @@ def _frame_at(video: Probe, number: int, rate: FrameRate) -> Image.Image:
                 break
             shown = frame
         if shown is None:
-            raise MediaError(f"{video.path} holds no picture", "export it again")
+            raise no_picture(video.path)
         return displayed_image(shown, pixel=float(stream.sample_aspect_ratio or 1))
 
 

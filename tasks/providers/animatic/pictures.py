@@ -8,9 +8,8 @@ from urllib.parse import urlsplit
 
 from PIL import Image
 
-from storyreel.tasks.media.errors import MediaError
-from storyreel.tasks.media.frames import displayed_image
-from storyreel.tasks.media.probe import Probe, open_clip, picture_stream, probe
+from storyreel.tasks.media.frames import first_frame as first_frame_of
+from storyreel.tasks.media.probe import Probe, probe
 from storyreel.tasks.media.stills import open_still
 from storyreel.tasks.providers.animatic.canvas import Canvas
 from storyreel.tasks.providers.request import Attachment, Request
@@ -83,16 +82,8 @@ def _opened(attachment: Attachment, canvas: Canvas) -> Picture | None:
         return None
     path = Path(attachment.source)
     if attachment.kind == "video":
-        return Picture(path, _first_of(path), probe(path))
+        return Picture(path, first_frame_of(path), probe(path))
     return Picture(path, open_still(path, near=(canvas.width, canvas.height)))
-
-
-def _first_of(path: Path) -> Image.Image:
-    with open_clip(path) as clip:
-        stream = picture_stream(clip, path)
-        for frame in clip.decode(stream):
-            return displayed_image(frame, pixel=float(stream.sample_aspect_ratio or 1))
-    raise MediaError(f"{path} holds no picture", "export it again")
 
 
 def _is_remote(attachment: Attachment) -> bool:

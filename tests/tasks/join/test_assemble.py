@@ -13,9 +13,11 @@ import pytest
 
 from storyreel.specs.cut import Cut, EditPoints, Event, edit_points
 from storyreel.specs.timing import FrameRate
-from storyreel.tasks.join.assemble import Chapter, FilmFile, Track, assemble_film
+from storyreel.tasks.join.assemble import FilmFile, assemble_film
 from storyreel.tasks.join.conform import HouseClip, conform_clip, conform_key
 from storyreel.tasks.join.dissolve import DissolveClip, dissolve_clips, dissolve_key
+from storyreel.tasks.join.mix import MusicTrack
+from storyreel.tasks.join.mux import Chapter
 from storyreel.tasks.join.pieces import Piece
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.frames import write_last_frame
@@ -240,7 +242,7 @@ async def test_a_film_in_place_is_kept_when_the_next_one_fails(tmp_path: Path) -
     broken = tmp_path / "broken.mp4"
     ffmpeg("-i", clips[2].picture, "-c", "copy", "-frames:v", "7", broken)
     clips[2] = clips[2].model_copy(update={"picture": broken})
-    with pytest.raises(MediaError, match=r"broken\.mp4 brings \d frames from 0 on instead of 12"):
+    with pytest.raises(MediaError, match=r"broken\.mp4 has \d frames from 0 on instead of 12"):
         await assemble_film(film.cut, clips, {}, film.house, tmp_path / "sequence.mp4", title="Film")
     assert (tmp_path / "sequence.mp4").read_bytes() == before
     assert content == (await film.clips())[2].picture.read_bytes()
@@ -258,7 +260,7 @@ async def test_a_last_frame_that_does_not_decode_is_found(tmp_path: Path) -> Non
         content[place : place + size] = bytes(size)
     (tmp_path / "broken.mp4").write_bytes(content)
     clips[1] = clips[1].model_copy(update={"picture": tmp_path / "broken.mp4"})
-    with pytest.raises(MediaError, match="came out wrong and was not kept"):
+    with pytest.raises(MediaError, match="is not what was planned and was discarded"):
         await assemble_film(film.cut, clips, {}, film.house, tmp_path / "sequence.mp4", title="Film")
     assert not (tmp_path / "sequence.mp4").exists()
 
@@ -268,7 +270,7 @@ async def test_sound_that_cannot_be_mixed_ends_the_work_with_its_own_error(tmp_p
     source = make_clip(tmp_path / "a.mp4", frames=30)
     film = Film(tmp_path, cut_of([12, 12]), lambda _: source)
     with pytest.raises(MediaError, match=r"words\.wav cannot be read as music"):
-        await film.assembled(music=[Track(file=tmp_path / "words.wav", gain=0, start=0, end=24)])
+        await film.assembled(music=[MusicTrack(file=tmp_path / "words.wav", gain=0, start=0, end=24)])
     assert not (tmp_path / "sequence.mp4").exists()
 
 
@@ -276,7 +278,7 @@ async def test_music_gives_way_in_the_shots_with_dialogue(tmp_path: Path) -> Non
     ffmpeg("-f", "lavfi", "-i", "aevalsrc=0.3*sin(2*PI*1000*t):s=48000:d=1", tmp_path / "music.wav")
     talk = make_clip(tmp_path / "a.mp4", frames=48, sound="sine=frequency=300:sample_rate=48000,volume=4")
     film = Film(tmp_path, cut_of([48] * 3), lambda _: talk)
-    music = [Track(file=tmp_path / "music.wav", gain=0, start=0, end=144, duck=True)]
+    music = [MusicTrack(file=tmp_path / "music.wav", gain=0, start=0, end=144, duck=True)]
     heard = {}
     for spoken in ((), ("1",)):
         made = await film.assembled(tmp_path / f"{len(spoken)}.mp4", music=music, spoken=spoken)
@@ -303,7 +305,7 @@ async def test_clips_of_another_cut_are_refused(tmp_path: Path) -> None:
     clips, out = await film.clips(), tmp_path / "sequence.mp4"
     for cut, word in (
         (cut_of([12, 13]), "the clip of shot 1 has 12 frames, the cut needs 13"),
-        (cut_of([12]), "the cut has 1 shots, there are clips of 2"),
+        (cut_of([12]), "the cut has 1 shots, but there are 2 clips"),
     ):
         with pytest.raises(MediaError, match=word):
             await assemble_film(cut, clips, {}, film.house, out, title="Film")

@@ -13,7 +13,7 @@ from PIL import Image
 from storyreel.specs.cut import EditPoints
 from storyreel.specs.storyboard import Format
 from storyreel.specs.timing import FrameRate
-from storyreel.tasks.join.conform import HouseClip, conform_clip, conform_key, may_stay, samples_of
+from storyreel.tasks.join.conform import HouseClip, conform_clip, conform_key, needs_no_encoding, samples_of
 from storyreel.tasks.media.binary import find_ffmpeg
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.frames import displayed_image
@@ -259,7 +259,7 @@ async def test_a_clip_that_fits_keeps_its_own_packets(tmp_path: Path) -> None:
 )
 async def test_a_clip_that_is_changed_in_any_way_is_encoded(tmp_path: Path, edit: EditPoints) -> None:
     source = _house_clip(tmp_path / "a.mp4")
-    assert may_stay(probe(source), EditPoints(0, 24), TINY)
+    assert needs_no_encoding(probe(source), EditPoints(0, 24), TINY)
     clip = await _conform(source, tmp_path / "house", edit=edit)
     assert not clip.untouched
     assert clip.picture.is_relative_to(tmp_path / "house")
@@ -272,7 +272,7 @@ async def test_a_clip_unlike_the_rest_of_the_film_is_encoded(tmp_path: Path) -> 
 
 async def test_what_an_edit_list_cuts_away_is_not_shown(tmp_path: Path) -> None:
     ffmpeg("-ss", "0.5", "-i", flash_and_beep(tmp_path / "a.mp4", 36, 24), "-c", "copy", tmp_path / "cut.mp4")
-    assert not may_stay(probe(tmp_path / "cut.mp4"), EditPoints(0, 24), TINY)
+    assert not needs_no_encoding(probe(tmp_path / "cut.mp4"), EditPoints(0, 24), TINY)
     clip = await _conform(tmp_path / "cut.mp4", tmp_path / "house")
     assert [frame for frame, luma in enumerate(lumas(clip.picture)) if luma > 128] == [12]
     assert abs(next(n for n, value in enumerate(_heard(clip)) if abs(value) > 4_000) - 24_000) < 150

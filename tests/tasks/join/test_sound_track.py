@@ -127,5 +127,5 @@ def test_a_sound_that_ends_too_early_is_named(tmp_path: Path) -> None:
             write_sound_track(
                 cut_of(FrameRate.parse("24"), [3, 3], dissolves), [short, None], tmp_path / "track", _told
             )
-    with pytest.raises(MediaError, match="is not there"):
+    with pytest.raises(MediaError, match="does not exist"):
         write_sound_track(cut_of(FrameRate.parse("24"), [3], [0]), [tmp_path / "gone"], tmp_path / "track", _told)

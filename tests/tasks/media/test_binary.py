@@ -8,14 +8,14 @@ from storyreel.tasks.media.binary import Binary, find_ffmpeg
 from storyreel.tasks.media.errors import MediaError
 
 
-def _program(folder: Path, says: str) -> Path:
+def _program(folder: Path, output: str) -> Path:
     program = folder / "ffmpeg"
-    program.write_text(f"#!/bin/sh\ncat <<'END'\n{says}\nEND\n")
+    program.write_text(f"#!/bin/sh\ncat <<'END'\n{output}\nEND\n")
     program.chmod(0o755)
     return program
 
 
-def test_without_any_ffmpeg_of_the_system_the_bundled_one_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_bundled_ffmpeg_is_used_where_the_system_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("STORYREEL_FFMPEG", raising=False)
     monkeypatch.setenv("PATH", "")
     assert "imageio_ffmpeg" in find_ffmpeg().path.parts
@@ -45,25 +45,28 @@ def test_one_on_the_path_that_lacks_something_is_passed_over(monkeypatch: pytest
 
 
 @pytest.mark.parametrize(
-    ("says", "why"),
+    ("output", "why"),
     [
-        ("ffmpeg version 4.4.2-0ubuntu0.22.04.1 Copyright", "version 4.4.2-0ubuntu0.22.04.1, needed is 5.1"),
+        (
+            "ffmpeg version 4.4.2-0ubuntu0.22.04.1 Copyright",
+            "filters of ffmpeg 5.1: it is version 4.4.2-0ubuntu0.22.04.1",
+        ),
         ("ffmpeg version 6.1 Copyright", "libx264"),
         ("hello", "-version"),
     ],
 )
 def test_a_named_one_that_lacks_something_is_refused_with_what_it_lacks(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, says: str, why: str
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, output: str, why: str
 ) -> None:
-    monkeypatch.setenv("STORYREEL_FFMPEG", str(_program(tmp_path, says)))
+    monkeypatch.setenv("STORYREEL_FFMPEG", str(_program(tmp_path, output)))
     with pytest.raises(MediaError, match=why) as refused:
         find_ffmpeg()
     assert "unset STORYREEL_FFMPEG" in refused.value.hint
 
 
-def test_a_name_that_is_no_program_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_name_that_is_not_a_program_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("STORYREEL_FFMPEG", str(tmp_path / "nothing"))
-    with pytest.raises(MediaError, match="is no program"):
+    with pytest.raises(MediaError, match="is not a program"):
         find_ffmpeg()
 
 

@@ -76,6 +76,6 @@ def test_many_shots_take_several_pages(tmp_path: Path) -> None:
 
 def test_a_film_shorter_than_its_cut_is_named(tmp_path: Path) -> None:
     film = _film(tmp_path / "a.mp4", 2, 12, "128x72")
-    with pytest.raises(MediaError, match="no picture at 00:00:01:00"):
+    with pytest.raises(MediaError, match="no frame at 00:00:01:00"):
         contact_sheet(film, _cut(3, 12), tmp_path / "sheet.jpg", title="Short")
     assert not (tmp_path / "sheet.jpg").exists()

@@ -13,7 +13,8 @@ import pytest
 from ffmpeg.nodes import OutputStream
 
 from storyreel.tasks.media.binary import Binary, find_ffmpeg
-from storyreel.tasks.media.ffmpeg import MediaError, arguments, run
+from storyreel.tasks.media.errors import MediaError
+from storyreel.tasks.media.ffmpeg import command_line, run
 
 
 def _picture(into: Path, frames: int = 24, size: str = "64x64") -> OutputStream:
@@ -67,8 +68,8 @@ async def test_a_failure_says_what_ffmpeg_said(tmp_path: Path) -> None:
 
 
 def test_an_error_survives_the_way_between_processes() -> None:
-    error = pickle.loads(pickle.dumps(MediaError("what and where", "what next")))
-    assert (error.message, error.hint, str(error)) == ("what and where", "what next", "what and where (what next)")
+    error = pickle.loads(pickle.dumps(MediaError("what and where", hint="what next")))
+    assert (error.message, error.hint, str(error)) == ("what and where", "what next", "what and where; what next")
 
 
 async def test_cancelling_ends_the_child(tmp_path: Path) -> None:
@@ -125,7 +126,7 @@ async def test_a_long_graph_goes_by_file(tmp_path: Path) -> None:
     for _ in range(40):
         picture = picture.filter("drawbox", color="white", enable="+".join(["between(n,1,3)"] * 20))
     output = ffmpeg.output(picture, str(tmp_path / "a.mp4"), **{"frames:v": 2})
-    with arguments(output, find_ffmpeg()) as command:
+    with command_line(output, find_ffmpeg()) as command:
         assert "-filter_complex" not in command
         assert max(map(len, command)) < 1_000
     await run(output)
@@ -135,7 +136,7 @@ async def test_a_long_graph_goes_by_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("version", "option"), [("5.1.9", "-filter_complex_script"), ("9.0.2", "-/filter_complex")])
 def test_a_graph_file_is_named_as_the_version_spells_it(tmp_path: Path, version: str, option: str) -> None:
     picture = ffmpeg.input("testsrc2", f="lavfi").filter("drawtext", text="x" * 10_000)
-    with arguments(ffmpeg.output(picture, str(tmp_path / "a.mp4")), Binary(Path("ffmpeg"), version)) as command:
+    with command_line(ffmpeg.output(picture, str(tmp_path / "a.mp4")), Binary(Path("ffmpeg"), version)) as command:
         graph = Path(command[command.index(option) + 1])
         assert "x" * 10_000 in graph.read_text()
     assert not graph.exists()

@@ -132,7 +132,7 @@ def test_a_videos_container(tmp_path: Path) -> None:
 def test_a_sound_is_no_video_and_a_still_has_no_voice(tmp_path: Path) -> None:
     ffmpeg("-f", "lavfi", "-i", "sine=duration=2", tmp_path / "a.m4a")
     make_clip(tmp_path / "still.mp4", frames=8, fps="4", size="320x240", sound=None)
-    assert "holds no picture" in wrong(tmp_path / "a.m4a", "video")
+    assert "has no picture" in wrong(tmp_path / "a.m4a", "video")
     assert "holds no sound" in wrong(tmp_path / "still.mp4", "voice")
 
 

@@ -69,7 +69,7 @@ async def test_a_picture_that_cannot_be_used_is_named_with_what_to_do(kind: str,
 
 
 async def test_a_missing_picture_is_named(tmp_path: Path) -> None:
-    with pytest.raises(Terminal, match=r"board\.png is not there"):
+    with pytest.raises(Terminal, match=r"board\.png does not exist"):
         await drawn(request(first=tmp_path / "board.png"), tmp_path / "clip.mp4")
 
 

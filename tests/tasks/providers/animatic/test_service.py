@@ -53,7 +53,7 @@ async def test_a_clip_is_in_house_format_in_every_shape(ratio: str, resolution: 
     seen = probe(await drawn(ordered, tmp_path / "clip.mp4"))
     house = HouseFormat(width=ordered.width, height=ordered.height, rate=board_of(ordered).rate)
     assert seen.signature == await house_signature(house)
-    assert house.fits(seen)
+    assert house.matches(seen)
 
 
 async def test_a_clip_of_a_playing_video_is_in_house_format_too(tmp_path: Path) -> None:
