@@ -25,9 +25,10 @@ from storyreel.tasks.ledger.ledger import Verdict
 from storyreel.tasks.prices.price_list import PriceList, Quote
 from storyreel.tasks.providers import load, names
 from storyreel.tasks.providers.provider import Provider
-from storyreel.tasks.request import build as order
-from storyreel.tasks.request.brief import brief
-from storyreel.tasks.request.local_files import LocalFiles
+from storyreel.tasks.request.brief import brief_of
+from storyreel.tasks.request.build import build_requests
+from storyreel.tasks.request.local_files import LocalFileChecks
+from storyreel.tasks.request.unsupported import Unsupported
 
 STAND_IN = "animatic"
 """Who draws what was not selected and is not there."""
@@ -77,7 +78,7 @@ class _Desk:
         self._drafted: dict[Hashable, list[PlannedTake]] = {}
         self.warnings: list[str] = []
         """What to know of how people's directions were carried out."""
-        self._digest, self._adapter, self._files = cache(file_digest), cache(_adapter), LocalFiles()
+        self._digest, self._adapter, self._files = cache(file_digest), cache(_adapter), LocalFileChecks()
 
     def drafts(self, provider: str | None) -> list[PlannedTake]:
         """Every take that the storyboard and people's verdicts ask for, before anyone has looked whether it is there;
@@ -93,8 +94,8 @@ class _Desk:
         drafts: list[PlannedTake] = []
         problems: list[Problem] = []
         for place, shot in enumerate(self._shots):
-            # A shot whose upstream is unfit is still looked at, so that all problems are reported at once.
-            upstream = circled.get(shot.continues, "unfit") if shot.continues else None
+            # A shot that continues an unsupported one is checked too, so that all problems are reported at once.
+            upstream = circled.get(shot.continues, "unsupported") if shot.continues else None
             services = (provider,) if provider else shot.services
             try:
                 takes = self._drafts_of(shot, services, upstream)
@@ -103,8 +104,8 @@ class _Desk:
                     shot, takes, warnings = apply_verdicts(self._film, shot, draft, said.of)
                     self._shots[place] = shot
                     self.warnings += warnings
-            except order.Unfit as unfit:
-                problems += (_problem(self._film, shot, one) for one in unfit.all)
+            except Unsupported as unsupported:
+                problems += (_problem(self._film, shot, one) for one in unsupported.all)
             else:
                 drafts += takes
                 circled[shot.shot] = takes[shot.circled_take - 1].identity
@@ -175,8 +176,8 @@ class _Desk:
         try:
             adapter = self._adapter(name)
         except LookupError as unknown:
-            raise order.Unfit("providers" if shot.providers else "provider", *unknown.args) from unknown
-        for request in order.takes(
+            raise Unsupported("providers" if shot.providers else "provider", *unknown.args) from unknown
+        for request in build_requests(
             self._film, shot, adapter, event, anchor, upstream, self._digest, self._files, self._history.has_bucket
         ):
             quote = self._prices.price(request) if adapter.paid else _FREE
@@ -185,7 +186,7 @@ class _Desk:
                 key=request.key,
                 price=quote.money,
                 price_note=quote.note,
-                brief=brief(self._film, shot, request),
+                brief=brief_of(self._film, shot, request),
                 edit=edit_points(event, self._film.format.fps.nearest_frames(request.seconds), anchor),
             )
 
@@ -225,10 +226,10 @@ def _adapter(name: str) -> type[Provider]:
         raise LookupError(f"there is no service {name!r}", fix) from unknown
 
 
-def _problem(storyboard: Storyboard, shot: Shot, unfit: order.Unfit) -> Problem:
+def _problem(storyboard: Storyboard, shot: Shot, unsupported: Unsupported) -> Problem:
     """At the place that is to blame: a picture of the cast, or the shot's own key."""
-    place = storyboard.where(*unfit.at) if unfit.at else storyboard.where_shot(shot.shot, unfit.field)
-    return Problem(place, unfit.what, unfit.fix)
+    place = storyboard.where(*unsupported.at) if unsupported.at else storyboard.where_shot(shot.shot, unsupported.field)
+    return Problem(place, unsupported.message, unsupported.hint)
 
 
 def anchor_of(shot: Shot, continued: set[str]) -> Anchor:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from storyreel.flows.planning.model import PlannedTake
 from storyreel.specs.storyboard import Shot, Storyboard
-from storyreel.tasks.request.attachments import unsent_voices
+from storyreel.tasks.request.attachments import omitted_voices
 
 LONGEST_CHAIN = 3
 """Shots that continue each other beyond this many drift in colour and likeness."""
@@ -68,7 +68,7 @@ def _silent(film: Storyboard, takes: Mapping[str, PlannedTake]) -> Iterator[str]
     for shot in film.all_shots:
         request = takes[shot.shot].request
         if request.board is None:
-            for who in unsent_voices(film, shot, request.references):
+            for who in omitted_voices(film, shot, request.references):
                 shots.setdefault((request.provider, who), []).append(shot.shot)
     for (service, who), slates in shots.items():
         yield (

@@ -20,8 +20,9 @@ from storyreel.specs.storyboard import Mode, Shot, Storyboard
 from storyreel.tasks.clips import file_digest
 from storyreel.tasks.providers.provider import Provider
 from storyreel.tasks.providers.request import Request
-from storyreel.tasks.request import build as order
-from storyreel.tasks.request.local_files import LocalFiles
+from storyreel.tasks.request.build import build_requests
+from storyreel.tasks.request.local_files import LocalFileChecks
+from storyreel.tasks.request.unsupported import Unsupported
 from storyreel.tasks.settings import Settings
 
 
@@ -58,25 +59,25 @@ def check_compatibility(
     """Every service held against every shot, shots in the order of the film. Reads local files, asks nobody."""
     events = {event.shot: event for event in build_cut(film).events}
     continued = {shot.continues for shot in film.all_shots if shot.continues}
-    digest, files, has_bucket = cache(file_digest), LocalFiles(), bool(Settings.read(environment).media_url)
+    digest, files, has_bucket = cache(file_digest), LocalFileChecks(), bool(Settings.read(environment).media_url)
 
-    def asked(shot: Shot, service: type[Provider]) -> Request | order.Unfit:
+    def asked(shot: Shot, service: type[Provider]) -> Request | Unsupported:
         # Which take it continues makes no difference to whether the service can go on from it.
         upstream, anchor, event = shot.continues, anchor_of(shot, continued), events[shot.shot]
         try:
-            return next(order.takes(film, shot, service, event, anchor, upstream, digest, files, has_bucket))
-        except order.Unfit as unfit:
-            return unfit
+            return next(build_requests(film, shot, service, event, anchor, upstream, digest, files, has_bucket))
+        except Unsupported as unsupported:
+            return unsupported
 
     return [
         _audition(shot, name, asked(shot, service)) for shot in film.all_shots for name, service in services.items()
     ]
 
 
-def _audition(shot: Shot, name: str, answer: Request | order.Unfit) -> Compatibility:
+def _audition(shot: Shot, name: str, answer: Request | Unsupported) -> Compatibility:
     chosen = name in shot.services
-    if isinstance(answer, order.Unfit):
-        obstacles = tuple(Obstacle(what=one.what, fix=one.fix) for one in answer.all)
+    if isinstance(answer, Unsupported):
+        obstacles = tuple(Obstacle(what=one.message, fix=one.hint) for one in answer.all)
         return Compatibility(shot=shot.shot, provider=name, obstacles=obstacles, chosen=chosen)
     return Compatibility(
         shot=shot.shot, provider=name, mode=answer.mode, sold_seconds=answer.seconds, obstacles=(), chosen=chosen

@@ -1,3 +1,5 @@
-"""From a shot of a storyboard to the exact request that a service is sent: the prompt, the attachments, and what of it
-a service cannot take (`Unfit`). Imports `specs` and `providers`; `flows.planning` calls it.
+"""From a shot of a storyboard to the exact request for a service. `build` chooses mode, attachments, prompt and sold
+length for each take; what the service cannot do is raised as `unsupported`; `brief` keeps the author's words beside an
+order. In come a storyboard, a shot and the class of a service; out go requests. Imports `specs`, `providers` and the
+probing of `media`; `flows.planning` calls it.
 """

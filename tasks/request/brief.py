@@ -1,6 +1,6 @@
-"""What a take was asked for in the author's own words, so that a plan can say what changed since it was made.
+"""The author's words behind a request, stored with its order, so that a plan can say what has changed since.
 
-The ledger keeps a brief beside each order. It is no part of the key: it explains the key.
+A brief is not in the key; it explains why a key differs from an earlier one.
 """
 
 from __future__ import annotations
@@ -13,36 +13,36 @@ from urllib.parse import urlsplit
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.storyboard import Shot, Storyboard
 from storyreel.tasks.providers.request import Attachment, Request
-from storyreel.tasks.request.prompt import called
+from storyreel.tasks.request.prompt import display_name
 
 _ORDER = "order of references"
 
 
 class Brief(Frozen):
-    """Each thing that the author said and that reaches the service, by what the author calls it."""
+    """Each value of the storyboard that reaches the service, by the author's name for it."""
 
     words: tuple[tuple[str, str], ...]
-    """`("action", "Mira climbs the last stair.")`; what is not said is left out."""
+    """`("action", "Mira climbs the last stair.")`; empty values are left out."""
 
     def dump(self) -> str:
-        """The form that the ledger keeps."""
+        """The brief as JSON, as the ledger stores it."""
         return json.dumps(dict(self.words), ensure_ascii=False, separators=(",", ":"))
 
     @classmethod
-    def load(cls, kept: str) -> Brief | None:
-        """A brief from the ledger; None where an older storyreel kept none."""
-        return cls(words=tuple(json.loads(kept).items())) if kept else None
+    def load(cls, stored: str) -> Brief | None:
+        """A brief from the ledger; None if `stored` is empty, as in rows of older versions."""
+        return cls(words=tuple(json.loads(stored).items())) if stored else None
 
 
-def brief(storyboard: Storyboard, shot: Shot, request: Request) -> Brief:
-    """The brief of a request that was made for a shot."""
-    spoken = _drawn(request) if request.board else _told(storyboard, shot)
-    said = {**dict(spoken), **dict(_shown(storyboard, shot, request)), **dict(_made(shot, request))}
-    return Brief(words=tuple((name, words) for name, words in said.items() if words))
+def brief_of(storyboard: Storyboard, shot: Shot, request: Request) -> Brief:
+    """The brief of a request that was built for a shot."""
+    text = _board_words(request) if request.board else _prompt_words(storyboard, shot)
+    words = {**dict(text), **dict(_attachment_words(storyboard, shot, request)), **dict(_format_words(shot, request))}
+    return Brief(words=tuple((name, value) for name, value in words.items() if value))
 
 
 def changes(then: Brief, now: Brief) -> tuple[str, ...]:
-    """What is said otherwise now, in the author's words: `action`, `reference mira-front.png`, `look`."""
+    """The names of the values that differ: `action`, `reference mira-front.png`, `look`."""
     before, after = dict(then.words), dict(now.words)
     # A file that was only renamed is the same picture.
     kept = set(_files(before).values()) & set(_files(after).values())
@@ -51,30 +51,30 @@ def changes(then: Brief, now: Brief) -> tuple[str, ...]:
         for name in dict.fromkeys((*after, *before))
         if before.get(name) != after.get(name) and not (_is_file(name) and {before.get(name), after.get(name)} & kept)
     ]
-    # Who comes or goes moves the others along; that is no change of its own.
+    # If a reference was added or removed, the order of the others has not changed by itself.
     return tuple(name for name in changed if name != _ORDER or changed == [_ORDER])
 
 
-def _told(storyboard: Storyboard, shot: Shot) -> Iterator[tuple[str, str]]:
-    """What stands in the prompt."""
+def _prompt_words(storyboard: Storyboard, shot: Shot) -> Iterator[tuple[str, str]]:
+    """The words that are in the prompt."""
     yield "action", shot.action
     yield "size", shot.size or ""
     yield "camera", ", ".join(filter(None, (shot.camera.move, shot.camera.angle, shot.camera.lens)))
     yield "dialogue", " / ".join(f"{line.speaker} ({line.delivery}): {line.line}" for line in shot.dialogue)
     for who in dict.fromkeys((*shot.cast, *(line.speaker for line in shot.dialogue))):
         member = storyboard.cast.get(who)
-        yield f"name of {who}", called(storyboard, who)
+        yield f"name of {who}", display_name(storyboard, who)
         yield f"description of {who}", member.description if member and who in shot.cast else ""
     if shot.location:
-        yield "location", called(storyboard, shot.location)
+        yield "location", display_name(storyboard, shot.location)
         yield f"description of {shot.location}", storyboard.locations[shot.location].description
     yield "cast", ", ".join(shot.cast)
     yield "look", storyboard.look.prompt
     yield "what to avoid", storyboard.look.avoid
 
 
-def _drawn(request: Request) -> Iterator[tuple[str, str]]:
-    """What stands on an animatic's board."""
+def _board_words(request: Request) -> Iterator[tuple[str, str]]:
+    """The words that are on an animatic's board."""
     board = request.board
     if board is None:
         return
@@ -90,8 +90,8 @@ def _drawn(request: Request) -> Iterator[tuple[str, str]]:
     yield "duration", f"{board.frames} frames"
 
 
-def _shown(storyboard: Storyboard, shot: Shot, request: Request) -> Iterator[tuple[str, str]]:
-    """What goes with the request, by its content."""
+def _attachment_words(storyboard: Storyboard, shot: Shot, request: Request) -> Iterator[tuple[str, str]]:
+    """The digests of the attachments."""
     first, last = request.first_frame, request.last_frame
     if first and first.digest.startswith("take:"):
         yield f"{shot.continues}, which it continues", first.digest
@@ -106,8 +106,8 @@ def _shown(storyboard: Storyboard, shot: Shot, request: Request) -> Iterator[tup
     yield _ORDER, ", ".join(reference.subject or "shot" for reference in request.references)
 
 
-def _made(shot: Shot, request: Request) -> Iterator[tuple[str, str]]:
-    """How it is made."""
+def _format_words(shot: Shot, request: Request) -> Iterator[tuple[str, str]]:
+    """The service, the model and the format."""
     yield "service", request.provider
     yield "model", request.model
     yield "mode", request.mode.value
@@ -119,7 +119,7 @@ def _made(shot: Shot, request: Request) -> Iterator[tuple[str, str]]:
 
 
 def _file(attachment: Attachment, storyboard: Storyboard) -> str:
-    """As the author wrote it: the path beside the storyboard, or the end of an address."""
+    """An attachment's name: its path relative to the storyboard, or the last part of its address."""
     if attachment.digest.startswith("url:"):
         return PurePosixPath(urlsplit(attachment.source).path).name or attachment.source
     file = Path(attachment.source)

@@ -1,6 +1,6 @@
-"""What is asked of a service for a shot: the mode, the references that go with it, the sold length, the request.
+"""The requests for the takes of a shot: mode, attachments, prompt, sold length, seed.
 
-Pure but for the digests of local files, which the caller gives.
+Pure except for the local files, which are read for their digests and limits.
 """
 
 from __future__ import annotations
@@ -14,47 +14,39 @@ from storyreel.specs.storyboard import Mode, Shot, Storyboard
 from storyreel.tasks.providers.capability import Capability
 from storyreel.tasks.providers.provider import Provider
 from storyreel.tasks.providers.request import Attachment, Board, Request
-from storyreel.tasks.request.attachments import Attaching
-from storyreel.tasks.request.local_files import LocalFiles
-from storyreel.tasks.request.prompt import called, compose, fill
-from storyreel.tasks.request.unfit import Digest, Unfit, instead
-
-__all__ = ["Digest", "Unfit", "takes"]
+from storyreel.tasks.request.attachments import AttachmentBuilder, FileDigest
+from storyreel.tasks.request.local_files import LocalFileChecks
+from storyreel.tasks.request.prompt import build_prompt, display_name, fill_names
+from storyreel.tasks.request.unsupported import Unsupported, alternatives
 
 
-def _needed_frames(shot: Shot, event: Event, anchor: Anchor, capability: Capability) -> int:
-    """Frames that a take of the shot must have. Handles are asked for where they are free or wanted."""
-    if capability.durations is not None and shot.handles == "hold":
-        return event.frames
-    head = event.head if anchor != "first" else 0
-    tail = event.tail if anchor != "last" else 0
-    return head + event.frames + tail
-
-
-def takes(
+def build_requests(
     storyboard: Storyboard,
     shot: Shot,
     provider: type[Provider],
     event: Event,
     anchor: Anchor,
     continued: str | None,
-    digest: Digest,
-    files: LocalFiles | None = None,
+    digest: FileDigest,
+    files: LocalFileChecks | None = None,
     has_bucket: bool = False,
 ) -> Iterator[Request]:
-    """The requests for all takes of a shot, in order.
+    """Yield the requests for all takes of a shot, in order.
 
-    `continued` is the key of the take whose last frame the shot begins with. `files` are given where many shots are
-    planned, so that each file is opened once; `has_bucket` says whether the user has one that services can fetch from.
-    Raises Unfit when the service cannot take them.
+    `continued` is the key of the take whose last frame the shot begins with. `files` is shared between shots, so that
+    each file is opened once. `has_bucket` is whether the user has a bucket that services can download from. Raises
+    Unsupported if the service cannot make the shot.
     """
     mode = shot.mode or _mode(storyboard, shot)
     capability = provider.capabilities.get(mode)
     if capability is None:
         able = ", ".join(provider.capabilities) or "nothing"
-        raise Unfit("mode", f"{provider.name} does not do {mode}; it does {able}", instead(mode, lambda _: True))
-    attaching = Attaching(storyboard, shot, provider, capability, digest, files or LocalFiles(), has_bucket)
-    attached = attaching.all(continued)
+        raise Unsupported(
+            "mode", f"{provider.name} does not do {mode}; it does {able}", alternatives(mode, lambda _: True)
+        )
+    attached = AttachmentBuilder(
+        storyboard, shot, provider, capability, digest, files or LocalFileChecks(), has_bucket
+    ).build(continued)
     frames = _needed_frames(shot, event, anchor, capability)
     with_video = any(reference.kind == "video" for reference in attached.references)
     request = Request(
@@ -62,10 +54,10 @@ def takes(
         model=capability.model,
         mode=mode,
         prompt="" if capability.draws_board else _prompt(storyboard, shot, attached.references, capability),
-        negative_prompt="" if capability.draws_board else _negative(storyboard, capability),
+        negative_prompt="" if capability.draws_board else _negative_prompt(storyboard, capability),
         seed=0,
-        seconds=_sold(shot, capability, frames, storyboard, with_video),
-        aspect_ratio=_ratio(storyboard, capability, provider),
+        seconds=_sold_seconds(shot, capability, frames, storyboard, with_video),
+        aspect_ratio=_aspect_ratio(storyboard, capability, provider),
         resolution=_resolution(storyboard, capability, provider),
         width=storyboard.format.size[0],
         height=storyboard.format.size[1],
@@ -76,11 +68,11 @@ def takes(
         take=1,
     )
     for number in range(1, shot.takes + 1):
-        yield _numbered(request, number, shot.seed)
+        yield _take(request, number, shot.seed)
 
 
-def _numbered(request: Request, number: int, seed: int | None) -> Request:
-    """A take of its own: its number, and a seed that is the author's, counted on, or comes from all the rest."""
+def _take(request: Request, number: int, seed: int | None) -> Request:
+    """The request of one take, with its number and seed: the author's plus the takes before, or a hash of the rest."""
     take = request.model_copy(update={"take": number})
     if seed is None:
         seed = int.from_bytes(hashlib.sha256(take.canonical().encode()).digest()[:4]) % 2**31
@@ -94,50 +86,61 @@ def _mode(storyboard: Storyboard, shot: Shot) -> Mode:
     return Mode.IMAGE if shot.continues or shot.first_frame or shot.last_frame else Mode.TEXT
 
 
-def _sold(shot: Shot, capability: Capability, frames: int, storyboard: Storyboard, with_video: bool) -> Fraction:
+def _needed_frames(shot: Shot, event: Event, anchor: Anchor, capability: Capability) -> int:
+    """Frames that a take must have. Handles are included if they are free or the shot asks for them."""
+    if capability.durations is not None and shot.handles == "hold":
+        return event.frames
+    head = event.head if anchor != "first" else 0
+    tail = event.tail if anchor != "last" else 0
+    return head + event.frames + tail
+
+
+def _sold_seconds(
+    shot: Shot, capability: Capability, frames: int, storyboard: Storyboard, with_video: bool
+) -> Fraction:
     rate = storyboard.format.fps
     seconds = capability.shortest_sold(frames, rate, with_video)
     if seconds is None:
         longest = (capability.sold_seconds(with_video) or (0,))[-1]
         because = " with a reference video" if with_video and capability.durations_with_video else ""
         shorter = f"make it {longest}s or shorter, or split it into two shots of which one continues the other"
-        raise Unfit(
+        raise Unsupported(
             "duration",
             f"shot {shot.shot} needs {float(rate.seconds(frames)):.4g}s, but {capability.model} makes at most "
             f"{longest}s{because}",
-            instead(capability.mode, lambda c: c.shortest_sold(frames, rate, with_video) is not None, shorter),
+            alternatives(capability.mode, lambda c: c.shortest_sold(frames, rate, with_video) is not None, shorter),
         )
     return seconds
 
 
 def _prompt(storyboard: Storyboard, shot: Shot, references: tuple[Attachment, ...], capability: Capability) -> str:
-    prompt = compose(storyboard, shot, references, capability)
+    prompt = build_prompt(storyboard, shot, references, capability)
     if capability.prompt_length is not None and len(prompt) > capability.prompt_length:
         shorter = "shorten the action, the descriptions or the look"
-        raise Unfit(
+        raise Unsupported(
             "action",
             f"the prompt of shot {shot.shot} has {len(prompt)} characters, {capability.model} reads "
             f"{capability.prompt_length}",
-            instead(capability.mode, lambda c: (c.prompt_length or len(prompt)) >= len(prompt), shorter),
+            alternatives(capability.mode, lambda c: (c.prompt_length or len(prompt)) >= len(prompt), shorter),
         )
     return prompt
 
 
-def _negative(storyboard: Storyboard, capability: Capability) -> str:
-    """What to avoid, where it is a field of its own."""
+def _negative_prompt(storyboard: Storyboard, capability: Capability) -> str:
+    """What to avoid; empty if the service reads that in the prompt."""
     avoid = storyboard.look.avoid if capability.negative_prompt else ""
     if capability.negative_length is not None and len(avoid) > capability.negative_length:
-        raise Unfit(
+        raise Unsupported(
             "action",
             f"look.avoid has {len(avoid)} characters, {capability.model} reads {capability.negative_length}",
-            instead(capability.mode, lambda c: (c.negative_length or len(avoid)) >= len(avoid), "shorten it"),
+            alternatives(capability.mode, lambda c: (c.negative_length or len(avoid)) >= len(avoid), "shorten it"),
             ("look", "avoid"),
         )
     return avoid
 
 
 def _board(storyboard: Storyboard, shot: Shot, frames: int) -> Board:
-    names = {who: called(storyboard, who) for who in (*storyboard.cast, *storyboard.locations)}
+    names = {key: display_name(storyboard, key) for key in (*storyboard.cast, *storyboard.locations)}
     scene = storyboard.scene_of(shot.shot)
     return Board(
         film=storyboard.title,
@@ -145,19 +148,20 @@ def _board(storyboard: Storyboard, shot: Shot, frames: int) -> Board:
         slate=shot.shot,
         size=shot.size or "",
         camera=shot.camera.move,
-        action=fill(shot.action, names),
-        dialogue=tuple((names.get(line.speaker, line.speaker), fill(line.line, names)) for line in shot.dialogue),
-        place=called(storyboard, shot.location) if shot.location else "",
+        action=fill_names(shot.action, names),
+        dialogue=tuple((names.get(line.speaker, line.speaker), fill_names(line.line, names)) for line in shot.dialogue),
+        place=display_name(storyboard, shot.location) if shot.location else "",
         frames=frames,
         rate=storyboard.format.fps,
     )
 
 
-def _ratio(storyboard: Storyboard, capability: Capability, provider: type[Provider]) -> str:
+def _aspect_ratio(storyboard: Storyboard, capability: Capability, provider: type[Provider]) -> str:
     ratio = storyboard.format.aspect_ratio
     if ratio not in capability.ratios:
         what = f"{provider.name} has no aspect ratio {ratio}; it has {', '.join(capability.ratios)}"
-        raise Unfit("provider", what, instead(capability.mode, lambda c: ratio in c.ratios, "choose one that it has"))
+        hint = alternatives(capability.mode, lambda c: ratio in c.ratios, "choose one that it has")
+        raise Unsupported("provider", what, hint)
     return ratio
 
 
@@ -165,6 +169,6 @@ def _resolution(storyboard: Storyboard, capability: Capability, provider: type[P
     wanted = storyboard.format.resolution
     if wanted not in capability.resolutions:
         what = f"{provider.name} has no resolution {wanted}; it has {', '.join(capability.resolutions)}"
-        able = instead(capability.mode, lambda c: wanted in c.resolutions, "choose one that it has")
-        raise Unfit("provider", what, able)
+        hint = alternatives(capability.mode, lambda c: wanted in c.resolutions, "choose one that it has")
+        raise Unsupported("provider", what, hint)
     return wanted

@@ -1,6 +1,7 @@
-"""The prompt of a shot, written in one place for every service.
+"""The prompt of a shot, for all services.
 
-First the bindings ("Image 1 is Mira, woman in her sixties"), then size, camera, place, action, dialogue and look.
+First what each attachment shows ("Image 1 is Mira, woman in her sixties"), then size, camera, location, action,
+dialogue and look.
 """
 
 from __future__ import annotations
@@ -23,42 +24,41 @@ _MOVES = {
 }
 
 
-def compose(storyboard: Storyboard, shot: Shot, attached: Sequence[Attachment], capability: Capability) -> str:
-    """The prompt as it is sent, with the attachments numbered in their order, pictures and videos apart."""
+def build_prompt(storyboard: Storyboard, shot: Shot, attached: Sequence[Attachment], capability: Capability) -> str:
+    """The prompt as it is sent. The attachments are numbered in their order, images and videos apart."""
     labels = _labels(attached, capability.label)
-    names = {who: mine[0] for who, mine in labels.items() if who} | {
-        who: called(storyboard, who) for who in (*storyboard.cast, *storyboard.locations) if who not in labels
+    names = {key: its[0] for key, its in labels.items() if key} | {
+        key: display_name(storyboard, key) for key in (*storyboard.cast, *storyboard.locations) if key not in labels
     }
     sentences = [
         *_bindings(storyboard, shot, labels),
         f"{shot.size.capitalize()} shot" if shot.size else "",
         ", ".join(filter(None, (_MOVES[shot.camera.move], shot.camera.angle, shot.camera.lens))),
-        _place(storyboard, shot, labels),
+        _location(storyboard, shot, labels),
         shot.action,
         *(_spoken(storyboard, shot, line) for line in shot.dialogue),
         storyboard.look.prompt,
         f"Avoid: {storyboard.look.avoid}" if storyboard.look.avoid and not capability.negative_prompt else "",
     ]
-    return fill(" ".join(_sentence(text) for text in sentences if text.strip()), names)
+    return fill_names(" ".join(_sentence(text) for text in sentences if text.strip()), names)
 
 
-def fill(text: str, names: Mapping[str, str]) -> str:
-    """A text with each `{name}` in it replaced by what it stands for."""
+def fill_names(text: str, names: Mapping[str, str]) -> str:
+    """A text with each `{key}` replaced by its value in `names`. Unknown keys are left as they are."""
     return PLACEHOLDER.sub(lambda found: names.get(found[1], found[0]), text)
 
 
-def called(storyboard: Storyboard, who: str) -> str:
-    """What people call a cast member or location."""
-    noun = storyboard.cast.get(who) or storyboard.locations.get(who)
-    written = noun.name if noun else ""
-    if written:
-        return written
-    words = who.replace("_", " ").replace("-", " ")
-    return words.title() if who in storyboard.cast else words
+def display_name(storyboard: Storyboard, key: str) -> str:
+    """The name of a cast member or location: as the storyboard gives it, else made from the key."""
+    noun = storyboard.cast.get(key) or storyboard.locations.get(key)
+    if noun and noun.name:
+        return noun.name
+    words = key.replace("_", " ").replace("-", " ")
+    return words.title() if key in storyboard.cast else words
 
 
 def _labels(attached: Iterable[Attachment], style: str) -> dict[str, list[str]]:
-    """By whom they show, what the service calls the attachments: {"mira": ["Image 1", "Video 1"]}."""
+    """The service's labels of the attachments by their subjects: {"mira": ["Image 1", "Video 1"]}."""
     counts = {"image": 0, "video": 0}
     labels: dict[str, list[str]] = {}
     for attachment in attached:
@@ -69,11 +69,13 @@ def _labels(attached: Iterable[Attachment], style: str) -> dict[str, list[str]]:
 
 
 def _bindings(storyboard: Storyboard, shot: Shot, labels: Mapping[str, Sequence[str]]) -> list[str]:
-    """One sentence for each person, place and further reference: which attachments show it, and what it is."""
-    sentences = [_binding(called(storyboard, who), storyboard.cast[who], labels.get(who, ())) for who in shot.cast]
+    """A sentence for each person, location and further reference: which attachments show it, and what it is."""
+    sentences = [
+        _binding(display_name(storyboard, key), storyboard.cast[key], labels.get(key, ())) for key in shot.cast
+    ]
     if shot.location and shot.location in labels:
         place = storyboard.locations[shot.location]
-        sentences.append(_binding(called(storyboard, shot.location), place, labels[shot.location]))
+        sentences.append(_binding(display_name(storyboard, shot.location), place, labels[shot.location]))
     if free := labels.get(""):
         sentences.append(f"{_listed(free)} {'is a reference' if len(free) == 1 else 'are references'} for this shot")
     return sentences
@@ -86,17 +88,19 @@ def _binding(name: str, noun: CastMember | Location, labels: Sequence[str]) -> s
     return f"{name} is {noun.description}" if noun.description else ""
 
 
-def _place(storyboard: Storyboard, shot: Shot, labels: Mapping[str, Sequence[str]]) -> str:
+def _location(storyboard: Storyboard, shot: Shot, labels: Mapping[str, Sequence[str]]) -> str:
     if not shot.location:
         return ""
     if shot.location in labels:
         return f"In {labels[shot.location][0]}"
-    return f"In {storyboard.locations[shot.location].description or called(storyboard, shot.location)}"
+    return f"In {storyboard.locations[shot.location].description or display_name(storyboard, shot.location)}"
 
 
 def _spoken(storyboard: Storyboard, shot: Shot, line: Dialogue) -> str:
-    # A speaker in the cast is named by the placeholder, so that a label takes the name's place.
-    who = f"{{{line.speaker}}}" if line.speaker in shot.cast else f"{called(storyboard, line.speaker)}, off screen,"
+    # A speaker who is seen is written as a placeholder, so that the label can replace the name.
+    who = (
+        f"{{{line.speaker}}}" if line.speaker in shot.cast else f"{display_name(storyboard, line.speaker)}, off screen,"
+    )
     manner = f" ({line.delivery})" if line.delivery else ""
     return f'{who} says{manner}: "{line.line}"'
 

@@ -17,7 +17,8 @@ from storyreel.tasks.providers.capability import Capability
 from storyreel.tasks.providers.provider import Provider
 from storyreel.tasks.providers.request import Request
 from storyreel.tasks.providers.wan import WAN
-from storyreel.tasks.request.build import Unfit, takes
+from storyreel.tasks.request.build import build_requests
+from storyreel.tasks.request.unsupported import Unsupported
 from tests.tasks.making import make_clip
 
 
@@ -61,7 +62,9 @@ def first(
     file = folder / "film.yaml"
     file.write_text(FILM.replace("REFS", refs).replace("SHOT", shot).replace("TRANSITION", transition) + more)
     film = read(file)
-    return list(takes(film, film.all_shots[0], service, build_cut(film).events[0], "free", None, lambda _: "d"))
+    return list(
+        build_requests(film, film.all_shots[0], service, build_cut(film).events[0], "free", None, lambda _: "d")
+    )
 
 
 def ask(folder: Path, shot: str, **film: Any) -> Request:
@@ -151,10 +154,10 @@ def test_a_rate_that_is_not_whole_does_not_buy_the_next_length(tmp_path: Path) -
 def test_what_the_service_cannot_take_is_said_of_the_right_key(
     tmp_path: Path, shot: str, refs: str, field: str, words: str
 ) -> None:
-    with pytest.raises(Unfit) as unfit:
+    with pytest.raises(Unsupported) as unsupported:
         ask(tmp_path, shot, refs=refs)
-    assert unfit.value.field == field
-    assert words in unfit.value.what
+    assert unsupported.value.field == field
+    assert words in unsupported.value.message
 
 
 def test_more_people_than_the_service_shows_are_refused(tmp_path: Path) -> None:
@@ -165,8 +168,8 @@ def test_more_people_than_the_service_shows_are_refused(tmp_path: Path) -> None:
         f"storyboard: 1\ntitle: Crowd\ncast:\n{people}\nshots: [{{shot: 1A, action: On., cast: [p0, p1, p2]}}]\n"
     )
     film = read(file)
-    with pytest.raises(Unfit, match="more people and places"):
-        list(takes(film, film.all_shots[0], Hosted, build_cut(film).events[0], "free", None, lambda _: "d"))
+    with pytest.raises(Unsupported, match="more people and places"):
+        list(build_requests(film, film.all_shots[0], Hosted, build_cut(film).events[0], "free", None, lambda _: "d"))
 
 
 def test_a_last_frame_goes_with_the_request_and_is_in_its_key(tmp_path: Path) -> None:
@@ -182,28 +185,28 @@ def test_a_last_frame_goes_with_the_request_and_is_in_its_key(tmp_path: Path) ->
 @pytest.mark.parametrize("name", ["aimlapi", "apiyi"])
 def test_a_service_that_ends_no_clip_with_a_picture_names_those_that_do(tmp_path: Path, name: str) -> None:
     shot = "action: Rain., first_frame: https://x.org/a.png, last_frame: https://x.org/b.png"
-    with pytest.raises(Unfit) as unfit:
+    with pytest.raises(Unsupported) as unsupported:
         ask(tmp_path, shot, service=load(name))
-    assert (unfit.value.field, unfit.value.more) == ("last_frame", ())
-    assert unfit.value.what == f"{name} ends no clip with a given picture in image-to-video"
-    assert unfit.value.fix == "shoot it with dashscope or freepik, or remove `last_frame`"
+    assert (unsupported.value.field, unsupported.value.others) == ("last_frame", ())
+    assert unsupported.value.message == f"{name} ends no clip with a given picture in image-to-video"
+    assert unsupported.value.hint == "shoot it with dashscope or freepik, or remove `last_frame`"
     for able in ("dashscope", "freepik", "animatic"):
         assert ask(tmp_path, shot, service=load(able)).last_frame
 
 
 def test_a_last_frame_that_a_service_does_not_take_is_told_as_a_first_one_is(tmp_path: Path) -> None:
     Image.new("RGB", (100, 100)).save(tmp_path / "small.png")
-    with pytest.raises(Unfit, match=r"does not take `small\.png`: it is 100x100 pixels") as unfit:
+    with pytest.raises(Unsupported, match=r"does not take `small\.png`: it is 100x100 pixels") as unsupported:
         ask(tmp_path, "action: Rain., first_frame: https://x.org/a.png, last_frame: small.png")
-    assert unfit.value.field == "last_frame"
+    assert unsupported.value.field == "last_frame"
 
 
 def test_a_last_frame_beside_references_is_refused_with_the_way_out(tmp_path: Path) -> None:
-    with pytest.raises(Unfit) as unfit:
+    with pytest.raises(Unsupported) as unsupported:
         ask(tmp_path, "action: On., cast: [mira], first_frame: https://x.org/a.png, last_frame: https://x.org/b.png")
-    assert (unfit.value.field, unfit.value.more) == ("last_frame", ())
-    assert "ends no clip with a given picture in reference-to-video" in unfit.value.what
-    assert unfit.value.fix == "write `mode: image-to-video`, which sends no references, or remove `last_frame`"
+    assert (unsupported.value.field, unsupported.value.others) == ("last_frame", ())
+    assert "ends no clip with a given picture in reference-to-video" in unsupported.value.message
+    assert unsupported.value.hint == "write `mode: image-to-video`, which sends no references, or remove `last_frame`"
 
 
 def test_the_length_of_a_local_reference_video_is_known_and_no_part_of_the_key(tmp_path: Path) -> None:

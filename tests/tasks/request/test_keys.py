@@ -12,7 +12,7 @@ from storyreel.specs.cut import build_cut
 from storyreel.specs.reading import read
 from storyreel.tasks.clips import file_digest
 from storyreel.tasks.providers import load
-from storyreel.tasks.request import build as order
+from storyreel.tasks.request.build import build_requests
 
 FILM = """
 storyboard: 1
@@ -91,7 +91,7 @@ def keys(folder: Path, service: str) -> dict[str, str]:
     film, found = read(file), {}
     for shot, event in zip(film.all_shots, build_cut(film).events, strict=True):
         upstream = found.get(f"{shot.continues} 2")
-        for take in order.takes(film, shot, load(service), event, "free", upstream, file_digest, has_bucket=True):
+        for take in build_requests(film, shot, load(service), event, "free", upstream, file_digest, has_bucket=True):
             found[f"{shot.shot} {take.take}"] = take.key
     return found
 

@@ -14,7 +14,7 @@ from storyreel.specs.problems.problem import StoryboardError
 from storyreel.specs.reading import read
 from storyreel.tasks.providers.wan import WAN
 from storyreel.tasks.request import local_files as references
-from storyreel.tasks.request.local_files import LocalFiles
+from storyreel.tasks.request.local_files import LocalFileChecks
 from tests.services.references import Reference, examine
 from tests.tasks.making import ffmpeg, make_clip
 
@@ -22,7 +22,7 @@ Finding = tuple[str, str] | None
 
 
 def wrong(file: Path, use: references.Use = "image") -> str:
-    found = LocalFiles().wrong_with(file, use, WAN)
+    found = LocalFileChecks().problem_with(file, use, WAN)
     return found[0] if found else ""
 
 
@@ -82,7 +82,7 @@ def test_a_picture_of_too_many_bytes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("width", "words"), [(14_000, "is 14000x12000 pixels"), (60_000, "has far more pixels than anybody takes")]
+    ("width", "words"), [(14_000, "is 14000x12000 pixels"), (60_000, "has far more pixels than any service takes")]
 )
 def test_a_picture_too_large_to_decode_is_judged_by_its_header(tmp_path: Path, width: int, words: str) -> None:
     header = struct.pack(">IIBBBBB", width, 12000, 8, 2, 0, 0, 0)

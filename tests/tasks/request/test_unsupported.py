@@ -15,7 +15,7 @@ from storyreel.specs.reading import read
 from storyreel.specs.storyboard import Mode
 from storyreel.tasks.providers.capability import Capability
 from storyreel.tasks.providers.provider import Provider
-from storyreel.tasks.request import unfit
+from storyreel.tasks.request import unsupported
 
 FILM = """storyboard: 1
 title: The Keeper
@@ -200,15 +200,15 @@ def test_no_word_of_a_voice_where_nobody_speaks_or_it_is_only_drawn(tmp_path: Pa
 
 
 def test_a_package_that_does_not_load_keeps_nobody_from_being_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    true = unfit.load
+    true = unsupported.load
 
     def load(name: str) -> type[Provider]:
         if name == "broken":
             raise ImportError(name)
         return true(name)
 
-    monkeypatch.setattr(unfit, "names", lambda: ["broken", "dashscope"])
-    monkeypatch.setattr(unfit, "load", load)
-    unfit._installed.cache_clear()
-    assert unfit.instead(Mode.TEXT, lambda _: True) == "shoot it with dashscope"
-    unfit._installed.cache_clear()
+    monkeypatch.setattr(unsupported, "names", lambda: ["broken", "dashscope"])
+    monkeypatch.setattr(unsupported, "load", load)
+    unsupported._installed.cache_clear()
+    assert unsupported.alternatives(Mode.TEXT, lambda _: True) == "shoot it with dashscope"
+    unsupported._installed.cache_clear()

@@ -1,0 +1,61 @@
+"""What a service cannot do of a shot, and which services can."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import cache
+
+from storyreel.specs.errors import StoryreelError
+from storyreel.specs.problems.problem import KeyPath
+from storyreel.specs.storyboard import Mode
+from storyreel.tasks.providers import load, names
+from storyreel.tasks.providers.capability import Capability
+from storyreel.tasks.providers.provider import Provider
+
+
+class Unsupported(StoryreelError):
+    """A service cannot make a shot.
+
+    `field` is the key of the shot that asks for it. `at` is the path to another place in the storyboard that does,
+    empty if it is the shot. `others` is what else the service cannot do of the shot.
+    """
+
+    def __init__(
+        self, field: str, message: str, hint: str = "", at: KeyPath = (), others: tuple[Unsupported, ...] = ()
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.field, self.at, self.others = field, at, others
+
+    @property
+    def all(self) -> tuple[Unsupported, ...]:
+        """This one and `others`."""
+        return (self, *self.others)
+
+
+def alternatives(mode: Mode, fits: Callable[[Capability], bool], otherwise: str = "") -> str:
+    """A hint: the hosted services whose capability in a mode fits, then what else helps.
+
+    `shoot it with dashscope or freepik, or make it shorter`.
+    """
+    able = [service.name for service in _installed() if _can(service.capabilities.get(mode), fits)]
+    services = f"shoot it with {' or '.join(able)}" if able else ""
+    return ", or ".join(filter(None, (services, otherwise)))
+
+
+def _can(capability: Capability | None, fits: Callable[[Capability], bool]) -> bool:
+    """A drawn board fits everything, but is not what the user asks a service for."""
+    return capability is not None and not capability.draws_board and fits(capability)
+
+
+@cache
+def _installed() -> tuple[type[Provider], ...]:
+    """The services that load. Cached, because loading takes milliseconds and a film may have thousands of problems."""
+    return tuple(_loaded())
+
+
+def _loaded() -> Iterator[type[Provider]]:
+    for name in names():
+        try:
+            yield load(name)
+        except (ImportError, AttributeError):
+            continue  # a package that does not load: `storyreel providers` reports it
