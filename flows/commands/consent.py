@@ -94,7 +94,7 @@ def load_agreed(file: Path, budget: str | None, out: str | None) -> tuple[RunReq
     Raises NotAllowed, which lists what changed, if the plan is no longer the one that was saved.
     """
     saved = load_plan(file)
-    agreed = request_of(saved.found_from(file), saved.provider, None, list(saved.selection), budget, out)
+    agreed = request_of(saved.storyboard_of(file), saved.provider, None, list(saved.selection), budget, out)
     request = agreed.model_copy(update={"vars": saved.words})
     budgeted = plan_of(request)
     if changed := differences(saved, budgeted.plan):

@@ -1,4 +1,4 @@
-"""What the planner is told of the past."""
+"""Opens the ledger and the clip store as the history that a plan depends on."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from storyreel.tasks.settings import Settings
 
 @contextmanager
 def open_history(home: Home) -> Iterator[History]:
-    """The ledger and the store as they stand; a look creates neither."""
+    """The history as it is now, until the context ends. Reads the ledger and the store; creates neither."""
     clips, has_bucket = home.clips(), bool(Settings.read().media_url)
     if not home.has_ledger:
         yield History(purchases=lambda _: {}, holds=clips.holds, has_bucket=has_bucket)
         return
-    ledger, there = home.ledger(), set[str]()
+    ledger, stored = home.ledger(), set[str]()
 
     def purchases(keys: Iterable[str]) -> Mapping[str, Purchase]:
-        """Those of a film, whose clips are asked for all at once: a bucket is far away."""
+        # All clips are looked up at once: each question to a bucket is a round trip.
         found = ledger.find_all(keys)
-        there.update(clips.held(purchase.clip for purchase in found.values() if purchase.clip))
+        stored.update(clips.held(purchase.clip for purchase in found.values() if purchase.clip))
         return found
 
     try:
         yield History(
             purchases=purchases,
-            holds=there.__contains__,
+            holds=stored.__contains__,
             latest=ledger.latest,
             experience=ledger.experience,
             committed=ledger.committed,

@@ -1,4 +1,4 @@
-"""What a plan is made of: takes, who would make them, and what is known of the past."""
+"""The data of planning: a plan, its takes, the services that can make each, and the history that they depend on."""
 
 from __future__ import annotations
 
@@ -17,27 +17,30 @@ from storyreel.tasks.providers.request import Request
 from storyreel.tasks.request.brief import Brief
 
 TakeState = Literal["new", "cached", "resuming", "unknown"]
+"""What a run does about a take: makes it; uses its clip from the store; fetches or awaits what was ordered before;
+nothing, as it is not known whether the order was accepted."""
 
 ReviewState = Literal["todo", "wip", "wfa", "retake", "approved"]
-"""How far a take is on its way to the cut. `todo`: nothing is made. `wip`: it is being made. `wfa`: made, waits for
-approval. `retake`: another one is wanted and not made yet. `approved`: it is in the cut."""
+"""How far a take is to approval. `todo`: not made. `wip`: being made. `wfa`: made, waits for approval. `retake`:
+another take is wanted and not made yet. `approved`: it is in the cut."""
 
-_REVIEW: Mapping[TakeState, ReviewState] = {"new": "todo", "resuming": "wip", "unknown": "wip", "cached": "wfa"}
-"""The word for a take of which nothing was said."""
+_WITHOUT_VERDICT: Mapping[TakeState, ReviewState] = {
+    "new": "todo", "resuming": "wip", "unknown": "wip", "cached": "wfa",
+}  # fmt: skip
 
 Orders = Mapping[tuple[str, int, str], Purchase]
-"""What was ordered last under a slate, for a take of this number, from a service."""
+"""The latest order by slate, number of the take and service."""
 
 
-def _nobody_ordered(film: str, slates: Iterable[str]) -> Orders:
+def _no_orders(film: str, slates: Iterable[str]) -> Orders:
     return {}
 
 
-def _nobody_knows(provider: str, model: str) -> PastDurations | None:
+def _no_experience(provider: str, model: str) -> PastDurations | None:
     return None
 
 
-def _nobody_judged(keys: Iterable[str]) -> Mapping[str, Verdict]:
+def _no_verdicts(keys: Iterable[str]) -> Mapping[str, Verdict]:
     return {}
 
 
@@ -46,78 +49,78 @@ def _nothing_committed(scope: str, **of: str) -> tuple[Money, ...]:
 
 
 class History(Frozen):
-    """What is known of the past, each part looked up when it is needed."""
+    """What the ledger and the clip store know; each part is looked up when it is needed."""
 
     purchases: Callable[[Iterable[str]], Mapping[str, Purchase]]
-    """By key."""
+    """The purchases of these keys, by key."""
     holds: Callable[[str], bool]
-    """Whether the store has the clip of this digest."""
-    latest: Callable[[str, Iterable[str]], Orders] = _nobody_ordered
-    """For a film's title and some slates."""
-    experience: Callable[[str, str], PastDurations | None] = _nobody_knows
-    """How long a service's model took before."""
+    """Whether the store has the clip of this digest. Ask only after `purchases`."""
+    latest: Callable[[str, Iterable[str]], Orders] = _no_orders
+    """The latest orders for a film's title and some slates."""
+    experience: Callable[[str, str], PastDurations | None] = _no_experience
+    """How long earlier takes of a service's model took; None if there are none."""
     committed: Callable[..., tuple[Money, ...]] = _nothing_committed
-    """What is spoken for within a scope: `storyreel.tasks.ledger.ledger.Ledger.committed`."""
+    """Money committed within a scope: `storyreel.tasks.ledger.ledger.Ledger.committed`."""
     has_verdicts: bool = False
-    """Whether anybody has said anything of any take."""
-    verdicts: Callable[[Iterable[str]], Mapping[str, Verdict]] = _nobody_judged
-    """By key, what was said last of a take."""
+    """Whether any take has a verdict."""
+    verdicts: Callable[[Iterable[str]], Mapping[str, Verdict]] = _no_verdicts
+    """The latest verdict by key."""
     has_bucket: bool = False
-    """Whether the user has a bucket, for files that a service can only be sent a link to."""
+    """Whether the user has a bucket, for files that a service accepts only as a link."""
 
 
 class Candidate(Frozen):
-    """One service's way to make a take."""
+    """One service that can make a take, with the request that it would get."""
 
     request: Request
     key: str
     price: Money | None
-    """None where nobody knows it."""
+    """None if unknown."""
     price_note: str = ""
-    """What the price holds or is not sure of, or why there is none."""
+    """What the price includes or leaves uncertain, or why it is unknown."""
     brief: Brief
     edit: EditPoints
-    """Which frames are used when it is in the cut."""
+    """The frames that are used when the take is in the cut."""
     state: TakeState = "new"
     reason: str = ""
     """Why it is in this state, for people."""
     changes: tuple[str, ...] = ()
-    """What is said otherwise since it was last ordered under this slate, in the author's words."""
+    """The parts of the storyboard that differ since the last order under this slate, in the author's words."""
 
     @property
     def is_free(self) -> bool:
-        """Whether it surely costs nothing."""
+        """Whether it is known to cost nothing."""
         return self.price is not None and not self.price.amount
 
 
 class PlannedTake(Frozen):
-    """One take of one shot, and what becomes of it."""
+    """One take of one shot, and what a run does about it."""
 
     shot: str
     scene: str
     """The scene's number; empty in a film without scenes."""
     take: int
     circled: bool
-    """Whether it is the one in the cut, as far as that is known before it is made."""
+    """Whether it is in the cut, as far as that is known before it is made."""
     is_open: bool = False
-    """Whether the takes of its shot are compared once they are there, and the best goes into the cut."""
+    """Whether the best take of its shot is chosen for the cut after all are made."""
     chosen: Candidate
-    """How it is made."""
+    """The service that makes it."""
     fallbacks: tuple[Candidate, ...] = ()
-    """How it is made when that fails for good, in this order."""
+    """The services that are tried, in this order, after the chosen one has failed for good."""
     fallback_on_refusal: bool = False
-    """Whether a refusal of its content is a reason to ask the next service."""
+    """Whether the fallbacks are tried also when its content is refused."""
     identity: str
-    """What stands for it in the requests of shots that continue it: its key at the first of its services, so that
-    those stay the same when another one had to step in."""
+    """Its key at the first of its services. Requests of shots that continue it name it by this, so that they stay the
+    same when another service made it."""
     is_stand_in: bool = False
-    """Whether the animatic stands in for a take that was not selected."""
+    """Whether it is an animatic in place of a take that was not selected."""
     needs_review: bool = False
-    """Whether somebody must approve a take of its shot."""
+    """Whether a take of its shot must be approved before the film is joined."""
     verdict: Verdict | None = None
-    """What was said of it last."""
+    """The latest verdict on it."""
     is_asked_for: bool = False
-    """Whether it is planned because another take was refused."""
+    """Whether a verdict on another take asks for it."""
     continues: str | None
     """Identity of the take whose last frame it begins with."""
     cut_seconds: Fraction
@@ -128,17 +131,17 @@ class PlannedTake(Frozen):
 
     @property
     def request(self) -> Request:
-        """What is asked for."""
+        """The request to the chosen service."""
         return self.chosen.request
 
     @property
     def key(self) -> str:
-        """The key of what is asked for."""
+        """The key of that request."""
         return self.chosen.key
 
     @property
     def state(self) -> TakeState:
-        """What becomes of it."""
+        """What a run does about it."""
         return self.chosen.state
 
     @property
@@ -148,31 +151,31 @@ class PlannedTake(Frozen):
 
     @property
     def price(self) -> Money | None:
-        """What it costs to make; None where nobody knows it."""
+        """What making it costs; None if unknown."""
         return self.chosen.price
 
     @property
     def edit(self) -> EditPoints:
-        """Which of its frames are used when it is in the cut."""
+        """The frames that are used when it is in the cut."""
         return self.chosen.edit
 
     @property
     def candidates(self) -> tuple[Candidate, ...]:
-        """The service that makes it, then those that step in for it."""
+        """The chosen service, then the fallbacks."""
         return (self.chosen, *self.fallbacks)
 
     @property
     def review(self) -> ReviewState | None:
-        """How far it is to approval; None where nobody has to approve it and nobody has said anything."""
+        """How far it is to approval; None if it needs none and has no verdict."""
         if self.verdict:
             return "approved" if self.verdict.word is Word.APPROVED else "retake"
         if self.is_asked_for and self.state == "new":
             return "retake"
-        return _REVIEW[self.state] if self.needs_review else None
+        return _WITHOUT_VERDICT[self.state] if self.needs_review else None
 
     @property
     def is_bought(self) -> bool:
-        """Whether money will be spent on it."""
+        """Whether a run spends money on it."""
         return self.state == "new" and not self.chosen.is_free
 
     def as_json(self) -> dict[str, Any]:
@@ -206,23 +209,23 @@ class PlannedTake(Frozen):
 
 
 class Plan(Frozen):
-    """What a run of a storyboard will do."""
+    """What a run of a storyboard does: every take, and what the film is cut from."""
 
     title: str
     format: Format
     cut: Cut
     takes: tuple[PlannedTake, ...]
-    """In the order of the film, all takes of a shot together."""
+    """In the order of the film, the takes of a shot together."""
     longest_chain: int
-    """Shots in the longest row of shots that continue each other."""
+    """Number of shots in the longest chain of shots that continue each other."""
     expected_seconds: float | None = None
-    """How long it will take to make what is not there, by past runs; None where a service was never used before."""
+    """Time to make what does not exist yet, by earlier runs; None if a service was never used before."""
     warnings: tuple[str, ...] = ()
 
     @property
     def services(self) -> tuple[str, ...]:
-        """Everyone who may be asked for a take, by name."""
-        return tuple(sorted({way.request.provider for take in self.takes for way in take.candidates}))
+        """The names of all services that may get an order, sorted."""
+        return tuple(sorted({each.request.provider for take in self.takes for each in take.candidates}))
 
     @property
     def circled(self) -> tuple[PlannedTake, ...]:
@@ -231,38 +234,38 @@ class Plan(Frozen):
 
     @property
     def bought(self) -> tuple[PlannedTake, ...]:
-        """The takes that money will be spent on."""
+        """The takes that a run spends money on."""
         return tuple(take for take in self.takes if take.is_bought)
 
     @property
     def totals(self) -> tuple[Money, ...]:
-        """The price of all that will be bought, as far as it is known: one sum a currency."""
+        """The known prices of the takes that are bought: one sum a currency."""
         return sums(take.price for take in self.bought if take.price)
 
     @property
     def unpriced(self) -> int:
-        """Takes that will be bought at a price that nobody knows."""
+        """Number of takes that are bought at an unknown price."""
         return sum(take.price is None for take in self.bought)
 
     @property
     def surplus_seconds(self) -> Fraction:
-        """Seconds that will be bought and are not in the cut."""
+        """Seconds that are bought and not in the cut."""
         return sum((max(take.request.seconds - take.cut_seconds, Fraction(0)) for take in self.bought), Fraction(0))
 
     @property
     def stand_ins(self) -> int:
-        """Shots that the animatic stands in for."""
+        """Number of shots that are drawn as an animatic because they were not selected."""
         return sum(take.is_stand_in for take in self.circled)
 
     def scenes(self) -> Iterator[tuple[str, tuple[PlannedTake, ...]]]:
-        """The takes of each scene, by its number, in the order of the film."""
+        """Each scene's number and takes, in the order of the film."""
         grouped: dict[str, list[PlannedTake]] = {}
         for take in self.takes:
             grouped.setdefault(take.scene, []).append(take)
         return ((scene, tuple(takes)) for scene, takes in grouped.items())
 
     def as_json(self) -> dict[str, Any]:
-        """The form that `plan --json` prints; `total` is null when nothing adds up to one sum."""
+        """The form that `plan --json` prints; `total` is null if there are several currencies."""
         return {
             "title": self.title,
             "shots": [take.as_json() for take in self.takes],
@@ -285,7 +288,7 @@ def takes_by_shot(takes: Iterable[PlannedTake]) -> dict[str, list[PlannedTake]]:
 
 
 def single_total(totals: tuple[Money, ...]) -> dict[str, Any] | None:
-    """Sums as a single one for programs: none are 0 USD, and several currencies are null, as they never add up."""
+    """The one sum of `totals` for programs: 0 USD if there is none, None for several currencies, which never add up."""
     if len(totals) > 1:
         return None
     total = totals[0] if totals else Money(amount=Decimal(0), currency="USD")

@@ -1,4 +1,4 @@
-"""What a run is asked to do: which film, by whom, which shots, for how much, and where it goes."""
+"""The parameters of a run: which film, which service, which shots, at most for how much, and where the film goes."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from storyreel.specs.money import Money
 
 
 class RunRequest(Frozen):
-    """One run of a storyboard, as it was asked for."""
+    """One run of a storyboard, as a command or a deployment asks for it."""
 
     storyboard: Path | str
-    """The file; a text where it is an address."""
+    """A path, or an address as text."""
     provider: str | None = None
-    """Who makes all shots, whatever they say."""
+    """The service that makes all shots, whatever the storyboard says."""
     vars: dict[str, str] = Field(default={})
-    """Other words for the storyboard's vars."""
+    """Values that replace those of the storyboard's `vars`."""
     selection: tuple[str, ...] = ()
     """The shots to make, as `storyreel.flows.planning.selection` reads them; all when empty."""
     budget: Money | None = None
-    """What the run may cost, whatever the storyboard says."""
+    """The most that the run may cost; replaces the storyboard's `per_run`."""
     out: Path | str | None = None
-    """The folder that the film goes to; a text where it is an address."""
+    """The folder that the film goes to, or an address as text."""
 
     def command(self, name: str = "render", *more: str) -> str:
-        """The command line that asks for the same."""
+        """The command line that asks for the same with the command `name`; `more` are further arguments."""
         parts = ["storyreel", name, str(self.storyboard)]
         parts += ["--provider", self.provider] if self.provider else []
-        for word, value in self.vars.items():
-            parts += ["--set", f"{word}={value}"]
+        for key, value in self.vars.items():
+            parts += ["--set", f"{key}={value}"]
         parts += ["--select", ",".join(self.selection)] if self.selection and "--select" not in more else []
         parts += ["--budget", self.budget.exactly] if self.budget and name == "render" else []
         parts += ["--out", str(self.out)] if self.out and name == "render" else []

@@ -1,4 +1,4 @@
-"""A plan in a file: what was agreed to, so that a render buys exactly that, or nothing."""
+"""Plans in files: `storyreel plan -o FILE` writes one, `storyreel render --plan FILE` buys exactly that or nothing."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from storyreel.tasks.request.brief import Brief, changes
 
 
 class UnusablePlan(StoryboardError):
-    """A file holds no plan that this storyreel kept."""
+    """A file cannot be read, or holds no saved plan of this version of storyreel."""
 
     command = "storyreel plan STORYBOARD -o {file}"
 
 
-class SavedWay(Frozen):
-    """One service's way to make a take, as it was planned."""
+class SavedCandidate(Frozen):
+    """A service that can make a take, as it was planned."""
 
     provider: str
     key: str
@@ -41,58 +41,59 @@ class SavedTake(Frozen):
     take: int
     state: TakeState
     circled: bool
-    ways: tuple[SavedWay, ...]
-    """Who makes it, then those that step in."""
+    ways: tuple[SavedCandidate, ...]
+    """The service that makes it, then the fallbacks."""
     brief: Brief
 
     @property
     def name(self) -> str:
-        """As people call it."""
+        """`1B take 2`, for messages."""
         return f"{self.shot} take {self.take}"
 
 
 class SavedPlan(Frozen):
-    """All that a render needs to do what was planned, and to see that it still can."""
+    """Everything that a render needs to carry a plan out, and to find out whether it still can."""
 
     plan: Literal[1] = 1
-    """The version of this form."""
+    """The version of this file format."""
     made: datetime
     storyboard: str
-    """Where the storyboard is, from the folder of the plan; or its address."""
+    """The storyboard's path relative to the folder of the plan, or its address."""
     provider: str | None
     words: dict[str, str]
+    """Values that replace those of the storyboard's `vars`."""
     selection: tuple[str, ...]
     takes: tuple[SavedTake, ...]
     cut: tuple[tuple[str, int, int, int], ...]
-    """Each shot in the cut: slate, first frame, frames, frames of the dissolve into it."""
+    """For each shot in the cut: slate, first frame, frames, frames of the dissolve into it."""
 
-    def found_from(self, file: Path) -> Path | str:
-        """The storyboard, of a plan in this file."""
+    def storyboard_of(self, file: Path) -> Path | str:
+        """The path or address of the storyboard, for a plan that was read from `file`."""
         return self.storyboard if is_remote(self.storyboard) else file.parent / self.storyboard
 
 
-def save_plan(plan: Plan, into: Path, sheet: RunRequest) -> None:
-    """Write a plan into a file, whole or not at all."""
+def save_plan(plan: Plan, into: Path, request: RunRequest) -> None:
+    """Write a plan to a file, whole or not at all."""
     saved = SavedPlan(
         made=datetime.now(UTC),
-        storyboard=_from(into, sheet.storyboard),
-        provider=sheet.provider,
-        words=sheet.vars,
-        selection=sheet.selection,
+        storyboard=_relative_to(into, request.storyboard),
+        provider=request.provider,
+        words=request.vars,
+        selection=request.selection,
         takes=tuple(map(_saved, plan.takes)),
         cut=_cut(plan),
     )
     write_whole(into, saved.model_dump_json(indent=2) + "\n")
 
 
-def _from(into: Path, storyboard: Path | str) -> str:
+def _relative_to(into: Path, storyboard: Path | str) -> str:
     if is_remote(str(storyboard)):
         return str(storyboard)
     return os.path.relpath(Path(storyboard).resolve(), into.resolve().parent)
 
 
 def load_plan(file: Path) -> SavedPlan:
-    """A plan from its file. Raises UnusablePlan."""
+    """Read a plan from its file. Raises UnusablePlan."""
     try:
         return SavedPlan.model_validate_json(file.read_bytes())
     except OSError as error:
@@ -100,43 +101,44 @@ def load_plan(file: Path) -> SavedPlan:
     except ValidationError as error:
         first = error.errors()[0]
         what = ": ".join(filter(None, (".".join(map(str, first["loc"])), first["msg"])))
-        raise _unusable(file, f"it is no plan of this storyreel: {what}") from error
+        raise _unusable(file, f"it is not a plan of this version of storyreel: {what}") from error
 
 
 def differences(saved: SavedPlan, now: Plan) -> list[str]:
-    """What is not as it was planned, a line each; empty when a render would do exactly what was agreed to."""
+    """What changed since the plan was saved, a sentence each; empty if a render would do exactly what was planned."""
     before = {(take.shot, take.take): take for take in saved.takes}
     after = {(take.shot, take.take): take for take in now.takes}
-    gone = [f"{take.name} is no longer in the film" for name, take in before.items() if name not in after]
-    more = [f"{slate} take {take} has come into the film" for slate, take in after if (slate, take) not in before]
-    lines = [line for name, take in before.items() if name in after for line in _moved(take, after[name])]
-    if not (gone or more or lines) and saved.cut != _cut(now):
-        lines.append("the cut: lengths, order or transitions are others")
-    return gone + more + lines
+    removed = [f"{take.name} is no longer in the film" for name, take in before.items() if name not in after]
+    added = [f"{slate} take {take} is new in the film" for slate, take in after if (slate, take) not in before]
+    lines = [line for name, take in before.items() if name in after for line in _differences(take, after[name])]
+    if not (removed or added or lines) and saved.cut != _cut(now):
+        lines.append("the cut: lengths, order or transitions changed")
+    return removed + added + lines
 
 
-def _moved(before: SavedTake, take: PlannedTake) -> Iterator[str]:
+def _differences(before: SavedTake, take: PlannedTake) -> Iterator[str]:
     now = _saved(take)
-    if [(way.provider, way.key) for way in before.ways] != [(way.provider, way.key) for way in now.ways]:
-        changed = changes(before.brief, now.brief) or ("the services that step in",)
+    if [(one.provider, one.key) for one in before.ways] != [(one.provider, one.key) for one in now.ways]:
+        changed = changes(before.brief, now.brief) or ("the fallback services",)
         yield f"{before.name}: changed: {', '.join(changed)}"
         return
     if before.state != now.state:
         yield f"{before.name} was {before.state} and is {now.state}: {take.reason}"
-    for was, way in zip(before.ways, now.ways, strict=True):
-        if was.price != way.price:
-            prices = f"was {_said(was.price)} and is {_said(way.price)}"
-            yield f"{before.name}: the price at {way.provider} {prices}"
+    for old, new in zip(before.ways, now.ways, strict=True):
+        if old.price != new.price:
+            yield f"{before.name}: the price at {new.provider} was {_price(old.price)} and is {_price(new.price)}"
     if before.circled != now.circled:
         yield f"{before.name} is {'now' if now.circled else 'no longer'} the one in the cut"
 
 
-def _said(price: Money | None) -> str:
+def _price(price: Money | None) -> str:
     return price.exactly if price else "unknown"
 
 
 def _saved(take: PlannedTake) -> SavedTake:
-    ways = tuple(SavedWay(provider=way.request.provider, key=way.key, price=way.price) for way in take.candidates)
+    ways = tuple(
+        SavedCandidate(provider=each.request.provider, key=each.key, price=each.price) for each in take.candidates
+    )
     return SavedTake(
         shot=take.shot, take=take.take, state=take.state, circled=take.circled, ways=ways, brief=take.chosen.brief
     )

@@ -1,31 +1,32 @@
-"""Which shots a run is to make: `1B`, `1A+`, `scene:2`, `state:new`, `changed`, and any of these together."""
+"""Selects the takes that a run makes: `1B`, `1A+`, `scene:2`, `state:new`, `changed`, and any of these together."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import get_args
 
 from storyreel.flows.planning.model import PlannedTake, TakeState
+from storyreel.specs.errors import StoryreelError
 from storyreel.specs.problems.phrases import listed, suggestion
 
 
-class NothingSelected(Exception):
-    """A selection that means no shot of the film. The message says which part, and what could be meant."""
+class NothingSelected(StoryreelError):
+    """A part of a selection matches nothing in the film."""
 
 
 def select_takes(terms: Iterable[str], takes: Sequence[PlannedTake]) -> frozenset[tuple[str, int]]:
-    """The takes, by shot and number, that a selection means; what they continue and is not there is among them.
+    """The selected takes by shot and number, with the takes that they continue and that are not made yet.
 
-    Each term may hold several, parted by commas. Raises NothingSelected.
+    Each term may hold several, separated by commas. Raises NothingSelected.
     """
     chosen: set[tuple[str, int]] = set()
     for term in (part.strip() for written in terms for part in written.split(",")):
-        chosen.update((take.shot, take.take) for take in takes if _meaning(term, takes)(take))
+        chosen.update((take.shot, take.take) for take in takes if _condition(term, takes)(take))
     return frozenset(chosen | _needed(chosen, takes))
 
 
-def _meaning(term: str, takes: Sequence[PlannedTake]) -> Callable[[PlannedTake], bool]:
-    """Whether a take is meant by a term."""
+def _condition(term: str, takes: Sequence[PlannedTake]) -> Callable[[PlannedTake], bool]:
+    """The condition that a take meets if a term selects it."""
     slates = {take.shot for take in takes}
     if term in slates:
         return lambda take: take.shot == term
@@ -37,44 +38,45 @@ def _meaning(term: str, takes: Sequence[PlannedTake]) -> Callable[[PlannedTake],
     if colon and kind == "state":
         return _in_state(name)
     if term.endswith("+") and term[:-1] in slates:
-        onwards = _onwards(term[:-1], takes)
-        return lambda take: take.shot in onwards
+        continuations = _with_continuations(term[:-1], takes)
+        return lambda take: take.shot in continuations
     near = suggestion(term.rstrip("+"), slates, "write a shot, `1A+`, `scene:2`, `state:new` or `changed`")
-    raise NothingSelected(f"there is no shot `{term}`; {near}")
+    raise NothingSelected(f"there is no shot `{term}`", hint=near)
 
 
 def _in_scene(name: str, takes: Sequence[PlannedTake]) -> Callable[[PlannedTake], bool]:
     scenes = dict.fromkeys(take.scene for take in takes if take.scene)
     if name not in scenes:
-        there = f"there are {listed(tuple(scenes), 'and')}" if scenes else "the film has none"
-        raise NothingSelected(f"there is no scene `{name}`; {suggestion(name, scenes, there)}")
+        known = f"there are {listed(tuple(scenes), 'and')}" if scenes else "the film has none"
+        raise NothingSelected(f"there is no scene `{name}`", hint=suggestion(name, scenes, known))
     return lambda take: take.scene == name
 
 
 def _in_state(name: str) -> Callable[[PlannedTake], bool]:
     states = get_args(TakeState)
     if name not in states:
-        raise NothingSelected(f"there is no state `{name}`; {suggestion(name, states, f'write {listed(states)}')}")
+        hint = suggestion(name, states, f"write {listed(states)}")
+        raise NothingSelected(f"there is no state `{name}`", hint=hint)
     return lambda take: take.state == name
 
 
-def _onwards(slate: str, takes: Sequence[PlannedTake]) -> set[str]:
-    """A shot, what continues it, what continues that, and so on."""
-    after: dict[str, set[str]] = {}
-    shots = _shots_by_identity(takes)
+def _with_continuations(slate: str, takes: Sequence[PlannedTake]) -> set[str]:
+    """A shot and all shots that continue it, directly or through others."""
+    continued_by: dict[str, set[str]] = {}
+    shots = {take.identity: take.shot for take in takes}
     for take in takes:
         if take.continues:
-            after.setdefault(shots[take.continues], set()).add(take.shot)
+            continued_by.setdefault(shots[take.continues], set()).add(take.shot)
     found, open_ = {slate}, [slate]
     while open_:
-        further = after.get(open_.pop(), set()) - found
+        further = continued_by.get(open_.pop(), set()) - found
         found |= further
         open_ += further
     return found
 
 
 def _needed(chosen: Iterable[tuple[str, int]], takes: Sequence[PlannedTake]) -> set[tuple[str, int]]:
-    """The takes that chosen ones begin with, and that are not there yet."""
+    """The takes that chosen ones continue, directly or through others, and that have no clip yet."""
     by_name = {(take.shot, take.take): take for take in takes}
     by_identity = {take.identity: take for take in takes}
     needed: set[tuple[str, int]] = set()
@@ -88,7 +90,3 @@ def _needed(chosen: Iterable[tuple[str, int]], takes: Sequence[PlannedTake]) -> 
             needed.add((before.shot, before.take))
             open_.append(before)
     return needed
-
-
-def _shots_by_identity(takes: Sequence[PlannedTake]) -> Mapping[str, str]:
-    return {take.identity: take.shot for take in takes}

@@ -1,4 +1,4 @@
-"""What is worth knowing before a film is made, although nothing is wrong with it."""
+"""Warnings of a plan: what may not look as intended, although the storyboard is valid."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from storyreel.specs.storyboard import Shot, Storyboard
 from storyreel.tasks.request.attachments import omitted_voices
 
 LONGEST_CHAIN = 3
-"""Shots that continue each other beyond this many drift in colour and likeness."""
+"""Longer chains of shots that continue each other drift in colour and likeness."""
 
 
 def upstream_first(shots: Iterable[Shot]) -> Iterator[Shot]:
-    """Every shot after the one it continues; the reader has refused cycles."""
+    """Every shot after the one that it continues. The reader has refused cycles."""
     by_slate = {shot.shot: shot for shot in shots}
     done: set[str] = set()
     for shot in by_slate.values():
@@ -27,7 +27,7 @@ def upstream_first(shots: Iterable[Shot]) -> Iterator[Shot]:
 
 
 def chain_lengths(shots: Iterable[Shot]) -> dict[str, int]:
-    """For each shot, how many shots stand in a row up to it, itself included."""
+    """For each shot, the number of shots in the chain that ends with it."""
     lengths: dict[str, int] = {}
     for shot in upstream_first(shots):
         lengths[shot.shot] = lengths[shot.continues] + 1 if shot.continues else 1
@@ -35,7 +35,7 @@ def chain_lengths(shots: Iterable[Shot]) -> dict[str, int]:
 
 
 def warnings_of(film: Storyboard, takes: Iterable[PlannedTake], chains: Mapping[str, int]) -> Iterator[str]:
-    """What to know of a film's takes, a sentence each; `chains` are the shots' places in their chains."""
+    """A sentence for each thing to know before the film is made; `chains` as of `chain_lengths`."""
     first = {take.shot: take for take in reversed(list(takes))}
     continued = {shot.continues for shot in film.all_shots if shot.continues}
     for slate, length in chains.items():
@@ -57,13 +57,13 @@ def warnings_of(film: Storyboard, takes: Iterable[PlannedTake], chains: Mapping[
             yield (
                 f"{shot.shot} continues {shot.continues} and has a last frame, but only "
                 f"{float(take.cut_seconds):g}s of its {float(take.request.seconds):g}s are in the cut: "
-                "it will not come to that frame"
+                "it will not reach that frame"
             )
-    yield from _silent(film, first)
+    yield from _unsent_voices(film, first)
 
 
-def _silent(film: Storyboard, takes: Mapping[str, PlannedTake]) -> Iterator[str]:
-    """Voices that go with no request: one line for each person and service."""
+def _unsent_voices(film: Storyboard, takes: Mapping[str, PlannedTake]) -> Iterator[str]:
+    """Voices that no request includes: one sentence for each person and service."""
     shots: dict[tuple[str, str], list[str]] = {}
     for shot in film.all_shots:
         request = takes[shot.shot].request
@@ -72,6 +72,6 @@ def _silent(film: Storyboard, takes: Mapping[str, PlannedTake]) -> Iterator[str]
                 shots.setdefault((request.provider, who), []).append(shot.shot)
     for (service, who), slates in shots.items():
         yield (
-            f"the voice of {who} is not sent to {service} for {', '.join(slates)}: it takes none there, or by a link "
-            "only; the lines are in the prompt"
+            f"the voice of {who} is not sent to {service} for {', '.join(slates)}: the service accepts none "
+            "there, or only as a link; the lines are in the prompt"
         )

@@ -45,11 +45,11 @@ def test_a_plan_that_nothing_has_moved_under_is_as_it_was(tmp_path: Path) -> Non
     [
         (lambda film: film.replace("One.", "Uno."), ["1A take 1: changed: action", "1B take 1: changed: 1A, which it"]),
         (lambda film: film.replace("grey", "blue"), ["1A take 1: changed: look"]),
-        (lambda film: film.replace("1C", "1D"), ["1C take 1 is no longer in the film", "1D take 1 has come into"]),
+        (lambda film: film.replace("1C", "1D"), ["1C take 1 is no longer in the film", "1D take 1 is new in the film"]),
         (lambda film: film.replace("circled: 1", "circled: 2"), ["1B take 1 is no longer the one in the cut"]),
         (lambda film: film.replace("12f", "14f"), ["the cut: lengths, order or transitions"]),
         (lambda film: film.replace("5s", "4.9s"), ["the cut: lengths, order or transitions"]),
-        (lambda film: film.replace("[apiyi, dashscope]", "[apiyi]"), ["1A take 1: changed: the services that step in"]),
+        (lambda film: film.replace("[apiyi, dashscope]", "[apiyi]"), ["1A take 1: changed: the fallback services"]),
     ],
 )
 def test_what_moved_in_the_film_is_named(tmp_path: Path, edit: Callable[[str], str], told: list[str]) -> None:
@@ -80,7 +80,7 @@ def test_another_price_is_named(tmp_path: Path) -> None:
 def test_a_file_that_is_no_plan_is_refused_in_words(tmp_path: Path, text: str) -> None:
     file = tmp_path / "film.plan.json"
     file.write_text(text)
-    with pytest.raises(StoryboardError, match="no plan of this storyreel"):
+    with pytest.raises(StoryboardError, match="not a plan of this version of storyreel"):
         load_plan(file)
 
 
