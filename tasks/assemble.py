@@ -15,8 +15,8 @@ from storyreel.tasks.join.conform import HouseClip
 from storyreel.tasks.join.dissolve import DissolveClip
 from storyreel.tasks.join.mix import MusicTrack
 from storyreel.tasks.join.mux import Chapter
-from storyreel.tasks.media.ffmpeg import Progress
 from storyreel.tasks.media.house_format import HouseFormat
+from storyreel.tasks.progress import Progress
 
 
 @task(name="assemble", task_run_name="assemble")

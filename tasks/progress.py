@@ -9,6 +9,9 @@ from typing import Literal
 
 from storyreel.specs.frozen import Frozen
 
+Progress = Callable[[float], None]
+"""Called with the fraction of one piece of work that is done, from 0 to 1."""
+
 Stage = Literal[
     "waiting",
     "ordering",

@@ -20,8 +20,9 @@ from storyreel.tasks.join.mux import Chapter, GrowingFile, PictureRange, mux
 from storyreel.tasks.join.sound_track import write_sound_track
 from storyreel.tasks.join.verify_master import verify_master
 from storyreel.tasks.media.errors import MediaError
-from storyreel.tasks.media.ffmpeg import Progress, in_thread
+from storyreel.tasks.media.ffmpeg import in_thread
 from storyreel.tasks.media.house_format import HouseFormat
+from storyreel.tasks.progress import Progress
 
 
 class FilmFile(Frozen):

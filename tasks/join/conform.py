@@ -19,10 +19,11 @@ from storyreel.specs.timing import SAMPLE_RATE
 from storyreel.tasks.clips import file_digest
 from storyreel.tasks.join.pieces import Piece, SharedPieces, find_or_make
 from storyreel.tasks.media.errors import MediaError
-from storyreel.tasks.media.ffmpeg import Progress, run
+from storyreel.tasks.media.ffmpeg import run
 from storyreel.tasks.media.house_format import HouseFormat, house_signature
 from storyreel.tasks.media.pcm import RAW_OUTPUT, house_sound, samples_in
 from storyreel.tasks.media.probe import Probe, probe
+from storyreel.tasks.progress import Progress
 
 _VERSION = 1
 """Part of the cache key; increased when the output changes and the options do not show it."""

@@ -18,8 +18,9 @@ from storyreel.specs.storyboard import Music
 from storyreel.specs.timing import SAMPLE_RATE, FrameRate
 from storyreel.tasks.join.sound_track import keep_only
 from storyreel.tasks.media.errors import MediaError
-from storyreel.tasks.media.ffmpeg import Progress, run
+from storyreel.tasks.media.ffmpeg import run
 from storyreel.tasks.media.pcm import RAW_INPUT, house_sound, samples_in
+from storyreel.tasks.progress import Progress
 
 _CEILING = 10 ** (-1 / 20)
 """-1 dBFS, because AAC may overshoot its input a little."""

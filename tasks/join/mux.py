@@ -19,10 +19,10 @@ from av.packet import Packet
 
 from storyreel.specs.timing import SAMPLE_RATE
 from storyreel.tasks.media.errors import MediaError
-from storyreel.tasks.media.ffmpeg import Progress
 from storyreel.tasks.media.house_format import HouseFormat
 from storyreel.tasks.media.pcm import AAC_FRAME
 from storyreel.tasks.media.probe import open_clip, picture_stream
+from storyreel.tasks.progress import Progress
 
 AnyPacket: TypeAlias = "Packet[Any]"
 

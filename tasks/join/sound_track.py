@@ -16,8 +16,8 @@ from typing import BinaryIO
 
 from storyreel.specs.cut import Cut
 from storyreel.tasks.media.errors import MediaError
-from storyreel.tasks.media.ffmpeg import Progress
 from storyreel.tasks.media.pcm import BYTES_A_SAMPLE, CHANNELS
+from storyreel.tasks.progress import Progress
 
 _BLOCK = 1 << 20
 

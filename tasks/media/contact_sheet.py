@@ -14,10 +14,10 @@ from PIL import Image
 from storyreel.specs.cut import Cut, Event
 from storyreel.tasks.files import replacing
 from storyreel.tasks.media.errors import MediaError
-from storyreel.tasks.media.ffmpeg import Progress
 from storyreel.tasks.media.frames import displayed_image
 from storyreel.tasks.media.probe import open_clip, picture_stream
 from storyreel.tasks.media.text import Weight, one_line
+from storyreel.tasks.progress import Progress
 
 WIDTH = 1920
 """Pixels of a page's width."""

@@ -21,11 +21,9 @@ from ffmpeg.nodes import OutputStream
 
 from storyreel.tasks.media.binary import Binary, find_ffmpeg
 from storyreel.tasks.media.errors import MediaError
+from storyreel.tasks.progress import Progress
 
 Result = TypeVar("Result")
-
-Progress = Callable[[float], None]
-"""Called with the part that is done, 0 to 1."""
 
 LONGEST_GRAPH = 8_000
 """Most characters of a filter graph on the command line; Windows allows 32,767 for the whole command."""

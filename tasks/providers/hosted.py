@@ -9,12 +9,13 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
+from storyreel.tasks.progress import Progress
 from storyreel.tasks.providers.errors import Ambiguous, ProviderError, TaskFailed, TaskForgotten, Terminal, Transient
 from storyreel.tasks.providers.http.client import Client, NotFound
 from storyreel.tasks.providers.http.download import download
 from storyreel.tasks.providers.http.local_files import ReferenceBucket, as_data_uri, name_by_content
 from storyreel.tasks.providers.http.response import Response
-from storyreel.tasks.providers.provider import Progress, Provider, Submission, TaskStatus
+from storyreel.tasks.providers.provider import Provider, Submission, TaskStatus
 from storyreel.tasks.providers.refusals import refusal
 from storyreel.tasks.providers.request import Attachment, Request, Use
 from storyreel.tasks.settings import MEDIA_URL, ServiceSettings, service_variable

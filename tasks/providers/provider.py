@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from fractions import Fraction
 from pathlib import Path
@@ -14,12 +14,10 @@ from typing import ClassVar, Literal
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.money import Money
 from storyreel.specs.storyboard import Mode
+from storyreel.tasks.progress import Progress
 from storyreel.tasks.providers.capability import Capability
 from storyreel.tasks.providers.request import Request
 from storyreel.tasks.settings import ServiceSettings
-
-Progress = Callable[[float], None]
-"""Called with the fraction of the work that is done, from 0 to 1."""
 
 
 class Submission(Frozen):

@@ -12,11 +12,12 @@ from storyreel.tasks.files import replacing
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.ffmpeg import run
 from storyreel.tasks.media.house_format import HouseFormat
+from storyreel.tasks.progress import Progress
 from storyreel.tasks.providers.animatic.film import clip_of, end_of
 from storyreel.tasks.providers.animatic.page import lay_out
 from storyreel.tasks.providers.capability import Capability
 from storyreel.tasks.providers.errors import Terminal
-from storyreel.tasks.providers.provider import Progress, Provider, Submission, TaskStatus
+from storyreel.tasks.providers.provider import Provider, Submission, TaskStatus
 from storyreel.tasks.providers.request import Board, Request
 
 P = ParamSpec("P")

@@ -9,9 +9,9 @@ from typing import NoReturn
 
 import httpx
 
+from storyreel.tasks.progress import Progress
 from storyreel.tasks.providers.errors import Terminal, Transient
 from storyreel.tasks.providers.http.allowed_hosts import AllowedHosts, LinkNotAllowed, proxy_for, ssl_context
-from storyreel.tasks.providers.provider import Progress
 
 MAX_CLIP_BYTES = 2 << 30
 """15 s at 1080p have about 40 million."""
