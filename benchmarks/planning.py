@@ -83,7 +83,7 @@ def _fill(home: Home, plan: Plan) -> None:
         ledger.intend(
             Order(
                 key=take.key, provider=request.provider, model=request.model, request=request.canonical(),
-                film=plan.title, scene=take.scene, slate=take.shot, take=take.take, told=take.chosen.brief.dump(),
+                film=plan.title, scene=take.scene, slate=take.shot, take=take.take, brief=take.chosen.brief.dump(),
                 price=take.price,
             )
         )  # fmt: skip

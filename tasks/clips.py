@@ -56,14 +56,14 @@ class ClipStore:
     gives no answer: that is no word on whether the clip is there.
     """
 
-    def __init__(self, root: Path, vault: Bucket | None = None) -> None:
-        self.root, self.vault = root, vault
+    def __init__(self, root: Path, bucket: Bucket | None = None) -> None:
+        self.root, self.bucket = root, bucket
         self._arrivals = root / "arriving"
-        self._is_ready = vault is None
+        self._is_ready = bucket is None
 
     def __str__(self) -> str:
         """Where the clips are, for messages."""
-        return str(self.vault or self.root)
+        return str(self.bucket or self.root)
 
     @contextmanager
     def arriving(self, name: str) -> Iterator[Path]:
@@ -72,10 +72,10 @@ class ClipStore:
         with tempfile.TemporaryDirectory(prefix=f"{name[:16]}-", dir=self._arrivals) as folder:
             yield Path(folder) / "take.mp4"
 
-    def make_sure(self) -> None:
+    def ensure_writable(self) -> None:
         """Return when a clip can be kept; asked before one is paid for. The bucket is asked once."""
-        if self.vault and not self._is_ready:
-            self.vault.write(".storyreel", b"clips\n")
+        if self.bucket and not self._is_ready:
+            self.bucket.write(".storyreel", b"clips\n")
             self._is_ready = True
 
     def keep(self, arrived: Path, receipt: Receipt | None = None) -> Clip:
@@ -84,7 +84,7 @@ class ClipStore:
         When the bucket is away the clip is on this host and, with a receipt, is `undelivered`.
         """
         clip = self._settle(arrived, file_digest(arrived))
-        if self.vault:
+        if self.bucket:
             if receipt:
                 note = Undelivered(receipt=receipt, digest=clip.digest)
                 write_whole(self._notice(receipt.key), note.model_dump_json(), durable=True)
@@ -97,36 +97,36 @@ class ClipStore:
             noted = Undelivered.model_validate_json(self._notice(key).read_bytes())
         except (OSError, ValidationError):
             return None
-        clip = self.find_here(noted.digest) if noted.receipt.task == task else None
+        clip = self.find_local(noted.digest) if noted.receipt.task == task else None
         return (clip, noted.receipt) if clip else None
 
     def deliver(self, clip: Clip, receipt: Receipt | None) -> None:
         """Bring a clip of this host into the bucket."""
-        if self.vault:
-            self.vault.put(clip.path, _name(clip.digest))
+        if self.bucket:
+            self.bucket.put(clip.path, _name(clip.digest))
         if receipt:
             self._notice(receipt.key).unlink(missing_ok=True)
 
-    def holds(self, digest: str) -> bool:
+    def contains(self, digest: str) -> bool:
         """Whether a clip is there; a glance, its content is not read."""
-        return bool(self.held([digest]))
+        return bool(self.existing([digest]))
 
-    def held(self, digests: Iterable[str]) -> set[str]:
+    def existing(self, digests: Iterable[str]) -> set[str]:
         """Those of the clips that are there; a glance at each."""
         wanted = {digest for digest in digests if digest}
         here = {digest for digest in wanted if self._place(digest).is_file()}
-        if not self.vault or here == wanted:
+        if not self.bucket or here == wanted:
             return here
-        vault, asked = self.vault, sorted(wanted - here)
+        bucket, asked = self.bucket, sorted(wanted - here)
         with ThreadPoolExecutor(_ASKED_AT_ONCE) as pool:
-            sizes = list(pool.map(lambda digest: vault.size(_name(digest)), asked))
+            sizes = list(pool.map(lambda digest: bucket.size(_name(digest)), asked))
         return here | {digest for digest, size in zip(asked, sizes, strict=True) if size}
 
     def find(self, digest: str) -> Clip | None:
         """A clip whose content is what its name says, brought to this host; None when it is missing or damaged."""
-        return self.find_here(digest) or self._fetched(digest)
+        return self.find_local(digest) or self._fetched(digest)
 
-    def find_here(self, digest: str) -> Clip | None:
+    def find_local(self, digest: str) -> Clip | None:
         """The same, on this host alone."""
         place = self._place(digest)
         try:
@@ -141,10 +141,10 @@ class ClipStore:
         return clip.model_copy(update={"path": self._place(clip.digest)})
 
     def _fetched(self, digest: str) -> Clip | None:
-        if not self.vault or not digest:
+        if not self.bucket or not digest:
             return None
         with self.arriving(digest) as place:
-            if not self.vault.get(_name(digest), place) or file_digest(place) != digest:
+            if not self.bucket.get(_name(digest), place) or file_digest(place) != digest:
                 return None
             return self._settle(place, digest)
 

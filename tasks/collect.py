@@ -63,7 +63,7 @@ async def collect(take: Take, task: str, provider: Provider, studio: Studio) -> 
     if come := await asyncio.to_thread(studio.clips.undelivered, take.order.key, task):
         clip, receipt = come
         await _kept(take, studio.clips.deliver, clip, receipt)
-        studio.ledger.finished(take.order.key, clip.digest, receipt.cost)
+        studio.ledger.mark_finished(take.order.key, clip.digest, receipt.cost)
         return clip
     links = 0
     while True:
@@ -79,7 +79,7 @@ async def collect(take: Take, task: str, provider: Provider, studio: Studio) -> 
             cost = status.cost or _billed(take, status, studio)
             receipt = Receipt(key=take.order.key, task=task, cost=cost)
             clip = await _kept(take, studio.clips.keep, arriving, receipt)
-        studio.ledger.finished(take.order.key, clip.digest, cost)
+        studio.ledger.mark_finished(take.order.key, clip.digest, cost)
         return clip
 
 
@@ -120,7 +120,7 @@ async def _wait(take: Take, task: str, provider: Provider, studio: Studio) -> Ta
         try:
             status = await provider.poll(task)
         except TaskFailed as verdict:
-            studio.ledger.failed(take.order.key, verdict.message)
+            studio.ledger.mark_failed(take.order.key, verdict.message)
             raise
         except Transient as trouble:
             pause = max(pause, trouble.retry_after or 0)
@@ -147,7 +147,7 @@ async def _sleep_until_called(pause: float, task: str, provider: Provider, studi
     while pause > _WAKE_SECONDS and provider.sends_webhooks:
         await asyncio.sleep(_WAKE_SECONDS)
         pause -= _WAKE_SECONDS
-        if await asyncio.to_thread(studio.ledger.woken, provider.name, task):
+        if await asyncio.to_thread(studio.ledger.take_wakeup, provider.name, task):
             return
     await asyncio.sleep(pause)
 

@@ -80,9 +80,9 @@ class _TakeOrder:
                 raise Terminal(purchase.reason, service=self.take.order.provider)
             case State.FAILED:
                 return await self._order_again(purchase)
-            case State.SUBMITTED if purchase.is_ours() or purchase.is_left():
+            case State.SUBMITTED if purchase.is_ours() or purchase.is_abandoned():
                 return await self._follow(purchase) if self.studio.ledger.take_over(purchase) else None
-            case State.INTENDED if purchase.is_left():
+            case State.INTENDED if purchase.is_abandoned():
                 return await self._settle(purchase)
             case State.UNKNOWN if not await self._clip_arrived(purchase):
                 raise self._unknown()
@@ -94,7 +94,7 @@ class _TakeOrder:
 
     async def _recover(self, purchase: Purchase) -> Clip | None:
         """Replace a clip that the store has lost: a paid one is downloaded again, a free one is made again."""
-        is_damaged = await call_store(self.studio.clips.holds, purchase.clip or "")
+        is_damaged = await call_store(self.studio.clips.contains, purchase.clip or "")
         what = "damaged in" if is_damaged else "gone from"
         self.log.warning("the clip of %s is %s %s", self.take.slate, what, self.studio.clips)
         return await self._follow(purchase) if self.provider.paid else await self._order_again(purchase)
@@ -103,7 +103,8 @@ class _TakeOrder:
         """Handle an order that another process intended and left before it had an answer."""
         if not self.provider.paid:
             return await self._order_again(purchase)
-        self.studio.ledger.unknown(self.take.order.key, "the run that ordered it was stopped before it had an answer")
+        reason = "the run that ordered it was stopped before it had an answer"
+        self.studio.ledger.mark_unknown(self.take.order.key, reason)
         raise self._unknown()
 
     async def _clip_arrived(self, purchase: Purchase) -> bool:
@@ -129,7 +130,7 @@ class _TakeOrder:
         limited = provider.name in self.studio.limited
         async with self.studio.slot(provider.name), self.global_slot(provider.name) if limited else nullcontext():
             await provider.prepare(self.take.request)
-            await call_store(self.studio.clips.make_sure)
+            await call_store(self.studio.clips.ensure_writable)
             if not claim():
                 return None
             self._report("ordering")
@@ -149,11 +150,11 @@ class _TakeOrder:
         except BaseException as error:
             if provider.paid:
                 reason = error.message if isinstance(error, ProviderError) else str(error)
-                ledger.unknown(key, reason or "the run was stopped while the order was under way")
+                ledger.mark_unknown(key, reason or "the run was stopped while the order was under way")
             else:
                 ledger.withdraw(key)
             raise
-        ledger.submitted(key, accepted.task, accepted.cost)
+        ledger.mark_submitted(key, accepted.task, accepted.cost)
         self._report("submitted", accepted.task)
         if provider.paid:
             cost = f" for {accepted.cost.exactly}" if accepted.cost else ""
@@ -189,7 +190,7 @@ class _TakeOrder:
             async with self.studio.slot(provider.name):
                 return await self._collect(purchase.task or "", provider)
         except TaskForgotten as error:
-            self.studio.ledger.unknown(self.take.order.key, error.message)
+            self.studio.ledger.mark_unknown(self.take.order.key, error.message)
             raise TaskForgotten(
                 f"{slate} was ordered, but {error.message}",
                 service=provider.name,
@@ -218,7 +219,7 @@ class _TakeOrder:
             return
         if cancelled:
             reason = f"called off with the run; {provider.name} does not charge for it"
-            self.studio.ledger.failed(self.take.order.key, reason)
+            self.studio.ledger.mark_failed(self.take.order.key, reason)
 
     def _report(self, stage: Stage, detail: str = "") -> None:
         report_stage(self.take.order.slate, self.take.order.take, stage, detail=detail)

@@ -38,7 +38,7 @@ class Studio:
         self.ledger = ledger
         self.clips = clips
         self.house_folder = house
-        self.shared_pieces = SharedPieces(clips.vault.inside("house")) if clips.vault else None
+        self.shared_pieces = SharedPieces(clips.bucket.inside("house")) if clips.bucket else None
         """What hosts share of what they make from clips; None without a bucket."""
         self.prices = prices
         self.opened = ledger.now()

@@ -40,7 +40,7 @@ class Settlement(Frozen):
 
     def as_json(self) -> dict[str, Any]:
         """The form that `reconcile --json` prints."""
-        order = self.purchase.order.model_dump(mode="json", exclude={"request", "told"})
+        order = self.purchase.order.model_dump(mode="json", exclude={"request", "brief"})
         candidates = [task.model_dump(mode="json") for task in self.candidates]
         return order | {"outcome": self.outcome, "task": self.task, "why": self.why, "candidates": candidates}
 
@@ -128,7 +128,7 @@ async def _findings(
     if listed is None:
         return _all_open(orders, f"{service} has no list of tasks")
     # In this order: an order that is being sent is either still under way here, or has claimed its task below.
-    under_way = [one for one in ledger.list(provider=service, state=State.INTENDED) if not one.is_left()]
+    under_way = [one for one in ledger.list(provider=service, state=State.INTENDED) if not one.is_abandoned()]
     claimed = ledger.claimed(task.task for task in listed)
     # A key or region may have changed since the order: only a list with tasks of ours in it speaks for our account.
     complete = adapter.lists_every_task and bool(claimed)
@@ -168,7 +168,7 @@ def _carried_out(ledger: Ledger, finding: Finding, take_proposals: bool) -> Sett
         done = ledger.attach(order, task.task, f"found in the list of {order.order.provider}", task.created)
         return _settlement(order, "attached", why, done, task.task)
     if finding.verdict == "never made":
-        return _settlement(order, "never made", why, ledger.never_made(order, why))
+        return _settlement(order, "never made", why, ledger.mark_never_made(order, why))
     return Settlement(purchase=order, outcome="open", why=why, candidates=finding.candidates)
 
 
@@ -194,7 +194,7 @@ async def _by_hand(
 def _decided(ledger: Ledger, order: Purchase, said: ByHand) -> Settlement:
     if said.never_made:
         why = "somebody has looked: the service has never had it"
-        return _settlement(order, "never made", why, ledger.never_made(order, why))
+        return _settlement(order, "never made", why, ledger.mark_never_made(order, why))
     why = "given up by hand, whatever became of it: the next render buys it again"
     return _settlement(order, "to be bought again", why, ledger.give_up(order, why))
 
@@ -254,8 +254,8 @@ def _asked(ledger: Ledger, home: Home, settlement: Settlement, ask: Ask, environ
 def _open_orders(ledger: Ledger, wanted: Wanted) -> list[Purchase]:
     """Orders whose fate is not known; those that a run was stopped at are called so."""
     for order in ledger.list(**(wanted | {"state": State.INTENDED})):
-        if order.is_left() and _is_paid(order):
-            ledger.unknown(order.order.key, STOPPED)
+        if order.is_abandoned() and _is_paid(order):
+            ledger.mark_unknown(order.order.key, STOPPED)
     return list(ledger.list(**(wanted | {"state": State.UNKNOWN})))
 
 
@@ -279,11 +279,11 @@ def check(home: Home, orders: Iterable[Purchase], said: ByHand) -> None:
 
 def _check(order: Purchase, said: ByHand, home: Home) -> None:
     name = order.order.name
-    if order.state in (State.INTENDED, State.SUBMITTED) and not order.is_left():
+    if order.state in (State.INTENDED, State.SUBMITTED) and not order.is_abandoned():
         raise Refusal(f"a run is at work on {name}")
     if order.state is State.FAILED:
         raise Refusal(f"{name} has failed, and the next render buys it again")
-    if order.state is State.FINISHED and home.clips().holds(order.clip or ""):
+    if order.state is State.FINISHED and home.clips().contains(order.clip or ""):
         raise Refusal(f"the clip of {name} is in the store: there is nothing to settle")
     if order.state is State.FINISHED and not said.buy_again:
         raise Refusal(f"{name} was made, and its clip is gone: --buy-again buys it again")

@@ -14,8 +14,8 @@ from rich.text import Text
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.money import Money
 from storyreel.tasks.home import Home
-from storyreel.tasks.ledger.ledger import Spend, Wanted
-from storyreel.tasks.ledger.spend import LABELS, By
+from storyreel.tasks.ledger.ledger import Wanted
+from storyreel.tasks.ledger.totals import LABELS, By, Spend
 
 
 class Spending(Frozen):
@@ -28,7 +28,7 @@ class Spending(Frozen):
     def as_json(self) -> list[dict[str, Any]]:
         """The form that `ledger --by … --json` prints: an object a part."""
         others = {label for labels in LABELS.values() for label in labels} - set(LABELS[self.by])
-        return [part.model_dump(mode="json", exclude=others) for part in self.parts]
+        return [part.model_dump(mode="json", exclude=others, by_alias=True) for part in self.parts]
 
 
 def add_up(home: Home, by: By, wanted: Wanted) -> Spending:
@@ -61,10 +61,10 @@ def sentence(spend: Spend) -> str:
     if spend.is_free:
         return "All of it was free." if spend.takes else "None of it is to be paid."
     parts = []
-    if spend.told:
-        parts.append(f"The services have said that they cost {_and(spend.told)}.")
+    if spend.charged:
+        parts.append(f"The services have said that they cost {_and(spend.charged)}.")
     if spend.estimated:
-        which = "Others" if spend.told else "They"
+        which = "Others" if spend.charged else "They"
         parts.append(f"{which} cost {approximately(spend.estimated)} by the price list.")
     if spend.unpriced:
         orders = "1 order" if spend.unpriced == 1 else f"{spend.unpriced} orders"
@@ -80,7 +80,7 @@ def approximately(amounts: Iterable[Money]) -> str:
 def _cells(part: Spend) -> Sequence[str]:
     if part.is_free:
         return str(part.takes), "", "free", ""
-    told = _and(money for money in part.told if money.amount)
+    told = _and(money for money in part.charged if money.amount)
     estimated = [money for money in part.estimated if money.amount]
     return str(part.takes), told, approximately(estimated) if estimated else "", str(part.unpriced or "")
 

@@ -12,7 +12,7 @@ from rich.console import Console
 from storyreel.flows.commands.options import AsJson, print_json
 from storyreel.specs.timing import parse_interval
 from storyreel.tasks.ledger.purchase import State
-from storyreel.tasks.ledger.spend import By
+from storyreel.tasks.ledger.totals import By
 
 if TYPE_CHECKING:
     from storyreel.tasks.ledger.ledger import Wanted

@@ -20,7 +20,7 @@ from storyreel.flows.planning.planner import Planner
 from storyreel.flows.planning.run_request import RunRequest
 from storyreel.flows.review.status import ShotReview, action_problem, parse_verdicts
 from storyreel.flows.servers.choose import settle_environment
-from storyreel.tasks.ledger.ledger import Judged, Word
+from storyreel.tasks.ledger.ledger import NewVerdict, Word
 
 __all__ = ["asked", "next_step", "note_down", "print_standings", "somebody_is_there", "tell", "whoever"]
 
@@ -57,9 +57,9 @@ def print_standings(console: Console, title: str, standings: Sequence[ShotReview
                 console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
-def asked(console: Console, planner: Planner, waiting: Sequence[ShotReview]) -> list[Judged]:
+def asked(console: Console, planner: Planner, waiting: Sequence[ShotReview]) -> list[NewVerdict]:
     """What a person on a terminal says of one shot after the other."""
-    said: list[Judged] = []
+    said: list[NewVerdict] = []
     for standing in waiting:
         shot = standing.shot
         console.print(Text.assemble("\n", (shot.slate, "bold"), f" {shot.action}"))
@@ -84,17 +84,17 @@ def asked(console: Console, planner: Planner, waiting: Sequence[ShotReview]) -> 
     return said
 
 
-def note_down(planner: Planner, said: Sequence[Judged]) -> list[ResumedRun]:
+def note_down(planner: Planner, said: Sequence[NewVerdict]) -> list[ResumedRun]:
     """Write what was said into the ledger, and let the runs go on that waited for it."""
     with closing(planner.home.ledger()) as ledger:
-        ledger.judge(said)
+        ledger.add_verdicts(said)
     settle_environment()
     from storyreel.flows.review.resume import resume_runs
 
     return asyncio.run(resume_runs(planner.film.title, planner.home))
 
 
-def tell(console: Console, said: Sequence[Judged], runs: Sequence[ResumedRun], then: str) -> None:
+def tell(console: Console, said: Sequence[NewVerdict], runs: Sequence[ResumedRun], then: str) -> None:
     """What was noted, which runs go on, and what to do where none does."""
     lines = []
     for one in said:

@@ -57,7 +57,7 @@ def take_stock(store: ClipStore, bought: Collection[str] | None, seconds: float 
     for file in files:
         if time.monotonic() > deadline:
             break
-        if store.find_here(file.stem) is None and file.exists():
+        if store.find_local(file.stem) is None and file.exists():
             damaged.append(file)
         read += 1
     there = {file.stem for file in files}

@@ -87,7 +87,7 @@ def _hand_over(run: UUID, owners: list[str], not_before: float) -> None:
 
     for owner in owners:
         ledger = Home.of().ledger()
-        ledger.let_go(Owner.model_validate(json.loads(owner)))
+        ledger.release(Owner.model_validate(json.loads(owner)))
         ledger.close()
     time.sleep(max(0, not_before - time.monotonic()))
     with get_client(sync_client=True) as client:

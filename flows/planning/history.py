@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from storyreel.flows.planning.model import History
 from storyreel.tasks.home import Home
-from storyreel.tasks.ledger.ledger import Judged, Purchase, Verdict
+from storyreel.tasks.ledger.ledger import NewVerdict, Purchase, Verdict
 from storyreel.tasks.settings import Settings
 
 
@@ -17,14 +17,14 @@ def open_history(home: Home) -> Iterator[History]:
     """The history as it is now, until the context ends. Reads the ledger and the store; creates neither."""
     clips, has_bucket = home.clips(), bool(Settings.read().media_url)
     if not home.has_ledger:
-        yield History(purchases=lambda _: {}, holds=clips.holds, has_bucket=has_bucket)
+        yield History(purchases=lambda _: {}, holds=clips.contains, has_bucket=has_bucket)
         return
     ledger, stored = home.ledger(), set[str]()
 
     def purchases(keys: Iterable[str]) -> Mapping[str, Purchase]:
         # All clips are looked up at once: each question to a bucket is a round trip.
         found = ledger.find_all(keys)
-        stored.update(clips.held(purchase.clip for purchase in found.values() if purchase.clip))
+        stored.update(clips.existing(purchase.clip for purchase in found.values() if purchase.clip))
         return found
 
     try:
@@ -42,7 +42,7 @@ def open_history(home: Home) -> Iterator[History]:
         ledger.close()
 
 
-def with_verdicts(history: History, added: Sequence[Judged]) -> History:
+def with_verdicts(history: History, added: Sequence[NewVerdict]) -> History:
     """The history as it would be with these verdicts noted now."""
     now = datetime.now(UTC)
     latest = {one.key: Verdict(**one.model_dump(), number=2**62, at=now) for one in added}

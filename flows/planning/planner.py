@@ -16,7 +16,7 @@ from storyreel.specs.money import Money
 from storyreel.specs.storyboard import Storyboard
 from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.budget import BudgetExceeded, Limit
-from storyreel.tasks.ledger.ledger import Judged
+from storyreel.tasks.ledger.ledger import NewVerdict
 from storyreel.tasks.prices.price_list import PriceList
 
 
@@ -73,7 +73,7 @@ class Planner:
                 return BudgetedPlan(plan, self.limits, excess)
         return BudgetedPlan(plan, self.limits)
 
-    def plan_as_if(self, verdicts: Sequence[Judged]) -> Plan:
+    def plan_as_if(self, verdicts: Sequence[NewVerdict]) -> Plan:
         """The plan of all shots as it would be with these verdicts noted. Raises StoryboardError."""
         with open_history(self.home) as history:
             return replace(self, selection=()).plan(with_verdicts(history, verdicts))

@@ -50,7 +50,7 @@ def _why_new(take: PlannedTake, candidate: Candidate, orders: Orders) -> tuple[t
             slate == take.shot and _is_free(other) == candidate.is_free for (slate, _, _), other in orders.items()
         )
         return (), "one more take" if has_others and take.take > 1 else "never made before"
-    brief = Brief.load(before.order.told)
+    brief = Brief.load(before.order.brief)
     changed = changes(brief, candidate.brief) if brief else ()
     if not changed:
         return ("wording",), "this version of storyreel words the request differently"
@@ -85,7 +85,7 @@ def _state(candidate: Candidate, purchase: Purchase, history: History) -> tuple[
         return "new", f"failed before: {purchase.reason}"
     if purchase.state is State.SUBMITTED:
         return "resuming", f"ordered before as {purchase.task}, the clip is still to be fetched"
-    if purchase.state is State.INTENDED and not purchase.is_left():
+    if purchase.state is State.INTENDED and not purchase.is_abandoned():
         return "resuming", "another run is ordering it now"
     if candidate.is_free:
         return "new", "an earlier run was stopped before it was made"

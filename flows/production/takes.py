@@ -217,7 +217,7 @@ class Shooting:
             scene=take.scene,
             slate=take.shot,
             take=take.take,
-            told=way.brief.dump(),
+            brief=way.brief.dump(),
             price=way.price,
             run=self._run,
         )

@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field, create_model
 from storyreel.flows.review.model import ShotToReview, TakeToReview
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.money import Money
-from storyreel.tasks.ledger.ledger import Judged, Word
+from storyreel.tasks.ledger.ledger import NewVerdict, Word
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.frames import thumbnail
 
@@ -100,7 +100,7 @@ def by_field(shots: Iterable[ShotToReview]) -> dict[str, ShotToReview]:
     return found
 
 
-def verdicts_in(asked: Question, answer: Mapping[str, Any]) -> Iterator[tuple[ShotToReview, list[Judged]]]:
+def verdicts_in(asked: Question, answer: Mapping[str, Any]) -> Iterator[tuple[ShotToReview, list[NewVerdict]]]:
     """What an answer says of each shot that was asked for and is not left for later."""
     by = str(answer.get("by") or "").strip() or "somebody in Prefect"
     for name, shot in asked.shots.items():

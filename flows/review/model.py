@@ -9,7 +9,7 @@ from storyreel.flows.planning.model import Plan, PlannedTake, ReviewState, takes
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.money import Money
 from storyreel.tasks.inspection.inspect import Inspection, best_take
-from storyreel.tasks.ledger.ledger import Judged, Verdict, Word
+from storyreel.tasks.ledger.ledger import NewVerdict, Verdict, Word
 
 _FURTHEST: tuple[ReviewState, ...] = ("approved", "wfa", "wip", "retake", "todo")
 """The word for a shot is the first of these that one of its takes has."""
@@ -89,13 +89,13 @@ class ShotToReview(Frozen):
 
     def judged(
         self, word: Word, take: int | None = None, note: str = "", action: str = "", by: str = ""
-    ) -> list[Judged]:
+    ) -> list[NewVerdict]:
         """What it means to approve a take of it, by its number; or to wish for a retake of one, or of all there are."""
         among = [one for one in self.takes if take in (None, one.take)]
         if take is None:
             among = [one for one in among if not one.is_refused] or among
         return [
-            Judged(
+            NewVerdict(
                 key=one.key, film=self.film, slate=self.slate, take=one.take, word=word, note=note, action=action, by=by
             )
             for one in among

@@ -20,13 +20,13 @@ from storyreel.specs.problems.problem import StoryboardError
 from storyreel.specs.validation.check import unknown_names
 from storyreel.tasks.clips import ClipStore
 from storyreel.tasks.inspection.inspect import Inspection, inspect_clip
-from storyreel.tasks.ledger.ledger import Judged, Purchase, Word
+from storyreel.tasks.ledger.ledger import NewVerdict, Purchase, Word
 from storyreel.tasks.media.errors import MediaError
 
 _TOLD: TypeAdapter[str] = TypeAdapter(NonEmptyText)
 
 
-def action_problem(planner: Planner, said: Sequence[Judged]) -> str:
+def action_problem(planner: Planner, said: Sequence[NewVerdict]) -> str:
     """Why something cannot be said of a shot: its new action is no action, or nobody can make it. Else empty."""
     action = next((one.action for one in said if one.action), "")
     if not action:
@@ -103,7 +103,7 @@ async def review_status(planner: Planner) -> list[ShotReview]:
 
 def parse_verdicts(
     standings: Sequence[ShotReview], approve: Sequence[str], retake: Sequence[str], **more: str
-) -> list[Judged]:
+) -> list[NewVerdict]:
     """What is said by `1B` and `1B:2`. Raises LookupError for what is no take that is there."""
     said = []
     for written in approve:

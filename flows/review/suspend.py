@@ -110,7 +110,7 @@ class Approval:
         self._complaints = {slate: wrong for slate, wrong in refusals if wrong}
         good = [word for (_, words), (_, wrong) in zip(said, refusals, strict=True) if not wrong for word in words]
         with closing(self._planner.home.ledger()) as ledger:
-            if ledger.judge(good, f"{flow_run.id}/{last.asked.number}"):
+            if ledger.add_verdicts(good, f"{flow_run.id}/{last.asked.number}"):
                 for word in good:
                     get_run_logger().info("%s take %d: %s, says %s", word.slate, word.take, word.word, word.by)
 

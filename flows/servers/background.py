@@ -21,7 +21,7 @@ from storyreel.flows.errors import RunFailed
 from storyreel.flows.servers.local import PORT, Server, free_port, note_of, noted, page_at, who_answers
 from storyreel.specs.frozen import Frozen
 from storyreel.tasks.files import write_whole
-from storyreel.tasks.ledger.owner import process
+from storyreel.tasks.ledger.owner import owner_of_process
 
 _PATIENCE = 90
 """Seconds that a server may take to start; a fresh home on two slow cores needs up to 20."""
@@ -112,7 +112,7 @@ def _start(port: int) -> Server:
             env=variables,
         )
     try:
-        server = Server(port=port, process=process(started.pid))
+        server = Server(port=port, process=owner_of_process(started.pid))
         deadline = time.monotonic() + _PATIENCE
         while not (who_answers(port) == "prefect" and _listens(started.pid, port)):
             if started.poll() is not None or time.monotonic() > deadline:

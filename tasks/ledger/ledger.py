@@ -20,18 +20,18 @@ from storyreel.tasks.ledger.purchase import Event, Order, Purchase, State
 from storyreel.tasks.ledger.queries import Looking
 from storyreel.tasks.ledger.rows import Wanted
 from storyreel.tasks.ledger.settlement import Settling
-from storyreel.tasks.ledger.spend import Spend
+from storyreel.tasks.ledger.totals import Spend
 from storyreel.tasks.ledger.transaction import Page
-from storyreel.tasks.ledger.verdicts import Judged, Verdict, Word
+from storyreel.tasks.ledger.verdicts import NewVerdict, Verdict, Word
 from storyreel.tasks.ledger.wakeups import Wakes
 
 __all__ = [
     "BudgetExceeded",
     "Event",
-    "Judged",
     "Ledger",
     "LedgerError",
     "Limit",
+    "NewVerdict",
     "Order",
     "Purchase",
     "Spend",
@@ -64,11 +64,11 @@ class Ledger(Looking, Ordering, Settling):
                 self._write(_freed, patience=_LAST_WORD_SECONDS)
         self._database.close()
 
-    def let_go(self, of: Owner) -> None:
+    def release(self, of: Owner) -> None:
         """Let go of all that another run was at work on, whose process is known to be gone."""
         self._database.write(lambda connection: _freed(Page(connection, self._database, of)))
 
-    def judge(self, judged: Sequence[Judged], source: str = "") -> bool:
+    def add_verdicts(self, judged: Sequence[NewVerdict], source: str = "") -> bool:
         """Note what somebody says of takes; False when all that the `source` says was noted before."""
         return self._write(lambda page: verdicts.add(page, judged, source))
 
@@ -76,9 +76,9 @@ class Ledger(Looking, Ordering, Settling):
         """Have whoever waits for a service's task look at it now."""
         self._database.patiently(lambda: self._wakes.wake(provider, task))
 
-    def woken(self, provider: str, task: str) -> bool:
+    def take_wakeup(self, provider: str, task: str) -> bool:
         """Whether to look at a task now; asking takes the wake."""
-        return self._database.patiently(lambda: self._wakes.woken(provider, task))
+        return self._database.patiently(lambda: self._wakes.take_wakeup(provider, task))
 
 
 def _freed(page: Page) -> None:

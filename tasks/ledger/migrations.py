@@ -101,7 +101,7 @@ def _third(connection: Connection) -> None:
     _run(
         connection,
         "alter table purchases add column scene text not null default ''",
-        "alter table purchases add column told text not null default ''",
+        "alter table purchases add column brief text not null default ''",
         "alter table purchases add column price varchar(40)",
         "alter table purchases add column price_currency varchar(8)",
         "alter table purchases add column run text not null default ''",
@@ -126,7 +126,7 @@ def _third(connection: Connection) -> None:
             scene text not null,
             slate varchar(64) not null,
             take integer not null,
-            told text not null,
+            brief text not null,
             price varchar(40),
             price_currency varchar(8),
             run text not null,
@@ -182,8 +182,8 @@ def _fourth(connection: Connection) -> None:
     )
 
 
-_KEEP = """insert into earlier (key, state, provider, model, film, scene, slate, take, told, price, price_currency, run,
-        task, clip, cost, currency, owed, reason, ordered_by, changed, intended)
+_KEEP = """insert into earlier (key, state, provider, model, film, scene, slate, take, brief, price, price_currency,
+        run, task, clip, cost, currency, owed, reason, ordered_by, changed, intended)
     select key, :state, provider, model, film, '', slate, take, '', price, price_currency, '',
         :task, :clip, :cost, :currency, :owed, :reason, '', :at, :intended
     from purchases where key = :key"""

@@ -11,8 +11,7 @@ from collections.abc import Sequence
 from sqlalchemy.exc import IntegrityError
 
 from storyreel.specs.money import Money
-from storyreel.tasks.ledger import budget, rows
-from storyreel.tasks.ledger import totals as accounts
+from storyreel.tasks.ledger import budget, rows, totals
 from storyreel.tasks.ledger.book import Book
 from storyreel.tasks.ledger.budget import Limit, Scope
 from storyreel.tasks.ledger.errors import LedgerError
@@ -68,7 +67,7 @@ class Ordering(Book):
             row = page.row(order.key)
             if attempts > 1 and _is_noted(row):
                 return True
-            if not same(row, seen) or (row.state in _UNDER_WAY and not (row.is_ours() or row.is_left())):
+            if not same(row, seen) or (row.state in _UNDER_WAY and not (row.is_ours() or row.is_abandoned())):
                 return False
             page.insert_again(order)
             _hold(page, order, limits)
@@ -84,7 +83,7 @@ class Ordering(Book):
             row = page.row(seen.order.key)
             if row.is_ours() and (row.state, row.task) == (seen.state, seen.task):
                 return True
-            return same(row, seen) and row.is_left() and page.change(row.order.key, **page.held())
+            return same(row, seen) and row.is_abandoned() and page.change(row.order.key, **page.held())
 
         self._has_held = True
         return self._write(take)
@@ -95,7 +94,7 @@ class Ordering(Book):
 
     # What came of it
 
-    def submitted(self, key: str, task: str, cost: Money | None) -> bool:
+    def mark_submitted(self, key: str, task: str, cost: Money | None) -> bool:
         """The service has accepted the order and calls it `task`. False when another order stands in the row by now.
 
         Even then the order, its id and its cost are kept. A row that was taken back meanwhile is there again.
@@ -125,7 +124,7 @@ class Ordering(Book):
         said = {"state": State.SUBMITTED, "task": task, "reason": "", "submitted": page.now()}
         return page.change(key, **said, **rows.costing(cost), **page.held())
 
-    def finished(self, key: str, clip: str, cost: Money | None = None) -> bool:
+    def mark_finished(self, key: str, clip: str, cost: Money | None = None) -> bool:
         """The clip is in the store, under this digest. A cost replaces one that was told before.
 
         False when the row is another run's by now, which will come to the same end. Twice is the same as once.
@@ -141,7 +140,7 @@ class Ordering(Book):
 
         return self._write(finish)
 
-    def failed(self, key: str, reason: str) -> bool:
+    def mark_failed(self, key: str, reason: str) -> bool:
         """The service's final verdict; unless it told a cost, it is not to be paid.
 
         False when the row is another run's by now, or has its clip.
@@ -154,12 +153,12 @@ class Ordering(Book):
 
         return self._write(fail)
 
-    def unknown(self, key: str, reason: str) -> bool:
+    def mark_unknown(self, key: str, reason: str) -> bool:
         """Nobody can tell whether the order was accepted. False when another run is at work on it, or somebody can."""
 
         def wonder(page: Page) -> bool:
             row = page.row(key)
-            may = row.state in _UNDER_WAY and (row.is_ours() or row.is_left())
+            may = row.state in _UNDER_WAY and (row.is_ours() or row.is_abandoned())
             return may and page.change(key, state=State.UNKNOWN, reason=reason)
 
         return self._write(wonder)
@@ -188,6 +187,6 @@ def _hold(page: Page, order: Order, limits: Sequence[Limit]) -> None:
     """Raise BudgetExceeded when an order that was just noted passes a limit."""
 
     def committed(scope: Scope) -> tuple[Money, ...]:
-        return accounts.committed(page.connection, scope, order.film, order.slate, order.run, page.now())
+        return totals.committed(page.connection, scope, order.film, order.slate, order.run, page.now())
 
     budget.hold(order, limits, committed)

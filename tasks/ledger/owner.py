@@ -57,7 +57,7 @@ def this_process() -> Owner:
     return _owner_of(os.getpid())
 
 
-def process(pid: int) -> Owner:
+def owner_of_process(pid: int) -> Owner:
     """A process of this host. Raises ProcessLookupError when there is none."""
     return Owner(host=_host(), pid=pid, started=_started(pid))
 
@@ -69,7 +69,7 @@ def new_run() -> Owner:
 
 @cache
 def _owner_of(pid: int) -> Owner:
-    return process(pid)
+    return owner_of_process(pid)
 
 
 @cache

@@ -41,7 +41,7 @@ class Order(Frozen):
     take: int
     scene: str = ""
     """The scene's number, may be empty."""
-    told: str = ""
+    brief: str = ""
     """The author's words that led to the request, as JSON that the ledger does not look into."""
     price: Money | None = None
     """What it will cost by the price list: an estimate. None where nobody knows."""
@@ -93,7 +93,7 @@ class Purchase(Frozen):
         """Whether the run that read it is at work on it."""
         return self.owner == self.reader
 
-    def is_left(self, now: datetime | None = None) -> bool:
+    def is_abandoned(self, now: datetime | None = None) -> bool:
         """Whether whoever was at work on it is gone, or was when it was read.
 
         On the owner's own host its process tells, elsewhere the lease. Both times are the database's, so that no

@@ -10,13 +10,12 @@ from typing import Unpack
 from sqlalchemy import select
 
 from storyreel.specs.money import Money
-from storyreel.tasks.ledger import rows, verdicts
-from storyreel.tasks.ledger import totals as accounts
+from storyreel.tasks.ledger import rows, totals, verdicts
 from storyreel.tasks.ledger.book import Book
 from storyreel.tasks.ledger.budget import Scope
 from storyreel.tasks.ledger.purchase import Event, Purchase
 from storyreel.tasks.ledger.rows import Wanted
-from storyreel.tasks.ledger.spend import By, Spend
+from storyreel.tasks.ledger.totals import By, Spend
 from storyreel.tasks.ledger.verdicts import Verdict
 from storyreel.tasks.polling import PastDurations
 
@@ -50,18 +49,18 @@ class Looking(Book):
 
         One sum a currency. `run` names a flow run, `film` and `slate` a shot, `film` a film's present month.
         """
-        return self._read(lambda page: accounts.committed(page.connection, scope, film, slate, run, page.now()))
+        return self._read(lambda page: totals.committed(page.connection, scope, film, slate, run, page.now()))
 
     def spent(self, **wanted: Unpack[Wanted]) -> Spend:
         """What all orders that fit cost, earlier ones of the same takes included."""
-        return next(iter(self._read(lambda page: accounts.spent(page.connection, wanted))), Spend())
+        return next(iter(self._read(lambda page: totals.spent(page.connection, wanted))), Spend())
 
     def spent_by(self, what: By, **wanted: Unpack[Wanted]) -> tuple[Spend, ...]:
         """The same, told apart: by film, by scene of a film, by service or by month.
 
         What is free is left out, unless all of it is.
         """
-        return self._read(lambda page: accounts.spent(page.connection, wanted, what))
+        return self._read(lambda page: totals.spent(page.connection, wanted, what))
 
     def history(self, key: str) -> tuple[Event, ...]:
         """All that ever happened to a key, in order."""

@@ -93,7 +93,7 @@ def _purchase(reader: Owner, row: Row[Any]) -> Purchase:
             slate=row.slate,
             take=row.take,
             scene=row.scene,
-            told=row.told,
+            brief=row.brief,
             price=money(row.price, row.price_currency),
             run=row.run,
         ),

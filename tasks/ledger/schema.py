@@ -26,7 +26,7 @@ def _of_an_order() -> tuple[Column[Any], ...]:
         Column("scene", Text, nullable=False),
         Column("slate", String(64), nullable=False),
         Column("take", Integer, nullable=False),
-        Column("told", Text, nullable=False),
+        Column("brief", Text, nullable=False),
         Column("price", String(40)),
         Column("price_currency", String(8)),
         Column("run", Text, nullable=False),

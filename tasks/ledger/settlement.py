@@ -31,7 +31,7 @@ class Settling(Book):
 
         return self._write(attach_it)
 
-    def never_made(self, seen: Purchase, reason: str) -> bool:
+    def mark_never_made(self, seen: Purchase, reason: str) -> bool:
         """An order without an id was never accepted: its row is taken back. False when it has moved since."""
 
         def take_back(page: Page) -> bool:

@@ -9,16 +9,55 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
+from pydantic import Field
 from sqlalchemy import ColumnElement, Connection, Subquery, Table, and_, case, func, or_, select, union_all
 from sqlalchemy.engine import Row
 
+from storyreel.specs.frozen import Frozen
 from storyreel.specs.money import Money, sums
 from storyreel.tasks.ledger.budget import Scope
 from storyreel.tasks.ledger.rows import Wanted, fits
 from storyreel.tasks.ledger.schema import EARLIER, PURCHASES
-from storyreel.tasks.ledger.spend import LABELS, By, Spend
+
+By = Literal["film", "scene", "service", "month"]
+"""What spend is told apart by; scenes within their film, months by UTC."""
+
+LABELS: dict[By, tuple[str, ...]] = {
+    "film": ("film",),
+    "scene": ("film", "scene"),
+    "service": ("service",),
+    "month": ("month",),
+}
+"""Which fields of a Spend say what it is of."""
+
+
+class Spend(Frozen):
+    """What some orders cost: one sum a currency, and none that adds what was told to what is only estimated.
+
+    An order counts unless the service refused or failed it, or never had it; and even then when it told a cost.
+    """
+
+    film: str = ""
+    scene: str = ""
+    service: str = ""
+    month: str = ""
+    """`2026-11`: in which the orders were noted."""
+    takes: int = 0
+    """Different takes among the orders; one that was bought twice is one. Free ones only where all are free."""
+    charged: tuple[Money, ...] = Field(default=(), serialization_alias="told")
+    """What the services said that they cost."""
+    estimated: tuple[Money, ...] = ()
+    """What the others cost by the price list."""
+    unpriced: int = 0
+    """Orders of which nobody knows what they cost."""
+
+    @property
+    def is_free(self) -> bool:
+        """Whether it is known that none of it cost anything."""
+        return not self.unpriced and not any(money.amount for money in (*self.charged, *self.estimated))
+
 
 Term = Callable[[Table], ColumnElement[bool]]
 """Which orders count, in a table that has some of them."""
@@ -60,8 +99,8 @@ def spent(connection: Connection, wanted: Wanted, by: By | None = None) -> tuple
         Spend(
             **dict(zip(labels, names, strict=True)),
             takes=takes[names],
-            told=_sums(row for row in those if row.is_told),
-            estimated=_sums(row for row in those if not row.is_told),
+            charged=_sums(row for row in those if row.is_charged),
+            estimated=_sums(row for row in those if not row.is_charged),
             unpriced=sum(row.times for row in those if row.amount is None),
         )
         for names, those in sorted(_grouped(found, len(labels)).items(), key=lambda group: _natural(group[0]))
@@ -74,22 +113,22 @@ def _orders(which: Term) -> Subquery:
 
 
 def _in(table: Table, which: Term) -> Any:
-    is_told = table.c.cost.is_not(None)
+    is_charged = table.c.cost.is_not(None)
     return select(
         table.c.key,
         table.c.film,
         table.c.scene,
         table.c.provider.label("service"),
         func.substr(table.c.intended, 1, 7).label("month"),
-        is_told.label("is_told"),
-        case((is_told, table.c.cost), else_=table.c.price).label("amount"),
-        case((is_told, table.c.currency), else_=table.c.price_currency).label("currency"),
-    ).where(which(table), or_(is_told, table.c.owed))
+        is_charged.label("is_charged"),
+        case((is_charged, table.c.cost), else_=table.c.price).label("amount"),
+        case((is_charged, table.c.currency), else_=table.c.price_currency).label("currency"),
+    ).where(which(table), or_(is_charged, table.c.owed))
 
 
 def _counted(connection: Connection, orders: Subquery, labels: Sequence[str]) -> list[Row[Any]]:
-    """How often there is which amount: the labels, then is_told, amount, currency, times."""
-    columns = [orders.c[name] for name in (*labels, "is_told", "amount", "currency")]
+    """How often there is which amount: the labels, then is_charged, amount, currency, times."""
+    columns = [orders.c[name] for name in (*labels, "is_charged", "amount", "currency")]
     return list(connection.execute(select(*columns, func.count().label("times")).group_by(*columns)))
 
 

@@ -51,7 +51,7 @@ class Page:
         if not self.is_as_seen(seen):
             return False
         under_way = seen.state in (State.INTENDED, State.SUBMITTED)
-        return seen.state is State.UNKNOWN or (under_way and self.row(seen.order.key).is_left())
+        return seen.state is State.UNKNOWN or (under_way and self.row(seen.order.key).is_abandoned())
 
     # Several transactions at once
 

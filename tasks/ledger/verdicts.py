@@ -23,7 +23,7 @@ class Word(StrEnum):
     RETAKE = "retake"
 
 
-class Judged(Frozen):
+class NewVerdict(Frozen):
     """What somebody says of a take."""
 
     key: str
@@ -40,7 +40,7 @@ class Judged(Frozen):
     """Who says so."""
 
 
-class Verdict(Judged):
+class Verdict(NewVerdict):
     """A verdict as the ledger keeps it."""
 
     number: int
@@ -49,7 +49,7 @@ class Verdict(Judged):
     """By the database's time."""
 
 
-def add(page: Page, judged: Sequence[Judged], source: str) -> bool:
+def add(page: Page, judged: Sequence[NewVerdict], source: str) -> bool:
     """Note verdicts, all of them or, when some of the same source were noted before, none."""
     # Two that answer one form at the same moment would otherwise not see each other; and numbers are to go up.
     page.line_up()

@@ -44,7 +44,7 @@ class Wakes:
         with suppress(IntegrityError):
             self._database.write(note)
 
-    def woken(self, provider: str, task: str) -> bool:
+    def take_wakeup(self, provider: str, task: str) -> bool:
         """Whether to look at a task now; asking takes the wake. Cheap: nothing is written where there is none."""
         this = _is(provider, task)
         if not self._database.read(lambda connection: connection.execute(select(TABLE.c.at).where(this)).first()):

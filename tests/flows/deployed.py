@@ -28,7 +28,7 @@ from storyreel.flows.production import service_limits as limits
 from storyreel.flows.render import render_storyboard
 from storyreel.flows.review.model import review_state
 from storyreel.tasks.home import Home
-from storyreel.tasks.ledger.ledger import Judged, Word
+from storyreel.tasks.ledger.ledger import NewVerdict, Word
 from storyreel.tasks.providers import load
 from tests.services.emulator import Emulator
 from tests.tasks.providers.houses import HOUSES
@@ -150,9 +150,9 @@ class Set:
     def say(self, slate: str, take: int, word: Word) -> None:
         """What somebody says by the command line."""
         planned = takes_by_shot(plan_of(RunRequest(storyboard=self.file)).plan.takes)[slate][take - 1]
-        said = Judged(key=planned.key, film="The Keeper", slate=slate, take=take, word=word)
+        said = NewVerdict(key=planned.key, film="The Keeper", slate=slate, take=take, word=word)
         with closing(Home.of().ledger()) as ledger:
-            ledger.judge([said])
+            ledger.add_verdicts([said])
 
 
 @contextmanager

@@ -107,7 +107,7 @@ async def test_a_budget_that_others_use_up_meanwhile_is_asked_about_too(on_set: 
                 price=Money(amount=TWO_SECONDS, currency="USD"),
             )  # fmt: skip
             assert ledger.intend(order)
-            ledger.submitted(order.key, "elsewhere", None)
+            ledger.mark_submitted(order.key, "elsewhere", None)
 
     with pytest.MonkeyPatch.context() as patch:
         from storyreel.flows import render

@@ -173,7 +173,7 @@ def stage(
         ("storyreel.tasks.clips:ClipStore.deliver before 1", 1),
         ("s3fs.core:S3FileSystem._put_file before 1", 1),
         ("storyreel.tasks.bucket:Bucket.put after 1", 1),
-        ("storyreel.tasks.ledger.ledger:Ledger.finished before 1", 2),
+        ("storyreel.tasks.ledger.ledger:Ledger.mark_finished before 1", 2),
     ],
 )
 def test_a_run_that_is_killed_while_a_clip_goes_into_the_bucket_is_gone_on_with(

@@ -43,8 +43,8 @@ STEPS = {
     "storyreel.tasks.ledger.ledger:Ledger.intend after 1": False,
     "storyreel.tasks.providers.http.client:Client.post_once before 1": False,
     "storyreel.tasks.providers.http.client:Client.post_once after 1": False,
-    "storyreel.tasks.ledger.ledger:Ledger.submitted before 1": False,
-    "storyreel.tasks.ledger.ledger:Ledger.submitted after 1": True,
+    "storyreel.tasks.ledger.ledger:Ledger.mark_submitted before 1": False,
+    "storyreel.tasks.ledger.ledger:Ledger.mark_submitted after 1": True,
     "storyreel.tasks.providers.hosted:HostedProvider.poll before 1": True,
     "storyreel.tasks.providers.hosted:HostedProvider.poll after 1": True,
     "storyreel.tasks.providers.hosted:HostedProvider.poll after 2": True,
@@ -54,8 +54,8 @@ STEPS = {
     "storyreel.tasks.collect:verify before 1": True,
     "storyreel.tasks.clips:ClipStore.keep before 1": True,
     "storyreel.tasks.clips:ClipStore.keep after 1": True,
-    "storyreel.tasks.ledger.ledger:Ledger.finished before 1": True,
-    "storyreel.tasks.ledger.ledger:Ledger.finished after 1": True,
+    "storyreel.tasks.ledger.ledger:Ledger.mark_finished before 1": True,
+    "storyreel.tasks.ledger.ledger:Ledger.mark_finished after 1": True,
     "storyreel.flows.production.report:write_manifest before 1": True,
 }
 

@@ -32,7 +32,7 @@ def test_a_clip_is_named_by_its_content(store: ClipStore) -> None:
     assert clip.digest == hashlib.sha256(b"picture").hexdigest()
     assert clip.path.read_bytes() == b"picture"
     assert clip.size == 7
-    assert store.holds(clip.digest)
+    assert store.contains(clip.digest)
     assert store.find(clip.digest) == clip
 
 
@@ -55,7 +55,7 @@ def test_a_damaged_clip_is_not_taken_for_the_one_that_was_paid(store: ClipStore)
 
 
 def test_a_clip_that_never_came_is_not_there(store: ClipStore) -> None:
-    assert not store.holds("0" * 64)
+    assert not store.contains("0" * 64)
     assert store.find("0" * 64) is None
 
 
@@ -69,14 +69,14 @@ def hosts(bucket: str, tmp_path: Path) -> tuple[ClipStore, ClipStore]:
 
 
 def _place(store: ClipStore, digest: str) -> str:
-    assert store.vault
-    return store.vault.address(f"{digest[:2]}/{digest}.mp4")
+    assert store.bucket
+    return store.bucket.address(f"{digest[:2]}/{digest}.mp4")
 
 
 def test_a_clip_of_one_host_is_found_on_another(hosts: tuple[ClipStore, ClipStore]) -> None:
     one, other = hosts
     clip = _keep(one, b"picture")
-    assert other.holds(clip.digest) and other.held([clip.digest, "0" * 64]) == {clip.digest}
+    assert other.contains(clip.digest) and other.existing([clip.digest, "0" * 64]) == {clip.digest}
     assert not list(other.root.rglob("*.mp4")), "a glance brings nothing here"
     found = other.find(clip.digest)
     assert found and found.path.is_relative_to(other.root) and found.path.read_bytes() == b"picture"
@@ -87,8 +87,8 @@ def test_a_clip_that_is_here_asks_nobody(hosts: tuple[ClipStore, ClipStore], awa
     one, other = hosts
     clip = _keep(one, b"picture")
     away()
-    assert one.find(clip.digest) == clip and one.holds(clip.digest)
-    for question in (other.find, other.holds):
+    assert one.find(clip.digest) == clip and one.contains(clip.digest)
+    for question in (other.find, other.contains):
         with pytest.raises(BucketUnavailable):
             question(clip.digest)
 
@@ -118,11 +118,11 @@ def test_a_clip_that_comes_while_the_bucket_is_away_is_on_this_host_and_goes_the
         with pytest.raises(BucketUnavailable):
             one.keep(place, receipt)
     back()
-    again = ClipStore(one.root, one.vault)
+    again = ClipStore(one.root, one.bucket)
     assert again.undelivered("k" * 64, "another order of the take") is None
     waiting = again.undelivered("k" * 64, "task-1")
     assert waiting and waiting[1] == receipt
-    assert not other.holds(waiting[0].digest)
+    assert not other.contains(waiting[0].digest)
     again.deliver(*waiting)
     assert again.undelivered("k" * 64, "task-1") is None
     assert other.find(waiting[0].digest)
@@ -131,11 +131,11 @@ def test_a_clip_that_comes_while_the_bucket_is_away_is_on_this_host_and_goes_the
 def test_a_bucket_that_takes_nothing_is_told_before_a_clip_is_bought(
     hosts: tuple[ClipStore, ClipStore], away: Callable[[], None]
 ) -> None:
-    hosts[0].make_sure()
+    hosts[0].ensure_writable()
     away()
-    hosts[0].make_sure()
+    hosts[0].ensure_writable()
     with pytest.raises(BucketUnavailable):
-        hosts[1].make_sure()
+        hosts[1].ensure_writable()
 
 
 def test_hosts_that_want_one_clip_at_once_each_have_it_whole(hosts: tuple[ClipStore, ClipStore]) -> None:

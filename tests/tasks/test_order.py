@@ -272,7 +272,7 @@ async def test_a_clip_that_comes_while_the_bucket_is_away_is_neither_lost_nor_fe
     tmp_path: Path, bucket: str, away: Callable[[], None], back: Callable[[], None]
 ) -> None:
     async with bench(tmp_path, HOUSES["apiyi"], vault=Bucket(bucket)) as on:
-        on.studio.clips.make_sure()
+        on.studio.clips.ensure_writable()
         away()
         for _ in range(2):
             with pytest.raises(Transient, match="has come and is kept on this host") as told:
@@ -335,13 +335,13 @@ async def test_a_clip_that_came_is_not_lost_when_another_host_finds_its_order_fo
     tmp_path: Path, bucket: str, away: Callable[[], None], back: Callable[[], None]
 ) -> None:
     async with bench(tmp_path, HOUSES["apiyi"], vault=Bucket(bucket)) as on:
-        on.studio.clips.make_sure()
+        on.studio.clips.ensure_writable()
         away()
         with pytest.raises(Transient):
             await on.make()
         back()
         # As another host leaves it, which has no clip and asks the service.
-        assert on.studio.ledger.unknown(on.take.order.key, "the service has forgotten it")
+        assert on.studio.ledger.mark_unknown(on.take.order.key, "the service has forgotten it")
         clip = await on.make()
         assert on.state is State.FINISHED
         assert Bucket(bucket).size(f"{clip.digest[:2]}/{clip.digest}.mp4") == clip.size

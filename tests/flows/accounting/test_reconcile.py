@@ -166,7 +166,8 @@ def test_a_run_that_was_killed_while_it_ordered_is_settled_too(
     shop = Shop(tmp_path, "dashscope")
     (take,) = shop.takes("1A")
     die = (
-        "import os, signal, asyncio; from pathlib import Path; from tests.flows.unknowns import Shop, _order\n"
+        "import os, signal, asyncio; from pathlib import Path\n"
+        "from tests.flows.accounting.unknowns import Shop, _order\n"
         "from storyreel.tasks.ledger.ledger import Ledger\n"
         f"shop = Shop(Path({str(tmp_path)!r}), 'dashscope'); (take,) = shop.takes('1A')\n"
         "Ledger(shop.url).intend(_order(take)); asyncio.run(shop._send(take)); os.kill(os.getpid(), signal.SIGKILL)\n"
@@ -178,7 +179,7 @@ def test_a_run_that_was_killed_while_it_ordered_is_settled_too(
     assert storyreel("reconcile", **environment).returncode == 0
     settled = shop.find(take.key)
     assert (settled.state, settled.task) == (State.SUBMITTED, dashscope.accepted[0].task)
-    assert settled.is_left(), "the next run goes on with it at once"
+    assert settled.is_abandoned(), "the next run goes on with it at once"
 
 
 def test_without_a_key_nothing_is_guessed(
@@ -275,7 +276,7 @@ def test_a_clip_that_is_gone_for_good_can_be_bought_again(aimlapi: Emulator, tmp
     with closing(Ledger(shop.url)) as ledger:
         found = ledger.find(order.order.key)
         assert found and ledger.take_over(found)
-        ledger.finished(order.order.key, kept.digest)
+        ledger.mark_finished(order.order.key, kept.digest)
     again = ("--key", order.order.key[:12], "--buy-again")
     refused = reconcile(*again)
     assert refused.returncode == 2 and "is in the store" in refused.stderr

@@ -52,8 +52,8 @@ def bought(
         price=price,
     )  # fmt: skip
     ledger.intend(order)
-    ledger.submitted(order.key, f"task-{key}", cost)
-    ledger.finished(order.key, "d" * 64)
+    ledger.mark_submitted(order.key, f"task-{key}", cost)
+    ledger.mark_finished(order.key, "d" * 64)
 
 
 @pytest.fixture

@@ -40,9 +40,9 @@ class Shop:
                 ledger.intend(_order(take))
                 task = asyncio.run(self._send(take)) if accepted else ""
                 if heard:
-                    ledger.submitted(take.key, task, None)
+                    ledger.mark_submitted(take.key, task, None)
                 else:
-                    ledger.unknown(take.key, "the connection was reset")
+                    ledger.mark_unknown(take.key, "the connection was reset")
             return [self.find(take.key, ledger) for take in self.takes(slates)]
 
     def find(self, key: str, ledger: Ledger | None = None) -> Purchase:

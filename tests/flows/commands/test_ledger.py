@@ -42,10 +42,10 @@ def told(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) ->
 def bought(ledger: Ledger, key: str, film: str, slate: str, provider: str, cost: Money | None) -> None:
     order = Order(
         key=key * 64, provider=provider, model="wan", request='{"prompt":"rain"}', film=film, slate=slate, take=1,
-        told='{"action":"It rains."}',
+        brief='{"action":"It rains."}',
     )  # fmt: skip
     ledger.intend(order)
-    ledger.submitted(order.key, f"task-{key}", cost)
+    ledger.mark_submitted(order.key, f"task-{key}", cost)
 
 
 @pytest.fixture
@@ -55,8 +55,8 @@ def three(home: Path) -> None:
         bought(ledger, "a", "The Keeper", "1A", "aimlapi", Money(amount=Decimal("1.95"), currency="USD"))
         bought(ledger, "b", "The Keeper", "1B", "dashscope", Money(amount=Decimal("3"), currency="CNY"))
         bought(ledger, "c", "The Boat", "1A", "aimlapi", Money(amount=Decimal("0.05"), currency="USD"))
-        ledger.failed("b" * 64, "DataInspectionFailed: the words")
-        ledger.finished("c" * 64, "d" * 64)
+        ledger.mark_failed("b" * 64, "DataInspectionFailed: the words")
+        ledger.mark_finished("c" * 64, "d" * 64)
 
 
 def test_nothing_bought_is_said_and_no_ledger_is_made(told: Told, home: Path) -> None:

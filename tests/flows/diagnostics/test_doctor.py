@@ -201,8 +201,8 @@ def test_a_bucket_for_clips_is_looked_into_before_the_first_clip_is_there(bucket
 def test_a_clip_that_another_host_has_made_is_not_called_lost(home: Path) -> None:
     with closing(Ledger(f"sqlite:///{home / 'ledger.sqlite'}")) as ledger:
         key = ordered(ledger, "1A")
-        ledger.submitted(key, "task-1", None)
-        ledger.finished(key, "0" * 64, None)
+        ledger.mark_submitted(key, "task-1", None)
+        ledger.mark_finished(key, "0" * 64, None)
     arrived(ClipStore(home / "clips"), b"mine")
     assert "gone" in examined()["stock"].detail
     assert "gone" not in examined(STORYREEL_CLIPS_URL="s3://films/clips")["stock"].detail
@@ -228,7 +228,7 @@ def arrived(store: ClipStore, content: bytes) -> str:
 def test_the_ledger_is_opened_and_counted(home: Path) -> None:
     with closing(Ledger(f"sqlite:///{home / 'ledger.sqlite'}")) as ledger:
         for name in ("1A", "1B"):
-            ledger.submitted(ordered(ledger, name), f"task-{name}", None)
+            ledger.mark_submitted(ordered(ledger, name), f"task-{name}", None)
     found = examined(STORYREEL_HOME=str(home))
     assert found["ledger"].state == "ok"
     assert "2 purchases" in found["ledger"].detail and str(home) in found["ledger"].detail
@@ -236,7 +236,7 @@ def test_the_ledger_is_opened_and_counted(home: Path) -> None:
 
 def test_what_nobody_knows_is_noted(home: Path) -> None:
     with closing(Ledger(f"sqlite:///{home / 'ledger.sqlite'}")) as ledger:
-        ledger.unknown(ordered(ledger, "1A"), "the answer was lost")
+        ledger.mark_unknown(ordered(ledger, "1A"), "the answer was lost")
     found = examined(STORYREEL_HOME=str(home))
     assert found["ledger"].state == "note"
     assert found["ledger"].fix == "storyreel reconcile"
@@ -297,8 +297,8 @@ def test_the_store_is_held_against_the_ledger(home: Path) -> None:
     with closing(Ledger(f"sqlite:///{home / 'ledger.sqlite'}")) as ledger:
         for name, digest in (("1A", whole), ("1B", hurt), ("1C", "f" * 64)):
             key = ordered(ledger, name)
-            ledger.submitted(key, f"task-{name}", None)
-            ledger.finished(key, digest)
+            ledger.mark_submitted(key, f"task-{name}", None)
+            ledger.mark_finished(key, digest)
     found = examined(STORYREEL_HOME=str(home))
     assert found["stock"].state == "note"
     for words in ("3 clips, all read", "1 damaged", "1 paid for or drawn, and gone", "1 that no purchase names"):

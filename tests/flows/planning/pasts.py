@@ -41,7 +41,7 @@ def past(plan: Plan, *states: tuple[str, State], reason: str = "") -> History:
         way.key: Purchase(
             order=Order(
                 key=way.key, provider=way.request.provider, model=way.request.model, request=way.request.canonical(),
-                film=plan.title, scene=take.scene, slate=take.shot, take=take.take, told=way.brief.dump(),
+                film=plan.title, scene=take.scene, slate=take.shot, take=take.take, brief=way.brief.dump(),
                 price=way.price,
             ),
             state=wanted[take.shot], task="task-7", clip=CLIP, cost=None, reason=reason, owner=this_process(),

@@ -19,7 +19,7 @@ from storyreel.specs import editing
 from storyreel.specs.reading import read
 from storyreel.specs.storyboard import Storyboard
 from storyreel.tasks.home import Home
-from storyreel.tasks.ledger.ledger import Judged, Ledger, Word
+from storyreel.tasks.ledger.ledger import Ledger, NewVerdict, Word
 
 FILM = """\
 storyboard: 1
@@ -59,7 +59,10 @@ def keys(plan: Plan, shot: str) -> list[str]:
 
 
 def say(ledger: Ledger, take: PlannedTake, word: Word, action: str = "") -> None:
-    ledger.judge([Judged(key=take.key, film="The Keeper", slate=take.shot, take=take.take, word=word, action=action)])
+    verdict = NewVerdict(
+        key=take.key, film="The Keeper", slate=take.shot, take=take.take, word=word, action=action
+    )  # fmt: skip
+    ledger.add_verdicts([verdict])
 
 
 def test_a_retake_plans_one_more_take_and_leaves_the_keys_of_the_others(file: Path, ledger: Ledger) -> None:

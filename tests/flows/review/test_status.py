@@ -49,13 +49,13 @@ def ledger(film: Path, home: Path) -> Iterator[Ledger]:
         for take in plan.takes:
             order = Order(
                 key=take.key, provider="apiyi", model="m", request="{}", film="The Keeper", slate=take.shot,
-                take=take.take, price=take.price, told=take.chosen.brief.dump(),
+                take=take.take, price=take.price, brief=take.chosen.brief.dump(),
             )  # fmt: skip
             assert opened.intend(order)
-            opened.submitted(take.key, f"task {take.shot} {take.take}", None)
+            opened.mark_submitted(take.key, f"task {take.shot} {take.take}", None)
             with Home.of().clips().arriving(take.key) as arriving:
                 arriving.write_bytes(take.key.encode())
-                opened.finished(take.key, Home.of().clips().keep(arriving).digest, None)
+                opened.mark_finished(take.key, Home.of().clips().keep(arriving).digest, None)
         yield opened
 
 

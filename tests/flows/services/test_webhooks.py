@@ -68,7 +68,7 @@ class Place:
         key = uuid4().hex * 2
         order = Order(key=key, provider="freepik", model="wan-2-7", request="{}", film="Rain", slate="1A", take=1)
         assert self.ledger.intend(order)
-        self.ledger.submitted(key, f"{MODE}/{task}", None)
+        self.ledger.mark_submitted(key, f"{MODE}/{task}", None)
         return task
 
     def delivered(self, task: str, status: str, times: int = 1) -> list[Delivery]:
@@ -83,7 +83,7 @@ class Place:
 
     def is_woken(self, task: str) -> bool:
         """Whether a run that waits for the task would look now; asking takes the wake."""
-        return self.ledger.woken("freepik", f"{MODE}/{task}")
+        return self.ledger.take_wakeup("freepik", f"{MODE}/{task}")
 
     def looks(self, task: str) -> int:
         """How often the service was asked about a task."""
@@ -324,7 +324,7 @@ async def test_a_run_that_waits_looks_as_soon_as_it_is_called(
         service = studio.provider("freepik")
         assert studio.ledger.intend(order)
         task = (await service.submit(request)).task
-        studio.ledger.submitted(order.key, task, None)
+        studio.ledger.mark_submitted(order.key, task, None)
         clip = await collect(Take(order=order, request=request), task, service, studio)
     assert clip.path.stat().st_size > 0
 

@@ -64,7 +64,7 @@ def won(url: str, orders: Sequence[Order]) -> list[str]:
     ledger = Ledger(url)
     mine = [order.key for order in orders if ledger.intend(order)]
     for key in mine:
-        ledger.submitted(key, f"task-of-{key}", None)
+        ledger.mark_submitted(key, f"task-of-{key}", None)
     ledger.close()
     return mine
 
@@ -74,7 +74,7 @@ def taken_over(url: str, key: str) -> bool:
     ledger = Ledger(url)
     purchase = ledger.find(key)
     assert purchase is not None
-    may = purchase.is_left() and ledger.take_over(purchase)
+    may = purchase.is_abandoned() and ledger.take_over(purchase)
     # Whoever won stays until the others have tried.
     time.sleep(1)
     ledger.close()
@@ -87,7 +87,7 @@ def ordering_for_ever(url: str, orders: Sequence[Order], told: Any) -> None:
     for order in orders:
         assert ledger.intend(order)
         told.put(order.key)
-        ledger.submitted(order.key, f"task-of-{order.key}", None)
+        ledger.mark_submitted(order.key, f"task-of-{order.key}", None)
     while True:
         time.sleep(1)
 

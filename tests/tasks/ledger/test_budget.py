@@ -92,11 +92,11 @@ def test_what_is_there_already_is_no_matter_of_the_budget(ledger: Ledger, open_l
 
 def test_a_cost_that_was_told_counts_instead_of_the_estimate(ledger: Ledger) -> None:
     ledger.intend(priced("a"), at_most("1.00"))
-    ledger.submitted("a", "task-a", dollars("0.80"))
+    ledger.mark_submitted("a", "task-a", dollars("0.80"))
     with pytest.raises(BudgetExceeded) as over:
         ledger.intend(priced("b"), at_most("1.00"))
     assert over.value.committed == dollars("0.80")
-    ledger.finished("a", CLIP, dollars("1.20"))
+    ledger.mark_finished("a", CLIP, dollars("1.20"))
     assert ledger.committed("run", run="run-1") == (dollars("1.20"),)
 
 
@@ -104,11 +104,11 @@ def test_what_came_to_nothing_gives_its_money_back(ledger: Ledger) -> None:
     ledger.intend(priced("a"))
     ledger.withdraw("a")
     ledger.intend(priced("b"))
-    ledger.submitted("b", "task-b", None)
-    ledger.failed("b", "moderated")
+    ledger.mark_submitted("b", "task-b", None)
+    ledger.mark_failed("b", "moderated")
     ledger.intend(priced("c"))
-    ledger.unknown("c", "reset")
-    ledger.never_made(row(ledger, "c"), "it is not in the list")
+    ledger.mark_unknown("c", "reset")
+    ledger.mark_never_made(row(ledger, "c"), "it is not in the list")
     assert ledger.committed("run", run="run-1") == ()
     assert ledger.intend_again(row(ledger, "b"), priced("b"), at_most("0.50"))
     assert ledger.committed("run", run="run-1") == (dollars("0.50"),), "its own failure does not count"
@@ -116,8 +116,8 @@ def test_what_came_to_nothing_gives_its_money_back(ledger: Ledger) -> None:
 
 def test_a_cost_that_was_told_counts_even_of_what_failed(ledger: Ledger) -> None:
     ledger.intend(priced("a"))
-    ledger.submitted("a", "task-a", dollars("0.60"))
-    ledger.failed("a", "moderated")
+    ledger.mark_submitted("a", "task-a", dollars("0.60"))
+    ledger.mark_failed("a", "moderated")
     with pytest.raises(BudgetExceeded) as over:
         ledger.intend_again(row(ledger, "a"), priced("a"), at_most("1.00"))
     assert over.value.committed == dollars("0.60")
@@ -128,7 +128,7 @@ def test_a_cost_that_was_told_counts_even_of_what_failed(ledger: Ledger) -> None
 
 def test_an_unknown_counts_and_so_does_one_that_was_given_up(ledger: Ledger) -> None:
     ledger.intend(priced("a"))
-    ledger.unknown("a", "reset")
+    ledger.mark_unknown("a", "reset")
     assert ledger.committed("run", run="run-1") == (dollars("0.50"),)
     ledger.give_up(row(ledger, "a"), "buy it again")
     assert ledger.committed("run", run="run-1") == (dollars("0.50"),), "it may have been paid"
@@ -140,8 +140,8 @@ def test_an_unknown_counts_and_so_does_one_that_was_given_up(ledger: Ledger) -> 
 
 def test_a_take_that_is_bought_anew_is_paid_twice(ledger: Ledger) -> None:
     ledger.intend(priced("a"))
-    ledger.submitted("a", "task-a", None)
-    ledger.finished("a", CLIP)
+    ledger.mark_submitted("a", "task-a", None)
+    ledger.mark_finished("a", CLIP)
     again = priced("a", "0.70", run="run-2", slate="2C")
     assert ledger.intend_again(row(ledger, "a"), again, at_most("0.70"))
     assert row(ledger, "a").order == again
@@ -153,12 +153,12 @@ def test_a_take_that_is_bought_anew_is_paid_twice(ledger: Ledger) -> None:
 
 def test_an_order_that_was_accepted_twice_counts_twice(ledger: Ledger, open_ledger: Open) -> None:
     ledger.intend(priced("a"))
-    ledger.unknown("a", "no answer")
+    ledger.mark_unknown("a", "no answer")
     other = open_ledger()
     other.give_up(row(other, "a"), "buy it again")
     other.intend_again(row(other, "a"), priced("a"))
-    other.submitted("a", "task-8", None)
-    assert not ledger.submitted("a", "task-7", dollars("0.65"))
+    other.mark_submitted("a", "task-8", None)
+    assert not ledger.mark_submitted("a", "task-7", dollars("0.65"))
     assert ledger.committed("run", run="run-1") == (dollars("1.15"),), "0.65 were told, 0.50 are estimated"
 
 
@@ -166,23 +166,23 @@ def test_an_order_that_was_accepted_after_another_of_it_was_refused_counts_once(
     ledger: Ledger, open_ledger: Open
 ) -> None:
     ledger.intend(priced("a", slate="1A"))
-    ledger.unknown("a", "no answer")
+    ledger.mark_unknown("a", "no answer")
     other = open_ledger()
     other.give_up(row(other, "a"), "buy it again")
     other.intend_again(row(other, "a"), priced("a", "0.70", slate="1B"))
-    other.failed("a", "refused")
-    assert ledger.submitted("a", "task-7", None)
+    other.mark_failed("a", "refused")
+    assert ledger.mark_submitted("a", "task-7", None)
     assert (row(ledger, "a").task, row(ledger, "a").order.slate) == ("task-7", "1A")
     assert ledger.committed("run", run="run-1") == (dollars("0.50"),)
 
 
 def test_an_order_that_was_never_made_and_yet_accepted_beside_another_counts(ledger: Ledger, open_ledger: Open) -> None:
     ledger.intend(priced("a"))
-    ledger.unknown("a", "no answer")
+    ledger.mark_unknown("a", "no answer")
     other = open_ledger()
-    other.never_made(row(other, "a"), "it is not in the list")
+    other.mark_never_made(row(other, "a"), "it is not in the list")
     other.intend(priced("a", "0.70"))
-    assert not ledger.submitted("a", "task-7", None)
+    assert not ledger.mark_submitted("a", "task-7", None)
     assert ledger.committed("run", run="run-1") == (dollars("1.20"),)
     assert other.withdraw("a")
     assert (row(ledger, "a").state, row(ledger, "a").task) == (State.SUBMITTED, "task-7"), "it is paid"
@@ -190,11 +190,11 @@ def test_an_order_that_was_never_made_and_yet_accepted_beside_another_counts(led
 
 
 def test_an_order_anew_that_is_taken_back_leaves_all_that_was_said_of_the_old_one(ledger: Ledger) -> None:
-    ledger.intend(priced("a", scene="1", told='{"action":"rain"}'))
-    ledger.submitted("a", "task-a", None)
-    ledger.finished("a", CLIP)
+    ledger.intend(priced("a", scene="1", brief='{"action":"rain"}'))
+    ledger.mark_submitted("a", "task-a", None)
+    ledger.mark_finished("a", CLIP)
     bought = row(ledger, "a")
-    ledger.intend_again(bought, priced("a", "9", slate="2C", scene="2", told="{}", run="run-2"))
+    ledger.intend_again(bought, priced("a", "9", slate="2C", scene="2", brief="{}", run="run-2"))
     assert ledger.withdraw("a")
     again = row(ledger, "a")
     assert again.order == bought.order
@@ -204,7 +204,7 @@ def test_an_order_anew_that_is_taken_back_leaves_all_that_was_said_of_the_old_on
 
 def test_an_order_that_was_noted_twice_and_taken_back_once_may_have_been_sent(ledger: Ledger) -> None:
     ledger.intend(priced("a", "0.10"))
-    ledger.failed("a", "refused")
+    ledger.mark_failed("a", "refused")
     ledger.intend_again(row(ledger, "a"), priced("a", "0.20"))
     ledger.intend_again(row(ledger, "a"), priced("a", "0.40"))
     assert ledger.withdraw("a")

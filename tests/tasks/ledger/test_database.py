@@ -161,7 +161,7 @@ def test_a_server_that_is_started_anew_is_waited_for() -> None:
     server.stop()
     again = threading.Timer(1, server.start)
     again.start()
-    assert ledger.submitted("k", "task-7", None), "what is paid is noted, whatever the server does meanwhile"
+    assert ledger.mark_submitted("k", "task-7", None), "what is paid is noted, whatever the server does meanwhile"
     again.join()
     assert (row(ledger).state, row(ledger).task) == (State.SUBMITTED, "task-7")
     ledger.close()
@@ -176,7 +176,7 @@ def test_an_id_that_could_not_be_noted_is_told_with_what_to_do(monkeypatch: pyte
     begin = ledger._database.patiently
     monkeypatch.setattr(ledger._database, "patiently", lambda work, patience=0.0: begin(work, 0.0))
     with pytest.raises(LedgerError) as lost:
-        ledger.submitted("k" * 64, "task-7", None)
+        ledger.mark_submitted("k" * 64, "task-7", None)
     assert "task-7" in lost.value.message
     assert lost.value.hint.endswith("storyreel reconcile --key kkkkkkkkkkkk --attach task-7")
     ledger.close()
@@ -195,9 +195,9 @@ def test_an_answer_that_was_lost_at_the_commit_is_found_out(url: str, monkeypatc
     monkeypatch.setattr(ledger._database, "_transaction", committed_but_unheard)
     assert ledger.intend(an_order()), "the row is there, and it is ours"
     lost = iter([True, False])
-    assert ledger.submitted("k", "task-7", None)
+    assert ledger.mark_submitted("k", "task-7", None)
     lost = iter([True, False])
-    assert ledger.finished("k", CLIP)
+    assert ledger.mark_finished("k", CLIP)
     assert [event.state for event in ledger.history("k")] == [State.INTENDED, State.SUBMITTED, State.FINISHED]
     ledger.close()
 

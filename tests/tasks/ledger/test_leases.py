@@ -22,16 +22,16 @@ def test_a_run_elsewhere_holds_its_row_for_one_lease(ledger: Ledger, open_ledger
     far.intend(an_order())
     seen = row(ledger)
     assert seen.lease_until is not None
-    assert not seen.is_left()
-    assert not seen.is_left(seen.lease_until)
-    assert seen.is_left(seen.lease_until + timedelta(seconds=1))
+    assert not seen.is_abandoned()
+    assert not seen.is_abandoned(seen.lease_until)
+    assert seen.is_abandoned(seen.lease_until + timedelta(seconds=1))
 
 
 def test_a_run_that_shows_life_holds_its_rows_longer(ledger: Ledger, open_ledger: Open) -> None:
     far = open_ledger("far-away")
     far.intend(an_order())
     far.intend(an_order("done"))
-    far.failed("done", "refused")
+    far.mark_failed("done", "refused")
     before, over = row(ledger), row(ledger, "done").lease_until
     far.renew()
     after = row(ledger)
@@ -56,9 +56,9 @@ def test_a_lease_that_was_renewed_meanwhile_is_not_taken(
     with monkeypatch.context() as short:
         short.setattr("storyreel.tasks.ledger.transaction.LEASE", timedelta(0))
         far.intend(an_order())
-        far.submitted("k", "task-7", None)
+        far.mark_submitted("k", "task-7", None)
     seen = row(ledger)
-    assert seen.is_left()
+    assert seen.is_abandoned()
     far.renew()
     assert not ledger.take_over(seen)
     assert row(far).is_ours()
@@ -71,7 +71,7 @@ def test_what_a_run_elsewhere_left_is_taken_over_once(
     with monkeypatch.context() as short:
         short.setattr("storyreel.tasks.ledger.transaction.LEASE", timedelta(0))
         far.intend(an_order())
-        far.submitted("k", "task-7", None)
+        far.mark_submitted("k", "task-7", None)
     seen = row(ledger)
     assert ledger.take_over(seen)
     assert ledger.take_over(row(ledger)), "it is ours already"
@@ -84,17 +84,17 @@ def test_a_run_that_ends_in_order_lets_go_at_once(ledger: Ledger, open_ledger: O
         other = open_ledger(host)
         other.intend(an_order(str(host)))
         other.close()
-        assert row(ledger, str(host)).is_left(), "nobody needs to wait for it"
+        assert row(ledger, str(host)).is_abandoned(), "nobody needs to wait for it"
 
 
 def test_a_run_that_is_known_to_be_gone_can_be_let_go_of_by_another(ledger: Ledger, open_ledger: Open) -> None:
     far = open_ledger("far-away")
     far.intend(an_order())
-    far.submitted("k", "task-7", None)
+    far.mark_submitted("k", "task-7", None)
     ledger.intend(an_order("ours"))
-    assert not row(ledger).is_left()
-    ledger.let_go(far.owner)
-    assert row(ledger).is_left() and row(ledger).task == "task-7"
+    assert not row(ledger).is_abandoned()
+    ledger.release(far.owner)
+    assert row(ledger).is_abandoned() and row(ledger).task == "task-7"
     assert row(ledger, "ours").is_ours(), "and of nothing else"
 
 
@@ -111,27 +111,27 @@ def test_a_process_that_was_killed_has_left_its_rows(ledger: Ledger, url: str) -
     told = killed_at_work(ordering_for_ever, (url, orders), after=20)
     noted = ledger.find_all(order.key for order in orders)
     assert set(told) <= set(noted), "what was told had been committed"
-    assert all(purchase.is_left() for purchase in noted.values())
+    assert all(purchase.is_abandoned() for purchase in noted.values())
     assert {purchase.state for purchase in noted.values()} <= {State.INTENDED, State.SUBMITTED}
     for key, purchase in noted.items():
         if purchase.state is State.SUBMITTED:
             assert ledger.take_over(purchase)
         else:
-            assert ledger.unknown(key, "its run was killed")
+            assert ledger.mark_unknown(key, "its run was killed")
             assert not ledger.intend(an_order(key)), "it is never ordered again by itself"
 
 
 def test_only_what_is_left_can_be_called_unknown_by_others(ledger: Ledger, open_ledger: Open) -> None:
     ledger.intend(an_order())
-    assert not open_ledger().unknown("k", "perhaps")
+    assert not open_ledger().mark_unknown("k", "perhaps")
     assert row(ledger).state is State.INTENDED
 
 
 def test_a_living_process_that_has_long_said_nothing_has_left_its_row(ledger: Ledger, open_ledger: Open) -> None:
     ledger.intend(an_order())
     seen = row(open_ledger())
-    assert not seen.is_left(seen.read + timedelta(minutes=5)), "its machine may have slept"
-    assert seen.is_left(seen.read + timedelta(minutes=15))
+    assert not seen.is_abandoned(seen.read + timedelta(minutes=5)), "its machine may have slept"
+    assert seen.is_abandoned(seen.read + timedelta(minutes=15))
 
 
 def test_when_an_order_was_sent_is_told_by_its_lease(ledger: Ledger, open_ledger: Open) -> None:
@@ -139,7 +139,7 @@ def test_when_an_order_was_sent_is_told_by_its_lease(ledger: Ledger, open_ledger
     far.intend(an_order())
     left = row(ledger)
     assert left.sent_between == (left.intended, left.lease_until)
-    far.unknown("k", "reset")
+    far.mark_unknown("k", "reset")
     begin, end = row(ledger).sent_between
     assert begin == left.intended and end == row(ledger).changed, "from then on it was not under way"
 

@@ -23,8 +23,8 @@ def test_whoever_notes_an_order_first_is_the_only_one(ledger: Ledger, open_ledge
 
 def test_a_purchase_is_read_as_it_was_written(ledger: Ledger) -> None:
     ledger.intend(an_order())
-    ledger.submitted("k", "task-7", dollars("1.95"))
-    ledger.finished("k", CLIP)
+    ledger.mark_submitted("k", "task-7", dollars("1.95"))
+    ledger.mark_finished("k", CLIP)
     purchase = row(ledger)
     assert purchase.order == an_order()
     assert (purchase.state, purchase.task, purchase.clip) == (State.FINISHED, "task-7", CLIP)
@@ -39,7 +39,7 @@ def test_two_runs_in_one_process_are_two(ledger: Ledger, open_ledger: Open) -> N
     ledger.intend(an_order())
     assert row(ledger).is_ours()
     assert not row(other).is_ours(), "or both would send the order"
-    assert not row(other).is_left()
+    assert not row(other).is_abandoned()
 
 
 def test_an_intent_that_nobody_accepted_can_be_taken_back(ledger: Ledger) -> None:
@@ -51,7 +51,7 @@ def test_an_intent_that_nobody_accepted_can_be_taken_back(ledger: Ledger) -> Non
 
 def test_what_was_accepted_is_never_taken_back(ledger: Ledger) -> None:
     ledger.intend(an_order())
-    ledger.submitted("k", "task-7", None)
+    ledger.mark_submitted("k", "task-7", None)
     assert not ledger.withdraw("k")
     assert row(ledger).state is State.SUBMITTED
 
@@ -64,8 +64,8 @@ def test_an_intent_of_another_run_cannot_be_taken_back(ledger: Ledger, open_ledg
 
 def test_an_order_anew_that_is_taken_back_leaves_what_was_there(ledger: Ledger) -> None:
     ledger.intend(an_order())
-    ledger.submitted("k", "task-7", dollars("1.95"))
-    ledger.finished("k", CLIP)
+    ledger.mark_submitted("k", "task-7", dollars("1.95"))
+    ledger.mark_finished("k", CLIP)
     bought = row(ledger)
     assert ledger.intend_again(bought, an_order()), "its clip is gone from the store"
     assert row(ledger).cost is None, "what the new order costs nobody has said"
@@ -80,7 +80,7 @@ def test_an_order_anew_that_is_taken_back_leaves_what_was_there(ledger: Ledger) 
 
 def test_only_one_run_orders_anew_what_has_failed(ledger: Ledger, open_ledger: Open) -> None:
     ledger.intend(an_order())
-    ledger.failed("k", "refused")
+    ledger.mark_failed("k", "refused")
     seen, other = row(ledger), open_ledger()
     assert ledger.intend_again(seen, an_order())
     assert not other.intend_again(seen, an_order()), "the row has moved since it was seen"
@@ -94,95 +94,95 @@ def test_what_another_run_orders_is_not_ordered_anew(ledger: Ledger, open_ledger
 
 def test_an_unknown_is_not_ordered_anew_before_it_is_settled(ledger: Ledger) -> None:
     ledger.intend(an_order())
-    ledger.unknown("k", "reset")
+    ledger.mark_unknown("k", "reset")
     with pytest.raises(ValueError, match="settled"):
         ledger.intend_again(row(ledger), an_order())
 
 
 def test_finishing_twice_is_the_same_as_once(ledger: Ledger) -> None:
     ledger.intend(an_order())
-    ledger.submitted("k", "task-7", None)
-    assert ledger.finished("k", CLIP)
+    ledger.mark_submitted("k", "task-7", None)
+    assert ledger.mark_finished("k", CLIP)
     once = row(ledger)
-    assert ledger.finished("k", CLIP)
+    assert ledger.mark_finished("k", CLIP)
     assert row(ledger).changed == once.changed
     assert len(ledger.history("k")) == 3
 
 
 def test_a_clip_that_was_fetched_once_more_is_found_under_its_new_digest(ledger: Ledger, open_ledger: Open) -> None:
     ledger.intend(an_order())
-    ledger.submitted("k", "task-7", None)
-    ledger.finished("k", CLIP)
-    assert open_ledger().finished("k", OTHER_CLIP)
+    ledger.mark_submitted("k", "task-7", None)
+    ledger.mark_finished("k", CLIP)
+    assert open_ledger().mark_finished("k", OTHER_CLIP)
     assert row(ledger).clip == OTHER_CLIP
     assert [event.clip for event in ledger.history("k")] == [None, None, CLIP, OTHER_CLIP]
 
 
 def test_a_finished_purchase_never_becomes_less(ledger: Ledger, open_ledger: Open) -> None:
     ledger.intend(an_order())
-    ledger.submitted("k", "task-7", None)
-    ledger.finished("k", CLIP)
+    ledger.mark_submitted("k", "task-7", None)
+    ledger.mark_finished("k", CLIP)
     for late in (ledger, open_ledger()):
-        assert not late.failed("k", "late verdict")
-        assert not late.unknown("k", "late doubt")
-        assert late.submitted("k", "task-7", None), "the same id is no news"
+        assert not late.mark_failed("k", "late verdict")
+        assert not late.mark_unknown("k", "late doubt")
+        assert late.mark_submitted("k", "task-7", None), "the same id is no news"
     assert row(ledger).state is State.FINISHED
 
 
 def test_of_two_runs_that_collect_one_task_either_may_finish_it(ledger: Ledger, open_ledger: Open) -> None:
     first = open_ledger("far-away")
     first.intend(an_order())
-    first.submitted("k", "task-7", None)
+    first.mark_submitted("k", "task-7", None)
     first.close()
     assert ledger.take_over(row(ledger))
-    assert not first.finished("k", CLIP), "it is no longer its row; the clip is in the store all the same"
+    assert not first.mark_finished("k", CLIP), "it is no longer its row; the clip is in the store all the same"
     assert row(ledger).state is State.SUBMITTED
-    assert ledger.finished("k", CLIP)
-    assert first.finished("k", CLIP)
+    assert ledger.mark_finished("k", CLIP)
+    assert first.mark_finished("k", CLIP)
     assert row(ledger).state is State.FINISHED
 
 
 def test_an_answer_that_comes_after_the_row_was_called_unknown_is_taken_in(ledger: Ledger, open_ledger: Open) -> None:
     ledger.intend(an_order())
-    ledger.unknown("k", "no answer")
-    assert ledger.submitted("k", "task-7", dollars("1"))
+    ledger.mark_unknown("k", "no answer")
+    assert ledger.mark_submitted("k", "task-7", dollars("1"))
     assert (row(ledger).state, row(ledger).task) == (State.SUBMITTED, "task-7")
 
 
 def test_an_answer_that_comes_after_the_row_was_taken_back_brings_it_back(ledger: Ledger, open_ledger: Open) -> None:
     ledger.intend(an_order())
-    ledger.unknown("k", "no answer")
+    ledger.mark_unknown("k", "no answer")
     other = open_ledger()
-    assert other.never_made(row(other), "it is not in the list")
+    assert other.mark_never_made(row(other), "it is not in the list")
     assert other.find("k") is None
-    assert ledger.submitted("k", "task-7", dollars("1"))
+    assert ledger.mark_submitted("k", "task-7", dollars("1"))
     assert (row(other).order, row(other).task, row(other).cost) == (an_order(), "task-7", dollars("1"))
 
 
 def test_a_second_order_of_a_take_is_not_hidden(ledger: Ledger, open_ledger: Open) -> None:
     ledger.intend(an_order())
-    ledger.unknown("k", "no answer")
+    ledger.mark_unknown("k", "no answer")
     other = open_ledger()
     other.give_up(row(other), "buy it again")
     assert other.intend_again(row(other), an_order())
-    other.submitted("k", "task-8", dollars("2"))
-    assert not ledger.submitted("k", "task-7", dollars("1")), "the row has another order by now"
+    other.mark_submitted("k", "task-8", dollars("2"))
+    assert not ledger.mark_submitted("k", "task-7", dollars("1")), "the row has another order by now"
     assert row(ledger).task == "task-8"
     stray = ledger.history("k")[-1]
     assert (stray.task, stray.cost) == ("task-7", dollars("1")) and "twice" in stray.reason
-    assert ledger.spent().told == (dollars("3"),)
+    assert ledger.spent().charged == (dollars("3"),)
     assert ledger.claimed(["task-7", "task-8", "task-9"]) == {"task-7", "task-8"}
 
 
 def test_every_change_is_in_the_history(ledger: Ledger) -> None:
     ledger.intend(an_order())
-    ledger.submitted("k", "task-7", dollars("1"))
-    ledger.failed("k", "moderated")
+    ledger.mark_submitted("k", "task-7", dollars("1"))
+    ledger.mark_failed("k", "moderated")
     ledger.intend_again(row(ledger), an_order())
     ledger.withdraw("k")
     ledger.intend_again(row(ledger), an_order())
-    ledger.submitted("k", "task-8", dollars("1.5"))
-    ledger.finished("k", CLIP, dollars("1.75"))
+    ledger.mark_submitted("k", "task-8", dollars("1.5"))
+    ledger.mark_finished("k", CLIP, dollars("1.75"))
     history = ledger.history("k")
     assert [(event.state, event.task, event.cost) for event in history] == [
         (State.INTENDED, None, None),
@@ -196,7 +196,7 @@ def test_every_change_is_in_the_history(ledger: Ledger) -> None:
         (State.FINISHED, "task-8", dollars("1.75")),
     ]
     assert history[2].reason == "moderated"
-    assert ledger.spent().told == (dollars("2.75"),), "each task by what was said of it last"
+    assert ledger.spent().charged == (dollars("2.75"),), "each task by what was said of it last"
 
 
 def test_more_keys_than_one_question_can_hold_are_all_found(ledger: Ledger) -> None:
@@ -207,10 +207,10 @@ def test_more_keys_than_one_question_can_hold_are_all_found(ledger: Ledger) -> N
 
 def test_a_move_of_a_purchase_that_is_not_there_is_an_error(ledger: Ledger) -> None:
     for move in (
-        lambda: ledger.finished("nobody", CLIP),
-        lambda: ledger.failed("nobody", "no"),
-        lambda: ledger.unknown("nobody", "no"),
-        lambda: ledger.submitted("nobody", "task-7", None),
+        lambda: ledger.mark_finished("nobody", CLIP),
+        lambda: ledger.mark_failed("nobody", "no"),
+        lambda: ledger.mark_unknown("nobody", "no"),
+        lambda: ledger.mark_submitted("nobody", "task-7", None),
     ):
         with pytest.raises(LookupError, match="no purchase"):
             move()
@@ -221,7 +221,7 @@ def test_purchases_are_listed_by_what_is_asked_for(ledger: Ledger) -> None:
     ledger.intend(an_order("a2", film="Two", slate="2A"))
     before = ledger.now()
     ledger.intend(an_order("b1", film="Two", provider="freepik"))
-    ledger.submitted("a1", "task-7", None)
+    ledger.mark_submitted("a1", "task-7", None)
 
     def keys(**wanted: object) -> list[str]:
         return [purchase.order.key for purchase in ledger.list(**wanted)]  # type: ignore[arg-type]
@@ -242,20 +242,20 @@ def test_money_is_added_up_for_each_currency_alone(ledger: Ledger) -> None:
     costs = [("1", "CNY", "a"), ("0.10", "USD", "b"), ("0.20", "USD", "c"), ("2", "CNY", "d")]
     for amount, currency, key in costs:
         ledger.intend(an_order(key, film="One" if key != "d" else "Two"))
-        ledger.submitted(key, f"task-{key}", Money(amount=Decimal(amount), currency=currency))
-    assert [str(money) for money in ledger.spent().told] == ["3.00 CNY", "0.30 USD"]
-    assert [str(money) for money in ledger.spent(film="Two").told] == ["2.00 CNY"]
-    assert ledger.spent(film="Three").told == ()
+        ledger.mark_submitted(key, f"task-{key}", Money(amount=Decimal(amount), currency=currency))
+    assert [str(money) for money in ledger.spent().charged] == ["3.00 CNY", "0.30 USD"]
+    assert [str(money) for money in ledger.spent(film="Two").charged] == ["2.00 CNY"]
+    assert ledger.spent(film="Three").charged == ()
 
 
 def test_a_model_is_known_by_how_long_it_took(ledger: Ledger) -> None:
     assert ledger.experience("aimlapi", "wan") is None
     for key in "abc":
         ledger.intend(an_order(key))
-        ledger.submitted(key, f"task-{key}", None)
-        ledger.finished(key, CLIP)
+        ledger.mark_submitted(key, f"task-{key}", None)
+        ledger.mark_finished(key, CLIP)
     ledger.intend(an_order("d"))
-    ledger.submitted("d", "task-d", None)
+    ledger.mark_submitted("d", "task-d", None)
     took = ledger.experience("aimlapi", "wan")
     rows = [row(ledger, key) for key in "abc"]
     seconds = sorted((r.finished - r.submitted).total_seconds() for r in rows if r.finished and r.submitted)
@@ -280,15 +280,15 @@ def test_whatever_happens_the_history_ends_with_what_the_row_says(ledger: Ledger
             case "withdraw":
                 ledger.withdraw(key)
             case "submit":
-                ledger.submitted(key, f"{key}-{number}", dollars("1"))
+                ledger.mark_submitted(key, f"{key}-{number}", dollars("1"))
             case "finish":
-                ledger.finished(key, CLIP)
+                ledger.mark_finished(key, CLIP)
             case "fail":
-                ledger.failed(key, "no")
+                ledger.mark_failed(key, "no")
             case "unknown":
-                ledger.unknown(key, "perhaps")
+                ledger.mark_unknown(key, "perhaps")
             case "never":
-                ledger.never_made(purchase, "it is not there")
+                ledger.mark_never_made(purchase, "it is not there")
     last, purchase = ledger.history(key)[-1], ledger.find(key)
     if purchase is None:
         assert last.state is None

@@ -36,9 +36,9 @@ def test_the_last_of_each_take_is_found_whatever_its_key(ledger: Ledger) -> None
 def test_it_is_the_last_order_that_counts_not_the_last_change(ledger: Ledger) -> None:
     ledger.intend(take("a"))
     ledger.intend(take("b"))
-    ledger.submitted("a", "task-a", None)
+    ledger.mark_submitted("a", "task-a", None)
     assert found(ledger, "1A") == {("1A", 1): "b"}
-    ledger.failed("a", "refused")
+    ledger.mark_failed("a", "refused")
     ledger.intend_again(row(ledger, "a"), take("a"))
     assert found(ledger, "1A") == {("1A", 1): "a"}
     ledger.withdraw("a")
@@ -46,10 +46,10 @@ def test_it_is_the_last_order_that_counts_not_the_last_change(ledger: Ledger) ->
 
 
 def test_a_take_that_is_ordered_anew_under_another_name_has_that_name(ledger: Ledger) -> None:
-    ledger.intend(take("a", told='{"action":"rain"}', scene="1"))
-    ledger.submitted("a", "task-a", None)
-    ledger.finished("a", CLIP)
-    anew = take("a", "2C", 3, told='{"action":"rain"}', scene="2")
+    ledger.intend(take("a", brief='{"action":"rain"}', scene="1"))
+    ledger.mark_submitted("a", "task-a", None)
+    ledger.mark_finished("a", CLIP)
+    anew = take("a", "2C", 3, brief='{"action":"rain"}', scene="2")
     ledger.intend_again(row(ledger, "a"), anew)
     assert found(ledger, "1A", "2C") == {("2C", 3): "a"}
     assert ledger.latest("The Keeper", ["2C"])["2C", 3, anew.provider].order == anew

@@ -57,11 +57,11 @@ def test_a_ledger_of_the_first_storyreel_keeps_its_rows(url: str, first: None) -
     assert bought.cost == Money(amount=Decimal("1.95"), currency="USD")
     assert bought.order.request == '{"prompt":"rain"}'
     assert ordering.state is State.INTENDED
-    assert ordering.lease_until and not ordering.is_left(), "its run may be at work still"
-    assert ordering.is_left(ordering.lease_until.replace(year=2100))
+    assert ordering.lease_until and not ordering.is_abandoned(), "its run may be at work still"
+    assert ordering.is_abandoned(ordering.lease_until.replace(year=2100))
     assert ordering.intended == ordering.changed
     assert [event.clip for event in ledger.history("bought")] == [CLIP]
-    assert ledger.spent().told == (Money(amount=Decimal("1.95"), currency="USD"),)
+    assert ledger.spent().charged == (Money(amount=Decimal("1.95"), currency="USD"),)
     assert ledger.experience("aimlapi", "wan") is None, "the first storyreel did not note when"
     ledger.close()
     again = Ledger(url)
@@ -181,14 +181,14 @@ def second(engine: Engine) -> None:
 def test_a_ledger_from_before_prices_keeps_what_was_paid(url: str, second: None) -> None:
     ledger = Ledger(url)
     everything = ledger.spent()
-    assert everything.told == (dollars("3.90"),), "1 and 2, 0.65 that was ordered twice, 0.25"
+    assert everything.charged == (dollars("3.90"),), "1 and 2, 0.65 that was ordered twice, 0.25"
     assert (everything.takes, everything.estimated) == (4, ())
     assert everything.unpriced == 2, "what was given up, and what is being ordered; not what was refused"
     (drawn,) = ledger.spent_by("service", provider="animatic")
     assert drawn.is_free and drawn.takes == 1
     for key in SECOND:
         order = row(ledger, key).order
-        assert (order.scene, order.told, order.run) == ("", "", "")
+        assert (order.scene, order.brief, order.run) == ("", "", "")
         assert order.price == (dollars("0") if key == "drawn" else None)
     assert ledger.committed("shot", film="The Keeper", slate="1A") == (dollars("3"),)
     assert {name[:2] for name in ledger.latest("The Keeper", ["1A", "1E"])} == {("1A", 1), ("1E", 1)}
@@ -197,8 +197,8 @@ def test_a_ledger_from_before_prices_keeps_what_was_paid(url: str, second: None)
 
 def test_an_order_from_before_prices_can_still_be_taken_back(url: str, second: None) -> None:
     ledger = Ledger(url)
-    ledger.unknown("retried", "its run was stopped")
-    assert ledger.never_made(row(ledger, "retried"), "it is not in the list")
+    ledger.mark_unknown("retried", "its run was stopped")
+    assert ledger.mark_never_made(row(ledger, "retried"), "it is not in the list")
     again = row(ledger, "retried")
     assert (again.state, again.task, again.reason) == (State.FAILED, "task-4", "moderated")
     assert not again.owed

@@ -117,17 +117,17 @@ def move(ledger: Ledger, account: Account, data: st.DataObject, key: str, mark: 
             order_it(ledger, account, data, an_order_of(data, key, mark), row)
         case "submit":
             cost = data.draw(st.none() | MONEY, label="cost")
-            assert ledger.submitted(key, f"{key}-{number}", cost)
+            assert ledger.mark_submitted(key, f"{key}-{number}", cost)
             entry.state, entry.task, entry.cost = State.SUBMITTED, f"{key}-{number}", cost
         case "finish":
             cost = data.draw(st.none() | MONEY, label="cost")
-            assert ledger.finished(key, CLIP, cost)
+            assert ledger.mark_finished(key, CLIP, cost)
             entry.state, entry.cost = State.FINISHED, cost or entry.cost
         case "fail":
-            assert ledger.failed(key, "refused")
+            assert ledger.mark_failed(key, "refused")
             entry.state, entry.given_up = State.FAILED, False
         case "lose":
-            assert ledger.unknown(key, "reset")
+            assert ledger.mark_unknown(key, "reset")
             entry.state = State.UNKNOWN
         case "give up":
             assert ledger.give_up(row, "given up")
@@ -136,7 +136,7 @@ def move(ledger: Ledger, account: Account, data: st.DataObject, key: str, mark: 
             assert ledger.withdraw(key)
             account.take_back(key, (State.INTENDED,))
         case "never made":
-            assert ledger.never_made(row, "it is not there")
+            assert ledger.mark_never_made(row, "it is not there")
             account.take_back(key, (State.INTENDED, State.UNKNOWN))
 
 
@@ -202,5 +202,5 @@ def is_spent_as_in(account: Account, ledger: Ledger, mark: str) -> None:
         those = [entry for entry in paid if (entry.order.film, entry.order.scene) == (part.film, part.scene)]
         assert part.takes == len({entry.order.key for entry in those})
         assert part.unpriced == sum(entry.amount is None for entry in those)
-        assert amounts(part.told) == account.sums(lambda e, those=those: e in those and e.cost is not None)
+        assert amounts(part.charged) == account.sums(lambda e, those=those: e in those and e.cost is not None)
         assert amounts(part.estimated) == account.sums(lambda e, those=those: e in those and e.cost is None)

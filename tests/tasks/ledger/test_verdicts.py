@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from storyreel.tasks.ledger.ledger import Judged, Ledger, Word
+from storyreel.tasks.ledger.ledger import Ledger, NewVerdict, Word
 
 Open = Callable[..., Ledger]
 
 
-def said(key: str, word: Word = Word.APPROVED, **more: str) -> Judged:
-    return Judged(key=key, film="The Keeper", slate="1B", take=2, word=word, **more)
+def said(key: str, word: Word = Word.APPROVED, **more: str) -> NewVerdict:
+    return NewVerdict(key=key, film="The Keeper", slate="1B", take=2, word=word, **more)
 
 
 def test_the_newest_verdict_of_a_key_counts_and_all_of_it_is_kept(ledger: Ledger, open_ledger: Open) -> None:
     assert not ledger.has_verdicts
-    ledger.judge([said("a", Word.RETAKE, note="too dark", action="She waits.", by="Ana"), said("b")])
+    ledger.add_verdicts([said("a", Word.RETAKE, note="too dark", action="She waits.", by="Ana"), said("b")])
     other = open_ledger()
     assert other.has_verdicts
     first = other.verdicts(["a", "b", "c"])
@@ -25,7 +25,7 @@ def test_the_newest_verdict_of_a_key_counts_and_all_of_it_is_kept(ledger: Ledger
         "retake", "too dark", "She waits.", "Ana",
     )  # fmt: skip
     assert (first["a"].film, first["a"].slate, first["a"].take) == ("The Keeper", "1B", 2)
-    other.judge([said("a")])
+    other.add_verdicts([said("a")])
     second = ledger.verdicts(["a", "b"])
     assert (second["a"].word, second["b"]) == ("approved", first["b"])
     assert second["a"].number > first["b"].number and second["a"].at >= first["a"].at
@@ -33,21 +33,21 @@ def test_the_newest_verdict_of_a_key_counts_and_all_of_it_is_kept(ledger: Ledger
 
 def test_an_answer_that_is_told_again_does_not_stand_over_a_later_word(ledger: Ledger) -> None:
     answer = [said("a"), said("b")]
-    assert ledger.judge(answer, "run/1")
-    assert ledger.judge([said("a", Word.RETAKE)])
-    assert not ledger.judge(answer, "run/1")
+    assert ledger.add_verdicts(answer, "run/1")
+    assert ledger.add_verdicts([said("a", Word.RETAKE)])
+    assert not ledger.add_verdicts(answer, "run/1")
     assert ledger.verdicts(["a"])["a"].word is Word.RETAKE
-    assert ledger.judge([said("b", Word.RETAKE)], "run/2")
+    assert ledger.add_verdicts([said("b", Word.RETAKE)], "run/2")
     assert ledger.verdicts(["b"])["b"].word is Word.RETAKE
 
 
 def test_many_who_tell_the_same_answer_at_once_note_it_once(open_ledger: Open) -> None:
     ledgers = [open_ledger() for _ in range(6)]
     with ThreadPoolExecutor(6) as pool:
-        noted = list(pool.map(lambda ledger: ledger.judge([said("a"), said("b")], "run/1"), ledgers))
+        noted = list(pool.map(lambda ledger: ledger.add_verdicts([said("a"), said("b")], "run/1"), ledgers))
     assert sorted(noted) == [False] * 5 + [True]
 
 
 def test_as_many_keys_as_a_film_has_are_asked_for_in_one_go(ledger: Ledger) -> None:
-    ledger.judge([said(f"key {number}") for number in range(1200)])
+    ledger.add_verdicts([said(f"key {number}") for number in range(1200)])
     assert len(ledger.verdicts(f"key {number}" for number in range(2000))) == 1200

@@ -13,17 +13,17 @@ from tests.tasks.ledger.conftest import Open
 
 
 def test_a_wake_reaches_another_process_and_is_taken_by_asking(ledger: Ledger, open_ledger: Open) -> None:
-    assert not ledger.woken("freepik", "text-to-video/1")
+    assert not ledger.take_wakeup("freepik", "text-to-video/1")
     open_ledger().wake("freepik", "text-to-video/1")
-    assert ledger.woken("freepik", "text-to-video/1")
-    assert not ledger.woken("freepik", "text-to-video/1")
+    assert ledger.take_wakeup("freepik", "text-to-video/1")
+    assert not ledger.take_wakeup("freepik", "text-to-video/1")
 
 
 def test_a_wake_is_for_one_task_of_one_service(ledger: Ledger) -> None:
     ledger.wake("freepik", "1")
-    assert not ledger.woken("freepik", "2")
-    assert not ledger.woken("dashscope", "1")
-    assert ledger.woken("freepik", "1")
+    assert not ledger.take_wakeup("freepik", "2")
+    assert not ledger.take_wakeup("dashscope", "1")
+    assert ledger.take_wakeup("freepik", "1")
 
 
 def test_many_wakes_at_once_are_one(ledger: Ledger, open_ledger: Open) -> None:
@@ -31,7 +31,7 @@ def test_many_wakes_at_once_are_one(ledger: Ledger, open_ledger: Open) -> None:
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda n: others[n % 4].wake("freepik", "1"), range(32)))
     with ThreadPoolExecutor(8) as pool:
-        taken = list(pool.map(lambda n: others[n % 4].woken("freepik", "1"), range(16)))
+        taken = list(pool.map(lambda n: others[n % 4].take_wakeup("freepik", "1"), range(16)))
     assert taken.count(True) == 1
 
 
@@ -39,5 +39,5 @@ def test_wakes_that_nobody_takes_do_not_pile_up(ledger: Ledger, monkeypatch: pyt
     monkeypatch.setattr(wakes, "_KEPT", timedelta(seconds=-1))
     ledger.wake("freepik", "1")
     ledger.wake("freepik", "2")
-    assert not ledger.woken("freepik", "1")
-    assert ledger.woken("freepik", "2")
+    assert not ledger.take_wakeup("freepik", "1")
+    assert ledger.take_wakeup("freepik", "2")

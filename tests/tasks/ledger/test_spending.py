@@ -20,8 +20,8 @@ def yuan(amount: str) -> Money:
 def bought(ledger: Ledger, key: str, price: Money | None, cost: Money | None = None, **more: str) -> Order:
     order = an_order(key, **more).model_copy(update={"price": price})
     ledger.intend(order)
-    ledger.submitted(key, f"task-{key}", cost)
-    ledger.finished(key, CLIP)
+    ledger.mark_submitted(key, f"task-{key}", cost)
+    ledger.mark_finished(key, CLIP)
     return order
 
 
@@ -35,7 +35,7 @@ def films(ledger: Ledger) -> Ledger:
     bought(ledger, "a5", dollars("0"), film="Keeper", scene="10", slate="10C", provider="animatic")
     bought(ledger, "b1", dollars("0.084"), film="Boat", scene="1", slate="1A")
     ledger.intend(an_order("b2", film="Boat", scene="1").model_copy(update={"price": dollars("7")}))
-    ledger.failed("b2", "moderated")
+    ledger.mark_failed("b2", "moderated")
     return ledger
 
 
@@ -43,14 +43,14 @@ def test_by_film(films: Ledger) -> None:
     assert films.spent_by("film") == (
         Spend(film="Boat", takes=1, estimated=(dollars("0.084"),)),
         Spend(
-            film="Keeper", takes=4, told=(dollars("0.65"),), estimated=(yuan("3.00"), dollars("0.50")), unpriced=1
+            film="Keeper", takes=4, charged=(dollars("0.65"),), estimated=(yuan("3.00"), dollars("0.50")), unpriced=1
         ),
     )  # fmt: skip
 
 
 def test_by_scene_in_the_order_of_their_numbers(films: Ledger) -> None:
     assert films.spent_by("scene", film="Keeper") == (
-        Spend(film="Keeper", scene="2", takes=2, told=(dollars("0.65"),), estimated=(dollars("0.50"),)),
+        Spend(film="Keeper", scene="2", takes=2, charged=(dollars("0.65"),), estimated=(dollars("0.50"),)),
         Spend(film="Keeper", scene="10", takes=2, estimated=(yuan("3.00"),), unpriced=1),
     )
 
@@ -58,7 +58,7 @@ def test_by_scene_in_the_order_of_their_numbers(films: Ledger) -> None:
 def test_by_service(films: Ledger) -> None:
     spent = films.spent_by("service")
     assert [(spend.service, spend.takes) for spend in spent] == [("aimlapi", 3), ("dashscope", 1), ("freepik", 1)]
-    assert spent[0].told == (dollars("0.65"),) and spent[0].estimated == (dollars("0.584"),)
+    assert spent[0].charged == (dollars("0.65"),) and spent[0].estimated == (dollars("0.584"),)
     assert spent[2] == Spend(service="freepik", takes=1, unpriced=1)
 
 
@@ -75,7 +75,7 @@ def test_by_month(films: Ledger, url: str) -> None:
 def test_all_together(films: Ledger) -> None:
     everything = films.spent()
     assert everything == Spend(
-        takes=5, told=(dollars("0.65"),), estimated=(yuan("3.00"), dollars("0.584")), unpriced=1
+        takes=5, charged=(dollars("0.65"),), estimated=(yuan("3.00"), dollars("0.584")), unpriced=1
     )  # fmt: skip
     assert not everything.is_free
     assert films.spent(film="Nobody's") == Spend()
@@ -85,7 +85,7 @@ def test_all_together(films: Ledger) -> None:
 def test_what_is_asked_for_alone_is_added_up(films: Ledger) -> None:
     assert films.spent(provider="dashscope").estimated == (yuan("3.00"),)
     assert films.spent(slate="1A").estimated == (dollars("0.084"),)
-    assert films.spent(key="a1").told == (dollars("0.65"),)
+    assert films.spent(key="a1").charged == (dollars("0.65"),)
     assert films.spent(since=datetime.now(UTC) + timedelta(hours=1)) == Spend()
     assert films.spent_by("film", state=State.FAILED) == ()
 
@@ -93,13 +93,13 @@ def test_what_is_asked_for_alone_is_added_up(films: Ledger) -> None:
 def test_free_takes_are_seen_where_there_is_nothing_else(films: Ledger) -> None:
     (free,) = films.spent_by("service", provider="animatic")
     assert (free.takes, free.is_free, free.unpriced) == (1, True, 0)
-    assert not any(money.amount for money in (*free.told, *free.estimated))
+    assert not any(money.amount for money in (*free.charged, *free.estimated))
 
 
 def test_a_take_that_was_bought_twice_is_one_take_and_two_costs(films: Ledger) -> None:
     again = row(films, "b1").order.model_copy(update={"price": dollars("0.09"), "scene": "1A"})
     films.intend_again(row(films, "b1"), again)
-    films.submitted("b1", "task-9", None)
+    films.mark_submitted("b1", "task-9", None)
     assert films.spent(film="Boat") == Spend(takes=1, estimated=(dollars("0.174"),))
     assert [(spend.scene, spend.takes, spend.estimated) for spend in films.spent_by("scene", film="Boat")] == [
         ("1", 1, (dollars("0.084"),)),
