@@ -59,7 +59,7 @@ def _render(folder: Path, shots: int) -> tuple[float, float]:
         f"storyboard: 1\ntitle: {folder.name}\ndefaults: {{provider: apiyi, duration: 2s}}\nshots:\n{lines}\n"
     )
     wall, processor = time.perf_counter(), time.process_time()
-    asyncio.run(render_storyboard(str(folder / "film.yaml"), out=str(folder / "out")))
+    asyncio.run(render_storyboard(str(folder / "film.yaml"), out=str(folder / "out"), buy=True))
     return time.perf_counter() - wall, time.process_time() - processor
 
 

@@ -10,12 +10,13 @@ from typing import Annotated, Any, Literal, NamedTuple, cast
 from uuid import UUID
 
 from prefect import flow
-from prefect.runtime import deployment, flow_run
+from prefect.runtime import flow_run
 from prefect.states import Cancelled
 from pydantic import Field
 
 from storyreel.flows.lifecycle import automations
 from storyreel.flows.lifecycle.cancellation import stoppable, stopping
+from storyreel.flows.lifecycle.deployed import is_deployed
 from storyreel.flows.monitoring.observe import log_what_is_ahead, observed
 from storyreel.flows.names import film_tags, run_name, tag_run
 from storyreel.flows.packs import version_of
@@ -23,6 +24,7 @@ from storyreel.flows.planning.model import Plan
 from storyreel.flows.planning.planner import Planner
 from storyreel.flows.planning.run_request import RunRequest
 from storyreel.flows.production import report
+from storyreel.flows.production.agreement import agreed_keys, check_agreed, check_consent
 from storyreel.flows.production.delivery import Delivery, delivery
 from storyreel.flows.production.finish import Finishing
 from storyreel.flows.production.outcomes import Failure
@@ -33,6 +35,7 @@ from storyreel.flows.production.shutdown import ended_in_order
 from storyreel.flows.production.takes import begin
 from storyreel.flows.review.model import ReviewNeeded
 from storyreel.flows.review.suspend import Approval, shots_waiting
+from storyreel.specs.errors import StoryreelError
 from storyreel.specs.money import parse_money
 from storyreel.tasks import providers
 from storyreel.tasks.home import Home
@@ -40,7 +43,7 @@ from storyreel.tasks.ledger.budget import BudgetExceeded
 from storyreel.tasks.studio import open_studio
 
 
-class ShotsFailed(Exception):
+class ShotsFailed(StoryreelError):
     """Some shots could not be made; everything else was finished and is kept."""
 
     def __init__(self, failures: Sequence[Failure], shots: int) -> None:
@@ -48,9 +51,6 @@ class ShotsFailed(Exception):
         failed = len({failure.shot for failure in failures})
         lines = [f"{failed} of {shots} shots could not be made; what was finished is kept"]
         super().__init__("\n".join((*lines, *(f"  {failure}" for failure in failures))))
-
-    def __reduce__(self) -> tuple[type[ShotsFailed], tuple[object, ...]]:
-        return type(self), (self.failures, self.shots)
 
     @property
     def is_budget(self) -> bool:
@@ -65,10 +65,6 @@ class Job(NamedTuple):
     planner: Planner
     origin: Origin
     plan: Plan
-
-
-class NotAgreed(Exception):
-    """The run would buy what nobody has agreed to, as the film or the ledger has moved since: nothing was bought."""
 
 
 _Service = Annotated[str, Field(json_schema_extra={"enum": list(providers.names())})]
@@ -92,6 +88,7 @@ async def render_storyboard(
     out: str | None = None,
     spread: Literal["none", "scenes"] = "none",
     agreed: list[str] | None = None,
+    buy: bool = False,
 ) -> Rendering:
     """Render a storyboard into a sequence.
 
@@ -107,12 +104,15 @@ async def render_storyboard(
         spread: `scenes`: each scene is a run of its own, on any worker of the pool. Only deployed runs can do that.
         agreed: For `storyreel render`, which shows a plan before; leave it out. The takes that may be bought, by the
             first 12 letters of their keys.
+        buy: For calls from Python, which buy nothing without a budget unless this is true. A deployed run was agreed to
+            when it was deployed.
 
-    Raises StoryboardError, BucketError, NothingSelected, BudgetExceeded, NotAgreed and LimitMissing before anything is
-    made, and ShotsFailed and ReviewNeeded after all else is finished. A deployed run is suspended with a form in the
-    place of BudgetExceeded and ReviewNeeded, and raises NotApproved when the answer is no.
+    Raises SettingsError, StoryboardError, BucketError, NothingSelected, BudgetExceeded, NotAllowed, NotAgreed and
+    LimitMissing before anything is made, and ShotsFailed and ReviewNeeded after all else is finished. A deployed run is
+    suspended with a form in the place of BudgetExceeded and ReviewNeeded, and raises NotApproved when the answer is no.
+    A subflow is not suspended, also where its parent is deployed.
     """
-    if deployment.id and flow_run.run_count > 1 and not await automations.look_back(UUID(flow_run.id)):
+    if is_deployed() and flow_run.run_count > 1 and not await automations.look_back(UUID(flow_run.id)):
         # A state that a flow returns is its own: the run ends as whoever cancelled it wanted.
         return cast("Rendering", Cancelled(message="it was cancelled before its process ended"))
     home = Home.of()
@@ -130,29 +130,37 @@ async def render_storyboard(
         await tag_run(run_name(plan.title, datetime.now()), film_tags(plan, origin.version))
         if excess:
             raise excess
-        insist_on(agreed, plan)
+        if agreed is not None:
+            check_agreed(plan, agreed)
+        elif not is_deployed():
+            check_consent(plan, limits, buy=buy)
         log_what_is_ahead(plan)
         scenes = None
-        if spread == "scenes" and deployment.id:
-            may_buy = agreements(plan) if agreed is None else agreed
+        if spread == "scenes" and is_deployed():
+            may_buy = agreed_keys(plan) if agreed is None else agreed
             held = [limit.model_dump(mode="json") for limit in limits]
             scenes = {"storyboard": storyboard, "provider": provider, "vars": vars, "limits": held, "agreed": may_buy}
         with delivery(out or report.default_folder(plan.title), home) as way_out:
             await asyncio.to_thread(way_out.make_sure)
             return await _shoot(Job(planner, origin, plan), way_out, scenes)
     except ReviewNeeded as needed:
+        needed.next = request.model_copy(update={"selection": ()}).command("review")
         await approval.ask_to_review(needed)
         raise
     except (BudgetExceeded, ShotsFailed) as excess:
+        if isinstance(excess, BudgetExceeded):
+            excess.next = request.command_within_budget(excess.fits)
+        else:
+            excess.next = request.command()
         if isinstance(excess, BudgetExceeded) or excess.is_budget:
-            await approval.ask_for_money(str(excess))
+            await approval.ask_for_money(excess.message)
         raise
 
 
 async def _shoot(job: Job, way_out: Delivery, scenes: dict[str, Any] | None) -> Rendering:
     """Carry out a plan; `scenes` is what runs of single scenes are told, where there are to be any."""
     plan, run = job.plan, str(flow_run.id)
-    holding = await limited(to_be_held(plan), is_deployed=bool(deployment.id))
+    holding = await limited(to_be_held(plan), is_deployed=is_deployed())
     async with open_studio(job.planner.home, plan.services, limited=holding) as studio:
         stopping().works_in(studio)
         shooting = await begin(plan, studio, run, job.planner.limits)
@@ -170,24 +178,3 @@ async def _shoot(job: Job, way_out: Delivery, scenes: dict[str, Any] | None) -> 
             await asyncio.to_thread(way_out.deliver)
             await observation.finished(made, way_out.folder)
             return made
-
-
-def insist_on(agreed: list[str] | None, plan: Plan) -> None:
-    """Return when everything that will be bought was agreed to. Raises NotAgreed."""
-    if agreed is None:
-        return
-    known = set(agreed)
-    more = [take for take in plan.bought if {agreement(way.key) for way in take.candidates} - known]
-    if more:
-        takes = ", ".join(f"{take.shot} take {take.take} ({take.reason})" for take in more)
-        raise NotAgreed(f"the film or the ledger has moved since it was planned; this would be bought too: {takes}")
-
-
-def agreements(plan: Plan) -> list[str]:
-    """What is agreed to by whoever agrees to a plan."""
-    return sorted({agreement(way.key) for take in plan.bought for way in take.candidates})
-
-
-def agreement(key: str) -> str:
-    """What stands for a key among those that are agreed to."""
-    return key[:12]

@@ -10,11 +10,12 @@ from storyreel.flows.lifecycle.cancellation import stoppable, stopping
 from storyreel.flows.monitoring.observe import observed
 from storyreel.flows.planning.planner import Planner
 from storyreel.flows.planning.run_request import RunRequest
+from storyreel.flows.production.agreement import check_agreed
 from storyreel.flows.production.scene_runs import SCENE_FLOW
 from storyreel.flows.production.service_limits import limited, to_be_held
 from storyreel.flows.production.shutdown import ended_in_order
 from storyreel.flows.production.takes import begin
-from storyreel.flows.render import ShotsFailed, insist_on
+from storyreel.flows.render import ShotsFailed
 from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.budget import Limit
 from storyreel.tasks.studio import open_studio
@@ -52,7 +53,8 @@ async def shoot_scene(
     plan = planner.plan()
     takes = [take for take in plan.takes if take.scene == scene]
     of_scene = plan.model_copy(update={"takes": tuple(takes)})
-    insist_on(agreed, of_scene)
+    if agreed is not None:
+        check_agreed(of_scene, agreed)
     holding = await limited(to_be_held(plan), is_deployed=True)
     async with open_studio(home, plan.services, limited=holding) as studio:
         stopping().works_in(studio)

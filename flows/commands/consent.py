@@ -108,6 +108,5 @@ def load_agreed(file: Path, budget: str | None, out: str | None) -> tuple[RunReq
 
 def with_next(excess: BudgetExceeded, request: RunRequest) -> BudgetExceeded:
     """The error, with the command that renders the shots that fit, or else shows the plan."""
-    fits = ",".join(excess.fits)
-    excess.next = request.command("render", "--select", fits) if fits else request.command("plan")
+    excess.next = request.command_within_budget(excess.fits)
     return excess

@@ -34,7 +34,8 @@ def run(sheet: RunRequest, plan: Plan, console: Console) -> tuple[Rendering, str
             server = stack.enter_context(server_at_hand())
             # More than a second of imports, while the server has its own.
             from storyreel.flows.lifecycle.cancellation import Stopped
-            from storyreel.flows.render import NotAgreed, ShotsFailed
+            from storyreel.flows.production.agreement import NotAgreed
+            from storyreel.flows.render import ShotsFailed
             from storyreel.flows.review.model import ReviewNeeded
             from storyreel.tasks.bucket import BucketError
             from storyreel.tasks.media.errors import MediaError
@@ -53,11 +54,10 @@ def run(sheet: RunRequest, plan: Plan, console: Console) -> tuple[Rendering, str
             raise RunFailed(f"{error}; nothing was bought", next=sheet.command("plan")) from error
         except ShotsFailed as error:
             if error.is_budget:
-                raise BudgetExceeded(str(error), next=sheet.command()) from error
-            raise RunFailed(str(error), next=sheet.command()) from error
+                raise BudgetExceeded(error.message, next=sheet.command()) from error
+            raise RunFailed(error.message, next=sheet.command()) from error
         except ReviewNeeded as error:
-            whole_film = sheet.model_copy(update={"selection": ()})
-            raise RunFailed(str(error), next=whole_film.command("review")) from error
+            raise RunFailed(error.message, next=error.next) from error
         except ProviderError as error:
             raise RunFailed(error.message, hint=error.hint, next=error.next or sheet.command()) from error
         except (MediaError, BucketError) as error:
@@ -70,7 +70,8 @@ def run(sheet: RunRequest, plan: Plan, console: Console) -> tuple[Rendering, str
 
 
 async def _flow(sheet: RunRequest, plan: Plan) -> Rendering:
-    from storyreel.flows.render import agreements, render_storyboard
+    from storyreel.flows.production.agreement import agreed_keys
+    from storyreel.flows.render import render_storyboard
 
     return await render_storyboard(
         str(sheet.storyboard),
@@ -79,7 +80,7 @@ async def _flow(sheet: RunRequest, plan: Plan) -> Rendering:
         list(sheet.selection) or None,
         sheet.budget.exactly if sheet.budget else None,
         str(sheet.out) if sheet.out else None,
-        agreed=agreements(plan),
+        agreed=agreed_keys(plan),
     )
 
 

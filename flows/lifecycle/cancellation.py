@@ -33,9 +33,10 @@ from prefect.artifacts import acreate_markdown_artifact
 from prefect.client.schemas import OrchestrationResult
 from prefect.client.schemas.objects import FlowRun
 from prefect.exceptions import Abort
-from prefect.runtime import deployment, flow_run
+from prefect.runtime import flow_run
 from prefect.states import AwaitingRetry, Cancelled
 
+from storyreel.flows.lifecycle.deployed import is_deployed
 from storyreel.flows.lifecycle.watchdog import Attendant, attended
 from storyreel.flows.servers.choose import dies_with_us
 from storyreel.tasks.studio import Studio
@@ -230,7 +231,7 @@ def stoppable(work: Callable[P, Awaitable[Result]]) -> Callable[P, Awaitable[Res
 
 
 async def _to_its_end(work: Callable[[], Awaitable[Result]]) -> Result:
-    this = Stopping(UUID(flow_run.id), is_deployed=bool(deployment.id))
+    this = Stopping(UUID(flow_run.id), is_deployed=is_deployed())
     token = _stopping.set(this)
     try:
         with this.by_a_kill(), this.by_sigterm():

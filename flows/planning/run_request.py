@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import Field
@@ -37,3 +38,7 @@ class RunRequest(Frozen):
         parts += ["--budget", self.budget.exactly] if self.budget and name == "render" else []
         parts += ["--out", str(self.out)] if self.out and name == "render" else []
         return shlex.join([*parts, *more])
+
+    def command_within_budget(self, fits: Sequence[str]) -> str:
+        """The command line that renders the shots that fit the budget; that shows the plan if none does."""
+        return self.command("render", "--select", ",".join(fits)) if fits else self.command("plan")

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from storyreel.flows.planning.model import Plan, PlannedTake, ReviewState, takes_by_shot
+from storyreel.specs.errors import StoryreelError
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.money import Money
 from storyreel.tasks.inspection.inspect import Inspection, best_take
@@ -102,7 +103,7 @@ class ShotToReview(Frozen):
         ]
 
 
-class ReviewNeeded(Exception):
+class ReviewNeeded(StoryreelError):
     """Shots wait for approval; everything was made and is kept, and the film is not joined."""
 
     def __init__(self, shots: Sequence[ShotToReview], of: int) -> None:
@@ -111,9 +112,6 @@ class ReviewNeeded(Exception):
         lines = [f"{which} for approval; everything that was made is kept"]
         lines += [f"  {shot.slate}: {_listed(shot.takes)}" for shot in shots]
         super().__init__("\n".join(lines))
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return type(self), (self.shots, self.of)
 
 
 def _listed(takes: Iterable[TakeToReview]) -> str:

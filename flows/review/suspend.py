@@ -18,8 +18,9 @@ from prefect.client.orchestration import PrefectClient
 from prefect.exceptions import PrefectHTTPStatusError
 from prefect.flow_runs import asuspend_flow_run
 from prefect.input import RunInput, keyset_from_base_key
-from prefect.runtime import deployment, flow_run
+from prefect.runtime import flow_run
 
+from storyreel.flows.lifecycle.deployed import is_deployed
 from storyreel.flows.planning.model import Plan, PlannedTake
 from storyreel.flows.planning.planner import Planner
 from storyreel.flows.planning.summary import summarize_purchases
@@ -77,7 +78,7 @@ class Approval:
             return
         asked = Question(number=len(self._rounds) + 1, shots=by_field(needed.shots))
         form = await asyncio.to_thread(review_form, asked, self._complaints)
-        await _suspend(asked, form, str(needed))
+        await _suspend(asked, form, needed.message)
 
     async def ask_for_money(self, excess: str) -> None:
         """Suspend the run until somebody has said whether it may cost more.
@@ -175,7 +176,7 @@ async def _suspend(asked: Question, form: type[RunInput], why: str) -> None:
 
 def _can_ask() -> bool:
     """Whether this run can be suspended: it was deployed, and is no part of another."""
-    return bool(deployment.id) and not flow_run.parent_flow_run_id
+    return is_deployed() and not flow_run.parent_flow_run_id
 
 
 def _pause_key(number: int) -> str:

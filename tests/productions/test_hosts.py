@@ -51,7 +51,7 @@ class Hosts:
         (self.folder / "film.yaml").write_text(film)
         with temporary_settings({PREFECT_LOCAL_STORAGE_PATH: self.folder / (results or f"{host}-results")}):
             return await render_storyboard(
-                str(self.folder / "film.yaml"), **{"out": str(self.folder / f"{host}-out"), **more}
+                str(self.folder / "film.yaml"), buy=True, **{"out": str(self.folder / f"{host}-out"), **more}
             )
 
     def states(self) -> set[State]:

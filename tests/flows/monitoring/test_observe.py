@@ -110,7 +110,7 @@ def first(stage: tuple[Path, Apiyi]) -> Seen:
     """The film's first run."""
 
     async def run() -> Seen:
-        made = await render_storyboard(str(stage[0] / "film.yaml"), out=str(stage[0] / "out"))
+        made = await render_storyboard(str(stage[0] / "film.yaml"), out=str(stage[0] / "out"), buy=True)
         return await seen(made.flow_run, finals=4)
 
     return asyncio.run(run())
@@ -123,7 +123,7 @@ def second(stage: tuple[Path, Apiyi], first: Seen) -> Seen:
     async def run() -> Seen:
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("STORYREEL_HOME", str(stage[0] / "home"))
-            made = await render_storyboard(str(stage[0] / "film.yaml"), out=str(stage[0] / "again"))
+            made = await render_storyboard(str(stage[0] / "film.yaml"), out=str(stage[0] / "again"), buy=True)
             return await seen(made.flow_run, finals=1)
 
     return asyncio.run(run())
@@ -232,7 +232,7 @@ async def test_what_failed_and_what_is_unknown_is_told_as_it_happens(
     service.plays(refused, when=lambda order: "Fire." in order.prompt)
     service.fault(Call.CREATE, Reset(), accepted=True, when=lambda heard: b"She sits." in heard.body)
     with pytest.raises(ShotsFailed):
-        await render_storyboard(str(file), out=str(tmp_path / "out"))
+        await render_storyboard(str(file), out=str(tmp_path / "out"), buy=True)
     async with get_client() as client:
         (run,) = [one for one in await client.read_flow_runs() if "film:The Wreck" in one.tags]
     after = await seen(str(run.id), finals=3)

@@ -13,10 +13,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from storyreel.flows.commands.options import plan_of
+from storyreel.flows.errors import NotAllowed
 from storyreel.flows.planning.model import Plan
 from storyreel.flows.planning.run_request import RunRequest
+from storyreel.flows.production.agreement import NotAgreed, agreed_key
 from storyreel.flows.production.report import Rendering
-from storyreel.flows.render import NotAgreed, ShotsFailed, agreement, render_storyboard
+from storyreel.flows.render import ShotsFailed, render_storyboard
 from storyreel.specs.money import Money, sums
 from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.budget import BudgetExceeded
@@ -55,7 +57,10 @@ class Set:
     async def render(self, film: str = FILM, *select: str, **more: object) -> Rendering:
         (self.folder / "film.yaml").write_text(film)
         return await render_storyboard(
-            str(self.folder / "film.yaml"), out=str(self.folder / "out"), select=list(select) or None, **more
+            str(self.folder / "film.yaml"),
+            out=str(self.folder / "out"),
+            select=list(select) or None,
+            **{"buy": True, **more},
         )
 
     def sold(self) -> int:
@@ -174,12 +179,27 @@ async def test_a_budget_that_others_use_up_meanwhile_stops_the_orders(
 
 
 async def test_only_what_was_agreed_to_is_bought(on_set: Set) -> None:
-    agreed = [agreement(take.key) for take in on_set.plan().bought]
+    agreed = [agreed_key(take.key) for take in on_set.plan().bought]
     with pytest.raises(NotAgreed, match="1C take 1"):
         await on_set.render(FILM.replace("sea", "moon"), agreed=agreed)
     assert on_set.sold() == 0
     await on_set.render(agreed=agreed)
     assert on_set.sold() == 3
+
+
+async def test_a_call_from_python_buys_nothing_without_a_budget_or_buy(on_set: Set) -> None:
+    with pytest.raises(NotAllowed) as refused:
+        await on_set.render(buy=False)
+    (total,) = on_set.plan().totals
+    assert refused.value.message == f"this would buy 3 takes from apiyi for {total.exactly}; nothing was bought"
+    assert (
+        refused.value.hint
+        == f"pass budget='{total.exactly}' to allow up to that amount, or buy=True to allow whatever it costs"
+    )
+    assert on_set.sold() == 0
+    await on_set.render(buy=False, budget=total.exactly)
+    assert on_set.sold() == 3
+    assert all(take.cached for take in (await on_set.render(buy=False)).shots), "what is paid for needs no consent"
 
 
 TWO_SERVICES = FILM.replace("provider: apiyi", "providers: [apiyi, dashscope]")

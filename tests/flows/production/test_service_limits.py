@@ -36,7 +36,7 @@ async def most_at_once(shots: int, folder: Path, monkeypatch: pytest.MonkeyPatch
         monkeypatch.setenv("AIMLAPI_API_KEY", "sk-emulator")
         monkeypatch.setenv("AIMLAPI_BASE_URL", base_url)
         monkeypatch.setenv("STORYREEL_POLL_SECONDS", "0.05")
-        await render_storyboard(str(folder / "film.yaml"), out=str(folder / "out"))
+        await render_storyboard(str(folder / "film.yaml"), out=str(folder / "out"), buy=True)
         jobs = service.jobs.all()
     assert len(jobs) == shots
     return max(sum(_overlap(one, other) for other in jobs) for one in jobs)
@@ -73,7 +73,7 @@ async def test_a_limit_of_prefects_holds_across_runs(tmp_path: Path, monkeypatch
 async def test_a_deployed_run_buys_nothing_where_no_limit_holds_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("PREFECT__RUNTIME__DEPLOYMENT__ID", "a-deployment")
+    monkeypatch.setattr("storyreel.flows.render.is_deployed", lambda: True)
     with pytest.raises(LimitMissing) as missing:
         await most_at_once(1, tmp_path, monkeypatch)
     assert "prefect gcl create storyreel-aimlapi --limit 4" in str(missing.value)

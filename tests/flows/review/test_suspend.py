@@ -55,12 +55,13 @@ async def test_a_run_waits_for_a_word_makes_the_retake_once_and_joins_what_is_ap
 async def test_a_run_that_is_not_deployed_ends_and_says_what_waits(on_set: Set) -> None:
     on_set.file.write_text(FILM)
     with pytest.raises(ReviewNeeded) as needed:
-        await render_storyboard(str(on_set.file), out=str(on_set.folder / "out"))
+        await render_storyboard(str(on_set.file), out=str(on_set.folder / "out"), buy=True)
     assert "2 of 2 shots wait for approval" in str(needed.value)
     assert [shot.slate for shot in needed.value.shots] == ["1A", "1.B-2"]
+    assert needed.value.next == f"storyreel review {on_set.file}"
     on_set.say("1A", 1, Word.APPROVED)
     on_set.say("1.B-2", 1, Word.APPROVED)
-    made = await render_storyboard(str(on_set.file), out=str(on_set.folder / "out"))
+    made = await render_storyboard(str(on_set.file), out=str(on_set.folder / "out"), buy=True)
     assert made.sequence.exists() and on_set.sold == 2
 
 

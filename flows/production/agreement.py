@@ -1,0 +1,51 @@
+"""Consent to what a run buys: the takes that were agreed to, and runs that nothing was agreed for."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from storyreel.flows.errors import NotAllowed
+from storyreel.flows.planning.model import Plan
+from storyreel.flows.planning.summary import summarize_purchases
+from storyreel.specs.errors import StoryreelError
+from storyreel.tasks.ledger.budget import Limit
+
+
+class NotAgreed(StoryreelError):
+    """A run would buy takes that are not among the agreed ones, because the film or the ledger has changed since.
+
+    Nothing was bought.
+    """
+
+
+def agreed_key(key: str) -> str:
+    """The first 12 hex digits of a take's key, as listed in the flow's parameter `agreed`."""
+    return key[:12]
+
+
+def agreed_keys(plan: Plan) -> list[str]:
+    """The parameter `agreed` that allows all that a plan buys, from each take's service and its fallbacks."""
+    return sorted({agreed_key(way.key) for take in plan.bought for way in take.candidates})
+
+
+def check_agreed(plan: Plan, agreed: Collection[str]) -> None:
+    """Return if every take that the plan buys is among `agreed`. Raises NotAgreed."""
+    more = [take for take in plan.bought if {agreed_key(way.key) for way in take.candidates} - set(agreed)]
+    if more:
+        takes = ", ".join(f"{take.shot} take {take.take} ({take.reason})" for take in more)
+        raise NotAgreed(f"the film or the ledger has changed since it was planned; this would be bought too: {takes}")
+
+
+def check_consent(plan: Plan, limits: Sequence[Limit], *, buy: bool) -> None:
+    """Return if a call from Python may carry out the plan: it buys nothing, or `buy` is true, or a budget limits it.
+
+    Raises NotAllowed, which names what would be bought and what to pass.
+    """
+    if not plan.bought or buy or limits:
+        return
+    has_one_sum = len(plan.totals) == 1 and not plan.unpriced
+    budget = f"budget='{plan.totals[0].exactly}' to allow up to that amount, or " if has_one_sum else ""
+    raise NotAllowed(
+        f"this would buy {summarize_purchases(plan.bought)}; nothing was bought",
+        hint=f"pass {budget}buy=True to allow whatever it costs",
+    )
