@@ -14,7 +14,7 @@ from storyreel.specs.frozen import Frozen
 from storyreel.specs.money import Money
 from storyreel.tasks.bucket import BucketUnavailable, BucketUnusable
 from storyreel.tasks.clips import Clip, Receipt
-from storyreel.tasks.inspection.inspect import verify
+from storyreel.tasks.inspection.integrity import check_integrity
 from storyreel.tasks.ledger.budget import Limit
 from storyreel.tasks.ledger.ledger import Order
 from storyreel.tasks.media.errors import MediaError
@@ -161,7 +161,7 @@ async def _fetch(take: Take, status: TaskStatus, arriving: Path, provider: Provi
     await provider.fetch(take.request, status, arriving, progress)
     try:
         if provider.paid:
-            await verify(arriving, take.request)
+            await check_integrity(arriving, f"the clip from {provider.name}")
         else:  # our own encoder wrote it, and its exit told of every error; no wire lies between that could damage it
             await asyncio.to_thread(probe, arriving)
     except MediaError as damage:

@@ -1,4 +1,4 @@
-"""What is wrong with a clip's picture, spotted in its thumbnails: black, frozen, cut."""
+"""Detect faults of a clip's picture in its thumbnails: black, frozen, a cut."""
 
 from __future__ import annotations
 
@@ -9,32 +9,32 @@ from statistics import median
 from PIL import Image, ImageChops, ImageStat
 
 from storyreel.specs.frozen import Frozen
-from storyreel.tasks.inspection.measure import Moment
-from storyreel.tasks.inspection.similarity import unlikeness
+from storyreel.tasks.inspection.measure import MeasuredFrame
+from storyreel.tasks.inspection.similarity import dissimilarity
 
 
 class PictureBounds(Frozen):
-    """From where on something is wrong; measured on a photograph, drawings, textures and noise at 720p by x264."""
+    """Thresholds, measured on a photograph, drawings, textures and noise at 720p, encoded by x264."""
 
     black_seconds: float = 0.5
     black_level: int = 10
-    """Of 255, for the brightest square of a thumbnail. Encoders leave black at 0 to 3; a night has brighter spots."""
+    """Of 255, for the brightest square of a thumbnail. Black is encoded as 0 to 3; a night scene has brighter spots."""
 
     frozen_seconds: float = 1.5
     frozen_level: int = 3
-    """Levels by which every square may differ from when it froze. x264 changes a still by up to 2; a light of 16
-    pixels that blinks in a corner of 720p changes its square by 19, a camera that creeps in by 2 % some by 86."""
+    """Levels by which a square may differ from the first frozen frame. x264 changes a still by up to 2; a light of 16
+    pixels that blinks in a corner of 720p changes its square by 19, a slow push in of 2 % some squares by 86."""
     frozen_percent: float = 0.005
-    """Median of the frames' movement. A still has 0.000; with grain that the encoder keeps it is 0.014."""
+    """Median movement of the frames. A still has 0.000; with grain that the encoder keeps, 0.014."""
 
     cut_unlike: float = 0.3
-    """Unlikeness of two frames across a cut. Cuts had 0.36 to 1.06; lightning and a lamp switched on had up to 0.11."""
+    """Dissimilarity of two frames at a cut. Cuts had 0.36 to 1.06; lightning and a lamp switched on up to 0.11."""
     cut_stands_out: float = 4
-    """Times as unlike as any two frames nearby. Cuts had 5 and more; whip pans, boiling clouds, passers-by up to 3."""
+    """Ratio to the dissimilarity of frames nearby. Cuts had 5 and more; whip pans, clouds, passers-by up to 3."""
     cut_nearby: int = 4
-    """Frames on each side. What comes and is gone again within them is a flash."""
+    """Frames on each side that count as nearby. A change that is undone within them is a flash."""
     cut_flat: float = 3
-    """Levels by which a frame must deviate from its mean to be a picture: to and from white or black is no cut."""
+    """Standard deviation, in levels, below which a frame is plain white or black: a change to or from it is no cut."""
 
 
 class Span(Frozen):
@@ -44,64 +44,61 @@ class Span(Frozen):
     end: float
 
 
-def black(moments: Sequence[Moment], bounds: PictureBounds) -> list[Span]:
-    """Where the picture is black for long enough; all of a clip that is black from end to end, however short."""
-    dark = [list(run) for is_black, run in groupby(moments, lambda moment: _is_black(moment, bounds)) if is_black]
+def find_black(frames: Sequence[MeasuredFrame], bounds: PictureBounds) -> list[Span]:
+    """Spans that are black for long enough. A clip that is black throughout is one span, however short."""
+    dark = [list(run) for is_black, run in groupby(frames, lambda frame: _is_black(frame, bounds)) if is_black]
     return [
         Span(start=run[0].at, end=run[-1].until)
         for run in dark
-        if run[-1].until - run[0].at >= bounds.black_seconds or len(run) == len(moments)
+        if run[-1].until - run[0].at >= bounds.black_seconds or len(run) == len(frames)
     ]
 
 
-def frozen(moments: Sequence[Moment], bounds: PictureBounds) -> list[Span]:
-    """Where nothing moves at all for long enough. A static camera still has life: grain, breath, a lamp.
-
-    What is black is not counted as frozen too.
-    """
+def find_frozen(frames: Sequence[MeasuredFrame], bounds: PictureBounds) -> list[Span]:
+    """Spans in which nothing moves for long enough, without black ones."""
     return [
         Span(start=run[0].at, end=run[-1].until)
-        for run in _unchanged(moments, bounds)
+        for run in _unchanged(frames, bounds)
         if run[-1].until - run[0].at >= bounds.frozen_seconds
-        and median(moment.moved for moment in run[1:] or run) <= bounds.frozen_percent
+        and median(frame.moved for frame in run[1:] or run) <= bounds.frozen_percent
         and not _is_black(run[0], bounds)
     ]
 
 
-def cuts(moments: Sequence[Moment], bounds: PictureBounds) -> list[float]:
-    """When another picture stands there from one frame to the next, in seconds.
+def find_cuts(frames: Sequence[MeasuredFrame], bounds: PictureBounds) -> list[float]:
+    """Times of cuts, in seconds.
 
-    A cut is a single step between two quiet stretches; in fast movement every step is large, so none stands out.
+    A cut is one large change between two quiet stretches; in fast movement all changes are large.
     """
-    # Half a thumbnail's size is enough, and four times as fast.
-    small = [moment.thumbnail.convert("L").reduce(2) for moment in moments]
+    # Half the size of a thumbnail is enough, and four times as fast.
+    small = [frame.thumbnail.convert("L").reduce(2) for frame in frames]
     full = [ImageStat.Stat(picture).stddev[0] >= bounds.cut_flat for picture in small]
     levels = [picture.tobytes() for picture in small]
     steps = [0.0] + [
-        unlikeness(levels[n - 1], levels[n], bounds.cut_flat) if full[n - 1] and full[n] else 0.0
+        dissimilarity(levels[n - 1], levels[n], bounds.cut_flat) if full[n - 1] and full[n] else 0.0
         for n in range(1, len(levels))
     ]
     found = []
     for n, step in enumerate(steps):
         nearby = steps[max(1, n - bounds.cut_nearby) : n] + steps[n + 1 : n + 1 + bounds.cut_nearby]
         if step >= bounds.cut_unlike and step >= bounds.cut_stands_out * max(nearby, default=0.0):
-            found.append(moments[n].at)
+            found.append(frames[n].at)
     return found
 
 
-def _is_black(moment: Moment, bounds: PictureBounds) -> bool:
-    """Squares, not pixels: what is noise in the dark is no light."""
-    return _brightest(moment.thumbnail.convert("L")) <= bounds.black_level
+def _is_black(frame: MeasuredFrame, bounds: PictureBounds) -> bool:
+    """By the squares of the thumbnail, so that noise in the dark does not count as light."""
+    return _brightest(frame.thumbnail.convert("L")) <= bounds.black_level
 
 
-def _unchanged(moments: Sequence[Moment], bounds: PictureBounds) -> Iterator[list[Moment]]:
-    """A clip in runs of frames that are all like the first of their run."""
-    run: list[Moment] = []
-    for moment in moments:
-        if run and _brightest(ImageChops.difference(moment.thumbnail, run[0].thumbnail)) > bounds.frozen_level:
+def _unchanged(frames: Sequence[MeasuredFrame], bounds: PictureBounds) -> Iterator[list[MeasuredFrame]]:
+    """The frames in runs; all frames of a run are like its first."""
+    run: list[MeasuredFrame] = []
+    for frame in frames:
+        if run and _brightest(ImageChops.difference(frame.thumbnail, run[0].thumbnail)) > bounds.frozen_level:
             yield run
             run = []
-        run.append(moment)
+        run.append(frame)
     if run:
         yield run
 

@@ -1,4 +1,4 @@
-"""Is a file whole? Every box, every packet, every picture and every sound of it."""
+"""Check that a clip is complete and undamaged: all boxes, all packets, all frames and all sound."""
 
 from __future__ import annotations
 
@@ -15,47 +15,52 @@ from storyreel.tasks.media.probe import Probe, open_clip, probe
 _AGAIN = "download or copy it again"
 
 
-async def whole(clip: Path) -> Probe:
-    """What is in a clip, once all of it has been decoded. Raises MediaError for one that is cut short or damaged.
+async def check_integrity(clip: Path, name: str) -> None:
+    """Decode all of a clip. Raises MediaError, with `name` for the file, if it is cut short or damaged.
 
-    Neither picture nor sound has a checksum: a flipped byte shows only where decoding stumbles over it. ffmpeg
-    finds nine in ten of flips of 64 bytes, some that PyAV lets pass among them, in the same time (measured); and a
-    file that crashes a decoder ends the child, not us.
+    Picture and sound have no checksums, so damage shows only if decoding fails. ffmpeg finds nine of ten flips of 64
+    bytes, more than PyAV in the same time (measured), and a file that crashes a decoder ends only the child process.
     """
+    try:
+        await _decode(clip)
+    except MediaError as error:
+        raise MediaError(error.message.replace(str(clip), name), hint=error.hint, next=error.next) from error
+
+
+async def _decode(clip: Path) -> None:
     await asyncio.to_thread(find_ffmpeg)
-    seen = await asyncio.to_thread(_all_there, clip)
-    source = ffmpeg.input(str(seen.path), threads=1)
-    streams = [source["v:0"], *([source["a:0"]] if seen.has_sound else [])]
+    facts = await asyncio.to_thread(_read, clip)
+    source = ffmpeg.input(str(facts.path), threads=1)
+    streams = [source["v:0"], *([source["a:0"]] if facts.has_sound else [])]
     decoded = ffmpeg.output(*streams, "-", f="null").global_args("-xerror")
     try:
-        await run(decoded, seconds=seen.seconds)
+        await run(decoded, seconds=facts.seconds)
     except MediaError as error:
-        raise MediaError(f"{clip} is damaged: not all of its picture and sound can be decoded", hint=_AGAIN) from error
-    return seen
+        raise MediaError(f"{clip} is damaged: a part of its picture or sound cannot be decoded", hint=_AGAIN) from error
 
 
-def _all_there(clip: Path) -> Probe:
-    seen = probe(clip)
+def _read(clip: Path) -> Probe:
+    facts = probe(clip)
     _count_sound(clip)
     _follow_boxes(clip)
-    return seen
+    return facts
 
 
 def _count_sound(clip: Path) -> None:
-    """As many packets of sound as the header promises; those of the picture are counted by `probe`."""
+    """Compare the number of sound packets with the header. `probe` does the same for the picture."""
     with open_clip(clip, to_decode=False) as file:
         for stream in file.streams.audio[:1]:
             present = sum(1 for packet in file.demux(stream) if packet.size)
             if present < stream.frames:
                 raise MediaError(
-                    f"{clip} is cut short: {present} of the {stream.frames} pieces of its sound are there", hint=_AGAIN
+                    f"{clip} is cut short: it has {present} of its {stream.frames} sound packets", hint=_AGAIN
                 )
 
 
 def _follow_boxes(clip: Path) -> None:
-    """No box of an MP4 reaches beyond the end of the file (ISO/IEC 14496-12, 4.2). Other files have no boxes.
+    """Check that no box of an MP4 reaches beyond the end of the file (ISO/IEC 14496-12, 4.2).
 
-    What follows the last box and is none itself does no harm, and is let be.
+    Other files have no boxes. Bytes after the last box that are not a box are allowed.
     """
     size = clip.stat().st_size
     with clip.open("rb") as file:
@@ -66,10 +71,10 @@ def _follow_boxes(clip: Path) -> None:
             if at == 0 and head[4:8] != b"ftyp":
                 return
             length = int.from_bytes(head[:4], "big")
-            if length == 1:  # the true length follows, in 64 bits
+            if length == 1:  # The length follows, in 64 bits.
                 length = int.from_bytes(head[8:16], "big")
-            if length < 8:  # 0: the box reaches to the end of the file; any other is no box
+            if length < 8:  # 0: the box reaches to the end of the file. 1 to 7: not a box.
                 return
             at += length
     if at > size:
-        raise MediaError(f"{clip} is cut short: {size} of at least {at} bytes are there", hint=_AGAIN)
+        raise MediaError(f"{clip} is cut short: it has {size} of at least {at} bytes", hint=_AGAIN)

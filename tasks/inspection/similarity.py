@@ -1,4 +1,4 @@
-"""How like two pictures are, by what is in them: light and contrast may differ, what is to be seen may not."""
+"""Compare two pictures by their content, independent of brightness and contrast."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from PIL import Image, ImageChops, ImageFilter, ImageStat
 from storyreel.tasks.inspection.measure import THUMBNAIL
 
 _LARGE = (4 * THUMBNAIL[0], 4 * THUMBNAIL[1])
-"""Pixels at which a picture is kept while it is cut to many sizes."""
+"""Pixels to which a picture is scaled before it is cropped in many ways."""
 _MARGINS = (0.0, 0.03, 0.06, 0.09, 0.12)
-"""Parts of a picture's sides that may be cut off: services crop to sizes that their models can make."""
+"""Parts of a side that may be cropped: services crop to sizes that their models can make."""
 _SAME_SHAPE = Fraction(3, 100)
-"""Pictures whose ratios differ by no more are of one shape."""
+"""Part by which ratios of the same shape may differ."""
 
 
-def unlikeness(one: bytes, other: bytes, flat: float) -> float:
-    """How little two rows of levels go up and down together: 0 alike, 1 nothing in common, 2 each other's negative.
+def dissimilarity(one: bytes, other: bytes, flat: float) -> float:
+    """1 minus the normalised correlation of two rows of levels: 0 equal, 1 unrelated, 2 each other's negative.
 
-    One less the normalised correlation, which light and contrast do not change. A row whose levels deviate by less
-    than `flat` has nothing in it: it is like another of its kind, and unlike any other.
+    Brightness and contrast do not change it. A row with a standard deviation below `flat` is empty: two empty rows
+    are equal, an empty one and another are unrelated.
     """
     count = len(one)
     mean_one, mean_other = sum(one) / count, sum(other) / count
@@ -38,43 +38,43 @@ def unlikeness(one: bytes, other: bytes, flat: float) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class Unlike:
-    """How unlike a frame is to the picture that it was made from, where the two match best."""
+class Difference:
+    """The difference between a frame and the picture it was made from, at their best match."""
 
     structure: float
-    """By their outlines, see `unlikeness`. Measured on a photograph, ten drawings and four textures: at most 0.21
-    for one that is cropped, moved, washed out and saved as a poor JPEG; at least 0.61 for any two."""
+    """`dissimilarity` of their outlines. Measured on a photograph, ten drawings and four textures: at most 0.21 for a
+    picture that is cropped, moved, faded and saved as a poor JPEG; at least 0.61 for two different pictures."""
     colour: float
-    """Mean distance of both colour differences together, in levels of 255."""
+    """Sum of the mean differences of both chroma channels, in levels of 255."""
 
 
-def compared(frame: Image.Image, ratio: Fraction, picture: Image.Image) -> Unlike:
-    """A clip's frame, as a thumbnail, held against the picture that it was to begin with.
+def compare(frame: Image.Image, ratio: Fraction, picture: Image.Image) -> Difference:
+    """Compare a clip's first frame, as a thumbnail, with the picture that the clip should begin with.
 
-    `ratio` is the clip's. It may show the picture cropped, stretched or between bars, and a little off.
+    `ratio` is that of the clip. The frame may show the picture cropped, stretched or between bars.
     """
-    matches = ((view, cut) for view, whole in _views(frame, ratio, picture) for cut in _cuts(whole))
-    structure, view, cut = min(
-        ((unlikeness(_outlines(view), _outlines(cut), flat=1), view, cut) for view, cut in matches),
+    matches = ((view, crop) for view, whole in _views(frame, ratio, picture) for crop in _crops(whole))
+    structure, view, crop = min(
+        ((dissimilarity(_outlines(view), _outlines(crop), flat=1), view, crop) for view, crop in matches),
         key=lambda match: match[0],
     )
-    apart = ImageStat.Stat(ImageChops.difference(view.convert("YCbCr"), cut.convert("YCbCr"))).mean
-    return Unlike(structure=structure, colour=apart[1] + apart[2])
+    chroma = ImageStat.Stat(ImageChops.difference(view.convert("YCbCr"), crop.convert("YCbCr"))).mean
+    return Difference(structure=structure, colour=chroma[1] + chroma[2])
 
 
 def _views(frame: Image.Image, ratio: Fraction, picture: Image.Image) -> Iterator[tuple[Image.Image, Image.Image]]:
-    """The ways in which a frame could show a picture of another shape: what of the frame, and what of the picture."""
+    """Pairs of a part of the frame and a part of the picture, for each way to fit one shape into another."""
     own = Fraction(picture.width, picture.height)
-    yield frame, _covering(picture, ratio / own, _LARGE)
+    yield frame, _centre(picture, ratio / own, _LARGE)
     if abs(own / ratio - 1) <= _SAME_SHAPE:
         return
     whole = picture.resize(_LARGE, Image.Resampling.BOX)
     yield frame, whole
-    yield _covering(frame, own / ratio, THUMBNAIL), whole
+    yield _centre(frame, own / ratio, THUMBNAIL), whole
 
 
-def _covering(picture: Image.Image, wider: Fraction, size: tuple[int, int]) -> Image.Image:
-    """The middle of a picture, of a shape so many times as wide as its own, squeezed into a size."""
+def _centre(picture: Image.Image, wider: Fraction, size: tuple[int, int]) -> Image.Image:
+    """The centre of a picture, cropped to `wider` times its ratio and scaled to a size."""
     width = min(Fraction(1), wider) * picture.width
     height = min(Fraction(1), 1 / wider) * picture.height
     left, top = (picture.width - width) / 2, (picture.height - height) / 2
@@ -82,8 +82,8 @@ def _covering(picture: Image.Image, wider: Fraction, size: tuple[int, int]) -> I
     return picture.resize(size, Image.Resampling.BOX, box=box)
 
 
-def _cuts(picture: Image.Image) -> Iterator[Image.Image]:
-    """A picture as thumbnails, with more and more cut away, evenly or more on one side."""
+def _crops(picture: Image.Image) -> Iterator[Image.Image]:
+    """Thumbnails of a picture, cropped more and more, in the centre or at a side."""
     for margin in _MARGINS:
         spare = (margin * picture.width, margin * picture.height)
         places = (0.0, 0.5, 1.0) if margin else (0.0,)
@@ -93,6 +93,6 @@ def _cuts(picture: Image.Image) -> Iterator[Image.Image]:
 
 
 def _outlines(thumbnail: Image.Image) -> bytes:
-    """What stands out of its surroundings, around a level of 128."""
+    """The difference of each pixel to its surroundings, around a level of 128."""
     soft = thumbnail.convert("L").filter(ImageFilter.GaussianBlur(1))
     return ImageChops.subtract(soft, soft.filter(ImageFilter.BoxBlur(4)), scale=1, offset=128).tobytes()

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from storyreel.tasks.inspection.inspect import inspect_clip, verify
+from storyreel.tasks.inspection.inspect import inspect_clip
+from storyreel.tasks.inspection.integrity import check_integrity
 from storyreel.tasks.ledger.ledger import State
 from storyreel.tasks.media.probe import probe
 from storyreel.tasks.providers.errors import Transient
@@ -26,7 +27,7 @@ async def test_a_clip_with_damage_inside_is_fetched_again_and_bought_once(tmp_pa
         assert on.state is State.SUBMITTED
         assert not list((tmp_path / "clips").rglob("*.mp4"))
         clip = await on.make()
-        await verify(clip.path, on.take.request)
+        await check_integrity(clip.path, "the clip")
         assert len(on.emulator.accepted) == 1
 
 

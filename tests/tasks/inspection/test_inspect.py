@@ -280,7 +280,7 @@ def test_a_plain_picture_is_like_another_of_its_colour_only(tmp_path: Path) -> N
 def test_a_first_frame_that_is_no_picture_is_said(tmp_path: Path) -> None:
     (tmp_path / "given.png").write_text("busy")
     clip = make_clip(tmp_path / "clip.mp4")
-    with pytest.raises(MediaError, match="no picture"):
+    with pytest.raises(MediaError, match="cannot be read as a picture"):
         looked_at(clip, first_frame=tmp_path / "given.png")
 
 

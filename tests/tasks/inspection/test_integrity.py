@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -11,12 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from storyreel.tasks.inspection.inspect import verify
+from storyreel.tasks.inspection.integrity import check_integrity
 from storyreel.tasks.media.errors import MediaError
 from tests.tasks.making import ffmpeg, make_clip
-from tests.tasks.providers.houses import HOUSES, request
 
-ORDERED = request(HOUSES["aimlapi"], seconds=Fraction(1))
 LONGEST_PACKET = 6_000
 FRONT = ("-movflags", "+faststart")
 
@@ -42,7 +39,7 @@ def refused(content: bytes, folder: Path) -> str:
     clip = folder / "clip.mp4"
     clip.write_bytes(content)
     try:
-        asyncio.run(verify(clip, ORDERED))
+        asyncio.run(check_integrity(clip, "the clip from aimlapi"))
     except MediaError as error:
         return str(error)
     return ""
