@@ -26,12 +26,12 @@ def main() -> None:
     sizes = (10, 100) if options.parse_args().quick else (10, 100, 500)
     with tempfile.TemporaryDirectory() as home:
         os.environ |= {"PREFECT_HOME": home, "PREFECT_LOGGING_LEVEL": "ERROR"}
-        from storyreel.flows.servers.choose import reporting, settle_environment
+        from storyreel.flows.servers.choose import report_to_server, set_prefect_defaults
 
-        settle_environment()
+        set_prefect_defaults()
         print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}\n")
         print("| shots | bare loop s | flow s | ratio | ms a shot |\n|---|---|---|---|---|")
-        with reporting():
+        with report_to_server():
             asyncio.run(_flow(1))  # the first flow of a process pays for imports and connections
             for shots in sizes:
                 bare, flow = _timed(_bare(shots)), _timed(_flow(shots))

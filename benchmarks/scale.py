@@ -42,7 +42,7 @@ import psycopg  # noqa: E402
 from benchmarks.bare import seconds_of  # noqa: E402
 from deployments.processes import Part, Processes, plain_environment, wait_for  # noqa: E402
 from deployments.stack import Stack  # noqa: E402
-from storyreel.flows.servers.local import free_port, who_answers  # noqa: E402
+from storyreel.flows.servers.local import free_port, probe  # noqa: E402
 from storyreel.tasks.ledger.ledger import Ledger  # noqa: E402
 from tests.services.dashscope import Dashscope, DashscopeSettings  # noqa: E402
 from tests.services.footage import footage  # noqa: E402
@@ -195,7 +195,7 @@ def reported(row: Row, folder: Path) -> Iterator[tuple[dict[str, str], dict[str,
             told = {"PREFECT_HOME": str(folder / "prefect"), "DO_NOT_TRACK": "1"}
             environment = {**plain_environment(), **told, "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
             processes.begin(Part(name="server", command=command, environment=environment, folder=folder))
-            wait_for("Prefect's server", lambda: who_answers(port) == "prefect", processes, "server", 120)
+            wait_for("Prefect's server", lambda: probe(port) == "prefect", processes, "server", 120)
             told = {"PREFECT_API_URL": f"http://127.0.0.1:{port}/api"}
         yield told, {name: [found] for name in processes.names() if (found := processes.find(name))}
     finally:

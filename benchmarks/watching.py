@@ -32,15 +32,15 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         os.environ |= {"PREFECT_HOME": folder, "PREFECT_LOGGING_LEVEL": "ERROR", "STORYREEL_POLL_SECONDS": "1"}
-        from storyreel.flows.servers.choose import reporting, settle_environment
+        from storyreel.flows.servers.choose import report_to_server, set_prefect_defaults
         from tests.services.apiyi import Apiyi, ApiyiSettings
         from tests.services.jobs import Script
 
-        settle_environment()
+        set_prefect_defaults()
         print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}\n")
         print("| run | wall s | processor s |\n|---|---|---|")
         service = Apiyi(ApiyiSettings(script=Script(waiting=1, seconds=options.seconds)))
-        with service.served() as base_url, reporting():
+        with service.served() as base_url, report_to_server():
             os.environ |= {"APIYI_BASE_URL": base_url, "APIYI_API_KEY": "sk-emulator"}
             _render(Path(folder) / "first", 1)  # the first flow of a process pays for imports and connections
             for name, watched in (("not watched", False), ("watched", True), ("not watched", False), ("watched", True)):

@@ -32,7 +32,7 @@ import redis
 from deployments import postgresql
 from deployments.postgresql import PostgreSQL
 from deployments.processes import Part, Processes, plain_environment, wait_for
-from storyreel.flows.servers.local import free_port, who_answers
+from storyreel.flows.servers.local import free_port, probe
 from storyreel.specs.frozen import Frozen
 
 _PATIENCE = 120
@@ -220,7 +220,7 @@ class Stack:
         self.processes.begin(Part(name="redis", command=command, environment=plain_environment(), folder=folder))
 
     def _api_answers(self) -> bool:
-        return who_answers(self.places.api) == "prefect"
+        return probe(self.places.api) == "prefect"
 
     def _redis_answers(self) -> bool:
         with self._redis() as client, suppress(redis.RedisError):

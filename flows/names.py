@@ -1,4 +1,4 @@
-"""What a film, its runs and its takes are called in Prefect: names, keys and tags."""
+"""What a film, its runs and its takes are called in Prefect and on disk: names, keys, tags, the default folder."""
 
 from __future__ import annotations
 
@@ -7,52 +7,52 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from datetime import datetime
-from uuid import UUID
+from pathlib import Path
 
-from storyreel.flows.planning.model import Plan, PlannedTake
-
+TAG = "storyreel"
+"""Tag of all runs and deployments."""
 _LONGEST = 60
-"""Letters of a title in a name or a tag."""
+"""Characters of a title in a name, a key or a tag."""
+_LONGEST_FOLDER = 80
 
 
 def slug(title: str) -> str:
-    """A title for keys and resource ids: `the-keeper`. Letters outside of a-z, and what is cut off, become a hash."""
+    """A title for artifact keys and resource ids, a-z, 0-9 and hyphens: `the-keeper`.
+
+    A hash of the title is appended where letters are lost, so that two titles have two slugs. (python-slugify
+    transliterates instead: titles that sound alike would share a key.)
+    """
     plain = unicodedata.normalize("NFKD", title.casefold())
     without_marks = "".join(letter for letter in plain if not unicodedata.combining(letter))
-    words = re.findall(r"[a-z0-9]+", without_marks)
-    short = "-".join(words)[:_LONGEST].strip("-")
+    short = "-".join(re.findall(r"[a-z0-9]+", without_marks))[:_LONGEST].strip("-")
     if short and short == "-".join(re.findall(r"\w+", without_marks)):
         return short
     return "-".join(filter(None, (short, hashlib.sha256(title.encode()).hexdigest()[:8])))
 
 
+def default_folder(title: str) -> Path:
+    """The folder of a film for which none is given: `renders/the-keeper`, relative to the working directory."""
+    words = re.findall(r"\w+", title.lower())
+    return Path("renders") / ("-".join(words)[:_LONGEST_FOLDER] or "film")
+
+
 def run_name(title: str, now: datetime) -> str:
-    """Film and time, so that the runs of a film are told apart in a list."""
+    """Name of a flow run: film and time."""
     return f"{title[:_LONGEST]} {now:%d %b %H:%M}"
 
 
-def film_tags(plan: Plan, version: str) -> tuple[str, ...]:
-    """Of a flow run: the film, its storyboard's version, and the services that it is made with."""
-    services = sorted({take.request.provider for take in plan.takes})
-    film = (f"film:{plan.title[:_LONGEST]}", f"version:{version[:12]}")
-    return ("storyreel", *film, *(f"service:{name}" for name in services))
+def film_tag(title: str) -> str:
+    """The tag by which runs and deployments of a film are found."""
+    return f"film:{title[:_LONGEST]}"
 
 
-def shot_tags(take: PlannedTake, service: str | None = None) -> tuple[str, ...]:
-    """Of a take's task runs: the slate, the scene if there is one, and the service where one is at work."""
-    parts = (("shot", take.shot), ("scene", take.scene), ("service", service))
+def film_tags(title: str, version: str, services: Iterable[str] = ()) -> list[str]:
+    """Tags of a flow run or deployment: the film, the version of its storyboard, and its services."""
+    named = (f"service:{name}" for name in sorted(set(services)))
+    return [TAG, film_tag(title), f"version:{version[:12]}", *named]
+
+
+def shot_tags(shot: str, scene: str, service: str = "") -> tuple[str, ...]:
+    """Tags of a take's task runs; scene and service only if not empty."""
+    parts = (("shot", shot), ("scene", scene), ("service", service))
     return tuple(f"{name}:{value}" for name, value in parts if value)
-
-
-async def tag_run(name: str, tags: Iterable[str]) -> None:
-    """Name the flow run that this is called in, and add tags to those that it has, which may be its deployment's."""
-    from prefect import get_client
-    from prefect.context import FlowRunContext
-    from prefect.runtime import flow_run
-
-    every = sorted({*flow_run.tags, *tags})
-    async with get_client() as client:
-        await client.update_flow_run(UUID(flow_run.id), name=name, tags=every)
-    if (context := FlowRunContext.get()) and context.flow_run:
-        # Events of the run name it as it is known here.
-        context.flow_run.name, context.flow_run.tags = name, every

@@ -18,12 +18,11 @@ from storyreel.flows.lifecycle import automations
 from storyreel.flows.lifecycle.cancellation import stoppable, stopping
 from storyreel.flows.lifecycle.deployed import is_deployed
 from storyreel.flows.monitoring.observe import log_what_is_ahead, observed
-from storyreel.flows.names import film_tags, run_name, tag_run
+from storyreel.flows.names import default_folder, film_tags, run_name
 from storyreel.flows.packs import version_of
 from storyreel.flows.planning.model import Plan
 from storyreel.flows.planning.planner import Planner
 from storyreel.flows.planning.run_request import RunRequest
-from storyreel.flows.production import report
 from storyreel.flows.production.agreement import agreed_keys, check_agreed, check_consent
 from storyreel.flows.production.delivery import Delivery, delivery
 from storyreel.flows.production.finish import Finishing
@@ -35,6 +34,7 @@ from storyreel.flows.production.shutdown import ended_in_order
 from storyreel.flows.production.takes import begin
 from storyreel.flows.review.model import ReviewNeeded
 from storyreel.flows.review.suspend import Approval, shots_waiting
+from storyreel.flows.servers.prefect_internals import name_flow_run
 from storyreel.specs.errors import StoryreelError
 from storyreel.specs.money import parse_money
 from storyreel.tasks import providers
@@ -127,7 +127,8 @@ async def render_storyboard(
     try:
         plan, limits, excess = planner.plan_within_budget(str(flow_run.id))
         # Before an excess is raised, so that a run that is suspended over it is found by its film.
-        await tag_run(run_name(plan.title, datetime.now()), film_tags(plan, origin.version))
+        services = {take.request.provider for take in plan.takes}
+        await name_flow_run(run_name(plan.title, datetime.now()), film_tags(plan.title, origin.version, services))
         if excess:
             raise excess
         if agreed is not None:
@@ -140,7 +141,7 @@ async def render_storyboard(
             may_buy = agreed_keys(plan) if agreed is None else agreed
             held = [limit.model_dump(mode="json") for limit in limits]
             scenes = {"storyboard": storyboard, "provider": provider, "vars": vars, "limits": held, "agreed": may_buy}
-        with delivery(out or report.default_folder(plan.title), home) as way_out:
+        with delivery(out or default_folder(plan.title), home) as way_out:
             await asyncio.to_thread(way_out.make_sure)
             return await _shoot(Job(planner, origin, plan), way_out, scenes)
     except ReviewNeeded as needed:

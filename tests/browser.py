@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
-from storyreel.flows.servers.local import free_port, noted, page_at
+from storyreel.flows.servers.local import free_port, pages_url, recorded_server
 from tests.flows import warm
 from tests.needs import give_up
 from tests.prefect_server import move_in
@@ -44,7 +44,7 @@ class Server:
     """A Prefect server with its pages, as `storyreel ui` starts it, and what commands are told to use it."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.page = folder, page_at(port := free_port())
+        self.folder, self.page = folder, pages_url(port := free_port())
         kept = {name: os.environ[name] for name in ("PYTHONPATH", "LANG") if name in os.environ}
         self.environment = {
             **kept,
@@ -65,7 +65,7 @@ class Server:
 
     def stop(self) -> None:
         """Stop it, however it is."""
-        if (server := noted(self.environment)) and server.is_alive:
+        if (server := recorded_server(self.environment)) and server.is_alive:
             self.command("ui", "--stop")
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from storyreel.flows.servers.choose import OwnServer, settle_environment
+from storyreel.flows.servers.choose import EphemeralServer, set_prefect_defaults
 
 _QUIET = {
     # They are in the database already.
@@ -38,8 +38,8 @@ def serving(home: Path, **variables: str) -> Iterator[str]:
             patch.delenv(name)
         for name, value in {"PREFECT_HOME": str(home), **variables}.items():
             patch.setenv(name, value)
-        settle_environment()
-        server = OwnServer()
+        set_prefect_defaults()
+        server = EphemeralServer()
     with server:
         yield server.start()
 

@@ -22,7 +22,7 @@ from storyreel.flows.commands.options import (
     print_json,
     request_of,
 )
-from storyreel.flows.servers.choose import settle_environment
+from storyreel.flows.servers.choose import set_prefect_defaults
 from storyreel.specs.timing import parse_interval
 from storyreel.tasks.settings import CLIPS_URL
 
@@ -132,7 +132,7 @@ def deploy(
     as_json: AsJson = False,
 ) -> None:
     """Let the workers of a Prefect work pool render a film: on a schedule, or whenever a run is started."""
-    settle_environment()
+    set_prefect_defaults()
     schedules = _schedules(crons, intervals, rrules, timezone)
     request = _request(
         storyboard, provider, sets, select, budget, out, yes,
@@ -168,7 +168,7 @@ def serve(
     yes: Yes = False,
 ) -> None:
     """Render a film on this machine, on a schedule or on request, for as long as the command runs."""
-    settle_environment()
+    set_prefect_defaults()
     schedules = _schedules(crons, intervals, rrules, timezone)
     request = _request(
         storyboard, provider, sets, select, budget, out, yes, must_have_keys=True,

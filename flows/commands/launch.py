@@ -14,8 +14,8 @@ from storyreel.flows.commands.progress import shown
 from storyreel.flows.errors import Interrupted, RunFailed
 from storyreel.flows.planning.model import Plan
 from storyreel.flows.planning.run_request import RunRequest
-from storyreel.flows.servers.choose import reporting, server_at_hand, settle_environment
-from storyreel.flows.servers.local import PORT, page_at
+from storyreel.flows.servers.choose import prepared_server, report_to_server, set_prefect_defaults
+from storyreel.flows.servers.local import PORT, pages_url
 from storyreel.tasks.ledger.budget import BudgetExceeded
 
 if TYPE_CHECKING:
@@ -28,10 +28,10 @@ def run(sheet: RunRequest, plan: Plan, console: Console) -> tuple[Rendering, str
     Raises RunFailed with the command to run next, BudgetExceeded, and Interrupted when it was stopped.
     """
     # Prefect reads the environment when it is imported.
-    settle_environment()
+    set_prefect_defaults()
     with ExitStack() as stack:
         with console.status("starting Prefect"):
-            server = stack.enter_context(server_at_hand())
+            server = stack.enter_context(prepared_server())
             # More than a second of imports, while the server has its own.
             from storyreel.flows.lifecycle.cancellation import Stopped
             from storyreel.flows.production.agreement import NotAgreed
@@ -44,7 +44,7 @@ def run(sheet: RunRequest, plan: Plan, console: Console) -> tuple[Rendering, str
 
             # What is imported stays; the collector would look through all of it, and longest at the end.
             gc.freeze()
-            ui = stack.enter_context(reporting(server))
+            ui = stack.enter_context(report_to_server(server))
         try:
             with shown(plan, console) as watcher, listening(watcher):
                 made = asyncio.run(_flow(sheet, plan))
@@ -87,4 +87,4 @@ async def _flow(sheet: RunRequest, plan: Plan) -> Rendering:
 def _where(made: Rendering, ui: str) -> str:
     if ui:
         return f"run: {ui}/runs/flow-run/{made.flow_run}"
-    return f"run: storyreel ui, then look at {page_at(PORT)}/runs/flow-run/{made.flow_run}"
+    return f"run: storyreel ui, then look at {pages_url(PORT)}/runs/flow-run/{made.flow_run}"

@@ -19,7 +19,7 @@ from storyreel.flows.planning.model import ReviewState
 from storyreel.flows.planning.planner import Planner
 from storyreel.flows.planning.run_request import RunRequest
 from storyreel.flows.review.status import ShotReview, action_problem, parse_verdicts
-from storyreel.flows.servers.choose import settle_environment
+from storyreel.flows.servers.choose import set_prefect_defaults
 from storyreel.tasks.ledger.ledger import NewVerdict, Word
 
 __all__ = ["asked", "next_step", "note_down", "print_standings", "somebody_is_there", "tell", "whoever"]
@@ -88,7 +88,7 @@ def note_down(planner: Planner, said: Sequence[NewVerdict]) -> list[ResumedRun]:
     """Write what was said into the ledger, and let the runs go on that waited for it."""
     with closing(planner.home.ledger()) as ledger:
         ledger.add_verdicts(said)
-    settle_environment()
+    set_prefect_defaults()
     from storyreel.flows.review.resume import resume_runs
 
     return asyncio.run(resume_runs(planner.film.title, planner.home))

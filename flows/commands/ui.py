@@ -19,20 +19,20 @@ def ui(
     no_open: Annotated[bool, typer.Option("--no-open", help="Do not open the page in the browser.")] = False,
 ) -> None:
     """Show all runs in the browser: start a Prefect server that stays, if none runs yet, and open its page."""
-    from storyreel.flows.servers import background as staying
-    from storyreel.flows.servers.choose import named_server, settle_environment
+    from storyreel.flows.servers import background
+    from storyreel.flows.servers.choose import configured_server, set_prefect_defaults
 
     console = Console()
     if stop:
-        console.print(staying.stop(), highlight=False, soft_wrap=True)
+        console.print(background.stop(), highlight=False, soft_wrap=True)
         return
-    settle_environment()
-    if named := named_server():
+    set_prefect_defaults()
+    if named := configured_server():
         page, words = named, "Runs report to the server that PREFECT_API_URL names"
     else:
         with Console(stderr=True).status("starting Prefect"):
-            found = staying.running(port)
-        page, words = found.page, found.words
+            server = background.start(port)
+        page, words = server.pages, server.message
     console.print(f"{words}: [bold]{page}[/bold]", highlight=False, soft_wrap=True)
     if not no_open and _has_a_screen():
         webbrowser.open(page)

@@ -17,12 +17,12 @@ from storyreel.flows.deployment.environment import worker_environment
 from storyreel.flows.deployment.registration import FilmDeployment, Overlap, Spread
 from storyreel.flows.deployment.schedules import describe
 from storyreel.flows.lifecycle import automations
+from storyreel.flows.names import default_folder
 from storyreel.flows.packs import pack, version_of
 from storyreel.flows.planning.model import Plan
 from storyreel.flows.planning.run_request import RunRequest
 from storyreel.flows.production import service_limits
-from storyreel.flows.production.report import default_folder
-from storyreel.flows.servers.choose import standing
+from storyreel.flows.servers.choose import lasting_server
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.reading import read
 from storyreel.specs.storyboard import is_remote
@@ -103,7 +103,7 @@ def deploy(
 
     Raises StoryboardError, BucketError, and RunFailed if no Prefect server answers or it has no such pool.
     """
-    with console.status("deploying"), standing() as page:
+    with console.status("deploying"), lasting_server() as page:
         return asyncio.run(_deploy(request, pool, schedules, bucket, page))
 
 

@@ -15,7 +15,8 @@ from prefect.schedules import Schedule
 from prefect.types.entrypoint import EntrypointType
 
 from storyreel.flows.errors import RunFailed
-from storyreel.flows.lifecycle.automations import HEARTBEAT_SECONDS, TAG
+from storyreel.flows.lifecycle.automations import HEARTBEAT_SECONDS
+from storyreel.flows.names import film_tags
 from storyreel.flows.planning.run_request import RunRequest
 from storyreel.flows.render import render_storyboard
 from storyreel.flows.scene import shoot_scene
@@ -56,7 +57,7 @@ class FilmDeployment(Frozen):
     @property
     def tags(self) -> list[str]:
         """Tags of the deployment and of its runs."""
-        return [TAG, f"film:{self.title}", f"version:{self.version[:12]}"]
+        return film_tags(self.title, self.version)
 
     @property
     def description(self) -> str:

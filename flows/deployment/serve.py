@@ -7,8 +7,6 @@ import signal
 from collections.abc import Sequence
 from contextlib import ExitStack
 
-import psutil
-from prefect.runner import Runner
 from prefect.schedules import Schedule
 from rich.console import Console
 
@@ -18,13 +16,11 @@ from storyreel.flows.deployment.registration import FilmDeployment
 from storyreel.flows.deployment.schedules import describe
 from storyreel.flows.lifecycle import automations
 from storyreel.flows.production import service_limits
-from storyreel.flows.servers.choose import reporting, server_at_hand
+from storyreel.flows.servers.choose import prepared_server, report_to_server
+from storyreel.flows.servers.prefect_internals import HandoverRunner
 
 _QUERY_SECONDS = 5
 """Between two queries for runs that are due."""
-_HANDOVER_SECONDS = 25.0
-"""How long runs may take to schedule themselves again; after that they are cancelled."""
-_CHECK_SECONDS = 0.1
 
 
 def serve(request: DeploymentRequest, schedules: Sequence[Schedule], console: Console) -> None:
@@ -34,37 +30,11 @@ def serve(request: DeploymentRequest, schedules: Sequence[Schedule], console: Co
     """
     with ExitStack() as stack:
         with console.status("starting Prefect"):
-            at_hand = stack.enter_context(server_at_hand())
-            pages = stack.enter_context(reporting(at_hand))
+            prepared = stack.enter_context(prepared_server())
+            pages = stack.enter_context(report_to_server(prepared))
             film = film_deployment(request)
         asyncio.run(_serve(request, film, schedules, pages, console))
     console.print("stopped; nothing is rendered until it is served again", highlight=False)
-
-
-class HandoverRunner(Runner):
-    """A runner whose runs, when it ends, schedule themselves again; Prefect's own would cancel them."""
-
-    async def cancel_all(self) -> None:
-        """Ask the processes of the runs to end, and cancel the runs that are left after 25 s.
-
-        The runner calls this when it is asked to end.
-        """
-        runs = [process for process in psutil.Process().children() if _is_flow_run(process)]
-        for process in runs:
-            process.terminate()
-        for _ in range(int(_HANDOVER_SECONDS / _CHECK_SECONDS)):
-            # Not waited for: the runner, which started the processes, collects their exit codes.
-            if not any(map(_is_flow_run, runs)):
-                break
-            await asyncio.sleep(_CHECK_SECONDS)
-        await super().cancel_all()
-
-
-def _is_flow_run(process: psutil.Process) -> bool:
-    try:
-        return "prefect.engine" in process.cmdline()
-    except psutil.Error:  # it has ended
-        return False
 
 
 async def _serve(
@@ -89,5 +59,5 @@ async def _serve(
         console.print("or on request: run `storyreel ui` before this command, then start a run on its pages")
     console.print(f"into {film.out}; Ctrl-C ends it", highlight=False, soft_wrap=True)
     # Ctrl-C acts as SIGTERM: the runs under way are scheduled again, for the next process that serves the film.
-    asyncio.get_running_loop().add_signal_handler(signal.SIGINT, runner.handle_sigterm)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGINT, signal.raise_signal, signal.SIGTERM)
     await runner.start()

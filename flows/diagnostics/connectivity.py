@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from storyreel.flows.servers.choose import settle_environment
-from storyreel.flows.servers.local import answering
+from storyreel.flows.servers.choose import set_prefect_defaults
+from storyreel.flows.servers.local import local_server
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.problems.phrases import shown
 from storyreel.tasks import providers
@@ -38,12 +38,12 @@ class Reached(Frozen):
 
 def prefect_server(*, ask: bool) -> Reached | None:
     """The server that a run would report to; None when that is one of the run's own."""
-    settle_environment()
+    set_prefect_defaults()
     from prefect.settings import PREFECT_API_URL
 
     if named := PREFECT_API_URL.value():
         return asyncio.run(_asked(named, "/health")) if ask else Reached(address=without_password(named))
-    local = answering() if ask else ""
+    local = local_server() if ask else ""
     return Reached(address=f"{local}/api") if local else None
 
 

@@ -17,10 +17,10 @@ from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import StateType
 from prefect.events.schemas.automations import Automation, Posture
 
+from storyreel.flows.names import TAG
+from storyreel.flows.servers.prefect_internals import UNLOADABLE
 from storyreel.specs.frozen import Frozen
 
-TAG = "storyreel"
-"""What the runs and deployments of all films are tagged with."""
 HEARTBEAT_SECONDS = 30
 """Between two heartbeats of a deployed run; Prefect takes no less."""
 LOST_AFTER = 90
@@ -42,9 +42,6 @@ _OF_OURS = [
 ]
 _ENDS = ("Completed", "Failed", "Crashed", "Cancelled", "Cancelling", "Paused", "Suspended", "AwaitingRetry")
 """States in which nobody waits for a heartbeat. Who cancels a run wants no other one to go on with it."""
-_CANNOT_START = "!*status code: 1.*"
-"""How a worker reports a process that ended by itself before the flow began: it would do so again and again."""
-
 _NEVER_BEGAN = "!0"
 """A run that crashed before it began would be picked up for ever: only one that has begun can count how often."""
 
@@ -122,7 +119,7 @@ def _picks_up() -> AutomationCore:
         description="A run of a film that crashed is scheduled again; the ledger keeps it from buying anything twice.",
         trigger=EventTrigger(
             expect={"prefect.flow-run.Crashed"},
-            match={**_ALL_RUNS, "prefect.state-message": _CANNOT_START, "prefect.run-count": _NEVER_BEGAN},
+            match={**_ALL_RUNS, "prefect.state-message": f"!*{UNLOADABLE}*", "prefect.run-count": _NEVER_BEGAN},
             match_related=_OF_OURS,
             for_each={"prefect.resource.id"},
             posture=Posture.Reactive,

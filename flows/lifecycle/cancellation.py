@@ -32,13 +32,13 @@ from prefect import State, get_client, get_run_logger
 from prefect.artifacts import acreate_markdown_artifact
 from prefect.client.schemas import OrchestrationResult
 from prefect.client.schemas.objects import FlowRun
-from prefect.exceptions import Abort
 from prefect.runtime import flow_run
 from prefect.states import AwaitingRetry, Cancelled
 
 from storyreel.flows.lifecycle.deployed import is_deployed
 from storyreel.flows.lifecycle.watchdog import Attendant, attended
-from storyreel.flows.servers.choose import dies_with_us
+from storyreel.flows.servers.choose import uses_ephemeral_server
+from storyreel.flows.servers.prefect_internals import EndedRun
 from storyreel.tasks.studio import Studio
 
 P = ParamSpec("P")
@@ -58,14 +58,13 @@ class Why(Enum):
     TAKEN = "Prefect's record says that this run has ended or that another process has it, so this one has stopped"
 
 
-class Stopped(Abort):
-    """A run was stopped. Its state says so already, and Prefect, which knows an Abort, adds nothing to it."""
+class Stopped(EndedRun):
+    """A run was stopped; its state is recorded already."""
 
     def __init__(self, why: Why, left: Sequence[str] = (), state: State[Any] | None = None) -> None:
         self.why, self.left = why, tuple(left)
         """What was left running at services, a line each."""
-        self.state = state
-        super().__init__("\n".join((why.value, *left)))
+        super().__init__("\n".join((why.value, *left)), state)
 
 
 class Stopping:
@@ -147,7 +146,7 @@ class Stopping:
     @asynccontextmanager
     async def by_its_record(self) -> AsyncIterator[None]:
         """Stop when Prefect's record of the run says so, inside. Nobody can have a run of a server that is our own."""
-        if dies_with_us():
+        if uses_ephemeral_server():
             yield
             return
         watching = asyncio.create_task(self._watch())

@@ -15,8 +15,8 @@ from uuid import UUID
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.context import TaskRunContext
 from prefect.states import Running
-from prefect.utilities.engine import emit_task_run_state_change_event
 
+from storyreel.flows.servers.prefect_internals import emit_task_run_state
 from storyreel.tasks.progress import Stage, StageReport
 
 _NAMES: dict[Stage, str] = {
@@ -116,4 +116,4 @@ def _take_on(run: TaskRun, name: str, message: str) -> None:
     run.total_run_time += state.timestamp - before.timestamp
     run.state = state
     run.state_id, run.state_type, run.state_name = state.id, state.type, state.name
-    emit_task_run_state_change_event(task_run=run, initial_state=before, validated_state=state)
+    emit_task_run_state(run, before, state)

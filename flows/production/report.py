@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Sequence, Set
 from fractions import Fraction
 from pathlib import Path, PurePath
@@ -111,12 +110,6 @@ class Rendering(Frozen):
 
 
 _IN_JSON = {"shot", "take", "key", "clip", "cached", "cost"}
-
-
-def default_folder(title: str) -> Path:
-    """Where a film goes unless told otherwise: `renders/the-keeper`, below the current folder."""
-    words = re.findall(r"\w+", title.lower())
-    return Path("renders") / ("-".join(words)[:80] or "film")
 
 
 def rendered(take: PlannedTake, made: MadeTake, purchase: Purchase | None, in_cut: Set[str]) -> RenderedTake:

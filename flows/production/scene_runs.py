@@ -23,6 +23,7 @@ from prefect.runtime import deployment, flow_run
 from prefect.states import Cancelled, Cancelling
 
 from storyreel.flows.lifecycle.cancellation import stopping
+from storyreel.flows.names import TAG, film_tag
 from storyreel.flows.planning.model import Plan, PlannedTake
 from storyreel.tasks.settings import Settings
 
@@ -79,7 +80,7 @@ async def _begin(plan: Plan, scenes: Iterable[str], call: Mapping[str, Any]) -> 
                 name,
                 parameters={**common, "scene": scene},
                 flow_run_name=f"{plan.title} scene {scene}",
-                tags=["storyreel", f"film:{plan.title}", f"scene:{scene}"],
+                tags=[TAG, film_tag(plan.title), f"scene:{scene}"],
                 idempotency_key=f"{flow_run.id}-{scene}",
                 timeout=0,
             )

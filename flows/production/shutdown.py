@@ -13,15 +13,15 @@ from storyreel.flows.lifecycle.cancellation import stopping
 from storyreel.flows.planning.model import Plan
 from storyreel.flows.production.leaving import left_behind
 from storyreel.flows.production.takes import Shooting
-from storyreel.flows.servers.choose import flush
-from storyreel.flows.servers.prefect_internals import all_confirmed, confirm_as_sent
+from storyreel.flows.servers.choose import wait_for_task_runs
+from storyreel.flows.servers.prefect_internals import confirm_events, wait_for_events
 from storyreel.tasks.studio import Studio
 
 
 @asynccontextmanager
 async def ended_in_order(plan: Plan, shooting: Shooting, studio: Studio) -> AsyncIterator[None]:
     """End all takes of a run at its end, note what is left at services when it was stopped, and lose no record."""
-    confirm_as_sent()
+    confirm_events()
     try:
         yield
     except asyncio.CancelledError:
@@ -30,5 +30,5 @@ async def ended_in_order(plan: Plan, shooting: Shooting, studio: Studio) -> Asyn
         raise
     finally:
         await shooting.end()
-        await all_confirmed()
-        await flush(UUID(flow_run.id), shooting.task_runs)
+        await wait_for_events()
+        await wait_for_task_runs(UUID(flow_run.id), shooting.task_runs)

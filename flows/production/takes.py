@@ -231,7 +231,7 @@ class Shooting:
             upstream,
             name=f"{take.shot} take {take.take}{by}",
             anew=way.state != "cached",
-            tags=shot_tags(take, request.provider),
+            tags=shot_tags(take.shot, take.scene, request.provider),
         )
 
     async def _inspected(self, take: PlannedTake, way: Candidate, clip: Clip) -> Inspection | None:
@@ -246,7 +246,7 @@ class Shooting:
             first_frame=first,
             wants_sound=take.keep_sound,
             name=f"inspect {take.shot} take {take.take}",
-            tags=shot_tags(take, way.request.provider),
+            tags=shot_tags(take.shot, take.scene, way.request.provider),
         )
 
     async def _first_frame(self, take: PlannedTake, way: Candidate) -> Path | None:
@@ -300,7 +300,7 @@ class Shooting:
             keep_sound=take.keep_sound,
             accept=accept,
             name=f"conform {take.shot}",
-            tags=shot_tags(take),
+            tags=shot_tags(take.shot, take.scene),
             progress=lambda done: report_stage(take.shot, take.take, "conforming", done),
         )
 

@@ -18,14 +18,12 @@ from prefect.client.schemas.filters import (
 from prefect.client.schemas.objects import FlowRun
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
+from storyreel.flows.names import film_tag
 from storyreel.flows.review.suspend import rounds_of
-from storyreel.flows.servers.local import answering
+from storyreel.flows.servers.local import local_server
 from storyreel.specs.frozen import Frozen
 from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.ledger import Word
-
-_LONGEST_TAG = 60
-"""Letters of a title in a run's tags."""
 
 
 class ResumedRun(Frozen):
@@ -43,7 +41,7 @@ async def resume_runs(title: str, home: Home) -> list[ResumedRun]:
 
     None where no server can be asked.
     """
-    api = PREFECT_API_URL.value() or ((local := answering()) and f"{local}/api")
+    api = PREFECT_API_URL.value() or ((local := local_server()) and f"{local}/api")
     if not api or not _answers(api):
         return []
     with temporary_settings({PREFECT_API_URL: api}):
@@ -52,7 +50,7 @@ async def resume_runs(title: str, home: Home) -> list[ResumedRun]:
 
 
 async def _runs(client: PrefectClient, title: str) -> Sequence[FlowRun]:
-    of_the_film = FlowRunFilterTags(any_=[f"film:{title}", f"film:{title[:_LONGEST_TAG]}"])
+    of_the_film = FlowRunFilterTags(any_=[film_tag(title)])
     suspended = FlowRunFilterState(name=FlowRunFilterStateName(any_=["Suspended"]))
     return await client.read_flow_runs(flow_run_filter=FlowRunFilter(tags=of_the_film, state=suspended))
 

@@ -17,8 +17,9 @@ from prefect import get_client, get_run_logger
 from prefect.client.orchestration import PrefectClient
 from prefect.exceptions import PrefectHTTPStatusError
 from prefect.flow_runs import asuspend_flow_run
-from prefect.input import RunInput, keyset_from_base_key
+from prefect.input import RunInput, keyset_from_paused_state
 from prefect.runtime import flow_run
+from prefect.states import Suspended
 
 from storyreel.flows.lifecycle.deployed import is_deployed
 from storyreel.flows.planning.model import Plan, PlannedTake
@@ -184,4 +185,4 @@ def _pause_key(number: int) -> str:
 
 
 def _answer_key(number: int) -> str:
-    return keyset_from_base_key(f"suspended-{_pause_key(number)}")["response"]
+    return keyset_from_paused_state(Suspended(pause_key=_pause_key(number)))["response"]

@@ -1,7 +1,7 @@
-"""A Prefect server that stays when the command is over: `storyreel ui` starts it, says where it is, and stops it.
+"""The Prefect server of `storyreel ui`, which stays when the command has ended.
 
-Its data is in Prefect's own database, the one that a run without a server writes to, so that all earlier runs are seen.
-Our home holds its log and the note by which it is found.
+It uses Prefect's own database, as a run without a server does, so that its pages show all earlier runs. Its log and
+the record by which later commands find it are in STORYREEL_HOME.
 """
 
 from __future__ import annotations
@@ -10,141 +10,137 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
 import psutil
 
 from storyreel.flows.errors import RunFailed
-from storyreel.flows.servers.local import PORT, Server, free_port, note_of, noted, page_at, who_answers
+from storyreel.flows.servers.local import (
+    PORT,
+    ServerRecord,
+    free_port,
+    pages_url,
+    probe,
+    record_path,
+    recorded_server,
+    wait_until_ready,
+)
 from storyreel.specs.frozen import Frozen
 from storyreel.tasks.files import write_whole
 from storyreel.tasks.ledger.owner import owner_of_process
 
-_PATIENCE = 90
-"""Seconds that a server may take to start; a fresh home on two slow cores needs up to 20."""
-_BUSY = 10
-"""Seconds that one with much to do may take to answer."""
-_LAST_WORDS = 20
-"""Seconds that it may take to end."""
+_ANSWER_SECONDS = 10
+"""Time for a busy server to answer."""
+_END_SECONDS = 20
 
 
-class Found(Frozen):
-    """A server that is running, and how that came about, in words."""
+class BackgroundServer(Frozen):
+    """A running server: the URL of its pages, and a sentence that says whether it was started now."""
 
-    page: str
-    words: str
-
-
-def log_of(environment: Mapping[str, str] = os.environ) -> Path:
-    """What the server says."""
-    return note_of(environment).with_name("server.log")
+    pages: str
+    message: str
 
 
-def running(port: int | None) -> Found:
-    """A server that runs: the one that is there, else a new one at a port. Raises RunFailed when there can be none."""
-    found, gone = noted(), ""
-    if found and found.is_alive:
-        if who_answers(found.port, _BUSY) == "prefect":
-            more = f"; for another port: storyreel ui --stop, then storyreel ui --port {port}"
-            return Found(
-                page=found.page, words=f"Prefect's server runs already{more if port not in (None, found.port) else ''}"
-            )
-        raise RunFailed(
-            f"the server at {found.page}, process {found.process.pid}, does not answer; its log is {log_of()}\n"
-            "next: storyreel ui --stop, then storyreel ui"
-        )
-    if found:
-        gone = f"The server at {found.page} had ended without being stopped. "
-        note_of().unlink(missing_ok=True)
+def start(port: int | None) -> BackgroundServer:
+    """Return the server that runs already, or start one at `port` (default 4200).
+
+    Raises RunFailed when the port is taken by another program, or the server does not answer.
+    """
+    ended = ""
+    if (recorded := recorded_server()) and recorded.is_alive:
+        return _running(recorded, port)
+    if recorded:
+        ended = f"The server at {recorded.pages} had ended without being stopped. "
+        record_path().unlink(missing_ok=True)
     wanted = port or PORT
-    match who_answers(wanted, _BUSY):
+    match probe(wanted, _ANSWER_SECONDS):
         case "prefect":
-            return Found(page=page_at(wanted), words=f"{gone}Prefect's server runs already, started by something else")
+            message = f"{ended}Prefect's server runs already, started by something else"
+            return BackgroundServer(pages=pages_url(wanted), message=message)
         case "another program":
-            raise RunFailed(
-                f"{gone}Port {wanted} is taken by a program that is no Prefect server\n"
-                f"next: storyreel ui --port {free_port()}"
-            )
-    return Found(
-        page=_start(wanted).page, words=f"{gone}Prefect's server was started, and stays until storyreel ui --stop"
-    )
+            taken = f"{ended}Port {wanted} is taken by a program that is no Prefect server"
+            raise RunFailed(taken, next=f"storyreel ui --port {free_port()}")
+    server = _start_process(wanted)
+    message = f"{ended}Prefect's server was started, and stays until storyreel ui --stop"
+    return BackgroundServer(pages=server.pages, message=message)
 
 
 def stop() -> str:
-    """Stop the server that was started here; gives in words what was done. Raises RunFailed for another one's."""
-    found = noted()
-    note_of().unlink(missing_ok=True)
-    if found and found.is_alive:
-        _end(found.process.pid)
-        return f"the server at {found.page} is stopped; its runs are kept"
-    if found:
-        return f"the server at {found.page} had ended already"
-    if who_answers(PORT) == "prefect":
-        raise RunFailed(
-            f"the server at {page_at(PORT)} was not started by storyreel ui from this home\n"
-            "next: stop it where it was started"
-        )
+    """Stop the server that was started from this home; returns a sentence that says what was done.
+
+    Raises RunFailed when the server at the default port was not started here.
+    """
+    recorded = recorded_server()
+    record_path().unlink(missing_ok=True)
+    if recorded and recorded.is_alive:
+        _terminate(recorded.process.pid)
+        return f"the server at {recorded.pages} is stopped; its runs are kept"
+    if recorded:
+        return f"the server at {recorded.pages} had ended already"
+    if probe(PORT) == "prefect":
+        foreign = f"the server at {pages_url(PORT)} was not started by storyreel ui from this home"
+        raise RunFailed(foreign, next="stop it where it was started")
     return "no server is running"
 
 
-def _start(port: int) -> Server:
-    """Start a server in a session of its own, so that neither Ctrl-C nor the terminal's end reaches it."""
-    note, log = note_of(), log_of()
-    note.parent.mkdir(parents=True, exist_ok=True)
+def _running(recorded: ServerRecord, port: int | None) -> BackgroundServer:
+    if probe(recorded.port, _ANSWER_SECONDS) != "prefect":
+        raise RunFailed(
+            f"the server at {recorded.pages}, process {recorded.process.pid}, does not answer",
+            hint=f"its log is {_log_path()}",
+            next="storyreel ui --stop, then storyreel ui",
+        )
+    other_port = port not in (None, recorded.port)
+    more = f"; for another port: storyreel ui --stop, then storyreel ui --port {port}" if other_port else ""
+    return BackgroundServer(pages=recorded.pages, message=f"Prefect's server runs already{more}")
+
+
+def _start_process(port: int) -> ServerRecord:
+    """Start a server in a session of its own, which neither Ctrl-C nor the end of the terminal reaches.
+
+    `prefect server start --background` does not do: it writes to a pipe that nothing reads (seen with 3.9.1).
+    """
+    record, log_path = record_path(), _log_path()
+    record.parent.mkdir(parents=True, exist_ok=True)
     variables = {
         "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
-        # Else its pages ask at the usual port, wherever they come from (seen with 3.9.1).
-        "PREFECT_SERVER_UI_API_URL": f"{page_at(port)}/api",
+        # Otherwise its pages ask for data at port 4200, whatever port they come from (seen with 3.9.1).
+        "PREFECT_SERVER_UI_API_URL": f"{pages_url(port)}/api",
         **os.environ,
         "PREFECT_SERVER_UI_ENABLED": "true",
     }
-    with log.open("wb") as said:
+    with log_path.open("w+b") as log:
         started = subprocess.Popen(
             [sys.executable, "-P", "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)],
             stdin=subprocess.DEVNULL,
-            stdout=said,
+            stdout=log,
             stderr=subprocess.STDOUT,
-            cwd=note.parent,
+            cwd=record.parent,
             start_new_session=True,
             env=variables,
         )
-    try:
-        server = Server(port=port, process=owner_of_process(started.pid))
-        deadline = time.monotonic() + _PATIENCE
-        while not (who_answers(port) == "prefect" and _listens(started.pid, port)):
-            if started.poll() is not None or time.monotonic() > deadline:
-                raise RunFailed(f"Prefect's server did not start: {_last_line(log)}\nnext: look into {log}")
-            time.sleep(0.1)
-        write_whole(note, server.model_dump_json())
-    except BaseException:
-        started.terminate()
-        started.wait()
-        raise
+        try:
+            server = ServerRecord(port=port, process=owner_of_process(started.pid))
+            wait_until_ready(started, port, log, f"look into {log_path}")
+            write_whole(record, server.model_dump_json())
+        except BaseException:
+            started.terminate()
+            started.wait()
+            raise
     return server
 
 
-def _listens(pid: int, port: int) -> bool:
-    """Whether it is this process that is at the port, and not another server that was faster."""
-    with suppress(psutil.Error):
-        at = (one.laddr.port for one in psutil.Process(pid).net_connections("tcp") if one.status == psutil.CONN_LISTEN)
-        return port in at
-    return False
+def _log_path() -> Path:
+    return record_path().with_name("server.log")
 
 
-def _end(pid: int) -> None:
+def _terminate(pid: int) -> None:
     with suppress(psutil.NoSuchProcess):
         server = psutil.Process(pid)
         server.send_signal(signal.SIGTERM)
         try:
-            server.wait(_LAST_WORDS)
+            server.wait(_END_SECONDS)
         except psutil.TimeoutExpired:
             server.kill()
-            server.wait(_LAST_WORDS)
-
-
-def _last_line(log: Path) -> str:
-    said = log.read_text(errors="replace").strip().splitlines()
-    return said[-1] if said else f"no answer in {_PATIENCE} s"
+            server.wait(_END_SECONDS)

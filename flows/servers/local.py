@@ -1,91 +1,119 @@
-"""Who answers at a port of this machine, and which Prefect server `storyreel ui` has left running here."""
+"""Prefect servers on this machine: which port answers, which one `storyreel ui` started, and how one is waited for."""
 
 from __future__ import annotations
 
 import os
 import socket
+import subprocess
+import time
 from collections.abc import Mapping
+from contextlib import suppress
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
-from typing import Literal
+from typing import IO, Literal
 
+import psutil
+
+from storyreel.flows.errors import RunFailed
 from storyreel.specs.frozen import Frozen
 from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.owner import Owner
 
 PORT = 4200
-"""Where a Prefect server answers, unless told otherwise."""
+"""Default port of a Prefect server."""
+_START_SECONDS = 90
+"""Time for a server to start; 20 s were needed on two slow cores in an empty PREFECT_HOME."""
 
-Answering = Literal["nobody", "prefect", "another program"]
+Answer = Literal["nothing", "prefect", "another program"]
 
 
-class Server(Frozen):
-    """A server that `storyreel ui` started; noted in a file of the home, and believed only as far as it is true."""
+class ServerRecord(Frozen):
+    """A server that `storyreel ui` started, as recorded in `server.json` of STORYREEL_HOME."""
 
     port: int
     process: Owner
 
     @property
-    def page(self) -> str:
-        """Where a browser finds it."""
-        return page_at(self.port)
+    def pages(self) -> str:
+        """URL of its web pages."""
+        return pages_url(self.port)
 
     @property
     def is_alive(self) -> bool:
-        """Whether its process is still there."""
+        """Whether its process still exists."""
         return self.process.is_alive()
 
 
-def page_at(port: int) -> str:
-    """A server's pages on this machine."""
+def pages_url(port: int) -> str:
+    """URL of the web pages of a Prefect server on this machine."""
     return f"http://127.0.0.1:{port}"
 
 
-def note_of(environment: Mapping[str, str] = os.environ) -> Path:
-    """The file that says which server was started."""
+def record_path(environment: Mapping[str, str] = os.environ) -> Path:
+    """The file that records the server `storyreel ui` started."""
     return Home.of(environment).root / "server.json"
 
 
-def noted(environment: Mapping[str, str] = os.environ) -> Server | None:
-    """The server that was started here last, whatever became of it; None where no note can be read.
+def recorded_server(environment: Mapping[str, str] = os.environ) -> ServerRecord | None:
+    """The server that `storyreel ui` started last on this machine, dead or alive; None without a readable record.
 
-    One in a home that several machines share may be another machine's, and says nothing of this one.
+    A record of another machine, in a STORYREEL_HOME that several share, is ignored.
     """
     try:
-        server = Server.model_validate_json(note_of(environment).read_bytes())
+        server = ServerRecord.model_validate_json(record_path(environment).read_bytes())
     except (OSError, ValueError):
         return None
     return server if server.process.is_here() else None
 
 
-def answering(environment: Mapping[str, str] = os.environ) -> str:
-    """The pages of a Prefect server that answers on this machine: that of `storyreel ui`, else one at the usual port.
+def local_server(environment: Mapping[str, str] = os.environ) -> str:
+    """Pages URL of a Prefect server that answers on this machine; empty if none does.
 
-    Empty where none does.
+    The one of `storyreel ui` comes before one at the default port.
     """
-    server = noted(environment)
+    server = recorded_server(environment)
     ports = (server.port, PORT) if server and server.is_alive else (PORT,)
-    return next((page_at(port) for port in ports if who_answers(port) == "prefect"), "")
+    return next((pages_url(port) for port in ports if probe(port) == "prefect"), "")
 
 
-def who_answers(port: int, seconds: float = 2) -> Answering:
-    """Who is at a port of this machine; whoever says nothing for so long is no server that could be used."""
-    asked = HTTPConnection("127.0.0.1", port, timeout=seconds)
+def probe(port: int, seconds: float = 2) -> Answer:
+    """What answers at a port of this machine. A program that is silent for so many seconds is another program."""
+    connection = HTTPConnection("127.0.0.1", port, timeout=seconds)
     try:
-        asked.request("GET", "/api/health")
-        answer = asked.getresponse()
+        connection.request("GET", "/api/health")
+        answer = connection.getresponse()
         is_prefect = answer.status == 200 and answer.read(16).strip() == b"true"
         return "prefect" if is_prefect else "another program"
     except ConnectionRefusedError:
-        return "nobody"
+        return "nothing"
     except (OSError, HTTPException):
         return "another program"
     finally:
-        asked.close()
+        connection.close()
 
 
 def free_port() -> int:
-    """A port of this machine that nobody is at."""
+    """A port of this machine at which nothing listens."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port: int = listening.getsockname()[1]
         return port
+
+
+def wait_until_ready(process: subprocess.Popen[bytes], port: int, log: IO[bytes], next: str) -> None:
+    """Return when a server process answers at its port. Raises RunFailed with the last line of its log and `next`."""
+    deadline = time.monotonic() + _START_SECONDS
+    while not (probe(port) == "prefect" and _listens(process.pid, port)):
+        if process.poll() is not None or time.monotonic() > deadline:
+            log.seek(0)
+            lines = log.read().decode(errors="replace").strip().splitlines()
+            reason = lines[-1] if lines else f"no answer in {_START_SECONDS} s"
+            raise RunFailed(f"Prefect's server did not start: {reason}", next=next)
+        time.sleep(0.05)
+
+
+def _listens(pid: int, port: int) -> bool:
+    """Whether this process listens at the port, and not another server that was faster."""
+    with suppress(psutil.Error):
+        connections = psutil.Process(pid).net_connections("tcp")
+        return port in (each.laddr.port for each in connections if each.status == psutil.CONN_LISTEN)
+    return False

@@ -1,68 +1,157 @@
-"""The events of a run on their way to Prefect's server: none is lost, however the connection fares.
+"""Every private or undocumented name of Prefect that flows use, one small piece each (3.8.8 to 3.9.1).
 
-Task runs are known to the server by events alone. Prefect's client of events (3.8.8 to 3.9.1) asks every 30 s whether
-what it sent has arrived, beside the sending. When a connection breaks, both connect anew, and the one ends the other in
-the middle of what it was sending again; and at the end it goes without asking. Twenty films at once on two cores, whose
-server answered too late to keep its connections, lost one task run in eight so. Asked between two events alone, and
-once more at the end, it loses none.
+Each says what it replaces and why the public way does not do. tests/flows/servers/test_prefect_internals.py says what
+breaks when a name is gone. One more is in `storyreel.tasks.result_cache`: tags that are set in `compute_key`.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from contextlib import suppress
+from typing import Any
+from uuid import UUID
 
-from prefect import get_run_logger
-from prefect.events.clients import PrefectEventsClient
+import psutil
+from prefect import State, get_client, get_run_logger
+from prefect.client.schemas.objects import TaskRun
+from prefect.context import FlowRunContext
+from prefect.events.clients import RETRYABLE_EXCEPTIONS, PrefectEventsClient
 from prefect.events.worker import EventsWorker, emit_events_to_cloud
+from prefect.exceptions import Abort
+from prefect.runner import Runner
+from prefect.runtime import flow_run
+from prefect.utilities.engine import emit_task_run_state_change_event
+from websockets.exceptions import WebSocketException
 
 _UNCONFIRMED = 25
-"""Events sent at most before the server is asked whether it has them: as many as are sent again when a connection
-breaks, and as stand before the answer that keeps a connection alive, which is given up after 20 s without."""
+"""Events that are sent before the server is asked to confirm them. As many are sent again when a connection breaks, and
+as many precede the answer that keeps a connection alive, which is given up after 20 s."""
 _NEVER = 1e9
-_PATIENCE = 20.0
-"""Seconds for which a server is asked at the end."""
-_PAUSE = 0.5
-"""Before it is connected to again then."""
-_LOOK = 0.02
+_CONFIRM_SECONDS = 20.0
+_RECONNECT_SECONDS = 0.5
+"""Pause before another connection."""
+_HAND_OVER_SECONDS = 25.0
+_LOOK_SECONDS = 0.05
+_CONNECTION_ERRORS: tuple[type[Exception], ...] = (*RETRYABLE_EXCEPTIONS, WebSocketException)
+
+UNLOADABLE = "status code: 1."
+"""In the message of a worker's Crashed state for a process that ended by itself before its flow began.
+
+Prefect tells this from a killed process in that text alone."""
 
 
-def confirm_as_sent() -> None:
-    """Let all events of this process be confirmed from now on. Prefect Cloud has a client of its own, and keeps it."""
+def confirm_events() -> None:
+    """Have the server confirm each 25 events of this process from now on. Prefect Cloud's client is left as it is.
+
+    Task runs are known to the server by events alone. Prefect's client asks for confirmation every 30 s, beside the
+    sending: when a connection breaks both reconnect, and one ends the other while it sends events again. With twenty
+    films at once on two cores one task run in eight was lost so. There is no setting for it.
+    """
     if not emit_events_to_cloud():
-        EventsWorker.set_client_override(PrefectEventsClient, checkpoint_every=_UNCONFIRMED, checkpoint_interval=_NEVER)
+        options = {"checkpoint_every": _UNCONFIRMED, "checkpoint_interval": _NEVER}
+        EventsWorker.set_client_override(PrefectEventsClient, **options)
 
 
-async def all_confirmed() -> None:
-    """Wait until the server has all that was sent so far, or has not taken it for too long; it never stops a run."""
+async def wait_for_events() -> None:
+    """Wait until the server has confirmed all events emitted so far, for 20 s at most. Logs a warning if it has not.
+
+    `EventsWorker.drain_all` closes the connection without asking whether the last events arrived.
+    """
     worker = EventsWorker.instance()
     if worker._loop is None:
         return
     try:
-        async with asyncio.timeout(_PATIENCE):
-            await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(_confirm(worker), worker._loop))
-    except TimeoutError:
-        get_run_logger().warning("Prefect's server did not take all that this run tells; its page may lack something")
+        async with asyncio.timeout(_CONFIRM_SECONDS):
+            await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(_confirm_all(worker), worker._loop))
+    except Exception as error:  # whatever it is, the film is made; the warning names it
+        get_run_logger().warning("the page of this run may be incomplete: its last events were not taken: %r", error)
 
 
-async def _confirm(worker: EventsWorker) -> None:
-    """Send again what the server does not have, until it has all; in the loop in which events are sent."""
+async def _confirm_all(worker: EventsWorker) -> None:
+    """Confirm events until none is left; in the loop that sends them."""
     while not worker._stopped:
-        client = getattr(worker, "_client", None)
+        client = getattr(worker, "_client", None)  # not before the worker has begun
         if worker._queue.unfinished_tasks:
-            await asyncio.sleep(_LOOK)
+            await asyncio.sleep(_LOOK_SECONDS)
         elif isinstance(client, PrefectEventsClient) and client._unconfirmed_events:
-            await _ask(client)
+            await _confirm(client)
         else:
             return
 
 
-async def _ask(client: PrefectEventsClient) -> None:
-    """Ask the server whether it has all; if the connection is lost meanwhile, send again what it may not have."""
-    # Whatever a server or a proxy says that is too busy: it is asked again.
-    with suppress(Exception):
-        await client._force_checkpoint()
-        return
-    await asyncio.sleep(_PAUSE)
-    with suppress(Exception):
+async def _confirm(client: PrefectEventsClient) -> None:
+    """Ask the server to confirm what was sent; if the connection is lost, connect again, which sends it again."""
+    try:
+        if client._websocket:
+            await client._force_checkpoint()
+            return
+    except _CONNECTION_ERRORS:
+        await asyncio.sleep(_RECONNECT_SECONDS)
+    with suppress(*_CONNECTION_ERRORS):
         await client._reconnect()
+
+
+async def drain_events(seconds: float) -> None:
+    """Send all events and close the connection, within so many seconds.
+
+    Prefect does so only when the interpreter exits, after an ephemeral server has ended.
+    """
+    await EventsWorker.drain_all(timeout=seconds, at_exit=False)  # type: ignore[misc]
+
+
+def emit_task_run_state(run: TaskRun, before: State[Any], state: State[Any]) -> None:
+    """Emit the event by which the engine itself tells the server of a task run's new state.
+
+    `client.set_task_run_state` is a request for each state, which the run would wait for.
+    """
+    emit_task_run_state_change_event(task_run=run, initial_state=before, validated_state=state)
+
+
+async def name_flow_run(name: str, tags: Iterable[str]) -> None:
+    """Name the current flow run, and add tags to those it has, which may be its deployment's.
+
+    `client.update_flow_run` changes the server's record alone. Events are related to the run as the context has it.
+    """
+    all_tags = sorted({*flow_run.tags, *tags})
+    async with get_client() as client:
+        await client.update_flow_run(UUID(flow_run.id), name=name, tags=all_tags)
+    if (context := FlowRunContext.get()) and context.flow_run:
+        context.flow_run.name, context.flow_run.tags = name, all_tags
+
+
+class EndedRun(Abort):
+    """Ends a flow run whose final state is recorded already; `state` is that state, None if the run goes on elsewhere.
+
+    The engine adds no state after an Abort. To return a state instead would do only for runs that end here.
+    """
+
+    def __init__(self, message: str, state: State[Any] | None) -> None:
+        self.state = state
+        super().__init__(message)
+
+
+class HandoverRunner(Runner):
+    """A runner of served deployments that hands its runs over when it is stopped.
+
+    Prefect's cancels them, which calls their orders off, and has no setting for it. Here the run processes get SIGTERM,
+    on which a run schedules itself again; those that take longer than 25 s are cancelled.
+    """
+
+    async def cancel_all(self) -> None:
+        runs = [process for process in psutil.Process().children() if _is_run(process)]
+        for process in runs:
+            process.terminate()
+        for _ in range(int(_HAND_OVER_SECONDS / _LOOK_SECONDS)):
+            # The runner started the processes, and waits for their exits itself.
+            if not any(map(_is_run, runs)):
+                break
+            await asyncio.sleep(_LOOK_SECONDS)
+        await super().cancel_all()
+
+
+def _is_run(process: psutil.Process) -> bool:
+    try:
+        return "prefect.engine" in process.cmdline()
+    except psutil.Error:  # it has ended
+        return False

@@ -22,6 +22,7 @@ from prefect.flow_engine import run_flow_async
 from prefect.settings import PREFECT_API_URL
 
 from storyreel.flows.commands.options import plan_of
+from storyreel.flows.names import film_tag
 from storyreel.flows.planning.model import takes_by_shot
 from storyreel.flows.planning.run_request import RunRequest
 from storyreel.flows.production import service_limits as limits
@@ -64,7 +65,7 @@ class Deployed:
         deployment = await render_storyboard.ato_deployment(
             name=file.parent.name,
             parameters={"storyboard": str(file), "out": str(file.parent / "out"), **parameters},
-            tags=["storyreel", f"film:{title}"],
+            tags=["storyreel", film_tag(title)],
             entrypoint_type=EntrypointType.MODULE_PATH,
         )
         return cls(await deployment.aapply(), file.parent, is_apart)

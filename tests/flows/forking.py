@@ -91,9 +91,9 @@ def _begin(out: int, errors: int, fate: int) -> None:
 
 
 if __name__ == "__main__":
-    from storyreel.flows.servers.choose import settle_environment
+    from storyreel.flows.servers.choose import set_prefect_defaults
 
-    settle_environment()
+    set_prefect_defaults()
 
     from prefect import context
 
@@ -111,7 +111,7 @@ if __name__ == "__main__":
         wanted = _forked(control)
     if wanted:
         wanted.take_place()
-        settle_environment()
+        set_prefect_defaults()
         context.GLOBAL_SETTINGS_CONTEXT = context.root_settings_context()
         if wanted.step:
             die_at(wanted.step)

@@ -14,7 +14,7 @@ import httpx
 import psutil
 import pytest
 
-from storyreel.flows.servers.local import free_port, noted, page_at
+from storyreel.flows.servers.local import free_port, pages_url, recorded_server
 from tests.flows.conftest import Command
 
 FILM = """\
@@ -36,7 +36,7 @@ class Machine:
         return self._storyreel(*arguments, **{**self._environment, **more})
 
     def end(self) -> None:
-        if (server := noted(self._environment)) and server.is_alive:
+        if (server := recorded_server(self._environment)) and server.is_alive:
             os.kill(server.process.pid, signal.SIGKILL)
 
 
@@ -56,7 +56,7 @@ def films_at(page: str) -> set[str]:
 
 def test_a_server_stays_shows_earlier_runs_is_found_by_later_ones_and_is_stopped(machine: Machine) -> None:
     port = free_port()
-    page = page_at(port)
+    page = pages_url(port)
     early = machine.run("render", "film.yaml")
     assert early.returncode == 0 and "run: storyreel ui" in early.stdout, early.stderr
 
@@ -82,7 +82,7 @@ def test_a_server_stays_shows_earlier_runs_is_found_by_later_ones_and_is_stopped
 def test_a_server_that_was_killed_is_told_and_started_anew(machine: Machine, tmp_path: Path) -> None:
     port = str(free_port())
     assert machine.run("ui", "--no-open", "--port", port).returncode == 0
-    killed = noted({"STORYREEL_HOME": str(tmp_path / "storyreel")})
+    killed = recorded_server({"STORYREEL_HOME": str(tmp_path / "storyreel")})
     assert killed
     process = psutil.Process(killed.process.pid)
     process.kill()
@@ -92,14 +92,14 @@ def test_a_server_that_was_killed_is_told_and_started_anew(machine: Machine, tmp
     assert without.returncode == 0, "a run has a server of its own then"
     anew = machine.run("ui", "--no-open", "--port", port)
     assert anew.stdout.startswith(
-        f"The server at {page_at(int(port))} had ended without being stopped. Prefect's server"
+        f"The server at {pages_url(int(port))} had ended without being stopped. Prefect's server"
     )
     assert " was started" in anew.stdout
 
 
 def test_a_server_that_hangs_is_told(machine: Machine, tmp_path: Path) -> None:
     assert machine.run("ui", "--no-open", "--port", str(free_port())).returncode == 0
-    hanging = noted({"STORYREEL_HOME": str(tmp_path / "storyreel")})
+    hanging = recorded_server({"STORYREEL_HOME": str(tmp_path / "storyreel")})
     assert hanging
     os.kill(hanging.process.pid, signal.SIGSTOP)
     told = machine.run("ui", "--no-open")
@@ -124,9 +124,9 @@ def test_a_program_that_is_no_prefect_server_is_not_taken_for_one(machine: Machi
 def test_where_a_server_is_named_none_is_started(machine: Machine, tmp_path: Path) -> None:
     told = machine.run("ui", "--no-open", PREFECT_API_URL="http://127.0.0.1:9/api")
     assert told.returncode == 0 and "http://127.0.0.1:9" in told.stdout
-    assert noted({"STORYREEL_HOME": str(tmp_path / "storyreel")}) is None
+    assert recorded_server({"STORYREEL_HOME": str(tmp_path / "storyreel")}) is None
 
 
 def test_a_note_that_cannot_be_read_is_no_server(tmp_path: Path) -> None:
     (tmp_path / "server.json").write_text("{")
-    assert noted({"STORYREEL_HOME": str(tmp_path)}) is None
+    assert recorded_server({"STORYREEL_HOME": str(tmp_path)}) is None

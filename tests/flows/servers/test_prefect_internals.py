@@ -1,20 +1,38 @@
-"""Events reach a real Prefect server through connections that break."""
+"""Private names of Prefect: what is done with them works, and what breaks when one is gone.
+
+Events reach a real Prefect server through connections that break.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import inspect
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from uuid import uuid4
+from importlib import import_module
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
+from prefect import flow, get_client
 from prefect.events import emit_event
+from prefect.events.clients import PrefectEventsClient
+from prefect.events.related import related_resources_from_run_context
 from prefect.events.worker import EventsWorker
+from prefect.runtime import flow_run
 from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.states import Cancelled
+from prefect.utilities.engine import emit_task_run_state_change_event
 
-from storyreel.flows.servers.prefect_internals import all_confirmed, confirm_as_sent
+from storyreel.flows.servers.prefect_internals import (
+    UNLOADABLE,
+    EndedRun,
+    HandoverRunner,
+    confirm_events,
+    name_flow_run,
+    wait_for_events,
+)  # fmt: skip
 
 _MUCH = 10_000_000
 
@@ -63,7 +81,7 @@ async def breaking(api: str, bears: list[int]) -> AsyncIterator[Road]:
         port = listening.sockets[0].getsockname()[1]
         await _begin_anew()
         with temporary_settings({PREFECT_API_URL: f"http://127.0.0.1:{port}/api"}):
-            confirm_as_sent()
+            confirm_events()
             yield road
             await _begin_anew()
 
@@ -79,7 +97,7 @@ async def send(film: str, number: int) -> None:
         words = random.randbytes(400).hex()  # that nothing makes shorter
         about = {"prefect.resource.id": f"storyreel.film.{film}.shot.{shot}"}
         assert emit_event("storyreel.shot.seen", resource=about, payload={"words": words})
-    await all_confirmed()
+    await wait_for_events()
 
 
 async def known(api: str, film: str, expected: int) -> set[str]:
@@ -114,3 +132,75 @@ async def test_the_last_events_are_confirmed_before_the_end(standing_server: str
         await send(film, 10)
     assert road.cuts == 1
     assert len(await known(standing_server, film, 10)) == 10
+
+
+# Names of Prefect that are private or undocumented: what breaks when one is gone
+
+
+def test_the_events_client_can_be_asked_to_confirm() -> None:
+    client = PrefectEventsClient("http://127.0.0.1:4200/api")
+    for name in ("_websocket", "_unconfirmed_events", "_force_checkpoint", "_reconnect"):
+        assert hasattr(client, name), f"{name}: the last events of a run are no longer confirmed"
+
+
+async def test_the_events_worker_shows_what_it_has_not_sent(standing_server: str) -> None:
+    with temporary_settings({PREFECT_API_URL: standing_server}):
+        worker = EventsWorker.instance()
+    for name in ("_loop", "_stopped", "_queue"):
+        assert hasattr(worker, name), f"{name}: a run no longer waits for its last events"
+    assert worker._queue.unfinished_tasks >= 0
+    for name in ("set_client_override", "drain_all"):
+        assert hasattr(EventsWorker, name), f"{name}: events of a run are lost when a connection breaks"
+
+
+def test_the_engine_emits_the_states_of_task_runs_as_here() -> None:
+    taken = inspect.signature(emit_task_run_state_change_event).parameters
+    assert {"task_run", "initial_state", "validated_state"} <= set(taken), "stages of takes are not shown as states"
+
+
+@pytest.mark.usefixtures("prefect_server")
+async def test_events_of_a_run_that_was_named_carry_its_new_tags() -> None:
+    @flow
+    async def film() -> set[str]:
+        await name_flow_run("The Keeper", ["film:The Keeper"])
+        async with get_client() as client:
+            return {each.id for each in await related_resources_from_run_context(client)}
+
+    assert "prefect.tag.film:The Keeper" in await film(), "automations no longer find the events of a film by its tag"
+
+
+@pytest.mark.usefixtures("prefect_server")
+async def test_the_engine_leaves_the_state_of_a_run_that_was_ended_elsewhere() -> None:
+    seen: list[UUID] = []
+
+    @flow
+    async def film() -> None:
+        seen.append(UUID(flow_run.id))
+        async with get_client() as client:
+            ended = await client.set_flow_run_state(seen[0], Cancelled(message="by a person"), force=True)
+        raise EndedRun("by a person", ended.state)
+
+    with pytest.raises(EndedRun):
+        await film()
+    async with get_client() as client:
+        state = (await client.read_flow_run(seen[0])).state
+    assert state and (state.name, state.message) == ("Cancelled", "by a person"), "a cancelled run shows as Crashed"
+
+
+async def test_a_runner_that_is_stopped_ends_its_runs_by_cancel_all() -> None:
+    called = []
+
+    class Watched(HandoverRunner):
+        async def cancel_all(self) -> None:
+            called.append(self)
+
+    runner = Watched(name="served")
+    runner.started = True
+    await runner.astop()
+    assert called == [runner], "`storyreel serve` cancels its runs when it is stopped, and calls their orders off"
+
+
+def test_a_worker_tells_a_run_that_cannot_be_loaded_by_its_exit_code() -> None:
+    written = inspect.getsource(import_module("prefect.runner._flow_run_executor"))
+    assert "exited with status code: {exit_code}." in written, "a run that cannot be loaded is picked up for ever"
+    assert UNLOADABLE == "status code: 1."
