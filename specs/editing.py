@@ -13,10 +13,8 @@ from storyreel.specs.frozen import Frozen
 from storyreel.specs.language.values import MOST_TAKES
 from storyreel.specs.problems.phrases import listed, shown, suggestion
 from storyreel.specs.problems.problem import KeyPath, Position, Problem, StoryboardError
-from storyreel.specs.reading import understood
+from storyreel.specs.reading import from_tree
 from storyreel.specs.storyboard import Shot, Storyboard
-from storyreel.specs.validation.cascade import cascade
-from storyreel.specs.yaml import variables
 from storyreel.specs.yaml.edits import NewValues, ShotText, TextEdit, apply_edits, value
 from storyreel.specs.yaml.syntax import control_character
 from storyreel.specs.yaml.tree import Entry, Node, parse
@@ -134,12 +132,10 @@ def _tree(text: str, film: Storyboard) -> Node:
 
 
 def _read(root: Node, film: Storyboard, set_vars: Mapping[str, str]) -> Storyboard:
-    """What a tree says when it stands in the place of a film. Raises StoryboardError."""
-    file = film.where().file
-    root, unfilled = variables.fill(root, set_vars, file)
-    storyboard, found = understood(cascade(root, file), film.folder, file)
-    if storyboard is None or unfilled or found:
-        raise StoryboardError([*unfilled, *found])
+    """The storyboard of a tree, read as if from the film's file. Raises StoryboardError."""
+    storyboard, problems = from_tree(root, film.folder, film.where().file, set_vars)
+    if storyboard is None or problems:
+        raise StoryboardError(problems)
     return storyboard
 
 
@@ -147,16 +143,16 @@ def _wished(node: Node, place: KeyPath, wishes: NewValues) -> Node:
     """The tree in which the shot at a place says what is wished."""
     if not place:
         said = {key: node.entries.get(key) or Entry(node.line, node.column, node) for key in wishes}
-        return node.holding(
-            node.entries | {key: entry.holding(entry.node.reading(wishes[key])) for key, entry in said.items()}
+        return node.with_children(
+            node.entries | {key: entry.with_node(entry.node.with_scalar(wishes[key])) for key, entry in said.items()}
         )
     step, inner = place[0], node.child(place[0])
     if inner is None:
         return node
     below = _wished(inner, place[1:], wishes)
     if isinstance(step, int):
-        return node.holding([*node.items[:step], below, *node.items[step + 1 :]])
-    return node.holding(node.entries | {step: node.entries[step].holding(below)})
+        return node.with_children([*node.items[:step], below, *node.items[step + 1 :]])
+    return node.with_children(node.entries | {step: node.entries[step].with_node(below)})
 
 
 def _is_circled_by_default(film: Storyboard, shot: Shot) -> bool:

@@ -1,99 +1,74 @@
 """From a file to a storyboard: parse, fill in variables and defaults, validate, check.
 
-All that is wrong with a file is found in one reading, each problem with its place.
+All that is wrong with a file is found in one reading, each problem with its position.
 """
 
 from __future__ import annotations
 
-import stat
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from storyreel.specs.problems.phrases import reason
-from storyreel.specs.problems.problem import Position, Problem, StoryboardError
+from storyreel.specs.problems.problem import Problem, StoryboardError
 from storyreel.specs.storyboard import Storyboard
 from storyreel.specs.validation.cascade import cascade
 from storyreel.specs.validation.check import check, local_sources
-from storyreel.specs.validation.recovery import validated
+from storyreel.specs.validation.recovery import STORYBOARD, recover
 from storyreel.specs.yaml import variables
-from storyreel.specs.yaml.tree import Node, Positions, parse
+from storyreel.specs.yaml.load import load
+from storyreel.specs.yaml.tree import Node, Positions
 
 LARGEST = 8_000_000
-"""Bytes of a file; a film of a thousand shots has about 300,000."""
+"""Bytes of a storyboard file; a film of a thousand shots has about 300,000."""
 
-_NOTHING_SET: Mapping[str, str] = MappingProxyType({})
+_HINT = "give the file of a storyboard; `storyreel init` writes one"
+_NO_VARS: Mapping[str, str] = MappingProxyType({})
 
 
-def read(path: Path, set_vars: Mapping[str, str] = _NOTHING_SET) -> Storyboard:
-    """The storyboard in a file, with `set_vars` in the place of the variables that it declares.
+def read(path: Path, set_vars: Mapping[str, str] = _NO_VARS) -> Storyboard:
+    """The storyboard in a file. `set_vars` override the variables that it declares.
 
-    Raises StoryboardError with every problem found; a file that cannot be read at all is a problem in its
-    line 1, column 1.
+    Raises StoryboardError with every problem found.
     """
-    file = str(path)
-    root, problems = parse(_text(path), file)
-    if root is None:
-        raise StoryboardError(problems)
-    root, unfilled = variables.fill(root, set_vars, file)
-    storyboard, found = understood(cascade(root, file), path.absolute().parent, file)
-    if storyboard is None or problems or unfilled or found:
-        raise StoryboardError([*problems, *unfilled, *found])
+    root, problems = _load(path)
+    storyboard, found = from_tree(root, path.absolute().parent, str(path), set_vars)
+    if storyboard is None or problems or found:
+        raise StoryboardError([*problems, *found])
     return storyboard
 
 
-def local_files(path: Path, set_vars: Mapping[str, str] = _NOTHING_SET) -> list[str]:
-    """The local files that a storyboard names, whether they are there or not, as they are written.
+def local_files(path: Path, set_vars: Mapping[str, str] = _NO_VARS) -> list[str]:
+    """The local files that a storyboard names, as written there, whether they exist or not.
 
-    Raises StoryboardError when it cannot be read; what else is wrong with it is `read`'s to say.
+    Raises StoryboardError if it cannot be read; other mistakes are ignored.
     """
     file = str(path)
-    root, problems = parse(_text(path), file)
-    if root is None:
-        raise StoryboardError(problems)
+    root, problems = _load(path)
     root, _ = variables.fill(root, set_vars, file)
-    storyboard, found, _ = validated(cascade(root, file), file)
-    if storyboard is None:
-        raise StoryboardError([*problems, *found])
-    return local_sources(storyboard)
+    recovered = recover(cascade(root, file), file)
+    if recovered.storyboard is None:
+        raise StoryboardError([*problems, *recovered.problems])
+    return local_sources(recovered.storyboard)
 
 
-def understood(root: Node, folder: Path, file: str) -> tuple[Storyboard | None, list[Problem]]:
-    """What a tree says, and what is wrong with that."""
-    storyboard, problems, touched = validated(root, file)
+def from_tree(
+    root: Node, folder: Path, file: str, set_vars: Mapping[str, str] = _NO_VARS
+) -> tuple[Storyboard | None, list[Problem]]:
+    """The storyboard of a tree, and what is wrong with it: None if too little is left without its mistakes.
+
+    `folder` is the one that its paths are relative to. Raises StoryboardError if its defaults make it too large.
+    """
+    root, unfilled = variables.fill(root, set_vars, file)
+    storyboard, root, refused, altered = recover(cascade(root, file), file)
     if storyboard is None:
-        return None, problems
+        return None, [*unfilled, *refused]
     storyboard._folder = folder
     storyboard._positions = Positions(file, root)
-    return storyboard, [*problems, *check(storyboard, touched)]
+    return storyboard, [*unfilled, *refused, *check(storyboard, altered)]
 
 
-def _text(path: Path) -> str:
-    """The text of a file. Looked at before it is opened: opening a pipe would wait for ever."""
-    try:
-        status = path.stat()
-        if not stat.S_ISREG(status.st_mode):
-            what = "is a folder" if stat.S_ISDIR(status.st_mode) else "is no regular file"
-            raise _unreadable(path, f"this {what}", "give the storyboard's file")
-        if status.st_size > LARGEST:
-            size = f"{status.st_size / 1e6:.0f} MB"
-            raise _unreadable(path, f"the file has {size}, at most {LARGEST // 10**6} MB are read", "split the film")
-        with path.open("rb") as file:
-            return file.read(LARGEST).decode("utf-8-sig")
-    except FileNotFoundError as error:
-        raise _unreadable(path, "there is no such file", "`storyreel init` writes one to begin with") from error
-    except UnicodeDecodeError as error:
-        raise _undecodable(path, error) from error
-    except (OSError, ValueError) as error:
-        raise _unreadable(path, f"the file cannot be read: {reason(error)}") from error
-
-
-def _undecodable(path: Path, error: UnicodeDecodeError) -> StoryboardError:
-    before = bytes(error.object[: error.start])
-    line, column = before.count(b"\n") + 1, len(before[before.rfind(b"\n") + 1 :].decode("utf-8", "replace")) + 1
-    where = Position(str(path), line, column)
-    return StoryboardError([Problem(where, "from here on the file is no UTF-8 text", "save it as UTF-8")])
-
-
-def _unreadable(path: Path, what: str, fix: str = "") -> StoryboardError:
-    return StoryboardError([Problem(Position(str(path), 1, 1), what, fix)])
+def _load(path: Path) -> tuple[Node, list[Problem]]:
+    root, problems = load(path, LARGEST, _HINT, STORYBOARD.beginning)
+    if root is None:
+        raise StoryboardError(problems)
+    return root, problems

@@ -18,17 +18,17 @@ def cascade(root: Node, file: str) -> Node:
     entries = dict(root.entries)
     first = True
     if shots := entries.get("shots"):
-        entries["shots"] = shots.holding(_filled(shots.node, film, first))
+        entries["shots"] = shots.with_node(_filled(shots.node, film, first))
         first = first and not shots.node.items
     if scenes := entries.get("scenes"):
         played = []
         for scene in scenes.node.items:
             played.append(_played(scene, film, first))
             first = False
-        entries["scenes"] = scenes.holding(scenes.node.holding(played) if played else scenes.node)
+        entries["scenes"] = scenes.with_node(scenes.node.with_children(played) if played else scenes.node)
     if not entries:
         return root
-    full = root.holding(entries)
+    full = root.with_children(entries)
     if full.weight > HEAVIEST:
         where = root.at(("defaults",)) or root
         raise StoryboardError(
@@ -51,13 +51,15 @@ def _played(scene: Node, film: Entries, first: bool) -> Node:
     shots = scene.entries.get("shots")
     if not shots:
         return scene
-    return scene.holding(scene.entries | {"shots": shots.holding(_filled(shots.node, inherited, first))})
+    return scene.with_children(scene.entries | {"shots": shots.with_node(_filled(shots.node, inherited, first))})
 
 
 def _filled(shots: Node, inherited: Entries, first: bool) -> Node:
     if not shots.items or not inherited:
         return shots
-    return shots.holding([_shot(shot, inherited, first and number == 0) for number, shot in enumerate(shots.items)])
+    return shots.with_children(
+        [_shot(shot, inherited, first and number == 0) for number, shot in enumerate(shots.items)]
+    )
 
 
 def _shot(shot: Node, inherited: Entries, first: bool) -> Node:
@@ -71,7 +73,7 @@ def _shot(shot: Node, inherited: Entries, first: bool) -> Node:
     # The first shot has nothing to dissolve from, and need not say so.
     if first and "transition" not in own and "transition" in entries and _is_dissolve(entries["transition"].node):
         del entries["transition"]
-    return shot.holding(entries)
+    return shot.with_children(entries)
 
 
 def _nearer(inherited: Entries, own: Entries) -> Entries:

@@ -1,74 +1,160 @@
-"""What the models refuse, in the words of the language.
+"""Errors of pydantic models as problems of a YAML file: in the words of its language, each at its place.
 
-The one place that knows the validation library's error types; none of its own words reaches a reader.
+The only module that knows pydantic's error types; none of pydantic's own text reaches the user. A validator that
+raises ValueError writes its text as `what is wrong; what to write instead`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from types import UnionType
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Annotated, Any, Generic, TypeVar, Union, get_args, get_origin
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from storyreel.specs.language.models import ShorthandModel
 from storyreel.specs.language.values import MEANING
 from storyreel.specs.problems.phrases import listed, shown, suggestion
 from storyreel.specs.problems.problem import KeyPath, Problem
-from storyreel.specs.storyboard import Storyboard
-from storyreel.specs.yaml.tree import Positions
+from storyreel.specs.yaml.tree import Node, Positions
 
 KEY = "[key]"
-"""Ends the path of an error that is about a name rather than about what it names."""
+"""Ends the path of an error that is about a key of a mapping rather than about its value."""
+
+Model = TypeVar("Model", bound=BaseModel)
+Text = tuple[str, str]
+"""A message and its hint."""
 
 
-def place_of(error: ErrorDetails) -> KeyPath:
+@dataclass(frozen=True, slots=True)
+class Language(Generic[Model]):
+    """A kind of YAML file: the model of its root, and what messages say about such files."""
+
+    model: type[Model]
+    name: str
+    """As in `this is no …`."""
+    beginning: str
+    """How such a file begins: the hint for one that is empty, or something else."""
+    meaning: Mapping[str, str] = field(default_factory=lambda: MEANING)
+    """What a text must be, by the pattern that it has to match."""
+    explain_key: Callable[[KeyPath], Text | None] = lambda path: None
+    """What to say of a key that is known elsewhere, but not at this path."""
+
+
+class KeyErrors(ValueError):
+    """Raised by a model's validator for keys that do not go together: `(key, text)` pairs, each a problem at its key.
+
+    A key that is not written stands for the mapping that lacks it.
+    """
+
+    def __init__(self, errors: list[tuple[str, str]]) -> None:
+        self.errors = errors
+        super().__init__("\n".join(text for _, text in errors))
+
+
+def validate(
+    language: Language[Model], root: Node, file: str, context: object = None
+) -> tuple[Model | None, list[Problem]]:
+    """The model of a tree; None, and at least one problem, if it is refused. Validators get `context`."""
+    try:
+        return language.model.model_validate(root.to_python(), context=context), []
+    except ValidationError as refused:
+        positions = Positions(file, root)
+        return None, [problem for error in errors_of(refused) for problem in problems(error, positions, language)]
+
+
+def errors_of(refused: ValidationError) -> list[ErrorDetails]:
+    """The errors of a model. Pydantic also calls a list too short if none of its elements is valid; that is dropped."""
+    errors = refused.errors(include_url=False)
+    return [error for error in errors if not (error["type"] == "too_short" and error["input"])]
+
+
+def path_of(error: ErrorDetails) -> KeyPath:
     """The path in the file of what an error is about."""
     return tuple(step for step in error["loc"] if step != KEY)
 
 
-def problem(error: ErrorDetails, places: Positions) -> Problem:
-    """An error of the models as a problem in the file."""
-    place = place_of(error)
+def problems(error: ErrorDetails, positions: Positions, language: Language[Any]) -> Iterator[Problem]:
+    """An error of the models as problems in the file: one, or one a key of KeyErrors."""
+    path, kind = path_of(error), error["type"]
     if error["loc"][-1:] == (KEY,):
-        return Problem(places.key(place), f"the name `{shown(place[-1])}` must be {_pattern(error)}")
-    if error["type"] == "extra_forbidden":
-        return Problem(places.key(place), *_unknown_key(place))
-    if error["type"] == "missing":
-        return Problem(places.nearest(place), *_missing(place))
-    return Problem(places.nearest(place), *_SAID.get(error["type"], _otherwise)(_called(place), error, place))
+        yield Problem(positions.key(path), *_wrong_name(path, error, language))
+    elif kind == "extra_forbidden":
+        yield Problem(positions.key(path), *_unknown_key(path, language))
+    elif kind == "value_error" and isinstance(wrong := error["ctx"]["error"], KeyErrors):
+        for key, text in wrong.errors:
+            yield Problem(positions.nearest((*path, key)), *_split(text))
+    else:
+        yield Problem(positions.nearest(path), *_text(path, error, language))
 
 
-def _unknown_key(place: KeyPath) -> tuple[str, str]:
-    key = str(place[-1])
-    noun = _noun(place[:-1])
-    known = list(noun.model_fields) if noun else []
-    if key == "<<":
-        return "`<<` merges nothing here", "put what shots share under `defaults`"
-    if place[-2:-1] == ("defaults",) and key in ("shot", "action", "continues"):
-        return f"`{key}` cannot be a default", "write it in each shot"
-    return f"unknown key `{shown(key)}`", suggestion(key, known, f"known here are {listed(known, 'and', len(known))}")
+def _text(path: KeyPath, error: ErrorDetails, language: Language[Any]) -> Text:
+    what, kind = _called(path), error["type"]
+    if kind == "missing":
+        return _missing(path, language)
+    if kind in ("model_type", "model_attributes_type"):
+        return _no_model(what, path, language)
+    if kind == "string_pattern_mismatch":
+        return _no_match(what, error, language)
+    return _TEXTS.get(kind, _otherwise)(what, error)
 
 
-def _missing(place: KeyPath) -> tuple[str, str]:
-    noun = _noun(place[:-1])
-    field = noun.model_fields.get(str(place[-1])) if noun else None
+def _wrong_name(path: KeyPath, error: ErrorDetails, language: Language[Any]) -> Text:
+    name = f"the name `{shown(path[-1])}`"
+    if error["type"] == "value_error":
+        message, hint = _split(str(error["ctx"]["error"]))
+        return f"{name}: {message}", hint
+    if error["type"] == "string_pattern_mismatch":
+        return f"{name} must be {language.meaning[error['ctx']['pattern']]}", ""
+    if error["type"] == "string_too_long":
+        return f"{name} must be at most {error['ctx']['max_length']} characters long", ""
+    return f"{name} must be a text", ""
+
+
+def _unknown_key(path: KeyPath, language: Language[Any]) -> Text:
+    key = str(path[-1])
+    model = _model_at(path[:-1], language)
+    known = list(model.model_fields) if model else []
+    hint = suggestion(key, known, f"known here are {listed(known, 'and', len(known))}")
+    return language.explain_key(path) or (f"unknown key `{shown(key)}`", hint)
+
+
+def _missing(path: KeyPath, language: Language[Any]) -> Text:
+    model = _model_at(path[:-1], language)
+    field = model.model_fields.get(str(path[-1])) if model else None
     meaning = re.split(r"[;.\n]", field.description or "")[0] if field else ""
-    if place == ("storyboard",):
-        return "`storyboard` is missing", "a film begins with `storyboard: 1`, the version of the language"
-    return f"`{place[-1]}` is missing", meaning[:1].lower() + meaning[1:]
+    if path == (next(iter(language.model.model_fields)),):
+        return f"`{path[-1]}` is missing", language.beginning
+    return f"`{path[-1]}` is missing", meaning[:1].lower() + meaning[1:]
 
 
-def _choice(what: str, error: ErrorDetails, place: KeyPath) -> tuple[str, str]:
+def _no_model(what: str, path: KeyPath, language: Language[Any]) -> Text:
+    model = _model_at(path, language)
+    if model is language.model or model is None:
+        return f"this is no {language.name}", language.beginning
+    bare = f"a bare `{model.shorthand}`, or " if issubclass(model, ShorthandModel) else ""
+    required = [key for key, field in model.model_fields.items() if field.is_required()]
+    known = f"known are {listed(model.model_fields, 'and', len(model.model_fields))}"
+    return f"{what} must have {bare}keys of its own", f"it needs {listed(required, 'and')}" if required else known
+
+
+def _no_match(what: str, error: ErrorDetails, language: Language[Any]) -> Text:
+    if str(error["input"]).strip():
+        return f"{what} is {_written(error['input'])}, but must be {language.meaning[error['ctx']['pattern']]}", ""
+    return f"{what} is empty", "write a text, or leave the key out"
+
+
+def _no_choice(what: str, error: ErrorDetails) -> Text:
     allowed = re.findall(r"'([^']*)'|\b(\d+)\b", str(error["ctx"]["expected"]))
     words = [quoted or number for quoted, number in allowed]
     written = _written(error["input"])
     return f"{what} is {written}", suggestion(written.strip("`"), words, f"write {listed(words)}")
 
 
-def _no_text(what: str, error: ErrorDetails, place: KeyPath) -> tuple[str, str]:
+def _no_text(what: str, error: ErrorDetails) -> Text:
     value = error["input"]
     if value is None:
         return f"{what} is empty", "write a text, or leave the key out"
@@ -79,85 +165,57 @@ def _no_text(what: str, error: ErrorDetails, place: KeyPath) -> tuple[str, str]:
     return f"{what} is {_written(value)}, but must be a text", "put it in quotes if it is meant as a text"
 
 
-def _pattern(error: ErrorDetails) -> str:
-    if error["type"] == "string_pattern_mismatch":
-        return MEANING[error["ctx"]["pattern"]]
-    return "a text" if error["type"] != "string_too_long" else f"at most {error['ctx']['max_length']} characters long"
-
-
-def _no_match(what: str, error: ErrorDetails, place: KeyPath) -> tuple[str, str]:
-    if str(error["input"]).strip():
-        return f"{what} is {_written(error['input'])}, but must be {_pattern(error)}", ""
-    return f"{what} is empty", "write a text, or leave the key out"
-
-
-def _too_long_text(what: str, error: ErrorDetails, place: KeyPath) -> tuple[str, str]:
+def _too_long(what: str, error: ErrorDetails) -> Text:
     return f"{what} has {len(str(error['input']).strip())} characters, at most {error['ctx']['max_length']}", ""
 
 
-def _too_many(what: str, error: ErrorDetails, place: KeyPath) -> tuple[str, str]:
+def _too_many(what: str, error: ErrorDetails) -> Text:
     return f"{what} may have at most {error['ctx']['max_length']} entries", ""
 
 
-def _too_few(what: str, error: ErrorDetails, place: KeyPath) -> tuple[str, str]:
+def _too_few(what: str, error: ErrorDetails) -> Text:
     return f"{what} is empty", "write at least one"
 
 
-def _too_small(what: str, error: ErrorDetails, place: KeyPath) -> tuple[str, str]:
+def _too_small(what: str, error: ErrorDetails) -> Text:
     return f"{what} is {_written(error['input'])}, but must be at least {error['ctx']['ge']}", ""
 
 
-def _too_great(what: str, error: ErrorDetails, place: KeyPath) -> tuple[str, str]:
+def _too_great(what: str, error: ErrorDetails) -> Text:
     return f"{what} is {_written(error['input'])}, but must be at most {error['ctx']['le']}", ""
 
 
-def _not_whole(what: str, error: ErrorDetails, place: KeyPath) -> tuple[str, str]:
+def _not_whole(what: str, error: ErrorDetails) -> Text:
     return f"{what} is {_written(error['input'])}, but must be a whole number", ""
 
 
-def _no_list(what: str, error: ErrorDetails, place: KeyPath) -> tuple[str, str]:
+def _no_list(what: str, error: ErrorDetails) -> Text:
     value = error["input"]
     one = shown(value, 30) if isinstance(value, str | int | float) else "{…}" if isinstance(value, Mapping) else "…"
     return f"{what} must be a list", f"write `[{one}]`, or one `-` a line"
 
 
-def _no_names(what: str, error: ErrorDetails, place: KeyPath) -> tuple[str, str]:
+def _no_names(what: str, error: ErrorDetails) -> Text:
     return f"{what} must have names, each with a value of its own", "write `name: …` below it, one a line"
 
 
-def _no_noun(what: str, error: ErrorDetails, place: KeyPath) -> tuple[str, str]:
-    noun = _noun(place)
-    if noun is Storyboard or noun is None:
-        return "this is no storyboard", "a film begins with `storyboard: 1`, `title: …` and `shots:`"
-    bare = f"a bare `{noun.shorthand}`, or " if issubclass(noun, ShorthandModel) else ""
-    keys = [key for key, field in noun.model_fields.items() if field.is_required()]
-    fix = (
-        f"it needs {listed(keys, 'and')}"
-        if keys
-        else f"known are {listed(noun.model_fields, 'and', len(noun.model_fields))}"
-    )
-    return f"{what} must have {bare}keys of its own", fix
-
-
-def _refused(what: str, error: ErrorDetails, place: KeyPath) -> tuple[str, str]:
-    said, _, fix = str(error["ctx"]["error"]).partition("; ")
+def _refused(what: str, error: ErrorDetails) -> Text:
+    message, hint = _split(str(error["ctx"]["error"]))
     value = error["input"]
     if isinstance(value, str | int | float | bool) or value is None:
-        return f"{what} is {_written(value)}: {said}", fix
-    return said, fix
+        return f"{what} is {_written(value)}: {message}", hint
+    return message, hint
 
 
-def _otherwise(what: str, error: ErrorDetails, place: KeyPath) -> tuple[str, str]:
+def _otherwise(what: str, error: ErrorDetails) -> Text:
     return f"{what} cannot be {_written(error['input'])}", "see the language reference for what it may be"
 
 
-_SAID: dict[str, Callable[[str, ErrorDetails, KeyPath], tuple[str, str]]] = {
-    "literal_error": _choice,
-    "enum": _choice,
+_TEXTS: Mapping[str, Callable[[str, ErrorDetails], Text]] = {
+    "literal_error": _no_choice,
+    "enum": _no_choice,
     "string_type": _no_text,
-    "string_unicode": _otherwise,
-    "string_pattern_mismatch": _no_match,
-    "string_too_long": _too_long_text,
+    "string_too_long": _too_long,
     "too_long": _too_many,
     "too_short": _too_few,
     "greater_than_equal": _too_small,
@@ -165,20 +223,23 @@ _SAID: dict[str, Callable[[str, ErrorDetails, KeyPath], tuple[str, str]]] = {
     "int_from_float": _not_whole,
     "tuple_type": _no_list,
     "dict_type": _no_names,
-    "model_type": _no_noun,
-    "model_attributes_type": _no_noun,
     "value_error": _refused,
 }
 
 
-def _called(place: KeyPath) -> str:
-    """What a value is called: its key, an element by the key of its list."""
-    keys = [step for step in place if isinstance(step, str)]
+def _split(text: str) -> Text:
+    message, _, hint = text.partition("; ")
+    return message, hint
+
+
+def _called(path: KeyPath) -> str:
+    """What a value is called: its key; an element by the key of its list."""
+    keys = [step for step in path if isinstance(step, str)]
     if not keys:
         return "the film"
-    if not isinstance(place[-1], int):
+    if not isinstance(path[-1], int):
         return f"`{shown(keys[-1])}`"
-    return f"entry {place[-1] + 1} of `{shown(keys[-1])}`"
+    return f"entry {path[-1] + 1} of `{shown(keys[-1])}`"
 
 
 def _written(value: object) -> str:
@@ -194,24 +255,24 @@ def _written(value: object) -> str:
     return f"`{shown(getattr(value, 'text', value))}`" if str(value) else "empty"
 
 
-def _noun(place: KeyPath) -> type[BaseModel] | None:
-    """The noun that stands at a path of the language."""
-    found: Any = Storyboard
-    for step in place:
+def _model_at(path: KeyPath, language: Language[Any]) -> type[BaseModel] | None:
+    """The model of the value at a path; None if it has none."""
+    found: Any = language.model
+    for step in path:
         found = _inside(found, step)
-    return _noun_of(found)
+    return _as_model(found)
 
 
-def _noun_of(annotation: Any) -> type[BaseModel] | None:
+def _as_model(annotation: Any) -> type[BaseModel] | None:
     kind = _without_wrapping(annotation)
     return kind if isinstance(kind, type) and issubclass(kind, BaseModel) else None
 
 
 def _inside(annotation: Any, step: str | int) -> Any:
-    """What a key or an index of a type leads to."""
+    """The type that a key or an index of a type leads to."""
     kind = _without_wrapping(annotation)
-    if noun := _noun_of(kind):
-        field = noun.model_fields.get(str(step))
+    if model := _as_model(kind):
+        field = model.model_fields.get(str(step))
         return field.annotation if field else None
     if get_origin(kind) is tuple:
         return get_args(kind)[0]

@@ -1,72 +1,98 @@
-"""A storyboard with mistakes, made whole without them, so that the rest of it can be checked as well.
+"""The storyboard of a tree with mistakes: each mistake is taken out, so that the rest can be checked in the same run.
 
-What is wrong is taken out, what is missing is stood in for. Nothing but more problems comes of the result.
+A required key that is missing gets a placeholder. The result is for finding more problems only, never for a run.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Set
+from typing import NamedTuple
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from storyreel.specs.problems.problem import MOST_PROBLEMS, KeyPath, Problem
 from storyreel.specs.storyboard import Storyboard
-from storyreel.specs.validation import messages
+from storyreel.specs.validation.messages import KEY, Language, Text, errors_of, path_of, problems
 from storyreel.specs.yaml.tree import Entry, Node, Positions
 
 _ROUNDS = 8
-_HARMLESS = frozenset({"title", "storyboard", "look", "vars", "music"})
-_UNDERLYING = (("cast",), ("locations",))
-_STAND_INS: Mapping[str, str | int] = {"title": "untitled", "storyboard": 1, "action": "…"}
+_SAFE = frozenset({"title", "storyboard", "look", "vars", "music"})
+"""Keys of the film whose removal changes no shot."""
+_NAMED = (("cast",), ("locations",))
+_PLACEHOLDERS: Mapping[str, str | int] = {"title": "untitled", "storyboard": 1, "action": "…"}
+
+Edits = Mapping[KeyPath, Node | None]
+"""The node to put at a path; None to remove what is there."""
 
 
-def validated(root: Node, file: str) -> tuple[Storyboard | None, list[Problem], frozenset[str]]:
-    """The storyboard of a tree, what the models refuse of it, and the slates of the shots that this has touched.
+def _explain_key(path: KeyPath) -> Text | None:
+    if path[-1] == "<<":
+        return "`<<` merges nothing here", "put what shots share under `defaults`"
+    if path[-2:-1] == ("defaults",) and path[-1] in ("shot", "action", "continues"):
+        return f"`{path[-1]}` cannot be a default", "write it in each shot"
+    return None
 
-    None when too little is left of it.
-    """
-    places = Positions(file, root)
-    problems: list[Problem] = []
-    touched: set[str] = set()
-    halves_touched = False
+
+STORYBOARD = Language(
+    model=Storyboard,
+    name="storyboard",
+    beginning="a film begins with `storyboard: 1`, the version of the language",
+    explain_key=_explain_key,
+)
+
+
+class Recovered(NamedTuple):
+    """A storyboard without its mistakes."""
+
+    storyboard: Storyboard | None
+    """None if too little is left."""
+    root: Node
+    """The tree that it was made from."""
+    problems: list[Problem]
+    altered: frozenset[str]
+    """The slates of the shots that a mistake was taken out of."""
+
+
+def recover(root: Node, file: str) -> Recovered:
+    """Validate a tree, and take mistakes out until the rest is valid."""
+    positions = Positions(file, root)
+    found: list[Problem] = []
+    altered: set[str] = set()
+    halves_altered = False
     for round_ in range(_ROUNDS):
         try:
-            return Storyboard.model_validate(root.plain()), problems, frozenset(touched)
+            return Recovered(Storyboard.model_validate(root.to_python()), root, found, frozenset(altered))
         except ValidationError as refused:
-            errors = [error for error in refused.errors(include_url=False) if not _is_echo(error)][:MOST_PROBLEMS]
+            errors = errors_of(refused)[:MOST_PROBLEMS]
+        whole = [error for error in errors if not error["loc"]]
         if round_ == 0:
-            problems += [messages.problem(error, places) for error in errors]
-            halves_touched = any(messages.place_of(error)[:1] in (("scenes",), ("shots",)) for error in errors)
-        whole = any(not error["loc"] for error in errors)
-        if whole and round_ and not halves_touched:
-            problems += [messages.problem(error, places) for error in errors if not error["loc"]]
-        if whole or len(errors) == MOST_PROBLEMS or any(messages.place_of(error) in _UNDERLYING for error in errors):
+            halves_altered = any(path_of(error)[:1] in (("scenes",), ("shots",)) for error in errors)
+            new = errors
+        else:
+            new = whole if not halves_altered else []
+        found += [problem for error in new for problem in problems(error, positions, STORYBOARD)]
+        if whole or len(errors) == MOST_PROBLEMS or any(path_of(error) in _NAMED for error in errors):
             break
         for error in errors:
-            touched |= _touched(root, messages.place_of(error), error["type"])
+            altered |= _altered(root, path_of(error), error["type"])
         edits = dict(_edit(root, error, f"unnamed-{round_}-{number}") for number, error in enumerate(errors))
-        touched |= {str(node.value) for place, node in edits.items() if node and place[-1] == "shot"}
-        root = _edited(root, (), edits, {place[:end] for place in edits for end in range(len(place))})
-    return None, problems, frozenset(touched)
+        altered |= {str(node.value) for path, node in edits.items() if node and path[-1] == "shot"}
+        root = _edited(root, (), edits, {path[:end] for path in edits for end in range(len(path))})
+    return Recovered(None, root, found, frozenset(altered))
 
 
-def _is_echo(error: ErrorDetails) -> bool:
-    """A list of which no element is right is called too short as well."""
-    return error["type"] == "too_short" and bool(error["input"])
-
-
-def _touched(root: Node, place: KeyPath, kind: str) -> set[str]:
-    """The slates of the shots whose meaning changes when the value at a place is taken out."""
-    if place[0] in _HARMLESS or (place[0] in ("cast", "locations") and kind == "extra_forbidden"):
+def _altered(root: Node, path: KeyPath, kind: str) -> set[str]:
+    """The slates of the shots whose meaning changes when the value at a path is removed."""
+    if path[0] in _SAFE or (path[0] in ("cast", "locations") and kind == "extra_forbidden"):
         return set()
-    if place[0] == "shots" and len(place) > 1:
-        return _slates([root.at(place[:2])])
-    if place[0] == "scenes" and len(place) > 2 and place[2] == "shots":
-        return _slates([root.at(place[:4])] if len(place) > 3 else [])
-    scenes = [root.at(place[:2])] if place[0] == "scenes" and len(place) > 1 else (root.child("scenes") or root).items
+    if path[0] == "shots" and len(path) > 1:
+        return _slates([root.at(path[:2])])
+    if path[0] == "scenes" and len(path) > 2 and path[2] == "shots":
+        return _slates([root.at(path[:4])] if len(path) > 3 else [])
+    scenes = [root.at(path[:2])] if path[0] == "scenes" and len(path) > 1 else (root.child("scenes") or root).items
     scene_shots = [shots for scene in scenes if scene and (shots := scene.child("shots"))]
-    film_shots = root.child("shots") if place[0] != "scenes" else None
+    film_shots = root.child("shots") if path[0] != "scenes" else None
     return _slates(shot for shots in [*scene_shots, film_shots] if shots for shot in shots.items)
 
 
@@ -75,41 +101,33 @@ def _slates(shots: Iterable[Node | None]) -> set[str]:
     return {str(getattr(slate.value, "text", slate.value)) for slate in slates if slate}
 
 
-Edits = Mapping[KeyPath, Node | None]
-"""What is put at a place; None for nothing."""
-
-
 def _edit(root: Node, error: ErrorDetails, unnamed: str) -> tuple[KeyPath, Node | None]:
-    """What makes an error go away. A slate that is missing becomes `unnamed`."""
-    place = messages.place_of(error)
+    """The edit that removes an error. A missing slate becomes `unnamed`."""
+    path = path_of(error)
     if error["type"] == "missing":
-        key, around = place[-1], root.at(place[:-1]) or root
+        key, around = path[-1], root.at(path[:-1]) or root
         if key in ("shot", "scene"):
-            return place, around.reading(unnamed)
-        return (place, around.reading(_STAND_INS[str(key)])) if key in _STAND_INS else (place[:-1], None)
-    while (node := root.at(place)) is None:
-        place = place[:-1]
-    # Somebody with a mistake stays known, with nothing to them; somebody whose name is none cannot.
-    known = place[:-1] in _UNDERLYING and error["loc"][-1] != messages.KEY
-    return place, node.holding({}) if known else None
+            return path, around.with_scalar(unnamed)
+        return (path, around.with_scalar(_PLACEHOLDERS[str(key)])) if key in _PLACEHOLDERS else (path[:-1], None)
+    while (node := root.at(path)) is None:
+        path = path[:-1]
+    # The name of a cast member or location stays known when the value is wrong, but not when the name is.
+    known = path[:-1] in _NAMED and error["loc"][-1] != KEY
+    return path, node.with_children({}) if known else None
 
 
-def _edited(node: Node, here: KeyPath, edits: Edits, on_the_way: Set[KeyPath]) -> Node:
-    """A node with the edits below it made; `on_the_way` are the places that have any."""
-    if here not in on_the_way:
+def _edited(node: Node, here: KeyPath, edits: Edits, parents: Set[KeyPath]) -> Node:
+    """A node with the edits below it made; `parents` are the paths that have any."""
+    if here not in parents:
         return node
     if node.items:
         items = [((*here, number), item) for number, item in enumerate(node.items)]
-        return node.holding([_edited(item, place, edits, on_the_way) for place, item in items if place not in edits])
+        return node.with_children([_edited(item, path, edits, parents) for path, item in items if path not in edits])
     entries = {
-        key: entry.holding(_edited(entry.node, (*here, key), edits, on_the_way))
+        key: entry.with_node(_edited(entry.node, (*here, key), edits, parents))
         for key, entry in node.entries.items()
         if (*here, key) not in edits
     }
-    return node.holding(entries | _put(node, here, edits))
-
-
-def _put(node: Node, here: KeyPath, edits: Edits) -> dict[str, Entry]:
-    """What the edits put into a mapping."""
-    keys = [*node.entries, *_STAND_INS, "shot", "scene"]
-    return {key: Entry(node.line, node.column, new) for key in keys if (new := edits.get((*here, key)))}
+    keys = [*node.entries, *_PLACEHOLDERS, "shot", "scene"]
+    put = {key: Entry(node.line, node.column, new) for key in keys if (new := edits.get((*here, key)))}
+    return node.with_children(entries | put)

@@ -176,7 +176,7 @@ def value(wish: int | str | None, style: str = "", is_flow: bool = False) -> str
     single = "'" + wish.replace("'", "''") + "'"
     for written in {"'": [single], '"': []}.get(style, [wish]):
         root, problems = parse(f"{{action: {written}}}" if is_flow else f"action: {written}", "")
-        if root is not None and not problems and root.plain() == {"action": wish}:
+        if root is not None and not problems and root.to_python() == {"action": wish}:
             return written
     return _ESCAPED.sub(lambda sign: f"\\u{ord(sign[0]):04X}", json.dumps(wish, ensure_ascii=False))
 

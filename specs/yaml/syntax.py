@@ -11,7 +11,7 @@ from storyreel.specs.problems.problem import Position, Problem
 
 DEEPEST = 50
 """Levels of brackets and indentation that a file may have."""
-TOO_DEEP = (f"this is nested more than {DEEPEST} deep", "a film needs eight levels at most")
+TOO_DEEP = (f"this is nested more than {DEEPEST} deep", "eight levels are enough for any file")
 """What is wrong with a deeper one, and what to do."""
 
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -51,7 +51,7 @@ _MEANINGS = (
     ("could not find expected ':'", "a key without `:`, or a text of several lines that is not indented"),
     ("found incompatible YAML document", "only YAML 1.1 and 1.2 are read"),
     ("exceeded maximum nesting depth", TOO_DEEP[0]),  # libyaml's own limit, 1000, as it looks ahead
-    ("found unknown directive", "a line that begins with `%` is no part of a storyboard"),
+    ("found unknown directive", "a line that begins with `%` is a directive, which is not read"),
 )
 
 _FIXES = (

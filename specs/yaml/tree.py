@@ -1,8 +1,8 @@
-"""A YAML file as a small tree in which every value knows its place.
+"""A YAML file as a tree in which every value has its position.
 
-Built over the parser's events, so that what a storyboard has no use for (tags, a key twice, endless nesting,
-aliases that multiply) is refused before anything is made of it. Scalars are YAML 1.2's, narrowed: `null`, `~` and
-nothing, `true` and `false`, whole numbers without leading zeros, decimals; all else is text, `16:9` and `no` too.
+Built from the parser's events, so that tags, duplicate keys, endless nesting and aliases that multiply are refused
+before any value is made. Scalars are those of YAML 1.2's core schema, narrowed: `null`, `~` and nothing; `true` and
+`false`; whole numbers without leading zeros; decimals. All else is text, `16:9` and `no` too.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from typing import Any, NamedTuple, NoReturn
 import yaml
 
 from storyreel.specs.problems.phrases import shown
-from storyreel.specs.problems.problem import KeyPath, Position, Problem, StoryboardError
+from storyreel.specs.problems.problem import KeyPath, Position, Problem
 from storyreel.specs.yaml.syntax import DEEPEST, TOO_DEEP, control_character, explain, unprintable
 
 HEAVIEST = 16_000_000
-"""What the whole file may weigh, see `Node.weight`: some 400,000 values."""
+"""The greatest weight of a file, see `Node.weight`: some 400,000 values."""
 
 _EACH = 32
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -28,7 +28,7 @@ _DECIMAL = re.compile(r"-?(0|[1-9][0-9]{0,17})\.[0-9]{1,18}")
 
 
 class FloatLiteral(float):
-    """A decimal that remembers how it was written, for where it turns out to be a text."""
+    """A decimal that keeps its source text, for fields that are texts or exact amounts."""
 
     text: str
 
@@ -42,66 +42,66 @@ Scalar = str | int | float | bool | None
 
 
 class Node(NamedTuple):
-    """A value, its place (line and column from 1), and its weight."""
+    """A value, its position (line and column from 1), and its weight."""
 
     value: Scalar | list[Node] | dict[str, Entry]
     line: int
     column: int
     weight: int
-    """Its characters, and 32 for each value in it; what aliases and defaults repeat is counted each time."""
-    bare: bool = False
+    """Its characters, plus 32 for each value in it; what aliases and defaults repeat is counted each time."""
+    is_plain: bool = False
     """Whether it is a scalar written without quotes."""
 
     @property
     def entries(self) -> dict[str, Entry]:
-        """Its keys, when it is a mapping; else none."""
+        """Its keys, if it is a mapping; else none."""
         return self.value if isinstance(self.value, dict) else {}
 
     @property
     def items(self) -> list[Node]:
-        """Its elements, when it is a list; else none."""
+        """Its elements, if it is a list; else none."""
         return self.value if isinstance(self.value, list) else []
 
     def child(self, step: str | int) -> Node | None:
-        """What a key or an index leads to; None when it leads nowhere."""
+        """The value of a key or an index; None if there is none."""
         if isinstance(step, str):
             entry = self.entries.get(step)
             return entry.node if entry else None
         return self.items[step] if step < len(self.items) else None
 
-    def at(self, place: KeyPath) -> Node | None:
-        """What a path leads to; None when it leads nowhere."""
+    def at(self, path: KeyPath) -> Node | None:
+        """The value at a path; None if there is none."""
         node: Node | None = self
-        for step in place:
+        for step in path:
             node = node.child(step) if node else None
         return node
 
-    def holding(self, value: list[Node] | dict[str, Entry]) -> Node:
+    def with_children(self, value: list[Node] | dict[str, Entry]) -> Node:
         """The same list or mapping with other contents."""
         return Node(value, self.line, self.column, _weight(value))
 
-    def reading(self, value: Scalar) -> Node:
-        """The same scalar with another value."""
+    def with_scalar(self, value: Scalar) -> Node:
+        """A scalar at the same position."""
         return Node(value, self.line, self.column, _weight(value))
 
-    def plain(self) -> Any:
-        """The value alone, as dicts, lists and scalars."""
+    def to_python(self) -> Any:
+        """The value as dicts, lists and scalars."""
         if isinstance(self.value, dict):
-            return {key: entry.node.plain() for key, entry in self.value.items()}
+            return {key: entry.node.to_python() for key, entry in self.value.items()}
         if isinstance(self.value, list):
-            return [node.plain() for node in self.value]
+            return [node.to_python() for node in self.value]
         return self.value
 
 
 class Entry(NamedTuple):
-    """A key's place, and its value."""
+    """A key's position, and its value."""
 
     line: int
     column: int
     node: Node
 
-    def holding(self, node: Node) -> Entry:
-        """The same key with a value; itself when it has that value already."""
+    def with_node(self, node: Node) -> Entry:
+        """The same key with another value; itself if it has that value already."""
         return self if node is self.node else Entry(self.line, self.column, node)
 
 
@@ -111,21 +111,21 @@ class Positions(Mapping[KeyPath, Position]):
     def __init__(self, file: str, root: Node) -> None:
         self._file, self._root = file, root
 
-    def __getitem__(self, place: KeyPath) -> Position:
-        if node := self._root.at(place):
+    def __getitem__(self, path: KeyPath) -> Position:
+        if node := self._root.at(path):
             return Position(self._file, node.line, node.column)
-        raise KeyError(place)
+        raise KeyError(path)
 
-    def key(self, place: KeyPath) -> Position:
+    def key(self, path: KeyPath) -> Position:
         """The position of a key rather than of its value."""
-        around = self._root.at(place[:-1])
-        if around and (entry := around.entries.get(str(place[-1]))):
+        around = self._root.at(path[:-1])
+        if around and (entry := around.entries.get(str(path[-1]))):
             return Position(self._file, entry.line, entry.column)
-        return self.nearest(place)
+        return self.nearest(path)
 
-    def nearest(self, place: KeyPath) -> Position:
-        """The position of a value, or of the nearest thing around it."""
-        return next(self[place[:end]] for end in range(len(place), -1, -1) if place[:end] in self)
+    def nearest(self, path: KeyPath) -> Position:
+        """The position of a value, or of the innermost existing value around it."""
+        return next(self[path[:end]] for end in range(len(path), -1, -1) if path[:end] in self)
 
     def __iter__(self) -> Iterator[KeyPath]:
         return _paths((), self._root)
@@ -134,22 +134,24 @@ class Positions(Mapping[KeyPath, Position]):
         return sum(1 for _ in self)
 
 
-def parse(text: str, file: str) -> tuple[Node | None, list[Problem]]:
-    """The tree of a file's text, and what is wrong with it as YAML. Without a tree there is at least one problem."""
+def parse(text: str, file: str, beginning: str = "") -> tuple[Node | None, list[Problem]]:
+    """The tree of a file's text, and what is wrong with it as YAML. Without a tree there is at least one problem.
+
+    `beginning` says how such a file begins: the hint for one that is empty.
+    """
     if problem := unprintable(text, file):
         return None, [problem]
     builder = _TreeBuilder(text, file)
     try:
-        root = builder.document()
+        return builder.document(beginning), builder.problems
     except yaml.YAMLError as error:
         return None, [*builder.problems, explain(error, text, file)]
-    except StoryboardError as error:
-        return None, [*builder.problems, *error.problems]
-    return root, builder.problems
+    except _Refused as refused:
+        return None, [*builder.problems, refused.problem]
 
 
 def parse_scalar(text: str) -> Scalar:
-    """What a text without quotes stands for."""
+    """The value of a plain scalar, one without quotes."""
     if text in _WORDS:
         return _WORDS[text]
     if text[0] in "-0123456789":
@@ -186,8 +188,16 @@ def _paths(here: KeyPath, node: Node) -> Iterator[KeyPath]:
         yield from _paths((*here, number), item)
 
 
+class _Refused(Exception):
+    """The tree cannot be built beyond this problem."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        super().__init__(problem)
+
+
 class _TreeBuilder:
-    """Makes nodes of events. What can be passed over is noted in `problems`; the rest ends it by StoryboardError."""
+    """Builds nodes from parser events. `problems` are those that it can go on from; at others it raises _Refused."""
 
     def __init__(self, text: str, file: str) -> None:
         self.problems: list[Problem] = []
@@ -196,16 +206,16 @@ class _TreeBuilder:
         self._anchors: dict[str, Node | None] = {}
         self._weight = 0
 
-    def document(self) -> Node:
+    def document(self, beginning: str) -> Node:
         """The one document of the file."""
         self._next()
         start = self._next()
         if isinstance(start, yaml.StreamEndEvent):
-            self._refuse(start, "the file is empty", "a film begins with `storyboard: 1`")
+            self._refuse(start, "the file is empty", beginning)
         root = self._node(self._next(), 1)
         self._next()
         if not isinstance(second := self._next(), yaml.StreamEndEvent):
-            self._refuse(second, "a second document begins here", "one file is one film; remove the `---`")
+            self._refuse(second, "a second document begins here", "a file holds one document; remove the `---`")
         return root
 
     def _node(self, event: Any, depth: int) -> Node:
@@ -227,16 +237,16 @@ class _TreeBuilder:
         return node
 
     def _scalar(self, event: Any) -> Node:
-        text, bare = event.value, not event.style
+        text, is_plain = event.value, not event.style
         weight = _EACH + len(text)
-        self._carry(weight, event)
-        if not bare and (sign := control_character(text)):
+        self._add_weight(weight, event)
+        if not is_plain and (sign := control_character(text)):
             self._note(event, f"the control character {sign} stands in this text", "remove it")
-        return Node(parse_scalar(text) if bare else text, *_place(event), weight, bare)
+        return Node(parse_scalar(text) if is_plain else text, *_place(event), weight, is_plain)
 
     def _sequence(self, event: Any, depth: int) -> Node:
         before = self._weight
-        self._carry(_EACH, event)
+        self._add_weight(_EACH, event)
         items: list[Node] = []
         while not isinstance(inner := self._next(), yaml.SequenceEndEvent):
             items.append(self._node(inner, depth + 1))
@@ -244,7 +254,7 @@ class _TreeBuilder:
 
     def _mapping(self, event: Any, depth: int) -> Node:
         before = self._weight
-        self._carry(_EACH, event)
+        self._add_weight(_EACH, event)
         entries: dict[str, Entry] = {}
         while not isinstance(inner := self._next(), yaml.MappingEndEvent):
             key = self._key(inner, depth)
@@ -260,7 +270,7 @@ class _TreeBuilder:
     def _key(self, event: Any, depth: int) -> str | None:
         """A key as it is written; None, and a problem noted, for one that is no text."""
         if isinstance(event, yaml.ScalarEvent) and event.tag is None and not event.anchor:
-            self._carry(len(event.value), event)
+            self._add_weight(len(event.value), event)
             return str(event.value)
         self._node(event, depth + 1)
         self._note(event, "a key is one word, without tag, anchor or brackets", "put a text that is a key in quotes")
@@ -271,26 +281,23 @@ class _TreeBuilder:
         if known is None:
             inside = event.anchor in self._anchors
             what = "stands inside what it names" if inside else f"has no `&{shown(event.anchor)}` before it"
-            fix = "put a text that begins with `*` in quotes" if not inside else "write the value out"
-            self._refuse(event, f"the alias `*{shown(event.anchor)}` {what}", fix)
-        self._carry(known.weight, event)
+            hint = "put a text that begins with `*` in quotes" if not inside else "write the value out"
+            self._refuse(event, f"the alias `*{shown(event.anchor)}` {what}", hint)
+        self._add_weight(known.weight, event)
         return known
 
-    def _carry(self, weight: int, event: Any) -> None:
+    def _add_weight(self, weight: int, event: Any) -> None:
         self._weight += weight
         if self._weight > HEAVIEST:
-            self._refuse(
-                event,
-                "up to here the file holds more than a film can need, what aliases repeat counted each time",
-                "use fewer aliases, or split the film",
-            )
+            message = "up to here the file holds more than is read, what aliases repeat counted each time"
+            self._refuse(event, message, "use fewer aliases, or split the file")
 
-    def _note(self, event: Any, what: str, fix: str) -> None:
-        self.problems.append(self._problem(event, what, fix))
+    def _note(self, event: Any, message: str, hint: str) -> None:
+        self.problems.append(self._problem(event, message, hint))
 
-    def _refuse(self, event: Any, what: str, fix: str) -> NoReturn:
-        raise StoryboardError([self._problem(event, what, fix)])
+    def _refuse(self, event: Any, message: str, hint: str) -> NoReturn:
+        raise _Refused(self._problem(event, message, hint))
 
-    def _problem(self, event: Any, what: str, fix: str) -> Problem:
+    def _problem(self, event: Any, message: str, hint: str) -> Problem:
         line, column = _place(event)
-        return Problem(Position(self._file, line, column), what, fix)
+        return Problem(Position(self._file, line, column), message, hint)

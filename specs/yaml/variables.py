@@ -31,12 +31,13 @@ def fill(root: Node, set_vars: Mapping[str, str], file: str) -> tuple[Node, list
             for name, entry in declared.node.entries.items()
             if _uses(entry.node.value)
         ]
-        root = root.holding(root.entries | {"vars": declared.holding(values)})
+        root = root.with_children(root.entries | {"vars": declared.with_node(values)})
     filler = _Filler({name: entry.node.value for name, entry in values.entries.items()} if declared else {}, file)
     entries = {
-        key: entry if key == "vars" else entry.holding(filler.filled(entry.node)) for key, entry in root.entries.items()
+        key: entry if key == "vars" else entry.with_node(filler.filled(entry.node))
+        for key, entry in root.entries.items()
     }
-    return (root.holding(entries) if root.entries else root), problems + filler.problems
+    return (root.with_children(entries) if root.entries else root), problems + filler.problems
 
 
 def _undeclared(root: Node, declared: Entry | None, set_vars: Mapping[str, str], file: str) -> list[Problem]:
@@ -70,9 +71,9 @@ def _unfit(variables: Node, set_vars: Mapping[str, str], file: str) -> list[Prob
 def _overridden(variables: Node, set_vars: Mapping[str, str]) -> Node:
     if not variables.entries:
         return variables
-    return variables.holding(
+    return variables.with_children(
         {
-            name: entry.holding(entry.node.reading(set_vars[name])) if name in set_vars else entry
+            name: entry.with_node(entry.node.with_scalar(set_vars[name])) if name in set_vars else entry
             for name, entry in variables.entries.items()
         }
     )
@@ -106,9 +107,9 @@ class _Filler:
         """A list or mapping with its values filled in; itself when none of them needed that."""
         if node.items:
             items = [self.filled(item) for item in node.items]
-            return node if all(map(is_, items, node.items)) else node.holding(items)
-        entries = {key: entry.holding(self.filled(entry.node)) for key, entry in node.entries.items()}
-        return node if all(map(is_, entries.values(), node.entries.values())) else node.holding(entries)
+            return node if all(map(is_, items, node.items)) else node.with_children(items)
+        entries = {key: entry.with_node(self.filled(entry.node)) for key, entry in node.entries.items()}
+        return node if all(map(is_, entries.values(), node.entries.values())) else node.with_children(entries)
 
     def _text(self, node: Node, text: str) -> Node:
         # What is too long before is refused as it is.
@@ -120,9 +121,9 @@ class _Filler:
         length = len(text) + sum(len(self._replacement(use)) - len(use[0]) for use in uses)
         if length > LONGEST_TEXT:
             self._note(node, f"with its variables this text has {length} characters, at most {LONGEST_TEXT}", "")
-            return node.reading("…")
+            return node.with_scalar("…")
         full = _USE.sub(self._replacement, text)
-        return node.reading(_number(full) if node.bare and len(uses) == 1 and uses[0][0] == text else full)
+        return node.with_scalar(_number(full) if node.is_plain and len(uses) == 1 and uses[0][0] == text else full)
 
     def _replacement(self, use: re.Match[str]) -> str:
         return use[0][1:] if use["literal"] else self._values[use["name"]]

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.money import DECIMALS, Money
-from storyreel.tasks.prices.price_file import read_file, understand
+from storyreel.tasks.prices.price_file import parse_prices, read_file
 from storyreel.tasks.prices.rates import Rate, Region, Tariff
 from storyreel.tasks.providers import load
 from storyreel.tasks.providers.hosted import HostedProvider
@@ -52,7 +52,7 @@ class PriceList(Frozen):
 
         Raises PricesError, a StoryboardError, with every problem of that file.
         """
-        shipped = understand(
+        shipped = parse_prices(
             (resources.files("storyreel.tasks.prices") / "prices.yaml").read_text("utf-8"), "tasks/prices/prices.yaml"
         )
         named = Settings.read(environment).prices

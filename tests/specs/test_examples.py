@@ -26,7 +26,7 @@ SCHEMA = generate()
 def _plain(path: Path) -> Any:
     root, problems = parse(path.read_text(encoding="utf-8"), str(path))
     assert root and not problems
-    return root.plain()
+    return root.to_python()
 
 
 def _keys(schema: dict[str, Any]) -> set[str]:

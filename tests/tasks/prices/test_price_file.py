@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from storyreel.specs.problems.problem import StoryboardError
-from storyreel.tasks.prices.price_file import LARGEST, PricesError, understand
+from storyreel.tasks.prices.price_file import LARGEST, PricesError, parse_prices
 from storyreel.tasks.prices.price_list import PriceList
 
 Wrong = Callable[[str], list[str]]
@@ -58,38 +58,43 @@ rates:
   - {service: apiyi, seconds: 5, price: 1, currency: USD, input_video: free}
   - {model: [], per_second: null}
   - free
+  - {service: freepik, currency: USD}
+  - {service: aimlapi, region: Rome, per_second: 1, price: 5, currency: USD}
+  - {service: freepik, seconds: 3601, region: , price: 1, currency: USD}
 """
     ) == [
-        "1:9: `prices` is `2`, which is no version of the format"
-        " (a file of prices begins with `prices: 1`, the version of its format)",
+        "1:9: `prices` is `2` (write `1`)",
         "2:1: unknown key `rate` (did you mean `rates`?)",
-        "4:3: there is no service `dashscop` (did you mean `dashscope`?)",
-        "5:24: `Beijing` is a list, which must hold hosts alone"
-        " (write `[dashscope.example.com]`, without `https://` or a path)",
-        "7:15: there is no service `freepick` (did you mean `freepik`?)",
-        "8:36: `per_second` is `-0.1`, but a price is never negative (write 0 for what is free)",
-        "8:52: `currency` is `usd`, but must be three capital letters (write for example `USD` or `CNY`)",
-        "9:5: the rate has no price (write `per_second: 0.10`, or `seconds: 5` and `price: 0.90`)",
+        "4:3: the name `dashscop`: there is no such service (did you mean `dashscope`?)",
+        "5:25: entry 1 of `Beijing` is `https://a.example/x`, but must be a host such as `dashscope.example.com`,"
+        " without `https://` or a path",
+        "7:15: `service` is `freepick`: there is no such service (did you mean `freepik`?)",
+        "8:36: `per_second` is `-0.1`: a price is never negative (write 0 for what is free)",
+        "8:52: `currency` is `usd`, but must be three capital letters such as `USD` or `CNY`",
         "9:24: unknown key `persecond` (did you mean `per_second`?)",
         "10:5: `price` is missing (the price of a clip needs `seconds` and `price`)",
-        "11:33: `seconds` is `5.5`, but must be whole seconds, 1 to 3600",
-        "11:45: `price` is `0.90`, but must be a number (write it without quotes and without the currency: `0.084`)",
+        "11:33: `seconds` is `5.5`, but must be a whole number",
+        "11:45: `price` is `0.90`: not a number (write it without quotes and without the currency: `0.084`)",
         "12:46: `price` cannot stand beside `per_second` (a rate is for a second, or for a clip of `seconds`)",
         "13:34: dashscope has no region `Bejing` (did you mean `Beijing`?)",
         "14:32: aimlapi has no region `Beijing` (leave `region` out)",
         "15:34: `resolution` is `720P` (did you mean `720p`?)",
-        "15:52: `per_second` is `0.1234567`, but a price has at most 6 decimals (round it up)",
-        "16:61: `as_of` is `2026-02-30`, which is no day (write it as `2026-11-21`)",
+        "15:52: `per_second` is `0.1234567`: a price has at most 6 decimals (round it up)",
+        "16:61: `as_of` is `2026-02-30`: not a date (write it as `2026-11-21`)",
         "16:81: `failed` is `maybe` (write `billed` or `free`)",
         "17:67: `input_seconds` is missing (the most seconds of reference video that are billed)",
         "18:69: `input_seconds` stands without `input_video` (write `input_video: billed` beside it)",
         "19:72: `input_video` says nothing of a whole clip's price (leave it out, or give `per_second`)",
         "20:5: `currency` is missing (three capital letters, `USD` or `CNY`)",
         "20:5: `service` is missing (the name of the service, as `storyreel providers` shows it)",
-        "20:13: `model` is a list without a model (leave `model` out where the rate is for all)",
-        "20:29: `per_second` is empty, but must be a number"
-        " (write it without quotes and without the currency: `0.084`)",
-        "21:5: a rate cannot be `free` (it has keys of its own, `service` first)",
+        "20:13: `model` is empty (write at least one)",
+        "20:29: `per_second` is empty: not a number (write it without quotes and without the currency: `0.084`)",
+        "21:5: entry 15 of `rates` must have keys of its own (it needs `service` and `currency`)",
+        "22:5: the rate has no price (write `per_second: 0.10`, or `seconds: 5` and `price: 0.90`)",
+        "23:32: aimlapi has no region `Rome` (leave `region` out)",
+        "23:60: `price` cannot stand beside `per_second` (a rate is for a second, or for a clip of `seconds`)",
+        "24:33: `seconds` is `3601`, but must be at most 3600",
+        "24:47: `region` is empty (write a text, or leave the key out)",
     ]
 
 
@@ -104,14 +109,14 @@ def test_what_is_priced_twice_is_told(wrong: Wrong) -> None:
     [
         ("", "1:1: the file is empty (a file of prices begins with `prices: 1`"),
         ("rates: []\n", "1:1: `prices` is missing (a file of prices begins with `prices: 1`"),
-        ("- a\n", "1:1: this is no file of prices (it begins with `prices: 1`"),
-        ("prices: 1\nrates: 5\n", "2:8: `rates` must be a list (begin each rate with `-`)"),
+        ("- a\n", "1:1: this is no file of prices (a file of prices begins with `prices: 1`"),
+        ("prices: 1\nrates: 5\n", "2:8: `rates` must be a list (write `[5]`, or one `-` a line)"),
         ("prices: 1\nregions: [a]\n", "2:10: `regions` must have names, each with a value of its own"),
         ("prices: 1\nprices: 1\n", "2:1: `prices` is written twice, first in line 1"),
         ("prices: 1\nrates: [\n", "3:1: a bracket is opened and nothing usable follows"),
         (
             "prices: 1\nregions: {dashscope: {Beijing: a.example}}\n",
-            "2:32: `Beijing` is `a.example`, but must be a list",
+            "2:32: `Beijing` must be a list (write `[a.example]`, or one `-` a line)",
         ),
     ],
 )
@@ -132,13 +137,13 @@ def test_a_file_that_cannot_be_read_is_told_before_anything_else(tmp_path: Path)
     binary.write_bytes(b"\xff\xfe\x00")
     for path, what in (
         (tmp_path / "gone.yaml", "there is no such file"),
-        (tmp_path, "this is no regular file"),
+        (tmp_path, "this is a folder"),
         (pipe, "this is no regular file"),
-        (large, "the file has more than 1 MB"),
-        (binary, "the file is no UTF-8 text"),
+        (large, "the file has 1,000,001 bytes, at most 1,000,000 are read"),
         (tmp_path / ("x" * 300), "the file cannot be read: file name too long"),
     ):
         assert _read(path).startswith(f"{path}:1:1: {what} (STORYREEL_PRICES names it")
+    assert _read(binary).startswith(f"{binary}:1:1: from here on the file is no UTF-8 text (save it as UTF-8)")
 
 
 def test_the_errors_of_a_file_can_be_sent_between_processes(tmp_path: Path) -> None:
@@ -163,7 +168,7 @@ def test_the_shipped_file_can_be_copied_as_ones_own(tmp_path: Path) -> None:
 def test_the_example_of_the_page_is_a_file_of_prices() -> None:
     readme = (Path(__file__).parents[3] / "docs" / "services.md").read_text("utf-8")
     example = next(block for block in readme.split("```yaml\n")[1:] if block.startswith("prices: 1"))
-    assert understand(example.partition("```")[0], "README.md", PriceList.read({}).shipped.regions).rates
+    assert parse_prices(example.partition("```")[0], "README.md", PriceList.read({}).shipped.regions).rates
 
 
 SHIPPED = (resources.files("storyreel.tasks.prices") / "prices.yaml").read_text("utf-8")
