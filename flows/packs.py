@@ -207,7 +207,7 @@ def _unpacked(address: str, version: str, vault: Bucket, packs: Path) -> Path:
 def _read_index(address: str, version: str, vault: Bucket) -> _Index:
     content = vault.read(f"packs/{version}.json", _LARGEST_INDEX)
     if content is None:
-        raise NotBrought([Problem(Position(address, 1, 1), "there is no such pack", "deploy the film again")])
+        raise NotBrought.in_file(address, "there is no such pack", "deploy the film again")
     try:
         index = _Index.model_validate_json(content)
     except ValidationError as error:
@@ -302,7 +302,7 @@ def _unlike(index: _Index, folder: Path) -> Path | None:
 
 
 def _damaged(address: str, what: str) -> NotBrought:
-    return NotBrought([Problem(Position(address, 1, 1), f"the pack is damaged: {what}", "deploy the film again")])
+    return NotBrought.in_file(address, f"the pack is damaged: {what}", "deploy the film again")
 
 
 def _at_once(work: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:

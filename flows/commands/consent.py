@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 
 import typer
 from rich.console import Console
 
 from storyreel.flows.commands import tables
-from storyreel.flows.commands.options import plan_of, request_of
+from storyreel.flows.commands.options import can_ask, plan_of, request_of
 from storyreel.flows.errors import NotAllowed, RunFailed
 from storyreel.flows.planning.budget import BudgetedPlan
 from storyreel.flows.planning.model import Plan
@@ -37,7 +36,7 @@ def require_consent(budgeted: BudgetedPlan, request: RunRequest, yes: bool, cons
     if yes:
         return
     purchase = summarize_purchases(plan.bought)
-    if not (sys.stdin.isatty() and console.is_terminal):
+    if not can_ask(console):
         if budgeted.limits:
             return
         enough = f" or --budget '{plan.totals[0].exactly}'" if len(plan.totals) == 1 and not plan.unpriced else ""

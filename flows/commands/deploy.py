@@ -133,7 +133,7 @@ def deploy(
 ) -> None:
     """Let the workers of a Prefect work pool render a film: on a schedule, or whenever a run is started."""
     set_prefect_defaults()
-    schedules = _schedules(crons, intervals, rrules, timezone)
+    schedules = read_schedules(crons, intervals, rrules, timezone)
     request = _request(
         storyboard, provider, sets, select, budget, out, yes,
         name=name, limits=limits, overlap=overlap.value, lost_after=lost_after, spread=spread.value,
@@ -169,7 +169,7 @@ def serve(
 ) -> None:
     """Render a film on this machine, on a schedule or on request, for as long as the command runs."""
     set_prefect_defaults()
-    schedules = _schedules(crons, intervals, rrules, timezone)
+    schedules = read_schedules(crons, intervals, rrules, timezone)
     request = _request(
         storyboard, provider, sets, select, budget, out, yes, must_have_keys=True,
         name=name, limits=limits, overlap=overlap.value, lost_after=lost_after,
@@ -179,16 +179,15 @@ def serve(
     serving.serve(request, schedules, Console(stderr=True))
 
 
-def _schedules(
+def read_schedules(
     crons: list[str] | None, intervals: list[str] | None, rrules: list[str] | None, zone: str | None
 ) -> list[Schedule]:
     """The schedules that were asked for. Raises typer.BadParameter."""
-    from storyreel.flows.deployment.schedules import parse_schedules
 
     try:
         lengths = [parse_interval(each) for each in intervals or ()]
     except ValueError as error:
-        raise typer.BadParameter(f"--interval: {error}") from error
+        raise typer.BadParameter(f"--interval: {error}; for example --interval 90m, 12h, 1d or 1w") from error
     try:
         return parse_schedules(crons or (), lengths, rrules or (), zone)
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""Running the flow from the command line: which server it reports to, how it is shown, how it is stopped."""
+"""Runs the flow from the command line: chooses its Prefect server, shows progress, adds the next command to errors."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from storyreel.flows.commands.consent import with_next
-from storyreel.flows.commands.progress import shown
+from storyreel.flows.commands.progress import show_progress
 from storyreel.flows.errors import Interrupted, RunFailed
 from storyreel.flows.planning.model import Plan
 from storyreel.flows.planning.run_request import RunRequest
@@ -22,17 +22,17 @@ if TYPE_CHECKING:
     from storyreel.flows.production.report import Rendering
 
 
-def run(sheet: RunRequest, plan: Plan, console: Console) -> tuple[Rendering, str]:
-    """Carry out a plan that was agreed to; gives the film, and in words where its run can be looked at.
+def run(request: RunRequest, plan: Plan, console: Console) -> tuple[Rendering, str]:
+    """Carry out a plan that was agreed to. Returns the film, and a line that says where its run is shown.
 
-    Raises RunFailed with the command to run next, BudgetExceeded, and Interrupted when it was stopped.
+    Raises RunFailed, BudgetExceeded, and Interrupted if it was stopped; each with the command to run next.
     """
-    # Prefect reads the environment when it is imported.
+    # First, as Prefect reads the environment when it is imported.
     set_prefect_defaults()
     with ExitStack() as stack:
         with console.status("starting Prefect"):
             server = stack.enter_context(prepared_server())
-            # More than a second of imports, while the server has its own.
+            # Imported here, as this takes more than a second, in which the server starts.
             from storyreel.flows.lifecycle.cancellation import Stopped
             from storyreel.flows.production.agreement import NotAgreed
             from storyreel.flows.render import ShotsFailed
@@ -42,49 +42,48 @@ def run(sheet: RunRequest, plan: Plan, console: Console) -> tuple[Rendering, str
             from storyreel.tasks.progress import listening
             from storyreel.tasks.providers.errors import ProviderError
 
-            # What is imported stays; the collector would look through all of it, and longest at the end.
+            # Modules stay until the end; without this the garbage collector would go through all of them again.
             gc.freeze()
-            ui = stack.enter_context(report_to_server(server))
+            pages = stack.enter_context(report_to_server(server))
         try:
-            with shown(plan, console) as watcher, listening(watcher):
-                made = asyncio.run(_flow(sheet, plan))
+            with show_progress(plan, console) as listener, listening(listener):
+                rendering = asyncio.run(_flow(request, plan))
         except BudgetExceeded as error:
-            raise with_next(error, sheet) from error
+            raise with_next(error, request) from error
         except NotAgreed as error:
-            raise RunFailed(f"{error}; nothing was bought", next=sheet.command("plan")) from error
+            raise RunFailed(f"{error}; nothing was bought", next=request.command("plan")) from error
         except ShotsFailed as error:
             if error.is_budget:
-                raise BudgetExceeded(error.message, next=sheet.command()) from error
-            raise RunFailed(error.message, next=sheet.command()) from error
+                raise BudgetExceeded(error.message, next=request.command()) from error
+            raise RunFailed(error.message, next=request.command()) from error
         except ReviewNeeded as error:
             raise RunFailed(error.message, next=error.next) from error
         except ProviderError as error:
-            raise RunFailed(error.message, hint=error.hint, next=error.next or sheet.command()) from error
+            raise RunFailed(error.message, hint=error.hint, next=error.next or request.command()) from error
         except (MediaError, BucketError) as error:
-            raise RunFailed(error.message, hint=error.hint, next=sheet.command()) from error
+            raise RunFailed(error.message, hint=error.hint, next=request.command()) from error
         except Stopped as stopped:
-            raise Interrupted(str(stopped), next=sheet.command()) from stopped
+            raise Interrupted(str(stopped), next=request.command()) from stopped
         except (KeyboardInterrupt, asyncio.CancelledError) as stopped:
-            raise Interrupted("stopped; what was finished is kept", next=sheet.command()) from stopped
-    return made, _where(made, ui)
+            raise Interrupted("stopped; what was finished is kept", next=request.command()) from stopped
+    return rendering, _where(rendering, pages)
 
 
-async def _flow(sheet: RunRequest, plan: Plan) -> Rendering:
+async def _flow(request: RunRequest, plan: Plan) -> Rendering:
     from storyreel.flows.production.agreement import agreed_keys
     from storyreel.flows.render import render_storyboard
 
     return await render_storyboard(
-        str(sheet.storyboard),
-        sheet.provider,
-        sheet.vars or None,
-        list(sheet.selection) or None,
-        sheet.budget.exactly if sheet.budget else None,
-        str(sheet.out) if sheet.out else None,
+        str(request.storyboard),
+        request.provider,
+        request.vars or None,
+        list(request.selection) or None,
+        request.budget.exactly if request.budget else None,
+        str(request.out) if request.out else None,
         agreed=agreed_keys(plan),
     )
 
 
-def _where(made: Rendering, ui: str) -> str:
-    if ui:
-        return f"run: {ui}/runs/flow-run/{made.flow_run}"
-    return f"run: storyreel ui, then look at {pages_url(PORT)}/runs/flow-run/{made.flow_run}"
+def _where(rendering: Rendering, pages: str) -> str:
+    path = f"runs/flow-run/{rendering.flow_run}"
+    return f"run: {pages}/{path}" if pages else f"run: storyreel ui, then open {pages_url(PORT)}/{path}"

@@ -1,4 +1,4 @@
-"""The commands that look at what was bought, and that settle what nobody knows of it."""
+"""The commands about purchases: `ledger` lists them, `reconcile` settles orders whose outcome is unknown."""
 
 from __future__ import annotations
 
@@ -17,34 +17,35 @@ from storyreel.tasks.ledger.totals import By
 if TYPE_CHECKING:
     from storyreel.tasks.ledger.ledger import Wanted
 
-Film = Annotated[str | None, typer.Option("--film", metavar="TITLE", help="Of this film alone.")]
-Shot = Annotated[str | None, typer.Option("--shot", metavar="SHOT", help="Of shots with this slate alone.")]
-Key = Annotated[str | None, typer.Option("--key", metavar="KEY", help="Of takes whose key begins so alone.")]
+Film = Annotated[str | None, typer.Option("--film", metavar="TITLE", help="Only this film.")]
+Shot = Annotated[str | None, typer.Option("--shot", metavar="SHOT", help="Only shots with this slate.")]
+Key = Annotated[str | None, typer.Option("--key", metavar="KEY", help="Only takes whose key begins with this.")]
 
 
 def ledger(
     film: Film = None,
     shot: Shot = None,
     key: Key = None,
-    service: Annotated[str | None, typer.Option("--service", metavar="NAME", help="Of this service alone.")] = None,
-    state: Annotated[State | None, typer.Option("--state", help="In this state alone.")] = None,
+    service: Annotated[str | None, typer.Option("--service", metavar="NAME", help="Only this service.")] = None,
+    state: Annotated[State | None, typer.Option("--state", help="Only purchases in this state.")] = None,
     since: Annotated[
-        str | None, typer.Option("--since", metavar="TIME", help="Changed since: 12h, 2d or a date.")
+        str | None,
+        typer.Option("--since", metavar="TIME", help="Only purchases changed since: `12h`, `2d` ago or a date."),
     ] = None,
-    by: Annotated[By | None, typer.Option("--by", help="Add up what each of these cost, instead of a list.")] = None,
-    limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="The newest so many.")] = 50,
-    history: Annotated[bool, typer.Option("--history", help="All that happened to each.")] = False,
-    full: Annotated[bool, typer.Option("--full", help="With --json: what was asked for, too.")] = False,
+    by: Annotated[By | None, typer.Option("--by", help="Show what each of these cost, instead of a list.")] = None,
+    limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="Show the newest N purchases.")] = 50,
+    history: Annotated[bool, typer.Option("--history", help="Show every event of each purchase.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="With --json: include the requests.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show what was bought, what became of it and what it cost."""
+    """Show purchases: what was ordered, its state and its cost."""
     wanted = _wanted(film=film, slate=shot, key=key, provider=service, state=state)
     if since:
         wanted["since"] = parse_since(since, datetime.now().astimezone())
     if by is None:
         _list(wanted, limit, history=history, full=full, as_json=as_json)
     elif history or full:
-        raise typer.BadParameter("--history and --full are of single purchases, and --by adds them up")
+        raise typer.BadParameter("--history and --full describe single purchases; leave them out with --by")
     else:
         _add_up(by, wanted, as_json=as_json)
 
@@ -54,18 +55,20 @@ def reconcile(
     shot: Shot = None,
     key: Key = None,
     attach: Annotated[
-        str | None, typer.Option("--attach", metavar="ID", help="It is this task of the service's.")
+        str | None, typer.Option("--attach", metavar="ID", help="The order became this task of the service.")
     ] = None,
-    never_made: Annotated[bool, typer.Option("--never-made", help="The service never had it.")] = False,
-    buy_again: Annotated[bool, typer.Option("--buy-again", help="Give it up; the next render buys it anew.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do what is proposed without asking.")] = False,
+    never_made: Annotated[bool, typer.Option("--never-made", help="The service never accepted the order.")] = False,
+    buy_again: Annotated[
+        bool, typer.Option("--buy-again", help="Give the order up; the next render buys it again.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Accept proposals without asking.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Settle orders of which nobody knows whether they were accepted; nothing is ordered here."""
+    """Settle orders of which it is unknown whether the service accepted them. Orders nothing."""
     from storyreel.flows.commands.reconcile_prompts import decided, insist, tell
 
     if sum((bool(attach), never_made, buy_again)) > 1:
-        raise typer.BadParameter("--attach, --never-made and --buy-again exclude each other")
+        raise typer.BadParameter("give only one of --attach, --never-made and --buy-again")
     wanted = _wanted(film=film, slate=shot, key=key)
     settlements = decided(wanted, attach or "", never_made, buy_again, yes=yes, may_ask=not as_json)
     if as_json:
@@ -98,7 +101,7 @@ def _add_up(by: By, wanted: Wanted, *, as_json: bool) -> None:
 
 
 def _wanted(**given: str | None) -> Wanted:
-    """Which purchases are meant: by what was said on the command line."""
+    """The filter for purchases that was given on the command line."""
     return cast("Wanted", {name: value for name, value in given.items() if value is not None})
 
 

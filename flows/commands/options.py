@@ -1,12 +1,14 @@
-"""What the commands have in common: the options that several take, and what is made of them."""
+"""Arguments and options that several commands share, and what they are turned into."""
 
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.console import Console
 
 from storyreel.flows.planning.run_request import RunRequest
 
@@ -14,30 +16,27 @@ if TYPE_CHECKING:
     from storyreel.flows.planning.budget import BudgetedPlan
     from storyreel.specs.money import Money
 
+STORYBOARD = "The storyboard: a YAML file, its address, or the address of a pack."
+
 File = Annotated[Path, typer.Argument(metavar="STORYBOARD", help="The storyboard, a YAML file.", show_default=False)]
-Film = Annotated[
-    str,
-    typer.Argument(
-        metavar="STORYBOARD", help="The storyboard: a YAML file, its address, or a pack's.", show_default=False
-    ),
-]
-Provider = Annotated[
-    str | None, typer.Option("--provider", metavar="NAME", help="A service that makes all shots, whatever they say.")
-]
+Film = Annotated[str, typer.Argument(metavar="STORYBOARD", help=STORYBOARD, show_default=False)]
+Provider = Annotated[str | None, typer.Option("--provider", metavar="NAME", help="Make all shots with this service.")]
 Set = Annotated[
-    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Another word for one of the storyboard's vars.")
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Set one of the storyboard's `vars`. Repeatable."),
 ]
 Select = Annotated[
     list[str] | None,
     typer.Option(
         "--select",
         metavar="SHOTS",
-        help="Make these alone: `1B`, `1A+` with what continues it, `scene:2`, `state:new`, `changed`; "
-        "parted by commas. The animatic stands in for the others.",
+        help="Make only these shots: `1B`, `1A+` with the shots that continue it, `scene:2`, `state:new`, `changed`; "
+        "separated by commas. The animatic stands in for the others.",
     ),
 ]
 Budget = Annotated[
-    str | None, typer.Option("--budget", metavar="AMOUNT", help="What the run may cost: `20 USD`. Agrees to that much.")
+    str | None,
+    typer.Option("--budget", metavar="AMOUNT", help="What the run may cost at most: `20 USD`. Agrees to that much."),
 ]
 Out = Annotated[
     str | None,
@@ -45,7 +44,7 @@ Out = Annotated[
         "--out", metavar="DIR", help="Where the film goes: a folder, or a bucket's address; default: `renders/<title>`."
     ),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def request_of(
@@ -56,18 +55,18 @@ def request_of(
     budget: str | None = None,
     out: Path | str | None = None,
 ) -> RunRequest:
-    """What the command line asks for. Raises typer.BadParameter."""
+    """The run that the command line asks for. Raises typer.BadParameter."""
     return RunRequest(
         storyboard=storyboard,
         provider=provider,
-        vars=words(sets),
+        vars=parse_vars(sets),
         selection=tuple(select or ()),
         budget=_money(budget) if budget else None,
         out=out,
     )
 
 
-def plan_of(sheet: RunRequest) -> BudgetedPlan:
+def plan_of(request: RunRequest) -> BudgetedPlan:
     """What a run of a storyboard would do, and whether it fits the budget.
 
     Raises StoryboardError, BucketError, and typer.BadParameter for a selection that names no shot.
@@ -76,13 +75,13 @@ def plan_of(sheet: RunRequest) -> BudgetedPlan:
     from storyreel.flows.planning.selection import NothingSelected
 
     try:
-        return Planner.of(sheet).plan_within_budget()
+        return Planner.of(request).plan_within_budget()
     except NothingSelected as error:
         raise typer.BadParameter(f"--select: {error}") from error
 
 
-def words(sets: list[str] | None) -> dict[str, str]:
-    """The words given with --set. Raises typer.BadParameter for one without an equals sign."""
+def parse_vars(sets: list[str] | None) -> dict[str, str]:
+    """Values by variable, from `--set KEY=VALUE`. Raises typer.BadParameter for one without an equals sign."""
     found = {}
     for given in sets or []:
         name, equals, value = given.partition("=")
@@ -92,8 +91,13 @@ def words(sets: list[str] | None) -> dict[str, str]:
     return found
 
 
+def can_ask(console: Console) -> bool:
+    """Whether there is a terminal to ask the user on."""
+    return sys.stdin.isatty() and console.is_terminal
+
+
 def print_json(value: Any) -> None:
-    """Print for programs, on standard output."""
+    """Print JSON on standard output."""
     print(json.dumps(value, ensure_ascii=False, indent=2))  # noqa: T201
 
 

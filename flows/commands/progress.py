@@ -1,4 +1,4 @@
-"""A run as it is seen in the terminal: live rows where there is one, plain lines where there is none."""
+"""Shows the progress of a run: live rows on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from storyreel.flows.planning.model import Plan
 from storyreel.tasks.progress import Stage, StageListener, StageReport
 
 _COLOURS: dict[Stage, str] = {"done": "green", "cached": "green", "failed": "red", "unknown": "red", "waiting": "dim"}
-_OVER = ("done", "cached", "failed", "unknown")
+_FINAL = ("done", "cached", "failed", "unknown")
 _ROWS = 24
-"""Rows shown at most; a longer film shows those that are at work."""
+"""Rows shown at most; of a longer film only takes under way and failed ones are shown."""
 
 
 @dataclass
 class _Row:
-    """One take, or the film as a whole, as it was last seen."""
+    """The latest stage of one take, or of the film as a whole."""
 
     name: str
     stage: Stage = "waiting"
@@ -34,13 +34,13 @@ class _Row:
     begun: float | None = None
     ended: float | None = None
 
-    def see(self, sighting: StageReport, now: float) -> bool:
-        """Take in a sighting; gives whether the stage is another one than before."""
-        changed = sighting.stage != self.stage
-        self.stage, self.fraction, self.detail = sighting.stage, sighting.fraction, sighting.detail
-        if sighting.stage != "waiting" and self.begun is None:
+    def update(self, report: StageReport, now: float) -> bool:
+        """Take over a report, and return whether the stage has changed. `now` is in monotonic seconds."""
+        changed = report.stage != self.stage
+        self.stage, self.fraction, self.detail = report.stage, report.fraction, report.detail
+        if report.stage != "waiting" and self.begun is None:
             self.begun = now
-        self.ended = now if sighting.stage in _OVER else None
+        self.ended = now if report.stage in _FINAL else None
         return changed
 
     def seconds(self, now: float) -> float:
@@ -49,7 +49,7 @@ class _Row:
 
 @dataclass
 class _Board:
-    """All rows of a run."""
+    """All rows of a run, keyed by slate and take; the film itself is `("", 0)`."""
 
     rows: dict[tuple[str, int], _Row] = field(default_factory=dict)
 
@@ -61,7 +61,7 @@ class _Board:
     def __rich__(self) -> RenderableType:
         now = time.monotonic()
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_header=False)
-        for row in self._worth_showing():
+        for row in self._shown_rows():
             table.add_row(
                 row.name,
                 Text(row.stage, style=_COLOURS.get(row.stage, "yellow")),
@@ -71,39 +71,39 @@ class _Board:
             )
         return Group(table, Text(self._count(), style="dim"))
 
-    def _worth_showing(self) -> list[_Row]:
+    def _shown_rows(self) -> list[_Row]:
         rows = list(self.rows.values())
         if len(rows) <= _ROWS:
             return rows
-        busy = [row for row in rows if row.stage not in (*_OVER, "waiting") or row.stage in ("failed", "unknown")]
+        busy = [row for row in rows if row.stage not in (*_FINAL, "waiting") or row.stage in ("failed", "unknown")]
         return busy[:_ROWS]
 
     def _count(self) -> str:
         takes = [row for (slate, _), row in self.rows.items() if slate]
-        return f"{sum(row.stage in ('done', 'cached') for row in takes)} of {len(takes)} takes are there"
+        return f"{sum(row.stage in ('done', 'cached') for row in takes)} of {len(takes)} takes are finished"
 
 
 @contextmanager
-def shown(plan: Plan, console: Console) -> Iterator[StageListener]:
-    """A watcher that shows a run on the console."""
+def show_progress(plan: Plan, console: Console) -> Iterator[StageListener]:
+    """Yield a listener that shows the stages of a run on the console."""
     board = _Board.of(plan)
     if console.is_terminal:
         with Live(board, console=console, refresh_per_second=6, transient=False):
-            yield _into(board, lambda _: None)
+            yield _listener(board, lambda _: None)
     else:
-        yield _into(board, lambda row: _print_line(console, row))
+        yield _listener(board, lambda row: _print_line(console, row))
 
 
-def _into(board: _Board, on_change: Callable[[_Row], None]) -> StageListener:
-    def watch(sighting: StageReport) -> None:
-        row = board.rows.get((sighting.slate, sighting.take))
-        if row and row.see(sighting, time.monotonic()):
+def _listener(board: _Board, on_change: Callable[[_Row], None]) -> StageListener:
+    def watch(report: StageReport) -> None:
+        row = board.rows.get((report.slate, report.take))
+        if row and row.update(report, time.monotonic()):
             on_change(row)
 
     return watch
 
 
 def _print_line(console: Console, row: _Row) -> None:
-    took = f" ({row.seconds(time.monotonic()):.1f} s)" if row.stage in _OVER and row.begun is not None else ""
+    took = f" ({row.seconds(time.monotonic()):.1f} s)" if row.stage in _FINAL and row.begun is not None else ""
     detail = f": {row.detail}" if row.detail else ""
     console.print(f"{row.name}: {row.stage}{took}{detail}", highlight=False, markup=False, soft_wrap=True)

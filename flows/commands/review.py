@@ -1,4 +1,4 @@
-"""The command by which takes are approved or made again."""
+"""The command `review`, by which takes are approved or sent back for a retake."""
 
 from __future__ import annotations
 
@@ -8,64 +8,72 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from storyreel.flows.commands.options import AsJson, File, Provider, Set, print_json, request_of
+from storyreel.flows.commands.options import AsJson, File, Provider, Set, can_ask, print_json, request_of
 
 
 def review(
     storyboard: File,
     approve: Annotated[
         list[str] | None,
-        typer.Option("--approve", metavar="SHOT[:TAKE]", help="Put a take into the cut; the best when none is named."),
+        typer.Option(
+            "--approve", metavar="SHOT[:TAKE]", help="Use this take in the cut; without a number the best. Repeatable."
+        ),
     ] = None,
     retake: Annotated[
         list[str] | None,
         typer.Option(
-            "--retake", metavar="SHOT[:TAKE]", help="Have another take made; of all there are when none is named."
+            "--retake",
+            metavar="SHOT[:TAKE]",
+            help="Replace this take by a new one; without a number all takes of the shot. Repeatable.",
         ),
     ] = None,
-    everything: Annotated[bool, typer.Option("--all", help="Approve all that waits, the best take of each.")] = False,
-    note: Annotated[str, typer.Option("--note", metavar="TEXT", help="Why, for whoever reads it later.")] = "",
-    action: Annotated[str, typer.Option("--action", metavar="TEXT", help="With --retake: what happens instead.")] = "",
+    everything: Annotated[
+        bool, typer.Option("--all", help="Approve every shot that waits for a review, with its best take.")
+    ] = False,
+    note: Annotated[str, typer.Option("--note", metavar="TEXT", help="The reason, kept with the verdict.")] = "",
+    action: Annotated[
+        str, typer.Option("--action", metavar="TEXT", help="With --retake: the new action of the shot.")
+    ] = "",
     provider: Provider = None,
     sets: Set = None,
     as_json: AsJson = False,
 ) -> None:
-    """Approve takes, or wish for others; make and buy nothing. Without options: show what waits, and ask."""
-    from storyreel.flows.commands import review_prompts as approvals
+    """Approve takes or ask for retakes. Makes and buys nothing. Without options it shows what waits, and asks."""
+    from storyreel.flows.commands import review_prompts as prompts
     from storyreel.flows.planning.planner import Planner
     from storyreel.flows.review.status import action_problem, parse_verdicts, review_status
 
     if action and not retake:
         raise typer.BadParameter("--action goes with --retake")
-    sheet = request_of(storyboard, provider, sets)
-    planner = Planner.of(sheet)
-    standings = asyncio.run(review_status(planner))
-    console, waiting = Console(stderr=True, soft_wrap=True), [standing for standing in standings if standing.waits]
-    chosen = [*(approve or ()), *((standing.shot.slate for standing in waiting) if everything else ())]
-    if chosen or retake:
+    request = request_of(storyboard, provider, sets)
+    planner = Planner.of(request)
+    reviews = asyncio.run(review_status(planner))
+    console, waiting = Console(stderr=True, soft_wrap=True), [each for each in reviews if each.waits]
+    approved = [*(approve or ()), *((each.shot.slate for each in waiting) if everything else ())]
+    if approved or retake:
         try:
-            said = parse_verdicts(standings, chosen, retake or (), note=note, action=action, by=approvals.whoever())
+            verdicts = parse_verdicts(reviews, approved, retake or (), note=note, action=action, by=prompts.user_name())
         except LookupError as error:
             raise typer.BadParameter(str(error)) from error
-        if wrong := action_problem(planner, said):
-            raise typer.BadParameter(f"--action: {wrong}")
-    elif everything or as_json or not waiting or not approvals.somebody_is_there(console):
-        said = []
+        if problem := action_problem(planner, verdicts):
+            raise typer.BadParameter(f"--action: {problem}")
+    elif everything or as_json or not waiting or not can_ask(console):
+        verdicts = []
     else:
-        approvals.print_standings(console, planner.film.title, standings)
-        said = approvals.asked(console, planner, waiting)
-    runs = approvals.note_down(planner, said) if said else []
-    if said:
-        standings = asyncio.run(review_status(planner))
+        prompts.print_reviews(console, planner.film.title, reviews)
+        verdicts = prompts.ask_verdicts(console, planner, waiting)
+    runs = prompts.record(planner, verdicts) if verdicts else []
+    if verdicts:
+        reviews = asyncio.run(review_status(planner))
     if as_json:
         print_json(
             {
                 "title": planner.film.title,
-                "shots": [standing.as_json() for standing in standings],
-                "said": [one.model_dump(mode="json") for one in said],
+                "shots": [each.as_json() for each in reviews],
+                "said": [verdict.model_dump(mode="json") for verdict in verdicts],
                 "runs": [run.model_dump(mode="json") for run in runs],
             }
         )
     else:
-        approvals.print_standings(Console(), planner.film.title, standings)
-        approvals.tell(Console(soft_wrap=True), said, runs, approvals.next_step(sheet, standings))
+        prompts.print_reviews(Console(), planner.film.title, reviews)
+        prompts.print_recorded(Console(soft_wrap=True), verdicts, runs, prompts.next_command(request, reviews))

@@ -1,4 +1,4 @@
-"""The commands that look at services and at this machine, and the one that waits for services to call."""
+"""The commands about services and this machine: `explain`, `providers`, `doctor` and `webhooks`."""
 
 from __future__ import annotations
 
@@ -8,30 +8,30 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from storyreel.flows.commands.options import AsJson, Film, Provider, Set, print_json, request_of, words
+from storyreel.flows.commands.options import AsJson, Film, Provider, Set, parse_vars, print_json, request_of
 
 
 def explain(
     storyboard: Film,
     shot: Annotated[str, typer.Argument(metavar="SHOT", help="The shot's slate.", show_default=False)],
     take: Annotated[
-        int | None, typer.Option("--take", metavar="N", help="Which take; the one in the cut by default.")
+        int | None, typer.Option("--take", metavar="N", help="The number of the take; default: the one in the cut.")
     ] = None,
     provider: Provider = None,
     sets: Set = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show what a shot would be asked for, to the last header; send nothing. No key is needed."""
+    """Show the request that a shot's service would get, with its headers. Sends nothing and needs no key."""
     from storyreel.flows.planning.planner import Planner
     from storyreel.flows.services.explain import explain, find_take, print_explanation
 
     planner = Planner.of(request_of(storyboard, provider, sets))
     plan = planner.plan()
     try:
-        picked = find_take(plan, shot, take)
+        chosen = find_take(plan, shot, take)
     except LookupError as error:
         raise typer.BadParameter(str(error)) from error
-    explained = explain(planner.film, plan, picked)
+    explained = explain(planner.film, plan, chosen)
     if as_json:
         print_json(explained.as_json())
     else:
@@ -40,12 +40,13 @@ def explain(
 
 def providers(
     film: Annotated[
-        Path | None, typer.Option("--for", metavar="STORYBOARD", help="Which of them can shoot which of its shots.")
+        Path | None,
+        typer.Option("--for", metavar="STORYBOARD", help="Show which service can make which shot of this film."),
     ] = None,
     sets: Set = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show the services, what each is able to do, and whether its key is set."""
+    """Show the services, what each can make and costs, and whether its key is set."""
     from storyreel.flows.services.catalogue import installed_services, loadable_providers, print_services
     from storyreel.flows.services.compatibility import check_compatibility, print_compatibility
     from storyreel.specs.reading import read
@@ -57,20 +58,20 @@ def providers(
         else:
             print_services(Console(), found)
         return
-    board = read(film, words(sets))
-    auditions = check_compatibility(board, loadable_providers())
+    storyboard = read(film, parse_vars(sets))
+    results = check_compatibility(storyboard, loadable_providers())
     if as_json:
-        print_json([audition.as_json() for audition in auditions])
+        print_json([result.as_json() for result in results])
     else:
-        print_compatibility(Console(), board.title, auditions)
+        print_compatibility(Console(), storyboard.title, results)
 
 
 def doctor(
-    offline: Annotated[bool, typer.Option("--offline", help="Ask nobody on the network.")] = False,
-    everything: Annotated[bool, typer.Option("--all", help="Ask also services whose key is not set.")] = False,
+    offline: Annotated[bool, typer.Option("--offline", help="Make no network requests.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Also check services whose key is not set.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Look at what is set up and what is not, and how it is set up. Keys are never shown."""
+    """Check what is set up on this machine and what is missing, and how to set it up. Never shows a key."""
     from storyreel.flows.diagnostics.doctor import examine, print_checkup
 
     checkup = examine(offline=offline, everything=everything)
@@ -84,9 +85,11 @@ def doctor(
 
 def webhooks(
     host: Annotated[str, typer.Option("--host", help="The address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0 for any that is free.")] = 4280,
+    port: Annotated[
+        int, typer.Option("--port", min=0, max=65535, help="The port to listen on; 0 for any free port.")
+    ] = 4280,
 ) -> None:
-    """Receive the callbacks of services, so that a finished clip is fetched at once."""
+    """Receive the callbacks of services, so that a finished clip is downloaded at once. Runs until Ctrl-C."""
     from storyreel.flows.services.webhooks import serve
 
     serve(host, port, Console(stderr=True))

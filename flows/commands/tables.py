@@ -1,4 +1,4 @@
-"""How a plan and a finished film are shown to people."""
+"""Prints a valid storyboard, a plan and a finished film for people."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _COLOURS = {"new": "yellow", "cached": "green", "resuming": "cyan", "unknown": "
 
 
 def print_valid(console: Console, film: Storyboard, cut: Cut) -> None:
-    """A storyboard in which nothing is wrong."""
+    """Print the length of a storyboard without mistakes."""
     shots = counted(len(cut.events), "shot")
     console.print(
         f"{film.title}: {shots}, {cut.rate.timecode(cut.frames)} at {cut.rate} fps; nothing is wrong.",
@@ -34,12 +34,12 @@ def print_valid(console: Console, film: Storyboard, cut: Cut) -> None:
     )
 
 
-def print_plan(console: Console, planning: BudgetedPlan) -> None:
-    """A row a take and a line a scene, then the totals and what is worth knowing before.
+def print_plan(console: Console, budgeted: BudgetedPlan) -> None:
+    """Print a row for each take and a line for each scene, then totals, notes and warnings.
 
-    What is the same in all rows stands below.
+    Columns with the same value in all rows are left out and named below the table.
     """
-    plan = planning.plan
+    plan = budgeted.plan
     columns = [column for column in _COLUMNS if column.name in _ALWAYS or _differs(column, plan)]
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=plan.title, title_justify="left", title_style="bold")
     for column in columns:
@@ -54,20 +54,20 @@ def print_plan(console: Console, planning: BudgetedPlan) -> None:
         for take in takes:
             table.add_row(*(column.cell(take) for column in columns))
         if scene and plan.bought:
-            table.add_row(*(_of_scene(column, scene, takes) for column in columns), end_section=True)
+            table.add_row(*(_scene_cell(column, scene, takes) for column in columns), end_section=True)
     console.print(table)
-    for line in _below(planning, _shared(columns, plan)):
+    for line in _notes(budgeted, _shared(columns, plan)):
         console.print(line, highlight=False, soft_wrap=True)
 
 
 def _shared(columns: Sequence[_Column], plan: Plan) -> list[_Column]:
-    """Columns that say the same of all takes, and something."""
+    """Columns that are left out of the table and not empty."""
     return [column for column in _COLUMNS if column not in columns and str(column.cell(plan.takes[0]))]
 
 
-def _below(planning: BudgetedPlan, shared: Sequence[_Column]) -> Iterator[str]:
-    """What is said of the plan as a whole."""
-    plan = planning.plan
+def _notes(budgeted: BudgetedPlan, shared: Sequence[_Column]) -> Iterator[str]:
+    """Lines about the plan as a whole."""
+    plan = budgeted.plan
     same = f". All {', '.join(f'{column.name} {column.cell(plan.takes[0])}' for column in shared)}" if shared else ""
     yield summarize(plan) + same
     if plan.stand_ins:
@@ -77,9 +77,9 @@ def _below(planning: BudgetedPlan, shared: Sequence[_Column]) -> Iterator[str]:
         surplus = f", {float(plan.surplus_seconds):.4g} s of it beyond the cut" if plan.surplus_seconds else ""
         yield f"To be bought: {summarize_purchases(plan.bought)}{surplus}."
     if plan.bought and plan.expected_seconds is None:
-        yield "How long it will take nobody knows yet: a service is used for the first time."
+        yield "How long it will take is not known: a service is used for the first time."
     elif plan.bought and plan.expected_seconds is not None:
-        yield f"It will take about {_long(plan.expected_seconds)}, by how long these services took before."
+        yield f"It will take about {_duration(plan.expected_seconds)}, by the times these services took before."
     if plan.longest_chain > 1:
         yield f"Longest chain of shots that continue each other: {plan.longest_chain}."
     yield from _fallbacks(plan)
@@ -87,12 +87,12 @@ def _below(planning: BudgetedPlan, shared: Sequence[_Column]) -> Iterator[str]:
         yield f"[yellow]note[/yellow] price of {', '.join(takes)}: {note}"
     for warning in plan.warnings:
         yield f"[yellow]note[/yellow] {warning}"
-    if planning.excess:
-        yield f"[red]budget[/red] {planning.excess}"
+    if budgeted.excess:
+        yield f"[red]budget[/red] {budgeted.excess}"
 
 
-def _of_scene(column: _Column, scene: str, takes: Sequence[PlannedTake]) -> Text:
-    """A scene's line: its length in the cut, what is bought for it and for how much."""
+def _scene_cell(column: _Column, scene: str, takes: Sequence[PlannedTake]) -> Text:
+    """A cell of a scene's line: its name, its length in the cut, or what is bought for it."""
     if column.name == "take":
         return Text(f"scene {scene}", style="dim")
     if column.name == "cut":
@@ -103,22 +103,22 @@ def _of_scene(column: _Column, scene: str, takes: Sequence[PlannedTake]) -> Text
 
 
 def _fallbacks(plan: Plan) -> Iterator[str]:
-    """Who steps in for whom, and for how much: a line for each row of services."""
+    """The services that replace one that fails, and their prices: a line for each sequence of services."""
     rows: dict[tuple[str, ...], list[PlannedTake]] = {}
     for take in plan.takes:
         if take.fallbacks and take.state != "cached":
             rows.setdefault(tuple(way.request.provider for way in take.candidates), []).append(take)
     for (first, *others), takes in rows.items():
-        then = (f"{name} ({_range(take.fallbacks[n].price for take in takes)})" for n, name in enumerate(others))
+        then = (f"{name} ({_price_range(take.fallbacks[n].price for take in takes)})" for n, name in enumerate(others))
         shots = ", ".join(dict.fromkeys(take.shot for take in takes))
         yield f"If {first} fails for good: {', then '.join(then)}; for {shots}."
 
 
-def _range(prices: Iterable[Money | None]) -> str:
+def _price_range(prices: Iterable[Money | None]) -> str:
     """`1.80 CNY to 3.00 CNY a take`."""
-    told = list(prices)
-    known = sorted((price for price in told if price), key=lambda price: price.amount)
-    if len(known) < len(told):
+    every = list(prices)
+    known = sorted((price for price in every if price), key=lambda price: price.amount)
+    if len(known) < len(every):
         return "at an unknown price"
     lowest, highest = known[0].exactly, known[-1].exactly
     return f"{lowest} a take" if lowest == highest else f"{lowest} to {highest} a take"
@@ -132,7 +132,7 @@ def _price_notes(plan: Plan) -> Iterator[tuple[str, list[str]]]:
     return ((note, list(shots)) for note, shots in notes.items())
 
 
-def _long(seconds: float) -> str:
+def _duration(seconds: float) -> str:
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
@@ -148,7 +148,7 @@ class _Column:
 
 
 def _cut(take: PlannedTake) -> str:
-    """Its length in the cut, where it is the one that is in it."""
+    """A take's length in the cut, if it is in the cut."""
     if take.is_open:
         return "best"
     return f"{float(take.cut_seconds):.4g} s" if take.circled else "–"
@@ -186,23 +186,23 @@ def _differs(column: _Column, plan: Plan) -> bool:
     return len({str(column.cell(take)) for take in plan.takes}) > 1
 
 
-def print_made(console: Console, made: Rendering, looked_at: str) -> None:
-    """A finished film: where it is, what it cost, what was seen in it, and where its run can be looked at."""
-    cached = sum(shot.cached for shot in made.shots)
-    spent = " and ".join(money.exactly for money in made.spent) or "nothing"
+def print_rendering(console: Console, rendering: Rendering, page: str) -> None:
+    """Print where a finished film is, what it cost, what was found in it, and `page`, where its run is shown."""
+    cached = sum(shot.cached for shot in rendering.shots)
+    spent = " and ".join(money.exactly for money in rendering.spent) or "nothing"
     console.print(
-        f"[green]✓[/green] [bold]{made.sequence}[/bold]\n"
-        f"  {made.frames} frames at {made.fps} fps, {float(made.seconds):.4g} s; "
-        f"{counted(len(made.shots), 'take')}, {cached} there before; "
-        f"spent {'about ' if made.is_estimate else ''}{spent}",
+        f"[green]✓[/green] [bold]{rendering.sequence}[/bold]\n"
+        f"  {rendering.frames} frames at {rendering.fps} fps, {float(rendering.seconds):.4g} s; "
+        f"{counted(len(rendering.shots), 'take')}, {cached} made before; "
+        f"spent {'about ' if rendering.is_estimate else ''}{spent}",
         highlight=False,
         soft_wrap=True,
     )
-    if made.stand_ins:
-        shots = sum(take.circled for take in made.shots)
+    if rendering.stand_ins:
+        shots = sum(take.circled for take in rendering.shots)
         console.print(
-            f"  {shots - made.stand_ins} of {counted(shots, 'shot')} shot; the animatic stands in for the others"
+            f"  {shots - rendering.stand_ins} of {counted(shots, 'shot')} shot; the animatic stands in for the others"
         )
-    for finding in made.findings:
+    for finding in rendering.findings:
         console.print(f"  [yellow]look at[/yellow] {finding}", highlight=False, soft_wrap=True)
-    console.print(f"  {looked_at}", highlight=False, markup=False, soft_wrap=True)
+    console.print(f"  {page}", highlight=False, markup=False, soft_wrap=True)

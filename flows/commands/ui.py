@@ -1,4 +1,4 @@
-"""The command that shows runs in a browser."""
+"""The command `ui`, which shows runs in a browser."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from rich.console import Console
 
 def ui(
     port: Annotated[
-        int | None, typer.Option("--port", min=1, max=65535, help="Where it answers; 4200 by default.")
+        int | None, typer.Option("--port", min=1, max=65535, help="The server's port; default: 4200.")
     ] = None,
-    stop: Annotated[bool, typer.Option("--stop", help="Stop the server that this command has started.")] = False,
+    stop: Annotated[bool, typer.Option("--stop", help="Stop the server that this command started.")] = False,
     no_open: Annotated[bool, typer.Option("--no-open", help="Do not open the page in the browser.")] = False,
 ) -> None:
-    """Show all runs in the browser: start a Prefect server that stays, if none runs yet, and open its page."""
+    """Open the page of all runs in the browser. Starts a Prefect server in the background if none is running."""
     from storyreel.flows.servers import background
     from storyreel.flows.servers.choose import configured_server, set_prefect_defaults
 
@@ -27,17 +27,17 @@ def ui(
         console.print(background.stop(), highlight=False, soft_wrap=True)
         return
     set_prefect_defaults()
-    if named := configured_server():
-        page, words = named, "Runs report to the server that PREFECT_API_URL names"
+    if configured := configured_server():
+        pages, message = configured, "Runs report to the server that PREFECT_API_URL names"
     else:
         with Console(stderr=True).status("starting Prefect"):
             server = background.start(port)
-        page, words = server.pages, server.message
-    console.print(f"{words}: [bold]{page}[/bold]", highlight=False, soft_wrap=True)
-    if not no_open and _has_a_screen():
-        webbrowser.open(page)
+        pages, message = server.pages, server.message
+    console.print(f"{message}: [bold]{pages}[/bold]", highlight=False, soft_wrap=True)
+    if not no_open and _has_display():
+        webbrowser.open(pages)
 
 
-def _has_a_screen() -> bool:
-    """Without one, a browser of the terminal would take its place."""
+def _has_display() -> bool:
+    """Whether a graphical browser can be opened; without a display a text browser would take over the terminal."""
     return sys.platform != "linux" or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"))

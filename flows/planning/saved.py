@@ -14,7 +14,7 @@ from storyreel.flows.planning.model import Plan, PlannedTake, TakeState
 from storyreel.flows.planning.run_request import RunRequest
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.money import Money
-from storyreel.specs.problems.problem import Position, Problem, StoryboardError
+from storyreel.specs.problems.problem import StoryboardError
 from storyreel.specs.storyboard import is_remote
 from storyreel.tasks.files import write_whole
 from storyreel.tasks.request.brief import Brief, changes
@@ -149,4 +149,4 @@ def _cut(plan: Plan) -> tuple[tuple[str, int, int, int], ...]:
 
 
 def _unusable(file: Path, why: str) -> UnusablePlan:
-    return UnusablePlan([Problem(Position(str(file), 1, 1), why)])
+    return UnusablePlan.in_file(file, why)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import ClassVar
+from pathlib import Path
+from typing import ClassVar, Self
 
 from storyreel.specs.errors import StoryreelError
 
@@ -53,3 +54,8 @@ class StoryboardError(StoryreelError):
         self.problems = tuple(sorted(set(problems)))
         command = self.command.format(file=shlex.quote(self.problems[0].position.file))
         super().__init__("\n".join(map(str, self.problems)), next=command)
+
+    @classmethod
+    def in_file(cls, file: Path | str, message: str, hint: str = "") -> Self:
+        """The error for one mistake that concerns a file as a whole."""
+        return cls([Problem(Position(str(file), 1, 1), message, hint)])

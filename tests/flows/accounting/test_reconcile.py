@@ -288,7 +288,7 @@ def test_a_clip_that_is_gone_for_good_can_be_bought_again(aimlapi: Emulator, tmp
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("--attach", "x", "--never-made"), "exclude each other"),
+        (("--attach", "x", "--never-made"), "only one of"),
         (("--attach", "x"), "2 are meant"),
         (("--shot", "9Z", "--never-made"), "no such order is open"),
         (("--key", "%", "--buy-again"), "no such order is open"),

@@ -85,7 +85,7 @@ def test_init_writes_a_storyboard_that_is_good_and_never_overwrites_one(storyree
     before = (tmp_path / "film" / "storyboard.yaml").read_text()
     again = storyreel("init", "film")
     assert again.returncode == 2
-    assert "is left as it is" in again.stderr
+    assert "is not changed" in again.stderr
     assert (tmp_path / "film" / "storyboard.yaml").read_text() == before
 
 

@@ -71,9 +71,7 @@ def retake(file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.M
 def test_the_wish_is_told_line_by_line_with_what_to_do_next(retake: Retake, file: Path) -> None:
     assert retake("1C") == (
         0,
-        "film.yaml:14: takes: 2, newly written\n"
-        "film.yaml:15: circled: 2, newly written\n"
-        "Next: storyreel plan film.yaml\n",
+        "film.yaml:14: takes: 2, new\nfilm.yaml:15: circled: 2, new\nNext: storyreel plan film.yaml\n",
         "",
     )
     assert file.read_text() == FILM.replace("action: Rain.\n", "action: Rain.\n    takes: 2\n    circled: 2\n")
@@ -84,7 +82,7 @@ def test_shots_that_would_be_made_anew_are_named(retake: Retake) -> None:
     assert told.splitlines() == [
         "film.yaml:9: takes: 4, before: 2",
         "film.yaml:10: circled: 4, before: 1",
-        "`1B` and `1D` continue from a frame that is another now, and will be made anew too.",
+        "`1B` and `1D` continue from its last frame, which changes, and will be made again too.",
         "Next: storyreel plan film.yaml",
     ]
 
@@ -99,7 +97,7 @@ def test_a_take_is_chosen_and_chosen_again_without_writing(retake: Retake, file:
     _, told, _ = retake("1A", "--circle", "2")
     assert "film.yaml:10: circled: 2, before: 1\n" in told
     written = file.stat()
-    assert retake("1A", "--circle", "2") == (0, "Shot 1A says so already; nothing was written.\n", "")
+    assert retake("1A", "--circle", "2") == (0, "Shot 1A says this already; nothing was written.\n", "")
     assert (file.stat().st_ino, file.stat().st_mtime_ns) == (written.st_ino, written.st_mtime_ns)
 
 
@@ -107,9 +105,9 @@ def test_another_action_takes_the_circle_away_and_says_which_take_counts(retake:
     _, told, _ = retake("1A", "--action", "Ana leaves: for good.")
     assert told.splitlines() == [
         'film.yaml:8: action: "Ana leaves: for good.", before: Ana enters.',
-        "film.yaml:10: circled: 1 is taken out",
+        "film.yaml:10: circled: 1 is removed",
         "No take of 1A is circled: the last of its 2 will be in the cut.",
-        "`1B` and `1D` continue from a frame that is another now, and will be made anew too.",
+        "`1B` and `1D` continue from its last frame, which changes, and will be made again too.",
         "Next: storyreel plan film.yaml",
     ]
     assert file.read_text() == FILM.replace("Ana enters.", '"Ana leaves: for good."').replace("    circled: 1\n", "")
@@ -142,8 +140,8 @@ def test_words_of_the_command_line_count_and_are_passed_on(retake: Retake, file:
     ("arguments", "told"),
     [
         (("1AA",), "there is no shot `1AA`; did you mean `1A`?"),
-        (("1A", "--circle", "2", "--takes", "1"), "it stands alone"),
-        (("1A", "--circle", "2", "--action", "x"), "it stands alone"),
+        (("1A", "--circle", "2", "--takes", "1"), "only chooses among the takes"),
+        (("1A", "--circle", "2", "--action", "x"), "only chooses among the takes"),
         (("1A", "--action", "x", "--keep-circled"), "leaves none to keep"),
         (("1A", "--takes", "0"), "--takes"),
         (("1A", "--takes", "19"), "film.yaml:9:12: shot 1A would have 21 takes, and at most 20"),
@@ -194,7 +192,7 @@ def test_what_somebody_else_writes_at_the_same_moment_is_not_lost(
     monkeypatch.setattr(os, "fsync", lambda _: file.write_text(theirs))
     code, _, messages = retake("1A")
     assert code == 2
-    assert "somebody else has just changed the file; it is left as it is (run it again)" in messages
+    assert "another program has just changed the file; it is left as it is (run it again)" in messages
     assert file.read_text() == theirs
     assert [path.name for path in Path().iterdir() if path.name.startswith(".")] == []
 

@@ -10,12 +10,14 @@ from uuid import UUID
 
 import httpx
 import pytest
+import typer
 from prefect import get_client
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.exceptions import ObjectNotFound
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
+from storyreel.flows.commands.deploy import read_schedules
 from storyreel.flows.deployment.environment import worker_environment
 from storyreel.flows.deployment.schedules import describe, parse_schedules
 from storyreel.specs.timing import parse_interval
@@ -271,8 +273,8 @@ def test_what_is_kept_secret_stays_here_and_what_is_a_machines_own_too() -> None
 def test_a_time_that_is_none_is_refused_with_an_example(
     crons: list[str], intervals: list[str], rrules: list[str], zone: str | None
 ) -> None:
-    with pytest.raises(ValueError, match="for example "):
-        parse_schedules(crons, [parse_interval(each) for each in intervals], rrules, zone)
+    with pytest.raises(typer.BadParameter, match="for example --"):
+        read_schedules(crons, intervals, rrules, zone)
 
 
 def test_intervals_are_counted_from_one_midnight_so_that_deploying_anew_moves_nothing() -> None:

@@ -1,10 +1,15 @@
-"""The storyboard that `storyreel init` writes."""
+"""The commands for a new film: `init` writes a small storyboard, `schema` prints the schema of the language."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
-from storyreel.specs.problems.problem import Position, Problem, StoryboardError
+import typer
+from rich.console import Console
+
+from storyreel.specs.problems.phrases import reason
+from storyreel.specs.problems.problem import StoryboardError
 
 _STARTER = """\
 # yaml-language-server: $schema=./storyboard.schema.json
@@ -50,10 +55,25 @@ ending: {type: fade, duration: 1s}
 """
 
 
-def write_starter(folder: Path) -> Path:
-    """Write `storyboard.yaml`, and its schema for editors, into a folder; gives the storyboard's path.
+def init(
+    folder: Annotated[Path, typer.Argument(help="The folder to write to; created if it does not exist.")] = Path(),
+) -> None:
+    """Write a small storyboard that can be rendered as it is, and the schema for editors."""
+    written = write_starter(folder)
+    Console().print(f"Wrote [bold]{written}[/bold]. Next:\n\n  storyreel render {written}", highlight=False)
 
-    Raises StoryboardError when there is one already: it is somebody's work.
+
+def schema() -> None:
+    """Print the JSON Schema of the storyboard language, for editors."""
+    from storyreel.specs.schema import text
+
+    print(text(), end="")  # noqa: T201
+
+
+def write_starter(folder: Path) -> Path:
+    """Write `storyboard.yaml` and its schema into a folder, and return the storyboard's path.
+
+    Raises StoryboardError if it exists already or cannot be written.
     """
     from storyreel.specs.schema import PUBLISHED
 
@@ -64,11 +84,11 @@ def write_starter(folder: Path) -> Path:
             file.write(_STARTER)
         (folder / PUBLISHED.name).write_bytes(PUBLISHED.read_bytes())
     except FileExistsError as error:
-        raise _cannot(storyboard, "is there already, and is left as it is", "storyreel init ANOTHER_FOLDER") from error
+        raise StoryboardError.in_file(
+            storyboard, "the file exists already, and is not changed", "storyreel init ANOTHER_FOLDER"
+        ) from error
     except OSError as error:
-        raise _cannot(storyboard, f"cannot be written: {error.strerror}", "choose another folder") from error
+        raise StoryboardError.in_file(
+            storyboard, f"the file cannot be written: {reason(error)}", "choose another folder"
+        ) from error
     return storyboard
-
-
-def _cannot(path: Path, what: str, fix: str) -> StoryboardError:
-    return StoryboardError([Problem(Position(str(path), 1, 1), what, fix)])

@@ -1,0 +1,75 @@
+"""The commands that only read: `validate` checks a storyboard, `plan` shows what a render would make and buy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from storyreel.flows.commands import tables
+from storyreel.flows.commands.options import (
+    AsJson,
+    Budget,
+    Film,
+    Provider,
+    Select,
+    Set,
+    parse_vars,
+    plan_of,
+    print_json,
+    request_of,
+)
+from storyreel.flows.errors import RunFailed
+from storyreel.specs.problems.phrases import reason
+
+
+def validate(storyboard: Film, sets: Set = None, as_json: AsJson = False) -> None:
+    """Check a storyboard and list everything that is wrong in it. Makes and buys nothing."""
+    from storyreel.flows.packs import read_film
+    from storyreel.specs.cut import build_cut
+
+    film = read_film(storyboard, parse_vars(sets))
+    cut = build_cut(film)
+    if not as_json:
+        tables.print_valid(Console(), film, cut)
+        return
+    print_json(
+        {
+            "title": film.title,
+            "shots": len(cut.events),
+            "frames": cut.frames,
+            "fps": str(cut.rate),
+            "seconds": float(cut.rate.seconds(cut.frames)),
+        }
+    )
+
+
+def plan(
+    storyboard: Film,
+    provider: Provider = None,
+    sets: Set = None,
+    select: Select = None,
+    budget: Budget = None,
+    into: Annotated[
+        Path | None, typer.Option("-o", "--save", metavar="FILE", help="Save the plan, for `render --plan FILE`.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what a render would make and buy, why, and at what price. Makes and buys nothing."""
+    request = request_of(storyboard, provider, sets, select, budget)
+    budgeted = plan_of(request)
+    if into:
+        from storyreel.flows.planning.saved import save_plan
+
+        try:
+            save_plan(budgeted.plan, into, request)
+        except OSError as error:
+            raise RunFailed(f"the plan cannot be written to {into}: {reason(error)}") from error
+    if as_json:
+        print_json(budgeted.plan.as_json())
+        return
+    tables.print_plan(Console(), budgeted)
+    if into:
+        Console().print(f"saved in {into}\nnext: storyreel render --plan {into}", highlight=False, soft_wrap=True)
