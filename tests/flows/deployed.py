@@ -32,7 +32,7 @@ from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.ledger import NewVerdict, Word
 from storyreel.tasks.providers import load
 from tests.services.emulator import Emulator
-from tests.tasks.providers.houses import HOUSES
+from tests.tasks.providers.hosted_services import SERVICES
 
 _PATIENCE = 120
 
@@ -159,8 +159,8 @@ class Set:
 @contextmanager
 def on_a_set(folder: Path) -> Iterator[Set]:
     """A set in a folder, with its service."""
-    apiyi = HOUSES["apiyi"].emulated()
+    apiyi = SERVICES["apiyi"].emulated()
     with apiyi.served() as base, pytest.MonkeyPatch.context() as patch:
-        for name, value in {**HOUSES["apiyi"].environment(base), "STORYREEL_POLL_SECONDS": "0.02"}.items():
+        for name, value in {**SERVICES["apiyi"].environment(base), "STORYREEL_POLL_SECONDS": "0.02"}.items():
             patch.setenv(name, value)
         yield Set(folder, apiyi)

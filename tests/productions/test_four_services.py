@@ -16,7 +16,7 @@ from tests.flows.staging import Stage
 from tests.services.emulator import Emulator
 from tests.services.faults import Answer, Call
 from tests.services.jobs import Script
-from tests.tasks.providers.houses import HOUSES
+from tests.tasks.providers.hosted_services import SERVICES
 
 KEY = "sk-emulator-4d1c0ffee7f3a9b2"
 MEDIA = Path(__file__).parents[2] / "specs" / "examples" / "media"
@@ -64,7 +64,7 @@ def bucket() -> Iterator[dict[str, str]]:
 
 def stage_of(service: str, emulator: Emulator, base_url: str, folder: Path, told: dict[str, str]) -> Stage:
     (folder / "media").symlink_to(MEDIA)
-    variables = {**told, **HOUSES[service].environment(base_url, KEY)}
+    variables = {**told, **SERVICES[service].environment(base_url, KEY)}
     return Stage(folder, FILM.replace("SERVICE", service), emulator, variables)
 
 
@@ -98,11 +98,11 @@ def parts(service: str, body: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("service", HOUSES)
+@pytest.mark.parametrize("service", SERVICES)
 def test_one_storyboard_is_rendered_by_every_service(
     service: str, tmp_path: Path, fresh_environment: dict[str, str], standing_server: str, bucket: dict[str, str]
 ) -> None:
-    emulator = HOUSES[service].emulated(key=KEY, script=Script(waiting=1, running=1), fetches_references=True)
+    emulator = SERVICES[service].emulated(key=KEY, script=Script(waiting=1, running=1), fetches_references=True)
     told = {**fresh_environment, **bucket, "PREFECT_API_URL": standing_server}
     with emulator.served() as base_url:
         stage = stage_of(service, emulator, base_url, tmp_path, told)
@@ -149,7 +149,7 @@ def test_no_key_is_written_down_anywhere(
     service: str, tmp_path: Path, lived_in: dict[str, str], bucket: dict[str, str]
 ) -> None:
     """A run that fails in several ways, on a Prefect server of its own, then everything that it wrote and said."""
-    emulator = HOUSES[service].emulated(key=KEY, script=Script(waiting=0, running=0))
+    emulator = SERVICES[service].emulated(key=KEY, script=Script(waiting=0, running=0))
     with emulator.served() as base_url:
         echo = {"message": f"the header was {KEY}"}
         emulator.fault(Call.CREATE, Answer(400, echo), times=1)

@@ -23,7 +23,7 @@ from tests.flows.staging import Stage, staged
 from tests.services.aimlapi import Aimlapi, AimlapiSettings
 from tests.services.emulator import Emulator
 from tests.services.jobs import Script
-from tests.tasks.providers.houses import HOUSES
+from tests.tasks.providers.hosted_services import SERVICES
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
@@ -67,9 +67,9 @@ def hosts(bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
     monkeypatch.setenv("STORYREEL_CLIPS_URL", f"{bucket}clips")
     monkeypatch.setenv("STORYREEL_LEDGER_URL", f"sqlite:///{tmp_path / 'ledger.sqlite'}")
     monkeypatch.setenv("STORYREEL_POLL_SECONDS", "0.02")
-    apiyi = HOUSES["apiyi"].emulated()
+    apiyi = SERVICES["apiyi"].emulated()
     with apiyi.served() as base:
-        for name, value in HOUSES["apiyi"].environment(base).items():
+        for name, value in SERVICES["apiyi"].environment(base).items():
             monkeypatch.setenv(name, value)
         yield Hosts(tmp_path, apiyi, monkeypatch)
 

@@ -14,15 +14,15 @@ from storyreel.tasks.providers.errors import Transient
 from tests.services.faults import Call, Scratched
 from tests.services.jobs import Script
 from tests.tasks.making import make_clip
-from tests.tasks.providers.houses import HOUSES, House
+from tests.tasks.providers.hosted_services import SERVICES, Service
 from tests.tasks.test_order import bench
 
 
-@pytest.mark.parametrize("house", HOUSES.values(), ids=HOUSES)
-async def test_a_clip_with_damage_inside_is_fetched_again_and_bought_once(tmp_path: Path, house: House) -> None:
-    async with bench(tmp_path, house) as on:
+@pytest.mark.parametrize("service", SERVICES.values(), ids=SERVICES)
+async def test_a_clip_with_damage_inside_is_fetched_again_and_bought_once(tmp_path: Path, service: Service) -> None:
+    async with bench(tmp_path, service) as on:
         on.emulator.fault(Call.FETCH, Scratched(), times=1)
-        with pytest.raises(Transient, match=rf"1A take 1 did not come whole: the clip from {house.name} is damaged"):
+        with pytest.raises(Transient, match=rf"1A take 1 did not come whole: the clip from {service.name} is damaged"):
             await on.make()
         assert on.state is State.SUBMITTED
         assert not list((tmp_path / "clips").rglob("*.mp4"))
@@ -33,7 +33,7 @@ async def test_a_clip_with_damage_inside_is_fetched_again_and_bought_once(tmp_pa
 
 async def test_a_whole_clip_that_is_not_what_was_ordered_is_kept_and_only_found_out_later(tmp_path: Path) -> None:
     short = make_clip(tmp_path / "short.mp4", frames=60, fps="30", size="320x180")
-    async with bench(tmp_path, HOUSES["aimlapi"]) as on:
+    async with bench(tmp_path, SERVICES["aimlapi"]) as on:
         on.emulator.plays(Script(waiting=0, running=0, delivers=short))
         clip = await on.make()
         assert on.state is State.FINISHED and probe(clip.path).frames == 60

@@ -25,8 +25,8 @@ from storyreel.tasks.studio import Studio
 from tests.services.emulator import Emulator
 from tests.services.faults import Answer, Call, Claims, Corrupt, Reset, Shortened
 from tests.services.jobs import Failure, Phase, Script
-from tests.tasks.providers.houses import HOUSES, House
-from tests.tasks.providers.houses import request as request_for
+from tests.tasks.providers.hosted_services import SERVICES, Service
+from tests.tasks.providers.hosted_services import request as request_for
 
 QUICK = Script(waiting=1, running=1)
 
@@ -54,30 +54,30 @@ class Bench:
 
 @asynccontextmanager
 async def bench(
-    folder: Path, house: House, *, timeout: float = 20, vault: Bucket | None = None, **settings: Any
+    folder: Path, service: Service, *, timeout: float = 20, vault: Bucket | None = None, **settings: Any
 ) -> AsyncIterator[Bench]:
-    emulator = house.emulated(**{"script": QUICK, **settings})
+    emulator = service.emulated(**{"script": QUICK, **settings})
     with emulator.served() as base_url:
-        async with house.provider(base_url, timeout=3) as provider:
+        async with service.provider(base_url, timeout=3) as provider:
             ledger = Ledger(f"sqlite:///{folder / 'ledger.sqlite'}")
             clips = ClipStore(folder / "clips", vault)
-            studio = Studio(ledger, clips, folder / "house", {house.name: provider}, PriceList.read({}), 0.02)
-            request = request_for(house, Mode.TEXT)
+            studio = Studio(ledger, clips, folder / "house", {service.name: provider}, PriceList.read({}), 0.02)
+            request = request_for(service, Mode.TEXT)
             order = Order(
-                key=request.key, provider=house.name, model=request.model, request=request.canonical(),
+                key=request.key, provider=service.name, model=request.model, request=request.canonical(),
                 film="F", slate="1A", take=1,
             )  # fmt: skip
             yield Bench(emulator, studio, Take(order=order, request=request, timeout=timeout))
             ledger.close()
 
 
-@pytest.fixture(params=HOUSES)
-def house(request: pytest.FixtureRequest) -> House:
-    return HOUSES[request.param]
+@pytest.fixture(params=SERVICES)
+def service(request: pytest.FixtureRequest) -> Service:
+    return SERVICES[request.param]
 
 
-async def test_a_take_is_ordered_once_and_its_clip_is_kept(tmp_path: Path, house: House) -> None:
-    async with bench(tmp_path, house) as on:
+async def test_a_take_is_ordered_once_and_its_clip_is_kept(tmp_path: Path, service: Service) -> None:
+    async with bench(tmp_path, service) as on:
         clip = await on.make()
         assert clip.path.is_file() and on.state is State.FINISHED
         assert await on.make() == clip
@@ -86,9 +86,9 @@ async def test_a_take_is_ordered_once_and_its_clip_is_kept(tmp_path: Path, house
 
 @pytest.mark.parametrize("trouble", [Shortened(), Corrupt(), Answer(503)], ids=["truncated", "corrupt", "503"])
 async def test_a_paid_clip_is_not_given_up_because_its_download_failed(
-    tmp_path: Path, house: House, trouble: Any
+    tmp_path: Path, service: Service, trouble: Any
 ) -> None:
-    async with bench(tmp_path, house) as on:
+    async with bench(tmp_path, service) as on:
         on.emulator.fault(Call.FETCH, trouble, times=1)
         with pytest.raises(Transient):
             await on.make()
@@ -99,15 +99,15 @@ async def test_a_paid_clip_is_not_given_up_because_its_download_failed(
 
 
 async def test_a_link_that_expired_is_asked_for_again(tmp_path: Path) -> None:
-    async with bench(tmp_path, HOUSES["apiyi"], link_gets=0, renews_links=True) as on:
+    async with bench(tmp_path, SERVICES["apiyi"], link_gets=0, renews_links=True) as on:
         with pytest.raises(Transient, match="expired"):
             await on.make()
         assert on.state is State.SUBMITTED
         assert sum("/v1/tasks/" in heard.path for heard in on.emulator.requests) >= 5
 
 
-async def test_a_clip_that_claims_to_be_huge_is_not_fetched_and_not_lost(tmp_path: Path, house: House) -> None:
-    async with bench(tmp_path, house) as on:
+async def test_a_clip_that_claims_to_be_huge_is_not_fetched_and_not_lost(tmp_path: Path, service: Service) -> None:
+    async with bench(tmp_path, service) as on:
         on.emulator.fault(Call.FETCH, Claims(), times=1)
         with pytest.raises(Terminal):
             await on.make()
@@ -115,8 +115,8 @@ async def test_a_clip_that_claims_to_be_huge_is_not_fetched_and_not_lost(tmp_pat
         assert (await on.make()).path.is_file()
 
 
-async def test_a_lost_answer_is_unknown_and_never_sent_again(tmp_path: Path, house: House) -> None:
-    async with bench(tmp_path, house) as on:
+async def test_a_lost_answer_is_unknown_and_never_sent_again(tmp_path: Path, service: Service) -> None:
+    async with bench(tmp_path, service) as on:
         on.emulator.fault(Call.CREATE, Reset(), accepted=True, times=1)
         for _ in range(3):
             with pytest.raises(Ambiguous) as told:
@@ -126,8 +126,8 @@ async def test_a_lost_answer_is_unknown_and_never_sent_again(tmp_path: Path, hou
         assert len(on.emulator.accepted) == 1
 
 
-async def test_a_busy_service_leaves_nothing_in_the_ledger(tmp_path: Path, house: House) -> None:
-    async with bench(tmp_path, house) as on:
+async def test_a_busy_service_leaves_nothing_in_the_ledger(tmp_path: Path, service: Service) -> None:
+    async with bench(tmp_path, service) as on:
         on.emulator.fault(Call.CREATE, Answer(429, retry_after="7"), times=1)
         with pytest.raises(Transient) as busy:
             await on.make()
@@ -136,8 +136,8 @@ async def test_a_busy_service_leaves_nothing_in_the_ledger(tmp_path: Path, house
         assert (await on.make()).path.is_file()
 
 
-async def test_a_task_that_failed_is_final_for_the_run(tmp_path: Path, house: House) -> None:
-    async with bench(tmp_path, house) as on:
+async def test_a_task_that_failed_is_final_for_the_run(tmp_path: Path, service: Service) -> None:
+    async with bench(tmp_path, service) as on:
         on.emulator.plays(Script(waiting=0, running=0, end=Phase.FAILED, failure=Failure(message="too dark")))
         with pytest.raises(TaskFailed):
             await on.make()
@@ -147,8 +147,8 @@ async def test_a_task_that_failed_is_final_for_the_run(tmp_path: Path, house: Ho
         assert len(on.emulator.accepted) == 1, "another run may order it anew, this one does not"
 
 
-async def test_a_task_that_never_ends_is_left_standing_for_the_next_run(tmp_path: Path, house: House) -> None:
-    async with bench(tmp_path, house, timeout=0.3) as on:
+async def test_a_task_that_never_ends_is_left_standing_for_the_next_run(tmp_path: Path, service: Service) -> None:
+    async with bench(tmp_path, service, timeout=0.3) as on:
         on.emulator.plays(Script(waiting=1, running=1, end=None), times=1)
         with pytest.raises(Overdue, match="it is paid"):
             await on.make()
@@ -156,15 +156,15 @@ async def test_a_task_that_never_ends_is_left_standing_for_the_next_run(tmp_path
         assert len(on.emulator.accepted) == 1
 
 
-async def test_a_look_that_fails_is_repeated(tmp_path: Path, house: House) -> None:
-    async with bench(tmp_path, house) as on:
+async def test_a_look_that_fails_is_repeated(tmp_path: Path, service: Service) -> None:
+    async with bench(tmp_path, service) as on:
         on.emulator.fault(Call.LOOK, Answer(502), times=4)
         assert (await on.make()).path.is_file()
         assert len(on.emulator.accepted) == 1
 
 
-async def test_a_key_that_was_revoked_meanwhile_does_not_lose_the_task(tmp_path: Path, house: House) -> None:
-    async with bench(tmp_path, house) as on:
+async def test_a_key_that_was_revoked_meanwhile_does_not_lose_the_task(tmp_path: Path, service: Service) -> None:
+    async with bench(tmp_path, service) as on:
         on.emulator.fault(Call.LOOK, Answer(401), times=1)
         with pytest.raises(Terminal):
             await on.make()
@@ -173,7 +173,7 @@ async def test_a_key_that_was_revoked_meanwhile_does_not_lose_the_task(tmp_path:
 
 
 async def test_a_task_that_the_service_forgot_is_not_bought_again_by_itself(tmp_path: Path) -> None:
-    async with bench(tmp_path, HOUSES["dashscope"], timeout=0.2) as on:
+    async with bench(tmp_path, SERVICES["dashscope"], timeout=0.2) as on:
         on.emulator.plays(Script(waiting=1, running=1, end=None), times=1)
         with pytest.raises(Overdue):
             await on.make()
@@ -186,7 +186,7 @@ async def test_a_task_that_the_service_forgot_is_not_bought_again_by_itself(tmp_
 
 
 async def test_a_cancelled_run_calls_off_what_still_waits(tmp_path: Path) -> None:
-    async with bench(tmp_path, HOUSES["dashscope"]) as on:
+    async with bench(tmp_path, SERVICES["dashscope"]) as on:
         on.emulator.plays(Script(waiting=10_000, running=1), times=1)
         await _cancelled_once(on, lambda: len(on.emulator.accepted) == 1)
         assert any(heard.path.endswith("/cancel") for heard in on.emulator.requests)
@@ -194,14 +194,14 @@ async def test_a_cancelled_run_calls_off_what_still_waits(tmp_path: Path) -> Non
 
 
 async def test_a_cancelled_run_leaves_what_cannot_be_called_off_to_the_next(tmp_path: Path) -> None:
-    async with bench(tmp_path, HOUSES["aimlapi"]) as on:
+    async with bench(tmp_path, SERVICES["aimlapi"]) as on:
         on.emulator.plays(Script(waiting=3, running=1000), times=1)
         await _cancelled_once(on, lambda: len(on.emulator.accepted) == 1)
         assert on.state is State.SUBMITTED
 
 
 async def test_a_run_that_is_handed_over_calls_nothing_off(tmp_path: Path) -> None:
-    async with bench(tmp_path, HOUSES["dashscope"]) as on:
+    async with bench(tmp_path, SERVICES["dashscope"]) as on:
         on.emulator.plays(Script(waiting=10_000, running=1), times=1)
         on.studio.orders_stand = True
         await _cancelled_once(on, lambda: len(on.emulator.accepted) == 1)
@@ -210,7 +210,7 @@ async def test_a_run_that_is_handed_over_calls_nothing_off(tmp_path: Path) -> No
 
 
 async def test_a_run_that_is_stopped_while_an_order_is_under_way_waits_for_the_answer(tmp_path: Path) -> None:
-    async with bench(tmp_path, HOUSES["aimlapi"]) as on:
+    async with bench(tmp_path, SERVICES["aimlapi"]) as on:
         sent = threading.Event()
 
         def slowly(_: object) -> bool:
@@ -238,20 +238,20 @@ async def _cancelled_once(on: Bench, is_so: Callable[[], bool]) -> None:
         await making
 
 
-async def test_a_damaged_store_fetches_again_what_was_paid(tmp_path: Path, house: House) -> None:
-    async with bench(tmp_path, house) as on:
+async def test_a_damaged_store_fetches_again_what_was_paid(tmp_path: Path, service: Service) -> None:
+    async with bench(tmp_path, service) as on:
         clip = await on.make()
         clip.path.unlink()
         assert (await on.make()).digest == clip.digest
         assert len(on.emulator.accepted) == 1
 
 
-async def test_collecting_twice_is_harmless(tmp_path: Path, house: House) -> None:
-    async with bench(tmp_path, house) as on:
+async def test_collecting_twice_is_harmless(tmp_path: Path, service: Service) -> None:
+    async with bench(tmp_path, service) as on:
         clip = await on.make()
         purchase = on.studio.ledger.find(on.take.order.key)
         assert purchase and purchase.task
-        provider = on.studio.provider(house.name)
+        provider = on.studio.provider(service.name)
         assert await collect(on.take, purchase.task, provider, on.studio) == clip
         assert on.state is State.FINISHED
 
@@ -260,7 +260,7 @@ async def test_collecting_twice_is_harmless(tmp_path: Path, house: House) -> Non
 
 
 async def test_a_take_is_finished_when_its_clip_is_in_the_bucket(tmp_path: Path, bucket: str) -> None:
-    async with bench(tmp_path, HOUSES["apiyi"], vault=Bucket(bucket)) as on:
+    async with bench(tmp_path, SERVICES["apiyi"], vault=Bucket(bucket)) as on:
         clip = await on.make()
         assert Bucket(bucket).size(f"{clip.digest[:2]}/{clip.digest}.mp4") == clip.size
         clip.path.unlink()
@@ -271,7 +271,7 @@ async def test_a_take_is_finished_when_its_clip_is_in_the_bucket(tmp_path: Path,
 async def test_a_clip_that_comes_while_the_bucket_is_away_is_neither_lost_nor_fetched_again(
     tmp_path: Path, bucket: str, away: Callable[[], None], back: Callable[[], None]
 ) -> None:
-    async with bench(tmp_path, HOUSES["apiyi"], vault=Bucket(bucket)) as on:
+    async with bench(tmp_path, SERVICES["apiyi"], vault=Bucket(bucket)) as on:
         on.studio.clips.ensure_writable()
         away()
         for _ in range(2):
@@ -296,7 +296,7 @@ async def test_a_bucket_that_takes_no_clip_is_told_before_anything_is_bought(
 ) -> None:
     if url == "away":
         away()
-    async with bench(tmp_path, HOUSES["apiyi"], vault=Bucket(bucket if url == "away" else url)) as on:
+    async with bench(tmp_path, SERVICES["apiyi"], vault=Bucket(bucket if url == "away" else url)) as on:
         with pytest.raises(trouble, match="did not take"):
             await on.make()
         assert on.emulator.accepted == [] and on.studio.ledger.find(on.take.order.key) is None
@@ -305,7 +305,7 @@ async def test_a_bucket_that_takes_no_clip_is_told_before_anything_is_bought(
 async def test_a_bucket_that_is_away_is_no_reason_to_buy_again(
     tmp_path: Path, bucket: str, away: Callable[[], None], back: Callable[[], None]
 ) -> None:
-    async with bench(tmp_path, HOUSES["apiyi"], vault=Bucket(bucket)) as on:
+    async with bench(tmp_path, SERVICES["apiyi"], vault=Bucket(bucket)) as on:
         clip = await on.make()
         clip.path.unlink()
         away()
@@ -320,7 +320,7 @@ async def test_a_bucket_that_is_away_is_no_reason_to_buy_again(
 async def test_a_clip_that_was_damaged_in_the_bucket_is_told_and_fetched_again_from_the_service(
     tmp_path: Path, bucket: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with bench(tmp_path, HOUSES["apiyi"], vault=Bucket(bucket)) as on:
+    async with bench(tmp_path, SERVICES["apiyi"], vault=Bucket(bucket)) as on:
         clip = await on.make()
         whole = clip.path.read_bytes()
         clip.path.unlink()
@@ -334,7 +334,7 @@ async def test_a_clip_that_was_damaged_in_the_bucket_is_told_and_fetched_again_f
 async def test_a_clip_that_came_is_not_lost_when_another_host_finds_its_order_forgotten(
     tmp_path: Path, bucket: str, away: Callable[[], None], back: Callable[[], None]
 ) -> None:
-    async with bench(tmp_path, HOUSES["apiyi"], vault=Bucket(bucket)) as on:
+    async with bench(tmp_path, SERVICES["apiyi"], vault=Bucket(bucket)) as on:
         on.studio.clips.ensure_writable()
         away()
         with pytest.raises(Transient):

@@ -27,7 +27,7 @@ from storyreel.tasks.media.binary import find_ffmpeg
 from tests.services.emulator import Emulator
 from tests.services.faults import Answer, Call
 from tests.services.jobs import Failure, Phase, Script
-from tests.tasks.providers.houses import HOUSES
+from tests.tasks.providers.hosted_services import SERVICES
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
@@ -84,10 +84,10 @@ def on_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Set]:
     prices.write_text("prices: 1\nregions: {dashscope: {Beijing: [127.0.0.1]}}\n")
     monkeypatch.setenv("STORYREEL_PRICES", str(prices))
     monkeypatch.setenv("STORYREEL_POLL_SECONDS", "0.02")
-    apiyi, dashscope = HOUSES["apiyi"].emulated(), HOUSES["dashscope"].emulated()
+    apiyi, dashscope = SERVICES["apiyi"].emulated(), SERVICES["dashscope"].emulated()
     with apiyi.served() as first, dashscope.served() as second:
-        for house, base in (("apiyi", first), ("dashscope", second)):
-            for name, value in HOUSES[house].environment(base).items():
+        for service, base in (("apiyi", first), ("dashscope", second)):
+            for name, value in SERVICES[service].environment(base).items():
                 monkeypatch.setenv(name, value)
         yield Set(tmp_path, apiyi, dashscope)
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from storyreel.tasks.inspection.inspect import Finding, Inspection, best_take, inspection_key
-from tests.tasks.providers.houses import HOUSES, request
+from tests.tasks.providers.hosted_services import SERVICES, request
 
 
 def take(*what: Any) -> Inspection:
@@ -54,7 +54,7 @@ def test_of_no_takes_none_is_best() -> None:
 
 
 def test_a_recipe_names_all_that_an_inspection_depends_on_and_nothing_else() -> None:
-    of = request(HOUSES["dashscope"])
+    of = request(SERVICES["dashscope"])
     known = inspection_key("c" * 64, of, "", False, "9.0")
     same = of.model_copy(update={"prompt": "Another lamp is lit.", "seed": 8, "take": 2})
     assert inspection_key("c" * 64, same, "", False, "9.0") == known

@@ -15,7 +15,7 @@ from storyreel.tasks.inspection.inspect import Inspection, inspect_clip
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.providers.request import Request
 from tests.tasks.making import ffmpeg, make_clip
-from tests.tasks.providers.houses import HOUSES, request
+from tests.tasks.providers.hosted_services import SERVICES, request
 from tests.tasks.scenery import FPS, SEEN, film, recoloured, scene
 
 FOREST, SHORE = scene(1), scene(2)
@@ -28,7 +28,7 @@ GRAIN = "noise=alls=12:allf=t"
 def ordered(**changes: Any) -> Request:
     """What the clips here answer: two and a half seconds, as small as they are."""
     small = {"seconds": Fraction(5, 2), "width": SEEN[0], "height": SEEN[1]}
-    return request(HOUSES["dashscope"], **{**small, **changes})
+    return request(SERVICES["dashscope"], **{**small, **changes})
 
 
 def looked_at(clip: Path, of: Request | None = None, **how: Any) -> Inspection:
@@ -210,12 +210,12 @@ def test_a_clip_may_take_the_shape_of_its_first_frame_but_no_other_class(
     tmp_path: Path, size: str, words: list[str]
 ) -> None:
     clip = make_clip(tmp_path / "clip.mp4", frames=1, size=size, sound=None)
-    of = request(HOUSES["dashscope"], Mode.IMAGE)
+    of = request(SERVICES["dashscope"], Mode.IMAGE)
     assert sizes(clip, of, scene(3, (800, 600))) == words
 
 
 def test_without_a_look_at_a_remote_first_frame_only_the_class_is_known(tmp_path: Path) -> None:
-    of = request(HOUSES["dashscope"], Mode.IMAGE)
+    of = request(SERVICES["dashscope"], Mode.IMAGE)
     upright = make_clip(tmp_path / "upright.mp4", frames=1, size="720x1280", sound=None)
     small = make_clip(tmp_path / "small.mp4", frames=1, size="480x854", sound=None)
     assert (sizes(upright, of), len(sizes(small, of))) == ([], 1)

@@ -18,7 +18,7 @@ from storyreel.specs.storyboard import Mode
 from storyreel.tasks.prices.price_list import PriceList
 from storyreel.tasks.providers import load, names
 from storyreel.tasks.providers.request import Request
-from tests.tasks.providers.houses import HOUSES, image, opened, request, video
+from tests.tasks.providers.hosted_services import SERVICES, image, opened, request, video
 
 Prices = Callable[..., PriceList]
 
@@ -45,7 +45,7 @@ def money(amount: str, currency: str) -> Money:
 def asked(
     service: str, mode: Mode = Mode.TEXT, seconds: int | Fraction = 5, size: str = "720p", **more: Any
 ) -> Request:
-    return request(HOUSES[service], mode, seconds=Fraction(seconds), resolution=size, **more)
+    return request(SERVICES[service], mode, seconds=Fraction(seconds), resolution=size, **more)
 
 
 def with_video(service: str, *lengths: Fraction | float | None, seconds: int = 5, size: str = "720p") -> Request:
@@ -160,11 +160,11 @@ def test_seconds_that_a_service_says_it_billed_cost_their_rate_to_the_last_decim
 
 
 async def test_what_is_priced_is_what_the_services_bill() -> None:
-    async with opened(HOUSES["aimlapi"]) as (provider, _):
+    async with opened(SERVICES["aimlapi"]) as (provider, _):
         wanted = with_video("aimlapi", None, seconds=10, size="1080p")
         assert (await provider.submit(wanted)).cost == SHIPPED.price(wanted).money
     for wanted in (with_video("dashscope", None, seconds=4), asked("dashscope", seconds=7, size="1080p")):
-        async with opened(HOUSES["dashscope"]) as (provider, _):
+        async with opened(SERVICES["dashscope"]) as (provider, _):
             status = await provider.poll((await provider.submit(wanted)).task)
         assert status.billed_seconds is not None
         assert SHIPPED.billed(wanted, status.billed_seconds) == SHIPPED.price(wanted).money

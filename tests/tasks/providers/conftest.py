@@ -1,13 +1,13 @@
-"""What every hosted service promises is tried with each of them."""
+"""The fixture that runs a test with each hosted service."""
 
 from __future__ import annotations
 
 import pytest
 
-from tests.tasks.providers.houses import HOUSES, House
+from tests.tasks.providers.hosted_services import SERVICES, Service
 
 
-@pytest.fixture(params=list(HOUSES))
-def house(request: pytest.FixtureRequest) -> House:
+@pytest.fixture(params=list(SERVICES))
+def service(request: pytest.FixtureRequest) -> Service:
     """Each hosted service in turn."""
-    return HOUSES[request.param]
+    return SERVICES[request.param]

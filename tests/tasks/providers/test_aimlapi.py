@@ -1,4 +1,4 @@
-"""What AIMLAPI alone does."""
+"""What only AIMLAPI does."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from storyreel.tasks.providers.errors import Refused, TaskFailed, Terminal, Tran
 from tests.services.aimlapi import FREE_TIER
 from tests.services.faults import Answer, Call
 from tests.services.jobs import Failure, Phase, Script
-from tests.tasks.providers.houses import HOUSES, opened, request, video
+from tests.tasks.providers.hosted_services import SERVICES, opened, request, video
 
-HOUSE = HOUSES["aimlapi"]
+SERVICE = SERVICES["aimlapi"]
 
 
-async def test_the_cost_is_told_when_it_is_ordered() -> None:
-    async with opened(HOUSE) as (provider, _):
-        plain = await provider.submit(request(HOUSE))
+async def test_the_order_names_the_cost() -> None:
+    async with opened(SERVICE) as (provider, _):
+        plain = await provider.submit(request(SERVICE))
         dear = await provider.submit(
-            request(HOUSE, Mode.REFERENCE, resolution="1080p", seconds=10, references=(video(),))
+            request(SERVICE, Mode.REFERENCE, resolution="1080p", seconds=10, references=(video(),))
         )
         end = await provider.poll(plain.task)
     assert plain.cost == Money(amount=Decimal("0.45"), currency="USD")
@@ -34,14 +34,14 @@ async def test_the_cost_is_told_when_it_is_ordered() -> None:
     "meta",
     [None, {}, {"usage": None}, "free", *({"usage": {"usd_spent": spent}} for spent in (None, "?", -1, True))],
 )
-async def test_a_cost_that_is_not_told_is_not_known(meta: Any) -> None:
-    async with opened(HOUSE) as (provider, _):
-        assert provider.read_submission({"id": "t", "meta": meta}, request(HOUSE)).cost is None
+async def test_a_cost_that_is_not_named_is_unknown(meta: Any) -> None:
+    async with opened(SERVICE) as (provider, _):
+        assert provider.read_submission({"id": "t", "meta": meta}, request(SERVICE)).cost is None
 
 
-async def test_a_cost_that_is_told_at_the_end_is_taken_too() -> None:
-    async with opened(HOUSE, settings={"usage_at_create": False, "usage_at_end": True}) as (provider, _):
-        accepted = await provider.submit(request(HOUSE))
+async def test_a_cost_that_comes_with_the_clip_is_used_too() -> None:
+    async with opened(SERVICE, settings={"usage_at_create": False, "usage_at_end": True}) as (provider, _):
+        accepted = await provider.submit(request(SERVICE))
         assert accepted.cost is None
         assert (await provider.poll(accepted.task)).cost == Money(amount=Decimal("0.45"), currency="USD")
 
@@ -49,14 +49,14 @@ async def test_a_cost_that_is_told_at_the_end_is_taken_too() -> None:
 @pytest.mark.parametrize("ids", ["short", "uuid", "path"])
 @pytest.mark.parametrize("created", [200, 201])
 async def test_an_id_of_any_shape_is_found_again(ids: str, created: int) -> None:
-    async with opened(HOUSE, settings={"ids": ids, "created": created}) as (provider, _):
-        assert (await provider.poll((await provider.submit(request(HOUSE))).task)).state == "finished"
+    async with opened(SERVICE, settings={"ids": ids, "created": created}) as (provider, _):
+        assert (await provider.poll((await provider.submit(request(SERVICE))).task)).state == "finished"
 
 
 @pytest.mark.parametrize("word", ["waiting", "active", "queued", "generating"])
-async def test_all_words_for_not_yet_are_known(word: str) -> None:
-    async with opened(HOUSE, settings={"script": Script(1, 0, words=(word,))}) as (provider, _):
-        status = await provider.poll((await provider.submit(request(HOUSE))).task)
+async def test_all_words_for_a_task_under_way_are_known(word: str) -> None:
+    async with opened(SERVICE, settings={"script": Script(1, 0, words=(word,))}) as (provider, _):
+        status = await provider.poll((await provider.submit(request(SERVICE))).task)
     assert (status.state, status.is_known) == ("pending", True)
 
 
@@ -72,56 +72,56 @@ async def test_all_words_for_not_yet_are_known(word: str) -> None:
 )
 async def test_a_failure_in_each_of_its_shapes(shape: str, said: str, code: str) -> None:
     script = Script(0, 0, end=Phase.FAILED, failure=Failure("face_detection_error", "the face is hidden", shape))
-    async with opened(HOUSE, settings={"script": script}) as (provider, _):
+    async with opened(SERVICE, settings={"script": script}) as (provider, _):
         with pytest.raises(TaskFailed, match=said) as failed:
-            await provider.poll((await provider.submit(request(HOUSE))).task)
+            await provider.poll((await provider.submit(request(SERVICE))).task)
     assert failed.value.code == code
 
 
 async def test_an_error_under_a_word_of_another_vendor_is_a_failure() -> None:
     script = Script(0, 0, end=Phase.FAILED, last_word="rejected")
-    async with opened(HOUSE, settings={"script": script}) as (provider, _):
+    async with opened(SERVICE, settings={"script": script}) as (provider, _):
         with pytest.raises(TaskFailed):
-            await provider.poll((await provider.submit(request(HOUSE))).task)
+            await provider.poll((await provider.submit(request(SERVICE))).task)
 
 
-async def test_an_unnamed_content_policy_is_told_by_its_words() -> None:
+async def test_a_content_refusal_without_a_code_is_recognised_by_its_words() -> None:
     script = Script(0, 0, end=Phase.FAILED, failure=Failure("x", "content policy", "nameless"))
-    async with opened(HOUSE, settings={"script": script}) as (provider, _):
+    async with opened(SERVICE, settings={"script": script}) as (provider, _):
         with pytest.raises(TaskFailed) as failed:
-            await provider.poll((await provider.submit(request(HOUSE))).task)
+            await provider.poll((await provider.submit(request(SERVICE))).task)
     assert failed.value.is_content
 
 
-async def test_an_empty_purse_is_said_with_the_way_to_fill_it() -> None:
-    async with opened(HOUSE, settings={"balance": 1}) as (provider, emulator):
-        await provider.submit(request(HOUSE))
+async def test_an_empty_balance_comes_with_the_address_to_top_it_up() -> None:
+    async with opened(SERVICE, settings={"balance": 1}) as (provider, emulator):
+        await provider.submit(request(SERVICE))
         with pytest.raises(Terminal, match="run out of credits") as broke:
-            await provider.submit(request(HOUSE))
+            await provider.submit(request(SERVICE))
     assert not isinstance(broke.value, Refused)
     assert "billing" in broke.value.hint
     assert len(emulator.accepted) == 1
 
 
-async def test_the_free_tiers_limit_passes() -> None:
-    async with opened(HOUSE) as (provider, emulator):
+async def test_the_limit_of_the_free_tier_is_transient() -> None:
+    async with opened(SERVICE) as (provider, emulator):
         emulator.fault(Call.CREATE, Answer(429, {"message": FREE_TIER, "statusCode": "429"}))
         with pytest.raises(Transient, match="free limit for the hour"):
-            await provider.submit(request(HOUSE))
+            await provider.submit(request(SERVICE))
 
 
 @pytest.mark.parametrize("details", ["list", "map", "none"])
 async def test_a_refusal_names_the_field(details: str) -> None:
-    async with opened(HOUSE, settings={"details": details}) as (provider, emulator):
+    async with opened(SERVICE, settings={"details": details}) as (provider, emulator):
         with pytest.raises(Refused, match=r"refused it \(400\): Body validation error!.*'5' \| '10'") as refused:
-            await provider.submit(request(HOUSE, seconds=7))
+            await provider.submit(request(SERVICE, seconds=7))
     assert ("duration" in str(refused.value)) == (details != "none")
     assert emulator.accepted == []
 
 
-async def test_it_takes_whole_seconds_as_numbers_even_where_it_is_read_to_the_letter() -> None:
+async def test_whole_seconds_are_sent_as_numbers() -> None:
     settings = {"duration_as_text": False, "whole_floats": False, "needs_reference": True, "combined_references": 5}
-    async with opened(HOUSE, settings=settings) as (provider, emulator):
+    async with opened(SERVICE, settings=settings) as (provider, emulator):
         for mode in Mode:
-            await provider.submit(request(HOUSE, mode))
+            await provider.submit(request(SERVICE, mode))
     assert len(emulator.accepted) == 3

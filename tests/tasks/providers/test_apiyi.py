@@ -1,4 +1,4 @@
-"""What APIYI alone does."""
+"""What only APIYI does."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from tests.services.apiyi import REFUSALS
 from tests.services.emulator import DAY
 from tests.services.faults import Call
 from tests.services.jobs import Failure, Phase, Script
-from tests.tasks.providers.houses import AT_ONCE, HOUSES, opened, request
+from tests.tasks.providers.hosted_services import AT_ONCE, SERVICES, opened, request
 
-HOUSE = HOUSES["apiyi"]
+SERVICE = SERVICES["apiyi"]
 
 
-async def test_orders_and_looks_go_to_different_prefixes() -> None:
-    async with opened(HOUSE) as (provider, emulator):
-        await provider.poll((await provider.submit(request(HOUSE))).task)
+async def test_orders_and_polls_go_to_different_prefixes() -> None:
+    async with opened(SERVICE) as (provider, emulator):
+        await provider.poll((await provider.submit(request(SERVICE))).task)
     order, look = emulator.requests
     assert order.path.startswith("/wan/api/v1/services/")
     assert look.path.startswith("/v1/tasks/") and "x-dashscope-async" not in look.headers
@@ -36,13 +36,13 @@ async def test_orders_and_looks_go_to_different_prefixes() -> None:
         ("upstream", Ambiguous, None),
     ],
 )
-async def test_each_of_its_refusals_is_what_it_is(
+async def test_each_refusal_becomes_the_right_error(
     refusal: str, kind: type[Exception], is_content: bool | None, error: str
 ) -> None:
-    async with opened(HOUSE, settings={"error": error}) as (provider, emulator):
+    async with opened(SERVICE, settings={"error": error}) as (provider, emulator):
         emulator.fault(Call.CREATE, emulator.refusal(refusal))
         with pytest.raises(kind) as refused:
-            await provider.submit(request(HOUSE))
+            await provider.submit(request(SERVICE))
     assert type(refused.value) is kind
     assert getattr(refused.value, "is_content", None) == is_content
     assert REFUSALS[refusal][2].split("] ")[-1] in str(refused.value)
@@ -52,9 +52,9 @@ async def test_each_of_its_refusals_is_what_it_is(
 
 
 @pytest.mark.parametrize("poll", ["own", "native"])
-async def test_a_look_is_read_in_its_own_words_and_in_dashscopes(poll: str) -> None:
-    async with opened(HOUSE, settings={"poll": poll, "script": Script(1, 1)}) as (provider, _):
-        accepted = await provider.submit(request(HOUSE))
+async def test_a_poll_is_read_in_both_forms(poll: str) -> None:
+    async with opened(SERVICE, settings={"poll": poll, "script": Script(1, 1)}) as (provider, _):
+        accepted = await provider.submit(request(SERVICE))
         looks = [await provider.poll(accepted.task) for _ in range(3)]
     assert [look.state for look in looks] == ["pending", "pending", "finished"]
     assert all(look.is_known for look in looks)
@@ -74,29 +74,29 @@ async def test_a_look_is_read_in_its_own_words_and_in_dashscopes(poll: str) -> N
 )
 async def test_a_failure_in_each_of_its_shapes(shape: str, said: str, code: str, poll: str) -> None:
     script = Script(0, 0, end=Phase.FAILED, failure=Failure("InvalidImageUrl", "it is a page", shape))
-    async with opened(HOUSE, settings={"script": script, "poll": poll}) as (provider, _):
+    async with opened(SERVICE, settings={"script": script, "poll": poll}) as (provider, _):
         with pytest.raises(TaskFailed, match=said) as failed:
-            await provider.poll((await provider.submit(request(HOUSE))).task)
+            await provider.poll((await provider.submit(request(SERVICE))).task)
     assert failed.value.code == code
 
 
 @pytest.mark.parametrize("unknown", ["404", "UNKNOWN"])
-async def test_after_a_day_the_task_is_forgotten_however_that_is_said(unknown: str) -> None:
-    async with opened(HOUSE, settings={"unknown_task": unknown}) as (provider, emulator):
-        accepted = await provider.submit(request(HOUSE))
+async def test_after_a_day_the_task_is_forgotten_in_every_form(unknown: str) -> None:
+    async with opened(SERVICE, settings={"unknown_task": unknown}) as (provider, emulator):
+        accepted = await provider.submit(request(SERVICE))
         emulator.clock.forward(seconds=DAY + 1)
         with pytest.raises(TaskForgotten):
             await provider.poll(accepted.task)
 
 
-async def test_plain_bodies_are_asked_for_and_packed_labels_do_no_harm() -> None:
-    async with opened(HOUSE, settings={"labels_gzip": True}) as (provider, emulator):
-        assert (await provider.poll((await provider.submit(request(HOUSE))).task)).state == "finished"
+async def test_plain_bodies_are_requested_and_wrong_gzip_labels_ignored() -> None:
+    async with opened(SERVICE, settings={"labels_gzip": True}) as (provider, emulator):
+        assert (await provider.poll((await provider.submit(request(SERVICE))).task)).state == "finished"
     assert {heard.headers["accept-encoding"] for heard in emulator.requests} == {"identity"}
 
 
-async def test_a_shot_with_nothing_to_begin_with_is_refused_though_it_comes_as_500() -> None:
-    async with opened(HOUSE, settings={"script": AT_ONCE}) as (provider, emulator):
+async def test_a_refusal_of_a_missing_first_frame_may_come_as_500() -> None:
+    async with opened(SERVICE, settings={"script": AT_ONCE}) as (provider, emulator):
         with pytest.raises(Refused, match="must provide an image"):
-            await provider.submit(request(HOUSE, Mode.IMAGE, first_frame=None))
+            await provider.submit(request(SERVICE, Mode.IMAGE, first_frame=None))
     assert emulator.accepted == []

@@ -1,4 +1,4 @@
-"""What is sent, field by field, in each service's own form; and what the published schemas say of it."""
+"""The body of an order, field by field, for each service, and against the published schemas."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from storyreel.specs.reading import read
 from storyreel.specs.storyboard import Mode
 from tests.services.emulator import Emulator
 from tests.services.test_aimlapi_schema import FOLDER, checker, request_schema
-from tests.tasks.providers.houses import HOUSES, House, image, opened, request, video, voice
+from tests.tasks.providers.hosted_services import SERVICES, Service, image, opened, request, video, voice
 
 BOARD, LAST, MIRA, TOM, WALK, SOUND = (
     f"https://films.example/{name}" for name in ("board.png", "end.png", "mira.png", "tom.jpg", "walk.mp4", "mira.wav")
@@ -115,21 +115,21 @@ HEADERS = {
 WAN_PATH = "/api/v1/services/aigc/video-generation/video-synthesis"
 
 
-def path_of(house: House, mode: Mode) -> str:
+def path_of(service: Service, mode: Mode) -> str:
     return {
         "aimlapi": "/v2/video/generations",
         "apiyi": f"/wan{WAN_PATH}",
         "dashscope": WAN_PATH,
         "freepik": f"/v1/ai/{mode.value}/wan-2-7",
-    }[house.name]
+    }[service.name]
 
 
-def full(house: House, mode: Mode) -> Any:
+def full(service: Service, mode: Mode) -> Any:
     """Two images, one with a voice, a video, a first frame and a last, what to avoid, a seed."""
-    capability = house.adapter.capabilities[mode]
+    capability = service.adapter.capabilities[mode]
     mira = image(MIRA, voice=voice(SOUND) if capability.voice else None)
     return request(
-        house,
+        service,
         mode,
         prompt="Image 1 and Image 2 follow Video 1.",
         negative_prompt=MARK if capability.negative_prompt else "",
@@ -143,23 +143,23 @@ def full(house: House, mode: Mode) -> Any:
 
 
 @pytest.mark.parametrize("mode", list(Mode))
-@pytest.mark.parametrize("name", list(HOUSES))
-async def test_every_field_of_an_order_is_the_services_own(name: str, mode: Mode) -> None:
-    house = HOUSES[name]
-    async with opened(house) as (provider, emulator):
-        await provider.submit(full(house, mode))
+@pytest.mark.parametrize("name", list(SERVICES))
+async def test_every_field_of_an_order_is_as_the_service_documents(name: str, mode: Mode) -> None:
+    service = SERVICES[name]
+    async with opened(service) as (provider, emulator):
+        await provider.submit(full(service, mode))
     (heard,) = emulator.requests
-    assert (heard.method, heard.path, heard.query) == ("POST", path_of(house, mode), ())
+    assert (heard.method, heard.path, heard.query) == ("POST", path_of(service, mode), ())
     assert heard.json() == BODIES[name][mode]
     assert type(heard.json().get("duration", heard.json().get("parameters", {}).get("duration"))) is int
     assert heard.headers.items() >= HEADERS[name].items()
     assert len(emulator.accepted) == 1
 
 
-@pytest.mark.parametrize("name", list(HOUSES))
-async def test_what_is_not_asked_for_is_not_sent(name: str) -> None:
-    async with opened(HOUSES[name]) as (provider, emulator):
-        await provider.submit(request(HOUSES[name]))
+@pytest.mark.parametrize("name", list(SERVICES))
+async def test_empty_fields_are_not_sent(name: str) -> None:
+    async with opened(SERVICES[name]) as (provider, emulator):
+        await provider.submit(request(SERVICES[name]))
     text = emulator.requests[0].body.decode()
     for field in ("negative", "media", "image", "video_url", "start_", "end_", "voice", "webhook"):
         assert f'"{field}' not in text
@@ -169,9 +169,9 @@ async def test_what_is_not_asked_for_is_not_sent(name: str) -> None:
 @pytest.mark.parametrize("mode", list(Mode))
 def test_aimlapis_orders_fit_its_published_schema(mode: Mode) -> None:
     short = {Mode.REFERENCE: "r2v", Mode.IMAGE: "i2v", Mode.TEXT: "t2v"}[mode]
-    ordered, house = full(HOUSES["aimlapi"], mode), HOUSES["aimlapi"]
+    ordered, service = full(SERVICES["aimlapi"], mode), SERVICES["aimlapi"]
     places = {(use, attachment.digest): attachment.source for use, attachment in ordered.attachments}
-    body = house.provider("http://127.0.0.1:9").body(ordered, places)
+    body = service.provider("http://127.0.0.1:9").body(ordered, places)
     schema = request_schema(short)
     Draft4Validator(schema, format_checker=checker()).validate(body)
     assert body.keys() <= schema["properties"].keys()
@@ -262,7 +262,7 @@ def sets(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def served() -> Iterator[dict[str, tuple[Emulator, str]]]:
     with ExitStack() as stack:
-        emulators = {name: house.emulated() for name, house in HOUSES.items()}
+        emulators = {name: service.emulated() for name, service in SERVICES.items()}
         yield {name: (one, stack.enter_context(one.served())) for name, one in emulators.items()}
 
 
@@ -272,17 +272,15 @@ def planned(folder: Path, film: dict[str, Any], service: str) -> Plan:
     return make_plan(read(file), History(purchases=lambda _: {}, holds=lambda _: False), service)
 
 
-@pytest.mark.parametrize("name", list(HOUSES))
-def test_what_is_planned_for_a_service_is_taken_by_it(
-    name: str, sets: Path, served: dict[str, tuple[Emulator, str]]
-) -> None:
+@pytest.mark.parametrize("name", list(SERVICES))
+def test_a_service_accepts_every_planned_order(name: str, sets: Path, served: dict[str, tuple[Emulator, str]]) -> None:
     import asyncio
 
-    house, (emulator, base_url) = HOUSES[name], served[name]
+    service, (emulator, base_url) = SERVICES[name], served[name]
     taken: set[Mode] = set()
 
     async def order(takes: tuple[PlannedTake, ...]) -> None:
-        async with house.provider(base_url) as provider:
+        async with service.provider(base_url) as provider:
             for take in takes:
                 ordered = take.request
                 if take.continues and ordered.first_frame:
@@ -314,7 +312,7 @@ def test_what_is_planned_for_a_service_is_taken_by_it(
     assert taken == set(Mode), "the films did not reach every mode"
 
 
-def test_a_film_that_is_refused_for_one_service_says_who_can(sets: Path) -> None:
+def test_a_film_that_one_service_cannot_make_names_those_that_can(sets: Path) -> None:
     film = {
         "storyboard": 1,
         "title": "Any",

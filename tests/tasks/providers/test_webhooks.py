@@ -1,4 +1,4 @@
-"""Signed callbacks: one that is genuine and fresh is read, whatever is changed in it is noticed."""
+"""Signed callbacks: a genuine and recent one is read, any change to it is noticed."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_a_genuine_callback_is_read_with_either_reading_of_the_secret(is_base64:
     assert callback == Callback(id="msg_1", task="046b6c7f", status="COMPLETED")
 
 
-def test_a_secret_that_is_no_base64_is_taken_as_it_is() -> None:
+def test_a_secret_that_is_not_base64_is_used_as_it_is() -> None:
     secret = "not base64!"
     signed = signature(secret, "a", str(int(NOW)), BODY, secret_is_base64=False)
     given = {"webhook-id": "a", "webhook-timestamp": str(int(NOW)), "webhook-signature": signed}
@@ -45,7 +45,7 @@ def test_a_secret_that_is_no_base64_is_taken_as_it_is() -> None:
 
 
 @pytest.mark.parametrize("away", [-TOLERANCE_SECONDS, TOLERANCE_SECONDS])
-def test_the_window_has_two_sides(away: int) -> None:
+def test_a_callback_from_the_past_or_future_is_refused(away: int) -> None:
     signed = CallbackReader(SECRET)
     assert signed.read(headers(at=NOW + away), BODY, NOW)
     with pytest.raises(InvalidSignature):
@@ -53,7 +53,7 @@ def test_the_window_has_two_sides(away: int) -> None:
 
 
 @given(st.data())
-def test_nothing_of_it_can_be_changed(data: st.DataObject) -> None:
+def test_no_part_of_a_signed_callback_can_be_changed(data: st.DataObject) -> None:
     given = headers()
     part = data.draw(st.sampled_from(["body", "webhook-id", "webhook-timestamp", "webhook-signature"]))
     before = BODY.decode() if part == "body" else given[part]
@@ -67,7 +67,7 @@ def test_nothing_of_it_can_be_changed(data: st.DataObject) -> None:
         CallbackReader(SECRET).read(given | ({} if part == "body" else {part: after}), body, NOW)
 
 
-def test_the_secret_is_in_no_word_about_it() -> None:
+def test_the_secret_is_never_shown() -> None:
     signed = CallbackReader(SECRET)
     with pytest.raises(InvalidSignature) as refused:
         signed.read(headers() | {"webhook-signature": "v1,b2xk"}, BODY, NOW)
@@ -77,7 +77,7 @@ def test_the_secret_is_in_no_word_about_it() -> None:
 
 
 @given(st.binary(max_size=200))
-def test_a_signed_body_is_a_callback_or_is_told_to_be_none(body: bytes) -> None:
+def test_a_signed_body_is_a_callback_or_an_error(body: bytes) -> None:
     try:
         callback = CallbackReader(SECRET).read(headers(body), body, NOW)
     except InvalidCallback:
@@ -85,7 +85,7 @@ def test_a_signed_body_is_a_callback_or_is_told_to_be_none(body: bytes) -> None:
     assert callback.task == json.loads(body)["task_id"]
 
 
-def test_what_was_seen_is_known_as_long_as_it_could_come_again_and_no_longer() -> None:
+def test_seen_messages_are_kept_while_they_could_be_repeated() -> None:
     seen = SeenMessages()
     seen.add("first", NOW)
     seen.add("second", NOW + 2 * TOLERANCE_SECONDS)
@@ -94,7 +94,7 @@ def test_what_was_seen_is_known_as_long_as_it_could_come_again_and_no_longer() -
     assert "first" not in seen and "second" in seen
 
 
-def test_a_flood_takes_no_more_room_than_it_may() -> None:
+def test_the_number_of_seen_messages_is_limited() -> None:
     seen = SeenMessages(most=100)
     for number in range(1000):
         seen.add(str(number), NOW)

@@ -1,4 +1,4 @@
-"""What is asked of a service for a shot."""
+"""The requests that are built for a shot."""
 
 from __future__ import annotations
 
@@ -84,11 +84,11 @@ def ask(folder: Path, shot: str, **film: Any) -> Request:
         ("action: Rain., first_frame: https://x.org/a.png, last_frame: https://x.org/b.png", Mode.IMAGE),
     ],
 )
-def test_the_mode_follows_from_what_the_shot_brings(tmp_path: Path, shot: str, mode: Mode) -> None:
+def test_the_mode_follows_from_the_shots_attachments(tmp_path: Path, shot: str, mode: Mode) -> None:
     assert ask(tmp_path, shot).mode is mode
 
 
-def test_a_prompt_binds_then_frames_then_tells_then_speaks_then_looks(tmp_path: Path) -> None:
+def test_the_parts_of_a_prompt_are_in_order(tmp_path: Path) -> None:
     shot = (
         'action: "{mira} climbs.", cast: [mira, tom], location: lamp_room, size: wide, camera: push in, '
         'dialogue: [{mira: "Who is there?", delivery: whispered}]'
@@ -107,13 +107,13 @@ def test_images_and_videos_are_numbered_apart(tmp_path: Path) -> None:
     assert request.prompt.startswith("Image 1, Video 1 and Image 2 are Mira")
 
 
-def test_who_only_speaks_off_screen_is_not_attached(tmp_path: Path) -> None:
+def test_a_speaker_off_screen_is_not_attached(tmp_path: Path) -> None:
     request = ask(tmp_path, 'action: Rain., dialogue: [{mira: "Hello?"}]')
     assert request.references == ()
     assert 'Mira, off screen, says: "Hello?"' in request.prompt
 
 
-def test_a_voice_goes_with_whoever_speaks_and_is_seen(tmp_path: Path) -> None:
+def test_the_voice_of_a_visible_speaker_is_attached(tmp_path: Path) -> None:
     speaking = ask(tmp_path, 'action: On., cast: [mira], dialogue: [{mira: "Hello?"}]')
     silent = ask(tmp_path, "action: On., cast: [mira]")
     assert speaking.references[0].voice and speaking.references[0].voice.source == "https://x.org/mira.wav"
@@ -121,7 +121,7 @@ def test_a_voice_goes_with_whoever_speaks_and_is_seen(tmp_path: Path) -> None:
     assert speaking.key != silent.key
 
 
-def test_everybody_is_shown_once_before_anybody_is_shown_twice(tmp_path: Path) -> None:
+def test_each_subject_has_one_reference_before_any_has_two(tmp_path: Path) -> None:
     many = ", ".join(f"https://x.org/m{n}.png" for n in range(6))
     request = ask(tmp_path, "action: On., cast: [mira], location: lamp_room", refs=many)
     assert [attachment.subject for attachment in request.references] == ["mira"] * 4 + ["lamp_room"]
@@ -132,13 +132,13 @@ def test_the_shortest_sold_length_that_covers_the_cut_is_bought(tmp_path: Path, 
     assert ask(tmp_path, f"action: Rain., duration: {cut}").seconds == sold
 
 
-def test_a_dissolve_does_not_buy_the_next_length_unless_asked_to(tmp_path: Path) -> None:
+def test_a_dissolve_buys_the_next_length_only_if_asked_to(tmp_path: Path) -> None:
     dissolve = "transition: {type: dissolve, duration: 12f}"
     assert ask(tmp_path, "action: Rain., duration: 5s", transition=dissolve).seconds == 5
     assert ask(tmp_path, "action: Rain., duration: 5s, handles: shoot", transition=dissolve).seconds == 10
 
 
-def test_a_rate_that_is_not_whole_does_not_buy_the_next_length(tmp_path: Path) -> None:
+def test_a_fractional_rate_does_not_buy_the_next_length(tmp_path: Path) -> None:
     request = ask(tmp_path, "action: Rain., duration: 5s", more="format: {fps: 23.976}\n")
     assert request.seconds == Fraction(5)
 
@@ -151,7 +151,7 @@ def test_a_rate_that_is_not_whole_does_not_buy_the_next_length(tmp_path: Path) -
         (f"action: {'very long ' * 60}", "https://x.org/m.png", "action", "reads 400"),
     ],
 )
-def test_what_the_service_cannot_take_is_said_of_the_right_key(
+def test_an_unsupported_value_is_reported_at_its_key(
     tmp_path: Path, shot: str, refs: str, field: str, words: str
 ) -> None:
     with pytest.raises(Unsupported) as unsupported:
@@ -160,7 +160,7 @@ def test_what_the_service_cannot_take_is_said_of_the_right_key(
     assert words in unsupported.value.message
 
 
-def test_more_people_than_the_service_shows_are_refused(tmp_path: Path) -> None:
+def test_more_subjects_than_the_service_takes_are_refused(tmp_path: Path) -> None:
     """Three who must each be shown by a video, at a service that takes two."""
     people = "\n".join(f"  p{n}: {{references: [https://x.org/{n}.mp4]}}" for n in range(3))
     file = tmp_path / "film.yaml"
@@ -172,7 +172,7 @@ def test_more_people_than_the_service_shows_are_refused(tmp_path: Path) -> None:
         list(build_requests(film, film.all_shots[0], Hosted, build_cut(film).events[0], "free", None, lambda _: "d"))
 
 
-def test_a_last_frame_goes_with_the_request_and_is_in_its_key(tmp_path: Path) -> None:
+def test_a_last_frame_is_attached_and_in_the_key(tmp_path: Path) -> None:
     begins = "action: Rain., first_frame: https://x.org/a.png"
     ends = ask(tmp_path, f"{begins}, last_frame: https://x.org/b.png")
     elsewhere = ask(tmp_path, f"{begins}, last_frame: https://x.org/c.png")
@@ -183,7 +183,7 @@ def test_a_last_frame_goes_with_the_request_and_is_in_its_key(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("name", ["aimlapi", "apiyi"])
-def test_a_service_that_ends_no_clip_with_a_picture_names_those_that_do(tmp_path: Path, name: str) -> None:
+def test_a_service_without_last_frames_names_those_with_them(tmp_path: Path, name: str) -> None:
     shot = "action: Rain., first_frame: https://x.org/a.png, last_frame: https://x.org/b.png"
     with pytest.raises(Unsupported) as unsupported:
         ask(tmp_path, shot, service=load(name))
@@ -194,14 +194,14 @@ def test_a_service_that_ends_no_clip_with_a_picture_names_those_that_do(tmp_path
         assert ask(tmp_path, shot, service=load(able)).last_frame
 
 
-def test_a_last_frame_that_a_service_does_not_take_is_told_as_a_first_one_is(tmp_path: Path) -> None:
+def test_a_last_frame_is_checked_as_a_first_one_is(tmp_path: Path) -> None:
     Image.new("RGB", (100, 100)).save(tmp_path / "small.png")
     with pytest.raises(Unsupported, match=r"does not take `small\.png`: it is 100x100 pixels") as unsupported:
         ask(tmp_path, "action: Rain., first_frame: https://x.org/a.png, last_frame: small.png")
     assert unsupported.value.field == "last_frame"
 
 
-def test_a_last_frame_beside_references_is_refused_with_the_way_out(tmp_path: Path) -> None:
+def test_a_last_frame_beside_references_is_refused_with_a_hint(tmp_path: Path) -> None:
     with pytest.raises(Unsupported) as unsupported:
         ask(tmp_path, "action: On., cast: [mira], first_frame: https://x.org/a.png, last_frame: https://x.org/b.png")
     assert (unsupported.value.field, unsupported.value.others) == ("last_frame", ())
@@ -209,7 +209,7 @@ def test_a_last_frame_beside_references_is_refused_with_the_way_out(tmp_path: Pa
     assert unsupported.value.hint == "write `mode: image-to-video`, which sends no references, or remove `last_frame`"
 
 
-def test_the_length_of_a_local_reference_video_is_known_and_no_part_of_the_key(tmp_path: Path) -> None:
+def test_the_length_of_a_local_video_is_read_and_not_in_the_key(tmp_path: Path) -> None:
     make_clip(tmp_path / "walk.mp4", frames=36, size="320x240")
     here = ask(tmp_path, "action: On., cast: [mira]", refs="walk.mp4, https://x.org/far.mp4")
     assert [reference.seconds for reference in here.references] == [Fraction(3, 2), None]

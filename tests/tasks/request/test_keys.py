@@ -1,4 +1,4 @@
-"""Keys that stand in people's ledgers. One that changes by itself buys again what was paid for."""
+"""Keys that are stored in users' ledgers. If one changed, its take would be bought again."""
 
 from __future__ import annotations
 
@@ -97,10 +97,10 @@ def keys(folder: Path, service: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("service", sorted(PINS))
-def test_a_key_is_what_it_was_when_the_take_was_bought(tmp_path: Path, service: str) -> None:
+def test_a_key_never_changes(tmp_path: Path, service: str) -> None:
     assert {take: key[:16] for take, key in keys(tmp_path, service).items()} == PINS[service]
 
 
-def test_the_picture_beside_the_film_has_one_encoding(tmp_path: Path) -> None:
+def test_the_local_picture_of_this_test_has_one_encoding(tmp_path: Path) -> None:
     keys(tmp_path, "animatic")
     assert hashlib.sha256((tmp_path / "board.bmp").read_bytes()).hexdigest()[:16] == BOARD

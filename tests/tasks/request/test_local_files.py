@@ -95,12 +95,12 @@ def test_a_picture_too_large_to_decode_is_judged_by_its_header(tmp_path: Path, w
 
 
 @pytest.mark.parametrize("content", [b"", b"hello", b"\x89PNG\r\n\x1a\n"])
-def test_what_is_no_picture(tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_is_no_picture(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.png").write_bytes(content)
     assert "no picture that can be opened" in wrong(tmp_path / "a.png")
 
 
-def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+def test_a_missing_file(tmp_path: Path) -> None:
     for use in ("image", "video", "voice"):
         assert wrong(tmp_path / "gone", use)  # type: ignore[arg-type]
 
@@ -152,7 +152,7 @@ def test_a_voices_length_and_format(tmp_path: Path, name: str, seconds: float, w
     [((240, 240), "RGB", "a.png"), ((239, 500), "RGB", "a.png"), ((320, 240), "RGBA", "a.png"),
      ((240, 1928), "L", "a.jpg"), ((320, 240), "P", "a.gif"), ((320, 240), "RGB", "a.webp")],
 )  # fmt: skip
-async def test_planning_and_the_services_judge_pictures_alike(
+async def test_the_checks_and_the_services_agree_about_pictures(
     tmp_path: Path, size: tuple[int, int], mode: str, name: str
 ) -> None:
     content = picture(tmp_path, *size, mode=mode, name=name).read_bytes()
@@ -176,7 +176,7 @@ def test_a_picture_of_a_whole_film_is_opened_once(tmp_path: Path, monkeypatch: p
     assert opened == [tmp_path / "mira.png"]
 
 
-def test_everything_that_is_wrong_with_the_files_of_a_film_is_told_at_once_and_once(tmp_path: Path) -> None:
+def test_all_file_problems_of_a_film_are_reported_together_and_once(tmp_path: Path) -> None:
     from storyreel.flows.planning.model import History
     from storyreel.flows.planning.plan import make_plan
 

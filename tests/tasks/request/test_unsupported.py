@@ -1,4 +1,4 @@
-"""A value that a service cannot take is an error that names the services that can."""
+"""A value that a service does not support is an error that names the services that do."""
 
 from __future__ import annotations
 
@@ -57,11 +57,13 @@ def problem(folder: Path, service: str, shot: str, **film: str) -> Problem:
          "remove `mode` or `first_frame`"),
     ],
 )  # fmt: skip
-def test_who_can_is_named_with_what_else_helps(tmp_path: Path, service: str, shot: str, what: str, fix: str) -> None:
-    told = problem(tmp_path, service, shot)
-    assert what in told.message
-    assert told.hint.startswith(fix)
-    assert told.position.line == 8
+def test_able_services_are_named_with_what_else_helps(
+    tmp_path: Path, service: str, shot: str, what: str, fix: str
+) -> None:
+    found = problem(tmp_path, service, shot)
+    assert what in found.message
+    assert found.hint.startswith(fix)
+    assert found.position.line == 8
 
 
 class Wide(Provider):
@@ -98,15 +100,15 @@ ALL = "shoot it with aimlapi or apiyi or dashscope or freepik"
         ("action: Rain., duration: 9s", {}, "makes at most 4s", ALL),
     ],
 )
-def test_a_service_that_can_little_names_all_that_can_more(
+def test_a_limited_service_names_all_that_can_more(
     tmp_path: Path, shot: str, film: dict[str, str], what: str, fix: str
 ) -> None:
-    told = problem(tmp_path, "wide", shot, **film)
-    assert what in told.message and told.hint.startswith(fix)
+    found = problem(tmp_path, "wide", shot, **film)
+    assert what in found.message and found.hint.startswith(fix)
 
 
 @pytest.mark.usefixtures("wide")
-def test_what_to_avoid_is_blamed_where_it_stands(tmp_path: Path) -> None:
+def test_a_too_long_avoid_is_reported_at_its_place(tmp_path: Path) -> None:
     assert problem(tmp_path, "wide", "action: Rain., duration: 4s", avoid="text, logos, people").position.line == 4
 
 
@@ -120,7 +122,7 @@ def test_what_to_avoid_is_blamed_where_it_stands(tmp_path: Path) -> None:
         ("dashscope", "action: Rain.", "Rain.", "text, logos"),
     ],
 )
-def test_what_to_avoid_stands_in_the_prompt_where_it_has_no_field(
+def test_avoid_is_put_into_the_prompt_without_a_field_for_it(
     tmp_path: Path, service: str, shot: str, prompt: str, negative: str
 ) -> None:
     (take,) = plan(tmp_path, service, shot, avoid="text, logos").takes
@@ -139,29 +141,29 @@ def test_what_to_avoid_stands_in_the_prompt_where_it_has_no_field(
         ("aimlapi", {}, "action: On., cast: [mira], first_frame: mira.png", 8),
     ],
 )
-def test_a_file_that_cannot_be_sent_is_said_with_both_ways_out(
+def test_a_file_that_cannot_be_sent_is_reported_with_both_remedies(
     tmp_path: Path, service: str, film: dict[str, str], shot: str, field: int
 ) -> None:
-    told = problem(tmp_path, service, shot, **film)
-    assert "aimlapi cannot be sent the file `mira.png`: in reference-to-video it takes links only" in told.message
-    assert told.position.line == field
-    assert told.hint == (
+    found = problem(tmp_path, service, shot, **film)
+    assert "aimlapi cannot be sent the file `mira.png`: in reference-to-video it takes links only" in found.message
+    assert found.position.line == field
+    assert found.hint == (
         "shoot it with apiyi or dashscope or freepik, or set STORYREEL_MEDIA_URL to a bucket of yours, "
         "or give an http address"
     )
     assert plan(tmp_path, service, shot, has_bucket=True, **film).takes
 
 
-def test_a_last_frame_that_cannot_be_sent_is_said_before_the_first_take_is_bought(tmp_path: Path) -> None:
+def test_a_continued_frame_that_cannot_be_sent_is_reported_when_planning(tmp_path: Path) -> None:
     shots = "action: On., cast: [mira]}\n  - {shot: 1B, action: On., cast: [mira], continues: 1A"
-    told = problem(tmp_path, "aimlapi", shots)
-    assert "cannot be sent the last frame of another shot" in told.message and told.position.line == 9
+    found = problem(tmp_path, "aimlapi", shots)
+    assert "cannot be sent the last frame of another shot" in found.message and found.position.line == 9
     assert plan(tmp_path, "aimlapi", shots, has_bucket=True).longest_chain == 2
     alone = "action: On.}\n  - {shot: 1B, action: On., continues: 1A"
     assert plan(tmp_path, "aimlapi", alone).longest_chain == 2
 
 
-def test_the_animatic_reads_whatever_is_here(tmp_path: Path) -> None:
+def test_the_animatic_reads_any_local_file(tmp_path: Path) -> None:
     assert plan(tmp_path, "animatic", "action: On., cast: [mira], first_frame: mira.png", references="mira.png").takes
 
 
@@ -194,12 +196,12 @@ def test_a_voice_that_cannot_be_sent_is_a_warning(
     assert all(service in warning and "1A" in warning for warning in warned)
 
 
-def test_no_word_of_a_voice_where_nobody_speaks_or_it_is_only_drawn(tmp_path: Path) -> None:
+def test_no_warning_of_a_voice_in_a_silent_or_drawn_shot(tmp_path: Path) -> None:
     assert plan(tmp_path, "aimlapi", "action: On., cast: [mira]").warnings == ()
     assert plan(tmp_path, "animatic", SPEAKS).warnings == ()
 
 
-def test_a_package_that_does_not_load_keeps_nobody_from_being_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_package_that_does_not_load_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     true = unsupported.load
 
     def load(name: str) -> type[Provider]:

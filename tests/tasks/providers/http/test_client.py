@@ -1,4 +1,4 @@
-"""HTTP with a service, apart from any one service."""
+"""The HTTP client, the reading of responses and of refusals."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.services.wire import Heard, Reply, app, bound, serving
 
 @asynccontextmanager
 async def answering(*replies: Reply) -> AsyncIterator[tuple[Client, list[Heard]]]:
-    """A client to a server that gives these replies in turn, the last one for ever."""
+    """A client of a server that sends these replies in turn, and then the last one again and again."""
     heard_all: list[Heard] = []
     left = list(replies)
 
@@ -29,7 +29,7 @@ async def answering(*replies: Reply) -> AsyncIterator[tuple[Client, list[Heard]]
         return left.pop(0) if len(left) > 1 else left[0]
 
     async def forever() -> None:
-        """Nothing beside the answers."""
+        """Nothing runs beside the server."""
 
     listening = bound()
     with serving((app(answer, lambda: 0.0), listening), beside=forever):
@@ -43,7 +43,7 @@ def as_json(value: object, status: int = 200, *headers: tuple[str, str]) -> Repl
     return Reply(status, json.dumps(value).encode(), headers)
 
 
-async def test_an_answer_without_end_is_not_read_to_its_end() -> None:
+async def test_a_response_that_is_too_large_is_not_read_whole() -> None:
     async with answering(Reply(200, b" " * (9 << 20))) as (client, heard):
         with pytest.raises(Ambiguous, match="more than"):
             await client.post_once("/order", {})
@@ -52,20 +52,20 @@ async def test_an_answer_without_end_is_not_read_to_its_end() -> None:
     assert len(heard) == 2
 
 
-async def test_a_packed_answer_is_unpacked_whatever_it_is_labelled_as() -> None:
+async def test_a_compressed_body_is_read_whatever_its_label() -> None:
     packed = gzip.compress(b'{"id": "t"}')
     async with answering(Reply(200, packed), Reply(200, packed, (("content-encoding", "br"),))) as (client, heard):
         assert await client.post_once("/order", {}) == await client.get("/look") == {"id": "t"}
     assert {one.headers["accept-encoding"] for one in heard} == {"identity"}
 
 
-async def test_a_bomb_is_not_unpacked_whole() -> None:
+async def test_a_zip_bomb_is_not_decompressed_whole() -> None:
     bomb = gzip.compress(bytes(64 << 20))
     assert len(bomb) < 1 << 20
     assert len(Response(200, {}, bomb).content) <= 8 << 20
 
 
-async def test_a_packed_answer_that_is_cut_short_is_no_answer() -> None:
+async def test_a_truncated_compressed_body_is_no_usable_response() -> None:
     packed = gzip.compress(json.dumps({"id": "t" * 999}).encode())
     async with answering(Reply(200, packed[:-30])) as (client, _):
         with pytest.raises(Ambiguous):
@@ -73,7 +73,7 @@ async def test_a_packed_answer_that_is_cut_short_is_no_answer() -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"null", b"[" * 100_000, b"\xff\xfe", b"NaN"])
-async def test_what_is_no_object_in_json_is_no_answer(body: bytes) -> None:
+async def test_a_body_that_is_not_a_json_object_is_no_usable_response(body: bytes) -> None:
     async with answering(Reply(200, body)) as (client, _):
         with pytest.raises(Ambiguous):
             await client.post_once("/order", {})
@@ -96,7 +96,7 @@ async def test_the_key_is_in_the_headers_and_in_no_message_and_no_log(caplog: py
 
 
 @pytest.mark.parametrize("status", [404, 410])
-async def test_nothing_there_is_told_from_a_refusal_when_reading(status: int) -> None:
+async def test_not_found_is_told_from_a_refusal(status: int) -> None:
     async with answering(as_json({"message": "gone"}, status)) as (client, _):
         with pytest.raises(NotFound):
             await client.get("/look")
@@ -104,14 +104,14 @@ async def test_nothing_there_is_told_from_a_refusal_when_reading(status: int) ->
             await client.post_once("/order", {})
 
 
-async def test_a_status_that_says_neither_yes_nor_no_leaves_an_order_open() -> None:
+async def test_an_undocumented_status_leaves_an_order_ambiguous() -> None:
     for status in (204, 408, 418, 425, 499, 599):
         async with answering(Reply(status)) as (client, _):
             with pytest.raises(Ambiguous, match=str(status)):
                 await client.post_once("/order", {})
 
 
-async def test_a_redirect_to_nowhere_is_refused_too() -> None:
+async def test_an_invalid_redirect_is_refused_too() -> None:
     async with answering(Reply(302, headers=(("location", "http://[::1"),))) as (client, heard):
         with pytest.raises((Terminal, Transient)):
             await client.get("/look")
@@ -134,16 +134,16 @@ async def test_a_redirect_to_nowhere_is_refused_too() -> None:
         ({}, "{}"),
     ],
 )  # fmt: skip
-def test_what_a_service_says_is_found_wherever_it_says_it(body: object, said: str) -> None:
+def test_the_message_is_found_in_every_shape(body: object, said: str) -> None:
     assert Response(400, {}, json.dumps(body).encode()).message() == said
 
 
-def test_what_a_service_says_is_not_repeated_without_end() -> None:
+def test_a_long_message_is_shortened() -> None:
     assert len(Response(400, {}, json.dumps({"message": "no " * 9999}).encode()).message()) < 700
     assert Response(400, {}, b"").message() == "no reason given"
 
 
-def test_a_path_in_json_that_leads_nowhere_gives_nothing() -> None:
+def test_a_path_that_does_not_exist_in_json_gives_none() -> None:
     body = {"data": {"list": ["a", 7]}}
     assert value_at(body, "data", "list", 1) == 7
     assert text_at(body, "data", "list", 0) == "a"
@@ -173,9 +173,7 @@ def test_a_path_in_json_that_leads_nowhere_gives_nothing() -> None:
         ("", "a mistake", False),
     ],
 )
-def test_moderation_is_told_by_the_code_and_by_words_only_where_there_is_none(
-    code: str, reason: str, content: bool
-) -> None:
+def test_moderation_is_recognised_by_code_and_by_words_only_without_one(code: str, reason: str, content: bool) -> None:
     error = refusal(Refused, "refused it", service="apiyi", code=code, reason=reason)
     assert error.is_content is content
     assert ("moderation" in error.hint) is content
@@ -189,7 +187,7 @@ def test_a_retry_after_may_be_a_date() -> None:
     assert past == 0
 
 
-def test_errors_keep_what_they_say_when_they_go_through_a_pickle() -> None:
+def test_errors_survive_pickling() -> None:
     error = TaskFailed("freepik could not make it", service="freepik", hint="look at the words")
     error.code, error.is_content = "DataInspectionFailed", True
     back = pickle.loads(pickle.dumps(error))
@@ -197,11 +195,11 @@ def test_errors_keep_what_they_say_when_they_go_through_a_pickle() -> None:
     assert isinstance(back, ProviderError)
 
 
-async def test_the_headers_that_are_told_of_an_order_are_those_that_are_sent() -> None:
+async def test_order_headers_are_those_that_are_sent() -> None:
     async with answering(as_json({"id": "t"})) as (client, heard):
         await client.post_once("/orders", {"seed": 7}, {"X-Async": "enable"})
-        told = order_headers(f"{client.base}/orders", {"X-Key": "sk-top"}, {"X-Async": "enable"})
+        headers = order_headers(f"{client.base}/orders", {"X-Key": "sk-top"}, {"X-Async": "enable"})
     sent = dict(heard[0].headers)
     assert sent.pop("content-length") == "10"
-    assert {name.lower(): value for name, value in told.items()} == sent
-    assert "X-Key" in told and told["Content-Type"] == "application/json"
+    assert {name.lower(): value for name, value in headers.items()} == sent
+    assert "X-Key" in headers and headers["Content-Type"] == "application/json"

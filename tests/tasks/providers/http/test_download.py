@@ -1,4 +1,4 @@
-"""Fetching a clip: it goes on where it broke off, carries no key, and knocks at no door in our own network."""
+"""Downloads: resumed where they broke off, without the key, and never from the user's own network."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Spoil = Callable[[Reply, Heard], Reply]
 
 
 class Host:
-    """A host of clips whose answers can be spoilt, one after the other."""
+    """A host of clips whose replies can be spoilt, one after the other."""
 
     def __init__(self, spoils: Sequence[Spoil | None] = ()) -> None:
         self.heard: list[Heard] = []
@@ -51,7 +51,7 @@ class Host:
         listening = bound()
 
         async def forever() -> None:
-            """Nothing beside the answers."""
+            """Nothing runs beside the server."""
 
         with serving((app(self.answer, lambda: 0.0), listening), beside=forever):
             yield f"http://127.0.0.1:{listening.getsockname()[1]}{PATH}"
@@ -89,11 +89,11 @@ def into(tmp_path: Path) -> Path:
     return tmp_path / "take.mp4"
 
 
-async def test_a_broken_download_goes_on_where_it_stopped(into: Path) -> None:
+async def test_a_broken_download_is_resumed(into: Path) -> None:
     host = Host([by(Truncated(0.5)), by(Truncated(0.25, Ending.RESET))])
-    told: list[float] = []
+    fractions: list[float] = []
     with host.served() as url:
-        await fetch(url, into, progress=told.append)
+        await fetch(url, into, progress=fractions.append)
     assert into.read_bytes() == CLIP
     first, second, third = host.heard
     tag = '"' + hashlib.md5(CLIP).hexdigest().upper() + '"'
@@ -101,7 +101,7 @@ async def test_a_broken_download_goes_on_where_it_stopped(into: Path) -> None:
     half, more = len(CLIP) // 2, len(CLIP) // 2 + len(CLIP) // 8
     assert (second.headers["range"], second.headers["if-range"]) == (f"bytes={half}-", tag)
     assert (third.headers["range"], third.headers["if-range"]) == (f"bytes={more}-", tag)
-    assert told == sorted(told) and told[-1] == 1.0
+    assert fractions == sorted(fractions) and fractions[-1] == 1.0
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ async def test_a_broken_download_goes_on_where_it_stopped(into: Path) -> None:
     [both(by(Truncated()), without("etag")), both(by(Truncated()), lambda r, _: r.with_header("etag", 'W/"abc"'))],
     ids=["no tag", "weak tag"],
 )
-async def test_a_version_that_cannot_be_named_is_begun_anew(into: Path, spoil: Spoil) -> None:
+async def test_a_clip_without_a_strong_etag_starts_again(into: Path, spoil: Spoil) -> None:
     host = Host([spoil])
     with host.served() as url:
         await fetch(url, into)
@@ -117,7 +117,7 @@ async def test_a_version_that_cannot_be_named_is_begun_anew(into: Path, spoil: S
     assert "range" not in host.heard[1].headers
 
 
-async def test_a_clip_that_has_changed_meanwhile_is_begun_anew(into: Path) -> None:
+async def test_a_clip_that_has_changed_starts_again(into: Path) -> None:
     def changed(reply: Reply, _: Heard) -> Reply:
         """The host no longer has the version of the If-Range, and sends the whole new one."""
         return Reply(200, CLIP[::-1], (("etag", '"new"'),))
@@ -137,7 +137,7 @@ async def test_a_clip_that_has_changed_meanwhile_is_begun_anew(into: Path) -> No
     ],
     ids=["no such part", "another part", "unnamed part"],
 )
-async def test_a_part_that_does_not_fit_is_not_joined(into: Path, spoil: Spoil) -> None:
+async def test_a_part_at_another_position_is_not_joined(into: Path, spoil: Spoil) -> None:
     host = Host([by(Truncated()), spoil])
     with host.served() as url:
         await fetch(url, into)
@@ -145,7 +145,7 @@ async def test_a_part_that_does_not_fit_is_not_joined(into: Path, spoil: Spoil) 
     assert len(host.heard) == 3
 
 
-async def test_a_download_that_breaks_every_time_is_given_up_and_may_be_tried_again(into: Path) -> None:
+async def test_a_download_that_breaks_every_time_is_transient(into: Path) -> None:
     host = Host([by(Truncated(0.1))] * 9)
     with host.served() as url, pytest.raises(Transient, match="did not arrive"):
         await fetch(url, into)
@@ -153,19 +153,19 @@ async def test_a_download_that_breaks_every_time_is_given_up_and_may_be_tried_ag
 
 
 @pytest.mark.parametrize("code", [401, 403, 404, 410])
-async def test_a_link_that_leads_nowhere_any_more_has_expired(into: Path, code: int) -> None:
+async def test_a_link_without_a_file_has_expired(into: Path, code: int) -> None:
     with Host([status(code)]).served() as url, pytest.raises(LinkExpired):
         await fetch(url, into)
 
 
 @pytest.mark.parametrize("code", [400, 429, 500, 503])
-async def test_a_host_in_trouble_may_be_asked_again(into: Path, code: int) -> None:
+async def test_a_server_error_of_the_host_is_transient(into: Path, code: int) -> None:
     with Host([status(code)]).served() as url, pytest.raises(Transient, match=str(code)) as trouble:
         await fetch(url, into)
     assert not isinstance(trouble.value, LinkExpired)
 
 
-async def test_what_does_not_end_is_cut_off(into: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_body_that_is_too_large_is_cut_off(into: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("storyreel.tasks.providers.http.download.MAX_CLIP_BYTES", len(CLIP) - 1)
     with Host().served() as url, pytest.raises(Terminal, match="claims to have"):
         await fetch(url, into)
@@ -186,14 +186,14 @@ async def test_what_does_not_end_is_cut_off(into: Path, monkeypatch: pytest.Monk
     assert into.stat().st_size < len(CLIP)
 
 
-async def test_a_full_disk_is_said_and_loses_nothing() -> None:
+async def test_a_full_disk_is_reported_and_loses_nothing() -> None:
     with Host().served() as url, pytest.raises(Terminal, match="No space left") as full:
         await fetch(url, Path("/dev/full"))
     assert not isinstance(full.value, Refusal)
     assert "make room" in full.value.hint and "paid" in full.value.hint
 
 
-async def test_a_folder_that_is_gone_is_said(tmp_path: Path) -> None:
+async def test_a_missing_folder_is_reported(tmp_path: Path) -> None:
     with Host().served() as url, pytest.raises(Terminal, match="cannot be written"):
         await fetch(url, tmp_path / "nowhere" / "take.mp4")
 
@@ -201,7 +201,7 @@ async def test_a_folder_that_is_gone_is_said(tmp_path: Path) -> None:
 # Redirects
 
 
-async def test_a_redirect_to_another_host_is_followed_with_nothing_in_hand(into: Path) -> None:
+async def test_a_redirect_to_another_host_carries_no_header_or_cookie(into: Path) -> None:
     there = Host()
     with there.served() as url, Host([onward(url)]).served() as first:
         await fetch(first.replace("http://", "http://user:secret@"), into)
@@ -218,7 +218,7 @@ async def test_a_redirect_in_circles_is_refused(into: Path) -> None:
 
 
 @pytest.mark.parametrize("to", ["http://10.0.0.8/", "file:///etc/passwd", "http://169.254.169.254/"])
-async def test_a_redirect_leads_no_deeper_than_a_link(into: Path, to: str) -> None:
+async def test_a_redirect_is_checked_as_a_link_is(into: Path, to: str) -> None:
     with Host([onward(to)]).served() as url, pytest.raises(Terminal, match="is not downloaded"):
         await fetch(url, into)
 
@@ -236,7 +236,7 @@ PRIVATE = [
 
 
 @pytest.mark.parametrize("url", PRIVATE)
-async def test_a_private_address_is_refused_however_it_is_written(into: Path, url: str) -> None:
+async def test_a_private_address_is_refused_in_every_notation(into: Path, url: str) -> None:
     with pytest.raises(Terminal, match=r"is not downloaded: its link (leads into a private network|is no address)"):
         await fetch(url, into, base=AWAY)
     assert not into.exists()
@@ -244,7 +244,7 @@ async def test_a_private_address_is_refused_however_it_is_written(into: Path, ur
 
 @pytest.mark.parametrize("url", [url for url in PRIVATE if url not in ("http://[::1]/",) and "127" not in url and
                                  "7f" not in url and "2130706433" not in url and "0177" not in url])  # fmt: skip
-async def test_a_service_on_this_machine_may_send_us_to_this_machine_alone(into: Path, url: str) -> None:
+async def test_a_service_on_this_machine_may_link_to_this_machine_alone(into: Path, url: str) -> None:
     with pytest.raises(Terminal, match="private network"):
         await fetch(url, into, base=HERE)
 
@@ -252,7 +252,7 @@ async def test_a_service_on_this_machine_may_send_us_to_this_machine_alone(into:
 @pytest.mark.parametrize(
     "url", ["file:///etc/passwd", "ftp://example.com/a", "data:text/plain,hi", "/a.mp4", "", "//x"]
 )
-async def test_what_is_no_web_address_is_refused(into: Path, url: str) -> None:
+async def test_a_link_that_is_no_web_address_is_refused(into: Path, url: str) -> None:
     with pytest.raises(Terminal, match="is not downloaded"):
         await fetch(url, into)
 
@@ -274,7 +274,7 @@ def resolving(monkeypatch: pytest.MonkeyPatch, *answers: Sequence[str]) -> list[
 @pytest.mark.parametrize(
     "found", [["10.0.0.7"], ["93.184.216.34", "127.0.0.1"], ["169.254.169.254"], ["::ffff:10.0.0.1"]]
 )
-async def test_a_name_that_leads_into_a_private_network_is_refused(
+async def test_a_name_that_resolves_to_a_private_address_is_refused(
     into: Path, monkeypatch: pytest.MonkeyPatch, found: list[str]
 ) -> None:
     resolving(monkeypatch, found)
@@ -282,7 +282,7 @@ async def test_a_name_that_leads_into_a_private_network_is_refused(
         await fetch("https://clips.example.com/take.mp4", into, base=AWAY)
 
 
-async def test_a_name_cannot_mean_another_address_once_it_was_looked_at(
+async def test_the_address_that_was_checked_is_the_one_connected_to(
     into: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The address that was judged is the one that is spoken to: there is no second look-up to be lied to."""
@@ -305,7 +305,7 @@ async def test_a_second_address_is_tried_when_the_first_does_not_answer(
     assert into.read_bytes() == CLIP
 
 
-async def test_a_name_that_nobody_knows_may_be_known_later(into: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_unknown_name_is_transient(into: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def unknown(*_: Any, **__: Any) -> Any:
         raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
 
@@ -314,7 +314,7 @@ async def test_a_name_that_nobody_knows_may_be_known_later(into: Path, monkeypat
         await fetch("https://clips.example.com/a.mp4", into, base=AWAY)
 
 
-async def test_a_service_in_ones_own_network_may_keep_its_clips_on_its_own_host(
+async def test_a_service_in_the_users_network_may_link_to_its_own_host(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     resolving(monkeypatch, ["10.0.0.7"])
@@ -324,7 +324,7 @@ async def test_a_service_in_ones_own_network_may_keep_its_clips_on_its_own_host(
         await hosts.resolve(httpx.URL("http://other.lan/a.mp4"))
 
 
-async def test_through_a_proxy_the_proxy_finds_the_name(into: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_proxy_resolves_the_name(into: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     host = Host([lambda reply, heard: Reply(200, CLIP)])
     with host.served() as url:
         monkeypatch.setenv("http_proxy", url.removesuffix(PATH))
@@ -336,7 +336,7 @@ async def test_through_a_proxy_the_proxy_finds_the_name(into: Path, monkeypatch:
     assert host.heard[0].headers["host"] == "clips.example.com"
 
 
-def test_a_proxy_is_left_out_where_the_environment_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_proxy_is_respected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("https_proxy", "proxy.lan:3128")
     monkeypatch.setenv("no_proxy", "inside.example.com")
     assert proxy_for(httpx.URL("https://outside.example.com/")) == "http://proxy.lan:3128"

@@ -1,4 +1,4 @@
-"""How local files come to a service: inside the request, into its own store, or into a bucket of the user's."""
+"""Local files given to a service: inside the request, in its own store, or in a bucket of the user."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from storyreel.tasks.providers.wan import wan
 from tests.buckets import SECRET
 from tests.services.faults import Answer, Call, Reset
 from tests.tasks.making import ffmpeg, make_clip
-from tests.tasks.providers.houses import HOUSES, image, local, opened, request
+from tests.tasks.providers.hosted_services import SERVICES, image, local, opened, request
 
 
 @pytest.fixture
@@ -46,13 +46,13 @@ def picture(tmp_path: Path) -> Path:
         ("dashscope", Mode.REFERENCE, ("input", "media", 0, "url")),
     ],
 )
-async def test_a_picture_travels_inside_the_request_where_the_service_says_so(
+async def test_a_picture_is_sent_inside_the_request_if_the_service_allows_it(
     name: str, mode: Mode, where: tuple[str | int, ...], picture: Path
 ) -> None:
     attached = local(picture)
     changes = {"first_frame": attached} if mode is Mode.IMAGE else {"references": (attached,)}
-    async with opened(HOUSES[name]) as (provider, emulator):
-        await provider.submit(request(HOUSES[name], mode, **changes))
+    async with opened(SERVICES[name]) as (provider, emulator):
+        await provider.submit(request(SERVICES[name], mode, **changes))
     value = emulator.accepted[0].body
     for step in where:
         value = value[step]
@@ -61,7 +61,7 @@ async def test_a_picture_travels_inside_the_request_where_the_service_says_so(
     assert base64.b64decode(content) == picture.read_bytes()
 
 
-async def test_one_file_travels_in_two_ways_where_it_is_two_things(picture: Path) -> None:
+async def test_one_file_with_two_uses_is_sent_in_two_ways(picture: Path) -> None:
     """Inside the request as the first frame, through the store as a reference: neither takes the other's place."""
 
     class Mixed(DashScope):
@@ -70,20 +70,20 @@ async def test_one_file_travels_in_two_ways_where_it_is_two_things(picture: Path
         capabilities: ClassVar = {Mode.REFERENCE: wan(Mode.REFERENCE, "wan2.7-r2v", data_uris=("first_frame",),
                                                       uploads=True)}  # fmt: skip
 
-    house = replace(HOUSES["dashscope"], adapter=Mixed)
-    async with opened(house) as (provider, emulator):
+    service = replace(SERVICES["dashscope"], adapter=Mixed)
+    async with opened(service) as (provider, emulator):
         both = local(picture, digest="d1")
-        await provider.submit(request(house, Mode.REFERENCE, first_frame=both, references=(both,)))
+        await provider.submit(request(service, Mode.REFERENCE, first_frame=both, references=(both,)))
     first, reference = emulator.accepted[0].body["input"]["media"]
     assert first["type"] == "first_frame" and first["url"].startswith("data:image/png;base64,")
     assert reference["type"] == "reference_image" and reference["url"].startswith("oss://")
 
 
 async def test_a_film_that_ends_as_it_begins_sends_one_picture_twice(picture: Path) -> None:
-    house = HOUSES["freepik"]
-    async with opened(house) as (provider, emulator):
+    service = SERVICES["freepik"]
+    async with opened(service) as (provider, emulator):
         both = local(picture, digest="d1")
-        await provider.submit(request(house, Mode.IMAGE, first_frame=both, last_frame=both))
+        await provider.submit(request(service, Mode.IMAGE, first_frame=both, last_frame=both))
     body = emulator.accepted[0].body
     assert body["start_image_url"] == body["end_image_url"]
     assert len(emulator.uploads.files) == 1
@@ -92,11 +92,11 @@ async def test_a_film_that_ends_as_it_begins_sends_one_picture_twice(picture: Pa
 # Into the service's own store
 
 
-async def test_dashscope_keeps_a_file_for_each_model_and_is_given_it_once(tmp_path: Path) -> None:
-    house, film = HOUSES["dashscope"], make_clip(tmp_path / "walk.mp4", frames=24, size="320x240")
+async def test_a_file_is_uploaded_to_dashscope_once_a_model(tmp_path: Path) -> None:
+    service, film = SERVICES["dashscope"], make_clip(tmp_path / "walk.mp4", frames=24, size="320x240")
     reference = local(film, "video", digest="d1")
-    async with opened(house, settings={"unresolved": "refuse"}) as (provider, emulator):
-        takes = [request(house, Mode.REFERENCE, references=(reference,), take=number) for number in (1, 2, 3)]
+    async with opened(service, settings={"unresolved": "refuse"}) as (provider, emulator):
+        takes = [request(service, Mode.REFERENCE, references=(reference,), take=number) for number in (1, 2, 3)]
         await asyncio.gather(*(provider.prepare(take) for take in takes))
         await asyncio.gather(*(provider.submit(take) for take in takes))
     (stored,) = emulator.uploads.files.items()
@@ -107,29 +107,29 @@ async def test_dashscope_keeps_a_file_for_each_model_and_is_given_it_once(tmp_pa
     assert stored[1].ticket.model == "wan2.7-r2v"
 
 
-async def test_dashscope_without_an_upload_is_not_asked_to_resolve_one() -> None:
-    async with opened(HOUSES["dashscope"]) as (provider, emulator):
-        await provider.submit(request(HOUSES["dashscope"], Mode.REFERENCE))
+async def test_dashscope_resolves_addresses_only_of_its_own_store() -> None:
+    async with opened(SERVICES["dashscope"]) as (provider, emulator):
+        await provider.submit(request(SERVICES["dashscope"], Mode.REFERENCE))
     assert "x-dashscope-ossresourceresolve" not in emulator.requests[0].headers
 
 
 @pytest.mark.parametrize("shape", ["data", "files"])
-async def test_freepik_gives_an_address_to_put_a_file_to(picture: Path, shape: str) -> None:
-    house = HOUSES["freepik"]
-    async with opened(house, settings={"upload_reply": shape}) as (provider, emulator):
+async def test_a_file_is_put_to_the_address_that_freepik_gives(picture: Path, shape: str) -> None:
+    service = SERVICES["freepik"]
+    async with opened(service, settings={"upload_reply": shape}) as (provider, emulator):
         for take in (1, 2):
-            await provider.submit(request(house, Mode.IMAGE, first_frame=local(picture), take=take))
+            await provider.submit(request(service, Mode.IMAGE, first_frame=local(picture), take=take))
     (upload,) = emulator.uploads.files.values()
     assert (upload.content, upload.ticket.content_type) == (picture.read_bytes(), "image/png")
     assert len({sale.body["start_image_url"] for sale in emulator.accepted}) == 1
 
 
 @pytest.mark.parametrize("name", ["dashscope", "freepik"])
-async def test_the_key_stays_away_from_the_store(name: str, tmp_path: Path, picture: Path) -> None:
-    house = HOUSES[name]
+async def test_the_key_is_not_sent_to_the_store(name: str, tmp_path: Path, picture: Path) -> None:
+    service = SERVICES[name]
     film = make_clip(tmp_path / "walk.mp4", frames=24, size="320x240")
     posts: list[httpx.Headers] = []
-    async with opened(house) as (provider, emulator):
+    async with opened(service) as (provider, emulator):
         take = emulator.take
 
         async def listen(heard):  # type: ignore[no-untyped-def]
@@ -137,20 +137,20 @@ async def test_the_key_stays_away_from_the_store(name: str, tmp_path: Path, pict
             return await take(heard)
 
         emulator.take = listen
-        await provider.prepare(request(house, Mode.REFERENCE, references=(local(film, "video"),)))
+        await provider.prepare(request(service, Mode.REFERENCE, references=(local(film, "video"),)))
     assert posts and "sk-emulator" not in str(posts)
 
 
 @pytest.mark.parametrize("name", ["dashscope", "freepik"])
 @pytest.mark.parametrize("trouble", [Answer(500), Answer(403), Reset()], ids=["500", "403", "reset"])
 @pytest.mark.parametrize("step", [0, 1])
-async def test_an_upload_that_fails_has_bought_nothing_and_is_not_remembered(
+async def test_a_failed_upload_buys_nothing_and_is_repeated(
     name: str, trouble: object, step: int, tmp_path: Path
 ) -> None:
-    house = HOUSES[name]
+    service = SERVICES[name]
     film = make_clip(tmp_path / "walk.mp4", frames=24, size="320x240")
-    ordered = request(house, Mode.REFERENCE, references=(local(film, "video"),))
-    async with opened(house) as (provider, emulator):
+    ordered = request(service, Mode.REFERENCE, references=(local(film, "video"),))
+    async with opened(service) as (provider, emulator):
         emulator.fault(Call.UPLOAD, trouble, after=step)
         with pytest.raises((Transient, Terminal)) as failed:
             await provider.submit(ordered)
@@ -164,10 +164,13 @@ async def test_an_upload_that_fails_has_bought_nothing_and_is_not_remembered(
 # Into a bucket
 
 
-async def test_a_file_is_brought_to_the_bucket_once_and_the_service_fetches_it(bucket: str, picture: Path) -> None:
-    house, reference = HOUSES["aimlapi"], local(picture, digest="d1")
-    takes = [request(house, Mode.REFERENCE, references=(reference,), take=number) for number in (1, 2)]
-    async with opened(house, settings={"fetches_references": True}, STORYREEL_MEDIA_URL=bucket) as (provider, emulator):
+async def test_a_file_is_copied_to_the_bucket_once_and_downloaded_from_it(bucket: str, picture: Path) -> None:
+    service, reference = SERVICES["aimlapi"], local(picture, digest="d1")
+    takes = [request(service, Mode.REFERENCE, references=(reference,), take=number) for number in (1, 2)]
+    async with opened(service, settings={"fetches_references": True}, STORYREEL_MEDIA_URL=bucket) as (
+        provider,
+        emulator,
+    ):
         await asyncio.gather(*(provider.submit(take) for take in takes))
     (link,) = {sale.body["image_urls"][0] for sale in emulator.accepted}
     parts = urlsplit(link)
@@ -178,7 +181,7 @@ async def test_a_file_is_brought_to_the_bucket_once_and_the_service_fetches_it(b
     assert httpx.get(link).content == picture.read_bytes()
 
 
-async def test_what_lies_in_the_bucket_is_not_brought_again(bucket: str, picture: Path) -> None:
+async def test_a_file_in_the_bucket_is_not_copied_again(bucket: str, picture: Path) -> None:
     await ReferenceBucket(bucket).put(picture, "sha256:d1")
     fsspec.filesystem("s3").pipe(f"{bucket}sha256-d1.png", b"the one that was there")
     link = await ReferenceBucket(bucket).put(picture, "sha256:d1")
@@ -186,15 +189,18 @@ async def test_what_lies_in_the_bucket_is_not_brought_again(bucket: str, picture
 
 
 async def test_voices_and_videos_go_through_the_bucket_too(bucket: str, tmp_path: Path, picture: Path) -> None:
-    house = HOUSES["apiyi"]
+    service = SERVICES["apiyi"]
     film = make_clip(tmp_path / "walk.mp4", frames=24, size="320x240")
     spoken = tmp_path / "mira.wav"
     make_clip(tmp_path / "sound.mp4", frames=48)
     ffmpeg("-i", tmp_path / "sound.mp4", "-vn", spoken)
     mira = local(picture).model_copy(update={"voice": local(spoken, "voice", digest="s")})
     references = (mira, local(film, "video", digest="v"))
-    async with opened(house, settings={"fetches_references": True}, STORYREEL_MEDIA_URL=bucket) as (provider, emulator):
-        await provider.submit(request(house, Mode.REFERENCE, references=references))
+    async with opened(service, settings={"fetches_references": True}, STORYREEL_MEDIA_URL=bucket) as (
+        provider,
+        emulator,
+    ):
+        await provider.submit(request(service, Mode.REFERENCE, references=references))
     media = emulator.accepted[0].body["input"]["media"]
     assert media[0]["url"].startswith("data:")
     assert "/sha256-s.wav?" in media[0]["reference_voice"]
@@ -202,17 +208,17 @@ async def test_voices_and_videos_go_through_the_bucket_too(bucket: str, tmp_path
 
 
 async def test_without_a_bucket_a_file_that_needs_one_buys_nothing(picture: Path) -> None:
-    async with opened(HOUSES["aimlapi"]) as (provider, emulator):
+    async with opened(SERVICES["aimlapi"]) as (provider, emulator):
         with pytest.raises(Terminal, match="links only") as refused:
-            await provider.submit(request(HOUSES["aimlapi"], Mode.REFERENCE, references=(local(picture),)))
+            await provider.submit(request(SERVICES["aimlapi"], Mode.REFERENCE, references=(local(picture),)))
     assert "STORYREEL_MEDIA_URL" in refused.value.hint
     assert emulator.requests == []
 
 
-async def test_an_address_is_sent_as_it_is_written(bucket: str) -> None:
+async def test_a_remote_address_is_sent_as_written(bucket: str) -> None:
     address = "https://films.example/a%20b.png?x=1&y=é"
-    async with opened(HOUSES["aimlapi"], STORYREEL_MEDIA_URL=bucket) as (provider, emulator):
-        await provider.submit(request(HOUSES["aimlapi"], Mode.REFERENCE, references=(image(address),)))
+    async with opened(SERVICES["aimlapi"], STORYREEL_MEDIA_URL=bucket) as (provider, emulator):
+        await provider.submit(request(SERVICES["aimlapi"], Mode.REFERENCE, references=(image(address),)))
     assert emulator.accepted[0].body["image_urls"] == [address]
 
 
@@ -225,7 +231,7 @@ async def test_an_address_is_sent_as_it_is_written(bucket: str) -> None:
         ("gcs://films", "needs a package", "beside storyreel"),
     ],
 )
-async def test_a_bucket_that_cannot_be_used_is_said(
+async def test_a_bucket_that_cannot_be_used_is_reported(
     bucket: str, picture: Path, url: str, words: str, hint: str
 ) -> None:
     with pytest.raises(Terminal, match=words) as refused:
@@ -233,7 +239,7 @@ async def test_a_bucket_that_cannot_be_used_is_said(
     assert hint in refused.value.hint
 
 
-async def test_a_bucket_without_credentials_is_said(
+async def test_a_bucket_without_credentials_is_reported(
     bucket: str, picture: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
@@ -245,7 +251,7 @@ async def test_a_bucket_without_credentials_is_said(
     assert "credentials" in refused.value.hint
 
 
-async def test_a_bucket_that_does_not_answer_may_answer_later(
+async def test_a_bucket_that_does_not_answer_is_transient(
     bucket: str, picture: Path, monkeypatch: pytest.MonkeyPatch, unanswered: str
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", unanswered)
@@ -262,7 +268,7 @@ async def test_a_password_in_the_buckets_address_is_not_shown(picture: Path) -> 
 # What a file is
 
 
-def test_a_file_is_what_its_content_says(tmp_path: Path) -> None:
+def test_the_type_of_a_file_is_read_from_its_content(tmp_path: Path) -> None:
     made = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp", "BMP": "image/bmp"}
     for form, kind in made.items():
         file = tmp_path / f"{form}.dat"
@@ -277,8 +283,8 @@ def test_a_file_is_what_its_content_says(tmp_path: Path) -> None:
     assert name_by_content(tmp_path / "JPEG.dat", "take:ab") == "take-ab.jpg"
 
 
-async def test_a_file_that_has_gone_since_the_plan_is_said(tmp_path: Path) -> None:
-    async with opened(HOUSES["dashscope"]) as (provider, emulator):
+async def test_a_file_removed_after_planning_is_reported(tmp_path: Path) -> None:
+    async with opened(SERVICES["dashscope"]) as (provider, emulator):
         with pytest.raises(Terminal, match="cannot be read"):
-            await provider.submit(request(HOUSES["dashscope"], Mode.IMAGE, first_frame=local(tmp_path / "gone.png")))
+            await provider.submit(request(SERVICES["dashscope"], Mode.IMAGE, first_frame=local(tmp_path / "gone.png")))
     assert emulator.accepted == []

@@ -1,4 +1,4 @@
-"""A look at a task, at every hosted service: nothing but its own verdict says that a paid task is lost."""
+"""Polling a task at every hosted service: only the service's own word fails a paid task."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from storyreel.tasks.providers.errors import TaskFailed, TaskForgotten, Terminal
 from tests.services.emulator import DAY
 from tests.services.faults import Answer, Call, HangUp, Labelled, Page, Reset, Silence
 from tests.services.jobs import Failure, Phase, Script
-from tests.tasks.providers.houses import House, answering, opened, request
+from tests.tasks.providers.hosted_services import Service, answering, opened, request
 
 
 @pytest.mark.parametrize(
@@ -18,9 +18,9 @@ from tests.tasks.providers.houses import House, answering, opened, request
     [*(Answer(status) for status in (429, 500, 502, 503, 504)), Page(), Page(502), Reset(), HangUp(), Silence()],
     ids=lambda trouble: f"{type(trouble).__name__}{getattr(trouble, 'status', '')}",
 )
-async def test_a_look_that_meets_trouble_is_repeated(house: House, trouble: Any) -> None:
-    async with opened(house, timeout=0.4) as (provider, emulator):
-        accepted = await provider.submit(request(house))
+async def test_a_poll_that_meets_an_error_may_be_repeated(service: Service, trouble: Any) -> None:
+    async with opened(service, timeout=0.4) as (provider, emulator):
+        accepted = await provider.submit(request(service))
         emulator.fault(Call.LOOK, trouble)
         with pytest.raises(Transient):
             await provider.poll(accepted.task)
@@ -28,9 +28,9 @@ async def test_a_look_that_meets_trouble_is_repeated(house: House, trouble: Any)
 
 
 @pytest.mark.parametrize("status", [400, 401, 402, 403, 404])
-async def test_a_look_that_is_refused_is_no_verdict_on_the_task(house: House, status: int) -> None:
-    async with opened(house) as (provider, emulator):
-        accepted = await provider.submit(request(house))
+async def test_a_refused_poll_does_not_fail_the_task(service: Service, status: int) -> None:
+    async with opened(service) as (provider, emulator):
+        accepted = await provider.submit(request(service))
         emulator.fault(Call.LOOK, Answer(status))
         with pytest.raises(Terminal) as refused:
             await provider.poll(accepted.task)
@@ -39,57 +39,57 @@ async def test_a_look_that_is_refused_is_no_verdict_on_the_task(house: House, st
         assert (await provider.poll(accepted.task)).state == "finished"
 
 
-async def test_a_task_that_is_forgotten_is_not_a_task_that_failed(house: House) -> None:
-    async with opened(house, settings={"remembered": DAY}) as (provider, emulator):
-        accepted = await provider.submit(request(house))
+async def test_a_forgotten_task_has_not_failed(service: Service) -> None:
+    async with opened(service, settings={"remembered": DAY}) as (provider, emulator):
+        accepted = await provider.submit(request(service))
         emulator.clock.forward(seconds=DAY + 60)
         with pytest.raises(TaskForgotten, match="does not know"):
             await provider.poll(accepted.task)
 
 
-async def test_a_task_that_failed_is_a_verdict_with_the_services_reason(house: House) -> None:
+async def test_a_failed_task_carries_the_services_reason(service: Service) -> None:
     script = Script(0, 0, end=Phase.FAILED, failure=Failure("InvalidParameter", "The size is not match"))
-    async with opened(house, settings={"script": script}) as (provider, _):
+    async with opened(service, settings={"script": script}) as (provider, _):
         with pytest.raises(TaskFailed) as failed:
-            await provider.poll((await provider.submit(request(house))).task)
+            await provider.poll((await provider.submit(request(service))).task)
     assert "could not make it" in failed.value.message
-    assert ("The size is not match" in failed.value.message) == (house.name != "freepik")
+    assert ("The size is not match" in failed.value.message) == (service.name != "freepik")
     assert failed.value.is_content is False
 
 
-async def test_a_task_that_moderation_stopped_says_so_by_its_code(house: House) -> None:
-    if house.name == "freepik":
+async def test_a_task_stopped_by_moderation_is_recognised_by_its_code(service: Service) -> None:
+    if service.name == "freepik":
         pytest.skip("gives no reason")
     script = Script(0, 0, end=Phase.FAILED, failure=Failure("DataInspectionFailed", "Output data may be bad."))
-    async with opened(house, settings={"script": script}) as (provider, _):
+    async with opened(service, settings={"script": script}) as (provider, _):
         with pytest.raises(TaskFailed, match=r"DataInspectionFailed: Output data may be bad") as failed:
-            await provider.poll((await provider.submit(request(house))).task)
+            await provider.poll((await provider.submit(request(service))).task)
     assert (failed.value.code, failed.value.is_content) == ("DataInspectionFailed", True)
     assert "moderation" in failed.value.hint
 
 
-async def test_a_code_decides_about_moderation_and_not_the_text(house: House) -> None:
-    if house.name == "freepik":
+async def test_the_code_and_not_the_text_decides_about_moderation(service: Service) -> None:
+    if service.name == "freepik":
         pytest.skip("gives no code")
     script = Script(0, 0, end=Phase.FAILED, failure=Failure("InvalidParameter", "content policy file is missing"))
-    async with opened(house, settings={"script": script}) as (provider, _):
+    async with opened(service, settings={"script": script}) as (provider, _):
         with pytest.raises(TaskFailed) as failed:
-            await provider.poll((await provider.submit(request(house))).task)
+            await provider.poll((await provider.submit(request(service))).task)
     assert failed.value.is_content is False
 
 
-async def test_a_word_that_nobody_knows_is_pending(house: House) -> None:
+async def test_an_unknown_word_is_pending(service: Service) -> None:
     script = Script(waiting=1, running=0, words=("pondering",))
-    async with opened(house, settings={"script": script}) as (provider, _):
-        accepted = await provider.submit(request(house))
+    async with opened(service, settings={"script": script}) as (provider, _):
+        accepted = await provider.submit(request(service))
         first, second = await provider.poll(accepted.task), await provider.poll(accepted.task)
     assert (first.state, first.detail.lower(), first.is_known) == ("pending", "pondering", False)
     assert second.state == "finished"
 
 
-async def test_what_waits_at_the_service_is_told_from_what_is_being_made(house: House) -> None:
-    async with opened(house, settings={"script": Script(waiting=1, running=1)}) as (provider, _):
-        accepted = await provider.submit(request(house))
+async def test_queued_and_running_tasks_are_told_apart(service: Service) -> None:
+    async with opened(service, settings={"script": Script(waiting=1, running=1)}) as (provider, _):
+        accepted = await provider.submit(request(service))
         looks = [await provider.poll(accepted.task) for _ in range(3)]
     assert [(look.state, look.is_queued) for look in looks] == [
         ("pending", True), ("pending", False), ("finished", False),
@@ -97,43 +97,45 @@ async def test_what_waits_at_the_service_is_told_from_what_is_being_made(house: 
 
 
 @pytest.mark.parametrize("body", ["{}", '{"output": 7}', '{"data": {}}', '{"status": null}', "[]", '"done"', "[[]]"])
-async def test_a_look_without_a_status_tells_nothing(house: House, body: str) -> None:
-    async with opened(house) as (provider, _):
-        accepted = await provider.submit(request(house))
+async def test_a_poll_without_a_status_is_transient(service: Service, body: str) -> None:
+    async with opened(service) as (provider, _):
+        accepted = await provider.submit(request(service))
         with answering(body) as base_url:
-            async with house.provider(base_url) as elsewhere:
+            async with service.provider(base_url) as elsewhere:
                 with pytest.raises(Transient):
                     await elsewhere.poll(accepted.task)
 
 
-async def test_a_finished_task_without_a_link_is_looked_at_again(house: House) -> None:
-    done = {"aimlapi": "completed", "apiyi": "completed", "dashscope": "SUCCEEDED", "freepik": "COMPLETED"}[house.name]
+async def test_a_finished_task_without_a_link_is_polled_again(service: Service) -> None:
+    done = {"aimlapi": "completed", "apiyi": "completed", "dashscope": "SUCCEEDED", "freepik": "COMPLETED"}[
+        service.name
+    ]
     script = Script(waiting=1, running=0, words=(done,))
-    async with opened(house, settings={"script": script}) as (provider, _):
-        accepted = await provider.submit(request(house))
+    async with opened(service, settings={"script": script}) as (provider, _):
+        accepted = await provider.submit(request(service))
         with pytest.raises(Transient, match="no link"):
             await provider.poll(accepted.task)
         assert (await provider.poll(accepted.task)).clip_url
 
 
-async def test_a_body_that_lies_about_being_packed_is_read(house: House) -> None:
-    async with opened(house) as (provider, emulator):
+async def test_a_plain_body_with_a_gzip_label_is_read(service: Service) -> None:
+    async with opened(service) as (provider, emulator):
         emulator.fault(Call.CREATE, Labelled())
         emulator.fault(Call.LOOK, Labelled())
-        assert (await provider.poll((await provider.submit(request(house))).task)).state == "finished"
+        assert (await provider.poll((await provider.submit(request(service))).task)).state == "finished"
     assert len(emulator.accepted) == 1
 
 
 @pytest.mark.parametrize("task", ["../../secret", "a b", "x?y=1", "наш", "a/b:c", "%2e%2e"])
-async def test_whatever_an_id_holds_it_stays_in_its_place(house: House, task: str) -> None:
-    task = f"text-to-video/{task}" if house.name == "freepik" else task
-    async with opened(house) as (provider, emulator):
+async def test_an_id_cannot_change_the_path_that_is_polled(service: Service, task: str) -> None:
+    task = f"text-to-video/{task}" if service.name == "freepik" else task
+    async with opened(service) as (provider, emulator):
         with pytest.raises(TaskForgotten):
             await provider.poll(task)
         with pytest.raises(TaskForgotten):
-            await provider.poll("text-to-video/plain" if house.name == "freepik" else "plain")
+            await provider.poll("text-to-video/plain" if service.name == "freepik" else "plain")
     heard, plain = emulator.requests
     assert heard.path.startswith(plain.path.removesuffix("plain"))
     assert heard.target.count("/") == plain.target.count("/") and heard.target.count("?") == plain.target.count("?")
-    if house.name == "aimlapi":
+    if service.name == "aimlapi":
         assert heard.asked("generation_id") == task

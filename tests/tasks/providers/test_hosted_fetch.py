@@ -1,4 +1,4 @@
-"""A clip, at every hosted service, from the order to the file."""
+"""A take at every hosted service, from the order to the file."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from storyreel.tasks.media.probe import probe
 from storyreel.tasks.providers.errors import Refusal, Terminal, Transient
 from tests.services.faults import Call, Claims, Corrupt, Shortened
 from tests.services.jobs import Script
-from tests.tasks.providers.houses import KEY, House, finished, nothing, opened, request
+from tests.tasks.providers.hosted_services import KEY, Service, finished, nothing, opened, request
 
 
 @pytest.mark.parametrize("mode", list(Mode))
-async def test_a_take_is_ordered_once_waited_for_and_brought_here(house: House, mode: Mode, tmp_path: Path) -> None:
-    async with opened(house, settings={"script": Script(waiting=1, running=1)}) as (provider, emulator):
-        ordered = request(house, mode)
+async def test_a_take_is_ordered_once_polled_and_downloaded(service: Service, mode: Mode, tmp_path: Path) -> None:
+    async with opened(service, settings={"script": Script(waiting=1, running=1)}) as (provider, emulator):
+        ordered = request(service, mode)
         accepted = await provider.submit(ordered)
         looks = [await provider.poll(accepted.task) for _ in range(3)]
         seen: list[float] = []
@@ -34,42 +34,44 @@ async def test_a_take_is_ordered_once_waited_for_and_brought_here(house: House, 
     assert seen == sorted(seen) and seen[-1] == 1.0
 
 
-async def test_a_link_that_has_expired_is_had_anew_from_the_task(house: House, tmp_path: Path) -> None:
-    async with opened(house, settings={"link_seconds": 60, "renews_links": True}) as (provider, emulator):
-        accepted = await provider.submit(request(house))
+async def test_polling_again_gives_a_fresh_link(service: Service, tmp_path: Path) -> None:
+    async with opened(service, settings={"link_seconds": 60, "renews_links": True}) as (provider, emulator):
+        accepted = await provider.submit(request(service))
         status = await provider.poll(accepted.task)
         emulator.clock.forward(seconds=120)
         with pytest.raises(Transient, match="expired") as expired:
-            await provider.fetch(request(house), status, tmp_path / "take.mp4", nothing)
+            await provider.fetch(request(service), status, tmp_path / "take.mp4", nothing)
         assert type(expired.value).__name__ == "LinkExpired"
         again = await provider.poll(accepted.task)
-        await provider.fetch(request(house), again, tmp_path / "take.mp4", nothing)
+        await provider.fetch(request(service), again, tmp_path / "take.mp4", nothing)
     await check_integrity(tmp_path / "take.mp4", "the clip")
 
 
 @pytest.mark.parametrize("trouble", [Shortened(), Corrupt()], ids=lambda trouble: type(trouble).__name__)
-async def test_a_damaged_clip_is_found_out(house: House, trouble: Any, tmp_path: Path) -> None:
-    async with opened(house) as (provider, emulator):
-        status = await provider.poll((await provider.submit(request(house))).task)
+async def test_a_damaged_download_is_noticed(service: Service, trouble: Any, tmp_path: Path) -> None:
+    async with opened(service) as (provider, emulator):
+        status = await provider.poll((await provider.submit(request(service))).task)
         emulator.fault(Call.FETCH, trouble)
-        await provider.fetch(request(house), status, tmp_path / "take.mp4", nothing)
+        await provider.fetch(request(service), status, tmp_path / "take.mp4", nothing)
     with pytest.raises(MediaError):
         await check_integrity(tmp_path / "take.mp4", "the clip")
 
 
-async def test_ten_gigabytes_are_refused_at_once(house: House, tmp_path: Path) -> None:
-    async with opened(house) as (provider, emulator):
-        status = await provider.poll((await provider.submit(request(house))).task)
+async def test_ten_gigabytes_are_refused_at_once(service: Service, tmp_path: Path) -> None:
+    async with opened(service) as (provider, emulator):
+        status = await provider.poll((await provider.submit(request(service))).task)
         emulator.fault(Call.FETCH, Claims())
         with pytest.raises(Terminal, match=r"10\.0 GB") as refused:
-            await provider.fetch(request(house), status, tmp_path / "take.mp4", nothing)
+            await provider.fetch(request(service), status, tmp_path / "take.mp4", nothing)
     assert not isinstance(refused.value, Refusal)
     assert len(emulator.fetches) == 1
 
 
-async def test_a_link_into_the_machine_is_not_followed_for_a_service_elsewhere(house: House, tmp_path: Path) -> None:
-    provider = house.adapter({house.key_variable: KEY})
+async def test_a_link_into_the_machine_is_not_followed_for_a_service_elsewhere(
+    service: Service, tmp_path: Path
+) -> None:
+    provider = service.adapter({service.key_variable: KEY})
     for link in ("http://127.0.0.1:9/clip.mp4", "http://169.254.169.254/latest/meta-data", "file:///etc/passwd"):
         with pytest.raises(Terminal, match="is not downloaded"):
-            await provider.fetch(request(house), finished(link), tmp_path / "take.mp4", nothing)
+            await provider.fetch(request(service), finished(link), tmp_path / "take.mp4", nothing)
     assert not (tmp_path / "take.mp4").exists()

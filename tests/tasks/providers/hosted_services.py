@@ -30,8 +30,8 @@ AT_ONCE = Script(waiting=0, running=0)
 
 
 @dataclass(frozen=True)
-class House:
-    """A service: our adapter, its emulator, and the emulator's settings."""
+class Service:
+    """A service: its adapter, its emulator, and the emulator's settings."""
 
     adapter: type[HostedProvider]
     emulator: type[Emulator]
@@ -50,7 +50,7 @@ class House:
         return service_variable(self.name, "BASE_URL")
 
     def emulated(self, **settings: Any) -> Emulator:
-        """The emulator, whose tasks are done at once unless a script says otherwise."""
+        """An emulator whose tasks finish at once unless a script says otherwise."""
         emulator: Emulator = self.emulator(self.settings(**{"script": AT_ONCE, **settings}))  # type: ignore[arg-type]
         return emulator
 
@@ -61,31 +61,31 @@ class House:
         return self.adapter(self.environment(base_url, key, **more), timeout=timeout)
 
 
-HOUSES: Mapping[str, House] = {
-    house.name: house
-    for house in (
-        House(Aimlapi, aimlapi.Aimlapi, aimlapi.AimlapiSettings),
-        House(Apiyi, apiyi.Apiyi, apiyi.ApiyiSettings),
-        House(DashScope, dashscope.Dashscope, dashscope.DashscopeSettings),
-        House(Freepik, freepik.Freepik, freepik.FreepikSettings),
+SERVICES: Mapping[str, Service] = {
+    service.name: service
+    for service in (
+        Service(Aimlapi, aimlapi.Aimlapi, aimlapi.AimlapiSettings),
+        Service(Apiyi, apiyi.Apiyi, apiyi.ApiyiSettings),
+        Service(DashScope, dashscope.Dashscope, dashscope.DashscopeSettings),
+        Service(Freepik, freepik.Freepik, freepik.FreepikSettings),
     )
 }
 
 
 @asynccontextmanager
 async def opened(
-    house: House, *, settings: Mapping[str, Any] | None = None, timeout: float = 10, **environment: str
+    service: Service, *, settings: Mapping[str, Any] | None = None, timeout: float = 10, **environment: str
 ) -> AsyncIterator[tuple[HostedProvider, Any]]:
-    """An open adapter, and the emulator it speaks to."""
-    emulator = house.emulated(**(settings or {}))
+    """An open adapter and the emulator that it is connected to."""
+    emulator = service.emulated(**(settings or {}))
     with emulator.served() as base_url:
-        async with house.provider(base_url, timeout=timeout, **environment) as provider:
+        async with service.provider(base_url, timeout=timeout, **environment) as provider:
             yield provider, emulator
 
 
 @contextmanager
 def answering(body: str) -> Iterator[str]:
-    """The address of a service that has this JSON for an answer to everything."""
+    """The address of a service that answers every request with this JSON."""
 
     async def answer(_: Heard) -> Reply:
         return said(json.loads(body))
@@ -111,11 +111,11 @@ def local(file: Path, kind: Any = "image", digest: str = "") -> Attachment:
     return Attachment(kind=kind, digest=f"sha256:{digest or file.stem}", source=str(file))
 
 
-def request(house: House, mode: Mode = Mode.TEXT, **changes: Any) -> Request:
-    """What a plan would ask of the service; changes are a request's own fields."""
-    capability = house.adapter.capabilities[mode]
+def request(service: Service, mode: Mode = Mode.TEXT, **changes: Any) -> Request:
+    """A request as a plan would build it; `changes` are fields of Request."""
+    capability = service.adapter.capabilities[mode]
     fields: dict[str, Any] = {
-        "provider": house.name,
+        "provider": service.name,
         "model": capability.model,
         "mode": mode,
         "prompt": "A lamp is lit.",
@@ -138,4 +138,4 @@ def finished(url: str) -> TaskStatus:
 
 
 def nothing(_: float) -> None:
-    """Progress that nobody watches."""
+    """A progress callback that does nothing."""
