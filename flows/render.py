@@ -33,7 +33,7 @@ from storyreel.flows.production.service_limits import limited, to_be_held
 from storyreel.flows.production.shutdown import ended_in_order
 from storyreel.flows.production.takes import begin
 from storyreel.flows.review.model import ReviewNeeded
-from storyreel.flows.review.suspend import Approval, shots_waiting
+from storyreel.flows.review.suspend import Approval, unapproved_shots
 from storyreel.flows.servers.prefect_internals import name_flow_run
 from storyreel.specs.errors import StoryreelError
 from storyreel.specs.money import parse_money
@@ -154,7 +154,7 @@ async def render_storyboard(
         else:
             excess.next = request.command()
         if isinstance(excess, BudgetExceeded) or excess.is_budget:
-            await approval.ask_for_money(excess.message)
+            await approval.ask_for_budget(excess.message)
         raise
 
 
@@ -171,7 +171,7 @@ async def _shoot(job: Job, way_out: Delivery, scenes: dict[str, Any] | None) -> 
         async with ended_in_order(plan, shooting, studio), observed(plan, shooting, studio.ledger) as observation:
             if failures := await shooting.all():
                 raise ShotsFailed(failures, len(plan.cut.events))
-            if unapproved := await shots_waiting(plan, shooting, studio.ledger):
+            if unapproved := await unapproved_shots(plan, shooting, studio.ledger):
                 raise ReviewNeeded(unapproved, len(plan.cut.events))
             finishing = Finishing(job.planner.film, plan, shooting, way_out)
             master = await finishing.join()

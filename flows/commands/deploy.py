@@ -183,6 +183,7 @@ def read_schedules(
     crons: list[str] | None, intervals: list[str] | None, rrules: list[str] | None, zone: str | None
 ) -> list[Schedule]:
     """The schedules that were asked for. Raises typer.BadParameter."""
+    from storyreel.flows.deployment.schedules import parse_schedules
 
     try:
         lengths = [parse_interval(each) for each in intervals or ()]

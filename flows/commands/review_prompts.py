@@ -42,14 +42,14 @@ def print_reviews(console: Console, title: str, reviews: Sequence[ShotReview]) -
         slate = review.shot.slate
         for take in review.shot.takes:
             cost = take.cost.exactly if take.cost and take.cost.amount else "free" if take.cost else "unknown"
-            state = Text(take.word, style=_COLOURS[take.word])
+            state = Text(take.state, style=_COLOURS[take.state])
             table.add_row(f"{slate} take {take.take}", state, take.service, cost, Text(take.remarks))
         for number, word in review.to_come:
             table.add_row(f"{slate} take {number}", Text(word, style=_COLOURS[word]), "", "", "")
     console.print(table)
     for review in reviews:
         for take in review.shot.takes:
-            if take.word == "wfa":
+            if take.state == "wfa":
                 line = f"{review.shot.slate} take {take.take}: {take.clip}"
                 console.print(line, markup=False, highlight=False, soft_wrap=True)
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from PIL import Image
 
+from storyreel.flows.markdown import escape
 from storyreel.flows.planning.model import Plan, PlannedTake
 from storyreel.flows.production.report import RenderedTake, Rendering
 from storyreel.specs.frozen import Frozen
@@ -30,6 +32,8 @@ _WORDS: dict[Stage, str] = {
     "unknown": "**unknown**",
 }
 """What stages are called here, where that is not the stage's own word."""
+
+_escape = partial(escape, longest=200)
 
 
 class Row(Frozen):
@@ -66,9 +70,9 @@ def board(plan: Plan, rows: Sequence[Row]) -> str:
     """The storyboard table; columns that say nothing are left out."""
     cells = [
         {
-            "": f"![{_plain(row.take.shot)}]({row.picture})" if row.picture else "",
-            "take": f"{_plain(row.take.shot)} take {row.take.take}{' ★' if row.take.circled else ''}",
-            "scene": _plain(row.take.scene),
+            "": f"![{_escape(row.take.shot)}]({row.picture})" if row.picture else "",
+            "take": f"{_escape(row.take.shot)} take {row.take.take}{' ★' if row.take.circled else ''}",
+            "scene": _escape(row.take.scene),
             "state": _state(row),
             "review": _review(row),
             "service": row.service,
@@ -123,7 +127,7 @@ def manifest(made: Rendering, places: Mapping[str, str]) -> list[dict[str, str]]
 def sequence(made: Rendering, sheet: Path) -> str:
     """The finished film: where it is, how long, and its contact sheet as a picture."""
     facts = f"{made.frames} frames at {made.fps} fps, {float(made.seconds):.4g} s"
-    found = "".join(f"- {_plain(line)}\n" for line in made.findings)
+    found = "".join(f"- {_escape(line)}\n" for line in made.findings)
     seen = f"\n\nTo be looked at:\n\n{found}" if found else ""
     return f"{facts}\n\n`{made.sequence}`\n\n![contact sheet]({data_uri(_sheet(sheet))}){seen}\n"
 
@@ -160,7 +164,7 @@ def _state(row: Row) -> str:
             row.take.state
         ]
     word = _WORDS.get(row.stage, row.stage)
-    return f"{word}: {_plain(row.detail)}" if row.detail and row.stage in ("failed", "unknown", "done") else word
+    return f"{word}: {_escape(row.detail)}" if row.detail and row.stage in ("failed", "unknown", "done") else word
 
 
 def _review(row: Row) -> str:
@@ -185,10 +189,3 @@ def _sheet(page: Path) -> bytes:
 
 def _table(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *lines))
-
-
-def _plain(text: str) -> str:
-    """Words that are nothing but words in Markdown, on one line, at most 200 letters."""
-    one_line = " ".join(text.split())
-    short = one_line if len(one_line) <= 200 else one_line[:199] + "…"
-    return "".join(f"\\{letter}" if letter in r"\`*_{}[]<>|#~" else letter for letter in short)

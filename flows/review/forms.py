@@ -1,4 +1,4 @@
-"""The forms in which a suspended run asks people, what is kept of the question, and what an answer means."""
+"""The forms of a suspended run, the questions that are stored with it, and the reading of answers."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any, Literal
 from prefect.input import RunInput
 from pydantic import BaseModel, Field, create_model
 
+from storyreel.flows.markdown import escape
 from storyreel.flows.review.model import ShotToReview, TakeToReview
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.money import Money
@@ -21,24 +22,24 @@ from storyreel.tasks.media.frames import thumbnail
 _WIDTH = 240
 """Pixels of a take's picture in a form."""
 _MOST_PICTURES = 60
-"""In one form, which the UI loads whole: some 8 KB each."""
+"""Pictures in one form, of some 8 KB each: the UI loads a form whole."""
 
 Decision = Literal["approve", "retake", "later"]
 
 
 class Question(Frozen):
-    """A question as it was asked, kept beside the run: an answer means what was shown, whatever is planned by then."""
+    """A question as it was shown. It is stored with the run, so that an answer means what was shown then."""
 
     number: int
-    """From 1: a run that is suspended again asks anew."""
+    """From 1; a run that is suspended again asks under the next number."""
     shots: dict[str, ShotToReview] = Field(default={})
-    """By their fields in the form, the shots that waited."""
+    """The shots that wait, by their fields in the form."""
     money: Money | None = None
-    """What the run would cost in all, where it asked for that."""
+    """What the whole run would cost, if it asks for that."""
 
 
-class AboutShot(BaseModel):
-    """What somebody says of one shot."""
+class ShotAnswer(BaseModel):
+    """The answer for one shot."""
 
     decision: Decision = "later"
     take: int = 0
@@ -46,53 +47,54 @@ class AboutShot(BaseModel):
     action: str = ""
 
 
-class AboutMoney(BaseModel):
-    """What somebody says of the costs."""
+class BudgetAnswer(BaseModel):
+    """The answer to a run that would pass its budget."""
 
     decision: Literal["approve", "stop"]
     amount: float = 0
 
 
-def review_form(asked: Question, complaints: Mapping[str, str]) -> type[RunInput]:
-    """The form for the shots that wait, each beside its takes. Whoever sends it as it is decides nothing.
+def review_form(question: Question, problems: Mapping[str, str]) -> type[RunInput]:
+    """The form for the shots that wait. Sent unchanged it decides nothing.
 
-    `complaints` say by slate what was wrong with the last answer. What is to be seen stands at the shots, as Prefect's
-    page lets the text above a long form shrink to nothing (seen with 3.9.1).
+    `problems` say by slate what was wrong with the last answer. Takes are described in the fields of their shots:
+    Prefect's page hides the text above a long form (seen with 3.9.1).
     """
     fields: dict[str, Any] = {"by": (str, Field("", title="Your name", json_schema_extra={"position": 0}))}
     left = _MOST_PICTURES
-    for place, (name, shot) in enumerate(asked.shots.items(), 1):
-        about, shows = _about(name, shot), left >= len(shot.takes)
-        left -= len(shot.takes) if shows else 0
-        seen = _described(shot, complaints.get(shot.slate, ""), shows)
-        said = Field(about(), title=f"Shot {shot.slate}", description=seen, json_schema_extra={"position": place})
-        fields[name] = (about, said)
+    for position, (name, shot) in enumerate(question.shots.items(), 1):
+        answer, has_pictures = _answer_model(name, shot), left >= len(shot.takes)
+        left -= len(shot.takes) if has_pictures else 0
+        text = _description(shot, problems.get(shot.slate, ""), has_pictures)
+        field = Field(answer(), title=f"Shot {shot.slate}", description=text, json_schema_extra={"position": position})
+        fields[name] = (answer, field)
     form = create_model("Review", __base__=RunInput, **fields)
-    wait = "1 shot waits" if len(asked.shots) == 1 else f"{len(asked.shots)} shots wait"
+    wait = "1 shot waits" if len(question.shots) == 1 else f"{len(question.shots)} shots wait"
     return form.with_initial_data(description=f"{wait} for approval.")
 
 
-def budget_form(asked: Question, excess: str, buying: str) -> type[RunInput]:
-    """The form for a run that would pass its budget. One of the two decisions must be made."""
-    assert asked.money
-    why = "\n\n".join(map(_plain, excess.splitlines()))
-    costs = f"It would buy {buying}; the whole run then costs **{asked.money.exactly}**."
-    ways = "approve: it goes on. stop: it ends, and nothing more is bought."
+def budget_form(question: Question, excess: str, purchases: str) -> type[RunInput]:
+    """The form for a run that would pass its budget. It cannot be sent without a decision."""
+    assert question.money
+    why = "\n\n".join(map(escape, excess.splitlines()))
+    costs = f"It would buy {purchases}; the whole run then costs **{question.money.exactly}**."
+    choices = "approve: the run continues. stop: it ends, and nothing more is bought."
     amount = Field(
-        float(asked.money.amount),
-        title=f"The most that this run may cost in all, in {asked.money.currency}",
+        float(question.money.amount),
+        title=f"The most that this run may cost in all, in {question.money.currency}",
         ge=0,
-        description="It stands for every other limit of this run.",
+        description="It replaces every other limit of this run.",
         json_schema_extra={"position": 1},
     )
-    decision = Field(title="Decision", description=f"{why}\n\n{costs}\n\n{ways}", json_schema_extra={"position": 0})
+    text = f"{why}\n\n{costs}\n\n{choices}"
+    decision = Field(title="Decision", description=text, json_schema_extra={"position": 0})
     fields: dict[str, Any] = {"decision": (Literal["approve", "stop"], decision), "amount": (float, amount)}
     form = create_model("Budget", __base__=RunInput, **fields)
     return form.with_initial_data(description="This run would pass its budget.")
 
 
 def by_field(shots: Iterable[ShotToReview]) -> dict[str, ShotToReview]:
-    """Shots by their fields: `shot_1B`; a slate that is no name of a field is spelled as one."""
+    """Shots by the names of their fields, `shot_1B`; characters that a name cannot have become underscores."""
     found: dict[str, ShotToReview] = {}
     for shot in shots:
         name = f"shot_{re.sub(r'[^A-Za-z0-9]', '_', shot.slate)}"
@@ -100,28 +102,29 @@ def by_field(shots: Iterable[ShotToReview]) -> dict[str, ShotToReview]:
     return found
 
 
-def verdicts_in(asked: Question, answer: Mapping[str, Any]) -> Iterator[tuple[ShotToReview, list[NewVerdict]]]:
-    """What an answer says of each shot that was asked for and is not left for later."""
+def verdicts_in(question: Question, answer: Mapping[str, Any]) -> Iterator[tuple[ShotToReview, list[NewVerdict]]]:
+    """The verdicts that an answer gives on each shot of the question; a shot left for later has none."""
     by = str(answer.get("by") or "").strip() or "somebody in Prefect"
-    for name, shot in asked.shots.items():
-        said = AboutShot.model_validate(answer.get(name) or {})
-        note, action = said.note.strip(), " ".join(said.action.split())
-        if said.decision == "approve":
-            yield shot, shot.judged(Word.APPROVED, said.take or shot.best, note, by=by)
-        elif said.decision == "retake":
-            yield shot, shot.judged(Word.RETAKE, note=note, action=action, by=by)
+    for name, shot in question.shots.items():
+        given = ShotAnswer.model_validate(answer.get(name) or {})
+        note, action = given.note.strip(), " ".join(given.action.split())
+        if given.decision == "approve":
+            yield shot, shot.verdicts(Word.APPROVED, given.take or shot.best, note, by=by)
+        elif given.decision == "retake":
+            yield shot, shot.verdicts(Word.RETAKE, note=note, action=action, by=by)
 
 
-def approved_budget(asked: Question, answer: Mapping[str, Any]) -> Money | None:
-    """The amount that a run may cost by an answer; None when it is to stop."""
-    assert asked.money
-    said = AboutMoney.model_validate(answer)
-    if said.decision == "stop":
+def approved_budget(question: Question, answer: Mapping[str, Any]) -> Money | None:
+    """The amount that an answer allows the run to cost; None if it stops the run."""
+    assert question.money
+    given = BudgetAnswer.model_validate(answer)
+    if given.decision == "stop":
         return None
-    return Money(amount=Decimal(str(said.amount)), currency=asked.money.currency)
+    return Money(amount=Decimal(str(given.amount)), currency=question.money.currency)
 
 
-def _about(name: str, shot: ShotToReview) -> type[BaseModel]:
+def _answer_model(name: str, shot: ShotToReview) -> type[BaseModel]:
+    """The fields of one shot in the form."""
     numbers: Any = Literal[tuple(take.take for take in shot.takes)]
     fields: dict[str, Any] = {
         "decision": (Decision, Field("later", title="Decision")),
@@ -132,12 +135,13 @@ def _about(name: str, shot: ShotToReview) -> type[BaseModel]:
     return create_model(f"About_{name}", **fields)
 
 
-def _described(shot: ShotToReview, complaint: str, shows: bool) -> str:
-    """The takes of a shot, with a picture of each, as paragraphs in Markdown: single line ends are lost on the page."""
-    paragraphs = [f"**{_plain(complaint)}**" if complaint else "", _plain(shot.action)]
+def _description(shot: ShotToReview, problem: str, has_pictures: bool) -> str:
+    """The takes of a shot as Markdown paragraphs: Prefect's page drops single line ends."""
+    paragraphs = [f"**{escape(problem)}**" if problem else "", escape(shot.action)]
     for take in shot.takes:
-        remarks = f": {_plain(take.remarks)}" if take.remarks else ""
-        paragraphs += [_picture(take) if shows else "", f"take {take.take}, {take.word}, {_from(take)}{remarks}"]
+        remarks = f": {escape(take.remarks)}" if take.remarks else ""
+        line = f"take {take.take}, {take.state}, {_from(take)}{remarks}"
+        paragraphs += [_picture(take) if has_pictures else "", line]
     return "\n\n".join(filter(None, paragraphs))
 
 
@@ -146,14 +150,9 @@ def _from(take: TakeToReview) -> str:
 
 
 def _picture(take: TakeToReview) -> str:
-    """A clip's picture inside the text; none of a clip that is gone meanwhile."""
+    """A frame of the clip as a data URI; empty if the clip cannot be read any more."""
     try:
-        held = base64.b64encode(thumbnail(take.clip, _WIDTH)).decode()
+        picture = base64.b64encode(thumbnail(take.clip, _WIDTH)).decode()
     except (MediaError, OSError):
         return ""
-    return f"![take {take.take}](data:image/jpeg;base64,{held})"
-
-
-def _plain(text: str) -> str:
-    """Words that are nothing but words in Markdown, on one line."""
-    return re.sub(r"([\\`*_{}\[\]<>|#~])", r"\\\1", " ".join(text.split()))
+    return f"![take {take.take}](data:image/jpeg;base64,{picture})"

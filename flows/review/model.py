@@ -1,4 +1,4 @@
-"""Which shots wait for somebody's approval, with what there is to be seen of them."""
+"""The data of a review: shots that must be approved, and their takes."""
 
 from __future__ import annotations
 
@@ -12,86 +12,85 @@ from storyreel.specs.money import Money
 from storyreel.tasks.inspection.inspect import Inspection, best_take
 from storyreel.tasks.ledger.ledger import NewVerdict, Verdict, Word
 
-_FURTHEST: tuple[ReviewState, ...] = ("approved", "wfa", "wip", "retake", "todo")
-"""The word for a shot is the first of these that one of its takes has."""
+_FURTHEST_FIRST: tuple[ReviewState, ...] = ("approved", "wfa", "wip", "retake", "todo")
 
 
 def review_state(takes: Iterable[PlannedTake]) -> ReviewState | None:
-    """How a shot stands, by its takes."""
-    words = {take.review for take in takes}
-    return next((word for word in _FURTHEST if word in words), None)
-
-
-def action_of(take: PlannedTake) -> str:
-    """What happens in a take, as it was asked for."""
-    return dict(take.chosen.brief.words).get("action", "")
+    """The state of a shot: that of its take that is furthest; None if no take has one."""
+    states = {take.review for take in takes}
+    return next((state for state in _FURTHEST_FIRST if state in states), None)
 
 
 def shots_to_approve(plan: Plan) -> dict[str, list[PlannedTake]]:
-    """The shots that must be approved and are not, with their takes. What only stands in for a shot needs no word."""
-    return {shot: takes for shot, takes in takes_by_shot(plan.takes).items() if _waits(takes)}
+    """The takes of the shots that must be approved and are not, by slate. Stand-ins need no approval."""
+    return {
+        shot: takes
+        for shot, takes in takes_by_shot(plan.takes).items()
+        if any(take.needs_review for take in takes) and review_state(takes) != "approved"
+    }
 
 
-def _waits(takes: Sequence[PlannedTake]) -> bool:
-    return any(take.needs_review for take in takes) and review_state(takes) != "approved"
+def action_of(take: PlannedTake) -> str:
+    """The action in the request of a take."""
+    return dict(take.chosen.brief.words).get("action", "")
+
+
+def note_of(verdict: Verdict | None) -> str:
+    """The note of a verdict and its author, `too dark (Ana)`; empty if there is no note."""
+    return f"{verdict.note} ({verdict.by})" if verdict and verdict.note else ""
 
 
 class TakeToReview(Frozen):
-    """A take that is there, as somebody who is to approve it sees it."""
+    """A take whose clip exists, with what a reviewer needs to know."""
 
     take: int
     key: str
-    word: ReviewState
+    state: ReviewState
     service: str
     cost: Money | None
-    """None where nobody knows it."""
+    """None if unknown."""
     clip: Path
     inspection: Inspection | None = None
-    """What was seen in it; None for what costs nothing."""
-    said: str = ""
-    """The note to what somebody said of it, and who that is."""
+    """None for a take that is free or has a verdict."""
+    note: str = ""
+    """The note of its latest verdict and the author."""
 
     @property
     def is_refused(self) -> bool:
-        """Whether another one is wanted in its place."""
-        return self.word == "retake"
+        """Whether another take is wanted instead."""
+        return self.state == "retake"
 
     @property
     def found(self) -> str:
-        """What is not as it should be, in words."""
+        """The findings of the inspection as text."""
         return "; ".join(finding.detail for finding in self.inspection.findings) if self.inspection else ""
 
     @property
     def remarks(self) -> str:
-        """All that there is to say of it: what was found, and what somebody said."""
-        return "; ".join(filter(None, (self.found, self.said)))
-
-
-def note_of(verdict: Verdict | None) -> str:
-    """The note to a verdict, as it is shown: `too dark (Ana)`."""
-    return f"{verdict.note} ({verdict.by})" if verdict and verdict.note else ""
+        """The findings and the note."""
+        return "; ".join(filter(None, (self.found, self.note)))
 
 
 class ShotToReview(Frozen):
-    """A shot that waits for approval."""
+    """A shot whose takes a person reviews."""
 
     film: str
     slate: str
     action: str
     takes: tuple[TakeToReview, ...]
-    """Those that are there."""
+    """Those that are made."""
 
     @property
     def best(self) -> int:
-        """The number of the take to approve, as far as inspection can tell: of those not refused, if there are any."""
+        """The number of the take with the best inspection, among those not refused if there are any."""
         among = [take for take in self.takes if not take.is_refused] or list(self.takes)
         inspections = [take.inspection for take in among if take.inspection]
         return among[best_take(inspections) if len(inspections) == len(among) else -1].take
 
-    def judged(
+    def verdicts(
         self, word: Word, take: int | None = None, note: str = "", action: str = "", by: str = ""
     ) -> list[NewVerdict]:
-        """What it means to approve a take of it, by its number; or to wish for a retake of one, or of all there are."""
+        """The verdicts that give `word` to a take by its number; without one, to all takes that are not refused yet."""
         among = [one for one in self.takes if take in (None, one.take)]
         if take is None:
             among = [one for one in among if not one.is_refused] or among
@@ -104,7 +103,7 @@ class ShotToReview(Frozen):
 
 
 class ReviewNeeded(StoryreelError):
-    """Shots wait for approval; everything was made and is kept, and the film is not joined."""
+    """Shots wait for approval. Every take was made and is kept; the film is not joined."""
 
     def __init__(self, shots: Sequence[ShotToReview], of: int) -> None:
         self.shots, self.of = tuple(shots), of
@@ -115,4 +114,4 @@ class ReviewNeeded(StoryreelError):
 
 
 def _listed(takes: Iterable[TakeToReview]) -> str:
-    return ", ".join(f"take {take.take} ({take.word}{f': {take.remarks}' if take.remarks else ''})" for take in takes)
+    return ", ".join(f"take {take.take} ({take.state}{f': {take.remarks}' if take.remarks else ''})" for take in takes)

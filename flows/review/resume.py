@@ -1,4 +1,4 @@
-"""Suspended runs of a film on a Prefect server, and that they go on when what they wait for has been said."""
+"""Resumes suspended runs of a film on a Prefect server once the verdicts that they wait for are noted."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from storyreel.flows.names import film_tag
+from storyreel.flows.review.forms import Question
 from storyreel.flows.review.suspend import rounds_of
 from storyreel.flows.servers.local import local_server
 from storyreel.specs.frozen import Frozen
@@ -27,58 +28,65 @@ from storyreel.tasks.ledger.ledger import Word
 
 
 class ResumedRun(Frozen):
-    """A run that somebody was to answer."""
+    """A suspended run, and whether it was resumed."""
 
     run: UUID
     name: str
     outcome: str
-    """What became of it, in words."""
+    """For people: `resumed`, or why not."""
     goes_on: bool
 
 
 async def resume_runs(title: str, home: Home) -> list[ResumedRun]:
-    """Have those suspended runs of a film go on for which nothing waits any more, or a retake is wanted.
+    """Resume the suspended runs of a film whose shots are all approved or one of whose shots needs a retake.
 
-    None where no server can be asked.
+    Returns all suspended runs of the film; an empty list if no server can be reached.
     """
     api = PREFECT_API_URL.value() or ((local := local_server()) and f"{local}/api")
-    if not api or not _answers(api):
+    if not api or not _is_reachable(api):
         return []
     with temporary_settings({PREFECT_API_URL: api}):
         async with get_client() as client:
-            return [await _look_at(client, run, home) for run in await _runs(client, title)]
+            return [await _resume(client, run, home) for run in await _suspended_runs(client, title)]
 
 
-async def _runs(client: PrefectClient, title: str) -> Sequence[FlowRun]:
-    of_the_film = FlowRunFilterTags(any_=[film_tag(title)])
-    suspended = FlowRunFilterState(name=FlowRunFilterStateName(any_=["Suspended"]))
-    return await client.read_flow_runs(flow_run_filter=FlowRunFilter(tags=of_the_film, state=suspended))
+async def _suspended_runs(client: PrefectClient, title: str) -> Sequence[FlowRun]:
+    has_tag = FlowRunFilterTags(all_=[film_tag(title)])
+    is_suspended = FlowRunFilterState(name=FlowRunFilterStateName(any_=["Suspended"]))
+    return await client.read_flow_runs(flow_run_filter=FlowRunFilter(tags=has_tag, state=is_suspended))
 
 
-async def _look_at(client: PrefectClient, run: FlowRun, home: Home) -> ResumedRun:
+async def _resume(client: PrefectClient, run: FlowRun, home: Home) -> ResumedRun:
+    """Resume a run if its verdicts allow it."""
     rounds = await rounds_of(client, run.id)
-    asked = rounds[-1].asked if rounds else None
-    if asked is None or asked.money:
-        what = f"it asks for {asked.money.exactly}" if asked and asked.money else "it was suspended by hand"
-        return _told(run, f"still suspended, as {what}: Resume on its page")
-    keys = {slate: [take.key for take in shot.takes] for slate, shot in asked.shots.items()}
-    with closing(home.ledger()) as ledger:
-        verdicts = ledger.verdicts(key for some in keys.values() for key in some)
-    words = [{verdicts[key].word if key in verdicts else None for key in some} for some in keys.values()]
-    waits = [said for said in words if Word.APPROVED not in said]
-    if waits and not any(said == {Word.RETAKE} for said in waits):
-        return _told(run, f"still suspended: {len(waits)} of its {len(words)} shots wait")
+    question = rounds[-1].question if rounds else None
+    if question is None or question.money:
+        asks = question and question.money
+        why = f"it asks for {asks.exactly}" if asks else "it was suspended by hand"
+        return _outcome(run, f"still suspended, as {why}: Resume on its page")
+    words = _words(question, home)
+    waiting = [of_shot for of_shot in words if Word.APPROVED not in of_shot]
+    if waiting and not any(of_shot == {Word.RETAKE} for of_shot in waiting):
+        return _outcome(run, f"still suspended: {len(waiting)} of its {len(words)} shots wait")
     result = await client.resume_flow_run(run.id, run_input={})
     if result.status.value == "ACCEPT":
-        return _told(run, "resumed", goes_on=True)
-    return _told(run, f"could not be resumed: {getattr(result.details, 'reason', result.status.value)}")
+        return _outcome(run, "resumed", goes_on=True)
+    return _outcome(run, f"could not be resumed: {getattr(result.details, 'reason', result.status.value)}")
 
 
-def _told(run: FlowRun, outcome: str, goes_on: bool = False) -> ResumedRun:
+def _words(question: Question, home: Home) -> list[set[Word | None]]:
+    """For each shot of a question the words of the verdicts on its takes, with None for a take without one."""
+    shots = [[take.key for take in shot.takes] for shot in question.shots.values()]
+    with closing(home.ledger()) as ledger:
+        verdicts = ledger.verdicts(key for keys in shots for key in keys)
+    return [{verdicts[key].word if key in verdicts else None for key in keys} for keys in shots]
+
+
+def _outcome(run: FlowRun, outcome: str, goes_on: bool = False) -> ResumedRun:
     return ResumedRun(run=run.id, name=run.name, outcome=outcome, goes_on=goes_on)
 
 
-def _answers(api: str) -> bool:
+def _is_reachable(api: str) -> bool:
     try:
         return httpx.get(f"{api}/health", timeout=5).status_code == httpx.codes.OK
     except httpx.HTTPError:
