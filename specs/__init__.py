@@ -1,1 +1,4 @@
-"""The language: what a storyboard may say."""
+"""The storyboard language: reads a file into a checked `Storyboard`, builds its cut, and edits its text.
+
+`reading.read` is the way in, `cut.build_cut` the next step. Imports no Prefect, no service and no media library.
+"""

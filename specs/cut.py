@@ -1,8 +1,8 @@
-"""The cut: which frames of the film each shot fills, and what its take must bring for that.
+"""The cut: which frames of the film each shot fills, and how many frames of its take that needs.
 
-The running time is the sum of the shots' lengths; a transition never changes it. A dissolve of D frames lies
-around the cut: it begins D // 2 frames before it, so the incoming shot needs D // 2 frames more at its head and
-the outgoing one the rest of D at its tail. These extra frames are the handles. A fade uses the shot's own frames.
+The running time is the sum of the shots' lengths; a transition never changes it. A dissolve of D frames begins
+D // 2 frames before the cut, so the incoming shot needs D // 2 frames more at its head and the outgoing shot the rest
+of D at its tail. These extra frames are the handles. A fade uses the shot's own frames.
 """
 
 from __future__ import annotations
@@ -26,15 +26,16 @@ class Event:
     frames: int
     """Length in the cut."""
     dissolve_in: int = 0
-    """Whole length of the dissolve around its first cut; 0 for none."""
+    """Length of the dissolve around the cut at its start; 0 if none."""
     dissolve_out: int = 0
+    """Length of the dissolve around the cut at its end; 0 if none."""
     fade_in: int = 0
-    """Frames from black at its head, its own."""
+    """Own frames that come up from black, from the first."""
     fade_out: int = 0
 
     @property
     def end(self) -> int:
-        """The frame after its last one in the film."""
+        """The frame of the film after its last one."""
         return self.start + self.frames
 
     @property
@@ -49,13 +50,13 @@ class Event:
 
     @property
     def with_handles(self) -> int:
-        """Frames from the first handle to the last."""
+        """Its frames and all its handle frames."""
         return self.head + self.frames + self.tail
 
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """The whole film, shot by shot."""
+    """The shots of a film in order, with their frames."""
 
     rate: FrameRate
     events: tuple[Event, ...]
@@ -68,10 +69,10 @@ class Cut:
 
 @dataclass(frozen=True, slots=True)
 class EditPoints:
-    """Which frames of a take are used, and how. Counts are frames at the film's rate.
+    """Which frames of a take are used. Counts are frames at the film's rate.
 
     A conformed clip has `total` frames: `hold_head` copies of the first used frame, the used frames, `hold_tail`
-    copies of the last. Its first `join_in` and last `join_out` frames lie under a dissolve.
+    copies of the last used frame. Its first `join_in` and last `join_out` frames are part of a dissolve.
     """
 
     first: int
@@ -92,12 +93,12 @@ class EditPoints:
 
     @property
     def body(self) -> tuple[int, int]:
-        """The conformed clip's frames `[first, last)` that no dissolve touches."""
+        """The frames `[first, last)` of the conformed clip that are part of no dissolve."""
         return self.join_in, self.total - self.join_out
 
 
-_UNSAID = Duration("0.5s")
-"""Length of a transition that says none."""
+_DEFAULT = Duration("0.5s")
+"""Length of a transition without a duration."""
 
 Anchor = Literal["free", "first", "last"]
 """Which frame of the take must be in the cut: any, its first (the shot continues another), its last (another
@@ -105,36 +106,36 @@ shot continues this one)."""
 
 
 class CutProblem(NamedTuple):
-    """A problem of the cut, and the slates of the shots whose lengths and transitions it comes from."""
+    """A problem, and the slates of the shots whose lengths and transitions cause it."""
 
     shots: frozenset[str]
     problem: Problem
 
 
 def build_cut(storyboard: Storyboard) -> Cut:
-    """The cut of a storyboard. Raises StoryboardError where a shot is too short for what meets in it."""
-    events, complaints = _lay(storyboard)
-    if complaints:
-        raise StoryboardError(complaint.problem for complaint in complaints)
+    """The cut of a storyboard. Raises StoryboardError if a shot is too short for its transitions."""
+    events, found = _build(storyboard)
+    if found:
+        raise StoryboardError(wrong.problem for wrong in found)
     return Cut(storyboard.format.fps, events)
 
 
 def cut_problems(storyboard: Storyboard) -> list[CutProblem]:
-    """All that `build_cut` would raise for."""
-    return _lay(storyboard)[1]
+    """The problems that `build_cut` would raise."""
+    return _build(storyboard)[1]
 
 
-def _lay(storyboard: Storyboard) -> tuple[tuple[Event, ...], list[CutProblem]]:
+def _build(storyboard: Storyboard) -> tuple[tuple[Event, ...], list[CutProblem]]:
     rate, shots = storyboard.format.fps, storyboard.all_shots
     found: list[CutProblem] = []
     lengths = [_frames(storyboard, shot, "duration", shot.duration, rate, found) for shot in shots]
-    meetings = [_transition_frames(storyboard, shot, rate, found) for shot in shots]
+    transitions = [_transition_frames(storyboard, shot, rate, found) for shot in shots]
     ending = _ending_frames(storyboard, rate, found)
     events, start = [], 0
     for number, (shot, frames) in enumerate(zip(shots, lengths, strict=True)):
         following = shots[number + 1] if number + 1 < len(shots) else None
-        fade_in, dissolve_in = _entering(shot.transition, meetings[number], number == 0)
-        fade_out, dissolve_out = _leaving(following.transition, meetings[number + 1]) if following else (ending, 0)
+        fade_in, dissolve_in = _head(shot.transition, transitions[number], number == 0)
+        fade_out, dissolve_out = _tail(following.transition, transitions[number + 1]) if following else (ending, 0)
         event = Event(shot.shot, start, frames, dissolve_in, dissolve_out, fade_in, fade_out)
         found += _too_short(storyboard, event, following)
         events.append(event)
@@ -147,9 +148,9 @@ def _lay(storyboard: Storyboard) -> tuple[tuple[Event, ...], list[CutProblem]]:
 
 
 def edit_points(event: Event, available: int, anchor: Anchor) -> EditPoints:
-    """Where a take of `available` frames is used for an event; edge frames are held for what it lacks.
+    """Which of the `available` frames of a take are used for an event; edge frames are repeated for those it lacks.
 
-    Real handles are taken as far as the take has frames to spare, at the tail first.
+    Handles are taken from the take as far as it has frames to spare, at the tail first.
     Raises ValueError for a take without frames.
     """
     if available < 1:
@@ -171,50 +172,49 @@ def edit_points(event: Event, available: int, anchor: Anchor) -> EditPoints:
     )
 
 
-def _entering(transition: Transition, frames: int, is_first: bool) -> tuple[int, int]:
-    """Frames of fade and of dissolve at the head of the shot that the transition leads into."""
+def _head(transition: Transition, frames: int, is_first: bool) -> tuple[int, int]:
+    """Frames of fade and of dissolve at the head of the shot after a transition."""
     if transition.type == "fade":
         return (frames if is_first else frames - frames // 2), 0
     return 0, frames
 
 
-def _leaving(transition: Transition, frames: int) -> tuple[int, int]:
-    """Frames of fade and of dissolve at the tail of the shot that the transition leads out of."""
+def _tail(transition: Transition, frames: int) -> tuple[int, int]:
+    """Frames of fade and of dissolve at the tail of the shot before a transition."""
     return (frames // 2, 0) if transition.type == "fade" else (0, frames)
 
 
 def _too_short(storyboard: Storyboard, event: Event, following: Shot | None) -> Iterator[CutProblem]:
-    """A shot must keep one frame of its own between what meets at its two ends."""
-    entering = event.dissolve_in - event.head + event.fade_in
-    leaving = event.dissolve_out // 2 + event.fade_out
-    if event.frames > entering + leaving:
+    """A problem if a shot keeps no frame between the transitions at its two ends."""
+    head = event.dissolve_in - event.head + event.fade_in
+    tail = event.dissolve_out // 2 + event.fade_out
+    if event.frames > head + tail:
         return
-    # The longer of the two is to blame; the one at the tail is written in the shot after, or is the ending.
-    blamed, where = event.shot, storyboard.where_shot(event.shot, "transition")
-    if leaving > entering and following:
-        blamed, where = following.shot, storyboard.where_shot(following.shot, "transition")
-    elif leaving > entering:
+    # Reported at the longer of the two; the one at the tail is written in the next shot, or is the ending.
+    written_in, where = event.shot, storyboard.where_shot(event.shot, "transition")
+    if tail > head and following:
+        written_in, where = following.shot, storyboard.where_shot(following.shot, "transition")
+    elif tail > head:
         where = storyboard.where("ending")
     problem = Problem(
         where,
-        f"shot {event.shot} has {event.frames} frames, and the transitions at its ends need "
-        f"{entering + leaving + 1} of it",
+        f"shot {event.shot} has {event.frames} frames, and the transitions at its ends need {head + tail + 1} of it",
         "make the shot longer or the transitions shorter",
     )
-    yield CutProblem(frozenset({event.shot, blamed}), problem)
+    yield CutProblem(frozenset({event.shot, written_in}), problem)
 
 
 def _transition_frames(storyboard: Storyboard, shot: Shot, rate: FrameRate, found: list[CutProblem]) -> int:
     transition = shot.transition
     if transition.type == "cut":
         return 0
-    return _frames(storyboard, shot, "transition", transition.duration or _UNSAID, rate, found)
+    return _frames(storyboard, shot, "transition", transition.duration or _DEFAULT, rate, found)
 
 
 def _ending_frames(storyboard: Storyboard, rate: FrameRate, found: list[CutProblem]) -> int:
     if storyboard.ending.type == "cut":
         return 0
-    frames, wrong = _whole_frames(storyboard.ending.duration or _UNSAID, rate, "the ending")
+    frames, wrong = _whole_frames(storyboard.ending.duration or _DEFAULT, rate, "the ending")
     if wrong:
         found.append(CutProblem(frozenset(), Problem(storyboard.where("ending", "duration"), wrong)))
     return frames
@@ -230,7 +230,7 @@ def _frames(
 
 
 def _whole_frames(length: Duration, rate: FrameRate, what: str) -> tuple[int, str]:
-    """Frames of a length, and what is wrong with it if anything is; it then counts as one frame."""
+    """Frames of a length, and what is wrong with it (empty if nothing); a wrong length counts as one frame."""
     try:
         frames = length.frames(rate)
     except ValueError as error:

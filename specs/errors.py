@@ -1,4 +1,4 @@
-"""The base of every error that Storyreel raises on purpose."""
+"""The base of all errors of Storyreel."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The base of every model that goes between the parts."""
+"""The base of the models that modules pass to each other."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Frozen(BaseModel):
-    """Frozen, and no field that it does not know."""
+    """A model that cannot be changed and takes no unknown fields; attribute docstrings are its fields' descriptions."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)

@@ -1,4 +1,4 @@
-"""Amounts of money. Currencies are never added up."""
+"""Amounts of money, and sums of them by currency."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from storyreel.specs.frozen import Frozen
 from storyreel.specs.problems.phrases import shown
 
 DECIMALS = 6
-"""That an amount may be written with; prices of a second have up to six."""
+"""Most decimals of an amount; prices of a second have up to six."""
 
 _SYMBOLS = {"": "USD", "$": "USD", "€": "EUR", "£": "GBP"}
 _YUAN_OR_YEN = frozenset("¥￥元円")
@@ -19,18 +19,18 @@ _CODE = re.compile(r"[A-Z]{3}")
 _NAME = r"[^\s\d.,+\-−]*"
 _WRITTEN = re.compile(rf"({_NAME})\s*([0-9]{{1,12}}(?:\.[0-9]+)?)\s*({_NAME})")
 _WIDE = Context(prec=60)
-"""Wide enough that no sum is ever rounded."""
+"""Digits enough that no sum is rounded."""
 
 
 class Money(Frozen):
-    """An amount in one currency. Exact; as JSON the amount is a text, so that it stays so."""
+    """An exact amount in one currency. In JSON the amount is a string, so that it stays exact."""
 
     amount: Decimal
     currency: str
     """ISO 4217: USD, CNY, EUR."""
 
     def __str__(self) -> str:
-        """To the hundredth, `1.95 USD`; exactly where that would make nothing of something."""
+        """Rounded to the hundredth, `1.95 USD`; exactly if it would be rounded to 0."""
         rounded = self.amount.quantize(Decimal("0.01"), ROUND_HALF_UP, _WIDE)
         return f"{rounded:f} {self.currency}" if rounded or not self.amount else self.exactly
 
@@ -42,27 +42,22 @@ class Money(Frozen):
 
 
 def sums(amounts: Iterable[Money]) -> tuple[Money, ...]:
-    """One amount a currency, in the order of their codes.
-
-    What comes to nothing is left out where anything comes to more: beside 15 CNY nobody wants to read of 0 USD. Of
-    free things alone the sum is 0, and of nothing there is none.
-    """
+    """One sum a currency, sorted by code. A sum of 0 is left out beside others; of no amounts there is no sum."""
     totals: defaultdict[str, Decimal] = defaultdict(Decimal)
     for money in amounts:
         totals[money.currency] = _WIDE.add(totals[money.currency], money.amount)
-    telling = {currency: amount for currency, amount in totals.items() if amount} or totals
-    return tuple(Money(amount=amount, currency=currency) for currency, amount in sorted(telling.items()))
+    shown_totals = {currency: amount for currency, amount in totals.items() if amount} or totals
+    return tuple(Money(amount=amount, currency=currency) for currency, amount in sorted(shown_totals.items()))
 
 
 def parse_money(text: str) -> Money:
     """`20 USD`, `USD 20`, `$20`, `20 €`, or `20`, which is USD.
 
-    Exact, never negative, at most six decimals. Raises ValueError, whose message says what is wrong and, after `; `,
-    what to write instead.
+    Exact, never negative, at most six decimals. Raises ValueError with `what is wrong; what to write instead`.
     """
     found = _WRITTEN.fullmatch(text.strip())
     if found is None:
-        raise ValueError(_why_none(text))
+        raise ValueError(_why_no_amount(text))
     before, amount, after = found.groups()
     if len(amount.partition(".")[2]) > DECIMALS:
         raise ValueError(f"an amount has at most {DECIMALS} decimals; round `{shown(amount)}` up")
@@ -85,10 +80,9 @@ def _currency(name: str, amount: str) -> str:
     raise ValueError(f"`{shown(name)}` is no currency's three capital letters; write for example `{amount} {code}`")
 
 
-def _why_none(text: str) -> str:
-    """What is wrong with a text that is no amount."""
+def _why_no_amount(text: str) -> str:
     if re.search(r"[-−][$€£¥A-Z]*[0-9]", "".join(text.split())):
         return "an amount of money cannot be negative; leave the minus out"
     if re.search(r"[0-9],[0-9]", text):
         return "a comma stands in the amount; write thousands without one, and decimals with a point: `1000.50 USD`"
-    return "that is no amount of money; write for example `20 USD`"
+    return "this is no amount of money; write for example `20 USD`"

@@ -1,7 +1,6 @@
-"""Time as whole frames.
+"""Time of a film: frame rates as exact fractions (23.976 is 24000/1001), and durations as they are written.
 
-A film counts in frames; seconds are only how people write them down. Rates are exact fractions
-(23.976 is 24000/1001), so a sum of durations never drifts.
+Lengths are counted in whole frames, so a sum of durations never drifts.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from pydantic_core import CoreSchema, core_schema
 from storyreel.specs.problems.phrases import shown
 
 SAMPLE_RATE = 48_000
-"""Samples a second of every sound track inside the house."""
+"""Samples a second of every sound track that is made here."""
 
 _RATES = {
     "12": Fraction(12),
@@ -36,9 +35,9 @@ _RATES = {
     "60": Fraction(60),
 }
 
-_NUMBERED = r"[0-9]{1,4}(\.[0-9]{1,6})?s|[0-9]{1,7}ms|[0-9]{1,6}f"
+_NUMBER = r"[0-9]{1,4}(\.[0-9]{1,6})?s|[0-9]{1,7}ms|[0-9]{1,6}f"
 _TIMECODE = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]:[0-5][0-9]")
-_DURATION = re.compile(rf"({_NUMBERED}|{_TIMECODE.pattern})")
+_DURATION = re.compile(rf"({_NUMBER}|{_TIMECODE.pattern})")
 
 
 INTERVAL_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -75,7 +74,7 @@ class FrameRate:
         return round(self.exact)
 
     def seconds(self, frames: int) -> Fraction:
-        """Exact seconds of so many frames."""
+        """Exact seconds of a number of frames."""
         return frames / self.exact
 
     def nearest_frames(self, seconds: Fraction) -> int:
@@ -83,7 +82,7 @@ class FrameRate:
         return int(seconds * self.exact + Fraction(1, 2))
 
     def sample_at(self, frame: int) -> int:
-        """The sample, at 48 kHz, nearest to the start of a frame."""
+        """The sample at 48 kHz nearest to the start of a frame, a half rounded up."""
         return int(frame * SAMPLE_RATE / self.exact + Fraction(1, 2))
 
     def timecode(self, frame: int) -> str:
@@ -112,8 +111,8 @@ class FrameRate:
 class Duration:
     """A length of time as the author wrote it: `4s`, `1.5s`, `800ms`, `96f` or `00:00:04:00`.
 
-    It becomes frames only together with a rate, so the same storyboard works at any.
-    Raises ValueError when the text is none of these; the longest are 9999s, 9999999ms, 999999f and 23:59:59:59.
+    It becomes frames only with a rate, so the same storyboard works at any rate.
+    Raises ValueError for any other text; the longest are 9999s, 9999999ms, 999999f and 23:59:59:59.
     """
 
     text: str
@@ -129,7 +128,7 @@ class Duration:
         """Whole frames at a rate: seconds go to the nearest frame, timecode counts nominal frames
         (at 23.976, 00:00:10:00 is 240 frames).
 
-        Raises ValueError when a timecode names a frame that the rate does not have.
+        Raises ValueError for a timecode with a frame number that the rate does not have.
         """
         if ":" not in self.text:
             return rate.nearest_frames(self._seconds) + self._frames
@@ -164,7 +163,7 @@ class Duration:
 
 
 def _read_duration(text: str) -> tuple[Fraction, int]:
-    """Seconds and, beside them, frames."""
+    """Seconds, and the frames to add to them."""
     if not _DURATION.fullmatch(text):
         raise ValueError(_why_no_duration(text))
     if ":" in text:

@@ -1,3 +1,3 @@
-"""What is wrong in a storyboard and where, and the phrases that messages share. Every room of `specs` may import it;
-it imports nothing of ours.
+"""Problems of a file with their positions, the error that carries them, and phrases that messages share. Every room may
+import it; it imports `specs.errors` only.
 """

@@ -1,4 +1,4 @@
-"""Phrases that messages share: a value as it is shown, a list of words, a suggestion, a reason."""
+"""Phrases that messages share: a value, a list of words, a suggestion, a reason."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ _MOST_KNOWN = 200
 
 
 def suggestion(word: str, known: Iterable[str], otherwise: str = "") -> str:
-    """`did you mean …?` with the nearest of the known words, or `otherwise` when none is near."""
-    # Comparing costs the product of the lengths, and nobody mistypes a word of 60 letters.
+    """`did you mean …?` with the most similar of the known words, or `otherwise` if none is similar."""
+    # The cost of comparing is the product of the lengths; a text of more than 60 letters is no mistyped word.
     near = get_close_matches(word, list(islice(known, _MOST_KNOWN)), 1) if len(word) <= 60 else []
     return f"did you mean `{near[0]}`?" if near else otherwise
 
 
 def shown(value: object, longest: int = 60) -> str:
-    """A value as a message shows it: short, on one line, with nothing that a terminal would obey."""
+    """A value for a message: short, on one line, with control characters escaped."""
     text = value if isinstance(value, str) else str(value)
     short = text if len(text) <= longest else text[: longest - 1] + "…"
     return "".join(c if c.isprintable() else c.encode("unicode_escape", "replace").decode() for c in short)
 
 
 def listed(words: Collection[str], last: str = "or", most: int = 12) -> str:
-    """`a`, `b` or `c`; of many, only the first."""
+    """`a`, `b` or `c`; of more than `most` words, the first and `…`."""
     first = [f"`{word}`" for word in islice(words, most)]
     if len(words) > most:
         return f"{', '.join(first)}, …"
@@ -33,5 +33,5 @@ def listed(words: Collection[str], last: str = "or", most: int = 12) -> str:
 
 
 def reason(error: Exception) -> str:
-    """Why a file cannot be read, without its name, which the message around it gives."""
+    """Why a file cannot be read, without its name."""
     return os.strerror(error.errno).lower() if isinstance(error, OSError) and error.errno else str(error)

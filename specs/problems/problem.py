@@ -1,4 +1,4 @@
-"""What is wrong in a storyboard, and where; and how it is said."""
+"""A problem of a file and its position, and the error that carries all problems of a file."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from typing import ClassVar, Self
 from storyreel.specs.errors import StoryreelError
 
 MOST_PROBLEMS = 1000
-"""That any one look at a film tells; a film with more has few mistakes, made often."""
+"""Most problems that one stage of reading reports; a film with more repeats a few mistakes."""
 
 KeyPath = tuple[str | int, ...]
-"""The way to a value in the file: `("scenes", 0, "shots", 2, "duration")`."""
+"""The path of a value in a file: `("scenes", 0, "shots", 2, "duration")`."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Position:
-    """A place in a storyboard file; line and column count from 1."""
+    """A place in a file; line and column count from 1."""
 
     file: str
     line: int

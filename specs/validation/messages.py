@@ -236,7 +236,7 @@ def _called(path: KeyPath) -> str:
     """What a value is called: its key; an element by the key of its list."""
     keys = [step for step in path if isinstance(step, str)]
     if not keys:
-        return "the film"
+        return "the file"
     if not isinstance(path[-1], int):
         return f"`{shown(keys[-1])}`"
     return f"entry {path[-1] + 1} of `{shown(keys[-1])}`"

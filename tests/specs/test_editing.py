@@ -299,8 +299,7 @@ def test_a_manner_of_writing_that_is_not_mastered_is_refused_with_what_to_write(
 def test_more_takes_than_a_shot_may_have_are_refused(refused: Refused) -> None:
     film = "shots:\n- {shot: 1A, action: x, takes: 19}\n"
     assert refused(editing.retake, film, "1A", 2) == (
-        "4:32: shot 1A would have 21 takes, and at most 20 are made of a shot "
-        "(circle one of them, or change the action)"
+        "4:32: shot 1A would have 21 takes, and a shot has at most 20 (circle one of them, or change the action)"
     )
 
 

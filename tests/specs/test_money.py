@@ -88,11 +88,11 @@ def test_signs_and_bare_numbers(text: str, wanted: Money) -> None:
         ("USD 20 EUR", "two currencies stand beside one amount", "write `20 USD`"),
         ("$20 CNY", "two currencies stand beside one amount", "write `20 USD`"),
         ("1,000 USD", "a comma stands in the amount", "write thousands without one"),
-        ("NaN", "that is no amount of money", "write for example `20 USD`"),
-        ("Infinity USD", "that is no amount of money", "write for example `20 USD`"),
-        ("1e3", "that is no amount of money", "write for example `20 USD`"),
-        ("٣ USD", "that is no amount of money", "write for example `20 USD`"),
-        ("", "that is no amount of money", "write for example `20 USD`"),
+        ("NaN", "this is no amount of money", "write for example `20 USD`"),
+        ("Infinity USD", "this is no amount of money", "write for example `20 USD`"),
+        ("1e3", "this is no amount of money", "write for example `20 USD`"),
+        ("٣ USD", "this is no amount of money", "write for example `20 USD`"),
+        ("", "this is no amount of money", "write for example `20 USD`"),
     ],
 )
 def test_what_is_no_amount_is_refused_in_words(text: str, what: str, fix: str) -> None:

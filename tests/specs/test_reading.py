@@ -130,7 +130,7 @@ shots:
         ("budget: {per_rum: 20}\n", "3:10: unknown key `per_rum` (did you mean `per_run`?)"),
         ("budget: {per_run: }\n", "3:19: `per_run` is empty: no amount of money (write for example `20 USD`"),
         ("budget: {per_run: [20]}\n", "3:19: no amount of money (write for example `20 USD`, or leave the key out)"),
-        ("budget: {per_run: much}\n", "3:19: `per_run` is `much`: that is no amount of money (write for"),
+        ("budget: {per_run: much}\n", "3:19: `per_run` is `much`: this is no amount of money (write for"),
         ("budget: {per_run: -5}\n", "3:19: `per_run` is `-5`: an amount of money cannot be negative (leave the"),
         ("budget: {per_run: ¥20}\n", "3:19: `per_run` is `¥20`: `¥` is the yuan's sign and the yen's (write"),
         ("shots: [{shot: 1, action: x, providers: []}]\n", "3:41: `providers` is empty (write at least one)"),
