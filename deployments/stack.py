@@ -41,7 +41,7 @@ _GRACE = 40
 """Seconds that a part may take to end; a worker first hands its runs over."""
 _LISTENERS = {"event-persister", "task-run-recorder", "reactive-triggers"}
 """Prefect's services that read events from Redis, by the names of their consumer groups."""
-_QUIET = {"DO_NOT_TRACK": "1", "PREFECT_SERVER_ANALYTICS_ENABLED": "false", "PYTHONSAFEPATH": "1"}
+_QUIET = {"DO_NOT_TRACK": "1", "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
 
 
 class Missing(Exception):

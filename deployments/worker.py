@@ -2,81 +2,80 @@
 
     python deployments/worker.py prefect worker start --pool storyreel
 
-Prefect's process worker kills its runs within half a second of SIGTERM (measured with 3.9.1), and where it is all that
-a container holds, what would hand them over is killed with it. Here SIGTERM goes to the runs first, which note what
-they leave and go back to the queue, while the worker is held so that it does not take them up again; then to the
-worker; and the last to go are the runs' attendants. It takes up to 30 seconds.
+Prefect's process worker kills its runs within half a second of SIGTERM (measured with 3.9.1); such a run is lost, and
+an automation has another worker continue it 90 s later. Here SIGTERM goes to the runs first: they wait for the answer
+to an order that is being sent and go back to the queue, while the worker is suspended so that it does not take them up
+again. Then the worker gets it. It takes up to 30 seconds.
 """
 
 from __future__ import annotations
 
 import signal
 import sys
+import time
 from contextlib import suppress
 from types import FrameType
 
 import psutil
 
-_RUNS_SECONDS = 12
-"""That runs have to hand over."""
+_RUNS_SECONDS = 20
 _WORKER_SECONDS = 5
-_ATTENDANTS_SECONDS = 12
+_CHECK_SECONDS = 0.1
 
 
 def main(command: list[str]) -> int:
-    """Run the worker until it ends or is told to; gives its exit code."""
+    """Run a worker until it ends or this process gets SIGTERM or SIGINT; returns the exit code."""
     worker = psutil.Popen(command)
 
-    def told_to_end(_signal: int, _frame: FrameType | None) -> None:
+    def end(_signal: int, _frame: FrameType | None) -> None:
         raise SystemExit(hand_over(worker))
 
-    for ending in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(ending, told_to_end)
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(signum, end)
     return int(worker.wait())
 
 
 def hand_over(worker: psutil.Process) -> int:
-    """End a worker after its runs; 0 when nothing had to be killed."""
-    for ending in (signal.SIGTERM, signal.SIGINT):  # once is enough
-        signal.signal(ending, signal.SIG_IGN)
+    """End the runs of a worker, then the worker. Returns 0, or 1 if a process had to be killed."""
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(signum, signal.SIG_IGN)
     with suppress(psutil.NoSuchProcess):
         worker.suspend()
-        runs = worker.children()
-        family = worker.children(recursive=True)
-        _tell(runs)
-        left = _ended(runs, _RUNS_SECONDS)
-        # The signal waits until it goes on; then it ends before it looks for work.
-        _tell([worker])
+        runs, family = worker.children(), worker.children(recursive=True)
+        _terminate(runs)
+        left = _still_running(runs, _RUNS_SECONDS)
+        # A suspended process takes the signal when it resumes, before it looks for runs.
+        _terminate([worker])
         worker.resume()
-        left += _ended([worker], _WORKER_SECONDS)
-        left += _ended(family, _ATTENDANTS_SECONDS)
-        for each in left:
+        left += _still_running([worker], _WORKER_SECONDS)
+        left += _still_running(family, 0)
+        for process in left:
             with suppress(psutil.NoSuchProcess):
-                each.kill()
+                process.kill()
         return 1 if left else 0
     return 0
 
 
-def _tell(processes: list[psutil.Process]) -> None:
+def _terminate(processes: list[psutil.Process]) -> None:
     for process in processes:
         with suppress(psutil.NoSuchProcess):
             process.terminate()
 
 
-def _ended(processes: list[psutil.Process], seconds: float) -> list[psutil.Process]:
-    """Wait for processes to end; gives those that have not. One whose parent is held has ended as a zombie."""
+def _still_running(processes: list[psutil.Process], seconds: float) -> list[psutil.Process]:
+    """Wait for processes to end; returns those that run on."""
+    deadline = time.monotonic() + seconds
+    while (left := list(filter(_runs, processes))) and time.monotonic() < deadline:
+        psutil.wait_procs(left, timeout=_CHECK_SECONDS)
+    return left
 
-    def runs(process: psutil.Process) -> bool:
-        try:
-            return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-        except psutil.NoSuchProcess:
-            return False
 
-    deadline = seconds / 0.1
-    while deadline > 0 and (left := [process for process in processes if runs(process)]):
-        deadline -= 1
-        psutil.wait_procs(left, timeout=0.1)
-    return [process for process in processes if runs(process)]
+def _runs(process: psutil.Process) -> bool:
+    """Whether a process runs. An ended one whose parent is suspended is a zombie."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 if __name__ == "__main__":

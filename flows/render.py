@@ -15,7 +15,7 @@ from prefect.states import Cancelled
 from pydantic import Field
 
 from storyreel.flows.lifecycle import automations
-from storyreel.flows.lifecycle.cancellation import stoppable, stopping
+from storyreel.flows.lifecycle.cancellation import stop_handler, stoppable
 from storyreel.flows.lifecycle.deployed import is_deployed
 from storyreel.flows.monitoring.observe import log_what_is_ahead, observed
 from storyreel.flows.names import default_folder, film_tags, run_name
@@ -112,7 +112,7 @@ async def render_storyboard(
     suspended with a form in the place of BudgetExceeded and ReviewNeeded, and raises NotApproved when the answer is no.
     A subflow is not suspended, also where its parent is deployed.
     """
-    if is_deployed() and flow_run.run_count > 1 and not await automations.look_back(UUID(flow_run.id)):
+    if is_deployed() and flow_run.run_count > 1 and not await automations.may_continue(UUID(flow_run.id)):
         # A state that a flow returns is its own: the run ends as whoever cancelled it wanted.
         return cast("Rendering", Cancelled(message="it was cancelled before its process ended"))
     home = Home.of()
@@ -163,7 +163,7 @@ async def _shoot(job: Job, way_out: Delivery, scenes: dict[str, Any] | None) -> 
     plan, run = job.plan, str(flow_run.id)
     holding = await limited(to_be_held(plan), is_deployed=is_deployed())
     async with open_studio(job.planner.home, plan.services, limited=holding) as studio:
-        stopping().works_in(studio)
+        stop_handler().use_studio(studio)
         shooting = await begin(plan, studio, run, job.planner.limits)
         if scenes and await shoot_scenes(plan, shooting.is_there, scenes):
             plan = job.planner.refreshed(plan)

@@ -6,7 +6,7 @@ import asyncio
 
 from prefect import flow
 
-from storyreel.flows.lifecycle.cancellation import stoppable, stopping
+from storyreel.flows.lifecycle.cancellation import stop_handler, stoppable
 from storyreel.flows.monitoring.observe import observed
 from storyreel.flows.planning.planner import Planner
 from storyreel.flows.planning.run_request import RunRequest
@@ -57,7 +57,7 @@ async def shoot_scene(
         check_agreed(of_scene, agreed)
     holding = await limited(to_be_held(plan), is_deployed=True)
     async with open_studio(home, plan.services, limited=holding) as studio:
-        stopping().works_in(studio)
+        stop_handler().use_studio(studio)
         shooting = await begin(plan, studio, of_run, limits or ())
         async with (
             ended_in_order(plan, shooting, studio),

@@ -21,6 +21,7 @@ from prefect.exceptions import ObjectNotFound
 
 from storyreel.flows.production import service_limits as limits
 
+_HANDS_OVER = Path(__file__).parents[1] / "deployments" / "worker.py"
 PATIENCE = 300
 """Seconds that anything here may take on a slow machine."""
 
@@ -32,8 +33,8 @@ class Worker:
         self.log = folder / f"{name}.log"
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "prefect", "worker", "start", "--pool", pool, "--type", "process",
-                 "--name", name],
+                [sys.executable, _HANDS_OVER, sys.executable, "-P", "-m", "prefect", "worker", "start",
+                 "--pool", pool, "--type", "process", "--name", name],
                 cwd=folder, env={**environment, "PREFECT_WORKER_QUERY_SECONDS": "1"},
                 stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
             )  # fmt: skip
@@ -49,9 +50,8 @@ class Worker:
     def has_ended(self) -> bool:
         return self._process.poll() is not None
 
-    def tell_to_end(self, *, group: bool = False) -> None:
-        """SIGTERM, to it alone or to its whole process group."""
-        os.killpg(self.pid, signal.SIGTERM) if group else self._process.terminate()
+    def tell_to_end(self) -> None:
+        self._process.terminate()
 
     def kill(self) -> None:
         if not self.has_ended:
@@ -100,7 +100,7 @@ async def deploy(flow: Flow[..., Any], name: str, pool: str, environment: Mappin
         name,
         work_pool_name=pool,
         entrypoint_type=EntrypointType.MODULE_PATH,
-        job_variables={"env": {**environment, "PYTHONSAFEPATH": "1"}},
+        job_variables={"env": dict(environment)},
     )
     return await made.aapply()
 

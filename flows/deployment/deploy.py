@@ -132,7 +132,7 @@ async def _deploy(
     film = await asyncio.to_thread(film_deployment, request, bucket)
     environment = worker_environment(request.plan.services, in_process_pool=pool.is_process)
     limits = await service_limits.hold(request.paid_services, request.limits)
-    kept = await automations.keep(request.lost_after)
+    status = await automations.ensure_automations(request.lost_after)
     if request.spread == "scenes":  # before the film itself, whose first run looks for it
         await registration.register(await registration.scenes_deployment(film, pool, environment.variables))
     wanted = await registration.pool_deployment(
@@ -151,7 +151,7 @@ async def _deploy(
         overlap=request.overlap,
         spread=request.spread,
         limits=tuple(AppliedLimit(name=one.name, limit=one.most, became=one.became) for one in limits),
-        paused=tuple(one.name for one in kept if not one.is_on),
+        paused=tuple(one.name for one in status if not one.enabled),
         environment=environment.variables,
         withheld=(*environment.withheld, *(load(name).missing_variable({}) for name in request.paid_services)),
         page=f"{page}/deployments/deployment/{created}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -33,6 +34,8 @@ def serve(request: DeploymentRequest, schedules: Sequence[Schedule], console: Co
             prepared = stack.enter_context(prepared_server())
             pages = stack.enter_context(report_to_server(prepared))
             film = film_deployment(request)
+        # Runs begin in this folder as `python -m prefect.engine`: a prefect.py in it must not be imported.
+        os.environ["PYTHONSAFEPATH"] = "1"
         asyncio.run(_serve(request, film, schedules, pages, console))
     console.print("stopped; nothing is rendered until it is served again", highlight=False)
 
@@ -41,7 +44,7 @@ async def _serve(
     request: DeploymentRequest, film: FilmDeployment, schedules: Sequence[Schedule], pages: str, console: Console
 ) -> None:
     await service_limits.hold(request.paid_services, request.limits)
-    await automations.keep(request.lost_after)
+    await automations.ensure_automations(request.lost_after)
     runner = HandoverRunner(
         name="storyreel serve",
         query_seconds=_QUERY_SECONDS,

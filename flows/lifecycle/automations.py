@@ -1,8 +1,8 @@
-"""Lost runs are picked up again: two automations of Prefect's, shared by all films, and what a run asks of its past.
+"""Lost runs are continued by another worker: two Prefect automations, shared by all films.
 
-A run whose process was killed, or whose host is gone, sends no more heartbeats: the first automation marks it as
-crashed. The second one schedules a crashed run again, so that any worker goes on with it; the ledger sees to it that
-nothing is bought twice. A run that cannot be loaded is left crashed, and so is one that a person cancelled.
+A run whose process or host is gone sends no more heartbeats; the first automation marks it Crashed. The second
+schedules a crashed run again, so that any worker of its pool continues it; the ledger prevents that anything is bought
+twice. A run that cannot be loaded stays Crashed, and so does one that a person cancelled.
 """
 
 from __future__ import annotations
@@ -19,153 +19,155 @@ from prefect.events.schemas.automations import Automation, Posture
 
 from storyreel.flows.names import TAG
 from storyreel.flows.servers.prefect_internals import UNLOADABLE
+from storyreel.specs.errors import StoryreelError
 from storyreel.specs.frozen import Frozen
 
 HEARTBEAT_SECONDS = 30
-"""Between two heartbeats of a deployed run; Prefect takes no less."""
+"""Between two heartbeats of a deployed run; Prefect's minimum."""
 LOST_AFTER = 90
-"""Seconds without a heartbeat after which a run counts as lost, unless told otherwise."""
-SOONEST = 40
-"""What may be told at least: a heartbeat, and what it may be late."""
-MOST_PICK_UPS = 5
-"""How often in a row a run is picked up, before it fails and a person must look."""
+"""Default for the seconds without a heartbeat after which a run counts as lost."""
+MOST_PICKUPS = 5
+"""How often in a row a lost run is scheduled again; then it fails."""
 
 _LOST = "storyreel: a lost run is marked as crashed"
 _PICKED_UP = "storyreel: a crashed run is picked up"
 _STATE = "PickedUp"
 
 _ALL_RUNS = {"prefect.resource.id": "prefect.flow-run.*"}
-_OF_OURS = [
+_DEPLOYED_BY_US = [
     {"prefect.resource.id": f"prefect.tag.{TAG}", "prefect.resource.role": "tag"},
-    # Only a deployed run beats as often as is expected here, and only such a one can be scheduled again.
+    # Only a deployed run sends heartbeats as often as is expected here, and can be scheduled again.
     {"prefect.resource.id": "prefect.deployment.*", "prefect.resource.role": "deployment"},
 ]
-_ENDS = ("Completed", "Failed", "Crashed", "Cancelled", "Cancelling", "Paused", "Suspended", "AwaitingRetry")
-"""States in which nobody waits for a heartbeat. Who cancels a run wants no other one to go on with it."""
-_NEVER_BEGAN = "!0"
-"""A run that crashed before it began would be picked up for ever: only one that has begun can count how often."""
+_WITHOUT_HEARTBEAT = (
+    "Completed", "Failed", "Crashed", "Cancelled", "Cancelling", "Paused", "Suspended", "AwaitingRetry",
+)  # fmt: skip
+"""States in which no heartbeat is expected. Cancelling is one: a run that a person cancels is not to be continued."""
+_HAS_BEGUN = "!0"
+"""Filter on the run count: a run that crashes before it begins would be scheduled again without end."""
 
 
-class Kept(Frozen):
-    """An automation as it stands."""
+class AutomationStatus(Frozen):
+    """An automation as the server has it."""
 
     name: str
-    is_on: bool
-    """Whether it does anything; a person may have paused it."""
+    enabled: bool
+    """False if a person has paused it."""
 
 
-class LostTooOften(Exception):
-    """A run was picked up again and again, and was lost each time."""
+class LostTooOften(StoryreelError):
+    """A run was scheduled again after a crash `times` times, and was lost each time."""
 
     def __init__(self, times: int) -> None:
         self.times = times
         super().__init__(
-            f"this run was picked up {times} times in a row and was lost each time; what was finished is kept\n"
-            "next: look at the workers' logs and memory, then send it off again with `prefect flow-run retry`"
+            f"this run was picked up {times} times in a row and was lost each time; what was finished is kept",
+            next="look at the workers' logs and memory, then run `prefect flow-run retry`",
         )
 
-    def __reduce__(self) -> tuple[type[LostTooOften], tuple[int]]:
-        return type(self), (self.times,)
 
+async def ensure_automations(lost_after: int | None = None) -> tuple[AutomationStatus, ...]:
+    """Create or update both automations.
 
-async def keep(lost_after: int | None = None) -> tuple[Kept, ...]:
-    """See to it that both automations are there. The seconds that one waits are changed only to what is said."""
+    `lost_after` are the seconds without a heartbeat after which a run is lost, for all films; None keeps what is set,
+    90 s if nothing is.
+    """
     async with get_client() as client:
-        there = await _read(client, _LOST)
-        stands = there.trigger.within if there and isinstance(there.trigger, EventTrigger) else None
-        seconds = lost_after or (int(stands.total_seconds()) if stands else LOST_AFTER)
-        lost = await _put(client, there, _marks_lost(seconds))
-        return lost, await _put(client, await _read(client, _PICKED_UP), _picks_up())
+        lost = await _read(client, _LOST)
+        within = lost.trigger.within if lost and isinstance(lost.trigger, EventTrigger) else None
+        seconds = lost_after or (int(within.total_seconds()) if within else LOST_AFTER)
+        status = await _put(client, lost, _mark_lost(seconds))
+        return status, await _put(client, await _read(client, _PICKED_UP), _pick_up())
 
 
 async def _read(client: PrefectClient, name: str) -> Automation | None:
     return next(iter(await client.read_automations_by_name(name)), None)
 
 
-async def _put(client: PrefectClient, there: Automation | None, wanted: AutomationCore) -> Kept:
-    """One that is as wanted is not touched: with a change it forgets which runs it is watching."""
-    if there is None:
+async def _put(client: PrefectClient, current: Automation | None, wanted: AutomationCore) -> AutomationStatus:
+    """Create or change an automation. An equal one is left alone: a change makes it forget the runs it is watching."""
+    if current is None:
         await client.create_automation(wanted)
-        return Kept(name=wanted.name, is_on=True)
-    if (there.trigger, there.actions) != (wanted.trigger, wanted.actions):
-        wanted.enabled = there.enabled
-        await client.update_automation(there.id, wanted)
-    return Kept(name=wanted.name, is_on=there.enabled)
+        return AutomationStatus(name=wanted.name, enabled=True)
+    if (current.trigger, current.actions) != (wanted.trigger, wanted.actions):
+        wanted.enabled = current.enabled
+        await client.update_automation(current.id, wanted)
+    return AutomationStatus(name=wanted.name, enabled=current.enabled)
 
 
-def _marks_lost(seconds: int) -> AutomationCore:
+def _mark_lost(seconds: int) -> AutomationCore:
     return AutomationCore(
         name=_LOST,
-        description=f"A deployed run that gave no sign of life for {seconds} s was killed, or its host is gone.",
+        description=f"A deployed run that sent no heartbeat for {seconds} s was killed, or its host is gone.",
         trigger=EventTrigger(
             after={"prefect.flow-run.heartbeat"},
-            expect={"prefect.flow-run.heartbeat", *(f"prefect.flow-run.{state}" for state in _ENDS)},
+            expect={"prefect.flow-run.heartbeat", *(f"prefect.flow-run.{state}" for state in _WITHOUT_HEARTBEAT)},
             match=_ALL_RUNS,
-            match_related=_OF_OURS,
+            match_related=_DEPLOYED_BY_US,
             for_each={"prefect.resource.id"},
             posture=Posture.Proactive,
             threshold=1,
             within=timedelta(seconds=seconds),
         ),
         actions=[
-            ChangeFlowRunState(state=StateType.CRASHED, message=f"no sign of life for {seconds} s: killed, or cut off")
+            ChangeFlowRunState(state=StateType.CRASHED, message=f"no heartbeat for {seconds} s: killed, or cut off")
         ],
     )
 
 
-def _picks_up() -> AutomationCore:
+def _pick_up() -> AutomationCore:
     return AutomationCore(
         name=_PICKED_UP,
-        description="A run of a film that crashed is scheduled again; the ledger keeps it from buying anything twice.",
+        description="A run of a film that crashed is scheduled again; the ledger prevents double orders.",
         trigger=EventTrigger(
             expect={"prefect.flow-run.Crashed"},
-            match={**_ALL_RUNS, "prefect.state-message": f"!*{UNLOADABLE}*", "prefect.run-count": _NEVER_BEGAN},
-            match_related=_OF_OURS,
+            match={**_ALL_RUNS, "prefect.state-message": f"!*{UNLOADABLE}*", "prefect.run-count": _HAS_BEGUN},
+            match_related=_DEPLOYED_BY_US,
             for_each={"prefect.resource.id"},
             posture=Posture.Reactive,
             threshold=1,
             within=timedelta(0),
         ),
         actions=[
-            ChangeFlowRunState(state=StateType.SCHEDULED, name=_STATE, message="any worker of the pool goes on with it")
+            ChangeFlowRunState(state=StateType.SCHEDULED, name=_STATE, message="any worker of the pool continues it")
         ],
     )
 
 
-async def look_back(flow_run: UUID) -> bool:
-    """Whether a run that has begun before may go on: not when it was picked up although a person had cancelled it.
+async def may_continue(flow_run: UUID) -> bool:
+    """Whether a run that has begun before may continue: False if it was picked up although a person cancelled it.
 
     Raises LostTooOften.
     """
     async with get_client() as client:
         states = await client.read_flow_run_states(flow_run)
-    if pick_ups(states) > MOST_PICK_UPS:
-        raise LostTooOften(MOST_PICK_UPS)
+    if count_pickups(states) > MOST_PICKUPS:
+        raise LostTooOften(MOST_PICKUPS)
     return not was_cancelled(states)
 
 
-def pick_ups(states: Sequence[State]) -> int:
-    """How often a run was picked up and began since a person last sent it off; `states` is all its past.
+def count_pickups(states: Sequence[State]) -> int:
+    """How often a run was picked up and began since a person last scheduled it; `states` are all it has had.
 
-    A worker reports a crash twice when the run was picked up between its two reports: that counts once.
+    A worker reports a crash twice when the run was picked up between the two reports: that counts once.
     """
-    times, waits = 0, False
+    times, is_picked_up = 0, False
     for state in sorted(states, key=lambda state: state.timestamp):
         if state.name == _STATE:
-            waits = True
-        elif state.type is StateType.RUNNING and waits:
-            times, waits = times + 1, False
+            is_picked_up = True
+        elif state.type is StateType.RUNNING and is_picked_up:
+            times, is_picked_up = times + 1, False
         elif state.type is StateType.SCHEDULED and state.name not in ("Late", "AwaitingConcurrencySlot"):
-            times, waits = 0, False
+            times, is_picked_up = 0, False
     return times
 
 
 def was_cancelled(states: Sequence[State]) -> bool:
-    """Whether a run was being cancelled when it crashed, and was picked up all the same."""
-    past = sorted(states, key=lambda state: state.timestamp)
-    for n, state in reversed(list(enumerate(past))):
+    """Whether a run was being cancelled when it last crashed, and was picked up all the same."""
+    history = sorted(states, key=lambda state: state.timestamp)
+    for n, state in reversed(list(enumerate(history))):
         if state.type is StateType.CRASHED:
-            sent_off = next((after for after in past[n:] if after.type is StateType.SCHEDULED), None)
-            is_picked_up = sent_off is not None and sent_off.name == _STATE
-            return is_picked_up and n > 0 and past[n - 1].type is StateType.CANCELLING
+            scheduled = next((after for after in history[n:] if after.type is StateType.SCHEDULED), None)
+            is_picked_up = scheduled is not None and scheduled.name == _STATE
+            return is_picked_up and n > 0 and history[n - 1].type is StateType.CANCELLING
     return False

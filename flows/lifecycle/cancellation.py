@@ -1,16 +1,16 @@
-"""A run that is stopped before its end: by whom, and what becomes of it then.
+"""A run that is stopped before its end: why it stops, and what is recorded.
 
-This is the one place that tells them apart:
-- *Cancelled* by a person: Ctrl-C, `prefect flow-run cancel`, the run's page. Orders are called off where the service
-  can do that, and what is left running there is told.
-- *Handed over*: the process of a deployed run is told to end and nobody has cancelled the run, as when a worker is
-  stopped for new code. Orders stand, and the run is scheduled again, so that another process goes on with it.
-- *Taken*: Prefect's record says that the run is over, or another process's, while this one still lives. It stops
-  itself and changes nothing.
-Whatever else ends a process is a crash, of which it can say nothing.
+The reasons, and what each does:
+- *Cancelled*: Ctrl-C, `prefect flow-run cancel`, or the run's page. Orders are called off where the service can do
+  that; what is left running there is reported.
+- *Handed over*: the process of a deployed run gets SIGTERM and the run was not cancelled, as when a worker is stopped
+  for new code. Orders stand, and the run is scheduled again, so that another process continues it.
+- *Taken*: Prefect's record says that the run has ended or belongs to another process. This process stops and changes
+  nothing.
+Everything else that ends a process is a crash, of which it can record nothing.
 
-Prefect's own handler of SIGTERM raises wherever the event loop happens to be: in the middle of noting an order, or in
-some callback where the exception is lost and the run hangs (seen with 3.8.8). Here SIGTERM cancels, as Ctrl-C does.
+Prefect's own handler of SIGTERM raises wherever the event loop happens to be: while an order is recorded, or in a
+callback where the exception is lost and the run hangs (seen with 3.8.8). Here SIGTERM cancels, as Ctrl-C does.
 """
 
 from __future__ import annotations
@@ -36,7 +36,6 @@ from prefect.runtime import flow_run
 from prefect.states import AwaitingRetry, Cancelled
 
 from storyreel.flows.lifecycle.deployed import is_deployed
-from storyreel.flows.lifecycle.watchdog import Attendant, attended
 from storyreel.flows.servers.choose import uses_ephemeral_server
 from storyreel.flows.servers.prefect_internals import EndedRun
 from storyreel.tasks.studio import Studio
@@ -44,108 +43,97 @@ from storyreel.tasks.studio import Studio
 P = ParamSpec("P")
 Result = TypeVar("Result")
 
-_LOOK_SECONDS = 3.0
-"""Between two looks at the run's own record."""
-_SAY_SECONDS = 5.0
-"""How long the server may take to tell, or to note, a state: a process manager grants some ten seconds in all."""
+_WATCH_SECONDS = 3.0
+"""Between two requests for the run's record."""
+_SERVER_SECONDS = 5.0
+"""Time for the server to answer about a state, or to store one: a process manager grants some ten seconds in all."""
 
 
-class Why(Enum):
-    """Who stopped a run."""
+class StopReason(Enum):
+    """Why a run stops; the value is the message of its state."""
 
-    CANCELLED = "cancelled; what was finished is kept, and the next run goes on from there"
-    HANDED_OVER = "its process was told to end; another one goes on from there"
+    CANCELLED = "cancelled; what was finished is kept, and the next run continues from there"
+    HANDED_OVER = "its process was stopped; another one continues from there"
     TAKEN = "Prefect's record says that this run has ended or that another process has it, so this one has stopped"
 
 
 class Stopped(EndedRun):
-    """A run was stopped; its state is recorded already."""
+    """A run was stopped, and its state is recorded. `left` has a line for each order left running at a service."""
 
-    def __init__(self, why: Why, left: Sequence[str] = (), state: State[Any] | None = None) -> None:
-        self.why, self.left = why, tuple(left)
-        """What was left running at services, a line each."""
-        super().__init__("\n".join((why.value, *left)), state)
+    def __init__(self, reason: StopReason, left: Sequence[str] = (), state: State[Any] | None = None) -> None:
+        self.reason, self.left = reason, tuple(left)
+        super().__init__("\n".join((reason.value, *left)), state)
 
 
-class Stopping:
-    """What may stop one run, and whether it has."""
+class StopHandler:
+    """Stops one run on SIGTERM or when Prefect's record of it says so, and records how it ended."""
 
     def __init__(self, run: UUID, *, is_deployed: bool) -> None:
-        self.why: Why | None = None
+        self.reason: StopReason | None = None
         self.left: tuple[str, ...] = ()
+        """A line for each order left running at a service; set before `record_end`."""
         self._run, self._is_deployed = run, is_deployed
         self._task = asyncio.current_task()
         self._studio: Studio | None = None
-        self._attendant: Attendant | None = None
-        self._asked: asyncio.Task[None] | None = None
+        self._on_sigterm: asyncio.Task[None] | None = None
         self._process: str | None = None
 
     @property
-    def is_by_a_person(self) -> bool:
-        """Whether a run that is being cancelled was cancelled by a person. Ctrl-C cancels without asking here."""
-        return self.why in (None, Why.CANCELLED)
+    def is_cancelled(self) -> bool:
+        """Whether a run that is stopping was cancelled, and not handed over or taken. Ctrl-C sets no reason."""
+        return self.reason in (None, StopReason.CANCELLED)
 
-    def works_in(self, studio: Studio) -> None:
-        """Whose orders are called off, or left standing."""
+    def use_studio(self, studio: Studio) -> None:
+        """Set the studio whose orders stand when the run is handed over or taken."""
         self._studio = studio
-        if self._attendant:
-            self._attendant.holds_for(studio.ledger.owner)
 
-    def stop(self, why: Why) -> None:
-        """Cancel the run; only the first reason counts."""
-        if self.why is None and self._task:
-            self.why = why
-            if self._studio and not self.is_by_a_person:
+    def stop(self, reason: StopReason) -> None:
+        """Cancel the run's asyncio task; only the first reason counts."""
+        if self.reason is None and self._task:
+            self.reason = reason
+            if self._studio and not self.is_cancelled:
                 self._studio.orders_stand = True
             self._task.cancel()
 
     @contextmanager
-    def by_sigterm(self) -> Iterator[None]:
-        """Stop on SIGTERM, inside; only the main thread can be asked to."""
+    def handle_sigterm(self) -> Iterator[None]:
+        """Stop the run on SIGTERM inside. Does nothing outside of the main thread, which alone gets signals."""
         loop = asyncio.get_running_loop()
         if threading.current_thread() is not threading.main_thread():
             yield
             return
         before = signal.getsignal(signal.SIGTERM)
         try:
-            loop.add_signal_handler(signal.SIGTERM, self._told_to_end)
-        except NotImplementedError:  # Windows has no SIGTERM to wait for
+            loop.add_signal_handler(signal.SIGTERM, self._sigterm)
+        except NotImplementedError:  # Windows
             yield
             return
         try:
             yield
         finally:
             loop.remove_signal_handler(signal.SIGTERM)
-            # A worker says it twice; the second one must not make a crash of what is ending in order.
-            signal.signal(signal.SIGTERM, signal.SIG_IGN if self._asked and self._is_deployed else before)
+            # A worker sends SIGTERM twice; the second must not make a crash of a run that is ending in order.
+            is_handed_over = self._on_sigterm and self._is_deployed
+            signal.signal(signal.SIGTERM, signal.SIG_IGN if is_handed_over else before)
 
-    def _told_to_end(self) -> None:
-        if self._asked is None:
-            self._asked = asyncio.create_task(self._ask())
+    def _sigterm(self) -> None:
+        if self._on_sigterm is None:
+            self._on_sigterm = asyncio.create_task(self._stop_on_sigterm())
 
-    async def _ask(self) -> None:
-        """Stop for the reason that the run's record shows: a runner that was asked to cancel sends SIGTERM too."""
+    async def _stop_on_sigterm(self) -> None:
+        """Stop for the reason in the run's record: a runner that was asked to cancel a run sends SIGTERM, too."""
         if not self._is_deployed:
-            self.stop(Why.CANCELLED)
+            self.stop(StopReason.CANCELLED)
             return
         record = None
         with suppress(httpx.HTTPError, TimeoutError):
-            async with asyncio.timeout(_SAY_SECONDS), get_client() as client:
+            async with asyncio.timeout(_SERVER_SECONDS), get_client() as client:
                 record = await client.read_flow_run(self._run)
-        self.stop((record and self._seen_in(record)) or Why.HANDED_OVER)
-
-    @contextmanager
-    def by_a_kill(self) -> Iterator[None]:
-        """Have a deployed run handed over by its attendant when it is killed, inside."""
-        if not self._is_deployed:
-            yield
-            return
-        with attended(self._run) as self._attendant:
-            yield
+        self.stop((record and self._reason_in(record)) or StopReason.HANDED_OVER)
 
     @asynccontextmanager
-    async def by_its_record(self) -> AsyncIterator[None]:
-        """Stop when Prefect's record of the run says so, inside. Nobody can have a run of a server that is our own."""
+    async def watch_record(self) -> AsyncIterator[None]:
+        """Stop the run inside when Prefect's record says so. An ephemeral server is not watched: none else uses it."""
         if uses_ephemeral_server():
             yield
             return
@@ -160,85 +148,84 @@ class Stopping:
     async def _watch(self) -> None:
         async with get_client() as client:
             while True:
-                await asyncio.sleep(_LOOK_SECONDS)
+                await asyncio.sleep(_WATCH_SECONDS)
                 with suppress(httpx.HTTPError):
-                    if why := self._seen_in(await client.read_flow_run(self._run)):
-                        self.stop(why)
+                    if reason := self._reason_in(await client.read_flow_run(self._run)):
+                        self.stop(reason)
                         return
 
-    def _seen_in(self, record: FlowRun) -> Why | None:
+    def _reason_in(self, record: FlowRun) -> StopReason | None:
+        """Why the record asks the run to stop; None if it does not."""
         state = record.state
         if state is None:
             return None
         if state.is_cancelling() or state.is_cancelled():
-            return Why.CANCELLED
-        # A worker notes its process a moment after the run has begun.
+            return StopReason.CANCELLED
+        # A worker records its process a moment after the run has begun.
         self._process = self._process or record.infrastructure_pid
-        if state.is_final() or state.is_scheduled() or state.is_pending() or record.infrastructure_pid != self._process:
-            return Why.TAKEN
+        is_another_process = record.infrastructure_pid != self._process
+        if state.is_final() or state.is_scheduled() or state.is_pending() or is_another_process:
+            return StopReason.TAKEN
         return None
 
-    async def ended(self) -> Stopped:
-        """Note what became of the run; gives what is to be raised."""
-        why = self.why = self.why or Why.CANCELLED
+    async def record_end(self) -> Stopped:
+        """Log what is left at services and record the run's state; returns the exception to raise."""
+        reason = self.reason = self.reason or StopReason.CANCELLED
         for line in self.left:
             get_run_logger().warning(line)
         try:
-            async with asyncio.timeout(_SAY_SECONDS):
-                return Stopped(why, self.left, await self._note(why))
-        except (httpx.HTTPError, TimeoutError) as trouble:
-            get_run_logger().warning("could not be noted as %s: %s", why.name.lower().replace("_", " "), trouble)
-            return Stopped(why, self.left)
+            async with asyncio.timeout(_SERVER_SECONDS):
+                return Stopped(reason, self.left, await self._record_state(reason))
+        except (httpx.HTTPError, TimeoutError) as error:
+            state = reason.name.lower().replace("_", " ")
+            get_run_logger().warning("the state of this run could not be recorded as %s: %s", state, error)
+            return Stopped(reason, self.left)
 
-    async def _note(self, why: Why) -> State[Any] | None:
-        """The state that the run ends in here; None where it goes on elsewhere."""
-        if why is Why.TAKEN:
+    async def _record_state(self, reason: StopReason) -> State[Any] | None:
+        """Record the state; returns it if the run ends in it, None if the run continues elsewhere."""
+        if reason is StopReason.TAKEN:
             return None
-        if why is Why.CANCELLED and self.left:
-            # A runner writes a message of its own over the state's.
+        if reason is StopReason.CANCELLED and self.left:
+            # A runner replaces the message of the state by one of its own.
             lines = "\n".join(f"- {line}" for line in self.left)
             await acreate_markdown_artifact(lines, key="left-at-services", description="What was left running")
-        message = "\n".join((why.value, *self.left))
+        message = "\n".join((reason.value, *self.left))
         async with get_client() as client:
-            if why is Why.HANDED_OVER:
+            if reason is StopReason.HANDED_OVER:
                 await client.set_flow_run_state(self._run, AwaitingRetry(message=message))
                 return None
-            said: OrchestrationResult[Any] = await client.set_flow_run_state(
+            result: OrchestrationResult[Any] = await client.set_flow_run_state(
                 self._run, Cancelled(message=message), force=True
             )
-            return said.state
+            return result.state
 
 
-_stopping: ContextVar[Stopping] = ContextVar("stopping")
+_handler: ContextVar[StopHandler] = ContextVar("stop_handler")
 
 
-def stopping() -> Stopping:
-    """What may stop the run that this is asked in."""
-    return _stopping.get()
+def stop_handler() -> StopHandler:
+    """The stop handler of the current run."""
+    return _handler.get()
 
 
 def stoppable(work: Callable[P, Awaitable[Result]]) -> Callable[P, Awaitable[Result]]:
-    """A flow's function that ends in order, with Stopped, however it is stopped."""
+    """Decorator for a flow's function: however the run is stopped, its state is recorded and Stopped is raised."""
 
     @wraps(work)
-    async def stops(*args: P.args, **kwargs: P.kwargs) -> Result:
-        return await _to_its_end(lambda: work(*args, **kwargs))
+    async def stoppable_work(*args: P.args, **kwargs: P.kwargs) -> Result:
+        handler = StopHandler(UUID(flow_run.id), is_deployed=is_deployed())
+        token = _handler.set(handler)
+        try:
+            with handler.handle_sigterm():
+                try:
+                    async with handler.watch_record():
+                        return await work(*args, **kwargs)
+                except asyncio.CancelledError:
+                    stopped = await handler.record_end()
+                raise stopped
+        finally:
+            _handler.reset(token)
 
-    # Prefect makes the form of a flow's parameters, and looks for what they are called in this module otherwise.
-    stops.__signature__ = inspect.signature(work, eval_str=True)  # type: ignore[attr-defined]
-    return stops
-
-
-async def _to_its_end(work: Callable[[], Awaitable[Result]]) -> Result:
-    this = Stopping(UUID(flow_run.id), is_deployed=is_deployed())
-    token = _stopping.set(this)
-    try:
-        with this.by_a_kill(), this.by_sigterm():
-            try:
-                async with this.by_its_record():
-                    return await work()
-            except asyncio.CancelledError:
-                stopped = await this.ended()
-            raise stopped
-    finally:
-        _stopping.reset(token)
+    # Prefect makes a form of the parameters, and would look for the names in their annotations in this module.
+    stoppable_work.__signature__ = inspect.signature(work, eval_str=True)  # type: ignore[attr-defined]
+    return stoppable_work

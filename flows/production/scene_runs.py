@@ -22,7 +22,7 @@ from prefect.exceptions import ObjectNotFound
 from prefect.runtime import deployment, flow_run
 from prefect.states import Cancelled, Cancelling
 
-from storyreel.flows.lifecycle.cancellation import stopping
+from storyreel.flows.lifecycle.cancellation import stop_handler
 from storyreel.flows.names import TAG, film_tag
 from storyreel.flows.planning.model import Plan, PlannedTake
 from storyreel.tasks.settings import Settings
@@ -59,7 +59,7 @@ async def shoot_scenes(plan: Plan, is_there: Callable[[PlannedTake], bool], call
     try:
         cancelled = await _over(runs)
     except asyncio.CancelledError:
-        if stopping().is_by_a_person:
+        if stop_handler().is_cancelled:
             await _call_off(runs.values())
         raise
     if cancelled:

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from prefect.runtime import flow_run
 
-from storyreel.flows.lifecycle.cancellation import stopping
+from storyreel.flows.lifecycle.cancellation import stop_handler
 from storyreel.flows.planning.model import Plan
 from storyreel.flows.production.leaving import left_behind
 from storyreel.flows.production.takes import Shooting
@@ -26,7 +26,7 @@ async def ended_in_order(plan: Plan, shooting: Shooting, studio: Studio) -> Asyn
         yield
     except asyncio.CancelledError:
         await shooting.end()
-        stopping().left = left_behind(plan, studio)
+        stop_handler().left = left_behind(plan, studio)
         raise
     finally:
         await shooting.end()

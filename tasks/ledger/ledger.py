@@ -15,7 +15,6 @@ from storyreel.tasks.ledger import verdicts
 from storyreel.tasks.ledger.budget import BudgetExceeded, Limit
 from storyreel.tasks.ledger.errors import LedgerError
 from storyreel.tasks.ledger.orders import Ordering
-from storyreel.tasks.ledger.owner import Owner
 from storyreel.tasks.ledger.purchase import Event, Order, Purchase, State
 from storyreel.tasks.ledger.queries import Looking
 from storyreel.tasks.ledger.rows import Wanted
@@ -63,10 +62,6 @@ class Ledger(Looking, Ordering, Settling):
             with suppress(LedgerError):
                 self._write(_freed, patience=_LAST_WORD_SECONDS)
         self._database.close()
-
-    def release(self, of: Owner) -> None:
-        """Let go of all that another run was at work on, whose process is known to be gone."""
-        self._database.write(lambda connection: _freed(Page(connection, self._database, of)))
 
     def add_verdicts(self, judged: Sequence[NewVerdict], source: str = "") -> bool:
         """Note what somebody says of takes; False when all that the `source` says was noted before."""

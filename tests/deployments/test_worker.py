@@ -1,4 +1,4 @@
-"""The end of a worker: its runs are told first, and what hands them over is given its time."""
+"""The end of a worker: its runs get SIGTERM first, and it does not take them up again."""
 
 from __future__ import annotations
 
@@ -13,20 +13,12 @@ from pathlib import Path
 import psutil
 import pytest
 
-WRAPPED = Path(__file__).parents[2] / "deployments" / "worker.py"
+WRAPPER = Path(__file__).parents[2] / "deployments" / "worker.py"
 
-ATTENDANT = """\
+RUN = """\
 import signal, sys, time
-signal.signal(signal.SIGTERM, signal.SIG_IGN)
-sys.stdin.read()
-time.sleep(1)
-print("attendant: handed over", flush=True)
-"""
-RUN = f"""\
-import signal, subprocess, sys, time
-subprocess.Popen([sys.executable, "-c", {ATTENDANT!r}], stdin=subprocess.PIPE, start_new_session=True)
 def end(*_):
-    print("run: told", flush=True)
+    print("run: ended", flush=True)
     sys.exit(0)
 signal.signal(signal.SIGTERM, end)
 print("run: begun", flush=True)
@@ -37,7 +29,7 @@ import signal, subprocess, sys, time
 run = subprocess.Popen([sys.executable, "-c", {RUN!r}])
 def end(*_):
     run.kill()
-    print("worker: told", flush=True)
+    print("worker: ended", flush=True)
     sys.exit(0)
 signal.signal(signal.SIGTERM, end)
 while True:
@@ -47,22 +39,22 @@ while True:
 """
 
 
-def test_runs_are_told_before_their_worker_and_attendants_are_waited_for(
+def test_runs_end_before_their_worker_which_does_not_take_them_up_again(
     tmp_path: Path, wait_until: Callable[[Callable[[], bool]], None]
 ) -> None:
-    said = tmp_path / "said"
-    with said.open("wb") as out:
-        process = subprocess.Popen([sys.executable, WRAPPED, sys.executable, "-c", WORKER], stdout=out)
-    wait_until(lambda: "run: begun" in said.read_text())
+    output = tmp_path / "output"
+    with output.open("wb") as out:
+        process = subprocess.Popen([sys.executable, WRAPPER, sys.executable, "-c", WORKER], stdout=out)
+    wait_until(lambda: "run: begun" in output.read_text())
     time.sleep(0.2)
     family = psutil.Process(process.pid).children(recursive=True)
     os.kill(process.pid, signal.SIGTERM)
     assert process.wait(60) == 0
-    assert said.read_text().splitlines() == ["run: begun", "run: told", "worker: told", "attendant: handed over"]
+    assert output.read_text().splitlines() == ["run: begun", "run: ended", "worker: ended"]
     assert not any(each.is_running() and each.status() != psutil.STATUS_ZOMBIE for each in family)
 
 
 @pytest.mark.parametrize("code", [0, 3])
 def test_a_worker_that_ends_by_itself_gives_its_exit_code(code: int) -> None:
-    ended = subprocess.run([sys.executable, WRAPPED, "sh", "-c", f"exit {code}"], timeout=60, check=False)
+    ended = subprocess.run([sys.executable, WRAPPER, "sh", "-c", f"exit {code}"], timeout=60, check=False)
     assert ended.returncode == code

@@ -40,10 +40,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 def team(tmp_path: Path, fresh_environment: dict[str, str], server: str) -> Iterator[Team]:
-    """In a folder whose own `flows` and `tasks` break whatever imports them."""
+    """In a folder whose own `flows`, `tasks` and `prefect.py` break whatever imports them."""
     for package in ("flows", "tasks"):
         (tmp_path / package).mkdir()
-        (tmp_path / package / "__init__.py").write_text(f"raise RuntimeError('the {package} of somebody else')\n")
+        (tmp_path / package / "__init__.py").write_text(f"raise RuntimeError('{package} of the user')\n")
+    (tmp_path / "prefect.py").write_text("raise RuntimeError('prefect.py of the user')\n")
     (tmp_path / "film.yaml").write_text(FILM)
     with Team(tmp_path, server, fresh_environment) as team:
         yield team

@@ -65,14 +65,13 @@ def parameters(stage: Stage) -> dict[str, str]:
     return {"storyboard": str(stage.folder / "film.yaml"), "out": str(stage.folder / "out")}
 
 
-@pytest.mark.parametrize("group", [False, True], ids=["worker", "group"])
-async def test_a_worker_that_is_told_to_end_hands_its_run_over(stage: Stage, tmp_path: Path, group: bool) -> None:
-    pool = f"handing-over-{group}"
+async def test_a_worker_that_is_told_to_end_hands_its_run_over(stage: Stage, tmp_path: Path) -> None:
+    pool = "handing-over"
     run = await picked_up(stage, pool)
     with working(pool, stage.environment, tmp_path, "first") as first:
         wait_until(lambda: both_are_ordered(stage), "two orders")
         told = datetime.now(UTC)
-        first.tell_to_end(group=group)
+        first.tell_to_end()
         first.wait()
     wait_until(lambda: state_of(run).is_scheduled(), "scheduled again")
     print(f"\nhanded over {(state_of(run).timestamp - told).total_seconds():.1f} s after SIGTERM to the worker")

@@ -10,7 +10,7 @@ from prefect import State
 from prefect.client.schemas.objects import StateType
 
 from storyreel.flows.lifecycle import automations
-from storyreel.flows.lifecycle.automations import MOST_PICK_UPS, LostTooOften, look_back, pick_ups, was_cancelled
+from storyreel.flows.lifecycle.automations import MOST_PICKUPS, LostTooOften, count_pickups, may_continue, was_cancelled
 
 TYPES = {"PickedUp": StateType.SCHEDULED, "Late": StateType.SCHEDULED, "AwaitingRetry": StateType.SCHEDULED}
 LOST = ("Crashed", "PickedUp", "Pending", "Running")
@@ -39,8 +39,8 @@ def past(*names: str) -> list[State]:
         ((*BEGAN, *LOST * 4, "Failed", "AwaitingRetry", "Running", *LOST), 1),
     ],
 )
-def test_pick_ups_are_counted_since_a_person_sent_the_run_off(names: tuple[str, ...], times: int) -> None:
-    assert pick_ups(past(*names)) == times
+def test_count_pickups_are_counted_since_a_person_sent_the_run_off(names: tuple[str, ...], times: int) -> None:
+    assert count_pickups(past(*names)) == times
 
 
 def test_a_run_that_was_being_cancelled_when_its_process_ended_is_known() -> None:
@@ -65,8 +65,8 @@ async def test_a_run_that_is_lost_again_and_again_fails_and_says_what_to_do(monk
         async def read_flow_run_states(self, _: object) -> list[State]:
             return past(*BEGAN, *LOST * self._times)
 
-    monkeypatch.setattr(automations, "get_client", lambda: Server(MOST_PICK_UPS))
-    assert await look_back(uuid4())
-    monkeypatch.setattr(automations, "get_client", lambda: Server(MOST_PICK_UPS + 1))
+    monkeypatch.setattr(automations, "get_client", lambda: Server(MOST_PICKUPS))
+    assert await may_continue(uuid4())
+    monkeypatch.setattr(automations, "get_client", lambda: Server(MOST_PICKUPS + 1))
     with pytest.raises(LostTooOften, match="prefect flow-run retry"):
-        await look_back(uuid4())
+        await may_continue(uuid4())

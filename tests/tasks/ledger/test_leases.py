@@ -87,17 +87,6 @@ def test_a_run_that_ends_in_order_lets_go_at_once(ledger: Ledger, open_ledger: O
         assert row(ledger, str(host)).is_abandoned(), "nobody needs to wait for it"
 
 
-def test_a_run_that_is_known_to_be_gone_can_be_let_go_of_by_another(ledger: Ledger, open_ledger: Open) -> None:
-    far = open_ledger("far-away")
-    far.intend(an_order())
-    far.mark_submitted("k", "task-7", None)
-    ledger.intend(an_order("ours"))
-    assert not row(ledger).is_abandoned()
-    ledger.release(far.owner)
-    assert row(ledger).is_abandoned() and row(ledger).task == "task-7"
-    assert row(ledger, "ours").is_ours(), "and of nothing else"
-
-
 def test_a_look_at_the_ledger_changes_nothing(ledger: Ledger, open_ledger: Open) -> None:
     ledger.intend(an_order())
     looking = open_ledger()
