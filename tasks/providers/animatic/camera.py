@@ -1,8 +1,7 @@
-"""The camera of an animatic: how a window travels over a stage that is larger than the frame.
+"""Camera moves of an animatic: a window that moves over a picture, the stage, which is larger than the frame.
 
-The stage is the drawn picture; the window is what the camera sees of it. ffmpeg's `perspective` cuts the window out
-at fractions of a pixel, so that a slow move does not tremble as it does with `zoompan`, whose window stands on whole
-pixels.
+ffmpeg's `perspective` crops at fractions of a pixel, so that a slow move does not tremble as it does with `zoompan`,
+which crops at whole pixels.
 """
 
 from __future__ import annotations
@@ -17,24 +16,24 @@ from storyreel.tasks.providers.animatic.canvas import Canvas
 from storyreel.tasks.providers.request import Board
 
 PUSH = 1.14
-"""How much larger things are at the end of a push in."""
+"""Magnification at the end of a push in."""
 TRAVEL = 1.2
-"""The stage's length along a pan or tilt, in frames, when the picture has no more to show."""
-FARTHEST = 1.6
-"""The same when it has: a panorama is not raced across."""
+"""Shortest stage along a pan or tilt, in lengths of the frame."""
+LONGEST_TRAVEL = 1.6
+"""Longest stage along a pan or tilt: the camera does not race across a panorama."""
 ROOM = 1.08
-"""The stage around a handheld camera, in frames."""
+"""Size of the stage of a handheld camera, in frames."""
 HEADS = 0.42
-"""Where a push in aims at, from the top: heads are rarely in the middle."""
+"""Vertical position that a push in aims at, from the top: heads are rarely in the middle."""
 
 _DRIFT = 0.013
-"""How far a handheld camera strays, in frames; it must stay within `ROOM`."""
-_LEAN = 0.005
-"""How far it leans, in radians."""
+"""Amplitude of a handheld camera, in frames; it must stay within `ROOM`."""
+_ROLL = 0.005
+"""Amplitude of its roll, in radians."""
 
 
 class Window(Frozen):
-    """What the camera sees of a stage, in pixels of the stage."""
+    """The part of a stage that is shown, in pixels of the stage."""
 
     x: float
     y: float
@@ -55,10 +54,10 @@ class Camera(Frozen):
 
     @classmethod
     def of(cls, move: str, canvas: Canvas, ratio: float | None = None, detail: float = 1) -> Camera:
-        """The camera for a move, one of `Camera.move`, over a picture of a ratio (width to height).
+        """The camera for a move, one of the storyboard's `camera`, over a picture of a ratio (width to height).
 
-        Without a picture's ratio the stage takes the shape that the move wants. `detail` is how many pixels of the
-        stage lie along one of the frame: moving over fewer is faster, and enough for what has no fine lines.
+        Without a ratio the stage has the shape that the move needs. `detail` is the number of stage pixels per frame
+        pixel: fewer are faster, and enough for a picture without fine lines.
         """
         long = _length_of_travel(move, canvas, ratio)
         wide, high = {
@@ -85,28 +84,28 @@ class Camera(Frozen):
 
     @property
     def moves(self) -> bool:
-        """Whether the picture changes at all."""
+        """Whether the window moves."""
         return self.sways or self.start != self.end
 
     def over(self, stage: FilterableStream, board: Board) -> FilterableStream:
-        """What the camera sees, at the frame's size, frame by frame, of a stage that is repeated for each frame.
+        """The filters that show the window at the frame's size. The input repeats the stage for each frame.
 
-        The move eases in and out and ends, at the last frame, exactly where it should.
+        The move eases in and out, and reaches its end at the last frame.
         """
         if not self.moves:
             return stage
         x, y, width, height = self._track(board)
-        lean = f"({_LEAN}*{_sway(board, 'lean')})" if self.sways else "0"
+        roll = f"({_ROLL}*{_sway(board, 'lean')})" if self.sways else "0"
         corners = {
             f"{axis}{number}": f"{middle}{side}"
             for number, (right, down) in enumerate(((-1, -1), (1, -1), (-1, 1), (1, 1)))
             for axis, middle, side in (
-                ("x", f"{x}+{width}/2", f"{right:+}*{width}/2-{lean}*({down})*{height}/2"),
-                ("y", f"{y}+{height}/2", f"{down:+}*{height}/2+{lean}*({right})*{width}/2"),
+                ("x", f"{x}+{width}/2", f"{right:+}*{width}/2-{roll}*({down})*{height}/2"),
+                ("y", f"{y}+{height}/2", f"{down:+}*{height}/2+{roll}*({right})*{width}/2"),
             )
         }
-        seen = stage.filter("perspective", **corners, interpolation="linear", eval="frame")
-        return seen.filter("scale", self.canvas.width, self.canvas.height, flags="bicubic")
+        window = stage.filter("perspective", **corners, interpolation="linear", eval="frame")
+        return window.filter("scale", self.canvas.width, self.canvas.height, flags="bicubic")
 
     def _track(self, board: Board) -> tuple[str, str, str, str]:
         """The window's left, top, width and height as ffmpeg expressions."""
@@ -126,10 +125,10 @@ class Camera(Frozen):
 
 
 def _sway(board: Board, axis: str) -> str:
-    """A slow wandering between -1 and 1 as an ffmpeg expression; every shot wanders its own way."""
+    """An ffmpeg expression that wanders slowly between -1 and 1, differently in each shot."""
     begin = int.from_bytes(hashlib.sha256(f"{board.slate} {axis}".encode()).digest()[:4], "big") / 2**32
     seconds = f"(on-1)/{float(board.rate.exact):.6f}"
-    # Breath, step and tremor: no two of the three are multiples, so that nothing repeats.
+    # Breath, step and tremor: no frequency is a multiple of another, so that nothing repeats.
     swings = ((0.31, 0.55, begin), (0.73, 0.3, begin * 3), (1.67, 0.15, begin * 7))
     return (
         "("
@@ -139,12 +138,12 @@ def _sway(board: Board, axis: str) -> str:
 
 
 def _length_of_travel(move: str, canvas: Canvas, ratio: float | None) -> float:
-    """The stage's length along a pan or tilt, in frames."""
+    """Length of the stage along a pan or tilt, in lengths of the frame."""
     if ratio is None:
         return TRAVEL
     frame = canvas.width / canvas.height
     more = ratio / frame if move.startswith("pan") else frame / ratio
-    return min(FARTHEST, max(TRAVEL, more))
+    return min(LONGEST_TRAVEL, max(TRAVEL, more))
 
 
 def _even(pixels: float) -> int:

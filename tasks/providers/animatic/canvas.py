@@ -1,4 +1,4 @@
-"""The frame that an animatic is drawn in: its size, its safe area, its colours."""
+"""The frame of an animatic: its size, its safe area, its colours."""
 
 from __future__ import annotations
 
@@ -14,31 +14,31 @@ from storyreel.tasks.providers.request import Board
 
 WHITE: Colour = (246, 246, 242, 255)
 DIM: Colour = (246, 246, 242, 216)
-"""For what is read second."""
+"""For secondary text."""
 
 SAFE = 0.05
-"""Part of the width and of the height, at each edge, that no text enters: title-safe."""
+"""Part of width and height at each edge that is kept free of text (title-safe area)."""
 
 
 class Canvas(Frozen):
-    """A frame, in pixels."""
+    """The size of a frame or of a part of one, in pixels."""
 
     width: int
     height: int
 
     @property
     def safe(self) -> Box:
-        """What text stays inside of."""
+        """The title-safe area."""
         x, y = ceil(self.width * SAFE), ceil(self.height * SAFE)
         return Box(x=x, y=y, width=self.width - 2 * x, height=self.height - 2 * y)
 
     @property
     def is_wide(self) -> bool:
-        """Whether text and a figure stand side by side."""
+        """Whether text and figure are side by side."""
         return self.width > 1.2 * self.height
 
     def px(self, size: float) -> int:
-        """A size designed for a frame 720 pixels on its short side, in this one's pixels; at least 1."""
+        """Convert a size designed for a short side of 720 pixels to pixels of this frame; at least 1."""
         return max(1, round(size * min(self.width, self.height) / 720))
 
     def layer(self) -> Image.Image:
@@ -47,39 +47,39 @@ class Canvas(Frozen):
 
 
 _HUES = (0.02, 0.06, 0.095, 0.3, 0.43, 0.5, 0.545, 0.59, 0.63, 0.7, 0.8, 0.93)
-"""Brick, rust, brass, moss, sea green, teal, petrol, steel, slate, dusk, plum, rose: those that look well when dark."""
+"""Hues that look good when dark: brick, rust, brass, moss, sea green, teal, petrol, steel, slate, dusk, plum, rose."""
 
 
 class Palette(Frozen):
-    """A few shades of one hue; every place has its own."""
+    """A few shades of one hue, which is that of the place."""
 
     hue: float
     """0 to 1 around the colour circle."""
 
     @classmethod
     def of(cls, board: Board) -> Palette:
-        """The palette of a shot's place, else of its scene, else of its film."""
+        """The palette of the shot's place, else of its scene, else of its film."""
         name = board.place or board.scene or board.film
         return cls(hue=_HUES[hashlib.sha256(name.encode()).digest()[0] % len(_HUES)])
 
     @property
     def night(self) -> Colour:
-        """The darkest, far from the light."""
+        """The darkest shade, far from the light."""
         return self._shade(0.075, 0.34)
 
     @property
     def dusk(self) -> Colour:
-        """Near the light."""
+        """The shade near the light."""
         return self._shade(0.23, 0.27)
 
     @property
     def glow(self) -> Colour:
-        """The light itself."""
+        """The shade of the light itself."""
         return self._shade(0.56, 0.34, turn=0.03)
 
     @property
     def accent(self) -> Colour:
-        """For few and small things: a name, a line."""
+        """The shade for names and thin lines."""
         return self._shade(0.79, 0.55, turn=0.03)
 
     def _shade(self, light: float, saturation: float, turn: float = 0) -> Colour:

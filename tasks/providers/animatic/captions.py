@@ -1,4 +1,4 @@
-"""What is written on an animatic's frame besides the dialogue: slate, card, caption; and the shade behind them."""
+"""Text on the frame besides the dialogue: slate, card and caption, and the shade behind them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SHADE = 178
 
 @dataclass(frozen=True, slots=True)
 class Timecode:
-    """Where the running timecode stands: the top left of its figures, in pixels."""
+    """Place of the running timecode: top left of its digits and font size, in pixels."""
 
     x: int
     y: int
@@ -25,14 +25,14 @@ class Timecode:
 
 
 def timecode(canvas: Canvas) -> Timecode:
-    """The timecode's place, in the upper right corner of the safe area."""
+    """The place of the timecode, in the upper right corner of the safe area."""
     size = canvas.px(22)
     width = one_line("00:00:00:00", canvas.safe.width, size).width
     return Timecode(canvas.safe.right - width, canvas.safe.y + canvas.px(2), size)
 
 
 def slate(board: Board, take: int, canvas: Canvas) -> Image.Image:
-    """The strip at the top: slate, shot size and camera, film and scene; take and length under the timecode."""
+    """The strip at the top: slate, shot size and camera move, film and scene; take and length under the timecode."""
     layer, safe, gap = canvas.layer(), canvas.safe, canvas.px(14)
     small, second_row = canvas.px(16), canvas.safe.y + canvas.px(26)
     length = one_line(f"TAKE {take}  ·  {float(board.rate.seconds(board.frames)):.1f} s", safe.width, small)
@@ -40,7 +40,7 @@ def slate(board: Board, take: int, canvas: Canvas) -> Image.Image:
     right = min(timecode(canvas).x, safe.right - length.width) - 2 * gap
 
     name = fit(board.slate, (right - safe.x) // 2, canvas.px(48), tuple(map(canvas.px, (38, 30, 24, 18))), Weight.BOLD)
-    # Capitals and figures are 0.73 of the size high and stand on the ascender's foot.
+    # Capitals and digits are 0.73 of the font size high, at the foot of the ascender.
     name.draw(layer, safe.x, safe.y + (canvas.px(44) - name.height) // 2, WHITE)
     left = safe.x + name.width + gap
     shot = "  ·  ".join(word.upper() for word in (board.size, board.camera) if word)
@@ -51,7 +51,7 @@ def slate(board: Board, take: int, canvas: Canvas) -> Image.Image:
 
 
 def card(board: Board, notes: tuple[str, ...], column: Box, canvas: Canvas, palette: Palette) -> Image.Image:
-    """A card's text in a column: the place, the action, and notes in small; in a wide frame in the column's middle."""
+    """The text of a card in a column: place, action and, smaller, notes. In a wide frame it is vertically centred."""
     layer, gap = canvas.layer(), canvas.px(14)
     place = one_line(board.place.upper(), column.width, canvas.px(18), Weight.BOLD)
     remarks = [one_line(note, column.width, canvas.px(16)) for note in notes]
@@ -67,33 +67,33 @@ def card(board: Board, notes: tuple[str, ...], column: Box, canvas: Canvas, pale
 
 
 def caption(board: Board, canvas: Canvas) -> Block:
-    """The action in a few small lines, for a picture that does not show it by itself."""
+    """The action in a few small lines, for a picture that is only a reference."""
     return fit(board.action, round(canvas.safe.width * 0.86), canvas.px(56), tuple(map(canvas.px, (21, 18))))
 
 
 def draw_caption(block: Block, foot: int, canvas: Canvas) -> Image.Image:
-    """The caption on an empty layer; its last line stands on row `foot`."""
+    """The caption on an empty layer, above row `foot`."""
     layer = canvas.layer()
     _draw_at_side(block, layer, canvas.safe, foot - block.height, WHITE)
     return layer
 
 
 def shade(canvas: Canvas, top: int, foot: int) -> Image.Image:
-    """A soft black veil from the upper edge down to row `top` and from row `foot` to the lower edge; 0 for none."""
-    veil = Image.new("L", (canvas.width, canvas.height))
-    # It rises like a sine: soft where it begins, and nearly full where the words are.
+    """A layer that darkens the frame from the upper edge to row `top` and from row `foot` to the lower edge."""
+    mask = Image.new("L", (canvas.width, canvas.height))
+    # It grows like a sine: soft at its edge and nearly full behind the text.
     ramp = Image.linear_gradient("L").point(lambda level: round(_SHADE * sin(pi / 2 * level / 255) ** 1.6))
     if top:
-        veil.paste(ramp.transpose(Image.Transpose.FLIP_TOP_BOTTOM).resize((canvas.width, top)), (0, 0))
+        mask.paste(ramp.transpose(Image.Transpose.FLIP_TOP_BOTTOM).resize((canvas.width, top)), (0, 0))
     if foot < canvas.height:
-        veil.paste(ramp.resize((canvas.width, canvas.height - foot)), (0, foot))
+        mask.paste(ramp.resize((canvas.width, canvas.height - foot)), (0, foot))
     layer = canvas.layer()
-    layer.putalpha(veil)
+    layer.putalpha(mask)
     return layer
 
 
 def _draw_at_side(block: Block, layer: Image.Image, column: Box, y: int, colour: tuple[int, int, int, int]) -> None:
-    """At the left of a column, or at its right where the text runs from right to left."""
+    """Draw at the left of a column, or at its right if the text runs from right to left."""
     if block.lines and right_to_left(block.lines[0]):
         block.draw(layer, column.right, y, colour, "right")
     else:

@@ -1,4 +1,4 @@
-"""The dialogue of an animatic as subtitles: which words are shown, and in which frames."""
+"""Subtitles for the dialogue of a shot: their text, and the frames in which each is shown."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from storyreel.tasks.providers.animatic.canvas import WHITE, Canvas, Palette
 from storyreel.tasks.providers.request import Board
 
 READING = 0.9
-"""Seconds that a subtitle stands at least, where the shot is long enough."""
+"""Shortest time of a subtitle in seconds, if the shot is long enough."""
 
 _SETTINGS = ((33, 2), (29, 3), (25, 4))
-"""Letter size and most rows of a subtitle: more words are set smaller before they are shown for less time."""
+"""Font size and most rows of a subtitle. A longer text is set smaller before it is shown for less time."""
 
 _GAP = 12
-"""Added to a subtitle's length in letters before time is shared out, as finding the line takes time too."""
+"""Letters added to each subtitle when time is divided, for the time that it takes to find the line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +28,14 @@ class Cue:
     speaker: Block
     words: Block
     speaker_number: int
-    """Counts the shot's speakers in the order they speak in, from 0."""
+    """Index of the speaker, in the order in which the speakers of the shot begin."""
     first: int
     end: int
-    """It is shown from frame `first` to the one before `end`."""
+    """Shown in frames `[first, end)`."""
 
     @property
     def height(self) -> int:
-        """Pixels."""
+        """Height in pixels."""
         return self.speaker.height + self.words.height
 
     def drawn(self, canvas: Canvas, palette: Palette) -> Image.Image:
@@ -48,9 +48,9 @@ class Cue:
 
 
 def cues(board: Board, canvas: Canvas) -> tuple[Cue, ...]:
-    """The subtitles of a shot, one after another over its whole length, each for a time that fits its length.
+    """The subtitles of a shot, one after the other over all of it, each for a time in proportion to its text.
 
-    A long line is parted into several; what cannot be read in the time there is ends with an ellipsis.
+    A long line is split into several subtitles. Text for which there is no time ends with an ellipsis.
     """
     speakers = list(dict.fromkeys(who for who, _ in board.dialogue))
     pages = [(who, page) for who, page in _pages(board, canvas) if page.lines]
@@ -60,7 +60,7 @@ def cues(board: Board, canvas: Canvas) -> tuple[Cue, ...]:
         first = board.frames * before // sum(weights)
         before += weight
         end = board.frames * before // sum(weights)
-        # More subtitles than frames: some have no time at all.
+        # With more subtitles than frames, some are not shown.
         if first < end:
             name = one_line(who.upper(), canvas.safe.width, canvas.px(17), Weight.BOLD)
             shown.append(Cue(name, page, speakers.index(who), first, end))
@@ -72,7 +72,7 @@ def _pages(board: Board, canvas: Canvas) -> list[tuple[str, Block]]:
     room = max(len(lines), int(float(board.rate.seconds(board.frames)) / READING))
     width = round(canvas.safe.width * (0.8 if canvas.is_wide else 1))
     for size, most in _SETTINGS:
-        pages = [(who, page) for who, line in lines for page in _parted(rows(line, width, canvas.px(size)), most)]
+        pages = [(who, page) for who, line in lines for page in _split(rows(line, width, canvas.px(size)), most)]
         if len(pages) <= room:
             return pages
     share = room // max(1, len(lines))
@@ -80,12 +80,12 @@ def _pages(board: Board, canvas: Canvas) -> list[tuple[str, Block]]:
     for who, line in lines:
         whole = rows(line, width, canvas.px(size))
         shown = fit(line, width, whole.leading * share * most, (canvas.px(size),))
-        pages += [(who, page) for page in _parted(shown, most)]
+        pages += [(who, page) for page in _split(shown, most)]
     return pages
 
 
-def _parted(block: Block, most: int) -> list[Block]:
-    """A block in pages of as equal lengths as can be, of at most so many lines."""
+def _split(block: Block, most: int) -> list[Block]:
+    """A block in parts of at most `most` lines, as equal as possible."""
     count = -(-len(block.lines) // most)
     ends = [len(block.lines) * n // count for n in range(count + 1)] if count else []
     return [replace(block, lines=block.lines[a:b]) for a, b in pairwise(ends)]

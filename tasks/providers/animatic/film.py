@@ -1,4 +1,4 @@
-"""From an animatic's page to its clip: ffmpeg moves the cameras, lays the words over, counts, and adds the sound."""
+"""The ffmpeg graph that turns a page into a clip: camera moves, text, timecode and sound."""
 
 from __future__ import annotations
 
@@ -26,32 +26,32 @@ from storyreel.tasks.providers.animatic.guide_sound import Speech, faded, guide_
 from storyreel.tasks.providers.animatic.page import HEADROOM, Page, Pane
 from storyreel.tasks.providers.request import Board
 
-_TURN = 3
-"""In the second third of a shot its picture mixes into the one that it ends with, which stands for the last."""
-_LONGEST_TURN = Fraction(3, 2)
-"""Seconds of either at most."""
+_PARTS = 3
+"""A shot with an end picture mixes into it in its second third, and shows it in its last third."""
+_LONGEST_PART = Fraction(3, 2)
+"""Most seconds of either."""
 
 _OWN_SOUND = "-12dB"
-"""What a reference video's own sound is turned down by."""
+"""Gain for the sound of a reference video."""
 
 _TICKS = 240_000
-"""Ticks a second of the container's clock: in this many, unlike in its usual 1000, samples and frames are whole."""
+"""Ticks per second of the container: samples and frames have whole numbers of them, unlike of the usual 1000."""
 
-_MOST_TURNS = 40
-"""How often a short video begins again in one shot; every turn opens the file once more."""
+_MOST_REPEATS = 40
+"""Most repetitions of a short video in one shot; each opens the file once more."""
 
 
 def clip_of(page: Page, board: Board, house: HouseFormat, workshop: Path, out: Path) -> OutputStream:
-    """How ffmpeg makes the clip; what it reads is drawn into the folder `workshop`."""
-    bench = _Bench(page, board, house, workshop)
+    """The ffmpeg output that makes the clip. Its input stills are drawn into the folder `workshop`."""
+    graph = _Graph(page, board, house, workshop)
     return ffmpeg.output(
-        house.tagged(bench.picture()), _sound(page, board), str(out.absolute()),
+        house.tagged(graph.picture()), _sound(page, board), str(out.absolute()),
         **house.picture_options(), **{"c:a": "aac", "b:a": "128k", "ar": SAMPLE_RATE, "movie_timescale": _TICKS},
     )  # fmt: skip
 
 
 def end_of(page: Page, board: Board) -> Image.Image | None:
-    """What the camera sees of the shot at its end, without words; None where the page does not show the shot itself."""
+    """What the camera shows at the end of the shot, without text; None if the page does not show the shot itself."""
     if page.end:
         return page.end
     if page.view is None:
@@ -66,8 +66,8 @@ def end_of(page: Page, board: Board) -> Image.Image | None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Bench:
-    """Where the layers of one clip are put on top of each other."""
+class _Graph:
+    """The picture of one clip: all layers composited."""
 
     page: Page
     board: Board
@@ -75,56 +75,56 @@ class _Bench:
     workshop: Path
 
     def picture(self) -> FilterableStream:
-        """All layers from the bottom up."""
+        """All layers, the lowest first."""
         ground, *others = self.page.panes
         layers = list(self.page.layers)
         if not (ground.plays or ground.camera.moves or others or self.page.end):
-            # Nothing moves behind the words: they are drawn on the picture, and need not be laid over every frame.
+            # Nothing moves behind the text, so it is drawn on the picture once instead of over each frame.
             stage = ground.stage.convert("RGBA")
             while layers:
                 stage = Image.alpha_composite(stage, layers.pop(0))
             film = self._frames(self._still("ground", stage.convert("RGB")))
         else:
-            film = self._shot("ground", ground)
+            film = self._pane("ground", ground)
         for number, pane in enumerate(others):
-            film = film.overlay(self._shot(f"pane{number}", pane), x=pane.x, y=pane.y)
+            film = film.overlay(self._pane(f"pane{number}", pane), x=pane.x, y=pane.y)
         if self.page.end:
-            film = self._turned(film, self.page.end)
+            film = self._with_end(film, self.page.end)
         for number, layer in enumerate(layers):
             film = self._over(film, f"layer{number}", layer)
         for number, cue in enumerate(self.page.cues):
             drawn = shadowed(cue.drawn(self.page.canvas, self.page.palette), self.page.canvas.px(3))
             film = self._over(film, f"cue{number}", drawn, enable=self._while(cue))
-        return self._counted(self._measured(film))
+        return self._with_timecode(self._with_progress(film))
 
-    def _turned(self, film: FilterableStream, end: Image.Image) -> FilterableStream:
-        """The film mixed into the picture it ends with, which then stands for a while."""
+    def _with_end(self, film: FilterableStream, end: Image.Image) -> FilterableStream:
+        """The film, mixed into the picture that it ends with."""
         frames, rate = self.board.frames, self.board.rate
-        stands = max(1, min(frames // _TURN, rate.nearest_frames(_LONGEST_TURN)))
-        turns = min(frames - stands, rate.nearest_frames(_LONGEST_TURN), frames // _TURN)
-        begin = frames - stands - turns
+        held = max(1, min(frames // _PARTS, rate.nearest_frames(_LONGEST_PART)))
+        mixed = min(frames - held, rate.nearest_frames(_LONGEST_PART), frames // _PARTS)
+        begin = frames - held - mixed
         coming = self._frames(self._still("end", end, "yuva420p"))
-        if turns:
-            coming = coming.filter("fade", type="in", alpha=1, start_frame=begin, nb_frames=turns)
+        if mixed:
+            coming = coming.filter("fade", type="in", alpha=1, start_frame=begin, nb_frames=mixed)
         return film.overlay(coming, enable=f"gte(t,({2 * begin - 1})/2/({rate.exact}))")
 
-    def _shot(self, name: str, pane: Pane) -> FilterableStream:
+    def _pane(self, name: str, pane: Pane) -> FilterableStream:
         """A pane frame by frame."""
         if pane.picture and pane.picture.video:
-            return self._played(pane, pane.picture.video)
+            return self._repeated(pane, pane.picture.video)
         return pane.camera.over(self._frames(self._still(name, pane.stage)), self.board)
 
     def _frames(self, still: FilterableStream) -> FilterableStream:
-        """A still for as many frames as the clip has."""
+        """A still repeated for all frames of the clip."""
         rate = self.board.rate.exact
         repeated = still.filter("loop", loop=-1, size=1).filter("setpts", f"N/({rate})/TB")
         return repeated.filter("trim", end_frame=self.board.frames)
 
     def _still(self, name: str, image: Image.Image, pixels: str = "yuv420p") -> FilterableStream:
-        """One image as one frame in the house's colours."""
+        """An image as one frame in the colours of house format."""
         path = self.workshop / f"{name}.png"
         image.save(path, compress_level=1)
-        # Without a pattern, as a folder's name may hold a per cent sign.
+        # Without a pattern, as the name of a folder may contain a per cent sign.
         picture = ffmpeg.input(
             str(path.absolute()), f="image2", pattern_type="none", framerate=str(self.board.rate.exact)
         )
@@ -132,28 +132,28 @@ class _Bench:
         return picture.filter("scale", **colours).filter("format", pixels)
 
     def _over(self, film: FilterableStream, name: str, layer: Image.Image, **options: str) -> FilterableStream:
-        """A layer over the film; only the part that something is drawn on."""
+        """A layer over the film, cropped to the part that is not empty."""
         left, top, right, bottom = layer.getbbox() or (0, 0, 2, 2)
-        # Colour is stored for two by two pixels: an odd corner would shift it.
+        # Chroma is stored for 2×2 pixels: an odd corner would shift it.
         left, top = left // 2 * 2, top // 2 * 2
         drawn = layer.crop((left, top, -(-right // 2) * 2, -(-bottom // 2) * 2))
         return film.overlay(self._still(name, drawn, "yuva420p"), x=left, y=top, **options)
 
     def _while(self, cue: Cue) -> str:
-        """True for the frames of a cue; asked half a frame beside their times, as those are rounded."""
+        """An expression that is true in the frames of a cue; half a frame early, as times are rounded."""
         first, end = (f"({2 * frame - 1})/2/({self.board.rate.exact})" for frame in (cue.first, cue.end))
         return f"gte(t,{first})*lt(t,{end})"
 
-    def _measured(self, film: FilterableStream) -> FilterableStream:
-        """With a thin line at the foot that is as long as the part of the shot that has passed."""
+    def _with_progress(self, film: FilterableStream) -> FilterableStream:
+        """The film with a thin line at the foot, which grows with the part of the shot that has passed."""
         canvas = self.page.canvas
         line = Image.new("RGBA", (canvas.width, canvas.px(4) // 2 * 2), (*self.page.palette.accent[:3], 170))
-        # By time: what `n` counts from differs between overlay's uses of it.
+        # By time, as `n` does not begin with the same number in all options of overlay.
         passed = f"-w+w*(t*({self.board.rate.exact})+1)/{self.board.frames}"
         return film.overlay(self._still("line", line, "yuva420p"), x=passed, y=canvas.height - line.height)
 
-    def _counted(self, film: FilterableStream) -> FilterableStream:
-        """With the running timecode."""
+    def _with_timecode(self, film: FilterableStream) -> FilterableStream:
+        """The film with the running timecode."""
         place = timecode(self.page.canvas)
         return film.filter(
             "drawtext", fontfile=str(Weight.REGULAR.path), timecode="00:00:00:00", rate=str(self.board.rate.exact),
@@ -161,22 +161,22 @@ class _Bench:
             shadowcolor="black@0.55", shadowx=1, shadowy=1,
         )  # fmt: skip
 
-    def _played(self, pane: Pane, video: Probe) -> FilterableStream:
-        """A reference video, again and again, filling its pane."""
+    def _repeated(self, pane: Pane, video: Probe) -> FilterableStream:
+        """A reference video that fills its pane, repeated if it is too short."""
         size = pane.camera.canvas
         height = max(Fraction(size.height), size.width / video.shown_ratio)
         whole = HouseFormat(width=_even(height * video.shown_ratio), height=_even(height), rate=self.house.rate)
-        turns = [
-            _exactly(whole.converted(source.video, video), video.frames_at(self.board.rate))
-            for source in _turns(video, self.board)
+        repetitions = [
+            _to_length(whole.converted(source.video, video), video.frames_at(self.board.rate))
+            for source in _repetitions(video, self.board)
         ]
-        played = ffmpeg.concat(*turns, v=1, a=0)
+        played = ffmpeg.concat(*repetitions, v=1, a=0)
         filled = played.filter("crop", size.width, size.height, "(iw-ow)/2", f"(ih-oh)*{HEADROOM}")
-        return _exactly(filled, self.board.frames)
+        return _to_length(filled, self.board.frames)
 
 
 def _sound(page: Page, board: Board) -> FilterableStream:
-    """The sound of the first video that plays and has any, else the guide tone; exactly as long as the picture."""
+    """The sound of the first reference video that has any, else the guide tone; exactly as long as the picture."""
     samples = board.rate.sample_at(board.frames)
     for pane in page.panes:
         if pane.picture and (video := pane.picture.video) and video.has_sound:
@@ -185,43 +185,44 @@ def _sound(page: Page, board: Board) -> FilterableStream:
 
 
 def _speeches(cues: tuple[Cue, ...], board: Board) -> Iterator[Speech]:
-    """When each speaker speaks; subtitles of one speaker that follow each other are one speech."""
+    """When each speaker speaks; consecutive subtitles of one speaker are one speech."""
     for speaker, run in groupby(cues, key=lambda cue: cue.speaker_number):
-        said = list(run)
-        first, end = (float(board.rate.seconds(frame)) for frame in (said[0].first, said[-1].end))
+        cues_of_one = list(run)
+        times = (cues_of_one[0].first, cues_of_one[-1].end)
+        first, end = (float(board.rate.seconds(frame)) for frame in times)
         yield Speech(first, end, speaker)
 
 
 def _own_sound(video: Probe, board: Board) -> FilterableStream:
-    """The sound of a video that plays, each turn as long as its picture."""
+    """The sound of a reference video; each repetition is as long as its picture."""
     samples = board.rate.sample_at(video.frames_at(board.rate))
-    turns = [
+    repetitions = [
         source.audio.filter("aresample", SAMPLE_RATE, first_pts=0, **{"async": 1})
         .filter("aformat", sample_fmts="fltp", channel_layouts="stereo")
         .filter("apad", whole_len=samples)
         .filter("atrim", end_sample=samples)
-        for source in _turns(video, board)
+        for source in _repetitions(video, board)
     ]
-    return ffmpeg.concat(*turns, v=0, a=1)
+    return ffmpeg.concat(*repetitions, v=0, a=1)
 
 
-def _turns(video: Probe, board: Board) -> list[FilterableStream]:
-    """The video as often as it must be played to fill the shot; at the end of very many turns it stands still.
+def _repetitions(video: Probe, board: Board) -> list[FilterableStream]:
+    """The video as many times as it takes to fill the shot, at most `_MOST_REPEATS`.
 
-    ffmpeg's own `stream_loop` is not used: before version 7 it loses the last pictures of every turn (measured).
+    ffmpeg's `stream_loop` is not used: before version 7 it drops the last frames of each repetition (measured).
     """
-    turns = min(_MOST_TURNS, ceil(board.frames / max(1, video.frames_at(board.rate))))
-    # Inputs of equal options would be taken for one, whose pictures then wait in memory for their next turn.
-    return [ffmpeg.input(str(video.path.absolute()), threads=1, thread_queue_size=8 + turn) for turn in range(turns)]
+    count = min(_MOST_REPEATS, ceil(board.frames / max(1, video.frames_at(board.rate))))
+    # ffmpeg-python merges inputs with equal options, and the frames of a merged one would wait in memory.
+    return [ffmpeg.input(str(video.path.absolute()), threads=1, thread_queue_size=8 + n) for n in range(count)]
 
 
-def _exactly(picture: FilterableStream, frames: int) -> FilterableStream:
-    """So many frames; the last one stands where there are fewer."""
+def _to_length(picture: FilterableStream, frames: int) -> FilterableStream:
+    """Cut to this many frames; if there are fewer, the last is repeated."""
     return picture.filter("tpad", stop=-1, stop_mode="clone").filter("trim", end_frame=frames)
 
 
 def _frame_at(video: Probe, number: int, rate: FrameRate) -> Image.Image:
-    """The picture that a video shows at a frame of a shot in which it is played again and again."""
+    """The picture that a repeated video shows at frame `number` of the shot."""
     wanted = rate.seconds(number % max(1, video.frames_at(rate)))
     with open_clip(video.path) as clip:
         stream = picture_stream(clip, video.path)
@@ -230,7 +231,7 @@ def _frame_at(video: Probe, number: int, rate: FrameRate) -> Image.Image:
         for frame in clip.decode(stream):
             if shown is None:
                 begin = frame.time or 0.0
-            # Half a frame early, as the times in a file are rounded.
+            # Half a frame early, as times in a file are rounded.
             elif (frame.time or 0.0) - begin > wanted + rate.seconds(1) / 2:
                 break
             shown = frame
@@ -240,5 +241,5 @@ def _frame_at(video: Probe, number: int, rate: FrameRate) -> Image.Image:
 
 
 def _even(pixels: Fraction) -> int:
-    """The next even number."""
+    """Rounded up to an even number."""
     return 2 * ceil(pixels / 2)

@@ -1,4 +1,4 @@
-"""A shot's guide sound: a soft chord of its own, and a murmur where somebody speaks."""
+"""The guide sound of a shot: a soft chord, different for each slate, and a murmur where a character speaks."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from ffmpeg.nodes import FilterableStream
 from storyreel.specs.timing import SAMPLE_RATE
 
 SCALE = (110.0, 123.47, 146.83, 164.81, 196.0, 220.0, 246.94, 293.66, 329.63, 392.0)
-"""Hertz: two octaves of a scale of five tones, of which any two sound well beside each other."""
+"""Hertz: two octaves of a pentatonic scale, of which any two tones are consonant."""
 
 LEVEL = 0.031
-"""Amplitude of the chord: its peaks lie near -30 dBFS."""
+"""Amplitude of the chord, with peaks near -30 dBFS."""
 
 _FADE = 0.12
-"""Seconds from and to silence, so that no cut clicks."""
+"""Seconds of fade at both ends, so that cuts do not click."""
 
 
 @dataclass(frozen=True, slots=True)
 class Speech:
-    """While somebody speaks: seconds from the start of the shot, and which speaker."""
+    """A speech: from `first` to `end`, in seconds from the start of the shot, by the speaker of this index."""
 
     first: float
     end: float
@@ -33,13 +33,13 @@ class Speech:
 
 
 def guide_tone(name: str, samples: int, speeches: Sequence[Speech] = ()) -> FilterableStream:
-    """The guide sound of the shot of that name, so many samples of 48 kHz stereo."""
+    """The guide sound of the shot of this slate: this many samples of 48 kHz stereo."""
     root = SCALE[_step(name)]
-    # A slow swell; the fifth is a little to the right, the octave a little to the left.
+    # A root with a slowly swelling fifth and an octave.
     swell = f"(0.8+0.2*sin({tau * 0.23:.4f}*t))"
     chord = f"{_tone(root)}+0.3*{_tone(root * 1.5)}*{swell}+0.12*{_tone(root * 2)}"
     spoken = "".join(f"+{_murmur(speech)}" for speech in speeches)
-    # Two hundredths of a hertz apart, the two sides drift gently against each other.
+    # The root of the right channel is 0.11 Hz higher, so that the two channels drift.
     left = f"{LEVEL / 1.42:.4f}*({chord}){spoken}"
     right = f"{LEVEL / 1.42:.4f}*({chord.replace(f'{tau * root:.4f}', f'{tau * (root + 0.11):.4f}')}){spoken}"
     tone = ffmpeg.input(f"aevalsrc=exprs='{left}|{right}':s={SAMPLE_RATE}:c=stereo", f="lavfi")
@@ -47,7 +47,7 @@ def guide_tone(name: str, samples: int, speeches: Sequence[Speech] = ()) -> Filt
 
 
 def faded(sound: FilterableStream, samples: int) -> FilterableStream:
-    """A sound cut to so many samples, silence added where it is shorter, with short fades at both ends."""
+    """A sound cut or padded to this many samples, with short fades at both ends."""
     fade = min(int(_FADE * SAMPLE_RATE), samples // 4)
     return (
         sound.filter("apad", whole_len=samples)
@@ -58,7 +58,7 @@ def faded(sound: FilterableStream, samples: int) -> FilterableStream:
 
 
 def _step(name: str) -> int:
-    """A step of the scale. Slates that follow each other, 1A and 1B, 12 and 13, 3C and 4A, differ."""
+    """An index into the scale. It differs for consecutive slates: 1A and 1B, 12 and 13, 3C and 4A."""
     if found := re.fullmatch(r"(\d+)([A-Za-z]?)", name):
         letter = ord(found[2].upper()) - ord("A") if found[2] else 0
         return (int(found[1]) * 7 + letter * 3) % len(SCALE)
@@ -70,11 +70,11 @@ def _tone(hertz: float) -> str:
 
 
 def _murmur(speech: Speech) -> str:
-    """A voice behind a wall: a low tone in syllables, with the melody of a sentence, that falls at its end."""
+    """A voice as through a wall: a low tone in syllables, with the melody of a sentence."""
     pitch = (128.0, 187.0, 151.0, 211.0)[speech.speaker % 4]
     length = max(0.05, speech.end - speech.first)
     at = f"(t-{speech.first:.4f})"
-    # From 0 to 1 and back over the speech, quickly at first.
+    # From 0 to 1 and back to 0 over the speech, steep at both ends.
     envelope = f"pow(max(0,sin({tau / 2:.5f}*clip({at}/{length:.4f},0,1))),0.4)"
     syllables = f"pow(abs(sin({tau * 1.9:.4f}*{at}+sin({tau * 0.7:.4f}*{at}))),1.5)"
     melody = f"{tau * pitch:.3f}*{at}-{pitch * 0.07:.3f}*cos({tau * 0.6:.4f}*{at})"

@@ -1,4 +1,4 @@
-"""What stands on an animatic's frame and where: pictures that a camera moves over, and the words in front of them."""
+"""The layout of an animatic's frame: pictures that a camera moves over, and text in front of them."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ from storyreel.tasks.providers.request import Board, Request
 
 _MOST_PANES = 3
 HEADROOM = 0.3
-"""Which part of a picture that is too tall stays: heads are in its upper third."""
+"""Vertical centre of the crop of a picture that is too tall: heads are in the upper third."""
 
 _SET_DETAIL = 0.6
-"""Pixels of the empty set along one of the frame: it is all haze and soft lines, and moving it is most of the work."""
+"""Pixels of the empty set per frame pixel: it has only soft lines, and moving it takes most of the time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pane:
-    """A picture somewhere in the frame, under a camera of its own."""
+    """A picture in a part of the frame, with its own camera."""
 
     camera: Camera
-    """Its canvas is the pane's size."""
+    """Its canvas is the size of the pane."""
     x: int
     y: int
-    """Top left in the frame, in even pixels."""
+    """Top left corner in the frame; even numbers."""
     picture: Picture | None
-    """None for what is drawn here."""
+    """None if the stage is drawn, not opened from a file."""
     stage: Image.Image
-    """RGB, of the size of the camera's stage; a video covers it."""
+    """RGB, of the size of the camera's stage; not visible behind a video."""
 
     @property
     def plays(self) -> bool:
@@ -47,26 +47,26 @@ class Pane:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A frame, from the bottom up."""
+    """The content of a frame, the lowest layer first."""
 
     canvas: Canvas
     palette: Palette
     panes: tuple[Pane, ...]
     """The first fills the frame."""
     layers: tuple[Image.Image, ...]
-    """Shades and words that stay; RGBA, of the frame's size."""
+    """Shades and permanent text; RGBA, of the frame's size."""
     cues: tuple[Cue, ...]
     view: Pane | None
-    """The pane that shows the shot itself; None where there are only words, or pictures of who is in it."""
+    """The pane that shows the shot itself; None for a card, with or without portraits."""
     end: Image.Image | None = None
-    """What the shot turns into before it ends, RGB, of the frame's size; None where it goes on to its end as it is."""
+    """The picture that the shot mixes into before its end, RGB, of the frame's size; None without one."""
 
 
 def lay_out(request: Request, board: Board) -> Page:
-    """The page of a take: its first frame, else its last, else its references, else a card.
+    """The page of a take: its first frame, else its last frame, else its references, else a card.
 
-    A picture of about the frame's shape fills it. Any other is shown whole, before itself far out of focus; if it is
-    a reference, beside the action. Raises MediaError for a picture or video that cannot be opened.
+    A picture of about the frame's shape fills it. Another one is shown whole, in front of itself out of focus; if it
+    is a reference, beside the action. Raises MediaError if a picture or video cannot be opened.
     """
     canvas, palette = Canvas(width=request.width, height=request.height), Palette.of(board)
     spoken = cues(board, canvas)
@@ -97,7 +97,7 @@ def lay_out(request: Request, board: Board) -> Page:
 
 
 def _board(frame: Picture, board: Board, canvas: Canvas) -> tuple[Pane, ...]:
-    """A first or last frame, under the camera's move."""
+    """The panes for a first or last frame, with the camera move."""
     if _fills(frame, board, canvas):
         return (_filling(frame, board, canvas),)
     whole = Box(x=0, y=0, width=canvas.width, height=canvas.height)
@@ -105,7 +105,7 @@ def _board(frame: Picture, board: Board, canvas: Canvas) -> tuple[Pane, ...]:
 
 
 def _flat(panes: tuple[Pane, ...], canvas: Canvas) -> Image.Image:
-    """Panes under cameras that stand still, as one picture."""
+    """Panes with static cameras as one picture."""
     flat = Image.new("RGB", (canvas.width, canvas.height))
     for pane in panes:
         flat.paste(pane.stage, (pane.x, pane.y))
@@ -115,7 +115,7 @@ def _flat(panes: tuple[Pane, ...], canvas: Canvas) -> Image.Image:
 def _card(
     request: Request, board: Board, canvas: Canvas, palette: Palette, foot: int
 ) -> tuple[tuple[Pane, ...], tuple[Image.Image, ...]]:
-    """A shot without a picture: its action in an empty set, which the camera moves over, and a diagram of the move."""
+    """A shot without a picture: its action over an empty set with the camera move, and a diagram of the move."""
     camera = Camera.of(board.camera, canvas, detail=_SET_DETAIL)
     ground = Pane(camera, 0, 0, None, empty_set(camera.width, camera.height, palette))
     text, figure = _columns(canvas, foot, 0.22)
@@ -126,14 +126,14 @@ def _card(
         drawing.paste(diagram, (figure.right - diagram.width, figure.y + (figure.height - diagram.height) // 2))
     else:
         drawing.paste(diagram, (figure.x, figure.bottom - diagram.height))
-    written = words.card(board, pictures.far_away(request), text, canvas, palette)
+    written = words.card(board, pictures.remote_notes(request), text, canvas, palette)
     return (ground,), (drawing, shadowed(written, canvas.px(3), 0.8))
 
 
 def _portraits(
     request: Request, found: tuple[Picture, ...], board: Board, canvas: Canvas, palette: Palette, foot: int
 ) -> tuple[tuple[Pane, ...], tuple[Image.Image, ...]]:
-    """A shot known by pictures of another shape: they stand beside the action, each under the camera's move."""
+    """A shot with references of another shape: they are beside the action, each with the camera move."""
     shown = tuple(picture for picture in found if not _fills(picture, board, canvas))
     text, figure = _columns(canvas, foot, 0.36 if len(shown) == 1 else 0.5)
     row = _row(shown, figure, board, canvas)
@@ -145,12 +145,12 @@ def _portraits(
         ImageDraw.Draw(layer).rectangle(place, fill=200)
         ImageDraw.Draw(edges).rectangle(place, outline=(255, 255, 255, 90), width=canvas.px(1.4))
     ground.paste((0, 0, 0), mask=layer.filter(ImageFilter.GaussianBlur(canvas.px(18))))
-    written = words.card(board, pictures.far_away(request), text, canvas, palette)
+    written = words.card(board, pictures.remote_notes(request), text, canvas, palette)
     return (_still(ground, canvas), *row), (edges, shadowed(written, canvas.px(3)))
 
 
 def _columns(canvas: Canvas, foot: int, share: float) -> tuple[Box, Box]:
-    """Where a card's text and its figure stand: side by side in a wide frame, else the figure above the text."""
+    """The boxes of a card's text and figure: side by side in a wide frame, else the figure above the text."""
     safe, gap = canvas.safe, canvas.px(46)
     top = safe.y + canvas.px(62)
     height = max(canvas.px(60), foot - top)
@@ -169,12 +169,12 @@ def _columns(canvas: Canvas, foot: int, share: float) -> tuple[Box, Box]:
 
 
 def _row(shown: tuple[Picture, ...], box: Box, board: Board, canvas: Canvas) -> tuple[Pane, ...]:
-    """Pictures side by side at one height, as large as a box allows, in its middle."""
+    """Pictures side by side at one height, as large as possible in a box, vertically centred."""
     gap = canvas.px(22)
     height = min(box.height, (box.width - gap * (len(shown) - 1)) / sum(picture.ratio for picture in shown))
     sizes = [Canvas(width=_even(height * picture.ratio), height=_even(height)) for picture in shown]
     spare = box.width - sum(size.width for size in sizes) - gap * (len(shown) - 1)
-    # A figure beside the text ends at the edge of the page; one that has the page's width is in its middle.
+    # A figure beside the text is aligned right; one over the whole width is centred.
     x = box.x + (spare if canvas.is_wide and box.width < canvas.width else spare // 2)
     panes = []
     for picture, size in zip(shown, sizes, strict=True):
@@ -184,9 +184,9 @@ def _row(shown: tuple[Picture, ...], box: Box, board: Board, canvas: Canvas) -> 
 
 
 def _filling(picture: Picture, board: Board, canvas: Canvas, x: int = 0, y: int = 0) -> Pane:
-    """A picture, or a video that plays, over the whole of a canvas."""
+    """A picture or video that fills a canvas."""
     camera = Camera.of("static" if picture.video else board.camera, canvas, picture.ratio)
-    return Pane(camera, x, y, picture, cover(_on_ground(picture.still), camera.width, camera.height, HEADROOM))
+    return Pane(camera, x, y, picture, cover(_opaque(picture.still), camera.width, camera.height, HEADROOM))
 
 
 def _still(image: Image.Image, canvas: Canvas) -> Pane:
@@ -194,13 +194,13 @@ def _still(image: Image.Image, canvas: Canvas) -> Pane:
 
 
 def _behind(found: tuple[Picture, ...], canvas: Canvas) -> Image.Image:
-    """What is seen behind pictures that do not fill the frame: the first that would, else the first, out of focus."""
+    """The backdrop of pictures that do not fill the frame: the first that would, else the first, out of focus."""
     ground = next((picture for picture in found if picture.fits(canvas.width / canvas.height)), found[0])
-    return blurred_backdrop(_on_ground(ground.still), canvas.width, canvas.height, light=0.42)
+    return blurred_backdrop(_opaque(ground.still), canvas.width, canvas.height, light=0.42)
 
 
-def _on_ground(still: Image.Image) -> Image.Image:
-    """A picture with holes on a plain dark ground."""
+def _opaque(still: Image.Image) -> Image.Image:
+    """A transparent picture on a plain dark ground."""
     if still.mode != "RGBA":
         return still
     ground = Image.new("RGBA", still.size, (38, 42, 48, 255))
@@ -208,7 +208,7 @@ def _on_ground(still: Image.Image) -> Image.Image:
 
 
 def _shades(canvas: Canvas, foot: int) -> tuple[Image.Image, ...]:
-    """The shade under the slate and, where something is written at the foot of the picture, the one under that."""
+    """The shade behind the slate, and the one behind the text at the foot if there is any."""
     head = words.shade(canvas, canvas.safe.y + canvas.px(125), canvas.height)
     if foot >= canvas.safe.bottom:
         return (head,)
@@ -216,7 +216,7 @@ def _shades(canvas: Canvas, foot: int) -> tuple[Image.Image, ...]:
 
 
 def _fills(picture: Picture, board: Board, canvas: Canvas) -> bool:
-    """Whether a picture may fill the frame, or the stage that the camera needs: a panorama suits a pan."""
+    """Whether a picture may fill the frame, or the stage of its camera: a panorama suits a pan."""
     camera = Camera.of(board.camera, canvas, picture.ratio)
     return picture.fits(canvas.width / canvas.height) or picture.fits(camera.width / camera.height)
 

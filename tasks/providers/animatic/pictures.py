@@ -1,4 +1,4 @@
-"""The pictures and videos that a request brings along, opened."""
+"""Open the pictures and videos of a request."""
 
 from __future__ import annotations
 
@@ -15,54 +15,54 @@ from storyreel.tasks.providers.animatic.canvas import Canvas
 from storyreel.tasks.providers.request import Attachment, Request
 
 KEPT = 0.72
-"""The part of a picture that must remain when it is cropped to a shape; one that would lose more is shown whole."""
+"""Part of a picture that must remain if it is cropped to fill a shape; otherwise it is shown whole."""
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A picture or video at hand."""
+    """A local picture or video."""
 
     path: Path
     still: Image.Image
-    """It, RGB or RGBA; the first frame of a video."""
+    """RGB or RGBA; the first frame of a video."""
     video: Probe | None = None
 
     @property
     def ratio(self) -> float:
-        """Width to height as seen."""
+        """Width to height as displayed."""
         return self.still.width / self.still.height
 
     def fits(self, ratio: float) -> bool:
-        """Whether it may fill a shape of this ratio, width to height."""
+        """Whether it may be cropped to this ratio, width to height."""
         return min(self.ratio / ratio, ratio / self.ratio) >= KEPT
 
 
 def first_frame(request: Request, canvas: Canvas) -> Picture | None:
-    """The picture that the shot begins with; None where there is none, or it is far away. Raises MediaError."""
+    """The picture that the shot begins with; None without one, or if it is remote. Raises MediaError."""
     return _opened(request.first_frame, canvas) if request.first_frame else None
 
 
 def last_frame(request: Request, canvas: Canvas) -> Picture | None:
-    """The picture that the shot ends with; None where there is none, or it is far away. Raises MediaError."""
+    """The picture that the shot ends with; None without one, or if it is remote. Raises MediaError."""
     return _opened(request.last_frame, canvas) if request.last_frame else None
 
 
 def references(request: Request, canvas: Canvas, most: int) -> tuple[Picture, ...]:
-    """The first picture at hand of each person and thing, in the order of the request. Raises MediaError."""
-    seen: set[str] = set()
+    """The first local picture of each character and prop, in the order of the request. Raises MediaError."""
+    names: set[str] = set()
     pictures: list[Picture] = []
     for reference in request.references:
         if len(pictures) == most:
             break
         name = reference.subject or reference.digest
-        if name not in seen and (picture := _opened(reference, canvas)):
-            seen.add(name)
+        if name not in names and (picture := _opened(reference, canvas)):
+            names.add(name)
             pictures.append(picture)
     return tuple(pictures)
 
 
-def far_away(request: Request) -> tuple[str, ...]:
-    """In words, each frame and reference that is not at hand: remote ones are not fetched for an animatic."""
+def remote_notes(request: Request) -> tuple[str, ...]:
+    """A line for each remote frame and reference: an animatic does not download them."""
     notes = [
         f"{which} frame: {_address(frame)}"
         for which, frame in (("First", request.first_frame), ("Last", request.last_frame))
@@ -91,6 +91,6 @@ def _is_remote(attachment: Attachment) -> bool:
 
 
 def _address(attachment: Attachment) -> str:
-    """Host and file name; what stands behind a question mark is often a secret."""
+    """Host and path of a URL, without its query, which often contains a secret."""
     parts = urlsplit(attachment.source)
     return f"{parts.hostname or ''}{parts.path}"

@@ -1,4 +1,4 @@
-"""The drawn pictures of an animatic: an empty set for a shot without a picture, and the camera's little diagram."""
+"""Draw the empty set for a shot without a picture, and the diagram of its camera move."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from storyreel.tasks.media.text import Colour
 from storyreel.tasks.providers.animatic.canvas import Palette
 
 HORIZON = 0.64
-"""From the top of the picture."""
+"""Height of the horizon, from the top."""
 _LIGHT = 0.68
-"""Where the light stands on the horizon, and the lines of the floor run to, from the left."""
+"""Position of the light on the horizon, from the left; the vanishing point of the floor."""
 
 Point = tuple[float, float]
 
 
 def empty_set(width: int, height: int, palette: Palette) -> Image.Image:
-    """A bare stage at dusk, with a light on its horizon; the lines of its floor make every camera move visible."""
+    """A bare stage at dusk with a light on the horizon. The lines of its floor make camera moves visible."""
     horizon = round(height * HORIZON)
-    sky = _upright_blend(width, horizon, palette.night, palette.dusk)
-    floor = _upright_blend(width, height - horizon, palette.dusk, palette.night)
+    sky = _vertical_gradient(width, horizon, palette.night, palette.dusk)
+    floor = _vertical_gradient(width, height - horizon, palette.dusk, palette.night)
     floor = Image.blend(floor, Image.new("RGB", floor.size, palette.night[:3]), 0.45)
     ground = Image.new("RGB", (width, height))
     ground.paste(sky, (0, 0))
     ground.paste(floor, (0, horizon))
     light = _light(width, height)
-    # The floor gives back a third of the light.
+    # The floor reflects a third of the light.
     light.paste(light.crop((0, horizon, width, height)).point(lambda level: level // 3), (0, horizon))
     ground.paste(Image.new("RGB", ground.size, palette.glow[:3]), mask=light)
     ground.paste(Image.new("RGB", ground.size, palette.accent[:3]), mask=_floor_lines(width, height))
@@ -36,7 +36,7 @@ def empty_set(width: int, height: int, palette: Palette) -> Image.Image:
 
 
 def camera_diagram(move: str, width: int, height: int, colour: Colour) -> Image.Image:
-    """A frame, and how the camera changes it, as thin lines on an empty RGBA picture."""
+    """A diagram of a camera move: frames and arrows as thin lines on an empty RGBA picture."""
     scale = 4
     mask = Image.new("L", (width * scale, height * scale))
     pen = ImageDraw.Draw(mask)
@@ -82,16 +82,16 @@ def camera_diagram(move: str, width: int, height: int, colour: Colour) -> Image.
 
 
 def _floor_lines(width: int, height: int) -> Image.Image:
-    """Boards that run to the light, and rungs that come closer together towards the horizon, as a mask."""
+    """A mask of boards that run to the light, crossed by lines that get closer towards the horizon."""
     horizon, far = height * HORIZON, width * _LIGHT
     step = height * 0.27
     boards = [(far + n * step * 0.03, horizon, far + n * step, height) for n in range(-16, 17)]
-    rungs = [(0, y, width, y) for y in (horizon + (height - horizon) * 0.62**n for n in range(7))]
+    crosslines = [(0, y, width, y) for y in (horizon + (height - horizon) * 0.62**n for n in range(7))]
     lines = Image.new("L", (width, height))
     pen = ImageDraw.Draw(lines)
-    for line in (*boards, *rungs):
+    for line in (*boards, *crosslines):
         pen.line(line, fill=255, width=max(2, height // 360))
-    # They are lost in the haze towards the horizon.
+    # They fade into haze towards the horizon.
     haze = (
         Image.linear_gradient("L").resize((width, height - round(horizon))).point(lambda level: 4 + level * 38 // 255)
     )
@@ -101,8 +101,8 @@ def _floor_lines(width: int, height: int) -> Image.Image:
 
 
 def _light(width: int, height: int) -> Image.Image:
-    """A low wide light on the horizon, as a mask."""
-    # Cubed, so that it has a core and no edge.
+    """A mask of a low, wide light on the horizon."""
+    # Cubed, so that it has a bright core and no edge.
     fading = Image.radial_gradient("L").point(lambda level: round(165 * max(0.0, 1 - level / 181) ** 3))
     wide, high = round(max(width, height) * 2.1), round(max(width, height) * 1.25)
     mask = Image.new("L", (width, height))
@@ -111,13 +111,13 @@ def _light(width: int, height: int) -> Image.Image:
     return mask
 
 
-def _upright_blend(width: int, height: int, top: Colour, bottom: Colour) -> Image.Image:
+def _vertical_gradient(width: int, height: int, top: Colour, bottom: Colour) -> Image.Image:
     upper, lower = (Image.new("RGB", (width, height), c[:3]) for c in (top, bottom))
     return Image.composite(lower, upper, Image.linear_gradient("L").resize((width, height)))
 
 
 def _grained(ground: Image.Image) -> Image.Image:
-    """With a grain so fine that only the bands in its gradients vanish; the same grain at every run."""
+    """The picture with a fine grain against banding; the same grain in every run."""
     width, height = ground.size
     noise = random.Random(0).randbytes(width * height)
     grain = Image.frombytes("L", ground.size, noise).point(lambda level: level % 5)
