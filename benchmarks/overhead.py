@@ -52,7 +52,7 @@ async def _bare(shots: int) -> None:
 async def _flow(shots: int) -> None:
     from prefect import flow, task
 
-    from storyreel.tasks.result_cache import run_known
+    from storyreel.tasks.result_cache import run_cached
 
     @task(persist_result=True)
     async def generate(number: int) -> int:
@@ -62,7 +62,7 @@ async def _flow(shots: int) -> None:
     @flow
     async def shoot() -> None:
         await asyncio.gather(
-            *(run_known(generate, f"shot {n}", uuid4().hex, lambda _: True, n, anew=True) for n in range(shots))
+            *(run_cached(generate, f"shot {n}", uuid4().hex, lambda _: True, n, anew=True) for n in range(shots))
         )
 
     await shoot()

@@ -1,6 +1,6 @@
-"""From an accepted order to a clip in the store: look at the task, fetch the clip, make sure it is whole.
+"""From an accepted order to a clip in the store: poll the task, download the clip, check its integrity, store it.
 
-Nothing here costs money, so everything may be tried again; what is paid is never given up because a download failed.
+Nothing here costs money, so everything may be tried again. A failed download never gives up a paid clip.
 """
 
 from __future__ import annotations
@@ -29,121 +29,121 @@ from storyreel.tasks.studio import Studio
 Result = TypeVar("Result")
 
 _FRESH_LINKS = 3
-"""Times that a task is asked for another link after one has expired."""
+"""How often a task is polled again for a new link after one has expired."""
 _WAKE_SECONDS = 1.0
-"""Between two questions whether the service has called."""
+"""Seconds between two reads of the ledger for a webhook of the service."""
 
 
 class Take(Frozen):
-    """A take to be made: what is ordered, and the request with every picture it needs at hand."""
+    """A take to be made: the order for the ledger, and the request with all its pictures as files."""
 
     order: Order
     request: Request
     timeout: float = 1200
-    """Seconds that a run waits for it; then the order stands, and the next run goes on waiting."""
+    """Seconds that a run waits for the clip. The order then stands, and the next run goes on waiting."""
     limits: tuple[Limit, ...] = ()
-    """Budgets that its price must stay within."""
+    """Budgets that its price must not exceed."""
 
     @property
     def slate(self) -> str:
-        """As it is written on the slate: `1B take 2`."""
+        """As on the slate: `1B take 2`."""
         return f"{self.order.slate} take {self.order.take}"
 
 
 class Overdue(ProviderError):
-    """The clip was not there in time. The order stands; the next run goes on with it."""
+    """The clip was not finished in time. The order stands, and the next run goes on with it."""
 
 
 async def collect(take: Take, task: str, provider: Provider, studio: Studio) -> Clip:
-    """Wait for a task's clip and bring it into the store; only then does the ledger call it finished.
+    """Wait for the clip of a task and store it; only then the order is marked as finished in the ledger.
 
-    Raises TaskFailed, after noting it in the ledger, when the service has failed for good; Overdue when the time is
-    over; Transient or Terminal when the clip cannot be had now: the order stands and is gone on with later.
+    Raises TaskFailed if the service has failed for good, which is marked in the ledger; Overdue after the timeout;
+    Transient or Terminal if the clip cannot be had now. In the last three cases the order stands.
     """
-    if come := await asyncio.to_thread(studio.clips.undelivered, take.order.key, task):
-        clip, receipt = come
-        await _kept(take, studio.clips.deliver, clip, receipt)
+    if undelivered := await asyncio.to_thread(studio.clips.undelivered, take.order.key, task):
+        clip, receipt = undelivered
+        await _store(take, studio.clips.deliver, clip, receipt)
         studio.ledger.mark_finished(take.order.key, clip.digest, receipt.cost)
         return clip
-    links = 0
+    expired = 0
     while True:
         status = await _wait(take, task, provider, studio)
         with studio.clips.arriving(take.order.key) as arriving:
             try:
-                await _fetch(take, status, arriving, provider)
+                await _download(take, status, arriving, provider)
             except LinkExpired:
-                links += 1
-                if links > _FRESH_LINKS:
+                expired += 1
+                if expired > _FRESH_LINKS:
                     raise
                 continue
-            cost = status.cost or _billed(take, status, studio)
+            cost = status.cost or _cost_of_seconds(take, status, studio)
             receipt = Receipt(key=take.order.key, task=task, cost=cost)
-            clip = await _kept(take, studio.clips.keep, arriving, receipt)
+            clip = await _store(take, studio.clips.keep, arriving, receipt)
         studio.ledger.mark_finished(take.order.key, clip.digest, cost)
         return clip
 
 
-async def _kept(take: Take, keep: Callable[..., Result], *arguments: object) -> Result:
-    """Have the store keep a clip. While its bucket is away the clip stays on this host, and the order stands."""
-    what, hint = f"{take.slate} has come and is kept on this host, but ", "the same command brings it there"
-    return await call_store(keep, *arguments, what=what, hint=hint)
+async def _store(take: Take, method: Callable[..., Result], *arguments: object) -> Result:
+    """Store a clip. While the bucket cannot be reached the clip is kept on this host, and the order stands."""
+    what = f"{take.slate} was downloaded and is kept on this host, but "
+    hint = "run the same command again to copy it there"
+    return await call_store(method, *arguments, what=what, hint=hint)
 
 
-async def call_store(work: Callable[..., Result], *arguments: object, what: str = "", hint: str = "") -> Result:
+async def call_store(method: Callable[..., Result], *arguments: object, what: str = "", hint: str = "") -> Result:
     """Call a method of the clip store in a thread. On failure `what` begins the message, and `hint` says what helps.
 
     Raises Transient if the bucket cannot be reached, Terminal if the bucket or its settings must be changed first.
     """
     try:
-        return await asyncio.to_thread(work, *arguments)
+        return await asyncio.to_thread(method, *arguments)
     except BucketUnavailable as error:
         raise Transient(what + error.message, hint=hint or error.hint) from error
     except BucketUnusable as error:
         raise Terminal(what + error.message, hint=error.hint or hint) from error
 
 
-def _billed(take: Take, status: TaskStatus, studio: Studio) -> Money | None:
-    """What the seconds cost that the service says it billed, where it tells those and no amount."""
+def _cost_of_seconds(take: Take, status: TaskStatus, studio: Studio) -> Money | None:
+    """The price of the seconds that the service says it billed; None if it does not say."""
     if status.billed_seconds is None:
         return None
     return studio.prices.billed(take.request, status.billed_seconds)
 
 
 async def _wait(take: Take, task: str, provider: Provider, studio: Studio) -> TaskStatus:
-    """Look at a task until its clip is there; a look that fails is repeated."""
+    """Poll a task until its clip is finished. A poll that fails is repeated."""
     clock = asyncio.get_running_loop().time
-    begun = clock()
-    odd_words: set[str] = set()
+    started = clock()
+    has_unknown_words = False
     stage: Literal["queued", "generating"] = "generating"
     while True:
-        pause = studio.pause(provider, take.order.model, clock() - begun)
+        pause = studio.seconds_to_next_poll(provider, take.order.model, clock() - started)
         try:
             status = await provider.poll(task)
-        except TaskFailed as verdict:
-            studio.ledger.mark_failed(take.order.key, verdict.message)
+        except TaskFailed as error:
+            studio.ledger.mark_failed(take.order.key, error.message)
             raise
-        except Transient as trouble:
-            pause = max(pause, trouble.retry_after or 0)
-            report_stage(take.order.slate, take.order.take, stage, detail=trouble.message)
+        except Transient as error:
+            pause = max(pause, error.retry_after or 0)
+            report_stage(take.order.slate, take.order.take, stage, detail=error.message)
         else:
             if status.state == "finished":
                 return status
-            if not status.is_known:
-                odd_words.add(status.detail)
-            detail = f"{provider.name} says {status.detail!r}" if odd_words else status.detail
+            has_unknown_words = has_unknown_words or not status.is_known
+            detail = f"{provider.name} says {status.detail!r}" if has_unknown_words else status.detail
             stage = "queued" if status.is_queued else "generating"
             report_stage(take.order.slate, take.order.take, stage, detail=detail)
-        if clock() - begun + pause > take.timeout:
+        if clock() - started + pause > take.timeout:
             raise Overdue(
                 f"{take.slate} was not finished in {take.timeout:.0f} s; it is paid, and {provider.name} still has it",
                 service=provider.name,
-                hint="the same command goes on waiting for it",
+                hint="run the same command again to go on waiting for it",
             )
-        await _sleep_until_called(pause, task, provider, studio)
+        await _sleep(pause, task, provider, studio)
 
 
-async def _sleep_until_called(pause: float, task: str, provider: Provider, studio: Studio) -> None:
-    """Sleep, or wake early because the service has called to say that something changed."""
+async def _sleep(pause: float, task: str, provider: Provider, studio: Studio) -> None:
+    """Sleep until the next poll, or until a webhook of the service says that the task has changed."""
     while pause > _WAKE_SECONDS and provider.sends_webhooks:
         await asyncio.sleep(_WAKE_SECONDS)
         pause -= _WAKE_SECONDS
@@ -152,8 +152,8 @@ async def _sleep_until_called(pause: float, task: str, provider: Provider, studi
     await asyncio.sleep(pause)
 
 
-async def _fetch(take: Take, status: TaskStatus, arriving: Path, provider: Provider) -> None:
-    """Bring the clip here and make sure that it is whole. What it shows is looked at later: it is paid and kept."""
+async def _download(take: Take, status: TaskStatus, arriving: Path, provider: Provider) -> None:
+    """Download the clip and check its integrity. Its content is inspected later: it is paid and kept in any case."""
 
     def progress(fraction: float) -> None:
         report_stage(take.order.slate, take.order.take, "fetching" if provider.paid else "generating", fraction)
@@ -162,8 +162,9 @@ async def _fetch(take: Take, status: TaskStatus, arriving: Path, provider: Provi
     try:
         if provider.paid:
             await check_integrity(arriving, f"the clip from {provider.name}")
-        else:  # our own encoder wrote it, and its exit told of every error; no wire lies between that could damage it
+        else:  # Encoded on this machine: ffmpeg has reported every error, and no download could damage it.
             await asyncio.to_thread(probe, arriving)
-    except MediaError as damage:
-        what = f"{take.slate} did not come whole: {damage.message}"
-        raise Transient(what, service=provider.name, hint="the same command fetches it again") from damage
+    except MediaError as error:
+        what = f"{take.slate} arrived damaged: {error.message}"
+        hint = "run the same command again to download it again"
+        raise Transient(what, service=provider.name, hint=hint) from error

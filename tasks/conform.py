@@ -14,7 +14,7 @@ from storyreel.tasks.join.conform import HouseClip, conform_clip, conform_key
 from storyreel.tasks.media.binary import find_ffmpeg
 from storyreel.tasks.media.house_format import HouseFormat
 from storyreel.tasks.progress import Progress
-from storyreel.tasks.result_cache import run_known
+from storyreel.tasks.result_cache import run_cached
 from storyreel.tasks.studio import Studio
 
 
@@ -41,7 +41,7 @@ async def conform(
     Raises MediaError.
     """
     key = conform_key(clip.digest, edit, house, keep_sound, find_ffmpeg().version, accept)
-    house_clip: HouseClip = await run_known(
+    house_clip: HouseClip = await run_cached(
         conform_task,
         name,
         key,

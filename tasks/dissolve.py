@@ -9,7 +9,7 @@ from storyreel.tasks.join.conform import HouseClip
 from storyreel.tasks.join.dissolve import DissolveClip, dissolve_clips, dissolve_key
 from storyreel.tasks.media.binary import find_ffmpeg
 from storyreel.tasks.media.house_format import HouseFormat
-from storyreel.tasks.result_cache import run_known
+from storyreel.tasks.result_cache import run_cached
 from storyreel.tasks.studio import Studio
 
 dissolve_task = task(name="dissolve", persist_result=True)(dissolve_clips)
@@ -23,7 +23,7 @@ async def dissolve(
     Raises MediaError.
     """
     key = dissolve_key(outgoing, incoming, frames, house, find_ffmpeg().version)
-    segment: DissolveClip = await run_known(
+    segment: DissolveClip = await run_cached(
         dissolve_task,
         name,
         key,

@@ -21,7 +21,7 @@ from storyreel.tasks.media.binary import find_ffmpeg
 from storyreel.tasks.order import obtain
 from storyreel.tasks.providers.errors import Transient
 from storyreel.tasks.providers.request import Request
-from storyreel.tasks.result_cache import run_known
+from storyreel.tasks.result_cache import run_cached
 from storyreel.tasks.studio import Studio
 
 _DELAYS: list[float] = [1, 2, 4, 8, 16, 32, 60]
@@ -84,7 +84,7 @@ async def generate(
         except BucketError:
             return False  # The task itself waits for the bucket.
 
-    clip: Clip = await run_known(
+    clip: Clip = await run_cached(
         generate_task, name, take.order.key, is_stored, quote(take), studio, upstream, anew=anew, tags=tags
     )
     # A cached result may hold the path of another host.
@@ -103,7 +103,7 @@ async def inspect(
     """Run `inspect_task` under a name, or take its result from Prefect's cache. Raises MediaError."""
     digest = request.first_frame.digest if request.first_frame and first_frame else ""
     key = inspection_key(clip.digest, request, digest, wants_sound, find_ffmpeg().version)
-    inspection: Inspection = await run_known(
+    inspection: Inspection = await run_cached(
         inspect_task,
         name,
         key,

@@ -1,4 +1,4 @@
-"""Who watches a run: the work says what it is doing, and whoever watches shows it: a terminal, Prefect's pages."""
+"""Progress of a run: the work reports its stages, and listeners show them: the terminal, Prefect's pages."""
 
 from __future__ import annotations
 
@@ -26,39 +26,39 @@ Stage = Literal[
     "failed",
     "unknown",
 ]
-"""In the order of a take's life; `queued` only where the service's own word says that it has not begun."""
+"""In the order of a take's life. `queued` only if the service's own word says that it has not begun."""
 
 
 class StageReport(Frozen):
-    """What is being done to one take, or to the whole film when `slate` is empty."""
+    """The stage of one take, or of the whole film if `slate` is empty."""
 
     slate: str
     take: int
     stage: Stage
     fraction: float = 0.0
-    """Of this stage, from 0 to 1."""
+    """The fraction of this stage that is done, from 0 to 1."""
     detail: str = ""
-    """In words: the service's own state, a failure's message."""
+    """Text: the service's own status, the message of a failure."""
 
 
 StageListener = Callable[[StageReport], None]
 
-_watchers: ContextVar[tuple[StageListener, ...]] = ContextVar("watchers", default=())
+_listeners: ContextVar[tuple[StageListener, ...]] = ContextVar("listeners", default=())
 
 
 @contextmanager
-def listening(watcher: StageListener) -> Iterator[None]:
-    """Show the watcher all that happens inside, beside those who watch already."""
-    token = _watchers.set((*_watchers.get(), watcher))
+def listening(listener: StageListener) -> Iterator[None]:
+    """Call `listener` with each report made in this context, in addition to the listeners around it."""
+    token = _listeners.set((*_listeners.get(), listener))
     try:
         yield
     finally:
-        _watchers.reset(token)
+        _listeners.reset(token)
 
 
 def report_stage(slate: str, take: int, stage: Stage, fraction: float = 0.0, detail: str = "") -> None:
-    """Say what is being done; nobody need be watching."""
-    if watchers := _watchers.get():
-        sighting = StageReport(slate=slate, take=take, stage=stage, fraction=fraction, detail=detail)
-        for watcher in watchers:
-            watcher(sighting)
+    """Report the stage of a take to all listeners of this context; without any, do nothing."""
+    if listeners := _listeners.get():
+        report = StageReport(slate=slate, take=take, stage=stage, fraction=fraction, detail=detail)
+        for listener in listeners:
+            listener(report)

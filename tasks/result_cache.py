@@ -1,5 +1,4 @@
-"""Prefect's cache, held to the truth: a task is known by a key computed beforehand, and a result whose files are
-gone is made again. And its tags, which must not cost a question each."""
+"""Run a Prefect task with a cache key that is computed beforehand, and check its cached result before it is used."""
 
 from __future__ import annotations
 
@@ -18,19 +17,19 @@ Result = TypeVar("Result")
 
 
 _HALF_WRITTEN = (EOFError, UnpicklingError)
-"""Raised for a result that another run is writing just now, or was killed while writing: Prefect writes them in place
-(seen with 3.8.8)."""
+"""Raised for a result that another run is writing, or was killed while writing: Prefect writes results in place (seen
+with 3.8.8)."""
 
 
 @dataclass
 class KnownKey(CachePolicy):
-    """A cache policy that holds its key, so that it pickles and needs nothing of the run."""
+    """A cache policy with a fixed key, which can be pickled."""
 
     key: str = ""
     tags: tuple[str, ...] = ()
-    """Put on the task run. Tags that are given to a task beforehand make each of its runs ask the server for limits of
-    these names and wait for the answer: 200 runs took 45 to 71 s instead of 2 (3.9.1). This policy is asked once in
-    every run, one from the cache too, after that question; a tag travels with the run's next state."""
+    """Tags for the task run. With tags in the options of the task each run asks the server for concurrency limits of
+    these names and waits for the answer: 200 runs took 45 to 71 s instead of 2 (3.9.1). The key is computed in every
+    run, a cached one too, after that request; the tags are sent with the next state of the run."""
 
     def compute_key(
         self,
@@ -39,30 +38,31 @@ class KnownKey(CachePolicy):
         flow_parameters: dict[str, Any],
         **kwargs: Any,
     ) -> str | None:
-        """The key, whatever the inputs are."""
+        """The key, independent of inputs. Adds the tags to the task run."""
         task_ctx.task_run.tags = sorted({*task_ctx.task_run.tags, *self.tags})
         return self.key
 
 
-async def run_known(
+async def run_cached(
     task: Task[..., Any],
     name: str,
     key: str,
-    is_there: Callable[[Any], bool],
+    is_valid: Callable[[Any], bool],
     *arguments: Any,
     anew: bool = False,
     tags: Collection[str] = (),
     **named: Any,
 ) -> Result:
-    """Run a task under a name and with tags, or have its result from the cache; `anew` when it must run.
+    """The cached result of a task, if it can be read and `is_valid`, else that of a run under this name and tags.
 
-    A cached result is believed only if it can be read and `is_there`, which may take its time: it is asked in a
-    thread. Else the task runs and replaces it.
+    With `anew` the task runs in any case. `is_valid` is called in a thread. Prefect searches the arguments for results
+    of other tasks, from which it draws edges: wrap what is not a result in `quote`, or an empty tuple in it, which is
+    one object everywhere in Python, adds an edge from any task with one in its result.
     """
     known = task.with_options(cache_policy=KnownKey(key=key, tags=tuple(tags)), task_run_name=name, refresh_cache=anew)
     with suppress(*_HALF_WRITTEN):
         result: Result = await known(*arguments, **named)
-        if await asyncio.to_thread(is_there, result):
+        if await asyncio.to_thread(is_valid, result):
             return result
     fresh: Result = await known.with_options(refresh_cache=True)(*arguments, **named)
     return fresh

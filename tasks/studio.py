@@ -1,4 +1,4 @@
-"""What the takes of a run share: the ledger, the stores, the services, and how many may work at once."""
+"""What all takes of a run share: the ledger, the stores, the open services and their slots."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from storyreel.tasks.providers.provider import Provider
 from storyreel.tasks.settings import Settings
 
 _RENEW_SECONDS = 15
-"""Between two signs of life to those on other hosts who want the same takes."""
+"""Seconds between two renewals of this run's leases in the ledger."""
 
 
 class Studio:
-    """The workplace of one run. A plain class, so that Prefect passes it along without looking inside."""
+    """The shared objects of one run. A plain class, which Prefect does not search for task results."""
 
     def __init__(
         self,
@@ -42,15 +42,15 @@ class Studio:
         """What hosts share of what they make from clips; None without a bucket."""
         self.prices = prices
         self.opened = ledger.now()
-        """By the ledger's clock, which its rows go by."""
+        """By the clock of the ledger, like the times of its rows."""
         self.orders_stand = False
-        """Whether orders are left as they are when the run is stopped, because another process goes on with them."""
+        """Whether orders stay at the services when the run is stopped, because another process continues them."""
         self.limited = limited
-        """The services at which Prefect holds the takes of all runs together."""
+        """Services with a global concurrency limit in Prefect."""
         self._providers = providers
         self._slots = {name: asyncio.Semaphore(provider.concurrency_limit()) for name, provider in providers.items()}
         self._poll_seconds = poll_seconds
-        self._experience: dict[tuple[str, str], PastDurations | None] = {}
+        self._past_durations: dict[tuple[str, str], PastDurations | None] = {}
 
     def provider(self, name: str) -> Provider:
         """An open service."""
@@ -61,17 +61,17 @@ class Studio:
         return self.house_folder / key[:2] / key
 
     def slot(self, name: str) -> asyncio.Semaphore:
-        """Entered for as long as a take is at the service, so that no more are there than it bears."""
+        """A semaphore to hold while a take is at the service, with one slot for each take that it allows at a time."""
         return self._slots[name]
 
-    def pause(self, provider: Provider, model: str, elapsed: float) -> float:
-        """Seconds until the next look at a task that has been waited for so long."""
+    def seconds_to_next_poll(self, provider: Provider, model: str, elapsed: float) -> float:
+        """Seconds until the next poll of a task that was ordered `elapsed` seconds ago."""
         if self._poll_seconds is not None:
             return self._poll_seconds
-        of = (provider.name, model)
-        if of not in self._experience:
-            self._experience[of] = self.ledger.experience(*of)
-        return next_poll(elapsed, provider.min_poll_seconds, self._experience[of], provider.advised_poll_seconds)
+        name = (provider.name, model)
+        if name not in self._past_durations:
+            self._past_durations[name] = self.ledger.experience(*name)
+        return next_poll(elapsed, provider.min_poll_seconds, self._past_durations[name], provider.advised_poll_seconds)
 
 
 @asynccontextmanager
@@ -82,13 +82,13 @@ async def open_studio(
     *,
     limited: frozenset[str] = frozenset(),
 ) -> AsyncIterator[Studio]:
-    """A studio with these services open, of which some are `limited`; everything is closed afterwards."""
+    """A studio with these services open. Services in `limited` have a global concurrency limit. Closes all of them."""
     async with AsyncExitStack() as stack:
         ledger = home.ledger()
         stack.callback(ledger.close)
         providers = {name: await stack.enter_async_context(load(name)()) for name in sorted(set(services))}
-        alive = asyncio.create_task(_show_life(ledger))
-        stack.push_async_callback(_ended, alive)
+        renewing = asyncio.create_task(_renew_leases(ledger))
+        stack.push_async_callback(_cancel, renewing)
         yield Studio(
             ledger,
             home.clips(),
@@ -100,14 +100,14 @@ async def open_studio(
         )
 
 
-async def _show_life(ledger: Ledger) -> None:
-    """Keep what this process is at work on from being taken for left behind."""
+async def _renew_leases(ledger: Ledger) -> None:
+    """Keep other processes from taking over the orders of this one."""
     while True:
         await asyncio.sleep(_RENEW_SECONDS)
         await asyncio.to_thread(ledger.renew)
 
 
-async def _ended(task: asyncio.Task[None]) -> None:
+async def _cancel(task: asyncio.Task[None]) -> None:
     task.cancel()
     with suppress(asyncio.CancelledError):
         await task

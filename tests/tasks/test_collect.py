@@ -22,7 +22,7 @@ from tests.tasks.test_order import bench
 async def test_a_clip_with_damage_inside_is_fetched_again_and_bought_once(tmp_path: Path, service: Service) -> None:
     async with bench(tmp_path, service) as on:
         on.emulator.fault(Call.FETCH, Scratched(), times=1)
-        with pytest.raises(Transient, match=rf"1A take 1 did not come whole: the clip from {service.name} is damaged"):
+        with pytest.raises(Transient, match=rf"1A take 1 arrived damaged: the clip from {service.name} is damaged"):
             await on.make()
         assert on.state is State.SUBMITTED
         assert not list((tmp_path / "clips").rglob("*.mp4"))

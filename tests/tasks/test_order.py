@@ -275,7 +275,7 @@ async def test_a_clip_that_comes_while_the_bucket_is_away_is_neither_lost_nor_fe
         on.studio.clips.ensure_writable()
         away()
         for _ in range(2):
-            with pytest.raises(Transient, match="has come and is kept on this host") as told:
+            with pytest.raises(Transient, match="was downloaded and is kept on this host") as told:
                 await on.make()
             assert on.state is State.SUBMITTED
         assert "same command" in told.value.hint
