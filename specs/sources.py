@@ -1,7 +1,7 @@
-"""The files and addresses that a storyboard points at: are they there, and are they what they are said to be?
+"""The files and addresses that a storyboard names: whether they exist, and are of the kind that they must be.
 
-A file's first bytes say what it is; nothing is decoded and nothing is fetched. A storyboard that has travelled finds
-beside it what it names elsewhere: see `packed_path`.
+Only the first bytes of a file are read; nothing is decoded and nothing is fetched. Files outside of the storyboard's
+folder lie elsewhere when a storyboard was packed and brought to another machine: see `packed_path`.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from storyreel.specs.file_kind import (
 from storyreel.specs.problems.phrases import reason, shown
 
 Wrong = tuple[str, str]
-"""What is wrong with a source, and what to do."""
+"""What is wrong with a source, and a hint (may be empty)."""
 
 _MEGABYTE = 1_000_000
 _NEIGHBOURS = 500
@@ -44,20 +44,22 @@ _MOST_GUESSES = 50
 _LFS = b"version https://git-lfs"
 
 ELSEWHERE = ".elsewhere"
-"""In the folder of a storyboard that has travelled: what it names outside of that folder."""
+"""Folder, beside an unpacked storyboard, of the files that it names outside of its own folder."""
 
 
 def is_outside(source: str) -> bool:
-    """Whether a local source leads out of the storyboard's folder as it is written: `../x.png`, `/sets/x.png`."""
-    # A path of Windows has all that one of ours has, and drives.
+    """Whether a local source, as written, is outside of the storyboard's folder: `../x.png`, `/sets/x.png`."""
+    # A Windows path has all parts of a POSIX path, and drives.
     path = PureWindowsPath(source)
     return bool(path.anchor) or ".." in path.parts or path.parts[:1] == (ELSEWHERE,)
 
 
 def packed_path(source: str) -> str:
-    """Where a local source lies in the folder of a storyboard that has travelled: where it says, if that is in there;
-    else in `.elsewhere`, under the digest of what is written, so that the storyboard reads unchanged and whatever
-    it says leads nowhere else."""
+    """The path of a local source relative to the folder of an unpacked storyboard.
+
+    A source inside the folder keeps its path. One outside is in `.elsewhere`, under the digest of its path as written,
+    so that the storyboard needs no change and no path leads out of the folder.
+    """
     if not is_outside(source):
         return source
     name = PureWindowsPath(source).name.replace("..", "")
@@ -75,7 +77,7 @@ class _Limits(NamedTuple):
 
 
 class SourceKind(Enum):
-    """What a source is to be. The sizes are the most that DashScope takes of each, the others take no more."""
+    """What a source must be. The sizes are DashScope's limits; the other services take no more."""
 
     IMAGE = _Limits("an image (PNG, JPEG, WebP or BMP)", 20, (PNG, JPEG, WEBP, BMP), True)
     VIDEO = _Limits("a video (MP4 or MOV)", 100, (MP4, QUICKTIME), True)
@@ -84,7 +86,7 @@ class SourceKind(Enum):
 
 
 class SourceChecker:
-    """Looks at the sources of one storyboard, at each once."""
+    """Checks the sources of one storyboard, each once."""
 
     def __init__(self, resolve: Callable[[str], Path | str]) -> None:
         self._resolve = resolve
@@ -93,28 +95,28 @@ class SourceChecker:
         self._missing = 0
 
     def wrong_with(self, source: str, kind: SourceKind) -> Wrong | None:
-        """What is wrong with a source as it is written; None when it can be used."""
+        """What is wrong with a source, given as written; None if nothing."""
         if (source, kind) not in self._seen:
-            self._seen[source, kind] = self._look(source, self._resolve(source), kind)
+            self._seen[source, kind] = self._check(source, self._resolve(source), kind)
         return self._seen[source, kind]
 
-    def _look(self, source: str, place: Path | str, kind: SourceKind) -> Wrong | None:
-        if isinstance(place, str):
-            return _wrong_address(place) if kind.value.remote else (f"`{shown(place)}` is not local", "download it")
+    def _check(self, source: str, target: Path | str, kind: SourceKind) -> Wrong | None:
+        if isinstance(target, str):
+            return _wrong_address(target) if kind.value.remote else (f"`{shown(target)}` is not local", "download it")
         try:
-            return _wrong_file(shown(source), place, kind)
+            return _wrong_file(shown(source), target, kind)
         except (FileNotFoundError, NotADirectoryError):
-            return f"`{shown(source)}` is not there", self._remedy(source, place)
+            return f"`{shown(source)}` is not there", self._hint(source, target)
         except (OSError, ValueError) as error:
             return f"`{shown(source)}` cannot be read: {reason(error)}", ""
 
-    def _remedy(self, source: str, place: Path) -> str:
-        """What the author may have meant; looked for only now and then, a film may miss thousands of files."""
+    def _hint(self, source: str, path: Path) -> str:
+        """A hint for a missing file. Only the first are compared with their neighbours: thousands may be missing."""
         if source.startswith("~"):
             return "`~` is not expanded; write the path beside the storyboard"
         self._missing += 1
-        if self._missing <= _MOST_GUESSES and len(place.name) <= 60:
-            near = get_close_matches(place.name, self._neighbours(place.parent), 1)
+        if self._missing <= _MOST_GUESSES and len(path.name) <= 60:
+            near = get_close_matches(path.name, self._neighbours(path.parent), 1)
             if near:
                 return f"did you mean `{Path(source).with_name(near[0])}`?"
         return "a path is taken from the storyboard's folder"
@@ -128,9 +130,9 @@ class SourceChecker:
         return self._names[folder]
 
 
-def _wrong_file(source: str, place: Path, kind: SourceKind) -> Wrong | None:
+def _wrong_file(source: str, path: Path, kind: SourceKind) -> Wrong | None:
     limits = kind.value
-    status = place.stat()
+    status = path.stat()
     if not stat.S_ISREG(status.st_mode):
         what = "a folder" if stat.S_ISDIR(status.st_mode) else "a device or a pipe"
         return f"`{source}` is {what}, not {limits.what}", ""
@@ -139,7 +141,7 @@ def _wrong_file(source: str, place: Path, kind: SourceKind) -> Wrong | None:
     if limits.megabytes and status.st_size > limits.megabytes * _MEGABYTE:
         size = f"{status.st_size / _MEGABYTE:.1f} MB"
         return f"`{source}` has {size}, services take at most {limits.megabytes} MB", "make it smaller"
-    with place.open("rb") as file:
+    with path.open("rb") as file:
         head = file.read(HEAD)
     found = file_kind(head)
     if limits.fits(found):

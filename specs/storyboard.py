@@ -1,8 +1,7 @@
 """A storyboard: its shots, scenes and the whole film, as frozen models.
 
-These models are the language: what they accept is what `storyboard.schema.json` says. What spans several
-nouns (an unknown name, a cycle, a missing file) is looked at in `checking`; reading and the cascade of
-defaults are in `reading`.
+These models are the language: they accept what `storyboard.schema.json` describes. `reading` makes them of a file;
+`validation` applies the defaults, and checks what needs several models or other files.
 """
 
 from __future__ import annotations
@@ -73,10 +72,10 @@ __all__ = [
 ]
 
 PLACEHOLDER = re.compile(r"\{([A-Za-z][A-Za-z0-9_-]*)\}")
-"""`{mira}` inside a text: the label of a cast member or location."""
+"""`{mira}` inside a text: the key of a cast member or location."""
 
 MOST_SHOTS = 10_000
-"""In one film."""
+"""Most shots of one film."""
 
 _REMOTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
@@ -84,9 +83,9 @@ Review = Literal["required", "none"]
 
 
 class ShotDefaults(StoryboardModel):
-    """What shots have in common, written once: any key of a shot but `shot`, `action` and `continues`.
+    """Defaults of shots: any key of a shot but `shot`, `action` and `continues`.
 
-    A shot's own word wins over its scene's, and that over the film's.
+    A value of the shot takes precedence over one of its scene, and that over one of the film.
     """
 
     cast: Annotated[tuple[Name, ...], Field(max_length=20)] = ()
@@ -109,11 +108,11 @@ class ShotDefaults(StoryboardModel):
         ]
         | None
     ) = None
-    """How much is seen of whom or what is shown."""
+    """Shot size: how much of the subject is seen."""
     camera: Camera = Camera()
-    """What the camera does."""
+    """The camera's move, angle and lens."""
     duration: Duration = Duration("5s")
-    """Length in the cut."""
+    """Length of the shot in the cut."""
     first_frame: Source | None = None
     """A picture that the shot begins with; the animatic shows it as the shot's board."""
     last_frame: Source | None = None
@@ -121,33 +120,33 @@ class ShotDefaults(StoryboardModel):
     dialogue: Annotated[tuple[Dialogue, ...], Field(max_length=50)] = ()
     """What is said, in order."""
     transition: Transition = Transition()
-    """How the shot before becomes this one."""
+    """The transition from the shot before to this one."""
     handles: Literal["hold", "shoot"] = "hold"
     """Where a dissolve needs frames beyond those bought: `hold` repeats the edge frame, `shoot` buys them."""
     native_audio: Literal["keep", "drop"] = "keep"
-    """Whether the sound that came with the clip is used."""
+    """Whether the sound of the generated clip is used."""
     mode: Mode | None = None
-    """Forces what the service is asked for; chosen from the references and first frame when left out."""
+    """Forces the mode of generation; chosen by the references and first frame when left out."""
     provider: Name = "animatic"
-    """Who makes the takes: `animatic` draws them here, for nothing; the others are services that charge for them."""
+    """The service that makes the takes: `animatic` draws them on this machine, free of charge; others cost money."""
     providers: Providers = ()
-    """In the place of `provider`, at most 5: the next is asked after the final no of the one before."""
+    """Instead of `provider`, at most 5 services: the next is tried after the final refusal of the one before."""
     fallback_on_refusal: Switch = False
-    """Whether the next is also asked after a no to what the shot shows or tells."""
+    """Whether the next service is also tried after one has refused the shot for its content."""
     takes: Takes = 1
-    """How many are made, each with a seed of its own."""
+    """How many takes are made, each with a seed of its own."""
     circled: Takes | None = None
     """The number of the take that goes into the cut; when left out the best by inspection, else the last."""
     seed: Seed | None = None
     """The first take's seed, the others count on from it; derived from the rest of the request when left out."""
     timeout: Duration = Duration("1200s")
-    """How long a run waits for a take at its service; the order then stands, and the next run goes on waiting."""
+    """How long a run waits for a take at its service; the order is kept, and the next run continues to wait."""
     review: Review = "none"
-    """`required`: the film is not joined before somebody has approved a take of the shot."""
+    """`required`: a person must approve a take of the shot before the film is joined."""
 
     @property
     def services(self) -> tuple[str, ...]:
-        """Who makes the takes, in the order in which they are asked; never empty. `provider` alone is the first."""
+        """The services in the order in which they are tried: `providers`, or `provider` alone."""
         return self.providers or (self.provider,)
 
 
@@ -155,7 +154,7 @@ class Shot(ShotDefaults):
     """One shot of the film."""
 
     shot: Slate
-    """The slate. It may be changed freely: it is no part of what is bought."""
+    """The slate, a label that may be changed freely: no take is bought again because of it."""
     action: NonEmptyText
     """What happens, in the present tense; `{mira}` in it stands for the cast member or location of that name."""
     continues: Slate | None = None
@@ -163,10 +162,8 @@ class Shot(ShotDefaults):
 
     @property
     def circled_take(self) -> int:
-        """The number of the take that counts before any has been looked at, from 1: circled, else the last.
-
-        A shot that continues this one begins with its last frame, as keys are known before anything runs.
-        """
+        """The number of the circled take, else of the last, from 1: the one that a shot which continues this one begins
+        with. It does not depend on an inspection, as the keys of takes must be known before anything runs."""
         return self.circled or self.takes
 
 
@@ -178,9 +175,9 @@ class Scene(StoryboardModel):
     heading: Text = ""
     """The slug line: INT. LAMP ROOM - NIGHT."""
     location: Name | None = None
-    """Where its shots are, unless they say so themselves."""
+    """The location of its shots, unless they have their own."""
     defaults: ShotDefaults = ShotDefaults()
-    """What its shots have in common."""
+    """Defaults of its shots."""
     shots: Annotated[tuple[Shot, ...], Field(min_length=1, max_length=MOST_SHOTS)]
     """In the order of the film."""
 
@@ -193,29 +190,29 @@ class Storyboard(StoryboardModel):
     title: Title
     """The film's name, at most 200 characters."""
     vars: dict[Name, Text] = Field(default={})
-    """Words used as `${name}` in any text; `--set name=value` overrides them for one run."""
+    """Variables, used as `${name}` in any text; `--set name=value` overrides them for one run."""
     format: Format = Format()
     """The picture of the finished film."""
     look: Look = Look()
-    """How the whole film looks."""
+    """The look of the whole film."""
     cast: dict[Name, CastMember] = Field(default={})
-    """Who appears, by the names that shots use."""
+    """The people of the film, by the names that shots use."""
     locations: dict[Name, Location] = Field(default={})
-    """Where it happens, by the names that shots use."""
+    """The places of the film, by the names that shots use."""
     defaults: ShotDefaults = ShotDefaults()
-    """What all shots have in common."""
+    """Defaults of all shots."""
     scenes: Annotated[tuple[Scene, ...], Field(min_length=1, max_length=MOST_SHOTS)] = ()
     """The scenes in the order of the film."""
     shots: Annotated[tuple[Shot, ...], Field(min_length=1, max_length=MOST_SHOTS)] = ()
     """The shots of a film without scenes."""
     budget: Budget | None = None
-    """The most that may be spent; nothing is bought that would pass it."""
+    """The most that may be spent; nothing is bought that would exceed it."""
     review: Review = "none"
-    """`required`: a take of every shot must be approved, unless the shot or its defaults say `none`."""
+    """`required`: a person must approve a take of every shot, unless the shot or its defaults say `none`."""
     ending: Ending = Ending()
-    """How the last shot ends."""
+    """The end of the last shot."""
     music: Annotated[tuple[Music, ...], Field(max_length=50)] = ()
-    """Sounds laid under the whole film, at most 50."""
+    """Sound files under the whole film, at most 50."""
 
     _folder: Path = PrivateAttr(default=Path())
     _positions: Mapping[KeyPath, Position] = PrivateAttr(default_factory=dict)
@@ -228,7 +225,7 @@ class Storyboard(StoryboardModel):
 
     @property
     def folder(self) -> Path:
-        """The folder that paths in the storyboard are beside."""
+        """The folder that the storyboard's paths are relative to."""
         return self._folder
 
     @property
@@ -237,45 +234,45 @@ class Storyboard(StoryboardModel):
         return self.shots or tuple(shot for scene in self.scenes for shot in scene.shots)
 
     def resolve(self, source: str) -> Path | str:
-        """Where a source leads: the absolute path of a local file, or an address as it is written."""
+        """The absolute path of a local source, or an address as it is written."""
         if is_remote(source):
             return source
         folder = self._folder.absolute()
-        # What came with the storyboard is what it was written with; this host's own file of that name need not be.
-        if is_outside(source) and (brought := folder / packed_path(source)).exists():
-            return brought
+        # What was unpacked with the storyboard is the right file; one of that name on this host may be another.
+        if is_outside(source) and (unpacked := folder / packed_path(source)).exists():
+            return unpacked
         return folder / source
 
     def relative_path(self, file: Path) -> str | None:
-        """A local file's path beside the storyboard; None where it lies elsewhere."""
+        """The path of a local file relative to the storyboard's folder; None if it is outside of it."""
         folder = self._folder.absolute()
         if not file.is_relative_to(folder) or file.is_relative_to(folder / ELSEWHERE):
             return None
         return file.relative_to(folder).as_posix()
 
     def references_of(self, shot: Shot) -> tuple[tuple[str, tuple[Reference, ...]], ...]:
-        """Who and what is seen in a shot and has references, by its key in the storyboard: the cast in its order,
-        then the location, then the shot's own references under an empty key."""
-        whose: list[tuple[str, tuple[Reference, ...]]] = [(who, self.cast[who].references) for who in shot.cast]
+        """The references of a shot, by the key of what they show: its cast in order, then the location, then the shot's
+        own references under an empty key. Those without references are left out."""
+        references: list[tuple[str, tuple[Reference, ...]]] = [(who, self.cast[who].references) for who in shot.cast]
         if shot.location:
-            whose.append((shot.location, self.locations[shot.location].references))
-        whose.append(("", shot.references))
-        return tuple((who, references) for who, references in whose if references)
+            references.append((shot.location, self.locations[shot.location].references))
+        references.append(("", shot.references))
+        return tuple((who, each) for who, each in references if each)
 
     def scene_of(self, slate: str) -> Scene | None:
-        """The scene a shot is in; None in a film without scenes."""
+        """The scene of a shot; None in a film without scenes."""
         place = self._places.get(slate, ())
         return self.scenes[int(place[1])] if place[:1] == ("scenes",) else None
 
     def where(self, *path: str | int) -> Position:
-        """The place in the file of a value, or of the nearest thing around it that has one."""
+        """The position in the file of a value, or of the innermost value around it that has one."""
         for end in range(len(path), -1, -1):
             if found := self._positions.get(path[:end]):
                 return found
         return Position("storyboard", 1, 1)
 
     def where_shot(self, slate: str, *path: str | int) -> Position:
-        """The place in the file of a shot, or of one of its values."""
+        """The position in the file of a shot, or of one of its values."""
         return self.where(*self._places.get(slate, ()), *path)
 
     def placed_shots(self) -> Iterator[tuple[KeyPath, Shot]]:
@@ -288,7 +285,7 @@ class Storyboard(StoryboardModel):
 
     @cached_property
     def _places(self) -> dict[str, KeyPath]:
-        """The path of each shot by its slate; of two with one slate, the first."""
+        """The path of each shot by its slate; of two shots with the same slate, the first."""
         return {shot.shot: place for place, shot in reversed(list(self.placed_shots()))}
 
 

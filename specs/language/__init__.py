@@ -1,3 +1,3 @@
-"""The vocabulary of a storyboard: single values (`values`) and their groups (`models`), as pydantic types that also
-give the JSON Schema. Imports `problems`, `timing` and `money`; `storyboard` is made of it.
+"""The types that a storyboard is made of: single values (`values`) and the smaller models (`models`), as pydantic types
+that also give the JSON Schema. `storyboard` uses them; they import `money`, `timing`, `frozen` and `problems`.
 """

@@ -1,4 +1,4 @@
-"""The smaller nouns of a storyboard: its picture, people, places, sounds, and what joins its shots."""
+"""The smaller models of a storyboard: picture, cast, locations, camera, dialogue, transitions, budget, music."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from storyreel.specs.timing import Duration, FrameRate
 
 
 class Mode(StrEnum):
-    """What a service is asked for."""
+    """What a service generates a video from."""
 
     TEXT = "text-to-video"
     IMAGE = "image-to-video"
@@ -37,13 +37,13 @@ class Mode(StrEnum):
 
 
 class StoryboardModel(Frozen):
-    """Base of all nouns. Space around a text is no part of it."""
+    """Base of all models of a storyboard. Space around a text is removed."""
 
     model_config = ConfigDict(str_strip_whitespace=True)
 
 
 class ShorthandModel(StoryboardModel):
-    """A noun that may be written as one bare value, which then stands for its `shorthand` key."""
+    """A model that may be written as one value, which is then the value of its `shorthand` key."""
 
     shorthand: ClassVar[str]
 
@@ -55,7 +55,7 @@ class ShorthandModel(StoryboardModel):
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         full = handler.resolve_ref_schema(handler(schema))
-        bare = {key: said for key, said in full["properties"][cls.shorthand].items() if key != "default"}
+        bare = {key: value for key, value in full["properties"][cls.shorthand].items() if key != "default"}
         return {"description": full.pop("description"), "anyOf": [bare, full]}
 
 
@@ -88,20 +88,20 @@ _SIZES: dict[str, dict[str, tuple[int, int]]] = {
 
 
 class Look(ShorthandModel):
-    """How the whole film looks; a bare text is its prompt."""
+    """The look of the whole film; a bare text is its prompt."""
 
     shorthand = "prompt"
 
     prompt: Text = ""
-    """Film stock, light, palette, style: ends every shot's prompt."""
+    """Film stock, light, palette, style; the end of every shot's prompt."""
     avoid: Avoided = ""
-    """What must not be seen, at most 500 characters; sent as the negative prompt."""
+    """What must not be seen, at most 500 characters; the negative prompt."""
 
 
 class Reference(StoryboardModel):
-    """A picture or a video that shows somebody or something: a path beside the storyboard, or an http(s) address.
+    """A picture or a video of a person, place or thing: a path beside the storyboard, or an http(s) address.
 
-    Written bare, its ending says which of the two it is; else `{image: …}` or `{video: …}`.
+    Written bare, its ending says whether it is a picture or a video; else write `{image: …}` or `{video: …}`.
     """
 
     image: Source | None = None
@@ -144,7 +144,7 @@ class Reference(StoryboardModel):
             "".join(f"[{c.upper()}{c}]" if c.isalpha() else c for c in ending)
             for ending in (*IMAGE_ENDINGS, *VIDEO_ENDINGS)
         )
-        spelled = {
+        by_ending = {
             "type": "string",
             "maxLength": path["maxLength"],
             "pattern": rf"^[^?#]*\.({endings})([?#].*)?$",
@@ -152,7 +152,7 @@ class Reference(StoryboardModel):
         return {
             "description": full["description"],
             "anyOf": [
-                spelled,
+                by_ending,
                 *(
                     {
                         "type": "object",
@@ -170,31 +170,31 @@ References = Annotated[tuple[Reference, ...], Field(max_length=20)]
 
 
 class CastMember(StoryboardModel):
-    """Somebody who appears in more than one shot and must look the same in each."""
+    """A person who appears in several shots and must look the same in each."""
 
     name: Text = ""
-    """What prompts call them; their key in the cast with a capital when left out."""
+    """Their name in prompts; when left out, their key in the cast with a capital."""
     description: Text = ""
-    """A few words that a stranger would recognise them by."""
+    """What they look like, in a few words."""
     references: References = ()
-    """Pictures and videos of them, the most telling first; at most 20."""
+    """Pictures and videos of them, the best first; at most 20."""
     voice: Source | None = None
-    """A sound file of them speaking: WAV or MP3, 1 to 10 s, at most 15 MB."""
+    """A recording of their voice: WAV or MP3, 1 to 10 s, at most 15 MB."""
 
 
 class Location(StoryboardModel):
-    """A place."""
+    """A place that shots are set in."""
 
     name: Text = ""
-    """What prompts call it; its key in the locations when left out."""
+    """Its name in prompts; when left out, its key in the locations."""
     description: Text = ""
-    """A few words that say what is seen there."""
+    """What is seen there, in a few words."""
     references: References = ()
     """Pictures and videos of it; at most 20."""
 
 
 class Camera(ShorthandModel):
-    """What the camera does; a bare word is its move."""
+    """The camera; a bare word is its move."""
 
     shorthand = "move"
 
@@ -203,21 +203,21 @@ class Camera(ShorthandModel):
     )
     """How it moves during the shot."""
     angle: Text = ""
-    """Where it looks from, in words: low angle, over the shoulder, …"""
+    """The angle in free words: low angle, over the shoulder, …"""
     lens: Text = ""
-    """In words: 35mm, shallow focus, …"""
+    """The lens in free words: 35mm, shallow focus, …"""
 
 
 class Dialogue(StoryboardModel):
-    """One line somebody speaks, written `{mira: "Who's there?", delivery: whispered}`.
+    """One spoken line, written `{mira: "Who's there?", delivery: whispered}`.
 
-    A speaker who is not in the shot's cast speaks off screen.
+    A speaker who is not in the shot's cast is heard off screen.
     """
 
     speaker: Name
     line: NonEmptyText
     delivery: Text = ""
-    """How it is said: whispered, out of breath, …"""
+    """How the line is spoken: whispered, out of breath, …"""
 
     @model_validator(mode="before")
     @classmethod
@@ -228,10 +228,10 @@ class Dialogue(StoryboardModel):
             raise ValueError('a line of dialogue names its speaker; write `{mira: "Who\'s there?"}`')
         if set(value) >= {"speaker", "line"}:
             return value
-        said = {who: line for who, line in value.items() if who != "delivery"}
-        if len(said) != 1:
+        lines = {who: line for who, line in value.items() if who != "delivery"}
+        if len(lines) != 1:
             raise ValueError('a line of dialogue names one speaker; write `{mira: "Who\'s there?"}`')
-        ((who, line),) = said.items()
+        ((who, line),) = lines.items()
         return {"speaker": who, "line": line, "delivery": value.get("delivery", "")}
 
     @classmethod
@@ -254,7 +254,7 @@ class Dialogue(StoryboardModel):
 
 
 class Transition(ShorthandModel):
-    """How one shot becomes the next; a bare word is its type, with half a second unless it is a cut."""
+    """The transition from the shot before; a bare word is its type, with half a second unless it is a cut."""
 
     shorthand = "type"
 
@@ -262,14 +262,14 @@ class Transition(ShorthandModel):
     """`dissolve` mixes the two shots around the cut. `fade` goes through black: the outgoing shot fades out
     over the first half and the incoming one in over the second; on the first shot it is a fade from black."""
     duration: Duration | None = None
-    """Its whole length; half a second when left out. It never changes the running time."""
+    """Its length; half a second when left out. It never changes the running time."""
 
 
 class Ending(Transition):
-    """How the last shot ends: a cut, or a fade to black; a bare word is its type."""
+    """The end of the last shot: a cut, or a fade to black; a bare word is its type."""
 
     type: Literal["cut", "fade"] = "cut"
-    """`fade` goes to black over the last frames of the film."""
+    """`fade` fades to black over the last frames of the film."""
     duration: Duration | None = None
     """Length of the fade; half a second when left out."""
 
@@ -282,7 +282,7 @@ class Budget(StoryboardModel):
     per_run: Amount = None
     """In one run."""
     per_shot: Amount = None
-    """On one shot, all its takes together and over all runs."""
+    """On one shot: all its takes, over all runs."""
     per_month: Amount = None
     """On this film in a calendar month, UTC."""
 
@@ -299,19 +299,19 @@ class Music(StoryboardModel):
     file: Source
     """A sound file beside the storyboard."""
     level: Level = "-18 dB"
-    """How loud, against the file as it is."""
+    """Gain relative to the file."""
     duck: Literal["dialogue"] | None = None
-    """`dialogue`: gives way while somebody speaks."""
+    """`dialogue`: lowered while somebody speaks."""
     start: Duration | None = None
-    """Where in the film it begins; at the start when left out."""
+    """Time of the film at which it begins; the start of the film when left out."""
     end: Duration | None = None
-    """Where in the film it stops; at the end when left out."""
+    """Time of the film at which it stops; the end of the film when left out."""
     fade_in: Duration | None = None
-    """How long it takes to come up; at once when left out."""
+    """Length of the fade at its start; none when left out."""
     fade_out: Duration | None = None
-    """How long it takes to go; at once when left out."""
+    """Length of the fade at its end; none when left out."""
     loop: Switch = True
-    """Whether it begins again when the file is shorter than its place in the film."""
+    """Whether the file is repeated if it is shorter than its place in the film."""
 
     @property
     def gain(self) -> float:

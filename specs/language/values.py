@@ -1,6 +1,6 @@
-"""The single values of the language: texts, names, slates, counts, paths.
+"""Types of single values: texts, names, slates, counts, paths, amounts.
 
-Each type carries the JSON Schema that says the same, so that an editor and the reader agree.
+Each has a JSON Schema that accepts the same values, so that an editor and the reader agree.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ IMAGE_ENDINGS = ("png", "jpg", "jpeg", "webp", "bmp")
 VIDEO_ENDINGS = ("mp4", "mov")
 
 LONGEST_TEXT = 5000
-"""Characters: the longest prompt that any service reads (DashScope cuts longer ones, and bills them)."""
+"""Characters of the longest prompt that any service reads (DashScope cuts longer ones, and bills them)."""
 
 _NOT_BLANK = r"\S"
 _SLATE = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$"
@@ -30,13 +30,13 @@ MEANING = {
     _NAME: "letters, digits, `_` and `-`, at most 40, beginning with a letter",
     _LEVEL: "a level in decibels such as `-18 dB`",
 }
-"""What a text must be, in words, by the pattern that it has to match."""
+"""What a text must be, for messages, by the pattern that it has to match."""
 
 
 def as_text(value: object) -> object:
-    """A plain number in the place of a text is that text: `title: 1984`, `shot: 12`.
+    """Validator: a number in the place of a text is that text, `title: 1984`, `shot: 12`.
 
-    A number read from a file keeps the form it was written in, as its attribute `text`.
+    A decimal read from a file has its source text as the attribute `text`.
     """
     if isinstance(value, int | float) and not isinstance(value, bool):
         return str(getattr(value, "text", value))
@@ -44,7 +44,7 @@ def as_text(value: object) -> object:
 
 
 def as_count(value: object) -> object:
-    """What is no number, or is true or false, is no count either."""
+    """Validator: refuses all but numbers, and `true` and `false`, which pydantic takes for numbers."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return value
     raise ValueError("not a whole number; write it without quotes")
@@ -57,14 +57,14 @@ def _as_switch(value: object) -> object:
 
 
 def _as_money(value: object) -> Money:
-    """An amount as it is written; a plain number, which is USD, in the form it was written in."""
+    """Validator: an amount, or a number, which is in USD."""
     if isinstance(value, Money):
         return value
     if isinstance(value, float) and not hasattr(value, "text"):
-        value = f"{value:.6f}"  # made by a program
+        value = f"{value:.6f}"  # from a program, not from a file
     text = as_text(value)
     if not isinstance(text, str):
-        raise ValueError("no amount of money; write for example `20 USD`, or leave the key out")
+        raise ValueError("this is no amount of money; write for example `20 USD`, or leave the key out")
     return parse_money(text)
 
 
@@ -79,7 +79,7 @@ Text = Annotated[
     BeforeValidator(as_text),
     _text_schema(LONGEST_TEXT),
 ]
-"""Free text of at most 5000 characters; may be empty."""
+"""Text of at most 5000 characters; may be empty."""
 
 NonEmptyText = Annotated[
     str,
@@ -87,7 +87,7 @@ NonEmptyText = Annotated[
     BeforeValidator(as_text),
     _text_schema(LONGEST_TEXT, _NOT_BLANK),
 ]
-"""Free text of at most 5000 characters that says something."""
+"""Text of at most 5000 characters that is not blank."""
 
 Title = Annotated[
     str,
@@ -116,10 +116,10 @@ Slate = Annotated[
 """A shot's or scene's name on the slate: letters, digits, `.`, `_`, `-`, at most 32."""
 
 Name = Annotated[str, StringConstraints(pattern=_NAME)]
-"""What a cast member, location, variable or service is called in the file."""
+"""The name of a cast member, location, variable or service in the file."""
 
 Providers = Annotated[tuple[Name, ...], Field(min_length=1, max_length=5)]
-"""Services in the order in which they are asked."""
+"""Services in the order in which they are tried."""
 
 Source = Annotated[str, StringConstraints(max_length=2000, pattern=_NOT_BLANK)]
 """A path beside the storyboard, or an http(s) address."""
@@ -130,19 +130,19 @@ Level = Annotated[
     BeforeValidator(as_text),
     WithJsonSchema({"type": "string", "pattern": _LEVEL}),
 ]
-"""Loudness against the file as it is: `-18 dB`."""
+"""Gain relative to the file: `-18 dB`."""
 
 MOST_TAKES = 20
-"""Of one shot."""
+"""Most takes of one shot."""
 
 Takes = Annotated[int, Field(ge=1, le=MOST_TAKES), BeforeValidator(as_count)]
-"""A number of takes, or the number of one of them."""
+"""A number of takes, or the number of one take, from 1."""
 
 Seed = Annotated[int, Field(ge=0, le=2147483647), BeforeValidator(as_count)]
-"""What a service's chance starts from."""
+"""The seed of a service's random numbers."""
 
 Switch = Annotated[bool, BeforeValidator(_as_switch)]
-"""On or off."""
+"""`true` or `false`."""
 
 Amount = Annotated[
     Money | None,
@@ -151,4 +151,4 @@ Amount = Annotated[
         {"anyOf": [{"type": "string", "pattern": _MONEY}, {"type": "number", "minimum": 0, "maximum": 10**12 - 1}]}
     ),
 ]
-"""Money as it is written: `20 USD`, `USD 20`, `$20`, or `20`, which is USD. A key that is written is never None."""
+"""Money: `20 USD`, `USD 20`, `$20`, or `20`, which is USD. None only as a default, never as a value that is written."""
