@@ -1,11 +1,11 @@
-"""The language as a JSON Schema, for editors: completion, descriptions on hover, mistakes while typing.
+"""The JSON Schema of a storyboard, for editors: completion, descriptions, errors while typing.
 
-A storyboard asks for it with its first line:
+A storyboard names it in its first line:
 
     # yaml-language-server: $schema=storyboard.schema.json
 
-The schema describes a file after its `${variables}` are filled in. What needs several values at once (a name that
-nobody has, a circle of shots) and what lies in other files is looked at by `checking` alone.
+The schema describes a file whose `${variables}` are filled in. It does not check what needs several values at once
+(an unknown name, a circle of shots) or other files; `validation` does. `python -m storyreel.specs.schema` writes it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pydantic_core import core_schema
 from storyreel.specs.storyboard import Storyboard
 
 PUBLISHED = Path(__file__).with_name("storyboard.schema.json")
-"""The schema as it is shipped."""
+"""The schema file of the package."""
 
 
 def generate() -> dict[str, Any]:
@@ -37,7 +37,7 @@ def generate() -> dict[str, Any]:
 
 
 class _Generator(GenerateJsonSchema):
-    """The models' own schema, without what an editor would show for nothing."""
+    """The schema of the models, without titles and defaults that only repeat something."""
 
     def generate(self, schema: core_schema.CoreSchema, mode: Any = "validation") -> JsonSchemaValue:
         tidy: JsonSchemaValue = _tidy(super().generate(schema, mode))
@@ -47,7 +47,7 @@ class _Generator(GenerateJsonSchema):
         return False
 
     def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
-        """A default that is a plain value is told; one that is a noun, a list or nothing says nothing."""
+        """Leaves out defaults that are models, lists, empty or None."""
         default = schema.get("default")
         inner = self.generate_inner(schema["schema"])
         if default is None or default == "" or not isinstance(default, str | int | float):
@@ -55,24 +55,24 @@ class _Generator(GenerateJsonSchema):
         return inner if default is None else {**inner, "default": default}
 
     def dict_schema(self, schema: core_schema.DictSchema) -> JsonSchemaValue:
-        """Names that match no pattern are refused, as the models refuse them."""
+        """Refuses names that match no pattern, as the models do."""
         return {**super().dict_schema(schema), "additionalProperties": False}
 
 
 def _tidy(schema: Any) -> Any:
-    """Descriptions on one line a paragraph, and no title that only repeats the key."""
+    """Without titles, and with each paragraph of a description on one line."""
     if isinstance(schema, list):
         return [_tidy(item) for item in schema]
     if not isinstance(schema, dict):
         return schema
     tidy = {key: _tidy(value) for key, value in schema.items() if not (key == "title" and isinstance(value, str))}
-    if isinstance(words := tidy.get("description"), str):
-        tidy["description"] = "\n\n".join(" ".join(part.split()) for part in words.split("\n\n"))
+    if isinstance(text := tidy.get("description"), str):
+        tidy["description"] = "\n\n".join(" ".join(part.split()) for part in text.split("\n\n"))
     return tidy
 
 
 def text() -> str:
-    """The schema as it is published."""
+    """The content of the schema file."""
     return json.dumps(generate(), indent=2, ensure_ascii=False) + "\n"
 
 

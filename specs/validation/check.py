@@ -1,4 +1,4 @@
-"""What spans several nouns of a storyboard, and what lies outside it: names, slates, chains, files, the cut."""
+"""Checks of a storyboard that need several models or other files: names, slates, chains, services, sources, the cut."""
 
 from __future__ import annotations
 
@@ -14,30 +14,29 @@ from storyreel.specs.storyboard import MOST_SHOTS, Mode, Reference, Shot, ShotDe
 from storyreel.specs.timing import Duration
 
 FREE = "animatic"
-"""The service that draws a shot here, for nothing."""
+"""The service that draws shots on this machine, free of charge, and never refuses."""
 
 _BRACES = re.compile(r"(?<!\$)\{([^{}]*)\}")
 
 
-def check(storyboard: Storyboard, touched: Set[str] = frozenset()) -> list[Problem]:
-    """All that is wrong with a storyboard whose nouns are each right.
+def check(storyboard: Storyboard, altered: Set[str] = frozenset()) -> list[Problem]:
+    """The problems of a storyboard whose models are valid, at most MOST_PROBLEMS.
 
-    `touched` are the slates of shots that a mistake has already been taken out of: what only follows from
-    keys together is not looked for in them. At most MOST_PROBLEMS are told.
+    `altered` are the slates of shots that a mistake was taken out of: whether their keys go together is not checked.
     """
-    return list(islice(_problems(storyboard, touched), MOST_PROBLEMS))
+    return list(islice(_problems(storyboard, altered), MOST_PROBLEMS))
 
 
-def _problems(storyboard: Storyboard, touched: Set[str]) -> Iterator[Problem]:
+def _problems(storyboard: Storyboard, altered: Set[str]) -> Iterator[Problem]:
     yield from _counts(storyboard)
     yield from _names(storyboard)
     yield from _placeholders(storyboard)
     yield from _slates(storyboard)
     yield from _chains(storyboard)
     yield from _services(storyboard)
-    yield from _shots(storyboard, touched)
+    yield from _shots(storyboard, altered)
     yield from _sources(storyboard)
-    yield from _cut(storyboard, touched)
+    yield from _cut(storyboard, altered)
 
 
 def _counts(storyboard: Storyboard) -> Iterator[Problem]:
@@ -48,11 +47,11 @@ def _counts(storyboard: Storyboard) -> Iterator[Problem]:
 
 
 def _names(storyboard: Storyboard) -> Iterator[Problem]:
-    """Names of people and places that are used, against those that are known."""
+    """Names that are used, but not declared, or declared with two meanings."""
     cast, locations = storyboard.cast, storyboard.locations
     for name in cast:
         if name == "delivery":
-            yield Problem(storyboard.where("cast", name), "`delivery` is a key of dialogue", "call them otherwise")
+            yield Problem(storyboard.where("cast", name), "`delivery` is a key of dialogue", "choose another name")
         if name in locations:
             yield Problem(storyboard.where("locations", name), f"`{name}` is also in the cast", "rename one of the two")
     for number, scene in enumerate(storyboard.scenes):
@@ -73,7 +72,7 @@ def _names(storyboard: Storyboard) -> Iterator[Problem]:
 
 
 def _placed_with_defaults(storyboard: Storyboard) -> Iterator[tuple[KeyPath, ShotDefaults]]:
-    """Every shot, and the defaults too: what no shot takes from them is looked at as well."""
+    """Every shot, and the defaults, of which some may reach no shot."""
     yield ("defaults",), storyboard.defaults
     for number, scene in enumerate(storyboard.scenes):
         yield ("scenes", number, "defaults"), scene.defaults
@@ -90,14 +89,14 @@ def _unknown(
 
 
 def _placeholders(storyboard: Storyboard) -> Iterator[Problem]:
-    """`{name}` in texts that reach a prompt."""
+    """`{name}` in texts that become part of a prompt."""
     for place, text in _prompt_texts(storyboard):
         for what, fix in unknown_names(storyboard, text):
             yield Problem(storyboard.where(*place), what, fix)
 
 
 def unknown_names(storyboard: Storyboard, text: str) -> Iterator[tuple[str, str]]:
-    """What is wrong with each `{name}` in a text that nobody and nothing in the film has, and what to write."""
+    """Message and hint for each `{name}` in a text that is neither a cast member nor a location."""
     if "{" not in text:
         return
     known = (*storyboard.cast, *storyboard.locations)
@@ -124,7 +123,7 @@ def _prompt_texts(storyboard: Storyboard) -> Iterator[tuple[KeyPath, str]]:
 
 
 def _slates(storyboard: Storyboard) -> Iterator[Problem]:
-    """Every slate and every scene's name is there once."""
+    """Slates and names of scenes that are not unique."""
     shots = [((*place, "shot"), shot.shot) for place, shot in storyboard.placed_shots()]
     scenes = [(("scenes", number, "scene"), scene.scene) for number, scene in enumerate(storyboard.scenes)]
     for what, named in (("slate", shots), ("scene", scenes)):
@@ -138,7 +137,7 @@ def _slates(storyboard: Storyboard) -> Iterator[Problem]:
 
 
 def _chains(storyboard: Storyboard) -> Iterator[Problem]:
-    """`continues` leads to another shot, and never back."""
+    """`continues` that names no other shot, or leads in a circle."""
     upstream = {shot.shot: shot.continues for shot in reversed(storyboard.all_shots)}
     finished: set[str] = set()
     for slate, target in reversed(upstream.items()):
@@ -157,7 +156,7 @@ def _chains(storyboard: Storyboard) -> Iterator[Problem]:
 
 
 def _cycle(slate: str, upstream: dict[str, str | None], finished: set[str]) -> list[str]:
-    """The cycle that following `continues` from a shot runs into; empty if there is none, or it is known already."""
+    """The cycle that `continues` leads into from a shot; empty if there is none, or it was found before."""
     walked: dict[str, int] = {}
     here: str | None = slate
     while here is not None and here in upstream and here not in finished:
@@ -172,7 +171,7 @@ def _cycle(slate: str, upstream: dict[str, str | None], finished: set[str]) -> l
 
 
 def _services(storyboard: Storyboard) -> Iterator[Problem]:
-    """Who makes a shot, asked in which order. Whether there are such services is for the planner to say."""
+    """The order of services. Whether they are installed is checked when a run is planned."""
     for place, shot in _placed_with_defaults(storyboard):
         if {"provider", "providers"} <= shot.model_fields_set:
             fix = "keep `providers`, which may name one service too"
@@ -180,15 +179,15 @@ def _services(storyboard: Storyboard) -> Iterator[Problem]:
         for number, service in enumerate(shot.providers):
             where = storyboard.where(*place, "providers", number)
             if service in shot.providers[:number]:
-                yield Problem(where, f"`{service}` is asked twice", "once is enough")
+                yield Problem(where, f"`{service}` is named twice", "once is enough")
             elif service == FREE and number < len(shot.providers) - 1:
-                yield Problem(where, f"nobody after `{FREE}` is ever asked: it draws every shot", "write it last")
+                yield Problem(where, f"no service after `{FREE}` is ever tried: it draws every shot", "write it last")
 
 
-def _shots(storyboard: Storyboard, touched: Set[str]) -> Iterator[Problem]:
-    """Keys of a shot that do not go together."""
+def _shots(storyboard: Storyboard, altered: Set[str]) -> Iterator[Problem]:
+    """Keys of a shot that contradict each other."""
     for place, shot in storyboard.placed_shots():
-        if shot.shot in touched:
+        if shot.shot in altered:
             continue
         if shot.circled is not None and shot.circled > shot.takes:
             what = f"take {shot.circled} is circled, but there are {shot.takes}"
@@ -206,11 +205,11 @@ def _shots(storyboard: Storyboard, touched: Set[str]) -> Iterator[Problem]:
 
 
 def _mode(storyboard: Storyboard, place: KeyPath, shot: Shot) -> Iterator[Problem]:
-    """A forced mode needs what it works from."""
+    """A forced mode that lacks its input."""
     where = storyboard.where(*place, "mode")
     if shot.mode is Mode.IMAGE and shot.first_frame is None and shot.continues is None:
         yield Problem(where, "image-to-video needs an image to begin with", "add `first_frame` or `continues`")
-    # Unknown names are told by _names; nothing can be looked up by them here.
+    # Unknown names are reported by _names, and have no references to look up.
     known = all(who in storyboard.cast for who in shot.cast) and (shot.location or None) in (
         None,
         *storyboard.locations,
@@ -221,7 +220,6 @@ def _mode(storyboard: Storyboard, place: KeyPath, shot: Shot) -> Iterator[Proble
 
 
 def _sources(storyboard: Storyboard) -> Iterator[Problem]:
-    """Every file and address."""
     inspector = SourceChecker(storyboard.resolve)
     for place, source, kind in _all_sources(storyboard):
         if wrong := inspector.wrong_with(source, kind):
@@ -229,7 +227,7 @@ def _sources(storyboard: Storyboard) -> Iterator[Problem]:
 
 
 def local_sources(storyboard: Storyboard) -> list[str]:
-    """Every local file that a storyboard names, as it is written there, each once."""
+    """The local files that a storyboard names, as written, sorted, each once."""
     return sorted({source for _, source, _ in _all_sources(storyboard) if not is_remote(source)})
 
 
@@ -256,11 +254,11 @@ def _references(place: KeyPath, references: Iterable[Reference]) -> Iterator[tup
         yield (*place, "references", number, kind.name.lower()), reference.source, kind
 
 
-def _cut(storyboard: Storyboard, touched: Set[str]) -> Iterator[Problem]:
-    """The film's time: lengths, transitions, and the music that lies under it."""
+def _cut(storyboard: Storyboard, altered: Set[str]) -> Iterator[Problem]:
+    """Lengths, transitions, and the times of the music."""
     found = cut_problems(storyboard)
-    yield from (complaint.problem for complaint in found if not complaint.shots & touched)
-    running = None if found or touched else build_cut(storyboard).frames
+    yield from (wrong.problem for wrong in found if not wrong.shots & altered)
+    running = None if found or altered else build_cut(storyboard).frames
     for number in range(len(storyboard.music)):
         yield from _music(storyboard, number, running)
 

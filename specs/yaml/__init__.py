@@ -1,3 +1,4 @@
-"""From the text of a YAML file to a tree of values with their places: syntax, variables, and edits of the text in
-place. Knows nothing of films; imports `problems` and `language`.
+"""YAML files as trees of values with positions: reads them, fills in variables, and edits a shot in place.
+
+Knows nothing of the models of a storyboard; imports `problems` and `language.values`.
 """

@@ -1,4 +1,4 @@
-"""What is wrong with a file that is no YAML, in words that say what to write instead."""
+"""Messages for a text that is not valid YAML, with what to write instead."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from storyreel.specs.problems.phrases import shown
 from storyreel.specs.problems.problem import Position, Problem
 
 DEEPEST = 50
-"""Levels of brackets and indentation that a file may have."""
+"""Most levels of nesting in a file."""
 TOO_DEEP = (f"this is nested more than {DEEPEST} deep", "eight levels are enough for any file")
-"""What is wrong with a deeper one, and what to do."""
+"""Message and hint for a file with more."""
 
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _VALUE = re.compile(r"(?:[:,\-]\s+|[\[{]\s*|^\s*)(?=[{@`%\[\"'])")
 
 _GOES_ON = re.compile(r"\{[^{}]*\}\s*[^\s,}\]#]|\[[^\[\]]*\]\s*[^\s,}\]#]")
-"""A bracket that is closed, and after it more text."""
+"""A closed bracket with more text after it."""
 
 _REQUOTE = {
     "'": "write it in double quotes, or every apostrophe in it twice",
@@ -27,7 +27,7 @@ _REQUOTE = {
 }
 
 _OPENED = ("found unexpected end of stream", "did not find expected ',' or")
-"""Complaints that are about what was opened, not about where the parser gave up."""
+"""Parser errors that are about where something was opened, not about where the parser stopped."""
 
 _OPENERS = {
     "{": "`{` opens a mapping",
@@ -63,7 +63,7 @@ _FIXES = (
 
 
 def unprintable(text: str, file: str) -> Problem | None:
-    """The first character of a text that no YAML may hold, if there is one."""
+    """A problem at the first character that YAML does not allow; None if there is none."""
     found = _UNPRINTABLE.search(text)
     if not found:
         return None
@@ -73,13 +73,13 @@ def unprintable(text: str, file: str) -> Problem | None:
 
 
 def control_character(text: str) -> str:
-    """The first character of a text that an escape has brought in and no prompt should hold; empty for none."""
+    """The first control character of a value, as `U+0007`; empty if there is none. Escapes can bring them in."""
     found = _CONTROL.search(text)
     return f"U+{ord(found[0]):04X}" if found else ""
 
 
 def explain(error: yaml.YAMLError, text: str, file: str) -> Problem:
-    """A parser's error as a problem."""
+    """An error of the parser as a problem."""
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     if mark is None:
         return Problem(Position(file, 1, 1), "this is not YAML")
@@ -87,7 +87,7 @@ def explain(error: yaml.YAMLError, text: str, file: str) -> Problem:
     line = _line(text, mark.line)
     if "\t" in line[: len(line) - len(line.lstrip())]:
         return Problem(Position(file, mark.line + 1, 1), "a tab stands in the indentation", "indent with spaces")
-    # A text that should have been quoted makes the parser stumble behind its first bracket, or on its first sign.
+    # At a text that should have been quoted, the parser stops at its first character, or after its first bracket.
     start = _value_before(line, mark.column)
     if start is not None and line[start] in "{[" and "${" in line:
         where = Position(file, mark.line + 1, line.index("${") + 1)
@@ -103,20 +103,20 @@ def explain(error: yaml.YAMLError, text: str, file: str) -> Problem:
 
 
 def _line(text: str, number: int) -> str:
-    """One line of a text, from 0; empty behind the last."""
-    # The parser ends lines where YAML does, which str.splitlines does not.
+    """A line of a text by its number from 0; empty after the last."""
+    # str.splitlines also breaks lines at characters that YAML does not.
     lines = re.split("\r\n|[\n\r\x85\u2028\u2029]", text)
     return lines[number] if number < len(lines) else ""
 
 
 def _value_before(line: str, column: int) -> int | None:
-    """Where on a line the value begins that the parser stumbled over at a column: there, or first before it."""
+    """The column of the value that the parser stopped in: at `column`, else the first one before it."""
     starts = [found.end() for found in _VALUE.finditer(line) if found.end() <= column]
     return column if column in starts else next(iter(starts), None)
 
 
 def _unquoted(value: str, said: str) -> tuple[str, str] | None:
-    """What is wrong with a value that begins like no text, and what to do; None when that is not it."""
+    """Message and hint for a text that needs quotes; None if the value is something else."""
     sign = value[0]
     if sign in "{[" and not _GOES_ON.match(value):
         return None

@@ -1,4 +1,4 @@
-"""`${name}` in texts, filled in from the storyboard's `vars` and from `--set`."""
+"""Fills in `${name}` in texts from the storyboard's `vars` and from `--set`."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _USE = re.compile(r"\$(?P<literal>\$)?\{(?P<name>[^{}\n]*)(?P<end>\}?)")
 
 
 def fill(root: Node, set_vars: Mapping[str, str], file: str) -> tuple[Node, list[Problem]]:
-    """The tree with its variables filled in, and what is wrong with them. `$${` stands for the signs `${`."""
+    """The tree with its variables filled in, and the problems of variables. `$${` becomes `${`."""
     declared = root.entries.get("vars")
     problems = _undeclared(root, declared, set_vars, file)
     if declared:
         values = _overridden(declared.node, set_vars)
-        problems += _unfit(declared.node, set_vars, file)
+        problems += _control_characters(declared.node, set_vars, file)
         problems += [
             Problem(
                 Position(file, entry.node.line, entry.node.column),
@@ -55,8 +55,8 @@ def _undeclared(root: Node, declared: Entry | None, set_vars: Mapping[str, str],
     ]
 
 
-def _unfit(variables: Node, set_vars: Mapping[str, str], file: str) -> list[Problem]:
-    """What `--set` may not bring in, which the parser has refused for the file."""
+def _control_characters(variables: Node, set_vars: Mapping[str, str], file: str) -> list[Problem]:
+    """Control characters in values of `--set`; the parser has refused those of the file."""
     return [
         Problem(
             Position(file, entry.node.line, entry.node.column),
@@ -84,7 +84,7 @@ def _uses(value: object) -> bool:
 
 
 class _Filler:
-    """Fills texts in, each node once however often aliases repeat it."""
+    """Fills in texts. A node that aliases repeat is filled in once."""
 
     def __init__(self, values: Mapping[str, object], file: str) -> None:
         self.problems: list[Problem] = []
@@ -95,7 +95,7 @@ class _Filler:
     def filled(self, node: Node) -> Node:
         if not isinstance(node.value, list | dict) and not (isinstance(node.value, str) and "${" in node.value):
             return node
-        # The old node is kept beside the new one, so that its id is not given to another.
+        # Keeps the old node beside the new one, or its id could be reused.
         if id(node) not in self._done:
             self._done[id(node)] = (
                 node,
@@ -104,7 +104,7 @@ class _Filler:
         return self._done[id(node)][1]
 
     def _around(self, node: Node) -> Node:
-        """A list or mapping with its values filled in; itself when none of them needed that."""
+        """A list or mapping with its values filled in; itself if none of them changed."""
         if node.items:
             items = [self.filled(item) for item in node.items]
             return node if all(map(is_, items, node.items)) else node.with_children(items)
@@ -112,12 +112,12 @@ class _Filler:
         return node if all(map(is_, entries.values(), node.entries.values())) else node.with_children(entries)
 
     def _text(self, node: Node, text: str) -> Node:
-        # What is too long before is refused as it is.
+        # A text that is too long already is left for validation to refuse.
         uses = list(_USE.finditer(text)) if len(text) <= LONGEST_TEXT else []
         if problems := [problem for use in uses if (problem := self._problem(node, use))]:
             self.problems += problems[: MOST_PROBLEMS - len(self.problems)]
             return node
-        # The length is known before the text is made: many uses of a long variable would be too much to hold.
+        # Checked before the text is built: many uses of a long variable could exhaust memory.
         length = len(text) + sum(len(self._replacement(use)) - len(use[0]) for use in uses)
         if length > LONGEST_TEXT:
             self._note(node, f"with its variables this text has {length} characters, at most {LONGEST_TEXT}", "")
@@ -143,13 +143,13 @@ class _Filler:
 
 
 def _written(value: object) -> str:
-    """A variable's value as text; what is none is named by the models, and counts as empty here."""
+    """A variable's value as text; empty for a value of another type, which validation reports."""
     if isinstance(value, str):
         return value
     return str(getattr(value, "text", value)) if isinstance(value, int | float) else ""
 
 
 def _number(text: str) -> Scalar:
-    """`${takes}` alone and without quotes may stand for a number; for nothing else but text."""
+    """The number that a text is, else the text: for a `${takes}` alone and without quotes."""
     value = parse_scalar(text)
     return value if isinstance(value, int | float) and not isinstance(value, bool) else text

@@ -354,7 +354,7 @@ def test_a_mistake_in_the_defaults_is_told_once_and_there(wrong: Wrong) -> None:
 def test_defaults_that_multiply_are_refused(wrong: Wrong) -> None:
     shots = "".join(f"- {{shot: {number}, action: x}}\n" for number in range(3000))
     found = wrong(f"defaults: {{cast: [{'a, ' * 5000}]}}\nshots:\n{shots}")
-    assert found[0].startswith("3:11: with the defaults in every shot the film holds more than one can need")
+    assert found[0].startswith("3:11: with the defaults in every shot the film holds more than is read")
 
 
 # Positions

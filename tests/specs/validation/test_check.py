@@ -45,8 +45,11 @@ _PEOPLE = "cast: {mira: {}, tom: {}}\nlocations: {sea: {}}\n"
             "provider: a, providers: [a, b]",
             "`provider` and `providers` say the same thing (keep `providers`, which may",
         ),
-        ("providers: [a, b, a]", "`a` is asked twice (once is enough)"),
-        ("providers: [a, animatic, b]", "nobody after `animatic` is ever asked: it draws every shot (write it last)"),
+        ("providers: [a, b, a]", "`a` is named twice (once is enough)"),
+        (
+            "providers: [a, animatic, b]",
+            "no service after `animatic` is ever tried: it draws every shot (write it last)",
+        ),
         ("duration: 10ms", "the duration is 10ms, less than one frame at 30 fps"),
         ("duration: 00:00:01:30", "00:00:01:30 names frame 30, but a second has 30 frames"),
     ],
@@ -93,7 +96,7 @@ shots: [{shot: 1, action: x, cast: [tom, mira], location: sea, references: [a.we
 
 def test_names_that_mean_two_things_are_refused(wrong: Wrong) -> None:
     assert wrong("cast: {sea: {}, delivery: {}}\nlocations: {sea: {}}\n") == [
-        "3:27: `delivery` is a key of dialogue (call them otherwise)",
+        "3:27: `delivery` is a key of dialogue (choose another name)",
         "4:18: `sea` is also in the cast (rename one of the two)",
     ]
 
@@ -179,7 +182,7 @@ def test_what_is_wrong_with_the_services_of_the_defaults_is_told_once_and_there(
     shots = "shots: [{shot: 1, action: x}, {shot: 2, action: x}, {shot: 3, action: x, provider: c}]\n"
     assert wrong("defaults: {provider: a, providers: [b, b]}\n" + shots) == [
         "3:22: `provider` and `providers` say the same thing (keep `providers`, which may name one service too)",
-        "3:40: `b` is asked twice (once is enough)",
+        "3:40: `b` is named twice (once is enough)",
     ]
 
 
