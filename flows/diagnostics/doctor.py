@@ -206,7 +206,7 @@ def _clips(stock: Stock) -> Check:
 def _keys(services: list[Service | BrokenService]) -> Iterator[Check]:
     for service in services:
         if isinstance(service, BrokenService):
-            yield Check(name=service.name, state="note", detail=service.why, fix=service.fix)
+            yield Check(name=service.name, state="note", detail=service.message, fix=service.hint)
         elif service.key and service.ready:
             yield Check(name=service.name, state="ok", detail=f"{service.key} is set{_quota(service)}")
         elif service.key:

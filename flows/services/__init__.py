@@ -1,1 +1,5 @@
-"""What the services can do and cost, which of them can make a film, the exact request of a shot, and their webhooks."""
+"""Services: what the installed ones can do, which can make a shot, the request that they would get, their callbacks.
+
+`catalogue`, `compatibility` and `explain` take storyboards, plans and the environment and return models that commands
+print or show as JSON; they send nothing. `webhooks` receives callbacks. Imports `planning`, `specs` and `tasks`.
+"""

@@ -1,4 +1,4 @@
-"""The services that are installed, and what each is able to do in each mode."""
+"""The installed services, and what each can do in each mode."""
 
 from __future__ import annotations
 
@@ -20,35 +20,37 @@ from storyreel.tasks.providers.provider import Provider
 from storyreel.tasks.providers.request import Use
 from storyreel.tasks.settings import PRICES, Settings, SettingsError, service_variable
 
-Way = Literal["read here", "inside the request", "the service's own store", "your bucket", "links only", "not taken"]
-"""How a local file comes to where the service finds it."""
+Transport = Literal[
+    "read here", "inside the request", "the service's own store", "your bucket", "links only", "not taken"
+]
+"""How a local file gets to a service."""
 
 USES: tuple[Use, ...] = get_args(Use)
 
 
 class Service(Frozen):
-    """A service as it is installed here."""
+    """An installed service."""
 
     name: str
     paid: bool
     key: str
-    """The environment variable of its key; empty where none is needed."""
+    """The environment variable of its key; empty if it needs none."""
     ready: bool
     """Whether the key is set."""
     at_once: int
-    """Takes that may be at the service at the same time."""
+    """Takes that may be at the service at one time."""
     at_once_by: str
-    """The environment variable that says so; empty where the service's adapter does."""
+    """The environment variable that sets `at_once`; empty if it is the default."""
     poll_seconds: float
-    """Seconds between two looks at a task, at least."""
+    """The shortest pause between two polls of a task."""
     advised_seconds: float | None
-    """Seconds between two looks that the service itself advises; None where it says nothing."""
-    able: tuple[Capability, ...]
-    """What it does, mode by mode."""
-    ways: dict[str, dict[Use, Way]]
-    """By mode: how local files travel."""
+    """The pause between two polls that the service advises; None if it advises none."""
+    capabilities: tuple[Capability, ...]
+    """One for each mode."""
+    transports: dict[str, dict[Use, Transport]]
+    """By mode and use, how local files get to the service."""
     rates: dict[str, tuple[Rate, ...]]
-    """By mode: what it costs; none where nobody knows."""
+    """By mode, the prices that apply; none if unknown."""
 
     def as_json(self) -> dict[str, Any]:
         """The form that `providers --json` prints."""
@@ -64,10 +66,10 @@ class Service(Frozen):
             "modes": [
                 {
                     **capability.model_dump(mode="json", exclude={"data_uris", "uploads", "draws_board"}),
-                    "local_files": self.ways[capability.mode],
+                    "local_files": self.transports[capability.mode],
                     "rates": [rate.model_dump(mode="json") for rate in self.rates[capability.mode]],
                 }
-                for capability in self.able
+                for capability in self.capabilities
             ],
         }
 
@@ -76,28 +78,27 @@ class BrokenService(Frozen):
     """A service that is installed and cannot be used."""
 
     name: str
-    why: str
-    fix: str
-    """What to do about it."""
+    message: str
+    hint: str
 
     def as_json(self) -> dict[str, Any]:
         """The form that `providers --json` prints."""
-        return {"provider": self.name, "broken": self.why}
+        return {"provider": self.name, "broken": self.message}
 
 
 def installed_services(environment: Mapping[str, str] = os.environ) -> list[Service | BrokenService]:
-    """Every service, by name. Raises PricesError when the user's own prices cannot be read."""
+    """Every installed service, sorted by name. Raises PricesError if the user's price file cannot be read."""
     prices = PriceList.read(environment)
     return [_service(name, environment, prices) for name in providers.names()]
 
 
 def loadable_providers() -> dict[str, type[Provider]]:
-    """Every service that can be loaded, by name."""
+    """The class of every service that can be loaded, by name."""
     return {name: found for name in providers.names() if not isinstance(found := _loaded(name), BrokenService)}
 
 
-def transport_of(capability: Capability, use: Use, *, has_bucket: bool) -> Way:
-    """How a local file of one use travels in one mode. A file beside the storyboard is never sent where it is not."""
+def transport_of(capability: Capability, use: Use, *, has_bucket: bool) -> Transport:
+    """How a local file for this use gets to a service in this mode."""
     if capability.draws_board:
         return "read here"
     if not _takes(capability, use):
@@ -123,10 +124,9 @@ def _takes(capability: Capability, use: Use) -> bool:
 def _loaded(name: str) -> type[Provider] | BrokenService:
     try:
         return providers.load(name)
-    except Exception as error:  # a package of somebody else's can fail in any way
-        fix = f"update or remove the package that brings {name}"
-        why = f"cannot be loaded: {shown(f'{type(error).__name__}: {error}', 200)}"
-        return BrokenService(name=name, why=why, fix=fix)
+    except Exception as error:  # a package of another author can fail in any way
+        message = f"cannot be loaded: {shown(f'{type(error).__name__}: {error}', 200)}"
+        return BrokenService(name=name, message=message, hint=f"update or remove the package that contains {name}")
 
 
 def _service(name: str, environment: Mapping[str, str], prices: PriceList) -> Service | BrokenService:
@@ -136,9 +136,9 @@ def _service(name: str, environment: Mapping[str, str], prices: PriceList) -> Se
     try:
         at_once = adapter.concurrency_limit(environment)
     except SettingsError as error:
-        return BrokenService(name=name, why=error.message, fix=error.hint)
+        return BrokenService(name=name, message=error.message, hint=error.hint)
     has_bucket, limit_variable = bool(Settings.read(environment).media_url), service_variable(name, "AT_ONCE")
-    able = tuple(adapter.capabilities.values())
+    capabilities = tuple(adapter.capabilities.values())
     return Service(
         name=name,
         paid=adapter.paid,
@@ -148,28 +148,30 @@ def _service(name: str, environment: Mapping[str, str], prices: PriceList) -> Se
         at_once_by=limit_variable if environment.get(limit_variable, "").strip() else "",
         poll_seconds=adapter.min_poll_seconds if adapter.paid else 0,
         advised_seconds=adapter.advised_poll_seconds,
-        able=able,
-        ways={c.mode.value: {use: transport_of(c, use, has_bucket=has_bucket) for use in USES} for c in able},
-        rates={c.mode.value: prices.rates(name, c.model) for c in able},
+        capabilities=capabilities,
+        transports={
+            each.mode.value: {use: transport_of(each, use, has_bucket=has_bucket) for use in USES}
+            for each in capabilities
+        },
+        rates={each.mode.value: prices.rates(name, each.model) for each in capabilities},
     )
 
 
 def print_services(console: Console, found: Iterable[Service | BrokenService]) -> None:
-    """A block a service: whether it can be used, then a few lines for each mode; narrow enough for any terminal."""
+    """For each service whether it can be used, then a few lines for each mode; fits a narrow terminal."""
     for service in found:
         if isinstance(service, BrokenService):
-            console.print(
-                Text.assemble((service.name, "bold"), " ", (service.why, "red"), f"; {service.fix}"), soft_wrap=True
-            )
+            line = Text.assemble((service.name, "bold"), " ", (service.message, "red"), f"; {service.hint}")
+            console.print(line, soft_wrap=True)
             continue
         console.print(_heading(service), soft_wrap=True)
-        for pictures, modes in _pictures(service.able).items():
-            only = "" if len(modes) == len(service.able) else f" in {', '.join(modes)}"
+        for pictures, modes in _pictures(service.capabilities).items():
+            only = "" if len(modes) == len(service.capabilities) else f" in {', '.join(modes)}"
             console.print(f"  pictures{only}: {pictures}", highlight=False, soft_wrap=True)
-        for capability in service.able:
+        for capability in service.capabilities:
             console.print(f"  {capability.mode.value}  [dim]{capability.model}[/dim]", highlight=False)
             costs = _costs(service.rates[capability.mode]) if service.paid else ()
-            for line in (*_abilities(capability, service.ways[capability.mode]), *costs):
+            for line in (*_abilities(capability, service.transports[capability.mode]), *costs):
                 console.print(f"    {line}", highlight=False, markup=False, soft_wrap=True)
         console.print()
 
@@ -178,35 +180,35 @@ def _heading(service: Service) -> Text:
     key = Text("needs no key")
     if service.key:
         key = Text(f"{service.key} is set", "green") if service.ready else Text(f"{service.key} is not set", "yellow")
-    said = f" ({service.at_once_by})" if service.at_once_by else ""
-    looks = f"a look every {service.poll_seconds:g} s at most"
-    pace = f"; {service.at_once} takes at once{said}, {looks}" if service.paid else ""
+    variable = f" ({service.at_once_by})" if service.at_once_by else ""
+    polls = f"polled every {service.poll_seconds:g} s at most"
+    pace = f"; {service.at_once} takes at once{variable}, {polls}" if service.paid else ""
     pace += f" ({service.advised_seconds:g} s are advised)" if service.advised_seconds else ""
     return Text.assemble((service.name, "bold"), ": ", "paid" if service.paid else "free", "; ", key, pace)
 
 
-def _pictures(able: Iterable[Capability]) -> dict[str, list[str]]:
-    """Shapes and sizes, with the modes that have them."""
+def _pictures(capabilities: Iterable[Capability]) -> dict[str, list[str]]:
+    """The modes by their aspect ratios and resolutions."""
     found: dict[str, list[str]] = {}
-    for capability in able:
+    for capability in capabilities:
         pictures = f"{', '.join(capability.ratios)}; {', '.join(capability.resolutions)}"
         found.setdefault(pictures, []).append(capability.mode.value)
     return found
 
 
-def _abilities(capability: Capability, ways: Mapping[Use, Way]) -> Iterator[str]:
-    """What a mode can do, a line for each thing that a person asks."""
+def _abilities(capability: Capability, transports: Mapping[Use, Transport]) -> Iterator[str]:
+    """Lengths, inputs and transports of a mode."""
     takes = [_references(capability)] if capability.mode is Mode.REFERENCE else []
     takes += ["a first frame"] if capability.first_frame else []
     takes += ["a last frame"] if capability.last_frame else []
     takes += ["a voice beside a reference"] if capability.voice else []
     yield f"sells {_sold(capability)}" + (f"; takes {', '.join(takes)}" if takes else "")
-    if travelling := list(_travelling(ways)):
-        yield f"local files: {'; '.join(travelling)}"
+    if lines := list(_transport_lines(transports)):
+        yield f"local files: {'; '.join(lines)}"
 
 
 def _costs(rates: Iterable[Rate]) -> Iterator[str]:
-    """What it costs, and who says so."""
+    """What a mode costs, and what is uncertain about it."""
     lines = [f"costs {rate}" + (f"; {rate.doubt}" if rate.doubt else "") for rate in rates]
     yield from lines or [f"its price is not known; give it in a file that {PRICES} names"]
 
@@ -220,7 +222,7 @@ def _sold(capability: Capability) -> str:
 
 
 def _seconds(lengths: tuple[int, ...]) -> str:
-    """`5, 10, 15`, or `2–15` where there is no gap."""
+    """`5, 10, 15`, or `2–15` for three or more without a gap."""
     if len(lengths) > 2 and lengths == tuple(range(lengths[0], lengths[-1] + 1)):
         return f"{lengths[0]}–{lengths[-1]}"
     return ", ".join(map(str, lengths))
@@ -234,10 +236,10 @@ def _references(capability: Capability) -> str:
     return ", ".join(stated) or "any number of references"
 
 
-def _travelling(ways: Mapping[Use, Way]) -> Iterator[str]:
-    """`first frame, image: inside the request`, one line a way."""
-    for each in dict.fromkeys(ways.values()):
-        uses = [use.replace("_", " ") for use, how in ways.items() if how == each]
+def _transport_lines(transports: Mapping[Use, Transport]) -> Iterator[str]:
+    """`first frame, image: inside the request`, a line for each transport."""
+    for each in dict.fromkeys(transports.values()):
+        uses = [use.replace("_", " ") for use, transport in transports.items() if transport == each]
         if each == "read here":
             yield each
         elif each != "not taken":

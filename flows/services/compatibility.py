@@ -1,4 +1,4 @@
-"""Casting: which service can shoot which shot of a film, and what stands in the way."""
+"""Which service can make which shot of a film, and what prevents the others."""
 
 from __future__ import annotations
 
@@ -27,25 +27,25 @@ from storyreel.tasks.settings import Settings
 
 
 class Obstacle(Frozen):
-    """One thing that stands between a service and a shot."""
+    """One reason why a service cannot make a shot. The names are those of `providers --for FILM --json`."""
 
     what: str
     fix: str
-    """What to do, may be empty."""
+    """What to change; may be empty."""
 
 
 class Compatibility(Frozen):
-    """One service held against one shot."""
+    """Whether one service can make one shot."""
 
     shot: str
     provider: str
     mode: Mode | None = None
-    """What it would be asked for; None where it cannot shoot it."""
+    """The mode of the request; None if the service cannot make the shot."""
     sold_seconds: Fraction | None = None
+    """Length of the clip that would be bought; None if the service cannot make the shot."""
     obstacles: tuple[Obstacle, ...]
-    """All that stands in the way."""
     chosen: bool
-    """Whether the storyboard names this service for the shot, among others or alone."""
+    """Whether the storyboard names this service for the shot."""
 
     def as_json(self) -> dict[str, Any]:
         """The form that `providers --for FILM --json` prints."""
@@ -56,13 +56,13 @@ class Compatibility(Frozen):
 def check_compatibility(
     film: Storyboard, services: Mapping[str, type[Provider]], environment: Mapping[str, str] = os.environ
 ) -> list[Compatibility]:
-    """Every service held against every shot, shots in the order of the film. Reads local files, asks nobody."""
+    """Check every service against every shot, in the order of the film. Reads local files; sends nothing."""
     events = {event.shot: event for event in build_cut(film).events}
     continued = {shot.continues for shot in film.all_shots if shot.continues}
     digest, files, has_bucket = cache(file_digest), LocalFileChecks(), bool(Settings.read(environment).media_url)
 
-    def asked(shot: Shot, service: type[Provider]) -> Request | Unsupported:
-        # Which take it continues makes no difference to whether the service can go on from it.
+    def request_or_error(shot: Shot, service: type[Provider]) -> Request | Unsupported:
+        # Any key will do for the take that it continues: only whether there is one matters here.
         upstream, anchor, event = shot.continues, anchor_of(shot, continued), events[shot.shot]
         try:
             return next(build_requests(film, shot, service, event, anchor, upstream, digest, files, has_bucket))
@@ -70,11 +70,13 @@ def check_compatibility(
             return unsupported
 
     return [
-        _audition(shot, name, asked(shot, service)) for shot in film.all_shots for name, service in services.items()
+        _compatibility(shot, name, request_or_error(shot, service))
+        for shot in film.all_shots
+        for name, service in services.items()
     ]
 
 
-def _audition(shot: Shot, name: str, answer: Request | Unsupported) -> Compatibility:
+def _compatibility(shot: Shot, name: str, answer: Request | Unsupported) -> Compatibility:
     chosen = name in shot.services
     if isinstance(answer, Unsupported):
         obstacles = tuple(Obstacle(what=one.message, fix=one.hint) for one in answer.all)
@@ -84,12 +86,12 @@ def _audition(shot: Shot, name: str, answer: Request | Unsupported) -> Compatibi
     )
 
 
-def print_compatibility(console: Console, title: str, auditions: list[Compatibility]) -> None:
-    """A row a shot and a column a service, then what stands in whose way."""
-    services = list(dict.fromkeys(audition.provider for audition in auditions))
+def print_compatibility(console: Console, title: str, results: list[Compatibility]) -> None:
+    """Print a row for each shot and a column for each service, then the obstacles."""
+    services = list(dict.fromkeys(result.provider for result in results))
     by_shot: dict[str, dict[str, Compatibility]] = {}
-    for audition in auditions:
-        by_shot.setdefault(audition.shot, {})[audition.provider] = audition
+    for result in results:
+        by_shot.setdefault(result.shot, {})[result.provider] = result
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=title, title_justify="left", title_style="bold")
     table.add_column("shot", no_wrap=True)
     for service in services:
@@ -98,24 +100,24 @@ def print_compatibility(console: Console, title: str, auditions: list[Compatibil
         table.add_row(shot, *(_mark(row[service]) for service in services))
     console.print(table)
     console.print("The storyboard's own choice is underlined.", style="dim", highlight=False)
-    for line in _obstacles(auditions):
+    for line in _obstacles(results):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
-def _mark(audition: Compatibility) -> Text:
-    underlined = " underline" if audition.chosen else ""
-    if audition.sold_seconds is None:
+def _mark(result: Compatibility) -> Text:
+    underlined = " underline" if result.chosen else ""
+    if result.sold_seconds is None:
         return Text("no", style=f"red{underlined}")
-    return Text(f"{float(audition.sold_seconds):.4g} s", style=f"green{underlined}")
+    return Text(f"{float(result.sold_seconds):.4g} s", style=f"green{underlined}")
 
 
-def _obstacles(auditions: list[Compatibility]) -> Iterator[str]:
-    """One line for each thing that stands in the way, with all shots that it keeps from a service."""
-    kept: dict[tuple[str, str, str], list[str]] = {}
-    for audition in auditions:
-        for obstacle in audition.obstacles:
-            # What names the shot itself is the same thing for every shot.
-            what = obstacle.what.replace(f"shot {audition.shot} ", "it ")
-            kept.setdefault((audition.provider, what, obstacle.fix), []).append(audition.shot)
-    for (service, what, fix), shots in kept.items():
+def _obstacles(results: list[Compatibility]) -> Iterator[str]:
+    """A line for each obstacle, with all shots that it concerns."""
+    shots_by: dict[tuple[str, str, str], list[str]] = {}
+    for result in results:
+        for obstacle in result.obstacles:
+            # A message that names its shot is the same obstacle for every shot.
+            what = obstacle.what.replace(f"shot {result.shot} ", "it ")
+            shots_by.setdefault((result.provider, what, obstacle.fix), []).append(result.shot)
+    for (service, what, fix), shots in shots_by.items():
         yield f"{service} cannot shoot {', '.join(shots)}: {what}" + (f" ({fix})" if fix else "")

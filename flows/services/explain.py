@@ -1,4 +1,4 @@
-"""What a take would be asked for, to the last header: the request as its service would get it. Nothing is sent."""
+"""Shows the request for a take exactly as its service would get it, headers included. Sends nothing."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import json
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,29 +27,28 @@ from storyreel.tasks.providers.request import Attachment, Board, Request, Use
 from storyreel.tasks.settings import Settings
 
 _SHOWN = 48
-"""Characters of a data URI that are shown; the rest is the file over again."""
+"""Characters of a data URI that are shown."""
 
 
-class Enclosure(Frozen):
-    """A picture, video or voice that goes with the request."""
+class ExplainedAttachment(Frozen):
+    """A picture, video or voice that is part of the request."""
 
     label: str
-    """As the prompt calls it: `Image 1`; a frame and a voice are called so."""
+    """Its name in the prompt, `Image 1`; `first frame`, `last frame` or `voice of Image 1` if it has none."""
     shows: str
-    """The cast member or location, by its key in the storyboard; may be empty."""
+    """The key of the cast member or location in the storyboard; may be empty."""
     use: Use
-    """What it is to the service."""
     source: str
-    """The file beside the storyboard, the address, or whose last frame it is."""
+    """The path as in the storyboard, an address, or the take whose last frame it is."""
     digest: str
     travels: str
-    """How the service gets it, in words."""
+    """How it gets to the service: a `Transport` or `a link`."""
 
 
-class Call(Frozen):
-    """An HTTP request. The key is left out of its headers; long media are shortened in its body.
+class HttpRequest(Frozen):
+    """An HTTP request without the key in its headers and with shortened media in its body.
 
-    Its headers are all that are sent but the length, which is that of the body before it was shortened.
+    All headers are listed except the content length.
     """
 
     method: str
@@ -59,14 +58,14 @@ class Call(Frozen):
 
 
 class Explanation(Frozen):
-    """All there is to know of a take before it is made."""
+    """A take, the reason for its mode, its attachments and its HTTP request."""
 
     take: PlannedTake
     why: str
-    """Why it is asked for in this mode."""
-    enclosed: tuple[Enclosure, ...]
-    call: Call | None
-    """None where nothing is sent: the animatic draws, and other people's services keep their calls to themselves."""
+    """Why the request has this mode."""
+    attachments: tuple[ExplainedAttachment, ...]
+    http_request: HttpRequest | None
+    """None for the animatic, which sends nothing, and for services of other packages, which may build it elsewhere."""
 
     def as_json(self) -> dict[str, Any]:
         """The form that `explain --json` prints."""
@@ -87,14 +86,14 @@ class Explanation(Frozen):
             "seed": request.seed,
             "prompt": request.prompt,
             "negative_prompt": request.negative_prompt,
-            "enclosed": [enclosure.model_dump() for enclosure in self.enclosed],
+            "enclosed": [each.model_dump() for each in self.attachments],
             "board": request.board.model_dump(mode="json") if request.board else None,
-            "request": self.call.model_dump() if self.call else None,
+            "request": self.http_request.model_dump() if self.http_request else None,
         }
 
 
 def find_take(plan: Plan, slate: str, number: int | None) -> PlannedTake:
-    """A take of a shot, the circled one unless it is numbered. Raises LookupError, which says what there is."""
+    """A take of a shot by its number, else the circled one. Raises LookupError, which names the shots or takes."""
     takes = {take.take: take for take in plan.takes if take.shot == slate}
     if not takes:
         slates = list(dict.fromkeys(take.shot for take in plan.takes))
@@ -110,21 +109,21 @@ def find_take(plan: Plan, slate: str, number: int | None) -> PlannedTake:
 def explain(
     film: Storyboard, plan: Plan, take: PlannedTake, environment: Mapping[str, str] = os.environ
 ) -> Explanation:
-    """What would be sent for a take, with the key left out. Reads local files, asks nobody."""
+    """Explain the request for a take of a plan of `film`. Reads local files; sends nothing."""
     shot = next(shot for shot in film.all_shots if shot.shot == take.shot)
     adapter = load(take.request.provider)
     service = adapter(environment) if issubclass(adapter, HostedProvider) else None
-    enclosed = tuple(_enclosed(film, plan, take.request, adapter, environment))
+    attachments = tuple(_attachments(film, plan, take.request, adapter, environment))
     return Explanation(
         take=take,
         why=_why(film, shot),
-        enclosed=enclosed,
-        call=_call(service, take.request, enclosed) if service else None,
+        attachments=attachments,
+        http_request=_http_request(service, take.request, attachments) if service else None,
     )
 
 
 def _why(film: Storyboard, shot: Shot) -> str:
-    """Why a shot is asked for in its mode, from what the storyboard says of it."""
+    """Why the request has its mode, by what the storyboard says about the shot."""
     begins = f"it begins with the last frame of {shot.continues}" if shot.continues else ""
     begins = begins or (f"it begins with {shot.first_frame}" if shot.first_frame else "")
     begins += f" and ends with {shot.last_frame}" if shot.last_frame else ""
@@ -136,16 +135,16 @@ def _why(film: Storyboard, shot: Shot) -> str:
     return begins or "it has neither references nor a first frame"
 
 
-def _enclosed(
+def _attachments(
     film: Storyboard, plan: Plan, request: Request, adapter: type[Provider], environment: Mapping[str, str]
-) -> Iterator[Enclosure]:
-    """What goes with a request, by the numbers that the prompt calls it by."""
+) -> Iterator[ExplainedAttachment]:
+    """The attachments of a request under the names that the prompt uses."""
     capability = adapter.capabilities[request.mode]
     has_bucket = bool(Settings.read(environment).media_url)
 
-    def enclosure(label: str, attachment: Attachment, use: Use, shows: str = "") -> Enclosure:
+    def explained(label: str, attachment: Attachment, use: Use, shows: str = "") -> ExplainedAttachment:
         remote = is_remote(attachment.source)
-        return Enclosure(
+        return ExplainedAttachment(
             label=label,
             shows=shows,
             use=use,
@@ -155,21 +154,21 @@ def _enclosed(
         )
 
     if request.first_frame:
-        yield enclosure("first frame", request.first_frame, "first_frame")
+        yield explained("first frame", request.first_frame, "first_frame")
     if request.last_frame:
-        yield enclosure("last frame", request.last_frame, "last_frame")
+        yield explained("last frame", request.last_frame, "last_frame")
     counts: Counter[str] = Counter()
     for reference in request.references:
         counts[reference.kind] += 1
         written = f"{reference.kind} {counts[reference.kind]}"
         label = written.capitalize() if capability.label[0].isupper() else written
-        yield enclosure(label, reference, reference.kind, reference.subject)
+        yield explained(label, reference, reference.kind, reference.subject)
         if reference.voice:
-            yield enclosure(f"voice of {label}", reference.voice, "voice", reference.subject)
+            yield explained(f"voice of {label}", reference.voice, "voice", reference.subject)
 
 
 def _source(film: Storyboard, plan: Plan, attachment: Attachment) -> str:
-    """A file as the storyboard knows it, an address, or whose last frame it is."""
+    """The path as in the storyboard, an address, or the take whose last frame it is."""
     kind, _, mark = attachment.digest.partition(":")
     if kind == "take":
         before = next(take for take in plan.takes if take.key == mark)
@@ -179,14 +178,15 @@ def _source(film: Storyboard, plan: Plan, attachment: Attachment) -> str:
     return film.relative_path(Path(attachment.source)) or attachment.source
 
 
-def _call(service: HostedProvider, request: Request, enclosed: tuple[Enclosure, ...]) -> Call:
-    """The request that would be sent. The key is not looked at: an ellipsis takes its place."""
+def _http_request(service: HostedProvider, request: Request, attachments: Sequence[ExplainedAttachment]) -> HttpRequest:
+    """The request with an ellipsis in place of the key, which is not read."""
     sources = {(use, attachment.digest): attachment.source for use, attachment in request.attachments}
+    names = [(each.use, each.digest) for each in attachments]
     places = {
-        (each.use, each.digest): _place(each, sources[each.use, each.digest], service.store_prefix) for each in enclosed
+        name: _place(each, sources[name], service.store_prefix) for name, each in zip(names, attachments, strict=True)
     }
     url = without_password(service.base + service.submit_path(request))
-    return Call(
+    return HttpRequest(
         method="POST",
         url=url,
         headers=order_headers(url, service.headers("…"), service.submit_headers(places)),
@@ -194,21 +194,21 @@ def _call(service: HostedProvider, request: Request, enclosed: tuple[Enclosure, 
     )
 
 
-def _place(enclosure: Enclosure, source: str, store_prefix: str) -> str:
-    """What stands in the body for an enclosure; `store_prefix` begins addresses in the service's own store."""
-    if enclosure.travels == "a link":
+def _place(attachment: ExplainedAttachment, source: str, store_prefix: str) -> str:
+    """The text for an attachment in the body; `store_prefix` begins addresses in the service's own store."""
+    if attachment.travels == "a link":
         return source
     if not source:
-        return f"‹{enclosure.source}, {enclosure.travels}›"
-    if enclosure.travels == "inside the request":
+        return f"‹{attachment.source}, {attachment.travels}›"
+    if attachment.travels == "inside the request":
         uri = asyncio.run(as_data_uri(Path(source)))
-        return f"{uri[:_SHOWN]}… ‹{enclosure.source}, {len(uri):,} characters›"
-    begins = store_prefix if enclosure.travels == "the service's own store" else ""
-    return f"{begins}‹{enclosure.source}, {enclosure.travels}›"
+        return f"{uri[:_SHOWN]}… ‹{attachment.source}, {len(uri):,} characters›"
+    begins = store_prefix if attachment.travels == "the service's own store" else ""
+    return f"{begins}‹{attachment.source}, {attachment.travels}›"
 
 
-def print_explanation(console: Console, explained: Explanation) -> None:
-    """For people: what and why, what goes with it, the prompt as it is read, the request as it is sent."""
+def print_explanation(console: Console, explanation: Explanation) -> None:
+    """Print the take and the reason, the attachments, the prompt and the HTTP request."""
 
     def say(*lines: str) -> None:
         for line in lines:
@@ -217,12 +217,12 @@ def print_explanation(console: Console, explained: Explanation) -> None:
     def head(title: str) -> None:
         console.print(f"\n[bold]{title}[/bold]", highlight=False)
 
-    take, request = explained.take, explained.take.request
+    take, request = explanation.take, explanation.take.request
     console.print(f"[bold]{take.shot} take {take.take}[/bold] from {request.provider}", highlight=False)
-    say(*(f"  {name:<12}{value}" for name, value in _facts(explained)))
-    if explained.enclosed:
+    say(*(f"  {name:<12}{value}" for name, value in _facts(explanation)))
+    if explanation.attachments:
         head("what goes with it")
-        say(*(f"  {_enclosure_line(each)}" for each in explained.enclosed))
+        say(*(f"  {_attachment_line(each)}" for each in explanation.attachments))
     if request.board:
         head("the board")
         say(*(f"  {name:<12}{value}" for name, value in _board_lines(request.board)))
@@ -232,15 +232,15 @@ def print_explanation(console: Console, explained: Explanation) -> None:
     if request.negative_prompt:
         head("what to avoid")
         say(f"  {request.negative_prompt}")
-    if call := explained.call:
+    if call := explanation.http_request:
         head("the request")
         say(f"{call.method} {call.url}", *(f"{name}: {value}" for name, value in call.headers.items()), "")
         say(json.dumps(call.body, ensure_ascii=False, indent=2))
 
 
-def _facts(explained: Explanation) -> Iterator[tuple[str, str]]:
-    take, request = explained.take, explained.take.request
-    yield "asked for", f"{request.mode.value}: {explained.why}"
+def _facts(explanation: Explanation) -> Iterator[tuple[str, str]]:
+    take, request = explanation.take, explanation.take.request
+    yield "asked for", f"{request.mode.value}: {explanation.why}"
     yield "model", request.model
     size = f"{request.width}×{request.height}"
     yield "length", f"{float(take.cut_seconds):.4g} s in the cut, {float(request.seconds):.4g} s made, {size}"
@@ -249,7 +249,7 @@ def _facts(explained: Explanation) -> Iterator[tuple[str, str]]:
     yield "state", f"{take.state}: {take.reason}"
 
 
-def _enclosure_line(each: Enclosure) -> str:
+def _attachment_line(each: ExplainedAttachment) -> str:
     shows = f" ({each.shows})" if each.shows else ""
     return f"{each.label}{shows}: {each.source}; {each.travels}"
 

@@ -15,7 +15,7 @@ from storyreel.flows.planning.plan import make_plan
 from storyreel.specs.money import Money
 from storyreel.specs.reading import read
 from storyreel.tasks.media.frames import thumbnail
-from tests.flows.planning.pasts import NOTHING
+from tests.flows.planning.histories import NOTHING
 from tests.tasks.scenery import film, scene
 
 FILM = """\

@@ -15,7 +15,7 @@ from storyreel.flows.planning.model import Plan
 from storyreel.specs.language.models import Budget
 from storyreel.specs.money import Money, parse_money
 from storyreel.tasks.ledger.budget import BudgetExceeded, Limit
-from tests.flows.planning.pasts import plan_of
+from tests.flows.planning.histories import plan_of
 
 FILM = """\
 storyboard: 1
@@ -44,7 +44,7 @@ def test_a_plan_that_fits_to_the_cent_passes(tmp_path: Path) -> None:
     check_budget(plan, per_run("2.10 USD"), nothing)
 
 
-def test_a_cent_less_stops_the_run_and_names_what_fits(tmp_path: Path) -> None:
+def test_a_cent_too_little_is_an_error_that_names_the_shots_that_fit(tmp_path: Path) -> None:
     with pytest.raises(BudgetExceeded) as stopped:
         check_budget(plan_of(tmp_path, FILM), per_run("2.09 USD"), nothing)
     assert stopped.value.fits == ("1A", "1B")
@@ -77,7 +77,7 @@ def test_what_was_bought_before_counts_in_the_month(tmp_path: Path) -> None:
     assert stopped.value.fits == ("1A", "1C")
 
 
-def test_a_price_that_nobody_knows_fits_no_budget(tmp_path: Path) -> None:
+def test_an_unknown_price_fits_no_budget(tmp_path: Path) -> None:
     plan = plan_of(tmp_path, FILM, provider="freepik")
     with pytest.raises(BudgetExceeded, match="price of 1A from freepik is not known"):
         check_budget(plan, per_run("1000 USD"), nothing)
@@ -93,7 +93,7 @@ def test_what_is_free_needs_no_budget(tmp_path: Path) -> None:
     check_budget(plan_of(tmp_path, FILM, provider="animatic"), per_run("0 USD"), nothing)
 
 
-def test_the_command_lines_budget_stands_in_for_the_storyboards(tmp_path: Path) -> None:
+def test_the_budget_of_the_command_line_replaces_that_of_the_storyboard(tmp_path: Path) -> None:
     budget = Budget(per_run=parse_money("1 USD"), per_shot=parse_money("2 USD"))
     limits = limits_of(budget, parse_money("9 USD"))
     assert {(limit.scope, limit.most.amount) for limit in limits} == {("run", 9), ("shot", 2)}
@@ -101,7 +101,7 @@ def test_the_command_lines_budget_stands_in_for_the_storyboards(tmp_path: Path) 
 
 @settings(max_examples=40, deadline=None)
 @given(takes=st.lists(st.integers(1, 4), min_size=1, max_size=6), most=st.integers(0, 900))
-def test_what_is_said_to_fit_does_fit_and_nothing_more_would(
+def test_the_fitting_shots_fit_and_no_other_shot_would(
     tmp_path_factory: pytest.TempPathFactory, takes: list[int], most: int
 ) -> None:
     lines = "\n".join(f"  - {{shot: S{n}, action: On., takes: {count}}}" for n, count in enumerate(takes))

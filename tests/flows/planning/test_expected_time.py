@@ -6,16 +6,16 @@ from pathlib import Path
 
 from storyreel.tasks.polling import PastDurations
 from storyreel.tasks.providers.apiyi import Apiyi
-from tests.flows.planning.pasts import history, plan_of
+from tests.flows.planning.histories import history_of, plan_of
 
 
 def expected(folder: Path, shots: str, seconds: float | None = 60) -> float | None:
     known = PastDurations(fastest=seconds, median=seconds) if seconds else None
     film = f"storyboard: 1\ntitle: T\ndefaults: {{provider: apiyi}}\nshots:\n{shots}"
-    return plan_of(folder, film, history({}, known)).expected_seconds
+    return plan_of(folder, film, history_of({}, known)).expected_seconds
 
 
-def test_as_many_as_the_service_bears_are_made_at_once(tmp_path: Path) -> None:
+def test_takes_are_made_at_once_up_to_the_limit_of_the_service(tmp_path: Path) -> None:
     shots = "".join(f"  - {{shot: S{n}, action: On.}}\n" for n in range(2 * Apiyi.max_concurrent + 1))
     assert expected(tmp_path, shots) == 180
 
@@ -27,5 +27,5 @@ def test_what_continues_another_shot_waits_for_it(tmp_path: Path) -> None:
     assert expected(tmp_path, shots) == 240
 
 
-def test_of_a_service_that_was_never_used_nobody_knows(tmp_path: Path) -> None:
+def test_the_time_is_unknown_for_a_service_that_was_never_used(tmp_path: Path) -> None:
     assert expected(tmp_path, "  - {shot: 1A, action: On.}\n", None) is None

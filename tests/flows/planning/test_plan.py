@@ -18,8 +18,7 @@ from storyreel.specs.problems.problem import StoryboardError
 from storyreel.specs.reading import read
 from storyreel.tasks.ledger.ledger import Order, Purchase, State
 from storyreel.tasks.ledger.owner import this_process
-
-NOTHING = History(purchases=lambda _: {}, holds=lambda _: False)
+from tests.flows.planning.histories import NOTHING
 
 FILM = """
 storyboard: 1
@@ -112,7 +111,7 @@ def test_a_picture_counts_by_its_content_not_by_its_name(tmp_path: Path) -> None
         (State.UNKNOWN, "new", "stopped"),
     ],
 )
-def test_a_take_is_planned_by_what_became_of_it(tmp_path: Path, state: State, planned: str, words: str) -> None:
+def test_the_state_of_a_take_follows_from_its_purchase(tmp_path: Path, state: State, planned: str, words: str) -> None:
     first = plan_of(tmp_path, FILM)
     plan = plan_of(tmp_path, FILM, made(first, state, "too dark"))
     assert {take.state for take in plan.takes} == {planned}
@@ -135,7 +134,7 @@ def test_an_unknown_service_is_named_with_its_place_in_the_file(tmp_path: Path) 
     assert "did you mean animatic?" in str(problem)
 
 
-def test_a_chain_over_three_is_warned_of(tmp_path: Path) -> None:
+def test_a_chain_over_three_shots_gives_a_warning(tmp_path: Path) -> None:
     shots = [f"  - {{shot: S{n}, action: On., continues: S{n - 1}}}" for n in range(1, 5)]
     film = "storyboard: 1\ntitle: Long\nshots:\n  - {shot: S0, action: Begin.}\n" + "\n".join(shots)
     plan = plan_of(tmp_path, film)

@@ -13,7 +13,7 @@ from storyreel.flows.planning.saved import differences, load_plan, save_plan
 from storyreel.specs.problems.problem import StoryboardError
 from storyreel.tasks.ledger.ledger import State
 from storyreel.tasks.prices.price_list import PriceList
-from tests.flows.planning.pasts import NOTHING, past, plan_of
+from tests.flows.planning.histories import NOTHING, history_with, plan_of
 
 FILM = """\
 storyboard: 1
@@ -27,17 +27,17 @@ shots:
 """
 
 
-def what_moved(
+def differences_after(
     folder: Path, film: str = FILM, history: History = NOTHING, prices: PriceList | None = None
 ) -> list[str]:
-    """What is said to have changed when a plan of the film as it was meets the film as it is."""
+    """The differences between the saved plan of FILM and the plan of `film`."""
     file = folder / "film.plan.json"
     save_plan(plan_of(folder, FILM), file, RunRequest(storyboard=folder / "film.yaml"))
     return differences(load_plan(file), plan_of(folder, film, history, **({"prices": prices} if prices else {})))
 
 
-def test_a_plan_that_nothing_has_moved_under_is_as_it_was(tmp_path: Path) -> None:
-    assert what_moved(tmp_path) == []
+def test_a_plan_without_changes_has_no_differences(tmp_path: Path) -> None:
+    assert differences_after(tmp_path) == []
 
 
 @pytest.mark.parametrize(
@@ -52,19 +52,19 @@ def test_a_plan_that_nothing_has_moved_under_is_as_it_was(tmp_path: Path) -> Non
         (lambda film: film.replace("[apiyi, dashscope]", "[apiyi]"), ["1A take 1: changed: the fallback services"]),
     ],
 )
-def test_what_moved_in_the_film_is_named(tmp_path: Path, edit: Callable[[str], str], told: list[str]) -> None:
-    lines = "\n".join(what_moved(tmp_path, edit(FILM)))
+def test_each_difference_of_the_film_is_named(tmp_path: Path, edit: Callable[[str], str], told: list[str]) -> None:
+    lines = "\n".join(differences_after(tmp_path, edit(FILM)))
     for words in told:
         assert words in lines
 
 
-def test_comments_and_layout_move_nothing(tmp_path: Path) -> None:
-    assert what_moved(tmp_path, FILM.replace("title: Rooms", "# a film\ntitle:   Rooms")) == []
+def test_comments_and_layout_make_no_difference(tmp_path: Path) -> None:
+    assert differences_after(tmp_path, FILM.replace("title: Rooms", "# a film\ntitle:   Rooms")) == []
 
 
 def test_a_purchase_made_meanwhile_is_named(tmp_path: Path) -> None:
-    there = past(plan_of(tmp_path, FILM), ("1C", State.FINISHED))
-    assert what_moved(tmp_path, history=there) == [
+    there = history_with(plan_of(tmp_path, FILM), ("1C", State.FINISHED))
+    assert differences_after(tmp_path, history=there) == [
         "1C take 1 was new and is cached: made before, the clip is in the store"
     ]
 
@@ -72,24 +72,24 @@ def test_a_purchase_made_meanwhile_is_named(tmp_path: Path) -> None:
 def test_another_price_is_named(tmp_path: Path) -> None:
     own = tmp_path / "prices.yaml"
     own.write_text("prices: 1\nrates:\n  - {service: apiyi, resolution: 720p, per_second: 0.09, currency: USD}\n")
-    lines = what_moved(tmp_path, prices=PriceList.read({"STORYREEL_PRICES": str(own)}))
+    lines = differences_after(tmp_path, prices=PriceList.read({"STORYREEL_PRICES": str(own)}))
     assert "1A take 1: the price at apiyi was 0.42 USD and is 0.45 USD" in lines
 
 
 @pytest.mark.parametrize("text", ["", "{}", '{"plan": 2}', "storyboard: 1", '{"plan": 1, "made": "yesterday"}'])
-def test_a_file_that_is_no_plan_is_refused_in_words(tmp_path: Path, text: str) -> None:
+def test_a_file_that_is_not_a_plan_is_refused(tmp_path: Path, text: str) -> None:
     file = tmp_path / "film.plan.json"
     file.write_text(text)
     with pytest.raises(StoryboardError, match="not a plan of this version of storyreel"):
         load_plan(file)
 
 
-def test_a_plan_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_a_missing_plan_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(StoryboardError, match="cannot be read"):
         load_plan(tmp_path / "none.json")
 
 
-def test_a_kept_plan_holds_no_path_but_the_way_to_its_storyboard(tmp_path: Path) -> None:
+def test_a_saved_plan_holds_only_the_relative_path_of_its_storyboard(tmp_path: Path) -> None:
     (tmp_path / "plans").mkdir()
     file = tmp_path / "plans" / "film.plan.json"
     save_plan(plan_of(tmp_path, FILM), file, RunRequest(storyboard=tmp_path / "film.yaml"))

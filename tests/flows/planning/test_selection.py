@@ -9,7 +9,7 @@ import pytest
 from storyreel.flows.planning.model import History
 from storyreel.flows.planning.selection import NothingSelected
 from storyreel.tasks.ledger.ledger import State
-from tests.flows.planning.pasts import NOTHING, past, plan_of
+from tests.flows.planning.histories import NOTHING, history_with, plan_of
 
 FILM = """\
 storyboard: 1
@@ -50,33 +50,33 @@ def shot(folder: Path, *terms: str, history: History = NOTHING, film: str = FILM
         (["changed"], set()),
     ],
 )
-def test_a_selection_means_what_it_says(tmp_path: Path, terms: list[str], made: set[str]) -> None:
+def test_a_selection_selects_these_shots(tmp_path: Path, terms: list[str], made: set[str]) -> None:
     assert shot(tmp_path, *terms) == made
 
 
-def test_what_a_selected_shot_begins_with_is_made_too(tmp_path: Path) -> None:
+def test_the_shots_that_a_selected_shot_continues_are_made_too(tmp_path: Path) -> None:
     assert shot(tmp_path, "1C") == {"1A", "1B", "1C"}
 
 
-def test_what_is_there_already_is_kept_and_nothing_before_it_is_made(tmp_path: Path) -> None:
-    there = past(plan_of(tmp_path, FILM), ("1B", State.FINISHED))
+def test_a_cached_shot_is_used_and_the_shots_before_it_are_not_made(tmp_path: Path) -> None:
+    there = history_with(plan_of(tmp_path, FILM), ("1B", State.FINISHED))
     assert shot(tmp_path, "1C", history=there) == {"1B", "1C"}
     plan = plan_of(tmp_path, FILM, there, selection=["1C"])
     assert [take.shot for take in plan.bought] == ["1C"]
 
 
-def test_what_is_paid_and_under_way_is_gone_on_with(tmp_path: Path) -> None:
-    ordered = past(plan_of(tmp_path, FILM), ("2B", State.SUBMITTED))
+def test_an_order_under_way_is_resumed_though_not_selected(tmp_path: Path) -> None:
+    ordered = history_with(plan_of(tmp_path, FILM), ("2B", State.SUBMITTED))
     assert shot(tmp_path, "1A", history=ordered) == {"1A", "2B"}
 
 
-def test_changed_means_what_was_bought_in_another_form(tmp_path: Path) -> None:
-    before = past(plan_of(tmp_path, FILM), ("1A", State.FINISHED), ("2B", State.FINISHED))
+def test_changed_selects_shots_that_were_bought_in_another_form(tmp_path: Path) -> None:
+    before = history_with(plan_of(tmp_path, FILM), ("1A", State.FINISHED), ("2B", State.FINISHED))
     assert shot(tmp_path, "changed", history=before, film=FILM.replace("Five.", "Six.")) == {"1A", "2B"}
 
 
-def test_of_a_shot_with_one_take_there_that_take_is_shown(tmp_path: Path) -> None:
-    before = past(plan_of(tmp_path, FILM.replace(", takes: 2", "")), ("2A", State.FINISHED))
+def test_an_unselected_shot_shows_its_cached_take(tmp_path: Path) -> None:
+    before = history_with(plan_of(tmp_path, FILM.replace(", takes: 2", "")), ("2A", State.FINISHED))
     plan = plan_of(tmp_path, FILM, before, selection=["1A"])
     (shown,) = (take for take in plan.takes if take.shot == "2A")
     assert (shown.take, shown.circled, shown.is_stand_in) == (1, True, False)
@@ -89,7 +89,7 @@ def test_all_takes_of_a_selected_shot_are_made(tmp_path: Path) -> None:
 
 
 def test_an_unselected_unknown_does_not_stop_the_others(tmp_path: Path) -> None:
-    before = past(plan_of(tmp_path, FILM), ("2B", State.UNKNOWN))
+    before = history_with(plan_of(tmp_path, FILM), ("2B", State.UNKNOWN))
     assert shot(tmp_path, "1A", history=before) == {"1A"}
 
 
@@ -103,7 +103,7 @@ def test_an_unselected_unknown_does_not_stop_the_others(tmp_path: Path) -> None:
         ("", "there is no shot ``"),
     ],
 )
-def test_what_means_nothing_is_told_with_what_could_be_meant(tmp_path: Path, term: str, told: str) -> None:
+def test_a_term_that_matches_nothing_is_an_error_with_a_suggestion(tmp_path: Path, term: str, told: str) -> None:
     with pytest.raises(NothingSelected) as refused:
         plan_of(tmp_path, FILM, selection=[term])
     assert told in str(refused.value)

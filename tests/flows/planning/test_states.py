@@ -9,7 +9,7 @@ from PIL import Image
 
 from storyreel.flows.planning.model import PlannedTake
 from storyreel.tasks.ledger.ledger import State
-from tests.flows.planning.pasts import past, plan_of
+from tests.flows.planning.histories import history_with, plan_of
 
 FILM = """\
 storyboard: 1
@@ -41,7 +41,7 @@ def after(folder: Path, *edits: tuple[str, str]) -> dict[tuple[str, int], Planne
     for old, new in edits:
         assert old in text
         text = text.replace(old, new)
-    everything = past(bought, *((take.shot, State.FINISHED) for take in bought.takes))
+    everything = history_with(bought, *((take.shot, State.FINISHED) for take in bought.takes))
     return {(take.shot, take.take): take for take in plan_of(folder, text, everything).takes}
 
 
@@ -70,7 +70,7 @@ def test_what_changed_is_named_as_the_author_calls_it(folder: Path, old: str, ne
 def test_a_picture_that_was_drawn_again_is_named_by_its_file(folder: Path) -> None:
     bought = plan_of(folder, FILM)
     Image.new("RGB", (320, 320), "blue").save(folder / "ana.png")
-    everything = past(bought, *((take.shot, State.FINISHED) for take in bought.takes))
+    everything = history_with(bought, *((take.shot, State.FINISHED) for take in bought.takes))
     first = plan_of(folder, FILM, everything).takes[0]
     assert first.reason == "changed: reference ana.png"
 
@@ -83,26 +83,26 @@ def test_a_picture_that_comes_or_goes_is_named_and_its_order_is_not(folder: Path
 def test_a_picture_under_another_name_is_no_change(folder: Path) -> None:
     bought = plan_of(folder, FILM)
     (folder / "ana.png").rename(folder / "ana-front.png")
-    everything = past(bought, *((take.shot, State.FINISHED) for take in bought.takes))
+    everything = history_with(bought, *((take.shot, State.FINISHED) for take in bought.takes))
     plan = plan_of(folder, FILM.replace("ana.png", "ana-front.png"), everything)
     assert {take.state for take in plan.takes} == {"cached"}
 
 
-def test_what_continues_a_changed_shot_says_so(folder: Path) -> None:
+def test_a_shot_that_continues_a_changed_one_has_that_as_its_reason(folder: Path) -> None:
     takes = after(folder, ("Ana enters.", "Ana leaves."))
     assert takes["1B", 1].reason == "changed: 1A, which it continues"
     assert takes["1C", 1].state == "cached"
 
 
-def test_one_more_take_is_called_so(folder: Path) -> None:
+def test_an_added_take_has_that_as_its_reason(folder: Path) -> None:
     takes = after(folder, ("takes: 2", "takes: 3"))
     assert [takes["1C", number].state for number in (1, 2, 3)] == ["cached", "cached", "new"]
     assert takes["1C", 3].reason == "one more take"
 
 
-def test_a_shot_that_was_only_drawn_so_far_is_no_changed_one(folder: Path) -> None:
+def test_a_shot_that_was_only_an_animatic_so_far_is_not_a_changed_one(folder: Path) -> None:
     drawn = plan_of(folder, FILM.replace("apiyi", "animatic"))
-    everything = past(drawn, *((take.shot, State.FINISHED) for take in drawn.takes))
+    everything = history_with(drawn, *((take.shot, State.FINISHED) for take in drawn.takes))
     assert {take.reason for take in plan_of(folder, FILM, everything).takes} == {"never made before"}
 
 

@@ -1,5 +1,5 @@
-"""Directions: what people said of takes is carried out in the plan, by keys alone, and is what the storyboard could
-say itself."""
+"""Verdicts are applied to the plan by the keys of takes alone, and give the plan of a storyboard into which they were
+written."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_a_retake_with_another_action_is_planned_with_that_action(file: Path, le
     assert dict(take.chosen.brief.words)["action"] == "She stands."
 
 
-def test_an_action_and_then_the_one_before_it_come_to_an_end(file: Path, ledger: Ledger) -> None:
+def test_asking_for_an_action_and_then_for_the_first_one_ends(file: Path, ledger: Ledger) -> None:
     first = keys(plan_at(file), "1A")
     say(ledger, takes_of(plan_at(file), "1A")[0], Word.RETAKE, "She falls.")
     say(ledger, takes_of(plan_at(file), "1A")[0], Word.RETAKE, "She climbs.")
@@ -127,7 +127,7 @@ def test_the_approved_take_is_what_the_next_shot_begins_with(file: Path, ledger:
     assert keys(after, "1B") != keys(before, "1B")
 
 
-def test_what_must_be_approved_waits_and_what_only_stands_in_does_not(file: Path, ledger: Ledger) -> None:
+def test_shots_wait_for_approval_and_stand_ins_do_not(file: Path, ledger: Ledger) -> None:
     plan = plan_at(file)
     assert list(shots_to_approve(plan)) == ["1A", "1B"]
     assert [review_state(takes) for takes in takes_by_shot(plan.takes).values()] == ["todo", "todo", None]
@@ -144,7 +144,7 @@ def test_no_more_than_twenty_takes_are_made_of_a_shot_that_is_always_refused(fil
     assert "20 takes of 1A were refused, and no more are made" in plan.warnings[0]
 
 
-def test_an_action_that_names_nobody_of_the_film_is_not_sent(file: Path, ledger: Ledger) -> None:
+def test_a_new_action_with_an_unknown_name_is_not_used(file: Path, ledger: Ledger) -> None:
     say(ledger, takes_of(plan_at(file), "1A")[0], Word.RETAKE, "{mira} climbs.")
     plan = plan_at(file)
     assert all(dict(take.chosen.brief.words)["action"] == "She climbs." for take in takes_of(plan, "1A"))
@@ -165,7 +165,7 @@ _STEPS = st.lists(
 
 @settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True)
 @given(steps=_STEPS)
-def test_whatever_is_said_the_plan_is_the_one_of_a_storyboard_that_says_it_itself(
+def test_verdicts_give_the_plan_of_a_storyboard_into_which_they_were_written(
     steps: list[tuple[str, int, Word, str]], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """After each word: planning twice is the same, and so is planning a storyboard in which the shots are written as

@@ -71,7 +71,7 @@ def words(film: Path) -> dict[str, list[str]]:
     return {slate: [str(take.review) for take in those] for slate, those in takes.items() if those[0].needs_review}
 
 
-def test_before_anything_is_made_there_is_nothing_to_say(film: Path) -> None:
+def test_without_made_takes_there_is_nothing_to_review(film: Path) -> None:
     assert words(film) == {"1A": ["todo"], "1B": ["todo", "todo"]}
     shown = storyreel(film, "review", "film.yaml")
     assert shown.returncode == 0 and "next: storyreel render film.yaml" in shown.stdout
@@ -106,7 +106,7 @@ def test_takes_are_shown_approved_and_made_again_without_any_server(film: Path, 
 
 def test_a_retake_with_another_action_is_planned_with_it(film: Path, ledger: Ledger) -> None:
     said = storyreel(film, "review", "film.yaml", "--retake", "1A", "--action", "She falls.")
-    assert "1A take 1: retake, with another action: She falls." in said.stdout
+    assert "1A take 1: retake, with a new action: She falls." in said.stdout
     plan = json.loads(storyreel(film, "plan", "film.yaml", "--json").stdout)
     assert (plan["shots"][0]["state"], plan["shots"][0]["changes"], plan["shots"][0]["review"]) == (
         "new", ["action"], "retake",
@@ -130,7 +130,7 @@ def test_a_retake_with_another_action_is_planned_with_it(film: Path, ledger: Led
         (("--approve", "1A", "--retake", "1A"), "take 1 of 1A is named twice"),
     ],
 )
-def test_what_cannot_be_said_is_refused_and_nothing_is_noted(
+def test_invalid_verdicts_are_refused_and_none_is_noted(
     film: Path, ledger: Ledger, words: tuple[str, ...], told: str
 ) -> None:
     refused = storyreel(film, "review", "film.yaml", *words)
@@ -154,4 +154,4 @@ def test_on_a_terminal_each_shot_that_waits_is_asked_about(film: Path, ledger: L
         os.close(leader)
     assert asked.returncode == 0
     assert words(film) == {"1A": ["retake"], "1B": ["approved", "wfa"]}
-    assert "1A take 1: retake, with another action: She falls." in shown.decode()
+    assert "1A take 1: retake, with a new action: She falls." in shown.decode()

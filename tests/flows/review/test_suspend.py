@@ -26,7 +26,7 @@ def on_set(tmp_path: Path) -> Iterator[Set]:
 
 
 @pytest.mark.parametrize("database", ["sqlite", "postgresql"])
-async def test_a_run_waits_for_a_word_makes_the_retake_once_and_joins_what_is_approved(
+async def test_a_run_is_suspended_makes_the_retake_once_and_joins_the_approved_takes(
     on_set: Set, database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if database == "postgresql":
@@ -52,7 +52,7 @@ async def test_a_run_waits_for_a_word_makes_the_retake_once_and_joins_what_is_ap
     assert on_set.words() == {"1A": "approved", "1.B-2": "approved"}
 
 
-async def test_a_run_that_is_not_deployed_ends_and_says_what_waits(on_set: Set) -> None:
+async def test_a_run_that_is_not_deployed_ends_and_names_the_shots_that_wait(on_set: Set) -> None:
     on_set.file.write_text(FILM)
     with pytest.raises(ReviewNeeded) as needed:
         await render_storyboard(str(on_set.file), out=str(on_set.folder / "out"), buy=True)
@@ -65,7 +65,7 @@ async def test_a_run_that_is_not_deployed_ends_and_says_what_waits(on_set: Set) 
     assert made.sequence.exists() and on_set.sold == 2
 
 
-async def test_a_run_over_its_budget_asks_and_goes_on_under_what_was_approved(on_set: Set) -> None:
+async def test_a_run_over_its_budget_asks_and_continues_under_the_approved_amount(on_set: Set) -> None:
     deployed = await on_set.deployed(NO_REVIEW, budget="0.2 USD")
     run = await deployed.begin()
     assert (await deployed.state(run)).name == "Suspended" and on_set.sold == 0
@@ -79,7 +79,7 @@ async def test_a_run_over_its_budget_asks_and_goes_on_under_what_was_approved(on
     assert on_set.sold == 2
 
 
-async def test_stop_ends_the_run_buys_nothing_and_is_asked_again_when_the_run_is_tried_again(on_set: Set) -> None:
+async def test_stop_ends_the_run_buys_nothing_and_a_retry_asks_again(on_set: Set) -> None:
     deployed = await on_set.deployed(NO_REVIEW, budget="0.2 USD")
     run = await deployed.begin()
     await deployed.resume(run, {"decision": "stop"})
@@ -90,7 +90,7 @@ async def test_stop_ends_the_run_buys_nothing_and_is_asked_again_when_the_run_is
     assert (await deployed.state(run)).name == "Suspended"
 
 
-async def test_a_form_about_money_wants_a_decision(on_set: Set) -> None:
+async def test_the_budget_form_needs_a_decision(on_set: Set) -> None:
     deployed = await on_set.deployed(NO_REVIEW, budget="0.2 USD")
     run = await deployed.begin()
     async with get_client() as client:
@@ -99,7 +99,7 @@ async def test_a_form_about_money_wants_a_decision(on_set: Set) -> None:
     assert (await deployed.state(run)).name == "Suspended"
 
 
-def test_slates_that_are_spelled_alike_have_fields_of_their_own() -> None:
+def test_similar_slates_have_different_fields() -> None:
     shots = [ShotToReview(film="x", slate=slate, action="", takes=()) for slate in ("1.A", "1-A", "1_A", "1A")]
     fields = by_field(shots)
     assert [shot.slate for shot in fields.values()] == ["1.A", "1-A", "1_A", "1A"]

@@ -1,4 +1,4 @@
-"""What the services are able to do, and which of them can shoot which shot."""
+"""The installed services and what they can do."""
 
 from __future__ import annotations
 
@@ -9,48 +9,16 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from storyreel.flows.planning.model import History
-from storyreel.flows.planning.plan import make_plan
-from storyreel.flows.services.catalogue import Service, installed_services, loadable_providers
-from storyreel.flows.services.compatibility import Compatibility, check_compatibility, print_compatibility
-from storyreel.specs.problems.problem import StoryboardError
-from storyreel.specs.reading import read
+from storyreel.flows.services.catalogue import Service, installed_services, print_services
 from tests.flows.conftest import Command
 from tests.services.__main__ import SERVICES
 
-NOTHING = History(purchases=lambda _: {}, holds=lambda _: False)
 
-FILM = """
-storyboard: 1
-title: Who Can
-format: {aspect_ratio: "4:3"}
-cast:
-  ana: {name: Ana, references: ["https://pictures.example/ana.mp4"]}
-defaults: {provider: dashscope}
-shots:
-  - {shot: 1A, action: Ana waits., cast: [ana], duration: 11s}
-  - {shot: 1B, action: Rain., duration: 15s}
-  - {shot: 1C, action: More rain., duration: 20s}
-  - {shot: 1D, action: It stops., continues: 1B, duration: 3s}
-"""
-
-
-@pytest.fixture
-def film(tmp_path: Path) -> Path:
-    file = tmp_path / "film.yaml"
-    file.write_text(FILM)
-    return file
-
-
-def auditions(film: Path) -> dict[tuple[str, str], Compatibility]:
-    return {(each.shot, each.provider): each for each in check_compatibility(read(film), loadable_providers(), {})}
-
-
-def test_the_four_services_and_the_animatic_are_there_each_with_its_modes() -> None:
+def test_the_four_services_and_the_animatic_are_installed_with_their_modes() -> None:
     found = {service.name: service for service in installed_services({}) if isinstance(service, Service)}
     assert set(found) == {"animatic", *SERVICES}
     for name, service in found.items():
-        assert {capability.mode for capability in service.able} == {
+        assert {capability.mode for capability in service.capabilities} == {
             "text-to-video", "image-to-video", "reference-to-video"
         }  # fmt: skip
         assert service.paid == (name != "animatic")
@@ -78,14 +46,14 @@ def test_a_service_is_ready_when_its_key_is_set() -> None:
         ("freepik", "image-to-video", "image", "not taken", "not taken"),
     ],
 )
-def test_how_a_local_file_travels_is_told_for_each_use(
+def test_the_transport_of_a_local_file_is_listed_for_each_use(
     name: str, mode: str, use: str, without: str, with_bucket: str
 ) -> None:
     for environment, expected in (({}, without), ({"STORYREEL_MEDIA_URL": "s3://films"}, with_bucket)):
         found = {each.name: each for each in installed_services(environment)}
         service = found[name]
         assert isinstance(service, Service)
-        assert service.ways[mode][use] == expected  # type: ignore[index]
+        assert service.transports[mode][use] == expected  # type: ignore[index]
 
 
 def test_a_service_that_cannot_be_loaded_is_named_and_stops_nothing(cold_storyreel: Command, tmp_path: Path) -> None:
@@ -115,7 +83,7 @@ def test_the_json_has_what_a_program_needs_to_choose(storyreel: Command) -> None
     assert reference["local_files"]["image"] == "inside the request"
 
 
-def test_the_table_says_all_of_it(storyreel: Command) -> None:
+def test_the_list_for_people_has_the_same_facts(storyreel: Command) -> None:
     done = storyreel("providers", APIYI_API_KEY="sk-very-secret", COLUMNS="150")
     assert done.returncode == 0 and "sk-very-secret" not in done.stdout
     assert "apiyi: paid; APIYI_API_KEY is set; 8 takes at once" in done.stdout
@@ -125,52 +93,27 @@ def test_the_table_says_all_of_it(storyreel: Command) -> None:
         assert words in done.stdout
 
 
-def test_who_can_shoot_what_and_what_stands_in_the_way(film: Path) -> None:
-    found = auditions(film)
-    can = {of: each.mode for of, each in found.items() if not each.obstacles}
-    assert {shot for shot, service in can if service == "animatic"} == {"1A", "1B", "1C", "1D"}
-    for service in SERVICES:
-        assert {shot for shot, name in can if name == service} == {"1B", "1D"}
-        (obstacle,) = found["1A", service].obstacles
-        assert "11s" in obstacle.what and "10s" in obstacle.what
-        assert found["1D", service].mode == "image-to-video"
-    assert found["1D", "aimlapi"].sold_seconds == 5
-    assert found["1D", "dashscope"].sold_seconds == 3
-    assert {service for (shot, service), each in found.items() if each.chosen} == {"dashscope"}
+def test_services_that_take_a_last_frame_are_listed() -> None:
+    services = {each.name: each for each in installed_services({}) if isinstance(each, Service)}
+    able = {
+        (name, mode["mode"])
+        for name, service in services.items()
+        for mode in service.as_json()["modes"]
+        if mode["last_frame"]
+    }
+    assert {one for one in able if one[0] != "animatic"} == {
+        ("dashscope", "image-to-video"), ("freepik", "image-to-video")
+    }  # fmt: skip
+    assert services["dashscope"].transports["image-to-video"]["last_frame"] == "inside the request"
+    assert services["freepik"].transports["image-to-video"]["last_frame"] == "the service's own store"
+    assert services["apiyi"].transports["image-to-video"]["last_frame"] == "not taken"
 
 
-def test_casting_and_planning_agree(film: Path) -> None:
-    found = auditions(film)
-    for service in loadable_providers():
-        told = {obstacle.what for (_, name), each in found.items() if name == service for obstacle in each.obstacles}
-        try:
-            make_plan(read(film), NOTHING, service)
-            refused = set()
-        except StoryboardError as error:
-            refused = {problem.message for problem in error.problems}
-        assert told == refused
-
-
-def test_one_obstacle_is_told_once_for_all_its_shots(film: Path) -> None:
-    film.write_text(FILM.replace("duration: 15s", "duration: 20s"))
+def test_the_advised_pause_between_polls_is_listed_beside_the_shortest() -> None:
+    found = installed_services({})
+    told = {each.name: each.as_json()["advised_poll_seconds"] for each in found if isinstance(each, Service)}
+    assert told == {"aimlapi": 15, "animatic": None, "apiyi": 10, "dashscope": 15, "freepik": None}
     written = StringIO()
-    print_compatibility(Console(file=written), "Who Can", list(auditions(film).values()))
-    lines = [line for line in written.getvalue().splitlines() if line.startswith("freepik cannot shoot 1B, 1C")]
-    assert len(lines) == 1
-    assert "it needs 20s" in lines[0]
-
-
-def test_the_command_shows_the_casting(storyreel: Command, film: Path) -> None:
-    shown = storyreel("providers", "--for", "film.yaml")
-    assert shown.returncode == 0, shown.stderr
-    assert "dashscope cannot shoot 1A" in shown.stdout
-    raw = json.loads(storyreel("providers", "--for", "film.yaml", "--json").stdout)
-    assert {(each["shot"], each["provider"]) for each in raw if each["can"]} >= {("1B", "freepik"), ("1C", "animatic")}
-    assert set(raw[0]) == {"shot", "provider", "mode", "sold_seconds", "obstacles", "chosen", "can"}
-
-
-def test_a_storyboard_that_is_wrong_is_told_to_be(storyreel: Command, film: Path) -> None:
-    film.write_text(FILM.replace("action: Rain.", "actoin: Rain."))
-    done = storyreel("providers", "--for", "film.yaml")
-    assert done.returncode == 2
-    assert "did you mean `action`?" in done.stderr
+    print_services(Console(file=written, width=200), found)
+    assert "polled every 3 s at most (10 s are advised)" in written.getvalue()
+    assert "takes a first frame, a last frame" in written.getvalue()

@@ -13,7 +13,6 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from storyreel.flows.planning.model import History
 from storyreel.flows.planning.plan import make_plan
 from storyreel.flows.services.explain import Explanation, explain, find_take, print_explanation
 from storyreel.specs.reading import read
@@ -21,6 +20,7 @@ from storyreel.tasks.providers import load
 from storyreel.tasks.providers.hosted import HostedProvider
 from storyreel.tasks.providers.request import Request
 from tests.flows.conftest import Command
+from tests.flows.planning.histories import NOTHING
 from tests.services.__main__ import SERVICES
 from tests.services.emulator import Emulator
 from tests.services.wire import Heard
@@ -43,7 +43,6 @@ shots:
   - {shot: 1C, action: Rain., takes: 3, circled: 2}
   - {shot: 1D, action: It ends., continues: 1C}
 """
-NOTHING = History(purchases=lambda _: {}, holds=lambda _: False)
 KEY = "sk-emulator"
 
 
@@ -83,18 +82,19 @@ def sent(emulator: Emulator, environment: Mapping[str, str], request: Request) -
 
 
 @pytest.mark.parametrize("shot", ["1A", "1B", "1C"])
-def test_what_is_explained_is_what_is_sent_but_for_the_key(
+def test_the_explained_request_is_the_one_that_is_sent_except_for_the_key(
     service: tuple[Emulator, dict[str, str]], film: Path, shot: str
 ) -> None:
     emulator, environment = service
     before = len(emulator.requests)
     explanation = explained(film, shot, emulator.name, environment)
     assert len(emulator.requests) == before, "explaining sends nothing"
-    assert explanation.call
+    shown = explanation.http_request
+    assert shown
     heard = sent(emulator, environment, explanation.take.request)
-    assert (explanation.call.method, explanation.call.url) == (heard.method, emulator.base_url + heard.path)
-    assert explanation.call.body == heard.json()
-    told = {name.lower(): value.replace("…", KEY) for name, value in explanation.call.headers.items()}
+    assert (shown.method, shown.url) == (heard.method, emulator.base_url + heard.path)
+    assert shown.body == heard.json()
+    told = {name.lower(): value.replace("…", KEY) for name, value in shown.headers.items()}
     assert told == {name: heard.headers[name] for name in told}
     assert KEY in "".join(heard.headers.values())
     assert KEY not in json.dumps(explanation.as_json())
@@ -108,8 +108,8 @@ def test_a_picture_inside_the_request_is_shortened_to_its_beginning(film: Path, 
     with emulator.served() as base_url:
         environment = {f"{name.upper()}_API_KEY": KEY, f"{name.upper()}_BASE_URL": base_url}
         explanation = explained(film, "1B", name, environment)
-        assert explanation.call
-        shown = explanation.call.body["input"]["media"][0]["url"]
+        assert explanation.http_request
+        shown = explanation.http_request.body["input"]["media"][0]["url"]
         true = sent(emulator, environment, explanation.take.request).json()["input"]["media"][0]["url"]
     beginning, _, rest = shown.partition("…")
     assert beginning.startswith("data:image/png;base64,iVBOR") and true.startswith(beginning)
@@ -121,21 +121,21 @@ def test_a_file_that_is_uploaded_first_is_named(film: Path) -> None:
     Image.new("RGB", (400, 400)).save(film.parent / "board.png")
     film.write_text(FILM.replace("https://pictures.example/board.png", "board.png"))
     explanation = explained(film, "1B", "freepik", {})
-    assert explanation.call
-    assert "board.png" in explanation.call.body["start_image_url"]
-    assert explanation.enclosed[0].travels == "the service's own store"
+    assert explanation.http_request
+    assert "board.png" in explanation.http_request.body["start_image_url"]
+    assert explanation.attachments[0].travels == "the service's own store"
 
 
 def test_a_file_in_the_services_own_store_is_asked_to_be_resolved_there() -> None:
     keeper = Path(__file__).parents[3] / "specs" / "examples" / "the-keeper.yaml"
     explanation = explained(keeper, "1A", "dashscope", {})
-    assert explanation.call
-    assert explanation.call.headers["X-DashScope-OssResourceResolve"] == "enable"
+    assert explanation.http_request
+    assert explanation.http_request.headers["X-DashScope-OssResourceResolve"] == "enable"
 
 
-def test_references_are_told_by_the_numbers_that_the_prompt_calls_them_by(film: Path) -> None:
+def test_references_have_the_labels_of_the_prompt(film: Path) -> None:
     explanation = explained(film, "1A", "dashscope", {})
-    told = {each.label: (each.shows, each.source.rpartition("/")[2]) for each in explanation.enclosed}
+    told = {each.label: (each.shows, each.source.rpartition("/")[2]) for each in explanation.attachments}
     assert told == {
         "Image 1": ("ana", "ana.png"),
         "voice of Image 1": ("ana", "ana.wav"),
@@ -147,9 +147,9 @@ def test_references_are_told_by_the_numbers_that_the_prompt_calls_them_by(film: 
     assert "Image 1 and Video 1 are Ana" in prompt and "Image 2 is shop" in prompt
 
 
-def test_a_service_that_writes_labels_small_has_them_small(film: Path) -> None:
+def test_labels_are_in_lower_case_for_a_service_that_writes_them_so(film: Path) -> None:
     explanation = explained(film, "1A", "apiyi", {})
-    labels = [each.label for each in explanation.enclosed if "voice" not in each.label]
+    labels = [each.label for each in explanation.attachments if "voice" not in each.label]
     assert labels == ["image 1", "video 1", "image 2"]
     assert all(label in explanation.take.request.prompt for label in labels)
 
@@ -169,21 +169,21 @@ def test_the_mode_has_its_reason(film: Path, shot: str, mode: str, why: str) -> 
     assert why in explanation.why
 
 
-def test_a_mode_that_is_forced_says_so(film: Path) -> None:
+def test_a_mode_from_the_storyboard_has_that_as_its_reason(film: Path) -> None:
     film.write_text(FILM.replace("action: She sits.,", "action: She sits., mode: image-to-video,"))
     assert explained(film, "1B", "dashscope", {}).why == "its `mode` says so"
 
 
 def test_a_frame_that_does_not_exist_yet_is_named_by_the_take_it_comes_from(film: Path) -> None:
     explanation = explained(film, "1D", "freepik", {})
-    assert explanation.enclosed[0].source == "last frame of 1C take 2"
-    assert explanation.call
-    assert "last frame of 1C take 2" in explanation.call.body["start_image_url"]
+    assert explanation.attachments[0].source == "last frame of 1C take 2"
+    assert explanation.http_request
+    assert "last frame of 1C take 2" in explanation.http_request.body["start_image_url"]
 
 
-def test_takes_have_seeds_of_their_own_and_the_circled_one_is_shown_unasked(film: Path) -> None:
+def test_takes_have_different_seeds_and_the_circled_one_is_the_default(film: Path) -> None:
     takes = [explained(film, "1C", "dashscope", {}, number) for number in (1, 2, 3)]
-    seeds = [each.call.body["parameters"]["seed"] for each in takes if each.call]
+    seeds = [each.http_request.body["parameters"]["seed"] for each in takes if each.http_request]
     assert len(set(seeds)) == 3
     plan = make_plan(read(film), NOTHING, "dashscope")
     assert find_take(plan, "1C", None).take == 2
@@ -191,8 +191,8 @@ def test_takes_have_seeds_of_their_own_and_the_circled_one_is_shown_unasked(film
 
 def test_a_name_and_password_in_an_address_are_not_shown(film: Path) -> None:
     explanation = explained(film, "1C", "dashscope", {"DASHSCOPE_BASE_URL": "https://me:secret@proxy.example/x"})
-    assert explanation.call
-    assert explanation.call.url.startswith("https://proxy.example/x/api/")
+    assert explanation.http_request
+    assert explanation.http_request.url.startswith("https://proxy.example/x/api/")
     assert "secret" not in json.dumps(explanation.as_json())
 
 
@@ -236,12 +236,14 @@ def test_the_animatic_shows_its_board(storyreel: Command, film: Path) -> None:
         ("1C", 4, "shot 1C has 3 takes, not 4"),
     ],
 )
-def test_what_is_not_there_is_told_with_what_is(film: Path, shot: str, take: int | None, words: str) -> None:
+def test_a_missing_shot_or_take_is_an_error_that_lists_those_there_are(
+    film: Path, shot: str, take: int | None, words: str
+) -> None:
     with pytest.raises(LookupError, match=re.escape(words)):
         find_take(make_plan(read(film), NOTHING), shot, take)
 
 
-def test_a_shot_that_is_not_there_is_a_wrong_command_line(storyreel: Command, film: Path) -> None:
+def test_a_missing_shot_is_an_error_of_the_command_line(storyreel: Command, film: Path) -> None:
     done = storyreel("explain", "film.yaml", "1AA")
     assert done.returncode == 2
     assert done.stdout == ""

@@ -11,13 +11,12 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from storyreel.flows.planning.model import History
 from storyreel.flows.planning.plan import make_plan
-from storyreel.flows.services.catalogue import Service, installed_services, print_services
 from storyreel.flows.services.explain import Explanation, explain, find_take, print_explanation
 from storyreel.specs.reading import read
 from storyreel.tasks.providers import load
 from storyreel.tasks.providers.hosted import HostedProvider
+from tests.flows.planning.histories import NOTHING
 from tests.services.__main__ import SERVICES
 from tests.services.wire import Heard
 
@@ -28,7 +27,6 @@ shots:
   - {shot: 1A, action: Rain., duration: 4s, first_frame: board.png}
   - {shot: 1B, action: Fog., duration: 4s, first_frame: board.png, last_frame: board.png}
 """
-NOTHING = History(purchases=lambda _: {}, holds=lambda _: False)
 KEY = "sk-emulator"
 
 
@@ -68,8 +66,8 @@ def told_and_sent(file: Path, shot: str, name: str) -> tuple[Explanation, Heard]
 @pytest.mark.parametrize("name", sorted(SERVICES))
 def test_every_header_that_is_sent_is_shown_with_the_key_left_out(film: Path, name: str) -> None:
     explanation, heard = told_and_sent(film, "1A", name)
-    assert explanation.call
-    told = {header.lower(): value for header, value in explanation.call.headers.items()}
+    assert explanation.http_request
+    told = {header.lower(): value for header, value in explanation.http_request.headers.items()}
     sent = dict(heard.headers)
     assert sent.pop("content-length") == str(len(heard.body))
     assert told == {header: value.replace(KEY, "…") for header, value in sent.items()}
@@ -81,41 +79,15 @@ def test_every_header_that_is_sent_is_shown_with_the_key_left_out(film: Path, na
 )
 def test_both_frames_are_shown_where_they_are_sent(film: Path, name: str, travels: str) -> None:
     explanation, _ = told_and_sent(film, "1B", name)
-    assert [(each.label, each.use, each.source, each.travels) for each in explanation.enclosed] == [
+    assert [(each.label, each.use, each.source, each.travels) for each in explanation.attachments] == [
         ("first frame", "first_frame", "board.png", travels),
         ("last frame", "last_frame", "board.png", travels),
     ]
     assert explanation.why == "it begins with board.png and ends with board.png"
-    assert explanation.call
-    body = explanation.call.body
+    assert explanation.http_request
+    body = explanation.http_request.body
     shown = [item["url"] for item in body["input"]["media"]] if name == "dashscope" else [body["end_image_url"]]
     assert all("board.png" in place for place in shown) and len(shown) == (2 if name == "dashscope" else 1)
     written = StringIO()
     print_explanation(Console(file=written), explanation)
     assert f"last frame: board.png; {travels}" in written.getvalue()
-
-
-def test_who_ends_a_clip_with_a_picture_is_listed() -> None:
-    services = {each.name: each for each in installed_services({}) if isinstance(each, Service)}
-    able = {
-        (name, mode["mode"])
-        for name, service in services.items()
-        for mode in service.as_json()["modes"]
-        if mode["last_frame"]
-    }
-    assert {one for one in able if one[0] != "animatic"} == {
-        ("dashscope", "image-to-video"), ("freepik", "image-to-video")
-    }  # fmt: skip
-    assert services["dashscope"].ways["image-to-video"]["last_frame"] == "inside the request"
-    assert services["freepik"].ways["image-to-video"]["last_frame"] == "the service's own store"
-    assert services["apiyi"].ways["image-to-video"]["last_frame"] == "not taken"
-
-
-def test_the_pace_that_a_service_advises_is_listed_beside_its_floor() -> None:
-    found = installed_services({})
-    told = {each.name: each.as_json()["advised_poll_seconds"] for each in found if isinstance(each, Service)}
-    assert told == {"aimlapi": 15, "animatic": None, "apiyi": 10, "dashscope": 15, "freepik": None}
-    written = StringIO()
-    print_services(Console(file=written, width=200), found)
-    assert "a look every 3 s at most (10 s are advised)" in written.getvalue()
-    assert "takes a first frame, a last frame" in written.getvalue()

@@ -1,4 +1,4 @@
-"""Films to plan, and pasts to plan them against."""
+"""Films to plan, and histories to plan them with."""
 
 from __future__ import annotations
 
@@ -27,34 +27,34 @@ def plan_of(
     selection: Iterable[str] = (),
     prices: PriceList = PRICES,
 ) -> Plan:
-    """The plan of a film that is written here."""
+    """The plan of a film that is written into `folder`."""
     file = folder / "film.yaml"
     file.write_text(text)
     return make_plan(read(file), history, provider, tuple(selection), prices)
 
 
-def past(plan: Plan, *states: tuple[str, State], reason: str = "") -> History:
-    """A past in which the shots of a plan, each with its first service, are in these states; others were never made."""
+def history_with(plan: Plan, *states: tuple[str, State], reason: str = "") -> History:
+    """A history in which these shots of a plan were ordered from their first services and have these states."""
     wanted = dict(states)
     now = datetime.now(UTC) - timedelta(hours=1)
     rows = {
-        way.key: Purchase(
+        chosen.key: Purchase(
             order=Order(
-                key=way.key, provider=way.request.provider, model=way.request.model, request=way.request.canonical(),
-                film=plan.title, scene=take.scene, slate=take.shot, take=take.take, brief=way.brief.dump(),
-                price=way.price,
+                key=chosen.key, provider=chosen.request.provider, model=chosen.request.model,
+                request=chosen.request.canonical(), film=plan.title, scene=take.scene, slate=take.shot, take=take.take,
+                brief=chosen.brief.dump(), price=chosen.price,
             ),
             state=wanted[take.shot], task="task-7", clip=CLIP, cost=None, reason=reason, owner=this_process(),
             created=now, changed=now,
         )
         for take in plan.takes if take.shot in wanted
-        for way in [take.chosen]
+        for chosen in [take.chosen]
     }  # fmt: skip
-    return history(rows)
+    return history_of(rows)
 
 
-def history(rows: Mapping[str, Purchase], experience: PastDurations | None = None) -> History:
-    """A past with these purchases, whose clips are all in the store."""
+def history_of(rows: Mapping[str, Purchase], experience: PastDurations | None = None) -> History:
+    """A history of these purchases, whose clips are all in the store."""
 
     def latest(film: str, slates: Iterable[str]) -> Orders:
         wanted = set(slates)
