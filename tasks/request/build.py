@@ -6,7 +6,7 @@ Pure except for the local files, which are read for their digests and limits.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 
 from storyreel.specs.cut import Anchor, Event
@@ -47,7 +47,7 @@ def build_requests(
     attached = AttachmentBuilder(
         storyboard, shot, provider, capability, digest, files or LocalFileChecks(), has_bucket
     ).build(continued)
-    frames = _needed_frames(shot, event, anchor, capability)
+    frames, wanted = _needed_frames(shot, event, anchor, capability), storyboard.format
     with_video = any(reference.kind == "video" for reference in attached.references)
     request = Request(
         provider=provider.name,
@@ -57,10 +57,10 @@ def build_requests(
         negative_prompt="" if capability.draws_board else _negative_prompt(storyboard, capability),
         seed=0,
         seconds=_sold_seconds(shot, capability, frames, storyboard, with_video),
-        aspect_ratio=_aspect_ratio(storyboard, capability, provider),
-        resolution=_resolution(storyboard, capability, provider),
-        width=storyboard.format.size[0],
-        height=storyboard.format.size[1],
+        aspect_ratio=_supported("aspect ratio", wanted.aspect_ratio, lambda c: c.ratios, capability, provider.name),
+        resolution=_supported("resolution", wanted.resolution, lambda c: c.resolutions, capability, provider.name),
+        width=wanted.size[0],
+        height=wanted.size[1],
         references=attached.references,
         first_frame=attached.first_frame,
         last_frame=attached.last_frame,
@@ -156,19 +156,12 @@ def _board(storyboard: Storyboard, shot: Shot, frames: int) -> Board:
     )
 
 
-def _aspect_ratio(storyboard: Storyboard, capability: Capability, provider: type[Provider]) -> str:
-    ratio = storyboard.format.aspect_ratio
-    if ratio not in capability.ratios:
-        what = f"{provider.name} has no aspect ratio {ratio}; it has {', '.join(capability.ratios)}"
-        hint = alternatives(capability.mode, lambda c: ratio in c.ratios, "choose one that it has")
-        raise Unsupported("provider", what, hint)
-    return ratio
-
-
-def _resolution(storyboard: Storyboard, capability: Capability, provider: type[Provider]) -> str:
-    wanted = storyboard.format.resolution
-    if wanted not in capability.resolutions:
-        what = f"{provider.name} has no resolution {wanted}; it has {', '.join(capability.resolutions)}"
-        hint = alternatives(capability.mode, lambda c: wanted in c.resolutions, "choose one that it has")
-        raise Unsupported("provider", what, hint)
+def _supported(
+    what: str, wanted: str, values: Callable[[Capability], tuple[str, ...]], capability: Capability, service: str
+) -> str:
+    """The wanted aspect ratio or resolution. Raises Unsupported if the service does not have it."""
+    if wanted not in values(capability):
+        message = f"{service} has no {what} {wanted}; it has {', '.join(values(capability))}"
+        hint = alternatives(capability.mode, lambda c: wanted in values(c), "choose one that it has")
+        raise Unsupported("provider", message, hint)
     return wanted
