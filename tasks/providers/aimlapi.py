@@ -19,7 +19,6 @@ from storyreel.tasks.providers.provider import Submission, TaskStatus
 from storyreel.tasks.providers.request import Request
 from storyreel.tasks.providers.wan import wan
 
-_PATH = "/v2/video/generations"
 _SOLD = (5, 10, 15)
 
 
@@ -28,6 +27,7 @@ class Aimlapi(HostedProvider):
 
     name = "aimlapi"
     default_base_url = "https://api.aimlapi.com"
+    order_path = "/v2/video/generations"
     min_poll_seconds = 3
     advised_poll_seconds = 15  # as its sample does
     max_concurrent = 4
@@ -46,10 +46,6 @@ class Aimlapi(HostedProvider):
         Mode.IMAGE: wan(Mode.IMAGE, "alibaba/wan-2-7-i2v", durations=_SOLD, data_uris=("first_frame",)),
         Mode.TEXT: wan(Mode.TEXT, "alibaba/wan-2-7-t2v", durations=_SOLD),
     }
-
-    def submit_path(self, request: Request) -> str:
-        """The same for all models; the body names the model."""
-        return _PATH
 
     def body(self, request: Request, urls: AttachmentUrls) -> dict[str, Any]:
         """Flat. Prompt expansion is off, as it may paraphrase labels and quoted dialogue."""
@@ -85,7 +81,7 @@ class Aimlapi(HostedProvider):
 
     def status_path(self, task: str) -> tuple[str, dict[str, str | int]]:
         """The id is a query parameter: ids of some models hold `:` and `/`."""
-        return _PATH, {"generation_id": task}
+        return self.order_path, {"generation_id": task}
 
     def read_status(self, answer: Any, task: str) -> TaskStatus:
         """An unknown word with an error beside it is a failure too, as the vendors behind it have their own words."""

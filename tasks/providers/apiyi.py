@@ -18,7 +18,6 @@ from storyreel.tasks.providers.request import Request
 from storyreel.tasks.providers.wan import wan
 from storyreel.tasks.providers.wan_request import billed_seconds, order_body
 
-_CREATE = "/wan/api/v1/services/aigc/video-generation/video-synthesis"
 _UNPAID = ("balance", "quota", "insufficient", "arrear")
 """Words in the message of a 429 that is about money; the gateway has no code for it."""
 _UNREADABLE = ("build_request_failed", "parse_request_failed")
@@ -30,6 +29,8 @@ class Apiyi(HostedProvider):
 
     name = "apiyi"
     default_base_url = "https://api.apiyi.com"
+    # Not `/v1/videos`, which drops the references.
+    order_path = "/wan/api/v1/services/aigc/video-generation/video-synthesis"
     min_poll_seconds = 3
     advised_poll_seconds = 10  # its pages: every 5 to 10 s, 10 recommended
     max_concurrent = 8
@@ -42,24 +43,16 @@ class Apiyi(HostedProvider):
         Mode.TEXT: wan(Mode.TEXT, "wan2.7-t2v"),
     }
 
-    def submit_path(self, request: Request) -> str:
-        """Not `/v1/videos`, which drops the references."""
-        return _CREATE
-
     def submit_headers(self, urls: AttachmentUrls) -> dict[str, str]:
-        """Ask for an asynchronous task."""
         return {"X-DashScope-Async": "enable"}
 
     def body(self, request: Request, urls: AttachmentUrls) -> dict[str, Any]:
-        """The same as DashScope's."""
         return order_body(request, urls)
 
     def read_submission(self, answer: Any, request: Request) -> Submission:
-        """The task's id."""
         return Submission(task=text_at(answer, "output", "task_id") or text_at(answer, "task_id"))
 
     def status_path(self, task: str) -> tuple[str, dict[str, str | int]]:
-        """Under another prefix than orders."""
         return f"/v1/tasks/{quote(task, safe='')}", {}
 
     def read_status(self, answer: Any, task: str) -> TaskStatus:

@@ -23,7 +23,6 @@ from storyreel.tasks.providers.request import Request
 from storyreel.tasks.providers.wan import wan
 from storyreel.tasks.providers.wan_request import billed_seconds, order_body
 
-_CREATE = "/api/v1/services/aigc/video-generation/video-synthesis"
 _BEIJING = timezone(timedelta(hours=8))
 """The zone of its times, which name none."""
 _UNPAID = ("CommodityNotPurchased", "PrepaidBillOverdue", "PostpaidBillOverdue", "Arrearage")
@@ -47,6 +46,7 @@ class DashScope(HostedProvider):
 
     name = "dashscope"
     default_base_url = "https://dashscope.aliyuncs.com"
+    order_path = "/api/v1/services/aigc/video-generation/video-synthesis"
     min_poll_seconds = 2
     advised_poll_seconds = 15  # its page on asynchronous tasks
     lists_every_task = True
@@ -62,10 +62,6 @@ class DashScope(HostedProvider):
         Mode.TEXT: wan(Mode.TEXT, "wan2.7-t2v"),
     }
 
-    def submit_path(self, request: Request) -> str:
-        """The same for all models; the body names the model."""
-        return _CREATE
-
     def submit_headers(self, urls: AttachmentUrls) -> dict[str, str]:
         """Ask for an asynchronous task, and to resolve addresses of the service's own store."""
         headers = {"X-DashScope-Async": "enable"}
@@ -74,15 +70,12 @@ class DashScope(HostedProvider):
         return headers
 
     def body(self, request: Request, urls: AttachmentUrls) -> dict[str, Any]:
-        """See `wan_request`."""
         return order_body(request, urls)
 
     def read_submission(self, answer: Any, request: Request) -> Submission:
-        """The task's id."""
         return Submission(task=text_at(answer, "output", "task_id"))
 
     def status_path(self, task: str) -> tuple[str, dict[str, str | int]]:
-        """By id."""
         return f"/api/v1/tasks/{quote(task, safe='')}", {}
 
     def read_status(self, answer: Any, task: str) -> TaskStatus:

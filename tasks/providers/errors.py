@@ -13,9 +13,8 @@
         ├── Ambiguous            a paid order whose fate is unknown: never sent again, settled by `storyreel reconcile`
         └── Overdue              no clip within the time that a run waits: the order stands, the next run polls on
 
-Only `TaskFailed` closes an accepted order in the ledger. Any other Terminal, such as a key that was revoked, leaves the
-order as it is, for the task may be well. `LinkExpired`, `NotFound` and `Overdue` are defined beside the code that
-raises them.
+Only `TaskFailed` closes an accepted order in the ledger. Any other Terminal, such as a revoked key, leaves it open, for
+the task may be well. `LinkExpired`, `NotFound` and `Overdue` are defined beside the code that raises them.
 """
 
 from __future__ import annotations
@@ -32,12 +31,10 @@ class ProviderError(StoryreelError):
 
 
 class Transient(ProviderError):
-    """Nothing was accepted, or it was only a read: it may be tried again.
-
-    `retry_after` is in seconds, None if the service named no time.
-    """
+    """Nothing was accepted, or it was only a read: it may be tried again."""
 
     retry_after: float | None = None
+    """Seconds that the service asks to wait, or None."""
 
 
 class Terminal(ProviderError):
@@ -45,14 +42,12 @@ class Terminal(ProviderError):
 
 
 class Refusal(Terminal):
-    """The service's final word on a request that it has read.
-
-    `code` is the service's code for the reason, empty if it gave none. `is_content` is whether its moderation objects:
-    another service may judge otherwise, and the author must decide.
-    """
+    """The service's final word on a request that it has read."""
 
     code: str = ""
+    """The service's code for the reason, empty if it gave none."""
     is_content: bool = False
+    """Whether its moderation objects. Another service may judge otherwise; the author decides."""
 
 
 class Refused(Refusal):

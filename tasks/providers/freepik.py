@@ -55,7 +55,6 @@ class Freepik(HostedProvider):
         return {"x-magnific-api-key" if host.endswith("magnific.com") else "x-freepik-api-key": key}
 
     def submit_path(self, request: Request) -> str:
-        """The path names the mode and the model."""
         return self._path(request.mode)
 
     def body(self, request: Request, urls: AttachmentUrls) -> dict[str, Any]:
@@ -89,7 +88,7 @@ class Freepik(HostedProvider):
         return Submission(task=f"{request.mode.value}/{task}" if task else "")
 
     def status_path(self, task: str) -> tuple[str, dict[str, str | int]]:
-        """By mode and id. Raises Terminal if the id has no mode before it."""
+        """Raises Terminal if the id has no mode before it."""
         mode, slash, number = task.partition("/")
         if not slash or mode not in self.capabilities:
             modes = ", ".join(f"{mode}/…" for mode in self.capabilities)
@@ -127,7 +126,7 @@ class Freepik(HostedProvider):
         return found
 
     async def upload(self, file: Path, name: str, model: str) -> str:
-        """Ask for a presigned address, put the file there, and return the address that it then has."""
+        """Put the file to a presigned address."""
         kind = kind_of_file(file).media_type
         answer = await self._client.post("/v1/ai/uploads/request-url", {"files": [{"content_type": kind}]})
         address, asset = _upload_addresses(answer)
@@ -150,10 +149,7 @@ def _reference(reference: Attachment, urls: AttachmentUrls) -> dict[str, str]:
 
 
 def _upload_addresses(answer: Any) -> tuple[str, str]:
-    """The address to put the file to, and the address to read it from; both empty if there are none.
-
-    The shape of the response is not fully published: a list under `data`, under `files`, or under both.
-    """
+    """The addresses to put a file to and to read it from, or empty. Where their list is, is not fully published."""
     for path in (("data",), ("files",), ("data", "files")):
         if address := text_at(answer, *path, 0, "upload_url"):
             return address, text_at(answer, *path, 0, "asset_url")

@@ -28,13 +28,14 @@ Both are needed: one file may be sent inside the request as the first frame, and
 
 
 class HostedProvider(Provider):
-    """A service on the network. A subclass says where it is, how an order is written and how responses are read.
+    """A service on the network. Subclasses say where it is, how an order is written and how responses are read.
 
-    `timeout` is in seconds: to connect, and for each wait for further bytes. Subclasses usually do not override
-    `prepare`, `submit`, `poll` and `fetch`.
+    `timeout` is in seconds, to connect and for each wait for further bytes.
     """
 
     default_base_url: ClassVar[str]
+    order_path: ClassVar[str]
+    """The path that orders are posted to, if it is the same for all."""
     queued_words: ClassVar[tuple[str, ...]]
     """The service's words for a task that has not begun."""
     running_words: ClassVar[tuple[str, ...]]
@@ -53,7 +54,6 @@ class HostedProvider(Provider):
 
     @classmethod
     def missing_variable(cls, environment: Mapping[str, str]) -> str:
-        """The variable of the key if it is not set, else empty."""
         variable = service_variable(cls.name, "API_KEY")
         return "" if environment.get(variable, "").strip() else variable
 
@@ -66,11 +66,9 @@ class HostedProvider(Provider):
         await self._client.close()
 
     async def prepare(self, request: Request) -> None:
-        """Upload the attachments that need it."""
         await self._attachment_urls(request)
 
     async def submit(self, request: Request) -> Submission:
-        """Order a take. What `prepare` has uploaded is not uploaded again."""
         urls = await self._attachment_urls(request)
         body, headers = self.body(request, urls), self.submit_headers(urls)
         answer = await self._client.post_once(self.submit_path(request), body, headers)
@@ -84,7 +82,6 @@ class HostedProvider(Provider):
         return submission
 
     async def poll(self, task: str) -> TaskStatus:
-        """The status of a task."""
         path, query = self.status_path(task)
         try:
             answer = await self._client.get(path, query)
@@ -111,11 +108,9 @@ class HostedProvider(Provider):
         )
 
     def task_failed(self, code: str, reason: str) -> TaskFailed:
-        """The error of a task that ended without a clip, with the service's reason."""
         return refusal(TaskFailed, "could not make it", service=self.name, code=code, reason=reason)
 
     def task_forgotten(self, task: str) -> TaskForgotten:
-        """The error of a task that the service does not know."""
         return TaskForgotten(
             f"{self.name} does not know the task {task}: it is too old, or belongs to another account",
             service=self.name,
@@ -175,9 +170,9 @@ class HostedProvider(Provider):
         """The headers of every request, the key included: a bearer token."""
         return {"Authorization": f"Bearer {key}"}
 
-    @abstractmethod
     def submit_path(self, request: Request) -> str:
         """The path that an order is posted to."""
+        return self.order_path
 
     def submit_headers(self, urls: AttachmentUrls) -> dict[str, str]:
         """Further headers of an order."""

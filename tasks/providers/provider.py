@@ -21,10 +21,9 @@ from storyreel.tasks.settings import ServiceSettings
 
 
 class Submission(Frozen):
-    """An order that a service has accepted."""
+    """An order that a service has accepted: the id of its task there."""
 
     task: str
-    """The service's id of the task."""
     cost: Money | None = None
     """None if the service does not name it yet."""
 
@@ -48,12 +47,10 @@ class TaskStatus(Frozen):
 
 
 class RemoteTask(Frozen):
-    """An entry of a service's list of tasks."""
+    """An entry of a service's list of tasks: its id, and what else the list says."""
 
     task: str
-    """The service's id of the task."""
     model: str = ""
-    """Empty if the list does not say."""
     created: datetime | None = None
     """With its time zone; None if the list does not say."""
     detail: str = ""
@@ -61,7 +58,7 @@ class RemoteTask(Frozen):
 
 
 class Provider(ABC):
-    """A service that makes clips. Used as an async context manager, one for all takes of a run."""
+    """A service that makes clips. An async context manager, one for all takes of a run."""
 
     name: ClassVar[str]
     capabilities: ClassVar[Mapping[Mode, Capability]]
@@ -74,8 +71,7 @@ class Provider(ABC):
     sends_webhooks: bool = False
     """Whether the service has been asked for a callback when a task changes."""
     lists_every_task: ClassVar[bool] = False
-    """Whether `list_tasks` returns, with its time, every task accepted between two times of the last day. If so, an
-    order that it does not list was never accepted."""
+    """Whether `list_tasks` omits no task of the last day, so that an order that it does not list was never accepted."""
     max_concurrent: ClassVar[int] = 4
     """Tasks that the service runs at the same time by default; an account may have more: `concurrency_limit`."""
 
@@ -115,10 +111,7 @@ class Provider(ABC):
 
     @abstractmethod
     async def fetch(self, request: Request, status: TaskStatus, into: Path, progress: Progress) -> None:
-        """Write the finished clip to the file `into`.
-
-        Raises Transient, or Terminal if something must be changed first; the service keeps the clip.
-        """
+        """Write the finished clip to `into`. Raises Transient, or Terminal if something must be changed first."""
 
     async def cancel(self, task: str) -> bool:
         """Cancel a task, and return whether that was possible, so that it costs nothing. Most services cannot."""
@@ -129,10 +122,7 @@ class Provider(ABC):
         return None
 
     async def write_last_frame(self, request: Request, clip: Path, into: Path) -> bool:
-        """Write the picture that a shot continuing this clip begins with, as a PNG. False if there is none.
-
-        Subclasses usually do not override it.
-        """
+        """Write the picture that a shot continuing this clip begins with, as a PNG. False if there is none."""
         from storyreel.tasks.media.frames import write_last_frame
 
         await asyncio.to_thread(write_last_frame, clip, into)

@@ -52,10 +52,7 @@ class AttachmentBuilder:
         self._problems: list[Unsupported] = []
 
     def build(self, continued: str | None) -> Attachments:
-        """All attachments. `continued` is the key of the take that the shot continues, None if unknown.
-
-        Raises Unsupported with everything that the service cannot use.
-        """
+        """All attachments; `continued` is the key of the take that the shot continues. Raises Unsupported."""
         first_frame, last_frame = self._first_frame(continued), self._last_frame()
         references = self._references() if self._mode is Mode.REFERENCE else ()
         if self._problems:
@@ -126,8 +123,7 @@ class AttachmentBuilder:
         return attachment.model_copy(update={"subject": subject, "voice": self._voice(subject)})
 
     def _voice(self, subject: str) -> Attachment | None:
-        """The voice of a cast member who speaks in the shot. None if the service cannot be sent it, which is no error:
-        it may be meant for another service."""
+        """The voice of a cast member who speaks in the shot. That the service cannot be sent it is no error."""
         member = self._storyboard.cast.get(subject)
         if not member or not member.voice or not any(line.speaker == subject for line in self._shot.dialogue):
             return None

@@ -14,11 +14,8 @@ from storyreel.tasks.providers.provider import Provider
 
 
 class Unsupported(StoryreelError):
-    """A service cannot make a shot.
-
-    `field` is the key of the shot that asks for it. `at` is the path to another place in the storyboard that does,
-    empty if it is the shot. `others` is what else the service cannot do of the shot.
-    """
+    """A service cannot make a shot. `field` is the shot's key that asks for it, `at` the path to another place in the
+    storyboard that does, or empty, and `others` what else the service cannot do of the shot."""
 
     def __init__(
         self, field: str, message: str, hint: str = "", at: KeyPath = (), others: tuple[Unsupported, ...] = ()
@@ -28,15 +25,11 @@ class Unsupported(StoryreelError):
 
     @property
     def all(self) -> tuple[Unsupported, ...]:
-        """This one and `others`."""
         return (self, *self.others)
 
 
 def alternatives(mode: Mode, fits: Callable[[Capability], bool], otherwise: str = "") -> str:
-    """A hint: the hosted services whose capability in a mode fits, then what else helps.
-
-    `shoot it with dashscope or freepik, or make it shorter`.
-    """
+    """The hosted services that fit, then what else helps: `shoot it with dashscope or freepik, or make it shorter`."""
     able = [service.name for service in _installed() if _can(service.capabilities.get(mode), fits)]
     services = f"shoot it with {' or '.join(able)}" if able else ""
     return ", or ".join(filter(None, (services, otherwise)))
@@ -49,7 +42,7 @@ def _can(capability: Capability | None, fits: Callable[[Capability], bool]) -> b
 
 @cache
 def _installed() -> tuple[type[Provider], ...]:
-    """The services that load. Cached, because loading takes milliseconds and a film may have thousands of problems."""
+    # Cached: loading takes milliseconds, and a film may have thousands of problems.
     return tuple(_loaded())
 
 

@@ -27,10 +27,7 @@ class LinkNotAllowed(StoryreelError):
 
 
 class AllowedHosts:
-    """Allows hosts with public addresses, the service's own host, and this machine if the service is on it.
-
-    `base` is the base URL of the service.
-    """
+    """Allows public addresses, the host of the service's base URL, and this machine if the service is on it."""
 
     def __init__(self, base: str) -> None:
         self._service_host = httpx.URL(base).host
@@ -98,10 +95,8 @@ def proxy_for(url: httpx.URL) -> str | None:
 
 @cache
 def ssl_context() -> ssl.SSLContext:
-    """The certificates that hosts are checked against: those of SSL_CERT_FILE, else those that come with httpx.
-
-    Cached, because reading them blocks for 20 ms (measured) and a film downloads hundreds of clips.
-    """
+    """The certificates that hosts are checked against: those of SSL_CERT_FILE, else those that come with httpx."""
+    # Cached: reading them blocks for 20 ms (measured), and a film downloads hundreds of clips.
     return httpx.create_ssl_context()
 
 

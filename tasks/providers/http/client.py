@@ -34,11 +34,8 @@ class NotFound(Terminal):
 
 
 class Client:
-    """HTTP client of one service, with its key. Close it with `close`.
-
-    `timeout` is in seconds: to connect, and for each wait for further bytes. `error_in` reads errors that the service
-    reports in its own way. `secret` is the key, to be removed from messages.
-    """
+    """HTTP client of one service. `timeout` is in seconds, to connect and for each wait for further bytes; `error_in`
+    reads the errors that the service words in its own way; `secret` is the key, which is removed from messages."""
 
     def __init__(
         self, service: str, base: str, headers: Mapping[str, str], error_in: ErrorReader, *, secret: str, timeout: float
@@ -139,10 +136,7 @@ class Client:
 
 
 def order_headers(url: str, headers: Mapping[str, str], more: Mapping[str, str]) -> dict[str, str]:
-    """All headers that `Client.post_once` sends, except the length. Sends nothing.
-
-    `headers` are those of every request to the service, `more` those of this order.
-    """
+    """All headers that `Client.post_once` sends, except the length: `headers` of every request, `more` of this one."""
     common = httpx.Headers(_all_headers(headers), encoding="utf-8")
     with httpx.Client(headers=common, transport=httpx.BaseTransport()) as http:
         order = http.build_request("POST", url, json={}, headers=more)

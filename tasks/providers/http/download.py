@@ -40,8 +40,7 @@ async def download(
     """Download a clip into a file. A broken download continues where it stopped if the host supports ranges.
 
     `base` is the service's base URL; `read_timeout` is in seconds, to connect and for each wait for further bytes.
-    Raises LinkExpired, Transient, or Terminal for a link that must not be followed, a body too large to be a clip, and
-    a full disk.
+    Raises LinkExpired, Transient, or Terminal (a link that must not be followed, too large a body, a full disk).
     """
     transfer = _Transfer(into, service, AllowedHosts(base), read_timeout, progress)
     for tries_left in reversed(range(_TRIES)):

@@ -41,8 +41,7 @@ async def as_data_uri(file: Path) -> str:
 async def upload_file(method: str, address: str, *, service: str, what: str, **content: Any) -> None:
     """Send a file, named `what` in errors, to an address in a service's store, without the key.
 
-    409, the file exists, counts as success. Raises Transient, as an upload may be repeated, or Terminal if the address
-    is invalid.
+    409, the file exists, is a success. Raises Transient, or Terminal if the address is invalid.
     """
     try:
         async with httpx.AsyncClient(timeout=_TIMEOUT, verify=ssl_context()) as store:
@@ -70,10 +69,7 @@ class ReferenceBucket:
         return cls(url) if url else None
 
     async def put(self, file: Path, digest: str) -> str:
-        """Copy a file to the bucket under a name from its digest, unless it exists, and return a signed link to it.
-
-        Raises Transient, or Terminal if the bucket or its settings must be changed first.
-        """
+        """Copy a file to the bucket unless it exists there, and return a signed link. Raises Transient or Terminal."""
         return await asyncio.to_thread(self._put, file, digest)
 
     def _put(self, file: Path, digest: str) -> str:
