@@ -118,7 +118,12 @@ async def render_storyboard(
     home = Home.of()
     most = parse_money(budget) if budget else None
     request = RunRequest(
-        storyboard=storyboard, provider=provider, vars=vars or {}, selection=tuple(select or ()), budget=most
+        storyboard=storyboard,
+        provider=provider,
+        vars=vars or {},
+        selection=tuple(select or ()),
+        budget=most,
+        out=out,
     )
     planner = await asyncio.to_thread(Planner.of, request, home)
     origin = Origin(storyboard=storyboard, version=await asyncio.to_thread(version_of, planner.film))

@@ -21,6 +21,7 @@ from prefect.events.worker import EventsWorker, emit_events_to_cloud
 from prefect.exceptions import Abort
 from prefect.runner import Runner
 from prefect.runtime import flow_run
+from prefect.settings import PREFECT_API_URL
 from prefect.utilities.engine import emit_task_run_state_change_event
 from websockets.exceptions import WebSocketException
 
@@ -42,13 +43,16 @@ Prefect tells this from a killed process in that text alone."""
 
 
 def confirm_events() -> None:
-    """Have the server confirm each 25 events of this process from now on. Prefect Cloud's client is left as it is.
+    """Have the server confirm each 25 events of this process from now on.
+
+    The clients of Prefect Cloud, and of a temporary server that Prefect starts when no setting names one, are left as
+    they are.
 
     Task runs are known to the server by events alone. Prefect's client asks for confirmation every 30 s, beside the
     sending: when a connection breaks both reconnect, and one ends the other while it sends events again. With twenty
     films at once on two cores one task run in eight was lost so. There is no setting for it.
     """
-    if not emit_events_to_cloud():
+    if PREFECT_API_URL.value() and not emit_events_to_cloud():
         options = {"checkpoint_every": _UNCONFIRMED, "checkpoint_interval": _NEVER}
         EventsWorker.set_client_override(PrefectEventsClient, **options)
 
