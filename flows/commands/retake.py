@@ -22,7 +22,7 @@ from storyreel.specs.problems.phrases import listed, reason, shown
 from storyreel.specs.problems.problem import StoryboardError
 from storyreel.specs.reading import read
 from storyreel.specs.storyboard import Shot, Storyboard
-from storyreel.tasks.files import replacing
+from storyreel.tasks.files import replacing, sync
 
 
 class Retaken(Frozen):
@@ -165,11 +165,12 @@ def _overwrite(path: Path, before: bytes, after: bytes) -> None:
         # Replacing needs no permission on the file itself; this raises if the file may not be written to.
         with file.open("r+b"):
             status = file.stat()
-        with replacing(file, durable=True) as fresh:
+        with replacing(file) as fresh:
             fresh.write_bytes(after)
             with suppress(OSError, AttributeError):  # only root may change owners, and not every system has them
                 os.chown(fresh, status.st_uid, status.st_gid)
             shutil.copymode(file, fresh)
+            sync(fresh)  # takes time, so it comes before the check
             if file.read_bytes() != before:
                 raise StoryboardError.in_file(
                     path, "another program has just changed the file; it is left as it is", "run it again"

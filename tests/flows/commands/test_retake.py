@@ -142,7 +142,7 @@ def test_words_of_the_command_line_count_and_are_passed_on(retake: Retake, file:
         (("1AA",), "there is no shot `1AA`; did you mean `1A`?"),
         (("1A", "--circle", "2", "--takes", "1"), "only chooses among the takes"),
         (("1A", "--circle", "2", "--action", "x"), "only chooses among the takes"),
-        (("1A", "--action", "x", "--keep-circled"), "leaves none to keep"),
+        (("1A", "--action", "x", "--keep-circled"), "none to keep"),
         (("1A", "--takes", "0"), "--takes"),
         (("1A", "--takes", "19"), "film.yaml:9:12: shot 1A would have 21 takes, and at most 20"),
         (("1A", "--circle", "3"), "film.yaml:10:14: take 3 is circled, but there are 2"),
