@@ -144,7 +144,7 @@ def test_words_of_the_command_line_count_and_are_passed_on(retake: Retake, file:
         (("1A", "--circle", "2", "--action", "x"), "only chooses among the takes"),
         (("1A", "--action", "x", "--keep-circled"), "none to keep"),
         (("1A", "--takes", "0"), "--takes"),
-        (("1A", "--takes", "19"), "film.yaml:9:12: shot 1A would have 21 takes, and at most 20"),
+        (("1A", "--takes", "19"), "film.yaml:9:12: shot 1A would have 21 takes, and a shot has at most 20"),
         (("1A", "--circle", "3"), "film.yaml:10:14: take 3 is circled, but there are 2"),
         (("1A", "--action", "{mira} turns."), "film.yaml:8:13: `{mira}` is neither cast nor location"),
     ],
