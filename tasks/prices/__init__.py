@@ -1,3 +1,4 @@
-"""What a request costs: the price list that comes with the package, and the user's own price file. Imports `specs` and
-`providers`; gives `Quote`s to the plan and the ledger.
+"""The price of a request: by the price list of this package, and over it the user's own price file.
+
+Imports `specs` and `providers`; gives `Quote`s to the plan, and the cost of billed seconds to the ledger.
 """

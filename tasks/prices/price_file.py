@@ -23,11 +23,12 @@ from storyreel.specs.yaml.load import load
 from storyreel.specs.yaml.tree import Node, Positions, parse
 from storyreel.tasks.prices.rates import Rate, Region, Tariff
 from storyreel.tasks.providers import names
+from storyreel.tasks.settings import PRICES
 
 LARGEST = 1_000_000
 """Bytes of a file; the shipped one has some 3,000."""
 
-_HINT = "STORYREEL_PRICES names it: give a file of prices, or unset it"
+_HINT = f"{PRICES} names it: give a file of prices, or unset it"
 _HOST = r"^([A-Za-z0-9.-]+|[0-9A-Fa-f:]+)$"
 _CURRENCY = r"^[A-Z]{3}$"
 

@@ -1,4 +1,4 @@
-"""What a take will cost: the services' rates as shipped, and over them those of the user's own file."""
+"""The price of a take: by the rates of the user's own price file, else by those of this package."""
 
 from __future__ import annotations
 
@@ -22,35 +22,35 @@ from storyreel.tasks.settings import PRICES, ServiceSettings, Settings, Settings
 
 
 class Quote(Frozen):
-    """What a take will cost."""
+    """The expected price of a take."""
 
     money: Money | None
-    """None when nobody knows; never 0 for that."""
+    """None if unknown; 0 only if it is free."""
     note: str = ""
-    """What the amount holds beside the clip, or is not sure of; why there is none. May be empty."""
+    """What the amount includes beside the clip, what is uncertain about it, or why it is unknown. May be empty."""
 
 
 class Site(Frozen):
-    """Where a service that has regions is reached."""
+    """The host of a service that has regions."""
 
     host: str
     region: str = ""
-    """Empty where no region is known to have the host."""
+    """Empty if the host is in no known region."""
 
 
 class PriceList(Frozen):
-    """The prices that are known here and now."""
+    """All known prices, for the hosts that are configured."""
 
     own: Tariff
     shipped: Tariff
     sites: Mapping[str, Site]
-    """By the services that have regions."""
+    """By service, those that have regions."""
 
     @classmethod
     def read(cls, environment: Mapping[str, str] = os.environ) -> PriceList:
-        """The shipped prices, and those of the file that STORYREEL_PRICES names.
+        """The prices of this package, and those of the file that STORYREEL_PRICES names.
 
-        Raises PricesError, a StoryboardError, with every problem of that file.
+        Raises PricesError with every problem of that file.
         """
         shipped = parse_prices(
             (resources.files("storyreel.tasks.prices") / "prices.yaml").read_text("utf-8"), "tasks/prices/prices.yaml"
@@ -62,34 +62,31 @@ class PriceList(Frozen):
         return cls(own=own, shipped=shipped, sites=sites)
 
     def price(self, request: Request) -> Quote:
-        """What a take will cost.
-
-        Reference video of unknown length is reckoned with the most that may be billed, and a begun second as a whole
-        one, so that a budget holds.
-        """
-        rate = self.of(request)
+        """The most that a take will cost, so that a budget holds: reference videos of unknown length count with the
+        longest that is billed, and their seconds are rounded up."""
+        rate = self.rate_of(request)
         if rate is None:
             return Quote(money=None, note=self._unknown(request))
         if rate.seconds is not None or not rate.price.amount:
             return Quote(money=rate.price, note=rate.doubt)
         input_seconds, input_note = _input(rate, request)
         note = "; ".join(filter(None, (input_note, rate.doubt)))
-        return Quote(money=_times(rate.price, request.seconds + input_seconds), note=note)
+        return Quote(money=_price_of(rate.price, request.seconds + input_seconds), note=note)
 
     def billed(self, request: Request, seconds: Fraction) -> Money | None:
-        """What the seconds cost that the service says it billed for a take, input video included."""
-        rate = self.of(request)
+        """The cost of the seconds that the service has billed for a take, reference video included; None if unknown."""
+        rate = self.rate_of(request)
         if rate is None:
             return None
-        return rate.price if rate.seconds is not None else _times(rate.price, seconds)
+        return rate.price if rate.seconds is not None else _price_of(rate.price, seconds)
 
-    def of(self, request: Request) -> Rate | None:
-        """The rate of a take."""
+    def rate_of(self, request: Request) -> Rate | None:
+        """The rate of a take; None if unknown."""
         fitting = self._in_force(request.provider, request.model)
         return next((rate for rate in fitting if rate.covers(request.resolution, request.seconds)), None)
 
     def rates(self, service: str, model: str) -> tuple[Rate, ...]:
-        """All rates of a model's clips, where the service is reached: one a size and length that has its own."""
+        """All rates of a model in the configured region: the one in force for each resolution and length."""
         found: list[Rate] = []
         for rate in self._in_force(service, model):
             if not any(nearer.covers(rate.resolution, rate.seconds) for nearer in found):
@@ -97,34 +94,34 @@ class PriceList(Frozen):
         return tuple(found)
 
     def _in_force(self, service: str, model: str) -> Iterator[Rate]:
-        """The rates of a model, the one that counts first; the user's own have the shipped ones' terms, if none."""
+        """The rates of a model, by precedence. The user's rates take terms that they leave open from this package."""
         region = site.region if (site := self.sites.get(service)) else ""
-        own, shipped = (_nearest(tariff, service, model, region) for tariff in (self.own, self.shipped))
-        # What is billed beside the clip is a service's habit, alike in all its regions.
+        own, shipped = (_matching(tariff, service, model, region) for tariff in (self.own, self.shipped))
+        # Terms beside the price are the same in all regions of a service.
         terms = next((r for r in self.shipped.rates if r.service == service and model in (r.models or (model,))), None)
-        return chain((rate.completed(terms) if terms else rate for rate in own), shipped)
+        return chain((rate.with_terms_of(terms) if terms else rate for rate in own), shipped)
 
     def _unknown(self, request: Request) -> str:
-        """Why there is no price, and what to do."""
+        """Why the price is unknown, and what to do."""
         what = f"{request.provider} {request.model}, {request.resolution}, {float(request.seconds):.4g} s"
         do = f"give it in a file that {PRICES} names"
         site = self.sites.get(request.provider)
         if site is None:
-            return f"no price is known of {what}; {do}"
+            return f"the price of {what} is unknown; {do}"
         if site.region:
-            return f"no price is known of {what}, in {site.region}; {do}"
+            return f"the price of {what} in {site.region} is unknown; {do}"
         where = site.host or "that address"
-        return f"no price is known of {what}, as {where} is in no region known; {do}, or name its region there"
+        return f"the price of {what} is unknown, as {where} is in no known region; {do}, or name its region there"
 
 
-def _nearest(tariff: Tariff, service: str, model: str, region: str) -> list[Rate]:
-    """The rates that may be a model's, those first that say more of it."""
+def _matching(tariff: Tariff, service: str, model: str, region: str) -> list[Rate]:
+    """The rates of a model, the most specific first."""
     fitting = (rate for rate in tariff.rates if rate.is_for(service, model, region))
-    return sorted(fitting, key=lambda rate: rate.nearness, reverse=True)
+    return sorted(fitting, key=lambda rate: rate.specificity, reverse=True)
 
 
 def _input(rate: Rate, request: Request) -> tuple[int, str]:
-    """Seconds of reference video that are billed beside the clip, and what is to be said of them."""
+    """Seconds of reference video that are billed beside the clip, and a note on them."""
     videos = [reference for reference in request.references if reference.kind == "video"]
     if not videos or rate.input_video not in ("billed", "assumed"):
         return 0, ""
@@ -133,21 +130,21 @@ def _input(rate: Rate, request: Request) -> tuple[int, str]:
     seconds = min(known, rate.input_seconds) if all_known else rate.input_seconds
     note = f"{seconds} s of reference video included"
     if rate.input_video == "assumed":
-        note += ", though nobody says whether they are billed"
+        note += ", though it is not published whether they are billed"
     elif known < seconds:
         note += ", the most that is billed, as not every length is known"
     return seconds, note
 
 
-def _times(price: Money, seconds: Fraction) -> Money:
-    """The price of so many seconds: exact, or, where that has more decimals than are kept, rounded up."""
+def _price_of(price: Money, seconds: Fraction) -> Money:
+    """The price of a number of seconds, rounded up to the decimals that an amount may have."""
     units = 10**DECIMALS
     whole, part = divmod(math.ceil(Fraction(price.amount) * seconds * units), units)
     return Money(amount=Decimal(f"{whole}.{part:0{DECIMALS}}".rstrip("0").rstrip(".")), currency=price.currency)
 
 
 def _site(service: str, regions: tuple[Region, ...], environment: Mapping[str, str]) -> Site:
-    """Where a service is reached, as the environment says or by default."""
+    """The host of a service, by the environment or by default."""
     adapter = load(service)
     if not issubclass(adapter, HostedProvider):
         return Site(host="")

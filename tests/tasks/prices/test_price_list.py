@@ -1,4 +1,4 @@
-"""What a take will cost: known from a dated rate, or said not to be known; never 0 for what nobody knows."""
+"""The price of a take comes from a dated rate, or is unknown; an unknown price is never 0."""
 
 from __future__ import annotations
 
@@ -77,8 +77,8 @@ def test_the_one_order_whose_cost_is_published_is_priced_as_it_was_billed() -> N
 @pytest.mark.parametrize("wanted", [asked("freepik"), asked("aimlapi"), asked("aimlapi", Mode.IMAGE, size="1080p")])
 def test_an_unknown_price_is_none_and_says_how_to_give_one(wanted: Request) -> None:
     quote = SHIPPED.price(wanted)
-    assert quote.money is None and SHIPPED.of(wanted) is None and SHIPPED.billed(wanted, Fraction(5)) is None
-    assert f"no price is known of {wanted.provider} {wanted.model}, {wanted.resolution}, 5 s" in quote.note
+    assert quote.money is None and SHIPPED.rate_of(wanted) is None and SHIPPED.billed(wanted, Fraction(5)) is None
+    assert f"the price of {wanted.provider} {wanted.model}, {wanted.resolution}, 5 s" in quote.note
     assert "STORYREEL_PRICES" in quote.note
 
 
@@ -112,7 +112,7 @@ def test_where_a_region_has_no_price_the_note_names_it() -> None:
     virginia = PriceList.read({"DASHSCOPE_BASE_URL": "https://dashscope-us.aliyuncs.com"})
     assert "in Virginia" in virginia.price(asked("dashscope")).note
     nowhere = PriceList.read({"DASHSCOPE_BASE_URL": "https://proxy.example"})
-    assert "proxy.example is in no region known" in nowhere.price(asked("dashscope")).note
+    assert "proxy.example is in no known region" in nowhere.price(asked("dashscope")).note
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_reference_video_is_billed_up_to_a_limit_and_reckoned_with_it_where_unkn
 
 def test_video_that_nobody_says_is_billed_is_reckoned_in_and_said_so() -> None:
     quote = SHIPPED.price(with_video("apiyi", 3))
-    assert quote.money == money("0.672", USD) and "nobody says whether" in quote.note
+    assert quote.money == money("0.672", USD) and "not published whether" in quote.note
     assert not SHIPPED.price(asked("apiyi", Mode.REFERENCE)).note
 
 
@@ -143,7 +143,7 @@ def test_a_price_is_exact_holds_what_is_billed_and_never_passes_the_unknown_one(
 ) -> None:
     known = with_video("dashscope", *lengths, seconds=seconds, size=size)
     unknown = with_video("dashscope", *([None] * len(lengths)), seconds=seconds, size=size)
-    price, most, rate = SHIPPED.price(known).money, SHIPPED.price(unknown).money, SHIPPED.of(known)
+    price, most, rate = SHIPPED.price(known).money, SHIPPED.price(unknown).money, SHIPPED.rate_of(known)
     assert price and most and rate
     billed = seconds + min(sum(lengths), 5)
     assert Fraction(rate.price.amount) * billed <= price.amount <= most.amount
@@ -178,14 +178,14 @@ def test_a_rate_of_ones_own_wins_and_all_others_stay(prices: Prices) -> None:
     assert ours.price(asked("dashscope")).money == money("2.25", CNY)
     for other in (asked("dashscope", size="1080p"), asked("apiyi"), asked("freepik")):
         assert ours.price(other) == SHIPPED.price(other)
-    assert str(ours.of(asked("dashscope"))) == "0.45 CNY a second at 720p (our contract, 2026-12-01)"
+    assert str(ours.rate_of(asked("dashscope"))) == "0.45 CNY a second at 720p (our contract, 2026-12-01)"
 
 
 def test_a_rate_of_ones_own_keeps_the_terms_that_it_does_not_name(prices: Prices) -> None:
     wanted = with_video("dashscope", None)
     cheaper = prices("rates: [{service: dashscope, per_second: 0.5, currency: CNY}]")
     assert cheaper.price(wanted).money == money("5", CNY)
-    assert (rate := cheaper.of(wanted)) and rate.failed == "free"
+    assert (rate := cheaper.rate_of(wanted)) and rate.failed == "free"
     without = prices("rates: [{service: dashscope, per_second: 0.5, currency: CNY, input_video: free}]")
     assert without.price(wanted).money == money("2.5", CNY)
     virginia = prices(
