@@ -18,6 +18,11 @@ from storyreel.flows.commands.review import review
 from storyreel.flows.commands.services import doctor, explain, providers, webhooks
 from storyreel.flows.commands.ui import ui
 
+COMMANDS = (
+    init, validate, plan, render, review, retake, explain, providers, ledger, reconcile, ui, doctor, serve, deploy,
+    webhooks, schema,
+)  # fmt: skip
+
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
@@ -27,10 +32,7 @@ app = typer.Typer(
     epilog="Begin with `storyreel init`, then `storyreel render storyboard.yaml`.",
 )
 
-for command in (
-    init, validate, plan, render, review, retake, explain, providers, ledger, reconcile, ui, doctor, serve, deploy,
-    webhooks, schema,
-):  # fmt: skip
+for command in COMMANDS:
     app.command()(command)
 
 

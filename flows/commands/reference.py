@@ -1,0 +1,149 @@
+"""Writes docs/commands.md, the page of commands, exit codes and environment variables, from their declarations.
+
+python -m storyreel.flows.commands.reference
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from enum import Enum
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin
+
+from typer.models import ArgumentInfo, OptionInfo, ParamMeta
+from typer.utils import get_params_from_function
+
+from storyreel.flows.commands.exit_codes import MEANINGS
+from storyreel.flows.commands.main import COMMANDS
+from storyreel.tasks.settings import ServiceSettings, Settings, Variable, variables
+
+PAGE = Path("docs", "commands.md")
+
+_HEAD = """\
+<!-- Written by `python -m storyreel.flows.commands.reference`. Change the code, then run it again. -->
+
+# Commands
+
+`storyreel COMMAND --help` prints the same. Results go to standard output; questions, progress and errors go to standard
+error. A message that ends with `next: …` names the command to run next.
+"""
+_VARIABLES = """\
+## Environment variables
+
+An empty variable counts as not set. A value that cannot be used ends the command with exit code 2 and a message that
+names the variable.
+"""
+_OF_SERVICES = """\
+Each service has three more. Their names begin with the service's, in capital letters: `FREEPIK_API_KEY`.
+"""
+_PREFECT = """\
+Prefect's own variables hold as well. `PREFECT_API_URL` names the server that runs report to; without it that is the
+server of `storyreel ui`, else one that answers at `127.0.0.1:4200`, else one that ends with the run.
+"""
+
+
+def page() -> str:
+    """The page, in Markdown."""
+    summaries = ((f"[`{command.__name__}`](#{command.__name__})", _summary(command)) for command in COMMANDS)
+    codes = ((str(code), meaning) for code, meaning in MEANINGS.items())
+    parts = [
+        _HEAD,
+        _table(("command", "what it does"), summaries),
+        *(part for command in COMMANDS for part in _section(command)),
+        "## Exit codes\n",
+        _table(("code", "meaning"), codes),
+        _VARIABLES,
+        _table(("variable", "meaning", "default"), map(_variable_row, _variables(Settings))),
+        _OF_SERVICES,
+        _table(("ending", "meaning", "default"), map(_variable_row, _variables(ServiceSettings))),
+        _PREFECT,
+    ]
+    return "\n".join(parts)
+
+
+def _section(command: Callable[..., None]) -> Iterator[str]:
+    """Heading, usage, description and options of a command."""
+    parameters = list(get_params_from_function(command).values())
+    arguments = [each for each in parameters if isinstance(each.default, ArgumentInfo)]
+    options = [each for each in parameters if isinstance(each.default, OptionInfo)]
+    usage = ["storyreel", command.__name__, *(["[OPTIONS]"] if options else []), *map(_usage, arguments)]
+    yield f"## {command.__name__}\n"
+    yield f"```\n{' '.join(usage)}\n```\n"
+    yield f"{' '.join(inspect.getdoc(command).split())}\n"  # type: ignore[union-attr]
+    rows = [(f"`{_metavar(each)}`", _help(each)) for each in arguments]
+    rows += [(f"`{_flags(each)}`", _help(each)) for each in options]
+    if rows:
+        yield _table(("argument or option", "meaning"), rows)
+
+
+def _summary(command: Callable[..., None]) -> str:
+    """The first sentence of a command's description."""
+    return " ".join(inspect.getdoc(command).split()).partition(". ")[0].rstrip(".")  # type: ignore[union-attr]
+
+
+def _usage(argument: ParamMeta) -> str:
+    name = _metavar(argument)
+    return name if argument.default.default is ... else f"[{name}]"
+
+
+def _flags(option: ParamMeta) -> str:
+    names = ", ".join(option.default.param_decls)
+    return names if _type(option) is bool else f"{names} {_metavar(option)}"
+
+
+def _metavar(parameter: ParamMeta) -> str:
+    if choices := _choices(parameter):
+        return "|".join(choices)
+    return (
+        parameter.default.metavar or (parameter.name if _type(parameter) is Path else _type(parameter).__name__).upper()
+    )
+
+
+def _help(parameter: ParamMeta) -> str:
+    """The help text, with what is required, the range and the default, unless the text names it."""
+    info = parameter.default
+    notes = ["required"] if isinstance(info, OptionInfo) and info.default is ... else []
+    if info.min is not None and info.max is not None:
+        notes.append(f"{info.min} to {info.max}")
+    elif info.min is not None:
+        notes.append(f"at least {info.min}")
+    default = info.default.value if isinstance(info.default, Enum) else info.default
+    if default not in (None, "", ..., False) and default != Path():
+        notes.append(f"default: {default}")
+    if info.envvar:
+        notes.append(f"or `{info.envvar}`")
+    return f"{info.help} ({'; '.join(notes)})" if notes else str(info.help)
+
+
+def _choices(parameter: ParamMeta) -> list[str]:
+    kind = _type(parameter)
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return [str(member.value) for member in kind]
+    return list(map(str, get_args(kind))) if get_origin(kind) is Literal else []
+
+
+def _type(parameter: ParamMeta) -> Any:
+    """The type of a parameter, without `| None`."""
+    if get_origin(parameter.annotation) is Literal:
+        return parameter.annotation
+    return next((kind for kind in get_args(parameter.annotation) if kind is not type(None)), parameter.annotation)
+
+
+def _variables(model: type[Settings] | type[ServiceSettings]) -> Iterator[Variable]:
+    return (variable for _, variable in variables(model))
+
+
+def _variable_row(variable: Variable) -> tuple[str, str, str]:
+    return f"`{variable.name}`", variable.description, variable.default
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [head, tuple("---" for _ in head), *rows]
+    return "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |\n" for line in lines)
+
+
+if __name__ == "__main__":
+    path = Path(sys.argv[1]) if len(sys.argv) > 1 else PAGE
+    path.write_text(page(), encoding="utf-8")
