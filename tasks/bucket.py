@@ -1,7 +1,7 @@
-"""A folder that hosts share, on any file system that fsspec reaches: `s3://films/clips`, a mounted disk.
+"""A bucket: a folder that hosts share, on any file system of fsspec, such as `s3://films/clips` or a mounted disk.
 
-A file in it is complete or absent, whoever dies while writing it. What others wrote is seen at once: nothing is taken
-from a listing that was read before. Calls block; a run makes them in threads.
+A file in it is complete or absent, even if its writer is killed. Files that other hosts write are seen at once, as
+no cached listing is used. Calls block; a run makes them in threads.
 """
 
 from __future__ import annotations
@@ -13,39 +13,33 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from storyreel.specs.errors import StoryreelError
+
 _SETTINGS = ("NoCredentialsError", "PartialCredentialsError", "ProfileNotFound", "TokenRetrievalError")
-"""What botocore calls errors that only the user can mend; they derive from nothing but its own root."""
+"""Names of botocore's errors that the user must correct. They share no base class but the root of all its errors."""
 
 _S3_PART = 8 << 20
-"""Bytes of a part of an upload; s3fs sends what has two parts or more in parts, each with a checksum of its own."""
+"""Bytes of a part of an upload. s3fs sends files of two or more parts in parts, each with a checksum."""
 _S3_AT_ONCE = 4
-"""Parts of one file under way, which are all held in memory."""
+"""Parts of one file in flight, which are all in memory."""
 
 
-class BucketError(Exception):
-    """A shared folder cannot be used. `hint` says what to do."""
-
-    def __init__(self, message: str, hint: str = "") -> None:
-        self.message, self.hint = message, hint
-        super().__init__(f"{message}\nnext: {hint}" if hint else message)
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return type(self), (self.message, self.hint)
+class BucketError(StoryreelError):
+    """A bucket cannot be used."""
 
 
 class BucketUnavailable(BucketError):
-    """It did not answer, or not as it should; later it may."""
+    """It did not answer, or answered with an error that may pass."""
 
 
 class BucketUnusable(BucketError):
-    """It, or what is set for it, must be changed first."""
+    """The bucket or its settings must be changed first."""
 
 
 class Bucket:
-    """A folder of a file system. `variable` is the environment's name for it, for messages; may be empty.
+    """A folder of a file system. `variable` is the environment variable that names it, for messages; may be empty.
 
-    The file system is looked up anew for each use, in fsspec's own store of them: it keeps one a process, and what
-    a process has opened is of no use to a child that was forked from it.
+    Each use asks fsspec for the file system. fsspec caches one a process, and connections do not survive a fork.
     """
 
     def __init__(self, url: str, variable: str = "") -> None:
@@ -53,16 +47,16 @@ class Bucket:
         self._variable = variable
 
     def inside(self, name: str) -> Bucket:
-        """A folder in it."""
+        """A folder in the bucket."""
         return Bucket(self.address(name), self._variable)
 
     def address(self, name: str) -> str:
-        """The address of a file in it."""
+        """The address of a file in the bucket."""
         return f"{self.url.rstrip('/')}/{name}"
 
     def size(self, name: str) -> int | None:
-        """Bytes of a file, as it is now; None when it is not there. Raises BucketError."""
-        with self._trouble("cannot be looked into"):
+        """The present size of a file in bytes, None if it does not exist. Raises BucketError."""
+        with self._translated("cannot be read"):
             system, place = self._place(name)
             system.invalidate_cache(place)
             try:
@@ -72,9 +66,9 @@ class Bucket:
             return int(found["size"]) if found["type"] == "file" else None
 
     def put(self, file: Path, name: str) -> None:
-        """Bring a file there, whole, in the place of one that may be there. Raises BucketError."""
+        """Upload a file, replacing an existing one. Raises BucketError."""
         sent = file.stat().st_size
-        with self._trouble(f"did not take {file.name}"):
+        with self._translated(f"did not take {file.name}"):
             system, place = self._place(name)
             if _is_object_store(system):
                 system.put_file(str(file), place, **_in_parts(system))
@@ -82,11 +76,11 @@ class Bucket:
                 _put_beside(system, file, place)
         arrived = self.size(name)
         if arrived != sent:
-            raise BucketUnavailable(f"{self} did not take {file.name} whole: it has {arrived} bytes of {sent}")
+            raise BucketUnavailable(f"{self} did not take all of {file.name}: it has {arrived} of {sent} bytes")
 
     def write(self, name: str, content: bytes) -> None:
-        """Write a small file, whole. Raises BucketError."""
-        with self._trouble(f"did not take {name}"):
+        """Write a small file, replacing an existing one. Raises BucketError."""
+        with self._translated(f"did not take {name}"):
             system, place = self._place(name)
             if _is_object_store(system):
                 system.pipe_file(place, content)
@@ -94,8 +88,8 @@ class Bucket:
                 _beside(system, place, lambda beside: system.pipe_file(beside, content))
 
     def get(self, name: str, into: Path) -> bool:
-        """Fetch a file; False when it is not there. What came is to be held against its digest. Raises BucketError."""
-        with self._trouble(f"did not give {name}"):
+        """Download a file, False if it does not exist. The caller checks its digest. Raises BucketError."""
+        with self._translated(f"did not give {name}"):
             system, place = self._place(name)
             try:
                 system.get_file(place, str(into))
@@ -106,8 +100,8 @@ class Bucket:
             return True
 
     def read(self, name: str, most: int) -> bytes | None:
-        """A small file's content, at most so many bytes of it; None when it is not there. Raises BucketError."""
-        with self._trouble(f"did not give {name}"):
+        """The first `most` bytes of a file, None if it does not exist. Raises BucketError."""
+        with self._translated(f"did not give {name}"):
             system, place = self._place(name)
             try:
                 content: bytes = system.cat_file(place, start=0, end=most)
@@ -116,18 +110,19 @@ class Bucket:
             return content
 
     def link(self, name: str, seconds: int) -> str:
-        """An address at which anybody can fetch a file for so long. Raises BucketError."""
-        with self._trouble(f"did not sign a link to {name}"):
+        """A signed address from which a file can be downloaded for some seconds. Raises BucketError."""
+        with self._translated(f"did not sign a link to {name}"):
             system, place = self._place(name)
             try:
                 return str(system.sign(place, expiration=seconds))
             except NotImplementedError as error:
-                hint = "use a bucket that can, such as s3://"
-                raise BucketUnusable(f"{self} cannot give links to its files", hint) from error
+                raise BucketUnusable(
+                    f"{self} cannot give links to its files", hint="use a bucket that can, such as s3://"
+                ) from error
 
     def remove(self, name: str) -> None:
-        """Take a file away, if it is there. Raises BucketError."""
-        with self._trouble(f"did not remove {name}"):
+        """Delete a file if it exists. Raises BucketError."""
+        with self._translated(f"did not remove {name}"):
             system, place = self._place(name)
             with suppress(FileNotFoundError):
                 system.rm_file(place)
@@ -138,29 +133,32 @@ class Bucket:
         return f"{self._variable} ({address})" if self._variable else address
 
     def _place(self, name: str) -> tuple[Any, str]:
-        # A tenth of a second to import, and needed by few.
+        # Imported late: it takes a tenth of a second and most runs need no bucket.
         import fsspec
 
         system, folder = fsspec.url_to_fs(self.url)
         return system, f"{folder.rstrip('/')}/{name}" if name else folder
 
     @contextmanager
-    def _trouble(self, what: str) -> Iterator[None]:
-        """Tell what cannot be done now from what never can."""
+    def _translated(self, what: str) -> Iterator[None]:
+        """Raise any error of the file system as BucketUnusable or BucketUnavailable."""
         try:
             yield
         except BucketError:
             raise
         except ImportError as error:
-            package = "pip install 'storyreel[s3]'" if self.url.startswith("s3") else "install it beside storyreel"
-            raise BucketUnusable(f"{self} needs a package that is not here: {error}", package) from error
+            message = f"{self} needs a package that is not installed: {error}"
+            if self.url.startswith("s3"):
+                raise BucketUnusable(message, next="pip install 'storyreel[s3]'") from error
+            raise BucketUnusable(message, hint="install it beside storyreel") from error
         except (PermissionError, FileNotFoundError, NotImplementedError, ValueError) as error:
-            raise BucketUnusable(f"{self} {what}: {_said(error)}", "storyreel doctor") from error
+            raise BucketUnusable(f"{self} {what}: {_one_line(error)}", next="storyreel doctor") from error
         except Exception as error:
-            # A file system of fsspec's may raise whatever its library does.
+            message = f"{self} {what}: {_one_line(error)}"
+            # File systems of fsspec raise the errors of their libraries.
             if type(error).__name__ in _SETTINGS:
-                raise BucketUnusable(f"{self} {what}: {_said(error)}", "set the bucket's credentials") from error
-            raise BucketUnavailable(f"{self} {what}: {_said(error)}") from error
+                raise BucketUnusable(message, hint="set the bucket's credentials") from error
+            raise BucketUnavailable(message) from error
 
 
 def without_password(url: str) -> str:
@@ -174,7 +172,7 @@ def without_password(url: str) -> str:
 
 
 def _is_object_store(system: Any) -> bool:
-    """Whether a file appears whole or not at all. Where moving is no copying there are files, which grow."""
+    """Whether writes are atomic. Object stores have no `mv` of their own, file systems do, and their files grow."""
     from fsspec import AbstractFileSystem
 
     return type(system).mv is AbstractFileSystem.mv
@@ -190,7 +188,7 @@ def _put_beside(system: Any, file: Path, place: str) -> None:
 
 
 def _beside(system: Any, place: str, write: Any) -> None:
-    """Write under another name, then move into place."""
+    """Write under a temporary name, then rename."""
     folder, _, name = place.rpartition("/")
     system.makedirs(folder, exist_ok=True)
     beside = f"{folder}/.{name[:40]}.{uuid.uuid4().hex}"
@@ -203,6 +201,5 @@ def _beside(system: Any, place: str, write: Any) -> None:
         raise
 
 
-def _said(error: Exception) -> str:
-    """What an error says, in one line."""
+def _one_line(error: Exception) -> str:
     return " ".join((str(error) or type(error).__name__).split())[:200]

@@ -98,9 +98,9 @@ async def call_store(method: Callable[..., Result], *arguments: object, what: st
     try:
         return await asyncio.to_thread(method, *arguments)
     except BucketUnavailable as error:
-        raise Transient(what + error.message, hint=hint or error.hint) from error
+        raise Transient(what + error.message, hint=hint or error.hint, next=error.next) from error
     except BucketUnusable as error:
-        raise Terminal(what + error.message, hint=error.hint or hint) from error
+        raise Terminal(what + error.message, hint=error.hint or hint, next=error.next) from error
 
 
 def _cost_of_seconds(take: Take, status: TaskStatus, studio: Studio) -> Money | None:

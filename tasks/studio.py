@@ -70,7 +70,7 @@ class Studio:
             return self._poll_seconds
         name = (provider.name, model)
         if name not in self._past_durations:
-            self._past_durations[name] = self.ledger.experience(*name)
+            self._past_durations[name] = self.ledger.past_durations(*name)
         return next_poll(elapsed, provider.min_poll_seconds, self._past_durations[name], provider.advised_poll_seconds)
 
 
@@ -104,7 +104,7 @@ async def _renew_leases(ledger: Ledger) -> None:
     """Keep other processes from taking over the orders of this one."""
     while True:
         await asyncio.sleep(_RENEW_SECONDS)
-        await asyncio.to_thread(ledger.renew)
+        await asyncio.to_thread(ledger.renew_leases)
 
 
 async def _cancel(task: asyncio.Task[None]) -> None:

@@ -15,7 +15,7 @@ from rich.text import Text
 from storyreel.flows.accounting.spending import approximately, sentence
 from storyreel.specs.frozen import Frozen
 from storyreel.tasks.home import Home
-from storyreel.tasks.ledger.ledger import Event, Ledger, Purchase, Spend, State, Wanted
+from storyreel.tasks.ledger.ledger import Event, Ledger, Purchase, PurchaseFilter, Spend, State
 
 _COLOURS = {
     State.INTENDED: "yellow",
@@ -42,7 +42,7 @@ class Purchases(Frozen):
         return [_as_json(purchase, full, self.histories.get(purchase.order.key)) for purchase in self.shown]
 
 
-def look_up(home: Home, wanted: Wanted, limit: int, with_history: bool) -> Purchases:
+def look_up(home: Home, wanted: PurchaseFilter, limit: int, with_history: bool) -> Purchases:
     """The purchases that fit; a look makes no ledger."""
     if not home.has_ledger:
         return Purchases(shown=(), spent=Spend(), more=False, histories={})
@@ -53,7 +53,7 @@ def look_up(home: Home, wanted: Wanted, limit: int, with_history: bool) -> Purch
         ledger.close()
 
 
-def _looked_up(ledger: Ledger, wanted: Wanted, limit: int, with_history: bool) -> Purchases:
+def _looked_up(ledger: Ledger, wanted: PurchaseFilter, limit: int, with_history: bool) -> Purchases:
     found = ledger.list(limit=limit + 1, **wanted)
     shown = found[:limit]
     return Purchases(

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from storyreel.flows.accounting.task_matching import SKEW, Finding, judge
 from storyreel.specs.frozen import Frozen
 from storyreel.tasks.home import Home
-from storyreel.tasks.ledger.ledger import Ledger, Purchase, State, Wanted
+from storyreel.tasks.ledger.ledger import Ledger, Purchase, PurchaseFilter, State
 from storyreel.tasks.providers import load
 from storyreel.tasks.providers.errors import ProviderError, TaskFailed, Terminal, Transient
 from storyreel.tasks.providers.provider import Provider, RemoteTask
@@ -63,7 +63,7 @@ Ask = Callable[[Settlement], ByHand | None]
 
 def reconcile(
     home: Home,
-    wanted: Wanted,
+    wanted: PurchaseFilter,
     said: ByHand | None,
     ask: Ask | None,
     environment: Mapping[str, str],
@@ -84,7 +84,7 @@ def reconcile(
         return [_asked(ledger, home, one, ask, environment) if ask else one for one in settled]
 
 
-def selected(home: Home, wanted: Wanted) -> list[Purchase]:
+def selected(home: Home, wanted: PurchaseFilter) -> list[Purchase]:
     """The orders that a decision by hand would settle. Raises Refusal when there is none."""
     if not home.has_ledger:
         raise Refusal("nothing was ever bought")
@@ -96,7 +96,7 @@ def selected(home: Home, wanted: Wanted) -> list[Purchase]:
 
 
 async def _from_lists(
-    ledger: Ledger, wanted: Wanted, take_proposals: bool, environment: Mapping[str, str]
+    ledger: Ledger, wanted: PurchaseFilter, take_proposals: bool, environment: Mapping[str, str]
 ) -> list[Settlement]:
     chosen = {order.order.key for order in _open_orders(ledger, wanted)}
     if not chosen:
@@ -251,7 +251,7 @@ def _asked(ledger: Ledger, home: Home, settlement: Settlement, ask: Ask, environ
 # Which orders
 
 
-def _open_orders(ledger: Ledger, wanted: Wanted) -> list[Purchase]:
+def _open_orders(ledger: Ledger, wanted: PurchaseFilter) -> list[Purchase]:
     """Orders whose fate is not known; those that a run was stopped at are called so."""
     for order in ledger.list(**(wanted | {"state": State.INTENDED})):
         if order.is_abandoned() and _is_paid(order):
@@ -259,7 +259,7 @@ def _open_orders(ledger: Ledger, wanted: Wanted) -> list[Purchase]:
     return list(ledger.list(**(wanted | {"state": State.UNKNOWN})))
 
 
-def _meant(ledger: Ledger, home: Home, wanted: Wanted) -> list[Purchase]:
+def _meant(ledger: Ledger, home: Home, wanted: PurchaseFilter) -> list[Purchase]:
     """The orders that a person decides about: those that are open; by its key, any that nobody is at work on."""
     if orders := _open_orders(ledger, wanted):
         return orders

@@ -14,7 +14,7 @@ from rich.text import Text
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.money import Money
 from storyreel.tasks.home import Home
-from storyreel.tasks.ledger.ledger import Wanted
+from storyreel.tasks.ledger.ledger import PurchaseFilter
 from storyreel.tasks.ledger.totals import LABELS, By, Spend
 
 
@@ -31,7 +31,7 @@ class Spending(Frozen):
         return [part.model_dump(mode="json", exclude=others, by_alias=True) for part in self.parts]
 
 
-def add_up(home: Home, by: By, wanted: Wanted) -> Spending:
+def add_up(home: Home, by: By, wanted: PurchaseFilter) -> Spending:
     """What the purchases that fit cost; a look makes no ledger."""
     if not home.has_ledger:
         return Spending(by=by, parts=(), total=Spend())

@@ -17,9 +17,7 @@ from storyreel.flows.errors import Interrupted, NotAllowed
 from storyreel.specs.errors import StoryreelError
 from storyreel.specs.problems.phrases import reason
 from storyreel.specs.problems.problem import StoryboardError
-from storyreel.tasks.bucket import BucketError
 from storyreel.tasks.ledger.budget import BudgetExceeded
-from storyreel.tasks.ledger.errors import LedgerError
 from storyreel.tasks.providers.errors import ProviderError
 from storyreel.tasks.settings import SettingsError
 
@@ -50,7 +48,7 @@ def exit_code(command: Callable[[], Any], console: Console) -> int:
     except StoryboardError as error:
         _print_problems(error, console)
         return WRONG
-    except (StoryreelError, LedgerError, BucketError) as error:
+    except StoryreelError as error:
         _print(console, str(error))
         return _code_of(error)
     except KeyboardInterrupt:

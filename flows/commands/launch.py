@@ -58,10 +58,8 @@ def run(request: RunRequest, plan: Plan, console: Console) -> tuple[Rendering, s
             raise RunFailed(error.message, next=request.command()) from error
         except ReviewNeeded as error:
             raise RunFailed(error.message, next=error.next) from error
-        except ProviderError as error:
+        except (ProviderError, MediaError, BucketError) as error:
             raise RunFailed(error.message, hint=error.hint, next=error.next or request.command()) from error
-        except (MediaError, BucketError) as error:
-            raise RunFailed(error.message, hint=error.hint, next=request.command()) from error
         except Stopped as stopped:
             raise Interrupted(str(stopped), next=request.command()) from stopped
         except (KeyboardInterrupt, asyncio.CancelledError) as stopped:

@@ -15,7 +15,7 @@ from storyreel.tasks.ledger.purchase import State
 from storyreel.tasks.ledger.totals import By
 
 if TYPE_CHECKING:
-    from storyreel.tasks.ledger.ledger import Wanted
+    from storyreel.tasks.ledger.ledger import PurchaseFilter
 
 Film = Annotated[str | None, typer.Option("--film", metavar="TITLE", help="Only this film.")]
 Shot = Annotated[str | None, typer.Option("--shot", metavar="SHOT", help="Only shots with this slate.")]
@@ -78,7 +78,7 @@ def reconcile(
     insist(settlements)
 
 
-def _list(wanted: Wanted, limit: int, *, history: bool, full: bool, as_json: bool) -> None:
+def _list(wanted: PurchaseFilter, limit: int, *, history: bool, full: bool, as_json: bool) -> None:
     from storyreel.flows.accounting.purchases import look_up, print_purchases
     from storyreel.tasks.home import Home
 
@@ -89,7 +89,7 @@ def _list(wanted: Wanted, limit: int, *, history: bool, full: bool, as_json: boo
         print_purchases(Console(), purchases)
 
 
-def _add_up(by: By, wanted: Wanted, *, as_json: bool) -> None:
+def _add_up(by: By, wanted: PurchaseFilter, *, as_json: bool) -> None:
     from storyreel.flows.accounting.spending import add_up, print_spending
     from storyreel.tasks.home import Home
 
@@ -100,9 +100,9 @@ def _add_up(by: By, wanted: Wanted, *, as_json: bool) -> None:
         print_spending(Console(), spending)
 
 
-def _wanted(**given: str | None) -> Wanted:
+def _wanted(**given: str | None) -> PurchaseFilter:
     """The filter for purchases that was given on the command line."""
-    return cast("Wanted", {name: value for name, value in given.items() if value is not None})
+    return cast("PurchaseFilter", {name: value for name, value in given.items() if value is not None})
 
 
 def parse_since(text: str, now: datetime) -> datetime:

@@ -13,7 +13,7 @@ from storyreel.flows.accounting.purchases import when
 from storyreel.flows.accounting.reconcile import Ask, ByHand, Refusal, Settlement, check, reconcile, selected
 from storyreel.flows.errors import NotAllowed, RunFailed
 from storyreel.tasks.home import Home
-from storyreel.tasks.ledger.ledger import Purchase, Wanted
+from storyreel.tasks.ledger.ledger import Purchase, PurchaseFilter
 
 _WAYS = "[a]ttach a task, it was [n]ever made, [b]uy it again, [s]kip"
 
@@ -24,7 +24,7 @@ def somebody_is_there(console: Console) -> bool:
 
 
 def decided(
-    wanted: Wanted, attach: str, never_made: bool, buy_again: bool, *, yes: bool, may_ask: bool
+    wanted: PurchaseFilter, attach: str, never_made: bool, buy_again: bool, *, yes: bool, may_ask: bool
 ) -> list[Settlement]:
     """Settle the orders that are wanted, as the services' lists or a person say.
 

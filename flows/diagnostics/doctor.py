@@ -27,9 +27,10 @@ from storyreel.specs.frozen import Frozen
 from storyreel.specs.problems.phrases import reason
 from storyreel.tasks.bucket import without_password
 from storyreel.tasks.home import Home
-from storyreel.tasks.ledger.database import Database, LedgerError
+from storyreel.tasks.ledger.database import Database
+from storyreel.tasks.ledger.errors import LedgerError
 from storyreel.tasks.ledger.ledger import State as LedgerState
-from storyreel.tasks.ledger.schema import VERSION, version
+from storyreel.tasks.ledger.schema import version
 from storyreel.tasks.media.binary import find_ffmpeg
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.text import Weight
@@ -158,16 +159,13 @@ def _ledger(home: Home, *, offline: bool) -> tuple[Check, set[str] | None]:
     try:
         with closing(Database(home.ledger_url)) as database:
             schema = version(database)
-            if schema > VERSION:
-                detail = f"{database.place} was written by a newer storyreel (schema {schema})"
-                return Check(name=name, state="missing", detail=detail, fix="pip install --upgrade storyreel"), None
-            if schema < VERSION:
-                detail = f"{database.place} has schema {schema}; the next run brings it to {VERSION}"
-                return Check(name=name, state="ok", detail=detail), None
+        if schema is None:
+            detail = f"{database.place} is empty; the first render creates its tables"
+            return Check(name=name, state="ok", detail=detail), None
         with closing(home.ledger()) as ledger:
             purchases = ledger.list()
     except LedgerError as error:
-        return Check(name=name, state="missing", detail=error.message, fix=error.hint), None
+        return Check(name=name, state="missing", detail=error.message, fix=error.hint or error.next), None
     unknown = sum(purchase.state is LedgerState.UNKNOWN for purchase in purchases)
     detail = f"{database.place}, schema {schema}, {_counted(len(purchases), 'purchase')}"
     bought = {purchase.clip for purchase in purchases if purchase.clip}

@@ -32,7 +32,7 @@ def open_history(home: Home) -> Iterator[History]:
             purchases=purchases,
             holds=stored.__contains__,
             latest=ledger.latest,
-            experience=ledger.experience,
+            experience=ledger.past_durations,
             committed=ledger.committed,
             has_verdicts=ledger.has_verdicts,
             verdicts=ledger.verdicts,

@@ -1,6 +1,6 @@
-"""Budgets: how much may be committed within a run, for a shot, in a month, and what is said of an order beyond it.
+"""Budgets: limits on what may be committed in a run, for a shot, or in a month.
 
-They are held in the transaction that notes an order, so that of many runs at once none can pass them.
+They are checked in the transaction that inserts an order, so that several runs at once cannot exceed one.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from storyreel.specs.money import Money
 from storyreel.tasks.ledger.purchase import Order
 
 Scope = Literal["run", "shot", "month"]
-"""What is added up: the orders of one flow run; all there ever were of one film's shot; those of a film that were noted
-in the present calendar month, by UTC and the database's clock."""
+"""Which orders count: those of a flow run; all of a film's shot; those of a film that were stored in the present
+calendar month, in UTC by the database's clock."""
 
 _SPAN = {"run": "of this run", "shot": "of this shot", "month": "of this month"}
 _RAISE = {
@@ -27,7 +27,7 @@ _RAISE = {
 
 
 class Limit(Frozen):
-    """No more than `most` may be committed within a scope. What is in another currency is not in it."""
+    """The most that may be committed within a scope. Amounts in other currencies do not count."""
 
     scope: Scope
     most: Money
@@ -56,20 +56,20 @@ class BudgetExceeded(StoryreelError):
         self.limit, self.committed, self.wanted, self.fits = limit, committed, wanted, fits
 
 
-def hold(order: Order, limits: Iterable[Limit], committed: Callable[[Scope], Iterable[Money]]) -> None:
-    """Raise BudgetExceeded for an order that passes one of the limits, when all that is committed has the order in it.
+def check_limits(order: Order, limits: Iterable[Limit], committed: Callable[[Scope], Iterable[Money]]) -> None:
+    """Raise BudgetExceeded if an order exceeds one of the limits. The committed sums include the order already.
 
-    What is free passes always. Raises ValueError when a run's limit is to hold for an order that names no run.
+    A free order never exceeds one. Raises ValueError for a limit on a run if the order names no run.
     """
     if order.price is not None and not order.price.amount:
         return
     for limit in limits:
         if limit.scope == "run" and not order.run:
-            raise ValueError(f"{order.name} names no run, so the budget of its run cannot be held")
-        _hold(order, limit, committed(limit.scope))
+            raise ValueError(f"{order.name} names no run, so the budget of its run cannot be checked")
+        _check(order, limit, committed(limit.scope))
 
 
-def _hold(order: Order, limit: Limit, committed: Iterable[Money]) -> None:
+def _check(order: Order, limit: Limit, committed: Iterable[Money]) -> None:
     currency = limit.most.currency
     everything = sum((money.amount for money in committed if money.currency == currency), Decimal(0))
     fits = order.price is not None and order.price.currency == currency
@@ -82,7 +82,7 @@ def _hold(order: Order, limit: Limit, committed: Iterable[Money]) -> None:
 
 
 def _explained(order: Order, limit: Limit, committed: Money) -> tuple[str, str]:
-    """The message and the hint for an order that a limit does not allow."""
+    """The message and the hint for an order that exceeds a limit."""
     budget, most, price = f"the budget {_SPAN[limit.scope]}", limit.most, order.price
     if price is None:
         return (

@@ -1,7 +1,6 @@
-"""The database under the ledger: SQLite on this machine, or PostgreSQL for several.
+"""The database of the ledger: SQLite on this machine, or PostgreSQL for several.
 
-A commit is on the disk when it returns. Several processes write one after the other, and what is only in the way for
-a moment (another writer, a server that is started anew) is waited for.
+A commit is on the disk when it returns. Obstacles that may pass (another writer, a restart of the server) are retried.
 """
 
 from __future__ import annotations
@@ -31,43 +30,42 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, SQLAlchemy
 
 from storyreel.tasks.ledger.errors import LedgerError
 
-__all__ = ["Database", "LedgerError", "written"]
-
 Result = TypeVar("Result")
 
 _PATIENCE = 60.0
-"""Seconds that other writers are waited for in SQLite, and a server that is gone in PostgreSQL."""
+"""Seconds to wait for other writers in SQLite, and for a server that does not answer in PostgreSQL."""
 _BEGIN = "begin_with"
-"""An execution option: the statement that a transaction of SQLite begins with."""
-_OUR_LOCK = 495840486764
-"""Any number that other programs do not use: `sreel` in ASCII."""
-_QUEUE = _OUR_LOCK + 1
-_PASSING = ("08", "57P", "40001", "40P01", "55P03")
-"""SQLSTATEs of PostgreSQL that may pass: connection lost, server stopping or starting, deadlock, lock not had."""
+"""Execution option with the statement that begins a transaction in SQLite."""
+_SCHEMA_LOCK = 495840486764
+"""Advisory lock, a number that other programs hardly use: `sreel` in ASCII."""
+_WRITERS_LOCK = _SCHEMA_LOCK + 1
+_TRANSIENT = ("08", "57P", "40001", "40P01", "55P03")
+"""Beginnings of SQLSTATEs to retry: connection lost, server stops or starts, serialization failure, deadlock, lock
+not available (PostgreSQL's appendix A, 2026-11)."""
 
 
 class Database:
-    """A database that is open. Safe for any number of threads and processes at once."""
+    """An open database. Safe for any number of threads and processes at once."""
 
     def __init__(self, url: str) -> None:
-        """Raises LedgerError when the address is wrong or the driver is missing."""
+        """Raises LedgerError if the address is wrong or the driver is missing."""
         self._url = _parsed(url)
         self.is_sqlite = self._url.get_backend_name() == "sqlite"
         self.engine = _sqlite(self._url) if self.is_sqlite else _postgresql(self._url)
 
     def close(self) -> None:
-        """Let go of it."""
+        """Close all connections."""
         self.engine.dispose()
 
     @property
     def place(self) -> str:
-        """Where it is, in words and without a password."""
+        """The file or the address without its password, for messages."""
         return self._url.database or "memory" if self.is_sqlite else self._url.render_as_string(hide_password=True)
 
     def now(self, ahead: timedelta = timedelta(0)) -> ColumnElement[str]:
-        """The database's own time, one for all who use it and for all of a statement; as the tables have it."""
+        """The database's time as the tables store it: one clock for all hosts, one time in all of a statement."""
         if self.is_sqlite:
-            return literal(written(datetime.now(UTC) + ahead))
+            return literal(timestamp(datetime.now(UTC) + ahead))
         seconds = ahead.total_seconds()
         return literal_column(
             f"to_char(timezone('UTC', statement_timestamp() + interval '{seconds} seconds'),"
@@ -75,37 +73,38 @@ class Database:
         )
 
     def read(self, work: Callable[[Connection], Result], patience: float = _PATIENCE) -> Result:
-        """What a reader finds. Raises LedgerError."""
-        return self.patiently(lambda: self._transaction(work, "BEGIN"), patience)
+        """Run work in a transaction that reads. Raises LedgerError."""
+        return self.retry(lambda: self._transaction(work, "BEGIN"), patience)
 
     def write(self, work: Callable[[Connection], Result], patience: float = _PATIENCE) -> Result:
-        """Do work in a transaction that no other writer comes between. Raises LedgerError, or IntegrityError.
+        """Run work in a transaction that writes; in SQLite one after the other. Raises LedgerError, or IntegrityError.
 
-        When the connection breaks at the commit, nobody knows whether it was done, and the work is done again:
-        it has to look at what is there.
+        If the connection breaks during the commit, it is not known whether that succeeded, and the work runs again: it
+        must check what is stored.
         """
-        return self.patiently(lambda: self._transaction(work, "BEGIN IMMEDIATE"), patience)
+        return self.retry(lambda: self._transaction(work, "BEGIN IMMEDIATE"), patience)
 
-    def alone(self, work: Callable[[Connection], Result]) -> Result:
-        """Do work while nobody else does work of this kind. Raises LedgerError."""
+    def exclusive(self, work: Callable[[Connection], Result]) -> Result:
+        """Run work in a transaction while no other process runs work with this method. Raises LedgerError."""
 
         def locked(connection: Connection) -> Result:
             if not self.is_sqlite:
-                connection.execute(select(func.pg_advisory_xact_lock(_OUR_LOCK)))
+                connection.execute(select(func.pg_advisory_xact_lock(_SCHEMA_LOCK)))
             return work(connection)
 
-        return self.patiently(lambda: self._transaction(locked, "BEGIN EXCLUSIVE"))
+        return self.retry(lambda: self._transaction(locked, "BEGIN EXCLUSIVE"))
 
-    def line_up(self, connection: Connection) -> None:
-        """Let a transaction that writes go on only when all that lined up before it have ended.
+    def serialize(self, connection: Connection) -> None:
+        """Wait until all transactions that have called this earlier have ended.
 
-        To be called first, so that nobody is waited for who waits for us. What it then reads they have committed.
+        Call before any other statement of the transaction, or two transactions can deadlock. Later reads see all
+        commits of those earlier ones.
         """
-        if not self.is_sqlite:  # where writers come one after the other anyway
-            connection.execute(select(func.pg_advisory_xact_lock(_QUEUE)))
+        if not self.is_sqlite:  # where BEGIN IMMEDIATE does the same
+            connection.execute(select(func.pg_advisory_xact_lock(_WRITERS_LOCK)))
 
-    def patiently(self, work: Callable[[], Result], patience: float = _PATIENCE) -> Result:
-        """Do work with the database; again, for as many seconds, when what is in the way may pass."""
+    def retry(self, work: Callable[[], Result], patience: float = _PATIENCE) -> Result:
+        """Run work, again for `patience` seconds while it fails for a reason that may pass. Raises LedgerError."""
         deadline = time.monotonic() + patience
         while True:
             try:
@@ -113,57 +112,57 @@ class Database:
             except IntegrityError:
                 raise
             except (SQLAlchemyError, sqlite3.Error) as error:
-                if not _may_pass(error) or time.monotonic() >= deadline:
-                    raise self._told(error) from error
+                if not _is_transient(error) or time.monotonic() >= deadline:
+                    raise self._as_ledger_error(error) from error
             time.sleep(random.uniform(0.05, 0.25))
 
     def _transaction(self, work: Callable[[Connection], Result], begin: str) -> Result:
         with self.engine.connect().execution_options(**{_BEGIN: begin}) as connection, connection.begin():
             return work(connection)
 
-    def _told(self, error: Exception) -> LedgerError:
-        """A failure of the database in words that say what to do."""
+    def _as_ledger_error(self, error: Exception) -> LedgerError:
         cause = getattr(error, "orig", None) or error
-        said = (str(cause).splitlines() or [type(cause).__name__])[0].strip()
+        text = (str(cause).splitlines() or [type(cause).__name__])[0].strip()
         if self._url.password:
-            said = said.replace(str(self._url.password), "***")
+            text = text.replace(str(self._url.password), "***")
         if not self.is_sqlite:
-            return LedgerError(f"the ledger at {self.place} cannot be used: {said}", "storyreel doctor")
-        for word, message, hint in _SQLITE_TROUBLES:
-            if word in said:
-                return LedgerError(message.format(place=self.place), hint.format(place=self.place))
-        return LedgerError(f"the ledger {self.place} cannot be used: {said}", "storyreel doctor")
+            return LedgerError(f"the ledger at {self.place} cannot be used: {text}", next="storyreel doctor")
+        for word, message, hint in _SQLITE_ERRORS:
+            if word in text:
+                return LedgerError(message.format(place=self.place), hint=hint.format(place=self.place))
+        return LedgerError(f"the ledger {self.place} cannot be used: {text}", next="storyreel doctor")
 
 
-_SQLITE_TROUBLES = (
-    ("not a database", "the ledger {place} is damaged: it is no SQLite database",
-     "restore {place} from a backup; without one, move it away, and what was bought before is bought again"),
+_SQLITE_ERRORS = (
+    ("not a database", "the ledger {place} is damaged: it is not an SQLite database",
+     "restore {place} from a backup; without one, move it away: everything that was bought is then bought again"),
     ("malformed", "the ledger {place} is damaged",
      "restore {place} from a backup, or save what can be read: sqlite3 {place} .recover | sqlite3 saved.sqlite"),
-    ("disk is full", "the disk that holds the ledger {place} is full", "make room, then give the same command again"),
-    ("readonly", "the ledger {place} cannot be written to", "let your user write to it and to its folder"),
-    ("unable to open", "the ledger {place} cannot be opened", "let your user read and write it and its folder"),
-    ("locked", "another program has held the ledger {place} for more than a minute",
-     "end it, then give the same command again"),
+    ("disk is full", "the disk that holds the ledger {place} is full", "free some space, then run the command again"),
+    ("readonly", "the ledger {place} cannot be written to", "give your user the right to write to it and its folder"),
+    ("unable to open", "the ledger {place} cannot be opened",
+     "give your user the right to read and write it and its folder"),
+    ("locked", "another program has locked the ledger {place} for more than a minute",
+     "end that program, then run the command again"),
 )  # fmt: skip
-"""What SQLite says, what that means, and what to do."""
+"""Words in a message of SQLite, our message, and the hint."""
 
 
-def written(time: datetime) -> str:
-    """A time as it stands in the tables: UTC, always as long, so that texts sort as times do."""
+def timestamp(time: datetime) -> str:
+    """A time as the tables store it: in UTC, always of one length, so that texts sort like times."""
     return time.astimezone(UTC).isoformat(timespec="microseconds")
 
 
 def _parsed(url: str) -> URL:
-    """The address. What cannot be read is not repeated: there may be a password in it."""
+    # An address that cannot be parsed is not repeated: there may be a password in it.
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
-        raise LedgerError("STORYREEL_LEDGER_URL is no database address", _URLS) from None
+        raise LedgerError("STORYREEL_LEDGER_URL is not the address of a database", hint=_URLS) from None
     if parsed.drivername in ("postgres", "postgresql"):
         parsed = parsed.set(drivername="postgresql+psycopg")
     if parsed.drivername not in ("sqlite", "postgresql+psycopg"):
-        raise LedgerError(f"the ledger cannot be kept in {parsed.drivername}", _URLS)
+        raise LedgerError(f"the ledger cannot be stored in {parsed.drivername}", hint=_URLS)
     return parsed
 
 
@@ -176,28 +175,29 @@ def _sqlite(url: URL) -> Engine:
             Path(url.database).parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise LedgerError(
-                f"the ledger {url.database} cannot be made: {error.strerror}", "set STORYREEL_HOME"
+                f"the ledger {url.database} cannot be created: {error.strerror}",
+                hint="set STORYREEL_HOME to a folder that your user can write to",
             ) from None
     engine = create_engine(url, connect_args={"timeout": _PATIENCE}, hide_parameters=True)
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: Any) -> None:
-        # Transactions are begun below, not by the driver, which would begin them too late to be alone.
+        # The listener below begins transactions. The driver would begin them later, at the first write.
         connection.isolation_level = None
         _write_ahead(connection, url)
-        # A commit must outlive a power cut: it stands between an order and its double.
+        # A commit must survive a power cut, or an order could be sent twice.
         connection.execute("PRAGMA synchronous = FULL")
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        # Who reads first and writes then would be refused when another has written meanwhile, however long it waits.
+        # With BEGIN, a transaction that reads and then writes fails at once if another has written in between.
         connection.exec_driver_sql(connection.get_execution_options().get(_BEGIN, "BEGIN"))
 
     return engine
 
 
 def _write_ahead(connection: Any, url: URL) -> None:
-    """Let readers go on while another writes. A network file system cannot do that, and must not hold a ledger."""
+    """Turn on write-ahead logging, so that readers need not wait for a writer. Network file systems cannot do that."""
     if not url.database or url.database == ":memory:":
         return
     deadline = time.monotonic() + _PATIENCE
@@ -208,11 +208,11 @@ def _write_ahead(connection: Any, url: URL) -> None:
             if connection.execute("PRAGMA journal_mode = WAL").fetchone()[0] == "wal":
                 return
             raise LedgerError(
-                f"the file system under {url.database} cannot hold a ledger",
-                "set STORYREEL_HOME to a folder on a disk of this machine, or STORYREEL_LEDGER_URL to PostgreSQL",
+                f"the file system of {url.database} cannot store a ledger",
+                hint="set STORYREEL_HOME to a folder on a disk of this machine, or STORYREEL_LEDGER_URL to PostgreSQL",
             )
         except sqlite3.OperationalError as error:
-            # SQLite does not wait when several change the mode at once.
+            # SQLite fails at once, without its timeout, if several processes change the mode.
             if "locked" not in str(error) or time.monotonic() >= deadline:
                 raise
         time.sleep(random.uniform(0.01, 0.05))
@@ -224,12 +224,11 @@ def _postgresql(url: URL) -> Engine:
     except ModuleNotFoundError:
         raise LedgerError(
             "a ledger in PostgreSQL needs the driver psycopg, which is not installed",
-            "pip install 'storyreel[postgres]'",
+            next="pip install 'storyreel[postgres]'",
         ) from None
 
 
-def _may_pass(error: Exception) -> bool:
-    """Whether it may go well a moment later."""
+def _is_transient(error: Exception) -> bool:
     if isinstance(error, DBAPIError) and error.connection_invalidated:
         return True
     cause = getattr(error, "orig", None) or error
@@ -237,5 +236,5 @@ def _may_pass(error: Exception) -> bool:
         return "locked" in str(cause)
     state = getattr(cause, "sqlstate", None)
     if isinstance(error, DBAPIError) and type(cause).__name__ == "OperationalError" and state is None:
-        return True  # no connection was had: libpq has no SQLSTATE for that
-    return str(state).startswith(_PASSING)
+        return True  # connecting failed, for which libpq has no SQLSTATE
+    return str(state).startswith(_TRANSIENT)

@@ -1,9 +1,8 @@
 """The ledger: one row a purchase, so that nothing is bought twice.
 
-A row is committed before anything is ordered and again right after the service has named its task:
-`intended → submitted → finished | failed | unknown`. Whoever inserts the row orders; everybody else who wants
-the same take waits for it. What the ledger cannot know it calls unknown, and an unknown is never ordered again
-by itself.
+A row is committed before anything is ordered, and again as soon as the service has named its task:
+`intended → submitted → finished | failed | unknown`. The run that inserts the row sends the order; every other run
+that needs the same take waits for it. An order whose acceptance is not known is never sent again automatically.
 """
 
 from __future__ import annotations
@@ -14,67 +13,50 @@ from contextlib import suppress
 from storyreel.tasks.ledger import verdicts
 from storyreel.tasks.ledger.budget import BudgetExceeded, Limit
 from storyreel.tasks.ledger.errors import LedgerError
-from storyreel.tasks.ledger.orders import Ordering
+from storyreel.tasks.ledger.orders import Orders
 from storyreel.tasks.ledger.purchase import Event, Order, Purchase, State
-from storyreel.tasks.ledger.queries import Looking
-from storyreel.tasks.ledger.rows import Wanted
-from storyreel.tasks.ledger.settlement import Settling
+from storyreel.tasks.ledger.queries import Queries
+from storyreel.tasks.ledger.rows import PurchaseFilter
+from storyreel.tasks.ledger.settlement import Settlement
 from storyreel.tasks.ledger.totals import Spend
-from storyreel.tasks.ledger.transaction import Page
 from storyreel.tasks.ledger.verdicts import NewVerdict, Verdict, Word
-from storyreel.tasks.ledger.wakeups import Wakes
+from storyreel.tasks.ledger.wakeups import Wakeups
 
 __all__ = [
-    "BudgetExceeded",
-    "Event",
-    "Ledger",
-    "LedgerError",
-    "Limit",
-    "NewVerdict",
-    "Order",
-    "Purchase",
-    "Spend",
-    "State",
-    "Verdict",
-    "Wanted",
-    "Word",
+    "BudgetExceeded", "Event", "Ledger", "LedgerError", "Limit", "NewVerdict", "Order", "Purchase", "PurchaseFilter",
+    "Spend", "State", "Verdict", "Word",
 ]  # fmt: skip
 
-_LAST_WORD_SECONDS = 2.0
-"""How long letting go may take when the database is gone: the leases end by themselves."""
+_CLOSE_SECONDS = 2.0
+"""How long `close` waits for a database that does not answer: the leases expire without it."""
 
 
-class Ledger(Looking, Ordering, Settling):
+class Ledger(Queries, Orders, Settlement):
     """The purchases of a user, in SQLite or PostgreSQL, as one run uses them.
 
     Safe for any number of threads, processes and hosts at once; SQLite only on a disk of the machine itself.
-    Every method raises LedgerError when the database cannot be used.
+    Every method raises LedgerError if the database cannot be used.
     """
 
     def __init__(self, url: str) -> None:
-        """Opens the database and brings it to today's tables."""
         super().__init__(url)
-        self._wakes = Wakes(self._database)
+        self._wakeups = Wakeups(self._database)
 
     def close(self) -> None:
-        """Let go of the database, and of all that this run was at work on, so that others need not wait for it."""
-        if self._has_held:
+        """Release the rows of this run, so that others need not wait for them, and close the database."""
+        if self._may_own_rows:
             with suppress(LedgerError):
-                self._write(_freed, patience=_LAST_WORD_SECONDS)
+                self._write(lambda tx: tx.set_own(**tx.released()), patience=_CLOSE_SECONDS)
         self._database.close()
 
-    def add_verdicts(self, judged: Sequence[NewVerdict], source: str = "") -> bool:
-        """Note what somebody says of takes; False when all that the `source` says was noted before."""
-        return self._write(lambda page: verdicts.add(page, judged, source))
+    def add_verdicts(self, added: Sequence[NewVerdict], source: str = "") -> bool:
+        """Add verdicts. Adds none and returns False if verdicts of the same non-empty `source` exist."""
+        return self._write(lambda tx: verdicts.add(tx, added, source))
 
     def wake(self, provider: str, task: str) -> None:
-        """Have whoever waits for a service's task look at it now."""
-        self._database.patiently(lambda: self._wakes.wake(provider, task))
+        """Let the run that waits for a service's task poll it now."""
+        self._database.retry(lambda: self._wakeups.wake(provider, task))
 
     def take_wakeup(self, provider: str, task: str) -> bool:
-        """Whether to look at a task now; asking takes the wake."""
-        return self._database.patiently(lambda: self._wakes.take_wakeup(provider, task))
-
-
-def _freed(page: Page) -> None:
-    page.set_mine(**page.free())
+        """Whether a task should be polled now. Deletes the wakeup."""
+        return self._database.retry(lambda: self._wakeups.take_wakeup(provider, task))

@@ -1,7 +1,7 @@
-"""Ordering: from the intent, which comes before the order, to what came of it.
+"""Placing orders: from the intent, which is stored before the order is sent, to the outcome.
 
-Every change looks at the row as it is now, in a transaction that no other writer comes between, and leaves an event.
-What a service has said (an id, a clip) is taken in even when the row has gone on meanwhile; nothing else is.
+Every method checks the row as it is now, in a transaction that no other writer interleaves with, and adds an event.
+An answer of a service (a task id, a clip) is stored even if the row has changed meanwhile; nothing else is.
 """
 
 from __future__ import annotations
@@ -12,181 +12,186 @@ from sqlalchemy.exc import IntegrityError
 
 from storyreel.specs.money import Money
 from storyreel.tasks.ledger import budget, rows, totals
-from storyreel.tasks.ledger.book import Book
 from storyreel.tasks.ledger.budget import Limit, Scope
 from storyreel.tasks.ledger.errors import LedgerError
 from storyreel.tasks.ledger.purchase import LEASE, Order, Purchase, State
-from storyreel.tasks.ledger.transaction import Page, same
+from storyreel.tasks.ledger.transaction import LedgerBase, Transaction, is_unchanged
 
 _UNDER_WAY = (State.INTENDED, State.SUBMITTED)
 
 
-class Ordering(Book):
-    """What a run says of the takes that it orders."""
+class Orders(LedgerBase):
+    """The methods with which a run orders takes."""
 
     def intend(self, order: Order, limits: Sequence[Limit] = ()) -> bool:
-        """Note that this run is about to order. False when the key has a row already: then it must not.
+        """Insert a row for an order that this run is about to send. False if the key has a row: it must not be sent.
 
-        Raises BudgetExceeded, with nothing noted, when the order would pass a limit.
+        Raises BudgetExceeded, with nothing stored, if the order would exceed a limit.
         """
         attempts = 0
 
-        def note(page: Page) -> bool:
+        def insert(tx: Transaction) -> bool:
             nonlocal attempts
             attempts += 1
             if limits:
-                page.line_up()
-            page.insert(order)
-            _hold(page, order, limits)
+                tx.serialize()
+            tx.insert(order)
+            _check_limits(tx, order, limits)
             return True
 
-        self._ordered[order.key], self._has_held = order, True
+        self._ordered[order.key], self._may_own_rows = order, True
         try:
-            return self._write(note)
+            return self._write(insert)
         except IntegrityError:
             # The first attempt may have been committed although its answer was lost.
-            return attempts > 1 and self._read(lambda page: _is_noted(page.rows.one(order.key)))
+            return attempts > 1 and self._read(lambda tx: _is_own_intent(tx.rows.one(order.key)))
 
     def intend_again(self, seen: Purchase, order: Order, limits: Sequence[Limit] = ()) -> bool:
-        """Order anew what has failed, what is gone, or what is free and was left. False when the row has moved since.
+        """Store a new order of a key that has a row: after a failure, a lost clip, or an abandoned free order.
 
-        The order has the same key; all else that it says of itself may be new. An unknown must be settled before:
-        ValueError. Raises BudgetExceeded, with nothing changed, when the order would pass a limit.
+        False if the row has changed since it was read. Apart from its key the order may differ from the one before.
+        Raises ValueError for a purchase in state unknown, which must be settled first, and BudgetExceeded, with
+        nothing changed, if the order would exceed a limit.
         """
         if seen.state is State.UNKNOWN:
-            raise ValueError(f"nobody knows what became of {seen.order.name}; it must be settled before it is ordered")
+            raise ValueError(f"the outcome of {seen.order.name} is unknown; it must be settled before it is ordered")
         if seen.order.key != order.key:
-            raise ValueError(f"{order.name} is another request than the one that is ordered anew")
+            raise ValueError(f"{order.name} has another key than the purchase that it is to replace")
         attempts = 0
 
-        def note(page: Page) -> bool:
+        def insert_again(tx: Transaction) -> bool:
             nonlocal attempts
             attempts += 1
             if limits:
-                page.line_up()
-            row = page.row(order.key)
-            if attempts > 1 and _is_noted(row):
+                tx.serialize()
+            row = tx.row(order.key)
+            if attempts > 1 and _is_own_intent(row):
                 return True
-            if not same(row, seen) or (row.state in _UNDER_WAY and not (row.is_ours() or row.is_abandoned())):
+            if not is_unchanged(row, seen) or (row.state in _UNDER_WAY and not _is_available(row)):
                 return False
-            page.insert_again(order)
-            _hold(page, order, limits)
+            tx.insert_again(order)
+            _check_limits(tx, order, limits)
             return True
 
-        self._ordered[order.key], self._has_held = order, True
-        return self._write(note)
+        self._ordered[order.key], self._may_own_rows = order, True
+        return self._write(insert_again)
 
     def take_over(self, seen: Purchase) -> bool:
-        """Go on with a purchase whose owner is gone. False when the row has moved since it was seen."""
+        """Become the owner of an abandoned purchase. False if the row has changed since it was read."""
 
-        def take(page: Page) -> bool:
-            row = page.row(seen.order.key)
+        def take(tx: Transaction) -> bool:
+            row = tx.row(seen.order.key)
             if row.is_ours() and (row.state, row.task) == (seen.state, seen.task):
                 return True
-            return same(row, seen) and row.is_abandoned() and page.change(row.order.key, **page.held())
+            return is_unchanged(row, seen) and row.is_abandoned() and tx.change(row.order.key, **tx.leased())
 
-        self._has_held = True
+        self._may_own_rows = True
         return self._write(take)
 
-    def renew(self) -> None:
-        """Show that this run is still at work on what it holds; to be called well within every LEASE."""
-        self._write(lambda page: page.set_mine(lease_until=page.now(LEASE)))
+    def renew_leases(self) -> None:
+        """Extend the leases of all rows that this run is working on. Call several times within each LEASE."""
+        self._write(lambda tx: tx.set_own(lease_until=tx.now(LEASE)))
 
-    # What came of it
+    # Outcomes
 
     def mark_submitted(self, key: str, task: str, cost: Money | None) -> bool:
-        """The service has accepted the order and calls it `task`. False when another order stands in the row by now.
+        """Store that the service has accepted the order as `task`. False if the row has another order by now.
 
-        Even then the order, its id and its cost are kept. A row that was taken back meanwhile is there again.
+        Even then the order is kept, with its id and cost. A row that was deleted meanwhile is inserted again.
         """
         try:
-            return self._write(lambda page: self._submitted(page, key, task, cost))
-        except LedgerError as trouble:
+            return self._write(lambda tx: self._submitted(tx, key, task, cost))
+        except LedgerError as error:
             raise LedgerError(
-                f"the service has accepted the order as {task}, and that could not be noted: {trouble.message}",
-                f"when the ledger can be used again: storyreel reconcile --key {key[:12]} --attach {task}",
-            ) from trouble
+                f"the service has accepted the order as {task}, which could not be stored in the ledger: "
+                f"{error.message}",
+                hint="run the next command once the ledger can be used again",
+                next=f"storyreel reconcile --key {key[:12]} --attach {task}",
+            ) from error
 
-    def _submitted(self, page: Page, key: str, task: str, cost: Money | None) -> bool:
-        row, order = page.rows.one(key), self._ordered.get(key)
+    def _submitted(self, tx: Transaction, key: str, task: str, cost: Money | None) -> bool:
+        row, order = tx.rows.one(key), self._ordered.get(key)
         if row is None and order:
-            # Somebody settled it as never made while its order was under way after all.
-            row = page.insert(order)
-        row = row or page.row(key)
+            # The order was settled as never made while it was under way.
+            row = tx.insert(order)
+        row = row or tx.row(key)
         if row.task == task:
             return True
         was_given_up = row.task is None and row.state in (State.UNKNOWN, State.FAILED)
         if not was_given_up and not (row.is_ours() and row.state is State.INTENDED):
-            page.note_stray(row, order or row.order, task, cost)
+            tx.add_stray(row, order or row.order, task, cost)
             return False
         if was_given_up and order:
-            page.give_way(order)
-        said = {"state": State.SUBMITTED, "task": task, "reason": "", "submitted": page.now()}
-        return page.change(key, **said, **rows.costing(cost), **page.held())
+            tx.restore_own_order(order)
+        values = {"state": State.SUBMITTED, "task": task, "reason": "", "submitted": tx.now()}
+        return tx.change(key, **values, **rows.cost_columns(cost), **tx.leased())
 
     def mark_finished(self, key: str, clip: str, cost: Money | None = None) -> bool:
-        """The clip is in the store, under this digest. A cost replaces one that was told before.
+        """Store the digest of the clip, which is in the clip store. A cost replaces an earlier one. Idempotent.
 
-        False when the row is another run's by now, which will come to the same end. Twice is the same as once.
+        False if another run owns the row by now; it will store the same outcome.
         """
 
-        def finish(page: Page) -> bool:
-            row = page.row(key)
+        def finish(tx: Transaction) -> bool:
+            row = tx.row(key)
             if row.state is State.FINISHED:
-                # Fetched once more, because the store had lost it: a service may encode it anew.
-                return row.clip == clip or page.change(key, clip=clip, **rows.costing(cost))
-            done = {"state": State.FINISHED, "clip": clip, "reason": "", "finished": page.now()}
-            return row.is_ours() and page.change(key, **done, **rows.costing(cost))
+                # The store had lost the clip. The service may have encoded it anew, with another digest.
+                return row.clip == clip or tx.change(key, clip=clip, **rows.cost_columns(cost))
+            values = {"state": State.FINISHED, "clip": clip, "reason": "", "finished": tx.now()}
+            return row.is_ours() and tx.change(key, **values, **rows.cost_columns(cost))
 
         return self._write(finish)
 
     def mark_failed(self, key: str, reason: str) -> bool:
-        """The service's final verdict; unless it told a cost, it is not to be paid.
+        """Store that the service refused or failed the order; without a stored cost it counts as not charged.
 
-        False when the row is another run's by now, or has its clip.
+        False if another run owns the row by now, or it is finished.
         """
 
-        def fail(page: Page) -> bool:
-            row = page.row(key)
+        def fail(tx: Transaction) -> bool:
+            row = tx.row(key)
             may = row.is_ours() and row.state in _UNDER_WAY
-            return may and page.change(key, state=State.FAILED, reason=reason, owed=False)
+            return may and tx.change(key, state=State.FAILED, reason=reason, owed=False)
 
         return self._write(fail)
 
     def mark_unknown(self, key: str, reason: str) -> bool:
-        """Nobody can tell whether the order was accepted. False when another run is at work on it, or somebody can."""
+        """Store that it is not known whether the order was accepted. False if a run owns the row, or it has ended."""
 
-        def wonder(page: Page) -> bool:
-            row = page.row(key)
-            may = row.state in _UNDER_WAY and (row.is_ours() or row.is_abandoned())
-            return may and page.change(key, state=State.UNKNOWN, reason=reason)
+        def set_unknown(tx: Transaction) -> bool:
+            row = tx.row(key)
+            may = row.state in _UNDER_WAY and _is_available(row)
+            return may and tx.change(key, state=State.UNKNOWN, reason=reason)
 
-        return self._write(wonder)
+        return self._write(set_unknown)
 
     def withdraw(self, key: str) -> bool:
-        """Take back an intent of this run that surely nobody has accepted; anything further stays.
+        """Undo an intent of this run that no service has accepted. False if the row is in any later state.
 
-        A key that was ordered before is again what it was.
+        A key that was ordered before gets its earlier order back.
         """
 
-        def take_back(page: Page) -> bool:
-            row = page.rows.one(key)
+        def undo(tx: Transaction) -> bool:
+            row = tx.rows.one(key)
             if row is None or row.state is not State.INTENDED or not row.is_ours():
                 return False
-            return page.undo(row, "taken back: surely not accepted", (State.INTENDED,))
+            return tx.undo(row, "taken back: surely not accepted", (State.INTENDED,))
 
-        return self._write(take_back)
+        return self._write(undo)
 
 
-def _is_noted(row: Purchase | None) -> bool:
-    """Whether this run's intent is in the row."""
+def _is_own_intent(row: Purchase | None) -> bool:
     return row is not None and row.is_ours() and row.state is State.INTENDED
 
 
-def _hold(page: Page, order: Order, limits: Sequence[Limit]) -> None:
-    """Raise BudgetExceeded when an order that was just noted passes a limit."""
+def _is_available(row: Purchase) -> bool:
+    return row.is_ours() or row.is_abandoned()
+
+
+def _check_limits(tx: Transaction, order: Order, limits: Sequence[Limit]) -> None:
+    """Raise BudgetExceeded if an order, which the transaction has inserted already, exceeds a limit."""
 
     def committed(scope: Scope) -> tuple[Money, ...]:
-        return totals.committed(page.connection, scope, order.film, order.slate, order.run, page.now())
+        return totals.committed(tx.connection, scope, order.film, order.slate, order.run, tx.now())
 
-    budget.hold(order, limits, committed)
+    budget.check_limits(order, limits, committed)

@@ -1,4 +1,4 @@
-"""Which run is at work on a purchase, and whether its process still lives."""
+"""Owners of purchases: a run in a process on a host, and whether that process is still running."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ _PROCESSES = Path("/proc")
 
 
 class Owner(Frozen):
-    """One run in one process on one host. The start time tells a process from a later one of the same id."""
+    """One run in one process on one host. The start time distinguishes processes that got the same id."""
 
     host: str
-    """The host's name, and what tells apart hosts and containers that share a name: see `is_here`."""
+    """The host's name and an id that hosts and containers of the same name do not share."""
     pid: int
-    """0 once the run has let go of the purchase."""
+    """0 once the run has released the purchase."""
     started: float
-    """Seconds: since the machine was started where the system counts so, else since the epoch."""
+    """Start of the process in seconds: since the machine's start on Linux, since the epoch elsewhere."""
     run: str = ""
-    """Tells two runs in one process apart."""
+    """Distinguishes runs in one process."""
 
     def is_here(self) -> bool:
-        """Whether its process ids are those that this process sees, so that `is_alive` can tell."""
+        """Whether its process ids are those that this process sees."""
         return self.host == _host()
 
     def is_alive(self) -> bool:
-        """Whether the process runs; only meaningful where `is_here`.
+        """Whether the process is running. Valid only if `is_here`.
 
-        A process of another user that the system hides from us counts as alive.
+        A process of another user that the system hides counts as running.
         """
         if not self.pid:
             return False
@@ -48,22 +48,22 @@ class Owner(Frozen):
 
     @property
     def name(self) -> str:
-        """The host as people call it."""
+        """The host's name alone."""
         return self.host.partition("/")[0]
 
 
 def this_process() -> Owner:
-    """The process that asks."""
+    """The owner that stands for this process, without a run."""
     return _owner_of(os.getpid())
 
 
 def owner_of_process(pid: int) -> Owner:
-    """A process of this host. Raises ProcessLookupError when there is none."""
+    """The owner that stands for a process of this host. Raises ProcessLookupError if there is none."""
     return Owner(host=_host(), pid=pid, started=_started(pid))
 
 
 def new_run() -> Owner:
-    """A run of its own in the process that asks."""
+    """A new run in this process."""
     return this_process().model_copy(update={"run": uuid.uuid4().hex})
 
 
@@ -74,10 +74,10 @@ def _owner_of(pid: int) -> Owner:
 
 @cache
 def _host() -> str:
-    """The host, so that two have the same only when they share their process ids.
+    """The id of this host, equal for two processes only if they see the same process ids.
 
-    A name is not enough: containers may share it and have process ids of their own. Linux names the boot and the
-    process namespace; elsewhere there are no such namespaces, and the network card tells machines apart.
+    Containers may share a name and have process ids of their own, so on Linux the id has the boot and the process
+    namespace in it, elsewhere the address of the network card.
     """
     if sys.platform == "linux":
         boot = (_PROCESSES / "sys/kernel/random/boot_id").read_text().strip()
@@ -86,10 +86,10 @@ def _host() -> str:
 
 
 def _started(pid: int) -> float:
-    """When a process was started. Raises ProcessLookupError when there is none, PermissionError when it is hidden.
+    """The start time of a process. Raises ProcessLookupError if there is none, PermissionError if it is hidden.
 
-    On Linux counted from the machine's start: the time of day at which that was, which psutil adds, moves with every
-    correction of the clock.
+    On Linux in seconds since the machine's start. psutil would add the time of day of that start, which moves with
+    every correction of the clock.
     """
     if sys.platform == "linux":
         return _started_on_linux(pid)
@@ -108,10 +108,10 @@ def _started_on_linux(pid: int) -> float:
     try:
         stat = (_PROCESSES / str(pid) / "stat").read_text()
     except (FileNotFoundError, ProcessLookupError):
-        os.kill(pid, 0)  # tells one that is hidden from one that is gone
+        os.kill(pid, 0)  # raises ProcessLookupError if there is none
         raise PermissionError(pid) from None
     # The fields after the name, which may hold anything; proc_pid_stat(5): state is the third, starttime the 22nd.
     fields = stat.rpartition(")")[2].split()
-    if fields[0] in "ZX":  # ended, and nobody has asked how
+    if fields[0] in "ZX":  # ended, not waited for
         raise ProcessLookupError(pid)
     return int(fields[19]) / os.sysconf("SC_CLK_TCK")

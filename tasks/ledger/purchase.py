@@ -1,4 +1,4 @@
-"""A purchase: what was ordered, how far it is, who is at work on it, and all that happened to it."""
+"""Models of the ledger: an order, the purchase that it leads to, and the events of a purchase."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from storyreel.specs.money import Money
 from storyreel.tasks.ledger.owner import Owner, this_process
 
 LEASE = timedelta(seconds=60)
-"""How long a row counts as held after its owner was last heard of."""
+"""How long a row stays its owner's after the last renewal."""
 
 _SILENT_HERE = timedelta(minutes=10)
-"""How long a living process of this host may be silent. One that was suspended with its machine wakes before."""
+"""How long after its lease a running process of this host keeps a row: the machine may have been suspended."""
 
 
 class State(StrEnum):
-    """How far a purchase is."""
+    """The state of a purchase."""
 
     INTENDED = "intended"
     SUBMITTED = "submitted"
@@ -29,28 +29,28 @@ class State(StrEnum):
 
 
 class Order(Frozen):
-    """What is wanted: the key of a request, the request itself, and what the author calls it."""
+    """A request to a service with its key, its price, and the names that it has in the storyboard."""
 
     key: str
     provider: str
     model: str
     request: str
-    """The request's canonical form."""
+    """Canonical JSON."""
     film: str
     slate: str
     take: int
     scene: str = ""
-    """The scene's number, may be empty."""
+    """The scene's number, empty if it has none."""
     brief: str = ""
-    """The author's words that led to the request, as JSON that the ledger does not look into."""
+    """The part of the storyboard that the request was made from, as JSON that the ledger does not parse."""
     price: Money | None = None
-    """What it will cost by the price list: an estimate. None where nobody knows."""
+    """Estimate by the price list, None if unknown."""
     run: str = ""
-    """The Prefect flow run that orders it."""
+    """Id of the Prefect flow run that orders it."""
 
     @property
     def name(self) -> str:
-        """As people call it: `The Keeper 1B take 2`."""
+        """For messages: `The Keeper 1B take 2`."""
         return f"{self.film} {self.slate} take {self.take}"
 
 
@@ -59,45 +59,46 @@ def _now() -> datetime:
 
 
 class Purchase(Frozen):
-    """One row of the ledger, as it was read. All times are the database's."""
+    """A row of the ledger as it was read. All times are the database's."""
 
     order: Order
     state: State
     task: str | None
-    """The service's id of it, once it has one."""
+    """The service's id of the order, None until it has answered."""
     clip: str | None
-    """Digest of the finished clip."""
+    """SHA-256 of the finished clip, in hex."""
     cost: Money | None
+    """What the service charged, None if it has not reported it."""
     owed: bool = True
-    """Whether it may have to be paid even where no cost was told: not what the service refused or failed."""
+    """Whether it may be charged although no cost was reported. False once the service has refused or failed it."""
     reason: str
-    """Why it failed, or why nobody knows."""
+    """Why it failed, or why its outcome is unknown."""
     owner: Owner
-    """The run that is, or was last, at work on it."""
+    """The run that works on it, or did last."""
     created: datetime
-    """When its key was first ordered."""
+    """Time of the first order of its key."""
     changed: datetime
     lease_until: datetime | None = None
-    """Until when its owner holds it; the owner moves it on. None in rows that an older storyreel wrote."""
+    """End of the owner's lease, which the owner extends."""
     intended: datetime | None = None
-    """When the present order was noted, which is before it was sent."""
+    """When the present order was stored, just before it was sent."""
     submitted: datetime | None = None
-    """When the service's id was noted. None where that says nothing of how long the clip took."""
+    """When the service's id was stored, or when the service accepted an attached order. None if unknown."""
     finished: datetime | None = None
     read: datetime = Field(default_factory=_now, repr=False)
     """When the row was read."""
     reader: Owner = Field(default_factory=this_process, repr=False)
-    """Who read it."""
+    """The run that read the row."""
 
     def is_ours(self) -> bool:
-        """Whether the run that read it is at work on it."""
+        """Whether the run that read the row owns it."""
         return self.owner == self.reader
 
     def is_abandoned(self, now: datetime | None = None) -> bool:
-        """Whether whoever was at work on it is gone, or was when it was read.
+        """Whether its owner had ended when the row was read, or `now`; another run may take it over then.
 
-        On the owner's own host its process tells, elsewhere the lease. Both times are the database's, so that no
-        two machines' clocks are ever compared.
+        On the owner's host its process is checked, elsewhere its lease. Both times are the database's, so that
+        clocks of two machines are never compared.
         """
         if self.is_ours():
             return False
@@ -108,28 +109,28 @@ class Purchase(Frozen):
 
     @property
     def estimate(self) -> Money | None:
-        """What it costs by the price list, where the service has not told and may want to be paid."""
+        """The price, if the order is owed and the service has not reported its cost."""
         return self.order.price if self.owed and self.cost is None else None
 
     @property
     def sent_between(self) -> tuple[datetime, datetime]:
-        """Between which times the present order was sent, if it was."""
+        """The earliest and the latest time at which the present order can have been sent."""
         begin = self.intended or self.created
         held = self.lease_until or self.changed
         return begin, max(begin, min(held, self.changed) if self.state is State.UNKNOWN else held)
 
 
 class Event(Frozen):
-    """Something that happened to a purchase. Events are only ever added."""
+    """A change of a purchase. Events are only added."""
 
     key: str
     at: datetime
     state: State | None
-    """The state from then on; None when the row was taken back."""
+    """The new state, None if the order was undone."""
     task: str | None
     clip: str | None
     reason: str
     cost: Money | None
     host: str
-    """The host and process that were at work on it."""
+    """The owner's host; `pid` is its process there."""
     pid: int

@@ -1,4 +1,4 @@
-"""Looking into the ledger: nothing is changed by it."""
+"""Reading the ledger: purchases, their history, sums of money, verdicts."""
 
 from __future__ import annotations
 
@@ -11,81 +11,81 @@ from sqlalchemy import select
 
 from storyreel.specs.money import Money
 from storyreel.tasks.ledger import rows, totals, verdicts
-from storyreel.tasks.ledger.book import Book
 from storyreel.tasks.ledger.budget import Scope
 from storyreel.tasks.ledger.purchase import Event, Purchase
-from storyreel.tasks.ledger.rows import Wanted
+from storyreel.tasks.ledger.rows import PurchaseFilter
 from storyreel.tasks.ledger.totals import By, Spend
+from storyreel.tasks.ledger.transaction import LedgerBase
 from storyreel.tasks.ledger.verdicts import Verdict
 from storyreel.tasks.polling import PastDurations
 
 _REMEMBERED = 50
-"""Finished purchases of a model that say how long it takes."""
+"""Finished purchases of a model from which its duration is estimated."""
 
 
-class Looking(Book):
-    """The questions that plans and people ask."""
+class Queries(LedgerBase):
+    """The methods that change nothing."""
 
     def find(self, key: str) -> Purchase | None:
-        """The purchase of one key."""
+        """The purchase of a key, None if it was never ordered."""
         return self.find_all([key]).get(key)
 
     def find_all(self, keys: Iterable[str]) -> dict[str, Purchase]:
-        """The purchases of many keys; keys that were never ordered are left out."""
+        """The purchases of many keys, by key, without keys that were never ordered."""
         wanted = list(keys)
-        return self._read(lambda page: page.rows.by_keys(wanted))
+        return self._read(lambda tx: tx.rows.by_keys(wanted))
 
     def latest(self, film: str, slates: Iterable[str]) -> dict[tuple[str, int, str], Purchase]:
-        """By slate, take number and service, the purchase of a film that was last ordered so, whatever its key."""
+        """The purchase that was ordered last for each slate, take number and service of a film, whatever its key."""
         wanted = list(slates)
-        return self._read(lambda page: page.rows.latest(film, wanted))
+        return self._read(lambda tx: tx.rows.latest(film, wanted))
 
-    def list(self, limit: int | None = None, **wanted: Unpack[Wanted]) -> tuple[Purchase, ...]:
-        """The purchases that fit, what changed last first."""
-        return self._read(lambda page: page.rows.listed(wanted, limit))
+    def list(self, limit: int | None = None, **wanted: Unpack[PurchaseFilter]) -> tuple[Purchase, ...]:
+        """The purchases that match, most recently changed first."""
+        return self._read(lambda tx: tx.rows.matching(wanted, limit))
 
     def committed(self, scope: Scope, *, film: str = "", slate: str = "", run: str = "") -> tuple[Money, ...]:
-        """What a budget of that scope counts: told costs, else prices, of all orders that may have to be paid.
+        """The sum that a budget of a scope counts, one a currency: charged costs, else prices, of all owed orders.
 
-        One sum a currency. `run` names a flow run, `film` and `slate` a shot, `film` a film's present month.
+        `run` names a flow run, `film` and `slate` a shot, `film` alone a film in the present month.
         """
-        return self._read(lambda page: totals.committed(page.connection, scope, film, slate, run, page.now()))
+        return self._read(lambda tx: totals.committed(tx.connection, scope, film, slate, run, tx.now()))
 
-    def spent(self, **wanted: Unpack[Wanted]) -> Spend:
-        """What all orders that fit cost, earlier ones of the same takes included."""
-        return next(iter(self._read(lambda page: totals.spent(page.connection, wanted))), Spend())
+    def spent(self, **wanted: Unpack[PurchaseFilter]) -> Spend:
+        """The cost of all orders that match, including earlier orders of the same takes."""
+        return next(iter(self._read(lambda tx: totals.spent(tx.connection, wanted))), Spend())
 
-    def spent_by(self, what: By, **wanted: Unpack[Wanted]) -> tuple[Spend, ...]:
-        """The same, told apart: by film, by scene of a film, by service or by month.
+    def spent_by(self, by: By, **wanted: Unpack[PurchaseFilter]) -> tuple[Spend, ...]:
+        """The cost of all orders that match, one sum a film, scene of a film, service or month.
 
-        What is free is left out, unless all of it is.
+        Free orders are left out, unless all are free.
         """
-        return self._read(lambda page: totals.spent(page.connection, wanted, what))
+        return self._read(lambda tx: totals.spent(tx.connection, wanted, by))
 
     def history(self, key: str) -> tuple[Event, ...]:
-        """All that ever happened to a key, in order."""
-        return self._read(lambda page: rows.events(page.connection, key))
+        """All events of a key, oldest first."""
+        return self._read(lambda tx: rows.events(tx.connection, key))
 
     def claimed(self, tasks: Iterable[str]) -> frozenset[str]:
-        """Those of a service's ids that some purchase has, or once had."""
+        """Those of a service's task ids that any purchase has or had."""
         wanted = list(tasks)
-        return self._read(lambda page: rows.claimed(page.connection, wanted))
+        return self._read(lambda tx: rows.claimed(tx.connection, wanted))
 
-    def experience(self, provider: str, model: str) -> PastDurations | None:
-        """How long a model took before, from order to clip; None when it never made anything."""
-        took = self._read(lambda page: rows.durations(page.connection, provider, model, _REMEMBERED))
+    def past_durations(self, provider: str, model: str) -> PastDurations | None:
+        """How long a model's last purchases took from order to clip, None if there are none."""
+        took = self._read(lambda tx: rows.durations(tx.connection, provider, model, _REMEMBERED))
         return PastDurations(fastest=min(took), median=median(took)) if took else None
 
     def verdicts(self, keys: Iterable[str]) -> dict[str, Verdict]:
-        """What was said last of each of these takes; those of which nothing was said are left out."""
+        """The newest verdict on each take, by key, without takes that have none."""
         wanted = list(keys)
-        return self._read(lambda page: verdicts.newest(page.connection, wanted))
+        return self._read(lambda tx: verdicts.newest(tx.connection, wanted))
 
     @property
     def has_verdicts(self) -> bool:
-        """Whether anything was said of any take."""
-        return self._read(lambda page: verdicts.any_there(page.connection))
+        """Whether there is a verdict on any take."""
+        return self._read(lambda tx: verdicts.has_any(tx.connection))
 
     def now(self) -> datetime:
         """The database's time, which all times in the ledger are of."""
-        return datetime.fromisoformat(self._read(lambda page: page.connection.execute(select(page.now())).scalar_one()))
+        return datetime.fromisoformat(self._read(lambda tx: tx.connection.execute(select(tx.now())).scalar_one()))

@@ -1,4 +1,4 @@
-"""The ledger's rows in SQL: how they are found and read, and what the history of their changes tells."""
+"""Rows of the ledger in SQL: finding and reading purchases, adding and reading events, models as column values."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from sqlalchemy import ColumnElement, Connection, Select, Table, and_, func, ins
 from sqlalchemy.engine import Row
 
 from storyreel.specs.money import Money
-from storyreel.tasks.ledger.database import written
+from storyreel.tasks.ledger.database import timestamp
 from storyreel.tasks.ledger.owner import Owner
 from storyreel.tasks.ledger.purchase import Event, Order, Purchase, State
 from storyreel.tasks.ledger.schema import EVENTS, PURCHASES
 
 Item = TypeVar("Item")
 
-_AT_ONCE = 500
-"""Values in one question: SQLite takes at most 999 parameters in its older builds."""
+_BATCH = 500
+"""Values in one query: older builds of SQLite take at most 999 parameters (SQLite's limits page, 2026-11)."""
 
 
-class Wanted(TypedDict, total=False):
-    """Which purchases are asked for; what is left out does not matter."""
+class PurchaseFilter(TypedDict, total=False):
+    """Conditions on purchases, all of which must hold."""
 
     key: str
-    """The beginning of it."""
+    """The first characters of the key."""
     film: str
     slate: str
     provider: str
     state: State
     since: datetime
-    """Changed then or later."""
+    """Changed at this time or later."""
 
 
 class Rows:
@@ -45,17 +45,17 @@ class Rows:
         self._all = select(PURCHASES, now.label("read"))
 
     def one(self, key: str) -> Purchase | None:
-        """The row of a key; where the transaction writes, nobody else changes it before its end."""
+        """The row of a key, None if there is none. Locked until the transaction ends, if it writes."""
         found = list(self._read(self._all.where(PURCHASES.c.key == key).with_for_update(of=PURCHASES)))
         return found[0] if found else None
 
     def by_keys(self, keys: Iterable[str]) -> dict[str, Purchase]:
-        """The rows of many keys, as far as they are there."""
-        questions = (self._all.where(PURCHASES.c.key.in_(some)) for some in in_batches(keys))
-        return {purchase.order.key: purchase for question in questions for purchase in self._read(question)}
+        """The rows of many keys, by key, without keys that have none."""
+        queries = (self._all.where(PURCHASES.c.key.in_(some)) for some in in_batches(keys))
+        return {purchase.order.key: purchase for query in queries for purchase in self._read(query)}
 
     def latest(self, film: str, slates: Iterable[str]) -> dict[tuple[str, int, str], Purchase]:
-        """By slate, take and service, the row of a film that was last ordered under that name, whatever its key."""
+        """The row that was ordered last for each slate, take number and service of a film, whatever its key."""
         found: dict[tuple[str, int, str], Purchase] = {}
         name = PURCHASES.c.film, PURCHASES.c.slate, PURCHASES.c.take, PURCHASES.c.provider
         for some in in_batches(slates):
@@ -66,20 +66,18 @@ class Rows:
                 .subquery()
             )
             is_last = and_(*(PURCHASES.c[column.name] == column for column in last.c))
-            # Of two that were noted in the same microsecond, one and always the same.
-            question = self._all.join(last, is_last).order_by(PURCHASES.c.created, PURCHASES.c.key)
-            found.update(
-                ((each.order.slate, each.order.take, each.order.provider), each) for each in self._read(question)
-            )
+            # Of two that were stored in the same microsecond, always the same one.
+            query = self._all.join(last, is_last).order_by(PURCHASES.c.created, PURCHASES.c.key)
+            found.update(((each.order.slate, each.order.take, each.order.provider), each) for each in self._read(query))
         return found
 
-    def listed(self, wanted: Wanted, limit: int | None) -> tuple[Purchase, ...]:
-        """The rows that fit, what changed last first."""
+    def matching(self, wanted: PurchaseFilter, limit: int | None) -> tuple[Purchase, ...]:
+        """The rows that match, most recently changed first."""
         newest_first = PURCHASES.c.changed.desc(), PURCHASES.c.key
-        return tuple(self._read(self._all.where(fits(wanted)).order_by(*newest_first).limit(limit)))
+        return tuple(self._read(self._all.where(matches(wanted)).order_by(*newest_first).limit(limit)))
 
-    def _read(self, question: Select[Any]) -> Iterator[Purchase]:
-        return map(partial(_purchase, self._reader), self._connection.execute(question))
+    def _read(self, query: Select[Any]) -> Iterator[Purchase]:
+        return map(partial(_purchase, self._reader), self._connection.execute(query))
 
 
 def _purchase(reader: Owner, row: Row[Any]) -> Purchase:
@@ -115,32 +113,32 @@ def _purchase(reader: Owner, row: Row[Any]) -> Purchase:
     )
 
 
-# History
+# Events
 
 
-def note(
+def add_event(
     connection: Connection, key: str, *, taken_back: str | None = None, at: ColumnElement[str] | None = None
 ) -> None:
-    """Add to the history of a key what its row now says; or, at a time, that it was taken back and why."""
+    """Add an event with the present values of a row; `taken_back` is why its order was undone, `at` when."""
     gone = taken_back is not None
-    same = ("key", "task", "clip", "cost", "currency", "owner_host", "owner_pid")
-    seen = {name: PURCHASES.c[name] for name in same} | {
+    copied = ("key", "task", "clip", "cost", "currency", "owner_host", "owner_pid")
+    values = {name: PURCHASES.c[name] for name in copied} | {
         "at": at if at is not None else PURCHASES.c.changed,
         "state": null() if gone else PURCHASES.c.state,
         "reason": literal(taken_back) if gone else PURCHASES.c.reason,
     }
-    source = select(*seen.values()).where(PURCHASES.c.key == key)
-    connection.execute(insert(EVENTS).from_select(list(seen), source))
+    source = select(*values.values()).where(PURCHASES.c.key == key)
+    connection.execute(insert(EVENTS).from_select(list(values), source))
 
 
 def events(connection: Connection, key: str) -> tuple[Event, ...]:
-    """All events of a key, in order."""
-    question = select(EVENTS).where(EVENTS.c.key == key).order_by(EVENTS.c.number)
-    return tuple(map(_event, connection.execute(question)))
+    """All events of a key, oldest first."""
+    query = select(EVENTS).where(EVENTS.c.key == key).order_by(EVENTS.c.number)
+    return tuple(map(_event, connection.execute(query)))
 
 
 def claimed(connection: Connection, tasks: Iterable[str]) -> frozenset[str]:
-    """Those of the ids that are in some purchase's history."""
+    """Those of a service's task ids that are in any purchase's history."""
     found: set[str] = set()
     for some in in_batches(tasks):
         found.update(connection.execute(select(EVENTS.c.task).where(EVENTS.c.task.in_(some))).scalars())
@@ -148,40 +146,42 @@ def claimed(connection: Connection, tasks: Iterable[str]) -> frozenset[str]:
 
 
 def durations(connection: Connection, provider: str, model: str, limit: int) -> list[float]:
-    """Seconds from order to clip of a model's last purchases."""
+    """Seconds from order to clip of a model's last purchases, at most `limit` of them."""
     times = PURCHASES.c.submitted, PURCHASES.c.finished
     known = and_(*(time.is_not(None) for time in times))
-    question: Select[Any] = (
+    query: Select[Any] = (
         select(*times)
         .where(PURCHASES.c.provider == provider, PURCHASES.c.model == model, known)
         .order_by(PURCHASES.c.finished.desc())
         .limit(limit)
     )
-    rows = connection.execute(question)
-    took = ((datetime.fromisoformat(end) - datetime.fromisoformat(begin)).total_seconds() for begin, end in rows)
+    took = (
+        (datetime.fromisoformat(end) - datetime.fromisoformat(begin)).total_seconds()
+        for begin, end in connection.execute(query)
+    )
     return [max(0.0, seconds) for seconds in took]
 
 
-# What a column holds
+# Column values
 
 
-def fits(wanted: Wanted, table: Table = PURCHASES) -> ColumnElement[bool]:
-    """Purchases, or earlier orders, that are asked for."""
+def matches(wanted: PurchaseFilter, table: Table = PURCHASES) -> ColumnElement[bool]:
+    """The condition on rows of `purchases` or `earlier` that a filter stands for."""
     terms = [table.c[name] == wanted[name] for name in ("film", "slate", "provider", "state") if name in wanted]
     if "key" in wanted:
         terms.append(table.c.key.startswith(wanted["key"], autoescape=True))
     if "since" in wanted:
-        terms.append(table.c.changed >= written(wanted["since"]))
+        terms.append(table.c.changed >= timestamp(wanted["since"]))
     return and_(true(), *terms)
 
 
-def owned(owner: Owner) -> ColumnElement[bool]:
-    """Rows of one run."""
-    return and_(*(PURCHASES.c[name] == value for name, value in owning(owner).items()))
+def is_owned_by(owner: Owner) -> ColumnElement[bool]:
+    """The condition on rows that a run owns."""
+    return and_(*(PURCHASES.c[name] == value for name, value in owner_columns(owner).items()))
 
 
-def owning(owner: Owner) -> dict[str, Any]:
-    """An owner, in columns."""
+def owner_columns(owner: Owner) -> dict[str, Any]:
+    """Column values of an owner."""
     return {
         "owner_host": owner.host,
         "owner_pid": owner.pid,
@@ -190,20 +190,20 @@ def owning(owner: Owner) -> dict[str, Any]:
     }
 
 
-def naming(order: Order) -> dict[str, Any]:
-    """All that an order says of itself, in columns."""
+def order_columns(order: Order) -> dict[str, Any]:
+    """Column values of an order."""
     price = order.price
     priced = {"price": str(price.amount) if price else None, "price_currency": price.currency if price else None}
     return order.model_dump(exclude={"price"}) | priced
 
 
-def costing(cost: Money | None) -> dict[str, Any]:
-    """A cost that was told, in columns; without one, none are set."""
+def cost_columns(cost: Money | None) -> dict[str, Any]:
+    """Column values of a charged cost, none if it is unknown, so that a stored cost stays."""
     return {"cost": str(cost.amount), "currency": cost.currency} if cost else {}
 
 
 def money(amount: str | None, currency: str | None) -> Money | None:
-    """An amount out of its two columns."""
+    """An amount from its two columns, None if unknown."""
     return Money(amount=Decimal(amount), currency=currency) if amount is not None and currency is not None else None
 
 
@@ -226,7 +226,7 @@ def _time(text: str | None) -> datetime | None:
 
 
 def in_batches(items: Iterable[Item]) -> Iterator[list[Item]]:
-    """As many at a time as one question may hold."""
+    """Lists of at most as many items as one query may have values."""
     remaining = iter(items)
-    while some := list(islice(remaining, _AT_ONCE)):
+    while some := list(islice(remaining, _BATCH)):
         yield some

@@ -1,23 +1,39 @@
-"""The ledger's tables as they are today, and how a ledger of any age is brought to them."""
+"""The ledger's tables, and the check that a database has them."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Boolean, Column, Connection, Float, Integer, MetaData, String, Table, Text, inspect, text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Connection,
+    Float,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    insert,
+    inspect,
+    select,
+)
 
 from storyreel.tasks.ledger.database import Database
 from storyreel.tasks.ledger.errors import LedgerError
-from storyreel.tasks.ledger.migrations import MIGRATIONS
 
-VERSION = len(MIGRATIONS)
-"""The schema that this storyreel reads and writes."""
+VERSION = 5
+"""Version of the tables below. Versions 1 to 4 were never released."""
 
 _TABLES = MetaData()
 
+_SCHEMA_VERSION = Table("schema_version", _TABLES, Column("version", Integer, nullable=False))
 
-def _of_an_order() -> tuple[Column[Any], ...]:
-    """What there is to know of one order, whether a row still stands for it or has gone on to another."""
+
+def _order_columns() -> tuple[Column[Any], ...]:
+    """Columns of one order, the same for the current order of a key and for its earlier ones."""
     return (
         Column("state", String(16), nullable=False),
         Column("provider", String(64), nullable=False),
@@ -44,13 +60,18 @@ def _of_an_order() -> tuple[Column[Any], ...]:
     )
 
 
-OF_AN_ORDER = tuple(column.name for column in _of_an_order())
+def _number() -> Column[int]:
+    """A key that counts up. SQLite counts up an INTEGER only."""
+    return Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
+
+
+ORDER_COLUMNS = tuple(column.name for column in _order_columns())
 
 PURCHASES = Table(
     "purchases",
     _TABLES,
     Column("key", String(64), primary_key=True),
-    *_of_an_order(),
+    *_order_columns(),
     Column("request", Text, nullable=False),
     Column("created", String(32), nullable=False),
     Column("owner_host", Text, nullable=False),
@@ -58,22 +79,30 @@ PURCHASES = Table(
     Column("owner_started", Float, nullable=False),
     Column("owner_run", String(32), nullable=False),
     Column("lease_until", String(32)),
+    Index("ix_purchases_state", "state"),
+    Index("ix_purchases_changed", "changed"),
+    Index("ix_purchases_named", "film", "slate", "take", "provider", "intended"),
+    Index("ix_purchases_month", "film", "intended"),
+    Index("ix_purchases_run", "run"),
 )
-"""One row a key: the order of it that stands."""
+"""One row a key, with the current order of it."""
 
 EARLIER = Table(
     "earlier",
     _TABLES,
-    Column("number", Integer, primary_key=True),
+    _number(),
     Column("key", String(64), nullable=False),
-    *_of_an_order(),
+    *_order_columns(),
+    Index("ix_earlier_key", "key"),
+    Index("ix_earlier_month", "film", "intended"),
+    Index("ix_earlier_run", "run"),
 )
-"""Orders that a key had before the one that stands, as they ended: what they cost may have been paid."""
+"""Earlier orders of a key, as they ended. They may have been paid, so they count in sums."""
 
 EVENTS = Table(
     "events",
     _TABLES,
-    Column("number", Integer, primary_key=True),
+    _number(),
     Column("key", String(64), nullable=False),
     Column("at", String(32), nullable=False),
     Column("state", String(16)),
@@ -84,12 +113,15 @@ EVENTS = Table(
     Column("reason", Text, nullable=False),
     Column("owner_host", Text, nullable=False),
     Column("owner_pid", Integer, nullable=False),
+    Index("ix_events_key", "key"),
+    Index("ix_events_task", "task"),
 )
+"""Every change of a purchase."""
 
 VERDICTS = Table(
     "verdicts",
     _TABLES,
-    Column("number", Integer, primary_key=True),
+    _number(),
     Column("key", String(64), nullable=False),
     Column("film", Text, nullable=False),
     Column("slate", String(64), nullable=False),
@@ -100,39 +132,63 @@ VERDICTS = Table(
     Column("by", Text, nullable=False),
     Column("source", Text, nullable=False),
     Column("at", String(32), nullable=False),
+    Index("ix_verdicts_key", "key"),
+    Index("ix_verdicts_source", "source"),
 )
-"""What people said of takes. The source names the answer that several came in together; empty for the command line."""
+"""Verdicts on takes. `source` names the form that several came in together, empty for the command line."""
+
+WAKEUPS = Table(
+    "wakeups",
+    _TABLES,
+    Column("provider", String(64), primary_key=True),
+    Column("task", Text, primary_key=True),
+    Column("at", String(32), nullable=False),
+)
+"""Tasks of services that the run that waits for them should poll now."""
 
 
-def migrate(database: Database) -> None:
-    """Bring a database to today's tables; many processes may try at once. Raises LedgerError for one of tomorrow's."""
-    # A server that is not there when a command begins is told at once: the address may be wrong.
-    if version(database) == VERSION:
-        return
-    database.alone(lambda connection: _bring_up(connection, database.place))
+def ensure_schema(database: Database) -> None:
+    """Create the tables in an empty database; any number of processes may do so at once.
+
+    Raises LedgerError if the database has tables of another version.
+    """
+    found = version(database)
+    if found is None:
+        found = database.exclusive(_create)
+    if found > VERSION:
+        raise LedgerError(
+            f"the ledger {database.place} was written by a newer storyreel (schema {found}, this one reads {VERSION})",
+            next="pip install --upgrade storyreel",
+        )
+    if found < VERSION:
+        raise LedgerError(
+            f"the ledger {database.place} was written by an unreleased storyreel (schema {found}, this one reads "
+            f"{VERSION})",
+            hint="read it with the version that wrote it; to begin a new ledger, which does not know what was bought "
+            "before, set STORYREEL_LEDGER_URL to an empty database or STORYREEL_HOME to another folder",
+        )
 
 
-def version(database: Database) -> int:
-    """The schema that a database has; 0 when it is empty."""
+def version(database: Database) -> int | None:
+    """The version of a database's tables, None if it is empty. Raises LedgerError."""
+    # A PostgreSQL server that does not answer at a command's start is not waited for: its address may be wrong.
     return database.read(_version, patience=60 if database.is_sqlite else 0)
 
 
-def _bring_up(connection: Connection, place: str) -> None:
-    begin = _version(connection)
-    if begin > VERSION:
-        raise LedgerError(
-            f"the ledger {place} was written by a newer storyreel (schema {begin}, this one knows {VERSION})",
-            "pip install --upgrade storyreel",
-        )
-    for migration in MIGRATIONS[begin:]:
-        migration(connection)
-    if begin < VERSION:
-        connection.execute(text("delete from schema_version"))
-        connection.execute(text("insert into schema_version values (:version)"), {"version": VERSION})
+def _create(connection: Connection) -> int:
+    """Create the tables unless another process has created them meanwhile. Returns their version."""
+    found = _version(connection)
+    if found is not None:
+        return found
+    # Without a check for existing tables: those of another program must not be taken for the ledger's.
+    _TABLES.create_all(connection, checkfirst=False)
+    connection.execute(insert(_SCHEMA_VERSION).values(version=VERSION))
+    return VERSION
 
 
-def _version(connection: Connection) -> int:
+def _version(connection: Connection) -> int | None:
     tables = set(inspect(connection).get_table_names())
-    if "schema_version" in tables:
-        return int(connection.execute(text("select version from schema_version")).scalar_one())
-    return 1 if "purchases" in tables else 0
+    if _SCHEMA_VERSION.name in tables:
+        return int(connection.execute(select(_SCHEMA_VERSION.c.version)).scalar_one())
+    # Version 1 did not store its number.
+    return 1 if PURCHASES.name in tables else None

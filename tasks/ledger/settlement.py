@@ -1,54 +1,53 @@
-"""Settling what nobody knows: by a service's list of tasks, or by a person."""
+"""Settling purchases in state unknown: by a service's list of tasks, or by the user."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
 from storyreel.tasks.ledger import rows
-from storyreel.tasks.ledger.book import Book
-from storyreel.tasks.ledger.database import written
+from storyreel.tasks.ledger.database import timestamp
 from storyreel.tasks.ledger.purchase import Purchase, State
-from storyreel.tasks.ledger.transaction import Page
+from storyreel.tasks.ledger.transaction import LedgerBase, Transaction
 
 
-class Settling(Book):
-    """What is found out about an order whose answer was lost."""
+class Settlement(LedgerBase):
+    """The methods that store what became of an order whose answer was lost."""
 
     def attach(self, seen: Purchase, task: str, reason: str, accepted: datetime | None = None) -> bool:
-        """An order that nobody knew of is the service's `task`, made at `accepted`; the next run goes on with it.
+        """Store that an order is the service's `task`, made at `accepted`; the next run collects its clip.
 
-        False when the row has moved since it was seen, or another purchase has that task.
+        False if the row has changed since it was read, or another purchase has the task.
         """
 
-        def attach_it(page: Page) -> bool:
-            # Two that attach one task to two rows would otherwise not see each other.
-            page.lock()
-            if not page.is_open(seen) or task in rows.claimed(page.connection, [task]) - {seen.task}:
+        def attach_task(tx: Transaction) -> bool:
+            # Otherwise two transactions could attach one task to two rows without seeing each other.
+            tx.lock_table()
+            if not tx.is_open(seen) or task in rows.claimed(tx.connection, [task]) - {seen.task}:
                 return False
-            made = written(accepted) if accepted else None
-            change = {"state": State.SUBMITTED, "task": task, "reason": reason, "submitted": made}
-            return page.change(seen.order.key, **change, **page.free())
+            made = timestamp(accepted) if accepted else None
+            values = {"state": State.SUBMITTED, "task": task, "reason": reason, "submitted": made}
+            return tx.change(seen.order.key, **values, **tx.released())
 
-        return self._write(attach_it)
+        return self._write(attach_task)
 
     def mark_never_made(self, seen: Purchase, reason: str) -> bool:
-        """An order without an id was never accepted: its row is taken back. False when it has moved since."""
+        """Undo an order without a task id that was never accepted. False if the row has changed since it was read."""
 
-        def take_back(page: Page) -> bool:
-            if seen.task or not page.is_open(seen):
+        def undo(tx: Transaction) -> bool:
+            if seen.task or not tx.is_open(seen):
                 return False
-            return page.undo(seen, f"never made: {reason}", (State.INTENDED, State.UNKNOWN))
+            return tx.undo(seen, f"never made: {reason}", (State.INTENDED, State.UNKNOWN))
 
-        return self._write(take_back)
+        return self._write(undo)
 
     def give_up(self, seen: Purchase, reason: str) -> bool:
-        """Whatever became of an order, the next run orders anew; the old one may still have to be paid.
+        """Let the next run order again, whatever became of this order, which may still be charged.
 
-        False when the row has moved since.
+        False if the row has changed since it was read.
         """
 
-        def write_off(page: Page) -> bool:
-            can = page.is_as_seen(seen) if seen.state is State.FINISHED else page.is_open(seen)
-            return can and page.change(seen.order.key, state=State.FAILED, reason=reason)
+        def write_off(tx: Transaction) -> bool:
+            can = tx.is_as_seen(seen) if seen.state is State.FINISHED else tx.is_open(seen)
+            return can and tx.change(seen.order.key, state=State.FAILED, reason=reason)
 
         return self._write(write_off)

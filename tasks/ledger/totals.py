@@ -1,7 +1,7 @@
-"""What orders cost, added up: those that stand and those that a key had before them.
+"""Sums of what orders cost: the present order of each key and the earlier ones.
 
-The database counts how often which amount was told or estimated, and exact arithmetic does the rest: there are few
-different prices, however many orders there are.
+The database counts how often each amount occurs, and the sums are made from these counts with exact decimals: there
+are few different prices, however many orders there are.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from sqlalchemy.engine import Row
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.money import Money, sums
 from storyreel.tasks.ledger.budget import Scope
-from storyreel.tasks.ledger.rows import Wanted, fits
+from storyreel.tasks.ledger.rows import PurchaseFilter, matches
 from storyreel.tasks.ledger.schema import EARLIER, PURCHASES
 
 By = Literal["film", "scene", "service", "month"]
-"""What spend is told apart by; scenes within their film, months by UTC."""
+"""How a sum is divided; scenes within their film, months in UTC."""
 
 LABELS: dict[By, tuple[str, ...]] = {
     "film": ("film",),
@@ -30,43 +30,43 @@ LABELS: dict[By, tuple[str, ...]] = {
     "service": ("service",),
     "month": ("month",),
 }
-"""Which fields of a Spend say what it is of."""
+"""The fields of a Spend that name a part of such a sum."""
 
 
 class Spend(Frozen):
-    """What some orders cost: one sum a currency, and none that adds what was told to what is only estimated.
+    """What some orders cost. Charged and estimated costs are separate sums, one a currency each.
 
-    An order counts unless the service refused or failed it, or never had it; and even then when it told a cost.
+    An order counts unless the service refused or failed it or never received it; with a charged cost it always counts.
     """
 
     film: str = ""
     scene: str = ""
     service: str = ""
     month: str = ""
-    """`2026-11`: in which the orders were noted."""
+    """The month in which the orders were stored: `2026-11`."""
     takes: int = 0
-    """Different takes among the orders; one that was bought twice is one. Free ones only where all are free."""
+    """Number of different takes, without free ones unless all are free."""
     charged: tuple[Money, ...] = Field(default=(), serialization_alias="told")
-    """What the services said that they cost."""
+    """Costs that the services reported."""
     estimated: tuple[Money, ...] = ()
-    """What the others cost by the price list."""
+    """Prices of the other orders by the price list."""
     unpriced: int = 0
-    """Orders of which nobody knows what they cost."""
+    """Number of orders whose cost is unknown."""
 
     @property
     def is_free(self) -> bool:
-        """Whether it is known that none of it cost anything."""
+        """Whether all costs are known to be zero."""
         return not self.unpriced and not any(money.amount for money in (*self.charged, *self.estimated))
 
 
 Term = Callable[[Table], ColumnElement[bool]]
-"""Which orders count, in a table that has some of them."""
+"""The condition on rows of `purchases` or `earlier` to be counted."""
 
 
 def committed(
     connection: Connection, scope: Scope, film: str, slate: str, run: str, now: ColumnElement[str]
 ) -> tuple[Money, ...]:
-    """What was told, else estimated, of all orders within a scope that may have to be paid; one sum a currency."""
+    """The charged cost, else the price, of all owed orders within a scope, summed; one sum a currency."""
 
     def within(table: Table) -> ColumnElement[bool]:
         match scope:
@@ -75,19 +75,19 @@ def committed(
             case "shot":
                 return and_(table.c.film == film, table.c.slate == slate)
             case "month":
-                # The beginning of a time as it is written sorts before all times that begin so.
+                # Times are texts, of which a prefix sorts before all texts that begin with it.
                 return and_(table.c.film == film, table.c.intended >= func.substr(now, 1, 7))
 
     return _sums(_counted(connection, _orders(within), ()))
 
 
-def spent(connection: Connection, wanted: Wanted, by: By | None = None) -> tuple[Spend, ...]:
-    """What the orders that fit cost, told apart; where `by` is None, at most one Spend.
+def spent(connection: Connection, wanted: PurchaseFilter, by: By | None = None) -> tuple[Spend, ...]:
+    """What the orders that match cost, divided by `by`; at most one Spend if `by` is None.
 
     Free orders are left out, unless all are free.
     """
     labels = LABELS[by] if by else ()
-    orders = _orders(lambda table: fits(wanted, table))
+    orders = _orders(lambda table: matches(wanted, table))
     found = _counted(connection, orders, labels)
     free = {row.amount for row in found if row.amount is not None and not Decimal(row.amount)}
     if any(row.amount not in free for row in found):
@@ -108,7 +108,7 @@ def spent(connection: Connection, wanted: Wanted, by: By | None = None) -> tuple
 
 
 def _orders(which: Term) -> Subquery:
-    """All orders that count and may have to be paid: what they are called, and what each costs."""
+    """The names and the amount of each order that counts and is owed or charged."""
     return union_all(*(_in(table, which) for table in (PURCHASES, EARLIER))).subquery()
 
 
@@ -127,7 +127,7 @@ def _in(table: Table, which: Term) -> Any:
 
 
 def _counted(connection: Connection, orders: Subquery, labels: Sequence[str]) -> list[Row[Any]]:
-    """How often there is which amount: the labels, then is_charged, amount, currency, times."""
+    """How often each amount occurs. Columns: the labels, is_charged, amount, currency, times."""
     columns = [orders.c[name] for name in (*labels, "is_charged", "amount", "currency")]
     return list(connection.execute(select(*columns, func.count().label("times")).group_by(*columns)))
 
@@ -135,11 +135,11 @@ def _counted(connection: Connection, orders: Subquery, labels: Sequence[str]) ->
 def _takes(
     connection: Connection, orders: Subquery, labels: Sequence[str], free: Iterable[str]
 ) -> dict[tuple[str, ...], int]:
-    """How many different takes there are, without those orders that have one of the amounts."""
+    """The number of different takes by labels, of orders whose amount is not in `free`."""
     columns = [orders.c[name] for name in labels]
     counts = or_(orders.c.amount.is_(None), orders.c.amount.not_in(list(free)))
-    question = select(*columns, func.count(orders.c.key.distinct()).label("takes")).where(counts).group_by(*columns)
-    return {tuple(row[:-1]): row.takes for row in connection.execute(question)}
+    query = select(*columns, func.count(orders.c.key.distinct()).label("takes")).where(counts).group_by(*columns)
+    return {tuple(row[:-1]): row.takes for row in connection.execute(query)}
 
 
 def _sums(counted: Iterable[Row[Any]]) -> tuple[Money, ...]:
@@ -158,7 +158,7 @@ def _grouped(counted: Iterable[Row[Any]], labels: int) -> dict[tuple[str, ...], 
 
 
 def _natural(names: Sequence[str]) -> list[tuple[list[tuple[int, str]], str]]:
-    """Sorts scene 2 before scene 10, and 2 before 2A."""
+    """Sort key that puts scene 2 before scene 10, and 2 before 2A."""
     return [
         ([(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name.casefold())], name)
         for name in names

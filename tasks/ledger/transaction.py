@@ -1,27 +1,58 @@
-"""A page of the ledger: a row as it is in one transaction, and the few ways in which it changes.
+"""A transaction on the ledger: how a row is checked and changed, and the base of what opens transactions.
 
-Every change leaves an event, and an order that a row goes on from is set aside as it was.
+Every change adds an event, and an order that is replaced by another of the same key is kept in `earlier`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Table, and_, delete, func, insert, select, update
 
 from storyreel.specs.money import Money
 from storyreel.tasks.ledger import rows
 from storyreel.tasks.ledger.database import Database
-from storyreel.tasks.ledger.owner import Owner
+from storyreel.tasks.ledger.errors import LedgerError
+from storyreel.tasks.ledger.owner import Owner, new_run
 from storyreel.tasks.ledger.purchase import LEASE, Order, Purchase, State
-from storyreel.tasks.ledger.schema import EARLIER, EVENTS, OF_AN_ORDER, PURCHASES
+from storyreel.tasks.ledger.schema import EARLIER, EVENTS, ORDER_COLUMNS, PURCHASES, ensure_schema
 
-_TWICE = "accepted although the row was {state} by then: ordered twice"
+Result = TypeVar("Result")
+
+_ORDERED_TWICE = "accepted although the row was {state} by then: ordered twice"
 
 
-class Page:
-    """The ledger in a transaction of one run. Where it writes, no other writer comes between."""
+class LedgerBase:
+    """An open ledger database and the run that uses it. Opens transactions."""
+
+    def __init__(self, url: str) -> None:
+        """Open the database and create its tables if it is empty. Raises LedgerError."""
+        self.owner = new_run()
+        self._database = Database(url)
+        self._ordered: dict[str, Order] = {}
+        """Orders of this run, by key."""
+        self._may_own_rows = False
+        """Whether this run has ever owned a row."""
+        try:
+            ensure_schema(self._database)
+        except LedgerError:
+            self._database.close()
+            raise
+
+    def _read(self, work: Callable[[Transaction], Result]) -> Result:
+        return self._database.read(lambda connection: work(Transaction(connection, self._database, self.owner)))
+
+    def _write(self, work: Callable[[Transaction], Result], **patience: float) -> Result:
+        """Raises LedgerError, or IntegrityError."""
+        return self._database.write(
+            lambda connection: work(Transaction(connection, self._database, self.owner)), **patience
+        )
+
+
+class Transaction:
+    """A transaction of one run. Rows that it has read for writing are not changed by others before it ends."""
 
     def __init__(self, connection: Connection, database: Database, owner: Owner) -> None:
         self.connection = connection
@@ -32,155 +63,160 @@ class Page:
         """The database's time."""
         return self._database.now(ahead)
 
-    # Looking
+    # Checks
 
     def row(self, key: str) -> Purchase:
-        """A row, held until the transaction ends. Raises LookupError."""
+        """The row of a key, locked until the transaction ends. Raises LookupError."""
         row = self.rows.one(key)
         if row is None:
             raise LookupError(f"the ledger has no purchase {key}")
         return row
 
     def is_as_seen(self, seen: Purchase) -> bool:
-        """Whether a row has not moved since it was seen."""
+        """Whether a row is unchanged since it was read."""
         row = self.rows.one(seen.order.key)
-        return row is not None and same(row, seen)
+        return row is not None and is_unchanged(row, seen)
 
     def is_open(self, seen: Purchase) -> bool:
-        """Whether a row is as it was seen, and nobody is at work on it."""
+        """Whether a row is unchanged since it was read, has no outcome yet, and no run is working on it."""
         if not self.is_as_seen(seen):
             return False
         under_way = seen.state in (State.INTENDED, State.SUBMITTED)
         return seen.state is State.UNKNOWN or (under_way and self.row(seen.order.key).is_abandoned())
 
-    # Several transactions at once
+    # Concurrent transactions
 
-    def line_up(self) -> None:
-        """Wait for all others that have lined up; to be called before anything else."""
-        self._database.line_up(self.connection)
+    def serialize(self) -> None:
+        """Wait until all transactions that have called this earlier have ended.
 
-    def lock(self) -> None:
-        """Let nobody else change any row."""
+        Call before any other statement of the transaction, or two transactions can deadlock. Later reads see all
+        commits of those earlier ones.
+        """
+        self._database.serialize(self.connection)
+
+    def lock_table(self) -> None:
+        """Block changes of any row by other transactions."""
         if not self._database.is_sqlite:
             self.connection.exec_driver_sql("LOCK TABLE purchases IN SHARE ROW EXCLUSIVE MODE")
 
     # Orders
 
     def insert(self, order: Order) -> Purchase:
-        """Note the first order of a key. Raises IntegrityError when it has a row."""
-        noted = self._intended(order)
-        times = {"created": noted["intended"], "changed": noted["intended"]}
-        self.connection.execute(insert(PURCHASES).values(noted | times))
-        rows.note(self.connection, order.key)
+        """Insert the row of a key's first order. Raises IntegrityError if the key has a row."""
+        values = self._intended(order)
+        times = {"created": values["intended"], "changed": values["intended"]}
+        self.connection.execute(insert(PURCHASES).values(values | times))
+        rows.add_event(self.connection, order.key)
         return self.row(order.key)
 
     def insert_again(self, order: Order) -> bool:
-        """Note another order of a key that has a row; what the row stood for is set aside."""
-        self._set_aside(order.key)
-        nothing = dict.fromkeys(("task", "clip", "cost", "currency", "submitted", "finished"))
-        return self.change(order.key, **self._intended(order), **nothing)
+        """Put another order into the row of its key; the present one is kept in `earlier`."""
+        self._move_to_earlier(order.key)
+        no_outcome = dict.fromkeys(("task", "clip", "cost", "currency", "submitted", "finished"))
+        return self.change(order.key, **self._intended(order), **no_outcome)
 
     def change(self, key: str, /, **values: Any) -> bool:
-        """Something becomes of an order. It may have to be paid from then on, unless `owed=False` is given."""
+        """Update a row and add an event. Sets `owed`, unless `owed=False` is given."""
         change = {"owed": True} | values | {"changed": self.now()}
         self.connection.execute(update(PURCHASES).where(PURCHASES.c.key == key).values(change))
-        rows.note(self.connection, key)
+        rows.add_event(self.connection, key)
         return True
 
     def undo(self, row: Purchase, reason: str, undone: tuple[State, ...]) -> bool:
-        """Bring a row back to what it was before its present order; a first order leaves no row.
+        """Restore the order that a row had before the present one; delete the row if there was none.
 
-        Orders before it that are still in one of the states that are undone are passed over.
+        Earlier orders in one of the states `undone` are skipped.
         """
         key = row.order.key
-        rows.note(self.connection, key, taken_back=reason, at=self.now())
+        rows.add_event(self.connection, key, taken_back=reason, at=self.now())
         ended = EARLIER.c.state.not_in(undone)
         before = self.connection.execute(select(func.max(EARLIER.c.number)).where(EARLIER.c.key == key, ended)).scalar()
         if before is None:
             self.connection.execute(delete(PURCHASES).where(PURCHASES.c.key == key))
             return True
-        self._bring_back(key, before)
-        rows.note(self.connection, key)
+        self._restore(key, before)
+        rows.add_event(self.connection, key)
         return True
 
-    def give_way(self, order: Order) -> None:
-        """Let a row stand for this run's order of it again: the one it has came to nothing, and ours was accepted."""
+    def restore_own_order(self, order: Order) -> None:
+        """Put this run's order back into a row whose present order came to nothing: the service has accepted ours."""
         if self.connection.execute(select(PURCHASES.c.key).where(self._is_ours(PURCHASES, order.key))).first():
             return
         ours = self._unanswered(order.key)
-        self._set_aside(order.key)
+        self._move_to_earlier(order.key)
         if ours is None:
             values = self._intended(order)
             self.connection.execute(update(PURCHASES).where(PURCHASES.c.key == order.key).values(values))
         else:
-            self._bring_back(order.key, ours)
+            self._restore(order.key, ours)
 
-    def note_stray(self, row: Purchase, order: Order, task: str, cost: Money | None) -> None:
-        """Keep an order of this run that was accepted when its row had already gone on without it: it is to be paid."""
-        key, reason = row.order.key, _TWICE.format(state=row.state)
-        known = {"task": task, "reason": reason, **rows.costing(cost)}
-        who = {"owner_host": self._owner.host, "owner_pid": self._owner.pid}
+    def add_stray(self, row: Purchase, order: Order, task: str, cost: Money | None) -> None:
+        """Store in `earlier` an order of this run that was accepted after its row had got another order."""
+        key, reason = row.order.key, _ORDERED_TWICE.format(state=row.state)
+        known = {"task": task, "reason": reason, **rows.cost_columns(cost)}
+        process = {"owner_host": self._owner.host, "owner_pid": self._owner.pid}
         event = {"key": key, "at": self.now(), "state": State.SUBMITTED}
-        self.connection.execute(insert(EVENTS).values(**event, **known, **who))
-        said = {"state": State.SUBMITTED, "submitted": self.now(), "changed": self.now(), "owed": True, **known}
+        self.connection.execute(insert(EVENTS).values(**event, **known, **process))
+        values = {"state": State.SUBMITTED, "submitted": self.now(), "changed": self.now(), "owed": True, **known}
         ours = self._unanswered(key, task)
         if ours is None:
-            noted = {name: value for name, value in self._intended(order).items() if name in OF_AN_ORDER}
-            self.connection.execute(insert(EARLIER).values({"key": key} | noted | said))
+            intended = {name: value for name, value in self._intended(order).items() if name in ORDER_COLUMNS}
+            self.connection.execute(insert(EARLIER).values({"key": key} | intended | values))
         else:
-            self.connection.execute(update(EARLIER).where(EARLIER.c.number == ours).values(said))
+            self.connection.execute(update(EARLIER).where(EARLIER.c.number == ours).values(values))
 
-    # Whose a row is
+    # Owners and leases
 
-    def set_mine(self, **values: Any) -> None:
-        """Change whose, and for how long, the rows are that this run is at work on; nothing becomes of them by it."""
-        mine = rows.owned(self._owner) & PURCHASES.c.state.in_([State.INTENDED, State.SUBMITTED])
-        self.connection.execute(update(PURCHASES).where(mine).values(values))
+    def set_own(self, **values: Any) -> None:
+        """Set owner and lease columns of the rows that this run is working on. Adds no event."""
+        own = rows.is_owned_by(self._owner) & PURCHASES.c.state.in_([State.INTENDED, State.SUBMITTED])
+        self.connection.execute(update(PURCHASES).where(own).values(values))
 
-    def held(self) -> dict[str, Any]:
-        """This run's, for one lease."""
-        return rows.owning(self._owner) | {"lease_until": self.now(LEASE)}
+    def leased(self) -> dict[str, Any]:
+        """Column values that make this run a row's owner for one lease."""
+        return rows.owner_columns(self._owner) | {"lease_until": self.now(LEASE)}
 
-    def free(self) -> dict[str, Any]:
-        """Nobody's: process 0 of this host, with a lease that is over."""
+    def released(self) -> dict[str, Any]:
+        """Column values that release a row: pid 0 of this host, expired lease."""
         nobody = self._owner.model_copy(update={"pid": 0, "run": ""})
-        return rows.owning(nobody) | {"lease_until": self.now()}
+        return rows.owner_columns(nobody) | {"lease_until": self.now()}
 
-    # Orders set aside
+    # Earlier orders
 
     def _intended(self, order: Order) -> dict[str, Any]:
-        """An order that this run is about to send, in columns."""
-        noted = {"state": State.INTENDED, "reason": "", "owed": True, "ordered_by": self._owner.run}
-        return rows.naming(order) | noted | {"intended": self.now()} | self.held()
+        """Column values of an order that this run is about to send."""
+        intent = {"state": State.INTENDED, "reason": "", "owed": True, "ordered_by": self._owner.run}
+        return rows.order_columns(order) | intent | {"intended": self.now()} | self.leased()
 
-    def _set_aside(self, key: str) -> None:
-        names = ["key", *OF_AN_ORDER]
-        as_it_is = select(*(PURCHASES.c[name] for name in names)).where(PURCHASES.c.key == key)
-        self.connection.execute(insert(EARLIER).from_select(names, as_it_is))
+    def _move_to_earlier(self, key: str) -> None:
+        names = ["key", *ORDER_COLUMNS]
+        present = select(*(PURCHASES.c[name] for name in names)).where(PURCHASES.c.key == key)
+        self.connection.execute(insert(EARLIER).from_select(names, present))
 
-    def _bring_back(self, key: str, number: int) -> None:
-        """Let a row stand for an earlier order, as it ended; nobody is at work on it.
+    def _restore(self, key: str, number: int) -> None:
+        """Move an earlier order back into the row of its key, released.
 
-        It changed when it came to that end, not now: a run that waits must not take the old end for a new one.
+        `changed` keeps the old time: a run that waits for the row must not take the old outcome for a new one.
         """
         this = EARLIER.c.number == number
-        was = self.connection.execute(select(*(EARLIER.c[name] for name in OF_AN_ORDER)).where(this)).mappings().one()
-        self.connection.execute(update(PURCHASES).where(PURCHASES.c.key == key).values(dict(was) | self.free()))
+        columns = select(*(EARLIER.c[name] for name in ORDER_COLUMNS)).where(this)
+        values = dict(self.connection.execute(columns).mappings().one())
+        self.connection.execute(update(PURCHASES).where(PURCHASES.c.key == key).values(values | self.released()))
         self.connection.execute(delete(EARLIER).where(this))
 
     def _unanswered(self, key: str, task: str | None = None) -> int | None:
-        """The last of this run's orders of a key that its row has gone on from before there was an answer to it.
+        """The number of this run's last earlier order of a key without a task id, or with this `task`.
 
-        One whose answer was `task` is found too: the same answer may be noted once more.
+        The same answer of a service may be stored twice, hence the second case.
         """
         unanswered = EARLIER.c.task.is_(None) | (EARLIER.c.task == task)
-        question = select(func.max(EARLIER.c.number)).where(self._is_ours(EARLIER, key), unanswered)
-        return self.connection.execute(question).scalar()
+        query = select(func.max(EARLIER.c.number)).where(self._is_ours(EARLIER, key), unanswered)
+        return self.connection.execute(query).scalar()
 
     def _is_ours(self, table: Table, key: str) -> ColumnElement[bool]:
         return and_(table.c.key == key, table.c.ordered_by == self._owner.run)
 
 
-def same(row: Purchase, seen: Purchase) -> bool:
-    """Whether a row has not moved since it was seen."""
+def is_unchanged(row: Purchase, seen: Purchase) -> bool:
+    """Whether two reads of a row show the same state, task, owner and time of change."""
     return (row.state, row.task, row.owner, row.changed) == (seen.state, seen.task, seen.owner, seen.changed)

@@ -1,4 +1,4 @@
-"""Verdicts on takes: approved, or another is wished for. They are only ever added; the newest of a key counts."""
+"""Verdicts on takes: approved, or another take is requested. They are only added; the newest of a key counts."""
 
 from __future__ import annotations
 
@@ -13,56 +13,56 @@ from sqlalchemy.engine import Row
 from storyreel.specs.frozen import Frozen
 from storyreel.tasks.ledger.rows import in_batches
 from storyreel.tasks.ledger.schema import VERDICTS
-from storyreel.tasks.ledger.transaction import Page
+from storyreel.tasks.ledger.transaction import Transaction
 
 
 class Word(StrEnum):
-    """What is said of a take."""
+    """The decision of a verdict."""
 
     APPROVED = "approved"
     RETAKE = "retake"
 
 
 class NewVerdict(Frozen):
-    """What somebody says of a take."""
+    """A verdict on a take that is not stored yet."""
 
     key: str
-    """Of the take: what it was made from."""
+    """The take's key."""
     film: str
     slate: str
     take: int
     word: Word
     note: str = ""
-    """To whoever reads it later."""
+    """For people who read it later."""
     action: str = ""
-    """With a retake: what is to happen in its place; empty where the same is to be made once more."""
+    """With a retake: the new action of the shot, empty to make the same again."""
     by: str = ""
-    """Who says so."""
+    """The reviewer's name."""
 
 
 class Verdict(NewVerdict):
-    """A verdict as the ledger keeps it."""
+    """A stored verdict."""
 
     number: int
-    """Counts up: of two verdicts the one with the larger number is the newer."""
+    """Counts up: of two verdicts the one with the larger number is newer."""
     at: datetime
-    """By the database's time."""
+    """The database's time."""
 
 
-def add(page: Page, judged: Sequence[NewVerdict], source: str) -> bool:
-    """Note verdicts, all of them or, when some of the same source were noted before, none."""
-    # Two that answer one form at the same moment would otherwise not see each other; and numbers are to go up.
-    page.line_up()
-    known = select(VERDICTS.c.number).where(VERDICTS.c.source == source).limit(1)
-    if source and page.connection.execute(known).first():
+def add(tx: Transaction, added: Sequence[NewVerdict], source: str) -> bool:
+    """Add all verdicts, or none if verdicts of the same non-empty source exist. Whether any was added."""
+    # Otherwise two answers to one form would not see each other; and numbers must go up in the order of commits.
+    tx.serialize()
+    existing = select(VERDICTS.c.number).where(VERDICTS.c.source == source).limit(1)
+    if source and tx.connection.execute(existing).first():
         return False
-    for one in judged:
-        page.connection.execute(insert(VERDICTS).values(**one.model_dump(), source=source, at=page.now()))
-    return bool(judged)
+    for verdict in added:
+        tx.connection.execute(insert(VERDICTS).values(**verdict.model_dump(), source=source, at=tx.now()))
+    return bool(added)
 
 
 def newest(connection: Connection, keys: Iterable[str]) -> dict[str, Verdict]:
-    """The verdict that counts of each key, as far as there is one."""
+    """The newest verdict of each key that has one, by key."""
     found: dict[str, Verdict] = {}
     for some in in_batches(keys):
         last = (
@@ -71,13 +71,13 @@ def newest(connection: Connection, keys: Iterable[str]) -> dict[str, Verdict]:
             .group_by(VERDICTS.c.key)
             .subquery()
         )
-        question = select(VERDICTS).join(last, VERDICTS.c.number == last.c.number)
-        found.update((row.key, _verdict(row)) for row in connection.execute(question))
+        query = select(VERDICTS).join(last, VERDICTS.c.number == last.c.number)
+        found.update((row.key, _verdict(row)) for row in connection.execute(query))
     return found
 
 
-def any_there(connection: Connection) -> bool:
-    """Whether there is a verdict at all."""
+def has_any(connection: Connection) -> bool:
+    """Whether there is a verdict."""
     return connection.execute(select(VERDICTS.c.number).limit(1)).first() is not None
 
 

@@ -1,6 +1,6 @@
-"""Who is to look now: a service has called back about a task, and the run that waits for it need not wait longer.
+"""Wakeups: a service has called back about a task, so the run that waits for the task should poll it now.
 
-A wake is a hint and nothing more. It may come twice, late or never, so whoever waits also looks at its own times.
+A wakeup is a hint only. It may be stored twice, late or never, so runs also poll at their own intervals.
 """
 
 from __future__ import annotations
@@ -8,49 +8,42 @@ from __future__ import annotations
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import Column, ColumnElement, Connection, MetaData, String, Table, Text, delete, insert, select
+from sqlalchemy import ColumnElement, Connection, delete, insert, select
 from sqlalchemy.exc import IntegrityError
 
-from storyreel.tasks.ledger.database import Database, written
+from storyreel.tasks.ledger.database import Database, timestamp
+from storyreel.tasks.ledger.schema import WAKEUPS
 
 _KEPT = timedelta(days=2)
-"""A wake that nobody took belongs to a run that is gone; services themselves forget a task after a day."""
-
-TABLE = Table(
-    "wakes",
-    MetaData(),
-    Column("provider", String(64), primary_key=True),
-    Column("task", Text, primary_key=True),
-    Column("at", String(32), nullable=False),
-)
-"""One row a task that is to be looked at. The ledger's migrations make it."""
+"""Age at which a wakeup is deleted: its run has ended, and services themselves forget a task after a day."""
 
 
-class Wakes:
-    """The wakes in a ledger's database. Safe for any number of processes at once."""
+class Wakeups:
+    """The wakeups in a ledger's database. Safe for any number of processes at once."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def wake(self, provider: str, task: str) -> None:
-        """Have whoever waits for a service's task look at it now. Saying so twice is the same as once."""
+        """Store a wakeup for a task. Idempotent."""
         now = datetime.now(UTC)
 
-        def note(connection: Connection) -> None:
-            connection.execute(delete(TABLE).where(_is(provider, task) | (TABLE.c.at < written(now - _KEPT))))
-            connection.execute(insert(TABLE).values(provider=provider, task=task, at=written(now)))
+        def store(connection: Connection) -> None:
+            expired = WAKEUPS.c.at < timestamp(now - _KEPT)
+            connection.execute(delete(WAKEUPS).where(_is_for(provider, task) | expired))
+            connection.execute(insert(WAKEUPS).values(provider=provider, task=task, at=timestamp(now)))
 
-        # Another callback may note it meanwhile, which says the same.
+        # Another callback may have stored the same wakeup meanwhile.
         with suppress(IntegrityError):
-            self._database.write(note)
+            self._database.write(store)
 
     def take_wakeup(self, provider: str, task: str) -> bool:
-        """Whether to look at a task now; asking takes the wake. Cheap: nothing is written where there is none."""
-        this = _is(provider, task)
-        if not self._database.read(lambda connection: connection.execute(select(TABLE.c.at).where(this)).first()):
+        """Delete the wakeup for a task; False if there was none. Writes nothing if there is none."""
+        this = _is_for(provider, task)
+        if not self._database.read(lambda connection: connection.execute(select(WAKEUPS.c.at).where(this)).first()):
             return False
-        return self._database.write(lambda connection: connection.execute(delete(TABLE).where(this)).rowcount == 1)
+        return self._database.write(lambda connection: connection.execute(delete(WAKEUPS).where(this)).rowcount == 1)
 
 
-def _is(provider: str, task: str) -> ColumnElement[bool]:
-    return (TABLE.c.provider == provider) & (TABLE.c.task == task)
+def _is_for(provider: str, task: str) -> ColumnElement[bool]:
+    return (WAKEUPS.c.provider == provider) & (WAKEUPS.c.task == task)

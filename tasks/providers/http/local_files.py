@@ -83,4 +83,4 @@ class ReferenceBucket:
         except BucketUnavailable as error:
             raise Transient(error.message) from error
         except BucketUnusable as error:
-            raise Terminal(error.message, hint=error.hint) from error
+            raise Terminal(error.message, hint=error.hint, next=error.next) from error

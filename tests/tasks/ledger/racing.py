@@ -1,4 +1,4 @@
-"""Many processes at one ledger at once. What they do stands here, where a new process can import it."""
+"""Many processes at one ledger at once. Their work is defined here, where a new process can import it."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ _PATIENCE = 90
 
 
 def together(work: Callable[..., Any], each: Sequence[tuple[Any, ...]]) -> list[Any]:
-    """Do work in as many processes as there are arguments, all at one moment; what each gives, or how it failed."""
-    start, answers = _CONTEXT.Barrier(len(each)), _CONTEXT.Queue()
-    processes = [_CONTEXT.Process(target=_one, args=(work, some, start, answers)) for some in each]
+    """The results or errors of work in as many processes as there are arguments. All start it together, and none ends
+    before all have done it."""
+    barrier, answers = _CONTEXT.Barrier(len(each)), _CONTEXT.Queue()
+    processes = [_CONTEXT.Process(target=_one, args=(work, some, barrier, answers)) for some in each]
     for process in processes:
         process.start()
     given = [answers.get(timeout=_PATIENCE) for _ in processes]
@@ -28,30 +29,32 @@ def together(work: Callable[..., Any], each: Sequence[tuple[Any, ...]]) -> list[
     return given
 
 
-def _one(work: Callable[..., Any], arguments: tuple[Any, ...], start: Any, answers: Any) -> None:
-    start.wait(_PATIENCE)
+def _one(work: Callable[..., Any], arguments: tuple[Any, ...], barrier: Any, answers: Any) -> None:
+    barrier.wait(_PATIENCE)
     try:
         answers.put(work(*arguments))
     except BaseException as error:
         answers.put(f"{type(error).__name__}: {error}")
         raise
+    finally:
+        barrier.wait(_PATIENCE)
 
 
 def killed_at_work(work: Callable[..., Any], arguments: tuple[Any, ...], after: int) -> list[Any]:
-    """Do work in a process that is killed once it has told `after` things; what it had told by then."""
+    """The first `after` answers of work in a process that is killed then."""
     answers = _CONTEXT.Queue()
     process: BaseProcess = _CONTEXT.Process(target=work, args=(*arguments, answers))
     process.start()
-    told = [answers.get(timeout=_PATIENCE) for _ in range(after)]
+    given = [answers.get(timeout=_PATIENCE) for _ in range(after)]
     assert process.pid
     process.kill()
     process.join(_PATIENCE)
     assert process.exitcode == -signal.SIGKILL
-    return told
+    return given
 
 
 def opened(url: str) -> str:
-    """Open a ledger, look into it, close it."""
+    """Open a ledger, read from it, close it."""
     ledger = Ledger(url)
     try:
         return "opened" if ledger.find("nothing") is None else "strange"
@@ -60,7 +63,7 @@ def opened(url: str) -> str:
 
 
 def won(url: str, orders: Sequence[Order]) -> list[str]:
-    """The keys that this process may order, of those that all want; it orders them, as the others see."""
+    """The keys whose order this process could insert, of those that all want."""
     ledger = Ledger(url)
     mine = [order.key for order in orders if ledger.intend(order)]
     for key in mine:
@@ -70,23 +73,19 @@ def won(url: str, orders: Sequence[Order]) -> list[str]:
 
 
 def taken_over(url: str, key: str) -> bool:
-    """Whether this process may go on with what another has left."""
+    """Whether this process could take over an abandoned purchase, which it then owns to its end."""
     ledger = Ledger(url)
     purchase = ledger.find(key)
     assert purchase is not None
-    may = purchase.is_abandoned() and ledger.take_over(purchase)
-    # Whoever won stays until the others have tried.
-    time.sleep(1)
-    ledger.close()
-    return may
+    return purchase.is_abandoned() and ledger.take_over(purchase)
 
 
-def ordering_for_ever(url: str, orders: Sequence[Order], told: Any) -> None:
-    """Order one after the other, tell each key that is noted, and never come to an end."""
+def ordering_for_ever(url: str, orders: Sequence[Order], answers: Any) -> None:
+    """Store one order after the other, answer with each key, and never end."""
     ledger = Ledger(url)
     for order in orders:
         assert ledger.intend(order)
-        told.put(order.key)
+        answers.put(order.key)
         ledger.mark_submitted(order.key, f"task-of-{order.key}", None)
     while True:
         time.sleep(1)

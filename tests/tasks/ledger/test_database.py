@@ -56,7 +56,7 @@ def test_a_ledger_that_was_torn_is_told_to_be_restored(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "home").write_text("a file")
     error = refusal(f"sqlite:///{tmp_path / 'home' / 'ledger.sqlite'}")
-    assert "cannot be made" in error.message and "STORYREEL_HOME" in error.hint
+    assert "cannot be created" in error.message and "STORYREEL_HOME" in error.hint
 
 
 def test_a_file_system_without_shared_memory_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,7 +91,7 @@ def test_a_missing_driver_is_named_with_how_to_install_it(monkeypatch: pytest.Mo
 
     monkeypatch.setattr(builtins, "__import__", without)
     error = refusal("postgresql://me:secret-word@127.0.0.1/films")
-    assert "pip install 'storyreel[postgres]'" in error.hint
+    assert error.next == "pip install 'storyreel[postgres]'"
     assert "secret-word" not in str(error)
 
 
@@ -148,7 +148,7 @@ def test_a_writer_that_never_ends_is_told(tmp_path: Path, monkeypatch: pytest.Mo
     ledger = Ledger(f"sqlite:///{file}")
     other = sqlite3.connect(file, isolation_level=None)
     other.execute("begin immediate")
-    with pytest.raises(LedgerError, match="another program has held"):
+    with pytest.raises(LedgerError, match="another program has locked"):
         ledger._database.write(lambda connection: None, patience=0.2)
     other.close()
     ledger.close()
@@ -173,12 +173,12 @@ def test_an_id_that_could_not_be_noted_is_told_with_what_to_do(monkeypatch: pyte
     ledger = Ledger(server.fresh())
     ledger.intend(an_order("k" * 64))
     server.stop()
-    begin = ledger._database.patiently
-    monkeypatch.setattr(ledger._database, "patiently", lambda work, patience=0.0: begin(work, 0.0))
+    retry = ledger._database.retry
+    monkeypatch.setattr(ledger._database, "retry", lambda work, patience=0.0: retry(work, 0.0))
     with pytest.raises(LedgerError) as lost:
         ledger.mark_submitted("k" * 64, "task-7", None)
     assert "task-7" in lost.value.message
-    assert lost.value.hint.endswith("storyreel reconcile --key kkkkkkkkkkkk --attach task-7")
+    assert lost.value.next == "storyreel reconcile --key kkkkkkkkkkkk --attach task-7"
     ledger.close()
 
 
@@ -203,7 +203,7 @@ def test_an_answer_that_was_lost_at_the_commit_is_found_out(url: str, monkeypatc
 
 
 def test_the_message_survives_the_way_through_prefect() -> None:
-    error = pickle.loads(pickle.dumps(LedgerError("gone", "storyreel doctor")))
+    error = pickle.loads(pickle.dumps(LedgerError("gone", next="storyreel doctor")))
     assert str(error) == "gone\nnext: storyreel doctor"
 
 

@@ -33,7 +33,7 @@ def test_a_run_that_shows_life_holds_its_rows_longer(ledger: Ledger, open_ledger
     far.intend(an_order("done"))
     far.mark_failed("done", "refused")
     before, over = row(ledger), row(ledger, "done").lease_until
-    far.renew()
+    far.renew_leases()
     after = row(ledger)
     assert before.lease_until and after.lease_until and after.lease_until > before.lease_until
     assert after.changed == before.changed, "nothing has become of it"
@@ -45,7 +45,7 @@ def test_showing_life_holds_no_row_of_another_run(ledger: Ledger, open_ledger: O
     far = open_ledger("far-away")
     far.intend(an_order())
     before = row(ledger).lease_until
-    ledger.renew()
+    ledger.renew_leases()
     assert row(ledger).lease_until == before
 
 
@@ -59,7 +59,7 @@ def test_a_lease_that_was_renewed_meanwhile_is_not_taken(
         far.mark_submitted("k", "task-7", None)
     seen = row(ledger)
     assert seen.is_abandoned()
-    far.renew()
+    far.renew_leases()
     assert not ledger.take_over(seen)
     assert row(far).is_ours()
 

@@ -249,18 +249,18 @@ def test_money_is_added_up_for_each_currency_alone(ledger: Ledger) -> None:
 
 
 def test_a_model_is_known_by_how_long_it_took(ledger: Ledger) -> None:
-    assert ledger.experience("aimlapi", "wan") is None
+    assert ledger.past_durations("aimlapi", "wan") is None
     for key in "abc":
         ledger.intend(an_order(key))
         ledger.mark_submitted(key, f"task-{key}", None)
         ledger.mark_finished(key, CLIP)
     ledger.intend(an_order("d"))
     ledger.mark_submitted("d", "task-d", None)
-    took = ledger.experience("aimlapi", "wan")
+    took = ledger.past_durations("aimlapi", "wan")
     rows = [row(ledger, key) for key in "abc"]
     seconds = sorted((r.finished - r.submitted).total_seconds() for r in rows if r.finished and r.submitted)
     assert took is not None and (took.fastest, took.median) == (seconds[0], seconds[1])
-    assert ledger.experience("aimlapi", "another") is None
+    assert ledger.past_durations("aimlapi", "another") is None
 
 
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from storyreel.tasks.ledger import wakeups as wakes
+from storyreel.tasks.ledger import wakeups
 from storyreel.tasks.ledger.ledger import Ledger
 from tests.tasks.ledger.conftest import Open
 
@@ -36,7 +36,7 @@ def test_many_wakes_at_once_are_one(ledger: Ledger, open_ledger: Open) -> None:
 
 
 def test_wakes_that_nobody_takes_do_not_pile_up(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wakes, "_KEPT", timedelta(seconds=-1))
+    monkeypatch.setattr(wakeups, "_KEPT", timedelta(seconds=-1))
     ledger.wake("freepik", "1")
     ledger.wake("freepik", "2")
     assert not ledger.take_wakeup("freepik", "1")
