@@ -1,5 +1,7 @@
-"""The clip store: every clip by the digest of its content, complete or absent; on this host, or in a bucket that
-hosts share, before which this host's folder is a cache."""
+"""The clip store: clips in a folder, named by the digest of their content, each complete or absent.
+
+Hosts may share a bucket. The folder of each host is then a cache of it.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +19,8 @@ from storyreel.specs.money import Money
 from storyreel.tasks.bucket import Bucket
 from storyreel.tasks.files import place_file, write_whole
 
-_ASKED_AT_ONCE = 16
-"""Questions to a bucket under way at one time."""
+_CONCURRENT_REQUESTS = 16
+"""Requests to a bucket at one time."""
 
 
 class Clip(Frozen):
@@ -33,27 +35,27 @@ class Clip(Frozen):
 
 
 class Receipt(Frozen):
-    """What the ledger is told of a clip once it is in the store, kept while the clip is on its way into the bucket."""
+    """What the ledger will store about a clip, kept on disk until the clip is in the bucket."""
 
     key: str
-    """Of the take."""
+    """The take's key."""
     task: str
-    """What the service calls the order."""
+    """The service's id of the order."""
     cost: Money | None = None
 
 
 class Undelivered(Frozen):
-    """A clip that is on this host alone, because the bucket was away when it came."""
+    """A clip that is not in the bucket yet, as stored on disk."""
 
     receipt: Receipt
     digest: str
 
 
 class ClipStore:
-    """Clips in a folder, named by content. Safe for any number of processes, and with a bucket of hosts, at once.
+    """The clips of a user. Safe for any number of processes at once, with a bucket also of hosts.
 
-    With a bucket a clip counts as there when the bucket has it. Raises BucketError where the bucket must be asked and
-    gives no answer: that is no word on whether the clip is there.
+    A clip exists if it is in the folder or in the bucket. Every method that must ask the bucket raises BucketError if
+    that fails, as it is then not known whether the clip exists.
     """
 
     def __init__(self, root: Path, bucket: Bucket | None = None) -> None:
@@ -62,113 +64,112 @@ class ClipStore:
         self._is_ready = bucket is None
 
     def __str__(self) -> str:
-        """Where the clips are, for messages."""
+        """The bucket or folder, for messages."""
         return str(self.bucket or self.root)
 
     @contextmanager
     def arriving(self, name: str) -> Iterator[Path]:
-        """A place, inside the store's file system, for a clip that is on its way; its folder is gone afterwards."""
+        """Yield a temporary path on the store's file system to download a clip to; its folder is removed at the end."""
         self._arrivals.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f"{name[:16]}-", dir=self._arrivals) as folder:
             yield Path(folder) / "take.mp4"
 
     def ensure_writable(self) -> None:
-        """Return when a clip can be kept; asked before one is paid for. The bucket is asked once."""
+        """Check that the bucket can be written to, once. Call before a clip is bought."""
         if self.bucket and not self._is_ready:
             self.bucket.write(".storyreel", b"clips\n")
             self._is_ready = True
 
     def keep(self, arrived: Path, receipt: Receipt | None = None) -> Clip:
-        """Move a finished file into the store; the clip is there for good when this returns.
+        """Move a file into the store, flushed to the disk, and upload it to the bucket.
 
-        When the bucket is away the clip is on this host and, with a receipt, is `undelivered`.
+        If the upload fails, the clip is on this host only and, with a receipt, is found by `undelivered`.
         """
-        clip = self._settle(arrived, file_digest(arrived))
+        clip = self._place(arrived, file_digest(arrived))
         if self.bucket:
             if receipt:
                 note = Undelivered(receipt=receipt, digest=clip.digest)
-                write_whole(self._notice(receipt.key), note.model_dump_json(), durable=True)
+                write_whole(self._receipt(receipt.key), note.model_dump_json(), durable=True)
             self.deliver(clip, receipt)
         return clip
 
     def undelivered(self, key: str, task: str) -> tuple[Clip, Receipt] | None:
-        """The clip of an order that has come to this host, and was never brought to the bucket."""
+        """The clip and the receipt of an order that were stored on this host only, None if there are none."""
         try:
-            noted = Undelivered.model_validate_json(self._notice(key).read_bytes())
+            note = Undelivered.model_validate_json(self._receipt(key).read_bytes())
         except (OSError, ValidationError):
             return None
-        clip = self.find_local(noted.digest) if noted.receipt.task == task else None
-        return (clip, noted.receipt) if clip else None
+        clip = self.find_local(note.digest) if note.receipt.task == task else None
+        return (clip, note.receipt) if clip else None
 
     def deliver(self, clip: Clip, receipt: Receipt | None) -> None:
-        """Bring a clip of this host into the bucket."""
+        """Upload a clip of this host to the bucket and delete its receipt."""
         if self.bucket:
             self.bucket.put(clip.path, _name(clip.digest))
         if receipt:
-            self._notice(receipt.key).unlink(missing_ok=True)
+            self._receipt(receipt.key).unlink(missing_ok=True)
 
     def contains(self, digest: str) -> bool:
-        """Whether a clip is there; a glance, its content is not read."""
+        """Whether a clip exists. Its content is not checked."""
         return bool(self.existing([digest]))
 
     def existing(self, digests: Iterable[str]) -> set[str]:
-        """Those of the clips that are there; a glance at each."""
+        """Those of the clips that exist. Their content is not checked."""
         wanted = {digest for digest in digests if digest}
-        here = {digest for digest in wanted if self._place(digest).is_file()}
-        if not self.bucket or here == wanted:
-            return here
-        bucket, asked = self.bucket, sorted(wanted - here)
-        with ThreadPoolExecutor(_ASKED_AT_ONCE) as pool:
-            sizes = list(pool.map(lambda digest: bucket.size(_name(digest)), asked))
-        return here | {digest for digest, size in zip(asked, sizes, strict=True) if size}
+        local = {digest for digest in wanted if self._path(digest).is_file()}
+        if not self.bucket or local == wanted:
+            return local
+        bucket, others = self.bucket, sorted(wanted - local)
+        with ThreadPoolExecutor(_CONCURRENT_REQUESTS) as pool:
+            sizes = list(pool.map(lambda digest: bucket.size(_name(digest)), others))
+        return local | {digest for digest, size in zip(others, sizes, strict=True) if size}
 
     def find(self, digest: str) -> Clip | None:
-        """A clip whose content is what its name says, brought to this host; None when it is missing or damaged."""
-        return self.find_local(digest) or self._fetched(digest)
+        """A clip with the right content, downloaded if necessary; None if it does not exist or is damaged."""
+        return self.find_local(digest) or self._download(digest)
 
     def find_local(self, digest: str) -> Clip | None:
-        """The same, on this host alone."""
-        place = self._place(digest)
+        """A clip with the right content on this host; None if it does not exist here or is damaged."""
+        path = self._path(digest)
         try:
-            if file_digest(place) != digest:
+            if file_digest(path) != digest:
                 return None
-            return Clip(digest=digest, size=place.stat().st_size, path=place)
+            return Clip(digest=digest, size=path.stat().st_size, path=path)
         except FileNotFoundError:
             return None
 
     def on_this_host(self, clip: Clip) -> Clip:
-        """A clip that may have been found on another host, where it is on this one."""
-        return clip.model_copy(update={"path": self._place(clip.digest)})
+        """The clip with its path on this host, also if it was found on another."""
+        return clip.model_copy(update={"path": self._path(clip.digest)})
 
-    def _fetched(self, digest: str) -> Clip | None:
+    def _download(self, digest: str) -> Clip | None:
         if not self.bucket or not digest:
             return None
-        with self.arriving(digest) as place:
-            if not self.bucket.get(_name(digest), place) or file_digest(place) != digest:
+        with self.arriving(digest) as path:
+            if not self.bucket.get(_name(digest), path) or file_digest(path) != digest:
                 return None
-            return self._settle(place, digest)
+            return self._place(path, digest)
 
-    def _settle(self, arrived: Path, digest: str) -> Clip:
-        """Move a file whose digest is known into place on this host."""
-        place = self._place(digest)
-        place.parent.mkdir(parents=True, exist_ok=True)
+    def _place(self, arrived: Path, digest: str) -> Clip:
+        path = self._path(digest)
+        path.parent.mkdir(parents=True, exist_ok=True)
         size = arrived.stat().st_size
-        place_file(arrived, place, durable=True)
-        return Clip(digest=digest, size=size, path=place)
+        place_file(arrived, path, durable=True)
+        return Clip(digest=digest, size=size, path=path)
 
-    def _notice(self, key: str) -> Path:
+    def _receipt(self, key: str) -> Path:
         return self.root / "undelivered" / f"{key}.json"
 
-    def _place(self, digest: str) -> Path:
+    def _path(self, digest: str) -> Path:
         return self.root / _name(digest)
 
 
 def _name(digest: str) -> str:
-    """Where a clip is below the store's root, here and in the bucket alike."""
+    """The path of a clip below the store's root and in the bucket."""
     return f"{digest[:2]}/{digest}.mp4"
 
 
 def file_digest(path: Path) -> str:
-    """SHA-256 of a file's content, in hex."""
+    """SHA-256 of a file's content, in hex. Raises OSError."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

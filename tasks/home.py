@@ -1,4 +1,4 @@
-"""Where a user's ledger and clips are: one place for all films, so that a clip is paid for once."""
+"""The places of a user's ledger and clips, the same for all films, so that no clip is bought twice."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Home(Frozen):
     root: Path
     ledger_url: str
     clips_url: str = ""
-    """The folder, on any file system that fsspec reaches, that several hosts keep their clips in."""
+    """The bucket in which hosts share their clips, empty if there is none."""
 
     @classmethod
     def of(cls, environment: Mapping[str, str] = os.environ) -> Home:
@@ -33,7 +33,7 @@ class Home(Frozen):
 
     @property
     def has_ledger(self) -> bool:
-        """Whether anything can have been bought yet; a look must not create a ledger."""
+        """Whether a ledger exists. Opening it would create it, which a command that only reads must not do."""
         return not self.ledger_url.startswith("sqlite:///") or Path(self.ledger_url[10:]).exists()
 
     def ledger(self) -> Ledger:
@@ -41,15 +41,15 @@ class Home(Frozen):
         return Ledger(self.ledger_url)
 
     def clips(self) -> ClipStore:
-        """The clips as they came from the services."""
+        """The store of the clips as the services sent them."""
         return ClipStore(self.root / "clips", Bucket(self.clips_url, CLIPS_URL) if self.clips_url else None)
 
     @property
     def house(self) -> Path:
-        """What is derived from clips and can be made again: conformed clips, dissolves, last frames."""
+        """Folder of what is made from clips and can be made again: conformed clips, dissolves, last frames."""
         return self.root / "house"
 
     @property
     def packs(self) -> Path:
-        """Storyboards that were brought here from elsewhere, with their files; they can be brought again."""
+        """Folder of downloaded storyboards with their files, which can be downloaded again."""
         return self.root / "packs"
