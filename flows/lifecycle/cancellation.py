@@ -18,6 +18,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import signal
+import sys
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
@@ -35,9 +36,10 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.runtime import flow_run
 from prefect.states import AwaitingRetry, Cancelled
 
+from storyreel.flows.errors import Interrupted
 from storyreel.flows.lifecycle.deployed import is_deployed
 from storyreel.flows.servers.choose import uses_ephemeral_server
-from storyreel.flows.servers.prefect_internals import EndedRun
+from storyreel.flows.servers.prefect_internals import EndedRun, keep_state
 from storyreel.tasks.studio import Studio
 
 P = ParamSpec("P")
@@ -98,25 +100,22 @@ class StopHandler:
     @contextmanager
     def handle_sigterm(self) -> Iterator[None]:
         """Stop the run on SIGTERM inside. Does nothing outside of the main thread, which alone gets signals."""
-        loop = asyncio.get_running_loop()
-        if threading.current_thread() is not threading.main_thread():
+        if threading.current_thread() is not threading.main_thread() or sys.platform == "win32":
             yield
             return
-        before = signal.getsignal(signal.SIGTERM)
-        try:
-            loop.add_signal_handler(signal.SIGTERM, self._sigterm)
-        except NotImplementedError:  # Windows
-            yield
-            return
+        _SIGTERM.add(self)
         try:
             yield
         finally:
-            loop.remove_signal_handler(signal.SIGTERM)
-            # A worker sends SIGTERM twice; the second must not make a crash of a run that is ending in order.
-            is_handed_over = self._on_sigterm and self._is_deployed
-            signal.signal(signal.SIGTERM, signal.SIG_IGN if is_handed_over else before)
+            _SIGTERM.remove(self)
 
-    def _sigterm(self) -> None:
+    @property
+    def is_handed_over(self) -> bool:
+        """Whether SIGTERM has come to a deployed run."""
+        return self._on_sigterm is not None and self._is_deployed
+
+    def on_sigterm(self) -> None:
+        """Begin to stop the run."""
         if self._on_sigterm is None:
             self._on_sigterm = asyncio.create_task(self._stop_on_sigterm())
 
@@ -200,6 +199,32 @@ class StopHandler:
             return result.state
 
 
+class _Sigterm:
+    """What SIGTERM does in this process: it stops all runs of the main thread, of which a flow may gather several."""
+
+    def __init__(self) -> None:
+        self._handlers: list[StopHandler] = []
+        self._before: Any = signal.SIG_DFL
+
+    def add(self, handler: StopHandler) -> None:
+        if not self._handlers:
+            self._before = signal.getsignal(signal.SIGTERM)
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self._stop_all)
+        self._handlers.append(handler)
+
+    def remove(self, handler: StopHandler) -> None:
+        self._handlers.remove(handler)
+        if not self._handlers:
+            asyncio.get_running_loop().remove_signal_handler(signal.SIGTERM)
+            # A worker sends SIGTERM twice; the second must not make a crash of a run that is ending in order.
+            signal.signal(signal.SIGTERM, signal.SIG_IGN if handler.is_handed_over else self._before)
+
+    def _stop_all(self) -> None:
+        for handler in self._handlers:
+            handler.on_sigterm()
+
+
+_SIGTERM = _Sigterm()
 _handler: ContextVar[StopHandler] = ContextVar("stop_handler")
 
 
@@ -209,7 +234,10 @@ def stop_handler() -> StopHandler:
 
 
 def stoppable(work: Callable[P, Awaitable[Result]]) -> Callable[P, Awaitable[Result]]:
-    """Decorator for a flow's function: however the run is stopped, its state is recorded and Stopped is raised."""
+    """Decorator for a flow's function: however the run is stopped, its state is recorded and Stopped is raised.
+
+    A subflow raises Interrupted instead. Stopped would end its parent, too, and leave that without a final state.
+    """
 
     @wraps(work)
     async def stoppable_work(*args: P.args, **kwargs: P.kwargs) -> Result:
@@ -222,6 +250,9 @@ def stoppable(work: Callable[P, Awaitable[Result]]) -> Callable[P, Awaitable[Res
                         return await work(*args, **kwargs)
                 except asyncio.CancelledError:
                     stopped = await handler.record_end()
+                if flow_run.parent_flow_run_id:
+                    keep_state(stopped.state)
+                    raise Interrupted(str(stopped))
                 raise stopped
         finally:
             _handler.reset(token)

@@ -124,6 +124,12 @@ async def name_flow_run(name: str, tags: Iterable[str]) -> None:
         context.flow_run.name, context.flow_run.tags = name, all_tags
 
 
+def keep_state(state: State[Any] | None) -> None:
+    """Have the engine add no state to the current flow run when an error ends it, because this one is recorded."""
+    if state and (context := FlowRunContext.get()) and context.flow_run:
+        context.flow_run.state = state
+
+
 class EndedRun(Abort):
     """Ends a flow run whose final state is recorded already; `state` is that state, None if the run goes on elsewhere.
 
