@@ -159,7 +159,7 @@ async def render_storyboard(
         else:
             excess.next = request.command()
         if isinstance(excess, BudgetExceeded) or excess.is_budget:
-            await approval.ask_for_budget(excess.message)
+            await approval.ask_for_budget(excess)
         raise
 
 

@@ -15,7 +15,7 @@ from rich.console import Console
 
 from storyreel.flows.errors import Interrupted, NotAllowed
 from storyreel.specs.errors import StoryreelError
-from storyreel.specs.problems.phrases import reason
+from storyreel.specs.problems.phrases import counted, reason
 from storyreel.specs.problems.problem import StoryboardError
 from storyreel.tasks.ledger.budget import BudgetExceeded
 from storyreel.tasks.providers.errors import ProviderError
@@ -79,8 +79,7 @@ def _print_problems(error: StoryboardError, console: Console) -> None:
     """A line for each problem, then how many there are and what to run once they are corrected."""
     for problem in error.problems:
         console.print(str(problem), markup=False, highlight=False)
-    count = len(error.problems)
-    problems = "1 problem" if count == 1 else f"{count} problems"
+    problems = counted(len(error.problems), "problem")
     console.print(f"{problems}, nothing was made\nnext: {error.next}", markup=False, highlight=False)
 
 

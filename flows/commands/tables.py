@@ -11,9 +11,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from storyreel.flows.planning.summary import amounts_of, counted, summarize, summarize_purchases
+from storyreel.flows.planning.summary import amounts_of, summarize, summarize_purchases
 from storyreel.specs.cut import Cut
 from storyreel.specs.money import Money
+from storyreel.specs.problems.phrases import counted
 from storyreel.specs.storyboard import Storyboard
 
 if TYPE_CHECKING:

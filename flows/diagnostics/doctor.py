@@ -24,7 +24,7 @@ from storyreel.flows.diagnostics.clip_store_check import Stock, take_stock
 from storyreel.flows.diagnostics.connectivity import Reached
 from storyreel.flows.services.catalogue import BrokenService, Service, installed_services
 from storyreel.specs.frozen import Frozen
-from storyreel.specs.problems.phrases import reason
+from storyreel.specs.problems.phrases import counted, reason
 from storyreel.tasks.bucket import without_password
 from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.database import Database
@@ -167,7 +167,7 @@ def _ledger(home: Home, *, offline: bool) -> tuple[Check, set[str] | None]:
     except LedgerError as error:
         return Check(name=name, state="missing", detail=error.message, fix=error.hint or error.next), None
     unknown = sum(purchase.state is LedgerState.UNKNOWN for purchase in purchases)
-    detail = f"{database.place}, schema {schema}, {_counted(len(purchases), 'purchase')}"
+    detail = f"{database.place}, schema {schema}, {counted(len(purchases), 'purchase')}"
     bought = {purchase.clip for purchase in purchases if purchase.clip}
     if unknown:
         detail += f", of {unknown} of which nobody knows whether they were accepted"
@@ -255,10 +255,6 @@ def _reach(name: str, reached: Reached, fix: str) -> Check:
     if reached.trouble:
         return Check(name=name, state="note", detail=f"{reached.address} {reached.trouble}", fix=fix)
     return Check(name=name, state="ok", detail=f"{reached.address} answers")
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def print_checkup(console: Console, checkup: Checkup) -> None:

@@ -36,7 +36,7 @@ class Planner:
     def of(cls, request: RunRequest, home: Home | None = None) -> Planner:
         """Read the storyboard and the prices of a run; an address or a pack is fetched into `home` first.
 
-        Raises StoryboardError, also for a price file that cannot be read, and BucketError.
+        Raises StoryboardError, also for a price file that cannot be read, BucketError, and SettingsError.
         """
         home = home or Home.of()
         film = read_film(request.storyboard, request.vars, home)

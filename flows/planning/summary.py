@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from storyreel.specs.money import sums
+from storyreel.specs.problems.phrases import counted
 
 if TYPE_CHECKING:
     from storyreel.flows.planning.model import Plan, PlannedTake
@@ -37,8 +38,3 @@ def amounts_of(takes: Iterable[PlannedTake], unknown: str) -> list[str]:
     buying = [take for take in takes if take.is_bought]
     known = [money.exactly for money in sums(take.price for take in buying if take.price)]
     return [*known, unknown if known else "an unknown price"] if any(take.price is None for take in buying) else known
-
-
-def counted(number: int, noun: str) -> str:
-    """`1 take`, `2 takes`."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -73,10 +73,10 @@ def review_form(question: Question, problems: Mapping[str, str]) -> type[RunInpu
     return form.with_initial_data(description=f"{wait} for approval.")
 
 
-def budget_form(question: Question, excess: str, purchases: str) -> type[RunInput]:
+def budget_form(question: Question, why: str, purchases: str) -> type[RunInput]:
     """The form for a run that would pass its budget. It cannot be sent without a decision."""
     assert question.money
-    why = "\n\n".join(map(escape, excess.splitlines()))
+    paragraphs = "\n\n".join(map(escape, why.splitlines()))
     costs = f"It would buy {purchases}; the whole run then costs **{question.money.exactly}**."
     choices = "approve: the run continues. stop: it ends, and nothing more is bought."
     amount = Field(
@@ -86,7 +86,7 @@ def budget_form(question: Question, excess: str, purchases: str) -> type[RunInpu
         description="It replaces every other limit of this run.",
         json_schema_extra={"position": 1},
     )
-    text = f"{why}\n\n{costs}\n\n{choices}"
+    text = f"{paragraphs}\n\n{costs}\n\n{choices}"
     decision = Field(title="Decision", description=text, json_schema_extra={"position": 0})
     fields: dict[str, Any] = {"decision": (Literal["approve", "stop"], decision), "amount": (float, amount)}
     form = create_model("Budget", __base__=RunInput, **fields)

@@ -90,7 +90,7 @@ class Approval:
         form = await asyncio.to_thread(review_form, question, self._problems)
         await _suspend(question, form, needed.message)
 
-    async def ask_for_budget(self, excess: str) -> None:
+    async def ask_for_budget(self, excess: StoryreelError) -> None:
         """Suspend the run until a person has decided whether it may cost more.
 
         Returns if it cannot ask, or if no single amount can be approved: a price is unknown, or there are several
@@ -104,7 +104,8 @@ class Approval:
         (more,) = plan.totals
         total = sum((money.amount for money in committed if money.currency == more.currency), start=more.amount)
         question = Question(number=len(self._rounds) + 1, money=Money(amount=total, currency=more.currency))
-        await _suspend(question, budget_form(question, excess, summarize_purchases(plan.bought)), excess)
+        why = "\n".join(filter(None, (excess.message, excess.hint)))
+        await _suspend(question, budget_form(question, why, summarize_purchases(plan.bought)), why)
 
     async def _require_not_stopped(self, client: PrefectClient) -> None:
         """Raise NotApproved if an answer stops the run. The answer is deleted, so that a retry asks again."""

@@ -181,9 +181,9 @@ def _heading(service: Service) -> Text:
     if service.key:
         key = Text(f"{service.key} is set", "green") if service.ready else Text(f"{service.key} is not set", "yellow")
     variable = f" ({service.at_once_by})" if service.at_once_by else ""
-    polls = f"polled every {service.poll_seconds:g} s at most"
+    polls = f"polled at most every {service.poll_seconds:g} s"
     pace = f"; {service.at_once} takes at once{variable}, {polls}" if service.paid else ""
-    pace += f" ({service.advised_seconds:g} s are advised)" if service.advised_seconds else ""
+    pace += f" ({service.advised_seconds:g} s advised)" if service.advised_seconds else ""
     return Text.assemble((service.name, "bold"), ": ", "paid" if service.paid else "free", "; ", key, pace)
 
 
@@ -229,8 +229,6 @@ def _seconds(lengths: tuple[int, ...]) -> str:
 
 
 def _references(capability: Capability) -> str:
-    if capability.mode is not Mode.REFERENCE:
-        return "none"
     limits = {"images": capability.images, "videos": capability.videos, "references": capability.references}
     stated = [f"{most} {what}" for what, most in limits.items() if most is not None]
     return ", ".join(stated) or "any number of references"

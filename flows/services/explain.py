@@ -15,7 +15,7 @@ from rich.console import Console
 from storyreel.flows.planning.model import Plan, PlannedTake
 from storyreel.flows.services.catalogue import transport_of
 from storyreel.specs.frozen import Frozen
-from storyreel.specs.problems.phrases import listed, suggestion
+from storyreel.specs.problems.phrases import counted, listed, suggestion
 from storyreel.specs.storyboard import Shot, Storyboard, is_remote
 from storyreel.tasks.bucket import without_password
 from storyreel.tasks.providers import load
@@ -102,7 +102,7 @@ def find_take(plan: Plan, slate: str, number: int | None) -> PlannedTake:
     if number is None:
         return next(take for take in takes.values() if take.circled)
     if number not in takes:
-        raise LookupError(f"shot {slate} has {len(takes)} {'take' if len(takes) == 1 else 'takes'}, not {number}")
+        raise LookupError(f"shot {slate} has {counted(len(takes), 'take')}, not {number}")
     return takes[number]
 
 

@@ -32,6 +32,11 @@ def listed(words: Collection[str], last: str = "or", most: int = 12) -> str:
     return f"{', '.join(first[:-1])} {last} {first[-1]}" if len(first) > 1 else "".join(first)
 
 
+def counted(number: int, noun: str) -> str:
+    """`1 take`, `2 takes`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def reason(error: Exception) -> str:
     """Why a file cannot be read, without its name."""
     return os.strerror(error.errno).lower() if isinstance(error, OSError) and error.errno else str(error)

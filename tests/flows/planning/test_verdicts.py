@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from storyreel.flows.commands.options import plan_of
 from storyreel.flows.planning.model import Plan, PlannedTake, takes_by_shot
+from storyreel.flows.planning.planner import Planner
 from storyreel.flows.planning.run_request import RunRequest
 from storyreel.flows.review.model import review_state, shots_to_approve
 from storyreel.specs import editing
@@ -47,7 +47,7 @@ def ledger(home: Path) -> Iterator[Ledger]:
 
 
 def plan_at(file: Path, *select: str) -> Plan:
-    return plan_of(RunRequest(storyboard=file, selection=select)).plan
+    return Planner.of(RunRequest(storyboard=file, selection=select)).plan()
 
 
 def takes_of(plan: Plan, shot: str) -> list[PlannedTake]:

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from storyreel.flows.commands.options import plan_of
 from storyreel.flows.planning.model import takes_by_shot
+from storyreel.flows.planning.planner import Planner
 from storyreel.flows.planning.run_request import RunRequest
 from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.ledger import Ledger, Order
@@ -43,7 +43,7 @@ def film(tmp_path: Path) -> Path:
 @pytest.fixture
 def ledger(film: Path, home: Path) -> Iterator[Ledger]:
     """In which all takes of the film are made; their clips are no films, but they are there."""
-    plan = plan_of(RunRequest(storyboard=film)).plan
+    plan = Planner.of(RunRequest(storyboard=film)).plan()
     home.mkdir()
     with closing(Home.of().ledger()) as opened:
         for take in plan.takes:
@@ -67,7 +67,7 @@ def storyreel(film: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 def words(film: Path) -> dict[str, list[str]]:
     """The words for the takes of the shots that are reviewed."""
-    takes = takes_by_shot(plan_of(RunRequest(storyboard=film)).plan.takes)
+    takes = takes_by_shot(Planner.of(RunRequest(storyboard=film)).plan().takes)
     return {slate: [str(take.review) for take in those] for slate, those in takes.items() if those[0].needs_review}
 
 

@@ -115,5 +115,5 @@ def test_the_advised_pause_between_polls_is_listed_beside_the_shortest() -> None
     assert told == {"aimlapi": 15, "animatic": None, "apiyi": 10, "dashscope": 15, "freepik": None}
     written = StringIO()
     print_services(Console(file=written, width=200), found)
-    assert "polled every 3 s at most (10 s are advised)" in written.getvalue()
+    assert "polled at most every 3 s (10 s advised)" in written.getvalue()
     assert "takes a first frame, a last frame" in written.getvalue()
