@@ -92,11 +92,6 @@ class Inspection(Frozen):
     loudness: float | None
     """Integrated, in LUFS; None without sound, or with less than 400 ms of it."""
 
-    @property
-    def passed(self) -> bool:
-        """Whether there are no findings."""
-        return not self.findings
-
 
 async def inspect_clip(
     clip: Path, request: Request, *, first_frame: Path | None = None, wants_sound: bool = False

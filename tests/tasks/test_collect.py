@@ -1,4 +1,4 @@
-"""From an accepted order to a clip in the store: damage is fetched again, what is whole is kept whatever it shows."""
+"""A damaged clip is downloaded again; an intact one is kept, whatever it shows."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from storyreel.tasks.media.probe import probe
 from storyreel.tasks.providers.errors import Transient
 from tests.services.faults import Call, Scratched
 from tests.services.jobs import Script
-from tests.tasks.making import make_clip
+from tests.tasks.generated_clips import make_clip
 from tests.tasks.providers.hosted_services import SERVICES, Service
 from tests.tasks.test_order import bench
 
 
 @pytest.mark.parametrize("service", SERVICES.values(), ids=SERVICES)
-async def test_a_clip_with_damage_inside_is_fetched_again_and_bought_once(tmp_path: Path, service: Service) -> None:
+async def test_a_damaged_clip_is_downloaded_again_and_bought_once(tmp_path: Path, service: Service) -> None:
     async with bench(tmp_path, service) as on:
         on.emulator.fault(Call.FETCH, Scratched(), times=1)
         with pytest.raises(Transient, match=rf"1A take 1 arrived damaged: the clip from {service.name} is damaged"):
@@ -31,7 +31,7 @@ async def test_a_clip_with_damage_inside_is_fetched_again_and_bought_once(tmp_pa
         assert len(on.emulator.accepted) == 1
 
 
-async def test_a_whole_clip_that_is_not_what_was_ordered_is_kept_and_only_found_out_later(tmp_path: Path) -> None:
+async def test_an_intact_clip_that_is_not_what_was_ordered_is_kept_and_has_findings(tmp_path: Path) -> None:
     short = make_clip(tmp_path / "short.mp4", frames=60, fps="30", size="320x180")
     async with bench(tmp_path, SERVICES["aimlapi"]) as on:
         on.emulator.plays(Script(waiting=0, running=0, delivers=short))

@@ -1,4 +1,4 @@
-"""A take's life at a hosted service, without Prefect around it: waiting, fetching, giving up, being called off."""
+"""A take at a hosted service, without Prefect: ordering, waiting, downloading, failing, being cancelled."""
 
 from __future__ import annotations
 
@@ -119,9 +119,9 @@ async def test_a_lost_answer_is_unknown_and_never_sent_again(tmp_path: Path, ser
     async with bench(tmp_path, service) as on:
         on.emulator.fault(Call.CREATE, Reset(), accepted=True, times=1)
         for _ in range(3):
-            with pytest.raises(Ambiguous) as told:
+            with pytest.raises(Ambiguous) as caught:
                 await on.make()
-            assert "reconcile" in told.value.next
+            assert "reconcile" in caught.value.next
         assert on.state is State.UNKNOWN
         assert len(on.emulator.accepted) == 1
 
@@ -147,7 +147,7 @@ async def test_a_task_that_failed_is_final_for_the_run(tmp_path: Path, service: 
         assert len(on.emulator.accepted) == 1, "another run may order it anew, this one does not"
 
 
-async def test_a_task_that_never_ends_is_left_standing_for_the_next_run(tmp_path: Path, service: Service) -> None:
+async def test_a_task_that_never_ends_stands_for_the_next_run(tmp_path: Path, service: Service) -> None:
     async with bench(tmp_path, service, timeout=0.3) as on:
         on.emulator.plays(Script(waiting=1, running=1, end=None), times=1)
         with pytest.raises(Overdue, match="it is paid"):
@@ -156,7 +156,7 @@ async def test_a_task_that_never_ends_is_left_standing_for_the_next_run(tmp_path
         assert len(on.emulator.accepted) == 1
 
 
-async def test_a_look_that_fails_is_repeated(tmp_path: Path, service: Service) -> None:
+async def test_a_failed_poll_is_repeated(tmp_path: Path, service: Service) -> None:
     async with bench(tmp_path, service) as on:
         on.emulator.fault(Call.LOOK, Answer(502), times=4)
         assert (await on.make()).path.is_file()
@@ -178,14 +178,14 @@ async def test_a_task_that_the_service_forgot_is_not_bought_again_by_itself(tmp_
         with pytest.raises(Overdue):
             await on.make()
         on.emulator.clock.forward(hours=25)
-        with pytest.raises(TaskForgotten) as told:
+        with pytest.raises(TaskForgotten) as caught:
             await on.make()
-        assert "--buy-again" in told.value.next
+        assert "--buy-again" in caught.value.next
         assert on.state is State.UNKNOWN
         assert len(on.emulator.accepted) == 1
 
 
-async def test_a_cancelled_run_calls_off_what_still_waits(tmp_path: Path) -> None:
+async def test_a_cancelled_run_cancels_orders_that_still_wait(tmp_path: Path) -> None:
     async with bench(tmp_path, SERVICES["dashscope"]) as on:
         on.emulator.plays(Script(waiting=10_000, running=1), times=1)
         await _cancelled_once(on, lambda: len(on.emulator.accepted) == 1)
@@ -193,14 +193,14 @@ async def test_a_cancelled_run_calls_off_what_still_waits(tmp_path: Path) -> Non
         assert on.state is State.FAILED
 
 
-async def test_a_cancelled_run_leaves_what_cannot_be_called_off_to_the_next(tmp_path: Path) -> None:
+async def test_a_cancelled_run_leaves_orders_that_cannot_be_cancelled_to_the_next(tmp_path: Path) -> None:
     async with bench(tmp_path, SERVICES["aimlapi"]) as on:
         on.emulator.plays(Script(waiting=3, running=1000), times=1)
         await _cancelled_once(on, lambda: len(on.emulator.accepted) == 1)
         assert on.state is State.SUBMITTED
 
 
-async def test_a_run_that_is_handed_over_calls_nothing_off(tmp_path: Path) -> None:
+async def test_a_run_that_is_handed_over_cancels_no_order(tmp_path: Path) -> None:
     async with bench(tmp_path, SERVICES["dashscope"]) as on:
         on.emulator.plays(Script(waiting=10_000, running=1), times=1)
         on.studio.orders_stand = True
@@ -275,10 +275,10 @@ async def test_a_clip_that_comes_while_the_bucket_is_away_is_neither_lost_nor_fe
         on.studio.clips.ensure_writable()
         away()
         for _ in range(2):
-            with pytest.raises(Transient, match="was downloaded and is kept on this host") as told:
+            with pytest.raises(Transient, match="was downloaded and is kept on this host") as caught:
                 await on.make()
             assert on.state is State.SUBMITTED
-        assert "same command" in told.value.hint
+        assert "same command" in caught.value.hint
         back()
         # The service need not know of it any more.
         on.emulator.fault(Call.LOOK, Answer(404), times=100)
@@ -291,7 +291,7 @@ async def test_a_clip_that_comes_while_the_bucket_is_away_is_neither_lost_nor_fe
 @pytest.mark.parametrize(
     ("url", "trouble"), [("s3://nobodys-bucket/clips", Terminal), ("away", Transient)], ids=["none", "away"]
 )
-async def test_a_bucket_that_takes_no_clip_is_told_before_anything_is_bought(
+async def test_a_bucket_that_takes_no_clip_is_an_error_before_anything_is_bought(
     tmp_path: Path, bucket: str, away: Callable[[], None], url: str, trouble: type[Exception]
 ) -> None:
     if url == "away":
@@ -317,7 +317,7 @@ async def test_a_bucket_that_is_away_is_no_reason_to_buy_again(
         assert (len(on.emulator.accepted), len(on.emulator.fetches)) == (1, 1)
 
 
-async def test_a_clip_that_was_damaged_in_the_bucket_is_told_and_fetched_again_from_the_service(
+async def test_a_clip_damaged_in_the_bucket_is_reported_and_downloaded_again(
     tmp_path: Path, bucket: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with bench(tmp_path, SERVICES["apiyi"], vault=Bucket(bucket)) as on:

@@ -16,7 +16,7 @@ from storyreel.specs.money import Money
 from storyreel.specs.reading import read
 from storyreel.tasks.media.frames import thumbnail
 from tests.flows.planning.histories import NOTHING
-from tests.tasks.scenery import film, scene
+from tests.tasks.generated_scenes import film, scene
 
 FILM = """\
 storyboard: 1

@@ -43,17 +43,17 @@ FINDINGS = ["frames", "size", "black", "frozen", "silent", "cut", "first frame",
 def test_a_take_without_findings_is_never_passed_over_and_one_more_finding_never_helps(found: list[list[str]]) -> None:
     takes = [take(*what) for what in found]
     best = best_take(takes)
-    assert takes[best].passed == any(inspection.passed for inspection in takes)
+    assert (not takes[best].findings) == any(not inspection.findings for inspection in takes)
     spoiled = [take(*what, "loudness") if n != best else takes[n] for n, what in enumerate(found)]
     assert best_take(spoiled) == best
 
 
-def test_of_no_takes_none_is_best() -> None:
+def test_there_is_no_best_of_no_takes() -> None:
     with pytest.raises(ValueError, match="no takes"):
         best_take([])
 
 
-def test_a_recipe_names_all_that_an_inspection_depends_on_and_nothing_else() -> None:
+def test_the_cache_key_depends_on_what_changes_the_findings_and_on_nothing_else() -> None:
     of = request(SERVICES["dashscope"])
     known = inspection_key("c" * 64, of, "", False, "9.0")
     same = of.model_copy(update={"prompt": "Another lamp is lit.", "seed": 8, "take": 2})

@@ -1,4 +1,4 @@
-"""What is not whole is refused before it is kept, wherever the damage is; what is whole never is."""
+"""Damaged clips are refused wherever the damage is; intact ones never are."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from storyreel.tasks.inspection.integrity import check_integrity
 from storyreel.tasks.media.errors import MediaError
-from tests.tasks.making import ffmpeg, make_clip
+from tests.tasks.generated_clips import ffmpeg, make_clip
 
 LONGEST_PACKET = 6_000
 FRONT = ("-movflags", "+faststart")
@@ -25,7 +25,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def header_first(folder: Path) -> Path:
-    """As services send clips: the header tells of everything before anything of it has come."""
+    """A clip with its index in front, as services send them."""
     return make_clip(folder / "front.mp4", size="192x108", options=FRONT)
 
 
@@ -46,7 +46,7 @@ def refused(content: bytes, folder: Path) -> str:
 
 
 def media(content: bytes) -> range:
-    """Where in an MP4 its pictures and sounds are."""
+    """The positions of picture and sound data in an MP4."""
     start = content.index(b"mdat") + 4
     return range(start, start - 8 + int.from_bytes(content[start - 8 : start - 4], "big"))
 
@@ -79,9 +79,7 @@ def test_a_file_cut_off_anywhere_is_refused(
 
 
 @pytest.mark.parametrize("missing", [1, 200, 2_000, 20_000])
-def test_a_header_that_promises_more_than_there_is_gives_itself_away(
-    header_first: Path, folder: Path, missing: int
-) -> None:
+def test_a_header_that_promises_more_than_the_file_has_is_found(header_first: Path, folder: Path, missing: int) -> None:
     """Whoever cut it has made the lengths of the boxes right again."""
     content = header_first.read_bytes()
     inside = media(content)
@@ -91,7 +89,7 @@ def test_a_header_that_promises_more_than_there_is_gives_itself_away(
 
 
 @pytest.mark.parametrize("content", [b"", b"<!doctype html><p>busy</p>", b'{"error": "busy"}', b"\0" * 5000])
-def test_what_is_no_clip_is_refused(content: bytes, folder: Path) -> None:
+def test_a_file_that_is_not_a_clip_is_refused(content: bytes, folder: Path) -> None:
     assert "aimlapi" in refused(content, folder)
 
 
@@ -132,7 +130,7 @@ def test_a_clip_whose_head_is_cut_away_by_an_edit_list_is_whole(header_first: Pa
 
 
 @pytest.mark.parametrize("tail", [b"\0", b"\0" * 100, (16).to_bytes(4, "big") + b"free" + b"8 bytes."])
-def test_what_hangs_on_behind_does_no_harm(header_first: Path, folder: Path, tail: bytes) -> None:
+def test_bytes_after_the_last_box_are_allowed(header_first: Path, folder: Path, tail: bytes) -> None:
     assert not refused(header_first.read_bytes() + tail, folder)
 
 

@@ -23,7 +23,7 @@ from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.frames import write_last_frame
 from storyreel.tasks.media.house_format import HouseFormat
 from storyreel.tasks.media.probe import probe
-from tests.tasks.making import TINY, ffmpeg, flash_and_beep, lumas, make_clip, names, samples
+from tests.tasks.generated_clips import TINY, ffmpeg, flash_and_beep, lumas, make_clip, names, samples
 
 
 def cut_of(lengths: list[int], dissolves: Mapping[int, int] = {}, rate: str = "24") -> Cut:
@@ -135,7 +135,7 @@ async def test_dissolves_leave_every_frame_and_beep_in_its_place(tmp_path: Path)
     assert by_samples == pytest.approx(wanted, abs=0.1)
 
 
-async def test_shots_of_a_frame_or_two_stand_in_their_places(tmp_path: Path) -> None:
+async def test_shots_of_one_or_two_frames_are_in_their_places(tmp_path: Path) -> None:
     """Shorter than what the encoder reorders; in the last, dissolves leave a body of one frame."""
     sources = [_grey(tmp_path / f"{n}.mp4", 40 + 20 * n) for n in range(8)]
     cut = cut_of([1, 2, 1, 3, 24, 1, 2, 9], {7: 1})
@@ -227,10 +227,10 @@ async def test_a_film_opens_with_its_title_chapters_and_index(tmp_path: Path) ->
 
 async def test_progress_rises_to_one(tmp_path: Path) -> None:
     source = make_clip(tmp_path / "a.mp4", frames=30)
-    told: list[float] = []
-    await Film(tmp_path, cut_of([12] * 4), lambda _: source).assembled(progress=told.append)
-    assert told == sorted(told)
-    assert told[-1] == 1
+    reported: list[float] = []
+    await Film(tmp_path, cut_of([12] * 4), lambda _: source).assembled(progress=reported.append)
+    assert reported == sorted(reported)
+    assert reported[-1] == 1
 
 
 async def test_a_film_in_place_is_kept_when_the_next_one_fails(tmp_path: Path) -> None:
@@ -274,7 +274,7 @@ async def test_sound_that_cannot_be_mixed_ends_the_work_with_its_own_error(tmp_p
     assert not (tmp_path / "sequence.mp4").exists()
 
 
-async def test_music_gives_way_in_the_shots_with_dialogue(tmp_path: Path) -> None:
+async def test_music_is_lowered_in_shots_with_dialogue(tmp_path: Path) -> None:
     ffmpeg("-f", "lavfi", "-i", "aevalsrc=0.3*sin(2*PI*1000*t):s=48000:d=1", tmp_path / "music.wav")
     talk = make_clip(tmp_path / "a.mp4", frames=48, sound="sine=frequency=300:sample_rate=48000,volume=4")
     film = Film(tmp_path, cut_of([48] * 3), lambda _: talk)
@@ -315,7 +315,7 @@ async def test_clips_of_another_cut_are_refused(tmp_path: Path) -> None:
     assert not out.exists()
 
 
-async def test_cancelling_leaves_what_was_there(tmp_path: Path) -> None:
+async def test_cancelling_keeps_the_previous_film(tmp_path: Path) -> None:
     source = make_clip(tmp_path / "a.mp4", frames=48)
     film = Film(tmp_path, cut_of([48] * 60), lambda _: source)
     clips = await film.clips()
@@ -345,13 +345,13 @@ async def test_a_shot_that_continues_begins_with_the_very_frame_before(tmp_path:
     write_last_frame(film.path, tmp_path / "last.png")
     ffmpeg("-i", film.path, "-vf", "select=eq(n\\,11)", "-frames:v", "1", tmp_path / "wanted.png")
     ffmpeg("-i", tmp_path / "last.png", "-i", tmp_path / "wanted.png", "-filter_complex",
-           "blend=all_mode=difference,blackframe=amount=100:threshold=3,metadata=print:file=" + str(tmp_path / "said"),
+           "blend=all_mode=difference,blackframe=amount=100:threshold=3,metadata=print:file=" + str(tmp_path / "facts"),
            "-f", "null", "-")  # fmt: skip
-    assert "blackframe.pblack=100" in (tmp_path / "said").read_text()
+    assert "blackframe.pblack=100" in (tmp_path / "facts").read_text()
 
 
 def _recipes(cut: Cut, takes: list[str]) -> set[str]:
-    """What conforming and dissolving a film would be cached by; a recipe stands in for the bytes that it makes."""
+    """The cache keys of all conformed takes and dissolves of a film. A key stands for the bytes that it makes."""
     conformed = [
         conform_key(take, edit_points(event, 120, "free"), TINY, True, "9.0", None)
         for take, event in zip(takes, cut.events, strict=True)
@@ -384,7 +384,7 @@ def test_recutting_one_shot_of_forty_makes_that_shot_and_its_dissolves_anew() ->
     assert reordered == _recipes(cut_of([96] * 40), takes)
 
 
-def test_a_piece_knows_whether_its_files_are_what_they_were(tmp_path: Path) -> None:
+def test_a_piece_detects_changed_and_missing_files(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"picture")
     digest = hashlib.sha256(b"picture").hexdigest()
     piece = Piece(picture=tmp_path / "a", picture_digest=digest, frames=1, delay=0, signature="")

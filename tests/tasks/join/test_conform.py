@@ -19,7 +19,7 @@ from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.frames import displayed_image
 from storyreel.tasks.media.house_format import HouseFormat, house_signature
 from storyreel.tasks.media.probe import probe
-from tests.tasks.making import TINY, ffmpeg, flash_and_beep, lumas, make_clip, names
+from tests.tasks.generated_clips import TINY, ffmpeg, flash_and_beep, lumas, make_clip, names
 
 COLOUR = (200, 50, 20)
 UNTAGGED = ("-bsf:v", "h264_metadata=colour_primaries=2:transfer_characteristics=2:matrix_coefficients=2")
@@ -91,7 +91,9 @@ async def test_flash_and_beep_stay_together_at_every_rate(tmp_path: Path, rate: 
 
 
 @pytest.mark.parametrize(("late", "flash", "beep"), [("picture", 12, 14_400), ("sound", 12, 33_600)])
-async def test_what_begins_late_stays_where_it_is(tmp_path: Path, late: str, flash: int, beep: int) -> None:
+async def test_picture_or_sound_that_begins_late_keeps_its_place(
+    tmp_path: Path, late: str, flash: int, beep: int
+) -> None:
     """Time is counted from the first picture: with the picture 0.2 s late, all that is heard comes 0.2 s earlier."""
     source, shifted = flash_and_beep(tmp_path / "a.mp4", 36, 12), tmp_path / "late.mp4"
     delay = ("-itsoffset", "0.2", "-i", str(source))
@@ -278,7 +280,7 @@ async def test_what_an_edit_list_cuts_away_is_not_shown(tmp_path: Path) -> None:
     assert abs(next(n for n, value in enumerate(_heard(clip)) if abs(value) > 4_000) - 24_000) < 150
 
 
-async def test_what_is_there_is_used_and_what_is_damaged_made_again(tmp_path: Path) -> None:
+async def test_an_intact_house_clip_is_used_and_a_damaged_one_made_again(tmp_path: Path) -> None:
     source, into = make_clip(tmp_path / "a.mp4"), tmp_path / "house"
     first = await _conform(source, into)
     made = first.picture.stat().st_mtime_ns
@@ -308,10 +310,10 @@ async def test_the_same_clip_is_conformed_to_the_same_bytes(tmp_path: Path) -> N
 
 async def test_cancelling_leaves_nothing(tmp_path: Path) -> None:
     source = make_clip(tmp_path / "a.mp4", frames=240, size="640x360")
-    large, told = HouseFormat(width=1920, height=1080, rate=TINY.rate), asyncio.Event()
-    work = asyncio.create_task(_conform(source, tmp_path / "house", large, progress=lambda done: told.set()))
+    large, started = HouseFormat(width=1920, height=1080, rate=TINY.rate), asyncio.Event()
+    work = asyncio.create_task(_conform(source, tmp_path / "house", large, progress=lambda done: started.set()))
     async with asyncio.timeout(20):
-        await told.wait()
+        await started.wait()
     work.cancel()
     with pytest.raises(asyncio.CancelledError):
         await work
@@ -334,15 +336,15 @@ async def test_a_clip_that_decodes_only_in_part_is_refused(tmp_path: Path) -> No
     assert not (tmp_path / "house").exists()
 
 
-async def test_a_house_clip_survives_being_written_down(tmp_path: Path) -> None:
+async def test_a_house_clip_survives_serialization(tmp_path: Path) -> None:
     clip = await _conform(make_clip(tmp_path / "a.mp4"), tmp_path / "house")
     assert HouseClip.model_validate(json.loads(clip.model_dump_json())) == clip
 
 
-def test_a_recipe_changes_with_all_that_changes_the_bytes() -> None:
+def test_the_cache_key_depends_on_everything_that_changes_the_bytes() -> None:
     edit, version = EditPoints(0, 24), find_ffmpeg().version
     other = HouseFormat(width=128, height=72, rate=FrameRate.parse("25"))
-    recipes = [
+    keys = [
         conform_key("a", edit, TINY, True, version, None),
         conform_key("b", edit, TINY, True, version, None),
         conform_key("a", EditPoints(0, 24, join_in=1), TINY, True, version, None),
@@ -351,8 +353,8 @@ def test_a_recipe_changes_with_all_that_changes_the_bytes() -> None:
         conform_key("a", edit, TINY, True, "5.1", None),
         conform_key("a", edit, TINY, True, version, "c"),
     ]
-    assert len(set(recipes)) == len(recipes)
-    assert recipes[0] == conform_key("a", EditPoints(0, 24), TINY, True, version, None)
+    assert len(set(keys)) == len(keys)
+    assert keys[0] == conform_key("a", EditPoints(0, 24), TINY, True, version, None)
 
 
 @pytest.mark.parametrize("ratio", ["16:9", "9:16", "1:1", "4:3", "3:4"])

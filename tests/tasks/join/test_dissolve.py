@@ -11,7 +11,7 @@ from storyreel.tasks.join.dissolve import dissolve_clips, dissolve_key
 from storyreel.tasks.media.binary import find_ffmpeg
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.house_format import HouseFormat
-from tests.tasks.making import TINY, lumas, make_clip
+from tests.tasks.generated_clips import TINY, lumas, make_clip
 
 
 async def _pair(tmp_path: Path, house: HouseFormat, frames: int) -> tuple[HouseClip, HouseClip]:
@@ -59,14 +59,14 @@ async def test_a_clip_without_the_frames_is_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "dissolve").exists()
 
 
-async def test_a_recipe_changes_with_either_clip_and_the_length(tmp_path: Path) -> None:
+async def test_the_cache_key_depends_on_both_clips_and_the_length(tmp_path: Path) -> None:
     outgoing, incoming = await _pair(tmp_path, TINY, 12)
     version = find_ffmpeg().version
-    recipes = {
+    keys = {
         dissolve_key(outgoing, incoming, 12, TINY, version),
         dissolve_key(incoming, outgoing, 12, TINY, version),
         dissolve_key(outgoing, incoming, 11, TINY, version),
         dissolve_key(outgoing, incoming, 12, TINY, "5.1"),
         dissolve_key(outgoing, outgoing, 12, TINY, version),
     }
-    assert len(recipes) == 5
+    assert len(keys) == 5

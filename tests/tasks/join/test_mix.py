@@ -11,7 +11,7 @@ from storyreel.specs.timing import FrameRate
 from storyreel.tasks.join.mix import MusicTrack, mix
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.pcm import AAC_FRAME, samples_in
-from tests.tasks.making import ffmpeg, samples
+from tests.tasks.generated_clips import ffmpeg, samples
 
 RATE = FrameRate.parse("24")
 SECOND = 48_000

@@ -1,4 +1,4 @@
-"""What one host has conformed another one joins, without encoding it again; and no host waits for another."""
+"""Pieces that one host has encoded are joined on another, and no host waits for another."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from storyreel.tasks.join.conform import HouseClip, conform_clip
 from storyreel.tasks.join.dissolve import DissolveClip, dissolve_clips
 from storyreel.tasks.join.pieces import SharedPieces
 from storyreel.tasks.media.probe import probe
-from tests.tasks.making import TINY, make_clip
+from tests.tasks.generated_clips import TINY, make_clip
 
 KEY = "ab" * 32
 WHOLE = EditPoints(0, 24)
@@ -44,7 +44,7 @@ class Host:
 
 @pytest.fixture
 def content(tmp_path: Path) -> bytes:
-    """A clip that fits the house as it is."""
+    """A clip that needs no encoding."""
     tagged = "setparams=range=tv:colorspace=bt709:color_primaries=bt709"
     return make_clip(tmp_path / "take.mp4", filters=tagged).read_bytes()
 
@@ -91,7 +91,7 @@ async def test_a_dissolve_is_made_once_for_all_hosts(
 
 
 @pytest.mark.parametrize("damage", ["picture", "record", "missing", "leads out"])
-async def test_a_piece_that_was_damaged_is_made_here_and_replaced(
+async def test_a_damaged_piece_in_the_bucket_is_made_again_and_replaced(
     hosts: tuple[Host, Host], content: bytes, encoded: list[str], damage: str, bucket: str, tmp_path: Path
 ) -> None:
     one, other = hosts
@@ -114,10 +114,10 @@ async def test_a_piece_that_was_damaged_is_made_here_and_replaced(
     assert not list(tmp_path.rglob("x.mp4"))
     third = Host(tmp_path / "third", bucket + "house")
     assert (await third.conform(third.take(content))).is_intact()
-    assert encoded == ["storyreel.tasks.join.conform"] * 2, "it is whole for the next"
+    assert encoded == ["storyreel.tasks.join.conform"] * 2, "the next host finds it intact"
 
 
-async def test_while_the_bucket_is_away_pieces_are_made_here_and_it_is_asked_once(
+async def test_while_the_bucket_cannot_be_reached_pieces_are_made_and_it_is_tried_once(
     hosts: tuple[Host, Host], content: bytes, away: Callable[[], None], back: Callable[[], None]
 ) -> None:
     one = hosts[0]
@@ -125,10 +125,10 @@ async def test_while_the_bucket_is_away_pieces_are_made_here_and_it_is_asked_onc
     assert (await one.conform(one.take(content))).is_intact()
     assert "did not give piece.json" in one.shared.last_error
     back()
-    assert one.shared.download(HouseClip, KEY, one.folder, None) is None, "it is left alone for a while"
+    assert one.shared.download(HouseClip, KEY, one.folder, None) is None, "the bucket is not tried again for a while"
 
 
-async def test_a_still_is_shared_and_one_that_cannot_be_seen_is_not_taken(
+async def test_a_still_is_shared_and_a_damaged_one_is_not_used(
     hosts: tuple[Host, Host], bucket: str, tmp_path: Path
 ) -> None:
     one, other = hosts

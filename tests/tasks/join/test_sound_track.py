@@ -76,26 +76,26 @@ def _left(track: Path) -> list[int]:
     return list(memoryview(track.read_bytes()).cast("h"))[::2]
 
 
-def _told(_: float) -> None:
+def _ignore(_: float) -> None:
     """Nobody listens."""
 
 
 def test_bodies_are_copied_and_silence_is_laid_where_there_is_no_sound(tmp_path: Path) -> None:
     cut = cut_of(FrameRate.parse("24"), [3, 2, 4], [0, 0, 0])
     sounds = [_tone(tmp_path / "a", 100, 6000), None, _tone(tmp_path / "c", 300, 8000)]
-    write_sound_track(cut, sounds, tmp_path / "track", _told)
+    write_sound_track(cut, sounds, tmp_path / "track", _ignore)
     assert _left(tmp_path / "track") == [100] * 6000 + [0] * 4000 + [300] * 8000
 
 
 def test_a_silent_ending_is_as_long_as_its_picture(tmp_path: Path) -> None:
-    write_sound_track(cut_of(FrameRate.parse("25"), [2, 3], [0, 0]), [None, None], tmp_path / "track", _told)
+    write_sound_track(cut_of(FrameRate.parse("25"), [2, 3], [0, 0]), [None, None], tmp_path / "track", _ignore)
     assert _left(tmp_path / "track") == [0] * 5 * 1920
 
 
 def test_a_crossfade_keeps_power_and_both_channels(tmp_path: Path) -> None:
     cut = cut_of(FrameRate.parse("24"), [5, 5], [0, 4])
     sounds = [_tone(tmp_path / "a", 10_000, 14_000), _tone(tmp_path / "b", 0, 14_000)]
-    write_sound_track(cut, sounds, tmp_path / "track", _told)
+    write_sound_track(cut, sounds, tmp_path / "track", _ignore)
     heard = _left(tmp_path / "track")
     assert heard[:6000] == [10_000] * 6000
     assert heard[14_000:] == [0] * 6000
@@ -108,11 +108,11 @@ def test_a_crossfade_keeps_power_and_both_channels(tmp_path: Path) -> None:
 
 def test_a_crossfade_of_two_full_sounds_does_not_wrap_around(tmp_path: Path) -> None:
     cut = cut_of(FrameRate.parse("24"), [5, 5], [0, 4])
-    write_sound_track(cut, [_tone(tmp_path / n, 32_000, 14_000) for n in "ab"], tmp_path / "track", _told)
+    write_sound_track(cut, [_tone(tmp_path / n, 32_000, 14_000) for n in "ab"], tmp_path / "track", _ignore)
     assert min(_left(tmp_path / "track")) >= 31_990
 
 
-def test_only_what_was_said_is_kept_as_the_key_of_ducking(tmp_path: Path) -> None:
+def test_the_key_for_ducking_has_only_the_speech(tmp_path: Path) -> None:
     track = _tone(tmp_path / "track", 500, 1000)
     keep_only(track, [(100, 200), (900, 1000)], tmp_path / "key")
     assert _left(tmp_path / "key") == [0] * 100 + [500] * 100 + [0] * 700 + [500] * 100
@@ -125,7 +125,7 @@ def test_a_sound_that_ends_too_early_is_named(tmp_path: Path) -> None:
     for dissolves in ([0, 0], [0, 2]):
         with pytest.raises(MediaError, match=f"{short} ends before its picture"):
             write_sound_track(
-                cut_of(FrameRate.parse("24"), [3, 3], dissolves), [short, None], tmp_path / "track", _told
+                cut_of(FrameRate.parse("24"), [3, 3], dissolves), [short, None], tmp_path / "track", _ignore
             )
     with pytest.raises(MediaError, match="does not exist"):
-        write_sound_track(cut_of(FrameRate.parse("24"), [3], [0]), [tmp_path / "gone"], tmp_path / "track", _told)
+        write_sound_track(cut_of(FrameRate.parse("24"), [3], [0]), [tmp_path / "gone"], tmp_path / "track", _ignore)

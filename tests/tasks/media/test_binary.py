@@ -22,7 +22,7 @@ def test_the_bundled_ffmpeg_is_used_where_the_system_has_none(monkeypatch: pytes
     assert find_ffmpeg().release >= (5, 1)
 
 
-def test_the_named_one_comes_first(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_one_of_the_variable_comes_first(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     real = find_ffmpeg().path
     named = tmp_path / "mine"
     named.symlink_to(real)
@@ -79,5 +79,5 @@ def test_a_name_that_is_not_a_program_is_refused(monkeypatch: pytest.MonkeyPatch
         ("7.0", (7, 0)),
     ],
 )
-def test_versions_are_understood_as_builders_write_them(version: str, release: tuple[int, int]) -> None:
+def test_the_release_is_read_from_every_form_of_version(version: str, release: tuple[int, int]) -> None:
     assert Binary(Path("ffmpeg"), version).release == release

@@ -9,7 +9,7 @@ from storyreel.specs.cut import Cut, Event
 from storyreel.specs.timing import FrameRate
 from storyreel.tasks.media.contact_sheet import WIDTH, Grid, contact_sheet
 from storyreel.tasks.media.errors import MediaError
-from tests.tasks.making import make_clip
+from tests.tasks.generated_clips import make_clip
 
 RATE = FrameRate.parse("24")
 

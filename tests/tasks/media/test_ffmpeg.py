@@ -39,19 +39,19 @@ async def _until(condition: Callable[[], bool]) -> None:
 
 
 async def test_progress_rises_to_one(tmp_path: Path) -> None:
-    told: list[float] = []
-    await run(_picture(tmp_path / "a.mp4", 600), frames=600, progress=told.append)
-    assert told == sorted(told)
-    assert told[-1] == 1.0
+    reported: list[float] = []
+    await run(_picture(tmp_path / "a.mp4", 600), frames=600, progress=reported.append)
+    assert reported == sorted(reported)
+    assert reported[-1] == 1.0
     assert (tmp_path / "a.mp4").stat().st_size > 0
 
 
-async def test_progress_of_sound_is_told_in_seconds(tmp_path: Path) -> None:
-    told: list[float] = []
+async def test_progress_of_sound_is_measured_in_seconds(tmp_path: Path) -> None:
+    reported: list[float] = []
     sound = ffmpeg.input("sine=duration=20", f="lavfi")
-    await run(ffmpeg.output(sound, str(tmp_path / "a.m4a")), seconds=Fraction(20), progress=told.append)
-    assert told[-1] == 1.0
-    assert all(0 <= done <= 1 for done in told)
+    await run(ffmpeg.output(sound, str(tmp_path / "a.m4a")), seconds=Fraction(20), progress=reported.append)
+    assert reported[-1] == 1.0
+    assert all(0 <= done <= 1 for done in reported)
 
 
 async def test_several_outputs_are_written_in_one_run(tmp_path: Path) -> None:
@@ -60,14 +60,14 @@ async def test_several_outputs_are_written_in_one_run(tmp_path: Path) -> None:
     assert (tmp_path / "b.mp4").exists()
 
 
-async def test_a_failure_says_what_ffmpeg_said(tmp_path: Path) -> None:
+async def test_an_error_has_the_output_of_ffmpeg(tmp_path: Path) -> None:
     missing = ffmpeg.input(str(tmp_path / "nothing.mp4"))
     with pytest.raises(MediaError, match=r"(?s)exit \d+.*a\.mp4.*nothing\.mp4") as failed:
         await run(ffmpeg.output(missing, str(tmp_path / "a.mp4")))
     assert failed.value.hint
 
 
-def test_an_error_survives_the_way_between_processes() -> None:
+def test_an_error_survives_pickling() -> None:
     error = pickle.loads(pickle.dumps(MediaError("what and where", hint="what next")))
     assert (error.message, error.hint, str(error)) == ("what and where", "what next", "what and where; what next")
 
@@ -83,7 +83,7 @@ async def test_cancelling_ends_the_child(tmp_path: Path) -> None:
     assert time.monotonic() - cancelled < 3
 
 
-async def test_a_child_that_does_not_listen_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_child_that_ignores_sigterm_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     deaf = tmp_path / "ffmpeg"
     deaf.write_text(f"#!{psutil.Process().exe()}\nimport signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
                     f"open({str(tmp_path / 'ready')!r}, 'w')\ntime.sleep(60)\n")  # fmt: skip
@@ -115,13 +115,13 @@ async def test_no_more_children_run_than_there_are_cores(tmp_path: Path, monkeyp
     assert most == 1
 
 
-def test_every_event_loop_counts_for_itself(tmp_path: Path) -> None:
+def test_each_event_loop_has_its_own_limit(tmp_path: Path) -> None:
     for number in range(3):
         asyncio.run(run(_picture(tmp_path / f"{number}.mp4", 2)))
     assert len(list(tmp_path.iterdir())) == 3
 
 
-async def test_a_long_graph_goes_by_file(tmp_path: Path) -> None:
+async def test_a_long_graph_is_passed_in_a_file(tmp_path: Path) -> None:
     picture = ffmpeg.input("testsrc2=size=64x64:rate=24", f="lavfi")
     for _ in range(40):
         picture = picture.filter("drawbox", color="white", enable="+".join(["between(n,1,3)"] * 20))

@@ -3,31 +3,15 @@ from __future__ import annotations
 from fractions import Fraction
 from pathlib import Path
 
-import av
 import pytest
-from PIL import Image
 
 from storyreel.specs.timing import FrameRate
 from storyreel.tasks.media.errors import MediaError
-from storyreel.tasks.media.frames import write_last_frame
 from storyreel.tasks.media.probe import probe, signature
-from tests.tasks.making import ffmpeg, make_clip
-
-COLOUR = (200, 50, 20)
-UNTAGGED = ("-bsf:v", "h264_metadata=colour_primaries=2:transfer_characteristics=2:matrix_coefficients=2")
+from tests.tasks.generated_clips import ffmpeg, make_clip
 
 
-def _solid(into: Path, size: str, matrix: str, tagged: bool, turned: bool = False) -> Path:
-    """A clip of two frames, black and then COLOUR, whose numbers are of the given matrix."""
-    convert = f"scale=out_color_matrix={matrix}:out_range=tv,format=yuv420p,setparams=colorspace={matrix}"
-    tags = () if tagged else UNTAGGED
-    name = "0x{:02x}{:02x}{:02x}".format(*COLOUR)
-    return make_clip(into, frames=2, size=size, picture=f"color={name}", sound=None,
-                     filters=f"format=rgb24,drawbox=t=fill:color=black:enable='eq(n,0)',{convert}",
-                     options=("-crf", "8", *tags))  # fmt: skip
-
-
-def test_a_clip_is_what_was_made(tmp_path: Path) -> None:
+def test_a_probe_has_the_facts_of_the_clip(tmp_path: Path) -> None:
     found = probe(make_clip(tmp_path / "a.mp4", frames=30, fps="30000/1001", size="64x48", layout="mono"))
     assert (found.frames, found.rate, found.width, found.height) == (30, Fraction(30000, 1001), 64, 48)
     assert found.seconds == 30 / Fraction(30000, 1001)
@@ -58,7 +42,7 @@ def test_the_delay_is_what_the_encoder_reorders(tmp_path: Path, bframes: str, de
         (b"\x00" * 5000, "cannot be read"),
     ],
 )
-def test_what_is_no_clip_is_named_for_what_it_is(tmp_path: Path, content: bytes, word: str) -> None:
+def test_a_file_that_is_not_a_clip_is_named_for_what_it_is(tmp_path: Path, content: bytes, word: str) -> None:
     (tmp_path / "a.mp4").write_bytes(content)
     with pytest.raises(MediaError, match=word) as refused:
         probe(tmp_path / "a.mp4")
@@ -71,7 +55,7 @@ def test_a_missing_clip_is_named(tmp_path: Path) -> None:
         probe(tmp_path / "a.mp4")
 
 
-def test_sound_alone_is_no_clip(tmp_path: Path) -> None:
+def test_sound_alone_is_not_a_clip(tmp_path: Path) -> None:
     ffmpeg("-f", "lavfi", "-i", "sine=d=1", "-c:a", "aac", tmp_path / "a.mp4")
     with pytest.raises(MediaError, match="has no picture"):
         probe(tmp_path / "a.mp4")
@@ -91,7 +75,7 @@ def test_uneven_pictures_are_not_steady(tmp_path: Path) -> None:
     assert not probe(clip).steady
 
 
-def test_a_turned_clip_is_seen_upright(tmp_path: Path) -> None:
+def test_a_turned_clip_is_displayed_upright(tmp_path: Path) -> None:
     flat = make_clip(tmp_path / "flat.mp4", size="128x72", sound=None)
     ffmpeg("-display_rotation", "90", "-i", flat, "-c", "copy", tmp_path / "turned.mp4")
     turned = probe(tmp_path / "turned.mp4")
@@ -100,7 +84,7 @@ def test_a_turned_clip_is_seen_upright(tmp_path: Path) -> None:
     assert turned.signature != probe(flat).signature
 
 
-def test_signatures_tell_what_cannot_follow_each_other(tmp_path: Path) -> None:
+def test_clips_that_cannot_be_in_one_track_have_different_signatures(tmp_path: Path) -> None:
     same = [make_clip(tmp_path / f"{n}.mp4", frames=10 + n, picture=p) for n, p in enumerate(("testsrc2", "testsrc"))]
     assert signature(same[0]) == signature(same[1]) == probe(same[0]).signature
     others = {
@@ -116,35 +100,3 @@ def test_signatures_tell_what_cannot_follow_each_other(tmp_path: Path) -> None:
     }
     known = {signature(clip): name for name, clip in others.items()} | {signature(same[0]): "same"}
     assert len(known) == len(others) + 1
-
-
-@pytest.mark.parametrize(
-    ("size", "matrix", "tagged"),
-    [
-        ("1280x720", "bt709", True),
-        ("1280x720", "bt709", False),
-        ("1280x720", "smpte170m", True),
-        ("640x360", "smpte170m", False),
-    ],
-)
-def test_the_last_frame_has_its_right_colour(tmp_path: Path, size: str, matrix: str, tagged: bool) -> None:
-    clip = _solid(tmp_path / "a.mp4", size, matrix, tagged)
-    with av.open(str(clip)) as file:
-        assert (file.streams.video[0].codec_context.colorspace == 2) is not tagged
-    write_last_frame(clip, tmp_path / "last.png")
-    with Image.open(tmp_path / "last.png") as picture:
-        assert f"{picture.width}x{picture.height}" == size
-        found = picture.getpixel((picture.width // 2, picture.height // 2))
-    assert isinstance(found, tuple)
-    assert all(abs(a - b) <= 5 for a, b in zip(found, COLOUR, strict=True)), found
-
-
-def test_the_last_frame_is_the_last_one_shown(tmp_path: Path) -> None:
-    clip = make_clip(tmp_path / "a.mp4", frames=47, picture="color=black", filters="geq=lum='16+4*N':cb=128:cr=128",
-                     options=("-crf", "4"))  # fmt: skip
-    write_last_frame(clip, tmp_path / "last.png")
-    with Image.open(tmp_path / "last.png") as picture:
-        luma = picture.convert("L").getpixel((64, 36))
-    assert isinstance(luma, int)
-    assert abs(luma - (4 * 46 * 255 / 219)) <= 4
-    assert [path.name for path in tmp_path.iterdir() if path.suffix == ".png"] == ["last.png"]

@@ -19,7 +19,7 @@ from storyreel.tasks.providers.request import Request
 from storyreel.tasks.providers.wan import WAN
 from storyreel.tasks.request.build import build_requests
 from storyreel.tasks.request.unsupported import Unsupported
-from tests.tasks.making import make_clip
+from tests.tasks.generated_clips import make_clip
 
 
 class Hosted(Provider):

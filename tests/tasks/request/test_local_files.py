@@ -16,7 +16,7 @@ from storyreel.tasks.providers.wan import WAN
 from storyreel.tasks.request import local_files as references
 from storyreel.tasks.request.local_files import LocalFileChecks
 from tests.services.references import Reference, examine
-from tests.tasks.making import ffmpeg, make_clip
+from tests.tasks.generated_clips import ffmpeg, make_clip
 
 Finding = tuple[str, str] | None
 

@@ -13,7 +13,7 @@ from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.stills import blurred_backdrop, cover, open_still
 from storyreel.tasks.providers.animatic.page import lay_out
 from storyreel.tasks.providers.errors import Terminal
-from tests.tasks.making import make_clip
+from tests.tasks.generated_clips import make_clip
 from tests.tasks.providers.animatic.drawing import (
     attachment,
     board_of,

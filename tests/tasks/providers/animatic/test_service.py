@@ -21,7 +21,7 @@ from storyreel.tasks.providers.animatic.captions import timecode
 from storyreel.tasks.providers.animatic.service import Animatic
 from storyreel.tasks.providers.errors import Terminal
 from storyreel.tasks.providers.provider import TaskStatus
-from tests.tasks.making import make_clip
+from tests.tasks.generated_clips import make_clip
 from tests.tasks.providers.animatic.drawing import (
     attachment,
     board_of,

@@ -22,7 +22,7 @@ from storyreel.tasks.providers.http.local_files import ReferenceBucket, kind_of_
 from storyreel.tasks.providers.wan import wan
 from tests.buckets import SECRET
 from tests.services.faults import Answer, Call, Reset
-from tests.tasks.making import ffmpeg, make_clip
+from tests.tasks.generated_clips import ffmpeg, make_clip
 from tests.tasks.providers.hosted_services import SERVICES, image, local, opened, request
 
 

@@ -16,7 +16,7 @@ TINY = HouseFormat(width=128, height=72, rate=FrameRate(Fraction(24)))
 
 
 def ffmpeg(*arguments: str | Path) -> None:
-    """Run ffmpeg to its end; a failure ends the test with what it said."""
+    """Run ffmpeg. If it fails, the test fails with its output."""
     command = [str(find_ffmpeg().path), "-nostdin", "-v", "error", "-y", *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, check=False)
     assert done.returncode == 0, done.stderr.decode(errors="replace")
@@ -58,7 +58,7 @@ def flash_and_beep(into: Path, frames: int, at: int, *, fps: str = "24", size: s
 
 
 def names(folder: Path) -> list[str]:
-    """What is in a folder, hidden files too."""
+    """The names in a folder, with hidden files."""
     return sorted(path.name for path in folder.iterdir())
 
 

@@ -1,4 +1,4 @@
-"""Pictures with something in them at every scale, as a camera sees, and clips that look at them."""
+"""Pictures with detail at every scale, like those of a camera, and clips that show them."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from pathlib import Path
 
 from PIL import Image, ImageChops, ImageOps
 
-from tests.tasks.making import ffmpeg
+from tests.tasks.generated_clips import ffmpeg
 
 WIDE = (960, 540)
-"""Pixels of a scene; a camera sees a third of each side."""
+"""Pixels of a scene; a camera shows a third of each side."""
 SEEN = (320, 180)
 FPS = 24
 
@@ -41,9 +41,9 @@ def film(
     frames: int = 60,
     options: tuple[str, ...] = (),
 ) -> Path:
-    """Equally long looks at scenes, one after the other, `frames` in all.
+    """A clip of `frames` frames that shows the scenes one after the other, equally long.
 
-    `camera` is ffmpeg's filter for each look, `after` for the whole.
+    `camera` is the ffmpeg filter for each scene, `after` the one for the whole.
     """
     inputs: list[str | Path] = []
     graph = ""
