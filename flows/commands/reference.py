@@ -96,9 +96,7 @@ def _flags(option: ParamMeta) -> str:
 def _metavar(parameter: ParamMeta) -> str:
     if choices := _choices(parameter):
         return "|".join(choices)
-    return (
-        parameter.default.metavar or (parameter.name if _type(parameter) is Path else _type(parameter).__name__).upper()
-    )
+    return parameter.default.metavar or parameter.name.upper()
 
 
 def _help(parameter: ParamMeta) -> str:
