@@ -1,1 +1,5 @@
-"""What the ledger knows, for people: purchases, spending, and orders whose fate is unknown."""
+"""The ledger for people: lists of purchases, what was spent, and orders whose outcome is unknown.
+
+Reads the ledger of a `Home`; `reconcile` also asks the services for their lists of tasks and changes the ledger. Knows
+nothing of Prefect or of plans, and may import no other room of flows.
+"""

@@ -1,4 +1,4 @@
-"""What was bought: the ledger as people and programs see it."""
+"""Purchases from the ledger, as a table or as JSON."""
 
 from __future__ import annotations
 
@@ -27,33 +27,33 @@ _COLOURS = {
 
 
 class Purchases(Frozen):
-    """A part of the ledger: the newest purchases of those that were asked for, and what all of them cost."""
+    """The newest of the selected purchases, and what all of the selected ones cost."""
 
     shown: tuple[Purchase, ...]
     spent: Spend
-    """By all that were asked for, shown or not."""
+    """On all selected purchases, shown or not."""
     more: bool
     """Whether there are more than are shown."""
     histories: dict[str, tuple[Event, ...]]
-    """By key, where they were asked for."""
+    """Events by key; empty unless they were asked for."""
 
     def as_json(self, full: bool) -> list[dict[str, Any]]:
-        """The form that `ledger --json` prints; the request and the author's words only when `full`."""
+        """The form that `ledger --json` prints; with the request and the brief if `full`."""
         return [_as_json(purchase, full, self.histories.get(purchase.order.key)) for purchase in self.shown]
 
 
 def look_up(home: Home, wanted: PurchaseFilter, limit: int, with_history: bool) -> Purchases:
-    """The purchases that fit; a look makes no ledger."""
+    """The newest `limit` of the selected purchases. Does not create a ledger if there is none."""
     if not home.has_ledger:
         return Purchases(shown=(), spent=Spend(), more=False, histories={})
     ledger = home.ledger()
     try:
-        return _looked_up(ledger, wanted, limit, with_history)
+        return _read(ledger, wanted, limit, with_history)
     finally:
         ledger.close()
 
 
-def _looked_up(ledger: Ledger, wanted: PurchaseFilter, limit: int, with_history: bool) -> Purchases:
+def _read(ledger: Ledger, wanted: PurchaseFilter, limit: int, with_history: bool) -> Purchases:
     found = ledger.list(limit=limit + 1, **wanted)
     shown = found[:limit]
     return Purchases(
@@ -68,9 +68,9 @@ _COLUMNS = ("when", "film", "slate", "take", "service", "state", "task", "cost",
 
 
 def print_purchases(console: Console, purchases: Purchases) -> None:
-    """A row a purchase, then what was spent."""
+    """Print a row for each purchase, then what was spent."""
     if not purchases.shown:
-        console.print("Nothing of that kind was ever bought.", highlight=False)
+        console.print("There are no such purchases.", highlight=False)
         return
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     has_reasons = purchases.histories or any(purchase.reason for purchase in purchases.shown)
@@ -79,7 +79,7 @@ def print_purchases(console: Console, purchases: Purchases) -> None:
         table.add_column(
             name,
             justify="right" if name in ("take", "cost") else "left",
-            # A service's id is as long as it likes; --json has it whole.
+            # A service's id may be long; --json prints it whole.
             overflow="ellipsis" if name in ("film", "task") else "fold",
             max_width={"film": 24, "task": 9}.get(name),
             no_wrap=name != "reason",
@@ -110,19 +110,19 @@ def _cells(purchase: Purchase) -> Sequence[str | Text]:
 
 def _event_cells(event: Event) -> Sequence[str | Text]:
     state = event.state or "taken back"
-    said = (when(event.at), "", "", "", "", state, event.task or "", str(event.cost or ""), event.reason)
-    return [Text(word, style="dim") for word in said]
+    cells = (when(event.at), "", "", "", "", state, event.task or "", str(event.cost or ""), event.reason)
+    return [Text(cell, style="dim") for cell in cells]
 
 
 def _cost(purchase: Purchase) -> str:
-    """What it cost; what is only estimated is marked as such."""
+    """What a purchase cost; an estimate is marked."""
     if purchase.estimate:
         return approximately([purchase.estimate]) if purchase.estimate.amount else "free"
     return str(purchase.cost or "")
 
 
 def when(time: datetime) -> str:
-    """A time as it was on this machine's clock."""
+    """A time in this machine's zone: `2026-11-29 12:00:00`."""
     return f"{time.astimezone():%Y-%m-%d %H:%M:%S}"
 
 

@@ -1,4 +1,4 @@
-"""Settling orders whose fate nobody knows: from a service's list of tasks where that proves it, else by a person."""
+"""Settles orders whose outcome is unknown: by a service's list of tasks where it proves something, else by a person."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any, Literal
 
-from storyreel.flows.accounting.task_matching import SKEW, Finding, judge
+from storyreel.flows.accounting.task_matching import SKEW, Finding, match_tasks
+from storyreel.specs.errors import StoryreelError
 from storyreel.specs.frozen import Frozen
 from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.ledger import Ledger, Purchase, PurchaseFilter, State
@@ -23,15 +24,15 @@ STOPPED = "the run that ordered it was stopped before it had an answer"
 
 
 class Settlement(Frozen):
-    """What has become of one order, and why."""
+    """The outcome for one order, and why."""
 
     purchase: Purchase
     outcome: Outcome
     why: str
     task: str | None = None
-    """What it is attached to."""
+    """The service's task that it is attached to."""
     candidates: tuple[RemoteTask, ...] = ()
-    """The service's tasks that it could be, while it is open."""
+    """While it is open, the service's tasks that it could be."""
 
     def __str__(self) -> str:
         order = self.purchase.order
@@ -45,98 +46,98 @@ class Settlement(Frozen):
         return order | {"outcome": self.outcome, "task": self.task, "why": self.why, "candidates": candidates}
 
 
-class ByHand(Frozen):
-    """What a person says of an order: one of the three."""
+class Decision(Frozen):
+    """A person's decision about an order: one of the three."""
 
     attach: str = ""
     never_made: bool = False
     buy_again: bool = False
 
 
-class Refusal(Exception):
-    """What a person says cannot be. The message says why and what can."""
+class InvalidDecision(StoryreelError):
+    """A decision cannot be carried out; nothing was changed."""
 
 
-Ask = Callable[[Settlement], ByHand | None]
-"""Asks a person about an order that is open; None: it stays so."""
+Ask = Callable[[Settlement], Decision | None]
+"""Asks a person about an open order; None leaves it open."""
 
 
 def reconcile(
     home: Home,
     wanted: PurchaseFilter,
-    said: ByHand | None,
+    decision: Decision | None,
     ask: Ask | None,
     environment: Mapping[str, str],
     *,
     take_proposals: bool,
 ) -> list[Settlement]:
-    """Settle what can be settled of the orders that are wanted; what cannot be is given as open.
+    """Settle the selected orders, and return the outcome for each; those that cannot be settled are open.
 
-    With `said`, a person has decided: no list is looked at. Raises Refusal when that cannot be, before anything is
-    changed.
+    With a `decision` the services' lists are not read. `take_proposals` also attaches tasks that nothing proves and
+    nothing contradicts. Raises InvalidDecision before anything is changed.
     """
     if not home.has_ledger:
         return []
     with closing(home.ledger()) as ledger:
-        if said:
-            return asyncio.run(_by_hand(ledger, home, _meant(ledger, home, wanted), said, environment))
-        settled = asyncio.run(_from_lists(ledger, wanted, take_proposals, environment))
-        return [_asked(ledger, home, one, ask, environment) if ask else one for one in settled]
+        if decision:
+            return asyncio.run(_decide(ledger, _select(ledger, wanted), decision, environment))
+        settled = asyncio.run(_settle_from_lists(ledger, wanted, take_proposals, environment))
+        return [_ask(ledger, home, one, ask, environment) if ask else one for one in settled]
 
 
-def selected(home: Home, wanted: PurchaseFilter) -> list[Purchase]:
-    """The orders that a decision by hand would settle. Raises Refusal when there is none."""
+def select_orders(home: Home, wanted: PurchaseFilter) -> list[Purchase]:
+    """The orders that a decision would settle. Raises InvalidDecision if there is none."""
     if not home.has_ledger:
-        raise Refusal("nothing was ever bought")
+        raise InvalidDecision("nothing was bought yet")
     with closing(home.ledger()) as ledger:
-        return _meant(ledger, home, wanted)
+        return _select(ledger, wanted)
 
 
 # By the services' lists
 
 
-async def _from_lists(
+async def _settle_from_lists(
     ledger: Ledger, wanted: PurchaseFilter, take_proposals: bool, environment: Mapping[str, str]
 ) -> list[Settlement]:
     chosen = {order.order.key for order in _open_orders(ledger, wanted)}
     if not chosen:
         return []
-    # All orders of a service are looked at together: a task may be another's than the one that was asked about.
+    # All orders of a service are matched together: a task may belong to an order that was not selected.
     everything = sorted(_open_orders(ledger, {}), key=lambda order: order.order.provider)
     settled: list[Settlement] = []
     for service, orders in groupby(everything, key=lambda order: order.order.provider):
         findings = await _findings(ledger, service, list(orders), environment)
-        mine = [finding for finding in findings if finding.purchase.order.key in chosen]
-        settled += [_carried_out(ledger, finding, take_proposals) for finding in mine]
+        selected = [finding for finding in findings if finding.purchase.order.key in chosen]
+        settled += [_carry_out(ledger, finding, take_proposals) for finding in selected]
     return settled
 
 
 async def _findings(
     ledger: Ledger, service: str, orders: Sequence[Purchase], environment: Mapping[str, str]
 ) -> list[Finding]:
-    """What the service's list says of its open orders."""
+    """What the service's list of tasks says about its open orders."""
     try:
         adapter = load(service)
         if missing := adapter.missing_variable(environment):
-            return _all_open(orders, f"{missing} is not set, so {service}'s list cannot be looked at")
+            return _all_open(orders, f"{missing} is not set, so the list of {service} cannot be read")
         async with adapter() as provider:
             listed = await _listed(provider, orders, ledger.now())
     except LookupError:
-        return _all_open(orders, f"{service} is not installed, so its list cannot be looked at")
+        return _all_open(orders, f"{service} is not installed, so its list cannot be read")
     except ProviderError as error:
-        return _all_open(orders, f"the list cannot be looked at: {error.message}")
+        return _all_open(orders, f"the list cannot be read: {error.message}")
     if listed is None:
         return _all_open(orders, f"{service} has no list of tasks")
-    # In this order: an order that is being sent is either still under way here, or has claimed its task below.
+    # In this order: an order that is being sent is either under way here, or has claimed its task by the next query.
     under_way = [one for one in ledger.list(provider=service, state=State.INTENDED) if not one.is_abandoned()]
     claimed = ledger.claimed(task.task for task in listed)
-    # A key or region may have changed since the order: only a list with tasks of ours in it speaks for our account.
+    # The key or the region may have changed since: only a list that holds tasks of this ledger is of its account.
     complete = adapter.lists_every_task and bool(claimed)
-    return judge(orders, listed, claimed, under_way, ledger.now(), complete=complete)
+    return match_tasks(orders, listed, claimed, under_way, ledger.now(), complete=complete)
 
 
 async def _listed(provider: Provider, orders: Sequence[Purchase], now: datetime) -> list[RemoteTask] | None:
-    """The service's tasks of the times at which the orders were sent."""
+    """The service's tasks from the times at which the orders were sent; None if the service has no list."""
     found: dict[str, RemoteTask] = {}
     for begin, end in _spans(orders, now):
         tasks = await provider.list_tasks(begin, end)
@@ -147,7 +148,7 @@ async def _listed(provider: Provider, orders: Sequence[Purchase], now: datetime)
 
 
 def _spans(orders: Sequence[Purchase], now: datetime) -> list[tuple[datetime, datetime]]:
-    """The times to ask for, with what clocks may differ by; those that overlap as one."""
+    """The times at which orders were sent, widened by the clock skew; overlapping ones are merged."""
     spans: list[tuple[datetime, datetime]] = []
     for begin, end in sorted((a - SKEW, min(b, now) + SKEW) for a, b in (order.sent_between for order in orders)):
         if spans and begin <= spans[-1][1]:
@@ -158,93 +159,95 @@ def _spans(orders: Sequence[Purchase], now: datetime) -> list[tuple[datetime, da
 
 
 def _all_open(orders: Iterable[Purchase], why: str) -> list[Finding]:
-    return [Finding(purchase=order, verdict="open", why=why) for order in orders]
+    return [Finding(purchase=order, match="open", why=why) for order in orders]
 
 
-def _carried_out(ledger: Ledger, finding: Finding, take_proposals: bool) -> Settlement:
-    """Do what a finding says."""
+def _carry_out(ledger: Ledger, finding: Finding, take_proposals: bool) -> Settlement:
+    """Change the ledger as a finding says."""
     order, why, task = finding.purchase, finding.why, finding.task
-    if task and (finding.verdict == "attach" or (finding.verdict == "propose" and take_proposals)):
+    if task and (finding.match == "attach" or (finding.match == "propose" and take_proposals)):
         done = ledger.attach(order, task.task, f"found in the list of {order.order.provider}", task.created)
         return _settlement(order, "attached", why, done, task.task)
-    if finding.verdict == "never made":
+    if finding.match == "never made":
         return _settlement(order, "never made", why, ledger.mark_never_made(order, why))
     return Settlement(purchase=order, outcome="open", why=why, candidates=finding.candidates)
 
 
 def _settlement(order: Purchase, outcome: Outcome, why: str, done: bool, task: str | None = None) -> Settlement:
     if not done:
-        return Settlement(purchase=order, outcome="moved on", why="somebody else has settled it meanwhile")
+        return Settlement(purchase=order, outcome="moved on", why="another process has settled it meanwhile")
     return Settlement(purchase=order, outcome=outcome, why=why, task=task)
 
 
 # By a person
 
 
-async def _by_hand(
-    ledger: Ledger, home: Home, orders: Sequence[Purchase], said: ByHand, environment: Mapping[str, str]
+async def _decide(
+    ledger: Ledger, orders: Sequence[Purchase], decision: Decision, environment: Mapping[str, str]
 ) -> list[Settlement]:
-    if said.attach:
+    if decision.attach:
         if len(orders) > 1:
-            raise Refusal(f"a task is attached to one order, and {len(orders)} are meant: say which with --key")
-        return [await _attached(ledger, orders[0], said.attach, environment)]
-    return [_decided(ledger, order, said) for order in orders]
+            raise InvalidDecision(
+                f"a task is attached to one order, and {len(orders)} are selected; give one with --key"
+            )
+        return [await _attach(ledger, orders[0], decision.attach, environment)]
+    return [_close(ledger, order, decision) for order in orders]
 
 
-def _decided(ledger: Ledger, order: Purchase, said: ByHand) -> Settlement:
-    if said.never_made:
-        why = "somebody has looked: the service has never had it"
+def _close(ledger: Ledger, order: Purchase, decision: Decision) -> Settlement:
+    if decision.never_made:
+        why = "by hand: the service never accepted it"
         return _settlement(order, "never made", why, ledger.mark_never_made(order, why))
-    why = "given up by hand, whatever became of it: the next render buys it again"
+    why = "given up by hand: the next render buys it again"
     return _settlement(order, "to be bought again", why, ledger.give_up(order, why))
 
 
-async def _attached(ledger: Ledger, order: Purchase, task: str, environment: Mapping[str, str]) -> Settlement:
-    """Attach a task that a person names, after asking the service for it where that is possible."""
-    exact, why = await _looked_at(order, task, environment)
+async def _attach(ledger: Ledger, order: Purchase, task: str, environment: Mapping[str, str]) -> Settlement:
+    """Attach a task that a person names, after checking that the service knows it where that is possible."""
+    exact, why = await _check_task(order, task, environment)
     if exact != order.task and ledger.claimed([exact]):
-        raise Refusal(f"{exact} is another purchase's: storyreel ledger --json")
+        raise InvalidDecision(f"{exact} belongs to another purchase", next="storyreel ledger --json")
     return _settlement(order, "attached", why, ledger.attach(order, exact, "attached by hand"), exact)
 
 
-async def _looked_at(order: Purchase, task: str, environment: Mapping[str, str]) -> tuple[str, str]:
-    """The task's id as it is asked for, and what the service says of it. Raises Refusal when it says there is none."""
+async def _check_task(order: Purchase, task: str, environment: Mapping[str, str]) -> tuple[str, str]:
+    """The task's full id, and what the service says about it. Raises InvalidDecision if it knows none."""
     service = order.order.provider
     try:
         adapter = load(service)
     except LookupError:
-        return task, f"by hand; {service} is not installed, so nobody asked it"
+        return task, f"by hand; {service} is not installed, so it was not asked"
     if missing := adapter.missing_variable(environment):
         return task, f"by hand; {missing} is not set, so {service} was not asked"
     try:
         async with adapter() as provider:
-            exact = await _in_full(provider, order, task)
+            exact = await _full_id(provider, order, task)
             standing = await provider.poll(exact)
     except TaskFailed as failed:
         return exact, f"by hand; {failed.message}"
     except Transient as trouble:
-        return task, f"by hand; it could not be looked at: {trouble.message}"
+        return task, f"by hand; it could not be checked: {trouble.message}"
     except (Terminal, ValueError) as error:
-        raise Refusal(f"{service} knows no task {task}: {getattr(error, 'message', '') or error}") from error
+        raise InvalidDecision(f"{service} knows no task {task}: {getattr(error, 'message', '') or error}") from error
     return exact, f"by hand; {service} says it is {standing.detail or standing.state}"
 
 
-async def _in_full(provider: Provider, order: Purchase, task: str) -> str:
-    """An id as the adapter has it: a person may leave out the path that some adapters put before it."""
+async def _full_id(provider: Provider, order: Purchase, task: str) -> str:
+    """A task's id as the adapter has it: some put a path before the id that the service shows."""
     begin, end = order.sent_between
     listed = await provider.list_tasks(begin - SKEW, end + SKEW) or []
     full = [one.task for one in listed if one.task == task or one.task.endswith(f"/{task}")]
     return full[0] if len(full) == 1 else task
 
 
-def _asked(ledger: Ledger, home: Home, settlement: Settlement, ask: Ask, environment: Mapping[str, str]) -> Settlement:
-    """Ask about an order that is open until the answer can be, or there is none."""
-    while settlement.outcome == "open" and (said := ask(settlement)):
+def _ask(ledger: Ledger, home: Home, settlement: Settlement, ask: Ask, environment: Mapping[str, str]) -> Settlement:
+    """Ask about an open order until a decision can be carried out, or the person gives none."""
+    while settlement.outcome == "open" and (decision := ask(settlement)):
         try:
-            _check(settlement.purchase, said, home)
-            (settlement,) = asyncio.run(_by_hand(ledger, home, [settlement.purchase], said, environment))
-        except Refusal as refused:
-            settlement = settlement.model_copy(update={"why": str(refused)})
+            _check(settlement.purchase, decision, home)
+            (settlement,) = asyncio.run(_decide(ledger, [settlement.purchase], decision, environment))
+        except InvalidDecision as invalid:
+            settlement = settlement.model_copy(update={"why": invalid.message})
     return settlement
 
 
@@ -252,43 +255,43 @@ def _asked(ledger: Ledger, home: Home, settlement: Settlement, ask: Ask, environ
 
 
 def _open_orders(ledger: Ledger, wanted: PurchaseFilter) -> list[Purchase]:
-    """Orders whose fate is not known; those that a run was stopped at are called so."""
+    """Orders whose outcome is unknown. First marks those as unknown whose run was stopped while ordering."""
     for order in ledger.list(**(wanted | {"state": State.INTENDED})):
         if order.is_abandoned() and _is_paid(order):
             ledger.mark_unknown(order.order.key, STOPPED)
     return list(ledger.list(**(wanted | {"state": State.UNKNOWN})))
 
 
-def _meant(ledger: Ledger, home: Home, wanted: PurchaseFilter) -> list[Purchase]:
-    """The orders that a person decides about: those that are open; by its key, any that nobody is at work on."""
+def _select(ledger: Ledger, wanted: PurchaseFilter) -> list[Purchase]:
+    """The open orders among `wanted`; if there are none and it names a key, the one purchase with that key."""
     if orders := _open_orders(ledger, wanted):
         return orders
     found = ledger.list(**wanted) if "key" in wanted else ()
     if not found:
-        raise Refusal("no such order is open: storyreel ledger --state unknown")
+        raise InvalidDecision("no such order is open", next="storyreel ledger --state unknown")
     if len(found) > 1:
-        raise Refusal(f"{len(found)} purchases have a key that begins so: write more of it")
+        raise InvalidDecision(f"{len(found)} purchases have a key that begins like this; give more of it")
     return list(found)
 
 
-def check(home: Home, orders: Iterable[Purchase], said: ByHand) -> None:
-    """Raise Refusal when a decision cannot be carried out."""
+def check_decision(home: Home, orders: Iterable[Purchase], decision: Decision) -> None:
+    """Return if a decision can be carried out for these orders. Raises InvalidDecision."""
     for order in orders:
-        _check(order, said, home)
+        _check(order, decision, home)
 
 
-def _check(order: Purchase, said: ByHand, home: Home) -> None:
+def _check(order: Purchase, decision: Decision, home: Home) -> None:
     name = order.order.name
     if order.state in (State.INTENDED, State.SUBMITTED) and not order.is_abandoned():
-        raise Refusal(f"a run is at work on {name}")
+        raise InvalidDecision(f"a run is working on {name}")
     if order.state is State.FAILED:
-        raise Refusal(f"{name} has failed, and the next render buys it again")
+        raise InvalidDecision(f"{name} has failed, and the next render buys it again")
     if order.state is State.FINISHED and home.clips().contains(order.clip or ""):
-        raise Refusal(f"the clip of {name} is in the store: there is nothing to settle")
-    if order.state is State.FINISHED and not said.buy_again:
-        raise Refusal(f"{name} was made, and its clip is gone: --buy-again buys it again")
-    if said.never_made and order.task:
-        raise Refusal(f"{name} was accepted as {order.task}: --buy-again gives that up")
+        raise InvalidDecision(f"the clip of {name} is in the store; there is nothing to settle")
+    if order.state is State.FINISHED and not decision.buy_again:
+        raise InvalidDecision(f"{name} was made, and its clip is gone; --buy-again buys it again")
+    if decision.never_made and order.task:
+        raise InvalidDecision(f"{name} was accepted as {order.task}; --buy-again gives it up")
 
 
 def _is_paid(order: Purchase) -> bool:

@@ -1,4 +1,4 @@
-"""What was spent, by film, scene, service or month: as a table for people and as JSON for programs."""
+"""What was spent, by film, scene, service or month, as a table or as JSON."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from storyreel.tasks.ledger.totals import LABELS, By, Spend
 
 
 class Spending(Frozen):
-    """What the orders that were asked for cost, told apart and all together."""
+    """What the selected orders cost, in parts and in total."""
 
     by: By
     parts: tuple[Spend, ...]
     total: Spend
 
     def as_json(self) -> list[dict[str, Any]]:
-        """The form that `ledger --by … --json` prints: an object a part."""
+        """The form that `ledger --by … --json` prints: an object for each part."""
         others = {label for labels in LABELS.values() for label in labels} - set(LABELS[self.by])
         return [part.model_dump(mode="json", exclude=others, by_alias=True) for part in self.parts]
 
 
 def add_up(home: Home, by: By, wanted: PurchaseFilter) -> Spending:
-    """What the purchases that fit cost; a look makes no ledger."""
+    """What the selected purchases cost. Does not create a ledger if there is none."""
     if not home.has_ledger:
         return Spending(by=by, parts=(), total=Spend())
     with closing(home.ledger()) as ledger:
@@ -40,15 +40,15 @@ def add_up(home: Home, by: By, wanted: PurchaseFilter) -> Spending:
 
 
 def print_spending(console: Console, spending: Spending) -> None:
-    """A row a part, then all together."""
+    """Print a row for each part, then the total."""
     if not spending.parts:
-        console.print("Nothing of that kind was ever bought.", highlight=False)
+        console.print("There are no such purchases.", highlight=False)
         return
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     labels = LABELS[spending.by]
     for name in labels:
         table.add_column(name, overflow="fold")
-    for name in ("takes", "told by services", "estimated", "price unknown"):
+    for name in ("takes", "charged", "estimated", "price unknown"):
         table.add_column(name, justify="right")
     for part in spending.parts:
         table.add_row(*(Text(getattr(part, name) or "–") for name in labels), *_cells(part))
@@ -57,18 +57,18 @@ def print_spending(console: Console, spending: Spending) -> None:
 
 
 def sentence(spend: Spend) -> str:
-    """What was spent, in words; what is only estimated is marked as such."""
+    """What was spent, as a sentence or two; estimates are marked."""
     if spend.is_free:
-        return "All of it was free." if spend.takes else "None of it is to be paid."
+        return "All of it was free." if spend.takes else "Nothing is to be paid."
     parts = []
     if spend.charged:
-        parts.append(f"The services have said that they cost {_and(spend.charged)}.")
+        parts.append(f"The services charged {_and(spend.charged)}.")
     if spend.estimated:
-        which = "Others" if spend.charged else "They"
-        parts.append(f"{which} cost {approximately(spend.estimated)} by the price list.")
+        other = "Other takes" if spend.charged else "They"
+        parts.append(f"{other} cost {approximately(spend.estimated)} by the price list.")
     if spend.unpriced:
         orders = "1 order" if spend.unpriced == 1 else f"{spend.unpriced} orders"
-        parts.append(f"Nobody knows the price of {orders}.")
+        parts.append(f"The price of {orders} is not known.")
     return " ".join(parts)
 
 
@@ -80,9 +80,9 @@ def approximately(amounts: Iterable[Money]) -> str:
 def _cells(part: Spend) -> Sequence[str]:
     if part.is_free:
         return str(part.takes), "", "free", ""
-    told = _and(money for money in part.charged if money.amount)
+    charged = _and(money for money in part.charged if money.amount)
     estimated = [money for money in part.estimated if money.amount]
-    return str(part.takes), told, approximately(estimated) if estimated else "", str(part.unpriced or "")
+    return str(part.takes), charged, approximately(estimated) if estimated else "", str(part.unpriced or "")
 
 
 def _and(amounts: Iterable[Money]) -> str:

@@ -65,17 +65,17 @@ def reconcile(
     as_json: AsJson = False,
 ) -> None:
     """Settle orders of which it is unknown whether the service accepted them. Orders nothing."""
-    from storyreel.flows.commands.reconcile_prompts import decided, insist, tell
+    from storyreel.flows.commands.reconcile_prompts import print_settlements, require_settled, settle
 
     if sum((bool(attach), never_made, buy_again)) > 1:
         raise typer.BadParameter("give only one of --attach, --never-made and --buy-again")
     wanted = _wanted(film=film, slate=shot, key=key)
-    settlements = decided(wanted, attach or "", never_made, buy_again, yes=yes, may_ask=not as_json)
+    settlements = settle(wanted, attach or "", never_made, buy_again, yes=yes, may_ask=not as_json)
     if as_json:
         print_json([settlement.as_json() for settlement in settlements])
     else:
-        tell(Console(), settlements)
-    insist(settlements)
+        print_settlements(Console(), settlements)
+    require_settled(settlements)
 
 
 def _list(wanted: PurchaseFilter, limit: int, *, history: bool, full: bool, as_json: bool) -> None:

@@ -1,92 +1,95 @@
-"""Asking a person what became of an order, and telling what was settled."""
+"""Reconciliation on the terminal: the questions about open orders, and what was settled."""
 
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Sequence
 
 import typer
 from rich.console import Console
 
 from storyreel.flows.accounting.purchases import when
-from storyreel.flows.accounting.reconcile import Ask, ByHand, Refusal, Settlement, check, reconcile, selected
+from storyreel.flows.accounting.reconcile import (
+    Ask,
+    Decision,
+    InvalidDecision,
+    Settlement,
+    check_decision,
+    reconcile,
+    select_orders,
+)
+from storyreel.flows.commands.options import can_ask
 from storyreel.flows.errors import NotAllowed, RunFailed
 from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.ledger import Purchase, PurchaseFilter
 
-_WAYS = "[a]ttach a task, it was [n]ever made, [b]uy it again, [s]kip"
+_CHOICES = "[a]ttach a task, it was [n]ever made, [b]uy it again, [s]kip"
 
 
-def somebody_is_there(console: Console) -> bool:
-    """Whether there is a person to ask."""
-    return sys.stdin.isatty() and console.is_terminal
-
-
-def decided(
+def settle(
     wanted: PurchaseFilter, attach: str, never_made: bool, buy_again: bool, *, yes: bool, may_ask: bool
 ) -> list[Settlement]:
-    """Settle the orders that are wanted, as the services' lists or a person say.
+    """Settle the selected orders by the services' lists, by the options, or by what the user answers.
 
-    Raises typer.BadParameter for a decision that cannot be carried out, NotAllowed for one that was not meant.
+    Raises typer.BadParameter for a decision that cannot be carried out, NotAllowed for one that is not confirmed.
     """
     home, console = Home.of(), Console(stderr=True)
-    said = ByHand(attach=attach, never_made=never_made, buy_again=buy_again)
+    decision = Decision(attach=attach, never_made=never_made, buy_again=buy_again)
     try:
         if not (attach or never_made or buy_again):
-            ask = asking(console) if may_ask and somebody_is_there(console) else None
+            ask = _asker(console) if may_ask and can_ask(console) else None
             return reconcile(home, wanted, None, ask, os.environ, take_proposals=yes)
-        orders = selected(home, wanted)
-        check(home, orders, said)
-        agree(orders, said, yes, console)
-        return reconcile(home, wanted, said, None, os.environ, take_proposals=yes)
-    except Refusal as refusal:
-        raise typer.BadParameter(str(refusal)) from refusal
+        orders = select_orders(home, wanted)
+        check_decision(home, orders, decision)
+        _confirm(orders, decision, yes, console)
+        return reconcile(home, wanted, decision, None, os.environ, take_proposals=yes)
+    except InvalidDecision as invalid:
+        raise typer.BadParameter(str(invalid)) from invalid
 
 
-def asking(console: Console) -> Ask:
-    """Asks about one order after the other on a terminal."""
+def _asker(console: Console) -> Ask:
+    """A function that asks about one order on the terminal."""
 
-    def ask(settlement: Settlement) -> ByHand | None:
+    def ask(settlement: Settlement) -> Decision | None:
         _describe(console, settlement)
         while True:
-            answer = typer.prompt(_WAYS, default="s", err=True).strip().lower()
+            answer = typer.prompt(_CHOICES, default="s", err=True).strip().lower()
             match answer[:1]:
                 case "a":
-                    return ByHand(attach=_which(settlement))
+                    return Decision(attach=_ask_task(settlement))
                 case "n":
-                    return ByHand(never_made=True)
+                    return Decision(never_made=True)
                 case "b" if typer.confirm("If it was accepted after all, it is paid twice. Buy it again?", err=True):
-                    return ByHand(buy_again=True)
+                    return Decision(buy_again=True)
                 case "s":
                     return None
 
     return ask
 
 
-def agree(orders: Sequence[Purchase], said: ByHand, yes: bool, console: Console) -> None:
-    """Let a person on a terminal say once more that a decision is meant. Raises NotAllowed when it is not."""
-    if yes or not somebody_is_there(console):
+def _confirm(orders: Sequence[Purchase], decision: Decision, yes: bool, console: Console) -> None:
+    """Let the user confirm a decision on the terminal. Raises NotAllowed if it is not confirmed."""
+    if yes or not can_ask(console):
         return
     names = ", ".join(order.order.name for order in orders)
-    if said.buy_again:
+    if decision.buy_again:
         question = f"Buy {names} again? If it was accepted after all, it is paid twice."
     else:
-        question = f"Attach {said.attach} to {names}?" if said.attach else f"Was {names} never made?"
+        question = f"Attach {decision.attach} to {names}?" if decision.attach else f"Was {names} never made?"
     if not typer.confirm(question, err=True):
         raise NotAllowed("nothing was changed")
 
 
-def tell(console: Console, settlements: Sequence[Settlement]) -> None:
-    """A line for each order."""
+def print_settlements(console: Console, settlements: Sequence[Settlement]) -> None:
+    """Print a line for each order."""
     if not settlements:
         console.print("Nothing is unknown.", highlight=False)
     for settlement in settlements:
         console.print(str(settlement), highlight=False, markup=False, soft_wrap=True)
 
 
-def insist(settlements: Sequence[Settlement]) -> None:
-    """Raise RunFailed when something is still open, with what to do about it."""
+def require_settled(settlements: Sequence[Settlement]) -> None:
+    """Return if no order is open. Raises RunFailed."""
     still = [settlement for settlement in settlements if settlement.outcome == "open"]
     if not still:
         return
@@ -109,8 +112,8 @@ def _describe(console: Console, settlement: Settlement) -> None:
         console.print(f"  {number}. {task.task} {task.detail}{made}", highlight=False, markup=False, soft_wrap=True)
 
 
-def _which(settlement: Settlement) -> str:
-    """The task that a person means: its number in the list shown, or its id."""
+def _ask_task(settlement: Settlement) -> str:
+    """The id of the task that the user names, by its id or by its number in the printed list."""
     only = settlement.candidates[0].task if len(settlement.candidates) == 1 else None
     given: str = typer.prompt("the service's id of it", default=only, err=True).strip()
     numbered = {str(number): task.task for number, task in enumerate(settlement.candidates, 1)}

@@ -72,8 +72,8 @@ def test_an_estimate_is_marked_as_one(told: Told, films: None) -> None:
     said = told("--film", "Keeper").stdout
     assert "≈ 0.50 USD" in said and "≈ 3.00 CNY" in said and "≈ 0.65" not in said
     assert said.splitlines()[-1] == (
-        "The services have said that they cost 0.65 USD. Others cost ≈ 3.00 CNY and ≈ 0.50 USD by the price list. "
-        "Nobody knows the price of 1 order."
+        "The services charged 0.65 USD. Other takes cost ≈ 3.00 CNY and ≈ 0.50 USD by the price list. "
+        "The price of 1 order is not known."
     )
 
 
@@ -133,6 +133,6 @@ def test_what_cannot_be_added_up_is_refused(told: Told, films: None, arguments: 
 
 
 def test_nothing_spent_is_said_and_no_ledger_is_made(told: Told, home: Path) -> None:
-    assert told("--by", "film").stdout == "Nothing of that kind was ever bought.\n"
+    assert told("--by", "film").stdout == "There are no such purchases.\n"
     assert told("--by", "film", "--json").stdout == "[]\n"
     assert not home.exists()

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storyreel.flows.accounting.task_matching import SKEW, Finding, judge
+from storyreel.flows.accounting.task_matching import SKEW, Finding, match_tasks
 from storyreel.tasks.ledger.ledger import Order, Purchase, State
 from storyreel.tasks.ledger.owner import this_process
 from storyreel.tasks.providers.provider import RemoteTask
@@ -32,12 +32,12 @@ def a_task(name: str, at: datetime | None = NOON, model: str = "wan") -> RemoteT
 
 def found(*orders: Purchase, tasks: tuple[RemoteTask, ...], claimed: tuple[str, ...] = (), now: datetime = LATER,
           under_way: tuple[Purchase, ...] = (), complete: bool = True) -> list[Finding]:  # fmt: skip
-    return judge(orders, tasks, frozenset(claimed), under_way, now, complete=complete)
+    return match_tasks(orders, tasks, frozenset(claimed), under_way, now, complete=complete)
 
 
 def verdict(*orders: Purchase, **more: object) -> tuple[str, str | None]:
     finding = found(*orders, **more)[0]  # type: ignore[arg-type]
-    return finding.verdict, finding.task.task if finding.task else None
+    return finding.match, finding.task.task if finding.task else None
 
 
 def test_the_only_task_of_its_time_is_the_orders() -> None:
@@ -66,12 +66,12 @@ def test_clocks_may_differ_by_minutes() -> None:
 
 def test_of_two_tasks_none_is_taken() -> None:
     (finding,) = found(an_order(), tasks=(a_task("t"), a_task("u")))
-    assert (finding.verdict, [task.task for task in finding.candidates]) == ("open", ["t", "u"])
+    assert (finding.match, [task.task for task in finding.candidates]) == ("open", ["t", "u"])
 
 
 def test_of_two_orders_none_gets_the_one_task() -> None:
     findings = found(an_order("a"), an_order("b", NOON + MINUTE), tasks=(a_task("t"),))
-    assert [finding.verdict for finding in findings] == ["open", "open"]
+    assert [finding.match for finding in findings] == ["open", "open"]
 
 
 def test_orders_that_lie_apart_each_get_their_own() -> None:
@@ -127,6 +127,6 @@ def test_no_task_is_given_to_two_and_none_that_another_could_have(
             for task in listed
             if task.created and begin - SKEW <= task.created <= end + SKEW and int(task.task[1:]) not in claimed
         ]
-        assert (finding.verdict == "never made") == (not near)
-        if finding.verdict == "attach":
+        assert (finding.match == "never made") == (not near)
+        if finding.match == "attach":
             assert finding.task and near == [finding.task.task]

@@ -60,7 +60,7 @@ def three(home: Path) -> None:
 
 
 def test_nothing_bought_is_said_and_no_ledger_is_made(told: Told, home: Path) -> None:
-    assert told().stdout == "Nothing of that kind was ever bought.\n"
+    assert told().stdout == "There are no such purchases.\n"
     assert told("--json").stdout == "[]\n"
     assert not home.exists()
 
@@ -73,7 +73,7 @@ def test_a_row_says_when_what_from_whom_and_for_how_much(told: Told, three: None
     assert failed == ["The", "Keeper", "1B", "1", "dashscope", "failed", "task-b", "3.00", "CNY",
                       "DataInspectionFailed:", "the", "words"]  # fmt: skip
     assert oldest == ["The", "Keeper", "1A", "1", "aimlapi", "submitted", "task-a", "1.95", "USD"]
-    assert lines[-1] == "The services have said that they cost 3.00 CNY and 2.00 USD."
+    assert lines[-1] == "The services charged 3.00 CNY and 2.00 USD."
 
 
 @pytest.mark.parametrize(
