@@ -85,7 +85,7 @@ def test_what_is_free_is_said_to_be(told: Told, films: None) -> None:
 
 def test_a_producer_sees_what_each_scene_cost(told: Told, films: None) -> None:
     lines = [line.split() for line in told("--by", "scene").stdout.splitlines() if line.strip()]
-    assert lines[0] == ["film", "scene", "takes", "told", "by", "services", "estimated", "price", "unknown"]
+    assert lines[0] == ["film", "scene", "takes", "charged", "estimated", "price", "unknown"]
     assert lines[2:4] == [
         ["Keeper", "1", "1", "0.65", "USD"],
         ["Keeper", "2", "3", "≈", "3.00", "CNY", "and", "≈", "0.50", "USD", "1"],
