@@ -44,7 +44,7 @@ def stage(tmp_path: Path, fresh_environment: dict[str, str], standing_server: st
 def test_a_backup_that_was_taken_under_way_goes_on_with_what_was_ordered(
     stage: Stage, service: Aimlapi, wait_until: Callable[[Callable[[], bool]], None]
 ) -> None:
-    service.plays(Script(waiting=0, running=0))
+    service.use_script(Script(waiting=0, running=0))
     run = stage.start()
     wait_until(lambda: sorted(stage.states()) == [State.FINISHED, State.SUBMITTED])
     home, backup = stage.folder / "home", stage.folder / "backup"
@@ -66,7 +66,7 @@ def test_a_backup_that_was_taken_under_way_goes_on_with_what_was_ordered(
 
 @pytest.mark.skipif(not Path("/usr/lib/postgresql").exists(), reason="the wheel's PostgreSQL has no pg_dump")
 def test_a_dump_of_a_ledger_in_postgresql_restores(stage: Stage, service: Aimlapi) -> None:
-    service.plays(Script(waiting=0, running=0), times=2)
+    service.use_script(Script(waiting=0, running=0), times=2)
     url, anew = postgres.running().url, postgres.another().url
     stage.environment["STORYREEL_LEDGER_URL"] = url
     assert stage.run()[0] == 0

@@ -124,7 +124,7 @@ async def test_scenes_that_nobody_picks_up_are_made_by_the_films_own_run(stage: 
 
 async def test_a_scene_whose_run_is_killed_is_made_by_the_films_own_run(stage: Stage, tmp_path: Path) -> None:
     for _ in range(3):
-        stage.service.plays(Script(waiting=1, running=100_000))
+        stage.service.use_script(Script(waiting=1, running=100_000))
     run = await spread(stage, "killed")
     with working("killed", stage.environment, tmp_path):
         wait_until(lambda: stage.states() == [State.SUBMITTED] * 3, "three orders, as 2A waits for 1B")
@@ -143,7 +143,7 @@ async def test_a_take_that_failed_in_its_scene_is_told_by_shot_and_not_ordered_a
     stage: Stage, tmp_path: Path
 ) -> None:
     broken = Script(waiting=0, running=0, end=Phase.FAILED, failure=Failure(message="too dark"))
-    stage.service.plays(broken, when=lambda order: "Ana leaves" in str(order))
+    stage.service.use_script(broken, when=lambda order: "Ana leaves" in str(order))
     run = await spread(stage, "failing")
     with working("failing", stage.environment, tmp_path):
         wait_until(lambda: state_of(run).is_final(), "the end")
@@ -154,7 +154,7 @@ async def test_a_take_that_failed_in_its_scene_is_told_by_shot_and_not_ordered_a
 
 async def test_cancelling_a_film_cancels_its_scenes(stage: Stage, tmp_path: Path) -> None:
     for _ in range(3):
-        stage.service.plays(Script(waiting=1, running=100_000))
+        stage.service.use_script(Script(waiting=1, running=100_000))
     run = await spread(stage, "cancelling")
     with working("cancelling", stage.environment, tmp_path):
         wait_until(lambda: stage.states() == [State.SUBMITTED] * 3, "three orders")
@@ -169,7 +169,7 @@ async def test_cancelling_a_film_cancels_its_scenes(stage: Stage, tmp_path: Path
 
 async def test_scenes_go_on_while_their_film_is_handed_over(stage: Stage, tmp_path: Path) -> None:
     for _ in range(3):
-        stage.service.plays(Script(waiting=1, running=100_000))
+        stage.service.use_script(Script(waiting=1, running=100_000))
     run = await spread(stage, "film-handed-over")
     with working("film-handed-over", stage.environment, tmp_path):
         wait_until(lambda: stage.states() == [State.SUBMITTED] * 3, "three orders")

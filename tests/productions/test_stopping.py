@@ -50,7 +50,7 @@ def both_are_ordered(stage: Stage) -> bool:
 
 def let_them_finish(stage: Stage) -> None:
     """From now on the service is quick, also with what it has at hand."""
-    stage.service.plays(Script(waiting=0, running=0))
+    stage.service.use_script(Script(waiting=0, running=0))
     for job in stage.service.jobs.all():
         job.script = Script(waiting=0, running=0)
 

@@ -19,7 +19,7 @@ from tests.services.faults import Call
 from tests.services.jobs import Failure, Job, Phase
 from tests.services.references import Finding, Reference
 from tests.services.sales import Order, nearest_ratio, ordered
-from tests.services.wire import Heard, Reply, said
+from tests.services.wire import HttpRequest, Reply, json_reply
 
 _PATH = "/v2/video/generations"
 _RATIOS = ("16:9", "9:16", "1:1", "4:3", "3:4")
@@ -85,7 +85,7 @@ class AimlapiSettings(Settings):
     usd_a_second_1080p: Decimal = Decimal("0.13")
     """From the sample: 1.95 USD for 10 s of output and 5 s of input video."""
     unknown_task: int = 404
-    """Status of a look at an id that is not known."""
+    """Status of a poll at an id that is not known."""
 
 
 _COMMON = {
@@ -135,36 +135,36 @@ class Aimlapi(Emulator):
         super().__init__(self.doubts)
 
     def routes(self) -> tuple[Route, ...]:
-        return Route(Call.CREATE, "POST", _PATH, self.create), Route(Call.LOOK, "GET", _PATH, self.look)
+        return Route(Call.CREATE, "POST", _PATH, self.create), Route(Call.POLL, "GET", _PATH, self.poll)
 
-    async def create(self, heard: Heard) -> Reply:
+    async def create(self, request: HttpRequest) -> Reply:
         """Check, take the money, begin."""
-        self._let_in(heard)
-        body = self.json_body(heard)
+        self._check_key(request)
+        body = self.json_body(request)
         wrong = self._violations(body)
         if wrong:
             raise Refusal(self._invalid(wrong))
-        findings, failure = await self.opened(_references(body))
-        if self.has_no_money():
+        findings, failure = await self.check_references(_references(body))
+        if self.is_balance_spent():
             raise Refusal(self._error(403))
         order = self._order(body, findings)
-        job = self.sell(heard, body, order, self._new_id(), failure)
+        job = self.sell(request, body, order, self._new_id(), failure)
         meta = {"meta": self._usage(job)} if self.doubts.usage_at_create else {}
         if self.doubts.created == 204:
             return Reply(204)
-        return said({"id": job.id, "status": WORDS[Phase.WAITING]} | meta, self.doubts.created)
+        return json_reply({"id": job.id, "status": WORDS[Phase.WAITING]} | meta, self.doubts.created)
 
-    async def look(self, heard: Heard) -> Reply:
+    async def poll(self, request: HttpRequest) -> Reply:
         """Where a generation stands."""
-        self._let_in(heard)
-        id = heard.asked("generation_id")
+        self._check_key(request)
+        id = request.query_value("generation_id")
         if not id:
             missing = Violation(("generation_id",), "missing", "text", "undefined")
             raise Refusal(self._invalid([missing], "Query validation error!"))
         job = self.jobs.find(id)
         if job is None:
             raise Refusal(self._error(self.doubts.unknown_task))
-        phase, word = self.jobs.look(job)
+        phase, word = self.jobs.poll(job)
         reply: dict[str, object] = {"id": job.id, "status": word or WORDS.get(phase, "error")}
         if phase is Phase.DONE:
             reply["video"] = {"url": self.link_to(job)}
@@ -172,26 +172,26 @@ class Aimlapi(Emulator):
                 reply["meta"] = self._usage(job)
         elif phase in (Phase.FAILED, Phase.CANCELED, Phase.FORGOTTEN):
             reply |= self._reason(job.script.failure)
-        return said(reply)
+        return json_reply(reply)
 
-    def own_words(self, status: int) -> Reply:
+    def error_reply(self, status: int) -> Reply:
         return self._error(status)
 
-    def not_found(self, heard: Heard) -> Reply:
-        return self._error(404, f"Cannot {heard.method} {heard.path}")
+    def not_found(self, request: HttpRequest) -> Reply:
+        return self._error(404, f"Cannot {request.method} {request.path}")
 
-    def malformed(self, heard: Heard, detail: str) -> Reply:
+    def malformed(self, request: HttpRequest, detail: str) -> Reply:
         return self._error(400, detail)
 
-    def unfit(self, reference: Reference, finding: Finding) -> tuple[Reply, Failure]:
+    def reference_refusal(self, reference: Reference, finding: Finding) -> tuple[Reply, Failure]:
         violation = Violation((reference.where,), "type", f"a usable {reference.kind}", finding.detail)
         return self._invalid([violation]), Failure(f"{reference.kind}_error", finding.detail)
 
     def result_target(self, job: Job) -> str:
         return f"/generations/alligator/{int(job.created * 1000)}-{job.number:08d}-{secrets.token_hex(6)}.mp4"
 
-    def _let_in(self, heard: Heard) -> None:
-        if heard.headers.get("authorization") != f"Bearer {self.settings.key}":
+    def _check_key(self, request: HttpRequest) -> None:
+        if request.headers.get("authorization") != f"Bearer {self.settings.key}":
             raise Refusal(self._error(401))
 
     def _violations(self, body: Any) -> list[Violation]:
@@ -276,7 +276,7 @@ class Aimlapi(Emulator):
             "statusCode": str(status),
             "timestamp": utc(now),
         }
-        return said(body | more, status)
+        return json_reply(body | more, status)
 
     def _new_id(self) -> str:
         match self.doubts.ids:

@@ -1,4 +1,4 @@
-"""APIYI on this machine: a create in DashScope's words under `/wan`, a look in its own words at `/v1/tasks/{id}`."""
+"""APIYI on this machine: a create in DashScope's words under `/wan`, a poll in its own words at `/v1/tasks/{id}`."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from tests.services.emulator import Emulator, Rate, Refusal, Route, Settings
 from tests.services.faults import Answer, Call
 from tests.services.jobs import Failure, Job, Phase
 from tests.services.references import Finding, Reference
-from tests.services.wire import Heard, Reply, said
+from tests.services.wire import HttpRequest, Reply, json_reply
 
-RATES = (Rate(Call.LOOK, 1, 3),)
+RATES = (Rate(Call.POLL, 1, 3),)
 """Looks at a task no more often than every 3 s, says the overview."""
 
 WORDS = {
@@ -59,7 +59,7 @@ class ApiyiSettings(Settings):
     synchronous_status: int = 403
     """Status of a create without `X-DashScope-Async`; its text is known, its code is not."""
     poll: Literal["own", "native"] = "own"
-    """Whether looks are answered in its own words or in DashScope's, as gateways of this family may."""
+    """Whether polls are answered in its own words or in DashScope's, as gateways of this family may."""
     failure: Literal["error", "fail_reason", "both", "none"] = "error"
     """Where a failed task's reason stands: `error.message`, `fail_reason`, both, or nowhere."""
     error: Literal["flat", "nested"] = "flat"
@@ -90,58 +90,58 @@ class Apiyi(Emulator):
         return (
             Route(Call.CREATE, "POST", "/wan/api/v1/services/aigc/video-generation/video-synthesis", self.create),
             Route(Call.CREATE, "POST", "/v1/videos", self.lose_media),
-            Route(Call.LOOK, "GET", "/v1/tasks/(?P<id>[^/]+)", self.look),
+            Route(Call.POLL, "GET", "/v1/tasks/(?P<id>[^/]+)", self.poll),
         )
 
-    async def answer(self, heard: Heard) -> Reply:
-        reply = await super().answer(heard)
-        if self.doubts.labels_gzip and heard.headers.get("accept-encoding") != "identity" and reply.body:
+    async def answer(self, request: HttpRequest) -> Reply:
+        reply = await super().answer(request)
+        if self.doubts.labels_gzip and request.headers.get("accept-encoding") != "identity" and reply.body:
             return reply.with_header("content-encoding", "gzip")
         return reply
 
-    async def create(self, heard: Heard) -> Reply:
+    async def create(self, request: HttpRequest) -> Reply:
         """Check as the gateway does, pass on, take the money."""
-        self._let_in(heard)
-        if heard.headers.get("x-dashscope-async") != "enable":
+        self._check_key(request)
+        if request.headers.get("x-dashscope-async") != "enable":
             refusal = "current user api does not support synchronous calls"
             raise Refusal(self._error(self.doubts.synchronous_status, refusal))
-        body = self.json_body(heard)
+        body = self.json_body(request)
         self._check(body)
-        findings, failure = await self.opened(wan.references(body))
-        if self.has_no_money():
+        findings, failure = await self.check_references(wan.references(body))
+        if self.is_balance_spent():
             raise Refusal(self._refusal("balance"))
-        job = self.sell(heard, body, wan.order(body, findings), str(uuid4()), failure)
-        return said({"output": {"task_id": job.id, "task_status": "PENDING"}, "request_id": str(uuid4())})
+        job = self.sell(request, body, wan.order(body, findings), str(uuid4()), failure)
+        return json_reply({"output": {"task_id": job.id, "task_status": "PENDING"}, "request_id": str(uuid4())})
 
-    async def lose_media(self, heard: Heard) -> Reply:
+    async def lose_media(self, request: HttpRequest) -> Reply:
         """The tempting path, which drops the references on the way upstream."""
-        self._let_in(heard)
-        self.json_body(heard)
+        self._check_key(request)
+        self.json_body(request)
         raise Refusal(self._refusal("media"))
 
-    async def look(self, heard: Heard, id: str) -> Reply:
+    async def poll(self, request: HttpRequest, id: str) -> Reply:
         """Where a task stands."""
-        self._let_in(heard)
+        self._check_key(request)
         job = self.jobs.find(id)
         if job is None:
             if self.doubts.unknown_task == "404":
                 raise Refusal(self._error(404, _BY_STATUS[404]))
-            return said({"task_id": id, "status": "UNKNOWN", "progress": 0})
-        looks = job.looks
-        phase, word = self.jobs.look(job)
+            return json_reply({"task_id": id, "status": "UNKNOWN", "progress": 0})
+        polls = job.polls
+        phase, word = self.jobs.poll(job)
         link = self.link_to(job) if phase is Phase.DONE else ""
         if self.doubts.poll == "native":
-            return said({"request_id": str(uuid4())} | wan.standing(job, phase, word, link))
+            return json_reply({"request_id": str(uuid4())} | wan.task_reply(job, phase, word, link))
         # Its progress knows four values and says nothing about time.
-        progress = {Phase.WAITING: 10 if looks else 0, Phase.RUNNING: 30}.get(phase, 100)
+        progress = {Phase.WAITING: 10 if polls else 0, Phase.RUNNING: 30}.get(phase, 100)
         reply: dict[str, object] = {"task_id": job.id, "status": word or WORDS[phase], "progress": progress}
         if link:
             reply["result_url"] = link
         if phase in (Phase.FAILED, Phase.CANCELED):
             reply |= self._reason(job.script.failure)
-        return said(reply)
+        return json_reply(reply)
 
-    def own_words(self, status: int) -> Reply:
+    def error_reply(self, status: int) -> Reply:
         return self._error(status, _BY_STATUS.get(status, "Something went wrong"))
 
     def refusal(self, name: str) -> Answer:
@@ -149,13 +149,13 @@ class Apiyi(Emulator):
         status, kind, message = REFUSALS[name]
         return Answer(status, self._error_body(message, kind))
 
-    def not_found(self, heard: Heard) -> Reply:
-        return self._error(404, f"Invalid URL ({heard.method} {heard.path})")
+    def not_found(self, request: HttpRequest) -> Reply:
+        return self._error(404, f"Invalid URL ({request.method} {request.path})")
 
-    def malformed(self, heard: Heard, detail: str) -> Reply:
+    def malformed(self, request: HttpRequest, detail: str) -> Reply:
         return self._error(400, detail, "parse_request_failed")
 
-    def unfit(self, reference: Reference, finding: Finding) -> tuple[Reply, Failure]:
+    def reference_refusal(self, reference: Reference, finding: Finding) -> tuple[Reply, Failure]:
         code = {"image": "InvalidImageUrl", "video": "InvalidVideoUrl"}.get(reference.kind, "InvalidUrl")
         failure = Failure(code, f"{reference.where}: {finding.detail}")
         return self._error(400, f"[{code}] {failure.message}"), failure
@@ -163,8 +163,8 @@ class Apiyi(Emulator):
     def result_target(self, job: Job) -> str:
         return wan.oss_target(job, self.clock.now() + (self.settings.link_seconds or 0))
 
-    def _let_in(self, heard: Heard) -> None:
-        if heard.headers.get("authorization") != f"Bearer {self.settings.key}":
+    def _check_key(self, request: HttpRequest) -> None:
+        if request.headers.get("authorization") != f"Bearer {self.settings.key}":
             raise Refusal(self._refusal("key"))
 
     def _check(self, body: Any) -> None:
@@ -200,7 +200,7 @@ class Apiyi(Emulator):
         return self._error(status, message, kind)
 
     def _error(self, status: int, message: str, kind: str = "task_error") -> Reply:
-        return said(self._error_body(message, kind), status)
+        return json_reply(self._error_body(message, kind), status)
 
     def _error_body(self, message: str, kind: str) -> dict[str, object]:
         body: dict[str, object] = {"type": kind, "message": message}

@@ -1,4 +1,4 @@
-"""DashScope on this machine: create, look, list, cancel, and uploads to its OSS."""
+"""DashScope on this machine: create, poll, list, cancel, and uploads to its OSS."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from tests.services.faults import Answer, Call
 from tests.services.jobs import Failure, Job, Phase
 from tests.services.references import Finding, Reference
 from tests.services.uploads import UploadingEmulator
-from tests.services.wire import Heard, Reply, said
+from tests.services.wire import HttpRequest, Reply, json_reply
 
-RATES = (Rate(Call.CREATE, 5, 1), Rate(Call.LOOK, 20, 1), Rate(Call.LIST, 20, 1), Rate(Call.UPLOAD, 100, 1))
-"""Published: 5 submits a second for wan2.7, 20 looks and lists, 100 upload policies."""
+RATES = (Rate(Call.CREATE, 5, 1), Rate(Call.POLL, 20, 1), Rate(Call.LIST, 20, 1), Rate(Call.UPLOAD, 100, 1))
+"""Published: 5 submits a second for wan2.7, 20 polls and lists, 100 upload policies."""
 
 AT_ONCE = 5
 """Published: tasks of an account that are processed at the same time; more wait in PENDING."""
@@ -75,61 +75,61 @@ class Dashscope(UploadingEmulator):
         return (
             Route(Call.CREATE, "POST", "/api/v1/services/aigc/video-generation/video-synthesis", self.create),
             Route(Call.LIST, "GET", "/api/v1/tasks/?", self.list_tasks),
-            Route(Call.LOOK, "GET", "/api/v1/tasks/(?P<id>[^/]+)", self.look),
+            Route(Call.POLL, "GET", "/api/v1/tasks/(?P<id>[^/]+)", self.poll),
             Route(Call.CANCEL, "POST", "/api/v1/tasks/(?P<id>[^/]+)/cancel", self.cancel),
             Route(Call.UPLOAD, "GET", "/api/v1/uploads", self.policy),
         )
 
-    async def create(self, heard: Heard) -> Reply:
+    async def create(self, request: HttpRequest) -> Reply:
         """Check, take the money, queue."""
-        self._let_in(heard)
-        if heard.headers.get("x-dashscope-async") != "enable":
+        self._check_key(request)
+        if request.headers.get("x-dashscope-async") != "enable":
             raise Refusal(self._no("AccessDenied", "current user api does not support synchronous calls."))
-        body = self.json_body(heard)
+        body = self.json_body(request)
         self._check(body)
-        failure = self._unresolved(heard, body)
-        findings, unfit = await self.opened(wan.references(body)) if failure is None else ({}, None)
-        if self.has_no_money():
+        failure = self._unresolved(request, body)
+        findings, bad_reference = ({}, None) if failure else await self.check_references(wan.references(body))
+        if self.is_balance_spent():
             raise Refusal(self._no("Arrearage"))
         if self.doubts.beyond_at_once == "refuse" and self._is_full():
             raise Refusal(self._no("Throttling"))
-        job = self.sell(heard, body, wan.order(body, findings), str(uuid4()), failure or unfit)
-        return said({"output": {"task_status": "PENDING", "task_id": job.id}, "request_id": str(uuid4())})
+        job = self.sell(request, body, wan.order(body, findings), str(uuid4()), failure or bad_reference)
+        return json_reply({"output": {"task_status": "PENDING", "task_id": job.id}, "request_id": str(uuid4())})
 
-    async def look(self, heard: Heard, id: str) -> Reply:
+    async def poll(self, request: HttpRequest, id: str) -> Reply:
         """Where a task stands. A failed or forgotten one is HTTP 200 as well."""
-        self._let_in(heard)
+        self._check_key(request)
         job = self.jobs.find(id)
         if job is None:
-            return said({"request_id": str(uuid4()), "output": {"task_id": id, "task_status": "UNKNOWN"}})
-        phase, word = self.jobs.look(job)
+            return json_reply({"request_id": str(uuid4()), "output": {"task_id": id, "task_status": "UNKNOWN"}})
+        phase, word = self.jobs.poll(job)
         link = self.link_to(job) if phase is Phase.DONE else ""
-        return said({"request_id": str(uuid4())} | wan.standing(job, phase, word, link))
+        return json_reply({"request_id": str(uuid4())} | wan.task_reply(job, phase, word, link))
 
-    async def cancel(self, heard: Heard, id: str) -> Reply:
+    async def cancel(self, request: HttpRequest, id: str) -> Reply:
         """End a task that has not begun."""
-        self._let_in(heard)
+        self._check_key(request)
         job = self.jobs.find(id)
         if job is None or not self.jobs.cancel(job):
             raise Refusal(self._no("UnsupportedOperation"))
-        return said({"request_id": str(uuid4())})
+        return json_reply({"request_id": str(uuid4())})
 
-    async def list_tasks(self, heard: Heard) -> Reply:
+    async def list_tasks(self, request: HttpRequest) -> Reply:
         """The account's tasks of at most 24 hours, newest first, in pages."""
-        self._let_in(heard)
+        self._check_key(request)
         self.jobs.advance()
-        start, end = self._window(heard)
-        page, size = self._number(heard, "page_no", 1), self._number(heard, "page_size", 10)
+        start, end = self._window(request)
+        page, size = self._number(request, "page_no", 1), self._number(request, "page_size", 10)
         wanted = [
             job
             for job in reversed(self.jobs.all())
             if self.jobs.find(job.id)
             and start <= job.created <= end
-            and heard.asked("model_name") in (None, job.sale.order.model)
-            and heard.asked("status") in (None, wan.WORDS[job.phase])
-            and heard.asked("task_id") in (None, job.id)
+            and request.query_value("model_name") in (None, job.sale.order.model)
+            and request.query_value("status") in (None, wan.WORDS[job.phase])
+            and request.query_value("task_id") in (None, job.id)
         ]
-        return said(
+        return json_reply(
             {
                 "total": len(wanted),
                 "data": [self._entry(job) for job in wanted[(page - 1) * size : page * size]],
@@ -140,15 +140,15 @@ class Dashscope(UploadingEmulator):
             }
         )
 
-    async def policy(self, heard: Heard) -> Reply:
+    async def policy(self, request: HttpRequest) -> Reply:
         """Where to upload a file, for a model, and with what signature."""
-        self._let_in(heard)
-        model = heard.asked("model") or ""
-        if heard.asked("action") != "getPolicy" or model not in wan.MODELS:
+        self._check_key(request)
+        model = request.query_value("model") or ""
+        if request.query_value("action") != "getPolicy" or model not in wan.MODELS:
             raise Refusal(self._no("InvalidParameter", "action must be getPolicy and model a known one"))
-        place = f"dashscope-instant/{secrets.token_hex(8)}/{datetime.fromtimestamp(heard.at, BEIJING):%Y-%m-%d}"
+        place = f"dashscope-instant/{secrets.token_hex(8)}/{datetime.fromtimestamp(request.at, BEIJING):%Y-%m-%d}"
         ticket = self.uploads.ticket(f"{place}/{uuid4()}", seconds=_TICKET_SECONDS, model=model)
-        return said(
+        return json_reply(
             {
                 "request_id": str(uuid4()),
                 "data": {
@@ -166,14 +166,14 @@ class Dashscope(UploadingEmulator):
             }
         )
 
-    async def take(self, heard: Heard) -> Reply:
-        return await self.uploads.take_form(heard)
+    async def take(self, request: HttpRequest) -> Reply:
+        return await self.uploads.take_form(request)
 
     def stored(self, url: str) -> bytes | None:
         upload = self.uploads.find(url.removeprefix("oss://")) if url.startswith("oss://") else None
         return upload.content if upload else None
 
-    def own_words(self, status: int) -> Reply:
+    def error_reply(self, status: int) -> Reply:
         if status in BY_STATUS:
             return self._no(BY_STATUS[status])
         # A gateway in front of it, which knows nothing of codes.
@@ -184,13 +184,13 @@ class Dashscope(UploadingEmulator):
         documented, message = CODES[code]
         return Answer(status or documented, {"code": code, "message": message, "request_id": str(uuid4())})
 
-    def not_found(self, heard: Heard) -> Reply:
+    def not_found(self, request: HttpRequest) -> Reply:
         return self._no("NotFound")
 
-    def malformed(self, heard: Heard, detail: str) -> Reply:
+    def malformed(self, request: HttpRequest, detail: str) -> Reply:
         return self._no("BadRequest.IllegalInput", f"The input parameter requires json format. {detail}")
 
-    def unfit(self, reference: Reference, finding: Finding) -> tuple[Reply, Failure]:
+    def reference_refusal(self, reference: Reference, finding: Finding) -> tuple[Reply, Failure]:
         code = _REASONS.get((reference.kind, finding.problem)) or _REASONS.get(("*", finding.problem))
         code = code or "InvalidParameter.DataInspection"
         message = CODES[code][1] if finding.problem == "unreachable" else f"{CODES[code][1]} {finding.detail}"
@@ -199,8 +199,8 @@ class Dashscope(UploadingEmulator):
     def result_target(self, job: Job) -> str:
         return wan.oss_target(job, self.clock.now() + (self.settings.link_seconds or 0))
 
-    def _let_in(self, heard: Heard) -> None:
-        given = heard.headers.get("authorization", "")
+    def _check_key(self, request: HttpRequest) -> None:
+        given = request.headers.get("authorization", "")
         if not given:
             raise Refusal(self._no("InvalidApiKey", "No API-key provided."))
         if given != f"Bearer {self.settings.key}":
@@ -220,9 +220,9 @@ class Dashscope(UploadingEmulator):
         if wrong:
             raise Refusal(self._no("InvalidParameter", _sentence(wrong[0])))
 
-    def _unresolved(self, heard: Heard, body: Mapping[str, Any]) -> Failure | None:
+    def _unresolved(self, request: HttpRequest, body: Mapping[str, Any]) -> Failure | None:
         """Uploads are found with the header alone, and by the model alone that they were made for."""
-        resolves = heard.headers.get("x-dashscope-ossresourceresolve") == "enable"
+        resolves = request.headers.get("x-dashscope-ossresourceresolve") == "enable"
         for reference in wan.references(body):
             if not reference.url.startswith("oss://"):
                 continue
@@ -239,11 +239,11 @@ class Dashscope(UploadingEmulator):
         running = [job for job in self.jobs.all() if job.outcome is None]
         return self.settings.at_once is not None and len(running) >= self.settings.at_once
 
-    def _window(self, heard: Heard) -> tuple[float, float]:
+    def _window(self, request: HttpRequest) -> tuple[float, float]:
         """Both ends in seconds since 1970; without them the last 24 hours."""
         now = self.clock.now()
         try:
-            asked = [self._moment(heard.asked(name)) for name in ("start_time", "end_time")]
+            asked = [self._moment(request.query_value(name)) for name in ("start_time", "end_time")]
         except ValueError as error:
             raise Refusal(self._no("InvalidParameter", f"time must be YYYYMMDDhhmmss: {error}")) from error
         end = now if asked[1] is None else asked[1]
@@ -258,8 +258,8 @@ class Dashscope(UploadingEmulator):
             return None
         return datetime.strptime(written, _WINDOW).replace(tzinfo=self.doubts.list_zone).timestamp()
 
-    def _number(self, heard: Heard, name: str, usual: int) -> int:
-        written = heard.asked(name) or str(usual)
+    def _number(self, request: HttpRequest, name: str, usual: int) -> int:
+        written = request.query_value(name) or str(usual)
         if not written.isdigit() or int(written) < 1:
             raise Refusal(self._no("InvalidParameter", f"{name} must be a positive number"))
         return int(written)
@@ -282,7 +282,7 @@ class Dashscope(UploadingEmulator):
 
     def _no(self, code: str, message: str = "") -> Reply:
         status, usual = CODES[code]
-        return said({"code": code, "message": message or usual, "request_id": str(uuid4())}, status)
+        return json_reply({"code": code, "message": message or usual, "request_id": str(uuid4())}, status)
 
 
 def _sentence(violation: Violation) -> str:

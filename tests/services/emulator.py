@@ -1,4 +1,4 @@
-"""What the four emulators share: settings, what was heard and sold, tasks and their scripts, faults, real sockets."""
+"""What the four emulators share: settings, what was request and sold, tasks and their scripts, faults, real sockets."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from tests.services.jobs import Failure, Job, Jobs, Phase, Script
 from tests.services.references import Finding, Reference, examine
 from tests.services.results import Link, ResultHost
 from tests.services.sales import Order, Refused, Sale
-from tests.services.wire import App, Heard, Reply, app, bound, serving
+from tests.services.wire import App, HttpRequest, Reply, app, listening_socket, serving
 
 DAY = 24 * 3600.0
 _TICK = 0.02
-"""Seconds between two looks at tasks that go by time."""
+"""Seconds between two checks of tasks that go by time."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Settings:
     link_gets: int | None = None
     """How many times a link can be used; None without limit."""
     renews_links: bool = False
-    """Whether each look at a finished task gives a fresh link. APIYI: "usually"; elsewhere nothing is said."""
+    """Whether each poll at a finished task gives a fresh link. APIYI: "usually"; elsewhere nothing is said."""
     unknown_fields: Literal["refuse", "ignore"] = "refuse"
     """No page says what becomes of a field that is not documented; refusing it finds a client's mistakes."""
     balance: int | None = None
@@ -89,7 +89,7 @@ class Emulator(ABC):
     """One service on this machine. `with emulator.served() as base_url:` opens it to clients.
 
     Tests read what came (`requests`), what was sold (`accepted`), what was refused (`refused`) and what was fetched
-    (`fetches`); they plan what goes wrong with `fault` and how tasks go on with `plays`.
+    (`fetches`); they plan what goes wrong with `fault` and how tasks go on with `use_script`.
     """
 
     name: ClassVar[str]
@@ -99,9 +99,9 @@ class Emulator(ABC):
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.clock = Clock()
-        self.requests: list[Heard] = []
+        self.requests: list[HttpRequest] = []
         """Everything that reached the service itself."""
-        self.fetches: list[Heard] = []
+        self.fetches: list[HttpRequest] = []
         """Everything that reached the host of the clips."""
         self.accepted: list[Sale] = []
         """Every create that was sold, in order."""
@@ -124,12 +124,12 @@ class Emulator(ABC):
         accepted: bool = False,
         times: int = 1,
         after: int = 0,
-        when: Callable[[Heard], bool] = always,
+        when: Callable[[HttpRequest], bool] = always,
     ) -> None:
         """Let a call go wrong. `accepted`: the service does its work first, so a create is sold all the same."""
         self._plan.add(Fault(call, trouble, accepted, times, after, when))
 
-    def plays(self, script: Script, *, times: int = 1, when: Callable[[Order], bool] = lambda order: True) -> None:
+    def use_script(self, script: Script, *, times: int = 1, when: Callable[[Order], bool] = lambda order: True) -> None:
         """How the next tasks go on, of those whose order fits."""
         self._scripts += [(script, when)] * times
 
@@ -141,69 +141,69 @@ class Emulator(ABC):
 
         Raises RuntimeError at the end when the emulator itself made a mistake.
         """
-        with serving(*self.origins(port), beside=self.beside):
+        with serving(*self.origins(port), background=self.background):
             yield self.base_url
         if self._broken:
             raise RuntimeError("the emulator broke:\n" + "\n".join(self._broken))
 
     def origins(self, port: int) -> list[tuple[App, socket]]:
         """The applications and the sockets they are served on: the service itself, and the host of its clips."""
-        front, results = bound(port), bound()
+        front, results = listening_socket(port), listening_socket()
         self.base_url, self.results_url = address(front), address(results)
         return [(app(self.answer, self.clock.now), front), (app(self.answer_fetch, self.clock.now), results)]
 
-    async def answer(self, heard: Heard) -> Reply:
+    async def answer(self, request: HttpRequest) -> Reply:
         """The reply to any request at the service's own address."""
-        self.requests.append(heard)
+        self.requests.append(request)
         for route in self.routes():
-            if route.method == heard.method and (found := re.fullmatch(route.path, heard.path)):
-                return await self.with_fault(route.call, heard, partial(route.handle, heard, **found.groupdict()))
-        return self._noted(heard, self.not_found(heard))
+            if route.method == request.method and (found := re.fullmatch(route.path, request.path)):
+                return await self.with_fault(route.call, request, partial(route.handle, request, **found.groupdict()))
+        return self._recorded(request, self.not_found(request))
 
-    async def answer_fetch(self, heard: Heard) -> Reply:
+    async def answer_fetch(self, request: HttpRequest) -> Reply:
         """The reply to any request at the address of the clips."""
-        self.fetches.append(heard)
-        return await self.with_fault(Call.FETCH, heard, partial(asyncio.to_thread, self.results.answer, heard))
+        self.fetches.append(request)
+        return await self.with_fault(Call.FETCH, request, partial(asyncio.to_thread, self.results.answer, request))
 
-    async def with_fault(self, call: Call, heard: Heard, work: Callable[[], Awaitable[Reply]]) -> Reply:
+    async def with_fault(self, call: Call, request: HttpRequest, work: Callable[[], Awaitable[Reply]]) -> Reply:
         """What the work replies, or what the plan makes of it."""
-        fault = self._plan.due(call, heard)
+        fault = self._plan.due(call, request)
         if fault is None:
-            return await self._done(call, heard, work)
+            return await self._done(call, request, work)
         if fault.accepted or fault.trouble.needs_reply:
-            return fault.trouble.spoil(await self._done(call, heard, work), heard, self.own_words)
-        return fault.trouble.spoil(Reply(), heard, self.own_words)
+            return fault.trouble.spoil(await self._done(call, request, work), request, self.error_reply)
+        return fault.trouble.spoil(Reply(), request, self.error_reply)
 
-    async def _done(self, call: Call, heard: Heard, work: Callable[[], Awaitable[Reply]]) -> Reply:
+    async def _done(self, call: Call, request: HttpRequest, work: Callable[[], Awaitable[Reply]]) -> Reply:
         try:
-            if self._is_too_fast(call, heard):
-                raise Refusal(self.own_words(429))
-            return self._noted(heard, await work())
+            if self._exceeds_rate(call, request):
+                raise Refusal(self.error_reply(429))
+            return self._recorded(request, await work())
         except Refusal as refusal:
-            return self._noted(heard, refusal.reply)
+            return self._recorded(request, refusal.reply)
         except Exception:
             self._broken.append(traceback.format_exc())
             raise
 
-    def _noted(self, heard: Heard, reply: Reply) -> Reply:
+    def _recorded(self, request: HttpRequest, reply: Reply) -> Reply:
         if reply.status >= 400:
-            self.refused.append(Refused(heard, reply.status, reply.body))
+            self.refused.append(Refused(request, reply.status, reply.body))
         return reply
 
-    def _is_too_fast(self, call: Call, heard: Heard) -> bool:
+    def _exceeds_rate(self, call: Call, request: HttpRequest) -> bool:
         for rate in self.settings.rates:
             if rate.call is not call:
                 continue
             times = self._hits.setdefault(rate, deque())
-            while times and times[0] <= heard.at - rate.seconds:
+            while times and times[0] <= request.at - rate.seconds:
                 times.popleft()
             if len(times) >= rate.hits:
                 return True
-            times.append(heard.at)
+            times.append(request.at)
         return False
 
-    async def beside(self) -> None:
-        """Work beside the requests: tasks that go by time come to their end without a look."""
+    async def background(self) -> None:
+        """Work beside the requests: tasks that go by time come to their end without a poll."""
         while True:
             self.jobs.advance()
             await asyncio.sleep(_TICK)
@@ -215,19 +215,19 @@ class Emulator(ABC):
         """All that its documentation lists."""
 
     @abstractmethod
-    def own_words(self, status: int) -> Reply:
+    def error_reply(self, status: int) -> Reply:
         """How it words an HTTP status when it is in trouble."""
 
     @abstractmethod
-    def not_found(self, heard: Heard) -> Reply:
+    def not_found(self, request: HttpRequest) -> Reply:
         """The reply to a path that it does not have."""
 
     @abstractmethod
-    def malformed(self, heard: Heard, detail: str) -> Reply:
+    def malformed(self, request: HttpRequest, detail: str) -> Reply:
         """The reply to a body that is no JSON."""
 
     @abstractmethod
-    def unfit(self, reference: Reference, finding: Finding) -> tuple[Reply, Failure]:
+    def reference_refusal(self, reference: Reference, finding: Finding) -> tuple[Reply, Failure]:
         """How it refuses a reference at create, and how a task fails for it."""
 
     @abstractmethod
@@ -243,17 +243,17 @@ class Emulator(ABC):
 
     # What they share
 
-    def json_body(self, heard: Heard) -> Any:
+    def json_body(self, request: HttpRequest) -> Any:
         """The body of a request that must be JSON and say so. Raises Refusal."""
-        kind = heard.headers.get("content-type", "").partition(";")[0].strip().lower()
+        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind != "application/json":
-            raise Refusal(self.malformed(heard, f"Content-Type is {kind or 'missing'}, expected application/json"))
+            raise Refusal(self.malformed(request, f"Content-Type is {kind or 'missing'}, expected application/json"))
         try:
-            return heard.json()
+            return request.json()
         except ValueError as error:
-            raise Refusal(self.malformed(heard, str(error))) from error
+            raise Refusal(self.malformed(request, str(error))) from error
 
-    async def opened(self, references: Sequence[Reference]) -> tuple[dict[str, Finding], Failure | None]:
+    async def check_references(self, references: Sequence[Reference]) -> tuple[dict[str, Finding], Failure | None]:
         """What was found in each reference, by its field, and the failure that the first bad one leads to.
 
         Raises Refusal where bad references are refused at create.
@@ -264,25 +264,27 @@ class Emulator(ABC):
             finding = await examine(reference, self.stored, fetches=self.settings.fetches_references)
             findings[reference.where] = finding
             if finding.problem:
-                refusal, why = self.unfit(reference, finding)
+                refusal, why = self.reference_refusal(reference, finding)
                 if self.settings.bad_reference == "refuse":
                     raise Refusal(refusal)
                 failure = failure or why
         return findings, failure
 
-    def sell(self, heard: Heard, body: Mapping[str, Any], order: Order, task: str, failure: Failure | None) -> Job:
+    def sell(
+        self, request: HttpRequest, body: Mapping[str, Any], order: Order, task: str, failure: Failure | None
+    ) -> Job:
         """Take the money: from here on the create is accepted, whatever the client hears of it.
 
         With a failure the task goes its way and then fails for that.
         """
-        sale = Sale(task, order, body, heard)
+        sale = Sale(task, order, body, request)
         script = self._script_for(order)
         if failure:
             script = replace(script, end=Phase.FAILED, failure=failure)
         self.accepted.append(sale)
         return self.jobs.add(task, sale, script)
 
-    def has_no_money(self) -> bool:
+    def is_balance_spent(self) -> bool:
         """Whether the balance covers no further create."""
         return self.settings.balance is not None and len(self.accepted) >= self.settings.balance
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import ClassVar
 
-from tests.services.wire import Ending, Heard, Reply, said
+from tests.services.wire import Ending, HttpRequest, Reply, json_reply
 
-InOwnWords = Callable[[int], Reply]
+ErrorReply = Callable[[int], Reply]
 """How a service words an HTTP status when it is in trouble."""
 
 _PAGE = b"""<!DOCTYPE html><html><head><title>One moment, please</title></head>
@@ -22,7 +22,7 @@ class Call(Enum):
     """The calls that a client makes."""
 
     CREATE = "create"
-    LOOK = "look"
+    POLL = "poll"
     LIST = "list"
     CANCEL = "cancel"
     UPLOAD = "upload"
@@ -38,7 +38,7 @@ class Trouble(ABC):
     """Whether it is made out of the true reply, so that the service has to do its work first."""
 
     @abstractmethod
-    def spoil(self, reply: Reply, heard: Heard, own_words: InOwnWords) -> Reply:
+    def spoil(self, reply: Reply, request: HttpRequest, error_reply: ErrorReply) -> Reply:
         """The reply that goes out."""
 
 
@@ -51,8 +51,8 @@ class Answer(Trouble):
     retry_after: str | None = None
     """As the header says it: seconds, or an HTTP date."""
 
-    def spoil(self, reply: Reply, heard: Heard, own_words: InOwnWords) -> Reply:
-        answer = own_words(self.status) if self.body is None else said(self.body, self.status)
+    def spoil(self, reply: Reply, request: HttpRequest, error_reply: ErrorReply) -> Reply:
+        answer = error_reply(self.status) if self.body is None else json_reply(self.body, self.status)
         return answer if self.retry_after is None else answer.with_header("retry-after", self.retry_after)
 
 
@@ -60,24 +60,24 @@ class Answer(Trouble):
 class Reset(Trouble):
     """The connection is reset before any byte of the answer."""
 
-    def spoil(self, reply: Reply, heard: Heard, own_words: InOwnWords) -> Reply:
-        return Reply(spoken=False, ending=Ending.RESET)
+    def spoil(self, reply: Reply, request: HttpRequest, error_reply: ErrorReply) -> Reply:
+        return Reply(sends_bytes=False, ending=Ending.RESET)
 
 
 @dataclass(frozen=True)
 class HangUp(Trouble):
     """The connection is closed in order, before any byte of the answer."""
 
-    def spoil(self, reply: Reply, heard: Heard, own_words: InOwnWords) -> Reply:
-        return Reply(spoken=False, ending=Ending.CLOSED)
+    def spoil(self, reply: Reply, request: HttpRequest, error_reply: ErrorReply) -> Reply:
+        return Reply(sends_bytes=False, ending=Ending.CLOSED)
 
 
 @dataclass(frozen=True)
 class Silence(Trouble):
     """No answer ever comes: the client's read timeout decides."""
 
-    def spoil(self, reply: Reply, heard: Heard, own_words: InOwnWords) -> Reply:
-        return Reply(spoken=False, ending=Ending.SILENT)
+    def spoil(self, reply: Reply, request: HttpRequest, error_reply: ErrorReply) -> Reply:
+        return Reply(sends_bytes=False, ending=Ending.SILENT)
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class Page(Trouble):
 
     status: int = 200
 
-    def spoil(self, reply: Reply, heard: Heard, own_words: InOwnWords) -> Reply:
+    def spoil(self, reply: Reply, request: HttpRequest, error_reply: ErrorReply) -> Reply:
         return Reply(self.status, _PAGE, (("content-type", "text/html; charset=utf-8"),))
 
 
@@ -97,7 +97,7 @@ class Labelled(Trouble):
     needs_reply: ClassVar[bool] = True
     encoding: str = "gzip"
 
-    def spoil(self, reply: Reply, heard: Heard, own_words: InOwnWords) -> Reply:
+    def spoil(self, reply: Reply, request: HttpRequest, error_reply: ErrorReply) -> Reply:
         return reply.with_header("content-encoding", self.encoding)
 
 
@@ -109,7 +109,7 @@ class Truncated(Trouble):
     part: float = 0.5
     ending: Ending = Ending.CLOSED
 
-    def spoil(self, reply: Reply, heard: Heard, own_words: InOwnWords) -> Reply:
+    def spoil(self, reply: Reply, request: HttpRequest, error_reply: ErrorReply) -> Reply:
         whole = reply.with_header("content-length", str(len(reply.body)))
         return replace(whole, body=reply.body[: int(len(reply.body) * self.part)], ending=self.ending)
 
@@ -121,7 +121,7 @@ class Shortened(Trouble):
     needs_reply: ClassVar[bool] = True
     part: float = 0.5
 
-    def spoil(self, reply: Reply, heard: Heard, own_words: InOwnWords) -> Reply:
+    def spoil(self, reply: Reply, request: HttpRequest, error_reply: ErrorReply) -> Reply:
         body = reply.body[: int(len(reply.body) * self.part)]
         return replace(reply, body=body).with_header("content-length", str(len(body)))
 
@@ -132,7 +132,7 @@ class Corrupt(Trouble):
 
     needs_reply: ClassVar[bool] = True
 
-    def spoil(self, reply: Reply, heard: Heard, own_words: InOwnWords) -> Reply:
+    def spoil(self, reply: Reply, request: HttpRequest, error_reply: ErrorReply) -> Reply:
         body = bytearray(reply.body)
         for start in range(0, len(body), 2048):
             body[start : start + 1024] = b"\xa5" * len(body[start : start + 1024])
@@ -148,7 +148,7 @@ class Scratched(Trouble):
     """Where the stretch begins."""
     length: int = 50_000
 
-    def spoil(self, reply: Reply, heard: Heard, own_words: InOwnWords) -> Reply:
+    def spoil(self, reply: Reply, request: HttpRequest, error_reply: ErrorReply) -> Reply:
         body = bytearray(reply.body)
         start = int(len(body) * self.part)
         for at in range(start, min(start + self.length, len(body))):
@@ -164,7 +164,7 @@ class Claims(Trouble):
     length: int = 10_000_000_000
     ending: Ending = Ending.SILENT
 
-    def spoil(self, reply: Reply, heard: Heard, own_words: InOwnWords) -> Reply:
+    def spoil(self, reply: Reply, request: HttpRequest, error_reply: ErrorReply) -> Reply:
         return replace(reply.with_header("content-length", str(self.length)), ending=self.ending)
 
 
@@ -176,14 +176,14 @@ class Redirect(Trouble):
     """`http://localhost:8000`."""
     status: int = 302
 
-    def spoil(self, reply: Reply, heard: Heard, own_words: InOwnWords) -> Reply:
-        here = heard.headers.get("host", "")
+    def spoil(self, reply: Reply, request: HttpRequest, error_reply: ErrorReply) -> Reply:
+        here = request.headers.get("host", "")
         there = "localhost" if here.startswith("127.0.0.1") else "127.0.0.1"
         origin = self.to or f"http://{there}:{here.rpartition(':')[2]}"
-        return Reply(self.status, headers=(("location", origin + heard.target),))
+        return Reply(self.status, headers=(("location", origin + request.target),))
 
 
-def always(heard: Heard) -> bool:
+def always(request: HttpRequest) -> bool:
     """Any request."""
     return True
 
@@ -199,7 +199,7 @@ class Fault:
     times: int = 1
     after: int = 0
     """Calls that go well before."""
-    when: Callable[[Heard], bool] = always
+    when: Callable[[HttpRequest], bool] = always
 
 
 @dataclass
@@ -214,11 +214,11 @@ class FaultPlan:
         with self._lock:
             self.faults.append(fault)
 
-    def due(self, call: Call, heard: Heard) -> Fault | None:
+    def due(self, call: Call, request: HttpRequest) -> Fault | None:
         """The fault that this call meets, if any."""
         with self._lock:
             for fault in self.faults:
-                if fault.call is not call or fault.times <= 0 or not fault.when(heard):
+                if fault.call is not call or fault.times <= 0 or not fault.when(request):
                     continue
                 if fault.after > 0:
                     fault.after -= 1

@@ -1,4 +1,4 @@
-"""Freepik, also called Magnific, on this machine: create, look, list, uploads and signed webhooks."""
+"""Freepik, also called Magnific, on this machine: create, poll, list, uploads and signed webhooks."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from tests.services.references import Finding, Kind, Reference
 from tests.services.sales import Order, nearest_ratio, ordered
 from tests.services.uploads import UploadingEmulator
 from tests.services.webhooks import Outbox, Post
-from tests.services.wire import Heard, Reply, said
+from tests.services.wire import HttpRequest, Reply, json_reply
 
-RATES = (Rate(Call.LOOK, 250, 5), Rate(Call.LOOK, 1200, 120))
+RATES = (Rate(Call.POLL, 250, 5), Rate(Call.POLL, 1200, 120))
 """Published: 50 hits a second over 5 s, 10 a second on average over 2 minutes."""
 
 MODES: Mapping[str, wan.Mode] = {"reference-to-video": "r2v", "image-to-video": "i2v", "text-to-video": "t2v"}
@@ -146,39 +146,39 @@ class Freepik(UploadingEmulator):
             found += [
                 Route(Call.CREATE, "POST", path, partial(self.create, mode=mode)),
                 Route(Call.LIST, "GET", path, partial(self.list_tasks, mode=mode)),
-                Route(Call.LOOK, "GET", path + "/(?P<id>[^/]+)", partial(self.look, mode=mode)),
+                Route(Call.POLL, "GET", path + "/(?P<id>[^/]+)", partial(self.poll, mode=mode)),
             ]
         return tuple(found)
 
-    async def create(self, heard: Heard, mode: wan.Mode) -> Reply:
+    async def create(self, request: HttpRequest, mode: wan.Mode) -> Reply:
         """Check, take the money, begin."""
-        self._let_in(heard)
-        body = self.json_body(heard)
+        self._check_key(request)
+        body = self.json_body(request)
         wrong = violations(self._fields(mode), body, unknown_fields=self.settings.unknown_fields)
         wrong = wrong or _combinations(mode, body)
         if wrong:
             raise Refusal(self._invalid(wrong))
-        findings, failure = await self.opened(_references(body))
-        if self.has_no_money():
-            raise Refusal(self.own_words(self.doubts.broke_status))
-        job = self.sell(heard, body, _order(mode, body, findings), str(uuid4()), failure)
-        return said({"data": {"generated": [], "task_id": job.id, "status": "CREATED"}})
+        findings, failure = await self.check_references(_references(body))
+        if self.is_balance_spent():
+            raise Refusal(self.error_reply(self.doubts.broke_status))
+        job = self.sell(request, body, _order(mode, body, findings), str(uuid4()), failure)
+        return json_reply({"data": {"generated": [], "task_id": job.id, "status": "CREATED"}})
 
-    async def look(self, heard: Heard, mode: wan.Mode, id: str) -> Reply:
+    async def poll(self, request: HttpRequest, mode: wan.Mode, id: str) -> Reply:
         """Where a task stands; each mode knows its own tasks alone."""
-        self._let_in(heard)
+        self._check_key(request)
         job = self.jobs.find(id)
         if job is None or job.sale.order.model != mode:
-            raise Refusal(self.own_words(404))
-        phase, word = self.jobs.look(job)
-        return said({"data": self._standing(job, phase, word)})
+            raise Refusal(self.error_reply(404))
+        phase, word = self.jobs.poll(job)
+        return json_reply({"data": self._task_data(job, phase, word)})
 
-    async def list_tasks(self, heard: Heard, mode: wan.Mode) -> Reply:
+    async def list_tasks(self, request: HttpRequest, mode: wan.Mode) -> Reply:
         """All tasks of a mode, newest first: ids and statuses, nothing more."""
-        self._let_in(heard)
+        self._check_key(request)
         self.jobs.advance()
         known = [job for job in reversed(self.jobs.all()) if job.sale.order.model == mode]
-        return said(
+        return json_reply(
             {
                 "data": [
                     {"task_id": job.id, "status": job.word or WORDS[job.phase]}
@@ -187,12 +187,12 @@ class Freepik(UploadingEmulator):
             }
         )
 
-    async def request_url(self, heard: Heard) -> Reply:
+    async def request_url(self, request: HttpRequest) -> Reply:
         """An address to PUT each file to, and the one that a create may then name."""
-        self._let_in(heard)
+        self._check_key(request)
         item = Field("object", fields={"content_type": Field("text", needed=True)})
         table = {"files": Field("list", needed=True, least=1, item=item)}
-        body = self.json_body(heard)
+        body = self.json_body(request)
         wrong = violations(table, body, unknown_fields=self.settings.unknown_fields)
         if wrong:
             raise Refusal(self._invalid(wrong))
@@ -201,10 +201,10 @@ class Freepik(UploadingEmulator):
             ticket = self.uploads.ticket(f"uploads/{uuid4()}", seconds=600, content_type=file["content_type"])
             asset = f"{self.uploads_url}/{ticket.place}"
             issued.append({"upload_url": f"{asset}?signature={ticket.secret}", "asset_url": asset})
-        return said({self.doubts.upload_reply: issued})
+        return json_reply({self.doubts.upload_reply: issued})
 
-    async def take(self, heard: Heard) -> Reply:
-        return await self.uploads.take_put(heard)
+    async def take(self, request: HttpRequest) -> Reply:
+        return await self.uploads.take_put(request)
 
     def stored(self, url: str) -> bytes | None:
         upload = self.uploads.find(url.removeprefix(f"{self.uploads_url}/"))
@@ -213,39 +213,39 @@ class Freepik(UploadingEmulator):
     def changed(self, job: Job) -> None:
         url = job.sale.body.get("webhook_url")
         if url:
-            self.webhooks.put(url, self._standing(job, job.phase, job.word))
+            self.webhooks.put(url, self._task_data(job, job.phase, job.word))
 
-    async def beside(self) -> None:
-        await asyncio.gather(super().beside(), self.webhooks.run())
+    async def background(self) -> None:
+        await asyncio.gather(super().background(), self.webhooks.run())
 
-    def own_words(self, status: int) -> Reply:
+    def error_reply(self, status: int) -> Reply:
         if status in (404, 429) and not self.doubts.not_found_body:
             return Reply(status)
-        return said({"message": _MESSAGES.get(status, "Bad Gateway")}, status)
+        return json_reply({"message": _MESSAGES.get(status, "Bad Gateway")}, status)
 
-    def not_found(self, heard: Heard) -> Reply:
-        return self.own_words(404)
+    def not_found(self, request: HttpRequest) -> Reply:
+        return self.error_reply(404)
 
-    def malformed(self, heard: Heard, detail: str) -> Reply:
-        return said({"message": f"The request body is not valid: {detail}"}, 400)
+    def malformed(self, request: HttpRequest, detail: str) -> Reply:
+        return json_reply({"message": f"The request body is not valid: {detail}"}, 400)
 
-    def unfit(self, reference: Reference, finding: Finding) -> tuple[Reply, Failure]:
+    def reference_refusal(self, reference: Reference, finding: Finding) -> tuple[Reply, Failure]:
         violation = Violation((reference.where,), "type", f"a usable {reference.kind}", finding.detail)
         return self._invalid([violation]), Failure("", f"{reference.where}: {finding.detail}")
 
     def result_target(self, job: Job) -> str:
         return f"/content/mg-upscaler/{secrets.token_hex(8)}/{job.id}.mp4?token=exp~{int(self.clock.now())}"
 
-    def _let_in(self, heard: Heard) -> None:
-        given = heard.headers.get(self.doubts.key_header)
+    def _check_key(self, request: HttpRequest) -> None:
+        given = request.headers.get(self.doubts.key_header)
         if given != self.settings.key:
-            raise Refusal(said({"message": "Invalid API key" if given else "Missing API key"}, 401))
+            raise Refusal(json_reply({"message": "Invalid API key" if given else "Missing API key"}, 401))
 
     def _fields(self, mode: wan.Mode) -> Mapping[str, Field]:
         more = {"negative_prompt": _NEGATIVE} if self.doubts.negative_prompt_everywhere else {}
         return {**_FIELDS[mode], **more}
 
-    def _standing(self, job: Job, phase: Phase, word: str | None) -> dict[str, object]:
+    def _task_data(self, job: Job, phase: Phase, word: str | None) -> dict[str, object]:
         generated = [self.link_to(job)] if phase is Phase.DONE else []
         reply: dict[str, object] = {"generated": generated, "task_id": job.id, "status": word or WORDS[phase]}
         if phase is Phase.FAILED:
@@ -259,14 +259,14 @@ class Freepik(UploadingEmulator):
 
     def _invalid(self, wrong: list[Violation]) -> Reply:
         if self.doubts.invalid == "message":
-            return said({"message": _MESSAGES[400].replace(":attribute", wrong[0].path)}, 400)
+            return json_reply({"message": _MESSAGES[400].replace(":attribute", wrong[0].path)}, 400)
         problem: dict[str, object] = {
             "message": "Your request parameters didn't validate.",
             "invalid_params": [
                 {"name": one.path, "reason": f"Parameter '{one.path}' must be {one.expected}"} for one in wrong
             ],
         }
-        return said(
+        return json_reply(
             {"problem": problem} if self.doubts.invalid == "nested" else problem,
             400,
             ("content-type", "application/problem+json"),

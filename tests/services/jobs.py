@@ -33,7 +33,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class Script:
-    """How a task goes on once it is its turn: so many looks, and at least so many seconds, then the end."""
+    """How a task goes on once it is its turn: so many polls, and at least so many seconds, then the end."""
 
     waiting: int = 1
     """Looks that find it waiting."""
@@ -44,7 +44,7 @@ class Script:
     """DONE, FAILED, CANCELED or FORGOTTEN; None: it runs for ever."""
     failure: Failure = field(default_factory=Failure)
     words: tuple[str, ...] = ()
-    """What the first looks are told in place of the service's own word for the phase."""
+    """What the first polls are told in place of the service's own word for the phase."""
     last_word: str | None = None
     """What is told at the end in place of the service's own word: a status outside its vocabulary."""
     delivers: Path | None = None
@@ -64,7 +64,7 @@ class Job:
     started: float | None = None
     ended: float | None = None
     outcome: Phase | None = None
-    looks: int = 0
+    polls: int = 0
     """Since its turn came."""
     announced: Phase = Phase.WAITING
     link: str = ""
@@ -75,7 +75,7 @@ class Job:
         """Where it stands now."""
         if self.outcome:
             return self.outcome
-        if self.started is None or self.looks < self.script.waiting:
+        if self.started is None or self.polls < self.script.waiting:
             return Phase.WAITING
         return Phase.RUNNING
 
@@ -84,7 +84,7 @@ class Job:
         """The script's own word for this moment."""
         if self.outcome:
             return self.script.last_word
-        return self.script.words[self.looks] if self.looks < len(self.script.words) else None
+        return self.script.words[self.polls] if self.polls < len(self.script.words) else None
 
     def due(self, now: float) -> bool:
         """Whether it has come to its end."""
@@ -92,7 +92,7 @@ class Job:
         return (
             self.started is not None
             and script.end is not None
-            and self.looks >= script.waiting + script.running
+            and self.polls >= script.waiting + script.running
             and now >= self.started + script.seconds
         )
 
@@ -124,12 +124,12 @@ class Jobs:
             return None
         return job
 
-    def look(self, job: Job) -> tuple[Phase, str | None]:
+    def poll(self, job: Job) -> tuple[Phase, str | None]:
         """Where a task stands, and the word that its script has for it. Looking moves a script on."""
         self.advance()
         seen = job.phase, job.word
         if job.started is not None and job.outcome is None:
-            job.looks += 1
+            job.polls += 1
         return seen
 
     def cancel(self, job: Job) -> bool:

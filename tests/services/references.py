@@ -78,7 +78,7 @@ async def _content(url: str, stored: Callable[[str], bytes | None], fetches: boo
         return kept
     if url.startswith("oss:"):
         raise _Unfit("unreachable", f"there is no upload {url}")
-    if fetches and is_here(url):
+    if fetches and is_local_url(url):
         return await asyncio.to_thread(_fetched, url)
     return None
 
@@ -93,7 +93,7 @@ def _decoded(url: str) -> bytes:
         raise _Unfit("format", f"not base64: {error}") from error
 
 
-def is_here(url: str) -> bool:
+def is_local_url(url: str) -> bool:
     """Whether a URL is on this machine; nothing else is ever spoken to."""
     host = urlsplit(url).hostname or ""
     try:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tests.services.wire import Heard, Reply
+from tests.services.wire import HttpRequest, Reply
 
 
 @dataclass
@@ -36,14 +36,14 @@ class ResultHost:
         """Make a clip available under a path with its query."""
         self.links[target] = link
 
-    def answer(self, heard: Heard) -> Reply:
+    def answer(self, request: HttpRequest) -> Reply:
         """The clip, a part of it, or the reason why not."""
-        if heard.method not in ("GET", "HEAD"):
+        if request.method not in ("GET", "HEAD"):
             return _refused(405, "MethodNotAllowed", "The specified method is not allowed against this resource.")
-        link = self.links.get(heard.target)
+        link = self.links.get(request.target)
         if link is None:
             return _refused(404, "NoSuchKey", "The specified key does not exist.")
-        if self.refuses_authorization and "authorization" in heard.headers:
+        if self.refuses_authorization and "authorization" in request.headers:
             return _refused(
                 403,
                 "SignatureDoesNotMatch",
@@ -52,18 +52,18 @@ class ResultHost:
             )
         if (link.expires is not None and self.now() > link.expires) or link.gets == 0:
             return _refused(403, "AccessDenied", "Request has expired.")
-        if link.gets is not None and heard.method == "GET":
+        if link.gets is not None and request.method == "GET":
             link.gets -= 1
-        return _content(link.content(), heard)
+        return _content(link.content(), request)
 
 
-def _content(content: bytes, heard: Heard) -> Reply:
+def _content(content: bytes, request: HttpRequest) -> Reply:
     etag = f'"{hashlib.md5(content, usedforsecurity=False).hexdigest().upper()}"'
     headers = (("content-type", "video/mp4"), ("etag", etag), ("accept-ranges", "bytes"))
-    if heard.headers.get("if-none-match") == etag:
+    if request.headers.get("if-none-match") == etag:
         return Reply(304, b"", headers)
-    wanted = re.fullmatch(r"bytes=(\d*)-(\d*)", heard.headers.get("range", ""))
-    same = heard.headers.get("if-range", etag) == etag
+    wanted = re.fullmatch(r"bytes=(\d*)-(\d*)", request.headers.get("range", ""))
+    same = request.headers.get("if-range", etag) == etag
     if not wanted or not same or wanted.group() == "bytes=-":
         return Reply(200, content, headers)
     first, last = _span(wanted[1], wanted[2], len(content))

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tests.services.wire import Heard
+from tests.services.wire import HttpRequest
 
 SIZES: Mapping[str, Mapping[str, tuple[int, int]]] = {
     "720p": {"16:9": (1280, 720), "9:16": (720, 1280), "1:1": (960, 960), "4:3": (1104, 832), "3:4": (832, 1104)},
@@ -54,19 +54,19 @@ class Sale:
     order: Order
     body: Mapping[str, Any]
     """As it was sent."""
-    heard: Heard
+    request: HttpRequest
 
     @property
     def at(self) -> float:
         """Seconds since 1970."""
-        return self.heard.at
+        return self.request.at
 
 
 @dataclass(frozen=True)
 class Refused:
     """A request that got a status from 400 on, and was no planned fault."""
 
-    heard: Heard
+    request: HttpRequest
     status: int
     body: bytes
 

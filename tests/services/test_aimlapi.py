@@ -36,7 +36,7 @@ def client() -> Iterator[httpx.Client]:
         yield client
 
 
-def look(client: httpx.Client, id: str) -> dict[str, Any]:
+def poll(client: httpx.Client, id: str) -> dict[str, Any]:
     reply: dict[str, Any] = client.get(PATH, params={"generation_id": id}).json()
     return reply
 
@@ -51,9 +51,9 @@ def test_a_clip_goes_the_way_that_the_page_shows() -> None:
             "status": "queued",
             "meta": {"usage": {"credits_used": 2700000, "usd_spent": 1.35}},
         }
-        assert look(client, id) == {"id": id, "status": "queued"}
-        assert look(client, id) == {"id": id, "status": "generating"}
-        done = look(client, id)
+        assert poll(client, id) == {"id": id, "status": "queued"}
+        assert poll(client, id) == {"id": id, "status": "generating"}
+        done = poll(client, id)
         assert set(done) == {"id", "status", "video"}
         assert done["status"] == "completed"
         assert httpx.get(done["video"]["url"]).headers["content-type"] == "video/mp4"
@@ -176,20 +176,20 @@ def test_a_failed_task_gives_its_reason_in_each_known_shape(shape: str, error: o
     script = Script(waiting=0, running=0, end=Phase.FAILED, failure=Failure("nsfw", "content policy"))
     with opened(script=script, failure=shape) as (_, client):
         id = client.post(PATH, json=T2V).json()["id"]
-        assert look(client, id) == {"id": id, "status": "error", "error": error}
+        assert poll(client, id) == {"id": id, "status": "error", "error": error}
 
 
 def test_a_failed_task_may_give_no_reason() -> None:
     script = Script(waiting=0, running=0, end=Phase.FAILED, failure=Failure(shape="none"))
     with opened(script=script) as (_, client):
         id = client.post(PATH, json=T2V).json()["id"]
-        assert look(client, id) == {"id": id, "status": "error"}
+        assert poll(client, id) == {"id": id, "status": "error"}
 
 
 def test_words_outside_the_schema_are_told_by_script() -> None:
     with opened(script=Script(words=("waiting", "active"), last_word="archived")) as (_, client):
         id = client.post(PATH, json=T2V).json()["id"]
-        assert [look(client, id)["status"] for _ in range(3)] == ["waiting", "active", "archived"]
+        assert [poll(client, id)["status"] for _ in range(3)] == ["waiting", "active", "archived"]
 
 
 @pytest.mark.parametrize(
@@ -225,7 +225,7 @@ def test_fifteen_seconds_may_come_as_ten_for_the_price_of_fifteen() -> None:
 def test_ids_of_each_kind_find_their_task(ids: str) -> None:
     with opened(ids=ids, script=AT_ONCE) as (_, client):
         created = [client.post(PATH, json=T2V).json()["id"] for _ in range(2)]
-        assert [look(client, id)["id"] for id in created] == created
+        assert [poll(client, id)["id"] for id in created] == created
         assert (":" in created[0]) == (ids == "path")
 
 
@@ -239,14 +239,14 @@ def test_the_cost_may_be_stated_never_or_again_at_the_end() -> None:
     with opened(usage_at_create=False, usage_at_end=True, script=AT_ONCE) as (_, client):
         created = client.post(PATH, json=T2V).json()
         assert "meta" not in created
-        assert look(client, created["id"])["meta"]["usage"]["usd_spent"] == 1.3
+        assert poll(client, created["id"])["meta"]["usage"]["usd_spent"] == 1.3
 
 
 def test_links_and_ids_end_with_their_day() -> None:
     with opened(script=AT_ONCE) as (emulator, client):
         id = client.post(PATH, json=T2V | {"duration": 5, "resolution": "720p"}).json()["id"]
-        url = look(client, id)["video"]["url"]
-        assert look(client, id)["video"]["url"] == url
+        url = poll(client, id)["video"]["url"]
+        assert poll(client, id)["video"]["url"] == url
         emulator.clock.forward(hours=25)
         assert httpx.get(url).status_code == 403
         assert client.get(PATH, params={"generation_id": id}).status_code == 404
@@ -262,5 +262,5 @@ def test_a_bad_reference_may_fail_the_task_instead() -> None:
     with opened(bad_reference="fail", script=AT_ONCE) as (emulator, client):
         created = client.post(PATH, json=I2V | {"image_url": data_uri(b"no picture")})
         assert created.status_code == 200
-        assert look(client, created.json()["id"])["error"]["name"] == "image_error"
+        assert poll(client, created.json()["id"])["error"]["name"] == "image_error"
         assert len(emulator.accepted) == 1

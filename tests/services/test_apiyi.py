@@ -55,11 +55,11 @@ def test_a_clip_is_ordered_in_one_vocabulary_and_watched_in_another() -> None:
         reply = client.post(PATH, json=r2v(duration=2))
         assert reply.json()["output"]["task_status"] == "PENDING"
         id = reply.json()["output"]["task_id"]
-        looks = [client.get(f"/v1/tasks/{id}").json() for _ in range(3)]
-        assert looks[0] == {"task_id": id, "status": "submitted", "progress": 0}
-        assert looks[1] == {"task_id": id, "status": "in_progress", "progress": 30}
-        assert (looks[2]["status"], looks[2]["progress"]) == ("completed", 100)
-        assert httpx.get(looks[2]["result_url"]).status_code == 200
+        polls = [client.get(f"/v1/tasks/{id}").json() for _ in range(3)]
+        assert polls[0] == {"task_id": id, "status": "submitted", "progress": 0}
+        assert polls[1] == {"task_id": id, "status": "in_progress", "progress": 30}
+        assert (polls[2]["status"], polls[2]["progress"]) == ("completed", 100)
+        assert httpx.get(polls[2]["result_url"]).status_code == 200
 
 
 def test_looks_live_at_their_own_prefix_alone(client: httpx.Client) -> None:

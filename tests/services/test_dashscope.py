@@ -1,4 +1,4 @@
-"""The emulator of DashScope: create, look, list, cancel, uploads, and every code that it documents."""
+"""The emulator of DashScope: create, poll, list, cancel, uploads, and every code that it documents."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def created(client: httpx.Client, body: dict[str, Any] | None = None, **headers:
     return id
 
 
-def look(client: httpx.Client, id: str) -> dict[str, Any]:
+def poll(client: httpx.Client, id: str) -> dict[str, Any]:
     reply = client.get(f"/api/v1/tasks/{id}")
     assert reply.status_code == 200
     found: dict[str, Any] = reply.json()
@@ -73,9 +73,9 @@ def test_a_clip_goes_the_way_that_the_pages_describe() -> None:
         reply = client.post(PATH, json=r2v(FILM, duration=10)).json()
         assert reply["output"]["task_status"] == "PENDING"
         id = reply["output"]["task_id"]
-        looks = [look(client, id) for _ in range(3)]
-        assert [one["output"]["task_status"] for one in looks] == ["PENDING", "RUNNING", "SUCCEEDED"]
-        assert looks[2]["usage"] == {
+        polls = [poll(client, id) for _ in range(3)]
+        assert [one["output"]["task_status"] for one in polls] == ["PENDING", "RUNNING", "SUCCEEDED"]
+        assert polls[2]["usage"] == {
             "duration": 15,
             "input_video_duration": 5,
             "output_video_duration": 10,
@@ -83,12 +83,12 @@ def test_a_clip_goes_the_way_that_the_pages_describe() -> None:
             "SR": 720,
             "ratio": "16:9",
         }
-        assert "usage" not in looks[1]
+        assert "usage" not in polls[1]
 
 
 def test_times_are_in_beijing_and_do_not_say_so() -> None:
     with opened(script=AT_ONCE) as (emulator, client):
-        output = look(client, created(client))["output"]
+        output = poll(client, created(client))["output"]
         for name in ("submit_time", "scheduled_time", "end_time"):
             assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}", output[name])
         read = datetime.strptime(output["submit_time"], "%Y-%m-%d %H:%M:%S.%f").replace(tzinfo=BEIJING)
@@ -203,7 +203,7 @@ def test_a_gateways_502_knows_no_code() -> None:
 )
 def test_a_failed_task_is_told_under_200(failure: Failure, reason: dict[str, str]) -> None:
     with opened(script=Script(waiting=0, running=0, end=Phase.FAILED, failure=failure)) as (_, client):
-        output = look(client, created(client))["output"]
+        output = poll(client, created(client))["output"]
         assert output["task_status"] == "FAILED"
         assert {name: output[name] for name in ("code", "message") if name in output} == reason
 
@@ -213,12 +213,12 @@ def test_foreign_and_old_ids_are_unknown_under_200() -> None:
         id = created(client)
         emulator.clock.forward(hours=25)
         for one in (id, "foreign"):
-            assert look(client, one)["output"] == {"task_id": one, "task_status": "UNKNOWN"}
+            assert poll(client, one)["output"] == {"task_id": one, "task_status": "UNKNOWN"}
 
 
 def test_a_long_prompt_is_cut_in_silence_and_billed() -> None:
     with opened(script=AT_ONCE) as (emulator, client):
-        output = look(client, created(client, r2v(prompt="x" * 5001)))["output"]
+        output = poll(client, created(client, r2v(prompt="x" * 5001)))["output"]
         assert len(output["orig_prompt"]) == 5000
         assert len(emulator.accepted) == 1
     with opened(long_prompt="refuse") as (_, client):
@@ -228,7 +228,7 @@ def test_a_long_prompt_is_cut_in_silence_and_billed() -> None:
 def test_five_run_and_the_others_wait() -> None:
     with opened(script=Script(waiting=0, running=2)) as (_, client):
         ids = [created(client) for _ in range(7)]
-        statuses = [look(client, id)["output"]["task_status"] for id in ids]
+        statuses = [poll(client, id)["output"]["task_status"] for id in ids]
         assert statuses == ["RUNNING"] * 5 + ["PENDING"] * 2
 
 
@@ -246,7 +246,7 @@ def test_only_what_waits_can_be_cancelled() -> None:
         assert (refused.status_code, refused.json()["code"]) == (400, "UnsupportedOperation")
         done = client.post(f"/api/v1/tasks/{waiting}/cancel")
         assert (done.status_code, list(done.json())) == (200, ["request_id"])
-        assert look(client, waiting)["output"]["task_status"] == "CANCELED"
+        assert poll(client, waiting)["output"]["task_status"] == "CANCELED"
 
 
 def test_tasks_are_listed_newest_first_in_pages() -> None:
@@ -333,7 +333,7 @@ def test_an_upload_is_found_with_the_header_and_for_its_model_alone() -> None:
 def test_an_address_that_is_not_resolved_may_fail_the_task() -> None:
     with opened(unresolved="fail", script=AT_ONCE) as (emulator, client):
         url = uploaded(emulator, client, picture())
-        output = look(client, created(client, r2v({"type": "reference_image", "url": url})))["output"]
+        output = poll(client, created(client, r2v({"type": "reference_image", "url": url})))["output"]
         assert (output["task_status"], output["code"]) == ("FAILED", "InvalidParameter.DataInspection")
 
 

@@ -28,7 +28,7 @@ def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[Dashscope]:
 def test_the_package_uploads_orders_waits_and_gets_its_clip(service: Dashscope, tmp_path: Path) -> None:
     image = tmp_path / "mira.png"
     image.write_bytes(picture())
-    service.plays(Script(waiting=0, running=1))
+    service.use_script(Script(waiting=0, running=1))
     media = [{"type": "reference_image", "url": str(image)}]
     reply = dashscope.VideoSynthesis.call(
         model="wan2.7-r2v", prompt="Image 1 climbs.", media=media, resolution="720P", ratio="9:16", duration=2, seed=7
@@ -42,7 +42,7 @@ def test_the_package_uploads_orders_waits_and_gets_its_clip(service: Dashscope, 
 
 
 def test_the_package_understands_failures_refusals_lists_and_cancels(service: Dashscope) -> None:
-    service.plays(Script(waiting=0, running=0, end=Phase.FAILED, failure=Failure("InternalError.Algo", "no luck")))
+    service.use_script(Script(waiting=0, running=0, end=Phase.FAILED, failure=Failure("InternalError.Algo", "no luck")))
     failed = dashscope.VideoSynthesis.call(model="wan2.7-t2v", prompt="Rain.")
     assert (failed.output.task_status, failed.output.code) == ("FAILED", "InternalError.Algo")
     refused = dashscope.VideoSynthesis.async_call(model="wan2.7-t2v", prompt="Rain.", duration=99)

@@ -73,7 +73,7 @@ def test_a_lost_answer_is_lost_on_the_wire_and_its_sale_is_in_the_books(
 
 
 def test_a_reset_is_a_reset_and_not_an_orderly_end(service: Aimlapi) -> None:
-    service.fault(Call.LOOK, Reset())
+    service.fault(Call.POLL, Reset())
     host, port = service.base_url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port))) as line:
         line.sendall(f"GET {PATH}?generation_id=1 HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
@@ -105,16 +105,16 @@ def test_too_many_requests_with_and_without_a_time_to_wait(
 
 
 def test_faults_come_when_they_are_due_and_as_often_as_planned(service: Aimlapi, client: httpx.Client) -> None:
-    service.fault(Call.LOOK, Answer(503), times=2, after=1)
-    service.fault(Call.LOOK, Answer(500), when=lambda heard: heard.asked("generation_id") == "other")
+    service.fault(Call.POLL, Answer(503), times=2, after=1)
+    service.fault(Call.POLL, Answer(500), when=lambda request: request.query_value("generation_id") == "other")
     id = client.post(PATH, json=BODY).json()["id"]
-    looks = [client.get(PATH, params={"generation_id": id}).status_code for _ in range(4)]
-    assert looks == [200, 503, 503, 200]
+    polls = [client.get(PATH, params={"generation_id": id}).status_code for _ in range(4)]
+    assert polls == [200, 503, 503, 200]
     assert client.get(PATH, params={"generation_id": "other"}).status_code == 500
 
 
 def test_a_page_of_html_comes_with_200(service: Aimlapi, client: httpx.Client) -> None:
-    service.fault(Call.LOOK, Page())
+    service.fault(Call.POLL, Page())
     reply = client.get(PATH, params={"generation_id": "any"})
     assert reply.status_code == 200
     assert reply.text.startswith("<!DOCTYPE html>")
@@ -122,7 +122,7 @@ def test_a_page_of_html_comes_with_200(service: Aimlapi, client: httpx.Client) -
 
 def test_a_false_content_encoding_cannot_be_decoded(service: Aimlapi, client: httpx.Client) -> None:
     id = client.post(PATH, json=BODY).json()["id"]
-    service.fault(Call.LOOK, Labelled())
+    service.fault(Call.POLL, Labelled())
     with pytest.raises(httpx.DecodingError):
         client.get(PATH, params={"generation_id": id})
 
@@ -183,7 +183,9 @@ def test_a_redirect_leads_to_another_host(service: Aimlapi, client: httpx.Client
     service.fault(Call.FETCH, Redirect())
     reply = httpx.get(url, follow_redirects=True, headers={"Authorization": "Bearer secret"})
     assert reply.status_code == 200
-    assert [(heard.headers["host"].split(":")[0], "authorization" in heard.headers) for heard in service.fetches] == [
+    assert [
+        (request.headers["host"].split(":")[0], "authorization" in request.headers) for request in service.fetches
+    ] == [
         ("127.0.0.1", True),
         ("localhost", False),
     ]
@@ -207,7 +209,7 @@ def test_a_service_that_went_away_comes_back_with_its_tasks() -> None:
 def test_another_file_can_be_delivered(service: Aimlapi, client: httpx.Client, tmp_path: Path) -> None:
     wrong = tmp_path / "wrong.mp4"
     wrong.write_bytes(b"not a film")
-    service.plays(Script(waiting=0, running=0, delivers=wrong), when=lambda order: "rain" not in order.prompt)
+    service.use_script(Script(waiting=0, running=0, delivers=wrong), when=lambda order: "rain" not in order.prompt)
     other = link(client)
     id = client.post(PATH, json=BODY | {"prompt": "Sunshine"}).json()["id"]
     url = client.get(PATH, params={"generation_id": id}).json()["video"]["url"]
@@ -217,7 +219,7 @@ def test_another_file_can_be_delivered(service: Aimlapi, client: httpx.Client, t
 
 def test_a_mistake_of_the_emulator_does_not_pass_for_one_of_the_service(tmp_path: Path) -> None:
     emulator = Aimlapi()
-    emulator.plays(Script(waiting=0, running=0, delivers=tmp_path / "absent.mp4"))
+    emulator.use_script(Script(waiting=0, running=0, delivers=tmp_path / "absent.mp4"))
     with pytest.raises(RuntimeError, match=r"absent\.mp4"), emulator.served() as base_url:
         headers = {"Authorization": f"Bearer {emulator.settings.key}"}
         with httpx.Client(base_url=base_url, headers=headers) as client:

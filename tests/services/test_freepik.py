@@ -47,10 +47,10 @@ def test_a_clip_goes_the_way_that_the_pages_describe() -> None:
         reply = client.post(R2V, json=BODY).json()
         id = reply["data"]["task_id"]
         assert reply == {"data": {"generated": [], "task_id": id, "status": "CREATED"}}
-        looks = [client.get(f"{R2V}/{id}").json()["data"] for _ in range(3)]
-        assert [one["status"] for one in looks] == ["CREATED", "IN_PROGRESS", "COMPLETED"]
-        assert [len(one["generated"]) for one in looks] == [0, 0, 1]
-        assert httpx.get(looks[2]["generated"][0], headers={"Authorization": "any"}).status_code == 200
+        polls = [client.get(f"{R2V}/{id}").json()["data"] for _ in range(3)]
+        assert [one["status"] for one in polls] == ["CREATED", "IN_PROGRESS", "COMPLETED"]
+        assert [len(one["generated"]) for one in polls] == [0, 0, 1]
+        assert httpx.get(polls[2]["generated"][0], headers={"Authorization": "any"}).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -163,7 +163,7 @@ def test_a_failed_task_gives_no_reason_unless_that_is_switched(reason: str, more
 @pytest.mark.parametrize("status", [404, 429])
 def test_bodies_that_no_page_shows_may_be_empty(status: int) -> None:
     with opened(not_found_body=False) as (emulator, client):
-        emulator.fault(Call.LOOK, Answer(status))
+        emulator.fault(Call.POLL, Answer(status))
         reply = client.get(f"{R2V}/any")
         assert (reply.status_code, reply.content) == (status, b"")
 

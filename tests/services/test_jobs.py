@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from tests.services.jobs import Job, Jobs, Phase, Script
 from tests.services.sales import Sale, ordered
-from tests.services.wire import Heard
+from tests.services.wire import HttpRequest
 
 ORDER = ordered(model="m", prompt="p", seconds=5, resolution="720p", ratio="16:9")
-SALE = Sale("id", ORDER, {}, Heard("POST", "/", (), {}, b"", 0, "/"))
+SALE = Sale("id", ORDER, {}, HttpRequest("POST", "/", (), {}, b"", 0, "/"))
 
 
 class Time:
@@ -39,7 +39,7 @@ def jobs(
 def test_looks_find_it_waiting_then_running_then_at_its_end(waiting: int, running: int, end: Phase) -> None:
     book = jobs(Time())
     job = book.add("a", SALE, Script(waiting=waiting, running=running, end=end))
-    seen = [book.look(job)[0] for _ in range(waiting + running + 2)]
+    seen = [book.poll(job)[0] for _ in range(waiting + running + 2)]
     assert seen == [Phase.WAITING] * waiting + [Phase.RUNNING] * running + [end] * 2
 
 
@@ -51,7 +51,7 @@ def test_no_more_than_so_many_run_and_the_others_get_their_turn(at_once: int, co
     while not all(job.outcome for job in all_jobs):
         assert sum(job.phase is Phase.RUNNING for job in all_jobs) <= at_once
         for job in all_jobs:
-            book.look(job)
+            book.poll(job)
         book.advance()
         rounds += 1
         assert rounds <= count
@@ -73,13 +73,13 @@ def test_a_script_by_time_ends_without_a_look() -> None:
 def test_a_script_without_end_runs_for_ever() -> None:
     book = jobs(Time())
     job = book.add("a", SALE, Script(end=None))
-    assert {book.look(job)[0] for _ in range(50)} == {Phase.WAITING, Phase.RUNNING}
+    assert {book.poll(job)[0] for _ in range(50)} == {Phase.WAITING, Phase.RUNNING}
 
 
 def test_words_replace_those_of_the_service_look_by_look() -> None:
     book = jobs(Time())
     job = book.add("a", SALE, Script(waiting=1, running=1, words=("waiting", "active"), last_word="archived"))
-    assert [book.look(job)[1] for _ in range(3)] == ["waiting", "active", "archived"]
+    assert [book.poll(job)[1] for _ in range(3)] == ["waiting", "active", "archived"]
 
 
 def test_only_what_has_not_begun_can_be_cancelled() -> None:

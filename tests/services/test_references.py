@@ -13,7 +13,7 @@ from storyreel.tasks.media.binary import find_ffmpeg
 from tests.services.footage import footage
 from tests.services.pictures import data_uri, picture
 from tests.services.references import Finding, Kind, Reference, examine
-from tests.services.wire import Heard, Reply, app, bound, serving
+from tests.services.wire import HttpRequest, Reply, app, listening_socket, serving
 
 
 def found(url: str, kind: Kind = "image", *, uploads: dict[str, bytes] | None = None, fetches: bool = False) -> Finding:
@@ -69,11 +69,11 @@ def test_what_lies_elsewhere_is_taken_on_trust() -> None:
 
 
 def test_this_machine_is_asked_where_that_is_wanted() -> None:
-    async def answer(heard: Heard) -> Reply:
-        return Reply(200, picture(300, 400)) if heard.path == "/a.png" else Reply(404)
+    async def answer(request: HttpRequest) -> Reply:
+        return Reply(200, picture(300, 400)) if request.path == "/a.png" else Reply(404)
 
-    listening = bound()
-    with serving((app(answer, time.time), listening), beside=asyncio.Event().wait):
+    listening = listening_socket()
+    with serving((app(answer, time.time), listening), background=asyncio.Event().wait):
         here = f"http://127.0.0.1:{listening.getsockname()[1]}"
         assert found(f"{here}/a.png", fetches=True) == Finding(width=300, height=400)
         assert found(f"{here}/b.png", fetches=True).problem == "unreachable"

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.services.results import Link, ResultHost
-from tests.services.wire import Heard, Reply
+from tests.services.wire import HttpRequest, Reply
 
 CONTENT = bytes(range(256)) * 4
 
@@ -20,7 +20,9 @@ def host(*, expires: float | None = None, gets: int | None = None, oss: bool = T
 
 def get(from_host: ResultHost, method: str = "GET", **headers: str) -> Reply:
     fields = {name.replace("_", "-"): value for name, value in headers.items()}
-    return from_host.answer(Heard(method, "/clip.mp4", (("Expires", "1"),), fields, b"", 100, "/clip.mp4?Expires=1"))
+    return from_host.answer(
+        HttpRequest(method, "/clip.mp4", (("Expires", "1"),), fields, b"", 100, "/clip.mp4?Expires=1")
+    )
 
 
 @given(first=st.integers(0, 1200), length=st.integers(1, 1200))
@@ -67,5 +69,5 @@ def test_oss_refuses_a_second_signature_and_others_do_not() -> None:
 
 
 def test_only_the_whole_link_opens_the_file() -> None:
-    assert host().answer(Heard("GET", "/clip.mp4", (), {}, b"", 100, "/clip.mp4")).status == 404
+    assert host().answer(HttpRequest("GET", "/clip.mp4", (), {}, b"", 100, "/clip.mp4")).status == 404
     assert get(host(), "PUT").status == 405

@@ -15,7 +15,7 @@ import pytest
 from tests.services.freepik import Freepik, FreepikSettings
 from tests.services.jobs import Script
 from tests.services.webhooks import Post
-from tests.services.wire import Heard, Reply, app, bound, serving
+from tests.services.wire import HttpRequest, Reply, app, listening_socket, serving
 
 PATH = "/v1/ai/text-to-video/wan-2-7"
 SOON = Script(waiting=0, running=0, seconds=0.05)
@@ -25,18 +25,18 @@ class Mailbox:
     """Who receives webhooks here."""
 
     def __init__(self) -> None:
-        self.heard: list[Heard] = []
+        self.request: list[HttpRequest] = []
         self.statuses: list[int] = []
         """What is answered next; then 200."""
         self.url = ""
 
-    async def answer(self, heard: Heard) -> Reply:
-        self.heard.append(heard)
+    async def answer(self, request: HttpRequest) -> Reply:
+        self.request.append(request)
         return Reply(self.statuses.pop(0) if self.statuses else 200)
 
-    def wait_for(self, count: int) -> list[Heard]:
-        until(lambda: len(self.heard) >= count)
-        return self.heard
+    def wait_for(self, count: int) -> list[HttpRequest]:
+        until(lambda: len(self.request) >= count)
+        return self.request
 
 
 def until(true: Callable[[], bool]) -> None:
@@ -48,9 +48,9 @@ def until(true: Callable[[], bool]) -> None:
 
 @pytest.fixture
 def mailbox() -> Iterator[Mailbox]:
-    box, listening = Mailbox(), bound()
+    box, listening = Mailbox(), listening_socket()
     box.url = f"http://127.0.0.1:{listening.getsockname()[1]}/hook"
-    with serving((app(box.answer, time.time), listening), beside=asyncio.Event().wait):
+    with serving((app(box.answer, time.time), listening), background=asyncio.Event().wait):
         yield box
 
 
@@ -64,8 +64,8 @@ def ordered(emulator: Freepik, mailbox: Mailbox) -> str:
     return id
 
 
-def signed(heard: Heard, key: bytes) -> str:
-    message = f"{heard.headers['webhook-id']}.{heard.headers['webhook-timestamp']}.".encode() + heard.body
+def signed(request: HttpRequest, key: bytes) -> str:
+    message = f"{request.headers['webhook-id']}.{request.headers['webhook-timestamp']}.".encode() + request.body
     return "v1," + base64.b64encode(hmac.new(key, message, hashlib.sha256).digest()).decode()
 
 
@@ -73,7 +73,7 @@ def test_each_change_is_told_once_without_the_wrapper(mailbox: Mailbox) -> None:
     emulator = Freepik(FreepikSettings(script=SOON))
     with emulator.served():
         id = ordered(emulator, mailbox)
-        bodies = [heard.json() for heard in mailbox.wait_for(2)]
+        bodies = [request.json() for request in mailbox.wait_for(2)]
         assert [(body["task_id"], body["status"]) for body in bodies] == [(id, "IN_PROGRESS"), (id, "COMPLETED")]
         assert len(bodies[1]["generated"]) == 1
         until(lambda: len(emulator.webhooks.delivered) == 2)
@@ -86,9 +86,9 @@ def test_the_signature_holds_with_either_reading_of_the_secret(mailbox: Mailbox,
     secret = emulator.doubts.webhook_secret
     with emulator.served():
         ordered(emulator, mailbox)
-        heard = mailbox.wait_for(1)[0]
-    as_text, as_base64 = signed(heard, secret.encode()), signed(heard, base64.b64decode(secret))
-    assert heard.headers["webhook-signature"] == (as_base64 if is_base64 else as_text)
+        request = mailbox.wait_for(1)[0]
+    as_text, as_base64 = signed(request, secret.encode()), signed(request, base64.b64decode(secret))
+    assert request.headers["webhook-signature"] == (as_base64 if is_base64 else as_text)
 
 
 def test_a_webhook_can_be_doubled_old_forged_and_signed_twice(mailbox: Mailbox) -> None:
@@ -110,7 +110,7 @@ def test_a_webhook_can_be_overtaken(mailbox: Mailbox) -> None:
     emulator.posts(Post(overtaken=True))
     with emulator.served():
         ordered(emulator, mailbox)
-        assert [heard.json()["status"] for heard in mailbox.wait_for(2)] == ["COMPLETED", "IN_PROGRESS"]
+        assert [request.json()["status"] for request in mailbox.wait_for(2)] == ["COMPLETED", "IN_PROGRESS"]
 
 
 def test_a_webhook_that_meets_an_error_may_be_sent_again(mailbox: Mailbox) -> None:
@@ -118,6 +118,6 @@ def test_a_webhook_that_meets_an_error_may_be_sent_again(mailbox: Mailbox) -> No
     emulator = Freepik(FreepikSettings(script=SOON, webhook_tries=3))
     with emulator.served():
         ordered(emulator, mailbox)
-        heard = mailbox.wait_for(4)
-    assert len({one.headers["webhook-id"] for one in heard[:3]}) == 1
-    assert heard[3].headers["webhook-id"] != heard[0].headers["webhook-id"]
+        request = mailbox.wait_for(4)
+    assert len({one.headers["webhook-id"] for one in request[:3]}) == 1
+    assert request[3].headers["webhook-id"] != request[0].headers["webhook-id"]

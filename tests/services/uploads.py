@@ -12,7 +12,7 @@ from typing import ClassVar
 
 from tests.services.emulator import Emulator, Settings, address
 from tests.services.faults import Call
-from tests.services.wire import App, Heard, Reply, app, bound
+from tests.services.wire import App, HttpRequest, Reply, app, listening_socket
 
 _FORM = (
     "OSSAccessKeyId",
@@ -75,9 +75,9 @@ class UploadHost:
         upload = self.files.get(key)
         return upload if upload and self.now() <= upload.expires else None
 
-    async def take_form(self, heard: Heard) -> Reply:
+    async def take_form(self, request: HttpRequest) -> Reply:
         """A multipart POST as OSS takes it: the form's fields first, the file last."""
-        parts = _parts(heard)
+        parts = _parts(request)
         missing = [name for name in (*_FORM, "file") if name not in parts]
         if missing:
             return _refused(400, "InvalidArgument", f"Missing form fields: {', '.join(missing)}")
@@ -94,19 +94,19 @@ class UploadHost:
         self._keep(key, parts["file"], ticket)
         return Reply(int(parts["success_action_status"]))
 
-    async def take_put(self, heard: Heard) -> Reply:
+    async def take_put(self, request: HttpRequest) -> Reply:
         """A presigned PUT."""
-        ticket = self._held(heard.asked("signature") or "")
-        if ticket is None or heard.path != f"/{ticket.place}":
+        ticket = self._held(request.query_value("signature") or "")
+        if ticket is None or request.path != f"/{ticket.place}":
             return _refused(403, "AccessDenied", "Request has expired")
-        if heard.headers.get("content-type") != ticket.content_type:
+        if request.headers.get("content-type") != ticket.content_type:
             return _refused(403, "SignatureDoesNotMatch", "The content type is not the one that was signed.")
-        self._keep(ticket.place, heard.body, ticket)
+        self._keep(ticket.place, request.body, ticket)
         return Reply(200)
 
-    async def give(self, heard: Heard) -> Reply:
+    async def give(self, request: HttpRequest) -> Reply:
         """A file at its public address."""
-        upload = self.find(heard.path.lstrip("/"))
+        upload = self.find(request.path.lstrip("/"))
         if upload is None:
             return _refused(404, "NoSuchKey", "The specified key does not exist.")
         return Reply(200, upload.content, (("content-type", upload.ticket.content_type),))
@@ -131,28 +131,28 @@ class UploadingEmulator(Emulator):
 
     def origins(self, port: int) -> list[tuple[App, socket]]:
         """The service, its clips, and the host of the uploads."""
-        host = bound()
+        host = listening_socket()
         self.uploads_url = address(host)
         return [*super().origins(port), (app(self.answer_upload, self.clock.now), host)]
 
-    async def answer_upload(self, heard: Heard) -> Reply:
+    async def answer_upload(self, request: HttpRequest) -> Reply:
         """The reply to any request at the address of the uploads."""
-        if heard.method == "GET":
-            return await self.uploads.give(heard)
-        return await self.with_fault(Call.UPLOAD, heard, lambda: self.take(heard))
+        if request.method == "GET":
+            return await self.uploads.give(request)
+        return await self.with_fault(Call.UPLOAD, request, lambda: self.take(request))
 
     @abstractmethod
-    async def take(self, heard: Heard) -> Reply:
+    async def take(self, request: HttpRequest) -> Reply:
         """One upload, in the service's own way."""
 
 
-def _parts(heard: Heard) -> dict[str, bytes]:
+def _parts(request: HttpRequest) -> dict[str, bytes]:
     """A multipart form's fields in their order (RFC 7578); none when it is no such form."""
-    boundary = re.fullmatch(r'multipart/form-data;\s*boundary="?([^"]+)"?', heard.headers.get("content-type", ""))
+    boundary = re.fullmatch(r'multipart/form-data;\s*boundary="?([^"]+)"?', request.headers.get("content-type", ""))
     if not boundary:
         return {}
     found = {}
-    for part in (b"\r\n" + heard.body).split(b"\r\n--" + boundary[1].encode())[1:-1]:
+    for part in (b"\r\n" + request.body).split(b"\r\n--" + boundary[1].encode())[1:-1]:
         head, _, content = part.removeprefix(b"\r\n").partition(b"\r\n\r\n")
         if name := re.search(rb'[; ]name="([^"]*)"', head):
             found[name[1].decode()] = content

@@ -181,8 +181,8 @@ def oss_target(job: Job, expires: float) -> str:
     return f"/1d/{job.number:02x}/{job.id}.mp4?Expires={int(expires)}&OSSAccessKeyId=LTAI&Signature={signature}"
 
 
-def standing(job: Job, phase: Phase, word: str | None, link: str) -> dict[str, object]:
-    """`output` and, when done, `usage`, as a look at a task gets them. Times are UTC+8 and do not say so."""
+def task_reply(job: Job, phase: Phase, word: str | None, link: str) -> dict[str, object]:
+    """`output` and, when done, `usage`, as a poll at a task gets them. Times are UTC+8 and do not say so."""
     output: dict[str, object] = {"task_id": job.id, "task_status": word or WORDS[phase]}
     if phase is Phase.FORGOTTEN:
         return {"output": output}

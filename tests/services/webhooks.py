@@ -15,10 +15,10 @@ from dataclasses import dataclass, field
 
 import httpx
 
-from tests.services.references import is_here
+from tests.services.references import is_local_url
 
 _PAUSE = 0.01
-"""Seconds between two looks into the outbox, and between two tries."""
+"""Seconds between two checks of the outbox, and between two tries."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ class Outbox:
 
     async def _posted(self, client: httpx.AsyncClient, url: str, raw: bytes, headers: dict[str, str]) -> int | None:
         status = None
-        for _ in range(self.tries if is_here(url) else 0):
+        for _ in range(self.tries if is_local_url(url) else 0):
             try:
                 status = (await client.post(url, content=raw, headers=headers)).status_code
             except httpx.HTTPError:

@@ -1,4 +1,4 @@
-"""HTTP as a service sees it: what was heard, what is replied, and a socket that can be made to fail for real."""
+"""HTTP as a service sees it: what was request, what is replied, and a socket that can be made to fail for real."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Ending(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class HttpRequest:
     """A request as it came."""
 
     method: str
@@ -57,7 +57,7 @@ class Heard:
     target: str
     """Path and query as they were written."""
 
-    def asked(self, name: str) -> str | None:
+    def query_value(self, name: str) -> str | None:
         """The first value of a query parameter."""
         return next((value for key, value in self.query if key == name), None)
 
@@ -74,7 +74,7 @@ class Reply:
     body: bytes = b""
     headers: tuple[tuple[str, str], ...] = ()
     ending: Ending = Ending.WHOLE
-    spoken: bool = True
+    sends_bytes: bool = True
     """False: not one byte is sent before the ending."""
 
     def header(self, name: str) -> str | None:
@@ -87,20 +87,20 @@ class Reply:
         return replace(self, headers=(*others, (name, value)))
 
     @property
-    def honest(self) -> bool:
+    def is_orderly(self) -> bool:
         """Whether an orderly HTTP server could send it."""
         declared = self.header("content-length")
-        return self.spoken and self.ending is Ending.WHOLE and declared in (None, str(len(self.body)))
+        return self.sends_bytes and self.ending is Ending.WHOLE and declared in (None, str(len(self.body)))
 
 
-def said(value: object, status: int = 200, *headers: tuple[str, str]) -> Reply:
+def json_reply(value: object, status: int = 200, *headers: tuple[str, str]) -> Reply:
     """A reply in JSON."""
     body = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
     return Reply(status, body, (("content-type", "application/json; charset=utf-8"), *headers))
 
 
-def app(answer: Callable[[Heard], Awaitable[Reply]], now: Callable[[], float]) -> App:
-    """An ASGI application out of a function from what was heard to what is replied."""
+def app(answer: Callable[[HttpRequest], Awaitable[Reply]], now: Callable[[], float]) -> App:
+    """An ASGI application out of a function from what was request to what is replied."""
 
     async def application(scope: Scope, receive: Receive, send: Send) -> None:
         body = b""
@@ -111,7 +111,7 @@ def app(answer: Callable[[Heard], Awaitable[Reply]], now: Callable[[], float]) -
             body += message.get("body", b"")
             if not message.get("more_body", False):
                 break
-        heard = Heard(
+        request = HttpRequest(
             method=scope["method"],
             path=scope["path"],
             query=tuple(parse_qsl(scope["query_string"].decode(), keep_blank_values=True)),
@@ -120,31 +120,31 @@ def app(answer: Callable[[Heard], Awaitable[Reply]], now: Callable[[], float]) -
             at=now(),
             target=scope["raw_path"].decode() + (f"?{scope['query_string'].decode()}" if scope["query_string"] else ""),
         )
-        await _send(await answer(heard), heard, scope["extensions"][_SOCKET], receive, send)
+        await _send(await answer(request), request, scope["extensions"][_SOCKET], receive, send)
 
     return application
 
 
-async def _send(reply: Reply, heard: Heard, transport: asyncio.Transport, receive: Receive, send: Send) -> None:
-    if not reply.honest:
-        await _break_off(reply, heard, transport, receive)
+async def _send(reply: Reply, request: HttpRequest, transport: asyncio.Transport, receive: Receive, send: Send) -> None:
+    if not reply.is_orderly:
+        await _break_off(reply, request, transport, receive)
         return
     length = ("content-length", str(len(reply.body)))
     headers = reply.headers if reply.header("content-length") or reply.status == 204 else (*reply.headers, length)
     raw = [(name.lower().encode(), value.encode("latin-1")) for name, value in headers]
     await send({"type": "http.response.start", "status": reply.status, "headers": raw})
-    await send({"type": "http.response.body", "body": reply.body if heard.method != "HEAD" else b""})
+    await send({"type": "http.response.body", "body": reply.body if request.method != "HEAD" else b""})
 
 
-async def _break_off(reply: Reply, heard: Heard, transport: asyncio.Transport, receive: Receive) -> None:
+async def _break_off(reply: Reply, request: HttpRequest, transport: asyncio.Transport, receive: Receive) -> None:
     """What no orderly server sends goes past it, straight to the socket."""
     try:
-        if reply.spoken:
-            transport.write(_head(reply) + (reply.body if heard.method != "HEAD" else b""))
+        if reply.sends_bytes:
+            transport.write(_head(reply) + (reply.body if request.method != "HEAD" else b""))
         if reply.ending is Ending.SILENT:
             await _gone(receive)
         elif reply.ending is Ending.RESET:
-            if reply.spoken:
+            if reply.sends_bytes:
                 # A reset overtakes what is still on its way; the client shall have read it.
                 await asyncio.sleep(0.05)
             transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
@@ -170,7 +170,7 @@ def _head(reply: Reply) -> bytes:
     return "\r\n".join([*lines, "connection: close", "", ""]).encode("latin-1")
 
 
-class _Line(H11Protocol):
+class _Protocol(H11Protocol):
     """Uvicorn's HTTP/1.1 with the connection's own socket within reach of the application."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -184,7 +184,7 @@ class _Line(H11Protocol):
         self.app = with_socket
 
 
-def bound(port: int = 0) -> socket.socket:
+def listening_socket(port: int = 0) -> socket.socket:
     """A socket that listens on this machine alone; connections queue up until somebody serves them."""
     # Named TCP, for asyncio sends small packets at once on such sockets alone; else each reply waits for an ACK.
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
@@ -195,10 +195,10 @@ def bound(port: int = 0) -> socket.socket:
 
 
 @contextmanager
-def serving(*origins: tuple[App, socket.socket], beside: Callable[[], Awaitable[object]]) -> Iterator[None]:
+def serving(*origins: tuple[App, socket.socket], background: Callable[[], Awaitable[object]]) -> Iterator[None]:
     """Serve each application on its socket, in a thread with a loop of its own, while the context lasts.
 
-    `beside` runs in the same loop until the end; what it raises is raised at the end of the context.
+    `background` runs in the same loop until the end; what it raises is raised at the end of the context.
     """
     loop, stop = asyncio.new_event_loop(), asyncio.Event()
     mistakes: list[BaseException] = []
@@ -206,9 +206,10 @@ def serving(*origins: tuple[App, socket.socket], beside: Callable[[], Awaitable[
     async def serve() -> None:
         state = ServerState()
         servers = [
-            await loop.create_server(_line(application, state), sock=listening) for application, listening in origins
+            await loop.create_server(_protocol(application, state), sock=listening)
+            for application, listening in origins
         ]
-        work = asyncio.ensure_future(beside())
+        work = asyncio.ensure_future(background())
         await stop.wait()
         for server in servers:
             server.close()
@@ -235,9 +236,15 @@ def _run(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, None]) -> No
         runner.run(work)
 
 
-def _line(application: App, state: ServerState) -> Callable[[], _Line]:
+def _protocol(application: App, state: ServerState) -> Callable[[], _Protocol]:
     # A keep-alive longer than any test: no connection that a client holds is dropped by surprise.
     config = uvicorn.Config(
-        application, http=_Line, ws="none", lifespan="off", log_config=None, access_log=False, timeout_keep_alive=600
+        application,
+        http=_Protocol,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        timeout_keep_alive=600,
     )
-    return lambda: _Line(config=config, server_state=state, app_state={})
+    return lambda: _Protocol(config=config, server_state=state, app_state={})

@@ -66,7 +66,7 @@ def service() -> Dashscope:
 def let_finish(service: Dashscope) -> None:
     """From now on takes are at the service for three seconds, those that are there already, too."""
     script = Script(waiting=0, running=1, seconds=3)
-    service.plays(script, times=100)
+    service.use_script(script, times=100)
     for job in service.jobs.all():
         job.script = script
 

@@ -34,7 +34,7 @@ async def test_a_damaged_clip_is_downloaded_again_and_bought_once(tmp_path: Path
 async def test_an_intact_clip_that_is_not_what_was_ordered_is_kept_and_has_findings(tmp_path: Path) -> None:
     short = make_clip(tmp_path / "short.mp4", frames=60, fps="30", size="320x180")
     async with bench(tmp_path, SERVICES["aimlapi"]) as on:
-        on.emulator.plays(Script(waiting=0, running=0, delivers=short))
+        on.emulator.use_script(Script(waiting=0, running=0, delivers=short))
         clip = await on.make()
         assert on.state is State.FINISHED and probe(clip.path).frames == 60
         found = await inspect_clip(clip.path, on.take.request)

@@ -103,7 +103,7 @@ async def test_a_link_that_expired_is_asked_for_again(tmp_path: Path) -> None:
         with pytest.raises(Transient, match="expired"):
             await on.make()
         assert on.state is State.SUBMITTED
-        assert sum("/v1/tasks/" in heard.path for heard in on.emulator.requests) >= 5
+        assert sum("/v1/tasks/" in received.path for received in on.emulator.requests) >= 5
 
 
 async def test_a_clip_that_claims_to_be_huge_is_not_fetched_and_not_lost(tmp_path: Path, service: Service) -> None:
@@ -138,7 +138,7 @@ async def test_a_busy_service_leaves_nothing_in_the_ledger(tmp_path: Path, servi
 
 async def test_a_task_that_failed_is_final_for_the_run(tmp_path: Path, service: Service) -> None:
     async with bench(tmp_path, service) as on:
-        on.emulator.plays(Script(waiting=0, running=0, end=Phase.FAILED, failure=Failure(message="too dark")))
+        on.emulator.use_script(Script(waiting=0, running=0, end=Phase.FAILED, failure=Failure(message="too dark")))
         with pytest.raises(TaskFailed):
             await on.make()
         assert on.state is State.FAILED
@@ -149,7 +149,7 @@ async def test_a_task_that_failed_is_final_for_the_run(tmp_path: Path, service: 
 
 async def test_a_task_that_never_ends_stands_for_the_next_run(tmp_path: Path, service: Service) -> None:
     async with bench(tmp_path, service, timeout=0.3) as on:
-        on.emulator.plays(Script(waiting=1, running=1, end=None), times=1)
+        on.emulator.use_script(Script(waiting=1, running=1, end=None), times=1)
         with pytest.raises(Overdue, match="it is paid"):
             await on.make()
         assert on.state is State.SUBMITTED
@@ -158,14 +158,14 @@ async def test_a_task_that_never_ends_stands_for_the_next_run(tmp_path: Path, se
 
 async def test_a_failed_poll_is_repeated(tmp_path: Path, service: Service) -> None:
     async with bench(tmp_path, service) as on:
-        on.emulator.fault(Call.LOOK, Answer(502), times=4)
+        on.emulator.fault(Call.POLL, Answer(502), times=4)
         assert (await on.make()).path.is_file()
         assert len(on.emulator.accepted) == 1
 
 
 async def test_a_key_that_was_revoked_meanwhile_does_not_lose_the_task(tmp_path: Path, service: Service) -> None:
     async with bench(tmp_path, service) as on:
-        on.emulator.fault(Call.LOOK, Answer(401), times=1)
+        on.emulator.fault(Call.POLL, Answer(401), times=1)
         with pytest.raises(Terminal):
             await on.make()
         assert on.state is State.SUBMITTED
@@ -174,7 +174,7 @@ async def test_a_key_that_was_revoked_meanwhile_does_not_lose_the_task(tmp_path:
 
 async def test_a_task_that_the_service_forgot_is_not_bought_again_by_itself(tmp_path: Path) -> None:
     async with bench(tmp_path, SERVICES["dashscope"], timeout=0.2) as on:
-        on.emulator.plays(Script(waiting=1, running=1, end=None), times=1)
+        on.emulator.use_script(Script(waiting=1, running=1, end=None), times=1)
         with pytest.raises(Overdue):
             await on.make()
         on.emulator.clock.forward(hours=25)
@@ -187,25 +187,25 @@ async def test_a_task_that_the_service_forgot_is_not_bought_again_by_itself(tmp_
 
 async def test_a_cancelled_run_cancels_orders_that_still_wait(tmp_path: Path) -> None:
     async with bench(tmp_path, SERVICES["dashscope"]) as on:
-        on.emulator.plays(Script(waiting=10_000, running=1), times=1)
+        on.emulator.use_script(Script(waiting=10_000, running=1), times=1)
         await _cancelled_once(on, lambda: len(on.emulator.accepted) == 1)
-        assert any(heard.path.endswith("/cancel") for heard in on.emulator.requests)
+        assert any(received.path.endswith("/cancel") for received in on.emulator.requests)
         assert on.state is State.FAILED
 
 
 async def test_a_cancelled_run_leaves_orders_that_cannot_be_cancelled_to_the_next(tmp_path: Path) -> None:
     async with bench(tmp_path, SERVICES["aimlapi"]) as on:
-        on.emulator.plays(Script(waiting=3, running=1000), times=1)
+        on.emulator.use_script(Script(waiting=3, running=1000), times=1)
         await _cancelled_once(on, lambda: len(on.emulator.accepted) == 1)
         assert on.state is State.SUBMITTED
 
 
 async def test_a_run_that_is_handed_over_cancels_no_order(tmp_path: Path) -> None:
     async with bench(tmp_path, SERVICES["dashscope"]) as on:
-        on.emulator.plays(Script(waiting=10_000, running=1), times=1)
+        on.emulator.use_script(Script(waiting=10_000, running=1), times=1)
         on.studio.orders_stand = True
         await _cancelled_once(on, lambda: len(on.emulator.accepted) == 1)
-        assert not any(heard.path.endswith("/cancel") for heard in on.emulator.requests)
+        assert not any(received.path.endswith("/cancel") for received in on.emulator.requests)
         assert on.state is State.SUBMITTED
 
 
@@ -281,7 +281,7 @@ async def test_a_clip_that_comes_while_the_bucket_is_away_is_neither_lost_nor_fe
         assert "same command" in caught.value.hint
         back()
         # The service need not know of it any more.
-        on.emulator.fault(Call.LOOK, Answer(404), times=100)
+        on.emulator.fault(Call.POLL, Answer(404), times=100)
         clip = await on.make()
         assert on.state is State.FINISHED
         assert Bucket(bucket).size(f"{clip.digest[:2]}/{clip.digest}.mp4") == clip.size

@@ -26,7 +26,7 @@ from tests import postgres
 from tests.buckets import environment as told_of
 from tests.flows.conftest import Command
 from tests.services.__main__ import SERVICES
-from tests.services.wire import Heard, Reply, app, bound, serving
+from tests.services.wire import HttpRequest, Reply, app, listening_socket, serving
 
 NOBODY = "http://127.0.0.1:9"
 """A port of this machine that nobody listens at."""
@@ -99,15 +99,15 @@ def test_a_server_that_is_named_and_does_not_answer_is_missing(storyreel: Comman
 
 
 def test_a_server_that_answers_is_named_without_its_password(storyreel: Command) -> None:
-    heard: list[Heard] = []
+    heard: list[HttpRequest] = []
 
-    async def answer(request: Heard) -> Reply:
+    async def answer(request: HttpRequest) -> Reply:
         heard.append(request)
         return Reply(200)
 
-    listening = bound()
+    listening = listening_socket()
     port = listening.getsockname()[1]
-    with serving((app(answer, time.time), listening), beside=_nothing):
+    with serving((app(answer, time.time), listening), background=_nothing):
         found = commanded(storyreel, PREFECT_API_URL=f"http://me:secret@127.0.0.1:{port}/api")
     assert found["prefect server"]["detail"] == f"http://127.0.0.1:{port}/api answers"
     assert [request.path for request in heard] == ["/api/health"]
@@ -142,9 +142,9 @@ def test_a_service_with_a_key_is_asked_without_it(name: str) -> None:
         assert emulator.requests == []
         found = examined({**environment, **key}, offline=False)
     assert found[f"{name} online"] == Check(name=f"{name} online", state="ok", detail=f"{base_url} answers")
-    (heard,) = emulator.requests
-    assert heard.method == "GET"
-    assert emulator.settings.key not in str(heard)
+    (received,) = emulator.requests
+    assert received.method == "GET"
+    assert emulator.settings.key not in str(received)
 
 
 def test_all_services_can_be_asked_at_once() -> None:
@@ -157,12 +157,12 @@ def test_all_services_can_be_asked_at_once() -> None:
 
 
 def test_a_service_in_trouble_is_not_called_well() -> None:
-    async def answer(_: Heard) -> Reply:
+    async def answer(_: HttpRequest) -> Reply:
         return Reply(503)
 
-    listening = bound()
+    listening = listening_socket()
     base = f"http://127.0.0.1:{listening.getsockname()[1]}"
-    with serving((app(answer, time.time), listening), beside=_nothing):
+    with serving((app(answer, time.time), listening), background=_nothing):
         found = examined(offline=False, DASHSCOPE_API_KEY="k", DASHSCOPE_BASE_URL=base)
     assert found["dashscope online"].state == "note"
     assert "503" in found["dashscope online"].detail

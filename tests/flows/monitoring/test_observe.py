@@ -229,8 +229,8 @@ async def test_what_failed_and_what_is_unknown_is_told_as_it_happens(
     file = tmp_path / "film.yaml"
     file.write_text(FILM.replace("The Boat", "The Wreck").replace("Ana enters.", "Fire."))
     refused = Script(end=Phase.FAILED, failure=Failure("moderation", "the content was refused"))
-    service.plays(refused, when=lambda order: "Fire." in order.prompt)
-    service.fault(Call.CREATE, Reset(), accepted=True, when=lambda heard: b"She sits." in heard.body)
+    service.use_script(refused, when=lambda order: "Fire." in order.prompt)
+    service.fault(Call.CREATE, Reset(), accepted=True, when=lambda received: b"She sits." in received.body)
     with pytest.raises(ShotsFailed):
         await render_storyboard(str(file), out=str(tmp_path / "out"), buy=True)
     async with get_client() as client:

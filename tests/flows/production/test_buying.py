@@ -113,7 +113,7 @@ async def test_what_is_planned_as_new_is_bought_at_its_price_and_nothing_else(
         film = FILM.replace("climbs", climbs).replace("The sea.", f"The {sea}., takes: {takes}")
         planned = on_set.plan(film, *select)
         if fails and planned.bought:
-            on_set.apiyi.plays(Script(waiting=0, running=0, end=Phase.FAILED), times=1)
+            on_set.apiyi.use_script(Script(waiting=0, running=0, end=Phase.FAILED), times=1)
         sold, before = on_set.sold(), on_set.ledger()
         try:
             made = await on_set.render(film, *select)
@@ -206,7 +206,7 @@ TWO_SERVICES = FILM.replace("provider: apiyi", "providers: [apiyi, dashscope]")
 
 
 async def test_the_next_service_steps_in_when_the_first_has_failed_for_good(on_set: Set) -> None:
-    on_set.apiyi.plays(Script(waiting=0, running=0, end=Phase.FAILED), times=1)
+    on_set.apiyi.use_script(Script(waiting=0, running=0, end=Phase.FAILED), times=1)
     made = await on_set.render(TWO_SERVICES)
     assert made.frames == 180
     assert (len(on_set.apiyi.accepted), len(on_set.dashscope.accepted)) == (3, 1)
@@ -217,11 +217,11 @@ async def test_the_next_service_steps_in_when_the_first_has_failed_for_good(on_s
 
 async def test_a_refusal_of_the_content_is_the_authors_to_mend(on_set: Set) -> None:
     refusal = Failure(code="DataInspectionFailed", message="Input data may contain inappropriate content.")
-    on_set.apiyi.plays(Script(waiting=0, running=0, end=Phase.FAILED, failure=refusal), times=1)
+    on_set.apiyi.use_script(Script(waiting=0, running=0, end=Phase.FAILED, failure=refusal), times=1)
     with pytest.raises(ShotsFailed):
         await on_set.render(TWO_SERVICES)
     assert on_set.dashscope.accepted == []
-    on_set.apiyi.plays(Script(waiting=0, running=0, end=Phase.FAILED, failure=refusal), times=1)
+    on_set.apiyi.use_script(Script(waiting=0, running=0, end=Phase.FAILED, failure=refusal), times=1)
     await on_set.render(TWO_SERVICES.replace("duration: 2s", "duration: 2s, fallback_on_refusal: true"))
     assert len(on_set.dashscope.accepted) == 1
 
@@ -269,7 +269,9 @@ def black_clip(tmp_path: Path) -> Path:
 
 async def test_of_several_takes_the_best_is_in_the_cut_and_the_others_are_kept(on_set: Set, black_clip: Path) -> None:
     film = FILM.replace("The sea.", "The sea., takes: 3")
-    on_set.apiyi.plays(Script(waiting=0, running=0, delivers=black_clip), when=lambda order: "The sea" in order.prompt)
+    on_set.apiyi.use_script(
+        Script(waiting=0, running=0, delivers=black_clip), when=lambda order: "The sea" in order.prompt
+    )
     made = await on_set.render(film)
     thirds = [take for take in made.shots if take.shot == "1C"]
     (dark,) = [take for take in thirds if take.clip.read_bytes() == black_clip.read_bytes()]

@@ -23,7 +23,7 @@ from tests.flows.conftest import Command
 from tests.flows.planning.histories import NOTHING
 from tests.services.__main__ import SERVICES
 from tests.services.emulator import Emulator
-from tests.services.wire import Heard
+from tests.services.wire import HttpRequest
 
 FILM = """
 storyboard: 1
@@ -68,7 +68,7 @@ def service(request: pytest.FixtureRequest) -> Iterator[tuple[Emulator, dict[str
         yield emulator, {f"{prefix}_API_KEY": KEY, f"{prefix}_BASE_URL": base_url}
 
 
-def sent(emulator: Emulator, environment: Mapping[str, str], request: Request) -> Heard:
+def sent(emulator: Emulator, environment: Mapping[str, str], request: Request) -> HttpRequest:
     """What the service hears when this is ordered."""
     adapter = load(emulator.name)
     assert issubclass(adapter, HostedProvider)
@@ -78,7 +78,7 @@ def sent(emulator: Emulator, environment: Mapping[str, str], request: Request) -
             await provider.submit(request)
 
     asyncio.run(order())
-    return emulator.accepted[-1].heard
+    return emulator.accepted[-1].request
 
 
 @pytest.mark.parametrize("shot", ["1A", "1B", "1C"])
@@ -91,12 +91,12 @@ def test_the_explained_request_is_the_one_that_is_sent_except_for_the_key(
     assert len(emulator.requests) == before, "explaining sends nothing"
     shown = explanation.http_request
     assert shown
-    heard = sent(emulator, environment, explanation.take.request)
-    assert (shown.method, shown.url) == (heard.method, emulator.base_url + heard.path)
-    assert shown.body == heard.json()
+    received = sent(emulator, environment, explanation.take.request)
+    assert (shown.method, shown.url) == (received.method, emulator.base_url + received.path)
+    assert shown.body == received.json()
     told = {name.lower(): value.replace("…", KEY) for name, value in shown.headers.items()}
-    assert told == {name: heard.headers[name] for name in told}
-    assert KEY in "".join(heard.headers.values())
+    assert told == {name: received.headers[name] for name in told}
+    assert KEY in "".join(received.headers.values())
     assert KEY not in json.dumps(explanation.as_json())
 
 

@@ -18,7 +18,7 @@ from storyreel.tasks.providers import load
 from storyreel.tasks.providers.hosted import HostedProvider
 from tests.flows.planning.histories import NOTHING
 from tests.services.__main__ import SERVICES
-from tests.services.wire import Heard
+from tests.services.wire import HttpRequest
 
 FILM = """
 storyboard: 1
@@ -47,7 +47,7 @@ def explained(file: Path, shot: str, provider: str, environment: Mapping[str, st
     return explain(storyboard, plan, find_take(plan, shot, 1), environment)
 
 
-def told_and_sent(file: Path, shot: str, name: str) -> tuple[Explanation, Heard]:
+def told_and_sent(file: Path, shot: str, name: str) -> tuple[Explanation, HttpRequest]:
     """What is explained of a shot, and what the service hears when it is ordered."""
     adapter, emulator = load(name), SERVICES[name]()
     assert issubclass(adapter, HostedProvider)
@@ -60,16 +60,16 @@ def told_and_sent(file: Path, shot: str, name: str) -> tuple[Explanation, Heard]
                 await provider.submit(explanation.take.request)
 
         asyncio.run(order())
-        return explanation, emulator.accepted[-1].heard
+        return explanation, emulator.accepted[-1].request
 
 
 @pytest.mark.parametrize("name", sorted(SERVICES))
 def test_every_header_that_is_sent_is_shown_with_the_key_left_out(film: Path, name: str) -> None:
-    explanation, heard = told_and_sent(film, "1A", name)
+    explanation, received = told_and_sent(film, "1A", name)
     assert explanation.http_request
     told = {header.lower(): value for header, value in explanation.http_request.headers.items()}
-    sent = dict(heard.headers)
-    assert sent.pop("content-length") == str(len(heard.body))
+    sent = dict(received.headers)
+    assert sent.pop("content-length") == str(len(received.body))
     assert told == {header: value.replace(KEY, "…") for header, value in sent.items()}
     assert {"host", "user-agent", "accept", "content-type"} <= told.keys()
 

@@ -58,7 +58,7 @@ class Place:
         """A take at the service that is noted in the ledger; its callbacks are sent like this. Gives the task's id."""
         self.emulator.webhooks.posts.clear()
         self.emulator.webhooks.posts.extend(posts)
-        self.emulator.plays(script)
+        self.emulator.use_script(script)
         reply = httpx.post(
             f"{self.emulator.base_url}/v1/ai/{MODE}/wan-2-7",
             json={"prompt": "Rain.", "webhook_url": self.url},
@@ -85,9 +85,9 @@ class Place:
         """Whether a run that waits for the task would look now; asking takes the wake."""
         return self.ledger.take_wakeup("freepik", f"{MODE}/{task}")
 
-    def looks(self, task: str) -> int:
+    def polls(self, task: str) -> int:
         """How often the service was asked about a task."""
-        return sum(heard.method == "GET" and heard.path.endswith(task) for heard in self.emulator.requests)
+        return sum(received.method == "GET" and received.path.endswith(task) for received in self.emulator.requests)
 
     def call(self, body: bytes, id: str = "") -> httpx.Response:
         """A callback that is signed as it should be, whatever it says."""
@@ -178,14 +178,14 @@ def test_a_callback_is_believed_only_as_far_as_the_service_confirms_it(place: Pl
     task = place.order(script=NEVER)
     answer = place.call(json.dumps({"task_id": task, "status": "COMPLETED", "generated": ["http://x/"]}).encode())
     assert (answer.status_code, answer.json()) == (200, {"woken": False})
-    assert place.looks(task) >= 1
+    assert place.polls(task) >= 1
     assert not place.is_woken(task)
 
 
 def test_repeated_callbacks_are_dealt_with_once(place: Place) -> None:
     task = place.order(Post(), Post(copies=4))
     assert [one.status for one in place.delivered(task, "COMPLETED", 4)] == [200] * 4
-    assert place.looks(task) <= 2, "one look for each message, however often it comes"
+    assert place.polls(task) <= 2, "one look for each message, however often it comes"
     assert place.is_woken(task)
     assert not place.is_woken(task)
 
@@ -207,7 +207,7 @@ def test_clocks_may_differ_by_some_minutes(place: Place, age: int) -> None:
 def test_a_callback_that_is_forged_or_stale_is_turned_away(place: Place, post: Post) -> None:
     task = place.order(post, post)
     assert place.delivered(task, "COMPLETED")[0].status == 401
-    assert place.looks(task) == 0
+    assert place.polls(task) == 0
     assert not place.is_woken(task)
 
 
@@ -267,7 +267,7 @@ def test_what_cannot_be_confirmed_now_may_be_sent_again(place: Place) -> None:
     place.delivered(task, "COMPLETED")
     place.is_woken(task)
     body = json.dumps({"task_id": task, "status": "COMPLETED"}).encode()
-    place.emulator.fault(Call.LOOK, Answer(503))
+    place.emulator.fault(Call.POLL, Answer(503))
     assert place.call(body, "again").status_code == 503
     assert not place.is_woken(task)
     assert place.call(body, "again").json() == {"woken": True}
@@ -316,7 +316,7 @@ async def test_a_run_that_waits_looks_as_soon_as_it_is_called(
     (tmp_path / "film.yaml").write_text(f"{RAIN}  - {{shot: 1A, action: Rain {uuid4()}., duration: 2s}}\n")
     plan = make_plan(read(tmp_path / "film.yaml"), History(purchases=lambda _: {}, holds=lambda _: False), "freepik")
     request, place.emulator.webhooks.posts = plan.takes[0].request, deque()
-    place.emulator.plays(Script(waiting=0, running=0, seconds=1.5))
+    place.emulator.use_script(Script(waiting=0, running=0, seconds=1.5))
     order = Order(
         key=request.key, provider="freepik", model=request.model, request="{}", film="Rain", slate="1A", take=1
     )

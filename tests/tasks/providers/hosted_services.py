@@ -23,7 +23,7 @@ from storyreel.tasks.settings import service_variable
 from tests.services import aimlapi, apiyi, dashscope, freepik
 from tests.services.emulator import Emulator
 from tests.services.jobs import Script
-from tests.services.wire import Heard, Reply, app, bound, said, serving
+from tests.services.wire import HttpRequest, Reply, app, json_reply, listening_socket, serving
 
 KEY = "sk-emulator"
 AT_ONCE = Script(waiting=0, running=0)
@@ -87,11 +87,11 @@ async def opened(
 def answering(body: str) -> Iterator[str]:
     """The address of a service that answers every request with this JSON."""
 
-    async def answer(_: Heard) -> Reply:
-        return said(json.loads(body))
+    async def answer(_: HttpRequest) -> Reply:
+        return json_reply(json.loads(body))
 
-    listening = bound()
-    with serving((app(answer, lambda: 0.0), listening), beside=asyncio.Event().wait):
+    listening = listening_socket()
+    with serving((app(answer, lambda: 0.0), listening), background=asyncio.Event().wait):
         yield f"http://127.0.0.1:{listening.getsockname()[1]}"
 
 

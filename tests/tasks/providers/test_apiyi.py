@@ -92,7 +92,7 @@ async def test_after_a_day_the_task_is_forgotten_in_every_form(unknown: str) -> 
 async def test_plain_bodies_are_requested_and_wrong_gzip_labels_ignored() -> None:
     async with opened(SERVICE, settings={"labels_gzip": True}) as (provider, emulator):
         assert (await provider.poll((await provider.submit(request(SERVICE))).task)).state == "finished"
-    assert {heard.headers["accept-encoding"] for heard in emulator.requests} == {"identity"}
+    assert {received.headers["accept-encoding"] for received in emulator.requests} == {"identity"}
 
 
 async def test_a_refusal_of_a_missing_first_frame_may_come_as_500() -> None:

@@ -59,7 +59,7 @@ async def test_no_code_in_a_poll_gives_up_a_task(code: str) -> None:
     async with opened(SERVICE) as (provider, emulator):
         accepted = await provider.submit(request(SERVICE))
         for status in (None, 200):
-            emulator.fault(Call.LOOK, emulator.refusal(code, status=status))
+            emulator.fault(Call.POLL, emulator.refusal(code, status=status))
             with pytest.raises((Transient, Terminal)) as met:
                 await provider.poll(accepted.task)
             assert not isinstance(met.value, TaskFailed)

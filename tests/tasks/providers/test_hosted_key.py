@@ -17,8 +17,8 @@ async def test_the_key_goes_to_the_service_alone(service: Service, tmp_path: Pat
     async with opened(service) as (provider, emulator):
         status = await provider.poll((await provider.submit(request(service))).task)
         await provider.fetch(request(service), status, tmp_path / "take.mp4", nothing)
-    assert all(KEY in str(heard.headers) for heard in emulator.requests)
-    assert emulator.fetches and not any(KEY in str(heard.headers) + heard.target for heard in emulator.fetches)
+    assert all(KEY in str(received.headers) for received in emulator.requests)
+    assert emulator.fetches and not any(KEY in str(received.headers) + received.target for received in emulator.fetches)
 
 
 async def test_a_wrong_key_is_reported_and_never_shown(service: Service, caplog: pytest.LogCaptureFixture) -> None:
@@ -68,7 +68,7 @@ async def test_an_invalid_base_url_is_refused(service: Service, base: str) -> No
             pass
 
 
-@pytest.mark.parametrize("call", [Call.CREATE, Call.LOOK])
+@pytest.mark.parametrize("call", [Call.CREATE, Call.POLL])
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
 async def test_a_redirect_is_not_followed_with_the_key(service: Service, call: Call, status: int) -> None:
     async with opened(service) as (provider, emulator):

@@ -21,7 +21,7 @@ from tests.tasks.providers.hosted_services import Service, answering, opened, re
 async def test_a_poll_that_meets_an_error_may_be_repeated(service: Service, trouble: Any) -> None:
     async with opened(service, timeout=0.4) as (provider, emulator):
         accepted = await provider.submit(request(service))
-        emulator.fault(Call.LOOK, trouble)
+        emulator.fault(Call.POLL, trouble)
         with pytest.raises(Transient):
             await provider.poll(accepted.task)
         assert (await provider.poll(accepted.task)).state == "finished"
@@ -31,7 +31,7 @@ async def test_a_poll_that_meets_an_error_may_be_repeated(service: Service, trou
 async def test_a_refused_poll_does_not_fail_the_task(service: Service, status: int) -> None:
     async with opened(service) as (provider, emulator):
         accepted = await provider.submit(request(service))
-        emulator.fault(Call.LOOK, Answer(status))
+        emulator.fault(Call.POLL, Answer(status))
         with pytest.raises(Terminal) as refused:
             await provider.poll(accepted.task)
         assert not isinstance(refused.value, TaskFailed)
@@ -121,7 +121,7 @@ async def test_a_finished_task_without_a_link_is_polled_again(service: Service) 
 async def test_a_plain_body_with_a_gzip_label_is_read(service: Service) -> None:
     async with opened(service) as (provider, emulator):
         emulator.fault(Call.CREATE, Labelled())
-        emulator.fault(Call.LOOK, Labelled())
+        emulator.fault(Call.POLL, Labelled())
         assert (await provider.poll((await provider.submit(request(service))).task)).state == "finished"
     assert len(emulator.accepted) == 1
 
@@ -134,8 +134,10 @@ async def test_an_id_cannot_change_the_path_that_is_polled(service: Service, tas
             await provider.poll(task)
         with pytest.raises(TaskForgotten):
             await provider.poll("text-to-video/plain" if service.name == "freepik" else "plain")
-    heard, plain = emulator.requests
-    assert heard.path.startswith(plain.path.removesuffix("plain"))
-    assert heard.target.count("/") == plain.target.count("/") and heard.target.count("?") == plain.target.count("?")
+    received, plain = emulator.requests
+    assert received.path.startswith(plain.path.removesuffix("plain"))
+    assert received.target.count("/") == plain.target.count("/") and received.target.count("?") == plain.target.count(
+        "?"
+    )
     if service.name == "aimlapi":
-        assert heard.asked("generation_id") == task
+        assert received.query_value("generation_id") == task

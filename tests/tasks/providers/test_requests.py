@@ -148,11 +148,11 @@ async def test_every_field_of_an_order_is_as_the_service_documents(name: str, mo
     service = SERVICES[name]
     async with opened(service) as (provider, emulator):
         await provider.submit(full(service, mode))
-    (heard,) = emulator.requests
-    assert (heard.method, heard.path, heard.query) == ("POST", path_of(service, mode), ())
-    assert heard.json() == BODIES[name][mode]
-    assert type(heard.json().get("duration", heard.json().get("parameters", {}).get("duration"))) is int
-    assert heard.headers.items() >= HEADERS[name].items()
+    (received,) = emulator.requests
+    assert (received.method, received.path, received.query) == ("POST", path_of(service, mode), ())
+    assert received.json() == BODIES[name][mode]
+    assert type(received.json().get("duration", received.json().get("parameters", {}).get("duration"))) is int
+    assert received.headers.items() >= HEADERS[name].items()
     assert len(emulator.accepted) == 1
 
 

@@ -15,27 +15,27 @@ from storyreel.tasks.providers.errors import Ambiguous, ProviderError, Refused, 
 from storyreel.tasks.providers.http.client import Client, NotFound, order_headers
 from storyreel.tasks.providers.http.response import Response, text_at, value_at
 from storyreel.tasks.providers.refusals import refusal, split_code
-from tests.services.wire import Heard, Reply, app, bound, serving
+from tests.services.wire import HttpRequest, Reply, app, listening_socket, serving
 
 
 @asynccontextmanager
-async def answering(*replies: Reply) -> AsyncIterator[tuple[Client, list[Heard]]]:
+async def answering(*replies: Reply) -> AsyncIterator[tuple[Client, list[HttpRequest]]]:
     """A client of a server that sends these replies in turn, and then the last one again and again."""
-    heard_all: list[Heard] = []
+    received_all: list[HttpRequest] = []
     left = list(replies)
 
-    async def answer(heard: Heard) -> Reply:
-        heard_all.append(heard)
+    async def answer(received: HttpRequest) -> Reply:
+        received_all.append(received)
         return left.pop(0) if len(left) > 1 else left[0]
 
     async def forever() -> None:
         """Nothing runs beside the server."""
 
-    listening = bound()
-    with serving((app(answer, lambda: 0.0), listening), beside=forever):
+    listening = listening_socket()
+    with serving((app(answer, lambda: 0.0), listening), background=forever):
         base = f"http://127.0.0.1:{listening.getsockname()[1]}"
         client = Client("service", base, {"X-Key": "sk-top"}, lambda _: None, secret="sk-top", timeout=5)
-        yield client, heard_all
+        yield client, received_all
         await client.close()
 
 
@@ -44,19 +44,19 @@ def as_json(value: object, status: int = 200, *headers: tuple[str, str]) -> Repl
 
 
 async def test_a_response_that_is_too_large_is_not_read_whole() -> None:
-    async with answering(Reply(200, b" " * (9 << 20))) as (client, heard):
+    async with answering(Reply(200, b" " * (9 << 20))) as (client, received):
         with pytest.raises(Ambiguous, match="more than"):
             await client.post_once("/order", {})
         with pytest.raises(Transient, match="more than"):
             await client.get("/look")
-    assert len(heard) == 2
+    assert len(received) == 2
 
 
 async def test_a_compressed_body_is_read_whatever_its_label() -> None:
     packed = gzip.compress(b'{"id": "t"}')
-    async with answering(Reply(200, packed), Reply(200, packed, (("content-encoding", "br"),))) as (client, heard):
+    async with answering(Reply(200, packed), Reply(200, packed, (("content-encoding", "br"),))) as (client, received):
         assert await client.post_once("/order", {}) == await client.get("/look") == {"id": "t"}
-    assert {one.headers["accept-encoding"] for one in heard} == {"identity"}
+    assert {one.headers["accept-encoding"] for one in received} == {"identity"}
 
 
 async def test_a_zip_bomb_is_not_decompressed_whole() -> None:
@@ -84,13 +84,13 @@ async def test_a_body_that_is_not_a_json_object_is_no_usable_response(body: byte
 async def test_the_key_is_in_the_headers_and_in_no_message_and_no_log(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     echo = {"message": "the key sk-top is bad"}
-    async with answering(*(as_json(echo, status) for status in (400, 401, 403, 500, 429, 418))) as (client, heard):
+    async with answering(*(as_json(echo, status) for status in (400, 401, 403, 500, 429, 418))) as (client, received):
         errors = []
         for _ in range(6):
             with pytest.raises((Terminal, Transient, Ambiguous)) as error:
                 await client.post_once("/order", {})
             errors.append(error.value)
-    assert all(one.headers["x-key"] == "sk-top" for one in heard)
+    assert all(one.headers["x-key"] == "sk-top" for one in received)
     assert all("the key … is bad" in str(error) for error in errors)
     assert "sk-top" not in "".join(f"{error!r}{error.args}{vars(error)}" for error in errors) + caplog.text
 
@@ -112,10 +112,10 @@ async def test_an_undocumented_status_leaves_an_order_ambiguous() -> None:
 
 
 async def test_an_invalid_redirect_is_refused_too() -> None:
-    async with answering(Reply(302, headers=(("location", "http://[::1"),))) as (client, heard):
+    async with answering(Reply(302, headers=(("location", "http://[::1"),))) as (client, received):
         with pytest.raises((Terminal, Transient)):
             await client.get("/look")
-    assert len(heard) == 1
+    assert len(received) == 1
 
 
 @pytest.mark.parametrize(
@@ -196,10 +196,10 @@ def test_errors_survive_pickling() -> None:
 
 
 async def test_order_headers_are_those_that_are_sent() -> None:
-    async with answering(as_json({"id": "t"})) as (client, heard):
+    async with answering(as_json({"id": "t"})) as (client, received):
         await client.post_once("/orders", {"seed": 7}, {"X-Async": "enable"})
         headers = order_headers(f"{client.base}/orders", {"X-Key": "sk-top"}, {"X-Async": "enable"})
-    sent = dict(heard[0].headers)
+    sent = dict(received[0].headers)
     assert sent.pop("content-length") == "10"
     assert {name.lower(): value for name, value in headers.items()} == sent
     assert "X-Key" in headers and headers["Content-Type"] == "application/json"

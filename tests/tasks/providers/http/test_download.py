@@ -20,7 +20,7 @@ from storyreel.tasks.providers.http.allowed_hosts import AllowedHosts, LinkNotAl
 from storyreel.tasks.providers.http.download import LinkExpired, download
 from tests.services.faults import Trouble, Truncated
 from tests.services.results import Link, ResultHost
-from tests.services.wire import Ending, Heard, Reply, app, bound, serving
+from tests.services.wire import Ending, HttpRequest, Reply, app, listening_socket, serving
 
 HERE = "http://127.0.0.1:1"
 """A service on this machine."""
@@ -28,37 +28,37 @@ AWAY = "https://api.example.com"
 CLIP = bytes(range(256)) * 4096
 PATH = "/clip.mp4?Signature=abc"
 
-Spoil = Callable[[Reply, Heard], Reply]
+Spoil = Callable[[Reply, HttpRequest], Reply]
 
 
 class Host:
     """A host of clips whose replies can be spoilt, one after the other."""
 
     def __init__(self, spoils: Sequence[Spoil | None] = ()) -> None:
-        self.heard: list[Heard] = []
+        self.requests: list[HttpRequest] = []
         self._spoils = list(spoils)
         self._store = ResultHost(lambda: 0.0, refuses_authorization=True)
         self._store.publish(PATH, Link(lambda: CLIP, None, None))
 
-    async def answer(self, heard: Heard) -> Reply:
-        self.heard.append(heard)
+    async def answer(self, received: HttpRequest) -> Reply:
+        self.requests.append(received)
         spoil = self._spoils.pop(0) if self._spoils else None
-        reply = self._store.answer(heard)
-        return spoil(reply, heard) if spoil else reply
+        reply = self._store.answer(received)
+        return spoil(reply, received) if spoil else reply
 
     @contextmanager
     def served(self) -> Iterator[str]:
-        listening = bound()
+        listening = listening_socket()
 
         async def forever() -> None:
             """Nothing runs beside the server."""
 
-        with serving((app(self.answer, lambda: 0.0), listening), beside=forever):
+        with serving((app(self.answer, lambda: 0.0), listening), background=forever):
             yield f"http://127.0.0.1:{listening.getsockname()[1]}{PATH}"
 
 
 def by(trouble: Trouble) -> Spoil:
-    return lambda reply, heard: trouble.spoil(reply, heard, lambda status: Reply(status))
+    return lambda reply, received: trouble.spoil(reply, received, lambda status: Reply(status))
 
 
 def without(*names: str) -> Spoil:
@@ -69,15 +69,15 @@ def without(*names: str) -> Spoil:
 
 
 def both(first: Spoil, second: Spoil) -> Spoil:
-    return lambda reply, heard: second(first(reply, heard), heard)
+    return lambda reply, received: second(first(reply, received), received)
 
 
 def status(code: int) -> Spoil:
-    return lambda reply, heard: Reply(code)
+    return lambda reply, received: Reply(code)
 
 
 def onward(to: str) -> Spoil:
-    return lambda reply, heard: Reply(302, headers=(("location", to), ("set-cookie", "session=1")))
+    return lambda reply, received: Reply(302, headers=(("location", to), ("set-cookie", "session=1")))
 
 
 async def fetch(url: str, into: Path, base: str = HERE, progress: Callable[[float], None] = lambda _: None) -> None:
@@ -95,7 +95,7 @@ async def test_a_broken_download_is_resumed(into: Path) -> None:
     with host.served() as url:
         await fetch(url, into, progress=fractions.append)
     assert into.read_bytes() == CLIP
-    first, second, third = host.heard
+    first, second, third = host.requests
     tag = '"' + hashlib.md5(CLIP).hexdigest().upper() + '"'
     assert "range" not in first.headers
     half, more = len(CLIP) // 2, len(CLIP) // 2 + len(CLIP) // 8
@@ -114,11 +114,11 @@ async def test_a_clip_without_a_strong_etag_starts_again(into: Path, spoil: Spoi
     with host.served() as url:
         await fetch(url, into)
     assert into.read_bytes() == CLIP
-    assert "range" not in host.heard[1].headers
+    assert "range" not in host.requests[1].headers
 
 
 async def test_a_clip_that_has_changed_starts_again(into: Path) -> None:
-    def changed(reply: Reply, _: Heard) -> Reply:
+    def changed(reply: Reply, _: HttpRequest) -> Reply:
         """The host no longer has the version of the If-Range, and sends the whole new one."""
         return Reply(200, CLIP[::-1], (("etag", '"new"'),))
 
@@ -142,14 +142,14 @@ async def test_a_part_at_another_position_is_not_joined(into: Path, spoil: Spoil
     with host.served() as url:
         await fetch(url, into)
     assert into.read_bytes() == CLIP
-    assert len(host.heard) == 3
+    assert len(host.requests) == 3
 
 
 async def test_a_download_that_breaks_every_time_is_transient(into: Path) -> None:
     host = Host([by(Truncated(0.1))] * 9)
     with host.served() as url, pytest.raises(Transient, match="did not arrive"):
         await fetch(url, into)
-    assert len(host.heard) == 4
+    assert len(host.requests) == 4
 
 
 @pytest.mark.parametrize("code", [401, 403, 404, 410])
@@ -205,10 +205,10 @@ async def test_a_redirect_to_another_host_carries_no_header_or_cookie(into: Path
     there = Host()
     with there.served() as url, Host([onward(url)]).served() as first:
         await fetch(first.replace("http://", "http://user:secret@"), into)
-    (heard,) = there.heard
+    (received,) = there.requests
     assert into.read_bytes() == CLIP
-    assert heard.headers.keys() <= {"host", "accept", "accept-encoding", "connection", "user-agent"}
-    assert heard.headers["host"] == httpx.URL(url).netloc.decode()
+    assert received.headers.keys() <= {"host", "accept", "accept-encoding", "connection", "user-agent"}
+    assert received.headers["host"] == httpx.URL(url).netloc.decode()
 
 
 async def test_a_redirect_in_circles_is_refused(into: Path) -> None:
@@ -293,7 +293,7 @@ async def test_the_address_that_was_checked_is_the_one_connected_to(
         await fetch(named, into)
     assert asked == ["clips.example.com"]
     assert into.read_bytes() == CLIP
-    assert host.heard[0].headers["host"] == httpx.URL(named).netloc.decode()
+    assert host.requests[0].headers["host"] == httpx.URL(named).netloc.decode()
 
 
 async def test_a_second_address_is_tried_when_the_first_does_not_answer(
@@ -325,7 +325,7 @@ async def test_a_service_in_the_users_network_may_link_to_its_own_host(
 
 
 async def test_a_proxy_resolves_the_name(into: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    host = Host([lambda reply, heard: Reply(200, CLIP)])
+    host = Host([lambda reply, received: Reply(200, CLIP)])
     with host.served() as url:
         monkeypatch.setenv("http_proxy", url.removesuffix(PATH))
         monkeypatch.setenv("no_proxy", "")
@@ -333,7 +333,7 @@ async def test_a_proxy_resolves_the_name(into: Path, monkeypatch: pytest.MonkeyP
         with pytest.raises(Terminal, match="private network"):
             await fetch("http://169.254.169.254/latest/", into, base=AWAY)
     assert into.read_bytes() == CLIP
-    assert host.heard[0].headers["host"] == "clips.example.com"
+    assert host.requests[0].headers["host"] == "clips.example.com"
 
 
 def test_no_proxy_is_respected(monkeypatch: pytest.MonkeyPatch) -> None:

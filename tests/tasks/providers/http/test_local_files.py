@@ -101,9 +101,9 @@ async def test_a_file_is_uploaded_to_dashscope_once_a_model(tmp_path: Path) -> N
         await asyncio.gather(*(provider.submit(take) for take in takes))
     (stored,) = emulator.uploads.files.items()
     assert stored[0].endswith("/sha256-d1.mp4") and stored[1].content == film.read_bytes()
-    orders = [heard for heard in emulator.requests if heard.method == "POST"]
-    assert {heard.json()["input"]["media"][0]["url"] for heard in orders} == {f"oss://{stored[0]}"}
-    assert all(heard.headers["x-dashscope-ossresourceresolve"] == "enable" for heard in orders)
+    orders = [received for received in emulator.requests if received.method == "POST"]
+    assert {received.json()["input"]["media"][0]["url"] for received in orders} == {f"oss://{stored[0]}"}
+    assert all(received.headers["x-dashscope-ossresourceresolve"] == "enable" for received in orders)
     assert stored[1].ticket.model == "wan2.7-r2v"
 
 
@@ -132,9 +132,9 @@ async def test_the_key_is_not_sent_to_the_store(name: str, tmp_path: Path, pictu
     async with opened(service) as (provider, emulator):
         take = emulator.take
 
-        async def listen(heard):  # type: ignore[no-untyped-def]
-            posts.append(httpx.Headers(dict(heard.headers)))
-            return await take(heard)
+        async def listen(received):  # type: ignore[no-untyped-def]
+            posts.append(httpx.Headers(dict(received.headers)))
+            return await take(received)
 
         emulator.take = listen
         await provider.prepare(request(service, Mode.REFERENCE, references=(local(film, "video"),)))
