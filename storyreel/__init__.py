@@ -18,7 +18,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from storyreel.flows.errors import Interrupted, NotAllowed, RunFailed
+    from storyreel.flows.errors import Interrupted, NotAllowed
     from storyreel.flows.planning.model import Plan, PlannedTake
     from storyreel.flows.planning.selection import NothingSelected
     from storyreel.flows.production.agreement import NotAgreed
@@ -59,7 +59,6 @@ __all__ = [
     "RenderedTake",
     "Rendering",
     "ReviewNeeded",
-    "RunFailed",
     "SettingsError",
     "ShotsFailed",
     "Storyboard",
@@ -76,7 +75,7 @@ __all__ = [
 
 _MODULES = MappingProxyType(
     {
-        "flows.errors": ("Interrupted", "NotAllowed", "RunFailed"),
+        "flows.errors": ("Interrupted", "NotAllowed"),
         "flows.planning.model": ("Plan", "PlannedTake"),
         "flows.planning.selection": ("NothingSelected",),
         "flows.production.agreement": ("NotAgreed",),

@@ -39,7 +39,7 @@ def plan(
 
     `provider` makes all shots, whatever the storyboard says. `select` holds the shots to make (`1B`, `1A+`, `scene:2`,
     `state:new`, `changed`); the animatic stands in for the others. Of the result, `bought` are the takes that would be
-    bought, `totals` what they cost (one sum a currency), `unpriced` those without a known price.
+    bought, `totals` what they cost (one sum a currency), `unpriced` how many of them have no known price.
 
     Raises SettingsError, StoryboardError, BucketError, LedgerError and NothingSelected.
     """

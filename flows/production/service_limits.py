@@ -13,6 +13,7 @@ from prefect.client.schemas.responses import GlobalConcurrencyLimitResponse
 from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 
 from storyreel.flows.planning.model import Plan
+from storyreel.specs.errors import StoryreelError
 from storyreel.specs.frozen import Frozen
 from storyreel.tasks.generate import limit_name
 from storyreel.tasks.providers import load
@@ -34,7 +35,7 @@ class Held(Frozen):
         return limit_name(self.service)
 
 
-class LimitMissing(Exception):
+class LimitMissing(StoryreelError):
     """A deployed run would buy without a limit that holds all runs together: nothing was bought."""
 
     def __init__(self, services: tuple[str, ...]) -> None:
@@ -44,11 +45,9 @@ class LimitMissing(Exception):
         makes = " && ".join(f"prefect gcl create {name} --limit {most}" for name, most in limits)
         super().__init__(
             f"there is no limit {missing} in Prefect, and a deployed run buys only where one holds all runs together; "
-            f"nothing was bought\nnext: storyreel deploy, which makes it, or {makes}"
+            "nothing was bought",
+            next=f"storyreel deploy, which makes it, or {makes}",
         )
-
-    def __reduce__(self) -> tuple[type[LimitMissing], tuple[tuple[str, ...]]]:
-        return type(self), (self.services,)
 
 
 def to_be_held(plan: Plan) -> list[str]:
