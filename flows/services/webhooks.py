@@ -1,7 +1,7 @@
-"""Receiving callbacks: a service says that a task has moved, and the take that waits for it is looked at at once.
+"""Receives callbacks, in which a service reports that a task has ended, and wakes the run that waits for the task.
 
-A callback is believed only as far as the service confirms it when asked, and it only shortens a wait: a run that
-hears nothing looks by itself.
+A callback alone changes nothing: the service is asked to confirm it. It only shortens the wait of a run, which also
+polls by itself.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from storyreel.flows.errors import RunFailed
+from storyreel.specs.errors import StoryreelError
 from storyreel.specs.problems.phrases import shown
 from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.ledger import Ledger, LedgerError, Purchase, State
@@ -39,139 +40,138 @@ from storyreel.tasks.providers.webhooks import (
 from storyreel.tasks.settings import WEBHOOK_SECRET, Settings
 
 SERVICE = "freepik"
-"""The only one of the services that calls back."""
-
-
+"""The only service that sends callbacks."""
 PATH = f"/{SERVICE}"
-"""Where it calls."""
+"""The path that it calls."""
 
-_PATIENCE = 10
-"""Seconds that a caller may take to send a body of a few hundred bytes."""
+_BODY_SECONDS = 10
+"""How long a caller may take to send its body of a few hundred bytes."""
+_MAX_CONFIRMATIONS = 4
+"""Callbacks that are confirmed at the same time; the others wait."""
+_MAX_CONNECTIONS = 100
+"""Further connections are answered with 503."""
 
-_AT_ONCE = 4
-"""Callbacks that are confirmed at the same time; the others wait for their turn."""
-
-_CALLERS = 100
-"""Connections at the same time; further ones are told to come back."""
-
-Tell = Callable[[str], None]
-"""Told in a line what has happened."""
+Report = Callable[[str], None]
+"""Called with a line about each event."""
 
 
-class _Refusal(Exception):
-    """A call that is not taken."""
+class _Rejected(StoryreelError):
+    """A call is not accepted; it is answered with `status`."""
 
-    def __init__(self, status: int, why: str) -> None:
-        self.status, self.why = status, why
-        super().__init__(why)
+    def __init__(self, status: int, message: str) -> None:
+        self.status = status
+        super().__init__(message)
 
 
 class Receiver:
-    """Takes callbacks, has each confirmed, and wakes the take that waits."""
+    """Checks the signature of callbacks, confirms each with the service, and wakes the run that waits for its task."""
 
     def __init__(
         self,
         reader: CallbackReader,
         service: Provider,
         ledger: Ledger,
-        tell: Tell,
+        report: Report,
         now: Callable[[], float] = time.time,
     ) -> None:
-        self._reader, self._service, self._ledger, self._tell, self._now = reader, service, ledger, tell, now
+        self._reader, self._service, self._ledger, self._report, self._now = reader, service, ledger, report, now
         self._seen = SeenMessages()
-        self._turns = asyncio.Semaphore(_AT_ONCE)
+        self._confirmations = asyncio.Semaphore(_MAX_CONFIRMATIONS)
 
-    async def hear(self, request: Request) -> Response:
-        """Answer one call: 200 when it was dealt with, 401 forged or stale, 400 no callback, 408 too slow,
-        413 too large, 503 when it cannot be confirmed now and should be sent again."""
+    async def receive(self, request: Request) -> Response:
+        """Answer a call: 200 if it was handled, 401 for a wrong or old signature, 400 if it is no callback, 408 if it
+        is too slow, 413 if it is too large, 503 if it cannot be confirmed now and should be sent again."""
         try:
             body = await _body(request)
             callback = self._reader.read(request.headers, body, self._now())
-            woken = callback.id not in self._seen and await self._dealt_with(callback)
+            woken = callback.id not in self._seen and await self._handle(callback)
             self._seen.add(callback.id, self._now())
             return JSONResponse({"woken": woken})
         except InvalidSignature as error:
-            return self._refused(401, error.message)
+            return self._reject(401, error.message)
         except InvalidCallback as error:
-            return self._refused(400, error.message)
-        except _Refusal as error:
-            return self._refused(error.status, error.why)
+            return self._reject(400, error.message)
+        except _Rejected as error:
+            return self._reject(error.status, error.message)
 
-    async def _dealt_with(self, callback: Callback) -> bool:
-        """Whether somebody was woken. Raises _Refusal when that could not be found out."""
+    async def _handle(self, callback: Callback) -> bool:
+        """Wake the run that waits for a task, if the service confirms that the task has ended; whether one was woken.
+
+        Raises _Rejected if the service or the ledger cannot be asked.
+        """
         try:
-            async with self._turns:
-                purchase = await asyncio.to_thread(self._awaited, callback.task)
+            async with self._confirmations:
+                purchase = await asyncio.to_thread(self._find_purchase, callback.task)
                 if purchase is None:
-                    self._tell(f"{callback.task} is nothing that is waited for here")
+                    self._report(f"no run waits for {callback.task}")
                     return False
-                said = await self._confirmed(purchase.task or "")
-                if said:
+                outcome = await self._outcome(purchase.task or "")
+                if outcome:
                     await asyncio.to_thread(self._ledger.wake, SERVICE, purchase.task or "")
         except ProviderError as error:
-            raise _Refusal(503, f"it could not be confirmed: {error.message}") from error
+            raise _Rejected(503, f"it could not be confirmed: {error.message}") from error
         except LedgerError as error:
-            raise _Refusal(503, error.message) from error
+            raise _Rejected(503, error.message) from error
         order = purchase.order
-        what = f"{said}: its run is woken" if said else f"{shown(callback.status)}, which is not the end yet"
-        self._tell(f"{shown(order.film)} {order.slate} take {order.take}: {what}")
-        return bool(said)
+        what = f"{outcome}; its run is woken" if outcome else f"{shown(callback.status)}; not finished yet"
+        self._report(f"{shown(order.film)} {order.slate} take {order.take}: {what}")
+        return bool(outcome)
 
-    def _awaited(self, task: str) -> Purchase | None:
-        """The purchase whose clip is waited for under this id. In the ledger the mode stands before it."""
+    def _find_purchase(self, task: str) -> Purchase | None:
+        """The submitted purchase with this task, whose id in the ledger begins with the mode; None if there is none."""
         found = self._ledger.list(provider=SERVICE, state=State.SUBMITTED)
         return next((one for one in found if (one.task or "").rpartition("/")[2] == task), None)
 
-    async def _confirmed(self, task: str) -> str:
-        """What the service itself says when asked: `finished`, `failed`, or nothing while it is under way.
+    async def _outcome(self, task: str) -> str:
+        """The state of a task according to the service: `finished`, `failed`, or empty while it is under way.
 
-        Raises Transient, and Terminal when it does not say.
+        Raises Transient, and Terminal if the service does not give it.
         """
         try:
-            standing = await self._service.poll(task)
+            status = await self._service.poll(task)
         except TaskFailed:
             return "failed"
-        return "finished" if standing.state == "finished" else ""
+        return "finished" if status.state == "finished" else ""
 
-    def _refused(self, status: int, why: str) -> Response:
-        # Who called is told no more than what to do; the rest is ours.
-        self._tell(f"a call was turned away ({status}): {why}")
+    def _reject(self, status: int, reason: str) -> Response:
+        # The reason is not sent: the caller may be an attacker.
+        self._report(f"a call was rejected ({status}): {reason}")
         return JSONResponse({"error": HTTPStatus(status).phrase}, status)
 
 
 async def _body(request: Request) -> bytes:
-    """The body of a call, never more than a callback can have and never waited for long."""
+    """The body of a call. Raises _Rejected if it is too large or takes too long."""
     body = b""
     try:
-        async with asyncio.timeout(_PATIENCE):
+        async with asyncio.timeout(_BODY_SECONDS):
             async for chunk in request.stream():
                 body += chunk
                 if len(body) > MAX_BODY_BYTES:
-                    raise _Refusal(413, f"it is larger than {MAX_BODY_BYTES >> 10} KB")
+                    raise _Rejected(413, f"it is larger than {MAX_BODY_BYTES >> 10} KB")
     except TimeoutError as error:
-        raise _Refusal(408, f"it was not all there in {_PATIENCE} s") from error
+        raise _Rejected(408, f"it did not arrive within {_BODY_SECONDS} s") from error
     except ClientDisconnect as error:
-        raise _Refusal(400, "the caller hung up") from error
+        raise _Rejected(400, "the caller closed the connection") from error
     return body
 
 
-def application(reader: CallbackReader, service: Provider, ledger: Ledger, tell: Tell) -> Starlette:
-    """The ASGI application. The service must be open, and is used until the application ends."""
-    receiver = Receiver(reader, service, ledger, tell)
+def application(reader: CallbackReader, service: Provider, ledger: Ledger, report: Report) -> Starlette:
+    """The ASGI application. `service` must be open for as long as it runs."""
+    receiver = Receiver(reader, service, ledger, report)
 
     async def alive(_request: Request) -> Response:
         return JSONResponse({"receives": SERVICE})
 
     async def fault(_request: Request, error: Exception) -> Response:
-        tell(f"a fault of storyreel's own: {type(error).__name__}: {shown(error)}")
+        report(f"a bug in storyreel: {type(error).__name__}: {shown(error)}")
         return JSONResponse({"error": HTTPStatus.INTERNAL_SERVER_ERROR.phrase}, 500)
 
-    routes = [Route(PATH, receiver.hear, methods=["POST"]), Route("/health", alive)]
+    routes = [Route(PATH, receiver.receive, methods=["POST"]), Route("/health", alive)]
     return Starlette(routes=routes, exception_handlers={Exception: fault})
 
 
 def serve(host: str, port: int, console: Console) -> None:
-    """Receive callbacks until it is stopped. Raises RunFailed when it cannot begin."""
+    """Receive callbacks until Ctrl-C. Raises RunFailed if a variable is missing or the port cannot be used."""
     adapter = load(SERVICE)
     secret = Settings.read().webhook_secret
     missing = adapter.missing_variable(os.environ)
@@ -179,35 +179,35 @@ def serve(host: str, port: int, console: Console) -> None:
         missing = missing or WEBHOOK_SECRET
         raise RunFailed(f"callbacks of {SERVICE} cannot be received without {missing}", next=f"export {missing}=…")
 
-    def tell(line: str) -> None:
+    def report(line: str) -> None:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     async def run(listening: socket.socket) -> None:
         with closing(Home.of().ledger()) as ledger:
             async with adapter() as service:
-                app = application(CallbackReader(secret.get_secret_value()), service, ledger, tell)
+                app = application(CallbackReader(secret.get_secret_value()), service, ledger, report)
                 config = uvicorn.Config(
                     app, log_config=None, log_level="critical", access_log=False, lifespan="off",
-                    limit_concurrency=_CALLERS, timeout_keep_alive=5, timeout_graceful_shutdown=10,
+                    limit_concurrency=_MAX_CONNECTIONS, timeout_keep_alive=5, timeout_graceful_shutdown=10,
                     server_header=False,
                 )  # fmt: skip
                 await uvicorn.Server(config).serve([listening])
 
     with _listening(host, port) as listening:
         where = f"http://{host}:{listening.getsockname()[1]}{PATH}"
-        tell(f"receiving at {where}; Ctrl-C ends it")
-        tell("where films are rendered, STORYREEL_WEBHOOK_URL is to hold the public address of this")
+        report(f"receiving at {where}; Ctrl-C ends it")
+        report("set STORYREEL_WEBHOOK_URL to its public address where films are rendered")
         try:
             asyncio.run(run(listening))
         except (LedgerError, ProviderError) as error:
-            raise RunFailed(error.message, hint=error.hint, next="storyreel doctor") from error
+            raise RunFailed(error.message, hint=error.hint, next=error.next or "storyreel doctor") from error
         except KeyboardInterrupt:
-            tell("ended")
+            report("ended")
 
 
 @contextmanager
 def _listening(host: str, port: int) -> Iterator[socket.socket]:
-    """A socket that callers can connect to; whatever is wrong with the address is found before anything begins."""
+    """A socket that listens. Raises RunFailed if the address cannot be used."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         listening = socket.create_server((host, port), family=family)
