@@ -32,7 +32,7 @@ from storyreel.tasks.ledger.errors import LedgerError
 
 Result = TypeVar("Result")
 
-_PATIENCE = 60.0
+_TIMEOUT = 60.0
 """Seconds to wait for other writers in SQLite, and for a server that does not answer in PostgreSQL."""
 _BEGIN = "begin_with"
 """Execution option with the statement that begins a transaction in SQLite."""
@@ -41,7 +41,7 @@ _SCHEMA_LOCK = 495840486764
 _WRITERS_LOCK = _SCHEMA_LOCK + 1
 _TRANSIENT = ("08", "57P", "40001", "40P01", "55P03")
 """Beginnings of SQLSTATEs to retry: connection lost, server stops or starts, serialization failure, deadlock, lock
-not available (PostgreSQL's appendix A, 2026-11)."""
+not available (PostgreSQL's appendix A)."""
 
 
 class Database:
@@ -72,17 +72,17 @@ class Database:
             " 'YYYY-MM-DD\"T\"HH24:MI:SS.US') || '+00:00'"
         )
 
-    def read(self, work: Callable[[Connection], Result], patience: float = _PATIENCE) -> Result:
+    def read(self, work: Callable[[Connection], Result], timeout: float = _TIMEOUT) -> Result:
         """Run work in a transaction that reads. Raises LedgerError."""
-        return self.retry(lambda: self._transaction(work, "BEGIN"), patience)
+        return self.retry(lambda: self._transaction(work, "BEGIN"), timeout)
 
-    def write(self, work: Callable[[Connection], Result], patience: float = _PATIENCE) -> Result:
+    def write(self, work: Callable[[Connection], Result], timeout: float = _TIMEOUT) -> Result:
         """Run work in a transaction that writes; in SQLite one after the other. Raises LedgerError, or IntegrityError.
 
         If the connection breaks during the commit, it is not known whether that succeeded, and the work runs again: it
         must check what is stored.
         """
-        return self.retry(lambda: self._transaction(work, "BEGIN IMMEDIATE"), patience)
+        return self.retry(lambda: self._transaction(work, "BEGIN IMMEDIATE"), timeout)
 
     def exclusive(self, work: Callable[[Connection], Result]) -> Result:
         """Run work in a transaction while no other process runs work with this method. Raises LedgerError."""
@@ -103,9 +103,9 @@ class Database:
         if not self.is_sqlite:  # where BEGIN IMMEDIATE does the same
             connection.execute(select(func.pg_advisory_xact_lock(_WRITERS_LOCK)))
 
-    def retry(self, work: Callable[[], Result], patience: float = _PATIENCE) -> Result:
-        """Run work, again for `patience` seconds while it fails for a reason that may pass. Raises LedgerError."""
-        deadline = time.monotonic() + patience
+    def retry(self, work: Callable[[], Result], timeout: float = _TIMEOUT) -> Result:
+        """Run work, again for `timeout` seconds while it fails for a reason that may pass. Raises LedgerError."""
+        deadline = time.monotonic() + timeout
         while True:
             try:
                 return work()
@@ -178,7 +178,7 @@ def _sqlite(url: URL) -> Engine:
                 f"the ledger {url.database} cannot be created: {error.strerror}",
                 hint="set STORYREEL_HOME to a folder that your user can write to",
             ) from None
-    engine = create_engine(url, connect_args={"timeout": _PATIENCE}, hide_parameters=True)
+    engine = create_engine(url, connect_args={"timeout": _TIMEOUT}, hide_parameters=True)
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: Any) -> None:
@@ -200,7 +200,7 @@ def _write_ahead(connection: Any, url: URL) -> None:
     """Turn on write-ahead logging, so that readers need not wait for a writer. Network file systems cannot do that."""
     if not url.database or url.database == ":memory:":
         return
-    deadline = time.monotonic() + _PATIENCE
+    deadline = time.monotonic() + _TIMEOUT
     while True:
         try:
             if connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal":

@@ -46,7 +46,7 @@ class Ledger(Queries, Orders, Settlement):
         """Release the rows of this run, so that others need not wait for them, and close the database."""
         if self._may_own_rows:
             with suppress(LedgerError):
-                self._write(lambda tx: tx.set_own(**tx.released()), patience=_CLOSE_SECONDS)
+                self._write(lambda tx: tx.set_own(**tx.released()), timeout=_CLOSE_SECONDS)
         self._database.close()
 
     def add_verdicts(self, added: Sequence[NewVerdict], source: str = "") -> bool:

@@ -21,7 +21,7 @@ from storyreel.tasks.ledger.schema import EVENTS, PURCHASES
 Item = TypeVar("Item")
 
 _BATCH = 500
-"""Values in one query: older builds of SQLite take at most 999 parameters (SQLite's limits page, 2026-11)."""
+"""Values in one query: SQLite before 3.32 takes at most 999 parameters."""
 
 
 class PurchaseFilter(TypedDict, total=False):

@@ -172,7 +172,7 @@ def ensure_schema(database: Database) -> None:
 def version(database: Database) -> int | None:
     """The version of a database's tables, None if it is empty. Raises LedgerError."""
     # A PostgreSQL server that does not answer at a command's start is not waited for: its address may be wrong.
-    return database.read(_version, patience=60 if database.is_sqlite else 0)
+    return database.read(_version, timeout=60 if database.is_sqlite else 0)
 
 
 def _create(connection: Connection) -> int:

@@ -59,7 +59,7 @@ class Spend(Frozen):
         return not self.unpriced and not any(money.amount for money in (*self.charged, *self.estimated))
 
 
-Term = Callable[[Table], ColumnElement[bool]]
+Condition = Callable[[Table], ColumnElement[bool]]
 """The condition on rows of `purchases` or `earlier` to be counted."""
 
 
@@ -103,16 +103,16 @@ def spent(connection: Connection, wanted: PurchaseFilter, by: By | None = None) 
             estimated=_sums(row for row in those if not row.is_charged),
             unpriced=sum(row.times for row in those if row.amount is None),
         )
-        for names, those in sorted(_grouped(found, len(labels)).items(), key=lambda group: _natural(group[0]))
+        for names, those in sorted(_grouped(found, len(labels)).items(), key=lambda group: _natural_order(group[0]))
     )
 
 
-def _orders(which: Term) -> Subquery:
+def _orders(condition: Condition) -> Subquery:
     """The names and the amount of each order that counts and is owed or charged."""
-    return union_all(*(_in(table, which) for table in (PURCHASES, EARLIER))).subquery()
+    return union_all(*(_in(table, condition) for table in (PURCHASES, EARLIER))).subquery()
 
 
-def _in(table: Table, which: Term) -> Any:
+def _in(table: Table, condition: Condition) -> Any:
     is_charged = table.c.cost.is_not(None)
     return select(
         table.c.key,
@@ -123,7 +123,7 @@ def _in(table: Table, which: Term) -> Any:
         is_charged.label("is_charged"),
         case((is_charged, table.c.cost), else_=table.c.price).label("amount"),
         case((is_charged, table.c.currency), else_=table.c.price_currency).label("currency"),
-    ).where(which(table), or_(is_charged, table.c.owed))
+    ).where(condition(table), or_(is_charged, table.c.owed))
 
 
 def _counted(connection: Connection, orders: Subquery, labels: Sequence[str]) -> list[Row[Any]]:
@@ -157,7 +157,7 @@ def _grouped(counted: Iterable[Row[Any]], labels: int) -> dict[tuple[str, ...], 
     return groups
 
 
-def _natural(names: Sequence[str]) -> list[tuple[list[tuple[int, str]], str]]:
+def _natural_order(names: Sequence[str]) -> list[tuple[list[tuple[int, str]], str]]:
     """Sort key that puts scene 2 before scene 10, and 2 before 2A."""
     return [
         ([(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name.casefold())], name)

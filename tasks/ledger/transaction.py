@@ -44,10 +44,10 @@ class LedgerBase:
     def _read(self, work: Callable[[Transaction], Result]) -> Result:
         return self._database.read(lambda connection: work(Transaction(connection, self._database, self.owner)))
 
-    def _write(self, work: Callable[[Transaction], Result], **patience: float) -> Result:
+    def _write(self, work: Callable[[Transaction], Result], **options: float) -> Result:
         """Raises LedgerError, or IntegrityError."""
         return self._database.write(
-            lambda connection: work(Transaction(connection, self._database, self.owner)), **patience
+            lambda connection: work(Transaction(connection, self._database, self.owner)), **options
         )
 
 

@@ -1,4 +1,4 @@
-"""A folder that hosts share: a file in it is complete or absent, and what others do is seen at once."""
+"""Buckets: a file is complete or absent, and changes by others are seen at once."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ PARTS = 20 << 20
 
 
 @pytest.fixture(params=["s3", "mounted", "memory"])
-def vault(request: pytest.FixtureRequest, tmp_path: Path) -> Bucket:
-    """A vault of each kind: an object store, a file system, what fsspec keeps in memory."""
+def shared(request: pytest.FixtureRequest, tmp_path: Path) -> Bucket:
+    """A bucket of each kind: an object store, a file system, memory."""
     if request.param == "s3":
-        return Bucket(request.getfixturevalue("bucket") + "vault")
-    return Bucket(str(tmp_path / "mounted" / "vault") if request.param == "mounted" else f"memory://{tmp_path.name}")
+        return Bucket(request.getfixturevalue("bucket") + "shared")
+    return Bucket(str(tmp_path / "mounted" / "shared") if request.param == "mounted" else f"memory://{tmp_path.name}")
 
 
 @pytest.fixture
@@ -34,39 +34,39 @@ def file(tmp_path: Path) -> Path:
     return place
 
 
-def test_a_file_comes_back_as_it_went(vault: Bucket, file: Path, tmp_path: Path) -> None:
-    assert vault.size("ab/take.mp4") is None
-    assert not vault.get("ab/take.mp4", tmp_path / "back.mp4")
-    vault.put(file, "ab/take.mp4")
-    assert vault.size("ab/take.mp4") == 7
-    assert vault.get("ab/take.mp4", tmp_path / "back.mp4")
+def test_a_file_is_downloaded_as_it_was_uploaded(shared: Bucket, file: Path, tmp_path: Path) -> None:
+    assert shared.size("ab/take.mp4") is None
+    assert not shared.get("ab/take.mp4", tmp_path / "back.mp4")
+    shared.put(file, "ab/take.mp4")
+    assert shared.size("ab/take.mp4") == 7
+    assert shared.get("ab/take.mp4", tmp_path / "back.mp4")
     assert (tmp_path / "back.mp4").read_bytes() == b"picture"
-    assert vault.size("ab") is None, "a folder is no file"
-    assert vault.inside("ab").size("take.mp4") == 7
+    assert shared.size("ab") is None, "a folder is no file"
+    assert shared.inside("ab").size("take.mp4") == 7
 
 
-def test_a_small_file_is_written_read_and_removed(vault: Bucket) -> None:
-    assert vault.read("index.json", 100) is None
-    vault.write("index.json", b"{}")
-    vault.write("index.json", b"{1}")
-    assert vault.read("index.json", 100) == b"{1}"
-    assert vault.read("index.json", 2) == b"{1"
-    vault.remove("index.json")
-    vault.remove("index.json")
-    assert vault.read("index.json", 100) is None
+def test_a_small_file_is_written_read_and_removed(shared: Bucket) -> None:
+    assert shared.read("index.json", 100) is None
+    shared.write("index.json", b"{}")
+    shared.write("index.json", b"{1}")
+    assert shared.read("index.json", 100) == b"{1}"
+    assert shared.read("index.json", 2) == b"{1"
+    shared.remove("index.json")
+    shared.remove("index.json")
+    assert shared.read("index.json", 100) is None
 
 
-def test_nothing_is_left_but_the_file(vault: Bucket, file: Path) -> None:
-    vault.put(file, "take.mp4")
-    vault.put(file, "take.mp4")
-    system, folder = fsspec.url_to_fs(vault.url)
+def test_an_upload_leaves_nothing_but_the_file(shared: Bucket, file: Path) -> None:
+    shared.put(file, "take.mp4")
+    shared.put(file, "take.mp4")
+    system, folder = fsspec.url_to_fs(shared.url)
     system.invalidate_cache()
     assert [name.rpartition("/")[2] for name in system.find(folder)] == ["take.mp4"]
 
 
-def test_what_another_process_does_is_seen_although_the_folder_was_listed(bucket: str, file: Path) -> None:
-    vault = Bucket(bucket)
-    vault.put(file, "a.mp4")
+def test_changes_by_another_process_are_seen_after_a_listing(bucket: str, file: Path) -> None:
+    shared = Bucket(bucket)
+    shared.put(file, "a.mp4")
     fsspec.filesystem("s3").ls(bucket)
     code = f"""
 import fsspec
@@ -75,10 +75,10 @@ system.pipe_file({bucket + "b.mp4"!r}, b"new")
 system.rm_file({bucket + "a.mp4"!r})
 """
     subprocess.run([sys.executable, "-c", code], check=True)
-    assert (vault.size("a.mp4"), vault.size("b.mp4")) == (None, 3)
+    assert (shared.size("a.mp4"), shared.size("b.mp4")) == (None, 3)
 
 
-def test_a_large_file_goes_in_parts_and_comes_whole(bucket: str, tmp_path: Path) -> None:
+def test_a_large_file_is_uploaded_in_parts_and_complete(bucket: str, tmp_path: Path) -> None:
     large = tmp_path / "large.mp4"
     large.write_bytes(os.urandom(PARTS))
     Bucket(bucket).put(large, "large.mp4")
@@ -89,7 +89,7 @@ def test_a_large_file_goes_in_parts_and_comes_whole(bucket: str, tmp_path: Path)
 
 
 @pytest.mark.parametrize("step", ["before 1", "before 3", "before 5"], ids=["at first", "between parts", "at last"])
-def test_whoever_is_killed_while_uploading_leaves_nothing_half(bucket: str, tmp_path: Path, step: str) -> None:
+def test_a_killed_upload_leaves_no_partial_file(bucket: str, tmp_path: Path, step: str) -> None:
     large = tmp_path / "large.mp4"
     large.write_bytes(os.urandom(PARTS))
     assert killed_while_putting(bucket, large, f"s3fs.core:S3FileSystem._call_s3 {step}")
@@ -98,7 +98,7 @@ def test_whoever_is_killed_while_uploading_leaves_nothing_half(bucket: str, tmp_
     assert Bucket(bucket).size("large.mp4") == PARTS
 
 
-def test_whoever_is_killed_while_writing_a_mounted_disk_leaves_nothing_half(tmp_path: Path, file: Path) -> None:
+def test_a_killed_write_to_a_mounted_disk_leaves_no_partial_file(tmp_path: Path, file: Path) -> None:
     mounted = str(tmp_path / "mounted")
     assert killed_while_putting(mounted, file, "fsspec.implementations.local:LocalFileSystem.mv before 1")
     assert Bucket(mounted).size("take.mp4") is None
@@ -120,22 +120,22 @@ Bucket({url!r}).put(Path({str(file)!r}), {file.name!r})
     return done.returncode == -signal.SIGKILL
 
 
-def test_many_threads_and_a_forked_process_use_it_at_once(bucket: str, file: Path) -> None:
-    vault = Bucket(bucket)
-    vault.put(file, "0.mp4")
-    threads = [threading.Thread(target=vault.put, args=(file, f"{number}.mp4")) for number in range(1, 12)]
+def test_many_threads_and_a_forked_process_use_a_bucket_at_once(bucket: str, file: Path) -> None:
+    shared = Bucket(bucket)
+    shared.put(file, "0.mp4")
+    threads = [threading.Thread(target=shared.put, args=(file, f"{number}.mp4")) for number in range(1, 12)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert [vault.size(f"{number}.mp4") for number in range(12)] == [7] * 12
+    assert [shared.size(f"{number}.mp4") for number in range(12)] == [7] * 12
     child = os.fork()
     if not child:
-        os._exit(0 if vault.size("0.mp4") == 7 else 1)
+        os._exit(0 if shared.size("0.mp4") == 7 else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
-# What is wrong with it
+# Errors
 
 
 @pytest.mark.parametrize(
@@ -146,14 +146,14 @@ def test_many_threads_and_a_forked_process_use_it_at_once(bucket: str, file: Pat
         ("gcs://films", "needs a package", "beside storyreel"),
     ],
 )
-def test_one_that_cannot_be_used_is_said(bucket: str, file: Path, url: str, words: str, hint: str) -> None:
+def test_a_bucket_that_cannot_be_used_is_reported(bucket: str, file: Path, url: str, words: str, hint: str) -> None:
     with pytest.raises(BucketUnusable, match=words) as refused:
         Bucket(url, "STORYREEL_CLIPS_URL").put(file, "take.mp4")
     assert hint in refused.value.hint + refused.value.next
     assert "STORYREEL_CLIPS_URL" in str(refused.value)
 
 
-def test_one_without_credentials_is_said(bucket: str, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_credentials_are_reported(bucket: str, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
@@ -163,7 +163,7 @@ def test_one_without_credentials_is_said(bucket: str, file: Path, monkeypatch: p
     assert "credentials" in refused.value.hint
 
 
-def test_one_that_does_not_answer_may_answer_later(
+def test_a_bucket_that_does_not_answer_is_unavailable(
     bucket: str, file: Path, unanswered: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", unanswered)
@@ -176,7 +176,7 @@ def test_one_that_does_not_answer_may_answer_later(
             use()
 
 
-def test_a_password_in_its_address_is_not_shown(file: Path) -> None:
+def test_a_password_in_the_address_is_not_shown(file: Path) -> None:
     with pytest.raises(BucketUnusable) as refused:
         Bucket("nosuch://user:hunter2@films/refs?token=hunter3").put(file, "a")
     assert "hunter" not in str(refused.value)

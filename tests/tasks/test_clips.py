@@ -36,25 +36,25 @@ def test_a_clip_is_named_by_its_content(store: ClipStore) -> None:
     assert store.find(clip.digest) == clip
 
 
-def test_the_same_content_is_kept_once(store: ClipStore) -> None:
+def test_the_same_content_is_stored_once(store: ClipStore) -> None:
     assert _keep(store, b"picture").path == _keep(store, b"picture").path
     assert len(list(store.root.rglob("*.mp4"))) == 1
 
 
-def test_a_clip_that_did_not_arrive_leaves_nothing(store: ClipStore) -> None:
+def test_a_download_that_fails_leaves_nothing(store: ClipStore) -> None:
     with pytest.raises(ConnectionError), store.arriving("key") as place:
         place.write_bytes(b"half a pic")
         raise ConnectionError
     assert not [path for path in store.root.rglob("*") if path.is_file()]
 
 
-def test_a_damaged_clip_is_not_taken_for_the_one_that_was_paid(store: ClipStore) -> None:
+def test_a_damaged_clip_is_not_found(store: ClipStore) -> None:
     clip = _keep(store, b"picture")
     clip.path.write_bytes(b"piXture")
     assert store.find(clip.digest) is None
 
 
-def test_a_clip_that_never_came_is_not_there(store: ClipStore) -> None:
+def test_a_clip_that_was_never_stored_does_not_exist(store: ClipStore) -> None:
     assert not store.contains("0" * 64)
     assert store.find("0" * 64) is None
 
@@ -83,7 +83,7 @@ def test_a_clip_of_one_host_is_found_on_another(hosts: tuple[ClipStore, ClipStor
     assert found == other.on_this_host(clip)
 
 
-def test_a_clip_that_is_here_asks_nobody(hosts: tuple[ClipStore, ClipStore], away: Callable[[], None]) -> None:
+def test_a_clip_on_this_host_needs_no_bucket(hosts: tuple[ClipStore, ClipStore], away: Callable[[], None]) -> None:
     one, other = hosts
     clip = _keep(one, b"picture")
     away()
@@ -94,9 +94,7 @@ def test_a_clip_that_is_here_asks_nobody(hosts: tuple[ClipStore, ClipStore], awa
 
 
 @pytest.mark.parametrize("damage", [b"piXture", b"pict", b""])
-def test_an_object_that_was_damaged_counts_as_absent_and_is_replaced(
-    hosts: tuple[ClipStore, ClipStore], damage: bytes
-) -> None:
+def test_a_damaged_object_counts_as_absent_and_is_replaced(hosts: tuple[ClipStore, ClipStore], damage: bytes) -> None:
     one, other = hosts
     clip = _keep(one, b"picture")
     fsspec.filesystem("s3").pipe_file(_place(one, clip.digest), damage)
@@ -107,7 +105,7 @@ def test_an_object_that_was_damaged_counts_as_absent_and_is_replaced(
     assert one.find(clip.digest) == clip
 
 
-def test_a_clip_that_comes_while_the_bucket_is_away_is_on_this_host_and_goes_there_later(
+def test_a_clip_that_cannot_be_uploaded_is_on_this_host_and_uploaded_later(
     hosts: tuple[ClipStore, ClipStore], away: Callable[[], None], back: Callable[[], None]
 ) -> None:
     one, other = hosts
@@ -128,7 +126,7 @@ def test_a_clip_that_comes_while_the_bucket_is_away_is_on_this_host_and_goes_the
     assert other.find(waiting[0].digest)
 
 
-def test_a_bucket_that_takes_nothing_is_told_before_a_clip_is_bought(
+def test_a_bucket_that_cannot_be_written_to_is_reported_before_a_clip_is_bought(
     hosts: tuple[ClipStore, ClipStore], away: Callable[[], None]
 ) -> None:
     hosts[0].ensure_writable()
@@ -138,7 +136,7 @@ def test_a_bucket_that_takes_nothing_is_told_before_a_clip_is_bought(
         hosts[1].ensure_writable()
 
 
-def test_hosts_that_want_one_clip_at_once_each_have_it_whole(hosts: tuple[ClipStore, ClipStore]) -> None:
+def test_many_downloads_of_one_clip_at_once_all_get_it_complete(hosts: tuple[ClipStore, ClipStore]) -> None:
     one, other = hosts
     clip = _keep(one, b"picture" * 100_000)
     with ThreadPoolExecutor(8) as pool:

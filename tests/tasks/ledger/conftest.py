@@ -21,7 +21,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture
 def open_ledger(url: str) -> Iterator[Open]:
-    """Opens the same ledger as another run does; on another host, when one is named."""
+    """Opens the same ledger as another run, on another host if one is named."""
     opened: list[Ledger] = []
 
     def open_it(host: str | None = None) -> Ledger:

@@ -1,4 +1,4 @@
-"""What the tests of the ledger order, and rows to look at."""
+"""Orders for the tests of the ledger, and the rows of them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ CLIP, OTHER_CLIP = "d" * 64, "e" * 64
 
 
 def an_order(key: str = "k", **more: str) -> Order:
-    """An order of shot 1A, of which anything can be said otherwise."""
+    """An order of shot 1A with other values if given."""
     usual = {"provider": "aimlapi", "model": "wan", "request": "{}", "film": "The Keeper", "slate": "1A"}
     return Order(key=key, take=1, **(usual | more))
 
@@ -21,7 +21,7 @@ def dollars(amount: str) -> Money:
 
 
 def row(ledger: Ledger, key: str = "k") -> Purchase:
-    """A purchase that is there."""
+    """A purchase that exists."""
     purchase = ledger.find(key)
     assert purchase is not None
     return purchase

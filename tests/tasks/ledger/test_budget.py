@@ -1,4 +1,4 @@
-"""Budgets: nothing is noted that would pass one, however many runs try at once, and all that may be paid counts."""
+"""Budgets: no order exceeds one, however many runs order at once, and every order that may be charged counts."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_a_budget_is_of_its_scope_alone(ledger: Ledger, scope: Scope, elsewhere:
     assert ledger.intend(priced("b", **elsewhere), at_most("0.99", scope))
 
 
-def test_a_shot_and_a_month_go_on_over_runs(ledger: Ledger) -> None:
+def test_the_budgets_of_a_shot_and_a_month_span_runs(ledger: Ledger) -> None:
     ledger.intend(priced("a", run="run-1"))
     for scope in ("shot", "month"):
         with pytest.raises(BudgetExceeded):
@@ -70,7 +70,7 @@ def test_of_several_budgets_each_holds(ledger: Ledger) -> None:
     assert over.value.limit.scope == "shot"
 
 
-def test_a_month_begins_anew(ledger: Ledger, url: str) -> None:
+def test_a_new_month_starts_at_zero(ledger: Ledger, url: str) -> None:
     ledger.intend(priced("a"))
     engine = create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
     now = datetime.now(UTC)
@@ -85,12 +85,12 @@ def test_a_month_begins_anew(ledger: Ledger, url: str) -> None:
     engine.dispose()
 
 
-def test_what_is_there_already_is_no_matter_of_the_budget(ledger: Ledger, open_ledger: Open) -> None:
+def test_a_take_that_was_ordered_already_does_not_count_again(ledger: Ledger, open_ledger: Open) -> None:
     ledger.intend(priced("a"))
     assert not open_ledger().intend(priced("a", "5"), at_most("0.10")), "whoever has it has paid for it"
 
 
-def test_a_cost_that_was_told_counts_instead_of_the_estimate(ledger: Ledger) -> None:
+def test_a_charged_cost_counts_instead_of_the_price(ledger: Ledger) -> None:
     ledger.intend(priced("a"), at_most("1.00"))
     ledger.mark_submitted("a", "task-a", dollars("0.80"))
     with pytest.raises(BudgetExceeded) as over:
@@ -100,7 +100,7 @@ def test_a_cost_that_was_told_counts_instead_of_the_estimate(ledger: Ledger) -> 
     assert ledger.committed("run", run="run-1") == (dollars("1.20"),)
 
 
-def test_what_came_to_nothing_gives_its_money_back(ledger: Ledger) -> None:
+def test_orders_without_a_charge_free_their_share_of_the_budget(ledger: Ledger) -> None:
     ledger.intend(priced("a"))
     ledger.withdraw("a")
     ledger.intend(priced("b"))
@@ -114,7 +114,7 @@ def test_what_came_to_nothing_gives_its_money_back(ledger: Ledger) -> None:
     assert ledger.committed("run", run="run-1") == (dollars("0.50"),), "its own failure does not count"
 
 
-def test_a_cost_that_was_told_counts_even_of_what_failed(ledger: Ledger) -> None:
+def test_a_charged_cost_counts_even_if_the_order_failed(ledger: Ledger) -> None:
     ledger.intend(priced("a"))
     ledger.mark_submitted("a", "task-a", dollars("0.60"))
     ledger.mark_failed("a", "moderated")
@@ -126,7 +126,7 @@ def test_a_cost_that_was_told_counts_even_of_what_failed(ledger: Ledger) -> None
     assert ledger.history("a")[-1].state is State.FAILED
 
 
-def test_an_unknown_counts_and_so_does_one_that_was_given_up(ledger: Ledger) -> None:
+def test_orders_in_state_unknown_and_given_up_orders_count(ledger: Ledger) -> None:
     ledger.intend(priced("a"))
     ledger.mark_unknown("a", "reset")
     assert ledger.committed("run", run="run-1") == (dollars("0.50"),)
@@ -138,7 +138,7 @@ def test_an_unknown_counts_and_so_does_one_that_was_given_up(ledger: Ledger) -> 
     assert ledger.committed("shot", film="The Keeper", slate="1A") == (dollars("1.00"),)
 
 
-def test_a_take_that_is_bought_anew_is_paid_twice(ledger: Ledger) -> None:
+def test_a_take_that_is_bought_again_is_paid_twice(ledger: Ledger) -> None:
     ledger.intend(priced("a"))
     ledger.mark_submitted("a", "task-a", None)
     ledger.mark_finished("a", CLIP)
@@ -159,10 +159,10 @@ def test_an_order_that_was_accepted_twice_counts_twice(ledger: Ledger, open_ledg
     other.intend_again(row(other, "a"), priced("a"))
     other.mark_submitted("a", "task-8", None)
     assert not ledger.mark_submitted("a", "task-7", dollars("0.65"))
-    assert ledger.committed("run", run="run-1") == (dollars("1.15"),), "0.65 were told, 0.50 are estimated"
+    assert ledger.committed("run", run="run-1") == (dollars("1.15"),), "0.65 charged, 0.50 estimated"
 
 
-def test_an_order_that_was_accepted_after_another_of_it_was_refused_counts_once(
+def test_an_order_that_is_accepted_late_after_its_repetition_was_refused_counts_once(
     ledger: Ledger, open_ledger: Open
 ) -> None:
     ledger.intend(priced("a", slate="1A"))
@@ -176,7 +176,7 @@ def test_an_order_that_was_accepted_after_another_of_it_was_refused_counts_once(
     assert ledger.committed("run", run="run-1") == (dollars("0.50"),)
 
 
-def test_an_order_that_was_never_made_and_yet_accepted_beside_another_counts(ledger: Ledger, open_ledger: Open) -> None:
+def test_an_order_that_was_settled_as_never_made_but_accepted_counts(ledger: Ledger, open_ledger: Open) -> None:
     ledger.intend(priced("a"))
     ledger.mark_unknown("a", "no answer")
     other = open_ledger()
@@ -189,7 +189,7 @@ def test_an_order_that_was_never_made_and_yet_accepted_beside_another_counts(led
     assert ledger.committed("run", run="run-1") == (dollars("0.50"),)
 
 
-def test_an_order_anew_that_is_taken_back_leaves_all_that_was_said_of_the_old_one(ledger: Ledger) -> None:
+def test_withdrawing_a_repeated_order_restores_the_earlier_one_in_full(ledger: Ledger) -> None:
     ledger.intend(priced("a", scene="1", brief='{"action":"rain"}'))
     ledger.mark_submitted("a", "task-a", None)
     ledger.mark_finished("a", CLIP)
@@ -202,7 +202,7 @@ def test_an_order_anew_that_is_taken_back_leaves_all_that_was_said_of_the_old_on
     assert ledger.committed("shot", film="The Keeper", slate="2C") == ()
 
 
-def test_an_order_that_was_noted_twice_and_taken_back_once_may_have_been_sent(ledger: Ledger) -> None:
+def test_of_two_repeated_orders_only_the_withdrawn_one_stops_counting(ledger: Ledger) -> None:
     ledger.intend(priced("a", "0.10"))
     ledger.mark_failed("a", "refused")
     ledger.intend_again(row(ledger, "a"), priced("a", "0.20"))
@@ -222,7 +222,7 @@ def test_currencies_are_never_compared(ledger: Ledger) -> None:
     assert ledger.find("c") is None
 
 
-def test_what_nobody_knows_the_price_of_is_not_bought_under_a_budget(ledger: Ledger) -> None:
+def test_an_order_without_a_price_is_not_bought_within_a_budget(ledger: Ledger) -> None:
     with pytest.raises(BudgetExceeded) as over:
         ledger.intend(priced("a", None), at_most("100"))
     assert "the price of The Keeper 1A take 1 is not known" in over.value.message
@@ -231,7 +231,7 @@ def test_what_nobody_knows_the_price_of_is_not_bought_under_a_budget(ledger: Led
     assert ledger.committed("run", run="run-1") == ()
 
 
-def test_what_is_free_passes_every_budget(ledger: Ledger) -> None:
+def test_a_free_order_is_within_every_budget(ledger: Ledger) -> None:
     ledger.intend(priced("a", "5"))
     limits = (*at_most("1"), Limit(scope="month", most=yuan("1")))
     assert ledger.intend(priced("b", "0"), limits)
@@ -245,23 +245,23 @@ def test_a_run_must_be_named_to_have_a_budget(ledger: Ledger) -> None:
     assert ledger.committed("run", run="") == ()
 
 
-def test_the_refusal_is_told_in_words_and_survives_the_way_through_prefect(ledger: Ledger) -> None:
+def test_the_error_names_all_sums_and_survives_pickling(ledger: Ledger) -> None:
     ledger.intend(priced("a", "1.084"))
     with pytest.raises(BudgetExceeded) as over:
         ledger.intend(priced("b", "0.92"), at_most("2.00"))
     again = pickle.loads(pickle.dumps(over.value))
-    told = (
+    message = (
         "The Keeper 1A take 1 would pass the budget of this run: it costs 0.92 USD, "
         "and of 2.00 USD 1.084 USD are committed already"
     )
     for error in (over.value, again):
-        assert error.message == told and str(error) == f"{told}; {error.hint}"
+        assert error.message == message and str(error) == f"{message}; {error.hint}"
         assert "--budget" in error.hint
         assert (error.limit, error.committed, error.wanted) == (*at_most("2.00"), dollars("1.084"), dollars("0.92"))
 
 
 @pytest.mark.parametrize("scope", ["run", "shot", "month"])
-def test_of_ten_processes_exactly_as_many_orders_get_in_as_fit(url: str, scope: Scope) -> None:
+def test_ten_processes_together_never_exceed_a_budget(url: str, scope: Scope) -> None:
     Ledger(url).close()
     work = [(url, [priced(f"{who}-{turn}", "0.30") for turn in range(3)], at_most("2.00", scope)) for who in range(10)]
     each = together(reserved, work)

@@ -1,4 +1,4 @@
-"""The database in trouble: what a user is told, what is waited for, what is never shown."""
+"""Failures of the database: what an error says, what is retried, what is never shown."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def refusal(url: str) -> LedgerError:
     return refused.value
 
 
-def test_a_file_that_is_no_database_is_told_to_be_restored(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_database_is_reported_as_damaged(tmp_path: Path) -> None:
     file = tmp_path / "ledger.sqlite"
     file.write_text("this is no database, and it is long enough to be looked at")
     error = refusal(f"sqlite:///{file}")
@@ -34,7 +34,7 @@ def test_a_file_that_is_no_database_is_told_to_be_restored(tmp_path: Path) -> No
     assert file.read_text().startswith("this is no database"), "it is left as it is"
 
 
-def test_a_ledger_that_was_torn_is_told_to_be_restored(tmp_path: Path) -> None:
+def test_a_corrupted_ledger_is_reported_as_damaged(tmp_path: Path) -> None:
     file = tmp_path / "ledger.sqlite"
     ledger = Ledger(f"sqlite:///{file}")
     for number in range(200):
@@ -53,7 +53,7 @@ def test_a_ledger_that_was_torn_is_told_to_be_restored(tmp_path: Path) -> None:
     assert torn is not None and "damaged" in torn.message and "restore" in torn.hint
 
 
-def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_created_is_named(tmp_path: Path) -> None:
     (tmp_path / "home").write_text("a file")
     error = refusal(f"sqlite:///{tmp_path / 'home' / 'ledger.sqlite'}")
     assert "cannot be created" in error.message and "STORYREEL_HOME" in error.hint
@@ -95,7 +95,7 @@ def test_a_missing_driver_is_named_with_how_to_install_it(monkeypatch: pytest.Mo
     assert "secret-word" not in str(error)
 
 
-def test_a_server_that_is_not_there_is_told_at_once_without_the_password(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreachable_server_is_reported_at_once_without_the_password(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(time, "sleep", lambda _: pytest.fail("a wrong address is not waited for"))
     error = refusal("postgresql://me:secret-word@127.0.0.1:1/films")
     assert "postgresql+psycopg://me:***@127.0.0.1:1/films" in error.message
@@ -111,11 +111,11 @@ def test_a_wrong_password_is_not_shown() -> None:
 
 def _all_of(error: BaseException | None) -> str:
     """Everything that a log of it could hold."""
-    told = ""
+    text = ""
     while error is not None:
-        told += f"{error} {error!r} {error.args}"
+        text += f"{error} {error!r} {error.args}"
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
-    return told
+    return text
 
 
 def test_a_request_is_in_no_message(tmp_path: Path) -> None:
@@ -129,7 +129,7 @@ def test_a_request_is_in_no_message(tmp_path: Path) -> None:
     ledger.close()
 
 
-def test_a_writer_that_takes_its_time_is_waited_for(tmp_path: Path) -> None:
+def test_a_slow_writer_is_waited_for(tmp_path: Path) -> None:
     file = tmp_path / "ledger.sqlite"
     ledger = Ledger(f"sqlite:///{file}")
     other = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
@@ -142,19 +142,19 @@ def test_a_writer_that_takes_its_time_is_waited_for(tmp_path: Path) -> None:
     ledger.close()
 
 
-def test_a_writer_that_never_ends_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(database, "_PATIENCE", 0.2)
+def test_a_writer_that_never_ends_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "_TIMEOUT", 0.2)
     file = tmp_path / "ledger.sqlite"
     ledger = Ledger(f"sqlite:///{file}")
     other = sqlite3.connect(file, isolation_level=None)
     other.execute("begin immediate")
     with pytest.raises(LedgerError, match="another program has locked"):
-        ledger._database.write(lambda connection: None, patience=0.2)
+        ledger._database.write(lambda connection: None, timeout=0.2)
     other.close()
     ledger.close()
 
 
-def test_a_server_that_is_started_anew_is_waited_for() -> None:
+def test_a_restarting_server_is_waited_for() -> None:
     server = postgres.another()
     ledger = Ledger(server.fresh())
     ledger.intend(an_order())
@@ -168,13 +168,13 @@ def test_a_server_that_is_started_anew_is_waited_for() -> None:
     server.stop()
 
 
-def test_an_id_that_could_not_be_noted_is_told_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_task_id_that_could_not_be_stored_is_in_the_error(monkeypatch: pytest.MonkeyPatch) -> None:
     server = postgres.another()
     ledger = Ledger(server.fresh())
     ledger.intend(an_order("k" * 64))
     server.stop()
     retry = ledger._database.retry
-    monkeypatch.setattr(ledger._database, "retry", lambda work, patience=0.0: retry(work, 0.0))
+    monkeypatch.setattr(ledger._database, "retry", lambda work, timeout=0.0: retry(work, 0.0))
     with pytest.raises(LedgerError) as lost:
         ledger.mark_submitted("k" * 64, "task-7", None)
     assert "task-7" in lost.value.message
@@ -182,7 +182,7 @@ def test_an_id_that_could_not_be_noted_is_told_with_what_to_do(monkeypatch: pyte
     ledger.close()
 
 
-def test_an_answer_that_was_lost_at_the_commit_is_found_out(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_commit_whose_answer_was_lost_is_recognized(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     ledger = Ledger(url)
     really, lost = ledger._database._transaction, iter([True, False])
 
@@ -202,7 +202,7 @@ def test_an_answer_that_was_lost_at_the_commit_is_found_out(url: str, monkeypatc
     ledger.close()
 
 
-def test_the_message_survives_the_way_through_prefect() -> None:
+def test_the_error_survives_pickling() -> None:
     error = pickle.loads(pickle.dumps(LedgerError("gone", next="storyreel doctor")))
     assert str(error) == "gone\nnext: storyreel doctor"
 

@@ -1,4 +1,4 @@
-"""Who is at work on a purchase, and when it counts as left."""
+"""Owners and leases: who works on a purchase, and when it counts as abandoned."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.tasks.ledger.ordering import an_order, row
 from tests.tasks.ledger.racing import killed_at_work, ordering_for_ever
 
 
-def test_a_run_elsewhere_holds_its_row_for_one_lease(ledger: Ledger, open_ledger: Open) -> None:
+def test_a_run_on_another_host_owns_its_row_for_one_lease(ledger: Ledger, open_ledger: Open) -> None:
     assert timedelta(seconds=60) >= LEASE
     far = open_ledger("far-away")
     far.intend(an_order())
@@ -27,7 +27,7 @@ def test_a_run_elsewhere_holds_its_row_for_one_lease(ledger: Ledger, open_ledger
     assert seen.is_abandoned(seen.lease_until + timedelta(seconds=1))
 
 
-def test_a_run_that_shows_life_holds_its_rows_longer(ledger: Ledger, open_ledger: Open) -> None:
+def test_renewing_extends_the_leases_of_a_run(ledger: Ledger, open_ledger: Open) -> None:
     far = open_ledger("far-away")
     far.intend(an_order())
     far.intend(an_order("done"))
@@ -41,7 +41,7 @@ def test_a_run_that_shows_life_holds_its_rows_longer(ledger: Ledger, open_ledger
     assert len(ledger.history("k")) == 1
 
 
-def test_showing_life_holds_no_row_of_another_run(ledger: Ledger, open_ledger: Open) -> None:
+def test_renewing_extends_no_lease_of_another_run(ledger: Ledger, open_ledger: Open) -> None:
     far = open_ledger("far-away")
     far.intend(an_order())
     before = row(ledger).lease_until
@@ -49,7 +49,7 @@ def test_showing_life_holds_no_row_of_another_run(ledger: Ledger, open_ledger: O
     assert row(ledger).lease_until == before
 
 
-def test_a_lease_that_was_renewed_meanwhile_is_not_taken(
+def test_a_purchase_whose_lease_was_renewed_meanwhile_is_not_taken_over(
     ledger: Ledger, open_ledger: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     far = open_ledger("far-away")
@@ -64,7 +64,7 @@ def test_a_lease_that_was_renewed_meanwhile_is_not_taken(
     assert row(far).is_ours()
 
 
-def test_what_a_run_elsewhere_left_is_taken_over_once(
+def test_an_abandoned_purchase_is_taken_over_once(
     ledger: Ledger, open_ledger: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     far, third = open_ledger("far-away"), open_ledger()
@@ -79,7 +79,7 @@ def test_what_a_run_elsewhere_left_is_taken_over_once(
     assert (row(ledger).task, row(ledger).is_ours()) == ("task-7", True)
 
 
-def test_a_run_that_ends_in_order_lets_go_at_once(ledger: Ledger, open_ledger: Open) -> None:
+def test_closing_the_ledger_releases_the_rows_of_the_run(ledger: Ledger, open_ledger: Open) -> None:
     for host in (None, "far-away"):
         other = open_ledger(host)
         other.intend(an_order(str(host)))
@@ -87,19 +87,19 @@ def test_a_run_that_ends_in_order_lets_go_at_once(ledger: Ledger, open_ledger: O
         assert row(ledger, str(host)).is_abandoned(), "nobody needs to wait for it"
 
 
-def test_a_look_at_the_ledger_changes_nothing(ledger: Ledger, open_ledger: Open) -> None:
+def test_reading_the_ledger_changes_nothing(ledger: Ledger, open_ledger: Open) -> None:
     ledger.intend(an_order())
-    looking = open_ledger()
-    looking.find("k")
-    looking.close()
+    reader = open_ledger()
+    reader.find("k")
+    reader.close()
     assert row(ledger).is_ours()
 
 
-def test_a_process_that_was_killed_has_left_its_rows(ledger: Ledger, url: str) -> None:
+def test_the_rows_of_a_killed_process_are_abandoned(ledger: Ledger, url: str) -> None:
     orders = [an_order(f"k{number}") for number in range(100)]
-    told = killed_at_work(ordering_for_ever, (url, orders), after=20)
+    answers = killed_at_work(ordering_for_ever, (url, orders), after=20)
     noted = ledger.find_all(order.key for order in orders)
-    assert set(told) <= set(noted), "what was told had been committed"
+    assert set(answers) <= set(noted), "an answered key had been committed"
     assert all(purchase.is_abandoned() for purchase in noted.values())
     assert {purchase.state for purchase in noted.values()} <= {State.INTENDED, State.SUBMITTED}
     for key, purchase in noted.items():
@@ -110,20 +110,20 @@ def test_a_process_that_was_killed_has_left_its_rows(ledger: Ledger, url: str) -
             assert not ledger.intend(an_order(key)), "it is never ordered again by itself"
 
 
-def test_only_what_is_left_can_be_called_unknown_by_others(ledger: Ledger, open_ledger: Open) -> None:
+def test_other_runs_mark_only_abandoned_purchases_as_unknown(ledger: Ledger, open_ledger: Open) -> None:
     ledger.intend(an_order())
     assert not open_ledger().mark_unknown("k", "perhaps")
     assert row(ledger).state is State.INTENDED
 
 
-def test_a_living_process_that_has_long_said_nothing_has_left_its_row(ledger: Ledger, open_ledger: Open) -> None:
+def test_a_running_process_that_has_long_not_renewed_has_abandoned_its_row(ledger: Ledger, open_ledger: Open) -> None:
     ledger.intend(an_order())
     seen = row(open_ledger())
     assert not seen.is_abandoned(seen.read + timedelta(minutes=5)), "its machine may have slept"
     assert seen.is_abandoned(seen.read + timedelta(minutes=15))
 
 
-def test_when_an_order_was_sent_is_told_by_its_lease(ledger: Ledger, open_ledger: Open) -> None:
+def test_the_lease_limits_when_an_order_can_have_been_sent(ledger: Ledger, open_ledger: Open) -> None:
     far = open_ledger("far-away")
     far.intend(an_order())
     left = row(ledger)
@@ -133,18 +133,18 @@ def test_when_an_order_was_sent_is_told_by_its_lease(ledger: Ledger, open_ledger
     assert begin == left.intended and end == row(ledger).changed, "from then on it was not under way"
 
 
-def test_the_time_is_the_databases(ledger: Ledger, url: str) -> None:
+def test_times_are_the_databases(ledger: Ledger, url: str) -> None:
     if not url.startswith("postgresql"):
         pytest.skip("SQLite has no time of its own")
     ledger.intend(an_order())
     engine = create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
     with engine.connect() as connection:
-        told: Any = connection.execute(text("select clock_timestamp()")).scalar_one()
+        now: Any = connection.execute(text("select clock_timestamp()")).scalar_one()
     engine.dispose()
-    assert row(ledger).changed <= told <= row(ledger).read
+    assert row(ledger).changed <= now <= row(ledger).read
 
 
-def test_this_process_is_at_work_where_it_says(ledger: Ledger) -> None:
+def test_the_owner_of_a_new_row_is_this_process(ledger: Ledger) -> None:
     ledger.intend(an_order())
     owner = row(ledger).owner
     assert (owner.host, owner.pid, owner.started) == (

@@ -1,4 +1,4 @@
-"""The ledger: one row a purchase, whoever asks and however often."""
+"""The ledger: one row a purchase, however many runs order it and however often."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.tasks.ledger.conftest import Open
 from tests.tasks.ledger.ordering import CLIP, OTHER_CLIP, an_order, dollars, row
 
 
-def test_whoever_notes_an_order_first_is_the_only_one(ledger: Ledger, open_ledger: Open) -> None:
+def test_the_first_run_to_store_an_order_is_the_only_one(ledger: Ledger, open_ledger: Open) -> None:
     assert ledger.intend(an_order())
     assert not ledger.intend(an_order())
     assert not open_ledger().intend(an_order())
@@ -28,7 +28,7 @@ def test_a_purchase_is_read_as_it_was_written(ledger: Ledger) -> None:
     purchase = row(ledger)
     assert purchase.order == an_order()
     assert (purchase.state, purchase.task, purchase.clip) == (State.FINISHED, "task-7", CLIP)
-    assert purchase.cost == dollars("1.95"), "a cost told at create is not lost later"
+    assert purchase.cost == dollars("1.95"), "a cost reported at submission is not lost"
     assert purchase.is_ours()
     assert purchase.intended and purchase.submitted and purchase.finished
     assert purchase.created <= purchase.intended <= purchase.submitted <= purchase.finished <= purchase.changed
@@ -42,27 +42,27 @@ def test_two_runs_in_one_process_are_two(ledger: Ledger, open_ledger: Open) -> N
     assert not row(other).is_abandoned()
 
 
-def test_an_intent_that_nobody_accepted_can_be_taken_back(ledger: Ledger) -> None:
+def test_an_intent_that_was_not_accepted_can_be_withdrawn(ledger: Ledger) -> None:
     ledger.intend(an_order())
     assert ledger.withdraw("k")
     assert ledger.find("k") is None
     assert ledger.intend(an_order())
 
 
-def test_what_was_accepted_is_never_taken_back(ledger: Ledger) -> None:
+def test_an_accepted_order_is_never_withdrawn(ledger: Ledger) -> None:
     ledger.intend(an_order())
     ledger.mark_submitted("k", "task-7", None)
     assert not ledger.withdraw("k")
     assert row(ledger).state is State.SUBMITTED
 
 
-def test_an_intent_of_another_run_cannot_be_taken_back(ledger: Ledger, open_ledger: Open) -> None:
+def test_an_intent_of_another_run_cannot_be_withdrawn(ledger: Ledger, open_ledger: Open) -> None:
     ledger.intend(an_order())
     assert not open_ledger().withdraw("k")
     assert row(ledger).state is State.INTENDED
 
 
-def test_an_order_anew_that_is_taken_back_leaves_what_was_there(ledger: Ledger) -> None:
+def test_withdrawing_a_repeated_order_restores_the_finished_one(ledger: Ledger) -> None:
     ledger.intend(an_order())
     ledger.mark_submitted("k", "task-7", dollars("1.95"))
     ledger.mark_finished("k", CLIP)
@@ -78,7 +78,7 @@ def test_an_order_anew_that_is_taken_back_leaves_what_was_there(ledger: Ledger) 
     assert row(ledger).state is State.FINISHED
 
 
-def test_only_one_run_orders_anew_what_has_failed(ledger: Ledger, open_ledger: Open) -> None:
+def test_only_one_run_repeats_a_failed_order(ledger: Ledger, open_ledger: Open) -> None:
     ledger.intend(an_order())
     ledger.mark_failed("k", "refused")
     seen, other = row(ledger), open_ledger()
@@ -86,13 +86,13 @@ def test_only_one_run_orders_anew_what_has_failed(ledger: Ledger, open_ledger: O
     assert not other.intend_again(seen, an_order()), "the row has moved since it was seen"
 
 
-def test_what_another_run_orders_is_not_ordered_anew(ledger: Ledger, open_ledger: Open) -> None:
+def test_an_order_that_another_run_is_placing_is_not_repeated(ledger: Ledger, open_ledger: Open) -> None:
     ledger.intend(an_order())
     other = open_ledger()
     assert not other.intend_again(row(other), an_order())
 
 
-def test_an_unknown_is_not_ordered_anew_before_it_is_settled(ledger: Ledger) -> None:
+def test_an_order_in_state_unknown_is_not_repeated_before_it_is_settled(ledger: Ledger) -> None:
     ledger.intend(an_order())
     ledger.mark_unknown("k", "reset")
     with pytest.raises(ValueError, match="settled"):
@@ -109,7 +109,7 @@ def test_finishing_twice_is_the_same_as_once(ledger: Ledger) -> None:
     assert len(ledger.history("k")) == 3
 
 
-def test_a_clip_that_was_fetched_once_more_is_found_under_its_new_digest(ledger: Ledger, open_ledger: Open) -> None:
+def test_a_clip_that_was_downloaded_again_has_its_new_digest(ledger: Ledger, open_ledger: Open) -> None:
     ledger.intend(an_order())
     ledger.mark_submitted("k", "task-7", None)
     ledger.mark_finished("k", CLIP)
@@ -118,7 +118,7 @@ def test_a_clip_that_was_fetched_once_more_is_found_under_its_new_digest(ledger:
     assert [event.clip for event in ledger.history("k")] == [None, None, CLIP, OTHER_CLIP]
 
 
-def test_a_finished_purchase_never_becomes_less(ledger: Ledger, open_ledger: Open) -> None:
+def test_a_finished_purchase_stays_finished(ledger: Ledger, open_ledger: Open) -> None:
     ledger.intend(an_order())
     ledger.mark_submitted("k", "task-7", None)
     ledger.mark_finished("k", CLIP)
@@ -142,14 +142,14 @@ def test_of_two_runs_that_collect_one_task_either_may_finish_it(ledger: Ledger, 
     assert row(ledger).state is State.FINISHED
 
 
-def test_an_answer_that_comes_after_the_row_was_called_unknown_is_taken_in(ledger: Ledger, open_ledger: Open) -> None:
+def test_an_answer_after_the_row_was_marked_unknown_is_stored(ledger: Ledger, open_ledger: Open) -> None:
     ledger.intend(an_order())
     ledger.mark_unknown("k", "no answer")
     assert ledger.mark_submitted("k", "task-7", dollars("1"))
     assert (row(ledger).state, row(ledger).task) == (State.SUBMITTED, "task-7")
 
 
-def test_an_answer_that_comes_after_the_row_was_taken_back_brings_it_back(ledger: Ledger, open_ledger: Open) -> None:
+def test_an_answer_after_the_row_was_deleted_inserts_it_again(ledger: Ledger, open_ledger: Open) -> None:
     ledger.intend(an_order())
     ledger.mark_unknown("k", "no answer")
     other = open_ledger()
@@ -159,7 +159,7 @@ def test_an_answer_that_comes_after_the_row_was_taken_back_brings_it_back(ledger
     assert (row(other).order, row(other).task, row(other).cost) == (an_order(), "task-7", dollars("1"))
 
 
-def test_a_second_order_of_a_take_is_not_hidden(ledger: Ledger, open_ledger: Open) -> None:
+def test_an_order_that_was_accepted_twice_is_in_the_history(ledger: Ledger, open_ledger: Open) -> None:
     ledger.intend(an_order())
     ledger.mark_unknown("k", "no answer")
     other = open_ledger()
@@ -199,13 +199,13 @@ def test_every_change_is_in_the_history(ledger: Ledger) -> None:
     assert ledger.spent().charged == (dollars("2.75"),), "each task by what was said of it last"
 
 
-def test_more_keys_than_one_question_can_hold_are_all_found(ledger: Ledger) -> None:
+def test_more_keys_than_one_query_can_hold_are_all_found(ledger: Ledger) -> None:
     for number in range(520):
         ledger.intend(an_order(f"k{number}"))
     assert len(ledger.find_all(f"k{number}" for number in range(1300))) == 520
 
 
-def test_a_move_of_a_purchase_that_is_not_there_is_an_error(ledger: Ledger) -> None:
+def test_an_outcome_of_an_unknown_key_is_an_error(ledger: Ledger) -> None:
     for move in (
         lambda: ledger.mark_finished("nobody", CLIP),
         lambda: ledger.mark_failed("nobody", "no"),
@@ -216,7 +216,7 @@ def test_a_move_of_a_purchase_that_is_not_there_is_an_error(ledger: Ledger) -> N
             move()
 
 
-def test_purchases_are_listed_by_what_is_asked_for(ledger: Ledger) -> None:
+def test_purchases_are_listed_by_filter(ledger: Ledger) -> None:
     ledger.intend(an_order("a1", film="One"))
     ledger.intend(an_order("a2", film="Two", slate="2A"))
     before = ledger.now()
@@ -238,7 +238,7 @@ def test_purchases_are_listed_by_what_is_asked_for(ledger: Ledger) -> None:
     assert keys(since=ledger.now() + timedelta(hours=1)) == []
 
 
-def test_money_is_added_up_for_each_currency_alone(ledger: Ledger) -> None:
+def test_each_currency_is_summed_alone(ledger: Ledger) -> None:
     costs = [("1", "CNY", "a"), ("0.10", "USD", "b"), ("0.20", "USD", "c"), ("2", "CNY", "d")]
     for amount, currency, key in costs:
         ledger.intend(an_order(key, film="One" if key != "d" else "Two"))
@@ -248,7 +248,7 @@ def test_money_is_added_up_for_each_currency_alone(ledger: Ledger) -> None:
     assert ledger.spent(film="Three").charged == ()
 
 
-def test_a_model_is_known_by_how_long_it_took(ledger: Ledger) -> None:
+def test_past_durations_are_those_of_the_models_finished_purchases(ledger: Ledger) -> None:
     assert ledger.past_durations("aimlapi", "wan") is None
     for key in "abc":
         ledger.intend(an_order(key))
@@ -267,7 +267,7 @@ def test_a_model_is_known_by_how_long_it_took(ledger: Ledger) -> None:
 @given(
     moves=st.lists(st.sampled_from(["again", "withdraw", "submit", "finish", "fail", "unknown", "never"]), max_size=9)
 )
-def test_whatever_happens_the_history_ends_with_what_the_row_says(ledger: Ledger, moves: list[str]) -> None:
+def test_the_history_always_ends_with_the_values_of_the_row(ledger: Ledger, moves: list[str]) -> None:
     key = f"h{ledger.now().timestamp()}"
     ledger.intend(an_order(key))
     for number, move in enumerate(moves):
@@ -293,5 +293,5 @@ def test_whatever_happens_the_history_ends_with_what_the_row_says(ledger: Ledger
     if purchase is None:
         assert last.state is None
     elif "ordered twice" not in last.reason:
-        told = (last.state, last.task, last.clip, last.cost, last.reason)
-        assert told == (purchase.state, purchase.task, purchase.clip, purchase.cost, purchase.reason)
+        values = (last.state, last.task, last.clip, last.cost, last.reason)
+        assert values == (purchase.state, purchase.task, purchase.clip, purchase.cost, purchase.reason)

@@ -1,4 +1,4 @@
-"""Owners: a process that lives, one that is gone, one that cannot be seen."""
+"""Owners: processes that are running, that have ended, that are hidden."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ def the_owner_of(code: str) -> Owner:
     return Owner.model_validate_json(child.stdout)
 
 
-def test_a_process_that_ended_is_known_to_be_gone() -> None:
+def test_an_ended_process_is_not_alive() -> None:
     gone = the_owner_of("")
     assert gone.is_here()
     assert not gone.is_alive()
     assert this_process().is_alive()
 
 
-def test_a_later_process_of_the_same_id_is_another() -> None:
+def test_a_later_process_with_the_same_id_is_another() -> None:
     mine = this_process()
     assert not mine.model_copy(update={"started": mine.started - 60}).is_alive()
 
 
-def test_a_process_that_ended_and_was_not_waited_for_is_gone() -> None:
+def test_a_zombie_is_not_alive() -> None:
     child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
     theirs = Owner(host=this_process().host, pid=child.pid, started=owner._started(child.pid))
     assert theirs.is_alive()
@@ -46,11 +46,11 @@ def test_a_process_that_ended_and_was_not_waited_for_is_gone() -> None:
     child.wait()
 
 
-def test_nobody_is_not_alive() -> None:
+def test_a_released_owner_is_not_alive() -> None:
     assert not Owner(host=this_process().host, pid=0, started=0).is_alive()
 
 
-def test_a_process_that_is_hidden_from_us_counts_as_alive(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hidden_process_counts_as_alive(monkeypatch: pytest.MonkeyPatch) -> None:
     if sys.platform != "linux":
         pytest.skip("processes are hidden by Linux's hidepid")
     theirs = Owner(host=this_process().host, pid=os.getppid(), started=1.0)
@@ -72,13 +72,13 @@ def test_a_container_of_the_same_name_is_another_host() -> None:
     assert not inside.is_here(), "its process ids are not ours"
 
 
-def test_two_runs_of_a_process_differ_and_live_together() -> None:
+def test_two_runs_of_a_process_are_different_and_both_alive() -> None:
     one, two = new_run(), new_run()
     assert one != two
     assert one.is_alive() and two.is_alive()
 
 
-def test_when_a_process_began_does_not_move_with_the_clock() -> None:
+def test_the_start_time_of_a_process_does_not_depend_on_the_clock() -> None:
     if sys.platform != "linux":
         pytest.skip("counted from the machine's start on Linux alone")
     with Path("/proc/uptime").open() as uptime:

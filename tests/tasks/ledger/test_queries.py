@@ -1,4 +1,4 @@
-"""What was last ordered under a shot's name: what the present wish is compared with."""
+"""The last order of each take of a film, with which a plan is compared."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def found(ledger: Ledger, *slates: str, film: str = "The Keeper") -> dict[tuple[
     return {name[:2]: purchase.order.key for name, purchase in ledger.latest(film, slates).items()}
 
 
-def test_services_are_told_apart(ledger: Ledger) -> None:
+def test_the_last_order_of_each_service_is_found(ledger: Ledger) -> None:
     ledger.intend(take("drawn").model_copy(update={"provider": "animatic"}))
     ledger.intend(take("bought").model_copy(update={"provider": "apiyi"}))
     last = ledger.latest("The Keeper", ["1A"])
@@ -45,7 +45,7 @@ def test_it_is_the_last_order_that_counts_not_the_last_change(ledger: Ledger) ->
     assert found(ledger, "1A") == {("1A", 1): "b"}, "an order that was taken back was not the last"
 
 
-def test_a_take_that_is_ordered_anew_under_another_name_has_that_name(ledger: Ledger) -> None:
+def test_a_take_that_is_ordered_again_under_another_name_has_that_name(ledger: Ledger) -> None:
     ledger.intend(take("a", brief='{"action":"rain"}', scene="1"))
     ledger.mark_submitted("a", "task-a", None)
     ledger.mark_finished("a", CLIP)
@@ -55,7 +55,7 @@ def test_a_take_that_is_ordered_anew_under_another_name_has_that_name(ledger: Le
     assert ledger.latest("The Keeper", ["2C"])["2C", 3, anew.provider].order == anew
 
 
-def test_more_shots_than_one_question_can_hold_are_all_found(ledger: Ledger) -> None:
+def test_more_shots_than_one_query_can_hold_are_all_found(ledger: Ledger) -> None:
     for number in range(0, 1200, 100):
         ledger.intend(take(f"k{number}", f"S{number}"))
     assert len(found(ledger, *(f"S{number}" for number in range(1300)))) == 12

@@ -9,7 +9,7 @@ from tests.tasks.ledger.ordering import an_order
 from tests.tasks.ledger.racing import killed_at_work, opened, ordering_for_ever, taken_over, together, won
 
 
-def test_ten_processes_open_a_fresh_ledger_at_once(url: str) -> None:
+def test_ten_processes_create_one_ledger_at_once(url: str) -> None:
     assert together(opened, [(url,)] * 10) == ["opened"] * 10
 
 
@@ -24,7 +24,7 @@ def test_of_ten_processes_that_want_the_same_takes_each_take_goes_to_one(url: st
     ledger.close()
 
 
-def test_of_eight_processes_one_goes_on_with_what_was_left(url: str) -> None:
+def test_of_eight_processes_one_takes_over_an_abandoned_purchase(url: str) -> None:
     killed_at_work(ordering_for_ever, (url, [an_order("k0"), an_order("k1")]), after=2)
     taken = together(taken_over, [(url, "k0")] * 8)
     assert sorted(taken) == [False] * 7 + [True]

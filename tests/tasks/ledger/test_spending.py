@@ -1,4 +1,4 @@
-"""What was spent, by film, scene, service and month: exact, by currency, what was told apart from what is estimated."""
+"""Sums by film, scene, service and month: exact, one a currency, charged costs apart from estimates."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_all_together(films: Ledger) -> None:
     assert films.spent_by("film", film="Nobody's") == ()
 
 
-def test_what_is_asked_for_alone_is_added_up(films: Ledger) -> None:
+def test_only_orders_that_match_the_filter_are_summed(films: Ledger) -> None:
     assert films.spent(provider="dashscope").estimated == (yuan("3.00"),)
     assert films.spent(slate="1A").estimated == (dollars("0.084"),)
     assert films.spent(key="a1").charged == (dollars("0.65"),)
@@ -90,7 +90,7 @@ def test_what_is_asked_for_alone_is_added_up(films: Ledger) -> None:
     assert films.spent_by("film", state=State.FAILED) == ()
 
 
-def test_free_takes_are_seen_where_there_is_nothing_else(films: Ledger) -> None:
+def test_free_takes_are_counted_if_there_are_no_others(films: Ledger) -> None:
     (free,) = films.spent_by("service", provider="animatic")
     assert (free.takes, free.is_free, free.unpriced) == (1, True, 0)
     assert not any(money.amount for money in (*free.charged, *free.estimated))

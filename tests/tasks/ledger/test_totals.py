@@ -1,4 +1,4 @@
-"""Whatever happens to orders, what is committed and spent is what a plain account of them says."""
+"""Whatever happens to orders, the sums are those of a plain account of them."""
 
 from __future__ import annotations
 
@@ -97,8 +97,8 @@ def test_the_ledger_adds_up_as_a_plain_account_does(ledger: Ledger, data: st.Dat
         assert amounts(ledger.committed("month", film=film)) == account.sums(lambda e, film=film: e.order.film == film)
         for slate in ("1A", "1B"):
             name = (film, slate)
-            told = ledger.committed("shot", film=film, slate=slate)
-            assert amounts(told) == account.sums(lambda e, name=name: (e.order.film, e.order.slate) == name)
+            committed = ledger.committed("shot", film=film, slate=slate)
+            assert amounts(committed) == account.sums(lambda e, name=name: (e.order.film, e.order.slate) == name)
     for run in (f"{mark}-1", f"{mark}-2"):
         assert amounts(ledger.committed("run", run=run)) == account.sums(lambda e, run=run: e.order.run == run)
     is_spent_as_in(account, ledger, mark)
@@ -190,7 +190,7 @@ def _unread(purchase: Any) -> Any:
 
 
 def is_spent_as_in(account: Account, ledger: Ledger, mark: str) -> None:
-    """The same by scene: told apart from estimated, what has no price counted, free orders left out."""
+    """The same by scene: charged costs apart from estimates, orders without a price counted, free orders left out."""
     counted = [entry for entry in account.entries if entry.cost or entry.may_be_paid]
     paid = [entry for entry in counted if entry.amount is None or entry.amount.amount]
     parts = ledger.spent_by("scene", key=mark)

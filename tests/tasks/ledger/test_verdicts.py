@@ -1,4 +1,4 @@
-"""Verdicts: only ever added, the newest of a key counts, and one answer is noted once however often it is told."""
+"""Verdicts: only added, the newest of a key counts, and one answer is stored once however often it is sent."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def said(key: str, word: Word = Word.APPROVED, **more: str) -> NewVerdict:
     return NewVerdict(key=key, film="The Keeper", slate="1B", take=2, word=word, **more)
 
 
-def test_the_newest_verdict_of_a_key_counts_and_all_of_it_is_kept(ledger: Ledger, open_ledger: Open) -> None:
+def test_the_newest_verdict_of_a_key_counts(ledger: Ledger, open_ledger: Open) -> None:
     assert not ledger.has_verdicts
     ledger.add_verdicts([said("a", Word.RETAKE, note="too dark", action="She waits.", by="Ana"), said("b")])
     other = open_ledger()
@@ -31,7 +31,7 @@ def test_the_newest_verdict_of_a_key_counts_and_all_of_it_is_kept(ledger: Ledger
     assert second["a"].number > first["b"].number and second["a"].at >= first["a"].at
 
 
-def test_an_answer_that_is_told_again_does_not_stand_over_a_later_word(ledger: Ledger) -> None:
+def test_the_same_answer_again_does_not_replace_a_later_verdict(ledger: Ledger) -> None:
     answer = [said("a"), said("b")]
     assert ledger.add_verdicts(answer, "run/1")
     assert ledger.add_verdicts([said("a", Word.RETAKE)])
@@ -41,13 +41,13 @@ def test_an_answer_that_is_told_again_does_not_stand_over_a_later_word(ledger: L
     assert ledger.verdicts(["b"])["b"].word is Word.RETAKE
 
 
-def test_many_who_tell_the_same_answer_at_once_note_it_once(open_ledger: Open) -> None:
+def test_the_same_answer_many_times_at_once_is_stored_once(open_ledger: Open) -> None:
     ledgers = [open_ledger() for _ in range(6)]
     with ThreadPoolExecutor(6) as pool:
         noted = list(pool.map(lambda ledger: ledger.add_verdicts([said("a"), said("b")], "run/1"), ledgers))
     assert sorted(noted) == [False] * 5 + [True]
 
 
-def test_as_many_keys_as_a_film_has_are_asked_for_in_one_go(ledger: Ledger) -> None:
+def test_the_verdicts_of_more_keys_than_one_query_can_hold_are_all_found(ledger: Ledger) -> None:
     ledger.add_verdicts([said(f"key {number}") for number in range(1200)])
     assert len(ledger.verdicts(f"key {number}" for number in range(2000))) == 1200
