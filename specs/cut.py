@@ -198,7 +198,7 @@ def _too_short(storyboard: Storyboard, event: Event, following: Shot | None) -> 
         where = storyboard.where("ending")
     problem = Problem(
         where,
-        f"shot {event.shot} has {event.frames} frames, and the transitions at its ends need {head + tail + 1} of it",
+        f"shot {event.shot} has {event.frames} frames, but the transitions at its ends need {head + tail + 1}",
         "make the shot longer or the transitions shorter",
     )
     yield CutProblem(frozenset({event.shot, written_in}), problem)

@@ -75,7 +75,7 @@ def rewrite(
     """
     shot = _shot(film, slate)
     if sign := control_character(action):
-        message = f"the control character {sign} stands in the new action"
+        message = f"the new action contains the control character {sign}"
         raise _error(film.where_shot(slate, "action"), message, "remove it")
     return _edit(
         text, film, shot, {"action": action, "takes": _take_count(film, shot, more), "circled": None}, set_vars

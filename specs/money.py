@@ -63,7 +63,7 @@ def parse_money(text: str) -> Money:
         raise ValueError(f"an amount has at most {DECIMALS} decimals; round `{shown(amount)}` up")
     currencies = {_currency(name, amount) for name in (before, after) if name} or {_currency("", amount)}
     if len(currencies) > 1:
-        raise ValueError(f"two currencies stand beside one amount; write `{amount} {max(currencies)}`")
+        raise ValueError(f"the amount has two currencies; write `{amount} {max(currencies)}`")
     return Money(amount=Decimal(amount), currency=currencies.pop())
 
 
@@ -77,12 +77,14 @@ def _currency(name: str, amount: str) -> str:
         return name
     upper = name.upper()
     code = upper if _CODE.fullmatch(upper) else "USD"
-    raise ValueError(f"`{shown(name)}` is no currency's three capital letters; write for example `{amount} {code}`")
+    raise ValueError(
+        f"`{shown(name)}` is not a currency code of three capital letters; write for example `{amount} {code}`"
+    )
 
 
 def _why_no_amount(text: str) -> str:
     if re.search(r"[-−][$€£¥A-Z]*[0-9]", "".join(text.split())):
         return "an amount of money cannot be negative; leave the minus out"
     if re.search(r"[0-9],[0-9]", text):
-        return "a comma stands in the amount; write thousands without one, and decimals with a point: `1000.50 USD`"
-    return "this is no amount of money; write for example `20 USD`"
+        return "the amount contains a comma; write thousands without one, and decimals with a point: `1000.50 USD`"
+    return "this is not an amount of money; write for example `20 USD`"

@@ -106,7 +106,7 @@ class SourceChecker:
         try:
             return _wrong_file(shown(source), target, kind)
         except (FileNotFoundError, NotADirectoryError):
-            return f"`{shown(source)}` is not there", self._hint(source, target)
+            return f"`{shown(source)}` does not exist", self._hint(source, target)
         except (OSError, ValueError) as error:
             return f"`{shown(source)}` cannot be read: {reason(error)}", ""
 
@@ -157,9 +157,9 @@ def _wrong_address(address: str) -> Wrong | None:
         parts = urlsplit(address)
         host, _ = parts.hostname, parts.port
     except ValueError:
-        return f"`{shown(address)}` is no address", "write http(s)://host/path"
+        return f"`{shown(address)}` is not a valid address", "write http(s)://host/path"
     if parts.scheme.lower() not in ("http", "https"):
-        return f"`{shown(address)}` is not reached by http or https", "give an http(s) address or a path"
+        return f"`{shown(address)}` is not an http or https address", "give an http(s) address or a path"
     if not host or any(sign.isspace() for sign in address):
-        return f"`{shown(address)}` is no address", "write http(s)://host/path, without spaces"
+        return f"`{shown(address)}` is not a valid address", "write http(s)://host/path, without spaces"
     return None

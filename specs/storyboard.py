@@ -118,7 +118,7 @@ class ShotDefaults(StoryboardModel):
     last_frame: Source | None = None
     """A picture that the clip ends with; the shot must also begin with one, by `first_frame` or `continues`."""
     dialogue: Annotated[tuple[Dialogue, ...], Field(max_length=50)] = ()
-    """What is said, in order."""
+    """The spoken lines, in order."""
     transition: Transition = Transition()
     """The transition from the shot before to this one."""
     handles: Literal["hold", "shoot"] = "hold"
@@ -156,7 +156,7 @@ class Shot(ShotDefaults):
     shot: Slate
     """The slate, a label that may be changed freely: no take is bought again because of it."""
     action: NonEmptyText
-    """What happens, in the present tense; `{mira}` in it stands for the cast member or location of that name."""
+    """What happens, in the present tense; `{mira}` in it is the cast member or location of that name."""
     continues: Slate | None = None
     """The slate of the shot whose last frame this one begins with."""
 

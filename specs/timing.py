@@ -198,5 +198,5 @@ def parse_interval(text: str) -> timedelta:
     parts = _INTERVAL_PART.findall(written)
     length = timedelta(**{INTERVAL_UNITS[unit]: int(number) for number, unit in parts})
     if _INTERVAL_PART.sub("", written) or len({unit for _, unit in parts}) < len(parts) or not length:
-        raise ValueError(f"{shown(text)!r} is no length of time")
+        raise ValueError(f"{shown(text)!r} is not a length of time")
     return length

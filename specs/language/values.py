@@ -64,7 +64,7 @@ def _as_money(value: object) -> Money:
         value = f"{value:.6f}"  # from a program, not from a file
     text = as_text(value)
     if not isinstance(text, str):
-        raise ValueError("this is no amount of money; write for example `20 USD`, or leave the key out")
+        raise ValueError("this is not an amount of money; write for example `20 USD`, or leave the key out")
     return parse_money(text)
 
 

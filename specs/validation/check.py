@@ -151,7 +151,7 @@ def _chains(storyboard: Storyboard) -> Iterator[Problem]:
             circle = " → ".join(links)
             where = storyboard.where_shot(cycle[0], "continues")
             yield Problem(
-                where, f"these shots continue each other in a circle: {circle}", "one of them must begin anew"
+                where, f"these shots continue each other in a circle: {circle}", "one of them must not continue another"
             )
 
 
@@ -175,7 +175,7 @@ def _services(storyboard: Storyboard) -> Iterator[Problem]:
     for place, shot in _placed_with_defaults(storyboard):
         if {"provider", "providers"} <= shot.model_fields_set:
             fix = "keep `providers`, which may name one service too"
-            yield Problem(storyboard.where(*place, "provider"), "`provider` and `providers` say the same thing", fix)
+            yield Problem(storyboard.where(*place, "provider"), "`provider` and `providers` mean the same", fix)
         for number, service in enumerate(shot.providers):
             where = storyboard.where(*place, "providers", number)
             if service in shot.providers[:number]:

@@ -47,7 +47,7 @@ class Language(Generic[Model]):
 class KeyErrors(ValueError):
     """Raised by a model's validator for keys that do not go together: `(key, text)` pairs, each a problem at its key.
 
-    A key that is not written stands for the mapping that lacks it.
+    An error of a key that is missing is placed at the mapping.
     """
 
     def __init__(self, errors: list[tuple[str, str]]) -> None:
@@ -134,7 +134,7 @@ def _missing(path: KeyPath, language: Language[Any]) -> Text:
 def _no_model(what: str, path: KeyPath, language: Language[Any]) -> Text:
     model = _model_at(path, language)
     if model is language.model or model is None:
-        return f"this is no {language.name}", language.beginning
+        return f"this is not a {language.name}", language.beginning
     bare = f"a bare `{model.shorthand}`, or " if issubclass(model, ShorthandModel) else ""
     required = [key for key, field in model.model_fields.items() if field.is_required()]
     known = f"known are {listed(model.model_fields, 'and', len(model.model_fields))}"
@@ -159,7 +159,7 @@ def _no_text(what: str, error: ErrorDetails) -> Text:
     if value is None:
         return f"{what} is empty", "write a text, or leave the key out"
     if isinstance(value, Mapping):
-        return f"{what} is no text, because `{{` opens a mapping", "put a text that begins with `{` in quotes"
+        return f"{what} is not a text, because `{{` opens a mapping", "put a text that begins with `{` in quotes"
     if isinstance(value, list):
         return f"{what} is a list, but must be one text", "put a text that begins with `[` or `-` in quotes"
     return f"{what} is {_written(value)}, but must be a text", "put it in quotes if it is meant as a text"

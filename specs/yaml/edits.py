@@ -25,7 +25,7 @@ _BLANK = f" \t{_BREAKS}"
 _COMMENT = f"#[^{_BREAKS}]*"
 
 _ANCHOR = re.compile(rf"&\S+\s+(?:{_COMMENT}\s+)*")
-"""An anchor, and what stands between it and its value."""
+"""An anchor, and what is between it and its value."""
 
 _HEADER = re.compile(rf"[|>]\S*(?P<comment>[ \t]+{_COMMENT})?")
 """The first line of a block scalar."""
@@ -115,7 +115,7 @@ class ShotText:
         return TextEdit(span.start, span.end, 0, new, span.key, before, after)
 
     def _removable(self, span: KeySpan) -> tuple[int, int] | None:
-        """The characters to remove with a key; None if a comment would go with it, or nothing stands before it."""
+        """The characters to remove with a key; None if a comment would go with it, or it has no key before it."""
         if self._is_flow:
             before = [other.end for other in self.keys.values() if other.end <= span.key_start]
             gap = self._text[before[-1] : span.key_start] if before else "#"

@@ -20,7 +20,7 @@ def load(path: Path, largest: int, hint: str, beginning: str) -> tuple[Node | No
         # Checked before the file is opened: opening a pipe would block.
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
-            what = "is a folder" if stat.S_ISDIR(status.st_mode) else "is no regular file"
+            what = "is a folder" if stat.S_ISDIR(status.st_mode) else "is not a regular file"
             return None, [Problem(start, f"this {what}", hint)]
         if status.st_size > largest:
             message = f"the file has {status.st_size:,} bytes, at most {largest:,} are read"
@@ -39,4 +39,4 @@ def load(path: Path, largest: int, hint: str, beginning: str) -> tuple[Node | No
 def _undecodable(path: Path, error: UnicodeDecodeError) -> Problem:
     before = bytes(error.object[: error.start])
     line, column = before.count(b"\n") + 1, len(before[before.rfind(b"\n") + 1 :].decode("utf-8", "replace")) + 1
-    return Problem(Position(str(path), line, column), "from here on the file is no UTF-8 text", "save it as UTF-8")
+    return Problem(Position(str(path), line, column), "from here on the file is not UTF-8 text", "save it as UTF-8")

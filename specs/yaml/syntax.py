@@ -54,7 +54,7 @@ _MEANINGS = (
     ("found unknown directive", "a line that begins with `%` is a directive, which is not read"),
 )
 
-_FIXES = (
+_HINTS = (
     ("mapping values are not allowed", "put the text in quotes"),
     ("expected alphabetic or numeric", "put a text that begins so in quotes"),
     ("exceeded maximum nesting depth", TOO_DEEP[1]),
@@ -69,7 +69,7 @@ def unprintable(text: str, file: str) -> Problem | None:
         return None
     line = text.count("\n", 0, found.start()) + 1
     column = found.start() - text.rfind("\n", 0, found.start())
-    return Problem(Position(file, line, column), f"the character U+{ord(found[0]):04X} stands in the file", "remove it")
+    return Problem(Position(file, line, column), f"the file contains the character U+{ord(found[0]):04X}", "remove it")
 
 
 def control_character(text: str) -> str:
@@ -83,23 +83,23 @@ def explain(error: yaml.YAMLError, text: str, file: str) -> Problem:
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     if mark is None:
         return Problem(Position(file, 1, 1), "this is not YAML")
-    said = str(getattr(error, "problem", None) or "")
+    complaint = str(getattr(error, "problem", None) or "")
     line = _line(text, mark.line)
     if "\t" in line[: len(line) - len(line.lstrip())]:
-        return Problem(Position(file, mark.line + 1, 1), "a tab stands in the indentation", "indent with spaces")
+        return Problem(Position(file, mark.line + 1, 1), "the indentation contains a tab", "indent with spaces")
     # At a text that should have been quoted, the parser stops at its first character, or after its first bracket.
     start = _value_before(line, mark.column)
     if start is not None and line[start] in "{[" and "${" in line:
         where = Position(file, mark.line + 1, line.index("${") + 1)
         return Problem(where, "inside brackets the `{` of `${` opens another", 'put the text in quotes: "${…}"')
-    if start is not None and (unquoted := _unquoted(line[start:], said)):
+    if start is not None and (unquoted := _unquoted(line[start:], complaint)):
         return Problem(Position(file, mark.line + 1, start + 1), *unquoted)
     opened = getattr(error, "context_mark", None)
-    if opened and any(words in said for words in _OPENED):
+    if opened and any(words in complaint for words in _OPENED):
         mark = opened
-    what = next((meaning for words, meaning in _MEANINGS if words in said), "this is not YAML")
-    fix = next((fix for words, fix in _FIXES if words in said), "")
-    return Problem(Position(file, mark.line + 1, mark.column + 1), what, fix)
+    what = next((meaning for words, meaning in _MEANINGS if words in complaint), "this is not YAML")
+    hint = next((hint for words, hint in _HINTS if words in complaint), "")
+    return Problem(Position(file, mark.line + 1, mark.column + 1), what, hint)
 
 
 def _line(text: str, number: int) -> str:
@@ -115,12 +115,12 @@ def _value_before(line: str, column: int) -> int | None:
     return column if column in starts else next(iter(starts), None)
 
 
-def _unquoted(value: str, said: str) -> tuple[str, str] | None:
+def _unquoted(value: str, complaint: str) -> tuple[str, str] | None:
     """Message and hint for a text that needs quotes; None if the value is something else."""
     sign = value[0]
     if sign in "{[" and not _GOES_ON.match(value):
         return None
     if sign in "\"'":
-        goes_on = value.count(sign) > 1 and "did not find expected" in said
+        goes_on = value.count(sign) > 1 and "did not find expected" in complaint
         return ("the text goes on behind its closing quote", _REQUOTE[sign]) if goes_on else None
-    return f"{_OPENERS[sign]}, so `{shown(value, 40)}` is no text", "put a text that begins so in quotes"
+    return f"{_OPENERS[sign]}, so `{shown(value, 40)}` is not a text", "put a text that begins so in quotes"

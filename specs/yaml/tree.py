@@ -241,7 +241,7 @@ class _TreeBuilder:
         weight = _EACH + len(text)
         self._add_weight(weight, event)
         if not is_plain and (sign := control_character(text)):
-            self._note(event, f"the control character {sign} stands in this text", "remove it")
+            self._note(event, f"this text contains the control character {sign}", "remove it")
         return Node(parse_scalar(text) if is_plain else text, *_place(event), weight, is_plain)
 
     def _sequence(self, event: Any, depth: int) -> Node:
@@ -280,7 +280,7 @@ class _TreeBuilder:
         known = self._anchors.get(event.anchor)
         if known is None:
             inside = event.anchor in self._anchors
-            what = "stands inside what it names" if inside else f"has no `&{shown(event.anchor)}` before it"
+            what = "is inside the value that it names" if inside else f"has no `&{shown(event.anchor)}` before it"
             hint = "put a text that begins with `*` in quotes" if not inside else "write the value out"
             self._refuse(event, f"the alias `*{shown(event.anchor)}` {what}", hint)
         self._add_weight(known.weight, event)

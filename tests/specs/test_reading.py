@@ -49,7 +49,7 @@ shots:
     )
     assert [line.split(" (")[0] for line in found] == [
         "3:8: unknown key `promt`",
-        "5:23: `gone.png` is not there",
+        "5:23: `gone.png` does not exist",
         "5:41: `/dev/zero` is a device or a pipe, not a voice",
         "8:13: `{lamp}` is neither cast nor location",
         "9:12: unknown cast member `mirra`",
@@ -58,8 +58,8 @@ shots:
         "14:5: `action` is missing",
         "15:16: these shots continue each other in a circle: 1C → 1D → 1C",
         "16:12: `takes` is `0`, but must be at least 1",
-        "24:17: shot 1D has 10 frames, and the transitions at its ends need 16 of it",
-        "24:17: shot 1E has 10 frames, and the transitions at its ends need 16 of it",
+        "24:17: shot 1D has 10 frames, but the transitions at its ends need 16",
+        "24:17: shot 1E has 10 frames, but the transitions at its ends need 16",
     ]
 
 
@@ -106,7 +106,7 @@ shots:
         ("shots: [{shot: 1/2, action: x}]\n", "3:16: `shot` is `1/2`, but must be letters, digits, `.`, `_` and `-`"),
         ("shots: [{shot: 1, action: }]\n", "3:27: `action` is empty (write a text"),
         ("shots: [{shot: 1, action: ' '}]\n", "3:27: `action` is empty (write a text"),
-        ("shots: [{shot: 1, action: {mira}}]\n", "3:27: `action` is no text, because `{` opens a mapping (put a text"),
+        ("shots: [{shot: 1, action: {mira}}]\n", "3:27: `action` is not a text, because `{` opens a mapping (put"),
         ("shots: [{shot: 1, action: true}]\n", "3:27: `action` is `true`, but must be a text"),
         ("shots: [{shot: 1}]\n", "3:9: `action` is missing (what happens, in the present tense)"),
         ("shots: [{shot: 1, action: x, takes: 2.5}]\n", "3:37: `takes` is `2.5`, but must be a whole number"),
@@ -128,9 +128,9 @@ shots:
         ("budget: {}\n", "3:9: a budget limits something (write `per_run`, `per_shot` or `per_month`)"),
         ("budget: 20 USD\n", "3:9: `budget` must have keys of its own (known are `per_run`, `per_shot` and"),
         ("budget: {per_rum: 20}\n", "3:10: unknown key `per_rum` (did you mean `per_run`?)"),
-        ("budget: {per_run: }\n", "3:19: `per_run` is empty: this is no amount of money (write for example `20 USD`"),
-        ("budget: {per_run: [20]}\n", "3:19: this is no amount of money (write for example `20 USD`, or leave"),
-        ("budget: {per_run: much}\n", "3:19: `per_run` is `much`: this is no amount of money (write for"),
+        ("budget: {per_run: }\n", "3:19: `per_run` is empty: this is not an amount of money (write for example `20 USD"),
+        ("budget: {per_run: [20]}\n", "3:19: this is not an amount of money (write for example `20 USD`, or leave"),
+        ("budget: {per_run: much}\n", "3:19: `per_run` is `much`: this is not an amount of money (write for"),
         ("budget: {per_run: -5}\n", "3:19: `per_run` is `-5`: an amount of money cannot be negative (leave the"),
         ("budget: {per_run: ¥20}\n", "3:19: `per_run` is `¥20`: `¥` is the yuan's sign and the yen's (write"),
         ("shots: [{shot: 1, action: x, providers: []}]\n", "3:41: `providers` is empty (write at least one)"),

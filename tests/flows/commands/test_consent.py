@@ -60,7 +60,7 @@ def test_the_storyboards_own_budget_stops_a_run_too(film: Path) -> None:
 def test_a_budget_that_is_no_amount_is_a_wrong_command_line(film: Path) -> None:
     run = storyreel(film.parent, "render", "film.yaml", "--budget", "plenty")
     assert run.returncode == 2
-    assert "this is no amount of money" in run.stderr
+    assert "this is not an amount of money" in run.stderr
 
 
 def test_a_selection_that_means_nothing_is_a_wrong_command_line(film: Path) -> None:

@@ -43,7 +43,7 @@ _PEOPLE = "cast: {mira: {}, tom: {}}\nlocations: {sea: {}}\n"
         ("last_frame: https://a/b.png", "shot 1A has a picture to end with and none to begin with (add `first_frame`"),
         (
             "provider: a, providers: [a, b]",
-            "`provider` and `providers` say the same thing (keep `providers`, which may",
+            "`provider` and `providers` mean the same (keep `providers`, which may",
         ),
         ("providers: [a, b, a]", "`a` is named twice (once is enough)"),
         (
@@ -136,8 +136,8 @@ def test_a_cycle_in_continues_is_named(wrong: Wrong) -> None:
     shots = "".join(f"- {{shot: {slate}, action: x, continues: {target}}}\n" for slate, target in links.items())
     found = [line.split(": ", 1)[1] for line in wrong("shots:\n" + shots)]
     assert found == [
-        "these shots continue each other in a circle: A → B → C → A (one of them must begin anew)",
-        "these shots continue each other in a circle: E → F → E (one of them must begin anew)",
+        "these shots continue each other in a circle: A → B → C → A (one of them must not continue another)",
+        "these shots continue each other in a circle: E → F → E (one of them must not continue another)",
     ]
 
 
@@ -181,7 +181,7 @@ def test_a_shot_that_continues_another_may_end_with_a_picture(film: Film, media:
 def test_what_is_wrong_with_the_services_of_the_defaults_is_told_once_and_there(wrong: Wrong) -> None:
     shots = "shots: [{shot: 1, action: x}, {shot: 2, action: x}, {shot: 3, action: x, provider: c}]\n"
     assert wrong("defaults: {provider: a, providers: [b, b]}\n" + shots) == [
-        "3:22: `provider` and `providers` say the same thing (keep `providers`, which may name one service too)",
+        "3:22: `provider` and `providers` mean the same (keep `providers`, which may name one service too)",
         "3:40: `b` is named twice (once is enough)",
     ]
 
@@ -266,12 +266,12 @@ def test_a_path_that_leads_to_no_file_is_refused_unopened(tmp_path: Path, media:
 @pytest.mark.parametrize(
     ("address", "found"),
     [
-        ("ftp://a/b.png", "is not reached by http or https"),
-        ("file:///etc/passwd.png", "is not reached by http or https"),
-        ("https:///b.png", "is no address"),
-        ("https://a b/c.png", "is no address"),
-        ("http://[1/b.png", "is no address"),
-        ("http://a:port/b.png", "is no address"),
+        ("ftp://a/b.png", "is not an http or https address"),
+        ("file:///etc/passwd.png", "is not an http or https address"),
+        ("https:///b.png", "is not a valid address"),
+        ("https://a b/c.png", "is not a valid address"),
+        ("http://[1/b.png", "is not a valid address"),
+        ("http://a:port/b.png", "is not a valid address"),
     ],
 )
 def test_an_address_is_reached_by_http_and_has_a_host(wrong: Wrong, address: str, found: str) -> None:

@@ -89,12 +89,15 @@ def test_aliases_repeat_a_value(film: Callable[..., object], media: object) -> N
     ("text", "found"),
     [
         ("look: *gone\n", "3:7: the alias `*gone` has no `&gone` before it"),
-        ("vars: &a {b: *a}\n", "3:14: the alias `*a` stands inside what it names"),
+        ("vars: &a {b: *a}\n", "3:14: the alias `*a` is inside the value that it names"),
         ("? [a, b]\n: c\n", "3:3: a key is one word"),
         ("--- \nlook: x\n", "3:1: a second document begins here"),
-        ("look: a\n\tb: c\n", "4:1: a tab stands in the indentation (indent with spaces)"),
-        ("look: {mira} in rain\n", "3:7: `{` opens a mapping, so `{mira} in rain` is no text (put a text that begins"),
-        ("look: @home\n", "3:7: no text may begin with `@`, so `@home` is no text (put a text that begins"),
+        ("look: a\n\tb: c\n", "4:1: the indentation contains a tab (indent with spaces)"),
+        (
+            "look: {mira} in rain\n",
+            "3:7: `{` opens a mapping, so `{mira} in rain` is not a text (put a text that",
+        ),
+        ("look: @home\n", "3:7: no text may begin with `@`, so `@home` is not a text (put a text that begins"),
         ("look: [rain] and fog\n", "3:7: `[` opens a list"),
         ("look: `x`\n", "3:7: no text may begin with a backtick"),
         ("look: 'It's'\n", "3:7: the text goes on behind its closing quote"),
@@ -103,8 +106,8 @@ def test_aliases_repeat_a_value(film: Callable[..., object], media: object) -> N
         ("vars: {a: b}\nlook: {prompt: ${a} light}\n", "4:16: inside brackets the `{` of `${` opens another"),
         ("look: rain: heavy\n", "3:11: a `:` is followed by a space inside a text"),
         ('look: "a\\qb"\n', "3:9: in double quotes a backslash begins an escape; this one is unknown"),
-        ('look: "a\\ab"\n', "3:7: the control character U+0007 stands in this text"),
-        ("look: a\x07b\n", "3:8: the character U+0007 stands in the file"),
+        ('look: "a\\ab"\n', "3:7: this text contains the control character U+0007"),
+        ("look: a\x07b\n", "3:8: the file contains the character U+0007"),
     ],
 )
 def test_what_is_no_storyboard_is_said_with_its_place(wrong: Wrong, text: str, found: str) -> None:
@@ -152,9 +155,9 @@ def test_what_is_no_file_is_refused_unopened(tmp_path: Path, kind: str) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     paths = {
-        "device": (Path("/dev/zero"), "no regular file"),
+        "device": (Path("/dev/zero"), "not a regular file"),
         "folder": (tmp_path, "a folder"),
-        "pipe": (pipe, "no regular file"),
+        "pipe": (pipe, "not a regular file"),
         "nothing": (tmp_path / "gone.yaml", "no such file"),
         "name": (tmp_path / ("x" * 5000), "cannot be read"),
     }
@@ -169,7 +172,7 @@ def test_what_is_no_file_is_refused_unopened(tmp_path: Path, kind: str) -> None:
 def test_what_is_no_utf_8_is_refused_at_its_place(tmp_path: Path) -> None:
     path = tmp_path / "film.yaml"
     path.write_bytes(b"storyboard: 1\ntitle: caf\xe9\n")
-    with pytest.raises(StoryboardError, match=r"film\.yaml:2:11: from here on the file is no UTF-8"):
+    with pytest.raises(StoryboardError, match=r"film\.yaml:2:11: from here on the file is not UTF-8"):
         read(path)
 
 

@@ -109,7 +109,7 @@ def test_what_is_priced_twice_is_told(wrong: Wrong) -> None:
     [
         ("", "1:1: the file is empty (a file of prices begins with `prices: 1`"),
         ("rates: []\n", "1:1: `prices` is missing (a file of prices begins with `prices: 1`"),
-        ("- a\n", "1:1: this is no file of prices (a file of prices begins with `prices: 1`"),
+        ("- a\n", "1:1: this is not a file of prices (a file of prices begins with `prices: 1`"),
         ("prices: 1\nrates: 5\n", "2:8: `rates` must be a list (write `[5]`, or one `-` a line)"),
         ("prices: 1\nregions: [a]\n", "2:10: `regions` must have names, each with a value of its own"),
         ("prices: 1\nprices: 1\n", "2:1: `prices` is written twice, first in line 1"),
@@ -138,12 +138,12 @@ def test_a_file_that_cannot_be_read_is_told_before_anything_else(tmp_path: Path)
     for path, what in (
         (tmp_path / "gone.yaml", "there is no such file"),
         (tmp_path, "this is a folder"),
-        (pipe, "this is no regular file"),
+        (pipe, "this is not a regular file"),
         (large, "the file has 1,000,001 bytes, at most 1,000,000 are read"),
         (tmp_path / ("x" * 300), "the file cannot be read: file name too long"),
     ):
         assert _read(path).startswith(f"{path}:1:1: {what} (STORYREEL_PRICES names it")
-    assert _read(binary).startswith(f"{binary}:1:1: from here on the file is no UTF-8 text (save it as UTF-8)")
+    assert _read(binary).startswith(f"{binary}:1:1: from here on the file is not UTF-8 text (save it as UTF-8)")
 
 
 def test_the_errors_of_a_file_can_be_sent_between_processes(tmp_path: Path) -> None:
