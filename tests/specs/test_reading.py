@@ -128,7 +128,7 @@ shots:
         ("budget: {}\n", "3:9: a budget limits something (write `per_run`, `per_shot` or `per_month`)"),
         ("budget: 20 USD\n", "3:9: `budget` must have keys of its own (known are `per_run`, `per_shot` and"),
         ("budget: {per_rum: 20}\n", "3:10: unknown key `per_rum` (did you mean `per_run`?)"),
-        ("budget: {per_run: }\n", "3:19: `per_run` is empty: this is not an amount of money (write for example `20 USD"),
+        ("budget: {per_run: }\n", "3:19: `per_run` is empty: this is not an amount of money (write for example"),
         ("budget: {per_run: [20]}\n", "3:19: this is not an amount of money (write for example `20 USD`, or leave"),
         ("budget: {per_run: much}\n", "3:19: `per_run` is `much`: this is not an amount of money (write for"),
         ("budget: {per_run: -5}\n", "3:19: `per_run` is `-5`: an amount of money cannot be negative (leave the"),
