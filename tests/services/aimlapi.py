@@ -51,7 +51,7 @@ FREE_TIER = (
 
 @dataclass(frozen=True, kw_only=True)
 class AimlapiSettings(Settings):
-    """The doubts about AIMLAPI."""
+    """What AIMLAPI does not document."""
 
     duration_as_text: bool = True
     """`"5"` is taken for 5: the page's own cURL call sends it, the schema says integer."""
@@ -85,7 +85,7 @@ class AimlapiSettings(Settings):
     usd_a_second_1080p: Decimal = Decimal("0.13")
     """From the sample: 1.95 USD for 10 s of output and 5 s of input video."""
     unknown_task: int = 404
-    """Status of a poll at an id that is not known."""
+    """Status of a poll of an unknown id."""
 
 
 _COMMON = {
@@ -138,7 +138,7 @@ class Aimlapi(Emulator):
         return Route(Call.CREATE, "POST", _PATH, self.create), Route(Call.POLL, "GET", _PATH, self.poll)
 
     async def create(self, request: HttpRequest) -> Reply:
-        """Check, take the money, begin."""
+        """Check, accept, begin."""
         self._check_key(request)
         body = self.json_body(request)
         wrong = self._violations(body)
@@ -155,7 +155,7 @@ class Aimlapi(Emulator):
         return json_reply({"id": job.id, "status": WORDS[Phase.WAITING]} | meta, self.doubts.created)
 
     async def poll(self, request: HttpRequest) -> Reply:
-        """Where a generation stands."""
+        """The status of a generation."""
         self._check_key(request)
         id = request.query_value("generation_id")
         if not id:

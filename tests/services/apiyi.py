@@ -1,4 +1,4 @@
-"""APIYI on this machine: a create in DashScope's words under `/wan`, a poll in its own words at `/v1/tasks/{id}`."""
+"""APIYI on this machine: a create in DashScope's form under `/wan`, a poll in its own form at `/v1/tasks/{id}`."""
 
 from __future__ import annotations
 
@@ -53,13 +53,13 @@ _BY_STATUS = {
 
 @dataclass(frozen=True, kw_only=True)
 class ApiyiSettings(Settings):
-    """The doubts about APIYI."""
+    """What APIYI does not document."""
 
     renews_links: bool = True
     synchronous_status: int = 403
     """Status of a create without `X-DashScope-Async`; its text is known, its code is not."""
     poll: Literal["own", "native"] = "own"
-    """Whether polls are answered in its own words or in DashScope's, as gateways of this family may."""
+    """Whether polls are answered in its own form or in DashScope's, as gateways of this kind may."""
     failure: Literal["error", "fail_reason", "both", "none"] = "error"
     """Where a failed task's reason stands: `error.message`, `fail_reason`, both, or nowhere."""
     error: Literal["flat", "nested"] = "flat"
@@ -100,7 +100,7 @@ class Apiyi(Emulator):
         return reply
 
     async def create(self, request: HttpRequest) -> Reply:
-        """Check as the gateway does, pass on, take the money."""
+        """Check as the gateway does, pass on, accept."""
         self._check_key(request)
         if request.headers.get("x-dashscope-async") != "enable":
             refusal = "current user api does not support synchronous calls"

@@ -1,4 +1,4 @@
-"""A request body held against a table of fields; what is wrong with it, in no service's words."""
+"""Checks of a request body against a table of fields."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Problem = Literal["missing", "unknown", "type", "choice", "short", "long", "low"
 
 @dataclass(frozen=True)
 class Violation:
-    """One thing that is wrong with a body."""
+    """One error in a body."""
 
     where: tuple[str | int, ...]
     problem: Problem
@@ -48,7 +48,7 @@ class Field:
 def violations(
     fields: Mapping[str, Field], body: Any, *, unknown_fields: Literal["refuse", "ignore"]
 ) -> list[Violation]:
-    """All that is wrong with a body, in the order of the table."""
+    """All errors in a body, in the order of the table."""
     return list(_in_object(fields, body, (), unknown_fields == "refuse"))
 
 

@@ -1,4 +1,4 @@
-"""The emulators' time, which a test may move on."""
+"""The emulators' clock, which a test can advance."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ BEIJING = timezone(timedelta(hours=8))
 
 
 class Clock:
-    """This machine's time plus what a test added, or a time that stands."""
+    """This machine's time plus what a test added, or a stopped time."""
 
     def __init__(self) -> None:
         self._ahead = 0.0
@@ -20,11 +20,11 @@ class Clock:
         return (time.time() if self._stopped is None else self._stopped) + self._ahead
 
     def stop(self) -> None:
-        """From here on only `forward` lets time pass."""
+        """Stop the clock; from here on only `forward` advances it."""
         self._stopped = time.time()
 
     def forward(self, *, hours: float = 0, seconds: float = 0) -> None:
-        """Let time pass for the emulator alone."""
+        """Advance the emulator's clock."""
         self._ahead += hours * 3600 + seconds
 
 
@@ -34,5 +34,5 @@ def utc(at: float) -> str:
 
 
 def beijing(at: float) -> str:
-    """`2026-04-02 12:00:00.000`, in UTC+8 and without saying so."""
+    """`2026-04-02 12:00:00.000`, in UTC+8, without the zone."""
     return datetime.fromtimestamp(at, BEIJING).strftime("%Y-%m-%d %H:%M:%S.") + f"{int(at % 1 * 1000):03d}"

@@ -47,7 +47,7 @@ _REASONS: Mapping[tuple[str, str], str] = {
 
 @dataclass(frozen=True, kw_only=True)
 class DashscopeSettings(Settings):
-    """The doubts about DashScope."""
+    """What DashScope does not document."""
 
     at_once: int | None = AT_ONCE
     beyond_at_once: Literal["queue", "refuse"] = "queue"
@@ -81,7 +81,7 @@ class Dashscope(UploadingEmulator):
         )
 
     async def create(self, request: HttpRequest) -> Reply:
-        """Check, take the money, queue."""
+        """Check, accept, queue."""
         self._check_key(request)
         if request.headers.get("x-dashscope-async") != "enable":
             raise Refusal(self._no("AccessDenied", "current user api does not support synchronous calls."))

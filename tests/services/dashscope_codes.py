@@ -1,4 +1,4 @@
-"""What DashScope says when it says no: Model Studio's page on error codes."""
+"""DashScope's error codes, from Model Studio's page on error codes."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ CODES: Mapping[str, tuple[int, str]] = {
     "ModelUnavailable": (503, "Model is unavailable, please try again later."),
     "ModelServingError": (503, "Too many requests. Your requests are being throttled due to system capacity limits."),
 }
-"""HTTP status and message by code. The same codes stand in `output.code` of a failed task, under HTTP 200."""
+"""HTTP status and message by code. A failed task has the same codes in `output.code`, under HTTP 200."""
 
 BY_STATUS = {
     400: "InvalidParameter",
@@ -66,4 +66,4 @@ BY_STATUS = {
     500: "InternalError",
     503: "ModelUnavailable",
 }
-"""The code that a status comes with unless another is asked for; what a gateway sends by itself has none."""
+"""The code of a status unless another is planned; what a gateway sends by itself has none."""

@@ -1,4 +1,4 @@
-"""What the four emulators share: settings, what was request and sold, tasks and their scripts, faults, real sockets."""
+"""The base of the four emulators: settings, recorded requests and orders, scripted tasks, faults, real sockets."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _TICK = 0.02
 
 @dataclass(frozen=True)
 class Rate:
-    """So many calls of one kind in so many seconds; what comes above gets 429."""
+    """At most `hits` calls of one kind in so many seconds; further ones get 429."""
 
     call: Call
     hits: int
@@ -39,12 +39,12 @@ class Rate:
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What a test may choose. Where the services' pages leave a doubt, the field says what each choice means."""
+    """What a test can choose. For behaviour that the services do not document, the field says what each value means."""
 
     key: str = "sk-emulator"
-    """The only API key that is let in."""
+    """The only API key that is accepted."""
     script: Script = field(default_factory=Script)
-    """How tasks go on for which no other script was given."""
+    """The script of tasks for which no other was given."""
     at_once: int | None = None
     """Tasks that run at the same time; more wait. None: no limit."""
     remembered: float | None = DAY
@@ -54,17 +54,17 @@ class Settings:
     link_gets: int | None = None
     """How many times a link can be used; None without limit."""
     renews_links: bool = False
-    """Whether each poll at a finished task gives a fresh link. APIYI: "usually"; elsewhere nothing is said."""
+    """Whether each poll at a finished task gives a fresh link. APIYI: "usually"; undocumented elsewhere."""
     unknown_fields: Literal["refuse", "ignore"] = "refuse"
-    """No page says what becomes of a field that is not documented; refusing it finds a client's mistakes."""
+    """How undocumented fields are treated is not documented; refusing them finds mistakes of a client."""
     balance: int | None = None
     """Creates that the account can still pay for; None: any number."""
     rates: tuple[Rate, ...] = ()
     """Limits that are enforced. Each service's published ones are the RATES of its module."""
     fetches_references: bool = False
-    """Fetch references from this machine and open them; what lies elsewhere is never fetched."""
+    """Whether references on this machine are fetched and opened. Remote ones never are."""
     bad_reference: Literal["refuse", "fail"] = "refuse"
-    """Whether a reference that cannot be had or used is refused at create or fails the task."""
+    """Whether an unusable reference is refused at create or fails the task."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class Route:
 
 
 class Refusal(Exception):
-    """Ends a call with a reply that says no."""
+    """Ends a request with this reply."""
 
     def __init__(self, reply: Reply) -> None:
         super().__init__(reply.status)
@@ -88,23 +88,23 @@ class Refusal(Exception):
 class Emulator(ABC):
     """One service on this machine. `with emulator.served() as base_url:` opens it to clients.
 
-    Tests read what came (`requests`), what was sold (`accepted`), what was refused (`refused`) and what was fetched
-    (`fetches`); they plan what goes wrong with `fault` and how tasks go on with `use_script`.
+    Tests read the requests (`requests`), accepted orders (`accepted`), refusals (`refused`) and downloads (`fetches`);
+    they plan faults with `fault` and the course of tasks with `use_script`.
     """
 
     name: ClassVar[str]
     oss: ClassVar[bool] = False
-    """Whether clips lie in Alibaba's OSS, which takes no Authorization beside a signed link."""
+    """Whether clips are in Alibaba's OSS, which refuses an Authorization header with a signed link."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.clock = Clock()
         self.requests: list[HttpRequest] = []
-        """Everything that reached the service itself."""
+        """All requests to the service itself."""
         self.fetches: list[HttpRequest] = []
-        """Everything that reached the host of the clips."""
+        """All requests to the host of the clips."""
         self.accepted: list[Sale] = []
-        """Every create that was sold, in order."""
+        """Every accepted create, in order."""
         self.refused: list[Refused] = []
         self.jobs = Jobs(self.clock.now, settings.at_once, settings.remembered, self.changed)
         self.results = ResultHost(self.clock.now, refuses_authorization=self.oss)
@@ -114,7 +114,7 @@ class Emulator(ABC):
         self._hits: dict[Rate, deque[float]] = {}
         self._broken: list[str] = []
 
-    # What a test says
+    # For tests
 
     def fault(
         self,
@@ -126,20 +126,20 @@ class Emulator(ABC):
         after: int = 0,
         when: Callable[[HttpRequest], bool] = always,
     ) -> None:
-        """Let a call go wrong. `accepted`: the service does its work first, so a create is sold all the same."""
+        """Plan a fault of a call. `accepted`: the service does its work first, so a create is accepted all the same."""
         self._plan.add(Fault(call, trouble, accepted, times, after, when))
 
     def use_script(self, script: Script, *, times: int = 1, when: Callable[[Order], bool] = lambda order: True) -> None:
-        """How the next tasks go on, of those whose order fits."""
+        """The script of the next tasks, of those whose order fits."""
         self._scripts += [(script, when)] * times
 
-    # What a client meets
+    # For clients
 
     @contextmanager
     def served(self, port: int = 0) -> Iterator[str]:
-        """Open to clients on this machine until the context ends; gives the base URL.
+        """Serve clients on this machine while the context lasts; yields the base URL.
 
-        Raises RuntimeError at the end when the emulator itself made a mistake.
+        Raises RuntimeError at the end if the emulator itself raised an error.
         """
         with serving(*self.origins(port), background=self.background):
             yield self.base_url
@@ -166,7 +166,7 @@ class Emulator(ABC):
         return await self.with_fault(Call.FETCH, request, partial(asyncio.to_thread, self.results.answer, request))
 
     async def with_fault(self, call: Call, request: HttpRequest, work: Callable[[], Awaitable[Reply]]) -> Reply:
-        """What the work replies, or what the plan makes of it."""
+        """The reply of `work`, or what a planned fault makes of it."""
         fault = self._plan.due(call, request)
         if fault is None:
             return await self._done(call, request, work)
@@ -203,20 +203,20 @@ class Emulator(ABC):
         return False
 
     async def background(self) -> None:
-        """Work beside the requests: tasks that go by time come to their end without a poll."""
+        """Run beside the requests: end tasks whose time is over without a poll."""
         while True:
             self.jobs.advance()
             await asyncio.sleep(_TICK)
 
-    # What each service brings
+    # For subclasses
 
     @abstractmethod
     def routes(self) -> tuple[Route, ...]:
-        """All that its documentation lists."""
+        """All calls that its documentation lists."""
 
     @abstractmethod
     def error_reply(self, status: int) -> Reply:
-        """How it words an HTTP status when it is in trouble."""
+        """Its reply with an error status."""
 
     @abstractmethod
     def not_found(self, request: HttpRequest) -> Reply:
@@ -224,27 +224,27 @@ class Emulator(ABC):
 
     @abstractmethod
     def malformed(self, request: HttpRequest, detail: str) -> Reply:
-        """The reply to a body that is no JSON."""
+        """The reply to a body that is not JSON."""
 
     @abstractmethod
     def reference_refusal(self, reference: Reference, finding: Finding) -> tuple[Reply, Failure]:
-        """How it refuses a reference at create, and how a task fails for it."""
+        """Its refusal of a reference at create, and the failure of a task because of it."""
 
     @abstractmethod
     def result_target(self, job: Job) -> str:
         """Path and query of a new link to a task's clip."""
 
     def changed(self, job: Job) -> None:  # noqa: B027
-        """Called at each change of a task's phase. Usually not overwritten."""
+        """Called at each change of a task's phase. Optional."""
 
     def stored(self, url: str) -> bytes | None:
-        """The content of an upload, by the address that a create names it by. Usually not overwritten."""
+        """The content of an upload, by the address that a create names it by. Optional."""
         return None
 
-    # What they share
+    # Shared
 
     def json_body(self, request: HttpRequest) -> Any:
-        """The body of a request that must be JSON and say so. Raises Refusal."""
+        """The JSON body of a request. Raises Refusal if it is not JSON or not labelled so."""
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind != "application/json":
             raise Refusal(self.malformed(request, f"Content-Type is {kind or 'missing'}, expected application/json"))
@@ -254,9 +254,9 @@ class Emulator(ABC):
             raise Refusal(self.malformed(request, str(error))) from error
 
     async def check_references(self, references: Sequence[Reference]) -> tuple[dict[str, Finding], Failure | None]:
-        """What was found in each reference, by its field, and the failure that the first bad one leads to.
+        """The findings of each reference by its field, and the failure that the first bad one leads to.
 
-        Raises Refusal where bad references are refused at create.
+        Raises Refusal if bad references are refused at create.
         """
         findings: dict[str, Finding] = {}
         failure: Failure | None = None
@@ -273,10 +273,7 @@ class Emulator(ABC):
     def sell(
         self, request: HttpRequest, body: Mapping[str, Any], order: Order, task: str, failure: Failure | None
     ) -> Job:
-        """Take the money: from here on the create is accepted, whatever the client hears of it.
-
-        With a failure the task goes its way and then fails for that.
-        """
+        """Record an accepted create, whatever response the client gets. With a failure the task later fails with it."""
         sale = Sale(task, order, body, request)
         script = self._script_for(order)
         if failure:
@@ -289,7 +286,7 @@ class Emulator(ABC):
         return self.settings.balance is not None and len(self.accepted) >= self.settings.balance
 
     def link_to(self, job: Job) -> str:
-        """Where a finished task's clip is: a URL of the result host."""
+        """The URL of a finished task's clip at the result host."""
         if not job.link or self.settings.renews_links:
             start = self.clock.now() if self.settings.renews_links or job.ended is None else job.ended
             expires = None if self.settings.link_seconds is None else start + self.settings.link_seconds

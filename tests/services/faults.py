@@ -1,4 +1,4 @@
-"""What goes wrong, at which call, how often, and whether the service had already done its work by then."""
+"""Planned faults: of which call, how often, and whether the service does its work first."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import ClassVar
 from tests.services.wire import Ending, HttpRequest, Reply, json_reply
 
 ErrorReply = Callable[[int], Reply]
-"""How a service words an HTTP status when it is in trouble."""
+"""Returns a service's reply with an error status."""
 
 _PAGE = b"""<!DOCTYPE html><html><head><title>One moment, please</title></head>
 <body><h1>We are checking your browser</h1></body></html>"""
@@ -32,24 +32,24 @@ class Call(Enum):
 
 
 class Trouble(ABC):
-    """What a client gets in place of the reply that the service has for it."""
+    """What a client gets instead of the service's reply."""
 
     needs_reply: ClassVar[bool] = False
-    """Whether it is made out of the true reply, so that the service has to do its work first."""
+    """Whether it is made from the true reply, so that the service must do its work first."""
 
     @abstractmethod
     def spoil(self, reply: Reply, request: HttpRequest, error_reply: ErrorReply) -> Reply:
-        """The reply that goes out."""
+        """The reply that is sent."""
 
 
 @dataclass(frozen=True)
 class Answer(Trouble):
-    """A status of the service's choice; without a `body`, in the service's own words for it."""
+    """A status; without a `body`, with the service's own body for it."""
 
     status: int
     body: Mapping[str, object] | None = None
     retry_after: str | None = None
-    """As the header says it: seconds, or an HTTP date."""
+    """The header: seconds, or an HTTP date."""
 
     def spoil(self, reply: Reply, request: HttpRequest, error_reply: ErrorReply) -> Reply:
         answer = error_reply(self.status) if self.body is None else json_reply(self.body, self.status)
@@ -92,7 +92,7 @@ class Page(Trouble):
 
 @dataclass(frozen=True)
 class Labelled(Trouble):
-    """The true reply, with a Content-Encoding that is not true."""
+    """The true reply, with a false Content-Encoding."""
 
     needs_reply: ClassVar[bool] = True
     encoding: str = "gzip"
@@ -190,21 +190,21 @@ def always(request: HttpRequest) -> bool:
 
 @dataclass
 class Fault:
-    """A trouble and when it comes up."""
+    """A trouble and when it happens."""
 
     call: Call
     trouble: Trouble
     accepted: bool = False
-    """Whether the service does its work first: an accepted create is a sale, whatever the client gets to see."""
+    """Whether the service does its work first: a create is then accepted, whatever response the client gets."""
     times: int = 1
     after: int = 0
-    """Calls that go well before."""
+    """Calls that succeed before."""
     when: Callable[[HttpRequest], bool] = always
 
 
 @dataclass
 class FaultPlan:
-    """The faults to come. The first that fits a call is used up by it."""
+    """The planned faults. A call uses up the first that fits it."""
 
     faults: list[Fault] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -215,7 +215,7 @@ class FaultPlan:
             self.faults.append(fault)
 
     def due(self, call: Call, request: HttpRequest) -> Fault | None:
-        """The fault that this call meets, if any."""
+        """The fault of this call, or None."""
         with self._lock:
             for fault in self.faults:
                 if fault.call is not call or fault.times <= 0 or not fault.when(request):

@@ -1,4 +1,4 @@
-"""Real MP4s for the emulators to sell: H.264 and AAC at 30 fps, moving and audible, one of a kind for each task."""
+"""MP4s for the emulators: H.264 and AAC at 30 fps, moving and audible, different for each task."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _GRAIN = 8
 
 
 def footage(seconds: int, width: int, height: int, mark: str) -> bytes:
-    """A clip of exactly `seconds` × 30 frames; `mark` sets its bytes apart from every other clip's.
+    """A clip of exactly `seconds` × 30 frames; `mark` makes its bytes differ from those of other clips.
 
     The mark goes into a `free` box at the end, which players skip (ISO/IEC 14496-12, 8.1.2).
     """

@@ -95,7 +95,7 @@ _SINGLE: Mapping[str, tuple[str, Kind]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class FreepikSettings(Settings):
-    """The doubts about Freepik."""
+    """What Freepik does not document."""
 
     key_header: Literal["x-freepik-api-key", "x-magnific-api-key"] = "x-freepik-api-key"
     """By the name under which it is called."""
@@ -151,7 +151,7 @@ class Freepik(UploadingEmulator):
         return tuple(found)
 
     async def create(self, request: HttpRequest, mode: wan.Mode) -> Reply:
-        """Check, take the money, begin."""
+        """Check, accept, begin."""
         self._check_key(request)
         body = self.json_body(request)
         wrong = violations(self._fields(mode), body, unknown_fields=self.settings.unknown_fields)
@@ -165,7 +165,7 @@ class Freepik(UploadingEmulator):
         return json_reply({"data": {"generated": [], "task_id": job.id, "status": "CREATED"}})
 
     async def poll(self, request: HttpRequest, mode: wan.Mode, id: str) -> Reply:
-        """Where a task stands; each mode knows its own tasks alone."""
+        """The status of a task; each mode knows only its own tasks."""
         self._check_key(request)
         job = self.jobs.find(id)
         if job is None or job.sale.order.model != mode:

@@ -1,4 +1,4 @@
-"""Tasks at a service: how each goes on, how many run at once, and when they are forgotten."""
+"""Tasks at a service: their scripts, how many run at once, and when they are forgotten."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.services.sales import Sale
 
 
 class Phase(Enum):
-    """Where a task stands, in no service's words."""
+    """The phase of a task, whatever a service calls it."""
 
     WAITING = "waiting"
     RUNNING = "running"
@@ -23,7 +23,7 @@ class Phase(Enum):
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a task failed. Services that give no reason keep it to themselves."""
+    """Why a task failed; some services do not say."""
 
     code: str = "InvalidParameter"
     message: str = "The size is not match"
@@ -33,22 +33,22 @@ class Failure:
 
 @dataclass(frozen=True)
 class Script:
-    """How a task goes on once it is its turn: so many polls, and at least so many seconds, then the end."""
+    """The course of a task once it runs: a number of polls and a least number of seconds, then the end."""
 
     waiting: int = 1
-    """Looks that find it waiting."""
+    """Polls that find it waiting."""
     running: int = 1
-    """Looks after those that find it running."""
+    """Further polls that find it running."""
     seconds: float = 0
     end: Phase | None = Phase.DONE
     """DONE, FAILED, CANCELED or FORGOTTEN; None: it runs for ever."""
     failure: Failure = field(default_factory=Failure)
     words: tuple[str, ...] = ()
-    """What the first polls are told in place of the service's own word for the phase."""
+    """The words that the first polls get instead of the service's word for the phase."""
     last_word: str | None = None
-    """What is told at the end in place of the service's own word: a status outside its vocabulary."""
+    """The word that polls get at the end instead of the service's own: a status outside its vocabulary."""
     delivers: Path | None = None
-    """The file that is sold in place of the clip that the emulator makes to order."""
+    """The file that is delivered instead of a clip made to order."""
 
 
 @dataclass
@@ -65,14 +65,14 @@ class Job:
     ended: float | None = None
     outcome: Phase | None = None
     polls: int = 0
-    """Since its turn came."""
+    """Since it began to run."""
     announced: Phase = Phase.WAITING
     link: str = ""
     """Path and query of the clip at the result host; empty until it was asked for."""
 
     @property
     def phase(self) -> Phase:
-        """Where it stands now."""
+        """The phase now."""
         if self.outcome:
             return self.outcome
         if self.started is None or self.polls < self.script.waiting:
@@ -81,7 +81,7 @@ class Job:
 
     @property
     def word(self) -> str | None:
-        """The script's own word for this moment."""
+        """The script's word for the phase, or None."""
         if self.outcome:
             return self.script.last_word
         return self.script.words[self.polls] if self.polls < len(self.script.words) else None
@@ -125,7 +125,7 @@ class Jobs:
         return job
 
     def poll(self, job: Job) -> tuple[Phase, str | None]:
-        """Where a task stands, and the word that its script has for it. Looking moves a script on."""
+        """The phase of a task and its script's word for it. Each poll advances the script."""
         self.advance()
         seen = job.phase, job.word
         if job.started is not None and job.outcome is None:
@@ -142,7 +142,7 @@ class Jobs:
         return True
 
     def advance(self) -> None:
-        """End what is due and start what fits, until nothing moves."""
+        """End tasks that are due and start those that there is room for."""
         moved = True
         while moved:
             moved = False

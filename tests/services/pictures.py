@@ -1,4 +1,4 @@
-"""Small files that a create may carry."""
+"""Small pictures for creates."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The host that finished clips are fetched from: signed links that expire, parts of files, and OSS's refusals."""
+"""The host of the finished clips: signed links that expire, byte ranges, and OSS's refusals."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.services.wire import HttpRequest, Reply
 
 @dataclass
 class Link:
-    """An address under which a clip can be had for a while."""
+    """An address from which a clip can be downloaded for a while."""
 
     content: Callable[[], bytes]
     expires: float | None
@@ -23,11 +23,11 @@ class Link:
 
 @dataclass
 class ResultHost:
-    """An object store's web side, as far as a client that fetches clips can see it."""
+    """An object store, as far as a client that downloads clips can see it."""
 
     now: Callable[[], float]
     refuses_authorization: bool
-    """OSS answers 403 SignatureDoesNotMatch to a request that is signed twice."""
+    """OSS answers 403 SignatureDoesNotMatch to a signed link with an Authorization header."""
 
     def __post_init__(self) -> None:
         self.links: dict[str, Link] = {}
@@ -37,7 +37,7 @@ class ResultHost:
         self.links[target] = link
 
     def answer(self, request: HttpRequest) -> Reply:
-        """The clip, a part of it, or the reason why not."""
+        """The clip, a part of it, or a refusal."""
         if request.method not in ("GET", "HEAD"):
             return _refused(405, "MethodNotAllowed", "The specified method is not allowed against this resource.")
         link = self.links.get(request.target)

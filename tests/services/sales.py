@@ -1,4 +1,4 @@
-"""What was ordered and sold: every accepted create is money."""
+"""Orders: what a create asks for, and what was accepted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The emulator of AIMLAPI speaks as its pages do and refuses what its schemas refuse."""
+"""The emulator of AIMLAPI replies as its pages show and refuses what its schemas forbid."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def poll(client: httpx.Client, id: str) -> dict[str, Any]:
     return reply
 
 
-def test_a_clip_goes_the_way_that_the_page_shows() -> None:
+def test_a_clip_is_made_as_the_page_shows() -> None:
     with opened() as (emulator, client):
         created = client.post(PATH, json=R2V | {"resolution": "720p"})
         id = created.json()["id"]
@@ -60,7 +60,7 @@ def test_a_clip_goes_the_way_that_the_page_shows() -> None:
         assert emulator.accepted[0].order.seconds == 10
 
 
-def test_the_price_of_the_pages_sample_is_charged() -> None:
+def test_the_cost_of_the_pages_sample_is_charged() -> None:
     with opened() as (_, client):
         usage = client.post(PATH, json=R2V | {"video_urls": [VIDEO, VIDEO]}).json()["meta"]["usage"]
     assert usage == {"credits_used": 3900000, "usd_spent": 1.95}
@@ -86,7 +86,7 @@ def test_the_price_of_the_pages_sample_is_charged() -> None:
         T2V | {"shot_type": "multi", "generate_audio": False, "negative_prompt": "x" * 501},
     ],
 )
-def test_what_the_pages_show_is_sold(client: httpx.Client, body: dict[str, Any]) -> None:
+def test_bodies_that_the_pages_show_are_accepted(client: httpx.Client, body: dict[str, Any]) -> None:
     assert client.post(PATH, json=body).status_code == 200
 
 
@@ -115,7 +115,7 @@ def test_what_the_pages_show_is_sold(client: httpx.Client, body: dict[str, Any])
         ([], "model"),
     ],
 )
-def test_what_the_schema_forbids_is_refused(client: httpx.Client, body: Any, where: str) -> None:
+def test_bodies_that_the_schema_forbids_are_refused(client: httpx.Client, body: Any, where: str) -> None:
     reply = client.post(PATH, json=body)
     assert reply.status_code == 400
     assert reply.json()["message"] == "Body validation error!"
@@ -137,7 +137,7 @@ def test_a_wrong_key_is_refused(client: httpx.Client, method: str) -> None:
     assert "valid API key" in reply.json()["message"]
 
 
-def test_bodies_that_are_no_json_are_refused(client: httpx.Client) -> None:
+def test_bodies_that_are_not_json_are_refused(client: httpx.Client) -> None:
     assert client.post(PATH, content=b"{", headers={"content-type": "application/json"}).status_code == 400
     assert client.post(PATH, content=b"{}", headers={"content-type": "text/plain"}).status_code == 400
 
@@ -148,7 +148,7 @@ def test_unknown_paths_and_ids_are_not_found(client: httpx.Client) -> None:
     assert client.get(PATH).status_code == 400
 
 
-def test_an_empty_account_is_told_so() -> None:
+def test_an_empty_account_is_refused() -> None:
     with opened(balance=1) as (emulator, client):
         assert client.post(PATH, json=T2V).status_code == 200
         reply = client.post(PATH, json=T2V)
@@ -186,7 +186,7 @@ def test_a_failed_task_may_give_no_reason() -> None:
         assert poll(client, id) == {"id": id, "status": "error"}
 
 
-def test_words_outside_the_schema_are_told_by_script() -> None:
+def test_a_script_can_use_words_outside_the_schema() -> None:
     with opened(script=Script(words=("waiting", "active"), last_word="archived")) as (_, client):
         id = client.post(PATH, json=T2V).json()["id"]
         assert [poll(client, id)["status"] for _ in range(3)] == ["waiting", "active", "archived"]
@@ -209,7 +209,7 @@ def test_words_outside_the_schema_are_told_by_script() -> None:
         ({"created": 204}, T2V, 204),
     ],
 )
-def test_a_doubt_is_a_switch(settings: dict[str, Any], body: dict[str, Any], status: int) -> None:
+def test_undocumented_behaviour_can_be_chosen(settings: dict[str, Any], body: dict[str, Any], status: int) -> None:
     with opened(**settings) as (_, client):
         assert client.post(PATH, json=body).status_code == status
 
@@ -242,7 +242,7 @@ def test_the_cost_may_be_stated_never_or_again_at_the_end() -> None:
         assert poll(client, created["id"])["meta"]["usage"]["usd_spent"] == 1.3
 
 
-def test_links_and_ids_end_with_their_day() -> None:
+def test_links_and_ids_expire_after_a_day() -> None:
     with opened(script=AT_ONCE) as (emulator, client):
         id = client.post(PATH, json=T2V | {"duration": 5, "resolution": "720p"}).json()["id"]
         url = poll(client, id)["video"]["url"]

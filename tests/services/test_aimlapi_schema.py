@@ -1,4 +1,4 @@
-"""AIMLAPI's published OpenAPI files judge its emulator: both refuse and accept the same, and replies fit."""
+"""The emulator of AIMLAPI against its published OpenAPI files: both accept and refuse the same, and replies fit."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ def test_the_emulator_and_the_published_schema_agree(client: httpx.Client, mode:
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_the_calls_that_the_published_files_show_are_sold(mode: str) -> None:
+def test_the_calls_in_the_published_files_are_accepted(mode: str) -> None:
     emulator = Aimlapi()
     headers = {"Authorization": f"Bearer {emulator.settings.key}"}
     shell = next(sample for sample in published(mode)["x-codeSamples"] if sample["lang"] == "cURL")["source"]
@@ -145,7 +145,7 @@ def test_the_calls_that_the_published_files_show_are_sold(mode: str) -> None:
 
 
 @pytest.mark.parametrize("end", [Phase.DONE, Phase.FAILED])
-def test_every_look_fits_the_published_reply(end: Phase) -> None:
+def test_every_status_fits_the_published_reply(end: Phase) -> None:
     judge = Draft4Validator(reply_schema("t2v"))
     emulator = Aimlapi(AimlapiSettings(script=Script(end=end), usage_at_end=True))
     headers = {"Authorization": f"Bearer {emulator.settings.key}"}

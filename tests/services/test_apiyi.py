@@ -1,4 +1,4 @@
-"""The emulator of APIYI: two prefixes, two vocabularies, a strict gateway."""
+"""The emulator of APIYI: two prefixes, two forms, a strict gateway."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def created(client: httpx.Client, body: dict[str, Any] | None = None) -> str:
     return id
 
 
-def test_a_clip_is_ordered_in_one_vocabulary_and_watched_in_another() -> None:
+def test_a_clip_is_ordered_in_one_form_and_polled_in_another() -> None:
     with opened() as (_, client):
         reply = client.post(PATH, json=r2v(duration=2))
         assert reply.json()["output"]["task_status"] == "PENDING"
@@ -62,11 +62,11 @@ def test_a_clip_is_ordered_in_one_vocabulary_and_watched_in_another() -> None:
         assert httpx.get(polls[2]["result_url"]).status_code == 200
 
 
-def test_looks_live_at_their_own_prefix_alone(client: httpx.Client) -> None:
+def test_polls_have_their_own_prefix(client: httpx.Client) -> None:
     assert client.get(f"/wan/api/v1/tasks/{created(client)}").status_code == 404
 
 
-def test_the_tempting_path_loses_the_references() -> None:
+def test_the_other_create_path_drops_the_references() -> None:
     with opened() as (emulator, client):
         reply = client.post("/v1/videos", json=r2v())
         assert reply.status_code == 500
@@ -107,7 +107,7 @@ def test_a_duration_in_words_is_refused_by_the_gateway(client: httpx.Client) -> 
         {"model": "wan2.7-t2v", "input": {"prompt": "Rain.", "audio_url": "https://example.com/a.mp3"}},
     ],
 )
-def test_what_the_pages_describe_is_sold(client: httpx.Client, body: dict[str, Any]) -> None:
+def test_bodies_that_the_pages_describe_are_accepted(client: httpx.Client, body: dict[str, Any]) -> None:
     created(client, body)
 
 
@@ -140,7 +140,7 @@ def test_what_the_pages_describe_is_sold(client: httpx.Client, body: dict[str, A
         {"model": "wan2.7-i2v", "input": {"media": [FRAME]}, "parameters": {"ratio": "16:9"}},
     ],
 )
-def test_what_the_pages_forbid_is_refused(client: httpx.Client, body: dict[str, Any]) -> None:
+def test_bodies_that_the_pages_forbid_are_refused(client: httpx.Client, body: dict[str, Any]) -> None:
     reply = client.post(PATH, json=body)
     assert reply.status_code == 400
     assert reply.json()["type"] in ("task_error", "parse_request_failed")
@@ -174,7 +174,7 @@ def test_each_documented_refusal_can_be_planned(name: str) -> None:
         assert emulator.accepted == []
 
 
-def test_an_empty_account_is_a_429_that_waiting_does_not_cure() -> None:
+def test_an_empty_account_is_a_permanent_429() -> None:
     with opened(balance=0, error="nested") as (_, client):
         reply = client.post(PATH, json=r2v())
         assert (reply.status_code, reply.json()["error"]["message"]) == (429, REFUSALS["balance"][2])
@@ -196,7 +196,7 @@ def test_a_failed_task_gives_its_reason_in_each_shape(shape: str, reason: dict[s
         assert client.get(f"/v1/tasks/{id}").json() == {"task_id": id, "status": "failed", "progress": 100} | reason
 
 
-def test_a_look_may_be_answered_in_dashscopes_words() -> None:
+def test_a_poll_may_be_answered_in_dashscopes_form() -> None:
     with opened(poll="native", script=Script(waiting=1, running=0)) as (_, client):
         id = created(client, r2v(FILM, duration=2))
         assert client.get(f"/v1/tasks/{id}").json()["output"]["task_status"] == "PENDING"
@@ -206,7 +206,7 @@ def test_a_look_may_be_answered_in_dashscopes_words() -> None:
         assert httpx.get(done["output"]["video_url"]).status_code == 200
 
 
-def test_after_a_day_an_id_is_unknown_in_either_way() -> None:
+def test_after_a_day_an_id_is_unknown_in_either_form() -> None:
     for settings, status in (({}, 404), ({"unknown_task": "UNKNOWN"}, 200)):
         with opened(**settings) as (emulator, client):
             id = created(client)
@@ -216,7 +216,7 @@ def test_after_a_day_an_id_is_unknown_in_either_way() -> None:
             assert status == 404 or reply.json()["status"] == "UNKNOWN"
 
 
-def test_each_look_renews_the_link() -> None:
+def test_each_poll_may_renew_the_link() -> None:
     with opened(script=AT_ONCE, link_seconds=60) as (emulator, client):
         id = created(client, r2v(duration=2))
         first = client.get(f"/v1/tasks/{id}").json()["result_url"]
@@ -225,7 +225,7 @@ def test_each_look_renews_the_link() -> None:
         assert [httpx.get(url).status_code for url in (first, second)] == [403, 200]
 
 
-def test_the_key_is_not_for_the_host_of_the_clips() -> None:
+def test_the_host_of_the_clips_refuses_the_key() -> None:
     with opened(script=AT_ONCE) as (_, client):
         url = client.get(f"/v1/tasks/{created(client, r2v(duration=2))}").json()["result_url"]
         refused = client.get(url)
@@ -233,7 +233,7 @@ def test_the_key_is_not_for_the_host_of_the_clips() -> None:
         assert "SignatureDoesNotMatch" in refused.text
 
 
-def test_plain_replies_are_labelled_gzip_unless_identity_is_asked_for() -> None:
+def test_plain_replies_are_labelled_gzip_unless_identity_is_requested() -> None:
     with opened(labels_gzip=True) as (emulator, client):
         with pytest.raises(httpx.DecodingError):
             client.post(PATH, json=r2v())
@@ -241,7 +241,7 @@ def test_plain_replies_are_labelled_gzip_unless_identity_is_asked_for() -> None:
         assert client.post(PATH, json=r2v(), headers={"Accept-Encoding": "identity"}).status_code == 200
 
 
-def test_the_pace_that_the_pages_ask_for_can_be_enforced() -> None:
+def test_the_advised_rate_can_be_enforced() -> None:
     with opened(rates=RATES) as (emulator, client):
         emulator.clock.stop()
         id = created(client)

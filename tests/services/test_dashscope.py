@@ -68,7 +68,7 @@ def poll(client: httpx.Client, id: str) -> dict[str, Any]:
     return found
 
 
-def test_a_clip_goes_the_way_that_the_pages_describe() -> None:
+def test_a_clip_is_made_as_the_pages_describe() -> None:
     with opened() as (_, client):
         reply = client.post(PATH, json=r2v(FILM, duration=10)).json()
         assert reply["output"]["task_status"] == "PENDING"
@@ -86,7 +86,7 @@ def test_a_clip_goes_the_way_that_the_pages_describe() -> None:
         assert "usage" not in polls[1]
 
 
-def test_times_are_in_beijing_and_do_not_say_so() -> None:
+def test_times_are_in_beijings_zone_without_naming_it() -> None:
     with opened(script=AT_ONCE) as (emulator, client):
         output = poll(client, created(client))["output"]
         for name in ("submit_time", "scheduled_time", "end_time"):
@@ -111,7 +111,7 @@ def test_times_are_in_beijing_and_do_not_say_so() -> None:
         {"model": "wan2.7-t2v", "input": {"prompt": "Rain.", "audio_url": "https://example.com/a.mp3"}},
     ],
 )
-def test_what_the_pages_describe_is_sold(client: httpx.Client, body: dict[str, Any]) -> None:
+def test_bodies_that_the_pages_describe_are_accepted(client: httpx.Client, body: dict[str, Any]) -> None:
     created(client, body)
 
 
@@ -142,7 +142,7 @@ def test_what_the_pages_describe_is_sold(client: httpx.Client, body: dict[str, A
         {"model": "wan2.7-r2v", "input": {"prompt": "x"}},
     ],
 )
-def test_what_the_pages_forbid_is_an_invalid_parameter(client: httpx.Client, body: dict[str, Any]) -> None:
+def test_bodies_that_the_pages_forbid_are_invalid_parameters(client: httpx.Client, body: dict[str, Any]) -> None:
     reply = client.post(PATH, json=body)
     assert (reply.status_code, reply.json()["code"]) == (400, "InvalidParameter")
     assert reply.json()["request_id"]
@@ -184,7 +184,7 @@ def test_a_refusal_may_come_under_200() -> None:
         assert emulator.accepted == []
 
 
-def test_a_gateways_502_knows_no_code() -> None:
+def test_a_502_of_a_gateway_has_no_code() -> None:
     with opened() as (emulator, client):
         emulator.fault(Call.CREATE, Answer(502))
         reply = client.post(PATH, json=r2v())
@@ -201,7 +201,7 @@ def test_a_gateways_502_knows_no_code() -> None:
         (Failure(shape="none"), {}),
     ],
 )
-def test_a_failed_task_is_told_under_200(failure: Failure, reason: dict[str, str]) -> None:
+def test_a_failed_task_comes_under_200(failure: Failure, reason: dict[str, str]) -> None:
     with opened(script=Script(waiting=0, running=0, end=Phase.FAILED, failure=failure)) as (_, client):
         output = poll(client, created(client))["output"]
         assert output["task_status"] == "FAILED"
@@ -216,7 +216,7 @@ def test_foreign_and_old_ids_are_unknown_under_200() -> None:
             assert poll(client, one)["output"] == {"task_id": one, "task_status": "UNKNOWN"}
 
 
-def test_a_long_prompt_is_cut_in_silence_and_billed() -> None:
+def test_a_long_prompt_is_cut_silently_and_billed() -> None:
     with opened(script=AT_ONCE) as (emulator, client):
         output = poll(client, created(client, r2v(prompt="x" * 5001)))["output"]
         assert len(output["orig_prompt"]) == 5000
@@ -239,7 +239,7 @@ def test_beyond_five_may_be_refused_instead() -> None:
         assert len(emulator.accepted) == 1
 
 
-def test_only_what_waits_can_be_cancelled() -> None:
+def test_only_a_waiting_task_can_be_cancelled() -> None:
     with opened(at_once=1, script=Script(waiting=0, running=9)) as (_, client):
         running, waiting = created(client), created(client)
         refused = client.post(f"/api/v1/tasks/{running}/cancel")
@@ -260,7 +260,7 @@ def test_tasks_are_listed_newest_first_in_pages() -> None:
         assert isinstance(first["data"][0]["gmt_create"], int)
 
 
-def test_a_list_is_chosen_by_status_model_id_and_time() -> None:
+def test_a_list_is_filtered_by_status_model_id_and_time() -> None:
     with opened(script=AT_ONCE) as (emulator, client):
         old = created(client)
         emulator.clock.forward(hours=2)
@@ -289,7 +289,7 @@ def test_a_list_is_chosen_by_status_model_id_and_time() -> None:
         {"page_no": "0"},
     ],
 )
-def test_a_list_of_more_than_a_day_or_of_nonsense_is_refused(client: httpx.Client, wanted: dict[str, str]) -> None:
+def test_an_invalid_list_query_is_refused(client: httpx.Client, wanted: dict[str, str]) -> None:
     assert client.get("/api/v1/tasks/", params=wanted).json()["code"] == "InvalidParameter"
 
 
@@ -313,7 +313,7 @@ def uploaded(emulator: Dashscope, client: httpx.Client, content: bytes, model: s
     return f"oss://{key}"
 
 
-def test_an_upload_is_found_with_the_header_and_for_its_model_alone() -> None:
+def test_an_upload_is_found_only_with_the_header_and_for_its_model() -> None:
     content = picture(360, 640) + b"\r\n--\r\n"
     with opened() as (emulator, client):
         url = uploaded(emulator, client, content)
@@ -337,7 +337,7 @@ def test_an_address_that_is_not_resolved_may_fail_the_task() -> None:
         assert (output["task_status"], output["code"]) == ("FAILED", "InvalidParameter.DataInspection")
 
 
-def test_an_upload_without_leave_is_refused() -> None:
+def test_an_upload_without_a_policy_is_refused() -> None:
     with opened() as (emulator, client):
         assert client.get("/api/v1/uploads", params={"action": "getPolicy"}).status_code == 400
         names = (

@@ -1,4 +1,4 @@
-"""The public `dashscope` package judges the emulator: it makes a clip through it without knowing of it."""
+"""The public `dashscope` package makes a clip through the emulator, unchanged."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[Dashscope]:
         yield emulator
 
 
-def test_the_package_uploads_orders_waits_and_gets_its_clip(service: Dashscope, tmp_path: Path) -> None:
+def test_the_package_uploads_orders_polls_and_downloads(service: Dashscope, tmp_path: Path) -> None:
     image = tmp_path / "mira.png"
     image.write_bytes(picture())
     service.use_script(Script(waiting=0, running=1))

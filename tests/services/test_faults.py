@@ -1,4 +1,4 @@
-"""Each fault is what it says, on the wire and in the emulator's books."""
+"""Each fault does what it says, on the connection and in the emulator's records."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from tests.services.wire import Ending
 PATH = "/v2/video/generations"
 BODY = {"model": "alibaba/wan-2-7-t2v", "prompt": "A lighthouse in rain", "duration": 5, "resolution": "720p"}
 PATIENCE = 1.0
-"""Seconds to wait for what never comes: longer than a busy machine takes for what does."""
+"""Seconds to wait for a reply that never comes: longer than a busy machine takes for one that does."""
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def link(client: httpx.Client) -> str:
     ("trouble", "error"),
     [(Reset(), httpx.ReadError), (HangUp(), httpx.RemoteProtocolError), (Silence(), httpx.ReadTimeout)],
 )
-def test_a_lost_answer_is_lost_on_the_wire_and_its_sale_is_in_the_books(
+def test_a_lost_response_is_lost_and_its_order_recorded(
     service: Aimlapi, client: httpx.Client, trouble: Trouble, error: type[Exception], accepted: bool
 ) -> None:
     service.fault(Call.CREATE, trouble, accepted=accepted)
@@ -72,7 +72,7 @@ def test_a_lost_answer_is_lost_on_the_wire_and_its_sale_is_in_the_books(
     assert len(service.requests) == 1
 
 
-def test_a_reset_is_a_reset_and_not_an_orderly_end(service: Aimlapi) -> None:
+def test_a_reset_is_no_orderly_close(service: Aimlapi) -> None:
     service.fault(Call.POLL, Reset())
     host, port = service.base_url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port))) as line:
@@ -83,7 +83,7 @@ def test_a_reset_is_a_reset_and_not_an_orderly_end(service: Aimlapi) -> None:
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504])
 @pytest.mark.parametrize("accepted", [False, True])
-def test_a_bad_status_says_nothing_about_the_sale(
+def test_an_order_may_be_accepted_under_an_error_status(
     service: Aimlapi, client: httpx.Client, status: int, accepted: bool
 ) -> None:
     service.fault(Call.CREATE, Answer(status), accepted=accepted)
@@ -104,7 +104,7 @@ def test_too_many_requests_with_and_without_a_time_to_wait(
     assert service.accepted == []
 
 
-def test_faults_come_when_they_are_due_and_as_often_as_planned(service: Aimlapi, client: httpx.Client) -> None:
+def test_faults_come_when_and_as_often_as_planned(service: Aimlapi, client: httpx.Client) -> None:
     service.fault(Call.POLL, Answer(503), times=2, after=1)
     service.fault(Call.POLL, Answer(500), when=lambda request: request.query_value("generation_id") == "other")
     id = client.post(PATH, json=BODY).json()["id"]
@@ -161,7 +161,7 @@ def test_a_corrupt_file_has_its_length_and_cannot_be_decoded(service: Aimlapi, c
         list(container.decode(video=0))
 
 
-def test_ten_gigabytes_are_promised_and_do_not_come(service: Aimlapi, client: httpx.Client) -> None:
+def test_a_length_above_the_truth_never_ends(service: Aimlapi, client: httpx.Client) -> None:
     url = link(client)
     service.fault(Call.FETCH, Claims())
     with (
@@ -191,7 +191,7 @@ def test_a_redirect_leads_to_another_host(service: Aimlapi, client: httpx.Client
     ]
 
 
-def test_a_service_that_went_away_comes_back_with_its_tasks() -> None:
+def test_a_restarted_service_keeps_its_tasks() -> None:
     other = Aimlapi(AimlapiSettings(script=Script(waiting=0, running=0)))
     headers = {"Authorization": f"Bearer {other.settings.key}"}
     with other.served() as base_url, httpx.Client(base_url=base_url, headers=headers) as lasting:
@@ -217,7 +217,7 @@ def test_another_file_can_be_delivered(service: Aimlapi, client: httpx.Client, t
     assert httpx.get(other).content != b"not a film"
 
 
-def test_a_mistake_of_the_emulator_does_not_pass_for_one_of_the_service(tmp_path: Path) -> None:
+def test_a_bug_in_the_emulator_fails_the_test(tmp_path: Path) -> None:
     emulator = Aimlapi()
     emulator.use_script(Script(waiting=0, running=0, delivers=tmp_path / "absent.mp4"))
     with pytest.raises(RuntimeError, match=r"absent\.mp4"), emulator.served() as base_url:

@@ -1,4 +1,4 @@
-"""What the emulators sell are real clips, as long and as large as ordered, and no two alike."""
+"""The emulators deliver real clips, as long and as large as ordered, no two alike."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The emulator of Freepik: one path a mode, lists without a word, uploads, and no reason for a failure."""
+"""The emulator of Freepik: a path for each mode, lists, uploads, and failures without a reason."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def created(client: httpx.Client, body: dict[str, Any] | None = None, path: str 
     return id
 
 
-def test_a_clip_goes_the_way_that_the_pages_describe() -> None:
+def test_a_clip_is_made_as_the_pages_describe() -> None:
     with opened() as (_, client):
         reply = client.post(R2V, json=BODY).json()
         id = reply["data"]["task_id"]
@@ -76,7 +76,7 @@ def test_a_clip_goes_the_way_that_the_pages_describe() -> None:
         (I2V, {"video_url": URL, "end_image_url": URL}),
     ],
 )
-def test_what_the_pages_describe_is_sold(client: httpx.Client, path: str, body: dict[str, Any]) -> None:
+def test_bodies_that_the_pages_describe_are_accepted(client: httpx.Client, path: str, body: dict[str, Any]) -> None:
     created(client, body, path)
 
 
@@ -103,13 +103,13 @@ def test_what_the_pages_describe_is_sold(client: httpx.Client, path: str, body: 
         (T2V, {"prompt": "x", "duration": 16}, "duration"),
     ],
 )
-def test_what_the_pages_forbid_is_refused(client: httpx.Client, path: str, body: dict[str, Any], where: str) -> None:
+def test_bodies_the_pages_forbid_are_refused(client: httpx.Client, path: str, body: dict[str, Any], where: str) -> None:
     reply = client.post(path, json=body)
     assert (reply.status_code, reply.json()) == (400, {"message": f"Parameter '{where}' is not valid"})
 
 
 @pytest.mark.parametrize("status", [402, 403])
-def test_an_account_that_cannot_pay_is_sold_nothing(status: int) -> None:
+def test_an_account_that_cannot_pay_is_refused(status: int) -> None:
     with opened(balance=0, broke_status=status) as (emulator, client):
         assert client.post(R2V, json=BODY).status_code == status
         assert emulator.accepted == []
@@ -123,7 +123,7 @@ def test_a_refusal_may_be_a_problem_with_parameters(layout: str) -> None:
         assert problem["invalid_params"] == [{"name": "duration", "reason": "Parameter 'duration' must be at most 10"}]
 
 
-def test_keys_go_by_the_name_of_the_house() -> None:
+def test_the_name_of_the_key_header_can_be_chosen() -> None:
     with opened(key_header="x-magnific-api-key") as (emulator, client):
         created(client)
         old = httpx.get(emulator.base_url + R2V, headers={"x-freepik-api-key": emulator.settings.key})
@@ -132,7 +132,7 @@ def test_keys_go_by_the_name_of_the_house() -> None:
         assert (wrong.status_code, wrong.json()) == (401, {"message": "Invalid API key"})
 
 
-def test_the_list_tells_ids_and_statuses_of_one_mode() -> None:
+def test_the_list_has_ids_and_statuses_of_one_mode() -> None:
     with opened(script=Script(waiting=0, running=1)) as (_, client):
         first, other, last = created(client), created(client, {"prompt": "x"}, T2V), created(client)
         client.get(f"{R2V}/{last}")
@@ -153,7 +153,7 @@ def test_the_list_may_be_short() -> None:
     ("reason", "more"),
     [("none", {}), ("message", {"message": "no"}), ("error", {"error": {"code": "nsfw", "message": "no"}})],
 )
-def test_a_failed_task_gives_no_reason_unless_that_is_switched(reason: str, more: dict[str, Any]) -> None:
+def test_a_failed_task_gives_no_reason_by_default(reason: str, more: dict[str, Any]) -> None:
     script = Script(waiting=0, running=0, end=Phase.FAILED, failure=Failure("nsfw", "no"))
     with opened(script=script, reason=reason) as (_, client):
         id = created(client)
@@ -185,7 +185,7 @@ def test_published_rates_can_be_enforced() -> None:
 
 
 @pytest.mark.parametrize("layout", ["data", "files"])
-def test_a_file_is_put_where_the_service_says_and_named_by_its_asset(layout: str) -> None:
+def test_a_file_is_put_to_the_upload_url_and_named_by_its_asset_url(layout: str) -> None:
     with opened(upload_reply=layout) as (emulator, client):
         issued = client.post("/v1/ai/uploads/request-url", json={"files": [{"content_type": "image/png"}]})
         leave = issued.json()[layout][0]

@@ -1,4 +1,4 @@
-"""Tasks go on as their scripts say, in turn, and are forgotten in time."""
+"""Tasks follow their scripts, wait for their turn, and are forgotten."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def jobs(
 
 
 @given(waiting=st.integers(0, 4), running=st.integers(0, 4), end=st.sampled_from([Phase.DONE, Phase.FAILED]))
-def test_looks_find_it_waiting_then_running_then_at_its_end(waiting: int, running: int, end: Phase) -> None:
+def test_polls_find_a_task_waiting_then_running_then_ended(waiting: int, running: int, end: Phase) -> None:
     book = jobs(Time())
     job = book.add("a", SALE, Script(waiting=waiting, running=running, end=end))
     seen = [book.poll(job)[0] for _ in range(waiting + running + 2)]
@@ -44,7 +44,7 @@ def test_looks_find_it_waiting_then_running_then_at_its_end(waiting: int, runnin
 
 
 @given(at_once=st.integers(1, 4), count=st.integers(0, 8))
-def test_no_more_than_so_many_run_and_the_others_get_their_turn(at_once: int, count: int) -> None:
+def test_the_number_of_running_tasks_is_limited(at_once: int, count: int) -> None:
     book = jobs(Time(), at_once=at_once)
     all_jobs = [book.add(str(number), SALE, Script(waiting=0, running=1)) for number in range(count)]
     rounds = 0
@@ -58,7 +58,7 @@ def test_no_more_than_so_many_run_and_the_others_get_their_turn(at_once: int, co
     assert [job.outcome for job in all_jobs] == [Phase.DONE] * count
 
 
-def test_a_script_by_time_ends_without_a_look() -> None:
+def test_a_script_by_time_ends_without_a_poll() -> None:
     time, seen = Time(), []
     book = jobs(time, changed=lambda job: seen.append(job.phase))
     job = book.add("a", SALE, Script(waiting=0, running=0, seconds=10))
@@ -76,13 +76,13 @@ def test_a_script_without_end_runs_for_ever() -> None:
     assert {book.poll(job)[0] for _ in range(50)} == {Phase.WAITING, Phase.RUNNING}
 
 
-def test_words_replace_those_of_the_service_look_by_look() -> None:
+def test_scripted_words_replace_those_of_the_service() -> None:
     book = jobs(Time())
     job = book.add("a", SALE, Script(waiting=1, running=1, words=("waiting", "active"), last_word="archived"))
     assert [book.poll(job)[1] for _ in range(3)] == ["waiting", "active", "archived"]
 
 
-def test_only_what_has_not_begun_can_be_cancelled() -> None:
+def test_only_a_task_that_has_not_begun_can_be_cancelled() -> None:
     book = jobs(Time(), at_once=1)
     first = book.add("a", SALE, Script(waiting=0, running=5))
     second = book.add("b", SALE, Script())

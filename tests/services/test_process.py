@@ -1,4 +1,4 @@
-"""An emulator is a process of its own where that is wanted, and outlives clients that are killed."""
+"""An emulator can run as a process of its own, which outlives its clients."""
 
 from __future__ import annotations
 

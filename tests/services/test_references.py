@@ -1,4 +1,4 @@
-"""References are opened and held against Wan's limits, as far as they are at hand."""
+"""References on this machine are opened and checked against Wan's limits."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_a_picture_in_a_data_uri_is_opened(form: str) -> None:
         ("oss://nowhere/a.png", "unreachable"),
     ],
 )
-def test_what_wan_does_not_take_is_named(url: str, problem: str) -> None:
+def test_a_reference_beyond_wans_limits_is_reported(url: str, problem: str) -> None:
     assert found(url).problem == problem
 
 
@@ -63,12 +63,12 @@ def test_a_voice_without_sound_and_a_long_one_are_refused(tmp_path: Path) -> Non
     assert found("oss://a", "voice", uploads={"oss://a": long.read_bytes()}).problem == "duration"
 
 
-def test_what_lies_elsewhere_is_taken_on_trust() -> None:
+def test_a_remote_reference_is_accepted_unopened() -> None:
     assert found("https://example.com/a.png", fetches=True) == Finding()
     assert found("http://127.0.0.1:9/a.png") == Finding()
 
 
-def test_this_machine_is_asked_where_that_is_wanted() -> None:
+def test_references_on_this_machine_are_fetched_if_asked_to() -> None:
     async def answer(request: HttpRequest) -> Reply:
         return Reply(200, picture(300, 400)) if request.path == "/a.png" else Reply(404)
 

@@ -1,4 +1,4 @@
-"""The host of the clips: parts, tags, expiry, and OSS's quarrel with a second signature."""
+"""The host of the clips: ranges, tags, expiry, and OSS's refusal of a second signature."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def get(from_host: ResultHost, method: str = "GET", **headers: str) -> Reply:
 
 
 @given(first=st.integers(0, 1200), length=st.integers(1, 1200))
-def test_a_part_is_that_part(first: int, length: int) -> None:
+def test_a_range_returns_those_bytes(first: int, length: int) -> None:
     reply = get(host(), range=f"bytes={first}-{first + length - 1}")
     if first >= len(CONTENT):
         assert reply.status == 416
@@ -42,7 +42,7 @@ def test_the_last_bytes_can_be_asked_for(count: int) -> None:
     assert get(host(), range=f"bytes=-{count}").body == CONTENT[-count:]
 
 
-def test_a_download_goes_on_where_it_broke_off_unless_the_file_changed() -> None:
+def test_a_download_is_resumed_unless_the_file_changed() -> None:
     tag = get(host()).header("etag") or ""
     assert get(host(), range="bytes=1000-", if_range=tag).status == 206
     assert get(host(), range="bytes=1000-", if_range='"another"').body == CONTENT
@@ -56,7 +56,7 @@ def test_a_link_expires_by_time() -> None:
     assert b"Request has expired" in late.body
 
 
-def test_a_link_expires_by_use_and_a_head_is_no_use() -> None:
+def test_a_link_expires_by_use_and_head_does_not_count() -> None:
     clips = host(gets=1)
     assert [get(clips, "HEAD").status, get(clips).status, get(clips).status] == [200, 200, 403]
 

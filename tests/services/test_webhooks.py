@@ -1,4 +1,4 @@
-"""Webhooks come signed, once for each change, and go wrong as planned."""
+"""Webhooks are signed, sent once for each change, and fail as planned."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def signed(request: HttpRequest, key: bytes) -> str:
     return "v1," + base64.b64encode(hmac.new(key, message, hashlib.sha256).digest()).decode()
 
 
-def test_each_change_is_told_once_without_the_wrapper(mailbox: Mailbox) -> None:
+def test_each_change_is_sent_once_without_the_wrapper(mailbox: Mailbox) -> None:
     emulator = Freepik(FreepikSettings(script=SOON))
     with emulator.served():
         id = ordered(emulator, mailbox)
@@ -81,7 +81,7 @@ def test_each_change_is_told_once_without_the_wrapper(mailbox: Mailbox) -> None:
 
 
 @pytest.mark.parametrize("is_base64", [False, True])
-def test_the_signature_holds_with_either_reading_of_the_secret(mailbox: Mailbox, is_base64: bool) -> None:
+def test_the_signature_is_right_for_either_form_of_the_secret(mailbox: Mailbox, is_base64: bool) -> None:
     emulator = Freepik(FreepikSettings(script=SOON, webhook_secret_is_base64=is_base64))
     secret = emulator.doubts.webhook_secret
     with emulator.served():
@@ -91,7 +91,7 @@ def test_the_signature_holds_with_either_reading_of_the_secret(mailbox: Mailbox,
     assert request.headers["webhook-signature"] == (as_base64 if is_base64 else as_text)
 
 
-def test_a_webhook_can_be_doubled_old_forged_and_signed_twice(mailbox: Mailbox) -> None:
+def test_a_webhook_can_be_repeated_old_forged_and_signed_twice(mailbox: Mailbox) -> None:
     emulator = Freepik(FreepikSettings(script=SOON))
     emulator.posts(Post(copies=2, age=3600, more_signatures=("v1,b2xk",)))
     emulator.posts(Post(forged=True))

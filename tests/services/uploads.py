@@ -1,4 +1,4 @@
-"""Where clients put their own files: OSS's form upload, and a presigned PUT."""
+"""Stores for uploads: OSS's form upload, and a presigned PUT."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _FORM = (
 
 @dataclass(frozen=True)
 class Ticket:
-    """Leave to upload: into a folder of OSS, or to one address."""
+    """A permission to upload: into a folder of OSS, or to one address."""
 
     place: str
     """A folder of OSS, or the path of one address."""
@@ -46,7 +46,7 @@ class Ticket:
 
 @dataclass
 class Upload:
-    """A file that lies there."""
+    """A stored file."""
 
     content: bytes
     expires: float
@@ -55,7 +55,7 @@ class Upload:
 
 @dataclass
 class UploadHost:
-    """An object store's write side."""
+    """The write side of an object store."""
 
     now: Callable[[], float]
     keeps: float
@@ -65,7 +65,7 @@ class UploadHost:
     """By key or path, without a slash at the beginning."""
 
     def ticket(self, place: str, *, seconds: float, content_type: str = "", model: str = "") -> Ticket:
-        """Leave to upload, for a while."""
+        """Issue a permission to upload."""
         issued = Ticket(place, secrets.token_hex(12), self.now() + seconds, content_type, model)
         self.tickets.append(issued)
         return issued

@@ -1,4 +1,4 @@
-"""A create in Model Studio's shape (`model`, `input`, `parameters`): DashScope takes it, APIYI passes it on.
+"""A create in Model Studio's form (`model`, `input`, `parameters`), which DashScope reads and APIYI passes on.
 
 Fields, limits and combinations are those of Model Studio's Wan 2.7 API references.
 """
@@ -47,7 +47,7 @@ DOCUMENTED_SETS = (
     ("first_clip",),
     ("first_clip", "last_frame"),
 )
-"""What media an i2v create may hold together, each once."""
+"""The sets of media that an i2v create may have."""
 
 _KINDS: Mapping[str, Kind] = {
     "reference_image": "image",
@@ -69,7 +69,7 @@ def fields(
 ) -> dict[str, Field]:
     """The table for one mode. `schemes` are those that a media URL may have, `also` more fields of `input`.
 
-    A prompt that is too long is either refused or no business of the table.
+    Whether too long a prompt is refused is `refuses_long`.
     """
     url = Field("url", schemes=schemes)
     item = Field(
@@ -107,7 +107,7 @@ def fields(
 def combinations(
     mode: Mode, body: Mapping[str, Any], sets: tuple[tuple[str, ...], ...] = DOCUMENTED_SETS
 ) -> list[Violation]:
-    """What is wrong with fields that are right each by itself."""
+    """Errors in the combination of fields that are each right."""
     kinds = [item["type"] for item in media(body)]
     if mode == "i2v" and sorted(kinds) not in [sorted(one) for one in sets]:
         return [_media("one of " + ", ".join("{" + ", ".join(one) + "}" for one in sets), " + ".join(kinds) or "none")]
@@ -158,7 +158,7 @@ def references(body: Mapping[str, Any]) -> list[Reference]:
 
 
 def order(body: Mapping[str, Any], findings: Mapping[str, Finding]) -> Order:
-    """What is made: a picture to begin with decides the shape, a prompt beyond its limit is cut."""
+    """The order: a first frame decides the shape, and a prompt beyond its limit is cut."""
     chosen = parameters(body)
     ratio = chosen.get("ratio", "16:9")
     for at, item in enumerate(media(body)):
@@ -182,7 +182,7 @@ def oss_target(job: Job, expires: float) -> str:
 
 
 def task_reply(job: Job, phase: Phase, word: str | None, link: str) -> dict[str, object]:
-    """`output` and, when done, `usage`, as a poll at a task gets them. Times are UTC+8 and do not say so."""
+    """`output` and, when done, `usage`, as a poll returns them. Times are UTC+8, without the zone."""
     output: dict[str, object] = {"task_id": job.id, "task_status": word or WORDS[phase]}
     if phase is Phase.FORGOTTEN:
         return {"output": output}

@@ -1,4 +1,4 @@
-"""Signed webhooks as Freepik sends them, and the ways in which they can go wrong on their road."""
+"""Signed webhooks as Freepik sends them, and the ways in which they can go wrong."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ class Post:
     """How a webhook is sent."""
 
     copies: int = 1
-    """The same message, with the same id, so many times."""
+    """How many times the message is sent, with the same id."""
     age: float = 0
-    """Seconds by which its timestamp is in the past."""
+    """How many seconds its timestamp is in the past."""
     forged: bool = False
     """Signed with another secret."""
     more_signatures: tuple[str, ...] = ()
-    """What stands in the header before the signature proper, as after a change of secrets."""
+    """Signatures in the header before the right one, as after a change of secrets."""
     overtaken: bool = False
-    """It leaves after the one that follows it."""
+    """It is sent after the one that follows it."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Delivery:
     id: str
     body: dict[str, object]
     status: int | None
-    """What the receiver answered; None when nobody was there, or somebody beyond this machine."""
+    """The receiver's status; None if there was no answer or the address is not on this machine."""
 
 
 def signature(secret: str, id: str, timestamp: str, body: bytes, *, secret_is_base64: bool) -> str:
@@ -59,7 +59,7 @@ def signature(secret: str, id: str, timestamp: str, body: bytes, *, secret_is_ba
 
 @dataclass
 class Outbox:
-    """Webhooks on their way: in order, each tried so many times."""
+    """Webhooks to be sent, in order, each tried a number of times."""
 
     now: Callable[[], float]
     secret: str
@@ -67,15 +67,15 @@ class Outbox:
     tries: int
     delivered: list[Delivery] = field(default_factory=list)
     posts: deque[Post] = field(default_factory=deque)
-    """How the next ones are sent; those after them as usual."""
+    """How the next ones are sent; later ones are sent as usual."""
     _waiting: deque[tuple[str, dict[str, object], Post]] = field(default_factory=deque)
 
     def put(self, url: str, body: dict[str, object]) -> None:
-        """Send this when its turn comes."""
+        """Add a webhook to be sent."""
         self._waiting.append((url, body, self.posts.popleft() if self.posts else Post()))
 
     async def run(self) -> None:
-        """Send what is put in, for ever."""
+        """Send webhooks until cancelled."""
         async with httpx.AsyncClient(timeout=5, trust_env=False) as client:
             while True:
                 while self._waiting and not self._is_held_back():

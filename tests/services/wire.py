@@ -1,4 +1,4 @@
-"""HTTP as a service sees it: what was request, what is replied, and a socket that can be made to fail for real."""
+"""HTTP as a service sees it: requests, replies, and a socket that can really fail."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _SOCKET = "storyreel.socket"
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
-"""SO_LINGER switched on with no time at all: closing sends RST instead of FIN."""
+"""SO_LINGER with a time of 0: closing sends RST instead of FIN."""
 
 
 class Ending(Enum):
-    """How a reply ends on the wire."""
+    """How the connection ends with a reply."""
 
     WHOLE = "whole"
     CLOSED = "closed"
@@ -38,12 +38,12 @@ class Ending(Enum):
     RESET = "reset"
     """The connection is reset (RST) after what was sent."""
     SILENT = "silent"
-    """What was sent is sent; then nothing comes until the client goes away."""
+    """The connection stays open, and nothing more is sent until the client closes it."""
 
 
 @dataclass(frozen=True, slots=True)
 class HttpRequest:
-    """A request as it came."""
+    """A request as it was received."""
 
     method: str
     path: str
@@ -62,20 +62,20 @@ class HttpRequest:
         return next((value for key, value in self.query if key == name), None)
 
     def json(self) -> Any:
-        """The body as JSON. Raises ValueError when it is none."""
+        """The body as JSON. Raises ValueError if it is not JSON."""
         return json.loads(self.body)
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What goes back. A Content-Length among the headers is sent as it is, true or not."""
+    """A response. A Content-Length among the headers is sent as it is, true or not."""
 
     status: int = 200
     body: bytes = b""
     headers: tuple[tuple[str, str], ...] = ()
     ending: Ending = Ending.WHOLE
     sends_bytes: bool = True
-    """False: not one byte is sent before the ending."""
+    """Whether any byte is sent before the ending."""
 
     def header(self, name: str) -> str | None:
         """The value of a header, by its name in any case."""
@@ -100,7 +100,7 @@ def json_reply(value: object, status: int = 200, *headers: tuple[str, str]) -> R
 
 
 def app(answer: Callable[[HttpRequest], Awaitable[Reply]], now: Callable[[], float]) -> App:
-    """An ASGI application out of a function from what was request to what is replied."""
+    """An ASGI application around a function from a request to a reply."""
 
     async def application(scope: Scope, receive: Receive, send: Send) -> None:
         body = b""
@@ -137,7 +137,7 @@ async def _send(reply: Reply, request: HttpRequest, transport: asyncio.Transport
 
 
 async def _break_off(reply: Reply, request: HttpRequest, transport: asyncio.Transport, receive: Receive) -> None:
-    """What no orderly server sends goes past it, straight to the socket."""
+    """Write a reply that no orderly server sends directly to the socket."""
     try:
         if reply.sends_bytes:
             transport.write(_head(reply) + (reply.body if request.method != "HEAD" else b""))
@@ -171,7 +171,7 @@ def _head(reply: Reply) -> bytes:
 
 
 class _Protocol(H11Protocol):
-    """Uvicorn's HTTP/1.1 with the connection's own socket within reach of the application."""
+    """Uvicorn's HTTP/1.1 that passes the connection's transport to the application."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -185,7 +185,7 @@ class _Protocol(H11Protocol):
 
 
 def listening_socket(port: int = 0) -> socket.socket:
-    """A socket that listens on this machine alone; connections queue up until somebody serves them."""
+    """A socket that listens on this machine alone; connections wait until it is served."""
     # Named TCP, for asyncio sends small packets at once on such sockets alone; else each reply waits for an ACK.
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
