@@ -1,1 +1,4 @@
-"""`storyreel doctor`: what is set up here, what can be reached, and whether the clip store is whole."""
+"""`storyreel doctor`: checks of this machine, of the clip store, and of what can be reached over the network.
+
+Reads the environment, the ledger and the clips, and changes nothing. May import services and servers.
+"""

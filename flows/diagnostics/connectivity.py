@@ -1,5 +1,7 @@
-"""Who can be reached from here: Prefect's server, the services, the bucket. Nobody is shown a key but the bucket,
-which cannot be asked without one."""
+"""Checks what can be reached from this machine: the Prefect server, the database, services and buckets.
+
+Keys are sent to no one but a bucket, which cannot be asked without one.
+"""
 
 from __future__ import annotations
 
@@ -20,101 +22,103 @@ from storyreel.tasks import providers
 from storyreel.tasks.bucket import without_password
 from storyreel.tasks.providers.hosted import HostedProvider
 
-_PATIENCE = 5
-"""Seconds that somebody may take to answer."""
-_BUCKET_PATIENCE = 10
+_TIMEOUT = 5
+"""Seconds that a server may take to answer."""
+_BUCKET_SECONDS = 10
 _POSTGRESQL = 5432
 """The port of a database whose address names none."""
 
 
-class Reached(Frozen):
-    """Somebody who was asked for nothing in particular."""
+class Connection(Frozen):
+    """Result of one connectivity check."""
 
     address: str
-    """Without a name or password that may stand in it."""
-    trouble: str = ""
-    """What is wrong, as the end of a sentence; empty when an answer came, or when nobody was asked."""
+    """Without a user name or password."""
+    problem: str = ""
+    """What is wrong, to be read after the address; empty if it answered or was not asked."""
 
 
-def prefect_server(*, ask: bool) -> Reached | None:
-    """The server that a run would report to; None when that is one of the run's own."""
+def check_prefect_server(*, ask: bool) -> Connection | None:
+    """The server that a run would report to; None if a run would start its own."""
     set_prefect_defaults()
     from prefect.settings import PREFECT_API_URL
 
     if named := PREFECT_API_URL.value():
-        return asyncio.run(_asked(named, "/health")) if ask else Reached(address=without_password(named))
+        return asyncio.run(_request(named, "/health")) if ask else Connection(address=without_password(named))
     local = local_server() if ask else ""
-    return Reached(address=f"{local}/api") if local else None
+    return Connection(address=f"{local}/api") if local else None
 
 
-def services(names: Iterable[str], environment: Mapping[str, str]) -> dict[str, Reached]:
-    """Services of ours by name, asked all at once."""
+def check_services(names: Iterable[str], environment: Mapping[str, str]) -> dict[str, Connection]:
+    """Installed services of this package by name, requested at the same time and without a key."""
     found = {name: adapter for name in names if issubclass(adapter := providers.load(name), HostedProvider)}
     bases = {name: adapter(environment).base for name, adapter in found.items()}
 
-    async def all_of_them() -> list[Reached]:
-        return await asyncio.gather(*(_asked(base, "/") for base in bases.values()))
+    async def check_all() -> list[Connection]:
+        return await asyncio.gather(*(_request(base, "/") for base in bases.values()))
 
-    return dict(zip(bases, asyncio.run(all_of_them()), strict=True))
+    return dict(zip(bases, asyncio.run(check_all()), strict=True))
 
 
-def database(url: str) -> Reached | None:
-    """The server that a ledger's address names; None where it names none, as with a file. Only its door is knocked
-    at, since the database itself would be waited for a minute."""
+def check_database(url: str) -> Connection | None:
+    """The server of a ledger's address; None if it names no host, as for a file.
+
+    Only opens a connection to its port: the database driver would wait a minute for an answer.
+    """
     parsed = urlsplit(url)
     address = without_password(url)
     try:
         if not parsed.hostname:
             return None
-        with socket.create_connection((parsed.hostname, parsed.port or _POSTGRESQL), _PATIENCE):
-            return Reached(address=address)
+        with socket.create_connection((parsed.hostname, parsed.port or _POSTGRESQL), _TIMEOUT):
+            return Connection(address=address)
     except (OSError, ValueError) as error:
-        return Reached(address=address, trouble=f"cannot be reached: {shown(str(error))}")
+        return Connection(address=address, problem=f"cannot be reached: {shown(str(error))}")
 
 
-def bucket(url: str, *, ask: bool, links: bool) -> Reached:
-    """A folder that hosts or services share: whether it can be looked into, and give `links` to what is in it."""
+def check_bucket(url: str, *, ask: bool, links: bool) -> Connection:
+    """Whether a bucket's folder can be listed and, with `links`, whether its file system can make links to files."""
     address = without_password(url)
     try:
         import fsspec
 
         system, folder = fsspec.url_to_fs(url)
     except ImportError as error:
-        return Reached(address=address, trouble=f"needs a package that is not here: {shown(error)}")
+        return Connection(address=address, problem=f"needs a package that is not installed: {shown(error)}")
     except ValueError as error:
-        return Reached(address=address, trouble=f"is no address of a bucket: {shown(error)}")
+        return Connection(address=address, problem=f"is not an address of a bucket: {shown(error)}")
     if links and type(system).sign is fsspec.AbstractFileSystem.sign:
-        return Reached(address=address, trouble="cannot give links to its files; s3:// can")
-    return Reached(address=address, trouble=_trouble(lambda: _look_into(system, folder)) if ask else "")
+        return Connection(address=address, problem="cannot make links to its files; s3:// can")
+    return Connection(address=address, problem=_problem(lambda: _list(system, folder)) if ask else "")
 
 
-def _look_into(system: Any, folder: str) -> None:
-    """Look into a folder; into one above it where it is not there, as the first file makes it."""
+def _list(system: Any, folder: str) -> None:
+    """List a folder, or the nearest one above that exists: the first file creates it."""
     try:
         system.ls(folder)
     except FileNotFoundError:
         above = system._parent(folder)
         if above in ("", folder):
             raise
-        _look_into(system, above)
+        _list(system, above)
 
 
-async def _asked(base: str, path: str) -> Reached:
-    """Whether anybody answers there; what, does not matter unless it is in trouble itself."""
+async def _request(base: str, path: str) -> Connection:
+    """Whether a server answers at an address. Any answer below 500 counts."""
     address = without_password(base)
     try:
         async with (
-            httpx.AsyncClient(timeout=_PATIENCE, follow_redirects=False) as client,
+            httpx.AsyncClient(timeout=_TIMEOUT, follow_redirects=False) as client,
             client.stream("GET", base.rstrip("/") + path) as answer,
         ):
-            trouble = f"is in trouble itself: it answers {answer.status_code}" if answer.status_code >= 500 else ""
+            problem = f"answers with an error: {answer.status_code}" if answer.status_code >= 500 else ""
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        trouble = f"cannot be reached: {shown(str(error) or type(error).__name__)}"
-    return Reached(address=address, trouble=trouble)
+        problem = f"cannot be reached: {shown(str(error) or type(error).__name__)}"
+    return Connection(address=address, problem=problem)
 
 
-def _trouble(attempt: Callable[[], object]) -> str:
-    """What is wrong with an attempt that may take for ever; it is left to itself when it does."""
+def _problem(attempt: Callable[[], object]) -> str:
+    """What an attempt fails with, or that it took too long; then its thread goes on by itself. Empty if it succeeds."""
     outcome: list[str] = []
 
     def work() -> None:
@@ -122,12 +126,12 @@ def _trouble(attempt: Callable[[], object]) -> str:
             attempt()
         except FileNotFoundError:
             outcome.append("does not exist")
-        except Exception as error:  # a file system of fsspec's may raise whatever its library does
+        except Exception as error:  # file systems of fsspec raise the errors of their libraries
             outcome.append(f"cannot be used: {shown(f'{type(error).__name__}: {error}', 120)}")
         else:
             outcome.append("")
 
     thread = threading.Thread(target=work, daemon=True)
     thread.start()
-    thread.join(_BUCKET_PATIENCE)
-    return outcome[0] if outcome else f"gave no answer in {_BUCKET_PATIENCE} s"
+    thread.join(_BUCKET_SECONDS)
+    return outcome[0] if outcome else f"gave no answer in {_BUCKET_SECONDS} s"

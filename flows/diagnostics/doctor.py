@@ -1,4 +1,4 @@
-"""What is set up on this machine and what is not, each with the command that sets it up. Keys are never shown."""
+"""Checks what is set up on this machine, and gives the command for what is missing. Never shows a key."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from storyreel.flows.diagnostics import connectivity as reaching
-from storyreel.flows.diagnostics.clip_store_check import Stock, take_stock
-from storyreel.flows.diagnostics.connectivity import Reached
+from storyreel.flows.diagnostics import connectivity
+from storyreel.flows.diagnostics.clip_store_check import StoreReport, check_store
+from storyreel.flows.diagnostics.connectivity import Connection
 from storyreel.flows.services.catalogue import BrokenService, Service, installed_services
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.problems.phrases import counted, reason
@@ -36,27 +36,27 @@ from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.text import Weight
 from storyreel.tasks.settings import CLIPS_URL, MEDIA_URL, WEBHOOK_SECRET, WEBHOOK_URL, Settings, service_variable
 
-_NEEDED = 500 << 20
-"""Bytes that a film of a few minutes takes while it is joined."""
+_NEEDED_BYTES = 500 << 20
+"""Disk space that a film of a few minutes needs while it is joined."""
 
 State = Literal["ok", "note", "missing"]
-"""`missing` keeps even an animatic from being made; a `note` does not."""
+"""`missing`: not even an animatic can be made. A `note` prevents less."""
 
 _MARKS: Mapping[State, tuple[str, str]] = {"ok": ("✓", "green"), "note": ("·", "yellow"), "missing": ("✗", "red")}
 
 
 class Check(Frozen):
-    """One thing that was looked at."""
+    """The result of one check."""
 
     name: str
     state: State
     detail: str
     fix: str = ""
-    """The command that sets it up, or what to do in words; empty where nothing is to be done."""
+    """The command that sets it up, or what else to do; empty if there is nothing to do."""
 
 
 class Checkup(Frozen):
-    """All that was looked at."""
+    """The results of all checks."""
 
     checks: tuple[Check, ...]
 
@@ -71,7 +71,7 @@ class Checkup(Frozen):
 
 
 def examine(environment: Mapping[str, str] = os.environ, *, offline: bool = False, everything: bool = False) -> Checkup:
-    """Look at everything. `offline` asks nobody on the network; `everything` also those services without a key."""
+    """Run all checks: with `offline` without network requests, with `everything` also for services without a key."""
     home = Home.of(environment)
     services = installed_services(environment)
     return Checkup(
@@ -94,7 +94,7 @@ def _ffmpeg() -> Check:
         binary = find_ffmpeg()
     except MediaError as error:
         return Check(name="ffmpeg", state="missing", detail=error.message, fix=error.hint)
-    return Check(name="ffmpeg", state="ok", detail=f"{binary.version} at {binary.path}, with all that is asked of it")
+    return Check(name="ffmpeg", state="ok", detail=f"{binary.version} at {binary.path}, with all needed features")
 
 
 def _fonts() -> Check:
@@ -105,13 +105,13 @@ def _fonts() -> Check:
             fix = "pip install --force-reinstall storyreel"
             return Check(name="fonts", state="missing", detail=f"{weight.path} cannot be read", fix=fix)
     if not features.check("raqm"):
-        joined = "Arabic and Hebrew are drawn unjoined, as FriBiDi is not here"
-        return Check(name="fonts", state="note", detail=joined, fix="apt-get install libfribidi0")
-    return Check(name="fonts", state="ok", detail="those that come with storyreel")
+        unjoined = "Arabic and Hebrew are drawn unjoined, because FriBiDi is not installed"
+        return Check(name="fonts", state="note", detail=unjoined, fix="apt-get install libfribidi0")
+    return Check(name="fonts", state="ok", detail="those of storyreel")
 
 
 def _prefect() -> Check:
-    """The version that is installed against the one that this package asks for."""
+    """Whether the installed version is one that this package requires."""
     needed = next(
         wanted for line in metadata.requires("storyreel") or () if (wanted := Requirement(line)).name == "prefect"
     )
@@ -123,39 +123,38 @@ def _prefect() -> Check:
 
 
 def _server(*, offline: bool) -> Check:
-    """Where a run would report to."""
+    """The server that a run would report to."""
     name = "prefect server"
-    server = reaching.prefect_server(ask=not offline)
+    server = connectivity.check_prefect_server(ask=not offline)
     if server is None:
-        detail = "a run starts one of its own, which leaves its record on this machine"
-        return Check(name=name, state="ok", detail=detail, fix="storyreel ui (to look at runs)")
-    if server.trouble:
-        fix = "start that server, or `prefect config unset PREFECT_API_URL` for a server that comes with the run"
-        return Check(name=name, state="missing", detail=f"{server.address} {server.trouble}", fix=fix)
+        detail = "a run starts its own, and its record stays on this machine"
+        return Check(name=name, state="ok", detail=detail, fix="storyreel ui (to see runs)")
+    if server.problem:
+        fix = "start that server, or run `prefect config unset PREFECT_API_URL` to let each run start its own"
+        return Check(name=name, state="missing", detail=f"{server.address} {server.problem}", fix=fix)
     return Check(name=name, state="ok", detail=f"{server.address}{', not asked' if offline else ' answers'}")
 
 
 def _stores(home: Home, *, offline: bool) -> Iterator[Check]:
-    ledger, bought = _ledger(home, offline=offline)
+    ledger, purchased = _ledger(home, offline=offline)
     yield ledger
-    yield _room(home.root)
+    yield _disk_space(home.root)
     if home.clips().root.is_dir():
-        # With a bucket a clip may be there and not here.
-        yield _clips(take_stock(home.clips(), None if home.clips_url else bought))
+        # With a bucket a clip may be stored there and not on this host.
+        yield _clips(check_store(home.clips(), None if home.clips_url else purchased))
 
 
 def _ledger(home: Home, *, offline: bool) -> tuple[Check, set[str] | None]:
-    """The ledger as it stands, and the clips that its purchases name; None where nobody can tell. A look changes
-    nothing: a ledger that is not there is not made, an older one is not brought up to date."""
+    """The check of the ledger, and the digests of all purchased clips; None if unknown. Changes nothing."""
     name = "ledger"
     if not home.has_ledger:
-        return Check(name=name, state="ok", detail="none yet; the first render makes one"), set()
+        return Check(name=name, state="ok", detail="none yet; the first render creates it"), set()
     if urlsplit(home.ledger_url).hostname and offline:
         return Check(name=name, state="ok", detail=f"{without_password(home.ledger_url)}, not asked"), None
-    server = reaching.database(home.ledger_url)
-    if server and server.trouble:
-        fix = "look at the network, or at STORYREEL_LEDGER_URL"
-        return Check(name=name, state="missing", detail=f"{server.address} {server.trouble}", fix=fix), None
+    server = connectivity.check_database(home.ledger_url)
+    if server and server.problem:
+        fix = "check the network and STORYREEL_LEDGER_URL"
+        return Check(name=name, state="missing", detail=f"{server.address} {server.problem}", fix=fix), None
     try:
         with closing(Database(home.ledger_url)) as database:
             schema = version(database)
@@ -168,36 +167,36 @@ def _ledger(home: Home, *, offline: bool) -> tuple[Check, set[str] | None]:
         return Check(name=name, state="missing", detail=error.message, fix=error.hint or error.next), None
     unknown = sum(purchase.state is LedgerState.UNKNOWN for purchase in purchases)
     detail = f"{database.place}, schema {schema}, {counted(len(purchases), 'purchase')}"
-    bought = {purchase.clip for purchase in purchases if purchase.clip}
+    purchased = {purchase.clip for purchase in purchases if purchase.clip}
     if unknown:
-        detail += f", of {unknown} of which nobody knows whether they were accepted"
-        return Check(name=name, state="note", detail=detail, fix="storyreel reconcile"), bought
-    return Check(name=name, state="ok", detail=detail), bought
+        detail += f", {unknown} of them with an unknown outcome"
+        return Check(name=name, state="note", detail=detail, fix="storyreel reconcile"), purchased
+    return Check(name=name, state="ok", detail=detail), purchased
 
 
-def _room(root: Path) -> Check:
-    """Whether clips can be written, and how many."""
+def _disk_space(root: Path) -> Check:
+    """Whether clips can be written, and the free space for them."""
     existing = next(folder for folder in (root, *root.parents) if folder.exists())
     try:
         with tempfile.TemporaryFile(dir=existing):
             pass
         free = shutil.disk_usage(existing).free
     except OSError as error:
-        fix = "set STORYREEL_HOME to a folder that you may write to"
+        fix = "set STORYREEL_HOME to a folder with write permission"
         return Check(name="clips", state="missing", detail=f"{existing} cannot be written to: {reason(error)}", fix=fix)
-    room = f"{free / 1e9:.1f} GB free for {root}"
-    if free < _NEEDED:
-        fix = "make room, or set STORYREEL_HOME to a folder on another disk"
-        return Check(name="clips", state="missing", detail=room, fix=fix)
-    return Check(name="clips", state="ok", detail=room)
+    space = f"{free / 1e9:.1f} GB free for {root}"
+    if free < _NEEDED_BYTES:
+        fix = "free disk space, or set STORYREEL_HOME to a folder on another disk"
+        return Check(name="clips", state="missing", detail=space, fix=fix)
+    return Check(name="clips", state="ok", detail=space)
 
 
-def _clips(stock: Stock) -> Check:
+def _clips(report: StoreReport) -> Check:
     return Check(
         name="stock",
-        state="note" if stock.damaged or stock.lost or stock.abandoned else "ok",
-        detail=str(stock),
-        fix=stock.advice,
+        state="note" if report.damaged or report.lost or report.abandoned else "ok",
+        detail=str(report),
+        fix=report.advice,
     )
 
 
@@ -213,12 +212,12 @@ def _keys(services: list[Service | BrokenService]) -> Iterator[Check]:
 
 
 def _quota(service: Service) -> str:
-    """How many takes may be there at once, where the user has said so."""
+    """The user's own limit of takes at once, if set."""
     return f"; {service.at_once_by} is {service.at_once}" if service.at_once_by else ""
 
 
 def _callbacks(environment: Mapping[str, str]) -> Iterator[Check]:
-    """The two that callbacks need: one without the other does nothing."""
+    """The two variables for callbacks; one without the other has no effect."""
     settings = Settings.read(environment)
     secret, address = settings.webhook_secret, settings.webhook_url
     if secret and address:
@@ -234,31 +233,31 @@ def _callbacks(environment: Mapping[str, str]) -> Iterator[Check]:
 def _reachable(
     services: list[Service | BrokenService], environment: Mapping[str, str], *, everything: bool
 ) -> Iterator[Check]:
-    """Whether the services answer at all; they are asked without a key and for nothing in particular."""
-    wanted = [one.name for one in services if isinstance(one, Service) and one.key and (one.ready or everything)]
-    for name, reached in reaching.services(wanted, environment).items():
+    """Whether the services answer; requested without a key."""
+    names = [one.name for one in services if isinstance(one, Service) and one.key and (one.ready or everything)]
+    for name, connection in connectivity.check_services(names, environment).items():
         base_url = service_variable(name, "BASE_URL")
-        yield _reach(f"{name} online", reached, f"look at the network, or at {base_url} if it is set")
+        yield _connection_check(f"{name} online", connection, f"check the network, or {base_url} if it is set")
 
 
 def _buckets(environment: Mapping[str, str], *, offline: bool) -> Iterator[Check]:
-    """The folders that references travel through, and that hosts keep their clips in, where they are named."""
+    """The buckets for references and for clips, if they are set."""
     settings = Settings.read(environment)
     named = (("media", MEDIA_URL, settings.media_url), ("clips bucket", CLIPS_URL, settings.clips_url))
     for name, variable, url in named:
         if url:
-            reached = reaching.bucket(url, ask=not offline, links=variable == MEDIA_URL)
-            yield _reach(name, reached, f"look at {variable} and its credentials")
+            connection = connectivity.check_bucket(url, ask=not offline, links=variable == MEDIA_URL)
+            yield _connection_check(name, connection, f"check {variable} and its credentials")
 
 
-def _reach(name: str, reached: Reached, fix: str) -> Check:
-    if reached.trouble:
-        return Check(name=name, state="note", detail=f"{reached.address} {reached.trouble}", fix=fix)
-    return Check(name=name, state="ok", detail=f"{reached.address} answers")
+def _connection_check(name: str, connection: Connection, fix: str) -> Check:
+    if connection.problem:
+        return Check(name=name, state="note", detail=f"{connection.address} {connection.problem}", fix=fix)
+    return Check(name=name, state="ok", detail=f"{connection.address} answers")
 
 
 def print_checkup(console: Console, checkup: Checkup) -> None:
-    """A line a thing, then whether an animatic can be made."""
+    """Print a line for each check, then whether an animatic can be made."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_header=False)
     table.add_column(no_wrap=True)
     table.add_column(no_wrap=True)

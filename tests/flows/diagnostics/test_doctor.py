@@ -18,7 +18,7 @@ import pytest
 from rich.console import Console
 
 from storyreel.flows.diagnostics import doctor
-from storyreel.flows.diagnostics.clip_store_check import take_stock
+from storyreel.flows.diagnostics.clip_store_check import check_store
 from storyreel.flows.diagnostics.doctor import Check, examine, print_checkup
 from storyreel.tasks.clips import ClipStore
 from storyreel.tasks.ledger.ledger import Ledger, Order
@@ -204,8 +204,8 @@ def test_a_clip_that_another_host_has_made_is_not_called_lost(home: Path) -> Non
         ledger.mark_submitted(key, "task-1", None)
         ledger.mark_finished(key, "0" * 64, None)
     arrived(ClipStore(home / "clips"), b"mine")
-    assert "gone" in examined()["stock"].detail
-    assert "gone" not in examined(STORYREEL_CLIPS_URL="s3://films/clips")["stock"].detail
+    assert "missing" in examined()["stock"].detail
+    assert "missing" not in examined(STORYREEL_CLIPS_URL="s3://films/clips")["stock"].detail
 
 
 # The ledger and the clips
@@ -301,7 +301,7 @@ def test_the_store_is_held_against_the_ledger(home: Path) -> None:
             ledger.mark_finished(key, digest)
     found = examined(STORYREEL_HOME=str(home))
     assert found["stock"].state == "note"
-    for words in ("3 clips, all read", "1 damaged", "1 paid for or drawn, and gone", "1 that no purchase names"):
+    for words in ("3 clips, all read", "1 damaged", "1 made, and missing", "1 without a purchase"):
         assert words in found["stock"].detail
     assert hurt in found["stock"].fix
     assert orphan not in found["stock"].fix
@@ -311,9 +311,9 @@ def test_reading_the_clips_ends_when_its_time_is_over(home: Path) -> None:
     store = ClipStore(home)
     for number in range(5):
         arrived(store, b"%d" % number)
-    stock = take_stock(store, None, seconds=-1)
+    stock = check_store(store, None, seconds=-1)
     assert (stock.clips, stock.read, stock.damaged) == (5, 0, ())
-    assert take_stock(store, None).read == 5
+    assert check_store(store, None).read == 5
 
 
 def test_a_download_that_was_left_behind_is_told_once_it_is_a_day_old(home: Path) -> None:
@@ -322,6 +322,6 @@ def test_a_download_that_was_left_behind_is_told_once_it_is_a_day_old(home: Path
     for folder in (old, young):
         folder.mkdir(parents=True)
     os.utime(old, (time.time() - 90_000,) * 2)
-    stock = take_stock(store, None)
+    stock = check_store(store, None)
     assert stock.abandoned == (old,)
     assert str(home / "arriving") in stock.advice
