@@ -292,7 +292,7 @@ async def test_a_caller_who_takes_his_time_is_not_waited_for(home: Path, monkeyp
         yield b"{"
         await asyncio.Event().wait()
 
-    monkeypatch.setattr(webhooks, "_PATIENCE", 0.05)
+    monkeypatch.setattr(webhooks, "_BODY_SECONDS", 0.05)
     told: list[str] = []
     with closing(Ledger(f"sqlite:///{home / 'ledger.sqlite'}")) as ledger:
         app = webhooks.application(CallbackReader("secret"), load("freepik")(), ledger, told.append)
