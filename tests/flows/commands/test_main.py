@@ -63,6 +63,16 @@ def test_a_wrong_command_line_ends_with_2(storyreel: Command, hello: Path, argum
     assert done.stdout == ""
 
 
+@pytest.mark.parametrize("command", [("plan", "hello.yaml"), ("render", "hello.yaml"), ("ledger",), ("doctor",)])
+def test_a_wrong_variable_ends_with_2_before_anything_is_made(
+    storyreel: Command, hello: Path, command: tuple[str, ...]
+) -> None:
+    done = storyreel(*command, STORYREEL_POLL_SECONDS="3s")
+    assert done.returncode == 2
+    wrong = "STORYREEL_POLL_SECONDS must be a number of seconds greater than 0, and is '3s'"
+    assert done.stderr == f"storyreel: {wrong}; for example STORYREEL_POLL_SECONDS=3\n"
+
+
 def test_a_missing_file_says_how_to_begin(storyreel: Command) -> None:
     done = storyreel("plan", "nowhere.yaml")
     assert done.returncode == 2
