@@ -40,7 +40,7 @@ class Take(Frozen):
     order: Order
     request: Request
     timeout: float = 1200
-    """Seconds that a run waits for the clip. The order then stands, and the next run goes on waiting."""
+    """Seconds that a run waits for the clip. Then the order stays open, and the next run goes on waiting."""
     limits: tuple[Limit, ...] = ()
     """Budgets that its price must not exceed."""
 
@@ -51,14 +51,14 @@ class Take(Frozen):
 
 
 class Overdue(ProviderError):
-    """The clip was not finished in time. The order stands, and the next run goes on with it."""
+    """The clip was not finished in time. The order stays open, and the next run goes on with it."""
 
 
 async def collect(take: Take, task: str, provider: Provider, studio: Studio) -> Clip:
     """Wait for the clip of a task and store it; only then the order is marked as finished in the ledger.
 
     Raises TaskFailed if the service has failed for good, which is marked in the ledger; Overdue after the timeout;
-    Transient or Terminal if the clip cannot be had now. In the last three cases the order stands.
+    Transient or Terminal if the clip cannot be had now. In the last three cases the order stays open.
     """
     if undelivered := await asyncio.to_thread(studio.clips.undelivered, take.order.key, task):
         clip, receipt = undelivered
@@ -84,7 +84,7 @@ async def collect(take: Take, task: str, provider: Provider, studio: Studio) -> 
 
 
 async def _store(take: Take, method: Callable[..., Result], *arguments: object) -> Result:
-    """Store a clip. While the bucket cannot be reached the clip is kept on this host, and the order stands."""
+    """Store a clip. While the bucket cannot be reached the clip is kept on this host, and the order stays open."""
     what = f"{take.slate} was downloaded and is kept on this host, but "
     hint = "run the same command again to copy it there"
     return await call_store(method, *arguments, what=what, hint=hint)

@@ -74,7 +74,7 @@ class _TakeOrder:
             case State.FINISHED:
                 clip = await call_store(self.studio.clips.find, purchase.clip or "")
                 if clip:
-                    self.log.info("%s: made before, its clip comes from the store", self.take.slate)
+                    self.log.info("%s: made before, its clip is taken from the store", self.take.slate)
                 return clip or await self._recover(purchase)
             case State.FAILED if purchase.changed >= self.studio.opened:
                 raise Terminal(purchase.reason, service=self.take.order.provider)
@@ -113,7 +113,7 @@ class _TakeOrder:
         task = purchase.task or ""
         if not await asyncio.to_thread(self.studio.clips.undelivered, self.take.order.key, task):
             return False
-        return self.studio.ledger.attach(purchase, task, "its clip had come before the service forgot it")
+        return self.studio.ledger.attach(purchase, task, "its clip was downloaded before the service forgot it")
 
     async def _order_again(self, purchase: Purchase) -> Clip | None:
         return await self._order(lambda: self.studio.ledger.intend_again(purchase, self.take.order, self.take.limits))
@@ -184,7 +184,7 @@ class _TakeOrder:
         """
         provider, slate = self.provider, self.take.slate
         if provider.paid:
-            message = "%s: ordered before from %s as %s; the run goes on with that, nothing is bought"
+            message = "%s: ordered before from %s as %s; the run goes on with it and buys nothing"
             self.log.info(message, slate, provider.name, purchase.task)
         try:
             async with self.studio.slot(provider.name):
@@ -204,11 +204,11 @@ class _TakeOrder:
         try:
             clip = await collect(self.take, task, provider, self.studio)
         except asyncio.CancelledError:
-            if not self.studio.orders_stand:
+            if not self.studio.keeps_orders:
                 await self._call_off(task, provider)
             raise
         seconds, megabytes = clock() - started, clip.size / 1e6
-        self.log.info("%s: there after %.1f s, %.1f MB%s", self.take.slate, seconds, megabytes, self._cost())
+        self.log.info("%s: finished after %.1f s, %.1f MB%s", self.take.slate, seconds, megabytes, self._cost())
         return clip
 
     async def _call_off(self, task: str, provider: Provider) -> None:
@@ -227,7 +227,7 @@ class _TakeOrder:
     def _summary(self) -> str:
         """`dashscope: wan2.7-t2v, text-to-video, 5 s, 3.00 CNY by the list`."""
         request, price = self.take.request, self.take.order.price
-        cost = f"{price.exactly} by the list" if price else "at a price that nobody publishes"
+        cost = f"{price.exactly} by the list" if price else "at an unpublished price"
         return f"{request.provider}: {request.model}, {request.mode.value}, {float(request.seconds):.4g} s, {cost}"
 
     def _cost(self) -> str:
@@ -237,7 +237,7 @@ class _TakeOrder:
     def _unknown(self) -> Ambiguous:
         service = self.take.order.provider
         return Ambiguous(
-            f"nobody knows whether {service} accepted the order of {self.take.slate}",
+            f"it is not known whether {service} accepted the order of {self.take.slate}",
             service=service,
             next="storyreel reconcile",
         )

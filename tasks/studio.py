@@ -43,7 +43,7 @@ class Studio:
         self.prices = prices
         self.opened = ledger.now()
         """By the clock of the ledger, like the times of its rows."""
-        self.orders_stand = False
+        self.keeps_orders = False
         """Whether orders stay at the services when the run is stopped, because another process continues them."""
         self.limited = limited
         """Services with a global concurrency limit in Prefect."""

@@ -42,9 +42,7 @@ class StoreReport(Frozen):
         """What to do; empty if there is nothing to do."""
         if self.damaged:
             more = f" and {len(self.damaged) - 1} more" if len(self.damaged) > 1 else ""
-            return (
-                f"restore {self.damaged[0]}{more} from a backup; else the next render downloads or makes it again"
-            )
+            return f"restore {self.damaged[0]}{more} from a backup; else the next render downloads or makes it again"
         if self.lost:
             return "storyreel plan STORYBOARD shows which; the next render downloads or makes them again"
         return f"delete {self.abandoned[0].parent} while no run is under way" if self.abandoned else ""

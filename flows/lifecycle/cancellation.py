@@ -94,7 +94,7 @@ class StopHandler:
         if self.reason is None and self._task:
             self.reason = reason
             if self._studio and not self.is_cancelled:
-                self._studio.orders_stand = True
+                self._studio.keeps_orders = True
             self._task.cancel()
 
     @contextmanager

@@ -203,7 +203,7 @@ async def test_a_cancelled_run_leaves_orders_that_cannot_be_cancelled_to_the_nex
 async def test_a_run_that_is_handed_over_cancels_no_order(tmp_path: Path) -> None:
     async with bench(tmp_path, SERVICES["dashscope"]) as on:
         on.emulator.use_script(Script(waiting=10_000, running=1), times=1)
-        on.studio.orders_stand = True
+        on.studio.keeps_orders = True
         await _cancelled_once(on, lambda: len(on.emulator.accepted) == 1)
         assert not any(received.path.endswith("/cancel") for received in on.emulator.requests)
         assert on.state is State.SUBMITTED

@@ -200,7 +200,7 @@ def test_the_log_says_what_is_sent_what_is_bought_and_what_is_not(first: Seen, s
     assert says(first.log, r"this run buys 3 takes for 0\.504 USD by the list")
     assert says(first.log, r"1A take 1: sent to apiyi: wan2\.7-t2v, text-to-video, 2 s, 0\.168 USD by the list")
     assert says(first.log, r"1A take 1: bought from apiyi as \S+")
-    assert says(first.log, r"1A take 1: there after \d+\.\d s, \d+\.\d MB")
+    assert says(first.log, r"1A take 1: finished after \d+\.\d s, \d+\.\d MB")
     assert says(second.log, "not bought, their clips are in the store: 1A take 1, 1B take 1, 1C take 1")
     assert not any("sent to" in line or "bought from" in line for line in second.log)
 
