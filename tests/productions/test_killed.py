@@ -49,9 +49,9 @@ STEPS = {
     "storyreel.tasks.providers.hosted:HostedProvider.poll after 1": True,
     "storyreel.tasks.providers.hosted:HostedProvider.poll after 2": True,
     "storyreel.tasks.providers.hosted:HostedProvider.fetch before 1": True,
-    # The first progress of the download, after two looks at what is pending.
-    "storyreel.tasks.collect:tell before 3": True,
-    "storyreel.tasks.collect:verify before 1": True,
+    # The first progress of the download, after two polls of the pending task.
+    "storyreel.tasks.collect:report_stage before 3": True,
+    "storyreel.tasks.collect:check_integrity before 1": True,
     "storyreel.tasks.clips:ClipStore.keep before 1": True,
     "storyreel.tasks.clips:ClipStore.keep after 1": True,
     "storyreel.tasks.ledger.ledger:Ledger.mark_finished before 1": True,
