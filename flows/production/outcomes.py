@@ -50,8 +50,9 @@ def failure_of(take: PlannedTake, error: BaseException) -> Failure:
     if isinstance(error, ProviderError):
         service = error.service or take.request.provider
         open_question = isinstance(error, (Ambiguous, TaskForgotten))
-        return Failure(shot=take.shot, take=take.take, service=service, what=error.message,
-                       hint=error.hint or error.next, is_unknown=open_question)  # fmt: skip
+        hint = "; ".join(filter(None, (error.hint, error.next)))
+        return Failure(shot=take.shot, take=take.take, service=service, what=error.message, hint=hint,
+                       is_unknown=open_question)  # fmt: skip
     if isinstance(error, BudgetExceeded):
         return Failure(shot=take.shot, take=take.take, service="", what=error.message, hint=error.hint, is_budget=True)
     if isinstance(error, MediaError):
