@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from storyreel.flows.errors import Interrupted
 from storyreel.flows.packs import read_film
 from storyreel.flows.planning.budget import BudgetedPlan
 from storyreel.flows.planning.model import Plan
@@ -65,24 +66,29 @@ async def render(
 
     Raises before anything is made: SettingsError, StoryboardError, BucketError, LedgerError, NothingSelected,
     BudgetExceeded, NotAllowed (without consent), NotAgreed, ProviderError, and ValueError for a `budget` that is no
-    amount. Raises after all else is finished: ShotsFailed, ReviewNeeded. What was made and paid for is kept.
+    amount. Raises after all else is finished: ShotsFailed, ReviewNeeded. Raises Interrupted if the run is cancelled.
+    What was made and paid for is kept.
     """
     request = _request(storyboard, provider, vars, select, budget, out)
     agreed = await asyncio.to_thread(_agreed, request, buy)
     pages = await asyncio.to_thread(local_server)
     # More than a second of imports, which a wrong storyboard does not wait for.
+    from storyreel.flows.lifecycle.cancellation import Stopped
     from storyreel.flows.render import render_storyboard
 
     with _reporting(pages):
-        return await render_storyboard(
-            str(request.storyboard),
-            provider=request.provider,
-            vars=request.vars or None,
-            select=list(request.selection) or None,
-            budget=request.budget.exactly if request.budget else None,
-            out=str(request.out) if request.out else None,
-            agreed=agreed,
-        )
+        try:
+            return await render_storyboard(
+                str(request.storyboard),
+                provider=request.provider,
+                vars=request.vars or None,
+                select=list(request.selection) or None,
+                budget=request.budget.exactly if request.budget else None,
+                out=str(request.out) if request.out else None,
+                agreed=agreed,
+            )
+        except Stopped as stopped:
+            raise Interrupted(str(stopped), next=request.command()) from stopped
 
 
 def render_sync(

@@ -236,7 +236,8 @@ def stop_handler() -> StopHandler:
 def stoppable(work: Callable[P, Awaitable[Result]]) -> Callable[P, Awaitable[Result]]:
     """Decorator for a flow's function: however the run is stopped, its state is recorded and Stopped is raised.
 
-    A subflow raises Interrupted instead. Stopped would end its parent, too, and leave that without a final state.
+    A subflow in its parent's process raises Interrupted instead. Stopped would end the parent, too, and leave that
+    without a final state.
     """
 
     @wraps(work)
@@ -250,7 +251,7 @@ def stoppable(work: Callable[P, Awaitable[Result]]) -> Callable[P, Awaitable[Res
                         return await work(*args, **kwargs)
                 except asyncio.CancelledError:
                     stopped = await handler.record_end()
-                if flow_run.parent_flow_run_id:
+                if flow_run.parent_flow_run_id and not is_deployed():
                     keep_state(stopped.state)
                     raise Interrupted(str(stopped))
                 raise stopped
