@@ -1,8 +1,8 @@
-"""A storyboard on its way to another host, with the files that it names.
+"""Storyboards at addresses: packed into a bucket with the files that they name, and fetched to this host.
 
-A pack is content-addressed: its version is the digest of all that is in it, its files lie in the bucket by their own
-digests, and a small index comes last, so that a pack is complete or absent and whoever has its address can hold every
-byte against it. What a storyboard names outside of its folder travels too; see `storyreel.specs.sources.beside`.
+A pack is content-addressed: its version is the digest of its content, and its files lie in the bucket by their own
+digests. Its index is written last, so a pack is complete or absent, and every byte can be checked. Files outside of
+the storyboard's folder are packed too; see `storyreel.specs.sources.packed_path`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pydantic import Field, StringConstraints, ValidationError
 
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.problems.phrases import reason, shown
-from storyreel.specs.problems.problem import Position, Problem, StoryboardError
+from storyreel.specs.problems.problem import Problem, StoryboardError
 from storyreel.specs.reading import LARGEST, local_files, read
 from storyreel.specs.sources import packed_path
 from storyreel.specs.storyboard import Storyboard, is_remote
@@ -37,106 +37,107 @@ if TYPE_CHECKING:
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-_NOTHING_SET: Mapping[str, str] = MappingProxyType({})
+_NO_VARS: Mapping[str, str] = MappingProxyType({})
 _LARGEST_INDEX = 32 << 20
-_AT_ONCE = 8
-"""Files under way at one time."""
-_ADDRESS = re.compile(r"(?P<vault>.+)/packs/(?P<version>[0-9a-f]{64})\.json")
+"""Bytes."""
+_THREADS = 8
+"""Files that are read or transferred at the same time."""
+_ADDRESS = re.compile(r"(?P<bucket>.+)/packs/(?P<version>[0-9a-f]{64})\.json")
 
 _Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 _Name = Annotated[str, StringConstraints(pattern=r"^[^./\\:\x00][^/\\:\x00]{0,199}$")]
 
 
-class NotBrought(StoryboardError):
-    """A storyboard could not be brought here, or is not what its address says."""
+class PackError(StoryboardError):
+    """A storyboard cannot be fetched or packed, or a pack is not what its address says."""
 
 
 class Pack(Frozen):
     """A storyboard in a bucket, with all local files that it names."""
 
     address: str
-    """What a run is given in the place of the storyboard's path."""
+    """What a run is given instead of the storyboard's path."""
     version: str
     title: str
     files: int
-    """Files in it, the storyboard among them."""
+    """Number of files in it, with the storyboard."""
     sent: int
-    """Bytes that were not there yet."""
+    """Bytes that were uploaded; files in the bucket already are not sent again."""
 
 
 class _Index(Frozen):
-    """What is in a pack."""
+    """The content of a pack, as it is stored in the bucket."""
 
     pack: Literal[1] = 1
-    """The version of this form."""
+    """The version of this format."""
     title: str
     storyboard: _Name
     """The storyboard's file name."""
     text: _Digest
     """SHA-256 of the storyboard's file, in hex."""
     files: dict[str, _Digest] = Field(max_length=100_000)
-    """The local files by what the storyboard calls them."""
+    """Digests of the local files, by the names that the storyboard uses."""
 
     @property
     def version(self) -> str:
         return _version(self.text, self.files)
 
     def placed(self, folder: Path) -> dict[Path, str]:
-        """Every file and its digest, where the pack lies in a folder."""
+        """The digest of each file of a pack that is unpacked in a folder, by its path."""
         return {folder / self.storyboard: self.text} | {
             folder / packed_path(name): digest for name, digest in self.files.items()
         }
 
 
 def version_of(film: Storyboard) -> str:
-    """SHA-256, in hex, over a storyboard's file and every local file that it names: equal versions make equal films.
+    """SHA-256, in hex, over a storyboard's file and every local file that it names.
 
-    Where the film lies is no part of it, nor is what was set in the place of its variables, unless that names files.
-    Raises StoryboardError when a file is gone since the film was read.
+    Does not depend on where the film is stored, nor on its variables unless they name files. Raises StoryboardError if
+    a file cannot be read.
     """
     return _index(film).version
 
 
-def pack(file: Path, bucket: str, sets: Mapping[str, str] = _NOTHING_SET) -> Pack:
-    """Put a storyboard and its local files into a bucket, `s3://films/storyreel`; what is there is not sent again.
+def pack(file: Path, bucket: str, set_vars: Mapping[str, str] = _NO_VARS) -> Pack:
+    """Store a storyboard and its local files in a bucket, given by its address: `s3://films/storyreel`.
 
-    Raises StoryboardError, and BucketError when the bucket cannot be used.
+    Raises StoryboardError, and BucketError if the bucket cannot be used.
     """
-    film, vault = read(file, sets), Bucket(bucket)
+    film, store = read(file, set_vars), Bucket(bucket)
     index = _index(film)
     sources = {index.text: _file(film)} | {digest: _local(film, name) for name, digest in index.files.items()}
-    sent = sum(_at_once(lambda item: _sent(film, vault, *item), sources.items()))
+    sent = sum(_in_threads(lambda item: _upload(film, store, *item), sources.items()))
     name = f"packs/{index.version}.json"
-    vault.write(name, (index.model_dump_json(indent=1) + "\n").encode())
+    store.write(name, (index.model_dump_json(indent=1) + "\n").encode())
     return Pack(
-        address=vault.address(name), version=index.version, title=film.title, files=1 + len(index.files), sent=sent
+        address=store.address(name), version=index.version, title=film.title, files=1 + len(index.files), sent=sent
     )
 
 
-def bring(storyboard: str, home: Home, sets: Mapping[str, str] = _NOTHING_SET) -> Path:
-    """A storyboard's file on this host: of a path that file itself, of a pack or of any other address a copy in `home`.
+def fetch_storyboard(storyboard: str, home: Home, set_vars: Mapping[str, str] = _NO_VARS) -> Path:
+    """The path of a storyboard on this host: for an address that of a copy in `home`, for a path the path itself.
 
-    A pack is fetched once and held against its digests each time. Of another address the file is fetched each time,
-    with the local files that it names (with `sets` in the place of its variables) from beside it.
-    Raises StoryboardError, and BucketError when the file system cannot be used.
+    A pack is downloaded once, and checked by its digests each time. From any other address the storyboard is downloaded
+    each time, with the local files beside it that it names when `set_vars` are set.
+    Raises StoryboardError, and BucketError if the file system cannot be used.
     """
     if not is_remote(storyboard):
         return Path(storyboard)
     if found := _ADDRESS.fullmatch(storyboard):
-        return _unpacked(storyboard, found["version"], Bucket(found["vault"]), home.packs)
-    return _fetched(storyboard, home.packs, sets)
+        return _fetch_pack(storyboard, found["version"], Bucket(found["bucket"]), home.packs)
+    return _fetch_file(storyboard, home.packs, set_vars)
 
 
-def read_film(storyboard: Path | str, sets: Mapping[str, str] = _NOTHING_SET, home: Home | None = None) -> Storyboard:
+def read_film(storyboard: Path | str, set_vars: Mapping[str, str] = _NO_VARS, home: Home | None = None) -> Storyboard:
     """Read a storyboard by its path, its address or a pack's address; a remote one is fetched into `home` first.
 
-    Raises StoryboardError, and BucketError when the file system cannot be used.
+    Raises StoryboardError, and BucketError if the file system cannot be used.
     """
     if not is_remote(str(storyboard)):
-        return read(Path(storyboard), sets)
+        return read(Path(storyboard), set_vars)
     from storyreel.tasks.home import Home
 
-    return read(bring(str(storyboard), home or Home.of(), sets), sets)
+    return read(fetch_storyboard(str(storyboard), home or Home.of(), set_vars), set_vars)
 
 
 def _version(text: str, files: Mapping[str, str]) -> str:
@@ -145,13 +146,15 @@ def _version(text: str, files: Mapping[str, str]) -> str:
 
 def _index(film: Storyboard) -> _Index:
     names = local_sources(film)
-    text, *digests = _at_once(lambda file: _digest(film, file), [_file(film), *(_local(film, name) for name in names)])
+    text, *digests = _in_threads(
+        lambda file: _digest(film, file), [_file(film), *(_local(film, name) for name in names)]
+    )
     file = _file(film).name.lstrip(".").replace(":", "-").replace("\\", "-") or "storyboard.yaml"
     return _Index(title=film.title, storyboard=file, text=text, files=dict(zip(names, digests, strict=True)))
 
 
 def _file(film: Storyboard) -> Path:
-    """The storyboard's own file, wherever the process is by now."""
+    """The storyboard's own file, as an absolute path."""
     return film.folder / Path(film.where().file).name
 
 
@@ -163,18 +166,18 @@ def _digest(film: Storyboard, file: Path) -> str:
     try:
         return file_digest(file)
     except OSError as error:
-        raise NotBrought([Problem(film.where(), f"`{file}` cannot be read: {reason(error)}")]) from error
+        raise PackError([Problem(film.where(), f"`{file}` cannot be read: {reason(error)}")]) from error
 
 
-def _sent(film: Storyboard, vault: Bucket, digest: str, file: Path) -> int:
-    """Bring a file into a bucket, by its digest; gives the bytes that went there."""
+def _upload(film: Storyboard, store: Bucket, digest: str, file: Path) -> int:
+    """Store a file by its digest unless it is stored already, and return the bytes that were sent."""
     name, size = _blob(digest), file.stat().st_size
-    if vault.size(name) == size:
+    if store.size(name) == size:
         return 0
-    vault.put(file, name)
+    store.put(file, name)
     if _digest(film, file) != digest:
-        vault.remove(name)
-        raise NotBrought([Problem(film.where(), f"`{file}` has changed while it was packed", "pack it again")])
+        store.remove(name)
+        raise PackError([Problem(film.where(), f"`{file}` changed while it was packed", "pack it again")])
     return size
 
 
@@ -182,76 +185,75 @@ def _blob(digest: str) -> str:
     return f"packs/files/{digest[:2]}/{digest}"
 
 
-def _unpacked(address: str, version: str, vault: Bucket, packs: Path) -> Path:
-    """The storyboard of a pack, which is fetched where it is not here, or not whole."""
+def _fetch_pack(address: str, version: str, store: Bucket, packs: Path) -> Path:
+    """The storyboard of a pack, which is downloaded unless it is complete on this host."""
     into = packs / version
-    if (here := _known(into)) and here.version == version and not _unlike(here, into):
-        return into / here.storyboard
-    index = _read_index(address, version, vault)
+    if (local := _local_index(into)) and local.version == version and not _damaged_file(local, into):
+        return into / local.storyboard
+    index = _read_index(address, version, store)
 
     def fetch(folder: Path) -> None:
         def one(item: tuple[Path, str]) -> None:
             file, digest = item
             file.parent.mkdir(parents=True, exist_ok=True)
-            if not vault.get(_blob(digest), file):
-                raise _damaged(address, f"`{shown(file.relative_to(folder))}` is missing in it")
+            if not store.get(_blob(digest), file):
+                raise _damaged(address, f"`{shown(file.relative_to(folder))}` is missing")
 
         try:
-            _at_once(one, index.placed(folder).items())
-        except (OSError, ValueError) as error:  # a name that no file here can have
-            raise _damaged(address, f"a file of it cannot be written: {reason(error)}") from error
+            _in_threads(one, index.placed(folder).items())
+        except (OSError, ValueError) as error:  # such as a name that this file system does not allow
+            raise _damaged(address, f"a file cannot be written: {reason(error)}") from error
 
-    return _settled(address, index, into, fetch)
+    return _place(address, index, into, fetch)
 
 
-def _read_index(address: str, version: str, vault: Bucket) -> _Index:
-    content = vault.read(f"packs/{version}.json", _LARGEST_INDEX)
+def _read_index(address: str, version: str, store: Bucket) -> _Index:
+    content = store.read(f"packs/{version}.json", _LARGEST_INDEX)
     if content is None:
-        raise NotBrought.in_file(address, "there is no such pack", "deploy the film again")
+        raise PackError.in_file(address, "there is no such pack", "deploy the film again")
     try:
         index = _Index.model_validate_json(content)
     except ValidationError as error:
-        raise _damaged(address, f"its index is none: {shown(error.errors()[0]['msg'])}") from error
+        raise _damaged(address, f"its index cannot be read: {shown(error.errors()[0]['msg'])}") from error
     if index.version != version:
-        raise _damaged(address, "what its index lists is another version")
+        raise _damaged(address, "its index is of another version")
     return index
 
 
-def _fetched(address: str, packs: Path, sets: Mapping[str, str]) -> Path:
-    """A storyboard from an address, and from beside it the local files that it names."""
+def _fetch_file(address: str, packs: Path, set_vars: Mapping[str, str]) -> Path:
+    """A storyboard from an address, with the local files beside it that it names."""
     bare, query, more = address.partition("?")
     base, _, name = bare.rpartition("/")
     packs.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".brought-", dir=packs) as workshop:
+    with tempfile.TemporaryDirectory(prefix=".fetched-", dir=packs) as workshop:
         folder = Path(workshop) / "film"
         folder.mkdir()
         file = folder / (name.lstrip(".") or "storyboard.yaml")
         _get(address, base, name + query + more, file, "there is no such file", LARGEST)
-        sources = [source for source in local_files(file, sets) if _travels(source)]
+        sources = [source for source in local_files(file, set_vars) if _is_relative(source)]
 
         def one(source: str) -> str:
             place = folder / packed_path(source)
             place.parent.mkdir(parents=True, exist_ok=True)
-            _get(address, *_beside_address(base, source), place, f"`{shown(source)}` is not there")
+            _get(address, *_beside_address(base, source), place, f"`{shown(source)}` does not exist")
             return file_digest(place)
 
-        digests = _at_once(one, sources)
+        digests = _in_threads(one, sources)
         files = dict(zip(sources, digests, strict=True))
         index = _Index(title="", storyboard=file.name, text=file_digest(file), files=files)
-        return _settled(address, index, packs / index.version, folder.rename)
+        return _place(address, index, packs / index.version, folder.rename)
 
 
 def _get(address: str, base: str, name: str, into: Path, missing: str, most: int | None = None) -> None:
-    vault = Bucket(base)
-    where = Position(address, 1, 1)
-    if most and (vault.size(name) or 0) > most:
-        raise NotBrought([Problem(where, f"the file has more than {most // 10**6} MB", "split the film")])
-    if not vault.get(name, into):
-        raise NotBrought([Problem(where, missing, "a path is taken from the storyboard's folder")])
+    store = Bucket(base)
+    if most and (store.size(name) or 0) > most:
+        raise PackError.in_file(address, f"the file has more than {most // 10**6} MB", "split the film")
+    if not store.get(name, into):
+        raise PackError.in_file(address, missing, "paths are relative to the storyboard's folder")
 
 
-def _travels(source: str) -> bool:
-    """Whether a source is beside the storyboard's address; an absolute path is one of this host's."""
+def _is_relative(source: str) -> bool:
+    """Whether a source is relative to the storyboard's address; an absolute path is on this host."""
     return not source.startswith(("/", "~"))
 
 
@@ -262,36 +264,36 @@ def _beside_address(base: str, source: str) -> tuple[str, str]:
     return scheme + mark + folder, name
 
 
-def _settled(address: str, index: _Index, into: Path, fetch: Callable[[Path], object]) -> Path:
-    """The storyboard of a pack in its folder, which appears complete, whoever else brings the same.
+def _place(address: str, index: _Index, into: Path, fetch: Callable[[Path], object]) -> Path:
+    """Let `fetch` create the folder of a pack, check it, rename it to `into`, and return the storyboard's path.
 
-    `fetch` makes the folder that it is given. The record comes last, beside the folder.
+    Other processes may do the same at the same time. The index is written last, beside the folder.
     """
     into.parent.mkdir(parents=True, exist_ok=True)
     with folder_beside(into) as workshop:
         fresh = workshop / "fresh"
         fetch(fresh)
-        if unlike := _unlike(index, fresh):
-            raise _damaged(address, f"`{shown(unlike.relative_to(fresh))}` is not what was packed")
-        place_folder(fresh, into, lambda: not _unlike(index, into))
-    write_whole(_record(into), index.model_dump_json())
+        if damaged := _damaged_file(index, fresh):
+            raise _damaged(address, f"`{shown(damaged.relative_to(fresh))}` is not what was packed")
+        place_folder(fresh, into, lambda: not _damaged_file(index, into))
+    write_whole(_index_path(into), index.model_dump_json())
     return into / index.storyboard
 
 
-def _record(folder: Path) -> Path:
-    """The index of a pack that was brought here, beside its folder."""
+def _index_path(folder: Path) -> Path:
+    """The copy of a pack's index on this host, beside the pack's folder."""
     return folder.with_name(f"{folder.name}.json")
 
 
-def _known(folder: Path) -> _Index | None:
+def _local_index(folder: Path) -> _Index | None:
     try:
-        return _Index.model_validate_json(_record(folder).read_bytes())
+        return _Index.model_validate_json(_index_path(folder).read_bytes())
     except (OSError, ValidationError):
         return None
 
 
-def _unlike(index: _Index, folder: Path) -> Path | None:
-    """A file that is not in a folder as a pack has it; None when all are."""
+def _damaged_file(index: _Index, folder: Path) -> Path | None:
+    """The first file in a folder that is missing or differs from the index; None if there is none."""
     for file, digest in index.placed(folder).items():
         try:
             if file_digest(file) != digest:
@@ -301,11 +303,11 @@ def _unlike(index: _Index, folder: Path) -> Path | None:
     return None
 
 
-def _damaged(address: str, what: str) -> NotBrought:
-    return NotBrought.in_file(address, f"the pack is damaged: {what}", "deploy the film again")
+def _damaged(address: str, what: str) -> PackError:
+    return PackError.in_file(address, f"the pack is damaged: {what}", "deploy the film again")
 
 
-def _at_once(work: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
-    """Do the same to each, several at a time; the first failure is told when none is under way any more."""
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
+def _in_threads(work: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
+    """Results of `work` for each item, in threads. Raises the first failure after all threads have ended."""
+    with ThreadPoolExecutor(_THREADS) as pool:
         return list(pool.map(work, items))
