@@ -104,5 +104,4 @@ def _unchanged(frames: Sequence[MeasuredFrame], bounds: PictureBounds) -> Iterat
 
 
 def _brightest(picture: Image.Image) -> int:
-    """The highest level of any channel."""
     return max(picture.tobytes())

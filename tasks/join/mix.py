@@ -114,7 +114,6 @@ def _graph(
 
 
 def _placed(number: int, track: MusicTrack, file: _File, key: Path | None, rate: FrameRate) -> FilterableStream:
-    """One track of music at its level and position."""
     length = file.length
     # ffmpeg-python merges equal inputs; a different queue size, which changes nothing else, keeps them apart.
     distinct = {"thread_queue_size": 8 + number}
@@ -139,8 +138,6 @@ def _placed(number: int, track: MusicTrack, file: _File, key: Path | None, rate:
 
 @dataclass(frozen=True, slots=True)
 class _File:
-    """Facts about the file of a track."""
-
     channels: int
     length: int
     """Samples that are used: up to the end of the track, or of the file if it does not loop."""

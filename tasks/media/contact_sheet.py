@@ -93,7 +93,6 @@ def contact_sheet(film: Path, cut: Cut, into: Path, *, title: str, progress: Pro
 
 
 def _page(cut: Cut, events: Sequence[Event], grid: Grid, title: str, number: int) -> Image.Image:
-    """A page with its text, without its pictures."""
     page = Image.new("RGBA", (WIDTH, grid.page_height(len(events))), _GROUND)
     right = WIDTH - _MARGIN
     facts = f"{len(cut.events)} shots  ·  {cut.rate.timecode(cut.frames)}  ·  {cut.rate} fps"

@@ -67,8 +67,6 @@ def end_of(page: Page, board: Board) -> Image.Image | None:
 
 @dataclass(frozen=True, slots=True)
 class _Graph:
-    """The picture of one clip: all layers composited."""
-
     page: Page
     board: Board
     house: HouseFormat
@@ -78,7 +76,7 @@ class _Graph:
         """All layers, the lowest first."""
         ground, *others = self.page.panes
         layers = list(self.page.layers)
-        if not (ground.plays or ground.camera.moves or others or self.page.end):
+        if not (ground.is_video or ground.camera.moves or others or self.page.end):
             # Nothing moves behind the text, so it is drawn on the picture once instead of over each frame.
             stage = ground.stage.convert("RGBA")
             while layers:
@@ -98,7 +96,6 @@ class _Graph:
         return self._with_timecode(self._with_progress(film))
 
     def _with_end(self, film: FilterableStream, end: Image.Image) -> FilterableStream:
-        """The film, mixed into the picture that it ends with."""
         frames, rate = self.board.frames, self.board.rate
         held = max(1, min(frames // _PARTS, rate.nearest_frames(_LONGEST_PART)))
         mixed = min(frames - held, rate.nearest_frames(_LONGEST_PART), frames // _PARTS)
@@ -109,7 +106,6 @@ class _Graph:
         return film.overlay(coming, enable=f"gte(t,({2 * begin - 1})/2/({rate.exact}))")
 
     def _pane(self, name: str, pane: Pane) -> FilterableStream:
-        """A pane frame by frame."""
         if pane.picture and pane.picture.video:
             return self._repeated(pane, pane.picture.video)
         return pane.camera.over(self._frames(self._still(name, pane.stage)), self.board)
@@ -153,7 +149,6 @@ class _Graph:
         return film.overlay(self._still("line", line, "yuva420p"), x=passed, y=canvas.height - line.height)
 
     def _with_timecode(self, film: FilterableStream) -> FilterableStream:
-        """The film with the running timecode."""
         place = timecode(self.page.canvas)
         return film.filter(
             "drawtext", fontfile=str(Weight.REGULAR.path), timecode="00:00:00:00", rate=str(self.board.rate.exact),
@@ -231,7 +226,7 @@ def _frame_at(video: Probe, number: int, rate: FrameRate) -> Image.Image:
         for frame in clip.decode(stream):
             if shown is None:
                 begin = frame.time or 0.0
-            # Half a frame early, as times in a file are rounded.
+            # With half a frame of tolerance, as times in a file are rounded.
             elif (frame.time or 0.0) - begin > wanted + rate.seconds(1) / 2:
                 break
             shown = frame

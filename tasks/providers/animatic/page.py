@@ -40,8 +40,7 @@ class Pane:
     """RGB, of the size of the camera's stage; not visible behind a video."""
 
     @property
-    def plays(self) -> bool:
-        """Whether it is a video."""
+    def is_video(self) -> bool:
         return bool(self.picture and self.picture.video)
 
 

@@ -101,7 +101,6 @@ def _floor_lines(width: int, height: int) -> Image.Image:
 
 
 def _light(width: int, height: int) -> Image.Image:
-    """A mask of a low, wide light on the horizon."""
     # Cubed, so that it has a bright core and no edge.
     fading = Image.radial_gradient("L").point(lambda level: round(165 * max(0.0, 1 - level / 181) ** 3))
     wide, high = round(max(width, height) * 2.1), round(max(width, height) * 1.25)
