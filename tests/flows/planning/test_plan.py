@@ -13,12 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from storyreel.flows.planning.model import History, Plan
-from storyreel.flows.planning.plan import make_plan
 from storyreel.specs.problems.problem import StoryboardError
-from storyreel.specs.reading import read
 from storyreel.tasks.ledger.ledger import Order, Purchase, State
 from storyreel.tasks.ledger.owner import this_process
-from tests.flows.planning.histories import NOTHING
+from storyreel.tasks.polling import PastDurations
+from storyreel.tasks.providers.apiyi import Apiyi
+from tests.flows.planning.histories import history_of, plan_of
 
 FILM = """
 storyboard: 1
@@ -31,12 +31,6 @@ shots:
   - {shot: 1B, action: She sits., continues: 1A, duration: 3s, transition: {type: dissolve, duration: 12f}}
   - {shot: 1C, action: Rain., takes: 3, circled: 2}
 """
-
-
-def plan_of(folder: Path, text: str, history: History = NOTHING) -> Plan:
-    file = folder / "film.yaml"
-    file.write_text(text)
-    return make_plan(read(file), history)
 
 
 def keys(plan: Plan) -> dict[tuple[str, int], str]:
@@ -184,3 +178,25 @@ def test_planning_never_imports_prefect(tmp_path: Path) -> None:
     )
     child = subprocess.run([sys.executable, "-c", look], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert child.returncode == 0, child.stderr
+
+
+def expected_seconds(folder: Path, shots: str, seconds: float | None = 60) -> float | None:
+    known = PastDurations(fastest=seconds, median=seconds) if seconds else None
+    film = f"storyboard: 1\ntitle: T\ndefaults: {{provider: apiyi}}\nshots:\n{shots}"
+    return plan_of(folder, film, history_of({}, known)).expected_seconds
+
+
+def test_takes_are_made_at_once_up_to_the_limit_of_the_service(tmp_path: Path) -> None:
+    shots = "".join(f"  - {{shot: S{n}, action: On.}}\n" for n in range(2 * Apiyi.max_concurrent + 1))
+    assert expected_seconds(tmp_path, shots) == 180
+
+
+def test_what_continues_another_shot_waits_for_it(tmp_path: Path) -> None:
+    shots = "  - {shot: S0, action: On.}\n" + "".join(
+        f"  - {{shot: S{n}, action: On., continues: S{n - 1}}}\n" for n in range(1, 4)
+    )
+    assert expected_seconds(tmp_path, shots) == 240
+
+
+def test_the_time_is_unknown_for_a_service_that_was_never_used(tmp_path: Path) -> None:
+    assert expected_seconds(tmp_path, "  - {shot: 1A, action: On.}\n", None) is None
