@@ -17,7 +17,7 @@ from storyreel.tasks.files import write_whole
 from storyreel.tasks.inspection.inspect import Inspection
 from storyreel.tasks.ledger.ledger import Purchase
 from storyreel.tasks.providers.request import Request
-from storyreel.tasks.request.prompt import display_name, fill_names
+from storyreel.tasks.request.prompt import spoken_lines
 
 if TYPE_CHECKING:
     from storyreel.flows.production.outcomes import MadeTake
@@ -187,8 +187,7 @@ def write_subtitles(folder: Path, storyboard: Storyboard, cut: Cut) -> None:
 
 def _cues(storyboard: Storyboard, shot: Shot, event: Event, cut: Cut) -> Iterator[tuple[Fraction, Fraction, str]]:
     """The lines of a shot, one after another, each for its share of the letters; times in seconds."""
-    names = {who: display_name(storyboard, who) for who in (*storyboard.cast, *storyboard.locations)}
-    lines = [(names.get(line.speaker, line.speaker), fill_names(line.line, names)) for line in shot.dialogue]
+    lines = spoken_lines(storyboard, shot)
     letters = sum(len(line) for _, line in lines) or 1
     spoken = 0
     for who, line in lines:

@@ -16,7 +16,7 @@ from storyreel.tasks.providers.provider import Provider
 from storyreel.tasks.providers.request import Attachment, Board, Request
 from storyreel.tasks.request.attachments import AttachmentBuilder, FileDigest
 from storyreel.tasks.request.local_files import LocalFileChecks
-from storyreel.tasks.request.prompt import build_prompt, display_name, fill_names
+from storyreel.tasks.request.prompt import build_prompt, display_name, display_names, fill_names, spoken_lines
 from storyreel.tasks.request.unsupported import Unsupported, alternatives
 
 
@@ -140,7 +140,6 @@ def _negative_prompt(storyboard: Storyboard, capability: Capability) -> str:
 
 
 def _board(storyboard: Storyboard, shot: Shot, frames: int) -> Board:
-    names = {key: display_name(storyboard, key) for key in (*storyboard.cast, *storyboard.locations)}
     scene = storyboard.scene_of(shot.shot)
     return Board(
         film=storyboard.title,
@@ -148,8 +147,8 @@ def _board(storyboard: Storyboard, shot: Shot, frames: int) -> Board:
         slate=shot.shot,
         size=shot.size or "",
         camera=shot.camera.move,
-        action=fill_names(shot.action, names),
-        dialogue=tuple((names.get(line.speaker, line.speaker), fill_names(line.line, names)) for line in shot.dialogue),
+        action=fill_names(shot.action, display_names(storyboard)),
+        dialogue=spoken_lines(storyboard, shot),
         place=display_name(storyboard, shot.location) if shot.location else "",
         frames=frames,
         rate=storyboard.format.fps,

@@ -27,9 +27,7 @@ _MOVES = {
 def build_prompt(storyboard: Storyboard, shot: Shot, attached: Sequence[Attachment], capability: Capability) -> str:
     """The prompt as it is sent. The attachments are numbered in their order, images and videos apart."""
     labels = _labels(attached, capability.label)
-    names = {key: its[0] for key, its in labels.items() if key} | {
-        key: display_name(storyboard, key) for key in (*storyboard.cast, *storyboard.locations) if key not in labels
-    }
+    names = display_names(storyboard) | {key: its[0] for key, its in labels.items() if key}
     sentences = [
         *_bindings(storyboard, shot, labels),
         f"{shot.size.capitalize()} shot" if shot.size else "",
@@ -55,6 +53,17 @@ def display_name(storyboard: Storyboard, key: str) -> str:
         return noun.name
     words = key.replace("_", " ").replace("-", " ")
     return words.title() if key in storyboard.cast else words
+
+
+def display_names(storyboard: Storyboard) -> dict[str, str]:
+    """The names of the whole cast and all locations by their keys."""
+    return {key: display_name(storyboard, key) for key in (*storyboard.cast, *storyboard.locations)}
+
+
+def spoken_lines(storyboard: Storyboard, shot: Shot) -> tuple[tuple[str, str], ...]:
+    """Speaker and text of each line of a shot, with names instead of keys."""
+    names = display_names(storyboard)
+    return tuple((names.get(line.speaker, line.speaker), fill_names(line.line, names)) for line in shot.dialogue)
 
 
 def _labels(attached: Iterable[Attachment], style: str) -> dict[str, list[str]]:
@@ -98,9 +107,8 @@ def _location(storyboard: Storyboard, shot: Shot, labels: Mapping[str, Sequence[
 
 def _spoken(storyboard: Storyboard, shot: Shot, line: Dialogue) -> str:
     # A speaker who is seen is written as a placeholder, so that the label can replace the name.
-    who = (
-        f"{{{line.speaker}}}" if line.speaker in shot.cast else f"{display_name(storyboard, line.speaker)}, off screen,"
-    )
+    is_seen = line.speaker in shot.cast
+    who = f"{{{line.speaker}}}" if is_seen else f"{display_name(storyboard, line.speaker)}, off screen,"
     manner = f" ({line.delivery})" if line.delivery else ""
     return f'{who} says{manner}: "{line.line}"'
 
