@@ -45,7 +45,7 @@ def film(write: Callable[[str], Path]) -> Callable[..., Storyboard]:
 
 @pytest.fixture
 def wrong(write: Callable[[str], Path]) -> Callable[..., list[str]]:
-    """The problems of some lines below the head, each as `line:column: what (fix)`."""
+    """The problems of some lines below the head, each as `line:column: message (hint)`."""
 
     def wrong(text: str, **set_vars: str) -> list[str]:
         path = write(text)

@@ -1,4 +1,4 @@
-"""The cut: transitions never change the running time, and every clip brings what its place needs."""
+"""The cut: transitions never change the running time, and every conformed clip has the frames that it needs."""
 
 from __future__ import annotations
 

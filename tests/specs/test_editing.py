@@ -1,4 +1,4 @@
-"""A wish written into a storyboard's text: the wish and nothing else, to the character."""
+"""Edits of a storyboard's text change what they should and nothing else, to the character."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ from storyreel.specs.storyboard import Storyboard
 
 HEAD = "storyboard: 1\ntitle: A Film\n"
 
-Desk = Callable[..., str]
+Editor = Callable[..., str]
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Desk:
-    """Edit a film below its head, and give what then stands there."""
+def edited(tmp_path: Path) -> Editor:
+    """Edits a film below its head, and returns the text below the head."""
 
-    def edited(wish: Callable[..., Edit], text: str, slate: str, *more: Any, **others: Any) -> str:
+    def edit_below_head(change: Callable[..., Edit], text: str, slate: str, *more: Any, **others: Any) -> str:
         text = HEAD + text
         path = tmp_path / "film.yaml"
         path.write_bytes(text.encode())
         film = read(path, others.get("set_vars", {}))
-        edit = wish(text, film, slate, *more, **others)
+        edit = change(text, film, slate, *more, **others)
         assert edit.text.startswith(HEAD)
         path.write_bytes(edit.text.encode())
         assert read(path, others.get("set_vars", {})).model_dump() == edit.film.model_dump()
         return edit.text.removeprefix(HEAD)
 
-    return edited
+    return edit_below_head
 
 
 @pytest.mark.parametrize(
@@ -148,8 +148,8 @@ def desk(tmp_path: Path) -> Desk:
         ),
     ],
 )
-def test_one_more_take_is_wished_for_and_nothing_else_changes(desk: Desk, before: str, after: str) -> None:
-    assert desk(editing.retake, before, "1A") == after
+def test_retake_adds_a_take_and_changes_nothing_else(edited: Editor, before: str, after: str) -> None:
+    assert edited(editing.retake, before, "1A") == after
 
 
 @pytest.mark.parametrize(
@@ -166,8 +166,8 @@ def test_one_more_take_is_wished_for_and_nothing_else_changes(desk: Desk, before
         ),
     ],
 )
-def test_the_take_in_the_cut_can_be_kept_there(desk: Desk, before: str, after: str) -> None:
-    assert desk(editing.retake, f"shots:\n{before}\n", "1A", keep_circled=True) == f"shots:\n{after}\n"
+def test_retake_can_keep_the_take_in_the_cut(edited: Editor, before: str, after: str) -> None:
+    assert edited(editing.retake, f"shots:\n{before}\n", "1A", keep_circled=True) == f"shots:\n{after}\n"
 
 
 @pytest.mark.parametrize(
@@ -178,8 +178,8 @@ def test_the_take_in_the_cut_can_be_kept_there(desk: Desk, before: str, after: s
         ("- {shot: 1A, action: x, takes: 3, circled: 1}", 1, "- {shot: 1A, action: x, takes: 3, circled: 1}"),
     ],
 )
-def test_a_take_is_circled_without_wishing_for_another(desk: Desk, before: str, take: int, after: str) -> None:
-    assert desk(editing.circle, f"shots:\n{before}\n", "1A", take) == f"shots:\n{after}\n"
+def test_circle_adds_no_take(edited: Editor, before: str, take: int, after: str) -> None:
+    assert edited(editing.circle, f"shots:\n{before}\n", "1A", take) == f"shots:\n{after}\n"
 
 
 @pytest.mark.parametrize(
@@ -206,13 +206,11 @@ def test_a_take_is_circled_without_wishing_for_another(desk: Desk, before: str, 
         ),
     ],
 )
-def test_another_action_stands_where_the_old_one_did_and_no_take_of_it_is_circled(
-    desk: Desk, before: str, action: str, after: str
-) -> None:
+def test_rewrite_replaces_the_action_and_circles_no_take(edited: Editor, before: str, action: str, after: str) -> None:
     before, after = (
         f"vars: {{weather: rain}}\nshots:\n- shot: 1A\n  {text}\n  size: wide\n" for text in (before, after)
     )
-    assert desk(editing.rewrite, before, "1A", action) == after
+    assert edited(editing.rewrite, before, "1A", action) == after
 
 
 @pytest.mark.parametrize(
@@ -225,28 +223,28 @@ def test_another_action_stands_where_the_old_one_did_and_no_take_of_it_is_circle
         ("{shot: 1A, action: x, # c\n   circled: 1}", "{shot: 1A, action: y, # c\n   circled: null}"),
     ],
 )
-def test_a_circle_goes_with_its_comma_and_never_with_a_comment(desk: Desk, before: str, after: str) -> None:
-    assert desk(editing.rewrite, f"shots:\n- {before}\n", "1A", "y") == f"shots:\n- {after}\n"
+def test_a_removed_circle_takes_its_comma_along_and_no_comment(edited: Editor, before: str, after: str) -> None:
+    assert edited(editing.rewrite, f"shots:\n- {before}\n", "1A", "y") == f"shots:\n- {after}\n"
 
 
-def test_a_circle_by_default_is_taken_back_at_the_shot(desk: Desk) -> None:
+def test_a_default_circle_is_cancelled_at_the_shot(edited: Editor) -> None:
     film = "defaults: {takes: 2, circled: 1}\nshots:\n- {shot: 1A, action: x}\n- {shot: 1B, action: x}\n"
     after = film.replace("1A, action: x", "1A, action: y, circled: null")
-    assert desk(editing.rewrite, film, "1A", "y") == after
+    assert edited(editing.rewrite, film, "1A", "y") == after
 
 
-def test_another_action_may_come_with_more_takes(desk: Desk) -> None:
-    assert desk(editing.rewrite, "shots:\n- {shot: 1A, action: x}\n", "1A", "y", 2) == (
+def test_rewrite_can_add_takes(edited: Editor) -> None:
+    assert edited(editing.rewrite, "shots:\n- {shot: 1A, action: x}\n", "1A", "y", 2) == (
         "shots:\n- {shot: 1A, action: y, takes: 3}\n"
     )
 
 
-def test_what_the_command_line_sets_counts(desk: Desk) -> None:
+def test_variables_of_the_command_line_are_used(edited: Editor) -> None:
     film = "vars: {n: 2}\nshots:\n- shot: 1A\n  action: Rain.\n  takes: ${n}\n"
-    assert "takes: 8\n" in desk(editing.retake, film, "1A", set_vars={"n": "7"})
+    assert "takes: 8\n" in edited(editing.retake, film, "1A", set_vars={"n": "7"})
 
 
-def test_what_was_changed_is_told_with_its_line(tmp_path: Path) -> None:
+def test_changes_are_reported_with_their_lines(tmp_path: Path) -> None:
     path = tmp_path / "film.yaml"
     path.write_text(text := HEAD + "shots:\n- shot: 1A\n  takes: 2\n  action: Rain.\n")
     edit = editing.retake(text, read(path), "1A")
@@ -267,18 +265,18 @@ Refused = Callable[..., str]
 
 
 @pytest.fixture
-def refused(desk: Desk) -> Refused:
+def refused(edited: Editor) -> Refused:
     """Why an edit is refused, in one line without the file's name."""
 
     def refused(*arguments: Any, **others: Any) -> str:
         with pytest.raises(StoryboardError) as caught:
-            desk(*arguments, **others)
+            edited(*arguments, **others)
         return "\n".join(str(problem).partition("film.yaml:")[2] for problem in caught.value.problems)
 
     return refused
 
 
-def test_a_value_that_others_use_by_its_name_is_left_alone(refused: Refused) -> None:
+def test_a_value_with_aliases_is_not_changed(refused: Refused) -> None:
     film = (
         "shots:\n- {shot: 1A, action: x, takes: &n 2}\n- {shot: 1B, action: x, takes: *n}\n- {shot: 1C, action: &n y}\n"
     )
@@ -288,7 +286,7 @@ def test_a_value_that_others_use_by_its_name_is_left_alone(refused: Refused) -> 
     )
 
 
-def test_a_manner_of_writing_that_is_not_mastered_is_refused_with_what_to_write(refused: Refused) -> None:
+def test_a_style_that_cannot_be_edited_is_refused_with_what_to_write(refused: Refused) -> None:
     film = "shots:\n- ? shot\n  : 1A\n  ? action\n  : Rain.\n"
     assert refused(editing.retake, film, "1A") == (
         "4:3: shot 1A is written in a way that cannot be edited without changing more than what was asked for "
@@ -303,7 +301,7 @@ def test_more_takes_than_a_shot_may_have_are_refused(refused: Refused) -> None:
     )
 
 
-def test_a_take_that_is_not_there_cannot_be_circled(refused: Refused) -> None:
+def test_a_take_that_does_not_exist_cannot_be_circled(refused: Refused) -> None:
     told = refused(editing.circle, "shots:\n- {shot: 1A, action: x, takes: 2}\n", "1A", 3)
     assert told.startswith("4:3: take 3 is circled, but there are 2")
 
@@ -317,16 +315,16 @@ def test_a_take_that_is_not_there_cannot_be_circled(refused: Refused) -> None:
         ("a\x07b", "U+0007"),
     ],
 )
-def test_an_action_that_the_language_refuses_is_refused_in_its_words(refused: Refused, action: str, told: str) -> None:
+def test_an_invalid_action_is_refused_with_the_message_of_validation(refused: Refused, action: str, told: str) -> None:
     line, _, what = refused(editing.rewrite, "shots:\n- shot: 1A\n  action: x\n", "1A", action).partition(": ")
     assert line == "5:11"
     assert told in what
 
 
 @pytest.mark.parametrize(("slate", "told"), [("1AA", "did you mean `1A`?"), ("zz", "there are `1A` and `1B`")])
-def test_an_unknown_shot_is_told_with_those_that_there_are(desk: Desk, slate: str, told: str) -> None:
+def test_an_unknown_shot_is_refused_with_the_known_ones(edited: Editor, slate: str, told: str) -> None:
     with pytest.raises(LookupError, match=re.escape(told)):
-        desk(editing.retake, "shots: [{shot: 1A, action: x}, {shot: 1B, action: x}]\n", slate)
+        edited(editing.retake, "shots: [{shot: 1A, action: x}, {shot: 1B, action: x}]\n", slate)
 
 
 # Any film, written in any manner.
@@ -464,14 +462,14 @@ def films(draw: st.DrawFn) -> str:
 
 @settings(max_examples=150)
 @given(text=films(), data=st.data())
-def test_in_any_film_exactly_what_is_wished_changes(tmp_path: Path, text: str, data: st.DataObject) -> None:
+def test_in_any_film_only_the_edited_values_change(tmp_path: Path, text: str, data: st.DataObject) -> None:
     path = tmp_path / "film.yaml"
     path.write_bytes(text.encode())
     film = read(path)
     shot = data.draw(st.sampled_from(film.all_shots))
     note(text)
     try:
-        edit, wished = wish(data, text, film, shot.shot)
+        edit, expected_values = random_edit(data, text, film, shot.shot)
     except StoryboardError as error:
         assert "is named `&two`" in str(error), error
         assert text.count("*two") > 0
@@ -481,16 +479,16 @@ def test_in_any_film_exactly_what_is_wished_changes(tmp_path: Path, text: str, d
     path.write_bytes(edit.text.encode())
     expected = film.model_dump()
     shots = expected["shots"] or [one for scene in expected["scenes"] for one in scene["shots"]]
-    next(one for one in shots if one["shot"] == shot.shot).update(wished)
+    next(one for one in shots if one["shot"] == shot.shot).update(expected_values)
     assert read(path).model_dump() == {**expected, "shots": tuple(expected["shots"])}
 
     assert comments(edit.text) == comments(text), "a comment is gone or new"
     assert ("\r\n" in text) == ("\r\n" in edit.text) and not re.search("\r(?!\n)", edit.text)
     assert "\r\n" not in text or not re.search("(?<!\r)\n", edit.text)
-    assert_only_the_shot_is_touched(text, edit.text, film, shot.shot, "action" in wished)
+    assert_only_the_shot_is_touched(text, edit.text, film, shot.shot, "action" in expected_values)
 
 
-def wish(data: st.DataObject, text: str, film: Storyboard, slate: str) -> tuple[Edit, dict[str, Any]]:
+def random_edit(data: st.DataObject, text: str, film: Storyboard, slate: str) -> tuple[Edit, dict[str, Any]]:
     """Some edit of a shot, and what the shot should say after it."""
     shot = next(shot for shot in film.all_shots if shot.shot == slate)
     match data.draw(st.sampled_from(["retake", "keep", "circle", "rewrite"])):
@@ -529,7 +527,7 @@ def assert_only_the_shot_is_touched(old: str, new: str, film: Storyboard, slate:
         assert (ends[1] - ends[0]).total() <= 3
 
 
-def test_a_storyboard_with_a_byte_order_mark_is_not_this_modules_business(tmp_path: Path) -> None:
+def test_positions_do_not_count_a_byte_order_mark(tmp_path: Path) -> None:
     """The mark is no part of the text: columns are counted without it."""
     path = tmp_path / "film.yaml"
     text = "shots: [{shot: 1A, action: x}]\nstoryboard: 1\ntitle: A Film\n"

@@ -123,7 +123,7 @@ _AROUND = {
 }
 
 
-def test_the_mistakes_in_the_reference_are_told_as_it_says(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_mistakes_in_the_reference_are_reported_as_it_shows(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = re.search(r"^```yaml wrong\n(.*?)^```\n\n```text\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
     assert found
     (folder / "film.yaml").write_text(found[1], encoding="utf-8")

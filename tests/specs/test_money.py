@@ -1,4 +1,4 @@
-"""Money is exact, shown so that something never looks like nothing, and never added up across currencies."""
+"""Money is exact, a small amount is never shown as 0, and currencies are never added up."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_signs_and_bare_numbers(text: str, wanted: Money) -> None:
         ("", "this is not an amount of money", "write for example `20 USD`"),
     ],
 )
-def test_what_is_no_amount_is_refused_in_words(text: str, what: str, fix: str) -> None:
+def test_what_is_not_an_amount_is_refused_with_what_to_write(text: str, what: str, fix: str) -> None:
     with pytest.raises(ValueError) as wrong:
         parse_money(text)
     said, _, then = str(wrong.value).partition("; ")
@@ -103,7 +103,7 @@ def test_what_is_no_amount_is_refused_in_words(text: str, what: str, fix: str) -
 
 
 @given(st.text(max_size=30) | st.text("0123456789.,-+ $€¥USDeN\n", max_size=30))
-def test_any_text_is_an_amount_or_is_refused_in_words(text: str) -> None:
+def test_any_text_is_an_amount_or_is_refused_with_a_message(text: str) -> None:
     try:
         found = parse_money(text)
     except ValueError as wrong:
@@ -122,7 +122,7 @@ def test_a_sum_is_exact_one_a_currency_in_the_order_of_their_codes(amounts: list
     assert sums(reversed(amounts)) == found
 
 
-def test_what_is_free_is_told_only_where_nothing_costs_anything() -> None:
+def test_a_sum_of_zero_is_given_only_where_nothing_costs_anything() -> None:
     free, dear = money("0"), money("15", "CNY")
     assert sums([free, dear, free]) == (dear,)
     assert sums([free, free]) == (free,)

@@ -20,7 +20,7 @@ Film = Callable[..., Storyboard]
 Wrong = Callable[..., list[str]]
 
 
-def test_all_mistakes_of_a_file_are_told_at_once(wrong: Wrong) -> None:
+def test_all_mistakes_of_a_file_are_reported_at_once(wrong: Wrong) -> None:
     found = wrong(
         """\
 look: {promt: rain}
@@ -75,6 +75,14 @@ shots:
 """
     )
     assert [line.split(": ")[0] for line in found] == ["3:8", "3:26", "5:48", "6:81", "7:39", "8:40"]
+
+
+def test_an_invalid_entry_of_a_list_does_not_shift_the_positions_of_the_others(wrong: Wrong) -> None:
+    found = wrong("shots:\n  - 1A\n  - {shot: 1B, action: x, cast: [gone]}\n")
+    assert [line.split(" (")[0] for line in found] == [
+        "4:5: entry 1 of `shots` must have keys of its own",
+        "5:34: unknown cast member `gone`",
+    ]
 
 
 def test_shots_without_a_slate_are_not_taken_for_one_another(wrong: Wrong) -> None:
@@ -143,7 +151,7 @@ shots:
         ("vars: {a: [b]}\n", "3:11: `a` is a list, but must be one text"),
     ],
 )  # fmt: skip
-def test_each_mistake_is_told_in_the_words_of_the_language(wrong: Wrong, media: object, text: str, found: str) -> None:
+def test_each_mistake_has_a_message_in_plain_terms(wrong: Wrong, media: object, text: str, found: str) -> None:
     (line,) = wrong(text)
     assert line.startswith(found)
 
@@ -157,7 +165,7 @@ _ODD = st.sampled_from(
 
 @settings(max_examples=150)
 @given(data=st.data())
-def test_no_mistake_is_told_in_the_words_of_the_machine(tmp_path: Path, data: st.DataObject) -> None:
+def test_no_message_contains_a_term_of_the_validation_library(tmp_path: Path, data: st.DataObject) -> None:
     film = _everything()
     path = data.draw(st.sampled_from(sorted(_paths(film), key=repr)))
     around = film
@@ -236,7 +244,7 @@ def test_what_set_brings_in_is_never_read_as_yaml(film: Film) -> None:
     assert film("vars: {a: x}\nlook: ${a}\n", a="{b: [${c}").look.prompt == "{b: [${c}"
 
 
-def test_a_text_that_variables_make_too_long_is_refused_unmade(wrong: Wrong) -> None:
+def test_a_text_that_variables_make_too_long_is_refused_before_it_is_built(wrong: Wrong) -> None:
     found = wrong(f"vars: {{a: {'x' * 5000}}}\nlook: '{'${a}' * 1200}'\n")
     assert found == ["4:7: with its variables this text has 6000000 characters, at most 5000"]
 
@@ -255,7 +263,7 @@ _layer = st.fixed_dictionaries({}, optional={key: st.sampled_from(values) for ke
 
 
 @given(film=_layer, scene=_layer, shot=_layer)
-def test_a_shots_own_word_wins_over_the_scenes_and_that_over_the_films(
+def test_a_shots_own_value_replaces_the_scenes_and_that_the_films(
     tmp_path: Path, film: dict[str, object], scene: dict[str, object], shot: dict[str, object]
 ) -> None:
     file = tmp_path / "film.yaml"
@@ -268,7 +276,7 @@ def test_a_shots_own_word_wins_over_the_scenes_and_that_over_the_films(
         assert getattr(found, key) == getattr(written, key)
 
 
-def test_the_scenes_location_is_its_shots_unless_they_say_otherwise(film: Film) -> None:
+def test_the_scenes_location_is_a_default_of_its_shots(film: Film) -> None:
     storyboard = film(
         """\
 locations: {sea: {}, shore: {}, boat: {}}
@@ -284,19 +292,19 @@ scenes:
     assert [shot.location for shot in storyboard.all_shots] == ["sea", "shore", None, "boat"]
 
 
-def test_a_default_is_replaced_whole(film: Film) -> None:
+def test_a_default_is_replaced_as_a_whole(film: Film) -> None:
     shots = "shots: [{shot: 1, action: x, camera: pan left}, {shot: 2, action: x}]\n"
     storyboard = film("defaults: {camera: {move: static, lens: 35mm}}\n" + shots)
     assert [shot.camera.lens for shot in storyboard.all_shots] == ["", "35mm"]
 
 
-def test_a_default_dissolve_spares_the_first_shot_of_the_film(film: Film) -> None:
+def test_a_default_dissolve_does_not_apply_to_the_first_shot_of_the_film(film: Film) -> None:
     scene = "- {{scene: {0}, shots: [{{shot: {0}A, action: x}}, {{shot: {0}B, action: x}}]}}\n"
     storyboard = film("defaults: {transition: dissolve}\nscenes:\n" + scene.format(1) + scene.format(2))
     assert [shot.transition.type for shot in storyboard.all_shots] == ["cut", "dissolve", "dissolve", "dissolve"]
 
 
-def test_a_default_first_frame_spares_the_shots_that_continue(film: Film, media: object) -> None:
+def test_a_default_first_frame_does_not_apply_to_shots_that_continue(film: Film, media: object) -> None:
     shots = "shots: [{shot: 1, action: x}, {shot: 2, action: x, continues: 1}]\n"
     storyboard = film("defaults: {first_frame: a.png}\n" + shots)
     assert [shot.first_frame for shot in storyboard.all_shots] == ["a.png", None]
@@ -312,7 +320,7 @@ _ASKED = st.fixed_dictionaries(
 
 
 @given(levels=st.lists(_ASKED, min_size=3, max_size=3))
-def test_the_nearest_word_on_services_wins_in_whichever_of_its_two_forms(
+def test_provider_and_providers_override_each_other(
     write: Callable[[str], Path], levels: list[dict[str, object]]
 ) -> None:
     film, scene, shot = (json.dumps(level) for level in levels)
@@ -337,7 +345,7 @@ def test_a_film_without_a_budget_has_none(film: Film) -> None:
     assert film("").budget is None
 
 
-def test_the_last_take_counts_until_one_is_circled(film: Film) -> None:
+def test_the_last_take_is_used_until_one_is_circled(film: Film) -> None:
     one, three, circled = film(
         "shots: [{shot: 1, action: x}, {shot: 2, action: x, takes: 3}, {shot: 3, action: x, takes: 3, circled: 1}]\n"
     ).all_shots
@@ -345,7 +353,7 @@ def test_the_last_take_counts_until_one_is_circled(film: Film) -> None:
     assert [shot.circled for shot in (one, three, circled)] == [None, None, 1]
 
 
-def test_a_mistake_in_the_defaults_is_told_once_and_there(wrong: Wrong) -> None:
+def test_a_mistake_in_the_defaults_is_reported_once_and_there(wrong: Wrong) -> None:
     shots = "shots: [{shot: 1, action: x}, {shot: 2, action: x}, {shot: 3, action: x}]\n"
     text = "defaults: {sise: wide, duration: 4, cast: [mira], first_frame: gone.png}\n" + shots
     assert [line.split(": ")[0] for line in wrong(text)] == ["3:12", "3:34", "3:44", "3:64"]
@@ -380,7 +388,7 @@ def test_a_file_is_named_as_the_user_named_it(
         read(Path("film.yaml"))
 
 
-def test_paths_are_beside_the_storyboard(film: Film, media: object, tmp_path: Path) -> None:
+def test_paths_are_relative_to_the_storyboard(film: Film, media: object, tmp_path: Path) -> None:
     storyboard = film("music: [{file: a.wav}]\n")
     assert storyboard.folder == tmp_path
     assert storyboard.resolve("a.wav") == tmp_path / "a.wav"
@@ -400,7 +408,7 @@ def test_a_storyboard_and_its_error_survive_pickling(film: Film, wrong: Wrong, w
 # Review
 
 
-def test_review_goes_from_the_film_to_its_defaults_scenes_and_shots_and_the_nearest_word_wins(film: Film) -> None:
+def test_review_is_inherited_from_film_to_defaults_scenes_and_shots(film: Film) -> None:
     text = """\
 review: required
 scenes:
@@ -416,6 +424,6 @@ scenes:
     assert film("shots: [{shot: 1, action: x}]\n").all_shots[0].review == "none"
 
 
-def test_a_review_that_is_neither_required_nor_none_is_told_once_at_its_place(wrong: Wrong) -> None:
+def test_an_invalid_review_is_reported_once_at_its_position(wrong: Wrong) -> None:
     found = wrong("review: requird\nshots: [{shot: 1, action: x}, {shot: 2, action: x}]\n")
     assert len(found) == 1 and "did you mean" in found[0] and "required" in found[0]

@@ -1,4 +1,4 @@
-"""The published schema and the models are one language."""
+"""The published schema and the models accept the same."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def test_the_published_schema_is_not_stale() -> None:
 @pytest.mark.parametrize("noun", sorted(set(SCHEMA["$defs"]) - {"Mode"}))
 @settings(max_examples=30)
 @given(data=st.data())
-def test_what_the_schema_accepts_of_a_noun_the_model_parses(noun: str, data: st.DataObject) -> None:
+def test_what_the_schema_of_a_model_accepts_the_model_parses(noun: str, data: st.DataObject) -> None:
     model = next(kind for kind in _all_nouns(StoryboardModel) if kind.__name__ == noun)
     value = data.draw(values({"$ref": f"#/$defs/{noun}"}))
     Draft202012Validator({"$ref": f"#/$defs/{noun}", "$defs": SCHEMA["$defs"]}).validate(value)

@@ -1,4 +1,4 @@
-"""Time as whole frames: what is written is what is counted, and nothing drifts."""
+"""Durations and rates are exact, and sums of them never drift."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_a_duration_is_so_many_frames(written: str, rate: float, expected: int) 
         ("4s\n", "not a duration"),
     ],
 )
-def test_what_is_no_duration_is_told_why(written: str, why: str) -> None:
+def test_what_is_not_a_duration_is_refused_with_the_reason(written: str, why: str) -> None:
     with pytest.raises(ValueError, match=why):
         Duration(written)
 
@@ -117,6 +117,6 @@ def test_other_rates_are_refused(rate: object) -> None:
         FrameRate.parse(rate)
 
 
-def test_a_rate_of_ones_own_is_refused() -> None:
+def test_a_rate_that_film_does_not_use_is_refused() -> None:
     with pytest.raises(ValueError, match="is not a frame rate"):
         FrameRate(Fraction(17))

@@ -1,4 +1,4 @@
-"""What spans several nouns, and what lies in other files."""
+"""Checks that need several models, or other files."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ _PEOPLE = "cast: {mira: {}, tom: {}}\nlocations: {sea: {}}\n"
         ("duration: 00:00:01:30", "00:00:01:30 names frame 30, but a second has 30 frames"),
     ],
 )
-def test_what_does_not_go_together_is_told(wrong: Wrong, shot: str, found: str) -> None:
+def test_keys_that_contradict_each_other_are_reported(wrong: Wrong, shot: str, found: str) -> None:
     (line,) = wrong(f"{_PEOPLE}shots:\n- {{shot: 1A, action: x, {shot}}}\n")
     assert line.split(": ", 1)[1].startswith(found)
     assert line.startswith("6:")
@@ -74,7 +74,7 @@ def test_what_does_not_go_together_is_told(wrong: Wrong, shot: str, found: str) 
         "providers: [a, b, c, d, animatic], fallback_on_refusal: true",
     ],
 )
-def test_what_goes_together_is_read(film: Film, shot: str) -> None:
+def test_keys_that_go_together_are_accepted(film: Film, shot: str) -> None:
     assert film(f"{_PEOPLE}shots:\n- {{shot: 1A, action: x, {shot}}}\n").all_shots
 
 
@@ -116,7 +116,7 @@ def test_names_in_defaults_are_known_ones_too(wrong: Wrong) -> None:
     ]
 
 
-def test_slates_and_scenes_are_there_once(wrong: Wrong) -> None:
+def test_slates_and_scenes_are_unique(wrong: Wrong) -> None:
     found = wrong(
         """\
 scenes:
@@ -178,7 +178,7 @@ def test_a_shot_that_continues_another_may_end_with_a_picture(film: Film, media:
     assert film(shots).all_shots[1].last_frame == "a.png"
 
 
-def test_what_is_wrong_with_the_services_of_the_defaults_is_told_once_and_there(wrong: Wrong) -> None:
+def test_a_wrong_service_in_the_defaults_is_reported_once_and_there(wrong: Wrong) -> None:
     shots = "shots: [{shot: 1, action: x}, {shot: 2, action: x}, {shot: 3, action: x, provider: c}]\n"
     assert wrong("defaults: {provider: a, providers: [b, b]}\n" + shots) == [
         "3:22: `provider` and `providers` mean the same (keep `providers`, which may name one service too)",
@@ -186,9 +186,7 @@ def test_what_is_wrong_with_the_services_of_the_defaults_is_told_once_and_there(
     ]
 
 
-def test_a_last_frame_of_the_defaults_is_told_for_each_shot_that_begins_with_nothing(
-    wrong: Wrong, media: object
-) -> None:
+def test_a_default_last_frame_is_reported_for_each_shot_that_begins_with_nothing(wrong: Wrong, media: object) -> None:
     shots = "shots: [{shot: 1, action: x, first_frame: a.png}, {shot: 2, action: x}, {shot: 3, action: x}]\n"
     found = wrong("defaults: {last_frame: a.jpg}\n" + shots)
     assert [line.split(" has")[0] for line in found] == ["3:24: shot 2", "3:24: shot 3"]
@@ -232,7 +230,7 @@ def test_voices_and_music_are_sounds(film: Film, wrong: Wrong, media: dict[str, 
         assert film(music).music if name[2:] in ("wav", "mp3", "m4a", "flac", "ogg", "mp4") else wrong(music)
 
 
-def test_what_a_file_really_is_is_told(wrong: Wrong, media: dict[str, Path], tmp_path: Path) -> None:
+def test_the_actual_kind_of_a_file_is_reported(wrong: Wrong, media: dict[str, Path], tmp_path: Path) -> None:
     (tmp_path / "lfs.png").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 5\n")
     (tmp_path / "empty.png").touch()
     shots = "shots: [{{shot: 1, action: x, first_frame: {}}}]\n"
@@ -255,7 +253,7 @@ def test_a_file_too_large_for_any_service_is_refused(tmp_path: Path, kind: Sourc
 
 
 @pytest.mark.parametrize("source", ["device", "folder", "pipe", "/proc/self/mem", "a.png/b.png", "x\0y"])
-def test_a_path_that_leads_to_no_file_is_refused_unopened(tmp_path: Path, media: dict[str, Path], source: str) -> None:
+def test_what_is_not_a_file_is_refused_without_opening_it(tmp_path: Path, media: dict[str, Path], source: str) -> None:
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "folder").mkdir()
     (tmp_path / "device").symlink_to("/dev/zero")
@@ -282,7 +280,7 @@ def test_a_tilde_is_not_expanded(wrong: Wrong) -> None:
     assert "(`~` is not expanded" in wrong("shots: [{shot: 1, action: x, first_frame: ~/a.png}]\n")[0]
 
 
-def test_one_file_is_looked_at_once(tmp_path: Path, media: dict[str, Path]) -> None:
+def test_a_file_is_checked_once(tmp_path: Path, media: dict[str, Path]) -> None:
     inspector = SourceChecker(tmp_path.joinpath)
     assert inspector.wrong_with("a.png", SourceKind.IMAGE) is None
     media["a.png"].unlink()
@@ -308,6 +306,6 @@ def test_music_lies_inside_the_film(wrong: Wrong, media: object, music: str, fou
     assert found in line
 
 
-def test_many_problems_are_told_up_to_a_limit(wrong: Wrong) -> None:
+def test_problems_are_reported_up_to_a_limit(wrong: Wrong) -> None:
     shots = "".join(f"- {{shot: {n}, action: x, cast: [gone]}}\n" for n in range(3000))
     assert len(wrong("shots:\n" + shots)) == 1000

@@ -57,7 +57,7 @@ def test_a_quoted_scalar_is_never_a_number() -> None:
     assert root and root.to_python() == {"a": "1", "b": "", "c": "true"}
 
 
-def test_every_value_knows_its_place() -> None:
+def test_every_value_has_its_position() -> None:
     root, _ = parse("a: 1\nb:\n  - x\n  - {c: ü, d: 2}\n", "film.yaml")
     assert root
     places = Positions("film.yaml", root)
@@ -110,7 +110,7 @@ def test_aliases_repeat_a_value(film: Callable[..., object], media: object) -> N
         ("look: a\x07b\n", "3:8: the file contains the character U+0007"),
     ],
 )
-def test_what_is_no_storyboard_is_said_with_its_place(wrong: Wrong, text: str, found: str) -> None:
+def test_what_is_not_a_storyboard_is_reported_with_its_position(wrong: Wrong, text: str, found: str) -> None:
     assert wrong(text)[0].startswith(found)
 
 
@@ -151,7 +151,7 @@ def test_a_large_file_is_refused_unread(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["device", "folder", "pipe", "nothing", "name"])
-def test_what_is_no_file_is_refused_unopened(tmp_path: Path, kind: str) -> None:
+def test_what_is_not_a_file_is_refused_without_opening_it(tmp_path: Path, kind: str) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     paths = {
@@ -169,7 +169,7 @@ def test_what_is_no_file_is_refused_unopened(tmp_path: Path, kind: str) -> None:
     assert problem.position == Position(str(path), 1, 1)
 
 
-def test_what_is_no_utf_8_is_refused_at_its_place(tmp_path: Path) -> None:
+def test_what_is_not_utf_8_is_refused_at_its_position(tmp_path: Path) -> None:
     path = tmp_path / "film.yaml"
     path.write_bytes(b"storyboard: 1\ntitle: caf\xe9\n")
     with pytest.raises(StoryboardError, match=r"film\.yaml:2:11: from here on the file is not UTF-8"):

@@ -1,4 +1,4 @@
-"""A file of prices is checked strictly: everything wrong is told at once, with its place and what to write instead."""
+"""A price file is checked strictly: every mistake is reported at once, with its position and what to write instead."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Wrong = Callable[[str], list[str]]
 
 @pytest.fixture
 def wrong(tmp_path: Path) -> Wrong:
-    """The problems of a file's text, each as `line:column: what (fix)`."""
+    """The problems of a file's text, each as `line:column: message (hint)`."""
 
     def wrong(text: str) -> list[str]:
         path = tmp_path / "prices.yaml"
@@ -34,7 +34,7 @@ def wrong(tmp_path: Path) -> Wrong:
     return wrong
 
 
-def test_all_mistakes_of_a_file_are_told_at_once(wrong: Wrong) -> None:
+def test_all_mistakes_of_a_file_are_reported_at_once(wrong: Wrong) -> None:
     assert wrong(
         """\
 prices: 2
@@ -98,7 +98,7 @@ rates:
     ]
 
 
-def test_what_is_priced_twice_is_told(wrong: Wrong) -> None:
+def test_a_clip_that_is_priced_twice_is_reported(wrong: Wrong) -> None:
     rate = "  - {service: apiyi, model: %s, per_second: 0.1, currency: USD}\n"
     text = "prices: 1\nrates:\n" + rate % "[a, b]" + rate % "c" + rate % "[c, b, a]"
     assert wrong(text) == ["5:5: this is priced already in line 4 (keep one of the two)"]
@@ -120,7 +120,7 @@ def test_what_is_priced_twice_is_told(wrong: Wrong) -> None:
         ),
     ],
 )
-def test_what_is_no_file_of_prices_says_how_one_begins(wrong: Wrong, text: str, told: str) -> None:
+def test_what_is_not_a_file_of_prices_is_refused_with_how_one_begins(wrong: Wrong, text: str, told: str) -> None:
     assert wrong(text)[0].startswith(told)
 
 
@@ -130,7 +130,7 @@ def _read(path: object) -> str:
     return str(caught.value)
 
 
-def test_a_file_that_cannot_be_read_is_told_before_anything_else(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_read_is_reported_before_anything_else(tmp_path: Path) -> None:
     pipe, large, binary = tmp_path / "pipe", tmp_path / "large.yaml", tmp_path / "binary.yaml"
     os.mkfifo(pipe)
     large.write_text("#" * (LARGEST + 1))
@@ -157,7 +157,7 @@ def test_an_empty_variable_names_no_file() -> None:
     assert PriceList.read({"STORYREEL_PRICES": " "}) == PriceList.read({})
 
 
-def test_the_shipped_file_can_be_copied_as_ones_own(tmp_path: Path) -> None:
+def test_the_file_of_this_package_can_be_copied_as_the_users_own(tmp_path: Path) -> None:
     text = (resources.files("storyreel.tasks.prices") / "prices.yaml").read_text("utf-8")
     own = tmp_path / "prices.yaml"
     own.write_text(text, encoding="utf-8")
@@ -176,7 +176,7 @@ MARKS = st.sampled_from(["", " ", "\n", "-", ":", "{", "[", "]", '"', "#", "*a",
 
 
 @given(st.integers(0, len(SHIPPED)), st.integers(0, 30), MARKS)
-def test_a_damaged_file_is_read_or_told_with_a_place(start: int, length: int, mark: str) -> None:
+def test_a_damaged_file_is_read_or_reported_with_a_position(start: int, length: int, mark: str) -> None:
     damaged = SHIPPED[:start] + mark + SHIPPED[start + length :]
     with tempfile.NamedTemporaryFile("w", suffix=".yaml", encoding="utf-8") as file:
         file.write(damaged)

@@ -170,7 +170,7 @@ async def test_what_is_priced_is_what_the_services_bill() -> None:
         assert SHIPPED.billed(wanted, status.billed_seconds) == SHIPPED.price(wanted).money
 
 
-def test_a_rate_of_ones_own_wins_and_all_others_stay(prices: Prices) -> None:
+def test_a_users_rate_takes_precedence_and_all_others_stay(prices: Prices) -> None:
     ours = prices(
         "rates: [{service: dashscope, resolution: 720p, per_second: 0.45, currency: CNY, as_of: 2026-12-01,"
         " source: our contract}]"
@@ -181,7 +181,7 @@ def test_a_rate_of_ones_own_wins_and_all_others_stay(prices: Prices) -> None:
     assert str(ours.rate_of(asked("dashscope"))) == "0.45 CNY a second at 720p (our contract, 2026-12-01)"
 
 
-def test_a_rate_of_ones_own_keeps_the_terms_that_it_does_not_name(prices: Prices) -> None:
+def test_a_users_rate_keeps_the_terms_that_it_leaves_open(prices: Prices) -> None:
     wanted = with_video("dashscope", None)
     cheaper = prices("rates: [{service: dashscope, per_second: 0.5, currency: CNY}]")
     assert cheaper.price(wanted).money == money("5", CNY)
