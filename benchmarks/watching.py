@@ -44,7 +44,7 @@ def main() -> None:
             os.environ |= {"APIYI_BASE_URL": base_url, "APIYI_API_KEY": "sk-emulator"}
             _render(Path(folder) / "first", 1)  # the first flow of a process pays for imports and connections
             for name, watched in (("not watched", False), ("watched", True), ("not watched", False), ("watched", True)):
-                with patch("storyreel.flows.render.observed", _unseen) if not watched else _as_it_is():
+                with patch("storyreel.flows.render.observe_run", _unseen) if not watched else _as_it_is():
                     wall, processor = _render(Path(folder) / f"{name} {time.time()}", options.shots)
                 print(f"| {name} | {wall:.2f} | {processor:.2f} |", flush=True)
 

@@ -22,9 +22,10 @@ if TYPE_CHECKING:
     from storyreel.flows.planning.model import Plan, PlannedTake
     from storyreel.flows.planning.selection import NothingSelected
     from storyreel.flows.production.agreement import NotAgreed
+    from storyreel.flows.production.outcomes import ShotsFailed
     from storyreel.flows.production.report import RenderedTake, Rendering
     from storyreel.flows.production.service_limits import LimitMissing
-    from storyreel.flows.render import ShotsFailed, render_storyboard
+    from storyreel.flows.render import render_storyboard
     from storyreel.flows.review.model import ReviewNeeded
     from storyreel.flows.review.suspend import NotApproved
     from storyreel.interface import plan, read, render, render_sync
@@ -79,9 +80,10 @@ _MODULES = MappingProxyType(
         "flows.planning.model": ("Plan", "PlannedTake"),
         "flows.planning.selection": ("NothingSelected",),
         "flows.production.agreement": ("NotAgreed",),
+        "flows.production.outcomes": ("ShotsFailed",),
         "flows.production.report": ("RenderedTake", "Rendering"),
         "flows.production.service_limits": ("LimitMissing",),
-        "flows.render": ("ShotsFailed", "render_storyboard"),
+        "flows.render": ("render_storyboard",),
         "flows.review.model": ("ReviewNeeded",),
         "flows.review.suspend": ("NotApproved",),
         "interface": ("plan", "read", "render", "render_sync"),

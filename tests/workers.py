@@ -19,7 +19,7 @@ from prefect.client.schemas.objects import FlowRun, State
 from prefect.deployments.runner import EntrypointType
 from prefect.exceptions import ObjectNotFound
 
-from storyreel.flows.production import service_limits as limits
+from storyreel.flows.production import service_limits
 
 _HANDS_OVER = Path(__file__).parents[1] / "deployments" / "worker.py"
 PATIENCE = 300
@@ -95,7 +95,7 @@ def make_pool(name: str) -> None:
 
 async def deploy(flow: Flow[..., Any], name: str, pool: str, environment: Mapping[str, str]) -> UUID:
     """A deployment of a flow by its module path, with the limit of its service, as `storyreel deploy` makes it."""
-    await limits.hold(["aimlapi"], {})
+    await service_limits.ensure_limits(["aimlapi"], {})
     made = await flow.ato_deployment(
         name,
         work_pool_name=pool,

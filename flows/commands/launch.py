@@ -35,7 +35,7 @@ def run(request: RunRequest, plan: Plan, console: Console) -> tuple[Rendering, s
             # Imported here, as this takes more than a second, in which the server starts.
             from storyreel.flows.lifecycle.cancellation import Stopped
             from storyreel.flows.production.agreement import NotAgreed
-            from storyreel.flows.render import ShotsFailed
+            from storyreel.flows.production.outcomes import ShotsFailed
             from storyreel.flows.review.model import ReviewNeeded
             from storyreel.tasks.bucket import BucketError
             from storyreel.tasks.media.errors import MediaError

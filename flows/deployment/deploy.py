@@ -131,7 +131,7 @@ async def _deploy(
     pool = await registration.find_pool(pool_name)
     film = await asyncio.to_thread(film_deployment, request, bucket)
     environment = worker_environment(request.plan.services, in_process_pool=pool.is_process)
-    limits = await service_limits.hold(request.paid_services, request.limits)
+    limits = await service_limits.ensure_limits(request.paid_services, request.limits)
     status = await automations.ensure_automations(request.lost_after)
     if request.spread == "scenes":  # before the film itself, whose first run looks for it
         await registration.register(await registration.scenes_deployment(film, pool, environment.variables))
@@ -150,7 +150,7 @@ async def _deploy(
         schedules=tuple(map(describe, schedules)),
         overlap=request.overlap,
         spread=request.spread,
-        limits=tuple(AppliedLimit(name=one.name, limit=one.most, became=one.became) for one in limits),
+        limits=tuple(AppliedLimit(name=one.name, limit=one.limit, became=one.became) for one in limits),
         paused=tuple(one.name for one in status if not one.enabled),
         environment=environment.variables,
         withheld=(*environment.withheld, *(load(name).missing_variable({}) for name in request.paid_services)),

@@ -43,7 +43,7 @@ def serve(request: DeploymentRequest, schedules: Sequence[Schedule], console: Co
 async def _serve(
     request: DeploymentRequest, film: FilmDeployment, schedules: Sequence[Schedule], pages: str, console: Console
 ) -> None:
-    await service_limits.hold(request.paid_services, request.limits)
+    await service_limits.ensure_limits(request.paid_services, request.limits)
     await automations.ensure_automations(request.lost_after)
     runner = HandoverRunner(
         name="storyreel serve",

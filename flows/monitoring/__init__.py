@@ -1,1 +1,5 @@
-"""What Prefect's pages show of a run: states of tasks, the board, artifacts, events. It only observes."""
+"""What Prefect's pages show of a run: states of task runs, the board and other artifacts, events.
+
+Takes reports of stages and a finished `Rendering`; gives nothing back, and never makes a run fail. Imports planning,
+production and servers.
+"""

@@ -1,7 +1,7 @@
-"""A run's artifacts: what Prefect's pages show of a film while it is made, and when it is there.
+"""The artifacts of a run on Prefect's pages, made while the film is.
 
-Their keys are the film's, so that the artifact page keeps the versions of all its runs. Nothing here may slow a run or
-fail it: what the server does not take is logged once and left.
+Their keys are the film's, so that the artifact page has a version for each run. An artifact never delays a run for
+long or makes it fail: what the server does not take is logged once.
 """
 
 from __future__ import annotations
@@ -20,63 +20,66 @@ from prefect.artifacts import (
     aupdate_progress_artifact,
 )
 
-PATIENCE = 15.0
-"""Seconds that one artifact may take."""
+SECONDS = 15.0
+"""Time for one artifact."""
 
 
-class Pages:
-    """The artifacts of one run of a film; `name` begins their keys: `storyreel-the-keeper`."""
+class FilmArtifacts:
+    """The artifacts of one run; `name` begins their keys: `storyreel-the-keeper`."""
 
     def __init__(self, name: str, title: str) -> None:
         self._name, self._title = name, title
         self._ids: dict[str, UUID] = {}
-        self._is_troubled = False
+        self._has_warned = False
 
-    async def progress(self, percent: float, words: str) -> None:
-        """How far the film is."""
+    async def progress(self, percent: float, text: str) -> None:
+        """Create or update the progress bar."""
         if known := self._ids.get("progress"):
-            await self._safely(aupdate_progress_artifact(known, percent, f"{self._title}: {words}"))
+            await self._try(aupdate_progress_artifact(known, percent, f"{self._title}: {text}"))
             return
-        made = acreate_progress_artifact(percent, self._key("progress"), f"{self._title}: {words}")
-        await self._safely(made, "progress")
+        creating = acreate_progress_artifact(percent, self._key("progress"), f"{self._title}: {text}")
+        await self._try(creating, "progress")
 
-    async def markdown(self, kind: str, text: str, about: str) -> None:
-        """A page of Markdown; what is in it already is replaced."""
+    async def markdown(self, kind: str, text: str, description: str) -> None:
+        """Create a page of Markdown, or replace its text."""
         if kind not in self._ids:
-            await self._safely(acreate_markdown_artifact(about, self._key(kind), f"{self._title}: {about}"), kind)
+            creating = acreate_markdown_artifact(description, self._key(kind), f"{self._title}: {description}")
+            await self._try(creating, kind)
         if known := self._ids.get(kind):
-            await self._safely(_replace(known, text))
+            await self._try(_replace(known, text))
 
-    async def table(self, kind: str, rows: list[dict[str, Any]], about: str) -> None:
-        """A table."""
-        await self._safely(acreate_table_artifact(rows, self._key(kind), f"{self._title}: {about}"), kind)
+    async def table(self, kind: str, rows: list[dict[str, Any]], description: str) -> None:
+        """Create a table."""
+        await self._try(acreate_table_artifact(rows, self._key(kind), f"{self._title}: {description}"), kind)
 
-    async def link(self, kind: str, address: str, about: str) -> None:
-        """Something that a browser can open."""
-        made = acreate_link_artifact(address, self._title, self._key(kind), f"{self._title}: {about}")
-        await self._safely(made, kind)
+    async def link(self, kind: str, url: str, description: str) -> None:
+        """Create a link."""
+        creating = acreate_link_artifact(url, self._title, self._key(kind), f"{self._title}: {description}")
+        await self._try(creating, kind)
 
     def _key(self, kind: str) -> str:
         return f"{self._name}-{kind}"
 
-    async def _safely(self, work: Awaitable[UUID | None], kind: str = "") -> None:
-        """Do it; what it gives is the id of a new artifact."""
+    async def _try(self, work: Awaitable[UUID | None], kind: str = "") -> None:
+        """Do the work, and keep the id of a new artifact that it returns; log an error."""
         try:
-            async with asyncio.timeout(PATIENCE):
-                made = await work
-        except Exception as trouble:  # whatever a client or a server may come up with, the film goes on
-            if not self._is_troubled:
-                said = "Prefect's pages of this run are not up to date: %s: %s"
-                get_run_logger().warning(said, type(trouble).__name__, trouble)
-            self._is_troubled = True
+            async with asyncio.timeout(SECONDS):
+                created = await work
+        except Exception as error:  # whatever the client or the server raise, the film goes on
+            if not self._has_warned:
+                warning = "Prefect's pages of this run are not up to date: %s: %s"
+                get_run_logger().warning(warning, type(error).__name__, error)
+            self._has_warned = True
         else:
-            if made and kind:
-                self._ids[kind] = made
+            if created and kind:
+                self._ids[kind] = created
 
 
 async def _replace(artifact: UUID, text: str) -> None:
-    """What the client's `update_artifact` does, without its event: that would carry all pictures once more, and stay
-    in the server's database after each update."""
+    """Replace the text of an artifact without the event that the client's `update_artifact` emits.
+
+    That event would carry all pictures again, and stay in the server's database.
+    """
     async with get_client() as client:
         answer = await client.request("PATCH", "/artifacts/{id}", path_params={"id": artifact}, json={"data": text})
         answer.raise_for_status()

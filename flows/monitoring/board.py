@@ -1,4 +1,4 @@
-"""A film's takes as a table in Markdown, which Prefect's pages show with its pictures while the film is made."""
+"""The content of a film's artifacts: the board, a Markdown table of all takes with pictures, and other tables."""
 
 from __future__ import annotations
 
@@ -19,55 +19,55 @@ from storyreel.tasks.media.frames import jpeg
 from storyreel.tasks.progress import Stage
 
 ROOM = 250_000
-"""Letters of all pictures in a table: a page that is loaded again and again stays quick."""
+"""Most characters of all pictures in the board, whose page is loaded again and again."""
 _WIDTHS = ((40, 160), (100, 112), (200, 64))
-"""Up to so many takes, pictures so many pixels wide; of more takes none are shown."""
+"""Most takes of a film, and the width of their pictures in pixels. Larger films have no pictures."""
 _SHEET_ROOM = 400_000
 _SHEET_WIDTHS = (1440, 1080, 720)
 
-_WORDS: dict[Stage, str] = {
+_LABELS: dict[Stage, str] = {
     "fetching": "downloading",
     "cached": "from the store",
     "failed": "**failed**",
     "unknown": "**unknown**",
 }
-"""What stages are called here, where that is not the stage's own word."""
+"""Labels of stages where they differ from the stage's name."""
 
 _escape = partial(escape, longest=200)
 
 
 class Row(Frozen):
-    """One take as it stands."""
+    """One take on the board."""
 
     take: PlannedTake
     stage: Stage | None = None
-    """None before anything was done."""
+    """None before the first report."""
     detail: str = ""
     service: str = ""
-    """Who made it; who is asked for it before."""
+    """The service that made it, or will be asked first."""
     cost: Money | None = None
     is_estimate: bool = False
     picture: str = ""
     """A JPEG, as a data URI."""
 
     @property
-    def is_there(self) -> bool:
+    def is_finished(self) -> bool:
         """Whether its clip is in the store."""
         return self.stage in ("done", "cached")
 
 
 def picture_width(takes: int) -> int:
-    """How wide the pictures of a film of so many takes are, in pixels; 0 where it has none."""
+    """Width of pictures in pixels for a film of so many takes; 0 for none."""
     return next((width for most, width in _WIDTHS if takes <= most), 0)
 
 
 def data_uri(picture: bytes) -> str:
-    """A JPEG as an address that holds it."""
+    """A JPEG as a data URI."""
     return "data:image/jpeg;base64," + base64.b64encode(picture).decode()
 
 
 def board(plan: Plan, rows: Sequence[Row]) -> str:
-    """The storyboard table; columns that say nothing are left out."""
+    """The board as Markdown; empty columns are left out."""
     cells = [
         {
             "": f"![{_escape(row.take.shot)}]({row.picture})" if row.picture else "",
@@ -82,21 +82,21 @@ def board(plan: Plan, rows: Sequence[Row]) -> str:
     ]
     head = [name for name in cells[0] if any(line[name] for line in cells)]
     table = _table(head, ([line[name] for name in head] for line in cells))
-    return f"{standing(rows)}\n\n{table}\n\n★ in the cut; ≈ by the price list, not told by the service\n"
+    return f"{count_takes(rows)}\n\n{table}\n\n★ in the cut; ≈ by the price list, not reported by the service\n"
 
 
-def standing(rows: Sequence[Row]) -> str:
-    """In a sentence how far a film is."""
-    there, failed = sum(row.is_there for row in rows), sum(row.stage in ("failed", "unknown") for row in rows)
-    at_work = sum(row.stage not in (None, "waiting", "failed", "unknown") and not row.is_there for row in rows)
-    parts = (f"{there} of {len(rows)} takes are there", f"{at_work} at work" if at_work else "",
+def count_takes(rows: Sequence[Row]) -> str:
+    """How many takes are finished, at work and failed, in a sentence."""
+    finished, failed = sum(row.is_finished for row in rows), sum(row.stage in ("failed", "unknown") for row in rows)
+    at_work = sum(row.stage not in (None, "waiting", "failed", "unknown") and not row.is_finished for row in rows)
+    parts = (f"{finished} of {len(rows)} takes are finished", f"{at_work} at work" if at_work else "",
              f"{failed} failed" if failed else "")  # fmt: skip
     return ", ".join(filter(None, parts))
 
 
-def spend(made: Rendering) -> list[dict[str, str]]:
-    """What a run cost, a row a service and currency, and the sums."""
-    paid = [take for take in made.shots if not take.cached and (take.cost is None or take.cost.amount)]
+def spend(rendering: Rendering) -> list[dict[str, str]]:
+    """Cost of a run: one row for each service, and the sum."""
+    paid = [take for take in rendering.shots if not take.cached and (take.cost is None or take.cost.amount)]
     services = sorted({take.request.provider for take in paid})
     rows = [
         {"service": name, "takes": str(len(those)), **_costs(those)}
@@ -106,8 +106,8 @@ def spend(made: Rendering) -> list[dict[str, str]]:
     return [*rows, {"service": "in all", "takes": str(len(paid)), **_costs(paid)}]
 
 
-def manifest(made: Rendering, places: Mapping[str, str]) -> list[dict[str, str]]:
-    """The manifest's facts that people look up, a row a take; `places` says where each shot begins."""
+def manifest(rendering: Rendering, places: Mapping[str, str]) -> list[dict[str, str]]:
+    """One row for each take; `places` has the timecode at which each shot begins."""
     return [
         {
             "take": f"{take.shot} take {take.take}",
@@ -118,41 +118,41 @@ def manifest(made: Rendering, places: Mapping[str, str]) -> list[dict[str, str]]
             "seconds": f"{float(take.request.seconds):.4g}",
             "cost": "from the store" if take.cached else cost(take.cost, take.is_estimate),
             "clip": take.clip.stem[:12],
-            "seen in it": "; ".join(finding.detail for finding in take.inspection.findings) if take.inspection else "",
+            "findings": "; ".join(finding.detail for finding in take.inspection.findings) if take.inspection else "",
         }
-        for take in made.shots
+        for take in rendering.shots
     ]
 
 
-def sequence(made: Rendering, sheet: Path) -> str:
-    """The finished film: where it is, how long, and its contact sheet as a picture."""
-    facts = f"{made.frames} frames at {made.fps} fps, {float(made.seconds):.4g} s"
-    found = "".join(f"- {_escape(line)}\n" for line in made.findings)
-    seen = f"\n\nTo be looked at:\n\n{found}" if found else ""
-    return f"{facts}\n\n`{made.sequence}`\n\n![contact sheet]({data_uri(_sheet(sheet))}){seen}\n"
+def sequence(rendering: Rendering, sheet: Path) -> str:
+    """The finished film as Markdown: its length, where it is, defects, and the contact sheet as a picture."""
+    facts = f"{rendering.frames} frames at {rendering.fps} fps, {float(rendering.seconds):.4g} s"
+    found = "".join(f"- {_escape(line)}\n" for line in rendering.findings)
+    seen = f"\n\nDefects found:\n\n{found}" if found else ""
+    return f"{facts}\n\n`{rendering.sequence}`\n\n![contact sheet]({data_uri(_sheet(sheet))}){seen}\n"
 
 
-def is_address(place: str) -> bool:
-    """Whether a browser can open it."""
+def is_url(place: str) -> bool:
+    """Whether a browser can open a place."""
     return urlsplit(place).scheme in ("http", "https")
 
 
 def cost(amount: Money | None, is_estimate: bool) -> str:
-    """An amount; one by the price list is marked as such. Empty for what is free, or where nobody knows it."""
+    """An amount, marked if it is by the price list. Empty if it is zero or unknown."""
     return f"{'≈ ' if is_estimate else ''}{amount}" if amount and amount.amount else ""
 
 
 def _costs(takes: Iterable[RenderedTake]) -> dict[str, str]:
-    told: list[Money] = []
+    reported: list[Money] = []
     listed: list[Money] = []
     unpriced = 0
     for take in takes:
         if take.cost:
-            (listed if take.is_estimate else told).append(take.cost)
+            (listed if take.is_estimate else reported).append(take.cost)
         else:
             unpriced += 1
     return {
-        "told by the service": " + ".join(map(str, sums(told))) or "nothing",
+        "reported by the service": " + ".join(map(str, sums(reported))) or "nothing",
         "by the price list": " + ".join(f"≈ {money}" for money in sums(listed)) or "nothing",
         "takes at an unknown price": str(unpriced),
     }
@@ -163,22 +163,22 @@ def _state(row: Row) -> str:
         return {"new": "to be made", "cached": "in the store", "resuming": "ordered before", "unknown": "**unknown**"}[
             row.take.state
         ]
-    word = _WORDS.get(row.stage, row.stage)
+    word = _LABELS.get(row.stage, row.stage)
     return f"{word}: {_escape(row.detail)}" if row.detail and row.stage in ("failed", "unknown", "done") else word
 
 
 def _review(row: Row) -> str:
-    """How far a take is to approval, by what has become of it since it was planned; empty where nobody asks."""
+    """The review state of a take, by what has happened since it was planned; empty if no approval is needed."""
     planned = row.take.review
     if planned is None or row.take.verdict:
         return planned or ""
-    if row.is_there:
+    if row.is_finished:
         return "wfa"
     return planned if row.stage is None else "wip"
 
 
 def _sheet(page: Path) -> bytes:
-    """A contact sheet's page, small enough to be shown in a table's place."""
+    """A page of a contact sheet as a JPEG that an artifact can hold."""
     with Image.open(page) as picture:
         for width in _SHEET_WIDTHS:
             found = jpeg(picture, min(width, picture.width), 78)

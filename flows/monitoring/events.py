@@ -1,12 +1,11 @@
-"""What a run tells the world, as Prefect's events: automations can act on them.
+"""Emits Prefect events of a run, on which automations can act.
 
-The resource is the film, `storyreel.film.<slug>`, or a shot of it, `storyreel.film.<slug>.shot.<slate>`; Prefect
+The resource is the film, `storyreel.film.<slug>`, or a shot of it, `storyreel.film.<slug>.shot.<slate>`. Prefect
 relates each event to its flow run.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, Literal
 
 from prefect.events import emit_event
@@ -18,12 +17,12 @@ from storyreel.flows.production.report import Rendering
 from storyreel.specs.money import Money
 
 
-def shot_finished(title: str, take: PlannedTake, made: MadeTake, cost: Money | None, *, is_estimate: bool) -> None:
-    """A take was made in this run, and is in the store."""
+def emit_shot_finished(title: str, take: PlannedTake, made: MadeTake, cost: Money | None, *, is_estimate: bool) -> None:
+    """Emit `storyreel.shot.finished` for a take that was made in this run."""
     payload = {
-        **_what(take, made.way.request.provider),
-        "model": made.way.request.model,
-        "seconds": float(made.way.request.seconds),
+        **_take(take, made.candidate.request.provider),
+        "model": made.candidate.request.model,
+        "seconds": float(made.candidate.request.seconds),
         "cost": _amount(cost),
         "cost_is_estimate": is_estimate,
         "clip": made.clip.digest,
@@ -32,26 +31,26 @@ def shot_finished(title: str, take: PlannedTake, made: MadeTake, cost: Money | N
     _emit("storyreel.shot.finished", title, payload, take.shot)
 
 
-def shot_stopped(title: str, take: PlannedTake, how: Literal["failed", "unknown"], reason: str) -> None:
-    """A take could not be made, or nobody can know whether its service has the order."""
-    _emit(f"storyreel.shot.{how}", title, {**_what(take, take.request.provider), "reason": reason}, take.shot)
+def emit_shot_stopped(title: str, take: PlannedTake, how: Literal["failed", "unknown"], reason: str) -> None:
+    """Emit `storyreel.shot.failed`, or `storyreel.shot.unknown` if it is unknown whether the service has the order."""
+    _emit(f"storyreel.shot.{how}", title, {**_take(take, take.request.provider), "reason": reason}, take.shot)
 
 
-def sequence_finished(title: str, made: Rendering) -> None:
-    """The film is there."""
+def emit_sequence_finished(title: str, rendering: Rendering) -> None:
+    """Emit `storyreel.sequence.finished`."""
     payload = {
-        "sequence": str(made.sequence),
-        "frames": made.frames,
-        "fps": made.fps,
-        "seconds": float(made.seconds),
-        "spent": _amounts(made.spent),
-        "spent_is_estimate": made.is_estimate,
-        "stand_ins": made.stand_ins,
+        "sequence": str(rendering.sequence),
+        "frames": rendering.frames,
+        "fps": rendering.fps,
+        "seconds": float(rendering.seconds),
+        "spent": [_amount(money) for money in rendering.spent],
+        "spent_is_estimate": rendering.is_estimate,
+        "stand_ins": rendering.stand_ins,
     }
     _emit("storyreel.sequence.finished", title, payload)
 
 
-def _what(take: PlannedTake, service: str) -> dict[str, Any]:
+def _take(take: PlannedTake, service: str) -> dict[str, Any]:
     return {"shot": take.shot, "take": take.take, "scene": take.scene, "service": service, "key": take.key}
 
 
@@ -65,7 +64,3 @@ def _emit(event: str, title: str, payload: dict[str, Any], shot: str = "") -> No
 
 def _amount(money: Money | None) -> dict[str, Any] | None:
     return money.model_dump(mode="json") if money else None
-
-
-def _amounts(sums: Sequence[Money]) -> list[dict[str, Any]]:
-    return [money.model_dump(mode="json") for money in sums]

@@ -1,4 +1,4 @@
-"""A run as Prefect's pages show it: states that pass, a board that grows, events. It watches and never takes part."""
+"""Keeps Prefect's pages of a run up to date: states of task runs, artifacts, events. Only observes the run."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from pathlib import Path
 from prefect import get_run_logger
 
 from storyreel.flows.monitoring import board, events
-from storyreel.flows.monitoring.artifacts import Pages
-from storyreel.flows.monitoring.task_states import States
+from storyreel.flows.monitoring.artifacts import FilmArtifacts
+from storyreel.flows.monitoring.task_states import TaskStates
 from storyreel.flows.names import slug
 from storyreel.flows.planning.model import Plan, PlannedTake
 from storyreel.flows.production.report import CONTACT_SHEET, Rendering
-from storyreel.flows.production.takes import Shooting
+from storyreel.flows.production.takes import TakeRuns
 from storyreel.specs.money import Money
 from storyreel.tasks.ledger.errors import LedgerError
 from storyreel.tasks.ledger.ledger import Ledger
@@ -23,125 +23,129 @@ from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.frames import thumbnail
 from storyreel.tasks.progress import StageReport, listening
 
-_TICK = 0.5
-"""Seconds between two looks whether a state is to be told."""
-_PAUSE = 3.0
-"""Seconds between two updates of the artifacts, at least."""
-_SHARE = 20
-"""Times as long as an update took, the next one is waited for: they take a twentieth of the time at most."""
+_STATES_SECONDS = 0.5
+"""Between two updates of task states."""
+_ARTIFACTS_SECONDS = 3.0
+"""Between two updates of the artifacts, at least."""
+_PAUSE_FACTOR = 20
+"""The pause after an update lasts so many times as long as the update: updates take a twentieth of the time."""
 _PICTURES = 12
-"""Drawn for one update, so that none takes long."""
-_LAST_WORD = 15.0
-"""Seconds that the last update may take; a run that was stopped has only the next:"""
-_STOPPED_WORD = 1.0
+"""Pictures drawn in one update."""
+_FINAL_SECONDS = 15.0
+"""Time for the last update."""
+_STOPPED_SECONDS = 1.0
+"""The same for a run that was stopped."""
+_LISTED = 20
+"""Takes named in a line of the log."""
 
 
-class Observation:
-    """What is seen of one run."""
+class RunObserver:
+    """The pages of one run: takes in reports of stages and keeps rows of the board."""
 
-    def __init__(self, plan: Plan, shooting: Shooting, ledger: Ledger, part: str) -> None:
-        self._plan, self._shooting, self._ledger = plan, shooting, ledger
-        self._takes = {(take.shot, take.take): take for take in plan.takes}
+    def __init__(self, plan: Plan, takes: TakeRuns, ledger: Ledger, part: str) -> None:
+        self._plan, self._takes, self._ledger = plan, takes, ledger
+        self._planned = {(take.shot, take.take): take for take in plan.takes}
         self._rows = {
             name: board.Row(
                 take=take, service=take.request.provider, stage="cached" if take.state == "cached" else None
             )
-            for name, take in self._takes.items()
+            for name, take in self._planned.items()
         }
         name = "-".join(filter(None, ("storyreel", slug(plan.title), part and slug(part))))
-        self._pages = Pages(name, f"{plan.title} {part}".strip())
+        self._artifacts = FilmArtifacts(name, f"{plan.title} {part}".strip())
         self._width, self._room = board.picture_width(len(plan.takes)), board.ROOM
-        self._unseen: list[tuple[str, int]] = []
-        """Takes that are there and have no picture yet."""
+        self._without_picture: list[tuple[str, int]] = []
+        """Finished takes whose picture is not drawn yet."""
         self._has_changed = True
 
-    def see(self, sighting: StageReport) -> None:
-        """Take in a sighting."""
-        name = (sighting.slate, sighting.take)
+    def on_stage(self, report: StageReport) -> None:
+        """Update the row of a take, and emit the event of a take that is finished or failed."""
+        name = (report.slate, report.take)
         row = self._rows.get(name)
-        if row is None or (row.stage, row.detail) == (sighting.stage, sighting.detail):
+        if row is None or (row.stage, row.detail) == (report.stage, report.detail):
             return
-        change = {"stage": sighting.stage, "detail": sighting.detail}
-        match sighting.stage:
+        change = {"stage": report.stage, "detail": report.detail}
+        match report.stage:
             case "done":
-                row = self._finished(row, row.take)
-                change = {"stage": "cached" if row.take.state == "cached" else "done", "detail": sighting.detail}
+                row = self._finish_row(row, row.take)
+                change = {"stage": "cached" if row.take.state == "cached" else "done", "detail": report.detail}
             case "failed" | "unknown":
-                events.shot_stopped(self._plan.title, row.take, sighting.stage, sighting.detail)
+                events.emit_shot_stopped(self._plan.title, row.take, report.stage, report.detail)
         self._rows[name] = row.model_copy(update=change)
         self._has_changed = True
 
-    async def keep(self, states: States, over: asyncio.Event) -> None:
-        """Keep Prefect's pages up to date until it is over."""
+    async def update_until(self, end: asyncio.Event, states: TaskStates) -> None:
+        """Keep states and artifacts up to date until `end` is set."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(_keep_telling(states, over))
-            group.create_task(self._keep_pages(over))
+            group.create_task(_update_states(states, end))
+            group.create_task(self._update_artifacts(end))
 
-    async def last_word(self, patience: float) -> None:
-        """Bring the pages to where the run has come."""
+    async def final_update(self, seconds: float) -> None:
+        """Update the artifacts a last time, within so many seconds."""
         with suppress(TimeoutError):
-            async with asyncio.timeout(patience / 2):
-                await self._draw_pictures(len(self._unseen))
+            async with asyncio.timeout(seconds / 2):
+                await self._draw_pictures(len(self._without_picture))
         with suppress(TimeoutError):
-            async with asyncio.timeout(patience / 2):
+            async with asyncio.timeout(seconds / 2):
                 await self._update()
 
-    async def finished(self, made: Rendering, folder: Path) -> None:
-        """The film is there: its contact sheet, which lies in `folder`, its manifest, what it cost, where it is."""
+    async def publish_film(self, rendering: Rendering, folder: Path) -> None:
+        """Publish a finished film: the event, and artifacts with its contact sheet from `folder`, takes and costs."""
         places = {event.shot: self._plan.cut.rate.timecode(event.start) for event in self._plan.cut.events}
-        events.sequence_finished(self._plan.title, made)
+        events.emit_sequence_finished(self._plan.title, rendering)
         with suppress(TimeoutError):
-            async with asyncio.timeout(_LAST_WORD):
-                page = await asyncio.to_thread(board.sequence, made, folder / CONTACT_SHEET)
-                await self._pages.markdown("sequence", page, "the sequence and its contact sheet")
-                await self._pages.table("manifest", board.manifest(made, places), "how each take was made")
-                await self._pages.table("spend", board.spend(made), "what this run cost, by service")
-                if board.is_address(str(made.sequence)):
-                    await self._pages.link("film", str(made.sequence), "the sequence")
+            async with asyncio.timeout(_FINAL_SECONDS):
+                page = await asyncio.to_thread(board.sequence, rendering, folder / CONTACT_SHEET)
+                await self._artifacts.markdown("sequence", page, "the sequence and its contact sheet")
+                await self._artifacts.table("manifest", board.manifest(rendering, places), "how each take was made")
+                await self._artifacts.table("spend", board.spend(rendering), "what this run cost, by service")
+                if board.is_url(str(rendering.sequence)):
+                    await self._artifacts.link("film", str(rendering.sequence), "the sequence")
 
-    def _finished(self, row: board.Row, take: PlannedTake) -> board.Row:
-        """A take that is there; told to the world if it was made in this run."""
-        made = self._shooting.so_far(take)
+    def _finish_row(self, row: board.Row, take: PlannedTake) -> board.Row:
+        """The row of a finished take; emits its event if it was made in this run."""
+        made = self._takes.finished_take(take)
         if made is None:
             return row
-        self._unseen.append((take.shot, take.take))
+        candidate = made.candidate
+        self._without_picture.append((take.shot, take.take))
         if take.state == "cached":
-            return row.model_copy(update={"service": made.way.request.provider})
-        told = None if made.way.is_free else self._told(made.way.key)
-        is_estimate = told is None and not made.way.is_free
-        cost = told or made.way.price
-        events.shot_finished(self._plan.title, take, made, cost, is_estimate=is_estimate)
-        return row.model_copy(update={"service": made.way.request.provider, "cost": cost, "is_estimate": is_estimate})
+            return row.model_copy(update={"service": candidate.request.provider})
+        reported = None if candidate.is_free else self._reported_cost(candidate.key)
+        is_estimate = reported is None and not candidate.is_free
+        cost = reported or candidate.price
+        events.emit_shot_finished(self._plan.title, take, made, cost, is_estimate=is_estimate)
+        return row.model_copy(update={"service": candidate.request.provider, "cost": cost, "is_estimate": is_estimate})
 
-    def _told(self, key: str) -> Money | None:
-        """What a service said that an order cost; the run does not stumble over a ledger that is asked here."""
+    def _reported_cost(self, key: str) -> Money | None:
+        """The cost of an order as its service reported it; None also if the ledger cannot be read."""
         try:
             purchase = self._ledger.find(key)
         except LedgerError:
             return None
         return purchase.cost if purchase else None
 
-    async def _keep_pages(self, over: asyncio.Event) -> None:
+    async def _update_artifacts(self, end: asyncio.Event) -> None:
         clock = asyncio.get_running_loop().time
-        while not over.is_set():
+        while not end.is_set():
             begun = clock()
             await self._draw_pictures(_PICTURES)
             if self._has_changed:
                 await self._update()
-            await _sleep(max(_PAUSE, _SHARE * (clock() - begun)), over)
+            await _sleep(max(_ARTIFACTS_SECONDS, _PAUSE_FACTOR * (clock() - begun)), end)
 
     async def _update(self) -> None:
         self._has_changed = False
         rows = list(self._rows.values())
-        there = sum(row.is_there for row in rows)
-        await self._pages.progress(100 * there / max(1, len(rows)), board.standing(rows))
-        await self._pages.markdown("board", board.board(self._plan, rows), "the storyboard")
+        finished = sum(row.is_finished for row in rows)
+        await self._artifacts.progress(100 * finished / max(1, len(rows)), board.count_takes(rows))
+        await self._artifacts.markdown("board", board.board(self._plan, rows), "the storyboard")
 
     async def _draw_pictures(self, most: int) -> None:
-        """Small pictures of some takes that have none yet, as long as there is room for them."""
-        for name in self._unseen[:most] if self._width else ():
-            self._unseen.remove(name)
-            made = self._shooting.so_far(self._takes[name])
+        """Draw small pictures of some finished takes, as long as the board has room for them."""
+        for name in self._without_picture[:most] if self._width else ():
+            self._without_picture.remove(name)
+            made = self._takes.finished_take(self._planned[name])
             if made is None:
                 continue
             with suppress(MediaError):
@@ -153,72 +157,70 @@ class Observation:
 
 
 @asynccontextmanager
-async def observed(plan: Plan, shooting: Shooting, ledger: Ledger, part: str = "") -> AsyncIterator[Observation]:
-    """Keep Prefect's pages of a run up to date inside, and say the last word at the end, however it ends.
+async def observe_run(plan: Plan, takes: TakeRuns, ledger: Ledger, part: str = "") -> AsyncIterator[RunObserver]:
+    """Keep Prefect's pages of a run up to date inside the block, with a last update however it ends.
 
-    `part` is what the plan is of its film, where that is not all: `scene 2`.
+    `part` names the part of the film that the plan is, `scene 2`; empty for the whole film.
     """
-    observation, states = Observation(plan, shooting, ledger, part), States()
-    over, patience = asyncio.Event(), _LAST_WORD
-    with listening(states), listening(observation.see):
-        keeping = asyncio.create_task(observation.keep(states, over))
+    observer, states = RunObserver(plan, takes, ledger, part), TaskStates()
+    end, seconds = asyncio.Event(), _FINAL_SECONDS
+    with listening(states), listening(observer.on_stage):
+        updating = asyncio.create_task(observer.update_until(end, states))
         try:
-            yield observation
+            yield observer
         except asyncio.CancelledError:
-            patience = _STOPPED_WORD
+            seconds = _STOPPED_SECONDS
             raise
         finally:
-            # An artifact that is just being made is waited for: a second one would be another version.
-            over.set()
-            await asyncio.wait({keeping}, timeout=patience)
-            keeping.cancel()
-            (trouble,) = await asyncio.gather(keeping, return_exceptions=True)
-            if isinstance(trouble, Exception):
-                get_run_logger().warning("this run could not be shown as it went: %r", trouble)
-            await observation.last_word(patience)
+            # An artifact that is being created is waited for: a second one would be another version.
+            end.set()
+            await asyncio.wait({updating}, timeout=seconds)
+            updating.cancel()
+            (error,) = await asyncio.gather(updating, return_exceptions=True)
+            if isinstance(error, Exception):
+                get_run_logger().warning("Prefect's pages of this run were not kept up to date: %r", error)
+            await observer.final_update(seconds)
 
 
-async def _keep_telling(states: States, over: asyncio.Event) -> None:
+async def _update_states(states: TaskStates, end: asyncio.Event) -> None:
     clock = asyncio.get_running_loop().time
-    while not over.is_set():
-        await _sleep(_TICK, over)
-        states.tell(clock())
+    while not end.is_set():
+        await _sleep(_STATES_SECONDS, end)
+        states.emit_due(clock())
 
 
-async def _sleep(seconds: float, over: asyncio.Event) -> None:
-    """Sleep, or wake because it is over."""
+async def _sleep(seconds: float, end: asyncio.Event) -> None:
+    """Sleep until the time has passed or `end` is set."""
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds):
-            await over.wait()
+            await end.wait()
 
 
-def log_what_is_ahead(plan: Plan) -> None:
-    """In the run's log: what comes from the store, what is bought for how much, what is not bought."""
+def log_plan(plan: Plan) -> None:
+    """Log what the run takes from the store, what it buys at which price, and what it does not buy."""
     logger = get_run_logger()
-    by_state: dict[str, list[PlannedTake]] = {}
+    by_kind: dict[str, list[PlannedTake]] = {}
     for take in plan.takes:
         kind: str = "bought" if take.is_bought else "drawn" if take.state == "new" else take.state
-        by_state.setdefault(kind, []).append(take)
-    for kind, said in _AHEAD.items():
-        if those := by_state.get(kind):
-            logger.info("%s: %s", said, _listed(those))
+        by_kind.setdefault(kind, []).append(take)
+    for kind, description in _KINDS.items():
+        if takes := by_kind.get(kind):
+            logger.info("%s: %s", description, _list(takes))
     if plan.bought:
-        total = " and ".join(money.exactly for money in plan.totals) or "nobody knows how much"
-        more = f", and {plan.unpriced} takes at a price that nobody publishes" if plan.unpriced else ""
-        logger.info("this run buys %d takes for %s by the list%s", len(plan.bought), total, more)
+        total = " and ".join(money.exactly for money in plan.totals) or "an unknown price"
+        more = f", and {plan.unpriced} takes at an unknown price" if plan.unpriced and plan.totals else ""
+        logger.info("this run buys %d takes for %s by the price list%s", len(plan.bought), total, more)
 
 
-_AHEAD = {
+_KINDS = {
     "cached": "not bought, their clips are in the store",
     "resuming": "not bought, ordered by an earlier run",
-    "unknown": "not bought, as nobody knows whether they were ordered before",
-    "drawn": "drawn here, for nothing",
+    "unknown": "not bought, as it is unknown whether they were ordered before",
+    "drawn": "drawn here, free of charge",
     "bought": "to be bought",
 }
-_NAMED = 20
-"""Takes that a line names at most."""
 
 
-def _listed(takes: list[PlannedTake]) -> str:
-    names = [f"{take.shot} take {take.take}" for take in takes[:_NAMED]]
-    return ", ".join(names) + (f" and {len(takes) - _NAMED} more" if len(takes) > _NAMED else "")
+def _list(takes: list[PlannedTake]) -> str:
+    names = [f"{take.shot} take {take.take}" for take in takes[:_LISTED]]
+    return ", ".join(names) + (f" and {len(takes) - _LISTED} more" if len(takes) > _LISTED else "")

@@ -1,7 +1,7 @@
-"""The states that a task run passes through while it runs, as Prefect's pages show them: `Queued`, `Generating 40 s`.
+"""Shows the stage of a take as the state of its task run, as Prefect's pages have it: `Queued`, `Generating 40 s`.
 
-Each is a state of type RUNNING under a name of its own, and travels as the engine's own states do: as an event, with
-the time at which it was taken on. The server keeps the latest by that time, so the engine's final state stays.
+Each is a state of type RUNNING under a name of its own. It is sent as the engine sends states: as an event with the
+time of the change. The server keeps the latest by that time, so the engine's final state stays.
 """
 
 from __future__ import annotations
@@ -30,40 +30,39 @@ _NAMES: dict[Stage, str] = {
     "joining": "Joining",
 }
 _COUNTED: frozenset[Stage] = frozenset({"queued", "generating"})
-"""Stages of which one wants to know how long they have lasted. Takes that wait for a place are many, and nothing
-happens to them: to count for each would be a fifth of all that a large film tells."""
+"""Stages whose state says how long they have lasted. Waiting takes are many and nothing happens to them: counting for
+each would be a fifth of all events of a large film."""
 _MARKS = (10, 20, 40)
-"""Seconds at which a counted stage is told anew; then at each whole minute."""
-
+"""Seconds after which a counted stage gets a new state; then at each whole minute."""
 SHORTEST = 1.0
-"""Seconds that a stage must have lasted to be told: nobody can read what passes faster, and it costs nothing."""
+"""Seconds after which a stage gets a state: shorter ones cannot be read."""
 _AT_ONCE = 50
-"""States told a second at most, over all task runs; the others wait for the next."""
+"""States emitted in one call, over all task runs; the others wait for the next."""
 
 
 @dataclass
-class _Passing:
-    """A task run and the stage it is in."""
+class _TaskStage:
+    """A task run and its stage."""
 
     run: TaskRun
     context: Context
-    """The run's own, from which Prefect takes what its events are related to."""
+    """The task run's own, to which Prefect relates the events emitted in it."""
     stage: Stage
     since: float
     detail: str = ""
-    told: str = ""
-    """The name that was told last."""
+    emitted: str = ""
+    """The state name emitted last."""
 
-    def name(self, now: float) -> str:
-        """What its state is called by now; empty while it is too early to tell."""
-        lasted = now - self.since
-        if lasted < SHORTEST:
+    def state_name(self, now: float) -> str:
+        """The name of its state at a time; empty if the stage has not lasted long enough."""
+        elapsed = now - self.since
+        if elapsed < SHORTEST:
             return ""
         name = _NAMES[self.stage]
-        return f"{name} {counted(lasted)}".strip() if self.stage in _COUNTED else name
+        return f"{name} {elapsed_mark(elapsed)}".strip() if self.stage in _COUNTED else name
 
 
-def counted(seconds: float) -> str:
+def elapsed_mark(seconds: float) -> str:
     """The last mark that was passed: empty, `10 s`, `20 s`, `40 s`, `1 min`, `2 min` …"""
     if seconds >= 60:
         return f"{int(seconds // 60)} min"
@@ -71,48 +70,48 @@ def counted(seconds: float) -> str:
     return f"{passed[-1]} s" if passed else ""
 
 
-class States:
-    """A watcher that gives task runs states under the names of what is being done."""
+class TaskStates:
+    """A listener for stages that gives the reporting task runs states of the same names."""
 
     def __init__(self) -> None:
-        self._passing: dict[UUID, _Passing] = {}
+        self._stages: dict[UUID, _TaskStage] = {}
 
-    def __call__(self, sighting: StageReport) -> None:
-        """Take in what the task run, in whose context it is said, is doing."""
+    def __call__(self, report: StageReport) -> None:
+        """Store the stage of the task run in whose context it is reported."""
         within = TaskRunContext.get()
-        if within is None or sighting.stage not in _NAMES:
+        if within is None or report.stage not in _NAMES:
             return
-        seen = self._passing.get(within.task_run.id)
-        if seen and seen.stage == sighting.stage:
-            seen.detail = sighting.detail
+        known = self._stages.get(within.task_run.id)
+        if known and known.stage == report.stage:
+            known.detail = report.detail
         else:
             now = asyncio.get_running_loop().time()
-            told = seen.told if seen else ""
-            context = seen.context if seen else copy_context()
-            self._passing[within.task_run.id] = _Passing(
-                within.task_run, context, sighting.stage, now, sighting.detail, told
+            emitted = known.emitted if known else ""
+            context = known.context if known else copy_context()
+            self._stages[within.task_run.id] = _TaskStage(
+                within.task_run, context, report.stage, now, report.detail, emitted
             )
 
-    def tell(self, now: float) -> None:
-        """Tell of those whose state is called otherwise by now."""
-        told = 0
-        for of, seen in list(self._passing.items()):
-            if not seen.run.state or not seen.run.state.is_running():
-                # It is over, or waits for its next try and will be heard of again.
-                del self._passing[of]
-            elif told < _AT_ONCE and (name := seen.name(now)) and name != seen.told:
-                seen.told = name
-                seen.context.run(_take_on, seen.run, name, seen.detail)
-                told += 1
+    def emit_due(self, now: float) -> None:
+        """Emit the states whose name has changed."""
+        emitted = 0
+        for run_id, task in list(self._stages.items()):
+            if not task.run.state or not task.run.state.is_running():
+                # It has ended, or waits for a retry and will report again.
+                del self._stages[run_id]
+            elif emitted < _AT_ONCE and (name := task.state_name(now)) and name != task.emitted:
+                task.emitted = name
+                task.context.run(_set_state, task.run, name, task.detail)
+                emitted += 1
 
 
-def _take_on(run: TaskRun, name: str, message: str) -> None:
-    """Put a task run into a state, as the engine does."""
+def _set_state(run: TaskRun, name: str, message: str) -> None:
+    """Set the state of a task run as the engine does."""
     before = run.state
     assert before is not None
     state: State[Any] = Running(name=name, message=message or None)
     state.state_details.task_run_id, state.state_details.flow_run_id = run.id, run.flow_run_id
-    # The engine counts from the state it finds.
+    # The engine adds the time since the state that it finds.
     run.total_run_time += state.timestamp - before.timestamp
     run.state = state
     run.state_id, run.state_type, run.state_name = state.id, state.type, state.name

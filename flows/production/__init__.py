@@ -1,3 +1,4 @@
-"""A run at work: takes as Prefect tasks in the order of what continues what, the sequence, the manifest, the delivery,
-and an orderly end. Takes a plan; gives a `Rendering`.
+"""Makes the film of a plan: takes as Prefect tasks, the sequence, the report, the delivery, and an orderly end.
+
+Takes a `Plan` and an open `Studio`; gives a `Rendering`. Imports planning, lifecycle, servers and the tasks.
 """

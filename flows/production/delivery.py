@@ -1,4 +1,4 @@
-"""Where a film goes: into a folder of this host, or to an address; there, too, a file is complete or absent."""
+"""Delivers a finished film: into a folder of this host, or to an address. A file there is complete or absent."""
 
 from __future__ import annotations
 
@@ -12,47 +12,49 @@ from storyreel.tasks.bucket import Bucket
 from storyreel.tasks.home import Home
 
 _FIRST, _LAST = "sequence.mp4", "manifest.json"
-_NOT_ALWAYS = ("sequence.srt",)
-"""What a run leaves only sometimes; one that an earlier run has left is taken away."""
+_OPTIONAL = ("sequence.srt",)
+"""Files that not every run writes; those of an earlier run are removed."""
 
 
 class Delivery:
-    """A folder that a film is made in, and where it goes from there."""
+    """The folder a film is made in, and the bucket it is delivered to, if any."""
 
-    def __init__(self, folder: Path, vault: Bucket | None = None) -> None:
+    def __init__(self, folder: Path, bucket: Bucket | None = None) -> None:
         self.folder = folder
-        self._vault = vault
+        self._bucket = bucket
 
-    def place(self, name: str) -> Path | str:
-        """Where a file of the film is, once it is delivered."""
-        return self._vault.address(name) if self._vault else self.folder.absolute() / name
+    def destination(self, name: str) -> Path | str:
+        """Where a file of the film is after delivery: an absolute path, or an address."""
+        return self._bucket.address(name) if self._bucket else self.folder.absolute() / name
 
-    def make_sure(self) -> None:
-        """Return when the film can be delivered; asked before anything is bought. Raises BucketError."""
-        if self._vault:
-            self._vault.write(".storyreel", b"a film is to come\n")
-            self._vault.remove(".storyreel")
+    def check(self) -> None:
+        """Return if the film can be delivered; called before anything is bought. Raises BucketError."""
+        if self._bucket:
+            self._bucket.write(".storyreel", b"a film is to come\n")
+            self._bucket.remove(".storyreel")
 
     def deliver(self) -> None:
-        """Bring all that was made to where it goes: the sequence first, and last the manifest, which tells of the
-        rest. Raises BucketError."""
-        if not self._vault:
+        """Copy all files to the bucket: the sequence first, and last the manifest, which names the others.
+
+        Raises BucketError.
+        """
+        if not self._bucket:
             return
-        made = {file.name: file for file in self.folder.iterdir() if not file.name.startswith(".")}
-        for name in sorted(made, key=lambda name: (name != _FIRST, name == _LAST, name)):
-            self._vault.put(made[name], name)
-        for name in _NOT_ALWAYS:
-            if name not in made:
-                self._vault.remove(name)
+        files = {file.name: file for file in self.folder.iterdir() if not file.name.startswith(".")}
+        for name in sorted(files, key=lambda name: (name != _FIRST, name == _LAST, name)):
+            self._bucket.put(files[name], name)
+        for name in _OPTIONAL:
+            if name not in files:
+                self._bucket.remove(name)
 
 
 @contextmanager
-def delivery(out: str | Path, home: Home) -> Iterator[Delivery]:
-    """The way of a film to `out`, a folder or an address. What is made for an address is on this host meanwhile."""
+def open_delivery(out: str | Path, home: Home) -> Iterator[Delivery]:
+    """Deliver to `out`, a folder or an address. A film for an address is made in a temporary folder of the home."""
     if not is_remote(str(out)):
         yield Delivery(Path(out))
         return
-    workshop = home.root / "delivering"
-    workshop.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=workshop) as folder:
+    delivering = home.root / "delivering"
+    delivering.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=delivering) as folder:
         yield Delivery(Path(folder), Bucket(str(out)))

@@ -1,4 +1,4 @@
-"""The film from its takes: they are joined, and what a run leaves beside the sequence is written."""
+"""Makes the film from finished takes: the sequence, and the manifest, subtitles and contact sheet beside it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from storyreel.flows.planning.model import Plan
 from storyreel.flows.production import report
 from storyreel.flows.production.delivery import Delivery
 from storyreel.flows.production.report import Origin, Rendering
-from storyreel.flows.production.takes import Shooting
+from storyreel.flows.production.takes import TakeRuns
 from storyreel.specs.cut import Cut
 from storyreel.specs.storyboard import Storyboard
 from storyreel.tasks.assemble import assemble
@@ -23,28 +23,28 @@ from storyreel.tasks.media.house_format import HouseFormat
 from storyreel.tasks.progress import report_stage
 
 
-class Finishing(NamedTuple):
-    """The end of a run whose takes are all there."""
+class FilmFinisher(NamedTuple):
+    """The last steps of a run whose takes are all made."""
 
     film: Storyboard
     plan: Plan
-    shooting: Shooting
-    way_out: Delivery
+    takes: TakeRuns
+    delivery: Delivery
 
     async def join(self) -> FilmFile:
-        """The finished clips, one after the other, with their transitions, their sound and the music."""
+        """Join the takes of the cut to `sequence.mp4`, with transitions, sound and music. Raises MediaError."""
         report_stage("", 0, "joining")
-        film, plan, shooting = self.film, self.plan, self.shooting
-        clips = await shooting.house_clips()
-        dissolves = await shooting.dissolves(clips)
+        film, plan = self.film, self.plan
+        clips = await self.takes.house_clips()
+        dissolves = await self.takes.dissolves(clips)
         rate, frames = plan.cut.rate, plan.cut.frames
-        shooting.task_runs += 1
-        master = await assemble(
+        self.takes.task_runs += 1
+        sequence = await assemble(
             plan.cut,
             clips,
             dissolves,
             HouseFormat.of(plan.format),
-            self.way_out.folder / "sequence.mp4",
+            self.delivery.folder / "sequence.mp4",
             title=plan.title,
             music=[MusicTrack.of(music, Path(film.resolve(music.file)), rate, frames) for music in film.music],
             spoken={shot.shot for shot in film.all_shots if shot.dialogue},
@@ -52,29 +52,31 @@ class Finishing(NamedTuple):
             progress=lambda done: report_stage("", 0, "joining", done),
         )
         report_stage("", 0, "done")
-        return master
+        return sequence
 
-    async def leave(self, master: FilmFile, origin: Origin, ledger: Ledger, run: str) -> Rendering:
-        """Write manifest, subtitles and contact sheet beside the sequence; `run` is the flow run."""
-        plan, shooting, folder = self.plan, self.shooting, self.way_out.folder
-        made_takes = [(take, await shooting.made(take)) for take in plan.takes]
-        in_cut = {take.identity for take in await shooting.in_cut()}
-        purchases = ledger.find_all([made.way.key for _, made in made_takes])
-        takes = [report.rendered(take, made, purchases.get(made.way.key), in_cut) for take, made in made_takes]
-        made = report.rendering(plan, origin, takes, self.way_out.place(master.path.name), run)
-        report.write_manifest(folder, plan, made)
+    async def write_report(self, sequence: FilmFile, origin: Origin, ledger: Ledger, run: str) -> Rendering:
+        """Write manifest, subtitles and contact sheet beside the sequence; `run` is the id of the flow run."""
+        plan, folder = self.plan, self.delivery.folder
+        made_takes = [(take, await self.takes.made(take)) for take in plan.takes]
+        in_cut = {take.identity for take in await self.takes.takes_in_cut()}
+        purchases = ledger.find_all([made.candidate.key for _, made in made_takes])
+        takes = [
+            report.rendered_take(take, made, purchases.get(made.candidate.key), in_cut) for take, made in made_takes
+        ]
+        rendering = report.rendering(plan, origin, takes, self.delivery.destination(sequence.path.name), run)
+        report.write_manifest(folder, plan, rendering)
         report.write_subtitles(folder, self.film, plan.cut)
         sheet = folder / report.CONTACT_SHEET
         await in_thread(
-            lambda progress: contact_sheet(master.path, plan.cut, sheet, title=plan.title, progress=progress)
+            lambda progress: contact_sheet(sequence.path, plan.cut, sheet, title=plan.title, progress=progress)
         )
-        return made
+        return rendering
 
 
 def _chapters(film: Storyboard, cut: Cut) -> list[Chapter]:
-    """A chapter a scene; in a film without scenes, a chapter a shot."""
+    """One chapter for each scene; in a film without scenes, one for each shot."""
     events = {event.shot: event for event in cut.events}
     if not film.scenes:
         return [Chapter(event.start, event.end, event.shot) for event in cut.events]
     spans = [(scene, events[scene.shots[0].shot], events[scene.shots[-1].shot]) for scene in film.scenes]
-    return [Chapter(a.start, z.end, f"{scene.scene} {scene.heading}".strip()) for scene, a, z in spans]
+    return [Chapter(first.start, last.end, f"{scene.scene} {scene.heading}".strip()) for scene, first, last in spans]

@@ -1,8 +1,11 @@
-"""What becomes of a take: it is there, or it could not be made."""
+"""How a take ends: made, or failed; and the error of a run in which takes failed."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from storyreel.flows.planning.model import Candidate, PlannedTake
+from storyreel.specs.errors import StoryreelError
 from storyreel.specs.frozen import Frozen
 from storyreel.tasks.clips import Clip
 from storyreel.tasks.inspection.inspect import Inspection
@@ -11,51 +14,69 @@ from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.providers.errors import Ambiguous, ProviderError, TaskForgotten
 
 
+class MadeTake(Frozen):
+    """A take whose clip is in the store."""
+
+    candidate: Candidate
+    """The service and request that made it."""
+    clip: Clip
+    inspection: Inspection | None
+    """None for a free clip."""
+
+
 class Failure(Frozen):
-    """A shot that could not be made."""
+    """A take that could not be made."""
 
     shot: str
     take: int
-    service: str
-    what: str
+    service: str = ""
+    """Empty if no service is the cause."""
+    message: str
     hint: str = ""
     is_budget: bool = False
-    """Whether only the budget kept it from being made."""
+    """Whether only a budget prevented it."""
     is_unknown: bool = False
-    """Whether nobody can know if the service has the order."""
+    """Whether it is unknown if the service has the order."""
 
     def __str__(self) -> str:
         by = f" ({self.service})" if self.service else ""
         hint = f"; {self.hint}" if self.hint else ""
-        return f"{self.shot} take {self.take}{by}: {self.what}{hint}"
+        return f"{self.shot} take {self.take}{by}: {self.message}{hint}"
 
 
-class MadeTake(Frozen):
-    """A take that is there: who made it, its clip, and what was seen in it."""
-
-    way: Candidate
-    clip: Clip
-    inspection: Inspection | None
-    """None where nothing is paid and so nothing can be wrong that is not ours."""
-
-
-class NotMade(Exception):
+class UpstreamFailed(StoryreelError):
     """A take was not begun, because the one it continues failed."""
 
 
+class ShotsFailed(StoryreelError):
+    """Some shots could not be made; everything else was finished and is kept. One failure for each take."""
+
+    def __init__(self, failures: Sequence[Failure], shots: int) -> None:
+        self.failures, self.shots = tuple(failures), shots
+        failed = len({failure.shot for failure in failures})
+        lines = [f"{failed} of {shots} shots could not be made; what was finished is kept"]
+        super().__init__("\n".join((*lines, *(f"  {failure}" for failure in failures))))
+
+    @property
+    def is_budget(self) -> bool:
+        """Whether only a budget prevented them, because other runs have used it up meanwhile."""
+        causes = [failure for failure in self.failures if failure.service or failure.is_budget]
+        return bool(causes) and all(failure.is_budget for failure in causes)
+
+
 def failure_of(take: PlannedTake, error: BaseException) -> Failure:
-    """A failure in words. What is no failure of a service, a file or ffmpeg is a fault of ours and goes up."""
-    if isinstance(error, NotMade):
-        return Failure(shot=take.shot, take=take.take, service="", what=str(error))
-    if isinstance(error, ProviderError):
-        service = error.service or take.request.provider
-        open_question = isinstance(error, (Ambiguous, TaskForgotten))
-        hint = "; ".join(filter(None, (error.hint, error.next)))
-        return Failure(shot=take.shot, take=take.take, service=service, what=error.message, hint=hint,
-                       is_unknown=open_question)  # fmt: skip
-    if isinstance(error, BudgetExceeded):
-        return Failure(shot=take.shot, take=take.take, service="", what=error.message, hint=error.hint, is_budget=True)
-    if isinstance(error, MediaError):
-        hint = error.hint or error.next
-        return Failure(shot=take.shot, take=take.take, service="", what=error.message, hint=hint)
-    raise error
+    """The failure for an error of a service, of media, of a budget or of an upstream take; raises all others again."""
+    if not isinstance(error, (UpstreamFailed, ProviderError, BudgetExceeded, MediaError)):
+        raise error
+    service = (error.service or take.request.provider) if isinstance(error, ProviderError) else ""
+    # The command of a budget is for the whole run.
+    hint = error.hint if isinstance(error, BudgetExceeded) else "; ".join(filter(None, (error.hint, error.next)))
+    return Failure(
+        shot=take.shot,
+        take=take.take,
+        service=service,
+        message=error.message,
+        hint=hint,
+        is_budget=isinstance(error, BudgetExceeded),
+        is_unknown=isinstance(error, (Ambiguous, TaskForgotten)),
+    )

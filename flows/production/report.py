@@ -1,4 +1,4 @@
-"""What a run leaves beside its sequence: a manifest, subtitles, a contact sheet. A file is complete or absent."""
+"""The report on a finished film: the `Rendering`, and the manifest and subtitles beside the sequence."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import json
 from collections.abc import Iterator, Sequence, Set
 from fractions import Fraction
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from storyreel.flows.planning.model import Plan, PlannedTake, single_total
+from storyreel.flows.production.outcomes import MadeTake
 from storyreel.specs.cut import Cut, Event
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.money import Money, sums
@@ -18,10 +19,6 @@ from storyreel.tasks.inspection.inspect import Inspection
 from storyreel.tasks.ledger.ledger import Purchase
 from storyreel.tasks.providers.request import Request
 from storyreel.tasks.request.prompt import spoken_lines
-
-if TYPE_CHECKING:
-    from storyreel.flows.production.outcomes import MadeTake
-
 
 CONTACT_SHEET = "contact-sheet.jpg"
 
@@ -35,33 +32,32 @@ class RenderedTake(Frozen):
     key: str
     clip: Path
     cached: bool
-    """Whether it was there before the run."""
+    """Whether its clip existed before the run."""
     cost: Money | None
-    """None where the service does not say, and no price is known."""
+    """As the service reports it, else by the price list; None if neither is known."""
     is_estimate: bool = False
-    """Whether the cost is the price list's, because the service did not tell."""
+    """Whether the cost is by the price list."""
     is_stand_in: bool = False
-    """Whether the animatic stands in for a take that was not selected."""
+    """Whether the animatic made it in the place of a take that was not selected."""
     request: Request
-    """What it was made from."""
     inspection: Inspection | None = None
-    """What was seen in it; None for what costs nothing."""
+    """None for a free clip."""
 
 
 class Origin(Frozen):
     """What a film was made from."""
 
     storyboard: str
-    """As the run was given it: a path, or an address."""
+    """The path or address given to the run."""
     version: str
-    """Of the storyboard and the files that it names; see `storyreel.flows.packs.version_of`."""
+    """Of the storyboard and the files it names: `storyreel.flows.packs.version_of`."""
 
 
 class Rendering(Frozen):
     """A finished film."""
 
     sequence: Path | str
-    """The file; a text where it was delivered to an address."""
+    """A path; a string if it was delivered to an address."""
     origin: Origin
     frames: int
     fps: str
@@ -71,22 +67,22 @@ class Rendering(Frozen):
 
     @property
     def spent(self) -> tuple[Money, ...]:
-        """What the takes made in this run cost, as far as it is known: one sum a currency."""
+        """Known cost of the takes made in this run: one sum for each currency."""
         return sums(take.cost for take in self.shots if take.cost and not take.cached)
 
     @property
     def is_estimate(self) -> bool:
-        """Whether a part of what was spent is the price list's word."""
+        """Whether part of `spent` is by the price list."""
         return any(take.is_estimate and not take.cached for take in self.shots)
 
     @property
     def stand_ins(self) -> int:
-        """Shots that the animatic stands in for."""
+        """Number of shots in the cut that the animatic stands in for."""
         return sum(take.is_stand_in for take in self.shots if take.circled)
 
     @property
     def findings(self) -> tuple[str, ...]:
-        """What was seen in the takes that is not as it should be, a line each."""
+        """Defects found in the takes, one line each."""
         return tuple(
             f"{take.shot} take {take.take}: {finding.detail}"
             for take in self.shots
@@ -95,7 +91,7 @@ class Rendering(Frozen):
         )
 
     def as_json(self) -> dict[str, Any]:
-        """The form that `render --json` prints; `spent` is null when nothing adds up to one sum."""
+        """As `render --json` prints it; `spent` is null unless it is one sum."""
         return {
             "sequence": str(self.sequence),
             "frames": self.frames,
@@ -112,20 +108,21 @@ class Rendering(Frozen):
 _IN_JSON = {"shot", "take", "key", "clip", "cached", "cost"}
 
 
-def rendered(take: PlannedTake, made: MadeTake, purchase: Purchase | None, in_cut: Set[str]) -> RenderedTake:
-    """A take of the finished film; `in_cut` holds the identities of those that are seen in it."""
-    told = purchase.cost if purchase else None
+def rendered_take(take: PlannedTake, made: MadeTake, purchase: Purchase | None, in_cut: Set[str]) -> RenderedTake:
+    """A take of the finished film; `in_cut` has the identities of the takes in the cut."""
+    reported = purchase.cost if purchase else None
+    candidate = made.candidate
     return RenderedTake(
         shot=take.shot,
         take=take.take,
         circled=take.identity in in_cut,
-        key=made.way.key,
+        key=candidate.key,
         clip=made.clip.path,
-        cached=made.way.state == "cached",
-        cost=told or made.way.price,
-        is_estimate=told is None and not made.way.is_free,
+        cached=candidate.state == "cached",
+        cost=reported or candidate.price,
+        is_estimate=reported is None and not candidate.is_free,
         is_stand_in=take.is_stand_in,
-        request=made.way.request,
+        request=candidate.request,
         inspection=made.inspection,
     )
 
@@ -133,7 +130,7 @@ def rendered(take: PlannedTake, made: MadeTake, purchase: Purchase | None, in_cu
 def rendering(
     plan: Plan, origin: Origin, takes: Sequence[RenderedTake], sequence: Path | str, flow_run: str
 ) -> Rendering:
-    """The finished film."""
+    """The report on a finished film; `sequence` is where it was delivered, `flow_run` the id of its run."""
     return Rendering(
         sequence=sequence,
         origin=origin,
@@ -145,8 +142,8 @@ def rendering(
     )
 
 
-def write_manifest(folder: Path, plan: Plan, made: Rendering) -> None:
-    """`manifest.json`: the film, and for every take what was asked for, what came and where it is in the cut."""
+def write_manifest(folder: Path, plan: Plan, rendering: Rendering) -> None:
+    """Write `manifest.json`: the film, and of each take its request, its clip and its place in the cut."""
     events = {event.shot: event for event in plan.cut.events}
     takes = [
         {
@@ -164,15 +161,15 @@ def write_manifest(folder: Path, plan: Plan, made: Rendering) -> None:
             "inspection": take.inspection.model_dump(mode="json") if take.inspection else None,
             **({"in_cut": _place(events[take.shot], plan.cut)} if take.circled else {}),
         }
-        for take in made.shots
+        for take in rendering.shots
     ]
-    name = PurePath(made.sequence).name
-    film = {"title": plan.title, **made.as_json(), "sequence": name, "shots": takes}
+    name = PurePath(rendering.sequence).name
+    film = {"title": plan.title, **rendering.as_json(), "sequence": name, "shots": takes}
     write_whole(folder / "manifest.json", json.dumps(film, ensure_ascii=False, indent=2) + "\n")
 
 
 def write_subtitles(folder: Path, storyboard: Storyboard, cut: Cut) -> None:
-    """`sequence.srt` with every line of dialogue; an old one is removed when nobody speaks any more."""
+    """Write `sequence.srt` with all dialogue; remove an old one if there is none."""
     cues = [
         cue for shot, event in zip(storyboard.all_shots, cut.events, strict=True)
         for cue in _cues(storyboard, shot, event, cut)
@@ -186,7 +183,7 @@ def write_subtitles(folder: Path, storyboard: Storyboard, cut: Cut) -> None:
 
 
 def _cues(storyboard: Storyboard, shot: Shot, event: Event, cut: Cut) -> Iterator[tuple[Fraction, Fraction, str]]:
-    """The lines of a shot, one after another, each for its share of the letters; times in seconds."""
+    """The lines of a shot one after another, each as long as its share of the letters; times in seconds."""
     lines = spoken_lines(storyboard, shot)
     letters = sum(len(line) for _, line in lines) or 1
     spoken = 0
@@ -198,7 +195,7 @@ def _cues(storyboard: Storyboard, shot: Shot, event: Event, cut: Cut) -> Iterato
 
 
 def _clock(seconds: Fraction) -> str:
-    """SubRip's time: 00:01:02,345."""
+    """A time as in SubRip: 00:01:02,345."""
     milliseconds = int(seconds * 1000)
     minutes, milliseconds = divmod(milliseconds, 60_000)
     hours, minutes = divmod(minutes, 60)

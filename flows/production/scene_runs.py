@@ -1,8 +1,8 @@
-"""A film's scenes as runs of their own, on whatever workers there are; the film's own run joins what they made.
+"""Makes the scenes of a film in flow runs of their own, on any worker of the pool; the film's run joins the results.
 
-The ledger keeps it right, so that nothing here has to: who asks for a take first orders it, everybody else waits for
-its row, and a budget of the run counts what its scenes order, as their orders name the film's run. A scene that no run
-makes in the end, because nobody picked it up or its run crashed, is made by the film's own run.
+The ledger keeps this correct. The first run that needs a take orders it, and all others wait for its row. Orders of a
+scene name the film's run, so that its budget counts them. A scene that no worker picks up, or whose run crashed, is
+made by the film's run.
 """
 
 from __future__ import annotations
@@ -25,54 +25,55 @@ from prefect.states import Cancelled, Cancelling
 from storyreel.flows.lifecycle.cancellation import stop_handler
 from storyreel.flows.names import TAG, film_tag
 from storyreel.flows.planning.model import Plan, PlannedTake
+from storyreel.specs.errors import StoryreelError
 from storyreel.tasks.settings import Settings
 
 SCENE_FLOW = "shoot scene"
-"""The flow that makes one scene."""
+"""Name of the flow that makes one scene."""
 
-_LOOK_SECONDS = 2.0
+_POLL_SECONDS = 2.0
 _PAGE = 200
-"""Runs in one question: as many as the server gives at once."""
-_CALL_OFF_SECONDS = 5.0
-"""How long a film's run that is cancelled takes to cancel its scenes."""
+"""Runs in one request; the server's maximum."""
+_CANCEL_SECONDS = 5.0
+"""Time for a cancelled film to cancel its scenes."""
 _START = timedelta(minutes=5)
-"""What a worker may take from picking a run up until it runs; then it is taken for lost."""
-_PICKED_UP_AGAIN = timedelta(seconds=10)
-"""What an automation may take to schedule a crashed run again."""
+"""A run that stays Pending longer after a worker took it is lost."""
+_PICKUP = timedelta(seconds=10)
+"""Time for an automation to schedule a crashed run again."""
 
 
-class SceneCancelled(Exception):
-    """Somebody cancelled the run of a scene: the film is not joined without it, and nobody else makes it."""
+class SceneCancelled(StoryreelError):
+    """A person cancelled the run of a scene, so the film is not joined."""
 
 
-async def shoot_scenes(plan: Plan, is_there: Callable[[PlannedTake], bool], call: Mapping[str, Any]) -> bool:
-    """Have the scenes that are not there made by runs of their own, and wait for these; False when none were begun.
+async def run_scenes(plan: Plan, is_finished: Callable[[PlannedTake], bool], parameters: Mapping[str, Any]) -> bool:
+    """Make the unfinished scenes in runs of their own and wait for them; False if there are less than two.
 
-    `call` holds the parameters that they have in common with the film's run. Raises SceneCancelled when all are over.
+    `parameters` are those that scenes and film have in common. Raises SceneCancelled when all runs have ended.
     """
-    missing = [scene for scene, takes in plan.scenes() if scene and not all(map(is_there, takes))]
-    if len(missing) < 2:
+    unfinished = [scene for scene, takes in plan.scenes() if scene and not all(map(is_finished, takes))]
+    if len(unfinished) < 2:
         return False
-    runs = await _begin(plan, missing, call)
+    runs = await _create_runs(plan, unfinished, parameters)
     if not runs:
         return False
     try:
-        cancelled = await _over(runs)
+        cancelled = await _wait_for_runs(runs)
     except asyncio.CancelledError:
         if stop_handler().is_cancelled:
-            await _call_off(runs.values())
+            await _cancel(runs.values())
         raise
     if cancelled:
         scenes = ", ".join(cancelled)
-        raise SceneCancelled(f"somebody cancelled the run of scene {scenes}, so the film was not joined")
+        raise SceneCancelled(f"the run of scene {scenes} was cancelled, so the film was not joined")
     return True
 
 
-async def _begin(plan: Plan, scenes: Iterable[str], call: Mapping[str, Any]) -> dict[str, UUID]:
-    """The runs of these scenes, new ones or those that this run has begun before it was handed over."""
+async def _create_runs(plan: Plan, scenes: Iterable[str], parameters: Mapping[str, Any]) -> dict[str, UUID]:
+    """Create the runs of these scenes, or find those that this run created before it was handed over."""
     name = f"{SCENE_FLOW}/{deployment.name}"
     selected = dict.fromkeys(take.shot for take in plan.takes if not take.is_stand_in)
-    common = {**call, "select": list(selected) if plan.stand_ins else None, "of_run": str(flow_run.id)}
+    common = {**parameters, "select": list(selected) if plan.stand_ins else None, "of_run": str(flow_run.id)}
     runs: dict[str, UUID] = {}
     for scene in scenes:
         try:
@@ -88,7 +89,7 @@ async def _begin(plan: Plan, scenes: Iterable[str], call: Mapping[str, Any]) -> 
             get_run_logger().warning(
                 "there is no deployment %r, so this run makes all scenes; next: storyreel deploy %s --spread scenes",
                 name,
-                call["storyboard"],
+                parameters["storyboard"],
             )
             return {}
         if run.state is None or not run.state.is_final():
@@ -96,61 +97,64 @@ async def _begin(plan: Plan, scenes: Iterable[str], call: Mapping[str, Any]) -> 
     return runs
 
 
-async def _over(runs: Mapping[str, UUID]) -> list[str]:
-    """Wait until all runs are over, and take back those that nobody picks up; gives scenes that somebody cancelled."""
+async def _wait_for_runs(runs: Mapping[str, UUID]) -> list[str]:
+    """Wait until all runs have ended, and cancel those that no worker picks up; returns the scenes a person cancelled.
+
+    A scene is given up when none of the film's scenes was under way for STORYREEL_PICKUP_SECONDS.
+    """
     clock = asyncio.get_running_loop().time
     patience = Settings.read().pickup_seconds
-    moved, told = clock(), set[str]()
+    under_way, logged = clock(), set[str]()
     while True:
-        states = await _states(runs.values())
-        open_ = {scene: states[run] for scene, run in runs.items() if run in states and not _is_over(states[run])}
-        _tell(runs, states, told)
+        states = await _read_states(runs.values())
+        open_ = {scene: states[run] for scene, run in runs.items() if run in states and not _has_ended(states[run])}
+        _log_ends(runs, states, logged)
         if not open_:
             return [scene for scene, run in runs.items() if _was_cancelled(states.get(run))]
         if any(map(_is_under_way, open_.values())):
-            moved = clock()
-        elif clock() - moved > patience:
+            under_way = clock()
+        elif clock() - under_way > patience:
             get_run_logger().warning(
-                "nobody picked up scene %s in %.0f s, so this run makes it; more workers, or a higher limit of the "
+                "no worker picked up scene %s in %.0f s, so this run makes it; more workers, or a higher limit of the "
                 "pool, would make it beside this one",
                 ", ".join(open_),
                 patience,
             )
-            await _call_off(runs[scene] for scene in open_)
+            await _cancel(runs[scene] for scene in open_)
             return [scene for scene, run in runs.items() if scene not in open_ and _was_cancelled(states.get(run))]
-        await asyncio.sleep(_LOOK_SECONDS)
+        await asyncio.sleep(_POLL_SECONDS)
 
 
-def _tell(runs: Mapping[str, UUID], states: Mapping[UUID, State[Any]], told: set[str]) -> None:
+def _log_ends(runs: Mapping[str, UUID], states: Mapping[UUID, State[Any]], logged: set[str]) -> None:
     """Log the end of each run, once."""
     for scene, run in runs.items():
         state = states.get(run)
-        if state and _is_over(state) and scene not in told:
-            told.add(scene)
+        if state and _has_ended(state) and scene not in logged:
+            logged.add(scene)
             get_run_logger().info("scene %s: %s%s", scene, state.name, f", {state.message}" if state.message else "")
 
 
-async def _states(runs: Iterable[UUID]) -> dict[UUID, State[Any]]:
-    """As the server knows them, once it answers; one that was deleted is not among them."""
-    wanted, found = list(runs), dict[UUID, State[Any]]()
+async def _read_states(runs: Iterable[UUID]) -> dict[UUID, State[Any]]:
+    """The states of runs; a deleted run has none. Repeats a request that fails until the server answers."""
+    ids, found = list(runs), dict[UUID, State[Any]]()
     async with get_client() as client:
-        for at in range(0, len(wanted), _PAGE):
-            only = FlowRunFilter(id=FlowRunFilterId(any_=wanted[at : at + _PAGE]))
+        for first in range(0, len(ids), _PAGE):
+            only = FlowRunFilter(id=FlowRunFilterId(any_=ids[first : first + _PAGE]))
             while True:
                 try:
                     page = await client.read_flow_runs(flow_run_filter=only, limit=_PAGE)
                     break
                 except httpx.HTTPError:
-                    await asyncio.sleep(_LOOK_SECONDS)
+                    await asyncio.sleep(_POLL_SECONDS)
             found.update((run.id, run.state) for run in page if run.state)
     return found
 
 
-def _is_over(state: State[Any]) -> bool:
-    """Whether nothing more comes of a run. A crashed one may be picked up again, by an automation, in a moment."""
+def _has_ended(state: State[Any]) -> bool:
+    """Whether a run has ended for good. A crashed one may be scheduled again by an automation."""
     if not state.is_final():
         return False
-    return not state.is_crashed() or datetime.now(UTC) - state.timestamp > _PICKED_UP_AGAIN
+    return not state.is_crashed() or datetime.now(UTC) - state.timestamp > _PICKUP
 
 
 def _was_cancelled(state: State[Any] | None) -> bool:
@@ -158,20 +162,18 @@ def _was_cancelled(state: State[Any] | None) -> bool:
 
 
 def _is_under_way(state: State[Any]) -> bool:
-    """Whether somebody is at work on a run."""
     if state.is_pending():
         return datetime.now(UTC) - state.timestamp < _START
     return not state.is_scheduled()
 
 
-async def _call_off(runs: Iterable[UUID]) -> None:
-    """Cancel runs; what runs is ended by its worker."""
+async def _cancel(runs: Iterable[UUID]) -> None:
+    """Cancel runs; their workers end those that are under way."""
     with suppress(httpx.HTTPError, TimeoutError):
-        async with asyncio.timeout(_CALL_OFF_SECONDS), get_client() as client:
-            for run, state in (await _states(runs)).items():
+        async with asyncio.timeout(_CANCEL_SECONDS), get_client() as client:
+            for run, state in (await _read_states(runs)).items():
                 if state.is_scheduled():
-                    await client.set_flow_run_state(
-                        run, Cancelled(message="its film's run goes on without it"), force=True
-                    )
+                    message = "the film's run continues without it"
+                    await client.set_flow_run_state(run, Cancelled(message=message), force=True)
                 elif not state.is_final():
                     await client.set_flow_run_state(run, Cancelling())

@@ -1,4 +1,4 @@
-"""How many takes of all runs together may be at a service: Prefect's global concurrency limits, one a paid service."""
+"""Global concurrency limits: how many takes of all runs together may be at a service, one limit for each paid one."""
 
 from __future__ import annotations
 
@@ -18,79 +18,78 @@ from storyreel.specs.frozen import Frozen
 from storyreel.tasks.generate import limit_name
 from storyreel.tasks.providers import load
 
-Became = Literal["made", "changed", "kept"]
 
-
-class Held(Frozen):
-    """A limit as it stands."""
+class ServiceLimit(Frozen):
+    """The limit of one service, and what `ensure_limits` did to it."""
 
     service: str
-    most: int
-    became: Became
-    """What was done to have it so."""
+    limit: int
+    became: Literal["made", "changed", "kept"]
 
     @property
     def name(self) -> str:
-        """What Prefect calls it."""
+        """Its name in Prefect."""
         return limit_name(self.service)
 
 
 class LimitMissing(StoryreelError):
-    """A deployed run would buy without a limit that holds all runs together: nothing was bought."""
+    """A deployed run would buy at `services` that have no global concurrency limit; nothing was bought."""
 
     def __init__(self, services: tuple[str, ...]) -> None:
         self.services = services
         missing = " and ".join(limit_name(name) for name in services)
-        limits = ((limit_name(name), load(name).concurrency_limit()) for name in services)
-        makes = " && ".join(f"prefect gcl create {name} --limit {most}" for name, most in limits)
+        commands = " && ".join(
+            f"prefect gcl create {limit_name(name)} --limit {load(name).concurrency_limit()}" for name in services
+        )
         super().__init__(
-            f"there is no limit {missing} in Prefect, and a deployed run buys only where one holds all runs together; "
-            "nothing was bought",
-            next=f"storyreel deploy, which makes it, or {makes}",
+            f"Prefect has no global concurrency limit {missing}, without which a deployed run buys nothing",
+            next=f"storyreel deploy, which makes it, or {commands}",
         )
 
 
-def to_be_held(plan: Plan) -> list[str]:
-    """The services that a plan may order from and that are paid, by name."""
-    names = {way.request.provider for take in plan.takes if take.state != "cached" for way in take.candidates}
-    return sorted(name for name in names if load(name).paid)
+def limited_services(plan: Plan) -> list[str]:
+    """Names of the paid services that a plan may order from."""
+    candidates = (candidate for take in plan.takes if take.state != "cached" for candidate in take.candidates)
+    return sorted(name for name in {candidate.request.provider for candidate in candidates} if load(name).paid)
 
 
-async def limited(services: Iterable[str], *, is_deployed: bool) -> frozenset[str]:
-    """Those of some services at which Prefect holds all runs together; a limit that somebody paused does not.
+async def active_limits(services: Iterable[str], *, is_deployed: bool) -> frozenset[str]:
+    """Those of the services that have an active limit; one that a person paused is not.
 
-    Raises LimitMissing when a deployed run lacks one: nobody sits beside it who would see it buy too much.
+    Raises LimitMissing if a deployed run lacks one, as no person would see it exceed what an account allows.
     """
-    wanted = list(services)
-    if not wanted:
+    names = list(services)
+    if not names:
         return frozenset()
     async with get_client() as client:
-        found = dict(zip(wanted, await asyncio.gather(*(_read(client, name) for name in wanted)), strict=True))
-    if is_deployed and (missing := tuple(name for name, limit in found.items() if limit is None)):
+        limits = dict(zip(names, await asyncio.gather(*(_read(client, name) for name in names)), strict=True))
+    if is_deployed and (missing := tuple(name for name, limit in limits.items() if limit is None)):
         raise LimitMissing(missing)
-    return frozenset(name for name, limit in found.items() if limit and limit.active)
+    return frozenset(name for name, limit in limits.items() if limit and limit.active)
 
 
-async def hold(services: Iterable[str], said: Mapping[str, int]) -> list[Held]:
-    """Make the limits of some services: `said`, else as many as the adapter says. One that exists is changed only to
-    what is said."""
+async def ensure_limits(services: Iterable[str], wanted: Mapping[str, int]) -> list[ServiceLimit]:
+    """Create the limits of services that have none, by default as high as the service's adapter says.
+
+    An existing one is changed only if `wanted` names it.
+    """
     async with get_client() as client:
-        return [await _held(client, name, said.get(name)) for name in sorted({*services, *said})]
+        return [await _ensure(client, name, wanted.get(name)) for name in sorted({*services, *wanted})]
 
 
-async def _held(client: PrefectClient, service: str, said: int | None) -> Held:
-    name, most = limit_name(service), said or load(service).concurrency_limit()
-    there = await _read(client, service)
-    if there is None:
+async def _ensure(client: PrefectClient, service: str, wanted: int | None) -> ServiceLimit:
+    name, limit = limit_name(service), wanted or load(service).concurrency_limit()
+    current = await _read(client, service)
+    if current is None:
         try:
-            await client.create_global_concurrency_limit(GlobalConcurrencyLimitCreate(name=name, limit=most))
-            return Held(service=service, most=most, became="made")
-        except ObjectAlreadyExists:  # somebody else deploys at the same moment
-            there = await client.read_global_concurrency_limit_by_name(name)
-    if said is None or said == there.limit:
-        return Held(service=service, most=there.limit, became="kept")
-    await client.update_global_concurrency_limit(name, GlobalConcurrencyLimitUpdate(limit=said))
-    return Held(service=service, most=said, became="changed")
+            await client.create_global_concurrency_limit(GlobalConcurrencyLimitCreate(name=name, limit=limit))
+            return ServiceLimit(service=service, limit=limit, became="made")
+        except ObjectAlreadyExists:  # another process created it meanwhile
+            current = await client.read_global_concurrency_limit_by_name(name)
+    if wanted is None or wanted == current.limit:
+        return ServiceLimit(service=service, limit=current.limit, became="kept")
+    await client.update_global_concurrency_limit(name, GlobalConcurrencyLimitUpdate(limit=wanted))
+    return ServiceLimit(service=service, limit=wanted, became="changed")
 
 
 async def _read(client: PrefectClient, service: str) -> GlobalConcurrencyLimitResponse | None:

@@ -1,4 +1,4 @@
-"""However a run ends, nothing of it is left under way, and what it leaves at services is known."""
+"""The end of a run, however it ends: nothing stays under way, what is left at services is known, no record is lost."""
 
 from __future__ import annotations
 
@@ -11,24 +11,56 @@ from prefect.runtime import flow_run
 
 from storyreel.flows.lifecycle.cancellation import stop_handler
 from storyreel.flows.planning.model import Plan
-from storyreel.flows.production.leaving import left_behind
-from storyreel.flows.production.takes import Shooting
+from storyreel.flows.production.takes import TakeRuns
 from storyreel.flows.servers.choose import wait_for_task_runs
 from storyreel.flows.servers.prefect_internals import confirm_events, wait_for_events
+from storyreel.tasks.ledger.ledger import Purchase, State
 from storyreel.tasks.studio import Studio
 
 
 @asynccontextmanager
-async def ended_in_order(plan: Plan, shooting: Shooting, studio: Studio) -> AsyncIterator[None]:
-    """End all takes of a run at its end, note what is left at services when it was stopped, and lose no record."""
+async def orderly_shutdown(plan: Plan, takes: TakeRuns, studio: Studio) -> AsyncIterator[None]:
+    """At the end of the block, cancel takes that are under way and wait until the server has all events of the run.
+
+    When the run is stopped, the orders left at services are given to its stop handler.
+    """
     confirm_events()
     try:
         yield
     except asyncio.CancelledError:
-        await shooting.end()
-        stop_handler().left = left_behind(plan, studio)
+        await takes.cancel_unfinished()
+        stop_handler().left = orders_left(plan, studio)
         raise
     finally:
-        await shooting.end()
+        await takes.cancel_unfinished()
         await wait_for_events()
-        await wait_for_task_runs(UUID(flow_run.id), shooting.task_runs)
+        await wait_for_task_runs(UUID(flow_run.id), takes.task_runs)
+
+
+def orders_left(plan: Plan, studio: Studio) -> tuple[str, ...]:
+    """One line for each paid order of this run that runs on at its service or is unknown, in the order of the film.
+
+    Call when nothing of the run is under way, and before the ledger releases its orders.
+    """
+    keys = [candidate.key for take in plan.takes for candidate in take.candidates]
+    purchases = studio.ledger.find_all(keys)
+    orders = [purchases[key] for key in dict.fromkeys(keys) if key in purchases]
+    ours = [order for order in orders if order.is_ours() and studio.provider(order.order.provider).paid]
+    return tuple(line for order in ours if (line := _line(order, studio)))
+
+
+def _line(purchase: Purchase, studio: Studio) -> str:
+    """Empty for an order that is finished, or that another run left unknown."""
+    order = purchase.order
+    take = f"left at {order.provider}: {order.slate} take {order.take}"
+    if purchase.state is State.SUBMITTED:
+        return f"{take}, task {purchase.task}, {_price(purchase)}; the next run continues it"
+    if purchase.state is State.UNKNOWN and purchase.changed >= studio.opened:
+        return f"{take}, and it is unknown whether it was accepted; next: storyreel reconcile"
+    return ""
+
+
+def _price(purchase: Purchase) -> str:
+    if purchase.cost:
+        return str(purchase.cost)
+    return f"about {purchase.order.price}" if purchase.order.price else "at an unknown price"

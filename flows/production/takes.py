@@ -1,6 +1,6 @@
-"""The shooting: every take of a run as a Prefect task, in an order that follows from what continues what.
+"""The takes of a run as Prefect tasks. The order follows from which take continues which.
 
-Takes are futures kept by identity, so whoever asks for a take first starts it and all others wait for the same one.
+Each take is a future, kept by the take's identity: the first caller starts it, all others wait for the same one.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from prefect import get_run_logger
 
 from storyreel.flows.names import shot_tags
 from storyreel.flows.planning.model import Candidate, Plan, PlannedTake
-from storyreel.flows.production.outcomes import Failure, MadeTake, NotMade, failure_of
+from storyreel.flows.production.outcomes import Failure, MadeTake, UpstreamFailed, failure_of
 from storyreel.tasks.clips import Clip
 from storyreel.tasks.collect import Take
 from storyreel.tasks.conform import conform
@@ -36,30 +36,33 @@ from storyreel.tasks.studio import Studio
 Result = TypeVar("Result")
 
 
-class Shooting:
-    """The takes of one run. A take that fails stops only what depends on it."""
+class TakeRuns:
+    """The takes of one run. A take that fails stops only those that continue it."""
 
     def __init__(
-        self, plan: Plan, studio: Studio, house: HouseFormat, house_key: str, run: str, limits: Sequence[Limit]
+        self, plan: Plan, studio: Studio, house: HouseFormat, signature: str, run: str, limits: Sequence[Limit]
     ) -> None:
         self._plan = plan
         self._studio = studio
         self._house = house
-        self._house_signature = house_key
+        self._house_signature = signature
         self._run = run
         self._limits = tuple(limits)
         self._by_identity = {take.identity: take for take in plan.takes}
-        self._of_shot: dict[str, list[PlannedTake]] = {}
+        self._by_shot: dict[str, list[PlannedTake]] = {}
         for take in plan.takes:
-            self._of_shot.setdefault(take.shot, []).append(take)
+            self._by_shot.setdefault(take.shot, []).append(take)
         self._futures: dict[Hashable, asyncio.Future[Any]] = {}
         self.task_runs = 0
-        """Prefect tasks begun so far."""
+        """Task runs started so far."""
 
-    async def all(self, only: Sequence[PlannedTake] | None = None) -> list[Failure]:
-        """Make every take, or these, and conform those in the cut, as far as that is possible; gives what failed."""
+    async def run_all(self, only: Sequence[PlannedTake] | None = None) -> list[Failure]:
+        """Make all takes, or these, and conform those in the cut; returns the failures.
+
+        Raises what is neither an error of a service, of media nor of a budget.
+        """
         takes = self._plan.takes if only is None else only
-        outcomes = await asyncio.gather(*map(self._settled, takes), return_exceptions=True)
+        outcomes = await asyncio.gather(*map(self._run_take, takes), return_exceptions=True)
         failures = []
         for outcome in outcomes:
             if isinstance(outcome, BaseException):
@@ -68,148 +71,143 @@ class Shooting:
                 failures.append(outcome)
         return failures
 
-    def is_there(self, take: PlannedTake) -> bool:
-        """Whether a take has its clip, and is conformed where it is in the cut; a glance, and nothing is begun."""
+    def is_finished(self, take: PlannedTake) -> bool:
+        """Whether a take has its clip and, if it is in the cut, is conformed. Reads the ledger and the disk only."""
         purchase = self._studio.ledger.find(take.key) if take.state == "cached" else None
         if purchase is None or purchase.clip is None:
             return False
-        key = conform_key(purchase.clip, take.edit, self._house, take.keep_sound, find_ffmpeg().version, self._accepted)
+        key = conform_key(
+            purchase.clip, take.edit, self._house, take.keep_sound, find_ffmpeg().version, self._accepted_signature
+        )
         return not take.circled or self._studio.piece_folder(key).exists()
 
-    def so_far(self, take: PlannedTake) -> MadeTake | None:
-        """A take, if it is there by now."""
+    def finished_take(self, take: PlannedTake) -> MadeTake | None:
+        """The result of a take; None if it is not made yet or failed."""
         future = self._futures.get(("take", take.identity))
         made = future and future.done() and not future.cancelled() and not future.exception() and future.result()
         return made if isinstance(made, MadeTake) else None
 
-    async def in_cut(self) -> list[PlannedTake]:
-        """The takes in the cut, one a shot, in the order of the film."""
-        return [await self.circled(shot) for shot in self._of_shot]
+    async def takes_in_cut(self) -> list[PlannedTake]:
+        """The takes in the cut, one for each shot, in the order of the film."""
+        return [await self.take_in_cut(shot) for shot in self._by_shot]
 
     async def house_clips(self) -> list[HouseClip]:
         """The conformed takes of the cut in the order of the film, all of one signature."""
-        takes = await self.in_cut()
+        takes = await self.takes_in_cut()
         clips = [await self.house_clip(take) for take in takes]
         if len({clip.signature for clip in clips}) == 1:
             return clips
-        # Clips of several encoders cannot lie in one track: what is not in house format is brought into it.
-        return list(await asyncio.gather(*(self._conformed(take, self._house_signature) for take in takes)))
+        # Clips of several encoders cannot be in one track: those not in house format are conformed again.
+        return list(await asyncio.gather(*(self._conform(take, self._house_signature) for take in takes)))
 
-    async def dissolves(self, clips: list[HouseClip]) -> dict[str, DissolveClip]:
-        """The dissolves, by the shot that each leads into."""
-        takes = await self.in_cut()
+    async def dissolves(self, clips: Sequence[HouseClip]) -> dict[str, DissolveClip]:
+        """The dissolves between the clips of the cut, by the shot that each leads into."""
+        takes = await self.takes_in_cut()
         joins = [n for n, take in enumerate(takes) if take.edit.join_in]
-        made = await asyncio.gather(*(self._dissolved(takes[n - 1 : n + 1], clips[n - 1 : n + 1]) for n in joins))
-        return {takes[n].shot: segment for n, segment in zip(joins, made, strict=True)}
+        made = await asyncio.gather(*(self._dissolve(takes[n - 1 : n + 1], clips[n - 1 : n + 1]) for n in joins))
+        return {takes[n].shot: clip for n, clip in zip(joins, made, strict=True)}
 
-    async def end(self) -> None:
-        """End what is still under way; nothing is left running when this returns."""
-        under_way = [future for future in self._futures.values() if not future.done()]
-        for future in under_way:
+    async def cancel_unfinished(self) -> None:
+        """Cancel what is under way and wait until it has ended."""
+        unfinished = [future for future in self._futures.values() if not future.done()]
+        for future in unfinished:
             future.cancel()
-        await asyncio.gather(*under_way, return_exceptions=True)
+        await asyncio.gather(*unfinished, return_exceptions=True)
         if (shared := self._studio.shared_pieces) and shared.last_error:
             get_run_logger().warning("what was conformed here may not be shared: %s", shared.last_error)
 
     def made(self, take: PlannedTake) -> asyncio.Future[MadeTake]:
-        """A take that is there."""
+        """The result of a take, made now if it is not."""
         return self._once(("take", take.identity), lambda: self._make(take))
 
-    def circled(self, shot: str) -> asyncio.Future[PlannedTake]:
-        """The take of a shot that is in the cut."""
-        return self._once(("circled", shot), lambda: self._circle(self._of_shot[shot]))
+    def take_in_cut(self, shot: str) -> asyncio.Future[PlannedTake]:
+        """The take of a shot that is in the cut, chosen now if it is not."""
+        return self._once(("in cut", shot), lambda: self._choose(self._by_shot[shot]))
 
     def house_clip(self, take: PlannedTake) -> asyncio.Future[HouseClip]:
-        """The conformed clip of a take that is in the cut."""
-        return self._once(("house", take.shot), lambda: self._conformed(take, self._accepted))
+        """The conformed clip of a take in the cut, conformed now if it is not."""
+        return self._once(("house", take.shot), lambda: self._conform(take, self._accepted_signature))
 
     @property
-    def _accepted(self) -> str | None:
-        """The signature of the clips that need no conforming; None where any will do."""
-        return None if self._meets_only_cuts else self._house_signature
-
-    @property
-    def _meets_only_cuts(self) -> bool:
-        """Whether no frame of the film has to be encoded for its transitions."""
-        return not any(
+    def _accepted_signature(self) -> str | None:
+        """The signature of clips that need no conforming. None if any will do: all transitions of the film are cuts."""
+        has_transitions = any(
             take.edit.join_in or take.edit.join_out or take.edit.fade_in or take.edit.fade_out
             for take in self._plan.circled
         )
+        return self._house_signature if has_transitions else None
 
     def _once(self, name: Hashable, make: Callable[[], Coroutine[Any, Any, Result]]) -> asyncio.Future[Result]:
         if name not in self._futures:
             self._futures[name] = asyncio.ensure_future(make())
         return self._futures[name]
 
-    async def _settled(self, take: PlannedTake) -> Failure | None:
-        """Make a take as far as that is possible; gives what failed. Raises what is a fault of ours."""
+    async def _run_take(self, take: PlannedTake) -> Failure | None:
+        """Make a take, and conform it if it is in the cut; returns the failure, if any."""
         try:
-            await self._finished(take)
+            made = await self.made(take)
+            if take is await self.take_in_cut(take.shot):
+                await self.house_clip(take)
         except Exception as error:
             failure = failure_of(take, error)
-            report_stage(take.shot, take.take, "unknown" if failure.is_unknown else "failed", detail=failure.what)
+            report_stage(take.shot, take.take, "unknown" if failure.is_unknown else "failed", detail=failure.message)
             get_run_logger().warning("%s", failure)
             return failure
-        return None
-
-    async def _finished(self, take: PlannedTake) -> None:
-        """Make a take, and conform it when it is the one in the cut."""
-        made = await self.made(take)
-        if take is await self.circled(take.shot):
-            await self.house_clip(take)
         findings = "; ".join(finding.detail for finding in made.inspection.findings) if made.inspection else ""
         report_stage(take.shot, take.take, "done", detail=findings)
+        return None
 
-    async def _circle(self, takes: Sequence[PlannedTake]) -> PlannedTake:
-        """The author's choice, else the best of those that are there and that nobody has refused."""
-        said = next(take for take in takes if take.circled)
-        if not said.is_open or len(takes) == 1:
-            return said
+    async def _choose(self, takes: Sequence[PlannedTake]) -> PlannedTake:
+        """The circled take; where the author has circled none, the one with the best inspection and no verdict."""
+        circled = next(take for take in takes if take.circled)
+        if not circled.is_open or len(takes) == 1:
+            return circled
         takes = [take for take in takes if take.verdict is None] or takes
         outcomes = await asyncio.gather(*map(self.made, takes), return_exceptions=True)
-        seen = [
-            (take, shot.inspection)
-            for take, shot in zip(takes, outcomes, strict=True)
-            if isinstance(shot, MadeTake) and shot.inspection
+        inspected = [
+            (take, made.inspection)
+            for take, made in zip(takes, outcomes, strict=True)
+            if isinstance(made, MadeTake) and made.inspection
         ]
-        return seen[best_take([inspection for _, inspection in seen])][0] if seen else said
+        return inspected[best_take([inspection for _, inspection in inspected])][0] if inspected else circled
 
     async def _make(self, take: PlannedTake) -> MadeTake:
-        """A take by its service, or by the next one that steps in when that has said no for good."""
+        """Make a take at its service, or at the next candidate if that refuses it."""
         before = self._by_identity.get(take.continues or "") if take.state != "cached" else None
-        upstream = await self._upstream(before) if before else None
-        for way in take.candidates[:-1]:
+        upstream = await self._upstream_clip(before) if before else None
+        for candidate in take.candidates[:-1]:
             try:
-                return await self._made_by(take, way, upstream)
-            except Terminal as verdict:
-                if not self._may_step_in(take, way, verdict):
+                return await self._make_with(take, candidate, upstream)
+            except Terminal as error:
+                if not self._may_fall_back(take, candidate, error):
                     raise
-                said = "%s take %d: %s; the next service is asked"
-                get_run_logger().warning(said, take.shot, take.take, verdict.message)
-        return await self._made_by(take, take.candidates[-1], upstream)
+                warning = "%s take %d: %s; the next service is asked"
+                get_run_logger().warning(warning, take.shot, take.take, error.message)
+        return await self._make_with(take, take.candidates[-1], upstream)
 
-    async def _upstream(self, before: PlannedTake) -> Clip:
+    async def _upstream_clip(self, before: PlannedTake) -> Clip:
         try:
             return (await self.made(before)).clip
-        except Exception as failed:
-            raise NotMade(f"not made, because it continues {before.shot}") from failed
+        except Exception as error:
+            raise UpstreamFailed(f"not made, because it continues {before.shot}") from error
 
-    def _may_step_in(self, take: PlannedTake, way: Candidate, verdict: Terminal) -> bool:
-        """Only when it is sure that no clip will come of the order, and its content was not what was refused."""
-        purchase = self._studio.ledger.find(way.key)
-        if isinstance(verdict, Refusal):
+    def _may_fall_back(self, take: PlannedTake, candidate: Candidate, error: Terminal) -> bool:
+        """Whether it is certain that the order yields no clip, and its content was not what the service refused."""
+        purchase = self._studio.ledger.find(candidate.key)
+        if isinstance(error, Refusal):
             is_over = purchase is None or purchase.state is State.FAILED
-            return is_over and (take.fallback_on_refusal or not verdict.is_content)
+            return is_over and (take.fallback_on_refusal or not error.is_content)
         return purchase is None
 
-    async def _made_by(self, take: PlannedTake, way: Candidate, upstream: Clip | None) -> MadeTake:
-        clip = await self._generated(take, way, upstream)
-        return MadeTake(way=way, clip=clip, inspection=await self._inspected(take, way, clip))
+    async def _make_with(self, take: PlannedTake, candidate: Candidate, upstream: Clip | None) -> MadeTake:
+        clip = await self._generate(take, candidate, upstream)
+        return MadeTake(candidate=candidate, clip=clip, inspection=await self._inspect(take, candidate, clip))
 
-    async def _generated(self, take: PlannedTake, way: Candidate, upstream: Clip | None) -> Clip:
-        request = way.request if way.state == "cached" else await self._at_hand(take, way)
+    async def _generate(self, take: PlannedTake, candidate: Candidate, upstream: Clip | None) -> Clip:
+        is_cached = candidate.state == "cached"
+        request = candidate.request if is_cached else await self._with_first_frame(take, candidate)
         order = Order(
-            key=way.key,
+            key=candidate.key,
             provider=request.provider,
             model=request.model,
             request=request.canonical(),
@@ -217,65 +215,65 @@ class Shooting:
             scene=take.scene,
             slate=take.shot,
             take=take.take,
-            brief=way.brief.dump(),
-            price=way.price,
+            brief=candidate.brief.dump(),
+            price=candidate.price,
             run=self._run,
         )
-        if way.state == "cached":
+        if is_cached:
             report_stage(take.shot, take.take, "cached")
         self.task_runs += 1
-        by = "" if way is take.chosen else f" by {request.provider}"
+        fallback = "" if candidate is take.chosen else f" by {request.provider}"
         return await generate(
             Take(order=order, request=request, timeout=take.timeout, limits=self._limits),
             self._studio,
             upstream,
-            name=f"{take.shot} take {take.take}{by}",
-            anew=way.state != "cached",
+            name=f"{take.shot} take {take.take}{fallback}",
+            anew=not is_cached,
             tags=shot_tags(take.shot, take.scene, request.provider),
         )
 
-    async def _inspected(self, take: PlannedTake, way: Candidate, clip: Clip) -> Inspection | None:
-        """What is to be seen in a clip that was paid for."""
-        if not self._studio.provider(way.request.provider).paid:
+    async def _inspect(self, take: PlannedTake, candidate: Candidate, clip: Clip) -> Inspection | None:
+        """The inspection of a paid clip; None for a free one."""
+        if not self._studio.provider(candidate.request.provider).paid:
             return None
-        first = await self._first_frame(take, way)
+        first = await self._first_frame(take, candidate)
         self.task_runs += 1
         return await inspect(
             clip,
-            way.request,
+            candidate.request,
             first_frame=first,
             wants_sound=take.keep_sound,
             name=f"inspect {take.shot} take {take.take}",
-            tags=shot_tags(take.shot, take.scene, way.request.provider),
+            tags=shot_tags(take.shot, take.scene, candidate.request.provider),
         )
 
-    async def _first_frame(self, take: PlannedTake, way: Candidate) -> Path | None:
-        """The picture a take was to begin with, where it is here."""
-        picture = way.request.first_frame
+    async def _first_frame(self, take: PlannedTake, candidate: Candidate) -> Path | None:
+        """The file of the picture a take begins with; None if it has none, or one at an address."""
+        picture = candidate.request.first_frame
         if picture is None or picture.digest.startswith("url:"):
             return None
         if not take.continues:
             return Path(picture.source)
         before = self._by_identity.get(take.continues)
-        return await self._frame_of(before) if before else None
+        return await self._last_frame(before) if before else None
 
-    async def _at_hand(self, take: PlannedTake, way: Candidate) -> Request:
-        """The request with the picture it begins with as a file, where that is another take's last frame."""
-        if not take.continues or way.request.first_frame is None:
-            return way.request
+    async def _with_first_frame(self, take: PlannedTake, candidate: Candidate) -> Request:
+        """The request of a candidate; of a take that continues another, with the file of that one's last frame."""
+        if not take.continues or candidate.request.first_frame is None:
+            return candidate.request
         before = self._by_identity.get(take.continues)
-        frame = await self._frame_of(before) if before else None
-        first = way.request.first_frame.model_copy(update={"source": str(frame) if frame else ""})
-        return way.request.model_copy(update={"first_frame": first})
+        frame = await self._last_frame(before) if before else None
+        first = candidate.request.first_frame.model_copy(update={"source": str(frame) if frame else ""})
+        return candidate.request.model_copy(update={"first_frame": first})
 
-    def _frame_of(self, take: PlannedTake) -> asyncio.Future[Path | None]:
-        return self._once(("frame", take.identity), lambda: self._last_frame(take))
+    def _last_frame(self, take: PlannedTake) -> asyncio.Future[Path | None]:
+        return self._once(("frame", take.identity), lambda: self._write_last_frame(take))
 
-    async def _last_frame(self, take: PlannedTake) -> Path | None:
-        """What a shot that continues this take begins with; None when there is no picture."""
-        shot = await self.made(take)
-        request = await self._at_hand(take, shot.way)
-        into = self._studio.house_folder / "frames" / f"{shot.way.key[:32]}-{shot.clip.digest[:16]}.png"
+    async def _write_last_frame(self, take: PlannedTake) -> Path | None:
+        """Write the picture that a continuing take begins with; returns its file, None if the service makes none."""
+        made = await self.made(take)
+        request = await self._with_first_frame(take, made.candidate)
+        into = self._studio.house_folder / "frames" / f"{made.candidate.key[:32]}-{made.clip.digest[:16]}.png"
         if into.exists():
             return into
         into.parent.mkdir(parents=True, exist_ok=True)
@@ -283,18 +281,18 @@ class Shooting:
         with replacing(into) as picture:
             if shared is not None and await asyncio.to_thread(shared.download_still, into.name, picture):
                 return into
-            if not await self._studio.provider(request.provider).write_last_frame(request, shot.clip.path, picture):
+            if not await self._studio.provider(request.provider).write_last_frame(request, made.clip.path, picture):
                 return None
             if shared is not None:
                 await asyncio.to_thread(shared.upload_still, picture, into.name)
         return into
 
-    async def _conformed(self, take: PlannedTake, accept: str | None) -> HouseClip:
-        shot = await self.made(take)
+    async def _conform(self, take: PlannedTake, accept: str | None) -> HouseClip:
+        made = await self.made(take)
         self.task_runs += 1
         return await conform(
-            shot.clip,
-            shot.way.edit,
+            made.clip,
+            made.candidate.edit,
             self._house,
             self._studio,
             keep_sound=take.keep_sound,
@@ -304,15 +302,15 @@ class Shooting:
             progress=lambda done: report_stage(take.shot, take.take, "conforming", done),
         )
 
-    async def _dissolved(self, takes: Sequence[PlannedTake], clips: Sequence[HouseClip]) -> DissolveClip:
-        """The dissolve from one take into the next."""
+    async def _dissolve(self, takes: Sequence[PlannedTake], clips: Sequence[HouseClip]) -> DissolveClip:
+        """The dissolve from the first of two takes into the second."""
         (before, after), (outgoing, incoming) = takes, clips
         self.task_runs += 1
         name = f"dissolve {before.shot} to {after.shot}"
         return await dissolve(outgoing, incoming, after.edit.join_in, self._house, self._studio, name=name)
 
 
-async def begin(plan: Plan, studio: Studio, run: str, limits: Sequence[Limit]) -> Shooting:
-    """A shooting for a plan, in the house format of its film; `run` and `limits` go into each order."""
+async def begin_takes(plan: Plan, studio: Studio, run: str, limits: Sequence[Limit]) -> TakeRuns:
+    """The takes of a plan, in the house format of its film; `run` and `limits` go into each order."""
     house = HouseFormat.of(plan.format)
-    return Shooting(plan, studio, house, await house_signature(house), run, limits)
+    return TakeRuns(plan, studio, house, await house_signature(house), run, limits)

@@ -25,7 +25,7 @@ from storyreel.flows.lifecycle.deployed import is_deployed
 from storyreel.flows.planning.model import Plan, PlannedTake
 from storyreel.flows.planning.planner import Planner
 from storyreel.flows.planning.summary import summarize_purchases
-from storyreel.flows.production.takes import Shooting
+from storyreel.flows.production.takes import TakeRuns
 from storyreel.flows.review.forms import Question, approved_budget, budget_form, by_field, review_form, verdicts_in
 from storyreel.flows.review.model import (
     ReviewNeeded,
@@ -129,14 +129,14 @@ class Approval:
                     get_run_logger().info("%s take %d: %s by %s", one.slate, one.take, one.word, one.by)
 
 
-async def unapproved_shots(plan: Plan, shooting: Shooting, ledger: Ledger) -> list[ShotToReview]:
+async def unapproved_shots(plan: Plan, runs: TakeRuns, ledger: Ledger) -> list[ShotToReview]:
     """The shots of a run that must be approved and are not; waits until their takes are made."""
     return [
         ShotToReview(
             film=plan.title,
             slate=slate,
             action=action_of(takes[0]),
-            takes=tuple([await _to_review(take, shooting, ledger) for take in takes]),
+            takes=tuple([await _to_review(take, runs, ledger) for take in takes]),
         )
         for slate, takes in shots_to_approve(plan).items()
     ]
@@ -159,15 +159,15 @@ async def _answer(client: PrefectClient, run: UUID, number: int) -> dict[str, An
     return answer
 
 
-async def _to_review(take: PlannedTake, shooting: Shooting, ledger: Ledger) -> TakeToReview:
-    made = await shooting.made(take)
-    purchase = ledger.find(made.way.key)
+async def _to_review(take: PlannedTake, runs: TakeRuns, ledger: Ledger) -> TakeToReview:
+    made = await runs.made(take)
+    purchase = ledger.find(made.candidate.key)
     return TakeToReview(
         take=take.take,
-        key=made.way.key,
+        key=made.candidate.key,
         state=(take.review or "wfa") if take.verdict else "wfa",
-        service=made.way.request.provider,
-        cost=(purchase.cost if purchase else None) or made.way.price,
+        service=made.candidate.request.provider,
+        cost=(purchase.cost if purchase else None) or made.candidate.price,
         clip=made.clip.path,
         inspection=made.inspection,
         note=note_of(take.verdict),

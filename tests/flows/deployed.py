@@ -25,7 +25,7 @@ from storyreel.flows.commands.options import plan_of
 from storyreel.flows.names import film_tag
 from storyreel.flows.planning.model import takes_by_shot
 from storyreel.flows.planning.run_request import RunRequest
-from storyreel.flows.production import service_limits as limits
+from storyreel.flows.production import service_limits
 from storyreel.flows.render import render_storyboard
 from storyreel.flows.review.model import review_state
 from storyreel.tasks.home import Home
@@ -61,7 +61,7 @@ class Deployed:
     async def of(cls, file: Path, title: str, is_apart: bool = False, **parameters: Any) -> Deployed:
         """Deploy a storyboard; its films go into the folder beside it."""
         film = plan_of(RunRequest(storyboard=file)).plan
-        await limits.hold((name for name in film.services if load(name).paid), {})
+        await service_limits.ensure_limits((name for name in film.services if load(name).paid), {})
         deployment = await render_storyboard.ato_deployment(
             name=file.parent.name,
             parameters={"storyboard": str(file), "out": str(file.parent / "out"), **parameters},

@@ -13,8 +13,9 @@ from prefect import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.settings import PREFECT_LOCAL_STORAGE_PATH
 
+from storyreel.flows.production.outcomes import ShotsFailed
 from storyreel.flows.production.report import Rendering
-from storyreel.flows.render import ShotsFailed, render_storyboard
+from storyreel.flows.render import render_storyboard
 from storyreel.tasks.home import Home
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
@@ -126,7 +127,7 @@ async def test_a_failed_shot_stops_only_what_depends_on_it(tmp_path: Path) -> No
     film.write_text(FILM.replace("action: Ana enters.", "action: Ana enters., first_frame: torn.png"))
     with pytest.raises(ShotsFailed) as failed:
         await render_storyboard(str(film), out=str(tmp_path / "out"))
-    told = {failure.shot: failure.what for failure in failed.value.failures}
+    told = {failure.shot: failure.message for failure in failed.value.failures}
     assert set(told) == {"1A", "1B"}
     assert "torn.png" in told["1A"]
     assert told["1B"] == "not made, because it continues 1A"

@@ -13,8 +13,9 @@ import fsspec
 import pytest
 from prefect.settings import PREFECT_LOCAL_STORAGE_PATH, temporary_settings
 
+from storyreel.flows.production.outcomes import ShotsFailed
 from storyreel.flows.production.report import Rendering
-from storyreel.flows.render import ShotsFailed, render_storyboard
+from storyreel.flows.render import render_storyboard
 from storyreel.tasks.bucket import BucketUnavailable, BucketUnusable
 from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.ledger import State

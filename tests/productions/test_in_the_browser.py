@@ -76,7 +76,7 @@ def test_the_task_runs_have_their_slate_and_tags(browser: Browser, pages: Server
 
 def test_the_storyboard_is_a_table_with_a_picture_a_take(browser: Browser, pages: Server, run: str) -> None:
     page = artifact(pages, "storyreel-the-keeper-board")
-    browser.open(page, "7 of 7 takes are there", "1A take 1")
+    browser.open(page, "7 of 7 takes are finished", "1A take 1")
     for slate in ("1B", "2C"):
         browser.shows_picture(slate)
     browser.open(page)

@@ -138,7 +138,7 @@ async def test_a_deployed_run_that_is_cancelled_says_what_it_leaves(stage: Stage
         wait_until(lambda: len(left(run)) == 2, "both lines in the artifact")
     assert state_of(run).name == "Cancelled"
     assert stage.states() == [State.SUBMITTED] * 2
-    assert all("0.45 USD; the next run goes on with it" in line for line in left(run))
+    assert all("0.45 USD; the next run continues it" in line for line in left(run))
 
 
 def left(run: UUID) -> list[str]:
@@ -186,7 +186,7 @@ async def test_ctrl_c_is_recorded_as_cancelled_and_says_what_it_leaves(stage: St
     os.kill(begun.pid, signal.SIGINT)
     _, told = begun.communicate()
     assert begun.returncode == 130
-    assert told.count("0.45 USD; the next run goes on with it") == 2
+    assert told.count("0.45 USD; the next run continues it") == 2
     assert state_of(run).name == "Cancelled"
 
 

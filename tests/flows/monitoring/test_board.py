@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from storyreel.flows.monitoring.board import ROOM, Row, board, cost, data_uri, is_address, picture_width
+from storyreel.flows.monitoring.board import ROOM, Row, board, cost, data_uri, is_url, picture_width
 from storyreel.flows.planning.model import Plan
 from storyreel.flows.planning.plan import make_plan
 from storyreel.specs.money import Money
@@ -44,7 +44,7 @@ def test_the_table_tells_take_state_service_and_cost(plan: Plan) -> None:
     done = second.model_copy(update={"stage": "done", "service": "dashscope", "cost": yen, "is_estimate": True})
     failed = third.model_copy(update={"stage": "failed", "detail": "no | such <thing>\nat all"})
     text = board(plan, [first, done, failed])
-    assert text.startswith("1 of 3 takes are there, 1 failed\n")
+    assert text.startswith("1 of 3 takes are finished, 1 failed\n")
     assert "| 1A take 1 | to be made | animatic |  |" in text
     assert "| 1A take 2 ★ | done | dashscope | ≈ 4.20 CNY |" in text
     assert r"| 1B take 1 ★ | **failed**: no \| such \<thing\> at all | animatic |  |" in text
@@ -89,5 +89,5 @@ def test_all_pictures_of_a_table_have_room_and_those_of_the_longest_films_are_le
 
 
 def test_only_what_a_browser_opens_is_a_link() -> None:
-    assert is_address("https://films.example/keeper.mp4")
-    assert not is_address("/renders/keeper/sequence.mp4") and not is_address("s3://films/keeper.mp4")
+    assert is_url("https://films.example/keeper.mp4")
+    assert not is_url("/renders/keeper/sequence.mp4") and not is_url("s3://films/keeper.mp4")

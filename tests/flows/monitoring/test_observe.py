@@ -20,7 +20,8 @@ from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId, LogFi
 from prefect.events.worker import EventsWorker
 from prefect.logging.handlers import APILogWorker
 
-from storyreel.flows.render import ShotsFailed, render_storyboard
+from storyreel.flows.production.outcomes import ShotsFailed
+from storyreel.flows.render import render_storyboard
 from tests.services.apiyi import Apiyi, ApiyiSettings
 from tests.services.faults import Call, Reset
 from tests.services.jobs import Failure, Phase, Script
@@ -161,9 +162,9 @@ def test_task_runs_are_tagged_by_slate_scene_and_service(which: str, request: py
     assert tasks["conform 1C"].tags == ["scene:3", "shot:1C"]
 
 
-def test_the_storyboard_is_there_with_pictures_and_costs(first: Seen) -> None:
+def test_the_board_is_shown_with_pictures_and_costs(first: Seen) -> None:
     board = first.artifacts["storyreel-the-boat-board"].data
-    assert board.startswith("3 of 3 takes are there\n")
+    assert board.startswith("3 of 3 takes are finished\n")
     assert re.search(r"\| 1A take 1 ★ \| 3 \| done[^|]*\| apiyi \| ≈ 0.17 USD \|", board)
     pictures = re.findall(r"!\[(1\w)\]\(data:image/jpeg;base64,([^)]+)\)", board)
     assert [slate for slate, _ in pictures] == ["1A", "1B", "1C"]
@@ -180,7 +181,7 @@ def test_the_sequence_the_manifest_and_the_spend_are_there_at_the_end(first: See
     ]  # fmt: skip
     spend = json.loads(first.artifacts["storyreel-the-boat-spend"].data)
     assert spend == [
-        {"service": service, "takes": "3", "told by the service": "nothing", "by the price list": "≈ 0.50 USD",
+        {"service": service, "takes": "3", "reported by the service": "nothing", "by the price list": "≈ 0.50 USD",
          "takes at an unknown price": "0"}
         for service in ("apiyi", "in all")
     ]  # fmt: skip

@@ -10,7 +10,7 @@ from prefect import flow, get_client, task
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.runtime import flow_run
 
-from storyreel.flows.monitoring.task_states import States, counted
+from storyreel.flows.monitoring.task_states import TaskStates, elapsed_mark
 from storyreel.tasks.progress import listening, report_stage
 
 
@@ -19,7 +19,7 @@ from storyreel.tasks.progress import listening, report_stage
     [(0, ""), (9.9, ""), (10, "10 s"), (19, "10 s"), (25, "20 s"), (59, "40 s"), (60, "1 min"), (185, "3 min")],
 )
 def test_a_stage_that_lasts_is_counted_at_few_marks(seconds: float, words: str) -> None:
-    assert counted(seconds) == words
+    assert elapsed_mark(seconds) == words
 
 
 async def passed(run: str) -> list[tuple[str, str]]:
@@ -40,30 +40,30 @@ async def passed(run: str) -> list[tuple[str, str]]:
 
 @pytest.mark.usefixtures("prefect_server")
 async def test_what_is_done_to_a_take_is_its_state_until_the_engine_has_the_last_word() -> None:
-    states, now = States(), asyncio.get_running_loop().time
+    states, now = TaskStates(), asyncio.get_running_loop().time
 
     @task
     async def make() -> int:
         report_stage("1A", 1, "ordering")
-        states.tell(now())  # too short to be read
+        states.emit_due(now())  # too short to be read
         report_stage("1A", 1, "waiting")
-        states.tell(now() + 2)
-        states.tell(now() + 200)  # how long it has to wait for a place is not counted
+        states.emit_due(now() + 2)
+        states.emit_due(now() + 200)  # how long it has to wait for a place is not elapsed_mark
         report_stage("1A", 1, "queued", detail="pending")
-        states.tell(now() + 2)
+        states.emit_due(now() + 2)
         report_stage("1A", 1, "generating", detail="in_progress")
-        states.tell(now() + 2)
-        states.tell(now() + 3)  # nothing is new
-        states.tell(now() + 12)
-        states.tell(now() + 130)
+        states.emit_due(now() + 2)
+        states.emit_due(now() + 3)  # nothing is new
+        states.emit_due(now() + 12)
+        states.emit_due(now() + 130)
         report_stage("1A", 1, "fetching")
-        states.tell(now() + 2)
+        states.emit_due(now() + 2)
         return 1
 
     @flow
     async def film() -> str:
         await make()
-        states.tell(now() + 60)  # it is over: nothing more is said of it
+        states.emit_due(now() + 60)  # it is over: nothing more is said of it
         return str(flow_run.id)
 
     with listening(states):
@@ -76,7 +76,7 @@ async def test_what_is_done_to_a_take_is_its_state_until_the_engine_has_the_last
 
 @pytest.mark.usefixtures("prefect_server")
 async def test_of_many_takes_no_more_than_fifty_are_told_at_once() -> None:
-    states, told = States(), []
+    states, told = TaskStates(), []
     now = asyncio.get_running_loop().time
 
     @task(persist_result=False)
@@ -87,11 +87,11 @@ async def test_of_many_takes_no_more_than_fifty_are_told_at_once() -> None:
     @flow
     async def film() -> None:
         making = [asyncio.ensure_future(make(number)) for number in range(120)]
-        while len(states._passing) < 120:
+        while len(states._stages) < 120:
             await asyncio.sleep(0.05)
         for _ in range(4):
-            states.tell(now() + 2)
-            told.append(sum(bool(one.told) for one in states._passing.values()))
+            states.emit_due(now() + 2)
+            told.append(sum(bool(one.emitted) for one in states._stages.values()))
         gate.set()
         await asyncio.gather(*making)
 

@@ -17,8 +17,9 @@ from storyreel.flows.errors import NotAllowed
 from storyreel.flows.planning.model import Plan
 from storyreel.flows.planning.run_request import RunRequest
 from storyreel.flows.production.agreement import NotAgreed, agreed_key
+from storyreel.flows.production.outcomes import ShotsFailed
 from storyreel.flows.production.report import Rendering
-from storyreel.flows.render import ShotsFailed, render_storyboard
+from storyreel.flows.render import render_storyboard
 from storyreel.specs.money import Money, sums
 from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.budget import BudgetExceeded

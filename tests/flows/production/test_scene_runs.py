@@ -8,7 +8,7 @@ import pytest
 
 from storyreel.flows.planning.model import History, Plan
 from storyreel.flows.planning.plan import make_plan
-from storyreel.flows.production.scene_runs import shoot_scenes
+from storyreel.flows.production.scene_runs import run_scenes
 from storyreel.specs.reading import read
 from storyreel.tasks.prices.price_list import PriceList
 
@@ -34,4 +34,4 @@ async def test_a_film_with_fewer_than_two_scenes_to_make_is_made_by_its_own_run(
     tmp_path: Path, body: str, there: tuple[str, ...]
 ) -> None:
     plan = plan_of(tmp_path, body)
-    assert not await shoot_scenes(plan, lambda take: take.shot in there, {"storyboard": "film.yaml"})
+    assert not await run_scenes(plan, lambda take: take.shot in there, {"storyboard": "film.yaml"})

@@ -11,7 +11,7 @@ import pytest
 from prefect import get_client
 from prefect.client.schemas.actions import GlobalConcurrencyLimitCreate, GlobalConcurrencyLimitUpdate
 
-from storyreel.flows.production.service_limits import LimitMissing, hold, limited
+from storyreel.flows.production.service_limits import LimitMissing, active_limits, ensure_limits
 from storyreel.flows.render import render_storyboard
 from tests.flows.conftest import Command
 from tests.services.aimlapi import Aimlapi, AimlapiSettings
@@ -81,13 +81,15 @@ async def test_a_deployed_run_buys_nothing_where_no_limit_holds_it(
 
 @pytest.mark.usefixtures("one_at_a_time")
 async def test_a_limit_that_is_there_is_kept_and_one_that_is_paused_holds_nobody() -> None:
-    assert [(held.most, held.became) for held in await hold(["aimlapi"], {})] == [(1, "kept")]
-    assert [(held.most, held.became) for held in await hold(["aimlapi"], {"aimlapi": 2})] == [(2, "changed")]
-    assert await limited(["aimlapi"], is_deployed=True) == {"aimlapi"}
+    assert [(limit.limit, limit.became) for limit in await ensure_limits(["aimlapi"], {})] == [(1, "kept")]
+    assert [(limit.limit, limit.became) for limit in await ensure_limits(["aimlapi"], {"aimlapi": 2})] == [
+        (2, "changed")
+    ]
+    assert await active_limits(["aimlapi"], is_deployed=True) == {"aimlapi"}
     async with get_client() as client:
         paused = GlobalConcurrencyLimitUpdate(active=False)
         await client.update_global_concurrency_limit("storyreel-aimlapi", paused)
-    assert await limited(["aimlapi"], is_deployed=True) == frozenset()
+    assert await active_limits(["aimlapi"], is_deployed=True) == frozenset()
 
 
 def test_how_many_an_account_may_have_at_once_is_shown_and_held_to_be_a_number(storyreel: Command) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from storyreel.flows.planning.model import History, Plan
 from storyreel.flows.planning.plan import make_plan
-from storyreel.flows.production.leaving import left_behind
+from storyreel.flows.production.shutdown import orders_left
 from storyreel.specs.money import Money
 from storyreel.specs.reading import read
 from storyreel.tasks.clips import ClipStore
@@ -66,17 +66,17 @@ def test_what_is_paid_and_nobody_follows_any_more_is_told(plan: Plan, ledger: Le
     ledger.mark_submitted(order(plan, 0, ledger).key, "gen-7", None)
     ledger.mark_submitted(order(plan, 1, ledger).key, "gen-8", Money(amount=Decimal("0.90"), currency="USD"))
     ledger.mark_submitted(order(plan, 2, ledger, "0").key, "drawing", None)
-    assert left_behind(plan, studio) == (
-        "left at aimlapi: 1A take 1, task gen-7, about 1.20 USD; the next run goes on with it",
-        "left at aimlapi: 1B take 1, task gen-8, 0.90 USD; the next run goes on with it",
+    assert orders_left(plan, studio) == (
+        "left at aimlapi: 1A take 1, task gen-7, about 1.20 USD; the next run continues it",
+        "left at aimlapi: 1B take 1, task gen-8, 0.90 USD; the next run continues it",
     )
 
 
 def test_what_nobody_knows_is_told_with_the_way_to_settle_it(plan: Plan, ledger: Ledger, tmp_path: Path) -> None:
     studio = studio_with(ledger, tmp_path)
     ledger.mark_unknown(order(plan, 0, ledger).key, "the run was stopped")
-    (line,) = left_behind(plan, studio)
-    assert "1A take 1, and nobody knows whether it was accepted" in line and "storyreel reconcile" in line
+    (line,) = orders_left(plan, studio)
+    assert "1A take 1, and it is unknown whether it was accepted" in line and "storyreel reconcile" in line
 
 
 def test_what_is_finished_or_another_runs_is_no_concern_of_this_one(plan: Plan, ledger: Ledger, tmp_path: Path) -> None:
@@ -85,5 +85,5 @@ def test_what_is_finished_or_another_runs_is_no_concern_of_this_one(plan: Plan, 
     key = order(plan, 1, ledger).key
     ledger.mark_submitted(key, "gen-8", None)
     ledger.mark_finished(key, "d" * 64)
-    assert left_behind(plan, studio_with(ledger, tmp_path)) == ()
+    assert orders_left(plan, studio_with(ledger, tmp_path)) == ()
     other.close()
