@@ -53,12 +53,12 @@ class Owner(Frozen):
 
 
 def this_process() -> Owner:
-    """The owner that stands for this process, without a run."""
+    """This process as an owner, without a run."""
     return _owner_of(os.getpid())
 
 
 def owner_of_process(pid: int) -> Owner:
-    """The owner that stands for a process of this host. Raises ProcessLookupError if there is none."""
+    """A process of this host as an owner, without a run. Raises ProcessLookupError if it does not exist."""
     return Owner(host=_host(), pid=pid, started=_started(pid))
 
 

@@ -166,7 +166,7 @@ def durations(connection: Connection, provider: str, model: str, limit: int) -> 
 
 
 def matches(wanted: PurchaseFilter, table: Table = PURCHASES) -> ColumnElement[bool]:
-    """The condition on rows of `purchases` or `earlier` that a filter stands for."""
+    """A filter as a condition on rows of `purchases` or `earlier`."""
     terms = [table.c[name] == wanted[name] for name in ("film", "slate", "provider", "state") if name in wanted]
     if "key" in wanted:
         terms.append(table.c.key.startswith(wanted["key"], autoescape=True))

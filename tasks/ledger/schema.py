@@ -19,7 +19,7 @@ from sqlalchemy import (
     insert,
     inspect,
     select,
-)
+)  # fmt: skip
 
 from storyreel.tasks.ledger.database import Database
 from storyreel.tasks.ledger.errors import LedgerError
