@@ -194,13 +194,13 @@ def reported(row: Row, folder: Path) -> Iterator[tuple[dict[str, str], dict[str,
             command = (sys.executable, "-P", "-m", "prefect", "server", "start", "--port", str(port))
             told = {"PREFECT_HOME": str(folder / "prefect"), "DO_NOT_TRACK": "1"}
             environment = {**plain_environment(), **told, "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
-            processes.begin(Part(name="server", command=command, environment=environment, folder=folder))
+            processes.start(Part(name="server", command=command, environment=environment, folder=folder))
             wait_for("Prefect's server", lambda: probe(port) == "prefect", processes, "server", 120)
             told = {"PREFECT_API_URL": f"http://127.0.0.1:{port}/api"}
         yield told, {name: [found] for name in processes.names() if (found := processes.find(name))}
     finally:
         for name in processes.names():
-            processes.end(name, 20)
+            processes.stop(name, 20)
 
 
 def measure(row: Row) -> dict[str, object]:

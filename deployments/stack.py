@@ -4,9 +4,10 @@
     uv run python -m deployments.stack status --folder DIR
     uv run python -m deployments.stack down --folder DIR
 
-A Prefect server on PostgreSQL and Redis with its services apart, a bucket, and workers of one process pool. All of it
-listens on this machine alone, on free ports; data, logs and pid files are in DIR. Given again, `up` starts what is
-missing. `down` ends what was started and keeps the data. The workers have the keys of the caller's environment.
+A Prefect server on PostgreSQL and Redis, its background services as a process of their own, a bucket, and workers of a
+process pool. All of it
+listens on this machine only, on free ports; data, logs and pid files are in DIR. A second `up` starts what is not
+running. `down` stops everything and keeps the data. The workers get the keys of the caller's environment.
 """
 
 from __future__ import annotations
@@ -33,23 +34,24 @@ from deployments import postgresql
 from deployments.postgresql import PostgreSQL
 from deployments.processes import Part, Processes, plain_environment, wait_for
 from storyreel.flows.servers.local import free_port, probe
+from storyreel.specs.errors import StoryreelError
 from storyreel.specs.frozen import Frozen
 
-_PATIENCE = 120
-"""Seconds that a part may take to come up; Prefect first makes its tables."""
-_GRACE = 40
-"""Seconds that a part may take to end; a worker first hands its runs over."""
-_LISTENERS = {"event-persister", "task-run-recorder", "reactive-triggers"}
+_START_SECONDS = 120
+"""How long a part may take to start; Prefect first creates its tables."""
+_STOP_SECONDS = 40
+"""How long a part may take to stop; a worker first hands its runs over."""
+_CONSUMERS = {"event-persister", "task-run-recorder", "reactive-triggers"}
 """Prefect's services that read events from Redis, by the names of their consumer groups."""
 _QUIET = {"DO_NOT_TRACK": "1", "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
 
 
-class Missing(Exception):
-    """A program that a part needs is not installed, or a folder cannot be used."""
+class Unusable(StoryreelError):
+    """A program that a part needs is not installed, or the folder cannot be used."""
 
 
-class Places(Frozen):
-    """Where the parts are; kept in the folder, so that they are the same the next time."""
+class Ports(Frozen):
+    """The ports of the parts and their password; stored in the folder, so that they stay the same."""
 
     api: int
     postgresql: int
@@ -58,81 +60,84 @@ class Places(Frozen):
     password: str
 
     @classmethod
-    def of(cls, folder: Path) -> Places:
-        """Those of a folder, chosen when it is used first."""
-        kept = folder / "stack.json"
-        if kept.exists():
-            return cls.model_validate_json(kept.read_text())
-        made = cls(
+    def of(cls, folder: Path) -> Ports:
+        """Those of a folder, chosen at its first use."""
+        stored = folder / "stack.json"
+        if stored.exists():
+            return cls.model_validate_json(stored.read_text())
+        chosen = cls(
             api=free_port(),
             postgresql=free_port(),
             redis=free_port(),
             bucket=free_port(),
             password=secrets.token_hex(16),
         )
-        kept.touch(mode=0o600)
-        kept.write_text(made.model_dump_json())
-        return made
+        stored.touch(mode=0o600)
+        stored.write_text(chosen.model_dump_json())
+        return chosen
 
 
 class Stack:
-    """The parts of a folder. Raises Missing when they cannot be there."""
+    """The parts of one folder."""
 
     def __init__(self, folder: Path, *, pool: str = "storyreel", clips_url: str = "", apart: bool = False) -> None:
-        """`clips_url`: a bucket that is there already. `apart`: each worker has a host name of its own."""
+        """`clips_url`: an existing bucket. `apart`: each worker gets its own host name."""
         self.folder, self.pool, self._clips_url, self._apart = folder.absolute(), pool, clips_url, apart
         folder.mkdir(parents=True, exist_ok=True)
-        self.places = Places.of(self.folder)
+        self.ports = Ports.of(self.folder)
         self.processes = Processes(self.folder)
 
     @property
     def api(self) -> str:
-        """The address of Prefect's API."""
-        return f"http://127.0.0.1:{self.places.api}/api"
+        """The URL of Prefect's API."""
+        return f"http://127.0.0.1:{self.ports.api}/api"
 
     @property
     def environment(self) -> dict[str, str]:
-        """What a client of the stack sets."""
-        told = {"PREFECT_API_URL": self.api, "STORYREEL_LEDGER_URL": self.database.url("storyreel")}
+        """The variables that a client of the stack sets."""
+        common = {"PREFECT_API_URL": self.api, "STORYREEL_LEDGER_URL": self.database.url("storyreel")}
         if self._clips_url:
-            return {**told, "STORYREEL_CLIPS_URL": self._clips_url}
+            return {**common, "STORYREEL_CLIPS_URL": self._clips_url}
         return {
-            **told,
+            **common,
             "STORYREEL_CLIPS_URL": "s3://storyreel/clips",
-            "AWS_ENDPOINT_URL_S3": f"http://127.0.0.1:{self.places.bucket}",
+            "AWS_ENDPOINT_URL_S3": f"http://127.0.0.1:{self.ports.bucket}",
             "AWS_ACCESS_KEY_ID": "storyreel",
-            "AWS_SECRET_ACCESS_KEY": self.places.password,
+            "AWS_SECRET_ACCESS_KEY": self.ports.password,
             "AWS_DEFAULT_REGION": "us-east-1",
         }
 
     @property
     def database(self) -> PostgreSQL:
-        """The server of both databases, `prefect` and `storyreel`."""
+        """The server of the databases `prefect` and `storyreel`."""
         programs = postgresql.programs() or Path()
         options = {"max_connections": 200}
-        return PostgreSQL(programs, self.folder / "postgresql", self.places.postgresql, self.places.password, options)
+        return PostgreSQL(programs, self.folder / "postgresql", self.ports.postgresql, self.ports.password, options)
 
     def up(self, workers: int) -> None:
-        """Start what is not running, each when what it needs answers. Raises Missing before, RuntimeError meanwhile."""
-        self._insist_on_programs()
+        """Start what is not running, in the order of dependence.
+
+        Raises Unusable before anything is started, and RuntimeError if a part does not start.
+        """
+        self._check_requirements()
         self._start_stores()
         server = {**plain_environment(), **_QUIET, **self.server_settings()}
         prefect = (sys.executable, "-P", "-m", "prefect", "server")
-        start = (*prefect, "start", "--host", "127.0.0.1", "--port", str(self.places.api), "--no-services")
-        self.processes.begin(Part(name="server", command=start, environment=server, folder=self.folder / "server"))
-        wait_for("Prefect's API", self._api_answers, self.processes, "server", _PATIENCE)
+        start = (*prefect, "start", "--host", "127.0.0.1", "--port", str(self.ports.api), "--no-services")
+        self.processes.start(Part(name="server", command=start, environment=server, folder=self.folder / "server"))
+        wait_for("Prefect's API", self._api_answers, self.processes, "server", _START_SECONDS)
         services = (*prefect, "services", "start")
-        self.processes.begin(Part(name="services", command=services, environment=server, folder=self.folder / "server"))
-        wait_for("Prefect's services", self._services_listen, self.processes, "services", _PATIENCE)
+        self.processes.start(Part(name="services", command=services, environment=server, folder=self.folder / "server"))
+        wait_for("Prefect's services", self._services_listen, self.processes, "services", _START_SECONDS)
         self._ask("work_pools/", {"name": self.pool, "type": "process"}, allowed=(409,))
         names = [f"worker-{number}" for number in range(1, workers + 1)]
         for name in names:
             self.start_worker(name)
         for name in names:
-            wait_for(name, partial(self._is_online, name), self.processes, name, _PATIENCE)
+            wait_for(name, partial(self._is_online, name), self.processes, name, _START_SECONDS)
 
     def start_worker(self, name: str) -> None:
-        """A worker with a home of its own, as if it were alone on a host."""
+        """Start a worker with its own home, as on its own host."""
         home = self.folder / name
         environment = {**plain_environment(), **self._keys(), **_QUIET, **self.environment,
                        "STORYREEL_HOME": str(home / "storyreel"), "PREFECT_HOME": str(home / "prefect")}  # fmt: skip
@@ -140,23 +145,23 @@ class Stack:
         command = (sys.executable, "-P", "-m", "prefect", "worker", "start", "--pool", self.pool, "--name", name)
         as_root = ("--map-root-user",) if os.geteuid() else ()
         alone = ("unshare", *as_root, "--uts", "sh", "-c", 'hostname "$0" && exec "$@"', name) if self._apart else ()
-        self.processes.begin(
+        self.processes.start(
             Part(name=name, command=(*alone, *handing_over, *command), environment=environment, folder=home)
         )
 
     def status(self) -> list[tuple[str, int | None]]:
-        """What was started, in that order, and its process id; None for what has ended by itself."""
+        """Names of the started parts in order, with their process ids; None if a part has ended by itself."""
         found = [(name, self.processes.find(name)) for name in reversed(self.processes.names())]
         return [(name, process.pid if process else None) for name, process in found]
 
     def down(self) -> None:
-        """End what was started, the last first; also after an `up` that failed half-way."""
+        """Stop all parts, the last first; also after an `up` that failed."""
         for name in self.processes.names():
-            self.processes.end(name, _GRACE)
+            self.processes.stop(name, _STOP_SECONDS)
 
     def server_settings(self) -> dict[str, str]:
-        """As in compose.yaml: PostgreSQL under the server, Redis between its parts."""
-        redis = {"HOST": "127.0.0.1", "PORT": str(self.places.redis), "PASSWORD": self.places.password}
+        """Settings of the server, as in compose.yaml: PostgreSQL as database, Redis for messages."""
+        redis = {"HOST": "127.0.0.1", "PORT": str(self.ports.redis), "PASSWORD": self.ports.password}
         return {
             "PREFECT_HOME": str(self.folder / "server" / "prefect"),
             "PREFECT_API_DATABASE_CONNECTION_URL": self.database.url("prefect", "postgresql+asyncpg"),
@@ -165,18 +170,17 @@ class Stack:
             "PREFECT_SERVER_EVENTS_CAUSAL_ORDERING": "prefect_redis.ordering",
             "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect_redis.lease_storage",
             **{f"PREFECT_REDIS_MESSAGING_{name}": value for name, value in redis.items()},
-            # Each event by itself and at once: what comes while a batch is sent that was due by time is lost by
-            # prefect-redis 0.3.0.
+            # Events are sent one by one: prefect-redis 0.3.0 loses those that arrive while a batch is sent by time.
             "PREFECT_REDIS_MESSAGING_PUBLISHER_BATCH_SIZE": "1",
             "PREFECT_REDIS_MESSAGING_PUBLISHER_PUBLISH_EVERY": "86400",
-            "PREFECT_SERVER_DOCKET_URL": f"redis://:{self.places.password}@127.0.0.1:{self.places.redis}/1",
+            "PREFECT_SERVER_DOCKET_URL": f"redis://:{self.ports.password}@127.0.0.1:{self.ports.redis}/1",
             "PREFECT_UI_API_URL": self.api,
-            # A service that cannot reach PostgreSQL in time when it starts is gone for good, without a word (seen with
-            # 3.9.1, whose limits are 5 and 10 s).
+            # A service that does not reach PostgreSQL in time at its start ends silently (seen with 3.9.1, whose limits
+            # are 5 and 10 s).
             "PREFECT_SERVER_DATABASE_CONNECTION_TIMEOUT": "60",
             "PREFECT_SERVER_DATABASE_TIMEOUT": "60",
-            # By default each event is read by itself and recorded in a transaction of its own: some twenty films at
-            # once tell more than that can keep up with. What is read and not yet written is a second's at most.
+            # By default each event is recorded in a transaction of its own, which cannot keep up with some twenty films
+            # at once. At most the events of a second are read and not yet written.
             "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_READ_BATCH_SIZE": "100",
             "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "100",
             "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_FLUSH_INTERVAL": "1",
@@ -190,19 +194,19 @@ class Stack:
         database = self.database
         database.folder.mkdir(parents=True, exist_ok=True)
         database.create()
-        self.processes.begin(
+        self.processes.start(
             Part(
                 name="postgresql",
                 command=tuple(database.command),
                 environment=plain_environment(),
                 folder=database.folder,
                 as_user=postgresql.other_user(),
-                goodbye=signal.SIGINT,
+                stop_signal=signal.SIGINT,
             )
         )
         self._start_redis()
-        wait_for("Redis", self._redis_answers, self.processes, "redis", _PATIENCE)
-        wait_for("PostgreSQL", database.answers, self.processes, "postgresql", _PATIENCE)
+        wait_for("Redis", self._redis_answers, self.processes, "redis", _START_SECONDS)
+        wait_for("PostgreSQL", database.answers, self.processes, "postgresql", _START_SECONDS)
         for name in ("prefect", "storyreel"):
             database.ensure_database(name)
         if not self._clips_url:
@@ -211,16 +215,16 @@ class Stack:
     def _start_redis(self) -> None:
         folder = self.folder / "redis"
         folder.mkdir(exist_ok=True)
-        told = folder / "redis.conf"  # a password on the command line could be read by all
-        told.touch(mode=0o600)
-        told.write_text(
-            f"bind 127.0.0.1\nport {self.places.redis}\nrequirepass {self.places.password}\nappendonly yes\n"
+        config = folder / "redis.conf"  # every user could read a password on the command line
+        config.touch(mode=0o600)
+        config.write_text(
+            f"bind 127.0.0.1\nport {self.ports.redis}\nrequirepass {self.ports.password}\nappendonly yes\n"
         )
-        command = ("redis-server", str(told))
-        self.processes.begin(Part(name="redis", command=command, environment=plain_environment(), folder=folder))
+        command = ("redis-server", str(config))
+        self.processes.start(Part(name="redis", command=command, environment=plain_environment(), folder=folder))
 
     def _api_answers(self) -> bool:
-        return probe(self.places.api) == "prefect"
+        return probe(self.ports.api) == "prefect"
 
     def _redis_answers(self) -> bool:
         with self._redis() as client, suppress(redis.RedisError):
@@ -228,70 +232,70 @@ class Stack:
         return False
 
     def _services_listen(self) -> bool:
-        """Whether events are recorded and looked at by automations; their process runs on when one of them fails."""
+        """Whether all of Prefect's event services read from Redis; their process goes on if one of them fails."""
         with self._redis() as client, suppress(redis.RedisError):
-            return {group["name"] for group in client.xinfo_groups("events")} >= _LISTENERS
+            return {group["name"] for group in client.xinfo_groups("events")} >= _CONSUMERS
         return False
 
     def _redis(self) -> redis.Redis:
-        return redis.Redis(port=self.places.redis, password=self.places.password, decode_responses=True)
+        return redis.Redis(port=self.ports.redis, password=self.ports.password, decode_responses=True)
 
     def _start_bucket(self) -> None:
-        """moto's server, which keeps everything in memory: for trying and for tests."""
+        """Start moto's server, an S3 bucket in memory, for trials and tests."""
         import s3fs
 
-        command = (sys.executable, "-P", "-m", "moto.server", "--host", "127.0.0.1", "--port", str(self.places.bucket))
-        self.processes.begin(
+        command = (sys.executable, "-P", "-m", "moto.server", "--host", "127.0.0.1", "--port", str(self.ports.bucket))
+        self.processes.start(
             Part(name="bucket", command=command, environment=plain_environment(), folder=self.folder / "bucket")
         )
-        address = f"http://127.0.0.1:{self.places.bucket}"
+        address = f"http://127.0.0.1:{self.ports.bucket}"
 
-        def there() -> bool:
+        def answers() -> bool:
             try:
                 urlopen(f"{address}/moto-api/", timeout=1).close()
             except OSError:
                 return False
             return True
 
-        wait_for("the bucket", there, self.processes, "bucket", _PATIENCE)
-        told = self.environment
+        wait_for("the bucket", answers, self.processes, "bucket", _START_SECONDS)
+        environment = self.environment
         files = s3fs.S3FileSystem(
-            key=told["AWS_ACCESS_KEY_ID"], secret=told["AWS_SECRET_ACCESS_KEY"], endpoint_url=address,
+            key=environment["AWS_ACCESS_KEY_ID"], secret=environment["AWS_SECRET_ACCESS_KEY"], endpoint_url=address,
             skip_instance_cache=True,
         )  # fmt: skip
         if not files.exists("storyreel"):
             files.mkdir("storyreel")
 
     def _keys(self) -> dict[str, str]:
-        """What the caller has set for runs: keys, addresses of services and of a real bucket, Storyreel's variables."""
-        meant = ("STORYREEL_", "AWS_", "PREFECT_RUNNER_", "PREFECT_WORKER_", "PREFECT_FLOWS_")
+        """The caller's variables for runs: keys, addresses of services and of a bucket, settings of Storyreel."""
+        starts = ("STORYREEL_", "AWS_", "PREFECT_RUNNER_", "PREFECT_WORKER_", "PREFECT_FLOWS_")
         ends = ("_API_KEY", "_BASE_URL", "_SECRET", "_AT_ONCE")
-        return {name: value for name, value in os.environ.items() if name.startswith(meant) or name.endswith(ends)}
+        return {name: value for name, value in os.environ.items() if name.startswith(starts) or name.endswith(ends)}
 
-    def _insist_on_programs(self) -> None:
+    def _check_requirements(self) -> None:
         if postgresql.programs() is None:
-            raise Missing("PostgreSQL is not installed\nnext: apt-get install postgresql")
+            raise Unusable("PostgreSQL is not installed", next="apt-get install postgresql")
         if shutil.which("redis-server") is None:
-            raise Missing("redis-server is not installed\nnext: apt-get install redis-server")
-        for module, bring in {"prefect_redis": "server", "psycopg": "postgres", "s3fs": "s3"}.items():
+            raise Unusable("redis-server is not installed", next="apt-get install redis-server")
+        for module, extra in {"prefect_redis": "server", "psycopg": "postgres", "s3fs": "s3"}.items():
             if find_spec(module) is None:
-                raise Missing(f"{module} is not installed\nnext: pip install 'storyreel[{bring}]'")
+                raise Unusable(f"{module} is not installed", next=f"pip install 'storyreel[{extra}]'")
         if not self._clips_url and find_spec("moto") is None:
-            raise Missing(
-                "there is no bucket\nnext: name one by --clips s3://…, or pip install 'moto[server]' for trying"
+            raise Unusable(
+                "there is no bucket", next="name one with --clips s3://…, or pip install 'moto[server]' for trials"
             )
-        if barred := postgresql.barred(self.folder / "postgresql"):
-            raise Missing(f"root runs PostgreSQL as another user, who may not enter {barred}\nnext: another --folder")
+        if parent := postgresql.inaccessible_parent(self.folder / "postgresql"):
+            raise Unusable(f"root runs PostgreSQL as another user, who may not enter {parent}", next="another --folder")
 
     def _is_online(self, worker: str) -> bool:
         found = self._ask(f"work_pools/{self.pool}/workers/filter", {})
         return any(each["name"] == worker and each["status"] == "ONLINE" for each in found)
 
     def _ask(self, path: str, body: object, allowed: Sequence[int] = ()) -> list[dict[str, str]]:
-        """What Prefect's API answers to a POST; nothing to one that it may refuse."""
-        asked = Request(f"{self.api}/{path}", json.dumps(body).encode(), {"Content-Type": "application/json"})
+        """The answer of Prefect's API to a POST; empty if it is an error with a status in `allowed`."""
+        request = Request(f"{self.api}/{path}", json.dumps(body).encode(), {"Content-Type": "application/json"})
         try:
-            with urlopen(asked, timeout=30) as answer:
+            with urlopen(request, timeout=30) as answer:
                 found: list[dict[str, str]] = json.load(answer)
                 return found
         except HTTPError as refusal:
@@ -300,33 +304,29 @@ class Stack:
             return []
 
 
-def _is_missing(module: str) -> bool:
-    return find_spec(module) is None
-
-
 def main() -> int:
     """The command."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=("up", "status", "down"))
-    parser.add_argument("--folder", type=Path, required=True, help="where data, logs and pid files are kept")
+    parser.add_argument("--folder", type=Path, required=True, help="folder of data, logs and pid files")
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--pool", default="storyreel", help="the work pool that the workers belong to")
-    parser.add_argument("--clips", default="", help="a bucket that is there: s3://…; else one for trying, in memory")
-    parser.add_argument("--hosts-apart", action="store_true", help="a host name for each worker")
-    asked = parser.parse_args()
-    if asked.what != "up" and not (asked.folder / "stack.json").exists():
-        print(f"nothing was started in {asked.folder}", file=sys.stderr)
+    parser.add_argument("--pool", default="storyreel", help="name of the work pool")
+    parser.add_argument("--clips", default="", help="an existing bucket, s3://…; by default one in memory")
+    parser.add_argument("--hosts-apart", action="store_true", help="give each worker its own host name")
+    arguments = parser.parse_args()
+    if arguments.what != "up" and not (arguments.folder / "stack.json").exists():
+        print(f"nothing was started in {arguments.folder}", file=sys.stderr)
         return 2
-    stack = Stack(asked.folder, pool=asked.pool, clips_url=asked.clips, apart=asked.hosts_apart)
-    if asked.what == "down":
+    stack = Stack(arguments.folder, pool=arguments.pool, clips_url=arguments.clips, apart=arguments.hosts_apart)
+    if arguments.what == "down":
         stack.down()
         return 0
     try:
-        if asked.what == "up":
-            stack.up(asked.workers)
-    except (Missing, RuntimeError) as error:
+        if arguments.what == "up":
+            stack.up(arguments.workers)
+    except (Unusable, RuntimeError) as error:
         print(
-            f"{error}\nto end what was started: python -m deployments.stack down --folder {asked.folder}",
+            f"{error}\nto stop what was started: python -m deployments.stack down --folder {arguments.folder}",
             file=sys.stderr,
         )
         return 1

@@ -42,7 +42,7 @@ def redis_port(tmp_path: Path) -> Iterator[int]:
         give_up("REDIS", "redis-server")
     processes, port = Processes(tmp_path), free_port()
     command = ("redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(tmp_path))
-    processes.begin(Part(name="redis", command=command, environment=plain_environment(), folder=tmp_path))
+    processes.start(Part(name="redis", command=command, environment=plain_environment(), folder=tmp_path))
 
     def answers() -> bool:
         try:
@@ -54,7 +54,7 @@ def redis_port(tmp_path: Path) -> Iterator[int]:
         wait_for("Redis", answers, processes, "redis", 30)
         yield port
     finally:
-        processes.end("redis", 10)
+        processes.stop("redis", 10)
 
 
 def test_of_what_many_runs_tell_at_once_no_event_is_lost(redis_port: int, tmp_path: Path) -> None:

@@ -99,23 +99,23 @@ def test_down_ends_what_an_up_left_that_failed_half_way(folder: Path) -> None:
 
 def test_a_program_and_its_children_end(tmp_path: Path) -> None:
     processes = Processes(tmp_path)
-    processes.begin(part(tmp_path, FAMILY))
+    processes.start(part(tmp_path, FAMILY))
     process = processes.find("part")
     assert process
     wait_for("its children", lambda: len(process.children()) == 2, processes, "part", 10)
     family = [process, *process.children()]
-    processes.end("part", 5)
+    processes.stop("part", 5)
     assert not any(_runs(each) for each in family)
     assert processes.names() == []
 
 
 def test_a_program_that_does_not_listen_is_ended_all_the_same(tmp_path: Path) -> None:
     processes = Processes(tmp_path)
-    processes.begin(part(tmp_path, STUBBORN))
-    wait_for("its word", lambda: processes.last_words("part") == "up", processes, "part", 10)
+    processes.start(part(tmp_path, STUBBORN))
+    wait_for("its word", lambda: processes.log_tail("part") == "up", processes, "part", 10)
     process = processes.find("part")
     assert process
-    processes.end("part", 0.2)
+    processes.stop("part", 0.2)
     assert not _runs(process)
 
 
@@ -124,14 +124,14 @@ def test_a_process_that_has_its_number_now_is_left_alone(tmp_path: Path) -> None
     processes = Processes(tmp_path)
     other = subprocess.Popen(SLEEPS)
     try:
-        processes.begin(part(tmp_path, SLEEPS))
+        processes.start(part(tmp_path, SLEEPS))
         ours = processes.find("part")
         assert ours
         record = tmp_path / "pids" / "part.json"
         record.write_text(
             record.read_text().replace(str(ours.pid), str(other.pid)).replace('"started": ', '"started": 1')
         )
-        processes.end("part", 1)
+        processes.stop("part", 1)
         assert other.poll() is None
     finally:
         other.kill()
@@ -142,16 +142,16 @@ def test_a_process_that_has_its_number_now_is_left_alone(tmp_path: Path) -> None
 
 def test_begun_twice_it_runs_once(tmp_path: Path) -> None:
     processes = Processes(tmp_path)
-    processes.begin(part(tmp_path, SLEEPS))
+    processes.start(part(tmp_path, SLEEPS))
     first = processes.find("part")
-    processes.begin(part(tmp_path, SLEEPS))
+    processes.start(part(tmp_path, SLEEPS))
     assert processes.find("part") == first
-    processes.end("part", 5)
+    processes.stop("part", 5)
 
 
 def test_what_does_not_come_up_is_told_with_its_last_words(tmp_path: Path) -> None:
     processes = Processes(tmp_path)
-    processes.begin(part(tmp_path, ("sh", "-c", "echo the disk is full; exit 1")))
+    processes.start(part(tmp_path, ("sh", "-c", "echo the disk is full; exit 1")))
     time.sleep(0.1)
     with pytest.raises(RuntimeError, match="the disk is full"):
         wait_for("it", lambda: False, processes, "part", 30)

@@ -162,7 +162,7 @@ class Team:
         rows = [
             f"{each.order.slate} of {each.order.film}: {each.state} at {each.owner.name}" for each in self.purchases()
         ]
-        logs = [f"--- {name}\n{self.stack.processes.last_words(name, 40)}" for name in (*WORKERS, "services")]
+        logs = [f"--- {name}\n{self.stack.processes.log_tail(name, 40)}" for name in (*WORKERS, "services")]
         return "\n".join((*runs, *rows, *logs))
 
 
