@@ -126,7 +126,7 @@ def _kill(processes: list[psutil.Process]) -> None:
 
 
 def wait_for(what: str, is_ready: Callable[[], bool], processes: Processes, name: str, seconds: float) -> None:
-    """Return when `is_ready` is true. Raises RuntimeError, with the end of the log, if the program ends or is too slow."""
+    """Return when `is_ready` is true. Raises RuntimeError, with the end of the log, if the program ends or is slow."""
     deadline = time.monotonic() + seconds
     while not is_ready():
         if processes.find(name) is None or time.monotonic() > deadline:

@@ -1,3 +1,6 @@
-"""The command line: options, the plan on the screen and the question whether to buy, progress, tables. One module a
-command or family; each reads its arguments, calls a room below and prints what it gives.
+"""The command line `storyreel`: one module for each command or family, assembled in `main`.
+
+A command reads its arguments, calls a room below and prints the result. `exit_codes` prints errors, `consent` decides
+whether money may be spent, and `reference` writes the page of commands. May import every other room; Prefect is
+imported only while a command that needs it runs, as importing it takes a second.
 """

@@ -35,8 +35,8 @@ MEANINGS: Mapping[int, str] = MappingProxyType(
 )
 """What each exit code means, for the page of commands."""
 
-_HOST_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS})
-"""Errors of the machine's disk, which are no fault of this program."""
+_DISK_ERRORS = frozenset({errno.ENOSPC, errno.EACCES, errno.EPERM, errno.EROFS})
+"""A disk that is full or may not be written to: not a bug, and not reported as one."""
 
 
 def exit_code(command: Callable[[], Any], console: Console) -> int:
@@ -57,12 +57,15 @@ def exit_code(command: Callable[[], Any], console: Console) -> int:
     except BrokenPipeError:
         sys.stdout = None  # nothing reads the output any more, and closing it would fail once more
         return FAILED
-    except Exception as error:
-        if isinstance(error, OSError) and error.errno in _HOST_ERRORS:
+    except OSError as error:
+        if error.errno in _DISK_ERRORS:
             where = f"{error.filename}: " if error.filename else ""
             _print(console, f"{where}{reason(error)}; what was finished is kept\nnext: storyreel doctor")
         else:
             _print_fault(error, console)
+        return FAILED
+    except Exception as error:
+        _print_fault(error, console)
         return FAILED
     return DONE
 
