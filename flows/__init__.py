@@ -1,1 +1,4 @@
-"""In what order: plan, render, report, and the command line."""
+"""In what order things happen: plan, agree, make the takes, join them, report; by the command line or as Prefect flows.
+
+`render` and `scene` are the flows; the rooms are listed in flows/README.md. Imports tasks and specs.
+"""

@@ -225,9 +225,9 @@ class _TakeOrder:
         report_stage(self.take.order.slate, self.take.order.take, stage, detail=detail)
 
     def _summary(self) -> str:
-        """`dashscope: wan2.7-t2v, text-to-video, 5 s, 3.00 CNY by the list`."""
+        """`dashscope: wan2.7-t2v, text-to-video, 5 s, 3.00 CNY by the price list`."""
         request, price = self.take.request, self.take.order.price
-        cost = f"{price.exactly} by the list" if price else "at an unpublished price"
+        cost = f"{price.exactly} by the price list" if price else "at an unpublished price"
         return f"{request.provider}: {request.model}, {request.mode.value}, {float(request.seconds):.4g} s, {cost}"
 
     def _cost(self) -> str:

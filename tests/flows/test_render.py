@@ -152,7 +152,7 @@ async def test_recutting_one_shot_makes_only_that_shot_and_the_transitions_besid
     assert made.frames == 52
 
 
-async def test_subtitles_tell_who_says_what_when(tmp_path: Path) -> None:
+async def test_subtitles_have_speaker_line_and_time(tmp_path: Path) -> None:
     film = tmp_path / "film.yaml"
     lines = 'dialogue: [{ana: "Hello?"}, {ana: "Nobody."}]'
     cast = "cast: {ana: {name: Ana}}\n"

@@ -51,7 +51,7 @@ def test_the_run_shows_its_film_its_tags_its_log_and_its_graph(browser: Browser,
         "The Keeper",
         "film:The Keeper",
         "service:animatic",
-        "drawn here, for nothing: 1A take 1",
+        "drawn here, free of charge: 1A take 1",
     )
     graph = browser.page.locator("canvas").first
     graph.wait_for()

@@ -39,7 +39,7 @@ def past(*names: str) -> list[State]:
         ((*BEGAN, *LOST * 4, "Failed", "AwaitingRetry", "Running", *LOST), 1),
     ],
 )
-def test_count_pickups_are_counted_since_a_person_sent_the_run_off(names: tuple[str, ...], times: int) -> None:
+def test_pickups_are_counted_since_a_person_scheduled_the_run(names: tuple[str, ...], times: int) -> None:
     assert count_pickups(past(*names)) == times
 
 

@@ -38,7 +38,7 @@ def rows_of(plan: Plan) -> list[Row]:
     return [Row(take=take, service=take.request.provider) for take in plan.takes]
 
 
-def test_the_table_tells_take_state_service_and_cost(plan: Plan) -> None:
+def test_the_board_has_take_state_service_and_cost(plan: Plan) -> None:
     first, second, third = rows_of(plan)
     yen = Money(amount=Decimal("4.2"), currency="CNY")
     done = second.model_copy(update={"stage": "done", "service": "dashscope", "cost": yen, "is_estimate": True})
@@ -50,7 +50,7 @@ def test_the_table_tells_take_state_service_and_cost(plan: Plan) -> None:
     assert r"| 1B take 1 ★ | **failed**: no \| such \<thing\> at all | animatic |  |" in text
 
 
-def test_a_take_that_somebody_must_approve_says_how_far_it_is(tmp_path: Path) -> None:
+def test_a_take_to_approve_shows_its_review_state(tmp_path: Path) -> None:
     file = tmp_path / "film.yaml"
     file.write_text(FILM.replace("action: Ana enters.,", "action: Ana enters., review: required,"))
     plan = make_plan(read(file, {}), NOTHING)
@@ -62,21 +62,19 @@ def test_a_take_that_somebody_must_approve_says_how_far_it_is(tmp_path: Path) ->
     ]  # fmt: skip
 
 
-def test_a_cost_that_nobody_told_is_marked_and_what_is_free_is_left_out() -> None:
+def test_a_cost_by_the_price_list_is_marked_and_none_is_shown_for_a_free_take() -> None:
     assert cost(Money(amount=Decimal("1.5"), currency="USD"), is_estimate=False) == "1.50 USD"
     assert cost(Money(amount=Decimal("1.5"), currency="USD"), is_estimate=True) == "≈ 1.50 USD"
     assert cost(Money(amount=Decimal(0), currency="USD"), is_estimate=False) == cost(None, is_estimate=True) == ""
 
 
-def test_a_picture_stands_beside_its_take(plan: Plan) -> None:
+def test_a_row_shows_the_picture_of_its_take(plan: Plan) -> None:
     row = rows_of(plan)[0].model_copy(update={"picture": data_uri(b"a picture")})
     assert "| ![1A](data:image/jpeg;base64,YSBwaWN0dXJl) | 1A take 1 |" in board(plan, [row])
 
 
 @pytest.mark.parametrize("takes", [1, 40, 41, 100, 200, 201, 500])
-def test_all_pictures_of_a_table_have_room_and_those_of_the_longest_films_are_left_out(
-    tmp_path: Path, takes: int
-) -> None:
+def test_pictures_fit_into_the_board_and_the_longest_films_have_none(tmp_path: Path, takes: int) -> None:
     width = picture_width(takes)
     if not width:
         assert takes > 200

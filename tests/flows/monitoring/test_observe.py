@@ -198,15 +198,15 @@ def test_the_log_says_what_is_sent_what_is_bought_and_what_is_not(first: Seen, s
         return any(re.fullmatch(pattern, line) for line in log)
 
     assert says(first.log, "to be bought: 1A take 1, 1B take 1, 1C take 1")
-    assert says(first.log, r"this run buys 3 takes for 0\.504 USD by the list")
-    assert says(first.log, r"1A take 1: sent to apiyi: wan2\.7-t2v, text-to-video, 2 s, 0\.168 USD by the list")
+    assert says(first.log, r"this run buys 3 takes for 0\.504 USD by the price list")
+    assert says(first.log, r"1A take 1: sent to apiyi: wan2\.7-t2v, text-to-video, 2 s, 0\.168 USD by the price list")
     assert says(first.log, r"1A take 1: bought from apiyi as \S+")
     assert says(first.log, r"1A take 1: finished after \d+\.\d s, \d+\.\d MB")
     assert says(second.log, "not bought, their clips are in the store: 1A take 1, 1B take 1, 1C take 1")
     assert not any("sent to" in line or "bought from" in line for line in second.log)
 
 
-def test_events_tell_of_each_shot_and_of_the_sequence_once(first: Seen, second: Seen) -> None:
+def test_each_shot_and_the_sequence_are_one_event(first: Seen, second: Seen) -> None:
     shots = first.told("storyreel.shot.finished")
     assert sorted(one["resource"]["prefect.resource.id"] for one in shots) == [
         f"storyreel.film.the-boat.shot.{slate}" for slate in ("1A", "1B", "1C")
@@ -220,7 +220,7 @@ def test_events_tell_of_each_shot_and_of_the_sequence_once(first: Seen, second: 
     assert [one["event"] for one in second.events] == ["storyreel.sequence.finished"], "nothing else was made"
 
 
-async def test_what_failed_and_what_is_unknown_is_told_as_it_happens(
+async def test_failed_and_unknown_takes_are_events_as_they_happen(
     stage: tuple[Path, Apiyi], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     service = stage[1]
@@ -247,7 +247,7 @@ async def test_what_failed_and_what_is_unknown_is_told_as_it_happens(
     assert "**failed**" in board and "**unknown**" in board
 
 
-async def test_a_server_that_takes_no_artifacts_stops_no_run_and_is_told_once(
+async def test_artifacts_that_a_server_refuses_stop_no_run_and_are_logged_once(
     tmp_path: Path, prefect_server: None, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def refuses(*_: Any, **__: Any) -> None:

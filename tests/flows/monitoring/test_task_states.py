@@ -39,7 +39,7 @@ async def passed(run: str) -> list[tuple[str, str]]:
 
 
 @pytest.mark.usefixtures("prefect_server")
-async def test_what_is_done_to_a_take_is_its_state_until_the_engine_has_the_last_word() -> None:
+async def test_stages_of_a_take_are_states_of_its_task_run_until_the_final_state() -> None:
     states, now = TaskStates(), asyncio.get_running_loop().time
 
     @task
@@ -75,7 +75,7 @@ async def test_what_is_done_to_a_take_is_its_state_until_the_engine_has_the_last
 
 
 @pytest.mark.usefixtures("prefect_server")
-async def test_of_many_takes_no_more_than_fifty_are_told_at_once() -> None:
+async def test_at_most_fifty_states_are_emitted_at_once() -> None:
     states, told = TaskStates(), []
     now = asyncio.get_running_loop().time
 

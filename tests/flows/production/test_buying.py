@@ -206,7 +206,7 @@ async def test_a_call_from_python_buys_nothing_without_a_budget_or_buy(on_set: S
 TWO_SERVICES = FILM.replace("provider: apiyi", "providers: [apiyi, dashscope]")
 
 
-async def test_the_next_service_steps_in_when_the_first_has_failed_for_good(on_set: Set) -> None:
+async def test_the_next_service_is_asked_when_the_first_has_failed_for_good(on_set: Set) -> None:
     on_set.apiyi.use_script(Script(waiting=0, running=0, end=Phase.FAILED), times=1)
     made = await on_set.render(TWO_SERVICES)
     assert made.frames == 180
@@ -216,7 +216,7 @@ async def test_the_next_service_steps_in_when_the_first_has_failed_for_good(on_s
     assert on_set.sold() == 4
 
 
-async def test_a_refusal_of_the_content_is_the_authors_to_mend(on_set: Set) -> None:
+async def test_content_that_a_service_refuses_is_not_sent_to_the_next_one(on_set: Set) -> None:
     refusal = Failure(code="DataInspectionFailed", message="Input data may contain inappropriate content.")
     on_set.apiyi.use_script(Script(waiting=0, running=0, end=Phase.FAILED, failure=refusal), times=1)
     with pytest.raises(ShotsFailed):
@@ -227,7 +227,7 @@ async def test_a_refusal_of_the_content_is_the_authors_to_mend(on_set: Set) -> N
     assert len(on_set.dashscope.accepted) == 1
 
 
-async def test_nobody_steps_in_for_an_order_whose_fate_is_unknown(on_set: Set) -> None:
+async def test_an_unknown_order_is_not_sent_to_the_next_service(on_set: Set) -> None:
     on_set.apiyi.fault(Call.CREATE, Answer(502), accepted=True, times=1)
     with pytest.raises(ShotsFailed):
         await on_set.render(TWO_SERVICES)
@@ -238,7 +238,7 @@ async def test_nobody_steps_in_for_an_order_whose_fate_is_unknown(on_set: Set) -
     assert on_set.dashscope.accepted == []
 
 
-async def test_what_the_service_billed_is_the_cost_and_the_rest_is_called_an_estimate(on_set: Set) -> None:
+async def test_the_cost_is_what_the_service_charged_or_else_an_estimate(on_set: Set) -> None:
     film = FILM.replace("The sea.", "The sea., provider: dashscope")
     made = await on_set.render(film)
     by_shot = {take.shot: take for take in made.shots}
@@ -248,7 +248,7 @@ async def test_what_the_service_billed_is_the_cost_and_the_rest_is_called_an_est
     assert made.as_json()["spent"] is None, "currencies are never added up"
 
 
-async def test_each_take_that_was_bought_is_looked_at_and_the_manifest_says_what_was_seen(on_set: Set) -> None:
+async def test_each_bought_take_is_inspected_and_the_manifest_has_the_findings(on_set: Set) -> None:
     await on_set.render()
     for take in on_set.manifest():
         inspection = take["inspection"]

@@ -26,7 +26,7 @@ def film(tmp_path: Path) -> Path:
     return scattered(tmp_path)
 
 
-async def test_a_packed_film_is_rendered_where_nothing_of_it_is_and_says_what_it_is(
+async def test_a_packed_film_is_rendered_without_its_original_files(
     film: Path, bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here = await render_storyboard(str(film), out=str(tmp_path / "here"))

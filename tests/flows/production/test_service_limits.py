@@ -47,11 +47,13 @@ def _overlap(one: Job, other: Job) -> bool:
     return other.created <= one.created < (other.ended or one.created)
 
 
-async def test_no_more_takes_are_at_a_service_than_it_bears(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_no_more_takes_are_at_a_service_than_it_allows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert 2 <= await most_at_once(6, tmp_path, monkeypatch) <= 4
 
 
-async def test_an_account_with_another_quota_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_account_with_another_quota_has_a_variable_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("AIMLAPI_AT_ONCE", "1")
     assert await most_at_once(3, tmp_path, monkeypatch) == 1
 
@@ -66,11 +68,11 @@ async def one_at_a_time() -> AsyncIterator[None]:
 
 
 @pytest.mark.usefixtures("one_at_a_time")
-async def test_a_limit_of_prefects_holds_across_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_global_limit_holds_across_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert await most_at_once(3, tmp_path, monkeypatch) == 1
 
 
-async def test_a_deployed_run_buys_nothing_where_no_limit_holds_it(
+async def test_a_deployed_run_buys_nothing_without_a_global_limit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("storyreel.flows.render.is_deployed", lambda: True)
@@ -80,7 +82,7 @@ async def test_a_deployed_run_buys_nothing_where_no_limit_holds_it(
 
 
 @pytest.mark.usefixtures("one_at_a_time")
-async def test_a_limit_that_is_there_is_kept_and_one_that_is_paused_holds_nobody() -> None:
+async def test_an_existing_limit_is_kept_and_a_paused_one_is_not_used() -> None:
     assert [(limit.limit, limit.became) for limit in await ensure_limits(["aimlapi"], {})] == [(1, "kept")]
     assert [(limit.limit, limit.became) for limit in await ensure_limits(["aimlapi"], {"aimlapi": 2})] == [
         (2, "changed")
@@ -92,7 +94,7 @@ async def test_a_limit_that_is_there_is_kept_and_one_that_is_paused_holds_nobody
     assert await active_limits(["aimlapi"], is_deployed=True) == frozenset()
 
 
-def test_how_many_an_account_may_have_at_once_is_shown_and_held_to_be_a_number(storyreel: Command) -> None:
+def test_the_quota_of_an_account_is_shown_and_must_be_a_number(storyreel: Command) -> None:
     (shown,) = [
         each for each in json.loads(storyreel("providers", "--json", FREEPIK_AT_ONCE="20").stdout)
         if each["provider"] == "freepik"

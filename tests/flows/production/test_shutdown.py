@@ -61,7 +61,7 @@ def order(plan: Plan, shot: int, ledger: Ledger, price: str = "1.20") -> Order:
     return noted
 
 
-def test_what_is_paid_and_nobody_follows_any_more_is_told(plan: Plan, ledger: Ledger, tmp_path: Path) -> None:
+def test_a_paid_order_that_is_left_running_is_listed_with_its_price(plan: Plan, ledger: Ledger, tmp_path: Path) -> None:
     studio = studio_with(ledger, tmp_path)
     ledger.mark_submitted(order(plan, 0, ledger).key, "gen-7", None)
     ledger.mark_submitted(order(plan, 1, ledger).key, "gen-8", Money(amount=Decimal("0.90"), currency="USD"))
@@ -72,14 +72,14 @@ def test_what_is_paid_and_nobody_follows_any_more_is_told(plan: Plan, ledger: Le
     )
 
 
-def test_what_nobody_knows_is_told_with_the_way_to_settle_it(plan: Plan, ledger: Ledger, tmp_path: Path) -> None:
+def test_an_unknown_order_is_listed_with_the_next_command(plan: Plan, ledger: Ledger, tmp_path: Path) -> None:
     studio = studio_with(ledger, tmp_path)
     ledger.mark_unknown(order(plan, 0, ledger).key, "the run was stopped")
     (line,) = orders_left(plan, studio)
     assert "1A take 1, and it is unknown whether it was accepted" in line and "storyreel reconcile" in line
 
 
-def test_what_is_finished_or_another_runs_is_no_concern_of_this_one(plan: Plan, ledger: Ledger, tmp_path: Path) -> None:
+def test_finished_orders_and_those_of_other_runs_are_not_listed(plan: Plan, ledger: Ledger, tmp_path: Path) -> None:
     other = Ledger(f"sqlite:///{tmp_path / 'ledger.sqlite'}")
     other.mark_submitted(order(plan, 0, other).key, "gen-7", None)
     key = order(plan, 1, ledger).key
