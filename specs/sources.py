@@ -113,13 +113,13 @@ class SourceChecker:
     def _hint(self, source: str, path: Path) -> str:
         """A hint for a missing file. Only the first are compared with their neighbours: thousands may be missing."""
         if source.startswith("~"):
-            return "`~` is not expanded; write the path beside the storyboard"
+            return "`~` is not expanded; write the path from the storyboard's folder"
         self._missing += 1
         if self._missing <= _MOST_GUESSES and len(path.name) <= 60:
             near = get_close_matches(path.name, self._neighbours(path.parent), 1)
             if near:
                 return f"did you mean `{Path(source).with_name(near[0])}`?"
-        return "a path is taken from the storyboard's folder"
+        return "paths are relative to the storyboard's folder"
 
     def _neighbours(self, folder: Path) -> list[str]:
         if folder not in self._names:

@@ -171,7 +171,7 @@ class Scene(StoryboardModel):
     """Shots in one place and time."""
 
     scene: Slate
-    """The scene's number or name, unlike every other's."""
+    """The scene's number or name, unique in the film."""
     heading: Text = ""
     """The slug line: INT. LAMP ROOM - NIGHT."""
     location: Name | None = None
@@ -261,8 +261,8 @@ class Storyboard(StoryboardModel):
 
     def scene_of(self, slate: str) -> Scene | None:
         """The scene of a shot; None in a film without scenes."""
-        place = self._places.get(slate, ())
-        return self.scenes[int(place[1])] if place[:1] == ("scenes",) else None
+        path = self._paths.get(slate, ())
+        return self.scenes[int(path[1])] if path[:1] == ("scenes",) else None
 
     def where(self, *path: str | int) -> Position:
         """The position in the file of a value, or of the innermost value around it that has one."""
@@ -273,7 +273,7 @@ class Storyboard(StoryboardModel):
 
     def where_shot(self, slate: str, *path: str | int) -> Position:
         """The position in the file of a shot, or of one of its values."""
-        return self.where(*self._places.get(slate, ()), *path)
+        return self.where(*self._paths.get(slate, ()), *path)
 
     def placed_shots(self) -> Iterator[tuple[KeyPath, Shot]]:
         """Every shot with its path in the file: `("scenes", 0, "shots", 2)`."""
@@ -284,9 +284,9 @@ class Storyboard(StoryboardModel):
                 yield ("scenes", scene_number, "shots", number), shot
 
     @cached_property
-    def _places(self) -> dict[str, KeyPath]:
+    def _paths(self) -> dict[str, KeyPath]:
         """The path of each shot by its slate; of two shots with the same slate, the first."""
-        return {shot.shot: place for place, shot in reversed(list(self.placed_shots()))}
+        return {shot.shot: path for path, shot in reversed(list(self.placed_shots()))}
 
 
 def is_remote(source: str) -> bool:

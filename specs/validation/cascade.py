@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from storyreel.specs.problems.problem import Position, Problem, StoryboardError
+from storyreel.specs.problems.problem import Problem, StoryboardError
 from storyreel.specs.storyboard import ShotDefaults
 from storyreel.specs.yaml.tree import HEAVIEST, Entry, Node
 
@@ -28,9 +28,8 @@ def cascade(root: Node, file: str) -> Node:
     full = root.with_children(entries)
     if full.weight > HEAVIEST:
         where = root.at(("defaults",)) or root
-        position = Position(file, where.line, where.column)
         message = "with the defaults in every shot the film holds more than is read"
-        raise StoryboardError([Problem(position, message, "make the defaults smaller, or split the film")])
+        raise StoryboardError([Problem(where.position(file), message, "make the defaults smaller, or split the film")])
     return full
 
 

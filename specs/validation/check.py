@@ -59,19 +59,18 @@ def _names(storyboard: Storyboard) -> Iterator[Problem]:
             where = storyboard.where("scenes", number, "defaults", "location")
             yield Problem(where, "the scene's location is written twice", "keep `location` beside `scene`")
         yield from _unknown(storyboard, ("scenes", number, "location"), "location", scene.location, locations)
-    for place, shot in _placed_with_defaults(storyboard):
+    for path, shot in _shots_and_defaults(storyboard):
         for number, who in enumerate(shot.cast):
-            yield from _unknown(storyboard, (*place, "cast", number), "cast member", who, cast)
+            yield from _unknown(storyboard, (*path, "cast", number), "cast member", who, cast)
             if who in shot.cast[:number]:
-                yield Problem(
-                    storyboard.where(*place, "cast", number), f"`{who}` is in the shot twice", "once is enough"
-                )
-        yield from _unknown(storyboard, (*place, "location"), "location", shot.location, locations)
+                where = storyboard.where(*path, "cast", number)
+                yield Problem(where, f"`{who}` is in the shot twice", "once is enough")
+        yield from _unknown(storyboard, (*path, "location"), "location", shot.location, locations)
         for number, line in enumerate(shot.dialogue):
-            yield from _unknown(storyboard, (*place, "dialogue", number), "speaker", line.speaker, cast)
+            yield from _unknown(storyboard, (*path, "dialogue", number), "speaker", line.speaker, cast)
 
 
-def _placed_with_defaults(storyboard: Storyboard) -> Iterator[tuple[KeyPath, ShotDefaults]]:
+def _shots_and_defaults(storyboard: Storyboard) -> Iterator[tuple[KeyPath, ShotDefaults]]:
     """Every shot, and the defaults, of which some may reach no shot."""
     yield ("defaults",), storyboard.defaults
     for number, scene in enumerate(storyboard.scenes):
@@ -80,19 +79,19 @@ def _placed_with_defaults(storyboard: Storyboard) -> Iterator[tuple[KeyPath, Sho
 
 
 def _unknown(
-    storyboard: Storyboard, place: KeyPath, what: str, name: str | None, known: Collection[str]
+    storyboard: Storyboard, path: KeyPath, what: str, name: str | None, known: Collection[str]
 ) -> Iterator[Problem]:
     if name is not None and name not in known:
         section = "locations" if what == "location" else "cast"
         otherwise = f"known are {listed(known, 'and')}" if known else f"describe it under `{section}`"
-        yield Problem(storyboard.where(*place), f"unknown {what} `{name}`", suggestion(name, known, otherwise))
+        yield Problem(storyboard.where(*path), f"unknown {what} `{name}`", suggestion(name, known, otherwise))
 
 
 def _placeholders(storyboard: Storyboard) -> Iterator[Problem]:
     """`{name}` in texts that become part of a prompt."""
-    for place, text in _prompt_texts(storyboard):
-        for what, fix in unknown_names(storyboard, text):
-            yield Problem(storyboard.where(*place), what, fix)
+    for path, text in _prompt_texts(storyboard):
+        for message, hint in unknown_names(storyboard, text):
+            yield Problem(storyboard.where(*path), message, hint)
 
 
 def unknown_names(storyboard: Storyboard, text: str) -> Iterator[tuple[str, str]]:
@@ -112,28 +111,28 @@ def _prompt_texts(storyboard: Storyboard) -> Iterator[tuple[KeyPath, str]]:
         yield ("cast", name, "description"), member.description
     for name, location in storyboard.locations.items():
         yield ("locations", name, "description"), location.description
-    for place, shot in _placed_with_defaults(storyboard):
+    for path, shot in _shots_and_defaults(storyboard):
         if isinstance(shot, Shot):
-            yield (*place, "action"), shot.action
-        yield (*place, "camera", "angle"), shot.camera.angle
-        yield (*place, "camera", "lens"), shot.camera.lens
+            yield (*path, "action"), shot.action
+        yield (*path, "camera", "angle"), shot.camera.angle
+        yield (*path, "camera", "lens"), shot.camera.lens
         for number, line in enumerate(shot.dialogue):
-            yield (*place, "dialogue", number, line.speaker), line.line
-            yield (*place, "dialogue", number, "delivery"), line.delivery
+            yield (*path, "dialogue", number, line.speaker), line.line
+            yield (*path, "dialogue", number, "delivery"), line.delivery
 
 
 def _slates(storyboard: Storyboard) -> Iterator[Problem]:
     """Slates and names of scenes that are not unique."""
-    shots = [((*place, "shot"), shot.shot) for place, shot in storyboard.placed_shots()]
+    shots = [((*path, "shot"), shot.shot) for path, shot in storyboard.placed_shots()]
     scenes = [(("scenes", number, "scene"), scene.scene) for number, scene in enumerate(storyboard.scenes)]
     for what, named in (("slate", shots), ("scene", scenes)):
         first: dict[str, KeyPath] = {}
-        for place, name in named:
+        for path, name in named:
             if name in first:
                 line = storyboard.where(*first[name]).line
-                where = storyboard.where(*place)
+                where = storyboard.where(*path)
                 yield Problem(where, f"the {what} `{name}` is taken, first in line {line}", "give it a name of its own")
-            first.setdefault(name, place)
+            first.setdefault(name, path)
 
 
 def _chains(storyboard: Storyboard) -> Iterator[Problem]:
@@ -172,12 +171,12 @@ def _cycle(slate: str, upstream: dict[str, str | None], finished: set[str]) -> l
 
 def _services(storyboard: Storyboard) -> Iterator[Problem]:
     """The order of services. Whether they are installed is checked when a run is planned."""
-    for place, shot in _placed_with_defaults(storyboard):
+    for path, shot in _shots_and_defaults(storyboard):
         if {"provider", "providers"} <= shot.model_fields_set:
-            fix = "keep `providers`, which may name one service too"
-            yield Problem(storyboard.where(*place, "provider"), "`provider` and `providers` mean the same", fix)
+            hint = "keep `providers`, which may name one service too"
+            yield Problem(storyboard.where(*path, "provider"), "`provider` and `providers` mean the same", hint)
         for number, service in enumerate(shot.providers):
-            where = storyboard.where(*place, "providers", number)
+            where = storyboard.where(*path, "providers", number)
             if service in shot.providers[:number]:
                 yield Problem(where, f"`{service}` is named twice", "once is enough")
             elif service == FREE and number < len(shot.providers) - 1:
@@ -186,27 +185,27 @@ def _services(storyboard: Storyboard) -> Iterator[Problem]:
 
 def _shots(storyboard: Storyboard, altered: Set[str]) -> Iterator[Problem]:
     """Keys of a shot that contradict each other."""
-    for place, shot in storyboard.placed_shots():
+    for path, shot in storyboard.placed_shots():
         if shot.shot in altered:
             continue
         if shot.circled is not None and shot.circled > shot.takes:
-            what = f"take {shot.circled} is circled, but there are {shot.takes}"
-            yield Problem(storyboard.where(*place, "circled"), what, "circle one of them, or make more `takes`")
+            message = f"take {shot.circled} is circled, but there are {shot.takes}"
+            yield Problem(storyboard.where(*path, "circled"), message, "circle one of them, or make more `takes`")
         if shot.continues is not None and shot.first_frame is not None:
-            what = "a shot that continues another begins with its last frame, not with a picture"
-            yield Problem(storyboard.where(*place, "first_frame"), what, "keep `continues` or `first_frame`")
+            message = "a shot that continues another begins with its last frame, not with a picture"
+            yield Problem(storyboard.where(*path, "first_frame"), message, "keep `continues` or `first_frame`")
         if shot.last_frame is not None and shot.first_frame is None and shot.continues is None:
-            what = f"shot {shot.shot} has a picture to end with and none to begin with"
-            yield Problem(storyboard.where(*place, "last_frame"), what, "add `first_frame` or `continues`")
+            message = f"shot {shot.shot} has a picture to end with and none to begin with"
+            yield Problem(storyboard.where(*path, "last_frame"), message, "add `first_frame` or `continues`")
         if shot.transition.type == "cut" and shot.transition.duration is not None:
-            where = storyboard.where(*place, "transition", "duration")
+            where = storyboard.where(*path, "transition", "duration")
             yield Problem(where, "a cut takes no time", "remove its `duration`, or make it a dissolve or a fade")
-        yield from _mode(storyboard, place, shot)
+        yield from _mode(storyboard, path, shot)
 
 
-def _mode(storyboard: Storyboard, place: KeyPath, shot: Shot) -> Iterator[Problem]:
+def _mode(storyboard: Storyboard, path: KeyPath, shot: Shot) -> Iterator[Problem]:
     """A forced mode that lacks its input."""
-    where = storyboard.where(*place, "mode")
+    where = storyboard.where(*path, "mode")
     if shot.mode is Mode.IMAGE and shot.first_frame is None and shot.continues is None:
         yield Problem(where, "image-to-video needs an image to begin with", "add `first_frame` or `continues`")
     # Unknown names are reported by _names, and have no references to look up.
@@ -215,15 +214,15 @@ def _mode(storyboard: Storyboard, place: KeyPath, shot: Shot) -> Iterator[Proble
         *storyboard.locations,
     )
     if shot.mode is Mode.REFERENCE and known and not storyboard.references_of(shot):
-        what = "reference-to-video needs references, and nothing seen in this shot has any"
-        yield Problem(where, what, "add `references` to the shot, its cast or its location")
+        message = "reference-to-video needs references, and nothing seen in this shot has any"
+        yield Problem(where, message, "add `references` to the shot, its cast or its location")
 
 
 def _sources(storyboard: Storyboard) -> Iterator[Problem]:
     inspector = SourceChecker(storyboard.resolve)
-    for place, source, kind in _all_sources(storyboard):
+    for path, source, kind in _all_sources(storyboard):
         if wrong := inspector.wrong_with(source, kind):
-            yield Problem(storyboard.where(*place), *wrong)
+            yield Problem(storyboard.where(*path), *wrong)
 
 
 def local_sources(storyboard: Storyboard) -> list[str]:
@@ -238,20 +237,20 @@ def _all_sources(storyboard: Storyboard) -> Iterator[tuple[KeyPath, str, SourceK
             yield ("cast", name, "voice"), member.voice, SourceKind.VOICE
     for name, location in storyboard.locations.items():
         yield from _references(("locations", name), location.references)
-    for place, shot in _placed_with_defaults(storyboard):
-        yield from _references(place, shot.references)
+    for path, shot in _shots_and_defaults(storyboard):
+        yield from _references(path, shot.references)
         if shot.first_frame is not None:
-            yield (*place, "first_frame"), shot.first_frame, SourceKind.IMAGE
+            yield (*path, "first_frame"), shot.first_frame, SourceKind.IMAGE
         if shot.last_frame is not None:
-            yield (*place, "last_frame"), shot.last_frame, SourceKind.IMAGE
+            yield (*path, "last_frame"), shot.last_frame, SourceKind.IMAGE
     for number, music in enumerate(storyboard.music):
         yield ("music", number, "file"), music.file, SourceKind.MUSIC
 
 
-def _references(place: KeyPath, references: Iterable[Reference]) -> Iterator[tuple[KeyPath, str, SourceKind]]:
+def _references(path: KeyPath, references: Iterable[Reference]) -> Iterator[tuple[KeyPath, str, SourceKind]]:
     for number, reference in enumerate(references):
         kind = SourceKind.VIDEO if reference.is_video else SourceKind.IMAGE
-        yield (*place, "references", number, kind.name.lower()), reference.source, kind
+        yield (*path, "references", number, kind.name.lower()), reference.source, kind
 
 
 def _cut(storyboard: Storyboard, altered: Set[str]) -> Iterator[Problem]:
@@ -275,10 +274,10 @@ def _music(storyboard: Storyboard, number: int, running: int | None) -> Iterator
             return
     end = frames["end"] if music.end else running
     if end is not None and frames["start"] >= end:
-        key, what = (
+        key, message = (
             ("end", "the music ends before it starts") if music.end else ("start", "the music starts after the film")
         )
-        yield Problem(storyboard.where("music", number, key), what, "")
+        yield Problem(storyboard.where("music", number, key), message, "")
     elif end is not None and frames["fade_in"] + frames["fade_out"] > end - frames["start"]:
-        what = "the music's fades are longer than it plays"
-        yield Problem(storyboard.where("music", number, "fade_out" if music.fade_out else "fade_in"), what)
+        message = "the music's fades are longer than it plays"
+        yield Problem(storyboard.where("music", number, "fade_out" if music.fade_out else "fade_in"), message)

@@ -76,6 +76,10 @@ class Node(NamedTuple):
             node = node.child(step) if node else None
         return node
 
+    def position(self, file: str) -> Position:
+        """Its position in a file."""
+        return Position(file, self.line, self.column)
+
     def with_children(self, value: list[Node] | dict[str, Entry]) -> Node:
         """The same list or mapping with other contents."""
         return Node(value, self.line, self.column, _weight(value))
@@ -113,7 +117,7 @@ class Positions(Mapping[KeyPath, Position]):
 
     def __getitem__(self, path: KeyPath) -> Position:
         if node := self._root.at(path):
-            return Position(self._file, node.line, node.column)
+            return node.position(self._file)
         raise KeyError(path)
 
     def key(self, path: KeyPath) -> Position:

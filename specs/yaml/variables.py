@@ -8,7 +8,7 @@ from operator import is_
 
 from storyreel.specs.language.values import LONGEST_TEXT
 from storyreel.specs.problems.phrases import listed, shown, suggestion
-from storyreel.specs.problems.problem import MOST_PROBLEMS, Position, Problem
+from storyreel.specs.problems.problem import MOST_PROBLEMS, Problem
 from storyreel.specs.yaml.syntax import control_character
 from storyreel.specs.yaml.tree import Entry, Node, Scalar, parse_scalar
 
@@ -22,15 +22,10 @@ def fill(root: Node, set_vars: Mapping[str, str], file: str) -> tuple[Node, list
     if declared:
         values = _overridden(declared.node, set_vars)
         problems += _control_characters(declared.node, set_vars, file)
-        problems += [
-            Problem(
-                Position(file, entry.node.line, entry.node.column),
-                f"the variable `{shown(name)}` uses another; variables are plain texts",
-                "use both where the text is needed",
-            )
-            for name, entry in declared.node.entries.items()
-            if _uses(entry.node.value)
-        ]
+        for name, entry in declared.node.entries.items():
+            if _uses(entry.node.value):
+                message = f"the variable `{shown(name)}` uses another; variables are plain texts"
+                problems.append(Problem(entry.node.position(file), message, "use both where the text is needed"))
         root = root.with_children(root.entries | {"vars": declared.with_node(values)})
     filler = _Filler({name: entry.node.value for name, entry in values.entries.items()} if declared else {}, file)
     entries = {
@@ -46,7 +41,7 @@ def _undeclared(root: Node, declared: Entry | None, set_vars: Mapping[str, str],
     otherwise = f"declared are {listed(known, 'and')}" if known else "declare it under `vars`"
     return [
         Problem(
-            Position(file, node.line, node.column),
+            node.position(file),
             f"`--set {shown(name)}=…` sets a variable that the storyboard does not declare",
             suggestion(name, known, otherwise),
         )
@@ -59,7 +54,7 @@ def _control_characters(variables: Node, set_vars: Mapping[str, str], file: str)
     """Control characters in values of `--set`; the parser has refused those of the file."""
     return [
         Problem(
-            Position(file, entry.node.line, entry.node.column),
+            entry.node.position(file),
             f"`--set {name}=…` brings in the control character {sign}",
             "remove it",
         )
@@ -88,7 +83,7 @@ class _Filler:
 
     def __init__(self, values: Mapping[str, object], file: str) -> None:
         self.problems: list[Problem] = []
-        self._values = {name: _written(value) for name, value in values.items()}
+        self._values = {name: _as_text(value) for name, value in values.items()}
         self._file = file
         self._done: dict[int, tuple[Node, Node]] = {}
 
@@ -132,17 +127,17 @@ class _Filler:
         name = use["name"]
         if use["literal"] or (name in self._values and use["end"]):
             return None
-        at = Position(self._file, node.line, node.column)
+        at = node.position(self._file)
         if not use["end"]:
             return Problem(at, "a `${` is not closed", "write `${name}`, or `$${` for the signs themselves")
         otherwise = f"declared are {listed(self._values, 'and')}" if self._values else "declare it under `vars`"
         return Problem(at, f"unknown variable `${{{shown(name)}}}`", suggestion(name, self._values, otherwise))
 
-    def _note(self, node: Node, what: str, fix: str) -> None:
-        self.problems.append(Problem(Position(self._file, node.line, node.column), what, fix))
+    def _note(self, node: Node, message: str, hint: str) -> None:
+        self.problems.append(Problem(node.position(self._file), message, hint))
 
 
-def _written(value: object) -> str:
+def _as_text(value: object) -> str:
     """A variable's value as text; empty for a value of another type, which validation reports."""
     if isinstance(value, str):
         return value
