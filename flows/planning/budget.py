@@ -18,7 +18,7 @@ _SCOPES = {"run": "a run", "shot": "a shot", "month": "a month"}
 
 
 class BudgetedPlan(NamedTuple):
-    """A plan, the budget limits that it was checked against, and the error if it would pass one of them."""
+    """A plan, the budget limits that it was checked against, and the error if it would exceed one of them."""
 
     plan: Plan
     limits: tuple[Limit, ...]

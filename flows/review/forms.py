@@ -48,7 +48,7 @@ class ShotAnswer(BaseModel):
 
 
 class BudgetAnswer(BaseModel):
-    """The answer to a run that would pass its budget."""
+    """The answer to a run that would exceed its budget."""
 
     decision: Literal["approve", "stop"]
     amount: float = 0
@@ -74,7 +74,7 @@ def review_form(question: Question, problems: Mapping[str, str]) -> type[RunInpu
 
 
 def budget_form(question: Question, why: str, purchases: str) -> type[RunInput]:
-    """The form for a run that would pass its budget. It cannot be sent without a decision."""
+    """The form for a run that would exceed its budget. It cannot be sent without a decision."""
     assert question.money
     paragraphs = "\n\n".join(map(escape, why.splitlines()))
     costs = f"It would buy {purchases}; the whole run then costs **{question.money.exactly}**."
@@ -90,7 +90,7 @@ def budget_form(question: Question, why: str, purchases: str) -> type[RunInput]:
     decision = Field(title="Decision", description=text, json_schema_extra={"position": 0})
     fields: dict[str, Any] = {"decision": (Literal["approve", "stop"], decision), "amount": (float, amount)}
     form = create_model("Budget", __base__=RunInput, **fields)
-    return form.with_initial_data(description="This run would pass its budget.")
+    return form.with_initial_data(description="This run would exceed its budget.")
 
 
 def by_field(shots: Iterable[ShotToReview]) -> dict[str, ShotToReview]:

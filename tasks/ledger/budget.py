@@ -34,7 +34,7 @@ class Limit(Frozen):
 
 
 class BudgetExceeded(StoryreelError):
-    """A budget would be passed, or cannot be compared with a price; what the message names was not bought.
+    """A budget would be exceeded, or cannot be compared with a price; what the message names was not bought.
 
     The ledger raises it for one order and sets `limit`, `committed` (by other orders, in the limit's currency) and
     `wanted` (the order's price, None if unknown). Planning raises it for a whole plan and sets `fits`, the slates of
@@ -96,7 +96,7 @@ def _explained(order: Order, limit: Limit, committed: Money) -> tuple[str, str]:
             f"write the budget in {price.currency}, or choose a service paid in {most.currency}",
         )
     return (
-        f"{order.name} would pass {budget}: it costs {price.exactly}, and of {most.exactly} {committed.exactly} are "
+        f"{order.name} would exceed {budget}: it costs {price.exactly}, and of {most.exactly} {committed.exactly} are "
         "committed already",
         _RAISE[limit.scope],
     )

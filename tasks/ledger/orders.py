@@ -175,7 +175,7 @@ class Orders(LedgerBase):
             row = tx.rows.one(key)
             if row is None or row.state is not State.INTENDED or not row.is_ours():
                 return False
-            return tx.undo(row, "taken back: surely not accepted", (State.INTENDED,))
+            return tx.undo(row, "taken back: the service has not accepted it", (State.INTENDED,))
 
         return self._write(undo)
 

@@ -14,7 +14,7 @@ from storyreel.tasks.ledger.owner import Owner, this_process
 LEASE = timedelta(seconds=60)
 """How long a row stays its owner's after the last renewal."""
 
-_SILENT_HERE = timedelta(minutes=10)
+_SUSPENDED = timedelta(minutes=10)
 """How long after its lease a running process of this host keeps a row: the machine may have been suspended."""
 
 
@@ -102,10 +102,10 @@ class Purchase(Frozen):
         """
         if self.is_ours():
             return False
-        silent = (now or self.read) - (self.lease_until or self.changed + LEASE)
+        overdue = (now or self.read) - (self.lease_until or self.changed + LEASE)
         if self.owner.is_here():
-            return not self.owner.is_alive() or silent > _SILENT_HERE
-        return silent > timedelta(0)
+            return not self.owner.is_alive() or overdue > _SUSPENDED
+        return overdue > timedelta(0)
 
     @property
     def estimate(self) -> Money | None:
@@ -116,8 +116,8 @@ class Purchase(Frozen):
     def sent_between(self) -> tuple[datetime, datetime]:
         """The earliest and the latest time at which the present order can have been sent."""
         begin = self.intended or self.created
-        held = self.lease_until or self.changed
-        return begin, max(begin, min(held, self.changed) if self.state is State.UNKNOWN else held)
+        end = self.lease_until or self.changed
+        return begin, max(begin, min(end, self.changed) if self.state is State.UNKNOWN else end)
 
 
 class Event(Frozen):

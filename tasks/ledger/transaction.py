@@ -21,7 +21,7 @@ from storyreel.tasks.ledger.schema import EARLIER, EVENTS, ORDER_COLUMNS, PURCHA
 
 Result = TypeVar("Result")
 
-_ORDERED_TWICE = "accepted although the row was {state} by then: ordered twice"
+_ORDERED_TWICE = "accepted when the row was already {state}: ordered twice"
 
 
 class LedgerBase:

@@ -251,7 +251,7 @@ def test_the_error_names_all_sums_and_survives_pickling(ledger: Ledger) -> None:
         ledger.intend(priced("b", "0.92"), at_most("2.00"))
     again = pickle.loads(pickle.dumps(over.value))
     message = (
-        "The Keeper 1A take 1 would pass the budget of this run: it costs 0.92 USD, "
+        "The Keeper 1A take 1 would exceed the budget of this run: it costs 0.92 USD, "
         "and of 2.00 USD 1.084 USD are committed already"
     )
     for error in (over.value, again):
