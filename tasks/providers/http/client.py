@@ -103,19 +103,19 @@ class Client:
         """Raise the error of a response which proves that the service did not, and will not, act on the request."""
         if error := self._error_in(response):
             raise self._redacted(error)
-        status, message = response.status, response.message()
+        status = response.status
         if status == 429:
             raise self._transient("is busy", response)
         if 300 <= status < 400:
             what = f"redirects to {_host(response)}, and the key must not be sent there"
             raise self._error(Terminal, what, next="storyreel doctor")
         if status == 401:
-            raise self._error(Terminal, f"does not accept the key: {message}", next="storyreel doctor")
+            raise self._error(Terminal, f"does not accept the key: {response.message()}", next="storyreel doctor")
         if status in (402, 403):
-            raise self._error(Terminal, f"denies access ({status}): {message}", next="storyreel doctor")
+            raise self._error(Terminal, f"denies access ({status}): {response.message()}", next="storyreel doctor")
         if status in _REFUSED:
             what = f"refused it ({status})"
-            raise self._redacted(refusal(Refused, what, service=self.service, code="", reason=message))
+            raise self._redacted(refusal(Refused, what, service=self.service, code="", reason=response.message()))
 
     def _transient(self, what: str, response: Response) -> Transient:
         error = self._error(Transient, f"{what}: {response.message()}")
