@@ -35,7 +35,7 @@ class Language(Generic[Model]):
 
     model: type[Model]
     name: str
-    """As in `this is no …`."""
+    """As in `this is not a …`."""
     beginning: str
     """How such a file begins: the hint for one that is empty, or something else."""
     meaning: Mapping[str, str] = field(default_factory=lambda: MEANING)

@@ -36,7 +36,7 @@ _CURRENCY = r"^[A-Z]{3}$"
 class PricesError(StoryboardError):
     """A file of prices cannot be used. `problems` holds all that was found, in the order of the file."""
 
-    command = "the same command again"
+    command = "storyreel providers"
 
 
 @dataclass(frozen=True, slots=True)
