@@ -18,7 +18,7 @@ from storyreel.tasks.prices.rates import Rate
 from storyreel.tasks.providers.capability import Capability
 from storyreel.tasks.providers.provider import Provider
 from storyreel.tasks.providers.request import Use
-from storyreel.tasks.settings import PRICES, Settings, SettingsError, service_variable
+from storyreel.tasks.settings import PRICES, ServiceSettings, Settings, SettingsError, service_variable
 
 Transport = Literal[
     "read here", "inside the request", "the service's own store", "your bucket", "links only", "not taken"
@@ -145,7 +145,7 @@ def _service(name: str, environment: Mapping[str, str], prices: PriceList) -> Se
         key=adapter.missing_variable({}),
         ready=not adapter.missing_variable(environment),
         at_once=at_once,
-        at_once_by=limit_variable if environment.get(limit_variable, "").strip() else "",
+        at_once_by=limit_variable if ServiceSettings.read(name, environment).at_once else "",
         poll_seconds=adapter.min_poll_seconds if adapter.paid else 0,
         advised_seconds=adapter.advised_poll_seconds,
         capabilities=capabilities,

@@ -54,8 +54,7 @@ class HostedProvider(Provider):
 
     @classmethod
     def missing_variable(cls, environment: Mapping[str, str]) -> str:
-        variable = service_variable(cls.name, "API_KEY")
-        return "" if environment.get(variable, "").strip() else variable
+        return "" if ServiceSettings.read(cls.name, environment).key else service_variable(cls.name, "API_KEY")
 
     async def __aenter__(self) -> Self:
         key = self._key()

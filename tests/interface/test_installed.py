@@ -130,12 +130,15 @@ async def test_a_deployed_flow_makes_films_and_is_told_the_next_step_where_one_c
     assert state.is_completed(), f"{state.message}\n{(project / 'serve.log').read_text()}"
     told: dict[str, Any] = json.loads((project / "told.json").read_text())
     assert told["frames"] == _FRAMES
-    error, message, _, following = told["storm"]
+    error, message, _, following = told["to approve"]
     assert error == "ReviewNeeded" and "waits for approval" in message
     assert following == "storyreel review specs/storm.yaml"
-    error, message, hint, _ = told["harbour"]
+    error, message, hint, _ = told["to buy"]
     assert error == "NotAllowed" and "this would buy 1 take from apiyi for " in message
     assert "buy=True" in hint and "budget='" in hint
+    error, message, _, following = told["too dear"]
+    assert error == "BudgetExceeded" and "0.01 USD" in message
+    assert following == "storyreel plan specs/harbour.yaml --provider apiyi"
 
 
 async def _deployment(name: str) -> Any:

@@ -31,12 +31,17 @@ def mapped() -> list[int]:
 
 @flow
 async def nightly(told: str) -> None:
-    """Render a film; note how a film that must be approved, and one that would be bought, end."""
+    """Render a film; note how one ends that must be approved, one that would be bought, and one over its budget."""
     made = await storyreel.render_storyboard("specs/lantern.yaml", out="films/nightly")
     ended = {"frames": made.frames}
-    for name, provider in (("storm", None), ("harbour", "apiyi")):
+    others = (
+        ("to approve", "specs/storm.yaml", {}),
+        ("to buy", "specs/harbour.yaml", {"provider": "apiyi"}),
+        ("too dear", "specs/harbour.yaml", {"provider": "apiyi", "budget": "0.01 USD"}),
+    )
+    for what, storyboard, arguments in others:
         try:
-            await storyreel.render_storyboard(f"specs/{name}.yaml", provider, out=f"films/{name}")
+            await storyreel.render_storyboard(storyboard, **arguments)
         except storyreel.StoryreelError as error:
-            ended[name] = [type(error).__name__, error.message, error.hint, error.next]
+            ended[what] = [type(error).__name__, error.message, error.hint, error.next]
     Path(told).write_text(json.dumps(ended))
