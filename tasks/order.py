@@ -76,7 +76,7 @@ class _TakeOrder:
                 if clip:
                     self.log.info("%s: made before, its clip is taken from the store", self.take.slate)
                 return clip or await self._recover(purchase)
-            case State.FAILED if purchase.changed >= self.studio.opened:
+            case State.FAILED if purchase.changed >= self.studio.opened_at:
                 raise Terminal(purchase.reason, service=self.take.order.provider)
             case State.FAILED:
                 return await self._order_again(purchase)

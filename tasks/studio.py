@@ -41,7 +41,7 @@ class Studio:
         self.shared_pieces = SharedPieces(clips.bucket.inside("house")) if clips.bucket else None
         """What hosts share of what they make from clips; None without a bucket."""
         self.prices = prices
-        self.opened = ledger.now()
+        self.opened_at = ledger.now()
         """By the clock of the ledger, like the times of its rows."""
         self.keeps_orders = False
         """Whether orders stay at the services when the run is stopped, because another process continues them."""

@@ -55,7 +55,7 @@ def _line(purchase: Purchase, studio: Studio) -> str:
     take = f"left at {order.provider}: {order.slate} take {order.take}"
     if purchase.state is State.SUBMITTED:
         return f"{take}, task {purchase.task}, {_price(purchase)}; the next run continues it"
-    if purchase.state is State.UNKNOWN and purchase.changed >= studio.opened:
+    if purchase.state is State.UNKNOWN and purchase.changed >= studio.opened_at:
         return f"{take}, and it is unknown whether it was accepted; next: storyreel reconcile"
     return ""
 

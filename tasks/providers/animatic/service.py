@@ -74,9 +74,9 @@ class Animatic(Provider):
 
 def _board(request: Request) -> Board:
     if request.board is None:
-        raise Terminal("the animatic was given no board to draw", service=Animatic.name, hint="storyreel plan")
+        raise Terminal("the animatic was given no board to draw", service=Animatic.name, next="storyreel plan")
     return request.board
 
 
 def _refused(board: Board, error: MediaError) -> Terminal:
-    return Terminal(f"{board.slate}: {error.message}", service=Animatic.name, hint=error.hint)
+    return Terminal(f"{board.slate}: {error.message}", service=Animatic.name, hint=error.hint, next=error.next)
