@@ -120,7 +120,7 @@ def test_a_damaged_ledger_is_told_to_be_restored(storyreel: Command, hello: Path
         assert done.returncode == 1
         assert "Traceback" not in done.stderr
         assert f"the ledger {damaged} is damaged" in done.stderr
-        assert f"next: restore {damaged} from a backup" in done.stderr
+        assert f"; restore {damaged} from a backup" in done.stderr
     assert not (tmp_path / "state" / "faults").exists(), "it is no fault of ours"
 
 
