@@ -26,6 +26,8 @@ from storyreel.tasks.studio import Studio
 Log: TypeAlias = "Logger | LoggerAdapter[Any]"
 GlobalSlot: TypeAlias = Callable[[str], AbstractAsyncContextManager[None]]
 
+STOPPED = "the run that ordered it was stopped before it had an answer"
+"""Reason in the ledger for an order that its run intended and left."""
 _LEDGER_SECONDS = 0.5
 """Seconds between two reads of a ledger row that another run works on."""
 _CALL_OFF_SECONDS = 5
@@ -103,8 +105,7 @@ class _TakeOrder:
         """Handle an order that another process intended and left before it had an answer."""
         if not self.provider.paid:
             return await self._order_again(purchase)
-        reason = "the run that ordered it was stopped before it had an answer"
-        self.studio.ledger.mark_unknown(self.take.order.key, reason)
+        self.studio.ledger.mark_unknown(self.take.order.key, STOPPED)
         raise self._unknown()
 
     async def _clip_arrived(self, purchase: Purchase) -> bool:

@@ -14,13 +14,12 @@ from storyreel.specs.errors import StoryreelError
 from storyreel.specs.frozen import Frozen
 from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.ledger import Ledger, Purchase, PurchaseFilter, State
+from storyreel.tasks.order import STOPPED
 from storyreel.tasks.providers import load
 from storyreel.tasks.providers.errors import ProviderError, TaskFailed, Terminal, Transient
 from storyreel.tasks.providers.provider import Provider, RemoteTask
 
 Outcome = Literal["attached", "never made", "to be bought again", "moved on", "open"]
-
-STOPPED = "the run that ordered it was stopped before it had an answer"
 
 
 class Settlement(Frozen):
