@@ -1,4 +1,4 @@
-"""Consent to what a run buys: the takes that were agreed to, and runs that nothing was agreed for."""
+"""Checks that a run buys only what was agreed to: the agreed takes, or a budget, or `buy=True` in Python."""
 
 from __future__ import annotations
 
