@@ -323,7 +323,7 @@ def test_an_address_without_the_files_beside_it_is_said(film: Path, bucket: str,
         (f"gcs://films/packs/{'0' * 64}.json", BucketUnusable, "needs a package"),
     ],
 )
-def test_an_address_that_cannot_be_reached_is_said(
+def test_an_address_that_cannot_be_reached_is_named_with_a_way_on(
     bucket: str, away: Home, address: str, kind: type[Exception], words: str
 ) -> None:
     with pytest.raises(kind, match=words) as told:

@@ -295,7 +295,7 @@ def test_a_clip_that_is_gone_for_good_can_be_bought_again(aimlapi: Emulator, tmp
         (("--key", "%", "--buy-again"), "no such order is open"),
     ],
 )
-def test_a_decision_that_cannot_be_is_refused_before_anything_is_changed(
+def test_an_invalid_decision_is_refused_before_anything_is_changed(
     aimlapi: Emulator, tmp_path: Path, reconcile: Told,
     arguments: tuple[str, ...], words: str,
 ) -> None:  # fmt: skip
@@ -307,7 +307,7 @@ def test_a_decision_that_cannot_be_is_refused_before_anything_is_changed(
     assert all(shop.find(order.order.key).state is State.UNKNOWN for order in orders)
 
 
-def test_nothing_to_settle_is_said_and_no_ledger_is_made(storyreel: Command, tmp_path: Path) -> None:
+def test_without_unknown_orders_no_ledger_is_created(storyreel: Command, tmp_path: Path) -> None:
     done = storyreel("reconcile", STORYREEL_HOME=str(tmp_path / "home"))
     assert (done.returncode, done.stdout) == (0, "Nothing is unknown.\n")
     assert not (tmp_path / "home").exists()

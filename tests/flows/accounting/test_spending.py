@@ -77,7 +77,7 @@ def test_an_estimate_is_marked_as_one(told: Told, films: None) -> None:
     )
 
 
-def test_what_is_free_is_said_to_be(told: Told, films: None) -> None:
+def test_free_takes_are_shown_as_free(told: Told, films: None) -> None:
     said = told("--film", "Boat").stdout
     assert " free" in said.splitlines()[3]
     assert said.splitlines()[-1] == "All of it was free."
@@ -132,7 +132,7 @@ def test_what_cannot_be_added_up_is_refused(told: Told, films: None, arguments: 
     assert arguments[-1].removeprefix("--") in refused.stderr
 
 
-def test_nothing_spent_is_said_and_no_ledger_is_made(told: Told, home: Path) -> None:
+def test_without_purchases_no_ledger_is_created(told: Told, home: Path) -> None:
     assert told("--by", "film").stdout == "There are no such purchases.\n"
     assert told("--by", "film", "--json").stdout == "[]\n"
     assert not home.exists()

@@ -35,7 +35,7 @@ def storyreel(folder: Path, *words: str, **told: str) -> subprocess.CompletedPro
     return warm.command(*words, folder=folder, environment=environment)
 
 
-def test_without_a_terminal_nothing_is_bought_that_nobody_agreed_to(film: Path) -> None:
+def test_without_a_terminal_nothing_is_bought_without_consent(film: Path) -> None:
     run = storyreel(film.parent, "render", "film.yaml")
     assert run.returncode == 2
     assert "this would buy 5 takes from apiyi for 2.10 USD" in run.stderr
@@ -87,7 +87,7 @@ def test_a_render_takes_a_storyboard_or_a_plan_and_not_both(film: Path) -> None:
     assert storyreel(film.parent, "render", "film.yaml", "--plan", "film.plan.json").returncode == 2
 
 
-def test_a_broken_price_file_is_told_before_anything_else(film: Path) -> None:
+def test_a_broken_price_file_stops_a_plan_with_its_place(film: Path) -> None:
     (film.parent / "prices.yaml").write_text("prices: 1\nrates:\n  - {service: apiyee, per_second: 1, currency: USD}\n")
     run = storyreel(film.parent, "plan", "film.yaml", STORYREEL_PRICES="prices.yaml")
     assert run.returncode == 2
@@ -96,7 +96,7 @@ def test_a_broken_price_file_is_told_before_anything_else(film: Path) -> None:
     assert "storyreel validate prices.yaml" not in run.stderr
 
 
-def test_the_plan_for_programs_tells_prices_reasons_and_totals(film: Path) -> None:
+def test_plan_json_has_prices_reasons_and_totals(film: Path) -> None:
     told = json.loads(storyreel(film.parent, "plan", "film.yaml", "--json").stdout)
     assert told["total"] == {"amount": "2.10", "currency": "USD"}
     assert {shot["price"]["amount"] for shot in told["shots"]} == {"0.42"}

@@ -127,7 +127,7 @@ def test_what_cannot_be_asked_for_is_refused(told: Told, three: None, arguments:
     assert arguments[0] in refused.stderr
 
 
-def test_a_time_is_so_long_ago_or_a_date() -> None:
+def test_since_is_a_length_of_time_or_a_date() -> None:
     now = datetime(2026, 4, 2, 12, tzinfo=UTC)
     assert parse_since("30m", now) == now - timedelta(minutes=30)
     assert parse_since("2d", now) == now - timedelta(days=2)

@@ -35,13 +35,13 @@ def hello(tmp_path: Path) -> Path:
     return file
 
 
-def test_a_good_storyboard_is_told_to_be_good(cold_storyreel: Command, hello: Path) -> None:
+def test_a_valid_storyboard_is_confirmed_with_its_length(cold_storyreel: Command, hello: Path) -> None:
     done = cold_storyreel("validate", "hello.yaml")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == "Hello: 2 shots, 00:00:00:24 at 30 fps; nothing is wrong.\n"
 
 
-def test_all_that_is_wrong_is_told_at_once_with_its_place(storyreel: Command, hello: Path) -> None:
+def test_all_problems_are_printed_at_once_with_their_places(storyreel: Command, hello: Path) -> None:
     hello.write_text(HELLO.replace("duration: 12f}", "duraton: 12f, continues: 1Z}"))
     done = storyreel("render", "hello.yaml")
     assert done.returncode == 2
@@ -111,7 +111,7 @@ def test_a_word_of_the_storyboard_is_changed_on_the_command_line(storyreel: Comm
     assert json.loads(storyreel("plan", "film.yaml", "--set", "place=Oslo", "--json").stdout)["title"] == "Oslo"
 
 
-def test_a_damaged_ledger_is_told_to_be_restored(storyreel: Command, hello: Path, tmp_path: Path) -> None:
+def test_a_damaged_ledger_ends_with_1_and_a_hint_to_restore_it(storyreel: Command, hello: Path, tmp_path: Path) -> None:
     (tmp_path / "state").mkdir()
     damaged = tmp_path / "state" / "ledger.sqlite"
     damaged.write_text("this is no database, and it is long enough to be looked at")
@@ -124,7 +124,7 @@ def test_a_damaged_ledger_is_told_to_be_restored(storyreel: Command, hello: Path
     assert not (tmp_path / "state" / "faults").exists(), "it is no fault of ours"
 
 
-def test_a_fault_of_our_own_is_one_line_and_the_details_are_kept(
+def test_an_unforeseen_error_is_one_line_and_its_traceback_is_kept(
     storyreel: Command, hello: Path, tmp_path: Path
 ) -> None:
     state = {"STORYREEL_HOME": str(tmp_path / "state")}

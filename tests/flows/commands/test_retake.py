@@ -149,7 +149,7 @@ def test_words_of_the_command_line_count_and_are_passed_on(retake: Retake, file:
         (("1A", "--action", "{mira} turns."), "film.yaml:8:13: `{mira}` is neither cast nor location"),
     ],
 )
-def test_what_cannot_be_wished_is_told_and_nothing_is_written(
+def test_a_retake_that_is_not_possible_is_refused_and_nothing_is_written(
     retake: Retake, file: Path, arguments: tuple[str, ...], told: str
 ) -> None:
     code, out, messages = retake(*arguments)
@@ -185,7 +185,7 @@ def test_a_link_still_leads_to_the_film_and_its_mode_stays(retake: Retake, file:
     assert [path.name for path in Path("shelf").iterdir()] == ["kept.yaml"], "nothing is left beside it"
 
 
-def test_what_somebody_else_writes_at_the_same_moment_is_not_lost(
+def test_a_change_by_another_program_at_the_same_moment_is_not_lost(
     retake: Retake, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     theirs = FILM.replace("Rain.", "Snow.")

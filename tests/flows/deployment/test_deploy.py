@@ -205,7 +205,7 @@ def test_every_field_of_the_form_is_described(deployed: str, client: SyncPrefect
         (["--yes", "--bucket", "s3://key:secret@films"], 2, "would be stored in Prefect"),
     ],
 )
-def test_what_is_wrong_is_told_before_anything_is_made(
+def test_a_wrong_option_is_refused_before_anything_is_made(
     storyreel: Command, film: Path, arguments: list[str], code: int, says: str
 ) -> None:
     told = {"PREFECT_API_URL": "http://127.0.0.1:9/api", "COLUMNS": "200"}
@@ -225,7 +225,7 @@ def test_without_a_server_or_a_pool_it_says_what_to_run(
     assert "next: prefect work-pool create 'cutting room' --type process" in missing.stderr
 
 
-def test_people_are_told_what_to_run_next(
+def test_the_commands_to_run_next_are_printed(
     storyreel: Command, film: Path, standing_server: str, client: SyncPrefectClient
 ) -> None:
     done = storyreel(
@@ -240,7 +240,7 @@ def test_people_are_told_what_to_run_next(
         assert line in done.stdout
 
 
-def test_what_is_kept_secret_stays_here_and_what_is_a_machines_own_too() -> None:
+def test_secrets_and_variables_of_one_machine_are_not_passed_to_workers() -> None:
     environment = {
         "STORYREEL_HOME": "/films",
         "STORYREEL_LEDGER_URL": "postgresql://db/films?password=x",
@@ -270,7 +270,7 @@ def test_what_is_kept_secret_stays_here_and_what_is_a_machines_own_too() -> None
         ([], [], [], "Europe/Paris"),
     ],
 )
-def test_a_time_that_is_none_is_refused_with_an_example(
+def test_a_schedule_that_cannot_be_read_is_refused_with_an_example(
     crons: list[str], intervals: list[str], rrules: list[str], zone: str | None
 ) -> None:
     with pytest.raises(typer.BadParameter, match="for example --"):

@@ -244,7 +244,7 @@ def test_a_time_that_is_none_is_turned_away(place: Place, stamp: str) -> None:
     "body",
     [b"", b"no json", b"[]", b"{}", b'{"task_id": 7}', b'{"task_id": "../x"}', b'{"task_id": ""}', b"[" * 60_000],
 )
-def test_a_signed_call_that_is_no_callback_is_told_so(place: Place, body: bytes) -> None:
+def test_a_signed_call_that_is_no_callback_is_rejected(place: Place, body: bytes) -> None:
     answer = place.call(body)
     assert answer.status_code == 400
     assert "error" in answer.json()
@@ -287,7 +287,7 @@ def test_a_caller_who_hangs_up_is_no_trouble(place: Place) -> None:
     test_only_posts_to_its_address_are_callbacks(place)
 
 
-async def test_a_caller_who_takes_his_time_is_not_waited_for(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_slow_caller_is_rejected(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async def drips() -> AsyncIterator[bytes]:
         yield b"{"
         await asyncio.Event().wait()
@@ -336,7 +336,7 @@ def test_without_a_secret_it_does_not_begin(storyreel: Command) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_an_address_that_is_taken_is_told(storyreel: Command) -> None:
+def test_a_port_that_is_in_use_is_named(storyreel: Command) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         done = storyreel("webhooks", "--port", port, FREEPIK_API_KEY="k", FREEPIK_WEBHOOK_SECRET="s")
