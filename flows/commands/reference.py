@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import Enum
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
@@ -20,6 +21,8 @@ from storyreel.flows.commands.main import COMMANDS
 from storyreel.tasks.settings import ServiceSettings, Settings, Variable, variables
 
 PAGE = Path("docs", "commands.md")
+Row = tuple[str, str]
+"""An argument or option as it is written, and its meaning."""
 
 _HEAD = """\
 <!-- Written by `python -m storyreel.flows.commands.reference`. Change the code, then run it again. -->
@@ -28,6 +31,11 @@ _HEAD = """\
 
 `storyreel COMMAND --help` prints the same. Results go to standard output; questions, progress and errors go to standard
 error. A message that ends with `next: …` names the command to run next.
+"""
+_SHARED = """\
+## Shared arguments and options
+
+Each command below names those of these that it takes.
 """
 _VARIABLES = """\
 ## Environment variables
@@ -46,12 +54,15 @@ server of `storyreel ui`, else one that answers at `127.0.0.1:4200`, else one th
 
 def page() -> str:
     """The page, in Markdown."""
+    shared = _shared_rows()
     summaries = ((f"[`{command.__name__}`](#{command.__name__})", _summary(command)) for command in COMMANDS)
     codes = ((str(code), meaning) for code, meaning in MEANINGS.items())
     parts = [
         _HEAD,
         _table(("command", "what it does"), summaries),
-        *(part for command in COMMANDS for part in _section(command)),
+        _SHARED,
+        _table(("argument or option", "meaning"), shared),
+        *(part for command in COMMANDS for part in _section(command, shared)),
         "## Exit codes\n",
         _table(("code", "meaning"), codes),
         _VARIABLES,
@@ -63,24 +74,51 @@ def page() -> str:
     return "\n".join(parts)
 
 
-def _section(command: Callable[..., None]) -> Iterator[str]:
-    """Heading, usage, description and options of a command."""
-    parameters = list(get_params_from_function(command).values())
-    arguments = [each for each in parameters if isinstance(each.default, ArgumentInfo)]
-    options = [each for each in parameters if isinstance(each.default, OptionInfo)]
+def _shared_rows() -> list[Row]:
+    """The rows that several commands have. A name with several meanings is shared in one that most commands use."""
+    counts = Counter(row for command in COMMANDS for row in _rows(command))
+    meanings = Counter(name for name, _ in counts)
+    shared: dict[str, Row] = {}
+    for row, commands in counts.most_common():
+        if commands > 2 or (commands == 2 and meanings[row[0]] == 1):
+            shared.setdefault(row[0], row)
+    return list(shared.values())
+
+
+def _section(command: Callable[..., None], shared: Sequence[Row]) -> Iterator[str]:
+    """Heading, usage and description of a command, its own arguments and options, and the names of shared ones."""
+    arguments, options = _parameters(command)
     usage = ["storyreel", command.__name__, *(["[OPTIONS]"] if options else []), *map(_usage, arguments)]
     yield f"## {command.__name__}\n"
     yield f"```\n{' '.join(usage)}\n```\n"
-    yield f"{' '.join(inspect.getdoc(command).split())}\n"  # type: ignore[union-attr]
+    yield f"{_description(command)}\n"
+    rows = _rows(command)
+    if own := [row for row in rows if row not in shared]:
+        yield _table(("argument or option", "meaning"), own)
+    if names := [name for name, meaning in rows if (name, meaning) in shared]:
+        yield f"Shared: {', '.join(names)}.\n"
+
+
+def _parameters(command: Callable[..., None]) -> tuple[list[ParamMeta], list[ParamMeta]]:
+    """The arguments and the options of a command."""
+    parameters = get_params_from_function(command).values()
+    arguments = [each for each in parameters if isinstance(each.default, ArgumentInfo)]
+    return arguments, [each for each in parameters if isinstance(each.default, OptionInfo)]
+
+
+def _rows(command: Callable[..., None]) -> list[Row]:
+    arguments, options = _parameters(command)
     rows = [(f"`{_metavar(each)}`", _help(each)) for each in arguments]
-    rows += [(f"`{_flags(each)}`", _help(each)) for each in options]
-    if rows:
-        yield _table(("argument or option", "meaning"), rows)
+    return rows + [(f"`{_flags(each)}`", _help(each)) for each in options]
+
+
+def _description(command: Callable[..., None]) -> str:
+    return " ".join((inspect.getdoc(command) or "").split())
 
 
 def _summary(command: Callable[..., None]) -> str:
     """The first sentence of a command's description."""
-    return " ".join(inspect.getdoc(command).split()).partition(". ")[0].rstrip(".")  # type: ignore[union-attr]
+    return _description(command).partition(". ")[0].rstrip(".")
 
 
 def _usage(argument: ParamMeta) -> str:
