@@ -10,7 +10,7 @@ class RunFailed(StoryreelError):
 
 
 class NotAllowed(StoryreelError):
-    """An action needs a consent that was not given; nothing was bought or changed."""
+    """An action is not possible, or needs a consent that was not given; nothing was bought or changed."""
 
 
 class Interrupted(StoryreelError):

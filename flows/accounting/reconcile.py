@@ -10,7 +10,7 @@ from itertools import groupby
 from typing import Any, Literal
 
 from storyreel.flows.accounting.task_matching import SKEW, Finding, match_tasks
-from storyreel.specs.errors import StoryreelError
+from storyreel.flows.errors import NotAllowed
 from storyreel.specs.frozen import Frozen
 from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.ledger import Ledger, Purchase, PurchaseFilter, State
@@ -53,8 +53,8 @@ class Decision(Frozen):
     buy_again: bool = False
 
 
-class InvalidDecision(StoryreelError):
-    """A decision cannot be carried out; nothing was changed."""
+class InvalidDecision(NotAllowed):
+    """A decision cannot be carried out."""
 
 
 Ask = Callable[[Settlement], Decision | None]
@@ -87,7 +87,7 @@ def reconcile(
 def select_orders(home: Home, wanted: PurchaseFilter) -> list[Purchase]:
     """The orders that a decision would settle. Raises InvalidDecision if there is none."""
     if not home.has_ledger:
-        raise InvalidDecision("nothing was bought yet")
+        raise InvalidDecision("nothing was bought yet", next="storyreel render STORYBOARD")
     with closing(home.ledger()) as ledger:
         return _select(ledger, wanted)
 
@@ -186,9 +186,8 @@ async def _decide(
 ) -> list[Settlement]:
     if decision.attach:
         if len(orders) > 1:
-            raise InvalidDecision(
-                f"a task is attached to one order, and {len(orders)} are selected; give one with --key"
-            )
+            many = f"a task is attached to one order, and {len(orders)} are selected; give one with --key"
+            raise InvalidDecision(many, next="storyreel ledger --state unknown --json")
         return [await _attach(ledger, orders[0], decision.attach, environment)]
     return [_close(ledger, order, decision) for order in orders]
 
@@ -227,7 +226,8 @@ async def _check_task(order: Purchase, task: str, environment: Mapping[str, str]
     except Transient as trouble:
         return task, f"by hand; it could not be checked: {trouble.message}"
     except (Terminal, ValueError) as error:
-        raise InvalidDecision(f"{service} knows no task {task}: {getattr(error, 'message', '') or error}") from error
+        unknown = f"{service} knows no task {task}: {getattr(error, 'message', '') or error}"
+        raise InvalidDecision(unknown, next=_history(order)) from error
     return exact, f"by hand; {service} says it is {standing.detail or standing.state}"
 
 
@@ -269,7 +269,8 @@ def _select(ledger: Ledger, wanted: PurchaseFilter) -> list[Purchase]:
     if not found:
         raise InvalidDecision("no such order is open", next="storyreel ledger --state unknown")
     if len(found) > 1:
-        raise InvalidDecision(f"{len(found)} purchases have a key that begins like this; give more of it")
+        several = f"{len(found)} purchases have a key that begins like this; give more of it"
+        raise InvalidDecision(several, next="storyreel ledger --json")
     return list(found)
 
 
@@ -280,17 +281,27 @@ def check_decision(home: Home, orders: Iterable[Purchase], decision: Decision) -
 
 
 def _check(order: Purchase, decision: Decision, home: Home) -> None:
+    if problem := _problem(order, decision, home):
+        raise InvalidDecision(problem, next=_history(order))
+
+
+def _problem(order: Purchase, decision: Decision, home: Home) -> str:
+    """Why a decision cannot be carried out for an order; empty if it can."""
     name = order.order.name
     if order.state in (State.INTENDED, State.SUBMITTED) and not order.is_abandoned():
-        raise InvalidDecision(f"a run is working on {name}")
+        return f"a run is working on {name}"
     if order.state is State.FAILED:
-        raise InvalidDecision(f"{name} has failed, and the next render buys it again")
+        return f"{name} has failed, and the next render buys it again"
     if order.state is State.FINISHED and home.clips().contains(order.clip or ""):
-        raise InvalidDecision(f"the clip of {name} is in the store; there is nothing to settle")
+        return f"the clip of {name} is in the store; there is nothing to settle"
     if order.state is State.FINISHED and not decision.buy_again:
-        raise InvalidDecision(f"{name} was made, and its clip is gone; --buy-again buys it again")
-    if decision.never_made and order.task:
-        raise InvalidDecision(f"{name} was accepted as {order.task}; --buy-again gives it up")
+        return f"{name} was made, and its clip is gone; --buy-again buys it again"
+    return f"{name} was accepted as {order.task}; --buy-again gives it up" if decision.never_made and order.task else ""
+
+
+def _history(order: Purchase) -> str:
+    """The command that shows what happened to an order."""
+    return f"storyreel ledger --key {order.order.key[:12]} --history"
 
 
 def _is_paid(order: Purchase) -> bool:

@@ -14,7 +14,7 @@ from storyreel.flows.commands.progress import show_progress
 from storyreel.flows.errors import Interrupted, RunFailed
 from storyreel.flows.planning.model import Plan
 from storyreel.flows.planning.run_request import RunRequest
-from storyreel.flows.servers.choose import prepared_server, report_to_server, set_prefect_defaults
+from storyreel.flows.servers.choose import is_server_lost, prepared_server, report_to_server, set_prefect_defaults
 from storyreel.flows.servers.local import PORT, pages_url
 from storyreel.tasks.ledger.budget import BudgetExceeded
 
@@ -64,6 +64,14 @@ def run(request: RunRequest, plan: Plan, console: Console) -> tuple[Rendering, s
             raise Interrupted(str(stopped), next=request.command()) from stopped
         except (KeyboardInterrupt, asyncio.CancelledError) as stopped:
             raise Interrupted("stopped; what was finished is kept", next=request.command()) from stopped
+        except Exception as error:
+            if not is_server_lost(error):
+                raise
+            raise RunFailed(
+                "the Prefect server does not answer; what was finished is kept",
+                hint="storyreel doctor shows whether it answers again",
+                next=request.command(),
+            ) from error
     return rendering, _where(rendering, pages)
 
 

@@ -8,16 +8,9 @@ from collections.abc import Sequence
 import typer
 from rich.console import Console
 
+from storyreel.flows.accounting import reconcile as accounting
 from storyreel.flows.accounting.purchases import when
-from storyreel.flows.accounting.reconcile import (
-    Ask,
-    Decision,
-    InvalidDecision,
-    Settlement,
-    check_decision,
-    reconcile,
-    select_orders,
-)
+from storyreel.flows.accounting.reconcile import Ask, Decision, Settlement
 from storyreel.flows.commands.options import can_ask
 from storyreel.flows.errors import NotAllowed, RunFailed
 from storyreel.tasks.home import Home
@@ -31,20 +24,17 @@ def settle(
 ) -> list[Settlement]:
     """Settle the selected orders by the services' lists, by the options, or by what the user answers.
 
-    Raises typer.BadParameter for a decision that cannot be carried out, NotAllowed for one that is not confirmed.
+    Raises InvalidDecision for a decision that cannot be carried out, NotAllowed for one that is not confirmed.
     """
     home, console = Home.of(), Console(stderr=True)
+    if not (attach or never_made or buy_again):
+        ask = _asker(console) if may_ask and can_ask(console) else None
+        return accounting.reconcile(home, wanted, None, ask, os.environ, take_proposals=yes)
     decision = Decision(attach=attach, never_made=never_made, buy_again=buy_again)
-    try:
-        if not (attach or never_made or buy_again):
-            ask = _asker(console) if may_ask and can_ask(console) else None
-            return reconcile(home, wanted, None, ask, os.environ, take_proposals=yes)
-        orders = select_orders(home, wanted)
-        check_decision(home, orders, decision)
-        _confirm(orders, decision, yes, console)
-        return reconcile(home, wanted, decision, None, os.environ, take_proposals=yes)
-    except InvalidDecision as invalid:
-        raise typer.BadParameter(str(invalid)) from invalid
+    orders = accounting.select_orders(home, wanted)
+    accounting.check_decision(home, orders, decision)
+    _confirm(orders, decision, yes, console)
+    return accounting.reconcile(home, wanted, decision, None, os.environ, take_proposals=yes)
 
 
 def _asker(console: Console) -> Ask:

@@ -101,6 +101,15 @@ def lasting_server() -> Iterator[str]:
         yield pages
 
 
+def is_server_lost(error: BaseException | None) -> bool:
+    """Whether an error says that the Prefect server does not answer: httpx's own, or Prefect's RuntimeError from it."""
+    from httpx import HTTPStatusError, TransportError
+
+    if isinstance(error, HTTPStatusError):
+        return error.response.is_server_error
+    return isinstance(error, TransportError) or (isinstance(error, RuntimeError) and is_server_lost(error.__cause__))
+
+
 def configured_server() -> str:
     """Pages URL of the server that the user's settings name; empty if they name none."""
     from prefect.settings import PREFECT_API_URL, PREFECT_UI_URL

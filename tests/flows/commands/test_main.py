@@ -52,6 +52,13 @@ def test_all_problems_are_printed_at_once_with_their_places(storyreel: Command, 
     assert (count, last) == ("2 problems, nothing was made", "next: storyreel validate hello.yaml")
 
 
+def test_a_server_that_does_not_answer_is_no_bug(storyreel: Command, hello: Path) -> None:
+    done = storyreel("render", "hello.yaml", PREFECT_API_URL="http://127.0.0.1:9/api")
+    assert done.returncode == 1
+    assert "the Prefect server does not answer; what was finished is kept; storyreel doctor shows" in done.stderr
+    assert done.stderr.endswith("next: storyreel render hello.yaml\n")
+
+
 @pytest.mark.parametrize(
     "arguments",
     [("plan",), ("render", "hello.yaml", "--out"), ("plan", "hello.yaml", "--set", "weather"), ("shoot", "hello.yaml")],
