@@ -36,7 +36,6 @@ class PostgreSQL:
         }
 
     def url(self, database: str = "postgres", driver: str = "postgresql") -> str:
-        """The URL of a database of the server."""
         return f"{driver}://{USER}:{self.password}@127.0.0.1:{self.port}/{database}"
 
     def create(self) -> None:
@@ -52,7 +51,6 @@ class PostgreSQL:
 
     @property
     def command(self) -> list[str]:
-        """The command line of the server."""
         options = [word for name, value in self._options.items() for word in ("-c", f"{name}={value}")]
         return [str(self.programs / "postgres"), "-D", "data", *options]
 

@@ -24,11 +24,9 @@ class Part(Frozen):
     command: tuple[str, ...]
     environment: Mapping[str, str]
     folder: Path
-    """Its working directory."""
     as_user: Mapping[str, Any] = {}
     """How it is started as another user; see `postgresql.other_user`."""
     stop_signal: int = signal.SIGTERM
-    """The signal that asks it to end."""
 
 
 class Processes:
@@ -67,10 +65,7 @@ class Processes:
         return [path.stem for path in records]
 
     def find(self, name: str) -> psutil.Process | None:
-        """The process of a program; None if it is not running.
-
-        The start time distinguishes it from a later process with the same id.
-        """
+        """The process of a program, recognized by its id and start time; None if it is not running."""
         with suppress(FileNotFoundError, psutil.Error):
             record = json.loads(self._record(name).read_text())
             process = psutil.Process(record["pid"])
@@ -97,7 +92,6 @@ class Processes:
         self._record(name).unlink(missing_ok=True)
 
     def log(self, name: str) -> Path:
-        """The log file of a program."""
         return self._logs / f"{name}.log"
 
     def log_tail(self, name: str, lines: int = 5) -> str:

@@ -5,9 +5,8 @@
     uv run python -m deployments.stack down --folder DIR
 
 A Prefect server on PostgreSQL and Redis, its background services as a process of their own, a bucket, and workers of a
-process pool. All of it
-listens on this machine only, on free ports; data, logs and pid files are in DIR. A second `up` starts what is not
-running. `down` stops everything and keeps the data. The workers get the keys of the caller's environment.
+process pool, all of it on free ports of this machine; data, logs and pid files are in DIR. A second `up` starts what is
+not running. `down` stops everything and keeps the data. The workers get the keys of the caller's environment.
 """
 
 from __future__ import annotations
@@ -89,7 +88,6 @@ class Stack:
 
     @property
     def api(self) -> str:
-        """The URL of Prefect's API."""
         return f"http://127.0.0.1:{self.ports.api}/api"
 
     @property
@@ -115,10 +113,7 @@ class Stack:
         return PostgreSQL(programs, self.folder / "postgresql", self.ports.postgresql, self.ports.password, options)
 
     def up(self, workers: int) -> None:
-        """Start what is not running, in the order of dependence.
-
-        Raises Unusable before anything is started, and RuntimeError if a part does not start.
-        """
+        """Start what is not running. Raises Unusable before anything is started, or RuntimeError."""
         self._check_requirements()
         self._start_stores()
         server = {**plain_environment(), **_QUIET, **self.server_settings()}
@@ -305,7 +300,6 @@ class Stack:
 
 
 def main() -> int:
-    """The command."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=("up", "status", "down"))
     parser.add_argument("--folder", type=Path, required=True, help="folder of data, logs and pid files")

@@ -1,4 +1,4 @@
-"""What a film, its runs and its takes are called in Prefect and on disk: names, keys, tags, the default folder."""
+"""Names, keys, tags and the default folder of a film, its runs and its takes, in Prefect and on disk."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ _LONGEST_FOLDER = 80
 def slug(title: str) -> str:
     """A title for artifact keys and resource ids, a-z, 0-9 and hyphens: `the-keeper`.
 
-    A hash of the title is appended where letters are lost, so that two titles have two slugs. (python-slugify
-    transliterates instead: titles that sound alike would share a key.)
+    A hash of the title is appended where letters are lost. (python-slugify transliterates: titles that sound alike
+    would share a key.)
     """
     plain = unicodedata.normalize("NFKD", title.casefold())
     without_marks = "".join(letter for letter in plain if not unicodedata.combining(letter))

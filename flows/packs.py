@@ -56,7 +56,7 @@ class Pack(Frozen):
     """A storyboard in a bucket, with all local files that it names."""
 
     address: str
-    """What a run is given instead of the storyboard's path."""
+    """It takes the place of the storyboard's path in a run's parameters."""
     version: str
     title: str
     files: int
@@ -66,8 +66,6 @@ class Pack(Frozen):
 
 
 class _Index(Frozen):
-    """The content of a pack, as it is stored in the bucket."""
-
     pack: Literal[1] = 1
     """The version of this format."""
     title: str
@@ -83,17 +81,15 @@ class _Index(Frozen):
         return _version(self.text, self.files)
 
     def placed(self, folder: Path) -> dict[Path, str]:
-        """The digest of each file of a pack that is unpacked in a folder, by its path."""
         return {folder / self.storyboard: self.text} | {
             folder / packed_path(name): digest for name, digest in self.files.items()
         }
 
 
 def version_of(film: Storyboard) -> str:
-    """SHA-256, in hex, over a storyboard's file and every local file that it names.
+    """SHA-256, in hex, over a storyboard's file and every local file that it names, wherever they are stored.
 
-    Does not depend on where the film is stored, nor on its variables unless they name files. Raises StoryboardError if
-    a file cannot be read.
+    Raises StoryboardError if a file cannot be read.
     """
     return _index(film).version
 
@@ -154,7 +150,6 @@ def _index(film: Storyboard) -> _Index:
 
 
 def _file(film: Storyboard) -> Path:
-    """The storyboard's own file, as an absolute path."""
     return film.folder / Path(film.where().file).name
 
 
@@ -253,7 +248,6 @@ def _get(address: str, base: str, name: str, into: Path, missing: str, most: int
 
 
 def _is_relative(source: str) -> bool:
-    """Whether a source is relative to the storyboard's address; an absolute path is on this host."""
     return not source.startswith(("/", "~"))
 
 
@@ -267,7 +261,7 @@ def _beside_address(base: str, source: str) -> tuple[str, str]:
 def _place(address: str, index: _Index, into: Path, fetch: Callable[[Path], object]) -> Path:
     """Let `fetch` create the folder of a pack, check it, rename it to `into`, and return the storyboard's path.
 
-    Other processes may do the same at the same time. The index is written last, beside the folder.
+    The index is written last, beside the folder. Other processes may do the same at the same time.
     """
     into.parent.mkdir(parents=True, exist_ok=True)
     with folder_beside(into) as workshop:
@@ -281,7 +275,6 @@ def _place(address: str, index: _Index, into: Path, fetch: Callable[[Path], obje
 
 
 def _index_path(folder: Path) -> Path:
-    """The copy of a pack's index on this host, beside the pack's folder."""
     return folder.with_name(f"{folder.name}.json")
 
 

@@ -46,7 +46,6 @@ _Amount = Annotated[str, Field(pattern=r"^[^\d]*\d+(\.\d+)?[^\d]*$", examples=["
 
 
 def _run_name() -> str:
-    """Name of a run before its storyboard is read: the file and the time."""
     return run_name(Path(flow_run.parameters["storyboard"]).stem, datetime.now())
 
 

@@ -31,9 +31,7 @@ class Purchases(Frozen):
 
     shown: tuple[Purchase, ...]
     spent: Spend
-    """On all selected purchases, shown or not."""
     more: bool
-    """Whether there are more than are shown."""
     histories: dict[str, tuple[Event, ...]]
     """Events by key; empty unless they were asked for."""
 
@@ -115,7 +113,7 @@ def _event_cells(event: Event) -> Sequence[str | Text]:
 
 
 def _cost(purchase: Purchase) -> str:
-    """What a purchase cost; an estimate is marked."""
+    """The cost of a purchase, with `≈` if it is an estimate."""
     if purchase.estimate:
         return approximately([purchase.estimate]) if purchase.estimate.amount else "free"
     return str(purchase.cost or "")

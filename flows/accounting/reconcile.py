@@ -72,8 +72,8 @@ def reconcile(
 ) -> list[Settlement]:
     """Settle the selected orders, and return the outcome for each; those that cannot be settled are open.
 
-    With a `decision` the services' lists are not read. `take_proposals` also attaches tasks that nothing proves and
-    nothing contradicts. Raises InvalidDecision before anything is changed.
+    A `decision` replaces the services' lists. `take_proposals` also attaches tasks that nothing proves and nothing
+    contradicts. Raises InvalidDecision before anything is changed.
     """
     if not home.has_ledger:
         return []
@@ -114,7 +114,6 @@ async def _settle_from_lists(
 async def _findings(
     ledger: Ledger, service: str, orders: Sequence[Purchase], environment: Mapping[str, str]
 ) -> list[Finding]:
-    """What the service's list of tasks says about its open orders."""
     try:
         adapter = load(service)
         if missing := adapter.missing_variable(environment):
@@ -162,7 +161,6 @@ def _all_open(orders: Iterable[Purchase], why: str) -> list[Finding]:
 
 
 def _carry_out(ledger: Ledger, finding: Finding, take_proposals: bool) -> Settlement:
-    """Change the ledger as a finding says."""
     order, why, task = finding.purchase, finding.why, finding.task
     if task and (finding.match == "attach" or (finding.match == "propose" and take_proposals)):
         done = ledger.attach(order, task.task, f"found in the list of {order.order.provider}", task.created)
@@ -286,7 +284,6 @@ def _check(order: Purchase, decision: Decision, home: Home) -> None:
 
 
 def _problem(order: Purchase, decision: Decision, home: Home) -> str:
-    """Why a decision cannot be carried out for an order; empty if it can."""
     name = order.order.name
     if order.state in (State.INTENDED, State.SUBMITTED) and not order.is_abandoned():
         return f"a run is working on {name}"

@@ -1,4 +1,4 @@
-"""What was spent, by film, scene, service or month, as a table or as JSON."""
+"""Spending by film, scene, service or month, as a table or as JSON."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from storyreel.tasks.ledger.totals import LABELS, By, Spend
 
 
 class Spending(Frozen):
-    """What the selected orders cost, in parts and in total."""
+    """The cost of the selected orders, in parts and in total."""
 
     by: By
     parts: tuple[Spend, ...]
@@ -32,7 +32,7 @@ class Spending(Frozen):
 
 
 def add_up(home: Home, by: By, wanted: PurchaseFilter) -> Spending:
-    """What the selected purchases cost. Does not create a ledger if there is none."""
+    """The cost of the selected purchases. Does not create a ledger if there is none."""
     if not home.has_ledger:
         return Spending(by=by, parts=(), total=Spend())
     with closing(home.ledger()) as ledger:
@@ -57,7 +57,7 @@ def print_spending(console: Console, spending: Spending) -> None:
 
 
 def sentence(spend: Spend) -> str:
-    """What was spent, as a sentence or two; estimates are marked."""
+    """The sums of charges and of estimates in a sentence or two."""
     if spend.is_free:
         return "All of it was free." if spend.takes else "Nothing is to be paid."
     parts = []

@@ -25,7 +25,7 @@ Match = Literal["attach", "propose", "never made", "open"]
 
 
 class Finding(Frozen):
-    """What a list of tasks says about one order."""
+    """The result for one order."""
 
     purchase: Purchase
     match: Match
@@ -45,11 +45,11 @@ def match_tasks(
     *,
     complete: bool,
 ) -> list[Finding]:
-    """What the list says about each of these orders, all of one service.
+    """Match orders of one service with `listed`, the service's list of tasks.
 
-    `listed` is the service's list, `claimed` the ids in it that belong to purchases, `under_way` the orders that other
-    runs are sending, which unclaimed tasks may belong to. `complete`: what is not in the list was never accepted, as it
-    has all tasks with their times and is of the account that ordered.
+    `claimed` has the ids in the list that belong to purchases, `under_way` the orders that other runs are sending, to
+    which unclaimed tasks may belong. `complete`: what is not in the list was never accepted, as it has all tasks with
+    their times and is of the account that ordered.
     """
     unclaimed = [task for task in listed if task.task not in claimed]
     sending = list(under_way)
@@ -87,7 +87,6 @@ def _match(
 
 
 def _missing(order: Purchase, now: datetime, complete: bool) -> Finding:
-    """The finding for an order that no task of the list could be."""
     begin, end = order.sent_between
     if not complete:
         why = "the list has no times, or no task of this ledger, so it may be another account's and proves nothing"
@@ -105,7 +104,6 @@ def _missing(order: Purchase, now: datetime, complete: bool) -> Finding:
 
 
 def _could_be(order: Purchase, task: RemoteTask, now: datetime) -> bool:
-    """Whether nothing contradicts that a task came from an order."""
     if task.model and task.model != order.order.model:
         return False
     if task.created is None:

@@ -22,10 +22,9 @@ from storyreel.tasks.settings import PRICES
 
 
 def require_consent(budgeted: BudgetedPlan, request: RunRequest, yes: bool, console: Console) -> None:
-    """Return if the plan may be carried out: `yes` agrees to it, or the user does on a terminal; without a terminal, a
-    budget that the plan fits does.
+    """Return if `yes` or the user agrees to the plan, or, without a terminal, a budget limits it.
 
-    Raises RunFailed if a service's key is missing, BudgetExceeded, and NotAllowed if nobody has agreed.
+    Raises RunFailed if a service's key is missing, BudgetExceeded, and NotAllowed.
     """
     plan = budgeted.plan
     require_keys(plan)
@@ -49,7 +48,7 @@ def require_consent(budgeted: BudgetedPlan, request: RunRequest, yes: bool, cons
 def agree_unattended(budgeted: BudgetedPlan, request: RunRequest, yes: bool, console: Console) -> None:
     """Return if scheduled runs may carry out the plan: within a budget, or at any price with `yes`. Prints the plan.
 
-    Keys are not checked: workers have their own. Raises BudgetExceeded, and NotAllowed if nothing limits the runs.
+    Keys are not checked: workers have their own. Raises BudgetExceeded and NotAllowed.
     """
     plan = budgeted.plan
     if budgeted.excess:
@@ -66,7 +65,6 @@ def agree_unattended(budgeted: BudgetedPlan, request: RunRequest, yes: bool, con
 
 
 def _how_to_limit(plan: Plan) -> str:
-    """How to set a budget that the plan fits, as indented lines."""
     if plan.unpriced:
         return f"a budget cannot limit takes without a known price; give the prices:\n  in a file that {PRICES} names\n"
     if len(plan.totals) > 1:

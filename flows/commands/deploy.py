@@ -248,7 +248,6 @@ def _limits(given: list[str] | None) -> dict[str, int]:
 
 
 def _print_deployed(console: Console, deployed: Deployed) -> None:
-    """Print what was registered, and the commands to run next."""
     lines = [f"deployed  {deployed.deployment}, version {deployed.version[:12]}"]
     if deployed.packed:
         lines.append(f"renders   {deployed.storyboard}: the film as it is now, even if the file changes")

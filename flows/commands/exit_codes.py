@@ -33,7 +33,7 @@ MEANINGS: Mapping[int, str] = MappingProxyType(
         INTERRUPTED: "The run was stopped by Ctrl-C, SIGTERM or in Prefect. What was finished is kept.",
     }
 )
-"""What each exit code means, for the page of commands."""
+"""The meaning of each exit code, for the page of commands."""
 
 _DISK_ERRORS = frozenset({errno.ENOSPC, errno.EACCES, errno.EPERM, errno.EROFS})
 """A disk that is full or may not be written to: not a bug, and not reported as one."""
@@ -79,7 +79,6 @@ def _code_of(error: Exception) -> int:
 
 
 def _print_problems(error: StoryboardError, console: Console) -> None:
-    """A line for each problem, then how many there are and what to run once they are corrected."""
     for problem in error.problems:
         console.print(str(problem), markup=False, highlight=False)
     problems = counted(len(error.problems), "problem")
@@ -91,7 +90,6 @@ def _print(console: Console, message: str) -> None:
 
 
 def _print_fault(error: Exception, console: Console) -> None:
-    """Write the traceback of an unforeseen error to a file, and print a line that names the file."""
     from storyreel.tasks.home import Home
 
     report: Path | None = None

@@ -101,7 +101,6 @@ def _add_up(by: By, wanted: PurchaseFilter, *, as_json: bool) -> None:
 
 
 def _wanted(**given: str | None) -> PurchaseFilter:
-    """The filter for purchases that was given on the command line."""
     return cast("PurchaseFilter", {name: value for name, value in given.items() if value is not None})
 
 

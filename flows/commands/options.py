@@ -67,7 +67,7 @@ def request_of(
 
 
 def plan_of(request: RunRequest) -> BudgetedPlan:
-    """What a run of a storyboard would do, and whether it fits the budget.
+    """Plan a run, and check the budget.
 
     Raises StoryboardError, BucketError, and typer.BadParameter for a selection that names no shot.
     """

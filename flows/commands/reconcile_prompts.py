@@ -22,9 +22,9 @@ _CHOICES = "[a]ttach a task, it was [n]ever made, [b]uy it again, [s]kip"
 def settle(
     wanted: PurchaseFilter, attach: str, never_made: bool, buy_again: bool, *, yes: bool, may_ask: bool
 ) -> list[Settlement]:
-    """Settle the selected orders by the services' lists, by the options, or by what the user answers.
+    """Settle the selected orders by the services' lists, by the options, or by the user's answers.
 
-    Raises InvalidDecision for a decision that cannot be carried out, NotAllowed for one that is not confirmed.
+    Raises InvalidDecision and, for a decision that is not confirmed, NotAllowed.
     """
     home, console = Home.of(), Console(stderr=True)
     if not (attach or never_made or buy_again):
@@ -38,8 +38,6 @@ def settle(
 
 
 def _asker(console: Console) -> Ask:
-    """A function that asks about one order on the terminal."""
-
     def ask(settlement: Settlement) -> Decision | None:
         _describe(console, settlement)
         while True:
@@ -58,7 +56,6 @@ def _asker(console: Console) -> Ask:
 
 
 def _confirm(orders: Sequence[Purchase], decision: Decision, yes: bool, console: Console) -> None:
-    """Let the user confirm a decision on the terminal. Raises NotAllowed if it is not confirmed."""
     if yes or not can_ask(console):
         return
     names = ", ".join(order.order.name for order in orders)

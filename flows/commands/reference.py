@@ -22,7 +22,6 @@ from storyreel.tasks.settings import ServiceSettings, Settings, Variable, variab
 
 PAGE = Path("docs", "commands.md")
 Row = tuple[str, str]
-"""An argument or option as it is written, and its meaning."""
 
 _HEAD = """\
 <!-- Written by `python -m storyreel.flows.commands.reference`. Change the code, then run it again. -->
@@ -86,7 +85,6 @@ def _shared_rows() -> list[Row]:
 
 
 def _section(command: Callable[..., None], shared: Sequence[Row]) -> Iterator[str]:
-    """Heading, usage and description of a command, its own arguments and options, and the names of shared ones."""
     arguments, options = _parameters(command)
     usage = ["storyreel", command.__name__, *(["[OPTIONS]"] if options else []), *map(_usage, arguments)]
     yield f"## {command.__name__}\n"
@@ -100,7 +98,6 @@ def _section(command: Callable[..., None], shared: Sequence[Row]) -> Iterator[st
 
 
 def _parameters(command: Callable[..., None]) -> tuple[list[ParamMeta], list[ParamMeta]]:
-    """The arguments and the options of a command."""
     parameters = get_params_from_function(command).values()
     arguments = [each for each in parameters if isinstance(each.default, ArgumentInfo)]
     return arguments, [each for each in parameters if isinstance(each.default, OptionInfo)]
@@ -117,7 +114,6 @@ def _description(command: Callable[..., None]) -> str:
 
 
 def _summary(command: Callable[..., None]) -> str:
-    """The first sentence of a command's description."""
     return _description(command).partition(". ")[0].rstrip(".")
 
 
@@ -161,7 +157,6 @@ def _choices(parameter: ParamMeta) -> list[str]:
 
 
 def _type(parameter: ParamMeta) -> Any:
-    """The type of a parameter, without `| None`."""
     if get_origin(parameter.annotation) is Literal:
         return parameter.annotation
     return next((kind for kind in get_args(parameter.annotation) if kind is not type(None)), parameter.annotation)

@@ -32,7 +32,7 @@ class Retaken(Frozen):
     shot: Shot
     changes: tuple[Change, ...]
     anew: tuple[str, ...]
-    """Slates of the shots that continue it from its last frame, and are made again because that frame changes."""
+    """Slates of the shots that continue it, and are made again because its last frame changes."""
     is_continued: bool
 
     def as_json(self) -> dict[str, Any]:

@@ -67,7 +67,6 @@ def _shared(columns: Sequence[_Column], plan: Plan) -> list[_Column]:
 
 
 def _notes(budgeted: BudgetedPlan, shared: Sequence[_Column]) -> Iterator[str]:
-    """Lines about the plan as a whole."""
     plan = budgeted.plan
     same = f". All {', '.join(f'{column.name} {column.cell(plan.takes[0])}' for column in shared)}" if shared else ""
     yield summarize(plan) + same
@@ -141,15 +140,12 @@ def _duration(seconds: float) -> str:
 
 @dataclass(frozen=True)
 class _Column:
-    """One column of the plan."""
-
     name: str
     cell: Callable[[PlannedTake], str | Text]
     justify: Literal["left", "right"] = "left"
 
 
 def _cut(take: PlannedTake) -> str:
-    """A take's length in the cut, if it is in the cut."""
     if take.is_open:
         return "best"
     return f"{float(take.cut_seconds):.4g} s" if take.circled else "–"

@@ -2,6 +2,5 @@
 
 In: a `DeploymentRequest` with a plan that the user has agreed to, and Prefect schedules. Out: deployments, service
 limits and automations on a Prefect server, and `Deployed`, which describes them. May import the flows, planning,
-production, lifecycle and servers; not the command line. Every module but `environment` imports Prefect: set the
-process's environment up first (`storyreel.flows.servers`).
+production, lifecycle and servers. Every module but `environment` imports Prefect.
 """

@@ -33,9 +33,7 @@ class DeploymentRequest(Frozen):
     """A film to deploy or to serve, as the command line asks for it."""
 
     run: RunRequest
-    """What each run is asked for."""
     plan: Plan
-    """What a run would do now."""
     name: str | None = None
     """Of the deployment; made from the title if None."""
     limits: dict[str, int] = Field(default={})
@@ -56,12 +54,11 @@ class AppliedLimit(Frozen):
 
     name: str
     limit: int
-    """Takes at once, of all runs together."""
     became: Literal["made", "changed", "kept"]
 
 
 class Deployed(Frozen):
-    """What was registered. Field names are those of `deploy --json`."""
+    """A registered film. Field names are those of `deploy --json`."""
 
     deployment: str
     id: str

@@ -16,7 +16,7 @@ _SECRETS = ("KEY", "SECRET", "TOKEN", "PASSWORD")
 
 
 class WorkerEnvironment(NamedTuple):
-    """What a worker needs to find the same ledger, clips and services."""
+    """The variables with which a worker finds the same ledger, clips and services."""
 
     variables: dict[str, str]
     """Stored in the deployment."""
@@ -45,7 +45,7 @@ def worker_environment(
 
 
 def is_secret(name: str, value: str) -> bool:
-    """Whether a variable holds a key or a password, judged by its name or by a password in its address."""
+    """Whether a variable holds a key or a password, by its name or by a password in its address."""
     parsed = urlsplit(value)
     has_password = bool(parsed.password) or "password=" in parsed.query.lower()
     return has_password or any(word in name for word in _SECRETS)

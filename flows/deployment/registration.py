@@ -24,9 +24,9 @@ from storyreel.specs.frozen import Frozen
 from storyreel.specs.problems.phrases import shown
 
 Overlap = Literal["wait", "skip"]
-"""What happens to a run that is due while another run of the same film is under way."""
+"""A run that is due while another run of the same film is under way waits or is skipped."""
 Spread = Literal["none", "scenes"]
-"""What is executed as a run of its own, on any worker: nothing, or each scene."""
+"""`scenes`: each scene is a run of its own, on any worker."""
 
 _STRATEGIES = {"wait": ConcurrencyLimitStrategy.ENQUEUE, "skip": ConcurrencyLimitStrategy.CANCEL_NEW}
 _RUN_SETTINGS = {"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT_SECONDS)}
@@ -36,7 +36,7 @@ _MOST_POOLS = 20
 
 
 class FilmDeployment(Frozen):
-    """What a deployment renders, and under which name."""
+    """A film as it is deployed."""
 
     title: str
     name: str

@@ -15,7 +15,7 @@ _SECONDS = 3.0
 
 
 class StoreReport(Frozen):
-    """What was found in the clip store of this host."""
+    """Findings about the clip store of this host."""
 
     clips: int
     read: int
@@ -24,7 +24,6 @@ class StoreReport(Frozen):
     lost: int
     """Finished purchases whose clip does not exist."""
     orphans: int
-    """Clips that belong to no purchase."""
     abandoned: tuple[Path, ...]
     """Folders of downloads that nothing was written to for a day: their run was killed."""
 
@@ -39,7 +38,7 @@ class StoreReport(Frozen):
 
     @property
     def advice(self) -> str:
-        """What to do; empty if there is nothing to do."""
+        """The next step; empty if there is nothing to do."""
         if self.damaged:
             more = f" and {len(self.damaged) - 1} more" if len(self.damaged) > 1 else ""
             return f"restore {self.damaged[0]}{more} from a backup; else the next render downloads or makes it again"
@@ -51,7 +50,7 @@ class StoreReport(Frozen):
 def check_store(store: ClipStore, purchased: Collection[str] | None, seconds: float = _SECONDS) -> StoreReport:
     """Count the clips, and read as many as fit into `seconds`.
 
-    `purchased` are the digests of all purchases; if it is None, clips are not compared with purchases.
+    `purchased` are the digests of all purchases; without them clips are not compared with purchases.
     """
     files = sorted(store.root.glob("[0-9a-f][0-9a-f]/*.mp4"))
     deadline = time.monotonic() + seconds

@@ -35,7 +35,7 @@ class Connection(Frozen):
     address: str
     """Without a user name or password."""
     problem: str = ""
-    """What is wrong, to be read after the address; empty if it answered or was not asked."""
+    """To be read after the address; empty if it answered or was not asked."""
 
 
 def check_prefect_server(*, ask: bool) -> Connection | None:
@@ -104,7 +104,7 @@ def _list(system: Any, folder: str) -> None:
 
 
 async def _request(base: str, path: str) -> Connection:
-    """Whether a server answers at an address. Any answer below 500 counts."""
+    """Check whether a server answers at an address. Any answer below 500 counts."""
     address = without_password(base)
     try:
         async with (
@@ -118,7 +118,7 @@ async def _request(base: str, path: str) -> Connection:
 
 
 def _problem(attempt: Callable[[], object]) -> str:
-    """What an attempt fails with, or that it took too long; then its thread goes on by itself. Empty if it succeeds."""
+    """The failure of an attempt, empty if it succeeds. One that takes too long is left to its thread."""
     outcome: list[str] = []
 
     def work() -> None:

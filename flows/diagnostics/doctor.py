@@ -40,7 +40,7 @@ _NEEDED_BYTES = 500 << 20
 """Disk space that a film of a few minutes needs while it is joined."""
 
 State = Literal["ok", "note", "missing"]
-"""`missing`: not even an animatic can be made. A `note` prevents less."""
+"""`missing`: not even an animatic can be made."""
 
 _MARKS: Mapping[State, tuple[str, str]] = {"ok": ("✓", "green"), "note": ("·", "yellow"), "missing": ("✗", "red")}
 
@@ -111,7 +111,6 @@ def _fonts() -> Check:
 
 
 def _prefect() -> Check:
-    """Whether the installed version is one that this package requires."""
     needed = next(
         wanted for line in metadata.requires("storyreel") or () if (wanted := Requirement(line)).name == "prefect"
     )
@@ -123,7 +122,6 @@ def _prefect() -> Check:
 
 
 def _server(*, offline: bool) -> Check:
-    """The server that a run would report to."""
     name = "prefect server"
     server = connectivity.check_prefect_server(ask=not offline)
     if server is None:
@@ -145,7 +143,7 @@ def _stores(home: Home, *, offline: bool) -> Iterator[Check]:
 
 
 def _ledger(home: Home, *, offline: bool) -> tuple[Check, set[str] | None]:
-    """The check of the ledger, and the digests of all purchased clips; None if unknown. Changes nothing."""
+    """The check of the ledger, and the digests of all purchased clips; None if unknown."""
     name = "ledger"
     if not home.has_ledger:
         return Check(name=name, state="ok", detail="none yet; the first render creates it"), set()
@@ -175,7 +173,6 @@ def _ledger(home: Home, *, offline: bool) -> tuple[Check, set[str] | None]:
 
 
 def _disk_space(root: Path) -> Check:
-    """Whether clips can be written, and the free space for them."""
     existing = next(folder for folder in (root, *root.parents) if folder.exists())
     try:
         with tempfile.TemporaryFile(dir=existing):
@@ -212,12 +209,10 @@ def _keys(services: list[Service | BrokenService]) -> Iterator[Check]:
 
 
 def _quota(service: Service) -> str:
-    """The user's own limit of takes at once, if set."""
     return f"; {service.at_once_by} is {service.at_once}" if service.at_once_by else ""
 
 
 def _callbacks(environment: Mapping[str, str]) -> Iterator[Check]:
-    """The two variables for callbacks; one without the other has no effect."""
     settings = Settings.read(environment)
     secret, address = settings.webhook_secret, settings.webhook_url
     if secret and address:
@@ -233,7 +228,6 @@ def _callbacks(environment: Mapping[str, str]) -> Iterator[Check]:
 def _reachable(
     services: list[Service | BrokenService], environment: Mapping[str, str], *, everything: bool
 ) -> Iterator[Check]:
-    """Whether the services answer; requested without a key."""
     names = [one.name for one in services if isinstance(one, Service) and one.key and (one.ready or everything)]
     for name, connection in connectivity.check_services(names, environment).items():
         base_url = service_variable(name, "BASE_URL")
@@ -241,7 +235,6 @@ def _reachable(
 
 
 def _buckets(environment: Mapping[str, str], *, offline: bool) -> Iterator[Check]:
-    """The buckets for references and for clips, if they are set."""
     settings = Settings.read(environment)
     named = (("media", MEDIA_URL, settings.media_url), ("clips bucket", CLIPS_URL, settings.clips_url))
     for name, variable, url in named:

@@ -1,8 +1,8 @@
 """Lost runs are continued by another worker: two Prefect automations, shared by all films.
 
-A run whose process or host is gone sends no more heartbeats; the first automation marks it Crashed. The second
-schedules a crashed run again, so that any worker of its pool continues it; the ledger prevents that anything is bought
-twice. A run that cannot be loaded stays Crashed, and so does one that a person cancelled.
+A run whose process or host is gone sends no heartbeats; the first automation marks it Crashed. The second schedules a
+crashed run again for any worker of its pool; the ledger prevents that anything is bought twice. A run that cannot be
+loaded or that a person cancelled stays Crashed.
 """
 
 from __future__ import annotations
@@ -69,8 +69,7 @@ class LostTooOften(StoryreelError):
 async def ensure_automations(lost_after: int | None = None) -> tuple[AutomationStatus, ...]:
     """Create or update both automations.
 
-    `lost_after` are the seconds without a heartbeat after which a run is lost, for all films; None keeps what is set,
-    90 s if nothing is.
+    `lost_after`, in seconds, holds for all films; None keeps what is set, 90 if nothing is.
     """
     async with get_client() as client:
         lost = await _read(client, _LOST)

@@ -115,7 +115,6 @@ class StopHandler:
         return self._on_sigterm is not None and self._is_deployed
 
     def on_sigterm(self) -> None:
-        """Begin to stop the run."""
         if self._on_sigterm is None:
             self._on_sigterm = asyncio.create_task(self._stop_on_sigterm())
 
@@ -200,7 +199,7 @@ class StopHandler:
 
 
 class _Sigterm:
-    """What SIGTERM does in this process: it stops all runs of the main thread, of which a flow may gather several."""
+    """Process-wide handler of SIGTERM: stops all runs of the main thread, of which a flow may gather several."""
 
     def __init__(self) -> None:
         self._handlers: list[StopHandler] = []
@@ -236,8 +235,7 @@ def stop_handler() -> StopHandler:
 def stoppable(work: Callable[P, Awaitable[Result]]) -> Callable[P, Awaitable[Result]]:
     """Decorator for a flow's function: however the run is stopped, its state is recorded and Stopped is raised.
 
-    A subflow in its parent's process raises Interrupted instead. Stopped would end the parent, too, and leave that
-    without a final state.
+    A subflow in its parent's process raises Interrupted: Stopped would end the parent, too, without a final state.
     """
 
     @wraps(work)

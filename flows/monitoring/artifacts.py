@@ -61,7 +61,6 @@ class FilmArtifacts:
         return f"{self._name}-{kind}"
 
     async def _try(self, work: Awaitable[UUID | None], kind: str = "") -> None:
-        """Do the work, and keep the id of a new artifact that it returns; log an error."""
         try:
             async with asyncio.timeout(SECONDS):
                 created = await work
@@ -76,10 +75,7 @@ class FilmArtifacts:
 
 
 async def _replace(artifact: UUID, text: str) -> None:
-    """Replace the text of an artifact without the event that the client's `update_artifact` emits.
-
-    That event would carry all pictures again, and stay in the server's database.
-    """
+    """Replace the text of an artifact. The event of the client's `update_artifact` would store all pictures again."""
     async with get_client() as client:
         answer = await client.request("PATCH", "/artifacts/{id}", path_params={"id": artifact}, json={"data": text})
         answer.raise_for_status()

@@ -31,7 +31,6 @@ _LABELS: dict[Stage, str] = {
     "failed": "**failed**",
     "unknown": "**unknown**",
 }
-"""Labels of stages where they differ from the stage's name."""
 
 _escape = partial(escape, longest=200)
 
@@ -52,7 +51,6 @@ class Row(Frozen):
 
     @property
     def is_finished(self) -> bool:
-        """Whether its clip is in the store."""
         return self.stage in ("done", "cached")
 
 
@@ -178,7 +176,6 @@ def _review(row: Row) -> str:
 
 
 def _sheet(page: Path) -> bytes:
-    """A page of a contact sheet as a JPEG that an artifact can hold."""
     with Image.open(page) as picture:
         for width in _SHEET_WIDTHS:
             found = jpeg(picture, min(width, picture.width), 78)

@@ -1,7 +1,6 @@
 """Emits Prefect events of a run, on which automations can act.
 
-The resource is the film, `storyreel.film.<slug>`, or a shot of it, `storyreel.film.<slug>.shot.<slate>`. Prefect
-relates each event to its flow run.
+The resource is the film, `storyreel.film.<slug>`, or a shot, `storyreel.film.<slug>.shot.<slate>`.
 """
 
 from __future__ import annotations

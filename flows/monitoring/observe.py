@@ -28,13 +28,11 @@ _STATES_SECONDS = 0.5
 _ARTIFACTS_SECONDS = 3.0
 """Between two updates of the artifacts, at least."""
 _PAUSE_FACTOR = 20
-"""The pause after an update lasts so many times as long as the update: updates take a twentieth of the time."""
+"""The pause after an update, in times of its length: updates take a twentieth of the time."""
 _PICTURES = 12
-"""Pictures drawn in one update."""
 _FINAL_SECONDS = 15.0
 """Time for the last update."""
 _STOPPED_SECONDS = 1.0
-"""The same for a run that was stopped."""
 _LISTED = 20
 """Takes named in a line of the log."""
 
@@ -103,7 +101,6 @@ class RunObserver:
                     await self._artifacts.link("film", str(rendering.sequence), "the sequence")
 
     def _finish_row(self, row: board.Row, take: PlannedTake) -> board.Row:
-        """The row of a finished take; emits its event if it was made in this run."""
         made = self._takes.finished_take(take)
         if made is None:
             return row
@@ -142,7 +139,6 @@ class RunObserver:
         await self._artifacts.markdown("board", board.board(self._plan, rows), "the storyboard")
 
     async def _draw_pictures(self, most: int) -> None:
-        """Draw small pictures of some finished takes, as long as the board has room for them."""
         for name in self._without_picture[:most] if self._width else ():
             self._without_picture.remove(name)
             made = self._takes.finished_take(self._planned[name])
@@ -190,7 +186,6 @@ async def _update_states(states: TaskStates, end: asyncio.Event) -> None:
 
 
 async def _sleep(seconds: float, end: asyncio.Event) -> None:
-    """Sleep until the time has passed or `end` is set."""
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await end.wait()

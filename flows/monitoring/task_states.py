@@ -30,8 +30,9 @@ _NAMES: dict[Stage, str] = {
     "joining": "Joining",
 }
 _COUNTED: frozenset[Stage] = frozenset({"queued", "generating"})
-"""Stages whose state says how long they have lasted. Waiting takes are many and nothing happens to them: counting for
-each would be a fifth of all events of a large film."""
+"""Stages whose state says how long they have lasted. Counting for each waiting take would be a fifth of all events of a
+large film.
+"""
 _MARKS = (10, 20, 40)
 """Seconds after which a counted stage gets a new state; then at each whole minute."""
 SHORTEST = 1.0
@@ -42,8 +43,6 @@ _AT_ONCE = 50
 
 @dataclass
 class _TaskStage:
-    """A task run and its stage."""
-
     run: TaskRun
     context: Context
     """The task run's own, to which Prefect relates the events emitted in it."""
@@ -71,7 +70,7 @@ def elapsed_mark(seconds: float) -> str:
 
 
 class TaskStates:
-    """A listener for stages that gives the reporting task runs states of the same names."""
+    """A listener that gives task runs a state of the name of their stage."""
 
     def __init__(self) -> None:
         self._stages: dict[UUID, _TaskStage] = {}
@@ -106,7 +105,6 @@ class TaskStates:
 
 
 def _set_state(run: TaskRun, name: str, message: str) -> None:
-    """Set the state of a task run as the engine does."""
     before = run.state
     assert before is not None
     state: State[Any] = Running(name=name, message=message or None)

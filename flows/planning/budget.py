@@ -46,10 +46,7 @@ def check_budget(plan: Plan, limits: Sequence[Limit], committed: Committed, run:
 
 
 def fitting_shots(plan: Plan, limits: Sequence[Limit], committed: Committed, run: str = "") -> tuple[str, ...]:
-    """The slates of the shots that can be bought within the limits, each together with the shots that it continues.
-
-    Shots are added in the order of the film.
-    """
+    """The slates of the shots that fit the limits, in the order of the film, each with the shots that it continues."""
     sums = _RunningSums(plan.title, run, limits, committed)
     bought = takes_by_shot(plan.bought)
     shots = {take.identity: take.shot for take in plan.takes}
@@ -65,7 +62,7 @@ def fitting_shots(plan: Plan, limits: Sequence[Limit], committed: Committed, run
 
 
 class _RunningSums:
-    """What is committed within some limits, with takes added one by one."""
+    """The money committed within some limits, to which takes are added one by one."""
 
     def __init__(self, film: str, run: str, limits: Sequence[Limit], committed: Committed) -> None:
         self._film, self._run, self._limits, self._committed = film, run, limits, committed

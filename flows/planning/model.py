@@ -17,8 +17,9 @@ from storyreel.tasks.providers.request import Request
 from storyreel.tasks.request.brief import Brief
 
 TakeState = Literal["new", "cached", "resuming", "unknown"]
-"""What a run does about a take: makes it; uses its clip from the store; fetches or awaits what was ordered before;
-nothing, as it is not known whether the order was accepted."""
+"""`new`: a run makes it. `cached`: its clip is in the store. `resuming`: ordered before, a run awaits or fetches it.
+`unknown`: left alone, as it is not known whether the order was accepted.
+"""
 
 ReviewState = Literal["todo", "wip", "wfa", "retake", "approved"]
 """How far a take is to approval. `todo`: not made. `wip`: being made. `wfa`: made, waits for approval. `retake`:
@@ -49,7 +50,7 @@ def _nothing_committed(scope: str, **of: str) -> tuple[Money, ...]:
 
 
 class History(Frozen):
-    """What the ledger and the clip store know; each part is looked up when it is needed."""
+    """The ledger and the clip store; each part is looked up when it is needed."""
 
     purchases: Callable[[Iterable[str]], Mapping[str, Purchase]]
     """The purchases of these keys, by key."""
@@ -77,13 +78,11 @@ class Candidate(Frozen):
     price: Money | None
     """None if unknown."""
     price_note: str = ""
-    """What the price includes or leaves uncertain, or why it is unknown."""
+    """Doubts about the price, what it includes, or why it is unknown."""
     brief: Brief
     edit: EditPoints
-    """The frames that are used when the take is in the cut."""
     state: TakeState = "new"
     reason: str = ""
-    """Why it is in this state, for people."""
     changes: tuple[str, ...] = ()
     """The parts of the storyboard that differ since the last order under this slate, in the author's words."""
 
@@ -105,7 +104,6 @@ class PlannedTake(Frozen):
     is_open: bool = False
     """Whether the best take of its shot is chosen for the cut after all are made."""
     chosen: Candidate
-    """The service that makes it."""
     fallbacks: tuple[Candidate, ...] = ()
     """The services that are tried, in this order, after the chosen one has failed for good."""
     fallback_on_refusal: bool = False
@@ -118,7 +116,6 @@ class PlannedTake(Frozen):
     needs_review: bool = False
     """Whether a take of its shot must be approved before the film is joined."""
     verdict: Verdict | None = None
-    """The latest verdict on it."""
     is_asked_for: bool = False
     """Whether a verdict on another take asks for it."""
     continues: str | None
@@ -141,17 +138,17 @@ class PlannedTake(Frozen):
 
     @property
     def state(self) -> TakeState:
-        """What a run does about it."""
+        """The state of the chosen service's candidate."""
         return self.chosen.state
 
     @property
     def reason(self) -> str:
-        """Why, for people."""
+        """Why it is in this state, for people."""
         return self.chosen.reason
 
     @property
     def price(self) -> Money | None:
-        """What making it costs; None if unknown."""
+        """The price of that request; None if unknown."""
         return self.chosen.price
 
     @property
@@ -209,7 +206,7 @@ class PlannedTake(Frozen):
 
 
 class Plan(Frozen):
-    """What a run of a storyboard does: every take, and what the film is cut from."""
+    """The takes of a run of a storyboard, and the cut that they are joined by."""
 
     title: str
     format: Format

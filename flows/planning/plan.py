@@ -41,9 +41,8 @@ def make_plan(
 ) -> Plan:
     """Plan a film.
 
-    `provider` replaces every shot's own services. With a selection, shots that are neither selected nor made yet are
-    drawn as animatics. `prices` defaults to the shipped ones. Raises StoryboardError with everything that a service
-    cannot take, and NothingSelected.
+    `provider` replaces every shot's own services. Shots that are neither selected nor made yet are drawn as animatics.
+    `prices` defaults to the shipped ones. Raises StoryboardError with all problems, and NothingSelected.
     """
     cut = build_cut(film)
     builder = _TakeBuilder(film, cut, history, prices or PriceList.read({}))
@@ -65,7 +64,7 @@ def make_plan(
 def expected_seconds(takes: Sequence[PlannedTake], history: History) -> float | None:
     """Seconds until the last missing clip is made, by the median time of each model and its service's concurrency.
 
-    Each take must stand after the one that it continues. None if a model that is needed was never used.
+    Each take must stand after its upstream. None if a model that is needed was never used.
     """
     needed = {(take.request.provider, take.request.model) for take in takes if take.state != "cached"}
     known = {model: history.experience(*model) for model in needed}
@@ -188,7 +187,6 @@ class _TakeBuilder:
     def _candidates(
         self, shot: Shot, name: str, event: Event, anchor: Anchor, upstream: str | None
     ) -> Iterator[Candidate]:
-        """One service's candidate for each take of a shot. Raises Unsupported."""
         try:
             adapter = self._adapter(name)
         except LookupError as unknown:

@@ -28,7 +28,6 @@ class Planner:
     home: Home
     prices: PriceList
     provider: str | None = None
-    """The service that makes all shots, whatever the storyboard says."""
     selection: tuple[str, ...] = ()
     limits: tuple[Limit, ...] = ()
 
@@ -36,7 +35,7 @@ class Planner:
     def of(cls, request: RunRequest, home: Home | None = None) -> Planner:
         """Read the storyboard and the prices of a run; an address or a pack is fetched into `home` first.
 
-        Raises StoryboardError, also for a price file that cannot be read, BucketError, and SettingsError.
+        Raises StoryboardError, also for the price file, BucketError, and SettingsError.
         """
         home = home or Home.of()
         film = read_film(request.storyboard, request.vars, home)

@@ -16,17 +16,13 @@ class RunRequest(Frozen):
     """One run of a storyboard, as a command or a deployment asks for it."""
 
     storyboard: Path | str
-    """A path, or an address as text."""
     provider: str | None = None
-    """The service that makes all shots, whatever the storyboard says."""
     vars: dict[str, str] = Field(default={})
-    """Values that replace those of the storyboard's `vars`."""
     selection: tuple[str, ...] = ()
     """The shots to make, as `storyreel.flows.planning.selection` reads them; all when empty."""
     budget: Money | None = None
     """The most that the run may cost; replaces the storyboard's `per_run`."""
     out: Path | str | None = None
-    """The folder that the film goes to, or an address as text."""
 
     def command(self, name: str = "render", *more: str) -> str:
         """The command line that asks for the same with the command `name`; `more` are further arguments."""

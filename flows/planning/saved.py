@@ -42,17 +42,15 @@ class SavedTake(Frozen):
     state: TakeState
     circled: bool
     ways: tuple[SavedCandidate, ...]
-    """The service that makes it, then the fallbacks."""
     brief: Brief
 
     @property
     def name(self) -> str:
-        """`1B take 2`, for messages."""
         return f"{self.shot} take {self.take}"
 
 
 class SavedPlan(Frozen):
-    """Everything that a render needs to carry a plan out, and to find out whether it still can."""
+    """A plan with everything that tells whether a render would still carry out the same."""
 
     plan: Literal[1] = 1
     """The version of this file format."""
@@ -105,7 +103,7 @@ def load_plan(file: Path) -> SavedPlan:
 
 
 def differences(saved: SavedPlan, now: Plan) -> list[str]:
-    """What changed since the plan was saved, a sentence each; empty if a render would do exactly what was planned."""
+    """A sentence for each change since the plan was saved; empty if a render would do exactly what was planned."""
     before = {(take.shot, take.take): take for take in saved.takes}
     after = {(take.shot, take.take): take for take in now.takes}
     removed = [f"{take.name} is no longer in the film" for name, take in before.items() if name not in after]

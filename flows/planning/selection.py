@@ -26,7 +26,6 @@ def select_takes(terms: Iterable[str], takes: Sequence[PlannedTake]) -> frozense
 
 
 def _condition(term: str, takes: Sequence[PlannedTake]) -> Callable[[PlannedTake], bool]:
-    """The condition that a take meets if a term selects it."""
     slates = {take.shot for take in takes}
     if term in slates:
         return lambda take: take.shot == term

@@ -43,7 +43,6 @@ def _with_state(
 
 
 def _why_new(take: PlannedTake, candidate: Candidate, orders: Orders) -> tuple[tuple[str, ...], str]:
-    """What changed since the take was last ordered, and the reason as text."""
     before = _last_order(take, candidate, orders)
     if before is None:
         has_others = any(

@@ -1,4 +1,4 @@
-"""What a plan makes and buys, as text in one line: for tables, questions, forms and errors."""
+"""A plan and its purchases as text in one line: for tables, questions, forms and errors."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Applies the verdicts on a shot's takes: another action, one more take, the take in the cut.
 
-Verdicts are found by the keys of takes alone, so that the plan is the same wherever the storyboard lies, and the same
-as that of a storyboard into which the verdicts were written.
+Verdicts are found by the keys of takes alone. So the plan does not depend on where the storyboard lies, and equals that
+of a storyboard into which the verdicts were written.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from storyreel.tasks.ledger.ledger import Verdict, Word
 
 BuildTakes = Callable[[Shot], list[PlannedTake]]
 FindVerdicts = Callable[[Iterable[str]], Mapping[str, Verdict]]
-"""The latest verdict by key, of those of the keys that have one."""
+"""The latest verdict by key."""
 
 
 class DirectedShot(NamedTuple):
@@ -31,8 +31,7 @@ def apply_verdicts(film: Storyboard, shot: Shot, build: BuildTakes, find: FindVe
     """Apply the verdicts on the takes of a shot, then those on the takes that result from that, and so on.
 
     A retake with another action changes the shot's action; when all takes are refused, one is added; the take that was
-    approved last is in the cut. Of two verdicts that contradict each other the later one counts, so this ends also
-    when an action is replaced by another and then asked for again.
+    approved last is in the cut. Of contradicting verdicts the later one counts, so this ends in any case.
     """
     now, since, is_asked_for = shot, 0, False
     warnings: list[str] = []

@@ -63,7 +63,6 @@ def warnings_of(film: Storyboard, takes: Iterable[PlannedTake], chains: Mapping[
 
 
 def _unsent_voices(film: Storyboard, takes: Mapping[str, PlannedTake]) -> Iterator[str]:
-    """Voices that no request includes: one sentence for each person and service."""
     shots: dict[tuple[str, str], list[str]] = {}
     for shot in film.all_shots:
         request = takes[shot.shot].request

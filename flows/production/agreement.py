@@ -12,10 +12,7 @@ from storyreel.tasks.ledger.budget import Limit
 
 
 class NotAgreed(StoryreelError):
-    """A run would buy takes that are not among the agreed ones, because the film or the ledger has changed since.
-
-    Nothing was bought.
-    """
+    """A run would buy takes that are not agreed to, as the film or the ledger has changed. Nothing was bought."""
 
 
 def agreed_key(key: str) -> str:
@@ -39,7 +36,7 @@ def check_agreed(plan: Plan, agreed: Collection[str]) -> None:
 def check_consent(plan: Plan, limits: Sequence[Limit], *, buy: bool) -> None:
     """Return if a call from Python may carry out the plan: it buys nothing, or `buy` is true, or a budget limits it.
 
-    Raises NotAllowed, which names what would be bought and what to pass.
+    Raises NotAllowed.
     """
     if not plan.bought or buy or limits:
         return

@@ -34,10 +34,7 @@ class Delivery:
             self._bucket.remove(".storyreel")
 
     def deliver(self) -> None:
-        """Copy all files to the bucket: the sequence first, and last the manifest, which names the others.
-
-        Raises BucketError.
-        """
+        """Copy all files to the bucket, the sequence first, and last the manifest. Raises BucketError."""
         if not self._bucket:
             return
         files = {file.name: file for file in self.folder.iterdir() if not file.name.startswith(".")}

@@ -30,7 +30,6 @@ class Failure(Frozen):
     shot: str
     take: int
     service: str = ""
-    """Empty if no service is the cause."""
     message: str
     hint: str = ""
     is_budget: bool = False

@@ -36,7 +36,6 @@ class RenderedTake(Frozen):
     cost: Money | None
     """As the service reports it, else by the price list; None if neither is known."""
     is_estimate: bool = False
-    """Whether the cost is by the price list."""
     is_stand_in: bool = False
     """Whether the animatic made it in the place of a take that was not selected."""
     request: Request
@@ -45,10 +44,10 @@ class RenderedTake(Frozen):
 
 
 class Origin(Frozen):
-    """What a film was made from."""
+    """The storyboard of a film."""
 
     storyboard: str
-    """The path or address given to the run."""
+    """As given to the run."""
     version: str
     """Of the storyboard and the files it names: `storyreel.flows.packs.version_of`."""
 
@@ -57,7 +56,7 @@ class Rendering(Frozen):
     """A finished film."""
 
     sequence: Path | str
-    """A path; a string if it was delivered to an address."""
+    """A path, or an address as a string."""
     origin: Origin
     frames: int
     fps: str

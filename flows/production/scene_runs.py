@@ -98,9 +98,9 @@ async def _create_runs(plan: Plan, scenes: Iterable[str], parameters: Mapping[st
 
 
 async def _wait_for_runs(runs: Mapping[str, UUID]) -> list[str]:
-    """Wait until all runs have ended, and cancel those that no worker picks up; returns the scenes a person cancelled.
+    """Wait until all runs have ended; returns the scenes that a person cancelled.
 
-    A scene is given up when none of the film's scenes was under way for STORYREEL_PICKUP_SECONDS.
+    Cancels those that no worker picked up while none was under way for STORYREEL_PICKUP_SECONDS.
     """
     clock = asyncio.get_running_loop().time
     patience = Settings.read().pickup_seconds
@@ -126,7 +126,6 @@ async def _wait_for_runs(runs: Mapping[str, UUID]) -> list[str]:
 
 
 def _log_ends(runs: Mapping[str, UUID], states: Mapping[UUID, State[Any]], logged: set[str]) -> None:
-    """Log the end of each run, once."""
     for scene, run in runs.items():
         state = states.get(run)
         if state and _has_ended(state) and scene not in logged:

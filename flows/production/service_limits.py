@@ -28,12 +28,11 @@ class ServiceLimit(Frozen):
 
     @property
     def name(self) -> str:
-        """Its name in Prefect."""
         return limit_name(self.service)
 
 
 class LimitMissing(StoryreelError):
-    """A deployed run would buy at `services` that have no global concurrency limit; nothing was bought."""
+    """A deployed run would buy at services that have no global concurrency limit; nothing was bought."""
 
     def __init__(self, services: tuple[str, ...]) -> None:
         self.services = services

@@ -143,7 +143,6 @@ class TakeRuns:
         return self._futures[name]
 
     async def _run_take(self, take: PlannedTake) -> Failure | None:
-        """Make a take, and conform it if it is in the cut; returns the failure, if any."""
         try:
             made = await self.made(take)
             if take is await self.take_in_cut(take.shot):
@@ -233,7 +232,6 @@ class TakeRuns:
         )
 
     async def _inspect(self, take: PlannedTake, candidate: Candidate, clip: Clip) -> Inspection | None:
-        """The inspection of a paid clip; None for a free one."""
         if not self._studio.provider(candidate.request.provider).paid:
             return None
         first = await self._first_frame(take, candidate)
@@ -303,7 +301,6 @@ class TakeRuns:
         )
 
     async def _dissolve(self, takes: Sequence[PlannedTake], clips: Sequence[HouseClip]) -> DissolveClip:
-        """The dissolve from the first of two takes into the second."""
         (before, after), (outgoing, incoming) = takes, clips
         self.task_runs += 1
         name = f"dissolve {before.shot} to {after.shot}"

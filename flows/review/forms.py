@@ -35,12 +35,10 @@ class Question(Frozen):
     shots: dict[str, ShotToReview] = Field(default={})
     """The shots that wait, by their fields in the form."""
     money: Money | None = None
-    """What the whole run would cost, if it asks for that."""
+    """The cost of the whole run, if it asks for that."""
 
 
 class ShotAnswer(BaseModel):
-    """The answer for one shot."""
-
     decision: Decision = "later"
     take: int = 0
     note: str = ""
@@ -48,17 +46,14 @@ class ShotAnswer(BaseModel):
 
 
 class BudgetAnswer(BaseModel):
-    """The answer to a run that would exceed its budget."""
-
     decision: Literal["approve", "stop"]
     amount: float = 0
 
 
 def review_form(question: Question, problems: Mapping[str, str]) -> type[RunInput]:
-    """The form for the shots that wait. Sent unchanged it decides nothing.
+    """The form for the shots that wait; sent unchanged it decides nothing. `problems` are those of the last answer.
 
-    `problems` say by slate what was wrong with the last answer. Takes are described in the fields of their shots:
-    Prefect's page hides the text above a long form (seen with 3.9.1).
+    Takes are described in the fields of their shots: Prefect's page hides the text above a long form (seen with 3.9.1).
     """
     fields: dict[str, Any] = {"by": (str, Field("", title="Your name", json_schema_extra={"position": 0}))}
     left = _MOST_PICTURES
@@ -124,7 +119,6 @@ def approved_budget(question: Question, answer: Mapping[str, Any]) -> Money | No
 
 
 def _answer_model(name: str, shot: ShotToReview) -> type[BaseModel]:
-    """The fields of one shot in the form."""
     numbers: Any = Literal[tuple(take.take for take in shot.takes)]
     fields: dict[str, Any] = {
         "decision": (Decision, Field("later", title="Decision")),

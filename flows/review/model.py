@@ -57,7 +57,6 @@ class TakeToReview(Frozen):
 
     @property
     def is_refused(self) -> bool:
-        """Whether another take is wanted instead."""
         return self.state == "retake"
 
     @property

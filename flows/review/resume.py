@@ -33,7 +33,6 @@ class ResumedRun(Frozen):
     run: UUID
     name: str
     outcome: str
-    """For people: `resumed`, or why not."""
     goes_on: bool
 
 
@@ -57,7 +56,6 @@ async def _suspended_runs(client: PrefectClient, title: str) -> Sequence[FlowRun
 
 
 async def _resume(client: PrefectClient, run: FlowRun, home: Home) -> ResumedRun:
-    """Resume a run if its verdicts allow it."""
     rounds = await rounds_of(client, run.id)
     question = rounds[-1].question if rounds else None
     if question is None or question.money:

@@ -30,7 +30,6 @@ class ShotReview(Frozen):
     """A shot that must be approved or has verdicts, and its takes."""
 
     shot: ShotToReview
-    """With the takes that are made."""
     state: ReviewState
     to_come: tuple[tuple[int, ReviewState], ...]
     """Number and state of each take that is not made."""
@@ -106,7 +105,7 @@ def parse_verdicts(
 
 
 def action_problem(planner: Planner, verdicts: Sequence[NewVerdict]) -> str:
-    """What is wrong with the new action in the verdicts on a shot; empty if it can be made or there is none."""
+    """The mistake in the new action of the verdicts on a shot; empty if it can be made or there is none."""
     action = next((one.action for one in verdicts if one.action), "")
     if not action:
         return ""

@@ -42,7 +42,7 @@ from storyreel.tasks.ledger.budget import Limit
 from storyreel.tasks.ledger.ledger import Ledger
 
 _QUESTION = "storyreel-asks-"
-"""The prefix of the keys of a run's input that hold questions."""
+"""Prefix of the keys under which a run's input holds questions."""
 _MOST_ROUNDS = 200
 """Questions of one run that are read."""
 
@@ -93,8 +93,7 @@ class Approval:
     async def ask_for_budget(self, excess: StoryreelError) -> None:
         """Suspend the run until a person has decided whether it may cost more.
 
-        Returns if it cannot ask, or if no single amount can be approved: a price is unknown, or there are several
-        currencies.
+        Returns if it cannot ask, or if no single amount can be approved, as with unknown prices or several currencies.
         """
         if not _can_ask():
             return

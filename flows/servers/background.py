@@ -36,7 +36,7 @@ _END_SECONDS = 20
 
 
 class BackgroundServer(Frozen):
-    """A running server: the URL of its pages, and a sentence that says whether it was started now."""
+    """The pages URL of a running server, and a sentence that says whether it was started now."""
 
     pages: str
     message: str

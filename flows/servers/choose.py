@@ -31,10 +31,7 @@ def uses_ephemeral_server() -> bool:
 
 
 def set_prefect_defaults() -> None:
-    """Set the environment variables of a run from the command line that the user has not set.
-
-    Call before Prefect is imported: it reads the environment then.
-    """
+    """Set the environment variables of a run that the user has not set. Call before Prefect is imported."""
     for name, value in _DEFAULTS.items():
         os.environ.setdefault(name, value)
 
@@ -53,7 +50,7 @@ def prepared_server() -> Iterator[EphemeralServer | None]:
 def report_to_server(prepared: EphemeralServer | None = None) -> Iterator[str]:
     """Set Prefect's API inside to the configured server, else one on this machine, else an ephemeral one.
 
-    Gives the pages URL of a server that stays; empty for an ephemeral one. Raises RunFailed when that does not start.
+    Gives the pages URL of a server that stays; empty for an ephemeral one. Raises RunFailed if that does not start.
     """
     from prefect.settings import PREFECT_API_URL, temporary_settings
 
@@ -77,10 +74,7 @@ def report_to_server(prepared: EphemeralServer | None = None) -> Iterator[str]:
 
 @contextmanager
 def lasting_server() -> Iterator[str]:
-    """Set Prefect's API inside to a server that stays: the configured one, else one on this machine.
-
-    Gives the URL of its pages. Raises RunFailed when there is none or it does not answer.
-    """
+    """Set Prefect's API inside to a server that stays, and give its pages URL. Raises RunFailed if none answers."""
     from prefect import get_client
     from prefect.settings import PREFECT_API_URL
 
@@ -121,7 +115,7 @@ def configured_server() -> str:
 async def wait_for_task_runs(flow_run: UUID, task_runs: int, seconds: float = 30) -> None:
     """Wait until an ephemeral server has the final state of so many task runs, at most for `seconds`.
 
-    Task states travel as events, behind the run's back; with the server the last ones would be lost.
+    Task states travel as events; with the server the last ones would be lost.
     """
     if not uses_ephemeral_server():
         return

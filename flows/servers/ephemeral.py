@@ -26,9 +26,8 @@ _END_SECONDS = 10
 class EphemeralServer:
     """A Prefect server for one run, as a context manager.
 
-    Most of its start is imports, so the process is created before it is known whether it is needed; it serves only
-    after `start`. It has a session of its own: Ctrl-C in the terminal does not reach it, as it must still take the
-    run's last states.
+    Most of its start is imports, so the process is created before it is known whether it is needed; it serves after
+    `start`. In a session of its own, Ctrl-C does not reach it: it must still take the run's last states.
     """
 
     def __init__(self) -> None:

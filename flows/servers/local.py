@@ -35,12 +35,10 @@ class ServerRecord(Frozen):
 
     @property
     def pages(self) -> str:
-        """URL of its web pages."""
         return pages_url(self.port)
 
     @property
     def is_alive(self) -> bool:
-        """Whether its process still exists."""
         return self.process.is_alive()
 
 
@@ -77,7 +75,7 @@ def local_server(environment: Mapping[str, str] = os.environ) -> str:
 
 
 def probe(port: int, seconds: float = 2) -> Answer:
-    """What answers at a port of this machine. A program that is silent for so many seconds is another program."""
+    """The kind of program that answers at a port of this machine; a silent one is another program."""
     connection = HTTPConnection("127.0.0.1", port, timeout=seconds)
     try:
         connection.request("GET", "/api/health")

@@ -45,12 +45,9 @@ Prefect tells this from a killed process in that text alone."""
 def confirm_events() -> None:
     """Have the server confirm each 25 events of this process from now on.
 
-    The clients of Prefect Cloud, and of a temporary server that Prefect starts when no setting names one, are left as
-    they are.
-
-    Task runs are known to the server by events alone. Prefect's client asks for confirmation every 30 s, beside the
-    sending: when a connection breaks both reconnect, and one ends the other while it sends events again. With twenty
-    films at once on two cores one task run in eight was lost so. There is no setting for it.
+    Prefect's client asks for confirmation every 30 s, beside the sending: when a connection breaks both reconnect, and
+    one ends the other while it sends events again. With twenty films at once on two cores one task run in eight was
+    lost so. There is no setting for it. Clients of Prefect Cloud and of Prefect's temporary server are left alone.
     """
     if PREFECT_API_URL.value() and not emit_events_to_cloud():
         options = {"checkpoint_every": _UNCONFIRMED, "checkpoint_interval": _NEVER}
@@ -73,7 +70,6 @@ async def wait_for_events() -> None:
 
 
 async def _confirm_all(worker: EventsWorker) -> None:
-    """Confirm events until none is left; in the loop that sends them."""
     while not worker._stopped:
         client = getattr(worker, "_client", None)  # not before the worker has begun
         if worker._queue.unfinished_tasks:
@@ -142,10 +138,9 @@ class EndedRun(Abort):
 
 
 class HandoverRunner(Runner):
-    """A runner of served deployments that hands its runs over when it is stopped.
+    """A runner of served deployments that hands its runs over when it is stopped; Prefect's cancels them.
 
-    Prefect's cancels them, which calls their orders off, and has no setting for it. Here the run processes get SIGTERM,
-    on which a run schedules itself again; those that take longer than 25 s are cancelled.
+    The run processes get SIGTERM, on which a run schedules itself again; after 25 s they are cancelled.
     """
 
     async def cancel_all(self) -> None:

@@ -46,7 +46,6 @@ class Service(Frozen):
     advised_seconds: float | None
     """The pause between two polls that the service advises; None if it advises none."""
     capabilities: tuple[Capability, ...]
-    """One for each mode."""
     transports: dict[str, dict[Use, Transport]]
     """By mode and use, how local files get to the service."""
     rates: dict[str, tuple[Rate, ...]]
@@ -188,7 +187,6 @@ def _heading(service: Service) -> Text:
 
 
 def _pictures(capabilities: Iterable[Capability]) -> dict[str, list[str]]:
-    """The modes by their aspect ratios and resolutions."""
     found: dict[str, list[str]] = {}
     for capability in capabilities:
         pictures = f"{', '.join(capability.ratios)}; {', '.join(capability.resolutions)}"
@@ -197,7 +195,6 @@ def _pictures(capabilities: Iterable[Capability]) -> dict[str, list[str]]:
 
 
 def _abilities(capability: Capability, transports: Mapping[Use, Transport]) -> Iterator[str]:
-    """Lengths, inputs and transports of a mode."""
     takes = [_references(capability)] if capability.mode is Mode.REFERENCE else []
     takes += ["a first frame"] if capability.first_frame else []
     takes += ["a last frame"] if capability.last_frame else []
@@ -208,7 +205,6 @@ def _abilities(capability: Capability, transports: Mapping[Use, Transport]) -> I
 
 
 def _costs(rates: Iterable[Rate]) -> Iterator[str]:
-    """What a mode costs, and what is uncertain about it."""
     lines = [f"costs {rate}" + (f"; {rate.doubt}" if rate.doubt else "") for rate in rates]
     yield from lines or [f"its price is not known; give it in a file that {PRICES} names"]
 

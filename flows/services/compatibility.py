@@ -31,7 +31,7 @@ class Obstacle(Frozen):
 
     what: str
     fix: str
-    """What to change; may be empty."""
+    """The change that removes it; may be empty."""
 
 
 class Compatibility(Frozen):
@@ -112,7 +112,6 @@ def _mark(result: Compatibility) -> Text:
 
 
 def _obstacles(results: list[Compatibility]) -> Iterator[str]:
-    """A line for each obstacle, with all shots that it concerns."""
     shots_by: dict[tuple[str, str, str], list[str]] = {}
     for result in results:
         for obstacle in result.obstacles:

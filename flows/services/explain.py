@@ -34,7 +34,7 @@ class ExplainedAttachment(Frozen):
     """A picture, video or voice that is part of the request."""
 
     label: str
-    """Its name in the prompt, `Image 1`; `first frame`, `last frame` or `voice of Image 1` if it has none."""
+    """Its name in the prompt, `Image 1`, or `first frame`, `last frame` or `voice of Image 1`."""
     shows: str
     """The key of the cast member or location in the storyboard; may be empty."""
     use: Use
@@ -46,10 +46,7 @@ class ExplainedAttachment(Frozen):
 
 
 class HttpRequest(Frozen):
-    """An HTTP request without the key in its headers and with shortened media in its body.
-
-    All headers are listed except the content length.
-    """
+    """An HTTP request without the key and the content length in its headers, with shortened media in its body."""
 
     method: str
     url: str
@@ -62,10 +59,9 @@ class Explanation(Frozen):
 
     take: PlannedTake
     why: str
-    """Why the request has this mode."""
     attachments: tuple[ExplainedAttachment, ...]
     http_request: HttpRequest | None
-    """None for the animatic, which sends nothing, and for services of other packages, which may build it elsewhere."""
+    """None for the animatic and for services of other packages."""
 
     def as_json(self) -> dict[str, Any]:
         """The form that `explain --json` prints."""
@@ -123,7 +119,6 @@ def explain(
 
 
 def _why(film: Storyboard, shot: Shot) -> str:
-    """Why the request has its mode, by what the storyboard says about the shot."""
     begins = f"it begins with the last frame of {shot.continues}" if shot.continues else ""
     begins = begins or (f"it begins with {shot.first_frame}" if shot.first_frame else "")
     begins += f" and ends with {shot.last_frame}" if shot.last_frame else ""
@@ -138,7 +133,6 @@ def _why(film: Storyboard, shot: Shot) -> str:
 def _attachments(
     film: Storyboard, plan: Plan, request: Request, adapter: type[Provider], environment: Mapping[str, str]
 ) -> Iterator[ExplainedAttachment]:
-    """The attachments of a request under the names that the prompt uses."""
     capability = adapter.capabilities[request.mode]
     has_bucket = bool(Settings.read(environment).media_url)
 
@@ -168,7 +162,6 @@ def _attachments(
 
 
 def _source(film: Storyboard, plan: Plan, attachment: Attachment) -> str:
-    """The path as in the storyboard, an address, or the take whose last frame it is."""
     kind, _, mark = attachment.digest.partition(":")
     if kind == "take":
         before = next(take for take in plan.takes if take.key == mark)

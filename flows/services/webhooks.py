@@ -42,17 +42,15 @@ from storyreel.tasks.settings import WEBHOOK_SECRET, Settings
 SERVICE = "freepik"
 """The only service that sends callbacks."""
 PATH = f"/{SERVICE}"
-"""The path that it calls."""
 
 _BODY_SECONDS = 10
 """How long a caller may take to send its body of a few hundred bytes."""
 _MAX_CONFIRMATIONS = 4
-"""Callbacks that are confirmed at the same time; the others wait."""
+"""Callbacks that are confirmed at the same time."""
 _MAX_CONNECTIONS = 100
 """Further connections are answered with 503."""
 
 Report = Callable[[str], None]
-"""Called with a line about each event."""
 
 
 class _Rejected(StoryreelError):
@@ -95,10 +93,7 @@ class Receiver:
             return self._reject(error.status, error.message)
 
     async def _handle(self, callback: Callback) -> bool:
-        """Wake the run that waits for a task, if the service confirms that the task has ended; whether one was woken.
-
-        Raises _Rejected if the service or the ledger cannot be asked.
-        """
+        """Wake the run that waits for a task if the service confirms its end, and return whether one was woken."""
         try:
             async with self._confirmations:
                 purchase = await asyncio.to_thread(self._find_purchase, callback.task)
@@ -123,10 +118,7 @@ class Receiver:
         return next((one for one in found if (one.task or "").rpartition("/")[2] == task), None)
 
     async def _outcome(self, task: str) -> str:
-        """The state of a task according to the service: `finished`, `failed`, or empty while it is under way.
-
-        Raises Transient, and Terminal if the service does not give it.
-        """
+        """`finished` or `failed`; empty while it is under way. Raises Transient and Terminal."""
         try:
             status = await self._service.poll(task)
         except TaskFailed:
