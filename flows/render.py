@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast
@@ -111,6 +112,7 @@ async def render_storyboard(
             check_agreed(plan, agreed)
         elif not is_deployed():
             check_consent(plan, limits, buy=buy)
+            agreed = None if buy or limits else []
         log_plan(plan)
         scenes = None
         if spread == "scenes" and is_deployed():
@@ -123,7 +125,7 @@ async def render_storyboard(
             }
         with open_delivery(out or default_folder(plan.title), home) as delivery:
             await asyncio.to_thread(delivery.check)
-            return await _carry_out(planner, plan, origin, delivery, scenes)
+            return await _carry_out(planner, plan, origin, delivery, agreed, scenes)
     except ReviewNeeded as needed:
         needed.next = request.model_copy(update={"selection": ()}).command("review")
         await approval.ask_to_review(needed)
@@ -139,17 +141,23 @@ async def render_storyboard(
 
 
 async def _carry_out(
-    planner: Planner, plan: Plan, origin: Origin, delivery: Delivery, scenes: dict[str, Any] | None
+    planner: Planner,
+    plan: Plan,
+    origin: Origin,
+    delivery: Delivery,
+    agreed: Collection[str] | None,
+    scenes: dict[str, Any] | None,
 ) -> Rendering:
-    """Carry out a plan. `scenes` are the parameters for runs of single scenes; None if there are to be none."""
+    """Carry out a plan. `agreed` are the takes that may be bought, all if it is None; `scenes` the parameters for runs
+    of single scenes, None if there are to be none."""
     run = str(flow_run.id)
     limited = await active_limits(limited_services(plan), is_deployed=is_deployed())
     async with open_studio(planner.home, plan.services, limited=limited) as studio:
         stop_handler().use_studio(studio)
-        takes = await begin_takes(plan, studio, run, planner.limits)
+        takes = await begin_takes(plan, studio, run, planner.limits, agreed)
         if scenes and await run_scenes(plan, takes.is_finished, scenes):
             plan = planner.refreshed(plan)
-            takes = await begin_takes(plan, studio, run, planner.limits)
+            takes = await begin_takes(plan, studio, run, planner.limits, agreed)
         async with orderly_shutdown(plan, takes, studio), observe_run(plan, takes, studio.ledger) as observer:
             if failures := await takes.run_all():
                 raise ShotsFailed(failures, len(plan.cut.events))

@@ -43,7 +43,7 @@ async def shoot_scene(
         vars: As in the film's run.
         select: The shots to make; the animatic stands in for others.
         limits: The budgets of the film's run.
-        agreed: The takes that may be bought, by the first 12 digits of their keys.
+        agreed: The takes that may be bought, by the first 12 digits of their keys. Without it, none.
 
     Raises StoryboardError and NotAgreed before anything is made, and ShotsFailed after all else is finished.
     """
@@ -53,12 +53,11 @@ async def shoot_scene(
     plan = planner.plan()
     planned = [take for take in plan.takes if take.scene == scene]
     scene_plan = plan.model_copy(update={"takes": tuple(planned)})
-    if agreed is not None:
-        check_agreed(scene_plan, agreed)
+    check_agreed(scene_plan, agreed or ())
     limited = await active_limits(limited_services(plan), is_deployed=True)
     async with open_studio(home, plan.services, limited=limited) as studio:
         stop_handler().use_studio(studio)
-        takes = await begin_takes(plan, studio, of_run, limits or ())
+        takes = await begin_takes(plan, studio, of_run, limits or (), agreed or ())
         async with (
             orderly_shutdown(plan, takes, studio),
             observe_run(scene_plan, takes, studio.ledger, f"scene {scene}"),

@@ -43,6 +43,8 @@ class Take(Frozen):
     """Seconds that a run waits for the clip. Then the order stays open, and the next run goes on waiting."""
     limits: tuple[Limit, ...] = ()
     """Budgets that its price must not exceed."""
+    may_order: bool = True
+    """Whether it may be ordered. If not, only an earlier order of it may be continued."""
 
     @property
     def slate(self) -> str:

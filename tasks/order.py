@@ -124,9 +124,14 @@ class _TakeOrder:
 
         The intent is written last, when there is a slot at the service, all files are uploaded and the store can keep
         a clip: if the process is killed between the intent and the answer, only a person may be able to tell whether
-        the take was bought.
+        the take was bought. Raises Terminal if the take may not be ordered.
         """
         provider = self.provider
+        if not self.take.may_order:
+            raise Terminal(
+                f"{self.take.slate} has to be ordered, which was not agreed to; nothing was bought",
+                service=provider.name,
+            )
         self._report("waiting")
         limited = provider.name in self.studio.limited
         async with self.studio.slot(provider.name), self.global_slot(provider.name) if limited else nullcontext():

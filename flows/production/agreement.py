@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from storyreel.flows.errors import NotAllowed
-from storyreel.flows.planning.model import Plan
+from storyreel.flows.planning.model import Candidate, Plan
 from storyreel.flows.planning.summary import summarize_purchases
 from storyreel.specs.errors import StoryreelError
 from storyreel.tasks.ledger.budget import Limit
@@ -23,6 +23,11 @@ def agreed_key(key: str) -> str:
 def agreed_keys(plan: Plan) -> list[str]:
     """The parameter `agreed` that allows all that a plan buys, from each take's service and its fallbacks."""
     return sorted({agreed_key(way.key) for take in plan.bought for way in take.candidates})
+
+
+def is_agreed(candidate: Candidate, agreed: Collection[str] | None) -> bool:
+    """Whether a candidate may be ordered: it is free, it is among `agreed`, or that is None and all are."""
+    return agreed is None or candidate.is_free or agreed_key(candidate.key) in agreed
 
 
 def check_agreed(plan: Plan, agreed: Collection[str]) -> None:

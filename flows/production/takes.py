@@ -6,7 +6,8 @@ Each take is a future, kept by the take's identity: the first caller starts it, 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Hashable, Sequence
+from collections.abc import Callable, Collection, Coroutine, Hashable, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,6 +15,7 @@ from prefect import get_run_logger
 
 from storyreel.flows.names import shot_tags
 from storyreel.flows.planning.model import Candidate, Plan, PlannedTake
+from storyreel.flows.production.agreement import is_agreed
 from storyreel.flows.production.outcomes import Failure, MadeTake, UpstreamFailed, failure_of
 from storyreel.tasks.clips import Clip
 from storyreel.tasks.collect import Take
@@ -40,7 +42,14 @@ class TakeRuns:
     """The takes of one run. A take that fails stops only those that continue it."""
 
     def __init__(
-        self, plan: Plan, studio: Studio, house: HouseFormat, signature: str, run: str, limits: Sequence[Limit]
+        self,
+        plan: Plan,
+        studio: Studio,
+        house: HouseFormat,
+        signature: str,
+        run: str,
+        limits: Sequence[Limit],
+        agreed: Collection[str] | None,
     ) -> None:
         self._plan = plan
         self._studio = studio
@@ -48,6 +57,7 @@ class TakeRuns:
         self._house_signature = signature
         self._run = run
         self._limits = tuple(limits)
+        self._agreed = None if agreed is None else frozenset(agreed)
         self._by_identity = {take.identity: take for take in plan.takes}
         self._by_shot: dict[str, list[PlannedTake]] = {}
         for take in plan.takes:
@@ -171,14 +181,15 @@ class TakeRuns:
         return inspected[best_take([inspection for _, inspection in inspected])][0] if inspected else circled
 
     async def _make(self, take: PlannedTake) -> MadeTake:
-        """Make a take at its service, or at the next candidate if that refuses it."""
+        """Make a take at its service, or at the next candidate if that refuses it and the next one is agreed to."""
         before = self._by_identity.get(take.continues or "") if take.state != "cached" else None
         upstream = await self._upstream_clip(before) if before else None
-        for candidate in take.candidates[:-1]:
+        for candidate, following in pairwise(take.candidates):
             try:
                 return await self._make_with(take, candidate, upstream)
             except Terminal as error:
-                if not self._may_fall_back(take, candidate, error):
+                # The plan buys no fallback of a take that was ordered before or is free, so none is agreed to.
+                if not (self._may_fall_back(take, candidate, error) and is_agreed(following, self._agreed)):
                     raise
                 warning = "%s take %d: %s; the next service is asked"
                 get_run_logger().warning(warning, take.shot, take.take, error.message)
@@ -223,7 +234,13 @@ class TakeRuns:
         self.task_runs += 1
         fallback = "" if candidate is take.chosen else f" by {request.provider}"
         return await generate(
-            Take(order=order, request=request, timeout=take.timeout, limits=self._limits),
+            Take(
+                order=order,
+                request=request,
+                timeout=take.timeout,
+                limits=self._limits,
+                may_order=is_agreed(candidate, self._agreed),
+            ),
             self._studio,
             upstream,
             name=f"{take.shot} take {take.take}{fallback}",
@@ -307,7 +324,12 @@ class TakeRuns:
         return await dissolve(outgoing, incoming, after.edit.join_in, self._house, self._studio, name=name)
 
 
-async def begin_takes(plan: Plan, studio: Studio, run: str, limits: Sequence[Limit]) -> TakeRuns:
-    """The takes of a plan, in the house format of its film; `run` and `limits` go into each order."""
+async def begin_takes(
+    plan: Plan, studio: Studio, run: str, limits: Sequence[Limit], agreed: Collection[str] | None
+) -> TakeRuns:
+    """The takes of a plan, in the house format of its film.
+
+    `run` and `limits` go into each order. Only takes among `agreed` are ordered; all that are needed if it is None.
+    """
     house = HouseFormat.of(plan.format)
-    return TakeRuns(plan, studio, house, await house_signature(house), run, limits)
+    return TakeRuns(plan, studio, house, await house_signature(house), run, limits, agreed)

@@ -136,6 +136,19 @@ async def test_a_busy_service_leaves_nothing_in_the_ledger(tmp_path: Path, servi
         assert (await on.make()).path.is_file()
 
 
+async def test_a_take_that_may_not_be_ordered_is_only_continued(tmp_path: Path, service: Service) -> None:
+    async with bench(tmp_path, service) as on:
+        consented, on.take = on.take, on.take.model_copy(update={"may_order": False})
+        with pytest.raises(Terminal, match="not agreed to; nothing was bought"):
+            await on.make()
+        assert on.studio.ledger.find(on.take.order.key) is None and on.emulator.accepted == []
+        on.emulator.fault(Call.FETCH, Answer(503), times=1)
+        with pytest.raises(Transient):
+            await Bench(on.emulator, on.studio, consented).make()
+        assert (await on.make()).path.is_file()
+        assert len(on.emulator.accepted) == 1
+
+
 async def test_a_task_that_failed_is_final_for_the_run(tmp_path: Path, service: Service) -> None:
     async with bench(tmp_path, service) as on:
         on.emulator.use_script(Script(waiting=0, running=0, end=Phase.FAILED, failure=Failure(message="too dark")))

@@ -238,6 +238,31 @@ async def test_an_unknown_order_is_not_sent_to_the_next_service(on_set: Set) -> 
     assert on_set.dashscope.accepted == []
 
 
+LEFT_AT_APIYI = """\
+storyboard: 1
+title: The Lamp
+format: {resolution: 720p}
+defaults: {providers: [apiyi, dashscope], duration: 2s, timeout: 1s}
+shots: [{shot: 1A, action: She climbs.}]
+"""
+
+
+@pytest.mark.parametrize("consent", [{"buy": False}, {"agreed": []}], ids=["none", "to nothing"])
+async def test_what_was_ordered_before_and_fails_is_not_bought_elsewhere_without_consent(
+    on_set: Set, consent: dict[str, object]
+) -> None:
+    on_set.apiyi.use_script(Script(waiting=0, running=80, end=Phase.FAILED), times=1)
+    with pytest.raises(ShotsFailed, match="not finished in 1 s"):
+        await on_set.render(LEFT_AT_APIYI)
+    film = LEFT_AT_APIYI.replace("timeout: 1s", "timeout: 60s")
+    assert on_set.plan(film).bought == ()
+    with pytest.raises(ShotsFailed, match="apiyi could not make it"):
+        await on_set.render(film, **consent)
+    assert on_set.dashscope.accepted == []
+    await on_set.render(film)
+    assert on_set.sold() == 2, "with consent it is bought again"
+
+
 async def test_the_cost_is_what_the_service_charged_or_else_an_estimate(on_set: Set) -> None:
     film = FILM.replace("The sea.", "The sea., provider: dashscope")
     made = await on_set.render(film)
