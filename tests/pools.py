@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -51,25 +51,28 @@ class Team:
             "STORYREEL_POLL_SECONDS": "0.2",
         }
         self._running: list[subprocess.Popen[bytes]] = []
+        self._stack = ExitStack()
 
     def __enter__(self) -> Team:
-        with self.client() as client:
-            client.create_work_pool(WorkPoolCreate(name=self.pool, type="process"))
+        # One client for all: making one takes longer than several requests.
+        with temporary_settings({PREFECT_API_URL: self.api}):
+            self._client = self._stack.enter_context(get_client(sync_client=True))
+        self._client.create_work_pool(WorkPoolCreate(name=self.pool, type="process"))
         return self
 
     def __exit__(self, *_: object) -> None:
-        for process in self._running:
-            self.kill(process)
-        # With it go its deployments' runs, for which no worker would come.
-        with self.client() as client:
-            for deployment in client.read_deployments():
-                client.delete_deployment(deployment.id)
+        with self._stack:
+            for process in self._running:
+                self.kill(process)
+            # With it go its deployments' runs, for which no worker would come.
+            for deployment in self._client.read_deployments():
+                self._client.delete_deployment(deployment.id)
 
     @contextmanager
     def client(self) -> Iterator[SyncPrefectClient]:
         """The server, spoken to."""
-        with temporary_settings({PREFECT_API_URL: self.api}), get_client(sync_client=True) as client:
-            yield client
+        with temporary_settings({PREFECT_API_URL: self.api}):
+            yield self._client
 
     def command(self, *arguments: str, cwd: Path | None = None, **more: str) -> subprocess.CompletedProcess[str]:
         """Run a program of the environment to its end."""
@@ -160,7 +163,7 @@ class Team:
         deadline = time.monotonic() + seconds
         while not (found := look()):
             assert time.monotonic() < deadline, f"it never came to that\n{self._logs()}"
-            time.sleep(0.2)
+            time.sleep(0.4)
         return found
 
     def _logs(self) -> str:

@@ -9,15 +9,18 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 from prefect import Flow, get_client
+from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.deployments.runner import EntrypointType
 from prefect.exceptions import ObjectNotFound
+from prefect.settings import PREFECT_API_URL
 
 from storyreel.flows.production import service_limits
 
@@ -84,13 +87,22 @@ def working(pool: str, environment: Mapping[str, str], folder: Path, name: str =
         worker.end()
 
 
+def client() -> SyncPrefectClient:
+    """A client of the server that is set. It is kept: making one takes longer than several requests."""
+    return _client_of(str(PREFECT_API_URL.value()))
+
+
+@cache
+def _client_of(api: str) -> SyncPrefectClient:
+    return get_client(sync_client=True).__enter__()
+
+
 def make_pool(name: str) -> None:
     """A work pool for process workers."""
-    with get_client(sync_client=True) as client:
-        try:
-            client.read_work_pool(name)
-        except ObjectNotFound:
-            client.create_work_pool(WorkPoolCreate(name=name, type="process"))
+    try:
+        client().read_work_pool(name)
+    except ObjectNotFound:
+        client().create_work_pool(WorkPoolCreate(name=name, type="process"))
 
 
 async def deploy(flow: Flow[..., Any], name: str, pool: str, environment: Mapping[str, str]) -> UUID:
@@ -107,15 +119,14 @@ async def deploy(flow: Flow[..., Any], name: str, pool: str, environment: Mappin
 
 async def begin(deployment: UUID | str, **parameters: Any) -> UUID:
     """A run of a deployment, named by its id or as `flow/deployment`, to be picked up."""
-    async with get_client() as client:
+    async with get_client() as server:
         if isinstance(deployment, str):
-            deployment = (await client.read_deployment_by_name(deployment)).id
-        return (await client.create_flow_run_from_deployment(deployment, parameters=parameters)).id
+            deployment = (await server.read_deployment_by_name(deployment)).id
+        return (await server.create_flow_run_from_deployment(deployment, parameters=parameters)).id
 
 
 def run_of(flow_run: UUID) -> FlowRun:
-    with get_client(sync_client=True) as client:
-        return client.read_flow_run(flow_run)
+    return client().read_flow_run(flow_run)
 
 
 def state_of(flow_run: UUID) -> State[Any]:
@@ -129,4 +140,4 @@ def wait_until(is_so: Callable[[], Any], what: str = "it") -> None:
     deadline = time.monotonic() + PATIENCE
     while not is_so():
         assert time.monotonic() < deadline, f"never: {what}"
-        time.sleep(0.1)
+        time.sleep(0.3)

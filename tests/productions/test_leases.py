@@ -16,4 +16,4 @@ pytestmark = pytest.mark.usefixtures("prefect_server", "one_at_a_time")
 async def test_a_take_that_is_made_for_longer_than_a_lease_keeps_its_place(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert await most_at_once(2, tmp_path, monkeypatch, seconds=80) == 1
+    assert await most_at_once(2, tmp_path, monkeypatch, first_seconds=80) == 1

@@ -25,7 +25,7 @@ from storyreel.tasks.ledger.ledger import State
 from tests.flows.staging import Stage, staged
 from tests.services.aimlapi import Aimlapi, AimlapiSettings
 from tests.services.jobs import Failure, Phase, Script
-from tests.workers import begin, deploy, make_pool, run_of, state_of, wait_until, working
+from tests.workers import begin, client, deploy, make_pool, run_of, state_of, wait_until, working
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
@@ -49,7 +49,8 @@ scenes:
 @pytest.fixture
 def stage(tmp_path: Path, fresh_environment: dict[str, str], standing_server: str) -> Iterator[Stage]:
     service = Aimlapi(AimlapiSettings(script=Script(waiting=1, running=1, seconds=2)))
-    with staged(tmp_path, FILM, service, {**fresh_environment, "PREFECT_API_URL": standing_server}) as stage:
+    told = {**fresh_environment, "PREFECT_API_URL": standing_server, "STORYREEL_POLL_SECONDS": "0.5"}
+    with staged(tmp_path, FILM, service, told) as stage:
         yield stage
 
 
@@ -65,15 +66,12 @@ async def spread(stage: Stage, pool: str, **parameters: str) -> UUID:
 def scenes_of(run: UUID) -> list[FlowRun]:
     """The runs that a film's run has begun, by scene."""
     only = FlowRunFilter(parent_flow_run_id=FlowRunFilterParentFlowRunId(any_=[run]))
-    with get_client(sync_client=True) as client:
-        return sorted(client.read_flow_runs(flow_run_filter=only), key=lambda each: each.name)
+    return sorted(client().read_flow_runs(flow_run_filter=only), key=lambda each: each.name)
 
 
 def tasks_of(run: UUID) -> set[str]:
-    with get_client(sync_client=True) as client:
-        return {
-            each.name for each in client.read_task_runs(flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[run])))
-        }
+    only = FlowRunFilter(id=FlowRunFilterId(any_=[run]))
+    return {each.name for each in client().read_task_runs(flow_run_filter=only)}
 
 
 def committed(stage: Stage, run: UUID) -> Money:
@@ -112,8 +110,8 @@ async def test_scenes_are_made_by_two_workers_and_the_film_is_the_same(stage: St
 async def test_scenes_that_nobody_picks_up_are_made_by_the_films_own_run(stage: Stage, tmp_path: Path) -> None:
     stage.environment["STORYREEL_PICKUP_SECONDS"] = "5"
     make_pool("full")
-    async with get_client() as client:
-        await client.update_work_pool("full", WorkPoolUpdate(concurrency_limit=1))
+    async with get_client() as server:
+        await server.update_work_pool("full", WorkPoolUpdate(concurrency_limit=1))
     run = await spread(stage, "full")
     with working("full", stage.environment, tmp_path):
         wait_until(lambda: state_of(run).is_final(), "the end")
@@ -158,8 +156,8 @@ async def test_cancelling_a_film_cancels_its_scenes(stage: Stage, tmp_path: Path
     run = await spread(stage, "cancelling")
     with working("cancelling", stage.environment, tmp_path):
         wait_until(lambda: stage.states() == [State.SUBMITTED] * 3, "three orders")
-        async with get_client() as client:
-            await client.set_flow_run_state(run, Cancelling())
+        async with get_client() as server:
+            await server.set_flow_run_state(run, Cancelling())
         wait_until(lambda: state_of(run).is_final(), "the film's end")
         wait_until(lambda: all(each.state and each.state.is_final() for each in scenes_of(run)), "the scenes' end")
     assert state_of(run).name == "Cancelled"

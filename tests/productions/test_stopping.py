@@ -21,7 +21,7 @@ from storyreel.tasks.ledger.ledger import State
 from tests.flows.staging import STORYREEL, Stage, staged
 from tests.services.aimlapi import Aimlapi, AimlapiSettings
 from tests.services.jobs import Script
-from tests.workers import begin, deploy, make_pool, run_of, state_of, wait_until, working
+from tests.workers import begin, client, deploy, make_pool, run_of, state_of, wait_until, working
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
@@ -40,7 +40,8 @@ shots:
 def stage(tmp_path: Path, fresh_environment: dict[str, str], standing_server: str) -> Iterator[Stage]:
     """A film, and a service at which its takes do not come to an end until `let_them_finish`."""
     service = Aimlapi(AimlapiSettings(script=Script(waiting=1, running=100_000)))
-    with staged(tmp_path, FILM, service, {**fresh_environment, "PREFECT_API_URL": standing_server}) as stage:
+    told = {**fresh_environment, "PREFECT_API_URL": standing_server, "STORYREEL_POLL_SECONDS": "0.5"}
+    with staged(tmp_path, FILM, service, told) as stage:
         yield stage
 
 
@@ -132,8 +133,8 @@ async def test_a_deployed_run_that_is_cancelled_says_what_it_leaves(stage: Stage
     run = await picked_up(stage, pool)
     with working(pool, stage.environment, tmp_path):
         wait_until(lambda: both_are_ordered(stage), "two orders")
-        async with get_client() as client:
-            await client.set_flow_run_state(run, Cancelling())
+        async with get_client() as server:
+            await server.set_flow_run_state(run, Cancelling())
         wait_until(lambda: state_of(run).is_final(), "the end")
         wait_until(lambda: len(left(run)) == 2, "both lines in the artifact")
     assert state_of(run).name == "Cancelled"
@@ -145,8 +146,7 @@ def left(run: UUID) -> list[str]:
     """What the artifact says that was left at services."""
     from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
 
-    with get_client(sync_client=True) as client:
-        found = client.read_artifacts(artifact_filter=ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[run])))
+    found = client().read_artifacts(artifact_filter=ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[run])))
     return [line for each in found if each.key == "left-at-services" for line in str(each.data).splitlines()]
 
 
@@ -154,8 +154,8 @@ async def test_a_run_from_the_command_line_that_is_cancelled_in_prefect_ends_its
     begun = stage.start()
     wait_until(lambda: both_are_ordered(stage), "two orders")
     run = await newest_run()
-    async with get_client() as client:
-        await client.set_flow_run_state(run, Cancelling())
+    async with get_client() as server:
+        await server.set_flow_run_state(run, Cancelling())
     _, told = begun.communicate()
     assert begun.returncode == 130
     assert told.count("left at aimlapi: 1") == 2 and "next: storyreel render" in told
@@ -171,8 +171,8 @@ async def test_a_run_that_was_given_up_in_prefect_stops_itself_and_leaves_all_as
     begun = stage.start()
     wait_until(lambda: both_are_ordered(stage), "two orders")
     run = await newest_run()
-    async with get_client() as client:
-        await client.set_flow_run_state(run, Crashed(message="nothing was heard of it"), force=True)
+    async with get_client() as server:
+        await server.set_flow_run_state(run, Crashed(message="nothing was heard of it"), force=True)
     _, told = begun.communicate()
     assert begun.returncode == 130 and "Prefect's record says" in told
     assert state_of(run).message == "nothing was heard of it"
@@ -193,5 +193,5 @@ async def test_ctrl_c_is_recorded_as_cancelled_and_says_what_it_leaves(stage: St
 async def newest_run() -> UUID:
     from prefect.client.schemas.sorting import FlowRunSort
 
-    async with get_client() as client:
-        return (await client.read_flow_runs(sort=FlowRunSort.START_TIME_DESC, limit=1))[0].id
+    async with get_client() as server:
+        return (await server.read_flow_runs(sort=FlowRunSort.START_TIME_DESC, limit=1))[0].id

@@ -22,20 +22,25 @@ pytestmark = pytest.mark.usefixtures("prefect_server")
 FILM = """\
 storyboard: 1
 title: Crowd
+format: {fps: 12}
 defaults: {provider: aimlapi, duration: 2s}
 shots:
 """
 
 
-async def most_at_once(shots: int, folder: Path, monkeypatch: pytest.MonkeyPatch, seconds: float = 0.4) -> int:
-    """Render so many shots and see how many tasks were under way at the service at any time."""
+async def most_at_once(shots: int, folder: Path, monkeypatch: pytest.MonkeyPatch, first_seconds: float = 0.4) -> int:
+    """Render so many shots and see how many tasks were under way at the service at any time.
+
+    The first task takes `first_seconds`, the others less than one.
+    """
     scenes = (f"  - {{shot: S{n}, action: Scene {n}.}}\n" for n in range(shots))
     (folder / "film.yaml").write_text(FILM + "".join(scenes))
-    service = Aimlapi(AimlapiSettings(script=Script(seconds=seconds)))
+    service = Aimlapi(AimlapiSettings(script=Script(seconds=0.4)))
+    service.use_script(Script(seconds=first_seconds))
     with service.served(port=0) as base_url:
         monkeypatch.setenv("AIMLAPI_API_KEY", "sk-emulator")
         monkeypatch.setenv("AIMLAPI_BASE_URL", base_url)
-        monkeypatch.setenv("STORYREEL_POLL_SECONDS", "0.05")
+        monkeypatch.setenv("STORYREEL_POLL_SECONDS", "0.05" if first_seconds < 1 else "1")
         await render_storyboard(str(folder / "film.yaml"), out=str(folder / "out"), buy=True)
         jobs = service.jobs.all()
     assert len(jobs) == shots
