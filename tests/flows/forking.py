@@ -40,8 +40,9 @@ class Wanted:
     def take_place(self) -> None:
         """Be this run's process, but for its code."""
         os.chdir(self.folder)
+        kept = {name: os.environ[name] for name in ("SSL_CERT_FILE",) if name in os.environ}
         os.environ.clear()
-        os.environ.update(self.environment)
+        os.environ.update(kept | self.environment)
         sys.argv = ["storyreel", *self.arguments]
 
 
