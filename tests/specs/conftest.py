@@ -8,17 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
 
 from storyreel.specs.problems.problem import StoryboardError
 from storyreel.specs.reading import read
 from storyreel.specs.storyboard import Storyboard
-
-# Nothing here depends on how fast the machine is, or on the temporary folder being a new one.
-settings.register_profile(
-    "language", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
-)
-settings.load_profile("language")
 
 ONE_SHOT = "shots: [{shot: 1A, action: x}]\n"
 

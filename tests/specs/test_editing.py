@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, note, settings
+from hypothesis import given, note
 from hypothesis import strategies as st
 
 from storyreel.specs import editing
@@ -460,7 +460,6 @@ def films(draw: st.DrawFn) -> str:
     return line_break.join(typist.lines) + typist.any("", line_break)
 
 
-@settings(max_examples=150)
 @given(text=films(), data=st.data())
 def test_in_any_film_only_the_edited_values_change(tmp_path: Path, text: str, data: st.DataObject) -> None:
     path = tmp_path / "film.yaml"

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from storyreel.specs.problems.problem import StoryboardError
@@ -163,7 +163,6 @@ _ODD = st.sampled_from(
 )
 
 
-@settings(max_examples=150)
 @given(data=st.data())
 def test_no_message_contains_a_term_of_the_validation_library(tmp_path: Path, data: st.DataObject) -> None:
     film = _everything()

@@ -6,7 +6,7 @@ from copy import deepcopy
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from pydantic import ValidationError
@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from storyreel.specs.language.models import StoryboardModel
 from storyreel.specs.schema import PUBLISHED, generate, text
 from storyreel.specs.storyboard import Storyboard
+from tests.properties import one_in
 
 SCHEMA = generate()
 VALIDATOR = Draft202012Validator(SCHEMA)
@@ -95,7 +96,7 @@ def test_the_published_schema_is_not_stale() -> None:
 
 
 @pytest.mark.parametrize("noun", sorted(set(SCHEMA["$defs"]) - {"Mode"}))
-@settings(max_examples=30)
+@one_in(10)
 @given(data=st.data())
 def test_what_the_schema_of_a_model_accepts_the_model_parses(noun: str, data: st.DataObject) -> None:
     model = next(kind for kind in _all_nouns(StoryboardModel) if kind.__name__ == noun)
@@ -108,7 +109,7 @@ def _all_nouns(noun: type[StoryboardModel]) -> list[type[StoryboardModel]]:
     return [found for kind in noun.__subclasses__() for found in [kind, *_all_nouns(kind)]]
 
 
-@settings(max_examples=40)
+@one_in(5)
 @given(data=st.data())
 def test_what_the_schema_accepts_of_a_film_the_models_parse(data: st.DataObject) -> None:
     half, other = data.draw(st.permutations(["scenes", "shots"]))
@@ -196,7 +197,6 @@ def _places(value: object, here: tuple[str | int, ...] = ()) -> list[tuple[str |
     return [found for step, inner in steps for found in [(*here, step), *_places(inner, (*here, step))]]
 
 
-@settings(max_examples=300)
 @given(data=st.data())
 def test_the_schema_and_the_models_agree_about_a_film_with_one_thing_changed(data: st.DataObject) -> None:
     film = deepcopy(_FILM)

@@ -7,7 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from storyreel.flows.planning.budget import check_budget, fitting_shots, limits_of
@@ -16,6 +16,7 @@ from storyreel.specs.language.models import Budget
 from storyreel.specs.money import Money, parse_money
 from storyreel.tasks.ledger.budget import BudgetExceeded, Limit
 from tests.flows.planning.histories import plan_of
+from tests.properties import one_in
 
 FILM = """\
 storyboard: 1
@@ -99,7 +100,7 @@ def test_the_budget_of_the_command_line_replaces_that_of_the_storyboard(tmp_path
     assert {(limit.scope, limit.most.amount) for limit in limits} == {("run", 9), ("shot", 2)}
 
 
-@settings(max_examples=40, deadline=None)
+@one_in(5)
 @given(takes=st.lists(st.integers(1, 4), min_size=1, max_size=6), most=st.integers(0, 900))
 def test_the_fitting_shots_fit_and_no_other_shot_would(
     tmp_path_factory: pytest.TempPathFactory, takes: list[int], most: int

@@ -101,8 +101,8 @@ def beeps_by_pts(film: Path, rate: FrameRate) -> list[float]:
     return found
 
 
-@pytest.mark.parametrize("rate", ["24", "29.97"])
-async def test_two_hundred_shots_do_not_drift(tmp_path: Path, rate: str) -> None:
+@pytest.mark.parametrize(("rate", "shots"), [("24", 50), ("29.97", 200)])
+async def test_many_shots_do_not_drift(tmp_path: Path, rate: str, shots: int) -> None:
     """Of odd sounds: too long, too short, 44.1 kHz. Every flash and every beep stands at its frame, the last too."""
     exact = str(FrameRate.parse(rate).exact)
     sources = [
@@ -111,13 +111,13 @@ async def test_two_hundred_shots_do_not_drift(tmp_path: Path, rate: str) -> None
         flash_and_beep(tmp_path / "2.mp4", 12, 5, fps=exact, sound_seconds=0.35),
         flash_and_beep(tmp_path / "3.mp4", 12, 5, fps=exact, rate=44_100),
     ]
-    cut = cut_of([12] * 200, rate=rate)
+    cut = cut_of([12] * shots, rate=rate)
     film = await Film(tmp_path, cut, lambda number: sources[number % 4]).assembled()
-    wanted = [12 * number + 5 for number in range(200)]
-    assert film.frames == 2400
+    wanted = [12 * number + 5 for number in range(shots)]
+    assert film.frames == 12 * shots
     assert [frame for frame, luma in enumerate(lumas(film.path)) if luma > 128] == wanted
     heard = samples(film.path)
-    assert len(heard) == film.samples == cut.rate.sample_at(2400)
+    assert len(heard) == film.samples == cut.rate.sample_at(12 * shots)
     by_samples = [float(sample * cut.rate.exact / 48_000) for sample in beginnings(heard)]
     assert by_samples == pytest.approx(wanted, abs=0.1)
     assert beeps_by_pts(film.path, cut.rate) == pytest.approx(wanted, abs=0.1)

@@ -6,11 +6,12 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from storyreel.specs.money import Money
 from storyreel.tasks.ledger.ledger import Ledger, State
+from tests.properties import one_in
 from tests.tasks.ledger.conftest import Open
 from tests.tasks.ledger.ordering import CLIP, OTHER_CLIP, an_order, dollars, row
 
@@ -263,7 +264,7 @@ def test_past_durations_are_those_of_the_models_finished_purchases(ledger: Ledge
     assert ledger.past_durations("aimlapi", "another") is None
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@one_in(10)
 @given(
     moves=st.lists(st.sampled_from(["again", "withdraw", "submit", "finish", "fail", "unknown", "never"]), max_size=9)
 )

@@ -8,12 +8,13 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from storyreel.specs.money import Money
 from storyreel.tasks.ledger.budget import BudgetExceeded, Limit
 from storyreel.tasks.ledger.ledger import Ledger, Order, Purchase, State
+from tests.properties import one_in
 from tests.tasks.ledger.ordering import CLIP, an_order
 
 MONEY = st.builds(
@@ -86,7 +87,7 @@ def amounts(money: tuple[Money, ...]) -> dict[str, Decimal]:
     return {each.currency: each.amount for each in money if each.amount}
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@one_in(10)
 @given(data=st.data())
 def test_the_ledger_adds_up_as_a_plain_account_does(ledger: Ledger, data: st.DataObject) -> None:
     mark, account = uuid.uuid4().hex[:12], Account()

@@ -19,6 +19,7 @@ from storyreel.flows.planning.plan import make_plan
 from storyreel.specs.problems.problem import StoryboardError
 from storyreel.specs.reading import read
 from storyreel.specs.storyboard import Mode
+from tests.properties import one_in
 from tests.services.emulator import Emulator
 from tests.services.test_aimlapi_schema import FOLDER, checker, request_schema
 from tests.tasks.providers.hosted_services import SERVICES, Service, image, opened, request, video, voice
@@ -26,6 +27,7 @@ from tests.tasks.providers.hosted_services import SERVICES, Service, image, open
 BOARD, LAST, MIRA, TOM, WALK, SOUND = (
     f"https://films.example/{name}" for name in ("board.png", "end.png", "mira.png", "tom.jpg", "walk.mp4", "mira.wav")
 )
+
 MARK = "text, watermark"
 
 AIMLAPI_COMMON = {"prompt": "Image 1 and Image 2 follow Video 1.", "resolution": "720p", "duration": 10, "seed": 4711}
@@ -290,7 +292,7 @@ def test_a_service_accepts_every_planned_order(name: str, sets: Path, served: di
                 await provider.submit(ordered)
                 taken.add(ordered.mode)
 
-    @settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(one_in(10), suppress_health_check=list(HealthCheck))
     @given(film=storyboards())
     @example(film=plain({}))
     @example(film=plain({"first_frame": "https://x.example/board.png"}))
