@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shlex
-import shutil
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ import typer
 from storyreel.flows.commands.main import app
 from storyreel.specs.reading import read
 from tests.flows.conftest import Command, fresh_environment, storyreel
+from tests.flows.keeper import copy_keeper
 
 __all__ = ["fresh_environment", "storyreel"]
 
@@ -33,10 +33,7 @@ def test_every_command_of_the_readme_and_of_buying_runs_as_it_is_written(
     storyreel: Command, standing_server: str, tmp_path: Path
 ) -> None:
     """In one home, in the order of the pages, with a server that is running. The example has fewer frames a second."""
-    shutil.copytree(ROOT / "specs" / "examples", tmp_path / "specs" / "examples")
-    example = tmp_path / "specs" / "examples" / "the-keeper.yaml"
-    assert "fps: 30" in example.read_text()
-    example.write_text(example.read_text().replace("fps: 30", "fps: 12"))
+    copy_keeper(tmp_path)
     lines = [line for page in (README, BUYING) for block in blocks(page, "sh") for line in block.strip().splitlines()]
     commands = [shlex.split(line) for line in lines]
     ours = [command[3:] for command in commands if command[:3] == ["uv", "run", "storyreel"]]

@@ -40,7 +40,7 @@ FILM = """\
 storyboard: 1
 title: The Keeper
 review: required
-format: {resolution: 720p}
+format: {fps: 12}
 defaults: {provider: apiyi, duration: 2s}
 shots:
   - {shot: 1A, action: She climbs.}

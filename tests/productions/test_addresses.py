@@ -21,10 +21,16 @@ def film(tmp_path: Path) -> Path:
     return scattered(tmp_path)
 
 
+@pytest.fixture
+def told(s3: str, standing_server: str) -> dict[str, str]:
+    """Variables of the commands: a bucket and a Prefect server."""
+    return {**environment(s3), "PREFECT_API_URL": standing_server}
+
+
 def test_the_commands_take_an_address(
-    storyreel: Callable[..., Any], film: Path, bucket: str, s3: str, tmp_path: Path
+    storyreel: Callable[..., Any], film: Path, bucket: str, told: dict[str, str], tmp_path: Path
 ) -> None:
-    address, told = pack(film, bucket).address, environment(s3)
+    address = pack(film, bucket).address
     shutil.rmtree(tmp_path / "project")
     assert json.loads(storyreel("validate", address, "--json", **told).stdout)["frames"] == 40
     assert len(json.loads(storyreel("plan", address, "--json", "-o", "kept.json", **told).stdout)["shots"]) == 2
@@ -42,13 +48,13 @@ def test_the_commands_take_an_address(
 
 
 def test_a_plan_says_what_the_bucket_has_and_one_that_is_away_ends_it_in_a_line(
-    storyreel: Callable[..., Any], film: Path, bucket: str, s3: str, unanswered: str, tmp_path: Path
+    storyreel: Callable[..., Any], film: Path, bucket: str, told: dict[str, str], unanswered: str, tmp_path: Path
 ) -> None:
     shared = {
         "STORYREEL_CLIPS_URL": f"{bucket}clips",
         "STORYREEL_LEDGER_URL": f"sqlite:///{tmp_path / 'ledger.sqlite'}",
     }
-    told = {**environment(s3), **shared}
+    told |= shared
     made = storyreel("render", str(film), STORYREEL_HOME=str(tmp_path / "one"), **told)
     assert made.returncode == 0, made.stderr
     planned = storyreel("plan", str(film), "--json", STORYREEL_HOME=str(tmp_path / "other"), **told)

@@ -24,6 +24,7 @@ FILM = """\
 storyboard: 1
 title: The Keeper
 review: required
+format: {fps: 12}
 defaults: {duration: 1s}
 shots:
   - {shot: 1A, action: She climbs.}

@@ -15,6 +15,7 @@ from tests.services.jobs import Script
 FILM = """\
 storyboard: 1
 title: Crowd
+format: {fps: 12}
 vars: {who: nobody}
 budget: {per_month: 1.20 USD}
 defaults: {provider: apiyi, duration: 2s}

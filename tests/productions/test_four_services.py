@@ -24,6 +24,7 @@ MEDIA = Path(__file__).parents[2] / "specs" / "examples" / "media"
 FILM = """\
 storyboard: 1
 title: The Keeper
+format: {fps: 12}
 look: {prompt: overcast coastal light, avoid: "text, watermark"}
 cast:
   mira:
@@ -39,7 +40,7 @@ shots:
     first_frame: media/boards/keeper-1A.png
     dialogue: [{mira: "Who's there?"}]
   - {shot: 1B, action: She reaches for the shutter., cast: [mira], continues: 1A}
-  - {shot: 1C, action: The lamp turns., continues: 1B, transition: {type: dissolve, duration: 12f}}
+  - {shot: 1C, action: The lamp turns., continues: 1B, transition: {type: dissolve, duration: 6f}}
   - {shot: 2A, action: The sea., takes: 2, circled: 1}
 """
 
@@ -110,9 +111,9 @@ def test_one_storyboard_is_rendered_by_every_service(
         code, out, err = stage.run(cold=service == "freepik")
         assert code == 0, err
         made = json.loads(out)
-        assert made["frames"] == 240
+        assert made["frames"] == 96
         with av.open(made["sequence"]) as film:
-            assert sum(1 for _ in film.decode(video=0)) == 240
+            assert sum(1 for _ in film.decode(video=0)) == 96
         assert len(emulator.accepted) == 5
         _assert_asked_for_what_was_written(service, [sale.body for sale in emulator.accepted])
         before = len(emulator.requests)

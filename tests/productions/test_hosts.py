@@ -31,7 +31,7 @@ pytestmark = pytest.mark.usefixtures("prefect_server")
 FILM = """\
 storyboard: 1
 title: Two Hosts
-format: {fps: 24}
+format: {fps: 12}
 defaults: {provider: apiyi, duration: 2s}
 shots:
   - {shot: 1A, action: She climbs.}
@@ -93,7 +93,7 @@ async def test_a_film_made_on_one_host_is_joined_on_another_with_nothing_bought_
     assert encoded == []
     assert all(take.cached and take.clip.is_relative_to(hosts.folder / "other") for take in second.shots)
     assert Path(second.sequence).read_bytes() == Path(first.sequence).read_bytes()
-    assert frames_in(second.sequence) == second.frames == 144
+    assert frames_in(second.sequence) == second.frames == 72
 
 
 async def test_a_host_goes_on_with_what_the_other_had_not_done_yet(hosts: Hosts) -> None:
@@ -113,7 +113,7 @@ async def test_while_the_bucket_is_away_nothing_is_bought_and_the_next_run_goes_
         await hosts.render("one", FILM.replace(", takes: 2, circled: 1", ""))
     assert hosts.apiyi.accepted == [] and hosts.states() == set()
     back()
-    assert frames_in((await hosts.render("one")).sequence) == 144
+    assert frames_in((await hosts.render("one")).sequence) == 72
 
 
 def _impatient() -> Any:

@@ -7,14 +7,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 
 import httpx
 import pytest
 
 from tests.browser import Browser, Server, browsing, serving_pages
-
-KEEPER = Path(__file__).parents[2] / "specs" / "examples" / "the-keeper.yaml"
+from tests.flows.keeper import copy_keeper
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +32,7 @@ def pages(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 @pytest.fixture(scope="module")
 def run(pages: Server) -> str:
     """The flow run of a film that was rendered."""
-    made = json.loads(pages.command("render", KEEPER, "--json", "--out", "out").stdout)
+    made = json.loads(pages.command("render", copy_keeper(pages.folder), "--json", "--out", "out").stdout)
     flow_run: str = made["flow_run"]
     return flow_run
 
@@ -85,7 +83,7 @@ def test_the_storyboard_is_a_table_with_a_picture_a_take(browser: Browser, pages
 
 
 def test_the_contact_sheet_is_seen(browser: Browser, pages: Server, run: str) -> None:
-    browser.open(artifact(pages, "storyreel-the-keeper-sequence"), "frames at 30 fps")
+    browser.open(artifact(pages, "storyreel-the-keeper-sequence"), "frames at 12 fps")
     browser.shows_picture("contact sheet")
     browser.screenshot(500)
 

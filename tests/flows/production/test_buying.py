@@ -35,7 +35,7 @@ pytestmark = pytest.mark.usefixtures("prefect_server")
 FILM = """\
 storyboard: 1
 title: The Keeper
-format: {resolution: 720p}
+format: {fps: 12}
 defaults: {provider: apiyi, duration: 2s}
 shots:
   - {shot: 1A, action: She climbs.}
@@ -134,7 +134,7 @@ async def test_what_is_planned_as_new_is_bought_at_its_price_and_nothing_else(
 
 async def test_what_is_not_selected_is_drawn_and_the_film_has_its_full_length(on_set: Set) -> None:
     made = await on_set.render(FILM, "1C")
-    assert made.frames == 180
+    assert made.frames == 72
     assert on_set.sold() == 1
     assert made.stand_ins == 2
     assert [(take["shot"], take["stand_in"], take["provider"]) for take in on_set.manifest()] == [
@@ -209,7 +209,7 @@ TWO_SERVICES = FILM.replace("provider: apiyi", "providers: [apiyi, dashscope]")
 async def test_the_next_service_is_asked_when_the_first_has_failed_for_good(on_set: Set) -> None:
     on_set.apiyi.use_script(Script(waiting=0, running=0, end=Phase.FAILED), times=1)
     made = await on_set.render(TWO_SERVICES)
-    assert made.frames == 180
+    assert made.frames == 72
     assert (len(on_set.apiyi.accepted), len(on_set.dashscope.accepted)) == (3, 1)
     assert on_set.plan(TWO_SERVICES).bought == (), "what stepped in is there for good"
     await on_set.render(TWO_SERVICES)
