@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from tests.properties import register_profiles
+
 _GUARD = Path(__file__).parent / "guard"
 
 sys.path.insert(0, str(_GUARD))
@@ -18,6 +20,8 @@ import sitecustomize  # noqa: E402
 if not hasattr(sitecustomize, "NetworkIsBlocked"):  # another sitecustomize was there first
     sys.modules.pop("sitecustomize")
     import sitecustomize
+
+register_profiles()
 
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(_GUARD), os.environ.get("PYTHONPATH"))))
 
@@ -29,16 +33,30 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--renew-pictures", action="store_true", help="take the documentation's screenshots anew")
 
 
+_LONGEST = (
+    "test_spread", "test_leases", "test_spreading", "test_deployments", "test_stopping", "test_killed", "test_lost",
+    "test_hosts", "test_approvals", "test_four_services", "test_at_once", "test_ui",
+)  # fmt: skip
+"""Files of more than a minute, those that mostly wait before the others."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What brings up a team's whole set-up comes first, then files with a Prefect server, then those that run the
-    command: the short ones fill the end."""
+    """The longest files come first, then those with a Prefect server, then those that run the command: the short ones
+    fill the end."""
     weights: dict[Path, int] = {}
     for item in items:
         needed = set(getattr(item, "fixturenames", ()))
-        heavy = {"stack": 3, "standing_server": 2, "storyreel": 1}
+        heavy = {"standing_server": 2, "storyreel": 1}
         weight = max(heavy.get(name, 0) for name in needed | {""})
+        if (name := item.path.stem) in _LONGEST:
+            weight = 3 + len(_LONGEST) - _LONGEST.index(name)
         weights[item.path] = max(weights.get(item.path, 0), weight)
     items.sort(key=lambda item: -weights[item.path])
+
+
+def pytest_xdist_auto_num_workers() -> int | None:
+    """Two processes more than cores: tests wait for other processes some of the time."""
+    return None if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ else (os.cpu_count() or 1) + 2
 
 
 @pytest.fixture
