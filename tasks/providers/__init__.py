@@ -6,7 +6,8 @@
 
 from __future__ import annotations
 
-from importlib.metadata import entry_points
+from functools import cache
+from importlib.metadata import EntryPoints, entry_points
 
 from storyreel.tasks.providers.provider import Provider
 
@@ -15,12 +16,18 @@ ENTRY_POINTS = "storyreel.providers"
 
 def names() -> list[str]:
     """The names of all installed services, sorted."""
-    return sorted({point.name for point in entry_points(group=ENTRY_POINTS)})
+    return sorted({point.name for point in _installed()})
 
 
 def load(name: str) -> type[Provider]:
     """The class of a service. Raises LookupError if no service of that name is installed."""
-    for point in entry_points(group=ENTRY_POINTS, name=name):
+    for point in _installed().select(name=name):
         adapter: type[Provider] = point.load()
         return adapter
     raise LookupError(f"there is no service {name!r}; there are {', '.join(names())}")
+
+
+@cache
+def _installed() -> EntryPoints:
+    """Entry points of all services. Cached, since each lookup reads the metadata of every installed package."""
+    return entry_points(group=ENTRY_POINTS)
