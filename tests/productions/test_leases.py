@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.flows.production.test_service_limits import most_at_once, one_at_a_time
+from tests.flows.production.test_service_limits import most_at_once, no_limit, one_at_a_time
 
-__all__ = ["one_at_a_time"]
+__all__ = ["no_limit", "one_at_a_time"]
 
 pytestmark = pytest.mark.usefixtures("prefect_server", "one_at_a_time")
 

@@ -16,7 +16,13 @@ import pytest
 from PIL import Image
 from prefect import get_client
 from prefect.client.orchestration import PrefectClient
-from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId, LogFilter, LogFilterFlowRunId
+from prefect.client.schemas.filters import (
+    FlowRunFilter,
+    FlowRunFilterId,
+    FlowRunFilterTags,
+    LogFilter,
+    LogFilterFlowRunId,
+)
 from prefect.events.worker import EventsWorker
 from prefect.logging.handlers import APILogWorker
 
@@ -235,7 +241,8 @@ async def test_failed_and_unknown_takes_are_events_as_they_happen(
     with pytest.raises(ShotsFailed):
         await render_storyboard(str(file), out=str(tmp_path / "out"), buy=True)
     async with get_client() as client:
-        (run,) = [one for one in await client.read_flow_runs() if "film:The Wreck" in one.tags]
+        its = FlowRunFilter(tags=FlowRunFilterTags(all_=["film:The Wreck"]))
+        (run,) = await client.read_flow_runs(flow_run_filter=its)
     after = await seen(str(run.id), finals=3)
     failed = {one["payload"]["shot"]: one["payload"]["reason"] for one in after.told("storyreel.shot.failed")}
     assert failed.keys() == {"1A", "1C"}

@@ -5,11 +5,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from prefect import get_client
 from prefect.client.schemas.actions import GlobalConcurrencyLimitCreate, GlobalConcurrencyLimitUpdate
+from prefect.exceptions import ObjectNotFound
 
 from storyreel.flows.production.service_limits import LimitMissing, active_limits, ensure_limits
 from storyreel.flows.render import render_storyboard
@@ -64,7 +66,15 @@ async def test_an_account_with_another_quota_has_a_variable_for_it(
 
 
 @pytest.fixture
-async def one_at_a_time() -> AsyncIterator[None]:
+async def no_limit() -> None:
+    """A deployment of another test may have left one on the server."""
+    async with get_client() as client:
+        with suppress(ObjectNotFound):
+            await client.delete_global_concurrency_limit_by_name("storyreel-aimlapi")
+
+
+@pytest.fixture
+async def one_at_a_time(no_limit: None) -> AsyncIterator[None]:
     async with get_client() as client:
         limit = GlobalConcurrencyLimitCreate(name="storyreel-aimlapi", limit=1, active=True)
         await client.create_global_concurrency_limit(limit)
@@ -77,6 +87,7 @@ async def test_a_global_limit_holds_across_runs(tmp_path: Path, monkeypatch: pyt
     assert await most_at_once(3, tmp_path, monkeypatch) == 1
 
 
+@pytest.mark.usefixtures("no_limit")
 async def test_a_deployed_run_buys_nothing_without_a_global_limit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
