@@ -110,7 +110,7 @@ def test_the_form_of_a_deployment_describes_what_it_asks_for(browser: Browser, p
         f"{pages.page}/deployments/deployment/{deployed['id']}/run",
         "The YAML file",
         "A service that makes all shots",
-        "Other words for the storyboard's vars",
-        "What this run may cost at most",
+        "Values for the storyboard's vars",
+        "The most this run may cost",
     )
     browser.screenshot(keep="form")
