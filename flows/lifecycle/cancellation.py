@@ -37,7 +37,7 @@ from prefect.runtime import flow_run
 from prefect.states import AwaitingRetry, Cancelled
 
 from storyreel.flows.errors import Interrupted
-from storyreel.flows.lifecycle.deployed import is_deployed
+from storyreel.flows.lifecycle.deployed import is_deployed, mark_flow
 from storyreel.flows.servers.choose import uses_ephemeral_server
 from storyreel.flows.servers.prefect_internals import EndedRun, keep_state
 from storyreel.tasks.studio import Studio
@@ -258,4 +258,5 @@ def stoppable(work: Callable[P, Awaitable[Result]]) -> Callable[P, Awaitable[Res
 
     # Prefect makes a form of the parameters, and would look for the names in their annotations in this module.
     stoppable_work.__signature__ = inspect.signature(work, eval_str=True)  # type: ignore[attr-defined]
+    mark_flow(stoppable_work)
     return stoppable_work

@@ -6,11 +6,14 @@ import json
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import ffmpeg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from prefect import flow, get_client
+from prefect.flow_engine import run_flow_async
 
 from storyreel.flows.commands.options import plan_of
 from storyreel.flows.errors import NotAllowed
@@ -201,6 +204,23 @@ async def test_a_call_from_python_buys_nothing_without_a_budget_or_buy(on_set: S
     await on_set.render(buy=False, budget=total.exactly)
     assert on_set.sold() == 3
     assert all(take.cached for take in (await on_set.render(buy=False)).shots), "what is paid for needs no consent"
+
+
+@pytest.mark.parametrize("call", [render_storyboard, render_storyboard.fn], ids=["subflow", "function"])
+async def test_a_deployed_flow_of_ones_own_buys_nothing_without_consent(on_set: Set, call: Any) -> None:
+    """The parent was deployed, and nobody has agreed to what the film in it costs."""
+    on_set.plan()
+
+    @flow
+    async def nightly() -> None:
+        await call(str(on_set.folder / "film.yaml"), out=str(on_set.folder / "out"))
+
+    async with get_client() as client:
+        deployment = await client.create_deployment(await client.create_flow(nightly), name="nightly")
+        run = await client.create_flow_run_from_deployment(deployment)
+    with pytest.raises(NotAllowed, match="this would buy 3 takes"):
+        await run_flow_async(nightly, flow_run=run)
+    assert on_set.sold() == 0
 
 
 TWO_SERVICES = FILM.replace("provider: apiyi", "providers: [apiyi, dashscope]")
