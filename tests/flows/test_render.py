@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import av
@@ -11,7 +13,7 @@ import pytest
 from PIL import Image
 from prefect import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
-from prefect.settings import PREFECT_LOCAL_STORAGE_PATH
+from prefect.settings import PREFECT_LOCAL_STORAGE_PATH, temporary_settings
 
 from storyreel.flows.production.outcomes import ShotsFailed
 from storyreel.flows.production.report import Rendering
@@ -32,11 +34,34 @@ ending: {type: fade, duration: 4f}
 """
 
 
+@pytest.fixture(scope="module")
+def first_run(tmp_path_factory: pytest.TempPathFactory, prefect_server: None) -> tuple[Rendering, Path]:
+    """The film's first run, and a copy of all that it left: its home, Prefect's results and the sequence."""
+    folder = tmp_path_factory.mktemp("first")
+    (folder / "film.yaml").write_text(FILM)
+    with pytest.MonkeyPatch.context() as patch, temporary_settings({PREFECT_LOCAL_STORAGE_PATH: folder / "results"}):
+        patch.setenv("STORYREEL_HOME", str(folder / "home"))
+        made = asyncio.run(render_storyboard(str(folder / "film.yaml"), out=str(folder / "out")))
+    copy = tmp_path_factory.mktemp("copy")
+    shutil.copytree(folder, copy, dirs_exist_ok=True)
+    return made, copy
+
+
 @pytest.fixture
-def film(tmp_path: Path) -> Path:
-    file = tmp_path / "film.yaml"
-    file.write_text(FILM)
-    return file
+def first(first_run: tuple[Rendering, Path], monkeypatch: pytest.MonkeyPatch) -> Iterator[Rendering]:
+    """The first run, with all as it left it: the paths in it are the same in every test."""
+    made, copy = first_run
+    folder = made.sequence.parents[1]
+    shutil.rmtree(folder)
+    shutil.copytree(copy, folder)
+    monkeypatch.setenv("STORYREEL_HOME", str(folder / "home"))
+    with temporary_settings({PREFECT_LOCAL_STORAGE_PATH: folder / "results"}):
+        yield made
+
+
+@pytest.fixture
+def film(first: Rendering) -> Path:
+    return first.sequence.parents[1] / "film.yaml"
 
 
 def frames_in(sequence: Path) -> int:
@@ -70,28 +95,26 @@ async def edges_of(flow_run: str) -> set[tuple[str, str]]:
     }
 
 
-async def test_a_storyboard_becomes_a_film_of_exactly_its_length(film: Path, tmp_path: Path) -> None:
-    made = await render_storyboard(str(film), out=str(tmp_path / "out"))
-    assert made.sequence == tmp_path / "out" / "sequence.mp4"
-    assert frames_in(made.sequence) == made.frames == 54
-    assert [(take.shot, take.take, take.cached) for take in made.shots] == [
+async def test_a_storyboard_becomes_a_film_of_exactly_its_length(first: Rendering, film: Path) -> None:
+    out = film.with_name("out")
+    assert first.sequence == out / "sequence.mp4"
+    assert frames_in(first.sequence) == first.frames == 54
+    assert [(take.shot, take.take, take.cached) for take in first.shots] == [
         ("1A", 1, False), ("1B", 1, False), ("1C", 1, False), ("1C", 2, False),
     ]  # fmt: skip
-    manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    manifest = json.loads((out / "manifest.json").read_text())
     assert [take.get("in_cut", {}).get("start") for take in manifest["shots"]] == [
         "00:00:00:00", "00:00:00:20", "00:00:01:14", None,
     ]  # fmt: skip
-    assert (tmp_path / "out" / "contact-sheet.jpg").stat().st_size > 1000
+    assert (out / "contact-sheet.jpg").stat().st_size > 1000
 
 
-async def test_task_runs_are_named_by_slate_and_joined_by_what_continues(film: Path, tmp_path: Path) -> None:
-    made = await render_storyboard(str(film), out=str(tmp_path / "out"))
-    assert {"1A take 1", "1B take 1", "1C take 1", "1C take 2", "conform 1A"} <= set(await states_of(made.flow_run))
-    assert ("1A take 1", "1B take 1") in await edges_of(made.flow_run)
+async def test_task_runs_are_named_by_slate_and_joined_by_what_continues(first: Rendering) -> None:
+    assert {"1A take 1", "1B take 1", "1C take 1", "1C take 2", "conform 1A"} <= set(await states_of(first.flow_run))
+    assert ("1A take 1", "1B take 1") in await edges_of(first.flow_run)
 
 
-async def test_a_second_run_makes_nothing_again_and_shows_cached(film: Path, tmp_path: Path) -> None:
-    first = await render_storyboard(str(film), out=str(tmp_path / "out"))
+async def test_a_second_run_makes_nothing_again_and_shows_cached(first: Rendering, film: Path, tmp_path: Path) -> None:
     clips = {path: path.stat().st_mtime_ns for path in Home.of().root.rglob("*.mp4")}
     second = await render_storyboard(str(film), out=str(tmp_path / "again"))
     assert {path: path.stat().st_mtime_ns for path in Home.of().root.rglob("*.mp4")} == clips
@@ -101,16 +124,16 @@ async def test_a_second_run_makes_nothing_again_and_shows_cached(film: Path, tmp
     assert second.sequence.read_bytes() == first.sequence.read_bytes()
 
 
-async def test_a_clip_that_vanished_is_made_again_although_prefect_remembers_it(film: Path, tmp_path: Path) -> None:
-    first = await render_storyboard(str(film), out=str(tmp_path / "out"))
+async def test_a_clip_that_vanished_is_made_again_although_prefect_remembers_it(
+    first: Rendering, film: Path, tmp_path: Path
+) -> None:
     first.shots[0].clip.unlink()
     second = await render_storyboard(str(film), out=str(tmp_path / "out"))
     assert [take.cached for take in second.shots] == [False, True, True, True]
     assert frames_in(second.sequence) == 54
 
 
-async def test_a_clip_that_was_damaged_is_not_used(film: Path, tmp_path: Path) -> None:
-    first = await render_storyboard(str(film), out=str(tmp_path / "out"))
+async def test_a_clip_that_was_damaged_is_not_used(first: Rendering, film: Path, tmp_path: Path) -> None:
     clip = first.shots[0].clip
     whole = clip.read_bytes()
     clip.write_bytes(whole[: len(whole) // 2])
@@ -142,7 +165,6 @@ async def test_a_failed_shot_stops_only_what_depends_on_it(tmp_path: Path) -> No
 async def test_recutting_one_shot_makes_only_that_shot_and_the_transitions_beside_it(
     film: Path, tmp_path: Path
 ) -> None:
-    await render_storyboard(str(film), out=str(tmp_path / "out"))
     film.write_text(FILM.replace("action: Rain., takes: 2, circled: 1, duration: 16f",
                                  "action: Rain., takes: 2, circled: 1, duration: 14f"))  # fmt: skip
     made: Rendering = await render_storyboard(str(film), out=str(tmp_path / "out"))
@@ -168,7 +190,6 @@ async def test_subtitles_have_speaker_line_and_time(tmp_path: Path) -> None:
 @pytest.mark.parametrize("written", [0.0, 0.5])
 async def test_a_result_that_prefect_has_half_written_is_made_again(film: Path, tmp_path: Path, written: float) -> None:
     """As another run leaves it that is writing it just now, or was killed while it was."""
-    await render_storyboard(str(film), out=str(tmp_path / "out"))
     for kept in PREFECT_LOCAL_STORAGE_PATH.value().iterdir():
         whole = kept.read_bytes()
         kept.write_bytes(whole[: int(len(whole) * written)])
