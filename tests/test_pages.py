@@ -18,7 +18,7 @@ __all__ = ["fresh_environment", "storyreel"]
 
 ROOT = Path(__file__).parents[1]
 README, BUYING = ROOT / "README.md", ROOT / "docs" / "buying.md"
-PAGES = [README, ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md")), *sorted(ROOT.glob("*/README.md"))]
+PAGES = [README, ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md")), *sorted(ROOT.glob("[!.]*/README.md"))]
 
 
 def blocks(page: Path, language: str) -> list[str]:

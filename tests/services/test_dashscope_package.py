@@ -1,4 +1,7 @@
-"""The public `dashscope` package makes a clip through the emulator, unchanged."""
+"""The public `dashscope` package makes a clip through the emulator, unchanged.
+
+It is imported by the tests alone: that takes half a second, in each process that collects tests.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import av
-import dashscope
 import httpx
 import pytest
 
@@ -18,6 +20,8 @@ from tests.services.pictures import picture
 
 @pytest.fixture
 def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[Dashscope]:
+    import dashscope
+
     emulator = Dashscope()
     with emulator.served() as base_url:
         monkeypatch.setattr(dashscope, "base_http_api_url", f"{base_url}/api/v1")
@@ -26,6 +30,8 @@ def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[Dashscope]:
 
 
 def test_the_package_uploads_orders_polls_and_downloads(service: Dashscope, tmp_path: Path) -> None:
+    import dashscope
+
     image = tmp_path / "mira.png"
     image.write_bytes(picture())
     service.use_script(Script(waiting=0, running=1))
@@ -42,6 +48,8 @@ def test_the_package_uploads_orders_polls_and_downloads(service: Dashscope, tmp_
 
 
 def test_the_package_understands_failures_refusals_lists_and_cancels(service: Dashscope) -> None:
+    import dashscope
+
     service.use_script(Script(waiting=0, running=0, end=Phase.FAILED, failure=Failure("InternalError.Algo", "no luck")))
     failed = dashscope.VideoSynthesis.call(model="wan2.7-t2v", prompt="Rain.")
     assert (failed.output.task_status, failed.output.code) == ("FAILED", "InternalError.Algo")
