@@ -45,4 +45,4 @@ def _is_any(host: object) -> bool:
 sys.addaudithook(_watch)
 # One certificate authority, which signed nothing, instead of 140: every HTTP client reads them all, and a run makes a
 # dozen clients.
-os.environ.setdefault("SSL_CERT_FILE", f"{__file__.removesuffix('sitecustomize.py')}nobody.pem")
+os.environ["SSL_CERT_FILE"] = f"{__file__.removesuffix('sitecustomize.py')}nobody.pem"
