@@ -101,8 +101,7 @@ _DEFAULT = Duration("0.5s")
 """Length of a transition without a duration."""
 
 Anchor = Literal["free", "first", "last"]
-"""Which frame of the take must be in the cut: any, its first (the shot continues another), its last (another
-shot continues this one)."""
+"""Which frame of a take must be used: its first if the shot continues another, its last if another continues it."""
 
 
 class CutProblem(NamedTuple):

@@ -7,19 +7,16 @@ read again, and is returned only if it says what the old one said but for the ed
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import MappingProxyType
 
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.language.values import MOST_TAKES
 from storyreel.specs.problems.phrases import listed, shown, suggestion
 from storyreel.specs.problems.problem import KeyPath, Position, Problem, StoryboardError
-from storyreel.specs.reading import from_tree
+from storyreel.specs.reading import NO_VARS, from_tree
 from storyreel.specs.storyboard import Shot, Storyboard
 from storyreel.specs.yaml.edits import NewValues, ShotText, TextEdit, apply_edits, as_yaml
 from storyreel.specs.yaml.syntax import control_character
 from storyreel.specs.yaml.tree import Entry, Node, parse
-
-_NO_VARS: Mapping[str, str] = MappingProxyType({})
 
 
 class Change(Frozen):
@@ -48,7 +45,7 @@ def retake(
     slate: str,
     more: int = 1,
     keep_circled: bool = False,
-    set_vars: Mapping[str, str] = _NO_VARS,
+    set_vars: Mapping[str, str] = NO_VARS,
 ) -> Edit:
     """Add takes to a shot and circle the last of them; with `keep_circled`, the take that is in the cut stays there.
 
@@ -61,18 +58,15 @@ def retake(
     return _edit(text, film, shot, {"takes": takes, "circled": circled}, set_vars)
 
 
-def circle(text: str, film: Storyboard, slate: str, take: int, set_vars: Mapping[str, str] = _NO_VARS) -> Edit:
+def circle(text: str, film: Storyboard, slate: str, take: int, set_vars: Mapping[str, str] = NO_VARS) -> Edit:
     """Circle a take of a shot. Raises as `retake` does, and StoryboardError for a take that the shot does not have."""
     return _edit(text, film, _shot(film, slate), {"circled": take}, set_vars)
 
 
 def rewrite(
-    text: str, film: Storyboard, slate: str, action: str, more: int = 0, set_vars: Mapping[str, str] = _NO_VARS
+    text: str, film: Storyboard, slate: str, action: str, more: int = 0, set_vars: Mapping[str, str] = NO_VARS
 ) -> Edit:
-    """Give a shot another action, and `more` takes. It is then another shot, so no take is circled.
-
-    Raises as `retake` does.
-    """
+    """Give a shot another action and `more` takes; no take stays circled. Raises as `retake` does."""
     shot = _shot(film, slate)
     if sign := control_character(action):
         message = f"the new action contains the control character {sign}"
@@ -136,7 +130,6 @@ def _tree(text: str, film: Storyboard) -> Node:
 
 
 def _read(root: Node, film: Storyboard, set_vars: Mapping[str, str]) -> Storyboard:
-    """The storyboard of a tree, read as if from the film's file. Raises StoryboardError."""
     storyboard, problems = from_tree(root, film.folder, film.where().file, set_vars)
     if storyboard is None or problems:
         raise StoryboardError(problems)
@@ -159,7 +152,6 @@ def _with_values(node: Node, path: KeyPath, values: NewValues) -> Node:
 
 
 def _is_circled_by_default(film: Storyboard, shot: Shot) -> bool:
-    """Whether the defaults of the shot's scene or of the film circle a take."""
     scene = film.scene_of(shot.shot)
     return any(around.circled is not None for around in (film.defaults, *([scene.defaults] if scene else [])))
 
@@ -170,7 +162,6 @@ def _change(film: Storyboard, shot: Shot, edit: TextEdit) -> Change:
 
 
 def _cannot_edit(film: Storyboard, shot: Shot, shot_text: ShotText, values: NewValues) -> StoryboardError:
-    """Why a shot cannot be edited, and what to write by hand."""
     by_hand = listed([f"{key}: {as_yaml(value)}" for key, value in values.items()], "and")
     for key in values:
         span = shot_text.keys.get(key)

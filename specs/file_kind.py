@@ -28,6 +28,9 @@ AAC = FileKind("audio/aac", ".aac")
 FLAC = FileKind("audio/flac", ".flac")
 OGG = FileKind("audio/ogg", ".ogg")
 
+IMAGES, VIDEOS, VOICES = (PNG, JPEG, WEBP, BMP), (MP4, QUICKTIME), (WAV, MP3)
+SOUNDS = (WAV, MP3, M4A, AAC, FLAC, OGG, MP4)
+
 _BY_START = (
     (b"\x89PNG\r\n\x1a\n", PNG),
     (b"\xff\xd8\xff", JPEG),

@@ -68,7 +68,6 @@ def parse_money(text: str) -> Money:
 
 
 def _currency(name: str, amount: str) -> str:
-    """The code of a currency as it is written."""
     if known := _SYMBOLS.get(name):
         return known
     if name in _YUAN_OR_YEN:

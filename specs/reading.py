@@ -1,7 +1,4 @@
-"""From a file to a storyboard: parse, fill in variables and defaults, validate, check.
-
-All that is wrong with a file is found in one reading, each problem with its position.
-"""
+"""From a file to a storyboard: parse, fill in, validate, check. One reading finds all mistakes with their positions."""
 
 from __future__ import annotations
 
@@ -22,14 +19,11 @@ LARGEST = 8_000_000
 """Bytes of a storyboard file; a film of a thousand shots has about 300,000."""
 
 _HINT = "give the file of a storyboard; `storyreel init` writes one"
-_NO_VARS: Mapping[str, str] = MappingProxyType({})
+NO_VARS: Mapping[str, str] = MappingProxyType({})
 
 
-def read(path: Path, set_vars: Mapping[str, str] = _NO_VARS) -> Storyboard:
-    """The storyboard in a file. `set_vars` override the variables that it declares.
-
-    Raises StoryboardError with every problem found.
-    """
+def read(path: Path, set_vars: Mapping[str, str] = NO_VARS) -> Storyboard:
+    """The storyboard in a file, with `set_vars` over its variables. Raises StoryboardError with all problems."""
     root, problems = _load(path)
     storyboard, found = from_tree(root, path.absolute().parent, str(path), set_vars)
     if storyboard is None or problems or found:
@@ -37,11 +31,8 @@ def read(path: Path, set_vars: Mapping[str, str] = _NO_VARS) -> Storyboard:
     return storyboard
 
 
-def local_files(path: Path, set_vars: Mapping[str, str] = _NO_VARS) -> list[str]:
-    """The local files that a storyboard names, as written there, whether they exist or not.
-
-    Raises StoryboardError if it cannot be read; other mistakes are ignored.
-    """
+def local_files(path: Path, set_vars: Mapping[str, str] = NO_VARS) -> list[str]:
+    """The local files that a storyboard names, as written, existing or not. Raises StoryboardError if unreadable."""
     file = str(path)
     root, problems = _load(path)
     root, _ = variables.fill(root, set_vars, file)
@@ -52,7 +43,7 @@ def local_files(path: Path, set_vars: Mapping[str, str] = _NO_VARS) -> list[str]
 
 
 def from_tree(
-    root: Node, folder: Path, file: str, set_vars: Mapping[str, str] = _NO_VARS
+    root: Node, folder: Path, file: str, set_vars: Mapping[str, str]
 ) -> tuple[Storyboard | None, list[Problem]]:
     """The storyboard of a tree, and what is wrong with it: None if too little is left without its mistakes.
 

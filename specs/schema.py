@@ -26,12 +26,11 @@ PUBLISHED = Path(__file__).with_name("storyboard.schema.json")
 def generate() -> dict[str, Any]:
     """The schema of a storyboard, draft 2020-12."""
     schema = Storyboard.model_json_schema(schema_generator=_Generator)
-    half = [{"required": ["scenes"]}, {"required": ["shots"]}]
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Storyreel storyboard",
         **{key: value for key, value in schema.items() if key not in ("title", "$defs")},
-        "oneOf": half,
+        "oneOf": [{"required": ["scenes"]}, {"required": ["shots"]}],
         "$defs": schema["$defs"],
     }
 

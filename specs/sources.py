@@ -16,23 +16,7 @@ from pathlib import Path, PureWindowsPath
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from storyreel.specs.file_kind import (
-    AAC,
-    BMP,
-    FLAC,
-    HEAD,
-    JPEG,
-    M4A,
-    MP3,
-    MP4,
-    OGG,
-    PNG,
-    QUICKTIME,
-    WAV,
-    WEBP,
-    FileKind,
-    file_kind,
-)
+from storyreel.specs.file_kind import HEAD, IMAGES, SOUNDS, VIDEOS, VOICES, FileKind, file_kind
 from storyreel.specs.problems.phrases import reason, shown
 
 Wrong = tuple[str, str]
@@ -72,17 +56,14 @@ class _Limits(NamedTuple):
     kinds: tuple[FileKind, ...]
     remote: bool
 
-    def fits(self, kind: FileKind | None) -> bool:
-        return kind in self.kinds
-
 
 class SourceKind(Enum):
     """What a source must be. The sizes are DashScope's limits; the other services take no more."""
 
-    IMAGE = _Limits("an image (PNG, JPEG, WebP or BMP)", 20, (PNG, JPEG, WEBP, BMP), True)
-    VIDEO = _Limits("a video (MP4 or MOV)", 100, (MP4, QUICKTIME), True)
-    VOICE = _Limits("a voice (WAV or MP3)", 15, (WAV, MP3), True)
-    MUSIC = _Limits("a sound file (WAV, MP3, M4A, AAC, FLAC or Ogg)", None, (WAV, MP3, M4A, AAC, FLAC, OGG, MP4), False)
+    IMAGE = _Limits("an image (PNG, JPEG, WebP or BMP)", 20, IMAGES, True)
+    VIDEO = _Limits("a video (MP4 or MOV)", 100, VIDEOS, True)
+    VOICE = _Limits("a voice (WAV or MP3)", 15, VOICES, True)
+    MUSIC = _Limits("a sound file (WAV, MP3, M4A, AAC, FLAC or Ogg)", None, SOUNDS, False)
 
 
 class SourceChecker:
@@ -144,11 +125,11 @@ def _wrong_file(source: str, path: Path, kind: SourceKind) -> Wrong | None:
     with path.open("rb") as file:
         head = file.read(HEAD)
     found = file_kind(head)
-    if limits.fits(found):
+    if found in limits.kinds:
         return None
     if head.startswith(_LFS):
         return f"`{source}` is only a pointer of Git LFS", "run `git lfs pull`"
-    really = next((f"; it looks like {other.value.what}" for other in SourceKind if other.value.fits(found)), "")
+    really = next((f"; it looks like {other.value.what}" for other in SourceKind if found in other.value.kinds), "")
     return f"`{source}` is not {limits.what}{really}", ""
 
 

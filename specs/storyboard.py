@@ -49,27 +49,10 @@ from storyreel.specs.sources import ELSEWHERE, is_outside, packed_path
 from storyreel.specs.timing import Duration
 
 __all__ = [
-    "MOST_SHOTS",
-    "MOST_TAKES",
-    "PLACEHOLDER",
-    "Budget",
-    "Camera",
-    "CastMember",
-    "Dialogue",
-    "Ending",
-    "Format",
-    "Location",
-    "Look",
-    "Mode",
-    "Music",
-    "Reference",
-    "Scene",
-    "Shot",
-    "ShotDefaults",
-    "Storyboard",
-    "Transition",
+    "MOST_SHOTS", "MOST_TAKES", "PLACEHOLDER", "Budget", "Camera", "CastMember", "Dialogue", "Ending", "Format",
+    "Location", "Look", "Mode", "Music", "Reference", "Scene", "Shot", "ShotDefaults", "Storyboard", "Transition",
     "is_remote",
-]
+]  # fmt: skip
 
 PLACEHOLDER = re.compile(r"\{([A-Za-z][A-Za-z0-9_-]*)\}")
 """`{mira}` inside a text: the key of a cast member or location."""

@@ -1,7 +1,4 @@
-"""Time of a film: frame rates as exact fractions (23.976 is 24000/1001), and durations as they are written.
-
-Lengths are counted in whole frames, so a sum of durations never drifts.
-"""
+"""Frame rates as exact fractions (23.976 is 24000/1001), and durations, counted in whole frames: sums never drift."""
 
 from __future__ import annotations
 
@@ -21,18 +18,8 @@ SAMPLE_RATE = 48_000
 """Samples a second of every sound track that is made here."""
 
 _RATES = {
-    "12": Fraction(12),
-    "15": Fraction(15),
-    "16": Fraction(16),
-    "23.976": Fraction(24000, 1001),
-    "24": Fraction(24),
-    "25": Fraction(25),
-    "29.97": Fraction(30000, 1001),
-    "30": Fraction(30),
-    "48": Fraction(48),
-    "50": Fraction(50),
-    "59.94": Fraction(60000, 1001),
-    "60": Fraction(60),
+    name: Fraction(name) if name.isdigit() else Fraction(round(float(name)) * 1000, 1001)
+    for name in ("12", "15", "16", "23.976", "24", "25", "29.97", "30", "48", "50", "59.94", "60")
 }
 
 _NUMBER = r"[0-9]{1,4}(\.[0-9]{1,6})?s|[0-9]{1,7}ms|[0-9]{1,6}f"
@@ -46,10 +33,7 @@ _INTERVAL_PART = re.compile(r"([0-9]{1,6})\s*([smhdw])\s*")
 
 @dataclass(frozen=True, slots=True)
 class FrameRate:
-    """Frames a second, one of the rates that film and video use.
-
-    Raises ValueError for any other rate.
-    """
+    """Frames a second, one of the rates that film and video use. Raises ValueError for any other rate."""
 
     exact: Fraction
 
@@ -190,10 +174,7 @@ def _why_no_duration(text: str) -> str:
 
 
 def parse_interval(text: str) -> timedelta:
-    """A span of the clock rather than of a film, `90m`, `12h` or `1h 30m`: each unit at most once, more than zero.
-
-    Raises ValueError.
-    """
+    """A span of the clock, `90m`, `12h` or `1h 30m`: each unit at most once, more than zero. Raises ValueError."""
     written = text.strip().lower()
     parts = _INTERVAL_PART.findall(written)
     length = timedelta(**{INTERVAL_UNITS[unit]: int(number) for number, unit in parts})

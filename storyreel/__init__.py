@@ -41,38 +41,11 @@ if TYPE_CHECKING:
     from storyreel.tasks.settings import SettingsError
 
 __all__ = [
-    "Ambiguous",
-    "BucketError",
-    "BudgetExceeded",
-    "Interrupted",
-    "LedgerError",
-    "LimitMissing",
-    "MediaError",
-    "Money",
-    "NotAgreed",
-    "NotAllowed",
-    "NotApproved",
-    "NothingSelected",
-    "Plan",
-    "PlannedTake",
-    "Problem",
-    "ProviderError",
-    "RenderedTake",
-    "Rendering",
-    "ReviewNeeded",
-    "SettingsError",
-    "ShotsFailed",
-    "Storyboard",
-    "StoryboardError",
-    "StoryreelError",
-    "Terminal",
-    "Transient",
-    "plan",
-    "read",
-    "render",
-    "render_storyboard",
-    "render_sync",
-]
+    "Ambiguous", "BucketError", "BudgetExceeded", "Interrupted", "LedgerError", "LimitMissing", "MediaError", "Money",
+    "NotAgreed", "NotAllowed", "NotApproved", "NothingSelected", "Plan", "PlannedTake", "Problem", "ProviderError",
+    "RenderedTake", "Rendering", "ReviewNeeded", "SettingsError", "ShotsFailed", "Storyboard", "StoryboardError",
+    "StoryreelError", "Terminal", "Transient", "plan", "read", "render", "render_storyboard", "render_sync",
+]  # fmt: skip
 
 _MODULES = MappingProxyType(
     {

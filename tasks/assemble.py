@@ -38,10 +38,7 @@ async def assemble(
     chapters: Sequence[Chapter],
     progress: Progress,
 ) -> FilmFile:
-    """Run `assemble_task`. Raises MediaError.
-
-    `clips` and `dissolves` are results of other tasks, so they are not quoted.
-    """
+    """Run `assemble_task`, with the results of other tasks unquoted. Raises MediaError."""
     return await assemble_task(
         quote(cut),
         clips,

@@ -7,7 +7,7 @@ no cached listing is used. Calls block; a run makes them in threads.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -56,8 +56,7 @@ class Bucket:
 
     def size(self, name: str) -> int | None:
         """The present size of a file in bytes, None if it does not exist. Raises BucketError."""
-        with self._translated("cannot be read"):
-            system, place = self._place(name)
+        with self._opened(name, "cannot be read") as (system, place):
             system.invalidate_cache(place)
             try:
                 found = system.info(place)
@@ -68,29 +67,20 @@ class Bucket:
     def put(self, file: Path, name: str) -> None:
         """Upload a file, replacing an existing one. Raises BucketError."""
         sent = file.stat().st_size
-        with self._translated(f"did not take {file.name}"):
-            system, place = self._place(name)
-            if _is_object_store(system):
-                system.put_file(str(file), place, **_in_parts(system))
-            else:
-                _put_beside(system, file, place)
+        with self._opened(name, f"did not take {file.name}") as (system, place):
+            _write(system, place, lambda to: system.put_file(str(file), to, **_in_parts(system)))
         arrived = self.size(name)
         if arrived != sent:
             raise BucketUnavailable(f"{self} did not take all of {file.name}: it has {arrived} of {sent} bytes")
 
     def write(self, name: str, content: bytes) -> None:
         """Write a small file, replacing an existing one. Raises BucketError."""
-        with self._translated(f"did not take {name}"):
-            system, place = self._place(name)
-            if _is_object_store(system):
-                system.pipe_file(place, content)
-            else:
-                _beside(system, place, lambda beside: system.pipe_file(beside, content))
+        with self._opened(name, f"did not take {name}") as (system, place):
+            _write(system, place, lambda to: system.pipe_file(to, content))
 
     def get(self, name: str, into: Path) -> bool:
         """Download a file, False if it does not exist. The caller checks its digest. Raises BucketError."""
-        with self._translated(f"did not give {name}"):
-            system, place = self._place(name)
+        with self._opened(name, f"did not give {name}") as (system, place):
             try:
                 system.get_file(place, str(into))
             except (FileNotFoundError, NotADirectoryError):
@@ -101,8 +91,7 @@ class Bucket:
 
     def read(self, name: str, most: int) -> bytes | None:
         """The first `most` bytes of a file, None if it does not exist. Raises BucketError."""
-        with self._translated(f"did not give {name}"):
-            system, place = self._place(name)
+        with self._opened(name, f"did not give {name}") as (system, place):
             try:
                 content: bytes = system.cat_file(place, start=0, end=most)
             except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
@@ -111,8 +100,7 @@ class Bucket:
 
     def link(self, name: str, seconds: int) -> str:
         """A signed address from which a file can be downloaded for some seconds. Raises BucketError."""
-        with self._translated(f"did not sign a link to {name}"):
-            system, place = self._place(name)
+        with self._opened(name, f"did not sign a link to {name}") as (system, place):
             try:
                 return str(system.sign(place, expiration=seconds))
             except NotImplementedError as error:
@@ -122,28 +110,23 @@ class Bucket:
 
     def remove(self, name: str) -> None:
         """Delete a file if it exists. Raises BucketError."""
-        with self._translated(f"did not remove {name}"):
-            system, place = self._place(name)
-            with suppress(FileNotFoundError):
-                system.rm_file(place)
+        with self._opened(name, f"did not remove {name}") as (system, place), suppress(FileNotFoundError):
+            system.rm_file(place)
 
     def __str__(self) -> str:
         """The address without user, password and token, after the name of the variable that gives it."""
         address = without_password(self.url)
         return f"{self._variable} ({address})" if self._variable else address
 
-    def _place(self, name: str) -> tuple[Any, str]:
-        # Imported late: it takes a tenth of a second and most runs need no bucket.
-        import fsspec
-
-        system, folder = fsspec.url_to_fs(self.url)
-        return system, f"{folder.rstrip('/')}/{name}" if name else folder
-
     @contextmanager
-    def _translated(self, what: str) -> Iterator[None]:
-        """Raise any error of the file system as BucketUnusable or BucketUnavailable."""
+    def _opened(self, name: str, what: str) -> Iterator[tuple[Any, str]]:
+        """The file system and the path of a file; its errors become BucketUnusable or BucketUnavailable: `what`."""
         try:
-            yield
+            # Imported late: it takes a tenth of a second and most runs need no bucket.
+            import fsspec
+
+            system, folder = fsspec.url_to_fs(self.url)
+            yield system, f"{folder.rstrip('/')}/{name}" if name else folder
         except BucketError:
             raise
         except ImportError as error:
@@ -171,24 +154,19 @@ def without_password(url: str) -> str:
     return bare.rstrip("/")
 
 
-def _is_object_store(system: Any) -> bool:
-    """Whether writes are atomic. Object stores have no `mv` of their own, file systems do, and their files grow."""
-    from fsspec import AbstractFileSystem
-
-    return type(system).mv is AbstractFileSystem.mv
-
-
 def _in_parts(system: Any) -> dict[str, int]:
     protocols = (system.protocol,) if isinstance(system.protocol, str) else system.protocol
     return {"chunksize": _S3_PART, "max_concurrency": _S3_AT_ONCE} if "s3" in protocols else {}
 
 
-def _put_beside(system: Any, file: Path, place: str) -> None:
-    _beside(system, place, lambda beside: system.put_file(str(file), beside))
+def _write(system: Any, place: str, write: Callable[[str], None]) -> None:
+    """Write a file so that it is complete or absent: on file systems under a temporary name, then renamed."""
+    from fsspec import AbstractFileSystem
 
-
-def _beside(system: Any, place: str, write: Any) -> None:
-    """Write under a temporary name, then rename."""
+    # Object stores have no `mv` of their own. Their writes are atomic.
+    if type(system).mv is AbstractFileSystem.mv:
+        write(place)
+        return
     folder, _, name = place.rpartition("/")
     system.makedirs(folder, exist_ok=True)
     beside = f"{folder}/.{name[:40]}.{uuid.uuid4().hex}"

@@ -6,6 +6,7 @@ Hosts may share a bucket. The folder of each host is then a cache of it.
 from __future__ import annotations
 
 import hashlib
+import json
 import tempfile
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -64,7 +65,6 @@ class ClipStore:
         self._is_ready = bucket is None
 
     def __str__(self) -> str:
-        """The bucket or folder, for messages."""
         return str(self.bucket or self.root)
 
     @contextmanager
@@ -173,3 +173,8 @@ def file_digest(path: Path) -> str:
     """SHA-256 of a file's content, in hex. Raises OSError."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def cache_key(*facts: object) -> str:
+    """SHA-256, in hex, of facts as JSON."""
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()

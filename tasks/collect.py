@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 from storyreel.specs.frozen import Frozen
-from storyreel.specs.money import Money
 from storyreel.tasks.bucket import BucketUnavailable, BucketUnusable
 from storyreel.tasks.clips import Clip, Receipt
 from storyreel.tasks.inspection.integrity import check_integrity
@@ -78,7 +77,9 @@ async def collect(take: Take, task: str, provider: Provider, studio: Studio) -> 
                 if expired > _FRESH_LINKS:
                     raise
                 continue
-            cost = status.cost or _cost_of_seconds(take, status, studio)
+            cost = status.cost
+            if cost is None and status.billed_seconds is not None:
+                cost = studio.prices.billed(take.request, status.billed_seconds)
             receipt = Receipt(key=take.order.key, task=task, cost=cost)
             clip = await _store(take, studio.clips.keep, arriving, receipt)
         studio.ledger.mark_finished(take.order.key, clip.digest, cost)
@@ -103,13 +104,6 @@ async def call_store(method: Callable[..., Result], *arguments: object, what: st
         raise Transient(what + error.message, hint=hint or error.hint, next=error.next) from error
     except BucketUnusable as error:
         raise Terminal(what + error.message, hint=error.hint or hint, next=error.next) from error
-
-
-def _cost_of_seconds(take: Take, status: TaskStatus, studio: Studio) -> Money | None:
-    """The price of the seconds that the service says it billed; None if it does not say."""
-    if status.billed_seconds is None:
-        return None
-    return studio.prices.billed(take.request, status.billed_seconds)
 
 
 async def _wait(take: Take, task: str, provider: Provider, studio: Studio) -> TaskStatus:

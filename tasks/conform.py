@@ -36,10 +36,7 @@ async def conform(
     tags: Collection[str],
     progress: Progress,
 ) -> HouseClip:
-    """Run `conform_task` under a name, or take its result from Prefect's cache if its files are intact.
-
-    Raises MediaError.
-    """
+    """Run `conform_task`, or take its result from Prefect's cache if its files are intact. Raises MediaError."""
     key = conform_key(clip.digest, edit, house, keep_sound, find_ffmpeg().version, accept)
     house_clip: HouseClip = await run_cached(
         conform_task,

@@ -18,10 +18,7 @@ dissolve_task = task(name="dissolve", persist_result=True)(dissolve_clips)
 async def dissolve(
     outgoing: HouseClip, incoming: HouseClip, frames: int, house: HouseFormat, studio: Studio, *, name: str
 ) -> DissolveClip:
-    """Run `dissolve_task` under a name, or take its result from Prefect's cache if its file is intact.
-
-    Raises MediaError.
-    """
+    """Run `dissolve_task`, or take its result from Prefect's cache if its file is intact. Raises MediaError."""
     key = dissolve_key(outgoing, incoming, frames, house, find_ffmpeg().version)
     segment: DissolveClip = await run_cached(
         dissolve_task,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Collection
-from contextlib import asynccontextmanager
+from collections.abc import Collection
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
@@ -40,16 +40,14 @@ async def _is_transient(task: Task[..., Any], run: TaskRun, state: State[Any]) -
     return True
 
 
-@asynccontextmanager
-async def _global_slot(service: str) -> AsyncIterator[None]:
+def _global_slot(service: str) -> AbstractAsyncContextManager[None]:
     """Occupy one slot of the service's global concurrency limit.
 
     A paid take goes on when the slot cannot be renewed: too many takes at once cost less than a lost clip.
     """
-    async with concurrency(
+    return concurrency(
         [limit_name(service)], lease_duration=_LEASE_SECONDS, strict=True, raise_on_lease_renewal_failure=False
-    ):
-        yield
+    )
 
 
 def limit_name(service: str) -> str:

@@ -23,10 +23,7 @@ class Home(Frozen):
 
     @classmethod
     def of(cls, environment: Mapping[str, str] = os.environ) -> Home:
-        """The stores that the environment names; by default `~/.storyreel`, SQLite in it, and no bucket.
-
-        Raises SettingsError.
-        """
+        """The stores of an environment; by default `~/.storyreel`, SQLite in it, no bucket. Raises SettingsError."""
         settings = Settings.read(environment)
         url = settings.ledger_url or f"sqlite:///{settings.home / 'ledger.sqlite'}"
         return cls(root=settings.home, ledger_url=url, clips_url=settings.clips_url)

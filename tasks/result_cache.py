@@ -17,8 +17,7 @@ Result = TypeVar("Result")
 
 
 _HALF_WRITTEN = (EOFError, UnpicklingError)
-"""Raised for a result that another run is writing, or was killed while writing: Prefect writes results in place (seen
-with 3.8.8)."""
+"""Raised for a result that another run is writing or left half written: Prefect writes in place (seen with 3.8.8)."""
 
 
 @dataclass
@@ -32,11 +31,7 @@ class KnownKey(CachePolicy):
     run, a cached one too, after that request; the tags are sent with the next state of the run."""
 
     def compute_key(
-        self,
-        task_ctx: TaskRunContext,
-        inputs: dict[str, Any],
-        flow_parameters: dict[str, Any],
-        **kwargs: Any,
+        self, task_ctx: TaskRunContext, inputs: dict[str, Any], flow_parameters: dict[str, Any], **kwargs: Any
     ) -> str | None:
         """The key, independent of inputs. Adds the tags to the task run."""
         task_ctx.task_run.tags = sorted({*task_ctx.task_run.tags, *self.tags})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
@@ -76,11 +75,7 @@ class Studio:
 
 @asynccontextmanager
 async def open_studio(
-    home: Home,
-    services: Iterable[str],
-    environment: Mapping[str, str] = os.environ,
-    *,
-    limited: frozenset[str] = frozenset(),
+    home: Home, services: Iterable[str], *, limited: frozenset[str] = frozenset()
 ) -> AsyncIterator[Studio]:
     """A studio with these services open. Services in `limited` have a global concurrency limit. Closes all of them."""
     async with AsyncExitStack() as stack:
@@ -94,8 +89,8 @@ async def open_studio(
             home.clips(),
             home.house,
             providers,
-            PriceList.read(environment),
-            Settings.read(environment).poll_seconds,
+            PriceList.read(),
+            Settings.read().poll_seconds,
             limited,
         )
 

@@ -144,11 +144,7 @@ class Reference(StoryboardModel):
             "".join(f"[{c.upper()}{c}]" if c.isalpha() else c for c in ending)
             for ending in (*IMAGE_ENDINGS, *VIDEO_ENDINGS)
         )
-        by_ending = {
-            "type": "string",
-            "maxLength": path["maxLength"],
-            "pattern": rf"^[^?#]*\.({endings})([?#].*)?$",
-        }
+        by_ending = {"type": "string", "maxLength": path["maxLength"], "pattern": rf"^[^?#]*\.({endings})([?#].*)?$"}
         return {
             "description": full["description"],
             "anyOf": [

@@ -1,7 +1,4 @@
-"""Types of single values: texts, names, slates, counts, paths, amounts.
-
-Each has a JSON Schema that accepts the same values, so that an editor and the reader agree.
-"""
+"""Types of single values, each with a JSON Schema that accepts the same values: an editor and the reader agree."""
 
 from __future__ import annotations
 
@@ -34,10 +31,7 @@ MEANING = {
 
 
 def as_text(value: object) -> object:
-    """Validator: a number in the place of a text is that text, `title: 1984`, `shot: 12`.
-
-    A decimal read from a file has its source text as the attribute `text`.
-    """
+    """Validator: a number in the place of a text is that text. A decimal from a file has its source as `text`."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return str(getattr(value, "text", value))
     return value
@@ -73,12 +67,7 @@ def _text_schema(longest: int, pattern: str | None = None) -> WithJsonSchema:
     return WithJsonSchema(shape | {"pattern": pattern} if pattern else shape)
 
 
-Text = Annotated[
-    str,
-    StringConstraints(max_length=LONGEST_TEXT),
-    BeforeValidator(as_text),
-    _text_schema(LONGEST_TEXT),
-]
+Text = Annotated[str, StringConstraints(max_length=LONGEST_TEXT), BeforeValidator(as_text), _text_schema(LONGEST_TEXT)]
 """Text of at most 5000 characters; may be empty."""
 
 NonEmptyText = Annotated[
@@ -90,19 +79,11 @@ NonEmptyText = Annotated[
 """Text of at most 5000 characters that is not blank."""
 
 Title = Annotated[
-    str,
-    StringConstraints(max_length=200, pattern=_NOT_BLANK),
-    BeforeValidator(as_text),
-    _text_schema(200, _NOT_BLANK),
+    str, StringConstraints(max_length=200, pattern=_NOT_BLANK), BeforeValidator(as_text), _text_schema(200, _NOT_BLANK)
 ]
 """The name of a film, at most 200 characters."""
 
-Avoided = Annotated[
-    str,
-    StringConstraints(max_length=500),
-    BeforeValidator(as_text),
-    _text_schema(500),
-]
+Avoided = Annotated[str, StringConstraints(max_length=500), BeforeValidator(as_text), _text_schema(500)]
 """A negative prompt; no service reads more than 500 characters of it."""
 
 Slate = Annotated[

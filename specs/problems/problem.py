@@ -31,10 +31,7 @@ class Position:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Problem:
-    """One mistake in a file: where it is, what is wrong, and what to write instead (`hint`, may be empty).
-
-    Printed: `film.yaml:8:12: message (hint)`.
-    """
+    """One mistake in a file: position, message and hint (may be empty). Printed: `film.yaml:8:12: message (hint)`."""
 
     position: Position
     message: str

@@ -10,17 +10,14 @@ Entries = dict[str, Entry]
 
 
 def cascade(root: Node, file: str) -> Node:
-    """The tree with its defaults written into every shot. Each value keeps the position that it was written at.
-
-    Raises StoryboardError if that makes the film too heavy, see `Node.weight`.
-    """
-    film = _film_values(root) | _defaults(root)
+    """The tree with defaults in every shot, positions kept. Raises StoryboardError if too heavy, see `Node.weight`."""
+    # The film's `defaults` take precedence over what it says for all shots.
+    film = {key: entry for key, entry in root.entries.items() if key in _OF_EVERY_SHOT} | _defaults(root)
     entries = dict(root.entries)
-    first = True
     if shots := entries.get("shots"):
-        entries["shots"] = shots.with_node(_shots(shots.node, film, first))
-        first = first and not shots.node.items
+        entries["shots"] = shots.with_node(_shots(shots.node, film, first=True))
     if scenes := entries.get("scenes"):
+        first = not (shots and shots.node.items)
         filled = [_scene(scene, film, first and number == 0) for number, scene in enumerate(scenes.node.items)]
         entries["scenes"] = scenes.with_node(scenes.node.with_children(filled) if filled else scenes.node)
     if not entries:
@@ -73,11 +70,6 @@ def _override(inherited: Entries, own: Entries) -> Entries:
         if key in own and other not in own:
             entries.pop(other, None)
     return entries
-
-
-def _film_values(root: Node) -> Entries:
-    """Keys of the film that hold for all shots; its `defaults` take precedence."""
-    return {key: entry for key, entry in root.entries.items() if key in _OF_EVERY_SHOT}
 
 
 def _defaults(around: Node) -> Entries:

@@ -88,7 +88,6 @@ def _unknown(
 
 
 def _placeholders(storyboard: Storyboard) -> Iterator[Problem]:
-    """`{name}` in texts that become part of a prompt."""
     for path, text in _prompt_texts(storyboard):
         for message, hint in unknown_names(storyboard, text):
             yield Problem(storyboard.where(*path), message, hint)
@@ -122,7 +121,6 @@ def _prompt_texts(storyboard: Storyboard) -> Iterator[tuple[KeyPath, str]]:
 
 
 def _slates(storyboard: Storyboard) -> Iterator[Problem]:
-    """Slates and names of scenes that are not unique."""
     shots = [((*path, "shot"), shot.shot) for path, shot in storyboard.placed_shots()]
     scenes = [(("scenes", number, "scene"), scene.scene) for number, scene in enumerate(storyboard.scenes)]
     for what, named in (("slate", shots), ("scene", scenes)):
@@ -204,15 +202,11 @@ def _shots(storyboard: Storyboard, altered: Set[str]) -> Iterator[Problem]:
 
 
 def _mode(storyboard: Storyboard, path: KeyPath, shot: Shot) -> Iterator[Problem]:
-    """A forced mode that lacks its input."""
     where = storyboard.where(*path, "mode")
     if shot.mode is Mode.IMAGE and shot.first_frame is None and shot.continues is None:
         yield Problem(where, "image-to-video needs an image to begin with", "add `first_frame` or `continues`")
     # Unknown names are reported by _names, and have no references to look up.
-    known = all(who in storyboard.cast for who in shot.cast) and (shot.location or None) in (
-        None,
-        *storyboard.locations,
-    )
+    known = set(shot.cast) <= set(storyboard.cast) and (not shot.location or shot.location in storyboard.locations)
     if shot.mode is Mode.REFERENCE and known and not storyboard.references_of(shot):
         message = "reference-to-video needs references, and nothing seen in this shot has any"
         yield Problem(where, message, "add `references` to the shot, its cast or its location")
@@ -254,7 +248,6 @@ def _references(path: KeyPath, references: Iterable[Reference]) -> Iterator[tupl
 
 
 def _cut(storyboard: Storyboard, altered: Set[str]) -> Iterator[Problem]:
-    """Lengths, transitions, and the times of the music."""
     found = cut_problems(storyboard)
     yield from (wrong.problem for wrong in found if not wrong.shots & altered)
     running = None if found or altered else build_cut(storyboard).frames

@@ -99,7 +99,10 @@ def _text(path: KeyPath, error: ErrorDetails, language: Language[Any]) -> Text:
         return _no_model(what, path, language)
     if kind == "string_pattern_mismatch":
         return _no_match(what, error, language)
-    return _TEXTS.get(kind, _otherwise)(what, error)
+    if kind in _TEXTS:
+        return _TEXTS[kind](what, error)
+    message, hint = _TEMPLATES.get(kind, _OTHERWISE)
+    return message.format(what=what, written=_written(error["input"]), **error.get("ctx", {})), hint
 
 
 def _wrong_name(path: KeyPath, error: ErrorDetails, language: Language[Any]) -> Text:
@@ -169,34 +172,10 @@ def _too_long(what: str, error: ErrorDetails) -> Text:
     return f"{what} has {len(str(error['input']).strip())} characters, at most {error['ctx']['max_length']}", ""
 
 
-def _too_many(what: str, error: ErrorDetails) -> Text:
-    return f"{what} may have at most {error['ctx']['max_length']} entries", ""
-
-
-def _too_few(what: str, error: ErrorDetails) -> Text:
-    return f"{what} is empty", "write at least one"
-
-
-def _too_small(what: str, error: ErrorDetails) -> Text:
-    return f"{what} is {_written(error['input'])}, but must be at least {error['ctx']['ge']}", ""
-
-
-def _too_great(what: str, error: ErrorDetails) -> Text:
-    return f"{what} is {_written(error['input'])}, but must be at most {error['ctx']['le']}", ""
-
-
-def _not_whole(what: str, error: ErrorDetails) -> Text:
-    return f"{what} is {_written(error['input'])}, but must be a whole number", ""
-
-
 def _no_list(what: str, error: ErrorDetails) -> Text:
     value = error["input"]
     one = shown(value, 30) if isinstance(value, str | int | float) else "{…}" if isinstance(value, Mapping) else "…"
     return f"{what} must be a list", f"write `[{one}]`, or one `-` a line"
-
-
-def _no_names(what: str, error: ErrorDetails) -> Text:
-    return f"{what} must have names, each with a value of its own", "write `name: …` below it, one a line"
 
 
 def _refused(what: str, error: ErrorDetails) -> Text:
@@ -207,24 +186,23 @@ def _refused(what: str, error: ErrorDetails) -> Text:
     return message, hint
 
 
-def _otherwise(what: str, error: ErrorDetails) -> Text:
-    return f"{what} cannot be {_written(error['input'])}", "see the language reference for what it may be"
-
-
 _TEXTS: Mapping[str, Callable[[str, ErrorDetails], Text]] = {
     "literal_error": _no_choice,
     "enum": _no_choice,
     "string_type": _no_text,
     "string_too_long": _too_long,
-    "too_long": _too_many,
-    "too_short": _too_few,
-    "greater_than_equal": _too_small,
-    "less_than_equal": _too_great,
-    "int_from_float": _not_whole,
     "tuple_type": _no_list,
-    "dict_type": _no_names,
     "value_error": _refused,
 }
+_TEMPLATES: Mapping[str, Text] = {
+    "too_long": ("{what} may have at most {max_length} entries", ""),
+    "too_short": ("{what} is empty", "write at least one"),
+    "greater_than_equal": ("{what} is {written}, but must be at least {ge}", ""),
+    "less_than_equal": ("{what} is {written}, but must be at most {le}", ""),
+    "int_from_float": ("{what} is {written}, but must be a whole number", ""),
+    "dict_type": ("{what} must have names, each with a value of its own", "write `name: …` below it, one a line"),
+}
+_OTHERWISE = ("{what} cannot be {written}", "see the language reference for what it may be")
 
 
 def _split(text: str) -> Text:
@@ -243,7 +221,6 @@ def _called(path: KeyPath) -> str:
 
 
 def _written(value: object) -> str:
-    """A value as its author wrote it."""
     if value is None:
         return "empty"
     if isinstance(value, bool):
@@ -256,7 +233,6 @@ def _written(value: object) -> str:
 
 
 def _model_at(path: KeyPath, language: Language[Any]) -> type[BaseModel] | None:
-    """The model of the value at a path; None if it has none."""
     found: Any = language.model
     for step in path:
         found = _inside(found, step)

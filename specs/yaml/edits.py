@@ -1,7 +1,4 @@
-"""Edits keys of one shot in the text of a storyboard: finds them to the character, and writes new values.
-
-All indices count characters of the text, from 0.
-"""
+"""Edits keys of a shot in a storyboard's text: finds them, writes new values. Indices count characters from 0."""
 
 from __future__ import annotations
 
@@ -13,9 +10,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from storyreel.specs.problems.problem import Position
-from storyreel.specs.yaml.tree import parse
-
-_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+from storyreel.specs.yaml.tree import LOADER, parse, place
 
 _BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 """A line break of YAML 1.1, as PyYAML counts lines."""
@@ -77,16 +72,13 @@ class ShotText:
         self._text, self._is_flow = text, False
         events = _events(text)
         for event in events:
-            if isinstance(event, yaml.MappingStartEvent) and _place(event) == (where.line, where.column):
+            if isinstance(event, yaml.MappingStartEvent) and place(event) == (where.line, where.column):
                 self.keys = {span.key: span for span in _key_spans(text, events)}
                 self._is_flow = bool(event.flow_style)
                 return
 
     def edits(self, values: NewValues, inherited: bool) -> list[TextEdit]:
-        """The edits that give the shot new values, in the order of the text.
-
-        `inherited`: the defaults have a value for a key that is removed, so that `null` must be written instead.
-        """
+        """The edits, in the order of the text. A removed key that is `inherited` from defaults becomes `null`."""
         removed = {key for key, value in values.items() if value is None and not inherited}
         changed = [self._changed(span, values[key], key in removed) for key, span in self.keys.items() if key in values]
         missing = {key: value for key, value in values.items() if key not in self.keys and key not in removed}
@@ -98,7 +90,7 @@ class ShotText:
         for event in _events(self._text):
             if event.start_mark.index >= span.end and span.anchor and getattr(event, "anchor", None) == span.anchor:
                 if isinstance(event, yaml.AliasEvent):
-                    lines.append(_place(event)[0])
+                    lines.append(place(event)[0])
                 else:  # from here on the anchor is another value's
                     break
         return lines
@@ -138,11 +130,8 @@ class ShotText:
     def _behind(self, span: KeySpan) -> tuple[int, str, str]:
         """Where to insert a key after an existing one: the index, and the text before and after the key."""
         start, end = _line(self._text, span.key_start)
-        indent, rest, line_break = (
-            self._text[start : span.key_start],
-            self._text[span.end : end],
-            _break(self._text, end),
-        )
+        indent, rest = self._text[start : span.key_start], self._text[span.end : end]
+        line_break = _break(self._text, end)
         has_line = not indent.strip()
         if not self._is_flow:
             indent = " " * len(indent)
@@ -160,7 +149,6 @@ class ShotText:
         return (takes or before or short)[-1]
 
     def _is_on_a_line(self, span: KeySpan) -> bool:
-        """Whether key and value are on one line."""
         return not _BREAK.search(self._text, span.key_start, span.end)
 
 
@@ -186,12 +174,7 @@ def as_yaml(value: int | str | None, style: str = "", is_flow: bool = False) -> 
 
 
 def _events(text: str) -> Iterator[Any]:
-    return iter(yaml.parse(text, Loader=_LOADER))
-
-
-def _place(event: Any) -> tuple[int, int]:
-    """Line and column from 1."""
-    return event.start_mark.line + 1, event.start_mark.column + 1
+    return iter(yaml.parse(text, Loader=LOADER))
 
 
 def _key_spans(text: str, events: Iterator[Any]) -> Iterator[KeySpan]:

@@ -21,7 +21,7 @@ HEAVIEST = 16_000_000
 """The greatest weight of a file, see `Node.weight`: some 400,000 values."""
 
 _EACH = 32
-_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _WORDS: Mapping[str, bool | None] = {"": None, "~": None, "null": None, "true": True, "false": False}
 _WHOLE = re.compile(r"0|-?[1-9][0-9]{0,17}")
 _DECIMAL = re.compile(r"-?(0|[1-9][0-9]{0,17})\.[0-9]{1,18}")
@@ -166,11 +166,9 @@ def parse_scalar(text: str) -> Scalar:
     return text
 
 
-def _place(event: Any) -> tuple[int, int]:
-    """Line and column from 1."""
-    line: int = event.start_mark.line
-    column: int = event.start_mark.column
-    return line + 1, column + 1
+def place(event: Any) -> tuple[int, int]:
+    """Line and column of a parser event, from 1."""
+    return event.start_mark.line + 1, event.start_mark.column + 1
 
 
 def _weight(value: Scalar | list[Node] | dict[str, Entry]) -> int:
@@ -206,7 +204,7 @@ class _TreeBuilder:
     def __init__(self, text: str, file: str) -> None:
         self.problems: list[Problem] = []
         self._file = file
-        self._next: Callable[[], Any] = _LOADER(text).get_event
+        self._next: Callable[[], Any] = LOADER(text).get_event
         self._anchors: dict[str, Node | None] = {}
         self._weight = 0
 
@@ -246,7 +244,7 @@ class _TreeBuilder:
         self._add_weight(weight, event)
         if not is_plain and (sign := control_character(text)):
             self._note(event, f"this text contains the control character {sign}", "remove it")
-        return Node(parse_scalar(text) if is_plain else text, *_place(event), weight, is_plain)
+        return Node(parse_scalar(text) if is_plain else text, *place(event), weight, is_plain)
 
     def _sequence(self, event: Any, depth: int) -> Node:
         before = self._weight
@@ -254,7 +252,7 @@ class _TreeBuilder:
         items: list[Node] = []
         while not isinstance(inner := self._next(), yaml.SequenceEndEvent):
             items.append(self._node(inner, depth + 1))
-        return Node(items, *_place(event), self._weight - before)
+        return Node(items, *place(event), self._weight - before)
 
     def _mapping(self, event: Any, depth: int) -> Node:
         before = self._weight
@@ -268,8 +266,8 @@ class _TreeBuilder:
             if first := entries.get(key):
                 self._note(inner, f"`{shown(key)}` is written twice, first in line {first.line}", "keep one of the two")
                 continue
-            entries[key] = Entry(*_place(inner), node)
-        return Node(entries, *_place(event), self._weight - before)
+            entries[key] = Entry(*place(inner), node)
+        return Node(entries, *place(event), self._weight - before)
 
     def _key(self, event: Any, depth: int) -> str | None:
         """A key as it is written; None, and a problem noted, for one that is no text."""
@@ -303,5 +301,5 @@ class _TreeBuilder:
         raise _Refused(self._problem(event, message, hint))
 
     def _problem(self, event: Any, message: str, hint: str) -> Problem:
-        line, column = _place(event)
+        line, column = place(event)
         return Problem(Position(self._file, line, column), message, hint)

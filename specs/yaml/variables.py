@@ -53,11 +53,7 @@ def _undeclared(root: Node, declared: Entry | None, set_vars: Mapping[str, str],
 def _control_characters(variables: Node, set_vars: Mapping[str, str], file: str) -> list[Problem]:
     """Control characters in values of `--set`; the parser has refused those of the file."""
     return [
-        Problem(
-            entry.node.position(file),
-            f"`--set {name}=…` brings in the control character {sign}",
-            "remove it",
-        )
+        Problem(entry.node.position(file), f"`--set {name}=…` brings in the control character {sign}", "remove it")
         for name, entry in variables.entries.items()
         if name in set_vars and (sign := control_character(set_vars[name]))
     ]
@@ -115,7 +111,8 @@ class _Filler:
         # Checked before the text is built: many uses of a long variable could exhaust memory.
         length = len(text) + sum(len(self._replacement(use)) - len(use[0]) for use in uses)
         if length > LONGEST_TEXT:
-            self._note(node, f"with its variables this text has {length} characters, at most {LONGEST_TEXT}", "")
+            message = f"with its variables this text has {length} characters, at most {LONGEST_TEXT}"
+            self.problems.append(Problem(node.position(self._file), message))
             return node.with_scalar("…")
         full = _USE.sub(self._replacement, text)
         return node.with_scalar(_number(full) if node.is_plain and len(uses) == 1 and uses[0][0] == text else full)
@@ -132,9 +129,6 @@ class _Filler:
             return Problem(at, "a `${` is not closed", "write `${name}`, or `$${` for the signs themselves")
         otherwise = f"declared are {listed(self._values, 'and')}" if self._values else "declare it under `vars`"
         return Problem(at, f"unknown variable `${{{shown(name)}}}`", suggestion(name, self._values, otherwise))
-
-    def _note(self, node: Node, message: str, hint: str) -> None:
-        self.problems.append(Problem(node.position(self._file), message, hint))
 
 
 def _as_text(value: object) -> str:

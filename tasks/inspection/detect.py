@@ -66,10 +66,7 @@ def find_frozen(frames: Sequence[MeasuredFrame], bounds: PictureBounds) -> list[
 
 
 def find_cuts(frames: Sequence[MeasuredFrame], bounds: PictureBounds) -> list[float]:
-    """Times of cuts, in seconds.
-
-    A cut is one large change between two quiet stretches; in fast movement all changes are large.
-    """
+    """Times of cuts, in seconds: single large changes between quiet stretches, unlike those of fast movement."""
     # Half the size of a thumbnail is enough, and four times as fast.
     small = [frame.thumbnail.convert("L").reduce(2) for frame in frames]
     full = [ImageStat.Stat(picture).stddev[0] >= bounds.cut_flat for picture in small]

@@ -1,13 +1,8 @@
-"""Find what is wrong with an intact clip: not what was ordered, or a fault in picture or sound.
-
-Findings are reported only: a paid clip is kept, whatever it shows.
-"""
+"""Find what is wrong with an intact clip. Findings are only reported: a paid clip is kept, whatever it shows."""
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
@@ -17,6 +12,7 @@ from typing import Literal
 from PIL import Image
 
 from storyreel.specs.frozen import Frozen
+from storyreel.tasks.clips import cache_key
 from storyreel.tasks.inspection.detect import PictureBounds, Span, find_black, find_cuts, find_frozen
 from storyreel.tasks.inspection.measure import Loudness, Measurements, measure
 from storyreel.tasks.inspection.similarity import compare
@@ -68,8 +64,7 @@ _SEVERITY: tuple[frozenset[What], ...] = (
     frozenset({"cut", "frozen", "first frame"}),
     frozenset({"silent", "loudness"}),
 )
-"""Kinds of findings, the worst first: no usable picture; a picture that does not play as intended; sound, which can be
-replaced or lowered in the cut."""
+"""Kinds of findings, the worst first: no usable picture; one that does not play as intended; sound."""
 
 
 class Finding(Frozen):
@@ -96,10 +91,7 @@ class Inspection(Frozen):
 async def inspect_clip(
     clip: Path, request: Request, *, first_frame: Path | None = None, wants_sound: bool = False
 ) -> Inspection:
-    """The findings in an intact clip. `first_frame` is the picture that it should begin with.
-
-    Raises MediaError if `clip` is not a clip or `first_frame` is not a picture.
-    """
+    """The findings in a clip that should begin with `first_frame`. Raises MediaError if either cannot be read."""
     facts = await asyncio.to_thread(probe, clip)
     picture = await asyncio.to_thread(open_still, first_frame, _FIRST_FRAME_SIZE) if first_frame else None
     measured = await measure(facts)
@@ -109,22 +101,14 @@ async def inspect_clip(
 def inspection_key(
     clip_digest: str, request: Request, first_frame_digest: str, wants_sound: bool, ffmpeg_version: str
 ) -> str:
-    """Cache key: SHA-256, in hex, of everything that the findings depend on.
-
-    `first_frame_digest` is empty without a first frame.
-    """
+    """Cache key: SHA-256, in hex, of all that findings depend on. Without a first frame its digest is empty."""
     ordered = [str(request.seconds), request.width, request.height, _follows_first_frame(request)]
-    inputs = ["inspect", _VERSION, BOUNDS.model_dump(mode="json"), clip_digest, ordered, first_frame_digest,
-              wants_sound, ffmpeg_version]  # fmt: skip
-    return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
+    bounds = BOUNDS.model_dump(mode="json")
+    return cache_key("inspect", _VERSION, bounds, clip_digest, ordered, first_frame_digest, wants_sound, ffmpeg_version)
 
 
 def best_take(inspections: Sequence[Inspection]) -> int:
-    """Index of the best take: the one with the fewest severe findings, then with the fewest mild ones.
-
-    Of equal takes it is the last, which was made because an earlier one was not good enough. Raises ValueError if
-    there are none.
-    """
+    """Index of the take with the fewest severe, then mild findings; of equals the last. Raises ValueError if empty."""
     if not inspections:
         raise ValueError("there are no takes to choose from")
     return min(range(len(inspections)), key=lambda take: (_severity(inspections[take]), -take))

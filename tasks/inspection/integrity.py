@@ -58,10 +58,7 @@ def _count_sound(clip: Path) -> None:
 
 
 def _follow_boxes(clip: Path) -> None:
-    """Check that no box of an MP4 reaches beyond the end of the file (ISO/IEC 14496-12, 4.2).
-
-    Other files have no boxes. Bytes after the last box that are not a box are allowed.
-    """
+    """Check that no box reaches beyond the end of an MP4 (ISO/IEC 14496-12, 4.2); other bytes may follow the last."""
     size = clip.stat().st_size
     with clip.open("rb") as file:
         at = 0

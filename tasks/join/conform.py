@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import json
 from dataclasses import asdict
 from fractions import Fraction
 from math import ceil
@@ -16,7 +14,7 @@ from ffmpeg.nodes import FilterableStream, OutputStream
 
 from storyreel.specs.cut import EditPoints
 from storyreel.specs.timing import SAMPLE_RATE
-from storyreel.tasks.clips import file_digest
+from storyreel.tasks.clips import cache_key, file_digest
 from storyreel.tasks.join.pieces import Piece, SharedPieces, find_or_make
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.ffmpeg import run
@@ -64,8 +62,8 @@ def conform_key(
     clip_digest: str, edit: EditPoints, house: HouseFormat, keep_sound: bool, ffmpeg_version: str, accept: str | None
 ) -> str:
     """Cache key: SHA-256, in hex, of everything that the output of `conform_clip` depends on."""
-    return _digest("conform", _VERSION, clip_digest, asdict(edit), house.model_dump(mode="json"),
-                   house.picture_options(), keep_sound, ffmpeg_version, accept)  # fmt: skip
+    house_facts = house.model_dump(mode="json"), house.picture_options()
+    return cache_key("conform", _VERSION, clip_digest, asdict(edit), *house_facts, keep_sound, ffmpeg_version, accept)
 
 
 async def conform_clip(
@@ -214,7 +212,3 @@ def _verify_sound(sound: Path, clip: Path, edit: EditPoints, house: HouseFormat)
             f"the sound of {clip} has {present} samples instead of {planned}",
             hint="generate or download the take again, or write native_audio: drop",
         )
-
-
-def _digest(*facts: object) -> str:
-    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()

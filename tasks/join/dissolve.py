@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import json
 from fractions import Fraction
 from pathlib import Path
 
 import ffmpeg
 from ffmpeg.nodes import FilterableStream, OutputStream
 
-from storyreel.tasks.clips import file_digest
+from storyreel.tasks.clips import cache_key, file_digest
 from storyreel.tasks.join.conform import HouseClip
 from storyreel.tasks.join.pieces import Piece, SharedPieces, find_or_make
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.ffmpeg import run
 from storyreel.tasks.media.house_format import HouseFormat
 from storyreel.tasks.media.probe import probe
-from storyreel.tasks.progress import Progress
 
 _VERSION = 1
 """Part of the cache key; increased when the output changes and the options do not show it."""
@@ -30,9 +27,9 @@ class DissolveClip(Piece):
 
 def dissolve_key(outgoing: HouseClip, incoming: HouseClip, frames: int, house: HouseFormat, ffmpeg_version: str) -> str:
     """Cache key: SHA-256, in hex, of everything that the output of `dissolve_clips` depends on."""
-    facts = ["dissolve", _VERSION, outgoing.picture_digest, outgoing.frames, incoming.picture_digest, frames,
-             house.model_dump(mode="json"), house.picture_options(), ffmpeg_version]  # fmt: skip
-    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+    clips = outgoing.picture_digest, outgoing.frames, incoming.picture_digest, frames
+    house_facts = house.model_dump(mode="json"), house.picture_options()
+    return cache_key("dissolve", _VERSION, *clips, *house_facts, ffmpeg_version)
 
 
 async def dissolve_clips(
@@ -42,7 +39,6 @@ async def dissolve_clips(
     house: HouseFormat,
     into: Path,
     *,
-    progress: Progress | None = None,
     shared: SharedPieces | None = None,
 ) -> DissolveClip:
     """The dissolve in the folder `into`, copied from the ones that hosts share, or made from two house clips.
@@ -53,7 +49,7 @@ async def dissolve_clips(
 
     async def make(folder: Path) -> DissolveClip:
         picture = folder / "picture.mp4"
-        await run(_mix(outgoing, incoming, frames, house, picture), frames=frames, progress=progress)
+        await run(_mix(outgoing, incoming, frames, house, picture), frames=frames)
         result = await asyncio.to_thread(probe, picture)
         if result.frames != frames or result.signature != incoming.signature:
             raise MediaError(

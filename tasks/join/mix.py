@@ -20,7 +20,6 @@ from storyreel.tasks.join.sound_track import keep_only
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.ffmpeg import run
 from storyreel.tasks.media.pcm import RAW_INPUT, house_sound, samples_in
-from storyreel.tasks.progress import Progress
 
 _CEILING = 10 ** (-1 / 20)
 """-1 dBFS, because AAC may overshoot its input a little."""
@@ -78,8 +77,6 @@ async def mix(
     speech: Sequence[tuple[int, int]],
     rate: FrameRate,
     into: Path,
-    *,
-    progress: Progress | None = None,
 ) -> None:
     """Encode the film's sound as AAC in NUT: after the priming, as many samples as the raw track `clips`.
 
@@ -95,7 +92,7 @@ async def mix(
         spans = [(rate.sample_at(start), rate.sample_at(end)) for start, end in speech]
         await asyncio.to_thread(keep_only, clips, spans, key)
     output = _graph(clips, list(zip(used, files, strict=True)), key, length, rate, into)
-    await run(output, seconds=Fraction(length, SAMPLE_RATE), progress=progress)
+    await run(output, seconds=Fraction(length, SAMPLE_RATE))
 
 
 def _graph(

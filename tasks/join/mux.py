@@ -179,8 +179,7 @@ def _packets(part: PictureRange, house: HouseFormat) -> Iterator[tuple[AnyPacket
             yield packet, part.at + frame - part.first
     if found != part.last - part.first:
         raise MediaError(
-            f"{part.file} has {found} frames from {part.first} on instead of {part.last - part.first}",
-            hint=_AGAIN,
+            f"{part.file} has {found} frames from {part.first} on instead of {part.last - part.first}", hint=_AGAIN
         )
 
 

@@ -53,10 +53,7 @@ def sound_ranges(cut: Cut) -> Iterator[SoundRange]:
 
 
 def write_sound_track(cut: Cut, sounds: Sequence[Path | None], into: Path, progress: Progress) -> None:
-    """Write the sound of the clips, one raw file per event or None for silence, into one raw file.
-
-    Raises MediaError if a file is missing or too short.
-    """
+    """Join raw sounds, one per event, None for silence. Raises MediaError if a file is missing or too short."""
     with into.open("wb") as track:
         for part in sound_ranges(cut):
             progress(part.start / cut.rate.sample_at(cut.frames))

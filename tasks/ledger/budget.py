@@ -82,7 +82,6 @@ def _check(order: Order, limit: Limit, committed: Iterable[Money]) -> None:
 
 
 def _explained(order: Order, limit: Limit, committed: Money) -> tuple[str, str]:
-    """The message and the hint for an order that exceeds a limit."""
     budget, most, price = f"the budget {_SPAN[limit.scope]}", limit.most, order.price
     if price is None:
         return (

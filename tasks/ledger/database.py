@@ -13,19 +13,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import (
-    URL,
-    ColumnElement,
-    Connection,
-    Engine,
-    create_engine,
-    event,
-    func,
-    literal,
-    literal_column,
-    select,
-)
-from sqlalchemy.engine import make_url
+from sqlalchemy import ColumnElement, create_engine, event, func, literal, literal_column, select
+from sqlalchemy.engine import URL, Connection, Engine, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, SQLAlchemyError
 
 from storyreel.tasks.ledger.errors import LedgerError
@@ -40,8 +29,7 @@ _SCHEMA_LOCK = 495840486764
 """Advisory lock, a number that other programs hardly use: `sreel` in ASCII."""
 _WRITERS_LOCK = _SCHEMA_LOCK + 1
 _TRANSIENT = ("08", "57P", "40001", "40P01", "55P03")
-"""Beginnings of SQLSTATEs to retry: connection lost, server stops or starts, serialization failure, deadlock, lock
-not available (PostgreSQL's appendix A)."""
+"""SQLSTATEs to retry begin so: connection, server stop, serialization, deadlock, lock (PostgreSQL's appendix A)."""
 
 
 class Database:

@@ -33,10 +33,7 @@ class Owner(Frozen):
         return self.host == _host()
 
     def is_alive(self) -> bool:
-        """Whether the process is running. Valid only if `is_here`.
-
-        A process of another user that the system hides counts as running.
-        """
+        """Whether the process runs, if `is_here`. A process that the system hides from this user counts as running."""
         if not self.pid:
             return False
         try:

@@ -54,10 +54,6 @@ class Order(Frozen):
         return f"{self.film} {self.slate} take {self.take}"
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
 class Purchase(Frozen):
     """A row of the ledger as it was read. All times are the database's."""
 
@@ -85,7 +81,7 @@ class Purchase(Frozen):
     submitted: datetime | None = None
     """When the service's id was stored, or when the service accepted an attached order. None if unknown."""
     finished: datetime | None = None
-    read: datetime = Field(default_factory=_now, repr=False)
+    read: datetime = Field(default_factory=lambda: datetime.now(UTC), repr=False)
     """When the row was read."""
     reader: Owner = Field(default_factory=this_process, repr=False)
     """The run that read the row."""

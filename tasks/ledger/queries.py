@@ -56,10 +56,7 @@ class Queries(LedgerBase):
         return next(iter(self._read(lambda tx: totals.spent(tx.connection, wanted))), Spend())
 
     def spent_by(self, by: By, **wanted: Unpack[PurchaseFilter]) -> tuple[Spend, ...]:
-        """The cost of all orders that match, one sum a film, scene of a film, service or month.
-
-        Free orders are left out, unless all are free.
-        """
+        """What all matching orders cost, by film, scene, service or month; free orders only if all are free."""
         return self._read(lambda tx: totals.spent(tx.connection, wanted, by))
 
     def history(self, key: str) -> tuple[Event, ...]:

@@ -182,12 +182,7 @@ def is_owned_by(owner: Owner) -> ColumnElement[bool]:
 
 def owner_columns(owner: Owner) -> dict[str, Any]:
     """Column values of an owner."""
-    return {
-        "owner_host": owner.host,
-        "owner_pid": owner.pid,
-        "owner_started": owner.started,
-        "owner_run": owner.run,
-    }
+    return {"owner_host": owner.host, "owner_pid": owner.pid, "owner_started": owner.started, "owner_run": owner.run}
 
 
 def order_columns(order: Order) -> dict[str, Any]:

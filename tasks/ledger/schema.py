@@ -4,22 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import (
-    BigInteger,
-    Boolean,
-    Column,
-    Connection,
-    Float,
-    Index,
-    Integer,
-    MetaData,
-    String,
-    Table,
-    Text,
-    insert,
-    inspect,
-    select,
-)  # fmt: skip
+from sqlalchemy import Column, Connection, Index, MetaData, Table, insert, inspect, select
+from sqlalchemy.types import BigInteger, Boolean, Float, Integer, String, Text
 
 from storyreel.tasks.ledger.database import Database
 from storyreel.tasks.ledger.errors import LedgerError
@@ -148,10 +134,7 @@ WAKEUPS = Table(
 
 
 def ensure_schema(database: Database) -> None:
-    """Create the tables in an empty database; any number of processes may do so at once.
-
-    Raises LedgerError if the database has tables of another version.
-    """
+    """Create the tables in an empty database, once for all processes. Raises LedgerError for another version."""
     found = version(database)
     if found is None:
         found = database.exclusive(_create)

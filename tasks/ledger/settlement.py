@@ -41,10 +41,7 @@ class Settlement(LedgerBase):
         return self._write(undo)
 
     def give_up(self, seen: Purchase, reason: str) -> bool:
-        """Let the next run order again, whatever became of this order, which may still be charged.
-
-        False if the row has changed since it was read.
-        """
+        """Let the next run order again; this order may still be charged. False if the row changed since it was read."""
 
         def write_off(tx: Transaction) -> bool:
             can = tx.is_as_seen(seen) if seen.state is State.FINISHED else tx.is_open(seen)

@@ -82,10 +82,7 @@ def committed(
 
 
 def spent(connection: Connection, wanted: PurchaseFilter, by: By | None = None) -> tuple[Spend, ...]:
-    """What the orders that match cost, divided by `by`; at most one Spend if `by` is None.
-
-    Free orders are left out, unless all are free.
-    """
+    """What matching orders cost, divided by `by`, one sum if None. Free orders are left out, unless all are free."""
     labels = LABELS[by] if by else ()
     orders = _orders(lambda table: matches(wanted, table))
     found = _counted(connection, orders, labels)

@@ -80,10 +80,7 @@ class Probe(Frozen):
 
 
 def probe(path: Path) -> Probe:
-    """Facts about a clip. All packets are counted, only the first frame is decoded.
-
-    Raises MediaError if the file is not a clip or was cut short.
-    """
+    """Facts about a clip; only its first frame is decoded. Raises MediaError if it is no clip or was cut short."""
     with open_clip(path) as clip:
         stream = picture_stream(clip, path)
         sound = clip.streams.audio
@@ -108,8 +105,7 @@ def probe(path: Path) -> Probe:
             raise no_picture(path)
         if present < promised:
             raise MediaError(
-                f"{path} is cut short: it has {present} of its {promised} frames",
-                hint="download or copy it again",
+                f"{path} is cut short: it has {present} of its {promised} frames", hint="download or copy it again"
             )
         first = min(shown)
         rate = stream.average_rate or stream.guessed_rate or Fraction(len(shown)) / ((last - first) * tick)
@@ -173,7 +169,7 @@ def open_clip(path: Path, *, to_decode: bool = True) -> Iterator[InputContainer]
         raise MediaError(f"{path} does not exist", hint="render again to make or download it") from error
     except (FFmpegError, OSError) as error:
         raise MediaError(
-            f"{path} cannot be read as a clip: {_reason(error)}{_looks_like(path)}",
+            f"{path} cannot be read as a clip: {getattr(error, 'strerror', None) or error}{_looks_like(path)}",
             hint="generate, download or export it again",
         ) from error
 
@@ -188,10 +184,6 @@ def picture_stream(clip: InputContainer, path: Path) -> VideoStream:
 def no_picture(path: Path) -> MediaError:
     """The error for a file without a single frame of picture."""
     return MediaError(f"{path} has no picture", hint="generate or export it again")
-
-
-def _reason(error: Exception) -> str:
-    return str(getattr(error, "strerror", None) or error)
 
 
 def _looks_like(path: Path) -> str:

@@ -45,10 +45,7 @@ def open_still(path: Path, near: tuple[int, int]) -> Image.Image:
 
 
 def cover(still: Image.Image, width: int, height: int, upward: float = 0.5) -> Image.Image:
-    """Scale and crop a picture so that it fills a size.
-
-    `upward` says which part of a picture that is too tall is kept: 0 the top, 0.5 the middle.
-    """
+    """Scale and crop a picture to fill a size. Of one that is too tall, `upward` 0 keeps the top, 0.5 the middle."""
     return ImageOps.fit(still, (width, height), Image.Resampling.LANCZOS, centering=(0.5, upward))
 
 

@@ -143,10 +143,7 @@ def right_to_left(text: str) -> bool:
 
 
 def shadowed(layer: Image.Image, blur: float, strength: float = 1.6) -> Image.Image:
-    """The layer over a soft black shadow of itself, legible on bright pictures too.
-
-    `blur` is in pixels; `strength` deepens the shadow.
-    """
+    """The layer over a soft black shadow of itself. `blur` is in pixels; `strength` deepens the shadow."""
     shade = layer.getchannel("A").filter(ImageFilter.GaussianBlur(blur)).point(lambda a: min(230, int(a * strength)))
     shadow = Image.new("RGBA", layer.size, (0, 0, 0, 0))
     shadow.putalpha(shade)

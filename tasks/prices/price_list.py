@@ -48,10 +48,7 @@ class PriceList(Frozen):
 
     @classmethod
     def read(cls, environment: Mapping[str, str] = os.environ) -> PriceList:
-        """The prices of this package, and those of the file that STORYREEL_PRICES names.
-
-        Raises PricesError with every problem of that file.
-        """
+        """The package's prices and those of STORYREEL_PRICES. Raises PricesError with all problems of that file."""
         shipped = parse_prices(
             (resources.files("storyreel.tasks.prices") / "prices.yaml").read_text("utf-8"), "tasks/prices/prices.yaml"
         )
@@ -102,7 +99,6 @@ class PriceList(Frozen):
         return chain((rate.with_terms_of(terms) if terms else rate for rate in own), shipped)
 
     def _unknown(self, request: Request) -> str:
-        """Why the price is unknown, and what to do."""
         what = f"{request.provider} {request.model}, {request.resolution}, {float(request.seconds):.4g} s"
         do = f"give it in a file that {PRICES} names"
         site = self.sites.get(request.provider)
@@ -144,7 +140,6 @@ def _price_of(price: Money, seconds: Fraction) -> Money:
 
 
 def _site(service: str, regions: tuple[Region, ...], environment: Mapping[str, str]) -> Site:
-    """The host of a service, by the environment or by default."""
     adapter = load(service)
     if not issubclass(adapter, HostedProvider):
         return Site(host="")

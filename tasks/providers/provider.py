@@ -82,10 +82,7 @@ class Provider(ABC):
 
     @classmethod
     def concurrency_limit(cls, environment: Mapping[str, str] = os.environ) -> int:
-        """Tasks that the service may have at the same time: `<SERVICE>_AT_ONCE`, else `max_concurrent`.
-
-        Raises SettingsError if the variable is not a number from 1 to 9999.
-        """
+        """Tasks at a time: `<SERVICE>_AT_ONCE`, else `max_concurrent`. Raises SettingsError unless it is 1 to 9999."""
         return ServiceSettings.read(cls.name, environment).at_once or cls.max_concurrent
 
     async def __aenter__(self) -> Provider:

@@ -56,7 +56,6 @@ def changes(then: Brief, now: Brief) -> tuple[str, ...]:
 
 
 def _prompt_words(storyboard: Storyboard, shot: Shot) -> Iterator[tuple[str, str]]:
-    """The words that are in the prompt."""
     yield "action", shot.action
     yield "size", shot.size or ""
     yield "camera", ", ".join(filter(None, (shot.camera.move, shot.camera.angle, shot.camera.lens)))
@@ -74,7 +73,6 @@ def _prompt_words(storyboard: Storyboard, shot: Shot) -> Iterator[tuple[str, str
 
 
 def _board_words(request: Request) -> Iterator[tuple[str, str]]:
-    """The words that are on an animatic's board."""
     board = request.board
     if board is None:
         return
@@ -91,7 +89,6 @@ def _board_words(request: Request) -> Iterator[tuple[str, str]]:
 
 
 def _attachment_words(storyboard: Storyboard, shot: Shot, request: Request) -> Iterator[tuple[str, str]]:
-    """The digests of the attachments."""
     first, last = request.first_frame, request.last_frame
     if first and first.digest.startswith("take:"):
         yield f"{shot.continues}, which it continues", first.digest
@@ -107,7 +104,6 @@ def _attachment_words(storyboard: Storyboard, shot: Shot, request: Request) -> I
 
 
 def _format_words(shot: Shot, request: Request) -> Iterator[tuple[str, str]]:
-    """The service, the model and the format."""
     yield "service", request.provider
     yield "model", request.model
     yield "mode", request.mode.value

@@ -1,7 +1,4 @@
-"""The requests for the takes of a shot: mode, attachments, prompt, sold length, seed.
-
-Pure except for the local files, which are read for their digests and limits.
-"""
+"""The requests for the takes of a shot. Pure but for local files, which are read for their digests and limits."""
 
 from __future__ import annotations
 

@@ -126,7 +126,6 @@ def _seconds(duration: int | None) -> Fraction | None:
 
 
 def _exceeded(facts: FileFacts, kind: AttachmentKind, limits: MediaLimits) -> FileProblem | None:
-    """The first limit that a file exceeds."""
     if kind == "image":
         return (
             _format_problem(facts, limits.image_formats)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 
 from storyreel.specs.errors import StoryreelError
@@ -30,25 +31,18 @@ class Unsupported(StoryreelError):
 
 def alternatives(mode: Mode, fits: Callable[[Capability], bool], otherwise: str = "") -> str:
     """The hosted services that fit, then what else helps: `shoot it with dashscope or freepik, or make it shorter`."""
-    able = [service.name for service in _installed() if _can(service.capabilities.get(mode), fits)]
+    offers = ((service.name, service.capabilities.get(mode)) for service in _installed())
+    # A drawn board fits everything, but is not what the user asks a service for.
+    able = [name for name, offer in offers if offer and not offer.draws_board and fits(offer)]
     services = f"shoot it with {' or '.join(able)}" if able else ""
     return ", or ".join(filter(None, (services, otherwise)))
-
-
-def _can(capability: Capability | None, fits: Callable[[Capability], bool]) -> bool:
-    """A drawn board fits everything, but is not what the user asks a service for."""
-    return capability is not None and not capability.draws_board and fits(capability)
 
 
 @cache
 def _installed() -> tuple[type[Provider], ...]:
     # Cached: loading takes milliseconds, and a film may have thousands of problems.
-    return tuple(_loaded())
-
-
-def _loaded() -> Iterator[type[Provider]]:
+    found = []
     for name in names():
-        try:
-            yield load(name)
-        except (ImportError, AttributeError):
-            continue  # a package that does not load: `storyreel providers` reports it
+        with suppress(ImportError, AttributeError):  # a package that does not load: `storyreel providers` reports it
+            found.append(load(name))
+    return tuple(found)

@@ -12,7 +12,7 @@ from math import tau
 from ffmpeg.nodes import FilterableStream
 
 from storyreel.specs.frozen import Frozen
-from storyreel.tasks.providers.animatic.canvas import Canvas
+from storyreel.tasks.providers.animatic.canvas import Canvas, even
 from storyreel.tasks.providers.request import Board
 
 PUSH = 1.14
@@ -66,7 +66,7 @@ class Camera(Frozen):
         }.get(move, (1.0, 1.0))  # fmt: skip
         if (wide, high) == (1.0, 1.0):
             detail = 1
-        width, height = _even(canvas.width * wide * detail), _even(canvas.height * high * detail)
+        width, height = even(canvas.width * wide * detail), even(canvas.height * high * detail)
         whole = Window(x=0, y=0, width=width, height=height)
         spare_x, spare_y = width - canvas.width * detail, height - canvas.height * detail
 
@@ -144,7 +144,3 @@ def _length_of_travel(move: str, canvas: Canvas, ratio: float | None) -> float:
     frame = canvas.width / canvas.height
     more = ratio / frame if move.startswith("pan") else frame / ratio
     return min(LONGEST_TRAVEL, max(TRAVEL, more))
-
-
-def _even(pixels: float) -> int:
-    return 2 * round(pixels / 2)

@@ -46,6 +46,11 @@ class Canvas(Frozen):
         return Image.new("RGBA", (self.width, self.height), (0, 0, 0, 0))
 
 
+def even(pixels: float) -> int:
+    """The nearest even number of pixels, at least 2."""
+    return max(2, 2 * round(pixels / 2))
+
+
 _HUES = (0.02, 0.06, 0.095, 0.3, 0.43, 0.5, 0.545, 0.59, 0.63, 0.7, 0.8, 0.93)
 """Hues that look good when dark: brick, rust, brass, moss, sea green, teal, petrol, steel, slate, dusk, plum, rose."""
 

@@ -217,7 +217,6 @@ def _to_length(picture: FilterableStream, frames: int) -> FilterableStream:
 
 
 def _frame_at(video: Probe, number: int, rate: FrameRate) -> Image.Image:
-    """The picture that a repeated video shows at frame `number` of the shot."""
     wanted = rate.seconds(number % max(1, video.frames_at(rate)))
     with open_clip(video.path) as clip:
         stream = picture_stream(clip, video.path)

@@ -11,7 +11,7 @@ from storyreel.tasks.media.text import Box, shadowed
 from storyreel.tasks.providers.animatic import captions as words
 from storyreel.tasks.providers.animatic import pictures
 from storyreel.tasks.providers.animatic.camera import Camera
-from storyreel.tasks.providers.animatic.canvas import Canvas, Palette
+from storyreel.tasks.providers.animatic.canvas import Canvas, Palette, even
 from storyreel.tasks.providers.animatic.dialogue import Cue, cues
 from storyreel.tasks.providers.animatic.pictures import Picture
 from storyreel.tasks.providers.animatic.scenery import camera_diagram, empty_set
@@ -104,7 +104,6 @@ def _board(frame: Picture, board: Board, canvas: Canvas) -> tuple[Pane, ...]:
 
 
 def _flat(panes: tuple[Pane, ...], canvas: Canvas) -> Image.Image:
-    """Panes with static cameras as one picture."""
     flat = Image.new("RGB", (canvas.width, canvas.height))
     for pane in panes:
         flat.paste(pane.stage, (pane.x, pane.y))
@@ -171,7 +170,7 @@ def _row(shown: tuple[Picture, ...], box: Box, board: Board, canvas: Canvas) -> 
     """Pictures side by side at one height, as large as possible in a box, vertically centred."""
     gap = canvas.px(22)
     height = min(box.height, (box.width - gap * (len(shown) - 1)) / sum(picture.ratio for picture in shown))
-    sizes = [Canvas(width=_even(height * picture.ratio), height=_even(height)) for picture in shown]
+    sizes = [Canvas(width=even(height * picture.ratio), height=even(height)) for picture in shown]
     spare = box.width - sum(size.width for size in sizes) - gap * (len(shown) - 1)
     # A figure beside the text is aligned right; one over the whole width is centred.
     x = box.x + (spare if canvas.is_wide and box.width < canvas.width else spare // 2)
@@ -218,7 +217,3 @@ def _fills(picture: Picture, board: Board, canvas: Canvas) -> bool:
     """Whether a picture may fill the frame, or the stage of its camera: a panorama suits a pan."""
     camera = Camera.of(board.camera, canvas, picture.ratio)
     return picture.fits(canvas.width / canvas.height) or picture.fits(camera.width / camera.height)
-
-
-def _even(pixels: float) -> int:
-    return max(2, 2 * round(pixels / 2))
