@@ -125,11 +125,11 @@ def cut_problems(storyboard: Storyboard) -> list[CutProblem]:
 
 
 def _build(storyboard: Storyboard) -> tuple[tuple[Event, ...], list[CutProblem]]:
-    rate, shots = storyboard.format.fps, storyboard.all_shots
+    shots = storyboard.all_shots
     found: list[CutProblem] = []
-    lengths = [_frames(storyboard, shot, "duration", shot.duration, rate, found) for shot in shots]
-    transitions = [_transition_frames(storyboard, shot, rate, found) for shot in shots]
-    ending = _ending_frames(storyboard, rate, found)
+    lengths = [_frames(storyboard, shot.duration, "duration", shot.shot, found) for shot in shots]
+    transitions = [_transition_frames(storyboard, s.transition, "transition", s.shot, found) for s in shots]
+    ending = _transition_frames(storyboard, storyboard.ending, "ending", "", found)
     events, start = [], 0
     for number, (shot, frames) in enumerate(zip(shots, lengths, strict=True)):
         following = shots[number + 1] if number + 1 < len(shots) else None
@@ -203,37 +203,25 @@ def _too_short(storyboard: Storyboard, event: Event, following: Shot | None) -> 
     yield CutProblem(frozenset({event.shot, written_in}), problem)
 
 
-def _transition_frames(storyboard: Storyboard, shot: Shot, rate: FrameRate, found: list[CutProblem]) -> int:
-    transition = shot.transition
+def _transition_frames(
+    storyboard: Storyboard, transition: Transition, field: str, slate: str, found: list[CutProblem]
+) -> int:
     if transition.type == "cut":
         return 0
-    return _frames(storyboard, shot, "transition", transition.duration or _DEFAULT, rate, found)
+    return _frames(storyboard, transition.duration or _DEFAULT, field, slate, found)
 
 
-def _ending_frames(storyboard: Storyboard, rate: FrameRate, found: list[CutProblem]) -> int:
-    if storyboard.ending.type == "cut":
-        return 0
-    frames, wrong = _whole_frames(storyboard.ending.duration or _DEFAULT, rate, "the ending")
-    if wrong:
-        found.append(CutProblem(frozenset(), Problem(storyboard.where("ending", "duration"), wrong)))
-    return frames
-
-
-def _frames(
-    storyboard: Storyboard, shot: Shot, field: str, length: Duration, rate: FrameRate, found: list[CutProblem]
-) -> int:
-    frames, wrong = _whole_frames(length, rate, f"the {field}")
-    if wrong:
-        found.append(CutProblem(frozenset({shot.shot}), Problem(storyboard.where_shot(shot.shot, field), wrong)))
-    return frames
-
-
-def _whole_frames(length: Duration, rate: FrameRate, what: str) -> tuple[int, str]:
-    """Frames of a length, and what is wrong with it (empty if nothing); a wrong length counts as one frame."""
+def _frames(storyboard: Storyboard, length: Duration, field: str, slate: str, found: list[CutProblem]) -> int:
+    """Frames of a length of a shot, or of the film if the slate is empty. A wrong length is noted; it counts as one."""
+    rate, wrong = storyboard.format.fps, ""
     try:
         frames = length.frames(rate)
+        if frames < 1:
+            wrong = f"the {field} is {length}, less than one frame at {rate} fps"
     except ValueError as error:
-        return 1, str(error)
-    if frames < 1:
-        return 1, f"{what} is {length}, less than one frame at {rate} fps"
-    return frames, ""
+        wrong = str(error)
+    if not wrong:
+        return frames
+    where = storyboard.where_shot(slate, field) if slate else storyboard.where(field, "duration")
+    found.append(CutProblem(frozenset({slate} if slate else ()), Problem(where, wrong)))
+    return 1

@@ -63,6 +63,9 @@ MOST_SHOTS = 10_000
 _REMOTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 Review = Literal["required", "none"]
+ShotSize = Literal[
+    "extreme wide", "wide", "full", "medium wide", "medium", "medium close up", "close up", "extreme close up", "insert"
+]
 
 
 class ShotDefaults(StoryboardModel):
@@ -77,20 +80,7 @@ class ShotDefaults(StoryboardModel):
     """Where it is, by its key in the film's locations; `null` for nowhere in particular."""
     references: References = ()
     """Further pictures and videos for this shot alone: a prop, a costume."""
-    size: (
-        Literal[
-            "extreme wide",
-            "wide",
-            "full",
-            "medium wide",
-            "medium",
-            "medium close up",
-            "close up",
-            "extreme close up",
-            "insert",
-        ]
-        | None
-    ) = None
+    size: ShotSize | None = None
     """Shot size: how much of the subject is seen."""
     camera: Camera = Camera()
     """The camera's move, angle and lens."""

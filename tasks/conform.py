@@ -38,7 +38,7 @@ async def conform(
 ) -> HouseClip:
     """Run `conform_task`, or take its result from Prefect's cache if its files are intact. Raises MediaError."""
     key = conform_key(clip.digest, edit, house, keep_sound, find_ffmpeg().version, accept)
-    house_clip: HouseClip = await run_cached(
+    return await run_cached(
         conform_task,
         name,
         key,
@@ -53,4 +53,3 @@ async def conform(
         shared=studio.shared_pieces,
         tags=tags,
     )
-    return house_clip

@@ -20,7 +20,7 @@ async def dissolve(
 ) -> DissolveClip:
     """Run `dissolve_task`, or take its result from Prefect's cache if its file is intact. Raises MediaError."""
     key = dissolve_key(outgoing, incoming, frames, house, find_ffmpeg().version)
-    segment: DissolveClip = await run_cached(
+    return await run_cached(
         dissolve_task,
         name,
         key,
@@ -32,4 +32,3 @@ async def dissolve(
         into=studio.piece_folder(key),
         shared=studio.shared_pieces,
     )
-    return segment

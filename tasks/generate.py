@@ -101,7 +101,7 @@ async def inspect(
     """Run `inspect_task` under a name, or take its result from Prefect's cache. Raises MediaError."""
     digest = request.first_frame.digest if request.first_frame and first_frame else ""
     key = inspection_key(clip.digest, request, digest, wants_sound, find_ffmpeg().version)
-    inspection: Inspection = await run_cached(
+    return await run_cached(
         inspect_task,
         name,
         key,
@@ -112,4 +112,3 @@ async def inspect(
         wants_sound=wants_sound,
         tags=tags,
     )
-    return inspection

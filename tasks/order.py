@@ -40,8 +40,8 @@ async def obtain(take: Take, studio: Studio, log: Log, global_slot: GlobalSlot) 
     """The clip of a take, ordered if it was not ordered before.
 
     `global_slot` gives, for a service of `studio.limited`, a context that holds one of the slots that all runs share.
-    Raises a ProviderError: Transient, Terminal (TaskFailed, TaskForgotten), Ambiguous or Overdue; and OverBudget if
-    the price would exceed a limit.
+    Raises a ProviderError: Transient, Terminal (TaskFailed, TaskForgotten), Ambiguous or Overdue; and
+    BudgetExceeded if the price would exceed a limit.
     """
     return await _TakeOrder(take, studio, log, global_slot).clip()
 

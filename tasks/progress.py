@@ -13,19 +13,9 @@ Progress = Callable[[float], None]
 """Called with the fraction of one piece of work that is done, from 0 to 1."""
 
 Stage = Literal[
-    "waiting",
-    "ordering",
-    "submitted",
-    "queued",
-    "generating",
-    "fetching",
-    "conforming",
-    "joining",
-    "done",
-    "cached",
-    "failed",
-    "unknown",
-]
+    "waiting", "ordering", "submitted", "queued", "generating", "fetching", "conforming", "joining",
+    "done", "cached", "failed", "unknown",
+]  # fmt: skip
 """In the order of a take's life. `queued` only if the service's own word says that it has not begun."""
 
 

@@ -89,9 +89,7 @@ class Settings(Frozen):
     """
 
     home: Annotated[
-        Path,
-        BeforeValidator(_folder),
-        Variable(HOME, default="`~/.storyreel`", expected="a folder", example="~/films"),
+        Path, BeforeValidator(_folder), Variable(HOME, default="`~/.storyreel`", expected="a folder", example="~/films")
     ] = Field(default_factory=lambda: Path.home() / ".storyreel")
     """Folder of the ledger and the clips, shared by all films of a user."""
     ledger_url: Annotated[
@@ -131,8 +129,7 @@ class Settings(Frozen):
     ] = 60.0
     """Seconds until the film's run makes its scenes itself if no worker has started one (`--spread scenes`)."""
     ffmpeg: Annotated[
-        str,
-        Variable(FFMPEG, default="a suitable one on PATH, else the one installed with Storyreel"),
+        str, Variable(FFMPEG, default="a suitable one on PATH, else the one installed with Storyreel")
     ] = ""
     """The ffmpeg program to use."""
     webhook_url: Annotated[

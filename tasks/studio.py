@@ -85,13 +85,7 @@ async def open_studio(
         renewing = asyncio.create_task(_renew_leases(ledger))
         stack.push_async_callback(_cancel, renewing)
         yield Studio(
-            ledger,
-            home.clips(),
-            home.house,
-            providers,
-            PriceList.read(),
-            Settings.read().poll_seconds,
-            limited,
+            ledger, home.clips(), home.house, providers, PriceList.read(), Settings.read().poll_seconds, limited
         )
 
 

@@ -64,7 +64,7 @@ _SEVERITY: tuple[frozenset[What], ...] = (
     frozenset({"cut", "frozen", "first frame"}),
     frozenset({"silent", "loudness"}),
 )
-"""Kinds of findings, the worst first: no usable picture; one that does not play as intended; sound."""
+"""Kinds of findings, the worst first: no usable picture; one that does not play as intended; replaceable sound."""
 
 
 class Finding(Frozen):

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import re
 import tempfile
-from dataclasses import dataclass
 from math import inf, log10
 from pathlib import Path
+from typing import NamedTuple
 
 import ffmpeg
 from ffmpeg.nodes import OutputStream
@@ -24,8 +24,7 @@ _FRAME = re.compile(r"^frame:\d+\s+pts:\S+\s+pts_time:(\S+)$")
 _FACT = re.compile(r"^lavfi\.([\w.]+)=(\S+)$")
 
 
-@dataclass(frozen=True, slots=True)
-class MeasuredFrame:
+class MeasuredFrame(NamedTuple):
     """One frame of a clip."""
 
     at: float
@@ -38,8 +37,7 @@ class MeasuredFrame:
     """Mean difference of luma to the frame before, at full size, in percent; 0 for the first frame."""
 
 
-@dataclass(frozen=True, slots=True)
-class Loudness:
+class Loudness(NamedTuple):
     """Loudness of a sound track, by ITU-R BS.1770 as in EBU R 128."""
 
     integrated: float | None
@@ -48,8 +46,7 @@ class Loudness:
     """dBTP: the highest true peak of all channels."""
 
 
-@dataclass(frozen=True, slots=True)
-class Measurements:
+class Measurements(NamedTuple):
     """All measurements of a clip."""
 
     frames: tuple[MeasuredFrame, ...]

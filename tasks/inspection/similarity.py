@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from fractions import Fraction
 from operator import mul
+from typing import NamedTuple
 
 from PIL import Image, ImageChops, ImageFilter, ImageStat
 
@@ -37,8 +37,7 @@ def dissimilarity(one: bytes, other: bytes, flat: float) -> float:
     return 1 - float(together) / math.sqrt(spread_one * spread_other)
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
+class Difference(NamedTuple):
     """The difference between a frame and the picture it was made from, at their best match."""
 
     structure: float

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import asdict
 from fractions import Fraction
+from functools import partial
 from math import ceil
 from pathlib import Path
 from typing import Self
@@ -82,10 +83,7 @@ async def conform_clip(
     All pictures of a film must have one signature. A take that is used whole, without a transition, and matches the
     house format is not encoded if its signature is `accept`, or `accept` is None. Raises MediaError.
     """
-
-    async def make(folder: Path) -> HouseClip:
-        return await _make(clip, edit, house, keep_sound, folder, accept, progress)
-
+    make = partial(_make, clip, edit, house, keep_sound, accept, progress)
     return await find_or_make(HouseClip, into, make, take=clip, shared=shared)
 
 
@@ -95,8 +93,8 @@ def needs_no_encoding(source: Probe, edit: EditPoints, house: HouseFormat) -> bo
 
 
 async def _make(
-    take: Path, edit: EditPoints, house: HouseFormat, keep_sound: bool, folder: Path, accept: str | None,
-    progress: Progress | None,
+    take: Path, edit: EditPoints, house: HouseFormat, keep_sound: bool, accept: str | None,
+    progress: Progress | None, folder: Path,
 ) -> HouseClip:  # fmt: skip
     source = await asyncio.to_thread(probe, take)
     clip = source.path

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import NamedTuple
 
 import av
 import ffmpeg
@@ -72,11 +72,7 @@ class MusicTrack(Frozen):
 
 
 async def mix(
-    clips: Path,
-    music: Sequence[MusicTrack],
-    speech: Sequence[tuple[int, int]],
-    rate: FrameRate,
-    into: Path,
+    clips: Path, music: Sequence[MusicTrack], speech: Sequence[tuple[int, int]], rate: FrameRate, into: Path
 ) -> None:
     """Encode the film's sound as AAC in NUT: after the priming, as many samples as the raw track `clips`.
 
@@ -133,8 +129,7 @@ def _placed(number: int, track: MusicTrack, file: _File, key: Path | None, rate:
     return sound
 
 
-@dataclass(frozen=True, slots=True)
-class _File:
+class _File(NamedTuple):
     channels: int
     length: int
     """Samples that are used: up to the end of the track, or of the file if it does not loop."""

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import heapq
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from fractions import Fraction
+from operator import itemgetter
 from pathlib import Path
-from types import TracebackType
-from typing import Any, BinaryIO, TypeAlias
+from typing import Any, BinaryIO, NamedTuple, TypeAlias
 
 import av
 from av.container import InputContainer, OutputContainer
@@ -31,8 +31,7 @@ _PAUSE = 0.01
 """Seconds between two reads at the end of a growing file."""
 
 
-@dataclass(frozen=True, slots=True)
-class PictureRange:
+class PictureRange(NamedTuple):
     """Frames `[first, last)` of an encoded file, placed at frame `at` of the film. `first` is a keyframe."""
 
     file: Path
@@ -41,8 +40,7 @@ class PictureRange:
     at: int
 
 
-@dataclass(frozen=True, slots=True)
-class Chapter:
+class Chapter(NamedTuple):
     """A chapter mark, frames `[start, end)` of the film."""
 
     start: int
@@ -82,9 +80,7 @@ class GrowingFile:
     def __enter__(self) -> GrowingFile:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         if self._file:
             self._file.close()
 
@@ -199,16 +195,13 @@ def _interleaved(
     pictures: Iterator[tuple[AnyPacket, int]], sounds: Iterator[tuple[AnyPacket, int]], house: HouseFormat
 ) -> Iterator[tuple[AnyPacket, bool]]:
     """All packets in the order of their decoding times, each with whether it is picture."""
-    timescale = house.timescale
-    sound = next(sounds, None)
-    for picture, when in pictures:
-        while sound is not None and sound[1] * timescale <= when * SAMPLE_RATE:
-            yield sound[0], False
-            sound = next(sounds, None)
-        yield picture, True
-    while sound is not None:
-        yield sound[0], False
-        sound = next(sounds, None)
+    # Of two at the same time, the sound is first. Times are compared in ticks of both time bases.
+    timed = heapq.merge(
+        ((packet, False, when * house.timescale) for packet, when in sounds),
+        ((packet, True, when * SAMPLE_RATE) for packet, when in pictures),
+        key=itemgetter(2),
+    )
+    return ((packet, is_picture) for packet, is_picture, _ in timed)
 
 
 def _index_size(frames: int, samples: int, chapters: Sequence[Chapter]) -> int:

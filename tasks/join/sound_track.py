@@ -9,10 +9,9 @@ from __future__ import annotations
 import math
 from array import array
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from storyreel.specs.cut import Cut
 from storyreel.tasks.media.errors import MediaError
@@ -22,8 +21,7 @@ from storyreel.tasks.progress import Progress
 _BLOCK = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class SoundRange:
+class SoundRange(NamedTuple):
     """Samples `[start, end)` of the film: the sound of one clip, or a crossfade of two."""
 
     start: int

@@ -27,7 +27,7 @@ _BEGIN = "begin_with"
 """Execution option with the statement that begins a transaction in SQLite."""
 _SCHEMA_LOCK = 495840486764
 """Advisory lock, a number that other programs hardly use: `sreel` in ASCII."""
-_WRITERS_LOCK = _SCHEMA_LOCK + 1
+WRITERS_LOCK = _SCHEMA_LOCK + 1
 _TRANSIENT = ("08", "57P", "40001", "40P01", "55P03")
 """SQLSTATEs to retry begin so: connection, server stop, serialization, deadlock, lock (PostgreSQL's appendix A)."""
 
@@ -81,15 +81,6 @@ class Database:
             return work(connection)
 
         return self.retry(lambda: self._transaction(locked, "BEGIN EXCLUSIVE"))
-
-    def serialize(self, connection: Connection) -> None:
-        """Wait until all transactions that have called this earlier have ended.
-
-        Call before any other statement of the transaction, or two transactions can deadlock. Later reads see all
-        commits of those earlier ones.
-        """
-        if not self.is_sqlite:  # where BEGIN IMMEDIATE does the same
-            connection.execute(select(func.pg_advisory_xact_lock(_WRITERS_LOCK)))
 
     def retry(self, work: Callable[[], Result], timeout: float = _TIMEOUT) -> Result:
         """Run work, again for `timeout` seconds while it fails for a reason that may pass. Raises LedgerError."""

@@ -83,17 +83,8 @@ class Rows:
 def _purchase(reader: Owner, row: Row[Any]) -> Purchase:
     return Purchase(
         order=Order(
-            key=row.key,
-            provider=row.provider,
-            model=row.model,
-            request=row.request,
-            film=row.film,
-            slate=row.slate,
-            take=row.take,
-            scene=row.scene,
-            brief=row.brief,
+            **{name: getattr(row, name) for name in Order.model_fields if name != "price"},
             price=money(row.price, row.price_currency),
-            run=row.run,
         ),
         state=State(row.state),
         task=row.task,

@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Connection, Table, and_, delete, func, ins
 
 from storyreel.specs.money import Money
 from storyreel.tasks.ledger import rows
-from storyreel.tasks.ledger.database import Database
+from storyreel.tasks.ledger.database import WRITERS_LOCK, Database
 from storyreel.tasks.ledger.errors import LedgerError
 from storyreel.tasks.ledger.owner import Owner, new_run
 from storyreel.tasks.ledger.purchase import LEASE, Order, Purchase, State
@@ -92,7 +92,8 @@ class Transaction:
         Call before any other statement of the transaction, or two transactions can deadlock. Later reads see all
         commits of those earlier ones.
         """
-        self._database.serialize(self.connection)
+        if not self._database.is_sqlite:  # where BEGIN IMMEDIATE does the same
+            self.connection.execute(select(func.pg_advisory_xact_lock(WRITERS_LOCK)))
 
     def lock_table(self) -> None:
         """Block changes of any row by other transactions."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from av.container import InputContainer
 from av.video.stream import VideoStream
@@ -34,8 +34,7 @@ _SHORT = 12
 """Frames. In a shot this short or shorter every frame is decoded, so that the picture is certainly from this shot."""
 
 
-@dataclass(frozen=True, slots=True)
-class Grid:
+class Grid(NamedTuple):
     """The layout of a page, in pixels."""
 
     columns: int

@@ -31,11 +31,7 @@ LONGEST_GRAPH = 8_000
 PATIENCE = 0.5
 """Seconds from SIGTERM to SIGKILL."""
 
-_ALWAYS = (
-    *("-y", "-hide_banner", "-nostdin", "-nostats", "-v", "error"),
-    *("-progress", "pipe:1"),
-    *("-filter_complex_threads", "1"),
-)
+_ALWAYS = "-y -hide_banner -nostdin -nostats -v error -progress pipe:1 -filter_complex_threads 1"
 
 _KEPT_LINES, _KEPT_LETTERS = 12, 400
 """Last lines of ffmpeg's output in an error, and first characters of each: ffmpeg repeats whole filter graphs."""
@@ -66,7 +62,7 @@ async def run(
 def command_line(output: OutputStream, binary: Binary) -> Iterator[list[str]]:
     """The command for an output. A long filter graph is in a file that exists while the context lasts."""
     command: list[str] = ffmpeg.compile(output, cmd=str(binary.path))
-    command[1:1] = [*_ALWAYS]
+    command[1:1] = _ALWAYS.split()
     at = command.index("-filter_complex") if "-filter_complex" in command else None
     if at is None or len(command[at + 1]) <= LONGEST_GRAPH:
         yield command

@@ -28,7 +28,10 @@ def samples_in(file: Path) -> int:
 
 
 def house_sound(sound: FilterableStream, channels: int) -> FilterableStream:
-    """See `Database.serialize`; call before any other statement of the transaction."""
+    """A filter chain to 48 kHz stereo from time 0, gaps filled with silence. `channels` are those of the input.
+
+    Mono is copied to both channels at its level; ffmpeg's default lowers it by 3 dB (measured).
+    """
     if channels == 1:
         sound = sound.filter("pan", "stereo|c0<c0|c1<c0")
     return sound.filter("aresample", SAMPLE_RATE, **{"async": 1, "first_pts": 0}).filter(

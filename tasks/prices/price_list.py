@@ -48,7 +48,7 @@ class PriceList(Frozen):
 
     @classmethod
     def read(cls, environment: Mapping[str, str] = os.environ) -> PriceList:
-        """The package's prices and those of STORYREEL_PRICES. Raises PricesError with all problems of that file."""
+        """The prices of this package and of the file in STORYREEL_PRICES. Raises PricesError with all its mistakes."""
         shipped = parse_prices(
             (resources.files("storyreel.tasks.prices") / "prices.yaml").read_text("utf-8"), "tasks/prices/prices.yaml"
         )

@@ -81,7 +81,7 @@ class Capability(Frozen):
         return self.draws_board or self.uploads or use in self.data_uris
 
     def shortest_sold(self, frames: int, rate: FrameRate, with_video: bool) -> Fraction | None:
-        """The shortest sold seconds that cover `frames`, to the nearest (5 s: 120 at 23.976); None if none do."""
+        """The shortest sold length that covers `frames`, in seconds; 5 s cover 120 at 23.976. None if none does."""
         durations = self.sold_seconds(with_video)
         if durations is None:
             return rate.seconds(frames)

@@ -6,6 +6,7 @@ A file that the service would refuse, or that cannot be sent to it, is found her
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from itertools import zip_longest
 from pathlib import Path
 from typing import NamedTuple
@@ -14,7 +15,6 @@ from storyreel.specs.problems.phrases import shown
 from storyreel.specs.problems.problem import KeyPath
 from storyreel.specs.storyboard import Mode, Reference, Shot, Storyboard
 from storyreel.tasks.providers.capability import Capability
-from storyreel.tasks.providers.provider import Provider
 from storyreel.tasks.providers.request import Attachment, Use
 from storyreel.tasks.request.local_files import LocalFileChecks, kind_for
 from storyreel.tasks.request.unsupported import Unsupported, alternatives
@@ -33,23 +33,18 @@ class Attachments(NamedTuple):
     """In the order in which the prompt numbers them."""
 
 
+@dataclass(frozen=True, slots=True)
 class AttachmentBuilder:
     """Builds the attachments of one shot for one service."""
 
-    def __init__(
-        self,
-        storyboard: Storyboard,
-        shot: Shot,
-        provider: type[Provider],
-        capability: Capability,
-        digest: FileDigest,
-        files: LocalFileChecks,
-        has_bucket: bool,
-    ) -> None:
-        self._storyboard, self._shot = storyboard, shot
-        self._service, self._capability = provider.name, capability
-        self._digest, self._files, self._has_bucket = digest, files, has_bucket
-        self._problems: list[Unsupported] = []
+    storyboard: Storyboard
+    shot: Shot
+    service: str
+    capability: Capability
+    digest: FileDigest
+    files: LocalFileChecks
+    has_bucket: bool
+    _problems: list[Unsupported] = field(default_factory=list, init=False)
 
     def build(self, continued: str | None) -> Attachments:
         """All attachments; `continued` is the key of the take that the shot continues. Raises Unsupported."""
@@ -61,42 +56,42 @@ class AttachmentBuilder:
         return Attachments(first_frame, last_frame, references)
 
     def _first_frame(self, continued: str | None) -> Attachment | None:
-        field = "continues" if self._shot.continues else "first_frame"
-        if not self._shot.continues and not self._shot.first_frame:
+        field = "continues" if self.shot.continues else "first_frame"
+        if not self.shot.continues and not self.shot.first_frame:
             return None
-        if not self._capability.first_frame:
-            what = f"{self._service} begins no clip with a given picture in {self._mode}"
+        if not self.capability.first_frame:
+            what = f"{self.service} begins no clip with a given picture in {self._mode}"
             hint = alternatives(self._mode, lambda c: c.first_frame, f"remove `mode` or `{field}`")
             self._problems.append(Unsupported(field, what, hint))
             return None
-        if continued or not self._shot.first_frame:
+        if continued or not self.shot.first_frame:
             if not self._can_send("first_frame"):
                 self._problems.append(self._links_only("the last frame of another shot", "first_frame", field, ()))
             return Attachment(kind="image", digest=f"take:{continued}", source="")
-        return self._attachment(self._shot.first_frame, "first_frame", field, ())
+        return self._attachment(self.shot.first_frame, "first_frame", field, ())
 
     def _last_frame(self) -> Attachment | None:
-        if not self._shot.last_frame:
+        if not self.shot.last_frame:
             return None
-        if not self._capability.last_frame:
-            what = f"{self._service} ends no clip with a given picture in {self._mode}"
+        if not self.capability.last_frame:
+            what = f"{self.service} ends no clip with a given picture in {self._mode}"
             otherwise = "remove `last_frame`"
             if self._mode is not Mode.IMAGE:
                 otherwise = f"write `mode: {Mode.IMAGE}`, which sends no references, or {otherwise}"
             hint = alternatives(self._mode, lambda c: c.last_frame, otherwise)
             self._problems.append(Unsupported("last_frame", what, hint))
             return None
-        return self._attachment(self._shot.last_frame, "last_frame", "last_frame", ())
+        return self._attachment(self.shot.last_frame, "last_frame", "last_frame", ())
 
     def _references(self) -> tuple[Attachment, ...]:
         """As many as the service takes: the first of each subject, then the second of each, grouped by subject."""
-        subjects = self._storyboard.references_of(self._shot)
+        subjects = self.storyboard.references_of(self.shot)
         kept: list[tuple[int, int, Reference]] = []
         for rank, of_rank in enumerate(zip_longest(*(references for _, references in subjects))):
             for number, reference in enumerate(of_rank):
                 if reference is None:
                     continue
-                if _fits(self._capability, [one for *_, one in kept], reference):
+                if _fits(self.capability, [one for *_, one in kept], reference):
                     kept.append((number, rank, reference))
                 elif rank == 0:
                     self._problems.append(self._too_many(subjects[number][0], [one for *_, one in kept], reference))
@@ -105,18 +100,18 @@ class AttachmentBuilder:
 
     def _too_many(self, subject: str, kept: list[Reference], more: Reference) -> Unsupported:
         return Unsupported(
-            "cast" if subject in self._shot.cast else "references",
-            f"shot {self._shot.shot} shows more people and places than {self._capability.model} takes references for",
+            "cast" if subject in self.shot.cast else "references",
+            f"shot {self.shot.shot} shows more people and places than {self.capability.model} takes references for",
             alternatives(
                 self._mode,
                 lambda c: _fits(c, kept, more),
-                f"at most {_limit(self._capability)}; show fewer, or split the shot",
+                f"at most {_limit(self.capability)}; show fewer, or split the shot",
             ),
         )
 
     def _reference(self, subject: str, number: int, reference: Reference) -> Attachment:
         use: Use = "video" if reference.is_video else "image"
-        field = "cast" if subject in self._shot.cast else "location" if subject else "references"
+        field = "cast" if subject in self.shot.cast else "location" if subject else "references"
         section = {"cast": "cast", "location": "locations"}.get(field)
         at: KeyPath = (section, subject, "references", number, use) if section else ()
         attachment = self._attachment(reference.source, use, field, at)
@@ -124,50 +119,50 @@ class AttachmentBuilder:
 
     def _voice(self, subject: str) -> Attachment | None:
         """The voice of a cast member who speaks in the shot. That the service cannot be sent it is no error."""
-        member = self._storyboard.cast.get(subject)
-        if not member or not member.voice or not any(line.speaker == subject for line in self._shot.dialogue):
+        member = self.storyboard.cast.get(subject)
+        if not member or not member.voice or not any(line.speaker == subject for line in self.shot.dialogue):
             return None
-        is_local = isinstance(self._storyboard.resolve(member.voice), Path)
-        if not self._capability.voice or (is_local and not self._can_send("voice")):
+        is_local = isinstance(self.storyboard.resolve(member.voice), Path)
+        if not self.capability.voice or (is_local and not self._can_send("voice")):
             return None
         return self._attachment(member.voice, "voice", "cast", ("cast", subject, "voice"))
 
     def _attachment(self, source: str, use: Use, field: str, at: KeyPath) -> Attachment:
         """The attachment of a file or address. A remote file is never downloaded to plan."""
-        file = self._storyboard.resolve(source)
+        file = self.storyboard.resolve(source)
         kind = kind_for(use)
         if not isinstance(file, Path):
             return Attachment(kind=kind, digest=f"url:{file}", source=file)
-        limits = self._capability.media
-        if limits and (problem := self._files.problem_with(file, use, limits)):
+        limits = self.capability.media
+        if limits and (problem := self.files.problem_with(file, use, limits)):
             hint = alternatives(
-                self._mode, lambda c: not (c.media and self._files.problem_with(file, use, c.media)), problem.hint
+                self._mode, lambda c: not (c.media and self.files.problem_with(file, use, c.media)), problem.hint
             )
-            what = f"{self._service} does not take `{shown(source)}`: it {problem.what}"
+            what = f"{self.service} does not take `{shown(source)}`: it {problem.what}"
             self._problems.append(Unsupported(field, what, hint, at))
             return Attachment(kind=kind, digest="", source=str(file))
         if not self._can_send(use):
             self._problems.append(self._links_only(f"the file `{shown(source)}`", use, field, at))
-        seconds = self._files.video_seconds(file) if use == "video" else None
-        return Attachment(kind=kind, digest=f"sha256:{self._digest(file)}", source=str(file), seconds=seconds)
+        seconds = self.files.video_seconds(file) if use == "video" else None
+        return Attachment(kind=kind, digest=f"sha256:{self.digest(file)}", source=str(file), seconds=seconds)
 
     def _can_send(self, use: Use) -> bool:
         """Whether the service can read a local file: from the request, its own store or the user's bucket."""
-        return self._has_bucket or self._capability.accepts_local_file(use)
+        return self.has_bucket or self.capability.accepts_local_file(use)
 
     def _links_only(self, what: str, use: Use, field: str, at: KeyPath) -> Unsupported:
         otherwise = f"set {MEDIA_URL} to a bucket of yours"
         otherwise += "" if field == "continues" else ", or give an http address"
         return Unsupported(
             field,
-            f"{self._service} cannot be sent {what}: in {self._mode} it takes links only",
+            f"{self.service} cannot be sent {what}: in {self._mode} it takes links only",
             alternatives(self._mode, lambda c: c.accepts_local_file(use), otherwise),
             at,
         )
 
     @property
     def _mode(self) -> Mode:
-        return self._capability.mode
+        return self.capability.mode
 
 
 def omitted_voices(storyboard: Storyboard, shot: Shot, references: tuple[Attachment, ...]) -> list[str]:

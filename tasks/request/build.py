@@ -42,7 +42,7 @@ def build_requests(
             "mode", f"{provider.name} does not do {mode}; it does {able}", alternatives(mode, lambda _: True)
         )
     attached = AttachmentBuilder(
-        storyboard, shot, provider, capability, digest, files or LocalFileChecks(), has_bucket
+        storyboard, shot, provider.name, capability, digest, files or LocalFileChecks(), has_bucket
     ).build(continued)
     frames, wanted = _needed_frames(shot, event, anchor, capability), storyboard.format
     with_video = any(reference.kind == "video" for reference in attached.references)

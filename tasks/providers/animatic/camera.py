@@ -130,11 +130,8 @@ def _sway(board: Board, axis: str) -> str:
     seconds = f"(on-1)/{float(board.rate.exact):.6f}"
     # Breath, step and tremor: no frequency is a multiple of another, so that nothing repeats.
     swings = ((0.31, 0.55, begin), (0.73, 0.3, begin * 3), (1.67, 0.15, begin * 7))
-    return (
-        "("
-        + "+".join(f"{part}*sin({tau * hertz:.5f}*{seconds}+{phase * tau:.5f})" for hertz, part, phase in swings)
-        + ")"
-    )
+    terms = (f"{part}*sin({tau * hertz:.5f}*{seconds}+{phase * tau:.5f})" for hertz, part, phase in swings)
+    return f"({'+'.join(terms)})"
 
 
 def _length_of_travel(move: str, canvas: Canvas, ratio: float | None) -> float:

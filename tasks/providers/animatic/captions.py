@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import pi, sin
+from typing import NamedTuple
 
 from PIL import Image
 
@@ -15,8 +15,7 @@ _SHADE = 178
 """Darkness of the shade at the frame's edge, of 255."""
 
 
-@dataclass(frozen=True, slots=True)
-class Timecode:
+class Timecode(NamedTuple):
     """Place of the running timecode: top left of its digits and font size, in pixels."""
 
     x: int

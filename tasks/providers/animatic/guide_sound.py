@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import tau
+from typing import NamedTuple
 
 import ffmpeg
 from ffmpeg.nodes import FilterableStream
@@ -23,8 +23,7 @@ _FADE = 0.12
 """Seconds of fade at both ends, so that cuts do not click."""
 
 
-@dataclass(frozen=True, slots=True)
-class Speech:
+class Speech(NamedTuple):
     """A speech: from `first` to `end`, in seconds from the start of the shot, by the speaker of this index."""
 
     first: float

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from PIL import Image, ImageDraw, ImageFilter
 
@@ -25,8 +25,7 @@ _SET_DETAIL = 0.6
 """Pixels of the empty set per frame pixel: it has only soft lines, and moving it takes most of the time."""
 
 
-@dataclass(frozen=True, slots=True)
-class Pane:
+class Pane(NamedTuple):
     """A picture in a part of the frame, with its own camera."""
 
     camera: Camera
@@ -44,8 +43,7 @@ class Pane:
         return bool(self.picture and self.picture.video)
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(NamedTuple):
     """The content of a frame, the lowest layer first."""
 
     canvas: Canvas
@@ -73,7 +71,7 @@ def lay_out(request: Request, board: Board) -> Page:
     slate = shadowed(words.slate(board, request.take, canvas), canvas.px(3))
 
     view = end = None
-    first, last = pictures.first_frame(request, canvas), pictures.last_frame(request, canvas)
+    first, last = pictures.opened(request.first_frame, canvas), pictures.opened(request.last_frame, canvas)
     if first and last:
         end = _flat(_board(last, board.model_copy(update={"camera": "static"}), canvas), canvas)
     if shown := first or last:

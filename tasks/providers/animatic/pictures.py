@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from PIL import Image
 
-from storyreel.tasks.media.frames import first_frame as first_frame_of
+from storyreel.tasks.media.frames import first_frame
 from storyreel.tasks.media.probe import Probe, probe
 from storyreel.tasks.media.stills import open_still
 from storyreel.tasks.providers.animatic.canvas import Canvas
@@ -18,8 +18,7 @@ KEPT = 0.72
 """Part of a picture that must remain if it is cropped to fill a shape; otherwise it is shown whole."""
 
 
-@dataclass(frozen=True, slots=True)
-class Picture:
+class Picture(NamedTuple):
     """A local picture or video."""
 
     path: Path
@@ -37,14 +36,14 @@ class Picture:
         return min(self.ratio / ratio, ratio / self.ratio) >= KEPT
 
 
-def first_frame(request: Request, canvas: Canvas) -> Picture | None:
-    """The picture that the shot begins with; None without one, or if it is remote. Raises MediaError."""
-    return _opened(request.first_frame, canvas) if request.first_frame else None
-
-
-def last_frame(request: Request, canvas: Canvas) -> Picture | None:
-    """The picture that the shot ends with; None without one, or if it is remote. Raises MediaError."""
-    return _opened(request.last_frame, canvas) if request.last_frame else None
+def opened(attachment: Attachment | None, canvas: Canvas) -> Picture | None:
+    """The picture or video of an attachment; None without one, or if it is remote. Raises MediaError."""
+    if not attachment or not attachment.source or _is_remote(attachment):
+        return None
+    path = Path(attachment.source)
+    if attachment.kind == "video":
+        return Picture(path, first_frame(path), probe(path))
+    return Picture(path, open_still(path, near=(canvas.width, canvas.height)))
 
 
 def references(request: Request, canvas: Canvas, most: int) -> tuple[Picture, ...]:
@@ -55,7 +54,7 @@ def references(request: Request, canvas: Canvas, most: int) -> tuple[Picture, ..
         if len(pictures) == most:
             break
         name = reference.subject or reference.digest
-        if name not in names and (picture := _opened(reference, canvas)):
+        if name not in names and (picture := opened(reference, canvas)):
             names.add(name)
             pictures.append(picture)
     return tuple(pictures)
@@ -75,15 +74,6 @@ def remote_notes(request: Request) -> tuple[str, ...]:
             whose = f"{reference.subject}, " if reference.subject else ""
             notes.append(f"{reference.kind.title()} {counts[reference.kind]}: {whose}{_address(reference)}")
     return tuple(notes)
-
-
-def _opened(attachment: Attachment, canvas: Canvas) -> Picture | None:
-    if not attachment.source or _is_remote(attachment):
-        return None
-    path = Path(attachment.source)
-    if attachment.kind == "video":
-        return Picture(path, first_frame_of(path), probe(path))
-    return Picture(path, open_still(path, near=(canvas.width, canvas.height)))
 
 
 def _is_remote(attachment: Attachment) -> bool:
