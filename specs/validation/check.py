@@ -267,10 +267,8 @@ def _music(storyboard: Storyboard, number: int, running: int | None) -> Iterator
             return
     end = frames["end"] if music.end else running
     if end is not None and frames["start"] >= end:
-        key, message = (
-            ("end", "the music ends before it starts") if music.end else ("start", "the music starts after the film")
-        )
-        yield Problem(storyboard.where("music", number, key), message, "")
+        message = "the music ends before it starts" if music.end else "the music starts after the film"
+        yield Problem(storyboard.where("music", number, "end" if music.end else "start"), message)
     elif end is not None and frames["fade_in"] + frames["fade_out"] > end - frames["start"]:
         message = "the music's fades are longer than it plays"
         yield Problem(storyboard.where("music", number, "fade_out" if music.fade_out else "fade_in"), message)

@@ -92,9 +92,8 @@ def _floor_lines(width: int, height: int) -> Image.Image:
     for line in (*boards, *crosslines):
         pen.line(line, fill=255, width=max(2, height // 360))
     # They fade into haze towards the horizon.
-    haze = (
-        Image.linear_gradient("L").resize((width, height - round(horizon))).point(lambda level: 4 + level * 38 // 255)
-    )
+    ramp = Image.linear_gradient("L").resize((width, height - round(horizon)))
+    haze = ramp.point(lambda level: 4 + level * 38 // 255)
     veil = Image.new("L", lines.size)
     veil.paste(haze, (0, round(horizon)))
     return ImageChops.multiply(lines.filter(ImageFilter.GaussianBlur(0.7)), veil)
