@@ -1,4 +1,4 @@
 """The storyboard language: reads a file into a checked `Storyboard`, builds its cut, and edits its text.
 
-`reading.read` is the way in, `cut.build_cut` the next step. Imports no Prefect, no service and no media library.
+Begin with `reading.read`, then `cut.build_cut`. Imports no Prefect, no service and no media library.
 """

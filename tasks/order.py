@@ -161,7 +161,7 @@ class _TakeOrder:
                 ledger.withdraw(key)
             raise
         ledger.mark_submitted(key, accepted.task, accepted.cost)
-        self._report("submitted", accepted.task)
+        self._report("submitted", accepted.task if provider.paid else "")
         if provider.paid:
             cost = f" for {accepted.cost.exactly}" if accepted.cost else ""
             self.log.info("%s: bought from %s as %s%s", self.take.slate, provider.name, accepted.task, cost)

@@ -35,11 +35,11 @@ _Model = TypeVar("_Model", bound=Frozen)
 
 
 class SettingsError(StoryreelError):
-    """An environment variable has a value that cannot be used. `variable` is its name."""
+    """An environment variable is missing, or has a value that cannot be used. `variable` is its name."""
 
-    def __init__(self, variable: str, message: str, *, hint: str = "") -> None:
+    def __init__(self, variable: str, message: str, *, hint: str = "", next: str = "") -> None:
         self.variable = variable
-        super().__init__(message, hint=hint)
+        super().__init__(message, hint=hint, next=next)
 
 
 @dataclass(frozen=True, slots=True)

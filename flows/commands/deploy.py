@@ -1,4 +1,4 @@
-"""The commands that render a film again and again: `deploy`, for workers, and `serve`, on this machine."""
+"""The commands that render a film on a schedule or on request: `deploy`, by workers, and `serve`, on this machine."""
 
 from __future__ import annotations
 
@@ -211,7 +211,7 @@ def _request(
 ) -> DeploymentRequest:
     """What was asked for, planned and agreed to.
 
-    Raises typer.BadParameter, StoryboardError, BudgetExceeded, NotAllowed and RunFailed.
+    Raises typer.BadParameter, StoryboardError, BudgetExceeded, NotAllowed and SettingsError.
     """
     from storyreel.flows.deployment.deploy import DeploymentRequest
 

@@ -85,7 +85,7 @@ def write_starter(folder: Path) -> Path:
         (folder / PUBLISHED.name).write_bytes(PUBLISHED.read_bytes())
     except FileExistsError as error:
         raise StoryboardError.in_file(
-            storyboard, "the file exists already, and is not changed", "storyreel init ANOTHER_FOLDER"
+            storyboard, "the file exists already, and is not changed", "name another folder: `storyreel init FOLDER`"
         ) from error
     except OSError as error:
         raise StoryboardError.in_file(

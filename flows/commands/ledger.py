@@ -7,9 +7,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
-from rich.console import Console
 
-from storyreel.flows.commands.options import AsJson, print_json
+from storyreel.flows.commands.options import AsJson, output, print_json
 from storyreel.specs.timing import parse_interval
 from storyreel.tasks.ledger.purchase import State
 from storyreel.tasks.ledger.totals import By
@@ -74,7 +73,7 @@ def reconcile(
     if as_json:
         print_json([settlement.as_json() for settlement in settlements])
     else:
-        print_settlements(Console(), settlements)
+        print_settlements(output(), settlements)
     require_settled(settlements)
 
 
@@ -86,7 +85,7 @@ def _list(wanted: PurchaseFilter, limit: int, *, history: bool, full: bool, as_j
     if as_json:
         print_json(purchases.as_json(full))
     else:
-        print_purchases(Console(), purchases)
+        print_purchases(output(), purchases)
 
 
 def _add_up(by: By, wanted: PurchaseFilter, *, as_json: bool) -> None:
@@ -97,7 +96,7 @@ def _add_up(by: By, wanted: PurchaseFilter, *, as_json: bool) -> None:
     if as_json:
         print_json(spending.as_json())
     else:
-        print_spending(Console(), spending)
+        print_spending(output(), spending)
 
 
 def _wanted(**given: str | None) -> PurchaseFilter:

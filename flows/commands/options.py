@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,6 +16,9 @@ from storyreel.flows.planning.run_request import RunRequest
 if TYPE_CHECKING:
     from storyreel.flows.planning.budget import BudgetedPlan
     from storyreel.specs.money import Money
+
+_FILE_COLUMNS = 200
+"""Width of output that goes to a file or another program."""
 
 STORYBOARD = "The storyboard: a YAML file, its address, or the address of a pack."
 
@@ -58,7 +62,7 @@ def request_of(
     """The run that the command line asks for. Raises typer.BadParameter."""
     return RunRequest(
         storyboard=storyboard,
-        provider=provider,
+        provider=_service(provider) if provider else None,
         vars=parse_vars(sets),
         selection=tuple(select or ()),
         budget=_money(budget) if budget else None,
@@ -91,6 +95,14 @@ def parse_vars(sets: list[str] | None) -> dict[str, str]:
     return found
 
 
+def output() -> Console:
+    """Standard output. Where that is no terminal, tables and lines are not limited to 80 columns."""
+    console = Console()
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = _FILE_COLUMNS
+    return console
+
+
 def can_ask(console: Console) -> bool:
     """Whether there is a terminal to ask the user on."""
     return sys.stdin.isatty() and console.is_terminal
@@ -99,6 +111,17 @@ def can_ask(console: Console) -> bool:
 def print_json(value: Any) -> None:
     """Print JSON on standard output."""
     print(json.dumps(value, ensure_ascii=False, indent=2))  # noqa: T201
+
+
+def _service(name: str) -> str:
+    from storyreel.specs.problems.phrases import listed, shown, suggestion
+    from storyreel.tasks.providers import names
+
+    known = names()
+    if name not in known:
+        hint = suggestion(name, known, f"there are {listed(known, 'and')}")
+        raise typer.BadParameter(f"--provider: there is no service `{shown(name)}`; {hint}")
+    return name
 
 
 def _money(text: str) -> Money:

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from storyreel.flows.commands import tables
 from storyreel.flows.commands.options import (
@@ -16,6 +15,7 @@ from storyreel.flows.commands.options import (
     Provider,
     Select,
     Set,
+    output,
     parse_vars,
     plan_of,
     print_json,
@@ -33,7 +33,7 @@ def validate(storyboard: Film, sets: Set = None, as_json: AsJson = False) -> Non
     film = read_film(storyboard, parse_vars(sets))
     cut = build_cut(film)
     if not as_json:
-        tables.print_valid(Console(), film, cut)
+        tables.print_valid(output(), film, cut)
         return
     print_json(
         {
@@ -70,6 +70,6 @@ def plan(
     if as_json:
         print_json(budgeted.plan.as_json())
         return
-    tables.print_plan(Console(), budgeted)
+    tables.print_plan(output(), budgeted)
     if into:
-        Console().print(f"saved in {into}\nnext: storyreel render --plan {into}", highlight=False, soft_wrap=True)
+        output().print(f"saved in {into}\nnext: storyreel render --plan {into}", highlight=False, soft_wrap=True)

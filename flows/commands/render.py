@@ -18,6 +18,7 @@ from storyreel.flows.commands.options import (
     Provider,
     Select,
     Set,
+    output,
     plan_of,
     print_json,
     request_of,
@@ -59,4 +60,4 @@ def render(
     if as_json:
         print_json(rendering.as_json())
     else:
-        tables.print_rendering(Console(), rendering, page)
+        tables.print_rendering(output(), rendering, page)

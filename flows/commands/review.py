@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from storyreel.flows.commands.options import AsJson, File, Provider, Set, can_ask, print_json, request_of
+from storyreel.flows.commands.options import AsJson, File, Provider, Set, can_ask, output, print_json, request_of
 
 
 def review(
@@ -70,10 +70,10 @@ def review(
             {
                 "title": planner.film.title,
                 "shots": [each.as_json() for each in reviews],
-                "said": [verdict.model_dump(mode="json") for verdict in verdicts],
+                "verdicts": [verdict.model_dump(mode="json") for verdict in verdicts],
                 "runs": [run.model_dump(mode="json") for run in runs],
             }
         )
     else:
-        prompts.print_reviews(Console(), planner.film.title, reviews)
+        prompts.print_reviews(output(), planner.film.title, reviews)
         prompts.print_recorded(Console(soft_wrap=True), verdicts, runs, prompts.next_command(request, reviews))

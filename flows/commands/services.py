@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from storyreel.flows.commands.options import AsJson, Film, Provider, Set, parse_vars, print_json, request_of
+from storyreel.flows.commands.options import AsJson, Film, Provider, Set, output, parse_vars, print_json, request_of
 
 
 def explain(
@@ -35,7 +35,7 @@ def explain(
     if as_json:
         print_json(explained.as_json())
     else:
-        print_explanation(Console(), explained)
+        print_explanation(output(), explained)
 
 
 def providers(
@@ -56,14 +56,14 @@ def providers(
         if as_json:
             print_json([service.as_json() for service in found])
         else:
-            print_services(Console(), found)
+            print_services(output(), found)
         return
     storyboard = read(film, parse_vars(sets))
     results = check_compatibility(storyboard, loadable_providers())
     if as_json:
         print_json([result.as_json() for result in results])
     else:
-        print_compatibility(Console(), storyboard.title, results)
+        print_compatibility(output(), storyboard.title, results)
 
 
 def doctor(
@@ -78,7 +78,7 @@ def doctor(
     if as_json:
         print_json(checkup.as_json())
     else:
-        print_checkup(Console(), checkup)
+        print_checkup(output(), checkup)
     if not checkup.is_well:
         raise typer.Exit(1)
 

@@ -68,8 +68,9 @@ def _shared(columns: Sequence[_Column], plan: Plan) -> list[_Column]:
 
 def _notes(budgeted: BudgetedPlan, shared: Sequence[_Column]) -> Iterator[str]:
     plan = budgeted.plan
-    same = f". All {', '.join(f'{column.name} {column.cell(plan.takes[0])}' for column in shared)}" if shared else ""
-    yield summarize(plan) + same
+    yield f"{summarize(plan)}."
+    if shared:
+        yield f"The same for all: {', '.join(f'{column.name} {column.cell(plan.takes[0])}' for column in shared)}."
     if plan.stand_ins:
         shots = len(plan.cut.events)
         yield f"{shots - plan.stand_ins} of {counted(shots, 'shot')} shot; the animatic stands in for the others."
@@ -84,11 +85,11 @@ def _notes(budgeted: BudgetedPlan, shared: Sequence[_Column]) -> Iterator[str]:
         yield f"Longest chain of shots that continue each other: {plan.longest_chain}."
     yield from _fallbacks(plan)
     for note, takes in _price_notes(plan):
-        yield f"[yellow]note[/yellow] price of {', '.join(takes)}: {note}"
+        yield f"[yellow]note:[/yellow] price of {', '.join(takes)}: {note}"
     for warning in plan.warnings:
-        yield f"[yellow]note[/yellow] {warning}"
+        yield f"[yellow]note:[/yellow] {warning}"
     if budgeted.excess:
-        yield f"[red]budget[/red] {budgeted.excess}"
+        yield f"[red]budget:[/red] {budgeted.excess}"
 
 
 def _scene_cell(column: _Column, scene: str, takes: Sequence[PlannedTake]) -> Text:
@@ -164,7 +165,7 @@ def _why(take: PlannedTake) -> str:
 _COLUMNS = (
     _Column("take", lambda take: f"{take.shot} take {take.take}"),
     _Column("from", lambda take: take.request.provider),
-    _Column("as", lambda take: take.request.mode.value.removesuffix("-to-video")),
+    _Column("mode", lambda take: take.request.mode.value.removesuffix("-to-video")),
     _Column("cut", _cut, "right"),
     _Column("made", lambda take: f"{float(take.request.seconds):.4g} s", "right"),
     _Column("price", _price, "right"),
@@ -201,5 +202,5 @@ def print_rendering(console: Console, rendering: Rendering, page: str) -> None:
             f"  {shots - rendering.stand_ins} of {counted(shots, 'shot')} shot; the animatic stands in for the others"
         )
     for finding in rendering.findings:
-        console.print(f"  [yellow]look at[/yellow] {finding}", highlight=False, soft_wrap=True)
+        console.print(f"  [yellow]look at:[/yellow] {finding}", highlight=False, soft_wrap=True)
     console.print(f"  {page}", highlight=False, markup=False, soft_wrap=True)

@@ -1,6 +1,6 @@
 """Checks what can be reached from this machine: the Prefect server, the database, services and buckets.
 
-Keys are sent to no one but a bucket, which cannot be asked without one.
+No keys are sent, except to a bucket, which does not answer without them.
 """
 
 from __future__ import annotations

@@ -107,7 +107,7 @@ def _fonts() -> Check:
     if not features.check("raqm"):
         unjoined = "Arabic and Hebrew are drawn unjoined, because FriBiDi is not installed"
         return Check(name="fonts", state="note", detail=unjoined, fix="apt-get install libfribidi0")
-    return Check(name="fonts", state="ok", detail="those of storyreel")
+    return Check(name="fonts", state="ok", detail="included in storyreel")
 
 
 def _prefect() -> Check:
@@ -180,17 +180,19 @@ def _disk_space(root: Path) -> Check:
         free = shutil.disk_usage(existing).free
     except OSError as error:
         fix = "set STORYREEL_HOME to a folder with write permission"
-        return Check(name="clips", state="missing", detail=f"{existing} cannot be written to: {reason(error)}", fix=fix)
+        return Check(
+            name="disk space", state="missing", detail=f"{existing} cannot be written to: {reason(error)}", fix=fix
+        )
     space = f"{free / 1e9:.1f} GB free for {root}"
     if free < _NEEDED_BYTES:
         fix = "free disk space, or set STORYREEL_HOME to a folder on another disk"
-        return Check(name="clips", state="missing", detail=space, fix=fix)
-    return Check(name="clips", state="ok", detail=space)
+        return Check(name="disk space", state="missing", detail=space, fix=fix)
+    return Check(name="disk space", state="ok", detail=space)
 
 
 def _clips(report: StoreReport) -> Check:
     return Check(
-        name="stock",
+        name="clip store",
         state="note" if report.damaged or report.lost or report.abandoned else "ok",
         detail=str(report),
         fix=report.advice,

@@ -7,7 +7,7 @@ The reasons, and what each does:
   for new code. Orders stand, and the run is scheduled again, so that another process continues it.
 - *Taken*: Prefect's record says that the run has ended or belongs to another process. This process stops and changes
   nothing.
-Everything else that ends a process is a crash, of which it can record nothing.
+Everything else that ends a process is a crash; the process cannot record that.
 
 Prefect's own handler of SIGTERM raises wherever the event loop happens to be: while an order is recorded, or in a
 callback where the exception is lost and the run hangs (seen with 3.8.8). Here SIGTERM cancels, as Ctrl-C does.
@@ -131,7 +131,7 @@ class StopHandler:
 
     @asynccontextmanager
     async def watch_record(self) -> AsyncIterator[None]:
-        """Stop the run inside when Prefect's record says so. An ephemeral server is not watched: none else uses it."""
+        """Stop the run inside when Prefect's record says so. An ephemeral server has no other client and is skipped."""
         if uses_ephemeral_server():
             yield
             return

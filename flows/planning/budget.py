@@ -102,7 +102,7 @@ class _RunningSums:
 
     def _too_much(self, limit: Limit, shot: str, at: str) -> str:
         scope = f"{_SCOPES[limit.scope]} ({shot})" if shot else _SCOPES[limit.scope]
-        return f"the budget is {limit.most.exactly} for {scope}, and with {at} it would be passed"
+        return f"the budget is {limit.most.exactly} for {scope}, and with {at} it would be exceeded"
 
 
 def _in(currency: str, amounts: Iterable[Money]) -> Decimal:

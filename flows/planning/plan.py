@@ -5,7 +5,6 @@ from __future__ import annotations
 import heapq
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
-from difflib import get_close_matches
 from functools import cache, partial
 
 from storyreel.flows.planning.model import Candidate, History, Plan, PlannedTake, takes_by_shot
@@ -15,6 +14,7 @@ from storyreel.flows.planning.verdicts import apply_verdicts
 from storyreel.flows.planning.warnings import chain_lengths, upstream_first, warnings_of
 from storyreel.specs.cut import Anchor, Cut, Event, build_cut, edit_points
 from storyreel.specs.money import Money
+from storyreel.specs.problems.phrases import listed, shown, suggestion
 from storyreel.specs.problems.problem import Problem, StoryboardError
 from storyreel.specs.storyboard import Shot, Storyboard
 from storyreel.tasks.clips import file_digest
@@ -233,9 +233,8 @@ def _adapter(name: str) -> type[Provider]:
     try:
         return load(name)
     except LookupError as unknown:
-        near = get_close_matches(name, names(), 1)
-        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(names())}"
-        raise LookupError(f"there is no service {name!r}", hint) from unknown
+        hint = suggestion(name, names(), f"there are {listed(names(), 'and')}")
+        raise LookupError(f"there is no service `{shown(name)}`", hint) from unknown
 
 
 def _problem(film: Storyboard, shot: Shot, unsupported: Unsupported) -> Problem:

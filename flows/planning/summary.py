@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 
 def summarize(plan: Plan) -> str:
-    """A plan in a line: `7 shots, 28 s; 7 takes: 5 to make, 2 there already`."""
+    """A plan in a line: `7 shots, 28 s; 7 takes: 5 to make, 2 made before`."""
     states = Counter(take.state for take in plan.takes)
     parts = [f"{states['new']} to make"]
-    parts += [f"{states['cached']} there already"] if states["cached"] else []
+    parts += [f"{states['cached']} made before"] if states["cached"] else []
     parts += [f"{states['resuming']} under way"] if states["resuming"] else []
     parts += [f"{states['unknown']} unknown"] if states["unknown"] else []
     seconds = float(plan.cut.rate.seconds(plan.cut.frames))

@@ -1,4 +1,5 @@
-"""The end of a run, however it ends: nothing stays under way, what is left at services is known, no record is lost."""
+"""The end of a run, however it ends: takes under way are cancelled, orders left at services are listed, and all events
+are delivered."""
 
 from __future__ import annotations
 

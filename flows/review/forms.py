@@ -99,7 +99,7 @@ def by_field(shots: Iterable[ShotToReview]) -> dict[str, ShotToReview]:
 
 def verdicts_in(question: Question, answer: Mapping[str, Any]) -> Iterator[tuple[ShotToReview, list[NewVerdict]]]:
     """The verdicts that an answer gives on each shot of the question; a shot left for later has none."""
-    by = str(answer.get("by") or "").strip() or "somebody in Prefect"
+    by = str(answer.get("by") or "").strip() or "unnamed, in Prefect"
     for name, shot in question.shots.items():
         given = ShotAnswer.model_validate(answer.get(name) or {})
         note, action = given.note.strip(), " ".join(given.action.split())

@@ -88,11 +88,19 @@ def problems(error: ErrorDetails, positions: Positions, language: Language[Any])
         for key, text in wrong.errors:
             yield Problem(positions.nearest((*path, key)), *_split(text))
     else:
-        yield Problem(positions.nearest(path), *_text(path, error, language))
+        yield Problem(positions.nearest(path), *_text(path, _written_path(path, positions, language), error, language))
 
 
-def _text(path: KeyPath, error: ErrorDetails, language: Language[Any]) -> Text:
-    what, kind = _called(path), error["type"]
+def _written_path(path: KeyPath, positions: Positions, language: Language[Any]) -> KeyPath:
+    """The path of a value as its author wrote it: without the key that a bare value stands for."""
+    model = _model_at(path[:-1], language) if path else None
+    is_bare = model and issubclass(model, ShorthandModel) and path[-1] == model.shorthand and path not in positions
+    return path[:-1] if is_bare else path
+
+
+def _text(path: KeyPath, written: KeyPath, error: ErrorDetails, language: Language[Any]) -> Text:
+    """`written` is the path that the message names."""
+    what, kind = _called(written), error["type"]
     if kind == "missing":
         return _missing(path, language)
     if kind in ("model_type", "model_attributes_type"):

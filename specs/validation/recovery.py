@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from storyreel.specs.problems.problem import MOST_PROBLEMS, KeyPath, Problem
-from storyreel.specs.storyboard import Storyboard
+from storyreel.specs.storyboard import ShotDefaults, Storyboard
 from storyreel.specs.validation.messages import KEY, Language, Text, errors_of, path_of, problems
 from storyreel.specs.yaml.tree import Entry, Node, Positions
 
@@ -31,6 +31,8 @@ def _explain_key(path: KeyPath) -> Text | None:
         return "`<<` merges nothing here", "put what shots share under `defaults`"
     if path[-2:-1] == ("defaults",) and path[-1] in ("shot", "action", "continues"):
         return f"`{path[-1]}` cannot be a default", "write it in each shot"
+    if len(path) == 1 and path[0] in ShotDefaults.model_fields:
+        return f"`{path[0]}` is a key of shots", f"write it in a shot, or for all shots as `defaults: {{{path[0]}: …}}`"
     return None
 
 

@@ -1,4 +1,4 @@
 """YAML files as trees of values with positions: reads them, fills in variables, and edits a shot in place.
 
-Knows nothing of the models of a storyboard; imports `problems` and `language.values`.
+Does not use the models of a storyboard; imports `problems` and `language.values`.
 """

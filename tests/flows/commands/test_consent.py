@@ -45,7 +45,7 @@ def test_without_a_terminal_nothing_is_bought_without_consent(film: Path) -> Non
 def test_a_run_over_its_budget_ends_with_3_and_says_what_fits(film: Path) -> None:
     run = storyreel(film.parent, "render", "film.yaml", "--yes", "--budget", "1.80 USD")
     assert run.returncode == 3
-    assert "with 1C it would be passed; nothing was bought" in run.stderr
+    assert "with 1C it would be exceeded; nothing was bought" in run.stderr
     assert run.stderr.endswith(
         "these shots fit: 1A, 1B\nnext: storyreel render film.yaml --budget '1.80 USD' --select 1A,1B\n"
     )
@@ -61,6 +61,19 @@ def test_a_budget_that_is_no_amount_is_a_wrong_command_line(film: Path) -> None:
     run = storyreel(film.parent, "render", "film.yaml", "--budget", "plenty")
     assert run.returncode == 2
     assert "this is not an amount of money" in run.stderr
+
+
+def test_a_service_that_does_not_exist_is_a_wrong_command_line(film: Path) -> None:
+    run = storyreel(film.parent, "render", "film.yaml", "--provider", "apiyee")
+    assert run.returncode == 2
+    words = " ".join(run.stderr.replace("│", " ").split())
+    assert "--provider: there is no service `apiyee`; did you mean `apiyi`?" in words
+
+
+def test_a_missing_key_ends_with_2_and_says_how_to_set_it(film: Path) -> None:
+    run = storyreel(film.parent, "render", "film.yaml", "--yes", APIYI_API_KEY="")
+    assert run.returncode == 2
+    assert run.stderr == "storyreel: apiyi needs a key, and APIYI_API_KEY is not set\nnext: export APIYI_API_KEY=…\n"
 
 
 def test_a_selection_that_means_nothing_is_a_wrong_command_line(film: Path) -> None:

@@ -76,6 +76,13 @@ def test_a_row_says_when_what_from_whom_and_for_how_much(told: Told, three: None
     assert lines[-1] == "The services charged 3.00 CNY and 2.00 USD."
 
 
+def test_in_a_file_no_column_is_cut_off(told: Told, three: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COLUMNS")
+    lines = told().stdout.splitlines()
+    assert lines[1].split() == ["when", "film", "slate", "take", "service", "state", "task", "cost", "reason"]
+    assert "DataInspectionFailed: the words" in lines[4]
+
+
 @pytest.mark.parametrize(
     ("arguments", "keys"),
     [
@@ -109,7 +116,7 @@ def test_the_json_has_every_field_and_the_request_when_it_is_asked_for(told: Tol
     }  # fmt: skip
     assert purchase["cost"] == {"amount": "0.05", "currency": "USD"}
     (full,) = json.loads(told("--json", "--full", "--key", "c").stdout)
-    assert (full.pop("request"), full.pop("told")) == ({"prompt": "rain"}, {"action": "It rains."})
+    assert (full.pop("request"), full.pop("brief")) == ({"prompt": "rain"}, {"action": "It rains."})
     assert full == purchase
 
 

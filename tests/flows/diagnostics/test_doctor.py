@@ -53,7 +53,7 @@ def commanded(storyreel: Command, *arguments: str, code: int = 0, **environment:
 def test_a_fresh_machine_can_make_an_animatic(storyreel: Command, fresh_environment: dict[str, str]) -> None:
     found = commanded(storyreel)
     assert [name for name, check in found.items() if check["state"] == "missing"] == []
-    needed = ("ffmpeg", "fonts", "prefect", "prefect server", "ledger", "clips")
+    needed = ("ffmpeg", "fonts", "prefect", "prefect server", "ledger", "disk space")
     assert {name: found[name]["state"] for name in needed} == dict.fromkeys(needed, "ok")
     assert found["freepik"]["state"] == "note"
     assert found["freepik"]["fix"] == "export FREEPIK_API_KEY=…"
@@ -79,8 +79,8 @@ def test_an_ffmpeg_that_is_none_is_missing(monkeypatch: pytest.MonkeyPatch) -> N
 def test_a_place_that_cannot_be_written_to_is_missing(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     found = examined(STORYREEL_HOME=str(tmp_path / "file" / "home"))
-    assert found["clips"].state == "missing"
-    assert "STORYREEL_HOME" in found["clips"].fix
+    assert found["disk space"].state == "missing"
+    assert "STORYREEL_HOME" in found["disk space"].fix
 
 
 def test_another_prefect_than_the_one_that_works_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -204,8 +204,8 @@ def test_a_clip_that_another_host_has_made_is_not_called_lost(home: Path) -> Non
         ledger.mark_submitted(key, "task-1", None)
         ledger.mark_finished(key, "0" * 64, None)
     arrived(ClipStore(home / "clips"), b"mine")
-    assert "missing" in examined()["stock"].detail
-    assert "missing" not in examined(STORYREEL_CLIPS_URL="s3://films/clips")["stock"].detail
+    assert "missing" in examined()["clip store"].detail
+    assert "missing" not in examined(STORYREEL_CLIPS_URL="s3://films/clips")["clip store"].detail
 
 
 # The ledger and the clips
@@ -300,11 +300,11 @@ def test_the_store_is_held_against_the_ledger(home: Path) -> None:
             ledger.mark_submitted(key, f"task-{name}", None)
             ledger.mark_finished(key, digest)
     found = examined(STORYREEL_HOME=str(home))
-    assert found["stock"].state == "note"
+    assert found["clip store"].state == "note"
     for words in ("3 clips, all read", "1 damaged", "1 made, and missing", "1 without a purchase"):
-        assert words in found["stock"].detail
-    assert hurt in found["stock"].fix
-    assert orphan not in found["stock"].fix
+        assert words in found["clip store"].detail
+    assert hurt in found["clip store"].fix
+    assert orphan not in found["clip store"].fix
 
 
 def test_reading_the_clips_ends_when_its_time_is_over(home: Path) -> None:

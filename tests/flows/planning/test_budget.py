@@ -49,7 +49,7 @@ def test_a_cent_too_little_is_an_error_that_names_the_shots_that_fit(tmp_path: P
     with pytest.raises(BudgetExceeded) as stopped:
         check_budget(plan_of(tmp_path, FILM), per_run("2.09 USD"), nothing)
     assert stopped.value.fits == ("1A", "1B")
-    assert "the budget is 2.09 USD for a run, and with 1C it would be passed" in str(stopped.value)
+    assert "the budget is 2.09 USD for a run, and with 1C it would be exceeded" in str(stopped.value)
     assert "nothing was bought" in str(stopped.value)
 
 

@@ -125,7 +125,7 @@ def test_an_unknown_service_is_named_with_its_place_in_the_file(tmp_path: Path) 
         plan_of(tmp_path, FILM.replace("action: Rain.", "action: Rain., provider: animatik"))
     (problem,) = refused.value.problems
     assert problem.position.line == 10
-    assert "did you mean animatic?" in str(problem)
+    assert "did you mean `animatic`?" in str(problem)
 
 
 def test_a_chain_over_three_shots_gives_a_warning(tmp_path: Path) -> None:

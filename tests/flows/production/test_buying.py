@@ -161,7 +161,7 @@ async def test_a_shots_budget_holds_over_its_retakes(on_set: Set) -> None:
     film = FILM.replace("title: The Keeper", "title: The Keeper\nbudget: {per_shot: 0.40 USD}")
     await on_set.render(film)
     await on_set.render(film.replace("The sea.", "The sea., takes: 2"))
-    with pytest.raises(BudgetExceeded, match="with 1C it would be passed"):
+    with pytest.raises(BudgetExceeded, match="with 1C it would be exceeded"):
         await on_set.render(film.replace("The sea.", "The sea., takes: 3"))
     with pytest.raises(BudgetExceeded):
         await on_set.render(film.replace("The sea.", "The moon."))
