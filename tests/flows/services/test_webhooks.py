@@ -38,7 +38,8 @@ from tests.services.jobs import Phase, Script
 from tests.services.webhooks import Delivery, Post, signature
 
 RAIN = "storyboard: 1\ntitle: Rain\nshots:\n"
-SOON = Script(waiting=0, running=0, seconds=0.25)
+# Long enough for the order to be in the ledger before the service calls, on a busy machine too.
+SOON = Script(waiting=0, running=0, seconds=1)
 NEVER = Script(waiting=0, running=0, end=None)
 MODE = "text-to-video"
 
