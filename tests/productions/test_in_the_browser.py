@@ -39,7 +39,8 @@ def run(pages: Server) -> str:
 
 def artifact(pages: Server, key: str) -> str:
     """The page of the only artifact of a key."""
-    (found,) = [one for one in httpx.post(f"{pages.page}/api/artifacts/filter", json={}).json() if one["key"] == key]
+    artifacts = httpx.post(f"{pages.page}/api/artifacts/filter", json={}, timeout=60).json()
+    (found,) = [one for one in artifacts if one["key"] == key]
     return f"{pages.page}/artifacts/artifact/{found['id']}"
 
 
@@ -104,7 +105,8 @@ shots:
 
 def test_the_form_of_a_deployment_describes_what_it_asks_for(browser: Browser, pages: Server) -> None:
     (pages.folder / "film.yaml").write_text(ASKED_FOR)
-    httpx.post(f"{pages.page}/api/work_pools/", json={"name": "render", "type": "process"}).raise_for_status()
+    pool = {"name": "render", "type": "process"}
+    httpx.post(f"{pages.page}/api/work_pools/", json=pool, timeout=60).raise_for_status()
     deployed = json.loads(pages.command("deploy", "film.yaml", "--pool", "render", "--json").stdout)
     browser.open(
         f"{pages.page}/deployments/deployment/{deployed['id']}/run",

@@ -50,7 +50,7 @@ def machine(tmp_path: Path, storyreel: Command, lived_in: dict[str, str]) -> Ite
 
 def films_at(page: str) -> set[str]:
     """The titles of the runs that a server shows."""
-    runs = httpx.post(f"{page}/api/flow_runs/filter", json={}).raise_for_status().json()
+    runs = httpx.post(f"{page}/api/flow_runs/filter", json={}, timeout=60).raise_for_status().json()
     return {tag.removeprefix("film:") for run in runs for tag in run["tags"] if tag.startswith("film:")}
 
 
@@ -64,7 +64,7 @@ def test_a_server_stays_shows_earlier_runs_is_found_by_later_ones_and_is_stopped
     assert started.returncode == 0, started.stderr
     assert f"was started, and stays until storyreel ui --stop: {page}" in started.stdout
     assert films_at(page) == {"One Room"}, "the run that was made without a server"
-    assert "html" in httpx.get(page, follow_redirects=True).headers["content-type"]
+    assert "html" in httpx.get(page, follow_redirects=True, timeout=60).headers["content-type"]
 
     again = machine.run("ui", "--no-open")
     assert f"runs already: {page}" in again.stdout

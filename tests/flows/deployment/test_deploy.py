@@ -166,7 +166,7 @@ def test_the_form_refuses_a_bad_value_and_names_its_field(
     deployed: str, client: SyncPrefectClient, parameters: dict[str, Any], named: str
 ) -> None:
     url = f"{client.api_url}deployments/{deployed}/create_flow_run"
-    answer = httpx.post(url, json={"parameters": parameters})
+    answer = httpx.post(url, json={"parameters": parameters}, timeout=60)
     assert answer.status_code == 409
     assert named in answer.text
 
