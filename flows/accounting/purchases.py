@@ -125,7 +125,7 @@ def when(time: datetime) -> str:
 
 
 def _as_json(purchase: Purchase, full: bool, history: Sequence[Event] | None) -> dict[str, Any]:
-    texts = {"request": purchase.order.request, "brief": purchase.order.brief}
+    texts = {"request": purchase.order.request, "told": purchase.order.brief}
     order = purchase.order.model_dump(mode="json", exclude={"request", "brief"})
     rest = purchase.model_dump(mode="json", exclude={"order", "read", "reader"})
     whole = {name: json.loads(text) if text else None for name, text in texts.items()} if full else {}

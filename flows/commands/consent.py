@@ -10,7 +10,7 @@ from rich.console import Console
 
 from storyreel.flows.commands import tables
 from storyreel.flows.commands.options import can_ask, plan_of, request_of
-from storyreel.flows.errors import NotAllowed
+from storyreel.flows.errors import NotAllowed, RunFailed
 from storyreel.flows.planning.budget import BudgetedPlan
 from storyreel.flows.planning.model import Plan
 from storyreel.flows.planning.run_request import RunRequest
@@ -18,13 +18,13 @@ from storyreel.flows.planning.saved import differences, load_plan
 from storyreel.flows.planning.summary import summarize, summarize_purchases
 from storyreel.tasks.ledger.budget import BudgetExceeded
 from storyreel.tasks.providers import load
-from storyreel.tasks.settings import PRICES, SettingsError
+from storyreel.tasks.settings import PRICES
 
 
 def require_consent(budgeted: BudgetedPlan, request: RunRequest, yes: bool, console: Console) -> None:
     """Return if `yes` or the user agrees to the plan, or, without a terminal, a budget limits it.
 
-    Raises SettingsError if a service's key is missing, BudgetExceeded, and NotAllowed.
+    Raises RunFailed if a service's key is missing, BudgetExceeded, and NotAllowed.
     """
     plan = budgeted.plan
     require_keys(plan)
@@ -78,11 +78,11 @@ def _how_to_limit(plan: Plan) -> str:
 
 
 def require_keys(plan: Plan) -> None:
-    """Return if the key of every service is set that the plan may order from. Raises SettingsError."""
+    """Return if the key of every service is set that the plan may order from. Raises RunFailed."""
     uncached = [take for take in plan.takes if take.state != "cached"]
     for name in sorted({way.request.provider for take in uncached for way in take.candidates}):
         if missing := load(name).missing_variable(os.environ):
-            raise SettingsError(missing, f"{name} needs a key, and {missing} is not set", next=f"export {missing}=…")
+            raise RunFailed(f"{name} needs a key, and {missing} is not set", next=f"export {missing}=…")
 
 
 def load_agreed(file: Path, budget: str | None, out: str | None) -> tuple[RunRequest, BudgetedPlan]:

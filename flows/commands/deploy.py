@@ -211,7 +211,7 @@ def _request(
 ) -> DeploymentRequest:
     """What was asked for, planned and agreed to.
 
-    Raises typer.BadParameter, StoryboardError, BudgetExceeded, NotAllowed and SettingsError.
+    Raises typer.BadParameter, StoryboardError, BudgetExceeded, NotAllowed and RunFailed.
     """
     from storyreel.flows.deployment.deploy import DeploymentRequest
 

@@ -70,7 +70,7 @@ def review(
             {
                 "title": planner.film.title,
                 "shots": [each.as_json() for each in reviews],
-                "verdicts": [verdict.model_dump(mode="json") for verdict in verdicts],
+                "said": [verdict.model_dump(mode="json") for verdict in verdicts],
                 "runs": [run.model_dump(mode="json") for run in runs],
             }
         )

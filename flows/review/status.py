@@ -44,18 +44,18 @@ class ShotReview(Frozen):
         made = [
             {
                 "take": take.take,
-                "state": take.state,
+                "word": take.state,
                 "key": take.key,
                 "service": take.service,
                 "cost": take.cost.model_dump(mode="json") if take.cost else None,
                 "found": take.found,
-                "note": take.note,
+                "said": take.note,
                 "clip": str(take.clip),
             }
             for take in self.shot.takes
         ]
-        to_come = [{"take": number, "state": state} for number, state in self.to_come]
-        return {"shot": self.shot.slate, "state": self.state, "takes": [*made, *to_come]}
+        to_come = [{"take": number, "word": state} for number, state in self.to_come]
+        return {"shot": self.shot.slate, "word": self.state, "takes": [*made, *to_come]}
 
 
 async def review_status(planner: Planner) -> list[ShotReview]:

@@ -37,7 +37,7 @@ from storyreel.tasks.providers.webhooks import (
     InvalidSignature,
     SeenMessages,
 )
-from storyreel.tasks.settings import WEBHOOK_SECRET, Settings, SettingsError
+from storyreel.tasks.settings import WEBHOOK_SECRET, Settings
 
 SERVICE = "freepik"
 """The only service that sends callbacks."""
@@ -163,17 +163,14 @@ def application(reader: CallbackReader, service: Provider, ledger: Ledger, repor
 
 
 def serve(host: str, port: int, console: Console) -> None:
-    """Receive callbacks until Ctrl-C.
-
-    Raises SettingsError if a variable is missing, and RunFailed if the port cannot be used.
-    """
+    """Receive callbacks until Ctrl-C. Raises RunFailed if a variable is missing or the port cannot be used."""
     adapter = load(SERVICE)
     secret = Settings.read().webhook_secret
     missing = adapter.missing_variable(os.environ)
     if missing or secret is None:
         missing = missing or WEBHOOK_SECRET
         message = f"callbacks of {SERVICE} cannot be received without {missing}"
-        raise SettingsError(missing, message, next=f"export {missing}=…")
+        raise RunFailed(message, next=f"export {missing}=…")
 
     def report(line: str) -> None:
         console.print(line, markup=False, highlight=False, soft_wrap=True)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from typing import Any, Literal
 
+from pydantic import Field
 from sqlalchemy import ColumnElement, Connection, Subquery, Table, and_, case, func, or_, select, union_all
 from sqlalchemy.engine import Row
 
@@ -45,7 +46,7 @@ class Spend(Frozen):
     """The month in which the orders were stored: `2026-11`."""
     takes: int = 0
     """Number of different takes, without free ones unless all are free."""
-    charged: tuple[Money, ...] = ()
+    charged: tuple[Money, ...] = Field(default=(), serialization_alias="told")
     """Costs that the services reported."""
     estimated: tuple[Money, ...] = ()
     """Prices of the other orders by the price list."""

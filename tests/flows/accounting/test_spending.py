@@ -102,11 +102,11 @@ def test_a_producer_sees_what_each_scene_cost(told: Told, films: None) -> None:
 )
 def test_programs_get_every_part(told: Told, films: None, by: str, names: list[dict[str, str]]) -> None:
     parts = json.loads(told("--by", by, "--json").stdout)
-    numbers = {"takes", "charged", "estimated", "unpriced"}
+    numbers = {"takes", "told", "estimated", "unpriced"}
     assert [{name: part[name] for name in part.keys() - numbers} for part in parts] == names
     assert sum(part["takes"] for part in parts) == 4
     assert sum(part["unpriced"] for part in parts) == 1
-    assert [amount for part in parts for amount in part["charged"]] == [{"amount": "0.65", "currency": "USD"}]
+    assert [amount for part in parts for amount in part["told"]] == [{"amount": "0.65", "currency": "USD"}]
 
 
 def test_the_months_are_told(told: Told, films: None) -> None:
@@ -117,7 +117,7 @@ def test_the_months_are_told(told: Told, films: None) -> None:
 
 def test_what_is_added_up_can_be_chosen(told: Told, films: None) -> None:
     (only,) = json.loads(told("--by", "film", "--service", "apiyi", "--since", "1h", "--json").stdout)
-    assert only == {"film": "Keeper", "takes": 1, "charged": [], "unpriced": 0,
+    assert only == {"film": "Keeper", "takes": 1, "told": [], "unpriced": 0,
                     "estimated": [{"amount": "0.50", "currency": "USD"}]}  # fmt: skip
     assert json.loads(told("--by", "film", "--film", "Nobody's", "--json").stdout) == []
     free = told("--by", "film", "--service", "animatic").stdout

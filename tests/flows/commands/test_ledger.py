@@ -116,7 +116,7 @@ def test_the_json_has_every_field_and_the_request_when_it_is_asked_for(told: Tol
     }  # fmt: skip
     assert purchase["cost"] == {"amount": "0.05", "currency": "USD"}
     (full,) = json.loads(told("--json", "--full", "--key", "c").stdout)
-    assert (full.pop("request"), full.pop("brief")) == ({"prompt": "rain"}, {"action": "It rains."})
+    assert (full.pop("request"), full.pop("told")) == ({"prompt": "rain"}, {"action": "It rains."})
     assert full == purchase
 
 

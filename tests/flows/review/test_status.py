@@ -95,9 +95,9 @@ def test_takes_are_shown_approved_and_made_again_without_any_server(film: Path, 
     assert all(verdict.by for verdict in noted.values())
     assert "too dark (" in storyreel(film, "review", "film.yaml").stdout
     everything = json.loads(storyreel(film, "review", "film.yaml", "--all", "--json").stdout)
-    assert all(take["note"].startswith("too dark (") for shot in everything["shots"] for take in shot["takes"][:1])
+    assert all(take["said"].startswith("too dark (") for shot in everything["shots"] for take in shot["takes"][:1])
     assert everything["runs"] == []
-    assert [(shot["shot"], [take["state"] for take in shot["takes"]]) for shot in everything["shots"]] == [
+    assert [(shot["shot"], [take["word"] for take in shot["takes"]]) for shot in everything["shots"]] == [
         ("1A", ["approved"]), ("1B", ["retake", "approved"]),
     ]  # fmt: skip
     assert words(film) == {"1A": ["approved"], "1B": ["retake", "approved"]}
