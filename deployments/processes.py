@@ -13,8 +13,18 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from pydantic import Field
 
 from storyreel.specs.frozen import Frozen
+
+
+def plain_environment() -> dict[str, str]:
+    """This process's environment without the variables of Prefect, Storyreel, AWS and services."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("PREFECT_", "STORYREEL_", "AWS_")) and not name.endswith(("_API_KEY", "_SECRET"))
+    }
 
 
 class Part(Frozen):
@@ -22,8 +32,8 @@ class Part(Frozen):
 
     name: str
     command: tuple[str, ...]
-    environment: Mapping[str, str]
     folder: Path
+    environment: Mapping[str, str] = Field(default_factory=plain_environment)
     as_user: Mapping[str, Any] = {}
     """How it is started as another user; see `postgresql.other_user`."""
     stop_signal: int = signal.SIGTERM
@@ -127,12 +137,3 @@ def wait_for(what: str, is_ready: Callable[[], bool], processes: Processes, name
             tail = processes.log_tail(name)
             raise RuntimeError(f"{what} did not start; {processes.log(name)} ends with:\n{tail}")
         time.sleep(0.1)
-
-
-def plain_environment() -> dict[str, str]:
-    """This process's environment without the variables of Prefect, Storyreel, AWS and services."""
-    return {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("PREFECT_", "STORYREEL_", "AWS_")) and not name.endswith(("_API_KEY", "_SECRET"))
-    }

@@ -64,13 +64,8 @@ class Ports(Frozen):
         stored = folder / "stack.json"
         if stored.exists():
             return cls.model_validate_json(stored.read_text())
-        chosen = cls(
-            api=free_port(),
-            postgresql=free_port(),
-            redis=free_port(),
-            bucket=free_port(),
-            password=secrets.token_hex(16),
-        )
+        ports = {name: free_port() for name in ("api", "postgresql", "redis", "bucket")}
+        chosen = cls(**ports, password=secrets.token_hex(16))
         stored.touch(mode=0o600)
         stored.write_text(chosen.model_dump_json())
         return chosen
@@ -120,7 +115,7 @@ class Stack:
         prefect = (sys.executable, "-P", "-m", "prefect", "server")
         start = (*prefect, "start", "--host", "127.0.0.1", "--port", str(self.ports.api), "--no-services")
         self.processes.start(Part(name="server", command=start, environment=server, folder=self.folder / "server"))
-        wait_for("Prefect's API", self._api_answers, self.processes, "server", _START_SECONDS)
+        wait_for("Prefect's API", lambda: probe(self.ports.api) == "prefect", self.processes, "server", _START_SECONDS)
         services = (*prefect, "services", "start")
         self.processes.start(Part(name="services", command=services, environment=server, folder=self.folder / "server"))
         wait_for("Prefect's services", self._services_listen, self.processes, "services", _START_SECONDS)
@@ -189,15 +184,9 @@ class Stack:
         database = self.database
         database.folder.mkdir(parents=True, exist_ok=True)
         database.create()
+        user, command = postgresql.other_user(), tuple(database.command)
         self.processes.start(
-            Part(
-                name="postgresql",
-                command=tuple(database.command),
-                environment=plain_environment(),
-                folder=database.folder,
-                as_user=postgresql.other_user(),
-                stop_signal=signal.SIGINT,
-            )
+            Part(name="postgresql", command=command, folder=database.folder, as_user=user, stop_signal=signal.SIGINT)
         )
         self._start_redis()
         wait_for("Redis", self._redis_answers, self.processes, "redis", _START_SECONDS)
@@ -216,10 +205,7 @@ class Stack:
             f"bind 127.0.0.1\nport {self.ports.redis}\nrequirepass {self.ports.password}\nappendonly yes\n"
         )
         command = ("redis-server", str(config))
-        self.processes.start(Part(name="redis", command=command, environment=plain_environment(), folder=folder))
-
-    def _api_answers(self) -> bool:
-        return probe(self.ports.api) == "prefect"
+        self.processes.start(Part(name="redis", command=command, folder=folder))
 
     def _redis_answers(self) -> bool:
         with self._redis() as client, suppress(redis.RedisError):
@@ -240,9 +226,7 @@ class Stack:
         import s3fs
 
         command = (sys.executable, "-P", "-m", "moto.server", "--host", "127.0.0.1", "--port", str(self.ports.bucket))
-        self.processes.start(
-            Part(name="bucket", command=command, environment=plain_environment(), folder=self.folder / "bucket")
-        )
+        self.processes.start(Part(name="bucket", command=command, folder=self.folder / "bucket"))
         address = f"http://127.0.0.1:{self.ports.bucket}"
 
         def answers() -> bool:
