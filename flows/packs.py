@@ -78,7 +78,8 @@ class _Index(Frozen):
 
     @property
     def version(self) -> str:
-        return _version(self.text, self.files)
+        content = ["storyboard", 1, self.text, sorted(self.files.items())]
+        return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
     def placed(self, folder: Path) -> dict[Path, str]:
         return {folder / self.storyboard: self.text} | {
@@ -87,21 +88,15 @@ class _Index(Frozen):
 
 
 def version_of(film: Storyboard) -> str:
-    """SHA-256, in hex, over a storyboard's file and every local file that it names, wherever they are stored.
-
-    Raises StoryboardError if a file cannot be read.
-    """
+    """SHA-256, in hex, over a storyboard's file and all local files that it names. Raises StoryboardError."""
     return _index(film).version
 
 
 def pack(file: Path, bucket: str, set_vars: Mapping[str, str] = _NO_VARS) -> Pack:
-    """Store a storyboard and its local files in a bucket, given by its address: `s3://films/storyreel`.
-
-    Raises StoryboardError, and BucketError if the bucket cannot be used.
-    """
+    """Store a storyboard and its local files in a bucket, `s3://films`. Raises StoryboardError and BucketError."""
     film, store = read(file, set_vars), Bucket(bucket)
     index = _index(film)
-    sources = {index.text: _file(film)} | {digest: _local(film, name) for name, digest in index.files.items()}
+    sources = {index.text: _file(film)} | {digest: Path(film.resolve(name)) for name, digest in index.files.items()}
     sent = sum(_in_threads(lambda item: _upload(film, store, *item), sources.items()))
     name = f"packs/{index.version}.json"
     store.write(name, (index.model_dump_json(indent=1) + "\n").encode())
@@ -125,10 +120,7 @@ def fetch_storyboard(storyboard: str, home: Home, set_vars: Mapping[str, str] = 
 
 
 def read_film(storyboard: Path | str, set_vars: Mapping[str, str] = _NO_VARS, home: Home | None = None) -> Storyboard:
-    """Read a storyboard by its path, its address or a pack's address; a remote one is fetched into `home` first.
-
-    Raises StoryboardError, and BucketError if the file system cannot be used.
-    """
+    """Read a storyboard by its path or address; a remote one is fetched. Raises StoryboardError and BucketError."""
     if not is_remote(str(storyboard)):
         return read(Path(storyboard), set_vars)
     from storyreel.tasks.home import Home
@@ -136,14 +128,10 @@ def read_film(storyboard: Path | str, set_vars: Mapping[str, str] = _NO_VARS, ho
     return read(fetch_storyboard(str(storyboard), home or Home.of(), set_vars), set_vars)
 
 
-def _version(text: str, files: Mapping[str, str]) -> str:
-    return hashlib.sha256(json.dumps(["storyboard", 1, text, sorted(files.items())]).encode()).hexdigest()
-
-
 def _index(film: Storyboard) -> _Index:
     names = local_sources(film)
     text, *digests = _in_threads(
-        lambda file: _digest(film, file), [_file(film), *(_local(film, name) for name in names)]
+        lambda file: _digest(film, file), [_file(film), *(Path(film.resolve(name)) for name in names)]
     )
     file = _file(film).name.lstrip(".").replace(":", "-").replace("\\", "-") or "storyboard.yaml"
     return _Index(title=film.title, storyboard=file, text=text, files=dict(zip(names, digests, strict=True)))
@@ -151,10 +139,6 @@ def _index(film: Storyboard) -> _Index:
 
 def _file(film: Storyboard) -> Path:
     return film.folder / Path(film.where().file).name
-
-
-def _local(film: Storyboard, name: str) -> Path:
-    return Path(film.resolve(name))
 
 
 def _digest(film: Storyboard, file: Path) -> str:
@@ -225,7 +209,8 @@ def _fetch_file(address: str, packs: Path, set_vars: Mapping[str, str]) -> Path:
         folder.mkdir()
         file = folder / (name.lstrip(".") or "storyboard.yaml")
         _get(address, base, name + query + more, file, "there is no such file", LARGEST)
-        sources = [source for source in local_files(file, set_vars) if _is_relative(source)]
+        # An absolute path is on this host.
+        sources = [source for source in local_files(file, set_vars) if not source.startswith(("/", "~"))]
 
         def one(source: str) -> str:
             place = folder / packed_path(source)
@@ -245,10 +230,6 @@ def _get(address: str, base: str, name: str, into: Path, missing: str, most: int
         raise PackError.in_file(address, f"the file has more than {most // 10**6} MB", "split the film")
     if not store.get(name, into):
         raise PackError.in_file(address, missing, "paths are relative to the storyboard's folder")
-
-
-def _is_relative(source: str) -> bool:
-    return not source.startswith(("/", "~"))
 
 
 def _beside_address(base: str, source: str) -> tuple[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast
@@ -100,7 +101,7 @@ async def render_storyboard(
     planner = await asyncio.to_thread(Planner.of, request, home)
     origin = Origin(storyboard=storyboard, version=await asyncio.to_thread(version_of, planner.film))
     approval = await Approval.begin(planner)
-    planner = planner.with_limits(approval.limits(planner.limits))
+    planner = replace(planner, limits=approval.limits(planner.limits))
     try:
         plan, limits, excess = planner.plan_within_budget(str(flow_run.id))
         # Before an excess is raised: a suspended run is found by its film's tag.

@@ -65,7 +65,7 @@ class Server:
 
     def stop(self) -> None:
         """Stop it, however it is."""
-        if (server := recorded_server(self.environment)) and server.is_alive:
+        if (server := recorded_server(self.environment)) and server.process.is_alive():
             self.command("ui", "--stop")
 
 

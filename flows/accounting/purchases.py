@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import closing
 from datetime import datetime
 from typing import Any
 
@@ -15,7 +16,7 @@ from rich.text import Text
 from storyreel.flows.accounting.spending import approximately, sentence
 from storyreel.specs.frozen import Frozen
 from storyreel.tasks.home import Home
-from storyreel.tasks.ledger.ledger import Event, Ledger, Purchase, PurchaseFilter, Spend, State
+from storyreel.tasks.ledger.ledger import Event, Purchase, PurchaseFilter, Spend, State
 
 _COLOURS = {
     State.INTENDED: "yellow",
@@ -24,6 +25,7 @@ _COLOURS = {
     State.FAILED: "red",
     State.UNKNOWN: "bold red",
 }
+_COLUMNS = ("when", "film", "slate", "take", "service", "state", "task", "cost", "reason")
 
 
 class Purchases(Frozen):
@@ -44,25 +46,15 @@ def look_up(home: Home, wanted: PurchaseFilter, limit: int, with_history: bool) 
     """The newest `limit` of the selected purchases. Does not create a ledger if there is none."""
     if not home.has_ledger:
         return Purchases(shown=(), spent=Spend(), more=False, histories={})
-    ledger = home.ledger()
-    try:
-        return _read(ledger, wanted, limit, with_history)
-    finally:
-        ledger.close()
-
-
-def _read(ledger: Ledger, wanted: PurchaseFilter, limit: int, with_history: bool) -> Purchases:
-    found = ledger.list(limit=limit + 1, **wanted)
-    shown = found[:limit]
-    return Purchases(
-        shown=shown,
-        spent=ledger.spent(**wanted),
-        more=len(found) > limit,
-        histories={purchase.order.key: ledger.history(purchase.order.key) for purchase in shown if with_history},
-    )
-
-
-_COLUMNS = ("when", "film", "slate", "take", "service", "state", "task", "cost", "reason")
+    with closing(home.ledger()) as ledger:
+        found = ledger.list(limit=limit + 1, **wanted)
+        keys = [purchase.order.key for purchase in found[:limit]] if with_history else []
+        return Purchases(
+            shown=found[:limit],
+            spent=ledger.spent(**wanted),
+            more=len(found) > limit,
+            histories={key: ledger.history(key) for key in keys},
+        )
 
 
 def print_purchases(console: Console, purchases: Purchases) -> None:

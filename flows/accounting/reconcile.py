@@ -241,7 +241,7 @@ def _ask(ledger: Ledger, home: Home, settlement: Settlement, ask: Ask, environme
     """Ask about an open order until a decision can be carried out, or the person gives none."""
     while settlement.outcome == "open" and (decision := ask(settlement)):
         try:
-            _check(settlement.purchase, decision, home)
+            check_decision(home, [settlement.purchase], decision)
             (settlement,) = asyncio.run(_decide(ledger, [settlement.purchase], decision, environment))
         except InvalidDecision as invalid:
             settlement = settlement.model_copy(update={"why": invalid.message})
@@ -275,12 +275,8 @@ def _select(ledger: Ledger, wanted: PurchaseFilter) -> list[Purchase]:
 def check_decision(home: Home, orders: Iterable[Purchase], decision: Decision) -> None:
     """Return if a decision can be carried out for these orders. Raises InvalidDecision."""
     for order in orders:
-        _check(order, decision, home)
-
-
-def _check(order: Purchase, decision: Decision, home: Home) -> None:
-    if problem := _problem(order, decision, home):
-        raise InvalidDecision(problem, next=_history(order))
+        if problem := _problem(order, decision, home):
+            raise InvalidDecision(problem, next=_history(order))
 
 
 def _problem(order: Purchase, decision: Decision, home: Home) -> str:

@@ -2,26 +2,14 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.console import Console
 
+from storyreel.flows.commands import options
 from storyreel.flows.commands.consent import agree_unattended, require_keys
-from storyreel.flows.commands.options import (
-    AsJson,
-    Budget,
-    File,
-    Out,
-    Provider,
-    Select,
-    Set,
-    plan_of,
-    print_json,
-    request_of,
-)
+from storyreel.flows.planning.run_request import RunRequest
 from storyreel.flows.servers.choose import set_prefect_defaults
 from storyreel.specs.timing import parse_interval
 from storyreel.tasks.settings import CLIPS_URL
@@ -30,20 +18,6 @@ if TYPE_CHECKING:
     from prefect.schedules import Schedule
 
     from storyreel.flows.deployment.deploy import Deployed, DeploymentRequest
-
-
-class Overlap(StrEnum):
-    """What happens to a run that is due while another run of the same film is under way."""
-
-    WAIT = "wait"
-    SKIP = "skip"
-
-
-class Spread(StrEnum):
-    """What is executed as a run of its own."""
-
-    NONE = "none"
-    SCENES = "scenes"
 
 
 Crons = Annotated[
@@ -79,8 +53,8 @@ Limits = Annotated[
         "--limit", metavar="SERVICE=N", help="At most N takes at once at a service, of all runs together. Repeatable."
     ),
 ]
-Overlapping = Annotated[
-    Overlap,
+Overlap = Annotated[
+    Literal["wait", "skip"],
     typer.Option(
         "--overlap", help="A run that is due while another run of the film is under way waits for it, or is skipped."
     ),
@@ -100,17 +74,17 @@ Yes = Annotated[bool, typer.Option("--yes", help="Let runs buy at any price wher
 
 
 def deploy(
-    storyboard: File,
+    storyboard: options.File,
     pool: Annotated[str, typer.Option("--pool", metavar="NAME", help="The work pool whose workers render the film.")],
     crons: Crons = None,
     intervals: Intervals = None,
     rrules: RRules = None,
     timezone: Timezone = None,
-    provider: Provider = None,
-    sets: Set = None,
-    select: Select = None,
-    budget: Budget = None,
-    out: Out = None,
+    provider: options.Provider = None,
+    sets: options.Set = None,
+    select: options.Select = None,
+    budget: options.Budget = None,
+    out: options.Out = None,
     name: Name = None,
     bucket: Annotated[
         str | None,
@@ -122,58 +96,51 @@ def deploy(
         ),
     ] = None,
     limits: Limits = None,
-    overlap: Overlapping = Overlap.WAIT,
+    overlap: Overlap = "wait",
     spread: Annotated[
-        Spread,
+        Literal["none", "scenes"],
         typer.Option("--spread", help="`scenes`: each scene is a run of its own, on any worker of the pool."),
-    ] = Spread.NONE,
+    ] = "none",
     lost_after: LostAfter = None,
     yes: Yes = False,
-    as_json: AsJson = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """Let the workers of a Prefect work pool render a film: on a schedule, or whenever a run is started."""
     set_prefect_defaults()
     schedules = read_schedules(crons, intervals, rrules, timezone)
-    request = _request(
-        storyboard, provider, sets, select, budget, out, yes,
-        name=name, limits=limits, overlap=overlap.value, lost_after=lost_after, spread=spread.value,
-    )  # fmt: skip
+    run = options.request_of(storyboard, provider, sets, select, budget, out)
+    request = _agreed(run, yes, name, limits, overlap=overlap, lost_after=lost_after, spread=spread)
     from storyreel.flows.deployment import deploy as deployment
     from storyreel.flows.deployment.environment import is_secret
 
     if bucket and is_secret("--bucket", bucket):
         raise typer.BadParameter("--bucket: its password would be stored in Prefect; set it in the environment instead")
     deployed = deployment.deploy(request, pool, schedules, bucket, Console(stderr=True))
-    if as_json:
-        print_json(deployed.as_json())
-    else:
-        _print_deployed(Console(), deployed)
+    options.print_result(deployed, as_json, _print_deployed)
 
 
 def serve(
-    storyboard: File,
+    storyboard: options.File,
     crons: Crons = None,
     intervals: Intervals = None,
     rrules: RRules = None,
     timezone: Timezone = None,
-    provider: Provider = None,
-    sets: Set = None,
-    select: Select = None,
-    budget: Budget = None,
-    out: Out = None,
+    provider: options.Provider = None,
+    sets: options.Set = None,
+    select: options.Select = None,
+    budget: options.Budget = None,
+    out: options.Out = None,
     name: Name = None,
     limits: Limits = None,
-    overlap: Overlapping = Overlap.WAIT,
+    overlap: Overlap = "wait",
     lost_after: LostAfter = None,
     yes: Yes = False,
 ) -> None:
     """Render a film on this machine, on a schedule or on request, for as long as the command runs."""
     set_prefect_defaults()
     schedules = read_schedules(crons, intervals, rrules, timezone)
-    request = _request(
-        storyboard, provider, sets, select, budget, out, yes, must_have_keys=True,
-        name=name, limits=limits, overlap=overlap.value, lost_after=lost_after,
-    )  # fmt: skip
+    run = options.request_of(storyboard, provider, sets, select, budget, out)
+    request = _agreed(run, yes, name, limits, must_have_keys=True, overlap=overlap, lost_after=lost_after)
     from storyreel.flows.deployment import serve as serving
 
     serving.serve(request, schedules, Console(stderr=True))
@@ -195,28 +162,13 @@ def read_schedules(
         raise typer.BadParameter(str(error)) from error
 
 
-def _request(
-    storyboard: Path,
-    provider: str | None,
-    sets: list[str] | None,
-    select: list[str] | None,
-    budget: str | None,
-    out: str | None,
-    yes: bool,
-    *,
-    name: str | None,
-    limits: list[str] | None,
-    must_have_keys: bool = False,
-    **more: Any,
+def _agreed(
+    run: RunRequest, yes: bool, name: str | None, limits: list[str] | None, must_have_keys: bool = False, **more: Any
 ) -> DeploymentRequest:
-    """What was asked for, planned and agreed to.
-
-    Raises typer.BadParameter, StoryboardError, BudgetExceeded, NotAllowed and RunFailed.
-    """
+    """The request for a deployment. Raises what planning, `require_keys` and `agree_unattended` raise."""
     from storyreel.flows.deployment.deploy import DeploymentRequest
 
-    run = request_of(storyboard, provider, sets, select, budget, out)
-    budgeted = plan_of(run)
+    budgeted = options.plan_of(run)
     request = DeploymentRequest(run=run, plan=budgeted.plan, name=_name(name), limits=_limits(limits), **more)
     if must_have_keys:
         require_keys(budgeted.plan)

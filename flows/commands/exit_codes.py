@@ -7,7 +7,6 @@ import sys
 import traceback
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -57,15 +56,12 @@ def exit_code(command: Callable[[], Any], console: Console) -> int:
     except BrokenPipeError:
         sys.stdout = None  # nothing reads the output any more, and closing it would fail once more
         return FAILED
-    except OSError as error:
-        if error.errno in _DISK_ERRORS:
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno in _DISK_ERRORS:
             where = f"{error.filename}: " if error.filename else ""
             _print(console, f"{where}{reason(error)}; what was finished is kept\nnext: storyreel doctor")
         else:
             _print_fault(error, console)
-        return FAILED
-    except Exception as error:
-        _print_fault(error, console)
         return FAILED
     return DONE
 
@@ -92,14 +88,13 @@ def _print(console: Console, message: str) -> None:
 def _print_fault(error: Exception, console: Console) -> None:
     from storyreel.tasks.home import Home
 
-    report: Path | None = None
     try:
         folder = Home.of().root / "faults"
         folder.mkdir(parents=True, exist_ok=True)
         report = folder / f"{datetime.now():%Y-%m-%d-%H%M%S}.txt"
         report.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
+        where = f"the details are in {report}"
     except (OSError, SettingsError):
-        report = None
-    where = f"the details are in {report}" if report else "the details could not be written to a file"
+        where = "the details could not be written to a file"
     first = f"{type(error).__name__}: {error}".splitlines()[0]
     _print(console, f"{first}\nThis is a bug in storyreel; {where}. What was finished is kept: run the command again.")

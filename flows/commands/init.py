@@ -71,10 +71,7 @@ def schema() -> None:
 
 
 def write_starter(folder: Path) -> Path:
-    """Write `storyboard.yaml` and its schema into a folder, and return the storyboard's path.
-
-    Raises StoryboardError if it exists already or cannot be written.
-    """
+    """Write `storyboard.yaml` and its schema into a folder; returns its path. Raises StoryboardError."""
     from storyreel.specs.schema import PUBLISHED
 
     storyboard = folder / "storyboard.yaml"

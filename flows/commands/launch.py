@@ -52,13 +52,9 @@ def run(request: RunRequest, plan: Plan, console: Console) -> tuple[Rendering, s
             raise with_next(error, request) from error
         except NotAgreed as error:
             raise RunFailed(f"{error}; nothing was bought", next=request.command("plan")) from error
-        except ShotsFailed as error:
-            if error.is_budget:
+        except (ShotsFailed, ReviewNeeded, ProviderError, MediaError, BucketError) as error:
+            if isinstance(error, ShotsFailed) and error.is_budget:
                 raise BudgetExceeded(error.message, next=request.command()) from error
-            raise RunFailed(error.message, next=request.command()) from error
-        except ReviewNeeded as error:
-            raise RunFailed(error.message, next=error.next) from error
-        except (ProviderError, MediaError, BucketError) as error:
             raise RunFailed(error.message, hint=error.hint, next=error.next or request.command()) from error
         except Stopped as stopped:
             raise Interrupted(str(stopped), next=request.command()) from stopped
@@ -72,7 +68,8 @@ def run(request: RunRequest, plan: Plan, console: Console) -> tuple[Rendering, s
                 hint="storyreel doctor shows whether it answers again",
                 next=request.command(),
             ) from error
-    return rendering, _where(rendering, pages)
+    path = f"runs/flow-run/{rendering.flow_run}"
+    return rendering, f"run: {pages}/{path}" if pages else f"run: storyreel ui, then open {pages_url(PORT)}/{path}"
 
 
 async def _flow(request: RunRequest, plan: Plan) -> Rendering:
@@ -88,8 +85,3 @@ async def _flow(request: RunRequest, plan: Plan) -> Rendering:
         str(request.out) if request.out else None,
         agreed=agreed_keys(plan),
     )
-
-
-def _where(rendering: Rendering, pages: str) -> str:
-    path = f"runs/flow-run/{rendering.flow_run}"
-    return f"run: {pages}/{path}" if pages else f"run: storyreel ui, then open {pages_url(PORT)}/{path}"

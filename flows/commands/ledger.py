@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from storyreel.flows.commands.options import AsJson, output, print_json
+from storyreel.flows.commands.options import AsJson, output, print_json, print_result
 from storyreel.specs.timing import parse_interval
 from storyreel.tasks.ledger.purchase import State
 from storyreel.tasks.ledger.totals import By
@@ -41,12 +41,19 @@ def ledger(
     wanted = _wanted(film=film, slate=shot, key=key, provider=service, state=state)
     if since:
         wanted["since"] = parse_since(since, datetime.now().astimezone())
-    if by is None:
-        _list(wanted, limit, history=history, full=full, as_json=as_json)
-    elif history or full:
+    if by and (history or full):
         raise typer.BadParameter("--history and --full describe single purchases; leave them out with --by")
+    from storyreel.flows.accounting import purchases, spending
+    from storyreel.tasks.home import Home
+
+    if by:
+        print_result(spending.add_up(Home.of(), by, wanted), as_json, spending.print_spending)
+        return
+    found = purchases.look_up(Home.of(), wanted, limit, history)
+    if as_json:
+        print_json(found.as_json(full))
     else:
-        _add_up(by, wanted, as_json=as_json)
+        purchases.print_purchases(output(), found)
 
 
 def reconcile(
@@ -70,33 +77,8 @@ def reconcile(
         raise typer.BadParameter("give only one of --attach, --never-made and --buy-again")
     wanted = _wanted(film=film, slate=shot, key=key)
     settlements = settle(wanted, attach or "", never_made, buy_again, yes=yes, may_ask=not as_json)
-    if as_json:
-        print_json([settlement.as_json() for settlement in settlements])
-    else:
-        print_settlements(output(), settlements)
+    print_result(settlements, as_json, print_settlements)
     require_settled(settlements)
-
-
-def _list(wanted: PurchaseFilter, limit: int, *, history: bool, full: bool, as_json: bool) -> None:
-    from storyreel.flows.accounting.purchases import look_up, print_purchases
-    from storyreel.tasks.home import Home
-
-    purchases = look_up(Home.of(), wanted, limit, history)
-    if as_json:
-        print_json(purchases.as_json(full))
-    else:
-        print_purchases(output(), purchases)
-
-
-def _add_up(by: By, wanted: PurchaseFilter, *, as_json: bool) -> None:
-    from storyreel.flows.accounting.spending import add_up, print_spending
-    from storyreel.tasks.home import Home
-
-    spending = add_up(Home.of(), by, wanted)
-    if as_json:
-        print_json(spending.as_json())
-    else:
-        print_spending(output(), spending)
 
 
 def _wanted(**given: str | None) -> PurchaseFilter:

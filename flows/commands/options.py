@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -111,6 +112,14 @@ def can_ask(console: Console) -> bool:
 def print_json(value: Any) -> None:
     """Print JSON on standard output."""
     print(json.dumps(value, ensure_ascii=False, indent=2))  # noqa: T201
+
+
+def print_result(result: Any, as_json: bool, print_text: Callable[[Console, Any], None]) -> None:
+    """Print a result on standard output: for people, or its `as_json`, of a list that of each item."""
+    if as_json:
+        print_json([each.as_json() for each in result] if isinstance(result, list) else result.as_json())
+    else:
+        print_text(output(), result)
 
 
 def _service(name: str) -> str:

@@ -7,35 +7,22 @@ from typing import Annotated
 
 import typer
 
-from storyreel.flows.commands import tables
-from storyreel.flows.commands.options import (
-    AsJson,
-    Budget,
-    Film,
-    Provider,
-    Select,
-    Set,
-    output,
-    parse_vars,
-    plan_of,
-    print_json,
-    request_of,
-)
+from storyreel.flows.commands import options, tables
 from storyreel.flows.errors import RunFailed
 from storyreel.specs.problems.phrases import reason
 
 
-def validate(storyboard: Film, sets: Set = None, as_json: AsJson = False) -> None:
+def validate(storyboard: options.Film, sets: options.Set = None, as_json: options.AsJson = False) -> None:
     """Check a storyboard and list everything that is wrong in it. Makes and buys nothing."""
     from storyreel.flows.packs import read_film
     from storyreel.specs.cut import build_cut
 
-    film = read_film(storyboard, parse_vars(sets))
+    film = read_film(storyboard, options.parse_vars(sets))
     cut = build_cut(film)
     if not as_json:
-        tables.print_valid(output(), film, cut)
+        tables.print_valid(options.output(), film, cut)
         return
-    print_json(
+    options.print_json(
         {
             "title": film.title,
             "shots": len(cut.events),
@@ -47,19 +34,19 @@ def validate(storyboard: Film, sets: Set = None, as_json: AsJson = False) -> Non
 
 
 def plan(
-    storyboard: Film,
-    provider: Provider = None,
-    sets: Set = None,
-    select: Select = None,
-    budget: Budget = None,
+    storyboard: options.Film,
+    provider: options.Provider = None,
+    sets: options.Set = None,
+    select: options.Select = None,
+    budget: options.Budget = None,
     into: Annotated[
         Path | None, typer.Option("-o", "--save", metavar="FILE", help="Save the plan, for `render --plan FILE`.")
     ] = None,
-    as_json: AsJson = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """Show what a render would make and buy, why, and at what price. Makes and buys nothing."""
-    request = request_of(storyboard, provider, sets, select, budget)
-    budgeted = plan_of(request)
+    request = options.request_of(storyboard, provider, sets, select, budget)
+    budgeted = options.plan_of(request)
     if into:
         from storyreel.flows.planning.saved import save_plan
 
@@ -68,8 +55,10 @@ def plan(
         except OSError as error:
             raise RunFailed(f"the plan cannot be written to {into}: {reason(error)}") from error
     if as_json:
-        print_json(budgeted.plan.as_json())
+        options.print_json(budgeted.plan.as_json())
         return
-    tables.print_plan(output(), budgeted)
+    tables.print_plan(options.output(), budgeted)
     if into:
-        output().print(f"saved in {into}\nnext: storyreel render --plan {into}", highlight=False, soft_wrap=True)
+        options.output().print(
+            f"saved in {into}\nnext: storyreel render --plan {into}", highlight=False, soft_wrap=True
+        )

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 
 from rich import box
 from rich.console import Console, Group, RenderableType
@@ -51,12 +51,7 @@ class _Row:
 class _Board:
     """All rows of a run, keyed by slate and take; the film itself is `("", 0)`."""
 
-    rows: dict[tuple[str, int], _Row] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, plan: Plan) -> _Board:
-        rows = {(take.shot, take.take): _Row(f"{take.shot} take {take.take}") for take in plan.takes}
-        return cls({**rows, ("", 0): _Row("film")})
+    rows: dict[tuple[str, int], _Row]
 
     def __rich__(self) -> RenderableType:
         now = time.monotonic()
@@ -69,7 +64,9 @@ class _Board:
                 f"{row.seconds(now):.0f} s" if row.begun is not None else "",
                 Text(row.detail, style="dim", overflow="ellipsis"),
             )
-        return Group(table, Text(self._count(), style="dim"))
+        takes = [row for (slate, _), row in self.rows.items() if slate]
+        finished = sum(row.stage in ("done", "cached") for row in takes)
+        return Group(table, Text(f"{finished} of {len(takes)} takes are finished", style="dim"))
 
     def _shown_rows(self) -> list[_Row]:
         rows = list(self.rows.values())
@@ -78,29 +75,20 @@ class _Board:
         busy = [row for row in rows if row.stage not in (*_FINAL, "waiting") or row.stage in ("failed", "unknown")]
         return busy[:_ROWS]
 
-    def _count(self) -> str:
-        takes = [row for (slate, _), row in self.rows.items() if slate]
-        return f"{sum(row.stage in ('done', 'cached') for row in takes)} of {len(takes)} takes are finished"
-
 
 @contextmanager
 def show_progress(plan: Plan, console: Console) -> Iterator[StageListener]:
     """Yield a listener that shows the stages of a run on the console."""
-    board = _Board.of(plan)
-    if console.is_terminal:
-        with Live(board, console=console, refresh_per_second=6, transient=False):
-            yield _listener(board, lambda _: None)
-    else:
-        yield _listener(board, lambda row: _print_line(console, row))
+    rows = {(take.shot, take.take): _Row(f"{take.shot} take {take.take}") for take in plan.takes}
+    board = _Board({**rows, ("", 0): _Row("film")})
 
-
-def _listener(board: _Board, on_change: Callable[[_Row], None]) -> StageListener:
-    def watch(report: StageReport) -> None:
+    def listener(report: StageReport) -> None:
         row = board.rows.get((report.slate, report.take))
-        if row and row.update(report, time.monotonic()):
-            on_change(row)
+        if row and row.update(report, time.monotonic()) and not console.is_terminal:
+            _print_line(console, row)
 
-    return watch
+    with Live(board, console=console, refresh_per_second=6) if console.is_terminal else nullcontext():
+        yield listener
 
 
 def _print_line(console: Console, row: _Row) -> None:

@@ -22,10 +22,7 @@ _CHOICES = "[a]ttach a task, it was [n]ever made, [b]uy it again, [s]kip"
 def settle(
     wanted: PurchaseFilter, attach: str, never_made: bool, buy_again: bool, *, yes: bool, may_ask: bool
 ) -> list[Settlement]:
-    """Settle the selected orders by the services' lists, by the options, or by the user's answers.
-
-    Raises InvalidDecision and, for a decision that is not confirmed, NotAllowed.
-    """
+    """Settle orders by the services' lists, by options or by answers. Raises InvalidDecision and NotAllowed."""
     home, console = Home.of(), Console(stderr=True)
     if not (attach or never_made or buy_again):
         ask = _asker(console) if may_ask and can_ask(console) else None

@@ -18,7 +18,7 @@ from typer.utils import get_params_from_function
 
 from storyreel.flows.commands.exit_codes import MEANINGS
 from storyreel.flows.commands.main import COMMANDS
-from storyreel.tasks.settings import ServiceSettings, Settings, Variable, variables
+from storyreel.tasks.settings import ServiceSettings, Settings, variables
 
 PAGE = Path("docs", "commands.md")
 Row = tuple[str, str]
@@ -54,7 +54,10 @@ server of `storyreel ui`, else one that answers at `127.0.0.1:4200`, else one th
 def page() -> str:
     """The page, in Markdown."""
     shared = _shared_rows()
-    summaries = ((f"[`{command.__name__}`](#{command.__name__})", _summary(command)) for command in COMMANDS)
+    summaries = (
+        (f"[`{command.__name__}`](#{command.__name__})", _description(command).partition(". ")[0].rstrip("."))
+        for command in COMMANDS
+    )
     codes = ((str(code), meaning) for code, meaning in MEANINGS.items())
     parts = [
         _HEAD,
@@ -65,9 +68,9 @@ def page() -> str:
         "## Exit codes\n",
         _table(("code", "meaning"), codes),
         _VARIABLES,
-        _table(("variable", "meaning", "default"), map(_variable_row, _variables(Settings))),
+        _table(("variable", "meaning", "default"), _variable_rows(Settings)),
         _OF_SERVICES,
-        _table(("ending", "meaning", "default"), map(_variable_row, _variables(ServiceSettings))),
+        _table(("ending", "meaning", "default"), _variable_rows(ServiceSettings)),
         _PREFECT,
     ]
     return "\n".join(parts)
@@ -86,7 +89,8 @@ def _shared_rows() -> list[Row]:
 
 def _section(command: Callable[..., None], shared: Sequence[Row]) -> Iterator[str]:
     arguments, options = _parameters(command)
-    usage = ["storyreel", command.__name__, *(["[OPTIONS]"] if options else []), *map(_usage, arguments)]
+    usage = ["storyreel", command.__name__, *(["[OPTIONS]"] if options else [])]
+    usage += [_metavar(each) if each.default.default is ... else f"[{_metavar(each)}]" for each in arguments]
     yield f"## {command.__name__}\n"
     yield f"```\n{' '.join(usage)}\n```\n"
     yield f"{_description(command)}\n"
@@ -111,15 +115,6 @@ def _rows(command: Callable[..., None]) -> list[Row]:
 
 def _description(command: Callable[..., None]) -> str:
     return " ".join((inspect.getdoc(command) or "").split())
-
-
-def _summary(command: Callable[..., None]) -> str:
-    return _description(command).partition(". ")[0].rstrip(".")
-
-
-def _usage(argument: ParamMeta) -> str:
-    name = _metavar(argument)
-    return name if argument.default.default is ... else f"[{name}]"
 
 
 def _flags(option: ParamMeta) -> str:
@@ -162,12 +157,8 @@ def _type(parameter: ParamMeta) -> Any:
     return next((kind for kind in get_args(parameter.annotation) if kind is not type(None)), parameter.annotation)
 
 
-def _variables(model: type[Settings] | type[ServiceSettings]) -> Iterator[Variable]:
-    return (variable for _, variable in variables(model))
-
-
-def _variable_row(variable: Variable) -> tuple[str, str, str]:
-    return f"`{variable.name}`", variable.description, variable.default
+def _variable_rows(model: type[Settings] | type[ServiceSettings]) -> Iterator[tuple[str, str, str]]:
+    return ((f"`{one.name}`", one.description, one.default) for _, one in variables(model))
 
 
 def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:

@@ -2,43 +2,33 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated, cast
 
 import typer
 from rich.console import Console
 
-from storyreel.flows.commands import tables
+from storyreel.flows.commands import options, tables
 from storyreel.flows.commands.consent import load_agreed, require_consent
-from storyreel.flows.commands.options import (
-    STORYBOARD,
-    AsJson,
-    Budget,
-    Out,
-    Provider,
-    Select,
-    Set,
-    output,
-    plan_of,
-    print_json,
-    request_of,
-)
 from storyreel.flows.planning.summary import summarize
 
 
 def render(
-    storyboard: Annotated[str | None, typer.Argument(metavar="STORYBOARD", help=STORYBOARD, show_default=False)] = None,
-    provider: Provider = None,
-    sets: Set = None,
-    select: Select = None,
-    budget: Budget = None,
+    storyboard: Annotated[
+        str | None, typer.Argument(metavar="STORYBOARD", help=options.STORYBOARD, show_default=False)
+    ] = None,
+    provider: options.Provider = None,
+    sets: options.Set = None,
+    select: options.Select = None,
+    budget: options.Budget = None,
     saved: Annotated[
         Path | None,
         typer.Option("--plan", metavar="FILE", help="Carry out this saved plan, or stop if the film has changed."),
     ] = None,
-    out: Out = None,
+    out: options.Out = None,
     yes: Annotated[bool, typer.Option("--yes", help="Buy what the plan buys without asking.")] = False,
-    as_json: AsJson = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """Make the film. Shows the plan and asks before it buys anything."""
     if (storyboard is None) == (saved is None):
@@ -47,8 +37,8 @@ def render(
         raise typer.BadParameter("a plan fixes --provider, --set and --select; leave them out with --plan")
     # Planned before Prefect is imported, so that a mistake in the storyboard is printed at once.
     if storyboard:
-        request = request_of(storyboard, provider, sets, select, budget, out)
-        budgeted = plan_of(request)
+        request = options.request_of(storyboard, provider, sets, select, budget, out)
+        budgeted = options.plan_of(request)
     else:
         request, budgeted = load_agreed(cast("Path", saved), budget, out)
     progress = Console(stderr=True)
@@ -57,7 +47,4 @@ def render(
     from storyreel.flows.commands.launch import run
 
     rendering, page = run(request, budgeted.plan, progress)
-    if as_json:
-        print_json(rendering.as_json())
-    else:
-        tables.print_rendering(output(), rendering, page)
+    options.print_result(rendering, as_json, partial(tables.print_rendering, page=page))

@@ -8,15 +8,16 @@ import shutil
 from codecs import BOM_UTF8
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
-from storyreel.flows.commands.options import AsJson, File, Set, parse_vars, print_json
+from storyreel.flows.commands.options import AsJson, File, Set, parse_vars, print_result
 from storyreel.specs import editing
-from storyreel.specs.editing import Change, Edit
+from storyreel.specs.editing import Change
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.problems.phrases import listed, reason, shown
 from storyreel.specs.problems.problem import StoryboardError
@@ -67,25 +68,23 @@ def retake(
 ) -> None:
     """Ask for another take of a shot, by a change in the storyboard. Makes and buys nothing."""
     if circle is not None and (takes is not None or keep_circled or action is not None):
-        raise typer.BadParameter(
-            "--circle only chooses among the takes; leave --takes, --keep-circled and --action out"
-        )
+        others = "--takes, --keep-circled and --action"
+        raise typer.BadParameter(f"--circle only chooses among the takes; leave {others} out")
     if action is not None and keep_circled:
         raise typer.BadParameter("--action replaces all takes; there is none to keep with --keep-circled")
     set_vars = parse_vars(sets)
 
-    def edit_of(text: str, film: Storyboard) -> Edit:
-        if circle is not None:
-            return editing.circle(text, film, shot, circle, set_vars)
-        if action is not None:
-            return editing.rewrite(text, film, shot, action, takes or 0, set_vars)
-        return editing.retake(text, film, shot, takes or 1, keep_circled, set_vars)
-
     film = read(storyboard, set_vars)
     before = _read_bytes(storyboard)
     byte_order_mark = BOM_UTF8 if before.startswith(BOM_UTF8) else b""
+    text = before.removeprefix(byte_order_mark).decode()
     try:
-        edit = edit_of(before.removeprefix(byte_order_mark).decode(), film)
+        if circle is not None:
+            edit = editing.circle(text, film, shot, circle, set_vars)
+        elif action is not None:
+            edit = editing.rewrite(text, film, shot, action, takes or 0, set_vars)
+        else:
+            edit = editing.retake(text, film, shot, takes or 1, keep_circled, set_vars)
     except LookupError as error:
         raise typer.BadParameter(str(error)) from error
     if edit.changes:
@@ -97,17 +96,14 @@ def retake(
         anew=tuple(_made_anew(film, edit.film, shot)),
         is_continued=any(other.continues == shot for other in film.all_shots),
     )
-    if as_json:
-        print_json(retaken.as_json())
-    else:
-        print_retaken(Console(soft_wrap=True), retaken, set_vars)
+    print_result(retaken, as_json, partial(print_retaken, set_vars=set_vars))
 
 
 def print_retaken(console: Console, retaken: Retaken, set_vars: Mapping[str, str]) -> None:
     """Print each changed line, what follows from the change, and the next command."""
 
     def say(line: str) -> None:
-        console.print(line, markup=False, highlight=False)
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     shot, slate = retaken.shot, retaken.shot.shot
     if not retaken.changes:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
-from storyreel.flows.commands.options import AsJson, Film, Provider, Set, output, parse_vars, print_json, request_of
+from storyreel.flows.commands.options import AsJson, Film, Provider, Set, parse_vars, print_result, request_of
 
 
 def explain(
@@ -31,11 +32,7 @@ def explain(
         chosen = find_take(plan, shot, take)
     except LookupError as error:
         raise typer.BadParameter(str(error)) from error
-    explained = explain(planner.film, plan, chosen)
-    if as_json:
-        print_json(explained.as_json())
-    else:
-        print_explanation(output(), explained)
+    print_result(explain(planner.film, plan, chosen), as_json, print_explanation)
 
 
 def providers(
@@ -52,18 +49,11 @@ def providers(
     from storyreel.specs.reading import read
 
     if film is None:
-        found = installed_services()
-        if as_json:
-            print_json([service.as_json() for service in found])
-        else:
-            print_services(output(), found)
+        print_result(installed_services(), as_json, print_services)
         return
     storyboard = read(film, parse_vars(sets))
     results = check_compatibility(storyboard, loadable_providers())
-    if as_json:
-        print_json([result.as_json() for result in results])
-    else:
-        print_compatibility(output(), storyboard.title, results)
+    print_result(results, as_json, partial(print_compatibility, title=storyboard.title))
 
 
 def doctor(
@@ -75,10 +65,7 @@ def doctor(
     from storyreel.flows.diagnostics.doctor import examine, print_checkup
 
     checkup = examine(offline=offline, everything=everything)
-    if as_json:
-        print_json(checkup.as_json())
-    else:
-        print_checkup(output(), checkup)
+    print_result(checkup, as_json, print_checkup)
     if not checkup.is_well:
         raise typer.Exit(1)
 

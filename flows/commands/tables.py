@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from rich import box
 from rich.console import Console
@@ -27,12 +26,8 @@ _COLOURS = {"new": "yellow", "cached": "green", "resuming": "cyan", "unknown": "
 
 def print_valid(console: Console, film: Storyboard, cut: Cut) -> None:
     """Print the length of a storyboard without mistakes."""
-    shots = counted(len(cut.events), "shot")
-    console.print(
-        f"{film.title}: {shots}, {cut.rate.timecode(cut.frames)} at {cut.rate} fps; nothing is wrong.",
-        highlight=False,
-        markup=False,
-    )
+    length = f"{counted(len(cut.events), 'shot')}, {cut.rate.timecode(cut.frames)} at {cut.rate} fps"
+    console.print(f"{film.title}: {length}; nothing is wrong.", highlight=False, markup=False)
 
 
 def print_plan(console: Console, budgeted: BudgetedPlan) -> None:
@@ -44,43 +39,37 @@ def print_plan(console: Console, budgeted: BudgetedPlan) -> None:
     columns = [column for column in _COLUMNS if column.name in _ALWAYS or _differs(column, plan)]
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=plan.title, title_justify="left", title_style="bold")
     for column in columns:
-        table.add_column(
-            column.name,
-            justify=column.justify,
-            no_wrap=column.name != "why",
-            overflow="fold",
-            min_width=14 if column.name == "why" else None,
-        )
+        is_text = column.name == "why"
+        width = 14 if is_text else None
+        table.add_column(column.name, justify=column.justify, no_wrap=not is_text, overflow="fold", min_width=width)
     for scene, takes in plan.scenes():
         for take in takes:
             table.add_row(*(column.cell(take) for column in columns))
         if scene and plan.bought:
             table.add_row(*(_scene_cell(column, scene, takes) for column in columns), end_section=True)
     console.print(table)
-    for line in _notes(budgeted, _shared(columns, plan)):
+    left_out = [f"{column.name} {value}" for column in _COLUMNS
+                if column not in columns and (value := column.cell(plan.takes[0]))]  # fmt: skip
+    for line in _notes(budgeted, left_out):
         console.print(line, highlight=False, soft_wrap=True)
 
 
-def _shared(columns: Sequence[_Column], plan: Plan) -> list[_Column]:
-    """Columns that are left out of the table and not empty."""
-    return [column for column in _COLUMNS if column not in columns and str(column.cell(plan.takes[0]))]
-
-
-def _notes(budgeted: BudgetedPlan, shared: Sequence[_Column]) -> Iterator[str]:
+def _notes(budgeted: BudgetedPlan, same: Sequence[str]) -> Iterator[str]:
+    """Lines about the plan as a whole; `same` are the values that all takes have in common."""
     plan = budgeted.plan
     yield f"{summarize(plan)}."
-    if shared:
-        yield f"The same for all: {', '.join(f'{column.name} {column.cell(plan.takes[0])}' for column in shared)}."
+    if same:
+        yield f"The same for all: {', '.join(same)}."
     if plan.stand_ins:
         shots = len(plan.cut.events)
         yield f"{shots - plan.stand_ins} of {counted(shots, 'shot')} shot; the animatic stands in for the others."
     if plan.bought:
         surplus = f", {float(plan.surplus_seconds):.4g} s of it beyond the cut" if plan.surplus_seconds else ""
         yield f"To be bought: {summarize_purchases(plan.bought)}{surplus}."
-    if plan.bought and plan.expected_seconds is None:
-        yield "How long it will take is not known: a service is used for the first time."
-    elif plan.bought and plan.expected_seconds is not None:
-        yield f"It will take about {_duration(plan.expected_seconds)}, by the times these services took before."
+        if plan.expected_seconds is None:
+            yield "How long it will take is not known: a service is used for the first time."
+        else:
+            yield f"It will take about {_duration(plan.expected_seconds)}, by the times these services took before."
     if plan.longest_chain > 1:
         yield f"Longest chain of shots that continue each other: {plan.longest_chain}."
     yield from _fallbacks(plan)
@@ -139,8 +128,7 @@ def _duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
-@dataclass(frozen=True)
-class _Column:
+class _Column(NamedTuple):
     name: str
     cell: Callable[[PlannedTake], str | Text]
     justify: Literal["left", "right"] = "left"
@@ -198,9 +186,8 @@ def print_rendering(console: Console, rendering: Rendering, page: str) -> None:
     )
     if rendering.stand_ins:
         shots = sum(take.circled for take in rendering.shots)
-        console.print(
-            f"  {shots - rendering.stand_ins} of {counted(shots, 'shot')} shot; the animatic stands in for the others"
-        )
+        made = f"{shots - rendering.stand_ins} of {counted(shots, 'shot')} shot"
+        console.print(f"  {made}; the animatic stands in for the others")
     for finding in rendering.findings:
         console.print(f"  [yellow]look at:[/yellow] {finding}", highlight=False, soft_wrap=True)
     console.print(f"  {page}", highlight=False, markup=False, soft_wrap=True)

@@ -6,7 +6,7 @@ import asyncio
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from prefect.schedules import Schedule
 from pydantic import Field
@@ -21,7 +21,7 @@ from storyreel.flows.names import default_folder
 from storyreel.flows.packs import pack, version_of
 from storyreel.flows.planning.model import Plan
 from storyreel.flows.planning.run_request import RunRequest
-from storyreel.flows.production import service_limits
+from storyreel.flows.production.service_limits import ServiceLimit, ensure_limits
 from storyreel.flows.servers.choose import lasting_server
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.reading import read
@@ -49,14 +49,6 @@ class DeploymentRequest(Frozen):
         return [name for name in self.plan.services if load(name).paid]
 
 
-class AppliedLimit(Frozen):
-    """A service's concurrency limit in Prefect."""
-
-    name: str
-    limit: int
-    became: Literal["made", "changed", "kept"]
-
-
 class Deployed(Frozen):
     """A registered film. Field names are those of `deploy --json`."""
 
@@ -70,7 +62,7 @@ class Deployed(Frozen):
     schedules: tuple[str, ...]
     overlap: Overlap
     spread: Spread
-    limits: tuple[AppliedLimit, ...]
+    limits: tuple[ServiceLimit, ...]
     paused: tuple[str, ...]
     """Automations that exist and that a user has paused."""
     environment: dict[str, str]
@@ -105,10 +97,7 @@ def deploy(
 
 
 def film_deployment(request: DeploymentRequest, bucket: str | None = None) -> FilmDeployment:
-    """The film as it is deployed: its storyboard where it is, or packed into a bucket.
-
-    Raises StoryboardError, and BucketError if the bucket cannot be used.
-    """
+    """The film as it is deployed, packed if there is a bucket. Raises StoryboardError and BucketError."""
     file = Path(request.run.storyboard).expanduser().absolute()
     packed = pack(file, bucket, request.run.vars) if bucket else None
     return FilmDeployment(
@@ -128,7 +117,7 @@ async def _deploy(
     pool = await registration.find_pool(pool_name)
     film = await asyncio.to_thread(film_deployment, request, bucket)
     environment = worker_environment(request.plan.services, in_process_pool=pool.is_process)
-    limits = await service_limits.ensure_limits(request.paid_services, request.limits)
+    limits = await ensure_limits(request.paid_services, request.limits)
     status = await automations.ensure_automations(request.lost_after)
     if request.spread == "scenes":  # before the film itself, whose first run looks for it
         await registration.register(await registration.scenes_deployment(film, pool, environment.variables))
@@ -147,7 +136,7 @@ async def _deploy(
         schedules=tuple(map(describe, schedules)),
         overlap=request.overlap,
         spread=request.spread,
-        limits=tuple(AppliedLimit(name=one.name, limit=one.limit, became=one.became) for one in limits),
+        limits=tuple(limits),
         paused=tuple(one.name for one in status if not one.enabled),
         environment=environment.variables,
         withheld=(*environment.withheld, *(load(name).missing_variable({}) for name in request.paid_services)),

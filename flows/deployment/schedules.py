@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from zoneinfo import ZoneInfo, available_timezones
@@ -31,7 +31,14 @@ def parse_schedules(
         raise ValueError(f"--timezone: {shown(zone)!r} is not a time zone; for example --timezone Europe/Paris")
     if zone and not (crons or intervals or rrules):
         raise ValueError("--timezone needs a schedule; for example --cron '0 6 * * 1'")
-    return [*_crons(crons, zone), *_intervals(intervals, zone), *_rrules(rrules, zone)]
+    anchor = datetime(*_ANCHOR, tzinfo=ZoneInfo(zone or "UTC"))
+    if secondly := next(filter(_EVERY_SECOND.search, rrules), None):
+        raise ValueError(f"--rrule: {shown(secondly)!r} would run every second; for example {_RRULE_EXAMPLE}")
+    return [
+        *(_parsed(partial(Cron, line, timezone=zone), "--cron", line, _CRON_EXAMPLE) for line in crons),
+        *(Interval(length, anchor_date=anchor, timezone=zone) for length in intervals),
+        *(_parsed(partial(RRule, rule, timezone=zone), "--rrule", rule, _RRULE_EXAMPLE) for rule in rrules),
+    ]
 
 
 def describe(schedule: Schedule) -> str:
@@ -49,24 +56,6 @@ def _written(length: timedelta) -> str:
         number, left = divmod(left, timedelta(**{name: 1}))
         parts += [f"{number}{unit}"] if number else []
     return " ".join(parts)
-
-
-def _crons(lines: Iterable[str], zone: str | None) -> Iterator[Schedule]:
-    for line in lines:
-        yield _parsed(partial(Cron, line, timezone=zone), "--cron", line, _CRON_EXAMPLE)
-
-
-def _intervals(lengths: Iterable[timedelta], zone: str | None) -> Iterator[Schedule]:
-    anchor = datetime(*_ANCHOR, tzinfo=ZoneInfo(zone or "UTC"))
-    for length in lengths:
-        yield Interval(length, anchor_date=anchor, timezone=zone)
-
-
-def _rrules(rules: Iterable[str], zone: str | None) -> Iterator[Schedule]:
-    for rule in rules:
-        if _EVERY_SECOND.search(rule):
-            raise ValueError(f"--rrule: {shown(rule)!r} would run every second; for example {_RRULE_EXAMPLE}")
-        yield _parsed(partial(RRule, rule, timezone=zone), "--rrule", rule, _RRULE_EXAMPLE)
 
 
 def _parsed(make: Callable[[], Schedule], option: str, text: str, example: str) -> Schedule:

@@ -25,10 +25,7 @@ _QUERY_SECONDS = 5
 
 
 def serve(request: DeploymentRequest, schedules: Sequence[Schedule], console: Console) -> None:
-    """Register a film and render it whenever it is due, until Ctrl-C or SIGTERM.
-
-    Raises StoryboardError, and RunFailed if no Prefect server can be used.
-    """
+    """Register a film and render it whenever it is due, until Ctrl-C. Raises StoryboardError and RunFailed."""
     with ExitStack() as stack:
         with console.status("starting Prefect"):
             prepared = stack.enter_context(prepared_server())

@@ -30,11 +30,9 @@ class StoreReport(Frozen):
     def __str__(self) -> str:
         read = "all read" if self.read == self.clips else f"{self.read} read in {_SECONDS:g} s"
         parts = [f"{self.clips} {'clip' if self.clips == 1 else 'clips'}, {read}"]
-        parts += [f"{len(self.damaged)} damaged"] if self.damaged else []
-        parts += [f"{self.lost} made, and missing"] if self.lost else []
-        parts += [f"{self.orphans} without a purchase"] if self.orphans else []
-        parts += [f"{len(self.abandoned)} unfinished downloads"] if self.abandoned else []
-        return ", ".join(parts)
+        counts = {"damaged": len(self.damaged), "made, and missing": self.lost, "without a purchase": self.orphans,
+                  "unfinished downloads": len(self.abandoned)}  # fmt: skip
+        return ", ".join(parts + [f"{number} {what}" for what, number in counts.items() if number])
 
     @property
     def advice(self) -> str:

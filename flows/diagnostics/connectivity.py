@@ -9,14 +9,13 @@ import asyncio
 import socket
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import httpx
 
 from storyreel.flows.servers.choose import set_prefect_defaults
 from storyreel.flows.servers.local import local_server
-from storyreel.specs.frozen import Frozen
 from storyreel.specs.problems.phrases import shown
 from storyreel.tasks import providers
 from storyreel.tasks.bucket import without_password
@@ -29,7 +28,7 @@ _POSTGRESQL = 5432
 """The port of a database whose address names none."""
 
 
-class Connection(Frozen):
+class Connection(NamedTuple):
     """Result of one connectivity check."""
 
     address: str
@@ -44,9 +43,9 @@ def check_prefect_server(*, ask: bool) -> Connection | None:
     from prefect.settings import PREFECT_API_URL
 
     if named := PREFECT_API_URL.value():
-        return asyncio.run(_request(named, "/health")) if ask else Connection(address=without_password(named))
+        return asyncio.run(_request(named, "/health")) if ask else Connection(without_password(named))
     local = local_server() if ask else ""
-    return Connection(address=f"{local}/api") if local else None
+    return Connection(f"{local}/api") if local else None
 
 
 def check_services(names: Iterable[str], environment: Mapping[str, str]) -> dict[str, Connection]:
@@ -71,9 +70,9 @@ def check_database(url: str) -> Connection | None:
         if not parsed.hostname:
             return None
         with socket.create_connection((parsed.hostname, parsed.port or _POSTGRESQL), _TIMEOUT):
-            return Connection(address=address)
+            return Connection(address)
     except (OSError, ValueError) as error:
-        return Connection(address=address, problem=f"cannot be reached: {shown(str(error))}")
+        return Connection(address, f"cannot be reached: {shown(str(error))}")
 
 
 def check_bucket(url: str, *, ask: bool, links: bool) -> Connection:
@@ -84,12 +83,12 @@ def check_bucket(url: str, *, ask: bool, links: bool) -> Connection:
 
         system, folder = fsspec.url_to_fs(url)
     except ImportError as error:
-        return Connection(address=address, problem=f"needs a package that is not installed: {shown(error)}")
+        return Connection(address, f"needs a package that is not installed: {shown(error)}")
     except ValueError as error:
-        return Connection(address=address, problem=f"is not an address of a bucket: {shown(error)}")
+        return Connection(address, f"is not an address of a bucket: {shown(error)}")
     if links and type(system).sign is fsspec.AbstractFileSystem.sign:
-        return Connection(address=address, problem="cannot make links to its files; s3:// can")
-    return Connection(address=address, problem=_problem(lambda: _list(system, folder)) if ask else "")
+        return Connection(address, "cannot make links to its files; s3:// can")
+    return Connection(address, _problem(lambda: _list(system, folder)) if ask else "")
 
 
 def _list(system: Any, folder: str) -> None:
@@ -114,7 +113,7 @@ async def _request(base: str, path: str) -> Connection:
             problem = f"answers with an error: {answer.status_code}" if answer.status_code >= 500 else ""
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         problem = f"cannot be reached: {shown(str(error) or type(error).__name__)}"
-    return Connection(address=address, problem=problem)
+    return Connection(address, problem)
 
 
 def _problem(attempt: Callable[[], object]) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 from packaging.requirements import Requirement
@@ -23,7 +23,6 @@ from storyreel.flows.diagnostics import connectivity
 from storyreel.flows.diagnostics.clip_store_check import StoreReport, check_store
 from storyreel.flows.diagnostics.connectivity import Connection
 from storyreel.flows.services.catalogue import BrokenService, Service, installed_services
-from storyreel.specs.frozen import Frozen
 from storyreel.specs.problems.phrases import counted, reason
 from storyreel.tasks.bucket import without_password
 from storyreel.tasks.home import Home
@@ -45,7 +44,7 @@ State = Literal["ok", "note", "missing"]
 _MARKS: Mapping[State, tuple[str, str]] = {"ok": ("✓", "green"), "note": ("·", "yellow"), "missing": ("✗", "red")}
 
 
-class Check(Frozen):
+class Check(NamedTuple):
     """The result of one check."""
 
     name: str
@@ -55,7 +54,7 @@ class Check(Frozen):
     """The command that sets it up, or what else to do; empty if there is nothing to do."""
 
 
-class Checkup(Frozen):
+class Checkup(NamedTuple):
     """The results of all checks."""
 
     checks: tuple[Check, ...]
@@ -67,7 +66,7 @@ class Checkup(Frozen):
 
     def as_json(self) -> dict[str, Any]:
         """The form that `doctor --json` prints."""
-        return {"ok": self.is_well, "checks": [check.model_dump() for check in self.checks]}
+        return {"ok": self.is_well, "checks": [check._asdict() for check in self.checks]}
 
 
 def examine(environment: Mapping[str, str] = os.environ, *, offline: bool = False, everything: bool = False) -> Checkup:
@@ -93,8 +92,8 @@ def _ffmpeg() -> Check:
     try:
         binary = find_ffmpeg()
     except MediaError as error:
-        return Check(name="ffmpeg", state="missing", detail=error.message, fix=error.hint)
-    return Check(name="ffmpeg", state="ok", detail=f"{binary.version} at {binary.path}, with all needed features")
+        return Check("ffmpeg", "missing", error.message, fix=error.hint)
+    return Check("ffmpeg", "ok", f"{binary.version} at {binary.path}, with all needed features")
 
 
 def _fonts() -> Check:
@@ -102,12 +101,11 @@ def _fonts() -> Check:
         try:
             ImageFont.truetype(weight.path, 20)
         except OSError:
-            fix = "pip install --force-reinstall storyreel"
-            return Check(name="fonts", state="missing", detail=f"{weight.path} cannot be read", fix=fix)
+            return Check("fonts", "missing", f"{weight.path} cannot be read", "pip install --force-reinstall storyreel")
     if not features.check("raqm"):
         unjoined = "Arabic and Hebrew are drawn unjoined, because FriBiDi is not installed"
-        return Check(name="fonts", state="note", detail=unjoined, fix="apt-get install libfribidi0")
-    return Check(name="fonts", state="ok", detail="included in storyreel")
+        return Check("fonts", "note", unjoined, fix="apt-get install libfribidi0")
+    return Check("fonts", "ok", "included in storyreel")
 
 
 def _prefect() -> Check:
@@ -116,9 +114,9 @@ def _prefect() -> Check:
     )
     version = metadata.version("prefect")
     if needed.specifier.contains(version, prereleases=True):
-        return Check(name="prefect", state="ok", detail=version)
+        return Check("prefect", "ok", version)
     detail = f"{version}, but storyreel works with {needed.specifier}"
-    return Check(name="prefect", state="missing", detail=detail, fix=f"pip install '{needed}'")
+    return Check("prefect", "missing", detail, fix=f"pip install '{needed}'")
 
 
 def _server(*, offline: bool) -> Check:
@@ -126,11 +124,11 @@ def _server(*, offline: bool) -> Check:
     server = connectivity.check_prefect_server(ask=not offline)
     if server is None:
         detail = "a run starts its own, and its record stays on this machine"
-        return Check(name=name, state="ok", detail=detail, fix="storyreel ui (to see runs)")
+        return Check(name, "ok", detail, fix="storyreel ui (to see runs)")
     if server.problem:
         fix = "start that server, or run `prefect config unset PREFECT_API_URL` to let each run start its own"
-        return Check(name=name, state="missing", detail=f"{server.address} {server.problem}", fix=fix)
-    return Check(name=name, state="ok", detail=f"{server.address}{', not asked' if offline else ' answers'}")
+        return Check(name, "missing", f"{server.address} {server.problem}", fix)
+    return Check(name, "ok", f"{server.address}{', not asked' if offline else ' answers'}")
 
 
 def _stores(home: Home, *, offline: bool) -> Iterator[Check]:
@@ -146,30 +144,29 @@ def _ledger(home: Home, *, offline: bool) -> tuple[Check, set[str] | None]:
     """The check of the ledger, and the digests of all purchased clips; None if unknown."""
     name = "ledger"
     if not home.has_ledger:
-        return Check(name=name, state="ok", detail="none yet; the first render creates it"), set()
+        return Check(name, "ok", "none yet; the first render creates it"), set()
     if urlsplit(home.ledger_url).hostname and offline:
-        return Check(name=name, state="ok", detail=f"{without_password(home.ledger_url)}, not asked"), None
+        return Check(name, "ok", f"{without_password(home.ledger_url)}, not asked"), None
     server = connectivity.check_database(home.ledger_url)
     if server and server.problem:
         fix = "check the network and STORYREEL_LEDGER_URL"
-        return Check(name=name, state="missing", detail=f"{server.address} {server.problem}", fix=fix), None
+        return Check(name, "missing", f"{server.address} {server.problem}", fix), None
     try:
         with closing(Database(home.ledger_url)) as database:
             schema = version(database)
         if schema is None:
-            detail = f"{database.place} is empty; the first render creates its tables"
-            return Check(name=name, state="ok", detail=detail), None
+            return Check(name, "ok", f"{database.place} is empty; the first render creates its tables"), None
         with closing(home.ledger()) as ledger:
             purchases = ledger.list()
     except LedgerError as error:
-        return Check(name=name, state="missing", detail=error.message, fix=error.hint or error.next), None
+        return Check(name, "missing", error.message, fix=error.hint or error.next), None
     unknown = sum(purchase.state is LedgerState.UNKNOWN for purchase in purchases)
     detail = f"{database.place}, schema {schema}, {counted(len(purchases), 'purchase')}"
     purchased = {purchase.clip for purchase in purchases if purchase.clip}
     if unknown:
         detail += f", {unknown} of them with an unknown outcome"
-        return Check(name=name, state="note", detail=detail, fix="storyreel reconcile"), purchased
-    return Check(name=name, state="ok", detail=detail), purchased
+        return Check(name, "note", detail, fix="storyreel reconcile"), purchased
+    return Check(name, "ok", detail), purchased
 
 
 def _disk_space(root: Path) -> Check:
@@ -180,34 +177,27 @@ def _disk_space(root: Path) -> Check:
         free = shutil.disk_usage(existing).free
     except OSError as error:
         fix = "set STORYREEL_HOME to a folder with write permission"
-        return Check(
-            name="disk space", state="missing", detail=f"{existing} cannot be written to: {reason(error)}", fix=fix
-        )
+        return Check("disk space", "missing", f"{existing} cannot be written to: {reason(error)}", fix)
     space = f"{free / 1e9:.1f} GB free for {root}"
     if free < _NEEDED_BYTES:
         fix = "free disk space, or set STORYREEL_HOME to a folder on another disk"
-        return Check(name="disk space", state="missing", detail=space, fix=fix)
-    return Check(name="disk space", state="ok", detail=space)
+        return Check("disk space", "missing", space, fix)
+    return Check("disk space", "ok", space)
 
 
 def _clips(report: StoreReport) -> Check:
-    return Check(
-        name="clip store",
-        state="note" if report.damaged or report.lost or report.abandoned else "ok",
-        detail=str(report),
-        fix=report.advice,
-    )
+    return Check("clip store", "note" if report.advice else "ok", str(report), report.advice)
 
 
 def _keys(services: list[Service | BrokenService]) -> Iterator[Check]:
     for service in services:
         if isinstance(service, BrokenService):
-            yield Check(name=service.name, state="note", detail=service.message, fix=service.hint)
+            yield Check(service.name, "note", service.message, fix=service.hint)
         elif service.key and service.ready:
-            yield Check(name=service.name, state="ok", detail=f"{service.key} is set{_quota(service)}")
+            yield Check(service.name, "ok", f"{service.key} is set{_quota(service)}")
         elif service.key:
             fix = f"export {service.key}=…"
-            yield Check(name=service.name, state="note", detail=f"{service.key} is not set{_quota(service)}", fix=fix)
+            yield Check(service.name, "note", f"{service.key} is not set{_quota(service)}", fix)
 
 
 def _quota(service: Service) -> str:
@@ -218,13 +208,12 @@ def _callbacks(environment: Mapping[str, str]) -> Iterator[Check]:
     settings = Settings.read(environment)
     secret, address = settings.webhook_secret, settings.webhook_url
     if secret and address:
-        yield Check(name="webhooks", state="ok", detail="address and secret are set", fix="")
-    elif address:
-        fix = f"export {WEBHOOK_SECRET}=… where `storyreel webhooks` runs"
-        yield Check(name="webhooks", state="note", detail=f"{WEBHOOK_SECRET} is not set here", fix=fix)
-    elif secret:
-        fix = f"export {WEBHOOK_URL}=… where films are rendered"
-        yield Check(name="webhooks", state="note", detail=f"{WEBHOOK_URL} is not set here", fix=fix)
+        yield Check("webhooks", "ok", "address and secret are set", fix="")
+    elif secret or address:
+        variable, place = (
+            (WEBHOOK_SECRET, "`storyreel webhooks` runs") if address else (WEBHOOK_URL, "films are rendered")
+        )
+        yield Check("webhooks", "note", f"{variable} is not set here", f"export {variable}=… where {place}")
 
 
 def _reachable(
@@ -247,8 +236,8 @@ def _buckets(environment: Mapping[str, str], *, offline: bool) -> Iterator[Check
 
 def _connection_check(name: str, connection: Connection, fix: str) -> Check:
     if connection.problem:
-        return Check(name=name, state="note", detail=f"{connection.address} {connection.problem}", fix=fix)
-    return Check(name=name, state="ok", detail=f"{connection.address} answers")
+        return Check(name, "note", f"{connection.address} {connection.problem}", fix)
+    return Check(name, "ok", f"{connection.address} answers")
 
 
 def print_checkup(console: Console, checkup: Checkup) -> None:

@@ -134,10 +134,7 @@ def _pick_up() -> AutomationCore:
 
 
 async def may_continue(flow_run: UUID) -> bool:
-    """Whether a run that has begun before may continue: False if it was picked up although a person cancelled it.
-
-    Raises LostTooOften.
-    """
+    """Whether a run that has begun before may continue: not if a person cancelled it. Raises LostTooOften."""
     async with get_client() as client:
         states = await client.read_flow_run_states(flow_run)
     if count_pickups(states) > MOST_PICKUPS:

@@ -11,14 +11,7 @@ from collections.abc import Awaitable
 from typing import Any
 from uuid import UUID
 
-from prefect import get_client, get_run_logger
-from prefect.artifacts import (
-    acreate_link_artifact,
-    acreate_markdown_artifact,
-    acreate_progress_artifact,
-    acreate_table_artifact,
-    aupdate_progress_artifact,
-)
+from prefect import artifacts, get_client, get_run_logger
 
 SECONDS = 15.0
 """Time for one artifact."""
@@ -35,26 +28,28 @@ class FilmArtifacts:
     async def progress(self, percent: float, text: str) -> None:
         """Create or update the progress bar."""
         if known := self._ids.get("progress"):
-            await self._try(aupdate_progress_artifact(known, percent, f"{self._title}: {text}"))
+            await self._try(artifacts.aupdate_progress_artifact(known, percent, f"{self._title}: {text}"))
             return
-        creating = acreate_progress_artifact(percent, self._key("progress"), f"{self._title}: {text}")
+        creating = artifacts.acreate_progress_artifact(percent, self._key("progress"), f"{self._title}: {text}")
         await self._try(creating, "progress")
 
     async def markdown(self, kind: str, text: str, description: str) -> None:
         """Create a page of Markdown, or replace its text."""
         if kind not in self._ids:
-            creating = acreate_markdown_artifact(description, self._key(kind), f"{self._title}: {description}")
+            creating = artifacts.acreate_markdown_artifact(
+                description, self._key(kind), f"{self._title}: {description}"
+            )
             await self._try(creating, kind)
         if known := self._ids.get(kind):
             await self._try(_replace(known, text))
 
     async def table(self, kind: str, rows: list[dict[str, Any]], description: str) -> None:
         """Create a table."""
-        await self._try(acreate_table_artifact(rows, self._key(kind), f"{self._title}: {description}"), kind)
+        await self._try(artifacts.acreate_table_artifact(rows, self._key(kind), f"{self._title}: {description}"), kind)
 
     async def link(self, kind: str, url: str, description: str) -> None:
         """Create a link."""
-        creating = acreate_link_artifact(url, self._title, self._key(kind), f"{self._title}: {description}")
+        creating = artifacts.acreate_link_artifact(url, self._title, self._key(kind), f"{self._title}: {description}")
         await self._try(creating, kind)
 
     def _key(self, kind: str) -> str:

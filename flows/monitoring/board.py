@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -31,6 +31,8 @@ _LABELS: dict[Stage, str] = {
     "failed": "**failed**",
     "unknown": "**unknown**",
 }
+
+_PLANNED = {"new": "to be made", "cached": "in the store", "resuming": "ordered before", "unknown": "**unknown**"}
 
 _escape = partial(escape, longest=200)
 
@@ -79,7 +81,8 @@ def board(plan: Plan, rows: Sequence[Row]) -> str:
         for row in rows
     ]
     head = [name for name in cells[0] if any(line[name] for line in cells)]
-    table = _table(head, ([line[name] for name in head] for line in cells))
+    lines = (head, ["---"] * len(head), *([line[name] for name in head] for line in cells))
+    table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
     return f"{count_takes(rows)}\n\n{table}\n\n★ in the cut; ≈ by the price list, not reported by the service\n"
 
 
@@ -95,13 +98,11 @@ def count_takes(rows: Sequence[Row]) -> str:
 def spend(rendering: Rendering) -> list[dict[str, str]]:
     """Cost of a run: one row for each service, and the sum."""
     paid = [take for take in rendering.shots if not take.cached and (take.cost is None or take.cost.amount)]
-    services = sorted({take.request.provider for take in paid})
-    rows = [
-        {"service": name, "takes": str(len(those)), **_costs(those)}
-        for name in services
-        if (those := [take for take in paid if take.request.provider == name])
-    ]
-    return [*rows, {"service": "in all", "takes": str(len(paid)), **_costs(paid)}]
+    groups = {
+        name: [take for take in paid if take.request.provider == name]
+        for name in sorted({take.request.provider for take in paid})
+    } | {"in all": paid}
+    return [{"service": name, "takes": str(len(takes)), **_costs(takes)} for name, takes in groups.items()]
 
 
 def manifest(rendering: Rendering, places: Mapping[str, str]) -> list[dict[str, str]]:
@@ -140,27 +141,19 @@ def cost(amount: Money | None, is_estimate: bool) -> str:
     return f"{'≈ ' if is_estimate else ''}{amount}" if amount and amount.amount else ""
 
 
-def _costs(takes: Iterable[RenderedTake]) -> dict[str, str]:
-    reported: list[Money] = []
-    listed: list[Money] = []
-    unpriced = 0
-    for take in takes:
-        if take.cost:
-            (listed if take.is_estimate else reported).append(take.cost)
-        else:
-            unpriced += 1
+def _costs(takes: Sequence[RenderedTake]) -> dict[str, str]:
+    reported = sums(take.cost for take in takes if take.cost and not take.is_estimate)
+    listed = sums(take.cost for take in takes if take.cost and take.is_estimate)
     return {
-        "reported by the service": " + ".join(map(str, sums(reported))) or "nothing",
-        "by the price list": " + ".join(f"≈ {money}" for money in sums(listed)) or "nothing",
-        "takes at an unknown price": str(unpriced),
+        "reported by the service": " + ".join(map(str, reported)) or "nothing",
+        "by the price list": " + ".join(f"≈ {money}" for money in listed) or "nothing",
+        "takes at an unknown price": str(sum(take.cost is None for take in takes)),
     }
 
 
 def _state(row: Row) -> str:
     if row.stage is None:
-        return {"new": "to be made", "cached": "in the store", "resuming": "ordered before", "unknown": "**unknown**"}[
-            row.take.state
-        ]
+        return _PLANNED[row.take.state]
     word = _LABELS.get(row.stage, row.stage)
     return f"{word}: {_escape(row.detail)}" if row.detail and row.stage in ("failed", "unknown", "done") else word
 
@@ -182,7 +175,3 @@ def _sheet(page: Path) -> bytes:
             if len(found) * 4 // 3 <= _SHEET_ROOM:
                 break
     return found
-
-
-def _table(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *lines))

@@ -21,7 +21,7 @@ from storyreel.tasks.ledger.errors import LedgerError
 from storyreel.tasks.ledger.ledger import Ledger
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.frames import thumbnail
-from storyreel.tasks.progress import StageReport, listening
+from storyreel.tasks.progress import Stage, StageReport, listening
 
 _STATES_SECONDS = 0.5
 """Between two updates of task states."""
@@ -42,13 +42,10 @@ class RunObserver:
 
     def __init__(self, plan: Plan, takes: TakeRuns, ledger: Ledger, part: str) -> None:
         self._plan, self._takes, self._ledger = plan, takes, ledger
-        self._planned = {(take.shot, take.take): take for take in plan.takes}
-        self._rows = {
-            name: board.Row(
-                take=take, service=take.request.provider, stage="cached" if take.state == "cached" else None
-            )
-            for name, take in self._planned.items()
-        }
+        self._rows: dict[tuple[str, int], board.Row] = {}
+        for take in plan.takes:
+            stage: Stage | None = "cached" if take.state == "cached" else None
+            self._rows[take.shot, take.take] = board.Row(take=take, service=take.request.provider, stage=stage)
         name = "-".join(filter(None, ("storyreel", slug(plan.title), part and slug(part))))
         self._artifacts = FilmArtifacts(name, f"{plan.title} {part}".strip())
         self._width, self._room = board.picture_width(len(plan.takes)), board.ROOM
@@ -141,7 +138,7 @@ class RunObserver:
     async def _draw_pictures(self, most: int) -> None:
         for name in self._without_picture[:most] if self._width else ():
             self._without_picture.remove(name)
-            made = self._takes.finished_take(self._planned[name])
+            made = self._takes.finished_take(self._rows[name].take)
             if made is None:
                 continue
             with suppress(MediaError):

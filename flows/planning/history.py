@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 
 from storyreel.flows.planning.model import History
@@ -19,7 +19,7 @@ def open_history(home: Home) -> Iterator[History]:
     if not home.has_ledger:
         yield History(purchases=lambda _: {}, holds=clips.contains, has_bucket=has_bucket)
         return
-    ledger, stored = home.ledger(), set[str]()
+    stored = set[str]()
 
     def purchases(keys: Iterable[str]) -> Mapping[str, Purchase]:
         # All clips are looked up at once: each question to a bucket is a round trip.
@@ -27,7 +27,7 @@ def open_history(home: Home) -> Iterator[History]:
         stored.update(clips.existing(purchase.clip for purchase in found.values() if purchase.clip))
         return found
 
-    try:
+    with closing(home.ledger()) as ledger:
         yield History(
             purchases=purchases,
             holds=stored.__contains__,
@@ -38,8 +38,6 @@ def open_history(home: Home) -> Iterator[History]:
             verdicts=ledger.verdicts,
             has_bucket=has_bucket,
         )
-    finally:
-        ledger.close()
 
 
 def with_verdicts(history: History, added: Sequence[NewVerdict]) -> History:

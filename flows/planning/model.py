@@ -33,22 +33,6 @@ Orders = Mapping[tuple[str, int, str], Purchase]
 """The latest order by slate, number of the take and service."""
 
 
-def _no_orders(film: str, slates: Iterable[str]) -> Orders:
-    return {}
-
-
-def _no_experience(provider: str, model: str) -> PastDurations | None:
-    return None
-
-
-def _no_verdicts(keys: Iterable[str]) -> Mapping[str, Verdict]:
-    return {}
-
-
-def _nothing_committed(scope: str, **of: str) -> tuple[Money, ...]:
-    return ()
-
-
 class History(Frozen):
     """The ledger and the clip store; each part is looked up when it is needed."""
 
@@ -56,15 +40,15 @@ class History(Frozen):
     """The purchases of these keys, by key."""
     holds: Callable[[str], bool]
     """Whether the store has the clip of this digest. Ask only after `purchases`."""
-    latest: Callable[[str, Iterable[str]], Orders] = _no_orders
+    latest: Callable[[str, Iterable[str]], Orders] = lambda _film, _slates: {}
     """The latest orders for a film's title and some slates."""
-    experience: Callable[[str, str], PastDurations | None] = _no_experience
+    experience: Callable[[str, str], PastDurations | None] = lambda _provider, _model: None
     """How long earlier takes of a service's model took; None if there are none."""
-    committed: Callable[..., tuple[Money, ...]] = _nothing_committed
+    committed: Callable[..., tuple[Money, ...]] = lambda _scope, **_of: ()
     """Money committed within a scope: `storyreel.tasks.ledger.ledger.Ledger.committed`."""
     has_verdicts: bool = False
     """Whether any take has a verdict."""
-    verdicts: Callable[[Iterable[str]], Mapping[str, Verdict]] = _no_verdicts
+    verdicts: Callable[[Iterable[str]], Mapping[str, Verdict]] = lambda _keys: {}
     """The latest verdict by key."""
     has_bucket: bool = False
     """Whether the user has a bucket, for files that a service accepts only as a link."""
@@ -256,10 +240,8 @@ class Plan(Frozen):
 
     def scenes(self) -> Iterator[tuple[str, tuple[PlannedTake, ...]]]:
         """Each scene's number and takes, in the order of the film."""
-        grouped: dict[str, list[PlannedTake]] = {}
-        for take in self.takes:
-            grouped.setdefault(take.scene, []).append(take)
-        return ((scene, tuple(takes)) for scene, takes in grouped.items())
+        for scene in dict.fromkeys(take.scene for take in self.takes):
+            yield scene, tuple(take for take in self.takes if take.scene == scene)
 
     def as_json(self) -> dict[str, Any]:
         """The form that `plan --json` prints; `total` is null if there are several currencies."""

@@ -112,7 +112,8 @@ class _TakeBuilder:
         in_cut: dict[str, str] = {}
         kept: list[PlannedTake] = []
         for shot in self._shots:
-            wanted = [one for one in by_shot[shot.shot] if _is_wanted(one, selected)]
+            wanted = [one for one in by_shot[shot.shot]
+                      if (one.shot, one.take) in selected or one.state in ("cached", "resuming")]  # fmt: skip
             shown = wanted or self._stand_in(shot, in_cut.get(shot.continues or ""))
             circled = next((one for one in shown if one.circled), shown[-1])
             in_cut[shot.shot] = circled.identity
@@ -222,10 +223,6 @@ class _Verdicts:
         if unknown := [key for key in wanted if key not in self._known]:
             self._known |= {**dict.fromkeys(unknown), **self._read(unknown)}
         return {key: verdict for key in wanted if (verdict := self._known[key])}
-
-
-def _is_wanted(take: PlannedTake, selected: frozenset[tuple[str, int]]) -> bool:
-    return (take.shot, take.take) in selected or take.state in ("cached", "resuming")
 
 
 def _adapter(name: str) -> type[Provider]:

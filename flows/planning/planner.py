@@ -48,10 +48,6 @@ class Planner:
             limits=limits_of(film.budget, request.budget),
         )
 
-    def with_limits(self, limits: tuple[Limit, ...]) -> Planner:
-        """The same planner under other budget limits."""
-        return replace(self, limits=limits)
-
     def plan(self, history: History | None = None) -> Plan:
         """Plan the film by the present ledger, or by this history. Raises StoryboardError and NothingSelected."""
         if history is None:
@@ -60,10 +56,7 @@ class Planner:
         return make_plan(self.film, history, self.provider, self.selection, self.prices)
 
     def plan_within_budget(self, run: str = "") -> BudgetedPlan:
-        """The plan, and whether it fits the budget; `run` is the id of the flow run that will buy, if there is one.
-
-        Raises StoryboardError and NothingSelected.
-        """
+        """The plan, and whether it fits the budget; `run` is the id of the flow run that buys. Raises as `plan`."""
         with open_history(self.home) as history:
             plan = self.plan(history)
             try:

@@ -95,11 +95,11 @@ def load_plan(file: Path) -> SavedPlan:
     try:
         return SavedPlan.model_validate_json(file.read_bytes())
     except OSError as error:
-        raise _unusable(file, f"it cannot be read: {error.strerror or error}") from error
+        raise UnusablePlan.in_file(file, f"it cannot be read: {error.strerror or error}") from error
     except ValidationError as error:
         first = error.errors()[0]
         what = ": ".join(filter(None, (".".join(map(str, first["loc"])), first["msg"])))
-        raise _unusable(file, f"it is not a plan of this version of storyreel: {what}") from error
+        raise UnusablePlan.in_file(file, f"it is not a plan of this version of storyreel: {what}") from error
 
 
 def differences(saved: SavedPlan, now: Plan) -> list[str]:
@@ -144,7 +144,3 @@ def _saved(take: PlannedTake) -> SavedTake:
 
 def _cut(plan: Plan) -> tuple[tuple[str, int, int, int], ...]:
     return tuple((event.shot, event.start, event.frames, event.dissolve_in) for event in plan.cut.events)
-
-
-def _unusable(file: Path, why: str) -> UnusablePlan:
-    return UnusablePlan.in_file(file, why)

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping, Sequence
 
+from storyreel.flows.planning.model import Plan, PlannedTake, TakeState
 from storyreel.specs.money import sums
 from storyreel.specs.problems.phrases import counted
 
-if TYPE_CHECKING:
-    from storyreel.flows.planning.model import Plan, PlannedTake
+_STATES: Mapping[TakeState, str] = {
+    "new": "to make",
+    "cached": "made before",
+    "resuming": "under way",
+    "unknown": "unknown",
+}
 
 
 def summarize(plan: Plan) -> str:
     """A plan in a line: `7 shots, 28 s; 7 takes: 5 to make, 2 made before`."""
     states = Counter(take.state for take in plan.takes)
-    parts = [f"{states['new']} to make"]
-    parts += [f"{states['cached']} made before"] if states["cached"] else []
-    parts += [f"{states['resuming']} under way"] if states["resuming"] else []
-    parts += [f"{states['unknown']} unknown"] if states["unknown"] else []
+    parts = [f"{states[state]} {word}" for state, word in _STATES.items() if states[state] or state == "new"]
     seconds = float(plan.cut.rate.seconds(plan.cut.frames))
     shots, takes = counted(len(plan.cut.events), "shot"), counted(len(plan.takes), "take")
     return f"{shots}, {seconds:.4g} s; {takes}: {', '.join(parts)}"

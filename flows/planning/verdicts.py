@@ -48,28 +48,18 @@ def apply_verdicts(film: Storyboard, shot: Shot, build: BuildTakes, find: FindVe
                 now = shot.model_copy(update={"action": rewrite.action, "circled": None})
             continue
         if approval:
-            circled = takes[verdicts.index(approval)].take
-            return _directed(shot, now.model_copy(update={"circled": circled}), build, verdicts, is_asked_for, warnings)
+            now = now.model_copy(update={"circled": takes[verdicts.index(approval)].take})
+            break
         if not all(verdicts) or now.takes == MOST_TAKES:
-            return _directed(shot, now, build, verdicts, is_asked_for, warnings)
+            break
         now, is_asked_for = now.model_copy(update={"takes": now.takes + 1, "circled": None}), True
-
-
-def _directed(
-    written: Shot,
-    now: Shot,
-    build: BuildTakes,
-    verdicts: Sequence[Verdict | None],
-    is_asked_for: bool,
-    warnings: Sequence[str],
-) -> DirectedShot:
     takes = [
         take.model_copy(update={"verdict": verdict, "is_asked_for": is_asked_for and verdict is None})
         if verdict or is_asked_for
         else take
         for take, verdict in zip(build(now), verdicts, strict=True)
     ]
-    return DirectedShot(now, takes, (*warnings, *_warnings(written, now, verdicts)))
+    return DirectedShot(now, takes, (*warnings, *_warnings(shot, now, verdicts)))
 
 
 def _warnings(written: Shot, now: Shot, verdicts: Sequence[Verdict | None]) -> Iterator[str]:

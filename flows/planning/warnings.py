@@ -47,18 +47,14 @@ def warnings_of(film: Storyboard, takes: Iterable[PlannedTake], chains: Mapping[
     for shot in film.all_shots:
         take = first[shot.shot]
         unused = film.format.fps.nearest_frames(take.request.seconds) - take.edit.first - take.edit.frames
-        if shot.shot in continued and shot.continues and unused > 0:
-            yield (
-                f"{shot.shot} continues {shot.continues} and is continued itself, but only "
-                f"{float(take.cut_seconds):g}s of its {float(take.request.seconds):g}s are in the cut: "
-                "the picture will jump where the next shot takes over"
-            )
-        if shot.continues and shot.last_frame and unused > 0:
-            yield (
-                f"{shot.shot} continues {shot.continues} and has a last frame, but only "
-                f"{float(take.cut_seconds):g}s of its {float(take.request.seconds):g}s are in the cut: "
-                "it will not reach that frame"
-            )
+        if not shot.continues or unused <= 0:
+            continue
+        used = f"but only {float(take.cut_seconds):g}s of its {float(take.request.seconds):g}s are in the cut"
+        begin = f"{shot.shot} continues {shot.continues} and"
+        if shot.shot in continued:
+            yield f"{begin} is continued itself, {used}: the picture will jump where the next shot takes over"
+        if shot.last_frame:
+            yield f"{begin} has a last frame, {used}: it will not reach that frame"
     yield from _unsent_voices(film, first)
 
 

@@ -39,10 +39,7 @@ def check_agreed(plan: Plan, agreed: Collection[str]) -> None:
 
 
 def check_consent(plan: Plan, limits: Sequence[Limit], *, buy: bool) -> None:
-    """Return if a call from Python may carry out the plan: it buys nothing, or `buy` is true, or a budget limits it.
-
-    Raises NotAllowed.
-    """
+    """Return if a call from Python buys nothing, has `buy=True` or is limited by a budget. Raises NotAllowed."""
     if not plan.bought or buy or limits:
         return
     has_one_sum = len(plan.totals) == 1 and not plan.unpriced

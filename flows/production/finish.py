@@ -60,10 +60,17 @@ class FilmFinisher(NamedTuple):
         made_takes = [(take, await self.takes.made(take)) for take in plan.takes]
         in_cut = {take.identity for take in await self.takes.takes_in_cut()}
         purchases = ledger.find_all([made.candidate.key for _, made in made_takes])
-        takes = [
-            report.rendered_take(take, made, purchases.get(made.candidate.key), in_cut) for take, made in made_takes
-        ]
-        rendering = report.rendering(plan, origin, takes, self.delivery.destination(sequence.path.name), run)
+        rendering = Rendering(
+            sequence=self.delivery.destination(sequence.path.name),
+            origin=origin,
+            frames=plan.cut.frames,
+            fps=str(plan.cut.rate),
+            seconds=plan.cut.rate.seconds(plan.cut.frames),
+            shots=tuple(
+                report.rendered_take(take, made, purchases.get(made.candidate.key), in_cut) for take, made in made_takes
+            ),
+            flow_run=run,
+        )
         report.write_manifest(folder, plan, rendering)
         report.write_subtitles(folder, self.film, plan.cut)
         sheet = folder / report.CONTACT_SHEET

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Set
 from fractions import Fraction
 from pathlib import Path, PurePath
 from typing import Any
@@ -123,21 +123,6 @@ def rendered_take(take: PlannedTake, made: MadeTake, purchase: Purchase | None, 
         is_stand_in=take.is_stand_in,
         request=candidate.request,
         inspection=made.inspection,
-    )
-
-
-def rendering(
-    plan: Plan, origin: Origin, takes: Sequence[RenderedTake], sequence: Path | str, flow_run: str
-) -> Rendering:
-    """The report on a finished film; `sequence` is where it was delivered, `flow_run` the id of its run."""
-    return Rendering(
-        sequence=sequence,
-        origin=origin,
-        frames=plan.cut.frames,
-        fps=str(plan.cut.rate),
-        seconds=plan.cut.rate.seconds(plan.cut.frames),
-        shots=tuple(takes),
-        flow_run=flow_run,
     )
 
 

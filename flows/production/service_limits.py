@@ -22,13 +22,10 @@ from storyreel.tasks.providers import load
 class ServiceLimit(Frozen):
     """The limit of one service, and what `ensure_limits` did to it."""
 
-    service: str
+    name: str
+    """In Prefect."""
     limit: int
     became: Literal["made", "changed", "kept"]
-
-    @property
-    def name(self) -> str:
-        return limit_name(self.service)
 
 
 class LimitMissing(StoryreelError):
@@ -82,13 +79,13 @@ async def _ensure(client: PrefectClient, service: str, wanted: int | None) -> Se
     if current is None:
         try:
             await client.create_global_concurrency_limit(GlobalConcurrencyLimitCreate(name=name, limit=limit))
-            return ServiceLimit(service=service, limit=limit, became="made")
+            return ServiceLimit(name=name, limit=limit, became="made")
         except ObjectAlreadyExists:  # another process created it meanwhile
             current = await client.read_global_concurrency_limit_by_name(name)
     if wanted is None or wanted == current.limit:
-        return ServiceLimit(service=service, limit=current.limit, became="kept")
+        return ServiceLimit(name=name, limit=current.limit, became="kept")
     await client.update_global_concurrency_limit(name, GlobalConcurrencyLimitUpdate(limit=wanted))
-    return ServiceLimit(service=service, limit=wanted, became="changed")
+    return ServiceLimit(name=name, limit=wanted, became="changed")
 
 
 async def _read(client: PrefectClient, service: str) -> GlobalConcurrencyLimitResponse | None:

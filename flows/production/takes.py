@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from prefect import get_run_logger
 
 from storyreel.flows.names import shot_tags
-from storyreel.flows.planning.model import Candidate, Plan, PlannedTake
+from storyreel.flows.planning.model import Candidate, Plan, PlannedTake, takes_by_shot
 from storyreel.flows.production.agreement import is_agreed
 from storyreel.flows.production.outcomes import Failure, MadeTake, UpstreamFailed, failure_of
 from storyreel.tasks.clips import Clip
@@ -59,9 +59,7 @@ class TakeRuns:
         self._limits = tuple(limits)
         self._agreed = None if agreed is None else frozenset(agreed)
         self._by_identity = {take.identity: take for take in plan.takes}
-        self._by_shot: dict[str, list[PlannedTake]] = {}
-        for take in plan.takes:
-            self._by_shot.setdefault(take.shot, []).append(take)
+        self._by_shot = takes_by_shot(plan.takes)
         self._futures: dict[Hashable, asyncio.Future[Any]] = {}
         self.task_runs = 0
         """Task runs started so far."""
@@ -73,13 +71,9 @@ class TakeRuns:
         """
         takes = self._plan.takes if only is None else only
         outcomes = await asyncio.gather(*map(self._run_take, takes), return_exceptions=True)
-        failures = []
-        for outcome in outcomes:
-            if isinstance(outcome, BaseException):
-                raise outcome
-            if outcome:
-                failures.append(outcome)
-        return failures
+        if error := next((outcome for outcome in outcomes if isinstance(outcome, BaseException)), None):
+            raise error
+        return [outcome for outcome in outcomes if isinstance(outcome, Failure)]
 
     def is_finished(self, take: PlannedTake) -> bool:
         """Whether a take has its clip and, if it is in the cut, is conformed. Reads the ledger and the disk only."""

@@ -134,13 +134,10 @@ def _description(shot: ShotToReview, problem: str, has_pictures: bool) -> str:
     paragraphs = [f"**{escape(problem)}**" if problem else "", escape(shot.action)]
     for take in shot.takes:
         remarks = f": {escape(take.remarks)}" if take.remarks else ""
-        line = f"take {take.take}, {take.state}, {_from(take)}{remarks}"
+        cost = f", {take.cost}" if take.cost and take.cost.amount else ""
+        line = f"take {take.take}, {take.state}, {take.service}{cost}{remarks}"
         paragraphs += [_picture(take) if has_pictures else "", line]
     return "\n\n".join(filter(None, paragraphs))
-
-
-def _from(take: TakeToReview) -> str:
-    return f"{take.service}, {take.cost}" if take.cost and take.cost.amount else take.service
 
 
 def _picture(take: TakeToReview) -> str:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from storyreel.flows.planning.model import Plan, PlannedTake, ReviewState, takes_by_shot
+from storyreel.flows.planning.model import Candidate, Plan, PlannedTake, ReviewState, takes_by_shot
 from storyreel.specs.errors import StoryreelError
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.money import Money
 from storyreel.tasks.inspection.inspect import Inspection, best_take
-from storyreel.tasks.ledger.ledger import NewVerdict, Verdict, Word
+from storyreel.tasks.ledger.ledger import NewVerdict, Purchase, Word
 
 _FURTHEST_FIRST: tuple[ReviewState, ...] = ("approved", "wfa", "wip", "retake", "todo")
 
@@ -35,11 +35,6 @@ def action_of(take: PlannedTake) -> str:
     return dict(take.chosen.brief.words).get("action", "")
 
 
-def note_of(verdict: Verdict | None) -> str:
-    """The note of a verdict and its author, `too dark (Ana)`; empty if there is no note."""
-    return f"{verdict.note} ({verdict.by})" if verdict and verdict.note else ""
-
-
 class TakeToReview(Frozen):
     """A take whose clip exists, with what a reviewer needs to know."""
 
@@ -53,7 +48,24 @@ class TakeToReview(Frozen):
     inspection: Inspection | None = None
     """None for a take that is free or has a verdict."""
     note: str = ""
-    """The note of its latest verdict and the author."""
+    """The note of its latest verdict and the author: `too dark (Ana)`."""
+
+    @classmethod
+    def of(
+        cls, take: PlannedTake, by: Candidate, purchase: Purchase | None, clip: Path, inspection: Inspection | None
+    ) -> TakeToReview:
+        """A take that this candidate made."""
+        verdict = take.verdict
+        return cls(
+            take=take.take,
+            key=by.key,
+            state=(verdict and take.review) or "wfa",
+            service=by.request.provider,
+            cost=(purchase.cost if purchase else None) or by.price,
+            clip=clip,
+            inspection=inspection,
+            note=f"{verdict.note} ({verdict.by})" if verdict and verdict.note else "",
+        )
 
     @property
     def is_refused(self) -> bool:

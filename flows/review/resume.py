@@ -9,12 +9,7 @@ from uuid import UUID
 import httpx
 from prefect import get_client
 from prefect.client.orchestration import PrefectClient
-from prefect.client.schemas.filters import (
-    FlowRunFilter,
-    FlowRunFilterState,
-    FlowRunFilterStateName,
-    FlowRunFilterTags,
-)
+from prefect.client.schemas import filters
 from prefect.client.schemas.objects import FlowRun
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
@@ -50,9 +45,9 @@ async def resume_runs(title: str, home: Home) -> list[ResumedRun]:
 
 
 async def _suspended_runs(client: PrefectClient, title: str) -> Sequence[FlowRun]:
-    has_tag = FlowRunFilterTags(all_=[film_tag(title)])
-    is_suspended = FlowRunFilterState(name=FlowRunFilterStateName(any_=["Suspended"]))
-    return await client.read_flow_runs(flow_run_filter=FlowRunFilter(tags=has_tag, state=is_suspended))
+    has_tag = filters.FlowRunFilterTags(all_=[film_tag(title)])
+    is_suspended = filters.FlowRunFilterState(name=filters.FlowRunFilterStateName(any_=["Suspended"]))
+    return await client.read_flow_runs(flow_run_filter=filters.FlowRunFilter(tags=has_tag, state=is_suspended))
 
 
 async def _resume(client: PrefectClient, run: FlowRun, home: Home) -> ResumedRun:

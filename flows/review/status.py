@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 from storyreel.flows.planning.history import open_history
 from storyreel.flows.planning.model import PlannedTake, ReviewState, takes_by_shot
 from storyreel.flows.planning.planner import Planner
-from storyreel.flows.review.model import ShotToReview, TakeToReview, action_of, note_of, review_state
+from storyreel.flows.review.model import ShotToReview, TakeToReview, action_of, review_state
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.language.values import NonEmptyText
 from storyreel.specs.problems.phrases import listed, shown, suggestion
@@ -148,16 +148,8 @@ def _clip(take: PlannedTake, purchases: Mapping[str, Purchase], clips: ClipStore
 
 async def _to_review(take: PlannedTake, clip: Path, purchase: Purchase | None, inspects: bool) -> TakeToReview:
     inspects = inspects and not take.chosen.is_free and take.verdict is None
-    return TakeToReview(
-        take=take.take,
-        key=take.key,
-        state=take.review or "wfa",
-        service=take.request.provider,
-        cost=(purchase.cost if purchase else None) or take.price,
-        clip=clip,
-        inspection=await _inspection(take, clip) if inspects else None,
-        note=note_of(take.verdict),
-    )
+    inspection = await _inspection(take, clip) if inspects else None
+    return TakeToReview.of(take, take.chosen, purchase, clip, inspection)
 
 
 async def _inspection(take: PlannedTake, clip: Path) -> Inspection | None:

@@ -27,14 +27,7 @@ from storyreel.flows.planning.planner import Planner
 from storyreel.flows.planning.summary import summarize_purchases
 from storyreel.flows.production.takes import TakeRuns
 from storyreel.flows.review.forms import Question, approved_budget, budget_form, by_field, review_form, verdicts_in
-from storyreel.flows.review.model import (
-    ReviewNeeded,
-    ShotToReview,
-    TakeToReview,
-    action_of,
-    note_of,
-    shots_to_approve,
-)
+from storyreel.flows.review.model import ReviewNeeded, ShotToReview, TakeToReview, action_of, shots_to_approve
 from storyreel.flows.review.status import action_problem
 from storyreel.specs.errors import StoryreelError
 from storyreel.specs.money import Money
@@ -161,16 +154,7 @@ async def _answer(client: PrefectClient, run: UUID, number: int) -> dict[str, An
 async def _to_review(take: PlannedTake, runs: TakeRuns, ledger: Ledger) -> TakeToReview:
     made = await runs.made(take)
     purchase = ledger.find(made.candidate.key)
-    return TakeToReview(
-        take=take.take,
-        key=made.candidate.key,
-        state=(take.review or "wfa") if take.verdict else "wfa",
-        service=made.candidate.request.provider,
-        cost=(purchase.cost if purchase else None) or made.candidate.price,
-        clip=made.clip.path,
-        inspection=made.inspection,
-        note=note_of(take.verdict),
-    )
+    return TakeToReview.of(take, made.candidate, purchase, made.clip.path, made.inspection)
 
 
 async def _suspend(question: Question, form: type[RunInput], why: str) -> None:

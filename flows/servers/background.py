@@ -16,16 +16,8 @@ from pathlib import Path
 import psutil
 
 from storyreel.flows.errors import RunFailed
-from storyreel.flows.servers.local import (
-    PORT,
-    ServerRecord,
-    free_port,
-    pages_url,
-    probe,
-    record_path,
-    recorded_server,
-    wait_until_ready,
-)
+from storyreel.flows.servers import local
+from storyreel.flows.servers.local import PORT, ServerRecord, pages_url, probe, record_path
 from storyreel.specs.frozen import Frozen
 from storyreel.tasks.files import write_whole
 from storyreel.tasks.ledger.owner import owner_of_process
@@ -43,12 +35,9 @@ class BackgroundServer(Frozen):
 
 
 def start(port: int | None) -> BackgroundServer:
-    """Return the server that runs already, or start one at `port` (default 4200).
-
-    Raises RunFailed when the port is taken by another program, or the server does not answer.
-    """
+    """Return the server that runs already, or start one at `port` (default 4200). Raises RunFailed."""
     ended = ""
-    if (recorded := recorded_server()) and recorded.is_alive:
+    if (recorded := local.recorded_server()) and recorded.process.is_alive():
         return _running(recorded, port)
     if recorded:
         ended = f"The server at {recorded.pages} had ended without being stopped. "
@@ -60,20 +49,17 @@ def start(port: int | None) -> BackgroundServer:
             return BackgroundServer(pages=pages_url(wanted), message=message)
         case "another program":
             taken = f"{ended}Port {wanted} is taken by a program that is no Prefect server"
-            raise RunFailed(taken, next=f"storyreel ui --port {free_port()}")
+            raise RunFailed(taken, next=f"storyreel ui --port {local.free_port()}")
     server = _start_process(wanted)
     message = f"{ended}Prefect's server was started, and stays until storyreel ui --stop"
     return BackgroundServer(pages=server.pages, message=message)
 
 
 def stop() -> str:
-    """Stop the server that was started from this home; returns a sentence that says what was done.
-
-    Raises RunFailed when the server at the default port was not started here.
-    """
-    recorded = recorded_server()
+    """Stop the server that was started from this home; returns a sentence that says so. Raises RunFailed."""
+    recorded = local.recorded_server()
     record_path().unlink(missing_ok=True)
-    if recorded and recorded.is_alive:
+    if recorded and recorded.process.is_alive():
         _terminate(recorded.process.pid)
         return f"the server at {recorded.pages} is stopped; its runs are kept"
     if recorded:
@@ -122,7 +108,7 @@ def _start_process(port: int) -> ServerRecord:
         )
         try:
             server = ServerRecord(port=port, process=owner_of_process(started.pid))
-            wait_until_ready(started, port, log, f"look into {log_path}")
+            local.wait_until_ready(started, port, log, f"look into {log_path}")
             write_whole(record, server.model_dump_json())
         except BaseException:
             started.terminate()

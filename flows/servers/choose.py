@@ -113,10 +113,7 @@ def configured_server() -> str:
 
 
 async def wait_for_task_runs(flow_run: UUID, task_runs: int, seconds: float = 30) -> None:
-    """Wait until an ephemeral server has the final state of so many task runs, at most for `seconds`.
-
-    Task states travel as events; with the server the last ones would be lost.
-    """
+    """Wait, at most for `seconds`, until an ephemeral server has the final states of so many task runs."""
     if not uses_ephemeral_server():
         return
     from prefect import get_client

@@ -46,9 +46,6 @@ class EphemeralServer:
     def __enter__(self) -> EphemeralServer:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self.end()
-
     def start(self) -> str:
         """Serve on a free port; returns the URL of the API. Raises RunFailed when it does not answer."""
         self._started = True
@@ -60,7 +57,7 @@ class EphemeralServer:
         wait_until_ready(self._process, port, self._log, "storyreel ui, and when it answers, the same command again")
         return f"{pages_url(port)}/api"
 
-    def end(self) -> None:
+    def __exit__(self, *_: object) -> None:
         """Stop the process; by SIGKILL if it has not served yet."""
         if not self._started:
             self._process.kill()

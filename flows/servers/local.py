@@ -37,10 +37,6 @@ class ServerRecord(Frozen):
     def pages(self) -> str:
         return pages_url(self.port)
 
-    @property
-    def is_alive(self) -> bool:
-        return self.process.is_alive()
-
 
 def pages_url(port: int) -> str:
     """URL of the web pages of a Prefect server on this machine."""
@@ -65,12 +61,9 @@ def recorded_server(environment: Mapping[str, str] = os.environ) -> ServerRecord
 
 
 def local_server(environment: Mapping[str, str] = os.environ) -> str:
-    """Pages URL of a Prefect server that answers on this machine; empty if none does.
-
-    The one of `storyreel ui` comes before one at the default port.
-    """
+    """Pages URL of the server of `storyreel ui`, else of one at the default port; empty if none answers."""
     server = recorded_server(environment)
-    ports = (server.port, PORT) if server and server.is_alive else (PORT,)
+    ports = (server.port, PORT) if server and server.process.is_alive() else (PORT,)
     return next((pages_url(port) for port in ports if probe(port) == "prefect"), "")
 
 
@@ -93,8 +86,7 @@ def probe(port: int, seconds: float = 2) -> Answer:
 def free_port() -> int:
     """A port of this machine at which nothing listens."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        port: int = listening.getsockname()[1]
-        return port
+        return int(listening.getsockname()[1])
 
 
 def wait_until_ready(process: subprocess.Popen[bytes], port: int, log: IO[bytes], next: str) -> None:

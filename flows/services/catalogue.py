@@ -110,12 +110,8 @@ def transport_of(capability: Capability, use: Use, *, has_bucket: bool) -> Trans
 
 
 def _takes(capability: Capability, use: Use) -> bool:
-    if use == "first_frame":
-        return capability.first_frame
-    if use == "last_frame":
-        return capability.last_frame
-    if use == "voice":
-        return capability.voice
+    if use in ("first_frame", "last_frame", "voice"):
+        return bool(getattr(capability, use))
     most = capability.images if use == "image" else capability.videos
     return capability.mode is Mode.REFERENCE and most != 0
 

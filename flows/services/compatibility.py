@@ -86,18 +86,17 @@ def _compatibility(shot: Shot, name: str, answer: Request | Unsupported) -> Comp
     )
 
 
-def print_compatibility(console: Console, title: str, results: list[Compatibility]) -> None:
+def print_compatibility(console: Console, results: list[Compatibility], title: str) -> None:
     """Print a row for each shot and a column for each service, then the obstacles."""
-    services = list(dict.fromkeys(result.provider for result in results))
     by_shot: dict[str, dict[str, Compatibility]] = {}
     for result in results:
         by_shot.setdefault(result.shot, {})[result.provider] = result
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=title, title_justify="left", title_style="bold")
     table.add_column("shot", no_wrap=True)
-    for service in services:
+    for service in dict.fromkeys(result.provider for result in results):
         table.add_column(service, no_wrap=True)
     for shot, row in by_shot.items():
-        table.add_row(shot, *(_mark(row[service]) for service in services))
+        table.add_row(shot, *map(_mark, row.values()))
     console.print(table)
     console.print("The storyboard's own choice is underlined.", style="dim", highlight=False)
     for line in _obstacles(results):

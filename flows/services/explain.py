@@ -174,10 +174,8 @@ def _source(film: Storyboard, plan: Plan, attachment: Attachment) -> str:
 def _http_request(service: HostedProvider, request: Request, attachments: Sequence[ExplainedAttachment]) -> HttpRequest:
     """The request with an ellipsis in place of the key, which is not read."""
     sources = {(use, attachment.digest): attachment.source for use, attachment in request.attachments}
-    names = [(each.use, each.digest) for each in attachments]
-    places = {
-        name: _place(each, sources[name], service.store_prefix) for name, each in zip(names, attachments, strict=True)
-    }
+    by_name = {(each.use, each.digest): each for each in attachments}
+    places = {name: _place(each, sources[name], service.store_prefix) for name, each in by_name.items()}
     url = without_password(service.base + service.submit_path(request))
     return HttpRequest(
         method="POST",

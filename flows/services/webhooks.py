@@ -26,17 +26,10 @@ from storyreel.specs.errors import StoryreelError
 from storyreel.specs.problems.phrases import shown
 from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.ledger import Ledger, LedgerError, Purchase, State
-from storyreel.tasks.providers import load
+from storyreel.tasks.providers import load, webhooks
 from storyreel.tasks.providers.errors import ProviderError, TaskFailed
 from storyreel.tasks.providers.provider import Provider
-from storyreel.tasks.providers.webhooks import (
-    MAX_BODY_BYTES,
-    Callback,
-    CallbackReader,
-    InvalidCallback,
-    InvalidSignature,
-    SeenMessages,
-)
+from storyreel.tasks.providers.webhooks import MAX_BODY_BYTES, Callback, CallbackReader
 from storyreel.tasks.settings import WEBHOOK_SECRET, Settings
 
 SERVICE = "freepik"
@@ -51,6 +44,7 @@ _MAX_CONNECTIONS = 100
 """Further connections are answered with 503."""
 
 Report = Callable[[str], None]
+Clock = Callable[[], float]
 
 
 class _Rejected(StoryreelError):
@@ -65,15 +59,10 @@ class Receiver:
     """Checks the signature of callbacks, confirms each with the service, and wakes the run that waits for its task."""
 
     def __init__(
-        self,
-        reader: CallbackReader,
-        service: Provider,
-        ledger: Ledger,
-        report: Report,
-        now: Callable[[], float] = time.time,
+        self, reader: CallbackReader, service: Provider, ledger: Ledger, report: Report, now: Clock = time.time
     ) -> None:
         self._reader, self._service, self._ledger, self._report, self._now = reader, service, ledger, report, now
-        self._seen = SeenMessages()
+        self._seen = webhooks.SeenMessages()
         self._confirmations = asyncio.Semaphore(_MAX_CONFIRMATIONS)
 
     async def receive(self, request: Request) -> Response:
@@ -85,9 +74,9 @@ class Receiver:
             woken = callback.id not in self._seen and await self._handle(callback)
             self._seen.add(callback.id, self._now())
             return JSONResponse({"woken": woken})
-        except InvalidSignature as error:
+        except webhooks.InvalidSignature as error:
             return self._reject(401, error.message)
-        except InvalidCallback as error:
+        except webhooks.InvalidCallback as error:
             return self._reject(400, error.message)
         except _Rejected as error:
             return self._reject(error.status, error.message)

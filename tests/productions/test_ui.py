@@ -36,7 +36,7 @@ class Machine:
         return self._storyreel(*arguments, **{**self._environment, **more})
 
     def end(self) -> None:
-        if (server := recorded_server(self._environment)) and server.is_alive:
+        if (server := recorded_server(self._environment)) and server.process.is_alive():
             os.kill(server.process.pid, signal.SIGKILL)
 
 

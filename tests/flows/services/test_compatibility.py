@@ -83,7 +83,7 @@ def test_compatibility_and_planning_agree(film: Path) -> None:
 def test_an_obstacle_is_printed_once_for_all_its_shots(film: Path) -> None:
     film.write_text(FILM.replace("duration: 15s", "duration: 20s"))
     written = StringIO()
-    print_compatibility(Console(file=written), "Who Can", list(compatibilities(film).values()))
+    print_compatibility(Console(file=written), list(compatibilities(film).values()), "Who Can")
     lines = [line for line in written.getvalue().splitlines() if line.startswith("freepik cannot shoot 1B, 1C")]
     assert len(lines) == 1
     assert "it needs 20s" in lines[0]
