@@ -116,7 +116,7 @@ async def _deploy(
     # First of all the pool: without it nothing is packed or created.
     pool = await registration.find_pool(pool_name)
     film = await asyncio.to_thread(film_deployment, request, bucket)
-    environment = worker_environment(request.plan.services, in_process_pool=pool.is_process)
+    environment = worker_environment(request.plan.services, in_process_pool=pool.type == "process")
     limits = await ensure_limits(request.paid_services, request.limits)
     status = await automations.ensure_automations(request.lost_after)
     if request.spread == "scenes":  # before the film itself, whose first run looks for it

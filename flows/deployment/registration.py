@@ -8,7 +8,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 from prefect import get_client
-from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
+from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy, WorkPool
 from prefect.deployments.runner import DeploymentApplyError, RunnerDeployment
 from prefect.exceptions import ObjectNotFound
 from prefect.schedules import Schedule
@@ -69,14 +69,6 @@ class FilmDeployment(Frozen):
         )
 
 
-class Pool(Frozen):
-    """A work pool."""
-
-    name: str
-    is_process: bool
-    """Whether its workers run flows as processes on their own machine, with what is installed there."""
-
-
 async def served_deployment(
     film: FilmDeployment, run: RunRequest, schedules: Sequence[Schedule], overlap: Overlap
 ) -> RunnerDeployment:
@@ -93,7 +85,7 @@ async def pool_deployment(
     schedules: Sequence[Schedule],
     overlap: Overlap,
     spread: Spread,
-    pool: Pool,
+    pool: WorkPool,
     environment: Mapping[str, str],
 ) -> RunnerDeployment:
     """The deployment of a film for a pool, whose runs get `environment`."""
@@ -101,7 +93,7 @@ async def pool_deployment(
     return await _deployment(film, parameters, schedules, overlap, **_in_pool(pool, environment))
 
 
-async def scenes_deployment(film: FilmDeployment, pool: Pool, environment: Mapping[str, str]) -> RunnerDeployment:
+async def scenes_deployment(film: FilmDeployment, pool: WorkPool, environment: Mapping[str, str]) -> RunnerDeployment:
     """The deployment of a film's scenes; a run of the film finds it by the name that both share."""
     return await shoot_scene.ato_deployment(
         film.name,
@@ -133,17 +125,16 @@ async def remove_old_schedules(created: UUID, wanted: RunnerDeployment) -> None:
             await client.delete_deployment_schedule(created, old.id)
 
 
-async def find_pool(name: str) -> Pool:
+async def find_pool(name: str) -> WorkPool:
     """A work pool by name. Raises RunFailed, which lists the pools that exist, if there is none of that name."""
     async with get_client() as client:
         try:
-            found = await client.read_work_pool(name)
+            return await client.read_work_pool(name)
         except ObjectNotFound as missing:
             existing = sorted(pool.name for pool in await client.read_work_pools(limit=_MOST_POOLS))
             hint = f"these exist: {', '.join(existing)}" if existing else "none exists yet"
             create = shlex.join(["prefect", "work-pool", "create", name, "--type", "process"])
             raise RunFailed(f"there is no work pool {shown(name)!r}", hint=hint, next=create) from missing
-    return Pool(name=found.name, is_process=found.type == "process")
 
 
 async def _deployment(
@@ -165,7 +156,7 @@ async def _deployment(
     )
 
 
-def _in_pool(pool: Pool, environment: Mapping[str, str]) -> dict[str, Any]:
+def _in_pool(pool: WorkPool, environment: Mapping[str, str]) -> dict[str, Any]:
     return {"work_pool_name": pool.name, "job_variables": {"env": {**environment, **_RUN_SETTINGS}}}
 
 

@@ -20,7 +20,6 @@ from prefect.events.schemas.automations import Automation, Posture
 from storyreel.flows.names import TAG
 from storyreel.flows.servers.prefect_internals import UNLOADABLE
 from storyreel.specs.errors import StoryreelError
-from storyreel.specs.frozen import Frozen
 
 HEARTBEAT_SECONDS = 30
 """Between two heartbeats of a deployed run; Prefect's minimum."""
@@ -47,14 +46,6 @@ _HAS_BEGUN = "!0"
 """Filter on the run count: a run that crashes before it begins would be scheduled again without end."""
 
 
-class AutomationStatus(Frozen):
-    """An automation as the server has it."""
-
-    name: str
-    enabled: bool
-    """False if a person has paused it."""
-
-
 class LostTooOften(StoryreelError):
     """A run was scheduled again after a crash `times` times, and was lost each time."""
 
@@ -66,8 +57,8 @@ class LostTooOften(StoryreelError):
         )
 
 
-async def ensure_automations(lost_after: int | None = None) -> tuple[AutomationStatus, ...]:
-    """Create or update both automations.
+async def ensure_automations(lost_after: int | None = None) -> tuple[AutomationCore, ...]:
+    """Create or update both automations. Those that a person has paused are returned as not enabled.
 
     `lost_after`, in seconds, holds for all films; None keeps what is set, 90 if nothing is.
     """
@@ -83,15 +74,15 @@ async def _read(client: PrefectClient, name: str) -> Automation | None:
     return next(iter(await client.read_automations_by_name(name)), None)
 
 
-async def _put(client: PrefectClient, current: Automation | None, wanted: AutomationCore) -> AutomationStatus:
+async def _put(client: PrefectClient, current: Automation | None, wanted: AutomationCore) -> AutomationCore:
     """Create or change an automation. An equal one is left alone: a change makes it forget the runs it is watching."""
     if current is None:
         await client.create_automation(wanted)
-        return AutomationStatus(name=wanted.name, enabled=True)
+        return wanted
+    wanted.enabled = current.enabled
     if (current.trigger, current.actions) != (wanted.trigger, wanted.actions):
-        wanted.enabled = current.enabled
         await client.update_automation(current.id, wanted)
-    return AutomationStatus(name=wanted.name, enabled=current.enabled)
+    return wanted
 
 
 def _mark_lost(seconds: int) -> AutomationCore:
