@@ -96,11 +96,8 @@ def _missing(order: Purchase, now: datetime, complete: bool) -> Finding:
         return _open(order, f"{_service(order)} does not list it yet; after {ready:%H:%M} that proves something")
     if begin < now - _KEPT:
         return _open(order, f"{_service(order)} does not list it, but the order is too old for that to prove something")
-    return Finding(
-        purchase=order,
-        match="never made",
-        why=f"{_service(order)}'s list has no {order.order.model} of {_span(order)} that it could be",
-    )
+    why = f"{_service(order)}'s list has no {order.order.model} of {_span(order)} that it could be"
+    return Finding(purchase=order, match="never made", why=why)
 
 
 def _could_be(order: Purchase, task: RemoteTask, now: datetime) -> bool:

@@ -41,8 +41,7 @@ RRules = Annotated[
     ),
 ]
 Timezone = Annotated[
-    str | None,
-    typer.Option("--timezone", metavar="ZONE", help="Their time zone: `Europe/Paris`; default: UTC."),
+    str | None, typer.Option("--timezone", metavar="ZONE", help="Their time zone: `Europe/Paris`; default: UTC.")
 ]
 Name = Annotated[
     str | None, typer.Option("--name", metavar="NAME", help="Name of the deployment; by default made from the title.")

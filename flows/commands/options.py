@@ -27,8 +27,7 @@ File = Annotated[Path, typer.Argument(metavar="STORYBOARD", help="The storyboard
 Film = Annotated[str, typer.Argument(metavar="STORYBOARD", help=STORYBOARD, show_default=False)]
 Provider = Annotated[str | None, typer.Option("--provider", metavar="NAME", help="Make all shots with this service.")]
 Set = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Set one of the storyboard's `vars`. Repeatable."),
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Set one of the storyboard's `vars`. Repeatable.")
 ]
 Select = Annotated[
     list[str] | None,

@@ -83,13 +83,12 @@ def _notes(budgeted: BudgetedPlan, same: Sequence[str]) -> Iterator[str]:
 
 def _scene_cell(column: _Column, scene: str, takes: Sequence[PlannedTake]) -> Text:
     """A cell of a scene's line: its name, its length in the cut, or what is bought for it."""
-    if column.name == "take":
-        return Text(f"scene {scene}", style="dim")
-    if column.name == "cut":
-        return Text(f"{float(sum(take.cut_seconds for take in takes if take.circled)):.4g} s", style="dim")
-    if column.name == "price":
-        return Text("\n".join(amounts_of(takes, "+ unknown")), style="dim")
-    return Text("")
+    cells = {
+        "take": f"scene {scene}",
+        "cut": f"{float(sum(take.cut_seconds for take in takes if take.circled)):.4g} s",
+        "price": "\n".join(amounts_of(takes, "+ unknown")),
+    }
+    return Text(cells.get(column.name, ""), style="dim")
 
 
 def _fallbacks(plan: Plan) -> Iterator[str]:

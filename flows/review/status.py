@@ -71,10 +71,7 @@ async def review_status(planner: Planner) -> list[ShotReview]:
         made = [(take, clip) for take in takes if (clip := _clip(take, purchases, clips))]
         to_review = [_to_review(take, clip, purchases.get(take.key), inspects=state == "wfa") for take, clip in made]
         shot = ShotToReview(
-            film=plan.title,
-            slate=slate,
-            action=action_of(takes[0]),
-            takes=tuple(await asyncio.gather(*to_review)),
+            film=plan.title, slate=slate, action=action_of(takes[0]), takes=tuple(await asyncio.gather(*to_review))
         )
         to_come = tuple((take.take, take.review or "todo") for take in takes if take.state != "cached")
         reviews.append(ShotReview(shot=shot, state=state, to_come=to_come))

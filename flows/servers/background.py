@@ -12,13 +12,13 @@ import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 import psutil
 
 from storyreel.flows.errors import RunFailed
 from storyreel.flows.servers import local
 from storyreel.flows.servers.local import PORT, ServerRecord, pages_url, probe, record_path
-from storyreel.specs.frozen import Frozen
 from storyreel.tasks.files import write_whole
 from storyreel.tasks.ledger.owner import owner_of_process
 
@@ -27,7 +27,7 @@ _ANSWER_SECONDS = 10
 _END_SECONDS = 20
 
 
-class BackgroundServer(Frozen):
+class BackgroundServer(NamedTuple):
     """The pages URL of a running server, and a sentence that says whether it was started now."""
 
     pages: str
@@ -46,13 +46,12 @@ def start(port: int | None) -> BackgroundServer:
     match probe(wanted, _ANSWER_SECONDS):
         case "prefect":
             message = f"{ended}Prefect's server runs already, started by something else"
-            return BackgroundServer(pages=pages_url(wanted), message=message)
+            return BackgroundServer(pages_url(wanted), message)
         case "another program":
             taken = f"{ended}Port {wanted} is taken by a program that is no Prefect server"
             raise RunFailed(taken, next=f"storyreel ui --port {local.free_port()}")
-    server = _start_process(wanted)
     message = f"{ended}Prefect's server was started, and stays until storyreel ui --stop"
-    return BackgroundServer(pages=server.pages, message=message)
+    return BackgroundServer(_start_process(wanted).pages, message)
 
 
 def stop() -> str:
@@ -79,7 +78,7 @@ def _running(recorded: ServerRecord, port: int | None) -> BackgroundServer:
         )
     other_port = port not in (None, recorded.port)
     more = f"; for another port: storyreel ui --stop, then storyreel ui --port {port}" if other_port else ""
-    return BackgroundServer(pages=recorded.pages, message=f"Prefect's server runs already{more}")
+    return BackgroundServer(recorded.pages, f"Prefect's server runs already{more}")
 
 
 def _start_process(port: int) -> ServerRecord:

@@ -10,8 +10,8 @@ import asyncio
 import os
 import socket
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from http import HTTPStatus
 
 import uvicorn
@@ -187,14 +187,11 @@ def serve(host: str, port: int, console: Console) -> None:
             report("ended")
 
 
-@contextmanager
-def _listening(host: str, port: int) -> Iterator[socket.socket]:
+def _listening(host: str, port: int) -> socket.socket:
     """A socket that listens. Raises RunFailed if the address cannot be used."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        listening = socket.create_server((host, port), family=family)
+        return socket.create_server((host, port), family=family)
     except OSError as error:
         why = (error.strerror or str(error)).lower()
         raise RunFailed(f"cannot listen on {host}:{port}: {why}", next="storyreel webhooks --port 0") from error
-    with listening:
-        yield listening
