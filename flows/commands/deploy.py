@@ -17,7 +17,8 @@ from storyreel.tasks.settings import CLIPS_URL
 if TYPE_CHECKING:
     from prefect.schedules import Schedule
 
-    from storyreel.flows.deployment.deploy import Deployed, DeploymentRequest
+    from storyreel.flows.deployment.deploy import Deployed
+    from storyreel.flows.deployment.registration import DeploymentRequest
 
 
 Crons = Annotated[
@@ -165,7 +166,7 @@ def _agreed(
     run: RunRequest, yes: bool, name: str | None, limits: list[str] | None, must_have_keys: bool = False, **more: Any
 ) -> DeploymentRequest:
     """The request for a deployment. Raises what planning, `require_keys` and `agree_unattended` raise."""
-    from storyreel.flows.deployment.deploy import DeploymentRequest
+    from storyreel.flows.deployment.registration import DeploymentRequest
 
     budgeted = options.plan_of(run)
     request = DeploymentRequest(run=run, plan=budgeted.plan, name=_name(name), limits=_limits(limits), **more)

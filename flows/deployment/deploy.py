@@ -9,44 +9,21 @@ from pathlib import Path
 from typing import Any
 
 from prefect.schedules import Schedule
-from pydantic import Field
 from rich.console import Console
 
 from storyreel.flows.deployment import registration
 from storyreel.flows.deployment.environment import worker_environment
-from storyreel.flows.deployment.registration import FilmDeployment, Overlap, Spread
+from storyreel.flows.deployment.registration import DeploymentRequest, FilmDeployment, Overlap, Spread
 from storyreel.flows.deployment.schedules import describe
 from storyreel.flows.lifecycle import automations
 from storyreel.flows.names import default_folder
 from storyreel.flows.packs import pack, version_of
-from storyreel.flows.planning.model import Plan
-from storyreel.flows.planning.run_request import RunRequest
 from storyreel.flows.production.service_limits import ServiceLimit, ensure_limits
 from storyreel.flows.servers.choose import lasting_server
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.reading import read
 from storyreel.specs.storyboard import is_remote
 from storyreel.tasks.providers import load
-
-
-class DeploymentRequest(Frozen):
-    """A film to deploy or to serve, as the command line asks for it."""
-
-    run: RunRequest
-    plan: Plan
-    name: str | None = None
-    """Of the deployment; made from the title if None."""
-    limits: dict[str, int] = Field(default={})
-    """Takes at once by service; services that are not named keep their limit."""
-    overlap: Overlap = "wait"
-    lost_after: int | None = None
-    """Seconds without a heartbeat after which a run counts as lost; unchanged if None."""
-    spread: Spread = "none"
-
-    @property
-    def paid_services(self) -> list[str]:
-        """The paid services that a run may order from, by name."""
-        return [name for name in self.plan.services if load(name).paid]
 
 
 class Deployed(Frozen):
@@ -119,11 +96,10 @@ async def _deploy(
     environment = worker_environment(request.plan.services, in_process_pool=pool.type == "process")
     limits = await ensure_limits(request.paid_services, request.limits)
     status = await automations.ensure_automations(request.lost_after)
+    in_pool = registration.in_pool(pool, environment.variables)
     if request.spread == "scenes":  # before the film itself, whose first run looks for it
-        await registration.register(await registration.scenes_deployment(film, pool, environment.variables))
-    wanted = await registration.pool_deployment(
-        film, request.run, schedules, request.overlap, request.spread, pool, environment.variables
-    )
+        await registration.register(await registration.scenes_deployment(film, in_pool))
+    wanted = await registration.render_deployment(film, request, schedules, in_pool)
     created = await registration.register(wanted)
     return Deployed(
         deployment=film.full_name,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Literal
 from uuid import UUID
 
@@ -13,15 +14,18 @@ from prefect.deployments.runner import DeploymentApplyError, RunnerDeployment
 from prefect.exceptions import ObjectNotFound
 from prefect.schedules import Schedule
 from prefect.types.entrypoint import EntrypointType
+from pydantic import Field
 
 from storyreel.flows.errors import RunFailed
 from storyreel.flows.lifecycle.automations import HEARTBEAT_SECONDS
 from storyreel.flows.names import film_tags
+from storyreel.flows.planning.model import Plan
 from storyreel.flows.planning.run_request import RunRequest
 from storyreel.flows.render import render_storyboard
 from storyreel.flows.scene import shoot_scene
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.problems.phrases import shown
+from storyreel.tasks.providers import load
 
 Overlap = Literal["wait", "skip"]
 """A run that is due while another run of the same film is under way waits or is skipped."""
@@ -31,8 +35,29 @@ Spread = Literal["none", "scenes"]
 _STRATEGIES = {"wait": ConcurrencyLimitStrategy.ENQUEUE, "skip": ConcurrencyLimitStrategy.CANCEL_NEW}
 _RUN_SETTINGS = {"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT_SECONDS)}
 """Prefect's settings for the process of a run."""
+_NO_POOL: Mapping[str, Any] = MappingProxyType({})
 _MOST_POOLS = 20
 """Work pools that a message lists."""
+
+
+class DeploymentRequest(Frozen):
+    """A film to deploy or to serve, as the command line asks for it."""
+
+    run: RunRequest
+    plan: Plan
+    name: str | None = None
+    """Of the deployment; made from the title if None."""
+    limits: dict[str, int] = Field(default={})
+    """Takes at once by service; services that are not named keep their limit."""
+    overlap: Overlap = "wait"
+    lost_after: int | None = None
+    """Seconds without a heartbeat after which a run counts as lost; unchanged if None."""
+    spread: Spread = "none"
+
+    @property
+    def paid_services(self) -> list[str]:
+        """The paid services that a run may order from, by name."""
+        return [name for name in self.plan.services if load(name).paid]
 
 
 class FilmDeployment(Frozen):
@@ -69,31 +94,27 @@ class FilmDeployment(Frozen):
         )
 
 
-async def served_deployment(
-    film: FilmDeployment, run: RunRequest, schedules: Sequence[Schedule], overlap: Overlap
+async def render_deployment(
+    film: FilmDeployment, request: DeploymentRequest, schedules: Sequence[Schedule], pool: Mapping[str, Any] = _NO_POOL
 ) -> RunnerDeployment:
-    """The deployment of a film for a runner in this process."""
-    wanted = await _deployment(film, _parameters(film, run), schedules, overlap)
-    # Set explicitly: without it Prefect keeps the pool of an earlier deployment of the same name.
-    wanted.work_pool_name = wanted.work_queue_name = None
-    return wanted
+    """The deployment of a film, in a pool as of `in_pool` or for a runner in this process."""
+    return await render_storyboard.ato_deployment(
+        film.name,
+        schedules=list(schedules),
+        # One run of a film at a time: two would only wait for each other's takes.
+        concurrency_limit=ConcurrencyLimitConfig(limit=1, collision_strategy=_STRATEGIES[request.overlap]),
+        parameters=_parameters(film, request),
+        description=film.description,
+        tags=film.tags,
+        version=film.version[:12],
+        # Set explicitly: a runner that ends pauses its deployment.
+        paused=False,
+        entrypoint_type=EntrypointType.MODULE_PATH,
+        **pool,
+    )
 
 
-async def pool_deployment(
-    film: FilmDeployment,
-    run: RunRequest,
-    schedules: Sequence[Schedule],
-    overlap: Overlap,
-    spread: Spread,
-    pool: WorkPool,
-    environment: Mapping[str, str],
-) -> RunnerDeployment:
-    """The deployment of a film for a pool, whose runs get `environment`."""
-    parameters = _parameters(film, run) | ({} if spread == "none" else {"spread": spread})
-    return await _deployment(film, parameters, schedules, overlap, **_in_pool(pool, environment))
-
-
-async def scenes_deployment(film: FilmDeployment, pool: WorkPool, environment: Mapping[str, str]) -> RunnerDeployment:
+async def scenes_deployment(film: FilmDeployment, pool: Mapping[str, Any]) -> RunnerDeployment:
     """The deployment of a film's scenes; a run of the film finds it by the name that both share."""
     return await shoot_scene.ato_deployment(
         film.name,
@@ -102,8 +123,13 @@ async def scenes_deployment(film: FilmDeployment, pool: WorkPool, environment: M
         version=film.version[:12],
         paused=False,
         entrypoint_type=EntrypointType.MODULE_PATH,
-        **_in_pool(pool, environment),
+        **pool,
     )
+
+
+def in_pool(pool: WorkPool, environment: Mapping[str, str]) -> dict[str, Any]:
+    """Arguments of a deployment in a pool, whose runs get `environment`."""
+    return {"work_pool_name": pool.name, "job_variables": {"env": {**environment, **_RUN_SETTINGS}}}
 
 
 async def register(wanted: RunnerDeployment) -> UUID:
@@ -137,31 +163,9 @@ async def find_pool(name: str) -> WorkPool:
             raise RunFailed(f"there is no work pool {shown(name)!r}", hint=hint, next=create) from missing
 
 
-async def _deployment(
-    film: FilmDeployment, parameters: Mapping[str, Any], schedules: Sequence[Schedule], overlap: Overlap, **pool: Any
-) -> RunnerDeployment:
-    return await render_storyboard.ato_deployment(
-        film.name,
-        schedules=list(schedules),
-        # One run of a film at a time: two would only wait for each other's takes.
-        concurrency_limit=ConcurrencyLimitConfig(limit=1, collision_strategy=_STRATEGIES[overlap]),
-        parameters=dict(parameters),
-        description=film.description,
-        tags=film.tags,
-        version=film.version[:12],
-        # Set explicitly: a runner that ends pauses its deployment.
-        paused=False,
-        entrypoint_type=EntrypointType.MODULE_PATH,
-        **pool,
-    )
-
-
-def _in_pool(pool: WorkPool, environment: Mapping[str, str]) -> dict[str, Any]:
-    return {"work_pool_name": pool.name, "job_variables": {"env": {**environment, **_RUN_SETTINGS}}}
-
-
-def _parameters(film: FilmDeployment, run: RunRequest) -> dict[str, Any]:
+def _parameters(film: FilmDeployment, request: DeploymentRequest) -> dict[str, Any]:
     """The parameters that were given. Others are left out, so that the form shows the flow's defaults."""
+    run = request.run
     given = {
         "storyboard": film.storyboard,
         "provider": run.provider,
@@ -169,5 +173,6 @@ def _parameters(film: FilmDeployment, run: RunRequest) -> dict[str, Any]:
         "select": list(run.selection) or None,
         "budget": run.budget.exactly if run.budget else None,
         "out": film.out,
+        "spread": None if request.spread == "none" else request.spread,
     }
     return {name: value for name, value in given.items() if value is not None}

@@ -12,8 +12,8 @@ from prefect.schedules import Schedule
 from rich.console import Console
 
 from storyreel.flows.deployment import registration
-from storyreel.flows.deployment.deploy import DeploymentRequest, film_deployment
-from storyreel.flows.deployment.registration import FilmDeployment
+from storyreel.flows.deployment.deploy import film_deployment
+from storyreel.flows.deployment.registration import DeploymentRequest, FilmDeployment
 from storyreel.flows.deployment.schedules import describe
 from storyreel.flows.lifecycle import automations
 from storyreel.flows.production import service_limits
@@ -48,7 +48,9 @@ async def _serve(
         heartbeat_seconds=automations.HEARTBEAT_SECONDS,
         pause_on_shutdown=True,
     )
-    wanted = await registration.served_deployment(film, request.run, schedules, request.overlap)
+    wanted = await registration.render_deployment(film, request, schedules)
+    # Set explicitly: without it Prefect keeps the pool of an earlier deployment of the same name.
+    wanted.work_pool_name = wanted.work_queue_name = None
     created = await runner.aadd_deployment(wanted)
     await registration.remove_old_schedules(created, wanted)
     for when in map(describe, schedules):

@@ -57,7 +57,7 @@ class Approval:
     def __init__(self, planner: Planner, rounds: Sequence[Round]) -> None:
         self._planner, self._rounds = planner, tuple(rounds)
         self._problems: dict[str, str] = {}
-        """What was wrong with the last answer, by slate."""
+        """Problems of the last answer, by slate."""
 
     @classmethod
     async def begin(cls, planner: Planner) -> Approval:
