@@ -1,4 +1,4 @@
-"""What a media file is, by its first bytes. Its name may say something else."""
+"""The kind of a media file, by its first bytes. Its name may say something else."""
 
 from __future__ import annotations
 

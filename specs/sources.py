@@ -20,7 +20,7 @@ from storyreel.specs.file_kind import HEAD, IMAGES, SOUNDS, VIDEOS, VOICES, File
 from storyreel.specs.problems.phrases import reason, shown
 
 Wrong = tuple[str, str]
-"""What is wrong with a source, and a hint (may be empty)."""
+"""A mistake in a source, and a hint (may be empty)."""
 
 _MEGABYTE = 1_000_000
 _NEIGHBOURS = 500
@@ -58,7 +58,7 @@ class _Limits(NamedTuple):
 
 
 class SourceKind(Enum):
-    """What a source must be. The sizes are DashScope's limits; the other services take no more."""
+    """Requirements of a source. The sizes are DashScope's limits; the other services take no more."""
 
     IMAGE = _Limits("an image (PNG, JPEG, WebP or BMP)", 20, IMAGES, True)
     VIDEO = _Limits("a video (MP4 or MOV)", 100, VIDEOS, True)
@@ -76,7 +76,7 @@ class SourceChecker:
         self._missing = 0
 
     def wrong_with(self, source: str, kind: SourceKind) -> Wrong | None:
-        """What is wrong with a source, given as written; None if nothing."""
+        """The mistake in a source, given as written; None if there is none."""
         if (source, kind) not in self._seen:
             self._seen[source, kind] = self._check(source, self._resolve(source), kind)
         return self._seen[source, kind]

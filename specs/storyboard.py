@@ -75,7 +75,7 @@ class ShotDefaults(StoryboardModel):
     """
 
     cast: Annotated[tuple[Name, ...], Field(max_length=20)] = ()
-    """Who is seen, by their keys in the film's cast."""
+    """The persons who are seen, by their keys in the film's cast."""
     location: Name | None = None
     """Where it is, by its key in the film's locations; `null` for nowhere in particular."""
     references: References = ()
@@ -129,7 +129,7 @@ class Shot(ShotDefaults):
     shot: Slate
     """The slate, a label that may be changed freely: no take is bought again because of it."""
     action: NonEmptyText
-    """What happens, in the present tense; `{mira}` in it is the cast member or location of that name."""
+    """The action, in the present tense; `{mira}` in it is the cast member or location of that name."""
     continues: Slate | None = None
     """The slate of the shot whose last frame this one begins with."""
 

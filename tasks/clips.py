@@ -36,7 +36,7 @@ class Clip(Frozen):
 
 
 class Receipt(Frozen):
-    """What the ledger will store about a clip, kept on disk until the clip is in the bucket."""
+    """A clip's facts for the ledger, kept on disk until the clip is in the bucket."""
 
     key: str
     """The take's key."""

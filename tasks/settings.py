@@ -49,9 +49,9 @@ class Variable:
     name: str
     """Of a service's variable only the end: `AT_ONCE`."""
     default: str
-    """What holds when it is not set, for people."""
+    """The default, for people."""
     expected: str = ""
-    """What a value must be, to complete "must be …"; empty where every text is accepted here."""
+    """A description of its values, to complete "must be …"; empty where every text is accepted here."""
     example: str = ""
     is_secret: bool = False
     """Whether no message may show the value."""

@@ -1,4 +1,4 @@
-"""What all takes of a run share: the ledger, the stores, the open services and their slots."""
+"""The things that all takes of a run share: the ledger, the stores, the open services and their slots."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Studio:
         self.clips = clips
         self.house_folder = house
         self.shared_pieces = SharedPieces(clips.bucket.inside("house")) if clips.bucket else None
-        """What hosts share of what they make from clips; None without a bucket."""
+        """The conformed pieces that hosts share; None without a bucket."""
         self.prices = prices
         self.opened_at = ledger.now()
         """By the clock of the ledger, like the times of its rows."""

@@ -29,7 +29,7 @@ from storyreel.specs.timing import Duration, FrameRate
 
 
 class Mode(StrEnum):
-    """What a service generates a video from."""
+    """The inputs from which a service generates a video."""
 
     TEXT = "text-to-video"
     IMAGE = "image-to-video"
@@ -95,7 +95,7 @@ class Look(ShorthandModel):
     prompt: Text = ""
     """Film stock, light, palette, style; the end of every shot's prompt."""
     avoid: Avoided = ""
-    """What must not be seen, at most 500 characters; the negative prompt."""
+    """The negative prompt, for things that must not be seen; at most 500 characters."""
 
 
 class Reference(StoryboardModel):
@@ -171,7 +171,7 @@ class CastMember(StoryboardModel):
     name: Text = ""
     """Their name in prompts; when left out, their key in the cast with a capital."""
     description: Text = ""
-    """What they look like, in a few words."""
+    """Their look, in a few words."""
     references: References = ()
     """Pictures and videos of them, the best first; at most 20."""
     voice: Source | None = None
@@ -184,7 +184,7 @@ class Location(StoryboardModel):
     name: Text = ""
     """Its name in prompts; when left out, its key in the locations."""
     description: Text = ""
-    """What is seen there, in a few words."""
+    """The look of the place, in a few words."""
     references: References = ()
     """Pictures and videos of it; at most 20."""
 

@@ -27,7 +27,7 @@ MEANING = {
     _NAME: "letters, digits, `_` and `-`, at most 40, beginning with a letter",
     _LEVEL: "a level in decibels such as `-18 dB`",
 }
-"""What a text must be, for messages, by the pattern that it has to match."""
+"""A description of a text, for messages, by the pattern that it has to match."""
 
 
 def as_text(value: object) -> object:

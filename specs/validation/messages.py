@@ -39,9 +39,9 @@ class Language(Generic[Model]):
     beginning: str
     """How such a file begins: the hint for one that is empty, or something else."""
     meaning: Mapping[str, str] = field(default_factory=lambda: MEANING)
-    """What a text must be, by the pattern that it has to match."""
+    """A description of a text, by the pattern that it has to match."""
     explain_key: Callable[[KeyPath], Text | None] = lambda path: None
-    """What to say of a key that is known elsewhere, but not at this path."""
+    """The message for a key that is known elsewhere, but not at this path."""
 
 
 class KeyErrors(ValueError):
@@ -219,7 +219,7 @@ def _split(text: str) -> Text:
 
 
 def _called(path: KeyPath) -> str:
-    """What a value is called: its key; an element by the key of its list."""
+    """The name of a value: its key; of an element the key of its list."""
     keys = [step for step in path if isinstance(step, str)]
     if not keys:
         return "the file"

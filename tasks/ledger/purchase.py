@@ -64,7 +64,7 @@ class Purchase(Frozen):
     clip: str | None
     """SHA-256 of the finished clip, in hex."""
     cost: Money | None
-    """What the service charged, None if it has not reported it."""
+    """The service's charge, None if it has not reported it."""
     owed: bool = True
     """Whether it may be charged although no cost was reported. False once the service has refused or failed it."""
     reason: str

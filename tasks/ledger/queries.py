@@ -56,7 +56,7 @@ class Queries(LedgerBase):
         return next(iter(self._read(lambda tx: totals.spent(tx.connection, wanted))), Spend())
 
     def spent_by(self, by: By, **wanted: Unpack[PurchaseFilter]) -> tuple[Spend, ...]:
-        """What all matching orders cost, by film, scene, service or month; free orders only if all are free."""
+        """The cost of all matching orders, by film, scene, service or month; free orders only if all are free."""
         return self._read(lambda tx: totals.spent(tx.connection, wanted, by))
 
     def history(self, key: str) -> tuple[Event, ...]:

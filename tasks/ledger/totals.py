@@ -34,7 +34,7 @@ LABELS: dict[By, tuple[str, ...]] = {
 
 
 class Spend(Frozen):
-    """What some orders cost. Charged and estimated costs are separate sums, one a currency each.
+    """The cost of some orders. Charged and estimated costs are separate sums, one a currency each.
 
     An order counts unless the service refused or failed it or never received it; with a charged cost it always counts.
     """
@@ -82,7 +82,7 @@ def committed(
 
 
 def spent(connection: Connection, wanted: PurchaseFilter, by: By | None = None) -> tuple[Spend, ...]:
-    """What matching orders cost, divided by `by`, one sum if None. Free orders are left out, unless all are free."""
+    """The cost of matching orders, divided by `by`, one sum if None. Free orders are left out, unless all are free."""
     labels = LABELS[by] if by else ()
     orders = _orders(lambda table: matches(wanted, table))
     found = _counted(connection, orders, labels)

@@ -187,7 +187,7 @@ def no_picture(path: Path) -> MediaError:
 
 
 def _looks_like(path: Path) -> str:
-    """What was downloaded instead of a clip, if it can be guessed: services answer errors with pages and JSON."""
+    """A guess at the content that was downloaded instead of a clip: services answer errors with pages and JSON."""
     with path.open("rb") as file:
         head = file.read(512).lstrip().lower()
     if not head:

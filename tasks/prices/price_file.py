@@ -39,7 +39,7 @@ class PricesError(StoryboardError):
 
 
 class _Known(NamedTuple):
-    """What a file may name: the context of its validation."""
+    """The names that a file may use: the context of its validation."""
 
     services: tuple[str, ...]
     regions: frozenset[tuple[str, str]]

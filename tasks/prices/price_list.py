@@ -27,7 +27,7 @@ class Quote(Frozen):
     money: Money | None
     """None if unknown; 0 only if it is free."""
     note: str = ""
-    """What the amount includes beside the clip, what is uncertain about it, or why it is unknown. May be empty."""
+    """Doubts about the amount, other things that it includes, or why it is unknown. May be empty."""
 
 
 class Site(Frozen):

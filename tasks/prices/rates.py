@@ -35,7 +35,7 @@ class Rate(Frozen):
     source: str = ""
     """Where the price was read, in free words."""
     doubt: str = ""
-    """What is uncertain about the price, in free words."""
+    """Doubts about the price, in free words."""
 
     def is_for(self, service: str, model: str, region: str) -> bool:
         """Whether it is a rate of a model, for some resolution and length."""

@@ -1,4 +1,4 @@
-"""What a service's model can do in one mode, and which files it accepts."""
+"""The abilities of a service's model in one mode, and the files that it accepts."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class MediaLimits(Frozen):
 
 
 class Capability(Frozen):
-    """What a service's model can do in one mode. None means no limit."""
+    """The abilities of a service's model in one mode. None means no limit."""
 
     mode: Mode
     model: str

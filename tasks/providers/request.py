@@ -15,7 +15,7 @@ from storyreel.specs.timing import FrameRate
 AttachmentKind = Literal["image", "video", "voice"]
 
 Use = Literal["first_frame", "last_frame", "image", "video", "voice"]
-"""What a service uses an attachment for."""
+"""The purpose for which a service gets an attachment."""
 
 
 class Attachment(Frozen):
@@ -36,7 +36,7 @@ class Attachment(Frozen):
 
 
 class Board(Frozen):
-    """What the animatic draws: a shot's slate, text and timing. Only requests to the animatic have one."""
+    """The content of an animatic: a shot's slate, text and timing. Only requests to the animatic have one."""
 
     film: str
     scene: str

@@ -40,7 +40,7 @@ class InvalidCallback(StoryreelError):
 
 
 class Callback(Frozen):
-    """What a callback says about a task. The task must be polled before it is believed."""
+    """A service's message about a task. The task must be polled before it is believed."""
 
     id: str
     """The id of the message, the same for each repetition."""

@@ -124,7 +124,7 @@ def _prompt(storyboard: Storyboard, shot: Shot, references: tuple[Attachment, ..
 
 
 def _negative_prompt(storyboard: Storyboard, capability: Capability) -> str:
-    """What to avoid; empty if the service reads that in the prompt."""
+    """The negative prompt; empty if the service reads that in the prompt."""
     avoid = storyboard.look.avoid if capability.negative_prompt else ""
     if capability.negative_length is not None and len(avoid) > capability.negative_length:
         raise Unsupported(

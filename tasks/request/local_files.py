@@ -32,7 +32,7 @@ class FileProblem(NamedTuple):
     what: str
     """Begins with a verb: `is 200x300 pixels …`."""
     hint: str
-    """What to do, may be empty."""
+    """The next step, may be empty."""
 
 
 class FileFacts(Frozen):

@@ -1,4 +1,4 @@
-"""What a service cannot do of a shot, and which services can."""
+"""Parts of a shot that a service cannot make, and the services that can."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ def clip_of(page: Page, board: Board, house: HouseFormat, workshop: Path, out: P
 
 
 def end_of(page: Page, board: Board) -> Image.Image | None:
-    """What the camera shows at the end of the shot, without text; None if the page does not show the shot itself."""
+    """The camera's picture at the end of the shot, without text; None if the page does not show the shot itself."""
     if page.end:
         return page.end
     if page.view is None:
