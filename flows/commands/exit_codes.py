@@ -25,9 +25,10 @@ DONE, FAILED, WRONG, OVER_BUDGET, INTERRUPTED = 0, 1, 2, 3, 130
 MEANINGS: Mapping[int, str] = MappingProxyType(
     {
         DONE: "The command did what it says.",
-        FAILED: "The run or the command failed. What was finished is kept; the message names the next command.",
-        WRONG: "The command line, the storyboard or a setting is wrong, a key is missing, or a purchase was not agreed "
-        "to. Nothing was made.",
+        FAILED: "The run or the command failed, or a service's key is missing. What was finished is kept; the message "
+        "names the next command.",
+        WRONG: "The command line, the storyboard or a setting is wrong, or a purchase was not agreed to. Nothing was "
+        "made.",
         OVER_BUDGET: "A budget would be exceeded. The message names the shots that fit.",
         INTERRUPTED: "The run was stopped by Ctrl-C, SIGTERM or in Prefect. What was finished is kept.",
     }
