@@ -129,7 +129,7 @@ class Shot(ShotDefaults):
     shot: Slate
     """The slate, a label that may be changed freely: no take is bought again because of it."""
     action: NonEmptyText
-    """The action, in the present tense; `{mira}` in it is the cast member or location of that name."""
+    """What happens, in the present tense; `{mira}` in it is the cast member or location of that name."""
     continues: Slate | None = None
     """The slate of the shot whose last frame this one begins with."""
 

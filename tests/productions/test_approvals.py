@@ -112,13 +112,13 @@ async def test_a_budget_that_others_use_up_meanwhile_is_asked_about_too(on_set: 
     with pytest.MonkeyPatch.context() as patch:
         from storyreel.flows import render
 
-        before = render.begin
+        before = render.begin_takes
 
         async def later(*arguments: Any) -> Any:
             spend()
             return await before(*arguments)
 
-        patch.setattr(render, "begin", later)
+        patch.setattr(render, "begin_takes", later)
         run = await deployed.begin()
     assert (await deployed.state(run)).name == "Suspended"
     assert on_set.sold == 1
