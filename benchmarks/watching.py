@@ -63,14 +63,14 @@ def _render(folder: Path, shots: int) -> tuple[float, float]:
     return time.perf_counter() - wall, time.process_time() - processor
 
 
-class _Nobody:
-    async def finished(self, *_: Any) -> None:
-        """Nothing is shown."""
+class _NoObserver:
+    async def publish_film(self, *_: Any) -> None:
+        """Publishes nothing."""
 
 
 @asynccontextmanager
-async def _unseen(*_: Any) -> AsyncIterator[_Nobody]:
-    yield _Nobody()
+async def _unseen(*_: Any) -> AsyncIterator[_NoObserver]:
+    yield _NoObserver()
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +14,10 @@ import pytest
 from tests.properties import register_profiles
 
 _GUARD = Path(__file__).parent / "guard"
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell that starts the tests in the background ignores Ctrl-C for them and for the commands that they stop by it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 sys.path.insert(0, str(_GUARD))
 import sitecustomize  # noqa: E402
