@@ -15,7 +15,8 @@ from storyreel.specs.frozen import Frozen
 from storyreel.specs.money import Money
 from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.ledger import PurchaseFilter
-from storyreel.tasks.ledger.totals import LABELS, By, Spend
+from storyreel.tasks.ledger.purchase import By
+from storyreel.tasks.ledger.totals import LABELS, Spend
 
 
 class Spending(Frozen):

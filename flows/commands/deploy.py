@@ -8,9 +8,7 @@ import typer
 from rich.console import Console
 
 from storyreel.flows.commands import options
-from storyreel.flows.commands.consent import agree_unattended, require_keys
 from storyreel.flows.planning.run_request import RunRequest
-from storyreel.flows.servers.choose import set_prefect_defaults
 from storyreel.specs.timing import parse_interval
 from storyreel.tasks.settings import CLIPS_URL
 
@@ -106,6 +104,8 @@ def deploy(
     as_json: options.AsJson = False,
 ) -> None:
     """Let the workers of a Prefect work pool render a film: on a schedule, or whenever a run is started."""
+    from storyreel.flows.servers.choose import set_prefect_defaults
+
     set_prefect_defaults()
     schedules = read_schedules(crons, intervals, rrules, timezone)
     run = options.request_of(storyboard, provider, sets, select, budget, out)
@@ -137,6 +137,8 @@ def serve(
     yes: Yes = False,
 ) -> None:
     """Render a film on this machine, on a schedule or on request, for as long as the command runs."""
+    from storyreel.flows.servers.choose import set_prefect_defaults
+
     set_prefect_defaults()
     schedules = read_schedules(crons, intervals, rrules, timezone)
     run = options.request_of(storyboard, provider, sets, select, budget, out)
@@ -166,6 +168,7 @@ def _agreed(
     run: RunRequest, yes: bool, name: str | None, limits: list[str] | None, must_have_keys: bool = False, **more: Any
 ) -> DeploymentRequest:
     """The request for a deployment. Raises what planning, `require_keys` and `agree_unattended` raise."""
+    from storyreel.flows.commands.consent import agree_unattended, require_keys
     from storyreel.flows.deployment.registration import DeploymentRequest
 
     budgeted = options.plan_of(run)

@@ -10,8 +10,7 @@ import typer
 
 from storyreel.flows.commands.options import AsJson, output, print_json, print_result
 from storyreel.specs.timing import parse_interval
-from storyreel.tasks.ledger.purchase import State
-from storyreel.tasks.ledger.totals import By
+from storyreel.tasks.ledger.purchase import By, State
 
 if TYPE_CHECKING:
     from storyreel.tasks.ledger.ledger import PurchaseFilter

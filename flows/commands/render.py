@@ -10,7 +10,6 @@ import typer
 from rich.console import Console
 
 from storyreel.flows.commands import options, tables
-from storyreel.flows.commands.consent import load_agreed, require_consent
 from storyreel.flows.planning.summary import summarize
 
 
@@ -35,6 +34,8 @@ def render(
         raise typer.BadParameter("give a storyboard, or a plan with --plan")
     if saved and (provider or sets or select):
         raise typer.BadParameter("a plan fixes --provider, --set and --select; leave them out with --plan")
+    from storyreel.flows.commands.consent import load_agreed, require_consent
+
     # Planned before Prefect is imported, so that a mistake in the storyboard is printed at once.
     if storyboard:
         request = options.request_of(storyboard, provider, sets, select, budget, out)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from storyreel.flows.planning.model import Plan, PlannedTake, TakeState
 from storyreel.specs.money import sums
 from storyreel.specs.problems.phrases import counted
+
+if TYPE_CHECKING:
+    from storyreel.flows.planning.model import Plan, PlannedTake, TakeState
 
 _STATES: Mapping[TakeState, str] = {
     "new": "to make",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from typing import Literal
 
 from pydantic import Field
 
@@ -16,6 +17,10 @@ LEASE = timedelta(seconds=60)
 
 _SUSPENDED = timedelta(minutes=10)
 """How long after its lease a running process of this host keeps a row: the machine may have been suspended."""
+
+
+By = Literal["film", "scene", "service", "month"]
+"""How a sum is divided; scenes within their film, months in UTC."""
 
 
 class State(StrEnum):

@@ -12,9 +12,9 @@ from sqlalchemy import select
 from storyreel.specs.money import Money
 from storyreel.tasks.ledger import rows, totals, verdicts
 from storyreel.tasks.ledger.budget import Scope
-from storyreel.tasks.ledger.purchase import Event, Purchase
+from storyreel.tasks.ledger.purchase import By, Event, Purchase
 from storyreel.tasks.ledger.rows import PurchaseFilter
-from storyreel.tasks.ledger.totals import By, Spend
+from storyreel.tasks.ledger.totals import Spend
 from storyreel.tasks.ledger.transaction import LedgerBase
 from storyreel.tasks.ledger.verdicts import Verdict
 from storyreel.tasks.polling import PastDurations

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import Field
 from sqlalchemy import ColumnElement, Connection, Subquery, Table, and_, case, func, or_, select, union_all
@@ -18,11 +18,9 @@ from sqlalchemy.engine import Row
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.money import Money, sums
 from storyreel.tasks.ledger.budget import Scope
+from storyreel.tasks.ledger.purchase import By
 from storyreel.tasks.ledger.rows import PurchaseFilter, matches
 from storyreel.tasks.ledger.schema import EARLIER, PURCHASES
-
-By = Literal["film", "scene", "service", "month"]
-"""How a sum is divided; scenes within their film, months in UTC."""
 
 LABELS: dict[By, tuple[str, ...]] = {
     "film": ("film",),
