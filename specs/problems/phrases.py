@@ -7,6 +7,8 @@ from collections.abc import Collection, Iterable
 from difflib import get_close_matches
 from itertools import islice
 
+from storyreel.specs.foreign_text import printable
+
 _MOST_KNOWN = 200
 
 
@@ -21,7 +23,7 @@ def shown(value: object, longest: int = 60) -> str:
     """A value for a message: short, on one line, with control characters escaped."""
     text = value if isinstance(value, str) else str(value)
     short = text if len(text) <= longest else text[: longest - 1] + "…"
-    return "".join(c if c.isprintable() else c.encode("unicode_escape", "replace").decode() for c in short)
+    return printable(short).replace("\n", r"\n").replace("\r", r"\r").replace("\t", r"\t")
 
 
 def listed(words: Collection[str], last: str = "or", most: int = 12) -> str:

@@ -1,0 +1,61 @@
+"""Secrets in text: keys, passwords and signatures are replaced by `…` before a text is shown, stored or sent."""
+
+from __future__ import annotations
+
+import base64
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from urllib.parse import quote, quote_plus, unquote
+
+MARK = "…"
+"""What stands where a secret was."""
+
+_VARIABLE = re.compile(r"(?:KEY|SECRET|TOKEN|PASSWORD|PASSWD|AUTH_STRING|CREDENTIALS)$")
+"""Names of environment variables that hold a secret."""
+_SHORTEST = 8
+"""Characters of a variable's value from which on it is looked for: `true` and `1` stand everywhere."""
+
+_USER = re.compile(
+    # A password may hold a slash or, if it is not encoded as it should be, an @.
+    r"(?<=://)(?:[^\s:/@\"'<>]*:(?!\d+[/?#])[^\s@]*|[^\s/?#@\"'<>]+)@(?:[^\s/?#@]*@)*"
+)
+_WORDS = (
+    r"(?:[\w.-]*(?:pass(?:word|wd|phrase)|pwd|secret|token|signature|credential|api[_-]?key"
+    r"|access[_-]?key(?:[_-]?id)?)s?)"
+)
+_IN_QUERIES = rf"(?:{_WORDS}|key|pass|auth|sig|sign|hmac|policy|key-pair-id|x-(?:amz|goog|oss|cos|ms|bce|tos)-[\w-]+)"
+_PARAMETER = re.compile(rf"((?:[?&;#]{_IN_QUERIES}|(?<![\w-]){_WORDS})=)(?!…)[^\s&;#\"'<>]+", re.IGNORECASE)
+_HEADER = re.compile(r"\b(Bearer|Basic)(\s+)[\w.~+/=-]{8,}")
+
+
+def hidden(text: str, secrets: Iterable[str] = (), environment: Mapping[str, str] = os.environ) -> str:
+    """The text without secrets: `secrets`, those of the environment's variables, and those of addresses and headers.
+
+    A secret is also found in an address's or a header's encoding of it.
+    """
+    for secret in (*secrets, *_of_variables(environment)):
+        for form in _forms(secret):
+            text = text.replace(form, MARK)
+    text = _USER.sub(f"{MARK}@", text) if "://" in text else text
+    text = _PARAMETER.sub(rf"\1{MARK}", text) if "=" in text else text
+    return _HEADER.sub(rf"\1\2{MARK}", text)
+
+
+def _of_variables(environment: Mapping[str, str]) -> Iterator[str]:
+    for name, value in environment.items():
+        if _VARIABLE.search(name):
+            found = value.strip()
+        elif "://" in value and "@" in value:
+            found = unquote(value.partition("://")[2].rpartition("@")[0].partition(":")[2])
+        else:
+            continue
+        # A password that is a plain word, such as `postgres`, stands in texts for what it means.
+        if len(found) >= _SHORTEST and not (found.isalpha() and found.islower() and len(found) < 2 * _SHORTEST):
+            yield found
+
+
+def _forms(secret: str) -> Iterator[str]:
+    if secret:
+        coded = base64.b64encode(secret.encode(errors="surrogateescape")).decode().rstrip("=")
+        yield from dict.fromkeys((secret, quote(secret, safe=""), quote(secret), quote_plus(secret), coded))
