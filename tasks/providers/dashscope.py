@@ -39,6 +39,8 @@ _INTERNAL = ("InternalError", "RequestTimeOut", "RewriteFailed", "ModelUnavailab
 _WINDOW = timedelta(hours=23)
 """The time that one list covers; the service allows at most 24 hours."""
 _PAGE = 50
+_MOST_PAGES = 2000
+"""Pages that are read of one list: 100,000 tasks in a day."""
 
 
 class DashScope(HostedProvider):
@@ -153,7 +155,7 @@ class DashScope(HostedProvider):
             entries, total = value_at(answer, "data"), value_at(answer, "total_page")
             if not isinstance(entries, list) or not isinstance(total, int):
                 raise Transient(f"{self.name} gave no list of tasks", service=self.name)
-            pages = total
+            pages = min(total, _MOST_PAGES) if entries else 0
             for entry in entries:
                 yield RemoteTask(
                     task=text_at(entry, "task_id"),
@@ -181,7 +183,7 @@ class DashScope(HostedProvider):
         }
         content = await asyncio.to_thread(file.read_bytes)
         parts = {"file": (name, content)}
-        await upload_file("POST", host, service=self.name, what=file.name, data=fields, files=parts)
+        await upload_file("POST", host, service=self.name, hosts=self.hosts, what=file.name, data=fields, files=parts)
         return f"{self.store_prefix}{key}"
 
 

@@ -134,7 +134,9 @@ class Freepik(HostedProvider):
             raise Transient(f"{self.name} gave no address to upload {file.name} to", service=self.name)
         content = await asyncio.to_thread(file.read_bytes)
         headers = {"Content-Type": kind}
-        await upload_file("PUT", address, service=self.name, what=file.name, content=content, headers=headers)
+        await upload_file(
+            "PUT", address, service=self.name, hosts=self.hosts, what=file.name, content=content, headers=headers
+        )
         return asset
 
     def _path(self, mode: Mode) -> str:

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Self
 
 from storyreel.tasks.progress import Progress
 from storyreel.tasks.providers.errors import Ambiguous, ProviderError, TaskFailed, TaskForgotten, Terminal, Transient
+from storyreel.tasks.providers.http.allowed_hosts import AllowedHosts
 from storyreel.tasks.providers.http.client import Client, NotFound
 from storyreel.tasks.providers.http.download import download
 from storyreel.tasks.providers.http.local_files import ReferenceBucket, as_data_uri, name_by_content
@@ -47,6 +48,7 @@ class HostedProvider(Provider):
         settings = ServiceSettings.read(self.name, environment)
         self._secret = settings.key
         self.base = (settings.base_url or self.default_base_url).rstrip("/")
+        self._own_base_url = settings.base_url or ""
         self._timeout = timeout
         self._bucket = ReferenceBucket.from_environment(environment)
         self._uploaded: dict[tuple[str, str], str] = {}
@@ -55,6 +57,11 @@ class HostedProvider(Provider):
     @classmethod
     def missing_variable(cls, environment: Mapping[str, str]) -> str:
         return "" if ServiceSettings.read(cls.name, environment).key else service_variable(cls.name, "API_KEY")
+
+    @property
+    def hosts(self) -> AllowedHosts:
+        """The gate for all addresses that the service names. Only a host that the user chose may be a private one."""
+        return AllowedHosts(self._own_base_url)
 
     async def __aenter__(self) -> Self:
         key = self._key()
@@ -96,7 +103,7 @@ class HostedProvider(Provider):
     async def fetch(self, request: Request, status: TaskStatus, into: Path, progress: Progress) -> None:
         """Download the clip. The key is not sent to the host of the clip."""
         await download(
-            status.clip_url, into, service=self.name, base=self.base, progress=progress, read_timeout=self._timeout
+            status.clip_url, into, service=self.name, hosts=self.hosts, progress=progress, read_timeout=self._timeout
         )
 
     def pending(self, word: str) -> TaskStatus:

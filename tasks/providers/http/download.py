@@ -11,7 +11,7 @@ import httpx
 
 from storyreel.tasks.progress import Progress
 from storyreel.tasks.providers.errors import Terminal, Transient
-from storyreel.tasks.providers.http.allowed_hosts import AllowedHosts, LinkNotAllowed, proxy_for, ssl_context
+from storyreel.tasks.providers.http.allowed_hosts import AllowedHosts, LinkNotAllowed, checked_request
 
 MAX_CLIP_BYTES = 2 << 30
 """15 s at 1080p have about 40 million."""
@@ -35,14 +35,14 @@ class _Broken(Exception):
 
 
 async def download(
-    url: str, into: Path, *, service: str, base: str, progress: Progress, read_timeout: float = 60
+    url: str, into: Path, *, service: str, hosts: AllowedHosts, progress: Progress, read_timeout: float = 60
 ) -> None:
     """Download a clip into a file. A broken download continues where it stopped if the host supports ranges.
 
-    `base` is the service's base URL; `read_timeout` is in seconds, to connect and for each wait for further bytes.
+    `read_timeout` is in seconds, to connect and for each wait for further bytes.
     Raises LinkExpired, Transient, or Terminal (a link that must not be followed, too large a body, a full disk).
     """
-    transfer = _Transfer(into, service, AllowedHosts(base), read_timeout, progress)
+    transfer = _Transfer(into, service, hosts, read_timeout, progress)
     for tries_left in reversed(range(_TRIES)):
         try:
             await transfer.run(url)
@@ -82,26 +82,19 @@ class _Transfer:
         self._refuse("its link leads in circles")
 
     async def _request(self, url: httpx.URL) -> tuple[httpx.AsyncClient, httpx.Request]:
-        """A request to the very IP address that was checked: the name may resolve to another one a moment later."""
-        headers = {"Host": url.netloc.decode("ascii"), "Accept-Encoding": "identity"}
+        headers = {"Accept-Encoding": "identity"}
         if self._written and self._etag:
             headers |= {"Range": f"bytes={self._written}-", "If-Range": self._etag}
         try:
-            if proxy := proxy_for(url):
-                self._hosts.check_unresolved(url)
-                client = httpx.AsyncClient(proxy=proxy, timeout=self._timeout, verify=ssl_context())
-                return client, client.build_request("GET", url, headers=headers)
-            addresses = await self._hosts.resolve(url)
+            # Each try takes the next address of the host.
+            return await checked_request(
+                "GET", url, self._hosts, limit=self._timeout, attempt=self._tries, headers=headers
+            )
         except LinkNotAllowed as error:
-            self._refuse(error.message)
+            self._refuse(f"its link {error.message}")
         except (OSError, UnicodeError) as error:
             what = f"the host of {self._service}'s clip cannot be found: {url.host}"
             raise Transient(what, service=self._service) from error
-        # Each try takes the next address of the host.
-        address = addresses[self._tries % len(addresses) - 1].partition("%")[0]
-        client = httpx.AsyncClient(timeout=self._timeout, trust_env=False, verify=ssl_context())
-        named = {"sni_hostname": url.raw_host.decode("ascii")}
-        return client, client.build_request("GET", url.copy_with(host=address), headers=headers, extensions=named)
 
     async def _receive(self, response: httpx.Response) -> None:
         """Append the body to the file, or replace the file if the body is not the part that was asked for."""

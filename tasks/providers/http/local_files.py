@@ -13,7 +13,7 @@ import httpx
 from storyreel.specs.file_kind import HEAD, FileKind, file_kind
 from storyreel.tasks.bucket import Bucket, BucketUnavailable, BucketUnusable
 from storyreel.tasks.providers.errors import Terminal, Transient
-from storyreel.tasks.providers.http.allowed_hosts import ssl_context
+from storyreel.tasks.providers.http.allowed_hosts import AllowedHosts, LinkNotAllowed, checked_request
 from storyreel.tasks.settings import MEDIA_URL, Settings
 
 _LINK_SECONDS = 24 * 3600
@@ -38,18 +38,22 @@ async def as_data_uri(file: Path) -> str:
     return f"data:{kind.media_type};base64,{base64.b64encode(content).decode()}"
 
 
-async def upload_file(method: str, address: str, *, service: str, what: str, **content: Any) -> None:
+async def upload_file(
+    method: str, address: str, *, service: str, hosts: AllowedHosts, what: str, **content: Any
+) -> None:
     """Send a file, named `what` in errors, to an address in a service's store, without the key.
 
-    409, the file exists, is a success. Raises Transient, or Terminal if the address is invalid.
+    409, the file exists, is a success. Raises Transient, or Terminal if the address is invalid or may not be used.
     """
+    # No message holds the address, which holds a signature.
     try:
-        async with httpx.AsyncClient(timeout=_TIMEOUT, verify=ssl_context()) as store:
-            response = await store.request(method, address, follow_redirects=False, **content)
-    except httpx.InvalidURL as error:
-        raise Terminal(f"{service} gave no address to upload {what} to", service=service) from error
-    except httpx.HTTPError as error:
-        # Not the address, which holds a signature.
+        store, request = await checked_request(method, httpx.URL(address), hosts, limit=_TIMEOUT, **content)
+        async with store:
+            response = await store.send(request)
+    except (httpx.InvalidURL, LinkNotAllowed) as error:
+        why = error.message if isinstance(error, LinkNotAllowed) else "is no address"
+        raise Terminal(f"{what} was not sent: the address that {service} gave for it {why}", service=service) from error
+    except (httpx.HTTPError, OSError, UnicodeError) as error:
         text = str(error) or type(error).__name__
         raise Transient(f"{service}'s store did not take {what}: {text}", service=service) from error
     if response.status_code != 409 and not response.is_success:

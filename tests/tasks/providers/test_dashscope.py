@@ -16,7 +16,7 @@ from tests.services.clock import BEIJING
 from tests.services.dashscope_codes import CODES
 from tests.services.faults import Answer, Call, Page, Reset
 from tests.services.jobs import Phase, Script
-from tests.tasks.providers.hosted_services import SERVICES, local, opened, request, video
+from tests.tasks.providers.hosted_services import SERVICES, answering, local, opened, request, video
 
 SERVICE = SERVICES["dashscope"]
 
@@ -173,3 +173,10 @@ async def test_a_last_frame_goes_with_a_first_one_in_the_order_that_is_documente
     first, last = sold.body["input"]["media"]
     assert (first["type"], last["type"]) == ("first_frame", "last_frame")
     assert last["url"].startswith("data:image/png;base64,")
+
+
+async def test_a_list_that_claims_endless_pages_ends_with_its_tasks() -> None:
+    now = datetime.now(UTC)
+    with answering('{"data": [], "total_page": 1000000000}') as base_url:
+        async with SERVICE.provider(base_url) as provider:
+            assert await provider.list_tasks(now - timedelta(minutes=30), now) == []
