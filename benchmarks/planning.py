@@ -48,7 +48,7 @@ def main() -> None:
     print("|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "film.yaml"
-        for shots in (100, 1000):
+        for shots in (100, 1000, 10_000):
             file.write_text(_film(shots, "does"))
             loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
             parsing = _best(lambda loader=loader: yaml.load(file.read_text(), loader))

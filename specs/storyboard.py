@@ -49,9 +49,9 @@ from storyreel.specs.sources import ELSEWHERE, is_outside, packed_path
 from storyreel.specs.timing import Duration
 
 __all__ = [
-    "MOST_SHOTS", "MOST_TAKES", "PLACEHOLDER", "Budget", "Camera", "CastMember", "Dialogue", "Ending", "Format",
-    "Location", "Look", "Mode", "Music", "Reference", "Scene", "Shot", "ShotDefaults", "Storyboard", "Transition",
-    "is_remote",
+    "MOST_REQUESTS", "MOST_SHOTS", "MOST_TAKES", "PLACEHOLDER", "Budget", "Camera", "CastMember", "Dialogue", "Ending",
+    "Format", "Location", "Look", "Mode", "Music", "Reference", "Scene", "Shot", "ShotDefaults", "Storyboard",
+    "Transition", "is_remote",
 ]  # fmt: skip
 
 PLACEHOLDER = re.compile(r"\{([A-Za-z][A-Za-z0-9_-]*)\}")
@@ -59,6 +59,8 @@ PLACEHOLDER = re.compile(r"\{([A-Za-z][A-Za-z0-9_-]*)\}")
 
 MOST_SHOTS = 10_000
 """Most shots of one film."""
+MOST_REQUESTS = 30_000
+"""Most requests that a film plans: one for each take and each service that may make it."""
 
 _REMOTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
@@ -231,6 +233,12 @@ class Storyboard(StoryboardModel):
             references.append((shot.location, self.locations[shot.location].references))
         references.append(("", shot.references))
         return tuple((who, each) for who, each in references if each)
+
+    @cached_property
+    def names(self) -> dict[str, str]:
+        """The names of the cast and locations by their keys: as the storyboard gives them, else made from the key."""
+        cast = {key: who.name or key.replace("_", " ").replace("-", " ").title() for key, who in self.cast.items()}
+        return {key: at.name or key.replace("_", " ").replace("-", " ") for key, at in self.locations.items()} | cast
 
     def scene_of(self, slate: str) -> Scene | None:
         """The scene of a shot; None in a film without scenes."""

@@ -15,7 +15,7 @@ from rich.console import Console
 from storyreel.flows.errors import Interrupted, NotAllowed
 from storyreel.specs.errors import StoryreelError
 from storyreel.specs.problems.phrases import counted, reason
-from storyreel.specs.problems.problem import StoryboardError
+from storyreel.specs.problems.problem import MOST_PROBLEMS, StoryboardError
 from storyreel.tasks.ledger.budget import BudgetExceeded
 from storyreel.tasks.providers.errors import ProviderError
 from storyreel.tasks.settings import SettingsError
@@ -79,6 +79,8 @@ def _print_problems(error: StoryboardError, console: Console) -> None:
     for problem in error.problems:
         console.print(str(problem), markup=False, highlight=False)
     problems = counted(len(error.problems), "problem")
+    if len(error.problems) >= MOST_PROBLEMS:
+        problems = f"the first {problems}"
     console.print(f"{problems}, nothing was made\nnext: {error.next}", markup=False, highlight=False)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 
 import typer
@@ -38,4 +39,7 @@ for command in COMMANDS:
 
 def main() -> None:
     """Run the command line and exit with its code."""
+    # What a command makes lives until it ends: looking for garbage every 700 objects, as Python does by default, took a
+    # third of the time that a film of 10,000 shots is planned in.
+    gc.set_threshold(50_000)
     sys.exit(exit_code(app, Console(stderr=True, soft_wrap=True)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import groupby
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from rich import box
@@ -13,7 +14,7 @@ from rich.text import Text
 from storyreel.flows.planning.summary import amounts_of, summarize, summarize_purchases
 from storyreel.specs.cut import Cut
 from storyreel.specs.money import Money
-from storyreel.specs.problems.phrases import counted
+from storyreel.specs.problems.phrases import abridged, counted
 from storyreel.specs.storyboard import Storyboard
 
 if TYPE_CHECKING:
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
     from storyreel.flows.planning.model import Plan, PlannedTake
     from storyreel.flows.production.report import Rendering
 
+_MOST_ROWS = 200
+"""A plan with more takes has neighbours that differ in nothing but their slates in one row."""
+_MOST_GROUPS = 1000
+"""Most rows that are printed of a scene even so."""
 _COLOURS = {"new": "yellow", "cached": "green", "resuming": "cyan", "unknown": "red"}
 
 
@@ -43,8 +48,8 @@ def print_plan(console: Console, budgeted: BudgetedPlan) -> None:
         width = 14 if is_text else None
         table.add_column(column.name, justify=column.justify, no_wrap=not is_text, overflow="fold", min_width=width)
     for scene, takes in plan.scenes():
-        for take in takes:
-            table.add_row(*(column.cell(take) for column in columns))
+        for row in _rows(takes, columns, is_long=len(plan.takes) > _MOST_ROWS):
+            table.add_row(*row)
         if scene and plan.bought:
             table.add_row(*(_scene_cell(column, scene, takes) for column in columns), end_section=True)
     console.print(table)
@@ -52,6 +57,23 @@ def print_plan(console: Console, budgeted: BudgetedPlan) -> None:
                 if column not in columns and (value := column.cell(plan.takes[0]))]  # fmt: skip
     for line in _notes(budgeted, left_out):
         console.print(line, highlight=False, soft_wrap=True)
+
+
+def _rows(takes: Sequence[PlannedTake], columns: Sequence[_Column], *, is_long: bool) -> Iterator[list[str | Text]]:
+    """The cells of a scene's rows: one a take, or in a long plan one for neighbours that have the same cells."""
+    others = columns[1:]
+    if not is_long:
+        yield from ([column.cell(take) for column in columns] for take in takes)
+        return
+    groups = groupby(takes, lambda take: [str(column.cell(take)) for column in others])
+    for number, (_, group) in enumerate(groups):
+        first, *rest = group
+        if number == _MOST_GROUPS:
+            left = sum(1 for _, group in groups for _ in group) + 1 + len(rest)
+            yield [f"… {left} more", *("" for _ in others[1:]), "`plan --json` lists all"]
+            return
+        slate = f"{columns[0].cell(first)} … {columns[0].cell(rest[-1])}: {len(rest) + 1}" if rest else None
+        yield [slate or columns[0].cell(first), *(column.cell(first) for column in others)]
 
 
 def _notes(budgeted: BudgetedPlan, same: Sequence[str]) -> Iterator[str]:
@@ -74,7 +96,7 @@ def _notes(budgeted: BudgetedPlan, same: Sequence[str]) -> Iterator[str]:
         yield f"Longest chain of shots that continue each other: {plan.longest_chain}."
     yield from _fallbacks(plan)
     for note, takes in _price_notes(plan):
-        yield f"[yellow]note:[/yellow] price of {', '.join(takes)}: {note}"
+        yield f"[yellow]note:[/yellow] price of {abridged(takes)}: {note}"
     for warning in plan.warnings:
         yield f"[yellow]note:[/yellow] {warning}"
     if budgeted.excess:
@@ -99,7 +121,7 @@ def _fallbacks(plan: Plan) -> Iterator[str]:
             rows.setdefault(tuple(way.request.provider for way in take.candidates), []).append(take)
     for (first, *others), takes in rows.items():
         then = (f"{name} ({_price_range(take.fallbacks[n].price for take in takes)})" for n, name in enumerate(others))
-        shots = ", ".join(dict.fromkeys(take.shot for take in takes))
+        shots = abridged(dict.fromkeys(take.shot for take in takes))
         yield f"If {first} fails for good: {', then '.join(then)}; for {shots}."
 
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from storyreel.flows.planning.model import Plan, PlannedTake, takes_by_shot
 from storyreel.specs.language.models import Budget
 from storyreel.specs.money import Money
+from storyreel.specs.problems.phrases import abridged
 from storyreel.tasks.ledger.budget import BudgetExceeded, Limit
 
 Committed = Callable[..., tuple[Money, ...]]
@@ -41,7 +42,7 @@ def check_budget(plan: Plan, limits: Sequence[Limit], committed: Committed, run:
     reasons = [reason for take in plan.bought for reason in sums.add(take)]
     if reasons:
         fits = fitting_shots(plan, limits, committed, run)
-        hint = f"these shots fit: {', '.join(fits)}" if fits else "none of the shots fits"
+        hint = f"these shots fit: {abridged(fits)}" if fits else "none of the shots fits"
         raise BudgetExceeded(f"{reasons[0]}; nothing was bought", hint=hint, fits=fits)
 
 

@@ -192,18 +192,23 @@ class _TakeBuilder:
             adapter = self._adapter(name)
         except LookupError as unknown:
             raise Unsupported("providers" if shot.providers else "provider", *unknown.args) from unknown
-        for request in build_requests(
+        requests = build_requests(
             self._film, shot, adapter, event, anchor, upstream, self._digest, self._files, self._history.has_bucket
-        ):
-            quote = self._prices.price(request) if adapter.paid else _FREE
-            yield Candidate(
-                request=request,
-                key=request.key,
-                price=quote.money,
-                price_note=quote.note,
-                brief=brief_of(self._film, shot, request),
-                edit=edit_points(event, self._film.format.fps.nearest_frames(request.seconds), anchor),
-            )
+        )
+        first = next(requests)
+        quote = self._prices.price(first) if adapter.paid else _FREE
+        candidate = Candidate(
+            request=first,
+            key=first.key,
+            price=quote.money,
+            price_note=quote.note,
+            brief=brief_of(self._film, shot, first),
+            edit=edit_points(event, self._film.format.fps.nearest_frames(first.seconds), anchor),
+        )
+        yield candidate
+        # The takes of a shot differ in number and seed only, which neither price nor brief depends on.
+        for request in requests:
+            yield candidate.model_copy(update={"request": request, "key": request.key})
 
 
 class _Verdicts:

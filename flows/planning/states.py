@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from storyreel.flows.planning.model import Candidate, History, Orders, PlannedTake, TakeState
+from storyreel.specs.problems.phrases import abridged
 from storyreel.tasks.ledger.ledger import Purchase, State
 from storyreel.tasks.request.brief import Brief, changes
 
@@ -53,7 +54,7 @@ def _why_new(take: PlannedTake, candidate: Candidate, orders: Orders) -> tuple[t
     changed = changes(brief, candidate.brief) if brief else ()
     if not changed:
         return ("wording",), "this version of storyreel words the request differently"
-    return changed, f"changed: {_listed(changed)}"
+    return changed, f"changed: {abridged(changed, _MOST_CHANGES)}"
 
 
 def _last_order(take: PlannedTake, candidate: Candidate, orders: Orders) -> Purchase | None:
@@ -89,8 +90,3 @@ def _state(candidate: Candidate, purchase: Purchase, history: History) -> tuple[
     if candidate.is_free:
         return "new", "an earlier run was stopped before it was made"
     return "unknown", "an earlier run was stopped while ordering it; it is not known whether the order was accepted"
-
-
-def _listed(changed: Sequence[str]) -> str:
-    more = len(changed) - _MOST_CHANGES
-    return ", ".join(changed[:_MOST_CHANGES]) + (f" and {more} more" if more > 0 else "")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from storyreel.flows.planning.model import PlannedTake
+from storyreel.specs.problems.phrases import abridged
 from storyreel.specs.storyboard import Shot, Storyboard
 from storyreel.tasks.request.attachments import omitted_voices
 
@@ -67,6 +68,6 @@ def _unsent_voices(film: Storyboard, takes: Mapping[str, PlannedTake]) -> Iterat
                 shots.setdefault((request.provider, who), []).append(shot.shot)
     for (service, who), slates in shots.items():
         yield (
-            f"the voice of {who} is not sent to {service} for {', '.join(slates)}: the service accepts none "
+            f"the voice of {who} is not sent to {service} for {abridged(slates)}: the service accepts none "
             "there, or only as a link; the lines are in the prompt"
         )

@@ -34,6 +34,12 @@ def listed(words: Collection[str], last: str = "or", most: int = 12) -> str:
     return f"{', '.join(first[:-1])} {last} {first[-1]}" if len(first) > 1 else "".join(first)
 
 
+def abridged(words: Collection[str], most: int = 24) -> str:
+    """`1A, 1B, 1C`; of more than `most` words, the first `and 4 more`."""
+    more = len(words) - most
+    return ", ".join(islice(words, most)) + (f" and {more} more" if more > 0 else "")
+
+
 def counted(number: int, noun: str) -> str:
     """`1 take`, `2 takes`."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

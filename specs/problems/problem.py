@@ -10,8 +10,8 @@ from typing import ClassVar, Self
 
 from storyreel.specs.errors import StoryreelError
 
-MOST_PROBLEMS = 1000
-"""Most problems that one stage of reading reports; a film with more repeats a few mistakes."""
+MOST_PROBLEMS = 100
+"""Most problems that one stage of reading looks for; a film with more repeats a few mistakes."""
 
 KeyPath = tuple[str | int, ...]
 """The path of a value in a file: `("scenes", 0, "shots", 2, "duration")`."""

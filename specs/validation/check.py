@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect
 from collections.abc import Collection, Iterable, Iterator, Set
-from itertools import islice
+from itertools import accumulate, islice
 
 from storyreel.specs.cut import build_cut, cut_problems
 from storyreel.specs.problems.phrases import listed, shown, suggestion
 from storyreel.specs.problems.problem import MOST_PROBLEMS, KeyPath, Problem
 from storyreel.specs.sources import SourceChecker, SourceKind
-from storyreel.specs.storyboard import MOST_SHOTS, Mode, Reference, Shot, ShotDefaults, Storyboard, is_remote
+from storyreel.specs.storyboard import (
+    MOST_REQUESTS,
+    MOST_SHOTS,
+    Mode,
+    Reference,
+    Shot,
+    ShotDefaults,
+    Storyboard,
+    is_remote,
+)
 from storyreel.specs.timing import Duration
 
 FREE = "animatic"
@@ -44,6 +54,11 @@ def _counts(storyboard: Storyboard) -> Iterator[Problem]:
     if len(shots) > MOST_SHOTS:
         where = storyboard.where(*shots[MOST_SHOTS][0])
         yield Problem(where, f"the film has {len(shots)} shots, at most {MOST_SHOTS}", "split it into several films")
+    requests = list(accumulate(shot.takes * len(shot.services) for _, shot in shots))
+    if requests[-1] > MOST_REQUESTS:
+        path, _ = shots[bisect(requests, MOST_REQUESTS)]
+        message = f"the film asks for {requests[-1]} takes, each service counted, at most {MOST_REQUESTS}"
+        yield Problem(storyboard.where(*path), message, "ask for fewer `takes`, or split it into several films")
 
 
 def _names(storyboard: Storyboard) -> Iterator[Problem]:
@@ -97,9 +112,9 @@ def unknown_names(storyboard: Storyboard, text: str) -> Iterator[tuple[str, str]
     """Message and hint for each `{name}` in a text that is neither a cast member nor a location."""
     if "{" not in text:
         return
-    known = (*storyboard.cast, *storyboard.locations)
     for found in _BRACES.finditer(text):
-        if found[1] not in known:
+        if found[1] not in storyboard.names:
+            known = storyboard.names
             otherwise = f"known are {listed(known, 'and')}" if known else "describe them under `cast` or `locations`"
             yield f"`{{{shown(found[1])}}}` is neither cast nor location", suggestion(found[1], known, otherwise)
 
@@ -138,10 +153,12 @@ def _chains(storyboard: Storyboard) -> Iterator[Problem]:
     upstream = {shot.shot: shot.continues for shot in reversed(storyboard.all_shots)}
     finished: set[str] = set()
     for slate, target in reversed(upstream.items()):
+        if target is None:
+            continue
         where = storyboard.where_shot(slate, "continues")
         if target == slate:
             yield Problem(where, f"shot {slate} continues itself", "name the shot before it")
-        elif target is not None and target not in upstream:
+        elif target not in upstream:
             yield Problem(where, f"there is no shot `{target}` to continue", suggestion(target, upstream))
         elif cycle := _cycle(slate, upstream, finished):
             links = (*cycle, cycle[0]) if len(cycle) <= 8 else (*cycle[:4], "…", cycle[-1], cycle[0])
@@ -198,7 +215,8 @@ def _shots(storyboard: Storyboard, altered: Set[str]) -> Iterator[Problem]:
         if shot.transition.type == "cut" and shot.transition.duration is not None:
             where = storyboard.where(*path, "transition", "duration")
             yield Problem(where, "a cut takes no time", "remove its `duration`, or make it a dissolve or a fade")
-        yield from _mode(storyboard, path, shot)
+        if shot.mode is not None:
+            yield from _mode(storyboard, path, shot)
 
 
 def _mode(storyboard: Storyboard, path: KeyPath, shot: Shot) -> Iterator[Problem]:
@@ -250,6 +268,8 @@ def _references(path: KeyPath, references: Iterable[Reference]) -> Iterator[tupl
 def _cut(storyboard: Storyboard, altered: Set[str]) -> Iterator[Problem]:
     found = cut_problems(storyboard)
     yield from (wrong.problem for wrong in found if not wrong.shots & altered)
+    if not storyboard.music:
+        return
     running = None if found or altered else build_cut(storyboard).frames
     for number in range(len(storyboard.music)):
         yield from _music(storyboard, number, running)

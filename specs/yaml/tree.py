@@ -14,11 +14,13 @@ from typing import Any, NamedTuple, NoReturn
 import yaml
 
 from storyreel.specs.problems.phrases import shown
-from storyreel.specs.problems.problem import KeyPath, Position, Problem
+from storyreel.specs.problems.problem import MOST_PROBLEMS, KeyPath, Position, Problem
 from storyreel.specs.yaml.syntax import DEEPEST, TOO_DEEP, control_character, explain, unprintable
 
-HEAVIEST = 16_000_000
-"""The greatest weight of a file, see `Node.weight`: some 400,000 values."""
+HEAVIEST = 20_000_000
+"""The greatest weight of a file, see `Node.weight`: some 500,000 keys and values."""
+MOST_KEYS = 1000
+"""Most keys of one mapping: the largest is the cast of a film."""
 
 _EACH = 32
 LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -48,7 +50,7 @@ class Node(NamedTuple):
     line: int
     column: int
     weight: int
-    """Its characters, plus 32 for each value in it; what aliases and defaults repeat is counted each time."""
+    """Its characters, plus 32 for each key and value in it; what aliases and defaults repeat is counted each time."""
     is_plain: bool = False
     """Whether it is a scalar written without quotes."""
 
@@ -174,7 +176,7 @@ def place(event: Any) -> tuple[int, int]:
 def _weight(value: Scalar | list[Node] | dict[str, Entry]) -> int:
     weight = _EACH
     if isinstance(value, dict):
-        weight += sum(len(key) + entry.node.weight for key, entry in value.items())
+        weight += sum(_EACH + len(key) + entry.node.weight for key, entry in value.items())
     elif isinstance(value, list):
         weight += sum(node.weight for node in value)
     elif isinstance(value, str):
@@ -221,6 +223,8 @@ class _TreeBuilder:
         return root
 
     def _node(self, event: Any, depth: int) -> Node:
+        if isinstance(event, yaml.ScalarEvent) and event.tag is None and event.anchor is None:
+            return self._scalar(event)
         if isinstance(event, yaml.AliasEvent):
             return self._alias(event)
         if event.tag is not None:
@@ -239,12 +243,14 @@ class _TreeBuilder:
         return node
 
     def _scalar(self, event: Any) -> Node:
-        text, is_plain = event.value, not event.style
+        text, mark = event.value, event.start_mark
         weight = _EACH + len(text)
         self._add_weight(weight, event)
-        if not is_plain and (sign := control_character(text)):
+        if not event.style:
+            return Node(parse_scalar(text), mark.line + 1, mark.column + 1, weight, True)
+        if sign := control_character(text):
             self._note(event, f"this text contains the control character {sign}", "remove it")
-        return Node(parse_scalar(text) if is_plain else text, *place(event), weight, is_plain)
+        return Node(text, mark.line + 1, mark.column + 1, weight)
 
     def _sequence(self, event: Any, depth: int) -> Node:
         before = self._weight
@@ -266,13 +272,15 @@ class _TreeBuilder:
             if first := entries.get(key):
                 self._note(inner, f"`{shown(key)}` is written twice, first in line {first.line}", "keep one of the two")
                 continue
+            if len(entries) == MOST_KEYS:
+                self._refuse(inner, f"this mapping has more than {MOST_KEYS} keys", "split the file")
             entries[key] = Entry(*place(inner), node)
         return Node(entries, *place(event), self._weight - before)
 
     def _key(self, event: Any, depth: int) -> str | None:
         """A key as it is written; None, and a problem noted, for one that is no text."""
         if isinstance(event, yaml.ScalarEvent) and event.tag is None and not event.anchor:
-            self._add_weight(len(event.value), event)
+            self._add_weight(_EACH + len(event.value), event)
             return str(event.value)
         self._node(event, depth + 1)
         self._note(event, "a key is one word, without tag, anchor or brackets", "put a text that is a key in quotes")
@@ -295,6 +303,8 @@ class _TreeBuilder:
             self._refuse(event, message, "use fewer aliases, or split the file")
 
     def _note(self, event: Any, message: str, hint: str) -> None:
+        if len(self.problems) == MOST_PROBLEMS - 1:
+            self._refuse(event, message, hint)
         self.problems.append(self._problem(event, message, hint))
 
     def _refuse(self, event: Any, message: str, hint: str) -> NoReturn:

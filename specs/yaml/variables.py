@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from itertools import islice
 from operator import is_
 
 from storyreel.specs.language.values import LONGEST_TEXT
@@ -105,8 +106,10 @@ class _Filler:
     def _text(self, node: Node, text: str) -> Node:
         # A text that is too long already is left for validation to refuse.
         uses = list(_USE.finditer(text)) if len(text) <= LONGEST_TEXT else []
-        if problems := [problem for use in uses if (problem := self._problem(node, use))]:
-            self.problems += problems[: MOST_PROBLEMS - len(self.problems)]
+        room = MOST_PROBLEMS - len(self.problems)
+        found = (problem for use in uses if (problem := self._problem(node, use)))
+        if problems := list(islice(found, max(1, room))):
+            self.problems += problems[:room]
             return node
         # Checked before the text is built: many uses of a long variable could exhaust memory.
         length = len(text) + sum(len(self._replacement(use)) - len(use[0]) for use in uses)

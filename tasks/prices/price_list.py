@@ -11,6 +11,8 @@ from importlib import resources
 from itertools import chain
 from urllib.parse import urlsplit
 
+from pydantic import PrivateAttr
+
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.money import DECIMALS, Money
 from storyreel.tasks.prices.price_file import parse_prices, read_file
@@ -45,6 +47,8 @@ class PriceList(Frozen):
     shipped: Tariff
     sites: Mapping[str, Site]
     """By service, those that have regions."""
+    _found: dict[tuple[str, str], tuple[Rate, ...]] = PrivateAttr(default_factory=dict)
+    """The rates of a service's model, once they were looked for."""
 
     @classmethod
     def read(cls, environment: Mapping[str, str] = os.environ) -> PriceList:
@@ -90,8 +94,13 @@ class PriceList(Frozen):
                 found.append(rate)
         return tuple(found)
 
-    def _in_force(self, service: str, model: str) -> Iterator[Rate]:
+    def _in_force(self, service: str, model: str) -> tuple[Rate, ...]:
         """The rates of a model, by precedence. The user's rates take terms that they leave open from this package."""
+        if (name := (service, model)) not in self._found:
+            self._found[name] = tuple(self._search(service, model))
+        return self._found[name]
+
+    def _search(self, service: str, model: str) -> Iterator[Rate]:
         region = site.region if (site := self.sites.get(service)) else ""
         own, shipped = (_matching(tariff, service, model, region) for tariff in (self.own, self.shipped))
         # Terms beside the price are the same in all regions of a service.

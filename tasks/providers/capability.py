@@ -85,8 +85,7 @@ class Capability(Frozen):
         durations = self.sold_seconds(with_video)
         if durations is None:
             return rate.seconds(frames)
-        lengths = map(Fraction, durations)
-        return next((sold for sold in lengths if rate.nearest_frames(sold) >= frames), None)
+        return next((Fraction(sold) for sold in durations if rate.nearest_frames(sold) >= frames), None)
 
     def sold_seconds(self, with_video: bool) -> tuple[int, ...] | None:
         """Sold seconds in rising order, with or without a reference video; None for any length."""

@@ -13,7 +13,6 @@ from urllib.parse import urlsplit
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.storyboard import Shot, Storyboard
 from storyreel.tasks.providers.request import Attachment, Request
-from storyreel.tasks.request.prompt import display_name
 
 _ORDER = "order of references"
 
@@ -62,10 +61,10 @@ def _prompt_words(storyboard: Storyboard, shot: Shot) -> Iterator[tuple[str, str
     yield "dialogue", " / ".join(f"{line.speaker} ({line.delivery}): {line.line}" for line in shot.dialogue)
     for who in dict.fromkeys((*shot.cast, *(line.speaker for line in shot.dialogue))):
         member = storyboard.cast.get(who)
-        yield f"name of {who}", display_name(storyboard, who)
+        yield f"name of {who}", storyboard.names[who]
         yield f"description of {who}", member.description if member and who in shot.cast else ""
     if shot.location:
-        yield "location", display_name(storyboard, shot.location)
+        yield "location", storyboard.names[shot.location]
         yield f"description of {shot.location}", storyboard.locations[shot.location].description
     yield "cast", ", ".join(shot.cast)
     yield "look", storyboard.look.prompt

@@ -13,7 +13,7 @@ from storyreel.tasks.providers.provider import Provider
 from storyreel.tasks.providers.request import Attachment, Board, Request
 from storyreel.tasks.request.attachments import AttachmentBuilder, FileDigest
 from storyreel.tasks.request.local_files import LocalFileChecks
-from storyreel.tasks.request.prompt import build_prompt, display_name, display_names, fill_names, spoken_lines
+from storyreel.tasks.request.prompt import build_prompt, fill_names, spoken_lines
 from storyreel.tasks.request.unsupported import Unsupported, alternatives
 
 
@@ -144,9 +144,9 @@ def _board(storyboard: Storyboard, shot: Shot, frames: int) -> Board:
         slate=shot.shot,
         size=shot.size or "",
         camera=shot.camera.move,
-        action=fill_names(shot.action, display_names(storyboard)),
+        action=fill_names(shot.action, storyboard.names),
         dialogue=spoken_lines(storyboard, shot),
-        place=display_name(storyboard, shot.location) if shot.location else "",
+        place=storyboard.names[shot.location] if shot.location else "",
         frames=frames,
         rate=storyboard.format.fps,
     )

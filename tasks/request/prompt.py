@@ -27,7 +27,7 @@ _MOVES = {
 def build_prompt(storyboard: Storyboard, shot: Shot, attached: Sequence[Attachment], capability: Capability) -> str:
     """The prompt as it is sent. The attachments are numbered in their order, images and videos apart."""
     labels = _labels(attached, capability.label)
-    names = display_names(storyboard) | {key: its[0] for key, its in labels.items() if key}
+    names = storyboard.names | {key: its[0] for key, its in labels.items() if key}
     sentences = [
         *_bindings(storyboard, shot, labels),
         f"{shot.size.capitalize()} shot" if shot.size else "",
@@ -46,23 +46,9 @@ def fill_names(text: str, names: Mapping[str, str]) -> str:
     return PLACEHOLDER.sub(lambda found: names.get(found[1], found[0]), text)
 
 
-def display_name(storyboard: Storyboard, key: str) -> str:
-    """The name of a cast member or location: as the storyboard gives it, else made from the key."""
-    noun = storyboard.cast.get(key) or storyboard.locations.get(key)
-    if noun and noun.name:
-        return noun.name
-    words = key.replace("_", " ").replace("-", " ")
-    return words.title() if key in storyboard.cast else words
-
-
-def display_names(storyboard: Storyboard) -> dict[str, str]:
-    """The names of the whole cast and all locations by their keys."""
-    return {key: display_name(storyboard, key) for key in (*storyboard.cast, *storyboard.locations)}
-
-
 def spoken_lines(storyboard: Storyboard, shot: Shot) -> tuple[tuple[str, str], ...]:
     """Speaker and text of each line of a shot, with names instead of keys."""
-    names = display_names(storyboard)
+    names = storyboard.names
     return tuple((names.get(line.speaker, line.speaker), fill_names(line.line, names)) for line in shot.dialogue)
 
 
@@ -79,12 +65,10 @@ def _labels(attached: Iterable[Attachment], style: str) -> dict[str, list[str]]:
 
 def _bindings(storyboard: Storyboard, shot: Shot, labels: Mapping[str, Sequence[str]]) -> list[str]:
     """A sentence for each person, location and further reference: which attachments show it, and what it is."""
-    sentences = [
-        _binding(display_name(storyboard, key), storyboard.cast[key], labels.get(key, ())) for key in shot.cast
-    ]
+    sentences = [_binding(storyboard.names[key], storyboard.cast[key], labels.get(key, ())) for key in shot.cast]
     if shot.location and shot.location in labels:
         place = storyboard.locations[shot.location]
-        sentences.append(_binding(display_name(storyboard, shot.location), place, labels[shot.location]))
+        sentences.append(_binding(storyboard.names[shot.location], place, labels[shot.location]))
     if free := labels.get(""):
         sentences.append(f"{_listed(free)} {'is a reference' if len(free) == 1 else 'are references'} for this shot")
     return sentences
@@ -102,13 +86,13 @@ def _location(storyboard: Storyboard, shot: Shot, labels: Mapping[str, Sequence[
         return ""
     if shot.location in labels:
         return f"In {labels[shot.location][0]}"
-    return f"In {storyboard.locations[shot.location].description or display_name(storyboard, shot.location)}"
+    return f"In {storyboard.locations[shot.location].description or storyboard.names[shot.location]}"
 
 
 def _spoken(storyboard: Storyboard, shot: Shot, line: Dialogue) -> str:
     # A speaker who is seen is written as a placeholder, so that the label can replace the name.
     is_seen = line.speaker in shot.cast
-    who = f"{{{line.speaker}}}" if is_seen else f"{display_name(storyboard, line.speaker)}, off screen,"
+    who = f"{{{line.speaker}}}" if is_seen else f"{storyboard.names[line.speaker]}, off screen,"
     manner = f" ({line.delivery})" if line.delivery else ""
     return f'{who} says{manner}: "{line.line}"'
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 
 import pytest
@@ -77,6 +78,11 @@ def test_a_frame_that_a_second_does_not_have_is_named(rate: FrameRate) -> None:
 def test_frames_to_seconds_and_back_is_the_same(rate: FrameRate, count: int) -> None:
     assert rate.nearest_frames(rate.seconds(count)) == count
     assert Duration(f"{count % 1_000_000}f").frames(rate) == count % 1_000_000
+
+
+@given(rates, st.fractions(0, 10_000, max_denominator=10**6))
+def test_seconds_become_the_nearest_frame_and_a_half_counts_up(rate: FrameRate, seconds: Fraction) -> None:
+    assert rate.nearest_frames(seconds) == math.floor(seconds * rate.exact + Fraction(1, 2))
 
 
 @given(rates, st.decimals(0, 9999, places=3))

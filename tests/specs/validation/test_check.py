@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from storyreel.specs.problems.problem import MOST_PROBLEMS
 from storyreel.specs.sources import SourceChecker, SourceKind
-from storyreel.specs.storyboard import MOST_SHOTS, Shot, Storyboard
+from storyreel.specs.storyboard import MOST_REQUESTS, MOST_SHOTS, Shot, Storyboard
 from storyreel.specs.validation.check import check
 
 Film = Callable[..., Storyboard]
@@ -200,6 +201,18 @@ def test_a_film_has_a_limit_across_its_scenes(wrong: Wrong) -> None:
     assert "the film has 10002 shots, at most 10000" in found
 
 
+def test_a_film_has_a_limit_of_requests_across_its_shots_and_services(
+    wrong: Wrong, film: Callable[..., Storyboard]
+) -> None:
+    shots = "shots:\n" + "".join(f"- {{shot: {n}, action: x}}\n" for n in range(MOST_REQUESTS // 20))
+    film(f"defaults: {{takes: 20}}\n{shots}")
+    (found,) = wrong(f"defaults: {{takes: 20, providers: [freepik, animatic]}}\n{shots}")
+    assert found == (
+        f"{MOST_REQUESTS // 40 + 5}:3: the film asks for {2 * MOST_REQUESTS} takes, each service counted, "
+        f"at most {MOST_REQUESTS} (ask for fewer `takes`, or split it into several films)"
+    )
+
+
 # Files and addresses
 
 
@@ -308,4 +321,4 @@ def test_music_lies_inside_the_film(wrong: Wrong, media: object, music: str, fou
 
 def test_problems_are_reported_up_to_a_limit(wrong: Wrong) -> None:
     shots = "".join(f"- {{shot: {n}, action: x, cast: [gone]}}\n" for n in range(3000))
-    assert len(wrong("shots:\n" + shots)) == 1000
+    assert len(wrong("shots:\n" + shots)) == MOST_PROBLEMS

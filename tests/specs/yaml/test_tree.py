@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,8 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storyreel.specs.problems.problem import Position, StoryboardError
+from storyreel.specs.problems import phrases
+from storyreel.specs.problems.problem import MOST_PROBLEMS, Position, StoryboardError
 from storyreel.specs.reading import LARGEST, read
+from storyreel.specs.yaml import variables
 from storyreel.specs.yaml.tree import HEAVIEST, Positions, parse, parse_scalar
 
 Wrong = Callable[..., list[str]]
@@ -134,6 +137,63 @@ def test_long_texts_count_as_often_as_aliases_repeat_them(wrong: Wrong) -> None:
     shots = "".join(f"- {{shot: {n}, action: *a}}\n" for n in range(HEAVIEST // 5000))
     found = wrong(f"vars: {{a: &a {'x' * 5000}}}\nshots:\n{shots}")
     assert "the file holds more than is read" in found[0]
+
+
+_MANY = {
+    "keys written twice": lambda n: "title: x\n" * n,
+    "tags": lambda n: "shots:\n" + "- !x a\n" * n,
+    "control characters": lambda n: "shots:\n" + '- "\\x07"\n' * n,
+    "unknown keys": lambda n: "".join(f"k{number}: 1\n" for number in range(n)),
+}
+
+
+@pytest.mark.parametrize("many", _MANY.values(), ids=_MANY)
+def test_what_comes_after_the_first_hundred_problems_is_not_looked_at(
+    tmp_path: Path, many: Callable[[int], str]
+) -> None:
+    path, work = tmp_path / "film.yaml", []
+    for mistakes in (2000, 8000):
+        path.write_text("storyboard: 1\ntitle: T\n" + many(mistakes))
+        calls, found = _calls(lambda: read(path))
+        assert 1 <= len(found.problems) <= MOST_PROBLEMS
+        work.append(calls)
+    assert work[1] < 1.1 * work[0]
+
+
+def _calls(work: Callable[[], object]) -> tuple[int, StoryboardError]:
+    """The number of Python functions that are called until a StoryboardError is raised, and the error."""
+    calls = 0
+
+    def count(frame: object, event: str, argument: object) -> None:
+        nonlocal calls
+        calls += event == "call"
+
+    sys.setprofile(count)
+    try:
+        work()
+    except StoryboardError as error:
+        return calls, error
+    finally:
+        sys.setprofile(None)
+    raise AssertionError("nothing is wrong")
+
+
+@pytest.mark.parametrize("use", ["${x}", "${", "$${x} ${x}"])
+def test_of_many_wrong_uses_of_variables_the_first_hundred_are_explained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, use: str
+) -> None:
+    explained = []
+    monkeypatch.setattr(
+        variables, "suggestion", lambda *arguments: explained.append(arguments) or phrases.suggestion(*arguments)
+    )
+    path = tmp_path / "film.yaml"
+    shots = "".join(f'- {{shot: S{n}, action: "{use * 400}"}}\n' for n in range(500))
+    path.write_text(f"storyboard: 1\ntitle: T\nshots:\n{shots}")
+    with pytest.raises(StoryboardError) as error:
+        read(path)
+    assert len(error.value.problems) <= MOST_PROBLEMS
+    # Each further text is still found to be wrong, by one of its uses.
+    assert len(explained) <= MOST_PROBLEMS + 500
 
 
 @pytest.mark.parametrize("opening", ["[", "{a: ", "- ", "? "])

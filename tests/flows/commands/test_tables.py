@@ -1,0 +1,53 @@
+"""The plan as it is printed."""
+
+from __future__ import annotations
+
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from storyreel.flows.commands.tables import print_plan
+from storyreel.flows.planning.budget import BudgetedPlan
+from tests.flows.planning.histories import plan_of
+
+
+def _printed(folder: Path, shots: str, provider: str | None = None) -> str:
+    plan = plan_of(folder, f"storyboard: 1\ntitle: Long\nshots:\n{shots}", provider=provider)
+    printed = StringIO()
+    print_plan(Console(file=printed, width=120), BudgetedPlan(plan, ()))
+    return printed.getvalue()
+
+
+def _shots(count: int, key: str = "") -> str:
+    return "".join(f"  - {{shot: S{n}, action: x{key.format(n=n)}}}\n" for n in range(count))
+
+
+def test_each_take_of_a_short_plan_has_a_row(tmp_path: Path) -> None:
+    printed = _printed(tmp_path, _shots(200))
+    assert all(f" S{n} take 1 " in printed for n in range(200))
+
+
+@pytest.mark.parametrize("provider", ["animatic", "dashscope"])
+def test_neighbours_of_a_long_plan_that_differ_in_their_slates_only_share_a_row(tmp_path: Path, provider: str) -> None:
+    shots = _shots(300).replace("S150, action: x", "S150, action: x, duration: 7s")
+    rows = [line for line in _printed(tmp_path, shots, provider).splitlines() if " take 1 " in line]
+    assert [row.split("   ")[0].strip() for row in rows] == [
+        "S0 take 1 … S149 take 1: 150", "S150 take 1", "S151 take 1 … S299 take 1: 149",
+    ]  # fmt: skip
+
+
+def test_a_plan_of_a_thousand_different_rows_ends_with_how_many_are_left(tmp_path: Path) -> None:
+    shots = "".join(f"  - {{shot: S{n}, action: x, duration: {3 + n % 2}s}}\n" for n in range(1500))
+    printed = _printed(tmp_path, shots)
+    assert "S999 take 1" in printed and "S1000 take 1" not in printed
+    assert "… 500 more" in printed and "plan --json" in printed
+    assert "1500 takes: 1500 to make" in printed
+
+
+def test_a_note_names_some_of_many_shots_and_counts_the_others(tmp_path: Path) -> None:
+    # The price of a service's model in a resolution that no list has.
+    printed = _printed(tmp_path, _shots(300), "freepik")
+    (note,) = [line for line in printed.splitlines() if line.startswith("note: price of S0, S1, ")]
+    assert "and 276 more:" in note
