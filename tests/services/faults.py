@@ -81,6 +81,16 @@ class Silence(Trouble):
 
 
 @dataclass(frozen=True)
+class Slow(Trouble):
+    """The true reply, byte by byte: none comes too late, and all of them never come."""
+
+    needs_reply: ClassVar[bool] = True
+
+    def spoil(self, reply: Reply, request: HttpRequest, error_reply: ErrorReply) -> Reply:
+        return replace(reply.with_header("content-length", str(len(reply.body))), ending=Ending.SLOW)
+
+
+@dataclass(frozen=True)
 class Page(Trouble):
     """A page of HTML, as a gateway or a bot check sends it."""
 

@@ -25,6 +25,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _SOCKET = "storyreel.socket"
+_SLOW_SECONDS = 0.1
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 """SO_LINGER with a time of 0: closing sends RST instead of FIN."""
 
@@ -39,6 +40,8 @@ class Ending(Enum):
     """The connection is reset (RST) after what was sent."""
     SILENT = "silent"
     """The connection stays open, and nothing more is sent until the client closes it."""
+    SLOW = "slow"
+    """The body comes byte by byte, with a pause after each, for as long as the client waits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +142,14 @@ async def _send(reply: Reply, request: HttpRequest, transport: asyncio.Transport
 async def _break_off(reply: Reply, request: HttpRequest, transport: asyncio.Transport, receive: Receive) -> None:
     """Write a reply that no orderly server sends directly to the socket."""
     try:
-        if reply.sends_bytes:
+        if reply.ending is Ending.SLOW:
+            transport.write(_head(reply))
+            for byte in reply.body:
+                transport.write(bytes([byte]))
+                await asyncio.sleep(_SLOW_SECONDS)
+                if transport.is_closing():
+                    break
+        elif reply.sends_bytes:
             transport.write(_head(reply) + (reply.body if request.method != "HEAD" else b""))
         if reply.ending is Ending.SILENT:
             await _gone(receive)

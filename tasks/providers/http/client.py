@@ -7,6 +7,7 @@ own host alone, as redirects are not followed, and is removed from every message
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
@@ -23,6 +24,8 @@ ErrorReader = Callable[[Response], ProviderError | None]
 """The error that a response means for one service; None if its HTTP status tells."""
 
 _CONNECT_SECONDS = 15
+_PHASES = 3
+"""A request ends after so many times the timeout, however slowly bytes arrive: to connect, to send, to receive."""
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
 """Failures before a connection exists: the service has received no byte of the request."""
 _REFUSED = frozenset({400, 401, 402, 403, 404, 405, 406, 409, 410, 411, 413, 414, 415, 422, 451})
@@ -43,6 +46,7 @@ class Client:
         self.service, self.base = service, base.rstrip("/")
         self._error_in, self._secret = error_in, secret
         headers = _all_headers(headers)
+        self._most = timeout * _PHASES
         limit = httpx.Timeout(timeout, connect=min(timeout, _CONNECT_SECONDS))
         self._http = httpx.AsyncClient(headers=headers, timeout=limit, verify=ssl_context())
         # Each order opens a new connection. On a kept one that the service is just closing, an order would be lost
@@ -91,13 +95,19 @@ class Client:
         return response.body
 
     async def _send(self, http: httpx.AsyncClient, method: str, path: str, **rest: Any) -> Response:
-        async with http.stream(method, self.base + path, follow_redirects=False, **rest) as response:
-            content = bytearray()
-            async for chunk in response.aiter_raw():
-                content += chunk
-                if len(content) > MAX_BYTES:
-                    raise _TooLarge(f"a response of more than {MAX_BYTES} bytes")
-            return Response(response.status_code, response.headers, bytes(content))
+        try:
+            async with (
+                asyncio.timeout(self._most),
+                http.stream(method, self.base + path, follow_redirects=False, **rest) as response,
+            ):
+                content = bytearray()
+                async for chunk in response.aiter_raw():
+                    content += chunk
+                    if len(content) > MAX_BYTES:
+                        raise _TooLarge(f"a response of more than {MAX_BYTES} bytes")
+                return Response(response.status_code, response.headers, bytes(content))
+        except TimeoutError as error:
+            raise httpx.ReadTimeout(f"no whole response in {self._most:.0f} s") from error
 
     def _raise_if_refused(self, response: Response) -> None:
         """Raise the error of a response which proves that the service did not, and will not, act on the request."""

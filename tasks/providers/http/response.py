@@ -36,13 +36,8 @@ class Response:
 
     @property
     def retry_after(self) -> float | None:
-        """Seconds to wait, from a Retry-After in seconds or as a date; None if there is none."""
-        header = self.headers.get("retry-after", "")
-        try:
-            seconds = float(header)
-        except ValueError:
-            seconds = _seconds_until(header)
-        return max(0.0, seconds) if math.isfinite(seconds) else None
+        """Seconds that the service asks to wait, or None."""
+        return retry_after(self.headers)
 
     def message(self) -> str:
         """The service's message with its details, shortened; the beginning of the body if there is none."""
@@ -63,6 +58,16 @@ class Response:
                 why = value_at(entry, "message") or value_at(entry, "reason") or value_at(entry, "msg")
                 name = ".".join(map(str, field)) if isinstance(field, list) else field
                 yield f"{name}: {why}" if name and why else str(why or "")
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds to wait, from a Retry-After in seconds or as a date; None if there is none that can be read."""
+    header = headers.get("retry-after", "")
+    try:
+        seconds = float(header)
+    except ValueError:
+        seconds = _seconds_until(header)
+    return max(0.0, seconds) if math.isfinite(seconds) else None
 
 
 def value_at(body: Any, *path: str | int) -> Any:
@@ -95,6 +100,6 @@ def _seconds_until(date: str) -> float:
     """Seconds until an HTTP date; NaN if it is none."""
     try:
         when = parsedate_to_datetime(date)
-    except (ValueError, TypeError):
+        return ((when if when.tzinfo else when.replace(tzinfo=UTC)) - datetime.now(UTC)).total_seconds()
+    except (ValueError, TypeError, OverflowError):
         return math.nan
-    return ((when if when.tzinfo else when.replace(tzinfo=UTC)) - datetime.now(UTC)).total_seconds()

@@ -8,14 +8,22 @@ import pytest
 
 from storyreel.tasks.providers.errors import TaskFailed, TaskForgotten, Terminal, Transient
 from tests.services.emulator import DAY
-from tests.services.faults import Answer, Call, HangUp, Labelled, Page, Reset, Silence
+from tests.services.faults import Answer, Call, HangUp, Labelled, Page, Reset, Silence, Slow
 from tests.services.jobs import Failure, Phase, Script
 from tests.tasks.providers.hosted_services import Service, answering, opened, request
 
 
 @pytest.mark.parametrize(
     "trouble",
-    [*(Answer(status) for status in (429, 500, 502, 503, 504)), Page(), Page(502), Reset(), HangUp(), Silence()],
+    [
+        *(Answer(status) for status in (429, 500, 502, 503, 504)),
+        Page(),
+        Page(502),
+        Reset(),
+        HangUp(),
+        Silence(),
+        Slow(),
+    ],
     ids=lambda trouble: f"{type(trouble).__name__}{getattr(trouble, 'status', '')}",
 )
 async def test_a_poll_that_meets_an_error_may_be_repeated(service: Service, trouble: Any) -> None:

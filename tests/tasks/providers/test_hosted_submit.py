@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from storyreel.tasks.providers.errors import Ambiguous, Refused, Terminal, Transient
-from tests.services.faults import Answer, Call, HangUp, Page, Reset, Silence, Truncated
+from tests.services.faults import Answer, Call, HangUp, Page, Reset, Silence, Slow, Truncated
 from tests.tasks.providers.hosted_services import Service, answering, opened, request
 
 
@@ -40,15 +40,17 @@ async def test_an_order_that_meets_a_server_error_is_ambiguous(service: Service,
     assert len(emulator.accepted) == sold
 
 
-@pytest.mark.parametrize("trouble", [Reset(), HangUp(), Page(), Silence(), Truncated()], ids=lambda t: type(t).__name__)
+@pytest.mark.parametrize(
+    "trouble", [Reset(), HangUp(), Page(), Silence(), Slow(), Truncated()], ids=lambda t: type(t).__name__
+)
 @pytest.mark.parametrize("sold", [True, False])
 async def test_an_order_without_a_usable_response_is_ambiguous_and_sent_once(
     service: Service, trouble: Any, sold: bool
 ) -> None:
-    if isinstance(trouble, Truncated) and not sold:
+    if isinstance(trouble, (Slow, Truncated)) and not sold:
         pytest.skip("a part of the true answer: it was sold")
-    # Short for silence alone: a busy machine may take longer than this to connect, which would be Transient.
-    timeout = 0.4 if isinstance(trouble, Silence) else 10
+    # Short only where it must pass: a busy machine may take longer than this to connect, which would be Transient.
+    timeout = 0.4 if isinstance(trouble, (Silence, Slow)) else 10
     async with opened(service, timeout=timeout) as (provider, emulator):
         emulator.fault(Call.CREATE, trouble, accepted=sold)
         with pytest.raises(Ambiguous):

@@ -5,11 +5,15 @@ from __future__ import annotations
 import gzip
 import json
 import logging
+import math
 import pickle
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from email.utils import format_datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from storyreel.tasks.providers.errors import Ambiguous, ProviderError, Refused, TaskFailed, Terminal, Transient
 from storyreel.tasks.providers.http.client import Client, NotFound, order_headers
@@ -178,6 +182,28 @@ def test_moderation_is_recognised_by_code_and_by_words_only_without_one(code: st
     assert error.is_content is content
     assert ("moderation" in error.hint) is content
     assert error.code == split_code(code, reason)[0]
+
+
+_ODD_WAITS = st.sampled_from(
+    [
+        "1e400",
+        "nan",
+        "-nan",
+        "inf",
+        "-1",
+        "1" * 500,
+        "Fri, 31 Dec 9999 23:59:59 -2359",
+        "Sat, 1 Jan 0001 00:00:00 +2359",
+    ]
+)
+
+
+@given(
+    st.one_of(_ODD_WAITS, st.text(), st.floats().map(str), st.integers().map(str), st.datetimes().map(format_datetime))
+)
+def test_any_retry_after_is_a_finite_time_or_none(written: str) -> None:
+    seconds = Response(429, {"retry-after": written}, b"").retry_after
+    assert seconds is None or (seconds >= 0 and math.isfinite(seconds))
 
 
 def test_a_retry_after_may_be_a_date() -> None:
