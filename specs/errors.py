@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
+from storyreel.specs.foreign_text import printable
+from storyreel.specs.secrets import hidden
+
 
 class StoryreelError(Exception):
     """An error with what is wrong (`message`), what to change (`hint`) and the command to run next (`next`).
 
     `hint` and `next` are empty where there is nothing to say. Printed: `message; hint`, then `next: …` on a line of
-    its own. Attributes that a subclass adds survive pickling, whatever arguments its constructor takes.
+    its own. All three can be printed and stored, and hold no secret. Attributes that a subclass adds survive pickling,
+    whatever arguments its constructor takes.
     """
 
     def __init__(self, message: str, *, hint: str = "", next: str = "") -> None:
-        self.message, self.hint, self.next = message, hint, next
-        super().__init__(message)
+        self.message, self.hint, self.next = (printable(hidden(text)) for text in (message, hint, next))
+        super().__init__(self.message)
 
     def __str__(self) -> str:
         text = "; ".join(filter(None, (self.message, self.hint)))

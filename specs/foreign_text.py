@@ -7,6 +7,7 @@ text back. The first two leave what is escaped already as it is; `kept` is for t
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
 
@@ -67,6 +68,12 @@ def printable(text: str) -> str:
         return found[0] if is_in_flag or _belongs(text, at) else _escape(found[0])
 
     return _HIDDEN.sub(shown, text)
+
+
+def as_json(value: object) -> str:
+    """The value as indented JSON of which every character can be printed and stored; others are escapes of JSON."""
+    text = json.dumps(value, ensure_ascii=False, indent=2)
+    return text if text.isascii() else _HIDDEN.sub(lambda found: json.dumps(found[0])[1:-1], text)
 
 
 def kept(text: str) -> str:

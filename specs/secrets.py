@@ -17,8 +17,8 @@ _SHORTEST = 8
 """Characters of a variable's value from which on it is looked for: `true` and `1` stand everywhere."""
 
 _USER = re.compile(
-    # A password may hold a slash or, if it is not encoded as it should be, an @.
-    r"(?<=://)(?:[^\s:/@\"'<>]*:(?!\d+[/?#])[^\s@]*|[^\s/?#@\"'<>]+)@(?:[^\s/?#@]*@)*"
+    # `user:password@` is the example that messages give. A password may hold a slash and, wrongly written, an @.
+    r"(?<=://)(?!user:password@)(?:[^\s:/@\"'<>]*:(?!\d+[/?#])[^\s@]*|[^\s/?#@\"'<>]+)@(?:[^\s/?#@]*@)*"
 )
 _WORDS = (
     r"(?:[\w.-]*(?:pass(?:word|wd|phrase)|pwd|secret|token|signature|credential|api[_-]?key"
@@ -42,17 +42,24 @@ def hidden(text: str, secrets: Iterable[str] = (), environment: Mapping[str, str
     return _HEADER.sub(rf"\1\2{MARK}", text)
 
 
+def passwords(url: str) -> list[str]:
+    """The password of an address, as it is written there and as it is meant; empty if it has none."""
+    written = url.partition("://")[2].rpartition("@")[0].partition(":")[2]
+    return list(dict.fromkeys(filter(None, (unquote(written), written))))
+
+
 def _of_variables(environment: Mapping[str, str]) -> Iterator[str]:
     for name, value in environment.items():
         if _VARIABLE.search(name):
-            found = value.strip()
+            secrets = [value.strip()]
         elif "://" in value and "@" in value:
-            found = unquote(value.partition("://")[2].rpartition("@")[0].partition(":")[2])
+            secrets = passwords(value)
         else:
             continue
         # A password that is a plain word, such as `postgres`, stands in texts for what it means.
-        if len(found) >= _SHORTEST and not (found.isalpha() and found.islower() and len(found) < 2 * _SHORTEST):
-            yield found
+        for found in secrets:
+            if len(found) >= _SHORTEST and not (found.isalpha() and found.islower() and len(found) < 2 * _SHORTEST):
+                yield found
 
 
 def _forms(secret: str) -> Iterator[str]:

@@ -6,14 +6,15 @@ no cached listing is used. Calls block; a run makes them in threads.
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from storyreel.specs.errors import StoryreelError
+from storyreel.specs.secrets import MARK, hidden, passwords
 
 _SETTINGS = ("NoCredentialsError", "PartialCredentialsError", "ProfileNotFound", "TokenRetrievalError")
 """Names of botocore's errors that the user must correct. They share no base class but the root of all its errors."""
@@ -118,6 +119,10 @@ class Bucket:
         address = without_password(self.url)
         return f"{self._variable} ({address})" if self._variable else address
 
+    def _reason(self, error: Exception) -> str:
+        # A library may name the place in its own way, with the password in it.
+        return hidden(_one_line(error), passwords(self.url))
+
     @contextmanager
     def _opened(self, name: str, what: str) -> Iterator[tuple[Any, str]]:
         """The file system and the path of a file; its errors become BucketUnusable or BucketUnavailable: `what`."""
@@ -135,9 +140,9 @@ class Bucket:
                 raise BucketUnusable(message, next="pip install 'storyreel[s3]'") from error
             raise BucketUnusable(message, hint="install it beside storyreel") from error
         except (PermissionError, FileNotFoundError, NotImplementedError, ValueError) as error:
-            raise BucketUnusable(f"{self} {what}: {_one_line(error)}", next="storyreel doctor") from error
+            raise BucketUnusable(f"{self} {what}: {self._reason(error)}", next="storyreel doctor") from error
         except Exception as error:
-            message = f"{self} {what}: {_one_line(error)}"
+            message = f"{self} {what}: {self._reason(error)}"
             # File systems of fsspec raise the errors of their libraries.
             if type(error).__name__ in _SETTINGS:
                 raise BucketUnusable(message, hint="set the bucket's credentials") from error
@@ -146,12 +151,7 @@ class Bucket:
 
 def without_password(url: str) -> str:
     """An address without the user, password, query and fragment in it, so that it can be shown."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return "an address that cannot be read"
-    bare = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}" if parts.scheme else url
-    return bare.rstrip("/")
+    return re.split("[?#]", hidden(url).replace(f"{MARK}@", ""))[0].rstrip("/")
 
 
 def _in_parts(system: Any) -> dict[str, int]:

@@ -55,8 +55,12 @@ class Overdue(ProviderError):
     """The clip was not finished in time. The order stays open, and the next run goes on with it."""
 
 
-async def collect(take: Take, task: str, provider: Provider, studio: Studio) -> Clip:
+async def collect(
+    take: Take, task: str, provider: Provider, studio: Studio, warn: Callable[[str], None] = lambda _: None
+) -> Clip:
     """Wait for the clip of a task and store it; only then the order is marked as finished in the ledger.
+
+    `warn` is called with what the service says that makes no sense, which may be empty.
 
     Raises TaskFailed if the service has failed for good, which is marked in the ledger; Overdue after the timeout;
     Transient or Terminal if the clip cannot be had now. In the last three cases the order stays open.
@@ -69,6 +73,7 @@ async def collect(take: Take, task: str, provider: Provider, studio: Studio) -> 
     expired = 0
     while True:
         status = await _wait(take, task, provider, studio)
+        warn(status.remark)
         with studio.clips.arriving(take.order.key) as arriving:
             try:
                 await _download(take, status, arriving, provider)

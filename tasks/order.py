@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from logging import Logger, LoggerAdapter
 from typing import Any, TypeAlias
 
+from storyreel.specs.foreign_text import printable
+from storyreel.tasks.answers import keep_answer
 from storyreel.tasks.clips import Clip
 from storyreel.tasks.collect import Take, call_store, collect
 from storyreel.tasks.ledger.ledger import Purchase, State
@@ -155,17 +157,31 @@ class _TakeOrder:
             raise
         except BaseException as error:
             if provider.paid:
+                if isinstance(error, Ambiguous):
+                    self._keep_answer(error)
                 reason = error.message if isinstance(error, ProviderError) else str(error)
                 ledger.mark_unknown(key, reason or "the run was stopped while the order was under way")
             else:
                 ledger.withdraw(key)
             raise
         ledger.mark_submitted(key, accepted.task, accepted.cost)
+        self._warn(accepted.remark)
         self._report("submitted", accepted.task if provider.paid else "")
         if provider.paid:
             cost = f" for {accepted.cost.exactly}" if accepted.cost else ""
             self.log.info("%s: bought from %s as %s%s", self.take.slate, provider.name, accepted.task, cost)
         return accepted.task
+
+    def _keep_answer(self, error: Ambiguous) -> None:
+        """Write the answer to an order to a file, and say where it is in the error's message."""
+        answer, error.answer = error.answer, b""
+        if answer and (path := keep_answer(self.studio.answers_folder, self.take.order.key, answer)):
+            error.message += f"; its answer is kept in {printable(str(path))}"
+            error.args = (error.message,)
+
+    def _warn(self, remark: str) -> None:
+        if remark:
+            self.log.warning("%s: %s", self.take.slate, remark)
 
     async def _answer(self, provider: Provider) -> Submission:
         """The service's answer to the order. On cancellation it is still waited for, up to `_ANSWER_SECONDS`: without
@@ -208,7 +224,7 @@ class _TakeOrder:
         clock = asyncio.get_running_loop().time
         started = clock()
         try:
-            clip = await collect(self.take, task, provider, self.studio)
+            clip = await collect(self.take, task, provider, self.studio, self._warn)
         except asyncio.CancelledError:
             if not self.studio.keeps_orders:
                 await self._call_off(task, provider)

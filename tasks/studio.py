@@ -37,6 +37,8 @@ class Studio:
         self.ledger = ledger
         self.clips = clips
         self.house_folder = house
+        self.answers_folder = house.with_name("answers")
+        """Folder of the services' answers to orders that could not be used."""
         self.shared_pieces = SharedPieces(clips.bucket.inside("house")) if clips.bucket else None
         """The conformed pieces that hosts share; None without a bucket."""
         self.prices = prices

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -60,5 +61,5 @@ def plan(
     tables.print_plan(options.output(), budgeted)
     if into:
         options.output().print(
-            f"saved in {into}\nnext: storyreel render --plan {into}", highlight=False, soft_wrap=True
+            f"saved in {into}\nnext: storyreel render --plan {shlex.quote(str(into))}", highlight=False, soft_wrap=True
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Sequence
 
 import typer
@@ -78,7 +79,7 @@ def require_settled(settlements: Sequence[Settlement]) -> None:
     if not still:
         return
     order = still[0].purchase.order
-    likely = still[0].candidates[0].task if len(still[0].candidates) == 1 else "ID"
+    likely = shlex.quote(still[0].candidates[0].task) if len(still[0].candidates) == 1 else "ID"
     number = "1 order is" if len(still) == 1 else f"{len(still)} orders are"
     raise RunFailed(
         f"{number} still unknown, and not ordered again",

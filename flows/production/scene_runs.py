@@ -8,6 +8,7 @@ made by the film's run.
 from __future__ import annotations
 
 import asyncio
+import shlex
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -89,7 +90,7 @@ async def _create_runs(plan: Plan, scenes: Iterable[str], parameters: Mapping[st
             get_run_logger().warning(
                 "there is no deployment %r, so this run makes all scenes; next: storyreel deploy %s --spread scenes",
                 name,
-                parameters["storyboard"],
+                shlex.quote(str(parameters["storyboard"])),
             )
             return {}
         if run.state is None or not run.state.is_final():

@@ -17,6 +17,7 @@ from sqlalchemy import ColumnElement, create_engine, event, func, literal, liter
 from sqlalchemy.engine import URL, Connection, Engine, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, SQLAlchemyError
 
+from storyreel.specs.secrets import hidden
 from storyreel.tasks.ledger.errors import LedgerError
 
 Result = TypeVar("Result")
@@ -48,7 +49,9 @@ class Database:
     @property
     def place(self) -> str:
         """The file or the address without its password, for messages."""
-        return self._url.database or "memory" if self.is_sqlite else self._url.render_as_string(hide_password=True)
+        if self.is_sqlite:
+            return self._url.database or "memory"
+        return hidden(self._url.render_as_string(hide_password=False))
 
     def now(self, ahead: timedelta = timedelta(0)) -> ColumnElement[str]:
         """The database's time as the tables store it: one clock for all hosts, one time in all of a statement."""
@@ -102,8 +105,8 @@ class Database:
     def _as_ledger_error(self, error: Exception) -> LedgerError:
         cause = getattr(error, "orig", None) or error
         text = (str(cause).splitlines() or [type(cause).__name__])[0].strip()
-        if self._url.password:
-            text = text.replace(str(self._url.password), "***")
+        passwords = (self._url.password, self._url.query.get("password"))
+        text = hidden(text, [str(password) for password in passwords if password])
         if not self.is_sqlite:
             return LedgerError(f"the ledger at {self.place} cannot be used: {text}", next="storyreel doctor")
         for word, message, hint in _SQLITE_ERRORS:

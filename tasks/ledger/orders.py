@@ -6,6 +6,7 @@ An answer of a service (a task id, a clip) is stored even if the row has changed
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 
 from sqlalchemy.exc import IntegrityError
@@ -106,7 +107,7 @@ class Orders(LedgerBase):
                 f"the service has accepted the order as {task}, which could not be stored in the ledger: "
                 f"{error.message}",
                 hint="run the next command once the ledger can be used again",
-                next=f"storyreel reconcile --key {key[:12]} --attach {task}",
+                next=f"storyreel reconcile --key {key[:12]} --attach {shlex.quote(task)}",
             ) from error
 
     def _submitted(self, tx: Transaction, key: str, task: str, cost: Money | None) -> bool:

@@ -116,7 +116,7 @@ def add_event(
     values = {name: PURCHASES.c[name] for name in copied} | {
         "at": at if at is not None else PURCHASES.c.changed,
         "state": null() if gone else PURCHASES.c.state,
-        "reason": literal(taken_back) if gone else PURCHASES.c.reason,
+        "reason": literal(taken_back, EVENTS.c.reason.type) if gone else PURCHASES.c.reason,
     }
     source = select(*values.values()).where(PURCHASES.c.key == key)
     connection.execute(insert(EVENTS).from_select(list(values), source))

@@ -4,16 +4,54 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Column, Connection, Index, MetaData, Table, insert, inspect, select
-from sqlalchemy.types import BigInteger, Boolean, Float, Integer, String, Text
+from sqlalchemy import Column, Connection, Dialect, Index, MetaData, Table, insert, inspect, select
+from sqlalchemy.types import BigInteger, Boolean, Float, Integer, String, TypeDecorator
+from sqlalchemy.types import Text as SqlText
 
+from storyreel.specs.foreign_text import printable, storable
+from storyreel.specs.secrets import hidden
 from storyreel.tasks.ledger.database import Database
 from storyreel.tasks.ledger.errors import LedgerError
 
 VERSION = 5
 """Version of the tables below. Versions 1 to 4 were never released."""
 
+_MAX_REASON = 4000
+"""Characters of a reason."""
+
 _TABLES = MetaData()
+
+
+class Text(TypeDecorator[str]):
+    """Text of any length. Where a database cannot hold a character, its escape is stored, and searched for."""
+
+    impl = SqlText
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        return None if value is None else storable(value)
+
+
+class PublicText(Text):
+    """Text without secrets, for what is shown only: the keys and signatures in it are replaced."""
+
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        return None if value is None else hidden(storable(value))
+
+
+class Reason(Text):
+    """A reason, of a service or a person, for people to read: printable, without secrets, of bounded length."""
+
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        if value is None:
+            return None
+        text = printable(hidden(value))
+        return text if len(text) <= _MAX_REASON else text[: _MAX_REASON - 1] + "…"
+
 
 _SCHEMA_VERSION = Table("schema_version", _TABLES, Column("version", Integer, nullable=False))
 
@@ -37,7 +75,7 @@ def _order_columns() -> tuple[Column[Any], ...]:
         Column("cost", String(40)),
         Column("currency", String(8)),
         Column("owed", Boolean, nullable=False),
-        Column("reason", Text, nullable=False),
+        Column("reason", Reason, nullable=False),
         Column("ordered_by", String(32), nullable=False),
         Column("changed", String(32), nullable=False),
         Column("intended", String(32)),
@@ -58,7 +96,7 @@ PURCHASES = Table(
     _TABLES,
     Column("key", String(64), primary_key=True),
     *_order_columns(),
-    Column("request", Text, nullable=False),
+    Column("request", PublicText, nullable=False),
     Column("created", String(32), nullable=False),
     Column("owner_host", Text, nullable=False),
     Column("owner_pid", Integer, nullable=False),
@@ -96,7 +134,7 @@ EVENTS = Table(
     Column("clip", String(64)),
     Column("cost", String(40)),
     Column("currency", String(8)),
-    Column("reason", Text, nullable=False),
+    Column("reason", Reason, nullable=False),
     Column("owner_host", Text, nullable=False),
     Column("owner_pid", Integer, nullable=False),
     Index("ix_events_key", "key"),
@@ -113,7 +151,7 @@ VERDICTS = Table(
     Column("slate", String(64), nullable=False),
     Column("take", Integer, nullable=False),
     Column("word", String(16), nullable=False),
-    Column("note", Text, nullable=False),
+    Column("note", Reason, nullable=False),
     Column("action", Text, nullable=False),
     Column("by", Text, nullable=False),
     Column("source", Text, nullable=False),

@@ -6,20 +6,19 @@ Source: its published OpenAPI files for `alibaba/wan-2-7-r2v`, `-i2v` and `-t2v`
 from __future__ import annotations
 
 import json
-import math
-from decimal import Decimal
 from typing import Any, ClassVar
 
 from storyreel.specs.money import Money
 from storyreel.specs.storyboard import Mode
 from storyreel.tasks.providers.errors import ProviderError, Terminal
 from storyreel.tasks.providers.hosted import AttachmentUrls, HostedProvider
-from storyreel.tasks.providers.http.response import Response, text_at, value_at
+from storyreel.tasks.providers.http.response import Response, amount_at, id_at, odd_amount, text_at, url_part, value_at
 from storyreel.tasks.providers.provider import Submission, TaskStatus
 from storyreel.tasks.providers.request import Request
 from storyreel.tasks.providers.wan import wan
 
 _SOLD = (5, 10, 15)
+_SPENT = ("meta", "usage", "usd_spent")
 
 
 class Aimlapi(HostedProvider):
@@ -77,18 +76,23 @@ class Aimlapi(HostedProvider):
 
     def read_submission(self, answer: Any, request: Request) -> Submission:
         """The id and the cost, which the final response may not repeat."""
-        return Submission(task=text_at(answer, "id"), cost=_cost(answer))
+        remark = odd_amount(answer, *_SPENT)
+        return Submission(task=id_at(answer, "id"), cost=_cost(answer), remark=remark)
 
     def status_path(self, task: str) -> tuple[str, dict[str, str | int]]:
         """The id is a query parameter: ids of some models hold `:` and `/`."""
-        return self.order_path, {"generation_id": task}
+        return f"{self.order_path}?generation_id={url_part(task)}", {}
 
     def read_status(self, answer: Any, task: str) -> TaskStatus:
         """An unknown word with an error beside it is a failure too, as the vendors behind it have their own words."""
         status, error = text_at(answer, "status"), value_at(answer, "error")
         if status == "completed":
             return TaskStatus(
-                state="finished", detail=status, clip_url=text_at(answer, "video", "url"), cost=_cost(answer)
+                state="finished",
+                detail=status,
+                clip_url=text_at(answer, "video", "url"),
+                cost=_cost(answer),
+                remark=odd_amount(answer, *_SPENT),
             )
         pending = self.pending(status)
         if status == "error" or (error and not pending.is_known):
@@ -104,10 +108,8 @@ class Aimlapi(HostedProvider):
 
 
 def _cost(answer: Any) -> Money | None:
-    spent = value_at(answer, "meta", "usage", "usd_spent")
-    if not isinstance(spent, int | float) or isinstance(spent, bool) or not math.isfinite(spent) or spent < 0:
-        return None
-    return Money(amount=Decimal(str(spent)), currency="USD")
+    spent = amount_at(answer, *_SPENT)
+    return None if spent is None else Money(amount=spent, currency="USD")
 
 
 def _reason(error: Any) -> tuple[str, str]:

@@ -6,17 +6,16 @@ Source: its pages on Wan's image-to-video and reference-to-video.
 from __future__ import annotations
 
 from typing import Any, ClassVar
-from urllib.parse import quote
 
 from storyreel.specs.storyboard import Mode
 from storyreel.tasks.providers.errors import ProviderError, Refused, Terminal
 from storyreel.tasks.providers.hosted import AttachmentUrls, HostedProvider
-from storyreel.tasks.providers.http.response import Response, text_at
+from storyreel.tasks.providers.http.response import Response, id_at, odd_amount, text_at, url_part
 from storyreel.tasks.providers.provider import Submission, TaskStatus
 from storyreel.tasks.providers.refusals import refusal, split_code
 from storyreel.tasks.providers.request import Request
 from storyreel.tasks.providers.wan import wan
-from storyreel.tasks.providers.wan_request import billed_seconds, order_body
+from storyreel.tasks.providers.wan_request import BILLED, billed_seconds, order_body
 
 _UNPAID = ("balance", "quota", "insufficient", "arrear")
 """Words in the message of a 429 that is about money; the gateway has no code for it."""
@@ -50,10 +49,10 @@ class Apiyi(HostedProvider):
         return order_body(request, urls)
 
     def read_submission(self, answer: Any, request: Request) -> Submission:
-        return Submission(task=text_at(answer, "output", "task_id") or text_at(answer, "task_id"))
+        return Submission(task=id_at(answer, "output", "task_id") or id_at(answer, "task_id"))
 
     def status_path(self, task: str) -> tuple[str, dict[str, str | int]]:
-        return f"/v1/tasks/{quote(task, safe='')}", {}
+        return f"/v1/tasks/{url_part(task)}", {}
 
     def read_status(self, answer: Any, task: str) -> TaskStatus:
         """In the gateway's own form or in DashScope's. Its progress is not used: it stays at 30 for minutes."""
@@ -61,7 +60,8 @@ class Apiyi(HostedProvider):
         if status in ("completed", "succeeded"):
             url = text_at(answer, "result_url") or text_at(answer, "output", "video_url")
             billed = billed_seconds(answer)  # in DashScope's form only
-            return TaskStatus(state="finished", detail=status, clip_url=url, billed_seconds=billed)
+            remark = odd_amount(answer, *BILLED)
+            return TaskStatus(state="finished", detail=status, clip_url=url, billed_seconds=billed, remark=remark)
         if status in ("failed", "canceled", "cancelled"):
             raise self.task_failed(*_reason(answer))
         if status == "unknown":

@@ -10,18 +10,17 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any, ClassVar
-from urllib.parse import quote
 
 from storyreel.specs.storyboard import Mode
 from storyreel.tasks.providers.errors import ProviderError, Refused, Terminal, Transient
 from storyreel.tasks.providers.hosted import AttachmentUrls, HostedProvider
 from storyreel.tasks.providers.http.local_files import upload_file
-from storyreel.tasks.providers.http.response import Response, text_at, value_at
+from storyreel.tasks.providers.http.response import Response, id_at, odd_amount, text_at, url_part, value_at
 from storyreel.tasks.providers.provider import RemoteTask, Submission, TaskStatus
 from storyreel.tasks.providers.refusals import refusal
 from storyreel.tasks.providers.request import Request
 from storyreel.tasks.providers.wan import wan
-from storyreel.tasks.providers.wan_request import billed_seconds, order_body
+from storyreel.tasks.providers.wan_request import BILLED, billed_seconds, order_body
 
 _BEIJING = timezone(timedelta(hours=8))
 """The zone of its times, which name none."""
@@ -75,10 +74,10 @@ class DashScope(HostedProvider):
         return order_body(request, urls)
 
     def read_submission(self, answer: Any, request: Request) -> Submission:
-        return Submission(task=text_at(answer, "output", "task_id"))
+        return Submission(task=id_at(answer, "output", "task_id"))
 
     def status_path(self, task: str) -> tuple[str, dict[str, str | int]]:
-        return f"/api/v1/tasks/{quote(task, safe='')}", {}
+        return f"/api/v1/tasks/{url_part(task)}", {}
 
     def read_status(self, answer: Any, task: str) -> TaskStatus:
         """A failure comes as HTTP 200; an id that is too old, or of another account, as UNKNOWN."""
@@ -89,6 +88,7 @@ class DashScope(HostedProvider):
                 detail="succeeded",
                 clip_url=text_at(answer, "output", "video_url"),
                 billed_seconds=billed_seconds(answer),
+                remark=odd_amount(answer, *BILLED),
             )
         if status in ("FAILED", "CANCELED"):
             code, reason = text_at(answer, "output", "code"), text_at(answer, "output", "message")
@@ -121,7 +121,7 @@ class DashScope(HostedProvider):
     async def cancel(self, task: str) -> bool:
         """Cancel a task that still waits, which is then not billed. False if it has begun or ended."""
         try:
-            await self._client.post(f"/api/v1/tasks/{quote(task, safe='')}/cancel")
+            await self._client.post(f"/api/v1/tasks/{url_part(task)}/cancel")
         except Refused:
             return False
         return True
@@ -158,7 +158,7 @@ class DashScope(HostedProvider):
             pages = min(total, _MOST_PAGES) if entries else 0
             for entry in entries:
                 yield RemoteTask(
-                    task=text_at(entry, "task_id"),
+                    task=id_at(entry, "task_id"),
                     model=text_at(entry, "model_name"),
                     created=_time(value_at(entry, "gmt_create")) or _time(value_at(entry, "start_time")),
                     detail=text_at(entry, "status").lower(),
@@ -189,9 +189,9 @@ class DashScope(HostedProvider):
 
 def _time(value: object) -> datetime | None:
     """A time from `2026-04-02 12:00:00.000` or from milliseconds since the epoch; None if it is neither."""
-    if isinstance(value, int | float):
-        return datetime.fromtimestamp(value / 1000, UTC)
     try:
+        if isinstance(value, int | float):
+            return datetime.fromtimestamp(value / 1000, UTC)
         return datetime.fromisoformat(str(value)).replace(tzinfo=_BEIJING)
-    except ValueError:
+    except (ValueError, OverflowError, OSError):
         return None

@@ -64,3 +64,6 @@ class TaskForgotten(Terminal):
 
 class Ambiguous(ProviderError):
     """A paid order whose fate is unknown. It must not be sent again."""
+
+    answer: bytes = b""
+    """The response to the order, as it came, for a person to read; empty if none came."""

@@ -11,13 +11,13 @@ from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 from storyreel.specs.storyboard import Mode
 from storyreel.tasks.providers.errors import Terminal, Transient
 from storyreel.tasks.providers.hosted import AttachmentUrls, HostedProvider
 from storyreel.tasks.providers.http.local_files import kind_of_file, upload_file
-from storyreel.tasks.providers.http.response import text_at, value_at
+from storyreel.tasks.providers.http.response import id_at, text_at, url_part, value_at
 from storyreel.tasks.providers.provider import RemoteTask, Submission, TaskStatus
 from storyreel.tasks.providers.request import Attachment, Request
 from storyreel.tasks.providers.wan import wan
@@ -84,7 +84,7 @@ class Freepik(HostedProvider):
 
     def read_submission(self, answer: Any, request: Request) -> Submission:
         """The id with the mode before it, as a task is polled under the path of its mode."""
-        task = text_at(answer, "data", "task_id")
+        task = id_at(answer, "data", "task_id")
         return Submission(task=f"{request.mode.value}/{task}" if task else "")
 
     def status_path(self, task: str) -> tuple[str, dict[str, str | int]]:
@@ -95,7 +95,7 @@ class Freepik(HostedProvider):
             what = f"{self.name} cannot be asked for the task {task}, whose mode is not known"
             hint = f"write it as one of {modes}"
             raise Terminal(what, service=self.name, hint=hint, next="storyreel reconcile")
-        return f"{self._path(Mode(mode))}/{quote(number, safe='')}", {}
+        return f"{self._path(Mode(mode))}/{url_part(number)}", {}
 
     def read_status(self, answer: Any, task: str) -> TaskStatus:
         """The form of a failure's reason is not documented."""
@@ -117,7 +117,7 @@ class Freepik(HostedProvider):
                 raise Transient(f"{self.name} gave no list of tasks", service=self.name)
             found += [
                 RemoteTask(
-                    task=f"{mode.value}/{text_at(entry, 'task_id')}",
+                    task=f"{mode.value}/{id_at(entry, 'task_id')}",
                     model=capability.model,
                     detail=text_at(entry, "status").lower(),
                 )

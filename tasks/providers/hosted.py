@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 from abc import abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
@@ -78,14 +79,19 @@ class HostedProvider(Provider):
         urls = await self._attachment_urls(request)
         body, headers = self.body(request, urls), self.submit_headers(urls)
         answer = await self._client.post_once(self.submit_path(request), body, headers)
-        submission = self.read_submission(answer, request)
+        try:
+            submission = self.read_submission(answer, request)
+        except Exception as error:  # an answer of whatever form is no reason to lose it
+            raise self._unread(answer, "in a form that cannot be read") from error
         if not submission.task:
-            raise Ambiguous(
-                f"{self.name} answered without a task; whether the take was accepted is not known",
-                service=self.name,
-                next="storyreel reconcile",
-            )
+            raise self._unread(answer, "without a task")
         return submission
+
+    def _unread(self, answer: Any, how: str) -> Ambiguous:
+        what = f"{self.name} answered {how}; whether the take was accepted is not known"
+        error = Ambiguous(what, service=self.name, next="storyreel reconcile")
+        error.answer = json.dumps(answer, ensure_ascii=False).encode()
+        return error
 
     async def poll(self, task: str) -> TaskStatus:
         path, query = self.status_path(task)
@@ -93,7 +99,11 @@ class HostedProvider(Provider):
             answer = await self._client.get(path, query)
         except NotFound as error:
             raise self.task_forgotten(task) from error
-        status = self.read_status(answer, task)
+        try:
+            status = self.read_status(answer, task)
+        except ProviderError as error:
+            raise self._client.redacted(error) from None
+        status = status.model_copy(update={"detail": self._client.hidden(status.detail)})
         if status.state == "finished" and not status.clip_url:
             raise Transient(f"{self.name} calls the clip {status.detail} but gives no link", service=self.name)
         if not status.detail:

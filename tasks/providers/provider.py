@@ -26,6 +26,8 @@ class Submission(Frozen):
     task: str
     cost: Money | None = None
     """None if the service does not name it yet."""
+    remark: str = ""
+    """What the service said that makes no sense, to be told to the user; empty if nothing."""
 
 
 class TaskStatus(Frozen):
@@ -44,6 +46,8 @@ class TaskStatus(Frozen):
     """Whether `detail` is a word that the service is known to use."""
     is_queued: bool = False
     """Whether `detail` says that the task has not begun."""
+    remark: str = ""
+    """As in a Submission."""
 
 
 class RemoteTask(Frozen):

@@ -5,13 +5,12 @@ Source: Model Studio's API references for wan2.7-r2v, -i2v and -t2v.
 
 from __future__ import annotations
 
-import math
 from fractions import Fraction
 from typing import Any
 
 from storyreel.specs.storyboard import Mode
 from storyreel.tasks.providers.hosted import AttachmentUrls
-from storyreel.tasks.providers.http.response import value_at
+from storyreel.tasks.providers.http.response import amount_at
 from storyreel.tasks.providers.request import Attachment, Request
 
 
@@ -48,9 +47,11 @@ def _reference(reference: Attachment, urls: AttachmentUrls) -> dict[str, str]:
     return item
 
 
+BILLED = ("usage", "duration")
+"""Where the billed seconds are in a response."""
+
+
 def billed_seconds(answer: Any) -> Fraction | None:
     """Seconds that a finished task's `usage` says were billed, input video and output together; None if it does not."""
-    seconds = value_at(answer, "usage", "duration")
-    if not isinstance(seconds, int | float) or isinstance(seconds, bool) or not math.isfinite(seconds) or seconds < 0:
-        return None
-    return Fraction(str(seconds))
+    seconds = amount_at(answer, *BILLED)
+    return None if seconds is None else Fraction(seconds)

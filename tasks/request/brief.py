@@ -5,12 +5,14 @@ A brief is not in the key; it explains why a key differs from an earlier one.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
 from storyreel.specs.frozen import Frozen
+from storyreel.specs.secrets import hidden
 from storyreel.specs.storyboard import Shot, Storyboard
 from storyreel.tasks.providers.request import Attachment, Request
 
@@ -92,13 +94,13 @@ def _attachment_words(storyboard: Storyboard, shot: Shot, request: Request) -> I
     if first and first.digest.startswith("take:"):
         yield f"{shot.continues}, which it continues", first.digest
     elif first:
-        yield f"first frame {_file(first, storyboard)}", first.digest
+        yield f"first frame {_file(first, storyboard)}", _identity(first)
     if last:
-        yield f"last frame {_file(last, storyboard)}", last.digest
+        yield f"last frame {_file(last, storyboard)}", _identity(last)
     for reference in request.references:
-        yield f"reference {_file(reference, storyboard)}", reference.digest
+        yield f"reference {_file(reference, storyboard)}", _identity(reference)
         if reference.voice:
-            yield f"voice of {reference.subject}", reference.voice.digest
+            yield f"voice of {reference.subject}", _identity(reference.voice)
     yield _ORDER, ", ".join(reference.subject or "shot" for reference in request.references)
 
 
@@ -119,6 +121,14 @@ def _file(attachment: Attachment, storyboard: Storyboard) -> str:
         return PurePosixPath(urlsplit(attachment.source).path).name or attachment.source
     file = Path(attachment.source)
     return storyboard.relative_path(file) or file.name
+
+
+def _identity(attachment: Attachment) -> str:
+    """An attachment's digest; of an address with a password or a signature, its digest without them."""
+    public = hidden(attachment.digest)
+    if public == attachment.digest:
+        return public
+    return f"{public} {hashlib.sha256(attachment.digest.encode()).hexdigest()[:12]}"
 
 
 def _is_file(name: str) -> bool:

@@ -61,6 +61,7 @@ def test_addresses_and_headers_keep_no_password_and_no_signature(text: str, show
     [
         "https://example.com:8080/a/picture@2x.png?monkey=1&author=Ann",
         "write to ann@example.com about http://example.com/",
+        "set STORYREEL_LEDGER_URL to postgresql://user:password@host/database",
         "key=1 sign=2 sig=3",
         "storyreel render film.yaml --set weather=fog",
         "export APIYI_API_KEY=…",

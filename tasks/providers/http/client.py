@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import httpx
 
+from storyreel.specs.secrets import hidden
 from storyreel.tasks.providers.errors import Ambiguous, ProviderError, Refused, Terminal, Transient
 from storyreel.tasks.providers.http.allowed_hosts import ssl_context
 from storyreel.tasks.providers.http.response import MAX_BYTES, Response
@@ -71,12 +72,14 @@ class Client:
             raise self._ambiguous(f"gave no usable response: {_text(error)}") from error
         self._raise_if_refused(response)
         if not response.is_ok:
-            raise self._ambiguous(f"answered {response.status}: {response.message()}")
+            unread = self._ambiguous(f"answered {response.status}: {response.message()}")
+            unread.answer = f"HTTP {response.status}\n\n".encode() + self._hidden_bytes(response.content)
+            raise unread
         return response.body
 
     async def get(self, path: str, query: Mapping[str, str | int] | None = None) -> Any:
         """GET and return the JSON. Raises Transient if another try may help, NotFound for 404 or 410, or Terminal."""
-        return await self._repeatable("GET", path, params=query)
+        return await self._repeatable("GET", path, params=query or None)
 
     async def post(self, path: str, body: Mapping[str, Any] | None = None) -> Any:
         """POST what costs nothing and may be repeated, such as a cancel, and return the JSON. Raises as `get` does."""
@@ -112,7 +115,7 @@ class Client:
     def _raise_if_refused(self, response: Response) -> None:
         """Raise the error of a response which proves that the service did not, and will not, act on the request."""
         if error := self._error_in(response):
-            raise self._redacted(error)
+            raise self.redacted(error)
         status = response.status
         if status == 429:
             raise self._transient("is busy", response)
@@ -125,7 +128,7 @@ class Client:
             raise self._error(Terminal, f"denies access ({status}): {response.message()}", next="storyreel doctor")
         if status in _REFUSED:
             what = f"refused it ({status})"
-            raise self._redacted(refusal(Refused, what, service=self.service, code="", reason=response.message()))
+            raise self.redacted(refusal(Refused, what, service=self.service, code="", reason=response.message()))
 
     def _transient(self, what: str, response: Response) -> Transient:
         error = self._error(Transient, f"{what}: {response.message()}")
@@ -136,13 +139,20 @@ class Client:
         return self._error(Ambiguous, f"{what}; whether the take was accepted is not known", next="storyreel reconcile")
 
     def _error(self, kind: type[Error], what: str, next: str = "") -> Error:
-        return self._redacted(kind(f"{self.service} {what}", service=self.service, next=next))
+        return self.redacted(kind(f"{self.service} {what}", service=self.service, next=next))
 
-    def _redacted(self, error: Error) -> Error:
+    def redacted(self, error: Error) -> Error:
         """The error without the key in it, which a service may repeat in its message."""
-        error.message = error.message.replace(self._secret, "…")
+        error.message, error.hint = self.hidden(error.message), self.hidden(error.hint)
         error.args = (error.message,)
         return error
+
+    def hidden(self, text: str) -> str:
+        """The text without the key, which is not an environment variable's in every program that uses this one."""
+        return hidden(text, (self._secret,))
+
+    def _hidden_bytes(self, content: bytes) -> bytes:
+        return self.hidden(content.decode(errors="surrogateescape")).encode(errors="surrogateescape")
 
 
 def order_headers(url: str, headers: Mapping[str, str], more: Mapping[str, str]) -> dict[str, str]:

@@ -1,4 +1,8 @@
-"""A service's response: status, headers, and a body that may be JSON or anything else."""
+"""A service's response: status, headers, and a body that may be JSON or anything else.
+
+Here the text of services enters. Every text in a body can be stored and printed afterwards: what cannot be is escaped,
+reversibly, so that `url_part` writes an id exactly as the service did. What is no sensible amount is None.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +11,26 @@ import math
 import zlib
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from typing import Any
+from urllib.parse import quote
+
+from storyreel.specs.foreign_text import exact, kept, printable
+from storyreel.specs.problems.phrases import shown
+from storyreel.specs.secrets import hidden
 
 MAX_BYTES = 8 << 20
 """Largest body that is read; a true one has a few kilobytes."""
 
 _MAX_MESSAGE = 600
 """Characters."""
+_MAX_ID = 1000
+"""Bytes of an id in UTF-8. The ledger's indexes take no more, and ids of services have about 40."""
+_MAX_DIGITS = 18
+"""Digits of a whole number that stays one; of more it becomes a text, as only ids have so many."""
+_MAX_AMOUNT = 1_000_000
+"""A price of a clip or a length in seconds beyond it is a mistake of the service."""
 _MESSAGES = (("message",), ("error", "message"), ("problem", "message"), ("error",), ("detail",))
 _DETAILS = (("details",), ("invalid_params",), ("problem", "invalid_params"), ("detail",))
 
@@ -24,10 +40,7 @@ class Response:
 
     def __init__(self, status: int, headers: Mapping[str, str], content: bytes) -> None:
         self.status, self.headers, self.content = status, headers, decompressed(content)
-        try:
-            self.body: Any = json.loads(self.content)
-        except (ValueError, RecursionError):
-            self.body = None
+        self.body: Any = parsed(self.content)
 
     @property
     def is_ok(self) -> bool:
@@ -44,7 +57,7 @@ class Response:
         found = (value_at(self.body, *path) for path in _MESSAGES)
         message = next((text.strip() for text in found if isinstance(text, str) and text.strip()), "")
         text = "; ".join(filter(None, (message, *dict.fromkeys(self._details()))))
-        text = text or self.content[:200].decode(errors="replace").strip() or "no reason given"
+        text = hidden(text or printable(self.content[:200].decode(errors="replace")).strip() or "no reason given")
         return text if len(text) <= _MAX_MESSAGE else text[:_MAX_MESSAGE] + "…"
 
     def _details(self) -> Iterator[str]:
@@ -70,6 +83,36 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     return max(0.0, seconds) if math.isfinite(seconds) else None
 
 
+def parsed(content: bytes) -> Any:
+    """The JSON of a body, None if it is not JSON. All its texts can be stored and printed; see this module's page.
+
+    Bytes that are no UTF-8 and control characters in texts are accepted: there may be the id of a paid task beside.
+    """
+    try:
+        text = content.decode(json.detect_encoding(content), "surrogatepass")
+    except UnicodeDecodeError:
+        text = content.decode(errors="surrogateescape")
+    try:
+        return _kept(_DECODER.decode(text.removeprefix("\ufeff")))
+    except (ValueError, RecursionError):
+        return None
+
+
+def _whole_number(digits: str) -> int | str:
+    return int(digits) if len(digits) <= _MAX_DIGITS else digits
+
+
+_DECODER = json.JSONDecoder(strict=False, parse_int=_whole_number, parse_constant=str)
+
+
+def _kept(value: Any) -> Any:
+    if isinstance(value, str):
+        return kept(value)
+    if isinstance(value, list):
+        return [_kept(each) for each in value]
+    return {kept(name): _kept(each) for name, each in value.items()} if isinstance(value, dict) else value
+
+
 def value_at(body: Any, *path: str | int) -> Any:
     """The value at a path of keys and indices in JSON; None if the path does not exist."""
     for step in path:
@@ -84,6 +127,40 @@ def text_at(body: Any, *path: str | int) -> str:
     """The text at a path in JSON, stripped; empty if there is none."""
     value = value_at(body, *path)
     return value.strip() if isinstance(value, str) else ""
+
+
+def id_at(body: Any, *path: str | int) -> str:
+    """The id at a path in JSON, a text or a whole number; empty if there is none, or if it is too long to be one."""
+    value = value_at(body, *path)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return value if isinstance(value, str) and value.strip() and len(value.encode()) <= _MAX_ID else ""
+
+
+def amount_at(body: Any, *path: str | int) -> Decimal | None:
+    """The amount of money or of seconds at a path in JSON; None if there is none that makes sense."""
+    value = value_at(body, *path)
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= _MAX_AMOUNT:
+        return None
+    return Decimal(str(value))
+
+
+def odd_amount(body: Any, *path: str | int) -> str:
+    """The warning for an amount that makes no sense, as NaN, a negative one or 10^60; empty if there is none or a sound
+    one."""
+    value = value_at(body, *path)
+    if value is None or amount_at(body, *path) is not None:
+        return ""
+    return f"the service names {shown(value, 40)} as its {path[-1]}, which makes no sense and counts as unknown"
+
+
+def url_part(id: str) -> str:
+    """An id as a part of an address, exactly as the service wrote it."""
+    written = exact(id)
+    try:
+        return quote(written.encode(errors="surrogateescape"), safe="")
+    except UnicodeEncodeError:
+        return quote(written.encode(errors="surrogatepass"), safe="")
 
 
 def decompressed(content: bytes) -> bytes:

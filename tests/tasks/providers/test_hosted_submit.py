@@ -59,7 +59,7 @@ async def test_an_order_without_a_usable_response_is_ambiguous_and_sent_once(
     assert len(emulator.accepted) == sold
 
 
-@pytest.mark.parametrize("body", ['{"output": "?"}', '{"id": 7}', '{"data": []}', "{}", "[]", "null", "7", '"yes"'])
+@pytest.mark.parametrize("body", ['{"output": "?"}', '{"id": true}', '{"data": []}', "{}", "[]", "null", "7", '"yes"'])
 async def test_a_success_that_names_no_task_is_ambiguous(service: Service, body: str) -> None:
     with answering(body) as base_url:
         async with service.provider(base_url) as provider:

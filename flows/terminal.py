@@ -1,0 +1,48 @@
+"""The terminal. Text on it is text: no markup, no command to the terminal, no secret."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
+from rich.text import Text
+
+from storyreel.specs.foreign_text import printable
+from storyreel.specs.secrets import hidden
+
+_COMMANDS = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+class Terminal(Console):
+    """A console that shows every text as it is, whoever wrote it: brackets are brackets.
+
+    Only a `rich.text.Text` has a style; make one of foreign text with `styled`.
+    """
+
+    def __init__(self, *, stderr: bool = False, soft_wrap: bool = False, **options: Any) -> None:
+        super().__init__(stderr=stderr, soft_wrap=soft_wrap, markup=False, highlight=False, emoji=False, **options)
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """The text that a string becomes, in a line or in a cell of a table."""
+        return super().render_str(legible(text), **(options | {"markup": False, "highlight": False, "emoji": False}))
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """The segments of anything that is printed, without a command to the terminal that came in another way."""
+        for segment in super().render(renderable, options):
+            if segment.control or not _COMMANDS.search(segment.text):
+                yield segment
+            else:
+                yield Segment(_COMMANDS.sub(lambda found: printable(found[0]), segment.text), segment.style)
+
+
+def legible(text: str) -> str:
+    """The text as the terminal shows it, for what is printed in another way, such as a question."""
+    return printable(hidden(text))
+
+
+def styled(*parts: str | tuple[str, str]) -> Text:
+    """A text of parts, each alone or with its style: `styled(("note:", "yellow"), " ", warning)`."""
+    return Text.assemble(*(legible(part) if isinstance(part, str) else (legible(part[0]), part[1]) for part in parts))
