@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -18,7 +19,7 @@ from pydantic import ValidationError
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.money import Money
 from storyreel.tasks.bucket import Bucket
-from storyreel.tasks.files import place_file, write_whole
+from storyreel.tasks.files import make_folder, place_file, write_whole
 
 _CONCURRENT_REQUESTS = 16
 """Requests to a bucket at one time."""
@@ -36,20 +37,15 @@ class Clip(Frozen):
 
 
 class Receipt(Frozen):
-    """A clip's facts for the ledger, kept on disk until the clip is in the bucket."""
+    """What the ledger is to be told of a clip. On disk from before the clip is stored until the ledger has it."""
 
     key: str
     """The take's key."""
     task: str
     """The service's id of the order."""
     cost: Money | None = None
-
-
-class Undelivered(Frozen):
-    """A clip that is not in the bucket yet, as stored on disk."""
-
-    receipt: Receipt
-    digest: str
+    digest: str = ""
+    """SHA-256 of the clip, in hex; set by the store."""
 
 
 class ClipStore:
@@ -83,31 +79,53 @@ class ClipStore:
     def keep(self, arrived: Path, receipt: Receipt | None = None) -> Clip:
         """Move a file into the store, flushed to the disk, and upload it to the bucket.
 
-        If the upload fails, the clip is on this host only and, with a receipt, is found by `undelivered`.
+        A receipt is stored first and stays until `discard`: whatever happens in between, the clip is found by
+        `receipts` and `kept`. If the upload fails, the clip is on this host only.
         """
-        clip = self._place(arrived, file_digest(arrived))
-        if self.bucket:
-            if receipt:
-                note = Undelivered(receipt=receipt, digest=clip.digest)
-                write_whole(self._receipt(receipt.key), note.model_dump_json(), durable=True)
-            self.deliver(clip, receipt)
+        digest = file_digest(arrived)
+        if receipt:
+            told = receipt.model_copy(update={"digest": digest})
+            write_whole(self._receipt(told), told.model_dump_json(), durable=True)
+        clip = self._place(arrived, digest)
+        self.deliver(clip)
         return clip
 
-    def undelivered(self, key: str, task: str) -> tuple[Clip, Receipt] | None:
-        """The clip and the receipt of an order that were stored on this host only, None if there are none."""
-        try:
-            note = Undelivered.model_validate_json(self._receipt(key).read_bytes())
-        except (OSError, ValidationError):
-            return None
-        clip = self.find_local(note.digest) if note.receipt.task == task else None
-        return (clip, note.receipt) if clip else None
-
-    def deliver(self, clip: Clip, receipt: Receipt | None) -> None:
-        """Upload a clip of this host to the bucket and delete its receipt."""
+    def deliver(self, clip: Clip) -> None:
+        """Upload a clip of this host to the bucket, if there is one."""
         if self.bucket:
             self.bucket.put(clip.path, _name(clip.digest))
-        if receipt:
-            self._receipt(receipt.key).unlink(missing_ok=True)
+
+    def receipts(self, key: str = "") -> list[Receipt]:
+        """The receipts of a take, or all: clips of this host that the ledger may not have yet. Raises no error."""
+        found = []
+        folder = self.root / "receipts"
+        for file in sorted(folder.glob(f"{key}*.json")) if folder.is_dir() else ():
+            with suppress(OSError, ValidationError):
+                found.append(Receipt.model_validate_json(file.read_bytes()))
+        return found
+
+    def unnoted(self) -> list[Receipt]:
+        """The receipts whose clips are complete on this host. Reads these clips, of which there are few."""
+        return [one for one in self.receipts() if self.find_local(one.digest) or any(self._arrived(one))]
+
+    def kept(self, receipt: Receipt) -> Clip | None:
+        """The clip of a receipt; None if it never got here, or is damaged.
+
+        A run that was killed right after it had stored the receipt has left the clip where it arrived. It is copied
+        from there, as that run may be another that is not killed.
+        """
+        if clip := self.find(receipt.digest):
+            return clip
+        for left in self._arrived(receipt):
+            with suppress(FileNotFoundError), self.arriving(receipt.key) as copy:
+                shutil.copyfile(left, copy)
+                if file_digest(copy) == receipt.digest:
+                    return self._place(copy, receipt.digest)
+        return None
+
+    def discard(self, receipt: Receipt) -> None:
+        """Delete a receipt: the ledger has its clip, or there is no such clip."""
+        self._receipt(receipt).unlink(missing_ok=True)
 
     def contains(self, digest: str) -> bool:
         """Whether a clip exists. Its content is not checked."""
@@ -152,13 +170,22 @@ class ClipStore:
 
     def _place(self, arrived: Path, digest: str) -> Clip:
         path = self._path(digest)
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent, durable=True)
         size = arrived.stat().st_size
         place_file(arrived, path, durable=True)
         return Clip(digest=digest, size=size, path=path)
 
-    def _receipt(self, key: str) -> Path:
-        return self.root / "undelivered" / f"{key}.json"
+    def _arrived(self, receipt: Receipt) -> Iterator[Path]:
+        """Downloads that killed runs have left and that are the clip of a receipt."""
+        for file in sorted(self._arrivals.glob(f"{receipt.key[:16]}-*/*.mp4")):
+            with suppress(FileNotFoundError):
+                if file_digest(file) == receipt.digest:
+                    yield file
+
+    def _receipt(self, receipt: Receipt) -> Path:
+        # A take may have several orders, and a service's id may have letters that no file name has.
+        order = hashlib.sha256(receipt.task.encode(errors="surrogatepass")).hexdigest()[:16]
+        return self.root / "receipts" / f"{receipt.key}-{order}.json"
 
     def _path(self, digest: str) -> Path:
         return self.root / _name(digest)

@@ -15,7 +15,7 @@ from storyreel.tasks.bucket import BucketUnavailable, BucketUnusable
 from storyreel.tasks.clips import Clip, Receipt
 from storyreel.tasks.inspection.integrity import check_integrity
 from storyreel.tasks.ledger.budget import Limit
-from storyreel.tasks.ledger.ledger import Order
+from storyreel.tasks.ledger.ledger import LedgerError, Order, State
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.probe import probe
 from storyreel.tasks.progress import report_stage
@@ -65,11 +65,6 @@ async def collect(
     Raises TaskFailed if the service has failed for good, which is marked in the ledger; Overdue after the timeout;
     Transient or Terminal if the clip cannot be had now. In the last three cases the order stays open.
     """
-    if undelivered := await asyncio.to_thread(studio.clips.undelivered, take.order.key, task):
-        clip, receipt = undelivered
-        await _store(take, studio.clips.deliver, clip, receipt)
-        studio.ledger.mark_finished(take.order.key, clip.digest, receipt.cost)
-        return clip
     expired = 0
     while True:
         status = await _wait(take, task, provider, studio)
@@ -87,8 +82,40 @@ async def collect(
                 cost = studio.prices.billed(take.request, status.billed_seconds)
             receipt = Receipt(key=take.order.key, task=task, cost=cost)
             clip = await _store(take, studio.clips.keep, arriving, receipt)
-        studio.ledger.mark_finished(take.order.key, clip.digest, cost)
+        _note(take, receipt, clip, studio)
         return clip
+
+
+async def note_kept_clips(take: Take, studio: Studio) -> None:
+    """Mark a take as finished of which a clip was stored here, but not noted in the ledger.
+
+    So it is after a run was killed between the two, or could not write to the ledger or the bucket. Call before a take
+    is ordered or awaited: its row may be in any state. Raises Transient or Terminal if the bucket cannot be used.
+    """
+    receipts = await asyncio.to_thread(studio.clips.receipts, take.order.key)
+    purchase = studio.ledger.find(take.order.key) if receipts else None
+    is_under_way = purchase is not None and purchase.state in (State.INTENDED, State.SUBMITTED)
+    if purchase and is_under_way and not (purchase.is_ours() or purchase.is_abandoned()):
+        return  # The run that has the row is storing the clip now, or will.
+    for receipt in receipts:
+        if clip := await call_store(studio.clips.kept, receipt):
+            await _store(take, studio.clips.deliver, clip)
+            _note(take, receipt, clip, studio)
+        elif not is_under_way:
+            studio.clips.discard(receipt)
+
+
+def _note(take: Take, receipt: Receipt, clip: Clip, studio: Studio) -> None:
+    """Mark the order of a receipt as finished. The receipt stays if another run has the row: that will mark it."""
+    try:
+        if studio.ledger.mark_finished(take.order.key, clip.digest, receipt.cost, task=receipt.task, order=take.order):
+            studio.clips.discard(receipt)
+    except LedgerError as error:
+        raise LedgerError(
+            f"the clip of {take.slate} is in the store, but could not be noted in the ledger: {error.message}",
+            hint="; ".join(filter(None, (error.hint, "the same command notes it later, and buys nothing again"))),
+            next=error.next,
+        ) from error
 
 
 async def _store(take: Take, method: Callable[..., Result], *arguments: object) -> Result:

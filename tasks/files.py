@@ -15,9 +15,18 @@ from pathlib import Path
 
 def write_whole(path: Path, text: str, *, durable: bool = False) -> None:
     """Write a text file in UTF-8, replacing an existing one, and create its folders. Raises OSError."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent, durable=durable)
     with replacing(path, durable=durable) as fresh:
         fresh.write_text(text, encoding="utf-8")
+
+
+def make_folder(path: Path, *, durable: bool = False) -> None:
+    """Create a folder and those above it, unless they exist. Raises OSError."""
+    missing = [folder for folder in (path, *path.parents) if not folder.is_dir()]
+    path.mkdir(parents=True, exist_ok=True)
+    if durable:
+        for folder in missing:
+            sync(folder.parent)
 
 
 @contextmanager

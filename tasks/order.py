@@ -18,7 +18,7 @@ from typing import Any, TypeAlias
 from storyreel.specs.foreign_text import printable
 from storyreel.tasks.answers import keep_answer
 from storyreel.tasks.clips import Clip
-from storyreel.tasks.collect import Take, call_store, collect
+from storyreel.tasks.collect import Take, call_store, collect, note_kept_clips
 from storyreel.tasks.ledger.ledger import Purchase, State
 from storyreel.tasks.progress import Stage, report_stage
 from storyreel.tasks.providers.errors import Ambiguous, ProviderError, TaskForgotten, Terminal, Transient
@@ -64,6 +64,7 @@ class _TakeOrder:
     async def clip(self) -> Clip:
         ledger = self.studio.ledger
         while True:
+            await note_kept_clips(self.take, self.studio)
             purchase = ledger.find(self.take.order.key)
             if purchase is None:
                 clip = await self._order(lambda: ledger.intend(self.take.order, self.take.limits))
@@ -88,10 +89,8 @@ class _TakeOrder:
                 return await self._follow(purchase) if self.studio.ledger.take_over(purchase) else None
             case State.INTENDED if purchase.is_abandoned():
                 return await self._settle(purchase)
-            case State.UNKNOWN if not await self._clip_arrived(purchase):
-                raise self._unknown()
             case State.UNKNOWN:
-                return None
+                raise self._unknown()
         self._report("waiting", "another run is making it")
         await asyncio.sleep(_LEDGER_SECONDS * random.uniform(0.8, 1.2))
         return None
@@ -109,14 +108,6 @@ class _TakeOrder:
             return await self._order_again(purchase)
         self.studio.ledger.mark_unknown(self.take.order.key, STOPPED)
         raise self._unknown()
-
-    async def _clip_arrived(self, purchase: Purchase) -> bool:
-        """Whether the clip of an order that the service has forgotten is on this host, because the bucket could not be
-        reached when it came. The order is then attached again."""
-        task = purchase.task or ""
-        if not await asyncio.to_thread(self.studio.clips.undelivered, self.take.order.key, task):
-            return False
-        return self.studio.ledger.attach(purchase, task, "its clip was downloaded before the service forgot it")
 
     async def _order_again(self, purchase: Purchase) -> Clip | None:
         return await self._order(lambda: self.studio.ledger.intend_again(purchase, self.take.order, self.take.limits))

@@ -16,8 +16,9 @@ from storyreel.tasks.settings import Settings
 def open_history(home: Home) -> Iterator[History]:
     """The history as it is now, until the context ends. Reads the ledger and the store; creates neither."""
     clips, has_bucket = home.clips(), bool(Settings.read().media_url)
+    unnoted = {receipt.key for receipt in clips.unnoted()}
     if not home.has_ledger:
-        yield History(purchases=lambda _: {}, holds=clips.contains, has_bucket=has_bucket)
+        yield History(purchases=lambda _: {}, holds=clips.contains, keeps=unnoted.__contains__, has_bucket=has_bucket)
         return
     stored = set[str]()
 
@@ -31,6 +32,7 @@ def open_history(home: Home) -> Iterator[History]:
         yield History(
             purchases=purchases,
             holds=stored.__contains__,
+            keeps=unnoted.__contains__,
             latest=ledger.latest,
             experience=ledger.past_durations,
             committed=ledger.committed,

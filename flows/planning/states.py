@@ -36,6 +36,9 @@ def _preferred(candidates: Sequence[Candidate]) -> int:
 def _with_state(
     take: PlannedTake, candidate: Candidate, purchase: Purchase | None, orders: Orders, history: History
 ) -> Candidate:
+    if history.keeps(candidate.key) and not (purchase and purchase.state is State.FINISHED):
+        reason = "made before; the clip is in the store, and the run notes it in the ledger"
+        return candidate.model_copy(update={"state": "resuming", "reason": reason})
     if purchase is None:
         changed, reason = _why_new(take, candidate, orders)
         return candidate.model_copy(update={"reason": reason, "changes": changed})

@@ -127,19 +127,41 @@ class Orders(LedgerBase):
         values = {"state": State.SUBMITTED, "task": task, "reason": "", "submitted": tx.now()}
         return tx.change(key, **values, **rows.cost_columns(cost), **tx.leased())
 
-    def mark_finished(self, key: str, clip: str, cost: Money | None = None) -> bool:
+    def mark_finished(
+        self,
+        key: str,
+        clip: str,
+        cost: Money | None = None,
+        *,
+        task: str | None = None,
+        order: Order | None = None,
+    ) -> bool:
         """Store the digest of the clip, which is in the clip store. A cost replaces an earlier one. Idempotent.
 
-        False if another run owns the row by now; it will store the same outcome.
+        The clip is that of the order `task`, by default the row's. If the row has another order by now, that is moved
+        to the earlier ones unless it is finished. A key without a row gets `order`. It does not matter whether the
+        order was given up, failed or unknown: its clip is there. False if another run is working on the row by now.
         """
 
         def finish(tx: Transaction) -> bool:
-            row = tx.row(key)
-            if row.state is State.FINISHED:
-                # The store had lost the clip. The service may have encoded it anew, with another digest.
-                return row.clip == clip or tx.change(key, clip=clip, **rows.cost_columns(cost))
-            values = {"state": State.FINISHED, "clip": clip, "reason": "", "finished": tx.now()}
-            return row.is_ours() and tx.change(key, **values, **rows.cost_columns(cost))
+            row = tx.rows.one(key) or (tx.insert(order) if order else tx.row(key))
+            if row.state in _UNDER_WAY and not _is_available(row):
+                return False
+            known = rows.cost_columns(cost)
+            if task in (None, row.task):
+                if row.state is State.FINISHED:
+                    # The store had lost the clip. The service may have encoded it anew, with another digest.
+                    return row.clip == clip or tx.change(key, clip=clip, **known)
+            else:
+                number = tx.earlier_order(key, task)
+                if row.state is State.FINISHED:
+                    return number is None or tx.finish_earlier(number, key, clip=clip, task=task, **known)
+                if number is not None:
+                    tx.exchange(key, number)
+                elif row.task and order:
+                    tx.insert_again(order)
+                known["task"] = task
+            return tx.change(key, state=State.FINISHED, clip=clip, reason="", finished=tx.now(), **known)
 
         return self._write(finish)
 

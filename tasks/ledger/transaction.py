@@ -155,9 +155,7 @@ class Transaction:
         """Store in `earlier` an order of this run that was accepted after its row had got another order."""
         key, reason = row.order.key, _ORDERED_TWICE.format(state=row.state)
         known = {"task": task, "reason": reason, **rows.cost_columns(cost)}
-        process = {"owner_host": self._owner.host, "owner_pid": self._owner.pid}
-        event = {"key": key, "at": self.now(), "state": State.SUBMITTED}
-        self.connection.execute(insert(EVENTS).values(**event, **known, **process))
+        self._add_event_of_earlier(key, state=State.SUBMITTED, **known)
         values = {"state": State.SUBMITTED, "submitted": self.now(), "changed": self.now(), "owed": True, **known}
         ours = self._unanswered(key, task)
         if ours is None:
@@ -165,6 +163,23 @@ class Transaction:
             self.connection.execute(insert(EARLIER).values({"key": key} | intended | values))
         else:
             self.connection.execute(update(EARLIER).where(EARLIER.c.number == ours).values(values))
+
+    def earlier_order(self, key: str, task: str) -> int | None:
+        """The number of the last earlier order of a key that the service accepted as `task`."""
+        query = select(func.max(EARLIER.c.number)).where(EARLIER.c.key == key, EARLIER.c.task == task)
+        return self.connection.execute(query).scalar()
+
+    def exchange(self, key: str, number: int) -> None:
+        """Put an earlier order back into the row of its key; the present one is kept in `earlier`."""
+        self._move_to_earlier(key)
+        self._restore(key, number)
+
+    def finish_earlier(self, number: int, key: str, **values: Any) -> bool:
+        """Store the clip of an earlier order, and add an event."""
+        finished = {"state": State.FINISHED, "finished": self.now(), "owed": True, "changed": self.now()}
+        self.connection.execute(update(EARLIER).where(EARLIER.c.number == number).values(values | finished))
+        self._add_event_of_earlier(key, state=State.FINISHED, reason="", **values)
+        return True
 
     # Owners and leases
 
@@ -188,6 +203,10 @@ class Transaction:
         """Column values of an order that this run is about to send."""
         intent = {"state": State.INTENDED, "reason": "", "owed": True, "ordered_by": self._owner.run}
         return rows.order_columns(order) | intent | {"intended": self.now()} | self.leased()
+
+    def _add_event_of_earlier(self, key: str, **values: Any) -> None:
+        process = {"owner_host": self._owner.host, "owner_pid": self._owner.pid}
+        self.connection.execute(insert(EVENTS).values(key=key, at=self.now(), **values, **process))
 
     def _move_to_earlier(self, key: str) -> None:
         names = ["key", *ORDER_COLUMNS]

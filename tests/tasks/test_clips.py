@@ -12,6 +12,7 @@ import fsspec
 import pytest
 
 from storyreel.specs.money import Money
+from storyreel.tasks import files
 from storyreel.tasks.bucket import Bucket, BucketUnavailable
 from storyreel.tasks.clips import Clip, ClipStore, Receipt
 
@@ -57,6 +58,68 @@ def test_a_damaged_clip_is_not_found(store: ClipStore) -> None:
 def test_a_clip_that_was_never_stored_does_not_exist(store: ClipStore) -> None:
     assert not store.contains("0" * 64)
     assert store.find("0" * 64) is None
+
+
+# Receipts: from before a clip is stored until the ledger has it
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+def _killed(*_: object, **__: object) -> None:
+    raise Killed
+
+
+@pytest.mark.parametrize("at", ["_place", "deliver"])
+def test_a_clip_is_found_whenever_the_run_that_stores_it_is_killed(
+    store: ClipStore, monkeypatch: pytest.MonkeyPatch, at: str
+) -> None:
+    arrived = store.root / "arriving" / f"{'k' * 16}-left" / "take.mp4"
+    arrived.parent.mkdir(parents=True)
+    arrived.write_bytes(b"picture")
+    with monkeypatch.context() as dying, pytest.raises(Killed):
+        dying.setattr(ClipStore, at, _killed)
+        store.keep(arrived, Receipt(key="k" * 64, task="task-1"))
+    (receipt,) = store.receipts("k" * 64)
+    assert store.unnoted() == [receipt]
+    clip = store.kept(receipt)
+    assert clip and clip.path.read_bytes() == b"picture"
+    assert arrived.exists() == (at == "_place"), "it may be another run's, which is storing it now"
+    assert store.receipts("l") == []
+    store.discard(receipt)
+    assert store.receipts() == []
+
+
+def test_a_receipt_whose_clip_is_damaged_or_gone_gives_no_clip(store: ClipStore) -> None:
+    with store.arriving("key") as place:
+        place.write_bytes(b"picture")
+        clip = store.keep(place, Receipt(key="k" * 64, task="../a/task"))
+    (receipt,) = store.receipts()
+    clip.path.write_bytes(b"piXture")
+    assert store.unnoted() == [] and store.kept(receipt) is None
+
+
+def test_two_orders_of_a_take_have_a_receipt_each(store: ClipStore) -> None:
+    for task, content in (("1", b"one"), ("2", b"two"), ("1", b"once more")):
+        with store.arriving("key") as place:
+            place.write_bytes(content)
+            store.keep(place, Receipt(key="k" * 64, task=task))
+    assert sorted(receipt.task for receipt in store.receipts()) == ["1", "2"]
+    (store.root / "receipts" / "damaged.json").write_text("{")
+    assert len(store.receipts()) == 2
+
+
+def test_what_is_kept_survives_a_power_cut(store: ClipStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The receipt is flushed before the clip has its name, with the names of all folders that are new."""
+    flushed: list[Path] = []
+    monkeypatch.setattr(files, "sync", lambda path: flushed.append(path))
+    with store.arriving("key") as place:
+        place.write_bytes(b"picture")
+        clip = store.keep(place, Receipt(key="k" * 64, task="1"))
+    receipts = store.root / "receipts"
+    assert store.root in flushed
+    assert flushed.index(receipts) < flushed.index(clip.path.parent)
 
 
 # Shared by hosts
@@ -117,13 +180,14 @@ def test_a_clip_that_cannot_be_uploaded_is_on_this_host_and_uploaded_later(
             one.keep(place, receipt)
     back()
     again = ClipStore(one.root, one.bucket)
-    assert again.undelivered("k" * 64, "another order of the take") is None
-    waiting = again.undelivered("k" * 64, "task-1")
-    assert waiting and waiting[1] == receipt
-    assert not other.contains(waiting[0].digest)
-    again.deliver(*waiting)
-    assert again.undelivered("k" * 64, "task-1") is None
-    assert other.find(waiting[0].digest)
+    (waiting,) = again.receipts("k" * 64)
+    assert (waiting.task, waiting.cost) == (receipt.task, receipt.cost)
+    clip = again.kept(waiting)
+    assert clip and not other.contains(clip.digest)
+    again.deliver(clip)
+    again.discard(waiting)
+    assert not again.receipts()
+    assert other.find(clip.digest)
 
 
 def test_a_bucket_that_cannot_be_written_to_is_reported_before_a_clip_is_bought(

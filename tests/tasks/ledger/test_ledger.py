@@ -130,6 +130,54 @@ def test_a_finished_purchase_stays_finished(ledger: Ledger, open_ledger: Open) -
     assert row(ledger).state is State.FINISHED
 
 
+@pytest.mark.parametrize("state", ["submitted", "unknown", "failed", "given up", "missing"])
+def test_a_clip_that_is_there_finishes_its_order_whatever_state_that_is_in(
+    ledger: Ledger, open_ledger: Open, state: str
+) -> None:
+    killed = open_ledger()
+    if state != "missing":
+        killed.intend(an_order())
+        killed.mark_submitted("k", "task-7", None)
+    if state == "failed":
+        killed.mark_failed("k", "refused")
+    killed.close()
+    if state in ("unknown", "given up"):
+        ledger.mark_unknown("k", "forgotten")
+    if state == "given up":
+        ledger.give_up(row(ledger), "by hand")
+    for _ in range(2):
+        assert ledger.mark_finished("k", CLIP, dollars("1.95"), task="task-7", order=an_order())
+        found = row(ledger)
+        assert (found.state, found.task, found.clip, found.cost) == (State.FINISHED, "task-7", CLIP, dollars("1.95"))
+        assert found.finished and found.owed and not found.reason
+    assert ledger.history("k")[-1].state is State.FINISHED
+    assert ledger.spent().charged == (dollars("1.95"),)
+
+
+@pytest.mark.parametrize("present", [State.SUBMITTED, State.FINISHED, State.FAILED, State.UNKNOWN])
+def test_a_clip_of_an_earlier_order_is_noted_with_that_order(ledger: Ledger, open_ledger: Open, present: State) -> None:
+    ledger.intend(an_order())
+    ledger.mark_submitted("k", "task-7", dollars("1"))
+    ledger.mark_failed("k", "refused")
+    newer = open_ledger()
+    assert newer.intend_again(row(ledger), an_order())
+    newer.mark_submitted("k", "task-8", dollars("2"))
+    if present is State.FINISHED:
+        newer.mark_finished("k", OTHER_CLIP)
+    if present is State.FAILED:
+        newer.mark_failed("k", "refused too")
+    if present is State.UNKNOWN:
+        newer.mark_unknown("k", "forgotten")
+    noted = ledger.mark_finished("k", CLIP, dollars("1.5"), task="task-7", order=an_order())
+    found = row(ledger)
+    assert noted == (present is not State.SUBMITTED), "the run that awaits the newer order is left alone"
+    if present in (State.SUBMITTED, State.FINISHED):
+        assert (found.state, found.task) == (present, "task-8")
+    else:
+        assert (found.state, found.task, found.clip) == (State.FINISHED, "task-7", CLIP)
+    assert ledger.spent().charged == (dollars("3.5" if noted else "3"),), "both orders were accepted, and count"
+
+
 def test_of_two_runs_that_collect_one_task_either_may_finish_it(ledger: Ledger, open_ledger: Open) -> None:
     first = open_ledger("far-away")
     first.intend(an_order())
