@@ -6,6 +6,7 @@ no cached listing is used. Calls block; a run makes them in threads.
 
 from __future__ import annotations
 
+import hashlib
 import re
 import uuid
 from collections.abc import Callable, Iterator
@@ -73,6 +74,26 @@ class Bucket:
         arrived = self.size(name)
         if arrived != sent:
             raise BucketUnavailable(f"{self} did not take all of {file.name}: it has {arrived} of {sent} bytes")
+
+    def keep(self, name: str, content: bytes) -> None:
+        """Store content under a name that stands for it, unless exactly that is there. Raises BucketError."""
+        if self._holds(name, content):
+            return
+        with self._opened(name, f"did not take {name}") as (system, place):
+            _write(system, place, lambda to: system.pipe_file(to, content, **_in_parts(system)))
+        arrived = self.size(name)
+        if arrived != len(content):
+            raise BucketUnavailable(f"{self} did not take all of {name}: it has {arrived} of {len(content)} bytes")
+
+    def _holds(self, name: str, content: bytes) -> bool:
+        """Whether a file has this content by the tag that S3 computes of it; False if the bucket gives no such tag."""
+        with self._opened(name, "cannot be read") as (system, place):
+            system.invalidate_cache(place)
+            try:
+                found = system.info(place)
+            except (FileNotFoundError, NotADirectoryError):
+                return False
+            return found["size"] == len(content) and str(found.get("ETag", "")).strip('"') in _tags(content)
 
     def write(self, name: str, content: bytes) -> None:
         """Write a small file, replacing an existing one. Raises BucketError."""
@@ -157,6 +178,15 @@ def without_password(url: str) -> str:
 def _in_parts(system: Any) -> dict[str, int]:
     protocols = (system.protocol,) if isinstance(system.protocol, str) else system.protocol
     return {"chunksize": _S3_PART, "max_concurrency": _S3_AT_ONCE} if "s3" in protocols else {}
+
+
+def _tags(content: bytes) -> Iterator[str]:
+    """The tags of content in S3: its MD5, and that of the MD5s of its parts if it was sent in such."""
+    yield hashlib.md5(content, usedforsecurity=False).hexdigest()
+    view = memoryview(content)
+    parts = [hashlib.md5(view[at : at + _S3_PART], usedforsecurity=False).digest()
+             for at in range(0, len(content), _S3_PART)]  # fmt: skip
+    yield f"{hashlib.md5(b''.join(parts), usedforsecurity=False).hexdigest()}-{len(parts)}"
 
 
 def _write(system: Any, place: str, write: Callable[[str], None]) -> None:

@@ -202,6 +202,15 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def file_named_by_digest(folder: Path) -> Path | None:
+    """A file in a folder whose name, without its suffix, is the digest of its content; None if there is none."""
+    for path in sorted(folder.glob("*.*")):
+        with suppress(OSError):
+            if file_digest(path) == path.stem:
+                return path
+    return None
+
+
 def cache_key(*facts: object) -> str:
     """SHA-256, in hex, of facts as JSON."""
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()

@@ -17,11 +17,11 @@ from storyreel.flows.names import shot_tags
 from storyreel.flows.planning.model import Candidate, Plan, PlannedTake, takes_by_shot
 from storyreel.flows.production.agreement import is_agreed
 from storyreel.flows.production.outcomes import Failure, MadeTake, UpstreamFailed, failure_of
-from storyreel.tasks.clips import Clip
+from storyreel.tasks.clips import Clip, file_digest, file_named_by_digest
 from storyreel.tasks.collect import Take
 from storyreel.tasks.conform import conform
 from storyreel.tasks.dissolve import dissolve
-from storyreel.tasks.files import replacing
+from storyreel.tasks.files import folder_beside, place_file
 from storyreel.tasks.generate import generate, inspect
 from storyreel.tasks.inspection.inspect import Inspection, best_take
 from storyreel.tasks.join.conform import HouseClip, conform_key
@@ -31,8 +31,9 @@ from storyreel.tasks.ledger.ledger import Order, State
 from storyreel.tasks.media.binary import find_ffmpeg
 from storyreel.tasks.media.house_format import HouseFormat, house_signature
 from storyreel.tasks.progress import report_stage
-from storyreel.tasks.providers.errors import Refusal, Terminal
+from storyreel.tasks.providers.errors import FileChanged, Refusal, Terminal
 from storyreel.tasks.providers.request import Request
+from storyreel.tasks.providers.sent_file import check_planned
 from storyreel.tasks.studio import Studio
 
 Result = TypeVar("Result")
@@ -197,6 +198,8 @@ class TakeRuns:
 
     def _may_fall_back(self, take: PlannedTake, candidate: Candidate, error: Terminal) -> bool:
         """Whether it is certain that the order yields no clip, and its content was not what the service refused."""
+        if isinstance(error, FileChanged):
+            return False
         purchase = self._studio.ledger.find(candidate.key)
         if isinstance(error, Refusal):
             is_over = purchase is None or purchase.state is State.FAILED
@@ -257,14 +260,15 @@ class TakeRuns:
         )
 
     async def _first_frame(self, take: PlannedTake, candidate: Candidate) -> Path | None:
-        """The file of the picture a take begins with; None if it has none, or one at an address."""
-        picture = candidate.request.first_frame
-        if picture is None or picture.digest.startswith("url:"):
+        """The file of the picture a take begins with; None if it has none, one at an address, or if it was changed."""
+        picture = (await self._with_first_frame(take, candidate)).first_frame
+        if picture is None or not picture.is_local or not picture.source:
             return None
-        if not take.continues:
-            return Path(picture.source)
-        before = self._by_identity.get(take.continues)
-        return await self._last_frame(before) if before else None
+        try:
+            await asyncio.to_thread(check_planned, (picture,))
+        except FileChanged:
+            return None
+        return Path(picture.source)
 
     async def _with_first_frame(self, take: PlannedTake, candidate: Candidate) -> Request:
         """The request of a candidate; of a take that continues another, with the file of that one's last frame."""
@@ -272,28 +276,30 @@ class TakeRuns:
             return candidate.request
         before = self._by_identity.get(take.continues)
         frame = await self._last_frame(before) if before else None
-        first = candidate.request.first_frame.model_copy(update={"source": str(frame) if frame else ""})
+        found = {"source": str(frame), "frame_digest": frame.stem} if frame else {"source": ""}
+        first = candidate.request.first_frame.model_copy(update=found)
         return candidate.request.model_copy(update={"first_frame": first})
 
     def _last_frame(self, take: PlannedTake) -> asyncio.Future[Path | None]:
         return self._once(("frame", take.identity), lambda: self._write_last_frame(take))
 
     async def _write_last_frame(self, take: PlannedTake) -> Path | None:
-        """Write the picture that a continuing take begins with; returns its file, None if the service makes none."""
+        """Write the picture that a continuing take begins with; returns its file, None if the service makes none.
+
+        The file is named by its digest, so that one that was damaged or replaced is known, and is written again.
+        """
         made = await self.made(take)
         request = await self._with_first_frame(take, made.candidate)
-        into = self._studio.house_folder / "frames" / f"{made.candidate.key[:32]}-{made.clip.digest[:16]}.png"
-        if into.exists():
-            return into
-        into.parent.mkdir(parents=True, exist_ok=True)
-        shared = self._studio.shared_pieces
-        with replacing(into) as picture:
-            if shared is not None and await asyncio.to_thread(shared.download_still, into.name, picture):
-                return into
+        folder = self._studio.house_folder / "frames" / f"{made.candidate.key[:32]}-{made.clip.digest[:16]}"
+        if found := await asyncio.to_thread(file_named_by_digest, folder):
+            return found
+        folder.mkdir(parents=True, exist_ok=True)
+        with folder_beside(folder / "frame.png") as workshop:
+            picture = workshop / "frame.png"
             if not await self._studio.provider(request.provider).write_last_frame(request, made.clip.path, picture):
                 return None
-            if shared is not None:
-                await asyncio.to_thread(shared.upload_still, picture, into.name)
+            into = folder / f"{await asyncio.to_thread(file_digest, picture)}.png"
+            place_file(picture, into)
         return into
 
     async def _conform(self, take: PlannedTake, accept: str | None) -> HouseClip:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 from collections import Counter
@@ -21,9 +20,9 @@ from storyreel.tasks.bucket import without_password
 from storyreel.tasks.providers import load
 from storyreel.tasks.providers.hosted import HostedProvider
 from storyreel.tasks.providers.http.client import order_headers
-from storyreel.tasks.providers.http.local_files import as_data_uri
 from storyreel.tasks.providers.provider import Provider
 from storyreel.tasks.providers.request import Attachment, Board, Request, Use
+from storyreel.tasks.providers.sent_file import read_file
 from storyreel.tasks.settings import Settings
 
 _SHOWN = 48
@@ -192,7 +191,7 @@ def _place(attachment: ExplainedAttachment, source: str, store_prefix: str) -> s
     if not source:
         return f"‹{attachment.source}, {attachment.travels}›"
     if attachment.travels == "inside the request":
-        uri = asyncio.run(as_data_uri(Path(source)))
+        uri = read_file(Path(source)).data_uri()
         return f"{uri[:_SHOWN]}… ‹{attachment.source}, {len(uri):,} characters›"
     begins = store_prefix if attachment.travels == "the service's own store" else ""
     return f"{begins}‹{attachment.source}, {attachment.travels}›"

@@ -17,8 +17,6 @@ from storyreel.specs.frozen import Frozen
 from storyreel.tasks.bucket import Bucket, BucketError
 from storyreel.tasks.clips import file_digest
 from storyreel.tasks.files import folder_beside, place_folder
-from storyreel.tasks.media.errors import MediaError
-from storyreel.tasks.media.stills import open_still
 
 RECORD = "piece.json"
 """The file in a piece's folder that holds its model."""
@@ -112,7 +110,7 @@ def _store(piece: Piece, fresh: Path, into: Path, take: Path | None) -> None:
 
 
 class SharedPieces:
-    """Pieces and stills in a bucket that hosts share. A piece exists once its record, uploaded last, does."""
+    """Pieces in a bucket that hosts share. A piece exists once its record, uploaded last, does."""
 
     def __init__(self, bucket: Bucket) -> None:
         self._bucket = bucket
@@ -148,14 +146,6 @@ class SharedPieces:
 
         self._try(upload)
 
-    def download_still(self, name: str, into: Path) -> bool:
-        """Copy a still. False if it is missing or damaged, or the bucket cannot be reached."""
-        return bool(self._try(lambda: self._bucket.get(f"frames/{name}", into) and _is_picture(into)))
-
-    def upload_still(self, file: Path, name: str) -> None:
-        """Share a still."""
-        self._try(lambda: self._bucket.put(file, f"frames/{name}"))
-
     def _try(self, attempt: Callable[[], Result]) -> Result | None:
         if time.monotonic() < self._paused_until:
             return None
@@ -167,14 +157,6 @@ class SharedPieces:
             self.last_error = error.message
             self._paused_until = time.monotonic() + _PAUSE
             return None
-
-
-def _is_picture(file: Path) -> bool:
-    try:
-        open_still(file, (16, 16))
-    except MediaError:
-        return False
-    return True
 
 
 def _place(name: str) -> str:

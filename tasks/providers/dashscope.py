@@ -5,10 +5,8 @@ Source: its API references for Wan 2.7, asynchronous tasks, error codes and temp
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta, timezone
-from pathlib import Path
 from typing import Any, ClassVar
 
 from storyreel.specs.storyboard import Mode
@@ -19,6 +17,7 @@ from storyreel.tasks.providers.http.response import Response, id_at, odd_amount,
 from storyreel.tasks.providers.provider import RemoteTask, Submission, TaskStatus
 from storyreel.tasks.providers.refusals import refusal
 from storyreel.tasks.providers.request import Request
+from storyreel.tasks.providers.sent_file import SentFile
 from storyreel.tasks.providers.wan import wan
 from storyreel.tasks.providers.wan_request import BILLED, billed_seconds, order_body
 
@@ -165,13 +164,13 @@ class DashScope(HostedProvider):
                 )
             page += 1
 
-    async def upload(self, file: Path, name: str, model: str) -> str:
+    async def upload(self, file: SentFile, model: str) -> str:
         """Upload to the temporary store, which keeps a file for 48 hours, for this model and account alone."""
         answer = await self._client.get("/api/v1/uploads", {"action": "getPolicy", "model": model})
         host, folder = text_at(answer, "data", "upload_host"), text_at(answer, "data", "upload_dir")
         if not host or not folder:
-            raise Transient(f"{self.name} gave no address to upload {file.name} to", service=self.name)
-        key = f"{folder}/{name}"
+            raise Transient(f"{self.name} gave no address to upload {file.path.name} to", service=self.name)
+        key = f"{folder}/{file.name}"
         fields = {
             "OSSAccessKeyId": text_at(answer, "data", "oss_access_key_id"),
             "Signature": text_at(answer, "data", "signature"),
@@ -181,9 +180,10 @@ class DashScope(HostedProvider):
             "x-oss-forbid-overwrite": text_at(answer, "data", "x_oss_forbid_overwrite"),
             "success_action_status": "200",
         }
-        content = await asyncio.to_thread(file.read_bytes)
-        parts = {"file": (name, content)}
-        await upload_file("POST", host, service=self.name, hosts=self.hosts, what=file.name, data=fields, files=parts)
+        parts = {"file": (file.name, file.content)}
+        await upload_file(
+            "POST", host, service=self.name, hosts=self.hosts, what=file.path.name, data=fields, files=parts
+        )
         return f"{self.store_prefix}{key}"
 
 

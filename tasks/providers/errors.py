@@ -6,6 +6,7 @@
         │   └── LinkExpired      the task is polled again for a fresh link to its clip
         ├── Terminal             trying the same again cannot help: the take fails, and says what must be changed
         │   ├── NotFound         the service has nothing under an address
+        │   ├── FileChanged      a local file is not what was planned: the take is not ordered
         │   ├── TaskForgotten    the service has lost a task that it accepted: settled by `storyreel reconcile`
         │   └── Refusal          the service's final word on a request that it has read
         │       ├── Refused      the order was turned down: nothing was bought, another service may be asked
@@ -39,6 +40,10 @@ class Transient(ProviderError):
 
 class Terminal(ProviderError):
     """Trying the same again cannot help. It says nothing about a task that was accepted."""
+
+
+class FileChanged(Terminal):
+    """A local file is not what was planned. Nothing was sent, and no other service is asked with it either."""
 
 
 class Refusal(Terminal):

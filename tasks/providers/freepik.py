@@ -5,21 +5,20 @@ Source: its pages on Wan 2.7, authentication and webhooks.
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Mapping
 from datetime import datetime
-from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from storyreel.specs.storyboard import Mode
 from storyreel.tasks.providers.errors import Terminal, Transient
 from storyreel.tasks.providers.hosted import AttachmentUrls, HostedProvider
-from storyreel.tasks.providers.http.local_files import kind_of_file, upload_file
+from storyreel.tasks.providers.http.local_files import upload_file
 from storyreel.tasks.providers.http.response import id_at, text_at, url_part, value_at
 from storyreel.tasks.providers.provider import RemoteTask, Submission, TaskStatus
 from storyreel.tasks.providers.request import Attachment, Request
+from storyreel.tasks.providers.sent_file import SentFile
 from storyreel.tasks.providers.wan import wan
 from storyreel.tasks.settings import Settings
 
@@ -125,17 +124,17 @@ class Freepik(HostedProvider):
             ]
         return found
 
-    async def upload(self, file: Path, name: str, model: str) -> str:
+    async def upload(self, file: SentFile, model: str) -> str:
         """Put the file to a presigned address."""
-        kind = kind_of_file(file).media_type
+        kind = file.kind.media_type
         answer = await self._client.post("/v1/ai/uploads/request-url", {"files": [{"content_type": kind}]})
         address, asset = _upload_addresses(answer)
         if not address or not asset:
-            raise Transient(f"{self.name} gave no address to upload {file.name} to", service=self.name)
-        content = await asyncio.to_thread(file.read_bytes)
+            raise Transient(f"{self.name} gave no address to upload {file.path.name} to", service=self.name)
         headers = {"Content-Type": kind}
+        name, content = file.path.name, file.content
         await upload_file(
-            "PUT", address, service=self.name, hosts=self.hosts, what=file.name, content=content, headers=headers
+            "PUT", address, service=self.name, hosts=self.hosts, what=name, content=content, headers=headers
         )
         return asset
 

@@ -7,6 +7,7 @@ import json
 import os
 from abc import abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -15,11 +16,12 @@ from storyreel.tasks.providers.errors import Ambiguous, ProviderError, TaskFaile
 from storyreel.tasks.providers.http.allowed_hosts import AllowedHosts
 from storyreel.tasks.providers.http.client import Client, NotFound
 from storyreel.tasks.providers.http.download import download
-from storyreel.tasks.providers.http.local_files import ReferenceBucket, as_data_uri, name_by_content
+from storyreel.tasks.providers.http.local_files import ReferenceBucket
 from storyreel.tasks.providers.http.response import Response
 from storyreel.tasks.providers.provider import Provider, Submission, TaskStatus
 from storyreel.tasks.providers.refusals import refusal
 from storyreel.tasks.providers.request import Attachment, Request, Use
+from storyreel.tasks.providers.sent_file import SentFile, read_planned
 from storyreel.tasks.settings import MEDIA_URL, ServiceSettings, service_variable
 
 AttachmentUrls = Mapping[tuple[Use, str], str]
@@ -151,35 +153,35 @@ class HostedProvider(Provider):
         }
 
     async def _attachment_url(self, use: Use, attachment: Attachment, request: Request) -> str:
-        """Where the service reads an attachment from. A local file is uploaded first, or put into the URL."""
-        if "://" in attachment.source:
+        """Where the service reads an attachment from. A local file is uploaded first, or put into the URL.
+
+        Raises FileChanged if the file is not what was planned.
+        """
+        if not attachment.is_local:
             return attachment.source
-        capability, file = self.capabilities[request.mode], Path(attachment.source)
-        try:
-            if use in capability.data_uris:
-                return await as_data_uri(file)
-            if capability.uploads:
-                # A service keeps a file for one model.
-                return await self._upload_once(
-                    (attachment.digest, request.model),
-                    lambda: self.upload(file, name_by_content(file, attachment.digest), request.model),
-                )
-            if bucket := self._bucket:
-                return await self._upload_once((attachment.digest, ""), lambda: bucket.put(file, attachment.digest))
-        except OSError as error:
-            what = f"{file} cannot be read: {error.strerror or error}"
-            raise Terminal(what, service=self.name, hint="it existed when the film was planned") from error
+        capability = self.capabilities[request.mode]
+        if use in capability.data_uris:
+            return await asyncio.to_thread(lambda: read_planned(attachment).data_uri())
+        if capability.uploads:
+            # A service keeps a file for one model.
+            upload = partial(self.upload, model=request.model)
+            return await self._upload_once(attachment, request.model, upload)
+        if self._bucket:
+            return await self._upload_once(attachment, "", self._bucket.put)
         raise Terminal(
-            f"{self.name} cannot be sent the file {file.name}: it takes links only",
+            f"{self.name} cannot be sent the file {Path(attachment.source).name}: it takes links only",
             service=self.name,
             hint=f"set {MEDIA_URL} to your bucket, or write an http address in the storyboard",
         )
 
-    async def _upload_once(self, what: tuple[str, str], upload: Callable[[], Awaitable[str]]) -> str:
+    async def _upload_once(
+        self, attachment: Attachment, model: str, upload: Callable[[SentFile], Awaitable[str]]
+    ) -> str:
         """The address of an uploaded file; of several takes that need it, the first uploads and the others wait."""
+        what = (attachment.content_digest, model)
         async with self._upload_locks.setdefault(what, asyncio.Lock()):
             if what not in self._uploaded:
-                self._uploaded[what] = await upload()
+                self._uploaded[what] = await upload(await asyncio.to_thread(read_planned, attachment))
             return self._uploaded[what]
 
     def headers(self, key: str) -> dict[str, str]:
@@ -217,6 +219,6 @@ class HostedProvider(Provider):
         """The error that a response means for this service; None if its HTTP status tells."""
         return None
 
-    async def upload(self, file: Path, name: str, model: str) -> str:
+    async def upload(self, file: SentFile, model: str) -> str:
         """Upload a local file to the service's store and return its address. For services with `uploads` only."""
         raise NotImplementedError

@@ -31,8 +31,20 @@ class Attachment(Frozen):
     """The cast member or location that it shows, by its key in the storyboard, or empty. Not in the key."""
     voice: Attachment | None = None
     """A recording of the voice of the person it shows, for services that accept one with a reference."""
+    frame_digest: str = ""
+    """SHA-256, in hex, of the file of another take's last frame, once it exists. Not in the key."""
     seconds: Fraction | None = None
     """Length of a local reference video; None if unknown, as of a remote one. Not in the key."""
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it is a file of this machine."""
+        return not self.digest.startswith("url:")
+
+    @property
+    def content_digest(self) -> str:
+        """SHA-256, in hex, that the content of a local file must have."""
+        return self.frame_digest or self.digest.removeprefix("sha256:")
 
 
 class Board(Frozen):

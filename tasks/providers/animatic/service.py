@@ -18,6 +18,7 @@ from storyreel.tasks.providers.capability import Capability
 from storyreel.tasks.providers.errors import Terminal
 from storyreel.tasks.providers.provider import Provider, Submission, TaskStatus
 from storyreel.tasks.providers.request import Board, Request
+from storyreel.tasks.providers.sent_file import check_planned
 
 
 class Animatic(Provider):
@@ -49,6 +50,8 @@ class Animatic(Provider):
                 page = await in_thread(lambda _: lay_out(request, board))
                 output = await in_thread(lambda _: clip_of(page, board, house, clip.parent, clip))
                 await run(output, frames=board.frames, progress=progress)
+                # After they were drawn: what changes meanwhile is noticed too, and the clip is not kept.
+                await in_thread(lambda _: check_planned(each for _, each in request.attachments))
         except MediaError as error:
             raise _refused(board, error) from error
         except OSError as error:
@@ -63,6 +66,7 @@ class Animatic(Provider):
         board = _board(request)
         try:
             picture = await in_thread(lambda _: end_of(lay_out(request, board), board))
+            await in_thread(lambda _: check_planned(each for _, each in request.attachments))
         except MediaError as error:
             raise _refused(board, error) from error
         if picture is None:

@@ -1,41 +1,22 @@
-"""Ways to give a service a file of this machine: inside the request, in the service's store, in the user's bucket."""
+"""Ways to give a service a file of this machine by a link: in the service's store, in the user's bucket."""
 
 from __future__ import annotations
 
 import asyncio
-import base64
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import httpx
 
-from storyreel.specs.file_kind import HEAD, FileKind, file_kind
 from storyreel.tasks.bucket import Bucket, BucketUnavailable, BucketUnusable
 from storyreel.tasks.providers.errors import Terminal, Transient
 from storyreel.tasks.providers.http.allowed_hosts import AllowedHosts, LinkNotAllowed, checked_request
+from storyreel.tasks.providers.sent_file import SentFile
 from storyreel.tasks.settings import MEDIA_URL, Settings
 
 _LINK_SECONDS = 24 * 3600
 """How long a signed link is valid: services download references when a task begins, and a task may wait."""
 _TIMEOUT = httpx.Timeout(120, connect=15)
-
-
-def kind_of_file(file: Path) -> FileKind:
-    """The media type and suffix of a picture, video or voice. Raises OSError if the file cannot be read."""
-    with file.open("rb") as opened:
-        return file_kind(opened.read(HEAD)) or FileKind("application/octet-stream", file.suffix.lower())
-
-
-def name_by_content(file: Path, digest: str) -> str:
-    """The file's name in a store, the same for equal contents: `sha256-….png`."""
-    return digest.replace(":", "-") + kind_of_file(file).suffix
-
-
-async def as_data_uri(file: Path) -> str:
-    """The file as a `data:` URI."""
-    kind, content = await asyncio.to_thread(lambda: (kind_of_file(file), file.read_bytes()))
-    return f"data:{kind.media_type};base64,{base64.b64encode(content).decode()}"
 
 
 async def upload_file(
@@ -72,18 +53,14 @@ class ReferenceBucket:
         url = Settings.read(environment).media_url
         return cls(url) if url else None
 
-    async def put(self, file: Path, digest: str) -> str:
-        """Copy a file to the bucket unless it exists there, and return a signed link. Raises Transient or Terminal."""
-        return await asyncio.to_thread(self._put, file, digest)
+    async def put(self, file: SentFile) -> str:
+        """Store a file unless it is there with this content; returns a signed link. Raises Transient or Terminal."""
+        return await asyncio.to_thread(self._put, file)
 
-    def _put(self, file: Path, digest: str) -> str:
+    def _put(self, file: SentFile) -> str:
         try:
-            name = name_by_content(file, digest)
-            if self._bucket.size(name) is None:
-                self._bucket.put(file, name)
-            return self._bucket.link(name, _LINK_SECONDS)
-        except OSError as error:
-            raise Terminal(f"{file.name} cannot be read: {error.strerror or error}") from error
+            self._bucket.keep(file.name, file.content)
+            return self._bucket.link(file.name, _LINK_SECONDS)
         except BucketUnavailable as error:
             raise Transient(error.message) from error
         except BucketUnusable as error:

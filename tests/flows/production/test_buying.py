@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterator
 from decimal import Decimal
@@ -12,6 +13,7 @@ import ffmpeg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 from prefect import flow, get_client
 from prefect.flow_engine import run_flow_async
 
@@ -133,6 +135,66 @@ async def test_what_is_planned_as_new_is_bought_at_its_price_and_nothing_else(
             assert hosted == bought
             assert sums(now[key].order.price for key in hosted if now[key].order.price) == planned.totals
             assert on_set.plan(film, *select).bought == ()
+
+
+WITH_PICTURE = """\
+storyboard: 1
+title: The Keeper
+format: {fps: 12}
+defaults: {provider: dashscope, duration: 2s}
+shots:
+  - {shot: 1A, action: She climbs.}
+  - {shot: 1B, action: She waits., continues: 1A, last_frame: end.png, providers: [dashscope, animatic]}
+"""
+
+
+def picture(file: Path, colour: str) -> bytes:
+    Image.new("RGB", (640, 360), colour).save(file)
+    return file.read_bytes()
+
+
+def pictures_in(body: dict[str, Any]) -> list[bytes]:
+    """The frames inside an order to DashScope."""
+    return [base64.b64decode(each["url"].partition(",")[2]) for each in body["input"]["media"]]
+
+
+async def test_a_picture_that_is_edited_between_plan_and_order_stops_its_take_alone(
+    on_set: Set, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No clip of another picture is ever kept under the planned picture's key."""
+    end = on_set.folder / "end.png"
+    planned = picture(end, "teal")
+    sell = on_set.dashscope.sell
+
+    def edit(*order: Any, **more: Any) -> Any:
+        """The first order is accepted, and the picture of the second is edited meanwhile."""
+        if not on_set.dashscope.accepted:
+            picture(end, "red")
+        return sell(*order, **more)
+
+    monkeypatch.setattr(on_set.dashscope, "sell", edit)
+    with pytest.raises(ShotsFailed, match=r"1B take 1 \(dashscope\): .*end\.png was changed after") as failed:
+        await on_set.render(WITH_PICTURE)
+    assert failed.value.next.startswith("storyreel render ")
+    assert on_set.sold() == 1 and [row.order.slate for row in on_set.ledger().values()] == ["1A"]
+    await on_set.render(WITH_PICTURE)
+    assert on_set.sold() == 2 and pictures_in(on_set.dashscope.accepted[1].body)[1] == end.read_bytes()
+    end.write_bytes(planned)
+    (again,) = on_set.plan(WITH_PICTURE).bought
+    assert again.shot == "1B", "what was made with another picture is not taken for this one's"
+
+
+async def test_the_frame_that_a_take_continues_with_is_that_of_the_clip_before(on_set: Set) -> None:
+    """A picture that was replaced on the disk since an earlier run is not sent in its place."""
+    picture(on_set.folder / "end.png", "teal")
+    on_set.dashscope.fault(Call.CREATE, Answer(400), after=1)
+    with pytest.raises(ShotsFailed, match="1B"):
+        await on_set.render(WITH_PICTURE.replace(", animatic", ""))
+    (frame,) = (Home.of().house / "frames").glob("*/*.png")
+    true = frame.read_bytes()
+    picture(frame, "red")
+    await on_set.render(WITH_PICTURE)
+    assert pictures_in(on_set.dashscope.accepted[1].body)[0] == true == frame.read_bytes()
 
 
 async def test_what_is_not_selected_is_drawn_and_the_film_has_its_full_length(on_set: Set) -> None:

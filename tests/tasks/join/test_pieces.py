@@ -8,7 +8,6 @@ from pathlib import Path
 
 import fsspec
 import pytest
-from PIL import Image
 
 from storyreel.specs.cut import EditPoints
 from storyreel.tasks.bucket import Bucket
@@ -126,16 +125,3 @@ async def test_while_the_bucket_cannot_be_reached_pieces_are_made_and_it_is_trie
     assert "did not give piece.json" in one.shared.last_error
     back()
     assert one.shared.download(HouseClip, KEY, one.folder, None) is None, "the bucket is not tried again for a while"
-
-
-async def test_a_still_is_shared_and_a_damaged_one_is_not_used(
-    hosts: tuple[Host, Host], bucket: str, tmp_path: Path
-) -> None:
-    one, other = hosts
-    still, into = tmp_path / "still.png", other.folder / "still.png"
-    Image.effect_noise((320, 180), 60).save(still)
-    assert not other.shared.download_still("a.png", into)
-    one.shared.upload_still(still, "a.png")
-    assert other.shared.download_still("a.png", into) and into.read_bytes() == still.read_bytes()
-    fsspec.filesystem("s3").pipe_file(f"{bucket}house/frames/a.png", still.read_bytes()[:-5000])
-    assert not other.shared.download_still("a.png", into)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
@@ -107,8 +108,13 @@ def voice(name: str = "https://films.example/mira.wav") -> Attachment:
     return Attachment(kind="voice", digest=f"url:{name}", source=name)
 
 
-def local(file: Path, kind: Any = "image", digest: str = "") -> Attachment:
-    return Attachment(kind=kind, digest=f"sha256:{digest or file.stem}", source=str(file))
+def local(file: Path, kind: Any = "image") -> Attachment:
+    """A file of this machine, as it is now."""
+    return Attachment(kind=kind, digest=f"sha256:{digest_of(file)}", source=str(file))
+
+
+def digest_of(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def request(service: Service, mode: Mode = Mode.TEXT, **changes: Any) -> Request:

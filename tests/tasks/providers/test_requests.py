@@ -22,7 +22,7 @@ from storyreel.specs.storyboard import Mode
 from tests.properties import one_in
 from tests.services.emulator import Emulator
 from tests.services.test_aimlapi_schema import FOLDER, checker, request_schema
-from tests.tasks.providers.hosted_services import SERVICES, Service, image, opened, request, video, voice
+from tests.tasks.providers.hosted_services import SERVICES, Service, digest_of, image, opened, request, video, voice
 
 BOARD, LAST, MIRA, TOM, WALK, SOUND = (
     f"https://films.example/{name}" for name in ("board.png", "end.png", "mira.png", "tom.jpg", "walk.mp4", "mira.wav")
@@ -287,7 +287,9 @@ def test_a_service_accepts_every_planned_order(name: str, sets: Path, served: di
                 ordered = take.request
                 if take.continues and ordered.first_frame:
                     # The picture that a run takes from the clip before.
-                    frame = ordered.first_frame.model_copy(update={"source": str(sets / "here" / "board.png")})
+                    file = sets / "here" / "board.png"
+                    written = {"source": str(file), "frame_digest": digest_of(file)}
+                    frame = ordered.first_frame.model_copy(update=written)
                     ordered = ordered.model_copy(update={"first_frame": frame})
                 await provider.submit(ordered)
                 taken.add(ordered.mode)

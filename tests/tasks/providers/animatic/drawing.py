@@ -20,7 +20,11 @@ LOREM = "The keeper walks along the causeway while the tide comes in over the st
 
 
 def attachment(path: Path | str, kind: Any = "image", subject: str = "") -> Attachment:
-    digest = f"sha256:{hashlib.sha256(str(path).encode()).hexdigest()}"
+    digest = f"url:{path}"
+    if "://" not in str(path):
+        # A file that does not exist has any digest.
+        content = Path(path).read_bytes() if Path(path).is_file() else b""
+        digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
     return Attachment(kind=kind, digest=digest, source=str(path), subject=subject)
 
 

@@ -19,7 +19,7 @@ from storyreel.tasks.media.text import one_line
 from storyreel.tasks.providers.animatic.canvas import Canvas
 from storyreel.tasks.providers.animatic.captions import timecode
 from storyreel.tasks.providers.animatic.service import Animatic
-from storyreel.tasks.providers.errors import Terminal
+from storyreel.tasks.providers.errors import FileChanged, Terminal
 from storyreel.tasks.providers.provider import TaskStatus
 from tests.tasks.generated_clips import make_clip
 from tests.tasks.providers.animatic.drawing import (
@@ -123,6 +123,38 @@ async def test_a_failure_leaves_what_was_there_before(tmp_path: Path) -> None:
         await drawn(request(first=tmp_path / "missing.png"), clip)
     assert list(folder.iterdir()) == [clip]
     assert clip.read_bytes() == b"before"
+
+
+@pytest.mark.parametrize("use", ["first", "last", "reference", "video"])
+@pytest.mark.parametrize("when", ["before", "while it is drawn"])
+async def test_what_is_drawn_from_another_picture_than_was_planned_is_not_kept(
+    use: str, when: str, tmp_path: Path
+) -> None:
+    if use == "video":
+        file = make_clip(tmp_path / "walk.mp4", frames=24, size="320x240")
+        other = make_clip(tmp_path / "other.mp4", frames=12, size="320x240")
+    else:
+        file, other = landscape(tmp_path / "board.png", (640, 360)), tmp_path / "other.png"
+        Image.new("RGB", (640, 360), "red").save(other)
+    match use:
+        case "first" | "last":
+            ordered = request(**{use: file}, frames=48)
+        case _:
+            kind = "video" if use == "video" else "image"
+            ordered = request(references=[attachment(file, kind, "mira")], frames=48)
+
+    def change(_: float = 0) -> None:
+        shutil.copy(other, file)
+
+    folder = tmp_path / "clips"
+    folder.mkdir()
+    if when == "before":
+        change()
+    with pytest.raises(FileChanged, match=file.name):
+        await Animatic().fetch(ordered, FINISHED, folder / "clip.mp4", change)
+    with pytest.raises(FileChanged, match=file.name):
+        await Animatic().write_last_frame(ordered, folder / "clip.mp4", folder / "last.png")
+    assert list(folder.iterdir()) == []
 
 
 async def test_folders_may_have_any_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
@@ -17,13 +18,15 @@ from PIL import Image
 
 from storyreel.specs.storyboard import Mode
 from storyreel.tasks.providers.dashscope import DashScope
-from storyreel.tasks.providers.errors import Refusal, Terminal, Transient
-from storyreel.tasks.providers.http.local_files import ReferenceBucket, kind_of_file, name_by_content
+from storyreel.tasks.providers.errors import FileChanged, Refusal, Terminal, Transient
+from storyreel.tasks.providers.http.local_files import ReferenceBucket
+from storyreel.tasks.providers.request import Attachment, Request
+from storyreel.tasks.providers.sent_file import read_file
 from storyreel.tasks.providers.wan import wan
 from tests.buckets import SECRET
 from tests.services.faults import Answer, Call, Reset
 from tests.tasks.generated_clips import ffmpeg, make_clip
-from tests.tasks.providers.hosted_services import SERVICES, image, local, opened, request
+from tests.tasks.providers.hosted_services import SERVICES, Service, digest_of, image, local, opened, request
 
 
 @pytest.fixture
@@ -72,7 +75,7 @@ async def test_one_file_with_two_uses_is_sent_in_two_ways(picture: Path) -> None
 
     service = replace(SERVICES["dashscope"], adapter=Mixed)
     async with opened(service) as (provider, emulator):
-        both = local(picture, digest="d1")
+        both = local(picture)
         await provider.submit(request(service, Mode.REFERENCE, first_frame=both, references=(both,)))
     first, reference = emulator.accepted[0].body["input"]["media"]
     assert first["type"] == "first_frame" and first["url"].startswith("data:image/png;base64,")
@@ -82,7 +85,7 @@ async def test_one_file_with_two_uses_is_sent_in_two_ways(picture: Path) -> None
 async def test_a_film_that_ends_as_it_begins_sends_one_picture_twice(picture: Path) -> None:
     service = SERVICES["freepik"]
     async with opened(service) as (provider, emulator):
-        both = local(picture, digest="d1")
+        both = local(picture)
         await provider.submit(request(service, Mode.IMAGE, first_frame=both, last_frame=both))
     body = emulator.accepted[0].body
     assert body["start_image_url"] == body["end_image_url"]
@@ -94,13 +97,13 @@ async def test_a_film_that_ends_as_it_begins_sends_one_picture_twice(picture: Pa
 
 async def test_a_file_is_uploaded_to_dashscope_once_a_model(tmp_path: Path) -> None:
     service, film = SERVICES["dashscope"], make_clip(tmp_path / "walk.mp4", frames=24, size="320x240")
-    reference = local(film, "video", digest="d1")
+    reference = local(film, "video")
     async with opened(service, settings={"unresolved": "refuse"}) as (provider, emulator):
         takes = [request(service, Mode.REFERENCE, references=(reference,), take=number) for number in (1, 2, 3)]
         await asyncio.gather(*(provider.prepare(take) for take in takes))
         await asyncio.gather(*(provider.submit(take) for take in takes))
     (stored,) = emulator.uploads.files.items()
-    assert stored[0].endswith("/sha256-d1.mp4") and stored[1].content == film.read_bytes()
+    assert stored[0].endswith(f"/sha256-{digest_of(film)}.mp4") and stored[1].content == film.read_bytes()
     orders = [received for received in emulator.requests if received.method == "POST"]
     assert {received.json()["input"]["media"][0]["url"] for received in orders} == {f"oss://{stored[0]}"}
     assert all(received.headers["x-dashscope-ossresourceresolve"] == "enable" for received in orders)
@@ -165,7 +168,7 @@ async def test_a_failed_upload_buys_nothing_and_is_repeated(
 
 
 async def test_a_file_is_copied_to_the_bucket_once_and_downloaded_from_it(bucket: str, picture: Path) -> None:
-    service, reference = SERVICES["aimlapi"], local(picture, digest="d1")
+    service, reference = SERVICES["aimlapi"], local(picture)
     takes = [request(service, Mode.REFERENCE, references=(reference,), take=number) for number in (1, 2)]
     async with opened(service, settings={"fetches_references": True}, STORYREEL_MEDIA_URL=bucket) as (
         provider,
@@ -174,18 +177,127 @@ async def test_a_file_is_copied_to_the_bucket_once_and_downloaded_from_it(bucket
         await asyncio.gather(*(provider.submit(take) for take in takes))
     (link,) = {sale.body["image_urls"][0] for sale in emulator.accepted}
     parts = urlsplit(link)
-    assert parts.path == f"/{bucket.removeprefix('s3://')}sha256-d1.png"
+    assert parts.path == f"/{bucket.removeprefix('s3://')}sha256-{digest_of(picture)}.png"
     signed = parse_qs(parts.query)
     assert "Expires" in signed or int(signed["X-Amz-Expires"][0]) == 24 * 3600
     assert SECRET not in link
     assert httpx.get(link).content == picture.read_bytes()
 
 
-async def test_a_file_in_the_bucket_is_not_copied_again(bucket: str, picture: Path) -> None:
-    await ReferenceBucket(bucket).put(picture, "sha256:d1")
-    fsspec.filesystem("s3").pipe(f"{bucket}sha256-d1.png", b"the one that was there")
-    link = await ReferenceBucket(bucket).put(picture, "sha256:d1")
-    assert httpx.get(link).content == b"the one that was there"
+@pytest.mark.parametrize("size", [50_000, 17 << 20], ids=["at once", "in parts"])
+async def test_what_is_in_the_bucket_is_not_copied_again(
+    bucket: str, tmp_path: Path, size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "a.bmp"
+    file.write_bytes(b"BM" + bytes(size))
+    store, sent = ReferenceBucket(bucket), read_file(file)
+    await store.put(sent)
+    monkeypatch.setattr(s3fs.S3FileSystem, "_pipe_file", None)
+    assert httpx.get(await store.put(sent)).content == file.read_bytes()
+
+
+@pytest.mark.parametrize("other", [b"", b"shorter", "of the same size"])
+async def test_other_content_under_the_name_of_a_file_is_replaced(
+    bucket: str, picture: Path, other: bytes | str
+) -> None:
+    """Earlier versions put an edited picture under the name of the one that was planned."""
+    sent = read_file(picture)
+    wrong = other if isinstance(other, bytes) else bytes(len(sent.content))
+    fsspec.filesystem("s3").pipe(f"{bucket}{sent.name}", wrong)
+    link = await ReferenceBucket(bucket).put(sent)
+    assert httpx.get(link).content == sent.content
+
+
+# A file that is not what was planned
+
+
+def edited(file: Path, how: str) -> None:
+    content = file.read_bytes()
+    match how:
+        case "other content":
+            Image.new("RGB", (320, 240), "red").save(file, "PNG")
+        case "one bit, same size and time":
+            stat = file.stat()
+            file.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+            os.utime(file, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+        case "cut off":
+            file.write_bytes(content[: len(content) // 2])
+        case "longer":
+            file.write_bytes(content + b"x")
+        case "gone":
+            file.unlink()
+        case "a folder":
+            file.unlink()
+            file.mkdir()
+    assert content
+
+
+EDITS = ["other content", "one bit, same size and time", "cut off", "longer", "gone", "a folder"]
+SENT = [
+    ("dashscope", Mode.IMAGE, "first_frame"), ("dashscope", Mode.IMAGE, "last_frame"),
+    ("dashscope", Mode.REFERENCE, "image"), ("dashscope", Mode.REFERENCE, "video"),
+    ("dashscope", Mode.REFERENCE, "voice"), ("apiyi", Mode.REFERENCE, "image"), ("apiyi", Mode.REFERENCE, "video"),
+    ("aimlapi", Mode.IMAGE, "first_frame"), ("aimlapi", Mode.REFERENCE, "image"),
+    ("freepik", Mode.IMAGE, "first_frame"), ("freepik", Mode.REFERENCE, "video"), ("freepik", Mode.REFERENCE, "voice"),
+]  # fmt: skip
+"""Each way in which a service gets a file: inside the request, in its own store, in the user's bucket."""
+
+
+def with_file(service: Service, mode: Mode, use: str, file: Attachment) -> Request:
+    match use:
+        case "first_frame" | "last_frame":
+            return request(service, mode, **{use: file})
+        case "voice":
+            return request(service, mode, references=(image(voice=file),))
+        case _:
+            return request(service, mode, references=(file.model_copy(update={"kind": use}),))
+
+
+@pytest.mark.parametrize(("name", "mode", "use"), SENT)
+@pytest.mark.parametrize("kind", ["file", "frame of another take"])
+async def test_a_file_that_is_not_what_was_planned_is_neither_sent_nor_stored(
+    bucket: str, picture: Path, name: str, mode: Mode, use: str, kind: str
+) -> None:
+    service, planned = SERVICES[name], local(picture)
+    if kind != "file":
+        planned = Attachment(kind="image", digest="take:abc", source=str(picture), frame_digest=digest_of(picture))
+    ordered, before = with_file(service, mode, use, planned), picture.read_bytes()
+    async with opened(service, STORYREEL_MEDIA_URL=bucket) as (provider, emulator):
+        for how in EDITS:
+            edited(picture, how)
+            for attempt in (provider.prepare, provider.submit):
+                with pytest.raises(FileChanged, match=r"mira front\.png") as stopped:
+                    await attempt(ordered)
+                assert "plans with the file as it is now" in stopped.value.hint
+            if picture.is_dir():
+                picture.rmdir()
+            picture.write_bytes(before)
+        assert emulator.requests == [] and emulator.accepted == []
+        assert not fsspec.filesystem("s3").exists(bucket)
+        if use not in ("video", "voice"):
+            await provider.submit(ordered)
+            assert len(emulator.accepted) == 1, "the file that was planned is sent once it is back"
+
+
+async def test_a_file_that_changes_after_it_was_prepared_is_not_sent(picture: Path) -> None:
+    """Inside a request it is read again when the order is sent: what was read is what is compared and what goes out."""
+    async with opened(SERVICES["dashscope"]) as (provider, emulator):
+        ordered = request(SERVICES["dashscope"], Mode.IMAGE, first_frame=local(picture))
+        await provider.prepare(ordered)
+        edited(picture, "other content")
+        with pytest.raises(FileChanged):
+            await provider.submit(ordered)
+    assert emulator.accepted == []
+
+
+async def test_what_was_stored_is_what_was_planned_even_if_the_file_changes_later(picture: Path) -> None:
+    planned = picture.read_bytes()
+    async with opened(SERVICES["freepik"]) as (provider, emulator):
+        ordered = request(SERVICES["freepik"], Mode.IMAGE, first_frame=local(picture))
+        await provider.prepare(ordered)
+        edited(picture, "other content")
+        await provider.submit(ordered)
+    assert [stored.content for stored in emulator.uploads.files.values()] == [planned]
 
 
 async def test_voices_and_videos_go_through_the_bucket_too(bucket: str, tmp_path: Path, picture: Path) -> None:
@@ -194,8 +306,8 @@ async def test_voices_and_videos_go_through_the_bucket_too(bucket: str, tmp_path
     spoken = tmp_path / "mira.wav"
     make_clip(tmp_path / "sound.mp4", frames=48)
     ffmpeg("-i", tmp_path / "sound.mp4", "-vn", spoken)
-    mira = local(picture).model_copy(update={"voice": local(spoken, "voice", digest="s")})
-    references = (mira, local(film, "video", digest="v"))
+    mira = local(picture).model_copy(update={"voice": local(spoken, "voice")})
+    references = (mira, local(film, "video"))
     async with opened(service, settings={"fetches_references": True}, STORYREEL_MEDIA_URL=bucket) as (
         provider,
         emulator,
@@ -203,8 +315,8 @@ async def test_voices_and_videos_go_through_the_bucket_too(bucket: str, tmp_path
         await provider.submit(request(service, Mode.REFERENCE, references=references))
     media = emulator.accepted[0].body["input"]["media"]
     assert media[0]["url"].startswith("data:")
-    assert "/sha256-s.wav?" in media[0]["reference_voice"]
-    assert "/sha256-v.mp4?" in media[1]["url"]
+    assert f"/sha256-{digest_of(spoken)}.wav?" in media[0]["reference_voice"]
+    assert f"/sha256-{digest_of(film)}.mp4?" in media[1]["url"]
 
 
 async def test_without_a_bucket_a_file_that_needs_one_buys_nothing(picture: Path) -> None:
@@ -235,7 +347,7 @@ async def test_a_bucket_that_cannot_be_used_is_reported(
     bucket: str, picture: Path, url: str, words: str, hint: str
 ) -> None:
     with pytest.raises(Terminal, match=words) as refused:
-        await ReferenceBucket(url).put(picture, "sha256:d1")
+        await ReferenceBucket(url).put(read_file(picture))
     assert hint in refused.value.hint + refused.value.next
 
 
@@ -247,7 +359,7 @@ async def test_a_bucket_without_credentials_is_reported(
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     s3fs.S3FileSystem.clear_instance_cache()
     with pytest.raises(Terminal, match="cannot be read") as refused:
-        await ReferenceBucket(bucket).put(picture, "sha256:d1")
+        await ReferenceBucket(bucket).put(read_file(picture))
     assert "credentials" in refused.value.hint
 
 
@@ -256,12 +368,12 @@ async def test_a_bucket_that_does_not_answer_is_transient(
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", unanswered)
     with pytest.raises(Transient, match="cannot be read"):
-        await ReferenceBucket(bucket).put(picture, "sha256:d1")
+        await ReferenceBucket(bucket).put(read_file(picture))
 
 
 async def test_a_password_in_the_buckets_address_is_not_shown(picture: Path) -> None:
     with pytest.raises((Terminal, Transient)) as refused:
-        await ReferenceBucket("memory://user:hunter2@films/refs?token=hunter3").put(picture, "sha256:d1")
+        await ReferenceBucket("memory://user:hunter2@films/refs?token=hunter3").put(read_file(picture))
     assert "hunter" not in str(refused.value)
 
 
@@ -273,18 +385,11 @@ def test_the_type_of_a_file_is_read_from_its_content(tmp_path: Path) -> None:
     for form, kind in made.items():
         file = tmp_path / f"{form}.dat"
         Image.new("RGB", (8, 8)).save(file, form)
-        assert kind_of_file(file).media_type == kind
-    assert kind_of_file(make_clip(tmp_path / "a.mp4", frames=2)).media_type == "video/mp4"
-    assert kind_of_file(make_clip(tmp_path / "a.mov", frames=2)).media_type == "video/quicktime"
+        assert read_file(file).kind.media_type == kind
+    assert read_file(make_clip(tmp_path / "a.mp4", frames=2)).kind.media_type == "video/mp4"
+    assert read_file(make_clip(tmp_path / "a.mov", frames=2)).kind.media_type == "video/quicktime"
     (tmp_path / "mp3").write_bytes(b"\xff\xfb\x90\x00")
-    assert kind_of_file(tmp_path / "mp3") == ("audio/mpeg", ".mp3")
+    assert read_file(tmp_path / "mp3").kind == ("audio/mpeg", ".mp3")
     (tmp_path / "a.TXT").write_bytes(b"hello")
-    assert name_by_content(tmp_path / "a.TXT", "sha256:ab") == "sha256-ab.txt"
-    assert name_by_content(tmp_path / "JPEG.dat", "take:ab") == "take-ab.jpg"
-
-
-async def test_a_file_removed_after_planning_is_reported(tmp_path: Path) -> None:
-    async with opened(SERVICES["dashscope"]) as (provider, emulator):
-        with pytest.raises(Terminal, match="cannot be read"):
-            await provider.submit(request(SERVICES["dashscope"], Mode.IMAGE, first_frame=local(tmp_path / "gone.png")))
-    assert emulator.accepted == []
+    assert read_file(tmp_path / "a.TXT").name == f"sha256-{digest_of(tmp_path / 'a.TXT')}.txt"
+    assert read_file(tmp_path / "JPEG.dat").name == f"sha256-{digest_of(tmp_path / 'JPEG.dat')}.jpg"
