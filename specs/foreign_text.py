@@ -70,7 +70,7 @@ def printable(text: str) -> str:
     return _HIDDEN.sub(shown, text)
 
 
-def as_json(value: object) -> str:
+def json_text(value: object) -> str:
     """The value as indented JSON of which every character can be printed and stored; others are escapes of JSON."""
     text = json.dumps(value, ensure_ascii=False, indent=2)
     return text if text.isascii() else _HIDDEN.sub(lambda found: json.dumps(found[0])[1:-1], text)

@@ -16,15 +16,19 @@ _VARIABLE = re.compile(r"(?:KEY|SECRET|TOKEN|PASSWORD|PASSWD|AUTH_STRING|CREDENT
 _SHORTEST = 8
 """Characters of a variable's value from which on it is looked for: `true` and `1` stand everywhere."""
 
+# Repetitions are bounded, so that no text takes longer than its length.
 _USER = re.compile(
     # `user:password@` is the example that messages give. A password may hold a slash and, wrongly written, an @.
-    r"(?<=://)(?!user:password@)(?:[^\s:/@\"'<>]*:(?!\d+[/?#])[^\s@]*|[^\s/?#@\"'<>]+)@(?:[^\s/?#@]*@)*"
+    r"(?<=://)(?!user:password@)(?:[^\s:/@\"'<>]{0,200}:(?!\d+[/?#])[^\s@\"]{0,400}|[^\s/?#@\"'<>]{1,400})@"
+    r"(?:[^\s/?#@\"]{0,200}@){0,5}"
 )
 _WORDS = (
-    r"(?:[\w.-]*(?:pass(?:word|wd|phrase)|pwd|secret|token|signature|credential|api[_-]?key"
+    r"(?:[\w.-]{0,40}(?:pass(?:word|wd|phrase)|pwd|secret|token|signature|credential|api[_-]?key"
     r"|access[_-]?key(?:[_-]?id)?)s?)"
 )
-_IN_QUERIES = rf"(?:{_WORDS}|key|pass|auth|sig|sign|hmac|policy|key-pair-id|x-(?:amz|goog|oss|cos|ms|bce|tos)-[\w-]+)"
+_IN_QUERIES = (
+    rf"(?:{_WORDS}|key|pass|auth|sig|sign|hmac|policy|key-pair-id|x-(?:amz|goog|oss|cos|ms|bce|tos)-[\w-]{{1,40}})"
+)
 _PARAMETER = re.compile(rf"((?:[?&;#]{_IN_QUERIES}|(?<![\w-]){_WORDS})=)(?!…)[^\s&;#\"'<>]+", re.IGNORECASE)
 _HEADER = re.compile(r"\b(Bearer|Basic)(\s+)[\w.~+/=-]{8,}")
 

@@ -9,11 +9,11 @@ from datetime import datetime
 from typing import Any
 
 from rich import box
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from storyreel.flows.accounting.spending import approximately, sentence
+from storyreel.flows.terminal import Terminal, styled
 from storyreel.specs.frozen import Frozen
 from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.ledger import Event, Purchase, PurchaseFilter, Spend, State
@@ -57,10 +57,10 @@ def look_up(home: Home, wanted: PurchaseFilter, limit: int, with_history: bool) 
         )
 
 
-def print_purchases(console: Console, purchases: Purchases) -> None:
+def print_purchases(console: Terminal, purchases: Purchases) -> None:
     """Print a row for each purchase, then what was spent."""
     if not purchases.shown:
-        console.print("There are no such purchases.", highlight=False)
+        console.print("There are no such purchases.")
         return
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     has_reasons = purchases.histories or any(purchase.reason for purchase in purchases.shown)
@@ -80,28 +80,28 @@ def print_purchases(console: Console, purchases: Purchases) -> None:
             table.add_row(*_event_cells(event))
     console.print(table)
     more = " There are more: --limit shows them." if purchases.more else ""
-    console.print(f"{sentence(purchases.spent)}{more}", highlight=False, markup=False, soft_wrap=True)
+    console.print(f"{sentence(purchases.spent)}{more}", soft_wrap=True)
 
 
 def _cells(purchase: Purchase) -> Sequence[str | Text]:
     order = purchase.order
     return (
         when(purchase.changed),
-        Text(order.film),
-        Text(order.slate),
+        order.film,
+        order.slate,
         str(order.take),
         order.provider,
         Text(purchase.state, style=_COLOURS[purchase.state]),
-        Text(purchase.task or ""),
+        purchase.task or "",
         _cost(purchase),
-        Text(purchase.reason),
+        purchase.reason,
     )
 
 
 def _event_cells(event: Event) -> Sequence[str | Text]:
     state = event.state or "taken back"
     cells = (when(event.at), "", "", "", "", state, event.task or "", str(event.cost or ""), event.reason)
-    return [Text(cell, style="dim") for cell in cells]
+    return [styled((cell, "dim")) for cell in cells]
 
 
 def _cost(purchase: Purchase) -> str:

@@ -7,10 +7,9 @@ from contextlib import closing
 from typing import Any
 
 from rich import box
-from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
+from storyreel.flows.terminal import Terminal
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.money import Money
 from storyreel.tasks.home import Home
@@ -40,10 +39,10 @@ def add_up(home: Home, by: By, wanted: PurchaseFilter) -> Spending:
         return Spending(by=by, parts=ledger.spent_by(by, **wanted), total=ledger.spent(**wanted))
 
 
-def print_spending(console: Console, spending: Spending) -> None:
+def print_spending(console: Terminal, spending: Spending) -> None:
     """Print a row for each part, then the total."""
     if not spending.parts:
-        console.print("There are no such purchases.", highlight=False)
+        console.print("There are no such purchases.")
         return
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     labels = LABELS[spending.by]
@@ -52,9 +51,9 @@ def print_spending(console: Console, spending: Spending) -> None:
     for name in ("takes", "charged", "estimated", "price unknown"):
         table.add_column(name, justify="right")
     for part in spending.parts:
-        table.add_row(*(Text(getattr(part, name) or "–") for name in labels), *_cells(part))
+        table.add_row(*(getattr(part, name) or "–" for name in labels), *_cells(part))
     console.print(table)
-    console.print(sentence(spending.total), highlight=False, markup=False, soft_wrap=True)
+    console.print(sentence(spending.total), soft_wrap=True)
 
 
 def sentence(spend: Spend) -> str:

@@ -6,7 +6,6 @@ import os
 from pathlib import Path
 
 import typer
-from rich.console import Console
 
 from storyreel.flows.commands import tables
 from storyreel.flows.commands.options import can_ask, plan_of, request_of
@@ -16,12 +15,13 @@ from storyreel.flows.planning.model import Plan
 from storyreel.flows.planning.run_request import RunRequest
 from storyreel.flows.planning.saved import differences, load_plan
 from storyreel.flows.planning.summary import summarize, summarize_purchases
+from storyreel.flows.terminal import Terminal, legible, styled
 from storyreel.tasks.ledger.budget import BudgetExceeded
 from storyreel.tasks.providers import load
 from storyreel.tasks.settings import PRICES
 
 
-def require_consent(budgeted: BudgetedPlan, request: RunRequest, yes: bool, console: Console) -> None:
+def require_consent(budgeted: BudgetedPlan, request: RunRequest, yes: bool, console: Terminal) -> None:
     """Return if `yes` or the user agrees to the plan, or, without a terminal, a budget limits it.
 
     Raises RunFailed if a service's key is missing, BudgetExceeded, and NotAllowed.
@@ -41,11 +41,11 @@ def require_consent(budgeted: BudgetedPlan, request: RunRequest, yes: bool, cons
         enough = f" or --budget '{plan.totals[0].exactly}'" if len(plan.totals) == 1 and not plan.unpriced else ""
         raise NotAllowed(f"this would buy {purchase}", hint=f"without a terminal that needs --yes{enough}")
     tables.print_plan(console, budgeted)
-    if not typer.confirm(f"Buy {purchase}?", err=True):
+    if not typer.confirm(legible(f"Buy {purchase}?"), err=True):
         raise NotAllowed(f"nothing was bought of {purchase}")
 
 
-def agree_unattended(budgeted: BudgetedPlan, request: RunRequest, yes: bool, console: Console) -> None:
+def agree_unattended(budgeted: BudgetedPlan, request: RunRequest, yes: bool, console: Terminal) -> None:
     """Return if scheduled runs may carry out the plan: within a budget, or at any price with `yes`. Prints the plan.
 
     Keys are not checked: workers have their own. Raises BudgetExceeded and NotAllowed.
@@ -54,7 +54,7 @@ def agree_unattended(budgeted: BudgetedPlan, request: RunRequest, yes: bool, con
     if budgeted.excess:
         raise with_next(budgeted.excess, request)
     if not plan.bought:
-        console.print(f"[bold]{plan.title}[/bold]: {summarize(plan)}", highlight=False)
+        console.print(styled((plan.title, "bold"), f": {summarize(plan)}"))
         return
     tables.print_plan(console, budgeted)
     if not (budgeted.limits or yes):

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
-from rich.console import Console
 
 from storyreel.flows.commands import options
 from storyreel.flows.planning.run_request import RunRequest
+from storyreel.flows.terminal import Terminal
 from storyreel.specs.timing import parse_interval
 from storyreel.tasks.settings import CLIPS_URL
 
@@ -115,7 +115,7 @@ def deploy(
 
     if bucket and is_secret("--bucket", bucket):
         raise typer.BadParameter("--bucket: its password would be stored in Prefect; set it in the environment instead")
-    deployed = deployment.deploy(request, pool, schedules, bucket, Console(stderr=True))
+    deployed = deployment.deploy(request, pool, schedules, bucket, Terminal(stderr=True))
     options.print_result(deployed, as_json, _print_deployed)
 
 
@@ -145,7 +145,7 @@ def serve(
     request = _agreed(run, yes, name, limits, must_have_keys=True, overlap=overlap, lost_after=lost_after)
     from storyreel.flows.deployment import serve as serving
 
-    serving.serve(request, schedules, Console(stderr=True))
+    serving.serve(request, schedules, Terminal(stderr=True))
 
 
 def read_schedules(
@@ -175,7 +175,7 @@ def _agreed(
     request = DeploymentRequest(run=run, plan=budgeted.plan, name=_name(name), limits=_limits(limits), **more)
     if must_have_keys:
         require_keys(budgeted.plan)
-    agree_unattended(budgeted, run, yes, Console(stderr=True))
+    agree_unattended(budgeted, run, yes, Terminal(stderr=True))
     return request
 
 
@@ -202,7 +202,7 @@ def _limits(given: list[str] | None) -> dict[str, int]:
     return found
 
 
-def _print_deployed(console: Console, deployed: Deployed) -> None:
+def _print_deployed(console: Terminal, deployed: Deployed) -> None:
     lines = [f"deployed  {deployed.deployment}, version {deployed.version[:12]}"]
     if deployed.packed:
         lines.append(f"renders   {deployed.storyboard}: the film as it is now, even if the file changes")
@@ -222,4 +222,4 @@ def _print_deployed(console: Console, deployed: Deployed) -> None:
         lines.append(f"workers   need {', '.join(deployed.withheld)} in their own environment; not stored in Prefect")
     lines += ["", "next:", f"  {deployed.worker}", f"  {deployed.run}", f"  {deployed.page}"]
     for line in lines:
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
+        console.print(line, soft_wrap=True)

@@ -10,9 +10,8 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
-from rich.console import Console
-
 from storyreel.flows.errors import Interrupted, NotAllowed
+from storyreel.flows.terminal import Terminal
 from storyreel.specs.errors import StoryreelError
 from storyreel.specs.problems.phrases import counted, reason
 from storyreel.specs.problems.problem import MOST_PROBLEMS, StoryboardError
@@ -39,7 +38,7 @@ _DISK_ERRORS = frozenset({errno.ENOSPC, errno.EACCES, errno.EPERM, errno.EROFS})
 """A disk that is full or may not be written to: not a bug, and not reported as one."""
 
 
-def exit_code(command: Callable[[], Any], console: Console) -> int:
+def exit_code(command: Callable[[], Any], console: Terminal) -> int:
     """Run a command line, print what fails on the console, and return the exit code."""
     try:
         command()
@@ -75,20 +74,20 @@ def _code_of(error: Exception) -> int:
     return WRONG if isinstance(error, (NotAllowed, ProviderError, SettingsError)) else FAILED
 
 
-def _print_problems(error: StoryboardError, console: Console) -> None:
+def _print_problems(error: StoryboardError, console: Terminal) -> None:
     for problem in error.problems:
-        console.print(str(problem), markup=False, highlight=False)
+        console.print(str(problem))
     problems = counted(len(error.problems), "problem")
     if len(error.problems) >= MOST_PROBLEMS:
         problems = f"the first {problems}"
-    console.print(f"{problems}, nothing was made\nnext: {error.next}", markup=False, highlight=False)
+    console.print(f"{problems}, nothing was made\nnext: {error.next}")
 
 
-def _print(console: Console, message: str) -> None:
-    console.print(f"storyreel: {message}", markup=False, highlight=False)
+def _print(console: Terminal, message: str) -> None:
+    console.print(f"storyreel: {message}")
 
 
-def _print_fault(error: Exception, console: Console) -> None:
+def _print_fault(error: Exception, console: Terminal) -> None:
     from storyreel.tasks.home import Home
 
     try:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
+from storyreel.flows.terminal import Terminal, styled
 from storyreel.specs.problems.phrases import reason
 from storyreel.specs.problems.problem import StoryboardError
 
@@ -60,7 +61,8 @@ def init(
 ) -> None:
     """Write a small storyboard that can be rendered as it is, and the schema for editors."""
     written = write_starter(folder)
-    Console().print(f"Wrote [bold]{written}[/bold]. Next:\n\n  storyreel render {written}", highlight=False)
+    command = f"storyreel render {shlex.quote(str(written))}"
+    Terminal().print(styled("Wrote ", (str(written), "bold"), f". Next:\n\n  {command}"))
 
 
 def schema() -> None:

@@ -7,8 +7,6 @@ import gc
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-
 from storyreel.flows.commands.consent import with_next
 from storyreel.flows.commands.progress import show_progress
 from storyreel.flows.errors import Interrupted, RunFailed
@@ -16,13 +14,14 @@ from storyreel.flows.planning.model import Plan
 from storyreel.flows.planning.run_request import RunRequest
 from storyreel.flows.servers.choose import is_server_lost, prepared_server, report_to_server, set_prefect_defaults
 from storyreel.flows.servers.local import PORT, pages_url
+from storyreel.flows.terminal import Terminal
 from storyreel.tasks.ledger.budget import BudgetExceeded
 
 if TYPE_CHECKING:
     from storyreel.flows.production.report import Rendering
 
 
-def run(request: RunRequest, plan: Plan, console: Console) -> tuple[Rendering, str]:
+def run(request: RunRequest, plan: Plan, console: Terminal) -> tuple[Rendering, str]:
     """Carry out a plan that was agreed to. Returns the film, and a line that says where its run is shown.
 
     Raises RunFailed, BudgetExceeded, and Interrupted if it was stopped; each with the command to run next.

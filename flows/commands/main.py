@@ -6,7 +6,6 @@ import gc
 import sys
 
 import typer
-from rich.console import Console
 
 from storyreel.flows.commands.deploy import deploy, serve
 from storyreel.flows.commands.exit_codes import exit_code
@@ -18,6 +17,7 @@ from storyreel.flows.commands.retake import retake
 from storyreel.flows.commands.review import review
 from storyreel.flows.commands.services import doctor, explain, providers, webhooks
 from storyreel.flows.commands.ui import ui
+from storyreel.flows.terminal import Terminal
 
 COMMANDS = (
     init, validate, plan, render, review, retake, explain, providers, ledger, reconcile, ui, doctor, serve, deploy,
@@ -42,4 +42,4 @@ def main() -> None:
     # What a command makes lives until it ends: looking for garbage every 700 objects, as Python does by default, took a
     # third of the time that a film of 10,000 shots is planned in.
     gc.set_threshold(50_000)
-    sys.exit(exit_code(app, Console(stderr=True, soft_wrap=True)))
+    sys.exit(exit_code(app, Terminal(stderr=True, soft_wrap=True)))

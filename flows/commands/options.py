@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Callable
@@ -10,9 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 
 from storyreel.flows.planning.run_request import RunRequest
+from storyreel.flows.terminal import Terminal
+from storyreel.specs.foreign_text import json_text
+from storyreel.specs.secrets import hidden
 
 if TYPE_CHECKING:
     from storyreel.flows.planning.budget import BudgetedPlan
@@ -95,25 +96,25 @@ def parse_vars(sets: list[str] | None) -> dict[str, str]:
     return found
 
 
-def output() -> Console:
+def output() -> Terminal:
     """Standard output. Where that is no terminal, tables and lines are not limited to 80 columns."""
-    console = Console()
+    console = Terminal()
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = _FILE_COLUMNS
     return console
 
 
-def can_ask(console: Console) -> bool:
+def can_ask(console: Terminal) -> bool:
     """Whether there is a terminal to ask the user on."""
     return sys.stdin.isatty() and console.is_terminal
 
 
 def print_json(value: Any) -> None:
     """Print JSON on standard output."""
-    print(json.dumps(value, ensure_ascii=False, indent=2))  # noqa: T201
+    print(hidden(json_text(value)))  # noqa: T201
 
 
-def print_result(result: Any, as_json: bool, print_text: Callable[[Console, Any], None]) -> None:
+def print_result(result: Any, as_json: bool, print_text: Callable[[Terminal, Any], None]) -> None:
     """Print a result on standard output: for people, or its `as_json`, of a list that of each item."""
     if as_json:
         print_json([each.as_json() for each in result] if isinstance(result, list) else result.as_json())

@@ -8,13 +8,14 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 
 from rich import box
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
 from storyreel.flows.planning.model import Plan
+from storyreel.flows.terminal import Terminal, legible
 from storyreel.tasks.progress import Stage, StageListener, StageReport
 
 _COLOURS: dict[Stage, str] = {"done": "green", "cached": "green", "failed": "red", "unknown": "red", "waiting": "dim"}
@@ -62,7 +63,7 @@ class _Board:
                 Text(row.stage, style=_COLOURS.get(row.stage, "yellow")),
                 ProgressBar(total=1.0, completed=1.0 if row.stage in ("done", "cached") else row.fraction, width=24),
                 f"{row.seconds(now):.0f} s" if row.begun is not None else "",
-                Text(row.detail, style="dim", overflow="ellipsis"),
+                Text(legible(row.detail), style="dim", overflow="ellipsis"),
             )
         takes = [row for (slate, _), row in self.rows.items() if slate]
         finished = sum(row.stage in ("done", "cached") for row in takes)
@@ -77,7 +78,7 @@ class _Board:
 
 
 @contextmanager
-def show_progress(plan: Plan, console: Console) -> Iterator[StageListener]:
+def show_progress(plan: Plan, console: Terminal) -> Iterator[StageListener]:
     """Yield a listener that shows the stages of a run on the console."""
     rows = {(take.shot, take.take): _Row(f"{take.shot} take {take.take}") for take in plan.takes}
     board = _Board({**rows, ("", 0): _Row("film")})
@@ -91,7 +92,7 @@ def show_progress(plan: Plan, console: Console) -> Iterator[StageListener]:
         yield listener
 
 
-def _print_line(console: Console, row: _Row) -> None:
+def _print_line(console: Terminal, row: _Row) -> None:
     took = f" ({row.seconds(time.monotonic()):.1f} s)" if row.stage in _FINAL and row.begun is not None else ""
     detail = f": {row.detail}" if row.detail else ""
-    console.print(f"{row.name}: {row.stage}{took}{detail}", highlight=False, markup=False, soft_wrap=True)
+    console.print(f"{row.name}: {row.stage}{took}{detail}", soft_wrap=True)

@@ -7,13 +7,13 @@ import shlex
 from collections.abc import Sequence
 
 import typer
-from rich.console import Console
 
 from storyreel.flows.accounting import reconcile as accounting
 from storyreel.flows.accounting.purchases import when
 from storyreel.flows.accounting.reconcile import Ask, Decision, Settlement
 from storyreel.flows.commands.options import can_ask
 from storyreel.flows.errors import NotAllowed, RunFailed
+from storyreel.flows.terminal import Terminal, legible
 from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.ledger import Purchase, PurchaseFilter
 
@@ -24,7 +24,7 @@ def settle(
     wanted: PurchaseFilter, attach: str, never_made: bool, buy_again: bool, *, yes: bool, may_ask: bool
 ) -> list[Settlement]:
     """Settle orders by the services' lists, by options or by answers. Raises InvalidDecision and NotAllowed."""
-    home, console = Home.of(), Console(stderr=True)
+    home, console = Home.of(), Terminal(stderr=True)
     if not (attach or never_made or buy_again):
         ask = _asker(console) if may_ask and can_ask(console) else None
         return accounting.reconcile(home, wanted, None, ask, os.environ, take_proposals=yes)
@@ -35,7 +35,7 @@ def settle(
     return accounting.reconcile(home, wanted, decision, None, os.environ, take_proposals=yes)
 
 
-def _asker(console: Console) -> Ask:
+def _asker(console: Terminal) -> Ask:
     def ask(settlement: Settlement) -> Decision | None:
         _describe(console, settlement)
         while True:
@@ -53,7 +53,7 @@ def _asker(console: Console) -> Ask:
     return ask
 
 
-def _confirm(orders: Sequence[Purchase], decision: Decision, yes: bool, console: Console) -> None:
+def _confirm(orders: Sequence[Purchase], decision: Decision, yes: bool, console: Terminal) -> None:
     if yes or not can_ask(console):
         return
     names = ", ".join(order.order.name for order in orders)
@@ -61,16 +61,16 @@ def _confirm(orders: Sequence[Purchase], decision: Decision, yes: bool, console:
         question = f"Buy {names} again? If it was accepted after all, it is paid twice."
     else:
         question = f"Attach {decision.attach} to {names}?" if decision.attach else f"Was {names} never made?"
-    if not typer.confirm(question, err=True):
+    if not typer.confirm(legible(question), err=True):
         raise NotAllowed("nothing was changed")
 
 
-def print_settlements(console: Console, settlements: Sequence[Settlement]) -> None:
+def print_settlements(console: Terminal, settlements: Sequence[Settlement]) -> None:
     """Print a line for each order."""
     if not settlements:
-        console.print("Nothing is unknown.", highlight=False)
+        console.print("Nothing is unknown.")
     for settlement in settlements:
-        console.print(str(settlement), highlight=False, markup=False, soft_wrap=True)
+        console.print(str(settlement), soft_wrap=True)
 
 
 def require_settled(settlements: Sequence[Settlement]) -> None:
@@ -88,18 +88,18 @@ def require_settled(settlements: Sequence[Settlement]) -> None:
     )
 
 
-def _describe(console: Console, settlement: Settlement) -> None:
+def _describe(console: Terminal, settlement: Settlement) -> None:
     begin, end = settlement.purchase.sent_between
-    console.print(f"\n{settlement}", highlight=False, markup=False, soft_wrap=True)
-    console.print(f"  sent between {when(begin)} and {when(end)}, if it was", highlight=False, markup=False)
+    console.print(f"\n{settlement}", soft_wrap=True)
+    console.print(f"  sent between {when(begin)} and {when(end)}, if it was")
     for number, task in enumerate(settlement.candidates, 1):
         made = f", made {when(task.created)}" if task.created else ""
-        console.print(f"  {number}. {task.task} {task.detail}{made}", highlight=False, markup=False, soft_wrap=True)
+        console.print(f"  {number}. {task.task} {task.detail}{made}", soft_wrap=True)
 
 
 def _ask_task(settlement: Settlement) -> str:
     """The id of the task that the user names, by its id or by its number in the printed list."""
     only = settlement.candidates[0].task if len(settlement.candidates) == 1 else None
-    given: str = typer.prompt("the service's id of it", default=only, err=True).strip()
+    given: str = typer.prompt("the service's id of it", default=legible(only) if only else None, err=True).strip()
     numbered = {str(number): task.task for number, task in enumerate(settlement.candidates, 1)}
     return numbered.get(given, given)

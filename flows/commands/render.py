@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Annotated, cast
 
 import typer
-from rich.console import Console
 
 from storyreel.flows.commands import options, tables
 from storyreel.flows.planning.summary import summarize
+from storyreel.flows.terminal import Terminal, styled
 
 
 def render(
@@ -42,9 +42,9 @@ def render(
         budgeted = options.plan_of(request)
     else:
         request, budgeted = load_agreed(cast("Path", saved), budget, out)
-    progress = Console(stderr=True)
+    progress = Terminal(stderr=True)
     require_consent(budgeted, request, yes, progress)
-    progress.print(f"[bold]{budgeted.plan.title}[/bold]: {summarize(budgeted.plan)}", highlight=False)
+    progress.print(styled((budgeted.plan.title, "bold"), f": {summarize(budgeted.plan)}"))
     from storyreel.flows.commands.launch import run
 
     rendering, page = run(request, budgeted.plan, progress)

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
 from storyreel.flows.commands.options import AsJson, File, Set, parse_vars, print_result
+from storyreel.flows.terminal import Terminal
 from storyreel.specs import editing
 from storyreel.specs.editing import Change
 from storyreel.specs.frozen import Frozen
@@ -99,11 +99,11 @@ def retake(
     print_result(retaken, as_json, partial(print_retaken, set_vars=set_vars))
 
 
-def print_retaken(console: Console, retaken: Retaken, set_vars: Mapping[str, str]) -> None:
+def print_retaken(console: Terminal, retaken: Retaken, set_vars: Mapping[str, str]) -> None:
     """Print each changed line, what follows from the change, and the next command."""
 
     def say(line: str) -> None:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        console.print(line, soft_wrap=True)
 
     shot, slate = retaken.shot, retaken.shot.shot
     if not retaken.changes:

@@ -6,9 +6,9 @@ import asyncio
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from storyreel.flows.commands.options import AsJson, File, Provider, Set, can_ask, output, print_json, request_of
+from storyreel.flows.terminal import Terminal
 
 
 def review(
@@ -48,7 +48,7 @@ def review(
     request = request_of(storyboard, provider, sets)
     planner = Planner.of(request)
     reviews = asyncio.run(review_status(planner))
-    console, waiting = Console(stderr=True, soft_wrap=True), [each for each in reviews if each.waits]
+    console, waiting = Terminal(stderr=True, soft_wrap=True), [each for each in reviews if each.waits]
     approved = [*(approve or ()), *((each.shot.slate for each in waiting) if everything else ())]
     if approved or retake:
         try:
@@ -76,4 +76,4 @@ def review(
         )
     else:
         prompts.print_reviews(output(), planner.film.title, reviews)
-        prompts.print_recorded(Console(soft_wrap=True), verdicts, runs, prompts.next_command(request, reviews))
+        prompts.print_recorded(Terminal(soft_wrap=True), verdicts, runs, prompts.next_command(request, reviews))

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import typer
 from rich import box
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -19,6 +18,7 @@ from storyreel.flows.planning.planner import Planner
 from storyreel.flows.planning.run_request import RunRequest
 from storyreel.flows.review.status import ShotReview, action_problem, parse_verdicts
 from storyreel.flows.servers.choose import set_prefect_defaults
+from storyreel.flows.terminal import Terminal, styled
 from storyreel.tasks.ledger.ledger import NewVerdict, Word
 
 if TYPE_CHECKING:
@@ -30,10 +30,10 @@ _COLOURS: dict[ReviewState, str] = {
 _CHOICES = "[a]pprove, [r]etake, [l]ater, [q]uit"
 
 
-def print_reviews(console: Console, title: str, reviews: Sequence[ShotReview]) -> None:
+def print_reviews(console: Terminal, title: str, reviews: Sequence[ShotReview]) -> None:
     """Print a row for each take, then the files of the takes that wait for a review."""
     if not reviews:
-        console.print("No shot needs a review; `review: required` in the storyboard asks for one.", highlight=False)
+        console.print("No shot needs a review; `review: required` in the storyboard asks for one.")
         return
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=title, title_justify="left", title_style="bold")
     for name in ("take", "state", "from", "cost", "remarks"):
@@ -43,7 +43,7 @@ def print_reviews(console: Console, title: str, reviews: Sequence[ShotReview]) -
         for take in review.shot.takes:
             cost = take.cost.exactly if take.cost and take.cost.amount else "free" if take.cost else "unknown"
             state = Text(take.state, style=_COLOURS[take.state])
-            table.add_row(f"{slate} take {take.take}", state, take.service, cost, Text(take.remarks))
+            table.add_row(f"{slate} take {take.take}", state, take.service, cost, take.remarks)
         for number, word in review.to_come:
             table.add_row(f"{slate} take {number}", Text(word, style=_COLOURS[word]), "", "", "")
     console.print(table)
@@ -51,15 +51,15 @@ def print_reviews(console: Console, title: str, reviews: Sequence[ShotReview]) -
         for take in review.shot.takes:
             if take.state == "wfa":
                 line = f"{review.shot.slate} take {take.take}: {take.clip}"
-                console.print(line, markup=False, highlight=False, soft_wrap=True)
+                console.print(line, soft_wrap=True)
 
 
-def ask_verdicts(console: Console, planner: Planner, waiting: Sequence[ShotReview]) -> list[NewVerdict]:
+def ask_verdicts(console: Terminal, planner: Planner, waiting: Sequence[ShotReview]) -> list[NewVerdict]:
     """Ask about one shot after the other, and return the verdicts that were given."""
     verdicts: list[NewVerdict] = []
     for review in waiting:
         shot = review.shot
-        console.print(Text.assemble("\n", (shot.slate, "bold"), f" {shot.action}"))
+        console.print(styled("\n", (shot.slate, "bold"), f" {shot.action}"))
         answer = typer.prompt(_CHOICES, default="l", err=True).strip().lower()[:1]
         if answer == "q":
             break
@@ -75,7 +75,7 @@ def ask_verdicts(console: Console, planner: Planner, waiting: Sequence[ShotRevie
             action = typer.prompt("new action, or nothing", default="", show_default=False, err=True)
             retakes = parse_verdicts([review], (), [shot.slate], note=note, action=action, by=user_name())
             if problem := action_problem(planner, retakes):
-                console.print(f"{problem}; {shot.slate} is left for later", markup=False, highlight=False)
+                console.print(f"{problem}; {shot.slate} is left for later")
             else:
                 verdicts += retakes
     return verdicts
@@ -92,7 +92,7 @@ def record(planner: Planner, verdicts: Sequence[NewVerdict]) -> list[ResumedRun]
 
 
 def print_recorded(
-    console: Console, verdicts: Sequence[NewVerdict], runs: Sequence[ResumedRun], next_command: str
+    console: Terminal, verdicts: Sequence[NewVerdict], runs: Sequence[ResumedRun], next_command: str
 ) -> None:
     """Print the verdicts, the runs that were resumed, and the next command if none was."""
     lines = []
@@ -102,7 +102,7 @@ def print_recorded(
     lines += [f"run {run.name}: {run.outcome}" for run in runs]
     lines += [] if any(run.goes_on for run in runs) or not next_command else [f"next: {next_command}"]
     for line in lines:
-        console.print(line, markup=False, highlight=False)
+        console.print(line)
 
 
 def next_command(request: RunRequest, reviews: Sequence[ShotReview]) -> str:

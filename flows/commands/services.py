@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from storyreel.flows.commands.options import AsJson, Film, Provider, Set, parse_vars, print_result, request_of
+from storyreel.flows.terminal import Terminal
 
 
 def explain(
@@ -79,4 +79,4 @@ def webhooks(
     """Receive the callbacks of services, so that a finished clip is downloaded at once. Runs until Ctrl-C."""
     from storyreel.flows.services.webhooks import serve
 
-    serve(host, port, Console(stderr=True))
+    serve(host, port, Terminal(stderr=True))

@@ -7,11 +7,11 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from rich import box
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from storyreel.flows.planning.summary import amounts_of, summarize, summarize_purchases
+from storyreel.flows.terminal import Terminal, styled
 from storyreel.specs.cut import Cut
 from storyreel.specs.money import Money
 from storyreel.specs.problems.phrases import abridged, counted
@@ -29,13 +29,13 @@ _MOST_GROUPS = 1000
 _COLOURS = {"new": "yellow", "cached": "green", "resuming": "cyan", "unknown": "red"}
 
 
-def print_valid(console: Console, film: Storyboard, cut: Cut) -> None:
+def print_valid(console: Terminal, film: Storyboard, cut: Cut) -> None:
     """Print the length of a storyboard without mistakes."""
     length = f"{counted(len(cut.events), 'shot')}, {cut.rate.timecode(cut.frames)} at {cut.rate} fps"
-    console.print(f"{film.title}: {length}; nothing is wrong.", highlight=False, markup=False)
+    console.print(f"{film.title}: {length}; nothing is wrong.")
 
 
-def print_plan(console: Console, budgeted: BudgetedPlan) -> None:
+def print_plan(console: Terminal, budgeted: BudgetedPlan) -> None:
     """Print a row for each take and a line for each scene, then totals, notes and warnings.
 
     Columns with the same value in all rows are left out and named below the table.
@@ -56,7 +56,7 @@ def print_plan(console: Console, budgeted: BudgetedPlan) -> None:
     left_out = [f"{column.name} {value}" for column in _COLUMNS
                 if column not in columns and (value := column.cell(plan.takes[0]))]  # fmt: skip
     for line in _notes(budgeted, left_out):
-        console.print(line, highlight=False, soft_wrap=True)
+        console.print(line, soft_wrap=True)
 
 
 def _rows(takes: Sequence[PlannedTake], columns: Sequence[_Column], *, is_long: bool) -> Iterator[list[str | Text]]:
@@ -76,7 +76,7 @@ def _rows(takes: Sequence[PlannedTake], columns: Sequence[_Column], *, is_long: 
         yield [slate or columns[0].cell(first), *(column.cell(first) for column in others)]
 
 
-def _notes(budgeted: BudgetedPlan, same: Sequence[str]) -> Iterator[str]:
+def _notes(budgeted: BudgetedPlan, same: Sequence[str]) -> Iterator[str | Text]:
     """Lines about the plan as a whole; `same` are the values that all takes have in common."""
     plan = budgeted.plan
     yield f"{summarize(plan)}."
@@ -96,11 +96,11 @@ def _notes(budgeted: BudgetedPlan, same: Sequence[str]) -> Iterator[str]:
         yield f"Longest chain of shots that continue each other: {plan.longest_chain}."
     yield from _fallbacks(plan)
     for note, takes in _price_notes(plan):
-        yield f"[yellow]note:[/yellow] price of {abridged(takes)}: {note}"
+        yield styled(("note:", "yellow"), f" price of {abridged(takes)}: {note}")
     for warning in plan.warnings:
-        yield f"[yellow]note:[/yellow] {warning}"
+        yield styled(("note:", "yellow"), f" {warning}")
     if budgeted.excess:
-        yield f"[red]budget:[/red] {budgeted.excess}"
+        yield styled(("budget:", "red"), f" {budgeted.excess}")
 
 
 def _scene_cell(column: _Column, scene: str, takes: Sequence[PlannedTake]) -> Text:
@@ -110,7 +110,7 @@ def _scene_cell(column: _Column, scene: str, takes: Sequence[PlannedTake]) -> Te
         "cut": f"{float(sum(take.cut_seconds for take in takes if take.circled)):.4g} s",
         "price": "\n".join(amounts_of(takes, "+ unknown")),
     }
-    return Text(cells.get(column.name, ""), style="dim")
+    return styled((cells.get(column.name, ""), "dim"))
 
 
 def _fallbacks(plan: Plan) -> Iterator[str]:
@@ -193,16 +193,19 @@ def _differs(column: _Column, plan: Plan) -> bool:
     return len({str(column.cell(take)) for take in plan.takes}) > 1
 
 
-def print_rendering(console: Console, rendering: Rendering, page: str) -> None:
+def print_rendering(console: Terminal, rendering: Rendering, page: str) -> None:
     """Print where a finished film is, what it cost, what was found in it, and `page`, where its run is shown."""
     cached = sum(shot.cached for shot in rendering.shots)
     spent = " and ".join(money.exactly for money in rendering.spent) or "nothing"
     console.print(
-        f"[green]✓[/green] [bold]{rendering.sequence}[/bold]\n"
-        f"  {rendering.frames} frames at {rendering.fps} fps, {float(rendering.seconds):.4g} s; "
-        f"{counted(len(rendering.shots), 'take')}, {cached} made before; "
-        f"spent {'about ' if rendering.is_estimate else ''}{spent}",
-        highlight=False,
+        styled(
+            ("✓", "green"),
+            " ",
+            (str(rendering.sequence), "bold"),
+            f"\n  {rendering.frames} frames at {rendering.fps} fps, {float(rendering.seconds):.4g} s; "
+            f"{counted(len(rendering.shots), 'take')}, {cached} made before; "
+            f"spent {'about ' if rendering.is_estimate else ''}{spent}",
+        ),
         soft_wrap=True,
     )
     if rendering.stand_ins:
@@ -210,5 +213,5 @@ def print_rendering(console: Console, rendering: Rendering, page: str) -> None:
         made = f"{shots - rendering.stand_ins} of {counted(shots, 'shot')} shot"
         console.print(f"  {made}; the animatic stands in for the others")
     for finding in rendering.findings:
-        console.print(f"  [yellow]look at:[/yellow] {finding}", highlight=False, soft_wrap=True)
-    console.print(f"  {page}", highlight=False, markup=False, soft_wrap=True)
+        console.print(styled(("  look at:", "yellow"), f" {finding}"), soft_wrap=True)
+    console.print(f"  {page}", soft_wrap=True)

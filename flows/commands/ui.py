@@ -8,7 +8,8 @@ import webbrowser
 from typing import Annotated
 
 import typer
-from rich.console import Console
+
+from storyreel.flows.terminal import Terminal, styled
 
 
 def ui(
@@ -22,18 +23,18 @@ def ui(
     from storyreel.flows.servers import background
     from storyreel.flows.servers.choose import configured_server, set_prefect_defaults
 
-    console = Console()
+    console = Terminal()
     if stop:
-        console.print(background.stop(), highlight=False, soft_wrap=True)
+        console.print(background.stop(), soft_wrap=True)
         return
     set_prefect_defaults()
     if configured := configured_server():
         pages, message = configured, "Runs report to the server that PREFECT_API_URL names"
     else:
-        with Console(stderr=True).status("starting Prefect"):
+        with Terminal(stderr=True).status("starting Prefect"):
             server = background.start(port)
         pages, message = server.pages, server.message
-    console.print(f"{message}: [bold]{pages}[/bold]", highlight=False, soft_wrap=True)
+    console.print(styled(f"{message}: ", (pages, "bold")), soft_wrap=True)
     if not no_open and _has_display():
         webbrowser.open(pages)
 

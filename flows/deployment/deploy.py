@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from prefect.schedules import Schedule
-from rich.console import Console
 
 from storyreel.flows.deployment import registration
 from storyreel.flows.deployment.environment import worker_environment
@@ -20,6 +19,7 @@ from storyreel.flows.names import default_folder
 from storyreel.flows.packs import pack, version_of
 from storyreel.flows.production.service_limits import ServiceLimit, ensure_limits
 from storyreel.flows.servers.choose import lasting_server
+from storyreel.flows.terminal import Terminal
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.reading import read
 from storyreel.specs.storyboard import is_remote
@@ -63,7 +63,7 @@ class Deployed(Frozen):
 
 
 def deploy(
-    request: DeploymentRequest, pool: str, schedules: Sequence[Schedule], bucket: str | None, console: Console
+    request: DeploymentRequest, pool: str, schedules: Sequence[Schedule], bucket: str | None, console: Terminal
 ) -> Deployed:
     """Register a film for the workers of a pool, packed into `bucket` if one is given.
 

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 
 from prefect.schedules import Schedule
-from rich.console import Console
 
 from storyreel.flows.deployment import registration
 from storyreel.flows.deployment.deploy import film_deployment
@@ -19,12 +18,13 @@ from storyreel.flows.lifecycle import automations
 from storyreel.flows.production import service_limits
 from storyreel.flows.servers.choose import prepared_server, report_to_server
 from storyreel.flows.servers.prefect_internals import HandoverRunner
+from storyreel.flows.terminal import Terminal
 
 _QUERY_SECONDS = 5
 """Between two queries for runs that are due."""
 
 
-def serve(request: DeploymentRequest, schedules: Sequence[Schedule], console: Console) -> None:
+def serve(request: DeploymentRequest, schedules: Sequence[Schedule], console: Terminal) -> None:
     """Register a film and render it whenever it is due, until Ctrl-C. Raises StoryboardError and RunFailed."""
     with ExitStack() as stack:
         with console.status("starting Prefect"):
@@ -34,11 +34,11 @@ def serve(request: DeploymentRequest, schedules: Sequence[Schedule], console: Co
         # Runs begin in this folder as `python -m prefect.engine`: a prefect.py in it must not be imported.
         os.environ["PYTHONSAFEPATH"] = "1"
         asyncio.run(_serve(request, film, schedules, pages, console))
-    console.print("stopped; nothing is rendered until it is served again", highlight=False)
+    console.print("stopped; nothing is rendered until it is served again")
 
 
 async def _serve(
-    request: DeploymentRequest, film: FilmDeployment, schedules: Sequence[Schedule], pages: str, console: Console
+    request: DeploymentRequest, film: FilmDeployment, schedules: Sequence[Schedule], pages: str, console: Terminal
 ) -> None:
     await service_limits.ensure_limits(request.paid_services, request.limits)
     await automations.ensure_automations(request.lost_after)
@@ -54,12 +54,12 @@ async def _serve(
     created = await runner.aadd_deployment(wanted)
     await registration.remove_old_schedules(created, wanted)
     for when in map(describe, schedules):
-        console.print(f"renders {film.title}: {when}", highlight=False)
+        console.print(f"renders {film.title}: {when}")
     if pages:
-        console.print(f"or on request: {pages}/deployments/deployment/{created}", highlight=False, soft_wrap=True)
+        console.print(f"or on request: {pages}/deployments/deployment/{created}", soft_wrap=True)
     else:
         console.print("or on request: run `storyreel ui` before this command, then start a run on its pages")
-    console.print(f"into {film.out}; Ctrl-C ends it", highlight=False, soft_wrap=True)
+    console.print(f"into {film.out}; Ctrl-C ends it", soft_wrap=True)
     # Ctrl-C acts as SIGTERM: the runs under way are scheduled again, for the next process that serves the film.
     asyncio.get_running_loop().add_signal_handler(signal.SIGINT, signal.raise_signal, signal.SIGTERM)
     await runner.start()

@@ -15,7 +15,6 @@ from urllib.parse import urlsplit
 from packaging.requirements import Requirement
 from PIL import ImageFont, features
 from rich import box
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -23,6 +22,7 @@ from storyreel.flows.diagnostics import connectivity
 from storyreel.flows.diagnostics.clip_store_check import StoreReport, check_store
 from storyreel.flows.diagnostics.connectivity import Connection
 from storyreel.flows.services.catalogue import BrokenService, Service, installed_services
+from storyreel.flows.terminal import Terminal, styled
 from storyreel.specs.problems.phrases import counted, reason
 from storyreel.tasks.bucket import without_password
 from storyreel.tasks.home import Home
@@ -240,7 +240,7 @@ def _connection_check(name: str, connection: Connection, fix: str) -> Check:
     return Check(name, "ok", f"{connection.address} answers")
 
 
-def print_checkup(console: Console, checkup: Checkup) -> None:
+def print_checkup(console: Terminal, checkup: Checkup) -> None:
     """Print a line for each check, then whether an animatic can be made."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_header=False)
     table.add_column(no_wrap=True)
@@ -248,11 +248,11 @@ def print_checkup(console: Console, checkup: Checkup) -> None:
     table.add_column(overflow="fold")
     for check in checkup.checks:
         mark, colour = _MARKS[check.state]
-        what = Text(check.detail)
+        what = styled(check.detail)
         if check.fix:
-            what.append(f"\n→ {check.fix}", style="dim")
-        table.add_row(Text(mark, style=colour), Text(check.name), what)
+            what = styled(check.detail, (f"\n→ {check.fix}", "dim"))
+        table.add_row(Text(mark, style=colour), check.name, what)
     console.print(table)
-    well = "[green]An animatic can be made.[/green] Next: storyreel init"
-    ill = "[red]An animatic cannot be made yet.[/red] Set up what is marked ✗, then: storyreel doctor"
-    console.print(well if checkup.is_well else ill, highlight=False)
+    well = styled(("An animatic can be made.", "green"), " Next: storyreel init")
+    ill = styled(("An animatic cannot be made yet.", "red"), " Set up what is marked ✗, then: storyreel doctor")
+    console.print(well if checkup.is_well else ill)

@@ -6,9 +6,9 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal, get_args
 
-from rich.console import Console
 from rich.text import Text
 
+from storyreel.flows.terminal import Terminal, styled
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.problems.phrases import shown
 from storyreel.specs.storyboard import Mode
@@ -152,22 +152,22 @@ def _service(name: str, environment: Mapping[str, str], prices: PriceList) -> Se
     )
 
 
-def print_services(console: Console, found: Iterable[Service | BrokenService]) -> None:
+def print_services(console: Terminal, found: Iterable[Service | BrokenService]) -> None:
     """For each service whether it can be used, then a few lines for each mode; fits a narrow terminal."""
     for service in found:
         if isinstance(service, BrokenService):
-            line = Text.assemble((service.name, "bold"), " ", (service.message, "red"), f"; {service.hint}")
+            line = styled((service.name, "bold"), " ", (service.message, "red"), f"; {service.hint}")
             console.print(line, soft_wrap=True)
             continue
         console.print(_heading(service), soft_wrap=True)
         for pictures, modes in _pictures(service.capabilities).items():
             only = "" if len(modes) == len(service.capabilities) else f" in {', '.join(modes)}"
-            console.print(f"  pictures{only}: {pictures}", highlight=False, soft_wrap=True)
+            console.print(f"  pictures{only}: {pictures}", soft_wrap=True)
         for capability in service.capabilities:
-            console.print(f"  {capability.mode.value}  [dim]{capability.model}[/dim]", highlight=False)
+            console.print(styled(f"  {capability.mode.value}  ", (capability.model, "dim")))
             costs = _costs(service.rates[capability.mode]) if service.paid else ()
             for line in (*_abilities(capability, service.transports[capability.mode]), *costs):
-                console.print(f"    {line}", highlight=False, markup=False, soft_wrap=True)
+                console.print(f"    {line}", soft_wrap=True)
         console.print()
 
 

@@ -9,11 +9,11 @@ from functools import cache
 from typing import Any
 
 from rich import box
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from storyreel.flows.planning.plan import anchor_of
+from storyreel.flows.terminal import Terminal
 from storyreel.specs.cut import build_cut
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.storyboard import Mode, Shot, Storyboard
@@ -86,7 +86,7 @@ def _compatibility(shot: Shot, name: str, answer: Request | Unsupported) -> Comp
     )
 
 
-def print_compatibility(console: Console, results: list[Compatibility], title: str) -> None:
+def print_compatibility(console: Terminal, results: list[Compatibility], title: str) -> None:
     """Print a row for each shot and a column for each service, then the obstacles."""
     by_shot: dict[str, dict[str, Compatibility]] = {}
     for result in results:
@@ -98,9 +98,9 @@ def print_compatibility(console: Console, results: list[Compatibility], title: s
     for shot, row in by_shot.items():
         table.add_row(shot, *map(_mark, row.values()))
     console.print(table)
-    console.print("The storyboard's own choice is underlined.", style="dim", highlight=False)
+    console.print("The storyboard's own choice is underlined.", style="dim")
     for line in _obstacles(results):
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        console.print(line, soft_wrap=True)
 
 
 def _mark(result: Compatibility) -> Text:

@@ -9,10 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from storyreel.flows.planning.model import Plan, PlannedTake
 from storyreel.flows.services.catalogue import transport_of
+from storyreel.flows.terminal import Terminal, styled
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.problems.phrases import counted, listed, suggestion
 from storyreel.specs.storyboard import Shot, Storyboard, is_remote
@@ -197,18 +196,18 @@ def _place(attachment: ExplainedAttachment, source: str, store_prefix: str) -> s
     return f"{begins}‹{attachment.source}, {attachment.travels}›"
 
 
-def print_explanation(console: Console, explanation: Explanation) -> None:
+def print_explanation(console: Terminal, explanation: Explanation) -> None:
     """Print the take and the reason, the attachments, the prompt and the HTTP request."""
 
     def say(*lines: str) -> None:
         for line in lines:
-            console.print(line, markup=False, highlight=False, soft_wrap=True)
+            console.print(line, soft_wrap=True)
 
     def head(title: str) -> None:
-        console.print(f"\n[bold]{title}[/bold]", highlight=False)
+        console.print(styled("\n", (title, "bold")))
 
     take, request = explanation.take, explanation.take.request
-    console.print(f"[bold]{take.shot} take {take.take}[/bold] from {request.provider}", highlight=False)
+    console.print(styled((f"{take.shot} take {take.take}", "bold"), f" from {request.provider}"))
     say(*(f"  {name:<12}{value}" for name, value in _facts(explanation)))
     if explanation.attachments:
         head("what goes with it")

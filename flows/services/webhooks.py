@@ -15,13 +15,13 @@ from contextlib import closing
 from http import HTTPStatus
 
 import uvicorn
-from rich.console import Console
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from storyreel.flows.errors import RunFailed
+from storyreel.flows.terminal import Terminal
 from storyreel.specs.errors import StoryreelError
 from storyreel.specs.problems.phrases import shown
 from storyreel.tasks.home import Home
@@ -151,7 +151,7 @@ def application(reader: CallbackReader, service: Provider, ledger: Ledger, repor
     return Starlette(routes=routes, exception_handlers={Exception: fault})
 
 
-def serve(host: str, port: int, console: Console) -> None:
+def serve(host: str, port: int, console: Terminal) -> None:
     """Receive callbacks until Ctrl-C. Raises RunFailed if a variable is missing or the port cannot be used."""
     adapter = load(SERVICE)
     secret = Settings.read().webhook_secret
@@ -162,7 +162,7 @@ def serve(host: str, port: int, console: Console) -> None:
         raise RunFailed(message, next=f"export {missing}=…")
 
     def report(line: str) -> None:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        console.print(line, soft_wrap=True)
 
     async def run(listening: socket.socket) -> None:
         with closing(Home.of().ledger()) as ledger:

@@ -1,0 +1,81 @@
+"""On the terminal a text is a text, whoever wrote it: no markup, no command to the terminal, no secret."""
+
+from __future__ import annotations
+
+import io
+import re
+import unicodedata
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.table import Table
+from rich.text import Text
+
+from storyreel.flows.terminal import Terminal, styled
+
+FOREIGN = st.text(st.characters(exclude_categories=()) | st.sampled_from("[]/\\:\x1b\x9b\ud83d\u202e\r"), max_size=40)
+MARKUP = (
+    "Act [/one] of",
+    "[red]sale[/red]",
+    "[link=https://a.example]x[/link]",
+    "[/]",
+    ":smile:",
+    "[b",
+    "\\[x]",
+    "[@click=f]",
+)
+PACKAGES = ("flows", "tasks", "specs")
+
+
+def printed(*things: object, width: int = 400) -> str:
+    """What a terminal with colours receives, without the colours of this program."""
+    file = io.StringIO()
+    terminal = Terminal(file=file, width=width, force_terminal=True, color_system="standard")
+    for thing in things:
+        terminal.print(thing, soft_wrap=not isinstance(thing, Table))
+    return re.sub(r"\x1b\[[0-9;]*m", "", file.getvalue())
+
+
+def in_table(cell: object, title: str = "") -> Table:
+    table = Table(title=title)
+    table.add_column("head")
+    table.add_row(cell)  # type: ignore[arg-type]
+    return table
+
+
+@pytest.mark.parametrize("text", MARKUP)
+def test_brackets_are_brackets(text: str) -> None:
+    for thing in (text, styled(("note:", "yellow"), " ", text), in_table(text), in_table("x" * 60, title=text)):
+        assert text in printed(thing)
+
+
+@given(FOREIGN)
+def test_nothing_that_is_printed_commands_the_terminal_or_stops_the_program(text: str) -> None:
+    for thing in (text, Text(text), styled((text, "bold")), in_table(text), in_table(Text(text)), in_table("", text)):
+        told = printed(thing)
+        told.encode()
+        assert not [sign for sign in told if unicodedata.category(sign) == "Cc" and sign not in "\n\t"]
+        assert not set(told) & set("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+def test_no_secret_is_printed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("APIYI_API_KEY", "sk-0123456789")
+    for thing in ("the key sk-0123456789", in_table("postgresql://me:sk-0123456789@db/films?password=x")):
+        assert "sk-0123456789" not in printed(thing)
+
+
+def test_every_module_prints_by_the_terminal_and_none_writes_markup() -> None:
+    root = Path(__file__).parents[2]
+    for module in (path for name in PACKAGES for path in (root / name).rglob("*.py") if path.name != "terminal.py"):
+        source = module.read_text(encoding="utf-8")
+        for construct in (
+            "rich.console import Console",
+            "from_markup",
+            "markup=True",
+            "[/bold]",
+            "[/red]",
+            "rich.print",
+        ):
+            assert construct not in source, f"{module}: {construct}"
