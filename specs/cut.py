@@ -8,7 +8,7 @@ of D at its tail. These extra frames are the handles. A fade uses the shot's own
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 from storyreel.specs.problems.problem import Problem, StoryboardError
@@ -85,6 +85,10 @@ class EditPoints:
     join_out: int = 0
     fade_in: int = 0
     fade_out: int = 0
+
+    def within(self, available: int) -> EditPoints:
+        """As many frames, earlier if the take has fewer than planned; all of them and more if it is shorter still."""
+        return replace(self, first=max(0, min(self.first, available - self.frames)))
 
     @property
     def total(self) -> int:

@@ -16,7 +16,7 @@ from prefect.utilities.annotations import quote
 from storyreel.tasks.bucket import BucketError
 from storyreel.tasks.clips import Clip
 from storyreel.tasks.collect import Take
-from storyreel.tasks.inspection.inspect import Inspection, inspect_clip, inspection_key
+from storyreel.tasks.inspection.inspect import Inspection, Needed, inspect_clip, inspection_key
 from storyreel.tasks.media.binary import find_ffmpeg
 from storyreel.tasks.order import obtain
 from storyreel.tasks.providers.errors import Transient
@@ -96,11 +96,18 @@ async def inspect_task(clip: Clip, request: Request, **options: Any) -> Inspecti
 
 
 async def inspect(
-    clip: Clip, request: Request, *, first_frame: Path | None, wants_sound: bool, name: str, tags: Collection[str]
+    clip: Clip,
+    request: Request,
+    *,
+    first_frame: Path | None,
+    wants_sound: bool,
+    needed: Needed,
+    name: str,
+    tags: Collection[str],
 ) -> Inspection:
     """Run `inspect_task` under a name, or take its result from Prefect's cache. Raises MediaError."""
     digest = request.first_frame.digest if request.first_frame and first_frame else ""
-    key = inspection_key(clip.digest, request, digest, wants_sound, find_ffmpeg().version)
+    key = inspection_key(clip.digest, request, digest, wants_sound, find_ffmpeg().version, needed)
     return await run_cached(
         inspect_task,
         name,
@@ -110,5 +117,6 @@ async def inspect(
         quote(request),
         first_frame=first_frame,
         wants_sound=wants_sound,
+        needed=needed,
         tags=tags,
     )

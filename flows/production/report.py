@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterator, Set
 from fractions import Fraction
 from pathlib import Path, PurePath
@@ -15,7 +16,7 @@ from storyreel.specs.frozen import Frozen
 from storyreel.specs.money import Money, sums
 from storyreel.specs.storyboard import Shot, Storyboard
 from storyreel.tasks.files import write_whole
-from storyreel.tasks.inspection.inspect import Inspection
+from storyreel.tasks.inspection.inspect import Finding, Inspection
 from storyreel.tasks.ledger.ledger import Purchase
 from storyreel.tasks.providers.request import Request
 from storyreel.tasks.request.prompt import spoken_lines
@@ -81,13 +82,19 @@ class Rendering(Frozen):
 
     @property
     def findings(self) -> tuple[str, ...]:
-        """Defects found in the takes, one line each."""
+        """Defects found in the takes, one line each, with what can be done about it where that is not plain."""
         return tuple(
-            f"{take.shot} take {take.take}: {finding.detail}"
+            f"{take.shot} take {take.take}: {finding.detail}{self._remedy(take, finding)}"
             for take in self.shots
             if take.inspection
             for finding in take.inspection.findings
         )
+
+    def _remedy(self, take: RenderedTake, finding: Finding) -> str:
+        if not finding.remedy:
+            return ""
+        again = shlex.join(["storyreel", "retake", self.origin.storyboard, take.shot])
+        return f"; {finding.remedy}, or ask for another take: {again}"
 
     def as_json(self) -> dict[str, Any]:
         """As `render --json` prints it; `spent` is null unless it is one sum."""

@@ -23,7 +23,7 @@ from storyreel.tasks.conform import conform
 from storyreel.tasks.dissolve import dissolve
 from storyreel.tasks.files import folder_beside, place_file
 from storyreel.tasks.generate import generate, inspect
-from storyreel.tasks.inspection.inspect import Inspection, best_take
+from storyreel.tasks.inspection.inspect import Inspection, Needed, best_take
 from storyreel.tasks.join.conform import HouseClip, conform_key
 from storyreel.tasks.join.dissolve import DissolveClip
 from storyreel.tasks.ledger.budget import Limit
@@ -255,6 +255,7 @@ class TakeRuns:
             candidate.request,
             first_frame=first,
             wants_sound=take.keep_sound,
+            needed=Needed(frames=candidate.edit.frames, rate=self._house.rate),
             name=f"inspect {take.shot} take {take.take}",
             tags=shot_tags(take.shot, take.scene, candidate.request.provider),
         )

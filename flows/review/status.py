@@ -17,9 +17,10 @@ from storyreel.specs.frozen import Frozen
 from storyreel.specs.language.values import NonEmptyText
 from storyreel.specs.problems.phrases import listed, shown, suggestion
 from storyreel.specs.problems.problem import StoryboardError
+from storyreel.specs.timing import FrameRate
 from storyreel.specs.validation.check import unknown_names
 from storyreel.tasks.clips import ClipStore
-from storyreel.tasks.inspection.inspect import Inspection, inspect_clip
+from storyreel.tasks.inspection.inspect import Inspection, Needed, inspect_clip
 from storyreel.tasks.ledger.ledger import NewVerdict, Purchase, Word
 from storyreel.tasks.media.errors import MediaError
 
@@ -69,7 +70,10 @@ async def review_status(planner: Planner) -> list[ShotReview]:
         if (state := review_state(takes)) is None:
             continue
         made = [(take, clip) for take in takes if (clip := _clip(take, purchases, clips))]
-        to_review = [_to_review(take, clip, purchases.get(take.key), inspects=state == "wfa") for take, clip in made]
+        to_review = [
+            _to_review(take, clip, purchases.get(take.key), plan.format.fps, inspects=state == "wfa")
+            for take, clip in made
+        ]
         shot = ShotToReview(
             film=plan.title, slate=slate, action=action_of(takes[0]), takes=tuple(await asyncio.gather(*to_review))
         )
@@ -143,17 +147,25 @@ def _clip(take: PlannedTake, purchases: Mapping[str, Purchase], clips: ClipStore
     return clip.path if clip else None
 
 
-async def _to_review(take: PlannedTake, clip: Path, purchase: Purchase | None, inspects: bool) -> TakeToReview:
+async def _to_review(
+    take: PlannedTake, clip: Path, purchase: Purchase | None, rate: FrameRate, *, inspects: bool
+) -> TakeToReview:
     inspects = inspects and not take.chosen.is_free and take.verdict is None
-    inspection = await _inspection(take, clip) if inspects else None
+    inspection = await _inspection(take, clip, rate) if inspects else None
     return TakeToReview.of(take, take.chosen, purchase, clip, inspection)
 
 
-async def _inspection(take: PlannedTake, clip: Path) -> Inspection | None:
+async def _inspection(take: PlannedTake, clip: Path, rate: FrameRate) -> Inspection | None:
     """The inspection of a clip, without its first frame if that is an address or another take; None if it fails."""
     first = take.request.first_frame
     picture = Path(first.source) if first and not first.digest.startswith(("url:", "take:")) else None
     try:
-        return await inspect_clip(clip, take.request, first_frame=picture, wants_sound=take.keep_sound)
+        return await inspect_clip(
+            clip,
+            take.request,
+            first_frame=picture,
+            wants_sound=take.keep_sound,
+            needed=Needed(frames=take.edit.frames, rate=rate),
+        )
     except MediaError:
         return None

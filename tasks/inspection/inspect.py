@@ -6,14 +6,18 @@ import asyncio
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from math import ceil
 from pathlib import Path
 from typing import Literal
 
 from PIL import Image
 
 from storyreel.specs.frozen import Frozen
+from storyreel.specs.problems.phrases import counted
+from storyreel.specs.timing import FrameRate
 from storyreel.tasks.clips import cache_key
 from storyreel.tasks.inspection.detect import PictureBounds, Span, find_black, find_cuts, find_frozen
+from storyreel.tasks.inspection.integrity import is_intact
 from storyreel.tasks.inspection.measure import Loudness, Measurements, measure
 from storyreel.tasks.inspection.similarity import compare
 from storyreel.tasks.media.probe import Probe, probe
@@ -21,7 +25,7 @@ from storyreel.tasks.media.stills import open_still
 from storyreel.tasks.providers import load
 from storyreel.tasks.providers.request import Request
 
-_VERSION = 1
+_VERSION = 2
 """Part of the cache key; increased when findings change and the bounds do not show it."""
 
 _FIRST_FRAME_SIZE = (512, 288)
@@ -35,6 +39,12 @@ class Bounds(Frozen):
 
     short_frames: int = 3
     """Frames that may be missing: Wan makes 4n+1 frames (`frame_num` in its generate.py), so 120 become 117 or 121."""
+    slow_part: Fraction = Fraction(1, 2)
+    """Part of the film's frame rate; at half of it movement is seen in steps."""
+    longest_frame: float = 0.2
+    """Seconds for which a frame may stay in a clip of uneven frames, unless all stay that long."""
+    longest_stands_out: int = 3
+    """Ratio of that frame to the usual one."""
     off_pixels: int = 16
     """Pixels by which a side may differ: 1280×704 and 1920×1088 are whole blocks of an encoder or a model."""
     off_class: float = 1.3
@@ -57,14 +67,25 @@ class Bounds(Frozen):
 
 BOUNDS = Bounds()
 
-What = Literal["frames", "size", "black", "frozen", "silent", "cut", "first frame", "loudness"]
+What = Literal[
+    "frames", "size", "black", "damage", "frozen", "cut", "first frame", "timing", "silent", "loudness", "colour"
+]
 
 _SEVERITY: tuple[frozenset[What], ...] = (
-    frozenset({"frames", "black", "size"}),
-    frozenset({"cut", "frozen", "first frame"}),
-    frozenset({"silent", "loudness"}),
+    frozenset({"frames", "black", "size", "damage"}),
+    frozenset({"cut", "frozen", "first frame", "timing"}),
+    frozenset({"silent", "loudness", "colour"}),
 )
-"""Kinds of findings, the worst first: no usable picture; one that does not play as intended; replaceable sound."""
+"""Kinds of findings, the worst first: no usable picture; one that does not play as intended; what can be mended."""
+
+
+class Needed(Frozen):
+    """What the cut needs of a take."""
+
+    frames: int
+    """Frames of the take that are used, at the film's rate."""
+    rate: FrameRate
+    """Of the film."""
 
 
 class Finding(Frozen):
@@ -73,6 +94,8 @@ class Finding(Frozen):
     what: What
     detail: str
     """As text: `black from 1.2 s to 2.0 s`."""
+    remedy: str = ""
+    """A change in the storyboard that helps, besides another take; empty if there is none."""
 
 
 class Inspection(Frozen):
@@ -89,22 +112,37 @@ class Inspection(Frozen):
 
 
 async def inspect_clip(
-    clip: Path, request: Request, *, first_frame: Path | None = None, wants_sound: bool = False
+    clip: Path,
+    request: Request,
+    *,
+    first_frame: Path | None = None,
+    wants_sound: bool = False,
+    needed: Needed | None = None,
 ) -> Inspection:
     """The findings in a clip that should begin with `first_frame`. Raises MediaError if either cannot be read."""
     facts = await asyncio.to_thread(probe, clip)
     picture = await asyncio.to_thread(open_still, first_frame, _FIRST_FRAME_SIZE) if first_frame else None
     measured = await measure(facts)
-    return await asyncio.to_thread(_inspection, facts, measured, request, picture, wants_sound)
+    is_damaged = bool(facts.missing) or (measured.has_errors and not await is_intact(clip))
+    damage = tuple(_damage(facts, measured)) if is_damaged else ()
+    return await asyncio.to_thread(_inspection, facts, measured, request, picture, wants_sound, needed, damage)
 
 
 def inspection_key(
-    clip_digest: str, request: Request, first_frame_digest: str, wants_sound: bool, ffmpeg_version: str
+    clip_digest: str,
+    request: Request,
+    first_frame_digest: str,
+    wants_sound: bool,
+    ffmpeg_version: str,
+    needed: Needed | None = None,
 ) -> str:
     """Cache key: SHA-256, in hex, of all that findings depend on. Without a first frame its digest is empty."""
     ordered = [str(request.seconds), request.width, request.height, _follows_first_frame(request)]
     bounds = BOUNDS.model_dump(mode="json")
-    return cache_key("inspect", _VERSION, bounds, clip_digest, ordered, first_frame_digest, wants_sound, ffmpeg_version)
+    used = needed.model_dump(mode="json") if needed else None
+    return cache_key(
+        "inspect", _VERSION, bounds, clip_digest, ordered, first_frame_digest, wants_sound, ffmpeg_version, used
+    )
 
 
 def best_take(inspections: Sequence[Inspection]) -> int:
@@ -121,11 +159,20 @@ def _severity(inspection: Inspection) -> tuple[int, ...]:
 
 
 def _inspection(
-    facts: Probe, measured: Measurements, request: Request, picture: Image.Image | None, wants_sound: bool
+    facts: Probe,
+    measured: Measurements,
+    request: Request,
+    picture: Image.Image | None,
+    wants_sound: bool,
+    needed: Needed | None,
+    damage: Sequence[Finding],
 ) -> Inspection:
-    width, height = _displayed_size(facts)
+    width, height = facts.shown_size
     findings = [
-        *_missing_frames(facts, request),
+        *damage,
+        *_missing_frames(facts, request, needed),
+        *_uneven_times(facts, needed),
+        *_foreign_colours(facts),
         *_wrong_size(width, height, request, picture),
         *_picture_faults(measured, facts),
         *(_differs_from_first_frame(measured, Fraction(width, height), picture) if picture else ()),
@@ -141,16 +188,51 @@ def _inspection(
     )
 
 
-def _missing_frames(facts: Probe, request: Request) -> Iterator[Finding]:
+def _damage(facts: Probe, measured: Measurements) -> Iterator[Finding]:
+    if facts.missing:
+        of = f"{facts.frames} of its {counted(facts.frames + facts.missing, 'frame')} are in the file"
+        yield Finding(what="damage", detail=f"cut short: {of}")
+        return
+    lost = facts.frames - len(measured.frames)
+    if lost > 0 or measured.has_errors:
+        what = f"{lost} of {counted(facts.frames, 'frame')}" if lost > 0 else "a part of its picture or sound"
+        yield Finding(what="damage", detail=f"damaged: {what} cannot be decoded; what can be is used")
+
+
+def _missing_frames(facts: Probe, request: Request, needed: Needed | None) -> Iterator[Finding]:
     sold = round(request.seconds * facts.rate)
-    if facts.frames < sold - BOUNDS.short_frames:
-        of = f"{facts.frames} of {sold} frames, {_s(facts.seconds)} of {_s(request.seconds)}"
+    of = f"{facts.frames} of {counted(sold, 'frame')}, {_s(facts.seconds)} of {_s(request.seconds)}"
+    held = needed.frames - facts.frames_at(needed.rate) if needed else 0
+    if needed and held > 0:
+        shorter = ceil(needed.rate.seconds(held) * 100) / 100
+        yield Finding(
+            what="frames",
+            detail=f"{of}; its last frame is held for the {held} that the film lacks",
+            remedy=f"make the shot {shorter:.2f} s shorter",
+        )
+    elif facts.frames < sold - BOUNDS.short_frames:
         yield Finding(what="frames", detail=of)
 
 
-def _displayed_size(facts: Probe) -> tuple[int, int]:
-    width, height = round(facts.width * facts.sar), facts.height
-    return (height, width) if facts.rotation in (90, 270) else (width, height)
+def _uneven_times(facts: Probe, needed: Needed | None) -> Iterator[Finding]:
+    rate = f"{float(facts.rate):.4g}"
+    if not facts.has_times:
+        detail = f"the times of its frames cannot be followed; they are shown evenly, {rate} a second"
+        yield Finding(what="timing", detail=detail)
+    elif facts.longest >= BOUNDS.longest_frame and facts.longest * facts.rate >= BOUNDS.longest_stands_out:
+        yield Finding(what="timing", detail=f"moves unevenly: a frame stays for {_s(facts.longest)}")
+    elif needed and facts.frames > 1 and facts.rate <= needed.rate.exact * BOUNDS.slow_part:
+        yield Finding(what="timing", detail=f"moves in steps: {rate} frames a second, the film has {needed.rate}")
+
+
+def _foreign_colours(facts: Probe) -> Iterator[Finding]:
+    if facts.colour.dynamic_range:
+        detail = f"high dynamic range ({facts.colour.dynamic_range}), converted to that of the film"
+        yield Finding(what="colour", detail=detail)
+    if facts.interlaced:
+        yield Finding(what="colour", detail="interlaced; every other line is rebuilt")
+    if facts.transparent:
+        yield Finding(what="colour", detail="transparent; shown on black")
 
 
 def _wrong_size(width: int, height: int, request: Request, picture: Image.Image | None) -> Iterator[Finding]:

@@ -8,9 +8,10 @@ from pathlib import Path
 import ffmpeg
 
 from storyreel.tasks.media.binary import find_ffmpeg
+from storyreel.tasks.media.decoder import opened
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.ffmpeg import run
-from storyreel.tasks.media.probe import Probe, open_clip, probe
+from storyreel.tasks.media.probe import Probe, open_clip, probe, sound_stream
 
 _AGAIN = "download or copy it again"
 
@@ -27,11 +28,20 @@ async def check_integrity(clip: Path, name: str) -> None:
         raise MediaError(error.message.replace(str(clip), name), hint=error.hint, next=error.next) from error
 
 
+async def is_intact(clip: Path) -> bool:
+    """Whether all of a clip can be decoded. False also if ffmpeg fails for another reason."""
+    try:
+        await _decode(clip)
+    except MediaError:
+        return False
+    return True
+
+
 async def _decode(clip: Path) -> None:
     await asyncio.to_thread(find_ffmpeg)
     facts = await asyncio.to_thread(_read, clip)
-    source = ffmpeg.input(str(facts.path), threads=1)
-    streams = [source["v:0"], *([source["a:0"]] if facts.has_sound else [])]
+    source = opened(facts)
+    streams = [source[str(number)] for number in (facts.stream, facts.sound) if number is not None]
     decoded = ffmpeg.output(*streams, "-", f="null").global_args("-xerror")
     try:
         await run(decoded, seconds=facts.seconds)
@@ -41,6 +51,9 @@ async def _decode(clip: Path) -> None:
 
 def _read(clip: Path) -> Probe:
     facts = probe(clip)
+    if facts.missing:
+        promised = facts.frames + facts.missing
+        raise MediaError(f"{clip} is cut short: it has {facts.frames} of its {promised} frames", hint=_AGAIN)
     _count_sound(clip)
     _follow_boxes(clip)
     return facts
@@ -48,8 +61,8 @@ def _read(clip: Path) -> Probe:
 
 def _count_sound(clip: Path) -> None:
     """Compare the number of sound packets with the header. `probe` does the same for the picture."""
-    with open_clip(clip, to_decode=False) as file:
-        for stream in file.streams.audio[:1]:
+    with open_clip(clip) as file:
+        if stream := sound_stream(file):
             present = sum(1 for packet in file.demux(stream) if packet.size)
             if present < stream.frames:
                 raise MediaError(

@@ -10,9 +10,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import ffmpeg
-from ffmpeg.nodes import OutputStream
+from ffmpeg.nodes import FilterableStream, OutputStream
 from PIL import Image
 
+from storyreel.tasks.media.colour import scaled
+from storyreel.tasks.media.decoder import opened, picture_of, tolerant
+from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.ffmpeg import run
 from storyreel.tasks.media.probe import Probe
 
@@ -52,6 +55,8 @@ class Measurements(NamedTuple):
     frames: tuple[MeasuredFrame, ...]
     loudness: Loudness | None
     """None without sound, or with less than 100 ms of it."""
+    has_errors: bool = False
+    """Whether ffmpeg complained of what it decoded."""
 
 
 async def measure(clip: Probe) -> Measurements:
@@ -59,25 +64,33 @@ async def measure(clip: Probe) -> Measurements:
     with tempfile.TemporaryDirectory(prefix="storyreel-") as name:
         folder = Path(name)
         picture, moved, loudness = folder / "thumbnails.rgb", folder / "moved.txt", folder / "loudness.txt"
-        source = ffmpeg.input(str(clip.path), threads=1)
-        outputs = [_thumbnails(source, picture, moved)]
+        source = opened(clip)
+        outputs = [_thumbnails(clip, source, picture, moved)]
         if clip.has_sound:
-            outputs.append(_levels(source, loudness))
-        await run(ffmpeg.merge_outputs(*outputs))
-        return await asyncio.to_thread(_read, clip, picture, moved, loudness)
+            outputs.append(_levels(clip, source, loudness))
+        try:
+            complaints = await run(tolerant(ffmpeg.merge_outputs(*outputs)))
+        except MediaError as error:
+            if len(outputs) == 1:
+                raise
+            # Nothing of the sound can be decoded.
+            complaints = error.message
+            await run(tolerant(outputs[0]))
+        measured = await asyncio.to_thread(_read, clip, picture, moved, loudness)
+        return measured._replace(has_errors=bool(complaints))
 
 
-def _thumbnails(source: ffmpeg.nodes.FilterableStream, picture: Path, moved: Path) -> OutputStream:
+def _thumbnails(clip: Probe, source: FilterableStream, picture: Path, moved: Path) -> OutputStream:
     """Write all thumbnails as raw pixels to one file, and the movement of each frame to the other."""
     # The threshold is never reached: only the measurement of the scene detector is used.
-    frames = source["v:0"].filter("scdet", threshold=100)
+    frames = picture_of(clip, source).filter("scdet", threshold=100)
     frames = frames.filter("metadata", mode="print", key="lavfi.scd.mafd", file=str(moved))
-    frames = frames.filter("scale", *THUMBNAIL, flags="area+accurate_rnd").filter("format", "rgb24")
+    frames = scaled(frames, clip.colour, *THUMBNAIL, "rgb24", flags="area+accurate_rnd")
     return ffmpeg.output(frames, str(picture), f="rawvideo", fps_mode="passthrough")
 
 
-def _levels(source: ffmpeg.nodes.FilterableStream, loudness: Path) -> OutputStream:
-    sound = source["a:0"].filter("ebur128", metadata=1, peak="true")
+def _levels(clip: Probe, source: FilterableStream, loudness: Path) -> OutputStream:
+    sound = source[str(clip.sound)].filter("ebur128", metadata=1, peak="true")
     sound = sound.filter("ametadata", mode="print", file=str(loudness))
     return ffmpeg.output(sound, "-", f="null")
 

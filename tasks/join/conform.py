@@ -17,6 +17,7 @@ from storyreel.specs.cut import EditPoints
 from storyreel.specs.timing import SAMPLE_RATE
 from storyreel.tasks.clips import cache_key, file_digest
 from storyreel.tasks.join.pieces import Piece, SharedPieces, find_or_make
+from storyreel.tasks.media.decoder import opened, picture_of, sound_of, tolerant
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.ffmpeg import run
 from storyreel.tasks.media.house_format import HouseFormat, house_signature
@@ -24,7 +25,7 @@ from storyreel.tasks.media.pcm import RAW_OUTPUT, house_sound, samples_in
 from storyreel.tasks.media.probe import Probe, probe
 from storyreel.tasks.progress import Progress
 
-_VERSION = 1
+_VERSION = 2
 """Part of the cache key; increased when the output changes and the options do not show it."""
 
 _DECLICK = Fraction(1, 100)
@@ -98,23 +99,18 @@ async def _make(
 ) -> HouseClip:  # fmt: skip
     source = await asyncio.to_thread(probe, take)
     clip = source.path
-    available = source.frames_at(house.rate)
-    if edit.first + edit.frames > available:
-        raise MediaError(
-            f"{clip} has {available} frames at {house.rate} fps; the cut uses {edit.frames} from frame {edit.first}",
-            hint="generate the take again, or shorten the shot",
-        )
+    edit = edit.within(source.frames_at(house.rate))
     untouched = needs_no_encoding(source, edit, house) and accept in (None, source.signature)
     picture, sound = folder / "picture.mp4", folder / "sound.s16"
-    taken = ffmpeg.input(str(clip), threads=1)
+    taken = opened(source)
     outputs: list[OutputStream] = []
     if not untouched:
-        outputs.append(_picture(taken.video, source, edit, house, picture))
+        outputs.append(_picture(picture_of(source, taken), source, edit, house, picture))
     if keep_sound and source.has_sound:
-        outputs.append(ffmpeg.output(_sound(taken.audio, source, edit, house), str(sound), **RAW_OUTPUT))
+        outputs.append(ffmpeg.output(_sound(sound_of(source, taken), source, edit, house), str(sound), **RAW_OUTPUT))
     if outputs:
         seconds = house.rate.seconds(edit.total)
-        await run(ffmpeg.merge_outputs(*outputs), frames=edit.total, seconds=seconds, progress=progress)
+        await run(tolerant(ffmpeg.merge_outputs(*outputs)), frames=edit.total, seconds=seconds, progress=progress)
     result = source if untouched else await asyncio.to_thread(probe, picture)
     if not untouched:
         await _verify_picture(result, edit, house)
@@ -138,13 +134,12 @@ def _picture(
 ) -> OutputStream:
     """The used frames with held edges and fades, and keyframes at both ends of the body."""
     end = edit.first + edit.frames
-    picture = house.converted(picture, source).filter("trim", start_frame=edit.first, end_frame=end)
-    picture = picture.filter("setpts", "PTS-STARTPTS")
-    # If the rate is converted, the last frame may be rounded to outside the clip: hold it for one frame more.
-    spare = 0 if source.rate == house.rate.exact and source.steady else 1
-    if edit.hold_head or edit.hold_tail or spare:
+    # A clip may end early, and of one whose rate is converted the last frame may be rounded away: the last is held.
+    picture = house.converted(picture, source).filter("tpad", stop=-1, stop_mode="clone")
+    picture = picture.filter("trim", start_frame=edit.first, end_frame=end).filter("setpts", "PTS-STARTPTS")
+    if edit.hold_head or edit.hold_tail:
         picture = picture.filter(
-            "tpad", start=edit.hold_head, start_mode="clone", stop=edit.hold_tail + spare, stop_mode="clone"
+            "tpad", start=edit.hold_head, start_mode="clone", stop=edit.hold_tail, stop_mode="clone"
         )
     if edit.fade_in:
         picture = picture.filter("fade", t="in", start_frame=0, nb_frames=edit.fade_in)
@@ -163,8 +158,6 @@ def _sound(sound: FilterableStream, source: Probe, edit: EditPoints, house: Hous
     at = house.rate.sample_at
     first, last = at(edit.first), at(edit.first + edit.frames)
     lead, length = at(edit.hold_head), samples_of(edit.total, house)
-    # The first frame of the picture is time 0; earlier sound is dropped.
-    sound = sound.filter("asetpts", f"PTS-{float(source.start):.9f}/TB")
     sound = (
         house_sound(sound, source.channels)
         .filter("atrim", start_sample=first, end_sample=last)

@@ -120,7 +120,7 @@ def _middle(file: InputContainer, stream: VideoStream, cut: Cut, event: Event) -
     file.seek(int(wanted / stream.time_base), stream=stream, backward=True)
     for frame in file.decode(stream):
         if frame.pts is not None and frame.pts * stream.time_base >= wanted:
-            return displayed_image(frame)
+            return displayed_image(frame, stream)
     raise MediaError(f"the film has no frame at {cut.rate.timecode(event.start)}", hint="render again")
 
 

@@ -43,8 +43,8 @@ async def run(
     frames: int | None = None,
     seconds: Fraction | None = None,
     progress: Progress | None = None,
-) -> None:
-    """Run an ffmpeg-python output, or several by `ffmpeg.merge_outputs`, to its end.
+) -> str:
+    """Run an ffmpeg-python output, or several by `ffmpeg.merge_outputs`, to its end; returns its last complaints.
 
     At most one ffmpeg per core runs at a time, others wait. `progress` needs the length of the output, in `frames` of
     picture or `seconds` of sound. On cancellation the child has ended before this returns. Raises MediaError with the
@@ -53,9 +53,10 @@ async def run(
     binary = await asyncio.to_thread(find_ffmpeg)
     async with _Cores.one():
         with command_line(output, binary) as command:
-            await _execute(command, frames, seconds, progress)
+            complaints = await _execute(command, frames, seconds, progress)
     if progress:
         progress(1.0)
+    return complaints
 
 
 @contextmanager
@@ -75,7 +76,7 @@ def command_line(output: OutputStream, binary: Binary) -> Iterator[list[str]]:
         yield [*command[:at], option, str(graph), *command[at + 2 :]]
 
 
-async def _execute(command: list[str], frames: int | None, seconds: Fraction | None, progress: Progress | None) -> None:
+async def _execute(command: list[str], frames: int | None, seconds: Fraction | None, progress: Progress | None) -> str:
     # Its own process group, so that Ctrl-C in the terminal does not reach the child.
     group = {"creationflags": 0x200} if sys.platform == "win32" else {"start_new_session": True}
     try:
@@ -93,6 +94,7 @@ async def _execute(command: list[str], frames: int | None, seconds: Fraction | N
             hint="the file is damaged, the disk is full, or this ffmpeg does not work",
             next="storyreel doctor",
         )
+    return output
 
 
 async def _last_lines(process: Process) -> str:

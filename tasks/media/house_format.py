@@ -18,8 +18,10 @@ from storyreel.specs.frozen import Frozen
 from storyreel.specs.storyboard import Format
 from storyreel.specs.timing import FrameRate
 from storyreel.tasks.media.binary import Binary, find_ffmpeg
+from storyreel.tasks.media.colour import scaled
 from storyreel.tasks.media.errors import MediaError
-from storyreel.tasks.media.probe import Probe, matrix_of, signature
+from storyreel.tasks.media.orientation import UPRIGHT
+from storyreel.tasks.media.probe import Probe, signature
 
 NEAR = Fraction(2, 100)
 """A picture whose ratio differs by at most this part is stretched to fill; any other keeps its shape, between bars."""
@@ -34,9 +36,6 @@ _LEVELS = (
     ("5.2", 36_864, 2_073_600),
 )
 """H.264 level, macroblocks per frame, macroblocks per second (ITU-T H.264, table A-1)."""
-
-_MATRICES = {1: "bt709", 4: "fcc", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m", 9: "bt2020", 10: "bt2020"}
-"""ITU-T H.273 code point of a matrix to its name in ffmpeg's `scale`."""
 
 
 class HouseFormat(Frozen):
@@ -109,30 +108,24 @@ class HouseFormat(Frozen):
         )
 
     def converted(self, picture: FilterableStream, source: Probe) -> FilterableStream:
-        """A source's picture in the house's size, rate and colours, from time 0; between bars if its shape differs."""
+        """A clip's picture in the house's size, rate and colours; between bars if its shape differs."""
         width, height = self._inner(source.shown_ratio)
-        picture = picture.filter("setpts", "PTS-STARTPTS").filter("fps", str(self.rate.exact))
-        picture = picture.filter(
-            "scale", width, height, flags="bicubic+accurate_rnd+full_chroma_int",
-            in_color_matrix=_matrix(source), in_range="pc" if source.colour.full_range else "tv",
-            out_color_matrix="bt709", out_range="tv",
-        )  # fmt: skip
-        picture = self.tagged(picture)
+        picture = picture.filter("fps", str(self.rate.exact), **({"start_time": 0} if source.late else {}))
+        picture = self.tagged(scaled(picture, source.colour, width, height, "yuv420p"))
         if (width, height) != (self.width, self.height):
             picture = picture.filter("pad", self.width, self.height, "(ow-iw)/2", "(oh-ih)/2", "black")
         return picture
 
     def matches(self, source: Probe) -> bool:
         """Whether a clip needs no conversion: size, rate, pixel format and colours are those of the house."""
-        colour = source.colour
         return (
-            (source.width, source.height, source.rotation) == (self.width, self.height, 0)
+            (source.width, source.height, source.orientation) == (self.width, self.height, UPRIGHT)
             and source.sar == 1
             and source.rate == self.rate.exact
             and source.steady
             and source.pix_fmt == "yuv420p"
-            and not colour.full_range
-            and _matrix(source) == "bt709"
+            and source.colour.is_house
+            and not source.interlaced
         )
 
     def _inner(self, ratio: Fraction) -> tuple[int, int]:
@@ -165,11 +158,6 @@ def _signature_of(house: HouseFormat, binary: Binary) -> str:
                 next="storyreel doctor",
             ) from error
         return signature(sample)
-
-
-def _matrix(source: Probe) -> str:
-    """The name of a clip's colour matrix; bt709 if `scale` does not know it."""
-    return _MATRICES.get(matrix_of(source.colour.matrix, source.height), "bt709")
 
 
 def _even(pixels: Fraction) -> int:

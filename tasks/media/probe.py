@@ -4,32 +4,33 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
-from itertools import pairwise
 from pathlib import Path
+from typing import TypeVar
 
 import av
+from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.error import FFmpegError
+from av.stream import Disposition
+from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.timing import FrameRate
+from storyreel.tasks.media.colour import Colour, colour_of, is_transparent
 from storyreel.tasks.media.errors import MediaError
+from storyreel.tasks.media.frame_times import AnyPacket, FrameTimes
+from storyreel.tasks.media.orientation import UPRIGHT, orientation_of, swaps_sides
 
-BT709, UNSPECIFIED, SD = 1, 2, 6
-"""Numbers of colour matrices (ITU-T H.273, table 4)."""
+AnyStream = TypeVar("AnyStream", VideoStream, AudioStream)
 
-
-class Colour(Frozen):
-    """Colour description of a picture, with the code points of ITU-T H.273; 2 is unspecified."""
-
-    matrix: int
-    primaries: int
-    transfer: int
-    full_range: bool
+_INTERLACED = frozenset({2, 3, 4, 5})
+"""Values of FFmpeg's AVFieldOrder other than unknown and progressive."""
+_NO_PART = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.dependent
+"""Streams that are shown beside a clip, or only together with another one."""
 
 
 class Probe(Frozen):
@@ -37,25 +38,40 @@ class Probe(Frozen):
 
     path: Path
     """Absolute."""
+    stream: int
+    """Number of the stream with the picture; a file may have cover art, data or sound before it."""
     frames: int
     """Frames that are shown."""
+    missing: int
+    """Frames that the file promises beyond those that it has."""
     seconds: Fraction
     """From the first frame to the end of the last."""
     start: Fraction
     """Seconds from the start of the file to its first frame; sound may begin earlier."""
     rate: Fraction
     """Frames per second; the average if they are not evenly spaced."""
+    late: Fraction
+    """Seconds from the first frame to the first that can be decoded; 0 unless the start of the clip is damaged."""
     steady: bool
     """Whether all frames in the file are shown, each exactly one step after the one before it."""
+    has_times: bool
+    """Whether the times of the frames can be followed. If not, the frames are evenly spaced, by `rate`."""
+    longest: Fraction
+    """Most seconds from one frame to the next."""
     width: int
     height: int
-    """Pixels as stored, before rotation."""
+    """Pixels as stored, before it is turned."""
     sar: Fraction
     """Width of a pixel to its height."""
-    rotation: int
-    """Degrees anticlockwise that a player turns the picture: 0, 90, 180 or 270."""
+    orientation: int
+    """How a player turns and mirrors the picture, see `orientation`; 1 if it does not."""
     pix_fmt: str
     colour: Colour
+    interlaced: bool
+    transparent: bool
+    """Whether the first frame is transparent anywhere."""
+    sound: int | None
+    """Number of the stream with the sound; None without one that can be decoded."""
     channels: int
     """Channels of sound; 0 without sound."""
     delay: int
@@ -66,67 +82,66 @@ class Probe(Frozen):
     @property
     def has_sound(self) -> bool:
         """Whether there is a sound track, even a silent one."""
-        return self.channels > 0
+        return self.sound is not None
+
+    @property
+    def shown_size(self) -> tuple[int, int]:
+        """Width and height in square pixels as displayed."""
+        size = max(1, round(self.width * self.sar)), self.height
+        return (size[1], size[0]) if swaps_sides(self.orientation) else size
 
     @property
     def shown_ratio(self) -> Fraction:
-        """Width to height as displayed, after pixel shape and rotation."""
+        """Width to height as displayed, after pixel shape and orientation."""
         ratio = Fraction(self.width, self.height) * self.sar
-        return 1 / ratio if self.rotation in (90, 270) else ratio
+        return 1 / ratio if swaps_sides(self.orientation) else ratio
 
     def frames_at(self, rate: FrameRate) -> int:
-        """Number of frames that the clip fills in a film of this rate."""
-        return self.frames if self.rate == rate.exact else rate.nearest_frames(self.seconds)
+        """Number of frames that the clip fills in a film of this rate, at least one."""
+        return self.frames if self.rate == rate.exact else max(1, rate.nearest_frames(self.seconds))
 
 
 def probe(path: Path) -> Probe:
-    """Facts about a clip; only its first frame is decoded. Raises MediaError if it is no clip or was cut short."""
+    """Facts about a clip; only its first frame is decoded. Raises MediaError if it is none or none can be decoded."""
     with open_clip(path) as clip:
         stream = picture_stream(clip, path)
-        sound = clip.streams.audio
+        times = FrameTimes(stream)
         promised = stream.frames
-        shown: list[int] = []
-        last = present = 0
-        turned: int | None = None
-        tick = stream.time_base or Fraction(1, 1)
+        first: VideoFrame | None = None
         for packet in clip.demux(stream):
-            if not packet.size or packet.pts is None:
-                continue
-            if turned is None:
-                turned = next((frame.rotation for frame in packet.decode()), None)
-            present += 1
-            if packet.is_discard:
-                continue  # Removed by an edit list: decoded and not shown.
-            shown.append(packet.pts)
-            last = max(last, packet.pts + (packet.duration or 0))
-        if turned is None:
-            turned = next((frame.rotation for frame in stream.decode(None)), None)
-        if not shown or turned is None:
+            if first is None:
+                first = next(_frames(packet), None)
+            if packet.size:
+                times.add(packet)
+        if first is None or not times.frames:
             raise no_picture(path)
-        if present < promised:
-            raise MediaError(
-                f"{path} is cut short: it has {present} of its {promised} frames", hint="download or copy it again"
-            )
-        first = min(shown)
-        rate = stream.average_rate or stream.guessed_rate or Fraction(len(shown)) / ((last - first) * tick)
-        began = clip.start_time if clip.start_time is not None else 0
-        coded = stream.codec_context
+        began = Fraction(clip.start_time, av.time_base) if clip.start_time is not None else Fraction(0)
+        coded, sound = stream.codec_context, sound_stream(clip)
+        orientation = orientation_of(first.side_data)
         return Probe(
             path=path.absolute(),
-            frames=len(shown),
-            seconds=(last - first) * tick,
-            start=max(Fraction(0), first * tick - Fraction(began, av.time_base)),
-            rate=rate,
-            steady=_is_steady(shown) and present == len(shown),
+            stream=stream.index,
+            frames=times.frames,
+            missing=max(0, promised - times.present),
+            seconds=times.seconds,
+            start=max(Fraction(0), times.start - began),
+            rate=times.rate,
+            late=max(Fraction(0), times.since_first(first.pts)),
+            steady=times.is_steady,
+            has_times=times.can_be_followed,
+            longest=times.longest,
             width=coded.width,
             height=coded.height,
             sar=stream.sample_aspect_ratio or Fraction(1),
-            rotation=turned % 360,
-            pix_fmt=coded.pix_fmt or "",
-            colour=_colour(stream),
-            channels=sound[0].codec_context.channels if sound else 0,
-            delay=_delay(shown),
-            signature=_signature(stream, turned % 360),
+            orientation=orientation,
+            pix_fmt=first.format.name,
+            colour=colour_of(first, coded.name),
+            interlaced=first.interlaced_frame or int(coded.field_order) in _INTERLACED,
+            transparent=is_transparent(first),
+            sound=sound.index if sound else None,
+            channels=sound.codec_context.channels if sound else 0,
+            delay=times.delay,
+            signature=_signature(stream, orientation),
         )
 
 
@@ -134,24 +149,27 @@ def signature(path: Path) -> str:
     """SHA-256, in hex, of everything that must be equal for packets of two clips to follow each other in one track.
 
     These are codec, profile, extradata (SPS and PPS), size, pixel format, pixel shape, time base, rate, colour tags,
-    field order and rotation. Clips that differ in one of them are joined without an error, and then sizes or colours
+    field order and orientation. Clips that differ in one of them are joined without an error, and then sizes or colours
     change in mid-stream or the decoder fails. Raises MediaError.
     """
     with open_clip(path) as clip:
         stream = picture_stream(clip, path)
-        for frame in clip.decode(stream):
-            return _signature(stream, frame.rotation % 360)
+        for frame in decoded_frames(clip, stream):
+            return _signature(stream, orientation_of(frame.side_data))
     raise no_picture(path)
 
 
-def matrix_of(written: int, lines: int) -> int:
-    """The colour matrix of a picture: of an untagged one, bt709 from 720 lines on, else the one of SD.
+def decoded_frames(clip: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
+    """The frames of a clip from where it is; those that cannot be decoded are left out."""
+    for packet in clip.demux(stream):
+        yield from _frames(packet)
 
-    ffmpeg and PyAV take every untagged picture for SD, which shifts the colours of HD (measured).
-    """
-    if written != UNSPECIFIED:
-        return written
-    return BT709 if lines >= 720 else SD
+
+def _frames(packet: AnyPacket) -> Iterator[VideoFrame]:
+    try:
+        yield from packet.decode()
+    except FFmpegError:
+        return
 
 
 @contextmanager
@@ -175,10 +193,20 @@ def open_clip(path: Path, *, to_decode: bool = True) -> Iterator[InputContainer]
 
 
 def picture_stream(clip: InputContainer, path: Path) -> VideoStream:
-    """The first video stream of a clip. Raises MediaError if it has none."""
-    if not clip.streams.video:
-        raise no_picture(path)
-    return clip.streams.video[0]
+    """The stream with a clip's picture: the default one, else the first, never cover art. Raises MediaError."""
+    if found := _chosen(clip.streams.video):
+        return found
+    raise no_picture(path)
+
+
+def sound_stream(clip: InputContainer) -> AudioStream | None:
+    """The stream with a clip's sound: the default one, else the first; None without one that can be decoded."""
+    return _chosen(clip.streams.audio)
+
+
+def _chosen(streams: Sequence[AnyStream]) -> AnyStream | None:
+    usable = [one for one in streams if one.codec_context is not None and not one.disposition & _NO_PART]
+    return next((one for one in usable if one.disposition & Disposition.default), usable[0] if usable else None)
 
 
 def no_picture(path: Path) -> MediaError:
@@ -199,31 +227,7 @@ def _looks_like(path: Path) -> str:
     return ""
 
 
-def _colour(stream: VideoStream) -> Colour:
-    coded = stream.codec_context
-    return Colour(
-        matrix=int(coded.colorspace),
-        primaries=int(coded.color_primaries),
-        transfer=int(coded.color_trc),
-        # AVCOL_RANGE_JPEG is 2; the yuvj formats are full range by name.
-        full_range=int(coded.color_range) == 2 or (coded.pix_fmt or "").startswith("yuvj"),
-    )
-
-
-def _is_steady(shown: list[int]) -> bool:
-    """Within a tick, which is what rounding to the clip's time base does."""
-    times = sorted(shown)
-    steps = {after - before for before, after in pairwise(times)}
-    return not steps or max(steps) - min(steps) <= 1
-
-
-def _delay(shown: list[int]) -> int:
-    """From display times in decoding order: how far the latest picture lags behind its place."""
-    place = {when: at for at, when in enumerate(sorted(shown))}
-    return max(decoded - place[when] for decoded, when in enumerate(shown))
-
-
-def _signature(stream: VideoStream, rotation: int) -> str:
+def _signature(stream: VideoStream, orientation: int) -> str:
     coded = stream.codec_context
     facts = [
         coded.name,
@@ -235,8 +239,11 @@ def _signature(stream: VideoStream, rotation: int) -> str:
         str(stream.sample_aspect_ratio or 1),
         str(stream.time_base),
         str(stream.average_rate),
-        *_colour(stream).model_dump().values(),
+        int(coded.colorspace),
+        int(coded.color_primaries),
+        int(coded.color_trc),
+        int(coded.color_range) == 2 or (coded.pix_fmt or "").startswith("yuvj"),
         str(coded.field_order),
-        rotation,
+        orientation - UPRIGHT,
     ]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()

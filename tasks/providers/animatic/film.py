@@ -15,9 +15,10 @@ from ffmpeg.nodes import FilterableStream, OutputStream
 from PIL import Image
 
 from storyreel.specs.timing import SAMPLE_RATE, FrameRate
+from storyreel.tasks.media.decoder import opened, picture_of, sound_of
 from storyreel.tasks.media.frames import displayed_image
 from storyreel.tasks.media.house_format import HouseFormat
-from storyreel.tasks.media.probe import Probe, no_picture, open_clip, picture_stream
+from storyreel.tasks.media.probe import Probe, decoded_frames, no_picture, open_clip, picture_stream
 from storyreel.tasks.media.stills import cover
 from storyreel.tasks.media.text import Weight, shadowed
 from storyreel.tasks.providers.animatic.captions import timecode
@@ -162,8 +163,8 @@ class _Graph:
         height = max(Fraction(size.height), size.width / video.shown_ratio)
         whole = HouseFormat(width=_even(height * video.shown_ratio), height=_even(height), rate=self.house.rate)
         repetitions = [
-            _to_length(whole.converted(source.video, video), video.frames_at(self.board.rate))
-            for source in _repetitions(video, self.board)
+            _to_length(whole.converted(picture_of(video, file), video), video.frames_at(self.board.rate))
+            for file in _repetitions(video, self.board)
         ]
         played = ffmpeg.concat(*repetitions, v=1, a=0)
         filled = played.filter("crop", size.width, size.height, "(iw-ow)/2", f"(ih-oh)*{HEADROOM}")
@@ -192,11 +193,12 @@ def _own_sound(video: Probe, board: Board) -> FilterableStream:
     """The sound of a reference video; each repetition is as long as its picture."""
     samples = board.rate.sample_at(video.frames_at(board.rate))
     repetitions = [
-        source.audio.filter("aresample", SAMPLE_RATE, first_pts=0, **{"async": 1})
+        sound_of(video, file)
+        .filter("aresample", SAMPLE_RATE, first_pts=0, **{"async": 1})
         .filter("aformat", sample_fmts="fltp", channel_layouts="stereo")
         .filter("apad", whole_len=samples)
         .filter("atrim", end_sample=samples)
-        for source in _repetitions(video, board)
+        for file in _repetitions(video, board)
     ]
     return ffmpeg.concat(*repetitions, v=0, a=1)
 
@@ -208,7 +210,7 @@ def _repetitions(video: Probe, board: Board) -> list[FilterableStream]:
     """
     count = min(_MOST_REPEATS, ceil(board.frames / max(1, video.frames_at(board.rate))))
     # ffmpeg-python merges inputs with equal options, and the frames of a merged one would wait in memory.
-    return [ffmpeg.input(str(video.path.absolute()), threads=1, thread_queue_size=8 + n) for n in range(count)]
+    return [opened(video, thread_queue_size=8 + n) for n in range(count)]
 
 
 def _to_length(picture: FilterableStream, frames: int) -> FilterableStream:
@@ -222,16 +224,17 @@ def _frame_at(video: Probe, number: int, rate: FrameRate) -> Image.Image:
         stream = picture_stream(clip, video.path)
         shown: VideoFrame | None = None
         begin = 0.0
-        for frame in clip.decode(stream):
+        for place, frame in enumerate(decoded_frames(clip, stream)):
+            when = (frame.time or 0.0) if video.has_times else float(place / video.rate)
             if shown is None:
-                begin = frame.time or 0.0
+                begin = when
             # With half a frame of tolerance, as times in a file are rounded.
-            elif (frame.time or 0.0) - begin > wanted + rate.seconds(1) / 2:
+            elif when - begin > wanted + rate.seconds(1) / 2:
                 break
             shown = frame
         if shown is None:
             raise no_picture(video.path)
-        return displayed_image(shown, pixel=float(stream.sample_aspect_ratio or 1))
+        return displayed_image(shown, stream)
 
 
 def _even(pixels: Fraction) -> int:

@@ -15,8 +15,7 @@ from storyreel.specs.storyboard import Format
 from storyreel.specs.timing import FrameRate
 from storyreel.tasks.join.conform import HouseClip, conform_clip, conform_key, needs_no_encoding, samples_of
 from storyreel.tasks.media.binary import find_ffmpeg
-from storyreel.tasks.media.errors import MediaError
-from storyreel.tasks.media.frames import displayed_image
+from storyreel.tasks.media.frames import first_frame
 from storyreel.tasks.media.house_format import HouseFormat, house_signature
 from storyreel.tasks.media.probe import probe
 from tests.tasks.generated_clips import TINY, ffmpeg, flash_and_beep, lumas, make_clip, names
@@ -170,8 +169,7 @@ async def test_colours_stay_what_they_are(tmp_path: Path, size: str, filters: st
 
 
 def _picture(clip: HouseClip) -> Image.Image:
-    with av.open(str(clip.picture)) as file:
-        return displayed_image(next(file.decode(file.streams.video[0])))
+    return first_frame(clip.picture)
 
 
 def _ramp(into: Path, frames: int) -> Path:
@@ -320,20 +318,30 @@ async def test_cancelling_leaves_nothing(tmp_path: Path) -> None:
     assert names(tmp_path) == ["a.mp4"]
 
 
-async def test_a_clip_that_is_shorter_than_its_use_is_refused(tmp_path: Path) -> None:
-    source = make_clip(tmp_path / "a.mp4")
-    with pytest.raises(MediaError, match="has 24 frames at 24 fps; the cut uses 20 from frame 5"):
-        await _conform(source, tmp_path / "house", edit=EditPoints(5, 20))
+@pytest.mark.parametrize(
+    ("edit", "numbers"),
+    [
+        (EditPoints(0, 26), [*range(24), 23, 23]),
+        (EditPoints(0, 40), [*range(24), *[23] * 16]),
+        (EditPoints(5, 20), list(range(4, 24))),
+        (EditPoints(6, 30, hold_head=2, hold_tail=2, join_in=4, join_out=4), [0, 0, *range(24), *[23] * 8]),
+    ],
+    ids=["two frames short", "far too short", "used from its middle", "between dissolves"],
+)
+async def test_of_a_clip_that_is_too_short_the_last_frame_is_held(
+    tmp_path: Path, edit: EditPoints, numbers: list[int]
+) -> None:
+    clip = await _conform(_ramp(tmp_path / "a.mp4", 24), tmp_path / "house", edit=edit)
+    assert _numbers(clip.picture) == numbers
+    assert len(_heard(clip)) == samples_of(edit.total, TINY)
+    with av.open(str(clip.picture)) as file:
+        keys = [packet.pts for packet in file.demux(video=0) if packet.size and packet.is_keyframe]
+    assert keys == [frame * TINY.frame_ticks for frame in {0, *edit.body} if frame < edit.total]
 
 
-async def test_a_clip_that_decodes_only_in_part_is_refused(tmp_path: Path) -> None:
-    source = make_clip(tmp_path / "a.mp4", frames=48, sound=None, options=("-movflags", "+faststart", "-g", "12"))
-    content = bytearray(source.read_bytes())
-    content[len(content) // 3 : -200] = bytes(len(content) - 200 - len(content) // 3)
-    source.write_bytes(content)
-    with pytest.raises(MediaError):
-        await _conform(source, tmp_path / "house")
-    assert not (tmp_path / "house").exists()
+async def test_a_single_frame_fills_a_shot(tmp_path: Path) -> None:
+    clip = await _conform(_ramp(tmp_path / "a.mp4", 1), tmp_path / "house", edit=EditPoints(0, 24))
+    assert _numbers(clip.picture) == [0] * 24
 
 
 async def test_a_house_clip_survives_serialization(tmp_path: Path) -> None:

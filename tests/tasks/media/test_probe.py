@@ -15,7 +15,7 @@ def test_a_probe_has_the_facts_of_the_clip(tmp_path: Path) -> None:
     found = probe(make_clip(tmp_path / "a.mp4", frames=30, fps="30000/1001", size="64x48", layout="mono"))
     assert (found.frames, found.rate, found.width, found.height) == (30, Fraction(30000, 1001), 64, 48)
     assert found.seconds == 30 / Fraction(30000, 1001)
-    assert (found.channels, found.rotation, found.sar, found.pix_fmt) == (1, 0, Fraction(1), "yuv420p")
+    assert (found.channels, found.orientation, found.sar, found.pix_fmt) == (1, 1, Fraction(1), "yuv420p")
     assert found.steady
     assert found.start == 0
 
@@ -65,8 +65,9 @@ def test_a_clip_cut_short_behind_its_index_is_found(tmp_path: Path) -> None:
     whole = make_clip(tmp_path / "a.mp4", frames=48, options=("-movflags", "+faststart"))
     cut = tmp_path / "cut.mp4"
     cut.write_bytes(whole.read_bytes()[: whole.stat().st_size * 2 // 3])
-    with pytest.raises(MediaError, match=r"cut short: it has \d+ of its 48"):
-        probe(cut)
+    found = probe(cut)
+    assert 0 < found.frames < 48
+    assert found.frames + found.missing == 48
 
 
 def test_uneven_pictures_are_not_steady(tmp_path: Path) -> None:
@@ -79,7 +80,7 @@ def test_a_turned_clip_is_displayed_upright(tmp_path: Path) -> None:
     flat = make_clip(tmp_path / "flat.mp4", size="128x72", sound=None)
     ffmpeg("-display_rotation", "90", "-i", flat, "-c", "copy", tmp_path / "turned.mp4")
     turned = probe(tmp_path / "turned.mp4")
-    assert turned.rotation == 90
+    assert turned.orientation == 8
     assert turned.shown_ratio == Fraction(72, 128)
     assert turned.signature != probe(flat).signature
 
