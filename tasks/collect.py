@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Literal, TypeVar
 
 from storyreel.specs.frozen import Frozen
+from storyreel.specs.problems.phrases import lasting
 from storyreel.tasks.bucket import BucketUnavailable, BucketUnusable
 from storyreel.tasks.clips import Clip, Receipt
 from storyreel.tasks.inspection.integrity import check_integrity
@@ -18,8 +20,10 @@ from storyreel.tasks.ledger.budget import Limit
 from storyreel.tasks.ledger.ledger import LedgerError, Order, State
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.probe import probe
+from storyreel.tasks.patience import Log, Overdue, Patience, TimeIsUp
+from storyreel.tasks.polling import LONGEST_PAUSE, SHORTEST_PAUSE
 from storyreel.tasks.progress import report_stage
-from storyreel.tasks.providers.errors import ProviderError, TaskFailed, Terminal, Transient
+from storyreel.tasks.providers.errors import TaskFailed, Terminal, Transient
 from storyreel.tasks.providers.http.download import LinkExpired
 from storyreel.tasks.providers.provider import Provider, TaskStatus
 from storyreel.tasks.providers.request import Request
@@ -29,6 +33,8 @@ Result = TypeVar("Result")
 
 _FRESH_LINKS = 3
 """How often a task is polled again for a new link after one has expired."""
+_DELIVERY_SECONDS = 600
+"""Seconds that a bucket may take for a clip that is here, even if the time of the take is up."""
 _WAKE_SECONDS = 1.0
 """Seconds between two reads of the ledger for a webhook of the service."""
 
@@ -51,27 +57,20 @@ class Take(Frozen):
         return f"{self.order.slate} take {self.order.take}"
 
 
-class Overdue(ProviderError):
-    """The clip was not finished in time. The order stays open, and the next run goes on with it."""
-
-
-async def collect(
-    take: Take, task: str, provider: Provider, studio: Studio, warn: Callable[[str], None] = lambda _: None
-) -> Clip:
+async def collect(take: Take, task: str, provider: Provider, studio: Studio, patience: Patience, log: Log) -> Clip:
     """Wait for the clip of a task and store it; only then the order is marked as finished in the ledger.
 
-    `warn` is called with what the service says that makes no sense, which may be empty.
-
-    Raises TaskFailed if the service has failed for good, which is marked in the ledger; Overdue after the timeout;
+    Raises TaskFailed if the service has failed for good, which is marked in the ledger; Overdue when the time is up;
     Transient or Terminal if the clip cannot be had now. In the last three cases the order stays open.
     """
     expired = 0
     while True:
-        status = await _wait(take, task, provider, studio)
-        warn(status.remark)
+        status = await _wait(take, task, provider, studio, patience, log)
+        if status.remark:
+            log.warning("%s: %s", take.slate, status.remark)
         with studio.clips.arriving(take.order.key) as arriving:
             try:
-                await _download(take, status, arriving, provider)
+                await _download(take, status, arriving, provider, patience)
             except LinkExpired:
                 expired += 1
                 if expired > _FRESH_LINKS:
@@ -81,12 +80,12 @@ async def collect(
             if cost is None and status.billed_seconds is not None:
                 cost = studio.prices.billed(take.request, status.billed_seconds)
             receipt = Receipt(key=take.order.key, task=task, cost=cost)
-            clip = await _store(take, studio.clips.keep, arriving, receipt)
+            clip = await _store(take, studio.clips.keep, arriving, receipt, patience=patience)
         _note(take, receipt, clip, studio)
         return clip
 
 
-async def note_kept_clips(take: Take, studio: Studio) -> None:
+async def note_kept_clips(take: Take, studio: Studio, patience: Patience) -> None:
     """Mark a take as finished of which a clip was stored here, but not noted in the ledger.
 
     So it is after a run was killed between the two, or could not write to the ledger or the bucket. Call before a take
@@ -99,7 +98,7 @@ async def note_kept_clips(take: Take, studio: Studio) -> None:
         return  # The run that has the row is storing the clip now, or will.
     for receipt in receipts:
         if clip := await call_store(studio.clips.kept, receipt):
-            await _store(take, studio.clips.deliver, clip)
+            await _store(take, studio.clips.deliver, clip, patience=patience)
             _note(take, receipt, clip, studio)
         elif not is_under_way:
             studio.clips.discard(receipt)
@@ -118,11 +117,15 @@ def _note(take: Take, receipt: Receipt, clip: Clip, studio: Studio) -> None:
         ) from error
 
 
-async def _store(take: Take, method: Callable[..., Result], *arguments: object) -> Result:
+async def _store(take: Take, method: Callable[..., Result], *arguments: object, patience: Patience) -> Result:
     """Store a clip. While the bucket cannot be reached the clip is kept on this host, and the order stays open."""
     what = f"{take.slate} was downloaded and is kept on this host, but "
     hint = "run the same command again to copy it there"
-    return await call_store(method, *arguments, what=what, hint=hint)
+    try:
+        async with asyncio.timeout(max(patience.left, _DELIVERY_SECONDS)):
+            return await call_store(method, *arguments, what=what, hint=hint)
+    except TimeoutError as error:
+        raise Overdue(f"{what}the bucket has not taken it in {lasting(_DELIVERY_SECONDS)}", hint=hint) from error
 
 
 async def call_store(method: Callable[..., Result], *arguments: object, what: str = "", hint: str = "") -> Result:
@@ -138,36 +141,45 @@ async def call_store(method: Callable[..., Result], *arguments: object, what: st
         raise Terminal(what + error.message, hint=error.hint or hint, next=error.next) from error
 
 
-async def _wait(take: Take, task: str, provider: Provider, studio: Studio) -> TaskStatus:
+async def _wait(take: Take, task: str, provider: Provider, studio: Studio, patience: Patience, log: Log) -> TaskStatus:
     """Poll a task until its clip is finished. A poll that fails is repeated."""
     clock = asyncio.get_running_loop().time
     started = clock()
     has_unknown_words = False
     stage: Literal["queued", "generating"] = "generating"
-    while True:
+    said = ""
+    while patience.left:
         pause = studio.seconds_to_next_poll(provider, take.order.model, clock() - started)
         try:
-            status = await provider.poll(task)
+            async with patience.limit():
+                status = await provider.poll(task)
+        except TimeIsUp:
+            break
         except TaskFailed as error:
             studio.ledger.mark_failed(take.order.key, error.message)
             raise
         except Transient as error:
-            pause = max(pause, error.retry_after or 0)
-            report_stage(take.order.slate, take.order.take, stage, detail=error.message)
+            said = error.message
+            # To look costs nothing, and what a service asks for in trouble may be absurd.
+            pause = _before_end(max(pause, min(error.retry_after or 0, LONGEST_PAUSE)), patience)
+            patience.tell(log, stage, error.message, pause)
         else:
             if status.state == "finished":
                 return status
+            said = status.detail
             has_unknown_words = has_unknown_words or not status.is_known
             detail = f"{provider.name} says {status.detail!r}" if has_unknown_words else status.detail
             stage = "queued" if status.is_queued else "generating"
             report_stage(take.order.slate, take.order.take, stage, detail=detail)
-        if clock() - started + pause > take.timeout:
-            raise Overdue(
-                f"{take.slate} was not finished in {take.timeout:.0f} s; it is paid, and {provider.name} still has it",
-                service=provider.name,
-                hint="run the same command again to go on waiting for it",
-            )
+            pause = _before_end(pause, patience)
         await _sleep(pause, task, provider, studio)
+    last = f"; its last word: {said}" if said else ""
+    raise Overdue(f"{take.slate} was not finished in {patience}{last}", service=provider.name)
+
+
+def _before_end(pause: float, patience: Patience) -> float:
+    """The pause, shortened so that there is a look, and time to download, before the time is up."""
+    return min(pause, max(SHORTEST_PAUSE, patience.left / 2), patience.left)
 
 
 async def _sleep(pause: float, task: str, provider: Provider, studio: Studio) -> None:
@@ -180,13 +192,19 @@ async def _sleep(pause: float, task: str, provider: Provider, studio: Studio) ->
     await asyncio.sleep(pause)
 
 
-async def _download(take: Take, status: TaskStatus, arriving: Path, provider: Provider) -> None:
+async def _download(take: Take, status: TaskStatus, arriving: Path, provider: Provider, patience: Patience) -> None:
     """Download the clip and check its integrity. Its content is inspected later: it is paid and kept in any case."""
 
     def progress(fraction: float) -> None:
         report_stage(take.order.slate, take.order.take, "fetching" if provider.paid else "generating", fraction)
 
-    await provider.fetch(take.request, status, arriving, progress)
+    try:
+        # What is drawn on this machine is work, not a wait.
+        async with patience.limit() if provider.paid else nullcontext():
+            await provider.fetch(take.request, status, arriving, progress)
+    except TimeIsUp as error:
+        what = f"the clip of {take.slate} was not downloaded within {patience}"
+        raise Overdue(what, service=provider.name) from error
     try:
         if provider.paid:
             await check_integrity(arriving, f"the clip from {provider.name}")

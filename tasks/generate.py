@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+import random
 from collections.abc import Collection
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any
 from prefect import State, Task, get_run_logger, task
 from prefect.client.schemas.objects import TaskRun
 from prefect.concurrency.asyncio import concurrency
+from prefect.runtime import task_run
 from prefect.utilities.annotations import quote
 
 from storyreel.tasks.bucket import BucketError
@@ -19,25 +20,21 @@ from storyreel.tasks.collect import Take
 from storyreel.tasks.inspection.inspect import Inspection, Needed, inspect_clip, inspection_key
 from storyreel.tasks.media.binary import find_ffmpeg
 from storyreel.tasks.order import obtain
+from storyreel.tasks.patience import Patience
 from storyreel.tasks.providers.errors import Transient
 from storyreel.tasks.providers.request import Request
 from storyreel.tasks.result_cache import run_cached
 from storyreel.tasks.studio import Studio
 
 _DELAYS: list[float] = [1, 2, 4, 8, 16, 32, 60]
-"""Seconds before each retry."""
+"""Least seconds before each retry, within a half; a service may ask for more."""
 _LEASE_SECONDS = 60
 """Seconds that a slot stays taken after its run was killed; Prefect's minimum. Renewed while the run lives."""
 
 
 async def _is_transient(task: Task[..., Any], run: TaskRun, state: State[Any]) -> bool:
-    """Whether to retry: only after a Transient error, and after the pause that the service asked for."""
-    error = await state.aresult(raise_on_failure=False)
-    if not isinstance(error, Transient):
-        return False
-    if error.retry_after:
-        await asyncio.sleep(error.retry_after)
-    return True
+    """Whether to retry: only after a Transient error, for which `generate_task` has made its pause."""
+    return isinstance(await state.aresult(raise_on_failure=False), Transient)
 
 
 def _global_slot(service: str) -> AbstractAsyncContextManager[None]:
@@ -55,17 +52,20 @@ def limit_name(service: str) -> str:
     return f"storyreel-{service}"
 
 
-@task(
-    name="generate",
-    persist_result=True,
-    retries=len(_DELAYS),
-    retry_delay_seconds=_DELAYS,
-    retry_jitter_factor=0.5,
-    retry_condition_fn=_is_transient,
-)
-async def generate_task(take: Take, studio: Studio, upstream: Clip | None = None) -> Clip:
-    """Prefect task around `obtain`. `upstream`, the clip that the take continues, only adds an edge to the graph."""
-    return await obtain(take, studio, get_run_logger(), _global_slot)
+@task(name="generate", persist_result=True, retries=len(_DELAYS), retry_condition_fn=_is_transient)
+async def generate_task(take: Take, studio: Studio, patience: Patience, upstream: Clip | None = None) -> Clip:
+    """Prefect task around `obtain`. `upstream`, the clip that the take continues, only adds an edge to the graph.
+
+    The pause before a retry is made here and not by Prefect: all tries of a take share its time.
+    """
+    log = get_run_logger()
+    try:
+        return await obtain(take, studio, log, _global_slot, patience)
+    except Transient as error:
+        retry = task_run.run_count - 1
+        if retry < len(_DELAYS):
+            await patience.pause(log, error, max(_DELAYS[retry] * random.uniform(0.5, 1.5), error.retry_after or 0))
+        raise
 
 
 async def generate(
@@ -82,8 +82,9 @@ async def generate(
         except BucketError:
             return False  # The task itself waits for the bucket.
 
+    patience = Patience(take.timeout, take.order.slate, take.order.take)
     clip: Clip = await run_cached(
-        generate_task, name, take.order.key, is_stored, quote(take), studio, upstream, anew=anew, tags=tags
+        generate_task, name, take.order.key, is_stored, quote(take), studio, patience, upstream, anew=anew, tags=tags
     )
     # A cached result may hold the path of another host.
     return studio.clips.on_this_host(clip)

@@ -9,43 +9,52 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager, nullcontext
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from logging import Logger, LoggerAdapter
-from typing import Any, TypeAlias
+from typing import TypeAlias, TypeVar
 
 from storyreel.specs.foreign_text import printable
+from storyreel.specs.problems.phrases import lasting
 from storyreel.tasks.answers import keep_answer
 from storyreel.tasks.clips import Clip
 from storyreel.tasks.collect import Take, call_store, collect, note_kept_clips
 from storyreel.tasks.ledger.ledger import Purchase, State
+from storyreel.tasks.patience import Log, Overdue, Patience, TimeIsUp
 from storyreel.tasks.progress import Stage, report_stage
 from storyreel.tasks.providers.errors import Ambiguous, ProviderError, TaskForgotten, Terminal, Transient
 from storyreel.tasks.providers.provider import Provider, Submission
 from storyreel.tasks.studio import Studio
 
-Log: TypeAlias = "Logger | LoggerAdapter[Any]"
+Result = TypeVar("Result")
 GlobalSlot: TypeAlias = Callable[[str], AbstractAsyncContextManager[None]]
 
 STOPPED = "the run that ordered it was stopped before it had an answer"
 """Reason in the ledger for an order that its run intended and left."""
 _LEDGER_SECONDS = 0.5
 """Seconds between two reads of a ledger row that another run works on."""
+_SLOT_SECONDS = 6 * 3600
+"""Seconds to wait for a slot that other runs hold. Each of their takes holds one for its own time only, so that a queue
+always moves; a slot that was lost with a server does not come back."""
 _CALL_OFF_SECONDS = 5
 """Seconds that a cancelled run waits for a service to cancel a task."""
 _ANSWER_SECONDS = 10
 """Seconds that a cancelled run waits for the answer to an order that it has sent."""
 
 
-async def obtain(take: Take, studio: Studio, log: Log, global_slot: GlobalSlot) -> Clip:
+async def obtain(take: Take, studio: Studio, log: Log, global_slot: GlobalSlot, patience: Patience) -> Clip:
     """The clip of a take, ordered if it was not ordered before.
 
     `global_slot` gives, for a service of `studio.limited`, a context that holds one of the slots that all runs share.
     Raises a ProviderError: Transient, Terminal (TaskFailed, TaskForgotten), Ambiguous or Overdue; and
-    BudgetExceeded if the price would exceed a limit.
+    BudgetExceeded if the price would exceed a limit. After Transient and Overdue the hint tells the order's state.
     """
-    return await _TakeOrder(take, studio, log, global_slot).clip()
+    order = _TakeOrder(take, studio, log, global_slot, patience)
+    try:
+        return await order.clip()
+    except (Transient, Overdue) as error:
+        error.hint = error.hint or order.standing()
+        raise
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +65,7 @@ class _TakeOrder:
     studio: Studio
     log: Log
     global_slot: GlobalSlot
+    patience: Patience
 
     @property
     def provider(self) -> Provider:
@@ -64,7 +74,7 @@ class _TakeOrder:
     async def clip(self) -> Clip:
         ledger = self.studio.ledger
         while True:
-            await note_kept_clips(self.take, self.studio)
+            await note_kept_clips(self.take, self.studio, self.patience)
             purchase = ledger.find(self.take.order.key)
             if purchase is None:
                 clip = await self._order(lambda: ledger.intend(self.take.order, self.take.limits))
@@ -73,11 +83,20 @@ class _TakeOrder:
             if clip:
                 return clip
 
+    def standing(self) -> str:
+        """What has become of the order, for a person whose run has waited in vain; empty for a free take."""
+        if not self.provider.paid:
+            return ""
+        purchase = self.studio.ledger.find(self.take.order.key)
+        if purchase is None or purchase.state is State.FAILED:
+            return "nothing was bought; run the same command again later"
+        return f"it is paid as {purchase.task}, and the order stays open; the same command goes on with it"
+
     async def _resume(self, purchase: Purchase) -> Clip | None:
         """Continue a take that has a ledger row. Returns None if the row changed: the caller reads it again."""
         match purchase.state:
             case State.FINISHED:
-                clip = await call_store(self.studio.clips.find, purchase.clip or "")
+                clip = await self._call_store(self.studio.clips.find, purchase.clip or "")
                 if clip:
                     self.log.info("%s: made before, its clip is taken from the store", self.take.slate)
                 return clip or await self._recover(purchase)
@@ -91,13 +110,22 @@ class _TakeOrder:
                 return await self._settle(purchase)
             case State.UNKNOWN:
                 raise self._unknown()
-        self._report("waiting", "another run is making it")
-        await asyncio.sleep(_LEDGER_SECONDS * random.uniform(0.8, 1.2))
+        await self._wait_for_other_run()
         return None
+
+    async def _wait_for_other_run(self) -> None:
+        if not self.patience.left:
+            raise Overdue(
+                f"another run is making {self.take.slate}, and has not finished it in {self.patience}",
+                service=self.take.order.provider,
+                hint="run the same command again to go on waiting for it",
+            )
+        self.patience.tell(self.log, "waiting", "another run is making it")
+        await asyncio.sleep(_LEDGER_SECONDS * random.uniform(0.8, 1.2))
 
     async def _recover(self, purchase: Purchase) -> Clip | None:
         """Replace a clip that the store has lost: a paid one is downloaded again, a free one is made again."""
-        is_damaged = await call_store(self.studio.clips.contains, purchase.clip or "")
+        is_damaged = await self._call_store(self.studio.clips.contains, purchase.clip or "")
         what = "damaged in" if is_damaged else "gone from"
         self.log.warning("the clip of %s is %s %s", self.take.slate, what, self.studio.clips)
         return await self._follow(purchase) if self.provider.paid else await self._order_again(purchase)
@@ -125,16 +153,60 @@ class _TakeOrder:
                 f"{self.take.slate} has to be ordered, which was not agreed to; nothing was bought",
                 service=provider.name,
             )
-        self._report("waiting")
-        limited = provider.name in self.studio.limited
-        async with self.studio.slot(provider.name), self.global_slot(provider.name) if limited else nullcontext():
-            await provider.prepare(self.take.request)
-            await call_store(self.studio.clips.ensure_writable)
+        async with self._slot(is_new=True):
+            await self._prepare()
+            await self._call_store(self.studio.clips.ensure_writable)
             if not claim():
                 return None
             self._report("ordering")
             task = await self._submit(provider)
             return await self._collect(task, provider)
+
+    @asynccontextmanager
+    async def _slot(self, *, is_new: bool) -> AsyncIterator[None]:
+        """Hold a slot at the service: of this run and, for a new order, of all runs. The time in the queue is not part
+        of the take's own: of each take before it, it is."""
+        service, slot = self.take.order.provider, self.studio.slot(self.take.order.provider)
+        self._report("waiting", f"all slots at {service} are taken by takes of this run" if slot.locked() else "")
+        async with AsyncExitStack() as held:
+            with self.patience.stopped():
+                await held.enter_async_context(slot)
+                if is_new and service in self.studio.limited:
+                    await self._enter_global_slot(held)
+            yield
+
+    async def _enter_global_slot(self, held: AsyncExitStack) -> None:
+        service = self.take.order.provider
+        limit = asyncio.timeout(_SLOT_SECONDS)
+        try:
+            with self.patience.told_later(self.log, f"all slots at {service} are taken by other runs"):
+                async with limit:
+                    await held.enter_async_context(self.global_slot(service))
+        except TimeoutError as error:
+            if not limit.expired():
+                raise
+            raise Overdue(
+                f"no slot at {service} has become free for {lasting(_SLOT_SECONDS)}; other runs hold them",
+                service=service,
+                next=f"prefect gcl inspect storyreel-{service}",
+            ) from error
+
+    async def _prepare(self) -> None:
+        """Upload what the request needs, within the time of the take."""
+        try:
+            async with self.patience.limit():
+                await self.provider.prepare(self.take.request)
+        except TimeIsUp as error:
+            what = f"{self.provider.name} has not taken the files of {self.take.slate} in {self.patience}"
+            raise Overdue(what, service=self.provider.name) from error
+
+    async def _call_store(self, method: Callable[..., Result], *arguments: object) -> Result:
+        """Call a method of the clip store, within the time of the take."""
+        try:
+            async with self.patience.limit():
+                return await call_store(method, *arguments)
+        except TimeIsUp as error:
+            raise Overdue(f"{self.studio.clips} has not answered in {self.patience}") from error
 
     async def _submit(self, provider: Provider) -> str:
         """Send the order once and write the outcome to the ledger before anything else. Returns the service's task."""
@@ -200,7 +272,7 @@ class _TakeOrder:
             message = "%s: ordered before from %s as %s; the run goes on with it and buys nothing"
             self.log.info(message, slate, provider.name, purchase.task)
         try:
-            async with self.studio.slot(provider.name):
+            async with self._slot(is_new=False):
                 return await self._collect(purchase.task or "", provider)
         except TaskForgotten as error:
             self.studio.ledger.mark_unknown(self.take.order.key, error.message)
@@ -215,7 +287,7 @@ class _TakeOrder:
         clock = asyncio.get_running_loop().time
         started = clock()
         try:
-            clip = await collect(self.take, task, provider, self.studio, self._warn)
+            clip = await collect(self.take, task, provider, self.studio, self.patience, self.log)
         except asyncio.CancelledError:
             if not self.studio.keeps_orders:
                 await self._call_off(task, provider)

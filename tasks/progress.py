@@ -28,7 +28,9 @@ class StageReport(Frozen):
     fraction: float = 0.0
     """The fraction of this stage that is done, from 0 to 1."""
     detail: str = ""
-    """Text: the service's own status, the message of a failure."""
+    """Text: the service's own status, the message of a failure, for what it waits."""
+    waits_for: str = ""
+    """Why the take waits, without the time until the next try; empty if nothing is wrong."""
 
 
 StageListener = Callable[[StageReport], None]
@@ -46,9 +48,11 @@ def listening(listener: StageListener) -> Iterator[None]:
         _listeners.reset(token)
 
 
-def report_stage(slate: str, take: int, stage: Stage, fraction: float = 0.0, detail: str = "") -> None:
+def report_stage(
+    slate: str, take: int, stage: Stage, fraction: float = 0.0, detail: str = "", waits_for: str = ""
+) -> None:
     """Report the stage of a take to all listeners of this context; without any, do nothing."""
     if listeners := _listeners.get():
-        report = StageReport(slate=slate, take=take, stage=stage, fraction=fraction, detail=detail)
+        report = StageReport(slate=slate, take=take, stage=stage, fraction=fraction, detail=detail, waits_for=waits_for)
         for listener in listeners:
             listener(report)

@@ -32,13 +32,16 @@ class _Row:
     stage: Stage = "waiting"
     fraction: float = 0.0
     detail: str = ""
+    waits_for: str = ""
     begun: float | None = None
     ended: float | None = None
 
     def update(self, report: StageReport, now: float) -> bool:
-        """Take over a report, and return whether the stage has changed. `now` is in monotonic seconds."""
-        changed = report.stage != self.stage
+        """Take over a report, and return whether its stage, or what it waits for, is new. `now` is in monotonic
+        seconds."""
+        changed = report.stage != self.stage or report.waits_for not in ("", self.waits_for)
         self.stage, self.fraction, self.detail = report.stage, report.fraction, report.detail
+        self.waits_for = report.waits_for or self.waits_for
         if report.stage != "waiting" and self.begun is None:
             self.begun = now
         self.ended = now if report.stage in _FINAL else None

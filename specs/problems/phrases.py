@@ -1,4 +1,4 @@
-"""Phrases that messages share: a value, a list of words, a suggestion, a reason."""
+"""Phrases that messages share: a value, a list of words, a suggestion, a duration, a reason."""
 
 from __future__ import annotations
 
@@ -43,6 +43,14 @@ def abridged(words: Collection[str], most: int = 24) -> str:
 def counted(number: int, noun: str) -> str:
     """`1 take`, `2 takes`."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def lasting(seconds: float) -> str:
+    """`0.5 s`, `30 s`, `20 min`, `36 h`, `11574 days`."""
+    for unit, size, most in (("s", 1, 120), ("min", 60, 7200), ("h", 3600, 172800)):
+        if seconds < most:
+            return f"{seconds / size:.2g} {unit}" if seconds < 10 else f"{seconds / size:.0f} {unit}"
+    return f"{seconds / 86400:.0f} days"
 
 
 def reason(error: Exception) -> str:

@@ -12,7 +12,7 @@
         │       ├── Refused      the order was turned down: nothing was bought, another service may be asked
         │       └── TaskFailed   the order was accepted and has failed: it may be bought again
         ├── Ambiguous            a paid order whose fate is unknown: never sent again, settled by `storyreel reconcile`
-        └── Overdue              no clip within the time that a run waits: the order stays open, the next run polls on
+        └── Overdue              not made in the take's time: an accepted order stays open, and the next run goes on
 
 Only `TaskFailed` closes an accepted order in the ledger. Any other Terminal, such as a revoked key, leaves it open, for
 the task may be well. `LinkExpired`, `NotFound` and `Overdue` are defined beside the code that raises them.

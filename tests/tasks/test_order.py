@@ -16,9 +16,10 @@ import pytest
 from storyreel.specs.storyboard import Mode
 from storyreel.tasks.bucket import Bucket
 from storyreel.tasks.clips import ClipStore
-from storyreel.tasks.collect import Overdue, Take, collect
+from storyreel.tasks.collect import Take, collect
 from storyreel.tasks.ledger.ledger import Ledger, Order, State
 from storyreel.tasks.order import obtain
+from storyreel.tasks.patience import Overdue, Patience
 from storyreel.tasks.prices.price_list import PriceList
 from storyreel.tasks.providers.errors import Ambiguous, TaskFailed, TaskForgotten, Terminal, Transient
 from storyreel.tasks.studio import Studio
@@ -28,6 +29,7 @@ from tests.services.jobs import Failure, Phase, Script
 from tests.tasks.providers.hosted_services import SERVICES, Service
 from tests.tasks.providers.hosted_services import request as request_for
 
+LOG = logging.getLogger("take")
 QUICK = Script(waiting=1, running=1)
 
 
@@ -48,8 +50,9 @@ class Bench:
         assert purchase is not None
         return purchase.state
 
-    async def make(self) -> Any:
-        return await obtain(self.take, self.studio, logging.getLogger("take"), no_global_slot)
+    async def make(self, patience: Patience | None = None) -> Any:
+        patience = patience or Patience(self.take.timeout, "1A", 1)
+        return await obtain(self.take, self.studio, LOG, no_global_slot, patience)
 
 
 @asynccontextmanager
@@ -163,8 +166,9 @@ async def test_a_task_that_failed_is_final_for_the_run(tmp_path: Path, service: 
 async def test_a_task_that_never_ends_stands_for_the_next_run(tmp_path: Path, service: Service) -> None:
     async with bench(tmp_path, service, timeout=0.3) as on:
         on.emulator.use_script(Script(waiting=1, running=1, end=None), times=1)
-        with pytest.raises(Overdue, match="it is paid"):
+        with pytest.raises(Overdue) as late:
             await on.make()
+        assert "it is paid" in late.value.hint
         assert on.state is State.SUBMITTED
         assert len(on.emulator.accepted) == 1
 
@@ -265,7 +269,7 @@ async def test_collecting_twice_is_harmless(tmp_path: Path, service: Service) ->
         purchase = on.studio.ledger.find(on.take.order.key)
         assert purchase and purchase.task
         provider = on.studio.provider(service.name)
-        assert await collect(on.take, purchase.task, provider, on.studio) == clip
+        assert await collect(on.take, purchase.task, provider, on.studio, Patience(20, "1A", 1), LOG) == clip
         assert on.state is State.FINISHED
 
 

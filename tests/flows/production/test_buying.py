@@ -31,7 +31,7 @@ from storyreel.tasks.ledger.budget import BudgetExceeded
 from storyreel.tasks.ledger.ledger import Purchase, State
 from storyreel.tasks.media.binary import find_ffmpeg
 from tests.services.emulator import Emulator
-from tests.services.faults import Answer, Call
+from tests.services.faults import Answer, Call, Slow
 from tests.services.jobs import Failure, Phase, Script
 from tests.tasks.providers.hosted_services import SERVICES
 
@@ -387,3 +387,28 @@ async def test_of_several_takes_the_best_is_in_the_cut_and_the_others_are_kept(o
     assert [take.take for take in thirds if take.circled] == [best]
     assert any("black" in finding and finding.startswith(f"1C take {dark.take}") for finding in made.findings)
     assert on_set.plan(film).bought == (), "a take that was found wanting is never bought again by itself"
+
+
+async def test_a_busy_service_is_asked_again_after_the_time_it_asks_for(on_set: Set) -> None:
+    on_set.apiyi.fault(Call.CREATE, Answer(429, retry_after="0.1"), times=2)
+    await on_set.render(FILM, "1C")
+    assert len(on_set.apiyi.accepted) == 1
+    assert sum(received.method == "POST" for received in on_set.apiyi.requests) == 3
+
+
+@pytest.mark.parametrize("asked", ["3600", "1000000000", "Fri, 31 Dec 9999 23:59:59 GMT"])
+async def test_a_service_that_asks_to_wait_too_long_is_not_waited_for(on_set: Set, asked: str) -> None:
+    on_set.apiyi.fault(Call.CREATE, Answer(429, retry_after=asked), times=99)
+    with pytest.raises(ShotsFailed, match=r"it asks to wait .*; nothing was bought"):
+        await on_set.render(FILM, "1C")
+    assert on_set.sold() == 0 and not [row for row in on_set.ledger().values() if row.order.provider == "apiyi"]
+    assert sum(received.method == "POST" for received in on_set.apiyi.requests) == 1
+
+
+async def test_a_download_that_does_not_end_in_time_is_done_by_the_next_run(on_set: Set) -> None:
+    film = FILM.replace("duration: 2s", "duration: 2s, timeout: 3s")
+    on_set.apiyi.fault(Call.FETCH, Slow(), times=1)
+    with pytest.raises(ShotsFailed, match=r"was not downloaded within the 3 s .*; it is paid as"):
+        await on_set.render(film, "1C")
+    await on_set.render(film, "1C")
+    assert on_set.sold() == 1

@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from logging import getLogger
 from pathlib import Path
 from uuid import uuid4
 
@@ -28,6 +29,7 @@ from storyreel.specs.reading import read
 from storyreel.tasks.collect import Take, collect
 from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.ledger import Ledger, Order
+from storyreel.tasks.patience import Patience
 from storyreel.tasks.providers import load
 from storyreel.tasks.providers.webhooks import CallbackReader
 from storyreel.tasks.studio import open_studio
@@ -326,7 +328,9 @@ async def test_a_run_that_waits_looks_as_soon_as_it_is_called(
         assert studio.ledger.intend(order)
         task = (await service.submit(request)).task
         studio.ledger.mark_submitted(order.key, task, None)
-        clip = await collect(Take(order=order, request=request), task, service, studio)
+        clip = await collect(
+            Take(order=order, request=request), task, service, studio, Patience(60, "1A", 1), getLogger("take")
+        )
     assert clip.path.stat().st_size > 0
 
 
