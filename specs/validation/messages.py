@@ -19,10 +19,14 @@ from storyreel.specs.language.models import ShorthandModel
 from storyreel.specs.language.values import MEANING
 from storyreel.specs.problems.phrases import listed, shown, suggestion
 from storyreel.specs.problems.problem import KeyPath, Problem
+from storyreel.specs.yaml.look_alikes import foreign_letter, odd_character
 from storyreel.specs.yaml.tree import Node, Positions
 
 KEY = "[key]"
 """Ends the path of an error that is about a key of a mapping rather than about its value."""
+
+_LONGEST_WORD = 60
+"""Characters of a value that is no text: a name, an amount, a length."""
 
 Model = TypeVar("Model", bound=BaseModel)
 Text = tuple[str, str]
@@ -83,12 +87,24 @@ def problems(error: ErrorDetails, positions: Positions, language: Language[Any])
     if error["loc"][-1:] == (KEY,):
         yield Problem(positions.key(path), *_wrong_name(path, error, language))
     elif kind == "extra_forbidden":
-        yield Problem(positions.key(path), *_unknown_key(path, language))
+        message, hint = _unknown_key(path, language)
+        yield Problem(positions.key(path), message, _joined(foreign_letter(str(path[-1])), hint))
     elif kind == "value_error" and isinstance(wrong := error["ctx"]["error"], KeyErrors):
         for key, text in wrong.errors:
             yield Problem(positions.nearest((*path, key)), *_split(text))
     else:
-        yield Problem(positions.nearest(path), *_text(path, _written_path(path, positions, language), error, language))
+        message, hint = _text(path, _written_path(path, positions, language), error, language)
+        yield Problem(positions.nearest(path), message, _with_odd_character(hint, error["input"]))
+
+
+def _with_odd_character(hint: str, value: object) -> str:
+    """A hint that also names a character of a short value that only looks like a sign of the language."""
+    odd = odd_character(value) if isinstance(value, str) and len(value) <= _LONGEST_WORD else ""
+    return _joined(odd, hint)
+
+
+def _joined(odd: str, hint: str) -> str:
+    return "; ".join(filter(None, (f"it contains {odd}" if odd else "", hint)))
 
 
 def _written_path(path: KeyPath, positions: Positions, language: Language[Any]) -> KeyPath:

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 import yaml
 
 from storyreel.specs.problems.problem import Position
-from storyreel.specs.yaml.tree import LOADER, parse, place
+from storyreel.specs.yaml.pairs import events
+from storyreel.specs.yaml.tree import parse, place
 
 _BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 """A line break of YAML 1.1, as PyYAML counts lines."""
@@ -70,10 +71,10 @@ class ShotText:
     def __init__(self, text: str, where: Position) -> None:
         self.keys: dict[str, KeySpan] = {}
         self._text, self._is_flow = text, False
-        events = _events(text)
-        for event in events:
+        every = events(text)
+        for event in every:
             if isinstance(event, yaml.MappingStartEvent) and place(event) == (where.line, where.column):
-                self.keys = {span.key: span for span in _key_spans(text, events)}
+                self.keys = {span.key: span for span in _key_spans(text, every)}
                 self._is_flow = bool(event.flow_style)
                 return
 
@@ -87,7 +88,7 @@ class ShotText:
     def alias_lines(self, span: KeySpan) -> list[int]:
         """The lines of the aliases of a value."""
         lines = []
-        for event in _events(self._text):
+        for event in events(self._text):
             if event.start_mark.index >= span.end and span.anchor and getattr(event, "anchor", None) == span.anchor:
                 if isinstance(event, yaml.AliasEvent):
                     lines.append(place(event)[0])
@@ -173,17 +174,13 @@ def as_yaml(value: int | str | None, style: str = "", is_flow: bool = False) -> 
     return _ESCAPED.sub(lambda sign: f"\\u{ord(sign[0]):04X}", json.dumps(value, ensure_ascii=False))
 
 
-def _events(text: str) -> Iterator[Any]:
-    return iter(yaml.parse(text, Loader=LOADER))
-
-
-def _key_spans(text: str, events: Iterator[Any]) -> Iterator[KeySpan]:
+def _key_spans(text: str, every: Iterator[Any]) -> Iterator[KeySpan]:
     """The keys of the mapping that the last event began, in its order."""
-    while not isinstance(key := next(events), yaml.MappingEndEvent):
-        first = last = next(events)
+    while not isinstance(key := next(every), yaml.MappingEndEvent):
+        first = last = next(every)
         depth = _depth(first)
         while depth:
-            last = next(events)
+            last = next(every)
             depth += _depth(last)
         yield _key_span(text, key, first, last)
 

@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from itertools import chain, islice
 
 import yaml
 
 from storyreel.specs.problems.phrases import shown
 from storyreel.specs.problems.problem import Position, Problem
+from storyreel.specs.yaml.look_alikes import look_alikes
+from storyreel.specs.yaml.pairs import events
 
 DEEPEST = 50
 """Most levels of nesting in a file."""
 TOO_DEEP = (f"this is nested more than {DEEPEST} deep", "eight levels are enough for any file")
 """Message and hint for a file with more."""
 
+_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
+"""A line break of YAML. str.splitlines also breaks lines at other characters."""
+_LINES_BEFORE = 4
+"""Lines in which a look-alike is searched for; those are mended, and the text up to there is read again."""
+_MOST_TO_TRY = 1_000_000
+"""Characters."""
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _VALUE = re.compile(r"(?:[:,\-]\s+|[\[{]\s*|^\s*)(?=[{@`%\[\"'])")
@@ -58,6 +68,7 @@ _HINTS = (
     ("mapping values are not allowed", "put the text in quotes"),
     ("expected alphabetic or numeric", "put a text that begins so in quotes"),
     ("exceeded maximum nesting depth", TOO_DEEP[1]),
+    ("invalid Unicode character escape", "write the character itself"),
     ("unknown escape character", "write `\\\\` for a backslash, or use single quotes"),
 )
 
@@ -67,8 +78,8 @@ def unprintable(text: str, file: str) -> Problem | None:
     found = _UNPRINTABLE.search(text)
     if not found:
         return None
-    line = text.count("\n", 0, found.start()) + 1
-    column = found.start() - text.rfind("\n", 0, found.start())
+    before = _BREAK.split(text[: found.start()])
+    line, column = len(before), len(before[-1]) + 1
     return Problem(Position(file, line, column), f"the file contains the character U+{ord(found[0]):04X}", "remove it")
 
 
@@ -85,8 +96,8 @@ def explain(error: yaml.YAMLError, text: str, file: str) -> Problem:
         return Problem(Position(file, 1, 1), "this is not YAML")
     complaint = str(getattr(error, "problem", None) or "")
     line = _line(text, mark.line)
-    if "\t" in line[: len(line) - len(line.lstrip())]:
-        return Problem(Position(file, mark.line + 1, 1), "the indentation contains a tab", "indent with spaces")
+    if problem := _look_alike(text, mark, file):
+        return problem
     # At a text that should have been quoted, the parser stops at its first character, or after its first bracket.
     start = _value_before(line, mark.column)
     if start is not None and line[start] in "{[" and "${" in line:
@@ -99,13 +110,56 @@ def explain(error: yaml.YAMLError, text: str, file: str) -> Problem:
         mark = opened
     what = next((meaning for words, meaning in _MEANINGS if words in complaint), "this is not YAML")
     hint = next((hint for words, hint in _HINTS if words in complaint), "")
-    return Problem(Position(file, mark.line + 1, mark.column + 1), what, hint)
+    # The parser stops at the digits of an escape.
+    column = mark.column - 1 if "invalid Unicode character escape" in complaint else mark.column + 1
+    return Problem(Position(file, mark.line + 1, column), what, hint)
+
+
+def look_alike_in(text: str, line: int, file: str) -> Problem | None:
+    """A problem at the first look-alike of a sign in a line, by its number from 1; None if it has none."""
+    one = next(look_alikes(_line(text, line - 1)), None)
+    return one and Problem(Position(file, line, one.column), one.message, one.hint)
+
+
+def _look_alike(text: str, mark: yaml.Mark, file: str) -> Problem | None:
+    """The look-alike of a sign, in the line where the parser stopped or shortly before, without which it would go on.
+
+    One that changes nothing is part of a text, and not what is wrong.
+    """
+    lines = _BREAK.split(text)[: mark.line + 2]
+    written = [number for number in range(min(mark.line + 1, len(lines))) if lines[number].strip(" ")]
+    found = {number: one for number in written[-_LINES_BEFORE:] for one in look_alikes(lines[number])}
+    each = [(number, one) for number in reversed(found) for one in look_alikes(lines[number])]
+    every = {number: one.mended for number, one in found.items()}
+    # By how many spaces a tab is to be replaced is not known.
+    here = ((mark.line, one) for one in look_alikes(_line(text, mark.line)) if one.is_indentation)
+    number, one = next(
+        chain(
+            ((number, one) for number, one in each if _goes_on(lines, {number: one.mended}, mark)),
+            islice(found.items(), 1 if len(every) > 1 and _goes_on(lines, every, mark) else 0),
+            here,
+        ),
+        (0, None),
+    )
+    return one and Problem(Position(file, number + 1, one.column), one.message, one.hint)
+
+
+def _goes_on(lines: list[str], mended: Mapping[int, str], mark: yaml.Mark) -> bool:
+    """Whether the parser gets beyond the place where it stopped, when some lines are written otherwise."""
+    if sum(map(len, lines)) > _MOST_TO_TRY:
+        return False
+    try:
+        for _ in events("\n".join(mended.get(number, line) for number, line in enumerate(lines))):
+            pass
+    except yaml.YAMLError as error:
+        stopped = getattr(error, "problem_mark", None) or mark
+        return bool((stopped.line, stopped.column) > (mark.line, mark.column + 2))
+    return True
 
 
 def _line(text: str, number: int) -> str:
     """A line of a text by its number from 0; empty after the last."""
-    # str.splitlines also breaks lines at characters that YAML does not.
-    lines = re.split("\r\n|[\n\r\x85\u2028\u2029]", text)
+    lines = _BREAK.split(text)
     return lines[number] if number < len(lines) else ""
 
 

@@ -8,14 +8,16 @@ before any value is made. Scalars are those of YAML 1.2's core schema, narrowed:
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, NoReturn
 
 import yaml
 
 from storyreel.specs.problems.phrases import shown
 from storyreel.specs.problems.problem import MOST_PROBLEMS, KeyPath, Position, Problem
-from storyreel.specs.yaml.syntax import DEEPEST, TOO_DEEP, control_character, explain, unprintable
+from storyreel.specs.yaml.look_alikes import bare, is_space, name
+from storyreel.specs.yaml.pairs import event_reader
+from storyreel.specs.yaml.syntax import DEEPEST, TOO_DEEP, control_character, explain, look_alike_in, unprintable
 
 HEAVIEST = 20_000_000
 """The greatest weight of a file, see `Node.weight`: some 500,000 keys and values."""
@@ -23,7 +25,6 @@ MOST_KEYS = 1000
 """Most keys of one mapping: the largest is the cast of a film."""
 
 _EACH = 32
-LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _WORDS: Mapping[str, bool | None] = {"": None, "~": None, "null": None, "true": True, "false": False}
 _WHOLE = re.compile(r"0|-?[1-9][0-9]{0,17}")
 _DECIMAL = re.compile(r"-?(0|[1-9][0-9]{0,17})\.[0-9]{1,18}")
@@ -149,7 +150,11 @@ def parse(text: str, file: str, beginning: str = "") -> tuple[Node | None, list[
         return None, [problem]
     builder = _TreeBuilder(text, file)
     try:
-        return builder.document(beginning), builder.problems
+        root = builder.document(beginning)
+        if root.is_plain and (problem := look_alike_in(text, root.line, file)):
+            # Without a single `:` the whole file is one text.
+            return None, [*builder.problems, problem]
+        return root, builder.problems
     except yaml.YAMLError as error:
         return None, [*builder.problems, explain(error, text, file)]
     except _Refused as refused:
@@ -206,7 +211,7 @@ class _TreeBuilder:
     def __init__(self, text: str, file: str) -> None:
         self.problems: list[Problem] = []
         self._file = file
-        self._next: Callable[[], Any] = LOADER(text).get_event
+        self._next = event_reader(text)
         self._anchors: dict[str, Node | None] = {}
         self._weight = 0
 
@@ -281,7 +286,13 @@ class _TreeBuilder:
         """A key as it is written; None, and a problem noted, for one that is no text."""
         if isinstance(event, yaml.ScalarEvent) and event.tag is None and not event.anchor:
             self._add_weight(_EACH + len(event.value), event)
-            return str(event.value)
+            key, sign = bare(event.value)
+            if sign and not event.style and is_space(sign) and event.value.startswith(sign):
+                # A key that belongs elsewhere: what follows would only repeat that.
+                self._refuse(event, f"the indentation contains {name(sign)}", "indent with spaces")
+            if sign:
+                self._note(event, f"beside the key `{shown(key)}` is {name(sign)}", f"write `{shown(key)}:`")
+            return key
         self._node(event, depth + 1)
         self._note(event, "a key is one word, without tag, anchor or brackets", "put a text that is a key in quotes")
         return None
