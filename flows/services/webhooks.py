@@ -21,6 +21,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from storyreel.flows.errors import RunFailed
+from storyreel.flows.services.callers import CallerProtocol
 from storyreel.flows.terminal import Terminal
 from storyreel.specs.errors import StoryreelError
 from storyreel.specs.problems.phrases import shown
@@ -40,6 +41,8 @@ _BODY_SECONDS = 10
 """How long a caller may take to send its body of a few hundred bytes."""
 _MAX_CONFIRMATIONS = 4
 """Callbacks that are confirmed at the same time."""
+_CONFIRM_SECONDS = 30
+"""How long a caller waits until its callback is confirmed, with those before it."""
 _MAX_CONNECTIONS = 100
 """Further connections are answered with 503."""
 
@@ -84,7 +87,7 @@ class Receiver:
     async def _handle(self, callback: Callback) -> bool:
         """Wake the run that waits for a task if the service confirms its end, and return whether one was woken."""
         try:
-            async with self._confirmations:
+            async with asyncio.timeout(_CONFIRM_SECONDS), self._confirmations:
                 purchase = await asyncio.to_thread(self._find_purchase, callback.task)
                 if purchase is None:
                     self._report(f"no run waits for {callback.task}")
@@ -96,6 +99,8 @@ class Receiver:
             raise _Rejected(503, f"it could not be confirmed: {error.message}") from error
         except LedgerError as error:
             raise _Rejected(503, error.message) from error
+        except TimeoutError as error:
+            raise _Rejected(503, f"it could not be confirmed within {_CONFIRM_SECONDS} s") from error
         order = purchase.order
         what = f"{outcome}; its run is woken" if outcome else f"{shown(callback.status)}; not finished yet"
         self._report(f"{shown(order.film)} {order.slate} take {order.take}: {what}")
@@ -169,7 +174,7 @@ def serve(host: str, port: int, console: Terminal) -> None:
             async with adapter() as service:
                 app = application(CallbackReader(secret.get_secret_value()), service, ledger, report)
                 config = uvicorn.Config(
-                    app, log_config=None, log_level="critical", access_log=False, lifespan="off",
+                    app, http=CallerProtocol, log_config=None, log_level="critical", access_log=False, lifespan="off",
                     limit_concurrency=_MAX_CONNECTIONS, timeout_keep_alive=5, timeout_graceful_shutdown=10,
                     server_header=False,
                 )  # fmt: skip

@@ -13,7 +13,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from logging import getLogger
 from pathlib import Path
@@ -31,6 +31,7 @@ from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.ledger import Ledger, Order
 from storyreel.tasks.patience import Patience
 from storyreel.tasks.providers import load
+from storyreel.tasks.providers.provider import TaskStatus
 from storyreel.tasks.providers.webhooks import CallbackReader
 from storyreel.tasks.studio import open_studio
 from tests.flows.conftest import Command
@@ -288,6 +289,42 @@ def test_a_caller_who_hangs_up_is_no_trouble(place: Place) -> None:
     with socket.create_connection((host, int(port))) as line:
         line.sendall(b"POST /freepik HTTP/1.1\r\nHost: x\r\nContent-Length: 500\r\n\r\nhalf")
     test_only_posts_to_its_address_are_callbacks(place)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [b"", b"POST /freepik HTTP/1.1\r\nHost: x\r\n", b"POST /freepik HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{"],
+    ids=["nothing", "half a head", "half a body"],
+)
+def test_callers_who_send_no_whole_request_shut_nobody_out(place: Place, sent: bytes) -> None:
+    host, port = place.url.removeprefix("http://").removesuffix("/freepik").split(":")
+    with ExitStack() as held:
+        for _ in range(150):
+            held.enter_context(socket.create_connection((host, int(port)))).sendall(sent)
+        assert place.call(b'{"task_id": "somebody-elses", "status": "COMPLETED"}').status_code == 200
+
+
+async def test_a_confirmation_that_takes_too_long_may_be_sent_again(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(webhooks, "_CONFIRM_SECONDS", 0.05)
+    service = load("freepik")()
+
+    async def never(_: str) -> TaskStatus:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    monkeypatch.setattr(service, "poll", never)
+    with closing(Ledger(f"sqlite:///{home / 'ledger.sqlite'}")) as ledger:
+        order = Order(key="a" * 64, provider="freepik", model="m", request="{}", film="Rain", slate="1A", take=1)
+        assert ledger.intend(order)
+        ledger.mark_submitted(order.key, f"{MODE}/t1", None)
+        app = webhooks.application(CallbackReader("secret"), service, ledger, lambda _: None)
+        body, now = b'{"task_id": "t1", "status": "COMPLETED"}', str(int(time.time()))
+        signed = signature("secret", "a", now, body, secret_is_base64=False)
+        headers = {"webhook-id": "a", "webhook-timestamp": now, "webhook-signature": signed}
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://here") as caller:
+            assert (await caller.post("/freepik", content=body, headers=headers)).status_code == 503
 
 
 async def test_a_slow_caller_is_rejected(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

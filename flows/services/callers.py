@@ -1,0 +1,62 @@
+"""HTTP/1.1 for a server that anybody may call: a caller who does not send its request in time is disconnected."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import h11
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+REQUEST_SECONDS = 15
+"""How long a caller may take to send a request, or to begin its next one."""
+MAX_UNFINISHED = 50
+"""Connections that wait for their callers; of more, the one that waits longest is closed. A true callback comes in one
+piece, so that it is served even while others open connections and send nothing.
+"""
+
+
+class CallerProtocol(H11Protocol):
+    """One connection. uvicorn itself limits only the time between two requests."""
+
+    waits_since: float | None = None
+    """When it began to wait for a request, in monotonic seconds; None while a whole request is being answered."""
+    _limit: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._update()
+        others = (one for one in self.connections if isinstance(one, CallerProtocol))
+        unfinished = [(one.waits_since, one) for one in others if one.waits_since is not None]
+        if len(unfinished) > MAX_UNFINISHED:
+            min(unfinished, key=lambda pair: pair[0])[1].disconnect()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        self._update()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self._update()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop()
+        super().connection_lost(exc)
+
+    def disconnect(self) -> None:
+        """Close the connection without an answer."""
+        self._stop()
+        self.transport.abort()
+
+    def _update(self) -> None:
+        if self.transport.is_closing() or self.conn.their_state not in (h11.IDLE, h11.SEND_BODY):
+            self._stop()
+        elif self.waits_since is None:
+            self.waits_since = time.monotonic()
+            self._limit = self.loop.call_later(REQUEST_SECONDS, self.disconnect)
+
+    def _stop(self) -> None:
+        self.waits_since = None
+        if self._limit:
+            self._limit.cancel()
+            self._limit = None
