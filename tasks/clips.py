@@ -9,6 +9,7 @@ import hashlib
 import json
 import shutil
 import tempfile
+import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -46,6 +47,14 @@ class Receipt(Frozen):
     cost: Money | None = None
     digest: str = ""
     """SHA-256 of the clip, in hex; set by the store."""
+
+
+class SetAside(Frozen):
+    """A damaged download."""
+
+    path: Path
+    seconds: float
+    """Since it came for the first time."""
 
 
 class ClipStore:
@@ -126,6 +135,22 @@ class ClipStore:
     def discard(self, receipt: Receipt) -> None:
         """Delete a receipt: the ledger has its clip, or there is no such clip."""
         self._receipt(receipt).unlink(missing_ok=True)
+
+    def set_aside(self, arrived: Path, key: str) -> SetAside:
+        """Copy a damaged download to where a person can look at it, and say for how long the same bytes have come."""
+        folder, name = self.root / "damaged", f"{key[:16]}-{file_digest(arrived)[:16]}.mp4"
+        folder.mkdir(parents=True, exist_ok=True)
+        for other in folder.glob(f"{key[:16]}-*"):
+            if other.name != name:
+                other.unlink(missing_ok=True)
+        with suppress(FileExistsError), (folder / name).open("xb") as copy, arrived.open("rb") as source:
+            shutil.copyfileobj(source, copy)
+        return SetAside(path=folder / name, seconds=time.time() - (folder / name).stat().st_mtime)
+
+    def forget_damaged(self, key: str) -> None:
+        """Delete what was set aside of a take."""
+        for file in (self.root / "damaged").glob(f"{key[:16]}-*"):
+            file.unlink(missing_ok=True)
 
     def contains(self, digest: str) -> bool:
         """Whether a clip exists. Its content is not checked."""

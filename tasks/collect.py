@@ -35,6 +35,8 @@ _FRESH_LINKS = 3
 """How often a task is polled again for a new link after one has expired."""
 _DELIVERY_SECONDS = 600
 """Seconds that a bucket may take for a clip that is here, even if the time of the take is up."""
+_SAME_BYTES_SECONDS = 30
+"""How long a service must send the same damaged clip until it counts as final; its own upload may be unfinished."""
 _WAKE_SECONDS = 1.0
 """Seconds between two reads of the ledger for a webhook of the service."""
 
@@ -70,7 +72,7 @@ async def collect(take: Take, task: str, provider: Provider, studio: Studio, pat
             log.warning("%s: %s", take.slate, status.remark)
         with studio.clips.arriving(take.order.key) as arriving:
             try:
-                await _download(take, status, arriving, provider, patience)
+                await _download(take, status, arriving, provider, studio, patience)
             except LinkExpired:
                 expired += 1
                 if expired > _FRESH_LINKS:
@@ -82,6 +84,7 @@ async def collect(take: Take, task: str, provider: Provider, studio: Studio, pat
             receipt = Receipt(key=take.order.key, task=task, cost=cost)
             clip = await _store(take, studio.clips.keep, arriving, receipt, patience=patience)
         _note(take, receipt, clip, studio)
+        await asyncio.to_thread(studio.clips.forget_damaged, take.order.key)
         return clip
 
 
@@ -192,8 +195,14 @@ async def _sleep(pause: float, task: str, provider: Provider, studio: Studio) ->
     await asyncio.sleep(pause)
 
 
-async def _download(take: Take, status: TaskStatus, arriving: Path, provider: Provider, patience: Patience) -> None:
-    """Download the clip and check its integrity. Its content is inspected later: it is paid and kept in any case."""
+async def _download(
+    take: Take, status: TaskStatus, arriving: Path, provider: Provider, studio: Studio, patience: Patience
+) -> None:
+    """Download the clip and check its integrity. Its content is inspected later: it is paid and kept in any case.
+
+    A damaged one is downloaded again. If the service goes on sending the same bytes, they are what was bought: they are
+    used as far as they can be decoded.
+    """
 
     def progress(fraction: float) -> None:
         report_stage(take.order.slate, take.order.take, "fetching" if provider.paid else "generating", fraction)
@@ -211,6 +220,21 @@ async def _download(take: Take, status: TaskStatus, arriving: Path, provider: Pr
         else:  # Encoded on this machine: ffmpeg has reported every error, and no download could damage it.
             await asyncio.to_thread(probe, arriving)
     except MediaError as error:
-        what = f"{take.slate} arrived damaged: {error.message}"
+        aside = await asyncio.to_thread(studio.clips.set_aside, arriving, take.order.key)
+        is_final = aside.seconds >= _SAME_BYTES_SECONDS
+        if is_final and await asyncio.to_thread(_can_be_decoded, arriving):
+            return
+        what = f"{take.slate} arrived damaged: {error.message}; it is kept as {aside.path}"
         hint = "run the same command again to download it again"
+        if is_final:
+            hint = "the same bytes have come again and again; look at the file, or ask for another take of the shot"
         raise Transient(what, service=provider.name, hint=hint) from error
+
+
+def _can_be_decoded(clip: Path) -> bool:
+    """Whether there is a single frame that can be used."""
+    try:
+        probe(clip)
+    except MediaError:
+        return False
+    return True

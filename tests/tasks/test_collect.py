@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from storyreel.tasks.providers.errors import Transient
 from tests.services.faults import Call, Scratched
 from tests.services.jobs import Script
 from tests.tasks.generated_clips import make_clip
+from tests.tasks.odd_clips import broken_frames
 from tests.tasks.providers.hosted_services import SERVICES, Service
 from tests.tasks.test_order import bench
 
@@ -25,8 +28,10 @@ async def test_a_damaged_clip_is_downloaded_again_and_bought_once(tmp_path: Path
         with pytest.raises(Transient, match=rf"1A take 1 arrived damaged: the clip from {service.name} is damaged"):
             await on.make()
         assert on.state is State.SUBMITTED
-        assert not list((tmp_path / "clips").rglob("*.mp4"))
+        (aside,) = (tmp_path / "clips").rglob("*.mp4")
+        assert aside.parent.name == "damaged", "not in the store"
         clip = await on.make()
+        assert [file.parent.parent for file in (tmp_path / "clips").rglob("*.mp4")] == [on.studio.clips.root]
         await check_integrity(clip.path, "the clip")
         assert len(on.emulator.accepted) == 1
 
@@ -40,3 +45,42 @@ async def test_an_intact_clip_that_is_not_what_was_ordered_is_kept_and_has_findi
         found = await inspect_clip(clip.path, on.take.request)
         assert [finding.what for finding in found.findings] == ["frames", "size"]
         assert len(on.emulator.accepted) == 1
+
+
+async def test_a_clip_that_is_always_damaged_is_used_as_far_as_it_can_be_decoded(tmp_path: Path) -> None:
+    """What was bought is damaged at the service: no download can be better, and the film does not wait for one."""
+    broken = broken_frames(tmp_path / "broken.mp4")
+    async with bench(tmp_path, SERVICES["aimlapi"]) as on:
+        on.emulator.use_script(Script(waiting=0, running=0, delivers=broken))
+        for _ in range(2):
+            with pytest.raises(Transient, match=r"arrived damaged: .*; it is kept as .*mp4"):
+                await on.make()
+        _come_earlier(tmp_path / "clips")
+        clip = await on.make()
+        assert clip.path.read_bytes() == broken.read_bytes()
+        assert on.state is State.FINISHED
+        assert not list((tmp_path / "clips" / "damaged").iterdir())
+        assert "damage" in [finding.what for finding in (await inspect_clip(clip.path, on.take.request)).findings]
+        assert len(on.emulator.accepted) == 1
+
+
+async def test_a_file_without_a_single_frame_is_never_taken_for_a_clip_but_kept(tmp_path: Path) -> None:
+    (tmp_path / "page.mp4").write_bytes(b"<!DOCTYPE html><html>" + bytes(3000))
+    async with bench(tmp_path, SERVICES["aimlapi"]) as on:
+        on.emulator.use_script(Script(waiting=0, running=0, delivers=tmp_path / "page.mp4"))
+        with pytest.raises(Transient, match="it is a web page"):
+            await on.make()
+        _come_earlier(tmp_path / "clips")
+        with pytest.raises(Transient) as again:
+            await on.make()
+        assert "another take" in again.value.hint
+        (aside,) = (tmp_path / "clips" / "damaged").iterdir()
+        assert str(aside) in again.value.message
+        assert on.state is State.SUBMITTED
+        assert len(on.emulator.accepted) == 1
+
+
+def _come_earlier(clips: Path) -> None:
+    """Let the damaged downloads have come an hour ago."""
+    for file in (clips / "damaged").iterdir():
+        os.utime(file, (time.time() - 3600,) * 2)
