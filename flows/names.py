@@ -9,6 +9,8 @@ from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 
+from storyreel.specs.foreign_text import printable
+
 TAG = "storyreel"
 """Tag of all runs and deployments."""
 _LONGEST = 60
@@ -38,12 +40,12 @@ def default_folder(title: str) -> Path:
 
 def run_name(title: str, now: datetime) -> str:
     """Name of a flow run: film and time."""
-    return f"{title[:_LONGEST]} {now:%d %b %H:%M}"
+    return f"{printable(title)[:_LONGEST]} {now:%d %b %H:%M}"
 
 
 def film_tag(title: str) -> str:
     """The tag by which runs and deployments of a film are found."""
-    return f"film:{title[:_LONGEST]}"
+    return f"film:{printable(title)[:_LONGEST]}"
 
 
 def film_tags(title: str, version: str, services: Iterable[str] = ()) -> list[str]:

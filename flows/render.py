@@ -18,6 +18,7 @@ from pydantic import Field
 from storyreel.flows.lifecycle import automations
 from storyreel.flows.lifecycle.cancellation import stop_handler, stoppable
 from storyreel.flows.lifecycle.deployed import is_deployed
+from storyreel.flows.monitoring.logs import make_logs_legible
 from storyreel.flows.monitoring.observe import log_plan, observe_run
 from storyreel.flows.names import default_folder, film_tags, run_name
 from storyreel.flows.packs import version_of
@@ -37,6 +38,7 @@ from storyreel.flows.review.model import ReviewNeeded
 from storyreel.flows.review.suspend import Approval, unapproved_shots
 from storyreel.flows.servers.prefect_internals import name_flow_run
 from storyreel.specs.money import parse_money
+from storyreel.specs.secrets import hidden
 from storyreel.tasks import providers
 from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.budget import BudgetExceeded
@@ -48,7 +50,7 @@ _Amount = Annotated[str, Field(pattern=r"^[^\d]*\d+(\.\d+)?[^\d]*$", examples=["
 
 
 def _run_name() -> str:
-    return run_name(Path(flow_run.parameters["storyboard"]).stem, datetime.now())
+    return run_name(Path(hidden(flow_run.parameters["storyboard"])).stem, datetime.now())
 
 
 @flow(name="render storyboard", flow_run_name=_run_name)
@@ -89,6 +91,7 @@ async def render_storyboard(
     if is_deployed() and flow_run.run_count > 1 and not await automations.may_continue(UUID(flow_run.id)):
         # A run ends in the state that its flow returns.
         return cast("Rendering", Cancelled(message="it was cancelled before its process ended"))
+    make_logs_legible()
     home = Home.of()
     request = RunRequest(
         storyboard=storyboard,
@@ -99,7 +102,7 @@ async def render_storyboard(
         out=out,
     )
     planner = await asyncio.to_thread(Planner.of, request, home)
-    origin = Origin(storyboard=storyboard, version=await asyncio.to_thread(version_of, planner.film))
+    origin = Origin(storyboard=hidden(storyboard), version=await asyncio.to_thread(version_of, planner.film))
     approval = await Approval.begin(planner)
     planner = replace(planner, limits=approval.limits(planner.limits))
     try:

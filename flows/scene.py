@@ -7,6 +7,7 @@ import asyncio
 from prefect import flow
 
 from storyreel.flows.lifecycle.cancellation import stop_handler, stoppable
+from storyreel.flows.monitoring.logs import make_logs_legible
 from storyreel.flows.monitoring.observe import observe_run
 from storyreel.flows.planning.planner import Planner
 from storyreel.flows.planning.run_request import RunRequest
@@ -47,6 +48,7 @@ async def shoot_scene(
 
     Raises StoryboardError and NotAgreed before anything is made, and ShotsFailed after all else is finished.
     """
+    make_logs_legible()
     home = Home.of()
     request = RunRequest(storyboard=storyboard, provider=provider, vars=vars or {}, selection=tuple(select or ()))
     planner = await asyncio.to_thread(Planner.of, request, home)

@@ -6,6 +6,8 @@ import os
 from datetime import UTC, datetime
 from pathlib import Path
 
+from storyreel.tasks.files import keep_private, make_private_folder
+
 _MOST_BYTES = 256 << 10
 
 
@@ -16,7 +18,7 @@ def keep_answer(folder: Path, key: str, answer: bytes) -> Path | None:
     """
     path = folder / f"{key[:12]}-{datetime.now(UTC):%Y%m%dT%H%M%S.%f}.txt"
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private_folder(folder)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "wb") as file:
             file.write(answer[:_MOST_BYTES])
@@ -24,4 +26,5 @@ def keep_answer(folder: Path, key: str, answer: bytes) -> Path | None:
             os.fsync(file.fileno())
     except OSError:
         return None
+    keep_private(path)
     return path

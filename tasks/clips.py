@@ -94,7 +94,7 @@ class ClipStore:
         digest = file_digest(arrived)
         if receipt:
             told = receipt.model_copy(update={"digest": digest})
-            write_whole(self._receipt(told), told.model_dump_json(), durable=True)
+            write_whole(self._receipt(told), told.model_dump_json(), durable=True, private=True)
         clip = self._place(arrived, digest)
         self.deliver(clip)
         return clip

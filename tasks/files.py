@@ -7,17 +7,25 @@ names are also flushed to the disk, so that they survive a power cut.
 from __future__ import annotations
 
 import os
+import stat
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
-def write_whole(path: Path, text: str, *, durable: bool = False) -> None:
-    """Write a text file in UTF-8, replacing an existing one, and create its folders. Raises OSError."""
+def write_whole(path: Path, text: str, *, durable: bool = False, private: bool = False) -> None:
+    """Write a text file in UTF-8, replacing an existing one, and create its folders; `private` as of `keep_private`.
+
+    Raises OSError.
+    """
     make_folder(path.parent, durable=durable)
     with replacing(path, durable=durable) as fresh:
         fresh.write_text(text, encoding="utf-8")
+        if private:
+            fresh.chmod(0o600)
+    if private:
+        keep_private(path)
 
 
 def make_folder(path: Path, *, durable: bool = False) -> None:
@@ -81,6 +89,29 @@ def place_folder(fresh: Path, into: Path, is_whole: Callable[[], bool], *, durab
         into.rename(fresh.with_name(f"damaged-{os.urandom(4).hex()}"))
     if durable:
         sync(into.parent)
+
+
+def make_private_folder(path: Path) -> None:
+    """Create a folder for this user alone, or for the group as of `keep_private`, unless it exists. Raises OSError."""
+    if not path.is_dir():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.mkdir(mode=0o700, exist_ok=True)
+        if path.parent.stat().st_mode & stat.S_IWGRP:
+            path.chmod(0o770)
+
+
+def keep_private(path: Path) -> None:
+    """Take a file or folder from others and, unless it is shared with the group, from the group.
+
+    A folder that its group may write to was made for a team: there the group may read and write. What belongs to
+    another user stays as it is.
+    """
+    with suppress(OSError):
+        mode = path.stat().st_mode
+        shared = (mode if stat.S_ISDIR(mode) else path.parent.stat().st_mode) & stat.S_IWGRP
+        wanted = stat.S_IMODE(mode | 0o060 if shared else mode & ~0o070) & ~0o007
+        if stat.S_IMODE(mode) != wanted:
+            path.chmod(wanted)
 
 
 def sync(path: Path) -> None:

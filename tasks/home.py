@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from storyreel.specs.frozen import Frozen
 from storyreel.tasks.bucket import Bucket
 from storyreel.tasks.clips import ClipStore
+from storyreel.tasks.files import keep_private, make_private_folder
 from storyreel.tasks.ledger.ledger import Ledger
 from storyreel.tasks.settings import CLIPS_URL, Settings
 
@@ -35,6 +37,11 @@ class Home(Frozen):
 
     def ledger(self) -> Ledger:
         """Open the ledger."""
+        with suppress(OSError):  # the ledger says it in its own words, and in another place it does not matter
+            make_private_folder(self.root)
+            if self.root.name.startswith("."):
+                # A folder of the user's own, which may hold other things, keeps the rights that it was given.
+                keep_private(self.root)
         return Ledger(self.ledger_url)
 
     def clips(self) -> ClipStore:

@@ -7,7 +7,9 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Literal
 
+from storyreel.specs.foreign_text import printable
 from storyreel.specs.frozen import Frozen
+from storyreel.specs.secrets import hidden
 
 Progress = Callable[[float], None]
 """Called with the fraction of one piece of work that is done, from 0 to 1."""
@@ -28,7 +30,7 @@ class StageReport(Frozen):
     fraction: float = 0.0
     """The fraction of this stage that is done, from 0 to 1."""
     detail: str = ""
-    """Text: the service's own status, the message of a failure, for what it waits."""
+    """Text: the service's own status, the message of a failure, for what it waits. Printable, without secrets."""
     waits_for: str = ""
     """Why the take waits, without the time until the next try; empty if nothing is wrong."""
 
@@ -53,6 +55,7 @@ def report_stage(
 ) -> None:
     """Report the stage of a take to all listeners of this context; without any, do nothing."""
     if listeners := _listeners.get():
-        report = StageReport(slate=slate, take=take, stage=stage, fraction=fraction, detail=detail, waits_for=waits_for)
+        told, why = (printable(hidden(text)) for text in (detail, waits_for))
+        report = StageReport(slate=slate, take=take, stage=stage, fraction=fraction, detail=told, waits_for=why)
         for listener in listeners:
             listener(report)

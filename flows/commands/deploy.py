@@ -113,8 +113,10 @@ def deploy(
     from storyreel.flows.deployment import deploy as deployment
     from storyreel.flows.deployment.environment import is_secret
 
-    if bucket and is_secret("--bucket", bucket):
-        raise typer.BadParameter("--bucket: its password would be stored in Prefect; set it in the environment instead")
+    for option, address in (("--bucket", bucket), ("--out", out)):
+        if address and is_secret(option, address):
+            what = f"{option}: its password would be stored in Prefect; set it in the environment instead"
+            raise typer.BadParameter(what)
     deployed = deployment.deploy(request, pool, schedules, bucket, Terminal(stderr=True))
     options.print_result(deployed, as_json, _print_deployed)
 

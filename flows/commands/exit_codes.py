@@ -13,8 +13,10 @@ from typing import Any
 from storyreel.flows.errors import Interrupted, NotAllowed
 from storyreel.flows.terminal import Terminal
 from storyreel.specs.errors import StoryreelError
+from storyreel.specs.foreign_text import printable
 from storyreel.specs.problems.phrases import counted, reason
 from storyreel.specs.problems.problem import MOST_PROBLEMS, StoryboardError
+from storyreel.specs.secrets import hidden
 from storyreel.tasks.ledger.budget import BudgetExceeded
 from storyreel.tasks.providers.errors import ProviderError
 from storyreel.tasks.settings import SettingsError
@@ -88,15 +90,16 @@ def _print(console: Terminal, message: str) -> None:
 
 
 def _print_fault(error: Exception, console: Terminal) -> None:
+    from storyreel.tasks.files import make_private_folder, write_whole
     from storyreel.tasks.home import Home
 
     try:
         folder = Home.of().root / "faults"
-        folder.mkdir(parents=True, exist_ok=True)
+        make_private_folder(folder)
         report = folder / f"{datetime.now():%Y-%m-%d-%H%M%S}.txt"
-        report.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
+        write_whole(report, printable(hidden("".join(traceback.format_exception(error)))), private=True)
         where = f"the details are in {report}"
     except (OSError, SettingsError):
         where = "the details could not be written to a file"
-    first = f"{type(error).__name__}: {error}".splitlines()[0]
+    first = printable(hidden(f"{type(error).__name__}: {error}".splitlines()[0]))
     _print(console, f"{first}\nThis is a bug in storyreel; {where}. What was finished is kept: run the command again.")

@@ -6,8 +6,8 @@ import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import urlsplit
 
+from storyreel.specs.secrets import hidden
 from storyreel.tasks.settings import FFMPEG, HOME, WEBHOOK_URL, service_variable
 
 _PER_MACHINE = frozenset({FFMPEG, WEBHOOK_URL})
@@ -46,6 +46,4 @@ def worker_environment(
 
 def is_secret(name: str, value: str) -> bool:
     """Whether a variable holds a key or a password, by its name or by a password in its address."""
-    parsed = urlsplit(value)
-    has_password = bool(parsed.password) or "password=" in parsed.query.lower()
-    return has_password or any(word in name for word in _SECRETS)
+    return hidden(value, environment={}) != value or any(word in name for word in _SECRETS)

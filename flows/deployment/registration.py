@@ -18,6 +18,7 @@ from pydantic import Field
 
 from storyreel.flows.errors import RunFailed
 from storyreel.flows.lifecycle.automations import HEARTBEAT_SECONDS
+from storyreel.flows.markdown import code, escape
 from storyreel.flows.names import film_tags
 from storyreel.flows.planning.model import Plan
 from storyreel.flows.planning.run_request import RunRequest
@@ -89,8 +90,8 @@ class FilmDeployment(Frozen):
         """Markdown for the deployment's page."""
         kept = "packed, so that a run renders what was deployed" if self.is_packed else "read from its file at each run"
         return (
-            f"Renders **{self.title}**, version `{self.version[:12]}`, into `{self.out}`.\n\n"
-            f"The storyboard is {kept}: `{self.storyboard}`. A take that is in the ledger is not bought again."
+            f"Renders **{escape(self.title)}**, version `{self.version[:12]}`, into {code(self.out)}.\n\n"
+            f"The storyboard is {kept}: {code(self.storyboard)}. A take that is in the ledger is not bought again."
         )
 
 
@@ -118,7 +119,7 @@ async def scenes_deployment(film: FilmDeployment, pool: Mapping[str, Any]) -> Ru
     """The deployment of a film's scenes; a run of the film finds it by the name that both share."""
     return await shoot_scene.ato_deployment(
         film.name,
-        description=f"Scenes of **{film.title}**. The film's runs start these runs; do not start one by hand.",
+        description=f"Scenes of **{escape(film.title)}**. The film's runs start these runs; do not start one by hand.",
         tags=film.tags,
         version=film.version[:12],
         paused=False,

@@ -38,6 +38,7 @@ from prefect.states import AwaitingRetry, Cancelled
 
 from storyreel.flows.errors import Interrupted
 from storyreel.flows.lifecycle.deployed import is_deployed, mark_flow
+from storyreel.flows.markdown import escape
 from storyreel.flows.servers.choose import uses_ephemeral_server
 from storyreel.flows.servers.prefect_internals import EndedRun, keep_state
 from storyreel.tasks.studio import Studio
@@ -185,7 +186,7 @@ class StopHandler:
             return None
         if reason is StopReason.CANCELLED and self.left:
             # A runner replaces the message of the state by one of its own.
-            lines = "\n".join(f"- {line}" for line in self.left)
+            lines = "\n".join(f"- {escape(line)}" for line in self.left)
             await acreate_markdown_artifact(lines, key="left-at-services", description="What was left running")
         message = "\n".join((reason.value, *self.left))
         async with get_client() as client:

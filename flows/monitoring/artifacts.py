@@ -13,6 +13,10 @@ from uuid import UUID
 
 from prefect import artifacts, get_client, get_run_logger
 
+from storyreel.flows.markdown import escape, link_address
+from storyreel.specs.foreign_text import printable
+from storyreel.specs.secrets import hidden
+
 SECONDS = 15.0
 """Time for one artifact."""
 
@@ -28,29 +32,33 @@ class FilmArtifacts:
     async def progress(self, percent: float, text: str) -> None:
         """Create or update the progress bar."""
         if known := self._ids.get("progress"):
-            await self._try(artifacts.aupdate_progress_artifact(known, percent, f"{self._title}: {text}"))
+            await self._try(artifacts.aupdate_progress_artifact(known, percent, self._about(text)))
             return
-        creating = artifacts.acreate_progress_artifact(percent, self._key("progress"), f"{self._title}: {text}")
+        creating = artifacts.acreate_progress_artifact(percent, self._key("progress"), self._about(text))
         await self._try(creating, "progress")
 
     async def markdown(self, kind: str, text: str, description: str) -> None:
         """Create a page of Markdown, or replace its text."""
         if kind not in self._ids:
-            creating = artifacts.acreate_markdown_artifact(
-                description, self._key(kind), f"{self._title}: {description}"
-            )
+            creating = artifacts.acreate_markdown_artifact(description, self._key(kind), self._about(description))
             await self._try(creating, kind)
         if known := self._ids.get(kind):
             await self._try(_replace(known, text))
 
     async def table(self, kind: str, rows: list[dict[str, Any]], description: str) -> None:
         """Create a table."""
-        await self._try(artifacts.acreate_table_artifact(rows, self._key(kind), f"{self._title}: {description}"), kind)
+        cells = [{name: _legible(value) for name, value in row.items()} for row in rows]
+        await self._try(artifacts.acreate_table_artifact(cells, self._key(kind), self._about(description)), kind)
 
     async def link(self, kind: str, url: str, description: str) -> None:
         """Create a link."""
-        creating = artifacts.acreate_link_artifact(url, self._title, self._key(kind), f"{self._title}: {description}")
+        address, text = link_address(url), escape(self._title)
+        creating = artifacts.acreate_link_artifact(address, text, self._key(kind), self._about(description))
         await self._try(creating, kind)
+
+    def _about(self, description: str) -> str:
+        """The description of an artifact, which Prefect's pages show as Markdown."""
+        return escape(f"{self._title}: {description}")
 
     def _key(self, kind: str) -> str:
         return f"{self._name}-{kind}"
@@ -67,6 +75,10 @@ class FilmArtifacts:
         else:
             if created and kind:
                 self._ids[kind] = created
+
+
+def _legible(value: Any) -> Any:
+    return printable(hidden(value)) if isinstance(value, str) else value
 
 
 async def _replace(artifact: UUID, text: str) -> None:

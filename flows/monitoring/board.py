@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from PIL import Image
 
-from storyreel.flows.markdown import escape
+from storyreel.flows.markdown import code, escape
 from storyreel.flows.planning.model import Plan, PlannedTake
 from storyreel.flows.production.report import RenderedTake, Rendering
 from storyreel.specs.frozen import Frozen
@@ -128,7 +128,7 @@ def sequence(rendering: Rendering, sheet: Path) -> str:
     facts = f"{rendering.frames} frames at {rendering.fps} fps, {float(rendering.seconds):.4g} s"
     found = "".join(f"- {_escape(line)}\n" for line in rendering.findings)
     seen = f"\n\nDefects found:\n\n{found}" if found else ""
-    return f"{facts}\n\n`{rendering.sequence}`\n\n![contact sheet]({data_uri(_sheet(sheet))}){seen}\n"
+    return f"{facts}\n\n{code(str(rendering.sequence))}\n\n![contact sheet]({data_uri(_sheet(sheet))}){seen}\n"
 
 
 def is_url(place: str) -> bool:

@@ -13,7 +13,9 @@ from storyreel.flows.names import slug
 from storyreel.flows.planning.model import PlannedTake
 from storyreel.flows.production.outcomes import MadeTake
 from storyreel.flows.production.report import Rendering
+from storyreel.specs.foreign_text import printable
 from storyreel.specs.money import Money
+from storyreel.specs.secrets import hidden
 
 
 def emit_shot_finished(title: str, take: PlannedTake, made: MadeTake, cost: Money | None, *, is_estimate: bool) -> None:
@@ -38,7 +40,7 @@ def emit_shot_stopped(title: str, take: PlannedTake, how: Literal["failed", "unk
 def emit_sequence_finished(title: str, rendering: Rendering) -> None:
     """Emit `storyreel.sequence.finished`."""
     payload = {
-        "sequence": str(rendering.sequence),
+        "sequence": hidden(str(rendering.sequence)),
         "frames": rendering.frames,
         "fps": rendering.fps,
         "seconds": float(rendering.seconds),
@@ -54,7 +56,7 @@ def _take(take: PlannedTake, service: str) -> dict[str, Any]:
 
 
 def _emit(event: str, title: str, payload: dict[str, Any], shot: str = "") -> None:
-    film = f"storyreel.film.{slug(title)}"
+    film, title = f"storyreel.film.{slug(title)}", printable(title)
     resource = {"prefect.resource.id": f"{film}.shot.{shot}" if shot else film, "prefect.resource.name": title}
     if shot:
         resource |= {"prefect.resource.name": f"{title} {shot}", "storyreel.shot": shot}

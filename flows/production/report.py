@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Iterator, Set
 from fractions import Fraction
@@ -12,8 +11,10 @@ from typing import Any
 from storyreel.flows.planning.model import Plan, PlannedTake, single_total
 from storyreel.flows.production.outcomes import MadeTake
 from storyreel.specs.cut import Cut, Event
+from storyreel.specs.foreign_text import json_text
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.money import Money, sums
+from storyreel.specs.secrets import hidden
 from storyreel.specs.storyboard import Shot, Storyboard
 from storyreel.tasks.files import write_whole
 from storyreel.tasks.inspection.inspect import Finding, Inspection
@@ -156,7 +157,7 @@ def write_manifest(folder: Path, plan: Plan, rendering: Rendering) -> None:
     ]
     name = PurePath(rendering.sequence).name
     film = {"title": plan.title, **rendering.as_json(), "sequence": name, "shots": takes}
-    write_whole(folder / "manifest.json", json.dumps(film, ensure_ascii=False, indent=2) + "\n")
+    write_whole(folder / "manifest.json", hidden(json_text(film)) + "\n")
 
 
 def write_subtitles(folder: Path, storyboard: Storyboard, cut: Cut) -> None:

@@ -5,10 +5,12 @@ A commit is on the disk when it returns. Obstacles that may pass (another writer
 
 from __future__ import annotations
 
+import os
 import random
 import sqlite3
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,6 +20,7 @@ from sqlalchemy.engine import URL, Connection, Engine, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, SQLAlchemyError
 
 from storyreel.specs.secrets import hidden
+from storyreel.tasks.files import keep_private, make_private_folder
 from storyreel.tasks.ledger.errors import LedgerError
 
 Result = TypeVar("Result")
@@ -152,9 +155,9 @@ _URLS = "set STORYREEL_LEDGER_URL to postgresql://user:password@host/database, o
 
 
 def _sqlite(url: URL) -> Engine:
-    if url.database and url.database != ":memory:":
+    if url.database and not url.database.startswith((":memory:", "file:")):
         try:
-            Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+            _create_private(Path(url.database))
         except OSError as error:
             raise LedgerError(
                 f"the ledger {url.database} cannot be created: {error.strerror}",
@@ -176,6 +179,16 @@ def _sqlite(url: URL) -> Engine:
         connection.exec_driver_sql(connection.get_execution_options().get(_BEGIN, "BEGIN"))
 
     return engine
+
+
+def _create_private(file: Path) -> None:
+    """Create the file and its folder for this user alone, unless they exist; take an existing file from others."""
+    make_private_folder(file.parent)
+    # SQLite takes an empty file for an empty database, and gives its other files the mode of this one.
+    with suppress(FileExistsError):
+        os.close(os.open(file, os.O_CREAT | os.O_EXCL, 0o600))
+    for each in (file, *(file.with_name(f"{file.name}{end}") for end in ("-wal", "-shm"))):
+        keep_private(each)
 
 
 def _write_ahead(connection: Any, url: URL) -> None:
