@@ -12,6 +12,7 @@ import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from shlex import quote
 from typing import TypeAlias, TypeVar
 
 from storyreel.specs.foreign_text import printable
@@ -19,7 +20,7 @@ from storyreel.specs.problems.phrases import lasting
 from storyreel.tasks.answers import keep_answer
 from storyreel.tasks.clips import Clip
 from storyreel.tasks.collect import Take, call_store, collect, note_kept_clips
-from storyreel.tasks.ledger.ledger import Purchase, State
+from storyreel.tasks.ledger.ledger import LedgerError, Purchase, State
 from storyreel.tasks.patience import Log, Overdue, Patience, TimeIsUp
 from storyreel.tasks.progress import Stage, report_stage
 from storyreel.tasks.providers.errors import Ambiguous, ProviderError, TaskForgotten, Terminal, Transient
@@ -33,6 +34,8 @@ STOPPED = "the run that ordered it was stopped before it had an answer"
 """Reason in the ledger for an order that its run intended and left."""
 _LEDGER_SECONDS = 0.5
 """Seconds between two reads of a ledger row that another run works on."""
+_NOTE_SECONDS = 1.0
+"""Seconds between two tries to write an accepted order to a ledger that cannot be used; each waits a minute itself."""
 _SLOT_SECONDS = 6 * 3600
 """Seconds to wait for a slot that other runs hold. Each of their takes holds one for its own time only, so that a queue
 always moves; a slot that was lost with a server does not come back."""
@@ -227,13 +230,29 @@ class _TakeOrder:
             else:
                 ledger.withdraw(key)
             raise
-        ledger.mark_submitted(key, accepted.task, accepted.cost)
+        await self._note(accepted)
         self._warn(accepted.remark)
         self._report("submitted", accepted.task if provider.paid else "")
         if provider.paid:
             cost = f" for {accepted.cost.exactly}" if accepted.cost else ""
             self.log.info("%s: bought from %s as %s%s", self.take.slate, provider.name, accepted.task, cost)
         return accepted.task
+
+    async def _note(self, accepted: Submission) -> None:
+        """Write an accepted order to the ledger. While that fails it is tried again: the id of what was paid is lost
+        with this process."""
+        key, service, task = self.take.order.key, self.provider.name, accepted.task
+        while True:
+            try:
+                self.studio.ledger.mark_submitted(key, task, accepted.cost)
+                return
+            except LedgerError as error:
+                what = f"{service} has accepted {self.take.slate} as {task}, but {error.message}"
+                if not (self.provider.paid and self.patience.left):
+                    attach = f"storyreel reconcile --key {key[:12]} --attach {quote(task)}"
+                    raise LedgerError(what, hint=error.hint, next=attach) from error
+            self.patience.tell(self.log, "submitted", what, _NOTE_SECONDS)
+            await asyncio.sleep(_NOTE_SECONDS)
 
     def _keep_answer(self, error: Ambiguous) -> None:
         """Write the answer to an order to a file, and say where it is in the error's message."""

@@ -12,12 +12,16 @@ from typing import Any, Literal
 from storyreel.flows.accounting.task_matching import SKEW, Finding, match_tasks
 from storyreel.flows.errors import NotAllowed
 from storyreel.specs.frozen import Frozen
+from storyreel.specs.problems.phrases import lasting
 from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.ledger import Ledger, Purchase, PurchaseFilter, State
 from storyreel.tasks.order import STOPPED
 from storyreel.tasks.providers import load
 from storyreel.tasks.providers.errors import ProviderError, TaskFailed, Terminal, Transient
 from storyreel.tasks.providers.provider import Provider, RemoteTask
+
+_ANSWER_SECONDS = 120.0
+"""Seconds that a service may take for its whole list, or to say what it knows of a task."""
 
 Outcome = Literal["attached", "never made", "to be bought again", "moved on", "open"]
 
@@ -118,12 +122,14 @@ async def _findings(
         adapter = load(service)
         if missing := adapter.missing_variable(environment):
             return _all_open(orders, f"{missing} is not set, so the list of {service} cannot be read")
-        async with adapter() as provider:
+        async with asyncio.timeout(_ANSWER_SECONDS), adapter() as provider:
             listed = await _listed(provider, orders, ledger.now())
     except LookupError:
         return _all_open(orders, f"{service} is not installed, so its list cannot be read")
     except ProviderError as error:
         return _all_open(orders, f"the list cannot be read: {error.message}")
+    except TimeoutError:
+        return _all_open(orders, f"{service} has not given all of its list in {lasting(_ANSWER_SECONDS)}")
     if listed is None:
         return _all_open(orders, f"{service} has no list of tasks")
     # In this order: an order that is being sent is either under way here, or has claimed its task by the next query.
@@ -216,13 +222,15 @@ async def _check_task(order: Purchase, task: str, environment: Mapping[str, str]
     if missing := adapter.missing_variable(environment):
         return task, f"by hand; {missing} is not set, so {service} was not asked"
     try:
-        async with adapter() as provider:
+        async with asyncio.timeout(_ANSWER_SECONDS), adapter() as provider:
             exact = await _full_id(provider, order, task)
             standing = await provider.poll(exact)
     except TaskFailed as failed:
         return exact, f"by hand; {failed.message}"
     except Transient as trouble:
         return task, f"by hand; it could not be checked: {trouble.message}"
+    except TimeoutError:
+        return task, f"by hand; it could not be checked: {service} gave no answer in {lasting(_ANSWER_SECONDS)}"
     except (Terminal, ValueError) as error:
         unknown = f"{service} knows no task {task}: {getattr(error, 'message', '') or error}"
         raise InvalidDecision(unknown, next=_history(order)) from error

@@ -22,7 +22,9 @@ from storyreel.tasks.bucket import without_password
 from storyreel.tasks.providers.hosted import HostedProvider
 
 _TIMEOUT = 5
-"""Seconds that a server may take to answer."""
+"""Seconds that a server may take to connect, and for each wait for further bytes."""
+_WHOLE_SECONDS = 10
+"""Seconds that it may take to answer, however slowly bytes arrive."""
 _BUCKET_SECONDS = 10
 _POSTGRESQL = 5432
 """The port of a database whose address names none."""
@@ -107,12 +109,15 @@ async def _request(base: str, path: str) -> Connection:
     address = without_password(base)
     try:
         async with (
+            asyncio.timeout(_WHOLE_SECONDS),
             httpx.AsyncClient(timeout=_TIMEOUT, follow_redirects=False) as client,
             client.stream("GET", base.rstrip("/") + path) as answer,
         ):
             problem = f"answers with an error: {answer.status_code}" if answer.status_code >= 500 else ""
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         problem = f"cannot be reached: {shown(str(error) or type(error).__name__)}"
+    except TimeoutError:
+        problem = f"gave no whole answer in {_WHOLE_SECONDS} s"
     return Connection(address, problem)
 
 

@@ -154,7 +154,10 @@ class DashScope(HostedProvider):
             entries, total = value_at(answer, "data"), value_at(answer, "total_page")
             if not isinstance(entries, list) or not isinstance(total, int):
                 raise Transient(f"{self.name} gave no list of tasks", service=self.name)
-            pages = min(total, _MOST_PAGES) if entries else 0
+            # What is missing in a list that is not whole would count as never ordered.
+            if total > _MOST_PAGES or (total > page and not entries):
+                raise Transient(f"{self.name} gave a list of {total} pages that does not end", service=self.name)
+            pages = total
             for entry in entries:
                 yield RemoteTask(
                     task=id_at(entry, "task_id"),

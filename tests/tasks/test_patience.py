@@ -15,7 +15,7 @@ from storyreel.specs.problems.phrases import lasting
 from storyreel.specs.storyboard import Mode
 from storyreel.tasks import collect, order
 from storyreel.tasks.bucket import Bucket, BucketUnavailable
-from storyreel.tasks.ledger.ledger import Ledger, State
+from storyreel.tasks.ledger.ledger import Ledger, LedgerError, State
 from storyreel.tasks.order import obtain
 from storyreel.tasks.patience import Overdue, Patience
 from storyreel.tasks.progress import StageReport, listening
@@ -241,6 +241,32 @@ async def test_a_free_take_is_not_cut_off(tmp_path: Path, monkeypatch: pytest.Mo
 
         monkeypatch.setattr(provider, "fetch", slowly)
         assert (await on.make(patience(1))).path.is_file()
+
+
+@pytest.mark.parametrize("failures", [2, 10**6])
+async def test_an_accepted_order_that_cannot_be_written_down_is_tried_again_and_told_with_its_task(
+    tmp_path: Path, service: Service, failures: int, told: list[StageReport], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(order, "_NOTE_SECONDS", 0.05)
+    mark, left = Ledger.mark_submitted, failures
+
+    def locked(*arguments: Any) -> None:
+        nonlocal left
+        left -= 1
+        if left >= 0:
+            raise LedgerError("another program has locked the ledger")
+        mark(*arguments)
+
+    monkeypatch.setattr(Ledger, "mark_submitted", locked)
+    async with bench(tmp_path, service) as on:
+        if failures == 2:
+            assert (await on.make()).path.is_file()
+        else:
+            with pytest.raises(LedgerError, match=f"{service.name} has accepted 1A take 1 as") as lost:
+                await on.make(patience(0.5))
+            assert on.emulator.accepted[0].task in lost.value.next and "--attach" in lost.value.next
+        assert len(on.emulator.accepted) == 1
+        assert any(on.emulator.accepted[0].task in one.waits_for for one in told)
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import httpx
 from storyreel.tasks.progress import Progress
 from storyreel.tasks.providers.errors import Terminal, Transient
 from storyreel.tasks.providers.http.allowed_hosts import AllowedHosts, LinkNotAllowed, checked_request
+from storyreel.tasks.providers.http.response import retry_after
 
 MAX_CLIP_BYTES = 2 << 30
 """15 s at 1080p have about 40 million."""
@@ -104,7 +105,10 @@ class _Transfer:
             self._start_again()
             raise _Broken("its host has no such part of it")
         if response.status_code not in (200, 206):
-            raise Transient(f"the host of {self._service}'s clip answers {response.status_code}", service=self._service)
+            what = f"the host of {self._service}'s clip answers {response.status_code}"
+            busy = Transient(what, service=self._service)
+            busy.retry_after = retry_after(response.headers)
+            raise busy
         if response.status_code == 200:
             self._start_again()
         elif _first_byte(response) != self._written:

@@ -11,6 +11,7 @@ import httpx
 from storyreel.tasks.bucket import Bucket, BucketUnavailable, BucketUnusable
 from storyreel.tasks.providers.errors import Terminal, Transient
 from storyreel.tasks.providers.http.allowed_hosts import AllowedHosts, LinkNotAllowed, checked_request
+from storyreel.tasks.providers.http.response import retry_after
 from storyreel.tasks.providers.sent_file import SentFile
 from storyreel.tasks.settings import MEDIA_URL, Settings
 
@@ -30,7 +31,7 @@ async def upload_file(
     try:
         store, request = await checked_request(method, httpx.URL(address), hosts, limit=_TIMEOUT, **content)
         async with store:
-            response = await store.send(request)
+            response = await store.send(request, stream=True)
     except (httpx.InvalidURL, LinkNotAllowed) as error:
         why = error.message if isinstance(error, LinkNotAllowed) else "is no address"
         raise Terminal(f"{what} was not sent: the address that {service} gave for it {why}", service=service) from error
@@ -38,7 +39,9 @@ async def upload_file(
         text = str(error) or type(error).__name__
         raise Transient(f"{service}'s store did not take {what}: {text}", service=service) from error
     if response.status_code != 409 and not response.is_success:
-        raise Transient(f"{service}'s store did not take {what}: it answers {response.status_code}", service=service)
+        busy = Transient(f"{service}'s store did not take {what}: it answers {response.status_code}", service=service)
+        busy.retry_after = retry_after(response.headers)
+        raise busy
 
 
 class ReferenceBucket:

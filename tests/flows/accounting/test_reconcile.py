@@ -24,7 +24,7 @@ from tests.flows.conftest import Command
 from tests.services.aimlapi import Aimlapi, AimlapiSettings
 from tests.services.dashscope import Dashscope, DashscopeSettings
 from tests.services.emulator import Emulator
-from tests.services.faults import Answer, Call, Reset
+from tests.services.faults import Answer, Call, Reset, Silence
 from tests.services.freepik import Freepik, FreepikSettings
 from tests.services.jobs import Script
 
@@ -204,6 +204,24 @@ def test_a_list_that_cannot_be_had_settles_nothing(dashscope: Emulator, tmp_path
     assert told.returncode == 1 and "the list cannot be read" in told.stdout
     assert "Traceback" not in told.stderr
     assert shop.find(order.order.key).state is State.UNKNOWN
+
+
+@pytest.mark.parametrize("call", [Call.LIST, Call.POLL])
+def test_a_service_that_never_answers_ends_the_command(
+    dashscope: Emulator, tmp_path: Path, reconcile: Told, monkeypatch: pytest.MonkeyPatch, call: Call
+) -> None:
+    monkeypatch.setattr("storyreel.flows.accounting.reconcile._ANSWER_SECONDS", 0.5)
+    shop = Shop(tmp_path, "dashscope")
+    (order,) = shop.order(accepted=False)
+    shop.age(hours=1)
+    dashscope.fault(call, Silence(), times=50)
+    told = reconcile(*(["--attach", "some-task", "--yes"] if call is Call.POLL else []))
+    assert "Traceback" not in told.stderr
+    if call is Call.LIST:
+        assert told.returncode == 1 and "dashscope has not given all of its list in 0.5 s" in told.stdout
+        assert shop.find(order.order.key).state is State.UNKNOWN
+    else:
+        assert "it could not be checked: dashscope gave no answer in 0.5 s" in told.stdout
 
 
 def test_a_list_without_times_makes_a_proposal(freepik: Emulator, tmp_path: Path, reconcile: Told) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import socket
 import sqlite3
+import threading
 import time
 from collections.abc import Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from importlib import metadata
 from io import StringIO
 from pathlib import Path
@@ -17,7 +19,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from storyreel.flows.diagnostics import doctor
+from storyreel.flows.diagnostics import connectivity, doctor
 from storyreel.flows.diagnostics.clip_store_check import check_store
 from storyreel.flows.diagnostics.doctor import Check, examine, print_checkup
 from storyreel.tasks.clips import ClipStore
@@ -325,3 +327,24 @@ def test_a_download_that_was_left_behind_is_told_once_it_is_a_day_old(home: Path
     stock = check_store(store, None)
     assert stock.abandoned == (old,)
     assert str(home / "arriving") in stock.advice
+
+
+def test_a_service_that_answers_byte_by_byte_ends_the_check(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connectivity, "_WHOLE_SECONDS", 0.5)
+    ended = threading.Event()
+
+    def drip(listening: socket.socket) -> None:
+        line, _ = listening.accept()
+        with line, suppress(OSError):
+            line.sendall(b"HTTP/1.1 200 OK\r\nX: ")
+            while not ended.wait(0.05):
+                line.sendall(b"x")
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        dripping = threading.Thread(target=drip, args=(listening,))
+        dripping.start()
+        base = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        found = connectivity.check_services(["aimlapi"], {"AIMLAPI_BASE_URL": base})
+        ended.set()
+        dripping.join()
+    assert found["aimlapi"].problem == "gave no whole answer in 0.5 s"
