@@ -92,10 +92,10 @@ class Rendering(Frozen):
         )
 
     def _remedy(self, take: RenderedTake, finding: Finding) -> str:
-        if not finding.remedy:
+        if finding.what not in ("frames", "damage"):
             return ""
-        again = shlex.join(["storyreel", "retake", self.origin.storyboard, take.shot])
-        return f"; {finding.remedy}, or ask for another take: {again}"
+        again = f"ask for another take: {shlex.join(['storyreel', 'retake', self.origin.storyboard, take.shot])}"
+        return f"; {finding.remedy}, or {again}" if finding.remedy else f"; {again}"
 
     def as_json(self) -> dict[str, Any]:
         """As `render --json` prints it; `spent` is null unless it is one sum."""

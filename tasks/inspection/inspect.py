@@ -208,7 +208,7 @@ def _missing_frames(facts: Probe, request: Request, needed: Needed | None) -> It
         yield Finding(
             what="frames",
             detail=f"{of}; its last frame is held for the {held} that the film lacks",
-            remedy=f"make the shot {shorter:.2f} s shorter",
+            remedy=f"make the shot {shorter:.2f} s shorter" if 2 * held <= needed.frames else "",
         )
     elif facts.frames < sold - BOUNDS.short_frames:
         yield Finding(what="frames", detail=of)

@@ -30,15 +30,29 @@ def first_frame(clip: Path) -> Image.Image:
     raise no_picture(clip)
 
 
-def write_last_frame(clip: Path, into: Path) -> None:
-    """Write the last frame of a clip that can be decoded as PNG. The file is complete or absent. Raises MediaError."""
+def write_last_frame(clip: Path, into: Path, *, sides: tuple[int, int] | None = None) -> None:
+    """Write the last frame of a clip that can be decoded as PNG, scaled if a side is not within `sides`, in pixels.
+
+    The file is complete or absent. Raises MediaError.
+    """
     # From the start, if the file cannot be searched or its end is damaged.
     picture = _last_frame(clip, from_end=True) or _last_frame(clip, from_end=False)
     if picture is None:
         raise no_picture(clip)
+    if sides:
+        picture = _within(picture, *sides)
     with replacing(into) as fresh:
         # Level 1 takes 49 ms at 720p where the default takes 120, for 14 % more bytes (measured).
         picture.save(fresh, "PNG", compress_level=1)
+
+
+def _within(picture: Image.Image, shortest: int, longest: int) -> Image.Image:
+    """The picture, scaled if a side is shorter or longer; never longer."""
+    factor = min(max(1.0, shortest / min(picture.size)), longest / max(picture.size))
+    if factor == 1.0:
+        return picture
+    width, height = (max(1, round(side * factor)) for side in picture.size)
+    return picture.resize((width, height), Image.Resampling.LANCZOS)
 
 
 def _last_frame(clip: Path, *, from_end: bool) -> Image.Image | None:

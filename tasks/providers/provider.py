@@ -19,6 +19,9 @@ from storyreel.tasks.providers.capability import Capability
 from storyreel.tasks.providers.request import Request
 from storyreel.tasks.settings import ServiceSettings
 
+_LAST_FRAME_SIDES = (360, 2560)
+"""Pixels of a last frame. All services take 240 to 8000 a side (`wan.py`); a larger PNG may have too many bytes."""
+
 
 class Submission(Frozen):
     """An order that a service has accepted: the id of its task there."""
@@ -126,5 +129,5 @@ class Provider(ABC):
         """Write the picture that a shot continuing this clip begins with, as a PNG. False if there is none."""
         from storyreel.tasks.media.frames import write_last_frame
 
-        await asyncio.to_thread(write_last_frame, clip, into)
+        await asyncio.to_thread(write_last_frame, clip, into, sides=_LAST_FRAME_SIDES)
         return True

@@ -84,3 +84,15 @@ def test_a_file_that_is_not_a_clip_has_no_thumbnail(tmp_path: Path) -> None:
     (tmp_path / "clip.mp4").write_bytes(b"no clip")
     with pytest.raises(MediaError):
         thumbnail(tmp_path / "clip.mp4", 112)
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"), [("128x72", (640, 360)), ("640x400", (640, 400)), ("2880x200", (2560, 178))]
+)
+def test_a_last_frame_can_be_sent_whatever_the_size_of_its_clip(
+    tmp_path: Path, size: str, expected: tuple[int, int]
+) -> None:
+    clip = make_clip(tmp_path / "a.mp4", frames=1, size=size, sound=None)
+    write_last_frame(clip, tmp_path / "last.png", sides=(360, 2560))
+    with Image.open(tmp_path / "last.png") as picture:
+        assert picture.size == expected
