@@ -92,7 +92,7 @@ class HostedProvider(Provider):
     def _unread(self, answer: Any, how: str) -> Ambiguous:
         what = f"{self.name} answered {how}; whether the take was accepted is not known"
         error = Ambiguous(what, service=self.name, next="storyreel reconcile")
-        error.answer = json.dumps(answer, ensure_ascii=False).encode()
+        error.answer = self._client.hidden(json.dumps(answer, ensure_ascii=False)).encode()
         return error
 
     async def poll(self, task: str) -> TaskStatus:
