@@ -20,7 +20,7 @@ from storyreel.specs.problems.phrases import lasting
 from storyreel.tasks.answers import keep_answer
 from storyreel.tasks.clips import Clip
 from storyreel.tasks.collect import Take, call_store, collect, note_kept_clips
-from storyreel.tasks.ledger.ledger import LedgerError, Purchase, State
+from storyreel.tasks.ledger.ledger import DuplicateTask, LedgerError, Purchase, State
 from storyreel.tasks.patience import Log, Overdue, Patience, TimeIsUp
 from storyreel.tasks.progress import Stage, report_stage
 from storyreel.tasks.providers.errors import Ambiguous, ProviderError, TaskForgotten, Terminal, Transient
@@ -112,7 +112,7 @@ class _TakeOrder:
             case State.INTENDED if purchase.is_abandoned():
                 return await self._settle(purchase)
             case State.UNKNOWN:
-                raise self._unknown()
+                raise self._unknown(purchase.reason if purchase.task else "")
         await self._wait_for_other_run()
         return None
 
@@ -230,7 +230,10 @@ class _TakeOrder:
             else:
                 ledger.withdraw(key)
             raise
-        await self._note(accepted)
+        try:
+            await self._note(accepted)
+        except DuplicateTask as error:
+            raise self._unknown(error.message) from error
         self._warn(accepted.remark)
         self._report("submitted", accepted.task if provider.paid else "")
         if provider.paid:
@@ -338,10 +341,13 @@ class _TakeOrder:
         purchase = self.studio.ledger.find(self.take.order.key)
         return f", it cost {purchase.cost.exactly}" if purchase and purchase.cost else ""
 
-    def _unknown(self) -> Ambiguous:
-        service = self.take.order.provider
+    def _unknown(self, reason: str = "") -> Ambiguous:
+        """The error for an order that is not known to be accepted, or has an id, but `reason`."""
+        service, slate = self.take.order.provider, self.take.slate
         return Ambiguous(
-            f"it is not known whether {service} accepted the order of {self.take.slate}",
+            f"{slate} was ordered, but {reason}"
+            if reason
+            else f"it is not known whether {service} accepted the order of {slate}",
             service=service,
-            next="storyreel reconcile",
+            next=f"storyreel reconcile --key {self.take.order.key[:12]}" if reason else "storyreel reconcile",
         )

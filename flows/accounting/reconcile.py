@@ -134,7 +134,7 @@ async def _findings(
         return _all_open(orders, f"{service} has no list of tasks")
     # In this order: an order that is being sent is either under way here, or has claimed its task by the next query.
     under_way = [one for one in ledger.list(provider=service, state=State.INTENDED) if not one.is_abandoned()]
-    claimed = ledger.claimed(task.task for task in listed)
+    claimed = ledger.claimed(service, (task.task for task in listed))
     # The key or the region may have changed since: only a list that holds tasks of this ledger is of its account.
     complete = adapter.lists_every_task and bool(claimed)
     return match_tasks(orders, listed, claimed, under_way, ledger.now(), complete=complete)
@@ -207,7 +207,7 @@ def _close(ledger: Ledger, order: Purchase, decision: Decision) -> Settlement:
 async def _attach(ledger: Ledger, order: Purchase, task: str, environment: Mapping[str, str]) -> Settlement:
     """Attach a task that a person names, after checking that the service knows it where that is possible."""
     exact, why = await _check_task(order, task, environment)
-    if exact != order.task and ledger.claimed([exact]):
+    if exact != order.task and ledger.claimed(order.order.provider, [exact]):
         raise InvalidDecision(f"{exact} belongs to another purchase", next="storyreel ledger --json")
     return _settlement(order, "attached", why, ledger.attach(order, exact, "attached by hand"), exact)
 

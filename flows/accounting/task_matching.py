@@ -69,7 +69,7 @@ def _match(
 ) -> Finding:
     candidates = tuple(task for task in unclaimed if _could_be(order, task, now))
     if order.task:
-        return _open(order, f"{_service(order)} accepted it as {order.task}, and no longer knows that task", candidates)
+        return _open(order, f"{_service(order)} accepted it as {order.task}: {order.reason}", candidates)
     if not candidates:
         return _missing(order, now, complete)
     if len(candidates) > 1:

@@ -92,4 +92,6 @@ def _state(candidate: Candidate, purchase: Purchase, history: History) -> tuple[
         return "resuming", "another run is ordering it now"
     if candidate.is_free:
         return "new", "an earlier run was stopped before it was made"
+    if purchase.state is State.UNKNOWN and purchase.task:
+        return "unknown", f"ordered before as {purchase.task}, but {purchase.reason}"
     return "unknown", "an earlier run was stopped while ordering it; it is not known whether the order was accepted"

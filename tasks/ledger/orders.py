@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from storyreel.specs.money import Money
 from storyreel.tasks.ledger import budget, rows, totals
 from storyreel.tasks.ledger.budget import Limit, Scope
-from storyreel.tasks.ledger.errors import LedgerError
+from storyreel.tasks.ledger.errors import DuplicateTask, LedgerError
 from storyreel.tasks.ledger.purchase import LEASE, Order, Purchase, State
 from storyreel.tasks.ledger.transaction import LedgerBase, Transaction, is_unchanged
 
@@ -99,9 +99,10 @@ class Orders(LedgerBase):
         """Store that the service has accepted the order as `task`. False if the row has another order by now.
 
         Even then the order is kept, with its id and cost. A row that was deleted meanwhile is inserted again.
+        Raises DuplicateTask, after the order is stored as unknown, if the service has given that id to another order.
         """
         try:
-            return self._write(lambda tx: self._submitted(tx, key, task, cost))
+            is_own, other = self._write(lambda tx: self._submitted(tx, key, task, cost))
         except LedgerError as error:
             raise LedgerError(
                 f"the service has accepted the order as {task}, which could not be stored in the ledger: "
@@ -109,23 +110,33 @@ class Orders(LedgerBase):
                 hint="run the next command once the ledger can be used again",
                 next=f"storyreel reconcile --key {key[:12]} --attach {shlex.quote(task)}",
             ) from error
+        if other:
+            raise DuplicateTask(_duplicate(task, other), next=f"storyreel reconcile --key {key[:12]}")
+        return is_own
 
-    def _submitted(self, tx: Transaction, key: str, task: str, cost: Money | None) -> bool:
-        row, order = tx.rows.one(key), self._ordered.get(key)
+    def _submitted(self, tx: Transaction, key: str, task: str, cost: Money | None) -> tuple[bool, Purchase | None]:
+        """Whether the row has this order, and the purchase that had its task before, if there is one."""
+        order = self._ordered.get(key)
+        provider = order.provider if order else tx.row(key).order.provider
+        tx.lock_task(provider, task)
+        claimant = tx.claimant(provider, task)
+        other = tx.rows.one(claimant) if claimant and claimant != key else None
+        row = tx.rows.one(key)
         if row is None and order:
             # The order was settled as never made while it was under way.
             row = tx.insert(order)
         row = row or tx.row(key)
         if row.task == task:
-            return True
+            return True, other
         was_given_up = row.task is None and row.state in (State.UNKNOWN, State.FAILED)
         if not was_given_up and not (row.is_ours() and row.state is State.INTENDED):
             tx.add_stray(row, order or row.order, task, cost)
-            return False
+            return False, other
         if was_given_up and order:
             tx.restore_own_order(order)
-        values = {"state": State.SUBMITTED, "task": task, "reason": "", "submitted": tx.now()}
-        return tx.change(key, **values, **rows.cost_columns(cost), **tx.leased())
+        state = State.UNKNOWN if other else State.SUBMITTED
+        values = {"state": state, "task": task, "reason": _duplicate(task, other) if other else ""}
+        return tx.change(key, **values, submitted=tx.now(), **rows.cost_columns(cost), **tx.leased()), other
 
     def mark_finished(
         self,
@@ -201,6 +212,14 @@ class Orders(LedgerBase):
             return tx.undo(row, "taken back: the service has not accepted it", (State.INTENDED,))
 
         return self._write(undo)
+
+
+def _duplicate(task: str, other: Purchase) -> str:
+    """Why an order is unknown: its task belongs to another purchase."""
+    return (
+        f"{other.order.provider} gave it the id {task}, which is that of {other.order.name}; only one of the two can "
+        "be right, so look at both at the service"
+    )
 
 
 def _is_own_intent(row: Purchase | None) -> bool:

@@ -63,10 +63,10 @@ class Queries(LedgerBase):
         """All events of a key, oldest first."""
         return self._read(lambda tx: rows.events(tx.connection, key))
 
-    def claimed(self, tasks: Iterable[str]) -> frozenset[str]:
+    def claimed(self, provider: str, tasks: Iterable[str]) -> frozenset[str]:
         """Those of a service's task ids that any purchase has or had."""
         wanted = list(tasks)
-        return self._read(lambda tx: rows.claimed(tx.connection, wanted))
+        return frozenset(self._read(lambda tx: rows.claimed(tx.connection, provider, wanted)))
 
     def past_durations(self, provider: str, model: str) -> PastDurations | None:
         """How long a model's last purchases took from order to clip, None if there are none."""

@@ -128,12 +128,15 @@ def events(connection: Connection, key: str) -> tuple[Event, ...]:
     return tuple(map(_event, connection.execute(query)))
 
 
-def claimed(connection: Connection, tasks: Iterable[str]) -> frozenset[str]:
-    """Those of a service's task ids that are in any purchase's history."""
-    found: set[str] = set()
+def claimed(connection: Connection, provider: str, tasks: Iterable[str]) -> dict[str, str]:
+    """Those of a service's task ids that are in any purchase's history, each with the key of the first that had it."""
+    found: dict[str, str] = {}
+    of_the_service = select(PURCHASES.c.key).where(PURCHASES.c.provider == provider)
     for some in in_batches(tasks):
-        found.update(connection.execute(select(EVENTS.c.task).where(EVENTS.c.task.in_(some))).scalars())
-    return frozenset(found)
+        query = select(EVENTS.c.task, EVENTS.c.key).where(EVENTS.c.task.in_(some), EVENTS.c.key.in_(of_the_service))
+        for task, key in connection.execute(query.order_by(EVENTS.c.number)):
+            found.setdefault(task, key)
+    return found
 
 
 def durations(connection: Connection, provider: str, model: str, limit: int) -> list[float]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from storyreel.tasks.ledger import rows
 from storyreel.tasks.ledger.database import timestamp
 from storyreel.tasks.ledger.purchase import Purchase, State
 from storyreel.tasks.ledger.transaction import LedgerBase, Transaction
@@ -20,9 +19,8 @@ class Settlement(LedgerBase):
         """
 
         def attach_task(tx: Transaction) -> bool:
-            # Otherwise two transactions could attach one task to two rows without seeing each other.
-            tx.lock_table()
-            if not tx.is_open(seen) or task in rows.claimed(tx.connection, [task]) - {seen.task}:
+            tx.lock_task(seen.order.provider, task)
+            if not tx.is_open(seen) or tx.claimant(seen.order.provider, task) not in (None, seen.order.key):
                 return False
             made = timestamp(accepted) if accepted else None
             values = {"state": State.SUBMITTED, "task": task, "reason": reason, "submitted": made}

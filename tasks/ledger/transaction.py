@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Table, and_, delete, func, insert, select, update
 
+from storyreel.specs.foreign_text import storable
 from storyreel.specs.money import Money
 from storyreel.tasks.ledger import rows
 from storyreel.tasks.ledger.database import WRITERS_LOCK, Database
@@ -95,10 +96,18 @@ class Transaction:
         if not self._database.is_sqlite:  # where BEGIN IMMEDIATE does the same
             self.connection.execute(select(func.pg_advisory_xact_lock(WRITERS_LOCK)))
 
-    def lock_table(self) -> None:
-        """Block changes of any row by other transactions."""
+    def lock_task(self, provider: str, task: str) -> None:
+        """Wait until all transactions that have called this for the same task of a service have ended.
+
+        Call before any other statement. Otherwise two could give one task to two rows without seeing each other.
+        """
         if not self._database.is_sqlite:
-            self.connection.exec_driver_sql("LOCK TABLE purchases IN SHARE ROW EXCLUSIVE MODE")
+            name = storable(f"{provider} {task}")
+            self.connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(name, WRITERS_LOCK))))
+
+    def claimant(self, provider: str, task: str) -> str | None:
+        """The key of the first purchase that had a task of a service; None if none had it."""
+        return rows.claimed(self.connection, provider, [task]).get(task)
 
     # Orders
 

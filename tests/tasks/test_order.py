@@ -202,6 +202,29 @@ async def test_a_task_that_the_service_forgot_is_not_bought_again_by_itself(tmp_
         assert len(on.emulator.accepted) == 1
 
 
+async def test_of_two_orders_with_one_id_the_second_gets_no_clip_and_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with bench(tmp_path, SERVICES["aimlapi"]) as on:
+        monkeypatch.setattr(on.emulator, "_new_id", lambda: "the-same")
+        await on.make()
+        first, request = on.take, on.take.request.model_copy(update={"seed": 8})
+        other = first.order.model_copy(update={"key": request.key, "request": request.canonical(), "slate": "1B"})
+        on.take = first.model_copy(update={"order": other, "request": request})
+        for _ in range(2):
+            with pytest.raises(
+                Ambiguous, match=r"1B take 1 was ordered, but .* is that of F 1A take 1"
+            ) as caught:
+                await on.make()
+            assert caught.value.next == f"storyreel reconcile --key {request.key[:12]}"
+        assert on.state is State.UNKNOWN
+        second = on.studio.ledger.find(request.key)
+        assert second and second.clip is None and second.task and second.task.endswith("the-same")
+        assert (len(on.emulator.accepted), len(on.emulator.fetches)) == (2, 1)
+        on.take = first
+        await on.make()
+
+
 async def test_a_cancelled_run_cancels_orders_that_still_wait(tmp_path: Path) -> None:
     async with bench(tmp_path, SERVICES["dashscope"]) as on:
         on.emulator.use_script(Script(waiting=10_000, running=1), times=1)

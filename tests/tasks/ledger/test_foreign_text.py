@@ -27,7 +27,7 @@ def order(**changes: str) -> Order:
 def test_any_id_reason_and_title_is_stored_and_the_id_is_given_back_exactly(
     ledger: Ledger, task: str, reason: str, film: str
 ) -> None:
-    placed = order(film=film, scene=film, brief=film)
+    placed = order(film=film, scene=film, brief=film, provider=f"service-{next(NUMBERS)}")
     assert ledger.intend(placed)
     assert ledger.mark_submitted(placed.key, kept(task), None)
     assert ledger.mark_failed(placed.key, reason)

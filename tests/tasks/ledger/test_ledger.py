@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from decimal import Decimal
 
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from storyreel.specs.money import Money
-from storyreel.tasks.ledger.ledger import Ledger, State
+from storyreel.tasks.ledger.ledger import DuplicateTask, Ledger, State
 from tests.properties import one_in
 from tests.tasks.ledger.conftest import Open
 from tests.tasks.ledger.ordering import CLIP, OTHER_CLIP, an_order, dollars, row
@@ -220,7 +221,57 @@ def test_an_order_that_was_accepted_twice_is_in_the_history(ledger: Ledger, open
     stray = ledger.history("k")[-1]
     assert (stray.task, stray.cost) == ("task-7", dollars("1")) and "twice" in stray.reason
     assert ledger.spent().charged == (dollars("3"),)
-    assert ledger.claimed(["task-7", "task-8", "task-9"]) == {"task-7", "task-8"}
+    assert ledger.claimed("aimlapi", ["task-7", "task-8", "task-9"]) == {"task-7", "task-8"}
+
+
+def test_one_task_for_two_orders_is_a_fault_of_the_service_that_is_told(ledger: Ledger, open_ledger: Open) -> None:
+    ledger.intend(an_order("a"))
+    ledger.mark_submitted("a", "task-7", dollars("1"))
+    other = open_ledger()
+    other.intend(an_order("b", slate="1B"))
+    with pytest.raises(DuplicateTask, match="task-7, which is that of The Keeper 1A take 1") as caught:
+        other.mark_submitted("b", "task-7", dollars("1"))
+    assert caught.value.next == "storyreel reconcile --key b"
+    assert row(ledger, "a").state is State.SUBMITTED
+    second = row(ledger, "b")
+    assert (second.state, second.task, second.cost) == (State.UNKNOWN, "task-7", dollars("1")), "paid, and kept"
+    assert "The Keeper 1A take 1" in second.reason
+    assert not ledger.attach(second, "task-7", "by hand"), "it is another's"
+    assert ledger.spent().charged == (dollars("2"),)
+
+
+def test_the_ids_of_two_services_may_be_equal(ledger: Ledger) -> None:
+    ledger.intend(an_order("a"))
+    ledger.intend(an_order("b", provider="freepik"))
+    assert ledger.mark_submitted("a", "7", None) and ledger.mark_submitted("b", "7", None)
+    assert ledger.claimed("freepik", ["7"]) == {"7"} and not ledger.claimed("dashscope", ["7"])
+
+
+def test_a_task_that_was_ever_of_another_order_is_no_id(ledger: Ledger) -> None:
+    ledger.intend(an_order("a"))
+    ledger.mark_submitted("a", "task-7", None)
+    ledger.mark_failed("a", "refused")
+    ledger.intend_again(row(ledger, "a"), an_order("a"))
+    ledger.mark_submitted("a", "task-8", None)
+    ledger.intend(an_order("b"))
+    with pytest.raises(DuplicateTask):
+        ledger.mark_submitted("b", "task-7", None)
+
+
+def test_of_many_orders_that_get_one_task_at_once_one_has_it(open_ledger: Open) -> None:
+    runs = [open_ledger() for _ in range(6)]
+
+    def order(number: int) -> bool:
+        runs[number].intend(an_order(f"k{number}"))
+        try:
+            return runs[number].mark_submitted(f"k{number}", "task-7", None)
+        except DuplicateTask:
+            return False
+
+    with ThreadPoolExecutor(len(runs)) as pool:
+        assert sum(pool.map(order, range(len(runs)))) == 1
+    states = [row(runs[0], f"k{number}").state for number in range(len(runs))]
+    assert sorted(states) == [State.SUBMITTED, *[State.UNKNOWN] * (len(runs) - 1)]
 
 
 def test_every_change_is_in_the_history(ledger: Ledger) -> None:
