@@ -212,9 +212,7 @@ async def test_of_two_orders_with_one_id_the_second_gets_no_clip_and_is_told(
         other = first.order.model_copy(update={"key": request.key, "request": request.canonical(), "slate": "1B"})
         on.take = first.model_copy(update={"order": other, "request": request})
         for _ in range(2):
-            with pytest.raises(
-                Ambiguous, match=r"1B take 1 was ordered, but .* is that of F 1A take 1"
-            ) as caught:
+            with pytest.raises(Ambiguous, match=r"1B take 1 was ordered, but .* is that of F 1A take 1") as caught:
                 await on.make()
             assert caught.value.next == f"storyreel reconcile --key {request.key[:12]}"
         assert on.state is State.UNKNOWN
