@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import multiprocessing
 import signal
 from collections.abc import Sequence
@@ -18,13 +17,14 @@ from storyreel.tasks.clips import ClipStore
 from storyreel.tasks.collect import Take
 from storyreel.tasks.ledger.ledger import Ledger, Order
 from storyreel.tasks.order import obtain
+from storyreel.tasks.patience import Patience
 from storyreel.tasks.prices.price_list import PriceList
-from storyreel.tasks.providers.errors import Ambiguous, TaskForgotten, Transient
+from storyreel.tasks.providers.errors import Ambiguous, ProviderError, TaskForgotten, Transient
 from storyreel.tasks.studio import Studio
 from tests.flows.dying import die_at
 from tests.tasks.providers.hosted_services import SERVICES
 from tests.tasks.providers.hosted_services import request as request_for
-from tests.tasks.test_order import no_global_slot
+from tests.tasks.test_order import LOG, no_global_slot
 
 BETWEEN = (
     "storyreel.tasks.clips:ClipStore._place before",
@@ -97,13 +97,17 @@ async def _make(place: Place, timeout: float) -> int:
     errors = [result for result in results if isinstance(result, BaseException)]
     if any(isinstance(error, (Ambiguous, TaskForgotten)) for error in errors):
         return UNKNOWN
+    if fault := next((error for error in errors if not isinstance(error, ProviderError)), None):
+        raise fault
     return UNFINISHED if errors else FINISHED
 
 
 async def _made(take: Take, studio: Studio) -> object:
-    for _ in range(3):
+    patience = Patience(take.timeout, take.order.slate, take.order.take)
+    while True:
         try:
-            return await obtain(take, studio, logging.getLogger("take"), no_global_slot)
+            return await obtain(take, studio, LOG, no_global_slot, patience)
         except Transient:
+            if not patience.left:
+                raise
             await asyncio.sleep(0.1)
-    return await obtain(take, studio, logging.getLogger("take"), no_global_slot)
