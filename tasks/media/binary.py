@@ -23,7 +23,7 @@ adelay aevalsrc afade alimiter ametadata amix anullsrc apad aresample asetpts as
 crop drawtext ebur128 fade format fps hflip loop metadata overlay pad pan perspective premultiply scale scdet setparams
 setpts setsar sidechaincompress sidedata tonemap tpad transpose trim vflip volume xfade zscale
 """
-_HINT = "install ffmpeg 5.1 or newer with libx264, or unset STORYREEL_FFMPEG to use the one that comes with storyreel"
+_HINT = "install ffmpeg 5.1 or newer with libx264 and zimg, or unset STORYREEL_FFMPEG to use the one of storyreel"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,15 @@ from pathlib import Path
 
 from PIL import Image, ImageCms, ImageFilter, ImageOps, UnidentifiedImageError
 
+from storyreel.tasks.media.colour import HLG, PQ
 from storyreel.tasks.media.errors import MediaError
+from storyreel.tasks.media.frames import first_frame
 
 LARGEST = 80_000_000
 """Most pixels of a picture: more than any camera has, fewer than a forged header claims to fill the memory."""
+
+_HEADER = 4096
+"""Bytes at the start of a picture in which its colours are described."""
 
 _HINT = "export it again as PNG or JPEG, or name another picture"
 
@@ -29,7 +34,8 @@ def open_still(path: Path, near: tuple[int, int]) -> Image.Image:
                     hint="scale it down to 4000 pixels a side or less",
                 )
             file.draft(None, (near[0] * 2, near[1] * 2))
-            still = _in_srgb(ImageOps.exif_transpose(file))
+            # Pillow takes the numbers of high dynamic range for sRGB.
+            still = first_frame(path) if _is_hdr(path) else _in_srgb(ImageOps.exif_transpose(file))
         # A few pictures far larger than the frame would fill the memory.
         still.thumbnail((near[0] * 3, near[1] * 3), reducing_gap=3)
         return still
@@ -54,6 +60,16 @@ def blurred_backdrop(still: Image.Image, width: int, height: int, light: float) 
     # Blurring a thumbnail is a hundred times faster than blurring the picture, and looks the same.
     small = cover(still, max(1, width // 16), max(1, height // 16)).filter(ImageFilter.GaussianBlur(2.5))
     return small.point(lambda level: int(level * light)).resize((width, height), Image.Resampling.BICUBIC)
+
+
+def _is_hdr(path: Path) -> bool:
+    """Whether a picture is PQ or HLG, by `cICP` (PNG, 11.3.2.6) or `nclx` (AVIF, HEIF: ISO/IEC 14496-12, 12.1.5)."""
+    with path.open("rb") as file:
+        head = file.read(_HEADER)
+    png, heif = head.find(b"cICP"), head.find(b"nclx")
+    if head.startswith(b"\x89PNG") and png >= 0:
+        return head[png + 5] in (PQ, HLG)
+    return head[4:8] == b"ftyp" and heif >= 0 and int.from_bytes(head[heif + 6 : heif + 8], "big") in (PQ, HLG)
 
 
 def _in_srgb(image: Image.Image) -> Image.Image:

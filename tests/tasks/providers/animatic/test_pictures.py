@@ -10,10 +10,13 @@ import pytest
 from PIL import Image, ImageCms, ImageStat
 
 from storyreel.tasks.media.errors import MediaError
+from storyreel.tasks.media.frames import first_frame
+from storyreel.tasks.media.orientation import turned_image
 from storyreel.tasks.media.stills import blurred_backdrop, cover, open_still
 from storyreel.tasks.providers.animatic.page import lay_out
 from storyreel.tasks.providers.errors import Terminal
-from tests.tasks.generated_clips import make_clip
+from tests.tasks.generated_clips import ffmpeg, make_clip
+from tests.tasks.odd_clips import oriented
 from tests.tasks.providers.animatic.drawing import (
     attachment,
     board_of,
@@ -80,15 +83,50 @@ async def test_a_reference_video_that_is_none_is_named(tmp_path: Path) -> None:
         await drawn(request(references=[attachment(walk, "video")]), tmp_path / "clip.mp4")
 
 
-def test_a_picture_is_turned_upright(tmp_path: Path) -> None:
-    picture = Image.new("RGB", (40, 20), "blue")
-    picture.paste("red", (0, 0, 20, 20))
+@pytest.mark.parametrize("kind", ["jpeg", "png", "webp", "tiff", "avif"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_picture_is_turned_and_mirrored_as_its_exif_says(tmp_path: Path, kind: str, orientation: int) -> None:
+    picture = Image.new("RGB", (160, 80), "black")
+    for colour, box in {"white": (0, 0, 80, 40), "red": (80, 0, 160, 40), "blue": (0, 40, 80, 80)}.items():
+        picture.paste(colour, box)
     exif = Image.Exif()
-    exif[0x0112] = 6  # the camera was held upright: turn by 90 degrees clockwise
-    picture.save(tmp_path / "a.jpg", exif=exif, quality=95)
-    still = open_still(tmp_path / "a.jpg", NEAR)
-    assert still.size == (20, 40)
-    assert mean(still.crop((0, 0, 20, 16)))[0] > 200 and mean(still.crop((0, 24, 20, 40)))[2] > 200
+    exif[0x0112] = orientation
+    picture.save(tmp_path / f"a.{kind}", exif=exif, quality=95)
+    still, seen = open_still(tmp_path / f"a.{kind}", NEAR), turned_image(picture, orientation)
+    assert still.size == seen.size
+    assert difference(still, seen) < 5
+
+
+_BARS = "eq=saturation=0.5,scale=out_color_matrix=bt709:out_range=tv,format=yuv420p," \
+        "setparams=range=tv:colorspace=bt709:color_primaries=bt709:color_trc=bt709"  # fmt: skip
+_HLG = f"{_BARS},zscale=t=arib-std-b67:p=bt2020:m=bt2020nc,format=yuv420p10le"
+_X265 = ("-c:v", "libx265", "-x265-params", "log-level=error:lossless=1", "-pix_fmt", "yuv420p10le")
+
+
+@pytest.mark.parametrize("kind", ["png", "avif"])
+def test_a_picture_of_high_dynamic_range_is_converted(tmp_path: Path, kind: str) -> None:
+    plain = make_clip(tmp_path / "plain.mp4", frames=1, size="320x180", picture="smptebars", sound=None, filters=_BARS)
+    codec = ("-c:v", "png", "-pix_fmt", "rgb48be") if kind == "png" else ("-c:v", "libsvtav1", "-crf", "5")
+    numbers = "zscale=m=gbr:r=pc,format=gbrp16le,format=rgb48be" if kind == "png" else "null"
+    ffmpeg("-f", "lavfi", "-i", "smptebars=size=320x180", "-frames:v", "1", "-vf", f"{_HLG},{numbers}", *codec,
+           tmp_path / f"a.{kind}")  # fmt: skip
+    assert difference(open_still(tmp_path / f"a.{kind}", NEAR), first_frame(plain)) < 4
+
+
+@pytest.mark.parametrize("kind", ["mirrored", "HLG"])
+async def test_a_reference_video_is_as_its_viewer_sees_it(tmp_path: Path, kind: str) -> None:
+    plain = make_clip(tmp_path / "plain.mp4", frames=6, size="640x360", picture="smptebars", filters=_BARS)
+    odd = tmp_path / "odd.mp4"
+    if kind == "HLG":
+        make_clip(odd, frames=6, size="640x360", picture="smptebars", filters=_HLG, options=_X265)
+    else:
+        flipped = make_clip(tmp_path / "f.mp4", frames=6, size="640x360", picture="smptebars", filters=f"{_BARS},vflip")
+        oriented(flipped, odd, 4)
+    shown = []
+    for video in (plain, odd):
+        clip = await drawn(request(frames=6, references=[attachment(video, "video")]), video.with_suffix(".clip.mp4"))
+        shown.append(frames_of(clip)[-1].crop((200, 100, 1000, 500)))
+    assert difference(*shown) < 4
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16", "I"])
