@@ -20,7 +20,7 @@ from pydantic import ValidationError
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.money import Money
 from storyreel.tasks.bucket import Bucket
-from storyreel.tasks.files import make_folder, place_file, write_whole
+from storyreel.tasks.files import make_folder, mark_of, place_file, write_whole
 
 _CONCURRENT_REQUESTS = 16
 """Requests to a bucket at one time."""
@@ -73,11 +73,22 @@ class ClipStore:
         return str(self.bucket or self.root)
 
     @contextmanager
-    def arriving(self, name: str) -> Iterator[Path]:
-        """Yield a temporary path on the store's file system to download a clip to; its folder is removed at the end."""
+    def arriving(self, name: str, *, may_continue: bool = False) -> Iterator[Path]:
+        """Yield a temporary path on the store's file system to download a clip to; its folder is removed at the end.
+
+        With `may_continue` a part of a clip that has a mark beside it, as of `mark_of`, is left to the next such call.
+        """
         self._arrivals.mkdir(parents=True, exist_ok=True)
+        left = self._arrivals / f"{name[:16]}-unfinished" / "take.mp4"
         with tempfile.TemporaryDirectory(prefix=f"{name[:16]}-", dir=self._arrivals) as folder:
-            yield Path(folder) / "take.mp4"
+            place = Path(folder) / "take.mp4"
+            if may_continue:
+                _move_unfinished(left, place)
+            try:
+                yield place
+            finally:
+                if may_continue:
+                    _move_unfinished(place, left)
 
     def ensure_writable(self) -> None:
         """Check that the bucket can be written to, once. Call before a clip is bought."""
@@ -214,6 +225,14 @@ class ClipStore:
 
     def _path(self, digest: str) -> Path:
         return self.root / _name(digest)
+
+
+def _move_unfinished(part: Path, to: Path) -> None:
+    """Move a part of a clip with its mark; without a mark, nothing. Of two processes one gets it."""
+    with suppress(FileNotFoundError):
+        to.parent.mkdir(exist_ok=True)
+        mark_of(part).rename(mark_of(to))
+        part.rename(to)
 
 
 def _name(digest: str) -> str:

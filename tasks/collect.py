@@ -70,7 +70,7 @@ async def collect(take: Take, task: str, provider: Provider, studio: Studio, pat
         status = await _wait(take, task, provider, studio, patience, log)
         if status.remark:
             log.warning("%s: %s", take.slate, status.remark)
-        with studio.clips.arriving(take.order.key) as arriving:
+        with studio.clips.arriving(take.order.key, may_continue=True) as arriving:
             try:
                 await _download(take, status, arriving, provider, studio, patience)
             except LinkExpired:

@@ -37,6 +37,11 @@ def make_folder(path: Path, *, durable: bool = False) -> None:
             sync(folder.parent)
 
 
+def mark_of(part: Path) -> Path:
+    """The file beside an unfinished download that tells of which version it is a part, and so that it can go on."""
+    return part.with_suffix(".etag")
+
+
 @contextmanager
 def replacing(path: Path, *, durable: bool = False) -> Iterator[Path]:
     """Yield a temporary path with the name of `path`; the file that the block writes there replaces `path`.

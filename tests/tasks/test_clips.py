@@ -15,6 +15,7 @@ from storyreel.specs.money import Money
 from storyreel.tasks import files
 from storyreel.tasks.bucket import Bucket, BucketUnavailable
 from storyreel.tasks.clips import Clip, ClipStore, Receipt
+from storyreel.tasks.files import mark_of
 
 
 @pytest.fixture
@@ -47,6 +48,24 @@ def test_a_download_that_fails_leaves_nothing(store: ClipStore) -> None:
         place.write_bytes(b"half a pic")
         raise ConnectionError
     assert not [path for path in store.root.rglob("*") if path.is_file()]
+
+
+def test_only_a_download_that_can_go_on_leaves_its_part(store: ClipStore) -> None:
+    for is_marked in (False, True):
+        with pytest.raises(ConnectionError), store.arriving("key", may_continue=True) as place:
+            assert not place.exists()
+            place.write_bytes(b"half a pic")
+            if is_marked:
+                mark_of(place).write_text('"1"')
+            raise ConnectionError
+    with store.arriving("key") as other, store.arriving("key", may_continue=True) as place:
+        assert not other.exists()
+        assert place.read_bytes() == b"half a pic" and mark_of(place).read_text() == '"1"'
+        with store.arriving("key", may_continue=True) as second:
+            assert not second.exists(), "one gets it"
+        mark_of(place).unlink()
+    with store.arriving("key", may_continue=True) as place:
+        assert not place.exists()
 
 
 def test_a_damaged_clip_is_not_found(store: ClipStore) -> None:

@@ -102,9 +102,11 @@ async def test_a_download_that_never_ends_leaves_the_order_open(tmp_path: Path, 
         with pytest.raises(Overdue, match="was not downloaded") as late:
             await on.make(patience(1.5))
         assert "it is paid as" in late.value.hint and on.state is State.SUBMITTED
-        assert not list((tmp_path / "clips").rglob("*.mp4"))
+        assert not list((tmp_path / "clips").glob("??/*.mp4"))
         assert (await on.make()).path.is_file()
         assert len(on.emulator.accepted) == 1
+        assert "range" in on.emulator.fetches[-1].headers, "it went on where the first ended"
+        assert not list((tmp_path / "clips" / "arriving").rglob("*.*"))
 
 
 async def test_a_look_that_is_never_answered_leaves_the_order_open(tmp_path: Path, service: Service) -> None:

@@ -9,6 +9,7 @@ from typing import NoReturn
 
 import httpx
 
+from storyreel.tasks.files import mark_of
 from storyreel.tasks.progress import Progress
 from storyreel.tasks.providers.errors import Terminal, Transient
 from storyreel.tasks.providers.http.allowed_hosts import AllowedHosts, LinkNotAllowed, checked_request
@@ -40,6 +41,7 @@ async def download(
 ) -> None:
     """Download a clip into a file. A broken download continues where it stopped if the host supports ranges.
 
+    While it is not whole and can be continued, by the next call too, a mark with the tag of its version is beside it.
     `read_timeout` is in seconds, to connect and for each wait for further bytes.
     Raises LinkExpired, Transient, or Terminal (a link that must not be followed, too large a body, a full disk).
     """
@@ -47,6 +49,7 @@ async def download(
     for tries_left in reversed(range(_TRIES)):
         try:
             await transfer.run(url)
+            transfer.forget()
             return
         except (httpx.HTTPError, _Broken) as error:
             if not tries_left:
@@ -62,10 +65,11 @@ class _Transfer:
         self._into, self._service, self._hosts, self._progress = into, service, hosts, progress
         self._timeout = httpx.Timeout(read_timeout, connect=min(read_timeout, _CONNECT_SECONDS))
         self._tries = 0
-        self._written = 0
-        """Bytes in the file."""
-        self._etag = ""
+        self._mark = mark_of(into)
+        self._etag = self._mark.read_text() if self._mark.exists() and into.exists() else ""
         """The host's strong tag of this version of the clip; empty if it gave none."""
+        self._written = into.stat().st_size if self._etag else 0
+        """Bytes in the file."""
 
     async def run(self, link: str) -> None:
         """Download the bytes that are missing, following redirects."""
@@ -122,8 +126,13 @@ class _Transfer:
         if total > MAX_CLIP_BYTES:
             self._refuse(f"it claims to have {total / 1e9:.1f} GB")
         try:
+            if self._etag:
+                self._mark.write_text(self._etag)
+            else:
+                self.forget()
             await self._write(response, total)
         except OSError as error:
+            self.forget()
             raise Terminal(
                 f"the clip from {self._service} cannot be written to {self._into.parent}: {error.strerror or error}",
                 service=self._service,
@@ -142,6 +151,10 @@ class _Transfer:
                 if total:
                     self._progress(min(1.0, self._written / total))
 
+    def forget(self) -> None:
+        """Delete the mark: the clip is whole, or what is here of it is not to be continued."""
+        self._mark.unlink(missing_ok=True)
+
     def _start_again(self) -> None:
         self._written, self._etag = 0, ""
 
@@ -158,6 +171,7 @@ class _Transfer:
             self._refuse("its link leads to no address")
 
     def _refuse(self, why: str) -> NoReturn:
+        self.forget()
         raise Terminal(f"the clip from {self._service} is not downloaded: {why}", service=self._service)
 
 

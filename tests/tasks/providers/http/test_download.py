@@ -14,11 +14,12 @@ from typing import Any
 import httpx
 import pytest
 
+from storyreel.tasks.files import mark_of
 from storyreel.tasks.providers.errors import Refusal, Terminal, Transient
 from storyreel.tasks.providers.http import allowed_hosts
 from storyreel.tasks.providers.http.allowed_hosts import AllowedHosts, LinkNotAllowed, ip_literal, proxy_for
 from storyreel.tasks.providers.http.download import LinkExpired, download
-from tests.services.faults import Trouble, Truncated
+from tests.services.faults import Slow, Trouble, Truncated
 from tests.services.results import Link, ResultHost
 from tests.services.wire import Ending, HttpRequest, Reply, app, listening_socket, serving
 
@@ -150,6 +151,28 @@ async def test_a_download_that_breaks_every_time_is_transient(into: Path) -> Non
     with host.served() as url, pytest.raises(Transient, match="did not arrive"):
         await fetch(url, into)
     assert len(host.requests) == 4
+
+
+async def test_a_later_download_goes_on_where_an_earlier_one_ended(into: Path) -> None:
+    host = Host([by(Slow()), None])
+    with host.served() as url:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.5):
+                await fetch(url, into)
+        came = into.stat().st_size
+        assert 0 < came < len(CLIP)
+        await fetch(url, into)
+    assert into.read_bytes() == CLIP
+    assert host.requests[1].headers["range"] == f"bytes={came}-"
+    assert [path.name for path in into.parent.iterdir()] == [into.name], "nothing says that it could go on"
+
+
+async def test_a_part_of_another_version_is_not_continued(into: Path) -> None:
+    into.write_bytes(b"something else")
+    mark_of(into).write_text('"another"')
+    with Host().served() as url:
+        await fetch(url, into)
+    assert into.read_bytes() == CLIP
 
 
 @pytest.mark.parametrize("code", [401, 403, 404, 410])
