@@ -117,7 +117,8 @@ class _TakeOrder:
         return None
 
     async def _wait_for_other_run(self) -> None:
-        if not self.patience.left:
+        # A free take ends with the other run's work, or with its lease.
+        if self.provider.paid and not self.patience.left:
             raise Overdue(
                 f"another run is making {self.take.slate}, and has not finished it in {self.patience}",
                 service=self.take.order.provider,

@@ -23,7 +23,7 @@ from storyreel.tasks.providers.errors import Transient
 from tests.services.faults import Answer, Call, Silence, Slow
 from tests.tasks.providers.hosted_services import SERVICES, Service, local
 from tests.tasks.providers.hosted_services import request as request_for
-from tests.tasks.test_order import LOG, bench
+from tests.tasks.test_order import LOG, Bench, bench
 
 ABSURD = ["3600", "86400", "1000000000", "1" * 40, "Fri, 31 Dec 9999 23:59:59 GMT"]
 UNREADABLE = ["nan", "-1", "1e400", "soon", "", "Fri, 31 Dec 9999 23:59:59 -2359"]
@@ -118,24 +118,38 @@ async def test_a_look_that_is_never_answered_leaves_the_order_open(tmp_path: Pat
         assert (await on.make()).path.is_file()
 
 
+def with_upload(on: Bench, folder: Path, name: str) -> None:
+    """Give the take a reference that is uploaded: DashScope takes pictures inside the request, and uploads videos."""
+    file = folder / "mira.png"
+    file.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(64))
+    reference = local(file, "video" if name == "dashscope" else "image")
+    request = request_for(SERVICES[name], Mode.REFERENCE, references=(reference,))
+    on.take = on.take.model_copy(update={"request": request})
+
+
 @pytest.mark.parametrize("name", ["dashscope", "freepik"])
 @pytest.mark.parametrize("trouble", [Slow(), Silence()], ids=["slow", "silent"])
 async def test_an_upload_that_never_ends_buys_nothing(tmp_path: Path, name: str, trouble: Any) -> None:
-    picture = tmp_path / "mira.png"
-    picture.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(64))
     async with bench(tmp_path, SERVICES[name]) as on:
-        request = request_for(SERVICES[name], Mode.REFERENCE, references=(local(picture),))
-        on.take = on.take.model_copy(update={"request": request})
+        with_upload(on, tmp_path, name)
         on.emulator.fault(Call.UPLOAD, trouble, times=1)
-        if name == "dashscope":  # It takes pictures inside the request, and uploads videos.
-            video = local(picture, "video")
-            on.take = on.take.model_copy(
-                update={"request": request_for(SERVICES[name], Mode.REFERENCE, references=(video,))}
-            )
         with pytest.raises(Overdue, match="has not taken the files") as late:
             await on.make(patience(1))
         assert "nothing was bought" in late.value.hint
         assert on.emulator.accepted == [] and on.studio.ledger.find(on.take.order.key) is None
+
+
+@pytest.mark.parametrize("name", ["dashscope", "freepik"])
+@pytest.mark.parametrize("step", [0, 1], ids=["asking where to", "sending"])
+async def test_an_upload_that_is_to_wait_longer_than_its_time_ends_at_once(
+    tmp_path: Path, name: str, step: int
+) -> None:
+    async with bench(tmp_path, SERVICES[name]) as on:
+        with_upload(on, tmp_path, name)
+        on.emulator.fault(Call.UPLOAD, Answer(503, retry_after="86400"), after=step)
+        with pytest.raises(Transient) as busy:
+            await on.make()
+        assert busy.value.retry_after == 86400 and "nothing was bought" in busy.value.hint
 
 
 async def test_a_bucket_that_never_answers_buys_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
