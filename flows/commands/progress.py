@@ -32,16 +32,18 @@ class _Row:
     stage: Stage = "waiting"
     fraction: float = 0.0
     detail: str = ""
-    waits_for: str = ""
+    waits: bool = False
+    """Whether something is wrong that it waits for."""
+    last_wait: str = ""
     begun: float | None = None
     ended: float | None = None
 
     def update(self, report: StageReport, now: float) -> bool:
         """Take over a report, and return whether its stage, or what it waits for, is new. `now` is in monotonic
         seconds."""
-        changed = report.stage != self.stage or report.waits_for not in ("", self.waits_for)
+        changed = report.stage != self.stage or report.waits_for not in ("", self.last_wait)
         self.stage, self.fraction, self.detail = report.stage, report.fraction, report.detail
-        self.waits_for = report.waits_for or self.waits_for
+        self.waits, self.last_wait = bool(report.waits_for), report.waits_for or self.last_wait
         if report.stage != "waiting" and self.begun is None:
             self.begun = now
         self.ended = now if report.stage in _FINAL else None
@@ -76,8 +78,8 @@ class _Board:
         rows = list(self.rows.values())
         if len(rows) <= _ROWS:
             return rows
-        busy = [row for row in rows if row.stage not in (*_FINAL, "waiting") or row.stage in ("failed", "unknown")]
-        return busy[:_ROWS]
+        hidden = ("waiting", "done", "cached")
+        return [row for row in rows if row.waits or row.stage not in hidden][:_ROWS]
 
 
 @contextmanager
