@@ -125,6 +125,7 @@ def _request(
 
 def _agreed(request: RunRequest, buy: bool) -> list[str]:
     """The keys of the takes that the call may buy. Raises BudgetExceeded and NotAllowed."""
+    request.check_recordable()
     budgeted: BudgetedPlan = Planner.of(request).plan_within_budget()
     if budgeted.excess:
         budgeted.excess.next = request.command_within_budget(budgeted.excess.fits)

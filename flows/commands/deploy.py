@@ -173,6 +173,7 @@ def _agreed(
     from storyreel.flows.commands.consent import agree_unattended, require_keys
     from storyreel.flows.deployment.registration import DeploymentRequest
 
+    run.check_recordable()
     budgeted = options.plan_of(run)
     request = DeploymentRequest(run=run, plan=budgeted.plan, name=_name(name), limits=_limits(limits), **more)
     if must_have_keys:

@@ -24,9 +24,10 @@ if TYPE_CHECKING:
 def run(request: RunRequest, plan: Plan, console: Terminal) -> tuple[Rendering, str]:
     """Carry out a plan that was agreed to. Returns the film, and a line that says where its run is shown.
 
-    Raises RunFailed, BudgetExceeded, and Interrupted if it was stopped; each with the command to run next.
+    Raises NotAllowed, RunFailed, BudgetExceeded, and Interrupted if it was stopped; each with the command to run next.
     """
-    # First, as Prefect reads the environment when it is imported.
+    request.check_recordable()
+    # Before anything of Prefect, which reads the environment when it is imported.
     set_prefect_defaults()
     with ExitStack() as stack:
         with console.status("starting Prefect"):

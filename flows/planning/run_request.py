@@ -8,8 +8,11 @@ from pathlib import Path
 
 from pydantic import Field
 
+from storyreel.flows.errors import NotAllowed
+from storyreel.specs.foreign_text import storable
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.money import Money
+from storyreel.specs.problems.phrases import shown
 
 
 class RunRequest(Frozen):
@@ -23,6 +26,15 @@ class RunRequest(Frozen):
     budget: Money | None = None
     """The most that the run may cost; replaces the storyboard's `per_run`."""
     out: Path | str | None = None
+
+    def check_recordable(self) -> None:
+        """Return if Prefect can record the run: its parameters are UTF-8. Raises NotAllowed."""
+        for text in (str(self.storyboard), str(self.out or ""), *self.vars.values()):
+            if storable(text) != text:
+                raise NotAllowed(
+                    f"{shown(text, 200)} is not UTF-8, so that Prefect cannot record a run with it",
+                    hint="give it a name without the bytes that are shown as escapes",
+                )
 
     def command(self, name: str = "render", *more: str) -> str:
         """The command line that asks for the same with the command `name`; `more` are further arguments."""
