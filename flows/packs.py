@@ -22,24 +22,30 @@ from pydantic import Field, StringConstraints, ValidationError
 
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.problems.phrases import reason, shown
-from storyreel.specs.problems.problem import Problem, StoryboardError
-from storyreel.specs.reading import LARGEST, local_files, read
-from storyreel.specs.sources import packed_path
+from storyreel.specs.problems.problem import Position, Problem, StoryboardError
+from storyreel.specs.reading import LARGEST, NamedFile, named_files, read
+from storyreel.specs.secrets import hidden
+from storyreel.specs.sources import NOT_BESIDE, leads_away, packed_path
 from storyreel.specs.storyboard import Storyboard, is_remote
 from storyreel.specs.validation.check import local_sources
-from storyreel.tasks.bucket import Bucket
+from storyreel.tasks.bucket import Bucket, FileTooLarge
 from storyreel.tasks.clips import file_digest
 from storyreel.tasks.files import folder_beside, place_folder, write_whole
 
 if TYPE_CHECKING:
     from storyreel.tasks.home import Home
+    from storyreel.tasks.providers.http.web_folder import WebFolder
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 _NO_VARS: Mapping[str, str] = MappingProxyType({})
+_WEB = ("http", "https")
+_DRIVE = re.compile(r"^[A-Za-z]:(?=/)")
 _LARGEST_INDEX = 32 << 20
 """Bytes."""
+_LARGEST_FILE = 2_000_000_000
+"""Bytes of any file of a pack, such as music of two hours."""
 _THREADS = 8
 """Files that are read or transferred at the same time."""
 _ADDRESS = re.compile(r"(?P<bucket>.+)/packs/(?P<version>[0-9a-f]{64})\.json")
@@ -114,18 +120,34 @@ def fetch_storyboard(storyboard: str, home: Home, set_vars: Mapping[str, str] = 
     """
     if not is_remote(storyboard):
         return Path(storyboard)
+    if _leads_away(storyboard):
+        hint = "write the address itself, without `..` and `::`"
+        raise PackError.in_file(hidden(storyboard), "the address leads to another one", hint)
     if found := _ADDRESS.fullmatch(storyboard):
-        return _fetch_pack(storyboard, found["version"], Bucket(found["bucket"]), home.packs)
+        return _fetch_pack(storyboard, found["version"], _folder(found["bucket"]), home.packs)
     return _fetch_file(storyboard, home.packs, set_vars)
 
 
-def read_film(storyboard: Path | str, set_vars: Mapping[str, str] = _NO_VARS, home: Home | None = None) -> Storyboard:
-    """Read a storyboard by its path or address; a remote one is fetched. Raises StoryboardError and BucketError."""
+def _leads_away(address: str) -> bool:
+    """Whether an address of a storyboard is not written as what it leads to."""
+    scheme, _, rest = address.partition("?")[0].partition("://")
+    # A host of digits may hold `::`, and a web address is never given to fsspec.
+    path = rest.partition("/")[2] if scheme.lower() in _WEB else rest.lstrip("/")
+    return leads_away(_DRIVE.sub("", path))
+
+
+def read_film(
+    storyboard: Path | str, set_vars: Mapping[str, str] = _NO_VARS, home: Home | None = None, *, confined: bool = False
+) -> Storyboard:
+    """Read a storyboard by its path or address; a remote one is fetched. Raises StoryboardError and BucketError.
+
+    One from an address, or with `confined`, may name no files outside of its folder.
+    """
     if not is_remote(str(storyboard)):
-        return read(Path(storyboard), set_vars)
+        return read(Path(storyboard), set_vars, confined=confined)
     from storyreel.tasks.home import Home
 
-    return read(fetch_storyboard(str(storyboard), home or Home.of(), set_vars), set_vars)
+    return read(fetch_storyboard(str(storyboard), home or Home.of(), set_vars), set_vars, confined=True)
 
 
 def _index(film: Storyboard) -> _Index:
@@ -164,7 +186,7 @@ def _blob(digest: str) -> str:
     return f"packs/files/{digest[:2]}/{digest}"
 
 
-def _fetch_pack(address: str, version: str, store: Bucket, packs: Path) -> Path:
+def _fetch_pack(address: str, version: str, store: Bucket | WebFolder, packs: Path) -> Path:
     """The storyboard of a pack, which is downloaded unless it is complete on this host."""
     into = packs / version
     if (local := _local_index(into)) and local.version == version and not _damaged_file(local, into):
@@ -175,7 +197,12 @@ def _fetch_pack(address: str, version: str, store: Bucket, packs: Path) -> Path:
         def one(item: tuple[Path, str]) -> None:
             file, digest = item
             file.parent.mkdir(parents=True, exist_ok=True)
-            if not store.get(_blob(digest), file):
+            try:
+                found = store.get(_blob(digest), file, LARGEST if digest == index.text else _LARGEST_FILE)
+            except FileTooLarge as error:
+                what = f"`{shown(file.relative_to(folder))}` is not what was packed: {error.message}"
+                raise _damaged(address, what) from error
+            if not found:
                 raise _damaged(address, f"`{shown(file.relative_to(folder))}` is missing")
 
         try:
@@ -186,7 +213,7 @@ def _fetch_pack(address: str, version: str, store: Bucket, packs: Path) -> Path:
     return _place(address, index, into, fetch)
 
 
-def _read_index(address: str, version: str, store: Bucket) -> _Index:
+def _read_index(address: str, version: str, store: Bucket | WebFolder) -> _Index:
     content = store.read(f"packs/{version}.json", _LARGEST_INDEX)
     if content is None:
         raise PackError.in_file(address, "there is no such pack", "deploy the film again")
@@ -203,40 +230,54 @@ def _fetch_file(address: str, packs: Path, set_vars: Mapping[str, str]) -> Path:
     """A storyboard from an address, with the local files beside it that it names."""
     bare, query, more = address.partition("?")
     base, _, name = bare.rpartition("/")
+    store, label = _folder(base), hidden(address)
     packs.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".fetched-", dir=packs) as workshop:
         folder = Path(workshop) / "film"
         folder.mkdir()
         file = folder / (name.lstrip(".") or "storyboard.yaml")
-        _get(address, base, name + query + more, file, "there is no such file", LARGEST)
-        # An absolute path is on this host.
-        sources = [source for source in local_files(file, set_vars) if not source.startswith(("/", "~"))]
+        start = Position(label, 1, 1)
+        _get(store, name + query + more, file, LARGEST, Problem(start, "there is no such file"))
 
-        def one(source: str) -> str:
-            place = folder / packed_path(source)
-            place.parent.mkdir(parents=True, exist_ok=True)
-            _get(address, *_beside_address(base, source), place, f"`{shown(source)}` does not exist")
-            return file_digest(place)
+        def one(item: tuple[str, NamedFile]) -> str:
+            source, named = item
+            place, where = folder / source, named.position
+            if isinstance(store, Bucket) and not store.is_inside(source):
+                raise PackError([Problem(where, f"`{shown(source)}` is not beside the storyboard", NOT_BESIDE)])
+            hint = "paths are relative to the storyboard's folder"
+            missing = Problem(where, f"`{shown(source)}` does not exist", hint)
+            try:
+                place.parent.mkdir(parents=True, exist_ok=True)
+                # Object stores do not know `.` and empty parts.
+                _get(store, posixpath.normpath(source), place, named.most_bytes, missing)
+                return file_digest(place)
+            except (OSError, ValueError) as error:
+                raise PackError([Problem(where, f"`{shown(source)}` cannot be stored: {reason(error)}")]) from error
 
-        digests = _in_threads(one, sources)
-        files = dict(zip(sources, digests, strict=True))
+        sources = named_files(file, set_vars, label)
+        files = dict(zip(sources, _in_threads(one, sources.items()), strict=True))
         index = _Index(title="", storyboard=file.name, text=file_digest(file), files=files)
         return _place(address, index, packs / index.version, folder.rename)
 
 
-def _get(address: str, base: str, name: str, into: Path, missing: str, most: int | None = None) -> None:
-    store = Bucket(base)
-    if most and (store.size(name) or 0) > most:
-        raise PackError.in_file(address, f"the file has more than {most // 10**6} MB", "split the film")
-    if not store.get(name, into):
-        raise PackError.in_file(address, missing, "paths are relative to the storyboard's folder")
+def _get(store: Bucket | WebFolder, name: str, into: Path, most: int, missing: Problem) -> None:
+    """Bring a file. Raises PackError with `missing` if it does not exist, or if it is larger than `most` bytes."""
+    try:
+        if not store.get(name, into, most):
+            raise PackError([missing])
+    except FileTooLarge as error:
+        what = f"`{shown(into.name)}` is too large: {error.message}"
+        raise PackError([Problem(missing.position, what, "make it smaller")]) from error
 
 
-def _beside_address(base: str, source: str) -> tuple[str, str]:
-    """The folder and the name of a file beside an address. File systems of buckets do not know `..`."""
-    scheme, mark, path = base.partition("://")
-    folder, _, name = posixpath.normpath(f"{path}/{source}").rpartition("/")
-    return scheme + mark + folder, name
+def _folder(base: str) -> Bucket | WebFolder:
+    """The folder that an address is in."""
+    if base.partition("://")[0].lower() in _WEB:
+        # Imported late: most storyboards are files.
+        from storyreel.tasks.providers.http.web_folder import WebFolder
+
+        return WebFolder(base)
+    return Bucket(base)
 
 
 def _place(address: str, index: _Index, into: Path, fetch: Callable[[Path], object]) -> Path:

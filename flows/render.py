@@ -17,7 +17,7 @@ from pydantic import Field
 
 from storyreel.flows.lifecycle import automations
 from storyreel.flows.lifecycle.cancellation import stop_handler, stoppable
-from storyreel.flows.lifecycle.deployed import is_deployed
+from storyreel.flows.lifecycle.deployed import is_deployed, is_of_a_form
 from storyreel.flows.monitoring.logs import make_logs_legible
 from storyreel.flows.monitoring.observe import log_plan, observe_run
 from storyreel.flows.names import default_folder, film_tags, run_name
@@ -70,7 +70,8 @@ async def render_storyboard(
 
     Args:
         storyboard: The YAML file: a path on the machine that renders, an address such as `s3://films/film.yaml`,
-            or that of a pack.
+            or that of a pack. One from an address, or other than the deployment's own, names no files outside of its
+            folder.
         provider: A service that makes all shots. Without it, each shot is made by the one the storyboard names.
         vars: Values for the storyboard's vars, for example `{"city": "Lyon"}`. Others keep their values.
         select: The shots to make: `1B`, `1A+`, `scene:2`, `state:new`, `changed`. The animatic stands in for others.
@@ -101,7 +102,9 @@ async def render_storyboard(
         budget=parse_money(budget) if budget else None,
         out=out,
     )
-    planner = await asyncio.to_thread(Planner.of, request, home)
+    # Whoever fills in a form must not choose among the files of this host.
+    confined = await is_of_a_form(storyboard)
+    planner = await asyncio.to_thread(Planner.of, request, home, confined=confined)
     origin = Origin(storyboard=hidden(storyboard), version=await asyncio.to_thread(version_of, planner.film))
     approval = await Approval.begin(planner)
     planner = replace(planner, limits=approval.limits(planner.limits))

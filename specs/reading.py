@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
+from typing import NamedTuple
 
-from storyreel.specs.problems.problem import Problem, StoryboardError
+from storyreel.specs.problems.phrases import shown
+from storyreel.specs.problems.problem import MOST_PROBLEMS, Position, Problem, StoryboardError
+from storyreel.specs.sources import NOT_BESIDE, leads_away
 from storyreel.specs.storyboard import Storyboard
 from storyreel.specs.validation.cascade import cascade
-from storyreel.specs.validation.check import check, local_sources
+from storyreel.specs.validation.check import check, placed_sources
 from storyreel.specs.validation.recovery import STORYBOARD, recover
 from storyreel.specs.yaml import variables
 from storyreel.specs.yaml.load import load
@@ -22,28 +25,52 @@ _HINT = "give the file of a storyboard; `storyreel init` writes one"
 NO_VARS: Mapping[str, str] = MappingProxyType({})
 
 
-def read(path: Path, set_vars: Mapping[str, str] = NO_VARS) -> Storyboard:
-    """The storyboard in a file, with `set_vars` over its variables. Raises StoryboardError with all problems."""
+class NamedFile(NamedTuple):
+    """A local file that a storyboard names."""
+
+    position: Position
+    """Of its first mention."""
+    most_bytes: int
+    """More than any of its uses allows."""
+
+
+def read(path: Path, set_vars: Mapping[str, str] = NO_VARS, *, confined: bool = False) -> Storyboard:
+    """The storyboard in a file, with `set_vars` over its variables. Raises StoryboardError with all problems.
+
+    With `confined` it may name no file outside of its folder: who wrote it may not choose among the files of this host.
+    """
     root, problems = _load(path)
-    storyboard, found = from_tree(root, path.absolute().parent, str(path), set_vars)
+    storyboard, found = from_tree(root, path.absolute().parent, str(path), set_vars, confined=confined)
     if storyboard is None or problems or found:
         raise StoryboardError([*problems, *found])
     return storyboard
 
 
-def local_files(path: Path, set_vars: Mapping[str, str] = NO_VARS) -> list[str]:
-    """The local files that a storyboard names, as written, existing or not. Raises StoryboardError if unreadable."""
-    file = str(path)
+def named_files(path: Path, set_vars: Mapping[str, str], address: str) -> dict[str, NamedFile]:
+    """The local files that a storyboard from an address names, as written, existing or not.
+
+    `address` is what problems name. Raises StoryboardError if it is unreadable, or for files outside of its folder.
+    """
     root, problems = _load(path)
-    root, _ = variables.fill(root, set_vars, file)
-    recovered = recover(cascade(root, file), file)
-    if recovered.storyboard is None:
-        raise StoryboardError([*problems, *recovered.problems])
-    return local_sources(recovered.storyboard)
+    root, _ = variables.fill(root, set_vars, address)
+    storyboard, root, refused, _ = recover(cascade(root, address), address)
+    if storyboard is None:
+        raise StoryboardError([*problems, *refused])
+    storyboard._positions = Positions(address, root)
+    files: dict[str, NamedFile] = {}
+    away = []
+    for position, source, kind in placed_sources(storyboard):
+        if leads_away(source):
+            away.append(Problem(position, f"`{shown(source)}` is not beside the storyboard", NOT_BESIDE))
+        known = files.setdefault(source, NamedFile(position, 0))
+        files[source] = known._replace(most_bytes=max(known.most_bytes, kind.value.most_bytes))
+    if away:
+        raise StoryboardError(away[:MOST_PROBLEMS])
+    return files
 
 
 def from_tree(
-    root: Node, folder: Path, file: str, set_vars: Mapping[str, str]
+    root: Node, folder: Path, file: str, set_vars: Mapping[str, str], *, confined: bool = False
 ) -> tuple[Storyboard | None, list[Problem]]:
     """The storyboard of a tree, and what is wrong with it: None if too little is left without its mistakes.
 
@@ -53,7 +80,7 @@ def from_tree(
     storyboard, root, refused, altered = recover(cascade(root, file), file)
     if storyboard is None:
         return None, [*unfilled, *refused]
-    storyboard._folder = folder
+    storyboard._folder, storyboard._is_confined = folder, confined
     storyboard._positions = Positions(file, root)
     return storyboard, [*unfilled, *refused, *check(storyboard, altered)]
 

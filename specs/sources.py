@@ -7,6 +7,7 @@ folder lie elsewhere when a storyboard was packed and brought to another machine
 from __future__ import annotations
 
 import hashlib
+import re
 import stat
 from collections.abc import Callable
 from difflib import get_close_matches
@@ -14,7 +15,7 @@ from enum import Enum
 from itertools import islice
 from pathlib import Path, PureWindowsPath
 from typing import NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from storyreel.specs.file_kind import HEAD, IMAGES, SOUNDS, VIDEOS, VOICES, FileKind, file_kind
 from storyreel.specs.problems.phrases import reason, shown
@@ -27,6 +28,12 @@ _NEIGHBOURS = 500
 _MOST_GUESSES = 50
 _LFS = b"version https://git-lfs"
 
+NOT_BESIDE = "one from an address or a form names files in its folder or below it, and http(s) addresses"
+"""Hint for a source that leads elsewhere."""
+
+_DOTS = re.compile(r"[. ]{2,}")
+_MOST_DECODINGS = 5
+
 ELSEWHERE = ".elsewhere"
 """Folder, beside an unpacked storyboard, of the files that it names outside of its own folder."""
 
@@ -36,6 +43,37 @@ def is_outside(source: str) -> bool:
     # A Windows path has all parts of a POSIX path, and drives.
     path = PureWindowsPath(source)
     return bool(path.anchor) or ".." in path.parts or path.parts[:1] == (ELSEWHERE,)
+
+
+def leads_away(source: str) -> bool:
+    """Whether a local source, as written, might lead out of the storyboard's folder on some host or file system.
+
+    Names in addresses are decoded by some servers and clients, more than once by some; a backslash is a slash to some,
+    and to fsspec `::` begins another address.
+    """
+    for _ in range(_MOST_DECODINGS):
+        odd = "\\" in source or "::" in source or any(sign < " " or sign == "\x7f" for sign in source)
+        # Some systems take dots and spaces from the end of a name.
+        if odd or is_outside(source) or any(_DOTS.fullmatch(part) for part in source.split("/")):
+            return True
+        decoded = unquote(source)
+        if decoded == source:
+            return False
+        source = decoded
+    return True
+
+
+def leads_out(source: str, target: Path, folder: Path) -> bool:
+    """Whether a source that stands for the file `target` is outside of a folder, by its name or by a link.
+
+    What was packed with the storyboard, and lies in `.elsewhere`, is inside.
+    """
+    try:
+        if leads_away(source) and not (target.is_relative_to(folder / ELSEWHERE) and target.exists()):
+            return True
+        return not target.resolve().is_relative_to(folder.resolve())
+    except (OSError, RuntimeError, ValueError):
+        return True
 
 
 def packed_path(source: str) -> str:
@@ -56,6 +94,11 @@ class _Limits(NamedTuple):
     kinds: tuple[FileKind, ...]
     remote: bool
 
+    @property
+    def most_bytes(self) -> int:
+        """Bytes that are brought of a file from another host; of music what a WAV of two hours has."""
+        return self.megabytes * _MEGABYTE if self.megabytes else 2_000 * _MEGABYTE
+
 
 class SourceKind(Enum):
     """Requirements of a source. The sizes are DashScope's limits; the other services take no more."""
@@ -67,10 +110,13 @@ class SourceKind(Enum):
 
 
 class SourceChecker:
-    """Checks the sources of one storyboard, each once."""
+    """Checks the sources of one storyboard, each once.
 
-    def __init__(self, resolve: Callable[[str], Path | str]) -> None:
-        self._resolve = resolve
+    `confined_to` is the folder that no local source may be outside of; None if any file may be named.
+    """
+
+    def __init__(self, resolve: Callable[[str], Path | str], confined_to: Path | None = None) -> None:
+        self._resolve, self._confined_to = resolve, confined_to
         self._seen: dict[tuple[str, SourceKind], Wrong | None] = {}
         self._names: dict[Path, list[str]] = {}
         self._missing = 0
@@ -84,6 +130,8 @@ class SourceChecker:
     def _check(self, source: str, target: Path | str, kind: SourceKind) -> Wrong | None:
         if isinstance(target, str):
             return _wrong_address(target) if kind.value.remote else (f"`{shown(target)}` is not local", "download it")
+        if self._confined_to and leads_out(source, target, self._confined_to):
+            return f"`{shown(source)}` is not beside the storyboard", NOT_BESIDE
         try:
             return _wrong_file(shown(source), target, kind)
         except (FileNotFoundError, NotADirectoryError):

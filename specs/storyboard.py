@@ -190,6 +190,7 @@ class Storyboard(StoryboardModel):
     """Sound files under the whole film, at most 50."""
 
     _folder: Path = PrivateAttr(default=Path())
+    _is_confined: bool = PrivateAttr(default=False)
     _positions: Mapping[KeyPath, Position] = PrivateAttr(default_factory=dict)
 
     @model_validator(mode="after")
@@ -204,6 +205,12 @@ class Storyboard(StoryboardModel):
         return self._folder
 
     @property
+    def confined_to(self) -> Path | None:
+        """The folder that no local file of it may be outside of, as it came from an address; None if any file may be
+        named."""
+        return self._folder.absolute() if self._is_confined else None
+
+    @property
     def all_shots(self) -> tuple[Shot, ...]:
         """Every shot in the order of the film."""
         return self.shots or tuple(shot for scene in self.scenes for shot in scene.shots)
@@ -214,8 +221,10 @@ class Storyboard(StoryboardModel):
             return source
         folder = self._folder.absolute()
         # What was unpacked with the storyboard is the right file; one of that name on this host may be another.
-        if is_outside(source) and (unpacked := folder / packed_path(source)).exists():
-            return unpacked
+        if is_outside(source):
+            unpacked = folder / packed_path(source)
+            if self._is_confined or unpacked.exists():
+                return unpacked
         return folder / source
 
     def relative_path(self, file: Path) -> str | None:

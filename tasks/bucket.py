@@ -20,6 +20,8 @@ from storyreel.specs.secrets import MARK, hidden, passwords
 _SETTINGS = ("NoCredentialsError", "PartialCredentialsError", "ProfileNotFound", "TokenRetrievalError")
 """Names of botocore's errors that the user must correct. They share no base class but the root of all its errors."""
 
+_BLOCK = 4 << 20
+"""Bytes that are read at once of a file whose size is bounded."""
 _S3_PART = 8 << 20
 """Bytes of a part of an upload. s3fs sends files of two or more parts in parts, each with a checksum."""
 _S3_AT_ONCE = 4
@@ -36,6 +38,10 @@ class BucketUnavailable(BucketError):
 
 class BucketUnusable(BucketError):
     """The bucket or its settings must be changed first."""
+
+
+class FileTooLarge(BucketUnusable):
+    """A file is larger than the caller takes."""
 
 
 class Bucket:
@@ -55,6 +61,14 @@ class Bucket:
     def address(self, name: str) -> str:
         """The address of a file in the bucket."""
         return f"{self.url.rstrip('/')}/{name}"
+
+    def is_inside(self, name: str) -> bool:
+        """Whether a file is in the folder: on a disk of this host, a link may lead out of it. Raises BucketError."""
+        with self._opened("", "cannot be read") as (system, place):
+            if "file" not in ((system.protocol,) if isinstance(system.protocol, str) else system.protocol):
+                return True
+            folder = Path(place).resolve()
+            return (folder / name).resolve().is_relative_to(folder)
 
     def size(self, name: str) -> int | None:
         """The present size of a file in bytes, None if it does not exist. Raises BucketError."""
@@ -100,10 +114,15 @@ class Bucket:
         with self._opened(name, f"did not take {name}") as (system, place):
             _write(system, place, lambda to: system.pipe_file(to, content))
 
-    def get(self, name: str, into: Path) -> bool:
-        """Download a file, False if it does not exist. The caller checks its digest. Raises BucketError."""
+    def get(self, name: str, into: Path, most: int | None = None) -> bool:
+        """Download a file, False if it does not exist. The caller checks its digest. Raises BucketError.
+
+        `most` is the bytes that it may have, which is checked before and while it is written: FileTooLarge.
+        """
         with self._opened(name, f"did not give {name}") as (system, place):
             try:
+                if most is not None:
+                    return _copy(system, place, into, most)
                 system.get_file(place, str(into))
             except (FileNotFoundError, NotADirectoryError):
                 if not into.parent.is_dir():
@@ -178,6 +197,24 @@ def without_password(url: str) -> str:
 def _in_parts(system: Any) -> dict[str, int]:
     protocols = (system.protocol,) if isinstance(system.protocol, str) else system.protocol
     return {"chunksize": _S3_PART, "max_concurrency": _S3_AT_ONCE} if "s3" in protocols else {}
+
+
+def _copy(system: Any, place: str, into: Path, most: int) -> bool:
+    """Copy a file of at most `most` bytes; False if it is none."""
+    system.invalidate_cache(place)
+    found = system.info(place)
+    if found["type"] != "file":
+        return False
+    if (found["size"] or 0) > most:
+        raise FileTooLarge(f"it has {found['size'] / 1e6:,.1f} MB, at most {most / 1e6:,.0f} MB are read")
+    written = 0
+    with system.open(place, "rb", block_size=_BLOCK) as source, into.open("wb") as file:
+        while block := source.read(_BLOCK):
+            written += len(block)
+            if written > most:
+                raise FileTooLarge(f"it has more than the {most / 1e6:,.0f} MB that are read")
+            file.write(block)
+    return True
 
 
 def _tags(content: bytes) -> Iterator[str]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from prefect import get_client
 from prefect.context import FlowRunContext
+from prefect.exceptions import ObjectNotFound
 
 _MARK = "is_storyreel_flow"
 
@@ -25,3 +27,16 @@ def is_deployed() -> bool:
     if context is None or context.flow is None or context.flow_run is None:
         return False
     return context.flow_run.deployment_id is not None and hasattr(context.flow.fn, _MARK)
+
+
+async def is_of_a_form(storyboard: str) -> bool:
+    """Whether the current flow run is a deployment's, and was given another storyboard than the deployment has."""
+    context = FlowRunContext.get()
+    if not is_deployed() or context is None or context.flow_run is None or context.flow_run.deployment_id is None:
+        return False
+    async with get_client() as client:
+        try:
+            deployment = await client.read_deployment(context.flow_run.deployment_id)
+        except ObjectNotFound:
+            return True
+    return bool((deployment.parameters or {}).get("storyboard") != storyboard)

@@ -32,13 +32,15 @@ class Planner:
     limits: tuple[Limit, ...] = ()
 
     @classmethod
-    def of(cls, request: RunRequest, home: Home | None = None) -> Planner:
+    def of(cls, request: RunRequest, home: Home | None = None, *, confined: bool = False) -> Planner:
         """Read the storyboard and the prices of a run; an address or a pack is fetched into `home` first.
+
+        With `confined`, as for an address, the storyboard may name no files outside of its folder.
 
         Raises StoryboardError, also for the price file, BucketError, and SettingsError.
         """
         home = home or Home.of()
-        film = read_film(request.storyboard, request.vars, home)
+        film = read_film(request.storyboard, request.vars, home, confined=confined)
         return cls(
             film=film,
             home=home,

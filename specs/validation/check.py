@@ -9,7 +9,7 @@ from itertools import accumulate, islice
 
 from storyreel.specs.cut import build_cut, cut_problems
 from storyreel.specs.problems.phrases import listed, shown, suggestion
-from storyreel.specs.problems.problem import MOST_PROBLEMS, KeyPath, Problem
+from storyreel.specs.problems.problem import MOST_PROBLEMS, KeyPath, Position, Problem
 from storyreel.specs.sources import SourceChecker, SourceKind
 from storyreel.specs.storyboard import (
     MOST_REQUESTS,
@@ -231,7 +231,7 @@ def _mode(storyboard: Storyboard, path: KeyPath, shot: Shot) -> Iterator[Problem
 
 
 def _sources(storyboard: Storyboard) -> Iterator[Problem]:
-    inspector = SourceChecker(storyboard.resolve)
+    inspector = SourceChecker(storyboard.resolve, storyboard.confined_to)
     for path, source, kind in _all_sources(storyboard):
         if wrong := inspector.wrong_with(source, kind):
             yield Problem(storyboard.where(*path), *wrong)
@@ -239,7 +239,14 @@ def _sources(storyboard: Storyboard) -> Iterator[Problem]:
 
 def local_sources(storyboard: Storyboard) -> list[str]:
     """The local files that a storyboard names, as written, sorted, each once."""
-    return sorted({source for _, source, _ in _all_sources(storyboard) if not is_remote(source)})
+    return sorted({source for _, source, _ in placed_sources(storyboard)})
+
+
+def placed_sources(storyboard: Storyboard) -> Iterator[tuple[Position, str, SourceKind]]:
+    """Each mention of a local file: its position, the file as written, and what it must be."""
+    for path, source, kind in _all_sources(storyboard):
+        if not is_remote(source):
+            yield storyboard.where(*path), source, kind
 
 
 def _all_sources(storyboard: Storyboard) -> Iterator[tuple[KeyPath, str, SourceKind]]:

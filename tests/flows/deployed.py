@@ -70,10 +70,10 @@ class Deployed:
         )
         return cls(await deployment.aapply(), file.parent, is_apart)
 
-    async def begin(self) -> UUID:
-        """Ask for a run, and execute it until it ends or is suspended."""
+    async def begin(self, **given: Any) -> UUID:
+        """Ask for a run, and execute it until it ends or is suspended; `given` are values of its form."""
         async with get_client() as client:
-            run = await client.create_flow_run_from_deployment(self._deployment)
+            run = await client.create_flow_run_from_deployment(self._deployment, parameters=given)
         await self.go_on(run.id)
         return run.id
 

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import fsspec
 import pytest
+from fsspec.implementations.local import LocalFileSystem
 from PIL import Image
 
-from storyreel.flows.packs import Pack, PackError, fetch_storyboard, pack, version_of
+from storyreel.flows.packs import Pack, PackError, fetch_storyboard, pack, read_film, version_of
 from storyreel.specs.problems.problem import StoryboardError
 from storyreel.specs.reading import read
 from storyreel.tasks.bucket import BucketUnavailable, BucketUnusable
@@ -280,11 +281,18 @@ def test_a_path_is_itself(film: Path, away: Home) -> None:
     assert not away.root.exists()
 
 
+def beside(text: str, folder: Path) -> str:
+    """The film with all its files in its folder."""
+    text = text.replace(f"{folder / 'elsewhere'}/room.png", "./mira.png")
+    return text.replace("../shared/", "in here/").replace("boards/../mira.png", "mira.png")
+
+
 @pytest.mark.parametrize("kind", ["s3", "file"])
 def test_an_address_brings_the_files_beside_it(
     film: Path, bucket: str, away: Home, gone: Callable[[], None], kind: str, tmp_path: Path
 ) -> None:
-    film.write_text(film.read_text().replace(str(tmp_path / "elsewhere"), "boards/..").replace("room.png", "mira.png"))
+    picture(film.parent / "in here" / "mira side.png", "red")
+    film.write_text(beside(film.read_text(), tmp_path))
     before = seen(film)
     base = bucket.rstrip("/") if kind == "s3" else f"file://{tmp_path}/mounted"
     fsspec.url_to_fs(base)[0].put(str(film.parent.parent), base, recursive=True)
@@ -305,14 +313,161 @@ def test_what_was_changed_at_an_address_is_seen_by_the_next_run(film: Path, buck
     assert read(fetch_storyboard(f"{bucket}film.yaml", away)).title == "Two"
 
 
-def test_an_address_without_the_files_beside_it_is_said(film: Path, bucket: str, away: Home) -> None:
+def test_an_address_without_the_files_beside_it_is_said(film: Path, bucket: str, away: Home, tmp_path: Path) -> None:
     system = fsspec.filesystem("s3")
     with pytest.raises(PackError, match="no such file"):
         fetch_storyboard(f"{bucket}film.yaml", away)
+    film.write_text(beside(film.read_text(), tmp_path))
     system.put_file(str(film), f"{bucket}film.yaml")
-    with pytest.raises(PackError, match=r"`../shared/mira side\.png` does not exist"):
+    with pytest.raises(PackError, match=r"film\.yaml:\d+:\d+: `.*` does not exist"):
         fetch_storyboard(f"{bucket}film.yaml", away)
     assert files_below(away.root) == set()
+
+
+ELSEWHERE = [
+    "../secret.png", "a/../../secret.png", "../../other-bucket/secret.png", "../127.0.0.1:8911/x.png", "SECRET",
+    "//127.0.0.1:8911/x.png", "\\\\host\\share\\x.png", "..\\secret.png", "C:\\x.png", "C:x.png", "%2e%2e/secret.png",
+    "%2E./secret.png", "%252e%252e/secret.png", "a%2f..%2f..%2fsecret.png", "%2fetc%2fx.png", "..%5csecret.png",
+    "x.png::http://127.0.0.1:8911/y", "x.png%3a%3afile:///etc/x", ".. /secret.png", ".elsewhere/x.png", "a\tb/../x.png",
+]  # fmt: skip
+"""What a storyboard from elsewhere may not name. SECRET is an absolute path of this host."""
+USES = {
+    "reference": "cast: {mira: {references: [NAME]}}\nshots: [{shot: 1A, action: A., cast: [mira]}]",
+    "video": "shots: [{shot: 1A, action: A., references: [{video: NAME}]}]",
+    "location": "locations: {room: {references: [NAME]}}\nshots: [{shot: 1A, action: A., location: room}]",
+    "voice": "cast: {mira: {voice: NAME}}\nshots: [{shot: 1A, action: A.}]",
+    "first frame": "shots: [{shot: 1A, action: A., first_frame: NAME}]",
+    "last frame": "shots: [{shot: 1A, action: A., first_frame: mira.png, last_frame: NAME}]",
+    "default": "defaults: {first_frame: NAME}\nshots: [{shot: 1A, action: A.}]",
+    "music": "music: [{file: NAME}]\nshots: [{shot: 1A, action: A.}]",
+    "variable": "vars: {x: NAME}\nshots: [{shot: 1A, action: A., first_frame: '${x}'}]",
+}
+
+
+def naming(name: str, use: str = "first frame") -> str:
+    return f"storyboard: 1\ntitle: Away\n{USES[use]}\n".replace("NAME", json.dumps(name))
+
+
+@pytest.fixture
+def secret(tmp_path: Path) -> Path:
+    """A picture of this host that is beside no storyboard."""
+    return picture(tmp_path / "secret.png", "black")
+
+
+@pytest.fixture
+def mounted(tmp_path: Path) -> Path:
+    """A folder on a shared disk, with a picture in it."""
+    return picture(tmp_path / "mounted" / "mira.png", "teal").parent
+
+
+@pytest.mark.parametrize("name", ELSEWHERE)
+def test_a_storyboard_at_an_address_names_only_what_is_beside_it(
+    bucket: str, away: Home, secret: Path, mounted: Path, name: str
+) -> None:
+    text = naming(str(secret) if name == "SECRET" else name)
+    (mounted / "film.yaml").write_text(text)
+    fsspec.filesystem("s3").pipe_file(f"{bucket}film.yaml", text.encode())
+    for address in (f"file://{mounted}/film.yaml", f"{bucket}film.yaml"):
+        with pytest.raises(StoryboardError, match=r"film\.yaml:3:45: `.*` is not beside the storyboard") as refused:
+            fetch_storyboard(address, away)
+        assert str(refused.value).startswith(address)
+    assert files_below(away.root) == set()
+
+
+@pytest.mark.parametrize("use", USES)
+@pytest.mark.parametrize("name", ["../secret.png", "SECRET", "%2e%2e/secret.png"])
+def test_that_holds_for_all_that_a_storyboard_names(
+    away: Home, secret: Path, mounted: Path, use: str, name: str
+) -> None:
+    (mounted / "film.yaml").write_text(naming(str(secret) if name == "SECRET" else name, use))
+    with pytest.raises(StoryboardError, match=r"film\.yaml:\d+:\d+: `.*` is not beside the storyboard"):
+        fetch_storyboard(f"file://{mounted}/film.yaml", away)
+    (mounted / "film.yaml").write_text(naming("${y}", use).replace("title: Away", "title: Away\nvars: {y: mira.png}"))
+    if use != "variable":  # A variable may not use another.
+        with pytest.raises(StoryboardError, match="is not beside the storyboard"):
+            fetch_storyboard(f"file://{mounted}/film.yaml", away, {"y": str(secret)})
+
+
+def test_a_link_on_a_shared_disk_does_not_lead_out_of_the_folder(away: Home, secret: Path, mounted: Path) -> None:
+    (mounted / "x.png").symlink_to(secret)
+    (mounted / "up").symlink_to("..")
+    (mounted / "inside.png").symlink_to("mira.png")
+    for name in ("x.png", "up/secret.png"):
+        (mounted / "film.yaml").write_text(naming(name))
+        with pytest.raises(StoryboardError, match=r"film\.yaml:3:45: .* is not beside"):
+            fetch_storyboard(f"file://{mounted}/film.yaml", away)
+        with pytest.raises(StoryboardError, match=r"film\.yaml:3:45: .* is not beside"):
+            read(mounted / "film.yaml", confined=True)
+        assert read(mounted / "film.yaml").shots, "the author of a file on this host may name any other"
+    (mounted / "film.yaml").write_text(naming("inside.png"))
+    assert read(fetch_storyboard(f"file://{mounted}/film.yaml", away), confined=True).shots
+
+
+@pytest.mark.parametrize("name", ["SECRET", "../secret.png", "../../../secret.png"])
+def test_a_pack_does_not_reach_the_files_of_the_host_that_it_comes_to(
+    film: Path, bucket: str, away: Home, secret: Path, tmp_path: Path, name: str
+) -> None:
+    """Its index leaves out a file that its storyboard names, so that one of this host would take its place."""
+    made, system = pack(film, bucket), fsspec.filesystem("s3")
+    text = naming(str(secret) if name == "SECRET" else name)
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    system.pipe_file(f"{bucket}packs/files/{digest[:2]}/{digest}", text.encode())
+    address = forged(bucket, made, text=digest, files={})
+    picture(away.packs.parent / "secret.png", "black")
+    with pytest.raises(StoryboardError, match=r"film\.yaml:3:45: .*is not beside"):
+        read_film(address, home=away)
+
+
+def test_a_pack_of_this_programs_own_still_has_what_lies_outside_of_its_folder(
+    film: Path, bucket: str, away: Home, gone: Callable[[], None]
+) -> None:
+    address, before = pack(film, bucket).address, seen(film)
+    gone()
+    brought = read_film(address, home=away)
+    assert Path(brought.resolve("../shared/mira side.png")).read_bytes() in before
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["file:///films/../../etc/film.yaml", "s3://films/../other/film.yaml", "http://h/a/%2e%2e/film.yaml",
+     "s3://films/x::http://127.0.0.1:8911/film.yaml", "zip://film.yaml::http://127.0.0.1:8911/a.zip",
+     "file://films\\..\\film.yaml", "https://h/%252e%252e/film.yaml"],
+)  # fmt: skip
+def test_an_address_that_leads_to_another_one_is_refused(away: Home, address: str) -> None:
+    with pytest.raises(PackError, match="leads to another one"):
+        fetch_storyboard(address, away)
+
+
+@pytest.mark.parametrize(("use", "most"), [("first frame", 20), ("video", 100), ("voice", 15), ("music", 2000)])
+def test_a_file_is_not_brought_if_no_service_takes_it(away: Home, mounted: Path, use: str, most: int) -> None:
+    (mounted / "film.yaml").write_text(naming("large", use))
+    with (mounted / "large").open("wb") as large:
+        large.truncate(most * 1_000_000 + 1)  # A hole, which takes no space.
+    with pytest.raises(PackError, match=rf"film\.yaml:3:\d+: `large` is too large: .* at most {most:,} MB"):
+        fetch_storyboard(f"file://{mounted}/film.yaml", away)
+    assert files_below(away.root) == set()
+
+
+def test_a_file_that_grows_while_it_is_brought_is_cut_off(
+    away: Home, mounted: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (mounted / "film.yaml").write_text(naming("mira.png"))
+    with (mounted / "mira.png").open("wb") as large:
+        large.truncate(600_000_000)
+    told = LocalFileSystem.info
+    monkeypatch.setattr(LocalFileSystem, "info", lambda self, path, **more: told(self, path, **more) | {"size": 1000})
+    with pytest.raises(PackError, match="more than the 20 MB"):
+        fetch_storyboard(f"file://{mounted}/film.yaml", away)
+    assert files_below(away.root) == set()
+
+
+def test_two_names_that_cannot_be_stored_beside_each_other_are_told(bucket: str, away: Home, mounted: Path) -> None:
+    """A bucket may have a file `a.png` and one `a.png/b.png`; a disk may not."""
+    text = naming("a.png/b.png").replace("A.,", "A., last_frame: a.png,")
+    for name, content in {"film.yaml": text.encode(), "a.png": b"1", "a.png/b.png": b"2"}.items():
+        fsspec.filesystem("s3").pipe_file(f"{bucket}{name}", content)
+    with pytest.raises((PackError, BucketUnavailable), match=r"a\.png"):
+        fetch_storyboard(f"{bucket}film.yaml", away)
 
 
 @pytest.mark.parametrize(

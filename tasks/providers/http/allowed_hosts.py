@@ -13,7 +13,7 @@ import socket
 import ssl
 from collections.abc import Iterator
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.request import getproxies, proxy_bypass
 
 import httpx
@@ -86,24 +86,43 @@ class AllowedHosts:
             raise LinkNotAllowed(f"leads into a private network ({address})")
 
 
+class Checked(NamedTuple):
+    """A URL that passed the gate, as it is to be requested."""
+
+    url: httpx.URL
+    """With the very IP address that was checked in place of the name, unless a proxy resolves it."""
+    headers: dict[str, str]
+    extensions: dict[str, str]
+    client: dict[str, Any]
+    """Settings of the client, which is for this request alone and follows no redirects."""
+
+
+def check_url(url: httpx.URL, hosts: AllowedHosts, attempt: int = 1) -> Checked:
+    """Pass a URL through the gate. `attempt`, from 1, chooses among the addresses of its host. Blocks.
+
+    Raises LinkNotAllowed, and OSError or UnicodeError if the host is unknown.
+    """
+    headers = {"Host": url.netloc.decode("ascii")}
+    if proxy := proxy_for(url):
+        hosts.check_unresolved(url)
+        return Checked(url, headers, {}, {"proxy": proxy, "verify": ssl_context()})
+    addresses = hosts.resolve(url)
+    address = addresses[(attempt - 1) % len(addresses)].partition("%")[0]
+    named = {"sni_hostname": url.raw_host.decode("ascii").rstrip(".")}
+    return Checked(url.copy_with(host=address), headers, named, {"trust_env": False, "verify": ssl_context()})
+
+
 async def checked_request(
     method: str, url: httpx.URL, hosts: AllowedHosts, *, limit: httpx.Timeout, attempt: int = 1, **rest: Any
 ) -> tuple[httpx.AsyncClient, httpx.Request]:
-    """A request to the very IP address that was checked, and a client for it alone, which the caller closes.
+    """A request that passed the gate, and a client for it alone, which the caller closes. Raises as `check_url`.
 
-    `attempt`, from 1, chooses among the addresses of the host; `rest` is headers and content. Redirects are not
-    followed. Raises LinkNotAllowed, and OSError or UnicodeError if the host is unknown.
+    `rest` is headers and content.
     """
-    headers = {"Host": url.netloc.decode("ascii"), **rest.pop("headers", {})}
-    if proxy := proxy_for(url):
-        hosts.check_unresolved(url)
-        client = httpx.AsyncClient(proxy=proxy, timeout=limit, verify=ssl_context())
-        return client, client.build_request(method, url, headers=headers, **rest)
-    addresses = await asyncio.to_thread(hosts.resolve, url)
-    address = addresses[(attempt - 1) % len(addresses)].partition("%")[0]
-    client = httpx.AsyncClient(timeout=limit, trust_env=False, verify=ssl_context())
-    named = {"sni_hostname": url.raw_host.decode("ascii").rstrip(".")}
-    return client, client.build_request(method, url.copy_with(host=address), headers=headers, extensions=named, **rest)
+    checked = await asyncio.to_thread(check_url, url, hosts, attempt)
+    headers = checked.headers | rest.pop("headers", {})
+    client = httpx.AsyncClient(timeout=limit, **checked.client)
+    return client, client.build_request(method, checked.url, headers=headers, extensions=checked.extensions, **rest)
 
 
 def ip_literal(host: str) -> Address | None:
