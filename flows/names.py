@@ -16,6 +16,10 @@ TAG = "storyreel"
 _LONGEST = 60
 """Characters of a title in a name, a key or a tag."""
 _LONGEST_FOLDER = 80
+_MOST_BYTES = 200
+"""Bytes of a folder's name in UTF-8: file systems take 255, and what distinguishes two films is appended."""
+_RESERVED = frozenset(("con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))))
+"""Names of devices in Windows."""
 
 
 def slug(title: str) -> str:
@@ -32,10 +36,29 @@ def slug(title: str) -> str:
     return "-".join(filter(None, (short, hashlib.sha256(title.encode()).hexdigest()[:8])))
 
 
-def default_folder(title: str) -> Path:
-    """The folder of a film for which none is given: `renders/the-keeper`, relative to the working directory."""
-    words = re.findall(r"\w+", title.lower())
-    return Path("renders") / ("-".join(words)[:_LONGEST_FOLDER] or "film")
+def deployment_name(title: str) -> str:
+    """The name of a film's deployment, if none is given: `the-keeper`. It never changes, or schedules would double."""
+    return "-".join(re.findall(r"\w+", title.lower()))[:_LONGEST_FOLDER] or "film"
+
+
+def default_folder(title: str, otherwise: str = "") -> Path:
+    """The folder of a film for which none is given: `renders/the-keeper`, relative to the working directory.
+
+    Letters of any script stay. `otherwise` names a film whose title has none.
+    """
+    return Path("renders") / (_file_name(title) or _file_name(otherwise) or "film")
+
+
+def _file_name(text: str) -> str:
+    """Words of a text as a name that every file system takes; empty if it has none."""
+    # Vowel signs of Indian scripts are marks, which are no part of a word for `re`.
+    text = unicodedata.normalize("NFC", text.lower())
+    words = "".join(sign if unicodedata.category(sign)[0] in "LMN" or sign == "_" else " " for sign in text).split()
+    name = "-".join(words)[:_LONGEST_FOLDER]
+    while len(name.encode()) > _MOST_BYTES:
+        name = name[:-1]
+    name = name.strip("-")
+    return f"{name}-film" if name in _RESERVED else name
 
 
 def run_name(title: str, now: datetime) -> str:

@@ -28,7 +28,7 @@ from storyreel.specs.secrets import hidden
 from storyreel.specs.sources import NOT_BESIDE, leads_away, packed_path
 from storyreel.specs.storyboard import Storyboard, is_remote
 from storyreel.specs.validation.check import local_sources
-from storyreel.tasks.bucket import Bucket, FileTooLarge
+from storyreel.tasks.bucket import Bucket, FileTooLarge, without_password
 from storyreel.tasks.clips import file_digest
 from storyreel.tasks.files import folder_beside, place_folder, write_whole
 
@@ -91,6 +91,18 @@ class _Index(Frozen):
         return {folder / self.storyboard: self.text} | {
             folder / packed_path(name): digest for name, digest in self.files.items()
         }
+
+
+def is_pack(address: str) -> bool:
+    """Whether an address is that of a pack."""
+    return _ADDRESS.fullmatch(address) is not None
+
+
+def without_version(address: str, storyboard: str) -> str:
+    """What the addresses of all versions of a pack have in common; `storyboard` is the name of the file in it."""
+    found = _ADDRESS.fullmatch(address)
+    assert found
+    return f"{without_password(found['bucket'])}/packs/{storyboard}"
 
 
 def version_of(film: Storyboard) -> str:

@@ -20,13 +20,14 @@ from storyreel.flows.lifecycle.cancellation import stop_handler, stoppable
 from storyreel.flows.lifecycle.deployed import is_deployed, is_of_a_form
 from storyreel.flows.monitoring.logs import make_logs_legible
 from storyreel.flows.monitoring.observe import log_plan, observe_run
-from storyreel.flows.names import default_folder, film_tags, run_name
+from storyreel.flows.names import film_tags, run_name
 from storyreel.flows.packs import version_of
 from storyreel.flows.planning.model import Plan
 from storyreel.flows.planning.planner import Planner
 from storyreel.flows.planning.run_request import RunRequest
 from storyreel.flows.production.agreement import agreed_keys, check_agreed, check_consent
-from storyreel.flows.production.delivery import Delivery, open_delivery
+from storyreel.flows.production.delivery import Delivery, open_delivery, try_destination
+from storyreel.flows.production.film_folder import FilmSource
 from storyreel.flows.production.finish import FilmFinisher
 from storyreel.flows.production.outcomes import ShotsFailed
 from storyreel.flows.production.report import Origin, Rendering
@@ -77,17 +78,19 @@ async def render_storyboard(
         select: The shots to make: `1B`, `1A+`, `scene:2`, `state:new`, `changed`. The animatic stands in for others.
             Without it, all.
         budget: The most this run may cost, `20 USD`. Without it, the storyboard's budget.
-        out: The folder or address for the sequence. Without it, `renders/<title>`.
+        out: The folder or address for the sequence. Without it, `renders/<title>`, with a suffix if the film of another
+            storyboard is there.
         spread: `scenes`: each scene is made in a run of its own, on any worker of the pool. For deployed runs only.
         agreed: For `storyreel render`, which shows a plan first; leave it out. The takes that may be bought, by the
             first 12 digits of their keys.
         buy: For calls from Python, which buy nothing without a budget unless this is true. A deployed run was agreed to
             when it was deployed.
 
-    Raises SettingsError, StoryboardError, BucketError, NothingSelected, BudgetExceeded, NotAllowed, NotAgreed and
-    LimitMissing before anything is made, and ShotsFailed and ReviewNeeded after all else is finished. A deployed run is
-    suspended with a form instead of BudgetExceeded and ReviewNeeded, and raises NotApproved when the answer is no. A
-    subflow is not suspended, even if its parent is deployed.
+    Raises SettingsError, StoryboardError, BucketError, DiskError, FolderTaken, NothingSelected, BudgetExceeded,
+    NotAllowed, NotAgreed and LimitMissing before anything is made, and ShotsFailed and ReviewNeeded after all else is
+    finished; DiskError and BucketError also if the film cannot be delivered in the end. A deployed run is suspended
+    with a form instead of BudgetExceeded and ReviewNeeded, and raises NotApproved when the answer is no. A subflow is
+    not suspended, even if its parent is deployed.
     """
     if is_deployed() and flow_run.run_count > 1 and not await automations.may_continue(UUID(flow_run.id)):
         # A run ends in the state that its flow returns.
@@ -105,14 +108,14 @@ async def render_storyboard(
     # Whoever fills in a form must not choose among the files of this host.
     confined = await is_of_a_form(storyboard)
     planner = await asyncio.to_thread(Planner.of, request, home, confined=confined)
-    origin = Origin(storyboard=hidden(storyboard), version=await asyncio.to_thread(version_of, planner.film))
+    version = await asyncio.to_thread(version_of, planner.film)
     approval = await Approval.begin(planner)
     planner = replace(planner, limits=approval.limits(planner.limits))
     try:
         plan, limits, excess = planner.plan_within_budget(str(flow_run.id))
         # Before an excess is raised: a suspended run is found by its film's tag.
         services = {take.request.provider for take in plan.takes}
-        await name_flow_run(run_name(plan.title, datetime.now()), film_tags(plan.title, origin.version, services))
+        await name_flow_run(run_name(plan.title, datetime.now()), film_tags(plan.title, version, services))
         if excess:
             raise excess
         if agreed is not None:
@@ -130,8 +133,10 @@ async def render_storyboard(
                 "limits": [limit.model_dump(mode="json") for limit in limits],
                 "agreed": agreed_keys(plan) if agreed is None else agreed,
             }
-        with open_delivery(out or default_folder(plan.title), home) as delivery:
-            await asyncio.to_thread(delivery.check)
+        source = FilmSource.of(storyboard, plan.title, planner.film.where().file)
+        origin = Origin(storyboard=hidden(storyboard), version=version, source=source.place)
+        chosen = await asyncio.to_thread(try_destination, out, source, plan, home)
+        with open_delivery(chosen, source, home) as delivery:
             return await _carry_out(planner, plan, origin, delivery, agreed, scenes)
     except ReviewNeeded as needed:
         needed.next = request.model_copy(update={"selection": ()}).command("review")
@@ -171,6 +176,7 @@ async def _carry_out(
             if unapproved := await unapproved_shots(plan, takes, studio.ledger):
                 raise ReviewNeeded(unapproved, len(plan.cut.events))
             finisher = FilmFinisher(planner.film, plan, takes, delivery)
+            await asyncio.to_thread(delivery.claim)
             sequence = await finisher.join()
             rendering = await finisher.write_report(sequence, origin, studio.ledger, run)
             await asyncio.to_thread(delivery.deliver)

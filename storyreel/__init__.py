@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from storyreel.flows.planning.model import Plan, PlannedTake
     from storyreel.flows.planning.selection import NothingSelected
     from storyreel.flows.production.agreement import NotAgreed
+    from storyreel.flows.production.film_folder import FolderTaken
     from storyreel.flows.production.outcomes import ShotsFailed
     from storyreel.flows.production.report import RenderedTake, Rendering
     from storyreel.flows.production.service_limits import LimitMissing
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from storyreel.specs.problems.problem import Problem, StoryboardError
     from storyreel.specs.storyboard import Storyboard
     from storyreel.tasks.bucket import BucketError
+    from storyreel.tasks.disk import DiskError
     from storyreel.tasks.ledger.budget import BudgetExceeded
     from storyreel.tasks.ledger.errors import LedgerError
     from storyreel.tasks.media.errors import MediaError
@@ -41,10 +43,11 @@ if TYPE_CHECKING:
     from storyreel.tasks.settings import SettingsError
 
 __all__ = [
-    "Ambiguous", "BucketError", "BudgetExceeded", "Interrupted", "LedgerError", "LimitMissing", "MediaError", "Money",
-    "NotAgreed", "NotAllowed", "NotApproved", "NothingSelected", "Plan", "PlannedTake", "Problem", "ProviderError",
-    "RenderedTake", "Rendering", "ReviewNeeded", "SettingsError", "ShotsFailed", "Storyboard", "StoryboardError",
-    "StoryreelError", "Terminal", "Transient", "plan", "read", "render", "render_storyboard", "render_sync",
+    "Ambiguous", "BucketError", "BudgetExceeded", "DiskError", "FolderTaken", "Interrupted", "LedgerError",
+    "LimitMissing", "MediaError", "Money", "NotAgreed", "NotAllowed", "NotApproved", "NothingSelected", "Plan",
+    "PlannedTake", "Problem", "ProviderError", "RenderedTake", "Rendering", "ReviewNeeded", "SettingsError",
+    "ShotsFailed", "Storyboard", "StoryboardError", "StoryreelError", "Terminal", "Transient", "plan", "read", "render",
+    "render_storyboard", "render_sync",
 ]  # fmt: skip
 
 _MODULES = MappingProxyType(
@@ -53,6 +56,7 @@ _MODULES = MappingProxyType(
         "flows.planning.model": ("Plan", "PlannedTake"),
         "flows.planning.selection": ("NothingSelected",),
         "flows.production.agreement": ("NotAgreed",),
+        "flows.production.film_folder": ("FolderTaken",),
         "flows.production.outcomes": ("ShotsFailed",),
         "flows.production.report": ("RenderedTake", "Rendering"),
         "flows.production.service_limits": ("LimitMissing",),
@@ -65,6 +69,7 @@ _MODULES = MappingProxyType(
         "specs.problems.problem": ("Problem", "StoryboardError"),
         "specs.storyboard": ("Storyboard",),
         "tasks.bucket": ("BucketError",),
+        "tasks.disk": ("DiskError",),
         "tasks.ledger.budget": ("BudgetExceeded",),
         "tasks.ledger.errors": ("LedgerError",),
         "tasks.media.errors": ("MediaError",),

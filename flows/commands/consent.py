@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import typer
@@ -10,15 +11,34 @@ import typer
 from storyreel.flows.commands import tables
 from storyreel.flows.commands.options import can_ask, plan_of, request_of
 from storyreel.flows.errors import NotAllowed, RunFailed
+from storyreel.flows.names import default_folder
 from storyreel.flows.planning.budget import BudgetedPlan
 from storyreel.flows.planning.model import Plan
 from storyreel.flows.planning.run_request import RunRequest
 from storyreel.flows.planning.saved import differences, load_plan
 from storyreel.flows.planning.summary import summarize, summarize_purchases
+from storyreel.flows.production.delivery import try_destination
+from storyreel.flows.production.film_folder import FilmSource
 from storyreel.flows.terminal import Terminal, legible, styled
+from storyreel.specs.storyboard import is_remote
+from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.budget import BudgetExceeded
 from storyreel.tasks.providers import load
 from storyreel.tasks.settings import PRICES
+
+
+def try_early(request: RunRequest, plan: Plan) -> Iterator[str]:
+    """Try the destination before the user is asked; yields a note if the film does not go to its usual folder.
+
+    What needs a network is left to the run, which tries it all. Raises FolderTaken and DiskError.
+    """
+    if is_remote(str(request.storyboard)) or is_remote(str(request.out or "")):
+        return
+    source = FilmSource.of(request.storyboard, plan.title)
+    folder = try_destination(request.out, source, plan, Home.of())
+    usual = default_folder(plan.title, source.stem)
+    if not request.out and folder != usual:
+        yield f"{usual} has the film of another storyboard in it; this one goes to {folder}"
 
 
 def require_consent(budgeted: BudgetedPlan, request: RunRequest, yes: bool, console: Terminal) -> None:

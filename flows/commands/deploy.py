@@ -212,6 +212,8 @@ def _print_deployed(console: Terminal, deployed: Deployed) -> None:
     else:
         lines.append(f"renders   {deployed.storyboard}, read again at each run: workers need it under this path")
         lines.append("          (with --bucket URL it is packed, and runs render the film as it is now)")
+    if deployed.replaced:
+        lines.append(f"replaces  the deployment of {deployed.replaced}; --name gives this one another name")
     lines.append(f"into      {deployed.out}")
     lines += [f"runs      {when}" for when in deployed.schedules] or ["runs      when it is started by hand"]
     second = "waits for its turn" if deployed.overlap == "wait" else "is skipped"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import sys
 import traceback
 from collections.abc import Callable, Mapping
@@ -14,9 +13,10 @@ from storyreel.flows.errors import Interrupted, NotAllowed
 from storyreel.flows.terminal import Terminal
 from storyreel.specs.errors import StoryreelError
 from storyreel.specs.foreign_text import printable
-from storyreel.specs.problems.phrases import counted, reason
+from storyreel.specs.problems.phrases import counted
 from storyreel.specs.problems.problem import MOST_PROBLEMS, StoryboardError
 from storyreel.specs.secrets import hidden
+from storyreel.tasks.disk import DiskError, is_of_disk
 from storyreel.tasks.ledger.budget import BudgetExceeded
 from storyreel.tasks.providers.errors import ProviderError
 from storyreel.tasks.settings import SettingsError
@@ -35,9 +35,6 @@ MEANINGS: Mapping[int, str] = MappingProxyType(
     }
 )
 """The meaning of each exit code, for the page of commands."""
-
-_DISK_ERRORS = frozenset({errno.ENOSPC, errno.EACCES, errno.EPERM, errno.EROFS})
-"""A disk that is full or may not be written to: not a bug, and not reported as one."""
 
 
 def exit_code(command: Callable[[], Any], console: Terminal) -> int:
@@ -59,9 +56,8 @@ def exit_code(command: Callable[[], Any], console: Terminal) -> int:
         sys.stdout = None  # nothing reads the output any more, and closing it would fail once more
         return FAILED
     except Exception as error:
-        if isinstance(error, OSError) and error.errno in _DISK_ERRORS:
-            where = f"{error.filename}: " if error.filename else ""
-            _print(console, f"{where}{reason(error)}; what was finished is kept\nnext: storyreel doctor")
+        if isinstance(error, OSError) and is_of_disk(error):
+            _print(console, f"what was finished is kept; {DiskError.of(error)}")
         else:
             _print_fault(error, console)
         return FAILED

@@ -35,9 +35,11 @@ def run(request: RunRequest, plan: Plan, console: Terminal) -> tuple[Rendering, 
             # Imported here, as this takes more than a second, in which the server starts.
             from storyreel.flows.lifecycle.cancellation import Stopped
             from storyreel.flows.production.agreement import NotAgreed
+            from storyreel.flows.production.film_folder import FolderTaken
             from storyreel.flows.production.outcomes import ShotsFailed
             from storyreel.flows.review.model import ReviewNeeded
             from storyreel.tasks.bucket import BucketError
+            from storyreel.tasks.disk import DiskError
             from storyreel.tasks.media.errors import MediaError
             from storyreel.tasks.progress import listening
             from storyreel.tasks.providers.errors import ProviderError
@@ -52,7 +54,7 @@ def run(request: RunRequest, plan: Plan, console: Terminal) -> tuple[Rendering, 
             raise with_next(error, request) from error
         except NotAgreed as error:
             raise RunFailed(f"{error}; nothing was bought", next=request.command("plan")) from error
-        except (ShotsFailed, ReviewNeeded, ProviderError, MediaError, BucketError) as error:
+        except (ShotsFailed, ReviewNeeded, ProviderError, MediaError, BucketError, DiskError, FolderTaken) as error:
             if isinstance(error, ShotsFailed) and error.is_budget:
                 raise BudgetExceeded(error.message, next=request.command()) from error
             raise RunFailed(error.message, hint=error.hint, next=error.next or request.command()) from error

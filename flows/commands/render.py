@@ -34,7 +34,7 @@ def render(
         raise typer.BadParameter("give a storyboard, or a plan with --plan")
     if saved and (provider or sets or select):
         raise typer.BadParameter("a plan fixes --provider, --set and --select; leave them out with --plan")
-    from storyreel.flows.commands.consent import load_agreed, require_consent
+    from storyreel.flows.commands.consent import load_agreed, require_consent, try_early
 
     # Planned before Prefect is imported, so that a mistake in the storyboard is printed at once.
     if storyboard:
@@ -43,6 +43,8 @@ def render(
     else:
         request, budgeted = load_agreed(cast("Path", saved), budget, out)
     progress = Terminal(stderr=True)
+    for note in try_early(request, budgeted.plan):
+        progress.print(note, soft_wrap=True)
     require_consent(budgeted, request, yes, progress)
     progress.print(styled((budgeted.plan.title, "bold"), f": {summarize(budgeted.plan)}"))
     from storyreel.flows.commands.launch import run

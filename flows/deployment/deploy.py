@@ -15,8 +15,9 @@ from storyreel.flows.deployment.environment import worker_environment
 from storyreel.flows.deployment.registration import DeploymentRequest, FilmDeployment, Overlap, Spread
 from storyreel.flows.deployment.schedules import describe
 from storyreel.flows.lifecycle import automations
-from storyreel.flows.names import default_folder
+from storyreel.flows.names import deployment_name
 from storyreel.flows.packs import pack, version_of
+from storyreel.flows.production.film_folder import FilmSource, film_folder
 from storyreel.flows.production.service_limits import ServiceLimit, ensure_limits
 from storyreel.flows.servers.choose import lasting_server
 from storyreel.flows.terminal import Terminal
@@ -46,6 +47,8 @@ class Deployed(Frozen):
     withheld: tuple[str, ...]
     """Variables that a worker needs and that are stored nowhere."""
     page: str
+    replaced: str = ""
+    """Another storyboard that was deployed under the name; empty if none was."""
 
     @property
     def worker(self) -> str:
@@ -67,23 +70,23 @@ def deploy(
 ) -> Deployed:
     """Register a film for the workers of a pool, packed into `bucket` if one is given.
 
-    Raises StoryboardError, BucketError, and RunFailed if no Prefect server answers or it has no such pool.
+    Raises StoryboardError, BucketError, FolderTaken, and RunFailed if no Prefect server answers or it has no such pool.
     """
     with console.status("deploying"), lasting_server() as page:
         return asyncio.run(_deploy(request, pool, schedules, bucket, page))
 
 
 def film_deployment(request: DeploymentRequest, bucket: str | None = None) -> FilmDeployment:
-    """The film as it is deployed, packed if there is a bucket. Raises StoryboardError and BucketError."""
+    """The film as it is deployed, packed if there is a bucket. Raises StoryboardError, BucketError and FolderTaken."""
     file = Path(request.run.storyboard).expanduser().absolute()
     packed = pack(file, bucket, request.run.vars) if bucket else None
     return FilmDeployment(
         title=request.plan.title,
-        name=request.name or default_folder(request.plan.title).name,
+        name=request.name or deployment_name(request.plan.title),
         version=packed.version if packed else version_of(read(file, request.run.vars)),
         storyboard=packed.address if packed else str(file),
         is_packed=packed is not None,
-        out=_out(request, bucket),
+        out=_out(request, bucket, FilmSource.of(packed.address if packed else file, request.plan.title, file.name)),
     )
 
 
@@ -93,6 +96,7 @@ async def _deploy(
     # First of all the pool: without it nothing is packed or created.
     pool = await registration.find_pool(pool_name)
     film = await asyncio.to_thread(film_deployment, request, bucket)
+    replaced = await registration.replaced_storyboard(film)
     environment = worker_environment(request.plan.services, in_process_pool=pool.type == "process")
     limits = await ensure_limits(request.paid_services, request.limits)
     status = await automations.ensure_automations(request.lost_after)
@@ -117,15 +121,12 @@ async def _deploy(
         environment=environment.variables,
         withheld=(*environment.withheld, *(load(name).missing_variable({}) for name in request.paid_services)),
         page=f"{page}/deployments/deployment/{created}",
+        replaced=replaced,
     )
 
 
-def _out(request: DeploymentRequest, bucket: str | None) -> str:
+def _out(request: DeploymentRequest, bucket: str | None, source: FilmSource) -> str:
     """An absolute folder or an address, so that it does not depend on where a run is executed."""
-    out = str(request.run.out or "")
-    if is_remote(out):
-        return out
-    folder = default_folder(request.plan.title)
-    if bucket and not out:
-        return f"{bucket.rstrip('/')}/films/{folder.name}"
-    return str(Path(out or folder).expanduser().absolute())
+    within = f"{bucket.rstrip('/')}/films" if bucket else ""
+    out = str(film_folder(request.run.out, source, within))
+    return out if is_remote(out) else str(Path(out).expanduser().absolute())

@@ -22,10 +22,12 @@ from storyreel.flows.markdown import code, escape
 from storyreel.flows.names import film_tags
 from storyreel.flows.planning.model import Plan
 from storyreel.flows.planning.run_request import RunRequest
+from storyreel.flows.production.film_folder import FilmSource
 from storyreel.flows.render import render_storyboard
 from storyreel.flows.scene import shoot_scene
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.problems.phrases import shown
+from storyreel.specs.storyboard import is_remote
 from storyreel.tasks.providers import load
 
 Overlap = Literal["wait", "skip"]
@@ -131,6 +133,23 @@ async def scenes_deployment(film: FilmDeployment, pool: Mapping[str, Any]) -> Ru
 def in_pool(pool: WorkPool, environment: Mapping[str, str]) -> dict[str, Any]:
     """Arguments of a deployment in a pool, whose runs get `environment`."""
     return {"work_pool_name": pool.name, "job_variables": {"env": {**environment, **_RUN_SETTINGS}}}
+
+
+async def replaced_storyboard(film: FilmDeployment) -> str:
+    """The other storyboard that is deployed under the film's name, and is replaced; empty if there is none.
+
+    Storyboards in packs are not compared: nothing in their addresses stays from one version to the next.
+    """
+    async with get_client() as client:
+        try:
+            existing = await client.read_deployment_by_name(film.full_name)
+        except ObjectNotFound:
+            return ""
+    given = str(existing.parameters.get("storyboard", film.storyboard))
+    if is_remote(given) or is_remote(film.storyboard):
+        return ""
+    is_same = FilmSource.of(film.storyboard, film.title).is_same_as(FilmSource.of(given, ""))
+    return "" if is_same else given
 
 
 async def register(wanted: RunnerDeployment) -> UUID:

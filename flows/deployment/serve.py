@@ -40,6 +40,8 @@ def serve(request: DeploymentRequest, schedules: Sequence[Schedule], console: Te
 async def _serve(
     request: DeploymentRequest, film: FilmDeployment, schedules: Sequence[Schedule], pages: str, console: Terminal
 ) -> None:
+    if replaced := await registration.replaced_storyboard(film):
+        console.print(f"note: this replaces the deployment of {replaced}; --name gives it another name", soft_wrap=True)
     await service_limits.ensure_limits(request.paid_services, request.limits)
     await automations.ensure_automations(request.lost_after)
     runner = HandoverRunner(

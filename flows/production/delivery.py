@@ -5,33 +5,50 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from fractions import Fraction
 from pathlib import Path
 
+from storyreel.flows.planning.model import Plan
+from storyreel.flows.production.film_folder import MANIFEST, FilmSource, check_folder, film_folder
 from storyreel.specs.storyboard import is_remote
 from storyreel.tasks.bucket import Bucket
+from storyreel.tasks.disk import in_words, try_folder
 from storyreel.tasks.home import Home
+from storyreel.tasks.settings import HOME
 
-_FIRST, _LAST = "sequence.mp4", "manifest.json"
+_FIRST, _LAST = "sequence.mp4", MANIFEST
 _OPTIONAL = ("sequence.srt",)
 """Files that not every run writes; those of an earlier run are removed."""
+_FILES = (_FIRST, _LAST, *_OPTIONAL, "contact-sheet.jpg")
+_CLIP_BYTES = _FILM_BYTES = 200_000
+"""Bytes a second that a clip or a film has at least: its sound alone, raw as it is joined, has 192,000."""
 
 
 class Delivery:
     """The folder a film is made in, and the bucket it is delivered to, if any."""
 
-    def __init__(self, folder: Path, bucket: Bucket | None = None) -> None:
+    def __init__(self, folder: Path, source: FilmSource, bucket: Bucket | None = None) -> None:
         self.folder = folder
-        self._bucket = bucket
+        self._source, self._bucket = source, bucket
 
     def destination(self, name: str) -> Path | str:
         """Where a file of the film is after delivery: an absolute path, or an address."""
         return self._bucket.address(name) if self._bucket else self.folder.absolute() / name
 
-    def check(self) -> None:
-        """Return if the film can be delivered; called before anything is bought. Raises BucketError."""
+    def check(self, seconds: Fraction) -> None:
+        """Return if a film of some seconds can be delivered; called before anything is bought.
+
+        Raises BucketError and DiskError.
+        """
         if self._bucket:
             self._bucket.write(".storyreel", b"a film is to come\n")
             self._bucket.remove(".storyreel")
+        hint = "make it writable" if self._bucket else "name another folder with --out"
+        try_folder(self.folder, "the film", hint, _FILES, round(seconds * _FILM_BYTES))
+
+    def claim(self) -> None:
+        """Look again whose film is there, as it is about to be replaced. Raises FolderTaken and BucketError."""
+        check_folder(self._bucket.url if self._bucket else self.folder, self._source)
 
     def deliver(self) -> None:
         """Copy all files to the bucket, the sequence first, and last the manifest. Raises BucketError."""
@@ -45,13 +62,36 @@ class Delivery:
                 self._bucket.remove(name)
 
 
+def try_destination(out: str | Path | None, source: FilmSource, plan: Plan, home: Home) -> str | Path:
+    """The folder or address for a film, tried before anything is bought, as the home is. See `film_folder`.
+
+    Raises FolderTaken, DiskError and BucketError.
+    """
+    chosen = film_folder(out, source)
+    with open_delivery(chosen, source, home) as delivery:
+        delivery.check(plan.cut.rate.seconds(plan.cut.frames))
+        check_home(home, plan)
+    return chosen
+
+
+def check_home(home: Home, plan: Plan) -> None:
+    """Return if the clips of a plan can be kept. Raises DiskError."""
+    seconds = sum((take.request.seconds for take in plan.takes if take.state != "cached"), Fraction())
+    try_folder(home.root, "clips and ledger", f"set {HOME} to another folder", least=round(seconds * _CLIP_BYTES))
+
+
 @contextmanager
-def open_delivery(out: str | Path, home: Home) -> Iterator[Delivery]:
-    """Deliver to `out`, a folder or an address. A film for an address is made in a temporary folder of the home."""
+def open_delivery(out: str | Path, source: FilmSource, home: Home) -> Iterator[Delivery]:
+    """Deliver to `out`, a folder or an address. A film for an address is made in a temporary folder of the home.
+
+    Errors of the disk inside the context become DiskError.
+    """
     if not is_remote(str(out)):
-        yield Delivery(Path(out))
+        with in_words(Path(out)):
+            yield Delivery(Path(out), source)
         return
     delivering = home.root / "delivering"
-    delivering.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=delivering) as folder:
-        yield Delivery(Path(folder), Bucket(str(out)))
+    with in_words(delivering):
+        delivering.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=delivering, ignore_cleanup_errors=True) as folder:
+            yield Delivery(Path(folder), source, Bucket(str(out)))

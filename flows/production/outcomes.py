@@ -8,6 +8,7 @@ from storyreel.flows.planning.model import Candidate, PlannedTake
 from storyreel.specs.errors import StoryreelError
 from storyreel.specs.frozen import Frozen
 from storyreel.tasks.clips import Clip
+from storyreel.tasks.disk import DiskError, is_of_disk
 from storyreel.tasks.inspection.inspect import Inspection
 from storyreel.tasks.ledger.budget import BudgetExceeded
 from storyreel.tasks.media.errors import MediaError
@@ -64,8 +65,11 @@ class ShotsFailed(StoryreelError):
 
 
 def failure_of(take: PlannedTake, error: BaseException) -> Failure:
-    """The failure for an error of a service, of media, of a budget or of an upstream take; raises all others again."""
-    if not isinstance(error, (UpstreamFailed, ProviderError, BudgetExceeded, MediaError)):
+    """The failure for an error of a service, of media, of the disk, of a budget or of an upstream take; raises all
+    others again."""
+    if isinstance(error, OSError) and is_of_disk(error):
+        error = DiskError.of(error)
+    if not isinstance(error, (UpstreamFailed, ProviderError, BudgetExceeded, MediaError, DiskError)):
         raise error
     service = (error.service or take.request.provider) if isinstance(error, ProviderError) else ""
     # The command of a budget is for the whole run.

@@ -52,6 +52,8 @@ class Origin(Frozen):
     """As given to the run."""
     version: str
     """Of the storyboard and the files it names: `storyreel.flows.packs.version_of`."""
+    source: str = ""
+    """Where the storyboard is, by which its film is told from others: `storyreel.flows.production.film_folder`."""
 
 
 class Rendering(Frozen):
@@ -156,7 +158,13 @@ def write_manifest(folder: Path, plan: Plan, rendering: Rendering) -> None:
         for take in rendering.shots
     ]
     name = PurePath(rendering.sequence).name
-    film = {"title": plan.title, **rendering.as_json(), "sequence": name, "shots": takes}
+    film = {
+        "title": plan.title,
+        **rendering.as_json(),
+        "source": rendering.origin.source,
+        "sequence": name,
+        "shots": takes,
+    }
     write_whole(folder / "manifest.json", hidden(json_text(film)) + "\n")
 
 
