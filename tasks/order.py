@@ -12,7 +12,6 @@ import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from shlex import quote
 from typing import TypeAlias, TypeVar
 
 from storyreel.specs.foreign_text import printable
@@ -245,17 +244,14 @@ class _TakeOrder:
     async def _note(self, accepted: Submission) -> None:
         """Write an accepted order to the ledger. While that fails it is tried again: the id of what was paid is lost
         with this process."""
-        key, service, task = self.take.order.key, self.provider.name, accepted.task
         while True:
             try:
-                self.studio.ledger.mark_submitted(key, task, accepted.cost)
+                self.studio.ledger.mark_submitted(self.take.order.key, accepted.task, accepted.cost)
                 return
             except LedgerError as error:
-                what = f"{service} has accepted {self.take.slate} as {task}, but {error.message}"
                 if not (self.provider.paid and self.patience.left):
-                    attach = f"storyreel reconcile --key {key[:12]} --attach {quote(task)}"
-                    raise LedgerError(what, hint=error.hint, next=attach) from error
-            self.patience.tell(self.log, "submitted", what, _NOTE_SECONDS)
+                    raise
+                self.patience.tell(self.log, "submitted", error.message, _NOTE_SECONDS)
             await asyncio.sleep(_NOTE_SECONDS)
 
     def _keep_answer(self, error: Ambiguous) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from storyreel.tasks.clips import ClipStore
 from storyreel.tasks.home import Home
 from storyreel.tasks.join.pieces import SharedPieces
-from storyreel.tasks.ledger.ledger import Ledger
+from storyreel.tasks.ledger.ledger import Ledger, LedgerError
 from storyreel.tasks.polling import PastDurations, next_poll
 from storyreel.tasks.prices.price_list import PriceList
 from storyreel.tasks.providers import load
@@ -95,7 +95,8 @@ async def _renew_leases(ledger: Ledger) -> None:
     """Keep other processes from taking over the orders of this one."""
     while True:
         await asyncio.sleep(_RENEW_SECONDS)
-        await asyncio.to_thread(ledger.renew_leases)
+        with suppress(LedgerError):  # Locked for a minute, or a server that restarts: the next may succeed.
+            await asyncio.to_thread(ledger.renew_leases)
 
 
 async def _cancel(task: asyncio.Task[None]) -> None:

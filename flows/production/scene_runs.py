@@ -27,6 +27,7 @@ from storyreel.flows.lifecycle.cancellation import stop_handler
 from storyreel.flows.names import TAG, film_tag
 from storyreel.flows.planning.model import Plan, PlannedTake
 from storyreel.specs.errors import StoryreelError
+from storyreel.specs.problems.phrases import shown
 from storyreel.tasks.settings import Settings
 
 SCENE_FLOW = "shoot scene"
@@ -35,6 +36,8 @@ SCENE_FLOW = "shoot scene"
 _POLL_SECONDS = 2.0
 _PAGE = 200
 """Runs in one request; the server's maximum."""
+_SERVER_SECONDS = 3600.0
+"""Time that a server that does not answer is waited for."""
 _CANCEL_SECONDS = 5.0
 """Time for a cancelled film to cancel its scenes."""
 _START = timedelta(minutes=5)
@@ -45,6 +48,10 @@ _PICKUP = timedelta(seconds=10)
 
 class SceneCancelled(StoryreelError):
     """A person cancelled the run of a scene, so the film is not joined."""
+
+
+class ServerAway(StoryreelError):
+    """The Prefect server does not answer any more, so it is not known how the scenes are."""
 
 
 async def run_scenes(plan: Plan, is_finished: Callable[[PlannedTake], bool], parameters: Mapping[str, Any]) -> bool:
@@ -135,7 +142,12 @@ def _log_ends(runs: Mapping[str, UUID], states: Mapping[UUID, State[Any]], logge
 
 
 async def _read_states(runs: Iterable[UUID]) -> dict[UUID, State[Any]]:
-    """The states of runs; a deleted run has none. Repeats a request that fails until the server answers."""
+    """The states of runs; a deleted run has none. Repeats a request that fails until the server answers.
+
+    Raises ServerAway if it does not in an hour.
+    """
+    clock = asyncio.get_running_loop().time
+    since: float | None = None
     ids, found = list(runs), dict[UUID, State[Any]]()
     async with get_client() as client:
         for first in range(0, len(ids), _PAGE):
@@ -144,7 +156,15 @@ async def _read_states(runs: Iterable[UUID]) -> dict[UUID, State[Any]]:
                 try:
                     page = await client.read_flow_runs(flow_run_filter=only, limit=_PAGE)
                     break
-                except httpx.HTTPError:
+                except httpx.HTTPError as error:
+                    why = (
+                        f"the Prefect server cannot be asked how the scenes are: {shown(error) or type(error).__name__}"
+                    )
+                    if since is None:
+                        since = clock()
+                        get_run_logger().warning("%s; asked again every %.0f s", why, _POLL_SECONDS)
+                    if clock() - since > _SERVER_SECONDS:
+                        raise ServerAway(why, hint="the scenes go on; run the same command again") from error
                     await asyncio.sleep(_POLL_SECONDS)
             found.update((run.id, run.state) for run in page if run.state)
     return found

@@ -264,21 +264,21 @@ async def test_an_accepted_order_that_cannot_be_written_down_is_tried_again_and_
     tmp_path: Path, service: Service, failures: int, told: list[StageReport], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(order, "_NOTE_SECONDS", 0.05)
-    mark, left = Ledger.mark_submitted, failures
+    write, left = Ledger._submitted, failures
 
-    def locked(*arguments: Any) -> None:
+    def locked(*arguments: Any) -> Any:
         nonlocal left
         left -= 1
         if left >= 0:
             raise LedgerError("another program has locked the ledger")
-        mark(*arguments)
+        return write(*arguments)
 
-    monkeypatch.setattr(Ledger, "mark_submitted", locked)
+    monkeypatch.setattr(Ledger, "_submitted", locked)
     async with bench(tmp_path, service) as on:
         if failures == 2:
             assert (await on.make()).path.is_file()
         else:
-            with pytest.raises(LedgerError, match=f"{service.name} has accepted 1A take 1 as") as lost:
+            with pytest.raises(LedgerError, match="the service has accepted the order as") as lost:
                 await on.make(patience(0.5))
             assert on.emulator.accepted[0].task in lost.value.next and "--attach" in lost.value.next
         assert len(on.emulator.accepted) == 1

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
+from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
 from storyreel.flows.planning.model import History, Plan
 from storyreel.flows.planning.plan import make_plan
-from storyreel.flows.production.scene_runs import run_scenes
+from storyreel.flows.production import scene_runs
+from storyreel.flows.production.scene_runs import ServerAway, run_scenes
 from storyreel.specs.reading import read
 from storyreel.tasks.prices.price_list import PriceList
 
@@ -35,3 +39,15 @@ async def test_a_film_with_fewer_than_two_scenes_to_make_is_made_by_its_own_run(
 ) -> None:
     plan = plan_of(tmp_path, body)
     assert not await run_scenes(plan, lambda take: take.shot in there, {"storyboard": "film.yaml"})
+
+
+async def test_a_server_that_does_not_answer_is_told_and_not_waited_for_without_end(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(scene_runs, "_SERVER_SECONDS", 0.2)
+    monkeypatch.setattr(scene_runs, "_POLL_SECONDS", 0.05)
+    monkeypatch.setattr(scene_runs, "get_run_logger", lambda: logging.getLogger("run"))
+    nobody = {PREFECT_API_URL: "http://127.0.0.1:9/api", PREFECT_CLIENT_MAX_RETRIES: 0}
+    with temporary_settings(nobody), pytest.raises(ServerAway, match="cannot be asked how the scenes are"):
+        await scene_runs._read_states([uuid4()])
+    assert sum("cannot be asked" in message for message in caplog.messages) == 1
