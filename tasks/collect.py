@@ -23,7 +23,7 @@ from storyreel.tasks.media.probe import probe
 from storyreel.tasks.patience import Log, Overdue, Patience, TimeIsUp
 from storyreel.tasks.polling import LONGEST_PAUSE, SHORTEST_PAUSE
 from storyreel.tasks.progress import report_stage
-from storyreel.tasks.providers.errors import TaskFailed, Terminal, Transient
+from storyreel.tasks.providers.errors import Denied, TaskFailed, TaskForgotten, Terminal, Transient
 from storyreel.tasks.providers.http.download import LinkExpired
 from storyreel.tasks.providers.provider import Provider, TaskStatus
 from storyreel.tasks.providers.request import Request
@@ -37,6 +37,8 @@ _DELIVERY_SECONDS = 600
 """Seconds that a bucket may take for a clip that is here, even if the time of the take is up."""
 _SAME_BYTES_SECONDS = 30
 """How long a service must send the same damaged clip until it counts as final; its own upload may be unfinished."""
+_TURNED_DOWN = 5
+"""How often in a row a service must deny access, or not know the task, before a run believes it and stops waiting."""
 _WAKE_SECONDS = 1.0
 """Seconds between two reads of the ledger for a webhook of the service."""
 
@@ -145,10 +147,11 @@ async def call_store(method: Callable[..., Result], *arguments: object, what: st
 
 
 async def _wait(take: Take, task: str, provider: Provider, studio: Studio, patience: Patience, log: Log) -> TaskStatus:
-    """Poll a task until its clip is finished. A poll that fails is repeated."""
+    """Poll a task until its clip is finished. A poll that fails is repeated, and so is one that is turned down."""
     clock = asyncio.get_running_loop().time
     started = clock()
     has_unknown_words = False
+    turned_down = 0
     stage: Literal["queued", "generating"] = "generating"
     said = ""
     while patience.left:
@@ -161,7 +164,15 @@ async def _wait(take: Take, task: str, provider: Provider, studio: Studio, patie
         except TaskFailed as error:
             studio.ledger.mark_failed(take.order.key, error.message)
             raise
+        except (Denied, TaskForgotten) as error:
+            turned_down += 1
+            if turned_down >= _TURNED_DOWN:
+                raise
+            said = error.message
+            pause = _before_end(pause, patience)
+            patience.tell(log, stage, error.message, pause)
         except Transient as error:
+            turned_down = 0
             said = error.message
             # To look costs nothing, and what a service asks for in trouble may be absurd.
             pause = _before_end(max(pause, min(error.retry_after or 0, LONGEST_PAUSE)), patience)
@@ -170,6 +181,7 @@ async def _wait(take: Take, task: str, provider: Provider, studio: Studio, patie
             if status.state == "finished":
                 return status
             said = status.detail
+            turned_down = 0
             has_unknown_words = has_unknown_words or not status.is_known
             detail = f"{provider.name} says {status.detail!r}" if has_unknown_words else status.detail
             stage = "queued" if status.is_queued else "generating"

@@ -17,7 +17,7 @@ from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.ledger import Ledger, Purchase, PurchaseFilter, State
 from storyreel.tasks.order import STOPPED
 from storyreel.tasks.providers import load
-from storyreel.tasks.providers.errors import ProviderError, TaskFailed, Terminal, Transient
+from storyreel.tasks.providers.errors import Denied, ProviderError, TaskFailed, Terminal, Transient
 from storyreel.tasks.providers.provider import Provider, RemoteTask
 
 _ANSWER_SECONDS = 120.0
@@ -231,6 +231,8 @@ async def _check_task(order: Purchase, task: str, environment: Mapping[str, str]
         return task, f"by hand; it could not be checked: {trouble.message}"
     except TimeoutError:
         return task, f"by hand; it could not be checked: {service} gave no answer in {lasting(_ANSWER_SECONDS)}"
+    except Denied as denied:
+        raise InvalidDecision(f"{task} cannot be checked: {denied.message}", next=denied.next) from denied
     except (Terminal, ValueError) as error:
         unknown = f"{service} knows no task {task}: {getattr(error, 'message', '') or error}"
         raise InvalidDecision(unknown, next=_history(order)) from error

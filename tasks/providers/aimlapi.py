@@ -10,15 +10,56 @@ from typing import Any, ClassVar
 
 from storyreel.specs.money import Money
 from storyreel.specs.storyboard import Mode
-from storyreel.tasks.providers.errors import ProviderError, Terminal
+from storyreel.tasks.providers.answer_table import AnswerTable, Meaning, Rule, TaskForm
 from storyreel.tasks.providers.hosted import AttachmentUrls, HostedProvider
-from storyreel.tasks.providers.http.response import Response, amount_at, id_at, odd_amount, text_at, url_part, value_at
+from storyreel.tasks.providers.http.response import amount_at, odd_amount, text_at, url_part, value_at
 from storyreel.tasks.providers.provider import Submission, TaskStatus
 from storyreel.tasks.providers.request import Request
 from storyreel.tasks.providers.wan import wan
 
 _SOLD = (5, 10, 15)
 _SPENT = ("meta", "usage", "usd_spent")
+
+ANSWERS = AnswerTable(
+    # Its OpenAPI files of the three models: `id` and `status` are required, and there are four words. Read 2026-11-21.
+    forms=(
+        TaskForm(
+            word=("status",),
+            tasks=(("id",),),
+            # `waiting` and `active` are in the samples of its other pages on video. Read 2026-11-21.
+            queued=("queued", "waiting"),
+            running=("generating", "active"),
+            finished=("completed",),
+            failed=("error",),
+        ),
+    ),
+    new_task=(("id",),),
+    # Its pages "Errors with status code 4xx" and "5xx": `{message, path, requestId, statusCode, timestamp}`; 400, 401,
+    # 403, 404, 429. Read 2026-11-21, and again 2026-11-29. 402 and 422 are not listed; in its form they say the same.
+    messages=(("message",),),
+    rules=(
+        Rule(meaning=Meaning.BUSY, statuses=frozenset({429})),
+        Rule(meaning=Meaning.KEY, statuses=frozenset({401})),
+        Rule(
+            meaning=Meaning.UNPAID,
+            statuses=frozenset({402, 403}),
+            # "You've run out of credits. Please top up your balance or update your payment method to continue".
+            words=("credits", "balance", "payment"),
+            hint="top up the balance at aimlapi.com/app/billing",
+        ),
+        # "The request is authenticated but not allowed (e.g., no credits)."
+        Rule(meaning=Meaning.DENIED, statuses=frozenset({402, 403})),
+        # What its web framework says of a path that it does not have.
+        Rule(
+            meaning=Meaning.DENIED,
+            statuses=frozenset({404}),
+            words=("cannot get /", "cannot post /"),
+            hint="look at AIMLAPI_BASE_URL",
+        ),
+        Rule(meaning=Meaning.NOT_FOUND, statuses=frozenset({404, 410})),
+        Rule(meaning=Meaning.REFUSED),
+    ),
+)
 
 
 class Aimlapi(HostedProvider):
@@ -30,8 +71,7 @@ class Aimlapi(HostedProvider):
     min_poll_seconds = 3
     advised_poll_seconds = 15  # as its sample does
     max_concurrent = 4
-    queued_words = ("queued", "waiting")
-    running_words = ("generating", "active")
+    answers = ANSWERS
     capabilities: ClassVar = {
         Mode.REFERENCE: wan(
             Mode.REFERENCE,
@@ -77,34 +117,24 @@ class Aimlapi(HostedProvider):
     def read_submission(self, answer: Any, request: Request) -> Submission:
         """The id and the cost, which the final response may not repeat."""
         remark = odd_amount(answer, *_SPENT)
-        return Submission(task=id_at(answer, "id"), cost=_cost(answer), remark=remark)
+        return Submission(task=self.answers.task_in(answer), cost=_cost(answer), remark=remark)
 
     def status_path(self, task: str) -> tuple[str, dict[str, str | int]]:
         """The id is a query parameter: ids of some models hold `:` and `/`."""
         return f"{self.order_path}?generation_id={url_part(task)}", {}
 
-    def read_status(self, answer: Any, task: str) -> TaskStatus:
-        """An unknown word with an error beside it is a failure too, as the vendors behind it have their own words."""
-        status, error = text_at(answer, "status"), value_at(answer, "error")
-        if status == "completed":
-            return TaskStatus(
-                state="finished",
-                detail=status,
-                clip_url=text_at(answer, "video", "url"),
-                cost=_cost(answer),
-                remark=odd_amount(answer, *_SPENT),
-            )
-        pending = self.pending(status)
-        if status == "error" or (error and not pending.is_known):
-            raise self.task_failed(*_reason(error))
-        return pending
+    def read_finished(self, answer: Any, word: str) -> TaskStatus:
+        return TaskStatus(
+            state="finished",
+            detail=word,
+            clip_url=text_at(answer, "video", "url"),
+            cost=_cost(answer),
+            remark=odd_amount(answer, *_SPENT),
+        )
 
-    def error_in(self, response: Response) -> ProviderError | None:
-        """403 means an empty balance."""
-        if response.status == 403:
-            hint = "top up the balance at aimlapi.com/app/billing"
-            return Terminal(f"{self.name} denies access: {response.message()}", service=self.name, hint=hint)
-        return None
+    def read_reason(self, answer: Any) -> tuple[str, str]:
+        """From an error that is a message with or without a name, a list of details, or a text."""
+        return _reason(value_at(answer, "error"))
 
 
 def _cost(answer: Any) -> Money | None:
@@ -113,7 +143,6 @@ def _cost(answer: Any) -> Money | None:
 
 
 def _reason(error: Any) -> tuple[str, str]:
-    """Code and text of an error: a message with or without a name, a list of details, or a text."""
     if isinstance(error, str):
         return "", error
     if message := text_at(error, "message"):

@@ -8,19 +8,91 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from storyreel.specs.storyboard import Mode
-from storyreel.tasks.providers.errors import ProviderError, Refused, Terminal
+from storyreel.tasks.providers.answer_table import CLIENT_ERRORS, AnswerTable, Meaning, Rule, TaskForm
 from storyreel.tasks.providers.hosted import AttachmentUrls, HostedProvider
-from storyreel.tasks.providers.http.response import Response, id_at, odd_amount, text_at, url_part
-from storyreel.tasks.providers.provider import Submission, TaskStatus
-from storyreel.tasks.providers.refusals import refusal, split_code
+from storyreel.tasks.providers.http.response import odd_amount, text_at, url_part
+from storyreel.tasks.providers.provider import TaskStatus
+from storyreel.tasks.providers.refusals import CONTENT_CODES, CONTENT_WORDS
 from storyreel.tasks.providers.request import Request
 from storyreel.tasks.providers.wan import wan
+from storyreel.tasks.providers.wan_answers import INTERNAL_CODES, TASK_FORM
 from storyreel.tasks.providers.wan_request import BILLED, billed_seconds, order_body
 
-_UNPAID = ("balance", "quota", "insufficient", "arrear")
-"""Words in the message of a 429 that is about money; the gateway has no code for it."""
-_UNREADABLE = ("build_request_failed", "parse_request_failed")
-"""Types of errors that the gateway raises before it sends anything to DashScope, whatever the status."""
+_TOP_UP = "top up the balance at apiyi.com"
+
+ANSWERS = AnswerTable(
+    forms=(
+        # Its pages on Wan: `submitted`, `in_progress`, `completed`, `failed`; after 24 h `UNKNOWN`. Read 2026-11-21.
+        # The other words are those of gateways of its kind; of failure, only its own word is believed.
+        TaskForm(
+            word=("status",),
+            tasks=(("task_id",), ("id",)),
+            queued=("submitted", "pending", "queued", "not_start"),
+            running=("in_progress", "running", "suspended"),
+            finished=("completed", "succeeded", "success"),
+            failed=("failed",),
+            forgotten=("unknown",),
+        ),
+        # DashScope's form, which a gateway may pass on.
+        TASK_FORM,
+    ),
+    new_task=(("output", "task_id"), ("task_id",)),
+    # Its pages on Wan: `{type, message}`, `type` being `task_error`, `parse_request_failed` or `build_request_failed`;
+    # 400, 401, 403, 429, 500. Read 2026-11-21. The open source of its kind of gateway, github.com/QuantumNous/new-api
+    # (relay/relay_task.go, controller/relay.go, types/error.go), has `{code, message, data}`, and of the account
+    # `{error: {message, type, code}}`. Read 2026-11-29.
+    messages=(("message",), ("error", "message")),
+    codes=(("code",), ("error", "code")),
+    types=(("type",), ("error", "type")),
+    # The gateway had sent the order, or was sending it.
+    unsure=(*INTERNAL_CODES, "do_request_failed", "read_response", "unmarshal_response", "bad_response"),
+    rules=(
+        # Both before the balance: the codes of Model Studio, in brackets, speak of a "quota" too.
+        Rule(meaning=Meaning.BUSY, statuses=CLIENT_ERRORS | {429}, codes=("Throttling",)),
+        Rule(
+            meaning=Meaning.UNPAID,
+            statuses=CLIENT_ERRORS | {429},
+            codes=("insufficient_user_quota", "pre_consume_token_quota_failed"),
+            hint=_TOP_UP,
+        ),
+        # "429: rate limit or insufficient balance", told apart by the message alone.
+        Rule(
+            meaning=Meaning.UNPAID,
+            statuses=frozenset({402, 403, 429}),
+            words=("balance", "insufficient", "arrear", "not enough", "余额", "额度"),
+            hint=_TOP_UP,
+        ),
+        Rule(meaning=Meaning.BUSY, statuses=frozenset({429})),
+        Rule(meaning=Meaning.KEY, statuses=frozenset({401})),
+        # 403: "moderation, or the token's group lacks permission".
+        Rule(meaning=Meaning.REFUSED, statuses=frozenset({403}), codes=(*CONTENT_CODES, "Invalid")),
+        Rule(meaning=Meaning.REFUSED, statuses=frozenset({403}), words=CONTENT_WORDS),
+        Rule(
+            meaning=Meaning.DENIED,
+            words=("no available channel",),
+            hint="make a key of the group Wan&HappyHorse, pay-as-you-go, at apiyi.com",
+        ),
+        Rule(meaning=Meaning.DENIED, statuses=frozenset({402, 403})),
+        Rule(
+            meaning=Meaning.DENIED,
+            statuses=frozenset({404}),
+            words=("invalid url (",),
+            hint="look at APIYI_BASE_URL",
+        ),
+        # A task of nobody, or of another account, is a 400 with this code.
+        Rule(meaning=Meaning.NOT_FOUND, codes=("task_not_exist",)),
+        Rule(meaning=Meaning.NOT_FOUND, statuses=frozenset({404, 410})),
+        # Raised by the gateway before it sends anything to DashScope, whatever the status.
+        Rule(
+            meaning=Meaning.REFUSED,
+            statuses=CLIENT_ERRORS | {500},
+            codes=("build_request_failed", "parse_request_failed"),
+        ),
+        # "500: missing media": `[InvalidParameter] Field required: input.media`.
+        Rule(meaning=Meaning.REFUSED, statuses=CLIENT_ERRORS | {500}, codes=("Invalid",)),
+        Rule(meaning=Meaning.REFUSED),
+    ),
+)
 
 
 class Apiyi(HostedProvider):
@@ -33,8 +105,7 @@ class Apiyi(HostedProvider):
     min_poll_seconds = 3
     advised_poll_seconds = 10  # its pages: every 5 to 10 s, 10 recommended
     max_concurrent = 8
-    queued_words = ("submitted", "pending", "queued")
-    running_words = ("in_progress", "running", "suspended")
+    answers = ANSWERS
     capabilities: ClassVar = {
         Mode.REFERENCE: wan(Mode.REFERENCE, "wan2.7-r2v", data_uris=("first_frame", "image"), label="image 1"),
         # A last frame is documented for DashScope alone.
@@ -48,42 +119,18 @@ class Apiyi(HostedProvider):
     def body(self, request: Request, urls: AttachmentUrls) -> dict[str, Any]:
         return order_body(request, urls)
 
-    def read_submission(self, answer: Any, request: Request) -> Submission:
-        return Submission(task=id_at(answer, "output", "task_id") or id_at(answer, "task_id"))
-
     def status_path(self, task: str) -> tuple[str, dict[str, str | int]]:
         return f"/v1/tasks/{url_part(task)}", {}
 
-    def read_status(self, answer: Any, task: str) -> TaskStatus:
-        """In the gateway's own form or in DashScope's. Its progress is not used: it stays at 30 for minutes."""
-        status = (text_at(answer, "status") or text_at(answer, "output", "task_status")).lower()
-        if status in ("completed", "succeeded"):
-            url = text_at(answer, "result_url") or text_at(answer, "output", "video_url")
-            billed = billed_seconds(answer)  # in DashScope's form only
-            remark = odd_amount(answer, *BILLED)
-            return TaskStatus(state="finished", detail=status, clip_url=url, billed_seconds=billed, remark=remark)
-        if status in ("failed", "canceled", "cancelled"):
-            raise self.task_failed(*_reason(answer))
-        if status == "unknown":
-            raise self.task_forgotten(task)
-        return self.pending(status)
+    def read_finished(self, answer: Any, word: str) -> TaskStatus:
+        """In the gateway's own form or in DashScope's, which alone has the billed seconds."""
+        url = text_at(answer, "result_url") or text_at(answer, "output", "video_url")
+        billed, remark = billed_seconds(answer), odd_amount(answer, *BILLED)
+        return TaskStatus(state="finished", detail=word, clip_url=url, billed_seconds=billed, remark=remark)
 
-    def error_in(self, response: Response) -> ProviderError | None:
-        """429 may mean an empty balance, 403 moderation, and 5xx a body that DashScope could not read."""
-        message = response.message()
-        if response.status == 429 and any(word in message.lower() for word in _UNPAID):
-            return Terminal(f"{self.name}: {message}", service=self.name, hint="top up the balance at apiyi.com")
-        code, _ = split_code("", message)
-        kind = text_at(response.body, "type") or text_at(response.body, "error", "type")
-        refused = refusal(Refused, "refused it", service=self.name, code="", reason=message)
-        is_moderation = response.status == 403 and (code or refused.is_content)
-        is_unreadable = response.status >= 500 and (kind in _UNREADABLE or code.startswith("Invalid"))
-        return refused if is_moderation or is_unreadable else None
-
-
-def _reason(answer: Any) -> tuple[str, str]:
-    """Code and text of a failure. Its form is not published; each of these was seen or reported."""
-    error = text_at(answer, "error", "message") or text_at(answer, "error") or text_at(answer, "fail_reason")
-    if error:
-        return text_at(answer, "error", "code"), error
-    return text_at(answer, "output", "code"), text_at(answer, "output", "message")
+    def read_reason(self, answer: Any) -> tuple[str, str]:
+        """Its form is not published; each of these was seen or reported."""
+        error = text_at(answer, "error", "message") or text_at(answer, "error") or text_at(answer, "fail_reason")
+        if error:
+            return text_at(answer, "error", "code"), error
+        return text_at(answer, "output", "code"), text_at(answer, "output", "message")

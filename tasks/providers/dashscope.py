@@ -10,30 +10,92 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, ClassVar
 
 from storyreel.specs.storyboard import Mode
-from storyreel.tasks.providers.errors import ProviderError, Refused, Terminal, Transient
-from storyreel.tasks.providers.hosted import AttachmentUrls, HostedProvider
+from storyreel.tasks.providers.answer_table import CLIENT_ERRORS, AnswerTable, Meaning, Rule
+from storyreel.tasks.providers.errors import Refused, TaskFailed, Transient
+from storyreel.tasks.providers.hosted import AttachmentUrls, HostedProvider, listed_task
 from storyreel.tasks.providers.http.local_files import upload_file
-from storyreel.tasks.providers.http.response import Response, id_at, odd_amount, text_at, url_part, value_at
-from storyreel.tasks.providers.provider import RemoteTask, Submission, TaskStatus
-from storyreel.tasks.providers.refusals import refusal
+from storyreel.tasks.providers.http.response import odd_amount, text_at, url_part, value_at
+from storyreel.tasks.providers.provider import RemoteTask, TaskStatus
 from storyreel.tasks.providers.request import Request
 from storyreel.tasks.providers.sent_file import SentFile
 from storyreel.tasks.providers.wan import wan
+from storyreel.tasks.providers.wan_answers import INTERNAL_CODES, TASK_FORM
 from storyreel.tasks.providers.wan_request import BILLED, billed_seconds, order_body
 
 _BEIJING = timezone(timedelta(hours=8))
 """The zone of its times, which name none."""
-_UNPAID = ("CommodityNotPurchased", "PrepaidBillOverdue", "PostpaidBillOverdue", "Arrearage")
-"""Codes about payment, some of which come as 429; waiting does not help."""
-_REFERENCE_UNREACHABLE = (
-    "InvalidParameter.DataInspection",
-    "InvalidURL.ConnectionRefused",
-    "InvalidURL.Timeout",
-    "BadRequest.InputDownloadFailed",
+_ANSWERED = CLIENT_ERRORS | {200, 429}
+"""Statuses under which its codes are believed. Its own SDK expects them under 200: dashscope 2.0.2, read 2026-11-21."""
+
+ANSWERS = AnswerTable(
+    forms=(TASK_FORM,),
+    new_task=(("output", "task_id"),),
+    # Model Studio's page on error codes: `{code, message, request_id}`, and all codes below. Read 2026-11-21.
+    messages=(("message",),),
+    codes=(("code",),),
+    needs_code=True,
+    unsure=INTERNAL_CODES,
+    rules=(
+        Rule(
+            meaning=Meaning.UNPAID,
+            # Some come as 429; waiting does not help.
+            statuses=_ANSWERED,
+            codes=("CommodityNotPurchased", "PrepaidBillOverdue", "PostpaidBillOverdue", "Arrearage"),
+            hint="settle the account in Model Studio",
+        ),
+        Rule(meaning=Meaning.BUSY, statuses=_ANSWERED, codes=("Throttling",)),
+        Rule(
+            meaning=Meaning.UNREACHABLE,
+            statuses=_ANSWERED,
+            codes=(
+                "InvalidParameter.DataInspection",
+                "InvalidURL.ConnectionRefused",
+                "InvalidURL.Timeout",
+                "BadRequest.InputDownloadFailed",
+            ),
+        ),
+        Rule(meaning=Meaning.KEY, statuses=_ANSWERED, codes=("InvalidApiKey",)),
+        Rule(
+            meaning=Meaning.UNPAID,
+            statuses=_ANSWERED,
+            codes=("AllocationQuota",),
+            hint="switch off its mode of free use alone, in Model Studio",
+        ),
+        Rule(
+            meaning=Meaning.DENIED,
+            statuses=_ANSWERED,
+            codes=("AccessDenied.Unpurchased",),
+            hint="switch the model on in Model Studio",
+        ),
+        Rule(
+            meaning=Meaning.DENIED,
+            statuses=_ANSWERED,
+            codes=("AccessDenied", "Model.AccessDenied", "Workspace.AccessDenied"),
+        ),
+        Rule(
+            meaning=Meaning.REFUSED,
+            statuses=_ANSWERED,
+            codes=(
+                "InvalidParameter",
+                "InvalidURL",
+                "InvalidImage",
+                "InvalidFile",
+                "BadRequest",
+                "DataInspectionFailed",
+                "IPInfringementSuspect",
+                "CustomRoleBlocked",
+                "UnsupportedOperation",
+                "ModelNotFound",
+                "NotFound",
+            ),
+        ),
+        # Codes that the page does not list.
+        Rule(meaning=Meaning.BUSY, statuses=frozenset({429})),
+        Rule(meaning=Meaning.KEY, statuses=frozenset({401})),
+        Rule(meaning=Meaning.DENIED, statuses=frozenset({402, 403})),
+        Rule(meaning=Meaning.REFUSED),
+    ),
 )
-"""Codes about a reference that the service could not download; it may be able to later."""
-_INTERNAL = ("InternalError", "RequestTimeOut", "RewriteFailed", "ModelUnavailable", "ModelServingError")
-"""Codes of faults inside the service. They do not tell whether an order was accepted, whatever their status."""
 _WINDOW = timedelta(hours=23)
 """The time that one list covers; the service allows at most 24 hours."""
 _PAGE = 50
@@ -52,8 +114,7 @@ class DashScope(HostedProvider):
     lists_every_task = True
     store_prefix = "oss://"
     max_concurrent = 5
-    queued_words = ("pending",)
-    running_words = ("running", "suspended")
+    answers = ANSWERS
     capabilities: ClassVar = {
         Mode.REFERENCE: wan(Mode.REFERENCE, "wan2.7-r2v", data_uris=("first_frame", "image"), uploads=True),
         Mode.IMAGE: wan(
@@ -72,58 +133,27 @@ class DashScope(HostedProvider):
     def body(self, request: Request, urls: AttachmentUrls) -> dict[str, Any]:
         return order_body(request, urls)
 
-    def read_submission(self, answer: Any, request: Request) -> Submission:
-        return Submission(task=id_at(answer, "output", "task_id"))
-
     def status_path(self, task: str) -> tuple[str, dict[str, str | int]]:
         return f"/api/v1/tasks/{url_part(task)}", {}
 
-    def read_status(self, answer: Any, task: str) -> TaskStatus:
-        """A failure comes as HTTP 200; an id that is too old, or of another account, as UNKNOWN."""
-        status = text_at(answer, "output", "task_status")
-        if status == "SUCCEEDED":
-            return TaskStatus(
-                state="finished",
-                detail="succeeded",
-                clip_url=text_at(answer, "output", "video_url"),
-                billed_seconds=billed_seconds(answer),
-                remark=odd_amount(answer, *BILLED),
-            )
-        if status in ("FAILED", "CANCELED"):
-            code, reason = text_at(answer, "output", "code"), text_at(answer, "output", "message")
-            raise self.task_failed(code, reason or ("it was cancelled" if status == "CANCELED" else ""))
-        if status == "UNKNOWN":
-            raise self.task_forgotten(task)
-        return self.pending(status.lower())
+    def read_finished(self, answer: Any, word: str) -> TaskStatus:
+        url = text_at(answer, "output", "video_url")
+        billed, remark = billed_seconds(answer), odd_amount(answer, *BILLED)
+        return TaskStatus(state="finished", detail=word, clip_url=url, billed_seconds=billed, remark=remark)
 
-    def error_in(self, response: Response) -> ProviderError | None:
-        """By the code in the body, which tells more than the status: a refusal may even come as 200."""
-        code = text_at(response.body, "code")
-        if not code or text_at(response.body, "output", "task_id") or code.startswith(_INTERNAL):
-            return None
-        message = f"{code}: {response.message()}"
-        if code.startswith(_UNPAID):
-            hint = "settle the account in Model Studio"
-            return Terminal(f"{self.name}: {message}", service=self.name, hint=hint)
-        if code.startswith("Throttling"):
-            busy = Transient(f"{self.name} is busy: {message}", service=self.name)
-            busy.retry_after = response.retry_after
-            return busy
-        if code.startswith(_REFERENCE_UNREACHABLE):
-            return Transient(f"{self.name} could not download a reference: {message}", service=self.name)
-        if "AccessDenied" in code or code.startswith(("InvalidApiKey", "AllocationQuota")):
-            return Terminal(f"{self.name} denies access: {message}", service=self.name, next="storyreel doctor")
-        if response.status < 500 and response.status != 429:
-            return refusal(Refused, "refused it", service=self.name, code=code, reason=response.message())
-        return None
+    def read_reason(self, answer: Any) -> tuple[str, str]:
+        return text_at(answer, "output", "code"), text_at(answer, "output", "message")
 
     async def cancel(self, task: str) -> bool:
-        """Cancel a task that still waits, which is then not billed. False if it has begun or ended."""
+        """Cancel a task that still waits, which is then not billed. False if it has begun, or does not say CANCELED."""
         try:
             await self._client.post(f"/api/v1/tasks/{url_part(task)}/cancel")
+            await self.poll(task)
+        except TaskFailed:
+            return True
         except Refused:
-            return False
-        return True
+            pass
+        return False
 
     async def list_tasks(self, since: datetime, until: datetime) -> list[RemoteTask] | None:
         """The account's tasks that were created between two times.
@@ -142,8 +172,10 @@ class DashScope(HostedProvider):
         return list(found.values())
 
     async def _listed(self, begin: datetime, end: datetime) -> AsyncIterator[RemoteTask]:
-        page, pages = 1, 1
-        while page <= pages:
+        """The tasks of one window. Raises Transient unless all are there: one that is not counts as never accepted."""
+        wanted = 0
+        found: set[str] = set()
+        for page in range(1, _MOST_PAGES + 1):
             query: dict[str, str | int] = {
                 "start_time": f"{begin:%Y%m%d%H%M%S}",
                 "end_time": f"{end:%Y%m%d%H%M%S}",
@@ -151,21 +183,26 @@ class DashScope(HostedProvider):
                 "page_size": _PAGE,
             }
             answer = await self._client.get("/api/v1/tasks/", query)
-            entries, total = value_at(answer, "data"), value_at(answer, "total_page")
-            if not isinstance(entries, list) or not isinstance(total, int):
+            entries, total = value_at(answer, "data"), value_at(answer, "total")
+            if not isinstance(entries, list) or not isinstance(total, int) or isinstance(total, bool):
                 raise Transient(f"{self.name} gave no list of tasks", service=self.name)
-            # What is missing in a list that is not whole would count as never ordered.
-            if total > _MOST_PAGES or (total > page and not entries):
-                raise Transient(f"{self.name} gave a list of {total} pages that does not end", service=self.name)
-            pages = total
+            if page == 1:
+                wanted = total
+            before = len(found)
             for entry in entries:
+                task = listed_task(self.name, entry)
+                found.add(task)
                 yield RemoteTask(
-                    task=id_at(entry, "task_id"),
+                    task=task,
                     model=text_at(entry, "model_name"),
                     created=_time(value_at(entry, "gmt_create")) or _time(value_at(entry, "start_time")),
                     detail=text_at(entry, "status").lower(),
                 )
-            page += 1
+            if len(found) >= wanted or len(found) == before:
+                break
+        if len(found) < wanted:
+            what = f"{self.name} listed {len(found)} of {wanted} tasks"
+            raise Transient(what, service=self.name)
 
     async def upload(self, file: SentFile, model: str) -> str:
         """Upload to the temporary store, which keeps a file for 48 hours, for this model and account alone."""

@@ -5,17 +5,19 @@
         ├── Transient            nothing was bought, or it was only a read: tried again, with backoff and jitter
         │   └── LinkExpired      the task is polled again for a fresh link to its clip
         ├── Terminal             trying the same again cannot help: the take fails, and says what must be changed
-        │   ├── NotFound         the service has nothing under an address
         │   ├── FileChanged      a local file is not what was planned: the take is not ordered
+        │   ├── Denied           the service turns the account down: its key, its rights, its balance
         │   ├── TaskForgotten    the service has lost a task that it accepted: settled by `storyreel reconcile`
         │   └── Refusal          the service's final word on a request that it has read
         │       ├── Refused      the order was turned down: nothing was bought, another service may be asked
+        │       │   └── NotFound the service has nothing under an address
         │       └── TaskFailed   the order was accepted and has failed: it may be bought again
         ├── Ambiguous            a paid order whose fate is unknown: never sent again, settled by `storyreel reconcile`
         └── Overdue              not made in the take's time: an accepted order stays open, and the next run goes on
 
 Only `TaskFailed` closes an accepted order in the ledger. Any other Terminal, such as a revoked key, leaves it open, for
-the task may be well. `LinkExpired`, `NotFound` and `Overdue` are defined beside the code that raises them.
+the task may be well. `answer_table` decides which answer becomes which of them. `LinkExpired` and `Overdue` are defined
+beside the code that raises them.
 """
 
 from __future__ import annotations
@@ -46,6 +48,10 @@ class FileChanged(Terminal):
     """A local file is not what was planned. Nothing was sent, and no other service is asked with it either."""
 
 
+class Denied(Terminal):
+    """The service turns the account down, whatever it asks for: its key, its rights or its balance."""
+
+
 class Refusal(Terminal):
     """The service's final word on a request that it has read."""
 
@@ -57,6 +63,10 @@ class Refusal(Terminal):
 
 class Refused(Refusal):
     """The order was turned down; nothing was bought."""
+
+
+class NotFound(Refused):
+    """The service has nothing under an address."""
 
 
 class TaskFailed(Refusal):

@@ -12,15 +12,50 @@ from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from storyreel.specs.storyboard import Mode
+from storyreel.tasks.providers.answer_table import AnswerTable, Meaning, Rule, TaskForm
 from storyreel.tasks.providers.errors import Terminal, Transient
-from storyreel.tasks.providers.hosted import AttachmentUrls, HostedProvider
+from storyreel.tasks.providers.hosted import AttachmentUrls, HostedProvider, listed_task
 from storyreel.tasks.providers.http.local_files import upload_file
-from storyreel.tasks.providers.http.response import id_at, text_at, url_part, value_at
+from storyreel.tasks.providers.http.response import text_at, url_part, value_at
 from storyreel.tasks.providers.provider import RemoteTask, Submission, TaskStatus
 from storyreel.tasks.providers.request import Attachment, Request
 from storyreel.tasks.providers.sent_file import SentFile
 from storyreel.tasks.providers.wan import wan
 from storyreel.tasks.settings import Settings
+
+ANSWERS = AnswerTable(
+    # Its pages on Wan 2.7, and on webhooks: four words. Read 2026-11-21.
+    forms=(
+        TaskForm(
+            word=("data", "status"),
+            tasks=(("data", "task_id"),),
+            queued=("created",),
+            running=("in_progress",),
+            finished=("completed",),
+            failed=("failed",),
+        ),
+    ),
+    new_task=(("data", "task_id"),),
+    # Its pages on Wan 2.7: 400 as `{message}` or as a problem with `invalid_params`, 401 as `{message}`; of 404 and 429
+    # the statuses alone. Read 2026-11-21. 402, 403 and 422 are not listed; in its form they say the same.
+    messages=(("message",), ("problem", "message")),
+    rules=(
+        Rule(meaning=Meaning.BUSY, statuses=frozenset({429}), without_body=True),
+        Rule(meaning=Meaning.KEY, statuses=frozenset({401})),
+        Rule(meaning=Meaning.UNPAID, statuses=frozenset({402}), hint="buy credits for Freepik's API"),
+        Rule(
+            meaning=Meaning.UNPAID,
+            statuses=frozenset({403}),
+            words=("credit", "balance", "payment", "quota"),
+            hint="buy credits for Freepik's API",
+        ),
+        Rule(meaning=Meaning.DENIED, statuses=frozenset({403})),
+        Rule(meaning=Meaning.NOT_FOUND, statuses=frozenset({404, 410})),
+        # An order that is answered without a word may have met a gateway.
+        Rule(meaning=Meaning.NOT_FOUND, statuses=frozenset({404}), without_body=True, of_orders=False),
+        Rule(meaning=Meaning.REFUSED),
+    ),
+)
 
 
 class Freepik(HostedProvider):
@@ -30,8 +65,7 @@ class Freepik(HostedProvider):
     default_base_url = "https://api.freepik.com"
     min_poll_seconds = 2
     max_concurrent = 5
-    queued_words = ("created",)
-    running_words = ("in_progress",)
+    answers = ANSWERS
     capabilities: ClassVar = {
         Mode.REFERENCE: wan(
             Mode.REFERENCE, "wan-2-7", durations=tuple(range(2, 11)), durations_with_video=None, uploads=True
@@ -83,7 +117,7 @@ class Freepik(HostedProvider):
 
     def read_submission(self, answer: Any, request: Request) -> Submission:
         """The id with the mode before it, as a task is polled under the path of its mode."""
-        task = id_at(answer, "data", "task_id")
+        task = self.answers.task_in(answer)
         return Submission(task=f"{request.mode.value}/{task}" if task else "")
 
     def status_path(self, task: str) -> tuple[str, dict[str, str | int]]:
@@ -96,16 +130,17 @@ class Freepik(HostedProvider):
             raise Terminal(what, service=self.name, hint=hint, next="storyreel reconcile")
         return f"{self._path(Mode(mode))}/{url_part(number)}", {}
 
-    def read_status(self, answer: Any, task: str) -> TaskStatus:
-        """The form of a failure's reason is not documented."""
-        status = text_at(answer, "data", "status")
-        if status == "COMPLETED":
-            return TaskStatus(state="finished", detail="completed", clip_url=text_at(answer, "data", "generated", 0))
-        if status == "FAILED":
-            reasons = (text_at(answer, "data", *path) for path in (("message",), ("error", "message"), ("error",)))
-            code = text_at(answer, "data", "error", "code")
-            raise self.task_failed(code, next(filter(None, reasons), "" if code else "it gives no reason"))
-        return self.pending(status.lower())
+    def id_at_service(self, task: str) -> str:
+        """The id without the mode."""
+        return task.partition("/")[2]
+
+    def read_finished(self, answer: Any, word: str) -> TaskStatus:
+        return TaskStatus(state="finished", detail=word, clip_url=text_at(answer, "data", "generated", 0))
+
+    def read_reason(self, answer: Any) -> tuple[str, str]:
+        """Its form is not documented."""
+        reasons = (text_at(answer, "data", *path) for path in (("message",), ("error", "message"), ("error",)))
+        return text_at(answer, "data", "error", "code"), next(filter(None, reasons), "")
 
     async def list_tasks(self, since: datetime, until: datetime) -> list[RemoteTask] | None:
         """The ids and words of all tasks, as the list has no dates."""
@@ -116,7 +151,7 @@ class Freepik(HostedProvider):
                 raise Transient(f"{self.name} gave no list of tasks", service=self.name)
             found += [
                 RemoteTask(
-                    task=f"{mode.value}/{id_at(entry, 'task_id')}",
+                    task=f"{mode.value}/{listed_task(self.name, entry)}",
                     model=capability.model,
                     detail=text_at(entry, "status").lower(),
                 )

@@ -12,12 +12,22 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from storyreel.tasks.progress import Progress
-from storyreel.tasks.providers.errors import Ambiguous, ProviderError, TaskFailed, TaskForgotten, Terminal, Transient
+from storyreel.tasks.providers.answer_table import AnswerTable
+from storyreel.tasks.providers.errors import (
+    Ambiguous,
+    Denied,
+    NotFound,
+    ProviderError,
+    TaskFailed,
+    TaskForgotten,
+    Terminal,
+    Transient,
+)
 from storyreel.tasks.providers.http.allowed_hosts import AllowedHosts
-from storyreel.tasks.providers.http.client import Client, NotFound
+from storyreel.tasks.providers.http.client import Client
 from storyreel.tasks.providers.http.download import download
 from storyreel.tasks.providers.http.local_files import ReferenceBucket
-from storyreel.tasks.providers.http.response import Response
+from storyreel.tasks.providers.http.response import id_at, shortened
 from storyreel.tasks.providers.provider import Provider, Submission, TaskStatus
 from storyreel.tasks.providers.refusals import refusal
 from storyreel.tasks.providers.request import Attachment, Request, Use
@@ -40,10 +50,8 @@ class HostedProvider(Provider):
     default_base_url: ClassVar[str]
     order_path: ClassVar[str]
     """The path that orders are posted to, if it is the same for all."""
-    queued_words: ClassVar[tuple[str, ...]]
-    """The service's words for a task that has not begun."""
-    running_words: ClassVar[tuple[str, ...]]
-    """Its words for a task that has begun and not ended."""
+    answers: ClassVar[AnswerTable]
+    """What its answers prove, about an order and about a task."""
     store_prefix: ClassVar[str] = "https://"
     """How addresses of files in the service's own store begin, if it has one."""
 
@@ -68,7 +76,8 @@ class HostedProvider(Provider):
 
     async def __aenter__(self) -> Self:
         key = self._key()
-        self._client = Client(self.name, self.base, self.headers(key), self.error_in, secret=key, timeout=self._timeout)
+        error_in = partial(self.answers.error_in, self.name)
+        self._client = Client(self.name, self.base, self.headers(key), error_in, secret=key, timeout=self._timeout)
         return self
 
     async def __aexit__(self, *exception: object) -> None:
@@ -86,7 +95,8 @@ class HostedProvider(Provider):
         except Exception as error:  # an answer of whatever form is no reason to lose it
             raise self._unread(answer, "in a form that cannot be read") from error
         if not submission.task:
-            raise self._unread(answer, "without a task")
+            said = self.answers.message_in(answer)
+            raise self._unread(answer, f"without a task: {shortened(said)}" if said else "without a task")
         return submission
 
     def _unread(self, answer: Any, how: str) -> Ambiguous:
@@ -100,17 +110,42 @@ class HostedProvider(Provider):
         try:
             answer = await self._client.get(path, query)
         except NotFound as error:
-            raise self.task_forgotten(task) from error
+            raise self.task_forgotten(task, error.message) from error
+        except Denied:
+            raise
+        except Terminal as error:
+            # It is about the request for the status, and says nothing about the task.
+            raise Transient(error.message, service=self.name, hint=error.hint, next=error.next) from error
         try:
             status = self.read_status(answer, task)
         except ProviderError as error:
             raise self._client.redacted(error) from None
-        status = status.model_copy(update={"detail": self._client.hidden(status.detail)})
-        if status.state == "finished" and not status.clip_url:
-            raise Transient(f"{self.name} calls the clip {status.detail} but gives no link", service=self.name)
-        if not status.detail:
+        return status.model_copy(update={"detail": self._client.hidden(status.detail)})
+
+    def read_status(self, answer: Any, task: str) -> TaskStatus:
+        """The status in the answer to a look at a task. An unknown word is pending.
+
+        Raises TaskFailed and TaskForgotten for the final words of the service's table, if the answer names this task;
+        Transient if it tells nothing about this task.
+        """
+        form, word = self.answers.form_of(answer)
+        id = self.id_at_service(task)
+        if not word:
             raise Transient(f"{self.name} gives no status of the task", service=self.name)
-        return status
+        if form.names_another(answer, id):
+            raise Transient(f"{self.name} answers about another task than {id}", service=self.name)
+        if word in form.finished:
+            status = self.read_finished(answer, word)
+            if not status.clip_url:
+                raise Transient(f"{self.name} calls the clip {word} but gives no link", service=self.name)
+            return status
+        if form.names(answer, id):
+            if word in form.failed:
+                raise self.task_failed(word, *self.read_reason(answer))
+            if word in form.forgotten:
+                raise self.task_forgotten(task, f"it says {word!r}")
+        is_queued = word in form.queued
+        return TaskStatus(state="pending", detail=word, is_known=is_queued or word in form.running, is_queued=is_queued)
 
     async def fetch(self, request: Request, status: TaskStatus, into: Path, progress: Progress) -> None:
         """Download the clip. The key is not sent to the host of the clip."""
@@ -118,19 +153,14 @@ class HostedProvider(Provider):
             status.clip_url, into, service=self.name, hosts=self.hosts, progress=progress, read_timeout=self._timeout
         )
 
-    def pending(self, word: str) -> TaskStatus:
-        """The status of a task that has not ended, from the service's word for it."""
-        is_queued = word in self.queued_words
-        return TaskStatus(
-            state="pending", detail=word, is_known=is_queued or word in self.running_words, is_queued=is_queued
-        )
+    def task_failed(self, word: str, code: str, reason: str) -> TaskFailed:
+        """The failure of a task, in the service's words; of its final word if it gives no reason."""
+        said = reason or ("" if code else f"it says {word!r} and gives no reason")
+        return refusal(TaskFailed, "could not make it", service=self.name, code=code, reason=said)
 
-    def task_failed(self, code: str, reason: str) -> TaskFailed:
-        return refusal(TaskFailed, "could not make it", service=self.name, code=code, reason=reason)
-
-    def task_forgotten(self, task: str) -> TaskForgotten:
+    def task_forgotten(self, task: str, said: str) -> TaskForgotten:
         return TaskForgotten(
-            f"{self.name} does not know the task {task}: it is too old, or belongs to another account",
+            f"{self.name} does not know the task {task}: it is too old, or belongs to another account ({said})",
             service=self.name,
             hint="if the clip is lost, give the order up, and the next render buys it again",
             next="storyreel reconcile",
@@ -200,25 +230,33 @@ class HostedProvider(Provider):
     def body(self, request: Request, urls: AttachmentUrls) -> dict[str, Any]:
         """The body of an order, as JSON. Pure: `explain` shows it with other URLs."""
 
-    @abstractmethod
     def read_submission(self, answer: Any, request: Request) -> Submission:
         """The task in the response to an order; its id is empty if the response names none."""
+        return Submission(task=self.answers.task_in(answer))
 
     @abstractmethod
     def status_path(self, task: str) -> tuple[str, dict[str, str | int]]:
         """Path and query of a task's status."""
 
+    def id_at_service(self, task: str) -> str:
+        """The id as the service repeats it in its answers."""
+        return task
+
     @abstractmethod
-    def read_status(self, answer: Any, task: str) -> TaskStatus:
-        """The status in the response to a poll. An unknown word is pending.
+    def read_finished(self, answer: Any, word: str) -> TaskStatus:
+        """The status of a task with a final word of success: its link, empty if there is none, and its cost."""
 
-        Raises `task_failed` if the service says that the task has failed, `task_forgotten` if it does not know it.
-        """
-
-    def error_in(self, response: Response) -> ProviderError | None:
-        """The error that a response means for this service; None if its HTTP status tells."""
-        return None
+    @abstractmethod
+    def read_reason(self, answer: Any) -> tuple[str, str]:
+        """Code and text of a failed task's reason, each empty if there is none."""
 
     async def upload(self, file: SentFile, model: str) -> str:
         """Upload a local file to the service's store and return its address. For services with `uploads` only."""
         raise NotImplementedError
+
+
+def listed_task(service: str, entry: Any) -> str:
+    """The id in an entry of a list of tasks. Raises Transient if it has none: the list is then no proof of anything."""
+    if task := id_at(entry, "task_id"):
+        return task
+    raise Transient(f"{service} gave a list in which a task has no id", service=service)

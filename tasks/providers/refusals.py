@@ -9,9 +9,9 @@ from storyreel.tasks.providers.errors import Refusal
 
 Kind = TypeVar("Kind", bound=Refusal)
 
-_CONTENT_CODES = ("DataInspectionFailed", "IPInfringementSuspect", "CustomRoleBlocked")
+CONTENT_CODES = ("DataInspectionFailed", "IPInfringementSuspect", "CustomRoleBlocked")
 """Codes of Wan's moderation, from Model Studio's page on error codes; the resellers pass them on."""
-_CONTENT_WORDS = ("content policy", "inappropriate content", "moderation", "sensitive content", "nsfw")
+CONTENT_WORDS = ("content policy", "inappropriate content", "moderation", "sensitive content", "nsfw")
 """Searched for in reasons without a code."""
 _BRACKETED = re.compile(r"^\[([A-Za-z][\w.]*)\]\s*(.*)$", re.DOTALL)
 
@@ -34,7 +34,10 @@ def split_code(code: str, reason: str) -> tuple[str, str]:
 
 
 def _is_content(code: str, reason: str) -> bool:
-    """Whether moderation is the reason. Decided by the code; only without one are the words of the text searched."""
-    if code:
-        return code.startswith(_CONTENT_CODES)
-    return any(word in reason.lower() for word in _CONTENT_WORDS)
+    """Whether moderation is the reason. A code of Model Studio decides; without one the words of the text do.
+
+    Its codes begin with a capital letter; those of the resellers, `fail_to_fetch_task`, do not, and tell less.
+    """
+    if code[:1].isupper():
+        return code.startswith(CONTENT_CODES)
+    return any(word in reason.lower() for word in CONTENT_WORDS)

@@ -21,12 +21,12 @@ from storyreel.tasks.ledger.ledger import Ledger, Order, State
 from storyreel.tasks.order import obtain
 from storyreel.tasks.patience import Overdue, Patience
 from storyreel.tasks.prices.price_list import PriceList
-from storyreel.tasks.providers.errors import Ambiguous, TaskFailed, TaskForgotten, Terminal, Transient
+from storyreel.tasks.providers.errors import Ambiguous, Denied, TaskFailed, TaskForgotten, Terminal, Transient
 from storyreel.tasks.studio import Studio
 from tests.services.emulator import Emulator
-from tests.services.faults import Answer, Call, Claims, Corrupt, Reset, Shortened
+from tests.services.faults import Answer, Call, Claims, Corrupt, Page, Redirect, Reset, Shortened
 from tests.services.jobs import Failure, Phase, Script
-from tests.tasks.providers.hosted_services import SERVICES, Service
+from tests.tasks.providers.hosted_services import SERVICES, Service, own_error
 from tests.tasks.providers.hosted_services import request as request_for
 
 LOG = logging.getLogger("take")
@@ -180,13 +180,59 @@ async def test_a_failed_poll_is_repeated(tmp_path: Path, service: Service) -> No
         assert len(on.emulator.accepted) == 1
 
 
-async def test_a_key_that_was_revoked_meanwhile_does_not_lose_the_task(tmp_path: Path, service: Service) -> None:
+async def test_whatever_looks_at_a_task_meet_it_is_made_and_bought_once(tmp_path: Path, service: Service) -> None:
+    """No answer but the final word about this very task is a verdict."""
+    error = {"message": "upstream timeout, try again"}
+    another = {"id": "another", "task_id": "another", "status": "error", "task_status": "FAILED"}
+    troubles = [
+        Answer(200, {"error": error}),
+        Answer(200, {"error": error, "status": "pondering"}),
+        Answer(200, {"status": "error"} | error),
+        Answer(200, {"status": "failed"} | error),
+        Answer(200, {"output": {"task_status": "FAILED"}, "data": {"status": "FAILED"}}),
+        Answer(200, another | {"output": another, "data": another | {"status": "FAILED"}}),
+        *(Page(status) for status in (200, 400, 401, 403, 404, 410, 429, 502, 520)),
+        *(
+            own_error(service, status, "try again")
+            for status in (400, 401, 402, 403, 404, 408, 409, 410, 422, 499, 500)
+        ),
+        Redirect(),
+    ]
+    async with bench(tmp_path, service, timeout=300) as on:
+        for trouble in troubles:
+            on.emulator.fault(Call.POLL, trouble, times=2)
+            on.emulator.fault(Call.POLL, Answer(503), times=1)
+        assert (await on.make()).path.is_file()
+        assert on.state is State.FINISHED
+        assert len(on.emulator.accepted) == 1
+        assert sum(received.method == "GET" for received in on.emulator.requests) > 3 * len(troubles)
+
+
+@pytest.mark.parametrize("status", [401, 403])
+async def test_a_key_that_was_revoked_meanwhile_does_not_lose_the_task(
+    tmp_path: Path, service: Service, status: int
+) -> None:
     async with bench(tmp_path, service) as on:
-        on.emulator.fault(Call.POLL, Answer(401), times=1)
-        with pytest.raises(Terminal):
+        on.emulator.fault(Call.POLL, own_error(service, status, "no such key"), times=5)
+        with pytest.raises(Denied, match="no such key"):
             await on.make()
         assert on.state is State.SUBMITTED
         assert (await on.make()).path.is_file()
+        assert len(on.emulator.accepted) == 1
+
+
+async def test_an_order_that_is_not_surely_refused_is_unknown_and_never_sent_again(
+    tmp_path: Path, service: Service
+) -> None:
+    for number, trouble in enumerate((Redirect(), Page(403), Page(400), own_error(service, 409, "a conflict"))):
+        (tmp_path / str(number)).mkdir()
+        async with bench(tmp_path / str(number), service) as on:
+            on.emulator.fault(Call.CREATE, trouble, accepted=True, times=1)
+            for _ in range(2):
+                with pytest.raises(Ambiguous):
+                    await on.make()
+            assert on.state is State.UNKNOWN
+            assert len(on.emulator.accepted) == 1
 
 
 async def test_a_task_that_the_service_forgot_is_not_bought_again_by_itself(tmp_path: Path) -> None:

@@ -1,45 +1,43 @@
 """Requests to a service, and what each response proves about an order.
 
-An order is sent once. Only a failure before the request could reach the service, or a documented refusal, proves that
-nothing was bought; everything else is Ambiguous. All other requests may be repeated. The key is sent to the service's
-own host alone, as redirects are not followed, and is removed from every message.
+An order is sent once. Only a failure before the request could reach the service, or an answer that the service's table
+lists, proves that nothing was bought; everything else is Ambiguous. All other requests may be repeated. The key is sent
+to the service's own host alone, as redirects are not followed, and is removed from every message.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from typing import Any, Protocol, TypeVar
 
 import httpx
 
 from storyreel.specs.secrets import hidden
-from storyreel.tasks.providers.errors import Ambiguous, ProviderError, Refused, Terminal, Transient
+from storyreel.tasks.providers.errors import Ambiguous, ProviderError, Terminal, Transient
 from storyreel.tasks.providers.http.allowed_hosts import ssl_context
 from storyreel.tasks.providers.http.response import MAX_BYTES, Response
-from storyreel.tasks.providers.refusals import refusal
+from storyreel.tasks.settings import service_variable
 
 Error = TypeVar("Error", bound=ProviderError)
-
-ErrorReader = Callable[[Response], ProviderError | None]
-"""The error that a response means for one service; None if its HTTP status tells."""
 
 _CONNECT_SECONDS = 15
 _PHASES = 3
 """A request ends after so many times the timeout, however slowly bytes arrive: to connect, to send, to receive."""
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
 """Failures before a connection exists: the service has received no byte of the request."""
-_REFUSED = frozenset({400, 401, 402, 403, 404, 405, 406, 409, 410, 411, 413, 414, 415, 422, 451})
-"""Client errors: the request was read and turned down."""
 
 
-class NotFound(Terminal):
-    """The service has nothing at this address."""
+class ErrorReader(Protocol):
+    """Reads the answers of one service."""
+
+    def __call__(self, response: Response, *, is_order: bool) -> ProviderError | None:
+        """The error that a response to an order, or to another request, proves; None if it proves none."""
 
 
 class Client:
-    """HTTP client of one service. `timeout` is in seconds, to connect and for each wait for further bytes; `error_in`
-    reads the errors that the service words in its own way; `secret` is the key, which is removed from messages."""
+    """HTTP client of one service. `timeout` is in seconds, to connect and for each wait for further bytes; `secret` is
+    the key, which is removed from messages."""
 
     def __init__(
         self, service: str, base: str, headers: Mapping[str, str], error_in: ErrorReader, *, secret: str, timeout: float
@@ -70,15 +68,16 @@ class Client:
             raise self._error(Transient, f"cannot be reached: {_text(error)}") from error
         except (httpx.HTTPError, _TooLarge) as error:
             raise self._ambiguous(f"gave no usable response: {_text(error)}") from error
-        self._raise_if_refused(response)
+        if proven := self._error_in(response, is_order=True):
+            raise self.redacted(proven)
         if not response.is_ok:
-            unread = self._ambiguous(f"answered {response.status}: {response.message()}")
+            unread = self._ambiguous(self._answered(response))
             unread.answer = f"HTTP {response.status}\n\n".encode() + self._hidden_bytes(response.content)
             raise unread
         return response.body
 
     async def get(self, path: str, query: Mapping[str, str | int] | None = None) -> Any:
-        """GET and return the JSON. Raises Transient if another try may help, NotFound for 404 or 410, or Terminal."""
+        """GET and return the JSON. Raises what the service's table says of an error, else Transient."""
         return await self._repeatable("GET", path, params=query or None)
 
     async def post(self, path: str, body: Mapping[str, Any] | None = None) -> Any:
@@ -90,11 +89,14 @@ class Client:
             response = await self._send(self._http, method, path, **rest)
         except (httpx.HTTPError, _TooLarge) as error:
             raise self._error(Transient, f"cannot be reached: {_text(error)}") from error
-        if response.status in (404, 410):
-            raise self._error(NotFound, f"has nothing at this address: {response.message()}")
-        self._raise_if_refused(response)
+        if proven := self._error_in(response, is_order=False):
+            raise self.redacted(proven)
+        if 300 <= response.status < 400:
+            raise self._error(Terminal, self._answered(response), next="storyreel doctor")
         if not response.is_ok:
-            raise self._transient(f"answered {response.status}", response)
+            busy = self._error(Transient, self._answered(response))
+            busy.retry_after = response.retry_after
+            raise busy
         return response.body
 
     async def _send(self, http: httpx.AsyncClient, method: str, path: str, **rest: Any) -> Response:
@@ -112,28 +114,11 @@ class Client:
         except TimeoutError as error:
             raise httpx.ReadTimeout(f"no whole response in {self._most:.0f} s") from error
 
-    def _raise_if_refused(self, response: Response) -> None:
-        """Raise the error of a response which proves that the service did not, and will not, act on the request."""
-        if error := self._error_in(response):
-            raise self.redacted(error)
-        status = response.status
-        if status == 429:
-            raise self._transient("is busy", response)
-        if 300 <= status < 400:
-            what = f"redirects to {_host(response)}, and the key must not be sent there"
-            raise self._error(Terminal, what, next="storyreel doctor")
-        if status == 401:
-            raise self._error(Terminal, f"does not accept the key: {response.message()}", next="storyreel doctor")
-        if status in (402, 403):
-            raise self._error(Terminal, f"denies access ({status}): {response.message()}", next="storyreel doctor")
-        if status in _REFUSED:
-            what = f"refused it ({status})"
-            raise self.redacted(refusal(Refused, what, service=self.service, code="", reason=response.message()))
-
-    def _transient(self, what: str, response: Response) -> Transient:
-        error = self._error(Transient, f"{what}: {response.message()}")
-        error.retry_after = response.retry_after
-        return error
+    def _answered(self, response: Response) -> str:
+        if 300 <= response.status < 400:
+            where = f"redirects to {_host(response)} ({response.status}), and the key must not be sent there"
+            return f"{where}: look at {service_variable(self.service, 'BASE_URL')}"
+        return f"answered {response.status}: {response.message()}"
 
     def _ambiguous(self, what: str) -> Ambiguous:
         return self._error(Ambiguous, f"{what}; whether the take was accepted is not known", next="storyreel reconcile")

@@ -6,8 +6,10 @@ reversibly, so that `url_part` writes an id exactly as the service did. What is 
 
 from __future__ import annotations
 
+import html
 import json
 import math
+import re
 import zlib
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
@@ -23,7 +25,7 @@ from storyreel.specs.secrets import hidden
 MAX_BYTES = 8 << 20
 """Largest body that is read; a true one has a few kilobytes."""
 
-_MAX_MESSAGE = 600
+_MAX_MESSAGE = 400
 """Characters."""
 _MAX_ID = 1000
 """Bytes of an id in UTF-8. The ledger's indexes take no more, and ids of services have about 40."""
@@ -31,6 +33,11 @@ _MAX_DIGITS = 18
 """Digits of a whole number that stays one; of more it becomes a text, as only ids have so many."""
 _MAX_AMOUNT = 1_000_000
 """A price of a clip or a length in seconds beyond it is a mistake of the service."""
+_PAGE = re.compile(r"<(?:!doctype|html|head|body|title|center|div|h[1-6]|p|br)\b", re.IGNORECASE)
+_TITLE = re.compile(r"<(title|h1)\b[^>]*>(.*?)</\1", re.IGNORECASE | re.DOTALL)
+_MAX_BEGINNING = 2000
+"""Characters that are looked at where a page may stand for a message: enough for its title."""
+_TAG = re.compile(r"<[^<>]*>")
 _MESSAGES = (("message",), ("error", "message"), ("problem", "message"), ("error",), ("detail",))
 _DETAILS = (("details",), ("invalid_params",), ("problem", "invalid_params"), ("detail",))
 
@@ -53,12 +60,12 @@ class Response:
         return retry_after(self.headers)
 
     def message(self) -> str:
-        """The service's message with its details, shortened; the beginning of the body if there is none."""
+        """The service's message with its details, shortened and without HTML; the body's beginning if there is none."""
         found = (value_at(self.body, *path) for path in _MESSAGES)
         message = next((text.strip() for text in found if isinstance(text, str) and text.strip()), "")
         text = "; ".join(filter(None, (message, *dict.fromkeys(self._details()))))
-        text = hidden(text or printable(self.content[:200].decode(errors="replace")).strip() or "no reason given")
-        return text if len(text) <= _MAX_MESSAGE else text[:_MAX_MESSAGE] + "…"
+        text = text or printable(self.content[:_MAX_BEGINNING].decode(errors="replace")).strip() or "no reason given"
+        return shortened(hidden(printable(titled(text)) if is_page(text) else text))
 
     def _details(self) -> Iterator[str]:
         """`field: reason` for each invalid field, from a map or a list of `{path|name|loc, message|reason|msg}`."""
@@ -111,6 +118,23 @@ def _kept(value: Any) -> Any:
     if isinstance(value, list):
         return [_kept(each) for each in value]
     return {kept(name): _kept(each) for name, each in value.items()} if isinstance(value, dict) else value
+
+
+def is_page(text: str) -> bool:
+    """Whether a text is HTML: what a gateway or a firewall writes, and no service in the place of its own words."""
+    return bool(_PAGE.search(text, 0, _MAX_BEGINNING))
+
+
+def titled(page: str) -> str:
+    """What an HTML page calls itself: `a web page, “403 Forbidden”`."""
+    found = _TITLE.search(page, 0, _MAX_BEGINNING)
+    title = " ".join(html.unescape(_TAG.sub(" ", found[2])).split()) if found else ""
+    return f"a web page, “{title}”" if title else "a web page"
+
+
+def shortened(text: str) -> str:
+    """The text's beginning, if it is long."""
+    return text if len(text) <= _MAX_MESSAGE else text[:_MAX_MESSAGE].rstrip() + "…"
 
 
 def value_at(body: Any, *path: str | int) -> Any:

@@ -23,6 +23,7 @@ from storyreel.tasks.providers.request import Attachment, Request
 from storyreel.tasks.settings import service_variable
 from tests.services import aimlapi, apiyi, dashscope, freepik
 from tests.services.emulator import Emulator
+from tests.services.faults import Answer
 from tests.services.jobs import Script
 from tests.services.wire import HttpRequest, Reply, app, json_reply, listening_socket, serving
 
@@ -94,6 +95,17 @@ def answering(body: str) -> Iterator[str]:
     listening = listening_socket()
     with serving((app(answer, lambda: 0.0), listening), background=asyncio.Event().wait):
         yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+
+
+def own_error(service: Service, status: int, message: str) -> Answer:
+    """An error in the form that the service documents."""
+    forms: Mapping[str, Mapping[str, object]] = {
+        "aimlapi": {"message": message, "path": "/v2/video/generations", "statusCode": str(status)},
+        "apiyi": {"type": "task_error", "message": message},
+        "dashscope": {"code": "SomethingElse", "message": message, "request_id": "r-1"},
+        "freepik": {"message": message},
+    }
+    return Answer(status, forms[service.name])
 
 
 def image(name: str = "https://films.example/mira.png", **more: Any) -> Attachment:

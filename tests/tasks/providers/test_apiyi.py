@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from storyreel.specs.storyboard import Mode
-from storyreel.tasks.providers.errors import Ambiguous, Refused, TaskFailed, TaskForgotten, Terminal, Transient
+from storyreel.tasks.providers.errors import Ambiguous, Denied, Refused, TaskFailed, TaskForgotten, Transient
 from tests.services.apiyi import REFUSALS
 from tests.services.emulator import DAY
 from tests.services.faults import Call
@@ -27,11 +27,11 @@ async def test_orders_and_polls_go_to_different_prefixes() -> None:
 @pytest.mark.parametrize(
     ("refusal", "kind", "is_content"),
     [
-        ("key", Terminal, None),
+        ("key", Denied, None),
         ("moderation", Refused, True),
-        ("group", Terminal, None),
+        ("group", Denied, None),
         ("rate", Transient, None),
-        ("balance", Terminal, None),
+        ("balance", Denied, None),
         ("media", Refused, False),
         ("upstream", Ambiguous, None),
     ],
@@ -69,7 +69,7 @@ async def test_a_poll_is_read_in_both_forms(poll: str) -> None:
         ("error", "InvalidImageUrl: it is a page", "InvalidImageUrl"),
         ("fail_reason", "InvalidImageUrl: it is a page", "InvalidImageUrl"),
         ("both", "InvalidImageUrl: it is a page", "InvalidImageUrl"),
-        ("none", "no reason given", ""),
+        ("none", "it says 'failed' and gives no reason", ""),
     ],
 )
 async def test_a_failure_in_each_of_its_shapes(shape: str, said: str, code: str, poll: str) -> None:

@@ -39,12 +39,18 @@ ODD_IDS = (
 )
 AMOUNTS = ("1e60", "-1", "NaN", "Infinity", "1" + "0" * 400, "1e999", '"free"', "true", "1000001")
 WHERE: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
-    "aimlapi": ({"id": "?"}, {"status": "error", "error": {"name": "X", "message": "?"}}),
-    "apiyi": ({"output": {"task_id": "?"}}, {"status": "failed", "error": {"code": "X", "message": "?"}}),
-    "dashscope": ({"output": {"task_id": "?"}}, {"output": {"task_status": "FAILED", "code": "X", "message": "?"}}),
-    "freepik": ({"data": {"task_id": "?"}}, {"data": {"status": "FAILED", "message": "?"}}),
+    "aimlapi": ({"id": "!"}, {"id": "!", "status": "error", "error": {"name": "X", "message": "?"}}),
+    "apiyi": (
+        {"output": {"task_id": "!"}},
+        {"task_id": "!", "status": "failed", "error": {"code": "X", "message": "?"}},
+    ),
+    "dashscope": (
+        {"output": {"task_id": "!"}},
+        {"output": {"task_id": "!", "task_status": "FAILED", "code": "X", "message": "?"}},
+    ),
+    "freepik": ({"data": {"task_id": "!"}}, {"data": {"task_id": "!", "status": "FAILED", "message": "?"}}),
 }
-"""By service, the answer to an order and the answer about a task that failed; `?` stands for its text."""
+"""By service, the answer to an order and the answer about a task that failed; `!` stands for its id, `?` for a text."""
 
 
 @asynccontextmanager
@@ -58,8 +64,8 @@ async def replying(
             yield provider
 
 
-def filled(answer: dict[str, Any], text: str) -> bytes:
-    return json.dumps(answer).replace('"?"', json.dumps(text)).encode()
+def filled(answer: dict[str, Any], text: str, id: str) -> bytes:
+    return json.dumps(answer).replace('"?"', json.dumps(text)).replace('"!"', json.dumps(id)).encode()
 
 
 @given(st.recursive(ANY | st.integers() | st.none(), lambda of: st.lists(of) | st.dictionaries(ANY, of), max_leaves=8))
@@ -132,7 +138,7 @@ async def test_a_task_of_any_name_is_polled_by_exactly_that_name(service: Servic
 
     async def answer(received_one: HttpRequest) -> Reply:
         received.append(received_one)
-        return Reply(200, filled(accepted if received_one.method == "POST" else failed, id))
+        return Reply(200, filled(accepted if received_one.method == "POST" else failed, id, id))
 
     async with replying(service, answer) as provider:
         submission = await provider.submit(request(service))
@@ -161,7 +167,8 @@ async def test_a_key_that_a_service_repeats_is_in_no_error(service: Service) -> 
 
     async def answer(received: HttpRequest) -> Reply:
         text = f"the key {key} (in base64 {base64.b64encode(key.encode()).decode()}) may not do this"
-        return Reply(400 if received.method == "POST" else 200, filled(failed, text))
+        id = "7" if service.name == "freepik" else f"{Mode.TEXT.value}/7"
+        return Reply(400 if received.method == "POST" else 200, filled(failed, text, id))
 
     async with replying(service, answer, key=key) as provider:
         for attempt in (provider.submit(request(service)), provider.poll(f"{Mode.TEXT.value}/7")):

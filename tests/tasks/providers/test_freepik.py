@@ -50,9 +50,12 @@ async def test_an_id_without_its_mode_is_an_error(task: str) -> None:
 
 @pytest.mark.parametrize(
     ("shape", "said", "code"),
-    [("none", "it gives no reason", ""), ("message", "too dark", ""), ("error", "DataInspectionFailed: too dark",
-                                                                       "DataInspectionFailed")],
-)  # fmt: skip
+    [
+        ("none", "it says 'failed' and gives no reason", ""),
+        ("message", "too dark", ""),
+        ("error", "DataInspectionFailed: too dark", "DataInspectionFailed"),
+    ],
+)
 async def test_a_failure_with_and_without_a_reason(shape: str, said: str, code: str) -> None:
     failure = Failure("DataInspectionFailed", "too dark", shape)
     async with opened(SERVICE, settings={"script": Script(0, 0, end=Phase.FAILED, failure=failure)}) as (provider, _):

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from storyreel.tasks.providers.errors import TaskFailed, TaskForgotten, Terminal, Transient
+from storyreel.tasks.providers.errors import Denied, TaskFailed, TaskForgotten, Transient
 from tests.services.emulator import DAY
 from tests.services.faults import Answer, Call, HangUp, Labelled, Page, Reset, Silence, Slow
 from tests.services.jobs import Failure, Phase, Script
-from tests.tasks.providers.hosted_services import Service, answering, opened, request
+from tests.tasks.providers.hosted_services import Service, answering, opened, own_error, request
 
 
 @pytest.mark.parametrize(
@@ -35,15 +35,16 @@ async def test_a_poll_that_meets_an_error_may_be_repeated(service: Service, trou
         assert (await provider.poll(accepted.task)).state == "finished"
 
 
-@pytest.mark.parametrize("status", [400, 401, 402, 403, 404])
+@pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 405, 408, 409, 410, 422, 425, 451, 499])
 async def test_a_refused_poll_does_not_fail_the_task(service: Service, status: int) -> None:
     async with opened(service) as (provider, emulator):
         accepted = await provider.submit(request(service))
-        emulator.fault(Call.POLL, Answer(status))
-        with pytest.raises(Terminal) as refused:
+        emulator.fault(Call.POLL, own_error(service, status, "the moon is too bright"))
+        with pytest.raises((Denied, TaskForgotten, Transient), match="the moon is too bright") as refused:
             await provider.poll(accepted.task)
-        assert not isinstance(refused.value, TaskFailed)
-        assert isinstance(refused.value, TaskForgotten) == (status == 404)
+        is_forgotten = status in (404, 410) and service.name != "dashscope"
+        assert isinstance(refused.value, TaskForgotten) == is_forgotten
+        assert isinstance(refused.value, Denied) == (status in (401, 402, 403))
         assert (await provider.poll(accepted.task)).state == "finished"
 
 
@@ -138,7 +139,7 @@ async def test_a_plain_body_with_a_gzip_label_is_read(service: Service) -> None:
 async def test_an_id_cannot_change_the_path_that_is_polled(service: Service, task: str) -> None:
     task = f"text-to-video/{task}" if service.name == "freepik" else task
     async with opened(service) as (provider, emulator):
-        with pytest.raises(TaskForgotten):
+        with pytest.raises((TaskForgotten, Transient, Denied)):
             await provider.poll(task)
         with pytest.raises(TaskForgotten):
             await provider.poll("text-to-video/plain" if service.name == "freepik" else "plain")

@@ -11,7 +11,7 @@ import pytest
 
 from storyreel.tasks.providers.errors import Ambiguous, Refused, Terminal, Transient
 from tests.services.faults import Answer, Call, HangUp, Page, Reset, Silence, Slow, Truncated
-from tests.tasks.providers.hosted_services import Service, answering, opened, request
+from tests.tasks.providers.hosted_services import Service, answering, opened, own_error, request
 
 
 @pytest.mark.parametrize(("written", "seconds"), [(None, None), ("7", 7.0), ("soon", None), ("inf", None), ("-3", 0.0)])
@@ -95,7 +95,7 @@ async def test_an_order_never_uses_a_kept_connection(service: Service) -> None:
 @pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 422])
 async def test_a_refusal_is_terminal_with_the_services_message(service: Service, status: int) -> None:
     async with opened(service) as (provider, emulator):
-        emulator.fault(Call.CREATE, Answer(status, {"message": "the moon is too bright"}))
+        emulator.fault(Call.CREATE, own_error(service, status, "the moon is too bright"))
         with pytest.raises(Terminal, match="the moon is too bright") as no:
             await provider.submit(request(service))
     assert isinstance(no.value, Refused) == (status in (400, 404, 422))

@@ -10,13 +10,23 @@ import pickle
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from email.utils import format_datetime
+from functools import partial
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storyreel.tasks.providers.errors import Ambiguous, ProviderError, Refused, TaskFailed, Terminal, Transient
-from storyreel.tasks.providers.http.client import Client, NotFound, order_headers
+from storyreel.tasks.providers.aimlapi import ANSWERS
+from storyreel.tasks.providers.errors import (
+    Ambiguous,
+    NotFound,
+    ProviderError,
+    Refused,
+    TaskFailed,
+    Terminal,
+    Transient,
+)
+from storyreel.tasks.providers.http.client import Client, order_headers
 from storyreel.tasks.providers.http.response import Response, text_at, value_at
 from storyreel.tasks.providers.refusals import refusal, split_code
 from tests.services.wire import HttpRequest, Reply, app, listening_socket, serving
@@ -38,7 +48,9 @@ async def answering(*replies: Reply) -> AsyncIterator[tuple[Client, list[HttpReq
     listening = listening_socket()
     with serving((app(answer, lambda: 0.0), listening), background=forever):
         base = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        client = Client("service", base, {"X-Key": "sk-top"}, lambda _: None, secret="sk-top", timeout=5)
+        client = Client(
+            "service", base, {"X-Key": "sk-top"}, partial(ANSWERS.error_in, "service"), secret="sk-top", timeout=5
+        )
         yield client, received_all
         await client.close()
 
@@ -140,6 +152,25 @@ async def test_an_invalid_redirect_is_refused_too() -> None:
 )  # fmt: skip
 def test_the_message_is_found_in_every_shape(body: object, said: str) -> None:
     assert Response(400, {}, json.dumps(body).encode()).message() == said
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b"<!DOCTYPE html><html><head><title>Just a\nmoment&hellip;</title></head><body><p>x</p></body></html>",
+         "a web page, “Just a moment…”"),
+        (b"<html>\r\n<head><title>403 Forbidden</title></head>\r\n<body><center><h1>403 Forbidden</h1></center>",
+         "a web page, “403 Forbidden”"),
+        (b"<html><body><h1>Bad <b>Gateway</b></h1>" + b"<h1" * 100_000, "a web page, “Bad Gateway”"),
+        (b"<html><body>upstream error</body></html>", "a web page"),
+        (json.dumps({"message": "<html><title>502 Bad Gateway</title></html>"}).encode(),
+         "a web page, “502 Bad Gateway”"),
+        (b'{"message": "duration must be <= 10 and > 2"}', "duration must be <= 10 and > 2"),
+        (b"error code: 1020", "error code: 1020"),
+    ],
+)  # fmt: skip
+def test_a_page_is_named_by_its_title(body: bytes, said: str) -> None:
+    assert Response(403, {}, body).message() == said
 
 
 def test_a_long_message_is_shortened() -> None:
