@@ -108,7 +108,7 @@ def _cost(purchase: Purchase) -> str:
     """The cost of a purchase, with `≈` if it is an estimate."""
     if purchase.estimate:
         return approximately([purchase.estimate]) if purchase.estimate.amount else "free"
-    return str(purchase.cost or "")
+    return str(purchase.cost or ("unknown" if purchase.owed else ""))
 
 
 def when(time: datetime) -> str:

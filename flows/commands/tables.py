@@ -196,15 +196,15 @@ def _differs(column: _Column, plan: Plan) -> bool:
 def print_rendering(console: Terminal, rendering: Rendering, page: str) -> None:
     """Print where a finished film is, what it cost, what was found in it, and `page`, where its run is shown."""
     cached = sum(shot.cached for shot in rendering.shots)
-    spent = " and ".join(money.exactly for money in rendering.spent) or "nothing"
+    resumed = sum(shot.is_resumed for shot in rendering.shots)
     console.print(
         styled(
             ("✓", "green"),
             " ",
             (str(rendering.sequence), "bold"),
             f"\n  {rendering.frames} frames at {rendering.fps} fps, {float(rendering.seconds):.4g} s; "
-            f"{counted(len(rendering.shots), 'take')}, {cached} made before; "
-            f"spent {'about ' if rendering.is_estimate else ''}{spent}",
+            f"{counted(len(rendering.shots), 'take')}, {cached} made before"
+            f"{f', {resumed} ordered before' if resumed else ''}; spent {rendering.spent_in_words}",
         ),
         soft_wrap=True,
     )

@@ -12,9 +12,10 @@ from PIL import Image
 
 from storyreel.flows.markdown import code, escape
 from storyreel.flows.planning.model import Plan, PlannedTake
-from storyreel.flows.production.report import RenderedTake, Rendering
+from storyreel.flows.production.report import Rendering
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.money import Money, sums
+from storyreel.tasks.ledger.ledger import Spend
 from storyreel.tasks.media.frames import jpeg
 from storyreel.tasks.progress import Stage
 
@@ -96,13 +97,10 @@ def count_takes(rows: Sequence[Row]) -> str:
 
 
 def spend(rendering: Rendering) -> list[dict[str, str]]:
-    """Cost of a run: one row for each service, and the sum."""
-    paid = [take for take in rendering.shots if not take.cached and (take.cost is None or take.cost.amount)]
-    groups = {
-        name: [take for take in paid if take.request.provider == name]
-        for name in sorted({take.request.provider for take in paid})
-    } | {"in all": paid}
-    return [{"service": name, "takes": str(len(takes)), **_costs(takes)} for name, takes in groups.items()]
+    """Cost of what a run ordered: one row for each service, and the sum."""
+    parts = [part for part in rendering.spending if not part.is_free]
+    return [{"service": name, **_costs(some)} for name, some in (*((part.service, [part]) for part in parts),
+                                                                 ("in all", parts))]  # fmt: skip
 
 
 def manifest(rendering: Rendering, places: Mapping[str, str]) -> list[dict[str, str]]:
@@ -137,17 +135,22 @@ def is_url(place: str) -> bool:
 
 
 def cost(amount: Money | None, is_estimate: bool) -> str:
-    """An amount, marked if it is by the price list. Empty if it is zero or unknown."""
-    return f"{'≈ ' if is_estimate else ''}{amount}" if amount and amount.amount else ""
+    """An amount, marked if it is by the price list, which may not have it. Empty if it is zero."""
+    if amount is None:
+        return "unknown" if is_estimate else ""
+    return f"{'≈ ' if is_estimate else ''}{amount}" if amount.amount else ""
 
 
-def _costs(takes: Sequence[RenderedTake]) -> dict[str, str]:
-    reported = sums(take.cost for take in takes if take.cost and not take.is_estimate)
-    listed = sums(take.cost for take in takes if take.cost and take.is_estimate)
+def _costs(parts: Sequence[Spend]) -> dict[str, str]:
+    reported = sums(money for part in parts for money in part.charged)
+    listed = sums(money for part in parts for money in part.estimated)
+    unpriced = sum(part.unpriced for part in parts)
     return {
+        "takes": str(sum(part.takes for part in parts)),
         "reported by the service": " + ".join(map(str, reported)) or "nothing",
-        "by the price list": " + ".join(f"≈ {money}" for money in listed) or "nothing",
-        "takes at an unknown price": str(sum(take.cost is None for take in takes)),
+        "by the price list": " + ".join([*(f"≈ {money}" for money in listed), *(["unknown"] if unpriced else [])])
+        or "nothing",
+        "takes at an unknown price": str(unpriced),
     }
 
 

@@ -46,6 +46,7 @@ def emit_sequence_finished(title: str, rendering: Rendering) -> None:
         "seconds": float(rendering.seconds),
         "spent": [_amount(money) for money in rendering.spent],
         "spent_is_estimate": rendering.is_estimate,
+        "spent_unpriced": rendering.unpriced,
         "stand_ins": rendering.stand_ins,
     }
     _emit("storyreel.sequence.finished", title, payload)

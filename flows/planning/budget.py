@@ -9,7 +9,7 @@ from typing import NamedTuple
 from storyreel.flows.planning.model import Plan, PlannedTake, takes_by_shot
 from storyreel.specs.language.models import Budget
 from storyreel.specs.money import Money
-from storyreel.specs.problems.phrases import abridged
+from storyreel.specs.problems.phrases import abridged, counted
 from storyreel.tasks.ledger.budget import BudgetExceeded, Limit
 
 Committed = Callable[..., tuple[Money, ...]]
@@ -60,6 +60,27 @@ def fitting_shots(plan: Plan, limits: Sequence[Limit], committed: Committed, run
         return fits[shot]
 
     return tuple(filter(does_fit, bought))
+
+
+def uncounted(plan: Plan, limits: Sequence[Limit], unpriced: Callable[..., int], run: str = "") -> list[str]:
+    """A warning for each limit that does not count earlier orders, because their cost is unknown.
+
+    `unpriced` is `storyreel.tasks.ledger.ledger.Ledger.unpriced`; `run` as in `check_budget`.
+    """
+    warnings = []
+    for limit in limits:
+        if not plan.bought or (limit.scope == "run" and not run):
+            continue
+        number = unpriced(limit.scope, film=plan.title, run=run)
+        if number and limit.scope == "shot":
+            shots = dict.fromkeys(take.shot for take in plan.bought)
+            number = sum(unpriced("shot", film=plan.title, slate=shot) for shot in shots)
+        if number:
+            warnings.append(
+                f"the budget of {limit.most.exactly} for {_SCOPES[limit.scope]} does not count "
+                f"{counted(number, 'earlier order')} whose cost is unknown; storyreel ledger shows them"
+            )
+    return warnings
 
 
 class _RunningSums:

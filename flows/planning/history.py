@@ -36,6 +36,7 @@ def open_history(home: Home) -> Iterator[History]:
             latest=ledger.latest,
             experience=ledger.past_durations,
             committed=ledger.committed,
+            unpriced=ledger.unpriced,
             has_verdicts=ledger.has_verdicts,
             verdicts=ledger.verdicts,
             has_bucket=has_bucket,

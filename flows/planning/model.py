@@ -48,6 +48,8 @@ class History(Frozen):
     """How long earlier takes of a service's model took; None if there are none."""
     committed: Callable[..., tuple[Money, ...]] = lambda _scope, **_of: ()
     """Money committed within a scope: `storyreel.tasks.ledger.ledger.Ledger.committed`."""
+    unpriced: Callable[..., int] = lambda _scope, **_of: 0
+    """Number of orders that `committed` cannot count: `storyreel.tasks.ledger.ledger.Ledger.unpriced`."""
     has_verdicts: bool = False
     """Whether any take has a verdict."""
     verdicts: Callable[[Iterable[str]], Mapping[str, Verdict]] = lambda _keys: {}
@@ -246,11 +248,11 @@ class Plan(Frozen):
             yield scene, tuple(take for take in self.takes if take.scene == scene)
 
     def as_json(self) -> dict[str, Any]:
-        """The form that `plan --json` prints; `total` is null if there are several currencies."""
+        """The form that `plan --json` prints; `total` is null if a price is unknown or there are several currencies."""
         return {
             "title": self.title,
             "shots": [take.as_json() for take in self.takes],
-            "total": single_total(self.totals),
+            "total": single_total(self.totals, self.unpriced),
             "totals": [money.model_dump(mode="json") for money in self.totals],
             "unpriced": self.unpriced,
             "surplus_seconds": float(self.surplus_seconds),
@@ -268,9 +270,12 @@ def takes_by_shot(takes: Iterable[PlannedTake]) -> dict[str, list[PlannedTake]]:
     return shots
 
 
-def single_total(totals: tuple[Money, ...]) -> dict[str, Any] | None:
-    """The one sum of `totals` for programs: 0 USD if there is none, None for several currencies, which never add up."""
-    if len(totals) > 1:
+def single_total(totals: tuple[Money, ...], unpriced: int) -> dict[str, Any] | None:
+    """The one sum of `totals` for programs: 0 USD if there is none.
+
+    None for several currencies, which never add up, and if there is also something `unpriced`.
+    """
+    if len(totals) > 1 or unpriced:
         return None
     total = totals[0] if totals else Money(amount=Decimal(0), currency="USD")
     return total.model_dump(mode="json")

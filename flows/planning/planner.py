@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from storyreel.flows.packs import read_film
-from storyreel.flows.planning.budget import BudgetedPlan, check_budget, limits_of
+from storyreel.flows.planning.budget import BudgetedPlan, check_budget, limits_of, uncounted
 from storyreel.flows.planning.history import open_history, with_verdicts
 from storyreel.flows.planning.model import History, Plan
 from storyreel.flows.planning.plan import make_plan
@@ -61,6 +61,8 @@ class Planner:
         """The plan, and whether it fits the budget; `run` is the id of the flow run that buys. Raises as `plan`."""
         with open_history(self.home) as history:
             plan = self.plan(history)
+            notes = uncounted(plan, self.limits, history.unpriced, run)
+            plan = plan.model_copy(update={"warnings": (*plan.warnings, *notes)}) if notes else plan
             try:
                 check_budget(plan, self.limits, history.committed, run)
             except BudgetExceeded as excess:

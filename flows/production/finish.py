@@ -70,6 +70,7 @@ class FilmFinisher(NamedTuple):
                 report.rendered_take(take, made, purchases.get(made.candidate.key), in_cut) for take, made in made_takes
             ),
             flow_run=run,
+            spending=ledger.spent_by("service", run=run),
         )
         report.write_manifest(folder, plan, rendering)
         report.write_subtitles(folder, self.film, plan.cut)

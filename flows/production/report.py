@@ -14,11 +14,12 @@ from storyreel.specs.cut import Cut, Event
 from storyreel.specs.foreign_text import json_text
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.money import Money, sums
+from storyreel.specs.problems.phrases import counted
 from storyreel.specs.secrets import hidden
 from storyreel.specs.storyboard import Shot, Storyboard
 from storyreel.tasks.files import write_whole
 from storyreel.tasks.inspection.inspect import Finding, Inspection
-from storyreel.tasks.ledger.ledger import Purchase
+from storyreel.tasks.ledger.ledger import Purchase, Spend
 from storyreel.tasks.providers.request import Request
 from storyreel.tasks.request.prompt import spoken_lines
 
@@ -38,6 +39,8 @@ class RenderedTake(Frozen):
     cost: Money | None
     """As the service reports it, else by the price list; None if neither is known."""
     is_estimate: bool = False
+    is_resumed: bool = False
+    """Whether an earlier run ordered it, and this one fetched its clip."""
     is_stand_in: bool = False
     """Whether the animatic made it in the place of a take that was not selected."""
     request: Request
@@ -67,16 +70,33 @@ class Rendering(Frozen):
     seconds: Fraction
     shots: tuple[RenderedTake, ...]
     flow_run: str
+    spending: tuple[Spend, ...] = ()
+    """The cost of all orders of this run, by service."""
 
     @property
     def spent(self) -> tuple[Money, ...]:
-        """Known cost of the takes made in this run: one sum for each currency."""
-        return sums(take.cost for take in self.shots if take.cost and not take.cached)
+        """Known cost of what this run ordered: one sum for each currency. All of it only if nothing is `unpriced`."""
+        return sums(money for part in self.spending for money in (*part.charged, *part.estimated))
+
+    @property
+    def unpriced(self) -> int:
+        """Number of this run's orders whose cost is unknown, which are not in `spent`."""
+        return sum(part.unpriced for part in self.spending)
 
     @property
     def is_estimate(self) -> bool:
         """Whether part of `spent` is by the price list."""
-        return any(take.is_estimate and not take.cached for take in self.shots)
+        return any(money.amount for part in self.spending for money in part.estimated)
+
+    @property
+    def spent_in_words(self) -> str:
+        """`nothing`, `about 1.95 USD`, `at least 1.95 USD, and the price of 2 orders is not known`."""
+        known = " and ".join(money.exactly for money in self.spent if money.amount or not self.unpriced)
+        known = f"about {known}" if known and self.is_estimate else known
+        if not self.unpriced:
+            return known or "nothing"
+        unknown = f"the price of {counted(self.unpriced, 'order')} is not known"
+        return f"at least {known}, and {unknown}" if known else f"an unknown amount: {unknown}"
 
     @property
     def stand_ins(self) -> int:
@@ -100,14 +120,16 @@ class Rendering(Frozen):
         return f"; {finding.remedy}, or {again}" if finding.remedy else f"; {again}"
 
     def as_json(self) -> dict[str, Any]:
-        """As `render --json` prints it; `spent` is null unless it is one sum."""
+        """As `render --json` prints it; `spent` is null unless it is known and one sum."""
         return {
             "sequence": str(self.sequence),
             "frames": self.frames,
             "fps": self.fps,
             "seconds": float(self.seconds),
             "shots": [take.model_dump(mode="json", include=_IN_JSON) for take in self.shots],
-            "spent": single_total(self.spent),
+            "spent": single_total(self.spent, self.unpriced),
+            "spent_at_least": [money.model_dump(mode="json") for money in self.spent],
+            "unpriced": self.unpriced,
             "flow_run": self.flow_run,
             "storyboard": self.origin.storyboard,
             "version": self.origin.version,
@@ -128,6 +150,7 @@ def rendered_take(take: PlannedTake, made: MadeTake, purchase: Purchase | None, 
         key=candidate.key,
         clip=made.clip.path,
         cached=candidate.state == "cached",
+        is_resumed=candidate.state == "resuming",
         cost=reported or candidate.price,
         is_estimate=reported is None and not candidate.is_free,
         is_stand_in=take.is_stand_in,

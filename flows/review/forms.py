@@ -134,7 +134,7 @@ def _description(shot: ShotToReview, problem: str, has_pictures: bool) -> str:
     paragraphs = [f"**{escape(problem)}**" if problem else "", escape(shot.action)]
     for take in shot.takes:
         remarks = f": {escape(take.remarks)}" if take.remarks else ""
-        cost = f", {take.cost}" if take.cost and take.cost.amount else ""
+        cost = f", {take.cost}" if take.cost and take.cost.amount else "" if take.cost else ", price unknown"
         line = f"take {take.take}, {take.state}, {take.service}{cost}{remarks}"
         paragraphs += [_picture(take) if has_pictures else "", line]
     return "\n\n".join(filter(None, paragraphs))

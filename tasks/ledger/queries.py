@@ -51,6 +51,13 @@ class Queries(LedgerBase):
         """
         return self._read(lambda tx: totals.committed(tx.connection, scope, film, slate, run, tx.now()))
 
+    def unpriced(self, scope: Scope, *, film: str = "", slate: str = "", run: str = "") -> int:
+        """The number of owed orders that `committed` cannot count, as their cost is unknown.
+
+        For scope `shot` without a slate, of all shots.
+        """
+        return self._read(lambda tx: totals.unpriced(tx.connection, scope, film, slate, run, tx.now()))
+
     def spent(self, **wanted: Unpack[PurchaseFilter]) -> Spend:
         """The cost of all orders that match, including earlier orders of the same takes."""
         return next(iter(self._read(lambda tx: totals.spent(tx.connection, wanted))), Spend())

@@ -33,6 +33,8 @@ class PurchaseFilter(TypedDict, total=False):
     slate: str
     provider: str
     state: State
+    run: str
+    """Ordered by this flow run."""
     since: datetime
     """Changed at this time or later."""
 
@@ -161,7 +163,7 @@ def durations(connection: Connection, provider: str, model: str, limit: int) -> 
 
 def matches(wanted: PurchaseFilter, table: Table = PURCHASES) -> ColumnElement[bool]:
     """A filter as a condition on rows of `purchases` or `earlier`."""
-    terms = [table.c[name] == wanted[name] for name in ("film", "slate", "provider", "state") if name in wanted]
+    terms = [table.c[name] == wanted[name] for name in ("film", "slate", "provider", "state", "run") if name in wanted]
     if "key" in wanted:
         terms.append(table.c.key.startswith(wanted["key"], autoescape=True))
     if "since" in wanted:

@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from pydantic import Field
-from sqlalchemy import ColumnElement, Connection, Subquery, Table, and_, case, func, or_, select, union_all
+from sqlalchemy import ColumnElement, Connection, Subquery, Table, and_, case, func, or_, select, true, union_all
 from sqlalchemy.engine import Row
 
 from storyreel.specs.frozen import Frozen
@@ -65,18 +65,28 @@ def committed(
     connection: Connection, scope: Scope, film: str, slate: str, run: str, now: ColumnElement[str]
 ) -> tuple[Money, ...]:
     """The charged cost, else the price, of all owed orders within a scope, summed; one sum a currency."""
+    return _sums(_within(connection, scope, film, slate, run, now))
 
+
+def unpriced(connection: Connection, scope: Scope, film: str, slate: str, run: str, now: ColumnElement[str]) -> int:
+    """The number of owed orders within a scope whose cost is unknown, and which `committed` cannot count."""
+    return sum(row.times for row in _within(connection, scope, film, slate, run, now) if row.amount is None)
+
+
+def _within(
+    connection: Connection, scope: Scope, film: str, slate: str, run: str, now: ColumnElement[str]
+) -> list[Row[Any]]:
     def within(table: Table) -> ColumnElement[bool]:
         match scope:
             case "run":
                 return and_(table.c.run == run, table.c.run != "")
             case "shot":
-                return and_(table.c.film == film, table.c.slate == slate)
+                return and_(table.c.film == film, table.c.slate == slate if slate else true())
             case "month":
                 # Times are texts, of which a prefix sorts before all texts that begin with it.
                 return and_(table.c.film == film, table.c.intended >= func.substr(now, 1, 7))
 
-    return _sums(_counted(connection, _orders(within), ()))
+    return _counted(connection, _orders(within), ())
 
 
 def spent(connection: Connection, wanted: PurchaseFilter, by: By | None = None) -> tuple[Spend, ...]:

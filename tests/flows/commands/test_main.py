@@ -159,7 +159,10 @@ def test_a_fresh_machine_renders_beside_other_folders_called_flows_and_tasks(
     done = cold_storyreel("render", "hello.yaml", "--json", "--out", "out")
     assert done.returncode == 0, done.stderr
     made = json.loads(done.stdout)
-    assert set(made) == {"sequence", "frames", "fps", "seconds", "shots", "spent", "flow_run", "storyboard", "version"}
+    assert set(made) == {
+        "sequence", "frames", "fps", "seconds", "shots", "spent", "spent_at_least", "unpriced", "flow_run",
+        "storyboard", "version",
+    }  # fmt: skip
     assert set(made["shots"][0]) == {"shot", "take", "key", "clip", "cached", "cost"}
     with av.open(made["sequence"]) as film:
         assert sum(1 for _ in film.decode(video=0)) == made["frames"] == 24

@@ -65,7 +65,8 @@ def test_a_take_to_approve_shows_its_review_state(tmp_path: Path) -> None:
 def test_a_cost_by_the_price_list_is_marked_and_none_is_shown_for_a_free_take() -> None:
     assert cost(Money(amount=Decimal("1.5"), currency="USD"), is_estimate=False) == "1.50 USD"
     assert cost(Money(amount=Decimal("1.5"), currency="USD"), is_estimate=True) == "≈ 1.50 USD"
-    assert cost(Money(amount=Decimal(0), currency="USD"), is_estimate=False) == cost(None, is_estimate=True) == ""
+    assert cost(Money(amount=Decimal(0), currency="USD"), is_estimate=False) == ""
+    assert cost(None, is_estimate=True) == "unknown" and cost(None, is_estimate=False) == ""
 
 
 def test_a_row_shows_the_picture_of_its_take(plan: Plan) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 
@@ -10,11 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storyreel.flows.planning.budget import check_budget, fitting_shots, limits_of
+from storyreel.flows.planning.budget import check_budget, fitting_shots, limits_of, uncounted
 from storyreel.flows.planning.model import Plan
 from storyreel.specs.language.models import Budget
 from storyreel.specs.money import Money, parse_money
-from storyreel.tasks.ledger.budget import BudgetExceeded, Limit
+from storyreel.tasks.home import Home
+from storyreel.tasks.ledger.budget import BudgetExceeded, Limit, Scope
+from storyreel.tasks.ledger.ledger import Order
 from tests.flows.planning.histories import plan_of
 from tests.properties import one_in
 
@@ -83,6 +86,26 @@ def test_an_unknown_price_fits_no_budget(tmp_path: Path) -> None:
     with pytest.raises(BudgetExceeded, match="price of 1A from freepik is not known"):
         check_budget(plan, per_run("1000 USD"), nothing)
     check_budget(plan, (), nothing)
+
+
+@pytest.mark.parametrize(
+    ("scope", "number"),
+    [("month", 1), ("shot", 1), ("run", 0)],
+)
+def test_an_earlier_order_that_a_budget_cannot_count_is_told(
+    tmp_path: Path, home: Path, scope: Scope, number: int
+) -> None:
+    plan = plan_of(tmp_path, FILM)
+    for slate, price in (("1A", None), ("1A", Money(amount=Decimal(1), currency="USD")), ("9Z", None)):
+        with closing(Home.of().ledger()) as ledger:
+            film = plan.title if slate == "1A" or scope == "shot" else "Another"
+            key = f"{slate}{price}"
+            ledger.intend(Order(key=key, provider="freepik", model="w", request="{}", film=film, slate=slate, take=1,
+                                price=price))  # fmt: skip
+            limit = Limit(scope=scope, most=Money(amount=Decimal(20), currency="USD"))
+            warnings = uncounted(plan, [limit], ledger.unpriced)
+    assert len(warnings) == number
+    assert all("20.00 USD" in warning and "1 earlier order whose cost is unknown" in warning for warning in warnings)
 
 
 def test_amounts_of_two_currencies_are_never_compared(tmp_path: Path) -> None:

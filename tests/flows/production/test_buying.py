@@ -30,6 +30,7 @@ from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.budget import BudgetExceeded
 from storyreel.tasks.ledger.ledger import Purchase, State
 from storyreel.tasks.media.binary import find_ffmpeg
+from storyreel.tasks.prices.price_list import PriceList
 from tests.services.emulator import Emulator
 from tests.services.faults import Answer, Call, Slow
 from tests.services.jobs import Failure, Phase, Script
@@ -353,6 +354,25 @@ async def test_the_cost_is_what_the_service_charged_or_else_an_estimate(on_set: 
     assert (by_shot["1C"].cost, by_shot["1C"].is_estimate) == (Money(amount=Decimal("1.2"), currency="CNY"), False)
     assert {money.currency for money in made.spent} == {"CNY", "USD"}
     assert made.as_json()["spent"] is None, "currencies are never added up"
+
+
+async def test_what_a_run_spent_is_what_it_ordered_and_an_unknown_price_is_not_nothing(
+    on_set: Set, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as without_prices:
+        without_prices.setattr(PriceList, "_search", lambda *_: iter(()))
+        assert on_set.plan().as_json()["total"] is None
+        made = await on_set.render()
+    assert (made.unpriced, made.spent) == (3, ())
+    assert made.spent_in_words == "an unknown amount: the price of 3 orders is not known"
+    manifest = json.loads((on_set.folder / "out" / "manifest.json").read_text())
+    assert (manifest["spent"], manifest["unpriced"], manifest["spent_at_least"]) == (None, 3, [])
+    made = await on_set.render(FILM.replace("She climbs.", "She falls."), "1A")
+    assert made.spent == (TWO_SECONDS,)
+    made.shots[0].clip.unlink()
+    again = await on_set.render(FILM.replace("She climbs.", "She falls."), "1A")
+    assert on_set.sold() == 4 and again.shots[0].is_resumed
+    assert again.spent == () and again.spent_in_words == "nothing", "a clip that is fetched again is not paid again"
 
 
 async def test_each_bought_take_is_inspected_and_the_manifest_has_the_findings(on_set: Set) -> None:
