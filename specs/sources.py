@@ -17,7 +17,7 @@ from pathlib import Path, PureWindowsPath
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
-from storyreel.specs.file_kind import HEAD, IMAGES, SOUNDS, VIDEOS, VOICES, FileKind, file_kind
+from storyreel.specs.file_kind import HEAD, IMAGES, SOUNDS, VIDEOS, VOICES, FileKind, file_kind, other_kind
 from storyreel.specs.problems.phrases import reason, shown
 
 Wrong = tuple[str, str]
@@ -103,10 +103,19 @@ class _Limits(NamedTuple):
 class SourceKind(Enum):
     """Requirements of a source. The sizes are DashScope's limits; the other services take no more."""
 
-    IMAGE = _Limits("an image (PNG, JPEG, WebP or BMP)", 20, IMAGES, True)
+    IMAGE = _Limits("an image (PNG, JPEG, WebP, BMP or AVIF)", 20, IMAGES, True)
     VIDEO = _Limits("a video (MP4 or MOV)", 100, VIDEOS, True)
     VOICE = _Limits("a voice (WAV or MP3)", 15, VOICES, True)
-    MUSIC = _Limits("a sound file (WAV, MP3, M4A, AAC, FLAC or Ogg)", None, SOUNDS, False)
+    MUSIC = _Limits("a sound file (WAV, MP3, M4A, AAC, FLAC, Ogg, AIFF, CAF or W64)", None, SOUNDS, False)
+
+
+_CONVERT = {
+    SourceKind.IMAGE: "save it as PNG or JPEG",
+    SourceKind.VIDEO: "save it as MP4",
+    SourceKind.VOICE: "save it as WAV",
+    SourceKind.MUSIC: "save it as WAV or MP3",
+}
+"""What to do about a file of another kind."""
 
 
 class SourceChecker:
@@ -177,6 +186,8 @@ def _wrong_file(source: str, path: Path, kind: SourceKind) -> Wrong | None:
         return None
     if head.startswith(_LFS):
         return f"`{source}` is only a pointer of Git LFS", "run `git lfs pull`"
+    if what := other_kind(head):
+        return f"`{source}` is {what}, not {limits.what}", _CONVERT.get(kind, "")
     really = next((f"; it looks like {other.value.what}" for other in SourceKind if found in other.value.kinds), "")
     return f"`{source}` is not {limits.what}{really}", ""
 

@@ -16,9 +16,11 @@ from storyreel.specs.problems.phrases import reason
 def validate(storyboard: options.Film, sets: options.Set = None, as_json: options.AsJson = False) -> None:
     """Check a storyboard and list everything that is wrong in it. Makes and buys nothing."""
     from storyreel.flows.packs import read_film
+    from storyreel.flows.planning.media import check_media
     from storyreel.specs.cut import build_cut
 
     film = read_film(storyboard, options.parse_vars(sets))
+    check_media(film)
     cut = build_cut(film)
     if not as_json:
         tables.print_valid(options.output(), film, cut)

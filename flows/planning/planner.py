@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from storyreel.flows.packs import read_film
 from storyreel.flows.planning.budget import BudgetedPlan, check_budget, limits_of, uncounted
 from storyreel.flows.planning.history import open_history, with_verdicts
+from storyreel.flows.planning.media import check_media
 from storyreel.flows.planning.model import History, Plan
 from storyreel.flows.planning.plan import make_plan
 from storyreel.flows.planning.run_request import RunRequest
@@ -41,6 +42,7 @@ class Planner:
         """
         home = home or Home.of()
         film = read_film(request.storyboard, request.vars, home, confined=confined)
+        check_media(film)
         return cls(
             film=film,
             home=home,

@@ -105,7 +105,7 @@ class Reference(StoryboardModel):
     """
 
     image: Source | None = None
-    """A picture: PNG, JPEG, WebP or BMP, at most 20 MB."""
+    """A picture: PNG, JPEG, WebP, BMP or AVIF, at most 20 MB."""
     video: Source | None = None
     """A video: MP4 or MOV, at most 100 MB, 1 to 30 s."""
 

@@ -247,7 +247,10 @@ def test_the_actual_kind_of_a_file_is_reported(wrong: Wrong, media: dict[str, Pa
     (tmp_path / "lfs.png").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 5\n")
     (tmp_path / "empty.png").touch()
     shots = "shots: [{{shot: 1, action: x, first_frame: {}}}]\n"
-    assert "`a.mp4` is not an image (PNG, JPEG, WebP or BMP); it looks like a video" in wrong(shots.format("a.mp4"))[0]
+    assert (
+        "`a.mp4` is not an image (PNG, JPEG, WebP, BMP or AVIF); it looks like a video"
+        in wrong(shots.format("a.mp4"))[0]
+    )
     assert "only a pointer of Git LFS (run `git lfs pull`)" in wrong(shots.format("lfs.png"))[0]
     assert "`empty.png` is empty" in wrong(shots.format("empty.png"))[0]
     assert "(did you mean `./empty.png`?)" not in wrong(shots.format("emty.png"))[0]
