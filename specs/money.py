@@ -18,6 +18,8 @@ _YUAN_OR_YEN = frozenset("¥￥元円")
 _CODE = re.compile(r"[A-Z]{3}")
 _NAME = r"[^\s\d.,+\-−]*"
 _WRITTEN = re.compile(rf"({_NAME})\s*([0-9]{{1,12}}(?:\.[0-9]+)?)\s*({_NAME})")
+_MOST_PLACES = 30
+"""Places before the point of an amount that is written out."""
 _WIDE = Context(prec=60)
 """Digits enough that no sum is rounded."""
 
@@ -30,7 +32,9 @@ class Money(Frozen):
     """ISO 4217: USD, CNY, EUR."""
 
     def __str__(self) -> str:
-        """Rounded to the hundredth, `1.95 USD`; exactly if it would be rounded to 0."""
+        """Rounded to the hundredth, `1.95 USD`; exactly if it would be rounded to 0; `1.00E+60 USD` beyond reason."""
+        if self.amount.adjusted() > _MOST_PLACES:
+            return f"{self.amount:.2E} {self.currency}"
         rounded = self.amount.quantize(Decimal("0.01"), ROUND_HALF_UP, _WIDE)
         return f"{rounded:f} {self.currency}" if rounded or not self.amount else self.exactly
 

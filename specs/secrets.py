@@ -47,9 +47,14 @@ def hidden(text: str, secrets: Iterable[str] = (), environment: Mapping[str, str
 
 
 def passwords(url: str) -> list[str]:
-    """The password of an address, as it is written there and as it is meant; empty if it has none."""
-    written = url.partition("://")[2].rpartition("@")[0].partition(":")[2]
-    return list(dict.fromkeys(filter(None, (unquote(written), written))))
+    """The password of an address, as it is written there and as it is meant; empty if it has none.
+
+    Of a password with a slash, also what a library that takes the slash for the host's end shows of it.
+    """
+    user = url.partition("://")[2].rpartition("@")[0]
+    written = user.partition(":")[2]
+    cut = user.partition("/")[0] if "/" in written else ""
+    return list(dict.fromkeys(filter(None, (unquote(written), written, cut))))
 
 
 def _of_variables(environment: Mapping[str, str]) -> Iterator[str]:

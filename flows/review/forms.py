@@ -19,6 +19,8 @@ from storyreel.tasks.ledger.ledger import NewVerdict, Word
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.frames import thumbnail
 
+_MOST_AMOUNT = 1e12
+"""The most that a budget may be, as in a storyboard."""
 _WIDTH = 240
 """Pixels of a take's picture in a form."""
 _MOST_PICTURES = 60
@@ -47,7 +49,7 @@ class ShotAnswer(BaseModel):
 
 class BudgetAnswer(BaseModel):
     decision: Literal["approve", "stop"]
-    amount: float = 0
+    amount: float = Field(0, ge=0, le=_MOST_AMOUNT)
 
 
 def review_form(question: Question, problems: Mapping[str, str]) -> type[RunInput]:
@@ -78,6 +80,7 @@ def budget_form(question: Question, why: str, purchases: str) -> type[RunInput]:
         float(question.money.amount),
         title=f"The most that this run may cost in all, in {question.money.currency}",
         ge=0,
+        le=_MOST_AMOUNT,
         description="It replaces every other limit of this run.",
         json_schema_extra={"position": 1},
     )

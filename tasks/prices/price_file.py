@@ -53,11 +53,16 @@ def _service(name: str, info: ValidationInfo[_Known]) -> str:
     return name
 
 
+_MOST_PRICE = 1_000_000
+
+
 def _price(value: object) -> Decimal:
     """A number exactly as it is written."""
     if not isinstance(value, int | float) or isinstance(value, bool):
         raise ValueError("not a number; write it without quotes and without the currency: `0.084`")
     amount = Decimal(str(as_text(value)))
+    if amount > _MOST_PRICE:
+        raise ValueError(f"a price is a number up to {_MOST_PRICE:,}")
     if amount.is_signed():
         raise ValueError("a price is never negative; write 0 for what is free")
     if len(str(amount).partition(".")[2]) > DECIMALS:

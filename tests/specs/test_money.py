@@ -42,6 +42,11 @@ def test_an_amount_is_shown_to_the_hundredth_and_exactly(amount: str, said: str,
     assert (str(money(amount)), money(amount).exactly) == (said, exactly)
 
 
+@pytest.mark.parametrize("amount", ["1E+60", "-1E+400", "9" * 400])
+def test_an_amount_beyond_reason_is_shown_in_short(amount: str) -> None:
+    assert len(str(money(amount))) < 20
+
+
 @given(SOME)
 def test_what_is_shown_exactly_is_read_as_the_same_amount(amount: Money) -> None:
     assert parse_money(amount.exactly) == amount

@@ -75,6 +75,9 @@ def test_what_is_no_secret_stays(text: str) -> None:
 def test_a_password_in_an_address_of_the_environment_is_hidden_where_it_stands_alone() -> None:
     environment = {"STORYREEL_LEDGER_URL": "postgresql://u:hunt%40er2!@db/films"}
     assert hidden("password hunt@er2! is wrong", environment=environment) == "password … is wrong"
+    environment = {"STORYREEL_CLIPS_URL": "s3://AKIA01:abc/def+ghi@films/clips"}
+    for told in ("no bucket AKIA01:abc", "no folder AKIA01:abc/def+ghi@films", "key abc/def+ghi"):
+        assert "abc" not in hidden(told, environment=environment)
 
 
 @pytest.mark.parametrize("part", ["://a:", "://", "a.b-c", "token", "?key", "a=", "u@", "Bearer "])

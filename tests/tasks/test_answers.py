@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import stat
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,8 @@ import pytest
 from storyreel.tasks.answers import keep_answer
 from storyreel.tasks.ledger.ledger import State
 from storyreel.tasks.providers.errors import Ambiguous
-from tests.services.faults import Answer, Call
+from tests.services.faults import Answer, Call, ErrorReply, Trouble
+from tests.services.wire import HttpRequest, Reply
 from tests.tasks.providers.hosted_services import SERVICES
 from tests.tasks.test_order import bench
 
@@ -41,3 +44,29 @@ def test_answers_to_the_same_order_are_all_kept_and_bounded(tmp_path: Path) -> N
     paths = {keep_answer(tmp_path / "answers", "k" * 64, b"x" * (9 << 20)) for _ in range(3)}
     assert len(paths) == 3 and None not in paths
     assert all(path.stat().st_size <= 256 << 10 for path in paths if path)
+
+
+@dataclass(frozen=True)
+class Costs(Trouble):
+    """The true answer, with another amount in it."""
+
+    amount: str
+    needs_reply = True
+
+    def spoil(self, reply: Reply, request: HttpRequest, error_reply: ErrorReply) -> Reply:
+        body = {**json.loads(reply.body), "meta": {"usage": {"usd_spent": "?"}}}
+        return Reply(200, json.dumps(body).replace('"?"', self.amount).encode())
+
+
+@pytest.mark.parametrize("amount", ["1e60", "-1", "NaN", "1" + "0" * 400])
+async def test_a_cost_that_makes_no_sense_is_told_and_not_stored(
+    tmp_path: Path, amount: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with bench(tmp_path, SERVICES["aimlapi"]) as on:
+        on.emulator.fault(Call.CREATE, Costs(amount))
+        on.emulator.fault(Call.POLL, Costs(amount))
+        await on.make()
+        purchase = on.studio.ledger.find(on.take.order.key)
+    assert purchase is not None and purchase.state is State.FINISHED and purchase.cost is None
+    told = [record.getMessage() for record in caplog.records if "makes no sense" in record.getMessage()]
+    assert told and all(line.startswith("1A take 1: the service names") and len(line) < 200 for line in told)

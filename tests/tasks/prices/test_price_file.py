@@ -98,6 +98,12 @@ rates:
     ]
 
 
+@pytest.mark.parametrize("price", ["1000001", "999999999999"])
+def test_a_price_beyond_reason_is_reported(wrong: Wrong, price: str) -> None:
+    (told,) = wrong(f"prices: 1\nrates:\n  - {{service: freepik, per_second: {price}, currency: USD}}\n")
+    assert told.startswith("3:36: ") and "a price is a number up to 1,000,000" in told
+
+
 def test_a_clip_that_is_priced_twice_is_reported(wrong: Wrong) -> None:
     rate = "  - {service: apiyi, model: %s, per_second: 0.1, currency: USD}\n"
     text = "prices: 1\nrates:\n" + rate % "[a, b]" + rate % "c" + rate % "[c, b, a]"
