@@ -49,7 +49,7 @@ class Take(Frozen):
     order: Order
     request: Request
     timeout: float = 1200
-    """Seconds that a run waits for the clip. Then the order stays open, and the next run goes on waiting."""
+    """Seconds that a run waits for the take, as of `Patience`. Then an order stays open, and the next run goes on."""
     limits: tuple[Limit, ...] = ()
     """Budgets that its price must not exceed."""
     may_order: bool = True

@@ -49,13 +49,17 @@ async def obtain(take: Take, studio: Studio, log: Log, global_slot: GlobalSlot, 
 
     `global_slot` gives, for a service of `studio.limited`, a context that holds one of the slots that all runs share.
     Raises a ProviderError: Transient, Terminal (TaskFailed, TaskForgotten), Ambiguous or Overdue; and
-    BudgetExceeded if the price would exceed a limit. After Transient and Overdue the hint tells the order's state.
+    BudgetExceeded if the price would exceed a limit. The hint tells the order's state if the error does not.
     """
     order = _TakeOrder(take, studio, log, global_slot, patience)
     try:
         return await order.clip()
     except (Transient, Overdue) as error:
         error.hint = error.hint or order.standing()
+        raise
+    except Terminal as error:
+        if order.is_open():
+            error.hint = "; ".join(filter(None, (error.hint, order.standing())))
         raise
 
 
@@ -93,6 +97,11 @@ class _TakeOrder:
         if purchase is None or purchase.state is State.FAILED:
             return "nothing was bought; run the same command again later"
         return f"it is paid as {purchase.task}, and the order stays open; the same command goes on with it"
+
+    def is_open(self) -> bool:
+        """Whether a service has accepted the order, and it has no end yet."""
+        purchase = self.studio.ledger.find(self.take.order.key)
+        return purchase is not None and purchase.state is State.SUBMITTED
 
     async def _resume(self, purchase: Purchase) -> Clip | None:
         """Continue a take that has a ledger row. Returns None if the row changed: the caller reads it again."""

@@ -214,9 +214,9 @@ async def test_a_key_that_was_revoked_meanwhile_does_not_lose_the_task(
 ) -> None:
     async with bench(tmp_path, service) as on:
         on.emulator.fault(Call.POLL, own_error(service, status, "no such key"), times=5)
-        with pytest.raises(Denied, match="no such key"):
+        with pytest.raises(Denied, match="no such key") as denied:
             await on.make()
-        assert on.state is State.SUBMITTED
+        assert on.state is State.SUBMITTED and "the order stays open" in denied.value.hint
         assert (await on.make()).path.is_file()
         assert len(on.emulator.accepted) == 1
 
