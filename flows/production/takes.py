@@ -306,6 +306,8 @@ class TakeRuns:
     async def _conform(self, take: PlannedTake, accept: str | None) -> HouseClip:
         made = await self.made(take)
         self.task_runs += 1
+        if made.inspection and any(finding.what == "damage" for finding in made.inspection.findings):
+            accept = ""  # Broken frames are mended by encoding; copied, they would be in the film.
         return await conform(
             made.clip,
             made.candidate.edit,

@@ -123,7 +123,7 @@ async def inspect_clip(
     facts = await asyncio.to_thread(probe, clip)
     picture = await asyncio.to_thread(open_still, first_frame, _FIRST_FRAME_SIZE) if first_frame else None
     measured = await measure(facts)
-    is_damaged = bool(facts.missing) or (measured.has_errors and not await is_intact(clip))
+    is_damaged = bool(facts.missing) or facts.lost_sound or (measured.has_errors and not await is_intact(clip))
     damage = tuple(_damage(facts, measured)) if is_damaged else ()
     return await asyncio.to_thread(_inspection, facts, measured, request, picture, wants_sound, needed, damage)
 
@@ -193,8 +193,10 @@ def _damage(facts: Probe, measured: Measurements) -> Iterator[Finding]:
         of = f"{facts.frames} of its {counted(facts.frames + facts.missing, 'frame')} are in the file"
         yield Finding(what="damage", detail=f"cut short: {of}")
         return
+    if facts.lost_sound:
+        yield Finding(what="damage", detail="damaged: nothing of its sound can be decoded")
     lost = facts.frames - len(measured.frames)
-    if lost > 0 or measured.has_errors:
+    if lost > 0 or (measured.has_errors and not facts.lost_sound):
         what = f"{lost} of {counted(facts.frames, 'frame')}" if lost > 0 else "a part of its picture or sound"
         yield Finding(what="damage", detail=f"damaged: {what} cannot be decoded; what can be is used")
 

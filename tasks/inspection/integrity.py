@@ -54,6 +54,8 @@ def _read(clip: Path) -> Probe:
     if facts.missing:
         promised = facts.frames + facts.missing
         raise MediaError(f"{clip} is cut short: it has {facts.frames} of its {promised} frames", hint=_AGAIN)
+    if facts.lost_sound:
+        raise MediaError(f"{clip} is damaged: nothing of its sound can be decoded", hint=_AGAIN)
     _count_sound(clip)
     _follow_boxes(clip)
     return facts

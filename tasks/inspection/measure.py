@@ -15,7 +15,6 @@ from PIL import Image
 
 from storyreel.tasks.media.colour import scaled
 from storyreel.tasks.media.decoder import opened, picture_of, tolerant
-from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.ffmpeg import run
 from storyreel.tasks.media.probe import Probe
 
@@ -68,14 +67,7 @@ async def measure(clip: Probe) -> Measurements:
         outputs = [_thumbnails(clip, source, picture, moved)]
         if clip.has_sound:
             outputs.append(_levels(clip, source, loudness))
-        try:
-            complaints = await run(tolerant(ffmpeg.merge_outputs(*outputs)))
-        except MediaError as error:
-            if len(outputs) == 1:
-                raise
-            # Nothing of the sound can be decoded.
-            complaints = error.message
-            await run(tolerant(outputs[0]))
+        complaints = await run(tolerant(ffmpeg.merge_outputs(*outputs)))
         measured = await asyncio.to_thread(_read, clip, picture, moved, loudness)
         return measured._replace(has_errors=bool(complaints))
 

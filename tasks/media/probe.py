@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import av
 from av.audio.stream import AudioStream
@@ -72,6 +72,8 @@ class Probe(Frozen):
     """Whether the first frame is transparent anywhere."""
     sound: int | None
     """Number of the stream with the sound; None without one that can be decoded."""
+    lost_sound: bool
+    """Whether there is sound of which nothing can be decoded."""
     channels: int
     """Channels of sound; 0 without sound."""
     delay: int
@@ -102,7 +104,7 @@ class Probe(Frozen):
 
 
 def probe(path: Path) -> Probe:
-    """Facts about a clip; only its first frame is decoded. Raises MediaError if it is none or none can be decoded."""
+    """Facts about a clip; only its first frame and sound are decoded. Raises MediaError if no frame can be decoded."""
     with open_clip(path) as clip:
         stream = picture_stream(clip, path)
         times = FrameTimes(stream)
@@ -116,7 +118,7 @@ def probe(path: Path) -> Probe:
         if first is None or not times.frames:
             raise no_picture(path)
         began = Fraction(clip.start_time, av.time_base) if clip.start_time is not None else Fraction(0)
-        coded, sound = stream.codec_context, sound_stream(clip)
+        coded, sound = stream.codec_context, _sound_of(path)
         orientation = orientation_of(first.side_data)
         return Probe(
             path=path.absolute(),
@@ -138,11 +140,33 @@ def probe(path: Path) -> Probe:
             colour=colour_of(first, coded.name),
             interlaced=first.interlaced_frame or int(coded.field_order) in _INTERLACED,
             transparent=is_transparent(first),
-            sound=sound.index if sound else None,
-            channels=sound.codec_context.channels if sound else 0,
+            sound=sound.stream,
+            lost_sound=sound.is_lost,
+            channels=sound.channels,
             delay=times.delay,
             signature=_signature(stream, orientation),
         )
+
+
+class _Sound(NamedTuple):
+    stream: int | None
+    channels: int
+    is_lost: bool
+
+
+def _sound_of(path: Path) -> _Sound:
+    """The sound of a clip. An empty track is no sound; one of which no packet can be decoded is lost."""
+    with open_clip(path) as clip:
+        stream = sound_stream(clip)
+        is_lost = stream is None and bool(clip.streams.audio)
+        for packet in clip.demux(stream) if stream else ():
+            is_lost = is_lost or packet.size > 0
+            try:
+                if stream and packet.decode():
+                    return _Sound(stream.index, stream.codec_context.channels, is_lost=False)
+            except FFmpegError:
+                continue
+    return _Sound(None, 0, is_lost)
 
 
 def signature(path: Path) -> str:

@@ -167,27 +167,37 @@ def unknown_sound(into: Path) -> Path:
     return into
 
 
+def empty_sound(into: Path) -> Path:
+    """A track of sound without a single packet."""
+    source = plain(into.with_name("plain.mp4"))
+    ffmpeg("-i", source, "-c:v", "copy", "-af", "aselect=0", "-c:a", "pcm_s16le", "-f", "matroska", into)
+    with av.open(str(into)) as file:
+        assert len(file.streams.audio) == 1
+    return into
+
+
 def broken_sound(into: Path) -> Path:
     """All packets of sound are noise."""
-    return _overwritten(plain(into), "audio", range(1000))
+    return overwritten(plain(into), "audio", range(1000))
 
 
 def broken_frames(into: Path) -> Path:
     """Three frames in the middle are noise."""
-    return _overwritten(plain(into, options=("-g", "6", "-bf", "0")), "video", range(13, 16))
+    return overwritten(plain(into, options=("-g", "6", "-bf", "0")), "video", range(13, 16))
 
 
 def broken_start(into: Path) -> Path:
     """The first frame cannot be decoded."""
-    return _overwritten(plain(into, options=("-g", "3", "-bf", "0")), "video", range(1))
+    return overwritten(plain(into, options=("-g", "3", "-bf", "0")), "video", range(1))
 
 
 def broken_end(into: Path) -> Path:
     """The last six frames, with their keyframe, are noise."""
-    return _overwritten(plain(into, options=("-g", "6", "-bf", "0")), "video", range(18, 24))
+    return overwritten(plain(into, options=("-g", "6", "-bf", "0")), "video", range(18, 24))
 
 
-def _overwritten(clip: Path, kind: str, numbers: range) -> Path:
+def overwritten(clip: Path, kind: str, numbers: range) -> Path:
+    """The clip, with these packets of its picture or sound overwritten in place."""
     content = bytearray(clip.read_bytes())
     with av.open(str(clip)) as file:
         packets = [packet for packet in file.demux(**{kind: 0}) if packet.size]  # type: ignore[arg-type]
@@ -226,7 +236,7 @@ WHOLE: dict[str, Callable[[Path], Path]] = {
     for made in (
         with_cover_first, sound_first, two_pictures, with_timecode, late_start, transport_stream, times_that_go_back,
         times_with_a_jump, without_times, avi, webm, gif, edit_list, odd_size, odd_size_subsampled, changing_size,
-        interlaced, transparent, grey, grey_full_range, unknown_sound, broken_sound,
+        interlaced, transparent, grey, grey_full_range, unknown_sound, empty_sound, broken_sound,
     )
 }  # fmt: skip
 """Clips that have all their frames."""

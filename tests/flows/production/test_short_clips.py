@@ -12,11 +12,16 @@ from PIL import Image, ImageStat
 
 from storyreel.flows.production.report import Rendering
 from storyreel.flows.render import render_storyboard
+from storyreel.specs.cut import EditPoints
+from storyreel.specs.timing import FrameRate
+from storyreel.tasks import collect
 from storyreel.tasks.home import Home
+from storyreel.tasks.join.conform import needs_no_encoding
+from storyreel.tasks.media.house_format import HouseFormat
 from storyreel.tasks.media.probe import probe
 from tests.services.jobs import Script
-from tests.tasks.generated_clips import make_clip
-from tests.tasks.odd_clips import oriented
+from tests.tasks.generated_clips import ffmpeg, make_clip
+from tests.tasks.odd_clips import oriented, overwritten
 from tests.tasks.providers.hosted_services import SERVICES
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
@@ -32,6 +37,8 @@ shots:
   - {shot: 1C, action: Three turns., transition: {type: dissolve, duration: 10f}}
   - {shot: 1D, action: Four stays., continues: 1C}
 """
+
+ONE_SHOT = FILM[: FILM.index("  - {shot: 1B")]
 
 
 def _ramp(into: Path, frames: int) -> Path:
@@ -62,7 +69,7 @@ def _brightness(picture: Path, *, upper: bool) -> float:
 def rendered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Render the film with these clips, by the first word of their action."""
 
-    async def render(clips: dict[str, Path]) -> Rendering:
+    async def render(clips: dict[str, Path], film: str = FILM) -> Rendering:
         monkeypatch.setenv("STORYREEL_POLL_SECONDS", "0.02")
         service = SERVICES["apiyi"].emulated()
         for word, clip in clips.items():
@@ -71,7 +78,7 @@ def rendered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         with service.served() as base:
             for name, value in SERVICES["apiyi"].environment(base).items():
                 monkeypatch.setenv(name, value)
-            (tmp_path / "film.yaml").write_text(FILM)
+            (tmp_path / "film.yaml").write_text(film)
             return await render_storyboard(str(tmp_path / "film.yaml"), out=str(tmp_path / "out"), buy=True)
 
     return render
@@ -104,3 +111,19 @@ async def test_short_turned_and_single_clips_make_a_film_that_is_exact_and_told_
     sent = {shot: frames[takes[shot]["key"][:32]] for shot in ("1A", "1C")}
     assert _brightness(sent["1A"], upper=True) > _brightness(sent["1A"], upper=False)
     assert _brightness(sent["1C"], upper=True) < _brightness(sent["1C"], upper=False)
+
+
+async def test_a_clip_with_broken_frames_is_mended_even_where_it_could_be_copied(
+    tmp_path: Path, rendered: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its last frame is broken. Copied into the film it would be broken there, and the film be discarded."""
+    monkeypatch.setattr(collect, "_SAME_BYTES_SECONDS", 0)
+    tags = "setparams=range=tv:colorspace=bt709:color_primaries=bt709:color_trc=bt709"
+    whole = make_clip(tmp_path / "whole.mp4", frames=60, fps="30", size="1280x720", picture="color=gray", filters=tags)
+    house = HouseFormat(width=1280, height=720, rate=FrameRate.parse("30"))
+    assert needs_no_encoding(probe(whole), EditPoints(0, 60), house)
+    made = await rendered({"One": overwritten(whole, "video", range(55, 60))}, film=ONE_SHOT)
+    assert made.frames == 60
+    (line,) = [line for line in made.findings if "cannot be decoded" in line]
+    assert "damaged" in line and f"storyreel retake {tmp_path / 'film.yaml'} 1A" in line
+    ffmpeg("-xerror", "-i", made.sequence, "-f", "null", "-")

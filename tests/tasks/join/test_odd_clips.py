@@ -51,6 +51,7 @@ FOUND = {
     "without times": ["timing"],
     "interlaced": ["colour"],
     "transparent": ["colour"],
+    "unknown sound": ["damage"],
     "broken sound": ["damage"],
 }
 """Findings in clips that have all their frames; the others have none."""
