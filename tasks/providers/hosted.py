@@ -131,7 +131,9 @@ class HostedProvider(Provider):
         form, word = self.answers.form_of(answer)
         id = self.id_at_service(task)
         if not word:
-            raise Transient(f"{self.name} gives no status of the task", service=self.name)
+            said = shortened(self.read_reason(answer)[1] or self.answers.message_in(answer))
+            what = f"{self.name} gives no status of the task"
+            raise Transient(f"{what}: {said}" if said else what, service=self.name)
         if form.names_another(answer, id):
             raise Transient(f"{self.name} answers about another task than {id}", service=self.name)
         if word in form.finished:

@@ -72,6 +72,7 @@ class Client:
             raise self.redacted(proven)
         if not response.is_ok:
             unread = self._ambiguous(self._answered(response))
+            unread.hint = self._advice(response)
             unread.answer = f"HTTP {response.status}\n\n".encode() + self._hidden_bytes(response.content)
             raise unread
         return response.body
@@ -92,7 +93,9 @@ class Client:
         if proven := self._error_in(response, is_order=False):
             raise self.redacted(proven)
         if 300 <= response.status < 400:
-            raise self._error(Terminal, self._answered(response), next="storyreel doctor")
+            elsewhere = self._error(Terminal, self._answered(response), next="storyreel doctor")
+            elsewhere.hint = self._advice(response)
+            raise elsewhere
         if not response.is_ok:
             busy = self._error(Transient, self._answered(response))
             busy.retry_after = response.retry_after
@@ -116,9 +119,12 @@ class Client:
 
     def _answered(self, response: Response) -> str:
         if 300 <= response.status < 400:
-            where = f"redirects to {_host(response)} ({response.status}), and the key must not be sent there"
-            return f"{where}: look at {service_variable(self.service, 'BASE_URL')}"
+            return f"redirects to {_host(response)} ({response.status}), and the key must not be sent there"
         return f"answered {response.status}: {response.message()}"
+
+    def _advice(self, response: Response) -> str:
+        is_redirect = 300 <= response.status < 400
+        return f"look at {service_variable(self.service, 'BASE_URL')}" if is_redirect else ""
 
     def _ambiguous(self, what: str) -> Ambiguous:
         return self._error(Ambiguous, f"{what}; whether the take was accepted is not known", next="storyreel reconcile")

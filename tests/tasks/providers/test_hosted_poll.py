@@ -115,6 +115,13 @@ async def test_a_poll_without_a_status_is_transient(service: Service, body: str)
                     await elsewhere.poll(accepted.task)
 
 
+async def test_trouble_without_a_status_is_told_in_the_services_words(service: Service) -> None:
+    with answering('{"error": {"message": "upstream timeout, try again"}, "message": "upstream timeout"}') as base_url:
+        async with service.provider(base_url) as provider:
+            with pytest.raises(Transient, match="gives no status of the task: upstream timeout"):
+                await provider.poll("text-to-video/t")
+
+
 async def test_a_finished_task_without_a_link_is_polled_again(service: Service) -> None:
     done = {"aimlapi": "completed", "apiyi": "completed", "dashscope": "SUCCEEDED", "freepik": "COMPLETED"}[
         service.name
