@@ -31,7 +31,8 @@ _LFS = b"version https://git-lfs"
 NOT_BESIDE = "one from an address or a form names files in its folder or below it, and http(s) addresses"
 """Hint for a source that leads elsewhere."""
 
-_DOTS = re.compile(r"[. ]{2,}")
+_DOTS = re.compile(r"[. ]{2,}(?:[?#;].*)?", re.DOTALL)
+"""Part of a path that some system takes for `..`: some cut off spaces and dots at its end, some what follows a sign."""
 _MOST_DECODINGS = 5
 
 ELSEWHERE = ".elsewhere"
@@ -53,7 +54,6 @@ def leads_away(source: str) -> bool:
     """
     for _ in range(_MOST_DECODINGS):
         odd = "\\" in source or "::" in source or any(sign < " " or sign == "\x7f" for sign in source)
-        # Some systems take dots and spaces from the end of a name.
         if odd or is_outside(source) or any(_DOTS.fullmatch(part) for part in source.split("/")):
             return True
         decoded = unquote(source)

@@ -326,7 +326,8 @@ def test_an_address_without_the_files_beside_it_is_said(film: Path, bucket: str,
 
 ELSEWHERE = [
     "../secret.png", "a/../../secret.png", "../../other-bucket/secret.png", "../127.0.0.1:8911/x.png", "SECRET",
-    "//127.0.0.1:8911/x.png", "\\\\host\\share\\x.png", "..\\secret.png", "C:\\x.png", "C:x.png", "%2e%2e/secret.png",
+    "//127.0.0.1:8911/x.png", "\\\\host\\share\\x.png", "..\\secret.png", "C:\\x.png", "C:x.png", "..?x", "..;/x.png",
+    "%2e%2e/secret.png",
     "%2E./secret.png", "%252e%252e/secret.png", "a%2f..%2f..%2fsecret.png", "%2fetc%2fx.png", "..%5csecret.png",
     "x.png::http://127.0.0.1:8911/y", "x.png%3a%3afile:///etc/x", ".. /secret.png", ".elsewhere/x.png", "a\tb/../x.png",
 ]  # fmt: skip

@@ -15,7 +15,7 @@ from storyreel.specs.sources import leads_away
 from storyreel.specs.storyboard import is_remote
 
 PARTS = ["..", ".", "%2e", "%2E%2e", "%252e", "%25252e%2e", "/", "//", "%2f", "%5c", "\\", "::", "%3A:", "a", "b.png",
-         " ", "~", "C:", "file:", "http:", "\t", "%00", "@h", "?", "#", "é", "．．", ".elsewhere"]  # fmt: skip
+         " ", "~", "C:", "file:", "http:", "\t", "%00", "@h", "?", "#", ";", "é", "．．", ".elsewhere"]  # fmt: skip
 
 
 def readings(source: str) -> list[str]:
@@ -30,6 +30,9 @@ def readings(source: str) -> list[str]:
 @example("%2e%2e/x")
 @example("a/%252e%252e/%252e%252e/x")
 @example("x::http://h/y")
+@example("..?")
+@example("a/..#/../x")
+@example("..;/x")
 def test_what_is_taken_to_be_beside_a_storyboard_is_beside_it_in_every_reading(source: str) -> None:
     if leads_away(source) or is_remote(source):
         return
