@@ -31,9 +31,13 @@ OGG = FileKind("audio/ogg", ".ogg")
 AIFF = FileKind("audio/aiff", ".aiff")
 CAF = FileKind("audio/x-caf", ".caf")
 W64 = FileKind("audio/x-w64", ".w64")
+TTF = FileKind("font/ttf", ".ttf")
+OTF = FileKind("font/otf", ".otf")
+TTC = FileKind("font/collection", ".ttc")
 
 IMAGES, VIDEOS, VOICES = (PNG, JPEG, WEBP, BMP, AVIF), (MP4, QUICKTIME), (WAV, MP3)
 SOUNDS = (WAV, MP3, M4A, AAC, FLAC, OGG, AIFF, CAF, W64, MP4)
+FONTS = (TTF, OTF, TTC)
 
 _BY_START = (
     (b"\x89PNG\r\n\x1a\n", PNG),
@@ -44,6 +48,10 @@ _BY_START = (
     (b"OggS", OGG),
     (b"caff", CAF),
     (b"riff\x2e\x91\xcf\x11", W64),
+    (b"\0\1\0\0\0", TTF),
+    (b"true\0", TTF),
+    (b"OTTO\0", OTF),
+    (b"ttcf\0", TTC),
 )
 _WAVES = (b"RIFF", b"RF64", b"BW64")
 """How a WAV begins; the last two are for more than 4 GB (EBU Tech 3306, ITU-R BS.2088)."""
@@ -65,7 +73,7 @@ _OTHERS: tuple[tuple[bytes | tuple[bytes, ...], str], ...] = (
     (b"0&\xb2u\x8ef\xcf\x11", "a Windows Media file"),
     (b"MThd", "a MIDI file, which has notes and no sound"),
     (b"#!AMR", "an AMR sound file"),
-    ((b"wOFF", b"wOF2", b"OTTO", b"ttcf", b"\0\1\0\0\0"), "a font"),
+    ((b"wOFF", b"wOF2"), "a font for the web"),
     ((b"PK\3\4", b"\x1f\x8b", b"7z\xbc\xaf", b"Rar!"), "an archive"),
     ((b"<svg", b"<?xml"), "an SVG picture or other XML"),
     ((b"<!doctype", b"<html"), "a web page"),

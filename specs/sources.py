@@ -17,7 +17,7 @@ from pathlib import Path, PureWindowsPath
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
-from storyreel.specs.file_kind import HEAD, IMAGES, SOUNDS, VIDEOS, VOICES, FileKind, file_kind, other_kind
+from storyreel.specs.file_kind import FONTS, HEAD, IMAGES, SOUNDS, VIDEOS, VOICES, FileKind, file_kind, other_kind
 from storyreel.specs.problems.phrases import reason, shown
 
 Wrong = tuple[str, str]
@@ -107,6 +107,7 @@ class SourceKind(Enum):
     VIDEO = _Limits("a video (MP4 or MOV)", 100, VIDEOS, True)
     VOICE = _Limits("a voice (WAV or MP3)", 15, VOICES, True)
     MUSIC = _Limits("a sound file (WAV, MP3, M4A, AAC, FLAC, Ogg, AIFF, CAF or W64)", None, SOUNDS, False)
+    FONT = _Limits("a font (TTF, OTF or TTC)", None, FONTS, False)
 
 
 _CONVERT = {
@@ -114,6 +115,7 @@ _CONVERT = {
     SourceKind.VIDEO: "save it as MP4",
     SourceKind.VOICE: "save it as WAV",
     SourceKind.MUSIC: "save it as WAV or MP3",
+    SourceKind.FONT: "save it as TTF or OTF",
 }
 """What to do about a file of another kind."""
 

@@ -32,6 +32,7 @@ from storyreel.specs.language.models import (
 )
 from storyreel.specs.language.values import (
     MOST_TAKES,
+    Key,
     Name,
     NonEmptyText,
     Providers,
@@ -54,8 +55,8 @@ __all__ = [
     "Transition", "is_remote",
 ]  # fmt: skip
 
-PLACEHOLDER = re.compile(r"\{([A-Za-z][A-Za-z0-9_-]*)\}")
-"""`{mira}` inside a text: the key of a cast member or location."""
+PLACEHOLDER = re.compile(r"\{([^{}\s]+)\}")
+"""`{mira}` inside a text: the key of a cast member or location, in composed letters (NFC)."""
 
 MOST_SHOTS = 10_000
 """Most shots of one film."""
@@ -76,9 +77,9 @@ class ShotDefaults(StoryboardModel):
     A value of the shot takes precedence over one of its scene, and that over one of the film.
     """
 
-    cast: Annotated[tuple[Name, ...], Field(max_length=20)] = ()
+    cast: Annotated[tuple[Key, ...], Field(max_length=20)] = ()
     """The persons who are seen, by their keys in the film's cast."""
-    location: Name | None = None
+    location: Key | None = None
     """Where it is, by its key in the film's locations; `null` for nowhere in particular."""
     references: References = ()
     """Further pictures and videos for this shot alone: a prop, a costume."""
@@ -149,7 +150,7 @@ class Scene(StoryboardModel):
     """The scene's number or name, unique in the film."""
     heading: Text = ""
     """The slug line: INT. LAMP ROOM - NIGHT."""
-    location: Name | None = None
+    location: Key | None = None
     """The location of its shots, unless they have their own."""
     defaults: ShotDefaults = ShotDefaults()
     """Defaults of its shots."""
@@ -170,9 +171,9 @@ class Storyboard(StoryboardModel):
     """The picture of the finished film."""
     look: Look = Look()
     """The look of the whole film."""
-    cast: dict[Name, CastMember] = Field(default={})
+    cast: dict[Key, CastMember] = Field(default={})
     """The people of the film, by the names that shots use."""
-    locations: dict[Name, Location] = Field(default={})
+    locations: dict[Key, Location] = Field(default={})
     """The places of the film, by the names that shots use."""
     defaults: ShotDefaults = ShotDefaults()
     """Defaults of all shots."""

@@ -28,6 +28,7 @@ PRICES = "STORYREEL_PRICES"
 POLL_SECONDS = "STORYREEL_POLL_SECONDS"
 PICKUP_SECONDS = "STORYREEL_PICKUP_SECONDS"
 FFMPEG = "STORYREEL_FFMPEG"
+FONT = "STORYREEL_FONT"
 WEBHOOK_URL = "STORYREEL_WEBHOOK_URL"
 WEBHOOK_SECRET = "FREEPIK_WEBHOOK_SECRET"
 
@@ -132,6 +133,12 @@ class Settings(Frozen):
         str, Variable(FFMPEG, default="a suitable one on PATH, else the one installed with Storyreel")
     ] = ""
     """The ffmpeg program to use."""
+    font: Annotated[
+        Path | None,
+        BeforeValidator(_folder),
+        Variable(FONT, default="DejaVu Sans, then the system's fonts, then those of `storyreel[fonts]`"),
+    ] = None
+    """Font file for the text of animatics and contact sheets; a storyboard's `format: {font: …}` comes before it."""
     webhook_url: Annotated[
         _Address,
         Variable(

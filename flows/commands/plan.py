@@ -18,12 +18,14 @@ def validate(storyboard: options.Film, sets: options.Set = None, as_json: option
     from storyreel.flows.packs import read_film
     from storyreel.flows.planning.media import check_media
     from storyreel.specs.cut import build_cut
+    from storyreel.tasks.request.board import film_warnings
 
     film = read_film(storyboard, options.parse_vars(sets))
     check_media(film)
     cut = build_cut(film)
+    warnings = list(film_warnings(film))
     if not as_json:
-        tables.print_valid(options.output(), film, cut)
+        tables.print_valid(options.output(), film, cut, warnings)
         return
     options.print_json(
         {
@@ -32,6 +34,7 @@ def validate(storyboard: options.Film, sets: options.Set = None, as_json: option
             "frames": cut.frames,
             "fps": str(cut.rate),
             "seconds": float(cut.rate.seconds(cut.frames)),
+            "warnings": warnings,
         }
     )
 

@@ -11,6 +11,7 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
+from unicodedata import normalize
 
 import typer
 
@@ -72,7 +73,7 @@ def retake(
         raise typer.BadParameter(f"--circle only chooses among the takes; leave {others} out")
     if action is not None and keep_circled:
         raise typer.BadParameter("--action replaces all takes; there is none to keep with --keep-circled")
-    set_vars = parse_vars(sets)
+    set_vars, shot = parse_vars(sets), normalize("NFC", shot)
 
     film = read(storyboard, set_vars)
     before = _read_bytes(storyboard)

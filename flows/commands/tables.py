@@ -29,10 +29,12 @@ _MOST_GROUPS = 1000
 _COLOURS = {"new": "yellow", "cached": "green", "resuming": "cyan", "unknown": "red"}
 
 
-def print_valid(console: Terminal, film: Storyboard, cut: Cut) -> None:
-    """Print the length of a storyboard without mistakes."""
+def print_valid(console: Terminal, film: Storyboard, cut: Cut, warnings: Sequence[str]) -> None:
+    """Print the length of a storyboard without mistakes, and what may not look as intended."""
     length = f"{counted(len(cut.events), 'shot')}, {cut.rate.timecode(cut.frames)} at {cut.rate} fps"
     console.print(f"{film.title}: {length}; nothing is wrong.")
+    for warning in warnings:
+        console.print(styled(("note:", "yellow"), f" {warning}"), soft_wrap=True)
 
 
 def print_plan(console: Terminal, budgeted: BudgetedPlan) -> None:

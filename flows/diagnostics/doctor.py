@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 from packaging.requirements import Requirement
-from PIL import ImageFont, features
+from PIL import ImageFont
 from rich import box
 from rich.table import Table
 from rich.text import Text
@@ -23,7 +23,7 @@ from storyreel.flows.diagnostics.clip_store_check import StoreReport, check_stor
 from storyreel.flows.diagnostics.connectivity import Connection
 from storyreel.flows.services.catalogue import BrokenService, Service, installed_services
 from storyreel.flows.terminal import Terminal, styled
-from storyreel.specs.problems.phrases import counted, reason
+from storyreel.specs.problems.phrases import abridged, counted, reason
 from storyreel.tasks.bucket import without_password
 from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.database import Database
@@ -32,8 +32,9 @@ from storyreel.tasks.ledger.ledger import State as LedgerState
 from storyreel.tasks.ledger.schema import version
 from storyreel.tasks.media.binary import find_ffmpeg
 from storyreel.tasks.media.errors import MediaError
-from storyreel.tasks.media.text import Weight
-from storyreel.tasks.settings import CLIPS_URL, MEDIA_URL, WEBHOOK_SECRET, WEBHOOK_URL, Settings, service_variable
+from storyreel.tasks.media.text import has_raqm, missing_letters
+from storyreel.tasks.media.typefaces import Fonts, Weight, remedy
+from storyreel.tasks.settings import CLIPS_URL, FONT, MEDIA_URL, WEBHOOK_SECRET, WEBHOOK_URL, Settings, service_variable
 
 _NEEDED_BYTES = 500 << 20
 """Disk space that a film of a few minutes needs while it is joined."""
@@ -76,7 +77,7 @@ def examine(environment: Mapping[str, str] = os.environ, *, offline: bool = Fals
     return Checkup(
         checks=(
             _ffmpeg(),
-            _fonts(),
+            *_fonts(environment),
             _prefect(),
             _server(offline=offline),
             *_stores(home, offline=offline),
@@ -96,16 +97,34 @@ def _ffmpeg() -> Check:
     return Check("ffmpeg", "ok", f"{binary.version} at {binary.path}, with all needed features")
 
 
-def _fonts() -> Check:
+_SCRIPTS = {
+    "Chinese": "路灯", "Japanese": "踏切の", "Korean": "한국어", "Devanagari": "हिन्दी", "Bengali": "বাংলা",
+    "Tamil": "தமிழ்", "Thai": "ภาษาไทย", "Arabic": "العربية", "Hebrew": "עברית", "Armenian": "Հայերեն",
+    "Georgian": "ქართული", "Khmer": "ខ្មែរ", "emoji": "😀🔥",
+}  # fmt: skip
+"""Words in the scripts of the world."""
+
+
+def _fonts(environment: Mapping[str, str]) -> Iterator[Check]:
     for weight in Weight:
         try:
             ImageFont.truetype(weight.path, 20)
         except OSError:
-            return Check("fonts", "missing", f"{weight.path} cannot be read", "pip install --force-reinstall storyreel")
-    if not features.check("raqm"):
-        unjoined = "Arabic and Hebrew are drawn unjoined, because FriBiDi is not installed"
-        return Check("fonts", "note", unjoined, fix="apt-get install libfribidi0")
-    return Check("fonts", "ok", "included in storyreel")
+            yield Check("fonts", "missing", f"{weight.path} cannot be read", "pip install --force-reinstall storyreel")
+            return
+    fonts = Fonts(own=Settings.read(environment).font)
+    try:
+        missing = [script for script, word in _SCRIPTS.items() if missing_letters(word, fonts)]
+    except MediaError as error:
+        yield Check("fonts", "note", error.message, fix=f"set {FONT} to a font, or unset it")
+        return
+    if missing:
+        yield Check("fonts", "note", f"none has the letters of {abridged(missing)}", fix=remedy())
+    else:
+        yield Check("fonts", "ok", f"there are letters for {abridged(_SCRIPTS)}")
+    if not has_raqm():
+        unjoined = "Arabic, Hebrew, Devanagari and Thai are drawn unjoined, because FriBiDi is not installed"
+        yield Check("letters", "note", unjoined, fix="apt-get install libfribidi0")
 
 
 def _prefect() -> Check:

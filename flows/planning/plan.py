@@ -22,6 +22,7 @@ from storyreel.tasks.ledger.ledger import Verdict
 from storyreel.tasks.prices.price_list import PriceList, Quote
 from storyreel.tasks.providers import load, names
 from storyreel.tasks.providers.provider import Provider
+from storyreel.tasks.request.board import own_font
 from storyreel.tasks.request.brief import brief_of
 from storyreel.tasks.request.build import build_requests
 from storyreel.tasks.request.local_files import LocalFileChecks
@@ -97,6 +98,7 @@ class _TakeBuilder:
         self.warnings: list[str] = []
         """Sentences about verdicts that contradict the storyboard or cannot be followed."""
         self._digest, self._adapter, self._files = cache(file_digest), cache(_adapter), LocalFileChecks()
+        self._font = own_font(film)
 
     def takes(self, provider: str | None) -> list[PlannedTake]:
         """Every take that the storyboard and the verdicts ask for, each after the one that it continues."""
@@ -193,8 +195,9 @@ class _TakeBuilder:
         except LookupError as unknown:
             raise Unsupported("providers" if shot.providers else "provider", *unknown.args) from unknown
         requests = build_requests(
-            self._film, shot, adapter, event, anchor, upstream, self._digest, self._files, self._history.has_bucket
-        )
+            self._film, shot, adapter, event, anchor, upstream, self._digest, self._files, self._history.has_bucket,
+            self._font,
+        )  # fmt: skip
         first = next(requests)
         quote = self._prices.price(first) if adapter.paid else _FREE
         candidate = Candidate(

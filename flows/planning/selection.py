@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import get_args
+from unicodedata import normalize
 
 from storyreel.flows.planning.model import PlannedTake, TakeState
 from storyreel.specs.errors import StoryreelError
@@ -20,7 +21,7 @@ def select_takes(terms: Iterable[str], takes: Sequence[PlannedTake]) -> frozense
     Each term may hold several, separated by commas. Raises NothingSelected.
     """
     chosen: set[tuple[str, int]] = set()
-    for term in (part.strip() for written in terms for part in written.split(",")):
+    for term in (part.strip() for written in terms for part in normalize("NFC", written).split(",")):
         chosen.update((take.shot, take.take) for take in takes if _condition(term, takes)(take))
     return frozenset(chosen | _needed(chosen, takes))
 

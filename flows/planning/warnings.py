@@ -8,6 +8,7 @@ from storyreel.flows.planning.model import PlannedTake
 from storyreel.specs.problems.phrases import abridged
 from storyreel.specs.storyboard import Shot, Storyboard
 from storyreel.tasks.request.attachments import omitted_voices
+from storyreel.tasks.request.board import letter_warnings, own_font
 
 LONGEST_CHAIN = 3
 """Longer chains of shots that continue each other drift in colour and likeness."""
@@ -57,6 +58,15 @@ def warnings_of(film: Storyboard, takes: Iterable[PlannedTake], chains: Mapping[
         if shot.last_frame:
             yield f"{begin} has a last frame, {used}: it will not reach that frame"
     yield from _unsent_voices(film, first)
+    drawn = {slate: _drawn(film, take) for slate, take in first.items()}
+    yield from letter_warnings(drawn, own_font(film))
+
+
+def _drawn(film: Storyboard, take: PlannedTake) -> tuple[str, ...]:
+    """The texts of a take that are drawn, in an animatic or on the contact sheet, and may lack a font."""
+    if board := take.request.board:
+        return board.texts if board.lettering else ()
+    return film.title, take.shot
 
 
 def _unsent_voices(film: Storyboard, takes: Mapping[str, PlannedTake]) -> Iterator[str]:

@@ -20,7 +20,9 @@ from storyreel.tasks.ledger.ledger import Ledger
 from storyreel.tasks.media.contact_sheet import contact_sheet
 from storyreel.tasks.media.ffmpeg import in_thread
 from storyreel.tasks.media.house_format import HouseFormat
+from storyreel.tasks.media.typefaces import Fonts
 from storyreel.tasks.progress import report_stage
+from storyreel.tasks.request.board import own_font
 
 
 class FilmFinisher(NamedTuple):
@@ -74,9 +76,11 @@ class FilmFinisher(NamedTuple):
         )
         report.write_manifest(folder, plan, rendering)
         report.write_subtitles(folder, self.film, plan.cut)
-        sheet = folder / report.CONTACT_SHEET
+        sheet, fonts = folder / report.CONTACT_SHEET, Fonts(own=own_font(self.film))
         await in_thread(
-            lambda progress: contact_sheet(sequence.path, plan.cut, sheet, title=plan.title, progress=progress)
+            lambda progress: contact_sheet(
+                sequence.path, plan.cut, sheet, title=plan.title, fonts=fonts, progress=progress
+            )
         )
         return rendering
 

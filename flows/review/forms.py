@@ -95,8 +95,12 @@ def by_field(shots: Iterable[ShotToReview]) -> dict[str, ShotToReview]:
     """Shots by the names of their fields, `shot_1B`; characters that a name cannot have become underscores."""
     found: dict[str, ShotToReview] = {}
     for shot in shots:
-        name = f"shot_{re.sub(r'[^A-Za-z0-9]', '_', shot.slate)}"
-        found[f"{name}_{len(found)}" if name in found else name] = shot
+        name = plain = f"shot_{re.sub(r'[^A-Za-z0-9]', '_', shot.slate)}"
+        number = 1
+        while name in found:
+            number += 1
+            name = f"{plain}_{number}"
+        found[name] = shot
     return found
 
 

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from unicodedata import normalize
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -125,7 +126,7 @@ def action_problem(planner: Planner, verdicts: Sequence[NewVerdict]) -> str:
 
 def _find(reviews: Sequence[ShotReview], written: str) -> tuple[ShotToReview, int | None]:
     """The shot and the number of the take, None without one, of `1B` or `1B:2`. Raises LookupError."""
-    slate, _, number = written.partition(":")
+    slate, _, number = normalize("NFC", written).partition(":")
     shots = {review.shot.slate: review.shot for review in reviews}
     if slate not in shots:
         otherwise = f"there is {listed(tuple(shots), 'and')}" if shots else "no shot of the film asks for a review"

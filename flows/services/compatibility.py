@@ -20,6 +20,7 @@ from storyreel.specs.storyboard import Mode, Shot, Storyboard
 from storyreel.tasks.clips import file_digest
 from storyreel.tasks.providers.provider import Provider
 from storyreel.tasks.providers.request import Request
+from storyreel.tasks.request.board import own_font
 from storyreel.tasks.request.build import build_requests
 from storyreel.tasks.request.local_files import LocalFileChecks
 from storyreel.tasks.request.unsupported import Unsupported
@@ -60,12 +61,13 @@ def check_compatibility(
     events = {event.shot: event for event in build_cut(film).events}
     continued = {shot.continues for shot in film.all_shots if shot.continues}
     digest, files, has_bucket = cache(file_digest), LocalFileChecks(), bool(Settings.read(environment).media_url)
+    font = own_font(film, environment)
 
     def request_or_error(shot: Shot, service: type[Provider]) -> Request | Unsupported:
         # Any key will do for the take that it continues: only whether there is one matters here.
         upstream, anchor, event = shot.continues, anchor_of(shot, continued), events[shot.shot]
         try:
-            return next(build_requests(film, shot, service, event, anchor, upstream, digest, files, has_bucket))
+            return next(build_requests(film, shot, service, event, anchor, upstream, digest, files, has_bucket, font))
         except Unsupported as unsupported:
             return unsupported
 

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from unicodedata import normalize
 
 from storyreel.flows.planning.model import Plan, PlannedTake
 from storyreel.flows.services.catalogue import transport_of
@@ -88,7 +89,7 @@ class Explanation(Frozen):
 
 def find_take(plan: Plan, slate: str, number: int | None) -> PlannedTake:
     """A take of a shot by its number, else the circled one. Raises LookupError, which names the shots or takes."""
-    takes = {take.take: take for take in plan.takes if take.shot == slate}
+    takes = {take.take: take for take in plan.takes if take.shot == normalize("NFC", slate)}
     if not takes:
         slates = list(dict.fromkeys(take.shot for take in plan.takes))
         known = f"there {'is' if len(slates) == 1 else 'are'} {listed(slates, 'and')}"

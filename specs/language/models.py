@@ -18,8 +18,8 @@ from storyreel.specs.language.values import (
     VIDEO_ENDINGS,
     Amount,
     Avoided,
+    Key,
     Level,
-    Name,
     NonEmptyText,
     Source,
     Switch,
@@ -68,6 +68,9 @@ class Format(StoryboardModel):
     """The class of size; 720p at 16:9 is 1280 × 720 pixels."""
     fps: FrameRate = FrameRate(Fraction(30))
     """Frames a second. Wan 2.7 delivers 30, so 30 needs no conversion."""
+    font: Source | None = None
+    """A font file beside the storyboard (TTF, OTF or TTC) for the text of animatics and of the contact sheet; letters
+    that it lacks are drawn in others."""
 
     @property
     def size(self) -> tuple[int, int]:
@@ -210,7 +213,7 @@ class Dialogue(StoryboardModel):
     A speaker who is not in the shot's cast is heard off screen.
     """
 
-    speaker: Name
+    speaker: Key
     line: NonEmptyText
     delivery: Text = ""
     """How the line is spoken: whispered, out of breath, …"""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from typing import Annotated
 
 from pydantic import BeforeValidator, Field, StringConstraints, WithJsonSchema
@@ -15,7 +16,18 @@ LONGEST_TEXT = 5000
 """Characters of the longest prompt that any service reads (DashScope cuts longer ones, and bills them)."""
 
 _NOT_BLANK = r"\S"
-_SLATE = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$"
+# The letters of all scripts but for signs, spaces, invisible letters and emoji. Written as ranges, as Python's, Rust's
+# and JavaScript's expressions, which all read them, have no other way in common.
+_LETTERS = (
+    "\u00aa\u00b5\u00ba\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u02ff\u0370-\u037d\u037f-\u061b\u061d-\u115e\u1161-\u167f"
+    "\u1681-\u17b3\u17b6-\u180d\u180f-\u1fff\u2c00-\u2dff\u3005-\u3007\u3021-\u302f\u3031-\u3163\u3165-\ud7ff"
+    "\uf900-\ufdcf\ufdf0-\ufdff\ufe70-\ufefc\uff10-\uff19\uff21-\uff3a\uff41-\uff5a\uff66-\uff9f\uffa1-\uffdc"
+    "\U00010000-\U0001cfff\U0001e000-\U0001efff\U00020000-\U000323af"
+)
+_MARKS = "\u0300-\u034e\u0350-\u036f\u200c\u200d\ufe20-\ufe2f"
+"""Accents, and the joiners that Persian and the scripts of India are written with."""
+_SLATE = rf"^[A-Za-z0-9{_LETTERS}][A-Za-z0-9._{_LETTERS}{_MARKS}-]{{0,31}}$"
+_KEY = rf"^[A-Za-z{_LETTERS}][A-Za-z0-9_{_LETTERS}{_MARKS}-]{{0,39}}$"
 _NAME = r"^[A-Za-z][A-Za-z0-9_-]{0,39}$"
 _LEVEL = r"^[-+]?[0-9]{1,2}(\.[0-9]{1,2})? ?dB$"
 _AMOUNT = r"[0-9]{1,12}(\.[0-9]{1,6})?"
@@ -24,7 +36,8 @@ _MONEY = rf"^(([A-Z]{{3}}|[$€£]) ?)?{_AMOUNT}$|^{_AMOUNT} ?([A-Z]{{3}}|[$€�
 MEANING = {
     _NOT_BLANK: "a text that is not empty",
     _SLATE: "letters, digits, `.`, `_` and `-`, at most 32, beginning with a letter or a digit",
-    _NAME: "letters, digits, `_` and `-`, at most 40, beginning with a letter",
+    _KEY: "letters, digits, `_` and `-`, at most 40, beginning with a letter",
+    _NAME: "the letters A to Z, digits, `_` and `-`, at most 40, beginning with a letter",
     _LEVEL: "a level in decibels such as `-18 dB`",
 }
 """A description of a text, for messages, by the pattern that it has to match."""
@@ -35,6 +48,11 @@ def as_text(value: object) -> object:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return str(getattr(value, "text", value))
     return value
+
+
+def composed(value: object) -> object:
+    """Validator: a text with each letter and its accent as one character (NFC): names that look alike are one."""
+    return unicodedata.normalize("NFC", value) if isinstance(value, str) and not value.isascii() else value
 
 
 def as_count(value: object) -> object:
@@ -89,15 +107,19 @@ Avoided = Annotated[str, StringConstraints(max_length=500), BeforeValidator(as_t
 Slate = Annotated[
     str,
     StringConstraints(pattern=_SLATE),
+    BeforeValidator(composed),
     BeforeValidator(as_text),
     WithJsonSchema(
         {"anyOf": [{"type": "string", "pattern": _SLATE}, {"type": "number", "minimum": 0, "maximum": 10**15}]}
     ),
 ]
-"""A shot's or scene's name on the slate: letters, digits, `.`, `_`, `-`, at most 32."""
+"""A shot's or scene's name on the slate: letters of any script, digits, `.`, `_`, `-`, at most 32."""
+
+Key = Annotated[str, StringConstraints(pattern=_KEY), BeforeValidator(composed)]
+"""The key of a cast member or location, with letters of any script."""
 
 Name = Annotated[str, StringConstraints(pattern=_NAME)]
-"""The name of a cast member, location, variable or service in the file."""
+"""The name of a variable or service."""
 
 Providers = Annotated[tuple[Name, ...], Field(min_length=1, max_length=5)]
 """Services in the order in which they are tried."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from bisect import bisect
 from collections.abc import Collection, Iterable, Iterator, Set
 from itertools import accumulate, islice
@@ -113,7 +114,7 @@ def unknown_names(storyboard: Storyboard, text: str) -> Iterator[tuple[str, str]
     if "{" not in text:
         return
     for found in _BRACES.finditer(text):
-        if found[1] not in storyboard.names:
+        if unicodedata.normalize("NFC", found[1]) not in storyboard.names:
             known = storyboard.names
             otherwise = f"known are {listed(known, 'and')}" if known else "describe them under `cast` or `locations`"
             yield f"`{{{shown(found[1])}}}` is neither cast nor location", suggestion(found[1], known, otherwise)
@@ -264,6 +265,8 @@ def _all_sources(storyboard: Storyboard) -> Iterator[tuple[KeyPath, str, SourceK
             yield (*path, "last_frame"), shot.last_frame, SourceKind.IMAGE
     for number, music in enumerate(storyboard.music):
         yield ("music", number, "file"), music.file, SourceKind.MUSIC
+    if storyboard.format.font is not None:
+        yield ("format", "font"), storyboard.format.font, SourceKind.FONT
 
 
 def _references(path: KeyPath, references: Iterable[Reference]) -> Iterator[tuple[KeyPath, str, SourceKind]]:

@@ -8,6 +8,7 @@ before any value is made. Scalars are those of YAML 1.2's core schema, narrowed:
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, NoReturn
 
@@ -283,7 +284,7 @@ class _TreeBuilder:
         return Node(entries, *place(event), self._weight - before)
 
     def _key(self, event: Any, depth: int) -> str | None:
-        """A key as it is written; None, and a problem noted, for one that is no text."""
+        """A key in composed letters (NFC); None, and a problem noted, for one that is no text."""
         if isinstance(event, yaml.ScalarEvent) and event.tag is None and not event.anchor:
             self._add_weight(_EACH + len(event.value), event)
             key, sign = bare(event.value)
@@ -292,7 +293,8 @@ class _TreeBuilder:
                 self._refuse(event, f"the indentation contains {name(sign)}", "indent with spaces")
             if sign:
                 self._note(event, f"beside the key `{shown(key)}` is {name(sign)}", f"write `{shown(key)}:`")
-            return key
+            # Two keys that differ only in how an accent is written look alike, so they are the same.
+            return unicodedata.normalize("NFC", key)
         self._node(event, depth + 1)
         self._note(event, "a key is one word, without tag, anchor or brackets", "put a text that is a key in quotes")
         return None

@@ -17,6 +17,7 @@ from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.frames import displayed_image
 from storyreel.tasks.media.probe import open_clip, picture_stream
 from storyreel.tasks.media.text import Weight, one_line
+from storyreel.tasks.media.typefaces import STANDARD, Fonts
 from storyreel.tasks.progress import Progress
 
 WIDTH = 1920
@@ -67,7 +68,9 @@ class Grid(NamedTuple):
         return _HEADER + math.ceil(pictures / self.columns) * (self.height + _CAPTION) + _MARGIN // 2
 
 
-def contact_sheet(film: Path, cut: Cut, into: Path, *, title: str, progress: Progress | None = None) -> list[Path]:
+def contact_sheet(
+    film: Path, cut: Cut, into: Path, *, title: str, fonts: Fonts = STANDARD, progress: Progress | None = None
+) -> list[Path]:
     """Draw a film's contact sheet as JPEG: for each shot its middle frame, slate, timecode and length.
 
     Returns the pages. The first is `into`; further ones, from some 80 shots on, are numbered: `name-2.jpg`. A file is
@@ -81,7 +84,7 @@ def contact_sheet(film: Path, cut: Cut, into: Path, *, title: str, progress: Pro
         pages: list[Path] = []
         for first in range(0, len(cut.events), grid.pictures):
             events = cut.events[first : first + grid.pictures]
-            page = _page(cut, events, grid, title, number=len(pages) + 1)
+            page = _page(cut, events, grid, title, fonts, number=len(pages) + 1)
             for at, event in enumerate(events):
                 if progress:
                     progress((first + at) / len(cut.events))
@@ -91,7 +94,7 @@ def contact_sheet(film: Path, cut: Cut, into: Path, *, title: str, progress: Pro
     return pages
 
 
-def _page(cut: Cut, events: Sequence[Event], grid: Grid, title: str, number: int) -> Image.Image:
+def _page(cut: Cut, events: Sequence[Event], grid: Grid, title: str, fonts: Fonts, number: int) -> Image.Image:
     page = Image.new("RGBA", (WIDTH, grid.page_height(len(events))), _GROUND)
     right = WIDTH - _MARGIN
     facts = f"{len(cut.events)} shots  ·  {cut.rate.timecode(cut.frames)}  ·  {cut.rate} fps"
@@ -99,13 +102,14 @@ def _page(cut: Cut, events: Sequence[Event], grid: Grid, title: str, number: int
         facts += f"  ·  page {number} of {math.ceil(len(cut.events) / grid.pictures)}"
     stated = one_line(facts, WIDTH // 2, 22)
     stated.draw(page, right, 52, _DIM, "right")
-    one_line(title, WIDTH - 3 * _MARGIN - stated.width, 34, Weight.BOLD).draw(page, _MARGIN, 40, _BRIGHT)
+    head = one_line(title, WIDTH - 3 * _MARGIN - stated.width, 34, Weight.BOLD, fonts)
+    head.draw(page, _MARGIN, 40, _BRIGHT)
     for at, event in enumerate(events):
         x, y = grid.place(at)
         y += grid.height + 9
         length = one_line(f"{float(cut.rate.seconds(event.frames)):.2f} s", grid.width // 3, 15)
         when = one_line(cut.rate.timecode(event.start), grid.width // 2, 15)
-        slate = one_line(event.shot, grid.width - when.width - length.width - 28, 18, Weight.BOLD)
+        slate = one_line(event.shot, grid.width - when.width - length.width - 28, 18, Weight.BOLD, fonts)
         slate.draw(page, x, y, _BRIGHT)
         when.draw(page, x + grid.width - length.width - 14, y + 2, _DIM, "right")
         length.draw(page, x + grid.width, y + 2, _DIM, "right")

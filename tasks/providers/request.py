@@ -65,6 +65,18 @@ class Board(Frozen):
     """The location's name, may be empty."""
     frames: int
     rate: FrameRate
+    font: str = ""
+    """The absolute path of the user's own font, or empty. Not in the key, its digest is in `lettering`."""
+    lettering: str = ""
+    """What the drawing of its letters depends on; empty if they are all in DejaVu Sans, from left to right."""
+    missing: tuple[str, ...] = ()
+    """The letters that no font had when it was planned; they are drawn as empty boxes."""
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """Every text that is drawn."""
+        spoken = (text for who, line in self.dialogue for text in (who.upper(), line))
+        return self.film, self.scene, self.slate, self.action, self.place.upper(), *spoken
 
 
 class Request(Frozen):
@@ -118,6 +130,10 @@ class Request(Frozen):
         form["first_frame"] = _digests(self.first_frame) if self.first_frame else None
         if self.last_frame:
             form["last_frame"] = _digests(self.last_frame)
+        if self.board:
+            optional = [name for name in ("lettering", "missing") if not form["board"][name]]
+            for name in ("font", *optional):
+                del form["board"][name]
         return json.dumps(form, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator
 from fractions import Fraction
+from pathlib import Path
 
 from storyreel.specs.cut import Anchor, Event
 from storyreel.specs.storyboard import Mode, Shot, Storyboard
 from storyreel.tasks.providers.capability import Capability
 from storyreel.tasks.providers.provider import Provider
-from storyreel.tasks.providers.request import Attachment, Board, Request
+from storyreel.tasks.providers.request import Attachment, Request
 from storyreel.tasks.request.attachments import AttachmentBuilder, FileDigest
+from storyreel.tasks.request.board import board_of
 from storyreel.tasks.request.local_files import LocalFileChecks
-from storyreel.tasks.request.prompt import build_prompt, fill_names, spoken_lines
+from storyreel.tasks.request.prompt import build_prompt
 from storyreel.tasks.request.unsupported import Unsupported, alternatives
 
 
@@ -27,12 +29,13 @@ def build_requests(
     digest: FileDigest,
     files: LocalFileChecks | None = None,
     has_bucket: bool = False,
+    font: Path | None = None,
 ) -> Iterator[Request]:
     """Yield the requests for all takes of a shot, in order.
 
     `continued` is the key of the take whose last frame the shot begins with. `files` is shared between shots, so that
-    each file is opened once. `has_bucket` is whether the user has a bucket that services can download from. Raises
-    Unsupported if the service cannot make the shot.
+    each file is opened once. `has_bucket` is whether the user has a bucket that services can download from,
+    `font` the user's own font for animatics. Raises Unsupported if the service cannot make the shot.
     """
     mode = shot.mode or _mode(storyboard, shot)
     capability = provider.capabilities.get(mode)
@@ -61,7 +64,7 @@ def build_requests(
         references=attached.references,
         first_frame=attached.first_frame,
         last_frame=attached.last_frame,
-        board=_board(storyboard, shot, frames) if capability.draws_board else None,
+        board=board_of(storyboard, shot, frames, font, digest) if capability.draws_board else None,
         take=1,
     )
     for number in range(1, shot.takes + 1):
@@ -134,22 +137,6 @@ def _negative_prompt(storyboard: Storyboard, capability: Capability) -> str:
             ("look", "avoid"),
         )
     return avoid
-
-
-def _board(storyboard: Storyboard, shot: Shot, frames: int) -> Board:
-    scene = storyboard.scene_of(shot.shot)
-    return Board(
-        film=storyboard.title,
-        scene=" ".join(filter(None, (scene.scene, scene.heading))) if scene else "",
-        slate=shot.shot,
-        size=shot.size or "",
-        camera=shot.camera.move,
-        action=fill_names(shot.action, storyboard.names),
-        dialogue=spoken_lines(storyboard, shot),
-        place=storyboard.names[shot.location] if shot.location else "",
-        frames=frames,
-        rate=storyboard.format.fps,
-    )
 
 
 def _supported(

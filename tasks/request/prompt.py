@@ -6,6 +6,7 @@ dialogue and look.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 
 from storyreel.specs.storyboard import PLACEHOLDER, CastMember, Dialogue, Location, Shot, Storyboard
@@ -43,7 +44,7 @@ def build_prompt(storyboard: Storyboard, shot: Shot, attached: Sequence[Attachme
 
 def fill_names(text: str, names: Mapping[str, str]) -> str:
     """A text with each `{key}` replaced by its value in `names`. Unknown keys are left as they are."""
-    return PLACEHOLDER.sub(lambda found: names.get(found[1], found[0]), text)
+    return PLACEHOLDER.sub(lambda found: names.get(unicodedata.normalize("NFC", found[1]), found[0]), text)
 
 
 def spoken_lines(storyboard: Storyboard, shot: Shot) -> tuple[tuple[str, str], ...]:

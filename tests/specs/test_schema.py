@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from copy import deepcopy
 from typing import Any
 
@@ -35,11 +36,20 @@ def values(schema: dict[str, Any]) -> st.SearchStrategy[Any]:
     return st.one_of([_KINDS[kind](schema) for kind in kinds])
 
 
+def _matching(pattern: str) -> st.SearchStrategy[str]:
+    """Texts that match a pattern. Classes of letters of all scripts are too large for Hypothesis to list."""
+    if pattern.isascii():
+        return st.from_regex(pattern)
+    some = st.text("aZ09._-é夜ー한あภูखेعא\u0301\u200c𠮷", min_size=1, max_size=32)
+    # A bare `search` would be made a pattern to list again.
+    return some.filter(lambda text: re.search(pattern, text) is not None)
+
+
 def _strings(schema: dict[str, Any]) -> st.SearchStrategy[str]:
     longest = schema.get("maxLength", 5000)
     near_limit = st.just("x" * longest)
     if pattern := schema.get("pattern"):
-        found = st.from_regex(pattern).filter(lambda text: len(text) <= longest)
+        found = _matching(pattern).filter(lambda text: len(text) <= longest)
         return found | near_limit if pattern == r"\S" else found
     return _letters | near_limit
 
@@ -58,11 +68,11 @@ def _objects(schema: dict[str, Any]) -> st.SearchStrategy[dict[str, Any]]:
     fixed = some.flatmap(lambda keys: st.fixed_dictionaries(needed | {key: known[key] for key in keys}))
     if patterns := schema.get("patternProperties"):
         ((pattern, said),) = patterns.items()
-        return st.dictionaries(st.from_regex(pattern), values(said), max_size=2)
+        return st.dictionaries(_matching(pattern), values(said), max_size=2)
     if isinstance(further := schema.get("additionalProperties"), dict):
         # A line of dialogue: one speaker beside what is fixed.
         speaker = st.dictionaries(
-            st.from_regex(schema["propertyNames"]["pattern"]), values(further), min_size=1, max_size=1
+            _matching(schema["propertyNames"]["pattern"]), values(further), min_size=1, max_size=1
         )
         return st.builds(lambda a, b: {**b, **{key: a[key] for key in schema.get("required", ())}}, fixed, speaker)
     return fixed

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from PIL import Image
 
-from storyreel.tasks.media.text import Block, Box, Weight, fit, one_line, right_to_left
+from storyreel.tasks.media.text import Block, Box, Weight, fit, one_line
 from storyreel.tasks.providers.animatic.canvas import DIM, WHITE, Canvas, Palette
 from storyreel.tasks.providers.request import Board
 
@@ -32,31 +32,34 @@ def timecode(canvas: Canvas) -> Timecode:
 
 def slate(board: Board, take: int, canvas: Canvas) -> Image.Image:
     """The strip at the top: slate, shot size and camera move, film and scene; take and length under the timecode."""
-    layer, safe, gap = canvas.layer(), canvas.safe, canvas.px(14)
+    layer, safe, gap, fonts = canvas.layer(), canvas.safe, canvas.px(14), canvas.fonts
     small, second_row = canvas.px(16), canvas.safe.y + canvas.px(26)
-    length = one_line(f"TAKE {take}  ·  {float(board.rate.seconds(board.frames)):.1f} s", safe.width, small)
+    length = one_line(
+        f"TAKE {take}  ·  {float(board.rate.seconds(board.frames)):.1f} s", safe.width, small, fonts=fonts
+    )
     length.draw(layer, safe.right, second_row, DIM, "right")
     right = min(timecode(canvas).x, safe.right - length.width) - 2 * gap
 
-    name = fit(board.slate, (right - safe.x) // 2, canvas.px(48), tuple(map(canvas.px, (38, 30, 24, 18))), Weight.BOLD)
+    sizes = tuple(map(canvas.px, (38, 30, 24, 18)))
+    name = fit(board.slate, (right - safe.x) // 2, canvas.px(48), sizes, Weight.BOLD, fonts)
     # Capitals and digits are 0.73 of the font size high, at the foot of the ascender.
     name.draw(layer, safe.x, safe.y + (canvas.px(44) - name.height) // 2, WHITE)
     left = safe.x + name.width + gap
     shot = "  ·  ".join(word.upper() for word in (board.size, board.camera) if word)
-    one_line(shot, right - left, small, Weight.BOLD).draw(layer, left, safe.y, WHITE)
+    one_line(shot, right - left, small, Weight.BOLD, fonts).draw(layer, left, safe.y, WHITE)
     film = "  ·  ".join(word for word in (board.film, board.scene) if word)
-    one_line(film, right - left, small).draw(layer, left, second_row, DIM)
+    one_line(film, right - left, small, fonts=fonts).draw(layer, left, second_row, DIM)
     return layer
 
 
 def card(board: Board, notes: tuple[str, ...], column: Box, canvas: Canvas, palette: Palette) -> Image.Image:
     """The text of a card in a column: place, action and, smaller, notes. In a wide frame it is vertically centred."""
     layer, gap = canvas.layer(), canvas.px(14)
-    place = one_line(board.place.upper(), column.width, canvas.px(18), Weight.BOLD)
-    remarks = [one_line(note, column.width, canvas.px(16)) for note in notes]
+    place = one_line(board.place.upper(), column.width, canvas.px(18), Weight.BOLD, canvas.fonts)
+    remarks = [one_line(note, column.width, canvas.px(16), fonts=canvas.fonts) for note in notes]
     taken = sum(block.height + gap for block in (place, *remarks) if block.lines)
     sizes = tuple(map(canvas.px, (42, 38, 34, 30, 27, 24, 21)))
-    action = fit(board.action, column.width, max(1, column.height - taken), sizes)
+    action = fit(board.action, column.width, max(1, column.height - taken), sizes, fonts=canvas.fonts)
     y = column.y + (max(0, column.height - taken - action.height) // 2 if canvas.is_wide else 0)
     for block, colour in ((place, palette.accent), (action, WHITE), *((remark, DIM) for remark in remarks)):
         if block.lines:
@@ -67,7 +70,8 @@ def card(board: Board, notes: tuple[str, ...], column: Box, canvas: Canvas, pale
 
 def caption(board: Board, canvas: Canvas) -> Block:
     """The action in a few small lines, for a picture that is only a reference."""
-    return fit(board.action, round(canvas.safe.width * 0.86), canvas.px(56), tuple(map(canvas.px, (21, 18))))
+    sizes = tuple(map(canvas.px, (21, 18)))
+    return fit(board.action, round(canvas.safe.width * 0.86), canvas.px(56), sizes, fonts=canvas.fonts)
 
 
 def draw_caption(block: Block, foot: int, canvas: Canvas) -> Image.Image:
@@ -93,7 +97,7 @@ def shade(canvas: Canvas, top: int, foot: int) -> Image.Image:
 
 def _draw_at_side(block: Block, layer: Image.Image, column: Box, y: int, colour: tuple[int, int, int, int]) -> None:
     """Draw at the left of a column, or at its right if the text runs from right to left."""
-    if block.lines and right_to_left(block.lines[0]):
+    if block.style.rtl:
         block.draw(layer, column.right, y, colour, "right")
     else:
         block.draw(layer, column.x, y, colour)

@@ -62,7 +62,7 @@ def cues(board: Board, canvas: Canvas) -> tuple[Cue, ...]:
         end = board.frames * before // sum(weights)
         # With more subtitles than frames, some are not shown.
         if first < end:
-            name = one_line(who.upper(), canvas.safe.width, canvas.px(17), Weight.BOLD)
+            name = one_line(who.upper(), canvas.safe.width, canvas.px(17), Weight.BOLD, canvas.fonts)
             shown.append(Cue(name, page, speakers.index(who), first, end))
     return tuple(shown)
 
@@ -72,14 +72,18 @@ def _pages(board: Board, canvas: Canvas) -> list[tuple[str, Block]]:
     room = max(len(lines), int(float(board.rate.seconds(board.frames)) / READING))
     width = round(canvas.safe.width * (0.8 if canvas.is_wide else 1))
     for size, most in _SETTINGS:
-        pages = [(who, page) for who, line in lines for page in _split(rows(line, width, canvas.px(size)), most)]
+        pages = [
+            (who, page)
+            for who, line in lines
+            for page in _split(rows(line, width, canvas.px(size), canvas.fonts), most)
+        ]
         if len(pages) <= room:
             return pages
     share = room // max(1, len(lines))
     pages = []
     for who, line in lines:
-        whole = rows(line, width, canvas.px(size))
-        shown = fit(line, width, whole.leading * share * most, (canvas.px(size),))
+        whole = rows(line, width, canvas.px(size), canvas.fonts)
+        shown = fit(line, width, whole.leading * share * most, (canvas.px(size),), fonts=canvas.fonts)
         pages += [(who, page) for page in _split(shown, most)]
     return pages
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import NamedTuple
 
 from PIL import Image, ImageDraw, ImageFilter
 
 from storyreel.tasks.media.stills import blurred_backdrop, cover
-from storyreel.tasks.media.text import Box, shadowed
+from storyreel.tasks.media.text import Box, Fonts, shadowed
 from storyreel.tasks.providers.animatic import captions as words
 from storyreel.tasks.providers.animatic import pictures
 from storyreel.tasks.providers.animatic.camera import Camera
@@ -65,7 +66,8 @@ def lay_out(request: Request, board: Board) -> Page:
     A picture of about the frame's shape fills it. Another one is shown whole, in front of itself out of focus; if it
     is a reference, beside the action. Raises MediaError if a picture or video cannot be opened.
     """
-    canvas, palette = Canvas(width=request.width, height=request.height), Palette.of(board)
+    fonts = Fonts(own=Path(board.font) if board.font else None)
+    canvas, palette = Canvas(width=request.width, height=request.height, fonts=fonts), Palette.of(board)
     spoken = cues(board, canvas)
     foot = canvas.safe.bottom - max((cue.height + canvas.px(18) for cue in spoken), default=0)
     slate = shadowed(words.slate(board, request.take, canvas), canvas.px(3))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
@@ -11,6 +12,8 @@ from storyreel.tasks.files import replacing
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.ffmpeg import in_thread, run
 from storyreel.tasks.media.house_format import HouseFormat
+from storyreel.tasks.media.text import missing_letters
+from storyreel.tasks.media.typefaces import Fonts, remedy
 from storyreel.tasks.progress import Progress
 from storyreel.tasks.providers.animatic.film import clip_of, end_of
 from storyreel.tasks.providers.animatic.page import lay_out
@@ -48,6 +51,7 @@ class Animatic(Provider):
             with replacing(into) as clip:
                 house = HouseFormat(width=request.width, height=request.height, rate=board.rate)
                 page = await in_thread(lambda _: lay_out(request, board))
+                _check_letters(board, page.canvas.fonts)
                 output = await in_thread(lambda _: clip_of(page, board, house, clip.parent, clip))
                 await run(output, frames=board.frames, progress=progress)
                 # After they were drawn: what changes meanwhile is noticed too, and the clip is not kept.
@@ -80,6 +84,20 @@ def _board(request: Request) -> Board:
     if request.board is None:
         raise Terminal("the animatic was given no board to draw", service=Animatic.name, next="storyreel plan")
     return request.board
+
+
+def _check_letters(board: Board, fonts: Fonts) -> None:
+    """Raise Terminal for letters that were there when the film was planned: no clip is stored with boxes for them."""
+    if not board.lettering:
+        return
+    missing = {letter for text in board.texts for letter in missing_letters(text, fonts)} - set(board.missing)
+    if missing:
+        raise Terminal(
+            f"{board.slate}: no font on {platform.node() or 'this host'} has "
+            f"{' '.join(sorted(missing)[:12])}; there was one where the film was planned",
+            service=Animatic.name,
+            hint=remedy(),
+        )
 
 
 def _refused(board: Board, error: MediaError) -> Terminal:

@@ -8,14 +8,13 @@ from pathlib import Path
 
 import av
 import pytest
-from PIL import Image, ImageChops, ImageDraw
+from PIL import Image, ImageChops, ImageDraw, ImageFont
 
 from storyreel.specs.storyboard import Mode
 from storyreel.specs.timing import FrameRate
-from storyreel.tasks.media import text as lettering
+from storyreel.tasks.media import typefaces
 from storyreel.tasks.media.house_format import HouseFormat, house_signature
 from storyreel.tasks.media.probe import probe
-from storyreel.tasks.media.text import one_line
 from storyreel.tasks.providers.animatic.canvas import Canvas
 from storyreel.tasks.providers.animatic.captions import timecode
 from storyreel.tasks.providers.animatic.service import Animatic
@@ -159,8 +158,8 @@ async def test_what_is_drawn_from_another_picture_than_was_planned_is_not_kept(
 
 async def test_folders_may_have_any_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     strange = tmp_path / "it's 100%d, [a:b]; \\ ü"
-    shutil.copytree(lettering.FONTS, strange / "fonts")
-    monkeypatch.setattr(lettering, "FONTS", strange / "fonts")
+    shutil.copytree(typefaces.FONTS, strange / "fonts")
+    monkeypatch.setattr(typefaces, "FONTS", strange / "fonts")
     walk = make_clip(strange / "walk%03d.mp4", frames=3, size="640x360")
     for ordered in (
         request(frames=3, first=landscape(strange / "board %d.png")),
@@ -188,7 +187,7 @@ async def test_the_timecode_of_every_frame_is_burnt_in(fps: str, tmp_path: Path)
     place = timecode(Canvas(width=ordered.width, height=ordered.height))
     box = (place.x - 4, place.y - 4, ordered.width, place.y + place.size + 4)
     shown = [picture.crop(box).convert("L") for picture in pictures]
-    font = one_line("0", 100, place.size).font
+    font = ImageFont.truetype(str(typefaces.Weight.REGULAR.path), place.size)
 
     def written(text: str) -> Image.Image:
         paper = Image.new("L", shown[0].size)

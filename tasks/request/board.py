@@ -1,0 +1,111 @@
+"""The board that an animatic draws of a shot, and whether there are fonts for its letters."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from storyreel.specs.problems.phrases import abridged, counted
+from storyreel.specs.problems.problem import Problem, StoryboardError
+from storyreel.specs.storyboard import Shot, Storyboard
+from storyreel.specs.validation.check import FREE
+from storyreel.tasks.media.bidi import has_right_to_left
+from storyreel.tasks.media.errors import MediaError
+from storyreel.tasks.media.scripts import is_plain, needs_shaping
+from storyreel.tasks.media.text import has_raqm, missing_letters, only_dejavu
+from storyreel.tasks.media.typefaces import Fonts, remedy
+from storyreel.tasks.providers.request import Board
+from storyreel.tasks.request.attachments import FileDigest
+from storyreel.tasks.request.prompt import fill_names, spoken_lines
+from storyreel.tasks.request.unsupported import Unsupported
+from storyreel.tasks.settings import Settings
+
+_DRAWING = "2"
+"""Increased when letters beyond DejaVu Sans are drawn in another way."""
+_MOST_LETTERS = 12
+_MOST_SHOTS = 4
+
+
+def own_font(film: Storyboard, environment: Mapping[str, str] = os.environ) -> Path | None:
+    """The user's own font for a film: the storyboard's, else the environment's. Raises SettingsError."""
+    if film.format.font:
+        return Path(film.resolve(film.format.font))
+    return Settings.read(environment).font
+
+
+def board_of(film: Storyboard, shot: Shot, frames: int, font: Path | None, digest: FileDigest) -> Board:
+    """The board of a shot; `font` is the user's own. Raises Unsupported if that is broken."""
+    scene = film.scene_of(shot.shot)
+    board = Board(
+        film=film.title,
+        scene=" ".join(filter(None, (scene.scene, scene.heading))) if scene else "",
+        slate=shot.shot,
+        size=shot.size or "",
+        camera=shot.camera.move,
+        action=fill_names(shot.action, film.names),
+        dialogue=spoken_lines(film, shot),
+        place=film.names[shot.location] if shot.location else "",
+        frames=frames,
+        rate=film.format.fps,
+        font=str(font or ""),
+    )
+    try:
+        letters = _letters(board.texts, font, digest)
+    except (MediaError, OSError) as error:
+        message, hint = (error.message, error.hint) if isinstance(error, MediaError) else (str(error), "")
+        raise Unsupported("action", message, hint, ("format", "font")) from error
+    return board.model_copy(update=letters) if letters else board
+
+
+def _letters(texts: Iterable[str], font: Path | None, digest: FileDigest) -> dict[str, object]:
+    """The board's `lettering` and `missing`; nothing if all letters are in DejaVu Sans, from left to right.
+
+    Which of several fonts draws a letter is not in them: a film has the same keys on every machine that has its
+    letters, and is drawn anew where one was missing.
+    """
+    special = [text for text in texts if not is_plain(text)]
+    if not font and all(only_dejavu(text) and not has_right_to_left(text) for text in special):
+        return {}
+    missing = sorted({letter for text in special for letter in missing_letters(text, Fonts(own=font))})
+    return {"lettering": f"{_DRAWING} {digest(font)}" if font else _DRAWING, "missing": tuple(missing)}
+
+
+def film_warnings(film: Storyboard) -> Iterator[str]:
+    """What `letter_warnings` has to say of a film that is not planned. Raises StoryboardError for a broken font."""
+    font = own_font(film)
+    drawn: dict[str, tuple[str, ...]] = {}
+    for shot in film.all_shots:
+        try:
+            # The font's digest is not needed.
+            board = board_of(film, shot, 1, font, lambda _: "")
+        except Unsupported as broken:
+            raise StoryboardError([Problem(film.where(*broken.at), broken.message, broken.hint)]) from broken
+        drawn[shot.shot] = board.texts if FREE in shot.services and board.lettering else (film.title, shot.shot)
+    yield from letter_warnings(drawn, font)
+
+
+def letter_warnings(texts: Mapping[str, Iterable[str]], font: Path | None) -> Iterator[str]:
+    """A sentence about letters that no font has, and one about letters that cannot be joined.
+
+    `texts` are those that are drawn, by the slates of their shots; `font` is the user's own. Raises MediaError if it is
+    broken.
+    """
+    fonts = Fonts(own=font)
+    missing: dict[str, None] = {}
+    without: list[str] = []
+    unjoined: list[str] = []
+    for slate, drawn in texts.items():
+        special = [text for text in drawn if not is_plain(text)]
+        if lacking := [letter for text in special for letter in missing_letters(text, fonts)]:
+            missing |= dict.fromkeys(lacking)
+            without.append(slate)
+        if not has_raqm() and any(map(needs_shaping, special)):
+            unjoined.append(slate)
+    if missing:
+        letters = " ".join([*list(missing)[:_MOST_LETTERS], *(["…"] if len(missing) > _MOST_LETTERS else [])])
+        what = f"no font here has {counted(len(missing), 'letter')} of {abridged(without, _MOST_SHOTS)}: {letters}"
+        yield f"{what}; they are drawn as empty boxes: {remedy()}"
+    if unjoined:
+        what = f"letters of {abridged(unjoined, _MOST_SHOTS)} are not joined, as FriBiDi is missing"
+        yield f"{what}: apt-get install libfribidi0"
