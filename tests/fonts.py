@@ -46,4 +46,5 @@ def packaged_fonts(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.fixture
 def no_fonts(packaged_fonts: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """DejaVu Sans alone."""
+    _forget()
     monkeypatch.setattr(typefaces, "_PACKAGES", {"no_such_package": ""})

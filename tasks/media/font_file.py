@@ -84,9 +84,10 @@ def faces(path: Path) -> tuple[Face, ...]:
             if not any(face.characters for face in found):
                 raise ValueError("without letters that can be drawn")
             return found
-    except OSError as error:
-        raise MediaError(f"the font {path} cannot be read: {error.strerror or error}") from error
-    except (struct.error, ValueError, IndexError, OverflowError) as error:
+    except (OSError, struct.error, ValueError, IndexError, OverflowError) as error:
+        # Pillow's own OSError, for a font that it cannot use, has no text of the system's.
+        if isinstance(error, OSError) and error.strerror:
+            raise MediaError(f"the font {path} cannot be read: {error.strerror}") from error
         raise MediaError(f"{path} is no font that can be used", hint="give a TrueType or OpenType font") from error
 
 

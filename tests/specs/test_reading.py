@@ -150,7 +150,7 @@ shots:
          "3:41: `providers` may have at most 5 entries"),
         ("shots: [{shot: 1, action: x, providers: [a b]}]\n", "3:42: entry 1 of `providers` is `a b`, but must be"),
         ("shots: [{shot: 1, action: x, fallback_on_refusal: yes}]\n", "3:51: `fallback_on_refusal` is `yes`: neither"),
-        ("vars: {a b: c}\n", "3:8: the name `a b` must be letters, digits, `_` and `-`"),
+        ("vars: {a b: c}\n", "3:8: the name `a b` must be the letters A to Z, digits, `_` and `-`"),
         ("vars: {a: [b]}\n", "3:11: `a` is a list, but must be one text"),
     ],
 )  # fmt: skip
