@@ -67,7 +67,7 @@ def test_the_users_font_is_the_storyboards_or_the_environments(tmp_path: Path, m
 
 @pytest.mark.parametrize(
     ("content", "what"),
-    [(b"", "is empty"), (b"GIF89a" + b"\0" * 40, "is not a font"), (b"OTTO\0" + b"\0" * 40, "no font")],
+    [(b"", "is empty"), (b"GIF89a" + b"\0" * 40, "a GIF picture, not a font"), (b"OTTO\0" + b"\0" * 40, "no font")],
 )
 def test_a_font_that_is_none_is_a_mistake_in_its_line(content: bytes, what: str, tmp_path: Path) -> None:
     (tmp_path / "mine.ttf").write_bytes(content)
