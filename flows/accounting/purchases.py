@@ -36,10 +36,16 @@ class Purchases(Frozen):
     more: bool
     histories: dict[str, tuple[Event, ...]]
     """Events by key; empty unless they were asked for."""
+    unnoted: tuple[str, ...] = ()
+    """Keys of shown purchases of which this host has a clip that is not noted yet."""
 
     def as_json(self, full: bool) -> list[dict[str, Any]]:
         """The form that `ledger --json` prints; with the request and the brief if `full`."""
-        return [_as_json(purchase, full, self.histories.get(purchase.order.key)) for purchase in self.shown]
+        return [
+            _as_json(purchase, full, self.histories.get(purchase.order.key))
+            | {"has_unnoted_clip": purchase.order.key in self.unnoted}
+            for purchase in self.shown
+        ]
 
 
 def look_up(home: Home, wanted: PurchaseFilter, limit: int, with_history: bool) -> Purchases:
@@ -49,8 +55,10 @@ def look_up(home: Home, wanted: PurchaseFilter, limit: int, with_history: bool) 
     with closing(home.ledger()) as ledger:
         found = ledger.list(limit=limit + 1, **wanted)
         keys = [purchase.order.key for purchase in found[:limit]] if with_history else []
+        unnoted = {receipt.key for receipt in home.clips().unnoted()}
         return Purchases(
             shown=found[:limit],
+            unnoted=tuple(one.order.key for one in found[:limit] if one.order.key in unnoted),
             spent=ledger.spent(**wanted),
             more=len(found) > limit,
             histories={key: ledger.history(key) for key in keys},
@@ -81,6 +89,9 @@ def print_purchases(console: Terminal, purchases: Purchases) -> None:
     console.print(table)
     more = " There are more: --limit shows them." if purchases.more else ""
     console.print(f"{sentence(purchases.spent)}{more}", soft_wrap=True)
+    if purchases.unnoted:
+        takes = ", ".join(one.order.name for one in purchases.shown if one.order.key in purchases.unnoted)
+        console.print(f"In the store and not noted here yet: {takes}; the next render does it.", soft_wrap=True)
 
 
 def _cells(purchase: Purchase) -> Sequence[str | Text]:

@@ -84,7 +84,8 @@ def reconcile(
     with closing(home.ledger()) as ledger:
         if decision:
             return asyncio.run(_decide(ledger, _select(ledger, wanted), decision, environment))
-        settled = asyncio.run(_settle_from_lists(ledger, wanted, take_proposals, environment))
+        settled = _settle_from_store(ledger, home, wanted)
+        settled += asyncio.run(_settle_from_lists(ledger, wanted, take_proposals, environment))
         return [_ask(ledger, home, one, ask, environment) if ask else one for one in settled]
 
 
@@ -94,6 +95,20 @@ def select_orders(home: Home, wanted: PurchaseFilter) -> list[Purchase]:
         raise InvalidDecision("nothing was bought yet", next="storyreel render STORYBOARD")
     with closing(home.ledger()) as ledger:
         return _select(ledger, wanted)
+
+
+# By the clip store
+
+
+def _settle_from_store(ledger: Ledger, home: Home, wanted: PurchaseFilter) -> list[Settlement]:
+    """Attach the orders whose clip is on this host, although the ledger was not told of it."""
+    tasks = {receipt.key: receipt.task for receipt in home.clips().unnoted()}
+    why = "its clip is in the store, and the next render takes it from there"
+    return [
+        _settlement(order, "attached", why, ledger.attach(order, task, why), task)
+        for order in (_open_orders(ledger, wanted) if tasks else ())
+        if (task := tasks.get(order.order.key)) and order.task in (None, task)
+    ]
 
 
 # By the services' lists
@@ -291,6 +306,8 @@ def check_decision(home: Home, orders: Iterable[Purchase], decision: Decision) -
 
 def _problem(order: Purchase, decision: Decision, home: Home) -> str:
     name = order.order.name
+    if any(receipt.key == order.order.key for receipt in home.clips().unnoted()):
+        return f"the clip of {name} is in the store; the next render notes it, and buys nothing"
     if order.state in (State.INTENDED, State.SUBMITTED) and not order.is_abandoned():
         return f"a run is working on {name}"
     if order.state is State.FAILED:

@@ -24,6 +24,8 @@ class StoreReport(Frozen):
     lost: int
     """Finished purchases whose clip does not exist."""
     orphans: int
+    unnoted: int
+    """Clips that the ledger may not have yet: the last run was kept from noting them."""
     abandoned: tuple[Path, ...]
     """Folders of downloads that nothing was written to for a day: their run was killed."""
 
@@ -31,6 +33,7 @@ class StoreReport(Frozen):
         read = "all read" if self.read == self.clips else f"{self.read} read in {_SECONDS:g} s"
         parts = [f"{self.clips} {'clip' if self.clips == 1 else 'clips'}, {read}"]
         counts = {"damaged": len(self.damaged), "made, and missing": self.lost, "without a purchase": self.orphans,
+                  "not noted in the ledger": self.unnoted,
                   "unfinished downloads": len(self.abandoned)}  # fmt: skip
         return ", ".join(parts + [f"{number} {what}" for what, number in counts.items() if number])
 
@@ -42,6 +45,8 @@ class StoreReport(Frozen):
             return f"restore {self.damaged[0]}{more} from a backup; else the next render downloads or makes it again"
         if self.lost:
             return "storyreel plan STORYBOARD shows which; the next render downloads or makes them again"
+        if self.unnoted:
+            return "the next render of their films notes them in the ledger, and buys nothing for it"
         return f"delete {self.abandoned[0].parent} while no run is under way" if self.abandoned else ""
 
 
@@ -61,12 +66,14 @@ def check_store(store: ClipStore, purchased: Collection[str] | None, seconds: fl
         read += 1
     stored = {file.stem for file in files}
     expected = stored if purchased is None else set(purchased)
+    unnoted = {receipt.digest for receipt in store.unnoted()}
     return StoreReport(
         clips=len(files),
         read=read,
         damaged=tuple(damaged),
         lost=len(expected - stored),
-        orphans=len(stored - expected),
+        orphans=len(stored - expected - unnoted),
+        unnoted=len(unnoted),
         abandoned=tuple(_abandoned(store.root / "arriving")),
     )
 

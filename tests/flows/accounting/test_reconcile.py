@@ -17,7 +17,7 @@ from rich.console import Console
 
 from storyreel.flows.commands.exit_codes import exit_code
 from storyreel.flows.commands.main import app
-from storyreel.tasks.clips import ClipStore
+from storyreel.tasks.clips import ClipStore, Receipt
 from storyreel.tasks.ledger.ledger import Ledger, State
 from tests.flows.accounting.unknowns import Shop
 from tests.flows.conftest import Command
@@ -285,6 +285,28 @@ def test_a_service_without_a_list_is_settled_by_hand(
     plan = json.loads(reconcile("film.yaml", "--provider", "aimlapi", "--json", command="plan").stdout)
     assert [shot["state"] for shot in plan["shots"]] == ["new"], "the next render orders it"
     assert reconcile().stdout == "Nothing is unknown.\n"
+
+
+def test_an_order_whose_clip_is_in_the_store_is_not_bought_again(
+    aimlapi: Emulator, tmp_path: Path, reconcile: Told
+) -> None:
+    shop = Shop(tmp_path, "aimlapi")
+    (order,) = shop.order(accepted=True, heard=True)
+    key, task = order.order.key, shop.find(order.order.key).task
+    clip = tmp_path / "take.mp4"
+    clip.write_bytes(b"a clip")
+    ClipStore(shop.home / "clips").keep(clip, Receipt(key=key, task=task or ""))
+    with closing(Ledger(shop.url)) as ledger:
+        assert ledger.mark_unknown(key, "the service has forgotten it")
+    refused = reconcile("--key", key[:12], "--buy-again")
+    assert refused.returncode == 2 and "is in the store; the next render notes it" in refused.stderr
+    (row,) = json.loads(reconcile("--key", key[:12], "--json", command="ledger").stdout)
+    assert row["has_unnoted_clip"] is True
+    assert "In the store and not noted here yet: " in reconcile(command="ledger").stdout
+    done = reconcile()
+    assert done.returncode == 0 and "attached to" in done.stdout and "its clip is in the store" in done.stdout
+    (shot,) = json.loads(reconcile("film.yaml", "--provider", "aimlapi", "--json", command="plan").stdout)["shots"]
+    assert (shot["state"], shop.find(key).task) == ("resuming", task)
 
 
 def test_a_clip_that_is_gone_for_good_can_be_bought_again(aimlapi: Emulator, tmp_path: Path, reconcile: Told) -> None:

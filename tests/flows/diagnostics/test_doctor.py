@@ -22,7 +22,7 @@ from rich.console import Console
 from storyreel.flows.diagnostics import connectivity, doctor
 from storyreel.flows.diagnostics.clip_store_check import check_store
 from storyreel.flows.diagnostics.doctor import Check, examine, print_checkup
-from storyreel.tasks.clips import ClipStore
+from storyreel.tasks.clips import ClipStore, Receipt
 from storyreel.tasks.ledger.ledger import Ledger, Order
 from tests import postgres
 from tests.buckets import environment as told_of
@@ -234,6 +234,16 @@ def test_the_ledger_is_opened_and_counted(home: Path) -> None:
     found = examined(STORYREEL_HOME=str(home))
     assert found["ledger"].state == "ok"
     assert "2 purchases" in found["ledger"].detail and str(home) in found["ledger"].detail
+
+
+def test_clips_that_the_ledger_was_not_told_of_are_noted(home: Path) -> None:
+    store = ClipStore(home / "clips")
+    with store.arriving("x") as file:
+        file.write_bytes(b"a clip")
+        store.keep(file, Receipt(key="a" * 64, task="task-1"))
+    found = examined(STORYREEL_HOME=str(home))["clip store"]
+    assert found.state == "note" and "1 not noted in the ledger" in found.detail and "purchase" not in found.detail
+    assert "buys nothing" in found.fix
 
 
 def test_what_nobody_knows_is_noted(home: Path) -> None:
