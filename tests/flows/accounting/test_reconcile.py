@@ -224,6 +224,18 @@ def test_a_service_that_never_answers_ends_the_command(
         assert "it could not be checked: dashscope gave no answer in 0.5 s" in told.stdout
 
 
+def test_a_refused_key_is_told_as_such_and_not_as_an_unknown_task(
+    aimlapi: Emulator, tmp_path: Path, reconcile: Told
+) -> None:
+    shop = Shop(tmp_path, "aimlapi")
+    (order,) = shop.order(accepted=True)
+    aimlapi.fault(Call.POLL, Answer(401))
+    told = reconcile("--attach", aimlapi.accepted[0].task)
+    assert told.returncode == 2 and "aimlapi does not accept the key" in told.stderr and "doctor" in told.stderr
+    assert "knows no task" not in told.stderr
+    assert shop.find(order.order.key).state is State.UNKNOWN
+
+
 def test_a_list_without_times_makes_a_proposal(freepik: Emulator, tmp_path: Path, reconcile: Told) -> None:
     shop = Shop(tmp_path, "freepik")
     (order,) = shop.order(accepted=True)

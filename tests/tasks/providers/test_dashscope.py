@@ -144,6 +144,18 @@ async def test_only_a_waiting_task_is_cancelled() -> None:
             await provider.poll(waiting.task)
 
 
+@pytest.mark.parametrize("status", [200, 202, 404])
+@pytest.mark.parametrize("body", [{}, {"request_id": "r"}, {"message": "OK"}, {"code": "Odd", "message": "not now"}])
+async def test_a_task_counts_as_cancelled_only_if_it_says_so(status: int, body: dict[str, object]) -> None:
+    async with opened(SERVICE, settings={"script": Script(5, 5)}) as (provider, emulator):
+        accepted = await provider.submit(request(SERVICE))
+        emulator.fault(Call.CANCEL, Answer(status, body))
+        try:
+            assert await provider.cancel(accepted.task) is False
+        except Transient:
+            assert status == 404
+
+
 async def test_billed_seconds_include_input_video() -> None:
     async with opened(SERVICE) as (provider, _):
         plain = await provider.submit(request(SERVICE, seconds=7))
