@@ -102,8 +102,9 @@ class Style:
 
     @property
     def main(self) -> Face:
-        """The face whose metrics every line has: the user's own, else DejaVu Sans."""
-        return faces(self.fonts.own or self.weight.path)[0]
+        """The face whose metrics every line has: the user's own unless it is of emoji, else DejaVu Sans."""
+        own = faces(self.fonts.own)[0] if self.fonts.own else None
+        return own if own and not own.is_for_emoji else faces(self.weight.path)[0]
 
     def metrics(self, face: Face) -> tuple[int, int]:
         """Ascent and descent of another face, without room for letters that hardly any text has."""

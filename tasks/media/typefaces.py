@@ -89,7 +89,8 @@ def remedy() -> str:
 @lru_cache(maxsize=16384)
 def _face(own: Path | None, cluster: str, weight: Weight, language: str) -> Face | None:
     letters, emoji = without_ignorable(cluster), is_emoji(cluster)
-    first = _of_language(faces(own), language) if own else ()
+    # Fonts of emoji have digits too, for their keys.
+    first = [face for face in _of_language(faces(own), language) if emoji or not face.is_for_emoji] if own else []
     bundled = [faces(each.path)[0] for each in dict.fromkeys((weight, Weight.REGULAR))]
     if found := _covering([*first, *(_of_emoji(weight) if emoji else bundled)], letters):
         return found

@@ -106,6 +106,15 @@ def test_init_writes_a_storyboard_that_is_good_and_never_overwrites_one(storyree
     assert (tmp_path / "film" / "storyboard.yaml").read_text() == before
 
 
+def test_letters_without_a_font_are_told_by_validate_and_plan(storyreel: Command, tmp_path: Path) -> None:
+    (tmp_path / "film.yaml").write_text("storyboard: 1\ntitle: Old\nshots: [{shot: 1, action: 𒀀}]\n", "utf-8")
+    shown, raw = storyreel("validate", "film.yaml"), json.loads(storyreel("validate", "film.yaml", "--json").stdout)
+    told = "no font here has 1 letter of 1: 𒀀; they are drawn as empty boxes"
+    assert shown.returncode == 0 and told in shown.stdout
+    assert told in raw["warnings"][0]
+    assert told in json.loads(storyreel("plan", "film.yaml", "--json").stdout)["warnings"][0]
+
+
 def test_the_schema_is_printed_for_editors(storyreel: Command) -> None:
     schema = json.loads(storyreel("schema").stdout)
     assert schema["$schema"].startswith("https://json-schema.org/")

@@ -27,6 +27,7 @@ from storyreel.tasks.ledger.ledger import Ledger, Order
 from tests import postgres
 from tests.buckets import environment as told_of
 from tests.flows.conftest import Command
+from tests.fonts import no_fonts, packaged_fonts  # noqa: F401
 from tests.services.__main__ import SERVICES
 from tests.services.wire import HttpRequest, Reply, app, listening_socket, serving
 
@@ -358,3 +359,22 @@ def test_a_service_that_answers_byte_by_byte_ends_the_check(monkeypatch: pytest.
         ended.set()
         dripping.join()
     assert found["aimlapi"].problem == "gave no whole answer in 0.5 s"
+
+
+@pytest.mark.usefixtures("packaged_fonts")
+def test_the_scripts_that_have_fonts_are_named() -> None:
+    check = examined()["fonts"]
+    assert check.state == "ok" and "Chinese" in check.detail
+
+
+@pytest.mark.usefixtures("no_fonts")
+def test_scripts_without_a_font_are_noted_with_the_command() -> None:
+    check = examined()["fonts"]
+    assert (check.state, check.fix) == ("note", "pip install 'storyreel[fonts]'")
+    assert "Chinese, Japanese, Korean, Devanagari" in check.detail and "Arabic" not in check.detail
+
+
+def test_a_font_of_the_users_that_is_none_is_noted(tmp_path: Path) -> None:
+    (tmp_path / "mine.ttf").write_bytes(b"no font")
+    check = examined(STORYREEL_FONT=str(tmp_path / "mine.ttf"))["fonts"]
+    assert check.state == "note" and "mine.ttf" in check.detail and "STORYREEL_FONT" in check.fix

@@ -56,6 +56,9 @@ def test_a_font_of_the_users_comes_first_and_the_others_help_it_out() -> None:
     assert drawn_by("ก", own).startswith("NotoSansThai")
     assert drawn_by("é", own) == DEJAVU.name
     assert drawn_by("夜", own).startswith("NotoSansCJK")
+    emoji = Fonts(own=package("NotoEmoji"))
+    assert drawn_by("😀", emoji).startswith("NotoEmoji")
+    assert drawn_by("1", emoji) == drawn_by(" ", emoji) == DEJAVU.name
 
 
 @pytest.mark.usefixtures("packaged_fonts")

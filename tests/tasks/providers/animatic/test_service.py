@@ -20,6 +20,7 @@ from storyreel.tasks.providers.animatic.captions import timecode
 from storyreel.tasks.providers.animatic.service import Animatic
 from storyreel.tasks.providers.errors import FileChanged, Terminal
 from storyreel.tasks.providers.provider import TaskStatus
+from tests.fonts import LINES, no_fonts, packaged_fonts  # noqa: F401
 from tests.tasks.generated_clips import make_clip
 from tests.tasks.providers.animatic.drawing import (
     attachment,
@@ -285,3 +286,24 @@ async def test_the_last_frame_of_a_video_is_the_one_that_the_clip_ends_with(tmp_
     end = frames_of(clip)[-1].crop(middle)
     for picture in (last, end):
         assert min(range(10), key=lambda n: difference(played[n], picture)) == 16 % 10
+
+
+@pytest.mark.usefixtures("no_fonts")
+async def test_no_clip_is_stored_with_boxes_for_letters_that_had_a_font_when_it_was_planned(tmp_path: Path) -> None:
+    with pytest.raises(Terminal, match="路") as refused:
+        await drawn(request(action="路灯", lettering="2"), tmp_path / "clip.mp4")
+    assert refused.value.hint == "pip install 'storyreel[fonts]'"
+    assert not (tmp_path / "clip.mp4").exists()
+    # Those that were known to be missing are drawn as boxes.
+    assert (await drawn(request(action="路灯", lettering="2", missing=("灯", "路")), tmp_path / "boxes.mp4")).exists()
+
+
+@pytest.mark.usefixtures("packaged_fonts")
+async def test_words_of_every_script_are_in_the_frames(tmp_path: Path) -> None:
+    found = {}
+    for script, line in LINES.items():
+        clip = await drawn(
+            request(ratio="9:16", frames=2, action=line, dialogue=((line, line),)), tmp_path / "clip.mp4"
+        )
+        found[script] = frames_of(clip)[1].tobytes()
+    assert len(set(found.values())) == len(LINES)
