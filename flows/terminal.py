@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import codecs
 import re
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Mapping
+from io import TextIOWrapper
+from types import MappingProxyType
 from typing import Any
 
 from rich.console import Console, ConsoleOptions, RenderableType
@@ -14,6 +18,11 @@ from storyreel.specs.foreign_text import printable
 from storyreel.specs.secrets import hidden
 
 _COMMANDS = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+_PLAIN: Mapping[str, str] = MappingProxyType(
+    dict(zip("✓✗·•–×→━─╸╺│’‘“”", "+x---x>----|''\"\"", strict=True)) | {"…": "...", "—": "--", "→": "->"}
+)
+"""What our own signs are in ASCII."""
 
 
 class Terminal(Console):
@@ -36,6 +45,30 @@ class Terminal(Console):
                 yield segment
             else:
                 yield Segment(_COMMANDS.sub(lambda found: printable(found[0]), segment.text), segment.style)
+
+
+def make_output_plain() -> None:
+    """Let standard output and error take any text: what their encoding does not have is written in ASCII.
+
+    Windows' consoles and pipes have cp1252, gbk or cp437; a machine without a locale has ASCII.
+    """
+    codecs.register_error("storyreel", _in_ascii)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="storyreel")
+
+
+def _in_ascii(error: UnicodeError) -> tuple[str, int]:
+    """Handles an error of encoding."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return "".join(map(_plain, error.object[error.start : error.end])), error.end
+
+
+def _plain(sign: str) -> str:
+    if "\u2800" <= sign <= "\u28ff":  # of the wheel that turns while something is waited for
+        return "*"
+    return _PLAIN.get(sign) or sign.encode("ascii", "backslashreplace").decode()
 
 
 def legible(text: str) -> str:

@@ -17,7 +17,7 @@ from storyreel.flows.commands.retake import retake
 from storyreel.flows.commands.review import review
 from storyreel.flows.commands.services import doctor, explain, providers, webhooks
 from storyreel.flows.commands.ui import ui
-from storyreel.flows.terminal import Terminal
+from storyreel.flows.terminal import Terminal, make_output_plain
 
 COMMANDS = (
     init, validate, plan, render, review, retake, explain, providers, ledger, reconcile, ui, doctor, serve, deploy,
@@ -42,4 +42,5 @@ def main() -> None:
     # What a command makes lives until it ends: looking for garbage every 700 objects, as Python does by default, took a
     # third of the time that a film of 10,000 shots is planned in.
     gc.set_threshold(50_000)
+    make_output_plain()
     sys.exit(exit_code(app, Terminal(stderr=True, soft_wrap=True)))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -111,7 +113,12 @@ def can_ask(console: Terminal) -> bool:
 
 def print_json(value: Any) -> None:
     """Print JSON on standard output."""
-    print(hidden(json_text(value)))  # noqa: T201
+    text = hidden(json_text(value))
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        text = re.sub(r"[^\0-\x7f]", lambda sign: json.dumps(sign[0])[1:-1], text)
+    print(text)  # noqa: T201
 
 
 def print_result(result: Any, as_json: bool, print_text: Callable[[Terminal, Any], None]) -> None:
