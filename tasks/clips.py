@@ -84,6 +84,8 @@ class ClipStore:
             place = Path(folder) / "take.mp4"
             if may_continue:
                 _move_unfinished(left, place)
+                with suppress(OSError):
+                    left.parent.rmdir()
             try:
                 yield place
             finally:
@@ -229,6 +231,8 @@ class ClipStore:
 
 def _move_unfinished(part: Path, to: Path) -> None:
     """Move a part of a clip with its mark; without a mark, nothing. Of two processes one gets it."""
+    if not mark_of(part).exists():
+        return
     with suppress(FileNotFoundError):
         to.parent.mkdir(exist_ok=True)
         mark_of(part).rename(mark_of(to))

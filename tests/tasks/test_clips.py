@@ -66,6 +66,7 @@ def test_only_a_download_that_can_go_on_leaves_its_part(store: ClipStore) -> Non
         mark_of(place).unlink()
     with store.arriving("key", may_continue=True) as place:
         assert not place.exists()
+    assert not list((store.root / "arriving").iterdir())
 
 
 def test_a_damaged_clip_is_not_found(store: ClipStore) -> None:
