@@ -7,6 +7,7 @@ import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import av
 import pytest
@@ -19,6 +20,8 @@ from storyreel.flows.production.outcomes import ShotsFailed
 from storyreel.flows.production.report import Rendering
 from storyreel.flows.render import render_storyboard
 from storyreel.tasks.home import Home
+from storyreel.tasks.providers.animatic.service import Animatic
+from storyreel.tasks.providers.request import Request
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
@@ -142,22 +145,28 @@ async def test_a_clip_that_was_damaged_is_not_used(first: Rendering, film: Path,
     assert clip.read_bytes() == whole
 
 
-async def test_a_failed_shot_stops_only_what_depends_on_it(tmp_path: Path) -> None:
-    Image.effect_noise((640, 360), 90).save(tmp_path / "torn.png")
-    torn = (tmp_path / "torn.png").read_bytes()
-    (tmp_path / "torn.png").write_bytes(torn[: len(torn) // 2])
+async def test_a_failed_shot_stops_only_what_depends_on_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    picture = tmp_path / "edited.png"
+    Image.new("RGB", (640, 360), "teal").save(picture)
     film = tmp_path / "film.yaml"
-    film.write_text(FILM.replace("action: Ana enters.", "action: Ana enters., first_frame: torn.png"))
-    with pytest.raises(ShotsFailed) as failed:
+    film.write_text(FILM.replace("action: Ana enters.", "action: Ana enters., first_frame: edited.png"))
+    draw = Animatic.fetch
+
+    async def edit_and_draw(animatic: Animatic, request: Request, *rest: Any) -> None:
+        if request.first_frame:
+            Image.new("RGB", (640, 360), "navy").save(picture)
+        await draw(animatic, request, *rest)
+
+    with monkeypatch.context() as during, pytest.raises(ShotsFailed) as failed:
+        during.setattr(Animatic, "fetch", edit_and_draw)
         await render_storyboard(str(film), out=str(tmp_path / "out"))
     told = {failure.shot: failure.message for failure in failed.value.failures}
     assert set(told) == {"1A", "1B"}
-    assert "torn.png" in told["1A"]
+    assert "edited.png was changed" in told["1A"]
     assert told["1B"] == "not made, because it continues 1A"
     assert len(list((Home.of().root / "clips").rglob("*.mp4"))) == 2, "both takes of 1C are finished and kept"
     assert not (tmp_path / "out" / "sequence.mp4").exists()
 
-    Image.effect_noise((640, 360), 90).save(tmp_path / "torn.png")
     mended = await render_storyboard(str(film), out=str(tmp_path / "out"))
     assert [take.cached for take in mended.shots] == [False, False, True, True]
 

@@ -33,4 +33,5 @@ async def test_a_storyboard_that_a_form_names_reaches_only_what_is_beside_it(tmp
         assert told.name == "Failed" and "film.yaml:4:68: `../secret.png` is not beside" in str(told.message), given
     other.write_text(FILM.replace("../secret.png", "a.png"))
     Image.new("RGB", (320, 240), "teal").save(other.parent / "a.png")
-    assert (await deployed.state(await deployed.begin(storyboard=str(other)))).name == "Completed"
+    elsewhere = {"storyboard": str(other), "out": str(other.parent / "out")}
+    assert (await deployed.state(await deployed.begin(**elsewhere))).name == "Completed"
