@@ -91,7 +91,7 @@ class Rendering(Frozen):
     @property
     def spent_in_words(self) -> str:
         """`nothing`, `about 1.95 USD`, `at least 1.95 USD, and the price of 2 orders is not known`."""
-        known = " and ".join(money.exactly for money in self.spent if money.amount or not self.unpriced)
+        known = " and ".join(money.exactly for money in self.spent if money.amount)
         known = f"about {known}" if known and self.is_estimate else known
         if not self.unpriced:
             return known or "nothing"

@@ -29,7 +29,7 @@ def told(amount: str) -> dict[str, str]:
     ("part", "words", "spent"),
     [
         ({}, "nothing", told("0")),
-        ({"estimated": (FREE,)}, "0.00 USD", told("0")),
+        ({"estimated": (FREE,)}, "nothing", told("0")),
         ({"charged": (USD,)}, "1.95 USD", told("1.95")),
         ({"estimated": (USD,)}, "about 1.95 USD", told("1.95")),
         ({"charged": (CNY, USD)}, "3.00 CNY and 1.95 USD", None),
