@@ -54,6 +54,9 @@ class Take(Frozen):
     """Budgets that its price must not exceed."""
     may_order: bool = True
     """Whether it may be ordered. If not, only an earlier order of it may be continued."""
+    elsewhere: tuple[str, ...] = ()
+    """Its keys at other services. It is not ordered while one of them has it, as another run may have ordered it there
+    since the film was planned."""
 
     @property
     def slate(self) -> str:

@@ -168,11 +168,22 @@ class _TakeOrder:
         async with self._slot(is_new=True):
             await self._prepare()
             await self._call_store(self.studio.clips.ensure_writable)
+            self._check_elsewhere()
             if not claim():
                 return None
             self._report("ordering")
             task = await self._submit(provider)
             return await self._collect(task, provider)
+
+    def _check_elsewhere(self) -> None:
+        """Raise Terminal if the take may come from another service. An order that has failed yields nothing."""
+        for other in self.studio.ledger.find_all(self.take.elsewhere).values():
+            if other.state is not State.FAILED and other.order.name == self.take.order.name:
+                raise Terminal(
+                    f"{self.take.slate} was ordered from {other.order.provider} meanwhile, and is not bought twice",
+                    service=self.provider.name,
+                    hint="run the same command again, which goes on with that order",
+                )
 
     @asynccontextmanager
     async def _slot(self, *, is_new: bool) -> AsyncIterator[None]:

@@ -150,9 +150,9 @@ async def _findings(
     # In this order: an order that is being sent is either under way here, or has claimed its task by the next query.
     under_way = [one for one in ledger.list(provider=service, state=State.INTENDED) if not one.is_abandoned()]
     claimed = ledger.claimed(service, (task.task for task in listed))
-    # The key or the region may have changed since: only a list that holds tasks of this ledger is of its account.
-    complete = adapter.lists_every_task and bool(claimed)
-    return match_tasks(orders, listed, claimed, under_way, ledger.now(), complete=complete)
+    given_up = ledger.given_up(service)
+    complete = adapter.lists_every_task
+    return match_tasks(orders, listed, claimed, under_way, given_up, ledger.now(), complete=complete)
 
 
 async def _listed(provider: Provider, orders: Sequence[Purchase], now: datetime) -> list[RemoteTask] | None:
@@ -236,6 +236,7 @@ async def _check_task(order: Purchase, task: str, environment: Mapping[str, str]
         return task, f"by hand; {service} is not installed, so it was not asked"
     if missing := adapter.missing_variable(environment):
         return task, f"by hand; {missing} is not set, so {service} was not asked"
+    exact = task
     try:
         async with asyncio.timeout(_ANSWER_SECONDS), adapter() as provider:
             exact = await _full_id(provider, order, task)
@@ -243,9 +244,9 @@ async def _check_task(order: Purchase, task: str, environment: Mapping[str, str]
     except TaskFailed as failed:
         return exact, f"by hand; {failed.message}"
     except Transient as trouble:
-        return task, f"by hand; it could not be checked: {trouble.message}"
+        return exact, f"by hand; it could not be checked: {trouble.message}"
     except TimeoutError:
-        return task, f"by hand; it could not be checked: {service} gave no answer in {lasting(_ANSWER_SECONDS)}"
+        return exact, f"by hand; it could not be checked: {service} gave no answer in {lasting(_ANSWER_SECONDS)}"
     except Denied as denied:
         raise InvalidDecision(f"{task} cannot be checked: {denied.message}", next=denied.next) from denied
     except (Terminal, ValueError) as error:

@@ -41,20 +41,32 @@ def match_tasks(
     listed: Sequence[RemoteTask],
     claimed: frozenset[str],
     under_way: Iterable[Purchase],
+    given_up: Iterable[Purchase],
     now: datetime,
     *,
     complete: bool,
 ) -> list[Finding]:
     """Match orders of one service with `listed`, the service's list of tasks.
 
-    `claimed` has the ids in the list that belong to purchases, `under_way` the orders that other runs are sending, to
-    which unclaimed tasks may belong. `complete`: what is not in the list was never accepted, as it has all tasks with
-    their times and is of the account that ordered.
+    `claimed` has the ids in the list that belong to purchases. Unclaimed tasks may belong to `under_way`, the orders
+    that other runs are sending, and to `given_up`, those that were given up without an id. `complete`: the list has all
+    tasks of its account, with their times.
     """
     unclaimed = [task for task in listed if task.task not in claimed]
-    sending = list(under_way)
+    known = [task for task in listed if task.task in claimed and task.created]
+    sending, abandoned = list(under_way), list(given_up)
     return [
-        _match(order, [one for one in orders if one is not order], sending, unclaimed, now, complete)
+        _match(
+            order,
+            [one for one in orders if one is not order],
+            sending,
+            [one for one in abandoned if one.order.key != order.order.key],
+            unclaimed,
+            now,
+            # The key or the region may have changed: a list is of the account that ordered if it has a task of this
+            # ledger from the same time.
+            complete and any(_is_of_its_time(order, task, now) for task in known),
+        )
         for order in orders
     ]
 
@@ -63,15 +75,16 @@ def _match(
     order: Purchase,
     others: Sequence[Purchase],
     sending: Sequence[Purchase],
+    given_up: Sequence[Purchase],
     unclaimed: Sequence[RemoteTask],
     now: datetime,
-    complete: bool,
+    is_proof: bool,
 ) -> Finding:
     candidates = tuple(task for task in unclaimed if _could_be(order, task, now))
     if order.task:
         return _open(order, f"{_service(order)} accepted it as {order.task}: {order.reason}", candidates)
     if not candidates:
-        return _missing(order, now, complete)
+        return _missing(order, now, is_proof)
     if len(candidates) > 1:
         return _open(order, f"{_service(order)} lists {len(candidates)} tasks that could be it", candidates)
     (task,) = candidates
@@ -79,6 +92,8 @@ def _match(
         return _open(order, f"{task.task} could be this order or another open one", candidates)
     if any(_could_be(other, task, now) for other in sending):
         return _open(order, f"{task.task} could be an order that another run is sending now", candidates)
+    if any(_could_be(other, task, now) for other in given_up):
+        return _open(order, f"{task.task} could be an order that was given up", candidates)
     if task.created is None:
         why = f"{task.task} is the only one of {_service(order)} that belongs to no purchase; its list has no times"
         return Finding(purchase=order, match="propose", why=why, task=task, candidates=candidates)
@@ -86,10 +101,14 @@ def _match(
     return Finding(purchase=order, match="attach", why=why, task=task, candidates=candidates)
 
 
-def _missing(order: Purchase, now: datetime, complete: bool) -> Finding:
+def _missing(order: Purchase, now: datetime, is_proof: bool) -> Finding:
+    """`is_proof`: what is not in the list was never accepted."""
     begin, end = order.sent_between
-    if not complete:
-        why = "the list has no times, or no task of this ledger, so it may be another account's and proves nothing"
+    if not is_proof:
+        why = (
+            "the list has no times, or no task of this ledger from then, so it may be another account's and proves "
+            "nothing"
+        )
         return _open(order, f"{_service(order)}'s list does not have it, but {why}")
     if now < end + _APPEARS:
         ready = (end + _APPEARS).astimezone()
@@ -103,10 +122,12 @@ def _missing(order: Purchase, now: datetime, complete: bool) -> Finding:
 def _could_be(order: Purchase, task: RemoteTask, now: datetime) -> bool:
     if task.model and task.model != order.order.model:
         return False
-    if task.created is None:
-        return True
+    return task.created is None or _is_of_its_time(order, task, now)
+
+
+def _is_of_its_time(order: Purchase, task: RemoteTask, now: datetime) -> bool:
     begin, end = order.sent_between
-    return begin - SKEW <= task.created <= min(end, now) + SKEW
+    return task.created is not None and begin - SKEW <= task.created <= min(end, now) + SKEW
 
 
 def _open(order: Purchase, why: str, candidates: tuple[RemoteTask, ...] = ()) -> Finding:

@@ -237,6 +237,7 @@ class TakeRuns:
                 timeout=take.timeout,
                 limits=self._limits,
                 may_order=is_agreed(candidate, self._agreed),
+                elsewhere=tuple(other.key for other in take.candidates if other is not candidate),
             ),
             self._studio,
             upstream,

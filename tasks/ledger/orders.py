@@ -7,7 +7,8 @@ An answer of a service (a task id, a clip) is stored even if the row has changed
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from sqlalchemy.exc import IntegrityError
 
@@ -17,6 +18,8 @@ from storyreel.tasks.ledger.budget import Limit, Scope
 from storyreel.tasks.ledger.errors import DuplicateTask, LedgerError
 from storyreel.tasks.ledger.purchase import LEASE, Order, Purchase, State
 from storyreel.tasks.ledger.transaction import LedgerBase, Transaction, is_unchanged
+
+Result = TypeVar("Result")
 
 _UNDER_WAY = (State.INTENDED, State.SUBMITTED)
 
@@ -102,7 +105,7 @@ class Orders(LedgerBase):
         Raises DuplicateTask, after the order is stored as unknown, if the service has given that id to another order.
         """
         try:
-            is_own, other = self._write(lambda tx: self._submitted(tx, key, task, cost))
+            is_own, other = self._write_outcome(lambda tx: self._submitted(tx, key, task, cost))
         except LedgerError as error:
             raise LedgerError(
                 f"the service has accepted the order as {task}, which could not be stored in the ledger: "
@@ -174,7 +177,7 @@ class Orders(LedgerBase):
                 known["task"] = task
             return tx.change(key, state=State.FINISHED, clip=clip, reason="", finished=tx.now(), **known)
 
-        return self._write(finish)
+        return self._write_outcome(finish)
 
     def mark_failed(self, key: str, reason: str) -> bool:
         """Store that the service refused or failed the order; without a stored cost it counts as not charged.
@@ -198,6 +201,13 @@ class Orders(LedgerBase):
             return may and tx.change(key, state=State.UNKNOWN, reason=reason)
 
         return self._write(set_unknown)
+
+    def _write_outcome(self, work: Callable[[Transaction], Result]) -> Result:
+        """Write what a service answered. If another run inserts the row at the same time, the work finds it then."""
+        try:
+            return self._write(work)
+        except IntegrityError:
+            return self._write(work)
 
     def withdraw(self, key: str) -> bool:
         """Undo an intent of this run that no service has accepted. False if the row is in any later state.

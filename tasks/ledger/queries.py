@@ -75,6 +75,10 @@ class Queries(LedgerBase):
         wanted = list(tasks)
         return frozenset(self._read(lambda tx: rows.claimed(tx.connection, provider, wanted)))
 
+    def given_up(self, provider: str) -> tuple[Purchase, ...]:
+        """The orders at a service that were given up without an id: it may have accepted them."""
+        return self._read(lambda tx: tx.rows.given_up(provider))
+
     def past_durations(self, provider: str, model: str) -> PastDurations | None:
         """How long a model's last purchases took from order to clip, None if there are none."""
         took = self._read(lambda tx: rows.durations(tx.connection, provider, model, _REMEMBERED))

@@ -16,7 +16,7 @@ from storyreel.specs.money import Money
 from storyreel.tasks.ledger.database import timestamp
 from storyreel.tasks.ledger.owner import Owner
 from storyreel.tasks.ledger.purchase import Event, Order, Purchase, State
-from storyreel.tasks.ledger.schema import EVENTS, PURCHASES
+from storyreel.tasks.ledger.schema import EARLIER, EVENTS, ORDER_COLUMNS, PURCHASES
 
 Item = TypeVar("Item")
 
@@ -43,8 +43,8 @@ class Rows:
     """Purchases in a transaction, as one run reads them."""
 
     def __init__(self, connection: Connection, reader: Owner, now: ColumnElement[str]) -> None:
-        self._connection, self._reader = connection, reader
-        self._all = select(PURCHASES, now.label("read"))
+        self._connection, self._reader, self._now = connection, reader, now.label("read")
+        self._all = select(PURCHASES, self._now)
 
     def one(self, key: str) -> Purchase | None:
         """The row of a key, None if there is none. Locked until the transaction ends, if it writes."""
@@ -77,6 +77,21 @@ class Rows:
         """The rows that match, most recently changed first."""
         newest_first = PURCHASES.c.changed.desc(), PURCHASES.c.key
         return tuple(self._read(self._all.where(matches(wanted)).order_by(*newest_first).limit(limit)))
+
+    def given_up(self, provider: str) -> tuple[Purchase, ...]:
+        """The orders at a service, present and earlier ones, that were given up without an id and may be charged."""
+
+        def is_given_up(table: Table) -> ColumnElement[bool]:
+            return and_(table.c.provider == provider, table.c.task.is_(None), table.c.owed)
+
+        present = self._all.where(is_given_up(PURCHASES), PURCHASES.c.state == State.FAILED)
+        # The lease and the owner are those of the order that replaced it.
+        names = [*ORDER_COLUMNS, "lease_until"]
+        rest = [column for column in PURCHASES.c if column.name not in names]
+        columns = [*(EARLIER.c[name] for name in ORDER_COLUMNS), *rest, null().label("lease_until"), self._now]
+        replaced = PURCHASES.join(EARLIER, EARLIER.c.key == PURCHASES.c.key)
+        earlier = select(*columns).select_from(replaced).where(is_given_up(EARLIER))
+        return (*self._read(present), *self._read(earlier))
 
     def _read(self, query: Select[Any]) -> Iterator[Purchase]:
         return map(partial(_purchase, self._reader), self._connection.execute(query))

@@ -152,6 +152,25 @@ async def test_a_take_that_may_not_be_ordered_is_only_continued(tmp_path: Path, 
         assert len(on.emulator.accepted) == 1
 
 
+async def test_a_take_that_another_run_has_ordered_elsewhere_is_not_ordered_too(
+    tmp_path: Path, service: Service
+) -> None:
+    async with bench(tmp_path, service) as on:
+        other = Ledger(f"sqlite:///{tmp_path / 'ledger.sqlite'}")
+        there = on.take.order.model_copy(update={"key": "there", "provider": "elsewhere"})
+        assert other.intend(there) and other.intend(there.model_copy(update={"key": "same request", "slate": "9Z"}))
+        on.take = on.take.model_copy(update={"elsewhere": ("there", "same request", "never ordered")})
+        for _ in range(2):
+            with pytest.raises(Terminal, match="was ordered from elsewhere meanwhile"):
+                await on.make()
+            other.mark_submitted("there", "task-1", None)
+        assert on.emulator.accepted == [] and on.studio.ledger.find(on.take.order.key) is None
+        other.mark_failed("there", "it cannot be made")
+        await on.make()
+        assert len(on.emulator.accepted) == 1
+        other.close()
+
+
 async def test_a_task_that_failed_is_final_for_the_run(tmp_path: Path, service: Service) -> None:
     async with bench(tmp_path, service) as on:
         on.emulator.use_script(Script(waiting=0, running=0, end=Phase.FAILED, failure=Failure(message="too dark")))

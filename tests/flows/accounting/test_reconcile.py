@@ -256,6 +256,17 @@ def test_an_id_can_be_given_as_the_service_shows_it(freepik: Emulator, tmp_path:
     assert shop.find(order.order.key).task == f"text-to-video/{freepik.accepted[0].task}"
 
 
+def test_an_id_is_kept_as_it_is_asked_for_although_the_service_does_not_answer_then(
+    freepik: Emulator, tmp_path: Path, reconcile: Told
+) -> None:
+    shop = Shop(tmp_path, "freepik")
+    (order,) = shop.order(accepted=True)
+    freepik.fault(Call.POLL, Answer(503))
+    done = reconcile("--attach", freepik.accepted[0].task)
+    assert "could not be checked" in done.stdout, done.stderr
+    assert shop.find(order.order.key).task == f"text-to-video/{freepik.accepted[0].task}"
+
+
 def test_a_task_that_the_service_does_not_know_is_not_attached(
     freepik: Emulator, tmp_path: Path, reconcile: Told
 ) -> None:

@@ -31,8 +31,12 @@ def a_task(name: str, at: datetime | None = NOON, model: str = "wan") -> RemoteT
 
 
 def found(*orders: Purchase, tasks: tuple[RemoteTask, ...], claimed: tuple[str, ...] = (), now: datetime = LATER,
-          under_way: tuple[Purchase, ...] = (), complete: bool = True) -> list[Finding]:  # fmt: skip
-    return match_tasks(orders, tasks, frozenset(claimed), under_way, now, complete=complete)
+          under_way: tuple[Purchase, ...] = (), given_up: tuple[Purchase, ...] = (), complete: bool = True,
+          of_the_account: bool = True) -> list[Finding]:  # fmt: skip
+    """`of_the_account`: the list also has a task of the ledger from the time of each order."""
+    known = tuple(a_task(f"known {n}", order.intended) for n, order in enumerate(orders)) if of_the_account else ()
+    claimed = (*claimed, *(task.task for task in known))
+    return match_tasks(orders, (*known, *tasks), frozenset(claimed), under_way, given_up, now, complete=complete)
 
 
 def verdict(*orders: Purchase, **more: object) -> tuple[str, str | None]:
@@ -99,6 +103,22 @@ def test_a_list_without_times_proves_nothing() -> None:
     assert verdict(an_order(), tasks=(), complete=False) == ("open", None)
     assert verdict(an_order(), tasks=(a_task("t", None),), complete=False) == ("propose", "t")
     assert verdict(an_order(), an_order("b"), tasks=(a_task("t", None),), complete=False) == ("open", None)
+
+
+def test_a_list_without_a_task_of_ours_from_the_same_time_proves_nothing() -> None:
+    """The key was changed at some time: the list is of the account that ordered later."""
+    later = a_task("t", NOON + timedelta(hours=1))
+    assert verdict(an_order(), tasks=(later,), claimed=("t",), of_the_account=False) == ("open", None)
+    then = a_task("t", NOON - MINUTE)
+    assert verdict(an_order(), tasks=(then,), claimed=("t",), of_the_account=False) == ("never made", None)
+
+
+def test_a_task_that_an_order_may_have_that_was_given_up_is_not_taken() -> None:
+    given_up = an_order("b").model_copy(update={"state": State.FAILED})
+    assert verdict(an_order("a"), tasks=(a_task("t"),), given_up=(given_up,)) == ("open", None)
+    assert verdict(an_order("b"), tasks=(a_task("t"),), given_up=(given_up,)) == ("attach", "t"), "it is the same take"
+    hour = timedelta(hours=1)
+    assert verdict(an_order("a", NOON + hour), tasks=(a_task("t", NOON + hour),), given_up=(given_up,))[0] == "attach"
 
 
 def test_what_was_accepted_and_is_forgotten_is_for_a_person() -> None:

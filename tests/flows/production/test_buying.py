@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -21,16 +22,19 @@ from storyreel.flows.commands.options import plan_of
 from storyreel.flows.errors import NotAllowed
 from storyreel.flows.planning.model import Plan
 from storyreel.flows.planning.run_request import RunRequest
+from storyreel.flows.production import outcomes
 from storyreel.flows.production.agreement import NotAgreed, agreed_key
 from storyreel.flows.production.outcomes import ShotsFailed
 from storyreel.flows.production.report import Rendering
+from storyreel.flows.production.takes import begin_takes
 from storyreel.flows.render import render_storyboard
 from storyreel.specs.money import Money, sums
 from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.budget import BudgetExceeded
-from storyreel.tasks.ledger.ledger import Purchase, State
+from storyreel.tasks.ledger.ledger import Order, Purchase, State
 from storyreel.tasks.media.binary import find_ffmpeg
 from storyreel.tasks.prices.price_list import PriceList
+from storyreel.tasks.studio import open_studio
 from tests.services.emulator import Emulator
 from tests.services.faults import Answer, Call, Slow
 from tests.services.jobs import Failure, Phase, Script
@@ -319,6 +323,30 @@ async def test_an_unknown_order_is_not_sent_to_the_next_service(on_set: Set) -> 
     with pytest.raises(ShotsFailed):
         await on_set.render(TWO_SERVICES)
     assert on_set.dashscope.accepted == []
+
+
+async def test_a_take_that_another_run_orders_from_the_next_service_is_not_bought_from_the_first(on_set: Set) -> None:
+    """The film was planned before the other run was refused by the first service and went on to the next."""
+    film = LEFT_AT_APIYI
+    plan = on_set.plan(film)
+    (take,) = plan.takes
+    (fallback,) = take.fallbacks
+    home = Home.of()
+
+    @flow
+    async def with_the_old_plan() -> Sequence[outcomes.Failure]:
+        async with open_studio(home, plan.services) as studio:
+            return await (await begin_takes(plan, studio, "", (), None)).run_all()
+
+    with closing(home.ledger()) as other:
+        order = Order(
+            key=fallback.key, provider="dashscope", model=fallback.request.model, request=fallback.request.canonical(),
+            film=plan.title, slate=take.shot, take=take.take,
+        )  # fmt: skip
+        assert other.intend(order)
+        (failure,) = await with_the_old_plan()
+    assert "another run is making" in failure.message
+    assert on_set.sold() == 0
 
 
 LEFT_AT_APIYI = """\

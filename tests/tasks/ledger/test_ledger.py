@@ -9,9 +9,11 @@ from decimal import Decimal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy.exc import IntegrityError
 
 from storyreel.specs.money import Money
-from storyreel.tasks.ledger.ledger import DuplicateTask, Ledger, State
+from storyreel.tasks.ledger.ledger import DuplicateTask, Ledger, Order, Purchase, State
+from storyreel.tasks.ledger.transaction import Transaction
 from tests.properties import one_in
 from tests.tasks.ledger.conftest import Open
 from tests.tasks.ledger.ordering import CLIP, OTHER_CLIP, an_order, dollars, row
@@ -238,6 +240,41 @@ def test_one_task_for_two_orders_is_a_fault_of_the_service_that_is_told(ledger: 
     assert "The Keeper 1A take 1" in second.reason
     assert not ledger.attach(second, "task-7", "by hand"), "it is another's"
     assert ledger.spent().charged == (dollars("2"),)
+
+
+def test_an_order_that_was_given_up_without_an_id_is_remembered(ledger: Ledger) -> None:
+    """The service may have accepted it, so that a task in its list may be of it, also after it was ordered again."""
+    for key in ("k", "refused", "known"):
+        ledger.intend(an_order(key))
+    ledger.mark_failed("refused", "too dark")
+    ledger.mark_submitted("known", "task-1", None)
+    ledger.mark_unknown("k", "the connection was reset")
+    assert ledger.given_up("aimlapi") == ()
+    sent = row(ledger).sent_between
+    ledger.give_up(row(ledger), "buy it again")
+    (present,) = ledger.given_up("aimlapi")
+    assert (present.order.key, present.sent_between[0]) == ("k", sent[0])
+    ledger.intend_again(row(ledger), an_order())
+    (earlier,) = ledger.given_up("aimlapi")
+    assert (earlier.order.key, earlier.state, earlier.sent_between[0]) == ("k", State.FAILED, sent[0])
+    assert ledger.given_up("freepik") == ()
+
+
+def test_the_id_of_an_accepted_order_is_kept_when_another_run_inserts_its_row_at_the_same_time(
+    ledger: Ledger, open_ledger: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger.intend(an_order())
+    ledger.mark_unknown("k", "the connection was reset")
+    ledger.mark_never_made(row(ledger), "by hand")
+    insert = Transaction.insert
+
+    def just_too_late(tx: Transaction, order: Order) -> Purchase:
+        monkeypatch.setattr(Transaction, "insert", insert)
+        raise IntegrityError("insert", {}, Exception("another run has inserted it"))
+
+    monkeypatch.setattr(Transaction, "insert", just_too_late)
+    assert ledger.mark_submitted("k", "task-7", None)
+    assert row(ledger).task == "task-7"
 
 
 def test_the_ids_of_two_services_may_be_equal(ledger: Ledger) -> None:
