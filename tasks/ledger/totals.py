@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from pydantic import Field
-from sqlalchemy import ColumnElement, Connection, Subquery, Table, and_, case, func, or_, select, true, union_all
+from sqlalchemy import ColumnElement, Connection, Subquery, Table, and_, case, false, func, or_, select, true, union_all
 from sqlalchemy.engine import Row
 
 from storyreel.specs.frozen import Frozen
@@ -64,18 +64,26 @@ Condition = Callable[[Table], ColumnElement[bool]]
 def committed(
     connection: Connection, scope: Scope, film: str, slate: str, run: str, now: ColumnElement[str]
 ) -> tuple[Money, ...]:
-    """The charged cost, else the price, of all owed orders within a scope, summed; one sum a currency."""
-    return _sums(_within(connection, scope, film, slate, run, now))
+    """The charged cost, else the price, of all owed orders within a scope, summed; one sum a currency.
+
+    An order that was charged in another currency than its price, as of the user's own price list, counts in both: a
+    budget in the currency of the prices would otherwise not count it at all.
+    """
+    within = _condition(scope, film, slate, run, now)
+    orders = union_all(
+        *(_in(table, within) for table in (PURCHASES, EARLIER)),
+        *(_priced_otherwise(table, within) for table in (PURCHASES, EARLIER)),
+    )
+    return _sums(_counted(connection, orders.subquery(), ()))
 
 
 def unpriced(connection: Connection, scope: Scope, film: str, slate: str, run: str, now: ColumnElement[str]) -> int:
     """The number of owed orders within a scope whose cost is unknown, and which `committed` cannot count."""
-    return sum(row.times for row in _within(connection, scope, film, slate, run, now) if row.amount is None)
+    found = _counted(connection, _orders(_condition(scope, film, slate, run, now)), ())
+    return sum(row.times for row in found if row.amount is None)
 
 
-def _within(
-    connection: Connection, scope: Scope, film: str, slate: str, run: str, now: ColumnElement[str]
-) -> list[Row[Any]]:
+def _condition(scope: Scope, film: str, slate: str, run: str, now: ColumnElement[str]) -> Condition:
     def within(table: Table) -> ColumnElement[bool]:
         match scope:
             case "run":
@@ -86,7 +94,7 @@ def _within(
                 # Times are texts, of which a prefix sorts before all texts that begin with it.
                 return and_(table.c.film == film, table.c.intended >= func.substr(now, 1, 7))
 
-    return _counted(connection, _orders(within), ())
+    return within
 
 
 def spent(connection: Connection, wanted: PurchaseFilter, by: By | None = None) -> tuple[Spend, ...]:
@@ -119,6 +127,18 @@ def _orders(condition: Condition) -> Subquery:
 
 def _in(table: Table, condition: Condition) -> Any:
     is_charged = table.c.cost.is_not(None)
+    amount = case((is_charged, table.c.cost), else_=table.c.price)
+    currency = case((is_charged, table.c.currency), else_=table.c.price_currency)
+    return _selected(table, is_charged, amount, currency).where(condition(table), or_(is_charged, table.c.owed))
+
+
+def _priced_otherwise(table: Table, condition: Condition) -> Any:
+    """The prices of orders that were charged in another currency."""
+    is_otherwise = table.c.currency != table.c.price_currency
+    return _selected(table, false(), table.c.price, table.c.price_currency).where(condition(table), is_otherwise)
+
+
+def _selected(table: Table, is_charged: Any, amount: Any, currency: Any) -> Any:
     return select(
         table.c.key,
         table.c.film,
@@ -126,9 +146,9 @@ def _in(table: Table, condition: Condition) -> Any:
         table.c.provider.label("service"),
         func.substr(table.c.intended, 1, 7).label("month"),
         is_charged.label("is_charged"),
-        case((is_charged, table.c.cost), else_=table.c.price).label("amount"),
-        case((is_charged, table.c.currency), else_=table.c.price_currency).label("currency"),
-    ).where(condition(table), or_(is_charged, table.c.owed))
+        amount.label("amount"),
+        currency.label("currency"),
+    )
 
 
 def _counted(connection: Connection, orders: Subquery, labels: Sequence[str]) -> list[Row[Any]]:

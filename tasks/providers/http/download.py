@@ -115,7 +115,7 @@ class _Transfer:
             raise busy
         if response.status_code == 200:
             self._start_again()
-        elif _first_byte(response) != self._written:
+        elif _first_byte(response) != self._written or response.headers.get("etag", self._etag) != self._etag:
             self._start_again()
             raise _Broken("its host sent another part than was asked for")
         etag = response.headers.get("etag", self._etag)

@@ -222,6 +222,17 @@ def test_currencies_are_never_compared(ledger: Ledger) -> None:
     assert ledger.find("c") is None
 
 
+def test_an_order_that_is_charged_in_another_currency_than_its_price_still_counts(ledger: Ledger) -> None:
+    """A price list of one's own may be in another currency than the service's bills."""
+    for key in ("a", "b"):
+        assert ledger.intend(priced(key, yuan("4")), (Limit(scope="run", most=yuan("10")),))
+        ledger.mark_submitted(key, f"task-{key}", dollars("0.60"))
+    with pytest.raises(BudgetExceeded):
+        ledger.intend(priced("c", yuan("4")), (Limit(scope="run", most=yuan("10")),))
+    assert ledger.committed("run", run="run-1") == (yuan("8"), dollars("1.20"))
+    assert ledger.spent().charged == (dollars("1.20"),) and ledger.spent().estimated == ()
+
+
 def test_an_order_without_a_price_is_not_bought_within_a_budget(ledger: Ledger) -> None:
     with pytest.raises(BudgetExceeded) as over:
         ledger.intend(priced("a", None), at_most("100"))

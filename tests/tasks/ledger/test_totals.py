@@ -40,6 +40,12 @@ class Entry:
         return self.order.price if self.may_be_paid else None
 
     @property
+    def other_price(self) -> Money | None:
+        """The price, if the charge is in another currency; a budget counts both."""
+        price = self.order.price
+        return price if price and self.cost and price.currency != self.cost.currency else None
+
+    @property
     def may_be_paid(self) -> bool:
         return not self.taken_back and (self.state is not State.FAILED or self.given_up)
 
@@ -70,6 +76,14 @@ class Account:
                 totals[entry.amount.currency] += entry.amount.amount
         return {currency: amount for currency, amount in totals.items() if amount}
 
+    def committed(self, which: Callable[[Entry], bool]) -> dict[str, Decimal]:
+        """What budgets count."""
+        totals = defaultdict(Decimal, self.sums(which))
+        for entry in self.entries:
+            if which(entry) and (price := entry.other_price):
+                totals[price.currency] += price.amount
+        return {currency: amount for currency, amount in totals.items() if amount}
+
     def fits(self, order: Order, limit: Limit) -> bool:
         """Whether there is room for one more order."""
         if order.price is None or (order.price.amount and order.price.currency != limit.most.currency):
@@ -79,7 +93,7 @@ class Account:
             "shot": lambda e: (e.order.film, e.order.slate) == (order.film, order.slate),
             "month": lambda e: e.order.film == order.film,
         }[limit.scope]
-        committed = self.sums(within).get(limit.most.currency, Decimal(0))
+        committed = self.committed(within).get(limit.most.currency, Decimal(0))
         return not order.price.amount or committed + order.price.amount <= limit.most.amount
 
 
@@ -95,13 +109,15 @@ def test_the_ledger_adds_up_as_a_plain_account_does(ledger: Ledger, data: st.Dat
         key = mark + data.draw(st.sampled_from("ab"), label="key")
         move(ledger, account, data, key, mark, number)
     for film in (f"{mark}-F", f"{mark}-G"):
-        assert amounts(ledger.committed("month", film=film)) == account.sums(lambda e, film=film: e.order.film == film)
+        assert amounts(ledger.committed("month", film=film)) == account.committed(
+            lambda e, film=film: e.order.film == film
+        )
         for slate in ("1A", "1B"):
             name = (film, slate)
             committed = ledger.committed("shot", film=film, slate=slate)
-            assert amounts(committed) == account.sums(lambda e, name=name: (e.order.film, e.order.slate) == name)
+            assert amounts(committed) == account.committed(lambda e, name=name: (e.order.film, e.order.slate) == name)
     for run in (f"{mark}-1", f"{mark}-2"):
-        assert amounts(ledger.committed("run", run=run)) == account.sums(lambda e, run=run: e.order.run == run)
+        assert amounts(ledger.committed("run", run=run)) == account.committed(lambda e, run=run: e.order.run == run)
     is_spent_as_in(account, ledger, mark)
 
 

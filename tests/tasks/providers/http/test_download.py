@@ -135,10 +135,12 @@ async def test_a_clip_that_has_changed_starts_again(into: Path) -> None:
         status(416),
         lambda reply, _: reply.with_header("content-range", f"bytes 7-{len(CLIP) - 1}/{len(CLIP)}"),
         without("content-range"),
+        # A host that does not heed If-Range.
+        lambda reply, _: replace(reply.with_header("etag", '"another"'), body=reply.body[::-1]),
     ],
-    ids=["no such part", "another part", "unnamed part"],
+    ids=["no such part", "another part", "unnamed part", "another version"],
 )
-async def test_a_part_at_another_position_is_not_joined(into: Path, spoil: Spoil) -> None:
+async def test_a_part_at_another_position_or_of_another_version_is_not_joined(into: Path, spoil: Spoil) -> None:
     host = Host([by(Truncated()), spoil])
     with host.served() as url:
         await fetch(url, into)
