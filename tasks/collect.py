@@ -165,7 +165,8 @@ async def _wait(take: Take, task: str, provider: Provider, studio: Studio, patie
         except TimeIsUp:
             break
         except TaskFailed as error:
-            studio.ledger.mark_failed(take.order.key, error.message)
+            is_owed = studio.prices.may_bill_failure(take.request)
+            studio.ledger.mark_failed(take.order.key, error.message, owed=is_owed)
             raise
         except (Denied, TaskForgotten) as error:
             turned_down += 1

@@ -179,8 +179,8 @@ class Orders(LedgerBase):
 
         return self._write_outcome(finish)
 
-    def mark_failed(self, key: str, reason: str) -> bool:
-        """Store that the service refused or failed the order; without a stored cost it counts as not charged.
+    def mark_failed(self, key: str, reason: str, *, owed: bool = False) -> bool:
+        """Store that the service refused or failed the order; unless `owed`, it counts only with a stored cost.
 
         False if another run owns the row by now, or it is finished.
         """
@@ -188,7 +188,7 @@ class Orders(LedgerBase):
         def fail(tx: Transaction) -> bool:
             row = tx.row(key)
             may = row.is_ours() and row.state in _UNDER_WAY
-            return may and tx.change(key, state=State.FAILED, reason=reason, owed=False)
+            return may and tx.change(key, state=State.FAILED, reason=reason, owed=owed)
 
         return self._write(fail)
 

@@ -71,7 +71,8 @@ class Purchase(Frozen):
     cost: Money | None
     """The service's charge, None if it has not reported it."""
     owed: bool = True
-    """Whether it may be charged although no cost was reported. False once the service has refused or failed it."""
+    """Whether it may be charged although no cost was reported. False once the service has refused or failed it,
+    unless its price list says, or leaves open, that failures are billed."""
     reason: str
     """Why it failed, or why its outcome is unknown."""
     owner: Owner

@@ -81,6 +81,11 @@ class PriceList(Frozen):
             return None
         return rate.price if rate.seconds is not None else _price_of(rate.price, seconds)
 
+    def may_bill_failure(self, request: Request) -> bool:
+        """Whether a task that fails may cost its price: its rate is known, and does not say that failures are free."""
+        rate = self.rate_of(request)
+        return rate is not None and rate.failed != "free"
+
     def rate_of(self, request: Request) -> Rate | None:
         """The rate of a take; None if unknown."""
         fitting = self._in_force(request.provider, request.model)

@@ -152,6 +152,22 @@ async def test_a_take_that_may_not_be_ordered_is_only_continued(tmp_path: Path, 
         assert len(on.emulator.accepted) == 1
 
 
+@pytest.mark.parametrize(("terms", "counts"), [("failed: billed", True), ("failed: free", False)])
+async def test_a_task_that_failed_counts_if_the_price_list_says_so(tmp_path: Path, terms: str, counts: bool) -> None:
+    (own := tmp_path / "prices.yaml").write_text(
+        f"prices: 1\nrates: [{{service: apiyi, per_second: 0.5, currency: USD, {terms}}}]\n"
+    )
+    async with bench(tmp_path, SERVICES["apiyi"]) as on:
+        on.studio.prices = PriceList.read({"STORYREEL_PRICES": str(own)})
+        price = on.studio.prices.price(on.take.request).money
+        on.take = on.take.model_copy(update={"order": on.take.order.model_copy(update={"price": price})})
+        on.emulator.use_script(Script(waiting=0, running=0, end=Phase.FAILED))
+        with pytest.raises(TaskFailed):
+            await on.make()
+        assert on.state is State.FAILED
+        assert on.studio.ledger.committed("month", film="F") == ((price,) if counts else ())
+
+
 async def test_a_take_that_another_run_has_ordered_elsewhere_is_not_ordered_too(
     tmp_path: Path, service: Service
 ) -> None:
