@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal
+from itertools import islice
 from typing import NamedTuple
 
 from storyreel.flows.planning.model import Plan, PlannedTake, takes_by_shot
@@ -36,14 +37,18 @@ def limits_of(budget: Budget | None, per_run: Money | None = None) -> tuple[Limi
 def check_budget(plan: Plan, limits: Sequence[Limit], committed: Committed, run: str = "") -> None:
     """Raise BudgetExceeded, with the shots that fit, unless everything that the plan buys fits all limits.
 
+    The message has the first reason of each limit: an amount that a person approves then replaces all of them.
+
     `run` is the id of the flow run that buys it; empty if it has not begun.
     """
-    sums = _RunningSums(plan.title, run, limits, committed)
-    reasons = [reason for take in plan.bought for reason in sums.add(take)]
+    reasons: dict[str, None] = {}
+    for limit in limits:
+        sums = _RunningSums(plan.title, run, (limit,), committed)
+        reasons |= dict.fromkeys(islice((reason for take in plan.bought for reason in sums.add(take)), 1))
     if reasons:
         fits = fitting_shots(plan, limits, committed, run)
         hint = f"these shots fit: {abridged(fits)}" if fits else "none of the shots fits"
-        raise BudgetExceeded(f"{reasons[0]}; nothing was bought", hint=hint, fits=fits)
+        raise BudgetExceeded(f"{'; '.join(reasons)}; nothing was bought", hint=hint, fits=fits)
 
 
 def fitting_shots(plan: Plan, limits: Sequence[Limit], committed: Committed, run: str = "") -> tuple[str, ...]:

@@ -69,6 +69,16 @@ def test_each_shot_has_its_own_limit(tmp_path: Path) -> None:
     assert "for a shot (1B)" in str(stopped.value)
 
 
+def test_each_budget_that_would_be_exceeded_is_named(tmp_path: Path) -> None:
+    """Who approves of a higher amount for a run, and so of all of them, must know."""
+    amounts = {"per_run": "2 USD", "per_shot": "5 USD", "per_month": "1 USD"}
+    limits = limits_of(Budget(**{name: parse_money(amount) for name, amount in amounts.items()}))
+    with pytest.raises(BudgetExceeded) as stopped:
+        check_budget(plan_of(tmp_path, FILM), limits, nothing)
+    assert "2.00 USD for a run, and" in str(stopped.value) and "1.00 USD for a month, and" in str(stopped.value)
+    assert "a shot" not in str(stopped.value)
+
+
 def test_what_was_bought_before_counts_in_the_month(tmp_path: Path) -> None:
     limits = limits_of(Budget(per_month=parse_money("100 USD")))
 
