@@ -36,9 +36,12 @@ class Orders(LedgerBase):
 
         def insert(tx: Transaction) -> bool:
             nonlocal attempts
-            attempts += 1
             if limits:
                 tx.serialize()
+            # This run may have stored the same intent before: two of its shots may have equal requests.
+            if not attempts and tx.rows.one(order.key):
+                return False
+            attempts += 1
             tx.insert(order)
             _check_limits(tx, order, limits)
             return True

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from storyreel.tasks.ledger import database
-from storyreel.tasks.ledger.ledger import Ledger, LedgerError, State
+from storyreel.tasks.ledger.ledger import Ledger, LedgerError, Order, Purchase, State
+from storyreel.tasks.ledger.transaction import Transaction
 from tests import postgres
 from tests.tasks.ledger.ordering import CLIP, an_order, row
 
@@ -199,6 +200,22 @@ def test_a_commit_whose_answer_was_lost_is_recognized(url: str, monkeypatch: pyt
     lost = iter([True, False])
     assert ledger.mark_finished("k", CLIP)
     assert [event.state for event in ledger.history("k")] == [State.INTENDED, State.SUBMITTED, State.FINISHED]
+    ledger.close()
+
+
+def test_a_take_with_an_equal_request_is_not_taken_for_an_intent_whose_answer_was_lost(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two shots of one run may have one key; the connection breaks while the second is about to be stored."""
+    ledger, insert = Ledger(url), Transaction.insert
+    assert ledger.intend(an_order())
+
+    def broken(tx: Transaction, order: Order) -> Purchase:
+        monkeypatch.setattr(Transaction, "insert", insert)
+        raise sqlite3.OperationalError("database is locked")
+
+    monkeypatch.setattr(Transaction, "insert", broken)
+    assert not ledger.intend(an_order()), "the first of them sends the order"
     ledger.close()
 
 
