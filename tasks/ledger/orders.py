@@ -68,14 +68,14 @@ class Orders(LedgerBase):
 
         def insert_again(tx: Transaction) -> bool:
             nonlocal attempts
-            attempts += 1
             if limits:
                 tx.serialize()
             row = tx.row(order.key)
-            if attempts > 1 and _is_own_intent(row):
+            if attempts and _is_own_intent(row):
                 return True
             if not is_unchanged(row, seen) or (row.state in _UNDER_WAY and not _is_available(row)):
                 return False
+            attempts += 1
             tx.insert_again(order)
             _check_limits(tx, order, limits)
             return True

@@ -216,6 +216,16 @@ def test_a_take_with_an_equal_request_is_not_taken_for_an_intent_whose_answer_wa
 
     monkeypatch.setattr(Transaction, "insert", broken)
     assert not ledger.intend(an_order()), "the first of them sends the order"
+    ledger.mark_failed("k", "refused")
+    failed, row = ledger.find("k"), Transaction.row
+    assert failed and ledger.intend_again(failed, an_order())
+
+    def broken_again(tx: Transaction, key: str) -> Purchase:
+        monkeypatch.setattr(Transaction, "row", row)
+        raise sqlite3.OperationalError("database is locked")
+
+    monkeypatch.setattr(Transaction, "row", broken_again)
+    assert not ledger.intend_again(failed, an_order())
     ledger.close()
 
 
