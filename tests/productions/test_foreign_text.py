@@ -50,12 +50,22 @@ class Says(Trouble):
         return Reply(200, self.content)
 
 
+@dataclass(frozen=True)
+class Fails(Trouble):
+    """The task that is asked for has failed, for a reason that no encoder of JSON would write."""
+
+    reason: str
+
+    def spoil(self, reply: Reply, request: HttpRequest, error_reply: ErrorReply) -> Reply:
+        failure = {"status": "failed", "error": {"code": "Odd", "message": self.reason}}
+        return Reply(200, json.dumps(json.loads(reply.body) | failure).encode())
+
+
 @pytest.mark.parametrize("database", ["sqlite", "postgresql"])
 def test_it_is_told_recorded_and_settled_without_harm(tmp_path: Path, lived_in: dict[str, str], database: str) -> None:
     service = Apiyi(ApiyiSettings(key=KEY, script=Script(waiting=0, running=0)))
     ledger_url = postgres.running().fresh() if database == "postgresql" else ""
-    failure = {"status": "failed", "error": {"code": "Odd", "message": REASON}}
-    service.fault(Call.POLL, Says(json.dumps(failure).encode()), times=1)
+    service.fault(Call.POLL, Fails(REASON), accepted=True, times=1)
     # The order of the other shot: accepted, by an answer without a usable id.
     with staged(tmp_path, FILM, service, {**lived_in, "COLUMNS": "300"}, ledger_url) as stage:
         stage.environment["APIYI_API_KEY"] = KEY

@@ -169,18 +169,17 @@ def stage(
 
 
 @pytest.mark.parametrize(
-    ("step", "fetches"),
+    "step",
     [
-        ("storyreel.tasks.clips:ClipStore.deliver before 1", 1),
-        ("s3fs.core:S3FileSystem._put_file before 1", 1),
-        ("storyreel.tasks.bucket:Bucket.put after 1", 1),
-        ("storyreel.tasks.ledger.ledger:Ledger.mark_finished before 1", 2),
+        "storyreel.tasks.clips:ClipStore.deliver before 1",
+        "s3fs.core:S3FileSystem._put_file before 1",
+        "storyreel.tasks.bucket:Bucket.put after 1",
+        "storyreel.tasks.ledger.ledger:Ledger.mark_finished before 1",
     ],
 )
 def test_a_run_that_is_killed_while_a_clip_goes_into_the_bucket_is_gone_on_with(
-    stage: Stage, bucket: str, step: str, fetches: int
+    stage: Stage, bucket: str, step: str
 ) -> None:
-    """What had come is not fetched again, but where the bucket has it and the ledger does not know."""
     stage.die_at(step)
     assert stage.states() == [State.SUBMITTED]
     code, out, err = stage.run()
@@ -188,4 +187,4 @@ def test_a_run_that_is_killed_while_a_clip_goes_into_the_bucket_is_gone_on_with(
     (clip,) = json.loads(out)["shots"]
     name = Path(clip["clip"]).name
     assert fsspec.filesystem("s3").info(f"{bucket}clips/{name[:2]}/{name}")["size"] == Path(clip["clip"]).stat().st_size
-    assert (len(stage.bought), len(stage.service.fetches)) == (1, fetches)
+    assert (len(stage.bought), len(stage.service.fetches)) == (1, 1)

@@ -363,7 +363,7 @@ async def test_what_was_ordered_before_and_fails_is_not_bought_elsewhere_without
     on_set: Set, consent: dict[str, object]
 ) -> None:
     on_set.apiyi.use_script(Script(waiting=0, running=80, end=Phase.FAILED), times=1)
-    with pytest.raises(ShotsFailed, match="not finished in 1 s"):
+    with pytest.raises(ShotsFailed, match="not finished in the 1 s"):
         await on_set.render(LEFT_AT_APIYI)
     film = LEFT_AT_APIYI.replace("timeout: 1s", "timeout: 60s")
     assert on_set.plan(film).bought == ()
