@@ -12,8 +12,10 @@ import json
 import posixpath
 import re
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
@@ -159,7 +161,25 @@ def read_film(
         return read(Path(storyboard), set_vars, confined=confined)
     from storyreel.tasks.home import Home
 
-    return read(fetch_storyboard(str(storyboard), home or Home.of(), set_vars), set_vars, confined=True)
+    file = fetch_storyboard(str(storyboard), home or Home.of(), set_vars)
+    # The address of a pack is that of its index, not of its storyboard.
+    with nullcontext() if is_pack(str(storyboard)) else _problems_at(str(storyboard), file):
+        return read(file, set_vars, confined=True)
+
+
+@contextmanager
+def _problems_at(address: str, copy: Path) -> Iterator[None]:
+    """Let problems of a copy name the address that it is from: the copy is not what its author can mend."""
+    try:
+        yield
+    except StoryboardError as error:
+        label, own = hidden(address), str(copy)
+        raise StoryboardError(
+            replace(problem, position=replace(problem.position, file=label))
+            if problem.position.file == own
+            else problem
+            for problem in error.problems
+        ) from error
 
 
 def _index(film: Storyboard) -> _Index:
@@ -266,7 +286,8 @@ def _fetch_file(address: str, packs: Path, set_vars: Mapping[str, str]) -> Path:
             except (OSError, ValueError) as error:
                 raise PackError([Problem(where, f"`{shown(source)}` cannot be stored: {reason(error)}")]) from error
 
-        sources = named_files(file, set_vars, label)
+        with _problems_at(address, file):
+            sources = named_files(file, set_vars, label)
         files = dict(zip(sources, _in_threads(one, sources.items()), strict=True))
         index = _Index(title="", storyboard=file.name, text=file_digest(file), files=files)
         return _place(address, index, packs / index.version, folder.rename)

@@ -94,4 +94,6 @@ def _state(candidate: Candidate, purchase: Purchase, history: History) -> tuple[
         return "new", "an earlier run was stopped before it was made"
     if purchase.state is State.UNKNOWN and purchase.task:
         return "unknown", f"ordered before as {purchase.task}, but {purchase.reason}"
+    if purchase.state is State.UNKNOWN and purchase.reason:
+        return "unknown", f"ordered before, but {purchase.reason}"
     return "unknown", "an earlier run was stopped while ordering it; it is not known whether the order was accepted"

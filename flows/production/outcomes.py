@@ -54,14 +54,21 @@ class ShotsFailed(StoryreelError):
     def __init__(self, failures: Sequence[Failure], shots: int) -> None:
         self.failures, self.shots = tuple(failures), shots
         failed = len({failure.shot for failure in failures})
+        causes = self._causes
         lines = [f"{failed} of {shots} shots could not be made; what was finished is kept"]
-        super().__init__("\n".join((*lines, *(f"  {failure}" for failure in failures))))
+        # Another render would end in the same way.
+        next = "storyreel reconcile" if causes and all(failure.is_unknown for failure in causes) else ""
+        super().__init__("\n".join((*lines, *(f"  {failure}" for failure in failures))), next=next)
 
     @property
     def is_budget(self) -> bool:
         """Whether only a budget prevented them, because other runs have used it up meanwhile."""
-        causes = [failure for failure in self.failures if failure.service or failure.is_budget]
-        return bool(causes) and all(failure.is_budget for failure in causes)
+        return bool(self._causes) and all(failure.is_budget for failure in self._causes)
+
+    @property
+    def _causes(self) -> list[Failure]:
+        """Without the takes that were not begun because of others."""
+        return [failure for failure in self.failures if failure.service or failure.is_budget]
 
 
 def failure_of(take: PlannedTake, error: BaseException) -> Failure:

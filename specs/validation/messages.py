@@ -123,6 +123,8 @@ def _text(path: KeyPath, written: KeyPath, error: ErrorDetails, language: Langua
         return _no_model(what, path, language)
     if kind == "string_pattern_mismatch":
         return _no_match(what, error, language)
+    if kind == "tuple_type":
+        return _no_list(what, error, _model_at((*path, 0), language))
     if kind in _TEXTS:
         return _TEXTS[kind](what, error)
     message, hint = _TEMPLATES.get(kind, _OTHERWISE)
@@ -163,7 +165,7 @@ def _no_model(what: str, path: KeyPath, language: Language[Any]) -> Text:
     if model is language.model or model is None:
         return f"this is not a {language.name}", language.beginning
     bare = f"a bare `{model.shorthand}`, or " if issubclass(model, ShorthandModel) else ""
-    required = [key for key, field in model.model_fields.items() if field.is_required()]
+    required = _required(model)
     known = f"known are {listed(model.model_fields, 'and', len(model.model_fields))}"
     return f"{what} must have {bare}keys of its own", f"it needs {listed(required, 'and')}" if required else known
 
@@ -196,9 +198,14 @@ def _too_long(what: str, error: ErrorDetails) -> Text:
     return f"{what} has {len(str(error['input']).strip())} characters, at most {error['ctx']['max_length']}", ""
 
 
-def _no_list(what: str, error: ErrorDetails) -> Text:
+def _no_list(what: str, error: ErrorDetails, model: type[BaseModel] | None) -> Text:
+    """`model` is what an entry must be, if it has keys."""
     value = error["input"]
     one = shown(value, 30) if isinstance(value, str | int | float) else "{…}" if isinstance(value, Mapping) else "…"
+    if model and not isinstance(value, Mapping) and not issubclass(model, ShorthandModel):
+        required = _required(model)
+        own = one if len(required) == 1 else "…"
+        one = "{" + ", ".join(f"{key}: {own}" for key in required) + "}"
     return f"{what} must be a list", f"write `[{one}]`, or one `-` a line"
 
 
@@ -215,7 +222,6 @@ _TEXTS: Mapping[str, Callable[[str, ErrorDetails], Text]] = {
     "enum": _no_choice,
     "string_type": _no_text,
     "string_too_long": _too_long,
-    "tuple_type": _no_list,
     "value_error": _refused,
 }
 _TEMPLATES: Mapping[str, Text] = {
@@ -254,6 +260,10 @@ def _written(value: object) -> str:
     if isinstance(value, list):
         return "a list"
     return f"`{shown(getattr(value, 'text', value))}`" if str(value) else "empty"
+
+
+def _required(model: type[BaseModel]) -> list[str]:
+    return [key for key, field in model.model_fields.items() if field.is_required()]
 
 
 def _model_at(path: KeyPath, language: Language[Any]) -> type[BaseModel] | None:

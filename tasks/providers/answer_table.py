@@ -13,7 +13,7 @@ from enum import Enum
 from typing import Any, TypeAlias, TypeVar
 
 from storyreel.tasks.providers.errors import Denied, NotFound, ProviderError, Refused, Transient
-from storyreel.tasks.providers.http.response import Response, id_at, is_page, text_at, value_at
+from storyreel.tasks.providers.http.response import Response, id_at, is_page, shortened, text_at, value_at
 from storyreel.tasks.providers.refusals import refusal, split_code
 
 Error = TypeVar("Error", bound=ProviderError)
@@ -142,7 +142,7 @@ class AnswerTable:
                 and (not rule.words or any(word in message.casefold() for word in rule.words))
                 and (rule.of_orders or not is_order)
             ):
-                return _error(rule, service, response, code)
+                return _error(rule, service, response, shortened(code))
         return None
 
 

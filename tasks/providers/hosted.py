@@ -147,7 +147,8 @@ class HostedProvider(Provider):
             if word in form.forgotten:
                 raise self.task_forgotten(task, f"it says {word!r}")
         is_queued = word in form.queued
-        return TaskStatus(state="pending", detail=word, is_known=is_queued or word in form.running, is_queued=is_queued)
+        is_known = is_queued or word in form.running
+        return TaskStatus(state="pending", detail=shortened(word), is_known=is_known, is_queued=is_queued)
 
     async def fetch(self, request: Request, status: TaskStatus, into: Path, progress: Progress) -> None:
         """Download the clip. The key is not sent to the host of the clip."""
@@ -158,7 +159,7 @@ class HostedProvider(Provider):
     def task_failed(self, word: str, code: str, reason: str) -> TaskFailed:
         """The failure of a task, in the service's words; of its final word if it gives no reason."""
         said = reason or ("" if code else f"it says {word!r} and gives no reason")
-        return refusal(TaskFailed, "could not make it", service=self.name, code=code, reason=said)
+        return refusal(TaskFailed, "could not make it", service=self.name, code=shortened(code), reason=shortened(said))
 
     def task_forgotten(self, task: str, said: str) -> TaskForgotten:
         return TaskForgotten(

@@ -114,6 +114,7 @@ shots:
         ("shots: []\n", "3:8: `shots` is empty (write at least one)"),
         ("shots: [5]\n", "3:9: entry 1 of `shots` must have keys of its own (it needs `shot` and `action`)"),
         ("shots: {shot: 1}\n", "3:8: `shots` must be a list (write `[{…}]`"),
+        ("music: a.wav\n", "3:8: `music` must be a list (write `[{file: a.wav}]`"),
         ("shots: [{shot: 1/2, action: x}]\n", "3:16: `shot` is `1/2`, but must be letters, digits, `.`, `_` and `-`"),
         ("shots: [{shot: 1, action: }]\n", "3:27: `action` is empty (write a text"),
         ("shots: [{shot: 1, action: ' '}]\n", "3:27: `action` is empty (write a text"),

@@ -133,7 +133,8 @@ def titled(page: str) -> str:
 
 
 def shortened(text: str) -> str:
-    """The text's beginning, if it is long."""
+    """The text on one line, so that no part of it passes for a line of ours; its beginning, if it is long."""
+    text = " ".join(text.split())
     return text if len(text) <= _MAX_MESSAGE else text[:_MAX_MESSAGE].rstrip() + "…"
 
 

@@ -37,7 +37,7 @@ def keys(plan: Plan) -> dict[tuple[str, int], str]:
     return {(take.shot, take.take): take.key for take in plan.takes}
 
 
-def made(plan: Plan, state: State, reason: str = "") -> History:
+def made(plan: Plan, state: State, reason: str = "", task: str = "task-7") -> History:
     """A past in which every take of the plan is in one state."""
     now = datetime.now(UTC)
 
@@ -45,7 +45,7 @@ def made(plan: Plan, state: State, reason: str = "") -> History:
         return {
             key: Purchase(
                 order=Order(key=key, provider="p", model="m", request="{}", film="f", slate="1A", take=1),
-                state=state, task="task-7", clip="c", cost=None, reason=reason, owner=this_process(),
+                state=state, task=task, clip="c", cost=None, reason=reason, owner=this_process(),
                 created=now, changed=now,
             )
             for key in wanted
@@ -110,6 +110,21 @@ def test_the_state_of_a_take_follows_from_its_purchase(tmp_path: Path, state: St
     plan = plan_of(tmp_path, FILM, made(first, state, "too dark"))
     assert {take.state for take in plan.takes} == {planned}
     assert all(words in take.reason for take in plan.takes)
+
+
+@pytest.mark.parametrize(
+    ("reason", "task", "words"),
+    [
+        ("", "", "an earlier run was stopped while ordering it"),
+        ("the service answered 502", "", "ordered before, but the service answered 502"),
+        ("nobody knows it", "task-7", "ordered before as task-7, but nobody knows it"),
+    ],
+)
+def test_why_an_order_is_unknown_is_told_as_it_was_recorded(tmp_path: Path, reason: str, task: str, words: str) -> None:
+    film = FILM.replace("look:", "defaults: {provider: apiyi}\nlook:")
+    plan = plan_of(tmp_path, film, made(plan_of(tmp_path, film), State.UNKNOWN, reason, task))
+    assert {take.state for take in plan.takes if take.shot == "1C"} == {"unknown"}
+    assert all(words in take.reason for take in plan.takes if take.shot == "1C")
 
 
 def test_a_clip_that_is_gone_from_the_store_is_made_again(tmp_path: Path) -> None:

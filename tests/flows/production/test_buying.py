@@ -24,6 +24,7 @@ from storyreel.flows.planning.model import Plan
 from storyreel.flows.planning.run_request import RunRequest
 from storyreel.flows.production import outcomes
 from storyreel.flows.production.agreement import NotAgreed, agreed_key
+from storyreel.flows.production.outcomes import Failure as NotMade
 from storyreel.flows.production.outcomes import ShotsFailed
 from storyreel.flows.production.report import Rendering
 from storyreel.flows.production.takes import begin_takes
@@ -460,3 +461,11 @@ async def test_a_download_that_does_not_end_in_time_is_done_by_the_next_run(on_s
         await on_set.render(film, "1C")
     await on_set.render(film, "1C")
     assert on_set.sold() == 1
+
+
+def test_after_orders_that_are_unknown_the_next_command_is_the_one_that_settles_them() -> None:
+    unknown = NotMade(shot="1A", take=1, service="apiyi", message="no answer", is_unknown=True)
+    follower = NotMade(shot="1B", take=1, message="1A was not made")
+    refused = NotMade(shot="1C", take=1, service="apiyi", message="no")
+    assert ShotsFailed([unknown, follower], 3).next == "storyreel reconcile"
+    assert ShotsFailed([unknown, refused], 3).next == ShotsFailed([follower], 3).next == ""

@@ -116,7 +116,7 @@ def test_a_clip_that_is_priced_twice_is_reported(wrong: Wrong) -> None:
         ("", "1:1: the file is empty (a file of prices begins with `prices: 1`"),
         ("rates: []\n", "1:1: `prices` is missing (a file of prices begins with `prices: 1`"),
         ("- a\n", "1:1: this is not a file of prices (a file of prices begins with `prices: 1`"),
-        ("prices: 1\nrates: 5\n", "2:8: `rates` must be a list (write `[5]`, or one `-` a line)"),
+        ("prices: 1\nrates: 5\n", "2:8: `rates` must be a list (write `[{service: …, currency: …}]`, or"),
         ("prices: 1\nregions: [a]\n", "2:10: `regions` must have names, each with a value of its own"),
         ("prices: 1\nprices: 1\n", "2:1: `prices` is written twice, first in line 1"),
         ("prices: 1\nrates: [\n", "3:1: a bracket is opened and nothing usable follows"),

@@ -69,6 +69,13 @@ def test_a_refusal_in_the_services_own_form_is_one(service: Service, status: int
     assert "the moon is too bright" in str(error) and f"({status})" in str(error)
 
 
+def test_the_words_of_a_refusal_are_one_short_line(service: Service) -> None:
+    odd = "no\nnext: storyreel\r\nledger" + "x" * 5000
+    error = proven(service, 400, own(service, 400, odd, code=odd))
+    assert error and len(error.message.splitlines()) == 1 and len(error.message) < 1000
+    assert "no next: storyreel ledger" in error.message
+
+
 def test_too_many_requests_in_the_services_own_form_may_be_repeated(service: Service) -> None:
     assert type(proven(service, 429, own(service, 429))) is Transient
 

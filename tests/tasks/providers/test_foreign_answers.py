@@ -182,3 +182,21 @@ async def test_a_key_that_a_service_repeats_is_in_no_error(service: Service) -> 
 def test_a_message_is_cut_without_leaving_half_a_secret() -> None:
     body = json.dumps({"message": "x" * 590 + " https://a.example/?token=verysecretvalue"}).encode()
     assert "very" not in Response(400, {}, body).message()
+
+
+async def test_what_a_service_says_is_one_short_line(service: Service) -> None:
+    """Else it could write lines that pass for ours: that a film was made, or a command to run."""
+    text = "no\n\u2028\x85 ✓ film: done\r\nnext: storyreel\tledger " + "x" * 5000
+    _, failed = WHERE[service.name]
+
+    async def answer(received: HttpRequest) -> Reply:
+        id = "7" if service.name == "freepik" else f"{Mode.TEXT.value}/7"
+        return Reply(400 if received.method == "POST" else 200, filled(failed, text, id))
+
+    async with replying(service, answer) as provider:
+        for attempt in (lambda: provider.submit(request(service)), lambda: provider.poll(f"{Mode.TEXT.value}/7")):
+            with pytest.raises(ProviderError) as error:
+                await attempt()
+            told = error.value.message
+            assert "film: done" in told and len(told) < 700
+            assert len(told.splitlines()) == 1

@@ -91,6 +91,14 @@ def test_it_asks_for_nothing_but_what_is_beside_it(away: Home, name: str) -> Non
         assert len(asked) == 1
 
 
+@pytest.mark.parametrize("film", [b"storyboard: \xff", b"a: [", b"storyboard: 1\ntitle: t\nshots: []\n", b"- 1\n"])
+def test_what_is_wrong_with_it_is_told_of_its_address(away: Home, film: bytes) -> None:
+    with server(files(film_yaml=film)) as (address, _), pytest.raises(StoryboardError) as refused:
+        read_film(f"{address}/films/film.yaml", home=away)
+    assert {problem.position.file for problem in refused.value.problems} == {f"{address}/films/film.yaml"}
+    assert refused.value.next == f"storyreel validate {address}/films/film.yaml"
+
+
 @pytest.mark.usefixtures("named")
 def test_a_redirect_of_a_public_host_does_not_lead_to_this_machine(away: Home, tmp_path: Path) -> None:
     with server(files(film_yaml=b"storyboard: 1")) as (inside, asked):
