@@ -57,6 +57,8 @@ async def obtain(take: Take, studio: Studio, log: Log, global_slot: GlobalSlot, 
     except (Transient, Overdue) as error:
         error.hint = error.hint or order.standing()
         raise
+    except TaskForgotten:
+        raise  # which says itself what the order's state is
     except Terminal as error:
         if order.is_open():
             error.hint = "; ".join(filter(None, (error.hint, order.standing())))

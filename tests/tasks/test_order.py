@@ -283,6 +283,19 @@ async def test_a_task_that_the_service_forgot_is_not_bought_again_by_itself(tmp_
         assert len(on.emulator.accepted) == 1
 
 
+async def test_a_task_that_is_forgotten_while_it_is_awaited_has_one_advice(tmp_path: Path) -> None:
+    async with bench(tmp_path, SERVICES["dashscope"], timeout=30) as on:
+        on.emulator.use_script(Script(waiting=1, running=1, end=None), times=1)
+        making = asyncio.create_task(on.make())
+        while not on.emulator.accepted:
+            await asyncio.sleep(0.01)
+        on.emulator.clock.forward(hours=25)
+        with pytest.raises(TaskForgotten) as caught:
+            await making
+        assert "give the order up" in caught.value.hint
+        assert "the same command goes on with it" not in caught.value.hint
+
+
 async def test_of_two_orders_with_one_id_the_second_gets_no_clip_and_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
