@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from storyreel.tasks.media import text, typefaces
+from storyreel.tasks.media.text import layout as text
+from storyreel.tasks.media.text import typefaces
 
 LINES = {
     "Chinese": "清晨的菜市场，路灯下地面反光，李雷推着自行车走过。",

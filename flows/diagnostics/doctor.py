@@ -32,8 +32,8 @@ from storyreel.tasks.ledger.ledger import State as LedgerState
 from storyreel.tasks.ledger.schema import version
 from storyreel.tasks.media.binary import find_ffmpeg
 from storyreel.tasks.media.errors import MediaError
-from storyreel.tasks.media.text import has_raqm, missing_letters
-from storyreel.tasks.media.typefaces import Fonts, Weight, remedy
+from storyreel.tasks.media.text.layout import has_raqm, missing_letters
+from storyreel.tasks.media.text.typefaces import Fonts, Weight, remedy
 from storyreel.tasks.settings import CLIPS_URL, FONT, MEDIA_URL, WEBHOOK_SECRET, WEBHOOK_URL, Settings, service_variable
 
 _NEEDED_BYTES = 500 << 20

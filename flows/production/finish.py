@@ -20,7 +20,7 @@ from storyreel.tasks.ledger.ledger import Ledger
 from storyreel.tasks.media.contact_sheet import contact_sheet
 from storyreel.tasks.media.ffmpeg import in_thread
 from storyreel.tasks.media.house_format import HouseFormat
-from storyreel.tasks.media.typefaces import Fonts
+from storyreel.tasks.media.text.typefaces import Fonts
 from storyreel.tasks.progress import report_stage
 from storyreel.tasks.request.board import own_font
 

@@ -16,8 +16,8 @@ from storyreel.tasks.files import replacing
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.frames import displayed_image
 from storyreel.tasks.media.probe import open_clip, picture_stream
-from storyreel.tasks.media.text import Weight, one_line
-from storyreel.tasks.media.typefaces import STANDARD, Fonts
+from storyreel.tasks.media.text.layout import Weight, one_line
+from storyreel.tasks.media.text.typefaces import STANDARD, Fonts
 from storyreel.tasks.progress import Progress
 
 WIDTH = 1920

@@ -15,7 +15,7 @@ from storyreel.tasks.providers.hosted import AttachmentUrls, HostedProvider
 from storyreel.tasks.providers.http.response import amount_at, odd_amount, text_at, url_part, value_at
 from storyreel.tasks.providers.provider import Submission, TaskStatus
 from storyreel.tasks.providers.request import Request
-from storyreel.tasks.providers.wan import wan
+from storyreel.tasks.providers.wan.capabilities import wan
 
 _SOLD = (5, 10, 15)
 _SPENT = ("meta", "usage", "usd_spent")

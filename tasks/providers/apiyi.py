@@ -14,9 +14,9 @@ from storyreel.tasks.providers.http.response import odd_amount, text_at, url_par
 from storyreel.tasks.providers.provider import TaskStatus
 from storyreel.tasks.providers.refusals import CONTENT_CODES, CONTENT_WORDS
 from storyreel.tasks.providers.request import Request
-from storyreel.tasks.providers.wan import wan
-from storyreel.tasks.providers.wan_answers import INTERNAL_CODES, TASK_FORM
-from storyreel.tasks.providers.wan_request import BILLED, billed_seconds, order_body
+from storyreel.tasks.providers.wan.answers import INTERNAL_CODES, TASK_FORM
+from storyreel.tasks.providers.wan.capabilities import wan
+from storyreel.tasks.providers.wan.request import BILLED, billed_seconds, order_body
 
 _TOP_UP = "top up the balance at apiyi.com"
 

@@ -18,9 +18,9 @@ from storyreel.tasks.providers.http.response import odd_amount, text_at, url_par
 from storyreel.tasks.providers.provider import RemoteTask, TaskStatus
 from storyreel.tasks.providers.request import Request
 from storyreel.tasks.providers.sent_file import SentFile
-from storyreel.tasks.providers.wan import wan
-from storyreel.tasks.providers.wan_answers import INTERNAL_CODES, TASK_FORM
-from storyreel.tasks.providers.wan_request import BILLED, billed_seconds, order_body
+from storyreel.tasks.providers.wan.answers import INTERNAL_CODES, TASK_FORM
+from storyreel.tasks.providers.wan.capabilities import wan
+from storyreel.tasks.providers.wan.request import BILLED, billed_seconds, order_body
 
 _BEIJING = timezone(timedelta(hours=8))
 """The zone of its times, which name none."""

@@ -20,7 +20,7 @@ from storyreel.tasks.providers.http.response import text_at, url_part, value_at
 from storyreel.tasks.providers.provider import RemoteTask, Submission, TaskStatus
 from storyreel.tasks.providers.request import Attachment, Request
 from storyreel.tasks.providers.sent_file import SentFile
-from storyreel.tasks.providers.wan import wan
+from storyreel.tasks.providers.wan.capabilities import wan
 from storyreel.tasks.settings import Settings
 
 ANSWERS = AnswerTable(

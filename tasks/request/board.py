@@ -10,11 +10,11 @@ from storyreel.specs.problems.phrases import abridged, counted
 from storyreel.specs.problems.problem import Problem, StoryboardError
 from storyreel.specs.storyboard import Shot, Storyboard
 from storyreel.specs.validation.check import FREE
-from storyreel.tasks.media.bidi import has_right_to_left
 from storyreel.tasks.media.errors import MediaError
-from storyreel.tasks.media.scripts import is_plain, needs_shaping
-from storyreel.tasks.media.text import has_raqm, missing_letters, only_dejavu
-from storyreel.tasks.media.typefaces import Fonts, remedy
+from storyreel.tasks.media.text.bidi import has_right_to_left
+from storyreel.tasks.media.text.layout import has_raqm, missing_letters, only_dejavu
+from storyreel.tasks.media.text.scripts import is_plain, needs_shaping
+from storyreel.tasks.media.text.typefaces import Fonts, remedy
 from storyreel.tasks.providers.request import Board
 from storyreel.tasks.request.attachments import FileDigest
 from storyreel.tasks.request.prompt import fill_names, spoken_lines

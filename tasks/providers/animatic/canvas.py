@@ -9,7 +9,7 @@ from math import ceil
 from PIL import Image
 
 from storyreel.specs.frozen import Frozen
-from storyreel.tasks.media.text import Box, Colour, Fonts
+from storyreel.tasks.media.text.layout import Box, Colour, Fonts
 from storyreel.tasks.providers.request import Board
 
 WHITE: Colour = (246, 246, 242, 255)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from PIL import Image
 
-from storyreel.tasks.media.text import Block, Box, Weight, fit, one_line
+from storyreel.tasks.media.text.layout import Block, Box, Weight, fit, one_line
 from storyreel.tasks.providers.animatic.canvas import DIM, WHITE, Canvas, Palette
 from storyreel.tasks.providers.request import Board
 

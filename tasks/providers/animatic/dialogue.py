@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from PIL import Image
 
-from storyreel.tasks.media.text import Block, Weight, fit, one_line, rows
+from storyreel.tasks.media.text.layout import Block, Weight, fit, one_line, rows
 from storyreel.tasks.providers.animatic.canvas import WHITE, Canvas, Palette
 from storyreel.tasks.providers.request import Board
 

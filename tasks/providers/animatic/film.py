@@ -20,7 +20,7 @@ from storyreel.tasks.media.frames import displayed_image
 from storyreel.tasks.media.house_format import HouseFormat
 from storyreel.tasks.media.probe import Probe, decoded_frames, no_picture, open_clip, picture_stream
 from storyreel.tasks.media.stills import cover
-from storyreel.tasks.media.text import Weight, shadowed
+from storyreel.tasks.media.text.layout import Weight, shadowed
 from storyreel.tasks.providers.animatic.captions import timecode
 from storyreel.tasks.providers.animatic.dialogue import Cue
 from storyreel.tasks.providers.animatic.guide_sound import Speech, faded, guide_tone

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from PIL import Image, ImageDraw, ImageFilter
 
 from storyreel.tasks.media.stills import blurred_backdrop, cover
-from storyreel.tasks.media.text import Box, Fonts, shadowed
+from storyreel.tasks.media.text.layout import Box, Fonts, shadowed
 from storyreel.tasks.providers.animatic import captions as words
 from storyreel.tasks.providers.animatic import pictures
 from storyreel.tasks.providers.animatic.camera import Camera

@@ -7,7 +7,7 @@ from math import atan2, cos, pi, sin
 
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
-from storyreel.tasks.media.text import Colour
+from storyreel.tasks.media.text.layout import Colour
 from storyreel.tasks.providers.animatic.canvas import Palette
 
 HORIZON = 0.64

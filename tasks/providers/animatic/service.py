@@ -12,8 +12,8 @@ from storyreel.tasks.files import replacing
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.ffmpeg import in_thread, run
 from storyreel.tasks.media.house_format import HouseFormat
-from storyreel.tasks.media.text import missing_letters
-from storyreel.tasks.media.typefaces import Fonts, remedy
+from storyreel.tasks.media.text.layout import missing_letters
+from storyreel.tasks.media.text.typefaces import Fonts, remedy
 from storyreel.tasks.progress import Progress
 from storyreel.tasks.providers.animatic.film import clip_of, end_of
 from storyreel.tasks.providers.animatic.page import lay_out

@@ -16,7 +16,7 @@ from storyreel.tasks.providers import load
 from storyreel.tasks.providers.capability import Capability
 from storyreel.tasks.providers.provider import Provider
 from storyreel.tasks.providers.request import Request
-from storyreel.tasks.providers.wan import WAN
+from storyreel.tasks.providers.wan.capabilities import WAN
 from storyreel.tasks.request.build import build_requests
 from storyreel.tasks.request.unsupported import Unsupported
 from tests.tasks.generated_clips import make_clip

@@ -12,7 +12,7 @@ from PIL import Image
 
 from storyreel.specs.problems.problem import StoryboardError
 from storyreel.specs.reading import read
-from storyreel.tasks.providers.wan import WAN
+from storyreel.tasks.providers.wan.capabilities import WAN
 from storyreel.tasks.request import local_files as references
 from storyreel.tasks.request.local_files import LocalFileChecks
 from tests.services.references import Reference, examine

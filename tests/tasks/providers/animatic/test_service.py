@@ -12,9 +12,9 @@ from PIL import Image, ImageChops, ImageDraw, ImageFont
 
 from storyreel.specs.storyboard import Mode
 from storyreel.specs.timing import FrameRate
-from storyreel.tasks.media import typefaces
 from storyreel.tasks.media.house_format import HouseFormat, house_signature
 from storyreel.tasks.media.probe import probe
+from storyreel.tasks.media.text import typefaces
 from storyreel.tasks.providers.animatic.canvas import Canvas
 from storyreel.tasks.providers.animatic.captions import timecode
 from storyreel.tasks.providers.animatic.service import Animatic

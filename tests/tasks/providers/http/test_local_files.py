@@ -22,7 +22,7 @@ from storyreel.tasks.providers.errors import FileChanged, Refusal, Terminal, Tra
 from storyreel.tasks.providers.http.local_files import ReferenceBucket
 from storyreel.tasks.providers.request import Attachment, Request
 from storyreel.tasks.providers.sent_file import read_file
-from storyreel.tasks.providers.wan import wan
+from storyreel.tasks.providers.wan.capabilities import wan
 from tests.buckets import SECRET
 from tests.services.faults import Answer, Call, Reset
 from tests.tasks.generated_clips import ffmpeg, make_clip

@@ -7,7 +7,7 @@ import regex
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storyreel.tasks.media.line_breaks import clusters, pieces
+from storyreel.tasks.media.text.line_breaks import clusters, pieces
 from tests.fonts import LINES
 
 _ALPHABET = "ab é\u0301夜の、。「」ー한국ภาษาไทยวิ่งखेतक्षि👨\u200d👩👋🏽🇩🇪❤\ufe0f1\u20e3\u200b(!?“”"

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from storyreel.tasks.media import typefaces
 from storyreel.tasks.media.errors import MediaError
-from storyreel.tasks.media.font_file import faces
-from storyreel.tasks.media.scripts import is_emoji, is_plain
-from storyreel.tasks.media.text import missing_letters
-from storyreel.tasks.media.typefaces import STANDARD, Fonts, Weight, remedy
+from storyreel.tasks.media.text import typefaces
+from storyreel.tasks.media.text.font_file import faces
+from storyreel.tasks.media.text.layout import missing_letters
+from storyreel.tasks.media.text.scripts import is_emoji, is_plain
+from storyreel.tasks.media.text.typefaces import STANDARD, Fonts, Weight, remedy
 from tests.fonts import LINES, no_fonts, package, packaged_fonts  # noqa: F401
 
 DEJAVU = Weight.REGULAR.path

