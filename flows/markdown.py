@@ -9,7 +9,7 @@ from storyreel.specs.secrets import hidden
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>|#~&])")
 _BEGINNING = re.compile(r"^(\d{1,9})(?=[.)])|^(?=[-+=])")
-"""What makes a line an entry of a list, or a headline of the line above."""
+"""Beginnings that make a line an entry of a list, or a headline of the line above."""
 
 
 def escape(text: str, longest: int | None = None) -> str:

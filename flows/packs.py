@@ -101,7 +101,7 @@ def is_pack(address: str) -> bool:
 
 
 def without_version(address: str, storyboard: str) -> str:
-    """What the addresses of all versions of a pack have in common; `storyboard` is the name of the file in it."""
+    """The common part of the addresses of all versions of a pack; `storyboard` is the name of the file in it."""
     found = _ADDRESS.fullmatch(address)
     assert found
     return f"{without_password(found['bucket'])}/packs/{storyboard}"

@@ -22,7 +22,7 @@ _COMMANDS = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud8
 _PLAIN: Mapping[str, str] = MappingProxyType(
     dict(zip("✓✗·•–×→━─╸╺│’‘“”", "+x---x>----|''\"\"", strict=True)) | {"…": "...", "—": "--", "→": "->"}
 )
-"""What our own signs are in ASCII."""
+"""ASCII in place of our own signs."""
 
 
 class Terminal(Console):

@@ -102,7 +102,7 @@ def file_kind(head: bytes) -> FileKind | None:
 
 
 def other_kind(head: bytes) -> str:
-    """What a file of a kind that is not used is, for a message: `a GIF picture`; empty if unknown."""
+    """The name of a kind of file that is not used, for a message: `a GIF picture`; empty if unknown."""
     if head[4:8] == b"ftyp":
         is_heif = head[8:12] in _STILL_BRANDS and not _is_avif(head)
         return "a HEIC picture" if is_heif else ""

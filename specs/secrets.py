@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from urllib.parse import quote, quote_plus, unquote
 
 MARK = "…"
-"""What stands where a secret was."""
+"""The sign in place of a secret."""
 
 _VARIABLE = re.compile(r"(?:KEY|SECRET|TOKEN|PASSWORD|PASSWD|AUTH_STRING|CREDENTIALS)$")
 """Names of environment variables that hold a secret."""

@@ -117,7 +117,7 @@ _CONVERT = {
     SourceKind.MUSIC: "save it as WAV or MP3",
     SourceKind.FONT: "save it as TTF or OTF",
 }
-"""What to do about a file of another kind."""
+"""Advice about a file of another kind."""
 
 
 class SourceChecker:

@@ -38,7 +38,7 @@ class Clip(Frozen):
 
 
 class Receipt(Frozen):
-    """What the ledger is to be told of a clip. On disk from before the clip is stored until the ledger has it."""
+    """Facts about a clip for the ledger. On disk from before the clip is stored until the ledger has them."""
 
     key: str
     """The take's key."""

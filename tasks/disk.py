@@ -78,7 +78,7 @@ def in_words(folder: Path) -> Iterator[None]:
 
 
 def _blocked(folder: Path) -> str:
-    """What stands in the way of a folder; empty if nothing does."""
+    """The obstacle to creating a folder; empty if there is none."""
     for part in (folder, *folder.parents):
         try:
             if part.is_dir():

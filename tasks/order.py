@@ -92,7 +92,7 @@ class _TakeOrder:
                 return clip
 
     def standing(self) -> str:
-        """What has become of the order, for a person whose run has waited in vain; empty for a free take."""
+        """The state of the order in words, for a user whose run has waited in vain; empty for a free take."""
         if not self.provider.paid:
             return ""
         purchase = self.studio.ledger.find(self.take.order.key)

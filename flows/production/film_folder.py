@@ -24,7 +24,7 @@ class FolderTaken(StoryreelError):
 
 
 class FilmSource(NamedTuple):
-    """What tells the film of one storyboard from that of another. Not the content, which changes with every edit."""
+    """The identity of the storyboard of a film. Not its content, which changes with every edit."""
 
     title: str
     place: str

@@ -80,7 +80,7 @@ _SEVERITY: tuple[frozenset[What], ...] = (
 
 
 class Needed(Frozen):
-    """What the cut needs of a take."""
+    """The frames of a take that the cut needs."""
 
     frames: int
     """Frames of the take that are used, at the film's rate."""

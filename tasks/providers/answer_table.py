@@ -1,4 +1,4 @@
-"""What a service's answers prove: a table for each service, in its module, and how it is read.
+"""Tables of what a service's answers prove, one in the module of each service, and how they are read.
 
 An order was refused only if the answer is in the service's own documented form, names no task, and a rule of the table
 lists it. Any other answer to an order proves nothing: redirects, errors of a gateway, HTML under any status, timeouts.
@@ -28,7 +28,7 @@ have worked on, or had done so before: 408, 409, 421, 423, 424, 425, 499.
 
 
 class Meaning(Enum):
-    """What an answer in a service's own form says. All of them prove that the request was not carried out."""
+    """The meaning of an answer in a service's own form. All prove that the request was not carried out."""
 
     REFUSED = "the request was read and turned down"
     NOT_FOUND = "nothing is under this address"

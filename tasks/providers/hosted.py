@@ -51,7 +51,7 @@ class HostedProvider(Provider):
     order_path: ClassVar[str]
     """The path that orders are posted to, if it is the same for all."""
     answers: ClassVar[AnswerTable]
-    """What its answers prove, about an order and about a task."""
+    """The table of what its answers prove, about an order and about a task."""
     store_prefix: ClassVar[str] = "https://"
     """How addresses of files in the service's own store begin, if it has one."""
 

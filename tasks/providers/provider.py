@@ -30,7 +30,7 @@ class Submission(Frozen):
     cost: Money | None = None
     """None if the service does not name it yet."""
     remark: str = ""
-    """What the service said that makes no sense, to be told to the user; empty if nothing."""
+    """A warning for the user about something in the answer that makes no sense; empty if there is none."""
 
 
 class TaskStatus(Frozen):

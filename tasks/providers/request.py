@@ -68,7 +68,7 @@ class Board(Frozen):
     font: str = ""
     """The absolute path of the user's own font, or empty. Not in the key, its digest is in `lettering`."""
     lettering: str = ""
-    """What the drawing of its letters depends on; empty if they are all in DejaVu Sans, from left to right."""
+    """The fonts and directions of its letters; empty if all are in DejaVu Sans, from left to right."""
     missing: tuple[str, ...] = ()
     """The letters that no font had when it was planned; they are drawn as empty boxes."""
 

@@ -1,4 +1,4 @@
-"""What a font file holds: its faces, the letters of each, and whether they are drawn in colour.
+"""The content of a font file: its faces, the letters of each, and whether they are drawn in colour.
 
 Only the tables of names and characters are read, with no library: Pillow does not tell which letters a font has.
 The formats are those of the OpenType specification 1.9.1 (read 2026-11-29).

@@ -113,7 +113,7 @@ class Style:
         return min(round(up * scale), round(1.2 * self.size)), min(round(down * scale), round(0.5 * self.size))
 
     def scale(self, face: Face) -> float:
-        """What bitmaps of one size are scaled by."""
+        """The scale of bitmaps that exist in one size."""
         return self.size / face.strike if face.strike else 1.0
 
     def runs(self, line: str) -> tuple[Run, ...]:

