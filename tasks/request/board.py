@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from storyreel.specs.problems.phrases import abridged, counted
 from storyreel.specs.problems.problem import Problem, StoryboardError
@@ -16,10 +17,13 @@ from storyreel.tasks.media.text.layout import has_raqm, missing_letters, only_de
 from storyreel.tasks.media.text.scripts import is_plain, needs_shaping
 from storyreel.tasks.media.text.typefaces import Fonts, remedy
 from storyreel.tasks.providers.request import Board
-from storyreel.tasks.request.attachments import FileDigest
 from storyreel.tasks.request.prompt import fill_names, spoken_lines
 from storyreel.tasks.request.unsupported import Unsupported
 from storyreel.tasks.settings import Settings
+
+if TYPE_CHECKING:
+    # `validate` asks for letters alone, and need not load the decoders of attachments.
+    from storyreel.tasks.request.attachments import FileDigest
 
 _DRAWING = "2"
 """Increased when letters beyond DejaVu Sans are drawn in another way."""

@@ -191,6 +191,7 @@ def test_planning_never_imports_prefect(tmp_path: Path) -> None:
         "    app([command, 'film.yaml'], standalone_mode=False)\n"
         "    assert not [name for name in sys.modules if name.split('.')[0] == 'prefect'], command\n"
         "    assert command == 'plan' or 'sqlalchemy' not in sys.modules, 'reading needs no ledger'\n"
+        "    assert command == 'plan' or 'av' not in sys.modules, 'nor, without media, a decoder'\n"
     )
     child = subprocess.run([sys.executable, "-c", look], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert child.returncode == 0, child.stderr
