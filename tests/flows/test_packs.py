@@ -331,7 +331,7 @@ ELSEWHERE = [
     "%2E./secret.png", "%252e%252e/secret.png", "a%2f..%2f..%2fsecret.png", "%2fetc%2fx.png", "..%5csecret.png",
     "x.png::http://127.0.0.1:8911/y", "x.png%3a%3afile:///etc/x", ".. /secret.png", ".elsewhere/x.png", "a\tb/../x.png",
 ]  # fmt: skip
-"""What a storyboard from elsewhere may not name. SECRET is an absolute path of this host."""
+"""Names that a storyboard from elsewhere may not use. SECRET is an absolute path of this host."""
 USES = {
     "reference": "cast: {mira: {references: [NAME]}}\nshots: [{shot: 1A, action: A., cast: [mira]}]",
     "video": "shots: [{shot: 1A, action: A., references: [{video: NAME}]}]",

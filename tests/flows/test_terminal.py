@@ -30,7 +30,7 @@ PACKAGES = ("flows", "tasks", "specs")
 
 
 def printed(*things: object, width: int = 400) -> str:
-    """What a terminal with colours receives, without the colours of this program."""
+    """The output on a terminal with colours, without the colours of this program."""
     file = io.StringIO()
     terminal = Terminal(file=file, width=width, force_terminal=True, color_system="standard")
     for thing in things:

@@ -90,7 +90,7 @@ def test_it_is_told_recorded_and_settled_without_harm(tmp_path: Path, lived_in: 
 
 
 def said(stage: Stage, *arguments: str) -> str:
-    """What a command says."""
+    """The output of a command."""
     done = warm.command(*arguments, folder=stage.folder, environment=stage.environment)
     assert "Traceback" not in done.stderr and "bug in storyreel" not in done.stderr, shlex.join(arguments)
     return done.stdout + done.stderr

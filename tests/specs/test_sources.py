@@ -1,4 +1,4 @@
-"""What a storyboard from elsewhere may name: nothing that leads out of its folder, whoever reads the name."""
+"""Names in a storyboard from elsewhere: none leads out of its folder, whatever program reads the name."""
 
 from __future__ import annotations
 

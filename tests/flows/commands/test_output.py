@@ -1,4 +1,4 @@
-"""Whatever the encoding and the width of the output, a command says what it says elsewhere, and ends as it does."""
+"""A command says the same in any encoding and width of the output, and ends as it does elsewhere."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run prints while it works: each stage and each new reason to wait, once."""
+"""The output of a run while it works: each stage and each new reason to wait, once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a form may ask of a worker: a storyboard in place of the deployment's own reaches no other file of its host."""
+"""Limits of a form: a storyboard in place of the deployment's own reaches no other file of the worker's host."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ def test_each_shot_has_its_own_limit(tmp_path: Path) -> None:
 
 
 def test_each_budget_that_would_be_exceeded_is_named(tmp_path: Path) -> None:
-    """Who approves of a higher amount for a run, and so of all of them, must know."""
+    """An approval of a higher amount for a run lifts all limits, so the question must name them."""
     amounts = {"per_run": "2 USD", "per_shot": "5 USD", "per_month": "1 USD"}
     limits = limits_of(Budget(**{name: parse_money(amount) for name, amount in amounts.items()}))
     with pytest.raises(BudgetExceeded) as stopped:

@@ -55,7 +55,7 @@ async def served() -> AsyncIterator[int]:
 
 
 async def said(reader: asyncio.StreamReader) -> bytes:
-    """What the server sends until it closes the connection."""
+    """The bytes that the server sends until it closes the connection."""
     received = b""
     with suppress(ConnectionError):
         while piece := await reader.read(4096):
