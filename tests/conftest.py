@@ -32,9 +32,10 @@ os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(_GUARD), os.environ
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--kills 500` kills a run so often at random moments; a few in every run of the suite. `--renew-pictures` writes
-    what the browser shows into deployments/pictures."""
+    """`--kills 500` kills a run so often at random moments; a few in every run of the suite. `--matrix` runs every case
+    of a matrix, and not only its sample. `--renew-pictures` writes what the browser shows into deployments/pictures."""
     parser.addoption("--kills", type=int, default=4, help="how often a run is killed at a random moment")
+    parser.addoption("--matrix", action="store_true", help="run also the cases that are marked with `matrix`")
     parser.addoption("--renew-pictures", action="store_true", help="take the documentation's screenshots anew")
 
 
@@ -45,9 +46,18 @@ _LONGEST = (
 """Files of more than a minute, those that mostly wait before the others."""
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_configure(config: pytest.Config) -> None:
+    """`pytest.mark.matrix`, on a test or one of its parameters, leaves that case to `--matrix`."""
+    config.addinivalue_line("markers", "matrix: one of many similar cases, run with --matrix only")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """The longest files come first, then those with a Prefect server, then those that run the command: the short ones
-    fill the end."""
+    fill the end. Cases of a matrix are left out unless `--matrix` asks for them."""
+    if not config.getoption("--matrix"):
+        left_out = [item for item in items if item.get_closest_marker("matrix")]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if not item.get_closest_marker("matrix")]
     weights: dict[Path, int] = {}
     for item in items:
         needed = set(getattr(item, "fixturenames", ()))
