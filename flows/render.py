@@ -13,7 +13,7 @@ from uuid import UUID
 from prefect import flow
 from prefect.runtime import flow_run
 from prefect.states import Cancelled
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from storyreel.flows.lifecycle import automations
 from storyreel.flows.lifecycle.cancellation import stop_handler, stoppable
@@ -38,7 +38,7 @@ from storyreel.flows.production.takes import begin_takes
 from storyreel.flows.review.model import ReviewNeeded
 from storyreel.flows.review.suspend import Approval, unapproved_shots
 from storyreel.flows.servers.prefect_internals import name_flow_run
-from storyreel.specs.money import parse_money
+from storyreel.specs.money import MEANING, PATTERN, parse_money
 from storyreel.specs.secrets import hidden
 from storyreel.tasks import providers
 from storyreel.tasks.home import Home
@@ -46,7 +46,12 @@ from storyreel.tasks.ledger.budget import BudgetExceeded
 from storyreel.tasks.studio import open_studio
 
 _Service = Annotated[str, Field(json_schema_extra={"enum": list(providers.names())})]
-_Amount = Annotated[str, Field(pattern=r"^[^\d]*\d+(\.\d+)?[^\d]*$", examples=["20 USD", "150 CNY"])]
+_Budget = Annotated[
+    str | None,
+    AfterValidator(lambda text: None if text is None else parse_money(text).exactly),
+    # Prefect shows JSON Schema's own messages, and only that of `const` can say what is expected.
+    Field(json_schema_extra={"if": {"type": "string", "not": {"pattern": PATTERN}}, "then": {"const": MEANING}}),
+]
 """An amount as `parse_money` takes it."""
 
 
@@ -61,7 +66,7 @@ async def render_storyboard(
     provider: _Service | None = None,
     vars: dict[str, str] | None = None,
     select: list[str] | None = None,
-    budget: _Amount | None = None,
+    budget: _Budget = None,
     out: str | None = None,
     spread: Literal["none", "scenes"] = "none",
     agreed: list[str] | None = None,

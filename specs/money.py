@@ -18,6 +18,10 @@ _YUAN_OR_YEN = frozenset("¥￥元円")
 _CODE = re.compile(r"[A-Z]{3}")
 _NAME = r"[^\s\d.,+\-−]*"
 _WRITTEN = re.compile(rf"({_NAME})\s*([0-9]{{1,12}}(?:\.[0-9]+)?)\s*({_NAME})")
+PATTERN = r"^\s*([A-Z]{3}|[$€£])?\s*[0-9]{1,12}(\.[0-9]{1,6})?\s*([A-Z]{3}|[$€£])?\s*$"
+"""Amounts as `parse_money` takes them, for JSON Schema; only two different currencies are not seen."""
+MEANING = "an amount of money such as 20 USD, 150 CNY or $20"
+"""A description of such an amount, for messages."""
 _MOST_PLACES = 30
 """Places before the point of an amount that is written out."""
 _WIDE = Context(prec=60)

@@ -12,6 +12,7 @@ from prefect.schedules import Schedule
 
 from storyreel.flows.deployment import registration
 from storyreel.flows.deployment.environment import worker_environment
+from storyreel.flows.deployment.form import NO_FORM, form_of, publish_form
 from storyreel.flows.deployment.registration import DeploymentRequest, FilmDeployment, Overlap, Spread
 from storyreel.flows.deployment.schedules import describe
 from storyreel.flows.lifecycle import automations
@@ -95,6 +96,7 @@ async def _deploy(
 ) -> Deployed:
     # First of all the pool: without it nothing is packed or created.
     pool = await registration.find_pool(pool_name)
+    form = await asyncio.to_thread(form_of, request)
     film = await asyncio.to_thread(film_deployment, request, bucket)
     replaced = await registration.replaced_storyboard(film)
     environment = worker_environment(request.plan.services, in_process_pool=pool.type == "process")
@@ -102,9 +104,11 @@ async def _deploy(
     status = await automations.ensure_automations(request.lost_after)
     in_pool = registration.in_pool(pool, environment.variables)
     if request.spread == "scenes":  # before the film itself, whose first run looks for it
-        await registration.register(await registration.scenes_deployment(film, in_pool))
+        scenes = await registration.register(await registration.scenes_deployment(film, in_pool))
+        await publish_form(scenes, NO_FORM)
     wanted = await registration.render_deployment(film, request, schedules, in_pool)
     created = await registration.register(wanted)
+    await publish_form(created, form)
     return Deployed(
         deployment=film.full_name,
         id=str(created),

@@ -22,6 +22,7 @@ from storyreel.flows.markdown import code, escape
 from storyreel.flows.names import film_tags
 from storyreel.flows.planning.model import Plan
 from storyreel.flows.planning.run_request import RunRequest
+from storyreel.flows.planning.selection import terms_of
 from storyreel.flows.production.film_folder import FilmSource
 from storyreel.flows.render import render_storyboard
 from storyreel.flows.scene import shoot_scene
@@ -190,7 +191,7 @@ def _parameters(film: FilmDeployment, request: DeploymentRequest) -> dict[str, A
         "storyboard": film.storyboard,
         "provider": run.provider,
         "vars": run.vars or None,
-        "select": list(run.selection) or None,
+        "select": terms_of(run.selection) or None,
         "budget": run.budget.exactly if run.budget else None,
         "out": film.out,
         "spread": None if request.spread == "none" else request.spread,

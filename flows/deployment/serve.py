@@ -12,6 +12,7 @@ from prefect.schedules import Schedule
 
 from storyreel.flows.deployment import registration
 from storyreel.flows.deployment.deploy import film_deployment
+from storyreel.flows.deployment.form import form_of, publish_form
 from storyreel.flows.deployment.registration import DeploymentRequest, FilmDeployment
 from storyreel.flows.deployment.schedules import describe
 from storyreel.flows.lifecycle import automations
@@ -55,6 +56,7 @@ async def _serve(
     wanted.work_pool_name = wanted.work_queue_name = None
     created = await runner.aadd_deployment(wanted)
     await registration.remove_old_schedules(created, wanted)
+    await publish_form(created, await asyncio.to_thread(form_of, request))
     for when in map(describe, schedules):
         console.print(f"renders {film.title}: {when}")
     if pages:

@@ -9,6 +9,7 @@ from unicodedata import normalize
 from storyreel.flows.planning.model import PlannedTake, TakeState
 from storyreel.specs.errors import StoryreelError
 from storyreel.specs.problems.phrases import listed, suggestion
+from storyreel.specs.storyboard import Storyboard
 
 
 class NothingSelected(StoryreelError):
@@ -21,9 +22,27 @@ def select_takes(terms: Iterable[str], takes: Sequence[PlannedTake]) -> frozense
     Each term may hold several, separated by commas. Raises NothingSelected.
     """
     chosen: set[tuple[str, int]] = set()
-    for term in (part.strip() for written in terms for part in normalize("NFC", written).split(",")):
+    for term in terms_of(terms):
         chosen.update((take.shot, take.take) for take in takes if _condition(term, takes)(take))
     return frozenset(chosen | _needed(chosen, takes))
+
+
+def terms_of(selection: Iterable[str]) -> list[str]:
+    """The single terms of a selection, of which each part may hold several, separated by commas."""
+    return [part.strip() for written in selection for part in normalize("NFC", written).split(",")]
+
+
+def selectable(film: Storyboard) -> list[str]:
+    """The terms that a film can be selected by: its shots and those with continuations, its scenes, the states."""
+    continued = {shot.continues for shot in film.all_shots}
+    slates = [shot.shot for shot in film.all_shots]
+    return [
+        *slates,
+        *(f"{slate}+" for slate in slates if slate in continued),
+        *(f"scene:{scene.scene}" for scene in film.scenes),
+        "changed",
+        *(f"state:{state}" for state in get_args(TakeState)),
+    ]
 
 
 def _condition(term: str, takes: Sequence[PlannedTake]) -> Callable[[PlannedTake], bool]:

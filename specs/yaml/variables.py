@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from itertools import islice
 from operator import is_
+from typing import NamedTuple
 
 from storyreel.specs.language.values import LONGEST_TEXT
 from storyreel.specs.problems.phrases import listed, shown, suggestion
-from storyreel.specs.problems.problem import MOST_PROBLEMS, Problem
+from storyreel.specs.problems.problem import MOST_PROBLEMS, KeyPath, Problem
 from storyreel.specs.yaml.syntax import control_character
 from storyreel.specs.yaml.tree import Entry, Node, Scalar, parse_scalar
 
@@ -34,6 +35,32 @@ def fill(root: Node, set_vars: Mapping[str, str], file: str) -> tuple[Node, list
         for key, entry in root.entries.items()
     }
     return (root.with_children(entries) if root.entries else root), problems + filler.problems
+
+
+class Use(NamedTuple):
+    """A use of a variable in a tree that is not filled in."""
+
+    name: str
+    path: KeyPath
+    is_alone: bool
+    """Whether the value is the variable and nothing else, as in `takes: ${takes}`."""
+
+
+def uses(root: Node) -> Iterator[Use]:
+    """Every use of a variable, in the order of the file. What aliases repeat is looked at once."""
+    seen: set[int] = set()
+    open_: list[tuple[KeyPath, Node]] = [((), root)]
+    while open_:
+        path, node = open_.pop()
+        if isinstance(node.value, str):
+            for found in _USE.finditer(node.value):
+                if not found["literal"] and found["end"]:
+                    yield Use(found["name"], path, found[0] == node.value)
+        elif isinstance(node.value, list | dict) and id(node) not in seen:
+            seen.add(id(node))
+            inside: list[tuple[str | int, Node]] = list(enumerate(node.items))
+            inside += [(key, entry.node) for key, entry in node.entries.items()]
+            open_ += [((*path, step), child) for step, child in reversed(inside) if (*path, step) != ("vars",)]
 
 
 def _undeclared(root: Node, declared: Entry | None, set_vars: Mapping[str, str], file: str) -> list[Problem]:

@@ -104,7 +104,10 @@ def test_this_machine_serves_a_film_until_it_is_told_to_end(team: Team) -> None:
     assert serving.wait(60) == 0, log.read_text()
     assert "Traceback" not in log.read_text()
     with team.client() as client:
-        assert client.read_deployment(UUID(made)).paused
+        served = client.read_deployment(UUID(made))
+    assert served.paused
+    form = (served.parameter_openapi_schema or {})["properties"]
+    assert form["vars"]["properties"]["city"]["default"] == "Lyon" and "agreed" not in form
 
 
 def test_the_file_for_deployments_in_git_deploys_and_runs(team: Team) -> None:

@@ -97,22 +97,45 @@ def test_the_manifest_and_the_spend_are_tables(browser: Browser, pages: Server, 
 ASKED_FOR = """\
 storyboard: 1
 title: Asked For
+vars: {city: Paris, size: wide}
 defaults: {duration: 1s}
 shots:
-  - {shot: 1A, action: A lamp.}
+  - {shot: 1A, action: "A lamp in ${city}.", size: "${size}"}
+  - {shot: 1B, action: She waits.}
 """
 
 
-def test_the_form_of_a_deployment_describes_what_it_asks_for(browser: Browser, pages: Server) -> None:
+def test_the_form_of_a_deployment_is_the_films(browser: Browser, pages: Server) -> None:
     (pages.folder / "film.yaml").write_text(ASKED_FOR)
     pool = {"name": "render", "type": "process"}
     httpx.post(f"{pages.page}/api/work_pools/", json=pool, timeout=60).raise_for_status()
-    deployed = json.loads(pages.command("deploy", "film.yaml", "--pool", "render", "--json").stdout)
-    browser.open(
+    deployed = json.loads(
+        pages.command("deploy", "film.yaml", "--pool", "render", "--budget", "9 USD", "--json").stdout
+    )
+    page = browser.open(
         f"{pages.page}/deployments/deployment/{deployed['id']}/run",
-        "The YAML file",
+        "Used in: action of 1A.",
         "A service that makes all shots",
-        "Values for the storyboard's vars",
         "The most this run may cost",
     )
     browser.screenshot(keep="form")
+    texts = page.locator("textarea")
+    values = [texts.nth(number).input_value() for number in range(texts.count())]
+    assert values[:2] == ["Paris", "9.00 USD"]
+    page.locator("button.p-select-button__control").filter(has_text="No items selected").focus()
+    page.keyboard.press("ArrowDown")
+    page.locator(".p-select-option").get_by_text("1B", exact=True).click()
+    page.keyboard.press("Escape")
+    texts.nth(0).fill("Lyon")
+    texts.nth(1).fill("lots")
+    page.get_by_role("button", name="Submit").click()
+    browser.shows("an amount of money such as 20 USD")
+    texts.nth(1).fill("5 USD")
+    page.get_by_role("button", name="Submit").click()
+    page.wait_for_url("**/deployments/deployment/*?tab=Runs")
+    (run,) = httpx.post(
+        f"{pages.page}/api/flow_runs/filter", json={"deployments": {"id": {"any_": [deployed["id"]]}}}, timeout=60
+    ).json()
+    assert run["parameters"] | {"storyboard": "", "out": ""} == {
+        "vars": {"city": "Lyon", "size": "wide"}, "select": ["1B"], "budget": "5 USD", "storyboard": "", "out": "",
+    }  # fmt: skip

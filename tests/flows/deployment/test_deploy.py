@@ -98,6 +98,9 @@ def test_a_deployment_holds_all_that_a_worker_needs_and_no_key(
     assert made.concurrency_options is not None and made.concurrency_options.collision_strategy == "CANCEL_NEW"
     assert {schedule.schedule.timezone for schedule in made.schedules} == {"Europe/Paris"}
     assert told["schedules"] == ["cron 0 6 * * 1, Europe/Paris", "every 12h, Europe/Paris"]
+    form = (made.parameter_openapi_schema or {})["properties"]
+    assert list(form) == ["vars", "select", "provider", "budget", "out"]
+    assert form["vars"]["properties"]["city"]["default"] == "Lyon" and "dashscope" in form["provider"]["enum"]
 
 
 def test_a_packed_film_is_rendered_as_it_was_deployed(deploy: Deploy, film: Path, tmp_path: Path) -> None:
@@ -113,9 +116,11 @@ def test_a_packed_film_is_rendered_as_it_was_deployed(deploy: Deploy, film: Path
 def test_deploying_again_changes_only_what_is_said(deploy: Deploy, client: SyncPrefectClient, film: Path) -> None:
     first = deploy("--yes", "--cron", "0 6 * * 1", "--limit", "dashscope=3")
     before = {one.name: one for one in client.read_automations()}
-    film.write_text(FILM.replace("lamp", "lantern"))
+    film.write_text(FILM.replace("lamp", "lantern") + "  - {shot: 1B, action: A pier.}\n")
     again = deploy("--yes")
     assert again["id"] == first["id"] and again["version"] != first["version"]
+    form = client.read_deployment(UUID(first["id"])).parameter_openapi_schema or {}
+    assert "1B" in form["properties"]["select"]["items"]["enum"], "the form is that of the film as it is now"
     assert client.read_deployment(UUID(first["id"])).schedules == []
     assert again["limits"] == [{"name": "storyreel-dashscope", "limit": 3, "became": "kept"}]
     assert deploy("--yes", "--limit", "dashscope=4")["limits"][0]["became"] == "changed"
@@ -296,3 +301,5 @@ def test_scenes_that_are_spread_are_deployed_beside_their_film(deploy: Deploy, c
         [],
     )
     assert scenes.job_variables == film.job_variables, "a scene needs what its film needs"
+    assert "spread" in (film.parameter_openapi_schema or {})["properties"]
+    assert (scenes.parameter_openapi_schema or {})["properties"] == {}, "no person starts it"
