@@ -76,8 +76,8 @@ def _optional(field: dict[str, Any]) -> dict[str, Any]:
     kinds = [kind for kind in field.get("anyOf", ()) if kind != {"type": "null"}]
     if len(kinds) != 1:
         return field
-    plain: dict[str, Any] = {key: value for key, value in field.items() if key not in ("anyOf", "default")}
-    return plain | kinds[0]
+    kind: dict[str, Any] = kinds[0]
+    return {key: value for key, value in field.items() if key not in ("anyOf", "default")} | kind
 
 
 def _vars(variables: list[Variable]) -> dict[str, Any]:
