@@ -72,8 +72,8 @@ class Approval:
 
     def limits(self, own: tuple[Limit, ...]) -> tuple[Limit, ...]:
         """The limits of the run: the amount that was approved last, else `own`."""
-        amounts = [approved_budget(question, answer) for question, answer in self._rounds if question.money and answer]
-        return tuple(Limit(scope="run", most=amount) for amount in amounts[-1:] if amount) or own
+        amount = self._approved
+        return (Limit(scope="run", most=amount),) if amount else own
 
     async def ask_to_review(self, needed: ReviewNeeded) -> None:
         """Suspend the run until a person has answered for the shots that wait; returns only if it cannot ask."""
@@ -95,9 +95,17 @@ class Approval:
             return
         (more,) = plan.totals
         total = sum((money.amount for money in committed if money.currency == more.currency), start=more.amount)
-        question = Question(number=len(self._rounds) + 1, money=Money(amount=total, currency=more.currency))
-        why = "\n".join(filter(None, (excess.message, excess.hint)))
+        needed = Money(amount=total, currency=more.currency)
+        question = Question(number=len(self._rounds) + 1, money=needed)
+        lines = [_too_little(self._approved, needed), excess.message, excess.hint]
+        why = "\n".join(filter(None, lines))
         await _suspend(question, budget_form(question, why, summarize_purchases(plan.bought)), why)
+
+    @property
+    def _approved(self) -> Money | None:
+        """The amount that was approved last; None if none was."""
+        amounts = [approved_budget(question, answer) for question, answer in self._rounds if question.money and answer]
+        return amounts[-1] if amounts else None
 
     async def _require_not_stopped(self, client: PrefectClient) -> None:
         """Raise NotApproved if an answer stops the run. The answer is deleted, so that a retry asks again."""
@@ -119,6 +127,14 @@ class Approval:
             if ledger.add_verdicts(valid, f"{flow_run.id}/{last.question.number}"):
                 for one in valid:
                     get_run_logger().info("%s take %d: %s by %s", one.slate, one.take, one.word, one.by)
+
+
+def _too_little(approved: Money | None, needed: Money) -> str:
+    """Why an approved amount does not let the run continue; empty if it is not the amount."""
+    if approved is None or approved.currency != needed.currency or approved.amount >= needed.amount:
+        return ""
+    short = Money(amount=needed.amount - approved.amount, currency=needed.currency)
+    return f"the approved {approved.exactly} is {short.exactly} too little: the whole run costs {needed.exactly}"
 
 
 async def unapproved_shots(plan: Plan, runs: TakeRuns, ledger: Ledger) -> list[ShotToReview]:
