@@ -13,6 +13,8 @@ from storyreel.specs.foreign_text import printable
 
 TAG = "storyreel"
 """Tag of all runs and deployments."""
+_FILM, _VERSION, _SERVICE = "film:", "version:", "service:"
+_RUN_NAME = re.compile(r".*? (?P<begun>\d\d \w+ \d\d:\d\d)")
 _LONGEST = 60
 """Characters of a title in a name, a key or a tag."""
 _LONGEST_FOLDER = 80
@@ -61,23 +63,49 @@ def _file_name(text: str) -> str:
     return f"{name}-film" if name in _RESERVED else name
 
 
-def run_name(title: str, now: datetime) -> str:
-    """Name of a flow run: film and time."""
-    return f"{printable(title)[:_LONGEST]} {now:%d %b %H:%M}"
+def run_name(title: str, begun: datetime) -> str:
+    """Name of a flow run: the film, and when the run began first, `The Keeper 29 Nov 06:25`."""
+    return f"{_short(title)} {begun:%d %b %H:%M}"
+
+
+def renamed_run(name: str, title: str) -> str:
+    """A run's name if its film is called `title` after all. The time stays, and so does a name of another form, which a
+    person gave."""
+    return f"{_short(title)} {found['begun']}" if (found := _RUN_NAME.fullmatch(name)) else name
+
+
+def scene_run_name(title: str, scene: str) -> str:
+    """Name of the flow run that makes one scene of a film."""
+    return f"{_short(title)} scene {printable(scene)}"
 
 
 def film_tag(title: str) -> str:
     """The tag by which runs and deployments of a film are found."""
-    return f"film:{printable(title)[:_LONGEST]}"
+    return f"{_FILM}{_short(title)}"
+
+
+def tagged_film(tags: Iterable[str]) -> str:
+    """The title in the tag of a film, cut as in the name of a run; empty if there is no such tag."""
+    return next((tag.removeprefix(_FILM) for tag in tags if tag.startswith(_FILM)), "")
 
 
 def film_tags(title: str, version: str, services: Iterable[str] = ()) -> list[str]:
     """Tags of a flow run or deployment: the film, the version of its storyboard, and its services."""
-    named = (f"service:{name}" for name in sorted(set(services)))
-    return [TAG, film_tag(title), f"version:{version[:12]}", *named]
+    named = (f"{_SERVICE}{name}" for name in sorted(set(services)))
+    return [TAG, film_tag(title), f"{_VERSION}{version[:12]}", *named]
+
+
+def retagged(tags: Iterable[str], now: Iterable[str]) -> list[str]:
+    """The tags of a run, with those of `film_tags` in place of earlier ones. A run has its deployment's at first, and
+    renders what the storyboard says by now."""
+    return sorted({tag for tag in tags if not tag.startswith((_FILM, _VERSION, _SERVICE))} | {*now})
 
 
 def shot_tags(shot: str, scene: str, service: str = "") -> tuple[str, ...]:
     """Tags of a take's task runs; scene and service only if not empty."""
-    parts = (("shot", shot), ("scene", scene), ("service", service))
-    return tuple(f"{name}:{value}" for name, value in parts if value)
+    parts = (("shot:", shot), ("scene:", scene), (_SERVICE, service))
+    return tuple(f"{name}{value}" for name, value in parts if value)
+
+
+def _short(title: str) -> str:
+    return printable(title)[:_LONGEST]

@@ -12,15 +12,16 @@ from uuid import UUID
 
 from prefect import flow
 from prefect.runtime import flow_run
-from prefect.states import Cancelled
+from prefect.states import Cancelled, Completed
 from pydantic import AfterValidator, Field
 
 from storyreel.flows.lifecycle import automations
 from storyreel.flows.lifecycle.cancellation import stop_handler, stoppable
 from storyreel.flows.lifecycle.deployed import is_deployed, is_of_a_form
+from storyreel.flows.lifecycle.final_state import fails_in_words
 from storyreel.flows.monitoring.logs import make_logs_legible
 from storyreel.flows.monitoring.observe import log_plan, observe_run
-from storyreel.flows.names import film_tags, run_name
+from storyreel.flows.names import film_tags, renamed_run, retagged, run_name, tagged_film
 from storyreel.flows.packs import version_of
 from storyreel.flows.planning.model import Plan
 from storyreel.flows.planning.planner import Planner
@@ -39,7 +40,9 @@ from storyreel.flows.review.model import ReviewNeeded
 from storyreel.flows.review.suspend import Approval, unapproved_shots
 from storyreel.flows.servers.prefect_internals import name_flow_run
 from storyreel.specs.money import MEANING, PATTERN, parse_money
+from storyreel.specs.reading import read_title
 from storyreel.specs.secrets import hidden
+from storyreel.specs.storyboard import is_remote
 from storyreel.tasks import providers
 from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.budget import BudgetExceeded
@@ -56,11 +59,17 @@ _Budget = Annotated[
 
 
 def _run_name() -> str:
-    return run_name(Path(hidden(flow_run.parameters["storyboard"])).stem, datetime.now())
+    """The name of this run before its film is planned. An attempt after the first one keeps the name that it finds."""
+    if flow_run.run_count:
+        return str(flow_run.name)
+    storyboard, values = flow_run.parameters["storyboard"], flow_run.parameters.get("vars") or {}
+    title = "" if is_remote(storyboard) else read_title(Path(storyboard), values)
+    return run_name(title or tagged_film(flow_run.tags) or Path(hidden(storyboard)).stem, datetime.now())
 
 
 @flow(name="render storyboard", flow_run_name=_run_name)
 @stoppable
+@fails_in_words
 async def render_storyboard(
     storyboard: Annotated[str, Field(min_length=1, examples=["/films/the-keeper.yaml"])],
     provider: _Service | None = None,
@@ -120,7 +129,8 @@ async def render_storyboard(
         plan, limits, excess = planner.plan_within_budget(str(flow_run.id))
         # Before an excess is raised: a suspended run is found by its film's tag.
         services = {take.request.provider for take in plan.takes}
-        await name_flow_run(run_name(plan.title, datetime.now()), film_tags(plan.title, version, services))
+        tags = retagged(flow_run.tags, film_tags(plan.title, version, services))
+        await name_flow_run(renamed_run(str(flow_run.name), plan.title), tags)
         if excess:
             raise excess
         if agreed is not None:
@@ -142,7 +152,8 @@ async def render_storyboard(
         origin = Origin(storyboard=hidden(storyboard), version=version, source=source.place)
         chosen = await asyncio.to_thread(try_destination, out, source, plan, home)
         with open_delivery(chosen, source, home) as delivery:
-            return await _carry_out(planner, plan, origin, delivery, agreed, scenes)
+            rendering = await _carry_out(planner, plan, origin, delivery, agreed, scenes)
+        return cast("Rendering", Completed(message=rendering.in_words, data=rendering))
     except ReviewNeeded as needed:
         needed.next = request.model_copy(update={"selection": ()}).command("review")
         await approval.ask_to_review(needed)

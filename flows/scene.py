@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from typing import cast
 
 from prefect import flow
+from prefect.runtime import flow_run
+from prefect.states import Completed
 
 from storyreel.flows.lifecycle.cancellation import stop_handler, stoppable
+from storyreel.flows.lifecycle.final_state import fails_in_words
 from storyreel.flows.monitoring.logs import make_logs_legible
 from storyreel.flows.monitoring.observe import observe_run
+from storyreel.flows.names import film_tags, retagged
+from storyreel.flows.packs import version_of
 from storyreel.flows.planning.planner import Planner
 from storyreel.flows.planning.run_request import RunRequest
 from storyreel.flows.production.agreement import check_agreed
@@ -17,6 +23,7 @@ from storyreel.flows.production.scene_runs import SCENE_FLOW
 from storyreel.flows.production.service_limits import active_limits, limited_services
 from storyreel.flows.production.shutdown import orderly_shutdown
 from storyreel.flows.production.takes import begin_takes
+from storyreel.flows.servers.prefect_internals import name_flow_run
 from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.budget import Limit
 from storyreel.tasks.studio import open_studio
@@ -24,6 +31,7 @@ from storyreel.tasks.studio import open_studio
 
 @flow(name=SCENE_FLOW)
 @stoppable
+@fails_in_words
 async def shoot_scene(
     storyboard: str,
     scene: str,
@@ -56,6 +64,10 @@ async def shoot_scene(
     planned = [take for take in plan.takes if take.scene == scene]
     scene_plan = plan.model_copy(update={"takes": tuple(planned)})
     check_agreed(scene_plan, agreed or ())
+    version = await asyncio.to_thread(version_of, planner.film)
+    services = {take.request.provider for take in planned}
+    tags = retagged(flow_run.tags, film_tags(plan.title, version, services))
+    await name_flow_run(str(flow_run.name), tags)
     limited = await active_limits(limited_services(plan), is_deployed=True)
     async with open_studio(home, plan.services, limited=limited) as studio:
         stop_handler().use_studio(studio)
@@ -66,3 +78,4 @@ async def shoot_scene(
         ):
             if failures := await takes.run_all(planned):
                 raise ShotsFailed(failures, len({take.shot for take in planned}))
+        return cast("None", Completed(message=takes.tally()))

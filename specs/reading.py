@@ -46,6 +46,13 @@ def read(path: Path, set_vars: Mapping[str, str] = NO_VARS, *, confined: bool = 
     return storyboard
 
 
+def read_title(path: Path, set_vars: Mapping[str, str] = NO_VARS) -> str:
+    """The title in a storyboard's file, whatever mistakes are in the rest; empty if it has none or cannot be read."""
+    root, _ = load(path, LARGEST, _HINT, STORYBOARD.beginning)
+    title = variables.fill(root, set_vars, str(path))[0].child("title") if root else None
+    return variables.as_text(title.value) if title else ""
+
+
 def named_files(path: Path, set_vars: Mapping[str, str], address: str) -> dict[str, NamedFile]:
     """The local files that a storyboard from an address names, as written, existing or not.
 

@@ -31,6 +31,8 @@ GlobalSlot: TypeAlias = Callable[[str], AbstractAsyncContextManager[None]]
 
 STOPPED = "the run that ordered it was stopped before it had an answer"
 """Reason in the ledger for an order that its run intended and left."""
+CALLED_OFF = "called off with the run"
+"""Beginning of the reason in the ledger for an order that a service cancelled when the run was cancelled."""
 _LEDGER_SECONDS = 0.5
 """Seconds between two reads of a ledger row that another run works on."""
 _NOTE_SECONDS = 1.0
@@ -344,8 +346,9 @@ class _TakeOrder:
         except (Transient, Terminal, TimeoutError):
             return
         if cancelled:
-            reason = f"called off with the run; {provider.name} does not charge for it"
+            reason = f"{CALLED_OFF}; {provider.name} does not charge for it"
             self.studio.ledger.mark_failed(self.take.order.key, reason)
+            self.log.info("%s take %d: %s", self.take.order.slate, self.take.order.take, reason)
 
     def _report(self, stage: Stage, detail: str = "") -> None:
         report_stage(self.take.order.slate, self.take.order.take, stage, detail=detail)

@@ -16,9 +16,10 @@ Progress = Callable[[float], None]
 
 Stage = Literal[
     "waiting", "ordering", "submitted", "queued", "generating", "fetching", "conforming", "joining",
-    "done", "cached", "failed", "unknown",
+    "done", "cached", "failed", "unknown", "stopped",
 ]  # fmt: skip
-"""In the order of a take's life. `queued` only if the service's own word says that it has not begun."""
+"""In the order of a take's life. `queued` only if the service's own word says that it has not begun; `stopped` with its
+run."""
 
 
 class StageReport(Frozen):

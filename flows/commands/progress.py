@@ -18,8 +18,9 @@ from storyreel.flows.planning.model import Plan
 from storyreel.flows.terminal import Terminal, legible
 from storyreel.tasks.progress import Stage, StageListener, StageReport
 
-_COLOURS: dict[Stage, str] = {"done": "green", "cached": "green", "failed": "red", "unknown": "red", "waiting": "dim"}
-_FINAL = ("done", "cached", "failed", "unknown")
+_COLOURS: dict[Stage, str] = {"done": "green", "cached": "green", "failed": "red", "unknown": "red", "waiting": "dim",
+                                "stopped": "dim"}  # fmt: skip
+_FINAL = ("done", "cached", "failed", "unknown", "stopped")
 _ROWS = 24
 """Rows shown at most; of a longer film only takes under way and failed ones are shown."""
 
@@ -42,6 +43,8 @@ class _Row:
         """Take over a report, and return whether its stage, or what it waits for, is new. `now` is in monotonic
         seconds."""
         changed = report.stage != self.stage or report.waits_for not in ("", self.last_wait)
+        if report.stage == "stopped":  # nothing is told of a take that had not begun
+            changed = self.begun is not None
         self.stage, self.fraction, self.detail = report.stage, report.fraction, report.detail
         self.waits, self.last_wait = bool(report.waits_for), report.waits_for or self.last_wait
         if report.stage != "waiting" and self.begun is None:

@@ -61,11 +61,11 @@ class StopReason(Enum):
 
 
 class Stopped(EndedRun):
-    """A run was stopped, and its state is recorded. `left` has a line for each order left running at a service."""
+    """A run was stopped, and its state is recorded. `lines` say how far it came, and what is left at services."""
 
-    def __init__(self, reason: StopReason, left: Sequence[str] = (), state: State[Any] | None = None) -> None:
-        self.reason, self.left = reason, tuple(left)
-        super().__init__("\n".join((reason.value, *left)), state)
+    def __init__(self, reason: StopReason, lines: Sequence[str] = (), state: State[Any] | None = None) -> None:
+        self.reason = reason
+        super().__init__("\n".join((reason.value, *lines)), state)
 
 
 class StopHandler:
@@ -75,6 +75,8 @@ class StopHandler:
         self.reason: StopReason | None = None
         self.left: tuple[str, ...] = ()
         """A line for each order left running at a service; set before `record_end`."""
+        self.summary: tuple[str, ...] = ()
+        """Lines on how far the run came and what it called off; set before `record_end`."""
         self._run, self._is_deployed = run, is_deployed
         self._task = asyncio.current_task()
         self._studio: Studio | None = None
@@ -174,11 +176,11 @@ class StopHandler:
             get_run_logger().warning(line)
         try:
             async with asyncio.timeout(_SERVER_SECONDS):
-                return Stopped(reason, self.left, await self._record_state(reason))
+                return Stopped(reason, (*self.summary, *self.left), await self._record_state(reason))
         except (httpx.HTTPError, TimeoutError) as error:
             state = reason.name.lower().replace("_", " ")
             get_run_logger().warning("the state of this run could not be recorded as %s: %s", state, error)
-            return Stopped(reason, self.left)
+            return Stopped(reason, (*self.summary, *self.left))
 
     async def _record_state(self, reason: StopReason) -> State[Any] | None:
         """Record the state; returns it if the run ends in it, None if the run continues elsewhere."""
@@ -188,7 +190,7 @@ class StopHandler:
             # A runner replaces the message of the state by one of its own.
             lines = "\n".join(f"- {escape(line)}" for line in self.left)
             await acreate_markdown_artifact(lines, key="left-at-services", description="What was left running")
-        message = "\n".join((reason.value, *self.left))
+        message = "\n".join((reason.value, *self.summary, *self.left))
         async with get_client() as client:
             if reason is StopReason.HANDED_OVER:
                 await client.set_flow_run_state(self._run, AwaitingRetry(message=message))

@@ -32,7 +32,8 @@ _LABELS: dict[Stage, str] = {
     "failed": "**failed**",
     "unknown": "**unknown**",
 }
-
+_EXPLAINED: frozenset[Stage] = frozenset({"failed", "unknown", "done", "stopped"})
+"""Stages whose details are on the board; those of other stages change too often."""
 _PLANNED = {"new": "to be made", "cached": "in the store", "resuming": "ordered before", "unknown": "**unknown**"}
 
 _escape = partial(escape, longest=200)
@@ -88,11 +89,12 @@ def board(plan: Plan, rows: Sequence[Row]) -> str:
 
 
 def count_takes(rows: Sequence[Row]) -> str:
-    """How many takes are finished, at work and failed, in a sentence."""
+    """How many takes are finished, at work, failed and stopped, in a sentence."""
     finished, failed = sum(row.is_finished for row in rows), sum(row.stage in ("failed", "unknown") for row in rows)
-    at_work = sum(row.stage not in (None, "waiting", "failed", "unknown") and not row.is_finished for row in rows)
+    stopped = sum(row.stage == "stopped" for row in rows)
+    at_work = sum(row.stage not in (None, "waiting") for row in rows) - finished - failed - stopped
     parts = (f"{finished} of {len(rows)} takes are finished", f"{at_work} at work" if at_work else "",
-             f"{failed} failed" if failed else "")  # fmt: skip
+             f"{failed} failed" if failed else "", f"{stopped} stopped" if stopped else "")  # fmt: skip
     return ", ".join(filter(None, parts))
 
 
@@ -158,7 +160,11 @@ def _state(row: Row) -> str:
     if row.stage is None:
         return _PLANNED[row.take.state]
     word = _LABELS.get(row.stage, row.stage)
-    return f"{word}: {_escape(row.detail)}" if row.detail and row.stage in ("failed", "unknown", "done") else word
+    return (
+        f"{word}: {_escape(row.detail)}"
+        if row.detail and row.stage in ("failed", "unknown", "done", "stopped")
+        else word
+    )
 
 
 def _review(row: Row) -> str:

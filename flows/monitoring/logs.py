@@ -1,13 +1,19 @@
-"""The logs of runs in Prefect: printable, and without secrets, tracebacks included."""
+"""The logs of runs in Prefect: printable, and without secrets, tracebacks included.
+
+Errors that can be foreseen have no traceback, and a run that is stopped does not call its takes crashed.
+"""
 
 from __future__ import annotations
 
 import logging
 
+from storyreel.flows.servers.prefect_internals import CANCELLED_TASK
+from storyreel.specs.errors import StoryreelError
 from storyreel.specs.foreign_text import printable
 from storyreel.specs.secrets import hidden
 
-_LOGGERS = ("prefect.flow_runs", "prefect.task_runs")
+_TASKS = "prefect.task_runs"
+_LOGGERS = ("prefect.flow_runs", _TASKS)
 """Where `get_run_logger` and Prefect's engines write what a run's pages show (Prefect's page on logging)."""
 
 
@@ -15,6 +21,10 @@ class _Legible(logging.Filter):
     """Makes each record legible before any handler prints or sends it."""
 
     def filter(self, record: logging.LogRecord) -> bool:
+        if record.name == _TASKS and CANCELLED_TASK in record.getMessage():
+            return False  # It is no crash: the run was stopped, and says so itself.
+        if record.exc_info and isinstance(record.exc_info[1], StoryreelError):
+            record.exc_info, record.exc_text = None, None  # It says itself what is wrong, and is no fault of the code.
         record.msg, record.args = printable(hidden(record.getMessage())), None
         if record.exc_info and record.exc_info[0] and not record.exc_text:
             record.exc_text = logging.Formatter().formatException(record.exc_info)

@@ -17,6 +17,7 @@ from storyreel.flows.planning.model import Plan, PlannedTake
 from storyreel.flows.production.report import CONTACT_SHEET, Rendering
 from storyreel.flows.production.takes import TakeRuns
 from storyreel.specs.money import Money
+from storyreel.specs.problems.phrases import counted
 from storyreel.tasks.ledger.errors import LedgerError
 from storyreel.tasks.ledger.ledger import Ledger
 from storyreel.tasks.media.errors import MediaError
@@ -32,7 +33,8 @@ _PAUSE_FACTOR = 20
 _PICTURES = 12
 _FINAL_SECONDS = 15.0
 """Time for the last update."""
-_STOPPED_SECONDS = 1.0
+_STOPPED_SECONDS = 4.0
+"""The same for a run that is stopped, in which a process manager has little patience."""
 _LISTED = 20
 """Takes named in a line of the log."""
 
@@ -199,9 +201,10 @@ def log_plan(plan: Plan) -> None:
         if takes := by_kind.get(kind):
             logger.info("%s: %s", description, _list(takes))
     if plan.bought:
-        total = " and ".join(money.exactly for money in plan.totals) or "an unknown price"
-        more = f", and {plan.unpriced} takes at an unknown price" if plan.unpriced and plan.totals else ""
-        logger.info("this run buys %d takes for %s by the price list%s", len(plan.bought), total, more)
+        total = " and ".join(money.exactly for money in plan.totals)
+        more = f", and {counted(plan.unpriced, 'take')} at an unknown price" if plan.unpriced and plan.totals else ""
+        price = f"for {total} by the price list" if total else "at an unknown price"
+        logger.info("this run buys %s %s%s", counted(len(plan.bought), "take"), price, more)
 
 
 _KINDS = {

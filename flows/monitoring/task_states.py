@@ -14,7 +14,7 @@ from uuid import UUID
 
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.context import TaskRunContext
-from prefect.states import Running
+from prefect.states import Cancelled, Running
 
 from storyreel.flows.servers.prefect_internals import emit_task_run_state
 from storyreel.tasks.progress import Stage, StageReport
@@ -46,6 +46,7 @@ class _TaskStage:
     run: TaskRun
     context: Context
     """The task run's own, to which Prefect relates the events emitted in it."""
+    take: tuple[str, int]
     stage: Stage
     since: float
     detail: str = ""
@@ -77,6 +78,10 @@ class TaskStates:
 
     def __call__(self, report: StageReport) -> None:
         """Store the stage of the task run in whose context it is reported."""
+        take = (report.slate, report.take)
+        if report.stage == "stopped":
+            self._emit_stopped(take, report.detail)
+            return
         within = TaskRunContext.get()
         if within is None or report.stage not in _NAMES:
             return
@@ -88,7 +93,7 @@ class TaskStates:
             emitted = known.emitted if known else ""
             context = known.context if known else copy_context()
             self._stages[within.task_run.id] = _TaskStage(
-                within.task_run, context, report.stage, now, report.detail, emitted
+                within.task_run, context, take, report.stage, now, report.detail, emitted
             )
 
     def emit_due(self, now: float) -> None:
@@ -96,18 +101,24 @@ class TaskStates:
         emitted = 0
         for run_id, task in list(self._stages.items()):
             if not task.run.state or not task.run.state.is_running():
-                # It has ended, or waits for a retry and will report again.
-                del self._stages[run_id]
+                # It has ended, or waits for a retry and will report again. A crashed one may be said to have stopped.
+                if not task.run.state or not task.run.state.is_crashed():
+                    del self._stages[run_id]
             elif emitted < _AT_ONCE and (name := task.state_name(now)) and name != task.emitted:
                 task.emitted = name
-                task.context.run(_set_state, task.run, name, task.detail)
+                task.context.run(_set_state, task.run, Running(name=name, message=task.detail or None))
                 emitted += 1
 
+    def _emit_stopped(self, take: tuple[str, int], detail: str) -> None:
+        """Emit Cancelled for the task runs of a take that ended with its run: to Prefect's engine they have crashed."""
+        for task in self._stages.values():
+            if task.take == take and task.run.state and task.run.state.is_crashed():
+                task.context.run(_set_state, task.run, Cancelled(message=detail or None))
 
-def _set_state(run: TaskRun, name: str, message: str) -> None:
+
+def _set_state(run: TaskRun, state: State[Any]) -> None:
     before = run.state
     assert before is not None
-    state: State[Any] = Running(name=name, message=message or None)
     state.state_details.task_run_id, state.state_details.flow_run_id = run.id, run.flow_run_id
     # The engine adds the time since the state that it finds.
     run.total_run_time += state.timestamp - before.timestamp

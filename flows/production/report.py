@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Set
+from collections.abc import Iterable, Iterator, Set
 from fractions import Fraction
 from pathlib import Path, PurePath
 from typing import Any
@@ -76,27 +76,31 @@ class Rendering(Frozen):
     @property
     def spent(self) -> tuple[Money, ...]:
         """Known cost of what this run ordered: one sum for each currency. All of it only if nothing is `unpriced`."""
-        return sums(money for part in self.spending for money in (*part.charged, *part.estimated))
+        return _known(self.spending)
 
     @property
     def unpriced(self) -> int:
         """Number of this run's orders whose cost is unknown, which are not in `spent`."""
-        return sum(part.unpriced for part in self.spending)
+        return _unpriced(self.spending)
 
     @property
     def is_estimate(self) -> bool:
         """Whether part of `spent` is by the price list."""
-        return any(money.amount for part in self.spending for money in part.estimated)
+        return _has_estimate(self.spending)
 
     @property
     def spent_in_words(self) -> str:
-        """`nothing`, `about 1.95 USD`, `at least 1.95 USD, and the price of 2 orders is not known`."""
-        known = " and ".join(money.exactly for money in self.spent if money.amount)
-        known = f"about {known}" if known and self.is_estimate else known
-        if not self.unpriced:
-            return known or "nothing"
-        unknown = f"the price of {counted(self.unpriced, 'order')} is not known"
-        return f"at least {known}, and {unknown}" if known else f"an unknown amount: {unknown}"
+        """See `spent_in_words`."""
+        return spent_in_words(self.spending)
+
+    @property
+    def in_words(self) -> str:
+        """What was made: `3 takes, 0.60 USD, 28.5 s`."""
+        spent = "nothing spent" if (words := self.spent_in_words) == "nothing" else words
+        stand_ins = f"{counted(self.stand_ins, 'shot')} drawn by the animatic" if self.stand_ins else ""
+        defects = f"{counted(len(self.findings), 'defect')} found" if self.findings else ""
+        parts = (counted(len(self.shots), "take"), spent, f"{float(self.seconds):.4g} s", stand_ins, defects)
+        return ", ".join(filter(None, parts))
 
     @property
     def stand_ins(self) -> int:
@@ -134,6 +138,29 @@ class Rendering(Frozen):
             "storyboard": self.origin.storyboard,
             "version": self.origin.version,
         }
+
+
+def spent_in_words(spending: Iterable[Spend]) -> str:
+    """`nothing`, `about 1.95 USD`, `at least 1.95 USD, and the price of 2 orders is not known`."""
+    parts = tuple(spending)
+    known = " and ".join(money.exactly for money in _known(parts) if money.amount)
+    known = f"about {known}" if known and _has_estimate(parts) else known
+    if not (unpriced := _unpriced(parts)):
+        return known or "nothing"
+    unknown = f"the price of {counted(unpriced, 'order')} is not known"
+    return f"at least {known}, and {unknown}" if known else f"an unknown amount: {unknown}"
+
+
+def _known(spending: Iterable[Spend]) -> tuple[Money, ...]:
+    return sums(money for part in spending for money in (*part.charged, *part.estimated))
+
+
+def _unpriced(spending: Iterable[Spend]) -> int:
+    return sum(part.unpriced for part in spending)
+
+
+def _has_estimate(spending: Iterable[Spend]) -> bool:
+    return any(money.amount for part in spending for money in part.estimated)
 
 
 _IN_JSON = {"shot", "take", "key", "clip", "cached", "cost"}

@@ -15,7 +15,9 @@ from storyreel.flows.planning.model import Plan
 from storyreel.flows.production.takes import TakeRuns
 from storyreel.flows.servers.choose import wait_for_task_runs
 from storyreel.flows.servers.prefect_internals import confirm_events, wait_for_events
+from storyreel.specs.errors import StoryreelError
 from storyreel.tasks.ledger.ledger import Purchase, State
+from storyreel.tasks.order import CALLED_OFF
 from storyreel.tasks.studio import Studio
 
 
@@ -23,7 +25,8 @@ from storyreel.tasks.studio import Studio
 async def orderly_shutdown(plan: Plan, takes: TakeRuns, studio: Studio) -> AsyncIterator[None]:
     """At the end of the block, cancel takes that are under way and wait until the server has all events of the run.
 
-    When the run is stopped, the orders left at services are given to its stop handler.
+    When the run is stopped, the orders left at services are given to its stop handler. Errors get a note of how far it
+    came.
     """
     confirm_events()
     try:
@@ -31,6 +34,10 @@ async def orderly_shutdown(plan: Plan, takes: TakeRuns, studio: Studio) -> Async
     except asyncio.CancelledError:
         await takes.cancel_unfinished()
         stop_handler().left = orders_left(plan, studio)
+        stop_handler().summary = (takes.tally(), *orders_called_off(plan, studio))
+        raise
+    except StoryreelError as error:
+        error.add_note(takes.tally())
         raise
     finally:
         await takes.cancel_unfinished()
@@ -43,11 +50,24 @@ def orders_left(plan: Plan, studio: Studio) -> tuple[str, ...]:
 
     Call when nothing of the run is under way, and before the ledger releases its orders.
     """
+    ours = [order for order in _paid_orders(plan, studio) if order.is_ours()]
+    return tuple(line for order in ours if (line := _line(order, studio)))
+
+
+def orders_called_off(plan: Plan, studio: Studio) -> tuple[str, ...]:
+    """One line for each paid order that a service cancelled for this run, in the order of the film."""
+    return tuple(
+        f"{order.order.slate} take {order.order.take}: {order.reason}"
+        for order in _paid_orders(plan, studio)
+        if order.state is State.FAILED and order.changed >= studio.opened_at and order.reason.startswith(CALLED_OFF)
+    )
+
+
+def _paid_orders(plan: Plan, studio: Studio) -> list[Purchase]:
     keys = [candidate.key for take in plan.takes for candidate in take.candidates]
     purchases = studio.ledger.find_all(keys)
     orders = [purchases[key] for key in dict.fromkeys(keys) if key in purchases]
-    ours = [order for order in orders if order.is_ours() and studio.provider(order.order.provider).paid]
-    return tuple(line for order in ours if (line := _line(order, studio)))
+    return [order for order in orders if studio.provider(order.order.provider).paid]
 
 
 def _line(purchase: Purchase, studio: Studio) -> str:

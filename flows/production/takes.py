@@ -17,6 +17,8 @@ from storyreel.flows.names import shot_tags
 from storyreel.flows.planning.model import Candidate, Plan, PlannedTake, takes_by_shot
 from storyreel.flows.production.agreement import is_agreed
 from storyreel.flows.production.outcomes import Failure, MadeTake, UpstreamFailed, failure_of
+from storyreel.flows.production.report import spent_in_words
+from storyreel.specs.problems.phrases import counted
 from storyreel.tasks.clips import Clip, file_digest, file_named_by_digest
 from storyreel.tasks.collect import Take
 from storyreel.tasks.conform import conform
@@ -27,6 +29,7 @@ from storyreel.tasks.inspection.inspect import Inspection, Needed, best_take
 from storyreel.tasks.join.conform import HouseClip, conform_key
 from storyreel.tasks.join.dissolve import DissolveClip
 from storyreel.tasks.ledger.budget import Limit
+from storyreel.tasks.ledger.errors import LedgerError
 from storyreel.tasks.ledger.ledger import Order, State
 from storyreel.tasks.media.binary import find_ffmpeg
 from storyreel.tasks.media.house_format import HouseFormat, house_signature
@@ -92,6 +95,17 @@ class TakeRuns:
         made = future and future.done() and not future.cancelled() and not future.exception() and future.result()
         return made if isinstance(made, MadeTake) else None
 
+    def tally(self) -> str:
+        """How far the run has come: `2 of 3 takes are finished, about 0.34 USD spent`."""
+        begun = [take for take in self._plan.takes if ("take", take.identity) in self._futures]
+        finished = sum(self.finished_take(take) is not None for take in begun)
+        count = f"{finished} of {counted(len(begun), 'take')} {'is' if finished == 1 else 'are'} finished"
+        try:
+            spending = self._studio.ledger.spent_by("service", run=self._run)
+        except LedgerError:  # it says what came of the run, and must not take the place of that
+            return count
+        return f"{count}, {spent_in_words(spending)} spent"
+
     async def takes_in_cut(self) -> list[PlannedTake]:
         """The takes in the cut, one for each shot, in the order of the film."""
         return [await self.take_in_cut(shot) for shot in self._by_shot]
@@ -152,6 +166,9 @@ class TakeRuns:
             made = await self.made(take)
             if take is await self.take_in_cut(take.shot):
                 await self.house_clip(take)
+        except asyncio.CancelledError:
+            report_stage(take.shot, take.take, "stopped", detail=self._left(take))
+            raise
         except Exception as error:
             failure = failure_of(take, error)
             report_stage(take.shot, take.take, "unknown" if failure.is_unknown else "failed", detail=failure.message)
@@ -160,6 +177,25 @@ class TakeRuns:
         findings = "; ".join(finding.detail for finding in made.inspection.findings) if made.inspection else ""
         report_stage(take.shot, take.take, "done", detail=findings)
         return None
+
+    def _left(self, take: PlannedTake) -> str:
+        """What a run that is stopped leaves of a take, in words."""
+        if self.finished_take(take):
+            return "its clip is in the store"
+        keys = [candidate.key for candidate in take.candidates]
+        try:
+            purchases = self._studio.ledger.find_all(keys)
+        except LedgerError:
+            return ""
+        for purchase in (purchases[key] for key in keys if key in purchases):
+            match purchase.state:
+                case State.FAILED if purchase.changed >= self._studio.opened_at:
+                    return purchase.reason
+                case State.SUBMITTED if self._studio.provider(purchase.order.provider).paid:
+                    return f"left at {purchase.order.provider} as {purchase.task}"
+                case State.UNKNOWN:
+                    return f"it is not known whether {purchase.order.provider} accepted the order"
+        return "not ordered"
 
     async def _choose(self, takes: Sequence[PlannedTake]) -> PlannedTake:
         """The circled take; where the author has circled none, the one with the best inspection and no verdict."""

@@ -13,10 +13,10 @@ from contextlib import closing
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from prefect import get_client, get_run_logger
+from prefect import State, get_client, get_run_logger
 from prefect.client.orchestration import PrefectClient
-from prefect.exceptions import PrefectHTTPStatusError
-from prefect.flow_runs import asuspend_flow_run
+from prefect.client.schemas import OrchestrationResult
+from prefect.exceptions import Pause, PrefectHTTPStatusError
 from prefect.input import RunInput, keyset_from_paused_state
 from prefect.runtime import flow_run
 from prefect.states import Suspended
@@ -81,7 +81,8 @@ class Approval:
             return
         question = Question(number=len(self._rounds) + 1, shots=by_field(needed.shots))
         form = await asyncio.to_thread(review_form, question, self._problems)
-        await _suspend(question, form, needed.message)
+        shots = ", ".join(shot.slate for shot in needed.shots)
+        await _suspend(question, form, needed.message, f"waits for a person to approve {shots}")
 
     async def ask_for_budget(self, excess: StoryreelError) -> None:
         """Suspend the run until a person has decided whether it may cost more.
@@ -98,8 +99,11 @@ class Approval:
         needed = Money(amount=total, currency=more.currency)
         question = Question(number=len(self._rounds) + 1, money=needed)
         lines = [_too_little(self._approved, needed), excess.message, excess.hint]
-        why = "\n".join(filter(None, lines))
-        await _suspend(question, budget_form(question, why, summarize_purchases(plan.bought)), why)
+        why = "
+".join(filter(None, lines))
+        form = budget_form(question, why, summarize_purchases(plan.bought))
+        waits = f"waits for a person to decide on its budget: it would cost {needed.exactly} in all"
+        await _suspend(question, form, why, waits)
 
     @property
     def _approved(self) -> Money | None:
@@ -173,17 +177,25 @@ async def _to_review(take: PlannedTake, runs: TakeRuns, ledger: Ledger) -> TakeT
     return TakeToReview.of(take, made.candidate, purchase, made.clip.path, made.inspection)
 
 
-async def _suspend(question: Question, form: type[RunInput], why: str) -> None:
-    """Suspend this run with a form, which ends its process. Returns only if Prefect refuses."""
+async def _suspend(question: Question, form: type[RunInput], why: str, waits: str) -> None:
+    """Suspend this run with a form, which ends its process. Returns only if Prefect refuses.
+
+    `waits` is the message of the state. (Prefect's `suspend_flow_run` gives it none.)
+    """
     get_run_logger().warning("%s\nthis run is suspended until it is answered: Resume on its page", why)
+    # Prefect suspends a run only once for a key, so each question has its own.
+    state: State[Any] = Suspended(pause_key=_pause_key(question.number), message=f"{waits}: Resume on this page")
+    keys = keyset_from_paused_state(state)
+    state.state_details.run_input_keyset = {name: str(key) for name, key in keys.items()}
     async with get_client() as client:
         run, key = UUID(flow_run.id), f"{_QUESTION}{question.number}"
         await client.create_flow_run_input(run, key, question.model_dump_json())
-    try:
-        # Prefect suspends a run only once for a key, so each question has its own.
-        await asuspend_flow_run(wait_for_input=form, key=_pause_key(question.number))
-    except RuntimeError as refused:
-        get_run_logger().error("%s", refused)
+        result: OrchestrationResult[Any] = await client.set_flow_run_state(run, state)
+    if result.state and result.state.is_paused():
+        # After the state: the server then deletes what is stored under these keys.
+        await form.asave(keys)
+        raise Pause(state=result.state)
+    get_run_logger().error("this run cannot be suspended: %s", getattr(result.details, "reason", result.status.value))
 
 
 def _can_ask() -> bool:

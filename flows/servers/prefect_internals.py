@@ -41,6 +41,9 @@ UNLOADABLE = "status code: 1."
 
 Prefect tells this from a killed process in that text alone."""
 
+CANCELLED_TASK = "Execution was cancelled by the runtime environment."
+"""In the log of a task whose asyncio task was cancelled, which the engine calls a crash."""
+
 
 def confirm_events() -> None:
     """Have the server confirm each 25 events of this process from now on.
@@ -109,15 +112,15 @@ def emit_task_run_state(run: TaskRun, before: State[Any], state: State[Any]) -> 
 
 
 async def name_flow_run(name: str, tags: Iterable[str]) -> None:
-    """Name the current flow run, and add tags to those it has, which may be its deployment's.
+    """Name the current flow run, and give it these tags instead of those it has.
 
     `client.update_flow_run` changes the server's record alone. Events are related to the run as the context has it.
     """
-    all_tags = sorted({*flow_run.tags, *tags})
+    new_tags = list(tags)
     async with get_client() as client:
-        await client.update_flow_run(UUID(flow_run.id), name=name, tags=all_tags)
+        await client.update_flow_run(UUID(flow_run.id), name=name, tags=new_tags)
     if (context := FlowRunContext.get()) and context.flow_run:
-        context.flow_run.name, context.flow_run.tags = name, all_tags
+        context.flow_run.name, context.flow_run.tags = name, new_tags
 
 
 def keep_state(state: State[Any] | None) -> None:

@@ -107,7 +107,7 @@ class _Filler:
 
     def __init__(self, values: Mapping[str, object], file: str) -> None:
         self.problems: list[Problem] = []
-        self._values = {name: _as_text(value) for name, value in values.items()}
+        self._values = {name: as_text(value) for name, value in values.items()}
         self._file = file
         self._done: dict[int, tuple[Node, Node]] = {}
 
@@ -161,8 +161,8 @@ class _Filler:
         return Problem(at, f"unknown variable `${{{shown(name)}}}`", suggestion(name, self._values, otherwise))
 
 
-def _as_text(value: object) -> str:
-    """A variable's value as text; empty for a value of another type, which validation reports."""
+def as_text(value: object) -> str:
+    """A scalar as text; empty for a value of another type, which validation reports."""
     if isinstance(value, str):
         return value
     return str(getattr(value, "text", value)) if isinstance(value, int | float) else ""

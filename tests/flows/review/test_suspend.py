@@ -74,7 +74,9 @@ async def test_a_run_over_its_budget_asks_and_continues_under_the_approved_amoun
     await deployed.resume(run, {"decision": "approve", "amount": 0.25})
     assert (await deployed.state(run)).name == "Suspended", "that is not enough"
     assert on_set.sold == 0
-    assert "the approved 0.25 USD is 0.086 USD too little: the whole run costs 0.336 USD" in await deployed.asked(run, 2)
+    assert "the approved 0.25 USD is 0.086 USD too little: the whole run costs 0.336 USD" in await deployed.asked(
+        run, 2
+    )
     await deployed.resume(run, {"decision": "approve", "amount": 0.336})
     assert (await deployed.state(run)).name == "Completed"
     assert on_set.sold == 2
