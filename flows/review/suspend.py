@@ -99,8 +99,7 @@ class Approval:
         needed = Money(amount=total, currency=more.currency)
         question = Question(number=len(self._rounds) + 1, money=needed)
         lines = [_too_little(self._approved, needed), excess.message, excess.hint]
-        why = "
-".join(filter(None, lines))
+        why = "\n".join(filter(None, lines))
         form = budget_form(question, why, summarize_purchases(plan.bought))
         waits = f"waits for a person to decide on its budget: it would cost {needed.exactly} in all"
         await _suspend(question, form, why, waits)
