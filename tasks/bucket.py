@@ -12,7 +12,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, NamedTuple
 
 from storyreel.specs.errors import StoryreelError
 from storyreel.specs.secrets import MARK, hidden, passwords
@@ -20,6 +20,8 @@ from storyreel.specs.secrets import MARK, hidden, passwords
 _SETTINGS = ("NoCredentialsError", "PartialCredentialsError", "ProfileNotFound", "TokenRetrievalError")
 """Names of botocore's errors that the user must correct. They share no base class but the root of all its errors."""
 
+_VERSIONS = ("ETag", "etag", "mtime", "LastModified", "last_modified", "created")
+"""What file systems of fsspec say of a file's version, the surest first."""
 _BLOCK = 4 << 20
 """Bytes that are read at once of a file whose size is bounded."""
 _S3_PART = 8 << 20
@@ -42,6 +44,15 @@ class BucketUnusable(BucketError):
 
 class FileTooLarge(BucketUnusable):
     """A file is larger than the caller takes."""
+
+
+class FileState(NamedTuple):
+    """The present content of a file, without reading it."""
+
+    size: int
+    """Bytes."""
+    version: str
+    """Another one if the file was replaced: the tag that the store gives its content, else the time of the change."""
 
 
 class Bucket:
@@ -70,15 +81,21 @@ class Bucket:
             folder = Path(place).resolve()
             return (folder / name).resolve().is_relative_to(folder)
 
-    def size(self, name: str) -> int | None:
-        """The present size of a file in bytes, None if it does not exist. Raises BucketError."""
+    def state(self, name: str) -> FileState | None:
+        """The present state of a file, None if it does not exist. Raises BucketError."""
         with self._opened(name, "cannot be read") as (system, place):
             system.invalidate_cache(place)
             try:
                 found = system.info(place)
             except (FileNotFoundError, NotADirectoryError):
                 return None
-            return int(found["size"]) if found["type"] == "file" else None
+            version = next((str(found[mark]) for mark in _VERSIONS if found.get(mark)), "")
+            return FileState(int(found["size"]), version.strip('"')) if found["type"] == "file" else None
+
+    def size(self, name: str) -> int | None:
+        """The present size of a file in bytes, None if it does not exist. Raises BucketError."""
+        state = self.state(name)
+        return state.size if state else None
 
     def put(self, file: Path, name: str) -> None:
         """Upload a file, replacing an existing one. Raises BucketError."""
@@ -138,6 +155,14 @@ class Bucket:
             except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
                 return None
             return content
+
+    @contextmanager
+    def reading(self, name: str) -> Iterator[BinaryIO]:
+        """Open a file to read any part of it; nothing is read ahead. Raises BucketError, inside the block too."""
+        with self._opened(name, f"did not give {name}") as (system, place):
+            system.invalidate_cache(place)
+            with system.open(place, "rb", cache_type="none") as file:
+                yield file
 
     def link(self, name: str, seconds: int) -> str:
         """A signed address from which a file can be downloaded for some seconds. Raises BucketError."""

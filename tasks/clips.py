@@ -194,6 +194,16 @@ class ClipStore:
         except FileNotFoundError:
             return None
 
+    def source(self, digest: str) -> Path | tuple[Bucket, str] | None:
+        """The file of a clip on this host, else the bucket that has it and its name there; None if it does not exist.
+
+        Its content is not checked.
+        """
+        name, file = _name(digest), self._path(digest)
+        if file.is_file():
+            return file
+        return (self.bucket, name) if self.bucket and self.bucket.size(name) else None
+
     def on_this_host(self, clip: Clip) -> Clip:
         """The clip with its path on this host, also if it was found on another."""
         return clip.model_copy(update={"path": self._path(clip.digest)})

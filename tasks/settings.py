@@ -31,6 +31,8 @@ FFMPEG = "STORYREEL_FFMPEG"
 FONT = "STORYREEL_FONT"
 WEBHOOK_URL = "STORYREEL_WEBHOOK_URL"
 WEBHOOK_SECRET = "FREEPIK_WEBHOOK_SECRET"
+PLAYER_URL = "STORYREEL_PLAYER_URL"
+PLAYER_SECRET = "STORYREEL_PLAYER_SECRET"
 
 _Model = TypeVar("_Model", bound=Frozen)
 
@@ -153,6 +155,21 @@ class Settings(Frozen):
         SecretStr | None, Variable(WEBHOOK_SECRET, default="callbacks cannot be received", is_secret=True)
     ] = None
     """Secret with which Freepik signs its calls; set it where `storyreel webhooks` runs."""
+    player_url: Annotated[
+        _Address,
+        Variable(
+            PLAYER_URL,
+            default="the player of `storyreel ui` or `serve` on this machine",
+            expected="an http or https address",
+            example="https://films.example",
+        ),
+    ] = ""
+    """Public address of `storyreel player`, from which a browser plays films and takes; set it where films are
+    rendered."""
+    player_secret: Annotated[
+        SecretStr | None, Variable(PLAYER_SECRET, default="one of its own in `STORYREEL_HOME`", is_secret=True)
+    ] = None
+    """Secret that signs the player's links; set the same where films are rendered and where `storyreel player` runs."""
 
     @classmethod
     def read(cls, environment: Mapping[str, str] = os.environ) -> Self:

@@ -15,13 +15,13 @@ from storyreel.flows.commands.plan import plan, validate
 from storyreel.flows.commands.render import render
 from storyreel.flows.commands.retake import retake
 from storyreel.flows.commands.review import review
-from storyreel.flows.commands.services import doctor, explain, providers, webhooks
+from storyreel.flows.commands.services import doctor, explain, player, providers, webhooks
 from storyreel.flows.commands.ui import ui
 from storyreel.flows.terminal import Terminal, make_output_plain
 
 COMMANDS = (
     init, validate, plan, render, review, retake, explain, providers, ledger, reconcile, ui, doctor, serve, deploy,
-    webhooks, schema,
+    webhooks, player, schema,
 )  # fmt: skip
 
 app = typer.Typer(

@@ -1,4 +1,4 @@
-"""The commands about services and this machine: `explain`, `providers`, `doctor` and `webhooks`."""
+"""The commands about services and this machine: `explain`, `providers`, `doctor`, `webhooks` and `player`."""
 
 from __future__ import annotations
 
@@ -80,3 +80,22 @@ def webhooks(
     from storyreel.flows.services.webhooks import serve
 
     serve(host, port, Terminal(stderr=True))
+
+
+def player(
+    host: Annotated[
+        str, typer.Option("--host", metavar="ADDRESS", help="The address to listen on; others have signed links only.")
+    ] = "127.0.0.1",
+    port: Annotated[
+        int | None, typer.Option("--port", min=0, max=65535, help="The port to listen on; default: 4210; 0 for any.")
+    ] = None,
+) -> None:
+    """Play films and takes in browsers, from the links on Prefect's pages. Runs until Ctrl-C.
+
+    `storyreel ui` and `serve` do this for browsers on this machine.
+    """
+    from storyreel.flows.player.running import play
+    from storyreel.tasks.home import Home
+
+    console = Terminal(stderr=True, soft_wrap=True)
+    play(Home.of(), console.print, host, port)

@@ -9,8 +9,10 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from http.client import HTTPConnection, HTTPException
+from ipaddress import ip_address
 from pathlib import Path
 from typing import IO, Literal
+from urllib.parse import urlsplit
 
 import psutil
 
@@ -41,6 +43,15 @@ class ServerRecord(Frozen):
 def pages_url(port: int) -> str:
     """URL of the web pages of a Prefect server on this machine."""
     return f"http://127.0.0.1:{port}"
+
+
+def is_on_this_host(url: str) -> bool:
+    """Whether an address leads to this machine."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def record_path(environment: Mapping[str, str] = os.environ) -> Path:

@@ -20,8 +20,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from storyreel.flows.callers import CallerProtocol, listen
 from storyreel.flows.errors import RunFailed
-from storyreel.flows.services.callers import CallerProtocol
 from storyreel.flows.terminal import Terminal
 from storyreel.specs.errors import StoryreelError
 from storyreel.specs.problems.phrases import shown
@@ -180,7 +180,7 @@ def serve(host: str, port: int, console: Terminal) -> None:
                 )  # fmt: skip
                 await uvicorn.Server(config).serve([listening])
 
-    with _listening(host, port) as listening:
+    with listen(host, port, next="storyreel webhooks --port 0") as listening:
         where = f"http://{host}:{listening.getsockname()[1]}{PATH}"
         report(f"receiving at {where}; Ctrl-C ends it")
         report("set STORYREEL_WEBHOOK_URL to its public address where films are rendered")
@@ -190,13 +190,3 @@ def serve(host: str, port: int, console: Terminal) -> None:
             raise RunFailed(error.message, hint=error.hint, next=error.next or "storyreel doctor") from error
         except KeyboardInterrupt:
             report("ended")
-
-
-def _listening(host: str, port: int) -> socket.socket:
-    """A socket that listens. Raises RunFailed if the address cannot be used."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        return socket.create_server((host, port), family=family)
-    except OSError as error:
-        why = (error.strerror or str(error)).lower()
-        raise RunFailed(f"cannot listen on {host}:{port}: {why}", next="storyreel webhooks --port 0") from error

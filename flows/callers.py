@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from storyreel.flows.errors import RunFailed
 
 REQUEST_SECONDS = 15
 """How long a caller may take to send a request, or to begin its next one."""
@@ -60,3 +63,13 @@ class CallerProtocol(H11Protocol):
         if self._limit:
             self._limit.cancel()
             self._limit = None
+
+
+def listen(host: str, port: int, next: str) -> socket.socket:
+    """A socket that listens. Raises RunFailed, with the command to run `next`, if the address cannot be used."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        why = (error.strerror or str(error)).lower()
+        raise RunFailed(f"cannot listen on {host}:{port}: {why}", next=next) from error

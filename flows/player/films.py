@@ -1,0 +1,75 @@
+"""Records of finished films: where the film of a run is, so that it can be played by the id of the run."""
+
+from __future__ import annotations
+
+import re
+from contextlib import suppress
+
+from pydantic import ValidationError
+
+from storyreel.flows.player.media import Medium, medium_at
+from storyreel.specs.frozen import Frozen
+from storyreel.specs.secrets import hidden
+from storyreel.tasks.bucket import Bucket, BucketError
+from storyreel.tasks.files import write_whole
+from storyreel.tasks.home import Home
+from storyreel.tasks.ledger.owner import this_process
+
+_RUN = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_LARGEST = 100_000
+"""Bytes of a record."""
+
+
+class FilmRecord(Frozen):
+    """The film of a run, when it was delivered."""
+
+    run: str
+    """The id of its flow run."""
+    title: str
+    place: str
+    """Absolute path of the sequence, or its address."""
+    version: str
+    """Of the file: another one once a later run has replaced the film."""
+    host: str
+    """Name of the machine that made it, on whose disk a path is."""
+
+
+def note_film(home: Home, run: str, title: str, place: str) -> FilmRecord | None:
+    """Record a delivered film in the home and, if hosts share clips, in their bucket.
+
+    Returns None if it cannot be recorded or is not there: a film that cannot be played is as good.
+    """
+    with suppress(BucketError, OSError):
+        medium = medium_at(place)
+        if medium is None:
+            return None
+        record = FilmRecord(run=run, title=title, place=place, version=medium.version, host=this_process().name)
+        text = record.model_dump_json()
+        write_whole(home.root / _name(run), text)
+        if (bucket := home.clips().bucket) and hidden(place) == place:
+            bucket.write(_name(run), text.encode())
+        return record
+    return None
+
+
+def find_film(home: Home, run: str) -> FilmRecord | None:
+    """The record of a run's film, of this host or from the bucket. Raises BucketError."""
+    if not _RUN.fullmatch(run):
+        return None
+    with suppress(OSError, ValidationError):
+        return FilmRecord.model_validate_json((home.root / _name(run)).read_bytes())
+    with suppress(ValidationError):
+        bucket: Bucket | None = home.clips().bucket
+        content = bucket.read(_name(run), _LARGEST) if bucket else None
+        return FilmRecord.model_validate_json(content) if content else None
+    return None
+
+
+def film_medium(film: FilmRecord) -> Medium | None:
+    """The film as it was delivered; None if it is not there any more, or another one is. Raises BucketError."""
+    medium = medium_at(film.place)
+    return medium if medium and medium.version == film.version else None
+
+
+def _name(run: str) -> str:
+    return f"films/{run}.json"

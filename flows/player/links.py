@@ -1,0 +1,138 @@
+"""Addresses at which films and takes are played, each signed: a player gives nothing that no link was made for."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import os
+import secrets
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import quote
+
+from pydantic import Field
+
+from storyreel.flows.player.films import FilmRecord
+from storyreel.flows.servers.local import is_on_this_host
+from storyreel.specs.frozen import Frozen
+from storyreel.tasks.files import make_private_folder, write_whole
+from storyreel.tasks.home import Home
+from storyreel.tasks.ledger.owner import Owner
+from storyreel.tasks.settings import Settings
+
+PORT = 4210
+"""Default port of a player."""
+_SIGNATURE_BYTES = 16
+
+
+class PlayerRecord(Frozen):
+    """The player of a home, as recorded in `player.json`."""
+
+    port: int = PORT
+    """The port at which it was last, and links lead to."""
+    process: Owner | None = Field(default=None)
+    """The process that `storyreel ui` started, alive or not."""
+
+    @classmethod
+    def of(cls, home: Home) -> PlayerRecord:
+        """The record of a home; the defaults without a readable one."""
+        try:
+            found = cls.model_validate_json(_record_path(home).read_bytes())
+        except (OSError, ValueError):
+            return cls()
+        # After a restart of the machine the process is another one's, and the port is the same.
+        return found if found.process and found.process.is_here() else cls(port=found.port)
+
+    def write(self, home: Home) -> None:
+        """Store the record. Raises OSError."""
+        make_private_folder(home.root)
+        write_whole(_record_path(home), self.model_dump_json())
+
+    @property
+    def is_alive(self) -> bool:
+        return self.process is not None and self.process.is_alive()
+
+
+class Links(NamedTuple):
+    """Makes the addresses of films and takes; all of them empty if nobody could open them."""
+
+    base: str
+    """Address of the player."""
+    secret: bytes
+
+    @classmethod
+    def of(cls, home: Home, api: str = "", environment: Mapping[str, str] = os.environ) -> Links:
+        """The links for readers of the Prefect server at `api`; without one, for the user of this machine.
+
+        Without STORYREEL_PLAYER_URL only readers on this machine reach the player, so that pages of a server elsewhere
+        have no links, unless `storyreel ui` has started a player here. Raises SettingsError.
+        """
+        base = Settings.read(environment).player_url.rstrip("/")
+        if not base:
+            record = PlayerRecord.of(home)
+            if api and not is_on_this_host(api) and not record.is_alive:
+                return NO_LINKS
+            base = f"http://127.0.0.1:{record.port}"
+        try:
+            return cls(base, secret_of(home, environment))
+        except OSError:  # a home that cannot be written to has no player
+            return NO_LINKS
+
+    def take(self, digest: str, slate: str, take: int) -> str:
+        """The address of the page that plays a clip."""
+        return self._address(f"take/{digest}/{quote(f'{slate}-{take}', safe='')}")
+
+    def film(self, film: FilmRecord | None) -> str:
+        """The address of the page that plays a film; empty without a record of it."""
+        return self._address(f"film/{film.run}", film.place) if film else ""
+
+    def _address(self, path: str, subject: str = "") -> str:
+        return f"{self.base}/{path}?s={sign(self.secret, path, subject)}" if self.base else ""
+
+
+NO_LINKS = Links("", b"")
+
+
+def sign(secret: bytes, path: str, subject: str = "") -> str:
+    """The signature of a path, and of what it leads to where the path alone does not say it."""
+    digest = hmac.new(secret, f"{path}\n{subject}".encode(errors="surrogateescape"), hashlib.sha256).digest()
+    return base64.urlsafe_b64encode(digest[:_SIGNATURE_BYTES]).decode().rstrip("=")
+
+
+def secret_of(home: Home, environment: Mapping[str, str] = os.environ) -> bytes:
+    """The secret that signs links: STORYREEL_PLAYER_SECRET, else the home's own, made at its first use.
+
+    Raises SettingsError, and OSError if the home has none and cannot be written to.
+    """
+    if given := Settings.read(environment).player_secret:
+        return given.get_secret_value().encode()
+    path = home.root / "player.key"
+    with suppress(FileNotFoundError):
+        return _read_secret(path)
+    make_private_folder(home.root)
+    fresh = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
+    try:
+        write_whole(fresh, secrets.token_hex(32), durable=True, private=True)
+        try:
+            os.link(fresh, path)
+        except FileExistsError:
+            pass  # another process was faster
+        except OSError:  # a file system without hard links
+            fresh.replace(path)
+    finally:
+        fresh.unlink(missing_ok=True)
+    return _read_secret(path)
+
+
+def _read_secret(path: Path) -> bytes:
+    content = path.read_bytes().strip()
+    if not content:
+        raise OSError(f"{path} is empty")
+    return content
+
+
+def _record_path(home: Home) -> Path:
+    return home.root / "player.json"

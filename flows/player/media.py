@@ -1,0 +1,79 @@
+"""Files that are played: their size and version, and any part of their content, from a disk or a bucket."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+from storyreel.specs.storyboard import is_remote
+from storyreel.tasks.bucket import Bucket
+from storyreel.tasks.clips import ClipStore
+
+_BLOCK = 1 << 20
+"""Bytes that are read at once."""
+
+
+class Medium(NamedTuple):
+    """A file that can be played."""
+
+    size: int
+    """Bytes."""
+    version: str
+    """Another one if the file was replaced."""
+    open: Callable[[], AbstractContextManager[BinaryIO]]
+
+    async def part(self, start: int, end: int) -> AsyncIterator[bytes]:
+        """The bytes from `start` up to `end` in blocks. Raises OSError and BucketError, also if the file is shorter.
+
+        No thread is held while the receiver of the blocks is busy.
+        """
+        file = self.open()
+        reader = await asyncio.to_thread(file.__enter__)
+        try:
+            await asyncio.to_thread(reader.seek, start)
+            while start < end:
+                block = await asyncio.to_thread(reader.read, min(_BLOCK, end - start))
+                if not block:
+                    raise OSError("the file has become shorter")
+                start += len(block)
+                yield block
+        finally:
+            # Not in a thread: a request whose caller has gone is cancelled, and may not wait.
+            file.__exit__(None, None, None)
+
+
+def clip_medium(clips: ClipStore, digest: str) -> Medium | None:
+    """A clip of the store or its bucket, None if it does not exist. Raises BucketError."""
+    match clips.source(digest):
+        case None:
+            return None
+        case Path() as file:
+            return _on_disk(file)
+        case bucket, name:
+            return _in_bucket(bucket, name)
+
+
+def medium_at(place: str) -> Medium | None:
+    """The file at a path or an address, None if there is none. Raises BucketError."""
+    if not is_remote(place):
+        return _on_disk(Path(place))
+    folder, _, name = place.rpartition("/")
+    return _in_bucket(Bucket(folder), name)
+
+
+def _on_disk(file: Path) -> Medium | None:
+    try:
+        status = file.stat()
+    except OSError:
+        return None
+    if not file.is_file():
+        return None
+    return Medium(status.st_size, f"{status.st_size:x}-{status.st_mtime_ns:x}", lambda: file.open("rb"))
+
+
+def _in_bucket(bucket: Bucket, name: str) -> Medium | None:
+    state = bucket.state(name)
+    return Medium(state.size, f"{state.size:x}-{state.version}", lambda: bucket.reading(name)) if state else None

@@ -1,0 +1,60 @@
+"""The pages of a player as HTML, and subtitles as browsers read them."""
+
+from __future__ import annotations
+
+import re
+from html import escape
+
+from storyreel.specs.foreign_text import printable
+from storyreel.specs.secrets import hidden
+
+_STYLE = """\
+body{margin:0;min-height:100vh;display:flex;flex-direction:column;align-items:center;justify-content:center;
+background:#111;color:#ddd;font:16px/1.5 system-ui,sans-serif}
+video{max-width:100vw;max-height:88vh;min-width:min(100vw,640px)}p,h1{margin:.6em 1em;font-size:1em;font-weight:400}
+a{color:#9cf}"""
+_TIME = re.compile(r"(?<=\d\d:\d\d:\d\d),(?=\d{3})")
+
+
+def take_page(name: str, video: str) -> str:
+    """The page of a take, which is played again and again."""
+    return _page(name, f"{_video(video, 'loop')}{_caption(name, video)}")
+
+
+def film_page(title: str, video: str, subtitles: str) -> str:
+    """The page of a film; `subtitles` is their address, empty if it has none."""
+    track = f'<track kind="subtitles" label="dialogue" src="{escape(subtitles)}">' if subtitles else ""
+    return _page(title, f"{_video(video, '', track)}{_caption(title, video)}")
+
+
+def message_page(title: str, message: str) -> str:
+    """A page that says why nothing is played."""
+    return _page(title, f"<h1>{_text(title)}</h1><p>{_text(message)}</p>")
+
+
+def webvtt(subrip: str) -> str:
+    """Subtitles of SubRip as WebVTT, in whose text `&` and `<` begin markup."""
+    lines = subrip.replace("\ufeff", "").splitlines()
+    cues = (_TIME.sub(".", line) if "-->" in line else escape(line, quote=False) for line in lines)
+    return "\n".join(("WEBVTT", "", *cues, ""))
+
+
+def _video(source: str, more: str, tracks: str = "") -> str:
+    return f'<video controls autoplay {more} src="{escape(source)}">{tracks}</video>'
+
+
+def _caption(name: str, video: str) -> str:
+    # A browser says nothing of a codec that it does not have, such as HEVC.
+    download = f'<a href="{escape(video)}" download>download</a>'
+    return f"<p>{_text(name)} · {download}, if this browser does not play it</p>"
+
+
+def _page(title: str, body: str) -> str:
+    return (
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{_text(title)}</title>'
+        f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style><body>{body}</body></html>'
+    )
+
+
+def _text(text: str) -> str:
+    return escape(printable(hidden(text)))
