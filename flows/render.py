@@ -26,11 +26,13 @@ from storyreel.flows.packs import version_of
 from storyreel.flows.planning.model import Plan
 from storyreel.flows.planning.planner import Planner
 from storyreel.flows.planning.run_request import RunRequest
+from storyreel.flows.player.films import note_film
 from storyreel.flows.production.agreement import agreed_keys, check_agreed, check_consent
 from storyreel.flows.production.delivery import Delivery, open_delivery, try_destination
 from storyreel.flows.production.film_folder import FilmSource
 from storyreel.flows.production.finish import FilmFinisher
 from storyreel.flows.production.outcomes import ShotsFailed
+from storyreel.flows.production.playback import run_links
 from storyreel.flows.production.report import Origin, Rendering
 from storyreel.flows.production.scene_runs import run_scenes
 from storyreel.flows.production.service_limits import active_limits, limited_services
@@ -179,14 +181,14 @@ async def _carry_out(
     """Carry out a plan. `agreed` are the takes that may be bought, all if it is None; `scenes` the parameters for runs
     of single scenes, None if there are to be none."""
     run = str(flow_run.id)
-    limited = await active_limits(limited_services(plan), is_deployed=is_deployed())
+    limited, links = await active_limits(limited_services(plan), is_deployed=is_deployed()), run_links(planner.home)
     async with open_studio(planner.home, plan.services, limited=limited) as studio:
         stop_handler().use_studio(studio)
         takes = await begin_takes(plan, studio, run, planner.limits, agreed)
         if scenes and await run_scenes(plan, takes.is_finished, scenes):
             plan = planner.refreshed(plan)
             takes = await begin_takes(plan, studio, run, planner.limits, agreed)
-        async with orderly_shutdown(plan, takes, studio), observe_run(plan, takes, studio.ledger) as observer:
+        async with orderly_shutdown(plan, takes, studio), observe_run(plan, takes, studio, links) as observer:
             if failures := await takes.run_all():
                 raise ShotsFailed(failures, len(plan.cut.events))
             if unapproved := await unapproved_shots(plan, takes, studio.ledger):
@@ -196,5 +198,7 @@ async def _carry_out(
             sequence = await finisher.join()
             rendering = await finisher.write_report(sequence, origin, studio.ledger, run)
             await asyncio.to_thread(delivery.deliver)
+            noted = await asyncio.to_thread(note_film, planner.home, run, plan.title, str(rendering.sequence))
+            rendering = rendering.model_copy(update={"play": links.film(noted)})
             await observer.publish_film(rendering, delivery.folder)
             return rendering

@@ -19,6 +19,7 @@ from storyreel.flows.planning.planner import Planner
 from storyreel.flows.planning.run_request import RunRequest
 from storyreel.flows.production.agreement import check_agreed
 from storyreel.flows.production.outcomes import ShotsFailed
+from storyreel.flows.production.playback import run_links
 from storyreel.flows.production.scene_runs import SCENE_FLOW
 from storyreel.flows.production.service_limits import active_limits, limited_services
 from storyreel.flows.production.shutdown import orderly_shutdown
@@ -74,7 +75,7 @@ async def shoot_scene(
         takes = await begin_takes(plan, studio, of_run, limits or (), agreed or ())
         async with (
             orderly_shutdown(plan, takes, studio),
-            observe_run(scene_plan, takes, studio.ledger, f"scene {scene}"),
+            observe_run(scene_plan, takes, studio, run_links(home), f"scene {scene}"),
         ):
             if failures := await takes.run_all(planned):
                 raise ShotsFailed(failures, len({take.shot for take in planned}))

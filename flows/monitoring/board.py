@@ -10,8 +10,9 @@ from urllib.parse import urlsplit
 
 from PIL import Image
 
-from storyreel.flows.markdown import code, escape
+from storyreel.flows.markdown import code, escape, link_address
 from storyreel.flows.planning.model import Plan, PlannedTake
+from storyreel.flows.player.links import Links
 from storyreel.flows.production.report import Rendering
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.money import Money, sums
@@ -19,10 +20,14 @@ from storyreel.tasks.ledger.ledger import Spend
 from storyreel.tasks.media.frames import jpeg
 from storyreel.tasks.progress import Stage
 
-ROOM = 250_000
+ROOM = 400_000
 """Most characters of all pictures in the board, whose page is loaded again and again."""
-_WIDTHS = ((40, 160), (100, 112), (200, 64))
-"""Most takes of a film, and the width of their pictures in pixels. Larger films have no pictures."""
+SIDE = 144
+"""Pixels at the longer side of each frame of a picture, where there is room for it."""
+_MOST_PICTURES = 200
+"""Takes of a film; a larger one has no pictures."""
+_MOST_LINKS = 1000
+"""Takes of a film; with the links of a larger one its page would be too large."""
 _SHEET_ROOM = 400_000
 _SHEET_WIDTHS = (1440, 1080, 720)
 
@@ -35,6 +40,8 @@ _LABELS: dict[Stage, str] = {
 _EXPLAINED: frozenset[Stage] = frozenset({"failed", "unknown", "done", "stopped"})
 """Stages whose details are on the board; those of other stages change too often."""
 _PLANNED = {"new": "to be made", "cached": "in the store", "resuming": "ordered before", "unknown": "**unknown**"}
+
+_URI = "data:image/jpeg;base64,"
 
 _escape = partial(escape, longest=200)
 
@@ -51,30 +58,39 @@ class Row(Frozen):
     cost: Money | None = None
     is_estimate: bool = False
     picture: str = ""
-    """A JPEG, as a data URI."""
+    """Its first, middle and last frame, a JPEG as a data URI."""
+    play: str = ""
+    """The address at which its clip is played."""
 
     @property
     def is_finished(self) -> bool:
         return self.stage in ("done", "cached")
 
 
-def picture_width(takes: int) -> int:
-    """Width of pictures in pixels for a film of so many takes; 0 for none."""
-    return next((width for most, width in _WIDTHS if takes <= most), 0)
+def room_for_a_picture(takes: int) -> int:
+    """Most characters of the picture of each take in a film of so many takes; 0 for none."""
+    return ROOM // takes if 0 < takes <= _MOST_PICTURES else 0
 
 
 def data_uri(picture: bytes) -> str:
     """A JPEG as a data URI."""
-    return "data:image/jpeg;base64," + base64.b64encode(picture).decode()
+    return _URI + base64.b64encode(picture).decode()
+
+
+def bytes_within(characters: int) -> int:
+    """Most bytes of a picture whose data URI has at most so many characters."""
+    return max(0, characters - len(_URI)) // 4 * 3
 
 
 def board(plan: Plan, rows: Sequence[Row]) -> str:
     """The board as Markdown; empty columns are left out."""
+    has_links = len(rows) <= _MOST_LINKS
     cells = [
         {
             "": f"![{_escape(row.take.shot)}]({row.picture})" if row.picture else "",
             "take": f"{_escape(row.take.shot)} take {row.take.take}{' ★' if row.take.circled else ''}",
             "scene": _escape(row.take.scene),
+            "play": play_link(row.play) if has_links else "",
             "state": _state(row),
             "review": _review(row),
             "service": row.service,
@@ -105,7 +121,7 @@ def spend(rendering: Rendering) -> list[dict[str, str]]:
                                                                  ("in all", parts))]  # fmt: skip
 
 
-def manifest(rendering: Rendering, places: Mapping[str, str]) -> list[dict[str, str]]:
+def manifest(rendering: Rendering, places: Mapping[str, str], links: Links) -> list[dict[str, str]]:
     """One row for each take; `places` has the timecode at which each shot begins."""
     return [
         {
@@ -116,7 +132,8 @@ def manifest(rendering: Rendering, places: Mapping[str, str]) -> list[dict[str, 
             "mode": take.request.mode.value,
             "seconds": f"{float(take.request.seconds):.4g}",
             "cost": "from the store" if take.cached else cost(take.cost, take.is_estimate),
-            "clip": take.clip.stem[:12],
+            "clip": play_link(links.take(take.clip.stem, take.shot, take.take), take.clip.stem[:12])
+            or take.clip.stem[:12],
             "findings": "; ".join(finding.detail for finding in take.inspection.findings) if take.inspection else "",
         }
         for take in rendering.shots
@@ -128,7 +145,14 @@ def sequence(rendering: Rendering, sheet: Path) -> str:
     facts = f"{rendering.frames} frames at {rendering.fps} fps, {float(rendering.seconds):.4g} s"
     found = "".join(f"- {_escape(line)}\n" for line in rendering.findings)
     seen = f"\n\nDefects found:\n\n{found}" if found else ""
-    return f"{facts}\n\n{code(str(rendering.sequence))}\n\n![contact sheet]({data_uri(_sheet(sheet))}){seen}\n"
+    played = f"{play_link(rendering.play, 'Play the film')}\n\n" if rendering.play else ""
+    picture = f"![contact sheet]({data_uri(_sheet(sheet))})"
+    return f"{facts}\n\n{played}{code(str(rendering.sequence))}\n\n{picture}{seen}\n"
+
+
+def play_link(address: str, text: str = "play") -> str:
+    """A link to the player as Markdown; empty without an address."""
+    return f"[{text}]({link_address(address)})" if address else ""
 
 
 def is_url(place: str) -> bool:

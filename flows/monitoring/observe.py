@@ -14,15 +14,15 @@ from storyreel.flows.monitoring.artifacts import FilmArtifacts
 from storyreel.flows.monitoring.task_states import TaskStates
 from storyreel.flows.names import slug
 from storyreel.flows.planning.model import Plan, PlannedTake
+from storyreel.flows.player.links import Links
 from storyreel.flows.production.report import CONTACT_SHEET, Rendering
 from storyreel.flows.production.takes import TakeRuns
 from storyreel.specs.money import Money
 from storyreel.specs.problems.phrases import counted
 from storyreel.tasks.ledger.errors import LedgerError
-from storyreel.tasks.ledger.ledger import Ledger
-from storyreel.tasks.media.errors import MediaError
-from storyreel.tasks.media.frames import thumbnail
 from storyreel.tasks.progress import Stage, StageReport, listening
+from storyreel.tasks.strips import strip_jpeg
+from storyreel.tasks.studio import Studio
 
 _STATES_SECONDS = 0.5
 """Between two updates of task states."""
@@ -42,15 +42,16 @@ _LISTED = 20
 class RunObserver:
     """The pages of one run: takes in reports of stages and keeps rows of the board."""
 
-    def __init__(self, plan: Plan, takes: TakeRuns, ledger: Ledger, part: str) -> None:
-        self._plan, self._takes, self._ledger = plan, takes, ledger
+    def __init__(self, plan: Plan, takes: TakeRuns, studio: Studio, links: Links, part: str) -> None:
+        self._plan, self._takes, self._ledger, self._house = plan, takes, studio.ledger, studio.house_folder
+        self._links = links
         self._rows: dict[tuple[str, int], board.Row] = {}
         for take in plan.takes:
             stage: Stage | None = "cached" if take.state == "cached" else None
             self._rows[take.shot, take.take] = board.Row(take=take, service=take.request.provider, stage=stage)
         name = "-".join(filter(None, ("storyreel", slug(plan.title), part and slug(part))))
         self._artifacts = FilmArtifacts(name, f"{plan.title} {part}".strip())
-        self._width, self._room = board.picture_width(len(plan.takes)), board.ROOM
+        self._picture_room = board.room_for_a_picture(len(plan.takes))
         self._without_picture: list[tuple[str, int]] = []
         """Finished takes whose picture is not drawn yet."""
         self._has_changed = True
@@ -94,16 +95,18 @@ class RunObserver:
             async with asyncio.timeout(_FINAL_SECONDS):
                 page = await asyncio.to_thread(board.sequence, rendering, folder / CONTACT_SHEET)
                 await self._artifacts.markdown("sequence", page, "the sequence and its contact sheet")
-                await self._artifacts.table("manifest", board.manifest(rendering, places), "how each take was made")
+                made = board.manifest(rendering, places, self._links)
+                await self._artifacts.table("manifest", made, "how each take was made")
                 await self._artifacts.table("spend", board.spend(rendering), "what this run cost, by service")
-                if board.is_url(str(rendering.sequence)):
-                    await self._artifacts.link("film", str(rendering.sequence), "the sequence")
+                if play := rendering.play or (str(rendering.sequence) if board.is_url(str(rendering.sequence)) else ""):
+                    await self._artifacts.link("film", play, "the sequence")
 
     def _finish_row(self, row: board.Row, take: PlannedTake) -> board.Row:
         made = self._takes.finished_take(take)
         if made is None:
             return row
         candidate = made.candidate
+        row = row.model_copy(update={"play": self._links.take(made.clip.digest, take.shot, take.take)})
         self._without_picture.append((take.shot, take.take))
         if take.state == "cached":
             return row.model_copy(update={"service": candidate.request.provider})
@@ -138,26 +141,26 @@ class RunObserver:
         await self._artifacts.markdown("board", board.board(self._plan, rows), "the storyboard")
 
     async def _draw_pictures(self, most: int) -> None:
-        for name in self._without_picture[:most] if self._width else ():
+        for name in self._without_picture[:most] if self._picture_room else ():
             self._without_picture.remove(name)
             made = self._takes.finished_take(self._rows[name].take)
             if made is None:
                 continue
-            with suppress(MediaError):
-                picture = board.data_uri(await asyncio.to_thread(thumbnail, made.clip.path, self._width))
-                if len(picture) <= self._room:
-                    self._room -= len(picture)
-                    self._rows[name] = self._rows[name].model_copy(update={"picture": picture})
-                    self._has_changed = True
+            room = board.bytes_within(self._picture_room)
+            if picture := await asyncio.to_thread(strip_jpeg, made.clip.path, self._house, board.SIDE, room):
+                self._rows[name] = self._rows[name].model_copy(update={"picture": board.data_uri(picture)})
+                self._has_changed = True
 
 
 @asynccontextmanager
-async def observe_run(plan: Plan, takes: TakeRuns, ledger: Ledger, part: str = "") -> AsyncIterator[RunObserver]:
+async def observe_run(
+    plan: Plan, takes: TakeRuns, studio: Studio, links: Links, part: str = ""
+) -> AsyncIterator[RunObserver]:
     """Keep Prefect's pages of a run up to date inside the block, with a last update however it ends.
 
     `part` names the part of the film that the plan is, `scene 2`; empty for the whole film.
     """
-    observer, states = RunObserver(plan, takes, ledger, part), TaskStates()
+    observer, states = RunObserver(plan, takes, studio, links, part), TaskStates()
     end, seconds = asyncio.Event(), _FINAL_SECONDS
     with listening(states), listening(observer.on_stage):
         updating = asyncio.create_task(observer.update_until(end, states))

@@ -72,6 +72,8 @@ class Rendering(Frozen):
     flow_run: str
     spending: tuple[Spend, ...] = ()
     """The cost of all orders of this run, by service."""
+    play: str = ""
+    """The address at which a browser plays the film; empty if it cannot."""
 
     @property
     def spent(self) -> tuple[Money, ...]:
@@ -137,6 +139,7 @@ class Rendering(Frozen):
             "flow_run": self.flow_run,
             "storyboard": self.origin.storyboard,
             "version": self.origin.version,
+            "play": self.play or None,
         }
 
 
@@ -210,7 +213,8 @@ def write_manifest(folder: Path, plan: Plan, rendering: Rendering) -> None:
     name = PurePath(rendering.sequence).name
     film = {
         "title": plan.title,
-        **rendering.as_json(),
+        # Whoever gets the film may not be meant to play the takes of others.
+        **{name: value for name, value in rendering.as_json().items() if name != "play"},
         "source": rendering.origin.source,
         "sequence": name,
         "shots": takes,

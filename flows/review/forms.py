@@ -6,25 +6,28 @@ import base64
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
+from pathlib import Path
 from typing import Any, Literal
 
 from prefect.input import RunInput
 from pydantic import BaseModel, Field, create_model
 
-from storyreel.flows.markdown import escape
+from storyreel.flows.markdown import escape, link_address
+from storyreel.flows.player.links import Links
 from storyreel.flows.review.model import ShotToReview, TakeToReview
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.money import Money
 from storyreel.tasks.ledger.ledger import NewVerdict, Word
-from storyreel.tasks.media.errors import MediaError
-from storyreel.tasks.media.frames import thumbnail
+from storyreel.tasks.strips import strip_jpeg
 
 _MOST_AMOUNT = 1e12
 """The most that a budget may be, as in a storyboard."""
-_WIDTH = 240
-"""Pixels of a take's picture in a form."""
-_MOST_PICTURES = 60
-"""Pictures in one form, of some 8 KB each: the UI loads a form whole."""
+_SIDE = 240
+"""Pixels at the longer side of each frame of a take's picture, where there is room for it."""
+_ROOM = 500_000
+"""Most bytes of all pictures in one form: the UI loads a form whole."""
+_MOST_PICTURES = 200
+"""Takes in one form; a longer one has no pictures."""
 
 Decision = Literal["approve", "retake", "later"]
 
@@ -52,17 +55,19 @@ class BudgetAnswer(BaseModel):
     amount: float = Field(0, ge=0, le=_MOST_AMOUNT)
 
 
-def review_form(question: Question, problems: Mapping[str, str]) -> type[RunInput]:
+def review_form(question: Question, problems: Mapping[str, str], house: Path, links: Links) -> type[RunInput]:
     """The form for the shots that wait; sent unchanged it decides nothing. `problems` are those of the last answer.
+
+    `house` is the folder of the takes' pictures.
 
     Takes are described in the fields of their shots: Prefect's page hides the text above a long form (seen with 3.9.1).
     """
     fields: dict[str, Any] = {"by": (str, Field("", title="Your name", json_schema_extra={"position": 0}))}
-    left = _MOST_PICTURES
+    takes = sum(len(shot.takes) for shot in question.shots.values())
+    room = _ROOM // takes if 0 < takes <= _MOST_PICTURES else 0
     for position, (name, shot) in enumerate(question.shots.items(), 1):
-        answer, has_pictures = _answer_model(name, shot), left >= len(shot.takes)
-        left -= len(shot.takes) if has_pictures else 0
-        text = _description(shot, problems.get(shot.slate, ""), has_pictures)
+        answer = _answer_model(name, shot)
+        text = _description(shot, problems.get(shot.slate, ""), house, links, room)
         field = Field(answer(), title=f"Shot {shot.slate}", description=text, json_schema_extra={"position": position})
         fields[name] = (answer, field)
     form = create_model("Review", __base__=RunInput, **fields)
@@ -136,21 +141,23 @@ def _answer_model(name: str, shot: ShotToReview) -> type[BaseModel]:
     return create_model(f"About_{name}", **fields)
 
 
-def _description(shot: ShotToReview, problem: str, has_pictures: bool) -> str:
-    """The takes of a shot as Markdown paragraphs: Prefect's page drops single line ends."""
+def _description(shot: ShotToReview, problem: str, house: Path, links: Links, room: int) -> str:
+    """The takes of a shot as Markdown paragraphs: Prefect's page drops single line ends.
+
+    A picture has at most `room` bytes.
+    """
     paragraphs = [f"**{escape(problem)}**" if problem else "", escape(shot.action)]
     for take in shot.takes:
         remarks = f": {escape(take.remarks)}" if take.remarks else ""
         cost = f", {take.cost}" if take.cost and take.cost.amount else "" if take.cost else ", price unknown"
+        address = links.take(take.clip.stem, shot.slate, take.take)
+        play = f"[play take {take.take}]({link_address(address)})" if address else ""
         line = f"take {take.take}, {take.state}, {take.service}{cost}{remarks}"
-        paragraphs += [_picture(take) if has_pictures else "", line]
+        paragraphs += [_picture(take, house, room), line, play]
     return "\n\n".join(filter(None, paragraphs))
 
 
-def _picture(take: TakeToReview) -> str:
-    """A frame of the clip as a data URI; empty if the clip cannot be read any more."""
-    try:
-        picture = base64.b64encode(thumbnail(take.clip, _WIDTH)).decode()
-    except (MediaError, OSError):
-        return ""
-    return f"![take {take.take}](data:image/jpeg;base64,{picture})"
+def _picture(take: TakeToReview, house: Path, room: int) -> str:
+    """First, middle and last frame of a clip as a data URI; empty if there is no room, or it cannot be read any more."""
+    picture = strip_jpeg(take.clip, house, _SIDE, room) if room else b""
+    return f"![take {take.take}](data:image/jpeg;base64,{base64.b64encode(picture).decode()})" if picture else ""

@@ -25,6 +25,7 @@ from storyreel.flows.lifecycle.deployed import is_deployed
 from storyreel.flows.planning.model import Plan, PlannedTake
 from storyreel.flows.planning.planner import Planner
 from storyreel.flows.planning.summary import summarize_purchases
+from storyreel.flows.production.playback import run_links
 from storyreel.flows.production.takes import TakeRuns
 from storyreel.flows.review.forms import Question, approved_budget, budget_form, by_field, review_form, verdicts_in
 from storyreel.flows.review.model import ReviewNeeded, ShotToReview, TakeToReview, action_of, shots_to_approve
@@ -80,7 +81,8 @@ class Approval:
         if not _can_ask():
             return
         question = Question(number=len(self._rounds) + 1, shots=by_field(needed.shots))
-        form = await asyncio.to_thread(review_form, question, self._problems)
+        home = self._planner.home
+        form = await asyncio.to_thread(review_form, question, self._problems, home.house, run_links(home))
         shots = ", ".join(shot.slate for shot in needed.shots)
         await _suspend(question, form, needed.message, f"waits for a person to approve {shots}")
 

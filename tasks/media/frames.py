@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 from collections import deque
+from itertools import islice
 from pathlib import Path
 
 import av
 import ffmpeg
+from av.container import InputContainer
 from av.error import FFmpegError
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
@@ -19,6 +21,11 @@ from storyreel.tasks.media.colour import BT709, RGB, Colour, colour_of, has_alph
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.orientation import orientation_of, turned_image
 from storyreel.tasks.media.probe import decoded_frames, no_picture, open_clip, picture_stream
+
+_GAP, _BETWEEN = 2, (64, 64, 64)
+"""Pixels between two frames of a strip, and their colour."""
+_SMALLEST = 48
+"""Pixels of width below which a picture shows nothing."""
 
 
 def first_frame(clip: Path) -> Image.Image:
@@ -72,19 +79,83 @@ def _last_frame(clip: Path, *, from_end: bool) -> Image.Image | None:
         return displayed_image(last, stream) if last else None
 
 
-def thumbnail(clip: Path, width: int) -> bytes:
-    """The last keyframe before the middle of a clip, as a JPEG of this width in pixels.
+def strip(clip: Path, side: int) -> Image.Image:
+    """The first, the middle and the last frame of a clip side by side, each with `side` pixels at its longer side.
 
-    Only one frame is decoded, so that the thumbnails of hundreds of clips are quickly made. Raises MediaError.
+    Raises MediaError.
     """
+    frames = _first_middle_last(clip)
+    factor = side / max(frames[0].size)
+    width, height = (max(1, round(length * factor)) for length in frames[0].size)
+    whole = Image.new("RGB", (len(frames) * (width + _GAP) - _GAP, height), _BETWEEN)
+    for n, frame in enumerate(frames):
+        small = frame.convert("RGB").resize((width, height), Image.Resampling.BICUBIC, reducing_gap=2)
+        whole.paste(small, (n * (width + _GAP), 0))
+    return whole
+
+
+def _first_middle_last(clip: Path) -> list[Image.Image]:
+    """As much of a clip is decoded as lies between these frames and the keyframes before them."""
     with open_clip(clip) as source:
         stream = picture_stream(source, clip)
-        stream.codec_context.skip_frame = "NONKEY"
-        if stream.duration:
-            source.seek((stream.start_time or 0) + stream.duration // 2, stream=stream, backward=True)
-        frame = next(decoded_frames(source, stream), None)
-        picture = displayed_image(frame, stream) if frame else first_frame(clip)
-    return jpeg(picture, width, 60)
+        stream.thread_type = "AUTO"
+        first = next(decoded_frames(source, stream), None)
+        if first is None:
+            raise no_picture(clip)
+        found = _by_time(source, stream, first) or _by_number(source, stream, first)
+        return [displayed_image(frame, stream) for frame in (first, *found)]
+
+
+def _by_time(source: InputContainer, stream: VideoStream, first: VideoFrame) -> tuple[VideoFrame, VideoFrame] | None:
+    """The middle and the last frame; None in a file that cannot be searched, or whose end is damaged."""
+    if not stream.duration or first.pts is None:
+        return None
+    begin = stream.start_time or 0
+    half = first.pts + stream.duration // 2
+    try:
+        source.seek(begin + stream.duration, stream=stream, backward=True)
+        middle, last = _from_here(source, stream, half)
+        if middle is None:
+            source.seek(half, stream=stream, backward=True)
+            middle = next((frame for frame in decoded_frames(source, stream) if (frame.pts or 0) >= half), None)
+    except FFmpegError:
+        return None
+    return (middle or last, last) if last else None
+
+
+def _from_here(source: InputContainer, stream: VideoStream, half: int) -> tuple[VideoFrame | None, VideoFrame | None]:
+    """Of the frames from where the file is, the first at the time `half`, unless it lies before them, and the last."""
+    middle: VideoFrame | None = None
+    last: VideoFrame | None = None
+    is_before = False
+    for frame in decoded_frames(source, stream):
+        is_before = is_before or (frame.pts or 0) <= half
+        if middle is None and is_before and (frame.pts or 0) >= half:
+            middle = frame
+        last = frame
+    return middle, last
+
+
+def _by_number(source: InputContainer, stream: VideoStream, first: VideoFrame) -> tuple[VideoFrame, VideoFrame]:
+    """The middle and the last frame of a file that is decoded twice from its start."""
+    source.seek(0)
+    last, count = first, 0
+    for count, last in enumerate(decoded_frames(source, stream), 1):  # noqa: B007
+        pass
+    source.seek(0)
+    return next(islice(decoded_frames(source, stream), count // 2, None), last), last
+
+
+def jpeg_within(picture: Image.Image, most: int, quality: int = 60) -> bytes:
+    """A picture as JPEG of at most so many bytes, made smaller as far as that needs; empty if nothing is left then."""
+    width = picture.width
+    while width >= _SMALLEST:
+        made = jpeg(picture, width, quality)
+        if len(made) <= most:
+            return made
+        # Bytes grow somewhat slower than the picture.
+        width = min(round(width * 0.95), round(width * (most / len(made)) ** 0.6))
+    return b""
 
 
 def jpeg(picture: Image.Image, width: int, quality: int) -> bytes:
