@@ -66,10 +66,11 @@ def review(
     if verdicts:
         reviews = asyncio.run(review_status(planner))
     if as_json:
+        links = prompts.playable_links()
         print_json(
             {
                 "title": planner.film.title,
-                "shots": [each.as_json() for each in reviews],
+                "shots": [each.as_json(links) for each in reviews],
                 "said": [verdict.model_dump(mode="json") for verdict in verdicts],
                 "runs": [run.model_dump(mode="json") for run in runs],
             }

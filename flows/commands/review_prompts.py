@@ -16,9 +16,11 @@ from rich.text import Text
 from storyreel.flows.planning.model import ReviewState
 from storyreel.flows.planning.planner import Planner
 from storyreel.flows.planning.run_request import RunRequest
+from storyreel.flows.player.links import NO_LINKS, Links, is_playing
 from storyreel.flows.review.status import ShotReview, action_problem, parse_verdicts
 from storyreel.flows.servers.choose import set_prefect_defaults
 from storyreel.flows.terminal import Terminal, styled
+from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.ledger import NewVerdict, Word
 
 if TYPE_CHECKING:
@@ -47,11 +49,18 @@ def print_reviews(console: Terminal, title: str, reviews: Sequence[ShotReview]) 
         for number, word in review.to_come:
             table.add_row(f"{slate} take {number}", Text(word, style=_COLOURS[word]), "", "", "")
     console.print(table)
-    for review in reviews:
-        for take in review.shot.takes:
-            if take.state == "wfa":
-                line = f"{review.shot.slate} take {take.take}: {take.clip}"
-                console.print(line, soft_wrap=True)
+    waiting = [(review.shot.slate, take) for review in reviews for take in review.shot.takes if take.state == "wfa"]
+    links = playable_links() if waiting else NO_LINKS
+    for slate, take in waiting:
+        console.print(f"{slate} take {take.take}: {take.clip}", soft_wrap=True)
+        if address := links.take(take.clip.stem, slate, take.take):
+            console.print(f"  play: {address}", soft_wrap=True)
+
+
+def playable_links() -> Links:
+    """The links of takes if a player answers."""
+    home = Home.of()
+    return Links.of(home) if is_playing(home) else NO_LINKS
 
 
 def ask_verdicts(console: Terminal, planner: Planner, waiting: Sequence[ShotReview]) -> list[NewVerdict]:

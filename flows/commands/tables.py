@@ -245,7 +245,13 @@ def _differs(column: _Column, plan: Plan) -> bool:
 
 
 def print_rendering(console: Terminal, rendering: Rendering, page: str) -> None:
-    """Print where a finished film is, what it cost, what was found in it, and `page`, where its run is shown."""
+    """Print where a finished film is, what it cost, what was found in it, and `page`, where its run is shown.
+
+    If a player runs, also the address at which it plays the film.
+    """
+    from storyreel.flows.player.links import is_playing
+    from storyreel.tasks.home import Home
+
     cached = sum(shot.cached for shot in rendering.shots)
     resumed = sum(shot.is_resumed for shot in rendering.shots)
     console.print(
@@ -266,3 +272,5 @@ def print_rendering(console: Terminal, rendering: Rendering, page: str) -> None:
     for finding in rendering.findings:
         console.print(styled(("  look at:", "yellow"), f" {finding}"), soft_wrap=True)
     console.print(f"  {page}", soft_wrap=True)
+    if rendering.play and is_playing(Home.of()):
+        console.print(f"  play: {rendering.play}", soft_wrap=True)

@@ -9,7 +9,10 @@ from typing import Annotated
 
 import typer
 
+from storyreel.flows.errors import RunFailed
 from storyreel.flows.terminal import Terminal, styled
+from storyreel.tasks.home import Home
+from storyreel.tasks.settings import PLAYER_URL, Settings
 
 
 def ui(
@@ -20,11 +23,13 @@ def ui(
     no_open: Annotated[bool, typer.Option("--no-open", help="Do not open the page in the browser.")] = False,
 ) -> None:
     """Open the page of all runs in the browser. Starts a Prefect server in the background if none is running."""
+    from storyreel.flows.player import running
     from storyreel.flows.servers import background
     from storyreel.flows.servers.choose import configured_server, set_prefect_defaults
 
     console = Terminal()
     if stop:
+        running.stop(Home.of())
         console.print(background.stop(), soft_wrap=True)
         return
     set_prefect_defaults()
@@ -35,8 +40,21 @@ def ui(
             server = background.start(port)
         pages, message = server.pages, server.message
     console.print(styled(f"{message}: ", (pages, "bold")), soft_wrap=True)
+    console.print(_start_player(), soft_wrap=True)
     if not no_open and _has_display():
         webbrowser.open(pages)
+
+
+def _start_player() -> str:
+    """Start the player of this home; returns a line that says where films are played, or why not."""
+    from storyreel.flows.player import running
+
+    if elsewhere := Settings.read().player_url:
+        return f"Films and takes are played at {elsewhere}, which {PLAYER_URL} names"
+    try:
+        return f"Films and takes are played from their pages, by {running.start(Home.of())}"
+    except RunFailed as error:
+        return f"note: films and takes cannot be played: {error.message}; {error.hint}"
 
 
 def _has_display() -> bool:

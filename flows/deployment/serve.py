@@ -7,6 +7,7 @@ import os
 import signal
 from collections.abc import Sequence
 from contextlib import ExitStack
+from functools import partial
 
 from prefect.schedules import Schedule
 
@@ -16,10 +17,12 @@ from storyreel.flows.deployment.form import form_of, publish_form
 from storyreel.flows.deployment.registration import DeploymentRequest, FilmDeployment
 from storyreel.flows.deployment.schedules import describe
 from storyreel.flows.lifecycle import automations
+from storyreel.flows.player.running import playing
 from storyreel.flows.production import service_limits
 from storyreel.flows.servers.choose import prepared_server, report_to_server
 from storyreel.flows.servers.prefect_internals import HandoverRunner
 from storyreel.flows.terminal import Terminal
+from storyreel.tasks.home import Home
 
 _QUERY_SECONDS = 5
 """Between two queries for runs that are due."""
@@ -32,6 +35,7 @@ def serve(request: DeploymentRequest, schedules: Sequence[Schedule], console: Te
             prepared = stack.enter_context(prepared_server())
             pages = stack.enter_context(report_to_server(prepared))
             film = film_deployment(request)
+        stack.enter_context(playing(Home.of(), partial(console.print, soft_wrap=True)))
         # Runs begin in this folder as `python -m prefect.engine`: a prefect.py in it must not be imported.
         os.environ["PYTHONSAFEPATH"] = "1"
         asyncio.run(_serve(request, film, schedules, pages, console))

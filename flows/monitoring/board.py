@@ -22,7 +22,7 @@ from storyreel.tasks.progress import Stage
 
 ROOM = 400_000
 """Most characters of all pictures in the board, whose page is loaded again and again."""
-SIDE = 144
+SIDE = 96
 """Pixels at the longer side of each frame of a picture, where there is room for it."""
 _MOST_PICTURES = 200
 """Takes of a film; a larger one has no pictures."""
@@ -89,8 +89,8 @@ def board(plan: Plan, rows: Sequence[Row]) -> str:
         {
             "": f"![{_escape(row.take.shot)}]({row.picture})" if row.picture else "",
             "take": f"{_escape(row.take.shot)} take {row.take.take}{' ★' if row.take.circled else ''}",
-            "scene": _escape(row.take.scene),
             "play": play_link(row.play) if has_links else "",
+            "scene": _escape(row.take.scene),
             "state": _state(row),
             "review": _review(row),
             "service": row.service,

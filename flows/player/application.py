@@ -20,7 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from storyreel.flows.player import pages
 from storyreel.flows.player.films import FilmRecord, film_medium, find_film
-from storyreel.flows.player.links import sign
+from storyreel.flows.player.links import HEALTH, sign
 from storyreel.flows.player.media import Medium, clip_medium, medium_at
 from storyreel.flows.player.ranges import requested_part
 from storyreel.specs.errors import StoryreelError
@@ -30,7 +30,6 @@ from storyreel.tasks.home import Home
 
 Report = Callable[[str], None]
 
-HEALTH = "/health"
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _MOST_SUBTITLES = 4 << 20
 """Bytes."""

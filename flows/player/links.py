@@ -5,15 +5,15 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import json
 import os
 import secrets
 from collections.abc import Mapping
 from contextlib import suppress
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
-
-from pydantic import Field
 
 from storyreel.flows.player.films import FilmRecord
 from storyreel.flows.servers.local import is_on_this_host
@@ -25,7 +25,12 @@ from storyreel.tasks.settings import Settings
 
 PORT = 4210
 """Default port of a player."""
+HEALTH = "/health"
+"""The path at which a player says whose it is."""
+LOOPBACK = "127.0.0.1"
 _SIGNATURE_BYTES = 16
+_ANSWER_SECONDS = 5
+"""Time for a busy player to answer."""
 
 
 class PlayerRecord(Frozen):
@@ -33,7 +38,7 @@ class PlayerRecord(Frozen):
 
     port: int = PORT
     """The port at which it was last, and links lead to."""
-    process: Owner | None = Field(default=None)
+    process: Owner | None = None
     """The process that `storyreel ui` started, alive or not."""
 
     @classmethod
@@ -75,7 +80,7 @@ class Links(NamedTuple):
             record = PlayerRecord.of(home)
             if api and not is_on_this_host(api) and not record.is_alive:
                 return NO_LINKS
-            base = f"http://127.0.0.1:{record.port}"
+            base = f"http://{LOOPBACK}:{record.port}"
         try:
             return cls(base, secret_of(home, environment))
         except OSError:  # a home that cannot be written to has no player
@@ -100,6 +105,24 @@ def sign(secret: bytes, path: str, subject: str = "") -> str:
     """The signature of a path, and of what it leads to where the path alone does not say it."""
     digest = hmac.new(secret, f"{path}\n{subject}".encode(errors="surrogateescape"), hashlib.sha256).digest()
     return base64.urlsafe_b64encode(digest[:_SIGNATURE_BYTES]).decode().rstrip("=")
+
+
+def answers(home: Home, port: int, environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether a player of this home answers at a port of this machine."""
+    connection = HTTPConnection(LOOPBACK, port, timeout=_ANSWER_SECONDS)
+    try:
+        connection.request("GET", HEALTH)
+        told = json.loads(connection.getresponse().read(1000))
+        return bool(told["player"] == sign(secret_of(home, environment), HEALTH))
+    except (OSError, HTTPException, ValueError, LookupError, TypeError):
+        return False
+    finally:
+        connection.close()
+
+
+def is_playing(home: Home, environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether the links of a home lead somewhere: to a public player, or to one that answers on this machine."""
+    return bool(Settings.read(environment).player_url) or answers(home, PlayerRecord.of(home).port, environment)
 
 
 def secret_of(home: Home, environment: Mapping[str, str] = os.environ) -> bytes:

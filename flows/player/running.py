@@ -6,17 +6,14 @@ All players of a home share its port. The first one has it; the others wait, and
 from __future__ import annotations
 
 import asyncio
-import json
-import os
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from http.client import HTTPConnection, HTTPException
 from threading import Event, Thread
 from urllib.parse import urlsplit
 
@@ -25,8 +22,8 @@ import uvicorn
 
 from storyreel.flows.callers import CallerProtocol, listen
 from storyreel.flows.errors import RunFailed
-from storyreel.flows.player.application import HEALTH, Report, application
-from storyreel.flows.player.links import PlayerRecord, secret_of, sign
+from storyreel.flows.player.application import Report, application
+from storyreel.flows.player.links import LOOPBACK, PlayerRecord, answers, secret_of
 from storyreel.flows.servers.local import free_port, recorded_server
 from storyreel.flows.terminal import Terminal
 from storyreel.tasks.files import make_private_folder
@@ -34,7 +31,6 @@ from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.owner import this_process
 from storyreel.tasks.settings import PLAYER_URL, Settings
 
-LOOPBACK = "127.0.0.1"
 _NAMES = ("127.0.0.1", "localhost", "::1")
 _CHECK_SECONDS = 1
 """Between two looks whether a player should end, or can begin."""
@@ -43,23 +39,9 @@ _MAX_CONNECTIONS = 500
 _READERS = 32
 """Files and parts of files that are read at the same time."""
 _START_SECONDS = 30
-_ANSWER_SECONDS = 5
 _END_SECONDS = 5
 
 IsOver = Callable[[], bool]
-
-
-def answers(home: Home, port: int, environment: Mapping[str, str] = os.environ) -> bool:
-    """Whether a player of this home answers at a port of this machine."""
-    connection = HTTPConnection(LOOPBACK, port, timeout=_ANSWER_SECONDS)
-    try:
-        connection.request("GET", HEALTH)
-        told = json.loads(connection.getresponse().read(1000))
-        return bool(told["player"] == sign(secret_of(home, environment), HEALTH))
-    except (OSError, HTTPException, ValueError, LookupError, TypeError):
-        return False
-    finally:
-        connection.close()
 
 
 def play(home: Home, report: Report, host: str = LOOPBACK, port: int | None = None) -> None:

@@ -158,6 +158,6 @@ def _description(shot: ShotToReview, problem: str, house: Path, links: Links, ro
 
 
 def _picture(take: TakeToReview, house: Path, room: int) -> str:
-    """First, middle and last frame of a clip as a data URI; empty if there is no room, or it cannot be read any more."""
+    """First, middle and last frame of a clip; empty if there is no room, or it cannot be read any more."""
     picture = strip_jpeg(take.clip, house, _SIDE, room) if room else b""
     return f"![take {take.take}](data:image/jpeg;base64,{base64.b64encode(picture).decode()})" if picture else ""

@@ -13,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from storyreel.flows.planning.history import open_history
 from storyreel.flows.planning.model import PlannedTake, ReviewState, takes_by_shot
 from storyreel.flows.planning.planner import Planner
+from storyreel.flows.player.links import NO_LINKS, Links
 from storyreel.flows.review.model import ShotToReview, TakeToReview, action_of, review_state
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.language.values import NonEmptyText
@@ -41,8 +42,8 @@ class ShotReview(Frozen):
         """Whether a verdict is needed now for the film to continue."""
         return self.state == "wfa" and bool(self.shot.takes)
 
-    def as_json(self) -> dict[str, Any]:
-        """The form that `review --json` prints."""
+    def as_json(self, links: Links = NO_LINKS) -> dict[str, Any]:
+        """The form that `review --json` prints; `links` are those of a player that runs."""
         made = [
             {
                 "take": take.take,
@@ -53,6 +54,7 @@ class ShotReview(Frozen):
                 "found": take.found,
                 "said": take.note,
                 "clip": str(take.clip),
+                "play": links.take(take.clip.stem, self.shot.slate, take.take) or None,
             }
             for take in self.shot.takes
         ]

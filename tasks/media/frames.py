@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from collections import deque
-from itertools import islice
 from pathlib import Path
 
 import av
@@ -102,8 +101,9 @@ def _first_middle_last(clip: Path) -> list[Image.Image]:
         first = next(decoded_frames(source, stream), None)
         if first is None:
             raise no_picture(clip)
-        found = _by_time(source, stream, first) or _by_number(source, stream, first)
-        return [displayed_image(frame, stream) for frame in (first, *found)]
+        if found := _by_time(source, stream, first):
+            return [displayed_image(frame, stream) for frame in (first, *found)]
+    return _by_number(clip)
 
 
 def _by_time(source: InputContainer, stream: VideoStream, first: VideoFrame) -> tuple[VideoFrame, VideoFrame] | None:
@@ -136,14 +136,16 @@ def _from_here(source: InputContainer, stream: VideoStream, half: int) -> tuple[
     return middle, last
 
 
-def _by_number(source: InputContainer, stream: VideoStream, first: VideoFrame) -> tuple[VideoFrame, VideoFrame]:
-    """The middle and the last frame of a file that is decoded twice from its start."""
-    source.seek(0)
-    last, count = first, 0
-    for count, last in enumerate(decoded_frames(source, stream), 1):  # noqa: B007
-        pass
-    source.seek(0)
-    return next(islice(decoded_frames(source, stream), count // 2, None), last), last
+def _by_number(clip: Path) -> list[Image.Image]:
+    """The same of a file that cannot be searched, or whose end is damaged: it is decoded twice."""
+    with open_clip(clip) as source:
+        count = sum(1 for _ in decoded_frames(source, picture_stream(source, clip)))
+    numbers = (0, count // 2, max(0, count - 1))
+    with open_clip(clip) as source:
+        stream = picture_stream(source, clip)
+        frames = enumerate(decoded_frames(source, stream))
+        images = {n: displayed_image(frame, stream) for n, frame in frames if n in numbers}
+    return [images[n] for n in numbers]
 
 
 def jpeg_within(picture: Image.Image, most: int, quality: int = 60) -> bytes:

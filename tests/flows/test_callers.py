@@ -13,8 +13,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from storyreel.flows import callers
 from storyreel.flows.callers import CallerProtocol
-from storyreel.flows.services import callers
 
 HEAD = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\n"
 WHOLE = HEAD + b"body"

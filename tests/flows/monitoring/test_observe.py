@@ -171,11 +171,11 @@ def test_task_runs_are_tagged_by_slate_scene_and_service(which: str, request: py
 def test_the_board_is_shown_with_pictures_and_costs(first: Seen) -> None:
     board = first.artifacts["storyreel-the-boat-board"].data
     assert board.startswith("3 of 3 takes are finished\n")
-    assert re.search(r"\| 1A take 1 ★ \| 3 \| done[^|]*\| apiyi \| ≈ 0.17 USD \|", board)
+    assert re.search(r"\| 1A take 1 ★ \| \[play\][^|]* \| 3 \| done[^|]*\| apiyi \| ≈ 0.17 USD \|", board)
     pictures = re.findall(r"!\[(1\w)\]\(data:image/jpeg;base64,([^)]+)\)", board)
     assert [slate for slate, _ in pictures] == ["1A", "1B", "1C"]
     with Image.open(io.BytesIO(base64.b64decode(pictures[0][1]))) as picture:
-        assert picture.width == 160 and len(set(picture.getdata())) > 100
+        assert picture.width == 3 * 96 + 4 and len(set(picture.getdata())) > 100
     assert first.artifacts["storyreel-the-boat-progress"].data == 100
 
 

@@ -1,4 +1,4 @@
-"""Frames of a clip as pictures: the last one exactly, and a small one of the middle."""
+"""Frames of a clip as pictures: the last one exactly, and a strip of the first, the middle and the last."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from pathlib import Path
 
 import av
 import pytest
-from PIL import Image, ImageChops, ImageStat
+from PIL import Image
 
 from storyreel.tasks.media.errors import MediaError
-from storyreel.tasks.media.frames import thumbnail, write_last_frame
+from storyreel.tasks.media.frames import jpeg_within, strip, write_last_frame
 from tests.tasks.generated_clips import make_clip
-from tests.tasks.generated_scenes import film, scene
+from tests.tasks.generated_scenes import scene
 
 COLOUR = (200, 50, 20)
 UNTAGGED = ("-bsf:v", "h264_metadata=colour_primaries=2:transfer_characteristics=2:matrix_coefficients=2")
@@ -60,30 +60,65 @@ def test_the_last_frame_is_the_last_one_shown(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir() if path.suffix == ".png"] == ["last.png"]
 
 
-def opened(picture: bytes) -> Image.Image:
-    return Image.open(io.BytesIO(picture)).convert("RGB")
+def lumas_of(picture: Image.Image) -> list[int]:
+    """The brightness in the middle of each frame of a strip."""
+    panel = (picture.width + 2) / 3
+    grey = picture.convert("L")
+    return [int(grey.getpixel((round(panel * (n + 0.5)), grey.height // 2))) for n in range(3)]  # type: ignore[arg-type]
 
 
-def test_a_thumbnail_shows_the_clip_and_is_small(tmp_path: Path) -> None:
-    clip, other = (film(tmp_path / f"{seed}.mp4", scene(seed)) for seed in (1, 2))
-    picture = thumbnail(clip, 112)
-    assert opened(picture).size == (112, 63) and len(picture) < 5000
-    again, different = thumbnail(clip, 112), thumbnail(other, 112)
-    assert again == picture
-    assert sum(ImageStat.Stat(ImageChops.difference(opened(picture), opened(different))).mean) > 10
+@pytest.mark.parametrize(
+    "options",
+    [("-g", "250"), ("-g", "5"), ("-g", "20", "-bf", "3"), ("-movflags", "frag_keyframe+empty_moov", "-g", "12")],
+    ids=["one keyframe", "many keyframes", "some, with B-frames", "in fragments"],
+)
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "ts", "h264"])
+def test_a_strip_has_the_first_the_middle_and_the_last_frame(
+    tmp_path: Path, options: tuple[str, ...], suffix: str
+) -> None:
+    """Also of files that do not say how long they are, or that cannot be searched."""
+    if suffix != "mp4":
+        options = tuple(each for each in options if each not in ("-movflags", "frag_keyframe+empty_moov"))
+    clip = make_clip(tmp_path / f"a.{suffix}", frames=47, picture="color=black", sound=None,
+                     filters="geq=lum='16+4*N':cb=128:cr=128", options=("-crf", "4", *options))  # fmt: skip
+    picture = strip(clip, 64)
+    assert picture.size == (3 * 64 + 4, 36)
+    for found, frame in zip(lumas_of(picture), (0, 23, 46), strict=True):
+        assert abs(found - 4 * frame * 255 / 219) <= 2 * 4 * 255 / 219, (lumas_of(picture), frame)
 
 
-def test_a_thumbnail_is_the_last_keyframe_before_the_middle(tmp_path: Path) -> None:
-    twofold = film(tmp_path / "two.mp4", scene(1), scene(2), options=("-force_key_frames", "expr:gte(n,n_forced*30)"))
-    second = film(tmp_path / "second.mp4", scene(2))
-    difference = ImageChops.difference(opened(thumbnail(twofold, 112)), opened(thumbnail(second, 112)))
-    assert sum(ImageStat.Stat(difference).mean) < 10
+def test_a_strip_of_a_clip_with_a_damaged_end_shows_what_can_be_decoded(tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "a.mp4", frames=48, sound=None, options=("-movflags", "faststart", "-g", "12"))
+    content = clip.read_bytes()
+    clip.write_bytes(content[: len(content) * 2 // 3])
+    assert strip(clip, 64).size == (196, 36)
 
 
-def test_a_file_that_is_not_a_clip_has_no_thumbnail(tmp_path: Path) -> None:
+def test_a_strip_of_a_single_frame_shows_it_three_times_and_upright_clips_stay_upright(tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "a.mp4", frames=1, size="72x128", sound=None)
+    picture = strip(clip, 64)
+    assert picture.size == (3 * 36 + 4, 64)
+    assert len(set(lumas_of(picture))) == 1
+
+
+def test_a_file_that_is_not_a_clip_has_no_strip(tmp_path: Path) -> None:
     (tmp_path / "clip.mp4").write_bytes(b"no clip")
     with pytest.raises(MediaError):
-        thumbnail(tmp_path / "clip.mp4", 112)
+        strip(tmp_path / "clip.mp4", 64)
+
+
+@pytest.mark.parametrize("most", [100_000, 9_000, 2_000, 900])
+def test_a_picture_is_made_as_small_as_it_must_be_and_no_smaller_than_it_need_be(most: int) -> None:
+    picture = scene(1, (720, 135))
+    made = jpeg_within(picture, most)
+    with Image.open(io.BytesIO(made)) as opened:
+        assert opened.format == "JPEG" and len(made) <= most
+        assert abs(opened.width / opened.height - 720 / 135) < 0.4
+    assert len(made) > most // 2 or opened.width == 720
+
+
+def test_no_picture_is_made_where_there_is_no_room_for_one() -> None:
+    assert jpeg_within(scene(1, (720, 135)), 100) == b""
 
 
 @pytest.mark.parametrize(
