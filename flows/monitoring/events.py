@@ -18,8 +18,10 @@ from storyreel.specs.money import Money
 from storyreel.specs.secrets import hidden
 
 
-def emit_shot_finished(title: str, take: PlannedTake, made: MadeTake, cost: Money | None, *, is_estimate: bool) -> None:
-    """Emit `storyreel.shot.finished` for a take that was made in this run."""
+def emit_shot_finished(
+    title: str, take: PlannedTake, made: MadeTake, cost: Money | None, *, is_estimate: bool, play: str
+) -> None:
+    """Emit `storyreel.shot.finished` for a take that was made in this run; `play` is the address that plays it."""
     payload = {
         **_take(take, made.candidate.request.provider),
         "model": made.candidate.request.model,
@@ -27,6 +29,7 @@ def emit_shot_finished(title: str, take: PlannedTake, made: MadeTake, cost: Mone
         "cost": _amount(cost),
         "cost_is_estimate": is_estimate,
         "clip": made.clip.digest,
+        "play": play,
         "findings": [finding.detail for finding in made.inspection.findings] if made.inspection else [],
     }
     _emit("storyreel.shot.finished", title, payload, take.shot)
@@ -41,6 +44,7 @@ def emit_sequence_finished(title: str, rendering: Rendering) -> None:
     """Emit `storyreel.sequence.finished`."""
     payload = {
         "sequence": hidden(str(rendering.sequence)),
+        "play": rendering.play,
         "frames": rendering.frames,
         "fps": rendering.fps,
         "seconds": float(rendering.seconds),

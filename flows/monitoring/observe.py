@@ -113,7 +113,7 @@ class RunObserver:
         reported = None if candidate.is_free else self._reported_cost(candidate.key)
         is_estimate = reported is None and not candidate.is_free
         cost = reported or candidate.price
-        events.emit_shot_finished(self._plan.title, take, made, cost, is_estimate=is_estimate)
+        events.emit_shot_finished(self._plan.title, take, made, cost, is_estimate=is_estimate, play=row.play)
         return row.model_copy(update={"service": candidate.request.provider, "cost": cost, "is_estimate": is_estimate})
 
     def _reported_cost(self, key: str) -> Money | None:

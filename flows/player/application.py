@@ -25,8 +25,10 @@ from storyreel.flows.player.media import Medium, clip_medium, medium_at
 from storyreel.flows.player.ranges import requested_part
 from storyreel.specs.errors import StoryreelError
 from storyreel.specs.problems.phrases import shown
+from storyreel.specs.storyboard import is_remote
 from storyreel.tasks.bucket import BucketError
 from storyreel.tasks.home import Home
+from storyreel.tasks.ledger.owner import this_process
 
 Report = Callable[[str], None]
 
@@ -51,6 +53,10 @@ class _Refused(StoryreelError):
     def __init__(self, status: HTTPStatus, message: str) -> None:
         self.status = status
         super().__init__(message)
+
+
+class _CutShort(Exception):
+    """A file cannot be sent to its end, and its answer has begun: nothing can be said but by closing the connection."""
 
 
 class Player:
@@ -131,9 +137,11 @@ class Player:
                 HTTPStatus.GONE,
                 f"A later run has replaced this film: {film.place} is another one now. Its run plays it.",
             )
-        raise _Refused(
-            HTTPStatus.NOT_FOUND, f"The film is not at {film.place} any more, where {film.host} had delivered it."
-        )
+        if is_remote(film.place) or film.host == this_process().name:
+            message = f"The film is not at {film.place} any more, where it was delivered."
+        else:
+            message = f"The film is on a disk of {film.host}, which this player has not; --out s3://… is for all."
+        raise _Refused(HTTPStatus.NOT_FOUND, message)
 
     def _answer(self, request: Request, medium: Medium, caching: str) -> Response:
         tag = f'"{hashlib.sha256(medium.version.encode()).hexdigest()[:24]}"'
@@ -157,7 +165,7 @@ class Player:
                 yield block
         except (BucketError, OSError) as error:
             self._report(f"{request.url.path} could not be sent whole: {error}")
-            raise
+            raise _CutShort from error
 
 
 def application(home: Home, secret: bytes, hosts: Collection[str], report: Report) -> ASGIApp:
@@ -168,7 +176,8 @@ def application(home: Home, secret: bytes, hosts: Collection[str], report: Repor
     player = Player(home, secret, report)
 
     async def fault(_request: Request, error: Exception) -> Response:
-        report(f"a bug in storyreel: {type(error).__name__}: {shown(error)}")
+        if not isinstance(error, _CutShort):
+            report(f"a bug in storyreel: {type(error).__name__}: {shown(error)}")
         return _page(HTTPStatus.INTERNAL_SERVER_ERROR, "This is a fault of the player's own; its log says more.")
 
     routes = [
