@@ -112,13 +112,18 @@ def version_of(film: Storyboard) -> str:
     return _index(film).version
 
 
+def pack_address(bucket: str, version: str) -> str:
+    """The address of the pack of a version in a bucket. Raises BucketError."""
+    return Bucket(bucket).address(_index_name(version))
+
+
 def pack(file: Path, bucket: str, set_vars: Mapping[str, str] = _NO_VARS) -> Pack:
     """Store a storyboard and its local files in a bucket, `s3://films`. Raises StoryboardError and BucketError."""
     film, store = read(file, set_vars), Bucket(bucket)
     index = _index(film)
     sources = {index.text: _file(film)} | {digest: Path(film.resolve(name)) for name, digest in index.files.items()}
     sent = sum(_in_threads(lambda item: _upload(film, store, *item), sources.items()))
-    name = f"packs/{index.version}.json"
+    name = _index_name(index.version)
     store.write(name, (index.model_dump_json(indent=1) + "\n").encode())
     return Pack(
         address=store.address(name), version=index.version, title=film.title, files=1 + len(index.files), sent=sent
@@ -214,6 +219,10 @@ def _upload(film: Storyboard, store: Bucket, digest: str, file: Path) -> int:
     return size
 
 
+def _index_name(version: str) -> str:
+    return f"packs/{version}.json"
+
+
 def _blob(digest: str) -> str:
     return f"packs/files/{digest[:2]}/{digest}"
 
@@ -246,7 +255,7 @@ def _fetch_pack(address: str, version: str, store: Bucket | WebFolder, packs: Pa
 
 
 def _read_index(address: str, version: str, store: Bucket | WebFolder) -> _Index:
-    content = store.read(f"packs/{version}.json", _LARGEST_INDEX)
+    content = store.read(_index_name(version), _LARGEST_INDEX)
     if content is None:
         raise PackError.in_file(address, "there is no such pack", "deploy the film again")
     try:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, cast
 from uuid import UUID
 
-from prefect import flow
+from prefect import flow, get_run_logger
 from prefect.runtime import flow_run
 from prefect.states import Cancelled, Completed
 from pydantic import AfterValidator, Field
@@ -28,6 +28,7 @@ from storyreel.flows.planning.planner import Planner
 from storyreel.flows.planning.run_request import RunRequest
 from storyreel.flows.player.films import note_film
 from storyreel.flows.production.agreement import agreed_keys, check_agreed, check_consent
+from storyreel.flows.production.ceiling import ceiling_of_run
 from storyreel.flows.production.delivery import Delivery, open_delivery, try_destination
 from storyreel.flows.production.film_folder import FilmSource
 from storyreel.flows.production.finish import FilmFinisher
@@ -126,20 +127,29 @@ async def render_storyboard(
     planner = await asyncio.to_thread(Planner.of, request, home, confined=confined)
     version = await asyncio.to_thread(version_of, planner.film)
     approval = await Approval.begin(planner)
-    planner = replace(planner, limits=approval.limits(planner.limits))
+    # An amount that a person approved replaces every other limit of the run.
+    ceiling = approval.ceiling or await ceiling_of_run()
+    held = "" if approval.ceiling else ceiling.raised(planner.limits)
+    planner = replace(planner, limits=ceiling.over(() if approval.ceiling else planner.limits))
     try:
         plan, limits, excess = planner.plan_within_budget(str(flow_run.id))
+        excess = ceiling.excess(plan) or excess
         # Before an excess is raised: a suspended run is found by its film's tag.
         services = {take.request.provider for take in plan.takes}
         tags = retagged(flow_run.tags, film_tags(plan.title, version, services))
         await name_flow_run(renamed_run(str(flow_run.name), plan.title), tags)
         if excess:
+            excess.hint = "; ".join(filter(None, (excess.hint, held)))
             raise excess
+        if held:
+            get_run_logger().info("%s", held)
         if agreed is not None:
             check_agreed(plan, agreed)
         elif not is_deployed():
             check_consent(plan, limits, buy=buy)
             agreed = None if buy or limits else []
+        if not ceiling.allows_purchases:
+            agreed = []
         log_plan(plan)
         scenes = None
         if spread == "scenes" and is_deployed():

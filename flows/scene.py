@@ -18,6 +18,7 @@ from storyreel.flows.packs import version_of
 from storyreel.flows.planning.planner import Planner
 from storyreel.flows.planning.run_request import RunRequest
 from storyreel.flows.production.agreement import check_agreed
+from storyreel.flows.production.ceiling import ceiling_of_run
 from storyreel.flows.production.outcomes import ShotsFailed
 from storyreel.flows.production.playback import run_links
 from storyreel.flows.production.scene_runs import SCENE_FLOW
@@ -25,6 +26,7 @@ from storyreel.flows.production.service_limits import active_limits, limited_ser
 from storyreel.flows.production.shutdown import orderly_shutdown
 from storyreel.flows.production.takes import begin_takes
 from storyreel.flows.servers.prefect_internals import name_flow_run
+from storyreel.flows.review.suspend import approved_ceiling
 from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.budget import Limit
 from storyreel.tasks.studio import open_studio
@@ -52,7 +54,7 @@ async def shoot_scene(
         provider: As in the film's run.
         vars: As in the film's run.
         select: The shots to make; the animatic stands in for others.
-        limits: The budgets of the film's run.
+        limits: The budgets of the film's run; none is above that of the deployment, or the approved one.
         agreed: The takes that may be bought, by the first 12 digits of their keys. Without it, none.
 
     Raises StoryboardError and NotAgreed before anything is made, and ShotsFailed after all else is finished.
@@ -64,7 +66,10 @@ async def shoot_scene(
     plan = planner.plan()
     planned = [take for take in plan.takes if take.scene == scene]
     scene_plan = plan.model_copy(update={"takes": tuple(planned)})
-    check_agreed(scene_plan, agreed or ())
+    # A run that was started by hand is held to it, too.
+    ceiling = await approved_ceiling(of_run) or await ceiling_of_run()
+    may_order = (agreed or []) if ceiling.allows_purchases else []
+    check_agreed(scene_plan, may_order)
     version = await asyncio.to_thread(version_of, planner.film)
     services = {take.request.provider for take in planned}
     tags = retagged(flow_run.tags, film_tags(plan.title, version, services))
@@ -72,7 +77,7 @@ async def shoot_scene(
     limited = await active_limits(limited_services(plan), is_deployed=True)
     async with open_studio(home, plan.services, limited=limited) as studio:
         stop_handler().use_studio(studio)
-        takes = await begin_takes(plan, studio, of_run, limits or (), agreed or ())
+        takes = await begin_takes(plan, studio, of_run, ceiling.over(limits or ()), may_order)
         async with (
             orderly_shutdown(plan, takes, studio),
             observe_run(scene_plan, takes, studio, run_links(home), f"scene {scene}"),

@@ -1,89 +1,44 @@
-"""The commands that render a film on a schedule or on request: `deploy`, by workers, and `serve`, on this machine."""
+"""The commands that render films on a schedule or on request: `deploy`, by workers, and `serve`, on this machine."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+import asyncio
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from storyreel.flows.commands import deployment_options as chosen
 from storyreel.flows.commands import options
-from storyreel.flows.planning.run_request import RunRequest
+from storyreel.flows.commands.deployed import print_changes, print_deployed
+from storyreel.flows.errors import NotAllowed, RunFailed
 from storyreel.flows.terminal import Terminal
-from storyreel.specs.timing import parse_interval
+from storyreel.specs.problems.phrases import counted
 from storyreel.tasks.settings import CLIPS_URL
 
 if TYPE_CHECKING:
-    from prefect.schedules import Schedule
+    from prefect.client.schemas.responses import DeploymentResponse
 
     from storyreel.flows.deployment.deploy import Deployed
-    from storyreel.flows.deployment.registration import DeploymentRequest
-
-
-Crons = Annotated[
-    list[str] | None,
-    typer.Option("--cron", metavar="LINE", help="Render at these times: `0 6 * * 1` is Mondays at six. Repeatable."),
-]
-Intervals = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--interval",
-        metavar="LENGTH",
-        help="Render this often: `90m`, `12h`, `1d`, `1w`, counted from midnight. Repeatable.",
-    ),
-]
-RRules = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--rrule",
-        metavar="RULE",
-        help="Render by a recurrence rule of iCalendar: `FREQ=MONTHLY;BYDAY=1MO`. Repeatable.",
-    ),
-]
-Timezone = Annotated[
-    str | None, typer.Option("--timezone", metavar="ZONE", help="Their time zone: `Europe/Paris`; default: UTC.")
-]
-Name = Annotated[
-    str | None, typer.Option("--name", metavar="NAME", help="Name of the deployment; by default made from the title.")
-]
-Limits = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--limit", metavar="SERVICE=N", help="At most N takes at once at a service, of all runs together. Repeatable."
-    ),
-]
-Overlap = Annotated[
-    Literal["wait", "skip"],
-    typer.Option(
-        "--overlap", help="A run that is due while another run of the film is under way waits for it, or is skipped."
-    ),
-]
-LostAfter = Annotated[
-    int | None,
-    typer.Option(
-        "--lost-after",
-        metavar="SECONDS",
-        min=40,
-        max=86_400,
-        help="A run that sends no heartbeat for this long is started again by another worker; initially 90. "
-        "Holds for all films on the server.",
-    ),
-]
-Yes = Annotated[bool, typer.Option("--yes", help="Let runs buy at any price where no budget limits them.")]
+    from storyreel.flows.deployment.request import DeploymentRequest, FilmOptions
+    from storyreel.flows.planning.budget import BudgetedPlan
 
 
 def deploy(
-    storyboard: options.File,
+    storyboards: chosen.Files,
     pool: Annotated[str, typer.Option("--pool", metavar="NAME", help="The work pool whose workers render the film.")],
-    crons: Crons = None,
-    intervals: Intervals = None,
-    rrules: RRules = None,
-    timezone: Timezone = None,
+    crons: chosen.Crons = None,
+    intervals: chosen.Intervals = None,
+    rrules: chosen.RRules = None,
+    timezone: chosen.Timezone = None,
+    no_schedule: chosen.NoSchedule = False,
     provider: options.Provider = None,
     sets: options.Set = None,
     select: options.Select = None,
-    budget: options.Budget = None,
+    budget: chosen.Ceiling = None,
     out: options.Out = None,
-    name: Name = None,
+    name: chosen.Name = None,
     bucket: Annotated[
         str | None,
         typer.Option(
@@ -93,138 +48,176 @@ def deploy(
             help="Pack the storyboard and its files into this bucket, for workers that do not share a disk.",
         ),
     ] = None,
-    limits: Limits = None,
-    overlap: Overlap = "wait",
+    limits: chosen.Limits = None,
+    overlap: chosen.Overlap = None,
     spread: Annotated[
-        Literal["none", "scenes"],
-        typer.Option("--spread", help="`scenes`: each scene is a run of its own, on any worker of the pool."),
-    ] = "none",
-    lost_after: LostAfter = None,
-    yes: Yes = False,
+        Literal["none", "scenes"] | None,
+        typer.Option(
+            "--spread", help="`scenes`: each scene is a run of its own, on any worker of the pool; at first: none."
+        ),
+    ] = None,
+    lost_after: chosen.LostAfter = None,
+    reset: chosen.Reset = False,
+    yes: chosen.Yes = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Let the workers of a Prefect work pool render a film: on a schedule, or whenever a run is started."""
+    """Let the workers of a Prefect work pool render films: on a schedule, or whenever a run is started.
+
+    A film that is deployed already changes in what is named here, and in nothing else; the difference is shown first.
+    """
     from storyreel.flows.servers.choose import set_prefect_defaults
 
     set_prefect_defaults()
-    schedules = read_schedules(crons, intervals, rrules, timezone)
-    run = options.request_of(storyboard, provider, sets, select, budget, out)
-    request = _agreed(run, yes, name, limits, overlap=overlap, lost_after=lost_after, spread=spread)
-    from storyreel.flows.deployment import deploy as deployment
-    from storyreel.flows.deployment.environment import is_secret
-
-    for option, address in (("--bucket", bucket), ("--out", out)):
-        if address and is_secret(option, address):
-            what = f"{option}: its password would be stored in Prefect; set it in the environment instead"
-            raise typer.BadParameter(what)
-    deployed = deployment.deploy(request, pool, schedules, bucket, Terminal(stderr=True))
-    options.print_result(deployed, as_json, _print_deployed)
+    films = [
+        chosen.film_options(
+            storyboard, crons, intervals, rrules, timezone, no_schedule=no_schedule, provider=provider, sets=sets,
+            select=select, budget=budget, out=out, name=name, bucket=bucket, limits=limits, overlap=overlap,
+            spread=spread, lost_after=lost_after, reset=reset, pool=pool,
+        )
+        for storyboard in storyboards
+    ]  # fmt: skip
+    deployed = _deploy(films, yes, Terminal(stderr=True))
+    if as_json and len(deployed) == 1:
+        options.print_json(deployed[0].as_json())
+    else:
+        options.print_result(deployed, as_json, print_deployed)
 
 
 def serve(
-    storyboard: options.File,
-    crons: Crons = None,
-    intervals: Intervals = None,
-    rrules: RRules = None,
-    timezone: Timezone = None,
+    storyboards: chosen.Files,
+    crons: chosen.Crons = None,
+    intervals: chosen.Intervals = None,
+    rrules: chosen.RRules = None,
+    timezone: chosen.Timezone = None,
+    no_schedule: chosen.NoSchedule = False,
     provider: options.Provider = None,
     sets: options.Set = None,
     select: options.Select = None,
-    budget: options.Budget = None,
+    budget: chosen.Ceiling = None,
     out: options.Out = None,
-    name: Name = None,
-    limits: Limits = None,
-    overlap: Overlap = "wait",
-    lost_after: LostAfter = None,
-    yes: Yes = False,
+    name: chosen.Name = None,
+    limits: chosen.Limits = None,
+    overlap: chosen.Overlap = None,
+    lost_after: chosen.LostAfter = None,
+    reset: chosen.Reset = False,
+    yes: chosen.Yes = False,
 ) -> None:
-    """Render a film on this machine, on a schedule or on request, for as long as the command runs."""
+    """Render films on this machine, on a schedule or on request, for as long as the command runs."""
     from storyreel.flows.servers.choose import set_prefect_defaults
 
     set_prefect_defaults()
-    schedules = read_schedules(crons, intervals, rrules, timezone)
-    run = options.request_of(storyboard, provider, sets, select, budget, out)
-    request = _agreed(run, yes, name, limits, must_have_keys=True, overlap=overlap, lost_after=lost_after)
+    films = [
+        chosen.film_options(
+            storyboard, crons, intervals, rrules, timezone, no_schedule=no_schedule, provider=provider, sets=sets,
+            select=select, budget=budget, out=out, name=name, limits=limits, overlap=overlap, lost_after=lost_after,
+            reset=reset,
+        )
+        for storyboard in storyboards
+    ]  # fmt: skip
     from storyreel.flows.deployment import serve as serving
+    from storyreel.flows.deployment.registration import read_deployments
 
-    serving.serve(request, schedules, Terminal(stderr=True))
+    console = Terminal(stderr=True)
+    plans = _plans(films)
+    with serving.server(console) as pages:
+        existing = asyncio.run(read_deployments(name for name, _ in plans))
+        requests = [
+            _agreed(film, plan, existing.get(name), yes, console, must_have_keys=True)
+            for film, (name, plan) in zip(films, plans, strict=True)
+        ]
+        serving.serve(requests, existing, pages, console)
 
 
-def read_schedules(
-    crons: list[str] | None, intervals: list[str] | None, rrules: list[str] | None, zone: str | None
-) -> list[Schedule]:
-    """The schedules that were asked for. Raises typer.BadParameter."""
-    from storyreel.flows.deployment.schedules import parse_schedules
+def _deploy(films: Sequence[FilmOptions], yes: bool, console: Terminal) -> list[Deployed]:
+    from storyreel.flows.deployment import deploy as deployment
+    from storyreel.flows.deployment.registration import read_deployments
+    from storyreel.flows.servers.choose import lasting_server
 
-    try:
-        lengths = [parse_interval(each) for each in intervals or ()]
-    except ValueError as error:
-        raise typer.BadParameter(f"--interval: {error}; for example --interval 90m, 12h, 1d or 1w") from error
-    try:
-        return parse_schedules(crons or (), lengths, rrules or (), zone)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from error
+    plans = _plans(films)
+    with ExitStack() as stack:
+        away: RunFailed | None = None
+        existing: Mapping[str, DeploymentResponse] = {}
+        try:
+            with console.status("asking Prefect"):
+                page = stack.enter_context(lasting_server())
+                existing = asyncio.run(read_deployments(name for name, _ in plans))
+        except RunFailed as error:  # told after what is wrong with the films, which can be mended without a server
+            away = error
+        requests = [
+            _agreed(film, plan, existing.get(name), yes, console)
+            for film, (name, plan) in zip(films, plans, strict=True)
+        ]
+        if away:
+            raise away
+        with console.status("looking at what is deployed"):
+            prepared = asyncio.run(deployment.prepare(requests, existing))
+        print_changes(console, prepared)
+        changes = sum(len(film.changes) for film in prepared)
+        question = f"Make {'this change' if changes == 1 else counted(changes, 'change')}?"
+        if changes and not yes and options.can_ask(console) and not typer.confirm(question, err=True):
+            raise NotAllowed("nothing was changed")
+        with console.status("deploying"):
+            return [asyncio.run(deployment.carry_out(film, page)) for film in prepared]
+
+
+def _plans(films: Sequence[FilmOptions]) -> list[tuple[str, BudgetedPlan]]:
+    """The name of each film's deployment, and its plan by what was named alone.
+
+    Raises StoryboardError, BudgetExceeded, and NotAllowed if two films would have one deployment.
+    """
+    from storyreel.flows.commands.consent import with_next
+    from storyreel.flows.names import deployment_name
+    from storyreel.flows.render import render_storyboard
+
+    found: dict[str, BudgetedPlan] = {}
+    for film in films:
+        run = film.run()
+        run.check_recordable()
+        budgeted = options.plan_of(run)
+        if budgeted.excess:
+            raise with_next(budgeted.excess, run)
+        name = f"{render_storyboard.name}/{film.name or deployment_name(budgeted.plan.title)}"
+        if name in found:
+            hint = "give one of them another title, or deploy it by itself with --name"
+            raise NotAllowed(f"two of the films would be deployed as {name}; nothing was changed", hint=hint)
+        found[name] = budgeted
+    return list(found.items())
 
 
 def _agreed(
-    run: RunRequest, yes: bool, name: str | None, limits: list[str] | None, must_have_keys: bool = False, **more: Any
+    film: FilmOptions,
+    named: BudgetedPlan,
+    current: DeploymentResponse | None,
+    yes: bool,
+    console: Terminal,
+    *,
+    must_have_keys: bool = False,
 ) -> DeploymentRequest:
-    """The request for a deployment. Raises what planning, `require_keys` and `agree_unattended` raise."""
-    from storyreel.flows.commands.consent import agree_unattended, require_keys
-    from storyreel.flows.deployment.registration import DeploymentRequest
+    """The request for a deployment. Raises what planning, `require_keys` and `agree_unattended` raise.
 
-    run.check_recordable()
-    budgeted = options.plan_of(run)
-    request = DeploymentRequest(run=run, plan=budgeted.plan, name=_name(name), limits=_limits(limits), **more)
+    `named` is the plan by what was named alone; it is made again where the deployment that exists says more.
+    """
+    from storyreel.flows.commands.consent import agree_unattended, require_keys
+    from storyreel.flows.deployment.request import DeploymentRequest
+    from storyreel.flows.names import deployment_name
+    from storyreel.flows.packs import read_film
+    from storyreel.flows.production.ceiling import Ceiling, ceiling_of
+
+    storyboard = read_film(film.storyboard, film.vars)
+    run = film.run(storyboard, current)
+    budgeted = named if run == film.run() else options.plan_of(run)
     if must_have_keys:
         require_keys(budgeted.plan)
-    agree_unattended(budgeted, run, yes, Terminal(stderr=True))
-    return request
-
-
-def _name(given: str | None) -> str | None:
-    """A deployment's name, which Prefect allows no `/%&><"` in. Raises typer.BadParameter."""
-    if given is not None and (not given.strip() or set(given) & set('/%&><"')):
-        raise typer.BadParameter(f"--name: {given!r} is not a name; for example --name the-keeper-weekly")
-    return given
-
-
-def _limits(given: list[str] | None) -> dict[str, int]:
-    """Takes at once by service, from `dashscope=5`. Raises typer.BadParameter."""
-    from storyreel.tasks.providers import load, names
-
-    found = {}
-    for each in given or []:
-        service, _, most = each.partition("=")
-        if service not in names() or not load(service).paid:
-            paid = ", ".join(name for name in names() if load(name).paid)
-            raise typer.BadParameter(f"--limit: {service!r} is not a paid service; these are: {paid}")
-        if not (most.isascii() and most.isdigit() and 0 < int(most) < 10_000):
-            raise typer.BadParameter(f"--limit wants SERVICE=N, for example {service}=5, not {each!r}")
-        found[service] = int(most)
-    return found
-
-
-def _print_deployed(console: Terminal, deployed: Deployed) -> None:
-    lines = [f"deployed  {deployed.deployment}, version {deployed.version[:12]}"]
-    if deployed.packed:
-        lines.append(f"renders   {deployed.storyboard}: the film as it is now, even if the file changes")
-    else:
-        lines.append(f"renders   {deployed.storyboard}, read again at each run: workers need it under this path")
-        lines.append("          (with --bucket URL it is packed, and runs render the film as it is now)")
-    if deployed.replaced:
-        lines.append(f"replaces  the deployment of {deployed.replaced}; --name gives this one another name")
-    lines.append(f"into      {deployed.out}")
-    lines += [f"runs      {when}" for when in deployed.schedules] or ["runs      when it is started by hand"]
-    second = "waits for its turn" if deployed.overlap == "wait" else "is skipped"
-    lines.append(f"          one at a time; a run that is due meanwhile {second}")
-    if deployed.spread == "scenes":
-        lines.append("          scene by scene, each on any worker of the pool; the film's run joins them")
-    for each in deployed.limits:
-        lines.append(f"limit     {each.name}: {each.limit} takes at once in all runs together ({each.became})")
-    lines += [f"paused    {name}; lost runs are not started again until you resume it" for name in deployed.paused]
-    if deployed.withheld:
-        lines.append(f"workers   need {', '.join(deployed.withheld)} in their own environment; not stored in Prefect")
-    lines += ["", "next:", f"  {deployed.worker}", f"  {deployed.run}", f"  {deployed.page}"]
-    for line in lines:
-        console.print(line, soft_wrap=True)
+    agree_unattended(budgeted, run, yes, console)
+    had = ceiling_of(current.pull_steps) if current and not film.reset else None
+    any_price = yes or bool(had and had.any_price)
+    return DeploymentRequest(
+        options=film,
+        run=run,
+        plan=budgeted.plan,
+        ceiling=Ceiling(limits=budgeted.limits, any_price=any_price and not budgeted.limits),
+        name=film.name or deployment_name(named.plan.title),
+        overlap=film.overlap_of(current),
+        spread=film.spread_of(storyboard, current),
+        kept=dict(film.kept_parameters(storyboard, current)),
+    )

@@ -1,27 +1,25 @@
-"""Registers a film for the workers of a pool: packs it, sets its limits and automations, and creates its deployment."""
+"""Registers films for the workers of a pool: packs them, sets their limits and automations, creates deployments."""
 
 from __future__ import annotations
 
 import asyncio
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from prefect.schedules import Schedule
+from prefect.client.schemas.responses import DeploymentResponse
 
 from storyreel.flows.deployment import registration
-from storyreel.flows.deployment.environment import worker_environment
-from storyreel.flows.deployment.form import NO_FORM, form_of, publish_form
-from storyreel.flows.deployment.registration import DeploymentRequest, FilmDeployment, Overlap, Spread
-from storyreel.flows.deployment.schedules import describe
+from storyreel.flows.deployment.changes import Change, changes, describe_ceiling
+from storyreel.flows.deployment.environment import WorkerEnvironment, worker_environment
+from storyreel.flows.deployment.registration import Registration
+from storyreel.flows.deployment.request import DeploymentRequest, FilmDeployment, Overlap, Spread, other_storyboard
+from storyreel.flows.deployment.schedules import ScheduleChanges, change_schedules, describe
 from storyreel.flows.lifecycle import automations
-from storyreel.flows.names import deployment_name
-from storyreel.flows.packs import pack, version_of
+from storyreel.flows.packs import PackError, pack, pack_address, version_of
 from storyreel.flows.production.film_folder import FilmSource, film_folder
 from storyreel.flows.production.service_limits import ServiceLimit, ensure_limits
-from storyreel.flows.servers.choose import lasting_server
-from storyreel.flows.terminal import Terminal
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.reading import read
 from storyreel.specs.storyboard import is_remote
@@ -39,15 +37,25 @@ class Deployed(Frozen):
     packed: bool
     out: str
     schedules: tuple[str, ...]
+    """All that it has now."""
     overlap: Overlap
     spread: Spread
+    budget: str
+    """The most that its runs may buy for."""
     limits: tuple[ServiceLimit, ...]
     paused: tuple[str, ...]
     """Automations that exist and that a user has paused."""
+    is_paused: bool
+    """Whether the deployment is paused: its schedules begin no runs."""
+    paused_schedules: tuple[str, ...]
     environment: dict[str, str]
     withheld: tuple[str, ...]
     """Variables that a worker needs and that are stored nowhere."""
     page: str
+    changes: tuple[Change, ...] = ()
+    """What is different from before; empty for a new deployment."""
+    unnamed_schedules: tuple[str, ...] = ()
+    """Schedules that stay although they were not named."""
     replaced: str = ""
     """Another storyboard that was deployed under the name; empty if none was."""
 
@@ -66,67 +74,122 @@ class Deployed(Frozen):
         return {**self.model_dump(mode="json"), "worker": self.worker, "run": self.run}
 
 
-def deploy(
-    request: DeploymentRequest, pool: str, schedules: Sequence[Schedule], bucket: str | None, console: Terminal
-) -> Deployed:
-    """Register a film for the workers of a pool, packed into `bucket` if one is given.
+class Prepared(NamedTuple):
+    """A film that is about to be registered, and what will change."""
 
-    Raises StoryboardError, BucketError, FolderTaken, and RunFailed if no Prefect server answers or it has no such pool.
+    request: DeploymentRequest
+    film: FilmDeployment
+    environment: WorkerEnvironment
+    current: DeploymentResponse | None
+    schedules: ScheduleChanges
+    registration: Registration
+    replaced: str
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """The differences from the deployment that exists; empty if there is none."""
+        return changes(self.current, self.registration, self.schedules) if self.current else ()
+
+
+async def prepare(requests: Sequence[DeploymentRequest], existing: Mapping[str, DeploymentResponse]) -> list[Prepared]:
+    """Check everything that a deployment of these films needs, and find out what it will change. Changes nothing.
+
+    `existing` are those that the server has, by their full names. Raises StoryboardError, BucketError, FolderTaken, and
+    RunFailed if a pool does not exist.
     """
-    with console.status("deploying"), lasting_server() as page:
-        return asyncio.run(_deploy(request, pool, schedules, bucket, page))
+    names = {request.options.pool for request in requests}
+    types = {name: (await registration.find_pool(name)).type for name in sorted(names)}
+    return [
+        await asyncio.to_thread(prepared, each, existing, is_process_pool=types[each.options.pool] == "process")
+        for each in requests
+    ]
 
 
-def film_deployment(request: DeploymentRequest, bucket: str | None = None) -> FilmDeployment:
-    """The film as it is deployed, packed if there is a bucket. Raises StoryboardError, BucketError and FolderTaken."""
-    file = Path(request.run.storyboard).expanduser().absolute()
-    packed = pack(file, bucket, request.run.vars) if bucket else None
-    return FilmDeployment(
-        title=request.plan.title,
-        name=request.name or deployment_name(request.plan.title),
-        version=packed.version if packed else version_of(read(file, request.run.vars)),
-        storyboard=packed.address if packed else str(file),
-        is_packed=packed is not None,
-        out=_out(request, bucket, FilmSource.of(packed.address if packed else file, request.plan.title, file.name)),
+def prepared(
+    request: DeploymentRequest, existing: Mapping[str, DeploymentResponse], *, is_process_pool: bool
+) -> Prepared:
+    """One film, for a pool whose workers are processes, or not. Raises StoryboardError, BucketError and FolderTaken."""
+    options = request.options
+    film = film_deployment(request)
+    current = existing.get(film.full_name)
+    environment = worker_environment(request.plan.services, in_process_pool=is_process_pool)
+    return Prepared(
+        request=request,
+        film=film,
+        environment=environment,
+        current=current,
+        schedules=change_schedules(
+            current.schedules if current else (), options.schedules, removes=options.no_schedule
+        ),
+        registration=registration.render_registration(film, request, environment.variables),
+        replaced=other_storyboard(film.storyboard, film.title, current),
     )
 
 
-async def _deploy(
-    request: DeploymentRequest, pool_name: str, schedules: Sequence[Schedule], bucket: str | None, page: str
-) -> Deployed:
-    # First of all the pool: without it nothing is packed or created.
-    pool = await registration.find_pool(pool_name)
-    form = await asyncio.to_thread(form_of, request)
-    film = await asyncio.to_thread(film_deployment, request, bucket)
-    replaced = await registration.replaced_storyboard(film)
-    environment = worker_environment(request.plan.services, in_process_pool=pool.type == "process")
-    limits = await ensure_limits(request.paid_services, request.limits)
-    status = await automations.ensure_automations(request.lost_after)
-    in_pool = registration.in_pool(pool, environment.variables)
-    if request.spread == "scenes":  # before the film itself, whose first run looks for it
-        scenes = await registration.register(await registration.scenes_deployment(film, in_pool))
-        await publish_form(scenes, NO_FORM)
-    wanted = await registration.render_deployment(film, request, schedules, in_pool)
-    created = await registration.register(wanted)
-    await publish_form(created, form)
+async def carry_out(prepared: Prepared, page: str) -> Deployed:
+    """Register a film. `page` is the server's pages URL. Raises BucketError, PackError, and RunFailed."""
+    request, film = prepared.request, prepared.film
+    if film.is_packed:
+        await asyncio.to_thread(send_pack, request, film)
+    limits = await ensure_limits(request.paid_services, request.options.limits)
+    status = await automations.ensure_automations(request.options.lost_after)
+    scenes = registration.scenes_registration(film, request, prepared.environment.variables)
+    existing = await registration.read_deployments([scenes.full_name])
+    # Before the film itself, whose first run looks for it. One that exists gets the new ceiling in any case.
+    if existing or request.spread == "scenes":
+        await registration.register(scenes, existing.get(scenes.full_name), ScheduleChanges(()))
+    done = await registration.register(prepared.registration, prepared.current, prepared.schedules)
+    withheld = (load(name).missing_variable({}) for name in request.paid_services)
     return Deployed(
         deployment=film.full_name,
-        id=str(created),
+        id=str(done.id),
         version=film.version,
-        pool=pool.name,
+        pool=request.options.pool,
         storyboard=film.storyboard,
         packed=film.is_packed,
         out=film.out,
-        schedules=tuple(map(describe, schedules)),
+        schedules=prepared.schedules.descriptions,
         overlap=request.overlap,
         spread=request.spread,
+        budget=describe_ceiling(request.ceiling),
         limits=tuple(limits),
         paused=tuple(one.name for one in status if not one.enabled),
-        environment=environment.variables,
-        withheld=(*environment.withheld, *(load(name).missing_variable({}) for name in request.paid_services)),
-        page=f"{page}/deployments/deployment/{created}",
-        replaced=replaced,
+        is_paused=done.paused,
+        paused_schedules=prepared.schedules.paused,
+        environment=prepared.environment.variables,
+        withheld=(*prepared.environment.withheld, *withheld),
+        page=f"{page}/deployments/deployment/{done.id}",
+        changes=prepared.changes,
+        unnamed_schedules=tuple(describe(each.schedule) for each in prepared.schedules.unnamed),
+        replaced=prepared.replaced,
     )
+
+
+def film_deployment(request: DeploymentRequest) -> FilmDeployment:
+    """The film as it is deployed; with a bucket as a pack, which `send_pack` stores.
+
+    Raises StoryboardError, BucketError and FolderTaken.
+    """
+    bucket = request.options.bucket
+    file = Path(request.run.storyboard).expanduser().absolute()
+    version = version_of(read(file, request.run.vars))
+    storyboard = pack_address(bucket, version) if bucket else str(file)
+    return FilmDeployment(
+        title=request.plan.title,
+        name=request.name,
+        version=version,
+        storyboard=storyboard,
+        is_packed=bool(bucket),
+        out=_out(request, bucket, FilmSource.of(storyboard, request.plan.title, file.name)),
+    )
+
+
+def send_pack(request: DeploymentRequest, film: FilmDeployment) -> None:
+    """Store a film in its bucket. Raises BucketError, and PackError if it is not the film any more that was read."""
+    file = Path(request.run.storyboard).expanduser().absolute()
+    assert request.options.bucket
+    if pack(file, request.options.bucket, request.run.vars).version != film.version:
+        raise PackError.in_file(file, "it changed while it was deployed", "deploy it again")
 
 
 def _out(request: DeploymentRequest, bucket: str | None, source: FilmSource) -> str:

@@ -10,12 +10,8 @@ import os
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
-from prefect import get_client
-from prefect.client.schemas.actions import DeploymentUpdate
-
-from storyreel.flows.deployment.registration import DeploymentRequest
+from storyreel.flows.deployment.request import DeploymentRequest
 from storyreel.flows.planning.selection import selectable, terms_of
 from storyreel.flows.render import render_storyboard
 from storyreel.specs.language.values import LONGEST_TEXT
@@ -59,12 +55,6 @@ def form_of(request: DeploymentRequest, environment: Mapping[str, str] = os.envi
         "properties": {name: fields[name] | {"position": place} for place, name in enumerate(shown)},
         "definitions": dict(render_storyboard.parameters.definitions),
     }
-
-
-async def publish_form(deployment: UUID, form: Mapping[str, Any]) -> None:
-    """Give a deployment its form, in place of the flow's own."""
-    async with get_client() as client:
-        await client.update_deployment(deployment, DeploymentUpdate(parameter_openapi_schema=dict(form)))
 
 
 def _services(of_film: Collection[str], environment: Mapping[str, str]) -> list[str]:

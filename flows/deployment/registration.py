@@ -1,175 +1,168 @@
-"""Prefect deployments of the two flows for one film: built, registered and updated."""
+"""Prefect deployments of the two flows for one film: built, created, and changed in what was named alone."""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
-from types import MappingProxyType
-from typing import Any, Literal
+from collections.abc import Iterable, Mapping
+from typing import Any
 from uuid import UUID
 
-from prefect import get_client
-from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy, WorkPool
-from prefect.deployments.runner import DeploymentApplyError, RunnerDeployment
+import httpx
+from prefect import Flow, get_client
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.actions import DeploymentScheduleCreate, DeploymentUpdate
+from prefect.client.schemas.objects import ConcurrencyLimitStrategy, ConcurrencyOptions, VersionInfo, WorkPool
+from prefect.client.schemas.responses import DeploymentResponse
 from prefect.exceptions import ObjectNotFound
-from prefect.schedules import Schedule
-from prefect.types.entrypoint import EntrypointType
 from pydantic import Field
 
+from storyreel.flows.deployment.form import NO_FORM, form_of
+from storyreel.flows.deployment.request import STRATEGIES, DeploymentRequest, FilmDeployment, Overlap
+from storyreel.flows.deployment.schedules import ScheduleChanges
 from storyreel.flows.errors import RunFailed
 from storyreel.flows.lifecycle.automations import HEARTBEAT_SECONDS
-from storyreel.flows.markdown import code, escape
-from storyreel.flows.names import film_tags
-from storyreel.flows.planning.model import Plan
-from storyreel.flows.planning.run_request import RunRequest
+from storyreel.flows.markdown import escape
 from storyreel.flows.planning.selection import terms_of
-from storyreel.flows.production.film_folder import FilmSource
+from storyreel.flows.production.ceiling import STEP, Ceiling
 from storyreel.flows.render import render_storyboard
 from storyreel.flows.scene import shoot_scene
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.problems.phrases import shown
-from storyreel.specs.storyboard import is_remote
-from storyreel.tasks.providers import load
 
-Overlap = Literal["wait", "skip"]
-"""A run that is due while another run of the same film is under way waits or is skipped."""
-Spread = Literal["none", "scenes"]
-"""`scenes`: each scene is a run of its own, on any worker."""
-
-_STRATEGIES = {"wait": ConcurrencyLimitStrategy.ENQUEUE, "skip": ConcurrencyLimitStrategy.CANCEL_NEW}
-_RUN_SETTINGS = {"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT_SECONDS)}
+RUN_SETTINGS: Mapping[str, str] = {"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT_SECONDS)}
 """Prefect's settings for the process of a run."""
-_NO_POOL: Mapping[str, Any] = MappingProxyType({})
+NOT_SERVED = "storyreel: not served"
+"""Tag of a deployment that `storyreel serve` paused when it ended: serving the film again ends that pause, no other."""
+_OUR_TAGS = ("film:", "version:")
+_DESCRIPTION = ("Renders **", "Scenes of **")
+"""How our descriptions begin; one that a person has written stays."""
 _MOST_POOLS = 20
 """Work pools that a message lists."""
 
 
-class DeploymentRequest(Frozen):
-    """A film to deploy or to serve, as the command line asks for it."""
+class Registration(Frozen):
+    """A deployment as it is to be."""
 
-    run: RunRequest
-    plan: Plan
-    name: str | None = None
-    """Of the deployment; made from the title if None."""
-    limits: dict[str, int] = Field(default={})
-    """Takes at once by service; services that are not named keep their limit."""
-    overlap: Overlap = "wait"
-    lost_after: int | None = None
-    """Seconds without a heartbeat after which a run counts as lost; unchanged if None."""
-    spread: Spread = "none"
-
-    @property
-    def paid_services(self) -> list[str]:
-        """The paid services that a run may order from, by name."""
-        return [name for name in self.plan.services if load(name).paid]
-
-
-class FilmDeployment(Frozen):
-    """A film as it is deployed."""
-
-    title: str
+    flow: str
+    entrypoint: str
+    """The flow's module path."""
     name: str
-    """Of the deployment."""
     version: str
-    """SHA-256, in hex, over the storyboard and every local file it names."""
-    storyboard: str
-    """An absolute path, or the address of a pack."""
-    is_packed: bool
-    out: str
-    """Where a run puts the film: an absolute folder, or an address."""
+    description: str
+    tags: tuple[str, ...]
+    parameters: dict[str, Any]
+    form: dict[str, Any]
+    """JSON Schema of the parameters of a run."""
+    ceiling: Ceiling
+    pool: str = ""
+    """Empty for one that is served by a process."""
+    environment: dict[str, str] = Field(default={})
+    """Variables of its runs in a pool."""
+    overlap: Overlap | None = None
+    """One run at a time, if given."""
+    resets: bool = False
+    """Whether variables that it had before and that are not set any more go."""
 
     @property
     def full_name(self) -> str:
-        """The name that `prefect deployment run` takes."""
-        return f"{render_storyboard.name}/{self.name}"
-
-    @property
-    def tags(self) -> list[str]:
-        """Tags of the deployment and of its runs."""
-        return film_tags(self.title, self.version)
-
-    @property
-    def description(self) -> str:
-        """Markdown for the deployment's page."""
-        kept = "packed, so that a run renders what was deployed" if self.is_packed else "read from its file at each run"
-        return (
-            f"Renders **{escape(self.title)}**, version `{self.version[:12]}`, into {code(self.out)}.\n\n"
-            f"The storyboard is {kept}: {code(self.storyboard)}. A take that is in the ledger is not bought again."
-        )
+        return f"{self.flow}/{self.name}"
 
 
-async def render_deployment(
-    film: FilmDeployment, request: DeploymentRequest, schedules: Sequence[Schedule], pool: Mapping[str, Any] = _NO_POOL
-) -> RunnerDeployment:
-    """The deployment of a film, in a pool as of `in_pool` or for a runner in this process."""
-    return await render_storyboard.ato_deployment(
-        film.name,
-        schedules=list(schedules),
-        # One run of a film at a time: two would only wait for each other's takes.
-        concurrency_limit=ConcurrencyLimitConfig(limit=1, collision_strategy=_STRATEGIES[request.overlap]),
-        parameters=_parameters(film, request),
+def render_registration(
+    film: FilmDeployment, request: DeploymentRequest, environment: Mapping[str, str]
+) -> Registration:
+    """The deployment of a film. Raises StoryboardError if it cannot be read for its form."""
+    return _registration(
+        render_storyboard,
+        film,
+        request,
+        environment,
         description=film.description,
-        tags=film.tags,
-        version=film.version[:12],
-        # Set explicitly: a runner that ends pauses its deployment.
-        paused=False,
-        entrypoint_type=EntrypointType.MODULE_PATH,
-        **pool,
+        form=form_of(request),
+        parameters=_parameters(film, request),
+        # One run of a film at a time: two would only wait for each other's takes.
+        overlap=request.overlap,
     )
 
 
-async def scenes_deployment(film: FilmDeployment, pool: Mapping[str, Any]) -> RunnerDeployment:
+def scenes_registration(
+    film: FilmDeployment, request: DeploymentRequest, environment: Mapping[str, str]
+) -> Registration:
     """The deployment of a film's scenes; a run of the film finds it by the name that both share."""
-    return await shoot_scene.ato_deployment(
-        film.name,
-        description=f"Scenes of **{escape(film.title)}**. The film's runs start these runs; do not start one by hand.",
-        tags=film.tags,
+    text = f"Scenes of **{escape(film.title)}**. The film's runs start these runs; do not start one by hand."
+    return _registration(shoot_scene, film, request, environment, description=text, form=NO_FORM, parameters={})
+
+
+def _registration(
+    flow: Flow[..., Any],
+    film: FilmDeployment,
+    request: DeploymentRequest,
+    environment: Mapping[str, str],
+    **more: Any,
+) -> Registration:
+    return Registration(
+        flow=flow.name,
+        entrypoint=f"{flow.fn.__module__}.{flow.fn.__name__}",
+        name=film.name,
         version=film.version[:12],
-        paused=False,
-        entrypoint_type=EntrypointType.MODULE_PATH,
-        **pool,
+        tags=tuple(film.tags),
+        ceiling=request.ceiling,
+        pool=request.options.pool,
+        environment={**environment, **RUN_SETTINGS} if request.options.pool else {},
+        resets=request.options.reset,
+        **more,
     )
 
 
-def in_pool(pool: WorkPool, environment: Mapping[str, str]) -> dict[str, Any]:
-    """Arguments of a deployment in a pool, whose runs get `environment`."""
-    return {"work_pool_name": pool.name, "job_variables": {"env": {**environment, **_RUN_SETTINGS}}}
+async def read_deployments(names: Iterable[str]) -> dict[str, DeploymentResponse]:
+    """Those of the deployments that exist, by their full names."""
+    found = {}
+    async with get_client() as client:
+        for name in dict.fromkeys(names):
+            try:
+                found[name] = await client.read_deployment_by_name(name)
+            except ObjectNotFound:
+                continue
+    return found
 
 
-async def replaced_storyboard(film: FilmDeployment) -> str:
-    """The other storyboard that is deployed under the film's name, and is replaced; empty if there is none.
+async def register(
+    wanted: Registration, current: DeploymentResponse | None, schedules: ScheduleChanges
+) -> DeploymentResponse:
+    """Create a deployment, or change the `current` one; returns it as it then is.
 
-    Storyboards in packs are not compared: nothing in their addresses stays from one version to the next.
+    A pause stays, unless it is that of a film that was served. So do tags, variables and pull steps of others, and the
+    limit of runs. Raises RunFailed if Prefect refuses it.
     """
     async with get_client() as client:
         try:
-            existing = await client.read_deployment_by_name(film.full_name)
-        except ObjectNotFound:
-            return ""
-    given = str(existing.parameters.get("storyboard", film.storyboard))
-    if is_remote(given) or is_remote(film.storyboard):
-        return ""
-    is_same = FilmSource.of(film.storyboard, film.title).is_same_as(FilmSource.of(given, ""))
-    return "" if is_same else given
+            if current is None:
+                return await client.read_deployment(await _create(client, wanted, schedules.added))
+            await client.update_deployment(current.id, DeploymentUpdate(**_changed(wanted, current)))
+            for old in schedules.removed:
+                await client.delete_deployment_schedule(current.id, old.id)
+            if schedules.added:
+                await client.create_deployment_schedules(current.id, list(schedules.added))
+            return await client.read_deployment(current.id)
+        except httpx.HTTPStatusError as error:
+            detail = _detail(error.response)
+            raise RunFailed(f"Prefect refused the deployment: {detail}", next="storyreel doctor") from error
 
 
-async def register(wanted: RunnerDeployment) -> UUID:
-    """Create or update a deployment on the server, and return its id. Raises RunFailed if Prefect refuses it."""
-    try:
-        created = await wanted.aapply()
-    except DeploymentApplyError as error:
-        raise RunFailed(f"Prefect refused the deployment: {error}", next="storyreel doctor") from error
-    await remove_old_schedules(created, wanted)
-    return created
-
-
-async def remove_old_schedules(created: UUID, wanted: RunnerDeployment) -> None:
-    """Delete the schedules of an earlier deployment, which Prefect keeps if the new one has none."""
-    if wanted.schedules:
-        return
+async def pause_unserved(deployment: UUID) -> None:
+    """Pause a deployment that is not served any more, and mark it so, unless it is paused already."""
     async with get_client() as client:
-        for old in await client.read_deployment_schedules(created):
-            await client.delete_deployment_schedule(created, old.id)
+        current = await client.read_deployment(deployment)
+        if not current.paused:
+            tags = [*current.tags, NOT_SERVED]
+            await client.update_deployment(deployment, DeploymentUpdate(paused=True, tags=tags))
+
+
+def ends_pause(current: DeploymentResponse) -> bool:
+    """Whether a pause ends when the film is served or deployed again: it was not served, and no person paused it."""
+    # Earlier versions paused without a mark; they stored no ceiling either.
+    before = current.work_pool_name is None and not _holds_ceiling(current)
+    return current.paused and (NOT_SERVED in current.tags or before)
 
 
 async def find_pool(name: str) -> WorkPool:
@@ -184,16 +177,97 @@ async def find_pool(name: str) -> WorkPool:
             raise RunFailed(f"there is no work pool {shown(name)!r}", hint=hint, next=create) from missing
 
 
+def environment_of(current: DeploymentResponse | None) -> dict[str, str]:
+    """The variables that the runs of a deployment get."""
+    return dict(current.job_variables.get("env") or {}) if current else {}
+
+
+def new_environment(wanted: Registration, current: DeploymentResponse) -> dict[str, str]:
+    """The variables that its runs will get: those that are set now, and others that it had before."""
+    return wanted.environment if wanted.resets else {**environment_of(current), **wanted.environment}
+
+
+async def _create(client: PrefectClient, wanted: Registration, schedules: Iterable[DeploymentScheduleCreate]) -> UUID:
+    strategy = _strategy(wanted.overlap)
+    pool: dict[str, Any] = {}
+    if wanted.pool:
+        pool = {"work_pool_name": wanted.pool, "job_variables": {"env": wanted.environment}}
+    return await client.create_deployment(
+        flow_id=await client.create_flow_from_name(wanted.flow),
+        name=wanted.name,
+        paused=False,
+        schedules=list(schedules),
+        concurrency_limit=1 if strategy else None,
+        concurrency_options=strategy,
+        enforce_parameter_schema=True,
+        **pool,
+        **_always(wanted, None),
+    )
+
+
+def _changed(wanted: Registration, current: DeploymentResponse) -> dict[str, Any]:
+    changed = _always(wanted, current)
+    if wanted.pool:
+        changed["job_variables"] = {**current.job_variables, "env": new_environment(wanted, current)}
+    if wanted.pool != (current.work_pool_name or ""):  # the same pool named again would take it out of its queue
+        changed["work_pool_name"] = wanted.pool or None
+    strategy = _strategy(wanted.overlap)
+    if strategy and (current.concurrency_options is None or current.global_concurrency_limit is None):
+        changed["concurrency_limit"] = 1
+    if strategy and current.concurrency_options != strategy:
+        grace = current.concurrency_options and current.concurrency_options.grace_period_seconds
+        changed["concurrency_options"] = strategy.model_copy(update={"grace_period_seconds": grace})
+    if ends_pause(current):
+        changed["paused"] = False
+    return changed
+
+
+def _always(wanted: Registration, current: DeploymentResponse | None) -> dict[str, Any]:
+    """What each deployment sets, with what others have added to the `current` one."""
+    tags = [tag for tag in current.tags if tag != NOT_SERVED and not tag.startswith(_OUR_TAGS)] if current else []
+    steps = [step for step in (current.pull_steps if current else None) or [] if STEP not in step]
+    is_ours = current is None or not current.description or current.description.startswith(_DESCRIPTION)
+    return {
+        "version": wanted.version,
+        "version_info": VersionInfo(type="prefect:simple", version=wanted.version),
+        "entrypoint": wanted.entrypoint,
+        "path": ".",
+        "description": wanted.description if is_ours else current and current.description,
+        "tags": [*dict.fromkeys((*wanted.tags, *tags))],
+        "parameters": wanted.parameters,
+        "parameter_openapi_schema": wanted.form,
+        "pull_steps": [*steps, wanted.ceiling.step],
+    }
+
+
+def _strategy(overlap: Overlap | None) -> ConcurrencyOptions | None:
+    named = next((name for name, ours in STRATEGIES.items() if ours == overlap), None)
+    return ConcurrencyOptions(collision_strategy=ConcurrencyLimitStrategy(named)) if named else None
+
+
+def _holds_ceiling(current: DeploymentResponse) -> bool:
+    return any(STEP in step for step in current.pull_steps or ())
+
+
+def _detail(response: httpx.Response) -> str:
+    try:
+        return shown(str(response.json()["detail"]), 300)
+    except (ValueError, KeyError, TypeError):
+        return f"status {response.status_code}"
+
+
 def _parameters(film: FilmDeployment, request: DeploymentRequest) -> dict[str, Any]:
     """The parameters that were given. Others are left out, so that the form shows the flow's defaults."""
-    run = request.run
-    given = {
+    run, options = request.run, request.options
+    budget = options.budget.exactly if options.budget else None if options.no_budget else request.kept.get("budget")
+    ours = {
         "storyboard": film.storyboard,
         "provider": run.provider,
         "vars": run.vars or None,
         "select": terms_of(run.selection) or None,
-        "budget": run.budget.exactly if run.budget else None,
+        "budget": budget,
         "out": film.out,
         "spread": None if request.spread == "none" else request.spread,
     }
-    return {name: value for name, value in given.items() if value is not None}
+    others = {name: value for name, value in request.kept.items() if name not in ours}
+    return others | {name: value for name, value in ours.items() if value is not None}

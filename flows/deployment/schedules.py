@@ -1,13 +1,16 @@
-"""Prefect schedules from cron lines, intervals and recurrence rules."""
+"""Prefect schedules from cron lines, intervals and recurrence rules; which of a deployment stay, go or are added."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo, available_timezones
 
+from prefect.client.schemas.actions import DeploymentScheduleCreate
+from prefect.client.schemas.objects import DeploymentSchedule
 from prefect.schedules import Cron, Interval, RRule, Schedule
 
 from storyreel.specs.problems.phrases import shown
@@ -18,6 +21,42 @@ _ANCHOR = (2024, 1, 1)
 _EVERY_SECOND = re.compile(r"(?:^|[:;])FREQ=SECONDLY", re.IGNORECASE)
 _CRON_EXAMPLE = "--cron '0 6 * * 1', Mondays at six"
 _RRULE_EXAMPLE = "--rrule 'FREQ=MONTHLY;BYDAY=1MO;BYHOUR=6;BYMINUTE=0;BYSECOND=0'"
+_START = re.compile(r"^DTSTART.*\n", re.IGNORECASE)
+"""Prefect writes it before a recurrence rule without one (3.9.1)."""
+
+
+class ScheduleChanges(NamedTuple):
+    """What becomes of the schedules of a deployment."""
+
+    added: tuple[DeploymentScheduleCreate, ...]
+    removed: tuple[DeploymentSchedule, ...] = ()
+    kept: tuple[DeploymentSchedule, ...] = ()
+    """Those that stay as they are, paused or not."""
+    unnamed: tuple[DeploymentSchedule, ...] = ()
+    """Those among `kept` that were not named again."""
+
+    @property
+    def descriptions(self) -> tuple[str, ...]:
+        """All that the deployment has afterwards."""
+        return (*(describe(each.schedule) for each in self.kept), *(describe(each.schedule) for each in self.added))
+
+    @property
+    def paused(self) -> tuple[str, ...]:
+        """Those that begin no runs, because a person or an automation has paused them."""
+        return tuple(describe(each.schedule) for each in self.kept if not each.active)
+
+
+def change_schedules(
+    current: Sequence[DeploymentSchedule], named: Iterable[Schedule], *, removes: bool = False
+) -> ScheduleChanges:
+    """Add those that are `named` and not there yet; the others stay, unless `removes`."""
+    wanted = [DeploymentScheduleCreate.from_schedule(each) for each in named]
+    again = [each for each in current if any(_is_same(each.schedule, one.schedule) for one in wanted)]
+    added = [one for one in wanted if not any(_is_same(each.schedule, one.schedule) for each in current)]
+    others = tuple(each for each in current if each not in again)
+    if removes:
+        return ScheduleChanges(tuple(added), removed=others, kept=tuple(again))
+    return ScheduleChanges(tuple(added), kept=tuple(current), unnamed=others)
 
 
 def parse_schedules(
@@ -41,13 +80,25 @@ def parse_schedules(
     ]
 
 
-def describe(schedule: Schedule) -> str:
-    """`cron 0 6 * * 1, Europe/Paris`; `every 1d 12h, UTC`."""
-    if schedule.interval:
-        when = f"every {_written(schedule.interval)}"
+def describe(schedule: Any) -> str:
+    """`cron 0 6 * * 1, Europe/Paris`; `every 1d 12h, UTC`: of a schedule to be made, or one that a server has."""
+    if interval := getattr(schedule, "interval", None):
+        when = f"every {_written(interval)}"
+    elif cron := getattr(schedule, "cron", None):
+        when = f"cron {cron}"
     else:
-        when = f"cron {schedule.cron}" if schedule.cron else f"rrule {schedule.rrule}"
-    return f"{when}, {schedule.timezone or 'UTC'}"
+        when = f"rrule {_START.sub('', getattr(schedule, 'rrule', None) or 'never')}"
+    return f"{when}, {getattr(schedule, 'timezone', None) or 'UTC'}"
+
+
+def _is_same(there: Any, named: Any) -> bool:
+    """Whether two schedules are due at the same times."""
+    if describe(there) != describe(named) or getattr(there, "day_or", True) != getattr(named, "day_or", True):
+        return False
+    if interval := getattr(there, "interval", None):
+        return not (there.anchor_date - named.anchor_date) % interval
+    starts = {bool(_START.match(rule)) for each in (there, named) if (rule := getattr(each, "rrule", None))}
+    return len(starts) == 2 or getattr(there, "rrule", None) == getattr(named, "rrule", None)
 
 
 def _written(length: timedelta) -> str:

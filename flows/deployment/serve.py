@@ -1,73 +1,124 @@
-"""Serves a film from this process: renders it on a schedule or on request, for as long as the process runs."""
+"""Serves films from this process: renders them on a schedule or on request, for as long as the process runs."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import signal
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from functools import partial
+from typing import Any
+from uuid import UUID
 
-from prefect.schedules import Schedule
+import httpx
+from prefect.client.schemas.responses import DeploymentResponse
+from prefect.deployments.runner import RunnerDeployment
+from pydantic import PrivateAttr
 
 from storyreel.flows.deployment import registration
-from storyreel.flows.deployment.deploy import film_deployment
-from storyreel.flows.deployment.form import form_of, publish_form
-from storyreel.flows.deployment.registration import DeploymentRequest, FilmDeployment
-from storyreel.flows.deployment.schedules import describe
+from storyreel.flows.deployment.deploy import Prepared, prepared
+from storyreel.flows.deployment.request import DeploymentRequest
 from storyreel.flows.lifecycle import automations
 from storyreel.flows.player.running import playing
 from storyreel.flows.production import service_limits
 from storyreel.flows.servers.choose import prepared_server, report_to_server
 from storyreel.flows.servers.prefect_internals import HandoverRunner
 from storyreel.flows.terminal import Terminal
+from storyreel.specs.problems.phrases import shown
 from storyreel.tasks.home import Home
 
 _QUERY_SECONDS = 5
 """Between two queries for runs that are due."""
 
 
-def serve(request: DeploymentRequest, schedules: Sequence[Schedule], console: Terminal) -> None:
-    """Register a film and render it whenever it is due, until Ctrl-C. Raises StoryboardError and RunFailed."""
+class _Registered(RunnerDeployment):
+    """A deployment for a runner, registered already: `aapply` only returns its id."""
+
+    _id: UUID = PrivateAttr()
+
+    @classmethod
+    def of(cls, deployment: DeploymentResponse) -> _Registered:
+        made = cls(name=deployment.name)
+        made._id = deployment.id
+        return made
+
+    async def aapply(self, *_: Any, **__: Any) -> UUID:
+        return self._id
+
+
+@contextmanager
+def server(console: Terminal) -> Iterator[str]:
+    """Report to a Prefect server inside: one that is there, else one that ends with this process. Gives its pages URL.
+
+    The URL is empty for a server that ends. Raises RunFailed.
+    """
     with ExitStack() as stack:
         with console.status("starting Prefect"):
-            prepared = stack.enter_context(prepared_server())
-            pages = stack.enter_context(report_to_server(prepared))
-            film = film_deployment(request)
-        stack.enter_context(playing(Home.of(), partial(console.print, soft_wrap=True)))
-        # Runs begin in this folder as `python -m prefect.engine`: a prefect.py in it must not be imported.
-        os.environ["PYTHONSAFEPATH"] = "1"
-        asyncio.run(_serve(request, film, schedules, pages, console))
+            starting = stack.enter_context(prepared_server())
+            pages = stack.enter_context(report_to_server(starting))
+        yield pages
+
+
+def serve(
+    requests: Sequence[DeploymentRequest], existing: Mapping[str, DeploymentResponse], pages: str, console: Terminal
+) -> None:
+    """Register films and render each whenever it is due, until Ctrl-C. Raises StoryboardError and RunFailed.
+
+    `existing` are the deployments that the server has, by their full names; `pages` is its pages URL.
+    """
+    films = [prepared(request, existing, is_process_pool=False) for request in requests]
+    # Runs begin in this folder as `python -m prefect.engine`: a prefect.py in it must not be imported.
+    os.environ["PYTHONSAFEPATH"] = "1"
+    with playing(Home.of(), partial(console.print, soft_wrap=True)):
+        asyncio.run(_serve(films, pages, console))
     console.print("stopped; nothing is rendered until it is served again")
 
 
-async def _serve(
-    request: DeploymentRequest, film: FilmDeployment, schedules: Sequence[Schedule], pages: str, console: Terminal
-) -> None:
-    if replaced := await registration.replaced_storyboard(film):
-        console.print(f"note: this replaces the deployment of {replaced}; --name gives it another name", soft_wrap=True)
-    await service_limits.ensure_limits(request.paid_services, request.limits)
-    await automations.ensure_automations(request.lost_after)
+async def _serve(films: Sequence[Prepared], pages: str, console: Terminal) -> None:
+    # What paused the deployments must be known when they are served again, so the runner does not pause them.
     runner = HandoverRunner(
         name="storyreel serve",
         query_seconds=_QUERY_SECONDS,
         heartbeat_seconds=automations.HEARTBEAT_SECONDS,
-        pause_on_shutdown=True,
+        pause_on_shutdown=False,
     )
-    wanted = await registration.render_deployment(film, request, schedules)
-    # Set explicitly: without it Prefect keeps the pool of an earlier deployment of the same name.
-    wanted.work_pool_name = wanted.work_queue_name = None
-    created = await runner.aadd_deployment(wanted)
-    await registration.remove_old_schedules(created, wanted)
-    await publish_form(created, await asyncio.to_thread(form_of, request))
-    for when in map(describe, schedules):
-        console.print(f"renders {film.title}: {when}")
-    if pages:
-        console.print(f"or on request: {pages}/deployments/deployment/{created}", soft_wrap=True)
-    else:
-        console.print("or on request: run `storyreel ui` before this command, then start a run on its pages")
-    console.print(f"into {film.out}; Ctrl-C ends it", soft_wrap=True)
+    served = [await _register(film, runner, pages, console) for film in films]
+    console.print("Ctrl-C ends it")
     # Ctrl-C acts as SIGTERM: the runs under way are scheduled again, for the next process that serves the film.
     asyncio.get_running_loop().add_signal_handler(signal.SIGINT, signal.raise_signal, signal.SIGTERM)
-    await runner.start()
+    try:
+        await runner.start()
+    finally:
+        for each in served:
+            await _pause(each, console)
+
+
+async def _register(film: Prepared, runner: HandoverRunner, pages: str, console: Terminal) -> UUID:
+    if film.replaced:
+        name = f"note: this replaces the deployment of {film.replaced}; --name gives it another name"
+        console.print(name, soft_wrap=True)
+    options, title = film.request.options, film.film.title
+    await service_limits.ensure_limits(film.request.paid_services, options.limits)
+    await automations.ensure_automations(options.lost_after)
+    done = await registration.register(film.registration, film.current, film.schedules)
+    await runner.aadd_deployment(_Registered.of(done))
+    for when in film.schedules.descriptions:
+        paused = ", paused: resume it on its page" if when in film.schedules.paused else ""
+        console.print(f"renders {title}: {when}{paused}", soft_wrap=True)
+    if pages:
+        console.print(f"or on request: {pages}/deployments/deployment/{done.id}", soft_wrap=True)
+    else:
+        console.print("or on request: run `storyreel ui` before this command, then start a run on its pages")
+    if done.paused:
+        console.print(f"{title} is paused, as it was before: no schedule begins a run until you resume it on its page")
+    console.print(f"into {film.film.out}", soft_wrap=True)
+    return done.id
+
+
+async def _pause(deployment: UUID, console: Terminal) -> None:
+    try:
+        await registration.pause_unserved(deployment)
+    except httpx.HTTPError as error:
+        why = shown(error) or type(error).__name__
+        console.print(f"the deployment could not be paused, so that runs which are due meanwhile come late: {why}")

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from prefect import get_client
+from prefect.client.schemas.responses import DeploymentResponse
 from prefect.context import FlowRunContext
 from prefect.exceptions import ObjectNotFound
 
@@ -29,14 +30,19 @@ def is_deployed() -> bool:
     return context.flow_run.deployment_id is not None and hasattr(context.flow.fn, _MARK)
 
 
+async def own_deployment() -> DeploymentResponse:
+    """The deployment that the current flow run was created from. Raises ObjectNotFound if it was deleted."""
+    context = FlowRunContext.get()
+    assert context and context.flow_run and context.flow_run.deployment_id, "the run is not deployed"
+    async with get_client() as client:
+        return await client.read_deployment(context.flow_run.deployment_id)
+
+
 async def is_of_a_form(storyboard: str) -> bool:
     """Whether the current flow run is a deployment's, and was given another storyboard than the deployment has."""
-    context = FlowRunContext.get()
-    if not is_deployed() or context is None or context.flow_run is None or context.flow_run.deployment_id is None:
+    if not is_deployed():
         return False
-    async with get_client() as client:
-        try:
-            deployment = await client.read_deployment(context.flow_run.deployment_id)
-        except ObjectNotFound:
-            return True
-    return bool((deployment.parameters or {}).get("storyboard") != storyboard)
+    try:
+        return bool((await own_deployment()).parameters.get("storyboard") != storyboard)
+    except ObjectNotFound:
+        return True

@@ -25,6 +25,7 @@ from storyreel.flows.lifecycle.deployed import is_deployed
 from storyreel.flows.planning.model import Plan, PlannedTake
 from storyreel.flows.planning.planner import Planner
 from storyreel.flows.planning.summary import summarize_purchases
+from storyreel.flows.production.ceiling import Ceiling
 from storyreel.flows.production.playback import run_links
 from storyreel.flows.production.takes import TakeRuns
 from storyreel.flows.review.forms import Question, approved_budget, budget_form, by_field, review_form, verdicts_in
@@ -71,10 +72,10 @@ class Approval:
         approval._note_verdicts()
         return approval
 
-    def limits(self, own: tuple[Limit, ...]) -> tuple[Limit, ...]:
-        """The limits of the run: the amount that was approved last, else `own`."""
-        amount = self._approved
-        return (Limit(scope="run", most=amount),) if amount else own
+    @property
+    def ceiling(self) -> Ceiling | None:
+        """What the run may cost by its last answer on that; None if there is none."""
+        return _ceiling(self._approved)
 
     async def ask_to_review(self, needed: ReviewNeeded) -> None:
         """Suspend the run until a person has answered for the shots that wait; returns only if it cannot ask."""
@@ -109,8 +110,7 @@ class Approval:
     @property
     def _approved(self) -> Money | None:
         """The amount that was approved last; None if none was."""
-        amounts = [approved_budget(question, answer) for question, answer in self._rounds if question.money and answer]
-        return amounts[-1] if amounts else None
+        return _approved_amount(self._rounds)
 
     async def _require_not_stopped(self, client: PrefectClient) -> None:
         """Raise NotApproved if an answer stops the run. The answer is deleted, so that a retry asks again."""
@@ -153,6 +153,25 @@ async def unapproved_shots(plan: Plan, runs: TakeRuns, ledger: Ledger) -> list[S
         )
         for slate, takes in shots_to_approve(plan).items()
     ]
+
+
+async def approved_ceiling(run: str) -> Ceiling | None:
+    """What another run may cost by its last answer on that; None if there is none."""
+    try:
+        flow_run_id = UUID(run)
+    except ValueError:
+        return None
+    async with get_client() as client:
+        return _ceiling(_approved_amount(await rounds_of(client, flow_run_id)))
+
+
+def _approved_amount(rounds: Sequence[Round]) -> Money | None:
+    amounts = [approved_budget(question, answer) for question, answer in rounds if question.money and answer]
+    return amounts[-1] if amounts else None
+
+
+def _ceiling(amount: Money | None) -> Ceiling | None:
+    return Ceiling(limits=(Limit(scope="run", most=amount),)) if amount else None
 
 
 async def rounds_of(client: PrefectClient, run: UUID) -> list[Round]:

@@ -24,6 +24,7 @@ _RAISE = {
     "shot": "raise `per_shot` in the storyboard's budget",
     "month": "raise `per_month` in the storyboard's budget, or wait for the next month",
 }
+_DEPLOYED = "a deployed film has to be deployed again with it"
 
 
 class Limit(Frozen):
@@ -97,5 +98,5 @@ def _explained(order: Order, limit: Limit, committed: Money) -> tuple[str, str]:
     return (
         f"{order.name} would exceed {budget}: it costs {price.exactly}, and of {most.exactly} {committed.exactly} are "
         "committed already",
-        _RAISE[limit.scope],
+        f"{_RAISE[limit.scope]}; {_DEPLOYED}",
     )

@@ -14,8 +14,9 @@ from prefect.utilities.schema_tools import ValidationError, validate
 
 from storyreel.flows.commands.options import plan_of
 from storyreel.flows.deployment.form import form_of
-from storyreel.flows.deployment.registration import DeploymentRequest
+from storyreel.flows.deployment.request import DeploymentRequest, FilmOptions
 from storyreel.flows.planning.run_request import RunRequest
+from storyreel.flows.production.ceiling import Ceiling
 from storyreel.flows.render import render_storyboard
 from storyreel.specs.money import parse_money
 
@@ -44,7 +45,8 @@ def request_of(tmp_path: Path) -> Callable[..., DeploymentRequest]:
     def make(film: str = FILM, spread: Any = "none", **given: Any) -> DeploymentRequest:
         (file := tmp_path / "film.yaml").write_text(film)
         run = RunRequest(storyboard=file, **given)
-        return DeploymentRequest(run=run, plan=plan_of(run).plan, spread=spread)
+        asked = {"options": FilmOptions(storyboard=file), "ceiling": Ceiling(), "name": "forms", "overlap": "wait"}
+        return DeploymentRequest(run=run, plan=plan_of(run).plan, spread=spread, **asked)
 
     return make
 

@@ -1,0 +1,174 @@
+"""The options of `deploy` and `serve`, and what they are turned into."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from storyreel.flows.commands import options
+from storyreel.specs.timing import parse_interval
+
+if TYPE_CHECKING:
+    from prefect.schedules import Schedule
+
+    from storyreel.flows.deployment.request import FilmOptions
+
+Files = Annotated[
+    list[Path],
+    typer.Argument(metavar="STORYBOARD...", help="The storyboards, YAML files.", show_default=False),
+]
+Crons = Annotated[
+    list[str] | None,
+    typer.Option("--cron", metavar="LINE", help="Render at these times: `0 6 * * 1` is Mondays at six. Repeatable."),
+]
+Intervals = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--interval",
+        metavar="LENGTH",
+        help="Render this often: `90m`, `12h`, `1d`, `1w`, counted from midnight. Repeatable.",
+    ),
+]
+RRules = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--rrule",
+        metavar="RULE",
+        help="Render by a recurrence rule of iCalendar: `FREQ=MONTHLY;BYDAY=1MO`. Repeatable.",
+    ),
+]
+Timezone = Annotated[
+    str | None, typer.Option("--timezone", metavar="ZONE", help="Their time zone: `Europe/Paris`; default: UTC.")
+]
+NoSchedule = Annotated[
+    bool, typer.Option("--no-schedule", help="Remove the schedules of the deployment that are not named here.")
+]
+Name = Annotated[
+    str | None, typer.Option("--name", metavar="NAME", help="Name of the deployment; by default made from the title.")
+]
+Ceiling = Annotated[
+    str | None,
+    typer.Option(
+        "--budget",
+        metavar="AMOUNT",
+        help="What a run may cost at most: `20 USD`. Agrees to that much; no run can raise it. `none` takes an earlier "
+        "one away.",
+    ),
+]
+Limits = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--limit", metavar="SERVICE=N", help="At most N takes at once at a service, of all runs together. Repeatable."
+    ),
+]
+Overlap = Annotated[
+    Literal["wait", "skip"] | None,
+    typer.Option(
+        "--overlap",
+        help="A run that is due while another run of the film is under way waits for it, or is skipped; at first: "
+        "wait.",
+    ),
+]
+LostAfter = Annotated[
+    int | None,
+    typer.Option(
+        "--lost-after",
+        metavar="SECONDS",
+        min=40,
+        max=86_400,
+        help="A run that sends no heartbeat for this long is started again by another worker; initially 90. "
+        "Holds for all films on the server.",
+    ),
+]
+Reset = Annotated[
+    bool,
+    typer.Option(
+        "--reset", help="Set everything that is not named back to its default, instead of leaving it as deployed."
+    ),
+]
+Yes = Annotated[
+    bool,
+    typer.Option("--yes", help="Do not ask. Let runs buy at any price where no budget limits them."),
+]
+
+
+def film_options(
+    storyboard: Path,
+    crons: list[str] | None,
+    intervals: list[str] | None,
+    rrules: list[str] | None,
+    timezone: str | None,
+    *,
+    provider: str | None,
+    sets: list[str] | None,
+    select: list[str] | None,
+    budget: str | None,
+    out: str | None,
+    name: str | None,
+    limits: list[str] | None,
+    **more: Any,
+) -> FilmOptions:
+    """What was named for a film. Raises typer.BadParameter."""
+    from storyreel.flows.deployment.environment import is_secret
+    from storyreel.flows.deployment.request import FilmOptions
+
+    no_budget = (budget or "").strip().lower() == "none"
+    run = options.request_of(storyboard, provider, sets, select, None if no_budget else budget, out)
+    for option, address in (("--bucket", more.get("bucket")), ("--out", out)):
+        if address and is_secret(option, address):
+            what = f"{option}: its password would be stored in Prefect; set it in the environment instead"
+            raise typer.BadParameter(what)
+    return FilmOptions(
+        storyboard=storyboard,
+        name=_name(name),
+        provider=run.provider,
+        vars=run.vars,
+        selection=run.selection,
+        budget=run.budget,
+        no_budget=no_budget,
+        out=out,
+        schedules=tuple(read_schedules(crons, intervals, rrules, timezone)),
+        limits=_limits(limits),
+        **more,
+    )
+
+
+def read_schedules(
+    crons: list[str] | None, intervals: list[str] | None, rrules: list[str] | None, zone: str | None
+) -> list[Schedule]:
+    """The schedules that were asked for. Raises typer.BadParameter."""
+    from storyreel.flows.deployment.schedules import parse_schedules
+
+    try:
+        lengths = [parse_interval(each) for each in intervals or ()]
+    except ValueError as error:
+        raise typer.BadParameter(f"--interval: {error}; for example --interval 90m, 12h, 1d or 1w") from error
+    try:
+        return parse_schedules(crons or (), lengths, rrules or (), zone)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+def _name(given: str | None) -> str | None:
+    """A deployment's name, which Prefect allows no `/%&><"` in. Raises typer.BadParameter."""
+    if given is not None and (not given.strip() or set(given) & set('/%&><"')):
+        raise typer.BadParameter(f"--name: {given!r} is not a name; for example --name the-keeper-weekly")
+    return given
+
+
+def _limits(given: list[str] | None) -> dict[str, int]:
+    """Takes at once by service, from `dashscope=5`. Raises typer.BadParameter."""
+    from storyreel.tasks.providers import load, names
+
+    found = {}
+    for each in given or []:
+        service, _, most = each.partition("=")
+        if service not in names() or not load(service).paid:
+            paid = ", ".join(name for name in names() if load(name).paid)
+            raise typer.BadParameter(f"--limit: {service!r} is not a paid service; these are: {paid}")
+        if not (most.isascii() and most.isdigit() and 0 < int(most) < 10_000):
+            raise typer.BadParameter(f"--limit wants SERVICE=N, for example {service}=5, not {each!r}")
+        found[service] = int(most)
+    return found
