@@ -25,8 +25,8 @@ from storyreel.flows.production.scene_runs import SCENE_FLOW
 from storyreel.flows.production.service_limits import active_limits, limited_services
 from storyreel.flows.production.shutdown import orderly_shutdown
 from storyreel.flows.production.takes import begin_takes
-from storyreel.flows.servers.prefect_internals import name_flow_run
 from storyreel.flows.review.suspend import approved_ceiling
+from storyreel.flows.servers.prefect_internals import name_flow_run
 from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.budget import Limit
 from storyreel.tasks.studio import open_studio
