@@ -33,6 +33,7 @@ from storyreel.flows.production.delivery import Delivery, open_delivery, try_des
 from storyreel.flows.production.film_folder import FilmSource
 from storyreel.flows.production.finish import FilmFinisher
 from storyreel.flows.production.outcomes import ShotsFailed
+from storyreel.flows.production.places import open_places
 from storyreel.flows.production.playback import run_links
 from storyreel.flows.production.report import Origin, Rendering
 from storyreel.flows.production.scene_runs import run_scenes
@@ -192,7 +193,10 @@ async def _carry_out(
     of single scenes, None if there are to be none."""
     run = str(flow_run.id)
     limited, links = await active_limits(limited_services(plan), is_deployed=is_deployed()), run_links(planner.home)
-    async with open_studio(planner.home, plan.services, limited=limited) as studio:
+    async with (
+        open_places(limited, is_deployed=is_deployed()) as places,
+        open_studio(planner.home, plan.services, places=places) as studio,
+    ):
         stop_handler().use_studio(studio)
         takes = await begin_takes(plan, studio, run, planner.limits, agreed)
         if scenes and await run_scenes(plan, takes.is_finished, scenes):

@@ -20,6 +20,7 @@ from storyreel.flows.planning.run_request import RunRequest
 from storyreel.flows.production.agreement import check_agreed
 from storyreel.flows.production.ceiling import ceiling_of_run
 from storyreel.flows.production.outcomes import ShotsFailed
+from storyreel.flows.production.places import open_places
 from storyreel.flows.production.playback import run_links
 from storyreel.flows.production.scene_runs import SCENE_FLOW
 from storyreel.flows.production.service_limits import active_limits, limited_services
@@ -75,7 +76,10 @@ async def shoot_scene(
     tags = retagged(flow_run.tags, film_tags(plan.title, version, services))
     await name_flow_run(str(flow_run.name), tags)
     limited = await active_limits(limited_services(plan), is_deployed=True)
-    async with open_studio(home, plan.services, limited=limited) as studio:
+    async with (
+        open_places(limited, is_deployed=True) as places,
+        open_studio(home, plan.services, places=places) as studio,
+    ):
         stop_handler().use_studio(studio)
         takes = await begin_takes(plan, studio, of_run, ceiling.over(limits or ()), may_order)
         async with (

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import Collection
-from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
 from prefect import State, Task, get_run_logger, task
 from prefect.client.schemas.objects import TaskRun
-from prefect.concurrency.asyncio import concurrency
 from prefect.runtime import task_run
 from prefect.utilities.annotations import quote
 
@@ -28,28 +26,11 @@ from storyreel.tasks.studio import Studio
 
 _DELAYS: list[float] = [1, 2, 4, 8, 16, 32, 60]
 """Least seconds before each retry, within a half; a service may ask for more."""
-_LEASE_SECONDS = 60
-"""Seconds that a slot stays taken after its run was killed; Prefect's minimum. Renewed while the run lives."""
 
 
 async def _is_transient(task: Task[..., Any], run: TaskRun, state: State[Any]) -> bool:
     """Whether to retry: only after a Transient error, for which `generate_task` has made its pause."""
     return isinstance(await state.aresult(raise_on_failure=False), Transient)
-
-
-def _global_slot(service: str) -> AbstractAsyncContextManager[None]:
-    """Occupy one slot of the service's global concurrency limit.
-
-    A paid take goes on when the slot cannot be renewed: too many takes at once cost less than a lost clip.
-    """
-    return concurrency(
-        [limit_name(service)], lease_duration=_LEASE_SECONDS, strict=True, raise_on_lease_renewal_failure=False
-    )
-
-
-def limit_name(service: str) -> str:
-    """The name of the global concurrency limit in Prefect that all runs at a service share."""
-    return f"storyreel-{service}"
 
 
 @task(name="generate", persist_result=True, retries=len(_DELAYS), retry_condition_fn=_is_transient)
@@ -60,7 +41,7 @@ async def generate_task(take: Take, studio: Studio, patience: Patience, upstream
     """
     log = get_run_logger()
     try:
-        return await obtain(take, studio, log, _global_slot, patience)
+        return await obtain(take, studio, log, patience)
     except Transient as error:
         retry = task_run.run_count - 1
         if retry < len(_DELAYS):

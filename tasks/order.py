@@ -10,9 +10,9 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from typing import TypeAlias, TypeVar
+from typing import TypeVar
 
 from storyreel.specs.foreign_text import printable
 from storyreel.specs.problems.phrases import lasting
@@ -27,7 +27,6 @@ from storyreel.tasks.providers.provider import Provider, Submission
 from storyreel.tasks.studio import Studio
 
 Result = TypeVar("Result")
-GlobalSlot: TypeAlias = Callable[[str], AbstractAsyncContextManager[None]]
 
 STOPPED = "the run that ordered it was stopped before it had an answer"
 """Reason in the ledger for an order that its run intended and left."""
@@ -37,23 +36,22 @@ _LEDGER_SECONDS = 0.5
 """Seconds between two reads of a ledger row that another run works on."""
 _NOTE_SECONDS = 1.0
 """Seconds between two tries to write an accepted order to a ledger that cannot be used; each waits a minute itself."""
-_SLOT_SECONDS = 6 * 3600
-"""Seconds to wait for a slot that other runs hold. Each of their takes holds one for its own time only, so that a queue
-always moves; a slot that was lost with a server does not come back."""
+_PLACE_SECONDS = 6 * 3600
+"""Seconds to wait for a place that other runs hold. Each of their takes holds one for its own time only, so that a
+queue always moves."""
 _CALL_OFF_SECONDS = 5
 """Seconds that a cancelled run waits for a service to cancel a task."""
 _ANSWER_SECONDS = 10
 """Seconds that a cancelled run waits for the answer to an order that it has sent."""
 
 
-async def obtain(take: Take, studio: Studio, log: Log, global_slot: GlobalSlot, patience: Patience) -> Clip:
+async def obtain(take: Take, studio: Studio, log: Log, patience: Patience) -> Clip:
     """The clip of a take, ordered if it was not ordered before.
 
-    `global_slot` gives, for a service of `studio.limited`, a context that holds one of the slots that all runs share.
     Raises a ProviderError: Transient, Terminal (TaskFailed, TaskForgotten), Ambiguous or Overdue; and
     BudgetExceeded if the price would exceed a limit. The hint tells the order's state if the error does not.
     """
-    order = _TakeOrder(take, studio, log, global_slot, patience)
+    order = _TakeOrder(take, studio, log, patience)
     try:
         return await order.clip()
     except (Transient, Overdue) as error:
@@ -74,7 +72,6 @@ class _TakeOrder:
     take: Take
     studio: Studio
     log: Log
-    global_slot: GlobalSlot
     patience: Patience
 
     @property
@@ -191,29 +188,29 @@ class _TakeOrder:
 
     @asynccontextmanager
     async def _slot(self, *, is_new: bool) -> AsyncIterator[None]:
-        """Hold a slot at the service: of this run and, for a new order, of all runs. The time in the queue is not part
-        of the take's own: of each take before it, it is."""
+        """Hold a slot of this run at the service and, for a new order, a place that all runs share. The time in the
+        queue is not part of the take's own: of each take before it, it is."""
         service, slot = self.take.order.provider, self.studio.slot(self.take.order.provider)
-        self._report("waiting", f"all slots at {service} are taken by takes of this run" if slot.locked() else "")
+        self._report("waiting", f"all places at {service} are taken by takes of this run" if slot.locked() else "")
         async with AsyncExitStack() as held:
             with self.patience.stopped():
                 await held.enter_async_context(slot)
-                if is_new and service in self.studio.limited:
-                    await self._enter_global_slot(held)
+                if is_new:
+                    await self._enter_place(held)
             yield
 
-    async def _enter_global_slot(self, held: AsyncExitStack) -> None:
-        service = self.take.order.provider
-        limit = asyncio.timeout(_SLOT_SECONDS)
+    async def _enter_place(self, held: AsyncExitStack) -> None:
+        service, places = self.take.order.provider, self.studio.places
+        limit = asyncio.timeout(_PLACE_SECONDS)
         try:
-            with self.patience.told_later(self.log, f"all slots at {service} are taken by other runs"):
+            with self.patience.telling(self.log, lambda: places.wait_reason(service)):
                 async with limit:
-                    await held.enter_async_context(self.global_slot(service))
+                    await held.enter_async_context(places.hold(service))
         except TimeoutError as error:
             if not limit.expired():
                 raise
             raise Overdue(
-                f"no slot at {service} has become free for {lasting(_SLOT_SECONDS)}; other runs hold them",
+                f"no place at {service} has become free for {lasting(_PLACE_SECONDS)}; other runs hold them",
                 service=service,
                 next=f"prefect gcl inspect storyreel-{service}",
             ) from error

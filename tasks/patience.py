@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from logging import Logger, LoggerAdapter
 from typing import Any, TypeAlias
@@ -15,8 +15,8 @@ from storyreel.tasks.providers.errors import ProviderError, Transient
 
 Log: TypeAlias = "Logger | LoggerAdapter[Any]"
 
-_TELL_AFTER = 2.0
-"""Seconds after which a wait for a slot that other runs hold is told."""
+_TELL_SECONDS = 2.0
+"""Seconds after which a wait for a place that other runs hold is told, and its reason is looked at again."""
 
 
 class Overdue(ProviderError):
@@ -79,13 +79,19 @@ class Patience:
             log.warning("%s take %d: %s", self._slate, self._take, text)
 
     @contextmanager
-    def told_later(self, log: Log, reason: str) -> Iterator[None]:
-        """A context of a wait that is told only if it lasts."""
-        later = asyncio.get_running_loop().call_later(_TELL_AFTER, self.tell, log, "waiting", reason)
+    def telling(self, log: Log, reason: Callable[[], str]) -> Iterator[None]:
+        """A context of a wait that is told if it lasts, and again with each other reason."""
+        telling = asyncio.create_task(self._tell_again(log, reason))
         try:
             yield
         finally:
-            later.cancel()
+            telling.cancel()
+
+    async def _tell_again(self, log: Log, reason: Callable[[], str]) -> None:
+        while True:
+            await asyncio.sleep(_TELL_SECONDS)
+            if why := reason():
+                self.tell(log, "waiting", why)
 
     async def pause(self, log: Log, error: Transient, seconds: float) -> None:
         """Wait before another try. Raises Overdue at once if there is not so much time; its hint is that of `error`."""

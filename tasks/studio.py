@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext, suppress
 from pathlib import Path
+from typing import Protocol
 
 from storyreel.tasks.clips import ClipStore
 from storyreel.tasks.home import Home
@@ -21,6 +22,26 @@ _RENEW_SECONDS = 15
 """Seconds between two renewals of this run's leases in the ledger."""
 
 
+class Places(Protocol):
+    """The places at services that all runs share. Services without a limit have any number."""
+
+    def hold(self, service: str) -> AbstractAsyncContextManager[None]:
+        """A context that holds a place, and waits for one before."""
+
+    def wait_reason(self, service: str) -> str:
+        """For what a take waits that has no place yet; empty if there is nothing to tell."""
+
+
+class _AnyNumber:
+    """Places of a run whose services have no limits."""
+
+    def hold(self, service: str) -> AbstractAsyncContextManager[None]:
+        return nullcontext()
+
+    def wait_reason(self, service: str) -> str:
+        return ""
+
+
 class Studio:
     """The shared objects of one run. A plain class, which Prefect does not search for task results."""
 
@@ -32,7 +53,7 @@ class Studio:
         providers: Mapping[str, Provider],
         prices: PriceList,
         poll_seconds: float | None = None,
-        limited: frozenset[str] = frozenset(),
+        places: Places | None = None,
     ) -> None:
         self.ledger = ledger
         self.clips = clips
@@ -46,8 +67,8 @@ class Studio:
         """By the clock of the ledger, like the times of its rows."""
         self.keeps_orders = False
         """Whether orders stay at the services when the run is stopped, because another process continues them."""
-        self.limited = limited
-        """Services with a global concurrency limit in Prefect."""
+        self.places: Places = places or _AnyNumber()
+        """What bounds the takes of all runs together, as `slot` bounds those of this one."""
         self._providers = providers
         self._slots = {name: asyncio.Semaphore(provider.concurrency_limit()) for name, provider in providers.items()}
         self._poll_seconds = poll_seconds
@@ -76,10 +97,8 @@ class Studio:
 
 
 @asynccontextmanager
-async def open_studio(
-    home: Home, services: Iterable[str], *, limited: frozenset[str] = frozenset()
-) -> AsyncIterator[Studio]:
-    """A studio with these services open. Services in `limited` have a global concurrency limit. Closes all of them."""
+async def open_studio(home: Home, services: Iterable[str], *, places: Places | None = None) -> AsyncIterator[Studio]:
+    """A studio with these services open, whose takes hold `places`. Closes all services."""
     async with AsyncExitStack() as stack:
         ledger = home.ledger()
         stack.callback(ledger.close)
@@ -87,7 +106,7 @@ async def open_studio(
         renewing = asyncio.create_task(_renew_leases(ledger))
         stack.push_async_callback(_cancel, renewing)
         yield Studio(
-            ledger, home.clips(), home.house, providers, PriceList.read(), Settings.read().poll_seconds, limited
+            ledger, home.clips(), home.house, providers, PriceList.read(), Settings.read().poll_seconds, places
         )
 
 

@@ -50,8 +50,9 @@ class _TaskStage:
     stage: Stage
     since: float
     detail: str = ""
-    emitted: str = ""
-    """The state name emitted last."""
+    waits_for: str = ""
+    emitted: tuple[str, str] | None = None
+    """The state name emitted last, and what the take waited for then."""
 
     def state_name(self, now: float) -> str:
         """The name of its state at a time; empty if the stage has not lasted long enough."""
@@ -87,25 +88,25 @@ class TaskStates:
             return
         known = self._stages.get(within.task_run.id)
         if known and known.stage == report.stage:
-            known.detail = report.detail
+            known.detail, known.waits_for = report.detail, report.waits_for
         else:
             now = asyncio.get_running_loop().time()
-            emitted = known.emitted if known else ""
+            emitted = known.emitted if known else None
             context = known.context if known else copy_context()
             self._stages[within.task_run.id] = _TaskStage(
-                within.task_run, context, take, report.stage, now, report.detail, emitted
+                within.task_run, context, take, report.stage, now, report.detail, report.waits_for, emitted
             )
 
     def emit_due(self, now: float) -> None:
-        """Emit the states whose name has changed."""
+        """Emit the states whose name, or what they wait for, has changed."""
         emitted = 0
         for run_id, task in list(self._stages.items()):
             if not task.run.state or not task.run.state.is_running():
                 # It has ended, or waits for a retry and will report again. A crashed one may be said to have stopped.
                 if not task.run.state or not task.run.state.is_crashed():
                     del self._stages[run_id]
-            elif emitted < _AT_ONCE and (name := task.state_name(now)) and name != task.emitted:
-                task.emitted = name
+            elif emitted < _AT_ONCE and (name := task.state_name(now)) and (name, task.waits_for) != task.emitted:
+                task.emitted = name, task.waits_for
                 task.context.run(_set_state, task.run, Running(name=name, message=task.detail or None))
                 emitted += 1
 

@@ -15,8 +15,12 @@ from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 from storyreel.flows.planning.model import Plan
 from storyreel.specs.errors import StoryreelError
 from storyreel.specs.frozen import Frozen
-from storyreel.tasks.generate import limit_name
 from storyreel.tasks.providers import load
+
+
+def limit_name(service: str) -> str:
+    """The name in Prefect of the global concurrency limit that all runs at a service share."""
+    return f"storyreel-{service}"
 
 
 class ServiceLimit(Frozen):
@@ -58,7 +62,7 @@ async def active_limits(services: Iterable[str], *, is_deployed: bool) -> frozen
     if not names:
         return frozenset()
     async with get_client() as client:
-        limits = dict(zip(names, await asyncio.gather(*(_read(client, name) for name in names)), strict=True))
+        limits = dict(zip(names, await asyncio.gather(*(read_limit(client, name) for name in names)), strict=True))
     if is_deployed and (missing := tuple(name for name, limit in limits.items() if limit is None)):
         raise LimitMissing(missing)
     return frozenset(name for name, limit in limits.items() if limit and limit.active)
@@ -75,7 +79,7 @@ async def ensure_limits(services: Iterable[str], wanted: Mapping[str, int]) -> l
 
 async def _ensure(client: PrefectClient, service: str, wanted: int | None) -> ServiceLimit:
     name, limit = limit_name(service), wanted or load(service).concurrency_limit()
-    current = await _read(client, service)
+    current = await read_limit(client, service)
     if current is None:
         try:
             await client.create_global_concurrency_limit(GlobalConcurrencyLimitCreate(name=name, limit=limit))
@@ -88,7 +92,8 @@ async def _ensure(client: PrefectClient, service: str, wanted: int | None) -> Se
     return ServiceLimit(name=name, limit=wanted, became="changed")
 
 
-async def _read(client: PrefectClient, service: str) -> GlobalConcurrencyLimitResponse | None:
+async def read_limit(client: PrefectClient, service: str) -> GlobalConcurrencyLimitResponse | None:
+    """The limit of a service; None if it has none."""
     try:
         return await client.read_global_concurrency_limit_by_name(limit_name(service))
     except ObjectNotFound:

@@ -18,7 +18,7 @@ import psutil
 
 from storyreel.flows.errors import RunFailed
 from storyreel.flows.servers import local
-from storyreel.flows.servers.local import PORT, ServerRecord, pages_url, probe, record_path
+from storyreel.flows.servers.local import LASTING_LEASES, PORT, ServerRecord, pages_url, probe, record_path
 from storyreel.tasks.files import write_whole
 from storyreel.tasks.ledger.owner import owner_of_process
 
@@ -92,6 +92,7 @@ def _start_process(port: int) -> ServerRecord:
         "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
         # Otherwise its pages ask for data at port 4200, whatever port they come from (seen with 3.9.1).
         "PREFECT_SERVER_UI_API_URL": f"{pages_url(port)}/api",
+        **LASTING_LEASES,
         **os.environ,
         "PREFECT_SERVER_UI_ENABLED": "true",
     }

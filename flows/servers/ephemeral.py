@@ -18,7 +18,7 @@ import tempfile
 import threading
 from contextlib import suppress
 
-from storyreel.flows.servers.local import free_port, pages_url, wait_until_ready
+from storyreel.flows.servers.local import LASTING_LEASES, free_port, pages_url, wait_until_ready
 
 _END_SECONDS = 10
 
@@ -39,7 +39,12 @@ class EphemeralServer:
             stdout=self._log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            env={**os.environ, "PREFECT_UI_ENABLED": "false", "PREFECT_SERVER_LOGGING_LEVEL": "ERROR"},
+            env={
+                **LASTING_LEASES,
+                **os.environ,
+                "PREFECT_UI_ENABLED": "false",
+                "PREFECT_SERVER_LOGGING_LEVEL": "ERROR",
+            },
         )
         self._started = False
 

@@ -26,6 +26,10 @@ PORT = 4200
 _START_SECONDS = 90
 """Time for a server to start; 20 s were needed on two slow cores in an empty PREFECT_HOME."""
 
+LASTING_LEASES = {"PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem"}
+"""Setting of a server that keeps the leases of limits in PREFECT_HOME. By default they are in its memory, and a server
+that is restarted counts their slots for good (3.9.1)."""
+
 Answer = Literal["nothing", "prefect", "another program"]
 
 

@@ -24,7 +24,7 @@ from storyreel.tasks.studio import Studio
 from tests.flows.dying import die_at
 from tests.tasks.providers.hosted_services import SERVICES
 from tests.tasks.providers.hosted_services import request as request_for
-from tests.tasks.test_order import LOG, no_global_slot
+from tests.tasks.test_order import LOG
 
 BETWEEN = (
     "storyreel.tasks.clips:ClipStore._place before",
@@ -106,7 +106,7 @@ async def _made(take: Take, studio: Studio) -> object:
     patience = Patience(take.timeout, take.order.slate, take.order.take)
     while True:
         try:
-            return await obtain(take, studio, LOG, no_global_slot, patience)
+            return await obtain(take, studio, LOG, patience)
         except Transient:
             if not patience.left:
                 raise

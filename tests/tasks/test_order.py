@@ -33,11 +33,6 @@ LOG = logging.getLogger("take")
 QUICK = Script(waiting=1, running=1)
 
 
-@asynccontextmanager
-async def no_global_slot(service: str) -> AsyncIterator[None]:
-    yield
-
-
 class Bench:
     """An emulator, a studio on it, and one take to make."""
 
@@ -52,7 +47,7 @@ class Bench:
 
     async def make(self, patience: Patience | None = None) -> Any:
         patience = patience or Patience(self.take.timeout, "1A", 1)
-        return await obtain(self.take, self.studio, LOG, no_global_slot, patience)
+        return await obtain(self.take, self.studio, LOG, patience)
 
 
 @asynccontextmanager

@@ -16,7 +16,6 @@ from storyreel.specs.storyboard import Mode
 from storyreel.tasks import collect, order
 from storyreel.tasks.bucket import Bucket, BucketUnavailable
 from storyreel.tasks.ledger.ledger import Ledger, LedgerError, State
-from storyreel.tasks.order import obtain
 from storyreel.tasks.patience import Overdue, Patience
 from storyreel.tasks.progress import StageReport, listening
 from storyreel.tasks.providers.errors import Transient
@@ -184,22 +183,49 @@ async def test_a_clip_that_a_bucket_does_not_take_is_kept_here(tmp_path: Path, m
         assert len(on.emulator.fetches) == 1
 
 
-async def test_a_slot_that_no_other_run_gives_back_ends_the_wait(
-    tmp_path: Path, told: list[StageReport], monkeypatch: pytest.MonkeyPatch
-) -> None:
+class Full:
+    """Places that other runs hold for ever."""
+
+    reason = "waits for a place at apiyi, 5 of 5 taken"
+
     @asynccontextmanager
-    async def never(service: str) -> AsyncIterator[None]:
+    async def hold(self, service: str) -> AsyncIterator[None]:
         await asyncio.Event().wait()
         yield
 
-    monkeypatch.setattr(order, "_SLOT_SECONDS", 0.5)
-    monkeypatch.setattr("storyreel.tasks.patience._TELL_AFTER", 0.1)
+    def wait_reason(self, service: str) -> str:
+        return self.reason
+
+
+async def test_a_place_that_no_other_run_gives_back_ends_the_wait(
+    tmp_path: Path, told: list[StageReport], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(order, "_PLACE_SECONDS", 0.5)
+    monkeypatch.setattr("storyreel.tasks.patience._TELL_SECONDS", 0.1)
     async with bench(tmp_path, SERVICES["apiyi"]) as on:
-        on.studio.limited = frozenset({"apiyi"})
-        with pytest.raises(Overdue, match="no slot at apiyi has become free") as late:
-            await obtain(on.take, on.studio, LOG, never, patience(60))
+        on.studio.places = Full()
+        with pytest.raises(Overdue, match="no place at apiyi has become free") as late:
+            await on.make(patience(60))
         assert "nothing was bought" in late.value.hint and on.emulator.accepted == []
-    assert [one.waits_for for one in told if one.waits_for] == ["all slots at apiyi are taken by other runs"]
+    assert {one.waits_for for one in told if one.waits_for} == {Full.reason}
+
+
+async def test_a_wait_whose_reason_changes_is_told_again_and_each_reason_is_logged_once(
+    tmp_path: Path, told: list[StageReport], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("storyreel.tasks.patience._TELL_SECONDS", 0.02)
+    async with bench(tmp_path, SERVICES["apiyi"]) as on:
+        on.studio.places = full = Full()
+        making = asyncio.create_task(on.make(patience(60)))
+        await asyncio.sleep(0.3)
+        full.reason = "waits for Prefect's server"
+        await asyncio.sleep(0.3)
+        making.cancel()
+        await asyncio.wait([making])
+    assert told[-1].waits_for == full.reason
+    assert [record.getMessage() for record in caplog.records if "waits for" in record.getMessage()] == [
+        f"1A take 1: {Full.reason}", f"1A take 1: {full.reason}",
+    ]  # fmt: skip
 
 
 async def test_the_time_in_the_queue_of_this_run_is_not_the_takes_own(tmp_path: Path) -> None:

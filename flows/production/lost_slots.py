@@ -1,0 +1,201 @@
+"""Slots of a service's limit that are taken and that no run holds: how they are found, and released.
+
+Prefect counts the slots of a limit in its database and keeps the lease of each elsewhere. The number stays too high for
+good if a lease is gone before its end: the server kept it in memory and was restarted (Prefect's default), Redis lost
+its data, the disk was full, the server was killed between the two, or the limit was paused when the lease ended (read
+in 3.9.1, 2026-11-29). Prefect's API shows the number alone. So each run writes what it holds into the labels of its
+flow run, and what nothing claims is released. The ledger cannot tell: runs with other ledgers hold slots of a limit,
+too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Collection, Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from prefect import get_client
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.filters import (
+    FlowRunFilter,
+    FlowRunFilterEndTime,
+    FlowRunFilterId,
+    FlowRunFilterStartTime,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+    FlowRunFilterTags,
+)
+from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.client.schemas.responses import GlobalConcurrencyLimitResponse
+from prefect.events import Event
+from prefect.events.filters import EventFilter, EventNameFilter, EventOccurredFilter, EventResourceFilter
+
+from storyreel.flows.names import TAG
+from storyreel.flows.production.service_limits import read_limit
+from storyreel.specs.frozen import Frozen
+from storyreel.tasks import providers
+
+CLAIM_SECONDS = 150
+"""How long a claim counts. Longer than a dead run's lease, of 60 s, and the 15 s in which Prefect looks for its end, or
+the slot would be given back twice."""
+_LOOKS = 4
+"""Times that a slot must be found without a holder: one that was taken or released a moment ago is not, but at a busy
+service there may be another one each time."""
+_PAUSE_SECONDS = (1.0, 2.5)
+"""Between two looks, at random: of two runs that look at the same time, one releases first and the other sees it."""
+_OCCUPIED_SECONDS = 30.0
+"""Prefect wants to know how long a released slot was taken, for its average; this is what it limits that to."""
+_PAGE = 200
+_EVENTS_SINCE = timedelta(hours=6)
+_EVENTS_WITHOUT_RUN = timedelta(hours=1)
+"""How long a slot counts as held that was taken outside of any run, of which nothing tells whether it still goes on."""
+_ACQUIRED, _RELEASED = "prefect.concurrency-limit.acquired", "prefect.concurrency-limit.released"
+
+
+class LostSlots(Frozen):
+    """Slots of a service's limit that no run held, and that are released now."""
+
+    service: str
+    limit: int
+    taken: int
+    """Before the release."""
+    released: int
+
+    def __str__(self) -> str:
+        return (
+            f"{self.released} of the {self.taken} places taken at {self.service} belonged to no run "
+            f"(Prefect's server had lost their leases) and are free again"
+        )
+
+
+class Claims:
+    """The slots that one process holds for a flow run, as labels of that flow run.
+
+    A process has keys of its own: the one that continues the run after a kill must not write over what was held.
+    """
+
+    def __init__(self) -> None:
+        self._process = uuid4().hex[:8]
+
+    def labels(self, held: Mapping[str, int]) -> dict[str, Any]:
+        """The labels that claim so many slots of each service."""
+        until = time.time() + CLAIM_SECONDS
+        return {f"{_prefix(service)}{self._process}": f"{count} until {until:.0f}" for service, count in held.items()}
+
+
+def claimed(labels: Mapping[str, object], service: str, now: float) -> int:
+    """The slots of a service that the labels of a flow run claim; `now` is in seconds since 1970."""
+    claims = (str(value).split(" until ") for key, value in labels.items() if key.startswith(_prefix(service)))
+    return sum(int(count) for count, until in claims if float(until) > now)
+
+
+def _prefix(service: str) -> str:
+    return f"storyreel.slots.{service}."
+
+
+async def release_lost_slots(services: Iterable[str] | None = None) -> list[LostSlots]:
+    """Release the slots that no run holds, of the limits of these services; without names, of all paid services.
+
+    Looks several times, for some seconds, if the first look finds any. Raises what Prefect's client raises.
+    """
+    if services is None:
+        services = (name for name in providers.names() if providers.load(name).paid)
+    async with get_client() as client:
+        found = await asyncio.gather(*(_release(client, name) for name in services))
+    return [lost for lost in found if lost]
+
+
+async def _release(client: PrefectClient, service: str) -> LostSlots | None:
+    lost, limit = await _unclaimed(client, service)
+    for _ in range(_LOOKS - 1):
+        if not lost or not limit:
+            return None
+        await asyncio.sleep(random.uniform(*_PAUSE_SECONDS))
+        again, limit = await _unclaimed(client, service)
+        lost = min(lost, again)
+    if not lost or not limit:
+        return None
+    await client.release_concurrency_slots([limit.name], lost, _OCCUPIED_SECONDS * lost)
+    return LostSlots(service=service, limit=limit.limit, taken=limit.active_slots, released=lost)
+
+
+async def _unclaimed(client: PrefectClient, service: str) -> tuple[int, GlobalConcurrencyLimitResponse | None]:
+    """How many taken slots of a service nothing is known to hold, and its limit; 0 if that is missing or paused."""
+    limit = await read_limit(client, service)
+    if not limit or not limit.active or not limit.active_slots:
+        return 0, limit
+    now = datetime.now(UTC)
+    runs = await _recent_runs(client, now)
+    claims = {run.id: claimed(run.labels, service, now.timestamp()) for run in runs if _claims_any(run)}
+    unclaimed = limit.active_slots - sum(claims.values())
+    if unclaimed > 0:
+        unclaimed -= await _held_by_others(client, limit, claims, now)
+    return max(0, unclaimed), limit
+
+
+def _claims_any(run: FlowRun) -> bool:
+    return any(key.startswith("storyreel.slots.") for key in run.labels)
+
+
+async def _recent_runs(client: PrefectClient, now: datetime) -> list[FlowRun]:
+    """The flow runs that have begun and not ended, and those that have ended while a claim of theirs may count."""
+    begun = {
+        "tags": FlowRunFilterTags(any_=[TAG]),
+        "start_time": FlowRunFilterStartTime(is_null_=False),
+    }
+    under_way = FlowRunFilter(**begun, end_time=FlowRunFilterEndTime(is_null_=True))
+    ended = FlowRunFilter(**begun, end_time=FlowRunFilterEndTime(after_=now - timedelta(seconds=CLAIM_SECONDS)))
+    runs: dict[UUID, FlowRun] = {}
+    for which in (under_way, ended):
+        offset = 0
+        while page := await client.read_flow_runs(flow_run_filter=which, limit=_PAGE, offset=offset):
+            runs.update((run.id, run) for run in page)
+            offset += len(page)
+    return list(runs.values())
+
+
+async def _held_by_others(
+    client: PrefectClient, limit: GlobalConcurrencyLimitResponse, claiming: Collection[UUID], now: datetime
+) -> int:
+    """Slots that other flows, or versions of Storyreel that write no claims, hold by Prefect's own `concurrency`, which
+    tells with an event of each slot that it takes, and of each that it releases."""
+    events = EventFilter(
+        event=EventNameFilter(name=[_ACQUIRED, _RELEASED]),
+        resource=EventResourceFilter(id=[f"prefect.concurrency-limit.{limit.id}"]),
+        occurred=EventOccurredFilter(since=now - _EVENTS_SINCE, until=now),
+    )
+    page = await client.read_events(events, limit=_PAGE)
+    found = list(page.events)
+    while page.next_page and len(found) < page.total:
+        page = await client.read_events_page(str(page.next_page))
+        found += page.events
+    released = {event.follows for event in found if event.event == _RELEASED}
+    taken = [event for event in found if event.event == _ACQUIRED and event.id not in released]
+    begun = {event.id: _run_of(event) for event in taken}
+    alive = await _running(client, {run for run in begun.values() if run} - set(claiming))
+    recent = now - _EVENTS_WITHOUT_RUN
+    return sum(
+        int(event.resource.get("slots-acquired") or 1)
+        for event in taken
+        if begun[event.id] in alive or (begun[event.id] is None and event.occurred > recent)
+    )
+
+
+def _run_of(event: Event) -> UUID | None:
+    for related in event.resource_in_role.values():
+        if related.id.startswith("prefect.flow-run."):
+            return UUID(related.id.rpartition(".")[2])
+    return None
+
+
+async def _running(client: PrefectClient, runs: Collection[UUID]) -> set[UUID]:
+    """Those of the flow runs that are under way by Prefect's record."""
+    if not runs:
+        return set()
+    states = FlowRunFilterStateType(any_=[StateType.RUNNING, StateType.CANCELLING])
+    which = FlowRunFilter(id=FlowRunFilterId(any_=list(runs)), state=FlowRunFilterState(type=states))
+    return {run.id for run in await client.read_flow_runs(flow_run_filter=which, limit=_PAGE)}

@@ -1,0 +1,338 @@
+"""The places of a run at services: slots of the limits that all runs share, each a lease of Prefect's server.
+
+Prefect's own `concurrency` does not do: it waits without a word, gives up a lease when the server is away for some
+seconds, lets the take fail when the server is away at its end, and keeps a thread for each (read in 3.9.1, 2026-11-29).
+Here a place outlives a server that is restarted: one whose lease is gone gets another.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from uuid import UUID
+
+import httpx
+from prefect import get_client, get_run_logger
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.objects import ConcurrencyLeaseHolder
+from prefect.client.schemas.responses import ConcurrencyLimitWithLeaseResponse
+from prefect.runtime import flow_run
+
+from storyreel.flows.production.lost_slots import Claims, release_lost_slots
+from storyreel.flows.production.service_limits import limit_name, read_limit
+from storyreel.specs.problems.phrases import lasting
+
+_LEASE_SECONDS = 60.0
+"""Seconds that a place stays taken after its run was killed; Prefect's minimum."""
+_RENEW_SECONDS = 20.0
+_ANSWER_SECONDS = 10.0
+"""Time for the server to answer; its client would try again for a minute."""
+_FIRST_TRY_SECONDS, _LAST_TRY_SECONDS = 0.5, 8.0
+"""Between two tries for a place that other runs hold; each pause is half as long again as the one before."""
+_LOOK_SECONDS = 30.0
+"""Between two looks for lost slots while a take waits."""
+_SERVER_SECONDS = 60.0
+"""How long a take waits for a server that does not answer, which has no leases any more then."""
+_DEPLOYED_SERVER_SECONDS = 600.0
+"""The same for a deployed run: many of them may wait, and nobody sees what the service then refuses."""
+_END_SECONDS = 5.0
+_RETRY_SECONDS = 1.0
+_AT_ONCE = 8
+"""Requests under way at a time."""
+_GONE = (httpx.codes.GONE, httpx.codes.NOT_FOUND)
+_FULL = (httpx.codes.LOCKED, httpx.codes.UNPROCESSABLE_ENTITY)
+"""All slots are taken, or the limit is 0."""
+_SERVER_ERRORS = (httpx.HTTPError, TimeoutError)
+
+
+@dataclass(eq=False, slots=True)
+class _Place:
+    service: str
+    lease: UUID | None
+    """None if the lease is gone, and a new one is asked for."""
+    renewed: float
+    """In seconds since 1970: a machine that sleeps does not renew, but its leases end."""
+    was_released: bool = False
+    """Whether the server was asked to release it, and may have done so without an answer."""
+
+    @property
+    def may_have_ended(self) -> bool:
+        return time.time() - self.renewed >= _LEASE_SECONDS
+
+
+class SharedPlaces:
+    """The places that one run holds at services with a limit."""
+
+    def __init__(self, client: PrefectClient, services: Collection[str], *, is_deployed: bool) -> None:
+        self._client, self._services = client, frozenset(services)
+        self._run = UUID(flow_run.id)
+        self._server_seconds = _DEPLOYED_SERVER_SECONDS if is_deployed else _SERVER_SECONDS
+        self._log = get_run_logger()
+        self._claims = Claims()
+        self._claimed: dict[str, int] = {}
+        self._held: list[_Place] = []
+        self._left: list[_Place] = []
+        """To be released."""
+        self._asking: set[asyncio.Task[UUID | None]] = set()
+        self._changed = asyncio.Event()
+        self._queues = {name: asyncio.Lock() for name in services}
+        self._freed = {name: asyncio.Event() for name in services}
+        self._reasons: dict[str, str] = {}
+        self._looked: dict[str, float] = {}
+        self._looks: set[asyncio.Task[None]] = set()
+        self._uncertain: set[str] = set()
+        """Services of which it is not known whether the server still counts a slot of this run."""
+        self._requests = asyncio.Semaphore(_AT_ONCE)
+        self._has_ended = False
+
+    @asynccontextmanager
+    async def hold(self, service: str) -> AsyncIterator[None]:
+        """Hold a place at a service, and wait for one before. A paid take goes on when its lease is lost: too many
+        takes at once cost less than a lost clip."""
+        if service not in self._services:
+            yield
+            return
+        place = await self._enter(service)
+        try:
+            yield
+        finally:
+            self._leave(place)
+
+    def wait_reason(self, service: str) -> str:
+        """For what a take waits that has no place yet; empty until the server has answered, or has not for long."""
+        return self._reasons.get(service, "")
+
+    async def keep(self) -> None:
+        """Renew and release the leases of this run, until `end` is called. Never cancel it: a request that is given up
+        may have been carried out."""
+        renewed = time.monotonic()
+        is_done = True
+        while not (self._has_ended and is_done):
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._changed.wait(), max(0.1, renewed + _RENEW_SECONDS - time.monotonic()))
+            self._changed.clear()
+            is_due = time.monotonic() >= renewed + _RENEW_SECONDS
+            if is_due:
+                renewed = time.monotonic()
+            is_done = await self._update(is_due=is_due)
+            if not is_done:
+                self._changed.set()
+                await asyncio.sleep(_RETRY_SECONDS)
+
+    async def end(self, keeping: asyncio.Task[None], *, in_order: bool) -> None:
+        """Release all that is left; and, unless the run ends early, slots that the server has lost."""
+        for look in self._looks:
+            look.cancel()
+        with suppress(*_SERVER_ERRORS):
+            async with asyncio.timeout(_END_SECONDS):
+                await asyncio.gather(*self._asking, return_exceptions=True)
+                self._has_ended = True
+                self._changed.set()
+                await keeping
+        if in_order and self._uncertain:
+            with suppress(*_SERVER_ERRORS):
+                async with asyncio.timeout(3 * _END_SECONDS):
+                    await self._release_lost(self._uncertain)
+
+    def look_for_lost_slots(self, services: Collection[str]) -> None:
+        """Look in the background for slots that no run holds, and release them; each service at most every 30 s."""
+        now = time.monotonic()
+        due = {name for name in services if now - self._looked.get(name, -_LOOK_SECONDS) >= _LOOK_SECONDS}
+        if due:
+            self._looked.update(dict.fromkeys(due, now))
+            look = asyncio.create_task(self._look(due))
+            self._looks.add(look)
+            look.add_done_callback(self._looks.discard)
+
+    async def _look(self, services: Collection[str]) -> None:
+        with suppress(*_SERVER_ERRORS):
+            await self._release_lost(services)
+
+    async def _release_lost(self, services: Collection[str]) -> None:
+        for lost in await release_lost_slots(services):
+            self._log.warning("%s", lost)
+            self._freed[lost.service].set()
+
+    async def _enter(self, service: str) -> _Place:
+        """A place, in the order in which the takes of this run have asked for one."""
+        began, pause = time.monotonic(), _FIRST_TRY_SECONDS
+        async with self._queues[service]:
+            unanswered: float | None = None
+            while True:
+                try:
+                    lease = await self._ask(service)
+                except _SERVER_ERRORS:
+                    unanswered = time.monotonic() if unanswered is None else unanswered
+                    if time.monotonic() - max(began, unanswered) >= self._server_seconds:
+                        return self._without_lease(service)
+                    self._reasons[service] = f"waits for Prefect's server, which gives out the places at {service}"
+                else:
+                    unanswered = None
+                    if lease:
+                        return self._entered(service, lease)
+                    await self._note_full(service)
+                self._freed[service].clear()
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._freed[service].wait(), pause * random.uniform(0.8, 1.2))
+                pause = min(1.5 * pause, _LAST_TRY_SECONDS)
+
+    def _entered(self, service: str, lease: UUID | None) -> _Place:
+        self._reasons.pop(service, None)
+        place = _Place(service, lease, time.time())
+        self._held.append(place)
+        self._changed.set()
+        return place
+
+    def _without_lease(self, service: str) -> _Place:
+        self._log.warning(
+            "Prefect's server has not answered for %s; takes at %s are ordered without its limit meanwhile",
+            lasting(self._server_seconds),
+            service,
+        )
+        self._uncertain.add(service)
+        return self._entered(service, None)
+
+    def _leave(self, place: _Place) -> None:
+        self._held.remove(place)
+        self._left.append(place)
+        self._changed.set()
+
+    async def _note_full(self, service: str) -> None:
+        with suppress(*_SERVER_ERRORS):
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                limit = await read_limit(self._client, service)
+            if limit:
+                taken = f"{limit.active_slots} of {limit.limit} taken" if limit.limit else "the limit is 0"
+                self._reasons[service] = f"waits for a place at {service}, {taken}"
+        self.look_for_lost_slots([service])
+
+    async def _ask(self, service: str) -> UUID | None:
+        """A lease from the server; None if all places are taken."""
+        asking = asyncio.ensure_future(self._new_lease(service))
+        self._asking.add(asking)
+        asking.add_done_callback(self._asking.discard)
+        try:
+            return await asyncio.shield(asking)
+        except asyncio.CancelledError:
+            asking.add_done_callback(lambda asked: self._give_back(service, asked))
+            raise
+
+    def _give_back(self, service: str, asked: asyncio.Task[UUID | None]) -> None:
+        """Release what was granted to a take that had been cancelled."""
+        if not asked.cancelled() and not asked.exception() and (lease := asked.result()):
+            self._left.append(_Place(service, lease, time.time()))
+            self._changed.set()
+
+    async def _new_lease(self, service: str) -> UUID | None:
+        holder = ConcurrencyLeaseHolder(type="flow_run", id=self._run)
+        try:
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                answer = await self._client.increment_concurrency_slots_with_lease(
+                    [limit_name(service)], 1, "concurrency", _LEASE_SECONDS, holder
+                )
+        except httpx.HTTPStatusError as error:
+            if error.response.status_code in _FULL:
+                return None
+            raise
+        return ConcurrencyLimitWithLeaseResponse.model_validate(answer.json()).lease_id
+
+    async def _update(self, *, is_due: bool) -> bool:
+        """Release what was left, renew what is held if that is due, and claim it. Returns whether all of it is done."""
+        work = [self._release(place) for place in self._left]
+        if is_due:
+            work += [self._renew(place) for place in self._held]
+        done = await asyncio.gather(*work)
+        return await self._claim(is_due=is_due) and all(done)
+
+    async def _renew(self, place: _Place) -> bool:
+        """Renew a lease, or take another if it is gone. If the server does not answer, the next round tries again."""
+        with suppress(*_SERVER_ERRORS):
+            async with self._requests:
+                if place.lease and not await self._is_renewed(place):
+                    if not place.may_have_ended:
+                        await self._decrement(place)
+                    place.lease = None
+                if place.lease is None and (lease := await self._new_lease(place.service)):
+                    place.lease, place.renewed = lease, time.time()
+        return True
+
+    async def _release(self, place: _Place) -> bool:
+        with suppress(*_SERVER_ERRORS):
+            async with self._requests:
+                # The server says nothing when it is to release a lease that it has lost, and counts the slot for good.
+                if place.lease and await self._is_renewed(place):
+                    place.was_released = True
+                    async with asyncio.timeout(_ANSWER_SECONDS):
+                        await self._client.release_concurrency_slots_with_lease(place.lease)
+                elif place.lease and place.was_released:
+                    self._uncertain.add(place.service)
+                elif place.lease and not place.may_have_ended:
+                    await self._decrement(place)
+            self._left.remove(place)
+            self._freed[place.service].set()
+            return True
+        return False
+
+    async def _is_renewed(self, place: _Place) -> bool:
+        """Whether the server has the lease, which is renewed."""
+        assert place.lease
+        try:
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                await self._client.renew_concurrency_lease(place.lease, _LEASE_SECONDS)
+        except httpx.HTTPStatusError as error:
+            if error.response.status_code not in _GONE:
+                raise
+            if place.may_have_ended:
+                self._uncertain.add(place.service)
+            return False
+        place.renewed = time.time()
+        return True
+
+    async def _decrement(self, place: _Place) -> None:
+        """Give back the slot of a lease that has not ended and that the server has lost: nothing else ever would."""
+        place.lease = None
+        try:
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                await self._client.release_concurrency_slots([limit_name(place.service)], 1, _LEASE_SECONDS)
+        except _SERVER_ERRORS:
+            self._uncertain.add(place.service)
+            raise
+
+    async def _claim(self, *, is_due: bool) -> bool:
+        held = {**dict.fromkeys(self._claimed, 0), **Counter(place.service for place in (*self._held, *self._left))}
+        if held == self._claimed and not (is_due and any(held.values())):
+            return True
+        with suppress(*_SERVER_ERRORS):
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                await self._client.update_flow_run_labels(self._run, self._claims.labels(held))
+            self._claimed = held
+            return True
+        return False
+
+
+@asynccontextmanager
+async def open_places(services: Collection[str], *, is_deployed: bool) -> AsyncIterator[SharedPlaces | None]:
+    """The places of the current flow run at services that have an active limit; None if there are none.
+
+    At its begin, slots that no run holds are looked for in the background; at its end all places are free again.
+    """
+    if not services:
+        yield None
+        return
+    async with get_client() as client:
+        places = SharedPlaces(client, services, is_deployed=is_deployed)
+        places.look_for_lost_slots(services)
+        keeping = asyncio.create_task(places.keep())
+        in_order = True
+        try:
+            yield places
+        except asyncio.CancelledError:
+            in_order = False
+            raise
+        finally:
+            await places.end(keeping, in_order=in_order)
