@@ -33,7 +33,12 @@ class Home(Frozen):
     @property
     def has_ledger(self) -> bool:
         """Whether a ledger exists. Opening it would create it, which a command that only reads must not do."""
-        return not self.ledger_url.startswith("sqlite:///") or Path(self.ledger_url[10:]).exists()
+        return self.ledger_file is None or self.ledger_file.exists()
+
+    @property
+    def ledger_file(self) -> Path | None:
+        """The file of the ledger; None if it is in a database server."""
+        return Path(self.ledger_url[10:]) if self.ledger_url.startswith("sqlite:///") else None
 
     def ledger(self) -> Ledger:
         """Open the ledger."""

@@ -9,6 +9,7 @@ import asyncio
 import socket
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -41,13 +42,29 @@ class Connection(NamedTuple):
 
 def check_prefect_server(*, ask: bool) -> Connection | None:
     """The server that a run would report to; None if a run would start its own."""
-    set_prefect_defaults()
-    from prefect.settings import PREFECT_API_URL
-
-    if named := PREFECT_API_URL.value():
+    if named := named_server():
         return asyncio.run(_request(named, "/health")) if ask else Connection(without_password(named))
     local = local_server() if ask else ""
     return Connection(f"{local}/api") if local else None
+
+
+def named_server() -> str:
+    """The API address that Prefect's settings name, as `prefect` uses it; empty if they name none."""
+    set_prefect_defaults()
+    from prefect.settings import PREFECT_API_URL
+
+    return str(PREFECT_API_URL.value() or "")
+
+
+def prefect_folders() -> dict[Path, str]:
+    """The folders in which Prefect keeps its database and the results of tasks on this host, each with what is kept."""
+    set_prefect_defaults()
+    from prefect.settings import PREFECT_HOME, PREFECT_LOCAL_STORAGE_PATH
+
+    return {
+        Path(PREFECT_HOME.value()): "Prefect's records",
+        Path(PREFECT_LOCAL_STORAGE_PATH.value()): "results of tasks",
+    }
 
 
 def check_services(names: Iterable[str], environment: Mapping[str, str]) -> dict[str, Connection]:

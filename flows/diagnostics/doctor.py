@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from packaging.requirements import Requirement
@@ -19,12 +20,15 @@ from rich.table import Table
 from rich.text import Text
 
 from storyreel.flows.diagnostics import connectivity
+from storyreel.flows.diagnostics.check import Check, State
 from storyreel.flows.diagnostics.clip_store_check import StoreReport, check_store
 from storyreel.flows.diagnostics.connectivity import Connection
+from storyreel.flows.diagnostics.prefect_checks import check_prefect
 from storyreel.flows.services.catalogue import BrokenService, Service, installed_services
 from storyreel.flows.terminal import Terminal, styled
 from storyreel.specs.problems.phrases import abridged, counted, reason
 from storyreel.tasks.bucket import without_password
+from storyreel.tasks.disk import DiskError, try_folder
 from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.database import Database
 from storyreel.tasks.ledger.errors import LedgerError
@@ -39,53 +43,56 @@ from storyreel.tasks.settings import CLIPS_URL, FONT, MEDIA_URL, WEBHOOK_SECRET,
 _NEEDED_BYTES = 500 << 20
 """Disk space that a film of a few minutes needs while it is joined."""
 
-State = Literal["ok", "note", "missing"]
-"""`missing`: not even an animatic can be made."""
-
 _MARKS: Mapping[State, tuple[str, str]] = {"ok": ("✓", "green"), "note": ("·", "yellow"), "missing": ("✗", "red")}
-
-
-class Check(NamedTuple):
-    """The result of one check."""
-
-    name: str
-    state: State
-    detail: str
-    fix: str = ""
-    """The command that sets it up, or what else to do; empty if there is nothing to do."""
 
 
 class Checkup(NamedTuple):
     """The results of all checks."""
 
     checks: tuple[Check, ...]
+    services: tuple[str, ...]
+    """Paid services that can be bought from: their key is set, and they answer if they were asked."""
 
     @property
     def is_well(self) -> bool:
         """Whether an animatic can be made."""
         return all(check.state != "missing" for check in self.checks)
 
+    @property
+    def in_words(self) -> str:
+        """What can be rendered, in a sentence."""
+        if not self.is_well:
+            return "Nothing can be rendered yet, not even an animatic."
+        if not self.services:
+            return "An animatic can be made."
+        return f"Films can be rendered by {abridged(self.services)}; an animatic needs no service."
+
     def as_json(self) -> dict[str, Any]:
         """The form that `doctor --json` prints."""
-        return {"ok": self.is_well, "checks": [check._asdict() for check in self.checks]}
+        checks = [check._asdict() for check in self.checks]
+        return {"ok": self.is_well, "checks": checks, "services": list(self.services)}
 
 
 def examine(environment: Mapping[str, str] = os.environ, *, offline: bool = False, everything: bool = False) -> Checkup:
     """Run all checks: with `offline` without network requests, with `everything` also for services without a key."""
     home = Home.of(environment)
     services = installed_services(environment)
+    online = {} if offline else _reachable(services, environment, everything=everything)
+    can_be_asked = [one.name for one in services if isinstance(one, Service) and one.key and one.ready]
     return Checkup(
         checks=(
             _ffmpeg(),
             *_fonts(environment),
             _prefect(),
-            _server(offline=offline),
+            *_packages(),
+            *check_prefect(environment, offline=offline),
             *_stores(home, offline=offline),
             *_keys(services),
             *_callbacks(environment),
-            *(() if offline else _reachable(services, environment, everything=everything)),
+            *online.values(),
             *_buckets(environment, offline=offline),
-        )
+        ),
+        services=tuple(name for name in can_be_asked if name not in online or online[name].state == "ok"),
     )
 
 
@@ -138,22 +145,30 @@ def _prefect() -> Check:
     return Check("prefect", "missing", detail, fix=f"pip install '{needed}'")
 
 
-def _server(*, offline: bool) -> Check:
-    name = "prefect server"
-    server = connectivity.check_prefect_server(ask=not offline)
-    if server is None:
-        detail = "a run starts its own, and its record stays on this machine"
-        return Check(name, "ok", detail, fix="storyreel ui (to see runs)")
-    if server.problem:
-        fix = "start that server, or run `prefect config unset PREFECT_API_URL` to let each run start its own"
-        return Check(name, "missing", f"{server.address} {server.problem}", fix)
-    return Check(name, "ok", f"{server.address}{', not asked' if offline else ' answers'}")
+def _packages() -> Iterator[Check]:
+    """Nothing, or the packages that are missing or of a version with which Storyreel or Prefect does not work."""
+    wrong, wanted = [], []
+    for needed in map(Requirement, metadata.requires("storyreel") or ()):
+        if needed.name == "prefect" or (needed.marker and not needed.marker.evaluate({"extra": ""})):
+            continue
+        try:
+            version = metadata.version(needed.name)
+        except metadata.PackageNotFoundError:
+            wrong.append(f"{needed.name} is not installed")
+        else:
+            if needed.specifier.contains(version, prereleases=True):
+                continue
+            wrong.append(f"{needed.name} {version} is not {needed.specifier}")
+        wanted.append(f"{needed.name}{needed.specifier}")
+    if wrong:
+        yield Check("packages", "missing", "; ".join(wrong), fix=shlex.join(["pip", "install", *wanted]))
 
 
 def _stores(home: Home, *, offline: bool) -> Iterator[Check]:
     ledger, purchased = _ledger(home, offline=offline)
     yield ledger
     yield _disk_space(home.root)
+    yield from _folders(home)
     if home.clips().root.is_dir():
         # With a bucket a clip may be stored there and not on this host.
         yield _clips(check_store(home.clips(), None if home.clips_url else purchased))
@@ -204,6 +219,22 @@ def _disk_space(root: Path) -> Check:
     return Check("disk space", "ok", space)
 
 
+def _folders(home: Home) -> Iterator[Check]:
+    """Nothing, or the folders and the ledger of the home that exist and cannot be written to, and those of Prefect."""
+    choose, choose_prefect = "set STORYREEL_HOME to another folder", "set PREFECT_HOME to another folder"
+    kept = {home.clips().root: "clips", home.house: "conformed clips", home.packs: "storyboards"}
+    places = {folder: (what, choose) for folder, what in kept.items() if os.path.lexists(folder)}
+    places |= {folder: (what, choose_prefect) for folder, what in connectivity.prefect_folders().items()}
+    for folder, (what, how) in places.items():
+        try:
+            try_folder(folder, what, how)
+        except DiskError as error:
+            yield Check("home", "missing", error.message, fix=f"make it writable, or {error.hint}")
+    file = home.ledger_file
+    if file and file.exists() and not os.access(file, os.W_OK):
+        yield Check("home", "missing", f"{file} cannot be written to", fix=shlex.join(["chmod", "u+w", str(file)]))
+
+
 def _clips(report: StoreReport) -> Check:
     return Check("clip store", "note" if report.advice else "ok", str(report), report.advice)
 
@@ -237,11 +268,17 @@ def _callbacks(environment: Mapping[str, str]) -> Iterator[Check]:
 
 def _reachable(
     services: list[Service | BrokenService], environment: Mapping[str, str], *, everything: bool
-) -> Iterator[Check]:
+) -> dict[str, Check]:
+    """By service, whether it answers."""
     names = [one.name for one in services if isinstance(one, Service) and one.key and (one.ready or everything)]
-    for name, connection in connectivity.check_services(names, environment).items():
-        base_url = service_variable(name, "BASE_URL")
-        yield _connection_check(f"{name} online", connection, f"check the network, or {base_url} if it is set")
+    return {
+        name: _connection_check(
+            f"{name} online",
+            connection,
+            f"check the network, or {service_variable(name, 'BASE_URL')} if it is set",
+        )
+        for name, connection in connectivity.check_services(names, environment).items()
+    }
 
 
 def _buckets(environment: Mapping[str, str], *, offline: bool) -> Iterator[Check]:
@@ -260,7 +297,7 @@ def _connection_check(name: str, connection: Connection, fix: str) -> Check:
 
 
 def print_checkup(console: Terminal, checkup: Checkup) -> None:
-    """Print a line for each check, then whether an animatic can be made."""
+    """Print a line for each check, then what can be rendered."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_header=False)
     table.add_column(no_wrap=True)
     table.add_column(no_wrap=True)
@@ -272,6 +309,7 @@ def print_checkup(console: Terminal, checkup: Checkup) -> None:
             what = styled(check.detail, (f"\n→ {check.fix}", "dim"))
         table.add_row(Text(mark, style=colour), check.name, what)
     console.print(table)
-    well = styled(("An animatic can be made.", "green"), " Next: storyreel init")
-    ill = styled(("An animatic cannot be made yet.", "red"), " Set up what is marked ✗, then: storyreel doctor")
-    console.print(well if checkup.is_well else ill)
+    if checkup.is_well:
+        console.print(styled((checkup.in_words, "green"), " Next: storyreel init"))
+    else:
+        console.print(styled((checkup.in_words, "red"), " Set up what is marked ✗, then: storyreel doctor"))

@@ -1,0 +1,152 @@
+"""Checks of the Prefect side: the command `prefect`, the server, and what keeps deployed films from being rendered."""
+
+from __future__ import annotations
+
+import asyncio
+import shlex
+import shutil
+import sys
+from collections.abc import Iterator, Mapping
+from importlib import metadata
+from pathlib import Path
+
+from packaging.version import Version
+
+from storyreel.flows.diagnostics import connectivity
+from storyreel.flows.diagnostics.check import Check
+from storyreel.flows.servers.local import recorded_server
+from storyreel.flows.servers.survey import DeployedFilm, Pool, SlotLimit, Survey, survey
+from storyreel.specs.problems.phrases import abridged, counted, shown
+from storyreel.specs.secrets import hidden
+from storyreel.tasks.bucket import without_password
+
+_SECONDS = 15
+"""Time for all questions to a server."""
+_LISTED = 4
+"""Films that a line names."""
+
+
+def check_prefect(environment: Mapping[str, str], *, offline: bool) -> Iterator[Check]:
+    """Check the command `prefect` and the server, and if that answers, what it has of Storyreel."""
+    yield from _command(environment)
+    server = connectivity.check_prefect_server(ask=not offline)
+    if server is None:
+        detail = "a run starts its own, and its record stays on this machine"
+        yield Check("prefect server", "ok", detail, fix="storyreel ui (to see runs)")
+        return
+    if server.problem:
+        fix = "start that server, or run `prefect config unset PREFECT_API_URL` to let each run start its own"
+        yield Check("prefect server", "missing", f"{server.address} {server.problem}", fix)
+        return
+    if offline:
+        yield Check("prefect server", "ok", f"{server.address}, not asked")
+        return
+    try:
+        api = connectivity.named_server() or server.address
+        found = asyncio.run(survey(api, _SECONDS))
+    except TimeoutError:
+        detail = f"{server.address} answers, but not to all questions in {_SECONDS} s"
+        yield Check(
+            "prefect server", "note", detail, fix="look into its log; storyreel doctor again when it is less busy"
+        )
+        return
+    except Exception as error:  # whatever the client raises at an answer that it does not understand
+        why = shown(hidden(f"{type(error).__name__}: {error}"), 120)
+        detail = f"{server.address} answers, but cannot be asked: {why}"
+        yield Check("prefect server", "note", detail, fix=f"a server with Prefect {metadata.version('prefect')}")
+        return
+    yield _version(server.address, Version(found.version))
+    yield from _same_server(api, environment)
+    yield from _deployed(found)
+
+
+def _command(environment: Mapping[str, str]) -> Iterator[Check]:
+    """Nothing, or what is wrong with the `prefect` that a shell finds."""
+    name, ours = "prefect command", Path(sys.executable).parent
+    found = shutil.which("prefect", path=environment.get("PATH"))
+    fix = f'export PATH="{ours}:$PATH"'
+    if found is None:
+        yield Check(name, "note", "`prefect` is not on PATH; workers and pools need it", fix)
+    elif Path(found).parent.resolve() != ours.resolve():
+        yield Check(name, "note", f"`prefect` is {found}, of another installation than storyreel's", fix)
+
+
+def _version(address: str, server: Version) -> Check:
+    here = Version(metadata.version("prefect"))
+    if server.major != here.major:
+        detail = f"{address} is of Prefect {server}, which Prefect {here} cannot report to"
+        return Check("prefect server", "missing", detail, fix=f"a server of Prefect {here}, or another PREFECT_API_URL")
+    if server < here:
+        detail = f"{address} answers; it is of Prefect {server}, older than {here} here"
+        return Check("prefect server", "note", detail, fix=f"upgrade the server to {here}; it may be newer, not older")
+    return Check("prefect server", "ok", f"{address} answers, Prefect {server}")
+
+
+def _same_server(api: str, environment: Mapping[str, str]) -> Iterator[Check]:
+    """Nothing, or where `prefect` and `storyreel` would speak to different servers."""
+    name, named = "same server", connectivity.named_server()
+    ui = recorded_server(environment)
+    if not named:
+        detail = f"storyreel reports to {api}, but `prefect` does not know it and would start one of its own"
+        yield Check(name, "note", detail, fix=shlex.join(["prefect", "config", "set", f"PREFECT_API_URL={api}"]))
+    elif ui and ui.process.is_alive() and f"{ui.pages}/api" != named.rstrip("/"):
+        detail = f"that of storyreel ui, {ui.pages}, is not used: PREFECT_API_URL names {without_password(named)}"
+        yield Check(name, "note", detail, fix=f"export PREFECT_API_URL={ui.pages}/api, or storyreel ui --stop")
+
+
+def _deployed(found: Survey) -> Iterator[Check]:
+    for pool in found.pools:
+        yield _pool(pool)
+    yield from _served(found.films)
+    for film in found.films:
+        yield from _paused(film)
+    for automation in found.paused_automations:
+        fix = f"prefect automation resume --id {automation.id}"
+        yield Check("automations", "note", f"{automation.name!r} is paused", fix)
+    for limit in found.limits:
+        yield _limit(limit)
+
+
+def _pool(pool: Pool) -> Check:
+    name, films = "workers", abridged(pool.films, _LISTED)
+    if pool.is_paused:
+        fix = shlex.join(["prefect", "work-pool", "resume", pool.name])
+        return Check(name, "note", f"pool {pool.name} is paused; no run of {films} begins", fix)
+    if pool.takes_no_runs:
+        fix = shlex.join(["prefect", "work-pool", "clear-concurrency-limit", pool.name])
+        return Check(name, "note", f"pool {pool.name} has a limit of 0; no run of {films} begins", fix)
+    if not pool.has_worker:
+        fix = shlex.join(["prefect", "worker", "start", "--pool", pool.name])
+        return Check(name, "note", f"pool {pool.name} has no worker; runs of {films} wait for one", fix)
+    return Check(name, "ok", f"pool {pool.name} has a worker, for {films}")
+
+
+def _served(films: tuple[DeployedFilm, ...]) -> Iterator[Check]:
+    """Films of `storyreel serve` that no process serves now. Prefect pauses them when the process ends in order."""
+    if names := [film.name for film in films if not film.pool and not film.is_waited_for]:
+        detail = f"no process serves {abridged(names, _LISTED)}; their runs do not begin"
+        yield Check("workers", "note", detail, fix="storyreel serve STORYBOARD")
+
+
+def _paused(film: DeployedFilm) -> Iterator[Check]:
+    if film.is_paused and film.pool:
+        detail = f"{film.name} is paused; its schedules start no run"
+        fix = f"prefect api POST /deployments/{film.id}/resume_deployment"
+        yield Check("schedules", "note", detail, fix)
+    elif film.paused_schedules:
+        number = len(film.paused_schedules)
+        detail = f"{number} of {counted(film.schedules, 'schedule')} of {film.name} {'is' if number == 1 else 'are'} paused"
+        command = ["prefect", "deployment", "schedule", "resume", film.full_name]
+        commands = [shlex.join([*command, str(schedule)]) for schedule in film.paused_schedules]
+        yield Check("schedules", "note", detail, fix=" && ".join(commands))
+
+
+def _limit(limit: SlotLimit) -> Check:
+    name, places = "service limits", f"{limit.taken} of {limit.limit} places at {limit.name} are taken"
+    if not limit.is_active:
+        detail = f"{limit.name} is paused: any number of takes may be at the service at once"
+        return Check(name, "note", detail, fix=shlex.join(["prefect", "gcl", "enable", limit.name]))
+    if not limit.limit:
+        fix = shlex.join(["prefect", "gcl", "update", limit.name, "--limit", "1"])
+        return Check(name, "note", f"{limit.name} is 0: no take is ordered", fix)
+    return Check(name, "ok", places)
