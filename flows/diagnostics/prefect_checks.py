@@ -6,7 +6,7 @@ import asyncio
 import shlex
 import shutil
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 
@@ -15,13 +15,15 @@ from packaging.version import Version
 from storyreel.flows.diagnostics import connectivity
 from storyreel.flows.diagnostics.check import Check
 from storyreel.flows.servers.local import recorded_server
-from storyreel.flows.servers.survey import DeployedFilm, Pool, SlotLimit, Survey, survey
+from storyreel.flows.servers.survey import DeployedFilm, Pool, SlotLimit, Survey, speaking_to, survey
 from storyreel.specs.problems.phrases import abridged, counted, shown
 from storyreel.specs.secrets import hidden
 from storyreel.tasks.bucket import without_password
 
 _SECONDS = 15
 """Time for all questions to a server."""
+_RELEASE_SECONDS = 60
+"""Time for finding places that no run holds, which looks several times."""
 _LISTED = 4
 """Films that a line names."""
 
@@ -51,13 +53,16 @@ def check_prefect(environment: Mapping[str, str], *, offline: bool) -> Iterator[
         )
         return
     except Exception as error:  # whatever the client raises at an answer that it does not understand
-        why = shown(hidden(f"{type(error).__name__}: {error}"), 120)
-        detail = f"{server.address} answers, but cannot be asked: {why}"
+        detail = f"{server.address} answers, but cannot be asked: {_in_words(error)}"
         yield Check("prefect server", "note", detail, fix=f"a server with Prefect {metadata.version('prefect')}")
         return
     yield _version(server.address, Version(found.version))
     yield from _same_server(api, environment)
-    yield from _deployed(found)
+    yield from _deployed(api, found)
+
+
+def _in_words(error: Exception) -> str:
+    return shown(hidden(f"{type(error).__name__}: {error}"), 120)
 
 
 def _command(environment: Mapping[str, str]) -> Iterator[Check]:
@@ -94,7 +99,7 @@ def _same_server(api: str, environment: Mapping[str, str]) -> Iterator[Check]:
         yield Check(name, "note", detail, fix=f"export PREFECT_API_URL={ui.pages}/api, or storyreel ui --stop")
 
 
-def _deployed(found: Survey) -> Iterator[Check]:
+def _deployed(api: str, found: Survey) -> Iterator[Check]:
     for pool in found.pools:
         yield _pool(pool)
     yield from _served(found.films)
@@ -103,8 +108,7 @@ def _deployed(found: Survey) -> Iterator[Check]:
     for automation in found.paused_automations:
         fix = f"prefect automation resume --id {automation.id}"
         yield Check("automations", "note", f"{automation.name!r} is paused", fix)
-    for limit in found.limits:
-        yield _limit(limit)
+    yield from _limits(api, found.limits)
 
 
 def _pool(pool: Pool) -> Check:
@@ -135,10 +139,36 @@ def _paused(film: DeployedFilm) -> Iterator[Check]:
         yield Check("schedules", "note", detail, fix)
     elif film.paused_schedules:
         number = len(film.paused_schedules)
-        detail = f"{number} of {counted(film.schedules, 'schedule')} of {film.name} {'is' if number == 1 else 'are'} paused"
+        detail = (
+            f"{number} of {counted(film.schedules, 'schedule')} of {film.name} {'is' if number == 1 else 'are'} paused"
+        )
         command = ["prefect", "deployment", "schedule", "resume", film.full_name]
         commands = [shlex.join([*command, str(schedule)]) for schedule in film.paused_schedules]
         yield Check("schedules", "note", detail, fix=" && ".join(commands))
+
+
+def _limits(api: str, limits: Sequence[SlotLimit]) -> Iterator[Check]:
+    """Check the limits, after places that no run holds are released."""
+    name, released = "service limits", {}
+    if any(limit.taken for limit in limits):
+        from storyreel.flows.production.lost_slots import release_lost_slots
+        from storyreel.flows.production.service_limits import limit_name
+
+        async def release() -> None:
+            async with asyncio.timeout(_RELEASE_SECONDS):
+                released.update({limit_name(lost.service): lost for lost in await release_lost_slots()})
+
+        try:
+            with speaking_to(api):
+                asyncio.run(release())
+        except Exception as error:  # whatever the client raises
+            detail = f"places that no run holds were not looked for: {_in_words(error)}"
+            yield Check(name, "note", detail, fix="storyreel doctor")
+    for limit in limits:
+        if lost := released.get(limit.name):
+            yield Check(name, "note", str(lost))
+            limit = limit.model_copy(update={"taken": limit.taken - lost.released})
+        yield _limit(limit)
 
 
 def _limit(limit: SlotLimit) -> Check:

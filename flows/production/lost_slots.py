@@ -49,7 +49,8 @@ _PAUSE_SECONDS = (1.0, 2.5)
 """Between two looks, at random: of two runs that look at the same time, one releases first and the other sees it."""
 _OCCUPIED_SECONDS = 30.0
 """Prefect wants to know how long a released slot was taken, for its average; this is what it limits that to."""
-_PAGE = 200
+_PAGE, _EVENT_PAGE = 200, 50
+"""Flow runs and events in one request; the server's maxima."""
 _EVENTS_SINCE = timedelta(hours=6)
 _EVENTS_WITHOUT_RUN = timedelta(hours=1)
 """How long a slot counts as held that was taken outside of any run, of which nothing tells whether it still goes on."""
@@ -168,7 +169,7 @@ async def _held_by_others(
         resource=EventResourceFilter(id=[f"prefect.concurrency-limit.{limit.id}"]),
         occurred=EventOccurredFilter(since=now - _EVENTS_SINCE, until=now),
     )
-    page = await client.read_events(events, limit=_PAGE)
+    page = await client.read_events(events, limit=_EVENT_PAGE)
     found = list(page.events)
     while page.next_page and len(found) < page.total:
         page = await client.read_events_page(str(page.next_page))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 from uuid import UUID
 
@@ -72,15 +73,23 @@ class Survey(Frozen):
     limits: tuple[SlotLimit, ...]
 
 
+@contextmanager
+def speaking_to(api: str) -> Iterator[None]:
+    """Have Prefect's clients speak to the server at an API address inside."""
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    with temporary_settings({PREFECT_API_URL: api}):
+        yield
+
+
 async def survey(api: str, seconds: float) -> Survey:
     """Read what the server at an API address has. Raises TimeoutError after so many seconds, and what the client
     raises."""
     from prefect import get_client
     from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterTags
     from prefect.client.schemas.objects import DeploymentStatus, WorkPoolStatus
-    from prefect.settings import PREFECT_API_URL, temporary_settings
 
-    with temporary_settings({PREFECT_API_URL: api}):
+    with speaking_to(api):
         async with asyncio.timeout(seconds), get_client() as client:
             ours = DeploymentFilter(tags=DeploymentFilterTags(all_=[TAG]))
             deployments = await _all(
