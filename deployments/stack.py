@@ -4,9 +4,10 @@
     uv run python -m deployments.stack status --folder DIR
     uv run python -m deployments.stack down --folder DIR
 
-A Prefect server on PostgreSQL and Redis, its background services as a process of their own, a bucket, and workers of a
-process pool, all of it on free ports of this machine; data, logs and pid files are in DIR. A second `up` starts what is
-not running. `down` stops everything and keeps the data. The workers get the keys of the caller's environment.
+A Prefect server on PostgreSQL and Redis, its background services as a process of their own, a bucket, a player, and
+workers of a process pool, all of it on free ports of this machine; data, logs and pid files are in DIR. A second `up`
+starts what is not running. `down` stops everything and keeps the data. The workers get the keys of the caller's
+environment.
 """
 
 from __future__ import annotations
@@ -32,9 +33,11 @@ import redis
 from deployments import postgresql
 from deployments.postgresql import PostgreSQL
 from deployments.processes import Part, Processes, plain_environment, wait_for
+from storyreel.flows.player.links import answers
 from storyreel.flows.servers.local import free_port, probe
 from storyreel.specs.errors import StoryreelError
 from storyreel.specs.frozen import Frozen
+from storyreel.tasks.home import Home
 
 _START_SECONDS = 120
 """How long a part may take to start; Prefect first creates its tables."""
@@ -56,16 +59,16 @@ class Ports(Frozen):
     postgresql: int
     redis: int
     bucket: int
+    player: int
     password: str
 
     @classmethod
     def of(cls, folder: Path) -> Ports:
         """Those of a folder, chosen at its first use."""
         stored = folder / "stack.json"
-        if stored.exists():
-            return cls.model_validate_json(stored.read_text())
-        ports = {name: free_port() for name in ("api", "postgresql", "redis", "bucket")}
-        chosen = cls(**ports, password=secrets.token_hex(16))
+        known = json.loads(stored.read_text()) if stored.exists() else {}
+        ports = {name: free_port() for name in cls.model_fields if name != "password"}
+        chosen = cls.model_validate({**ports, "password": secrets.token_hex(16), **known})
         stored.touch(mode=0o600)
         stored.write_text(chosen.model_dump_json())
         return chosen
@@ -88,7 +91,12 @@ class Stack:
     @property
     def environment(self) -> dict[str, str]:
         """The variables that a client of the stack sets."""
-        common = {"PREFECT_API_URL": self.api, "STORYREEL_LEDGER_URL": self.database.url("storyreel")}
+        common = {
+            "PREFECT_API_URL": self.api,
+            "STORYREEL_LEDGER_URL": self.database.url("storyreel"),
+            "STORYREEL_PLAYER_URL": f"http://127.0.0.1:{self.ports.player}",
+            "STORYREEL_PLAYER_SECRET": self.ports.password,
+        }
         if self._clips_url:
             return {**common, "STORYREEL_CLIPS_URL": self._clips_url}
         return {
@@ -119,6 +127,7 @@ class Stack:
         services = (*prefect, "services", "start")
         self.processes.start(Part(name="services", command=services, environment=server, folder=self.folder / "server"))
         wait_for("Prefect's services", self._services_listen, self.processes, "services", _START_SECONDS)
+        self._start_player()
         self._ask("work_pools/", {"name": self.pool, "type": "process"}, allowed=(409,))
         names = [f"worker-{number}" for number in range(1, workers + 1)]
         for name in names:
@@ -195,6 +204,17 @@ class Stack:
             database.ensure_database(name)
         if not self._clips_url:
             self._start_bucket()
+
+    def _start_player(self) -> None:
+        """Start the player, which opens the bucket alone: neither the ledger nor a service."""
+        folder, port = self.folder / "player", self.ports.player
+        of_bucket = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
+        settings = {name: value for name, value in self.environment.items() if name != "STORYREEL_LEDGER_URL"}
+        environment = {**plain_environment(), **of_bucket, **settings, "STORYREEL_HOME": str(folder / "storyreel")}
+        command = (str(Path(sys.executable).with_name("storyreel")), "player", "--port", str(port))
+        self.processes.start(Part(name="player", command=command, environment=environment, folder=folder))
+        is_up = partial(answers, Home.of(environment), port, environment)
+        wait_for("the player", is_up, self.processes, "player", _START_SECONDS)
 
     def _start_redis(self) -> None:
         folder = self.folder / "redis"

@@ -113,7 +113,8 @@ class Player:
         if not hmac.compare_digest(given.encode(), sign(self._secret, path, subject).encode()):
             raise _Refused(
                 HTTPStatus.FORBIDDEN,
-                "This address is not one that this player's runs have made. Open the link on the page of the run.",
+                "No run of this player has made this address. Open the link on the page of the run. On several hosts, "
+                "STORYREEL_PLAYER_SECRET must be the same where films are rendered and where the player runs.",
             )
 
     async def _clip(self, digest: str) -> Medium | None:

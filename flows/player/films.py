@@ -72,4 +72,4 @@ def film_medium(film: FilmRecord) -> Medium | None:
 
 
 def _name(run: str) -> str:
-    return f"films/{run}.json"
+    return f"film-records/{run}.json"

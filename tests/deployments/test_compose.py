@@ -46,7 +46,15 @@ def test_workers_are_told_the_same_as_by_the_script(compose: dict[str, Any], tmp
 
 
 def test_every_part_of_the_script_is_a_service(compose: dict[str, Any]) -> None:
-    assert {"postgresql", "redis", "bucket", "server", "services", "worker"} <= set(compose["services"])
+    assert {"postgresql", "redis", "bucket", "server", "services", "player", "worker"} <= set(compose["services"])
+
+
+def test_the_player_has_the_bucket_and_neither_the_ledger_nor_a_key_of_a_service(compose: dict[str, Any]) -> None:
+    player = compose["services"]["player"]
+    assert "env_file" not in player
+    assert not [
+        name for name in player["environment"] if not name.startswith(("AWS_", "STORYREEL_PLAYER", "STORYREEL_CLIPS"))
+    ]
 
 
 def test_whatever_is_named_is_there(compose: dict[str, Any]) -> None:

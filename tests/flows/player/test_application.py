@@ -142,7 +142,7 @@ def test_a_film_of_another_machine_is_told_where_it_is(place: Place, tmp_path: P
     record = note_film(place.home, str(uuid4()), "The Keeper", str(film))
     assert record
     elsewhere = record.model_copy(update={"host": "worker-7", "place": "/srv/films/sequence.mp4"})
-    (place.home.root / "films" / f"{record.run}.json").write_text(elsewhere.model_dump_json())
+    (place.home.root / "film-records" / f"{record.run}.json").write_text(elsewhere.model_dump_json())
     told = place.browser.get(place.links.film(elsewhere))
     assert told.status_code == 404 and "on a disk of worker-7" in told.text
 
@@ -202,7 +202,7 @@ def test_only_what_a_link_was_made_for_is_given(place: Place, tmp_path: Path) ->
         f"{place.links.base}/film/{uuid4()}?s={signature}",
     ):
         assert place.browser.get(address).status_code == 403, address
-    (place.home.root / "films" / "x.json").write_text("{}")
+    (place.home.root / "film-records" / "x.json").write_text("{}")
     for path in (
         f"/take/{'a' * 63}/../../player.key", "/take/..%2F..%2Fplayer.key/x", "/film/..%2F..%2Fplayer.key.mp4",
         "/film/x", "/player.key", "//etc/passwd", "/film/%2Fetc%2Fpasswd", "/", "/take/x",
@@ -219,7 +219,7 @@ def test_a_record_that_was_altered_leads_nowhere(place: Place, tmp_path: Path) -
     record = note_film(place.home, str(uuid4()), "The Keeper", str(film))
     assert record
     altered = record.model_copy(update={"place": str(place.home.root / "player.key")})
-    (place.home.root / "films" / f"{record.run}.json").write_text(altered.model_dump_json())
+    (place.home.root / "film-records" / f"{record.run}.json").write_text(altered.model_dump_json())
     assert place.browser.get(place.links.film(record)).status_code == 403
 
 
