@@ -61,8 +61,8 @@ async def render(
 
     `storyboard`, `provider`, `vars` and `select` are as for `plan`. Nothing is bought unless there is a `budget`
     (`20 USD`) or `buy` is true; a budget in the storyboard counts. In a flow or task of your own this is a subflow.
-    Elsewhere the run reports to the server that Prefect's settings name, else to one that answers on this machine,
-    else to a temporary one of Prefect's.
+    Elsewhere the run reports to the server that Prefect's settings name, else to that of `storyreel ui`, else to a
+    temporary one of Prefect's.
 
     Raises before anything is made: SettingsError, StoryboardError, BucketError, LedgerError, NothingSelected,
     BudgetExceeded, NotAllowed (without consent), NotAgreed, ProviderError, and ValueError for a `budget` that is no

@@ -12,8 +12,15 @@ from storyreel.flows.commands.progress import show_progress
 from storyreel.flows.errors import Interrupted, RunFailed
 from storyreel.flows.planning.model import Plan
 from storyreel.flows.planning.run_request import RunRequest
-from storyreel.flows.servers.choose import is_server_lost, prepared_server, report_to_server, set_prefect_defaults
-from storyreel.flows.servers.local import PORT, pages_url
+from storyreel.flows.servers.choose import (
+    is_server_lost,
+    prepared_server,
+    report_to_server,
+    server_line,
+    set_prefect_defaults,
+)  # fmt: skip
+from storyreel.flows.servers.local import pages_url
+from storyreel.flows.servers.prefect_settings import default_port
 from storyreel.flows.terminal import Terminal
 from storyreel.tasks.ledger.budget import BudgetExceeded
 
@@ -47,6 +54,8 @@ def run(request: RunRequest, plan: Plan, console: Terminal) -> tuple[Rendering, 
             # Modules stay until the end; without this the garbage collector would go through all of them again.
             gc.freeze()
             pages = stack.enter_context(report_to_server(server))
+            line = server_line(pages)
+        console.print(line, soft_wrap=True)
         try:
             with show_progress(plan, console) as listener, listening(listener):
                 rendering = asyncio.run(_flow(request, plan))
@@ -71,7 +80,9 @@ def run(request: RunRequest, plan: Plan, console: Terminal) -> tuple[Rendering, 
                 next=request.command(),
             ) from error
     path = f"runs/flow-run/{rendering.flow_run}"
-    return rendering, f"run: {pages}/{path}" if pages else f"run: storyreel ui, then open {pages_url(PORT)}/{path}"
+    if pages:
+        return rendering, f"run: {pages}/{path}"
+    return rendering, f"run: storyreel ui, then open {pages_url(default_port())}/{path}"
 
 
 async def _flow(request: RunRequest, plan: Plan) -> Rendering:

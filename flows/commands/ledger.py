@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from storyreel.flows.commands.options import AsJson, output, print_json, print_result
+from storyreel.flows.commands.options import AsJson, complete_service, output, print_json, print_result
 from storyreel.specs.timing import parse_interval
 from storyreel.tasks.ledger.purchase import By, State
 
@@ -24,7 +24,10 @@ def ledger(
     film: Film = None,
     shot: Shot = None,
     key: Key = None,
-    service: Annotated[str | None, typer.Option("--service", metavar="NAME", help="Only this service.")] = None,
+    service: Annotated[
+        str | None,
+        typer.Option("--service", metavar="NAME", help="Only this service.", autocompletion=complete_service),
+    ] = None,
     state: Annotated[State | None, typer.Option("--state", help="Only purchases in this state.")] = None,
     since: Annotated[
         str | None,

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import gc
+import platform
 import sys
+from importlib.metadata import version
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
 from storyreel.flows.commands.deploy import deploy, serve
 from storyreel.flows.commands.exit_codes import exit_code
@@ -24,9 +28,36 @@ COMMANDS = (
     webhooks, player, schema,
 )  # fmt: skip
 
+
+class _PlainHelp:
+    """Help in which an option and an argument have their own names for values, without Python's names of types."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        parameters: list[Any] = super().get_params(ctx)  # type: ignore[misc]
+        for each in parameters:
+            if isinstance(each, TyperOption) and each.is_flag:
+                each.metavar = ""
+            elif isinstance(each, TyperArgument):
+                # typer 0.29 shows its type beside its name.
+                each.display_type_rich = lambda ctx: ""  # type: ignore[method-assign]
+        return parameters
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        pieces: list[str] = super().collect_usage_pieces(ctx)  # type: ignore[misc]
+        return [piece.replace("{", "").replace("}", "") for piece in pieces]
+
+
+class _Command(_PlainHelp, TyperCommand):
+    """A command of `storyreel`."""
+
+
+class _Commands(_PlainHelp, TyperGroup):
+    """`storyreel` itself."""
+
+
 app = typer.Typer(
+    cls=_Commands,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
     help="Turns a storyboard into a film.",
@@ -34,7 +65,23 @@ app = typer.Typer(
 )
 
 for command in COMMANDS:
-    app.command()(command)
+    app.command(cls=_Command)(command)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        own = f"Prefect {version('prefect')}, Python {platform.python_version()}"
+        Terminal().print(f"storyreel {version('storyreel')} ({own})")
+        raise typer.Exit
+
+
+@app.callback()
+def storyreel(
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version and exit.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Turns a storyboard into a film."""
 
 
 def main() -> None:

@@ -28,7 +28,21 @@ STORYBOARD = "The storyboard: a YAML file, its address, or the address of a pack
 
 File = Annotated[Path, typer.Argument(metavar="STORYBOARD", help="The storyboard, a YAML file.", show_default=False)]
 Film = Annotated[str, typer.Argument(metavar="STORYBOARD", help=STORYBOARD, show_default=False)]
-Provider = Annotated[str | None, typer.Option("--provider", metavar="NAME", help="Make all shots with this service.")]
+
+
+def complete_service(incomplete: str) -> list[str]:
+    """The services whose names begin so, for the completion of shells."""
+    from storyreel.tasks.providers import names
+
+    return [name for name in names() if name.startswith(incomplete)]
+
+
+Provider = Annotated[
+    str | None,
+    typer.Option(
+        "--provider", metavar="NAME", help="Make all shots with this service.", autocompletion=complete_service
+    ),
+]
 Set = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Set one of the storyboard's `vars`. Repeatable.")
 ]

@@ -31,6 +31,10 @@ _HEAD = """\
 `storyreel COMMAND --help` prints the same. Results go to standard output; questions, progress and errors go to standard
 error. A message that ends with `next: …` names the command to run next.
 """
+_OWN = """\
+`storyreel --version` shows the version, with those of Prefect and Python. `storyreel --install-completion` lets the
+shell complete commands, options and services.
+"""
 _SHARED = """\
 ## Shared arguments and options
 
@@ -46,8 +50,10 @@ _OF_SERVICES = """\
 Each service has three more. Their names begin with the service's, in capital letters: `FREEPIK_API_KEY`.
 """
 _PREFECT = """\
-Prefect's own variables hold as well. `PREFECT_API_URL` names the server that runs report to; without it that is the
-server of `storyreel ui`, else one that answers at `127.0.0.1:4200`, else one that ends with the run.
+Prefect's own variables hold as well. `PREFECT_API_URL`, or the active profile of Prefect, names the server that runs
+report to; without it that is the server that `storyreel ui` started, else one that ends with the run. A Prefect server
+that something else started on this machine is used only if it is named. `PREFECT_SERVER_API_PORT` is the port of
+`storyreel ui`.
 """
 
 
@@ -62,6 +68,7 @@ def page() -> str:
     parts = [
         _HEAD,
         _table(("command", "what it does"), summaries),
+        _OWN,
         _SHARED,
         _table(("argument or option", "meaning"), shared),
         *(part for command in COMMANDS for part in _section(command, shared)),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,6 +19,7 @@ from storyreel.flows.lifecycle import automations
 from storyreel.flows.packs import PackError, pack, pack_address, version_of
 from storyreel.flows.production.film_folder import FilmSource, film_folder
 from storyreel.flows.production.service_limits import ServiceLimit, ensure_limits
+from storyreel.flows.servers.prefect_settings import prefect_command
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.reading import read
 from storyreel.specs.storyboard import is_remote
@@ -58,20 +58,14 @@ class Deployed(Frozen):
     """Schedules that stay although they were not named."""
     replaced: str = ""
     """Another storyboard that was deployed under the name; empty if none was."""
-
-    @property
-    def worker(self) -> str:
-        """The command that starts a worker."""
-        return shlex.join(["prefect", "worker", "start", "--pool", self.pool])
-
-    @property
-    def run(self) -> str:
-        """The command that runs the deployment at once."""
-        return shlex.join(["prefect", "deployment", "run", self.deployment])
+    worker: str
+    """The command that starts a worker."""
+    run: str
+    """The command that runs the deployment at once."""
 
     def as_json(self) -> dict[str, Any]:
         """The form that `deploy --json` prints."""
-        return {**self.model_dump(mode="json"), "worker": self.worker, "run": self.run}
+        return self.model_dump(mode="json")
 
 
 class Prepared(NamedTuple):
@@ -162,6 +156,8 @@ async def carry_out(prepared: Prepared, page: str) -> Deployed:
         changes=prepared.changes,
         unnamed_schedules=tuple(describe(each.schedule) for each in prepared.schedules.unnamed),
         replaced=prepared.replaced,
+        worker=prefect_command("worker", "start", "--pool", request.options.pool),
+        run=prefect_command("deployment", "run", film.full_name),
     )
 
 

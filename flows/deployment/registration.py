@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable, Mapping
 from typing import Any
 from uuid import UUID
@@ -26,6 +25,7 @@ from storyreel.flows.planning.selection import terms_of
 from storyreel.flows.production.ceiling import STEP, Ceiling
 from storyreel.flows.render import render_storyboard
 from storyreel.flows.scene import shoot_scene
+from storyreel.flows.servers.prefect_settings import prefect_command
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.problems.phrases import shown
 
@@ -173,7 +173,7 @@ async def find_pool(name: str) -> WorkPool:
         except ObjectNotFound as missing:
             existing = sorted(pool.name for pool in await client.read_work_pools(limit=_MOST_POOLS))
             hint = f"these exist: {', '.join(existing)}" if existing else "none exists yet"
-            create = shlex.join(["prefect", "work-pool", "create", name, "--type", "process"])
+            create = prefect_command("work-pool", "create", name, "--type", "process")
             raise RunFailed(f"there is no work pool {shown(name)!r}", hint=hint, next=create) from missing
 
 

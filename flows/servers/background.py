@@ -6,6 +6,7 @@ the record by which later commands find it are in STORYREEL_HOME.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -18,7 +19,8 @@ import psutil
 
 from storyreel.flows.errors import RunFailed
 from storyreel.flows.servers import local
-from storyreel.flows.servers.local import LASTING_LEASES, PORT, ServerRecord, pages_url, probe, record_path
+from storyreel.flows.servers.local import LASTING_LEASES, ServerRecord, pages_url, probe, record_path
+from storyreel.flows.servers.prefect_settings import NamedServer, api_problem, default_port, local_port, named_server
 from storyreel.tasks.files import write_whole
 from storyreel.tasks.ledger.owner import owner_of_process
 
@@ -28,30 +30,63 @@ _END_SECONDS = 20
 
 
 class BackgroundServer(NamedTuple):
-    """The pages URL of a running server, and a sentence that says whether it was started now."""
+    """A server that runs."""
 
     pages: str
+    """URL of its web pages."""
+    api: str
     message: str
+    """A sentence that says whose it is, and whether it was started now."""
+    is_new: bool = False
+    is_foreign: bool = False
+    """Whether runs report to it only where it is named."""
+
+
+def start_named(named: NamedServer) -> BackgroundServer:
+    """The server that Prefect's settings name, started if it is one of this machine that does not run.
+
+    Raises RunFailed if it does not answer.
+    """
+    if named.port and probe(named.port) == "nothing":
+        running = local.recorded_server()
+        if running and running.process.is_alive():
+            raise RunFailed(
+                f"the server of storyreel ui runs at {running.pages}, and {named.where} names {named.pages}",
+                hint=f"for the one that runs: {named.remedy}",
+                next="storyreel ui --stop, then storyreel ui",
+            )
+        return start(named.port)
+    if problem := asyncio.run(api_problem()):
+        raise RunFailed(
+            f"the Prefect server at {named.pages}, which {named.where} names, does not answer: {problem}",
+            hint="start it where it belongs, or have one here, of your own",
+            next=f"{named.remedy}, then storyreel ui",
+        )
+    return BackgroundServer(named.pages, named.api, f"Runs report to the server that {named.where} names")
 
 
 def start(port: int | None) -> BackgroundServer:
-    """Return the server that runs already, or start one at `port` (default 4200). Raises RunFailed."""
+    """Return the server that runs already, or start one at `port`, by default that of Prefect's settings.
+
+    Raises RunFailed.
+    """
     ended = ""
     if (recorded := local.recorded_server()) and recorded.process.is_alive():
         return _running(recorded, port)
     if recorded:
         ended = f"The server at {recorded.pages} had ended without being stopped. "
         record_path().unlink(missing_ok=True)
-    wanted = port or PORT
+    wanted = port or default_port()
     match probe(wanted, _ANSWER_SECONDS):
         case "prefect":
-            message = f"{ended}Prefect's server runs already, started by something else"
-            return BackgroundServer(pages_url(wanted), message)
+            message = f"{ended}A Prefect server runs already that this command did not start"
+            return BackgroundServer(pages_url(wanted), f"{pages_url(wanted)}/api", message, is_foreign=True)
         case "another program":
             taken = f"{ended}Port {wanted} is taken by a program that is no Prefect server"
             raise RunFailed(taken, next=f"storyreel ui --port {local.free_port()}")
     message = f"{ended}Prefect's server was started, and stays until storyreel ui --stop"
-    return BackgroundServer(_start_process(wanted).pages, message)
+    pages = _start_process(wanted).pages
+    return BackgroundServer(pages, f"{pages}/api", message, is_new=True)
 
 
 def stop() -> str:
@@ -60,11 +95,14 @@ def stop() -> str:
     record_path().unlink(missing_ok=True)
     if recorded and recorded.process.is_alive():
         _terminate(recorded.process.pid)
-        return f"the server at {recorded.pages} is stopped; its runs are kept"
+        stopped = f"the server at {recorded.pages} is stopped; its runs are kept"
+        if (named := named_server()) and local_port(named.api) == recorded.port:
+            stopped += f"\n{named.where} still names it; to render without it: {named.remedy}"
+        return stopped
     if recorded:
         return f"the server at {recorded.pages} had ended already"
-    if probe(PORT) == "prefect":
-        foreign = f"the server at {pages_url(PORT)} was not started by storyreel ui from this home"
+    if probe(default_port()) == "prefect":
+        foreign = f"the server at {pages_url(default_port())} was not started by storyreel ui from this home"
         raise RunFailed(foreign, next="stop it where it was started")
     return "no server is running"
 
@@ -78,7 +116,7 @@ def _running(recorded: ServerRecord, port: int | None) -> BackgroundServer:
         )
     other_port = port not in (None, recorded.port)
     more = f"; for another port: storyreel ui --stop, then storyreel ui --port {port}" if other_port else ""
-    return BackgroundServer(recorded.pages, f"Prefect's server runs already{more}")
+    return BackgroundServer(recorded.pages, f"{recorded.pages}/api", f"Prefect's server runs already{more}")
 
 
 def _start_process(port: int) -> ServerRecord:

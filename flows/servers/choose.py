@@ -1,4 +1,7 @@
-"""Chooses the Prefect server that a command or a run reports to."""
+"""Chooses the Prefect server that a command or a run reports to.
+
+The one that Prefect's settings name; else that of `storyreel ui`; else one that ends with the run.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,14 @@ from uuid import UUID
 
 from storyreel.flows.errors import RunFailed
 from storyreel.flows.servers.ephemeral import EphemeralServer
-from storyreel.flows.servers.local import local_server
-from storyreel.tasks.bucket import without_password
+from storyreel.flows.servers.local import local_server, pages_url, probe
+from storyreel.flows.servers.prefect_settings import (
+    api_problem,
+    default_port,
+    is_server_named,
+    lasting_api,
+    named_server,
+)
 
 _DEFAULTS = {
     # No telemetry.
@@ -39,7 +48,7 @@ def set_prefect_defaults() -> None:
 @contextmanager
 def prepared_server() -> Iterator[EphemeralServer | None]:
     """An ephemeral server whose process starts at once, for `report_to_server`; None if another server is available."""
-    if os.environ.get("PREFECT_API_URL") or local_server():
+    if is_server_named() or local_server():
         yield None
     else:
         with EphemeralServer() as server:
@@ -48,14 +57,18 @@ def prepared_server() -> Iterator[EphemeralServer | None]:
 
 @contextmanager
 def report_to_server(prepared: EphemeralServer | None = None) -> Iterator[str]:
-    """Set Prefect's API inside to the configured server, else one on this machine, else an ephemeral one.
+    """Set Prefect's API inside to the server that is named, else that of `storyreel ui`, else an ephemeral one.
 
-    Gives the pages URL of a server that stays; empty for an ephemeral one. Raises RunFailed if that does not start.
+    Gives the pages URL of a server that stays; empty for an ephemeral one. Raises RunFailed if that does not start, or
+    if the named one is a server of this machine that does not run.
     """
     from prefect.settings import PREFECT_API_URL, temporary_settings
 
-    if configured := configured_server():
-        yield configured
+    if named := named_server():
+        if named.port and probe(named.port) == "nothing":
+            stopped = f"the Prefect server at {named.pages} does not run, and {named.where} names it"
+            raise RunFailed(stopped, hint=f"to render without it: {named.remedy}", next="storyreel ui")
+        yield named.pages
     elif local := local_server():
         with temporary_settings({PREFECT_API_URL: f"{local}/api"}):
             yield local
@@ -75,24 +88,33 @@ def report_to_server(prepared: EphemeralServer | None = None) -> Iterator[str]:
 @contextmanager
 def lasting_server() -> Iterator[str]:
     """Set Prefect's API inside to a server that stays, and give its pages URL. Raises RunFailed if none answers."""
-    from prefect import get_client
-    from prefect.settings import PREFECT_API_URL
-
-    if not (configured := PREFECT_API_URL.value()) and not local_server():
+    if not named_server() and not local_server():
         raise RunFailed(
-            "no Prefect server answers, and what is scheduled needs one that stays",
+            "no Prefect server is named or was started here, and what is scheduled needs one that stays",
+            hint=_about_a_foreign_one(),
             next="storyreel ui, or `export PREFECT_API_URL=…` for one elsewhere; then the same command again",
         )
     with report_to_server() as pages:
-
-        async def healthcheck() -> Exception | None:
-            async with get_client() as client:
-                return await client.api_healthcheck()
-
-        if asyncio.run(healthcheck()):
-            address = without_password(str(configured))
-            raise RunFailed(f"the Prefect server at {address} does not answer", next="storyreel doctor")
+        if problem := asyncio.run(api_problem()):
+            raise RunFailed(f"the Prefect server at {pages} does not answer: {problem}", next="storyreel doctor")
         yield pages
+
+
+def server_line(pages: str) -> str:
+    """A line that says which server runs report to inside `report_to_server`, which gave `pages`."""
+    if not pages:
+        ours = "Prefect: a server of this run's own, which ends with it; storyreel ui shows the run later"
+        return "; ".join(filter(None, (ours, _about_a_foreign_one())))
+    named = named_server() if lasting_api() else None
+    return f"Prefect: {pages}, {f'named by {named.where}' if named else 'started by storyreel ui'}"
+
+
+def _about_a_foreign_one() -> str:
+    """A clause about a Prefect server that answers here and is not used; empty if there is none."""
+    port = default_port()
+    if probe(port) != "prefect":
+        return ""
+    return f"the one at {pages_url(port)} is used after: export PREFECT_API_URL={pages_url(port)}/api"
 
 
 def is_server_lost(error: BaseException | None) -> bool:
@@ -102,14 +124,6 @@ def is_server_lost(error: BaseException | None) -> bool:
     if isinstance(error, HTTPStatusError):
         return error.response.is_server_error
     return isinstance(error, TransportError) or (isinstance(error, RuntimeError) and is_server_lost(error.__cause__))
-
-
-def configured_server() -> str:
-    """Pages URL of the server that the user's settings name; empty if they name none."""
-    from prefect.settings import PREFECT_API_URL, PREFECT_UI_URL
-
-    api = PREFECT_API_URL.value()
-    return str(PREFECT_UI_URL.value() or api.removesuffix("/api")) if api else ""
 
 
 async def wait_for_task_runs(flow_run: UUID, task_runs: int, seconds: float = 30) -> None:

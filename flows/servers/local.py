@@ -21,8 +21,6 @@ from storyreel.specs.frozen import Frozen
 from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.owner import Owner
 
-PORT = 4200
-"""Default port of a Prefect server."""
 _START_SECONDS = 90
 """Time for a server to start; 20 s were needed on two slow cores in an empty PREFECT_HOME."""
 
@@ -76,10 +74,14 @@ def recorded_server(environment: Mapping[str, str] = os.environ) -> ServerRecord
 
 
 def local_server(environment: Mapping[str, str] = os.environ) -> str:
-    """Pages URL of the server of `storyreel ui`, else of one at the default port; empty if none answers."""
+    """Pages URL of the server that `storyreel ui` started; empty if it does not answer.
+
+    Whatever else answers at a port of this machine may be another user's or another project's, and is not taken.
+    """
     server = recorded_server(environment)
-    ports = (server.port, PORT) if server and server.process.is_alive() else (PORT,)
-    return next((pages_url(port) for port in ports if probe(port) == "prefect"), "")
+    if not server or not server.process.is_alive() or not _listens(server.process.pid, server.port):
+        return ""
+    return server.pages if probe(server.port) == "prefect" else ""
 
 
 def probe(port: int, seconds: float = 2) -> Answer:

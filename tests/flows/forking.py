@@ -113,7 +113,8 @@ if __name__ == "__main__":
     if wanted:
         wanted.take_place()
         set_prefect_defaults()
-        context.GLOBAL_SETTINGS_CONTEXT = context.root_settings_context()
+        for _ in range(2):  # it reads the profiles of the home that the context before it has
+            context.GLOBAL_SETTINGS_CONTEXT = context.root_settings_context()
         if wanted.step:
             die_at(wanted.step)
         main()

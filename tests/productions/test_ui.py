@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import os
+import pty
+import shlex
 import signal
+import subprocess
+import sys
+import tomllib
 from collections.abc import Iterator
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from subprocess import CompletedProcess
 from threading import Thread
+from typing import Any
 
 import httpx
 import psutil
 import pytest
 
+from storyreel.flows.player.running import stop
 from storyreel.flows.servers.local import free_port, pages_url, recorded_server
+from storyreel.flows.servers.prefect_settings import local_port
+from storyreel.tasks.home import Home
 from tests.flows.conftest import Command
+from tests.prefect_server import move_in, serving
 
 FILM = """\
 storyboard: 1
@@ -30,20 +40,29 @@ class Machine:
     """A machine on which runs were made before there was a server, and the command on it."""
 
     def __init__(self, storyreel: Command, environment: dict[str, str]) -> None:
-        self._storyreel, self._environment = storyreel, environment
+        self._storyreel, self.environment = storyreel, environment
 
     def run(self, *arguments: str | Path, **more: str) -> CompletedProcess[str]:
-        return self._storyreel(*arguments, **{**self._environment, **more})
+        return self._storyreel(*arguments, **{**self.environment, **more})
+
+    @property
+    def profiles(self) -> dict[str, Any]:
+        """Prefect's profiles."""
+        return tomllib.loads((Path(self.environment["HOME"]) / ".prefect" / "profiles.toml").read_text())
 
     def end(self) -> None:
-        if (server := recorded_server(self._environment)) and server.process.is_alive():
+        stop(Home.of(self.environment))
+        if (server := recorded_server(self.environment)) and server.process.is_alive():
             os.kill(server.process.pid, signal.SIGKILL)
 
 
 @pytest.fixture
 def machine(tmp_path: Path, storyreel: Command, lived_in: dict[str, str]) -> Iterator[Machine]:
     (tmp_path / "film.yaml").write_text(FILM)
-    machine = Machine(storyreel, {**lived_in, "STORYREEL_HOME": str(tmp_path / "storyreel")})
+    # Prefect's own default is that of the home in which it was imported.
+    prefect = {"PREFECT_HOME": f"{lived_in['HOME']}/.prefect", "PREFECT_SERVER_API_PORT": str(free_port())}
+    own = {"STORYREEL_HOME": str(tmp_path / "storyreel"), **prefect}
+    machine = Machine(storyreel, {**lived_in, **own})
     yield machine
     machine.end()
 
@@ -59,10 +78,12 @@ def test_a_server_stays_shows_earlier_runs_is_found_by_later_ones_and_is_stopped
     page = pages_url(port)
     early = machine.run("render", "film.yaml")
     assert early.returncode == 0 and "run: storyreel ui" in early.stdout, early.stderr
+    assert "Prefect: a server of this run's own, which ends with it" in early.stderr
 
     started = machine.run("ui", "--no-open", "--port", str(port))
     assert started.returncode == 0, started.stderr
     assert f"was started, and stays until storyreel ui --stop: {page}" in started.stdout
+    assert f"`prefect` uses it in a terminal after: export PREFECT_API_URL={page}/api\n" in started.stdout
     assert films_at(page) == {"One Room"}, "the run that was made without a server"
     assert "html" in httpx.get(page, follow_redirects=True, timeout=60).headers["content-type"]
 
@@ -71,6 +92,7 @@ def test_a_server_stays_shows_earlier_runs_is_found_by_later_ones_and_is_stopped
 
     late = machine.run("render", "film.yaml", "--out", "late")
     assert late.returncode == 0 and f"run: {page}/runs/flow-run/" in late.stdout, late.stdout + late.stderr
+    assert f"Prefect: {page}, started by storyreel ui\n" in late.stderr
 
     stopped = machine.run("ui", "--stop")
     assert (stopped.returncode, stopped.stdout) == (0, f"the server at {page} is stopped; its runs are kept\n")
@@ -121,9 +143,76 @@ def test_a_program_that_is_no_prefect_server_is_not_taken_for_one(machine: Machi
     assert "next: storyreel ui --port " in told.stderr
 
 
-def test_where_a_server_is_named_none_is_started(machine: Machine, tmp_path: Path) -> None:
-    told = machine.run("ui", "--no-open", PREFECT_API_URL="http://127.0.0.1:9/api")
-    assert told.returncode == 0 and "http://127.0.0.1:9" in told.stdout
+def test_a_profile_names_the_server_for_prefect_and_after_a_restart(machine: Machine) -> None:
+    page = pages_url(int(machine.environment["PREFECT_SERVER_API_PORT"]))
+    odd = machine.run("ui", "--no-open", "--profile", "a b")
+    assert odd.returncode == 2 and "is not a name" in odd.stderr
+
+    started = machine.run("ui", "--no-open", "--profile", "films")
+    assert started.returncode == 0 and page in started.stdout, started.stderr
+    assert machine.profiles == {"active": "films", "profiles": {"films": {"PREFECT_API_URL": f"{page}/api"}}}
+    named = machine.run("render", "film.yaml")
+    assert f"Prefect: {page}, named by Prefect's profile `films`\n" in named.stderr
+    other = machine.run("ui", "--no-open", "--port", "9")
+    assert other.returncode == 2 and "next: storyreel ui --port 9 --profile films" in other.stderr
+
+    stopped = machine.run("ui", "--stop")
+    prefect = Path(sys.executable).with_name("prefect")
+    remedy = f"{prefect} profile use ephemeral"
+    assert f"Prefect's profile `films` still names it; to render without it: {remedy}\n" in stopped.stdout
+    dead = machine.run("render", "film.yaml")
+    assert dead.returncode == 1 and dead.stderr.endswith("next: storyreel ui\n"), dead.stderr
+    again = machine.run("ui", "--no-open")
+    assert again.returncode == 0 and f"was started, and stays until storyreel ui --stop: {page}\n" in again.stdout
+    assert "export" not in again.stdout, "it is named already"
+    machine.run("ui", "--stop")
+    subprocess.run(shlex.split(remedy), env=machine.environment, capture_output=True, check=True, timeout=120)
+    assert "which ends with it" in machine.run("render", "film.yaml").stderr
+
+
+def test_on_a_terminal_it_asks_whether_prefect_shall_use_the_server(machine: Machine, tmp_path: Path) -> None:
+    leader, follower = pty.openpty()
+    try:
+        asked = subprocess.Popen(
+            [Path(sys.executable).with_name("storyreel"), "ui", "--no-open"], cwd=tmp_path,
+            env={**machine.environment, "TERM": "xterm"}, stdin=follower, stdout=follower, stderr=subprocess.PIPE,
+        )  # fmt: skip
+        os.write(leader, b"y\n")
+        _, told = asked.communicate(timeout=120)
+    finally:
+        os.close(follower)
+        os.close(leader)
+    assert asked.returncode == 0 and b"Let `prefect` use this server too" in told
+    assert machine.profiles["active"] == "storyreel"
+
+
+def test_a_server_that_something_else_started_is_used_only_where_it_is_named(machine: Machine, tmp_path: Path) -> None:
+    home = tmp_path / "another user"
+    move_in(home)
+    with serving(home) as api:
+        port = {"PREFECT_SERVER_API_PORT": str(local_port(api))}
+        shown = machine.run("ui", "--no-open", **port)
+        assert shown.returncode == 0 and "runs already that this command did not start" in shown.stdout
+        assert f"`prefect` and `storyreel` use it in a terminal after: export PREFECT_API_URL={api}\n" in shown.stdout
+        without = machine.run("render", "film.yaml", **port)
+        assert without.returncode == 0, without.stderr
+        assert f"is used after: export PREFECT_API_URL={api}\n" in without.stderr
+        page = api.removesuffix("/api")
+        assert films_at(page) == set()
+        assert machine.run("render", "film.yaml", PREFECT_API_URL=api).returncode == 0
+        assert films_at(page) == {"One Room"}
+        named = machine.run("ui", "--no-open", PREFECT_API_URL=api)
+        assert f"Runs report to the server that PREFECT_API_URL names: {page}\n" in named.stdout
+        assert "export" not in named.stdout
+
+
+def test_a_named_server_of_another_machine_that_does_not_answer_is_told(machine: Machine, tmp_path: Path) -> None:
+    told = machine.run("ui", "--no-open", PREFECT_API_URL="http://127.0.0.1:9/away/api")
+    assert told.returncode == 1
+    assert "http://127.0.0.1:9/away, which PREFECT_API_URL names, does not answer: " in told.stderr
+    assert "next: unset PREFECT_API_URL, then storyreel ui" in told.stderr
+    both = machine.run("ui", "--profile", "films", PREFECT_API_URL="http://127.0.0.1:9/away/api")
+    assert both.returncode == 2 and "is stronger than a profile" in both.stderr
     assert recorded_server({"STORYREEL_HOME": str(tmp_path / "storyreel")}) is None
 
 

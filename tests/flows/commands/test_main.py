@@ -53,10 +53,20 @@ def test_all_problems_are_printed_at_once_with_their_places(storyreel: Command, 
 
 
 def test_a_server_that_does_not_answer_is_no_bug(storyreel: Command, hello: Path) -> None:
-    done = storyreel("render", "hello.yaml", PREFECT_API_URL="http://127.0.0.1:9/api")
+    done = storyreel("render", "hello.yaml", PREFECT_API_URL="http://127.0.0.1:9/away/api")
     assert done.returncode == 1
     assert "the Prefect server does not answer; what was finished is kept; storyreel doctor shows" in done.stderr
     assert done.stderr.endswith("next: storyreel render hello.yaml\n")
+
+
+def test_a_named_server_of_this_machine_that_does_not_run_is_started_by_the_next_command(
+    storyreel: Command, hello: Path
+) -> None:
+    done = storyreel("render", "hello.yaml", PREFECT_API_URL="http://localhost:9/api")
+    assert done.returncode == 1
+    assert "http://localhost:9 does not run, and PREFECT_API_URL names it" in done.stderr
+    assert "to render without it: unset PREFECT_API_URL" in done.stderr
+    assert done.stderr.endswith("next: storyreel ui\n")
 
 
 @pytest.mark.parametrize(

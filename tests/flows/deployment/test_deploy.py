@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shlex
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -31,6 +33,9 @@ defaults: {provider: dashscope, duration: 2s}
 shots:
   - {shot: 1A, action: "A lamp in ${city}."}
 """
+
+PREFECT = shlex.quote(str(Path(sys.executable).with_name("prefect")))
+"""As it is printed where PATH does not lead to it."""
 
 _FILM = {"storyboard": "/films/film.yaml"}
 
@@ -223,11 +228,14 @@ def test_without_a_server_or_a_pool_it_says_what_to_run(
     storyreel: Command, film: Path, standing_server: str, client: SyncPrefectClient
 ) -> None:
     nobody = storyreel("deploy", film.name, "--pool", "render", "--yes", PREFECT_API_URL="http://127.0.0.1:9/api")
-    assert nobody.returncode == 1 and "http://127.0.0.1:9/api does not answer" in nobody.stderr
+    assert nobody.returncode == 1 and "http://127.0.0.1:9 does not run, and PREFECT_API_URL names it" in nobody.stderr
+    assert nobody.stderr.endswith("next: storyreel ui\n")
+    away = storyreel("deploy", film.name, "--pool", "render", "--yes", PREFECT_API_URL="http://127.0.0.1:9/away/api")
+    assert away.returncode == 1 and "http://127.0.0.1:9/away does not answer: " in away.stderr
     missing = storyreel("deploy", film.name, "--pool", "cutting room", "--yes", PREFECT_API_URL=standing_server)
     assert missing.returncode == 1
     assert "no work pool 'cutting room'" in missing.stderr and "render" in missing.stderr
-    assert "next: prefect work-pool create 'cutting room' --type process" in missing.stderr
+    assert f"next: {PREFECT} work-pool create 'cutting room' --type process" in missing.stderr
 
 
 def test_the_commands_to_run_next_are_printed(
@@ -238,8 +246,8 @@ def test_the_commands_to_run_next_are_printed(
     )
     assert done.returncode == 0, done.stderr
     for line in (
-        "prefect worker start --pool render",
-        "prefect deployment run 'render storyboard/twice-a-day'",
+        f"  {PREFECT} worker start --pool render\n",
+        f"  {PREFECT} deployment run 'render storyboard/twice-a-day'\n",
         "read again at each run",
     ):
         assert line in done.stdout

@@ -1,0 +1,147 @@
+"""Prefect's own settings: the server that they name and where, a profile that names one, commands of `prefect`."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shlex
+import shutil
+import sys
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from storyreel.flows.errors import RunFailed
+from storyreel.specs.problems.phrases import reason
+from storyreel.tasks.bucket import without_password
+
+_VARIABLE = "PREFECT_API_URL"
+_NO_SERVER = "ephemeral"
+"""Prefect's own profile that names no server."""
+_ANSWER_SECONDS = 10
+
+
+class NamedServer(NamedTuple):
+    """A server that Prefect's settings name."""
+
+    api: str
+    pages: str
+    """URL of its web pages, without a password."""
+    where: str
+    """Where it is named, for messages."""
+    remedy: str
+    """The command after which the settings no longer name it."""
+    profile: str = ""
+    """The profile that names it; empty if a variable or a file does."""
+
+    @property
+    def port(self) -> int | None:
+        """Its port if it is one that `storyreel ui` starts, plain HTTP on this machine; None otherwise."""
+        return local_port(self.api)
+
+
+def local_port(api: str) -> int | None:
+    """The port of a Prefect API at 127.0.0.1, without TLS and at Prefect's own path; None for every other address."""
+    try:
+        url = urlsplit(api)
+        is_here = url.hostname == "localhost" or (url.hostname or "").startswith("127.")
+        return (url.port or 80) if is_here and url.scheme == "http" and url.path.rstrip("/") == "/api" else None
+    except ValueError:
+        return None
+
+
+def named_server() -> NamedServer | None:
+    """The server that Prefect's settings name: a variable, a file in this folder, or the active profile."""
+    from prefect.context import get_settings_context
+    from prefect.settings import PREFECT_API_URL, PREFECT_UI_URL
+
+    if not (api := PREFECT_API_URL.value()):
+        return None
+    pages = without_password(str(PREFECT_UI_URL.value() or api.removesuffix("/api")))
+    profile = get_settings_context().profile
+    if os.environ.get(_VARIABLE):
+        return NamedServer(api, pages, _VARIABLE, f"unset {_VARIABLE}")
+    if profile.settings.get(PREFECT_API_URL) == api:
+        chosen = os.environ.get("PREFECT_PROFILE")
+        remedy = "unset PREFECT_PROFILE" if chosen else prefect_command("profile", "use", _NO_SERVER)
+        return NamedServer(api, pages, f"Prefect's profile `{profile.name}`", remedy, profile.name)
+    return NamedServer(api, pages, "a settings file of Prefect", prefect_command("config", "view", "--show-sources"))
+
+
+def lasting_api() -> str:
+    """The URL of the API that another process here would use, whatever is set for this one alone; empty if none."""
+    from prefect.settings import Settings
+
+    return Settings().api.url or ""
+
+
+def default_port() -> int:
+    """The port of a server that is started without one, as Prefect's settings say: 4200 unless they are changed."""
+    from prefect.settings import PREFECT_SERVER_API_PORT
+
+    return int(PREFECT_SERVER_API_PORT.value())
+
+
+def is_server_named(environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether a variable or the active profile names a server, read without importing Prefect, which takes a second."""
+    if environment.get(_VARIABLE):
+        return True
+    home = Path(environment.get("PREFECT_HOME") or "~/.prefect").expanduser()
+    path = Path(environment.get("PREFECT_PROFILES_PATH") or home / "profiles.toml")
+    try:
+        profiles = tomllib.loads(path.read_text("utf-8"))
+        return bool(profiles["profiles"][environment.get("PREFECT_PROFILE") or profiles["active"]].get(_VARIABLE))
+    except (OSError, ValueError, LookupError, AttributeError, TypeError):
+        return False
+
+
+def use_profile(name: str, api: str) -> Path:
+    """Name a server in a profile of Prefect's, made if it does not exist, and make it the active one.
+
+    Returns the file of the profiles. Raises RunFailed if it cannot be written.
+    """
+    from prefect.settings import PREFECT_API_URL, PREFECT_PROFILES_PATH, load_profiles, save_profiles
+
+    path = Path(PREFECT_PROFILES_PATH.value())
+    profiles = load_profiles()
+    profiles.update_profile(name, {PREFECT_API_URL: api}, source=path)
+    profiles.set_active(name)
+    try:
+        save_profiles(profiles)
+    except OSError as error:
+        raise RunFailed(f"{path} cannot be written: {reason(error)}", next=f"export {_VARIABLE}={api}") from error
+    return path
+
+
+def prefect_command(*arguments: str) -> str:
+    """A command line of this installation's `prefect` that can be pasted; it talks to the server in use here."""
+    from prefect.settings import PREFECT_API_URL
+
+    in_use = PREFECT_API_URL.value()
+    variable = f"{_VARIABLE}={shlex.quote(in_use)} " if in_use and in_use != lasting_api() else ""
+    return f"{variable}{_program()} {shlex.join(arguments)}"
+
+
+def _program() -> str:
+    """`prefect`, if that is the one beside this Python; otherwise its path, as after `pipx install storyreel`."""
+    own, found = Path(sys.executable).with_name("prefect"), shutil.which("prefect")
+    if not own.exists():
+        return "prefect"
+    if found and Path(found).samefile(own):
+        # `uv run` puts it on the path of this command alone.
+        return "uv run prefect" if "UV_RUN_RECURSION_DEPTH" in os.environ else "prefect"
+    return shlex.quote(str(own))
+
+
+async def api_problem() -> str:
+    """The reason why the server in use does not answer, as it said it; empty if it answers."""
+    from prefect import get_client
+
+    async with get_client() as client:
+        try:
+            problem = await asyncio.wait_for(client.api_healthcheck(), _ANSWER_SECONDS)
+        except TimeoutError:
+            return f"no answer in {_ANSWER_SECONDS} s"
+    return f"{problem}".strip().partition("\n")[0] or type(problem).__name__ if problem else ""
