@@ -8,14 +8,13 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast
-from uuid import UUID
 
 from prefect import flow, get_run_logger
 from prefect.runtime import flow_run
-from prefect.states import Cancelled, Completed
+from prefect.states import Completed
 from pydantic import AfterValidator, Field
 
-from storyreel.flows.lifecycle import automations
+from storyreel.flows.lifecycle.automations import continuable
 from storyreel.flows.lifecycle.cancellation import stop_handler, stoppable
 from storyreel.flows.lifecycle.deployed import is_deployed, is_of_a_form
 from storyreel.flows.lifecycle.final_state import fails_in_words
@@ -74,6 +73,7 @@ def _run_name() -> str:
 @flow(name="render storyboard", flow_run_name=_run_name)
 @stoppable
 @fails_in_words
+@continuable
 async def render_storyboard(
     storyboard: Annotated[str, Field(min_length=1, examples=["/films/the-keeper.yaml"])],
     provider: _Service | None = None,
@@ -110,9 +110,6 @@ async def render_storyboard(
     with a form instead of BudgetExceeded and ReviewNeeded, and raises NotApproved when the answer is no. A subflow is
     not suspended, even if its parent is deployed.
     """
-    if is_deployed() and flow_run.run_count > 1 and not await automations.may_continue(UUID(flow_run.id)):
-        # A run ends in the state that its flow returns.
-        return cast("Rendering", Cancelled(message="it was cancelled before its process ended"))
     make_logs_legible()
     home = Home.of()
     request = RunRequest(

@@ -9,6 +9,7 @@ from prefect import flow
 from prefect.runtime import flow_run
 from prefect.states import Completed
 
+from storyreel.flows.lifecycle.automations import continuable
 from storyreel.flows.lifecycle.cancellation import stop_handler, stoppable
 from storyreel.flows.lifecycle.final_state import fails_in_words
 from storyreel.flows.monitoring.logs import make_logs_legible
@@ -36,6 +37,7 @@ from storyreel.tasks.studio import open_studio
 @flow(name=SCENE_FLOW)
 @stoppable
 @fails_in_words
+@continuable
 async def shoot_scene(
     storyboard: str,
     scene: str,

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import codecs
+import errno
+import os
 import re
 import sys
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from io import TextIOWrapper
+from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import IO, Any, cast
 
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
@@ -34,6 +38,10 @@ class Terminal(Console):
     def __init__(self, *, stderr: bool = False, soft_wrap: bool = False, **options: Any) -> None:
         super().__init__(stderr=stderr, soft_wrap=soft_wrap, markup=False, highlight=False, emoji=False, **options)
 
+    def outlast(self) -> None:
+        """From now on lose what cannot be written, and go on: the terminal may be closed while a film is made."""
+        self.file = outlasting(self.file)
+
     def render_str(self, text: str, **options: Any) -> Text:
         """The text that a string becomes, in a line or in a cell of a table."""
         return super().render_str(legible(text), **(options | {"markup": False, "highlight": False, "emoji": False}))
@@ -45,6 +53,43 @@ class Terminal(Console):
                 yield segment
             else:
                 yield Segment(_COMMANDS.sub(lambda found: printable(found[0]), segment.text), segment.style)
+
+
+class _OutlastingStream:
+    """A text stream that loses what cannot be written to it: its reader has gone, its terminal, or the space on a disk.
+
+    After that of a reader or of a terminal, nothing is written to its file descriptor any more.
+    """
+
+    def __init__(self, stream: IO[str]) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        try:
+            return self._stream.write(text)
+        except OSError as error:
+            self._give_up(error)
+            return len(text)
+
+    def flush(self) -> None:
+        try:
+            self._stream.flush()
+        except OSError as error:
+            self._give_up(error)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def _give_up(self, error: OSError) -> None:
+        if error.errno in (errno.EPIPE, errno.EIO):
+            # Or what is buffered would fail once more when the process ends, and change its exit code.
+            with suppress(OSError), Path(os.devnull).open("w") as nowhere:
+                os.dup2(nowhere.fileno(), self._stream.fileno())
+
+
+def outlasting(stream: IO[str]) -> IO[str]:
+    """The stream, such that it raises no OSError. rich ends the process when the reader of its output has gone."""
+    return stream if isinstance(stream, _OutlastingStream) else cast("IO[str]", _OutlastingStream(stream))
 
 
 def make_output_plain() -> None:

@@ -34,6 +34,7 @@ def run(request: RunRequest, plan: Plan, console: Terminal) -> tuple[Rendering, 
     Raises NotAllowed, RunFailed, BudgetExceeded, and Interrupted if it was stopped; each with the command to run next.
     """
     request.check_recordable()
+    console.outlast()
     # Before anything of Prefect, which reads the environment when it is imported.
     set_prefect_defaults()
     with ExitStack() as stack:

@@ -1,14 +1,17 @@
-"""Lost runs are continued by another worker: two Prefect automations, shared by all films.
+"""Lost runs are continued by another worker: Prefect automations, shared by all films.
 
 A run whose process or host is gone sends no heartbeats; the first automation marks it Crashed. The second schedules a
 crashed run again for any worker of its pool; the ledger prevents that anything is bought twice. A run that cannot be
-loaded or that a person cancelled stays Crashed.
+loaded or that a person cancelled stays Crashed. The third schedules a run again whose worker is gone before a process
+began it, the fourth one whose process was ended before that.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
+from functools import wraps
+from typing import ParamSpec, TypeVar, cast
 from uuid import UUID
 
 from prefect import State, get_client
@@ -16,20 +19,30 @@ from prefect.automations import AutomationCore, ChangeFlowRunState, EventTrigger
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import StateType
 from prefect.events.schemas.automations import Automation, Posture
+from prefect.runtime import flow_run
+from prefect.states import Cancelled
 
+from storyreel.flows.lifecycle.deployed import is_deployed
 from storyreel.flows.names import TAG
-from storyreel.flows.servers.prefect_internals import UNLOADABLE
+from storyreel.flows.servers.prefect_internals import STOPPED, UNLOADABLE
 from storyreel.specs.errors import StoryreelError
+
+P = ParamSpec("P")
+Result = TypeVar("Result")
 
 HEARTBEAT_SECONDS = 30
 """Between two heartbeats of a deployed run; Prefect's minimum."""
 LOST_AFTER = 90
 """Default for the seconds without a heartbeat after which a run counts as lost."""
+BEGINS_WITHIN = 300
+"""Seconds in which a run begins that a worker took: the start of a process, or of a container with its image."""
 MOST_PICKUPS = 5
 """How often in a row a lost run is scheduled again; then it fails."""
 
 _LOST = "storyreel: a lost run is marked as crashed"
 _PICKED_UP = "storyreel: a crashed run is picked up"
+_NOT_BEGUN = "storyreel: a run that is taken and not begun is scheduled again"
+_ENDED_AT_START = "storyreel: a run whose process is stopped before it begins is scheduled again"
 _STATE = "PickedUp"
 
 _ALL_RUNS = {"prefect.resource.id": "prefect.flow-run.*"}
@@ -38,10 +51,17 @@ _DEPLOYED_BY_US = [
     # Only a deployed run sends heartbeats as often as is expected here, and can be scheduled again.
     {"prefect.resource.id": "prefect.deployment.*", "prefect.resource.role": "deployment"},
 ]
+_SIGNS_OF_LIFE = {"prefect.flow-run.heartbeat", "prefect.flow-run.Running"}
+"""Events after which the next heartbeat is expected. A run that has just begun has sent none yet."""
 _WITHOUT_HEARTBEAT = (
     "Completed", "Failed", "Crashed", "Cancelled", "Cancelling", "Paused", "Suspended", "AwaitingRetry",
 )  # fmt: skip
 """States in which no heartbeat is expected. Cancelling is one: a run that a person cancels is not to be continued."""
+_LEAVES_PENDING = (
+    "Running", "Retrying", "Scheduled", "Late", "AwaitingRetry", "AwaitingConcurrencySlot", _STATE, "Completed",
+    "Failed", "Crashed", "Cancelled", "Cancelling", "Paused", "Suspended", "heartbeat",
+)  # fmt: skip
+"""Events after which a run is not pending any more."""
 _HAS_BEGUN = "!0"
 """Filter on the run count: a run that crashes before it begins would be scheduled again without end."""
 
@@ -58,7 +78,7 @@ class LostTooOften(StoryreelError):
 
 
 async def ensure_automations(lost_after: int | None = None) -> tuple[AutomationCore, ...]:
-    """Create or update both automations. Those that a person has paused are returned as not enabled.
+    """Create or update the automations. Those that a person has paused are returned as not enabled.
 
     `lost_after`, in seconds, holds for all films; None keeps what is set, 90 if nothing is.
     """
@@ -66,8 +86,11 @@ async def ensure_automations(lost_after: int | None = None) -> tuple[AutomationC
         lost = await _read(client, _LOST)
         within = lost.trigger.within if lost and isinstance(lost.trigger, EventTrigger) else None
         seconds = lost_after or (int(within.total_seconds()) if within else LOST_AFTER)
-        status = await _put(client, lost, _mark_lost(seconds))
-        return status, await _put(client, await _read(client, _PICKED_UP), _pick_up())
+        others = (_pick_up(), _take_back(), _pick_up_stopped())
+        return (
+            await _put(client, lost, _mark_lost(seconds)),
+            *[await _put(client, await _read(client, each.name), each) for each in others],
+        )
 
 
 async def _read(client: PrefectClient, name: str) -> Automation | None:
@@ -90,8 +113,8 @@ def _mark_lost(seconds: int) -> AutomationCore:
         name=_LOST,
         description=f"A deployed run that sent no heartbeat for {seconds} s was killed, or its host is gone.",
         trigger=EventTrigger(
-            after={"prefect.flow-run.heartbeat"},
-            expect={"prefect.flow-run.heartbeat", *(f"prefect.flow-run.{state}" for state in _WITHOUT_HEARTBEAT)},
+            after=_SIGNS_OF_LIFE,
+            expect={*_SIGNS_OF_LIFE, *(f"prefect.flow-run.{state}" for state in _WITHOUT_HEARTBEAT)},
             match=_ALL_RUNS,
             match_related=_DEPLOYED_BY_US,
             for_each={"prefect.resource.id"},
@@ -109,25 +132,73 @@ def _pick_up() -> AutomationCore:
     return AutomationCore(
         name=_PICKED_UP,
         description="A run of a film that crashed is scheduled again; the ledger prevents double orders.",
-        trigger=EventTrigger(
-            expect={"prefect.flow-run.Crashed"},
-            match={**_ALL_RUNS, "prefect.state-message": f"!*{UNLOADABLE}*", "prefect.run-count": _HAS_BEGUN},
-            match_related=_DEPLOYED_BY_US,
-            for_each={"prefect.resource.id"},
-            posture=Posture.Reactive,
-            threshold=1,
-            within=timedelta(0),
-        ),
-        actions=[
-            ChangeFlowRunState(state=StateType.SCHEDULED, name=_STATE, message="any worker of the pool continues it")
-        ],
+        trigger=_on_crash({"prefect.state-message": f"!*{UNLOADABLE}*", "prefect.run-count": _HAS_BEGUN}),
+        actions=[_schedule("any worker of the pool continues it")],
     )
 
 
-async def may_continue(flow_run: UUID) -> bool:
-    """Whether a run that has begun before may continue: not if a person cancelled it. Raises LostTooOften."""
+def _pick_up_stopped() -> AutomationCore:
+    return AutomationCore(
+        name=_ENDED_AT_START,
+        description="The process of a run got SIGTERM before the run began: its worker was stopped, as for new code.",
+        trigger=_on_crash({"prefect.state-message": f"*{STOPPED}*", "prefect.run-count": "0"}),
+        actions=[_schedule("its worker was stopped before the run began; any worker of the pool begins it")],
+    )
+
+
+def _take_back() -> AutomationCore:
+    return AutomationCore(
+        name=_NOT_BEGUN,
+        description=f"A worker took a run that did not begin within {BEGINS_WITHIN} s: the worker is gone.",
+        trigger=EventTrigger(
+            after={"prefect.flow-run.Pending"},
+            expect={f"prefect.flow-run.{event}" for event in _LEAVES_PENDING},
+            match=_ALL_RUNS,
+            match_related=_DEPLOYED_BY_US,
+            for_each={"prefect.resource.id"},
+            posture=Posture.Proactive,
+            threshold=1,
+            within=timedelta(seconds=BEGINS_WITHIN),
+        ),
+        actions=[_schedule(f"its worker did not begin it within {BEGINS_WITHIN} s; any worker of the pool begins it")],
+    )
+
+
+def _on_crash(match: dict[str, str]) -> EventTrigger:
+    """Fires at once for each crashed run that matches."""
+    return EventTrigger(
+        expect={"prefect.flow-run.Crashed"},
+        match={**_ALL_RUNS, **match},
+        match_related=_DEPLOYED_BY_US,
+        for_each={"prefect.resource.id"},
+        posture=Posture.Reactive,
+        threshold=1,
+        within=timedelta(0),
+    )
+
+
+def _schedule(message: str) -> ChangeFlowRunState:
+    return ChangeFlowRunState(state=StateType.SCHEDULED, name=_STATE, message=message)
+
+
+def continuable(work: Callable[P, Awaitable[Result]]) -> Callable[P, Awaitable[Result]]:
+    """Decorator for a flow's function: a deployed run that was cancelled when its process ended ends as Cancelled, and
+    one that was lost too often raises LostTooOften."""
+
+    @wraps(work)
+    async def continuable_work(*args: P.args, **kwargs: P.kwargs) -> Result:
+        if is_deployed() and not await may_continue(UUID(flow_run.id)):
+            # A run ends in the state that its flow returns.
+            return cast("Result", Cancelled(message="it was cancelled before its process ended"))
+        return await work(*args, **kwargs)
+
+    return continuable_work
+
+
+async def may_continue(run: UUID) -> bool:
+    """Whether a run that is picked up may continue: not if a person cancelled it. Raises LostTooOften."""
     async with get_client() as client:
-        states = await client.read_flow_run_states(flow_run)
+        states = await client.read_flow_run_states(run)
     if count_pickups(states) > MOST_PICKUPS:
         raise LostTooOften(MOST_PICKUPS)
     return not was_cancelled(states)

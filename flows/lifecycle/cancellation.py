@@ -3,11 +3,14 @@
 The reasons, and what each does:
 - *Cancelled*: Ctrl-C, `prefect flow-run cancel`, or the run's page. Orders are called off where the service can do
   that; what is left running there is reported.
-- *Handed over*: the process of a deployed run gets SIGTERM and the run was not cancelled, as when a worker is stopped
-  for new code. Orders stand, and the run is scheduled again, so that another process continues it.
+- *Handed over*: the process of a deployed run ends and the run was not cancelled, as when a worker is stopped for new
+  code: by SIGTERM, Ctrl-C at `storyreel serve`, the terminal of that, or anything else that ends the event loop.
+  Orders stand, and the run is scheduled again, so that another process continues it.
 - *Taken*: Prefect's record says that the run has ended or belongs to another process. This process stops and changes
   nothing.
 Everything else that ends a process is a crash; the process cannot record that.
+
+A run does not need its console: where that is closed, the run goes on without it.
 
 Prefect's own handler of SIGTERM raises wherever the event loop happens to be: while an order is recorded, or in a
 callback where the exception is lost and the run hangs (seen with 3.8.8). Here SIGTERM cancels, as Ctrl-C does.
@@ -21,7 +24,7 @@ import signal
 import sys
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager, nullcontext, suppress
 from contextvars import ContextVar
 from enum import Enum
 from functools import wraps
@@ -40,7 +43,7 @@ from storyreel.flows.errors import Interrupted
 from storyreel.flows.lifecycle.deployed import is_deployed, mark_flow
 from storyreel.flows.markdown import escape
 from storyreel.flows.servers.choose import uses_ephemeral_server
-from storyreel.flows.servers.prefect_internals import EndedRun, keep_state
+from storyreel.flows.servers.prefect_internals import EndedRun, keep_state, outlast_console, outlast_deployment_slot
 from storyreel.tasks.studio import Studio
 
 P = ParamSpec("P")
@@ -80,57 +83,73 @@ class StopHandler:
         self._run, self._is_deployed = run, is_deployed
         self._task = asyncio.current_task()
         self._studio: Studio | None = None
-        self._on_sigterm: asyncio.Task[None] | None = None
+        self._on_signal: asyncio.Task[None] | None = None
         self._process: str | None = None
 
     @property
     def is_cancelled(self) -> bool:
-        """Whether a run that is stopping was cancelled, and not handed over or taken. Ctrl-C sets no reason."""
-        return self.reason in (None, StopReason.CANCELLED)
+        """Whether a run that is stopping was cancelled, and not handed over or taken.
+
+        Without a reason its asyncio task was cancelled: by Ctrl-C or its caller, or, if it is deployed, by no person.
+        """
+        return self.reason is StopReason.CANCELLED or (self.reason is None and not self._is_deployed)
 
     def use_studio(self, studio: Studio) -> None:
         """Set the studio whose orders stand when the run is handed over or taken."""
         self._studio = studio
+        studio.keeps_orders = not self.is_cancelled
 
     def stop(self, reason: StopReason) -> None:
         """Cancel the run's asyncio task; only the first reason counts."""
         if self.reason is None and self._task:
             self.reason = reason
-            if self._studio and not self.is_cancelled:
-                self._studio.keeps_orders = True
+            if self._studio:
+                self._studio.keeps_orders = not self.is_cancelled
             self._task.cancel()
 
+    @property
+    def signals(self) -> list[signal.Signals]:
+        """The signals that stop the run. nohup and the like have a run ignore the end of its terminal."""
+        if not self._is_deployed:
+            return [signal.SIGTERM]
+        is_hangup_ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+        return [signal.SIGTERM, signal.SIGINT, *([] if is_hangup_ignored else [signal.SIGHUP])]
+
     @contextmanager
-    def handle_sigterm(self) -> Iterator[None]:
-        """Stop the run on SIGTERM inside. Does nothing outside of the main thread, which alone gets signals."""
+    def handle_signals(self) -> Iterator[None]:
+        """Stop the run on SIGTERM inside, a deployed one also on Ctrl-C and when its terminal is closed; another one
+        goes on without its terminal. Does nothing outside of the main thread, which alone gets signals."""
         if threading.current_thread() is not threading.main_thread() or sys.platform == "win32":
             yield
             return
-        _SIGTERM.add(self)
+        _SIGNALS.add(self)
         try:
             yield
         finally:
-            _SIGTERM.remove(self)
+            _SIGNALS.remove(self)
 
     @property
     def is_handed_over(self) -> bool:
-        """Whether SIGTERM has come to a deployed run."""
-        return self._on_sigterm is not None and self._is_deployed
+        """Whether a signal has come to a deployed run."""
+        return self._on_signal is not None and self._is_deployed
 
-    def on_sigterm(self) -> None:
-        if self._on_sigterm is None:
-            self._on_sigterm = asyncio.create_task(self._stop_on_sigterm())
+    def on_signal(self) -> None:
+        if self._on_signal is None:
+            self._on_signal = asyncio.create_task(self._stop_on_signal())
 
-    async def _stop_on_sigterm(self) -> None:
-        """Stop for the reason in the run's record: a runner that was asked to cancel a run sends SIGTERM, too."""
+    async def _stop_on_signal(self) -> None:
+        self.stop(await self._reason_without_request())
+
+    async def _reason_without_request(self) -> StopReason:
+        """Why a run stops whose process is to end. A deployed run is asked for by its record alone: a runner that was
+        asked to cancel it sends SIGTERM as one that is stopped does."""
         if not self._is_deployed:
-            self.stop(StopReason.CANCELLED)
-            return
+            return StopReason.CANCELLED
         record = None
         with suppress(httpx.HTTPError, TimeoutError):
             async with asyncio.timeout(_SERVER_SECONDS), get_client() as client:
                 record = await client.read_flow_run(self._run)
-        self.stop((record and self._reason_in(record)) or StopReason.HANDED_OVER)
+        return (record and self._reason_in(record)) or StopReason.HANDED_OVER
 
     @asynccontextmanager
     async def watch_record(self) -> AsyncIterator[None]:
@@ -171,7 +190,7 @@ class StopHandler:
 
     async def record_end(self) -> Stopped:
         """Log what is left at services and record the run's state; returns the exception to raise."""
-        reason = self.reason = self.reason or StopReason.CANCELLED
+        reason = self.reason = self.reason or await self._reason_without_request()
         for line in self.left:
             get_run_logger().warning(line)
         try:
@@ -201,32 +220,37 @@ class StopHandler:
             return result.state
 
 
-class _Sigterm:
-    """Process-wide handler of SIGTERM: stops all runs of the main thread, of which a flow may gather several."""
+class _Signals:
+    """Process-wide handler of the signals that stop the runs of the main thread, of which a flow may gather several."""
 
     def __init__(self) -> None:
         self._handlers: list[StopHandler] = []
-        self._before: Any = signal.SIG_DFL
+        self._before: dict[signal.Signals, Any] = {}
 
     def add(self, handler: StopHandler) -> None:
         if not self._handlers:
-            self._before = signal.getsignal(signal.SIGTERM)
-            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self._stop_all)
+            self._before = {each: signal.getsignal(each) for each in handler.signals}
+            for each in self._before:
+                asyncio.get_running_loop().add_signal_handler(each, self._stop_all)
+            if signal.SIGHUP not in self._before and signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:
+                # Programs that are started meanwhile, as ffmpeg, go on as well.
+                self._before[signal.SIGHUP] = signal.signal(signal.SIGHUP, signal.SIG_IGN)
         self._handlers.append(handler)
 
     def remove(self, handler: StopHandler) -> None:
         self._handlers.remove(handler)
         if not self._handlers:
-            asyncio.get_running_loop().remove_signal_handler(signal.SIGTERM)
-            # A worker sends SIGTERM twice; the second must not make a crash of a run that is ending in order.
-            signal.signal(signal.SIGTERM, signal.SIG_IGN if handler.is_handed_over else self._before)
+            for each, before in self._before.items():
+                asyncio.get_running_loop().remove_signal_handler(each)
+                # A worker sends SIGTERM twice; the second must not make a crash of a run that is ending in order.
+                signal.signal(each, signal.SIG_IGN if handler.is_handed_over else before)
 
     def _stop_all(self) -> None:
         for handler in self._handlers:
-            handler.on_sigterm()
+            handler.on_signal()
 
 
-_SIGTERM = _Sigterm()
+_SIGNALS = _Signals()
 _handler: ContextVar[StopHandler] = ContextVar("stop_handler")
 
 
@@ -243,16 +267,19 @@ def stoppable(work: Callable[P, Awaitable[Result]]) -> Callable[P, Awaitable[Res
 
     @wraps(work)
     async def stoppable_work(*args: P.args, **kwargs: P.kwargs) -> Result:
-        handler = StopHandler(UUID(flow_run.id), is_deployed=is_deployed())
+        outlast_console()
+        deployed = is_deployed()
+        handler = StopHandler(UUID(flow_run.id), is_deployed=deployed)
         token = _handler.set(handler)
         try:
-            with handler.handle_sigterm():
+            with handler.handle_signals():
                 try:
                     async with handler.watch_record():
-                        return await work(*args, **kwargs)
+                        with outlast_deployment_slot() if deployed else nullcontext():
+                            return await work(*args, **kwargs)
                 except asyncio.CancelledError:
                     stopped = await handler.record_end()
-                if flow_run.parent_flow_run_id and not is_deployed():
+                if flow_run.parent_flow_run_id and not deployed:
                     keep_state(stopped.state)
                     raise Interrupted(str(stopped))
                 raise stopped

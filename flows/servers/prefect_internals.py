@@ -7,23 +7,28 @@ breaks when a name is gone. One more is in `storyreel.tasks.result_cache`: tags 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
-from contextlib import suppress
+import logging
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 from uuid import UUID
 
 import psutil
 from prefect import State, get_client, get_run_logger
 from prefect.client.schemas.objects import TaskRun
+from prefect.concurrency import _leases
 from prefect.context import FlowRunContext
 from prefect.events.clients import RETRYABLE_EXCEPTIONS, PrefectEventsClient
 from prefect.events.worker import EventsWorker, emit_events_to_cloud
 from prefect.exceptions import Abort
+from prefect.logging.handlers import PrefectConsoleHandler
 from prefect.runner import Runner
 from prefect.runtime import flow_run
 from prefect.settings import PREFECT_API_URL
 from prefect.utilities.engine import emit_task_run_state_change_event
 from websockets.exceptions import WebSocketException
+
+from storyreel.flows.terminal import outlasting
 
 _UNCONFIRMED = 25
 """Events that are sent before the server is asked to confirm them. As many are sent again when a connection breaks, and
@@ -40,6 +45,8 @@ UNLOADABLE = "status code: 1."
 """In the message of a worker's Crashed state for a process that ended by itself before its flow began.
 
 Prefect tells this from a killed process in that text alone."""
+STOPPED = "status code: -15."
+"""The same for a process that was ended by SIGTERM."""
 
 CANCELLED_TASK = "Execution was cancelled by the runtime environment."
 """In the log of a task whose asyncio task was cancelled, which the engine calls a crash."""
@@ -55,6 +62,38 @@ def confirm_events() -> None:
     if PREFECT_API_URL.value() and not emit_events_to_cloud():
         options = {"checkpoint_every": _UNCONFIRMED, "checkpoint_interval": _NEVER}
         EventsWorker.set_client_override(PrefectEventsClient, **options)
+
+
+def outlast_console() -> None:
+    """Lose the lines of logs on the console once nobody can read them, and go on; Prefect's pages have them.
+
+    A run prints into a pipe to its worker. When that was killed, rich ends the process at the next line.
+    """
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, PrefectConsoleHandler):
+            handler.console.file = outlasting(handler.console.file)
+
+
+@contextmanager
+def outlast_deployment_slot() -> Iterator[None]:
+    """Go on inside although the slot of the deployment's own limit is lost; the ledger lets no two runs buy one take.
+
+    Prefect's engine holds it by a lease, and cancels the run when that cannot be renewed: after a restart of a server
+    that keeps leases in memory, or while it does not answer for some seconds. There is no setting for it (3.9.1).
+    """
+    logger, handle = get_run_logger(), _leases._handle_lease_renewal_failure
+
+    def warn(error: BaseException, lease: UUID, ends_run: bool, *others: Any) -> None:
+        if ends_run:
+            logger.warning("the server has lost the slot of this run; another run of the film may begin beside it")
+        else:
+            handle(error, lease, ends_run, *others)
+
+    _leases._handle_lease_renewal_failure = warn  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        _leases._handle_lease_renewal_failure = handle
 
 
 async def wait_for_events() -> None:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import io
+import os
+import pty
 import re
 import unicodedata
+from collections.abc import Callable
+from contextlib import nullcontext, suppress
 from pathlib import Path
 
 import pytest
@@ -13,7 +17,7 @@ from hypothesis import strategies as st
 from rich.table import Table
 from rich.text import Text
 
-from storyreel.flows.terminal import Terminal, styled
+from storyreel.flows.terminal import Terminal, outlasting, styled
 
 FOREIGN = st.text(st.characters(exclude_categories=()) | st.sampled_from("[]/\\:\x1b\x9b\ud83d\u202e\r"), max_size=40)
 MARKUP = (
@@ -79,3 +83,32 @@ def test_every_module_prints_by_the_terminal_and_none_writes_markup() -> None:
             "rich.print",
         ):
             assert construct not in source, f"{module}: {construct}"
+
+
+def closed_pipe() -> int:
+    """What writes to a pipe that nobody reads from."""
+    read, write = os.pipe()
+    os.close(read)
+    return write
+
+
+def closed_terminal() -> int:
+    """What writes to a terminal whose window was closed."""
+    window, terminal = pty.openpty()
+    os.close(window)
+    return terminal
+
+
+@pytest.mark.parametrize("closed", [closed_pipe, closed_terminal, lambda: os.open("/dev/full", os.O_WRONLY)])
+def test_a_terminal_outlasts_its_reader(closed: Callable[[], int]) -> None:
+    file = os.fdopen(closed(), "w")
+    terminal = Terminal(file=file)
+    terminal.outlast()
+    terminal.outlast()
+    for _ in range(3):
+        terminal.print("1A take 1: done")
+        outlasting(file).write("more" * 100_000)
+        outlasting(file).flush()
+    # What is left over does not fail when the process ends; on a full disk it may.
+    with suppress(OSError) if Path("/dev/full").samefile(f"/dev/fd/{file.fileno()}") else nullcontext():
+        file.close()

@@ -9,6 +9,7 @@ import pytest
 from prefect import State
 from prefect.client.schemas.objects import StateType
 
+from storyreel.flows.lifecycle import automations
 from storyreel.tasks.media.probe import probe
 from tests.pools import Team, whole_server
 from tests.services.dashscope import Dashscope, DashscopeSettings
@@ -68,6 +69,28 @@ def test_a_run_whose_process_is_killed_is_picked_up_by_the_same_worker(team: Tea
     team.wait_for(run, "Completed")
     assert "PickedUp" in [state.name for state in team.states(run)]
     assert len(service.accepted) == 2
+
+
+async def test_a_run_whose_worker_is_gone_before_it_sent_a_heartbeat_is_picked_up(
+    team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployed = team.deployed("--yes")
+    monkeypatch.setattr(automations, "BEGINS_WITHIN", 10)
+    stopped, unloadable = (
+        State(type=StateType.CRASHED, message=f"Process exited with status code: {code}. It …") for code in (-15, 1)
+    )
+    pasts = {"taken": None, "begun": State(type=StateType.RUNNING), "stopped": stopped, "unloadable": unloadable}
+    runs = {}
+    with team.client() as client:
+        await automations.ensure_automations(lost_after=10)
+        for name, state in pasts.items():
+            runs[name] = team.send_off(deployed["id"])
+            client.set_flow_run_state(runs[name], State(type=StateType.PENDING), force=True)
+            if state:
+                client.set_flow_run_state(runs[name], state, force=True)
+    for name in ("taken", "begun", "stopped"):
+        assert team.wait_for(runs[name], "PickedUp").type is StateType.SCHEDULED, name
+    assert team.states(runs["unloadable"])[-1].type is StateType.CRASHED, "it would be picked up for ever"
 
 
 def test_a_run_that_a_person_cancels_is_not_picked_up(team: Team, service: Dashscope) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import pty
+import select
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -12,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
 
+import psutil
 import pytest
 from prefect import get_client
 from prefect.states import Cancelling, Crashed
@@ -21,7 +24,7 @@ from storyreel.tasks.ledger.ledger import State
 from tests.flows.staging import STORYREEL, Stage, staged
 from tests.services.aimlapi import Aimlapi, AimlapiSettings
 from tests.services.jobs import Script
-from tests.workers import begin, client, deploy, make_pool, run_of, state_of, wait_until, working
+from tests.workers import PATIENCE, begin, client, deploy, make_pool, run_of, state_of, wait_until, working
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
@@ -102,7 +105,8 @@ async def test_a_process_that_serves_hands_its_run_over_when_it_is_told_to_end(s
     with serving("served", stage.environment, tmp_path) as first:
         run = await begin("render storyboard/served", **parameters(stage))
         wait_until(lambda: both_are_ordered(stage), "two orders")
-        first.terminate()
+        # As Ctrl-C does it: to the command and to the run's process.
+        os.killpg(first.pid, signal.SIGINT)
         assert first.wait(60) == 0
     assert state_of(run).name == "AwaitingRetry", "scheduled again before the process has ended"
     let_them_finish(stage)
@@ -188,6 +192,26 @@ async def test_ctrl_c_is_recorded_as_cancelled_and_says_what_it_leaves(stage: St
     assert begun.returncode == 130
     assert told.count("0.45 USD; the next run continues it") == 2
     assert state_of(run).name == "Cancelled"
+
+
+async def test_a_run_goes_on_whose_terminal_is_closed(stage: Stage) -> None:
+    pid, window = pty.fork()
+    if pid == 0:
+        os.chdir(stage.folder)
+        os.execve(STORYREEL, ["storyreel", *stage.render()], stage.environment)
+    begun = psutil.Process(pid)
+
+    def all_is_ordered() -> bool:
+        while select.select([window], [], [], 0)[0]:
+            os.read(window, 10_000)
+        return both_are_ordered(stage)
+
+    wait_until(all_is_ordered, "two orders")
+    os.close(window)
+    let_them_finish(stage)
+    begun.wait(PATIENCE)
+    assert (stage.folder / "out" / "sequence.mp4").exists()
+    assert state_of(await newest_run()).name == "Completed"
 
 
 async def newest_run() -> UUID:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from types import SimpleNamespace
+from typing import cast
 from uuid import UUID, uuid4
 
 import pytest
@@ -14,14 +16,15 @@ from prefect.states import Cancelling
 
 from storyreel.flows.errors import Interrupted
 from storyreel.flows.lifecycle import cancellation
-from storyreel.flows.lifecycle.cancellation import StopHandler, stoppable
+from storyreel.flows.lifecycle.cancellation import StopHandler, Stopped, stop_handler, stoppable
+from storyreel.tasks.studio import Studio
 
 
 async def test_sigterm_stops_a_run_beside_which_another_one_has_ended() -> None:
     before = signal.getsignal(signal.SIGTERM)
 
     async def run(seconds: float) -> None:
-        with StopHandler(uuid4(), is_deployed=False).handle_sigterm():
+        with StopHandler(uuid4(), is_deployed=False).handle_signals():
             await asyncio.sleep(seconds)
 
     short, long = asyncio.create_task(run(0.01)), asyncio.create_task(run(60))
@@ -30,6 +33,49 @@ async def test_sigterm_stops_a_run_beside_which_another_one_has_ended() -> None:
     with pytest.raises(asyncio.CancelledError):
         await long
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+async def test_a_run_outlasts_its_terminal() -> None:
+    before = signal.getsignal(signal.SIGHUP)
+    with StopHandler(uuid4(), is_deployed=False).handle_signals():
+        os.kill(os.getpid(), signal.SIGHUP)
+        await asyncio.sleep(0)
+    assert signal.getsignal(signal.SIGHUP) is before
+
+
+@pytest.mark.usefixtures("prefect_server")
+@pytest.mark.parametrize("reason", ["cancelled", signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+async def test_a_deployed_run_whose_process_ends_is_handed_over_and_keeps_its_orders(
+    reason: str | signal.Signals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cancellation, "is_deployed", lambda: True)
+    before = [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
+    runs: list[UUID] = []
+    studio, begun = SimpleNamespace(keeps_orders=False), asyncio.Event()
+
+    @flow
+    @stoppable
+    async def film() -> None:
+        runs.append(UUID(flow_run.id))
+        stop_handler().use_studio(cast("Studio", studio))
+        begun.set()
+        await asyncio.sleep(60)
+
+    running = asyncio.create_task(film())
+    await begun.wait()
+    if isinstance(reason, signal.Signals):
+        os.kill(os.getpid(), reason)
+    else:
+        # As asyncio does when anything ends the event loop.
+        running.cancel()
+    with pytest.raises(Stopped, match="another one continues"):
+        await running
+    assert studio.keeps_orders
+    async with get_client() as client:
+        record = await client.read_flow_run(runs[0])
+    assert record.state and record.state.name == "AwaitingRetry"
+    for each, handler in zip((signal.SIGINT, signal.SIGTERM, signal.SIGHUP), before, strict=True):
+        signal.signal(each, handler)
 
 
 @pytest.mark.usefixtures("prefect_server")

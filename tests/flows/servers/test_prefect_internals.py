@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import logging
+import os
 import random
+import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from importlib import import_module
@@ -20,17 +23,22 @@ from prefect.events import emit_event
 from prefect.events.clients import PrefectEventsClient
 from prefect.events.related import related_resources_from_run_context
 from prefect.events.worker import EventsWorker
+from prefect.flow_engine import run_flow_async
+from prefect.logging.handlers import PrefectConsoleHandler
 from prefect.runtime import flow_run
 from prefect.settings import PREFECT_API_URL, temporary_settings
-from prefect.states import Cancelled
+from prefect.states import Cancelled, Pending
 from prefect.utilities.engine import emit_task_run_state_change_event
 
 from storyreel.flows.servers.prefect_internals import (
+    STOPPED,
     UNLOADABLE,
     EndedRun,
     HandoverRunner,
     confirm_events,
     name_flow_run,
+    outlast_console,
+    outlast_deployment_slot,
     wait_for_events,
 )  # fmt: skip
 
@@ -204,3 +212,52 @@ def test_a_worker_tells_a_run_that_cannot_be_loaded_by_its_exit_code() -> None:
     written = inspect.getsource(import_module("prefect.runner._flow_run_executor"))
     assert "exited with status code: {exit_code}." in written, "a run that cannot be loaded is picked up for ever"
     assert UNLOADABLE == "status code: 1."
+    assert f"status code: {-signal.SIGTERM}." == STOPPED
+
+
+def test_a_process_goes_on_whose_log_nobody_reads() -> None:
+    read, write = os.pipe()
+    os.close(read)
+    with open(write, "w") as console:  # noqa: PTH123
+        handler = PrefectConsoleHandler(stream=console)
+        logger = logging.getLogger("storyreel.tests.console")
+        logger.addHandler(handler)
+        with pytest.raises(SystemExit):
+            logger.warning("rich ends the process here")
+        logging.getLogger().addHandler(handler)
+        try:
+            outlast_console()
+        finally:
+            logging.getLogger().removeHandler(handler)
+        handler.console.quiet = False
+        logger.warning("a run is lost when its worker was killed")
+        logger.removeHandler(handler)
+
+
+@pytest.mark.usefixtures("prefect_server")
+async def test_a_run_goes_on_whose_slot_the_server_has_lost(caplog: pytest.LogCaptureFixture) -> None:
+    warned = asyncio.Event()
+
+    class Listener(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if "lost the slot of this run" in record.getMessage():
+                loop.call_soon_threadsafe(warned.set)
+
+    loop, listener = asyncio.get_running_loop(), Listener()
+
+    @flow
+    async def film() -> str:
+        with outlast_deployment_slot():
+            await asyncio.wait_for(warned.wait(), 60)
+        return "whole"
+
+    unknown = Pending()
+    unknown.state_details.deployment_concurrency_lease_id = uuid4()
+    logging.getLogger("prefect.flow_runs").addHandler(listener)
+    try:
+        async with get_client() as client:
+            run = await client.create_flow_run(film, state=unknown)
+            run = await client.read_flow_run(run.id)
+        assert await run_flow_async(film, flow_run=run) == "whole", "runs are cancelled after the server was restarted"
+    finally:
+        logging.getLogger("prefect.flow_runs").removeHandler(listener)
