@@ -38,7 +38,7 @@ def _forget() -> None:
 def packaged_fonts(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The fonts of the extras, and none of the system."""
     _forget()
-    monkeypatch.setattr(typefaces.shutil, "which", lambda _: None)
+    monkeypatch.setattr(typefaces.shutil, "which", lambda *_, **__: None)
     monkeypatch.setattr(typefaces, "_FOLDERS", {"linux": ()})
     yield
     _forget()

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prefect.settings import PREFECT_HOME, temporary_settings
 from rich.console import Console
 
 from storyreel.flows.diagnostics import connectivity, doctor
@@ -65,7 +66,7 @@ def test_a_fresh_machine_can_make_an_animatic(storyreel: Command, fresh_environm
 
 def test_people_are_told_what_to_do_next(storyreel: Command) -> None:
     ill = storyreel("doctor", "--offline", STORYREEL_FFMPEG="/no/such/ffmpeg")
-    assert ill.returncode == 1 and "cannot be made yet" in ill.stdout
+    assert ill.returncode == 1 and "Nothing can be rendered yet" in ill.stdout
     assert "→ install ffmpeg" in ill.stdout
     written = StringIO()
     print_checkup(Console(file=written), examine({"STORYREEL_HOME": os.environ["STORYREEL_HOME"]}, offline=True))
@@ -112,8 +113,12 @@ def test_a_server_that_answers_is_named_without_its_password(storyreel: Command)
     port = listening.getsockname()[1]
     with serving((app(answer, time.time), listening), background=_nothing):
         found = commanded(storyreel, PREFECT_API_URL=f"http://me:secret@127.0.0.1:{port}/api")
-    assert found["prefect server"]["detail"] == f"http://127.0.0.1:{port}/api answers"
-    assert [request.path for request in heard] == ["/api/health"]
+    # It is no Prefect server, but its answers say so only where more is asked than whether it is well.
+    check = found["prefect server"]
+    assert check["state"] == "note" and check["detail"].startswith(
+        f"http://127.0.0.1:{port}/api answers, but cannot be"
+    )
+    assert heard[0].path == "/api/health" and "secret" not in str(found)
 
 
 async def _nothing() -> None:
@@ -157,6 +162,49 @@ def test_all_services_can_be_asked_at_once() -> None:
         assert found[f"{name} online"].state == "note"
         assert "cannot be reached" in found[f"{name} online"].detail
         assert f"{name.upper()}_BASE_URL" in found[f"{name} online"].fix
+
+
+def test_it_is_told_what_can_be_rendered() -> None:
+    keys = {f"{name.upper()}_API_KEY": "k" for name in SERVICES}
+    here = {"STORYREEL_HOME": os.environ["STORYREEL_HOME"]}
+    assert examine({**here, **keys}, offline=True).in_words.startswith("Films can be rendered by aimlapi, apiyi, dash")
+    assert examine({**here, **keys}, offline=True).as_json()["services"] == sorted(SERVICES)
+    assert examine(here, offline=True).in_words == "An animatic can be made."
+    away = {f"{name.upper()}_BASE_URL": NOBODY for name in SERVICES}
+    assert examine({**here, **keys, **away}, offline=False).services == ()
+
+
+def test_a_package_that_is_missing_or_does_not_fit_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    installed = metadata.version
+
+    def version(name: str) -> str:
+        if name == "regex":
+            raise metadata.PackageNotFoundError(name)
+        return {"fastapi": "0.165.0", "sqlalchemy": "2.1.0"}.get(name) or installed(name)
+
+    assert "packages" not in examined()
+    monkeypatch.setattr(metadata, "version", version)
+    check = examined()["packages"]
+    assert check.state == "missing"
+    for wrong in ("fastapi 0.165.0 is not <0.151", "sqlalchemy 2.1.0 is not", "regex is not installed"):
+        assert wrong in check.detail
+    assert check.fix.startswith("pip install ") and "'fastapi<0.151'" in check.fix and "'regex>=" in check.fix
+
+
+@pytest.mark.parametrize("folder", ["clips", "house", "packs"])
+def test_a_folder_of_the_home_that_takes_no_files_is_missing(home: Path, folder: str) -> None:
+    home.mkdir(exist_ok=True)
+    assert "home" not in examined(STORYREEL_HOME=str(home))
+    (home / folder).write_text("in the way")
+    check = examined(STORYREEL_HOME=str(home))["home"]
+    assert check.state == "missing" and str(home / folder) in check.detail and "STORYREEL_HOME" in check.fix
+
+
+def test_prefects_folder_that_takes_no_files_is_missing(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with temporary_settings({PREFECT_HOME: tmp_path / "file" / "prefect"}):
+        check = examined()["home"]
+    assert check.state == "missing" and "Prefect's records" in check.detail and "PREFECT_HOME" in check.fix
 
 
 def test_a_service_in_trouble_is_not_called_well() -> None:
