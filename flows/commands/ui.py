@@ -12,7 +12,6 @@ import typer
 
 from storyreel.flows.errors import NotAllowed, RunFailed
 from storyreel.flows.terminal import Terminal, legible, styled
-from storyreel.tasks.home import Home
 from storyreel.tasks.settings import PLAYER_URL, Settings
 
 if TYPE_CHECKING:
@@ -43,6 +42,7 @@ def ui(
     from storyreel.flows.player import running
     from storyreel.flows.servers import background
     from storyreel.flows.servers.choose import set_prefect_defaults
+    from storyreel.tasks.home import Home
 
     console = Terminal()
     set_prefect_defaults()
@@ -104,6 +104,7 @@ def _name(server: BackgroundServer, profile: str | None, console: Terminal) -> N
 def _start_player() -> str:
     """Start the player of this home; returns a line that says where films are played, or why not."""
     from storyreel.flows.player import running
+    from storyreel.tasks.home import Home
 
     if elsewhere := Settings.read().player_url:
         return f"Films and takes are played at {elsewhere}, which {PLAYER_URL} names"

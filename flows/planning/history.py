@@ -18,7 +18,13 @@ def open_history(home: Home) -> Iterator[History]:
     clips, has_bucket = home.clips(), bool(Settings.read().media_url)
     unnoted = {receipt.key for receipt in clips.unnoted()}
     if not home.has_ledger:
-        yield History(purchases=lambda _: {}, holds=clips.contains, keeps=unnoted.__contains__, has_bucket=has_bucket)
+        yield History(
+            purchases=lambda _: {},
+            holds=clips.contains,
+            keeps=unnoted.__contains__,
+            is_empty=not unnoted,
+            has_bucket=has_bucket,
+        )
         return
     stored = set[str]()
 

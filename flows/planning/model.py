@@ -54,6 +54,8 @@ class History(Frozen):
     """Whether any take has a verdict."""
     verdicts: Callable[[Iterable[str]], Mapping[str, Verdict]] = lambda _keys: {}
     """The latest verdict by key."""
+    is_empty: bool = False
+    """Whether nothing was ever ordered, as far as this host knows."""
     has_bucket: bool = False
     """Whether the user has a bucket, for files that a service accepts only as a link."""
 

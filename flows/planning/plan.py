@@ -18,7 +18,7 @@ from storyreel.specs.problems.phrases import listed, shown, suggestion
 from storyreel.specs.problems.problem import Problem, StoryboardError
 from storyreel.specs.storyboard import Shot, Storyboard
 from storyreel.tasks.clips import file_digest
-from storyreel.tasks.ledger.ledger import Verdict
+from storyreel.tasks.ledger.ledger import State, Verdict
 from storyreel.tasks.prices.price_list import PriceList, Quote
 from storyreel.tasks.providers import load, names
 from storyreel.tasks.providers.provider import Provider
@@ -26,6 +26,7 @@ from storyreel.tasks.request.board import own_font
 from storyreel.tasks.request.brief import brief_of
 from storyreel.tasks.request.build import build_requests
 from storyreel.tasks.request.local_files import LocalFileChecks
+from storyreel.tasks.request.prompt import lacks_articles
 from storyreel.tasks.request.unsupported import Unsupported
 
 STAND_IN = "animatic"
@@ -87,8 +88,10 @@ def expected_seconds(takes: Sequence[PlannedTake], history: History) -> float | 
 class _TakeBuilder:
     """Builds the takes of one film, still without their states; each local file is read once."""
 
-    def __init__(self, film: Storyboard, cut: Cut, history: History, prices: PriceList) -> None:
-        self._film = film
+    def __init__(
+        self, film: Storyboard, cut: Cut, history: History, prices: PriceList, *, is_earlier: bool = False
+    ) -> None:
+        self._film, self._cut = film, cut
         self._history = history
         self._prices = prices
         self._events = {event.shot: event for event in cut.events}
@@ -97,11 +100,15 @@ class _TakeBuilder:
         self._built: dict[Hashable, list[PlannedTake]] = {}
         self.warnings: list[str] = []
         """Sentences about verdicts that contradict the storyboard or cannot be followed."""
+        self._earlier = _EarlierWording(history, for_all=is_earlier)
         self._digest, self._adapter, self._files = cache(file_digest), cache(_adapter), LocalFileChecks()
         self._font = own_font(film)
 
     def takes(self, provider: str | None) -> list[PlannedTake]:
         """Every take that the storyboard and the verdicts ask for, each after the one that it continues."""
+        if not self._history.is_empty and any(lacks_articles(self._film, shot) for shot in self._shots):
+            # At once for the whole film: each question to a ledger or a bucket may be a round trip.
+            self._earlier.look_up(self._earlier_keys(provider))
         takes = self._all(provider, None)
         if not self._history.has_verdicts:
             return takes
@@ -126,6 +133,11 @@ class _TakeBuilder:
         """The takes in the order of the film."""
         places = {shot: place for place, shot in enumerate(self._events)}
         return sorted(takes, key=lambda take: (places[take.shot], take.take))
+
+    def _earlier_keys(self, provider: str | None) -> list[str]:
+        """The keys of all takes as if the whole film had been ordered in the words of earlier versions."""
+        earlier = _TakeBuilder(self._film, self._cut, self._history, self._prices, is_earlier=True)
+        return [each.key for take in earlier._all(provider, None) for each in take.candidates]
 
     def _all(self, provider: str | None, verdicts: _Verdicts | None) -> list[PlannedTake]:
         circled: dict[str, str] = {}
@@ -194,10 +206,15 @@ class _TakeBuilder:
             adapter = self._adapter(name)
         except LookupError as unknown:
             raise Unsupported("providers" if shot.providers else "provider", *unknown.args) from unknown
-        requests = build_requests(
-            self._film, shot, adapter, event, anchor, upstream, self._digest, self._files, self._history.has_bucket,
-            self._font,
+        build = partial(
+            build_requests, self._film, shot, adapter, event, anchor, upstream, self._digest, self._files,
+            self._history.has_bucket, self._font,
         )  # fmt: skip
+        requests = build()
+        if adapter.paid and lacks_articles(self._film, shot):
+            earlier = list(build(has_articles=False))
+            if self._earlier.applies([request.key for request in earlier]):
+                requests = iter(earlier)
         first = next(requests)
         quote = self._prices.price(first) if adapter.paid else _FREE
         candidate = Candidate(
@@ -212,6 +229,29 @@ class _TakeBuilder:
         # The takes of a shot differ in number and seed only, which neither price nor brief depends on.
         for request in requests:
             yield candidate.model_copy(update={"request": request, "key": request.key})
+
+
+class _EarlierWording:
+    """The keys of takes in the words of earlier versions that were ordered: they are not bought again in new words."""
+
+    def __init__(self, history: History, *, for_all: bool) -> None:
+        self._history, self._for_all = history, for_all
+        self._is_bought: dict[str, bool] = {}
+
+    def look_up(self, keys: Iterable[str]) -> None:
+        """Find out which of these keys were ordered, and not in vain."""
+        unknown = [key for key in keys if key not in self._is_bought]
+        found = self._history.purchases(unknown) if unknown else {}
+        for key in unknown:
+            is_paid = key in found and found[key].state is not State.FAILED
+            self._is_bought[key] = is_paid or self._history.keeps(key)
+
+    def applies(self, keys: Sequence[str]) -> bool:
+        """Whether takes with these keys, one shot's, keep the earlier words; always if they do so `for_all`."""
+        if self._for_all:
+            return True
+        self.look_up(keys)
+        return any(self._is_bought[key] for key in keys)
 
 
 class _Verdicts:

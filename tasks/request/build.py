@@ -30,12 +30,14 @@ def build_requests(
     files: LocalFileChecks | None = None,
     has_bucket: bool = False,
     font: Path | None = None,
+    has_articles: bool = True,
 ) -> Iterator[Request]:
     """Yield the requests for all takes of a shot, in order.
 
     `continued` is the key of the take whose last frame the shot begins with. `files` is shared between shots, so that
     each file is opened once. `has_bucket` is whether the user has a bucket that services can download from,
-    `font` the user's own font for animatics. Raises Unsupported if the service cannot make the shot.
+    `font` the user's own font for animatics. Without `has_articles` they are worded as in earlier versions, for takes
+    that were bought with these words. Raises Unsupported if the service cannot make the shot.
     """
     mode = shot.mode or _mode(storyboard, shot)
     capability = provider.capabilities.get(mode)
@@ -53,7 +55,7 @@ def build_requests(
         provider=provider.name,
         model=capability.model,
         mode=mode,
-        prompt="" if capability.draws_board else _prompt(storyboard, shot, attached.references, capability),
+        prompt=_prompt(storyboard, shot, attached.references, capability, has_articles),
         negative_prompt="" if capability.draws_board else _negative_prompt(storyboard, capability),
         seed=0,
         seconds=_sold_seconds(shot, capability, frames, storyboard, with_video),
@@ -113,8 +115,18 @@ def _sold_seconds(
     return seconds
 
 
-def _prompt(storyboard: Storyboard, shot: Shot, references: tuple[Attachment, ...], capability: Capability) -> str:
-    prompt = build_prompt(storyboard, shot, references, capability)
+def _prompt(
+    storyboard: Storyboard,
+    shot: Shot,
+    references: tuple[Attachment, ...],
+    capability: Capability,
+    has_articles: bool,
+) -> str:
+    if capability.draws_board:
+        return ""
+    prompt = build_prompt(storyboard, shot, references, capability, has_articles=has_articles)
+    if has_articles and capability.prompt_length is not None and len(prompt) > capability.prompt_length:
+        prompt = build_prompt(storyboard, shot, references, capability, has_articles=False)
     if capability.prompt_length is not None and len(prompt) > capability.prompt_length:
         shorter = "shorten the action, the descriptions or the look"
         raise Unsupported(

@@ -7,11 +7,12 @@ dialogue and look.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from storyreel.specs.storyboard import PLACEHOLDER, CastMember, Dialogue, Location, Shot, Storyboard
 from storyreel.tasks.providers.capability import Capability
 from storyreel.tasks.providers.request import Attachment
+from storyreel.tasks.request.article import with_article
 
 _MOVES = {
     "static": "The camera does not move",
@@ -24,22 +25,44 @@ _MOVES = {
     "tilt down": "The camera tilts down",
 }
 
+_Describe = Callable[[str], str]
+"""The words of a description in a prompt."""
 
-def build_prompt(storyboard: Storyboard, shot: Shot, attached: Sequence[Attachment], capability: Capability) -> str:
-    """The prompt as it is sent. The attachments are numbered in their order, images and videos apart."""
+
+def build_prompt(
+    storyboard: Storyboard,
+    shot: Shot,
+    attached: Sequence[Attachment],
+    capability: Capability,
+    *,
+    has_articles: bool = True,
+) -> str:
+    """The prompt as it is sent. The attachments are numbered in their order, images and videos apart.
+
+    Without `has_articles` it is as it was worded before descriptions got the article that they lack; see
+    `lacks_articles`.
+    """
+    describe: _Describe = with_article if has_articles else str
     labels = _labels(attached, capability.label)
     names = storyboard.names | {key: its[0] for key, its in labels.items() if key}
     sentences = [
-        *_bindings(storyboard, shot, labels),
+        *_bindings(storyboard, shot, labels, describe),
         f"{shot.size.capitalize()} shot" if shot.size else "",
         ", ".join(filter(None, (_MOVES[shot.camera.move], shot.camera.angle, shot.camera.lens))),
-        _location(storyboard, shot, labels),
+        _location(storyboard, shot, labels, describe),
         shot.action,
         *(_spoken(storyboard, shot, line) for line in shot.dialogue),
         storyboard.look.prompt,
         f"Avoid: {storyboard.look.avoid}" if storyboard.look.avoid and not capability.negative_prompt else "",
     ]
     return fill_names(" ".join(_sentence(text) for text in sentences if text.strip()), names)
+
+
+def lacks_articles(storyboard: Storyboard, shot: Shot) -> bool:
+    """Whether the prompt of a shot is worded differently with and without `has_articles`."""
+    nouns: list[CastMember | Location] = [storyboard.cast[key] for key in shot.cast]
+    nouns += [storyboard.locations[shot.location]] if shot.location else []
+    return any(with_article(noun.description) != noun.description for noun in nouns)
 
 
 def fill_names(text: str, names: Mapping[str, str]) -> str:
@@ -64,30 +87,35 @@ def _labels(attached: Iterable[Attachment], style: str) -> dict[str, list[str]]:
     return labels
 
 
-def _bindings(storyboard: Storyboard, shot: Shot, labels: Mapping[str, Sequence[str]]) -> list[str]:
+def _bindings(
+    storyboard: Storyboard, shot: Shot, labels: Mapping[str, Sequence[str]], describe: _Describe
+) -> list[str]:
     """A sentence for each person, location and further reference: which attachments show it, and what it is."""
-    sentences = [_binding(storyboard.names[key], storyboard.cast[key], labels.get(key, ())) for key in shot.cast]
+    sentences = [
+        _binding(storyboard.names[key], describe(storyboard.cast[key].description), labels.get(key, ()))
+        for key in shot.cast
+    ]
     if shot.location and shot.location in labels:
-        place = storyboard.locations[shot.location]
+        place = describe(storyboard.locations[shot.location].description)
         sentences.append(_binding(storyboard.names[shot.location], place, labels[shot.location]))
     if free := labels.get(""):
         sentences.append(f"{_listed(free)} {'is a reference' if len(free) == 1 else 'are references'} for this shot")
     return sentences
 
 
-def _binding(name: str, noun: CastMember | Location, labels: Sequence[str]) -> str:
-    what = f"{name}, {noun.description}" if noun.description else name
+def _binding(name: str, description: str, labels: Sequence[str]) -> str:
+    what = f"{name}, {description}" if description else name
     if labels:
         return f"{_listed(labels)} {'is' if len(labels) == 1 else 'are'} {what}"
-    return f"{name} is {noun.description}" if noun.description else ""
+    return f"{name} is {description}" if description else ""
 
 
-def _location(storyboard: Storyboard, shot: Shot, labels: Mapping[str, Sequence[str]]) -> str:
+def _location(storyboard: Storyboard, shot: Shot, labels: Mapping[str, Sequence[str]], describe: _Describe) -> str:
     if not shot.location:
         return ""
     if shot.location in labels:
         return f"In {labels[shot.location][0]}"
-    return f"In {storyboard.locations[shot.location].description or storyboard.names[shot.location]}"
+    return f"In {describe(storyboard.locations[shot.location].description) or storyboard.names[shot.location]}"
 
 
 def _spoken(storyboard: Storyboard, shot: Shot, line: Dialogue) -> str:

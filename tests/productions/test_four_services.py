@@ -125,7 +125,7 @@ def _assert_asked_for_what_was_written(service: str, bodies: list[dict[str, Any]
     asked = [parts(service, body) for body in bodies]
     label = "image 1" if service == "apiyi" else "Image 1"
     climbs = next(part for part in asked if "climbs the last stair" in part["prompt"])
-    assert climbs["prompt"].startswith(label) and "are Mira, woman in her sixties" in climbs["prompt"]
+    assert climbs["prompt"].startswith(label) and "are Mira, a woman in her sixties" in climbs["prompt"]
     assert f"{label} climbs the last stair." in climbs["prompt"]
     assert f'{label} says: "Who\'s there?"' in climbs["prompt"]
     assert (climbs["images"], climbs["videos"], climbs["first"]) == (1, 1, 1)

@@ -94,7 +94,7 @@ def test_the_parts_of_a_prompt_are_in_order(tmp_path: Path) -> None:
         'dialogue: [{mira: "Who is there?", delivery: whispered}]'
     )
     assert ask(tmp_path, shot).prompt == (
-        "Image 1 is Mira, woman in her sixties. Tom is boy of twelve. Image 2 is lamp room, brass lamp room. "
+        "Image 1 is Mira, a woman in her sixties. Tom is a boy of twelve. Image 2 is lamp room, a brass lamp room. "
         "Wide shot. The camera pushes in slowly. In Image 2. Image 1 climbs. "
         'Image 1 says (whispered): "Who is there?" overcast light.'
     )
