@@ -17,6 +17,7 @@ import httpx
 
 from storyreel.flows.servers.choose import set_prefect_defaults
 from storyreel.flows.servers.local import local_server
+from storyreel.flows.servers.prefect_settings import NamedServer, named_server
 from storyreel.specs.problems.phrases import shown
 from storyreel.tasks import providers
 from storyreel.tasks.bucket import without_password
@@ -42,18 +43,16 @@ class Connection(NamedTuple):
 
 def check_prefect_server(*, ask: bool) -> Connection | None:
     """The server that a run would report to; None if a run would start its own."""
-    if named := named_server():
-        return asyncio.run(_request(named, "/health")) if ask else Connection(without_password(named))
+    if named := server_in_settings():
+        return asyncio.run(_request(named.api, "/health")) if ask else Connection(without_password(named.api))
     local = local_server() if ask else ""
     return Connection(f"{local}/api") if local else None
 
 
-def named_server() -> str:
-    """The API address that Prefect's settings name, as `prefect` uses it; empty if they name none."""
+def server_in_settings() -> NamedServer | None:
+    """The server that Prefect's settings name, as `prefect` uses it; None if they name none."""
     set_prefect_defaults()
-    from prefect.settings import PREFECT_API_URL
-
-    return str(PREFECT_API_URL.value() or "")
+    return named_server()
 
 
 def prefect_folders() -> dict[Path, str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shlex
 import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,6 +14,7 @@ from packaging.version import Version
 from storyreel.flows.diagnostics import connectivity
 from storyreel.flows.diagnostics.check import Check
 from storyreel.flows.servers.local import recorded_server
+from storyreel.flows.servers.prefect_settings import NamedServer, prefect_command
 from storyreel.flows.servers.survey import DeployedFilm, Pool, SlotLimit, Survey, speaking_to, survey
 from storyreel.specs.problems.phrases import abridged, counted, shown
 from storyreel.specs.secrets import hidden
@@ -36,29 +36,29 @@ def check_prefect(environment: Mapping[str, str], *, offline: bool) -> Iterator[
         detail = "a run starts its own, and its record stays on this machine"
         yield Check("prefect server", "ok", detail, fix="storyreel ui (to see runs)")
         return
-    if server.problem:
-        fix = "start that server, or run `prefect config unset PREFECT_API_URL` to let each run start its own"
-        yield Check("prefect server", "missing", f"{server.address} {server.problem}", fix)
+    named = connectivity.server_in_settings()
+    if named and server.problem:
+        fix = f"{'storyreel ui' if named.port else 'start that server'}, or {named.remedy}"
+        yield Check("prefect server", "missing", f"{server.address} {server.problem}; {named.where} names it", fix)
         return
     if offline:
         yield Check("prefect server", "ok", f"{server.address}, not asked")
         return
     try:
-        api = connectivity.named_server() or server.address
+        api = named.api if named else server.address
         found = asyncio.run(survey(api, _SECONDS))
     except TimeoutError:
         detail = f"{server.address} answers, but not to all questions in {_SECONDS} s"
-        yield Check(
-            "prefect server", "note", detail, fix="look into its log; storyreel doctor again when it is less busy"
-        )
+        yield Check("prefect server", "note", detail, fix="storyreel doctor again when it is less busy")
         return
     except Exception as error:  # whatever the client raises at an answer that it does not understand
         detail = f"{server.address} answers, but cannot be asked: {_in_words(error)}"
         yield Check("prefect server", "note", detail, fix=f"a server with Prefect {metadata.version('prefect')}")
         return
     yield _version(server.address, Version(found.version))
-    yield from _same_server(api, environment)
-    yield from _deployed(api, found)
+    yield from _same_server(api, named, environment)
+    with speaking_to(api):  # which the commands that are given must name, if the settings do not
+        yield from _deployed(found)
 
 
 def _in_words(error: Exception) -> str:
@@ -87,40 +87,39 @@ def _version(address: str, server: Version) -> Check:
     return Check("prefect server", "ok", f"{address} answers, Prefect {server}")
 
 
-def _same_server(api: str, environment: Mapping[str, str]) -> Iterator[Check]:
+def _same_server(api: str, named: NamedServer | None, environment: Mapping[str, str]) -> Iterator[Check]:
     """Nothing, or where `prefect` and `storyreel` would speak to different servers."""
-    name, named = "same server", connectivity.named_server()
-    ui = recorded_server(environment)
+    name, ui = "same server", recorded_server(environment)
     if not named:
         detail = f"storyreel reports to {api}, but `prefect` does not know it and would start one of its own"
-        yield Check(name, "note", detail, fix=shlex.join(["prefect", "config", "set", f"PREFECT_API_URL={api}"]))
-    elif ui and ui.process.is_alive() and f"{ui.pages}/api" != named.rstrip("/"):
-        detail = f"that of storyreel ui, {ui.pages}, is not used: PREFECT_API_URL names {without_password(named)}"
-        yield Check(name, "note", detail, fix=f"export PREFECT_API_URL={ui.pages}/api, or storyreel ui --stop")
+        yield Check(name, "note", detail, fix=f"storyreel ui --profile storyreel, or export PREFECT_API_URL={api}")
+    elif ui and ui.process.is_alive() and f"{ui.pages}/api" != named.api.rstrip("/"):
+        detail = f"that of storyreel ui, {ui.pages}, is not used: {named.where} names {without_password(named.api)}"
+        yield Check(name, "note", detail, fix=f"{named.remedy}, or storyreel ui --stop")
 
 
-def _deployed(api: str, found: Survey) -> Iterator[Check]:
+def _deployed(found: Survey) -> Iterator[Check]:
     for pool in found.pools:
         yield _pool(pool)
     yield from _served(found.films)
     for film in found.films:
         yield from _paused(film)
     for automation in found.paused_automations:
-        fix = f"prefect automation resume --id {automation.id}"
+        fix = prefect_command("automation", "resume", "--id", str(automation.id))
         yield Check("automations", "note", f"{automation.name!r} is paused", fix)
-    yield from _limits(api, found.limits)
+    yield from _limits(found.limits)
 
 
 def _pool(pool: Pool) -> Check:
     name, films = "workers", abridged(pool.films, _LISTED)
     if pool.is_paused:
-        fix = shlex.join(["prefect", "work-pool", "resume", pool.name])
+        fix = prefect_command("work-pool", "resume", pool.name)
         return Check(name, "note", f"pool {pool.name} is paused; no run of {films} begins", fix)
     if pool.takes_no_runs:
-        fix = shlex.join(["prefect", "work-pool", "clear-concurrency-limit", pool.name])
+        fix = prefect_command("work-pool", "clear-concurrency-limit", pool.name)
         return Check(name, "note", f"pool {pool.name} has a limit of 0; no run of {films} begins", fix)
     if not pool.has_worker:
-        fix = shlex.join(["prefect", "worker", "start", "--pool", pool.name])
+        fix = prefect_command("worker", "start", "--pool", pool.name)
         return Check(name, "note", f"pool {pool.name} has no worker; runs of {films} wait for one", fix)
     return Check(name, "ok", f"pool {pool.name} has a worker, for {films}")
 
@@ -135,19 +134,19 @@ def _served(films: tuple[DeployedFilm, ...]) -> Iterator[Check]:
 def _paused(film: DeployedFilm) -> Iterator[Check]:
     if film.is_paused and film.pool:
         detail = f"{film.name} is paused; its schedules start no run"
-        fix = f"prefect api POST /deployments/{film.id}/resume_deployment"
+        fix = prefect_command("api", "POST", f"/deployments/{film.id}/resume_deployment")
         yield Check("schedules", "note", detail, fix)
     elif film.paused_schedules:
         number = len(film.paused_schedules)
         detail = (
             f"{number} of {counted(film.schedules, 'schedule')} of {film.name} {'is' if number == 1 else 'are'} paused"
         )
-        command = ["prefect", "deployment", "schedule", "resume", film.full_name]
-        commands = [shlex.join([*command, str(schedule)]) for schedule in film.paused_schedules]
+        command = ("deployment", "schedule", "resume", film.full_name)
+        commands = [prefect_command(*command, str(schedule)) for schedule in film.paused_schedules]
         yield Check("schedules", "note", detail, fix=" && ".join(commands))
 
 
-def _limits(api: str, limits: Sequence[SlotLimit]) -> Iterator[Check]:
+def _limits(limits: Sequence[SlotLimit]) -> Iterator[Check]:
     """Check the limits, after places that no run holds are released."""
     name, released = "service limits", {}
     if any(limit.taken for limit in limits):
@@ -159,8 +158,7 @@ def _limits(api: str, limits: Sequence[SlotLimit]) -> Iterator[Check]:
                 released.update({limit_name(lost.service): lost for lost in await release_lost_slots()})
 
         try:
-            with speaking_to(api):
-                asyncio.run(release())
+            asyncio.run(release())
         except Exception as error:  # whatever the client raises
             detail = f"places that no run holds were not looked for: {_in_words(error)}"
             yield Check(name, "note", detail, fix="storyreel doctor")
@@ -175,8 +173,8 @@ def _limit(limit: SlotLimit) -> Check:
     name, places = "service limits", f"{limit.taken} of {limit.limit} places at {limit.name} are taken"
     if not limit.is_active:
         detail = f"{limit.name} is paused: any number of takes may be at the service at once"
-        return Check(name, "note", detail, fix=shlex.join(["prefect", "gcl", "enable", limit.name]))
+        return Check(name, "note", detail, fix=prefect_command("gcl", "enable", limit.name))
     if not limit.limit:
-        fix = shlex.join(["prefect", "gcl", "update", limit.name, "--limit", "1"])
+        fix = prefect_command("gcl", "update", limit.name, "--limit", "1")
         return Check(name, "note", f"{limit.name} is 0: no take is ordered", fix)
     return Check(name, "ok", places)

@@ -74,6 +74,7 @@ def note(name: str, about: str) -> Check:
 def run(fix: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Run the commands of a fix as a shell does."""
     for command in fix.split(" && "):
+        assert command.startswith("prefect "), command
         monkeypatch.setattr(sys, "argv", shlex.split(command))
         monkeypatch.setattr(sys, "stdin", io.StringIO())
         with pytest.raises(SystemExit) as ended:
@@ -83,7 +84,10 @@ def run(fix: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def as_in_a_shell(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`prefect` is on the path, and a variable names the server."""
     monkeypatch.setenv("PREFECT_API_URL", str(PREFECT_API_URL.value()))
+    monkeypatch.setenv("PATH", os.pathsep.join((str(BIN), os.environ["PATH"])))
+    monkeypatch.delenv("UV_RUN_RECURSION_DEPTH", raising=False)
 
 
 @pytest.mark.usefixtures("as_in_a_shell")
@@ -99,7 +103,7 @@ def test_a_pool_that_begins_no_runs_is_told_until_a_worker_is_there(
     assert "limit of 0" in none_at_once.detail
     run(none_at_once.fix, monkeypatch)
     alone = note("workers", FILM)
-    assert "has no worker" in alone.detail and alone.fix == f"prefect worker start --pool {shlex.quote(POOL)}"
+    assert "has no worker" in alone.detail and alone.fix.endswith(f"worker start --pool {shlex.quote(POOL)}")
 
     async def send_heartbeat() -> None:
         async with get_client() as server:
@@ -166,17 +170,21 @@ def test_places_that_no_run_holds_are_released_and_a_limit_without_effect_is_tol
     client.delete_global_concurrency_limit_by_name(limit)
 
 
-def test_a_server_of_storyreel_ui_that_prefect_does_not_know_is_told() -> None:
+def test_a_server_of_storyreel_ui_that_prefect_does_not_know_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     api = str(PREFECT_API_URL.value())
     record = ServerRecord(port=urlsplit(api).port or 0, process=owner_of_process(os.getpid()))
     record_path().parent.mkdir(parents=True, exist_ok=True)
     write_whole(record_path(), record.model_dump_json())
     assert not checks("same server", "")
     with temporary_settings(restore_defaults={PREFECT_API_URL}):
-        assert note("same server", api).fix == f"prefect config set PREFECT_API_URL={api}"
+        monkeypatch.setattr(
+            prefect_checks.connectivity, "local_server", lambda: record.pages
+        )  # this process does not listen
+        assert note("same server", api).fix == f"storyreel ui --profile storyreel, or export PREFECT_API_URL={api}"
+    monkeypatch.setenv("PREFECT_API_URL", api)
     write_whole(record_path(), record.model_copy(update={"port": record.port + 1}).model_dump_json())
     other = note("same server", f"127.0.0.1:{record.port + 1}, is not used")
-    assert f"PREFECT_API_URL names {api}" in other.detail
+    assert f"PREFECT_API_URL names {api}" in other.detail and other.fix.startswith("unset PREFECT_API_URL, or ")
 
 
 @pytest.mark.parametrize(
