@@ -11,6 +11,8 @@ from pathlib import Path
 
 from storyreel.specs.foreign_text import printable
 
+RENDER_FLOW = "render storyboard"
+"""Name of the flow that makes a film."""
 TAG = "storyreel"
 """Tag of all runs and deployments."""
 _FILM, _VERSION, _SERVICE = "film:", "version:", "service:"

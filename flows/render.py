@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast
 
@@ -18,9 +19,10 @@ from storyreel.flows.lifecycle.automations import continuable
 from storyreel.flows.lifecycle.cancellation import stop_handler, stoppable
 from storyreel.flows.lifecycle.deployed import is_deployed, is_of_a_form
 from storyreel.flows.lifecycle.final_state import fails_in_words
+from storyreel.flows.monitoring.events import emit_question
 from storyreel.flows.monitoring.logs import make_logs_legible
 from storyreel.flows.monitoring.observe import log_plan, observe_run
-from storyreel.flows.names import film_tags, renamed_run, retagged, run_name, tagged_film
+from storyreel.flows.names import RENDER_FLOW, film_tags, renamed_run, retagged, run_name, tagged_film
 from storyreel.flows.packs import version_of
 from storyreel.flows.planning.model import Plan
 from storyreel.flows.planning.planner import Planner
@@ -70,7 +72,7 @@ def _run_name() -> str:
     return run_name(title or tagged_film(flow_run.tags) or Path(hidden(storyboard)).stem, datetime.now())
 
 
-@flow(name="render storyboard", flow_run_name=_run_name)
+@flow(name=RENDER_FLOW, flow_run_name=_run_name)
 @stoppable
 @fails_in_words
 @continuable
@@ -124,7 +126,7 @@ async def render_storyboard(
     confined = await is_of_a_form(storyboard)
     planner = await asyncio.to_thread(Planner.of, request, home, confined=confined)
     version = await asyncio.to_thread(version_of, planner.film)
-    approval = await Approval.begin(planner)
+    approval = await Approval.begin(planner, partial(emit_question, planner.film.title))
     # An amount that a person approved replaces every other limit of the run.
     ceiling = approval.ceiling or await ceiling_of_run()
     held = "" if approval.ceiling else ceiling.raised(planner.limits)

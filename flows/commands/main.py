@@ -15,6 +15,7 @@ from storyreel.flows.commands.deploy import deploy, serve
 from storyreel.flows.commands.exit_codes import exit_code
 from storyreel.flows.commands.init import init, schema
 from storyreel.flows.commands.ledger import ledger, reconcile
+from storyreel.flows.commands.notify import notify
 from storyreel.flows.commands.plan import plan, validate
 from storyreel.flows.commands.render import render
 from storyreel.flows.commands.retake import retake
@@ -25,7 +26,7 @@ from storyreel.flows.terminal import Terminal, make_output_plain
 
 COMMANDS = (
     init, validate, plan, render, review, retake, explain, providers, ledger, reconcile, ui, doctor, serve, deploy,
-    webhooks, player, schema,
+    notify, webhooks, player, schema,
 )  # fmt: skip
 
 

@@ -83,21 +83,22 @@ async def ensure_automations(lost_after: int | None = None) -> tuple[AutomationC
     `lost_after`, in seconds, holds for all films; None keeps what is set, 90 if nothing is.
     """
     async with get_client() as client:
-        lost = await _read(client, _LOST)
+        lost = await read_automation(client, _LOST)
         within = lost.trigger.within if lost and isinstance(lost.trigger, EventTrigger) else None
         seconds = lost_after or (int(within.total_seconds()) if within else LOST_AFTER)
         others = (_pick_up(), _take_back(), _pick_up_stopped())
         return (
-            await _put(client, lost, _mark_lost(seconds)),
-            *[await _put(client, await _read(client, each.name), each) for each in others],
+            await put_automation(client, lost, _mark_lost(seconds)),
+            *[await put_automation(client, await read_automation(client, each.name), each) for each in others],
         )
 
 
-async def _read(client: PrefectClient, name: str) -> Automation | None:
+async def read_automation(client: PrefectClient, name: str) -> Automation | None:
+    """The automation of a name, or None."""
     return next(iter(await client.read_automations_by_name(name)), None)
 
 
-async def _put(client: PrefectClient, current: Automation | None, wanted: AutomationCore) -> AutomationCore:
+async def put_automation(client: PrefectClient, current: Automation | None, wanted: AutomationCore) -> AutomationCore:
     """Create or change an automation. An equal one is left alone: a change makes it forget the runs it is watching."""
     if current is None:
         await client.create_automation(wanted)

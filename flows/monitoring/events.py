@@ -5,6 +5,7 @@ The resource is the film, `storyreel.film.<slug>`, or a shot, `storyreel.film.<s
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from prefect.events import emit_event
@@ -37,7 +38,14 @@ def emit_shot_finished(
 
 def emit_shot_stopped(title: str, take: PlannedTake, how: Literal["failed", "unknown"], reason: str) -> None:
     """Emit `storyreel.shot.failed`, or `storyreel.shot.unknown` if it is unknown whether the service has the order."""
-    _emit(f"storyreel.shot.{how}", title, {**_take(take, take.request.provider), "reason": reason}, take.shot)
+    service = take.request.provider
+    summary = f"{take.shot} take {take.take}, {service}: {reason}"
+    _emit(f"storyreel.shot.{how}", title, {**_take(take, service), "reason": reason, "summary": summary}, take.shot)
+
+
+def emit_question(title: str, asks: Literal["review.requested", "budget.exceeded"], payload: Mapping[str, Any]) -> None:
+    """Emit `storyreel.review.requested` or `storyreel.budget.exceeded`: a run is suspended until a person answers."""
+    _emit(f"storyreel.{asks}", title, dict(payload))
 
 
 def emit_sequence_finished(title: str, rendering: Rendering) -> None:
@@ -52,6 +60,8 @@ def emit_sequence_finished(title: str, rendering: Rendering) -> None:
         "spent_is_estimate": rendering.is_estimate,
         "spent_unpriced": rendering.unpriced,
         "stand_ins": rendering.stand_ins,
+        "shots": len({take.shot for take in rendering.shots}),
+        "summary": rendering.in_words,
     }
     _emit("storyreel.sequence.finished", title, payload)
 

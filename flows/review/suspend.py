@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
 from prefect import State, get_client, get_run_logger
@@ -46,6 +46,10 @@ class NotApproved(StoryreelError):
     """A person decided that the run must not continue; what was made is kept."""
 
 
+Announce = Callable[[Literal["review.requested", "budget.exceeded"], Mapping[str, Any]], None]
+"""Tells others that the run has been suspended: why, and with which details."""
+
+
 class Round(NamedTuple):
     """A question and its answer; None if there is none yet."""
 
@@ -56,18 +60,18 @@ class Round(NamedTuple):
 class Approval:
     """The questions and answers of this run. A run that is not deployed cannot ask; its methods return at once."""
 
-    def __init__(self, planner: Planner, rounds: Sequence[Round]) -> None:
-        self._planner, self._rounds = planner, tuple(rounds)
+    def __init__(self, planner: Planner, rounds: Sequence[Round], announce: Announce) -> None:
+        self._planner, self._rounds, self._announce = planner, tuple(rounds), announce
         self._problems: dict[str, str] = {}
         """Problems of the last answer, by slate."""
 
     @classmethod
-    async def begin(cls, planner: Planner) -> Approval:
+    async def begin(cls, planner: Planner, announce: Announce) -> Approval:
         """Read the answers given while the run was suspended, and note their verdicts. Raises NotApproved."""
         if not _can_ask():
-            return cls(planner, ())
+            return cls(planner, (), announce)
         async with get_client() as client:
-            approval = cls(planner, await rounds_of(client, UUID(flow_run.id)))
+            approval = cls(planner, await rounds_of(client, UUID(flow_run.id)), announce)
             await approval._require_not_stopped(client)
         approval._note_verdicts()
         return approval
@@ -84,8 +88,14 @@ class Approval:
         question = Question(number=len(self._rounds) + 1, shots=by_field(needed.shots))
         home = self._planner.home
         form = await asyncio.to_thread(review_form, question, self._problems, home.house, run_links(home))
-        shots = ", ".join(shot.slate for shot in needed.shots)
-        await _suspend(question, form, needed.message, f"waits for a person to approve {shots}")
+        slates = [shot.slate for shot in needed.shots]
+        shots, spent = ", ".join(slates), self._planner.committed(flow_run.id)
+        told = {
+            "shots": slates,
+            "spent": [money.model_dump(mode="json") for money in spent],
+            "summary": f"{shots} of {needed.of} shots; {_in_words(spent)} spent",
+        }
+        await _suspend(question, form, needed.message, f"waits for a person to approve {shots}", told, self._announce)
 
     async def ask_for_budget(self, excess: StoryreelError) -> None:
         """Suspend the run until a person has decided whether it may cost more.
@@ -103,9 +113,16 @@ class Approval:
         question = Question(number=len(self._rounds) + 1, money=needed)
         lines = [_too_little(self._approved, needed), excess.message, excess.hint]
         why = "\n".join(filter(None, lines))
-        form = budget_form(question, why, summarize_purchases(plan.bought))
+        purchases = summarize_purchases(plan.bought)
+        form = budget_form(question, why, purchases)
         waits = f"waits for a person to decide on its budget: it would cost {needed.exactly} in all"
-        await _suspend(question, form, why, waits)
+        told = {
+            "shots": list(dict.fromkeys(take.shot for take in plan.bought)),
+            "cost": needed.model_dump(mode="json"),
+            "reason": why,
+            "summary": f"{excess.message}\nit would buy {purchases}; the whole run then costs {needed.exactly}",
+        }
+        await _suspend(question, form, why, waits, told, self._announce)
 
     @property
     def _approved(self) -> Money | None:
@@ -140,6 +157,10 @@ def _too_little(approved: Money | None, needed: Money) -> str:
         return ""
     short = Money(amount=needed.amount - approved.amount, currency=needed.currency)
     return f"the approved {approved.exactly} is {short.exactly} too little: the whole run costs {needed.exactly}"
+
+
+def _in_words(spent: Sequence[Money]) -> str:
+    return " and ".join(money.exactly for money in spent if money.amount) or "nothing"
 
 
 async def unapproved_shots(plan: Plan, runs: TakeRuns, ledger: Ledger) -> list[ShotToReview]:
@@ -197,10 +218,12 @@ async def _to_review(take: PlannedTake, runs: TakeRuns, ledger: Ledger) -> TakeT
     return TakeToReview.of(take, made.candidate, purchase, made.clip.path, made.inspection)
 
 
-async def _suspend(question: Question, form: type[RunInput], why: str, waits: str) -> None:
+async def _suspend(
+    question: Question, form: type[RunInput], why: str, waits: str, told: Mapping[str, Any], announce: Announce
+) -> None:
     """Suspend this run with a form, which ends its process. Returns only if Prefect refuses.
 
-    `waits` is the message of the state. (Prefect's `suspend_flow_run` gives it none.)
+    `waits` is the message of the state, and `told` what is announced. (Prefect's `suspend_flow_run` has no message.)
     """
     get_run_logger().warning("%s\nthis run is suspended until it is answered: Resume on its page", why)
     # Prefect suspends a run only once for a key, so each question has its own.
@@ -214,6 +237,7 @@ async def _suspend(question: Question, form: type[RunInput], why: str, waits: st
     if result.state and result.state.is_paused():
         # After the state: the server then deletes what is stored under these keys.
         await form.asave(keys)
+        announce("budget.exceeded" if question.money else "review.requested", told)
         raise Pause(state=result.state)
     get_run_logger().error("this run cannot be suspended: %s", getattr(result.details, "reason", result.status.value))
 

@@ -55,7 +55,7 @@ class Deployed:
     """A deployment of one film. Its runs are executed in this process, or each attempt in a process of its own."""
 
     def __init__(self, deployment: UUID, folder: Path, is_apart: bool) -> None:
-        self._deployment, self._folder, self._is_apart = deployment, folder, is_apart
+        self.id, self._folder, self._is_apart = deployment, folder, is_apart
 
     @classmethod
     async def of(cls, file: Path, title: str, is_apart: bool = False, **parameters: Any) -> Deployed:
@@ -73,7 +73,7 @@ class Deployed:
     async def begin(self, **given: Any) -> UUID:
         """Ask for a run, and execute it until it ends or is suspended; `given` are values of its form."""
         async with get_client() as client:
-            run = await client.create_flow_run_from_deployment(self._deployment, parameters=given)
+            run = await client.create_flow_run_from_deployment(self.id, parameters=given)
         await self.go_on(run.id)
         return run.id
 

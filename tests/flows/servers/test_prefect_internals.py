@@ -35,6 +35,7 @@ from storyreel.flows.servers.prefect_internals import (
     UNLOADABLE,
     EndedRun,
     HandoverRunner,
+    apprise_block,
     confirm_events,
     name_flow_run,
     outlast_console,
@@ -261,3 +262,8 @@ async def test_a_run_goes_on_whose_slot_the_server_has_lost(caplog: pytest.LogCa
         assert await run_flow_async(film, flow_run=run) == "whole", "runs are cancelled after the server was restarted"
     finally:
         logging.getLogger("prefect.flow_runs").removeHandler(listener)
+
+
+def test_the_block_for_slack_passes_an_address_of_e_mail_on_to_apprise() -> None:
+    (sends,) = apprise_block("mailtos://me:word@mail.example.com:465?to=ana@example.com&mode=ssl")._apprise_client
+    assert type(sends).__name__ == "NotifyEmail" and sends.targets == [(False, "ana@example.com")]
