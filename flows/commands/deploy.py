@@ -163,9 +163,8 @@ def _deploy(films: Sequence[FilmOptions], yes: bool, console: Terminal) -> list[
 def _plans(films: Sequence[FilmOptions]) -> list[tuple[str, BudgetedPlan]]:
     """The name of each film's deployment, and its plan by what was named alone.
 
-    Raises StoryboardError, BudgetExceeded, and NotAllowed if two films would have one deployment.
+    Raises StoryboardError, and NotAllowed if two films would have one deployment.
     """
-    from storyreel.flows.commands.consent import with_next
     from storyreel.flows.names import deployment_name
     from storyreel.flows.render import render_storyboard
 
@@ -174,8 +173,6 @@ def _plans(films: Sequence[FilmOptions]) -> list[tuple[str, BudgetedPlan]]:
         run = film.run()
         run.check_recordable()
         budgeted = options.plan_of(run)
-        if budgeted.excess:
-            raise with_next(budgeted.excess, run)
         name = f"{render_storyboard.name}/{film.name or deployment_name(budgeted.plan.title)}"
         if name in found:
             hint = "give one of them another title, or deploy it by itself with --name"

@@ -96,7 +96,8 @@ def _is_same(there: Any, named: Any) -> bool:
     if describe(there) != describe(named) or getattr(there, "day_or", True) != getattr(named, "day_or", True):
         return False
     if interval := getattr(there, "interval", None):
-        return not (there.anchor_date - named.anchor_date) % interval
+        apart: float = there.anchor_date.timestamp() - named.anchor_date.timestamp()
+        return apart % float(interval.total_seconds()) == 0
     starts = {bool(_START.match(rule)) for each in (there, named) if (rule := getattr(each, "rrule", None))}
     return len(starts) == 2 or getattr(there, "rrule", None) == getattr(named, "rrule", None)
 

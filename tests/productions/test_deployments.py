@@ -64,7 +64,7 @@ def test_a_worker_renders_what_was_deployed_on_its_schedule_and_when_asked(team:
     due = team.wait(lambda: [run for run in _runs(team, deployed["id"]) if run != asked])
     ended = team.wait_for(due[0], "Completed", "Failed", "Crashed")
     assert ended.name == "Completed", ended.message
-    team.deployed()
+    team.deployed("--no-schedule")
 
 
 def test_a_run_with_a_word_that_the_film_does_not_have_fails_and_says_where(team: Team) -> None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -13,10 +11,7 @@ from uuid import UUID
 import httpx
 import pytest
 import typer
-from prefect import get_client
 from prefect.client.orchestration import SyncPrefectClient
-from prefect.client.schemas.actions import WorkPoolCreate
-from prefect.exceptions import ObjectNotFound
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from storyreel.flows.commands.deployment_options import read_schedules
@@ -24,51 +19,12 @@ from storyreel.flows.deployment.environment import worker_environment
 from storyreel.flows.deployment.schedules import describe, parse_schedules
 from storyreel.specs.timing import parse_interval
 from tests.flows.conftest import Command
-
-FILM = """\
-storyboard: 1
-title: Twice a Day
-vars: {city: Paris}
-defaults: {provider: dashscope, duration: 2s}
-shots:
-  - {shot: 1A, action: "A lamp in ${city}."}
-"""
+from tests.flows.deployment.conftest import FILM, Deploy
 
 PREFECT = shlex.quote(str(Path(sys.executable).with_name("prefect")))
 """As it is printed where PATH does not lead to it."""
 
 _FILM = {"storyboard": "/films/film.yaml"}
-
-Deploy = Callable[..., dict[str, Any]]
-
-
-@pytest.fixture
-def film(tmp_path: Path) -> Path:
-    file = tmp_path / "film.yaml"
-    file.write_text(FILM)
-    return file
-
-
-@pytest.fixture
-def client(standing_server: str) -> Iterator[SyncPrefectClient]:
-    with temporary_settings({PREFECT_API_URL: standing_server}), get_client(sync_client=True) as client:
-        try:
-            client.read_work_pool("render")
-        except ObjectNotFound:
-            client.create_work_pool(WorkPoolCreate(name="render", type="process"))
-        yield client
-
-
-@pytest.fixture
-def deploy(storyreel: Command, standing_server: str, film: Path, client: SyncPrefectClient) -> Deploy:
-    def run(*arguments: str, **more: str) -> dict[str, Any]:
-        told = {"PREFECT_API_URL": standing_server, **more}
-        done = storyreel("deploy", film.name, "--pool", "render", "--json", *arguments, **told)
-        assert done.returncode == 0, done.stderr
-        deployed: dict[str, Any] = json.loads(done.stdout)
-        return deployed
-
-    return run
 
 
 def test_a_deployment_holds_all_that_a_worker_needs_and_no_key(
