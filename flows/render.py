@@ -17,7 +17,7 @@ from pydantic import AfterValidator, Field
 
 from storyreel.flows.lifecycle.automations import continuable
 from storyreel.flows.lifecycle.cancellation import stop_handler, stoppable
-from storyreel.flows.lifecycle.deployed import is_deployed, is_of_a_form
+from storyreel.flows.lifecycle.deployed import is_deployed, is_of_a_form, then_again
 from storyreel.flows.lifecycle.final_state import fails_in_words
 from storyreel.flows.monitoring.events import emit_question
 from storyreel.flows.monitoring.logs import make_logs_legible
@@ -167,14 +167,14 @@ async def render_storyboard(
             rendering = await _carry_out(planner, plan, origin, delivery, agreed, scenes)
         return cast("Rendering", Completed(message=rendering.in_words, data=rendering))
     except ReviewNeeded as needed:
-        needed.next = request.model_copy(update={"selection": ()}).command("review")
+        needed.next = await then_again(request.model_copy(update={"selection": ()}).command("review"))
         await approval.ask_to_review(needed)
         raise
     except (BudgetExceeded, ShotsFailed) as excess:
         if isinstance(excess, BudgetExceeded):
-            excess.next = request.command_within_budget(excess.fits)
+            excess.next = await then_again(request.command_within_budget(excess.fits))
         else:
-            excess.next = request.command()
+            excess.next = await then_again(request.command())
         if isinstance(excess, BudgetExceeded) or excess.is_budget:
             await approval.ask_for_budget(excess)
         raise

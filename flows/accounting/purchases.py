@@ -8,12 +8,10 @@ from contextlib import closing
 from datetime import datetime
 from typing import Any
 
-from rich import box
-from rich.table import Table
 from rich.text import Text
 
 from storyreel.flows.accounting.spending import approximately, sentence
-from storyreel.flows.terminal import Terminal, styled
+from storyreel.flows.terminal import Column, Row, Terminal, print_rows, styled
 from storyreel.specs.frozen import Frozen
 from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.ledger import Event, Purchase, PurchaseFilter, Spend, State
@@ -25,7 +23,18 @@ _COLOURS = {
     State.FAILED: "red",
     State.UNKNOWN: "bold red",
 }
-_COLUMNS = ("when", "film", "slate", "take", "service", "state", "task", "cost", "reason")
+_COLUMNS = (
+    Column("when"),
+    Column("film", most=24),
+    Column("slate"),
+    Column("take", "right"),
+    Column("service"),
+    Column("state"),
+    # A service's id may be long; --json prints it whole.
+    Column("task", most=9),
+    Column("cost", "right"),
+    Column("reason", is_text=True),
+)
 
 
 class Purchases(Frozen):
@@ -70,23 +79,16 @@ def print_purchases(console: Terminal, purchases: Purchases) -> None:
     if not purchases.shown:
         console.print("There are no such purchases.")
         return
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     has_reasons = purchases.histories or any(purchase.reason for purchase in purchases.shown)
-    names = _COLUMNS if has_reasons else _COLUMNS[:-1]
-    for name in names:
-        table.add_column(
-            name,
-            justify="right" if name in ("take", "cost") else "left",
-            # A service's id may be long; --json prints it whole.
-            overflow="ellipsis" if name in ("film", "task") else "fold",
-            max_width={"film": 24, "task": 9}.get(name),
-            no_wrap=name != "reason",
-        )
+    columns = _COLUMNS if has_reasons else _COLUMNS[:-1]
+    rows: list[Row] = []
     for purchase in purchases.shown:
-        table.add_row(*_cells(purchase)[: len(names)])
-        for event in purchases.histories.get(purchase.order.key, ()):
-            table.add_row(*_event_cells(event))
-    console.print(table)
+        order, at = purchase.order, when(purchase.changed)
+        title = f"{order.film} {order.slate} take {order.take}, {at}"
+        rows.append(Row(_cells(purchase)[: len(columns)], title=title, told=4))
+        events = purchases.histories.get(order.key, ())
+        rows += (Row(_event_cells(event), title=f"  {when(event.at)}", told=4) for event in events)
+    print_rows(console, columns, rows)
     more = " There are more: --limit shows them." if purchases.more else ""
     console.print(f"{sentence(purchases.spent)}{more}", soft_wrap=True)
     if purchases.unnoted:

@@ -6,10 +6,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import closing
 from typing import Any
 
-from rich import box
-from rich.table import Table
-
-from storyreel.flows.terminal import Terminal
+from storyreel.flows.terminal import Column, Row, Terminal, print_rows
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.money import Money
 from storyreel.tasks.home import Home
@@ -44,15 +41,11 @@ def print_spending(console: Terminal, spending: Spending) -> None:
     if not spending.parts:
         console.print("There are no such purchases.")
         return
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     labels = LABELS[spending.by]
-    for name in labels:
-        table.add_column(name, overflow="fold")
-    for name in ("takes", "charged", "estimated", "price unknown"):
-        table.add_column(name, justify="right")
-    for part in spending.parts:
-        table.add_row(*(getattr(part, name) or "–" for name in labels), *_cells(part))
-    console.print(table)
+    columns = [Column(name, is_text=True) for name in labels]
+    columns += [Column(name, "right") for name in ("takes", "charged", "estimated", "price unknown")]
+    rows = [Row([*(getattr(part, name) or "–" for name in labels), *_cells(part)]) for part in spending.parts]
+    print_rows(console, columns, rows)
     console.print(sentence(spending.total), soft_wrap=True)
 
 

@@ -65,14 +65,12 @@ def require_consent(budgeted: BudgetedPlan, request: RunRequest, yes: bool, cons
         raise NotAllowed(f"nothing was bought of {purchase}")
 
 
-def agree_unattended(budgeted: BudgetedPlan, request: RunRequest, yes: bool, console: Terminal) -> None:
-    """Return if scheduled runs may carry out the plan: within a budget, or at any price with `yes`. Prints the plan.
+def agree_unattended(budgeted: BudgetedPlan, yes: bool, console: Terminal) -> None:
+    """Return if scheduled runs may carry out the plan: with a budget, or at any price with `yes`. Prints the plan.
 
-    Keys are not checked: workers have their own. Raises BudgetExceeded and NotAllowed.
+    Neither keys, which workers have themselves, nor the budget is checked. Raises NotAllowed.
     """
     plan = budgeted.plan
-    if budgeted.excess:
-        raise with_next(budgeted.excess, request)
     if not plan.bought:
         console.print(styled((plan.title, "bold"), f": {summarize(plan)}"))
         return

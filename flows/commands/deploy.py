@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from storyreel.flows.deployment.deploy import Deployed
     from storyreel.flows.deployment.request import DeploymentRequest, FilmOptions
     from storyreel.flows.planning.budget import BudgetedPlan
+    from storyreel.tasks.ledger.budget import BudgetExceeded
 
 
 def deploy(
@@ -122,7 +124,7 @@ def serve(
     with serving.server(console) as pages:
         existing = asyncio.run(read_deployments(name for name, _ in plans))
         requests = [
-            _agreed(film, plan, existing.get(name), yes, console, must_have_keys=True)
+            _agreed(film, films, plan, existing.get(name), yes, console, must_have_keys=True)
             for film, (name, plan) in zip(films, plans, strict=True)
         ]
         serving.serve(requests, existing, pages, console)
@@ -144,7 +146,7 @@ def _deploy(films: Sequence[FilmOptions], yes: bool, console: Terminal) -> list[
         except RunFailed as error:  # told after what is wrong with the films, which can be mended without a server
             away = error
         requests = [
-            _agreed(film, plan, existing.get(name), yes, console)
+            _agreed(film, films, plan, existing.get(name), yes, console)
             for film, (name, plan) in zip(films, plans, strict=True)
         ]
         if away:
@@ -181,8 +183,18 @@ def _plans(films: Sequence[FilmOptions]) -> list[tuple[str, BudgetedPlan]]:
     return list(found.items())
 
 
+def _over_budget(excess: BudgetExceeded, film: FilmOptions, films: Sequence[FilmOptions]) -> BudgetExceeded:
+    """The error, with this command for the shots of the film that fit; with the film's plan if none does."""
+    is_typed = str(film.storyboard) in sys.argv
+    others = {str(each.storyboard) for each in films} - {str(film.storyboard)}
+    again = options.typed_again("--select", ",".join(excess.fits), others) if excess.fits and is_typed else ""
+    excess.next = again or film.run().command("plan")
+    return excess
+
+
 def _agreed(
     film: FilmOptions,
+    films: Sequence[FilmOptions],
     named: BudgetedPlan,
     current: DeploymentResponse | None,
     yes: bool,
@@ -190,7 +202,7 @@ def _agreed(
     *,
     must_have_keys: bool = False,
 ) -> DeploymentRequest:
-    """The request for a deployment. Raises what planning, `require_keys` and `agree_unattended` raise.
+    """The request for a deployment. Raises BudgetExceeded and what planning, `require_keys`, `agree_unattended` raise.
 
     `named` is the plan by what was named alone; it is made again where the deployment that exists says more.
     """
@@ -205,7 +217,9 @@ def _agreed(
     budgeted = named if run == film.run() else options.plan_of(run)
     if must_have_keys:
         require_keys(budgeted.plan)
-    agree_unattended(budgeted, run, yes, console)
+    if budgeted.excess:
+        raise _over_budget(budgeted.excess, film, films)
+    agree_unattended(budgeted, yes, console)
     had = ceiling_of(current.pull_steps) if current and not film.reset else None
     any_price = yes or bool(had and had.any_price)
     return DeploymentRequest(

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -110,6 +111,18 @@ def parse_vars(sets: list[str] | None) -> dict[str, str]:
             raise typer.BadParameter(f"--set wants KEY=VALUE, not {given!r}")
         found[name] = value
     return found
+
+
+def typed_again(option: str, value: str, without: Collection[str] = ()) -> str:
+    """The command line of this process with `option` given once, as `value`; words in `without` are left out."""
+    kept: list[str] = []
+    words = iter(sys.argv[1:])
+    for word in words:
+        if word == option:
+            next(words, "")
+        elif word not in without and not word.startswith(f"{option}="):
+            kept.append(word)
+    return shlex.join(["storyreel", *kept, option, value])
 
 
 def output() -> Terminal:

@@ -9,8 +9,6 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 import typer
-from rich import box
-from rich.table import Table
 from rich.text import Text
 
 from storyreel.flows.planning.model import ReviewState
@@ -19,7 +17,7 @@ from storyreel.flows.planning.run_request import RunRequest
 from storyreel.flows.player.links import NO_LINKS, Links, is_playing
 from storyreel.flows.review.status import ShotReview, action_problem, parse_verdicts
 from storyreel.flows.servers.choose import set_prefect_defaults
-from storyreel.flows.terminal import Terminal, styled
+from storyreel.flows.terminal import Column, Row, Terminal, print_rows, styled
 from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.ledger import NewVerdict, Word
 
@@ -29,6 +27,7 @@ if TYPE_CHECKING:
 _COLOURS: dict[ReviewState, str] = {
     "todo": "dim", "wip": "cyan", "wfa": "yellow", "retake": "magenta", "approved": "green",
 }  # fmt: skip
+_COLUMNS = (Column("take"), Column("state"), Column("from"), Column("cost"), Column("remarks", is_text=True))
 _CHOICES = "[a]pprove, [r]etake, [l]ater, [q]uit"
 
 
@@ -37,18 +36,16 @@ def print_reviews(console: Terminal, title: str, reviews: Sequence[ShotReview]) 
     if not reviews:
         console.print("No shot needs a review; `review: required` in the storyboard asks for one.")
         return
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=title, title_justify="left", title_style="bold")
-    for name in ("take", "state", "from", "cost", "remarks"):
-        table.add_column(name, overflow="fold", no_wrap=name in ("take", "state"))
+    rows: list[Row] = []
     for review in reviews:
         slate = review.shot.slate
         for take in review.shot.takes:
             cost = take.cost.exactly if take.cost and take.cost.amount else "free" if take.cost else "unknown"
             state = Text(take.state, style=_COLOURS[take.state])
-            table.add_row(f"{slate} take {take.take}", state, take.service, cost, take.remarks)
+            rows.append(Row([f"{slate} take {take.take}", state, take.service, cost, take.remarks]))
         for number, word in review.to_come:
-            table.add_row(f"{slate} take {number}", Text(word, style=_COLOURS[word]), "", "", "")
-    console.print(table)
+            rows.append(Row([f"{slate} take {number}", Text(word, style=_COLOURS[word]), "", "", ""]))
+    print_rows(console, _COLUMNS, rows, title)
     waiting = [(review.shot.slate, take) for review in reviews for take in review.shot.takes if take.state == "wfa"]
     links = playable_links() if waiting else NO_LINKS
     for slate, take in waiting:

@@ -73,7 +73,7 @@ def doctor(
 def webhooks(
     host: Annotated[str, typer.Option("--host", metavar="ADDRESS", help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[
-        int, typer.Option("--port", min=0, max=65535, help="The port to listen on; 0 for any free port.")
+        int, typer.Option("--port", metavar="N", min=0, max=65535, help="The port to listen on; 0 for any free port.")
     ] = 4280,
 ) -> None:
     """Receive the callbacks of services, so that a finished clip is downloaded at once. Runs until Ctrl-C."""
@@ -87,7 +87,8 @@ def player(
         str, typer.Option("--host", metavar="ADDRESS", help="The address to listen on; others have signed links only.")
     ] = "127.0.0.1",
     port: Annotated[
-        int | None, typer.Option("--port", min=0, max=65535, help="The port to listen on; default: 4210; 0 for any.")
+        int | None,
+        typer.Option("--port", metavar="N", min=0, max=65535, help="The port to listen on; default: 4210; 0 for any."),
     ] = None,
 ) -> None:
     """Play films and takes in browsers, from the links on Prefect's pages. Runs until Ctrl-C.

@@ -6,14 +6,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from rich import box
-from rich.cells import cell_len
-from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
 from storyreel.flows.planning.summary import amounts_of, summarize, summarize_purchases
-from storyreel.flows.terminal import Terminal, styled
+from storyreel.flows.terminal import Column, Row, Terminal, print_rows, styled
 from storyreel.specs.cut import Cut
 from storyreel.specs.money import Money
 from storyreel.specs.problems.phrases import abridged, counted
@@ -26,19 +22,9 @@ if TYPE_CHECKING:
 
 _MOST_ROWS = 200
 """A plan with more takes has neighbours that differ in nothing but their slates in one row."""
-_LEAST_TEXT = 14
-"""Columns of the terminal that a reason has at least."""
 _MOST_GROUPS = 1000
 """Most rows that are printed of a scene even so."""
 _COLOURS = {"new": "yellow", "cached": "green", "resuming": "cyan", "unknown": "red"}
-
-
-class _Row(NamedTuple):
-    """A row of the plan."""
-
-    cells: Sequence[str | Text]
-    is_last: bool = False
-    """Whether a line is drawn below it."""
 
 
 def print_valid(console: Terminal, film: Storyboard, cut: Cut, warnings: Sequence[str]) -> None:
@@ -56,58 +42,17 @@ def print_plan(console: Terminal, budgeted: BudgetedPlan) -> None:
     """
     plan = budgeted.plan
     columns = [column for column in _COLUMNS if column.name in _ALWAYS or _differs(column, plan)]
-    rows: list[_Row] = []
+    rows: list[Row] = []
     for scene, takes in plan.scenes():
-        rows += (_Row(cells) for cells in _rows(takes, columns, is_long=len(plan.takes) > _MOST_ROWS))
+        rows += (Row(cells) for cells in _rows(takes, columns, is_long=len(plan.takes) > _MOST_ROWS))
         if scene and plan.bought:
-            rows.append(_Row([_scene_cell(column, scene, takes) for column in columns], is_last=True))
-    if _width(columns, rows) <= console.width:
-        console.print(_table(plan.title, columns, rows))
-    else:
-        console.print(styled((plan.title, "bold")), "")
-        _print_stacked(console, columns, rows)
+            rows.append(Row([_scene_cell(column, scene, takes) for column in columns], is_last=True))
+    heads = [Column(column.name, column.justify, is_text=column.name == "why") for column in columns]
+    print_rows(console, heads, rows, plan.title)
     left_out = [f"{column.name} {value}" for column in _COLUMNS
                 if column not in columns and (value := column.cell(plan.takes[0]))]  # fmt: skip
     for line in _notes(budgeted, left_out):
         console.print(line, soft_wrap=True)
-
-
-def _table(title: str, columns: Sequence[_Column], rows: Sequence[_Row]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=title, title_justify="left", title_style="bold")
-    for column in columns:
-        is_text = column.name == "why"
-        width = _LEAST_TEXT if is_text else None
-        table.add_column(column.name, justify=column.justify, no_wrap=not is_text, overflow="fold", min_width=width)
-    for row in rows:
-        table.add_row(*row.cells, end_section=row.is_last)
-    return table
-
-
-def _width(columns: Sequence[_Column], rows: Sequence[_Row]) -> int:
-    """The columns of the terminal that a table needs in which only the reasons are broken into lines."""
-    needed = 0
-    for number, column in enumerate(columns):
-        width = max([cell_len(column.name), *(_cell_width(row.cells[number]) for row in rows)])
-        needed += 2 + (min(width, _LEAST_TEXT) if column.name == "why" else width)
-    return needed
-
-
-def _cell_width(cell: str | Text) -> int:
-    return max(map(cell_len, str(cell).split("\n")))
-
-
-def _print_stacked(console: Terminal, columns: Sequence[_Column], rows: Sequence[_Row]) -> None:
-    """Print each row as a paragraph, its values after the names of their columns: for a terminal that is too narrow."""
-    for row in rows:
-        first, *cells = row.cells
-        console.print(first)
-        values: list[str | tuple[str, str]] = []
-        for column, cell in zip(columns[1:], cells, strict=True):
-            if text := str(cell).replace("\n", " "):
-                style = str(cell.style) if isinstance(cell, Text) else ""
-                values += [", " if values else "", (column.name, "dim"), " ", (text, style)]
-        console.print(Padding(styled(*values), (0, 0, 0, 2)))
-    console.print()
 
 
 def _rows(takes: Sequence[PlannedTake], columns: Sequence[_Column], *, is_long: bool) -> Iterator[list[str | Text]]:

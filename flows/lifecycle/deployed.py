@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +10,7 @@ from prefect import get_client
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.context import FlowRunContext
 from prefect.exceptions import ObjectNotFound
+from prefect.runtime import deployment, flow_run
 
 _MARK = "is_storyreel_flow"
 
@@ -28,6 +30,20 @@ def is_deployed() -> bool:
     if context is None or context.flow is None or context.flow_run is None:
         return False
     return context.flow_run.deployment_id is not None and hasattr(context.flow.fn, _MARK)
+
+
+async def then_again(command: str) -> str:
+    """The next step: `command`, and in a subflow also the flow that called it, which fails with it, once more."""
+    return await asyncio.to_thread(_then_again, command)
+
+
+def _then_again(command: str) -> str:
+    """The same. Blocks: `prefect.runtime` asks the server."""
+    if not flow_run.parent_flow_run_id:
+        return command
+    if deployment.id:  # that of the outermost run
+        return f"{command}, then prefect flow-run retry {flow_run.root_flow_run_id}"
+    return f"{command}, then the flow that called this one again"
 
 
 async def own_deployment() -> DeploymentResponse:

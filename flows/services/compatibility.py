@@ -8,12 +8,10 @@ from fractions import Fraction
 from functools import cache
 from typing import Any
 
-from rich import box
-from rich.table import Table
 from rich.text import Text
 
 from storyreel.flows.planning.plan import anchor_of
-from storyreel.flows.terminal import Terminal
+from storyreel.flows.terminal import Column, Row, Terminal, print_rows
 from storyreel.specs.cut import build_cut
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.storyboard import Mode, Shot, Storyboard
@@ -93,13 +91,8 @@ def print_compatibility(console: Terminal, results: list[Compatibility], title: 
     by_shot: dict[str, dict[str, Compatibility]] = {}
     for result in results:
         by_shot.setdefault(result.shot, {})[result.provider] = result
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=title, title_justify="left", title_style="bold")
-    table.add_column("shot", no_wrap=True)
-    for service in dict.fromkeys(result.provider for result in results):
-        table.add_column(service, no_wrap=True)
-    for shot, row in by_shot.items():
-        table.add_row(shot, *map(_mark, row.values()))
-    console.print(table)
+    columns = [Column("shot"), *map(Column, dict.fromkeys(result.provider for result in results))]
+    print_rows(console, columns, [Row([shot, *map(_mark, row.values())]) for shot, row in by_shot.items()], title)
     console.print("The storyboard's own choice is underlined.", style="dim")
     for line in _obstacles(results):
         console.print(line, soft_wrap=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 from pathlib import Path
 
@@ -49,6 +50,27 @@ def test_a_run_over_its_budget_ends_with_3_and_says_what_fits(film: Path) -> Non
     assert run.stderr.endswith(
         "these shots fit: 1A, 1B\nnext: storyreel render film.yaml --budget '1.80 USD' --select 1A,1B\n"
     )
+
+
+@pytest.mark.parametrize("command", ["deploy", "serve"])
+def test_a_deployment_over_its_budget_names_the_same_deployment_of_what_fits(
+    film: Path, command: str, standing_server: str
+) -> None:
+    pool = ["--pool", "render"] if command == "deploy" else []
+    typed = [command, "film.yaml", *pool, "--cron", "0 6 * * 1", "--select=1A,1B,1C", "--budget", "1.80 USD"]
+    run = storyreel(film.parent, *typed, PREFECT_API_URL=standing_server)
+    assert run.returncode == 3 and "these shots fit: 1A, 1B" in run.stderr, run.stderr
+    kept = [word for word in typed if not word.startswith("--select")]
+    assert run.stderr.endswith(f"next: storyreel {shlex.join(kept)} --select 1A,1B\n")
+
+
+def test_of_several_films_the_one_over_its_budget_is_named_alone(film: Path) -> None:
+    other = film.with_name("other.yaml")
+    other.write_text(FILM.replace("title: Rooms", "title: Halls").replace("takes: 3", "takes: 1"))
+    typed = ["deploy", "other.yaml", "film.yaml", "--pool", "render", "--budget", "1.80 USD"]
+    run = storyreel(film.parent, *typed, PREFECT_API_URL="http://127.0.0.1:9/api")
+    assert run.returncode == 3, run.stderr
+    assert run.stderr.endswith("next: storyreel deploy film.yaml --pool render --budget '1.80 USD' --select 1A,1B\n")
 
 
 def test_the_storyboards_own_budget_stops_a_run_too(film: Path) -> None:

@@ -83,6 +83,20 @@ def test_in_a_file_no_column_is_cut_off(told: Told, three: None, monkeypatch: py
     assert "DataInspectionFailed: the words" in lines[4]
 
 
+@pytest.mark.parametrize("options", [(), ("--history",)])
+def test_in_a_narrow_window_every_value_is_whole(
+    told: Told, three: None, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    said = told(*options).stdout
+    assert max(map(len, said.splitlines())) <= 80
+    words = " ".join(said.split())
+    for whole in ("The Keeper 1B take 1, 2", "service dashscope, state failed, task task-b, cost 3.00 CNY",
+                  "reason DataInspectionFailed: the words", "The Boat 1A take 1, 2", "state finished"):  # fmt: skip
+        assert whole in words, said
+    assert ("state intended" in words) == bool(options)
+
+
 @pytest.mark.parametrize(
     ("arguments", "keys"),
     [

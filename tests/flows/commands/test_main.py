@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import json
 import os
+import platform
+import re
 import signal
 import sqlite3
 import subprocess
 import sys
 import time
 from contextlib import closing
+from importlib.metadata import version
 from pathlib import Path
 
 import av
 import psutil
 import pytest
 
+from storyreel.flows.commands.main import COMMANDS, app
 from storyreel.tasks.ledger.ledger import Ledger, Order
 from tests.flows.conftest import Command
 
@@ -33,6 +37,45 @@ def hello(tmp_path: Path) -> Path:
     file = tmp_path / "hello.yaml"
     file.write_text(HELLO)
     return file
+
+
+def test_the_version_is_told_with_those_of_prefect_and_python(storyreel: Command) -> None:
+    told = storyreel("--version")
+    own = f"storyreel {version('storyreel')} (Prefect {version('prefect')}, Python {platform.python_version()})"
+    assert (told.returncode, told.stdout, told.stderr) == (0, f"{own}\n", "")
+
+
+@pytest.mark.parametrize("name", ["", *(command.__name__ for command in COMMANDS)])
+def test_help_says_what_an_option_takes_and_not_its_type_in_python(
+    name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    app([*([name] if name else []), "--help"], standalone_mode=False)
+    shown = capsys.readouterr().out
+    assert "--help" in shown
+    assert not re.search(r"<(bool|str|int|float|path|Path)\b|[{}]|\b(BOOLEAN|INTEGER|PATH)\b", shown), shown
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("storyreel re", ["reconcile", "render", "retake", "review"]),
+        ("storyreel ledger --by ", ["film", "month", "scene", "service"]),
+        ("storyreel plan --provider a", ["aimlapi", "animatic", "apiyi"]),
+        ("storyreel ledger --service da", ["dashscope"]),
+        ("storyreel plan fi", []),
+    ],
+)
+def test_a_shell_completes_commands_values_and_services(storyreel: Command, typed: str, offered: list[str]) -> None:
+    """As the script of bash asks; where nothing is offered, the shell offers files."""
+    asked = {"COMP_WORDS": typed, "COMP_CWORD": str(typed.count(" ")), "_STORYREEL_COMPLETE": "complete_bash"}
+    assert sorted(storyreel(**asked).stdout.split()) == offered
+
+
+def test_a_shell_is_given_the_script_of_its_completion(storyreel: Command, fresh_environment: dict[str, str]) -> None:
+    installed = storyreel("--install-completion", "bash")
+    script = Path(fresh_environment["HOME"]) / ".bash_completions" / "storyreel.sh"
+    assert installed.returncode == 0 and "complete -o default -F _storyreel_completion storyreel" in script.read_text()
 
 
 def test_a_valid_storyboard_is_confirmed_with_its_length(cold_storyreel: Command, hello: Path) -> None:

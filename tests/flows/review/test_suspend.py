@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from prefect import get_client
+from prefect import flow, get_client
+from prefect.flow_engine import run_flow_async
+from prefect.states import AwaitingRetry
 
 from storyreel.flows.render import render_storyboard
 from storyreel.flows.review.forms import by_field
@@ -63,6 +65,33 @@ async def test_a_run_that_is_not_deployed_ends_and_names_the_shots_that_wait(on_
     on_set.say("1.B-2", 1, Word.APPROVED)
     made = await render_storyboard(str(on_set.file), out=str(on_set.folder / "out"), buy=True)
     assert made.sequence.exists() and on_set.sold == 2
+
+
+async def test_in_a_subflow_the_message_names_the_review_and_the_run_that_is_to_be_repeated(on_set: Set) -> None:
+    on_set.file.write_text(FILM)
+
+    @flow(name="weekly")
+    async def weekly() -> None:
+        await render_storyboard(str(on_set.file), out=str(on_set.folder / "out"), buy=True)
+
+    with pytest.raises(ReviewNeeded) as needed:
+        await weekly()
+    review = f"storyreel review {on_set.file}"
+    assert needed.value.next == f"{review}, then the flow that called this one again"
+
+    async with get_client() as client:
+        flow_id = await client.create_flow(weekly)
+        deployment = await client.create_deployment(flow_id, "weekly")
+        run = await client.create_flow_run_from_deployment(deployment)
+        state = await run_flow_async(weekly, flow_run=run, parameters={}, return_type="state")
+        assert f"next: {review}, then prefect flow-run retry {run.id}" in str(state.message)
+        for slate in ("1A", "1.B-2"):
+            on_set.say(slate, 1, Word.APPROVED)
+        await client.set_flow_run_state(run.id, AwaitingRetry(), force=True)  # what the command does
+        again = await client.read_flow_run(run.id)
+        state = await run_flow_async(weekly, flow_run=again, parameters={}, return_type="state")
+    assert state.is_completed(), state.message
+    assert on_set.film.exists() and on_set.sold == 2
 
 
 async def test_a_run_over_its_budget_asks_and_continues_under_the_approved_amount(on_set: Set) -> None:
