@@ -22,7 +22,7 @@ from tests.needs import give_up
 from tests.prefect_server import move_in
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Locator, Page
 
 PICTURES = Path(__file__).parents[1] / "deployments" / "pictures"
 """The screenshots that the documentation shows; `--renew-pictures` takes them anew."""
@@ -94,10 +94,24 @@ class Browser:
             "picture => picture.complete && picture.naturalWidth > 0", arg=picture.element_handle(), timeout=_PATIENCE
         )
 
-    def screenshot(self, colours: int = 50, *, keep: str = "") -> Image.Image:
+    def follow(self, link: str) -> Page:
+        """The page that the first link of this text opens beside the one that is open."""
+        with self.page.context.expect_page(timeout=_PATIENCE) as opened:
+            self.page.get_by_role("link", name=link, exact=True).first.click(timeout=_PATIENCE)
+        return opened.value
+
+    def plays(self, page: Page) -> Locator:
+        """Wait until the video of a page goes on by itself."""
+        video = page.locator("video")
+        video.wait_for(timeout=_PATIENCE)
+        page.wait_for_function("video => video.currentTime > 0", arg=video.element_handle(), timeout=_PATIENCE)
+        return video
+
+    def screenshot(self, colours: int = 50, *, of: Page | None = None, keep: str = "") -> Image.Image:
         """What is seen now. It has many colours, else nothing was drawn. `keep` is its name in the documentation."""
-        taken = Image.open(io.BytesIO(self.page.screenshot())).convert("RGB")
-        assert len(taken.getcolors(1 << 24) or ()) >= colours, f"{self.page.url} is empty"
+        page = of or self.page
+        taken = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+        assert len(taken.getcolors(1 << 24) or ()) >= colours, f"{page.url} is empty"
         if keep and self._renews:
             _keep(taken, PICTURES / f"{keep}.png")
         return taken

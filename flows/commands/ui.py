@@ -104,14 +104,15 @@ def _name(server: BackgroundServer, profile: str | None, console: Terminal) -> N
 def _start_player() -> str:
     """Start the player of this home; returns a line that says where films are played, or why not."""
     from storyreel.flows.player import running
+    from storyreel.tasks.disk import DiskError
     from storyreel.tasks.home import Home
 
     if elsewhere := Settings.read().player_url:
         return f"Films and takes are played at {elsewhere}, which {PLAYER_URL} names"
     try:
         return f"Films and takes are played from their pages, by {running.start(Home.of())}"
-    except RunFailed as error:
-        return f"note: films and takes cannot be played: {error.message}; {error.hint}"
+    except (RunFailed, DiskError) as error:
+        return f"note: films and takes cannot be played: {'; '.join(filter(None, (error.message, error.hint)))}"
 
 
 def _has_display() -> bool:

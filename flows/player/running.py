@@ -26,6 +26,7 @@ from storyreel.flows.player.application import Report, application
 from storyreel.flows.player.links import LOOPBACK, PlayerRecord, answers, secret_of
 from storyreel.flows.servers.local import free_port, recorded_server
 from storyreel.flows.terminal import Terminal
+from storyreel.tasks.disk import DiskError, in_words
 from storyreel.tasks.files import make_private_folder
 from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.owner import this_process
@@ -45,11 +46,16 @@ IsOver = Callable[[], bool]
 
 
 def play(home: Home, report: Report, host: str = LOOPBACK, port: int | None = None) -> None:
-    """Play until Ctrl-C at an address, by default the home's own. Raises RunFailed if that cannot be used."""
-    wanted = PlayerRecord.of(home).port if port is None else port
-    with listen(host, wanted, next="storyreel player --port 0") as listening:
+    """Play until Ctrl-C at an address, by default the home's own.
+
+    Raises RunFailed if that cannot be used, and DiskError if the home cannot.
+    """
+    own = PlayerRecord.of(home).port
+    wanted = own if port is None else port
+    with in_words(home.root), listen(host, wanted, next="storyreel player --port 0") as listening:
         found = int(listening.getsockname()[1])
-        _note_port(home, found)
+        if found != own and not answers(home, own):  # else links lead to the player that runs there
+            _note_port(home, found)
         report(f"plays films and takes at http://{host}:{found}; Ctrl-C ends it")
         if host not in _NAMES:
             report(f"set {PLAYER_URL} to its public address where films are rendered")
@@ -59,7 +65,18 @@ def play(home: Home, report: Report, host: str = LOOPBACK, port: int | None = No
 
 
 def stand_by(home: Home, report: Report, is_over: IsOver) -> None:
-    """Play at the home's port until `is_over`; while another player of the home does, wait for its end."""
+    """Play at the home's port until `is_over`; while another player of the home does, wait for its end.
+
+    If the home cannot be written to, that is reported, and nothing is played.
+    """
+    try:
+        with in_words(home.root):
+            _stand_by(home, report, is_over)
+    except DiskError as error:
+        report(f"films and takes cannot be played: {error.message}")
+
+
+def _stand_by(home: Home, report: Report, is_over: IsOver) -> None:
     while not is_over():
         port = PlayerRecord.of(home).port
         try:
@@ -88,10 +105,14 @@ def playing(home: Home, report: Report) -> Iterator[None]:
 
 
 def start(home: Home) -> str:
-    """Start a process that stands by until `stop`, unless one does; returns the player's address. Raises RunFailed."""
+    """Start a process that stands by until `stop`, unless one does; returns the player's address.
+
+    Raises RunFailed and DiskError.
+    """
     record = PlayerRecord.of(home)
     if not record.is_alive:
-        _start_process(home)
+        with in_words(home.root):
+            _start_process(home)
     deadline = time.monotonic() + _START_SECONDS
     while not answers(home, port := PlayerRecord.of(home).port):
         if time.monotonic() > deadline or not PlayerRecord.of(home).is_alive:

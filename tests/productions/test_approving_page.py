@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from uuid import UUID
 
+import pytest
 from prefect import get_client
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
@@ -32,19 +33,26 @@ shots:
 """
 
 
-def test_the_takes_are_seen_in_the_form_and_the_answer_reaches_the_run(tmp_path: Path) -> None:
+def test_the_takes_are_seen_and_played_in_the_form_and_the_answer_reaches_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "film.yaml").write_text(FILM)
     with (
         pages.browsing(tmp_path / "profile") as browser,
         pages.serving_pages(tmp_path / "pages") as server,
         temporary_settings({PREFECT_API_URL: f"{server.page}/api"}),
     ):
+        monkeypatch.setenv("STORYREEL_HOME", server.environment["STORYREEL_HOME"])
         run = _in_a_thread(_suspended(tmp_path / "film.yaml"))
         page = browser.open(f"{server.page}/runs/flow-run/{run}", "Suspended")
         page.get_by_role("button", name="Resume").first.click()
         browser.shows("She waits.")
         browser.shows_picture("take 2")
         browser.screenshot(keep="approval")
+        player = browser.follow("play take 2")
+        assert player.title() == "1B take 2"
+        browser.plays(player)
+        player.close()
         for place, decision in enumerate(("approve", "retake")):
             chosen = page.locator(".p-modal button.p-select-button__control").nth(place)
             chosen.focus()

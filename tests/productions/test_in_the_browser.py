@@ -83,6 +83,24 @@ def test_the_storyboard_is_a_table_with_a_picture_a_take(browser: Browser, pages
     browser.screenshot(500, keep="board")
 
 
+@pytest.mark.parametrize(
+    ("kind", "link", "title", "seconds"),
+    [("board", "play", "1A take 1", 2), ("sequence", "Play the film", "The Keeper", 14)],
+)
+def test_a_take_and_the_film_are_played_from_their_pages(
+    browser: Browser, pages: Server, run: str, kind: str, link: str, title: str, seconds: float
+) -> None:
+    browser.open(artifact(pages, f"storyreel-the-keeper-{kind}"))
+    player = browser.follow(link)
+    assert player.title() == title
+    video = browser.plays(player)
+    assert video.evaluate("video => video.duration") == pytest.approx(seconds, abs=0.1)
+    video.evaluate("video => {video.pause(); video.currentTime = video.duration * 0.8}")
+    player.wait_for_function("video => !video.seeking && video.readyState > 1", arg=video.element_handle())
+    browser.screenshot(500, of=player, keep="player" if kind == "board" else "")
+    player.close()
+
+
 def test_the_contact_sheet_is_seen(browser: Browser, pages: Server, run: str) -> None:
     browser.open(artifact(pages, "storyreel-the-keeper-sequence"), "frames at 12 fps")
     browser.shows_picture("contact sheet")

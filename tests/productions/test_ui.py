@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pty
 import shlex
+import re
 import signal
 import subprocess
 import sys
@@ -85,6 +86,7 @@ def test_a_server_stays_shows_earlier_runs_is_found_by_later_ones_and_is_stopped
     assert f"was started, and stays until storyreel ui --stop: {page}" in started.stdout
     assert f"`prefect` uses it in a terminal after: export PREFECT_API_URL={page}/api\n" in started.stdout
     assert films_at(page) == {"One Room"}, "the run that was made without a server"
+    (player,) = re.findall(r"played from their pages, by (http://127.0.0.1:\d+)", started.stdout)
     assert "html" in httpx.get(page, follow_redirects=True, timeout=60).headers["content-type"]
 
     again = machine.run("ui", "--no-open")
@@ -93,12 +95,15 @@ def test_a_server_stays_shows_earlier_runs_is_found_by_later_ones_and_is_stopped
     late = machine.run("render", "film.yaml", "--out", "late")
     assert late.returncode == 0 and f"run: {page}/runs/flow-run/" in late.stdout, late.stdout + late.stderr
     assert f"Prefect: {page}, started by storyreel ui\n" in late.stderr
+    (play,) = re.findall(r"^  play: (\S+)$", late.stdout, re.MULTILINE)
+    assert play.startswith(f"{player}/film/") and "<title>One Room</title>" in httpx.get(play).text
 
     stopped = machine.run("ui", "--stop")
     assert (stopped.returncode, stopped.stdout) == (0, f"the server at {page} is stopped; its runs are kept\n")
     assert "no server is running" in machine.run("ui", "--stop").stdout
-    with pytest.raises(httpx.ConnectError):
-        httpx.get(page)
+    for ended in (page, play):
+        with pytest.raises(httpx.ConnectError):
+            httpx.get(ended)
 
 
 def test_a_server_that_was_killed_is_told_and_started_anew(machine: Machine, tmp_path: Path) -> None:

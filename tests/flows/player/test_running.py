@@ -21,6 +21,7 @@ import pytest
 from storyreel.flows.player import running
 from storyreel.flows.player.links import NO_LINKS, PORT, Links, PlayerRecord, answers, secret_of
 from storyreel.flows.servers.local import ServerRecord, free_port, record_path
+from storyreel.tasks.disk import DiskError
 from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.owner import owner_of_process
 
@@ -148,3 +149,14 @@ def test_the_command_plays_until_ctrl_c(tmp_path: Path, fresh_environment: dict[
         assert f"cannot listen on 127.0.0.1:{port}: address already in use" in taken.stderr
         player.send_signal(signal.SIGINT)
         assert player.stderr.read() == "ended\n" and player.wait(20) == 0
+
+
+def test_a_home_that_takes_no_files_is_told_and_stops_nothing_else(tmp_path: Path, wait_until: Wait) -> None:
+    (tmp_path / "file").write_text("")
+    made, said = Home.of({"STORYREEL_HOME": str(tmp_path / "file" / "home")}), list[str]()
+    with running.playing(made, said.append):
+        wait_until(lambda: bool(said))
+    assert len(said) == 1 and said[0].startswith("films and takes cannot be played: ")
+    assert Links.of(made) == NO_LINKS
+    with pytest.raises(DiskError):
+        running.start(made)
