@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import pty
-import shlex
 import re
+import shlex
 import signal
 import subprocess
 import sys
