@@ -17,6 +17,7 @@ import psutil
 from prefect import State, get_client
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.actions import WorkPoolCreate
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from storyreel.tasks.home import Home
@@ -153,6 +154,13 @@ class Team:
         """All that a run was, in order."""
         with self.client() as client:
             return sorted(client.read_flow_run_states(run), key=lambda state: state.timestamp)
+
+    def unfinished_tasks(self, run: UUID) -> list[str]:
+        """Task runs that are shown as if they went on."""
+        with self.client() as client:
+            wanted = FlowRunFilter(id=FlowRunFilterId(any_=[run]))
+            tasks = client.read_task_runs(flow_run_filter=wanted, limit=200)
+        return [f"{each.name}: {each.state_name}" for each in tasks if not (each.state and each.state.is_final())]
 
     def wait_for(self, run: UUID, *names: str, seconds: float = 300) -> State:
         """Wait until a run is in one of some states."""

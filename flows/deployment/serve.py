@@ -23,7 +23,7 @@ from storyreel.flows.lifecycle import automations
 from storyreel.flows.player.running import playing
 from storyreel.flows.production import service_limits
 from storyreel.flows.servers.choose import prepared_server, report_to_server
-from storyreel.flows.servers.prefect_internals import HandoverRunner
+from storyreel.flows.servers.prefect_internals import HandoverRunner, outlast_console
 from storyreel.flows.terminal import Terminal
 from storyreel.specs.problems.phrases import shown
 from storyreel.tasks.home import Home
@@ -70,6 +70,8 @@ def serve(
     films = [prepared(request, existing, is_process_pool=False) for request in requests]
     # Runs begin in this folder as `python -m prefect.engine`: a prefect.py in it must not be imported.
     os.environ["PYTHONSAFEPATH"] = "1"
+    console.outlast()
+    outlast_console()
     with playing(Home.of(), partial(console.print, soft_wrap=True)):
         asyncio.run(_serve(films, pages, console))
     console.print("stopped; nothing is rendered until it is served again")
@@ -86,7 +88,10 @@ async def _serve(films: Sequence[Prepared], pages: str, console: Terminal) -> No
     served = [await _register(film, runner, pages, console) for film in films]
     console.print("Ctrl-C ends it")
     # Ctrl-C acts as SIGTERM: the runs under way are scheduled again, for the next process that serves the film.
-    asyncio.get_running_loop().add_signal_handler(signal.SIGINT, signal.raise_signal, signal.SIGTERM)
+    # So does the end of its terminal, unless that is ignored, as with nohup.
+    hangup = [] if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else [signal.SIGHUP]
+    for signum in (signal.SIGINT, *hangup):
+        asyncio.get_running_loop().add_signal_handler(signum, signal.raise_signal, signal.SIGTERM)
     try:
         await runner.start()
     finally:

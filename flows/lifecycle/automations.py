@@ -23,6 +23,7 @@ from prefect.runtime import flow_run
 from prefect.states import Cancelled
 
 from storyreel.flows.lifecycle.deployed import is_deployed
+from storyreel.flows.lifecycle.lost_tasks import end_lost_tasks
 from storyreel.flows.names import TAG
 from storyreel.flows.servers.prefect_internals import STOPPED, UNLOADABLE
 from storyreel.specs.errors import StoryreelError
@@ -184,13 +185,15 @@ def _schedule(message: str) -> ChangeFlowRunState:
 
 def continuable(work: Callable[P, Awaitable[Result]]) -> Callable[P, Awaitable[Result]]:
     """Decorator for a flow's function: a deployed run that was cancelled when its process ended ends as Cancelled, and
-    one that was lost too often raises LostTooOften."""
+    one that was lost too often raises LostTooOften. Task runs that a lost process left are ended."""
 
     @wraps(work)
     async def continuable_work(*args: P.args, **kwargs: P.kwargs) -> Result:
         if is_deployed() and not await may_continue(UUID(flow_run.id)):
             # A run ends in the state that its flow returns.
             return cast("Result", Cancelled(message="it was cancelled before its process ended"))
+        if is_deployed() and flow_run.run_count > 1:
+            await end_lost_tasks(UUID(flow_run.id))
         return await work(*args, **kwargs)
 
     return continuable_work

@@ -56,6 +56,7 @@ def test_a_run_whose_host_is_gone_goes_on_at_another_worker(team: Team, service:
     team.wait_for(run, "Completed")
     names = [state.name for state in team.states(run)]
     assert names.count("Crashed") == names.count("PickedUp") == 1, names
+    assert team.unfinished_tasks(run) == [], "the lost process left them"
     assert len(service.accepted) == 2
     assert probe(team.folder / "renders" / "lost" / "sequence.mp4").frames == 48
 
