@@ -23,6 +23,7 @@ from storyreel.flows.diagnostics import connectivity
 from storyreel.flows.diagnostics.check import Check, State
 from storyreel.flows.diagnostics.clip_store_check import StoreReport, check_store
 from storyreel.flows.diagnostics.connectivity import Connection
+from storyreel.flows.diagnostics.player_check import check_player
 from storyreel.flows.diagnostics.prefect_checks import check_prefect
 from storyreel.flows.services.catalogue import BrokenService, Service, installed_services
 from storyreel.flows.terminal import Terminal, styled
@@ -89,6 +90,7 @@ def examine(environment: Mapping[str, str] = os.environ, *, offline: bool = Fals
             *_stores(home, offline=offline),
             *_keys(services),
             *_callbacks(environment),
+            *check_player(environment, offline=offline),
             *online.values(),
             *_buckets(environment, offline=offline),
         ),

@@ -18,12 +18,14 @@ from threading import Thread
 import psutil
 import pytest
 
+from storyreel.flows.diagnostics.player_check import check_player
 from storyreel.flows.player import running
 from storyreel.flows.player.links import NO_LINKS, PORT, Links, PlayerRecord, answers, secret_of
 from storyreel.flows.servers.local import ServerRecord, free_port, record_path
 from storyreel.tasks.disk import DiskError
 from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.owner import owner_of_process
+from storyreel.tasks.settings import PLAYER_URL
 
 Wait = Callable[[Callable[[], bool]], None]
 
@@ -133,20 +135,23 @@ def test_links_are_given_to_readers_who_can_open_them(home: Path, monkeypatch: p
 
 def test_the_command_plays_until_ctrl_c(tmp_path: Path, fresh_environment: dict[str, str]) -> None:
     environment = {**fresh_environment, "STORYREEL_HOME": str(tmp_path / "home")}
-    command = [Path(sys.executable).with_name("storyreel"), "player", "--port"]
+    command = [Path(sys.executable).with_name("storyreel"), "player", "--host", "0.0.0.0", "--port"]
     with subprocess.Popen([*command, "0"], env=environment, stderr=subprocess.PIPE, text=True) as player:
         assert player.stderr
         line = player.stderr.readline()
         home = Home.of(environment)
         port = PlayerRecord.of(home).port
-        assert f"http://127.0.0.1:{port}; Ctrl-C ends it" in line
+        assert f"http://0.0.0.0:{port}; Ctrl-C ends it" in line
+        assert player.stderr.readline().startswith("set STORYREEL_PLAYER_URL to its public address")
         deadline = time.monotonic() + 30
         while not answers(home, port, environment):
             assert time.monotonic() < deadline
             time.sleep(0.02)
         taken = subprocess.run([*command, str(port)], env=environment, capture_output=True, text=True, check=False)
         assert taken.returncode == 1
-        assert f"cannot listen on 127.0.0.1:{port}: address already in use" in taken.stderr
+        assert f"cannot listen on 0.0.0.0:{port}: address already in use" in taken.stderr
+        (check,) = check_player({**environment, PLAYER_URL: f"http://127.0.0.2:{port}"}, offline=False)
+        assert check.detail.endswith("does not know that address") and check.state == "note"
         player.send_signal(signal.SIGINT)
         assert player.stderr.read() == "ended\n" and player.wait(20) == 0
 
