@@ -13,13 +13,15 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 from prefect import get_client
 from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.actions import GlobalConcurrencyLimitCreate
 from prefect.client.schemas.filters import (
     FlowRunFilter,
     FlowRunFilterEndTime,
@@ -33,9 +35,10 @@ from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.client.schemas.responses import GlobalConcurrencyLimitResponse
 from prefect.events import Event
 from prefect.events.filters import EventFilter, EventNameFilter, EventOccurredFilter, EventResourceFilter
+from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 
 from storyreel.flows.names import TAG
-from storyreel.flows.production.service_limits import read_limit
+from storyreel.flows.production.service_limits import limit_name, read_limit
 from storyreel.specs.frozen import Frozen
 from storyreel.tasks import providers
 
@@ -46,7 +49,9 @@ _LOOKS = 4
 """Times that a slot must be found without a holder: one that was taken or released a moment ago is not, but at a busy
 service there may be another one each time."""
 _PAUSE_SECONDS = (1.0, 2.5)
-"""Between two looks, at random: of two runs that look at the same time, one releases first and the other sees it."""
+"""Between two looks, at random."""
+_LEFT_BEHIND = timedelta(minutes=1)
+"""Age of a mark that a killed process has left, and that is removed."""
 _OCCUPIED_SECONDS = 30.0
 """Prefect wants to know how long a released slot was taken, for its average; this is what it limits that to."""
 _PAGE, _EVENT_PAGE = 200, 50
@@ -111,17 +116,39 @@ async def release_lost_slots(services: Iterable[str] | None = None) -> list[Lost
 
 
 async def _release(client: PrefectClient, service: str) -> LostSlots | None:
-    lost, limit = await _unclaimed(client, service)
+    lost, _ = await _unclaimed(client, service)
     for _ in range(_LOOKS - 1):
-        if not lost or not limit:
+        if not lost:
             return None
         await asyncio.sleep(random.uniform(*_PAUSE_SECONDS))
-        again, limit = await _unclaimed(client, service)
-        lost = min(lost, again)
-    if not lost or not limit:
-        return None
-    await client.release_concurrency_slots([limit.name], lost, _OCCUPIED_SECONDS * lost)
-    return LostSlots(service=service, limit=limit.limit, taken=limit.active_slots, released=lost)
+        lost = min(lost, (await _unclaimed(client, service))[0])
+    async with _alone(client, service) as is_alone:
+        again, limit = await _unclaimed(client, service) if is_alone else (0, None)
+        if not limit or not (lost := min(lost, again)):
+            return None
+        await client.release_concurrency_slots([limit.name], lost, _OCCUPIED_SECONDS * lost)
+        return LostSlots(service=service, limit=limit.limit, taken=limit.active_slots, released=lost)
+
+
+@asynccontextmanager
+async def _alone(client: PrefectClient, service: str) -> AsyncIterator[bool]:
+    """Whether no other process is releasing slots of a service: both would release the same. A limit marks it that has
+    no use but its name, of which Prefect has one at a time."""
+    name = f"{limit_name(service)}-lost-slots"
+    try:
+        await client.create_global_concurrency_limit(GlobalConcurrencyLimitCreate(name=name, limit=1))
+    except ObjectAlreadyExists:
+        with suppress(ObjectNotFound):
+            other = await client.read_global_concurrency_limit_by_name(name)
+            if other.created and datetime.now(UTC) - other.created > _LEFT_BEHIND:
+                await client.delete_global_concurrency_limit_by_name(name)
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        with suppress(ObjectNotFound):
+            await client.delete_global_concurrency_limit_by_name(name)
 
 
 async def _unclaimed(client: PrefectClient, service: str) -> tuple[int, GlobalConcurrencyLimitResponse | None]:

@@ -25,7 +25,8 @@ from prefect.runtime import flow_run
 
 from storyreel.flows.production.lost_slots import Claims, release_lost_slots
 from storyreel.flows.production.service_limits import limit_name, read_limit
-from storyreel.specs.problems.phrases import lasting
+from storyreel.flows.servers.choose import is_server_lost
+from storyreel.specs.problems.phrases import lasting, shown
 
 _LEASE_SECONDS = 60.0
 """Seconds that a place stays taken after its run was killed; Prefect's minimum."""
@@ -110,17 +111,17 @@ class SharedPlaces:
     async def keep(self) -> None:
         """Renew and release the leases of this run, until `end` is called. Never cancel it: a request that is given up
         may have been carried out."""
-        renewed = time.monotonic()
-        is_done = True
-        while not (self._has_ended and is_done):
+        renewed, is_last = time.monotonic(), False
+        while not is_last:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._changed.wait(), max(0.1, renewed + _RENEW_SECONDS - time.monotonic()))
             self._changed.clear()
             is_due = time.monotonic() >= renewed + _RENEW_SECONDS
             if is_due:
                 renewed = time.monotonic()
-            is_done = await self._update(is_due=is_due)
-            if not is_done:
+            is_last = self._has_ended
+            if not await self._update(is_due=is_due):
+                is_last = False
                 self._changed.set()
                 await asyncio.sleep(_RETRY_SECONDS)
 
@@ -135,9 +136,9 @@ class SharedPlaces:
                 self._changed.set()
                 await keeping
         if in_order and self._uncertain:
-            with suppress(*_SERVER_ERRORS):
+            with suppress(TimeoutError):
                 async with asyncio.timeout(3 * _END_SECONDS):
-                    await self._release_lost(self._uncertain)
+                    await self._look(self._uncertain)
 
     def look_for_lost_slots(self, services: Collection[str]) -> None:
         """Look in the background for slots that no run holds, and release them; each service at most every 30 s."""
@@ -150,8 +151,11 @@ class SharedPlaces:
             look.add_done_callback(self._looks.discard)
 
     async def _look(self, services: Collection[str]) -> None:
-        with suppress(*_SERVER_ERRORS):
+        try:
             await self._release_lost(services)
+        except _SERVER_ERRORS as error:
+            if not is_server_lost(error):  # of that the waits tell
+                self._log.warning("lost places could not be looked for: %s", shown(error) or type(error).__name__)
 
     async def _release_lost(self, services: Collection[str]) -> None:
         for lost in await release_lost_slots(services):
