@@ -19,6 +19,8 @@ from storyreel.specs.frozen import Frozen
 
 Name = Literal["approval", "budget", "failed", "unknown", "ready", "worker"]
 NAMES: tuple[Name, ...] = get_args(Name)
+LATE = timedelta(minutes=10)
+"""A run that no worker has taken so long after it was late is told."""
 PAGES = "@PAGES@"
 """Is replaced by the address of the pages before a template is sent to the server."""
 TEST_EVENT = "storyreel.notification.test"
@@ -28,6 +30,8 @@ _RUN = f"run: {PAGES}/runs/flow-run/{{{{ flow_run.id }}}}"
 _SUMMARY = "{{ event.payload.summary or event.payload.reason }}"
 _STATE = "{{ event.resource['prefect.state-message'] }}"
 _FILE = "{% if event.payload.play %}file: {{ event.payload.sequence }}{% endif %}"
+_WORKER = "{% if work_pool.name %}to start one: prefect worker start --pool {{ work_pool.name }}{% endif %}"
+_LATE = "prefect.flow-run.Late"
 _NOT_BEGUN = {"prefect.run-count": "0", "prefect.state-message": f"!*{STOPPED}*"}
 """A crash that no automation of `lifecycle.automations` picks up."""
 _NOT_TOGETHER = timedelta(minutes=5)
@@ -61,16 +65,20 @@ def _on(
 ) -> EventTrigger:
     """A trigger at each of these events of a matching resource; with `together`, the role of a related resource, only
     at the first one of each within five minutes."""
-    related = {"prefect.resource.role": "flow", "prefect.resource.name": flow} if flow else {}
     return EventTrigger(
         expect=set(events),
         match=ResourceSpecification(dict(match or {})),
-        match_related=ResourceSpecification(related),
+        match_related=_of_flow(flow),
         for_each={f"related:{together}:prefect.resource.id"} if together else {"prefect.resource.id"},
         posture=Posture.Reactive,
         threshold=1,
         within=_NOT_TOGETHER if together else timedelta(0),
     )
+
+
+def _of_flow(name: str) -> ResourceSpecification:
+    """Matches what is related to the flow of a name; everything without one."""
+    return ResourceSpecification({"prefect.resource.role": "flow", "prefect.resource.name": name} if name else {})
 
 
 def _test_of(channel: str) -> Occasion:
@@ -152,8 +160,24 @@ _OCCASIONS = (
         trigger=_on("prefect.deployment.not-ready", flow=RENDER_FLOW, together="work-pool"),
         subject="no worker takes the runs of {{ work_pool.name or deployment.name }}",
         lines=(
-            "{% if work_pool.name %}to start one: prefect worker start --pool {{ work_pool.name }}{% endif %}",
+            _WORKER,
             f"deployment: {PAGES}/deployments/deployment/{{{{ deployment.id }}}}",
         ),
+    ),
+    Occasion(
+        name="worker",
+        title="late run",
+        description=f"A run of a film was due, and no worker took it within {LATE.seconds // 60} minutes.",
+        trigger=EventTrigger(
+            after={_LATE},
+            expect={"prefect.flow-run.*"},
+            match_related=_of_flow(RENDER_FLOW),
+            for_each={"prefect.resource.id"},
+            posture=Posture.Proactive,
+            threshold=1,
+            within=LATE,
+        ),
+        subject="no worker takes {{ flow_run.name }}",
+        lines=("deployment: {{ deployment.name }}", _WORKER, _RUN),
     ),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from prefect import get_client
 from prefect.events.worker import EventsWorker
 from prefect.settings import PREFECT_API_URL, PREFECT_LOCAL_STORAGE_PATH, temporary_settings
-from prefect.states import Crashed
+from prefect.states import Crashed, Late
 from pydantic import SecretStr
 
 from storyreel.flows.monitoring.notifications import (
@@ -22,7 +23,7 @@ from storyreel.flows.monitoring.notifications import (
     set_channel,
     told_channels,
 )
-from storyreel.flows.monitoring.occasions import NAMES
+from storyreel.flows.monitoring.occasions import NAMES, occasions
 from tests.catchers import Caught, catching_json, catching_mail
 from tests.flows.conftest import Command
 from tests.flows.deployed import APPROVED, FILM, Set, on_a_set
@@ -59,8 +60,11 @@ def on_set(tmp_path: Path, server: str) -> Iterator[Set]:
 
 
 @pytest.fixture
-async def hook(server: str) -> Any:
-    """An http address that is told of everything."""
+async def hook(server: str, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """An http address that is told of everything; of a late run after ten seconds, the least that Prefect takes."""
+    for each in occasions("webhook"):
+        if each.title == "late run":
+            monkeypatch.setattr(each.trigger, "within", timedelta(seconds=10))
     with catching_json() as caught:
         await set_channel(Channel(name="webhook", address=SecretStr(caught.address)), NAMES, PAGES)
         yield caught
@@ -139,9 +143,13 @@ async def test_a_run_that_no_worker_can_begin_and_a_worker_that_is_gone_are_told
         assert "could not begin" in failed["subject"] and "status code: 1." in failed["text"]
         # As a worker does, or `serve`; and then never again.
         await client.get_scheduled_flow_runs_for_deployments([deployed.id])
+        late = await client.create_flow_run_from_deployment(deployed.id)
+        await client.set_flow_run_state(late.id, Late(), force=True)
     gone = told(hook, "worker")
     assert gone["subject"] == f"no worker takes the runs of {on_set.folder.name}"
     assert f"{PAGES}/deployments/deployment/{deployed.id}" in gone["text"]
+    waits = hook.wait_for(lambda one: "takes " + late.name in one["subject"], "a late run")
+    assert f"{PAGES}/runs/flow-run/{late.id}" in waits["text"]
 
 
 async def test_a_channel_is_told_of_what_was_asked_for_last_and_what_is_paused_stays_paused(server: str) -> None:
