@@ -160,6 +160,16 @@ def test_a_run_is_named_by_its_film_and_tagged_by_film_version_and_service(first
     assert tags == ["film:The Boat", "service:apiyi", "storyreel"] and re.fullmatch("version:[0-9a-f]{12}", version)
 
 
+def test_the_state_of_a_run_says_what_was_made_for_how_much(first: Seen, second: Seen) -> None:
+    assert first.run.state.message == "3 takes, about 0.504 USD, 6 s, 1 defect found"
+    assert second.run.state.message == "3 takes, nothing spent, 6 s, 1 defect found"
+
+
+def test_the_delay_of_retries_is_a_number_as_the_page_shows_a_list_as_nan(first: Seen) -> None:
+    policies = [first.run.empirical_policy, *(task.empirical_policy for task in first.tasks.values())]
+    assert [policy.retry_delay for policy in policies] == [0] * len(policies)
+
+
 @pytest.mark.parametrize("which", ["first", "second"])
 def test_task_runs_are_tagged_by_slate_scene_and_service(which: str, request: pytest.FixtureRequest) -> None:
     tasks = request.getfixturevalue(which).tasks
