@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from storyreel.flows.errors import Interrupted, NotAllowed
+from storyreel.flows.servers.prefect_settings import settings_error
 from storyreel.flows.terminal import Terminal
 from storyreel.specs.errors import StoryreelError
 from storyreel.specs.foreign_text import printable
@@ -56,6 +57,9 @@ def exit_code(command: Callable[[], Any], console: Terminal) -> int:
         sys.stdout = None  # nothing reads the output any more, and closing it would fail once more
         return FAILED
     except Exception as error:
+        if of_prefect := settings_error(error):
+            _print(console, str(of_prefect))
+            return WRONG
         if isinstance(error, OSError) and is_of_disk(error):
             _print(console, f"what was finished is kept; {DiskError.of(error)}")
         else:

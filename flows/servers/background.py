@@ -57,11 +57,7 @@ def start_named(named: NamedServer) -> BackgroundServer:
             )
         return start(named.port)
     if problem := asyncio.run(api_problem()):
-        raise RunFailed(
-            f"the Prefect server at {named.pages}, which {named.where} names, does not answer: {problem}",
-            hint="start it where it belongs, or have one here, of your own",
-            next=f"{named.remedy}, then storyreel ui",
-        )
+        raise named.unanswered(problem)
     return BackgroundServer(named.pages, named.api, f"Runs report to the server that {named.where} names")
 
 

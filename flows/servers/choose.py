@@ -60,7 +60,7 @@ def report_to_server(prepared: EphemeralServer | None = None) -> Iterator[str]:
     """Set Prefect's API inside to the server that is named, else that of `storyreel ui`, else an ephemeral one.
 
     Gives the pages URL of a server that stays; empty for an ephemeral one. Raises RunFailed if that does not start, or
-    if the named one is a server of this machine that does not run.
+    if the named one does not answer.
     """
     from prefect.settings import PREFECT_API_URL, temporary_settings
 
@@ -68,6 +68,8 @@ def report_to_server(prepared: EphemeralServer | None = None) -> Iterator[str]:
         if named.port and probe(named.port) == "nothing":
             stopped = f"the Prefect server at {named.pages} does not run, and {named.where} names it"
             raise RunFailed(stopped, hint=f"to render without it: {named.remedy}", next="storyreel ui")
+        if problem := asyncio.run(api_problem()):
+            raise named.unanswered(problem)
         yield named.pages
     elif local := local_server():
         with temporary_settings({PREFECT_API_URL: f"{local}/api"}):
@@ -95,8 +97,6 @@ def lasting_server() -> Iterator[str]:
             next="storyreel ui, or `export PREFECT_API_URL=…` for one elsewhere; then the same command again",
         )
     with report_to_server() as pages:
-        if problem := asyncio.run(api_problem()):
-            raise RunFailed(f"the Prefect server at {pages} does not answer: {problem}", next="storyreel doctor")
         yield pages
 
 

@@ -10,8 +10,11 @@ import sys
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
+from traceback import walk_tb
 from typing import NamedTuple
 from urllib.parse import urlsplit
+
+from pydantic import ValidationError
 
 from storyreel.flows.errors import RunFailed
 from storyreel.specs.problems.phrases import reason
@@ -40,6 +43,15 @@ class NamedServer(NamedTuple):
     def port(self) -> int | None:
         """Its port if it is one that `storyreel ui` starts, plain HTTP on this machine; None otherwise."""
         return local_port(self.api)
+
+    def unanswered(self, problem: str) -> RunFailed:
+        """The error for a server that does not answer, for this reason."""
+        is_complete = self.api.rstrip("/").endswith("/api") or "/workspaces/" in self.api
+        return RunFailed(
+            f"the Prefect server at {self.pages}, which {self.where} names, does not answer: {problem}",
+            hint="start it where it belongs" if is_complete else "the address of Prefect's API ends in /api",
+            next=f"{self.remedy}, and storyreel ui starts one here",
+        )
 
 
 def local_port(api: str) -> int | None:
@@ -88,13 +100,47 @@ def is_server_named(environment: Mapping[str, str] = os.environ) -> bool:
     """Whether a variable or the active profile names a server, read without importing Prefect, which takes a second."""
     if environment.get(_VARIABLE):
         return True
-    home = Path(environment.get("PREFECT_HOME") or "~/.prefect").expanduser()
-    path = Path(environment.get("PREFECT_PROFILES_PATH") or home / "profiles.toml")
     try:
-        profiles = tomllib.loads(path.read_text("utf-8"))
+        profiles = tomllib.loads(_profiles_path(environment).read_text("utf-8"))
         return bool(profiles["profiles"][environment.get("PREFECT_PROFILE") or profiles["active"]].get(_VARIABLE))
     except (OSError, ValueError, LookupError, AttributeError, TypeError):
         return False
+
+
+def _profiles_path(environment: Mapping[str, str]) -> Path:
+    home = Path(environment.get("PREFECT_HOME") or "~/.prefect").expanduser()
+    return Path(environment.get("PREFECT_PROFILES_PATH") or home / "profiles.toml")
+
+
+def settings_error(error: Exception) -> RunFailed | None:
+    """The error for settings of Prefect that cannot be read, if this is what Prefect raised for them; otherwise None.
+
+    Prefect reads them when it is imported, wherever that is, and from variables and several files.
+    """
+    frames = (frame.f_globals.get("__name__", "") for frame, _ in walk_tb(error.__traceback__))
+    if not isinstance(error, ValueError) or not any(name.startswith("prefect.settings") for name in frames):
+        return None
+    what, where = str(error), "its variables, which begin with PREFECT_, and its files"
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        what = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+    elif isinstance(error, tomllib.TOMLDecodeError):
+        where = next((str(path) for path in _toml_files() if _is_no_toml(path)), where)
+    return RunFailed(f"Prefect's settings cannot be read: {what}", hint=f"correct {where}")
+
+
+def _toml_files() -> tuple[Path, ...]:
+    return _profiles_path(os.environ), Path("prefect.toml"), Path("pyproject.toml")
+
+
+def _is_no_toml(path: Path) -> bool:
+    try:
+        tomllib.loads(path.read_text("utf-8"))
+    except ValueError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def use_profile(name: str, api: str) -> Path:

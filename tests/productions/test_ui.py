@@ -215,7 +215,7 @@ def test_a_named_server_of_another_machine_that_does_not_answer_is_told(machine:
     told = machine.run("ui", "--no-open", PREFECT_API_URL="http://127.0.0.1:9/away/api")
     assert told.returncode == 1
     assert "http://127.0.0.1:9/away, which PREFECT_API_URL names, does not answer: " in told.stderr
-    assert "next: unset PREFECT_API_URL, then storyreel ui" in told.stderr
+    assert "next: unset PREFECT_API_URL, and storyreel ui starts one here" in told.stderr
     both = machine.run("ui", "--profile", "films", PREFECT_API_URL="http://127.0.0.1:9/away/api")
     assert both.returncode == 2 and "is stronger than a profile" in both.stderr
     assert recorded_server({"STORYREEL_HOME": str(tmp_path / "storyreel")}) is None

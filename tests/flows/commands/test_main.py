@@ -98,8 +98,35 @@ def test_all_problems_are_printed_at_once_with_their_places(storyreel: Command, 
 def test_a_server_that_does_not_answer_is_no_bug(storyreel: Command, hello: Path) -> None:
     done = storyreel("render", "hello.yaml", PREFECT_API_URL="http://127.0.0.1:9/away/api")
     assert done.returncode == 1
-    assert "the Prefect server does not answer; what was finished is kept; storyreel doctor shows" in done.stderr
-    assert done.stderr.endswith("next: storyreel render hello.yaml\n")
+    assert "http://127.0.0.1:9/away, which PREFECT_API_URL names, does not answer: " in done.stderr
+    assert done.stderr.endswith("next: unset PREFECT_API_URL, and storyreel ui starts one here\n")
+
+
+def test_an_address_without_its_end_is_told(storyreel: Command, hello: Path, standing_server: str) -> None:
+    done = storyreel("render", "hello.yaml", PREFECT_API_URL=standing_server.removesuffix("/api"))
+    assert done.returncode == 1
+    assert "404 Not Found" in done.stderr and "the address of Prefect's API ends in /api\n" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("profiles", "variables", "told"),
+    [
+        ("active = ", {}, ["Invalid value", "; correct ", "profiles.toml"]),
+        ('active = "a"\n[profiles.a]\nPREFECT_API_REQUEST_TIMEOUT = "x"', {}, ["request_timeout: Input should be"]),
+        (None, {"PREFECT_LOGGING_LEVEL": "LOUD"}, ["level: Input should be", "variables, which begin with PREFECT_"]),
+    ],
+)
+def test_settings_of_prefect_that_it_cannot_read_are_told(
+    cold_storyreel: Command, hello: Path, tmp_path: Path, profiles: str | None, variables: dict[str, str],
+    told: list[str],
+) -> None:  # fmt: skip
+    if profiles is not None:
+        (tmp_path / "prefect").mkdir()
+        (tmp_path / "prefect" / "profiles.toml").write_text(profiles)
+    done = cold_storyreel("render", "hello.yaml", PREFECT_HOME=str(tmp_path / "prefect"), **variables)
+    assert done.returncode == 2, done.stderr
+    assert all(words in done.stderr for words in ("Prefect's settings cannot be read: ", *told)), done.stderr
+    assert "Traceback" not in done.stderr and "bug" not in done.stderr
 
 
 def test_a_named_server_of_this_machine_that_does_not_run_is_started_by_the_next_command(

@@ -187,7 +187,9 @@ def test_without_a_server_or_a_pool_it_says_what_to_run(
     assert nobody.returncode == 1 and "http://127.0.0.1:9 does not run, and PREFECT_API_URL names it" in nobody.stderr
     assert nobody.stderr.endswith("next: storyreel ui\n")
     away = storyreel("deploy", film.name, "--pool", "render", "--yes", PREFECT_API_URL="http://127.0.0.1:9/away/api")
-    assert away.returncode == 1 and "http://127.0.0.1:9/away does not answer: " in away.stderr
+    assert (
+        away.returncode == 1 and "http://127.0.0.1:9/away, which PREFECT_API_URL names, does not answer" in away.stderr
+    )
     missing = storyreel("deploy", film.name, "--pool", "cutting room", "--yes", PREFECT_API_URL=standing_server)
     assert missing.returncode == 1
     assert "no work pool 'cutting room'" in missing.stderr and "render" in missing.stderr
