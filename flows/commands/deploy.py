@@ -15,6 +15,7 @@ from storyreel.flows.commands import options
 from storyreel.flows.commands.deployed import print_changes, print_deployed
 from storyreel.flows.errors import NotAllowed, RunFailed
 from storyreel.flows.terminal import Terminal
+from storyreel.specs.errors import StoryreelError
 from storyreel.specs.problems.phrases import counted
 from storyreel.tasks.settings import CLIPS_URL
 
@@ -28,8 +29,11 @@ if TYPE_CHECKING:
 
 
 def deploy(
-    storyboards: chosen.Files,
-    pool: Annotated[str, typer.Option("--pool", metavar="NAME", help="The work pool whose workers render the film.")],
+    storyboards: chosen.Files = None,
+    is_all: chosen.All = False,
+    pool: Annotated[
+        str, typer.Option("--pool", metavar="NAME", help="The work pool whose workers render the film; required.")
+    ] = "",
     crons: chosen.Crons = None,
     intervals: chosen.Intervals = None,
     rrules: chosen.RRules = None,
@@ -61,6 +65,9 @@ def deploy(
     lost_after: chosen.LostAfter = None,
     reset: chosen.Reset = False,
     yes: chosen.Yes = False,
+    prints: Annotated[
+        bool, typer.Option("--print", help="Print a `prefect.yaml` for `prefect deploy`, and register nothing.")
+    ] = False,
     as_json: options.AsJson = False,
 ) -> None:
     """Let the workers of a Prefect work pool render films: on a schedule, or whenever a run is started.
@@ -70,14 +77,16 @@ def deploy(
     from storyreel.flows.servers.choose import set_prefect_defaults
 
     set_prefect_defaults()
-    films = [
-        chosen.film_options(
-            storyboard, crons, intervals, rrules, timezone, no_schedule=no_schedule, provider=provider, sets=sets,
-            select=select, budget=budget, out=out, name=name, bucket=bucket, limits=limits, overlap=overlap,
-            spread=spread, lost_after=lost_after, reset=reset, pool=pool,
-        )
-        for storyboard in storyboards
-    ]  # fmt: skip
+    films = chosen.film_options(
+        storyboards, is_all, crons, intervals, rrules, timezone, no_schedule=no_schedule, provider=provider, sets=sets,
+        select=select, budget=budget, out=out, name=name, bucket=bucket, limits=limits, overlap=overlap, spread=spread,
+        lost_after=lost_after, reset=reset, pool=pool,
+    )  # fmt: skip
+    if any(not film.pool for film in films):
+        raise typer.BadParameter("--pool is missing: the work pool whose workers render the film")
+    if prints:
+        _print(films, yes)
+        return
     deployed = _deploy(films, yes, Terminal(stderr=True))
     if as_json and len(deployed) == 1:
         options.print_json(deployed[0].as_json())
@@ -86,7 +95,8 @@ def deploy(
 
 
 def serve(
-    storyboards: chosen.Files,
+    storyboards: chosen.Files = None,
+    is_all: chosen.All = False,
     crons: chosen.Crons = None,
     intervals: chosen.Intervals = None,
     rrules: chosen.RRules = None,
@@ -108,14 +118,12 @@ def serve(
     from storyreel.flows.servers.choose import set_prefect_defaults
 
     set_prefect_defaults()
-    films = [
-        chosen.film_options(
-            storyboard, crons, intervals, rrules, timezone, no_schedule=no_schedule, provider=provider, sets=sets,
-            select=select, budget=budget, out=out, name=name, limits=limits, overlap=overlap, lost_after=lost_after,
-            reset=reset,
-        )
-        for storyboard in storyboards
-    ]  # fmt: skip
+    named = chosen.film_options(
+        storyboards, is_all, crons, intervals, rrules, timezone, no_schedule=no_schedule, provider=provider, sets=sets,
+        select=select, budget=budget, out=out, name=name, limits=limits, overlap=overlap, lost_after=lost_after,
+        reset=reset,
+    )  # fmt: skip
+    films = [film.model_copy(update={"pool": "", "bucket": None, "spread": None}) for film in named]
     from storyreel.flows.deployment import serve as serving
     from storyreel.flows.deployment.registration import read_deployments
 
@@ -158,8 +166,31 @@ def _deploy(films: Sequence[FilmOptions], yes: bool, console: Terminal) -> list[
         question = f"Make {'this change' if changes == 1 else counted(changes, 'change')}?"
         if changes and not yes and options.can_ask(console) and not typer.confirm(question, err=True):
             raise NotAllowed("nothing was changed")
+        done: list[Deployed] = []
         with console.status("deploying"):
-            return [asyncio.run(deployment.carry_out(film, page)) for film in prepared]
+            for film in prepared:
+                try:
+                    done.append(asyncio.run(deployment.carry_out(film, page)))
+                except StoryreelError:
+                    for each in done:
+                        console.print(f"{each.deployment} is deployed", soft_wrap=True)
+                    raise
+        return done
+
+
+def _print(films: Sequence[FilmOptions], yes: bool) -> None:
+    """Print a `prefect.yaml`; of films with a bucket the packs are stored."""
+    from storyreel.flows.deployment import deploy as deployment
+    from storyreel.flows.deployment.prefect_yaml import prefect_yaml
+
+    console = Terminal(stderr=True)
+    requests = [_agreed(film, plan, None, yes, console) for film, (_, plan) in zip(films, _plans(films), strict=True)]
+    prepared = deployment.apart([deployment.prepared(each, {}, is_process_pool=True) for each in requests])
+    text = prefect_yaml(prepared)
+    for each in prepared:
+        if each.film.is_packed:
+            deployment.send_pack(each.request, each.film)
+    print(text, end="")  # noqa: T201
 
 
 def _plans(films: Sequence[FilmOptions]) -> list[tuple[str, BudgetedPlan]]:

@@ -16,8 +16,15 @@ if TYPE_CHECKING:
     from storyreel.flows.deployment.request import FilmOptions
 
 Files = Annotated[
-    list[Path],
+    list[Path] | None,
     typer.Argument(metavar="STORYBOARD...", help="The storyboards, YAML files.", show_default=False),
+]
+All = Annotated[
+    bool,
+    typer.Option(
+        "--all",
+        help="Take the films of `deployments.yaml`, or of the file that is named. Options hold where it says nothing.",
+    ),
 ]
 Crons = Annotated[
     list[str] | None,
@@ -95,7 +102,8 @@ Yes = Annotated[
 
 
 def film_options(
-    storyboard: Path,
+    storyboards: list[Path] | None,
+    is_all: bool,
     crons: list[str] | None,
     intervals: list[str] | None,
     rrules: list[str] | None,
@@ -109,19 +117,29 @@ def film_options(
     name: str | None,
     limits: list[str] | None,
     **more: Any,
-) -> FilmOptions:
-    """What was named for a film. Raises typer.BadParameter."""
+) -> list[FilmOptions]:
+    """What was named for each film, here or in a file. Raises typer.BadParameter and DeploymentsError."""
+    from storyreel.flows.deployment.deployments_file import FILE, read_deployments_file
     from storyreel.flows.deployment.environment import is_secret
     from storyreel.flows.deployment.request import FilmOptions
 
+    if not storyboards and not is_all:
+        raise typer.BadParameter(f"name a storyboard, or take those of {FILE} with --all")
+    if is_all and len(storyboards or ()) > 1:
+        raise typer.BadParameter("--all takes one file of deployments")
+    for option, value in (("--name", name), ("--out", out)):
+        if value and (is_all or len(storyboards or ()) > 1):
+            raise typer.BadParameter(f"{option} is of one film; deploy it by itself")
+
     no_budget = (budget or "").strip().lower() == "none"
-    run = options.request_of(storyboard, provider, sets, select, None if no_budget else budget, out)
+    file, *more_files = storyboards or [FILE]
+    run = options.request_of(file, provider, sets, select, None if no_budget else budget, out)
     for option, address in (("--bucket", more.get("bucket")), ("--out", out)):
         if address and is_secret(option, address):
             what = f"{option}: its password would be stored in Prefect; set it in the environment instead"
             raise typer.BadParameter(what)
-    return FilmOptions(
-        storyboard=storyboard,
+    named = FilmOptions(
+        storyboard=file,
         name=_name(name),
         provider=run.provider,
         vars=run.vars,
@@ -133,6 +151,9 @@ def film_options(
         limits=_limits(limits),
         **more,
     )
+    if is_all:
+        return read_deployments_file(file, named)
+    return [named, *(named.model_copy(update={"storyboard": each}) for each in more_files)]
 
 
 def read_schedules(

@@ -15,6 +15,7 @@ from storyreel.flows.deployment.environment import WorkerEnvironment, worker_env
 from storyreel.flows.deployment.registration import Registration
 from storyreel.flows.deployment.request import DeploymentRequest, FilmDeployment, Overlap, Spread, other_storyboard
 from storyreel.flows.deployment.schedules import ScheduleChanges, change_schedules, describe
+from storyreel.flows.errors import NotAllowed
 from storyreel.flows.lifecycle import automations
 from storyreel.flows.packs import PackError, pack, pack_address, version_of
 from storyreel.flows.production.film_folder import FilmSource, film_folder
@@ -93,10 +94,12 @@ async def prepare(requests: Sequence[DeploymentRequest], existing: Mapping[str, 
     """
     names = {request.options.pool for request in requests}
     types = {name: (await registration.find_pool(name)).type for name in sorted(names)}
-    return [
-        await asyncio.to_thread(prepared, each, existing, is_process_pool=types[each.options.pool] == "process")
-        for each in requests
-    ]
+    return apart(
+        [
+            await asyncio.to_thread(prepared, each, existing, is_process_pool=types[each.options.pool] == "process")
+            for each in requests
+        ]
+    )
 
 
 def prepared(
@@ -159,6 +162,18 @@ async def carry_out(prepared: Prepared, page: str) -> Deployed:
         worker=prefect_command("worker", "start", "--pool", request.options.pool),
         run=prefect_command("deployment", "run", film.full_name),
     )
+
+
+def apart(films: list[Prepared]) -> list[Prepared]:
+    """The same deployments. Raises NotAllowed if those of two storyboards would put their films into one folder."""
+    taken: dict[str, Prepared] = {}
+    for each in films:
+        other = taken.setdefault(each.film.out, each)
+        sources = {FilmSource.of(one.request.run.storyboard, "").place for one in (other, each)}
+        if len(sources) > 1:
+            two = f"{other.film.full_name} and {each.film.full_name}"
+            raise NotAllowed(f"{two} would both put their films into {each.film.out}", hint="give each its own `out`")
+    return films
 
 
 def film_deployment(request: DeploymentRequest) -> FilmDeployment:

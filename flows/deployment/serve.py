@@ -17,7 +17,7 @@ from prefect.deployments.runner import RunnerDeployment
 from pydantic import PrivateAttr
 
 from storyreel.flows.deployment import registration
-from storyreel.flows.deployment.deploy import Prepared, prepared
+from storyreel.flows.deployment.deploy import Prepared, apart, prepared
 from storyreel.flows.deployment.request import DeploymentRequest
 from storyreel.flows.lifecycle import automations
 from storyreel.flows.player.running import playing
@@ -67,7 +67,7 @@ def serve(
 
     `existing` are the deployments that the server has, by their full names; `pages` is its pages URL.
     """
-    films = [prepared(request, existing, is_process_pool=False) for request in requests]
+    films = apart([prepared(request, existing, is_process_pool=False) for request in requests])
     # Runs begin in this folder as `python -m prefect.engine`: a prefect.py in it must not be imported.
     os.environ["PYTHONSAFEPATH"] = "1"
     console.outlast()
