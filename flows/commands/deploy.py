@@ -184,7 +184,8 @@ def _print(films: Sequence[FilmOptions], yes: bool) -> None:
     from storyreel.flows.deployment.prefect_yaml import prefect_yaml
 
     console = Terminal(stderr=True)
-    requests = [_agreed(film, plan, None, yes, console) for film, (_, plan) in zip(films, _plans(films), strict=True)]
+    plans = zip(films, _plans(films), strict=True)
+    requests = [_agreed(film, films, plan, None, yes, console) for film, (_, plan) in plans]
     prepared = deployment.apart([deployment.prepared(each, {}, is_process_pool=True) for each in requests])
     text = prefect_yaml(prepared)
     for each in prepared:
