@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from uuid import UUID
 
+import httpx
 import pytest
 import yaml
 from prefect.events import emit_event
@@ -18,6 +19,7 @@ from prefect.events.worker import EventsWorker
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from storyreel.tasks.media.probe import probe
+from tests.players import is_played
 from tests.pools import Team, whole_server
 
 FILM = """\
@@ -93,15 +95,19 @@ def test_two_runs_of_a_film_come_one_after_the_other_or_the_second_is_left_out(t
     assert spans[0][1] <= spans[1][0]
 
 
-def test_this_machine_serves_a_film_until_it_is_told_to_end(team: Team) -> None:
+def test_this_machine_serves_and_plays_a_film_until_it_is_told_to_end(team: Team, server: str) -> None:
     serving = team.begin("serve", "storyreel", "serve", "film.yaml", "--set", "city=Lyon", "--interval", "15s")
     log = team.folder / "serve.log"
     made = team.wait(lambda: re.search(r"deployments/deployment/([0-9a-f-]{36})", log.read_text()))[1]
     run = team.wait(lambda: _runs(team, made))[0]
     assert team.wait_for(run, "Completed", "Failed", "Crashed").name == "Completed"
     assert probe(team.folder / "renders" / "weekly" / "sequence.mp4").frames == 12
+    links = httpx.post(f"{server}/artifacts/filter", json={"artifacts": {"key": {"any_": ["storyreel-weekly-film"]}}})
+    play = re.findall(r"\((http\S+)\)", links.json()[0]["data"])[0]
+    assert is_played(play)
     serving.send_signal(signal.SIGTERM)
     assert serving.wait(60) == 0, log.read_text()
+    assert not is_played(play)
     assert "Traceback" not in log.read_text()
     with team.client() as client:
         served = client.read_deployment(UUID(made))

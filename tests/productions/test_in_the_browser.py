@@ -97,7 +97,7 @@ def test_a_take_and_the_film_are_played_from_their_pages(
     assert video.evaluate("video => video.duration") == pytest.approx(seconds, abs=0.1)
     video.evaluate("video => {video.pause(); video.currentTime = video.duration * 0.8}")
     player.wait_for_function("video => !video.seeking && video.readyState > 1", arg=video.element_handle())
-    browser.screenshot(500, of=player, keep="player" if kind == "board" else "")
+    browser.screenshot(500, of=player)
     player.close()
 
 

@@ -26,6 +26,7 @@ from storyreel.flows.servers.local import free_port, pages_url, recorded_server
 from storyreel.flows.servers.prefect_settings import local_port
 from storyreel.tasks.home import Home
 from tests.flows.conftest import Command
+from tests.players import is_played
 from tests.prefect_server import move_in, serving
 
 FILM = """\
@@ -101,9 +102,9 @@ def test_a_server_stays_shows_earlier_runs_is_found_by_later_ones_and_is_stopped
     stopped = machine.run("ui", "--stop")
     assert (stopped.returncode, stopped.stdout) == (0, f"the server at {page} is stopped; its runs are kept\n")
     assert "no server is running" in machine.run("ui", "--stop").stdout
-    for ended in (page, play):
-        with pytest.raises(httpx.ConnectError):
-            httpx.get(ended)
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(page)
+    assert not is_played(play)
 
 
 def test_a_server_that_was_killed_is_told_and_started_anew(machine: Machine, tmp_path: Path) -> None:
