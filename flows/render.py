@@ -43,6 +43,7 @@ from storyreel.flows.production.shutdown import orderly_shutdown
 from storyreel.flows.production.takes import begin_takes
 from storyreel.flows.review.model import ReviewNeeded
 from storyreel.flows.review.suspend import Approval, unapproved_shots
+from storyreel.flows.servers.availability import current_server
 from storyreel.flows.servers.prefect_internals import name_flow_run
 from storyreel.specs.money import MEANING, PATTERN, parse_money
 from storyreel.specs.reading import read_title
@@ -137,7 +138,8 @@ async def render_storyboard(
         # Before an excess is raised: a suspended run is found by its film's tag.
         services = {take.request.provider for take in plan.takes}
         tags = retagged(flow_run.tags, film_tags(plan.title, version, services))
-        await name_flow_run(renamed_run(str(flow_run.name), plan.title), tags)
+        async with current_server().while_answering():
+            await name_flow_run(renamed_run(str(flow_run.name), plan.title), tags)
         if excess:
             excess.hint = "; ".join(filter(None, (excess.hint, held)))
             raise excess
@@ -191,7 +193,9 @@ async def _carry_out(
     """Carry out a plan. `agreed` are the takes that may be bought, all if it is None; `scenes` the parameters for runs
     of single scenes, None if there are to be none."""
     run = str(flow_run.id)
-    limited, links = await active_limits(limited_services(plan), is_deployed=is_deployed()), run_links(planner.home)
+    limited, links = frozenset[str](), run_links(planner.home)
+    async with current_server().while_answering():
+        limited = await active_limits(limited_services(plan), is_deployed=is_deployed())
     async with (
         open_places(limited, is_deployed=is_deployed()) as places,
         open_studio(planner.home, plan.services, places=places) as studio,

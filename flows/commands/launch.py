@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 def run(request: RunRequest, plan: Plan, console: Terminal) -> tuple[Rendering, str]:
     """Carry out a plan that was agreed to. Returns the film, and a line that says where its run is shown.
 
+    Says on the console if Prefect's server could not record all of it.
+
     Raises NotAllowed, RunFailed, BudgetExceeded, and Interrupted if it was stopped; each with the command to run next.
     """
     request.check_recordable()
@@ -54,17 +57,21 @@ def run(request: RunRequest, plan: Plan, console: Terminal) -> tuple[Rendering, 
 
             # Modules stay until the end; without this the garbage collector would go through all of them again.
             gc.freeze()
+            # Prefect's client writes to the terminal when it cannot send a log line, unless this says otherwise.
+            logging.raiseExceptions = False
             pages = stack.enter_context(report_to_server(server))
             line = server_line(pages)
         console.print(line, soft_wrap=True)
         try:
             with show_progress(plan, console) as listener, listening(listener):
-                rendering = asyncio.run(_flow(request, plan))
+                rendering, remark = asyncio.run(_flow(request, plan))
         except BudgetExceeded as error:
             raise with_next(error, request) from error
         except NotAgreed as error:
             raise RunFailed(f"{error}; nothing was bought", next=request.command("plan")) from error
-        except (ShotsFailed, ReviewNeeded, ProviderError, MediaError, BucketError, DiskError, FolderTaken) as error:
+        except (
+            ShotsFailed, ReviewNeeded, ProviderError, MediaError, BucketError, DiskError, FolderTaken, RunFailed,
+        ) as error:  # fmt: skip
             if isinstance(error, ShotsFailed) and error.is_budget:
                 raise BudgetExceeded(error.message, next=request.command()) from error
             raise RunFailed(error.message, hint=error.hint, next=error.next or request.command()) from error
@@ -80,22 +87,31 @@ def run(request: RunRequest, plan: Plan, console: Terminal) -> tuple[Rendering, 
                 hint="storyreel doctor shows whether it answers again",
                 next=request.command(),
             ) from error
+    if remark:
+        console.print(f"{remark}; the film itself is complete", soft_wrap=True)
     path = f"runs/flow-run/{rendering.flow_run}"
     if pages:
         return rendering, f"run: {pages}/{path}"
     return rendering, f"run: storyreel ui, then open {pages_url(default_port())}/{path}"
 
 
-async def _flow(request: RunRequest, plan: Plan) -> Rendering:
+async def _flow(request: RunRequest, plan: Plan) -> tuple[Rendering, str]:
+    """The film, and what may be missing in Prefect's record of its run, if anything."""
+    from storyreel.flows.lifecycle.outcome import outcome_of
     from storyreel.flows.production.agreement import agreed_keys
     from storyreel.flows.render import render_storyboard
+    from storyreel.flows.servers.availability import watch_server
 
-    return await render_storyboard(
-        str(request.storyboard),
-        request.provider,
-        request.vars or None,
-        list(request.selection) or None,
-        request.budget.exactly if request.budget else None,
-        str(request.out) if request.out else None,
-        agreed=agreed_keys(plan),
-    )
+    async with watch_server() as server:
+        rendering = await outcome_of(
+            lambda: render_storyboard(
+                str(request.storyboard),
+                request.provider,
+                request.vars or None,
+                list(request.selection) or None,
+                request.budget.exactly if request.budget else None,
+                str(request.out) if request.out else None,
+                agreed=agreed_keys(plan),
+            )
+        )
+        return rendering, server.remark

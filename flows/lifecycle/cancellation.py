@@ -6,6 +6,7 @@ The reasons, and what each does:
 - *Handed over*: the process of a deployed run ends and the run was not cancelled, as when a worker is stopped for new
   code: by SIGTERM, Ctrl-C at `storyreel serve`, the terminal of that, or anything else that ends the event loop.
   Orders stand, and the run is scheduled again, so that another process continues it.
+- *Begun again*: the server was away when a deployed run needed it. It is scheduled again as soon as the server answers.
 - *Taken*: Prefect's record says that the run has ended or belongs to another process. This process stops and changes
   nothing.
 Everything else that ends a process is a crash; the process cannot record that.
@@ -41,8 +42,10 @@ from prefect.states import AwaitingRetry, Cancelled
 
 from storyreel.flows.errors import Interrupted
 from storyreel.flows.lifecycle.deployed import is_deployed, mark_flow
+from storyreel.flows.lifecycle.outcome import kept_outcome
 from storyreel.flows.markdown import escape
-from storyreel.flows.servers.choose import uses_ephemeral_server
+from storyreel.flows.servers.availability import PATIENCE, current_server, watch_server
+from storyreel.flows.servers.choose import is_server_lost, uses_ephemeral_server
 from storyreel.flows.servers.prefect_internals import EndedRun, keep_state, outlast_console, outlast_deployment_slot
 from storyreel.tasks.studio import Studio
 
@@ -51,6 +54,10 @@ Result = TypeVar("Result")
 
 _WATCH_SECONDS = 3.0
 """Between two requests for the run's record."""
+_WATCH_ANSWER_SECONDS = 15.0
+"""Time for the record. Prefect's client repeats a request for minutes, after which a cancel is seen late."""
+_DEPLOYED_SECONDS = 3600.0
+"""Time that a deployed run waits for a server that does not answer: nobody waits for it, and it must be recorded."""
 _SERVER_SECONDS = 5.0
 """Time for the server to answer about a state, or to store one: a process manager grants some ten seconds in all."""
 
@@ -60,6 +67,7 @@ class StopReason(Enum):
 
     CANCELLED = "cancelled; what was finished is kept, and the next run continues from there"
     HANDED_OVER = "its process was stopped; another one continues from there"
+    SERVER_WAS_AWAY = "Prefect's server did not answer when it was needed; the run begins again, and goes on from there"
     TAKEN = "Prefect's record says that this run has ended or that another process has it, so this one has stopped"
 
 
@@ -169,8 +177,10 @@ class StopHandler:
         async with get_client() as client:
             while True:
                 await asyncio.sleep(_WATCH_SECONDS)
-                with suppress(httpx.HTTPError):
-                    if reason := self._reason_in(await client.read_flow_run(self._run)):
+                with suppress(httpx.HTTPError, TimeoutError):
+                    async with asyncio.timeout(_WATCH_ANSWER_SECONDS):
+                        reason = self._reason_in(await client.read_flow_run(self._run))
+                    if reason:
                         self.stop(reason)
                         return
 
@@ -187,6 +197,24 @@ class StopHandler:
         if state.is_final() or state.is_scheduled() or state.is_pending() or is_another_process:
             return StopReason.TAKEN
         return None
+
+    async def carry_out(self, work: Awaitable[Result]) -> Result:
+        """The result of the flow's own code. A deployed run waits with it until the server can record it.
+
+        A deployed run whose code needed the server while it was away is scheduled again.
+        """
+        if not self._is_deployed:
+            return await work
+        server = current_server()
+        try:
+            result = await work
+        except Exception as error:
+            if await server.wait() and is_server_lost(error):
+                self.stop(StopReason.SERVER_WAS_AWAY)
+                await asyncio.sleep(0)  # which is cancelled
+            raise
+        await server.wait()
+        return result
 
     async def record_end(self) -> Stopped:
         """Log what is left at services and record the run's state; returns the exception to raise."""
@@ -211,7 +239,7 @@ class StopHandler:
             await acreate_markdown_artifact(lines, key="left-at-services", description="What was left running")
         message = "\n".join((reason.value, *self.summary, *self.left))
         async with get_client() as client:
-            if reason is StopReason.HANDED_OVER:
+            if reason in (StopReason.HANDED_OVER, StopReason.SERVER_WAS_AWAY):
                 await client.set_flow_run_state(self._run, AwaitingRetry(message=message))
                 return None
             result: OrchestrationResult[Any] = await client.set_flow_run_state(
@@ -272,11 +300,13 @@ def stoppable(work: Callable[P, Awaitable[Result]]) -> Callable[P, Awaitable[Res
         handler = StopHandler(UUID(flow_run.id), is_deployed=deployed)
         token = _handler.set(handler)
         try:
-            with handler.handle_signals():
+            with kept_outcome() as keep, handler.handle_signals():
                 try:
-                    async with handler.watch_record():
+                    async with watch_server(_DEPLOYED_SECONDS if deployed else PATIENCE), handler.watch_record():
                         with outlast_deployment_slot() if deployed else nullcontext():
-                            return await work(*args, **kwargs)
+                            result = await handler.carry_out(work(*args, **kwargs))
+                        keep(result)
+                        return result
                 except asyncio.CancelledError:
                     stopped = await handler.record_end()
                 if flow_run.parent_flow_run_id and not deployed:

@@ -17,6 +17,7 @@ from storyreel.flows.planning.model import Plan, PlannedTake
 from storyreel.flows.player.links import Links
 from storyreel.flows.production.report import CONTACT_SHEET, Rendering
 from storyreel.flows.production.takes import TakeRuns
+from storyreel.flows.servers.availability import current_server
 from storyreel.specs.money import Money
 from storyreel.specs.problems.phrases import counted
 from storyreel.tasks.ledger.errors import LedgerError
@@ -92,7 +93,7 @@ class RunObserver:
         places = {event.shot: self._plan.cut.rate.timecode(event.start) for event in self._plan.cut.events}
         events.emit_sequence_finished(self._plan.title, rendering)
         with suppress(TimeoutError):
-            async with asyncio.timeout(_FINAL_SECONDS):
+            async with current_server().while_answering(), asyncio.timeout(_FINAL_SECONDS):
                 page = await asyncio.to_thread(board.sequence, rendering, folder / CONTACT_SHEET)
                 await self._artifacts.markdown("sequence", page, "the sequence and its contact sheet")
                 made = board.manifest(rendering, places, self._links)
@@ -172,12 +173,15 @@ async def observe_run(
         finally:
             # An artifact that is being created is waited for: a second one would be another version.
             end.set()
-            await asyncio.wait({updating}, timeout=seconds)
+            server = current_server()
+            async with server.while_answering():
+                await asyncio.wait({updating}, timeout=seconds)
             updating.cancel()
             (error,) = await asyncio.gather(updating, return_exceptions=True)
             if isinstance(error, Exception):
                 get_run_logger().warning("Prefect's pages of this run were not kept up to date: %r", error)
-            await observer.final_update(seconds)
+            async with server.while_answering():
+                await observer.final_update(seconds)
 
 
 async def _update_states(states: TaskStates, end: asyncio.Event) -> None:

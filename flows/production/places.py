@@ -25,6 +25,7 @@ from prefect.runtime import flow_run
 
 from storyreel.flows.production.lost_slots import Claims, release_lost_slots
 from storyreel.flows.production.service_limits import limit_name, read_limit
+from storyreel.flows.servers.availability import current_server
 from storyreel.flows.servers.choose import is_server_lost
 from storyreel.specs.problems.phrases import lasting, shown
 
@@ -339,4 +340,6 @@ async def open_places(services: Collection[str], *, is_deployed: bool) -> AsyncI
             in_order = False
             raise
         finally:
-            await places.end(keeping, in_order=in_order)
+            async with current_server().while_answering():
+                await places.end(keeping, in_order=in_order)
+            keeping.cancel()

@@ -13,6 +13,7 @@ from prefect.runtime import flow_run
 from storyreel.flows.lifecycle.cancellation import stop_handler
 from storyreel.flows.planning.model import Plan
 from storyreel.flows.production.takes import TakeRuns
+from storyreel.flows.servers.availability import current_server
 from storyreel.flows.servers.choose import wait_for_task_runs
 from storyreel.flows.servers.prefect_internals import confirm_events, wait_for_events
 from storyreel.specs.errors import StoryreelError
@@ -41,8 +42,10 @@ async def orderly_shutdown(plan: Plan, takes: TakeRuns, studio: Studio) -> Async
         raise
     finally:
         await takes.cancel_unfinished()
-        await wait_for_events()
-        await wait_for_task_runs(UUID(flow_run.id), takes.task_runs)
+        server = current_server()
+        async with server.while_answering():
+            server.is_record_complete = await wait_for_events()
+            await wait_for_task_runs(UUID(flow_run.id), takes.task_runs)
 
 
 def orders_left(plan: Plan, studio: Studio) -> tuple[str, ...]:

@@ -22,13 +22,16 @@ from storyreel.flows.servers.prefect_settings import (
     lasting_api,
     named_server,
 )
+from storyreel.specs.errors import StoryreelError
 
 _DEFAULTS = {
     # No telemetry.
     "DO_NOT_TRACK": "1",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-    # The terminal has a display of its own; Prefect's log is on the run's page.
+    # The terminal has a display of its own; Prefect's log is on the run's page. Its client writes each event that it
+    # cannot send as a line of several KB; what is missing in the record is told at the end of a run.
     "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
+    "PREFECT_INTERNAL_LOGGING_LEVEL": "CRITICAL",
 }
 
 _uses_ephemeral_server: ContextVar[bool] = ContextVar("uses_ephemeral_server", default=False)
@@ -75,16 +78,12 @@ def report_to_server(prepared: EphemeralServer | None = None) -> Iterator[str]:
         with temporary_settings({PREFECT_API_URL: f"{local}/api"}):
             yield local
     else:
-        from prefect.logging.handlers import APILogHandler
-
         with prepared or EphemeralServer() as server, temporary_settings({PREFECT_API_URL: server.start()}):
             token = _uses_ephemeral_server.set(True)
             try:
                 yield ""
             finally:
                 _uses_ephemeral_server.reset(token)
-                # Log lines travel in batches; the last one must be sent before the server ends.
-                APILogHandler().flush()
 
 
 @contextmanager
@@ -118,12 +117,15 @@ def _about_a_foreign_one() -> str:
 
 
 def is_server_lost(error: BaseException | None) -> bool:
-    """Whether an error says that the Prefect server does not answer: httpx's own, or Prefect's RuntimeError from it."""
+    """Whether an error says that the Prefect server does not answer: httpx's own, or an error of Prefect's from it."""
     from httpx import HTTPStatusError, TransportError
 
     if isinstance(error, HTTPStatusError):
         return error.response.is_server_error
-    return isinstance(error, TransportError) or (isinstance(error, RuntimeError) and is_server_lost(error.__cause__))
+    if isinstance(error, TransportError):
+        return True
+    # Errors of a service that does not answer have the same causes.
+    return not (error is None or isinstance(error, StoryreelError)) and is_server_lost(error.__cause__)
 
 
 async def wait_for_task_runs(flow_run: UUID, task_runs: int, seconds: float = 30) -> None:

@@ -15,6 +15,8 @@ from uuid import UUID
 
 import psutil
 from prefect import State, get_client, get_run_logger
+from prefect._internal.concurrency.services import QueueService
+from prefect._internal.concurrency.threads import get_global_loop
 from prefect.blocks.abstract import NotificationBlock
 from prefect.blocks.notifications import SlackWebhook
 from prefect.client.schemas.objects import TaskRun
@@ -23,7 +25,7 @@ from prefect.context import FlowRunContext
 from prefect.events.clients import RETRYABLE_EXCEPTIONS, PrefectEventsClient
 from prefect.events.worker import EventsWorker, emit_events_to_cloud
 from prefect.exceptions import Abort
-from prefect.logging.handlers import PrefectConsoleHandler
+from prefect.logging.handlers import APILogWorker, PrefectConsoleHandler
 from prefect.runner import Runner
 from prefect.runtime import flow_run
 from prefect.settings import PREFECT_API_URL
@@ -40,6 +42,7 @@ _NEVER = 1e9
 _CONFIRM_SECONDS = 20.0
 _RECONNECT_SECONDS = 0.5
 """Pause before another connection."""
+_DROP_SECONDS = 5.0
 _HAND_OVER_SECONDS = 25.0
 _LOOK_SECONDS = 0.05
 _CONNECTION_ERRORS: tuple[type[Exception], ...] = (*RETRYABLE_EXCEPTIONS, WebSocketException)
@@ -99,19 +102,21 @@ def outlast_deployment_slot() -> Iterator[None]:
         _leases._handle_lease_renewal_failure = handle
 
 
-async def wait_for_events() -> None:
-    """Wait until the server has confirmed all events emitted so far, for 20 s at most. Logs a warning if it has not.
+async def wait_for_events() -> bool:
+    """Wait until the server has confirmed all events emitted so far, for 20 s at most; False if it has not.
 
     `EventsWorker.drain_all` closes the connection without asking whether the last events arrived.
     """
     worker = EventsWorker.instance()
     if worker._loop is None:
-        return
+        return True
     try:
         async with asyncio.timeout(_CONFIRM_SECONDS):
             await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(_confirm_all(worker), worker._loop))
     except Exception as error:  # whatever it is, the film is made; the warning names it
         get_run_logger().warning("the page of this run may be incomplete: its last events were not taken: %r", error)
+        return False
+    return True
 
 
 async def _confirm_all(worker: EventsWorker) -> None:
@@ -135,6 +140,38 @@ async def _confirm(client: PrefectEventsClient) -> None:
         await asyncio.sleep(_RECONNECT_SECONDS)
     with suppress(*_CONNECTION_ERRORS):
         await client._reconnect()
+
+
+async def send_unsent() -> None:
+    """Send all events and log lines of this process, and close the connections; Prefect does so at the process's exit.
+
+    Waits for as long as the server keeps them waiting; if that is given up, call `drop_unsent`.
+    """
+    for worker in (EventsWorker, APILogWorker):
+        await worker.drain_all(at_exit=False)  # type: ignore[misc]
+
+
+def drop_unsent() -> None:
+    """Drop the events and log lines that are not sent yet, for which the exit of the process would wait.
+
+    Each is tried again and again for some ten seconds, a batch of log lines for a minute. A queue cannot be emptied.
+    """
+    loop = get_global_loop()._loop
+    if loop is None:
+        return
+
+    async def end_services() -> None:
+        while services := [task for task in asyncio.all_tasks() if _is_service(task)]:
+            for task in services:
+                task.cancel()
+            await asyncio.sleep(_LOOK_SECONDS)
+
+    with suppress(TimeoutError):
+        asyncio.run_coroutine_threadsafe(end_services(), loop).result(_DROP_SECONDS)
+
+
+def _is_service(task: asyncio.Task[Any]) -> bool:
+    return getattr(task.get_coro(), "__qualname__", "") == f"{QueueService.__mro__[1].__name__}._run"
 
 
 async def drain_events(seconds: float) -> None:
