@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+import logging
+from collections.abc import Awaitable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -66,27 +67,41 @@ async def render(
 
     Raises before anything is made: SettingsError, StoryboardError, BucketError, LedgerError, NothingSelected,
     BudgetExceeded, NotAllowed (without consent), NotAgreed, ProviderError, and ValueError for a `budget` that is no
-    amount. Raises after all else is finished: ShotsFailed, ReviewNeeded. Raises Interrupted if the run is cancelled.
-    What was made and paid for is kept.
+    amount; and RunFailed if the server does not answer. Raises after all else is finished: ShotsFailed, ReviewNeeded.
+    Raises Interrupted if the run is cancelled. What was made and paid for is kept. If the server goes away meanwhile,
+    the film is made all the same and returned at most 20 s later; the logger `storyreel` has a warning then.
     """
     request = _request(storyboard, provider, vars, select, budget, out)
     agreed = await asyncio.to_thread(_agreed, request, buy)
     pages = await asyncio.to_thread(local_server)
     # More than a second of imports, which a wrong storyboard does not wait for.
+    from prefect.context import FlowRunContext, TaskRunContext
+
     from storyreel.flows.lifecycle.cancellation import Stopped
+    from storyreel.flows.lifecycle.outcome import outcome_of
     from storyreel.flows.render import render_storyboard
+    from storyreel.flows.servers.availability import watch_server
+
+    def run() -> Awaitable[Rendering]:
+        return render_storyboard(
+            str(request.storyboard),
+            provider=request.provider,
+            vars=request.vars or None,
+            select=list(request.selection) or None,
+            budget=request.budget.exactly if request.budget else None,
+            out=str(request.out) if request.out else None,
+            agreed=agreed,
+        )
 
     with _reporting(pages):
         try:
-            return await render_storyboard(
-                str(request.storyboard),
-                provider=request.provider,
-                vars=request.vars or None,
-                select=list(request.selection) or None,
-                budget=request.budget.exactly if request.budget else None,
-                out=str(request.out) if request.out else None,
-                agreed=agreed,
-            )
+            if FlowRunContext.get() or TaskRunContext.get():
+                return await run()
+            async with watch_server() as server:
+                rendering = await outcome_of(run)
+                if server.remark:
+                    logging.getLogger("storyreel").warning("%s; the film itself is complete", server.remark)
+                return rendering
         except Stopped as stopped:
             raise Interrupted(str(stopped), next=request.command()) from stopped
 

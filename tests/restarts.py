@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-import httpx
 import psutil
 
 from storyreel.flows.servers.local import free_port, pages_url, recorded_server
@@ -57,12 +56,6 @@ class UiServer:
     def end(self) -> None:
         self.kill()
         self._frozen = []
-
-    def post(self, path: str, **body: object) -> list[dict[str, object]]:
-        """What the server answers to a request for a list."""
-        answer = httpx.post(f"{self.api}/{path}", json=body, timeout=60).raise_for_status()
-        found: list[dict[str, object]] = answer.json()
-        return found
 
     def _ui(self, *arguments: str) -> None:
         told = warm.command("ui", *arguments, folder=self._folder, environment=self.environment)

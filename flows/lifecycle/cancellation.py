@@ -203,18 +203,19 @@ class StopHandler:
 
         A deployed run whose code needed the server while it was away is scheduled again.
         """
-        if not self._is_deployed:
-            return await work
         server = current_server()
         try:
-            result = await work
+            return await work
         except Exception as error:
-            if await server.wait() and is_server_lost(error):
+            if self._is_deployed and is_server_lost(error) and await server.wait():
                 self.stop(StopReason.SERVER_WAS_AWAY)
                 await asyncio.sleep(0)  # which is cancelled
             raise
-        await server.wait()
-        return result
+        finally:
+            if self._is_deployed and self.reason is None:
+                await server.wait()
+            if server.remark:
+                get_run_logger().warning("%s", server.remark)
 
     async def record_end(self) -> Stopped:
         """Log what is left at services and record the run's state; returns the exception to raise."""

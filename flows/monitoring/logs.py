@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import logging
 
-from storyreel.flows.servers.prefect_internals import CANCELLED_TASK
+from storyreel.flows.lifecycle.deployed import is_deployed
+from storyreel.flows.servers.prefect_internals import CANCELLED_TASK, CLIENT_LOG
 from storyreel.specs.errors import StoryreelError
 from storyreel.specs.foreign_text import printable
 from storyreel.specs.secrets import hidden
@@ -15,6 +16,9 @@ from storyreel.specs.secrets import hidden
 _TASKS = "prefect.task_runs"
 _LOGGERS = ("prefect.flow_runs", _TASKS)
 """Where `get_run_logger` and Prefect's engines write what a run's pages show (Prefect's page on logging)."""
+
+_LONGEST = 160
+"""Characters of a message of Prefect's client."""
 
 
 class _Legible(logging.Filter):
@@ -34,10 +38,22 @@ class _Legible(logging.Filter):
         return True
 
 
-_LEGIBLE = _Legible()
+class _Short(logging.Filter):
+    """Cuts what Prefect's client says of an event that it cannot send: all of the event, several KB."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.msg, record.args = printable(hidden(record.getMessage()[:_LONGEST])), None
+        return True
+
+
+_LEGIBLE, _SHORT = _Legible(), _Short()
 
 
 def make_logs_legible() -> None:
     """Filter the logs of all runs of this process. Calling it again changes nothing."""
     for name in _LOGGERS:
         logging.getLogger(name).addFilter(_LEGIBLE)
+    logging.getLogger(CLIENT_LOG).addFilter(_SHORT)
+    if is_deployed():
+        # In a process of its own. Prefect's client writes to its standard error when it cannot send a log line.
+        logging.raiseExceptions = False

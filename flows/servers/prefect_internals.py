@@ -56,6 +56,8 @@ STOPPED = "status code: -15."
 
 CANCELLED_TASK = "Execution was cancelled by the runtime environment."
 """In the log of a task whose asyncio task was cancelled, which the engine calls a crash."""
+CLIENT_LOG = "prefect._internal.concurrency"
+"""Name of the logger of what sends events and log lines."""
 
 
 def confirm_events() -> None:

@@ -24,19 +24,21 @@ from prefect.events.clients import PrefectEventsClient
 from prefect.events.related import related_resources_from_run_context
 from prefect.events.worker import EventsWorker
 from prefect.flow_engine import run_flow_async
-from prefect.logging.handlers import PrefectConsoleHandler
+from prefect.logging.handlers import APILogWorker, PrefectConsoleHandler
 from prefect.runtime import flow_run
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Cancelled, Pending
 from prefect.utilities.engine import emit_task_run_state_change_event
 
 from storyreel.flows.servers.prefect_internals import (
+    CLIENT_LOG,
     STOPPED,
     UNLOADABLE,
     EndedRun,
     HandoverRunner,
     apprise_block,
     confirm_events,
+    drop_unsent,
     name_flow_run,
     outlast_console,
     outlast_deployment_slot,
@@ -160,6 +162,18 @@ async def test_the_events_worker_shows_what_it_has_not_sent(standing_server: str
     assert worker._queue.unfinished_tasks >= 0
     for name in ("set_client_override", "drain_all"):
         assert hasattr(EventsWorker, name), f"{name}: events of a run are lost when a connection breaks"
+
+
+async def test_what_cannot_be_sent_is_dropped_and_no_exit_waits_for_it() -> None:
+    with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}):
+        workers = [EventsWorker.instance(PrefectEventsClient), APILogWorker.instance()]
+    drop_unsent()
+    assert all(worker._stopped for worker in workers), "a command whose server is gone waits for minutes when it exits"
+
+
+def test_the_client_says_by_this_logger_which_event_it_cannot_send() -> None:
+    logger = import_module("prefect._internal.concurrency").logger
+    assert logger.name == CLIENT_LOG, "workers' logs have lines of several KB when the server is away"
 
 
 def test_the_engine_emits_the_states_of_task_runs_as_here() -> None:
