@@ -92,6 +92,8 @@ class RunObserver:
         """Publish a finished film: the event, and artifacts with its contact sheet from `folder`, takes and costs."""
         places = {event.shot: self._plan.cut.rate.timecode(event.start) for event in self._plan.cut.events}
         events.emit_sequence_finished(self._plan.title, rendering)
+        # A deployed run waits long for its server: the pages are made when it is back.
+        await current_server().wait()
         with suppress(TimeoutError):
             async with current_server().while_answering(), asyncio.timeout(_FINAL_SECONDS):
                 page = await asyncio.to_thread(board.sequence, rendering, folder / CONTACT_SHEET)
@@ -181,6 +183,8 @@ async def observe_run(
             if isinstance(error, Exception):
                 get_run_logger().warning("Prefect's pages of this run were not kept up to date: %r", error)
             async with server.while_answering():
+                if seconds == _FINAL_SECONDS:
+                    await server.wait()
                 await observer.final_update(seconds)
 
 
