@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -156,6 +157,17 @@ def test_the_command_line_holds_for_films_that_say_nothing(films: Path, tmp_path
     assert two.vars == {"city": "Lyon"} and [describe(each) for each in one.schedules] == [
         "cron 0 6 * * 1, Europe/Paris"
     ]
+
+
+def test_the_file_of_the_documentation_is_read(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[3] / "deployments" / "README.md").read_text()
+    (text,) = re.findall(r"^```yaml\n(deployments: 1\n.*?)^```", page, re.MULTILINE | re.DOTALL)
+    (folder := tmp_path / "films").mkdir()
+    for name in ("keeper", "weather"):
+        (folder / f"{name}.yaml").touch()
+    (file := tmp_path / "deployments.yaml").write_text(text)
+    keeper, weather = read_deployments_file(file, FilmOptions(storyboard=file))
+    assert (str(keeper.budget), str(weather.budget), weather.name) == ("20.00 USD", "5.00 USD", "weather-lyon")
 
 
 @pytest.mark.parametrize("times", [1, pytest.param(2, marks=pytest.mark.matrix)])
