@@ -193,7 +193,7 @@ async def _carry_out(
     """Carry out a plan. `agreed` are the takes that may be bought, all if it is None; `scenes` the parameters for runs
     of single scenes, None if there are to be none."""
     run = str(flow_run.id)
-    limited, links = frozenset[str](), run_links(planner.home)
+    limited, links = frozenset[str](), await run_links(planner.home)
     async with current_server().while_answering():
         limited = await active_limits(limited_services(plan), is_deployed=is_deployed())
     async with (

@@ -86,7 +86,7 @@ async def shoot_scene(
         takes = await begin_takes(plan, studio, of_run, ceiling.over(limits or ()), may_order)
         async with (
             orderly_shutdown(plan, takes, studio),
-            observe_run(scene_plan, takes, studio, run_links(home), f"scene {scene}"),
+            observe_run(scene_plan, takes, studio, await run_links(home), f"scene {scene}"),
         ):
             if failures := await takes.run_all(planned):
                 raise ShotsFailed(failures, len({take.shot for take in planned}))

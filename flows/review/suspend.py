@@ -87,7 +87,7 @@ class Approval:
             return
         question = Question(number=len(self._rounds) + 1, shots=by_field(needed.shots))
         home = self._planner.home
-        form = await asyncio.to_thread(review_form, question, self._problems, home.house, run_links(home))
+        form = await asyncio.to_thread(review_form, question, self._problems, home.house, await run_links(home))
         slates = [shot.slate for shot in needed.shots]
         shots, spent = ", ".join(slates), self._planner.committed(flow_run.id)
         told = {

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -16,9 +17,12 @@ import pytest
 from storyreel.flows.planning.model import takes_by_shot
 from storyreel.flows.planning.planner import Planner
 from storyreel.flows.planning.run_request import RunRequest
+from storyreel.flows.player.links import is_playing
+from storyreel.flows.player.running import playing
 from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.ledger import Ledger, Order
 from tests.flows import warm
+from tests.players import is_played
 
 STORYREEL = Path(sys.executable).with_name("storyreel")
 
@@ -155,3 +159,17 @@ def test_on_a_terminal_each_shot_that_waits_is_asked_about(film: Path, ledger: L
     assert asked.returncode == 0
     assert words(film) == {"1A": ["retake"], "1B": ["approved", "wfa"]}
     assert "1A take 1: retake, with a new action: She falls." in shown.decode()
+
+
+def test_takes_are_played_by_the_links_that_are_shown_while_a_player_runs(
+    film: Path, ledger: Ledger, wait_until: Callable[[Callable[[], bool]], None]
+) -> None:
+    assert "play: " not in storyreel(film, "review", "film.yaml").stdout, "no link that leads nowhere"
+    home = Home.of()
+    with playing(home, print):
+        wait_until(lambda: is_playing(home))
+        shown = storyreel(film, "review", "film.yaml").stdout
+        links = re.findall(r"^  play: (\S+)$", shown, re.MULTILINE)
+        assert len(links) == 3 and all(map(is_played, links))
+        told = json.loads(storyreel(film, "review", "film.yaml", "--json").stdout)
+    assert [take["play"] for shot in told["shots"] for take in shot["takes"]] == links
