@@ -50,6 +50,8 @@ def _lines(deployed: Deployed) -> Iterator[str]:
         yield "          scene by scene, each on any worker of the pool; the film's run joins them"
     for each in deployed.limits:
         yield f"limit     {each.name}: {each.limit} takes at once in all runs together ({each.became})"
+    for lost in deployed.released:
+        yield f"          {lost}"
     for name in deployed.paused:
         yield f"paused    {name}; lost runs are not started again until you resume it"
     if deployed.withheld:

@@ -19,6 +19,7 @@ from storyreel.flows.errors import NotAllowed
 from storyreel.flows.lifecycle import automations
 from storyreel.flows.packs import PackError, pack, pack_address, version_of
 from storyreel.flows.production.film_folder import FilmSource, film_folder
+from storyreel.flows.production.lost_slots import LostSlots, release_lost_slots
 from storyreel.flows.production.service_limits import ServiceLimit, ensure_limits
 from storyreel.flows.servers.prefect_settings import prefect_command
 from storyreel.specs.frozen import Frozen
@@ -44,6 +45,8 @@ class Deployed(Frozen):
     budget: str
     """The most that its runs may buy for."""
     limits: tuple[ServiceLimit, ...]
+    released: tuple[LostSlots, ...] = ()
+    """Slots of these limits that were taken, and that no run held."""
     paused: tuple[str, ...]
     """Automations that exist and that a user has paused."""
     is_paused: bool
@@ -129,6 +132,7 @@ async def carry_out(prepared: Prepared, page: str) -> Deployed:
     if film.is_packed:
         await asyncio.to_thread(send_pack, request, film)
     limits = await ensure_limits(request.paid_services, request.options.limits)
+    released = await release_lost_slots(request.paid_services)
     status = await automations.ensure_automations(request.options.lost_after)
     scenes = registration.scenes_registration(film, request, prepared.environment.variables)
     existing = await registration.read_deployments([scenes.full_name])
@@ -150,6 +154,7 @@ async def carry_out(prepared: Prepared, page: str) -> Deployed:
         spread=request.spread,
         budget=describe_ceiling(request.ceiling),
         limits=tuple(limits),
+        released=tuple(released),
         paused=tuple(one.name for one in status if not one.enabled),
         is_paused=done.paused,
         paused_schedules=prepared.schedules.paused,

@@ -22,6 +22,7 @@ from storyreel.flows.deployment.request import DeploymentRequest
 from storyreel.flows.lifecycle import automations
 from storyreel.flows.player.running import playing
 from storyreel.flows.production import service_limits
+from storyreel.flows.production.lost_slots import release_lost_slots
 from storyreel.flows.servers.choose import prepared_server, report_to_server
 from storyreel.flows.servers.prefect_internals import HandoverRunner, outlast_console
 from storyreel.flows.terminal import Terminal
@@ -105,6 +106,8 @@ async def _register(film: Prepared, runner: HandoverRunner, pages: str, console:
         console.print(name, soft_wrap=True)
     options, title = film.request.options, film.film.title
     await service_limits.ensure_limits(film.request.paid_services, options.limits)
+    for lost in await release_lost_slots(film.request.paid_services):
+        console.print(f"note: {lost}", soft_wrap=True)
     await automations.ensure_automations(options.lost_after)
     done = await registration.register(film.registration, film.current, film.schedules)
     await runner.aadd_deployment(_Registered.of(done))

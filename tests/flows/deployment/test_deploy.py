@@ -86,8 +86,11 @@ def test_deploying_again_changes_only_what_is_said(deploy: Deploy, client: SyncP
     assert again["limits"] == [{"name": "storyreel-dashscope", "limit": 3, "became": "kept"}]
     assert deploy("--yes", "--limit", "dashscope=4")["limits"][0]["became"] == "changed"
     assert client.read_global_concurrency_limit_by_name("storyreel-dashscope").limit == 4
+    client.increment_concurrency_slots(["storyreel-dashscope"], 2, "concurrency")
+    assert [(lost["taken"], lost["released"]) for lost in deploy("--yes")["released"]] == [(2, 2)]
+    assert client.read_global_concurrency_limit_by_name("storyreel-dashscope").active_slots == 0
     after = {one.name: one for one in client.read_automations()}
-    assert after == before and len([name for name in after if name.startswith("storyreel: ")]) == 2
+    assert after == before and len([name for name in after if name.startswith("storyreel: ")]) == 4
 
 
 def test_how_long_a_run_may_be_silent_is_changed_only_when_that_is_said(
