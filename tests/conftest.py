@@ -41,7 +41,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 _LONGEST = (
     "test_spread", "test_leases", "test_spreading", "test_deployments", "test_stopping", "test_killed", "test_lost",
-    "test_hosts", "test_approvals", "test_four_services", "test_at_once", "test_ui",
+    "test_hosts", "test_approvals", "test_four_services", "test_at_once", "test_ui", "test_first_setup",
 )  # fmt: skip
 """Files of more than a minute, those that mostly wait before the others."""
 
