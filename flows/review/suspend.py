@@ -111,8 +111,8 @@ class Approval:
         total = sum((money.amount for money in committed if money.currency == more.currency), start=more.amount)
         needed = Money(amount=total, currency=more.currency)
         question = Question(number=len(self._rounds) + 1, money=needed)
-        lines = [_too_little(self._approved, needed), excess.message, excess.hint]
-        why = "\n".join(filter(None, lines))
+        reason = "\n".join(filter(None, (_too_little(self._approved, needed), excess.message)))
+        why = "\n".join(filter(None, (reason, excess.hint)))
         purchases = summarize_purchases(plan.bought)
         form = budget_form(question, why, purchases)
         waits = f"waits for a person to decide on its budget: it would cost {needed.exactly} in all"
@@ -120,7 +120,7 @@ class Approval:
             "shots": list(dict.fromkeys(take.shot for take in plan.bought)),
             "cost": needed.model_dump(mode="json"),
             "reason": why,
-            "summary": f"{excess.message}\nit would buy {purchases}; the whole run then costs {needed.exactly}",
+            "summary": f"{reason}\nit would buy {purchases}; the whole run then costs {needed.exactly}",
         }
         await _suspend(question, form, why, waits, told, self._announce)
 

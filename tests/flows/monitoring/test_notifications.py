@@ -90,6 +90,9 @@ async def test_a_film_tells_of_its_budget_its_approval_and_that_it_is_ready(
     page = f"{PAGES}/runs/flow-run/{run}"
     assert page in over["text"] and over["flow_run"] == str(run)
 
+    await deployed.resume(run, {"decision": "approve", "amount": 0.3})
+    low = hook.wait_for(lambda one: "0.30 USD" in one["text"], "that it was too little")
+    assert "the approved 0.30 USD is 0.036 USD too little" in low["text"]
     await deployed.resume(run, {"decision": "approve", "amount": 1})
     waits = told(hook, "approval")
     assert "1A, 1.B-2 of 2 shots; 0.336 USD spent" in waits["text"] and page in waits["text"]
