@@ -54,8 +54,10 @@ class UiServer:
             process.suspend()
 
     def end(self) -> None:
+        """End it and the player beside it."""
         self.kill()
         self._frozen = []
+        self._ui("--stop")
 
     def _ui(self, *arguments: str) -> None:
         told = warm.command("ui", *arguments, folder=self._folder, environment=self.environment)

@@ -64,7 +64,7 @@ def run(request: RunRequest, plan: Plan, console: Terminal) -> tuple[Rendering, 
         console.print(line, soft_wrap=True)
         try:
             with show_progress(plan, console) as listener, listening(listener):
-                rendering, remark = asyncio.run(_flow(request, plan))
+                rendering = asyncio.run(_flow(request, plan, console))
         except BudgetExceeded as error:
             raise with_next(error, request) from error
         except NotAgreed as error:
@@ -87,31 +87,35 @@ def run(request: RunRequest, plan: Plan, console: Terminal) -> tuple[Rendering, 
                 hint="storyreel doctor shows whether it answers again",
                 next=request.command(),
             ) from error
-    if remark:
-        console.print(f"{remark}; the film itself is complete", soft_wrap=True)
     path = f"runs/flow-run/{rendering.flow_run}"
     if pages:
         return rendering, f"run: {pages}/{path}"
     return rendering, f"run: storyreel ui, then open {pages_url(default_port())}/{path}"
 
 
-async def _flow(request: RunRequest, plan: Plan) -> tuple[Rendering, str]:
-    """The film, and what may be missing in Prefect's record of its run, if anything."""
+async def _flow(request: RunRequest, plan: Plan, console: Terminal) -> Rendering:
+    """The film. Says on the console what may be missing in Prefect's record of its run, if anything."""
     from storyreel.flows.lifecycle.outcome import outcome_of
     from storyreel.flows.production.agreement import agreed_keys
     from storyreel.flows.render import render_storyboard
     from storyreel.flows.servers.availability import watch_server
 
     async with watch_server() as server:
-        rendering = await outcome_of(
-            lambda: render_storyboard(
-                str(request.storyboard),
-                request.provider,
-                request.vars or None,
-                list(request.selection) or None,
-                request.budget.exactly if request.budget else None,
-                str(request.out) if request.out else None,
-                agreed=agreed_keys(plan),
+        made = ""
+        try:
+            rendering: Rendering = await outcome_of(
+                lambda: render_storyboard(
+                    str(request.storyboard),
+                    request.provider,
+                    request.vars or None,
+                    list(request.selection) or None,
+                    request.budget.exactly if request.budget else None,
+                    str(request.out) if request.out else None,
+                    agreed=agreed_keys(plan),
+                )
             )
-        )
-        return rendering, server.remark
+            made = "; the film itself is complete"
+        finally:
+            if server.remark:
+                console.print(f"{server.remark}{made}", soft_wrap=True)
+        return rendering

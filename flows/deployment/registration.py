@@ -29,7 +29,12 @@ from storyreel.flows.servers.prefect_settings import prefect_command
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.problems.phrases import shown
 
-RUN_SETTINGS: Mapping[str, str] = {"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT_SECONDS)}
+RUN_SETTINGS: Mapping[str, str] = {
+    # Requests of Prefect's engine are repeated for some eight minutes and not for one: a run whose server is away when
+    # it begins would end with a state that nobody picks up.
+    "PREFECT_CLIENT_MAX_RETRIES": "8",
+    "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT_SECONDS),
+}
 """Prefect's settings for the process of a run."""
 NOT_SERVED = "storyreel: not served"
 """Tag of a deployment that `storyreel serve` paused when it ended: serving the film again ends that pause, no other."""

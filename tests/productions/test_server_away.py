@@ -9,7 +9,7 @@ import re
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -181,14 +181,13 @@ def assert_film_is_told(production: Production, run: warm.Run) -> str:
     return said
 
 
-def _sampled(*cases: Any, sample: Any) -> list[Any]:
+def _times(moments: tuple[str, ...], ways: Iterable[str], sample: tuple[str, str] | None = None) -> list[Any]:
+    """Every moment with every way to go away; all but the sample are left to `--matrix`."""
+    cases = [(moment, how) for how in ways for moment in moments]
     return [pytest.param(*case, marks=() if case == sample else pytest.mark.matrix) for case in cases]
 
 
-@pytest.mark.parametrize(
-    ("moment", "how"),
-    _sampled(*((moment, how) for how in ("kill", "freeze") for moment in MOMENTS), sample=("last state", "kill")),
-)
+@pytest.mark.parametrize(("moment", "how"), _times(MOMENTS, ("kill", "freeze"), ("last state", "kill")))
 def test_a_film_is_told_though_its_server_is_gone_for_good(production: Production, moment: str, how: str) -> None:
     production.begin(moment)
     with rendering(production) as run:
@@ -202,10 +201,7 @@ def test_a_film_is_told_though_its_server_is_gone_for_good(production: Productio
     assert "Prefect's server does not answer, so its record of this run is incomplete" in said
 
 
-@pytest.mark.parametrize(
-    ("moment", "how"),
-    _sampled(*((moment, how) for how in AWAY_SECONDS for moment in MOMENTS), sample=None),
-)
+@pytest.mark.parametrize(("moment", "how"), _times(MOMENTS, AWAY_SECONDS))
 def test_a_film_is_whole_and_all_slots_are_free_when_its_server_comes_back(
     production: Production, moment: str, how: str
 ) -> None:
@@ -223,38 +219,89 @@ def test_a_film_is_whole_and_all_slots_are_free_when_its_server_comes_back(
     assert shown["state_name"] == "Completed" or "record of this run is incomplete" in said
 
 
-@pytest.mark.parametrize(
-    ("moment", "how"),
-    _sampled(*((moment, how) for how in AWAY_SECONDS for moment in MOMENTS), sample=None),
-)
+class DeployedRun:
+    """A run of the film's deployment, whose worker ends with the context."""
+
+    def __init__(self, production: Production, folder: Path) -> None:
+        self._production, self._folder = production, folder
+        self._id = ""
+
+    @contextmanager
+    def going(self) -> Iterator[None]:
+        """Deploy the film and have a worker make it."""
+        production = self._production
+        environment = production.environment | {"PREFECT_API_URL": production.server.api}
+        production.post("work_pools/", name="films", type="process")
+        deploy = ["deploy", "film.yaml", "--pool", "films", "--yes", "--out", str(production.film.parent), "--json"]
+        told = warm.command(*deploy, folder=self._folder, environment=environment)
+        assert told.returncode == 0, told.stderr
+        (made,) = production.post("deployments/filter")
+        with working("films", environment, self._folder) as worker:
+            begun = production.post(f"deployments/{made['id']}/create_flow_run", state={"type": "SCHEDULED"})
+            self._id = begun["id"]
+            try:
+                yield
+            finally:
+                print(worker.said()[-6000:])
+            assert max(map(len, worker.said().splitlines())) < 1000
+
+    def wait_for(self, name: str) -> None:
+        """Wait for a state; fail at another end."""
+        ends = {name, "Completed", "Failed", "Cancelled"}
+        wait(lambda: self._states()[-1:] and self._states()[-1][0] in ends, f"the run is {name}")
+        assert self._states()[-1][0] == name, self._states()
+
+    def approve(self) -> None:
+        """Answer the form of the review."""
+        answer = {f"shot_{slate}": {"decision": "approve"} for slate in ("1A", "1B")}
+        result = self._production.post(f"flow_runs/{self._id}/resume", run_input=answer)
+        assert result["status"] == "ACCEPT", result
+
+    def _states(self) -> list[tuple[str, str | None]]:
+        address = f"{self._production.server.api}/flow_run_states/"
+        states = httpx.get(address, params={"flow_run_id": self._id}, timeout=60).raise_for_status().json()
+        states.sort(key=lambda each: each["timestamp"])
+        return [(each["name"], each["message"]) for each in states]
+
+
+@pytest.mark.parametrize(("moment", "how"), _times(MOMENTS, AWAY_SECONDS))
 def test_a_deployed_run_ends_completed_when_its_server_comes_back(
     production: Production, moment: str, how: str, tmp_path: Path
 ) -> None:
     production.begin(moment)
-    environment = production.environment | {"PREFECT_API_URL": production.server.api}
-    production.post("work_pools/", name="films", type="process")
-    deploy = ["deploy", "film.yaml", "--pool", "films", "--yes", "--out", str(production.film.parent), "--json"]
-    told = warm.command(*deploy, folder=tmp_path, environment=environment)
-    assert told.returncode == 0, told.stderr
-    (made,) = production.post("deployments/filter")
-    with working("films", environment, tmp_path) as worker:
-        run = production.post(f"deployments/{made['id']}/create_flow_run", state={"type": "SCHEDULED"})["id"]
+    run = DeployedRun(production, tmp_path)
+    with run.going():
         wait(lambda: production.is_at(moment), moment)
         production.take_away(how)
         production.let_go()
         time.sleep(AWAY_SECONDS[how])
         production.server.start()
+        run.wait_for("Completed")
+    production.assert_whole()
+    production.assert_no_slot_is_taken()
 
-        def state() -> str:
-            return str(httpx.get(f"{production.server.api}/flow_runs/{run}", timeout=60).json()["state_name"])
 
-        try:
-            wait(lambda: state() in ("Completed", "Failed", "Cancelled"), "the run's end")
-        finally:
-            states = httpx.get(f"{production.server.api}/flow_run_states/", params={"flow_run_id": run}).json()
-            print([(each["name"], each["message"]) for each in sorted(states, key=lambda each: each["timestamp"])])
-            print(worker.said()[-6000:])
-        assert state() == "Completed"
-        assert max(map(len, worker.said().splitlines())) < 1000
+@pytest.mark.parametrize(("moment", "how"), _times(("conforming", "suspended", "joining"), AWAY_SECONDS))
+def test_a_run_that_is_suspended_ends_completed_when_its_server_comes_back(
+    production: Production, moment: str, how: str, tmp_path: Path
+) -> None:
+    """The server goes away before the run is suspended, while it is, or after it was answered."""
+    (tmp_path / "film.yaml").write_text(FILM.replace("format:", "review: required\nformat:"))
+    production.begin(moment)
+    run = DeployedRun(production, tmp_path)
+    with run.going():
+        if moment != "conforming":
+            run.wait_for("Suspended")
+        if moment == "joining":
+            run.approve()
+        wait(lambda: moment == "suspended" or production.is_at(moment), moment)
+        production.take_away(how)
+        production.let_go()
+        time.sleep(AWAY_SECONDS[how])
+        production.server.start()
+        if moment != "joining":
+            run.wait_for("Suspended")
+            run.approve()
+        run.wait_for("Completed")
     production.assert_whole()
     production.assert_no_slot_is_taken()

@@ -98,7 +98,7 @@ def test_what_is_to_go_is_named_and_reset_sets_everything_back(deploy: Deploy, c
     again = deploy("--yes", "--name", "undone", "--reset")
     made = registered(client, told)
     assert set(made.parameters) == {"storyboard", "out"} and again["overlap"] == "wait"
-    assert set(made.job_variables["env"]) == {"PREFECT_FLOWS_HEARTBEAT_FREQUENCY"}
+    assert set(made.job_variables["env"]) == {"PREFECT_CLIENT_MAX_RETRIES", "PREFECT_FLOWS_HEARTBEAT_FREQUENCY"}
     assert len(made.schedules) == 2, "schedules go with --no-schedule"
 
 

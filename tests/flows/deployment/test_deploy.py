@@ -46,6 +46,7 @@ def test_a_deployment_holds_all_that_a_worker_needs_and_no_key(
     }
     assert made.job_variables == {
         "env": {
+            "PREFECT_CLIENT_MAX_RETRIES": "8",
             "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
             "STORYREEL_HOME": str(tmp_path / "home"),
             "STORYREEL_POLL_SECONDS": "5",
