@@ -8,17 +8,16 @@ from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal
 
 from prefect import flow, get_run_logger
 from prefect.runtime import flow_run
-from prefect.states import Completed
 from pydantic import AfterValidator, Field
 
 from storyreel.flows.lifecycle.automations import continuable
 from storyreel.flows.lifecycle.cancellation import stop_handler, stoppable
-from storyreel.flows.lifecycle.deployed import is_deployed, is_of_a_form, then_again
-from storyreel.flows.lifecycle.final_state import fails_in_words
+from storyreel.flows.lifecycle.deployed import is_deployed, is_of_a_form, is_own_run, then_again
+from storyreel.flows.lifecycle.final_state import completed, fails_in_words
 from storyreel.flows.monitoring.events import emit_question
 from storyreel.flows.monitoring.logs import make_logs_legible
 from storyreel.flows.monitoring.observe import log_plan, observe_run
@@ -137,7 +136,9 @@ async def render_storyboard(
         excess = ceiling.excess(plan) or excess
         # Before an excess is raised: a suspended run is found by its film's tag.
         services = {take.request.provider for take in plan.takes}
-        tags = retagged(flow_run.tags, film_tags(plan.title, version, services))
+        tags = film_tags(plan.title, version, services)
+        # Another flow, which calls this function itself, has tags of its own.
+        tags = retagged(flow_run.tags, tags) if is_own_run() else sorted({*flow_run.tags, *tags})
         async with current_server().while_answering():
             await name_flow_run(renamed_run(str(flow_run.name), plan.title), tags)
         if excess:
@@ -167,7 +168,7 @@ async def render_storyboard(
         chosen = await asyncio.to_thread(try_destination, out, source, plan, home)
         with open_delivery(chosen, source, home) as delivery:
             rendering = await _carry_out(planner, plan, origin, delivery, agreed, scenes)
-        return cast("Rendering", Completed(message=rendering.in_words, data=rendering))
+        return completed(rendering, rendering.in_words)
     except ReviewNeeded as needed:
         needed.next = await then_again(request.model_copy(update={"selection": ()}).command("review"))
         await approval.ask_to_review(needed)

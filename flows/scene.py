@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from typing import cast
 
 from prefect import flow
 from prefect.runtime import flow_run
-from prefect.states import Completed
 
 from storyreel.flows.lifecycle.automations import continuable
 from storyreel.flows.lifecycle.cancellation import stop_handler, stoppable
-from storyreel.flows.lifecycle.final_state import fails_in_words
+from storyreel.flows.lifecycle.final_state import completed, fails_in_words
 from storyreel.flows.monitoring.logs import make_logs_legible
 from storyreel.flows.monitoring.observe import observe_run
 from storyreel.flows.names import film_tags, retagged
@@ -90,4 +88,4 @@ async def shoot_scene(
         ):
             if failures := await takes.run_all(planned):
                 raise ShotsFailed(failures, len({take.shot for take in planned}))
-        return cast("None", Completed(message=takes.tally()))
+        return completed(None, takes.tally())

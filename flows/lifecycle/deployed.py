@@ -20,6 +20,13 @@ def mark_flow(function: Callable[..., Any]) -> None:
     setattr(function, _MARK, True)
 
 
+def is_own_run() -> bool:
+    """Whether the current flow run is of a marked flow, and not of another flow that calls a marked function itself, as
+    `render_storyboard.fn`."""
+    context = FlowRunContext.get()
+    return context is not None and context.flow is not None and hasattr(context.flow.fn, _MARK)
+
+
 def is_deployed() -> bool:
     """Whether the current flow run was created from a deployment of a marked flow.
 
