@@ -45,6 +45,8 @@ _PICKED_UP = "storyreel: a crashed run is picked up"
 _NOT_BEGUN = "storyreel: a run that is taken and not begun is scheduled again"
 _ENDED_AT_START = "storyreel: a run whose process is stopped before it begins is scheduled again"
 _STATE = "PickedUp"
+_WAITS = ("Late", "AwaitingConcurrencySlot")
+"""Names of states of a scheduled run that nobody has scheduled anew."""
 
 _ALL_RUNS = {"prefect.resource.id": "prefect.flow-run.*"}
 _DEPLOYED_BY_US = [
@@ -184,14 +186,14 @@ def _schedule(message: str) -> ChangeFlowRunState:
 
 
 def continuable(work: Callable[P, Awaitable[Result]]) -> Callable[P, Awaitable[Result]]:
-    """Decorator for a flow's function: a deployed run that was cancelled when its process ended ends as Cancelled, and
-    one that was lost too often raises LostTooOften. Task runs that a lost process left are ended."""
+    """Decorator for a flow's function, for what was picked up: a deployed run that had ended, or was being cancelled,
+    ends as that; one that was lost too often raises LostTooOften. Task runs that a lost process left are ended."""
 
     @wraps(work)
     async def continuable_work(*args: P.args, **kwargs: P.kwargs) -> Result:
-        if is_deployed() and not await may_continue(UUID(flow_run.id)):
+        if is_deployed() and (state := await state_to_keep(UUID(flow_run.id))):
             # A run ends in the state that its flow returns.
-            return cast("Result", Cancelled(message="it was cancelled before its process ended"))
+            return cast("Result", state)
         if is_deployed() and flow_run.run_count > 1:
             await end_lost_tasks(UUID(flow_run.id))
         return await work(*args, **kwargs)
@@ -199,13 +201,13 @@ def continuable(work: Callable[P, Awaitable[Result]]) -> Callable[P, Awaitable[R
     return continuable_work
 
 
-async def may_continue(run: UUID) -> bool:
-    """Whether a run that is picked up may continue: not if a person cancelled it. Raises LostTooOften."""
+async def state_to_keep(run: UUID) -> State | None:
+    """The state of a run that was picked up although it must not continue; else None. Raises LostTooOften."""
     async with get_client() as client:
         states = await client.read_flow_run_states(run)
     if count_pickups(states) > MOST_PICKUPS:
         raise LostTooOften(MOST_PICKUPS)
-    return not was_cancelled(states)
+    return end_before_pickup(states)
 
 
 def count_pickups(states: Sequence[State]) -> int:
@@ -219,17 +221,26 @@ def count_pickups(states: Sequence[State]) -> int:
             is_picked_up = True
         elif state.type is StateType.RUNNING and is_picked_up:
             times, is_picked_up = times + 1, False
-        elif state.type is StateType.SCHEDULED and state.name not in ("Late", "AwaitingConcurrencySlot"):
+        elif state.type is StateType.SCHEDULED and state.name not in _WAITS:
             times, is_picked_up = 0, False
     return times
 
 
-def was_cancelled(states: Sequence[State]) -> bool:
-    """Whether a run was being cancelled when it last crashed, and was picked up all the same."""
+def end_before_pickup(states: Sequence[State]) -> State | None:
+    """The end that a run had come to, or that a person had asked for, when it was picked up all the same; else None.
+
+    An automation may act late: a server that was restarted holds events back for up to 15 minutes (3.9.1).
+    """
     history = sorted(states, key=lambda state: state.timestamp)
-    for n, state in reversed(list(enumerate(history))):
-        if state.type is StateType.CRASHED:
-            scheduled = next((after for after in history[n:] if after.type is StateType.SCHEDULED), None)
-            is_picked_up = scheduled is not None and scheduled.name == _STATE
-            return is_picked_up and n > 0 and history[n - 1].type is StateType.CANCELLING
-    return False
+    scheduled = [n for n, state in enumerate(history) if state.type is StateType.SCHEDULED and state.name not in _WAITS]
+    if not scheduled or history[scheduled[-1]].name != _STATE:
+        return None
+    before = history[: scheduled[-1]]
+    while before and (before[-1].name in (_STATE, *_WAITS) or before[-1].type is StateType.CRASHED):
+        before.pop()
+    last = before[-1] if before else None
+    if last and last.type is StateType.CANCELLING:
+        return Cancelled(message="it was cancelled before its process ended")
+    if last and last.is_final():
+        return State(type=last.type, name=last.name, message=last.message)
+    return None

@@ -10,7 +10,13 @@ from prefect import State
 from prefect.client.schemas.objects import StateType
 
 from storyreel.flows.lifecycle import automations
-from storyreel.flows.lifecycle.automations import MOST_PICKUPS, LostTooOften, count_pickups, may_continue, was_cancelled
+from storyreel.flows.lifecycle.automations import (
+    MOST_PICKUPS,
+    LostTooOften,
+    count_pickups,
+    end_before_pickup,
+    state_to_keep,
+)
 
 TYPES = {"PickedUp": StateType.SCHEDULED, "Late": StateType.SCHEDULED, "AwaitingRetry": StateType.SCHEDULED}
 LOST = ("Crashed", "PickedUp", "Pending", "Running")
@@ -44,9 +50,24 @@ def test_pickups_are_counted_since_a_person_scheduled_the_run(names: tuple[str, 
 
 
 def test_a_run_that_was_being_cancelled_when_its_process_ended_is_known() -> None:
-    assert was_cancelled(past(*BEGAN, "Cancelling", *LOST))
-    assert not was_cancelled(past(*BEGAN, *LOST))
-    assert not was_cancelled(past(*BEGAN, "Cancelling", "Crashed", "AwaitingRetry", "Pending", "Running"))
+    for cancelled in (
+        ("Cancelling", "Crashed"),
+        ("Cancelling", "Crashed", "PickedUp", "Late", "Crashed"),
+        ("Cancelled",),
+    ):
+        end = end_before_pickup(past(*BEGAN, *cancelled, "PickedUp", "Pending", "Running"))
+        assert end and end.is_cancelled(), cancelled
+    assert not end_before_pickup(past(*BEGAN, *LOST))
+    assert not end_before_pickup(past(*BEGAN, "Cancelling", "Crashed", "AwaitingRetry", "Pending", "Running"))
+
+
+def test_a_run_that_was_complete_is_not_made_again_by_an_automation_that_is_late() -> None:
+    end = end_before_pickup(past(*BEGAN, "Completed", "PickedUp", "Pending", "Running"))
+    assert end and end.is_completed()
+    assert not end_before_pickup(
+        past(*BEGAN, "Completed", "AwaitingRetry", "Pending", "PickedUp", "Pending", "Running")
+    )
+    assert not end_before_pickup(past(*BEGAN, "Completed"))
 
 
 async def test_a_run_that_is_lost_again_and_again_fails_and_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -66,7 +87,7 @@ async def test_a_run_that_is_lost_again_and_again_fails_and_says_what_to_do(monk
             return past(*BEGAN, *LOST * self._times)
 
     monkeypatch.setattr(automations, "get_client", lambda: Server(MOST_PICKUPS))
-    assert await may_continue(uuid4())
+    assert await state_to_keep(uuid4()) is None
     monkeypatch.setattr(automations, "get_client", lambda: Server(MOST_PICKUPS + 1))
     with pytest.raises(LostTooOften, match="prefect flow-run retry"):
-        await may_continue(uuid4())
+        await state_to_keep(uuid4())
