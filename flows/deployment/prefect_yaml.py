@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -80,7 +81,8 @@ def _schedule(wanted: DeploymentScheduleCreate) -> dict[str, Any]:
     schedule = wanted.schedule.model_dump(mode="json", exclude_none=True)
     if "interval" in schedule:
         schedule["interval"] = wanted.schedule.interval.total_seconds()  # type: ignore[union-attr]
-    return {**schedule, "slug": slug(describe(wanted.schedule))}
+    text = describe(wanted.schedule)
+    return {**schedule, "slug": f"{slug(text)}-{hashlib.sha256(text.encode()).hexdigest()[:6]}"}
 
 
 def _texts(value: Any) -> Iterable[str]:

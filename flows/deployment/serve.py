@@ -119,7 +119,8 @@ async def _register(film: Prepared, runner: HandoverRunner, pages: str, console:
     else:
         console.print("or on request: run `storyreel ui` before this command, then start a run on its pages")
     if done.paused:
-        console.print(f"{title} is paused, as it was before: no schedule begins a run until you resume it on its page")
+        paused = f"{title} is paused, as it was before: no schedule begins a run until you resume it on its page"
+        console.print(paused, soft_wrap=True)
     console.print(f"into {film.film.out}", soft_wrap=True)
     return done.id
 

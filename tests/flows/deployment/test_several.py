@@ -33,7 +33,7 @@ timezone: Europe/Paris
 budget: 9 CNY
 limits: {dashscope: 7}
 films:
-  - {film: films/one.yaml, cron: 0 6 * * 1}
+  - {film: films/one.yaml, cron: [0 6 * * 1, 0 6 1 * *]}
   - film: films/two.yaml
     name: two-in-lyon
     interval: [12h, 1d]
