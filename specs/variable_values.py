@@ -46,7 +46,7 @@ def variables_of(file: Path, film: Storyboard, services: Collection[str]) -> lis
         Variable(
             name=name,
             value=value,
-            choices=_choices([use for use in found if use.name == name and use.is_alone], schema, names),
+            choices=_with(value, _choices([use for use in found if use.name == name and use.is_alone], schema, names)),
             used_in=tuple(dict.fromkeys(_called(use.path, film) for use in found if use.name == name)),
         )
         for name, value in film.vars.items()
@@ -79,6 +79,11 @@ def _choices(alone: list[Use], schema: Mapping[str, Any], names: _Names) -> tupl
         if allowed:
             common = allowed if common is None else tuple(value for value in common if value in allowed)
     return common or ()
+
+
+def _with(value: str, choices: tuple[str, ...]) -> tuple[str, ...]:
+    """The choices with the present value, which may be written in another way: 25.0 for 25, an accent on its own."""
+    return (value, *choices) if choices and value not in choices else choices
 
 
 def _allowed(path: KeyPath, schema: Mapping[str, Any]) -> tuple[str, ...]:

@@ -78,3 +78,8 @@ def test_values_that_aliases_repeat_and_literal_signs_are_no_further_uses(tmp_pa
     )
     found = variables(file)
     assert found["a"].used_in == ("dialogue",) and found["b"].used_in == ()
+
+
+def test_a_value_that_is_written_in_another_way_is_among_its_choices(file: Path) -> None:
+    file.write_text(FILM.replace("lamp:", "caf\u00e9:").replace("where: lamp", "where: cafe\u0301"))
+    assert variables(file)["where"].choices == ("cafe\u0301", "caf\u00e9", "pier")
