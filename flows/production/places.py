@@ -85,6 +85,8 @@ class SharedPlaces:
         self._queues = {name: asyncio.Lock() for name in services}
         self._freed = {name: asyncio.Event() for name in services}
         self._reasons: dict[str, str] = {}
+        self._unanswered: dict[str, float] = {}
+        """Since when the server has not answered, in monotonic seconds."""
         self._looked: dict[str, float] = {}
         self._looks: set[asyncio.Task[None]] = set()
         self._uncertain: set[str] = set()
@@ -165,23 +167,22 @@ class SharedPlaces:
 
     async def _enter(self, service: str) -> _Place:
         """A place, in the order in which the takes of this run have asked for one."""
-        began, pause = time.monotonic(), _FIRST_TRY_SECONDS
+        pause = _FIRST_TRY_SECONDS
         async with self._queues[service]:
-            unanswered: float | None = None
             while True:
+                self._freed[service].clear()
                 try:
                     lease = await self._ask(service)
                 except _SERVER_ERRORS:
-                    unanswered = time.monotonic() if unanswered is None else unanswered
-                    if time.monotonic() - max(began, unanswered) >= self._server_seconds:
+                    since = self._unanswered.setdefault(service, time.monotonic())
+                    if time.monotonic() - since >= self._server_seconds:
                         return self._without_lease(service)
                     self._reasons[service] = f"waits for Prefect's server, which gives out the places at {service}"
                 else:
-                    unanswered = None
+                    self._unanswered.pop(service, None)
                     if lease:
                         return self._entered(service, lease)
                     await self._note_full(service)
-                self._freed[service].clear()
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._freed[service].wait(), pause * random.uniform(0.8, 1.2))
                 pause = min(1.5 * pause, _LAST_TRY_SECONDS)
@@ -312,12 +313,16 @@ class SharedPlaces:
         held = {**dict.fromkeys(self._claimed, 0), **Counter(place.service for place in (*self._held, *self._left))}
         if held == self._claimed and not (is_due and any(held.values())):
             return True
-        with suppress(*_SERVER_ERRORS):
+        try:
             async with asyncio.timeout(_ANSWER_SECONDS):
                 await self._client.update_flow_run_labels(self._run, self._claims.labels(held))
-            self._claimed = held
-            return True
-        return False
+        except httpx.HTTPStatusError as error:
+            if error.response.status_code != httpx.codes.NOT_FOUND:  # of a run whose record was deleted
+                return False
+        except _SERVER_ERRORS:
+            return False
+        self._claimed = held
+        return True
 
 
 @asynccontextmanager
