@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from prefect import get_client
+from prefect import flow, get_client, tags
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterTags, LogFilter, LogFilterFlowRunId
 from prefect.client.schemas.objects import FlowRun
 from prefect.logging.handlers import APILogWorker
@@ -144,3 +144,18 @@ async def test_a_run_that_is_cancelled_says_on_each_page_what_was_called_off_and
 
 async def _are_polled(*services: Any) -> bool:
     return all(service.jobs.all() and all(job.polls for job in service.jobs.all()) for service in services)
+
+
+async def test_a_flow_that_calls_the_function_gets_the_film_and_keeps_its_name_and_tags(on_set: Set) -> None:
+    on_set.file.write_text(NO_REVIEW.replace("apiyi", "animatic"))
+
+    @flow
+    async def nightly() -> str:
+        made = await render_storyboard.fn(str(on_set.file), out=str(on_set.folder / "out"))
+        assert made.sequence == on_set.film
+        return made.flow_run
+
+    with tags("version:7"):
+        run = await read(UUID(await nightly()))
+    assert not run.name.startswith("The Keeper") and run.state and run.state.message is None
+    assert {"version:7", "film:The Keeper"} <= {*run.tags}
