@@ -230,9 +230,10 @@ def test_each_shot_and_the_sequence_are_one_event(first: Seen, second: Seen) -> 
     payload = shots[0]["payload"]
     assert payload["cost"] == {"amount": "0.168", "currency": "USD"} and payload["cost_is_estimate"] is True
     assert payload["seconds"] == 2 and re.fullmatch(r"[0-9a-f]{64}", payload["clip"])
+    assert f"/take/{payload['clip']}/1" in payload["play"]
     (sequence,) = first.told("storyreel.sequence.finished")
     assert sequence["resource"]["prefect.resource.id"] == "storyreel.film.the-boat"
-    assert sequence["payload"]["frames"] == 72
+    assert sequence["payload"]["frames"] == 72 and f"/film/{first.run.id}?s=" in sequence["payload"]["play"]
     assert [one["event"] for one in second.events] == ["storyreel.sequence.finished"], "nothing else was made"
 
 
