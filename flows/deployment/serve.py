@@ -130,4 +130,5 @@ async def _pause(deployment: UUID, console: Terminal) -> None:
         await registration.pause_unserved(deployment)
     except httpx.HTTPError as error:
         why = shown(error) or type(error).__name__
-        console.print(f"the deployment could not be paused, so that runs which are due meanwhile come late: {why}")
+        late = f"the deployment could not be paused, so that runs which are due meanwhile come late: {why}"
+        console.print(late, soft_wrap=True)
