@@ -104,3 +104,5 @@ async def test_a_watch_inside_another_is_the_same_and_without_one_nothing_is_giv
     async with current_server().while_answering():
         await asyncio.sleep(0.01)
     assert not current_server().is_lost
+    async with asyncio.timeout(10):
+        assert await current_server().wait()
