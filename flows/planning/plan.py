@@ -22,6 +22,7 @@ from storyreel.tasks.ledger.ledger import State, Verdict
 from storyreel.tasks.prices.price_list import PriceList, Quote
 from storyreel.tasks.providers import load, names
 from storyreel.tasks.providers.provider import Provider
+from storyreel.tasks.providers.request import Request
 from storyreel.tasks.request.board import own_font
 from storyreel.tasks.request.brief import brief_of
 from storyreel.tasks.request.build import build_requests
@@ -177,7 +178,10 @@ class _TakeBuilder:
 
     def _build(self, shot: Shot, services: Iterable[str], upstream: str | None) -> list[PlannedTake]:
         event, anchor = self._events[shot.shot], anchor_of(shot, self._continued)
-        by_service = [list(self._candidates(shot, name, event, anchor, upstream)) for name in services]
+        by_service = [
+            list(self._candidates(shot, requests, event, anchor))
+            for requests in self._requests(shot, services, event, anchor, upstream)
+        ]
         rate, scene = self._film.format.fps, self._film.scene_of(shot.shot)
         return [
             PlannedTake(
@@ -199,24 +203,36 @@ class _TakeBuilder:
             for first, *others in zip(*by_service, strict=True)
         ]
 
-    def _candidates(
-        self, shot: Shot, name: str, event: Event, anchor: Anchor, upstream: str | None
-    ) -> Iterator[Candidate]:
+    def _requests(
+        self, shot: Shot, services: Iterable[str], event: Event, anchor: Anchor, upstream: str | None
+    ) -> list[list[Request]]:
+        """The requests for all takes of a shot, by service."""
+        builds = [
+            partial(
+                build_requests, self._film, shot, self._service(shot, name), event, anchor, upstream, self._digest,
+                self._files, self._history.has_bucket, self._font,
+            )
+            for name in services
+        ]  # fmt: skip
+        requests = [list(build()) for build in builds]
+        if lacks_articles(self._film, shot):
+            earlier = [list(build(has_articles=False)) for build in builds]
+            # For all services or none: whichever made a take, the shots that continue it name it by its key at the
+            # first one, and would be bought again if that changed.
+            if self._earlier.applies([request.key for each in earlier for request in each]):
+                return earlier
+        return requests
+
+    def _service(self, shot: Shot, name: str) -> type[Provider]:
         try:
-            adapter = self._adapter(name)
+            return self._adapter(name)
         except LookupError as unknown:
             raise Unsupported("providers" if shot.providers else "provider", *unknown.args) from unknown
-        build = partial(
-            build_requests, self._film, shot, adapter, event, anchor, upstream, self._digest, self._files,
-            self._history.has_bucket, self._font,
-        )  # fmt: skip
-        requests = build()
-        if adapter.paid and lacks_articles(self._film, shot):
-            earlier = list(build(has_articles=False))
-            if self._earlier.applies([request.key for request in earlier]):
-                requests = iter(earlier)
-        first = next(requests)
-        quote = self._prices.price(first) if adapter.paid else _FREE
+
+    def _candidates(self, shot: Shot, requests: Sequence[Request], event: Event, anchor: Anchor) -> Iterator[Candidate]:
+        """The takes of a shot at one service."""
+        first, *others = requests
+        quote = self._prices.price(first) if self._adapter(first.provider).paid else _FREE
         candidate = Candidate(
             request=first,
             key=first.key,
@@ -227,7 +243,7 @@ class _TakeBuilder:
         )
         yield candidate
         # The takes of a shot differ in number and seed only, which neither price nor brief depends on.
-        for request in requests:
+        for request in others:
             yield candidate.model_copy(update={"request": request, "key": request.key})
 
 
@@ -247,7 +263,7 @@ class _EarlierWording:
             self._is_bought[key] = is_paid or self._history.keeps(key)
 
     def applies(self, keys: Sequence[str]) -> bool:
-        """Whether takes with these keys, one shot's, keep the earlier words; always if they do so `for_all`."""
+        """Whether takes with these keys, one shot's at all its services, keep the earlier words; always `for_all`."""
         if self._for_all:
             return True
         self.look_up(keys)

@@ -35,9 +35,14 @@ def plan_of(
 
 def history_with(plan: Plan, *states: tuple[str, State], reason: str = "") -> History:
     """A history in which these shots of a plan were ordered from their first services and have these states."""
+    return history_of(rows_of(plan, *states, reason=reason))
+
+
+def rows_of(plan: Plan, *states: tuple[str, State], reason: str = "") -> dict[str, Purchase]:
+    """The purchases of these shots of a plan from their first services, in these states."""
     wanted = dict(states)
     now = datetime.now(UTC) - timedelta(hours=1)
-    rows = {
+    return {
         chosen.key: Purchase(
             order=Order(
                 key=chosen.key, provider=chosen.request.provider, model=chosen.request.model,
@@ -50,7 +55,6 @@ def history_with(plan: Plan, *states: tuple[str, State], reason: str = "") -> Hi
         for take in plan.takes if take.shot in wanted
         for chosen in [take.chosen]
     }  # fmt: skip
-    return history_of(rows)
 
 
 def history_of(rows: Mapping[str, Purchase], experience: PastDurations | None = None) -> History:

@@ -8,7 +8,7 @@ import pytest
 
 from storyreel.flows.planning.model import Plan
 from storyreel.tasks.ledger.ledger import State
-from tests.flows.planning.histories import history_with, plan_of
+from tests.flows.planning.histories import history_of, history_with, plan_of, rows_of
 
 FILM = """\
 storyboard: 1
@@ -71,3 +71,19 @@ def test_what_is_bought_anyway_gets_the_articles(tmp_path: Path) -> None:
     assert all(prompts(changed)[shot].startswith("Ana is a baker") for shot in ("1A", "1B"))
     failed = plan_of(tmp_path, FILM, history_with(before, ("1A", State.FAILED)))
     assert prompts(failed)["1A"].startswith("Ana is a baker")
+
+
+def test_what_continues_a_take_of_another_service_is_not_bought_again(tmp_path: Path) -> None:
+    """The first service refused 1A, and the second one made it; 1B, which continues it, was bought as well."""
+    film = FILM.replace("location: shop, takes: 2", "providers: [dashscope, apiyi]")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("storyreel.tasks.request.prompt.with_article", str)
+        before = plan_of(tmp_path, film)
+    (first,) = [take for take in before.takes if take.shot == "1A"]
+    by_second = first.model_copy(update={"chosen": first.fallbacks[0], "fallbacks": (first.chosen,)})
+    made = before.model_copy(update={"takes": (by_second, *(take for take in before.takes if take is not first))})
+    for refused in ({}, rows_of(before, ("1A", State.FAILED))):
+        rows = {**refused, **rows_of(made, *((shot, State.FINISHED) for shot in ("1A", "1B", "1C")))}
+        now = plan_of(tmp_path, film, history_of(rows))
+        assert not now.bought, [(take.shot, take.reason) for take in now.bought]
+        assert [take.identity for take in now.takes] == [take.identity for take in before.takes]
