@@ -9,6 +9,7 @@ from prefect.runtime import flow_run
 
 from storyreel.flows.lifecycle.automations import continuable
 from storyreel.flows.lifecycle.cancellation import stop_handler, stoppable
+from storyreel.flows.lifecycle.deployed import was_begun_by
 from storyreel.flows.lifecycle.final_state import completed, fails_in_words
 from storyreel.flows.monitoring.logs import make_logs_legible
 from storyreel.flows.monitoring.observe import observe_run
@@ -49,7 +50,7 @@ async def shoot_scene(
     """Make one scene of a film. The film's run starts it with all parameters; do not start it yourself.
 
     Args:
-        storyboard: The YAML file.
+        storyboard: The YAML file. In a run that a person starts it names no files outside of its folder.
         scene: The scene's number.
         of_run: The film's flow run, whose budget counts the orders of the scene.
         provider: As in the film's run.
@@ -63,12 +64,13 @@ async def shoot_scene(
     make_logs_legible()
     home = Home.of()
     request = RunRequest(storyboard=storyboard, provider=provider, vars=vars or {}, selection=tuple(select or ()))
-    planner = await asyncio.to_thread(Planner.of, request, home)
+    is_of_film = await was_begun_by(of_run)
+    planner = await asyncio.to_thread(Planner.of, request, home, confined=not is_of_film)
     plan = planner.plan()
     planned = [take for take in plan.takes if take.scene == scene]
     scene_plan = plan.model_copy(update={"takes": tuple(planned)})
-    # A run that was started by hand is held to it, too.
-    ceiling = await approved_ceiling(of_run) or await ceiling_of_run()
+    # A run that was started by hand is held to the deployment's, whatever was approved for the run that it names.
+    ceiling = (await approved_ceiling(of_run) if is_of_film else None) or await ceiling_of_run()
     may_order = (agreed or []) if ceiling.allows_purchases else []
     check_agreed(scene_plan, may_order)
     version = await asyncio.to_thread(version_of, planner.film)

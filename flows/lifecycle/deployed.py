@@ -53,6 +53,11 @@ def _then_again(command: str) -> str:
     return f"{command}, then the flow that called this one again"
 
 
+async def was_begun_by(run: str) -> bool:
+    """Whether another flow run has begun the current one, and not a person, who can give any run's id."""
+    return run == await asyncio.to_thread(lambda: str(flow_run.parent_flow_run_id))
+
+
 async def own_deployment() -> DeploymentResponse:
     """The deployment that the current flow run was created from. Raises ObjectNotFound if it was deleted."""
     context = FlowRunContext.get()

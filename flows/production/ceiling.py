@@ -84,10 +84,15 @@ def budget_ceiling(
 
 
 def ceiling_of(pull_steps: Iterable[Mapping[str, Any]] | None) -> Ceiling | None:
-    """The ceiling in the pull steps of a deployment; None if they hold none. Raises NotAllowed if it is unreadable."""
+    """The ceiling in the pull steps of a deployment; None if they hold none. Raises NotAllowed if it is unreadable.
+
+    Of several, the lowest holds.
+    """
     found = [_read(step[STEP] or {}) for step in pull_steps or () if STEP in step]
     if not found:
         return None
+    if not all(each.allows_purchases for each in found):
+        return Ceiling()
     first, *more = found
     for other in more:
         first = Ceiling(limits=other.over(first.limits), any_price=first.any_price and other.any_price)

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from PIL import Image
 from prefect import get_client
 from prefect.client.schemas.actions import DeploymentUpdate, WorkPoolCreate
 from prefect.flow_engine import run_flow_async
@@ -145,6 +146,40 @@ async def test_a_scene_that_is_started_by_hand_is_held_to_it(deploy: Deploy, on_
     assert on_set.sold == 1, "both scenes cost more than the film was deployed for"
 
 
+async def test_a_scene_that_is_started_by_hand_has_no_part_in_what_was_approved_for_a_film(
+    deploy: Deploy, on_set: Set
+) -> None:
+    deployed, _ = deploy("--budget", ONE_SHOT, "--select", "1A", "--spread", "scenes")
+    film = await deployed.begin(select=None, spread="none")
+    await deployed.resume(film, {"decision": "approve", "amount": 1000})
+    assert (await deployed.state(film)).name == "Completed" and on_set.sold == 2
+    on_set.file.write_text(on_set.file.read_text().replace("She waits.", "She leaves."))
+    parameters = {"storyboard": str(on_set.file), "scene": "2", "of_run": str(film), "agreed": _agreed(on_set)}
+    async with get_client() as client:
+        scenes = await client.read_deployment_by_name("shoot scene/the-ceiling")
+        run = await client.create_flow_run_from_deployment(scenes.id, parameters=parameters)
+        await run_flow_async(shoot_scene, flow_run=run, parameters=run.parameters, return_type="state")
+        state = (await client.read_flow_run(run.id)).state
+    assert on_set.sold == 2 and state and "would exceed the budget" in str(state.message), state
+
+
+async def test_a_scene_that_is_started_by_hand_uses_no_file_outside_of_its_folder(
+    deploy: Deploy, on_set: Set, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    deploy("--budget", TWO_SHOTS, "--spread", "scenes")
+    private = tmp_path_factory.mktemp("private") / "face.png"
+    Image.new("RGB", (640, 360)).save(private)
+    other = on_set.folder / "other.yaml"
+    other.write_text(FILM.replace("BUDGET\n", "").replace("She waits.", f"She waits., first_frame: {private}"))
+    async with get_client() as client:
+        scenes = await client.read_deployment_by_name("shoot scene/the-ceiling")
+        parameters = {"storyboard": str(other), "scene": "2", "of_run": str(uuid4()), "agreed": []}
+        run = await client.create_flow_run_from_deployment(scenes.id, parameters=parameters)
+        await run_flow_async(shoot_scene, flow_run=run, parameters=run.parameters, return_type="state")
+        state = (await client.read_flow_run(run.id)).state
+    assert state and "is not beside the storyboard" in str(state.message), state
+
+
 @pytest.mark.matrix
 async def test_where_the_deployment_was_deleted_meanwhile_nothing_more_is_bought(deploy: Deploy, on_set: Set) -> None:
     deployed, told = deploy("--yes")
@@ -169,6 +204,7 @@ def test_a_ceiling_is_read_as_it_was_stored_and_one_that_is_unreadable_allows_no
         assert name == STEP and budget_ceiling(**inputs) == {}
     assert ceiling_of([]) is None and ceiling_of(None) is None
     assert ceiling_of([Ceiling(any_price=True).step, Ceiling(limits=limits).step]) == Ceiling(limits=limits)
+    assert ceiling_of([Ceiling(limits=limits).step, Ceiling().step]) == Ceiling(), "of two the lower one holds"
     for wrong in ({"per_run": "lots"}, {"per_year": "5 USD"}, {"per_run": "-5 USD"}):
         with pytest.raises(NotAllowed, match="nothing is bought"):
             ceiling_of([{STEP: wrong}])
