@@ -101,7 +101,9 @@ class Player:
 
     async def film_subtitles(self, request: Request) -> Response:
         """The subtitles of a film, as browsers read them."""
-        medium = await asyncio.to_thread(medium_at, _subtitles_of(await self._film(request)))
+        film = await self._film(request)
+        await self._delivered(film)  # beside another film are that one's
+        medium = await asyncio.to_thread(medium_at, _subtitles_of(film))
         if medium is None or medium.size > _MOST_SUBTITLES:
             raise _Refused(HTTPStatus.NOT_FOUND, "The film has no subtitles.")
         text = b"".join([block async for block in medium.part(0, medium.size)]).decode(errors="replace")

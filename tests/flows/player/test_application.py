@@ -130,7 +130,8 @@ def test_a_film_that_was_replaced_or_has_gone_is_not_played_as_another(place: Pl
     assert gone.status_code == 404 and f"not at {film} any more" in gone.text
     film.write_bytes(CONTENT[::-1])
     second = place.film(film)
-    for address in (first, video(first)):
+    film.with_suffix(".srt").write_text("1\n00:00:01,000 --> 00:00:02,000\nAna: of the second one\n")
+    for address in (first, video(first), first.replace("?", ".vtt?")):
         replaced = place.browser.get(address)
         assert replaced.status_code == 410 and "A later run has replaced this film" in replaced.text
     assert place.browser.get(video(second)).content == CONTENT[::-1]
