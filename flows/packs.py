@@ -25,7 +25,7 @@ from pydantic import Field, StringConstraints, ValidationError
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.problems.phrases import reason, shown
 from storyreel.specs.problems.problem import Position, Problem, StoryboardError
-from storyreel.specs.reading import LARGEST, NamedFile, named_files, read
+from storyreel.specs.reading import LARGEST, NamedFile, named_files, read, require_files_of
 from storyreel.specs.secrets import hidden
 from storyreel.specs.sources import NOT_BESIDE, leads_away, packed_path
 from storyreel.specs.storyboard import Storyboard, is_remote
@@ -156,14 +156,23 @@ def _leads_away(address: str) -> bool:
 
 
 def read_film(
-    storyboard: Path | str, set_vars: Mapping[str, str] = _NO_VARS, home: Home | None = None, *, confined: bool = False
+    storyboard: Path | str,
+    set_vars: Mapping[str, str] = _NO_VARS,
+    home: Home | None = None,
+    *,
+    confined: bool = False,
+    own_vars: Mapping[str, str] | None = None,
 ) -> Storyboard:
     """Read a storyboard by its path or address; a remote one is fetched. Raises StoryboardError and BucketError.
 
-    One from an address, or with `confined`, may name no files outside of its folder.
+    One from an address, or with `confined`, may name no files outside of its folder. With `own_vars` it may name there
+    only those that it names with these values for its variables.
     """
     if not is_remote(str(storyboard)):
-        return read(Path(storyboard), set_vars, confined=confined)
+        film = read(Path(storyboard), set_vars, confined=confined)
+        if own_vars is not None and own_vars != set_vars:
+            require_files_of(film, Path(storyboard), own_vars)
+        return film
     from storyreel.tasks.home import Home
 
     file = fetch_storyboard(str(storyboard), home or Home.of(), set_vars)

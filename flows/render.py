@@ -16,7 +16,7 @@ from pydantic import AfterValidator, Field
 
 from storyreel.flows.lifecycle.automations import continuable
 from storyreel.flows.lifecycle.cancellation import stop_handler, stoppable
-from storyreel.flows.lifecycle.deployed import is_deployed, is_of_a_form, is_own_run, then_again
+from storyreel.flows.lifecycle.deployed import is_deployed, is_own_run, own_parameters, then_again
 from storyreel.flows.lifecycle.final_state import completed, fails_in_words
 from storyreel.flows.monitoring.events import emit_question
 from storyreel.flows.monitoring.logs import make_logs_legible
@@ -92,7 +92,7 @@ async def render_storyboard(
     Args:
         storyboard: The YAML file: a path on the machine that renders, an address such as `s3://films/film.yaml`,
             or that of a pack. One from an address, or other than the deployment's own, names no files outside of its
-            folder.
+            folder; and `vars` other than the deployment's own lead to no others there.
         provider: A service that makes all shots. Without it, each shot is made by the one the storyboard names.
         vars: Values for the storyboard's vars, for example `{"city": "Lyon"}`. Others keep their values.
         select: The shots to make: `1B`, `1A+`, `scene:2`, `state:new`, `changed`. The animatic stands in for others.
@@ -123,8 +123,10 @@ async def render_storyboard(
         out=out,
     )
     # Whoever fills in a form must not choose among the files of this host.
-    confined = await is_of_a_form(storyboard)
-    planner = await asyncio.to_thread(Planner.of, request, home, confined=confined)
+    own = await own_parameters()
+    confined = own is not None and own.get("storyboard") != storyboard
+    own_vars = None if own is None else own.get("vars") or {}
+    planner = await asyncio.to_thread(Planner.of, request, home, confined=confined, own_vars=own_vars)
     version = await asyncio.to_thread(version_of, planner.film)
     approval = await Approval.begin(planner, partial(emit_question, planner.film.title))
     # An amount that a person approved replaces every other limit of the run.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
@@ -44,6 +45,24 @@ def read(path: Path, set_vars: Mapping[str, str] = NO_VARS, *, confined: bool = 
     if storyboard is None or problems or found:
         raise StoryboardError([*problems, *found])
     return storyboard
+
+
+def require_files_of(film: Storyboard, path: Path, own_vars: Mapping[str, str]) -> None:
+    """Return if a film names no file outside of its folder but those that its file names with `own_vars`.
+
+    Who sets other variables may not choose among the files of this host. Raises StoryboardError.
+    """
+    known: set[str] = set()
+    with suppress(StoryboardError):
+        own = read(path, {name: value for name, value in own_vars.items() if name in film.vars})
+        known = {source for _, source, _ in placed_sources(own)}
+    away = [
+        Problem(position, f"`{shown(source)}` is not beside the storyboard", NOT_BESIDE)
+        for position, source, _ in placed_sources(film)
+        if source not in known and leads_away(source)
+    ]
+    if away:
+        raise StoryboardError(away[:MOST_PROBLEMS])
 
 
 def read_title(path: Path, set_vars: Mapping[str, str] = NO_VARS) -> str:

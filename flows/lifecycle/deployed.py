@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from prefect import get_client
@@ -66,11 +66,12 @@ async def own_deployment() -> DeploymentResponse:
         return await client.read_deployment(context.flow_run.deployment_id)
 
 
-async def is_of_a_form(storyboard: str) -> bool:
-    """Whether the current flow run is a deployment's, and was given another storyboard than the deployment has."""
+async def own_parameters() -> Mapping[str, Any] | None:
+    """The parameters of the deployment of the current flow run; None if it is not deployed. Other values were given by
+    a person. Empty if the deployment was deleted: then all were."""
     if not is_deployed():
-        return False
+        return None
     try:
-        return bool((await own_deployment()).parameters.get("storyboard") != storyboard)
+        return (await own_deployment()).parameters
     except ObjectNotFound:
-        return True
+        return {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from storyreel.flows.packs import read_film
@@ -33,15 +33,23 @@ class Planner:
     limits: tuple[Limit, ...] = ()
 
     @classmethod
-    def of(cls, request: RunRequest, home: Home | None = None, *, confined: bool = False) -> Planner:
+    def of(
+        cls,
+        request: RunRequest,
+        home: Home | None = None,
+        *,
+        confined: bool = False,
+        own_vars: Mapping[str, str] | None = None,
+    ) -> Planner:
         """Read the storyboard and the prices of a run; an address or a pack is fetched into `home` first.
 
-        With `confined`, as for an address, the storyboard may name no files outside of its folder.
+        With `confined`, as for an address, the storyboard may name no files outside of its folder. With `own_vars` it
+        names only those there that it names with these values for its variables.
 
         Raises StoryboardError, also for the price file, BucketError, and SettingsError.
         """
         home = home or Home.of()
-        film = read_film(request.storyboard, request.vars, home, confined=confined)
+        film = read_film(request.storyboard, request.vars, home, confined=confined, own_vars=own_vars)
         check_media(film)
         return cls(
             film=film,

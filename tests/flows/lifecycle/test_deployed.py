@@ -1,4 +1,4 @@
-"""Limits of a form: a storyboard in place of the deployment's own reaches no other file of the worker's host."""
+"""Limits of a form: a storyboard, or variables, other than the deployment's own reach no other file of its host."""
 
 from __future__ import annotations
 
@@ -35,3 +35,17 @@ async def test_a_storyboard_that_a_form_names_reaches_only_what_is_beside_it(tmp
     Image.new("RGB", (320, 240), "teal").save(other.parent / "a.png")
     elsewhere = {"storyboard": str(other), "out": str(other.parent / "out")}
     assert (await deployed.state(await deployed.begin(**elsewhere))).name == "Completed"
+
+
+async def test_a_variable_that_a_form_sets_leads_to_no_other_file(tmp_path: Path) -> None:
+    for name in ("own.png", "secret.png", "film/beside.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        Image.new("RGB", (320, 240), "black").save(tmp_path / name)
+    film = tmp_path / "film" / "film.yaml"
+    text = FILM.replace("format:", "vars: {who: ../own, title: x}\nformat:").replace("../secret.png", "'${who}.png'")
+    film.write_text(text.replace("Of a form", "'Of ${title}'"))
+    deployed = await Deployed.of(film, "Of a form", vars={"who": "../own"})
+    for who, is_made in (("../own", True), ("beside", True), ("../secret", False)):
+        told = await deployed.state(await deployed.begin(vars={"who": who, "title": who.strip("./")}))
+        assert (told.name == "Completed") is is_made, (who, told)
+    assert "`../secret.png` is not beside the storyboard" in str(told.message)
