@@ -252,7 +252,8 @@ def _agreed(
     if budgeted.excess:
         raise _over_budget(budgeted.excess, film, films)
     agree_unattended(budgeted, yes, console)
-    had = ceiling_of(current.pull_steps) if current and not film.reset else None
+    kept = film.kept_parameters(storyboard, current)  # none of another film under the name
+    had = ceiling_of(current.pull_steps) if current and kept else None
     any_price = yes or bool(had and had.any_price)
     return DeploymentRequest(
         options=film,
@@ -262,5 +263,5 @@ def _agreed(
         name=film.name or deployment_name(named.plan.title),
         overlap=film.overlap_of(current),
         spread=film.spread_of(storyboard, current),
-        kept=dict(film.kept_parameters(storyboard, current)),
+        kept=dict(kept),
     )

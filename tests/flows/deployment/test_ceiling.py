@@ -132,6 +132,19 @@ async def test_deploying_again_raises_it_and_keeps_it_when_it_is_not_named(deplo
     assert (await deployed.state(run)).name == "Completed" and on_set.sold == 2
 
 
+def test_any_price_was_agreed_to_for_the_film_alone_that_was_deployed(
+    deploy: Deploy, storyreel: Command, standing_server: str, on_set: Set, home: Path
+) -> None:
+    deploy("--yes", "--name", "one")
+    assert deploy("--name", "one", "--provider", "animatic")[1]["budget"] == "any price", "as it was deployed"
+    (on_set.folder / "other.yaml").write_text(FILM.replace("BUDGET\n", ""))
+    told = {"PREFECT_API_URL": standing_server, "STORYREEL_HOME": str(home)}
+    other = ["other.yaml", "--pool", "ceilings", "--name", "one", "--provider", "animatic", "--out", "other", "--json"]
+    done = storyreel("deploy", *other, **told)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["budget"] == "nothing without an approval"
+
+
 async def test_a_scene_that_is_started_by_hand_is_held_to_it(deploy: Deploy, on_set: Set) -> None:
     deploy("--budget", ONE_SHOT, "--select", "1A", "--spread", "scenes")
     agreed = {"agreed": None, "limits": None}
