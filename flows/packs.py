@@ -14,7 +14,7 @@ import re
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
@@ -25,12 +25,12 @@ from pydantic import Field, StringConstraints, ValidationError
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.problems.phrases import reason, shown
 from storyreel.specs.problems.problem import Position, Problem, StoryboardError
-from storyreel.specs.reading import LARGEST, NamedFile, named_files, read, require_files_of
+from storyreel.specs.reading import LARGEST, NamedFile, named_files, read, read_title, require_files_of
 from storyreel.specs.secrets import hidden
 from storyreel.specs.sources import NOT_BESIDE, leads_away, packed_path
 from storyreel.specs.storyboard import Storyboard, is_remote
 from storyreel.specs.validation.check import local_sources
-from storyreel.tasks.bucket import Bucket, FileTooLarge, without_password
+from storyreel.tasks.bucket import Bucket, BucketError, FileTooLarge, without_password
 from storyreel.tasks.clips import file_digest
 from storyreel.tasks.files import folder_beside, place_folder, write_whole
 
@@ -179,6 +179,13 @@ def read_film(
     # The address of a pack is that of its index, not of its storyboard.
     with nullcontext() if is_pack(str(storyboard)) else _problems_at(str(storyboard), file):
         return read(file, set_vars, confined=True)
+
+
+def title_of(storyboard: str, set_vars: Mapping[str, str], home: Home) -> str:
+    """The title of a film, by its path or address; empty if it cannot be read."""
+    with suppress(StoryboardError, BucketError):
+        return read_title(fetch_storyboard(storyboard, home, set_vars), set_vars)
+    return ""
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from storyreel.flows.monitoring.events import emit_question
 from storyreel.flows.monitoring.logs import make_logs_legible
 from storyreel.flows.monitoring.observe import log_plan, observe_run
 from storyreel.flows.names import RENDER_FLOW, film_tags, renamed_run, retagged, run_name, tagged_film
-from storyreel.flows.packs import version_of
+from storyreel.flows.packs import title_of, version_of
 from storyreel.flows.planning.model import Plan
 from storyreel.flows.planning.planner import Planner
 from storyreel.flows.planning.run_request import RunRequest
@@ -135,7 +135,12 @@ async def render_storyboard(
     planner = replace(planner, limits=ceiling.over(() if approval.ceiling else planner.limits))
     try:
         plan, limits, excess = planner.plan_within_budget(str(flow_run.id))
-        excess = ceiling.excess(plan) or excess
+        deployed = plan.title
+        if ceiling.counts_film and own and (confined or own_vars != request.vars):
+            named = await asyncio.to_thread(title_of, str(own.get("storyboard")), own_vars or {}, home)
+            if named != await asyncio.to_thread(title_of, storyboard, request.vars, home):
+                deployed = named
+        excess = ceiling.excess(plan, deployed) or excess
         # Before an excess is raised: a suspended run is found by its film's tag.
         services = {take.request.provider for take in plan.takes}
         tags = film_tags(plan.title, version, services)

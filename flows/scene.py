@@ -71,7 +71,7 @@ async def shoot_scene(
     scene_plan = plan.model_copy(update={"takes": tuple(planned)})
     # A run that was started by hand is held to the deployment's, whatever was approved for the run that it names.
     ceiling = (await approved_ceiling(of_run) if is_of_film else None) or await ceiling_of_run()
-    may_order = (agreed or []) if ceiling.allows_purchases else []
+    may_order = (agreed or []) if ceiling.allows_purchases and (is_of_film or not ceiling.counts_film) else []
     check_agreed(scene_plan, may_order)
     version = await asyncio.to_thread(version_of, planner.film)
     services = {take.request.provider for take in planned}

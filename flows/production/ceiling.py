@@ -20,6 +20,7 @@ from storyreel.flows.planning.model import Plan
 from storyreel.flows.planning.summary import summarize_purchases
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.language.models import Budget
+from storyreel.specs.problems.phrases import shown
 from storyreel.tasks.ledger.budget import BudgetExceeded, Limit, Scope
 
 STEP = f"{__name__}.budget_ceiling"
@@ -37,6 +38,11 @@ class Ceiling(Frozen):
     @property
     def allows_purchases(self) -> bool:
         return self.any_price or bool(self.limits)
+
+    @property
+    def counts_film(self) -> bool:
+        """Whether it limits what the runs of a film spend together, which the ledger counts by the film's title."""
+        return any(limit.scope != "run" for limit in self.limits)
 
     @property
     def step(self) -> dict[str, dict[str, Any]]:
@@ -59,13 +65,18 @@ class Ceiling(Frozen):
         amounts = ", ".join(f"{limit.most.exactly} for a {limit.scope}" for limit in held)
         return f"the deployment's budget is {amounts}, which no run can raise: {_RAISE}" if amounts else ""
 
-    def excess(self, plan: Plan) -> BudgetExceeded | None:
-        """The error for a plan that buys although nothing was agreed to; None if it may be carried out."""
-        if self.allows_purchases or not plan.bought:
+    def excess(self, plan: Plan, deployed: str) -> BudgetExceeded | None:
+        """The error for a plan that buys although nothing was agreed to, or not for its title; None if it may be
+        carried out. `deployed` is the title of the film as it is deployed."""
+        if not plan.bought or (self.allows_purchases and not (self.counts_film and plan.title != deployed)):
             return None
-        purchase = summarize_purchases(plan.bought)
-        message = f"this would buy {purchase}, and the film was deployed without a budget; nothing was bought"
-        return BudgetExceeded(message, hint=_RAISE.replace("higher --budget", "--budget"))
+        why = "the film was deployed without a budget"
+        if self.allows_purchases:
+            scopes = " and ".join(f"a {limit.scope}" for limit in self.limits if limit.scope != "run")
+            why = f"the budget of {scopes} that was agreed to is that of {shown(deployed or 'another film')!r}"
+        message = f"this would buy {summarize_purchases(plan.bought)}, and {why}; nothing was bought"
+        other = "this one by itself" if self.allows_purchases else "the film again with a --budget"
+        return BudgetExceeded(message, hint=f"approve it, or deploy {other}")
 
 
 _UNLIMITED = Ceiling(any_price=True)

@@ -102,6 +102,22 @@ async def test_no_parameter_of_a_run_lifts_what_it_was_deployed_for(
     assert on_set.sold == 2
 
 
+async def test_a_title_that_a_variable_changes_does_not_begin_the_month_anew(
+    deploy: Deploy, on_set: Set, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(globals(), "FILM", FILM.replace("The Ceiling", "The Ceiling of ${most}"))
+    deployed, told = deploy("--select", "1A", budget=f"per_month: {ONE_SHOT}")
+    assert told["budget"] == "0.20 USD for a month"
+    same = await deployed.begin(vars={"most": "9 USD"})
+    assert (await deployed.state(same)).name == "Completed" and on_set.sold == 1
+    on_set.file.write_text(on_set.file.read_text().replace("She climbs.", "She falls."))
+    other = await deployed.begin(vars={"most": "8 USD"})
+    assert (await deployed.state(other)).name == "Suspended" and on_set.sold == 1
+    assert "is that of" in await deployed.asked(other, 1)
+    await deployed.resume(other, {"decision": "approve", "amount": 0.2})
+    assert (await deployed.state(other)).name == "Completed" and on_set.sold == 2
+
+
 async def test_a_run_may_lower_it_and_a_deployment_that_was_edited_does_not_raise_it(
     deploy: Deploy, on_set: Set
 ) -> None:
