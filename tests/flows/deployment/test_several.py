@@ -44,6 +44,7 @@ films:
     spread: scenes
     out: made/two
 """
+WEEKLY_AND_MONTHLY = ["cron 0 6 * * 1, Europe/Paris", "cron 0 6 1 * *, Europe/Paris"]
 
 
 @pytest.fixture
@@ -109,7 +110,7 @@ def test_a_file_of_deployments_is_deployed_film_by_film(
     assert done.returncode == 0, done.stderr
     one, two = json.loads(done.stdout)
     assert one["deployment"].endswith("/film-one") and two["deployment"].endswith("/two-in-lyon")
-    assert (one["schedules"], one["budget"]) == (["cron 0 6 * * 1, Europe/Paris"], "9.00 CNY for a run")
+    assert (one["schedules"], one["budget"]) == (WEEKLY_AND_MONTHLY, "9.00 CNY for a run")
     assert (two["schedules"], two["budget"]) == (["every 12h, UTC", "every 1d, UTC"], "8.00 CNY for a run")
     made = client.read_deployment_by_name(two["deployment"])
     assert made.parameters == {
@@ -126,7 +127,7 @@ def test_a_file_of_deployments_is_deployed_film_by_film(
     [
         ("", ["1:1: the file is empty"]),
         ("films: []\n", ["`deployments` is missing", "1:8: `films` is empty"]),
-        (DEPLOYMENTS.replace("0 6 * * 1", "61 * * * *"), ["7:34: ", "not a cron"]),
+        (DEPLOYMENTS.replace("0 6 * * 1", "61 * * * *"), ["7:35: ", "not a cron"]),
         (DEPLOYMENTS.replace("[12h, 1d]", "[12h, 1x]"), ["10:21: ", "not a length of time"]),
         (DEPLOYMENTS.replace("Europe/Paris", "Europe/Pariss"), ["3:11: ", "did you mean `Europe/Paris`"]),
         (DEPLOYMENTS.replace("budget: 9 CNY", "budget: lots"), ["4:9: ", "not an amount of money"]),
@@ -154,9 +155,7 @@ def test_the_command_line_holds_for_films_that_say_nothing(films: Path, tmp_path
     named = FilmOptions(storyboard=file, pool="other", provider="animatic", vars={"city": "Rome"}, overlap="skip")
     one, two = read_deployments_file(file, named)
     assert (one.pool, one.provider, one.overlap, one.vars) == ("other", "animatic", "skip", {"city": "Rome"})
-    assert two.vars == {"city": "Lyon"} and [describe(each) for each in one.schedules] == [
-        "cron 0 6 * * 1, Europe/Paris"
-    ]
+    assert two.vars == {"city": "Lyon"} and [describe(each) for each in one.schedules] == WEEKLY_AND_MONTHLY
 
 
 def test_the_file_of_the_documentation_is_read(tmp_path: Path) -> None:
@@ -193,7 +192,7 @@ def test_what_is_printed_is_taken_by_prefect_as_it_is(
             client.update_deployment_schedule(cron.deployment_id, cron.id, active=False)  # type: ignore[arg-type]
     one = client.read_deployment_by_name("render storyboard/git-one")
     assert [(describe(each.schedule), each.active) for each in one.schedules] == [
-        ("cron 0 6 * * 1, Europe/Paris", False)
+        (each, False) for each in WEEKLY_AND_MONTHLY
     ]
     for name, budget in (("render storyboard/in-git", "8.00 CNY"), ("shoot scene/in-git", "8.00 CNY")):
         ceiling = ceiling_of(client.read_deployment_by_name(name).pull_steps)
