@@ -97,7 +97,8 @@ async def render_storyboard(
         vars: Values for the storyboard's vars, for example `{"city": "Lyon"}`. Others keep their values.
         select: The shots to make: `1B`, `1A+`, `scene:2`, `state:new`, `changed`. The animatic stands in for others.
             Without it, all.
-        budget: The most this run may cost, `20 USD`. Without it, the storyboard's budget.
+        budget: The most this run may cost, `20 USD`. Without it, the storyboard's budget; of a deployed film, what it
+            was deployed for.
         out: The folder or address for the sequence. Without it, `renders/<title>`, with a suffix if the film of another
             storyboard is there.
         spread: `scenes`: each scene is made in a run of its own, on any worker of the pool. For deployed runs only.

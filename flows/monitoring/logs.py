@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 
 from storyreel.flows.lifecycle.deployed import is_deployed
-from storyreel.flows.servers.prefect_internals import CANCELLED_TASK, CLIENT_LOG
+from storyreel.flows.servers.prefect_internals import CANCELLED_TASK, CLIENT_LOG, SUSPENDED_RUN
 from storyreel.specs.errors import StoryreelError
 from storyreel.specs.foreign_text import printable
 from storyreel.specs.secrets import hidden
@@ -27,6 +27,8 @@ class _Legible(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         if record.name == _TASKS and CANCELLED_TASK in record.getMessage():
             return False  # It is no crash: the run was stopped, and says so itself.
+        if record.getMessage().startswith(SUSPENDED_RUN):
+            record.levelno, record.levelname = logging.INFO, "INFO"  # It waits for a person; nothing is wrong.
         if record.exc_info and isinstance(record.exc_info[1], StoryreelError):
             record.exc_info, record.exc_text = None, None  # It says itself what is wrong, and is no fault of the code.
         record.msg, record.args = printable(hidden(record.getMessage())), None

@@ -52,7 +52,7 @@ class ShotAnswer(BaseModel):
 
 class BudgetAnswer(BaseModel):
     decision: Literal["approve", "stop"]
-    amount: float = Field(0, ge=0, le=_MOST_AMOUNT)
+    amount: float | None = Field(None, ge=0, le=_MOST_AMOUNT)
 
 
 def review_form(question: Question, problems: Mapping[str, str], house: Path, links: Links) -> type[RunInput]:
@@ -122,11 +122,16 @@ def verdicts_in(question: Question, answer: Mapping[str, Any]) -> Iterator[tuple
 
 
 def approved_budget(question: Question, answer: Mapping[str, Any]) -> Money | None:
-    """The amount that an answer allows the run to cost; None if it stops the run."""
+    """The amount that an answer allows the run to cost; None if it stops the run.
+
+    The form shows the amount that is needed as the default, and Prefect's server adds no default to an answer.
+    """
     assert question.money
     given = BudgetAnswer.model_validate(answer)
     if given.decision == "stop":
         return None
+    if given.amount is None:
+        return question.money
     return Money(amount=Decimal(str(given.amount)), currency=question.money.currency)
 
 
@@ -152,7 +157,7 @@ def _description(shot: ShotToReview, problem: str, house: Path, links: Links, ro
         cost = f", {take.cost}" if take.cost and take.cost.amount else "" if take.cost else ", price unknown"
         address = links.take(take.clip.stem, shot.slate, take.take)
         play = f"[play take {take.take}]({link_address(address)})" if address else ""
-        line = f"take {take.take}, {take.state}, {take.service}{cost}{remarks}"
+        line = f"take {take.take}, {take.state_in_words}, {take.service}{cost}{remarks}"
         paragraphs += [_picture(take, house, room), line, play]
     return "\n\n".join(filter(None, paragraphs))
 

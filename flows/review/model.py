@@ -72,6 +72,11 @@ class TakeToReview(Frozen):
         return self.state == "retake"
 
     @property
+    def state_in_words(self) -> str:
+        """The state as people read it outside the tables of the command line."""
+        return "waits for approval" if self.state == "wfa" else self.state
+
+    @property
     def found(self) -> str:
         """The findings of the inspection as text."""
         return "; ".join(finding.detail for finding in self.inspection.findings) if self.inspection else ""
@@ -125,4 +130,6 @@ class ReviewNeeded(StoryreelError):
 
 
 def _listed(takes: Iterable[TakeToReview]) -> str:
-    return ", ".join(f"take {take.take} ({take.state}{f': {take.remarks}' if take.remarks else ''})" for take in takes)
+    return ", ".join(
+        f"take {take.take} ({take.state_in_words}{f': {take.remarks}' if take.remarks else ''})" for take in takes
+    )

@@ -29,7 +29,7 @@ def on_set(tmp_path: Path) -> Iterator[Set]:
 
 @pytest.mark.parametrize("database", ["sqlite", "postgresql"])
 async def test_a_run_is_suspended_makes_the_retake_once_and_joins_the_approved_takes(
-    on_set: Set, database: str, monkeypatch: pytest.MonkeyPatch
+    on_set: Set, database: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     if database == "postgresql":
         monkeypatch.setenv("STORYREEL_LEDGER_URL", postgres.running().fresh())
@@ -40,6 +40,9 @@ async def test_a_run_is_suspended_makes_the_retake_once_and_joins_the_approved_t
     assert on_set.words() == {"1A": "wfa", "1.B-2": "wfa"}
     asked = await deployed.asked(run, 1)
     assert "She climbs." in asked and asked.count("data:image/jpeg;base64,") == 2
+    assert "take 1, waits for approval, apiyi" in asked
+    assert not [line.getMessage() for line in caplog.records if line.levelname == "ERROR"]
+    assert "Finished in state Suspended" in caplog.text
 
     retake = {"decision": "retake", "note": "too dark"}
     await deployed.resume(run, {"by": "Ana", "shot_1A": APPROVED, "shot_1_B_2": retake})
