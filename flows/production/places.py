@@ -49,7 +49,8 @@ _AT_ONCE = 8
 _GONE = (httpx.codes.GONE, httpx.codes.NOT_FOUND)
 _FULL = (httpx.codes.LOCKED, httpx.codes.UNPROCESSABLE_ENTITY)
 """All slots are taken, or the limit is 0."""
-_SERVER_ERRORS = (httpx.HTTPError, TimeoutError)
+_SERVER_ERRORS = (httpx.HTTPError, TimeoutError, ValueError)
+"""ValueError: the answer cannot be read, as a page of a proxy that has status 200."""
 
 
 @dataclass(eq=False, slots=True)

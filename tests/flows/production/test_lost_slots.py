@@ -7,7 +7,9 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 from prefect import flow, get_client, tags
 from prefect.client.orchestration import PrefectClient
@@ -170,6 +172,22 @@ async def test_a_run_whose_lease_the_server_has_lost_takes_another(
     holder.done.set()
     await running
     assert await taken(client) == 0 and not await leases_of(client, holder.run)
+
+
+async def test_an_answer_that_is_not_the_servers_is_asked_for_again(
+    client: PrefectClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask, pages = PrefectClient.increment_concurrency_slots_with_lease, [httpx.Response(200, text="<html>")] * 2
+
+    async def through_a_proxy(self: PrefectClient, *given: Any, **named: Any) -> httpx.Response:
+        return pages.pop() if pages else await ask(self, *given, **named)
+
+    monkeypatch.setattr(PrefectClient, "increment_concurrency_slots_with_lease", through_a_proxy)
+    running = await (holder := holder_of_ours(1)).begin()
+    assert not pages and await taken(client) == 1
+    holder.done.set()
+    await running
+    assert await taken(client) == 0
 
 
 async def leases_of(client: PrefectClient, run: str) -> set[Path]:
