@@ -72,8 +72,9 @@ def _checked_interval(text: str) -> str:
 
 
 def _zone(text: str) -> str:
-    if text not in available_timezones():
-        raise ValueError(f"not a time zone; {suggestion(text, available_timezones(), 'for example `Europe/Paris`')}")
+    if text not in (zones := available_timezones()):
+        of_region = sorted(zone for zone in zones if zone.partition("/")[0] == text.partition("/")[0])
+        raise ValueError(f"not a time zone; {suggestion(text, of_region, 'for example `Europe/Paris`')}")
     return text
 
 

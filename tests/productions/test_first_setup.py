@@ -83,6 +83,7 @@ def test_the_documented_set_up_works_as_it_is_written(shell: Shell, tmp_path: Pa
     _render(shell, worker, deployed, tmp_path)
 
 
+@pytest.mark.matrix
 def test_without_a_profile_the_printed_commands_work_as_they_are_pasted(
     shell: Shell, lived_in: dict[str, str], tmp_path: Path
 ) -> None:

@@ -135,6 +135,7 @@ def test_a_server_that_goes_while_takes_are_at_a_service_keeps_no_place(machine:
     assert len(machine.service.jobs.all()) == 3, "bought twice"
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize(("machine", "how"), cases(("", "killed")), indirect=["machine"])
 def test_a_server_that_goes_with_a_run_leaves_places_for_the_next(machine: Machine, how: str) -> None:
     run = machine.render("Ana")

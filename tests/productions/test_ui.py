@@ -149,6 +149,7 @@ def test_a_program_that_is_no_prefect_server_is_not_taken_for_one(machine: Machi
     assert "next: storyreel ui --port " in told.stderr
 
 
+@pytest.mark.matrix
 def test_a_profile_names_the_server_for_prefect_and_after_a_restart(machine: Machine) -> None:
     page = pages_url(int(machine.environment["PREFECT_SERVER_API_PORT"]))
     odd = machine.run("ui", "--no-open", "--profile", "a b")

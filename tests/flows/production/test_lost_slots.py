@@ -87,6 +87,8 @@ def holder_of_ours(slots: int) -> Holder:
             await asyncio.gather(*shared._looks)  # what this one finds is not meant
             held = [shared.hold("aimlapi") for _ in range(slots)]
             await asyncio.gather(*(each.__aenter__() for each in held))
+            while shared._claimed.get("aimlapi") != slots:  # written right after a place is taken
+                await asyncio.sleep(0.05)
             await holder.until_done()
             await asyncio.gather(*(each.__aexit__(None, None, None) for each in held))
 
