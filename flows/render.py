@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -137,10 +137,8 @@ async def render_storyboard(
     try:
         plan, limits, excess = planner.plan_within_budget(str(flow_run.id))
         deployed = plan.title
-        if ceiling.counts_film and own and (confined or own_vars != request.vars):
-            named = await asyncio.to_thread(title_of, str(own.get("storyboard")), own_vars or {}, home)
-            if named != await asyncio.to_thread(title_of, storyboard, request.vars, home):
-                deployed = named
+        if ceiling.counts_film and own:
+            deployed = await asyncio.to_thread(_deployed_title, request, own, plan.title, home)
         excess = ceiling.excess(plan, deployed) or excess
         # Before an excess is raised: a suspended run is found by its film's tag.
         services = {take.request.provider for take in plan.takes}
@@ -189,6 +187,16 @@ async def render_storyboard(
         if isinstance(excess, BudgetExceeded) or excess.is_budget:
             await approval.ask_for_budget(excess)
         raise
+
+
+def _deployed_title(request: RunRequest, own: Mapping[str, Any], title: str, home: Home) -> str:
+    """The title of the film as it is deployed: that of this run, `title`, unless its storyboard or variables, which
+    differ from the deployment's `own`, give it another one."""
+    storyboard, own_vars = str(own.get("storyboard")), own.get("vars") or {}
+    if (storyboard, own_vars) == (str(request.storyboard), request.vars):
+        return title
+    named = title_of(storyboard, own_vars, home)
+    return title if named == title_of(str(request.storyboard), request.vars, home) else named
 
 
 async def _carry_out(

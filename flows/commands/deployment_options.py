@@ -118,7 +118,7 @@ def film_options(
     limits: list[str] | None,
     **more: Any,
 ) -> list[FilmOptions]:
-    """What was named for each film, here or in a file. Raises typer.BadParameter and DeploymentsError."""
+    """The options of each film, named here or in a file. Raises typer.BadParameter and DeploymentsError."""
     from storyreel.flows.deployment.deployments_file import FILE, read_deployments_file
     from storyreel.flows.deployment.environment import is_secret
     from storyreel.flows.deployment.request import FilmOptions

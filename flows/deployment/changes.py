@@ -31,7 +31,7 @@ class Change(Frozen):
 
 
 def changes(current: DeploymentResponse, wanted: Registration, schedules: ScheduleChanges) -> tuple[Change, ...]:
-    """What becomes different; empty if it is deployed as it is."""
+    """The differences; empty if it is deployed as it is."""
     overlap = current.concurrency_options and STRATEGIES.get(current.concurrency_options.collision_strategy.value)
     environment = environment_of(current)
     before = dict(

@@ -57,7 +57,7 @@ class Deployed(Frozen):
     """Variables that a worker needs and that are stored nowhere."""
     page: str
     changes: tuple[Change, ...] = ()
-    """What is different from before; empty for a new deployment."""
+    """Differences from before; empty for a new deployment."""
     unnamed_schedules: tuple[str, ...] = ()
     """Schedules that stay although they were not named."""
     replaced: str = ""

@@ -164,7 +164,10 @@ _LANGUAGE = Language(
 
 
 def read_deployments_file(path: Path, named: FilmOptions) -> list[FilmOptions]:
-    """What a file asks for, film by film, over what was `named` on the command line. Raises DeploymentsError."""
+    """The options of each film in a file, with those `named` on the command line where it has none.
+
+    Raises DeploymentsError.
+    """
     root, problems = load(path, LARGEST, _HINT, _LANGUAGE.beginning)
     if root is None:
         raise DeploymentsError(problems)

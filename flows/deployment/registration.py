@@ -228,7 +228,7 @@ def _changed(wanted: Registration, current: DeploymentResponse) -> dict[str, Any
 
 
 def _always(wanted: Registration, current: DeploymentResponse | None) -> dict[str, Any]:
-    """What each deployment sets, with what others have added to the `current` one."""
+    """The fields that each deployment sets, with additions of others to the `current` one."""
     tags = [tag for tag in current.tags if tag != NOT_SERVED and not tag.startswith(_OUR_TAGS)] if current else []
     steps = [step for step in (current.pull_steps if current else None) or [] if STEP not in step]
     is_ours = current is None or not current.description or current.description.startswith(_DESCRIPTION)

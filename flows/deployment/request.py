@@ -1,4 +1,4 @@
-"""What is asked of a deployment: what was named for a film, and what it comes to with what is deployed already."""
+"""A request for a deployment: the options of a film, completed by those of the deployment that exists."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ STRATEGIES: Mapping[str, Overlap] = MappingProxyType({"ENQUEUE": "wait", "CANCEL
 
 
 class FilmOptions(Frozen):
-    """What was named for the deployment of one film, on the command line or in a file of deployments.
+    """The options that were given for the deployment of one film, on the command line or in a file of deployments.
 
     What is None or empty was not named: a deployment that exists keeps what it has.
     """
@@ -114,7 +114,7 @@ class DeploymentRequest(Frozen):
     run: RunRequest
     plan: Plan
     ceiling: Ceiling
-    """What was agreed to."""
+    """The amounts that were agreed to."""
     name: str
     overlap: Overlap
     spread: Spread

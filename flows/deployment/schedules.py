@@ -26,7 +26,7 @@ _START = re.compile(r"^DTSTART.*\n", re.IGNORECASE)
 
 
 class ScheduleChanges(NamedTuple):
-    """What becomes of the schedules of a deployment."""
+    """Schedules of a deployment that are added, kept and removed."""
 
     added: tuple[DeploymentScheduleCreate, ...]
     removed: tuple[DeploymentSchedule, ...] = ()

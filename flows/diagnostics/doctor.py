@@ -61,7 +61,7 @@ class Checkup(NamedTuple):
 
     @property
     def in_words(self) -> str:
-        """What can be rendered, in a sentence."""
+        """A sentence on the services that can render."""
         if not self.is_well:
             return "Nothing can be rendered yet, not even an animatic."
         if not self.services:

@@ -48,7 +48,7 @@ def check_player(environment: Mapping[str, str], *, offline: bool) -> Iterator[C
 
 
 def _own_id(environment: Mapping[str, str]) -> str:
-    """What a player with the secret of this home says of itself; empty if the home cannot keep a secret."""
+    """The answer by which a player with the secret of this home is known; empty if the home cannot keep a secret."""
     try:
         return sign(secret_of(Home.of(environment), environment), HEALTH)
     except OSError:

@@ -20,7 +20,7 @@ Result = TypeVar("Result")
 
 
 def completed(result: Result, message: str) -> Result:
-    """What a flow returns in the end, so that the state of its run has a message."""
+    """The return value of a flow that gives the final state of its run a message."""
     return cast("Result", Completed(message=message, data=result)) if is_own_run() else result
 
 

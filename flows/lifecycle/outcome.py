@@ -27,7 +27,7 @@ _PAUSE_SECONDS = 0.05
 
 
 class _Outcome:
-    """What is known of the flow of one run."""
+    """The result or error of one run's flow, as far as it is known."""
 
     def __init__(self) -> None:
         loop = asyncio.get_running_loop()

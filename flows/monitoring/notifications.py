@@ -63,7 +63,7 @@ class ToldChannel(Frozen):
 
 
 class SentTest(Frozen):
-    """What became of a test message."""
+    """The result of sending a test message."""
 
     channel: ChannelName
     is_sent: bool

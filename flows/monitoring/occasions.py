@@ -26,6 +26,7 @@ PAGES = "@PAGES@"
 TEST_EVENT = "storyreel.notification.test"
 
 _FILM = "{{ event.resource['storyreel.film'] }}"
+_ANSWER = f"to answer: Resume at {PAGES}/runs/flow-run/{{{{ flow_run.id }}}}"
 _RUN = f"run: {PAGES}/runs/flow-run/{{{{ flow_run.id }}}}"
 _SUMMARY = "{{ event.payload.summary or event.payload.reason }}"
 _STATE = "{{ event.resource['prefect.state-message'] }}"
@@ -99,7 +100,7 @@ _OCCASIONS = (
         description="A run is suspended until a person has approved takes.",
         trigger=_on("storyreel.review.requested"),
         subject=f"{_FILM} waits for approval",
-        lines=(_SUMMARY, f"to answer: Resume at {PAGES}/runs/flow-run/{{{{ flow_run.id }}}}"),
+        lines=(_SUMMARY, _ANSWER),
     ),
     Occasion(
         name="budget",
@@ -107,7 +108,7 @@ _OCCASIONS = (
         description="A run would exceed its budget, and is suspended until a person has decided.",
         trigger=_on("storyreel.budget.exceeded"),
         subject=f"{_FILM} would exceed its budget",
-        lines=(_SUMMARY, f"to answer: Resume at {PAGES}/runs/flow-run/{{{{ flow_run.id }}}}"),
+        lines=(_SUMMARY, _ANSWER),
     ),
     Occasion(
         name="failed",

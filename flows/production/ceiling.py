@@ -29,7 +29,7 @@ _RAISE = "approve it, or deploy the film again with a higher --budget"
 
 
 class Ceiling(Frozen):
-    """What the runs of a deployment were agreed to cost. Without limits and `any_price` they buy nothing unasked."""
+    """The amounts agreed to for the runs of a deployment. Without limits and `any_price` they buy nothing unasked."""
 
     limits: tuple[Limit, ...] = ()
     any_price: bool = False

@@ -97,7 +97,7 @@ class Rendering(Frozen):
 
     @property
     def in_words(self) -> str:
-        """What was made: `3 takes, 0.60 USD, 28.5 s`."""
+        """A summary of the film: `3 takes, 0.60 USD, 28.5 s`."""
         spent = "nothing spent" if (words := self.spent_in_words) == "nothing" else words
         stand_ins = f"{counted(self.stand_ins, 'shot')} drawn by the animatic" if self.stand_ins else ""
         defects = f"{counted(len(self.findings), 'defect')} found" if self.findings else ""

@@ -179,7 +179,7 @@ class TakeRuns:
         return None
 
     def _left(self, take: PlannedTake) -> str:
-        """What a run that is stopped leaves of a take, in words."""
+        """A sentence on what a run that is stopped leaves of a take."""
         if self.finished_take(take):
             return "its clip is in the store"
         keys = [candidate.key for candidate in take.candidates]

@@ -78,7 +78,7 @@ class Approval:
 
     @property
     def ceiling(self) -> Ceiling | None:
-        """What the run may cost by its last answer on that; None if there is none."""
+        """The most that the run may cost by its last answer on that; None if there is none."""
         return _ceiling(self._approved)
 
     async def ask_to_review(self, needed: ReviewNeeded) -> None:
@@ -177,7 +177,7 @@ async def unapproved_shots(plan: Plan, runs: TakeRuns, ledger: Ledger) -> list[S
 
 
 async def approved_ceiling(run: str) -> Ceiling | None:
-    """What another run may cost by its last answer on that; None if there is none."""
+    """The most that another run may cost by its last answer on that; None if there is none."""
     try:
         flow_run_id = UUID(run)
     except ValueError:

@@ -1,4 +1,4 @@
-"""What a Prefect server has of Storyreel: its version, deployments, pools, automations and limits. Changes nothing."""
+"""A survey of a Prefect server: its version, deployments, pools, automations and limits. Changes nothing."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class SlotLimit(Frozen):
 
 
 class Survey(Frozen):
-    """What a server has of Storyreel."""
+    """Everything of Storyreel on a server."""
 
     version: str
     """Of Prefect, as the server says."""

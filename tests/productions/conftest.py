@@ -2,6 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+import pytest
+
 from tests.flows.conftest import fresh_environment, lived_in, storyreel, wait_until
+from tests.pools import whole_server
 
 __all__ = ["fresh_environment", "lived_in", "storyreel", "wait_until"]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The API's address of a server that schedules, watches and triggers."""
+    with whole_server(tmp_path_factory.mktemp("prefect")) as api:
+        yield api

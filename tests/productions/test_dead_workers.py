@@ -16,7 +16,7 @@ from prefect.client.schemas.objects import StateType
 
 from storyreel.flows.lifecycle import automations
 from storyreel.tasks.media.probe import probe
-from tests.pools import Team, whole_server
+from tests.pools import Team
 from tests.services.dashscope import Dashscope, DashscopeSettings
 from tests.services.faults import Call, Slow
 from tests.services.jobs import Phase, Script
@@ -44,12 +44,6 @@ CASES = [
     # A download that never ends is not begun again while its run goes on.
     if (death, stage) != ("kill", "downloading")
 ]
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with whole_server(tmp_path_factory.mktemp("prefect")) as api:
-        yield api
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from storyreel.tasks.media.probe import probe
 from tests.players import is_played
-from tests.pools import Team, whole_server
+from tests.pools import Team
 
 FILM = """\
 storyboard: 1
@@ -33,12 +33,6 @@ shots:
   - {shot: 1A, action: "A lamp in ${city}."}
 """
 DEPLOYMENTS = Path(__file__).parents[2] / "deployments"
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with whole_server(tmp_path_factory.mktemp("prefect")) as api:
-        yield api
 
 
 @pytest.fixture

@@ -80,10 +80,7 @@ def frames_in(sequence: Path | str) -> int:
         return sum(1 for _ in opened.decode(video=0))
 
 
-@pytest.mark.parametrize(
-    "results",
-    [pytest.param("", id="results apart"), pytest.param("shared", id="results shared", marks=pytest.mark.matrix)],
-)
+@pytest.mark.parametrize("results", ["", "shared"], ids=["results apart", "results shared"])
 async def test_a_film_made_on_one_host_is_joined_on_another_with_nothing_bought_or_encoded(
     hosts: Hosts, encoded: list[str], results: str
 ) -> None:

@@ -11,7 +11,7 @@ from prefect.client.schemas.objects import StateType
 
 from storyreel.flows.lifecycle import automations
 from storyreel.tasks.media.probe import probe
-from tests.pools import Team, whole_server
+from tests.pools import Team
 from tests.services.dashscope import Dashscope, DashscopeSettings
 from tests.services.jobs import Script
 
@@ -24,12 +24,6 @@ shots:
   - {shot: 1A, action: Ana enters.}
   - {shot: 1B, action: She sits.}
 """
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with whole_server(tmp_path_factory.mktemp("prefect")) as api:
-        yield api
 
 
 @pytest.fixture
