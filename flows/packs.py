@@ -30,9 +30,9 @@ from storyreel.specs.secrets import hidden
 from storyreel.specs.sources import NOT_BESIDE, leads_away, packed_path
 from storyreel.specs.storyboard import Storyboard, is_remote
 from storyreel.specs.validation.check import local_sources
-from storyreel.tasks.bucket import Bucket, BucketError, FileTooLarge, without_password
-from storyreel.tasks.clips import file_digest
-from storyreel.tasks.files import folder_beside, place_folder, write_whole
+from storyreel.tasks.storage.bucket import Bucket, BucketError, FileTooLarge, without_password
+from storyreel.tasks.storage.clips import file_digest
+from storyreel.tasks.storage.files import folder_beside, place_folder, write_whole
 
 if TYPE_CHECKING:
     from storyreel.tasks.home import Home

@@ -34,13 +34,13 @@ if TYPE_CHECKING:
     from storyreel.specs.money import Money
     from storyreel.specs.problems.problem import Problem, StoryboardError
     from storyreel.specs.storyboard import Storyboard
-    from storyreel.tasks.bucket import BucketError
-    from storyreel.tasks.disk import DiskError
     from storyreel.tasks.ledger.budget import BudgetExceeded
     from storyreel.tasks.ledger.errors import LedgerError
     from storyreel.tasks.media.errors import MediaError
     from storyreel.tasks.providers.errors import Ambiguous, ProviderError, Terminal, Transient
     from storyreel.tasks.settings import SettingsError
+    from storyreel.tasks.storage.bucket import BucketError
+    from storyreel.tasks.storage.disk import DiskError
 
 __all__ = [
     "Ambiguous", "BucketError", "BudgetExceeded", "DiskError", "FolderTaken", "Interrupted", "LedgerError",
@@ -68,8 +68,8 @@ _MODULES = MappingProxyType(
         "specs.money": ("Money",),
         "specs.problems.problem": ("Problem", "StoryboardError"),
         "specs.storyboard": ("Storyboard",),
-        "tasks.bucket": ("BucketError",),
-        "tasks.disk": ("DiskError",),
+        "tasks.storage.bucket": ("BucketError",),
+        "tasks.storage.disk": ("DiskError",),
         "tasks.ledger.budget": ("BudgetExceeded",),
         "tasks.ledger.errors": ("LedgerError",),
         "tasks.media.errors": ("MediaError",),

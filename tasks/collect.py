@@ -13,8 +13,6 @@ from typing import Literal, TypeVar
 
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.problems.phrases import lasting
-from storyreel.tasks.bucket import BucketUnavailable, BucketUnusable
-from storyreel.tasks.clips import Clip, Receipt
 from storyreel.tasks.inspection.integrity import check_integrity
 from storyreel.tasks.ledger.budget import Limit
 from storyreel.tasks.ledger.ledger import LedgerError, Order, State
@@ -27,6 +25,8 @@ from storyreel.tasks.providers.errors import Denied, TaskFailed, TaskForgotten, 
 from storyreel.tasks.providers.http.download import LinkExpired
 from storyreel.tasks.providers.provider import Provider, TaskStatus
 from storyreel.tasks.providers.request import Request
+from storyreel.tasks.storage.bucket import BucketUnavailable, BucketUnusable
+from storyreel.tasks.storage.clips import Clip, Receipt
 from storyreel.tasks.studio import Studio
 
 Result = TypeVar("Result")

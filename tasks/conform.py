@@ -9,12 +9,12 @@ from prefect import task
 from prefect.utilities.annotations import quote
 
 from storyreel.specs.cut import EditPoints
-from storyreel.tasks.clips import Clip
 from storyreel.tasks.join.conform import HouseClip, conform_clip, conform_key
 from storyreel.tasks.media.binary import find_ffmpeg
 from storyreel.tasks.media.house_format import HouseFormat
 from storyreel.tasks.progress import Progress
 from storyreel.tasks.result_cache import run_cached
+from storyreel.tasks.storage.clips import Clip
 from storyreel.tasks.studio import Studio
 
 

@@ -12,8 +12,6 @@ from prefect.client.schemas.objects import TaskRun
 from prefect.runtime import task_run
 from prefect.utilities.annotations import quote
 
-from storyreel.tasks.bucket import BucketError
-from storyreel.tasks.clips import Clip
 from storyreel.tasks.collect import Take
 from storyreel.tasks.inspection.inspect import Inspection, Needed, inspect_clip, inspection_key
 from storyreel.tasks.media.binary import find_ffmpeg
@@ -22,6 +20,8 @@ from storyreel.tasks.patience import Patience
 from storyreel.tasks.providers.errors import Transient
 from storyreel.tasks.providers.request import Request
 from storyreel.tasks.result_cache import run_cached
+from storyreel.tasks.storage.bucket import BucketError
+from storyreel.tasks.storage.clips import Clip
 from storyreel.tasks.studio import Studio
 
 _DELAYS: list[float] = [1, 2, 4, 8, 16, 32, 60]

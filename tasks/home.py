@@ -8,11 +8,11 @@ from contextlib import suppress
 from pathlib import Path
 
 from storyreel.specs.frozen import Frozen
-from storyreel.tasks.bucket import Bucket
-from storyreel.tasks.clips import ClipStore
-from storyreel.tasks.files import keep_private, make_private_folder
 from storyreel.tasks.ledger.ledger import Ledger
 from storyreel.tasks.settings import CLIPS_URL, Settings
+from storyreel.tasks.storage.bucket import Bucket
+from storyreel.tasks.storage.clips import ClipStore
+from storyreel.tasks.storage.files import keep_private, make_private_folder
 
 
 class Home(Frozen):

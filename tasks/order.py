@@ -16,14 +16,14 @@ from typing import TypeVar
 
 from storyreel.specs.foreign_text import printable
 from storyreel.specs.problems.phrases import lasting
-from storyreel.tasks.answers import keep_answer
-from storyreel.tasks.clips import Clip
 from storyreel.tasks.collect import Take, call_store, collect, note_kept_clips
 from storyreel.tasks.ledger.ledger import DuplicateTask, LedgerError, Purchase, State
 from storyreel.tasks.patience import Log, Overdue, Patience, TimeIsUp
 from storyreel.tasks.progress import Stage, report_stage
 from storyreel.tasks.providers.errors import Ambiguous, ProviderError, TaskForgotten, Terminal, Transient
 from storyreel.tasks.providers.provider import Provider, Submission
+from storyreel.tasks.storage.answers import keep_answer
+from storyreel.tasks.storage.clips import Clip
 from storyreel.tasks.studio import Studio
 
 Result = TypeVar("Result")

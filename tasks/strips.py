@@ -7,9 +7,9 @@ from pathlib import Path
 
 from PIL import Image
 
-from storyreel.tasks.files import make_folder, replacing
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.frames import jpeg_within, strip
+from storyreel.tasks.storage.files import make_folder, replacing
 
 SIDE = 240
 """Pixels at the longer side of each frame, as kept."""

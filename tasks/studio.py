@@ -8,7 +8,6 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from pathlib import Path
 from typing import Protocol
 
-from storyreel.tasks.clips import ClipStore
 from storyreel.tasks.home import Home
 from storyreel.tasks.join.pieces import SharedPieces
 from storyreel.tasks.ledger.ledger import Ledger, LedgerError
@@ -17,6 +16,7 @@ from storyreel.tasks.prices.price_list import PriceList
 from storyreel.tasks.providers import load
 from storyreel.tasks.providers.provider import Provider
 from storyreel.tasks.settings import Settings
+from storyreel.tasks.storage.clips import ClipStore
 
 _RENEW_SECONDS = 15
 """Seconds between two renewals of this run's leases in the ledger."""

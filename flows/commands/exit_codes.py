@@ -17,10 +17,10 @@ from storyreel.specs.foreign_text import printable
 from storyreel.specs.problems.phrases import counted
 from storyreel.specs.problems.problem import MOST_PROBLEMS, StoryboardError
 from storyreel.specs.secrets import hidden
-from storyreel.tasks.disk import DiskError, is_of_disk
 from storyreel.tasks.ledger.budget import BudgetExceeded
 from storyreel.tasks.providers.errors import ProviderError
 from storyreel.tasks.settings import SettingsError
+from storyreel.tasks.storage.disk import DiskError, is_of_disk
 
 DONE, FAILED, WRONG, OVER_BUDGET, INTERRUPTED = 0, 1, 2, 3, 130
 
@@ -90,8 +90,8 @@ def _print(console: Terminal, message: str) -> None:
 
 
 def _print_fault(error: Exception, console: Terminal) -> None:
-    from storyreel.tasks.files import make_private_folder, write_whole
     from storyreel.tasks.home import Home
+    from storyreel.tasks.storage.files import make_private_folder, write_whole
 
     try:
         folder = Home.of().root / "faults"

@@ -8,8 +8,8 @@ import logging
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from storyreel.flows.commands.consent import with_next
-from storyreel.flows.commands.progress import show_progress
+from storyreel.flows.commands.screen.consent import with_next
+from storyreel.flows.commands.screen.progress import show_progress
 from storyreel.flows.errors import Interrupted, RunFailed
 from storyreel.flows.planning.model import Plan
 from storyreel.flows.planning.run_request import RunRequest
@@ -49,11 +49,11 @@ def run(request: RunRequest, plan: Plan, console: Terminal) -> tuple[Rendering, 
             from storyreel.flows.production.film_folder import FolderTaken
             from storyreel.flows.production.outcomes import ShotsFailed
             from storyreel.flows.review.model import ReviewNeeded
-            from storyreel.tasks.bucket import BucketError
-            from storyreel.tasks.disk import DiskError
             from storyreel.tasks.media.errors import MediaError
             from storyreel.tasks.progress import listening
             from storyreel.tasks.providers.errors import ProviderError
+            from storyreel.tasks.storage.bucket import BucketError
+            from storyreel.tasks.storage.disk import DiskError
 
             # Modules stay until the end; without this the garbage collector would go through all of them again.
             gc.freeze()

@@ -73,7 +73,7 @@ def reconcile(
     as_json: AsJson = False,
 ) -> None:
     """Settle orders of which it is unknown whether the service accepted them. Orders nothing."""
-    from storyreel.flows.commands.reconcile_prompts import print_settlements, require_settled, settle
+    from storyreel.flows.commands.screen.reconcile_prompts import print_settlements, require_settled, settle
 
     if sum((bool(attach), never_made, buy_again)) > 1:
         raise typer.BadParameter("give only one of --attach, --never-made and --buy-again")

@@ -11,11 +11,11 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
-from storyreel.flows.commands.deploy import deploy, serve
+from storyreel.flows.commands.deployments.deploy import deploy, serve
+from storyreel.flows.commands.deployments.notify import notify
 from storyreel.flows.commands.exit_codes import exit_code
 from storyreel.flows.commands.init import init, schema
 from storyreel.flows.commands.ledger import ledger, reconcile
-from storyreel.flows.commands.notify import notify
 from storyreel.flows.commands.plan import plan, validate
 from storyreel.flows.commands.render import render
 from storyreel.flows.commands.retake import retake

@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from storyreel.flows.commands import options, tables
+from storyreel.flows.commands import options
+from storyreel.flows.commands.screen import tables
 from storyreel.flows.errors import RunFailed
 from storyreel.specs.problems.phrases import reason
 

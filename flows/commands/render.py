@@ -8,7 +8,8 @@ from typing import Annotated, cast
 
 import typer
 
-from storyreel.flows.commands import options, tables
+from storyreel.flows.commands import options
+from storyreel.flows.commands.screen import tables
 from storyreel.flows.planning.summary import summarize
 from storyreel.flows.terminal import Terminal, styled
 
@@ -34,7 +35,7 @@ def render(
         raise typer.BadParameter("give a storyboard, or a plan with --plan")
     if saved and (provider or sets or select):
         raise typer.BadParameter("a plan fixes --provider, --set and --select; leave them out with --plan")
-    from storyreel.flows.commands.consent import load_agreed, require_consent, try_early
+    from storyreel.flows.commands.screen.consent import load_agreed, require_consent, try_early
 
     # Planned before Prefect is imported, so that a mistake in the storyboard is printed at once.
     if storyboard:

@@ -24,7 +24,7 @@ from storyreel.specs.problems.phrases import listed, reason, shown
 from storyreel.specs.problems.problem import StoryboardError
 from storyreel.specs.reading import read
 from storyreel.specs.storyboard import Shot, Storyboard
-from storyreel.tasks.files import replacing, sync
+from storyreel.tasks.storage.files import replacing, sync
 
 
 class Retaken(Frozen):

@@ -39,7 +39,7 @@ def review(
     as_json: AsJson = False,
 ) -> None:
     """Approve takes or ask for retakes. Makes and buys nothing. Without options it shows what waits, and asks."""
-    from storyreel.flows.commands import review_prompts as prompts
+    from storyreel.flows.commands.screen import review_prompts as prompts
     from storyreel.flows.planning.planner import Planner
     from storyreel.flows.review.status import action_problem, parse_verdicts, review_status
 

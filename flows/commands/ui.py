@@ -104,8 +104,8 @@ def _name(server: BackgroundServer, profile: str | None, console: Terminal) -> N
 def _start_player() -> str:
     """Start the player of this home; returns a line that says where films are played, or why not."""
     from storyreel.flows.player import running
-    from storyreel.tasks.disk import DiskError
     from storyreel.tasks.home import Home
+    from storyreel.tasks.storage.disk import DiskError
 
     if elsewhere := Settings.read().player_url:
         return f"Films and takes are played at {elsewhere}, which {PLAYER_URL} names"

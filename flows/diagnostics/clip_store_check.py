@@ -7,7 +7,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from storyreel.specs.frozen import Frozen
-from storyreel.tasks.clips import ClipStore
+from storyreel.tasks.storage.clips import ClipStore
 
 _DAY = 24 * 3600
 _SECONDS = 3.0

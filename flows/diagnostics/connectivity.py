@@ -20,8 +20,8 @@ from storyreel.flows.servers.local import local_server
 from storyreel.flows.servers.prefect_settings import NamedServer, named_server
 from storyreel.specs.problems.phrases import shown
 from storyreel.tasks import providers
-from storyreel.tasks.bucket import without_password
 from storyreel.tasks.providers.hosted import HostedProvider
+from storyreel.tasks.storage.bucket import without_password
 
 _TIMEOUT = 5
 """Seconds that a server may take to connect, and for each wait for further bytes."""

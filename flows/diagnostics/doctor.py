@@ -28,8 +28,6 @@ from storyreel.flows.diagnostics.prefect_checks import check_prefect
 from storyreel.flows.services.catalogue import BrokenService, Service, installed_services
 from storyreel.flows.terminal import Terminal, styled
 from storyreel.specs.problems.phrases import abridged, counted, reason
-from storyreel.tasks.bucket import without_password
-from storyreel.tasks.disk import DiskError, try_folder
 from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.database import Database
 from storyreel.tasks.ledger.errors import LedgerError
@@ -40,6 +38,8 @@ from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.text.layout import has_raqm, missing_letters
 from storyreel.tasks.media.text.typefaces import Fonts, Weight, remedy
 from storyreel.tasks.settings import CLIPS_URL, FONT, MEDIA_URL, WEBHOOK_SECRET, WEBHOOK_URL, Settings, service_variable
+from storyreel.tasks.storage.bucket import without_password
+from storyreel.tasks.storage.disk import DiskError, try_folder
 
 _NEEDED_BYTES = 500 << 20
 """Disk space that a film of a few minutes needs while it is joined."""

@@ -11,9 +11,9 @@ import httpx
 from storyreel.flows.diagnostics.check import Check
 from storyreel.flows.player.links import HEALTH, secret_of, sign
 from storyreel.specs.problems.phrases import shown
-from storyreel.tasks.bucket import without_password
 from storyreel.tasks.home import Home
 from storyreel.tasks.settings import PLAYER_SECRET, PLAYER_URL, Settings
+from storyreel.tasks.storage.bucket import without_password
 
 _SECONDS = 5
 _SAYS_WHOSE = re.compile(r'\{"player": ?"([\w-]+)"\}')

@@ -18,7 +18,7 @@ from storyreel.flows.servers.prefect_settings import NamedServer, prefect_comman
 from storyreel.flows.servers.survey import DeployedFilm, Pool, SlotLimit, Survey, speaking_to, survey
 from storyreel.specs.problems.phrases import abridged, counted, shown
 from storyreel.specs.secrets import hidden
-from storyreel.tasks.bucket import without_password
+from storyreel.tasks.storage.bucket import without_password
 
 _SECONDS = 15
 """Time for all questions to a server."""

@@ -17,7 +17,6 @@ from storyreel.specs.money import Money
 from storyreel.specs.problems.phrases import listed, shown, suggestion
 from storyreel.specs.problems.problem import Problem, StoryboardError
 from storyreel.specs.storyboard import Shot, Storyboard
-from storyreel.tasks.clips import file_digest
 from storyreel.tasks.ledger.ledger import State, Verdict
 from storyreel.tasks.prices.price_list import PriceList, Quote
 from storyreel.tasks.providers import load, names
@@ -29,6 +28,7 @@ from storyreel.tasks.request.build import build_requests
 from storyreel.tasks.request.local_files import LocalFileChecks
 from storyreel.tasks.request.prompt import lacks_articles
 from storyreel.tasks.request.unsupported import Unsupported
+from storyreel.tasks.storage.clips import file_digest
 
 STAND_IN = "animatic"
 """The service that makes shots that are neither selected nor made yet."""

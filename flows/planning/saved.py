@@ -16,8 +16,8 @@ from storyreel.specs.frozen import Frozen
 from storyreel.specs.money import Money
 from storyreel.specs.problems.problem import StoryboardError
 from storyreel.specs.storyboard import is_remote
-from storyreel.tasks.files import write_whole
 from storyreel.tasks.request.brief import Brief, changes
+from storyreel.tasks.storage.files import write_whole
 
 
 class UnusablePlan(StoryboardError):

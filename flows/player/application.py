@@ -26,9 +26,9 @@ from storyreel.flows.player.ranges import requested_part
 from storyreel.specs.errors import StoryreelError
 from storyreel.specs.problems.phrases import shown
 from storyreel.specs.storyboard import is_remote
-from storyreel.tasks.bucket import BucketError
 from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.owner import this_process
+from storyreel.tasks.storage.bucket import BucketError
 
 Report = Callable[[str], None]
 

@@ -10,10 +10,10 @@ from pydantic import ValidationError
 from storyreel.flows.player.media import Medium, medium_at
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.secrets import hidden
-from storyreel.tasks.bucket import Bucket, BucketError
-from storyreel.tasks.files import write_whole
 from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.owner import this_process
+from storyreel.tasks.storage.bucket import Bucket, BucketError
+from storyreel.tasks.storage.files import write_whole
 
 _RUN = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _LARGEST = 100_000

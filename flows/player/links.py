@@ -18,10 +18,10 @@ from urllib.parse import quote
 from storyreel.flows.player.films import FilmRecord
 from storyreel.flows.servers.local import is_on_this_host
 from storyreel.specs.frozen import Frozen
-from storyreel.tasks.files import make_private_folder, write_whole
 from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.owner import Owner
 from storyreel.tasks.settings import Settings
+from storyreel.tasks.storage.files import make_private_folder, write_whole
 
 PORT = 4210
 """Default port of a player."""

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from storyreel.specs.storyboard import is_remote
-from storyreel.tasks.bucket import Bucket
-from storyreel.tasks.clips import ClipStore
+from storyreel.tasks.storage.bucket import Bucket
+from storyreel.tasks.storage.clips import ClipStore
 
 _BLOCK = 1 << 20
 """Bytes that are read at once."""

@@ -26,11 +26,11 @@ from storyreel.flows.player.application import Report, application
 from storyreel.flows.player.links import LOOPBACK, PlayerRecord, answers, secret_of
 from storyreel.flows.servers.local import free_port, recorded_server
 from storyreel.flows.terminal import Terminal
-from storyreel.tasks.disk import DiskError, in_words
-from storyreel.tasks.files import make_private_folder
 from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.owner import this_process
 from storyreel.tasks.settings import PLAYER_URL, Settings
+from storyreel.tasks.storage.disk import DiskError, in_words
+from storyreel.tasks.storage.files import make_private_folder
 
 _NAMES = ("127.0.0.1", "localhost", "::1")
 _CHECK_SECONDS = 1

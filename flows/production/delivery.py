@@ -11,10 +11,10 @@ from pathlib import Path
 from storyreel.flows.planning.model import Plan
 from storyreel.flows.production.film_folder import MANIFEST, FilmSource, check_folder, film_folder
 from storyreel.specs.storyboard import is_remote
-from storyreel.tasks.bucket import Bucket
-from storyreel.tasks.disk import in_words, try_folder
 from storyreel.tasks.home import Home
 from storyreel.tasks.settings import HOME
+from storyreel.tasks.storage.bucket import Bucket
+from storyreel.tasks.storage.disk import in_words, try_folder
 
 _FIRST, _LAST = "sequence.mp4", MANIFEST
 _OPTIONAL = ("sequence.srt",)

@@ -12,7 +12,7 @@ from storyreel.flows.names import default_folder
 from storyreel.flows.packs import is_pack, without_version
 from storyreel.specs.errors import StoryreelError
 from storyreel.specs.storyboard import is_remote
-from storyreel.tasks.bucket import Bucket, without_password
+from storyreel.tasks.storage.bucket import Bucket, without_password
 
 MANIFEST = "manifest.json"
 _LARGEST_MANIFEST = 64 << 20

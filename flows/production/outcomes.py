@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from storyreel.flows.planning.model import Candidate, PlannedTake
 from storyreel.specs.errors import StoryreelError
 from storyreel.specs.frozen import Frozen
-from storyreel.tasks.clips import Clip
-from storyreel.tasks.disk import DiskError, is_of_disk
 from storyreel.tasks.inspection.inspect import Inspection
 from storyreel.tasks.ledger.budget import BudgetExceeded
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.providers.errors import Ambiguous, ProviderError, TaskForgotten
+from storyreel.tasks.storage.clips import Clip
+from storyreel.tasks.storage.disk import DiskError, is_of_disk
 
 
 class MadeTake(Frozen):

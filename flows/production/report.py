@@ -17,11 +17,11 @@ from storyreel.specs.money import Money, sums
 from storyreel.specs.problems.phrases import counted
 from storyreel.specs.secrets import hidden
 from storyreel.specs.storyboard import Shot, Storyboard
-from storyreel.tasks.files import write_whole
 from storyreel.tasks.inspection.inspect import Finding, Inspection
 from storyreel.tasks.ledger.ledger import Purchase, Spend
 from storyreel.tasks.providers.request import Request
 from storyreel.tasks.request.prompt import spoken_lines
+from storyreel.tasks.storage.files import write_whole
 
 CONTACT_SHEET = "contact-sheet.jpg"
 

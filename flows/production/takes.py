@@ -19,11 +19,9 @@ from storyreel.flows.production.agreement import is_agreed
 from storyreel.flows.production.outcomes import Failure, MadeTake, UpstreamFailed, failure_of
 from storyreel.flows.production.report import spent_in_words
 from storyreel.specs.problems.phrases import counted
-from storyreel.tasks.clips import Clip, file_digest, file_named_by_digest
 from storyreel.tasks.collect import Take
 from storyreel.tasks.conform import conform
 from storyreel.tasks.dissolve import dissolve
-from storyreel.tasks.files import folder_beside, place_file
 from storyreel.tasks.generate import generate, inspect
 from storyreel.tasks.inspection.inspect import Inspection, Needed, best_take
 from storyreel.tasks.join.conform import HouseClip, conform_key
@@ -37,6 +35,8 @@ from storyreel.tasks.progress import report_stage
 from storyreel.tasks.providers.errors import FileChanged, Refusal, Terminal
 from storyreel.tasks.providers.request import Request
 from storyreel.tasks.providers.sent_file import check_planned
+from storyreel.tasks.storage.clips import Clip, file_digest, file_named_by_digest
+from storyreel.tasks.storage.files import folder_beside, place_file
 from storyreel.tasks.studio import Studio
 
 Result = TypeVar("Result")

@@ -21,10 +21,10 @@ from storyreel.specs.problems.phrases import listed, shown, suggestion
 from storyreel.specs.problems.problem import StoryboardError
 from storyreel.specs.timing import FrameRate
 from storyreel.specs.validation.check import unknown_names
-from storyreel.tasks.clips import ClipStore
 from storyreel.tasks.inspection.inspect import Inspection, Needed, inspect_clip
 from storyreel.tasks.ledger.ledger import NewVerdict, Purchase, Word
 from storyreel.tasks.media.errors import MediaError
+from storyreel.tasks.storage.clips import ClipStore
 
 _ACTION: TypeAdapter[str] = TypeAdapter(NonEmptyText)
 

@@ -21,8 +21,8 @@ from storyreel.flows.errors import RunFailed
 from storyreel.flows.servers import local
 from storyreel.flows.servers.local import LASTING_LEASES, ServerRecord, pages_url, probe, record_path
 from storyreel.flows.servers.prefect_settings import NamedServer, api_problem, default_port, local_port, named_server
-from storyreel.tasks.files import write_whole
 from storyreel.tasks.ledger.owner import owner_of_process
+from storyreel.tasks.storage.files import write_whole
 
 _ANSWER_SECONDS = 10
 """Time for a busy server to answer."""

@@ -18,7 +18,7 @@ from pydantic import ValidationError
 
 from storyreel.flows.errors import RunFailed
 from storyreel.specs.problems.phrases import reason
-from storyreel.tasks.bucket import without_password
+from storyreel.tasks.storage.bucket import without_password
 
 _VARIABLE = "PREFECT_API_URL"
 _NO_SERVER = "ephemeral"

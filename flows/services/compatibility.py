@@ -15,7 +15,6 @@ from storyreel.flows.terminal import Column, Row, Terminal, print_rows
 from storyreel.specs.cut import build_cut
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.storyboard import Mode, Shot, Storyboard
-from storyreel.tasks.clips import file_digest
 from storyreel.tasks.providers.provider import Provider
 from storyreel.tasks.providers.request import Request
 from storyreel.tasks.request.board import own_font
@@ -23,6 +22,7 @@ from storyreel.tasks.request.build import build_requests
 from storyreel.tasks.request.local_files import LocalFileChecks
 from storyreel.tasks.request.unsupported import Unsupported
 from storyreel.tasks.settings import Settings
+from storyreel.tasks.storage.clips import file_digest
 
 
 class Obstacle(Frozen):

@@ -16,7 +16,6 @@ from storyreel.flows.terminal import Terminal, styled
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.problems.phrases import counted, listed, suggestion
 from storyreel.specs.storyboard import Shot, Storyboard, is_remote
-from storyreel.tasks.bucket import without_password
 from storyreel.tasks.providers import load
 from storyreel.tasks.providers.hosted import HostedProvider
 from storyreel.tasks.providers.http.client import order_headers
@@ -24,6 +23,7 @@ from storyreel.tasks.providers.provider import Provider
 from storyreel.tasks.providers.request import Attachment, Board, Request, Use
 from storyreel.tasks.providers.sent_file import read_file
 from storyreel.tasks.settings import Settings
+from storyreel.tasks.storage.bucket import without_password
 
 _SHOWN = 48
 """Characters of a data URI that are shown."""

@@ -15,7 +15,6 @@ from PIL import Image
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.problems.phrases import counted
 from storyreel.specs.timing import FrameRate
-from storyreel.tasks.clips import cache_key
 from storyreel.tasks.inspection.detect import PictureBounds, Span, find_black, find_cuts, find_frozen
 from storyreel.tasks.inspection.integrity import is_intact
 from storyreel.tasks.inspection.measure import Loudness, Measurements, measure
@@ -24,6 +23,7 @@ from storyreel.tasks.media.probe import Probe, probe
 from storyreel.tasks.media.stills import open_still
 from storyreel.tasks.providers import load
 from storyreel.tasks.providers.request import Request
+from storyreel.tasks.storage.clips import cache_key
 
 _VERSION = 2
 """Part of the cache key; increased when findings change and the bounds do not show it."""

@@ -11,8 +11,6 @@ from typing import Any
 from storyreel.specs.cut import Cut
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.timing import FrameRate
-from storyreel.tasks.clips import file_digest
-from storyreel.tasks.files import replacing, sync
 from storyreel.tasks.join.conform import HouseClip
 from storyreel.tasks.join.dissolve import DissolveClip
 from storyreel.tasks.join.mix import MusicTrack, mix
@@ -23,6 +21,8 @@ from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.ffmpeg import in_thread
 from storyreel.tasks.media.house_format import HouseFormat
 from storyreel.tasks.progress import Progress
+from storyreel.tasks.storage.clips import file_digest
+from storyreel.tasks.storage.files import replacing, sync
 
 
 class FilmFile(Frozen):

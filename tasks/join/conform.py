@@ -15,7 +15,6 @@ from ffmpeg.nodes import FilterableStream, OutputStream
 
 from storyreel.specs.cut import EditPoints
 from storyreel.specs.timing import SAMPLE_RATE
-from storyreel.tasks.clips import cache_key, file_digest
 from storyreel.tasks.join.pieces import Piece, SharedPieces, find_or_make
 from storyreel.tasks.media.decoder import opened, picture_of, sound_of, tolerant
 from storyreel.tasks.media.errors import MediaError
@@ -24,6 +23,7 @@ from storyreel.tasks.media.house_format import HouseFormat, house_signature
 from storyreel.tasks.media.pcm import RAW_OUTPUT, house_sound, samples_in
 from storyreel.tasks.media.probe import Probe, probe
 from storyreel.tasks.progress import Progress
+from storyreel.tasks.storage.clips import cache_key, file_digest
 
 _VERSION = 2
 """Part of the cache key; increased when the output changes and the options do not show it."""

@@ -9,13 +9,13 @@ from pathlib import Path
 import ffmpeg
 from ffmpeg.nodes import FilterableStream, OutputStream
 
-from storyreel.tasks.clips import cache_key, file_digest
 from storyreel.tasks.join.conform import HouseClip
 from storyreel.tasks.join.pieces import Piece, SharedPieces, find_or_make
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.ffmpeg import run
 from storyreel.tasks.media.house_format import HouseFormat
 from storyreel.tasks.media.probe import probe
+from storyreel.tasks.storage.clips import cache_key, file_digest
 
 _VERSION = 1
 """Part of the cache key; increased when the output changes and the options do not show it."""

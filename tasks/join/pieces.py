@@ -14,9 +14,9 @@ from typing import Self, TypeVar
 from pydantic import ValidationError
 
 from storyreel.specs.frozen import Frozen
-from storyreel.tasks.bucket import Bucket, BucketError
-from storyreel.tasks.clips import file_digest
-from storyreel.tasks.files import folder_beside, place_folder
+from storyreel.tasks.storage.bucket import Bucket, BucketError
+from storyreel.tasks.storage.clips import file_digest
+from storyreel.tasks.storage.files import folder_beside, place_folder
 
 RECORD = "piece.json"
 """The file in a piece's folder that holds its model."""

@@ -20,8 +20,8 @@ from sqlalchemy.engine import URL, Connection, Engine, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, SQLAlchemyError
 
 from storyreel.specs.secrets import hidden
-from storyreel.tasks.files import keep_private, make_private_folder
 from storyreel.tasks.ledger.errors import LedgerError
+from storyreel.tasks.storage.files import keep_private, make_private_folder
 
 Result = TypeVar("Result")
 

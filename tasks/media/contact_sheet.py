@@ -12,13 +12,13 @@ from av.video.stream import VideoStream
 from PIL import Image
 
 from storyreel.specs.cut import Cut, Event
-from storyreel.tasks.files import replacing
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.frames import displayed_image
 from storyreel.tasks.media.probe import open_clip, picture_stream
 from storyreel.tasks.media.text.layout import Weight, one_line
 from storyreel.tasks.media.text.typefaces import STANDARD, Fonts
 from storyreel.tasks.progress import Progress
+from storyreel.tasks.storage.files import replacing
 
 WIDTH = 1920
 """Pixels of a page's width."""

@@ -14,12 +14,12 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from PIL import Image
 
-from storyreel.tasks.files import replacing
 from storyreel.tasks.media.binary import find_ffmpeg
 from storyreel.tasks.media.colour import BT709, RGB, Colour, colour_of, has_alpha, is_grey, on_black, scaled
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.orientation import orientation_of, turned_image
 from storyreel.tasks.media.probe import decoded_frames, no_picture, open_clip, picture_stream
+from storyreel.tasks.storage.files import replacing
 
 _GAP, _BETWEEN = 2, (64, 64, 64)
 """Pixels between two frames of a strip, and their colour."""

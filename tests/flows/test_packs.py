@@ -18,8 +18,8 @@ from PIL import Image
 from storyreel.flows.packs import Pack, PackError, fetch_storyboard, pack, read_film, version_of
 from storyreel.specs.problems.problem import StoryboardError
 from storyreel.specs.reading import read
-from storyreel.tasks.bucket import BucketUnavailable, BucketUnusable
 from storyreel.tasks.home import Home
+from storyreel.tasks.storage.bucket import BucketUnavailable, BucketUnusable
 
 FILM = """\
 storyboard: 1

@@ -16,9 +16,9 @@ from prefect.settings import PREFECT_LOCAL_STORAGE_PATH, temporary_settings
 from storyreel.flows.production.outcomes import ShotsFailed
 from storyreel.flows.production.report import Rendering
 from storyreel.flows.render import render_storyboard
-from storyreel.tasks.bucket import BucketUnavailable, BucketUnusable
 from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.ledger import State
+from storyreel.tasks.storage.bucket import BucketUnavailable, BucketUnusable
 from tests.buckets import environment
 from tests.flows.staging import Stage, staged
 from tests.services.aimlapi import Aimlapi, AimlapiSettings
@@ -171,9 +171,9 @@ def stage(
 @pytest.mark.parametrize(
     "step",
     [
-        "storyreel.tasks.clips:ClipStore.deliver before 1",
+        "storyreel.tasks.storage.clips:ClipStore.deliver before 1",
         "s3fs.core:S3FileSystem._put_file before 1",
-        "storyreel.tasks.bucket:Bucket.put after 1",
+        "storyreel.tasks.storage.bucket:Bucket.put after 1",
         "storyreel.tasks.ledger.ledger:Ledger.mark_finished before 1",
     ],
 )

@@ -54,9 +54,9 @@ STEPS = {
     # The first progress of the download, after two polls of the pending task.
     "storyreel.tasks.collect:report_stage before 3": True,
     "storyreel.tasks.collect:check_integrity before 1": True,
-    "storyreel.tasks.clips:ClipStore.keep before 1": True,
-    "storyreel.tasks.clips:ClipStore._place before 1": True,
-    "storyreel.tasks.clips:ClipStore.keep after 1": True,
+    "storyreel.tasks.storage.clips:ClipStore.keep before 1": True,
+    "storyreel.tasks.storage.clips:ClipStore._place before 1": True,
+    "storyreel.tasks.storage.clips:ClipStore.keep after 1": True,
     "storyreel.tasks.ledger.ledger:Ledger.mark_finished before 1": True,
     "storyreel.tasks.ledger.ledger:Ledger.mark_finished after 1": True,
     "storyreel.flows.production.report:write_manifest before 1": True,

@@ -12,14 +12,14 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from storyreel.specs.storyboard import Mode
-from storyreel.tasks.bucket import Bucket
-from storyreel.tasks.clips import ClipStore
 from storyreel.tasks.collect import Take
 from storyreel.tasks.ledger.ledger import Ledger, Order
 from storyreel.tasks.order import obtain
 from storyreel.tasks.patience import Patience
 from storyreel.tasks.prices.price_list import PriceList
 from storyreel.tasks.providers.errors import Ambiguous, ProviderError, TaskForgotten, Transient
+from storyreel.tasks.storage.bucket import Bucket
+from storyreel.tasks.storage.clips import ClipStore
 from storyreel.tasks.studio import Studio
 from tests.flows.dying import die_at
 from tests.tasks.providers.hosted_services import SERVICES
@@ -27,12 +27,12 @@ from tests.tasks.providers.hosted_services import request as request_for
 from tests.tasks.test_order import LOG
 
 BETWEEN = (
-    "storyreel.tasks.clips:ClipStore._place before",
-    "storyreel.tasks.clips:ClipStore._place after",
-    "storyreel.tasks.clips:ClipStore.deliver after",
-    "storyreel.tasks.clips:ClipStore.keep after",
+    "storyreel.tasks.storage.clips:ClipStore._place before",
+    "storyreel.tasks.storage.clips:ClipStore._place after",
+    "storyreel.tasks.storage.clips:ClipStore.deliver after",
+    "storyreel.tasks.storage.clips:ClipStore.keep after",
     "storyreel.tasks.ledger.ledger:Ledger.mark_finished before",
-    "storyreel.tasks.clips:ClipStore.discard before",
+    "storyreel.tasks.storage.clips:ClipStore.discard before",
 )
 """The steps between keeping a clip and noting it; a number after each says at which clip."""
 FINISHED, UNKNOWN, UNFINISHED = 0, 3, 4

@@ -14,14 +14,14 @@ from typing import Any
 import pytest
 
 from storyreel.specs.storyboard import Mode
-from storyreel.tasks.bucket import Bucket
-from storyreel.tasks.clips import ClipStore
 from storyreel.tasks.collect import Take, collect
 from storyreel.tasks.ledger.ledger import Ledger, Order, State
 from storyreel.tasks.order import obtain
 from storyreel.tasks.patience import Overdue, Patience
 from storyreel.tasks.prices.price_list import PriceList
 from storyreel.tasks.providers.errors import Ambiguous, Denied, TaskFailed, TaskForgotten, Terminal, Transient
+from storyreel.tasks.storage.bucket import Bucket
+from storyreel.tasks.storage.clips import ClipStore
 from storyreel.tasks.studio import Studio
 from tests.services.emulator import Emulator
 from tests.services.faults import Answer, Call, Claims, Corrupt, Page, Redirect, Reset, Shortened

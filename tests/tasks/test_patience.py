@@ -14,11 +14,11 @@ import pytest
 from storyreel.specs.problems.phrases import lasting
 from storyreel.specs.storyboard import Mode
 from storyreel.tasks import collect, order
-from storyreel.tasks.bucket import Bucket, BucketUnavailable
 from storyreel.tasks.ledger.ledger import Ledger, LedgerError, State
 from storyreel.tasks.patience import Overdue, Patience
 from storyreel.tasks.progress import StageReport, listening
 from storyreel.tasks.providers.errors import Transient
+from storyreel.tasks.storage.bucket import Bucket, BucketUnavailable
 from tests.services.faults import Answer, Call, Silence, Slow
 from tests.tasks.providers.hosted_services import SERVICES, Service, local
 from tests.tasks.providers.hosted_services import request as request_for

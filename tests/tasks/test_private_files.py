@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from storyreel.tasks.answers import keep_answer
-from storyreel.tasks.clips import ClipStore, Receipt
 from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.ledger import Ledger
+from storyreel.tasks.storage.answers import keep_answer
+from storyreel.tasks.storage.clips import ClipStore, Receipt
 
 pytestmark = pytest.mark.skipif("os.name == 'nt'")
 

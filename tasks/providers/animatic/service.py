@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import ClassVar
 
 from storyreel.specs.storyboard import Mode
-from storyreel.tasks.files import replacing
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.ffmpeg import in_thread, run
 from storyreel.tasks.media.house_format import HouseFormat
@@ -22,6 +21,7 @@ from storyreel.tasks.providers.errors import Terminal
 from storyreel.tasks.providers.provider import Provider, Submission, TaskStatus
 from storyreel.tasks.providers.request import Board, Request
 from storyreel.tasks.providers.sent_file import check_planned
+from storyreel.tasks.storage.files import replacing
 
 
 class Animatic(Provider):

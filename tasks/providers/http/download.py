@@ -9,11 +9,11 @@ from typing import NoReturn
 
 import httpx
 
-from storyreel.tasks.files import mark_of
 from storyreel.tasks.progress import Progress
 from storyreel.tasks.providers.errors import Terminal, Transient
 from storyreel.tasks.providers.http.allowed_hosts import AllowedHosts, LinkNotAllowed, checked_request
 from storyreel.tasks.providers.http.response import retry_after
+from storyreel.tasks.storage.files import mark_of
 
 MAX_CLIP_BYTES = 2 << 30
 """15 s at 1080p have about 40 million."""

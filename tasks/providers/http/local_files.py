@@ -8,12 +8,12 @@ from typing import Any
 
 import httpx
 
-from storyreel.tasks.bucket import Bucket, BucketUnavailable, BucketUnusable
 from storyreel.tasks.providers.errors import Terminal, Transient
 from storyreel.tasks.providers.http.allowed_hosts import AllowedHosts, LinkNotAllowed, checked_request
 from storyreel.tasks.providers.http.response import retry_after
 from storyreel.tasks.providers.sent_file import SentFile
 from storyreel.tasks.settings import MEDIA_URL, Settings
+from storyreel.tasks.storage.bucket import Bucket, BucketUnavailable, BucketUnusable
 
 _LINK_SECONDS = 24 * 3600
 """How long a signed link is valid: services download references when a task begins, and a task may wait."""

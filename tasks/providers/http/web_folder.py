@@ -10,8 +10,8 @@ from urllib.parse import quote
 
 import httpx
 
-from storyreel.tasks.bucket import BucketUnavailable, BucketUnusable, FileTooLarge, without_password
 from storyreel.tasks.providers.http.allowed_hosts import AllowedHosts, Checked, LinkNotAllowed, check_url
+from storyreel.tasks.storage.bucket import BucketUnavailable, BucketUnusable, FileTooLarge, without_password
 
 _TIMEOUT = httpx.Timeout(60, connect=15)
 _LONGEST = 600.0

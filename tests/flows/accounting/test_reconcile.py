@@ -17,8 +17,8 @@ from rich.console import Console
 
 from storyreel.flows.commands.exit_codes import exit_code
 from storyreel.flows.commands.main import app
-from storyreel.tasks.clips import ClipStore, Receipt
 from storyreel.tasks.ledger.ledger import Ledger, State
+from storyreel.tasks.storage.clips import ClipStore, Receipt
 from tests.flows.accounting.unknowns import Shop
 from tests.flows.conftest import Command
 from tests.services.aimlapi import Aimlapi, AimlapiSettings

@@ -16,9 +16,9 @@ from prefect.client.schemas.responses import DeploymentResponse
 from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule, RRuleSchedule
 from prefect.schedules import Cron, Interval, RRule
 
-from storyreel.flows.commands import deploy as command
 from storyreel.flows.commands import options
-from storyreel.flows.commands.deployment_options import read_schedules
+from storyreel.flows.commands.deployments import deploy as command
+from storyreel.flows.commands.deployments.options import read_schedules
 from storyreel.flows.deployment import registration
 from storyreel.flows.deployment.request import FilmOptions
 from storyreel.flows.deployment.schedules import change_schedules, describe

@@ -14,7 +14,7 @@ import typer
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from storyreel.flows.commands.deployment_options import read_schedules
+from storyreel.flows.commands.deployments.options import read_schedules
 from storyreel.flows.deployment.environment import worker_environment
 from storyreel.flows.deployment.schedules import describe, parse_schedules
 from storyreel.specs.timing import parse_interval

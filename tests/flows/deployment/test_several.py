@@ -14,8 +14,8 @@ import pytest
 import typer
 from prefect.client.orchestration import SyncPrefectClient
 
-from storyreel.flows.commands import deploy as command
-from storyreel.flows.commands.deployment_options import film_options
+from storyreel.flows.commands.deployments import deploy as command
+from storyreel.flows.commands.deployments.options import film_options
 from storyreel.flows.deployment.deployments_file import DeploymentsError, read_deployments_file
 from storyreel.flows.deployment.request import FilmOptions
 from storyreel.flows.deployment.schedules import describe

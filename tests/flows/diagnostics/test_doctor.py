@@ -23,8 +23,8 @@ from rich.console import Console
 from storyreel.flows.diagnostics import connectivity, doctor
 from storyreel.flows.diagnostics.clip_store_check import check_store
 from storyreel.flows.diagnostics.doctor import Check, examine, print_checkup
-from storyreel.tasks.clips import ClipStore, Receipt
 from storyreel.tasks.ledger.ledger import Ledger, Order
+from storyreel.tasks.storage.clips import ClipStore, Receipt
 from tests import postgres
 from tests.buckets import environment as told_of
 from tests.flows.conftest import Command

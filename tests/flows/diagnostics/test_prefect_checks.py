@@ -29,8 +29,8 @@ from storyreel.flows.diagnostics.check import Check
 from storyreel.flows.diagnostics.prefect_checks import check_prefect
 from storyreel.flows.production.service_limits import ensure_limits, limit_name
 from storyreel.flows.servers.local import ServerRecord, record_path
-from storyreel.tasks.files import write_whole
 from storyreel.tasks.ledger.owner import owner_of_process
+from storyreel.tasks.storage.files import write_whole
 from tests.workers import client as client_of_server
 
 POOL, FILM, FULL_NAME = "doctor's pool", "doctors-film", "render storyboard/doctors-film"

@@ -19,8 +19,8 @@ import pytest
 from storyreel.flows.player.films import note_film
 from storyreel.flows.player.links import Links, PlayerRecord, answers
 from storyreel.flows.player.running import playing
-from storyreel.tasks.bucket import Bucket
 from storyreel.tasks.home import Home
+from storyreel.tasks.storage.bucket import Bucket
 
 CONTENT = os.urandom(3 << 20)
 """Longer than what is read at once."""

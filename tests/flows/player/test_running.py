@@ -22,10 +22,10 @@ from storyreel.flows.diagnostics.player_check import check_player
 from storyreel.flows.player import running
 from storyreel.flows.player.links import NO_LINKS, PORT, Links, PlayerRecord, answers, secret_of
 from storyreel.flows.servers.local import ServerRecord, free_port, record_path
-from storyreel.tasks.disk import DiskError
 from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.owner import owner_of_process
 from storyreel.tasks.settings import PLAYER_URL
+from storyreel.tasks.storage.disk import DiskError
 
 Wait = Callable[[Callable[[], bool]], None]
 

@@ -13,8 +13,8 @@ import pytest
 from storyreel.flows.packs import pack, version_of
 from storyreel.flows.render import render_storyboard
 from storyreel.specs.reading import read
-from storyreel.tasks.bucket import Bucket
 from storyreel.tasks.home import Home
+from storyreel.tasks.storage.bucket import Bucket
 from tests.flows.scattered import scattered
 
 pytestmark = pytest.mark.usefixtures("prefect_server")

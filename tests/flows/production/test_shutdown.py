@@ -12,10 +12,10 @@ from storyreel.flows.planning.plan import make_plan
 from storyreel.flows.production.shutdown import orders_left
 from storyreel.specs.money import Money
 from storyreel.specs.reading import read
-from storyreel.tasks.clips import ClipStore
 from storyreel.tasks.ledger.ledger import Ledger, Order
 from storyreel.tasks.prices.price_list import PriceList
 from storyreel.tasks.providers import load
+from storyreel.tasks.storage.clips import ClipStore
 from storyreel.tasks.studio import Studio
 
 FILM = """\

@@ -10,11 +10,11 @@ import fsspec
 import pytest
 
 from storyreel.specs.cut import EditPoints
-from storyreel.tasks.bucket import Bucket
 from storyreel.tasks.join.conform import HouseClip, conform_clip
 from storyreel.tasks.join.dissolve import DissolveClip, dissolve_clips
 from storyreel.tasks.join.pieces import SharedPieces
 from storyreel.tasks.media.probe import probe
+from storyreel.tasks.storage.bucket import Bucket
 from tests.tasks.generated_clips import TINY, make_clip
 
 KEY = "ab" * 32

@@ -14,11 +14,11 @@ from typing import Any
 import httpx
 import pytest
 
-from storyreel.tasks.files import mark_of
 from storyreel.tasks.providers.errors import Refusal, Terminal, Transient
 from storyreel.tasks.providers.http import allowed_hosts
 from storyreel.tasks.providers.http.allowed_hosts import AllowedHosts, LinkNotAllowed, ip_literal, proxy_for
 from storyreel.tasks.providers.http.download import LinkExpired, download
+from storyreel.tasks.storage.files import mark_of
 from tests.services.faults import Slow, Trouble, Truncated
 from tests.services.results import Link, ResultHost
 from tests.services.wire import Ending, HttpRequest, Reply, app, listening_socket, serving

@@ -15,9 +15,9 @@ from PIL import Image
 
 from storyreel.flows.packs import PackError, fetch_storyboard, read_film
 from storyreel.specs.problems.problem import StoryboardError
-from storyreel.tasks.bucket import BucketError, BucketUnavailable, BucketUnusable, FileTooLarge
 from storyreel.tasks.home import Home
 from storyreel.tasks.providers.http.web_folder import WebFolder
+from storyreel.tasks.storage.bucket import BucketError, BucketUnavailable, BucketUnusable, FileTooLarge
 from tests.services.wire import HttpRequest, Reply, app, listening_socket, serving
 
 FILM = "storyboard: 1\ntitle: Away\nshots: [{shot: 1A, action: A., first_frame: NAME}]\n"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from storyreel.specs.errors import StoryreelError
 from storyreel.specs.problems.phrases import reason
-from storyreel.tasks.files import folder_beside, place_file
+from storyreel.tasks.storage.files import folder_beside, place_file
 
 _TRIAL = 1 << 20
 """Bytes that are written to try a folder: a disk or a quota that is full may still take an empty file."""

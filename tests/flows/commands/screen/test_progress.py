@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from storyreel.flows.commands.progress import show_progress
+from storyreel.flows.commands.screen.progress import show_progress
 from storyreel.flows.terminal import Terminal
 from storyreel.tasks.progress import StageReport
 

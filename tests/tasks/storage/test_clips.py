@@ -12,10 +12,10 @@ import fsspec
 import pytest
 
 from storyreel.specs.money import Money
-from storyreel.tasks import files
-from storyreel.tasks.bucket import Bucket, BucketUnavailable
-from storyreel.tasks.clips import Clip, ClipStore, Receipt
-from storyreel.tasks.files import mark_of
+from storyreel.tasks.storage import files
+from storyreel.tasks.storage.bucket import Bucket, BucketUnavailable
+from storyreel.tasks.storage.clips import Clip, ClipStore, Receipt
+from storyreel.tasks.storage.files import mark_of
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import typer
 
-from storyreel.flows.commands import tables
 from storyreel.flows.commands.options import can_ask, plan_of, request_of
+from storyreel.flows.commands.screen import tables
 from storyreel.flows.errors import NotAllowed, RunFailed
 from storyreel.flows.names import default_folder
 from storyreel.flows.planning.budget import BudgetedPlan

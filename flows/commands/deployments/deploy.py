@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from storyreel.flows.commands import deployment_options as chosen
 from storyreel.flows.commands import options
-from storyreel.flows.commands.deployed import print_changes, print_deployed
+from storyreel.flows.commands.deployments import options as chosen
+from storyreel.flows.commands.deployments.deployed import print_changes, print_deployed
 from storyreel.flows.errors import NotAllowed, RunFailed
 from storyreel.flows.terminal import Terminal
 from storyreel.specs.errors import StoryreelError
@@ -238,7 +238,7 @@ def _agreed(
 
     `named` is the plan by what was named alone; it is made again where the deployment that exists says more.
     """
-    from storyreel.flows.commands.consent import agree_unattended, require_keys
+    from storyreel.flows.commands.screen.consent import agree_unattended, require_keys
     from storyreel.flows.deployment.request import DeploymentRequest
     from storyreel.flows.names import deployment_name
     from storyreel.flows.packs import read_film

@@ -13,7 +13,7 @@ import fsspec
 import pytest
 import s3fs
 
-from storyreel.tasks.bucket import Bucket, BucketUnavailable, BucketUnusable
+from storyreel.tasks.storage.bucket import Bucket, BucketUnavailable, BucketUnusable
 
 PARTS = 20 << 20
 """Bytes that S3 is sent in three parts."""
@@ -111,7 +111,7 @@ def killed_while_putting(url: str, file: Path, step: str) -> bool:
     code = f"""
 from pathlib import Path
 from tests.flows.dying import die_at
-from storyreel.tasks.bucket import Bucket
+from storyreel.tasks.storage.bucket import Bucket
 die_at({step!r})
 Bucket({url!r}).put(Path({str(file)!r}), {file.name!r})
 """

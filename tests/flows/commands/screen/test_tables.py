@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from storyreel.flows.commands.tables import print_plan
+from storyreel.flows.commands.screen.tables import print_plan
 from storyreel.flows.planning.budget import BudgetedPlan
 from tests.flows.planning.histories import plan_of
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from storyreel.tasks.answers import keep_answer
 from storyreel.tasks.ledger.ledger import State
 from storyreel.tasks.providers.errors import Ambiguous
+from storyreel.tasks.storage.answers import keep_answer
 from tests.services.faults import Answer, Call, ErrorReply, Trouble
 from tests.services.wire import HttpRequest, Reply
 from tests.tasks.providers.hosted_services import SERVICES

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from storyreel.tasks.disk import DiskError, in_words, is_of_disk, try_folder
+from storyreel.tasks.storage.disk import DiskError, in_words, is_of_disk, try_folder
 
 
 def _as_it_is(folder: Path) -> list[tuple[str, bytes | None]]:

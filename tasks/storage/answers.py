@@ -6,7 +6,7 @@ import os
 from datetime import UTC, datetime
 from pathlib import Path
 
-from storyreel.tasks.files import keep_private, make_private_folder
+from storyreel.tasks.storage.files import keep_private, make_private_folder
 
 _MOST_BYTES = 256 << 10
 

@@ -19,8 +19,8 @@ from pydantic import ValidationError
 
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.money import Money
-from storyreel.tasks.bucket import Bucket
-from storyreel.tasks.files import make_folder, mark_of, place_file, write_whole
+from storyreel.tasks.storage.bucket import Bucket
+from storyreel.tasks.storage.files import make_folder, mark_of, place_file, write_whole
 
 _CONCURRENT_REQUESTS = 16
 """Requests to a bucket at one time."""

@@ -1,0 +1,1 @@
+"""The commands for deployments: `deploy`, `serve`, and `notify`, which tells people of their runs."""
