@@ -82,12 +82,15 @@ class Silence(Trouble):
 
 @dataclass(frozen=True)
 class Slow(Trouble):
-    """The true reply, byte by byte: none comes too late, and all of them never come."""
+    """The true reply, byte by byte: none comes too late. After `slow_bytes` the others come at once; None: never."""
 
     needs_reply: ClassVar[bool] = True
+    slow_bytes: int | None = None
 
     def spoil(self, reply: Reply, request: HttpRequest, error_reply: ErrorReply) -> Reply:
-        return replace(reply.with_header("content-length", str(len(reply.body))), ending=Ending.SLOW)
+        return replace(
+            reply.with_header("content-length", str(len(reply.body))), ending=Ending.SLOW, slow_bytes=self.slow_bytes
+        )
 
 
 @dataclass(frozen=True)

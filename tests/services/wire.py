@@ -41,7 +41,7 @@ class Ending(Enum):
     SILENT = "silent"
     """The connection stays open, and nothing more is sent until the client closes it."""
     SLOW = "slow"
-    """The body comes byte by byte, with a pause after each, for as long as the client waits."""
+    """The body comes byte by byte, with a pause after each, for as long as the client waits or `slow_bytes` says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +79,8 @@ class Reply:
     ending: Ending = Ending.WHOLE
     sends_bytes: bool = True
     """Whether any byte is sent before the ending."""
+    slow_bytes: int | None = None
+    """How many bytes of a slow body come one by one, before the others; None: all."""
 
     def header(self, name: str) -> str | None:
         """The value of a header, by its name in any case."""
@@ -144,11 +146,14 @@ async def _break_off(reply: Reply, request: HttpRequest, transport: asyncio.Tran
     try:
         if reply.ending is Ending.SLOW:
             transport.write(_head(reply))
-            for byte in reply.body:
+            slow = len(reply.body) if reply.slow_bytes is None else reply.slow_bytes
+            for byte in reply.body[:slow]:
                 transport.write(bytes([byte]))
                 await asyncio.sleep(_SLOW_SECONDS)
                 if transport.is_closing():
                     break
+            else:
+                transport.write(reply.body[slow:])
         elif reply.sends_bytes:
             transport.write(_head(reply) + (reply.body if request.method != "HEAD" else b""))
         if reply.ending is Ending.SILENT:
