@@ -75,8 +75,8 @@ class Row:
 
     @property
     def records(self) -> int:
-        """Task runs at least: a take is generated, inspected and conformed, and a film assembled."""
-        return self.takes * 3 + self.films
+        """Task runs at least: a take is generated and conformed, and a film assembled."""
+        return self.takes * 2 + self.films
 
     @property
     def ideal(self) -> float:

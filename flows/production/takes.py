@@ -22,8 +22,8 @@ from storyreel.specs.problems.phrases import counted
 from storyreel.tasks.collect import Take
 from storyreel.tasks.conform import conform
 from storyreel.tasks.dissolve import dissolve
-from storyreel.tasks.generate import generate, inspect
-from storyreel.tasks.inspection.inspect import Inspection, Needed, best_take
+from storyreel.tasks.generate import InspectedClip, generate
+from storyreel.tasks.inspection.inspect import Needed, Wanted, best_take
 from storyreel.tasks.join.conform import HouseClip, conform_key
 from storyreel.tasks.join.dissolve import DissolveClip
 from storyreel.tasks.ledger.budget import Limit
@@ -244,9 +244,10 @@ class TakeRuns:
 
     async def _make_with(self, take: PlannedTake, candidate: Candidate, upstream: Clip | None) -> MadeTake:
         clip = await self._generate(take, candidate, upstream)
-        return MadeTake(candidate=candidate, clip=clip, inspection=await self._inspect(take, candidate, clip))
+        return MadeTake(candidate=candidate, clip=clip, inspection=clip.inspection)
 
-    async def _generate(self, take: PlannedTake, candidate: Candidate, upstream: Clip | None) -> Clip:
+    async def _generate(self, take: PlannedTake, candidate: Candidate, upstream: Clip | None) -> InspectedClip:
+        wanted = await self._wanted(take, candidate)
         is_cached = candidate.state == "cached"
         request = candidate.request if is_cached else await self._with_first_frame(take, candidate)
         order = Order(
@@ -277,25 +278,19 @@ class TakeRuns:
             ),
             self._studio,
             upstream,
+            wanted=wanted,
             name=f"{take.shot} take {take.take}{fallback}",
             anew=not is_cached,
             tags=shot_tags(take.shot, take.scene, request.provider),
         )
 
-    async def _inspect(self, take: PlannedTake, candidate: Candidate, clip: Clip) -> Inspection | None:
+    async def _wanted(self, take: PlannedTake, candidate: Candidate) -> Wanted | None:
+        """What the film wants of the clip; None for a free one, which is not inspected."""
         if not self._studio.provider(candidate.request.provider).paid:
             return None
         first = await self._first_frame(take, candidate)
-        self.task_runs += 1
-        return await inspect(
-            clip,
-            candidate.request,
-            first_frame=first,
-            wants_sound=take.keep_sound,
-            needed=Needed(frames=candidate.edit.frames, rate=self._house.rate),
-            name=f"inspect {take.shot} take {take.take}",
-            tags=shot_tags(take.shot, take.scene, candidate.request.provider),
-        )
+        needed = Needed(frames=candidate.edit.frames, rate=self._house.rate)
+        return Wanted(first_frame=first, sound=take.keep_sound, needed=needed)
 
     async def _first_frame(self, take: PlannedTake, candidate: Candidate) -> Path | None:
         """The file of the picture a take begins with; None if it has none, one at an address, or if it was changed."""

@@ -21,7 +21,7 @@ from storyreel.specs.problems.phrases import listed, shown, suggestion
 from storyreel.specs.problems.problem import StoryboardError
 from storyreel.specs.timing import FrameRate
 from storyreel.specs.validation.check import unknown_names
-from storyreel.tasks.inspection.inspect import Inspection, Needed, inspect_clip
+from storyreel.tasks.inspection.inspect import Inspection, Needed, Wanted, inspect_clip
 from storyreel.tasks.ledger.ledger import NewVerdict, Purchase, Word
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.storage.clips import ClipStore
@@ -162,13 +162,8 @@ async def _inspection(take: PlannedTake, clip: Path, rate: FrameRate) -> Inspect
     """The inspection of a clip, without its first frame if that is an address or another take; None if it fails."""
     first = take.request.first_frame
     picture = Path(first.source) if first and not first.digest.startswith(("url:", "take:")) else None
+    needed = Needed(frames=take.edit.frames, rate=rate)
     try:
-        return await inspect_clip(
-            clip,
-            take.request,
-            first_frame=picture,
-            wants_sound=take.keep_sound,
-            needed=Needed(frames=take.edit.frames, rate=rate),
-        )
+        return await inspect_clip(clip, take.request, Wanted(first_frame=picture, sound=take.keep_sound, needed=needed))
     except MediaError:
         return None

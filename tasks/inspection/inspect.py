@@ -88,6 +88,17 @@ class Needed(Frozen):
     """Of the film."""
 
 
+class Wanted(Frozen):
+    """What a film wants of the clip of a take, beside what was ordered."""
+
+    first_frame: Path | None = None
+    """The file of the picture that it should begin with; None if there is none, or it cannot be had."""
+    sound: bool = False
+    """Whether its sound is used."""
+    needed: Needed | None = None
+    """None if all frames will do."""
+
+
 class Finding(Frozen):
     """A fault in a clip, for its author."""
 
@@ -111,38 +122,24 @@ class Inspection(Frozen):
     """Integrated, in LUFS; None without sound, or with less than 400 ms of it."""
 
 
-async def inspect_clip(
-    clip: Path,
-    request: Request,
-    *,
-    first_frame: Path | None = None,
-    wants_sound: bool = False,
-    needed: Needed | None = None,
-) -> Inspection:
-    """The findings in a clip that should begin with `first_frame`. Raises MediaError if either cannot be read."""
+async def inspect_clip(clip: Path, request: Request, wanted: Wanted) -> Inspection:
+    """The findings in a clip. Raises MediaError if it, or the first frame that is wanted, cannot be read."""
     facts = await asyncio.to_thread(probe, clip)
-    picture = await asyncio.to_thread(open_still, first_frame, _FIRST_FRAME_SIZE) if first_frame else None
+    first = wanted.first_frame
+    picture = await asyncio.to_thread(open_still, first, _FIRST_FRAME_SIZE) if first else None
     measured = await measure(facts)
     is_damaged = bool(facts.missing) or facts.lost_sound or (measured.has_errors and not await is_intact(clip))
     damage = tuple(_damage(facts, measured)) if is_damaged else ()
-    return await asyncio.to_thread(_inspection, facts, measured, request, picture, wants_sound, needed, damage)
+    return await asyncio.to_thread(_inspection, facts, measured, request, picture, wanted.sound, wanted.needed, damage)
 
 
-def inspection_key(
-    clip_digest: str,
-    request: Request,
-    first_frame_digest: str,
-    wants_sound: bool,
-    ffmpeg_version: str,
-    needed: Needed | None = None,
-) -> str:
-    """Cache key: SHA-256, in hex, of all that findings depend on. Without a first frame its digest is empty."""
+def inspection_key(request: Request, wanted: Wanted, ffmpeg_version: str) -> str:
+    """SHA-256, in hex, of all that the findings in a clip depend on, besides the clip."""
     ordered = [str(request.seconds), request.width, request.height, _follows_first_frame(request)]
+    first = request.first_frame.digest if request.first_frame and wanted.first_frame else ""
+    used = wanted.needed.model_dump(mode="json") if wanted.needed else None
     bounds = BOUNDS.model_dump(mode="json")
-    used = needed.model_dump(mode="json") if needed else None
-    return cache_key(
-        "inspect", _VERSION, bounds, clip_digest, ordered, first_frame_digest, wants_sound, ffmpeg_version, used
-    )
+    return cache_key("inspect", _VERSION, bounds, ordered, first, wanted.sound, ffmpeg_version, used)
 
 
 def best_take(inspections: Sequence[Inspection]) -> int:

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TypeVar
 
 from pydantic import ValidationError
 
@@ -35,6 +36,9 @@ class Clip(Frozen):
     """Bytes."""
     path: Path
     """Where the file is on this machine."""
+
+
+AnyClip = TypeVar("AnyClip", bound=Clip)
 
 
 class Receipt(Frozen):
@@ -204,7 +208,7 @@ class ClipStore:
             return file
         return (self.bucket, name) if self.bucket and self.bucket.size(name) else None
 
-    def on_this_host(self, clip: Clip) -> Clip:
+    def on_this_host(self, clip: AnyClip) -> AnyClip:
         """The clip with its path on this host, also if it was found on another."""
         return clip.model_copy(update={"path": self._path(clip.digest)})
 

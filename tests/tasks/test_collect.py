@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from storyreel.tasks.inspection.inspect import inspect_clip
+from storyreel.tasks.inspection.inspect import Wanted, inspect_clip
 from storyreel.tasks.inspection.integrity import check_integrity
 from storyreel.tasks.ledger.ledger import State
 from storyreel.tasks.media.probe import probe
@@ -42,7 +42,7 @@ async def test_an_intact_clip_that_is_not_what_was_ordered_is_kept_and_has_findi
         on.emulator.use_script(Script(waiting=0, running=0, delivers=short))
         clip = await on.make()
         assert on.state is State.FINISHED and probe(clip.path).frames == 60
-        found = await inspect_clip(clip.path, on.take.request)
+        found = await inspect_clip(clip.path, on.take.request, Wanted())
         assert [finding.what for finding in found.findings] == ["frames", "size"]
         assert len(on.emulator.accepted) == 1
 
@@ -60,7 +60,9 @@ async def test_a_clip_that_is_always_damaged_is_used_as_far_as_it_can_be_decoded
         assert clip.path.read_bytes() == broken.read_bytes()
         assert on.state is State.FINISHED
         assert not list((tmp_path / "clips" / "damaged").iterdir())
-        assert "damage" in [finding.what for finding in (await inspect_clip(clip.path, on.take.request)).findings]
+        assert "damage" in [
+            finding.what for finding in (await inspect_clip(clip.path, on.take.request, Wanted())).findings
+        ]
         assert len(on.emulator.accepted) == 1
 
 

@@ -137,9 +137,9 @@ def second(stage: tuple[Path, Apiyi], first: Seen) -> Seen:
 
 
 EDGES = {
-    ("1A take 1", "inspect 1A take 1"), ("1A take 1", "conform 1A"), ("conform 1A", "assemble"),
-    ("1B take 1", "inspect 1B take 1"), ("1B take 1", "conform 1B"), ("conform 1B", "assemble"),
-    ("1C take 1", "inspect 1C take 1"), ("1C take 1", "conform 1C"), ("conform 1C", "assemble"),
+    ("1A take 1", "conform 1A"), ("conform 1A", "assemble"),
+    ("1B take 1", "conform 1B"), ("conform 1B", "assemble"),
+    ("1C take 1", "conform 1C"), ("conform 1C", "assemble"),
     ("1B take 1", "1C take 1"), ("conform 1A", "dissolve 1A to 1B"), ("conform 1B", "dissolve 1A to 1B"),
     ("dissolve 1A to 1B", "assemble"),
 }  # fmt: skip
@@ -174,7 +174,7 @@ def test_the_delay_of_retries_is_a_number_as_the_page_shows_a_list_as_nan(first:
 def test_task_runs_are_tagged_by_slate_scene_and_service(which: str, request: pytest.FixtureRequest) -> None:
     tasks = request.getfixturevalue(which).tasks
     assert tasks["1A take 1"].tags == ["scene:3", "service:apiyi", "shot:1A"]
-    assert tasks["inspect 1B take 1"].tags == ["scene:3", "service:apiyi", "shot:1B"]
+    assert tasks["1B take 1"].tags == ["scene:3", "service:apiyi", "shot:1B"]
     assert tasks["conform 1C"].tags == ["scene:3", "shot:1C"]
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storyreel.tasks.inspection.inspect import Finding, Inspection, best_take, inspection_key
-from tests.tasks.providers.hosted_services import SERVICES, request
+from storyreel.tasks.inspection.inspect import Finding, Inspection, Needed, Wanted, best_take, inspection_key
+from tests.tasks.generated_clips import TINY
+from tests.tasks.providers.hosted_services import SERVICES, image, request
 
 
 def take(*what: Any) -> Inspection:
@@ -54,17 +56,19 @@ def test_there_is_no_best_of_no_takes() -> None:
 
 
 def test_the_cache_key_depends_on_what_changes_the_findings_and_on_nothing_else() -> None:
-    of = request(SERVICES["dashscope"])
-    known = inspection_key("c" * 64, of, "", False, "9.0")
+    of = request(SERVICES["dashscope"], first_frame=image("board.png"))
+    known = inspection_key(of, Wanted(), "9.0")
     same = of.model_copy(update={"prompt": "Another lamp is lit.", "seed": 8, "take": 2})
-    assert inspection_key("c" * 64, same, "", False, "9.0") == known
+    assert inspection_key(same, Wanted(), "9.0") == known
+    given = Wanted(first_frame=Path("board.png"))
     others = {
-        inspection_key("d" * 64, of, "", False, "9.0"),
-        inspection_key("c" * 64, of.model_copy(update={"seconds": Fraction(10)}), "", False, "9.0"),
-        inspection_key("c" * 64, of.model_copy(update={"width": 1920}), "", False, "9.0"),
-        inspection_key("c" * 64, of.model_copy(update={"height": 1080}), "", False, "9.0"),
-        inspection_key("c" * 64, of, "f" * 64, False, "9.0"),
-        inspection_key("c" * 64, of, "", True, "9.0"),
-        inspection_key("c" * 64, of, "", False, "5.1"),
+        inspection_key(of.model_copy(update={"seconds": Fraction(10)}), Wanted(), "9.0"),
+        inspection_key(of.model_copy(update={"width": 1920}), Wanted(), "9.0"),
+        inspection_key(of.model_copy(update={"height": 1080}), Wanted(), "9.0"),
+        inspection_key(of, given, "9.0"),
+        inspection_key(of.model_copy(update={"first_frame": image("other.png")}), given, "9.0"),
+        inspection_key(of, Wanted(sound=True), "9.0"),
+        inspection_key(of, Wanted(needed=Needed(frames=24, rate=TINY.rate)), "9.0"),
+        inspection_key(of, Wanted(), "5.1"),
     }
-    assert len({known, *others}) == 8
+    assert len({known, *others}) == 9

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image, ImageEnhance, ImageOps
 
 from storyreel.specs.storyboard import Mode
-from storyreel.tasks.inspection.inspect import Inspection, inspect_clip
+from storyreel.tasks.inspection.inspect import Inspection, Wanted, inspect_clip
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.providers.request import Request
 from tests.tasks.generated_clips import ffmpeg, make_clip
@@ -32,7 +32,7 @@ def ordered(**changes: Any) -> Request:
 
 
 def inspected(clip: Path, of: Request | None = None, **how: Any) -> Inspection:
-    return asyncio.run(inspect_clip(clip, of or ordered(), **how))
+    return asyncio.run(inspect_clip(clip, of or ordered(), Wanted(**how)))
 
 
 def found(clip: Path, of: Request | None = None, **how: Any) -> list[str]:
@@ -304,7 +304,7 @@ def heard(tmp_path: Path, sound: str | None, **how: Any) -> Inspection:
     ids=["no track", "digital silence", "hiss", "quiet", "late"],
 )
 def test_silence_is_found_where_sound_is_wanted(tmp_path: Path, sound: str | None, words: list[str]) -> None:
-    assert [finding.detail for finding in heard(tmp_path, sound, wants_sound=True).findings] == words
+    assert [finding.detail for finding in heard(tmp_path, sound, sound=True).findings] == words
     assert not heard(tmp_path, sound).findings
 
 
@@ -329,7 +329,7 @@ def test_a_peak_that_every_player_clips_is_found(tmp_path: Path) -> None:
 
 def test_a_tenth_of_a_second_of_sound_is_too_little_to_tell_how_loud_it_is(tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "clip.mp4", frames=3, sound="sine=frequency=440")
-    measured = inspected(clip, wants_sound=True)
+    measured = inspected(clip, sound=True)
     assert measured.loudness is None
     assert "silent" not in [finding.what for finding in measured.findings]
 
@@ -349,7 +349,7 @@ KINDS = {
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_good_clip_of_any_kind_passes(tmp_path: Path, kind: str) -> None:
     settings: dict[str, Any] = {"size": "320x180", "frames": 60, "fps": str(FPS), **KINDS[kind]}
-    measured = inspected(make_clip(tmp_path / "clip.mp4", **settings), wants_sound=True)
+    measured = inspected(make_clip(tmp_path / "clip.mp4", **settings), sound=True)
     assert measured.findings == ()
     assert (measured.width, measured.height) == SEEN
     assert Inspection.model_validate(measured.model_dump(mode="json")) == measured

@@ -12,7 +12,7 @@ from PIL import Image, ImageChops, ImageStat
 
 from storyreel.specs.cut import EditPoints
 from storyreel.specs.timing import FrameRate
-from storyreel.tasks.inspection.inspect import Needed, inspect_clip
+from storyreel.tasks.inspection.inspect import Needed, Wanted, inspect_clip
 from storyreel.tasks.join.conform import HouseClip, conform_clip, needs_no_encoding
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.frames import first_frame, strip, write_last_frame
@@ -34,8 +34,8 @@ async def _conform(clip: Path, edit: EditPoints = MORE, house: HouseFormat = TIN
 
 
 async def _found(clip: Path) -> list[str]:
-    needed = Needed(frames=FRAMES, rate=TINY.rate)
-    return [finding.what for finding in (await inspect_clip(clip, ORDERED, needed=needed)).findings]
+    wanted = Wanted(needed=Needed(frames=FRAMES, rate=TINY.rate))
+    return [finding.what for finding in (await inspect_clip(clip, ORDERED, wanted)).findings]
 
 
 def _numbers(clip: Path) -> list[int]:
