@@ -213,6 +213,7 @@ async def _carry_out(
     limited, links = frozenset[str](), await run_links(planner.home)
     async with current_server().while_answering():
         limited = await active_limits(limited_services(plan), is_deployed=is_deployed())
+    current_server().limit_patience()
     async with (
         open_places(limited, is_deployed=is_deployed()) as places,
         open_studio(planner.home, plan.services, places=places) as studio,

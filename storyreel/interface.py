@@ -69,7 +69,8 @@ async def render(
     BudgetExceeded, NotAllowed (without consent), NotAgreed, ProviderError, and ValueError for a `budget` that is no
     amount; and RunFailed if the server does not answer. Raises after all else is finished: ShotsFailed, ReviewNeeded.
     Raises Interrupted if the run is cancelled. What was made and paid for is kept. If the server goes away meanwhile,
-    the film is made all the same and returned at most 20 s later; the logger `storyreel` has a warning then.
+    the film is made all the same and returned at most 20 s later; the logger `storyreel` has a warning then, and if the
+    server is waited for before anything is made.
     """
     request = _request(storyboard, provider, vars, select, budget, out)
     agreed = await asyncio.to_thread(_agreed, request, buy)
@@ -97,10 +98,11 @@ async def render(
         try:
             if FlowRunContext.get() or TaskRunContext.get():
                 return await run()
-            async with watch_server() as server:
+            log = logging.getLogger("storyreel")
+            async with watch_server(on_wait=log.warning) as server:
                 rendering = await outcome_of(run)
                 if server.remark:
-                    logging.getLogger("storyreel").warning("%s; the film itself is complete", server.remark)
+                    log.warning("%s; the film itself is complete", server.remark)
                 return rendering
         except Stopped as stopped:
             raise Interrupted(str(stopped), next=request.command()) from stopped

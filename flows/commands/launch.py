@@ -6,6 +6,7 @@ import asyncio
 import gc
 import logging
 from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING
 
 from storyreel.flows.commands.screen.consent import with_next
@@ -59,7 +60,7 @@ def run(request: RunRequest, plan: Plan, console: Terminal) -> tuple[Rendering, 
             gc.freeze()
             # Prefect's client writes to the terminal when it cannot send a log line, unless this says otherwise.
             logging.raiseExceptions = False
-            pages = stack.enter_context(report_to_server(server))
+            pages = stack.enter_context(report_to_server(server, partial(console.print, soft_wrap=True)))
             line = server_line(pages)
         console.print(line, soft_wrap=True)
         try:
@@ -100,7 +101,7 @@ async def _flow(request: RunRequest, plan: Plan, console: Terminal) -> Rendering
     from storyreel.flows.render import render_storyboard
     from storyreel.flows.servers.availability import watch_server
 
-    async with watch_server() as server:
+    async with watch_server(on_wait=partial(console.print, soft_wrap=True)) as server:
         made = ""
         try:
             rendering: Rendering = await outcome_of(

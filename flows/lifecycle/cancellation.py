@@ -59,7 +59,8 @@ _WATCH_ANSWER_SECONDS = 15.0
 _DEPLOYED_SECONDS = 3600.0
 """Time that a deployed run waits for a server that does not answer: nobody waits for it, and it must be recorded."""
 _SERVER_SECONDS = 5.0
-"""Time for the server to answer about a state, or to store one: a process manager grants some ten seconds in all."""
+"""Time for the server to answer about a deployed run's state, or to store one: a process manager grants some ten
+seconds in all."""
 
 
 class StopReason(Enum):
@@ -223,8 +224,10 @@ class StopHandler:
         for line in self.left:
             get_run_logger().warning(line)
         try:
-            async with asyncio.timeout(_SERVER_SECONDS):
+            seconds = _SERVER_SECONDS if self._is_deployed else PATIENCE
+            async with current_server().while_answering(), asyncio.timeout(seconds):
                 return Stopped(reason, (*self.summary, *self.left), await self._record_state(reason))
+            raise TimeoutError("the server does not answer")
         except (httpx.HTTPError, TimeoutError) as error:
             state = reason.name.lower().replace("_", " ")
             get_run_logger().warning("the state of this run could not be recorded as %s: %s", state, error)

@@ -72,9 +72,11 @@ async def outcome_of(flow: Callable[[], Awaitable[Result]]) -> Result:
             await _first(running, outcome.begun)
         if outcome.begun.done():
             await _first(running, outcome.ended)
+            server.limit_patience()
             async with server.while_answering():
                 await asyncio.wait({running})
     except asyncio.CancelledError:  # by Ctrl-C: what is finished stays finished, all else is stopped in order
+        server.limit_patience()
         if not outcome.ended.done():
             running.cancel()
             await _first(running, outcome.ended)
@@ -94,7 +96,7 @@ async def outcome_of(flow: Callable[[], Awaitable[Result]]) -> Result:
         result: Result = await ended.aresult() if isinstance(ended, State) else ended
         return result
     raise RunFailed(
-        "the Prefect server does not answer; nothing was made", hint="storyreel doctor shows whether it answers again"
+        f"the Prefect server {server.silence}; nothing was made", hint="storyreel doctor shows whether it answers again"
     )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from prefect import get_run_logger
 
+from storyreel.flows.lifecycle.deployed import is_deployed
 from storyreel.flows.monitoring import board, events
 from storyreel.flows.monitoring.artifacts import FilmArtifacts
 from storyreel.flows.monitoring.task_states import TaskStates
@@ -35,7 +36,7 @@ _PICTURES = 12
 _FINAL_SECONDS = 15.0
 """Time for the last update."""
 _STOPPED_SECONDS = 4.0
-"""The same for a run that is stopped, in which a process manager has little patience."""
+"""The same for a deployed run that is stopped, in which a process manager has little patience."""
 _LISTED = 20
 """Takes named in a line of the log."""
 
@@ -170,7 +171,8 @@ async def observe_run(
         try:
             yield observer
         except asyncio.CancelledError:
-            seconds = _STOPPED_SECONDS
+            if is_deployed():
+                seconds = _STOPPED_SECONDS
             raise
         finally:
             # An artifact that is being created is waited for: a second one would be another version.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from uuid import UUID
@@ -16,6 +16,7 @@ from storyreel.flows.errors import RunFailed
 from storyreel.flows.servers.ephemeral import EphemeralServer
 from storyreel.flows.servers.local import local_server, pages_url, probe
 from storyreel.flows.servers.prefect_settings import (
+    NO_ANSWER,
     api_problem,
     default_port,
     is_server_named,
@@ -59,11 +60,13 @@ def prepared_server() -> Iterator[EphemeralServer | None]:
 
 
 @contextmanager
-def report_to_server(prepared: EphemeralServer | None = None) -> Iterator[str]:
+def report_to_server(
+    prepared: EphemeralServer | None = None, on_wait: Callable[[str], None] | None = None
+) -> Iterator[str]:
     """Set Prefect's API inside to the server that is named, else that of `storyreel ui`, else an ephemeral one.
 
     Gives the pages URL of a server that stays; empty for an ephemeral one. Raises RunFailed if that does not start, or
-    if the named one does not answer.
+    if the named one does not answer. With `on_wait`, which is told so, one that is slow is waited for.
     """
     from prefect.settings import PREFECT_API_URL, temporary_settings
 
@@ -71,7 +74,7 @@ def report_to_server(prepared: EphemeralServer | None = None) -> Iterator[str]:
         if named.port and probe(named.port) == "nothing":
             stopped = f"the Prefect server at {named.pages} does not run, and {named.where} names it"
             raise RunFailed(stopped, hint=f"to render without it: {named.remedy}", next="storyreel ui")
-        if problem := asyncio.run(api_problem()):
+        if problem := asyncio.run(_problem(on_wait)):
             raise named.unanswered(problem)
         yield named.pages
     elif local := local_server():
@@ -84,6 +87,18 @@ def report_to_server(prepared: EphemeralServer | None = None) -> Iterator[str]:
                 yield ""
             finally:
                 _uses_ephemeral_server.reset(token)
+
+
+async def _problem(on_wait: Callable[[str], None] | None) -> str:
+    """The reason why the server in use does not answer; empty if it does, with `on_wait` also if it does later."""
+    problem = await api_problem()
+    if problem != NO_ANSWER or not on_wait:
+        return problem
+    from storyreel.flows.servers.availability import watch_server
+
+    async with watch_server(on_wait=on_wait) as server:
+        answers = await server.wait()
+    return "" if answers else problem
 
 
 @contextmanager

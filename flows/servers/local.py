@@ -24,6 +24,9 @@ from storyreel.tasks.ledger.owner import Owner
 _START_SECONDS = 90
 """Time for a server to start; 20 s were needed on two slow cores in an empty PREFECT_HOME."""
 
+_ANSWER_SECONDS = 10
+"""Time for the server of `storyreel ui` to answer on a busy machine."""
+
 LASTING_LEASES = {"PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem"}
 """Setting of a server that keeps the leases of limits in PREFECT_HOME. By default they are in its memory, and a server
 that is restarted counts their slots for good (3.9.1)."""
@@ -81,7 +84,8 @@ def local_server(environment: Mapping[str, str] = os.environ) -> str:
     server = recorded_server(environment)
     if not server or not server.process.is_alive() or not _listens(server.process.pid, server.port):
         return ""
-    return server.pages if probe(server.port) == "prefect" else ""
+    # It is known by its process, so that a late answer is worth waiting for.
+    return server.pages if probe(server.port, _ANSWER_SECONDS) == "prefect" else ""
 
 
 def probe(port: int, seconds: float = 2) -> Answer:

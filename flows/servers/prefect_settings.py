@@ -24,6 +24,8 @@ _VARIABLE = "PREFECT_API_URL"
 _NO_SERVER = "ephemeral"
 """Prefect's own profile that names no server."""
 _ANSWER_SECONDS = 10
+NO_ANSWER = f"no answer in {_ANSWER_SECONDS} s"
+"""What `api_problem` returns for a server that accepts a connection and is silent, or that is not reached."""
 
 
 class NamedServer(NamedTuple):
@@ -189,5 +191,5 @@ async def api_problem() -> str:
         try:
             problem = await asyncio.wait_for(client.api_healthcheck(), _ANSWER_SECONDS)
         except TimeoutError:
-            return f"no answer in {_ANSWER_SECONDS} s"
+            return NO_ANSWER
     return f"{problem}".strip().partition("\n")[0] or type(problem).__name__ if problem else ""

@@ -25,6 +25,7 @@ from storyreel.specs.errors import StoryreelError
 @pytest.fixture(autouse=True)
 def asked_often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(availability, "_PAUSE_SECONDS", 0.2)
+    monkeypatch.setattr(availability, "_PAUSE_WITHOUT_ANSWER", 0.2)
 
 
 _PATIENCE = 5
@@ -47,6 +48,10 @@ class Way:
     def freeze(self) -> None:
         """Carry nothing any more."""
         self._is_open.clear()
+
+    def go_on(self) -> None:
+        """Carry again, what has come meanwhile first."""
+        self._is_open.set()
 
     def cut(self) -> None:
         """End all connections, and take no other one."""
@@ -123,8 +128,15 @@ async def test_an_error_is_given_although_its_server_is_gone(standing_server: st
                 await outcome_of(film)
 
 
-async def test_a_run_that_cannot_begin_makes_nothing_and_says_why(standing_server: str) -> None:
-    made = []
+@pytest.mark.parametrize("is_for_good", [False, True])
+async def test_a_run_whose_server_is_slow_begins_late_or_makes_nothing_and_says_why(
+    standing_server: str, is_for_good: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(availability, "_ANSWER_SECONDS", 0.5)
+    monkeypatch.setattr(availability, "_NOTICED", 1)
+    monkeypatch.setattr(availability, "SLOW_PATIENCE", 3 if is_for_good else 60)
+    made: list[str] = []
+    told: list[str] = []
     with way_to(standing_server) as way:
 
         @flow
@@ -133,7 +145,13 @@ async def test_a_run_that_cannot_begin_makes_nothing_and_says_why(standing_serve
             made.append("a clip")
 
         way.freeze()
-        async with watch_server(_PATIENCE):
-            with pytest.raises(RunFailed, match="does not answer; nothing was made"):
+        async with watch_server(1, told.append) as server:
+            if is_for_good:
+                with pytest.raises(RunFailed, match=r"accepts connections but has .*; nothing was made"):
+                    await outcome_of(film)
+            else:
+                threading.Timer(4, way.go_on).start()
                 await outcome_of(film)
-    assert not made
+                assert not server.remark
+    assert made == ([] if is_for_good else ["a clip"])
+    assert len(told) == 1 and "waits for the Prefect server at http://127.0.0.1:" in told[0]

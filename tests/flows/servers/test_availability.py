@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 
 import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from storyreel.flows.servers import availability
+from storyreel.flows.servers import availability, prefect_settings
 from storyreel.flows.servers.availability import Availability, current_server, watch_server
+from storyreel.flows.servers.choose import report_to_server
 
 
 class Site:
@@ -18,6 +22,8 @@ class Site:
 
     def __init__(self) -> None:
         self.status: int | None = 200
+        self.delay = 0.0
+        """Seconds for each answer."""
 
     async def __call__(self, here: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
         while await here.readline():
@@ -25,6 +31,7 @@ class Site:
                 pass
             if self.status is None:
                 await asyncio.sleep(60)
+            await asyncio.sleep(self.delay)
             back.write(b"HTTP/1.1 %d Word\r\ncontent-length: 0\r\n\r\n" % (self.status or 0))
         back.close()
 
@@ -34,6 +41,7 @@ def asked_often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(availability, "_PAUSE_SECONDS", 0.05)
     monkeypatch.setattr(availability, "_PAUSE_WITHOUT_ANSWER", 0.05)
     monkeypatch.setattr(availability, "_ANSWER_SECONDS", 0.2)
+    monkeypatch.setattr(availability, "_LAST_ANSWER_SECONDS", 0.1)
 
 
 @pytest.fixture
@@ -42,13 +50,55 @@ def site() -> Iterator[Site]:
 
 
 @asynccontextmanager
-async def watched(site: Site, patience: float) -> AsyncIterator[Availability]:
+async def watched(
+    site: Site, patience: float, on_wait: Callable[[str], None] | None = None
+) -> AsyncIterator[Availability]:
     listening = await asyncio.start_server(site, "127.0.0.1", 0)
     port = listening.sockets[0].getsockname()[1]
     with temporary_settings({PREFECT_API_URL: f"http://127.0.0.1:{port}/api"}):
-        async with watch_server(patience) as server:
+        async with watch_server(patience, on_wait) as server:
             yield server
     listening.close()
+
+
+async def test_before_anything_is_made_a_server_that_is_slow_is_waited_for_and_this_is_told(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(availability, "_NOTICED", 0.3)
+    site.delay = 1.5
+    told: list[str] = []
+    async with watched(site, 0.4, told.append) as server:
+        assert await server.wait(), "each answer takes longer than the patience"
+        assert len(told) == 1 and "accepts connections but has not answered for" in told[0]
+        server.limit_patience()
+        assert not server.remark, "nothing was to be recorded"
+        assert not await server.wait() and server.is_lost
+
+
+async def test_a_server_that_is_gone_or_too_slow_is_not_waited_for_long_before_anything_is_made(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(availability, "SLOW_PATIENCE", 1.5)
+    clock = asyncio.get_running_loop().time
+    for site.status, least, most in ((503, 0.4, 1.4), (None, 1.4, 10)):
+        begun = clock()
+        async with watched(site, 0.4) as server:
+            assert not await server.wait()
+            assert least < clock() - begun < most
+            assert ("accepts connections" in server.silence) is (site.status is None)
+
+
+async def test_time_in_which_the_loop_stands_still_ends_no_wait(site: Site) -> None:
+    async with watched(site, 0.5) as server:
+        server.limit_patience()
+        has_ended = False
+        async with server.while_answering():
+            for _ in range(3):
+                await asyncio.sleep(0.1)
+                time.sleep(1)  # as a blocking request of Prefect's engine
+            await asyncio.sleep(0.3)
+            has_ended = True
+        assert has_ended and not server.is_lost
 
 
 async def test_what_takes_long_is_waited_for_as_long_as_the_server_answers(site: Site) -> None:
@@ -65,6 +115,7 @@ async def test_all_waits_together_end_once_the_server_is_lost(site: Site, status
     """It is frozen, behind a proxy, or its database does not answer."""
     async with watched(site, 0.5) as server:
         assert await server.wait()
+        server.limit_patience()
         site.status = status
         clock = asyncio.get_running_loop().time
         begun = clock()
@@ -106,3 +157,22 @@ async def test_a_watch_inside_another_is_the_same_and_without_one_nothing_is_giv
     assert not current_server().is_lost
     async with asyncio.timeout(10):
         assert await current_server().wait()
+
+
+def test_a_command_waits_for_a_named_server_that_is_slow_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Late(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            time.sleep(1)
+            self.send_response(200)
+            self.end_headers()
+
+    monkeypatch.setattr(availability, "_NOTICED", 0.1)
+    monkeypatch.setattr(prefect_settings, "_ANSWER_SECONDS", 0.2)
+    told: list[str] = []
+    with ThreadingHTTPServer(("127.0.0.1", 0), Late) as late:
+        Thread(target=late.serve_forever, daemon=True).start()
+        pages = f"http://127.0.0.1:{late.server_port}"
+        with temporary_settings({PREFECT_API_URL: f"{pages}/api"}), report_to_server(None, told.append) as reported:
+            assert reported == pages
+        late.shutdown()
+    assert len(told) == 1 and told[0].startswith(f"waits for the Prefect server at {pages}, which accepts connections")
