@@ -18,7 +18,7 @@ from storyreel.flows.packs import version_of
 from storyreel.flows.planning.planner import Planner
 from storyreel.flows.planning.run_request import RunRequest
 from storyreel.flows.production.agreement import check_agreed
-from storyreel.flows.production.ceiling import ceiling_of_run
+from storyreel.flows.production.ceiling import ceiling_of_scene_run
 from storyreel.flows.production.outcomes import ShotsFailed
 from storyreel.flows.production.places import open_places
 from storyreel.flows.production.playback import run_links
@@ -70,7 +70,7 @@ async def shoot_scene(
     planned = [take for take in plan.takes if take.scene == scene]
     scene_plan = plan.model_copy(update={"takes": tuple(planned)})
     # A run that was started by hand is held to the deployment's, whatever was approved for the run that it names.
-    ceiling = (await approved_ceiling(of_run) if is_of_film else None) or await ceiling_of_run()
+    ceiling = (await approved_ceiling(of_run) if is_of_film else None) or await ceiling_of_scene_run()
     may_order = (agreed or []) if ceiling.allows_purchases and (is_of_film or not ceiling.counts_film) else []
     check_agreed(scene_plan, may_order)
     version = await asyncio.to_thread(version_of, planner.film)

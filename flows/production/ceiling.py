@@ -10,11 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from prefect import get_client
 from prefect.exceptions import ObjectNotFound
 from pydantic import ValidationError
 
 from storyreel.flows.errors import NotAllowed
 from storyreel.flows.lifecycle.deployed import is_deployed, own_deployment
+from storyreel.flows.names import RENDER_FLOW
 from storyreel.flows.planning.budget import limits_of
 from storyreel.flows.planning.model import Plan
 from storyreel.flows.planning.summary import summarize_purchases
@@ -119,10 +121,23 @@ async def ceiling_of_run() -> Ceiling:
     if not is_deployed():
         return _UNLIMITED
     try:
-        found = ceiling_of((await own_deployment()).pull_steps)
+        return ceiling_of((await own_deployment()).pull_steps) or _UNLIMITED
     except ObjectNotFound:
         return Ceiling()
-    return _UNLIMITED if found is None else found
+
+
+async def ceiling_of_scene_run() -> Ceiling:
+    """The same for the run of a scene: that of its film's deployment, which has the same name, if it holds one.
+
+    Not every way to deploy a film again stores its ceiling with its scenes, too: `serve` and `deploy --print` do not.
+    """
+    try:
+        name = (await own_deployment()).name
+        async with get_client() as client:
+            of_film = ceiling_of((await client.read_deployment_by_name(f"{RENDER_FLOW}/{name}")).pull_steps)
+    except ObjectNotFound:
+        of_film = None
+    return of_film or await ceiling_of_run()
 
 
 def _read(inputs: Mapping[str, Any]) -> Ceiling:

@@ -81,7 +81,10 @@ class SharedPlaces:
         self._held: list[_Place] = []
         self._left: list[_Place] = []
         """To be released."""
-        self._asking: set[asyncio.Task[UUID | None]] = set()
+        self._asking: set[asyncio.Task[_Place | None]] = set()
+        self._asked: Counter[str] = Counter()
+        """Slots that the server is asked for now, by service."""
+        self._claiming = asyncio.Lock()
         self._changed = asyncio.Event()
         self._queues = {name: asyncio.Lock() for name in services}
         self._freed = {name: asyncio.Event() for name in services}
@@ -173,7 +176,7 @@ class SharedPlaces:
             while True:
                 self._freed[service].clear()
                 try:
-                    lease = await self._ask(service)
+                    place = await self._ask(service)
                 except _SERVER_ERRORS:
                     since = self._unanswered.setdefault(service, time.monotonic())
                     if time.monotonic() - since >= self._server_seconds:
@@ -181,8 +184,8 @@ class SharedPlaces:
                     self._reasons[service] = f"waits for Prefect's server, which gives out the places at {service}"
                 else:
                     self._unanswered.pop(service, None)
-                    if lease:
-                        return self._entered(service, lease)
+                    if place:
+                        return place
                     await self._note_full(service)
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._freed[service].wait(), pause * random.uniform(0.8, 1.2))
@@ -218,21 +221,31 @@ class SharedPlaces:
                 self._reasons[service] = f"waits for a place at {service}, {taken}"
         self.look_for_lost_slots([service])
 
-    async def _ask(self, service: str) -> UUID | None:
-        """A lease from the server; None if all places are taken."""
-        asking = asyncio.ensure_future(self._new_lease(service))
+    async def _ask(self, service: str) -> _Place | None:
+        """A place; None if all are taken."""
+        asking = asyncio.ensure_future(self._claim_and_ask(service))
         self._asking.add(asking)
         asking.add_done_callback(self._asking.discard)
         try:
             return await asyncio.shield(asking)
         except asyncio.CancelledError:
-            asking.add_done_callback(lambda asked: self._give_back(service, asked))
+            asking.add_done_callback(self._give_back)
             raise
 
-    def _give_back(self, service: str, asked: asyncio.Task[UUID | None]) -> None:
+    def _give_back(self, asked: asyncio.Task[_Place | None]) -> None:
         """Release what was granted to a take that had been cancelled."""
-        if not asked.cancelled() and not asked.exception() and (lease := asked.result()):
-            self._left.append(_Place(service, lease, time.time()))
+        if not asked.cancelled() and not asked.exception() and (place := asked.result()):
+            self._leave(place)
+
+    async def _claim_and_ask(self, service: str) -> _Place | None:
+        """A place; None if all are taken. It is claimed before: another run releases slots that nobody claims."""
+        self._asked[service] += 1
+        try:
+            await self._write_claims(is_due=False)
+            lease = await self._new_lease(service)
+            return self._entered(service, lease) if lease else None
+        finally:
+            self._asked[service] -= 1
             self._changed.set()
 
     async def _new_lease(self, service: str) -> UUID | None:
@@ -311,19 +324,26 @@ class SharedPlaces:
             raise
 
     async def _claim(self, *, is_due: bool) -> bool:
-        held = {**dict.fromkeys(self._claimed, 0), **Counter(place.service for place in (*self._held, *self._left))}
-        if held == self._claimed and not (is_due and any(held.values())):
-            return True
         try:
-            async with asyncio.timeout(_ANSWER_SECONDS):
-                await self._client.update_flow_run_labels(self._run, self._claims.labels(held))
-        except httpx.HTTPStatusError as error:
-            if error.response.status_code != httpx.codes.NOT_FOUND:  # of a run whose record was deleted
-                return False
+            await self._write_claims(is_due=is_due)
         except _SERVER_ERRORS:
             return False
-        self._claimed = held
         return True
+
+    async def _write_claims(self, *, is_due: bool) -> None:
+        """Have the labels of the flow run claim what is held and asked for, if they do not, or if that is due."""
+        async with self._claiming:
+            places = Counter(place.service for place in (*self._held, *self._left)) + self._asked
+            held = {**dict.fromkeys(self._claimed, 0), **places}
+            if held == self._claimed and not (is_due and any(held.values())):
+                return
+            try:
+                async with asyncio.timeout(_ANSWER_SECONDS):
+                    await self._client.update_flow_run_labels(self._run, self._claims.labels(held))
+            except httpx.HTTPStatusError as error:
+                if error.response.status_code != httpx.codes.NOT_FOUND:  # of a run whose record was deleted
+                    raise
+            self._claimed = held
 
 
 @asynccontextmanager

@@ -175,6 +175,20 @@ async def test_a_scene_that_is_started_by_hand_is_held_to_it(deploy: Deploy, on_
     assert on_set.sold == 1, "both scenes cost more than the film was deployed for"
 
 
+async def test_a_scene_that_is_started_by_hand_is_held_to_what_its_film_was_deployed_for_last(
+    deploy: Deploy, on_set: Set
+) -> None:
+    deployed, _ = deploy("--budget", TWO_SHOTS, "--spread", "scenes")
+    async with get_client() as client:
+        # As by `serve` and a prefect.yaml, which leave the scenes of an earlier deployment as they are.
+        await client.update_deployment(deployed.id, DeploymentUpdate(pull_steps=[Ceiling().step]))
+        scenes = await client.read_deployment_by_name("shoot scene/the-ceiling")
+        parameters = {"storyboard": str(on_set.file), "scene": "1", "of_run": str(uuid4()), "agreed": _agreed(on_set)}
+        run = await client.create_flow_run_from_deployment(scenes.id, parameters=parameters)
+        await run_flow_async(shoot_scene, flow_run=run, parameters=run.parameters, return_type="state")
+    assert on_set.sold == 0
+
+
 async def test_a_scene_that_is_started_by_hand_has_no_part_in_what_was_approved_for_a_film(
     deploy: Deploy, on_set: Set
 ) -> None:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
@@ -87,8 +88,7 @@ def holder_of_ours(slots: int) -> Holder:
             await asyncio.gather(*shared._looks)  # what this one finds is not meant
             held = [shared.hold("aimlapi") for _ in range(slots)]
             await asyncio.gather(*(each.__aenter__() for each in held))
-            while shared._claimed.get("aimlapi") != slots:  # written right after a place is taken
-                await asyncio.sleep(0.05)
+            assert shared._claimed.get("aimlapi") == slots
             await holder.until_done()
             await asyncio.gather(*(each.__aexit__(None, None, None) for each in held))
 
@@ -174,6 +174,41 @@ async def test_a_run_whose_lease_the_server_has_lost_takes_another(
     holder.done.set()
     await running
     assert await taken(client) == 0 and not await leases_of(client, holder.run)
+
+
+async def test_a_slot_is_claimed_before_it_is_taken_and_no_longer_than_it_is_held(
+    client: PrefectClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask, held, seen = PrefectClient.increment_concurrency_slots_with_lease, 2, list[tuple[int, int]]()
+
+    async def looking(self: PrefectClient, *given: Any, **named: Any) -> httpx.Response:
+        labels = (await self.read_flow_run(UUID(holder.run))).labels
+        seen.append((claimed(labels, "aimlapi", time.time()), await taken(client)))
+        return await ask(self, *given, **named)
+
+    monkeypatch.setattr(PrefectClient, "increment_concurrency_slots_with_lease", looking)
+    await client.update_global_concurrency_limit(NAME, GlobalConcurrencyLimitUpdate(limit=held))
+
+    async def hold() -> None:
+        async with open_places(["aimlapi"], is_deployed=False) as shared:
+            assert shared
+            places = [shared.hold("aimlapi") for _ in range(held + 1)]
+            await asyncio.gather(*(each.__aenter__() for each in places[:held]))
+            waits = asyncio.create_task(places[held].__aenter__())
+            async with asyncio.timeout(PATIENCE):
+                while not (shared.wait_reason("aimlapi") and shared._claimed == {"aimlapi": held}):
+                    await asyncio.sleep(0.02)
+            await places[0].__aexit__(None, None, None)
+            await waits
+            await holder.until_done()
+            await asyncio.gather(*(each.__aexit__(None, None, None) for each in places[1:]))
+
+    holder = Holder(hold)
+    running = await holder.begin()
+    assert seen[:3] == [(1, 0), (2, 1), (3, 2)] and all(claims > slots for claims, slots in seen), seen
+    holder.done.set()
+    await running
+    assert await taken(client) == 0
 
 
 async def test_an_answer_that_is_not_the_servers_is_asked_for_again(
