@@ -20,7 +20,7 @@ from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import StateType
 from prefect.events.schemas.automations import Automation, Posture
 from prefect.runtime import flow_run
-from prefect.states import Cancelled
+from prefect.states import Cancelled, Scheduled
 
 from storyreel.flows.lifecycle.deployed import is_deployed
 from storyreel.flows.lifecycle.lost_tasks import end_lost_tasks
@@ -179,6 +179,11 @@ def _on_crash(match: dict[str, str]) -> EventTrigger:
         threshold=1,
         within=timedelta(0),
     )
+
+
+def picked_up(message: str) -> State:
+    """The state in which a lost run is scheduled again."""
+    return Scheduled(name=_STATE, message=message)
 
 
 def _schedule(message: str) -> ChangeFlowRunState:

@@ -6,7 +6,8 @@ The reasons, and what each does:
 - *Handed over*: the process of a deployed run ends and the run was not cancelled, as when a worker is stopped for new
   code: by SIGTERM, Ctrl-C at `storyreel serve`, the terminal of that, or anything else that ends the event loop.
   Orders stand, and the run is scheduled again, so that another process continues it.
-- *Begun again*: the server was away when a deployed run needed it. It is scheduled again as soon as the server answers.
+- *Begun again*: the server was away when a deployed run needed it, or has counted the run as lost, as it does on its
+  return. The run is scheduled again as soon as the server answers.
 - *Taken*: Prefect's record says that the run has ended or belongs to another process. This process stops and changes
   nothing.
 Everything else that ends a process is a crash; the process cannot record that.
@@ -41,6 +42,7 @@ from prefect.runtime import flow_run
 from prefect.states import AwaitingRetry, Cancelled
 
 from storyreel.flows.errors import Interrupted
+from storyreel.flows.lifecycle.automations import picked_up
 from storyreel.flows.lifecycle.deployed import is_deployed, mark_flow
 from storyreel.flows.lifecycle.outcome import kept_outcome
 from storyreel.flows.markdown import escape
@@ -69,6 +71,7 @@ class StopReason(Enum):
     CANCELLED = "cancelled; what was finished is kept, and the next run continues from there"
     HANDED_OVER = "its process was stopped; another one continues from there"
     SERVER_WAS_AWAY = "Prefect's server did not answer when it was needed; the run begins again, and goes on from there"
+    COUNTED_AS_LOST = "Prefect's server had counted this run as lost; it begins again, and goes on from there"
     TAKEN = "Prefect's record says that this run has ended or that another process has it, so this one has stopped"
 
 
@@ -195,6 +198,9 @@ class StopHandler:
         # A worker records its process a moment after the run has begun.
         self._process = self._process or record.infrastructure_pid
         is_another_process = record.infrastructure_pid != self._process
+        if state.is_crashed() and self._is_deployed and not is_another_process:
+            # The automation that picks up crashed runs acts late where the server was restarted (3.9.1).
+            return StopReason.COUNTED_AS_LOST
         if state.is_final() or state.is_scheduled() or state.is_pending() or is_another_process:
             return StopReason.TAKEN
         return None
@@ -245,6 +251,9 @@ class StopHandler:
         async with get_client() as client:
             if reason in (StopReason.HANDED_OVER, StopReason.SERVER_WAS_AWAY):
                 await client.set_flow_run_state(self._run, AwaitingRetry(message=message))
+                return None
+            if reason is StopReason.COUNTED_AS_LOST:
+                await client.set_flow_run_state(self._run, picked_up(message))
                 return None
             result: OrchestrationResult[Any] = await client.set_flow_run_state(
                 self._run, Cancelled(message=message), force=True

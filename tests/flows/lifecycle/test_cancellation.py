@@ -5,17 +5,21 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import cast
 from uuid import UUID, uuid4
 
 import pytest
 from prefect import flow, get_client
+from prefect.client.schemas.objects import StateType
+from prefect.flow_engine import run_flow
 from prefect.runtime import flow_run
-from prefect.states import Cancelling
+from prefect.states import Cancelling, Crashed, Running
 
 from storyreel.flows.errors import Interrupted
 from storyreel.flows.lifecycle import cancellation
+from storyreel.flows.lifecycle.automations import count_pickups
 from storyreel.flows.lifecycle.cancellation import StopHandler, Stopped, stop_handler, stoppable
 from storyreel.tasks.studio import Studio
 
@@ -76,6 +80,36 @@ async def test_a_deployed_run_whose_process_ends_is_handed_over_and_keeps_its_or
     assert record.state and record.state.name == "AwaitingRetry"
     for each, handler in zip((signal.SIGINT, signal.SIGTERM, signal.SIGHUP), before, strict=True):
         signal.signal(each, handler)
+
+
+@pytest.mark.usefixtures("prefect_server")
+async def test_a_run_that_goes_on_and_is_counted_as_lost_has_another_process_continue_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As by the automation of a server that was away for longer than a run may send no heartbeat."""
+    monkeypatch.setattr(cancellation, "_WATCH_SECONDS", 0.1)
+    studio = SimpleNamespace(keeps_orders=False)
+
+    @flow
+    @stoppable
+    async def film() -> None:
+        stop_handler().use_studio(cast("Studio", studio))
+        async with get_client() as client:
+            await client.set_flow_run_state(run.id, Crashed(message="no heartbeat for 90 s"), force=True)
+        await asyncio.sleep(60)
+
+    async with get_client() as client:
+        deployment = await film.ato_deployment("counted as lost")
+        run = await client.create_flow_run_from_deployment(await deployment.aapply())
+    with pytest.raises(Stopped, match="counted this run as lost"):
+        await run_flow(film, run)
+    assert studio.keeps_orders
+    async with get_client() as client:
+        states = await client.read_flow_run_states(run.id)
+    last = max(states, key=lambda state: state.timestamp)
+    assert (last.type, last.name) == (StateType.SCHEDULED, "PickedUp")
+    began_again = Running(timestamp=last.timestamp + timedelta(seconds=1))
+    assert count_pickups([*states, began_again]) == 1, "as one of the times after which it is given up"
 
 
 @pytest.mark.usefixtures("prefect_server")
