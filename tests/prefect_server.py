@@ -1,26 +1,20 @@
-"""Prefect servers of the suite's own, and homes that one has been in before.
-
-A Prefect server in an empty home first makes its database, in more than a hundred migrations: seconds of work that
-are the same every time. It is done once on a machine and kept in its folder for temporary files.
-"""
+"""Prefect servers of the suite's own, and homes that have Prefect's database already."""
 
 from __future__ import annotations
 
 import os
-import shutil
-import sqlite3
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
-from importlib.metadata import version
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from storyreel.flows.servers.choose import EphemeralServer, set_prefect_defaults
+from storyreel.flows.servers.packed_database import write_database
 
 _QUIET = {
-    # They are in the database already.
+    # Nothing here is a block.
     "PREFECT_SERVER_REGISTER_BLOCKS_ON_START": "false",
     # Nothing here is scheduled, triggered or run by workers, and each of these looks again and again.
     **{
@@ -55,21 +49,6 @@ def standing() -> Iterator[str]:
 
 
 def move_in(home: Path) -> None:
-    """Make a home as it is after a server has been in it, but for its runs."""
+    """Make a home with the packed database, for a server that does not write it itself, or that others look for."""
     home.mkdir(parents=True, exist_ok=True)
-    shutil.copy(_database(), home / "prefect.db")
-
-
-def _database() -> Path:
-    """A database without any run, as this version of Prefect makes it."""
-    kept = Path(tempfile.gettempdir()) / "storyreel-prefect" / f"{version('prefect')}-1.db"
-    if not kept.exists():
-        kept.parent.mkdir(exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=kept.parent) as folder:
-            home, made = Path(folder) / "home", Path(folder) / "whole.db"
-            with serving(home):
-                pass
-            with closing(sqlite3.connect(home / "prefect.db")) as source, closing(sqlite3.connect(made)) as target:
-                source.backup(target)
-            made.replace(kept)
-    return kept
+    assert write_database(home / "prefect.db")

@@ -21,6 +21,7 @@ from storyreel.flows.servers.choose import (
     server_line,
     set_prefect_defaults,
 )  # fmt: skip
+from storyreel.flows.servers.ephemeral import EphemeralServer
 from storyreel.flows.servers.local import pages_url
 from storyreel.flows.servers.prefect_settings import default_port
 from storyreel.flows.terminal import Terminal
@@ -30,8 +31,12 @@ if TYPE_CHECKING:
     from storyreel.flows.production.report import Rendering
 
 
-def run(request: RunRequest, plan: Plan, console: Terminal) -> tuple[Rendering, str]:
+def run(
+    request: RunRequest, plan: Plan, console: Terminal, prepared: EphemeralServer | None = None
+) -> tuple[Rendering, str]:
     """Carry out a plan that was agreed to. Returns the film, and a line that says where its run is shown.
+
+    `prepared` is what `prepared_server` gives; to enter that before planning saves the time of planning.
 
     Says on the console if Prefect's server could not record all of it.
 
@@ -42,9 +47,12 @@ def run(request: RunRequest, plan: Plan, console: Terminal) -> tuple[Rendering, 
     # Before anything of Prefect, which reads the environment when it is imported.
     set_prefect_defaults()
     with ExitStack() as stack:
-        with console.status("starting Prefect"):
-            server = stack.enter_context(prepared_server())
+        with console.status("starting Prefect") as status:
+            server = prepared or stack.enter_context(prepared_server(for_one_run=True))
+            if server:
+                server.begin()
             # Imported here, as this takes more than a second, in which the server starts.
+            import storyreel.flows.render  # noqa: F401
             from storyreel.flows.lifecycle.cancellation import Stopped
             from storyreel.flows.production.agreement import NotAgreed
             from storyreel.flows.production.film_folder import FolderTaken
@@ -60,7 +68,8 @@ def run(request: RunRequest, plan: Plan, console: Terminal) -> tuple[Rendering, 
             gc.freeze()
             # Prefect's client writes to the terminal when it cannot send a log line, unless this says otherwise.
             logging.raiseExceptions = False
-            pages = stack.enter_context(report_to_server(server, partial(console.print, soft_wrap=True)))
+            told = partial(console.print, soft_wrap=True)
+            pages = stack.enter_context(report_to_server(server, told, status.update))
             line = server_line(pages)
         console.print(line, soft_wrap=True)
         try:

@@ -36,19 +36,22 @@ def render(
     if saved and (provider or sets or select):
         raise typer.BadParameter("a plan fixes --provider, --set and --select; leave them out with --plan")
     from storyreel.flows.commands.screen.consent import load_agreed, require_consent, try_early
+    from storyreel.flows.servers.choose import prepared_server
 
-    # Planned before Prefect is imported, so that a mistake in the storyboard is printed at once.
-    if storyboard:
-        request = options.request_of(storyboard, provider, sets, select, budget, out)
-        budgeted = options.plan_of(request)
-    else:
-        request, budgeted = load_agreed(cast("Path", saved), budget, out)
     progress = Terminal(stderr=True)
-    for note in try_early(request, budgeted.plan):
-        progress.print(note, soft_wrap=True)
-    require_consent(budgeted, request, yes, progress)
-    progress.print(styled((budgeted.plan.title, "bold"), f": {summarize(budgeted.plan)}"))
-    from storyreel.flows.commands.launch import run
+    # A server of the run's own takes seconds to start, in which the film is planned and the user asked.
+    with prepared_server(for_one_run=True) as server:
+        # Planned before Prefect is imported, so that a mistake in the storyboard is printed at once.
+        if storyboard:
+            request = options.request_of(storyboard, provider, sets, select, budget, out)
+            budgeted = options.plan_of(request)
+        else:
+            request, budgeted = load_agreed(cast("Path", saved), budget, out)
+        for note in try_early(request, budgeted.plan):
+            progress.print(note, soft_wrap=True)
+        require_consent(budgeted, request, yes, progress)
+        progress.print(styled((budgeted.plan.title, "bold"), f": {summarize(budgeted.plan)}"))
+        from storyreel.flows.commands.launch import run
 
-    rendering, page = run(request, budgeted.plan, progress)
+        rendering, page = run(request, budgeted.plan, progress, server)
     options.print_result(rendering, as_json, partial(tables.print_rendering, page=page))

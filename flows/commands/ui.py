@@ -54,11 +54,11 @@ def ui(
 
     named = named_server()
     _check(port, profile, named)
-    with Terminal(stderr=True).status("starting Prefect"):
+    with Terminal(stderr=True).status("starting Prefect") as status:
         if named and not (profile and named.profile):
-            server = background.start_named(named)
+            server = background.start_named(named, status.update)
         else:
-            server = background.start(port or (named.port if named else None))
+            server = background.start(port or (named.port if named else None), status.update)
     console.print(styled(f"{server.message}: ", (server.pages, "bold")), soft_wrap=True)
     if profile or not named or named.api != server.api:
         _name(server, profile, console)

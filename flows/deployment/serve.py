@@ -55,9 +55,9 @@ def server(console: Terminal) -> Iterator[str]:
     The URL is empty for a server that ends. Raises RunFailed.
     """
     with ExitStack() as stack:
-        with console.status("starting Prefect"):
+        with console.status("starting Prefect") as status:
             starting = stack.enter_context(prepared_server())
-            pages = stack.enter_context(report_to_server(starting))
+            pages = stack.enter_context(report_to_server(starting, on_start=status.update))
         yield pages
 
 

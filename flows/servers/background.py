@@ -19,7 +19,8 @@ import psutil
 
 from storyreel.flows.errors import RunFailed
 from storyreel.flows.servers import local
-from storyreel.flows.servers.local import LASTING_LEASES, ServerRecord, pages_url, probe, record_path
+from storyreel.flows.servers.local import LASTING_LEASES, ServerRecord, Tell, pages_url, probe, record_path
+from storyreel.flows.servers.packed_database import provide_database
 from storyreel.flows.servers.prefect_settings import NamedServer, api_problem, default_port, local_port, named_server
 from storyreel.tasks.ledger.owner import owner_of_process
 from storyreel.tasks.storage.files import write_whole
@@ -42,9 +43,10 @@ class BackgroundServer(NamedTuple):
     """Whether runs report to it only where it is named."""
 
 
-def start_named(named: NamedServer) -> BackgroundServer:
+def start_named(named: NamedServer, tell: Tell) -> BackgroundServer:
     """The server that Prefect's settings name, started if it is one of this machine that does not run.
 
+    While that starts, `tell` is called with what is awaited.
     Raises RunFailed if it does not answer.
     """
     if named.port and probe(named.port) == "nothing":
@@ -55,16 +57,16 @@ def start_named(named: NamedServer) -> BackgroundServer:
                 hint=f"for the one that runs: {named.remedy}",
                 next="storyreel ui --stop, then storyreel ui",
             )
-        return start(named.port)
+        return start(named.port, tell)
     if problem := asyncio.run(api_problem()):
         raise named.unanswered(problem)
     return BackgroundServer(named.pages, named.api, f"Runs report to the server that {named.where} names")
 
 
-def start(port: int | None) -> BackgroundServer:
+def start(port: int | None, tell: Tell) -> BackgroundServer:
     """Return the server that runs already, or start one at `port`, by default that of Prefect's settings.
 
-    Raises RunFailed.
+    While it starts, `tell` is called with what is awaited. Raises RunFailed.
     """
     ended = ""
     if (recorded := local.recorded_server()) and recorded.process.is_alive():
@@ -81,7 +83,7 @@ def start(port: int | None) -> BackgroundServer:
             taken = f"{ended}Port {wanted} is taken by a program that is no Prefect server"
             raise RunFailed(taken, next=f"storyreel ui --port {local.free_port()}")
     message = f"{ended}Prefect's server was started, and stays until storyreel ui --stop"
-    pages = _start_process(wanted).pages
+    pages = _start_process(wanted, tell).pages
     return BackgroundServer(pages, f"{pages}/api", message, is_new=True)
 
 
@@ -115,13 +117,14 @@ def _running(recorded: ServerRecord, port: int | None) -> BackgroundServer:
     return BackgroundServer(recorded.pages, f"{recorded.pages}/api", f"Prefect's server runs already{more}")
 
 
-def _start_process(port: int) -> ServerRecord:
+def _start_process(port: int, tell: Tell) -> ServerRecord:
     """Start a server in a session of its own, which neither Ctrl-C nor the end of the terminal reaches.
 
     `prefect server start --background` does not do: it writes to a pipe that nothing reads (seen with 3.9.1).
     """
     record, log_path = record_path(), _log_path()
     record.parent.mkdir(parents=True, exist_ok=True)
+    provide_database()
     variables = {
         "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
         # Otherwise its pages ask for data at port 4200, whatever port they come from (seen with 3.9.1).
@@ -142,7 +145,7 @@ def _start_process(port: int) -> ServerRecord:
         )
         try:
             server = ServerRecord(port=port, process=owner_of_process(started.pid))
-            local.wait_until_ready(started, port, log, f"look into {log_path}")
+            local.wait_until_ready(started, port, log, f"look into {log_path}", tell)
             write_whole(record, server.model_dump_json())
         except BaseException:
             started.terminate()

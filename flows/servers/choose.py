@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from uuid import UUID
 
 from storyreel.flows.errors import RunFailed
-from storyreel.flows.servers.ephemeral import EphemeralServer
-from storyreel.flows.servers.local import local_server, pages_url, probe
+from storyreel.flows.servers.ephemeral import FOR_ONE_RUN, EphemeralServer
+from storyreel.flows.servers.local import Tell, local_server, pages_url, probe
 from storyreel.flows.servers.prefect_settings import (
     NO_ANSWER,
     api_problem,
@@ -50,23 +50,28 @@ def set_prefect_defaults() -> None:
 
 
 @contextmanager
-def prepared_server() -> Iterator[EphemeralServer | None]:
-    """An ephemeral server whose process starts at once, for `report_to_server`; None if another server is available."""
+def prepared_server(*, for_one_run: bool = False) -> Iterator[EphemeralServer | None]:
+    """An ephemeral server whose process starts at once, for `report_to_server`; None if another server is available.
+
+    One for a run alone neither schedules nor waits for workers.
+    """
     if is_server_named() or local_server():
         yield None
     else:
-        with EphemeralServer() as server:
+        set_prefect_defaults()
+        with EphemeralServer(FOR_ONE_RUN if for_one_run else {}) as server:
             yield server
 
 
 @contextmanager
 def report_to_server(
-    prepared: EphemeralServer | None = None, on_wait: Callable[[str], None] | None = None
+    prepared: EphemeralServer | None = None, on_wait: Tell | None = None, on_start: Tell = lambda text: None
 ) -> Iterator[str]:
     """Set Prefect's API inside to the server that is named, else that of `storyreel ui`, else an ephemeral one.
 
     Gives the pages URL of a server that stays; empty for an ephemeral one. Raises RunFailed if that does not start, or
-    if the named one does not answer. With `on_wait`, which is told so, one that is slow is waited for.
+    if the named one does not answer. With `on_wait`, which is told so, one that is slow is waited for; `on_start` is
+    told again and again what of an ephemeral one is awaited.
     """
     from prefect.settings import PREFECT_API_URL, temporary_settings
 
@@ -81,7 +86,7 @@ def report_to_server(
         with temporary_settings({PREFECT_API_URL: f"{local}/api"}):
             yield local
     else:
-        with prepared or EphemeralServer() as server, temporary_settings({PREFECT_API_URL: server.start()}):
+        with prepared or EphemeralServer() as server, temporary_settings({PREFECT_API_URL: server.start(on_start)}):
             token = _uses_ephemeral_server.set(True)
             try:
                 yield ""
@@ -89,7 +94,7 @@ def report_to_server(
                 _uses_ephemeral_server.reset(token)
 
 
-async def _problem(on_wait: Callable[[str], None] | None) -> str:
+async def _problem(on_wait: Tell | None) -> str:
     """The reason why the server in use does not answer; empty if it does, with `on_wait` also if it does later."""
     problem = await api_problem()
     if problem != NO_ANSWER or not on_wait:

@@ -3,6 +3,8 @@
 The child is this module, run as a program. It imports what a server needs, which takes seconds, and then reads its
 port, one line on standard input. The parent holds the other end of that pipe; it closes when the parent ends, however
 it ends, so that no server outlives a kill -9.
+
+`prefect server start` imports all commands of `prefect` besides, which takes half a second of processor time (3.9.1).
 """
 
 from __future__ import annotations
@@ -10,27 +12,46 @@ from __future__ import annotations
 import gc
 import importlib
 import os
-import runpy
 import signal
 import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Mapping
 from contextlib import suppress
+from types import MappingProxyType
 
-from storyreel.flows.servers.local import LASTING_LEASES, free_port, pages_url, wait_until_ready
+from storyreel.flows.servers.local import LASTING_LEASES, Tell, free_port, pages_url, wait_until_ready
+from storyreel.flows.servers.packed_database import provide_database
 
 _END_SECONDS = 10
+_COLLECT_AFTER = 50_000
+"""Objects after which the server's process looks for garbage; at Python's 700 it was a third of its work."""
+
+FOR_ONE_RUN: Mapping[str, str] = MappingProxyType(
+    {
+        # What a person schedules, pauses or sends to workers needs a server that stays.
+        **{
+            f"PREFECT_SERVER_SERVICES_{service}_ENABLED": "false"
+            for service in ("SCHEDULER", "LATE_RUNS", "PAUSE_EXPIRATIONS", "FOREMAN")
+        },
+        # The types of Prefect's blocks, for its pages and automations: 2 s of processor time in an empty home, and 0.2
+        # s each time to find them known (3.9.1). A server that stays registers them.
+        "PREFECT_SERVER_REGISTER_BLOCKS_ON_START": "false",
+        "PREFECT_SERVER_MEMOIZE_BLOCK_AUTO_REGISTRATION": "false",
+    }
+)
+"""Settings of a server that one run from the command line reports to, and nothing else."""
 
 
 class EphemeralServer:
-    """A Prefect server for one run, as a context manager.
+    """A Prefect server as a context manager, with settings that give way to the user's.
 
     Most of its start is imports, so the process is created before it is known whether it is needed; it serves after
-    `start`. In a session of its own, Ctrl-C does not reach it: it must still take the run's last states.
+    `begin`. In a session of its own, Ctrl-C does not reach it: it must still take the run's last states.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, settings: Mapping[str, str] = MappingProxyType({})) -> None:
         self._log = tempfile.TemporaryFile()  # noqa: SIM115
         self._process = subprocess.Popen(
             # -P: a prefect.py in the user's folder is not imported.
@@ -41,30 +62,37 @@ class EphemeralServer:
             start_new_session=True,
             env={
                 **LASTING_LEASES,
+                **settings,
                 **os.environ,
                 "PREFECT_UI_ENABLED": "false",
                 "PREFECT_SERVER_LOGGING_LEVEL": "ERROR",
             },
         )
-        self._started = False
+        self._port: int | None = None
 
     def __enter__(self) -> EphemeralServer:
         return self
 
-    def start(self) -> str:
-        """Serve on a free port; returns the URL of the API. Raises RunFailed when it does not answer."""
-        self._started = True
-        port = free_port()
-        assert self._process.stdin
-        with suppress(BrokenPipeError):  # the process has ended; wait_until_ready says why
-            self._process.stdin.write(b"%d\n" % port)
-            self._process.stdin.flush()
-        wait_until_ready(self._process, port, self._log, "storyreel ui, and when it answers, the same command again")
+    def begin(self) -> int:
+        """Have the process serve at a free port, once it can; returns the port."""
+        if self._port is None:
+            self._port = free_port()
+            assert self._process.stdin
+            with suppress(BrokenPipeError):  # the process has ended; wait_until_ready says why
+                self._process.stdin.write(b"%d\n" % self._port)
+                self._process.stdin.flush()
+        return self._port
+
+    def start(self, tell: Tell = lambda text: None) -> str:
+        """Wait until it serves; returns the URL of the API. Raises RunFailed when it does not answer."""
+        port = self.begin()
+        then = "storyreel ui, and when it answers, the same command again"
+        wait_until_ready(self._process, port, self._log, then, tell)
         return f"{pages_url(port)}/api"
 
     def __exit__(self, *_: object) -> None:
         """Stop the process; by SIGKILL if it has not served yet."""
-        if not self._started:
+        if self._port is None:
             self._process.kill()
         self._process.terminate()
         try:
@@ -83,17 +111,22 @@ def _end_with_the_parent() -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-def _import_server() -> None:
-    """Import Prefect's server. The garbage collector is off meanwhile: it took an eighth of the time."""
+def _serve() -> None:
+    """Import Prefect's server, and serve at the port that standard input gives."""
+    # It took an eighth of the time of the imports.
     gc.disable()
-    importlib.import_module("prefect.server.api.server")
+    server = importlib.import_module("prefect.server.api.server")
+    uvicorn = importlib.import_module("uvicorn")
+    gc.freeze()  # or `create_app` would look through all of it
+    application = server.create_app(final=True)
     gc.freeze()
+    gc.set_threshold(_COLLECT_AFTER)
     gc.enable()
+    if port := sys.stdin.buffer.readline().decode().strip():
+        threading.Thread(target=_end_with_the_parent, daemon=True).start()
+        provide_database()
+        uvicorn.run(application, host="127.0.0.1", port=int(port), log_level="error")
 
 
 if __name__ == "__main__":
-    _import_server()
-    if port := sys.stdin.buffer.readline().decode().strip():
-        threading.Thread(target=_end_with_the_parent, daemon=True).start()
-        sys.argv = ["prefect", "server", "start", "--host", "127.0.0.1", "--port", port]
-        runpy.run_module("prefect", run_name="__main__")
+    _serve()

@@ -6,7 +6,7 @@ import os
 import socket
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from http.client import HTTPConnection, HTTPException
 from ipaddress import ip_address
@@ -26,12 +26,16 @@ _START_SECONDS = 90
 
 _ANSWER_SECONDS = 10
 """Time for the server of `storyreel ui` to answer on a busy machine."""
+_USUAL_SECONDS = 8
+"""Time after which something else than imports is likely to be awaited."""
 
 LASTING_LEASES = {"PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem"}
 """Setting of a server that keeps the leases of limits in PREFECT_HOME. By default they are in its memory, and a server
 that is restarted counts their slots for good (3.9.1)."""
 
 Answer = Literal["nothing", "prefect", "another program"]
+Tell = Callable[[str], None]
+"""Shows the user what is awaited."""
 
 
 class ServerRecord(Frozen):
@@ -110,11 +114,19 @@ def free_port() -> int:
         return int(listening.getsockname()[1])
 
 
-def wait_until_ready(process: subprocess.Popen[bytes], port: int, log: IO[bytes], next: str) -> None:
-    """Return when a server process answers at its port. Raises RunFailed with the last line of its log and `next`."""
-    deadline = time.monotonic() + _START_SECONDS
+def wait_until_ready(
+    process: subprocess.Popen[bytes], port: int, log: IO[bytes], next: str, tell: Tell = lambda text: None
+) -> None:
+    """Return when a server process answers at its port; `tell` is called with what is awaited, again and again.
+
+    Raises RunFailed with the last line of its log and `next`.
+    """
+    begun = time.monotonic()
     while not (probe(port) == "prefect" and _listens(process.pid, port)):
-        if process.poll() is not None or time.monotonic() > deadline:
+        seconds = time.monotonic() - begun
+        prepares = "; a first or newer server prepares its database" if seconds > _USUAL_SECONDS else ""
+        tell(f"waiting for Prefect's server, {seconds:.0f} s{prepares}")
+        if process.poll() is not None or seconds > _START_SECONDS:
             log.seek(0)
             lines = log.read().decode(errors="replace").strip().splitlines()
             reason = lines[-1] if lines else f"no answer in {_START_SECONDS} s"
