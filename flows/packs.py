@@ -13,7 +13,6 @@ import posixpath
 import re
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -382,5 +381,8 @@ def _damaged(address: str, what: str) -> PackError:
 
 def _in_threads(work: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
     """Results of `work` for each item, in threads. Raises the first failure after all threads have ended."""
+    # Imported late: a storyboard that is a file is read without threads.
+    from concurrent.futures import ThreadPoolExecutor
+
     with ThreadPoolExecutor(_THREADS) as pool:
         return list(pool.map(work, items))

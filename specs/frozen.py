@@ -2,10 +2,45 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
+import textwrap
+from collections.abc import Iterator
+from functools import cache
+from itertools import pairwise
+
 from pydantic import BaseModel, ConfigDict
 
 
 class Frozen(BaseModel):
-    """A model that cannot be changed and takes no unknown fields; attribute docstrings are its fields' descriptions."""
+    """A model that cannot be changed and takes no unknown fields."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+
+
+@cache
+def field_descriptions(model: type[BaseModel]) -> dict[str, str]:
+    """The texts below the fields of a model and of its bases in their source, by field.
+
+    Read when they are asked for: pydantic's `use_attribute_docstrings` parses the source of each model when its module
+    is imported, which took a third of the time that the storyboard language is imported in.
+    """
+    found: dict[str, str] = {}
+    for each in reversed(model.__mro__):
+        if issubclass(each, BaseModel) and each is not BaseModel:
+            found.update(_texts_below_fields(each))
+    return {name: text for name, text in found.items() if name in model.model_fields}
+
+
+def _texts_below_fields(model: type[BaseModel]) -> Iterator[tuple[str, str]]:
+    (defined,) = ast.parse(textwrap.dedent(inspect.getsource(model))).body
+    body = defined.body if isinstance(defined, ast.ClassDef) else []
+    for field, text in pairwise(body):
+        if (
+            isinstance(field, ast.AnnAssign)
+            and isinstance(field.target, ast.Name)
+            and isinstance(text, ast.Expr)
+            and isinstance(text.value, ast.Constant)
+            and isinstance(text.value.value, str)
+        ):
+            yield field.target.id, inspect.cleandoc(text.value.value)

@@ -14,9 +14,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
+from storyreel.specs.frozen import field_descriptions
 from storyreel.specs.storyboard import Storyboard
 
 PUBLISHED = Path(__file__).with_name("storyboard.schema.json")
@@ -44,6 +46,17 @@ class _Generator(GenerateJsonSchema):
 
     def field_title_should_be_set(self, schema: Any) -> bool:
         return False
+
+    def model_schema(self, schema: core_schema.ModelSchema) -> JsonSchemaValue:
+        """With the descriptions of the fields."""
+        made = super().model_schema(schema)
+        model: type[BaseModel] = schema["cls"]
+        for name, text in field_descriptions(model).items():
+            found = made["properties"][name]
+            # A description that the model has itself is not repeated where a field refers to the model.
+            if "$ref" not in found or text != model.model_fields[name].annotation.__doc__:
+                found["description"] = text
+        return made
 
     def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
         """Leaves out defaults that are models, lists, empty or None."""

@@ -85,7 +85,7 @@ class ShotDefaults(StoryboardModel):
     """Further pictures and videos for this shot alone: a prop, a costume."""
     size: ShotSize | None = None
     """Shot size: how much of the subject is seen."""
-    camera: Camera = Camera()
+    camera: Camera = Camera.model_construct()
     """The camera's move, angle and lens."""
     duration: Duration = Duration("5s")
     """Length of the shot in the cut."""
@@ -95,7 +95,7 @@ class ShotDefaults(StoryboardModel):
     """A picture that the clip ends with; the shot must also begin with one, by `first_frame` or `continues`."""
     dialogue: Annotated[tuple[Dialogue, ...], Field(max_length=50)] = ()
     """The spoken lines, in order."""
-    transition: Transition = Transition()
+    transition: Transition = Transition.model_construct()
     """The transition from the shot before to this one."""
     handles: Literal["hold", "shoot"] = "hold"
     """Where a dissolve needs frames beyond those bought: `hold` repeats the edge frame, `shoot` buys them."""
@@ -152,7 +152,7 @@ class Scene(StoryboardModel):
     """The slug line: INT. LAMP ROOM - NIGHT."""
     location: Key | None = None
     """The location of its shots, unless they have their own."""
-    defaults: ShotDefaults = ShotDefaults()
+    defaults: ShotDefaults = ShotDefaults.model_construct()
     """Defaults of its shots."""
     shots: Annotated[tuple[Shot, ...], Field(min_length=1, max_length=MOST_SHOTS)]
     """In the order of the film."""
@@ -167,15 +167,15 @@ class Storyboard(StoryboardModel):
     """The film's name, at most 200 characters."""
     vars: dict[Name, Text] = Field(default={})
     """Variables, used as `${name}` in any text; `--set name=value` overrides them for one run."""
-    format: Format = Format()
+    format: Format = Format.model_construct()
     """The picture of the finished film."""
-    look: Look = Look()
+    look: Look = Look.model_construct()
     """The look of the whole film."""
     cast: dict[Key, CastMember] = Field(default={})
     """The people of the film, by the names that shots use."""
     locations: dict[Key, Location] = Field(default={})
     """The places of the film, by the names that shots use."""
-    defaults: ShotDefaults = ShotDefaults()
+    defaults: ShotDefaults = ShotDefaults.model_construct()
     """Defaults of all shots."""
     scenes: Annotated[tuple[Scene, ...], Field(min_length=1, max_length=MOST_SHOTS)] = ()
     """The scenes in the order of the film."""
@@ -185,7 +185,7 @@ class Storyboard(StoryboardModel):
     """The most that may be spent; nothing is bought that would exceed it."""
     review: Review = "none"
     """`required`: a person must approve a take of every shot, unless the shot or its defaults say `none`."""
-    ending: Ending = Ending()
+    ending: Ending = Ending.model_construct()
     """The end of the last shot."""
     music: Annotated[tuple[Music, ...], Field(max_length=50)] = ()
     """Sound files under the whole film, at most 50."""

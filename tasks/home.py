@@ -6,13 +6,17 @@ import os
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from storyreel.specs.frozen import Frozen
-from storyreel.tasks.ledger.ledger import Ledger
 from storyreel.tasks.settings import CLIPS_URL, Settings
 from storyreel.tasks.storage.bucket import Bucket
 from storyreel.tasks.storage.clips import ClipStore
 from storyreel.tasks.storage.files import keep_private, make_private_folder
+
+if TYPE_CHECKING:
+    from storyreel.tasks.ledger.ledger import Ledger
+    from storyreel.tasks.ledger.reading.queries import Queries
 
 
 class Home(Frozen):
@@ -41,13 +45,28 @@ class Home(Frozen):
         return Path(self.ledger_url[10:]) if self.ledger_url.startswith("sqlite:///") else None
 
     def ledger(self) -> Ledger:
-        """Open the ledger."""
+        """Open the ledger; it is created if there is none."""
+        from storyreel.tasks.ledger.ledger import Ledger
+
+        self._keep_private()
+        return Ledger(self.ledger_url)
+
+    def ledger_to_read(self) -> Queries:
+        """Open the ledger for a command that only looks. Ask `has_ledger` before: it is created if there is none."""
+        file = self.ledger_file
+        if file is None:
+            return self.ledger()
+        from storyreel.tasks.ledger.reading.sqlite import open_to_read
+
+        self._keep_private()
+        return open_to_read(file, self.ledger)
+
+    def _keep_private(self) -> None:
         with suppress(OSError):  # the ledger says it in its own words, and in another place it does not matter
             make_private_folder(self.root)
             if self.root.name.startswith("."):
                 # A folder of the user's own, which may hold other things, keeps the rights that it was given.
                 keep_private(self.root)
-        return Ledger(self.ledger_url)
 
     def clips(self) -> ClipStore:
         """The store of the clips as the services sent them."""

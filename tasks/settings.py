@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 
 from storyreel.specs.errors import StoryreelError
-from storyreel.specs.frozen import Frozen
+from storyreel.specs.frozen import Frozen, field_descriptions
 from storyreel.specs.problems.phrases import shown
 
 HOME = "STORYREEL_HOME"
@@ -211,13 +211,19 @@ def service_variable(service: str, name: str) -> str:
 
 def variables(model: type[Frozen] = Settings) -> Iterator[tuple[str, Variable]]:
     """The fields of Settings or ServiceSettings with their variables, in the order of the page of variables."""
+    described = field_descriptions(model)
+    for name, variable in _variables(model):
+        yield name, replace(variable, description=" ".join(described.get(name, "").split()))
+
+
+def _variables(model: type[Frozen]) -> Iterator[tuple[str, Variable]]:
     for name, field in model.model_fields.items():
         (variable,) = (one for one in field.metadata if isinstance(one, Variable))
-        yield name, replace(variable, description=" ".join((field.description or "").split()))
+        yield name, variable
 
 
 def _read(model: type[_Model], environment: Mapping[str, str], name_of: Callable[[Variable], str]) -> _Model:
-    known = dict(variables(model))
+    known = dict(_variables(model))
     given = {field: environment.get(name_of(variable), "") for field, variable in known.items()}
     try:
         return model.model_validate({field: value for field, value in given.items() if value.strip()})

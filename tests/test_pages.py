@@ -7,9 +7,8 @@ import shlex
 from pathlib import Path
 
 import pytest
-import typer
 
-from storyreel.flows.commands.main import app
+from storyreel.flows.commands.main import command_of
 from storyreel.specs.reading import read
 from tests.flows.conftest import Command, fresh_environment, storyreel
 from tests.flows.keeper import copy_keeper
@@ -79,10 +78,9 @@ def test_every_link_to_a_heading_leads_to_one(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_every_option_that_a_page_names_is_one_of_its_command(page: Path) -> None:
     """Also of commands that no test of this file can run: they run forever, or need workers."""
-    commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
     for line in re.findall(r"^(?:uv run )?storyreel (.*)$", page.read_text(), re.MULTILINE):
         name, *words = shlex.split(line, comments=True)
-        known = {option for parameter in commands[name].params for option in parameter.opts}
+        known = {option for parameter in command_of(name).params for option in parameter.opts}
         assert {word for word in words if word.startswith("-")} <= known, line
 
 

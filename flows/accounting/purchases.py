@@ -14,7 +14,8 @@ from storyreel.flows.accounting.spending import approximately, sentence
 from storyreel.flows.terminal import Column, Row, Terminal, print_rows, styled
 from storyreel.specs.frozen import Frozen
 from storyreel.tasks.home import Home
-from storyreel.tasks.ledger.ledger import Event, Purchase, PurchaseFilter, Spend, State
+from storyreel.tasks.ledger.purchase import Event, Purchase, PurchaseFilter, State
+from storyreel.tasks.ledger.reading.totals import Spend
 
 _COLOURS = {
     State.INTENDED: "yellow",
@@ -61,7 +62,7 @@ def look_up(home: Home, wanted: PurchaseFilter, limit: int, with_history: bool) 
     """The newest `limit` of the selected purchases. Does not create a ledger if there is none."""
     if not home.has_ledger:
         return Purchases(shown=(), spent=Spend(), more=False, histories={})
-    with closing(home.ledger()) as ledger:
+    with closing(home.ledger_to_read()) as ledger:
         found = ledger.list(limit=limit + 1, **wanted)
         keys = [purchase.order.key for purchase in found[:limit]] if with_history else []
         unnoted = {receipt.key for receipt in home.clips().unnoted()}

@@ -10,9 +10,8 @@ from storyreel.flows.terminal import Column, Row, Terminal, print_rows
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.money import Money
 from storyreel.tasks.home import Home
-from storyreel.tasks.ledger.ledger import PurchaseFilter
-from storyreel.tasks.ledger.purchase import By
-from storyreel.tasks.ledger.totals import LABELS, Spend
+from storyreel.tasks.ledger.purchase import By, PurchaseFilter
+from storyreel.tasks.ledger.reading.totals import LABELS, Spend
 
 
 class Spending(Frozen):
@@ -32,7 +31,7 @@ def add_up(home: Home, by: By, wanted: PurchaseFilter) -> Spending:
     """The cost of the selected purchases. Does not create a ledger if there is none."""
     if not home.has_ledger:
         return Spending(by=by, parts=(), total=Spend())
-    with closing(home.ledger()) as ledger:
+    with closing(home.ledger_to_read()) as ledger:
         return Spending(by=by, parts=ledger.spent_by(by, **wanted), total=ledger.spent(**wanted))
 
 

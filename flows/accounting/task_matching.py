@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from storyreel.specs.frozen import Frozen
-from storyreel.tasks.ledger.ledger import Purchase
+from storyreel.tasks.ledger.purchase import Purchase
 from storyreel.tasks.providers.provider import RemoteTask
 
 SKEW = timedelta(minutes=5)

@@ -3,24 +3,15 @@
 from __future__ import annotations
 
 import sys
-import traceback
 from collections.abc import Callable, Mapping
-from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
 from storyreel.flows.errors import Interrupted, NotAllowed
-from storyreel.flows.servers.prefect_settings import settings_error
 from storyreel.flows.terminal import Terminal
 from storyreel.specs.errors import StoryreelError
-from storyreel.specs.foreign_text import printable
 from storyreel.specs.problems.phrases import counted
 from storyreel.specs.problems.problem import MOST_PROBLEMS, StoryboardError
-from storyreel.specs.secrets import hidden
-from storyreel.tasks.ledger.budget import BudgetExceeded
-from storyreel.tasks.providers.errors import ProviderError
-from storyreel.tasks.settings import SettingsError
-from storyreel.tasks.storage.disk import DiskError, is_of_disk
 
 DONE, FAILED, WRONG, OVER_BUDGET, INTERRUPTED = 0, 1, 2, 3, 130
 
@@ -57,18 +48,15 @@ def exit_code(command: Callable[[], Any], console: Terminal) -> int:
         sys.stdout = None  # nothing reads the output any more, and closing it would fail once more
         return FAILED
     except Exception as error:
-        if of_prefect := settings_error(error):
-            _print(console, str(of_prefect))
-            return WRONG
-        if isinstance(error, OSError) and is_of_disk(error):
-            _print(console, f"what was finished is kept; {DiskError.of(error)}")
-        else:
-            _print_fault(error, console)
-        return FAILED
+        return _print_unforeseen(error, console)
     return DONE
 
 
 def _code_of(error: Exception) -> int:
+    from storyreel.tasks.ledger.budget import BudgetExceeded
+    from storyreel.tasks.providers.errors import ProviderError
+    from storyreel.tasks.settings import SettingsError
+
     if isinstance(error, BudgetExceeded):
         return OVER_BUDGET
     if isinstance(error, Interrupted):
@@ -89,8 +77,29 @@ def _print(console: Terminal, message: str) -> None:
     console.print(f"storyreel: {message}")
 
 
+def _print_unforeseen(error: Exception, console: Terminal) -> int:
+    """Print an error that no part of storyreel raises, and return the exit code."""
+    from storyreel.flows.servers.prefect_settings import settings_error
+    from storyreel.tasks.storage.disk import DiskError, is_of_disk
+
+    if of_prefect := settings_error(error):
+        _print(console, str(of_prefect))
+        return WRONG
+    if isinstance(error, OSError) and is_of_disk(error):
+        _print(console, f"what was finished is kept; {DiskError.of(error)}")
+    else:
+        _print_fault(error, console)
+    return FAILED
+
+
 def _print_fault(error: Exception, console: Terminal) -> None:
+    import traceback
+    from datetime import datetime
+
+    from storyreel.specs.foreign_text import printable
+    from storyreel.specs.secrets import hidden
     from storyreel.tasks.home import Home
+    from storyreel.tasks.settings import SettingsError
     from storyreel.tasks.storage.files import make_private_folder, write_whole
 
     try:

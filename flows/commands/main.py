@@ -1,33 +1,100 @@
-"""The command line `storyreel`, assembled from its commands. Each imports what it needs when it runs."""
+"""The command line `storyreel`, assembled from its commands. A command is imported when it runs.
+
+`--help` imports none of them, and a command no other's modules: nothing here is imported but typer.
+"""
 
 from __future__ import annotations
 
 import gc
-import platform
 import sys
-from importlib.metadata import version
-from typing import Annotated, Any
+from collections.abc import Callable, Mapping
+from functools import cache
+from importlib import import_module
+from types import MappingProxyType
+from typing import Annotated, Any, NamedTuple, cast
 
 import typer
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
-from storyreel.flows.commands.deployments.deploy import deploy, serve
-from storyreel.flows.commands.deployments.notify import notify
-from storyreel.flows.commands.exit_codes import exit_code
-from storyreel.flows.commands.init import init, schema
-from storyreel.flows.commands.ledger import ledger, reconcile
-from storyreel.flows.commands.plan import plan, validate
-from storyreel.flows.commands.render import render
-from storyreel.flows.commands.retake import retake
-from storyreel.flows.commands.review import review
-from storyreel.flows.commands.services import doctor, explain, player, providers, webhooks
-from storyreel.flows.commands.ui import ui
-from storyreel.flows.terminal import Terminal, make_output_plain
 
-COMMANDS = (
-    init, validate, plan, render, review, retake, explain, providers, ledger, reconcile, ui, doctor, serve, deploy,
-    notify, webhooks, player, schema,
-)  # fmt: skip
+class Listed(NamedTuple):
+    """A command as the help of `storyreel` lists it."""
+
+    module: str
+    """Its module in this folder, with a function of its name."""
+    summary: str
+    """The first paragraph of the function's docstring; a test compares them."""
+
+
+COMMANDS: Mapping[str, Listed] = MappingProxyType(
+    {
+        "init": Listed("init", "Write a small storyboard that can be rendered as it is, and the schema for editors."),
+        "validate": Listed(
+            "plan",
+            "Check a storyboard and list everything that is wrong in it. Makes and buys nothing.",
+        ),
+        "plan": Listed(
+            "plan",
+            "Show what a render would make and buy, why, and at what price. Makes and buys nothing.",
+        ),
+        "render": Listed("render", "Make the film. Shows the plan and asks before it buys anything."),
+        "review": Listed(
+            "review",
+            "Approve takes or ask for retakes. Makes and buys nothing. Without options it shows what waits, and asks.",
+        ),
+        "retake": Listed(
+            "retake",
+            "Ask for another take of a shot, by a change in the storyboard. Makes and buys nothing.",
+        ),
+        "explain": Listed(
+            "services",
+            "Show the request that a shot's service would get, with its headers. Sends nothing and needs no key.",
+        ),
+        "providers": Listed("services", "Show the services, what each can make and costs, and whether its key is set."),
+        "ledger": Listed("ledger", "Show purchases: what was ordered, its state and its cost."),
+        "reconcile": Listed(
+            "ledger",
+            "Settle orders of which it is unknown whether the service accepted them. Orders nothing.",
+        ),
+        "ui": Listed(
+            "ui",
+            "Open the page of all runs in the browser. Starts a Prefect server in the background if none is running.",
+        ),
+        "doctor": Listed(
+            "services",
+            "Check what is set up on this machine and what is missing, and how to set it up. Never shows a key.",
+        ),
+        "serve": Listed(
+            "deployments.deploy",
+            "Render films on this machine, on a schedule or on request, for as long as the command runs.",
+        ),
+        "deploy": Listed(
+            "deployments.deploy",
+            "Let the workers of a Prefect work pool render films: on a schedule, or whenever a run is started.",
+        ),
+        "notify": Listed(
+            "deployments.notify",
+            "Have people told when a film waits for approval, exceeds its budget, fails or is ready. Alone, "
+            "it lists who is told of what.",
+        ),
+        "webhooks": Listed(
+            "services",
+            "Receive the callbacks of services, so that a finished clip is downloaded at once. Runs until Ctrl-C.",
+        ),
+        "player": Listed(
+            "services",
+            "Play films and takes in browsers, from the links on Prefect's pages. Runs until Ctrl-C.",
+        ),
+        "schema": Listed("init", "Print the JSON Schema of the storyboard language, for editors."),
+    }
+)
+"""Every command by its name, in the order of the help."""
+
+
+def function_of(name: str) -> Callable[..., None]:
+    """The function of a command."""
+    module = import_module(f"storyreel.flows.commands.{COMMANDS[name].module}")
+    return cast(Callable[..., None], getattr(module, name))
 
 
 class _PlainHelp:
@@ -53,7 +120,23 @@ class _Command(_PlainHelp, TyperCommand):
 
 
 class _Commands(_PlainHelp, TyperGroup):
-    """`storyreel` itself."""
+    """`storyreel` itself. It lists commands by their summaries, and imports the one that is called."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.commands = {name: _Command(name, help=listed.summary) for name, listed in COMMANDS.items()}
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        name, listed, rest = super().resolve_command(ctx, args)
+        return name, command_of(name) if name else listed, rest
+
+
+@cache
+def command_of(name: str) -> TyperCommand:
+    """A command with its arguments and options."""
+    alone = typer.Typer(add_completion=False, rich_markup_mode="markdown")
+    alone.command(name, cls=_Command)(function_of(name))
+    return cast(TyperCommand, typer.main.get_command(alone))
 
 
 app = typer.Typer(
@@ -65,12 +148,14 @@ app = typer.Typer(
     epilog="Begin with `storyreel init`, then `storyreel render storyboard.yaml`.",
 )
 
-for command in COMMANDS:
-    app.command(cls=_Command)(command)
-
 
 def _print_version(wanted: bool) -> None:
     if wanted:
+        import platform
+        from importlib.metadata import version
+
+        from storyreel.flows.terminal import Terminal
+
         own = f"Prefect {version('prefect')}, Python {platform.python_version()}"
         Terminal().print(f"storyreel {version('storyreel')} ({own})")
         raise typer.Exit
@@ -87,8 +172,11 @@ def storyreel(
 
 def main() -> None:
     """Run the command line and exit with its code."""
-    # What a command makes lives until it ends: looking for garbage every 700 objects, as Python does by default, took a
-    # third of the time that a film of 10,000 shots is planned in.
+    # What a command imports and makes lives until it ends: looking for garbage every 700 objects, as Python does by
+    # default, took a third of the time that a film of 10,000 shots is planned in.
     gc.set_threshold(50_000)
+    from storyreel.flows.commands.exit_codes import exit_code
+    from storyreel.flows.terminal import Terminal, make_output_plain
+
     make_output_plain()
     sys.exit(exit_code(app, Terminal(stderr=True, soft_wrap=True)))

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from storyreel.flows.planning.run_request import RunRequest
 from storyreel.flows.terminal import Terminal
 from storyreel.specs.foreign_text import json_text
 from storyreel.specs.secrets import hidden
 
 if TYPE_CHECKING:
     from storyreel.flows.planning.budget import BudgetedPlan
+    from storyreel.flows.planning.run_request import RunRequest
     from storyreel.specs.money import Money
 
 _FILE_COLUMNS = 200
@@ -78,6 +78,8 @@ def request_of(
     out: Path | str | None = None,
 ) -> RunRequest:
     """The run that the command line asks for. Raises typer.BadParameter."""
+    from storyreel.flows.planning.run_request import RunRequest
+
     return RunRequest(
         storyboard=storyboard,
         provider=_service(provider) if provider else None,

@@ -17,7 +17,7 @@ from typer.models import ArgumentInfo, OptionInfo, ParamMeta
 from typer.utils import get_params_from_function
 
 from storyreel.flows.commands.exit_codes import MEANINGS
-from storyreel.flows.commands.main import COMMANDS
+from storyreel.flows.commands.main import COMMANDS, function_of
 from storyreel.tasks.settings import ServiceSettings, Settings, variables
 
 PAGE = Path("docs", "commands.md")
@@ -59,10 +59,11 @@ that something else started on this machine is used only if it is named. `PREFEC
 
 def page() -> str:
     """The page, in Markdown."""
-    shared = _shared_rows()
+    commands = [function_of(name) for name in COMMANDS]
+    shared = _shared_rows(commands)
     summaries = (
         (f"[`{command.__name__}`](#{command.__name__})", _description(command).partition(". ")[0].rstrip("."))
-        for command in COMMANDS
+        for command in commands
     )
     codes = ((str(code), meaning) for code, meaning in MEANINGS.items())
     parts = [
@@ -71,7 +72,7 @@ def page() -> str:
         _OWN,
         _SHARED,
         _table(("argument or option", "meaning"), shared),
-        *(part for command in COMMANDS for part in _section(command, shared)),
+        *(part for command in commands for part in _section(command, shared)),
         "## Exit codes\n",
         _table(("code", "meaning"), codes),
         _VARIABLES,
@@ -83,13 +84,13 @@ def page() -> str:
     return "\n".join(parts)
 
 
-def _shared_rows() -> list[Row]:
+def _shared_rows(commands: Iterable[Callable[..., None]]) -> list[Row]:
     """The rows that several commands have. A name with several meanings is shared in one that most commands use."""
-    counts = Counter(row for command in COMMANDS for row in _rows(command))
+    counts = Counter(row for command in commands for row in _rows(command))
     meanings = Counter(name for name, _ in counts)
     shared: dict[str, Row] = {}
-    for row, commands in counts.most_common():
-        if commands > 2 or (commands == 2 and meanings[row[0]] == 1):
+    for row, number in counts.most_common():
+        if number > 2 or (number == 2 and meanings[row[0]] == 1):
             shared.setdefault(row[0], row)
     return list(shared.values())
 

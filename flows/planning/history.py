@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from storyreel.flows.planning.model import History
 from storyreel.tasks.home import Home
-from storyreel.tasks.ledger.ledger import NewVerdict, Purchase, Verdict
+from storyreel.tasks.ledger.purchase import NewVerdict, Purchase, Verdict
 from storyreel.tasks.settings import Settings
 
 
@@ -34,7 +34,7 @@ def open_history(home: Home) -> Iterator[History]:
         stored.update(clips.existing(purchase.clip for purchase in found.values() if purchase.clip))
         return found
 
-    with closing(home.ledger()) as ledger:
+    with closing(home.ledger_to_read()) as ledger:
         yield History(
             purchases=purchases,
             holds=stored.__contains__,

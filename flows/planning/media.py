@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
@@ -31,6 +30,8 @@ def check_media(film: Storyboard) -> None:
     files = list(places)
     if not files:
         return
+    # Imported late, as the decoders below: a film without files needs neither.
+    from concurrent.futures import ThreadPoolExecutor
 
     def problems() -> Iterator[Problem]:
         with ThreadPoolExecutor(_THREADS, "open") as pool:
@@ -55,7 +56,6 @@ def _wrong_with(file: Path, kind: str) -> tuple[str, str] | None:
 @lru_cache(_MOST_KNOWN)
 def _opened(file: Path, kind: str, size: int, changed: int) -> tuple[str, str] | None:
     """Message and hint for a file that cannot be read to its end. `size` and `changed` tell its versions apart."""
-    # Imported late: a film without files is checked without a decoder.
     from storyreel.tasks.media.errors import MediaError
     from storyreel.tasks.media.wholeness import CHECKS
 

@@ -11,7 +11,7 @@ from storyreel.specs.cut import Cut, EditPoints
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.money import Money, sums
 from storyreel.specs.storyboard import Format
-from storyreel.tasks.ledger.ledger import Purchase, Verdict, Word
+from storyreel.tasks.ledger.purchase import Purchase, Verdict, Word
 from storyreel.tasks.polling import PastDurations
 from storyreel.tasks.providers.request import Request
 from storyreel.tasks.request.brief import Brief

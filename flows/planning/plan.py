@@ -17,13 +17,13 @@ from storyreel.specs.money import Money
 from storyreel.specs.problems.phrases import listed, shown, suggestion
 from storyreel.specs.problems.problem import Problem, StoryboardError
 from storyreel.specs.storyboard import Shot, Storyboard
-from storyreel.tasks.ledger.ledger import State, Verdict
+from storyreel.tasks.ledger.purchase import State, Verdict
 from storyreel.tasks.prices.price_list import PriceList, Quote
 from storyreel.tasks.providers import load, names
 from storyreel.tasks.providers.provider import Provider
-from storyreel.tasks.providers.request import Request
+from storyreel.tasks.providers.request import Attachment, Request
 from storyreel.tasks.request.board import own_font
-from storyreel.tasks.request.brief import brief_of
+from storyreel.tasks.request.brief import attachment_name, brief_of
 from storyreel.tasks.request.build import build_requests
 from storyreel.tasks.request.local_files import LocalFileChecks
 from storyreel.tasks.request.prompt import lacks_articles
@@ -104,6 +104,8 @@ class _TakeBuilder:
         self._earlier = _EarlierWording(history, for_all=is_earlier)
         self._digest, self._adapter, self._files = cache(file_digest), cache(_adapter), LocalFileChecks()
         self._font = own_font(film)
+        self._references: dict[Hashable, tuple[Attachment, ...]] = {}
+        self._name_of = cache(partial(attachment_name, film))
 
     def takes(self, provider: str | None) -> list[PlannedTake]:
         """Every take that the storyboard and the verdicts ask for, each after the one that it continues."""
@@ -210,7 +212,7 @@ class _TakeBuilder:
         builds = [
             partial(
                 build_requests, self._film, shot, self._service(shot, name), event, anchor, upstream, self._digest,
-                self._files, self._history.has_bucket, self._font,
+                self._files, self._history.has_bucket, self._font, known=self._references,
             )
             for name in services
         ]  # fmt: skip
@@ -238,7 +240,7 @@ class _TakeBuilder:
             key=first.key,
             price=quote.money,
             price_note=quote.note,
-            brief=brief_of(self._film, shot, first),
+            brief=brief_of(self._film, shot, first, self._name_of),
             edit=edit_points(event, self._film.format.fps.nearest_frames(first.seconds), anchor),
         )
         yield candidate

@@ -17,7 +17,7 @@ from storyreel.specs.money import Money
 from storyreel.specs.storyboard import Storyboard
 from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.budget import BudgetExceeded, Limit
-from storyreel.tasks.ledger.ledger import NewVerdict
+from storyreel.tasks.ledger.purchase import NewVerdict
 from storyreel.tasks.prices.price_list import PriceList
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from storyreel.flows.planning.model import Candidate, History, Orders, PlannedTake, TakeState
 from storyreel.specs.problems.phrases import abridged
-from storyreel.tasks.ledger.ledger import Purchase, State
+from storyreel.tasks.ledger.purchase import Purchase, State
 from storyreel.tasks.request.brief import Brief, changes
 
 _MOST_CHANGES = 4

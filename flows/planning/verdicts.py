@@ -12,7 +12,7 @@ from typing import NamedTuple
 from storyreel.flows.planning.model import PlannedTake
 from storyreel.specs.storyboard import MOST_TAKES, Shot, Storyboard
 from storyreel.specs.validation.check import unknown_names
-from storyreel.tasks.ledger.ledger import Verdict, Word
+from storyreel.tasks.ledger.purchase import Verdict, Word
 
 BuildTakes = Callable[[Shot], list[PlannedTake]]
 FindVerdicts = Callable[[Iterable[str]], Mapping[str, Verdict]]

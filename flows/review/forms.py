@@ -17,7 +17,7 @@ from storyreel.flows.player.links import Links
 from storyreel.flows.review.model import ShotToReview, TakeToReview
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.money import Money
-from storyreel.tasks.ledger.ledger import NewVerdict, Word
+from storyreel.tasks.ledger.purchase import NewVerdict, Word
 from storyreel.tasks.strips import strip_jpeg
 
 _MOST_AMOUNT = 1e12

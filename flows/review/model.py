@@ -10,7 +10,7 @@ from storyreel.specs.errors import StoryreelError
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.money import Money
 from storyreel.tasks.inspection.inspect import Inspection, best_take
-from storyreel.tasks.ledger.ledger import NewVerdict, Purchase, Word
+from storyreel.tasks.ledger.purchase import NewVerdict, Purchase, Word
 
 _FURTHEST_FIRST: tuple[ReviewState, ...] = ("approved", "wfa", "wip", "retake", "todo")
 

@@ -19,7 +19,7 @@ from storyreel.flows.review.suspend import rounds_of
 from storyreel.flows.servers.local import local_server
 from storyreel.specs.frozen import Frozen
 from storyreel.tasks.home import Home
-from storyreel.tasks.ledger.ledger import Word
+from storyreel.tasks.ledger.purchase import Word
 
 
 class ResumedRun(Frozen):

@@ -22,7 +22,7 @@ from storyreel.specs.problems.problem import StoryboardError
 from storyreel.specs.timing import FrameRate
 from storyreel.specs.validation.check import unknown_names
 from storyreel.tasks.inspection.inspect import Inspection, Needed, Wanted, inspect_clip
-from storyreel.tasks.ledger.ledger import NewVerdict, Purchase, Word
+from storyreel.tasks.ledger.purchase import NewVerdict, Purchase, Word
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.storage.clips import ClipStore
 

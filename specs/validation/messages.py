@@ -15,6 +15,7 @@ from typing import Annotated, Any, Generic, TypeVar, Union, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from storyreel.specs.frozen import field_descriptions
 from storyreel.specs.language.models import ShorthandModel
 from storyreel.specs.language.values import MEANING
 from storyreel.specs.problems.phrases import listed, shown, suggestion
@@ -153,8 +154,8 @@ def _unknown_key(path: KeyPath, language: Language[Any]) -> Text:
 
 def _missing(path: KeyPath, language: Language[Any]) -> Text:
     model = _model_at(path[:-1], language)
-    field = model.model_fields.get(str(path[-1])) if model else None
-    meaning = re.split(r"[;.\n]", field.description or "")[0] if field else ""
+    described = field_descriptions(model) if model else {}
+    meaning = re.split(r"[;.\n]", described.get(str(path[-1]), ""))[0]
     if path == (next(iter(language.model.model_fields)),):
         return f"`{path[-1]}` is missing", language.beginning
     return f"`{path[-1]}` is missing", meaning[:1].lower() + meaning[1:]

@@ -44,26 +44,27 @@ class LookAlike(NamedTuple):
 
 
 _PATTERNS = (
-    (re.compile(rf"^ *([{_SPACES}{_NOTHING}]+)"), "the indentation contains {sign}", _INDENT),
-    (re.compile(rf"^{_BLANK}*([‐‑‒–—―−﹣－•·・]){_BLANK}"), "`{raw}` is {sign}, not a hyphen", _HYPHEN),
-    (re.compile(rf"^{_BLANK}*-([{_SPACES}{_NOTHING}])"), "after the `-` is {sign}", _SPACE),
-    (re.compile(rf"{_KEY}{_BLANK}*([{_COLONS}])"), "`{raw}` is {sign}", "write `:` and a space"),
-    (re.compile(rf"{_KEY}:([{_SPACES[1:]}{_NOTHING}])"), "after the `:` is {sign}", _SPACE),
-    (re.compile(rf"{_KEY}(:)[^\s:/]"), "after the `:` a space is missing", "write `key: value`"),
-    (re.compile(rf"^{_BLANK}*(＃)"), "`{raw}` is {sign}", "write `#`"),
+    (rf"^ *([{_SPACES}{_NOTHING}]+)", "the indentation contains {sign}", _INDENT),
+    (rf"^{_BLANK}*([‐‑‒–—―−﹣－•·・]){_BLANK}", "`{raw}` is {sign}, not a hyphen", _HYPHEN),
+    (rf"^{_BLANK}*-([{_SPACES}{_NOTHING}])", "after the `-` is {sign}", _SPACE),
+    (rf"{_KEY}{_BLANK}*([{_COLONS}])", "`{raw}` is {sign}", "write `:` and a space"),
+    (rf"{_KEY}:([{_SPACES[1:]}{_NOTHING}])", "after the `:` is {sign}", _SPACE),
+    (rf"{_KEY}(:)[^\s:/]", "after the `:` a space is missing", "write `key: value`"),
+    (rf"^{_BLANK}*(＃)", "`{raw}` is {sign}", "write `#`"),
     (
-        re.compile(rf"(?:^|[:,\-\[{{]){_BLANK}*([{_DOUBLE_QUOTES}{_SINGLE_QUOTES}])"),
+        rf"(?:^|[:,\-\[{{]){_BLANK}*([{_DOUBLE_QUOTES}{_SINGLE_QUOTES}])",
         "`{raw}` is no quote that YAML knows",
         "write straight quotes, `\"`",
     ),
-    (re.compile(f"([{''.join(map(str, _BRACKETS))}])"), "`{raw}` is {sign}", "write brackets and commas of ASCII"),
+    (f"([{''.join(map(str, _BRACKETS))}])", "`{raw}` is {sign}", "write brackets and commas of ASCII"),
 )  # fmt: skip
+"""Expressions, messages and hints. Compiled when a file is wrong: that takes longer than reading a small one."""
 
 
 def look_alikes(line: str) -> Iterator[LookAlike]:
     """The look-alikes in a line, in places where YAML expects a sign of its own."""
     for pattern, message, hint in _PATTERNS:
-        if found := pattern.search(line):
+        if found := re.search(pattern, line):
             signs = found[1]
             text = message.format(raw=signs[0], sign=name(signs[0]))
             yield LookAlike(found.start(1) + 1, text, hint, _mended(line, found))

@@ -21,7 +21,9 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, SQLAlchemy
 
 from storyreel.specs.secrets import hidden
 from storyreel.tasks.ledger.errors import LedgerError
-from storyreel.tasks.storage.files import keep_private, make_private_folder
+from storyreel.tasks.ledger.reading.purchases import timestamp
+from storyreel.tasks.ledger.reading.sqlite import keep_files_private
+from storyreel.tasks.storage.files import make_private_folder
 
 Result = TypeVar("Result")
 
@@ -60,11 +62,12 @@ class Database:
         """The database's time as the tables store it: one clock for all hosts, one time in all of a statement."""
         if self.is_sqlite:
             return literal(timestamp(datetime.now(UTC) + ahead))
-        seconds = ahead.total_seconds()
-        return literal_column(
-            f"to_char(timezone('UTC', statement_timestamp() + interval '{seconds} seconds'),"
-            " 'YYYY-MM-DD\"T\"HH24:MI:SS.US') || '+00:00'"
-        )
+        return literal_column(_now_of_server(ahead))
+
+    @property
+    def now_in_sql(self) -> str:
+        """The same, in SQL; of SQLite the value `now`."""
+        return ":now" if self.is_sqlite else _now_of_server(timedelta(0))
 
     def read(self, work: Callable[[Connection], Result], timeout: float = _TIMEOUT) -> Result:
         """Run work in a transaction that reads. Raises LedgerError."""
@@ -133,9 +136,12 @@ _SQLITE_ERRORS = (
 """Words in a message of SQLite, our message, and the hint."""
 
 
-def timestamp(time: datetime) -> str:
-    """A time as the tables store it: in UTC, always of one length, so that texts sort like times."""
-    return time.astimezone(UTC).isoformat(timespec="microseconds")
+def _now_of_server(ahead: timedelta) -> str:
+    seconds = ahead.total_seconds()
+    return (
+        f"to_char(timezone('UTC', statement_timestamp() + interval '{seconds} seconds'),"
+        " 'YYYY-MM-DD\"T\"HH24:MI:SS.US') || '+00:00'"
+    )
 
 
 def _parsed(url: str) -> URL:
@@ -187,8 +193,7 @@ def _create_private(file: Path) -> None:
     # SQLite takes an empty file for an empty database, and gives its other files the mode of this one.
     with suppress(FileExistsError):
         os.close(os.open(file, os.O_CREAT | os.O_EXCL, 0o600))
-    for each in (file, *(file.with_name(f"{file.name}{end}") for end in ("-wal", "-shm"))):
-        keep_private(each)
+    keep_files_private(file)
 
 
 def _write_ahead(connection: Any, url: URL) -> None:

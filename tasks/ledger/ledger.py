@@ -14,12 +14,9 @@ from storyreel.tasks.ledger import verdicts
 from storyreel.tasks.ledger.budget import BudgetExceeded, Limit
 from storyreel.tasks.ledger.errors import DuplicateTask, LedgerError
 from storyreel.tasks.ledger.orders import Orders
-from storyreel.tasks.ledger.purchase import Event, Order, Purchase, State
-from storyreel.tasks.ledger.queries import Queries
-from storyreel.tasks.ledger.rows import PurchaseFilter
+from storyreel.tasks.ledger.purchase import Event, NewVerdict, Order, Purchase, PurchaseFilter, State, Verdict, Word
+from storyreel.tasks.ledger.reading.totals import Spend
 from storyreel.tasks.ledger.settlement import Settlement
-from storyreel.tasks.ledger.totals import Spend
-from storyreel.tasks.ledger.verdicts import NewVerdict, Verdict, Word
 from storyreel.tasks.ledger.wakeups import Wakeups
 
 __all__ = [
@@ -31,7 +28,7 @@ _CLOSE_SECONDS = 2.0
 """How long `close` waits for a database that does not answer: the leases expire without it."""
 
 
-class Ledger(Queries, Orders, Settlement):
+class Ledger(Orders, Settlement):
     """The purchases of a user, in SQLite or PostgreSQL, as one run uses them.
 
     Safe for any number of threads, processes and hosts at once; SQLite only on a disk of the machine itself.

@@ -13,10 +13,11 @@ from typing import TypeVar
 from sqlalchemy.exc import IntegrityError
 
 from storyreel.specs.money import Money
-from storyreel.tasks.ledger import budget, rows, totals
+from storyreel.tasks.ledger import budget, rows
 from storyreel.tasks.ledger.budget import Limit, Scope
 from storyreel.tasks.ledger.errors import DuplicateTask, LedgerError
 from storyreel.tasks.ledger.purchase import LEASE, Order, Purchase, State
+from storyreel.tasks.ledger.reading import totals
 from storyreel.tasks.ledger.transaction import LedgerBase, Transaction, is_unchanged
 
 Result = TypeVar("Result")
@@ -39,7 +40,7 @@ class Orders(LedgerBase):
             if limits:
                 tx.serialize()
             # This run may have stored the same intent before: two of its shots may have equal requests.
-            if not attempts and tx.rows.one(order.key):
+            if not attempts and tx.find(order.key):
                 return False
             attempts += 1
             tx.insert(order)
@@ -51,7 +52,7 @@ class Orders(LedgerBase):
             return self._write(insert)
         except IntegrityError:
             # The first attempt may have been committed although its answer was lost.
-            return attempts > 1 and self._read(lambda tx: _is_own_intent(tx.rows.one(order.key)))
+            return attempts > 1 and self._read(lambda tx: _is_own_intent(tx.find(order.key)))
 
     def intend_again(self, seen: Purchase, order: Order, limits: Sequence[Limit] = ()) -> bool:
         """Store a new order of a key that has a row: after a failure, a lost clip, or an abandoned free order.
@@ -126,8 +127,8 @@ class Orders(LedgerBase):
         provider = order.provider if order else tx.row(key).order.provider
         tx.lock_task(provider, task)
         claimant = tx.claimant(provider, task)
-        other = tx.rows.one(claimant) if claimant and claimant != key else None
-        row = tx.rows.one(key)
+        other = tx.find(claimant) if claimant and claimant != key else None
+        row = tx.find(key)
         if row is None and order:
             # The order was settled as never made while it was under way.
             row = tx.insert(order)
@@ -161,7 +162,7 @@ class Orders(LedgerBase):
         """
 
         def finish(tx: Transaction) -> bool:
-            row = tx.rows.one(key) or (tx.insert(order) if order else tx.row(key))
+            row = tx.find(key) or (tx.insert(order) if order else tx.row(key))
             if row.state in _UNDER_WAY and not _is_available(row):
                 return False
             known = rows.cost_columns(cost)
@@ -219,7 +220,7 @@ class Orders(LedgerBase):
         """
 
         def undo(tx: Transaction) -> bool:
-            row = tx.rows.one(key)
+            row = tx.find(key)
             if row is None or row.state is not State.INTENDED or not row.is_ours():
                 return False
             return tx.undo(row, "taken back: the service has not accepted it", (State.INTENDED,))
@@ -247,6 +248,6 @@ def _check_limits(tx: Transaction, order: Order, limits: Sequence[Limit]) -> Non
     """Raise BudgetExceeded if an order, which the transaction has inserted already, exceeds a limit."""
 
     def committed(scope: Scope) -> tuple[Money, ...]:
-        return totals.committed(tx.connection, scope, order.film, order.slate, order.run, tx.now())
+        return totals.committed(tx.reading, scope, order.film, order.slate, order.run)
 
     budget.check_limits(order, limits, committed)

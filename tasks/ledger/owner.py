@@ -9,8 +9,6 @@ import uuid
 from functools import cache
 from pathlib import Path
 
-import psutil
-
 from storyreel.specs.frozen import Frozen
 
 _PROCESSES = Path("/proc")
@@ -90,6 +88,8 @@ def _started(pid: int) -> float:
     """
     if sys.platform == "linux":
         return _started_on_linux(pid)
+    import psutil
+
     try:
         process = psutil.Process(pid)
         if process.status() == psutil.STATUS_ZOMBIE:

@@ -1,10 +1,10 @@
-"""Models of the ledger: an order, the purchase that it leads to, and the events of a purchase."""
+"""Models of the ledger: an order, the purchase that it leads to, the events of a purchase, and verdicts on takes."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, TypedDict
 
 from pydantic import Field
 
@@ -136,3 +136,51 @@ class Event(Frozen):
     host: str
     """The owner's host; `pid` is its process there."""
     pid: int
+
+
+class PurchaseFilter(TypedDict, total=False):
+    """Conditions on purchases, all of which must hold."""
+
+    key: str
+    """The first characters of the key."""
+    film: str
+    slate: str
+    provider: str
+    state: State
+    run: str
+    """Ordered by this flow run."""
+    since: datetime
+    """Changed at this time or later."""
+
+
+class Word(StrEnum):
+    """The decision of a verdict."""
+
+    APPROVED = "approved"
+    RETAKE = "retake"
+
+
+class NewVerdict(Frozen):
+    """A verdict on a take that is not stored yet."""
+
+    key: str
+    """The take's key."""
+    film: str
+    slate: str
+    take: int
+    word: Word
+    note: str = ""
+    """For people who read it later."""
+    action: str = ""
+    """With a retake: the new action of the shot, empty to make the same again."""
+    by: str = ""
+    """The reviewer's name."""
+
+
+class Verdict(NewVerdict):
+    """A stored verdict."""
+
+    number: int
+    """Counts up: of two verdicts the one with the larger number is newer."""
+    at: datetime
+    """The database's time."""

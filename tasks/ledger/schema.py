@@ -12,9 +12,7 @@ from storyreel.specs.foreign_text import printable, storable
 from storyreel.specs.secrets import hidden
 from storyreel.tasks.ledger.database import Database
 from storyreel.tasks.ledger.errors import LedgerError
-
-VERSION = 5
-"""Version of the tables below. Versions 1 to 4 were never released."""
+from storyreel.tasks.ledger.reading.connection import VERSION
 
 _MAX_REASON = 4000
 """Characters of a reason."""
@@ -88,8 +86,6 @@ def _number() -> Column[int]:
     """A key that counts up. SQLite counts up an INTEGER only."""
     return Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
 
-
-ORDER_COLUMNS = tuple(column.name for column in _order_columns())
 
 PURCHASES = Table(
     "purchases",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from storyreel.tasks.ledger.database import timestamp
 from storyreel.tasks.ledger.purchase import Purchase, State
+from storyreel.tasks.ledger.reading.purchases import timestamp
 from storyreel.tasks.ledger.transaction import LedgerBase, Transaction
 
 

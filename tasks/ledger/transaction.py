@@ -6,10 +6,11 @@ Every change adds an event, and an order that is replaced by another of the same
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Table, and_, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Table, and_, delete, func, insert, select, text, update
 
 from storyreel.specs.foreign_text import storable
 from storyreel.specs.money import Money
@@ -18,14 +19,18 @@ from storyreel.tasks.ledger.database import WRITERS_LOCK, Database
 from storyreel.tasks.ledger.errors import LedgerError
 from storyreel.tasks.ledger.owner import Owner, new_run
 from storyreel.tasks.ledger.purchase import LEASE, Order, Purchase, State
-from storyreel.tasks.ledger.schema import EARLIER, EVENTS, ORDER_COLUMNS, PURCHASES, ensure_schema
+from storyreel.tasks.ledger.reading import connection as reading
+from storyreel.tasks.ledger.reading import purchases
+from storyreel.tasks.ledger.reading.purchases import ORDER_COLUMNS, timestamp
+from storyreel.tasks.ledger.reading.queries import Queries
+from storyreel.tasks.ledger.schema import EARLIER, EVENTS, PURCHASES, ensure_schema
 
 Result = TypeVar("Result")
 
 _ORDERED_TWICE = "accepted when the row was already {state}: ordered twice"
 
 
-class LedgerBase:
+class LedgerBase(Queries):
     """An open ledger database and the run that uses it. Opens transactions."""
 
     def __init__(self, url: str) -> None:
@@ -41,6 +46,9 @@ class LedgerBase:
         except LedgerError:
             self._database.close()
             raise
+
+    def _reading(self, work: Callable[[reading.Connection], Result]) -> Result:
+        return self._read(lambda tx: work(tx.reading))
 
     def _read(self, work: Callable[[Transaction], Result]) -> Result:
         return self._database.read(lambda connection: work(Transaction(connection, self._database, self.owner)))
@@ -58,7 +66,13 @@ class Transaction:
     def __init__(self, connection: Connection, database: Database, owner: Owner) -> None:
         self.connection = connection
         self._database, self._owner = database, owner
-        self.rows = rows.Rows(connection, owner, database.now())
+        self.reading = reading.Connection(
+            select=partial(_select, connection),
+            now=database.now_in_sql,
+            reader=owner,
+            lock="" if database.is_sqlite else " FOR UPDATE OF purchases",
+        )
+        """What the queries of `reading` take."""
 
     def now(self, ahead: timedelta = timedelta(0)) -> ColumnElement[str]:
         """The database's time."""
@@ -68,14 +82,18 @@ class Transaction:
 
     def row(self, key: str) -> Purchase:
         """The row of a key, locked until the transaction ends. Raises LookupError."""
-        row = self.rows.one(key)
+        row = self.find(key)
         if row is None:
             raise LookupError(f"the ledger has no purchase {key}")
         return row
 
+    def find(self, key: str) -> Purchase | None:
+        """The row of a key, locked until the transaction ends; None if there is none."""
+        return purchases.one(self.reading, key)
+
     def is_as_seen(self, seen: Purchase) -> bool:
         """Whether a row is unchanged since it was read."""
-        row = self.rows.one(seen.order.key)
+        row = self.find(seen.order.key)
         return row is not None and is_unchanged(row, seen)
 
     def is_open(self, seen: Purchase) -> bool:
@@ -107,7 +125,7 @@ class Transaction:
 
     def claimant(self, provider: str, task: str) -> str | None:
         """The key of the first purchase that had a task of a service; None if none had it."""
-        return rows.claimed(self.connection, provider, [task]).get(task)
+        return purchases.claimed(self.reading, provider, [task]).get(storable(task))
 
     # Orders
 
@@ -249,3 +267,7 @@ class Transaction:
 def is_unchanged(row: Purchase, seen: Purchase) -> bool:
     """Whether two reads of a row show the same state, task, owner and time of change."""
     return (row.state, row.task, row.owner, row.changed) == (seen.state, seen.task, seen.owner, seen.changed)
+
+
+def _select(connection: Connection, query: str, values: reading.Values) -> Any:
+    return connection.execute(text(query), {"now": timestamp(datetime.now(UTC)), **values})

@@ -11,7 +11,8 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import ColumnElement, Connection, delete, insert, select
 from sqlalchemy.exc import IntegrityError
 
-from storyreel.tasks.ledger.database import Database, timestamp
+from storyreel.tasks.ledger.database import Database
+from storyreel.tasks.ledger.reading.purchases import timestamp
 from storyreel.tasks.ledger.schema import WAKEUPS
 
 _KEPT = timedelta(days=2)

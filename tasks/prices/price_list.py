@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from decimal import Decimal
 from fractions import Fraction
 from importlib import resources
@@ -49,6 +49,8 @@ class PriceList(Frozen):
     """By service, those that have regions."""
     _found: dict[tuple[str, str], tuple[Rate, ...]] = PrivateAttr(default_factory=dict)
     """The rates of a service's model, once they were looked for."""
+    _quotes: dict[Hashable, Quote] = PrivateAttr(default_factory=dict)
+    """The prices that were asked for."""
 
     @classmethod
     def read(cls, environment: Mapping[str, str] = os.environ) -> PriceList:
@@ -65,6 +67,14 @@ class PriceList(Frozen):
     def price(self, request: Request) -> Quote:
         """The most that a take will cost, so that a budget holds: reference videos of unknown length count with the
         longest that is billed, and their seconds are rounded up."""
+        # All that the price and its note depend on: most takes of a film have one price.
+        videos = tuple(reference.seconds for reference in request.references if reference.kind == "video")
+        which = (request.provider, request.model, request.resolution, request.seconds, videos)
+        if which not in self._quotes:
+            self._quotes[which] = self._quote(request)
+        return self._quotes[which]
+
+    def _quote(self, request: Request) -> Quote:
         rate = self.rate_of(request)
         if rate is None:
             return Quote(money=None, note=self._unknown(request))

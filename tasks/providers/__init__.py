@@ -7,9 +7,12 @@
 from __future__ import annotations
 
 from functools import cache
-from importlib.metadata import EntryPoints, entry_points
+from typing import TYPE_CHECKING
 
-from storyreel.tasks.providers.provider import Provider
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoints
+
+    from storyreel.tasks.providers.provider import Provider
 
 ENTRY_POINTS = "storyreel.providers"
 
@@ -30,4 +33,6 @@ def load(name: str) -> type[Provider]:
 @cache
 def _installed() -> EntryPoints:
     """Entry points of all services. Cached, since each lookup reads the metadata of every installed package."""
+    from importlib.metadata import entry_points
+
     return entry_points(group=ENTRY_POINTS)

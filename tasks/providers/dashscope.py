@@ -13,7 +13,6 @@ from storyreel.specs.storyboard import Mode
 from storyreel.tasks.providers.answer_table import CLIENT_ERRORS, AnswerTable, Meaning, Rule
 from storyreel.tasks.providers.errors import Refused, TaskFailed, Transient
 from storyreel.tasks.providers.hosted import AttachmentUrls, HostedProvider, listed_task
-from storyreel.tasks.providers.http.local_files import upload_file
 from storyreel.tasks.providers.http.response import odd_amount, text_at, url_part, value_at
 from storyreel.tasks.providers.provider import RemoteTask, TaskStatus
 from storyreel.tasks.providers.request import Request
@@ -206,6 +205,8 @@ class DashScope(HostedProvider):
 
     async def upload(self, file: SentFile, model: str) -> str:
         """Upload to the temporary store, which keeps a file for 48 hours, for this model and account alone."""
+        from storyreel.tasks.providers.http.local_files import upload_file
+
         answer = await self._client.get("/api/v1/uploads", {"action": "getPolicy", "model": model})
         host, folder = text_at(answer, "data", "upload_host"), text_at(answer, "data", "upload_dir")
         if not host or not folder:

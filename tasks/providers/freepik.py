@@ -15,7 +15,6 @@ from storyreel.specs.storyboard import Mode
 from storyreel.tasks.providers.answer_table import AnswerTable, Meaning, Rule, TaskForm
 from storyreel.tasks.providers.errors import Terminal, Transient
 from storyreel.tasks.providers.hosted import AttachmentUrls, HostedProvider, listed_task
-from storyreel.tasks.providers.http.local_files import upload_file
 from storyreel.tasks.providers.http.response import text_at, url_part, value_at
 from storyreel.tasks.providers.provider import RemoteTask, Submission, TaskStatus
 from storyreel.tasks.providers.request import Attachment, Request
@@ -161,6 +160,8 @@ class Freepik(HostedProvider):
 
     async def upload(self, file: SentFile, model: str) -> str:
         """Put the file to a presigned address."""
+        from storyreel.tasks.providers.http.local_files import upload_file
+
         kind = file.kind.media_type
         answer = await self._client.post("/v1/ai/uploads/request-url", {"files": [{"content_type": kind}]})
         address, asset = _upload_addresses(answer)

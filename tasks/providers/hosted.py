@@ -1,17 +1,18 @@
-"""The base of all hosted services: a key, a paid order, a task to poll, a clip behind a link."""
+"""The base of all hosted services: a key, a paid order, a task to poll, a clip behind a link.
+
+What speaks HTTP is imported when a service is opened: a plan asks each for its limits alone.
+"""
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 from abc import abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from storyreel.tasks.progress import Progress
 from storyreel.tasks.providers.answer_table import AnswerTable
 from storyreel.tasks.providers.errors import (
     Ambiguous,
@@ -23,16 +24,18 @@ from storyreel.tasks.providers.errors import (
     Terminal,
     Transient,
 )
-from storyreel.tasks.providers.http.allowed_hosts import AllowedHosts
-from storyreel.tasks.providers.http.client import Client
-from storyreel.tasks.providers.http.download import download
-from storyreel.tasks.providers.http.local_files import ReferenceBucket
 from storyreel.tasks.providers.http.response import id_at, shortened
 from storyreel.tasks.providers.provider import Provider, Submission, TaskStatus
 from storyreel.tasks.providers.refusals import refusal
 from storyreel.tasks.providers.request import Attachment, Request, Use
 from storyreel.tasks.providers.sent_file import SentFile, read_planned
 from storyreel.tasks.settings import MEDIA_URL, ServiceSettings, service_variable
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from storyreel.tasks.progress import Progress
+    from storyreel.tasks.providers.http.allowed_hosts import AllowedHosts
 
 AttachmentUrls = Mapping[tuple[Use, str], str]
 """By use and digest of an attachment, the URL or data URI that the service reads it from.
@@ -56,6 +59,8 @@ class HostedProvider(Provider):
     """How addresses of files in the service's own store begin, if it has one."""
 
     def __init__(self, environment: Mapping[str, str] = os.environ, *, timeout: float = 60) -> None:
+        from storyreel.tasks.providers.http.local_files import ReferenceBucket
+
         settings = ServiceSettings.read(self.name, environment)
         self._secret = settings.key
         self.base = (settings.base_url or self.default_base_url).rstrip("/")
@@ -72,9 +77,13 @@ class HostedProvider(Provider):
     @property
     def hosts(self) -> AllowedHosts:
         """The gate for all addresses that the service names. Only a host that the user chose may be a private one."""
+        from storyreel.tasks.providers.http.allowed_hosts import AllowedHosts
+
         return AllowedHosts(self._own_base_url)
 
     async def __aenter__(self) -> Self:
+        from storyreel.tasks.providers.http.client import Client
+
         key = self._key()
         error_in = partial(self.answers.error_in, self.name)
         self._client = Client(self.name, self.base, self.headers(key), error_in, secret=key, timeout=self._timeout)
@@ -152,6 +161,8 @@ class HostedProvider(Provider):
 
     async def fetch(self, request: Request, status: TaskStatus, into: Path, progress: Progress) -> None:
         """Download the clip. The key is not sent to the host of the clip."""
+        from storyreel.tasks.providers.http.download import download
+
         await download(
             status.clip_url, into, service=self.name, hosts=self.hosts, progress=progress, read_timeout=self._timeout
         )
@@ -190,6 +201,8 @@ class HostedProvider(Provider):
 
         Raises FileChanged if the file is not what was planned.
         """
+        import asyncio
+
         if not attachment.is_local:
             return attachment.source
         capability = self.capabilities[request.mode]
@@ -211,6 +224,8 @@ class HostedProvider(Provider):
         self, attachment: Attachment, model: str, upload: Callable[[SentFile], Awaitable[str]]
     ) -> str:
         """The address of an uploaded file; of several takes that need it, the first uploads and the others wait."""
+        import asyncio
+
         what = (attachment.content_digest, model)
         async with self._upload_locks.setdefault(what, asyncio.Lock()):
             if what not in self._uploaded:

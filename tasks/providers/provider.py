@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from datetime import datetime
 from fractions import Fraction
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.money import Money
 from storyreel.specs.storyboard import Mode
-from storyreel.tasks.progress import Progress
 from storyreel.tasks.providers.capability import Capability
 from storyreel.tasks.providers.request import Request
 from storyreel.tasks.settings import ServiceSettings
+
+if TYPE_CHECKING:
+    from storyreel.tasks.progress import Progress
 
 _LAST_FRAME_SIDES = (360, 2560)
 """Pixels of a last frame. All services take 240 to 8000 a side (`wan.py`); a larger PNG may have too many bytes."""
@@ -127,6 +128,8 @@ class Provider(ABC):
 
     async def write_last_frame(self, request: Request, clip: Path, into: Path) -> bool:
         """Write the picture that a shot continuing this clip begins with, as a PNG. False if there is none."""
+        import asyncio
+
         from storyreel.tasks.media.frames import write_last_frame
 
         await asyncio.to_thread(write_last_frame, clip, into, sides=_LAST_FRAME_SIDES)

@@ -125,11 +125,15 @@ class Request(Frozen):
 
         A field that was added later is left out if it is empty, so that earlier purchases keep their keys.
         """
-        form = self.model_dump(mode="json", exclude={"references", "first_frame", "last_frame"})
+        # As `model_dump(mode="json")` would write it; that takes most of the time in which a long film is planned.
+        form = dict(self.__dict__) | {"mode": self.mode.value, "seconds": str(self.seconds)}
+        form["board"] = self.board.model_dump(mode="json") if self.board else None
         form["references"] = [_digests(reference) for reference in self.references]
         form["first_frame"] = _digests(self.first_frame) if self.first_frame else None
         if self.last_frame:
             form["last_frame"] = _digests(self.last_frame)
+        else:
+            del form["last_frame"]
         if self.board:
             optional = [name for name in ("lettering", "missing") if not form["board"][name]]
             for name in ("font", *optional):

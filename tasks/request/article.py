@@ -7,6 +7,7 @@ and plurals among it, stays as its author wrote it.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 _PEOPLE = """
     actor actress adult android angel apprentice archer artist astronaut athlete aunt author baby baker ballerina barber
@@ -59,6 +60,7 @@ _AN = re.compile(r"(?!uni(?![nm])|u[bgkrst]?[aeiou]|eu|ewe|one\b|once)[aeiou]|ho
 """Beginnings of words that are spoken with a vowel."""
 
 
+@lru_cache(1024)
 def with_article(description: str) -> str:
     """The description with `a` or `an` before it, if it is a noun that lacks one."""
     words = _phrase(description)

@@ -5,7 +5,7 @@ A file that the service would refuse, or that cannot be sent to it, is found her
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from pathlib import Path
@@ -44,12 +44,14 @@ class AttachmentBuilder:
     digest: FileDigest
     files: LocalFileChecks
     has_bucket: bool
+    known: dict[Hashable, tuple[Attachment, ...]] = field(default_factory=dict)
+    """References that were built before for shots that show the same; shared by the shots of a film."""
     _problems: list[Unsupported] = field(default_factory=list, init=False)
 
     def build(self, continued: str | None) -> Attachments:
         """All attachments; `continued` is the key of the take that the shot continues. Raises Unsupported."""
         first_frame, last_frame = self._first_frame(continued), self._last_frame()
-        references = self._references() if self._mode is Mode.REFERENCE else ()
+        references = self._known_references() if self._mode is Mode.REFERENCE else ()
         if self._problems:
             first, *others = self._problems
             raise Unsupported(first.field, first.message, first.hint, first.at, tuple(others))
@@ -83,6 +85,18 @@ class AttachmentBuilder:
             return None
         return self._attachment(self.shot.last_frame, "last_frame", "last_frame", ())
 
+    def _known_references(self) -> tuple[Attachment, ...]:
+        shot = self.shot
+        # All that they depend on, if nothing is wrong with them.
+        shows = (shot.cast, shot.location, shot.references, tuple(line.speaker for line in shot.dialogue))
+        which = (self.service, self._mode, shows)
+        if which in self.known:
+            return self.known[which]
+        references = self._references()
+        if not self._problems:
+            self.known[which] = references
+        return references
+
     def _references(self) -> tuple[Attachment, ...]:
         """As many as the service takes: the first of each subject, then the second of each, grouped by subject."""
         subjects = self.storyboard.references_of(self.shot)
@@ -114,8 +128,7 @@ class AttachmentBuilder:
         field = "cast" if subject in self.shot.cast else "location" if subject else "references"
         section = {"cast": "cast", "location": "locations"}.get(field)
         at: KeyPath = (section, subject, "references", number, use) if section else ()
-        attachment = self._attachment(reference.source, use, field, at)
-        return attachment.model_copy(update={"subject": subject, "voice": self._voice(subject)})
+        return self._attachment(reference.source, use, field, at, subject, self._voice(subject))
 
     def _voice(self, subject: str) -> Attachment | None:
         """The voice of a cast member who speaks in the shot. That the service cannot be sent it is no error."""
@@ -127,12 +140,14 @@ class AttachmentBuilder:
             return None
         return self._attachment(member.voice, "voice", "cast", ("cast", subject, "voice"))
 
-    def _attachment(self, source: str, use: Use, field: str, at: KeyPath) -> Attachment:
+    def _attachment(
+        self, source: str, use: Use, field: str, at: KeyPath, subject: str = "", voice: Attachment | None = None
+    ) -> Attachment:
         """The attachment of a file or address. A remote file is never downloaded to plan."""
         file = self.storyboard.resolve(source)
         kind = kind_for(use)
         if not isinstance(file, Path):
-            return Attachment(kind=kind, digest=f"url:{file}", source=file)
+            return Attachment(kind=kind, digest=f"url:{file}", source=file, subject=subject, voice=voice)
         limits = self.capability.media
         if limits and (problem := self.files.problem_with(file, use, limits)):
             hint = alternatives(
@@ -144,7 +159,14 @@ class AttachmentBuilder:
         if not self._can_send(use):
             self._problems.append(self._links_only(f"the file `{shown(source)}`", use, field, at))
         seconds = self.files.video_seconds(file) if use == "video" else None
-        return Attachment(kind=kind, digest=f"sha256:{self.digest(file)}", source=str(file), seconds=seconds)
+        return Attachment(
+            kind=kind,
+            digest=f"sha256:{self.digest(file)}",
+            source=str(file),
+            subject=subject,
+            voice=voice,
+            seconds=seconds,
+        )
 
     def _can_send(self, use: Use) -> bool:
         """Whether the service can read a local file: from the request, its own store or the user's bucket."""

@@ -12,10 +12,7 @@ from storyreel.specs.problems.problem import Problem, StoryboardError
 from storyreel.specs.storyboard import Shot, Storyboard
 from storyreel.specs.validation.check import FREE
 from storyreel.tasks.media.errors import MediaError
-from storyreel.tasks.media.text.bidi import has_right_to_left
-from storyreel.tasks.media.text.layout import has_raqm, missing_letters, only_dejavu
-from storyreel.tasks.media.text.scripts import is_plain, needs_shaping
-from storyreel.tasks.media.text.typefaces import Fonts, remedy
+from storyreel.tasks.media.text.plain import is_plain, needs_shaping
 from storyreel.tasks.providers.request import Board
 from storyreel.tasks.request.prompt import fill_names, spoken_lines
 from storyreel.tasks.request.unsupported import Unsupported
@@ -69,6 +66,13 @@ def _letters(texts: Iterable[str], font: Path | None, digest: FileDigest) -> dic
     letters, and is drawn anew where one was missing.
     """
     special = [text for text in texts if not is_plain(text)]
+    if not (font or special):
+        return {}
+    # Imported late: with plain texts alone neither fonts nor Pillow are needed.
+    from storyreel.tasks.media.text.bidi import has_right_to_left
+    from storyreel.tasks.media.text.layout import missing_letters, only_dejavu
+    from storyreel.tasks.media.text.typefaces import Fonts
+
     if not font and all(only_dejavu(text) and not has_right_to_left(text) for text in special):
         return {}
     missing = sorted({letter for text in special for letter in missing_letters(text, Fonts(own=font))})
@@ -95,12 +99,18 @@ def letter_warnings(texts: Mapping[str, Iterable[str]], font: Path | None) -> It
     `texts` are those that are drawn, by the slates of their shots; `font` is the user's own. Raises MediaError if it is
     broken.
     """
+    special_texts = {slate: [text for text in drawn if not is_plain(text)] for slate, drawn in texts.items()}
+    if not any(special_texts.values()):
+        return
+    # Imported late: with plain texts alone neither fonts nor Pillow are needed.
+    from storyreel.tasks.media.text.layout import has_raqm, missing_letters
+    from storyreel.tasks.media.text.typefaces import Fonts, remedy
+
     fonts = Fonts(own=font)
     missing: dict[str, None] = {}
     without: list[str] = []
     unjoined: list[str] = []
-    for slate, drawn in texts.items():
-        special = [text for text in drawn if not is_plain(text)]
+    for slate, special in special_texts.items():
         if lacking := [letter for text in special for letter in missing_letters(text, fonts)]:
             missing |= dict.fromkeys(lacking)
             without.append(slate)

@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.secrets import hidden
 from storyreel.specs.storyboard import Shot, Storyboard
-from storyreel.tasks.providers.request import Attachment, Request
+from storyreel.tasks.providers.request import Request
 
 _ORDER = "order of references"
+
+NameOf = Callable[[str, str], tuple[str, str]]
+"""`attachment_name` of a film, by the attachment's source and digest; it may remember what it was asked before."""
 
 
 class Brief(Frozen):
@@ -35,10 +38,10 @@ class Brief(Frozen):
         return cls(words=tuple(json.loads(stored).items())) if stored else None
 
 
-def brief_of(storyboard: Storyboard, shot: Shot, request: Request) -> Brief:
-    """The brief of a request that was built for a shot."""
+def brief_of(storyboard: Storyboard, shot: Shot, request: Request, name_of: NameOf) -> Brief:
+    """The brief of a request that was built for a shot. Each file and address is named by `name_of`."""
     text = _board_words(request) if request.board else _prompt_words(storyboard, shot)
-    words = {**dict(text), **dict(_attachment_words(storyboard, shot, request)), **dict(_format_words(shot, request))}
+    words = {**dict(text), **dict(_attachment_words(shot, request, name_of)), **dict(_format_words(shot, request))}
     return Brief(words=tuple((name, value) for name, value in words.items() if value))
 
 
@@ -89,18 +92,21 @@ def _board_words(request: Request) -> Iterator[tuple[str, str]]:
     yield "duration", f"{board.frames} frames"
 
 
-def _attachment_words(storyboard: Storyboard, shot: Shot, request: Request) -> Iterator[tuple[str, str]]:
+def _attachment_words(shot: Shot, request: Request, name_of: NameOf) -> Iterator[tuple[str, str]]:
     first, last = request.first_frame, request.last_frame
     if first and first.digest.startswith("take:"):
         yield f"{shot.continues}, which it continues", first.digest
     elif first:
-        yield f"first frame {_file(first, storyboard)}", _identity(first)
+        file, identity = name_of(first.source, first.digest)
+        yield f"first frame {file}", identity
     if last:
-        yield f"last frame {_file(last, storyboard)}", _identity(last)
+        file, identity = name_of(last.source, last.digest)
+        yield f"last frame {file}", identity
     for reference in request.references:
-        yield f"reference {_file(reference, storyboard)}", _identity(reference)
-        if reference.voice:
-            yield f"voice of {reference.subject}", _identity(reference.voice)
+        file, identity = name_of(reference.source, reference.digest)
+        yield f"reference {file}", identity
+        if voice := reference.voice:
+            yield f"voice of {reference.subject}", name_of(voice.source, voice.digest)[1]
     yield _ORDER, ", ".join(reference.subject or "shot" for reference in request.references)
 
 
@@ -115,20 +121,17 @@ def _format_words(shot: Shot, request: Request) -> Iterator[tuple[str, str]]:
     yield "seed", str(shot.seed) if shot.seed is not None else ""
 
 
-def _file(attachment: Attachment, storyboard: Storyboard) -> str:
-    """An attachment's name: its path relative to the storyboard, or the last part of its address."""
-    if attachment.digest.startswith("url:"):
-        return PurePosixPath(urlsplit(attachment.source).path).name or attachment.source
-    file = Path(attachment.source)
-    return storyboard.relative_path(file) or file.name
+def attachment_name(storyboard: Storyboard, source: str, digest: str) -> tuple[str, str]:
+    """How a brief names an attachment: its file or the end of its address, and its digest.
 
-
-def _identity(attachment: Attachment) -> str:
-    """An attachment's digest; of an address with a password or a signature, its digest without them."""
-    public = hidden(attachment.digest)
-    if public == attachment.digest:
-        return public
-    return f"{public} {hashlib.sha256(attachment.digest.encode()).hexdigest()[:12]}"
+    The file is relative to the storyboard. The digest of an address with a password or a signature is one without them.
+    """
+    if not digest.startswith("url:"):
+        file = Path(source)
+        return storyboard.relative_path(file) or file.name, digest
+    name = PurePosixPath(urlsplit(source).path).name or source
+    public = hidden(digest)
+    return name, public if public == digest else f"{public} {hashlib.sha256(digest.encode()).hexdigest()[:12]}"
 
 
 def _is_file(name: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -31,13 +31,15 @@ def build_requests(
     has_bucket: bool = False,
     font: Path | None = None,
     has_articles: bool = True,
+    known: dict[Hashable, tuple[Attachment, ...]] | None = None,
 ) -> Iterator[Request]:
     """Yield the requests for all takes of a shot, in order.
 
-    `continued` is the key of the take whose last frame the shot begins with. `files` is shared between shots, so that
-    each file is opened once. `has_bucket` is whether the user has a bucket that services can download from,
-    `font` the user's own font for animatics. Without `has_articles` they are worded as in earlier versions, for takes
-    that were bought with these words. Raises Unsupported if the service cannot make the shot.
+    `continued` is the key of the take whose last frame the shot begins with. `files` and `known` are shared between
+    shots, so that each file is opened once, and the same references are built once. `has_bucket` is whether the user
+    has a bucket that services can download from, `font` the user's own font for animatics. Without `has_articles` they
+    are worded as in earlier versions, for takes that were bought with these words. Raises Unsupported if the service
+    cannot make the shot.
     """
     mode = shot.mode or _mode(storyboard, shot)
     capability = provider.capabilities.get(mode)
@@ -47,7 +49,14 @@ def build_requests(
             "mode", f"{provider.name} does not do {mode}; it does {able}", alternatives(mode, lambda _: True)
         )
     attached = AttachmentBuilder(
-        storyboard, shot, provider.name, capability, digest, files or LocalFileChecks(), has_bucket
+        storyboard,
+        shot,
+        provider.name,
+        capability,
+        digest,
+        files or LocalFileChecks(),
+        has_bucket,
+        {} if known is None else known,
     ).build(continued)
     frames, wanted = _needed_frames(shot, event, anchor, capability), storyboard.format
     with_video = any(reference.kind == "video" for reference in attached.references)
@@ -75,7 +84,7 @@ def build_requests(
 
 def _take(request: Request, number: int, seed: int | None) -> Request:
     """The request of one take, with its number and seed: the author's plus the takes before, or a hash of the rest."""
-    take = request.model_copy(update={"take": number})
+    take = request.model_copy(update={"take": number}) if number > 1 else request
     if seed is None:
         seed = int.from_bytes(hashlib.sha256(take.canonical().encode()).digest()[:4]) % 2**31
         return take.model_copy(update={"seed": seed})

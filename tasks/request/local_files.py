@@ -1,6 +1,7 @@
 """Checks of local pictures, videos and voices against the limits of a service, before anything is sent.
 
-Pillow reads the header of a picture, PyAV the container of a video or voice. Nothing is decoded.
+Pillow reads the header of a picture, PyAV the container of a video or voice. Nothing is decoded. Both are imported when
+a film has such a file.
 """
 
 from __future__ import annotations
@@ -10,12 +11,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple
 
-import av
-from PIL import Image, UnidentifiedImageError
-
 from storyreel.specs.frozen import Frozen
 from storyreel.tasks.media.errors import MediaError
-from storyreel.tasks.media.probe import open_clip, picture_stream
 from storyreel.tasks.providers.capability import MediaLimits
 from storyreel.tasks.providers.request import AttachmentKind, Use
 
@@ -74,6 +71,8 @@ def kind_for(use: Use) -> AttachmentKind:
 
 
 def _facts(file: Path, kind: AttachmentKind) -> FileFacts | FileProblem:
+    from PIL import Image, UnidentifiedImageError
+
     try:
         if kind == "image":
             return _picture(file)
@@ -89,6 +88,8 @@ def _facts(file: Path, kind: AttachmentKind) -> FileFacts | FileProblem:
 
 
 def _picture(file: Path) -> FileFacts:
+    from PIL import Image
+
     with warnings.catch_warnings():
         # Pillow warns of pictures that are too large to decode; this one is not decoded.
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
@@ -103,6 +104,8 @@ def _picture(file: Path) -> FileFacts:
 
 
 def _clip(file: Path) -> FileFacts:
+    from storyreel.tasks.media.probe import open_clip, picture_stream
+
     with open_clip(file, to_decode=False) as clip:
         picture = picture_stream(clip, file).codec_context
         return FileFacts(
@@ -115,6 +118,8 @@ def _clip(file: Path) -> FileFacts:
 
 
 def _voice(file: Path) -> FileFacts:
+    from storyreel.tasks.media.probe import open_clip
+
     with open_clip(file, to_decode=False) as sound:
         if not sound.streams.audio:
             raise MediaError(f"{file} holds no sound", hint="record or export it again")
@@ -122,6 +127,8 @@ def _voice(file: Path) -> FileFacts:
 
 
 def _seconds(duration: int | None) -> Fraction | None:
+    import av
+
     return None if duration is None else Fraction(duration, av.time_base)
 
 

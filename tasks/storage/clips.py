@@ -11,7 +11,6 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
@@ -180,6 +179,9 @@ class ClipStore:
         if not self.bucket or local == wanted:
             return local
         bucket, others = self.bucket, sorted(wanted - local)
+        # Imported late: without a bucket nothing is asked in threads.
+        from concurrent.futures import ThreadPoolExecutor
+
         with ThreadPoolExecutor(_CONCURRENT_REQUESTS) as pool:
             sizes = list(pool.map(lambda digest: bucket.size(_name(digest)), others))
         return local | {digest for digest, size in zip(others, sizes, strict=True) if size}

@@ -23,6 +23,11 @@ _LATE = (
     "prefect.engine",
     "prefect.flow_engine",
     "prefect.task_engine",
+    "storyreel.tasks.media.text.layout",
+    "storyreel.tasks.providers.animatic.film",
+    "storyreel.tasks.providers.http.client",
+    "storyreel.tasks.providers.http.download",
+    "storyreel.tasks.providers.http.local_files",
 )
 """What a run imports on its way."""
 
@@ -99,12 +104,14 @@ if __name__ == "__main__":
     from prefect import context
 
     import storyreel.flows.render  # noqa: F401
-    from storyreel.flows.commands.main import main
+    from storyreel.flows.commands.main import COMMANDS, command_of, main
     from storyreel.tasks.providers import load, names
     from tests.flows.dying import die_at
 
     for name in names():
         load(name)
+    for name in COMMANDS:
+        command_of(name)
     for name in _LATE:
         importlib.import_module(name)
     gc.freeze()

@@ -19,7 +19,7 @@ from storyreel.flows.review.status import ShotReview, action_problem, parse_verd
 from storyreel.flows.servers.choose import set_prefect_defaults
 from storyreel.flows.terminal import Column, Row, Terminal, print_rows, styled
 from storyreel.tasks.home import Home
-from storyreel.tasks.ledger.ledger import NewVerdict, Word
+from storyreel.tasks.ledger.purchase import NewVerdict, Word
 
 if TYPE_CHECKING:
     from storyreel.flows.review.resume import ResumedRun

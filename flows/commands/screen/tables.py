@@ -10,15 +10,15 @@ from rich.text import Text
 
 from storyreel.flows.planning.summary import amounts_of, summarize, summarize_purchases
 from storyreel.flows.terminal import Column, Row, Terminal, print_rows, styled
-from storyreel.specs.cut import Cut
-from storyreel.specs.money import Money
 from storyreel.specs.problems.phrases import abridged, counted
-from storyreel.specs.storyboard import Storyboard
 
 if TYPE_CHECKING:
     from storyreel.flows.planning.budget import BudgetedPlan
     from storyreel.flows.planning.model import Plan, PlannedTake
     from storyreel.flows.production.report import Rendering
+    from storyreel.specs.cut import Cut
+    from storyreel.specs.money import Money
+    from storyreel.specs.storyboard import Storyboard
 
 _MOST_ROWS = 200
 """A plan with more takes has neighbours that differ in nothing but their slates in one row."""

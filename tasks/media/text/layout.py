@@ -20,7 +20,8 @@ from storyreel.specs.frozen import Frozen
 from storyreel.tasks.media.text.bidi import has_right_to_left, levels, right_to_left, visual_order
 from storyreel.tasks.media.text.font_file import Face, faces
 from storyreel.tasks.media.text.line_breaks import clusters, pieces
-from storyreel.tasks.media.text.scripts import is_common, is_emoji, is_plain, language_of, without_ignorable
+from storyreel.tasks.media.text.plain import is_plain
+from storyreel.tasks.media.text.scripts import is_common, is_emoji, language_of, without_ignorable
 from storyreel.tasks.media.text.typefaces import STANDARD, Fonts, Weight
 
 ELLIPSIS = "…"

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Mapping
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from storyreel.specs.storyboard import Mode
 from storyreel.tasks.media.errors import MediaError
-from storyreel.tasks.media.ffmpeg import in_thread, run
-from storyreel.tasks.media.house_format import HouseFormat
-from storyreel.tasks.media.text.layout import missing_letters
-from storyreel.tasks.media.text.typefaces import Fonts, remedy
-from storyreel.tasks.progress import Progress
-from storyreel.tasks.providers.animatic.film import clip_of, end_of
-from storyreel.tasks.providers.animatic.page import lay_out
 from storyreel.tasks.providers.capability import Capability
 from storyreel.tasks.providers.errors import Terminal
 from storyreel.tasks.providers.provider import Provider, Submission, TaskStatus
 from storyreel.tasks.providers.request import Board, Request
 from storyreel.tasks.providers.sent_file import check_planned
 from storyreel.tasks.storage.files import replacing
+
+if TYPE_CHECKING:
+    from storyreel.tasks.media.text.typefaces import Fonts
+    from storyreel.tasks.progress import Progress
 
 
 class Animatic(Provider):
@@ -46,6 +42,11 @@ class Animatic(Provider):
 
         Equal requests give equal bytes. Raises Terminal, which names the file, if a picture or video cannot be used.
         """
+        from storyreel.tasks.media.ffmpeg import in_thread, run
+        from storyreel.tasks.media.house_format import HouseFormat
+        from storyreel.tasks.providers.animatic.film import clip_of
+        from storyreel.tasks.providers.animatic.page import lay_out
+
         board = _board(request)
         try:
             with replacing(into) as clip:
@@ -67,6 +68,10 @@ class Animatic(Provider):
 
     async def write_last_frame(self, request: Request, clip: Path, into: Path) -> bool:
         """Write what the camera shows at the end, without text. Returns False for a card, which has no picture."""
+        from storyreel.tasks.media.ffmpeg import in_thread
+        from storyreel.tasks.providers.animatic.film import end_of
+        from storyreel.tasks.providers.animatic.page import lay_out
+
         board = _board(request)
         try:
             picture = await in_thread(lambda _: end_of(lay_out(request, board), board))
@@ -90,6 +95,11 @@ def _check_letters(board: Board, fonts: Fonts) -> None:
     """Raise Terminal for letters that were there when the film was planned: no clip is stored with boxes for them."""
     if not board.lettering:
         return
+    import platform
+
+    from storyreel.tasks.media.text.layout import missing_letters
+    from storyreel.tasks.media.text.typefaces import remedy
+
     missing = {letter for text in board.texts for letter in missing_letters(text, fonts)} - set(board.missing)
     if missing:
         raise Terminal(

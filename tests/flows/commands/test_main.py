@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import platform
@@ -19,7 +20,7 @@ import av
 import psutil
 import pytest
 
-from storyreel.flows.commands.main import COMMANDS, app
+from storyreel.flows.commands.main import COMMANDS, app, function_of
 from storyreel.tasks.ledger.ledger import Ledger, Order
 from tests.flows.conftest import Command
 
@@ -45,7 +46,7 @@ def test_the_version_is_told_with_those_of_prefect_and_python(storyreel: Command
     assert (told.returncode, told.stdout, told.stderr) == (0, f"{own}\n", "")
 
 
-@pytest.mark.parametrize("name", ["", *(command.__name__ for command in COMMANDS)])
+@pytest.mark.parametrize("name", ["", *COMMANDS])
 def test_help_says_what_an_option_takes_and_not_its_type_in_python(
     name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -54,6 +55,13 @@ def test_help_says_what_an_option_takes_and_not_its_type_in_python(
     shown = capsys.readouterr().out
     assert "--help" in shown
     assert not re.search(r"<(bool|str|int|float|path|Path)\b|[{}]|\b(BOOLEAN|INTEGER|PATH)\b", shown), shown
+
+
+def test_the_help_lists_each_command_by_the_first_paragraph_of_its_own() -> None:
+    docs = {name: (inspect.getdoc(function_of(name)) or "").partition("\n\n")[0] for name in COMMANDS}
+    assert {name: " ".join(doc.split()) for name, doc in docs.items()} == {
+        name: listed.summary for name, listed in COMMANDS.items()
+    }
 
 
 @pytest.mark.parametrize(

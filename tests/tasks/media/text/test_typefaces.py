@@ -13,7 +13,8 @@ from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.text import typefaces
 from storyreel.tasks.media.text.font_file import faces
 from storyreel.tasks.media.text.layout import missing_letters
-from storyreel.tasks.media.text.scripts import is_emoji, is_plain
+from storyreel.tasks.media.text.plain import is_plain
+from storyreel.tasks.media.text.scripts import is_emoji
 from storyreel.tasks.media.text.typefaces import STANDARD, Fonts, Weight, remedy
 from tests.fonts import LINES, no_fonts, package, packaged_fonts  # noqa: F401
 

@@ -1,0 +1,72 @@
+"""A command imports what it needs and nothing else: what it does not import, nobody waits for."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+FILM = """\
+storyboard: 1
+title: T
+cast: {ana: {description: baker, references: [https://example.org/ana.png]}}
+defaults: {cast: [ana], provider: dashscope, duration: 3s}
+shots:
+  - {shot: 1A, action: Ana bakes.}
+  - {shot: 1B, action: Ana rests.}
+"""
+ORDERED = """
+import sys
+from pathlib import Path
+from storyreel.tasks.home import Home
+from storyreel.tasks.ledger.ledger import Order
+ledger = Home.of().ledger()
+ledger.intend(Order(key="k", provider="dashscope", model="m", request="{}", film="T", slate="1A", take=1))
+ledger.close()
+"""
+LOADED = """
+import json, sys
+from storyreel.flows.commands.main import main
+sys.argv = ["storyreel", *sys.argv[1:]]
+try:
+    main()
+except SystemExit as done:
+    assert not done.code, done.code
+print(json.dumps(sorted(sys.modules)), file=sys.stderr)
+"""
+HEAVY = {"prefect", "sqlalchemy", "httpx", "av", "PIL", "regex", "psutil", "asyncio", "ffmpeg", "fsspec"}
+
+
+@pytest.fixture
+def home(tmp_path: Path, fresh_environment: dict[str, str]) -> dict[str, str]:
+    """The environment of a user who has bought a take."""
+    (tmp_path / "film.yaml").write_text(FILM)
+    subprocess.run([sys.executable, "-c", ORDERED], env=fresh_environment, check=True)
+    return fresh_environment
+
+
+@pytest.mark.parametrize(
+    ("command", "more"),
+    [
+        (
+            "--help",
+            {"yaml", "sqlite3", "storyreel.specs.frozen", "storyreel.tasks", "storyreel.flows.planning"},
+        ),
+        ("validate film.yaml", {"sqlite3", "concurrent", "storyreel.tasks.ledger", "markdown_it"}),
+        ("plan film.yaml", {"concurrent", "markdown_it", "pygments", "storyreel.flows.servers"}),
+        ("ledger", {"yaml", "markdown_it", "storyreel.specs.storyboard", "storyreel.tasks.providers"}),
+        ("ledger --by film", {"yaml", "markdown_it", "storyreel.specs.storyboard", "storyreel.tasks.providers"}),
+    ],
+)
+def test_a_command_that_only_looks_imports_what_it_needs(
+    command: str, more: set[str], home: dict[str, str], tmp_path: Path
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", LOADED, *command.split()],
+        cwd=tmp_path, env=home, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    loaded = json.loads(done.stderr.splitlines()[-1])
+    assert [name for name in loaded if any(name == one or name.startswith(f"{one}.") for one in HEAVY | more)] == []
