@@ -10,6 +10,7 @@ again. Then the worker gets it. It takes up to 30 seconds.
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import time
@@ -25,7 +26,8 @@ _CHECK_SECONDS = 0.1
 
 def main(command: list[str]) -> int:
     """Run a worker until it ends or this process gets SIGTERM or SIGINT; returns the exit code."""
-    worker = psutil.Popen(command)
+    # Prefect's client says of each event that it cannot send all that the event holds, several KB (3.9.1).
+    worker = psutil.Popen(command, env={"PREFECT_INTERNAL_LOGGING_LEVEL": "CRITICAL", **os.environ})
 
     def end(_signal: int, _frame: FrameType | None) -> None:
         raise SystemExit(hand_over(worker))

@@ -177,6 +177,16 @@ class StopHandler:
             with suppress(asyncio.CancelledError):
                 await watching
 
+    async def follow_record(self) -> None:
+        """Stop the run now if Prefect's record of it says so: for what Prefect has refused."""
+        reason = None
+        with suppress(httpx.HTTPError, TimeoutError):
+            async with asyncio.timeout(_WATCH_ANSWER_SECONDS), get_client() as client:
+                reason = self._reason_in(await client.read_flow_run(self._run))
+        if reason:
+            self.stop(reason)
+            await asyncio.sleep(0)  # which is cancelled
+
     async def _watch(self) -> None:
         async with get_client() as client:
             while True:

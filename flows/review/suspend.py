@@ -21,6 +21,7 @@ from prefect.input import RunInput, keyset_from_paused_state
 from prefect.runtime import flow_run
 from prefect.states import Suspended
 
+from storyreel.flows.lifecycle.cancellation import stop_handler
 from storyreel.flows.lifecycle.deployed import is_deployed
 from storyreel.flows.planning.model import Plan, PlannedTake
 from storyreel.flows.planning.planner import Planner
@@ -239,6 +240,8 @@ async def _suspend(
         await form.asave(keys)
         announce("budget.exceeded" if question.money else "review.requested", told)
         raise Pause(state=result.state)
+    # A server that was away may have counted the run as lost.
+    await stop_handler().follow_record()
     get_run_logger().error("this run cannot be suspended: %s", getattr(result.details, "reason", result.status.value))
 
 

@@ -158,7 +158,7 @@ async def test_a_film_is_whole_although_what_began_it_is_gone(
     if death != "kill" or stage in ("taken", "begun"):
         beginner.start()
 
-    end = team.wait_for(run, "Completed", "Failed", "Cancelled", seconds=200)
+    end = team.wait_for(run, "Completed", "Failed", "Cancelled", seconds=400)
     names = [state.name for state in team.states(run)]
     print(f"\n{kind} {death} {stage}: {names}")
     assert end.name == "Completed", (names, end.message)

@@ -83,11 +83,12 @@ async def test_a_deployed_run_whose_process_ends_is_handed_over_and_keeps_its_or
 
 
 @pytest.mark.usefixtures("prefect_server")
+@pytest.mark.parametrize("is_asked", [True, False])
 async def test_a_run_that_goes_on_and_is_counted_as_lost_has_another_process_continue_it(
-    monkeypatch: pytest.MonkeyPatch,
+    is_asked: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As by the automation of a server that was away for longer than a run may send no heartbeat."""
-    monkeypatch.setattr(cancellation, "_WATCH_SECONDS", 0.1)
+    monkeypatch.setattr(cancellation, "_WATCH_SECONDS", 60 if is_asked else 0.1)
     studio = SimpleNamespace(keeps_orders=False)
 
     @flow
@@ -96,6 +97,8 @@ async def test_a_run_that_goes_on_and_is_counted_as_lost_has_another_process_con
         stop_handler().use_studio(cast("Studio", studio))
         async with get_client() as client:
             await client.set_flow_run_state(run.id, Crashed(message="no heartbeat for 90 s"), force=True)
+        if is_asked:
+            await stop_handler().follow_record()
         await asyncio.sleep(60)
 
     async with get_client() as client:
