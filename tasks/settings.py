@@ -27,6 +27,7 @@ MEDIA_URL = "STORYREEL_MEDIA_URL"
 PRICES = "STORYREEL_PRICES"
 POLL_SECONDS = "STORYREEL_POLL_SECONDS"
 PICKUP_SECONDS = "STORYREEL_PICKUP_SECONDS"
+KEEP_MINUTES = "STORYREEL_KEEP_MINUTES"
 FFMPEG = "STORYREEL_FFMPEG"
 FONT = "STORYREEL_FONT"
 WEBHOOK_URL = "STORYREEL_WEBHOOK_URL"
@@ -131,6 +132,16 @@ class Settings(Frozen):
         _Seconds, Variable(PICKUP_SECONDS, default="60", expected="a number of seconds greater than 0", example="60")
     ] = 60.0
     """Seconds until the film's run makes its scenes itself if no worker has started one (`--spread scenes`)."""
+    keep_minutes: Annotated[
+        Annotated[float, Field(ge=0, allow_inf_nan=False)] | None,
+        Variable(
+            KEEP_MINUTES,
+            default="5 in a terminal; otherwise it ends with the run",
+            expected="a number of minutes, or 0 for none",
+            example="5",
+        ),
+    ] = None
+    """Minutes for which a run's own Prefect server stays after it, so that the next run begins sooner."""
     ffmpeg: Annotated[
         str, Variable(FFMPEG, default="a suitable one on PATH, else the one installed with Storyreel")
     ] = ""

@@ -15,13 +15,13 @@ from storyreel.flows.errors import Interrupted, RunFailed
 from storyreel.flows.planning.model import Plan
 from storyreel.flows.planning.run_request import RunRequest
 from storyreel.flows.servers.choose import (
+    RunServer,
     is_server_lost,
-    prepared_server,
     report_to_server,
+    run_server,
     server_line,
     set_prefect_defaults,
 )  # fmt: skip
-from storyreel.flows.servers.ephemeral import EphemeralServer
 from storyreel.flows.servers.local import pages_url
 from storyreel.flows.servers.prefect_settings import default_port
 from storyreel.flows.terminal import Terminal
@@ -31,12 +31,10 @@ if TYPE_CHECKING:
     from storyreel.flows.production.report import Rendering
 
 
-def run(
-    request: RunRequest, plan: Plan, console: Terminal, prepared: EphemeralServer | None = None
-) -> tuple[Rendering, str]:
+def run(request: RunRequest, plan: Plan, console: Terminal, prepared: RunServer | None = None) -> tuple[Rendering, str]:
     """Carry out a plan that was agreed to. Returns the film, and a line that says where its run is shown.
 
-    `prepared` is what `prepared_server` gives; to enter that before planning saves the time of planning.
+    `prepared` is what `run_server` gives; to enter that before planning saves the time of planning.
 
     Says on the console if Prefect's server could not record all of it.
 
@@ -48,7 +46,7 @@ def run(
     set_prefect_defaults()
     with ExitStack() as stack:
         with console.status("starting Prefect") as status:
-            server = prepared or stack.enter_context(prepared_server(for_one_run=True))
+            server = prepared or stack.enter_context(run_server())
             if server:
                 server.begin()
             # Imported here, as this takes more than a second, in which the server starts.
@@ -70,7 +68,7 @@ def run(
             logging.raiseExceptions = False
             told = partial(console.print, soft_wrap=True)
             pages = stack.enter_context(report_to_server(server, told, status.update))
-            line = server_line(pages)
+            line = server_line(pages, server)
         console.print(line, soft_wrap=True)
         try:
             with show_progress(plan, console) as listener, listening(listener):

@@ -36,11 +36,11 @@ def render(
     if saved and (provider or sets or select):
         raise typer.BadParameter("a plan fixes --provider, --set and --select; leave them out with --plan")
     from storyreel.flows.commands.screen.consent import load_agreed, require_consent, try_early
-    from storyreel.flows.servers.choose import prepared_server
+    from storyreel.flows.servers.choose import run_server
 
     progress = Terminal(stderr=True)
     # A server of the run's own takes seconds to start, in which the film is planned and the user asked.
-    with prepared_server(for_one_run=True) as server:
+    with run_server() as server:
         # Planned before Prefect is imported, so that a mistake in the storyboard is printed at once.
         if storyboard:
             request = options.request_of(storyboard, provider, sets, select, budget, out)

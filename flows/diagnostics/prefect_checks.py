@@ -13,6 +13,7 @@ from packaging.version import Version
 
 from storyreel.flows.diagnostics import connectivity
 from storyreel.flows.diagnostics.check import Check
+from storyreel.flows.servers.kept import kept_server
 from storyreel.flows.servers.local import recorded_server
 from storyreel.flows.servers.prefect_settings import NamedServer, prefect_command
 from storyreel.flows.servers.survey import DeployedFilm, Pool, SlotLimit, Survey, speaking_to, survey
@@ -34,7 +35,10 @@ def check_prefect(environment: Mapping[str, str], *, offline: bool) -> Iterator[
     server = connectivity.check_prefect_server(ask=not offline)
     if server is None:
         detail = "a run starts its own, and its record stays on this machine"
-        yield Check("prefect server", "ok", detail, fix="storyreel ui (to see runs)")
+        if kept := kept_server(environment):
+            detail += f"; that of the last run, process {kept.process.pid}, is kept for the next one"
+        fix = f"storyreel ui (to see runs){', storyreel ui --stop (to end that server)' if kept else ''}"
+        yield Check("prefect server", "ok", detail, fix=fix)
         return
     named = connectivity.server_in_settings()
     if named and server.problem:

@@ -19,6 +19,7 @@ import psutil
 
 from storyreel.flows.errors import RunFailed
 from storyreel.flows.servers import local
+from storyreel.flows.servers.kept import end_kept
 from storyreel.flows.servers.local import LASTING_LEASES, ServerRecord, Tell, pages_url, probe, record_path
 from storyreel.flows.servers.packed_database import provide_database
 from storyreel.flows.servers.prefect_settings import NamedServer, api_problem, default_port, local_port, named_server
@@ -84,12 +85,13 @@ def start(port: int | None, tell: Tell) -> BackgroundServer:
             raise RunFailed(taken, next=f"storyreel ui --port {local.free_port()}")
     message = f"{ended}Prefect's server was started, and stays until storyreel ui --stop"
     pages = _start_process(wanted, tell).pages
+    end_kept()  # runs report to this one from now on
     return BackgroundServer(pages, f"{pages}/api", message, is_new=True)
 
 
 def stop() -> str:
-    """Stop the server that was started from this home; returns a sentence that says so. Raises RunFailed."""
-    recorded = local.recorded_server()
+    """Stop the servers that were started from this home; returns a sentence that says so. Raises RunFailed."""
+    recorded, of_a_run = local.recorded_server(), end_kept()
     record_path().unlink(missing_ok=True)
     if recorded and recorded.process.is_alive():
         _terminate(recorded.process.pid)
@@ -97,6 +99,8 @@ def stop() -> str:
         if (named := named_server()) and local_port(named.api) == recorded.port:
             stopped += f"\n{named.where} still names it; to render without it: {named.remedy}"
         return stopped
+    if of_a_run:
+        return of_a_run
     if recorded:
         return f"the server at {recorded.pages} had ended already"
     if probe(default_port()) == "prefect":

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -14,6 +15,7 @@ from uuid import UUID
 
 from storyreel.flows.errors import RunFailed
 from storyreel.flows.servers.ephemeral import FOR_ONE_RUN, EphemeralServer
+from storyreel.flows.servers.kept import BorrowedServer, Keeping, borrowed_server
 from storyreel.flows.servers.local import Tell, local_server, pages_url, probe
 from storyreel.flows.servers.prefect_settings import (
     NO_ANSWER,
@@ -22,8 +24,10 @@ from storyreel.flows.servers.prefect_settings import (
     is_server_named,
     lasting_api,
     named_server,
+    settings_digest,
 )
 from storyreel.specs.errors import StoryreelError
+from storyreel.tasks.settings import Settings
 
 _DEFAULTS = {
     # No telemetry.
@@ -34,6 +38,8 @@ _DEFAULTS = {
     "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
     "PREFECT_INTERNAL_LOGGING_LEVEL": "CRITICAL",
 }
+
+_KEPT_MINUTES = 5
 
 _uses_ephemeral_server: ContextVar[bool] = ContextVar("uses_ephemeral_server", default=False)
 
@@ -49,23 +55,50 @@ def set_prefect_defaults() -> None:
         os.environ.setdefault(name, value)
 
 
-@contextmanager
-def prepared_server(*, for_one_run: bool = False) -> Iterator[EphemeralServer | None]:
-    """An ephemeral server whose process starts at once, for `report_to_server`; None if another server is available.
+RunServer = EphemeralServer | BorrowedServer
+"""A server of a run's own, which ends with it or is kept for the next one."""
 
-    One for a run alone neither schedules nor waits for workers.
-    """
+
+@contextmanager
+def prepared_server() -> Iterator[EphemeralServer | None]:
+    """An ephemeral server whose process starts at once, for `report_to_server`; None if another server is available."""
     if is_server_named() or local_server():
         yield None
     else:
-        set_prefect_defaults()
-        with EphemeralServer(FOR_ONE_RUN if for_one_run else {}) as server:
+        with EphemeralServer() as server:
             yield server
 
 
 @contextmanager
+def run_server() -> Iterator[RunServer | None]:
+    """The same for one run alone: it neither schedules nor waits for workers, and may be one that an earlier run left.
+
+    It is kept for the next run for as long as the settings say.
+    """
+    if is_server_named() or local_server():
+        yield None
+        return
+    set_prefect_defaults()
+    settings = settings_digest()
+    server: RunServer | None = borrowed_server(settings)
+    if server is None:
+        seconds = kept_seconds()
+        server = EphemeralServer(FOR_ONE_RUN, Keeping(seconds=seconds, settings=settings) if seconds else None)
+    with server:
+        yield server
+
+
+def kept_seconds() -> float:
+    """For how long a run's own server is kept: some minutes by default where a person looks on, else not at all."""
+    minutes = Settings.read().keep_minutes
+    if minutes is None:
+        minutes = _KEPT_MINUTES if sys.stderr.isatty() and sys.platform != "win32" else 0
+    return minutes * 60
+
+
+@contextmanager
 def report_to_server(
-    prepared: EphemeralServer | None = None, on_wait: Tell | None = None, on_start: Tell = lambda text: None
+    prepared: RunServer | None = None, on_wait: Tell | None = None, on_start: Tell = lambda text: None
 ) -> Iterator[str]:
     """Set Prefect's API inside to the server that is named, else that of `storyreel ui`, else an ephemeral one.
 
@@ -119,10 +152,11 @@ def lasting_server() -> Iterator[str]:
         yield pages
 
 
-def server_line(pages: str) -> str:
-    """A line that says which server runs report to inside `report_to_server`, which gave `pages`."""
+def server_line(pages: str, server: RunServer | None) -> str:
+    """A line that says which server runs report to inside `report_to_server`, which got `server` and gave `pages`."""
     if not pages:
-        ours = "Prefect: a server of this run's own, which ends with it; storyreel ui shows the run later"
+        own = server.in_words if server else "a server of this run's own, which ends with it"
+        ours = f"Prefect: {own}; storyreel ui shows the run later"
         return "; ".join(filter(None, (ours, _about_a_foreign_one())))
     named = named_server() if lasting_api() else None
     return f"Prefect: {pages}, {f'named by {named.where}' if named else 'started by storyreel ui'}"

@@ -2,7 +2,8 @@
 
 The child is this module, run as a program. It imports what a server needs, which takes seconds, and then reads its
 port, one line on standard input. The parent holds the other end of that pipe; it closes when the parent ends, however
-it ends, so that no server outlives a kill -9.
+it ends, so that no server outlives a kill -9. One that is kept for the next run gets the path of its record as another
+line, and ends when it has not been used for its time.
 
 `prefect server start` imports all commands of `prefect` besides, which takes half a second of processor time (3.9.1).
 """
@@ -19,8 +20,12 @@ import tempfile
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
+from pathlib import Path
 from types import MappingProxyType
+from typing import IO
 
+from storyreel.flows.servers import kept as kept_servers
+from storyreel.flows.servers.kept import Keeping
 from storyreel.flows.servers.local import LASTING_LEASES, Tell, free_port, pages_url, wait_until_ready
 from storyreel.flows.servers.packed_database import provide_database
 
@@ -51,7 +56,7 @@ class EphemeralServer:
     `begin`. In a session of its own, Ctrl-C does not reach it: it must still take the run's last states.
     """
 
-    def __init__(self, settings: Mapping[str, str] = MappingProxyType({})) -> None:
+    def __init__(self, settings: Mapping[str, str] = MappingProxyType({}), keeping: Keeping | None = None) -> None:
         self._log = tempfile.TemporaryFile()  # noqa: SIM115
         self._process = subprocess.Popen(
             # -P: a prefect.py in the user's folder is not imported.
@@ -69,6 +74,9 @@ class EphemeralServer:
             },
         )
         self._port: int | None = None
+        self._keeping = keeping
+        self._use: IO[bytes] | None = None
+        """Open while this run uses the server, if that is kept afterwards."""
 
     def __enter__(self) -> EphemeralServer:
         return self
@@ -77,38 +85,59 @@ class EphemeralServer:
         """Have the process serve at a free port, once it can; returns the port."""
         if self._port is None:
             self._port = free_port()
-            assert self._process.stdin
-            with suppress(BrokenPipeError):  # the process has ended; wait_until_ready says why
-                self._process.stdin.write(b"%d\n" % self._port)
-                self._process.stdin.flush()
+            self._tell(str(self._port))
         return self._port
+
+    @property
+    def in_words(self) -> str:
+        """A clause about how long it stays."""
+        if not (self._use and self._keeping):
+            return "a server of this run's own, which ends with it"
+        return f"a server of this run's own, {self._keeping.in_words}"
+
+    def _tell(self, line: str) -> None:
+        assert self._process.stdin
+        with suppress(BrokenPipeError):  # the process has ended; wait_until_ready says why
+            self._process.stdin.write(f"{line}\n".encode())
+            self._process.stdin.flush()
 
     def start(self, tell: Tell = lambda text: None) -> str:
         """Wait until it serves; returns the URL of the API. Raises RunFailed when it does not answer."""
         port = self.begin()
         then = "storyreel ui, and when it answers, the same command again"
         wait_until_ready(self._process, port, self._log, then, tell)
+        if self._keeping and (kept := kept_servers.keep(self._process.pid, port, self._keeping)):
+            record, self._use = kept
+            self._tell(str(record))
         return f"{pages_url(port)}/api"
 
     def __exit__(self, *_: object) -> None:
-        """Stop the process; by SIGKILL if it has not served yet."""
-        if self._port is None:
-            self._process.kill()
-        self._process.terminate()
-        try:
-            self._process.wait(_END_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        """Stop the process, by SIGKILL if it has not served yet; leave one that is kept."""
+        if self._use:
+            self._use.close()
+        else:
+            if self._port is None:
+                self._process.kill()
+            self._process.terminate()
+            try:
+                self._process.wait(_END_SECONDS)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
         assert self._process.stdin
         with suppress(BrokenPipeError):
             self._process.stdin.close()
         self._log.close()
 
 
-def _end_with_the_parent() -> None:
-    sys.stdin.buffer.read()
+def _end_in_time() -> None:
+    """End this process when its parent has ended and, if it is kept, when no run has used it for its time."""
+    lines = sys.stdin.buffer.read().decode().splitlines()
+    lock = kept_servers.wait_until_unused(Path(lines[0])) if lines else None
     os.kill(os.getpid(), signal.SIGTERM)
+    threading.Event().wait(_END_SECONDS)
+    if lock:
+        lock.close()
 
 
 def _serve() -> None:
@@ -123,7 +152,7 @@ def _serve() -> None:
     gc.set_threshold(_COLLECT_AFTER)
     gc.enable()
     if port := sys.stdin.buffer.readline().decode().strip():
-        threading.Thread(target=_end_with_the_parent, daemon=True).start()
+        threading.Thread(target=_end_in_time, daemon=True).start()
         provide_database()
         uvicorn.run(application, host="127.0.0.1", port=int(port), log_level="error")
 

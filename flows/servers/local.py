@@ -86,7 +86,7 @@ def local_server(environment: Mapping[str, str] = os.environ) -> str:
     Whatever else answers at a port of this machine may be another user's or another project's, and is not taken.
     """
     server = recorded_server(environment)
-    if not server or not server.process.is_alive() or not _listens(server.process.pid, server.port):
+    if not server or not server.process.is_alive() or not listens(server.process.pid, server.port):
         return ""
     # It is known by its process, so that a late answer is worth waiting for.
     return server.pages if probe(server.port, _ANSWER_SECONDS) == "prefect" else ""
@@ -122,10 +122,10 @@ def wait_until_ready(
     Raises RunFailed with the last line of its log and `next`.
     """
     begun = time.monotonic()
-    while not (probe(port) == "prefect" and _listens(process.pid, port)):
+    while not (probe(port) == "prefect" and listens(process.pid, port)):
         seconds = time.monotonic() - begun
-        prepares = "; a first or newer server prepares its database" if seconds > _USUAL_SECONDS else ""
-        tell(f"waiting for Prefect's server, {seconds:.0f} s{prepares}")
+        prepares = ", which may be making its database" if seconds > _USUAL_SECONDS else ""
+        tell(f"waiting for Prefect's server{prepares}: {seconds:.0f} s")
         if process.poll() is not None or seconds > _START_SECONDS:
             log.seek(0)
             lines = log.read().decode(errors="replace").strip().splitlines()
@@ -134,7 +134,7 @@ def wait_until_ready(
         time.sleep(0.05)
 
 
-def _listens(pid: int, port: int) -> bool:
+def listens(pid: int, port: int) -> bool:
     """Whether this process listens at the port, and not another server that was faster."""
     with suppress(psutil.Error):
         connections = psutil.Process(pid).net_connections("tcp")

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 import shlex
 import shutil
 import sys
 import tomllib
 from collections.abc import Mapping
+from contextlib import suppress
+from importlib import metadata
 from pathlib import Path
 from traceback import walk_tb
 from typing import NamedTuple
@@ -107,6 +110,18 @@ def is_server_named(environment: Mapping[str, str] = os.environ) -> bool:
         return bool(profiles["profiles"][environment.get("PREFECT_PROFILE") or profiles["active"]].get(_VARIABLE))
     except (OSError, ValueError, LookupError, AttributeError, TypeError):
         return False
+
+
+def settings_digest(environment: Mapping[str, str] = os.environ) -> str:
+    """A digest of everything that Prefect's settings may come from here, and of the versions that read it."""
+    digest = hashlib.sha256(f"{sys.executable} {metadata.version('prefect')} {metadata.version('storyreel')}".encode())
+    variables = {name: value for name, value in environment.items() if name == "HOME" or name.startswith("PREFECT_")}
+    digest.update(repr(sorted(variables.items())).encode(errors="surrogateescape"))
+    for path in (*_toml_files(), Path(".env")):
+        with suppress(OSError):
+            digest.update(path.read_bytes())
+        digest.update(b"\0")
+    return digest.hexdigest()
 
 
 def _profiles_path(environment: Mapping[str, str]) -> Path:

@@ -22,6 +22,7 @@ import psutil
 import pytest
 
 from storyreel.flows.player.running import stop
+from storyreel.flows.servers.kept import kept_server
 from storyreel.flows.servers.local import free_port, pages_url, recorded_server
 from storyreel.flows.servers.prefect_settings import local_port
 from storyreel.tasks.home import Home
@@ -78,15 +79,21 @@ def films_at(page: str) -> set[str]:
 def test_a_server_stays_shows_earlier_runs_is_found_by_later_ones_and_is_stopped(machine: Machine) -> None:
     port = free_port()
     page = pages_url(port)
-    early = machine.run("render", "film.yaml")
+    early = machine.run("render", "film.yaml", STORYREEL_KEEP_MINUTES="2")
     assert early.returncode == 0 and "run: storyreel ui" in early.stdout, early.stderr
-    assert "Prefect: a server of this run's own, which ends with it" in early.stderr
+    assert "Prefect: a server of this run's own, which stays for 2 minutes after it" in early.stderr
+    left = kept_server(machine.environment)
+    assert left
+    server = psutil.Process(left.process.pid)
+    assert "server of an earlier run, which stays for 2 min" in machine.run("render", "film.yaml", "--out", "b").stderr
+    assert kept_server(machine.environment) == left
 
     started = machine.run("ui", "--no-open", "--port", str(port))
     assert started.returncode == 0, started.stderr
     assert f"was started, and stays until storyreel ui --stop: {page}" in started.stdout
     assert f"`prefect` uses it in a terminal after: export PREFECT_API_URL={page}/api\n" in started.stdout
-    assert films_at(page) == {"One Room"}, "the run that was made without a server"
+    assert films_at(page) == {"One Room"}, "the runs that were made without this server"
+    server.wait(30)
     (player,) = re.findall(r"played from their pages, by (http://127.0.0.1:\d+)", started.stdout)
     assert "html" in httpx.get(page, follow_redirects=True, timeout=60).headers["content-type"]
 
