@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
+from threading import Thread
 from typing import TYPE_CHECKING
 
 from storyreel.flows.commands.screen.consent import with_next
@@ -26,6 +27,7 @@ from storyreel.flows.servers.local import pages_url
 from storyreel.flows.servers.prefect_settings import default_port
 from storyreel.flows.terminal import Terminal
 from storyreel.tasks.ledger.budget import BudgetExceeded
+from storyreel.tasks.settings import SettingsError
 
 if TYPE_CHECKING:
     from storyreel.flows.production.report import Rendering
@@ -49,7 +51,11 @@ def run(request: RunRequest, plan: Plan, console: Terminal, prepared: RunServer 
             server = prepared or stack.enter_context(run_server())
             if server:
                 server.begin()
-            # Imported here, as this takes more than a second, in which the server starts.
+            # While it starts: what ffmpeg can do, and more than a second of imports.
+            examining = Thread(target=_examine_ffmpeg, daemon=True)
+            examining.start()
+            import fastapi.encoders  # noqa: F401  # Prefect imports it at the begin of a run
+
             import storyreel.flows.render  # noqa: F401
             from storyreel.flows.lifecycle.cancellation import Stopped
             from storyreel.flows.production.agreement import NotAgreed
@@ -68,6 +74,7 @@ def run(request: RunRequest, plan: Plan, console: Terminal, prepared: RunServer 
             logging.raiseExceptions = False
             told = partial(console.print, soft_wrap=True)
             pages = stack.enter_context(report_to_server(server, told, status.update))
+            examining.join()
             line = server_line(pages, server)
         console.print(line, soft_wrap=True)
         try:
@@ -99,6 +106,15 @@ def run(request: RunRequest, plan: Plan, console: Terminal, prepared: RunServer 
     if pages:
         return rendering, f"run: {pages}/{path}"
     return rendering, f"run: storyreel ui, then open {pages_url(default_port())}/{path}"
+
+
+def _examine_ffmpeg() -> None:
+    """Find the ffmpeg of the run, which is remembered, by asking programs what they can do."""
+    from storyreel.tasks.media.binary import find_ffmpeg
+    from storyreel.tasks.media.errors import MediaError
+
+    with suppress(MediaError, SettingsError):  # the run raises it
+        find_ffmpeg()
 
 
 async def _flow(request: RunRequest, plan: Plan, console: Terminal) -> Rendering:

@@ -106,7 +106,12 @@ def report_to_server(
     if the named one does not answer. With `on_wait`, which is told so, one that is slow is waited for; `on_start` is
     told again and again what of an ephemeral one is awaited.
     """
-    from prefect.settings import PREFECT_API_URL, temporary_settings
+    from prefect.settings import (
+        PREFECT_API_URL,
+        PREFECT_CLIENT_CSRF_SUPPORT_ENABLED,
+        PREFECT_SERVER_CSRF_PROTECTION_ENABLED,
+        temporary_settings,
+    )
 
     if named := named_server():
         if named.port and probe(named.port) == "nothing":
@@ -119,10 +124,14 @@ def report_to_server(
         with temporary_settings({PREFECT_API_URL: f"{local}/api"}):
             yield local
     else:
-        with prepared or EphemeralServer() as server, temporary_settings({PREFECT_API_URL: server.start(on_start)}):
+        with prepared or EphemeralServer() as server:
+            settings = {PREFECT_API_URL: server.start(on_start)}
+            # Otherwise each client asks for a token first, which the server does not have.
+            is_protected = PREFECT_SERVER_CSRF_PROTECTION_ENABLED.value()
             token = _uses_ephemeral_server.set(True)
             try:
-                yield ""
+                with temporary_settings({**settings, PREFECT_CLIENT_CSRF_SUPPORT_ENABLED: is_protected}):
+                    yield ""
             finally:
                 _uses_ephemeral_server.reset(token)
 

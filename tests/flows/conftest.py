@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from tests.flows import warm
-from tests.prefect_server import move_in
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -24,13 +23,6 @@ def fresh_environment(tmp_path: Path) -> dict[str, str]:
     home.mkdir()
     kept = {name: os.environ[name] for name in ("PYTHONPATH", "LANG", "SYSTEMROOT") if name in os.environ}
     return {**kept, "HOME": str(home), "PATH": "/nowhere", "TERM": "dumb"}
-
-
-@pytest.fixture
-def lived_in(fresh_environment: dict[str, str]) -> dict[str, str]:
-    """The same machine, after Prefect was used on it once: a server of a run's own begins sooner."""
-    move_in(Path(fresh_environment["HOME"]) / ".prefect")
-    return fresh_environment
 
 
 @pytest.fixture

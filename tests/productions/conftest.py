@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.flows.conftest import fresh_environment, lived_in, storyreel, wait_until
+from tests.flows.conftest import fresh_environment, storyreel, wait_until
 from tests.pools import whole_server
 
-__all__ = ["fresh_environment", "lived_in", "storyreel", "wait_until"]
+__all__ = ["fresh_environment", "storyreel", "wait_until"]
 
 
 @pytest.fixture(scope="module")

@@ -84,9 +84,7 @@ def test_the_documented_set_up_works_as_it_is_written(shell: Shell, tmp_path: Pa
 
 
 @pytest.mark.matrix
-def test_without_a_profile_the_printed_commands_work_as_they_are_pasted(
-    shell: Shell, lived_in: dict[str, str], tmp_path: Path
-) -> None:
+def test_without_a_profile_the_printed_commands_work_as_they_are_pasted(shell: Shell, tmp_path: Path) -> None:
     assert "export PREFECT_API_URL=" in shell.type("storyreel ui --no-open")
     refused = subprocess.run(
         ["storyreel", "deploy", "film.yaml", "--pool", "render"], cwd=tmp_path, env=shell.environment,

@@ -62,12 +62,14 @@ class Fails(Trouble):
 
 
 @pytest.mark.parametrize("database", ["sqlite", "postgresql"])
-def test_it_is_told_recorded_and_settled_without_harm(tmp_path: Path, lived_in: dict[str, str], database: str) -> None:
+def test_it_is_told_recorded_and_settled_without_harm(
+    tmp_path: Path, fresh_environment: dict[str, str], database: str
+) -> None:
     service = Apiyi(ApiyiSettings(key=KEY, script=Script(waiting=0, running=0)))
     ledger_url = postgres.running().fresh() if database == "postgresql" else ""
     service.fault(Call.POLL, Fails(REASON), accepted=True, times=1)
     # The order of the other shot: accepted, by an answer without a usable id.
-    with staged(tmp_path, FILM, service, {**lived_in, "COLUMNS": "300"}, ledger_url) as stage:
+    with staged(tmp_path, FILM, service, {**fresh_environment, "COLUMNS": "300"}, ledger_url) as stage:
         stage.environment["APIYI_API_KEY"] = KEY
         service.fault(
             Call.CREATE, Says(json.dumps({"note": f"task ' \" \x1b[2J {KEY}"}).encode()), accepted=True, times=1

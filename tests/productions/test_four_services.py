@@ -147,7 +147,7 @@ def _assert_asked_for_what_was_written(service: str, bodies: list[dict[str, Any]
 
 @pytest.mark.parametrize("service", ["aimlapi", "freepik"])
 def test_no_key_is_written_down_anywhere(
-    service: str, tmp_path: Path, lived_in: dict[str, str], bucket: dict[str, str]
+    service: str, tmp_path: Path, fresh_environment: dict[str, str], bucket: dict[str, str]
 ) -> None:
     """A run that fails in several ways, on a Prefect server of its own, then everything that it wrote and said."""
     emulator = SERVICES[service].emulated(key=KEY, script=Script(waiting=0, running=0))
@@ -155,7 +155,7 @@ def test_no_key_is_written_down_anywhere(
         echo = {"message": f"the header was {KEY}"}
         emulator.fault(Call.CREATE, Answer(400, echo), times=1)
         emulator.fault(Call.CREATE, Answer(500, echo), times=1)
-        stage = stage_of(service, emulator, base_url, tmp_path, {**lived_in, **bucket})
+        stage = stage_of(service, emulator, base_url, tmp_path, {**fresh_environment, **bucket})
         code, out, err = stage.run(cold=True)
         assert code == 1
         assert KEY not in out + err

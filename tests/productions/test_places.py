@@ -98,14 +98,14 @@ class Machine:
 
 @pytest.fixture
 def machine(
-    tmp_path: Path, storyreel: Command, lived_in: dict[str, str], request: pytest.FixtureRequest
+    tmp_path: Path, storyreel: Command, fresh_environment: dict[str, str], request: pytest.FixtureRequest
 ) -> Iterator[Machine]:
     service = Aimlapi(AimlapiSettings(script=Script(seconds=12)))
     with service.served(port=0) as base:
         told = {"AIMLAPI_API_KEY": "sk-emulator", "AIMLAPI_BASE_URL": base, "STORYREEL_POLL_SECONDS": "0.5"}
         if storage := getattr(request, "param", ""):
             told["PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE"] = f"{STORAGE}.{storage}"
-        machine = Machine(tmp_path, storyreel, {**lived_in, **told}, service)
+        machine = Machine(tmp_path, storyreel, {**fresh_environment, **told}, service)
         yield machine
         machine.end()
 

@@ -60,12 +60,12 @@ class Machine:
 
 
 @pytest.fixture
-def machine(tmp_path: Path, storyreel: Command, lived_in: dict[str, str]) -> Iterator[Machine]:
+def machine(tmp_path: Path, storyreel: Command, fresh_environment: dict[str, str]) -> Iterator[Machine]:
     (tmp_path / "film.yaml").write_text(FILM)
     # Prefect's own default is that of the home in which it was imported.
-    prefect = {"PREFECT_HOME": f"{lived_in['HOME']}/.prefect", "PREFECT_SERVER_API_PORT": str(free_port())}
+    prefect = {"PREFECT_HOME": f"{fresh_environment['HOME']}/.prefect", "PREFECT_SERVER_API_PORT": str(free_port())}
     own = {"STORYREEL_HOME": str(tmp_path / "storyreel"), **prefect}
-    machine = Machine(storyreel, {**lived_in, **own})
+    machine = Machine(storyreel, {**fresh_environment, **own})
     yield machine
     machine.end()
 

@@ -280,13 +280,13 @@ def _assert_prefect_kept_everything(home: Path, flow_run: str) -> None:
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
 def test_a_run_that_is_stopped_ends_its_children_and_leaves_nothing_half_written(
-    hello: Path, tmp_path: Path, lived_in: dict[str, str], stop: signal.Signals
+    hello: Path, tmp_path: Path, fresh_environment: dict[str, str], stop: signal.Signals
 ) -> None:
     shots = "".join(f"  - {{shot: S{n}, action: Slowly {n}., duration: 10s}}\n" for n in range(12))
     hello.write_text(f"storyboard: 1\ntitle: Long\nformat: {{resolution: 1080p}}\nshots:\n{shots}")
     command = [Path(sys.executable).with_name("storyreel"), "render", "hello.yaml", "--out", "out"]
     run = subprocess.Popen(
-        command, cwd=tmp_path, env=lived_in, stderr=subprocess.PIPE, text=True, start_new_session=True
+        command, cwd=tmp_path, env=fresh_environment, stderr=subprocess.PIPE, text=True, start_new_session=True
     )
     assert run.stderr
     begun = next(line for line in run.stderr if "generating" in line)
@@ -304,7 +304,7 @@ def test_a_run_that_is_stopped_ends_its_children_and_leaves_nothing_half_written
     while any(child.is_running() for child in children) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not [child for child in children if child.is_running()]
-    state = Path(lived_in["HOME"]) / ".storyreel"
+    state = Path(fresh_environment["HOME"]) / ".storyreel"
     assert not list((state / "clips" / "arriving").iterdir())
     assert not (tmp_path / "out" / "sequence.mp4").exists()
     for clip in (state / "clips").glob("??/*.mp4"):
