@@ -129,8 +129,10 @@ class Production:
         wait(lambda: httpx.get(limits, timeout=60).json()["active_slots"] == 0, "all slots are free", pause=1)
 
     def post(self, path: str, **body: object) -> Any:
-        """What the server answers."""
-        answer = httpx.post(f"{self.server.api}/{path}", json=body, timeout=60).raise_for_status()
+        """What the server answers. As Prefect's clients do, it asks again while SQLite is locked, which is a 503."""
+        while (answer := httpx.post(f"{self.server.api}/{path}", json=body, timeout=60)).status_code == 503:
+            time.sleep(1)
+        answer.raise_for_status()
         return answer.json() if answer.content else None
 
     def _is_held(self, _: object) -> bool:
