@@ -1,15 +1,24 @@
-"""How long a storyboard takes to read and to plan, against the bare YAML parser on the same text.
+"""What the commands that only look cost, and how long a storyboard takes to read and to plan.
 
-The plan is made once with an empty ledger, and once beside a ledger of 100,000 purchases in which every take of the
-film was bought before in another form, so that the reason for each is looked up.
+The commands are measured in processor time of whole processes, in turns with a process that imports pydantic, yaml,
+typer and rich and does nothing, so that a machine that has other work slows both. `--before FOLDER` measures another
+checkout in the same turns.
 
-uv run python benchmarks/planning.py
+Reading and planning are measured in one process, against the bare YAML parser on the same text. The plan is made once
+with an empty ledger, and once beside a ledger of 100,000 purchases in which every take of the film was bought before in
+another form, so that the reason for each is looked up.
+
+uv run python benchmarks/planning.py [--before FOLDER]
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import platform
+import resource
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -37,13 +46,73 @@ locations:
 defaults: {cast: [ana], location: shop, duration: 3s, provider: dashscope}
 shots:
 """
+_BARE = "import pydantic, yaml, typer, rich"
+_ORDER = """
+from storyreel.tasks.home import Home
+from storyreel.tasks.ledger.ledger import Order
+ledger = Home.of().ledger()
+for number in range(20):
+    ledger.intend(Order(key=f"{number:064}", provider="dashscope", model="m", request="{}", film="Other",
+                        slate=f"S{number}", take=1))
+ledger.close()
+"""
+_COMMANDS = {
+    "`--help`": "--help",
+    "`validate`, 3 shots": "validate 3.yaml",
+    "`plan`, 3 shots": "plan 3.yaml",
+    "`validate`, 1,000 shots": "validate 1000.yaml",
+    "`plan`, 1,000 shots": "plan 1000.yaml",
+    "`ledger`, 20 orders": "ledger",
+}
+_TURNS = 7
 _NOTHING = History(purchases=lambda _: {}, holds=lambda _: False)
 _ROWS = 100_000
 
 
 def main() -> None:
-    """Measure and print a table; each figure is the best of three."""
-    print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}\n")
+    """Measure and print the tables."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--before", type=Path, help="another checkout with its own .venv")
+    before: Path | None = parser.parse_args().before
+    print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, load {os.getloadavg()}\n")
+    _commands([Path(sys.executable).parent, *([before / ".venv" / "bin"] if before else [])])
+    _reading_and_planning()
+
+
+def _commands(checkouts: list[Path]) -> None:
+    """Print the processor time of each command, as a multiple of that of the bare imports; the best of seven turns."""
+    with tempfile.TemporaryDirectory() as folder:
+        for shots in (3, 1000):
+            (Path(folder) / f"{shots}.yaml").write_text(_film(shots, "does"))
+        environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+        environment |= {"STORYREEL_HOME": f"{folder}/home", "COLUMNS": "120"}
+        subprocess.run([checkouts[0] / "python", "-c", _ORDER], env=environment, check=True)
+        lines = {"bare imports": [[checkouts[0] / "python", "-c", _BARE]]}
+        lines |= {
+            name: [[bin_ / "storyreel", *words.split()] for bin_ in checkouts] for name, words in _COMMANDS.items()
+        }
+        best: dict[tuple[str, int], float] = {}
+        for _ in range(_TURNS):
+            for name, both in lines.items():
+                for number, line in enumerate(both):
+                    took = _processor_seconds(line, folder, environment)
+                    best[name, number] = min(took, best.get((name, number), took))
+    bare = best["bare imports", 0]
+    print(f"bare imports: {bare:.3f} s of the processor\n\n| command | to the bare imports | before |\n|---|---:|---:|")
+    for name in _COMMANDS:
+        print(f"| {name} | {' | '.join(f'{best[name, n] / bare:.1f}' for n in range(len(checkouts)))} |")
+    print()
+
+
+def _processor_seconds(line: list[str | Path], folder: str, environment: dict[str, str]) -> float:
+    begun = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(line, cwd=folder, env=environment, check=True, capture_output=True)
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return ended.ru_utime - begun.ru_utime + ended.ru_stime - begun.ru_stime
+
+
+def _reading_and_planning() -> None:
+    """Print a table; each figure is the best of three."""
     print("| shots | YAML parser s | read s | plan s | plan beside 100,000 purchases s | read ÷ parser |")
     print("|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -50,7 +50,7 @@ def print_plan(console: Terminal, budgeted: BudgetedPlan) -> None:
     heads = [Column(column.name, column.justify, is_text=column.name == "why") for column in columns]
     print_rows(console, heads, rows, plan.title)
     left_out = [f"{column.name} {value}" for column in _COLUMNS
-                if column not in columns and (value := column.cell(plan.takes[0]))]  # fmt: skip
+                if column not in columns and (value := column.text(plan.takes[0]))]  # fmt: skip
     for line in _notes(budgeted, left_out):
         console.print(line, soft_wrap=True)
 
@@ -61,14 +61,14 @@ def _rows(takes: Sequence[PlannedTake], columns: Sequence[_Column], *, is_long: 
     if not is_long:
         yield from ([column.cell(take) for column in columns] for take in takes)
         return
-    groups = groupby(takes, lambda take: [str(column.cell(take)) for column in others])
+    groups = groupby(takes, lambda take: [column.text(take) for column in others])
     for number, (_, group) in enumerate(groups):
         first, *rest = group
         if number == _MOST_GROUPS:
             left = sum(1 for _, group in groups for _ in group) + 1 + len(rest)
             yield [f"… {left} more", *("" for _ in others[1:]), "`plan --json` lists all"]
             return
-        slate = f"{columns[0].cell(first)} … {columns[0].cell(rest[-1])}: {len(rest) + 1}" if rest else None
+        slate = f"{columns[0].text(first)} … {columns[0].text(rest[-1])}: {len(rest) + 1}" if rest else None
         yield [slate or columns[0].cell(first), *(column.cell(first) for column in others)]
 
 
@@ -147,8 +147,14 @@ def _duration(seconds: float) -> str:
 
 class _Column(NamedTuple):
     name: str
-    cell: Callable[[PlannedTake], str | Text]
+    text: Callable[[PlannedTake], str]
     justify: Literal["left", "right"] = "left"
+    styles: Mapping[str, str] | None = None
+    """The style of each of its texts."""
+
+    def cell(self, take: PlannedTake) -> str | Text:
+        text = self.text(take)
+        return Text(text, style=self.styles[text]) if self.styles else text
 
 
 def _cut(take: PlannedTake) -> str:
@@ -174,7 +180,7 @@ _COLUMNS = (
     _Column("cut", _cut, "right"),
     _Column("made", lambda take: f"{float(take.request.seconds):.4g} s", "right"),
     _Column("price", _price, "right"),
-    _Column("state", lambda take: Text(take.state, style=_COLOURS[take.state])),
+    _Column("state", lambda take: take.state, styles=_COLOURS),
     _Column("review", lambda take: take.review or ""),
     _Column("why", _why),
 )
@@ -186,7 +192,7 @@ def _differs(column: _Column, plan: Plan) -> bool:
         return True
     if column.name == "review":
         return any(take.review for take in plan.takes)
-    return len({str(column.cell(take)) for take in plan.takes}) > 1
+    return len({column.text(take) for take in plan.takes}) > 1
 
 
 def print_rendering(console: Terminal, rendering: Rendering, page: str) -> None:
