@@ -52,6 +52,7 @@ from storyreel.tasks import providers
 from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.budget import BudgetExceeded
 from storyreel.tasks.studio import open_studio
+from storyreel.tasks.threads import in_own_thread, in_threads
 
 _Service = Annotated[str, Field(json_schema_extra={"enum": list(providers.names())})]
 _Budget = Annotated[
@@ -135,7 +136,7 @@ async def render_storyboard(
     held = "" if approval.ceiling else ceiling.raised(planner.limits)
     planner = replace(planner, limits=ceiling.over(() if approval.ceiling else planner.limits))
     try:
-        plan, limits, excess = planner.plan_within_budget(str(flow_run.id))
+        plan, limits, excess = await in_own_thread(planner.plan_within_budget, str(flow_run.id))
         deployed = plan.title
         if ceiling.counts_film and own:
             deployed = await asyncio.to_thread(_deployed_title, request, own, plan.title, home)
@@ -169,10 +170,10 @@ async def render_storyboard(
                 "limits": [limit.model_dump(mode="json") for limit in limits],
                 "agreed": agreed_keys(plan) if agreed is None else agreed,
             }
-        source = FilmSource.of(storyboard, plan.title, planner.film.where().file)
+        source = await asyncio.to_thread(FilmSource.of, storyboard, plan.title, planner.film.where().file)
         origin = Origin(storyboard=hidden(storyboard), version=version, source=source.place)
         chosen = await asyncio.to_thread(try_destination, out, source, plan, home)
-        with open_delivery(chosen, source, home) as delivery:
+        async with in_threads(open_delivery(chosen, source, home)) as delivery:
             rendering = await _carry_out(planner, plan, origin, delivery, agreed, scenes)
         return completed(rendering, rendering.in_words)
     except ReviewNeeded as needed:
@@ -220,18 +221,18 @@ async def _carry_out(
     ):
         stop_handler().use_studio(studio)
         takes = await begin_takes(plan, studio, run, planner.limits, agreed)
-        if scenes and await run_scenes(plan, takes.is_finished, scenes):
-            plan = planner.refreshed(plan)
+        if scenes and await run_scenes(plan, await takes.finished(), scenes):
+            plan = await in_own_thread(planner.refreshed, plan)
             takes = await begin_takes(plan, studio, run, planner.limits, agreed)
         async with orderly_shutdown(plan, takes, studio), observe_run(plan, takes, studio, links) as observer:
             if failures := await takes.run_all():
                 raise ShotsFailed(failures, len(plan.cut.events))
-            if unapproved := await unapproved_shots(plan, takes, studio.ledger):
+            if unapproved := await unapproved_shots(plan, takes, studio):
                 raise ReviewNeeded(unapproved, len(plan.cut.events))
             finisher = FilmFinisher(planner.film, plan, takes, delivery)
             await asyncio.to_thread(delivery.claim)
             sequence = await finisher.join()
-            rendering = await finisher.write_report(sequence, origin, studio.ledger, run)
+            rendering = await finisher.write_report(sequence, origin, studio, run)
             await asyncio.to_thread(delivery.deliver)
             noted = await asyncio.to_thread(note_film, planner.home, run, plan.title, str(rendering.sequence))
             rendering = rendering.model_copy(update={"play": links.film(noted)})

@@ -31,6 +31,7 @@ from storyreel.flows.servers.prefect_internals import name_flow_run
 from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.budget import Limit
 from storyreel.tasks.studio import open_studio
+from storyreel.tasks.threads import in_own_thread
 
 
 @flow(name=SCENE_FLOW)
@@ -66,7 +67,7 @@ async def shoot_scene(
     request = RunRequest(storyboard=storyboard, provider=provider, vars=vars or {}, selection=tuple(select or ()))
     is_of_film = await was_begun_by(of_run)
     planner = await asyncio.to_thread(Planner.of, request, home, confined=not is_of_film)
-    plan = planner.plan()
+    plan = await in_own_thread(planner.plan)
     planned = [take for take in plan.takes if take.scene == scene]
     scene_plan = plan.model_copy(update={"takes": tuple(planned)})
     # A run that was started by hand is held to the deployment's, whatever was approved for the run that it names.
@@ -90,4 +91,4 @@ async def shoot_scene(
         ):
             if failures := await takes.run_all(planned):
                 raise ShotsFailed(failures, len({take.shot for take in planned}))
-        return completed(None, takes.tally())
+        return completed(None, await takes.tally())

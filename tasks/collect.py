@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -15,7 +15,7 @@ from storyreel.specs.frozen import Frozen
 from storyreel.specs.problems.phrases import lasting
 from storyreel.tasks.inspection.integrity import check_integrity
 from storyreel.tasks.ledger.budget import Limit
-from storyreel.tasks.ledger.ledger import LedgerError, Order, State
+from storyreel.tasks.ledger.ledger import Ledger, LedgerError, Order, State
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.probe import probe
 from storyreel.tasks.patience import Log, Overdue, Patience, TimeIsUp
@@ -25,9 +25,11 @@ from storyreel.tasks.providers.errors import Denied, TaskFailed, TaskForgotten, 
 from storyreel.tasks.providers.http.download import LinkExpired
 from storyreel.tasks.providers.provider import Provider, TaskStatus
 from storyreel.tasks.providers.request import Request
+from storyreel.tasks.storage.acceptances import acceptances, discard_acceptance
 from storyreel.tasks.storage.bucket import BucketUnavailable, BucketUnusable
 from storyreel.tasks.storage.clips import Clip, Receipt
 from storyreel.tasks.studio import Studio
+from storyreel.tasks.threads import in_threads
 
 Result = TypeVar("Result")
 
@@ -75,7 +77,7 @@ async def collect(take: Take, task: str, provider: Provider, studio: Studio, pat
         status = await _wait(take, task, provider, studio, patience, log)
         if status.remark:
             log.warning("%s: %s", take.slate, status.remark)
-        with studio.clips.arriving(take.order.key, may_continue=True) as arriving:
+        async with in_threads(studio.clips.arriving(take.order.key, may_continue=True)) as arriving:
             try:
                 await _download(take, status, arriving, provider, studio, patience)
             except LinkExpired:
@@ -88,9 +90,19 @@ async def collect(take: Take, task: str, provider: Provider, studio: Studio, pat
                 cost = studio.prices.billed(take.request, status.billed_seconds)
             receipt = Receipt(key=take.order.key, task=task, cost=cost)
             clip = await _store(take, studio.clips.keep, arriving, receipt, patience=patience)
-        _note(take, receipt, clip, studio)
+        await _note(take, receipt, clip, studio)
         await asyncio.to_thread(studio.clips.forget_damaged, take.order.key)
         return clip
+
+
+async def note_accepted(take: Take, studio: Studio) -> None:
+    """Note an order of a take in the ledger that a service has accepted, and of which only the disk of this host knows.
+
+    So it is after a run was killed, or stopped, while the ledger was locked. Call before a take is ordered or awaited.
+    """
+    for acceptance in await asyncio.to_thread(acceptances, studio.accepted_folder, take.order.key):
+        if await studio.note(Ledger.note_accepted, take.order, acceptance.task, acceptance.cost):
+            await asyncio.to_thread(discard_acceptance, studio.accepted_folder, acceptance)
 
 
 async def note_kept_clips(take: Take, studio: Studio, patience: Patience) -> None:
@@ -100,23 +112,24 @@ async def note_kept_clips(take: Take, studio: Studio, patience: Patience) -> Non
     is ordered or awaited: its row may be in any state. Raises Transient or Terminal if the bucket cannot be used.
     """
     receipts = await asyncio.to_thread(studio.clips.receipts, take.order.key)
-    purchase = studio.ledger.find(take.order.key) if receipts else None
+    purchase = await studio.ask(Ledger.find, take.order.key) if receipts else None
     is_under_way = purchase is not None and purchase.state in (State.INTENDED, State.SUBMITTED)
     if purchase and is_under_way and not (purchase.is_ours() or purchase.is_abandoned()):
         return  # The run that has the row is storing the clip now, or will.
     for receipt in receipts:
         if clip := await call_store(studio.clips.kept, receipt):
             await _store(take, studio.clips.deliver, clip, patience=patience)
-            _note(take, receipt, clip, studio)
+            await _note(take, receipt, clip, studio)
         elif not is_under_way:
-            studio.clips.discard(receipt)
+            await asyncio.to_thread(studio.clips.discard, receipt)
 
 
-def _note(take: Take, receipt: Receipt, clip: Clip, studio: Studio) -> None:
+async def _note(take: Take, receipt: Receipt, clip: Clip, studio: Studio) -> None:
     """Mark the order of a receipt as finished. The receipt stays if another run has the row: that will mark it."""
+    key = take.order.key
     try:
-        if studio.ledger.mark_finished(take.order.key, clip.digest, receipt.cost, task=receipt.task, order=take.order):
-            studio.clips.discard(receipt)
+        if await studio.note(Ledger.mark_finished, key, clip.digest, receipt.cost, task=receipt.task, order=take.order):
+            await asyncio.to_thread(studio.clips.discard, receipt)
     except LedgerError as error:
         raise LedgerError(
             f"the clip of {take.slate} is in the store, but could not be noted in the ledger: {error.message}",
@@ -158,7 +171,7 @@ async def _wait(take: Take, task: str, provider: Provider, studio: Studio, patie
     stage: Literal["queued", "generating"] = "generating"
     said = ""
     while patience.left:
-        pause = studio.seconds_to_next_poll(provider, take.order.model, clock() - started)
+        pause = await studio.seconds_to_next_poll(provider, take.order.model, clock() - started)
         try:
             async with patience.limit():
                 status = await provider.poll(task)
@@ -166,7 +179,7 @@ async def _wait(take: Take, task: str, provider: Provider, studio: Studio, patie
             break
         except TaskFailed as error:
             is_owed = studio.prices.may_bill_failure(take.request)
-            studio.ledger.mark_failed(take.order.key, error.message, owed=is_owed)
+            await studio.note(Ledger.mark_failed, take.order.key, error.message, owed=is_owed)
             raise
         except (Denied, TaskForgotten) as error:
             turned_down += 1
@@ -203,12 +216,15 @@ def _before_end(pause: float, patience: Patience) -> float:
 
 async def _sleep(pause: float, task: str, provider: Provider, studio: Studio) -> None:
     """Sleep until the next poll, or until a webhook of the service says that the task has changed."""
-    while pause > _WAKE_SECONDS and provider.sends_webhooks:
+    clock = asyncio.get_running_loop().time
+    end = clock() + pause
+    while provider.sends_webhooks and end - clock() > _WAKE_SECONDS:
         await asyncio.sleep(_WAKE_SECONDS)
-        pause -= _WAKE_SECONDS
-        if await asyncio.to_thread(studio.ledger.take_wakeup, provider.name, task):
-            return
-    await asyncio.sleep(pause)
+        with suppress(LedgerError, TimeoutError):  # The next poll does not depend on it.
+            async with asyncio.timeout_at(end):
+                if await studio.is_woken(provider.name, task):
+                    return
+    await asyncio.sleep(end - clock())
 
 
 async def _download(

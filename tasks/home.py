@@ -78,6 +78,11 @@ class Home(Frozen):
         return self.root / "house"
 
     @property
+    def accepted(self) -> Path:
+        """Folder of orders that a service has accepted and that the ledger may not have yet."""
+        return self.root / "accepted"
+
+    @property
     def packs(self) -> Path:
         """Folder of downloaded storyboards with their files, which can be downloaded again."""
         return self.root / "packs"

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext, suppress
+from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
 from storyreel.tasks.home import Home
 from storyreel.tasks.join.pieces import SharedPieces
@@ -17,9 +18,22 @@ from storyreel.tasks.providers import load
 from storyreel.tasks.providers.provider import Provider
 from storyreel.tasks.settings import Settings
 from storyreel.tasks.storage.clips import ClipStore
+from storyreel.tasks.threads import Lane, ended, in_own_thread
+
+P = ParamSpec("P")
+Result = TypeVar("Result")
 
 _RENEW_SECONDS = 15
 """Seconds between two renewals of this run's leases in the ledger."""
+_QUESTIONS = 4
+"""Questions that the ledger is asked at a time."""
+_RECALL_SECONDS = 1.0
+"""How long a poll is put off for an answer of the ledger on how long a model's takes take."""
+_ANSWER_SECONDS = 5.0
+"""How long an answer is waited for that only tells how a run ended."""
+_INTENT_SECONDS = 5.0
+"""Seconds that a cancelled take waits until its intent is stored or given up."""
+_CLOSE_SECONDS = 5.0
 
 
 class Places(Protocol):
@@ -56,10 +70,13 @@ class Studio:
         places: Places | None = None,
     ) -> None:
         self.ledger = ledger
+        """Waits for other programs and for the disk: on the event loop use `ask`, `note` and `intend`."""
         self.clips = clips
         self.house_folder = house
         self.answers_folder = house.with_name("answers")
         """Folder of the services' answers to orders that could not be used."""
+        self.accepted_folder = house.with_name("accepted")
+        """Folder of accepted orders that the ledger may not have yet."""
         self.shared_pieces = SharedPieces(clips.bucket.inside("house")) if clips.bucket else None
         """The conformed pieces that hosts share; None without a bucket."""
         self.prices = prices
@@ -70,9 +87,12 @@ class Studio:
         self.places: Places = places or _AnyNumber()
         """What bounds the takes of all runs together, as `slot` bounds those of this one."""
         self._providers = providers
-        self._slots = {name: asyncio.Semaphore(provider.concurrency_limit()) for name, provider in providers.items()}
+        self._slots: dict[str, asyncio.Semaphore] = {}
         self._poll_seconds = poll_seconds
-        self._past_durations: dict[tuple[str, str], PastDurations | None] = {}
+        self._past_durations: dict[tuple[str, str], asyncio.Future[PastDurations | None]] = {}
+        # What waits for a lock must not keep answers of services waiting, nor what only reads.
+        self._questions, self._intents, self._changes = Lane(_QUESTIONS), Lane(1), Lane(ledger.writers)
+        self._wakeups = Lane(1)
 
     def provider(self, name: str) -> Provider:
         """An open service."""
@@ -84,30 +104,95 @@ class Studio:
 
     def slot(self, name: str) -> asyncio.Semaphore:
         """A semaphore to hold while a take is at the service, with one slot for each take that it allows at a time."""
+        if name not in self._slots:
+            self._slots[name] = asyncio.Semaphore(self._providers[name].concurrency_limit())
         return self._slots[name]
 
-    def seconds_to_next_poll(self, provider: Provider, model: str, elapsed: float) -> float:
+    async def seconds_to_next_poll(self, provider: Provider, model: str, elapsed: float) -> float:
         """Seconds until the next poll of a task that was ordered `elapsed` seconds ago."""
         if self._poll_seconds is not None:
             return self._poll_seconds
         name = (provider.name, model)
         if name not in self._past_durations:
-            self._past_durations[name] = self.ledger.past_durations(*name)
-        return next_poll(elapsed, provider.min_poll_seconds, self._past_durations[name], provider.advised_poll_seconds)
+            self._past_durations[name] = self._questions.start(partial(Ledger.past_durations, self.ledger, *name))
+        asked = self._past_durations[name]
+        await asyncio.wait({asked}, timeout=_RECALL_SECONDS)
+        before = asked.result() if asked.done() and not asked.exception() else None
+        return next_poll(elapsed, provider.min_poll_seconds, before, provider.advised_poll_seconds)
+
+    # The ledger, from the event loop
+
+    async def ask(
+        self, question: Callable[Concatenate[Ledger, P], Result], *args: P.args, **kwargs: P.kwargs
+    ) -> Result:
+        """What the ledger answers, as in `ask(Ledger.find, key)`. If cancelled, does not wait for it."""
+        return await self._questions.start(partial(question, self.ledger, *args, **kwargs))
+
+    async def ask_briefly(
+        self, question: Callable[Concatenate[Ledger, P], Result], *args: P.args, **kwargs: P.kwargs
+    ) -> Result | None:
+        """As `ask`; None if the ledger cannot be read, or has not answered in some seconds."""
+        with suppress(LedgerError, TimeoutError):
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                return await self.ask(question, *args, **kwargs)
+        return None
+
+    def note(
+        self, change: Callable[Concatenate[Ledger, P], Result], *args: P.args, **kwargs: P.kwargs
+    ) -> asyncio.Future[Result]:
+        """A change of the ledger, as in `await note(Ledger.mark_failed, key, reason)`.
+
+        It is made also if its caller is cancelled, who does not wait for it; `outlast` waits.
+        """
+        return asyncio.shield(self._changes.start(partial(change, self.ledger, *args, **kwargs)))
+
+    async def intend(self, intent: Callable[[Ledger, Callable[[], bool]], bool], key: str) -> bool:
+        """Store an intent to order a take, one after the other. If cancelled, it is not stored, or withdrawn again.
+
+        `intent` calls `Ledger.intend` or `intend_again`, with `is_wanted`. One at a time: that is how a second take of
+        this run with the same key is told from the repetition of an intent whose answer was lost.
+        """
+        is_cancelled = False
+        storing = self._intents.start(partial(intent, self.ledger, lambda: not is_cancelled))
+        try:
+            return await asyncio.shield(storing)
+        except asyncio.CancelledError:
+            is_cancelled = True
+            if await ended(storing, _INTENT_SECONDS) and not storing.exception() and storing.result():
+                await ended(self.note(Ledger.withdraw, key), _INTENT_SECONDS)
+            raise
+
+    async def is_woken(self, service: str, task: str) -> bool:
+        """Whether a webhook of a service has told of a task since this was last asked."""
+        return await self._wakeups.start(partial(self.ledger.take_wakeup, service, task))
+
+    async def close(self) -> None:
+        """Close the ledger, as `Ledger.close`, after all changes. Does not wait for one that does not answer."""
+        for lane in (self._questions, self._intents, self._wakeups):
+            lane.close(lambda: None)
+        # After the changes: an answer of a service is noted in the row of this run.
+        await ended(self._changes.close(self.ledger.close), _CLOSE_SECONDS)
 
 
 @asynccontextmanager
 async def open_studio(home: Home, services: Iterable[str], *, places: Places | None = None) -> AsyncIterator[Studio]:
     """A studio with these services open, whose takes hold `places`. Closes all services."""
+    providers: dict[str, Provider] = {}
+
+    def studio() -> Studio:
+        seconds = Settings.read().poll_seconds
+        return Studio(home.ledger(), home.clips(), home.house, providers, PriceList.read(), seconds, places)
+
     async with AsyncExitStack() as stack:
-        ledger = home.ledger()
-        stack.callback(ledger.close)
-        providers = {name: await stack.enter_async_context(load(name)()) for name in sorted(set(services))}
-        renewing = asyncio.create_task(_renew_leases(ledger))
+        opened = await in_own_thread(studio)
+        stack.push_async_callback(opened.close)
+        for name in sorted(set(services)):
+            adapter = await in_own_thread(load, name)
+            providers[name] = await stack.enter_async_context(adapter())
+            opened.slot(name)  # which reads a setting
+        renewing = asyncio.create_task(_renew_leases(opened.ledger))
         stack.push_async_callback(_cancel, renewing)
-        yield Studio(
-            ledger, home.clips(), home.house, providers, PriceList.read(), Settings.read().poll_seconds, places
-        )
+        yield opened
 
 
 async def _renew_leases(ledger: Ledger) -> None:
@@ -115,7 +200,7 @@ async def _renew_leases(ledger: Ledger) -> None:
     while True:
         await asyncio.sleep(_RENEW_SECONDS)
         with suppress(LedgerError):  # Locked for a minute, or a server that restarts: the next may succeed.
-            await asyncio.to_thread(ledger.renew_leases)
+            await in_own_thread(ledger.renew_leases)
 
 
 async def _cancel(task: asyncio.Task[None]) -> None:

@@ -19,6 +19,7 @@ from storyreel.tasks.order import STOPPED
 from storyreel.tasks.providers import load
 from storyreel.tasks.providers.errors import Denied, ProviderError, TaskFailed, Terminal, Transient
 from storyreel.tasks.providers.provider import Provider, RemoteTask
+from storyreel.tasks.storage.acceptances import acceptances, discard_acceptance
 
 _ANSWER_SECONDS = 120.0
 """Seconds that a service may take for its whole list, or to say what it knows of a task."""
@@ -84,7 +85,8 @@ def reconcile(
     with closing(home.ledger()) as ledger:
         if decision:
             return asyncio.run(_decide(ledger, _select(ledger, wanted), decision, environment))
-        settled = _settle_from_store(ledger, home, wanted)
+        settled = _settle_by_acceptances(ledger, home, wanted)
+        settled += _settle_from_store(ledger, home, wanted)
         settled += asyncio.run(_settle_from_lists(ledger, wanted, take_proposals, environment))
         return [_ask(ledger, home, one, ask, environment) if ask else one for one in settled]
 
@@ -97,7 +99,20 @@ def select_orders(home: Home, wanted: PurchaseFilter) -> list[Purchase]:
         return _select(ledger, wanted)
 
 
-# By the clip store
+# By what is on the disk of this host
+
+
+def _settle_by_acceptances(ledger: Ledger, home: Home, wanted: PurchaseFilter) -> list[Settlement]:
+    """Attach the orders that a service has accepted, although the ledger could not be told of it."""
+    kept = {acceptance.key: acceptance for acceptance in acceptances(home.accepted)}
+    why, settled = "the service has accepted it, and the next render goes on with it", []
+    for order in _open_orders(ledger, wanted) if kept else ():
+        if order.task is None and (accepted := kept.get(order.order.key)):
+            is_attached = ledger.attach(order, accepted.task, why)
+            settled.append(_settlement(order, "attached", why, is_attached, accepted.task))
+            if is_attached:
+                discard_acceptance(home.accepted, accepted)
+    return settled
 
 
 def _settle_from_store(ledger: Ledger, home: Home, wanted: PurchaseFilter) -> list[Settlement]:
@@ -309,6 +324,9 @@ def _problem(order: Purchase, decision: Decision, home: Home) -> str:
     name = order.order.name
     if any(receipt.key == order.order.key for receipt in home.clips().unnoted()):
         return f"the clip of {name} is in the store; the next render notes it, and buys nothing"
+    accepted = next((one.task for one in acceptances(home.accepted, order.order.key)), None)
+    if accepted and order.task is None:
+        return f"the service has accepted {name} as {accepted}; storyreel reconcile attaches it, and buys nothing"
     if order.state in (State.INTENDED, State.SUBMITTED) and not order.is_abandoned():
         return f"a run is working on {name}"
     if order.state is State.FAILED:

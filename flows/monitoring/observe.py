@@ -19,9 +19,7 @@ from storyreel.flows.player.links import Links
 from storyreel.flows.production.report import CONTACT_SHEET, Rendering
 from storyreel.flows.production.takes import TakeRuns
 from storyreel.flows.servers.availability import current_server
-from storyreel.specs.money import Money
 from storyreel.specs.problems.phrases import counted
-from storyreel.tasks.ledger.errors import LedgerError
 from storyreel.tasks.progress import Stage, StageReport, listening
 from storyreel.tasks.strips import strip_jpeg
 from storyreel.tasks.studio import Studio
@@ -45,7 +43,7 @@ class RunObserver:
     """The pages of one run: takes in reports of stages and keeps rows of the board."""
 
     def __init__(self, plan: Plan, takes: TakeRuns, studio: Studio, links: Links, part: str) -> None:
-        self._plan, self._takes, self._ledger, self._house = plan, takes, studio.ledger, studio.house_folder
+        self._plan, self._takes, self._house = plan, takes, studio.house_folder
         self._links = links
         self._rows: dict[tuple[str, int], board.Row] = {}
         for take in plan.takes:
@@ -114,19 +112,10 @@ class RunObserver:
         self._without_picture.append((take.shot, take.take))
         if take.state == "cached":
             return row.model_copy(update={"service": candidate.request.provider})
-        reported = None if candidate.is_free else self._reported_cost(candidate.key)
-        is_estimate = reported is None and not candidate.is_free
-        cost = reported or candidate.price
+        is_estimate = made.cost is None and not candidate.is_free
+        cost = made.cost or candidate.price
         events.emit_shot_finished(self._plan.title, take, made, cost, is_estimate=is_estimate, play=row.play)
         return row.model_copy(update={"service": candidate.request.provider, "cost": cost, "is_estimate": is_estimate})
-
-    def _reported_cost(self, key: str) -> Money | None:
-        """The cost of an order as its service reported it; None also if the ledger cannot be read."""
-        try:
-            purchase = self._ledger.find(key)
-        except LedgerError:
-            return None
-        return purchase.cost if purchase else None
 
     async def _update_artifacts(self, end: asyncio.Event) -> None:
         clock = asyncio.get_running_loop().time

@@ -10,6 +10,7 @@ from storyreel.flows.planning.model import History
 from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.purchase import NewVerdict, Purchase, Verdict
 from storyreel.tasks.settings import Settings
+from storyreel.tasks.storage.acceptances import acceptances
 
 
 @contextmanager
@@ -17,12 +18,14 @@ def open_history(home: Home) -> Iterator[History]:
     """The history as it is now, until the context ends. Reads the ledger and the store; creates neither."""
     clips, has_bucket = home.clips(), bool(Settings.read().media_url)
     unnoted = {receipt.key for receipt in clips.unnoted()}
+    accepted = {one.key for one in acceptances(home.accepted)}
     if not home.has_ledger:
         yield History(
             purchases=lambda _: {},
             holds=clips.contains,
             keeps=unnoted.__contains__,
-            is_empty=not unnoted,
+            is_accepted=accepted.__contains__,
+            is_empty=not unnoted and not accepted,
             has_bucket=has_bucket,
         )
         return
@@ -39,6 +42,7 @@ def open_history(home: Home) -> Iterator[History]:
             purchases=purchases,
             holds=stored.__contains__,
             keeps=unnoted.__contains__,
+            is_accepted=accepted.__contains__,
             latest=ledger.latest,
             experience=ledger.past_durations,
             committed=ledger.committed,

@@ -42,6 +42,9 @@ class History(Frozen):
     """Whether the store has the clip of this digest. Ask only after `purchases`."""
     keeps: Callable[[str], bool] = lambda _key: False
     """Whether this host has a clip of the take with this key that the ledger may not have yet."""
+    is_accepted: Callable[[str], bool] = lambda _key: False
+    """Whether this host knows of an order of the take with this key that a service has accepted, and that the ledger
+    may not have yet."""
     latest: Callable[[str, Iterable[str]], Orders] = lambda _film, _slates: {}
     """The latest orders for a film's title and some slates."""
     experience: Callable[[str, str], PastDurations | None] = lambda _provider, _model: None

@@ -262,7 +262,7 @@ class _EarlierWording:
         found = self._history.purchases(unknown) if unknown else {}
         for key in unknown:
             is_paid = key in found and found[key].state is not State.FAILED
-            self._is_bought[key] = is_paid or self._history.keeps(key)
+            self._is_bought[key] = is_paid or self._history.keeps(key) or self._history.is_accepted(key)
 
     def applies(self, keys: Sequence[str]) -> bool:
         """Whether takes with these keys, one shot's at all its services, keep the earlier words; always `for_all`."""

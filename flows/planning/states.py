@@ -39,6 +39,9 @@ def _with_state(
     if history.keeps(candidate.key) and not (purchase and purchase.state is State.FINISHED):
         reason = "made before; the clip is in the store, and the run notes it in the ledger"
         return candidate.model_copy(update={"state": "resuming", "reason": reason})
+    if history.is_accepted(candidate.key) and not (purchase and (purchase.task or purchase.state is State.FINISHED)):
+        reason = "ordered before; the service has accepted it, and the run notes it in the ledger"
+        return candidate.model_copy(update={"state": "resuming", "reason": reason})
     if purchase is None:
         changed, reason = _why_new(take, candidate, orders)
         return candidate.model_copy(update={"reason": reason, "changes": changed})

@@ -21,8 +21,9 @@ from storyreel.tasks.media.contact_sheet import contact_sheet
 from storyreel.tasks.media.ffmpeg import in_thread
 from storyreel.tasks.media.house_format import HouseFormat
 from storyreel.tasks.media.text.typefaces import Fonts
-from storyreel.tasks.progress import report_stage
+from storyreel.tasks.progress import Progress, report_stage
 from storyreel.tasks.request.board import own_font
+from storyreel.tasks.studio import Studio
 
 
 class FilmFinisher(NamedTuple):
@@ -56,12 +57,12 @@ class FilmFinisher(NamedTuple):
         report_stage("", 0, "done")
         return sequence
 
-    async def write_report(self, sequence: FilmFile, origin: Origin, ledger: Ledger, run: str) -> Rendering:
+    async def write_report(self, sequence: FilmFile, origin: Origin, studio: Studio, run: str) -> Rendering:
         """Write manifest, subtitles and contact sheet beside the sequence; `run` is the id of the flow run."""
-        plan, folder = self.plan, self.delivery.folder
+        plan = self.plan
         made_takes = [(take, await self.takes.made(take)) for take in plan.takes]
         in_cut = {take.identity for take in await self.takes.takes_in_cut()}
-        purchases = ledger.find_all([made.candidate.key for _, made in made_takes])
+        purchases = await studio.ask(Ledger.find_all, [made.candidate.key for _, made in made_takes])
         rendering = Rendering(
             sequence=self.delivery.destination(sequence.path.name),
             origin=origin,
@@ -72,17 +73,17 @@ class FilmFinisher(NamedTuple):
                 report.rendered_take(take, made, purchases.get(made.candidate.key), in_cut) for take, made in made_takes
             ),
             flow_run=run,
-            spending=ledger.spent_by("service", run=run),
+            spending=await studio.ask(Ledger.spent_by, "service", run=run),
         )
+        await in_thread(lambda progress: self._write_beside(sequence, rendering, progress))
+        return rendering
+
+    def _write_beside(self, sequence: FilmFile, rendering: Rendering, progress: Progress) -> None:
+        plan, folder = self.plan, self.delivery.folder
         report.write_manifest(folder, plan, rendering)
         report.write_subtitles(folder, self.film, plan.cut)
         sheet, fonts = folder / report.CONTACT_SHEET, Fonts(own=own_font(self.film))
-        await in_thread(
-            lambda progress: contact_sheet(
-                sequence.path, plan.cut, sheet, title=plan.title, fonts=fonts, progress=progress
-            )
-        )
-        return rendering
+        contact_sheet(sequence.path, plan.cut, sheet, title=plan.title, fonts=fonts, progress=progress)
 
 
 def _chapters(film: Storyboard, cut: Cut) -> list[Chapter]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from storyreel.flows.planning.model import Candidate, PlannedTake
 from storyreel.specs.errors import StoryreelError
 from storyreel.specs.frozen import Frozen
+from storyreel.specs.money import Money
 from storyreel.tasks.inspection.inspect import Inspection
 from storyreel.tasks.ledger.budget import BudgetExceeded
 from storyreel.tasks.media.errors import MediaError
@@ -23,6 +24,8 @@ class MadeTake(Frozen):
     clip: Clip
     inspection: Inspection | None
     """None for a free clip."""
+    cost: Money | None = None
+    """As its service has reported it for an order that was not finished before the run; None if it has not."""
 
 
 class Failure(Frozen):

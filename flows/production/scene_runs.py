@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import shlex
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -25,7 +25,7 @@ from prefect.states import Cancelled, Cancelling
 
 from storyreel.flows.lifecycle.cancellation import stop_handler
 from storyreel.flows.names import TAG, film_tag, scene_run_name
-from storyreel.flows.planning.model import Plan, PlannedTake
+from storyreel.flows.planning.model import Plan
 from storyreel.specs.errors import StoryreelError
 from storyreel.specs.problems.phrases import shown
 from storyreel.tasks.settings import Settings
@@ -54,12 +54,15 @@ class ServerAway(StoryreelError):
     """The Prefect server does not answer any more, so it is not known how the scenes are."""
 
 
-async def run_scenes(plan: Plan, is_finished: Callable[[PlannedTake], bool], parameters: Mapping[str, Any]) -> bool:
+async def run_scenes(plan: Plan, finished: Collection[str], parameters: Mapping[str, Any]) -> bool:
     """Make the unfinished scenes in runs of their own and wait for them; False if there are less than two.
 
-    `parameters` are those that scenes and film have in common. Raises SceneCancelled when all runs have ended.
+    `finished` has the identities of finished takes; `parameters` are those that scenes and film have in common. Raises
+    SceneCancelled when all runs have ended.
     """
-    unfinished = [scene for scene, takes in plan.scenes() if scene and not all(map(is_finished, takes))]
+    unfinished = [
+        scene for scene, takes in plan.scenes() if scene and any(take.identity not in finished for take in takes)
+    ]
     if len(unfinished) < 2:
         return False
     runs = await _create_runs(plan, unfinished, parameters)

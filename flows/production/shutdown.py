@@ -4,7 +4,7 @@ are delivered."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from uuid import UUID
 
@@ -17,9 +17,11 @@ from storyreel.flows.servers.availability import current_server
 from storyreel.flows.servers.choose import wait_for_task_runs
 from storyreel.flows.servers.prefect_internals import confirm_events, wait_for_events
 from storyreel.specs.errors import StoryreelError
-from storyreel.tasks.ledger.ledger import Purchase, State
-from storyreel.tasks.order import CALLED_OFF
+from storyreel.tasks.ledger.ledger import Ledger, Purchase, State
 from storyreel.tasks.studio import Studio
+from storyreel.tasks.submission import CALLED_OFF
+
+_UNLISTED = "the ledger does not answer, so what is left at services is not listed; next: storyreel ledger"
 
 
 @asynccontextmanager
@@ -34,11 +36,15 @@ async def orderly_shutdown(plan: Plan, takes: TakeRuns, studio: Studio) -> Async
         yield
     except asyncio.CancelledError:
         await takes.cancel_unfinished()
-        stop_handler().left = orders_left(plan, studio)
-        stop_handler().summary = (takes.tally(), *orders_called_off(plan, studio))
+        orders = await paid_orders(plan, studio)
+        if orders is None:
+            stop_handler().left = (_UNLISTED,)
+        else:
+            stop_handler().left = orders_left(orders, studio)
+        stop_handler().summary = (await takes.tally(), *orders_called_off(orders or (), studio))
         raise
     except StoryreelError as error:
-        error.add_note(takes.tally())
+        error.add_note(await takes.tally())
         raise
     finally:
         await takes.cancel_unfinished()
@@ -48,27 +54,29 @@ async def orderly_shutdown(plan: Plan, takes: TakeRuns, studio: Studio) -> Async
             await wait_for_task_runs(UUID(flow_run.id), takes.task_runs)
 
 
-def orders_left(plan: Plan, studio: Studio) -> tuple[str, ...]:
-    """One line for each paid order of this run that runs on at its service or is unknown, in the order of the film.
+def orders_left(orders: Iterable[Purchase], studio: Studio) -> tuple[str, ...]:
+    """One line for each order of this run, of those, that runs on at its service or is unknown.
 
     Call when nothing of the run is under way, and before the ledger releases its orders.
     """
-    ours = [order for order in _paid_orders(plan, studio) if order.is_ours()]
-    return tuple(line for order in ours if (line := _line(order, studio)))
+    return tuple(line for order in orders if order.is_ours() and (line := _line(order, studio)))
 
 
-def orders_called_off(plan: Plan, studio: Studio) -> tuple[str, ...]:
-    """One line for each paid order that a service cancelled for this run, in the order of the film."""
+def orders_called_off(orders: Iterable[Purchase], studio: Studio) -> tuple[str, ...]:
+    """One line for each order, of those, that a service cancelled for this run."""
     return tuple(
         f"{order.order.slate} take {order.order.take}: {order.reason}"
-        for order in _paid_orders(plan, studio)
+        for order in orders
         if order.state is State.FAILED and order.changed >= studio.opened_at and order.reason.startswith(CALLED_OFF)
     )
 
 
-def _paid_orders(plan: Plan, studio: Studio) -> list[Purchase]:
+async def paid_orders(plan: Plan, studio: Studio) -> list[Purchase] | None:
+    """The paid orders of a plan's takes in the order of the film; None if the ledger does not answer."""
     keys = [candidate.key for take in plan.takes for candidate in take.candidates]
-    purchases = studio.ledger.find_all(keys)
+    purchases = await studio.ask_briefly(Ledger.find_all, keys)
+    if purchases is None:
+        return None
     orders = [purchases[key] for key in dict.fromkeys(keys) if key in purchases]
     return [order for order in orders if studio.provider(order.order.provider).paid]
 

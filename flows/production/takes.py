@@ -18,6 +18,7 @@ from storyreel.flows.planning.model import Candidate, Plan, PlannedTake, takes_b
 from storyreel.flows.production.agreement import is_agreed
 from storyreel.flows.production.outcomes import Failure, MadeTake, UpstreamFailed, failure_of
 from storyreel.flows.production.report import spent_in_words
+from storyreel.specs.money import Money
 from storyreel.specs.problems.phrases import counted
 from storyreel.tasks.collect import Take
 from storyreel.tasks.conform import conform
@@ -27,8 +28,7 @@ from storyreel.tasks.inspection.inspect import Needed, Wanted, best_take
 from storyreel.tasks.join.conform import HouseClip, conform_key
 from storyreel.tasks.join.dissolve import DissolveClip
 from storyreel.tasks.ledger.budget import Limit
-from storyreel.tasks.ledger.errors import LedgerError
-from storyreel.tasks.ledger.ledger import Order, State
+from storyreel.tasks.ledger.ledger import Ledger, Order, State
 from storyreel.tasks.media.binary import find_ffmpeg
 from storyreel.tasks.media.house_format import HouseFormat, house_signature
 from storyreel.tasks.progress import report_stage
@@ -38,6 +38,7 @@ from storyreel.tasks.providers.sent_file import check_planned
 from storyreel.tasks.storage.clips import Clip, file_digest, file_named_by_digest
 from storyreel.tasks.storage.files import folder_beside, place_file
 from storyreel.tasks.studio import Studio
+from storyreel.tasks.threads import in_threads
 
 Result = TypeVar("Result")
 
@@ -79,15 +80,24 @@ class TakeRuns:
             raise error
         return [outcome for outcome in outcomes if isinstance(outcome, Failure)]
 
-    def is_finished(self, take: PlannedTake) -> bool:
-        """Whether a take has its clip and, if it is in the cut, is conformed. Reads the ledger and the disk only."""
-        purchase = self._studio.ledger.find(take.key) if take.state == "cached" else None
-        if purchase is None or purchase.clip is None:
-            return False
-        key = conform_key(
-            purchase.clip, take.edit, self._house, take.keep_sound, find_ffmpeg().version, self._accepted_signature
-        )
-        return not take.circled or self._studio.piece_folder(key).exists()
+    async def finished(self) -> frozenset[str]:
+        """The identities of the takes that have their clips and, if they are in the cut, are conformed.
+
+        Reads the ledger and the disk only.
+        """
+        cached = [take for take in self._plan.takes if take.state == "cached"]
+        purchases = await self._studio.ask(Ledger.find_all, [take.key for take in cached])
+
+        def is_finished(take: PlannedTake) -> bool:
+            purchase = purchases.get(take.key)
+            if purchase is None or purchase.clip is None:
+                return False
+            key = conform_key(
+                purchase.clip, take.edit, self._house, take.keep_sound, find_ffmpeg().version, self._accepted_signature
+            )
+            return not take.circled or self._studio.piece_folder(key).exists()
+
+        return await asyncio.to_thread(lambda: frozenset(take.identity for take in cached if is_finished(take)))
 
     def finished_take(self, take: PlannedTake) -> MadeTake | None:
         """The result of a take; None if it is not made yet or failed."""
@@ -95,16 +105,14 @@ class TakeRuns:
         made = future and future.done() and not future.cancelled() and not future.exception() and future.result()
         return made if isinstance(made, MadeTake) else None
 
-    def tally(self) -> str:
+    async def tally(self) -> str:
         """How far the run has come: `2 of 3 takes are finished, about 0.34 USD spent`."""
         begun = [take for take in self._plan.takes if ("take", take.identity) in self._futures]
         finished = sum(self.finished_take(take) is not None for take in begun)
         count = f"{finished} of {counted(len(begun), 'take')} {'is' if finished == 1 else 'are'} finished"
-        try:
-            spending = self._studio.ledger.spent_by("service", run=self._run)
-        except LedgerError:  # it says what came of the run, and must not take the place of that
-            return count
-        return f"{count}, {spent_in_words(spending)} spent"
+        # This says what came of the run, and an error must not take the place of that.
+        spending = await self._studio.ask_briefly(Ledger.spent_by, "service", run=self._run)
+        return count if spending is None else f"{count}, {spent_in_words(spending)} spent"
 
     async def takes_in_cut(self) -> list[PlannedTake]:
         """The takes in the cut, one for each shot, in the order of the film."""
@@ -167,7 +175,7 @@ class TakeRuns:
             if take is await self.take_in_cut(take.shot):
                 await self.house_clip(take)
         except asyncio.CancelledError:
-            report_stage(take.shot, take.take, "stopped", detail=self._left(take))
+            report_stage(take.shot, take.take, "stopped", detail=await self._left(take))
             raise
         except Exception as error:
             failure = failure_of(take, error)
@@ -178,14 +186,13 @@ class TakeRuns:
         report_stage(take.shot, take.take, "done", detail=findings)
         return None
 
-    def _left(self, take: PlannedTake) -> str:
+    async def _left(self, take: PlannedTake) -> str:
         """A sentence on what a run that is stopped leaves of a take."""
         if self.finished_take(take):
             return "its clip is in the store"
         keys = [candidate.key for candidate in take.candidates]
-        try:
-            purchases = self._studio.ledger.find_all(keys)
-        except LedgerError:
+        purchases = await self._studio.ask_briefly(Ledger.find_all, keys)
+        if purchases is None:
             return ""
         for purchase in (purchases[key] for key in keys if key in purchases):
             match purchase.state:
@@ -220,7 +227,7 @@ class TakeRuns:
                 return await self._make_with(take, candidate, upstream)
             except Terminal as error:
                 # The plan buys no fallback of a take that was ordered before or is free, so none is agreed to.
-                if not (self._may_fall_back(take, candidate, error) and is_agreed(following, self._agreed)):
+                if not (is_agreed(following, self._agreed) and await self._may_fall_back(take, candidate, error)):
                     raise
                 warning = "%s take %d: %s; the next service is asked"
                 get_run_logger().warning(warning, take.shot, take.take, error.message)
@@ -232,11 +239,11 @@ class TakeRuns:
         except Exception as error:
             raise UpstreamFailed(f"not made, because it continues {before.shot}") from error
 
-    def _may_fall_back(self, take: PlannedTake, candidate: Candidate, error: Terminal) -> bool:
+    async def _may_fall_back(self, take: PlannedTake, candidate: Candidate, error: Terminal) -> bool:
         """Whether it is certain that the order yields no clip, and its content was not what the service refused."""
         if isinstance(error, FileChanged):
             return False
-        purchase = self._studio.ledger.find(candidate.key)
+        purchase = await self._studio.ask(Ledger.find, candidate.key)
         if isinstance(error, Refusal):
             is_over = purchase is None or purchase.state is State.FAILED
             return is_over and (take.fallback_on_refusal or not error.is_content)
@@ -244,7 +251,14 @@ class TakeRuns:
 
     async def _make_with(self, take: PlannedTake, candidate: Candidate, upstream: Clip | None) -> MadeTake:
         clip = await self._generate(take, candidate, upstream)
-        return MadeTake(candidate=candidate, clip=clip, inspection=clip.inspection)
+        cost = await self._reported_cost(take, candidate)
+        return MadeTake(candidate=candidate, clip=clip, inspection=clip.inspection, cost=cost)
+
+    async def _reported_cost(self, take: PlannedTake, candidate: Candidate) -> Money | None:
+        if take.state == "cached" or candidate.is_free:
+            return None
+        purchase = await self._studio.ask_briefly(Ledger.find, candidate.key)
+        return purchase.cost if purchase else None
 
     async def _generate(self, take: PlannedTake, candidate: Candidate, upstream: Clip | None) -> InspectedClip:
         wanted = await self._wanted(take, candidate)
@@ -326,13 +340,13 @@ class TakeRuns:
         folder = self._studio.house_folder / "frames" / f"{made.candidate.key[:32]}-{made.clip.digest[:16]}"
         if found := await asyncio.to_thread(file_named_by_digest, folder):
             return found
-        folder.mkdir(parents=True, exist_ok=True)
-        with folder_beside(folder / "frame.png") as workshop:
+        await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
+        async with in_threads(folder_beside(folder / "frame.png")) as workshop:
             picture = workshop / "frame.png"
             if not await self._studio.provider(request.provider).write_last_frame(request, made.clip.path, picture):
                 return None
             into = folder / f"{await asyncio.to_thread(file_digest, picture)}.png"
-            place_file(picture, into)
+            await asyncio.to_thread(place_file, picture, into)
         return into
 
     async def _conform(self, take: PlannedTake, accept: str | None) -> HouseClip:

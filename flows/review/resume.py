@@ -20,6 +20,7 @@ from storyreel.flows.servers.local import local_server
 from storyreel.specs.frozen import Frozen
 from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.purchase import Word
+from storyreel.tasks.threads import in_own_thread
 
 
 class ResumedRun(Frozen):
@@ -57,7 +58,7 @@ async def _resume(client: PrefectClient, run: FlowRun, home: Home) -> ResumedRun
         asks = question and question.money
         why = f"it asks for {asks.exactly}" if asks else "it was suspended by hand"
         return _outcome(run, f"still suspended, as {why}: Resume on its page")
-    words = _words(question, home)
+    words = await in_own_thread(_words, question, home)
     waiting = [of_shot for of_shot in words if Word.APPROVED not in of_shot]
     if waiting and not any(of_shot == {Word.RETAKE} for of_shot in waiting):
         return _outcome(run, f"still suspended: {len(waiting)} of its {len(words)} shots wait")

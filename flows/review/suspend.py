@@ -36,6 +36,8 @@ from storyreel.specs.errors import StoryreelError
 from storyreel.specs.money import Money
 from storyreel.tasks.ledger.budget import Limit
 from storyreel.tasks.ledger.ledger import Ledger
+from storyreel.tasks.studio import Studio
+from storyreel.tasks.threads import in_own_thread
 
 _QUESTION = "storyreel-asks-"
 """Prefix of the keys under which a run's input holds questions."""
@@ -74,7 +76,7 @@ class Approval:
         async with get_client() as client:
             approval = cls(planner, await rounds_of(client, UUID(flow_run.id)), announce)
             await approval._require_not_stopped(client)
-        approval._note_verdicts()
+        await in_own_thread(approval._note_verdicts)
         return approval
 
     @property
@@ -90,7 +92,7 @@ class Approval:
         home = self._planner.home
         form = await asyncio.to_thread(review_form, question, self._problems, home.house, await run_links(home))
         slates = [shot.slate for shot in needed.shots]
-        shots, spent = ", ".join(slates), self._planner.committed(flow_run.id)
+        shots, spent = ", ".join(slates), await in_own_thread(self._planner.committed, flow_run.id)
         told = {
             "shots": slates,
             "spent": [money.model_dump(mode="json") for money in spent],
@@ -105,7 +107,8 @@ class Approval:
         """
         if not _can_ask():
             return
-        plan, committed = self._planner.plan(), self._planner.committed(flow_run.id)
+        plan = await in_own_thread(self._planner.plan)
+        committed = await in_own_thread(self._planner.committed, flow_run.id)
         if plan.unpriced or len(plan.totals) != 1:
             return
         (more,) = plan.totals
@@ -164,14 +167,14 @@ def _in_words(spent: Sequence[Money]) -> str:
     return " and ".join(money.exactly for money in spent if money.amount) or "nothing"
 
 
-async def unapproved_shots(plan: Plan, runs: TakeRuns, ledger: Ledger) -> list[ShotToReview]:
+async def unapproved_shots(plan: Plan, runs: TakeRuns, studio: Studio) -> list[ShotToReview]:
     """The shots of a run that must be approved and are not; waits until their takes are made."""
     return [
         ShotToReview(
             film=plan.title,
             slate=slate,
             action=action_of(takes[0]),
-            takes=tuple([await _to_review(take, runs, ledger) for take in takes]),
+            takes=tuple([await _to_review(take, runs, studio) for take in takes]),
         )
         for slate, takes in shots_to_approve(plan).items()
     ]
@@ -213,9 +216,9 @@ async def _answer(client: PrefectClient, run: UUID, number: int) -> dict[str, An
     return answer
 
 
-async def _to_review(take: PlannedTake, runs: TakeRuns, ledger: Ledger) -> TakeToReview:
+async def _to_review(take: PlannedTake, runs: TakeRuns, studio: Studio) -> TakeToReview:
     made = await runs.made(take)
-    purchase = ledger.find(made.candidate.key)
+    purchase = await studio.ask(Ledger.find, made.candidate.key)
     return TakeToReview.of(take, made.candidate, purchase, made.clip.path, made.inspection)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import tempfile
 from math import inf, log10
 from pathlib import Path
 from typing import NamedTuple
@@ -17,6 +16,8 @@ from storyreel.tasks.media.colour import scaled
 from storyreel.tasks.media.decoder import opened, picture_of, tolerant
 from storyreel.tasks.media.ffmpeg import run
 from storyreel.tasks.media.probe import Probe
+from storyreel.tasks.storage.files import temporary_folder
+from storyreel.tasks.threads import in_threads
 
 THUMBNAIL = (64, 36)
 """Pixels. Noise and grain average out at this size; what the eye sees as the picture remains."""
@@ -60,8 +61,7 @@ class Measurements(NamedTuple):
 
 async def measure(clip: Probe) -> Measurements:
     """Decode a clip once and measure it. Frames that cannot be decoded are left out. Raises MediaError."""
-    with tempfile.TemporaryDirectory(prefix="storyreel-") as name:
-        folder = Path(name)
+    async with in_threads(temporary_folder()) as folder:
         picture, moved, loudness = folder / "thumbnails.rgb", folder / "moved.txt", folder / "loudness.txt"
         source = opened(clip)
         outputs = [_thumbnails(clip, source, picture, moved)]

@@ -23,6 +23,7 @@ from storyreel.tasks.media.house_format import HouseFormat
 from storyreel.tasks.progress import Progress
 from storyreel.tasks.storage.clips import file_digest
 from storyreel.tasks.storage.files import replacing, sync
+from storyreel.tasks.threads import in_threads
 
 
 class FilmFile(Frozen):
@@ -60,8 +61,8 @@ async def assemble_film(
     """
     ranges = list(picture_ranges(cut, clips, dissolves))
     delay = _common_delay(clips, dissolves.values())
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(out, durable=True) as film:
+    await asyncio.to_thread(out.parent.mkdir, parents=True, exist_ok=True)
+    async with in_threads(replacing(out, durable=True)) as film:
         clips_sound, sound = film.with_name("clips.s16"), film.with_name("sound.nut")
         await in_thread(lambda report: write_sound_track(cut, [clip.sound for clip in clips], clips_sound, report))
         speech = [(event.start, event.end) for event in cut.events if event.shot in spoken]

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Self, TypeVar
 
@@ -17,6 +18,7 @@ from storyreel.specs.frozen import Frozen
 from storyreel.tasks.storage.bucket import Bucket, BucketError
 from storyreel.tasks.storage.clips import file_digest
 from storyreel.tasks.storage.files import folder_beside, place_folder
+from storyreel.tasks.threads import in_threads
 
 RECORD = "piece.json"
 """The file in a piece's folder that holds its model."""
@@ -80,20 +82,24 @@ async def find_or_make(
     """
     if found := await asyncio.to_thread(_find, kind, into, take):
         return found
-    into.parent.mkdir(parents=True, exist_ok=True)
-    with folder_beside(into) as workshop:
-        fresh = workshop / "fresh"
-        fresh.mkdir()
+    async with in_threads(_workshop(into)) as fresh:
         piece = await asyncio.to_thread(shared.download, kind, into.name, fresh, take) if shared else None
         is_new = piece is None
         if piece is None:
-            for partial in fresh.iterdir():
-                partial.unlink()
             piece = await make(fresh)
         await asyncio.to_thread(_store, piece, fresh, into, take)
     if shared and is_new:
         await asyncio.to_thread(shared.upload, piece, into.name, into)
     return piece.in_folder(into, take)
+
+
+@contextmanager
+def _workshop(into: Path) -> Iterator[Path]:
+    """An empty folder beside `into`, which is removed with its content at the end unless it was moved."""
+    into.parent.mkdir(parents=True, exist_ok=True)
+    with folder_beside(into) as workshop:
+        (workshop / "fresh").mkdir()
+        yield workshop / "fresh"
 
 
 def _find(kind: type[AnyPiece], folder: Path, take: Path | None) -> AnyPiece | None:
@@ -119,7 +125,8 @@ class SharedPieces:
         """Message of the last failure to share; empty if there was none."""
 
     def download(self, kind: type[AnyPiece], name: str, folder: Path, take: Path | None) -> AnyPiece | None:
-        """Copy a piece into a folder. Returns None if it is missing or damaged, or the bucket cannot be reached."""
+        """Copy a piece into an empty folder. Returns None, and leaves it empty, if it is missing or damaged, or the
+        bucket cannot be reached."""
         place = self._bucket.inside(_place(name))
 
         def download() -> AnyPiece | None:
@@ -133,7 +140,11 @@ class SharedPieces:
                 return None
             return piece if piece.in_folder(folder, take).is_intact() else None
 
-        return self._try(download)
+        piece = self._try(download)
+        if piece is None:
+            for partial in folder.iterdir():
+                partial.unlink()
+        return piece
 
     def upload(self, piece: Piece, name: str, folder: Path) -> None:
         """Share a piece that is in a folder."""

@@ -28,13 +28,19 @@ from storyreel.tasks.storage.files import make_private_folder
 Result = TypeVar("Result")
 
 _TIMEOUT = 60.0
-"""Seconds to wait for other writers in SQLite, and for a server that does not answer in PostgreSQL."""
+"""Seconds to wait for other writers, and for a server that does not answer."""
+_TRY_SECONDS = 1.0
+"""Seconds that SQLite itself waits for another writer; then `retry` looks whether there is still time."""
 _BEGIN = "begin_with"
 """Execution option with the statement that begins a transaction in SQLite."""
+_LOCK_SECONDS = "lock_seconds"
+"""Execution option with the seconds that a transaction waits for a lock in PostgreSQL, by itself without end."""
 _SCHEMA_LOCK = 495840486764
 """Advisory lock, a number that other programs hardly use: `sreel` in ASCII."""
 WRITERS_LOCK = _SCHEMA_LOCK + 1
-_TRANSIENT = ("08", "57P", "40001", "40P01", "55P03")
+_WRITERS = 4
+_LOCKED = "55P03"
+_TRANSIENT = ("08", "57P", "40001", "40P01", _LOCKED)
 """SQLSTATEs to retry begin so: connection, server stop, serialization, deadlock, lock (PostgreSQL's appendix A)."""
 
 
@@ -50,6 +56,11 @@ class Database:
     def close(self) -> None:
         """Close all connections."""
         self.engine.dispose()
+
+    @property
+    def writers(self) -> int:
+        """The most transactions that write that are of use at a time: SQLite has them wait for each other."""
+        return 1 if self.is_sqlite else _WRITERS
 
     @property
     def place(self) -> str:
@@ -71,7 +82,7 @@ class Database:
 
     def read(self, work: Callable[[Connection], Result], timeout: float = _TIMEOUT) -> Result:
         """Run work in a transaction that reads. Raises LedgerError."""
-        return self.retry(lambda: self._transaction(work, "BEGIN"), timeout)
+        return self.retry(lambda: self._transaction(work, "BEGIN", timeout), timeout)
 
     def write(self, work: Callable[[Connection], Result], timeout: float = _TIMEOUT) -> Result:
         """Run work in a transaction that writes; in SQLite one after the other. Raises LedgerError, or IntegrityError.
@@ -79,7 +90,7 @@ class Database:
         If the connection breaks during the commit, it is not known whether that succeeded, and the work runs again: it
         must check what is stored.
         """
-        return self.retry(lambda: self._transaction(work, "BEGIN IMMEDIATE"), timeout)
+        return self.retry(lambda: self._transaction(work, "BEGIN IMMEDIATE", timeout), timeout)
 
     def exclusive(self, work: Callable[[Connection], Result]) -> Result:
         """Run work in a transaction while no other process runs work with this method. Raises LedgerError."""
@@ -104,8 +115,9 @@ class Database:
                     raise self._as_ledger_error(error) from error
             time.sleep(random.uniform(0.05, 0.25))
 
-    def _transaction(self, work: Callable[[Connection], Result], begin: str) -> Result:
-        with self.engine.connect().execution_options(**{_BEGIN: begin}) as connection, connection.begin():
+    def _transaction(self, work: Callable[[Connection], Result], begin: str, timeout: float = _TIMEOUT) -> Result:
+        options = {_BEGIN: begin, _LOCK_SECONDS: timeout or _TIMEOUT}
+        with self.engine.connect().execution_options(**options) as connection, connection.begin():
             return work(connection)
 
     def _as_ledger_error(self, error: Exception) -> LedgerError:
@@ -113,7 +125,9 @@ class Database:
         text = (str(cause).splitlines() or [type(cause).__name__])[0].strip()
         passwords = (self._url.password, self._url.query.get("password"))
         text = hidden(text, [str(password) for password in passwords if password])
-        if not self.is_sqlite:
+        if getattr(cause, "sqlstate", None) == _LOCKED:
+            text = "locked"
+        elif not self.is_sqlite:
             return LedgerError(f"the ledger at {self.place} cannot be used: {text}", next="storyreel doctor")
         for word, message, hint in _SQLITE_ERRORS:
             if word in text:
@@ -169,7 +183,7 @@ def _sqlite(url: URL) -> Engine:
                 f"the ledger {url.database} cannot be created: {error.strerror}",
                 hint="set STORYREEL_HOME to a folder that your user can write to",
             ) from None
-    engine = create_engine(url, connect_args={"timeout": _TIMEOUT}, hide_parameters=True)
+    engine = create_engine(url, connect_args={"timeout": _TRY_SECONDS}, hide_parameters=True)
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: Any) -> None:
@@ -220,12 +234,20 @@ def _write_ahead(connection: Any, url: URL) -> None:
 
 def _postgresql(url: URL) -> Engine:
     try:
-        return create_engine(url, pool_pre_ping=True, hide_parameters=True)
+        engine = create_engine(url, pool_pre_ping=True, hide_parameters=True)
     except ModuleNotFoundError:
         raise LedgerError(
             "a ledger in PostgreSQL needs the driver psycopg, which is not installed",
             next="pip install 'storyreel[postgres]'",
         ) from None
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        # For this transaction alone: a connection pooler may give the next one to another program.
+        seconds = connection.get_execution_options().get(_LOCK_SECONDS, _TIMEOUT)
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = {max(1, round(1000 * seconds))}")
+
+    return engine
 
 
 def _is_transient(error: Exception) -> bool:

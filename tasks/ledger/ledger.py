@@ -39,6 +39,11 @@ class Ledger(Orders, Settlement):
         super().__init__(url)
         self._wakeups = Wakeups(self._database)
 
+    @property
+    def writers(self) -> int:
+        """The most changes that are of use at a time."""
+        return self._database.writers
+
     def close(self) -> None:
         """Release the rows of this run, so that others need not wait for them, and close the database."""
         if self._may_own_rows:

@@ -25,12 +25,17 @@ Result = TypeVar("Result")
 _UNDER_WAY = (State.INTENDED, State.SUBMITTED)
 
 
+def _always() -> bool:
+    return True
+
+
 class Orders(LedgerBase):
     """The methods with which a run orders takes."""
 
-    def intend(self, order: Order, limits: Sequence[Limit] = ()) -> bool:
+    def intend(self, order: Order, limits: Sequence[Limit] = (), is_wanted: Callable[[], bool] = _always) -> bool:
         """Insert a row for an order that this run is about to send. False if the key has a row: it must not be sent.
 
+        Nothing is stored and False returned if the order is not wanted any more when other writers have ended.
         Raises BudgetExceeded, with nothing stored, if the order would exceed a limit.
         """
         attempts = 0
@@ -39,6 +44,8 @@ class Orders(LedgerBase):
             nonlocal attempts
             if limits:
                 tx.serialize()
+            if not is_wanted():
+                return False
             # This run may have stored the same intent before: two of its shots may have equal requests.
             if not attempts and tx.find(order.key):
                 return False
@@ -54,10 +61,13 @@ class Orders(LedgerBase):
             # The first attempt may have been committed although its answer was lost.
             return attempts > 1 and self._read(lambda tx: _is_own_intent(tx.find(order.key)))
 
-    def intend_again(self, seen: Purchase, order: Order, limits: Sequence[Limit] = ()) -> bool:
+    def intend_again(
+        self, seen: Purchase, order: Order, limits: Sequence[Limit] = (), is_wanted: Callable[[], bool] = _always
+    ) -> bool:
         """Store a new order of a key that has a row: after a failure, a lost clip, or an abandoned free order.
 
         False if the row has changed since it was read. Apart from its key the order may differ from the one before.
+        With `is_wanted` as `intend`.
         Raises ValueError for a purchase in state unknown, which must be settled first, and BudgetExceeded, with
         nothing changed, if the order would exceed a limit.
         """
@@ -71,6 +81,8 @@ class Orders(LedgerBase):
             nonlocal attempts
             if limits:
                 tx.serialize()
+            if not is_wanted():
+                return False
             row = tx.row(order.key)
             if attempts and _is_own_intent(row):
                 return True
@@ -144,6 +156,30 @@ class Orders(LedgerBase):
         state = State.UNKNOWN if other else State.SUBMITTED
         values = {"state": state, "task": task, "reason": _duplicate(task, other) if other else ""}
         return tx.change(key, **values, submitted=tx.now(), **rows.cost_columns(cost), **tx.leased()), other
+
+    def note_accepted(self, order: Order, task: str, cost: Money | None) -> bool:
+        """Store that a service has accepted as `task` an order that an earlier run sent and could not store itself.
+
+        False if a run is working on the row. If the row has another order by now, this one is kept beside it. Nothing
+        is changed if any purchase has or had the task.
+        """
+
+        def note(tx: Transaction) -> bool:
+            tx.lock_task(order.provider, task)
+            row = tx.find(order.key)
+            if row and row.state in _UNDER_WAY and not row.is_abandoned():
+                return False
+            if tx.claimant(order.provider, task):
+                return True
+            if row and (row.task or row.state is State.FINISHED):
+                tx.add_stray(row, order, task, cost)
+                return True
+            if row is None:
+                tx.insert(order)
+            values = {"state": State.SUBMITTED, "task": task, "reason": "", "submitted": tx.now()}
+            return tx.change(order.key, **values, **rows.cost_columns(cost), **tx.released())
+
+        return self._write_outcome(note)
 
     def mark_finished(
         self,

@@ -140,7 +140,7 @@ class HouseFormat(Frozen):
 
 async def house_signature(house: HouseFormat) -> str:
     """The signature of clips encoded in this format. Three frames are encoded, once per process, to find it."""
-    return await asyncio.to_thread(_signature_of, house, find_ffmpeg())
+    return await asyncio.to_thread(lambda: _signature_of(house, find_ffmpeg()))
 
 
 @lru_cache

@@ -56,6 +56,13 @@ def replacing(path: Path, *, durable: bool = False) -> Iterator[Path]:
 
 
 @contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """Yield an empty folder for what may be lost; removed with its content at the end."""
+    with tempfile.TemporaryDirectory(prefix="storyreel-") as folder:
+        yield Path(folder)
+
+
+@contextmanager
 def folder_beside(path: Path) -> Iterator[Path]:
     """Yield an empty folder on the file system of `path`, to make it in; removed with its content at the end."""
     # A thread of a cancelled run may still be writing into it.

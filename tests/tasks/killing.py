@@ -52,6 +52,7 @@ class Place:
     base_url: str
     ledger_url: str
     bucket_url: str = ""
+    takes: int = TAKES
 
     def clips(self) -> ClipStore:
         return ClipStore(self.folder / "clips", Bucket(self.bucket_url) if self.bucket_url else None)
@@ -66,9 +67,9 @@ class Place:
         return process
 
 
-def takes_of(service: str, timeout: float) -> Sequence[Take]:
+def takes_of(service: str, number_of_takes: int, timeout: float) -> Sequence[Take]:
     takes = []
-    for number in range(1, TAKES + 1):
+    for number in range(1, number_of_takes + 1):
         request = request_for(SERVICES[service], Mode.TEXT, seed=number, take=number)
         order = Order(
             key=request.key, provider=service, model=request.model, request=request.canonical(),
@@ -89,10 +90,10 @@ async def _make(place: Place, timeout: float) -> int:
     async with AsyncExitStack() as stack:
         provider = await stack.enter_async_context(SERVICES[place.service].provider(place.base_url, timeout=5))
         ledger = place.ledger()
-        stack.callback(ledger.close)
         house = place.folder / "house"
         studio = Studio(ledger, place.clips(), house, {place.service: provider}, PriceList.read({}), 0.02)
-        made = [_made(take, studio) for take in takes_of(place.service, timeout)]
+        stack.push_async_callback(studio.close)
+        made = [_made(take, studio) for take in takes_of(place.service, place.takes, timeout)]
         results = await asyncio.gather(*made, return_exceptions=True)
     errors = [result for result in results if isinstance(result, BaseException)]
     if any(isinstance(error, (Ambiguous, TaskForgotten)) for error in errors):

@@ -66,7 +66,7 @@ async def bench(
                 film="F", slate="1A", take=1,
             )  # fmt: skip
             yield Bench(emulator, studio, Take(order=order, request=request, timeout=timeout))
-            ledger.close()
+            await studio.close()
 
 
 @pytest.fixture(params=SERVICES)

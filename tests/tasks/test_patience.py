@@ -13,7 +13,7 @@ import pytest
 
 from storyreel.specs.problems.phrases import lasting
 from storyreel.specs.storyboard import Mode
-from storyreel.tasks import collect, order
+from storyreel.tasks import collect, order, submission
 from storyreel.tasks.ledger.ledger import Ledger, LedgerError, State
 from storyreel.tasks.patience import Overdue, Patience
 from storyreel.tasks.progress import StageReport, listening
@@ -289,7 +289,7 @@ async def test_a_free_take_is_not_cut_off(tmp_path: Path, monkeypatch: pytest.Mo
 async def test_an_accepted_order_that_cannot_be_written_down_is_tried_again_and_told_with_its_task(
     tmp_path: Path, service: Service, failures: int, told: list[StageReport], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(order, "_NOTE_SECONDS", 0.05)
+    monkeypatch.setattr(submission, "_NOTE_SECONDS", 0.05)
     write, left = Ledger._submitted, failures
 
     def locked(*arguments: Any) -> Any:

@@ -14,6 +14,7 @@ from storyreel.tasks.providers.provider import Provider, Submission, TaskStatus
 from storyreel.tasks.providers.request import Board, Request
 from storyreel.tasks.providers.sent_file import check_planned
 from storyreel.tasks.storage.files import replacing
+from storyreel.tasks.threads import in_threads
 
 if TYPE_CHECKING:
     from storyreel.tasks.media.text.typefaces import Fonts
@@ -49,7 +50,7 @@ class Animatic(Provider):
 
         board = _board(request)
         try:
-            with replacing(into) as clip:
+            async with in_threads(replacing(into)) as clip:
                 house = HouseFormat(width=request.width, height=request.height, rate=board.rate)
                 page = await in_thread(lambda _: lay_out(request, board))
                 _check_letters(board, page.canvas.fonts)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
@@ -14,6 +16,7 @@ from storyreel.tasks.providers.errors import Terminal, Transient
 from storyreel.tasks.providers.http.allowed_hosts import AllowedHosts, LinkNotAllowed, checked_request
 from storyreel.tasks.providers.http.response import retry_after
 from storyreel.tasks.storage.files import mark_of
+from storyreel.tasks.threads import finish_in_thread, in_threads
 
 MAX_CLIP_BYTES = 2 << 30
 """15 s at 1080p have about 40 million."""
@@ -26,6 +29,8 @@ _TRIES = 4
 _PAUSE = 0.2
 """Seconds before a broken download is continued."""
 _MAX_REDIRECTS = 5
+_BLOCK_BYTES = 1 << 20
+"""Bytes that are written at a time."""
 
 
 class LinkExpired(Transient):
@@ -45,11 +50,11 @@ async def download(
     `read_timeout` is in seconds, to connect and for each wait for further bytes.
     Raises LinkExpired, Transient, or Terminal (a link that must not be followed, too large a body, a full disk).
     """
-    transfer = _Transfer(into, service, hosts, read_timeout, progress)
+    transfer = await asyncio.to_thread(_Transfer, into, service, hosts, read_timeout, progress)
     for tries_left in reversed(range(_TRIES)):
         try:
             await transfer.run(url)
-            transfer.forget()
+            await asyncio.to_thread(transfer.forget)
             return
         except (httpx.HTTPError, _Broken) as error:
             if not tries_left:
@@ -127,12 +132,12 @@ class _Transfer:
             self._refuse(f"it claims to have {total / 1e9:.1f} GB")
         try:
             if self._etag:
-                self._mark.write_text(self._etag)
+                await asyncio.to_thread(self._mark.write_text, self._etag)
             else:
-                self.forget()
+                await asyncio.to_thread(self.forget)
             await self._write(response, total)
         except OSError as error:
-            self.forget()
+            await asyncio.to_thread(self.forget)
             raise Terminal(
                 f"the clip from {self._service} cannot be written to {self._into.parent}: {error.strerror or error}",
                 service=self._service,
@@ -142,14 +147,31 @@ class _Transfer:
 
     async def _write(self, response: httpx.Response, total: int) -> None:
         """`total` is the size of the whole clip in bytes, 0 if unknown."""
+        async with in_threads(self._opened()) as append:
+            block = bytearray()
+            try:
+                async for chunk in response.aiter_raw():
+                    if self._written + len(block) + len(chunk) > MAX_CLIP_BYTES:
+                        self._refuse("it does not end")
+                    block += chunk
+                    if total:
+                        self._progress(min(1.0, (self._written + len(block)) / total))
+                    if len(block) >= _BLOCK_BYTES:
+                        full, block = block, bytearray()
+                        await finish_in_thread(append, full)
+            finally:
+                await finish_in_thread(append, block)
+
+    @contextmanager
+    def _opened(self) -> Iterator[Callable[[bytes | bytearray], None]]:
+        """What appends to the file, and counts what it has appended."""
         with self._into.open("ab" if self._written else "wb") as file:
-            async for chunk in response.aiter_raw():
-                if self._written + len(chunk) > MAX_CLIP_BYTES:
-                    self._refuse("it does not end")
-                file.write(chunk)
-                self._written += len(chunk)
-                if total:
-                    self._progress(min(1.0, self._written / total))
+
+            def append(block: bytes | bytearray) -> None:
+                file.write(block)
+                self._written += len(block)
+
+            yield append
 
     def forget(self) -> None:
         """Delete the mark: the clip is whole, or what is here of it is not to be continued."""

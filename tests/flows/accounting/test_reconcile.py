@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from datetime import UTC
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -18,6 +18,7 @@ from rich.console import Console
 from storyreel.flows.commands.exit_codes import exit_code
 from storyreel.flows.commands.main import app
 from storyreel.tasks.ledger.ledger import Ledger, State
+from storyreel.tasks.storage.acceptances import Acceptance, acceptances, keep_acceptance
 from storyreel.tasks.storage.clips import ClipStore, Receipt
 from tests.flows.accounting.unknowns import Shop
 from tests.flows.conftest import Command
@@ -330,6 +331,26 @@ def test_an_order_whose_clip_is_in_the_store_is_not_bought_again(
     assert done.returncode == 0 and "attached to" in done.stdout and "its clip is in the store" in done.stdout
     (shot,) = json.loads(reconcile("film.yaml", "--provider", "aimlapi", "--json", command="plan").stdout)["shots"]
     assert (shot["state"], shop.find(key).task) == ("resuming", task)
+
+
+def test_an_order_that_only_the_disk_knows_to_be_accepted_is_attached_and_not_bought_again(
+    aimlapi: Emulator, tmp_path: Path, reconcile: Told
+) -> None:
+    """Its run was killed while the ledger was locked."""
+    shop = Shop(tmp_path, "aimlapi")
+    (order,) = shop.order(accepted=True)
+    key, (accepted,) = order.order.key, aimlapi.accepted
+    kept = Acceptance(key=key, task=accepted.task, at=datetime.now(UTC))
+    assert keep_acceptance(shop.home / "accepted", kept)
+    (shot,) = json.loads(reconcile("film.yaml", "--provider", "aimlapi", "--json", command="plan").stdout)["shots"]
+    assert shot["state"] == "resuming" and "the service has accepted it" in shot["reason"]
+    for way in ("--never-made", "--buy-again"):
+        refused = reconcile("--key", key[:12], way)
+        assert refused.returncode == 2 and f"has accepted Two Rooms 1A take 1 as {accepted.task}" in refused.stderr
+    done = reconcile()
+    assert done.returncode == 0 and "the service has accepted it" in done.stdout
+    assert (shop.find(key).state, shop.find(key).task) == (State.SUBMITTED, accepted.task)
+    assert acceptances(shop.home / "accepted") == []
 
 
 def test_a_clip_that_is_gone_for_good_can_be_bought_again(aimlapi: Emulator, tmp_path: Path, reconcile: Told) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from storyreel.flows.planning.model import History, Plan
 from storyreel.flows.planning.plan import make_plan
-from storyreel.flows.production.shutdown import orders_left
+from storyreel.flows.production.shutdown import orders_left, paid_orders
 from storyreel.specs.money import Money
 from storyreel.specs.reading import read
 from storyreel.tasks.ledger.ledger import Ledger, Order
@@ -51,6 +51,12 @@ def studio_with(ledger: Ledger, folder: Path) -> Studio:
     return Studio(ledger, ClipStore(folder / "clips"), folder / "house", providers, PriceList.read({}))
 
 
+async def left(plan: Plan, studio: Studio) -> tuple[str, ...]:
+    orders = await paid_orders(plan, studio)
+    assert orders is not None
+    return orders_left(orders, studio)
+
+
 def order(plan: Plan, shot: int, ledger: Ledger, price: str = "1.20") -> Order:
     take = plan.takes[shot]
     noted = Order(
@@ -61,29 +67,33 @@ def order(plan: Plan, shot: int, ledger: Ledger, price: str = "1.20") -> Order:
     return noted
 
 
-def test_a_paid_order_that_is_left_running_is_listed_with_its_price(plan: Plan, ledger: Ledger, tmp_path: Path) -> None:
+async def test_a_paid_order_that_is_left_running_is_listed_with_its_price(
+    plan: Plan, ledger: Ledger, tmp_path: Path
+) -> None:
     studio = studio_with(ledger, tmp_path)
     ledger.mark_submitted(order(plan, 0, ledger).key, "gen-7", None)
     ledger.mark_submitted(order(plan, 1, ledger).key, "gen-8", Money(amount=Decimal("0.90"), currency="USD"))
     ledger.mark_submitted(order(plan, 2, ledger, "0").key, "drawing", None)
-    assert orders_left(plan, studio) == (
+    assert await left(plan, studio) == (
         "left at aimlapi: 1A take 1, task gen-7, about 1.20 USD; the next run continues it",
         "left at aimlapi: 1B take 1, task gen-8, 0.90 USD; the next run continues it",
     )
 
 
-def test_an_unknown_order_is_listed_with_the_next_command(plan: Plan, ledger: Ledger, tmp_path: Path) -> None:
+async def test_an_unknown_order_is_listed_with_the_next_command(plan: Plan, ledger: Ledger, tmp_path: Path) -> None:
     studio = studio_with(ledger, tmp_path)
     ledger.mark_unknown(order(plan, 0, ledger).key, "the run was stopped")
-    (line,) = orders_left(plan, studio)
+    (line,) = await left(plan, studio)
     assert "1A take 1, and it is unknown whether it was accepted" in line and "storyreel reconcile" in line
 
 
-def test_finished_orders_and_those_of_other_runs_are_not_listed(plan: Plan, ledger: Ledger, tmp_path: Path) -> None:
+async def test_finished_orders_and_those_of_other_runs_are_not_listed(
+    plan: Plan, ledger: Ledger, tmp_path: Path
+) -> None:
     other = Ledger(f"sqlite:///{tmp_path / 'ledger.sqlite'}")
     other.mark_submitted(order(plan, 0, other).key, "gen-7", None)
     key = order(plan, 1, ledger).key
     ledger.mark_submitted(key, "gen-8", None)
     ledger.mark_finished(key, "d" * 64)
-    assert orders_left(plan, studio_with(ledger, tmp_path)) == ()
+    assert await left(plan, studio_with(ledger, tmp_path)) == ()
     other.close()

@@ -187,8 +187,8 @@ def test_a_commit_whose_answer_was_lost_is_recognized(url: str, monkeypatch: pyt
     ledger = Ledger(url)
     really, lost = ledger._database._transaction, iter([True, False])
 
-    def committed_but_unheard(work: Any, begin: str) -> Any:
-        answer = really(work, begin)
+    def committed_but_unheard(work: Any, begin: str, *rest: Any) -> Any:
+        answer = really(work, begin, *rest)
         if begin == "BEGIN IMMEDIATE" and next(lost, False):
             raise sqlite3.OperationalError("database is locked")
         return answer
