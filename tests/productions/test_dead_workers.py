@@ -142,7 +142,8 @@ async def test_a_film_is_whole_although_what_began_it_is_gone(
 ) -> None:
     beginner = Beginner(team, kind)
     first = beginner.start()
-    monkeypatch.setattr(automations, "BEGINS_WITHIN", 60)
+    if kind != "serve":  # which sets the automations right as it begins: a changed one forgets what it was watching
+        monkeypatch.setattr(automations, "BEGINS_WITHIN", 60)
     with team.client():
         await automations.ensure_automations()
     deployment = beginner.deployment()
@@ -158,7 +159,7 @@ async def test_a_film_is_whole_although_what_began_it_is_gone(
     if death != "kill" or stage in ("taken", "begun"):
         beginner.start()
 
-    end = team.wait_for(run, "Completed", "Failed", "Cancelled", seconds=400)
+    end = team.wait_for(run, "Completed", "Failed", "Cancelled", seconds=600)
     names = [state.name for state in team.states(run)]
     print(f"\n{kind} {death} {stage}: {names}")
     assert end.name == "Completed", (names, end.message)
