@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import reduce
 from itertools import groupby
 from math import ceil
 from pathlib import Path
@@ -21,10 +22,12 @@ from storyreel.tasks.media.house_format import HouseFormat
 from storyreel.tasks.media.probe import Probe, decoded_frames, no_picture, open_clip, picture_stream
 from storyreel.tasks.media.stills import cover
 from storyreel.tasks.media.text.layout import Weight, shadowed
+from storyreel.tasks.providers.animatic.canvas import Canvas
 from storyreel.tasks.providers.animatic.captions import timecode
 from storyreel.tasks.providers.animatic.dialogue import Cue
 from storyreel.tasks.providers.animatic.guide_sound import Speech, faded, guide_tone
 from storyreel.tasks.providers.animatic.page import HEADROOM, Page, Pane
+from storyreel.tasks.providers.animatic.window import shown, spans
 from storyreel.tasks.providers.request import Board
 
 _PARTS = 3
@@ -47,7 +50,8 @@ def clip_of(page: Page, board: Board, house: HouseFormat, workshop: Path, out: P
     graph = _Graph(page, board, house, workshop)
     return ffmpeg.output(
         house.tagged(graph.picture()), _sound(page, board), str(out.absolute()),
-        **house.picture_options(), **{"c:a": "aac", "b:a": "128k", "ar": SAMPLE_RATE, "movie_timescale": _TICKS},
+        **house.drawn_options(), **{"c:a": "aac", "b:a": "128k", "aac_coder": "fast", "ar": SAMPLE_RATE},
+        movie_timescale=_TICKS,
     )  # fmt: skip
 
 
@@ -76,21 +80,19 @@ class _Graph:
     def picture(self) -> FilterableStream:
         """All layers, the lowest first."""
         ground, *others = self.page.panes
-        layers = list(self.page.layers)
+        # Drawn on each other once, and not one after another over every frame.
+        layer = reduce(Image.alpha_composite, self.page.layers)
         if not (ground.is_video or ground.camera.moves or others or self.page.end):
-            # Nothing moves behind the text, so it is drawn on the picture once instead of over each frame.
-            stage = ground.stage.convert("RGBA")
-            while layers:
-                stage = Image.alpha_composite(stage, layers.pop(0))
-            film = self._frames(self._still("ground", stage.convert("RGB")))
+            # Nothing moves behind the text.
+            written = Image.alpha_composite(ground.stage.convert("RGBA"), layer).convert("RGB")
+            film = self._frames(self._still("ground", written))
         else:
             film = self._pane("ground", ground)
-        for number, pane in enumerate(others):
-            film = film.overlay(self._pane(f"pane{number}", pane), x=pane.x, y=pane.y)
-        if self.page.end:
-            film = self._with_end(film, self.page.end)
-        for number, layer in enumerate(layers):
-            film = self._over(film, f"layer{number}", layer)
+            for number, pane in enumerate(others):
+                film = film.overlay(self._pane(f"pane{number}", pane), x=pane.x, y=pane.y)
+            if self.page.end:
+                film = self._with_end(film, self.page.end)
+            film = self._over(film, "layer", layer)
         for number, cue in enumerate(self.page.cues):
             drawn = shadowed(cue.drawn(self.page.canvas, self.page.palette), self.page.canvas.px(3))
             film = self._over(film, f"cue{number}", drawn, enable=self._while(cue))
@@ -109,7 +111,12 @@ class _Graph:
     def _pane(self, name: str, pane: Pane) -> FilterableStream:
         if pane.picture and pane.picture.video:
             return self._repeated(pane, pane.picture.video)
-        return pane.camera.over(self._frames(self._still(name, pane.stage)), self.board)
+        stage, camera, frame = self._frames(self._still(name, pane.stage)), pane.camera, pane.camera.canvas
+        if not camera.moves:
+            return stage
+        whole = Canvas(width=camera.width, height=camera.height)
+        parts = tuple(spans(camera.windows(self.board), frame, whole))
+        return shown(stage, parts, frame, self.board.rate, self.workshop / f"{name}.txt")
 
     def _frames(self, still: FilterableStream) -> FilterableStream:
         """A still repeated for all frames of the clip."""
@@ -119,7 +126,8 @@ class _Graph:
 
     def _still(self, name: str, image: Image.Image, pixels: str = "yuv420p") -> FilterableStream:
         """An image as one frame in the colours of house format."""
-        path = self.workshop / f"{name}.png"
+        # Compressing a whole picture would take longer than drawing it.
+        path = self.workshop / f"{name}.{'bmp' if image.mode == 'RGB' else 'png'}"
         image.save(path, compress_level=1)
         # Without a pattern, as the name of a folder may contain a per cent sign.
         picture = ffmpeg.input(

@@ -22,8 +22,8 @@ _MOST_PANES = 3
 HEADROOM = 0.3
 """Vertical centre of the crop of a picture that is too tall: heads are in the upper third."""
 
-_SET_DETAIL = 0.6
-"""Pixels of the empty set per frame pixel: it has only soft lines, and moving it takes most of the time."""
+_SET_DETAIL = 0.63
+"""Pixels of the empty set per frame pixel: it has only soft lines, and drawing it takes time."""
 
 
 class Pane(NamedTuple):

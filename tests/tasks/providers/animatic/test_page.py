@@ -17,6 +17,7 @@ from storyreel.tasks.providers.animatic.camera import Camera
 from storyreel.tasks.providers.animatic.canvas import Canvas, Palette
 from storyreel.tasks.providers.animatic.dialogue import cues
 from storyreel.tasks.providers.animatic.page import lay_out
+from storyreel.tasks.providers.animatic.window import spans
 from storyreel.tasks.providers.request import Board
 from tests.tasks.providers.animatic.drawing import LOREM, board_of, difference, drawn, frames_of, landscape, request
 
@@ -186,16 +187,38 @@ async def test_the_moves_are_smooth_from_frame_to_frame(tmp_path: Path) -> None:
 @pytest.mark.parametrize("move", ["static", *MOVES])
 @pytest.mark.parametrize("size", [(1280, 720), (832, 1104), (300, 500)])
 def test_a_camera_never_looks_beside_its_stage(move: str, size: tuple[int, int], ratio: float | None) -> None:
-    for detail in (1.0, 0.6):
+    for detail in (1.27, 0.63):
         camera = Camera.of(move, Canvas(width=size[0], height=size[1]), ratio, detail)
         assert camera.width % 2 == 0 and camera.height % 2 == 0
-        # A handheld camera strays by 1.3 % of the frame and leans by half a hundredth.
-        stray = 0.013 + 0.0025 * max(size) / min(size) if camera.sways else 0
-        for window in (camera.start, camera.end):
-            assert window.x >= stray * window.width - 1 and window.y >= stray * window.height - 1
-            assert window.x + window.width * (1 + stray) <= camera.width + 1
-            assert window.y + window.height * (1 + stray) <= camera.height + 1
+        for window in camera.windows(board(frames=240)):
+            assert window.x >= 0 and window.y >= 0
+            assert window.x + window.width <= camera.width and window.y + window.height <= camera.height
             assert abs(window.width / window.height / (size[0] / size[1]) - 1) < 0.01
+
+
+@pytest.mark.parametrize("detail", [1.27, 0.63])
+@pytest.mark.parametrize("size", [(1280, 720), (832, 1104), (480, 270)])
+@pytest.mark.parametrize("move", MOVES)
+def test_a_move_is_met_to_a_small_part_of_a_pixel_in_every_frame(
+    move: str, size: tuple[int, int], detail: float
+) -> None:
+    frame = Canvas(width=size[0], height=size[1])
+    camera = Camera.of(move, frame, detail=detail)
+    stage, written = Canvas(width=camera.width, height=camera.height), board(frames=180)
+    beside = []
+    for window, (across, down) in zip(
+        camera.windows(written), spans(camera.windows(written), frame, stage), strict=True
+    ):
+        for span, begin, length, shown, whole in (
+            (across, window.x, window.width, frame.width, stage.width),
+            (down, window.y, window.height, frame.height, stage.height),
+        ):
+            assert all(number % 2 == 0 for number in span)
+            assert span.first >= 0 and span.first + span.taken <= whole
+            assert 0 <= span.skipped <= span.scaled - shown
+            first, last = span.edges(shown)
+            beside += [abs(first - begin), abs(last - begin - length)]
+    assert max(beside) < 0.4 and sum(beside) / len(beside) < 0.1  # pixels of the stage
 
 
 def test_every_place_has_its_own_colour_and_keeps_it() -> None:

@@ -229,11 +229,12 @@ def test_a_portrait_is_shown_whole_beside_the_action_and_everybody_has_one(tmp_p
 def test_a_panorama_is_panned_over_what_it_really_has(tmp_path: Path) -> None:
     landscape(tmp_path / "wide.png", (2600, 720))
     landscape(tmp_path / "board.png", (1280, 720))
-    stages = []
+    travels = []
     for name in ("wide.png", "board.png"):
         ordered = request(first=tmp_path / name, camera="pan right")
-        stages.append(lay_out(ordered, board_of(ordered)).panes[0].camera.width)
-    assert stages == [2048, 1536]
+        camera = lay_out(ordered, board_of(ordered)).panes[0].camera
+        travels.append((camera.end.x - camera.start.x) / camera.start.width)
+    assert travels == pytest.approx([0.6, 0.2], abs=0.01)
 
 
 async def test_a_video_plays_and_begins_again(tmp_path: Path) -> None:
