@@ -17,6 +17,7 @@ from storyreel.flows.planning.run_request import RunRequest
 from storyreel.flows.production.agreement import agreed_keys, check_consent
 from storyreel.flows.production.report import Rendering
 from storyreel.flows.servers.local import local_server
+from storyreel.flows.servers.packed_database import provide_database
 from storyreel.specs.money import Money, parse_money
 from storyreel.specs.storyboard import Storyboard
 
@@ -94,6 +95,8 @@ async def render(
             agreed=agreed,
         )
 
+    if not pages and not _is_server_chosen():
+        await asyncio.to_thread(provide_database)
     with _reporting(pages):
         try:
             if FlowRunContext.get() or TaskRunContext.get():
@@ -153,19 +156,25 @@ def _agreed(request: RunRequest, buy: bool) -> list[str]:
 
 @contextmanager
 def _reporting(pages: str) -> Iterator[None]:
-    """Report to the server at `pages`, or let Prefect decide: if `pages` is empty, if Prefect's settings name a server,
-    or if a flow is running."""
-    from prefect.context import FlowRunContext, TaskRunContext
+    """Report to the server at `pages`, or let Prefect decide: if `pages` is empty or the server is chosen already."""
     from prefect.settings import (
         PREFECT_API_URL,
         PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS,
         temporary_settings,
     )
 
-    if PREFECT_API_URL.value() or FlowRunContext.get() or TaskRunContext.get():
+    if _is_server_chosen():
         yield
         return
-    # A server in an empty home takes more than Prefect's 20 s on two busy cores.
+    # A server takes more than Prefect's 20 s where it makes its database on two busy cores.
     server = {PREFECT_API_URL: f"{pages}/api"} if pages else {PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS: 90}
     with temporary_settings(server):
         yield
+
+
+def _is_server_chosen() -> bool:
+    """Whether Prefect's settings name a server, or a flow that is running reports to one."""
+    from prefect.context import FlowRunContext, TaskRunContext
+    from prefect.settings import PREFECT_API_URL
+
+    return bool(PREFECT_API_URL.value() or FlowRunContext.get() or TaskRunContext.get())

@@ -50,6 +50,8 @@ class KeptServer(Frozen):
     port: int
     process: Owner
     keeping: Keeping
+    database: tuple[int, int] | None = None
+    """The file of Prefect's default database, by device and number: a deleted one is still open in the server."""
 
     def is_answering(self) -> bool:
         """Whether its process runs and answers at its port."""
@@ -100,7 +102,7 @@ def borrowed_server(settings: str) -> BorrowedServer | None:
     if use is None:
         return None
     server = _recorded(use)
-    if server and server.keeping.settings == settings and server.is_answering():
+    if server and server.keeping.settings == settings and server.database == _database() and server.is_answering():
         return BorrowedServer(server, use)
     use.close()
     return None
@@ -109,7 +111,7 @@ def borrowed_server(settings: str) -> BorrowedServer | None:
 def keep(pid: int, port: int, keeping: Keeping) -> tuple[Path, IO[bytes]] | None:
     """Record a server as kept, and use it until the file that is returned is closed; None if that cannot be done."""
     path = record_path()
-    server = KeptServer(port=port, process=owner_of_process(pid), keeping=keeping)
+    server = KeptServer(port=port, process=owner_of_process(pid), keeping=keeping, database=_database())
     try:
         write_whole(path, server.model_dump_json(), private=True)
     except OSError:
@@ -168,6 +170,15 @@ def wait_until_unused(path: Path) -> IO[bytes] | None:
         else:
             _unlock(record)
         time.sleep(_LOOK_SECONDS)
+
+
+def _database() -> tuple[int, int] | None:
+    """The file of Prefect's default database; None if there is none."""
+    try:
+        found = (Path(os.environ.get("PREFECT_HOME") or "~/.prefect").expanduser() / "prefect.db").stat()
+    except (OSError, RuntimeError):
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _in_use(path: Path) -> IO[bytes] | None:

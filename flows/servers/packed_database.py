@@ -17,6 +17,7 @@ import sys
 import tempfile
 from contextlib import closing, suppress
 from pathlib import Path
+from uuid import uuid4
 
 REVISION = "a3b9c7d2e5f1"
 """Revision of the packed database: the last of Prefect 3.8.8."""
@@ -46,7 +47,7 @@ def write_database(place: Path) -> bool:
 
     Several processes may do so at once, and Prefect's own server at the same time: one of them succeeds.
     """
-    new = place.with_name(f"{place.name}.{os.getpid()}.new")
+    new = place.with_name(f"{place.name}.{uuid4().hex}.new")
     try:
         with closing(sqlite3.connect(new)) as database:
             # As Prefect has it. Two servers that start at once would keep each other from changing it.

@@ -86,6 +86,19 @@ def test_the_next_run_of_the_same_settings_uses_it_and_others_do_not() -> None:
     assert first.process.wait(10) == 0
 
 
+def test_one_whose_database_was_deleted_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PREFECT_HOME", str(tmp_path))
+    (tmp_path / "prefect.db").write_bytes(b"of the first")
+    first = Run(60)
+    (tmp_path / "prefect.db").rename(tmp_path / "kept aside")
+    assert borrowed_server("ours") is None
+    (tmp_path / "kept aside").rename(tmp_path / "prefect.db")
+    again = borrowed_server("ours")
+    assert again
+    with again:
+        first.end()
+
+
 def test_it_ends_when_nobody_has_used_it_for_its_time_and_leaves_no_record() -> None:
     first = Run(1.5)
     assert kept_server() is not None

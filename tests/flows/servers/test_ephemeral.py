@@ -1,0 +1,69 @@
+"""A run's own server starts early and does only what one run needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import typer
+
+from storyreel.flows.commands import options
+from storyreel.flows.commands.render import render
+from storyreel.flows.servers import choose
+from storyreel.flows.servers.choose import kept_seconds
+from storyreel.flows.servers.ephemeral import FOR_ONE_RUN
+
+
+def test_prefect_knows_the_settings_of_a_runs_own_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    from prefect.settings import Settings
+
+    for name in FOR_ONE_RUN:
+        monkeypatch.delenv(name, raising=False)
+    usual = Settings().server
+    for name, value in FOR_ONE_RUN.items():
+        monkeypatch.setenv(name, value)
+    own = Settings().server
+    for services in ("scheduler", "late_runs", "pause_expirations", "foreman"):
+        assert getattr(usual.services, services).enabled and not getattr(own.services, services).enabled
+    for needed in ("event_persister", "task_run_recorder", "triggers", "repossessor", "cancellation_cleanup"):
+        assert getattr(own.services, needed).enabled
+    assert usual.register_blocks_on_start and not own.register_blocks_on_start
+    assert usual.memoize_block_auto_registration and not own.memoize_block_auto_registration
+
+
+def test_it_starts_while_the_film_is_planned_and_ends_when_that_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+
+    @contextmanager
+    def server() -> Iterator[None]:
+        told.append("started")
+        try:
+            yield
+        finally:
+            told.append("ended")
+
+    def plan(request: object) -> None:
+        told.append("planned")
+        raise typer.BadParameter("no such film")
+
+    monkeypatch.setattr(choose, "run_server", server)
+    monkeypatch.setattr(options, "plan_of", plan)
+    with pytest.raises(typer.BadParameter):
+        render(str(tmp_path / "film.yaml"))
+    assert told == ["started", "planned", "ended"]
+
+
+def test_it_is_kept_where_a_person_looks_on_or_as_the_variable_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("STORYREEL_KEEP_MINUTES", raising=False)
+    for is_terminal, seconds in ((True, 300), (False, 0)):
+        monkeypatch.setattr("sys.stderr.isatty", lambda is_terminal=is_terminal: is_terminal)
+        assert kept_seconds() == seconds
+    monkeypatch.setenv("STORYREEL_KEEP_MINUTES", "1.5")
+    assert kept_seconds() == 90
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    monkeypatch.setenv("STORYREEL_KEEP_MINUTES", "0")
+    assert kept_seconds() == 0
