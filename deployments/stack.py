@@ -223,6 +223,8 @@ class Stack:
         config.touch(mode=0o600)
         config.write_text(
             f"bind 127.0.0.1\nport {self.ports.redis}\nrequirepass {self.ports.password}\nappendonly yes\n"
+            # Of a Redis that is killed, the leases of places that were taken in its last second would be lost.
+            "appendfsync always\n"
         )
         command = ("redis-server", str(config))
         self.processes.start(Part(name="redis", command=command, folder=folder))

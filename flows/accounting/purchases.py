@@ -88,7 +88,9 @@ def print_purchases(console: Terminal, purchases: Purchases) -> None:
         title = f"{order.film} {order.slate} take {order.take}, {at}"
         rows.append(Row(_cells(purchase)[: len(columns)], title=title, told=4))
         events = purchases.histories.get(order.key, ())
-        rows += (Row(_event_cells(event), title=f"  {when(event.at)}", told=4) for event in events)
+        # No service knows the id of a take that was drawn here: it is the take's key.
+        task = "" if purchase.is_free else None
+        rows += (Row(_event_cells(event, task), title=f"  {when(event.at)}", told=4) for event in events)
     print_rows(console, columns, rows)
     more = " There are more: --limit shows them." if purchases.more else ""
     console.print(f"{sentence(purchases.spent)}{more}", soft_wrap=True)
@@ -106,22 +108,24 @@ def _cells(purchase: Purchase) -> Sequence[str | Text]:
         str(order.take),
         order.provider,
         Text(purchase.state, style=_COLOURS[purchase.state]),
-        purchase.task or "",
+        "" if purchase.is_free else purchase.task or "",
         _cost(purchase),
         purchase.reason,
     )
 
 
-def _event_cells(event: Event) -> Sequence[str | Text]:
+def _event_cells(event: Event, task: str | None) -> Sequence[str | Text]:
+    """The cells of an event; `task` in place of its own, unless it is None."""
     state = event.state or "taken back"
-    cells = (when(event.at), "", "", "", "", state, event.task or "", str(event.cost or ""), event.reason)
+    id = (event.task or "") if task is None else task
+    cells = (when(event.at), "", "", "", "", state, id, str(event.cost or ""), event.reason)
     return [styled((cell, "dim")) for cell in cells]
 
 
 def _cost(purchase: Purchase) -> str:
     """The cost of a purchase, with `≈` if it is an estimate."""
     if purchase.estimate:
-        return approximately([purchase.estimate]) if purchase.estimate.amount else "free"
+        return "free" if purchase.is_free else approximately([purchase.estimate])
     return str(purchase.cost or ("unknown" if purchase.owed else ""))
 
 

@@ -119,12 +119,15 @@ def _examine_ffmpeg() -> None:
 
 async def _flow(request: RunRequest, plan: Plan, console: Terminal) -> Rendering:
     """The film. Says on the console what may be missing in Prefect's record of its run, if anything."""
+    from storyreel.flows.lifecycle.late_record import record_late_ends
     from storyreel.flows.lifecycle.outcome import outcome_of
     from storyreel.flows.production.agreement import agreed_keys
     from storyreel.flows.render import render_storyboard
     from storyreel.flows.servers.availability import watch_server
+    from storyreel.tasks.home import Home
 
     async with watch_server(on_wait=partial(console.print, soft_wrap=True)) as server:
+        await record_late_ends(Home.of())
         made = ""
         try:
             rendering: Rendering = await outcome_of(

@@ -72,6 +72,11 @@ COMMANDS: Mapping[str, Listed] = MappingProxyType(
             "deployments.deploy",
             "Let the workers of a Prefect work pool render films: on a schedule, or whenever a run is started.",
         ),
+        "worker": Listed(
+            "deployments.worker",
+            "Render the runs of a work pool on this machine, as `prefect worker start` does, until Ctrl-C. When it is "
+            "stopped, it hands its runs over: another worker continues them at once.",
+        ),
         "notify": Listed(
             "deployments.notify",
             "Have people told when a film waits for approval, exceeds its budget, fails or is ready. Alone, "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -164,7 +165,7 @@ async def carry_out(prepared: Prepared, page: str) -> Deployed:
         changes=prepared.changes,
         unnamed_schedules=tuple(describe(each.schedule) for each in prepared.schedules.unnamed),
         replaced=prepared.replaced,
-        worker=prefect_command("worker", "start", "--pool", request.options.pool),
+        worker=shlex.join(["storyreel", "worker", "--pool", request.options.pool]),
         run=prefect_command("deployment", "run", film.full_name),
     )
 

@@ -197,7 +197,9 @@ def _ledger(home: Home, *, offline: bool) -> tuple[Check, set[str] | None]:
     except LedgerError as error:
         return Check(name, "missing", error.message, fix=error.hint or error.next), None
     unknown = sum(purchase.state is LedgerState.UNKNOWN for purchase in purchases)
-    detail = f"{database.place}, schema {schema}, {counted(len(purchases), 'purchase')}"
+    free = sum(purchase.is_free for purchase in purchases)
+    detail = f"{database.place}, schema {schema}, {counted(len(purchases) - free, 'purchase')}"
+    detail += f" and {counted(free, 'free take')}" if free else ""
     purchased = {purchase.clip for purchase in purchases if purchase.clip}
     if unknown:
         detail += f", {unknown} of them with an unknown outcome"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,6 +20,7 @@ from storyreel.flows.servers.prefect_settings import NamedServer, prefect_comman
 from storyreel.flows.servers.survey import DeployedFilm, Pool, SlotLimit, Survey, speaking_to, survey
 from storyreel.specs.problems.phrases import abridged, counted, shown
 from storyreel.specs.secrets import hidden
+from storyreel.tasks.home import Home
 from storyreel.tasks.storage.bucket import without_password
 
 _SECONDS = 15
@@ -62,6 +64,7 @@ def check_prefect(environment: Mapping[str, str], *, offline: bool) -> Iterator[
     yield _version(server.address, Version(found.version))
     yield from _same_server(api, named, environment)
     with speaking_to(api):  # which the commands that are given must name, if the settings do not
+        yield from _late_ends(environment)
         yield from _deployed(found)
 
 
@@ -102,6 +105,15 @@ def _same_server(api: str, named: NamedServer | None, environment: Mapping[str, 
         yield Check(name, "note", detail, fix=f"{named.remedy}, or storyreel ui --stop")
 
 
+def _late_ends(environment: Mapping[str, str]) -> Iterator[Check]:
+    """Nothing, or how many runs had ended while the server was away, and are recorded now."""
+    from storyreel.flows.lifecycle.late_record import record_late_ends
+
+    if late := asyncio.run(record_late_ends(Home.of(environment))):
+        runs = "1 run" if late == 1 else f"{late} runs"
+        yield Check("runs", "note", f"{runs} had ended while the server was away; that is recorded now")
+
+
 def _deployed(found: Survey) -> Iterator[Check]:
     for pool in found.pools:
         yield _pool(pool)
@@ -123,7 +135,7 @@ def _pool(pool: Pool) -> Check:
         fix = prefect_command("work-pool", "clear-concurrency-limit", pool.name)
         return Check(name, "note", f"pool {pool.name} has a limit of 0; no run of {films} begins", fix)
     if not pool.has_worker:
-        fix = prefect_command("worker", "start", "--pool", pool.name)
+        fix = shlex.join(["storyreel", "worker", "--pool", pool.name])
         return Check(name, "note", f"pool {pool.name} has no worker; runs of {films} wait for one", fix)
     return Check(name, "ok", f"pool {pool.name} has a worker, for {films}")
 

@@ -11,14 +11,16 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from functools import wraps
-from typing import ParamSpec, TypeVar, cast
+from typing import Any, ParamSpec, TypeVar, cast
 from uuid import UUID
 
 from prefect import State, get_client
 from prefect.automations import AutomationCore, ChangeFlowRunState, EventTrigger
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import StateType
+from prefect.client.schemas.responses import OrchestrationResult
 from prefect.events.schemas.automations import Automation, Posture
+from prefect.exceptions import Pause, PrefectHTTPStatusError
 from prefect.runtime import flow_run
 from prefect.states import Cancelled, Scheduled
 
@@ -192,18 +194,37 @@ def _schedule(message: str) -> ChangeFlowRunState:
 
 def continuable(work: Callable[P, Awaitable[Result]]) -> Callable[P, Awaitable[Result]]:
     """Decorator for a flow's function, for what was picked up: a deployed run that had ended, or was being cancelled,
-    ends as that; one that was lost too often raises LostTooOften. Task runs that a lost process left are ended."""
+    ends as that; one that waits for an answer waits on; one that was lost too often raises LostTooOften. Task runs that
+    a lost process left are ended."""
 
     @wraps(work)
     async def continuable_work(*args: P.args, **kwargs: P.kwargs) -> Result:
         if is_deployed() and (state := await state_to_keep(UUID(flow_run.id))):
-            # A run ends in the state that its flow returns.
-            return cast("Result", state)
+            if not state.is_paused():
+                # A run ends in the state that its flow returns.
+                return cast("Result", state)
+            await _suspend_again(UUID(flow_run.id), state)
         if is_deployed() and flow_run.run_count > 1:
             await end_lost_tasks(UUID(flow_run.id))
         return await work(*args, **kwargs)
 
     return continuable_work
+
+
+async def _suspend_again(run: UUID, state: State) -> None:
+    """Suspend a run again that waits for an answer, and raise Pause. Returns if its form was never stored."""
+    keys = state.state_details.run_input_keyset or {}
+    async with get_client() as client:
+        try:
+            await client.read_flow_run_input(run, keys.get("schema", ""))
+        except PrefectHTTPStatusError as missing:
+            if missing.response.status_code == 404:
+                return
+            raise
+        kept = State(type=state.type, name=state.name, message=state.message, state_details=state.state_details)
+        # Prefect itself suspends a run only once for each of its questions.
+        result: OrchestrationResult[Any] = await client.set_flow_run_state(run, kept, force=True)
+    raise Pause(state=result.state)
 
 
 async def state_to_keep(run: UUID) -> State | None:
@@ -233,8 +254,10 @@ def count_pickups(states: Sequence[State]) -> int:
 
 def end_before_pickup(states: Sequence[State]) -> State | None:
     """The end that a run had come to, or that a person had asked for, when it was picked up all the same; else None.
+    Of one that waits for an answer, the state in which it waits.
 
-    An automation may act late: a server that was restarted holds events back for up to 15 minutes (3.9.1).
+    An automation may act late: a server that was restarted holds events back for up to 15 minutes (3.9.1). And a
+    process may send its last heartbeat after the server has recorded that its run has ended, or is suspended.
     """
     history = sorted(states, key=lambda state: state.timestamp)
     scheduled = [n for n, state in enumerate(history) if state.type is StateType.SCHEDULED and state.name not in _WAITS]
@@ -246,6 +269,8 @@ def end_before_pickup(states: Sequence[State]) -> State | None:
     last = before[-1] if before else None
     if last and last.type is StateType.CANCELLING:
         return Cancelled(message="it was cancelled before its process ended")
+    if last and last.is_paused():
+        return last
     if last and last.is_final():
         return State(type=last.type, name=last.name, message=last.message)
     return None

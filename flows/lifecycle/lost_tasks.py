@@ -15,8 +15,8 @@ _PAGE = 200
 """Task runs that the server returns at most."""
 
 
-async def end_lost_tasks(run: UUID) -> None:
-    """End all task runs of a flow run that have not ended, as Crashed. Call before the first task of an attempt."""
+async def end_lost_tasks(run: UUID, message: str = "its process was lost; the run goes on in another one") -> None:
+    """End all task runs of a flow run that have not ended, as Crashed. Call while none of its tasks runs."""
     of_run = FlowRunFilter(id=FlowRunFilterId(any_=[run]))
     unfinished = StateTypes(any_=[StateType.PENDING, StateType.RUNNING, StateType.SCHEDULED])
     wanted = TaskRunFilter(state=TaskRunFilterState(type=unfinished))
@@ -29,6 +29,6 @@ async def end_lost_tasks(run: UUID) -> None:
             if not page:
                 break
             left += [each.id for each in page]
-        state: State[Any] = Crashed(message="its process was lost; the run goes on in another one")
+        state: State[Any] = Crashed(message=message)
         for each in left:
             await client.set_task_run_state(each, state, force=True)

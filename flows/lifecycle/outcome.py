@@ -11,13 +11,17 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, TypeVar
+from uuid import UUID
 
 from prefect import State
+from prefect.runtime import flow_run
 
 from storyreel.flows.errors import RunFailed
+from storyreel.flows.lifecycle.late_record import keep_end
 from storyreel.flows.servers.availability import current_server
 from storyreel.flows.servers.choose import is_server_lost
 from storyreel.flows.servers.prefect_internals import drop_unsent, send_unsent
+from storyreel.tasks.home import Home
 
 Result = TypeVar("Result")
 
@@ -33,6 +37,7 @@ class _Outcome:
         loop = asyncio.get_running_loop()
         self.begun: asyncio.Future[None] = loop.create_future()
         self.ended: asyncio.Future[Any] = loop.create_future()
+        self.run: UUID | None = None
 
 
 _expected: ContextVar[_Outcome | None] = ContextVar("outcome", default=None)
@@ -48,6 +53,7 @@ def kept_outcome() -> Iterator[Callable[[Any], None]]:
     if outcome is None or outcome.begun.done():
         yield lambda result: None
         return
+    outcome.run = UUID(flow_run.id)
     outcome.begun.set_result(None)
     try:
         yield outcome.ended.set_result
@@ -91,6 +97,9 @@ async def outcome_of(flow: Callable[[], Awaitable[Result]]) -> Result:
     if not is_abandoned and not (outcome.ended.done() and is_server_lost(running.exception())):
         return running.result()
     if outcome.ended.done():
+        if outcome.run:
+            end = outcome.ended.exception() or outcome.ended.result()
+            await asyncio.to_thread(keep_end, Home.of(), outcome.run, end)
         ended = outcome.ended.result()
         # A flow may return the state that it ends in.
         result: Result = await ended.aresult() if isinstance(ended, State) else ended

@@ -31,7 +31,7 @@ _RUN = f"run: {PAGES}/runs/flow-run/{{{{ flow_run.id }}}}"
 _SUMMARY = "{{ event.payload.summary or event.payload.reason }}"
 _STATE = "{{ event.resource['prefect.state-message'] }}"
 _FILE = "{% if event.payload.play %}file: {{ event.payload.sequence }}{% endif %}"
-_WORKER = "{% if work_pool.name %}to start one: prefect worker start --pool {{ work_pool.name }}{% endif %}"
+_WORKER = "{% if work_pool.name %}to start one: storyreel worker --pool {{ work_pool.name }}{% endif %}"
 _LATE = "prefect.flow-run.Late"
 _NOT_BEGUN = {"prefect.run-count": "0", "prefect.state-message": f"!*{STOPPED}*"}
 """A crash that no automation of `lifecycle.automations` picks up."""

@@ -21,8 +21,9 @@ from storyreel.specs.frozen import Frozen
 from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.owner import Owner
 
-_START_SECONDS = 90
-"""Time for a server to start; 20 s were needed on two slow cores in an empty PREFECT_HOME."""
+_START_SECONDS = 300
+"""Time for a server to start whose process lives: 20 s on two slow cores in an empty PREFECT_HOME, and more than 90
+where ten other programs were at work."""
 
 _ANSWER_SECONDS = 10
 """Time for the server of `storyreel ui` to answer on a busy machine."""
@@ -129,7 +130,8 @@ def wait_until_ready(
         if process.poll() is not None or seconds > _START_SECONDS:
             log.seek(0)
             lines = log.read().decode(errors="replace").strip().splitlines()
-            reason = lines[-1] if lines else f"no answer in {_START_SECONDS} s"
+            has_ended = process.poll() is not None
+            reason = lines[-1] if lines and has_ended else f"no answer in {seconds:.0f} s"
             raise RunFailed(f"Prefect's server did not start: {reason}", next=next)
         time.sleep(0.05)
 

@@ -187,6 +187,20 @@ def prefect_command(*arguments: str) -> str:
     return f"{variable}{_program()} {shlex.join(arguments)}"
 
 
+def api_in_use() -> dict[str, str]:
+    """The variable that names the API in use here to another process; empty without one."""
+    from prefect.settings import PREFECT_API_URL
+
+    return {_VARIABLE: in_use} if (in_use := PREFECT_API_URL.value()) else {}
+
+
+def worker_command(pool: str, limit: int | None, name: str | None) -> list[str]:
+    """The words of the command that starts a worker of this installation."""
+    # Safe from a prefect.py in this folder.
+    words = [sys.executable, "-P", "-m", "prefect", "worker", "start", "--pool", pool]
+    return [*words, *(["--limit", str(limit)] if limit else []), *(["--name", name] if name else [])]
+
+
 def _program() -> str:
     """`prefect`, if that is the one beside this Python; otherwise its path, as after `pipx install storyreel`."""
     own, found = Path(sys.executable).with_name("prefect"), shutil.which("prefect")

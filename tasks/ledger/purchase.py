@@ -115,6 +115,11 @@ class Purchase(Frozen):
         return self.order.price if self.owed and self.cost is None else None
 
     @property
+    def is_free(self) -> bool:
+        """Whether nothing is charged for it, as for a take that is drawn on this machine."""
+        return self.order.price is not None and not self.order.price.amount and not (self.cost and self.cost.amount)
+
+    @property
     def sent_between(self) -> tuple[datetime, datetime]:
         """The earliest and the latest time at which the present order can have been sent."""
         begin = self.intended or self.created

@@ -183,7 +183,12 @@ class HostedProvider(Provider):
     def _key(self) -> str:
         variable = service_variable(self.name, "API_KEY")
         if self._secret is None:
-            raise Terminal(f"{self.name} needs a key", service=self.name, next=f"export {variable}=…")
+            raise Terminal(
+                f"{self.name} needs a key, and {variable} is not set where the film is rendered",
+                service=self.name,
+                hint="of a deployed film that is where its worker runs: set it there, and start the worker again",
+                next=f"export {variable}=…",
+            )
         key = self._secret.get_secret_value().strip()
         if not (key.isascii() and key.isprintable() and " " not in key):
             what = f"{variable} holds characters that no key has"

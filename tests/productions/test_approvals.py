@@ -9,6 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prefect import get_client
+from prefect.exceptions import PrefectHTTPStatusError
+from prefect.states import Crashed, Scheduled
 
 from storyreel.flows.review.resume import resume_runs
 from storyreel.specs.money import Money
@@ -123,6 +126,23 @@ async def test_a_budget_that_others_use_up_meanwhile_is_asked_about_too(on_set: 
     assert (await deployed.state(run)).name == "Suspended"
     assert on_set.sold == 1
     await deployed.resume(run, {"decision": "approve", "amount": 0.336})
+    assert (await deployed.state(run)).name == "Completed" and on_set.sold == 2
+
+
+async def test_a_run_that_waits_and_is_picked_up_all_the_same_waits_on_and_takes_its_answer(on_set: Set) -> None:
+    deployed = await on_set.deployed()
+    run = await deployed.begin()
+    asked = await deployed.asked(run, 1)
+    async with get_client() as client:
+        for state in (Crashed(), Scheduled(name="PickedUp")):
+            await client.set_flow_run_state(run, state, force=True)
+    await deployed.go_on(run)
+    state = await deployed.state(run)
+    assert state.name == "Suspended" and "approve 1A" in str(state.message)
+    assert await deployed.asked(run, 1) == asked
+    with pytest.raises(PrefectHTTPStatusError):
+        await deployed.asked(run, 2)
+    await deployed.resume(run, {"shot_1A": APPROVED, "shot_1_B_2": APPROVED})
     assert (await deployed.state(run)).name == "Completed" and on_set.sold == 2
 
 

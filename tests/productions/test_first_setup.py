@@ -77,7 +77,7 @@ def shell(tmp_path: Path, fresh_environment: dict[str, str]) -> Iterator[Shell]:
 def test_the_documented_set_up_works_as_it_is_written(shell: Shell, tmp_path: Path) -> None:
     (page,) = [block for block in blocks(ROOT / "deployments" / "README.md", "sh") if "storyreel ui" in block]
     *lines, worker = page.strip().splitlines()
-    assert len(lines) == 3 and worker.startswith("prefect worker start")
+    assert len(lines) == 3 and worker.startswith("storyreel worker")
     *_, deployed = [shell.type(line) for line in lines]
     assert f"  {worker}\n" in deployed, "what is printed is what is documented"
     _render(shell, worker, deployed, tmp_path)
@@ -93,18 +93,18 @@ def test_without_a_profile_the_printed_commands_work_as_they_are_pasted(shell: S
     assert refused.returncode == 1
     shell.type(refused.stderr.strip().splitlines()[-1].removeprefix("next: "))
     deployed = shell.type("storyreel deploy film.yaml --pool render")
-    _render(shell, _pasted(deployed, "worker start"), deployed, tmp_path)
+    _render(shell, _pasted(deployed, "storyreel worker"), deployed, tmp_path)
 
 
 def _render(shell: Shell, worker: str, deployed: str, folder: Path) -> None:
     """Start the worker and a run, as printed, and wait for the film."""
     log = shell.type_and_leave(worker)
-    shell.type(_pasted(deployed, "deployment run"))
+    shell.type(_pasted(deployed, "prefect deployment run"))
     film = folder / "renders" / "one-room" / "sequence.mp4"
     wait_until(lambda: film.exists() or "ValueError" in log.read_text(), log.read_text())
     assert film.exists(), log.read_text()
 
 
 def _pasted(printed: str, command: str) -> str:
-    (line,) = [line.strip() for line in printed.splitlines() if f"prefect {command}" in line]
+    (line,) = [line.strip() for line in printed.splitlines() if command in line]
     return line

@@ -6,6 +6,7 @@ import asyncio
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -217,11 +218,15 @@ def _plans(films: Sequence[FilmOptions]) -> list[tuple[str, BudgetedPlan]]:
 
 def _over_budget(excess: BudgetExceeded, film: FilmOptions, films: Sequence[FilmOptions]) -> BudgetExceeded:
     """The error, with this command for the shots of the film that fit; with the film's plan if none does."""
-    is_typed = str(film.storyboard) in sys.argv
-    others = {str(each.storyboard) for each in films} - {str(film.storyboard)}
-    again = options.typed_again("--select", ",".join(excess.fits), others) if excess.fits and is_typed else ""
-    excess.next = again or film.run().command("plan")
+    excess.next = _again(film, films, "--select", ",".join(excess.fits))
     return excess
+
+
+def _again(film: FilmOptions, films: Sequence[FilmOptions], option: str, value: str) -> str:
+    """This command for one of its films, with an option; without a value, or in a file of films, its film's plan."""
+    others = {str(each.storyboard) for each in films} - {str(film.storyboard)}
+    is_typed = value and str(film.storyboard) in sys.argv
+    return options.typed_again(option, value, others) if is_typed else film.run().command("plan")
 
 
 def _agreed(
@@ -251,7 +256,7 @@ def _agreed(
         require_keys(budgeted.plan)
     if budgeted.excess:
         raise _over_budget(budgeted.excess, film, films)
-    agree_unattended(budgeted, yes, console)
+    agree_unattended(budgeted, yes, console, partial(_again, film, films, "--budget"))
     kept = film.kept_parameters(storyboard, current)  # none of another film under the name
     had = ceiling_of(current.pull_steps) if current and kept else None
     any_price = yes or bool(had and had.any_price)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import typer
@@ -58,17 +58,18 @@ def require_consent(budgeted: BudgetedPlan, request: RunRequest, yes: bool, cons
     if not can_ask(console):
         if budgeted.limits:
             return
-        enough = f" or --budget '{plan.totals[0].exactly}'" if len(plan.totals) == 1 and not plan.unpriced else ""
+        enough = f" or --budget '{least}'" if (least := _least(plan)) else ""
         raise NotAllowed(f"this would buy {purchase}", hint=f"without a terminal that needs --yes{enough}")
     tables.print_plan(console, budgeted)
     if not typer.confirm(legible(f"Buy {purchase}?"), err=True):
         raise NotAllowed(f"nothing was bought of {purchase}")
 
 
-def agree_unattended(budgeted: BudgetedPlan, yes: bool, console: Terminal) -> None:
+def agree_unattended(budgeted: BudgetedPlan, yes: bool, console: Terminal, again: Callable[[str], str]) -> None:
     """Return if scheduled runs may carry out the plan: with a budget, or at any price with `yes`. Prints the plan.
 
-    Neither keys, which workers have themselves, nor the budget is checked. Raises NotAllowed.
+    Neither keys, which workers have themselves, nor the budget is checked. Raises NotAllowed, which names the command
+    that `again` gives for the amount that is needed, or for an empty text if a budget cannot limit the plan.
     """
     plan = budgeted.plan
     if not plan.bought:
@@ -79,6 +80,7 @@ def agree_unattended(budgeted: BudgetedPlan, yes: bool, console: Terminal) -> No
         raise NotAllowed(
             f"a run would buy {summarize_purchases(plan.bought)}, and it does not ask first",
             hint=f"{_how_to_limit(plan)}  or allow any price with --yes",
+            next=again(_least(plan)),
         )
 
 
@@ -87,12 +89,17 @@ def _how_to_limit(plan: Plan) -> str:
         return f"a budget cannot limit takes without a known price; give the prices:\n  in a file that {PRICES} names\n"
     if len(plan.totals) > 1:
         return "a budget cannot limit two currencies:\n  use services that are paid in one\n"
-    least = plan.totals[0].exactly
+    least = _least(plan)
     return (
         "set a budget for a run:\n"
         f"  in the storyboard   budget: {{per_run: {least}}}\n"
         f"  or here             --budget '{least}'\n"
     )
+
+
+def _least(plan: Plan) -> str:
+    """The amount that the plan costs; empty if a budget cannot limit it."""
+    return plan.totals[0].exactly if len(plan.totals) == 1 and not plan.unpriced else ""
 
 
 def require_keys(plan: Plan) -> None:

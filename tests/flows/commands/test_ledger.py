@@ -76,6 +76,20 @@ def test_a_row_says_when_what_from_whom_and_for_how_much(told: Told, three: None
     assert lines[-1] == "The services charged 3.00 CNY and 2.00 USD."
 
 
+def test_a_take_that_was_drawn_here_is_free_and_has_no_number_at_a_service(told: Told, home: Path) -> None:
+    with closing(Home.of().ledger()) as ledger:
+        free = Order(
+            key="e" * 64, provider="animatic", model="board", request="{}", film="The Keeper", slate="1A", take=1,
+            price=Money(amount=Decimal(0), currency="USD"),
+        )  # fmt: skip
+        ledger.intend(free)
+        ledger.mark_submitted(free.key, free.key, None)
+    for options in ((), ("--history",)):
+        said = told(*options).stdout
+        assert "free" in said and "eeee" not in said
+    assert json.loads(told("--json").stdout)[0]["task"] == free.key
+
+
 def test_in_a_file_no_column_is_cut_off(told: Told, three: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("COLUMNS")
     lines = told().stdout.splitlines()

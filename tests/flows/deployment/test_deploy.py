@@ -198,6 +198,20 @@ def test_without_a_server_or_a_pool_it_says_what_to_run(
     assert missing.returncode == 1
     assert "no work pool 'cutting room'" in missing.stderr and "render" in missing.stderr
     assert f"next: {PREFECT} work-pool create 'cutting room' --type process" in missing.stderr
+    worker = storyreel("worker", "--pool", "cutting room", PREFECT_API_URL=standing_server)
+    assert worker.returncode == 1
+    assert f"next: {PREFECT} work-pool create 'cutting room' --type process" in worker.stderr
+
+
+def test_without_an_agreement_the_same_command_with_a_budget_is_named(
+    storyreel: Command, film: Path, standing_server: str, client: SyncPrefectClient
+) -> None:
+    refused = storyreel("deploy", film.name, "--pool", "render", PREFECT_API_URL=standing_server)
+    assert refused.returncode == 2 and "it does not ask first" in refused.stderr
+    again = refused.stderr.rpartition("next: ")[2].strip()
+    assert again.startswith(f"storyreel deploy {film.name} --pool render --budget ")
+    agreed = storyreel(*shlex.split(again)[1:], PREFECT_API_URL=standing_server)
+    assert agreed.returncode == 0, agreed.stderr
 
 
 def test_the_commands_to_run_next_are_printed(
@@ -208,7 +222,7 @@ def test_the_commands_to_run_next_are_printed(
     )
     assert done.returncode == 0, done.stderr
     for line in (
-        f"  {PREFECT} worker start --pool render\n",
+        "  storyreel worker --pool render\n",
         f"  {PREFECT} deployment run 'render storyboard/twice-a-day'\n",
         "read again at each run",
     ):

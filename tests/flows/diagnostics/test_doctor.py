@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Mapping
 from contextlib import closing, suppress
+from decimal import Decimal
 from importlib import metadata
 from io import StringIO
 from pathlib import Path
@@ -23,6 +24,7 @@ from rich.console import Console
 from storyreel.flows.diagnostics import connectivity, doctor
 from storyreel.flows.diagnostics.clip_store_check import check_store
 from storyreel.flows.diagnostics.doctor import Check, examine, print_checkup
+from storyreel.specs.money import Money
 from storyreel.tasks.ledger.ledger import Ledger, Order
 from storyreel.tasks.storage.clips import ClipStore, Receipt
 from tests import postgres
@@ -280,9 +282,12 @@ def test_the_ledger_is_opened_and_counted(home: Path) -> None:
     with closing(Ledger(f"sqlite:///{home / 'ledger.sqlite'}")) as ledger:
         for name in ("1A", "1B"):
             ledger.mark_submitted(ordered(ledger, name), f"task-{name}", None)
+        drawn = Order(key="c" * 64, provider="animatic", model="m", request="{}", film="Rain", slate="1C", take=1,
+                      price=Money(amount=Decimal(0), currency="USD"))  # fmt: skip
+        ledger.intend(drawn)
     found = examined(STORYREEL_HOME=str(home))
     assert found["ledger"].state == "ok"
-    assert "2 purchases" in found["ledger"].detail and str(home) in found["ledger"].detail
+    assert "2 purchases and 1 free take" in found["ledger"].detail and str(home) in found["ledger"].detail
 
 
 def test_clips_that_the_ledger_was_not_told_of_are_noted(home: Path) -> None:

@@ -103,7 +103,7 @@ def test_a_pool_that_begins_no_runs_is_told_until_a_worker_is_there(
     assert "limit of 0" in none_at_once.detail
     run(none_at_once.fix, monkeypatch)
     alone = note("workers", FILM)
-    assert "has no worker" in alone.detail and alone.fix.endswith(f"worker start --pool {shlex.quote(POOL)}")
+    assert "has no worker" in alone.detail and alone.fix == f"storyreel worker --pool {shlex.quote(POOL)}"
 
     async def send_heartbeat() -> None:
         async with get_client() as server:

@@ -70,6 +70,13 @@ def test_a_run_that_was_complete_is_not_made_again_by_an_automation_that_is_late
     assert not end_before_pickup(past(*BEGAN, "Completed"))
 
 
+def test_a_run_that_waits_for_an_answer_is_known_until_it_is_resumed() -> None:
+    waits = (*BEGAN, "Paused", "Crashed", "PickedUp", "Pending", "Running")
+    state = end_before_pickup(past(*waits))
+    assert state and state.is_paused()
+    assert not end_before_pickup(past(*BEGAN, "Paused", "Scheduled", "Pending", "Running", *LOST))
+
+
 async def test_a_run_that_is_lost_again_and_again_fails_and_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     class Server:
         """Stands for a server that knows the past of one run."""

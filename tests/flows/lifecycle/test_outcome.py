@@ -6,20 +6,23 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from uuid import UUID
 
 import httpx
 import pytest
-from prefect import flow
+from prefect import flow, get_client
 from prefect.logging.handlers import APILogWorker
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Completed
 
 from storyreel.flows.errors import RunFailed
 from storyreel.flows.lifecycle.cancellation import stoppable
+from storyreel.flows.lifecycle.late_record import record_late_ends
 from storyreel.flows.lifecycle.outcome import outcome_of
 from storyreel.flows.servers import availability
 from storyreel.flows.servers.availability import watch_server
 from storyreel.specs.errors import StoryreelError
+from storyreel.tasks.home import Home
 
 
 @pytest.fixture(autouse=True)
@@ -106,12 +109,22 @@ async def test_a_result_is_given_although_its_server_is_gone(standing_server: st
         @stoppable
         async def film() -> str:
             getattr(way, how)()
-            return Completed(data="sequence.mp4")  # type: ignore[return-value]
+            return Completed(data="sequence.mp4", message="3 takes")  # type: ignore[return-value]
 
         async with watch_server(_PATIENCE) as server:
             assert await outcome_of(film) == "sequence.mp4"
             assert "is incomplete" in server.remark
+        through = way.api
     assert not APILogWorker._instances, "the process would wait for its log lines when it exits"
+    (kept,) = (Home.of().root / "unrecorded-runs").glob("*.json")
+    assert await record_late_ends(Home.of()) == 0 and kept.exists(), "it is another server that is in use"
+    # The same server, by the address that it has.
+    kept.write_text(kept.read_text().replace(through, standing_server))
+    with temporary_settings({PREFECT_API_URL: standing_server}):
+        assert [await record_late_ends(Home.of()) for _ in range(2)] == [1, 0]
+        async with get_client() as client:
+            run = await client.read_flow_run(UUID(kept.stem))
+    assert run.state and run.state.is_completed() and run.state.message == "3 takes" and not kept.exists()
 
 
 async def test_an_error_is_given_although_its_server_is_gone(standing_server: str) -> None:
