@@ -8,14 +8,28 @@ import textwrap
 from collections.abc import Iterator
 from functools import cache
 from itertools import pairwise
+from threading import RLock
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+_BUILDING = RLock()
+"""Held while a model is built."""
+
 
 class Frozen(BaseModel):
-    """A model that cannot be changed and takes no unknown fields."""
+    """A model that cannot be changed and takes no unknown fields.
+
+    Its validator is built when it is first used: a command uses few of the models that it imports.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+
+    @classmethod
+    def model_rebuild(cls, *, _parent_namespace_depth: int = 2, **options: Any) -> bool | None:
+        """Build the validator, in one thread at a time: pydantic up to 2.12.5 has no lock for it (read 2026-11-29)."""
+        with _BUILDING:
+            return super().model_rebuild(_parent_namespace_depth=_parent_namespace_depth + 1, **options)
 
 
 @cache

@@ -38,7 +38,9 @@ def hidden(text: str, secrets: Iterable[str] = (), environment: Mapping[str, str
 
     A secret is also found in an address's or a header's encoding of it.
     """
-    for secret in (*secrets, *_of_variables(environment)):
+    # The environment is read anew each time, which takes longer than to print what most cells of a table hold.
+    of_variables = _of_variables(environment) if len(text) >= _SHORTEST else ()
+    for secret in (*secrets, *of_variables):
         for form in _forms(secret):
             text = text.replace(form, MARK)
     text = _USER.sub(f"{MARK}@", text) if "://" in text else text
