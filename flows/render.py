@@ -31,6 +31,7 @@ from storyreel.flows.production.agreement import agreed_keys, check_agreed, chec
 from storyreel.flows.production.ceiling import ceiling_of_run
 from storyreel.flows.production.delivery import Delivery, open_delivery, try_destination
 from storyreel.flows.production.film_folder import FilmSource
+from storyreel.flows.production.film_parts import FilmParts
 from storyreel.flows.production.finish import FilmFinisher
 from storyreel.flows.production.outcomes import ShotsFailed
 from storyreel.flows.production.places import open_places
@@ -225,11 +226,12 @@ async def _carry_out(
             plan = await in_own_thread(planner.refreshed, plan)
             takes = await begin_takes(plan, studio, run, planner.limits, agreed)
         async with orderly_shutdown(plan, takes, studio), observe_run(plan, takes, studio, links) as observer:
-            if failures := await takes.run_all():
+            parts = FilmParts(plan, takes)
+            if failures := await takes.run_all(then=parts.prepare):
                 raise ShotsFailed(failures, len(plan.cut.events))
             if unapproved := await unapproved_shots(plan, takes, studio):
                 raise ReviewNeeded(unapproved, len(plan.cut.events))
-            finisher = FilmFinisher(planner.film, plan, takes, delivery)
+            finisher = FilmFinisher(planner.film, plan, takes, parts, delivery)
             await asyncio.to_thread(delivery.claim)
             sequence = await finisher.join()
             rendering = await finisher.write_report(sequence, origin, studio, run)

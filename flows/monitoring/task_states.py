@@ -19,21 +19,19 @@ from prefect.states import Cancelled, Running
 from storyreel.flows.servers.prefect_internals import emit_task_run_state
 from storyreel.tasks.progress import Stage, StageReport
 
-_NAMES: dict[Stage, str] = {
+_NAMES: dict[Stage, str] = {  # conforming and joining have task runs of their own
     "waiting": "Waiting",
     "ordering": "Ordering",
     "submitted": "Submitted",
     "queued": "Queued",
     "generating": "Generating",
     "fetching": "Downloading",
-    "conforming": "Conforming",
-    "joining": "Joining",
 }
 _COUNTED: frozenset[Stage] = frozenset({"queued", "generating"})
 """Stages whose state says how long they have lasted. Counting for each waiting take would be a fifth of all events of a
 large film.
 """
-_MARKS = (10, 20, 40)
+_MARKS = (20, 40)
 """Seconds after which a counted stage gets a new state; then at each whole minute."""
 SHORTEST = 1.0
 """Seconds after which a stage gets a state: shorter ones cannot be read."""
@@ -64,7 +62,7 @@ class _TaskStage:
 
 
 def elapsed_mark(seconds: float) -> str:
-    """The last mark that was passed: empty, `10 s`, `20 s`, `40 s`, `1 min`, `2 min` …"""
+    """The last mark that was passed: empty, `20 s`, `40 s`, `1 min`, `2 min` …"""
     if seconds >= 60:
         return f"{int(seconds // 60)} min"
     passed = [mark for mark in _MARKS if seconds >= mark]

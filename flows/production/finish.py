@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from storyreel.flows.planning.model import Plan
 from storyreel.flows.production import report
 from storyreel.flows.production.delivery import Delivery
+from storyreel.flows.production.film_parts import FilmParts
 from storyreel.flows.production.report import Origin, Rendering
 from storyreel.flows.production.takes import TakeRuns
 from storyreel.specs.cut import Cut
@@ -32,6 +34,7 @@ class FilmFinisher(NamedTuple):
     film: Storyboard
     plan: Plan
     takes: TakeRuns
+    parts: FilmParts
     delivery: Delivery
 
     async def join(self) -> FilmFile:
@@ -39,7 +42,7 @@ class FilmFinisher(NamedTuple):
         report_stage("", 0, "joining")
         film, plan = self.film, self.plan
         clips = await self.takes.house_clips()
-        dissolves = await self.takes.dissolves(clips)
+        dissolves = await self.parts.dissolves(await self.takes.takes_in_cut(), clips)
         rate, frames = plan.cut.rate, plan.cut.frames
         self.takes.task_runs += 1
         sequence = await assemble(
@@ -61,7 +64,8 @@ class FilmFinisher(NamedTuple):
         """Write manifest, subtitles and contact sheet beside the sequence; `run` is the id of the flow run."""
         plan = self.plan
         made_takes = [(take, await self.takes.made(take)) for take in plan.takes]
-        in_cut = {take.identity for take in await self.takes.takes_in_cut()}
+        circled = await self.takes.takes_in_cut()
+        in_cut = {take.identity for take in circled}
         purchases = await studio.ask(Ledger.find_all, [made.candidate.key for _, made in made_takes])
         rendering = Rendering(
             sequence=self.delivery.destination(sequence.path.name),
@@ -75,15 +79,16 @@ class FilmFinisher(NamedTuple):
             flow_run=run,
             spending=await studio.ask(Ledger.spent_by, "service", run=run),
         )
-        await in_thread(lambda progress: self._write_beside(sequence, rendering, progress))
+        pictures = await self.parts.pictures(circled)
+        await in_thread(lambda progress: self._write_beside(rendering, pictures, progress))
         return rendering
 
-    def _write_beside(self, sequence: FilmFile, rendering: Rendering, progress: Progress) -> None:
+    def _write_beside(self, rendering: Rendering, pictures: Sequence[bytes], progress: Progress) -> None:
         plan, folder = self.plan, self.delivery.folder
         report.write_manifest(folder, plan, rendering)
         report.write_subtitles(folder, self.film, plan.cut)
         sheet, fonts = folder / report.CONTACT_SHEET, Fonts(own=own_font(self.film))
-        contact_sheet(sequence.path, plan.cut, sheet, title=plan.title, fonts=fonts, progress=progress)
+        contact_sheet(pictures, plan.cut, self.parts.ratio, sheet, title=plan.title, fonts=fonts, progress=progress)
 
 
 def _chapters(film: Storyboard, cut: Cut) -> list[Chapter]:

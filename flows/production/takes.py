@@ -69,13 +69,17 @@ class TakeRuns:
         self.task_runs = 0
         """Task runs started so far."""
 
-    async def run_all(self, only: Sequence[PlannedTake] | None = None) -> list[Failure]:
+    async def run_all(
+        self, only: Sequence[PlannedTake] | None = None, then: Callable[[PlannedTake], None] | None = None
+    ) -> list[Failure]:
         """Make all takes, or these, and conform those in the cut; returns the failures.
+
+        `then` is called with each take of the cut that is conformed.
 
         Raises what is neither an error of a service, of media nor of a budget.
         """
         takes = self._plan.takes if only is None else only
-        outcomes = await asyncio.gather(*map(self._run_take, takes), return_exceptions=True)
+        outcomes = await asyncio.gather(*(self._run_take(take, then) for take in takes), return_exceptions=True)
         if error := next((outcome for outcome in outcomes if isinstance(outcome, BaseException)), None):
             raise error
         return [outcome for outcome in outcomes if isinstance(outcome, Failure)]
@@ -127,12 +131,12 @@ class TakeRuns:
         # Clips of several encoders cannot be in one track: those not in house format are conformed again.
         return list(await asyncio.gather(*(self._conform(take, self._house_signature) for take in takes)))
 
-    async def dissolves(self, clips: Sequence[HouseClip]) -> dict[str, DissolveClip]:
-        """The dissolves between the clips of the cut, by the shot that each leads into."""
-        takes = await self.takes_in_cut()
-        joins = [n for n, take in enumerate(takes) if take.edit.join_in]
-        made = await asyncio.gather(*(self._dissolve(takes[n - 1 : n + 1], clips[n - 1 : n + 1]) for n in joins))
-        return {takes[n].shot: clip for n, clip in zip(joins, made, strict=True)}
+    def conformed(self, shot: str) -> tuple[PlannedTake, HouseClip] | None:
+        """The take of a shot that is in the cut, and its conformed clip; None if that is not there yet."""
+        chosen, clip = (self._futures.get((what, shot)) for what in ("in cut", "house"))
+        if not all(each and each.done() and not each.cancelled() and not each.exception() for each in (chosen, clip)):
+            return None
+        return chosen.result(), clip.result()  # type: ignore[union-attr]
 
     async def cancel_unfinished(self) -> None:
         """Cancel what is under way and wait until it has ended."""
@@ -145,15 +149,15 @@ class TakeRuns:
 
     def made(self, take: PlannedTake) -> asyncio.Future[MadeTake]:
         """The result of a take, made now if it is not."""
-        return self._once(("take", take.identity), lambda: self._make(take))
+        return self.once(("take", take.identity), lambda: self._make(take))
 
     def take_in_cut(self, shot: str) -> asyncio.Future[PlannedTake]:
         """The take of a shot that is in the cut, chosen now if it is not."""
-        return self._once(("in cut", shot), lambda: self._choose(self._by_shot[shot]))
+        return self.once(("in cut", shot), lambda: self._choose(self._by_shot[shot]))
 
     def house_clip(self, take: PlannedTake) -> asyncio.Future[HouseClip]:
         """The conformed clip of a take in the cut, conformed now if it is not."""
-        return self._once(("house", take.shot), lambda: self._conform(take, self._accepted_signature))
+        return self.once(("house", take.shot), lambda: self._conform(take, self._accepted_signature))
 
     @property
     def _accepted_signature(self) -> str | None:
@@ -164,16 +168,19 @@ class TakeRuns:
         )
         return self._house_signature if has_transitions else None
 
-    def _once(self, name: Hashable, make: Callable[[], Coroutine[Any, Any, Result]]) -> asyncio.Future[Result]:
+    def once(self, name: Hashable, make: Callable[[], Coroutine[Any, Any, Result]]) -> asyncio.Future[Result]:
+        """The future of a name, started by its first caller; it is cancelled with the takes."""
         if name not in self._futures:
             self._futures[name] = asyncio.ensure_future(make())
         return self._futures[name]
 
-    async def _run_take(self, take: PlannedTake) -> Failure | None:
+    async def _run_take(self, take: PlannedTake, then: Callable[[PlannedTake], None] | None) -> Failure | None:
         try:
             made = await self.made(take)
             if take is await self.take_in_cut(take.shot):
                 await self.house_clip(take)
+                if then:
+                    then(take)
         except asyncio.CancelledError:
             report_stage(take.shot, take.take, "stopped", detail=await self._left(take))
             raise
@@ -328,7 +335,7 @@ class TakeRuns:
         return candidate.request.model_copy(update={"first_frame": first})
 
     def _last_frame(self, take: PlannedTake) -> asyncio.Future[Path | None]:
-        return self._once(("frame", take.identity), lambda: self._write_last_frame(take))
+        return self.once(("frame", take.identity), lambda: self._write_last_frame(take))
 
     async def _write_last_frame(self, take: PlannedTake) -> Path | None:
         """Write the picture that a continuing take begins with; returns its file, None if the service makes none.
@@ -366,7 +373,8 @@ class TakeRuns:
             progress=lambda done: report_stage(take.shot, take.take, "conforming", done),
         )
 
-    async def _dissolve(self, takes: Sequence[PlannedTake], clips: Sequence[HouseClip]) -> DissolveClip:
+    async def dissolve(self, takes: Sequence[PlannedTake], clips: Sequence[HouseClip]) -> DissolveClip:
+        """The dissolve between two takes of the cut that follow each other. Raises MediaError."""
         (before, after), (outgoing, incoming) = takes, clips
         self.task_runs += 1
         name = f"dissolve {before.shot} to {after.shot}"

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from av.container import InputContainer
-from av.video.stream import VideoStream
+from av.video.frame import VideoFrame
 from PIL import Image
 
 from storyreel.specs.cut import Cut, Event
+from storyreel.specs.timing import FrameRate
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.frames import displayed_image
-from storyreel.tasks.media.probe import open_clip, picture_stream
+from storyreel.tasks.media.probe import decoded_frames, no_picture, open_clip, picture_stream
 from storyreel.tasks.media.text.layout import Weight, one_line
 from storyreel.tasks.media.text.typefaces import STANDARD, Fonts
 from storyreel.tasks.progress import Progress
@@ -31,6 +32,7 @@ _NARROWEST = 240
 """Pixels of a picture's width at which its caption is still legible."""
 _ROWS = 12
 """Most rows of pictures on a page."""
+_KEPT_QUALITY = 95
 _SHORT = 12
 """Frames. In a shot this short or shorter every frame is decoded, so that the picture is certainly from this shot."""
 
@@ -68,29 +70,50 @@ class Grid(NamedTuple):
         return _HEADER + math.ceil(pictures / self.columns) * (self.height + _CAPTION) + _MARGIN // 2
 
 
-def contact_sheet(
-    film: Path, cut: Cut, into: Path, *, title: str, fonts: Fonts = STANDARD, progress: Progress | None = None
-) -> list[Path]:
-    """Draw a film's contact sheet as JPEG: for each shot its middle frame, slate, timecode and length.
-
-    Returns the pages. The first is `into`; further ones, from some 80 shots on, are numbered: `name-2.jpg`. A file is
-    complete or absent. Decodes up to half of the film, so call it in a thread. Raises MediaError.
+def shot_picture(file: Path, frame: int, length: int, rate: FrameRate, size: tuple[int, int]) -> bytes:
+    """A shot's picture for the sheet, as JPEG: a frame of a file, or in a long shot, of more than `_SHORT` frames, the
+    next one after it that others are predicted from. Call it in a thread. Raises MediaError.
     """
-    with open_clip(film) as file:
-        stream = picture_stream(file, film)
-        stream.thread_type = "AUTO"
-        coded = stream.codec_context
-        grid = Grid.of(len(cut.events), coded.width / coded.height)
-        pages: list[Path] = []
-        for first in range(0, len(cut.events), grid.pictures):
-            events = cut.events[first : first + grid.pictures]
-            page = _page(cut, events, grid, title, fonts, number=len(pages) + 1)
-            for at, event in enumerate(events):
-                if progress:
-                    progress((first + at) / len(cut.events))
-                picture = _middle(file, stream, cut, event)
-                page.paste(picture.resize((grid.width, grid.height), Image.Resampling.LANCZOS), grid.place(at))
-            pages.append(_save(page, into if not pages else into.with_stem(f"{into.stem}-{len(pages) + 1}")))
+    wanted = rate.seconds(frame)
+    with open_clip(file) as clip:
+        stream = picture_stream(clip, file)
+        assert stream.time_base is not None
+        stream.codec_context.skip_frame = "NONREF" if length > _SHORT else "DEFAULT"
+        begin = (stream.start_time or 0) * stream.time_base
+        clip.seek(int((begin + wanted) / stream.time_base), stream=stream, backward=True)
+        found: VideoFrame | None = None
+        for found in decoded_frames(clip, stream):
+            if found.pts is not None and found.pts * stream.time_base - begin >= wanted:
+                break
+        if found is None:
+            raise no_picture(file)
+        drawn = io.BytesIO()
+        picture = displayed_image(found, stream).convert("RGB").resize(size, Image.Resampling.LANCZOS)
+        picture.save(drawn, "JPEG", quality=_KEPT_QUALITY, subsampling=0)
+    return drawn.getvalue()
+
+
+def contact_sheet(
+    pictures: Sequence[bytes], cut: Cut, ratio: float, into: Path, *, title: str, fonts: Fonts = STANDARD,
+    progress: Progress | None = None,
+) -> list[Path]:  # fmt: skip
+    """Draw a film's contact sheet as JPEG: for each shot its picture, slate, timecode and length.
+
+    `pictures` are by `shot_picture`, one for each event of the cut, in the size of `Grid.of`; `ratio` is the film's.
+    Returns the pages. The first is `into`; further ones, from some 80 shots on, are numbered: `name-2.jpg`. A file is
+    complete or absent. Call it in a thread. Raises MediaError.
+    """
+    grid = Grid.of(len(cut.events), ratio)
+    pages: list[Path] = []
+    for first in range(0, len(cut.events), grid.pictures):
+        events = cut.events[first : first + grid.pictures]
+        page = _page(cut, events, grid, title, fonts, number=len(pages) + 1)
+        for at, picture in enumerate(pictures[first : first + len(events)]):
+            with Image.open(io.BytesIO(picture)) as drawn:
+                page.paste(drawn, grid.place(at))
+        if progress:
+            progress((first + len(events)) / len(cut.events))
+        pages.append(_save(page, into if not pages else into.with_stem(f"{into.stem}-{len(pages) + 1}")))
     return pages
 
 
@@ -114,18 +137,6 @@ def _page(cut: Cut, events: Sequence[Event], grid: Grid, title: str, fonts: Font
         when.draw(page, x + grid.width - length.width - 14, y + 2, _DIM, "right")
         length.draw(page, x + grid.width, y + 2, _DIM, "right")
     return page
-
-
-def _middle(file: InputContainer, stream: VideoStream, cut: Cut, event: Event) -> Image.Image:
-    """The middle frame of a shot; in a long shot, the next frame after it that others are predicted from."""
-    assert stream.time_base is not None
-    stream.codec_context.skip_frame = "NONREF" if event.frames > _SHORT else "DEFAULT"
-    wanted = cut.rate.seconds(event.start + event.frames // 2)
-    file.seek(int(wanted / stream.time_base), stream=stream, backward=True)
-    for frame in file.decode(stream):
-        if frame.pts is not None and frame.pts * stream.time_base >= wanted:
-            return displayed_image(frame, stream)
-    raise MediaError(f"the film has no frame at {cut.rate.timecode(event.start)}", hint="render again")
 
 
 def _save(page: Image.Image, into: Path) -> Path:

@@ -16,6 +16,7 @@ from prefect import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.settings import PREFECT_LOCAL_STORAGE_PATH, temporary_settings
 
+from storyreel.flows.production import takes
 from storyreel.flows.production.outcomes import ShotsFailed
 from storyreel.flows.production.report import Rendering
 from storyreel.flows.render import render_storyboard
@@ -169,6 +170,29 @@ async def test_a_failed_shot_stops_only_what_depends_on_it(tmp_path: Path, monke
 
     mended = await render_storyboard(str(film), out=str(tmp_path / "out"))
     assert [take.cached for take in mended.shots] == [False, False, True, True]
+
+
+async def test_a_dissolve_is_made_while_another_take_is_still_awaited(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "film.yaml").write_text(FILM)
+    monkeypatch.setenv("STORYREEL_HOME", str(tmp_path / "home"))
+    dissolve, fetch, mixed = takes.dissolve, Animatic.fetch, asyncio.Event()
+
+    async def noted(*given: Any, **options: Any) -> Any:
+        made = await dissolve(*given, **options)
+        mixed.set()
+        return made
+
+    async def late(self: Animatic, request: Request, *rest: Any) -> None:
+        if request.board and request.board.slate == "1C":
+            await asyncio.wait_for(mixed.wait(), 120)
+        await fetch(self, request, *rest)
+
+    monkeypatch.setattr(takes, "dissolve", noted)
+    monkeypatch.setattr(Animatic, "fetch", late)
+    made = await render_storyboard(str(tmp_path / "film.yaml"), out=str(tmp_path / "out"))
+    assert frames_in(Path(made.sequence)) == made.frames == 54
 
 
 async def test_recutting_one_shot_makes_only_that_shot_and_the_transitions_beside_it(

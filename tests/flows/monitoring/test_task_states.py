@@ -16,7 +16,7 @@ from storyreel.tasks.progress import listening, report_stage
 
 @pytest.mark.parametrize(
     ("seconds", "words"),
-    [(0, ""), (9.9, ""), (10, "10 s"), (19, "10 s"), (25, "20 s"), (59, "40 s"), (60, "1 min"), (185, "3 min")],
+    [(0, ""), (19.9, ""), (20, "20 s"), (25, "20 s"), (59, "40 s"), (60, "1 min"), (185, "3 min")],
 )
 def test_a_stage_that_lasts_is_counted_at_few_marks(seconds: float, words: str) -> None:
     assert elapsed_mark(seconds) == words
@@ -54,10 +54,13 @@ async def test_stages_of_a_take_are_states_of_its_task_run_until_the_final_state
         report_stage("1A", 1, "generating", detail="in_progress")
         states.emit_due(now() + 2)
         states.emit_due(now() + 3)  # nothing is new
-        states.emit_due(now() + 12)
+        states.emit_due(now() + 12)  # no mark is passed yet
+        states.emit_due(now() + 22)
         states.emit_due(now() + 130)
         report_stage("1A", 1, "fetching")
         states.emit_due(now() + 2)
+        report_stage("1A", 1, "conforming")  # it has a task run of its own
+        states.emit_due(now() + 4)
         return 1
 
     @flow
@@ -70,7 +73,7 @@ async def test_stages_of_a_take_are_states_of_its_task_run_until_the_final_state
         run = await film()
     assert await passed(run) == [
         ("Pending", ""), ("Running", ""), ("Waiting", ""), ("Queued", "pending"), ("Generating", "in_progress"),
-        ("Generating 10 s", "in_progress"), ("Generating 2 min", "in_progress"), ("Downloading", ""), ("Completed", ""),
+        ("Generating 20 s", "in_progress"), ("Generating 2 min", "in_progress"), ("Downloading", ""), ("Completed", ""),
     ]  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from PIL import Image
 
 from storyreel.specs.cut import Cut, Event
 from storyreel.specs.timing import FrameRate
-from storyreel.tasks.media.contact_sheet import WIDTH, Grid, contact_sheet
+from storyreel.tasks.media.contact_sheet import WIDTH, Grid, contact_sheet, shot_picture
 from storyreel.tasks.media.errors import MediaError
 from tests.tasks.generated_clips import make_clip
 
@@ -26,10 +26,19 @@ def _film(into: Path, shots: int, frames: int, size: str) -> Path:
                      options=("-crf", "8", "-g", "30"))  # fmt: skip
 
 
+def _sheet(film: Path, cut: Cut, into: Path, title: str, ratio: float = 128 / 72) -> list[Path]:
+    grid = Grid.of(len(cut.events), ratio)
+    pictures = [
+        shot_picture(film, event.start + event.frames // 2, event.frames, RATE, (grid.width, grid.height))
+        for event in cut.events
+    ]
+    return contact_sheet(pictures, cut, ratio, into, title=title)
+
+
 @pytest.mark.parametrize(("size", "frames"), [("128x72", 6), ("128x72", 40), ("72x128", 13)])
 def test_every_shot_is_shown_by_its_middle(tmp_path: Path, size: str, frames: int) -> None:
     film, (width, height) = _film(tmp_path / "a.mp4", 7, frames, size), map(int, size.split("x"))
-    pages = contact_sheet(film, _cut(7, frames), tmp_path / "sheet.jpg", title="The Keeper")
+    pages = _sheet(film, _cut(7, frames), tmp_path / "sheet.jpg", "The Keeper", width / height)
     assert pages == [tmp_path / "sheet.jpg"]
     grid = Grid.of(7, width / height)
     with Image.open(pages[0]) as page:
@@ -44,7 +53,7 @@ def test_every_shot_is_shown_by_its_middle(tmp_path: Path, size: str, frames: in
 
 def test_slates_stand_under_their_pictures(tmp_path: Path) -> None:
     film = _film(tmp_path / "a.mp4", 2, 12, "128x72")
-    (page,) = contact_sheet(film, _cut(2, 12), tmp_path / "sheet.jpg", title="Ключник " * 60)
+    (page,) = _sheet(film, _cut(2, 12), tmp_path / "sheet.jpg", "Ключник " * 60)
     grid = Grid.of(2, 128 / 72)
     with Image.open(page) as picture:
         for shot in range(2):
@@ -68,14 +77,19 @@ def test_a_page_stays_bounded_and_its_pictures_legible(ratio: float, shots: int)
 def test_many_shots_take_several_pages(tmp_path: Path) -> None:
     film = _film(tmp_path / "a.mp4", 100, 2, "128x72")
     cut = Cut(RATE, tuple(Event(f"{n}A", 2 * n, 2) for n in range(100)))
-    pages = contact_sheet(film, cut, tmp_path / "contact-sheet.jpg", title="Long")
+    pages = _sheet(film, cut, tmp_path / "contact-sheet.jpg", "Long")
     assert [page.name for page in pages] == ["contact-sheet.jpg", "contact-sheet-2.jpg"]
     assert all(page.exists() for page in pages)
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
 
 
-def test_a_film_shorter_than_its_cut_is_named(tmp_path: Path) -> None:
-    film = _film(tmp_path / "a.mp4", 2, 12, "128x72")
-    with pytest.raises(MediaError, match="no frame at 00:00:01:00"):
-        contact_sheet(film, _cut(3, 12), tmp_path / "sheet.jpg", title="Short")
-    assert not (tmp_path / "sheet.jpg").exists()
+def test_a_clip_that_ends_before_the_frame_gives_its_last_one(tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "a.mp4", frames=30, size="128x72", sound=None)
+    beyond, last = (shot_picture(clip, frame, 60, RATE, (128, 72)) for frame in (40, 29))
+    assert beyond == last
+
+
+def test_a_file_without_a_picture_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.mp4").write_bytes(b"nothing")
+    with pytest.raises(MediaError, match=r"a\.mp4"):
+        shot_picture(tmp_path / "a.mp4", 0, 12, RATE, (128, 72))

@@ -1,0 +1,71 @@
+"""What a film needs besides its conformed takes: dissolves, and the pictures of its contact sheet.
+
+Each is made as soon as its clips are there, while other takes are still at the services.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+from storyreel.flows.planning.model import Plan, PlannedTake
+from storyreel.flows.production.takes import TakeRuns
+from storyreel.tasks.join.conform import HouseClip
+from storyreel.tasks.join.dissolve import DissolveClip
+from storyreel.tasks.media.contact_sheet import Grid, shot_picture
+from storyreel.tasks.media.ffmpeg import in_thread
+
+
+class FilmParts:
+    """The parts of one film. The first caller starts a part, all others wait for the same one."""
+
+    def __init__(self, plan: Plan, takes: TakeRuns) -> None:
+        self._plan, self._takes = plan, takes
+        self._events = {event.shot: event for event in plan.cut.events}
+        width, height = plan.format.size
+        self.ratio = width / height
+        """Of the film's picture, width to height."""
+        grid = Grid.of(len(plan.cut.events), self.ratio)
+        self._size = grid.width, grid.height
+        shots = [event.shot for event in plan.cut.events]
+        self._pairs: dict[str, list[tuple[str, str]]] = {shot: [] for shot in shots}
+        for pair in pairwise(shots):
+            for shot in pair:
+                self._pairs[shot].append(pair)
+
+    def prepare(self, take: PlannedTake) -> None:
+        """Begin what can be made now that a take of the cut is conformed. Errors are raised where it is needed."""
+        begun: list[asyncio.Future[Any]] = []
+        if found := self._takes.conformed(take.shot):
+            begun.append(self._picture(take.shot, found[1]))
+        for pair in self._pairs[take.shot]:
+            before, after = map(self._takes.conformed, pair)
+            if before and after and after[0].edit.join_in:
+                begun.append(self._dissolve((before[0], after[0]), (before[1], after[1])))
+        for part in begun:
+            part.add_done_callback(lambda done: done.cancelled() or done.exception())
+
+    async def dissolves(self, takes: Sequence[PlannedTake], clips: Sequence[HouseClip]) -> dict[str, DissolveClip]:
+        """The dissolves between the takes of the cut and their clips, by the shot that each leads into."""
+        joins = [n for n, take in enumerate(takes) if take.edit.join_in]
+        made = await asyncio.gather(*(self._dissolve(takes[n - 1 : n + 1], clips[n - 1 : n + 1]) for n in joins))
+        return {takes[n].shot: clip for n, clip in zip(joins, made, strict=True)}
+
+    async def pictures(self, takes: Sequence[PlannedTake]) -> list[bytes]:
+        """The pictures of the contact sheet, of the takes of the cut. Raises MediaError."""
+        return [await self._picture(take.shot, await self._takes.house_clip(take)) for take in takes]
+
+    def _picture(self, shot: str, clip: HouseClip) -> asyncio.Future[bytes]:
+        event, rate = self._events[shot], self._plan.cut.rate
+        frame = event.head + event.frames // 2
+
+        async def draw() -> bytes:
+            return await in_thread(lambda _: shot_picture(clip.picture, frame, event.frames, rate, self._size))
+
+        return self._takes.once(("picture", shot), draw)
+
+    def _dissolve(self, takes: Sequence[PlannedTake], clips: Sequence[HouseClip]) -> asyncio.Future[DissolveClip]:
+        name = ("dissolve", takes[1].shot, *(clip.picture_digest for clip in clips))
+        return self._takes.once(name, lambda: self._takes.dissolve(takes, clips))
