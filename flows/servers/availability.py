@@ -119,12 +119,13 @@ class Availability:
                 answer = await self._ask(client, seconds)
                 self._note(answer)
                 seconds = min(2 * seconds, _LONGEST_ANSWER_SECONDS) if answer == "slow" else _ANSWER_SECONDS
-                pause = _PAUSE_SECONDS if answer == "ready" else _PAUSE_WITHOUT_ANSWER
-                with self._discounting(pause), suppress(TimeoutError):
-                    async with asyncio.timeout(pause):
-                        await self._is_asked.wait()
-                if answer != "ready":
-                    await asyncio.sleep(_PAUSE_WITHOUT_ANSWER)
+                # Whoever waits is asked for at once, but not again and again while nothing answers.
+                first, then = (_PAUSE_SECONDS, 0) if answer == "ready" else (_PAUSE_WITHOUT_ANSWER,) * 2
+                with self._discounting(first + then):
+                    with suppress(TimeoutError):
+                        async with asyncio.timeout(first):
+                            await self._is_asked.wait()
+                    await asyncio.sleep(then)
 
     async def _ask(self, client: httpx.AsyncClient, seconds: float) -> _Answer:
         """The server's answer within so many seconds, and not after the end of the run's patience."""

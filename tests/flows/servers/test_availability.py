@@ -78,9 +78,9 @@ async def test_before_anything_is_made_a_server_that_is_slow_is_waited_for_and_t
 async def test_a_server_that_is_gone_or_too_slow_is_not_waited_for_long_before_anything_is_made(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(availability, "SLOW_PATIENCE", 1.5)
+    monkeypatch.setattr(availability, "SLOW_PATIENCE", 4)
     clock = asyncio.get_running_loop().time
-    for site.status, least, most in ((503, 0.4, 1.4), (None, 1.4, 10)):
+    for site.status, least, most in ((503, 0.4, 3.9), (None, 3.9, 60)):
         begun = clock()
         async with watched(site, 0.4) as server:
             assert not await server.wait()
@@ -88,14 +88,15 @@ async def test_a_server_that_is_gone_or_too_slow_is_not_waited_for_long_before_a
             assert ("accepts connections" in server.silence) is (site.status is None)
 
 
-async def test_time_in_which_the_loop_stands_still_ends_no_wait(site: Site) -> None:
-    async with watched(site, 0.5) as server:
+async def test_time_in_which_the_loop_stands_still_ends_no_wait(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(availability, "_ANSWER_SECONDS", 1)
+    async with watched(site, 2) as server:
         server.limit_patience()
         has_ended = False
         async with server.while_answering():
-            for _ in range(3):
+            for _ in range(2):
                 await asyncio.sleep(0.1)
-                time.sleep(1)  # as a blocking request of Prefect's engine
+                time.sleep(2.5)  # as a blocking request of Prefect's engine
             await asyncio.sleep(0.3)
             has_ended = True
         assert has_ended and not server.is_lost
