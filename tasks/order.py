@@ -102,7 +102,7 @@ class _TakeOrder:
         ledger cannot be read."""
         if not self.provider.paid:
             return ""
-        found = await self.studio.ask_briefly(Ledger.find_all, [self.take.order.key])
+        found = await self.studio.find_briefly([self.take.order.key])
         if found is None:
             return ""
         purchase = found.get(self.take.order.key)

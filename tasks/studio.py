@@ -11,12 +11,13 @@ from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
 from storyreel.tasks.home import Home
 from storyreel.tasks.join.pieces import SharedPieces
-from storyreel.tasks.ledger.ledger import Ledger, LedgerError
+from storyreel.tasks.ledger.ledger import Ledger, LedgerError, Purchase, State
 from storyreel.tasks.polling import PastDurations, next_poll
 from storyreel.tasks.prices.price_list import PriceList
 from storyreel.tasks.providers import load
 from storyreel.tasks.providers.provider import Provider
 from storyreel.tasks.settings import Settings
+from storyreel.tasks.storage.acceptances import acceptances
 from storyreel.tasks.storage.clips import ClipStore
 from storyreel.tasks.threads import Lane, ended, in_own_thread
 
@@ -136,6 +137,19 @@ class Studio:
             async with asyncio.timeout(_ANSWER_SECONDS):
                 return await self.ask(question, *args, **kwargs)
         return None
+
+    async def find_briefly(self, keys: Iterable[str]) -> Mapping[str, Purchase] | None:
+        """The purchases of these keys, by key, as `ask_briefly`; accepted ones as such that only the disk knows of."""
+        wanted = list(keys)
+        found = await self.ask_briefly(Ledger.find_all, wanted)
+        if found is None:
+            return None
+        unanswered = [key for key, purchase in found.items() if purchase.task is None]
+        for key in unanswered:
+            for accepted in await asyncio.to_thread(acceptances, self.accepted_folder, key):
+                known = {"state": State.SUBMITTED, "task": accepted.task, "cost": accepted.cost}
+                found[key] = found[key].model_copy(update=known)
+        return found
 
     def note(
         self, change: Callable[Concatenate[Ledger, P], Result], *args: P.args, **kwargs: P.kwargs

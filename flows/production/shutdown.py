@@ -17,7 +17,7 @@ from storyreel.flows.servers.availability import current_server
 from storyreel.flows.servers.choose import wait_for_task_runs
 from storyreel.flows.servers.prefect_internals import confirm_events, wait_for_events
 from storyreel.specs.errors import StoryreelError
-from storyreel.tasks.ledger.ledger import Ledger, Purchase, State
+from storyreel.tasks.ledger.ledger import Purchase, State
 from storyreel.tasks.studio import Studio
 from storyreel.tasks.submission import CALLED_OFF
 
@@ -74,7 +74,7 @@ def orders_called_off(orders: Iterable[Purchase], studio: Studio) -> tuple[str, 
 async def paid_orders(plan: Plan, studio: Studio) -> list[Purchase] | None:
     """The paid orders of a plan's takes in the order of the film; None if the ledger does not answer."""
     keys = [candidate.key for take in plan.takes for candidate in take.candidates]
-    purchases = await studio.ask_briefly(Ledger.find_all, keys)
+    purchases = await studio.find_briefly(keys)
     if purchases is None:
         return None
     orders = [purchases[key] for key in dict.fromkeys(keys) if key in purchases]

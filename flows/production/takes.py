@@ -198,7 +198,7 @@ class TakeRuns:
         if self.finished_take(take):
             return "its clip is in the store"
         keys = [candidate.key for candidate in take.candidates]
-        purchases = await self._studio.ask_briefly(Ledger.find_all, keys)
+        purchases = await self._studio.find_briefly(keys)
         if purchases is None:
             return ""
         for purchase in (purchases[key] for key in keys if key in purchases):

@@ -230,6 +230,11 @@ async def test_an_order_whose_run_is_stopped_before_the_ledger_has_it_is_not_los
             with pytest.raises(asyncio.CancelledError):
                 await making
             assert lock.is_held.is_set(), "it did not wait for the other program"
+            known = await studio.find_briefly([take(1).order.key])
+            if url.startswith("sqlite"):  # where reads go on, so that the end of the run tells of it
+                assert known and [one.task for one in known.values()] == [emulator.accepted[0].task]
+            else:
+                assert known is None
         # The process ends here, and what it had begun in the ledger with it; another one goes on.
         lock.release()
         (accepted,) = emulator.accepted

@@ -272,7 +272,7 @@ async def test_a_task_that_the_service_forgot_is_not_bought_again_by_itself(tmp_
             await on.make()
         on.emulator.clock.forward(hours=25)
         with pytest.raises(TaskForgotten) as caught:
-            await on.make()
+            await on.make(Patience(20, "1A", 1))
         assert "--buy-again" in caught.value.next
         assert on.state is State.UNKNOWN
         assert len(on.emulator.accepted) == 1
