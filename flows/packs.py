@@ -30,7 +30,7 @@ from storyreel.specs.sources import NOT_BESIDE, leads_away, packed_path
 from storyreel.specs.storyboard import Storyboard, is_remote
 from storyreel.specs.validation.check import local_sources
 from storyreel.tasks.storage.bucket import Bucket, BucketError, FileTooLarge, without_password
-from storyreel.tasks.storage.clips import file_digest
+from storyreel.tasks.storage.digests import file_digest
 from storyreel.tasks.storage.files import folder_beside, place_folder, write_whole
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""From an accepted order to a clip in the store: poll the task, download the clip, check its integrity, store it.
+"""From an accepted order to a clip in the store: poll the task, download the clip, examine it, store it.
 
 Nothing here costs money, so everything may be tried again. A failed download never gives up a paid clip.
 """
@@ -13,7 +13,7 @@ from typing import Literal, TypeVar
 
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.problems.phrases import lasting
-from storyreel.tasks.inspection.integrity import check_integrity
+from storyreel.tasks.inspection.examine import Examined, examine, examine_damaged
 from storyreel.tasks.ledger.budget import Limit
 from storyreel.tasks.ledger.ledger import Ledger, LedgerError, Order, State
 from storyreel.tasks.media.errors import MediaError
@@ -79,7 +79,7 @@ async def collect(take: Take, task: str, provider: Provider, studio: Studio, pat
             log.warning("%s: %s", take.slate, status.remark)
         async with in_threads(studio.clips.arriving(take.order.key, may_continue=True)) as arriving:
             try:
-                await _download(take, status, arriving, provider, studio, patience)
+                examined = await _download(take, status, arriving, provider, studio, patience)
             except LinkExpired:
                 expired += 1
                 if expired > _FRESH_LINKS:
@@ -91,6 +91,8 @@ async def collect(take: Take, task: str, provider: Provider, studio: Studio, pat
             receipt = Receipt(key=take.order.key, task=task, cost=cost)
             clip = await _store(take, studio.clips.keep, arriving, receipt, patience=patience)
         await _note(take, receipt, clip, studio)
+        if examined:
+            await asyncio.to_thread(examined.keep, clip.digest, studio.clips)
         await asyncio.to_thread(studio.clips.forget_damaged, take.order.key)
         return clip
 
@@ -229,8 +231,8 @@ async def _sleep(pause: float, task: str, provider: Provider, studio: Studio) ->
 
 async def _download(
     take: Take, status: TaskStatus, arriving: Path, provider: Provider, studio: Studio, patience: Patience
-) -> None:
-    """Download the clip and check its integrity. Its content is inspected later: it is paid and kept in any case.
+) -> Examined | None:
+    """Download the clip and examine it, unless it was made here. What it shows is no matter: it is paid and kept.
 
     A damaged one is downloaded again. If the service goes on sending the same bytes, they are what was bought: they are
     used as far as they can be decoded.
@@ -248,25 +250,18 @@ async def _download(
         raise Overdue(what, service=provider.name) from error
     try:
         if provider.paid:
-            await check_integrity(arriving, f"the clip from {provider.name}")
-        else:  # Encoded on this machine: ffmpeg has reported every error, and no download could damage it.
-            await asyncio.to_thread(probe, arriving)
+            return await examine(arriving, f"the clip from {provider.name}")
+        # Encoded on this machine: ffmpeg has reported every error, and no download could damage it.
+        await asyncio.to_thread(probe, arriving)
+        return None
     except MediaError as error:
         aside = await asyncio.to_thread(studio.clips.set_aside, arriving, take.order.key)
         is_final = aside.seconds >= _SAME_BYTES_SECONDS
-        if is_final and await asyncio.to_thread(_can_be_decoded, arriving):
-            return
+        if is_final:
+            with suppress(MediaError):
+                return await examine_damaged(arriving)
         what = f"{take.slate} arrived damaged: {error.message}; it is kept as {aside.path}"
         hint = "run the same command again to download it again"
         if is_final:
             hint = "the same bytes have come again and again; look at the file, or ask for another take of the shot"
         raise Transient(what, service=provider.name, hint=hint) from error
-
-
-def _can_be_decoded(clip: Path) -> bool:
-    """Whether there is a single frame that can be used."""
-    try:
-        probe(clip)
-    except MediaError:
-        return False
-    return True

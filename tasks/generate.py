@@ -13,7 +13,6 @@ from prefect.utilities.annotations import quote
 
 from storyreel.tasks.collect import Take
 from storyreel.tasks.inspection.inspect import Inspection, Wanted, inspect_clip, inspection_key
-from storyreel.tasks.media.binary import find_ffmpeg
 from storyreel.tasks.order import obtain
 from storyreel.tasks.patience import Patience
 from storyreel.tasks.providers.errors import Transient
@@ -56,7 +55,7 @@ async def generate_task(
         if retry < len(_DELAYS):
             await patience.pause(log, error, max(_DELAYS[retry] * random.uniform(0.5, 1.5), error.retry_after or 0))
         raise
-    inspection = await inspect_clip(clip.path, take.request, wanted) if wanted else None
+    inspection = await inspect_clip(clip.path, take.request, wanted, studio.clips) if wanted else None
     return InspectedClip(**dict(clip), inspection=inspection)
 
 
@@ -83,7 +82,7 @@ async def generate(
             return False  # The task itself waits for the bucket.
 
     patience = Patience(take.timeout, take.order.slate, take.order.take)
-    inspected = inspection_key(take.request, wanted, find_ffmpeg().version) if wanted else ""
+    inspected = inspection_key(take.request, wanted) if wanted else ""
     clip: InspectedClip = await run_cached(
         generate_task,
         name,

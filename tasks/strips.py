@@ -1,4 +1,4 @@
-"""Strips of clips, their first, middle and last frame, kept in the house folder by the digest of the clip."""
+"""Strips of clips, their first, middle and last frame: beside an examined clip, else in the house folder."""
 
 from __future__ import annotations
 
@@ -8,12 +8,8 @@ from pathlib import Path
 from PIL import Image
 
 from storyreel.tasks.media.errors import MediaError
-from storyreel.tasks.media.frames import jpeg_within, strip
+from storyreel.tasks.media.frames import STRIP, STRIP_SIDE, jpeg_within, strip, write_strip
 from storyreel.tasks.storage.files import make_folder, replacing
-
-SIDE = 240
-"""Pixels at the longer side of each frame, as kept."""
-_QUALITY = 85
 
 
 def strip_jpeg(clip: Path, house: Path, side: int, most: int) -> bytes:
@@ -25,19 +21,23 @@ def strip_jpeg(clip: Path, house: Path, side: int, most: int) -> bytes:
         picture = _kept_strip(clip, house)
     except (MediaError, OSError):
         return b""
-    picture.thumbnail((round(picture.width * min(1.0, side / SIDE)), picture.height), Image.Resampling.BICUBIC)
+    picture.thumbnail((round(picture.width * min(1.0, side / STRIP_SIDE)), picture.height), Image.Resampling.BICUBIC)
     return jpeg_within(picture, most)
 
 
 def _kept_strip(clip: Path, house: Path) -> Image.Image:
-    """The strip from `house`, made if it is not there. Raises MediaError, and OSError if neither can be done."""
+    """The strip beside the clip or from `house`, made there if it is in neither.
+
+    Raises MediaError, and OSError if neither can be done.
+    """
     kept = house / "strips" / clip.stem[:2] / f"{clip.stem}.jpg"
-    with suppress(OSError), Image.open(kept) as found:
-        opened: Image.Image = found.convert("RGB")
-        return opened
-    made = strip(clip, SIDE)
+    for place in (clip.with_suffix(STRIP), kept):
+        with suppress(OSError), Image.open(place) as found:
+            opened: Image.Image = found.convert("RGB")
+            return opened
+    made = strip(clip, STRIP_SIDE)
     with suppress(OSError):  # a full disk: it is drawn again
         make_folder(kept.parent)
         with replacing(kept) as fresh:
-            made.save(fresh, "JPEG", quality=_QUALITY)
+            write_strip(made, fresh)
     return made

@@ -28,7 +28,7 @@ from storyreel.tasks.request.build import build_requests
 from storyreel.tasks.request.local_files import LocalFileChecks
 from storyreel.tasks.request.prompt import lacks_articles
 from storyreel.tasks.request.unsupported import Unsupported
-from storyreel.tasks.storage.clips import file_digest
+from storyreel.tasks.storage.digests import file_digest
 
 STAND_IN = "animatic"
 """The service that makes shots that are neither selected nor made yet."""

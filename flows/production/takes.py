@@ -30,12 +30,14 @@ from storyreel.tasks.join.dissolve import DissolveClip
 from storyreel.tasks.ledger.budget import Limit
 from storyreel.tasks.ledger.ledger import Ledger, Order, State
 from storyreel.tasks.media.binary import find_ffmpeg
+from storyreel.tasks.media.frames import LAST_FRAME
 from storyreel.tasks.media.house_format import HouseFormat, house_signature
 from storyreel.tasks.progress import report_stage
 from storyreel.tasks.providers.errors import FileChanged, Refusal, Terminal
 from storyreel.tasks.providers.request import Request
 from storyreel.tasks.providers.sent_file import check_planned
-from storyreel.tasks.storage.clips import Clip, file_digest, file_named_by_digest
+from storyreel.tasks.storage.clips import Clip, file_named_by_digest
+from storyreel.tasks.storage.digests import file_digest
 from storyreel.tasks.storage.files import folder_beside, place_file
 from storyreel.tasks.studio import Studio
 from storyreel.tasks.threads import in_threads
@@ -347,6 +349,8 @@ class TakeRuns:
         folder = self._studio.house_folder / "frames" / f"{made.candidate.key[:32]}-{made.clip.digest[:16]}"
         if found := await asyncio.to_thread(file_named_by_digest, folder):
             return found
+        # Another host may have examined the clip, and shared its last frame.
+        await asyncio.to_thread(self._studio.clips.beside, made.clip.digest, LAST_FRAME)
         await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
         async with in_threads(folder_beside(folder / "frame.png")) as workshop:
             picture = workshop / "frame.png"

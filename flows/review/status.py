@@ -74,7 +74,7 @@ async def review_status(planner: Planner) -> list[ShotReview]:
             continue
         made = [(take, clip) for take in takes if (clip := _clip(take, purchases, clips))]
         to_review = [
-            _to_review(take, clip, purchases.get(take.key), plan.format.fps, inspects=state == "wfa")
+            _to_review(take, clip, purchases.get(take.key), plan.format.fps, clips, inspects=state == "wfa")
             for take, clip in made
         ]
         shot = ShotToReview(
@@ -151,14 +151,14 @@ def _clip(take: PlannedTake, purchases: Mapping[str, Purchase], clips: ClipStore
 
 
 async def _to_review(
-    take: PlannedTake, clip: Path, purchase: Purchase | None, rate: FrameRate, *, inspects: bool
+    take: PlannedTake, clip: Path, purchase: Purchase | None, rate: FrameRate, clips: ClipStore, *, inspects: bool
 ) -> TakeToReview:
     inspects = inspects and not take.chosen.is_free and take.verdict is None
-    inspection = await _inspection(take, clip, rate) if inspects else None
+    inspection = await _inspection(take, clip, rate, clips) if inspects else None
     return TakeToReview.of(take, take.chosen, purchase, clip, inspection)
 
 
-async def _inspection(take: PlannedTake, clip: Path, rate: FrameRate) -> Inspection | None:
+async def _inspection(take: PlannedTake, clip: Path, rate: FrameRate, clips: ClipStore) -> Inspection | None:
     """The inspection of a clip, without its first frame if that is an address or another take; None if it fails."""
     first = take.request.first_frame
     picture = Path(first.source) if first and not first.digest.startswith(("url:", "take:")) else None

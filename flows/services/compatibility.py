@@ -22,7 +22,7 @@ from storyreel.tasks.request.build import build_requests
 from storyreel.tasks.request.local_files import LocalFileChecks
 from storyreel.tasks.request.unsupported import Unsupported
 from storyreel.tasks.settings import Settings
-from storyreel.tasks.storage.clips import file_digest
+from storyreel.tasks.storage.digests import file_digest
 
 
 class Obstacle(Frozen):

@@ -15,15 +15,15 @@ from PIL import Image
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.problems.phrases import counted
 from storyreel.specs.timing import FrameRate
-from storyreel.tasks.inspection.detect import PictureBounds, Span, find_black, find_cuts, find_frozen
-from storyreel.tasks.inspection.integrity import is_intact
-from storyreel.tasks.inspection.measure import Loudness, Measurements, measure
+from storyreel.tasks.inspection.detect import Span
+from storyreel.tasks.inspection.examine import PICTURE_BOUNDS, Examination, examination_of
+from storyreel.tasks.inspection.measure import Loudness
 from storyreel.tasks.inspection.similarity import compare
-from storyreel.tasks.media.probe import Probe, probe
+from storyreel.tasks.media.probe import Probe
 from storyreel.tasks.media.stills import open_still
 from storyreel.tasks.providers import load
 from storyreel.tasks.providers.request import Request
-from storyreel.tasks.storage.clips import cache_key
+from storyreel.tasks.storage.clips import ClipStore, cache_key
 
 _VERSION = 2
 """Part of the cache key; increased when findings change and the bounds do not show it."""
@@ -34,8 +34,6 @@ _FIRST_FRAME_SIZE = (512, 288)
 
 class Bounds(Frozen):
     """Thresholds beyond which a measurement is a finding."""
-
-    picture: PictureBounds = PictureBounds()
 
     short_frames: int = 3
     """Frames that may be missing: Wan makes 4n+1 frames (`frame_num` in its generate.py), so 120 become 117 or 121."""
@@ -122,24 +120,24 @@ class Inspection(Frozen):
     """Integrated, in LUFS; None without sound, or with less than 400 ms of it."""
 
 
-async def inspect_clip(clip: Path, request: Request, wanted: Wanted) -> Inspection:
-    """The findings in a clip. Raises MediaError if it, or the first frame that is wanted, cannot be read."""
-    facts = await asyncio.to_thread(probe, clip)
+async def inspect_clip(clip: Path, request: Request, wanted: Wanted, clips: ClipStore | None = None) -> Inspection:
+    """The findings in a clip; one of the store `clips` is decoded only if it was never examined.
+
+    Raises MediaError if it, or the first frame that is wanted, cannot be read.
+    """
     first = wanted.first_frame
     picture = await asyncio.to_thread(open_still, first, _FIRST_FRAME_SIZE) if first else None
-    measured = await measure(facts)
-    is_damaged = bool(facts.missing) or facts.lost_sound or (measured.has_errors and not await is_intact(clip))
-    damage = tuple(_damage(facts, measured)) if is_damaged else ()
-    return await asyncio.to_thread(_inspection, facts, measured, request, picture, wanted.sound, wanted.needed, damage)
+    seen = await examination_of(clip, clips)
+    return await asyncio.to_thread(_inspection, seen, request, picture, wanted)
 
 
-def inspection_key(request: Request, wanted: Wanted, ffmpeg_version: str) -> str:
+def inspection_key(request: Request, wanted: Wanted) -> str:
     """SHA-256, in hex, of all that the findings in a clip depend on, besides the clip."""
     ordered = [str(request.seconds), request.width, request.height, _follows_first_frame(request)]
     first = request.first_frame.digest if request.first_frame and wanted.first_frame else ""
     used = wanted.needed.model_dump(mode="json") if wanted.needed else None
-    bounds = BOUNDS.model_dump(mode="json")
-    return cache_key("inspect", _VERSION, bounds, ordered, first, wanted.sound, ffmpeg_version, used)
+    bounds = [bounds.model_dump(mode="json") for bounds in (BOUNDS, PICTURE_BOUNDS)]
+    return cache_key("inspect", _VERSION, bounds, ordered, first, wanted.sound, used)
 
 
 def best_take(inspections: Sequence[Inspection]) -> int:
@@ -155,25 +153,18 @@ def _severity(inspection: Inspection) -> tuple[int, ...]:
     return tuple(sum(kinds[what] for what in kind) for kind in _SEVERITY)
 
 
-def _inspection(
-    facts: Probe,
-    measured: Measurements,
-    request: Request,
-    picture: Image.Image | None,
-    wants_sound: bool,
-    needed: Needed | None,
-    damage: Sequence[Finding],
-) -> Inspection:
+def _inspection(seen: Examination, request: Request, picture: Image.Image | None, wanted: Wanted) -> Inspection:
+    facts = seen.facts
     width, height = facts.shown_size
     findings = [
-        *damage,
-        *_missing_frames(facts, request, needed),
-        *_uneven_times(facts, needed),
+        *_damage(seen),
+        *_missing_frames(facts, request, wanted.needed),
+        *_uneven_times(facts, wanted.needed),
         *_foreign_colours(facts),
         *_wrong_size(width, height, request, picture),
-        *_picture_faults(measured, facts),
-        *(_differs_from_first_frame(measured, Fraction(width, height), picture) if picture else ()),
-        *_sound_faults(facts, measured.loudness, wants_sound),
+        *_picture_faults(seen),
+        *(_differs_from_first_frame(seen, Fraction(width, height), picture) if picture else ()),
+        *_sound_faults(facts, seen.loudness, wanted.sound),
     ]
     return Inspection(
         findings=tuple(findings),
@@ -181,19 +172,22 @@ def _inspection(
         seconds=facts.seconds,
         width=width,
         height=height,
-        loudness=measured.loudness.integrated if measured.loudness else None,
+        loudness=seen.loudness.integrated if seen.loudness else None,
     )
 
 
-def _damage(facts: Probe, measured: Measurements) -> Iterator[Finding]:
+def _damage(seen: Examination) -> Iterator[Finding]:
+    facts = seen.facts
+    if not seen.is_damaged:
+        return
     if facts.missing:
         of = f"{facts.frames} of its {counted(facts.frames + facts.missing, 'frame')} are in the file"
         yield Finding(what="damage", detail=f"cut short: {of}")
         return
     if facts.lost_sound:
         yield Finding(what="damage", detail="damaged: nothing of its sound can be decoded")
-    lost = facts.frames - len(measured.frames)
-    if lost > 0 or (measured.has_errors and not facts.lost_sound):
+    lost = facts.frames - seen.decoded
+    if lost > 0 or not facts.lost_sound:
         what = f"{lost} of {counted(facts.frames, 'frame')}" if lost > 0 else "a part of its picture or sound"
         yield Finding(what="damage", detail=f"damaged: {what} cannot be decoded; what can be is used")
 
@@ -261,20 +255,19 @@ def _is_near(one: float, other: float, factor: float) -> bool:
     return other / factor <= one <= other * factor
 
 
-def _picture_faults(measured: Measurements, facts: Probe) -> Iterator[Finding]:
-    frames, bounds = measured.frames, BOUNDS.picture
-    for span in find_black(frames, bounds):
-        yield Finding(what="black", detail=f"black {_when(span, facts)}")
-    for span in find_frozen(frames, bounds):
-        yield Finding(what="frozen", detail=f"nothing moves {_when(span, facts)}")
-    for at in find_cuts(frames, bounds):
+def _picture_faults(seen: Examination) -> Iterator[Finding]:
+    for span in seen.black:
+        yield Finding(what="black", detail=f"black {_when(span, seen.facts)}")
+    for span in seen.frozen:
+        yield Finding(what="frozen", detail=f"nothing moves {_when(span, seen.facts)}")
+    for at in seen.cuts:
         yield Finding(what="cut", detail=f"cuts to another picture at {_s(at)}")
 
 
-def _differs_from_first_frame(measured: Measurements, ratio: Fraction, picture: Image.Image) -> Iterator[Finding]:
-    if not measured.frames:
+def _differs_from_first_frame(seen: Examination, ratio: Fraction, picture: Image.Image) -> Iterator[Finding]:
+    if not (first := seen.first_thumbnail):
         return
-    difference = compare(measured.frames[0].thumbnail, ratio, picture.convert("RGB"))
+    difference = compare(first, ratio, picture.convert("RGB"))
     if difference.structure > BOUNDS.first_frame_unlike:
         yield Finding(what="first frame", detail="begins with another picture than the first frame that was given")
     elif difference.colour > BOUNDS.first_frame_colour:

@@ -21,7 +21,7 @@ from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.ffmpeg import in_thread
 from storyreel.tasks.media.house_format import HouseFormat
 from storyreel.tasks.progress import Progress
-from storyreel.tasks.storage.clips import file_digest
+from storyreel.tasks.storage.digests import file_digest
 from storyreel.tasks.storage.files import replacing, sync
 from storyreel.tasks.threads import in_threads
 

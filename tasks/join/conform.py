@@ -23,7 +23,8 @@ from storyreel.tasks.media.house_format import HouseFormat, house_signature
 from storyreel.tasks.media.pcm import RAW_OUTPUT, house_sound, samples_in
 from storyreel.tasks.media.probe import Probe, probe
 from storyreel.tasks.progress import Progress
-from storyreel.tasks.storage.clips import cache_key, file_digest
+from storyreel.tasks.storage.clips import cache_key
+from storyreel.tasks.storage.digests import file_digest
 
 _VERSION = 2
 """Part of the cache key; increased when the output changes and the options do not show it."""

@@ -15,7 +15,8 @@ from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.ffmpeg import run
 from storyreel.tasks.media.house_format import HouseFormat
 from storyreel.tasks.media.probe import probe
-from storyreel.tasks.storage.clips import cache_key, file_digest
+from storyreel.tasks.storage.clips import cache_key
+from storyreel.tasks.storage.digests import file_digest
 
 _VERSION = 1
 """Part of the cache key; increased when the output changes and the options do not show it."""

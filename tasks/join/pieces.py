@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from storyreel.specs.frozen import Frozen
 from storyreel.tasks.storage.bucket import Bucket, BucketError
-from storyreel.tasks.storage.clips import file_digest
+from storyreel.tasks.storage.digests import file_digest
 from storyreel.tasks.storage.files import folder_beside, place_folder
 from storyreel.tasks.threads import in_threads
 

@@ -43,3 +43,8 @@ def sound_of(clip: Probe, file: FilterableStream) -> FilterableStream:
 def tolerant(output: OutputStream) -> OutputStream:
     """The output, written also if most packets cannot be decoded: what can be is used."""
     return output.global_args("-max_error_rate", "1")
+
+
+def strict(output: OutputStream) -> OutputStream:
+    """The output, given up at the first packet that cannot be decoded, and at a frame with an error hidden in it."""
+    return output.global_args("-xerror")

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 import av
 from av.audio.stream import AudioStream
@@ -74,6 +74,8 @@ class Probe(Frozen):
     """Number of the stream with the sound; None without one that can be decoded."""
     lost_sound: bool
     """Whether there is sound of which nothing can be decoded."""
+    missing_sound: int
+    """Packets of sound that the file promises beyond those that it has."""
     channels: int
     """Channels of sound; 0 without sound."""
     delay: int
@@ -106,11 +108,14 @@ class Probe(Frozen):
 def probe(path: Path) -> Probe:
     """Facts about a clip; only its first frame and sound are decoded. Raises MediaError if no frame can be decoded."""
     with open_clip(path) as clip:
-        stream = picture_stream(clip, path)
+        stream, sound = picture_stream(clip, path), _Sound(clip)
         times = FrameTimes(stream)
         promised = stream.frames
         first: VideoFrame | None = None
-        for packet in clip.demux(stream):
+        for packet in clip.demux([stream, *sound.streams]):
+            if packet.stream_index != stream.index:
+                sound.add(packet)
+                continue
             if first is None:
                 first = next(_frames(packet), None)
             if packet.size:
@@ -118,7 +123,7 @@ def probe(path: Path) -> Probe:
         if first is None or not times.frames:
             raise no_picture(path)
         began = Fraction(clip.start_time, av.time_base) if clip.start_time is not None else Fraction(0)
-        coded, sound = stream.codec_context, _sound_of(path)
+        coded = stream.codec_context
         orientation = orientation_of(first.side_data)
         return Probe(
             path=path.absolute(),
@@ -142,31 +147,46 @@ def probe(path: Path) -> Probe:
             transparent=is_transparent(first),
             sound=sound.stream,
             lost_sound=sound.is_lost,
+            missing_sound=sound.missing,
             channels=sound.channels,
             delay=times.delay,
             signature=_signature(stream, orientation),
         )
 
 
-class _Sound(NamedTuple):
-    stream: int | None
-    channels: int
-    is_lost: bool
+class _Sound:
+    """The sound of a clip, from its packets. An empty track is none; one of which no packet can be decoded is lost."""
 
+    def __init__(self, clip: InputContainer) -> None:
+        found = sound_stream(clip)
+        self.streams = [found] if found else []
+        # Other containers count otherwise, and of raw samples each is counted.
+        is_counted = "mp4" in clip.format.name and found and not found.codec_context.name.startswith("pcm_")
+        self._promised = found.frames if found and is_counted else 0
+        self._present = 0
+        self._is_unusable = found is None and bool(clip.streams.audio)
+        self.stream: int | None = None
+        self.channels = 0
 
-def _sound_of(path: Path) -> _Sound:
-    """The sound of a clip. An empty track is no sound; one of which no packet can be decoded is lost."""
-    with open_clip(path) as clip:
-        stream = sound_stream(clip)
-        is_lost = stream is None and bool(clip.streams.audio)
-        for packet in clip.demux(stream) if stream else ():
-            is_lost = is_lost or packet.size > 0
-            try:
-                if stream and packet.decode():
-                    return _Sound(stream.index, stream.codec_context.channels, is_lost=False)
-            except FFmpegError:
-                continue
-    return _Sound(None, 0, is_lost)
+    def add(self, packet: AnyPacket) -> None:
+        """Add the next packet. They are decoded until one can be."""
+        self._present += packet.size > 0
+        if self.stream is not None:
+            return
+        try:
+            if packet.decode():
+                (sound,) = self.streams
+                self.stream, self.channels = sound.index, sound.codec_context.channels
+        except FFmpegError:
+            return
+
+    @property
+    def is_lost(self) -> bool:
+        return self.stream is None and (self._is_unusable or self._present > 0)
+
+    @property
+    def missing(self) -> int:
+        return max(0, self._promised - self._present)
 
 
 def signature(path: Path) -> str:

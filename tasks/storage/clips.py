@@ -10,7 +10,7 @@ import json
 import shutil
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
@@ -19,8 +19,9 @@ from pydantic import ValidationError
 
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.money import Money
-from storyreel.tasks.storage.bucket import Bucket
-from storyreel.tasks.storage.files import make_folder, mark_of, place_file, write_whole
+from storyreel.tasks.storage.bucket import Bucket, BucketError
+from storyreel.tasks.storage.digests import file_digest, note_digest
+from storyreel.tasks.storage.files import make_folder, mark_of, place_file, replacing, write_whole
 
 _CONCURRENT_REQUESTS = 16
 """Requests to a bucket at one time."""
@@ -70,6 +71,7 @@ class ClipStore:
     def __init__(self, root: Path, bucket: Bucket | None = None) -> None:
         self.root, self.bucket = root, bucket
         self._arrivals = root / "arriving"
+        self._shares_what_is_beside = bucket is not None
         self._is_ready = bucket is None
 
     def __str__(self) -> str:
@@ -147,6 +149,36 @@ class ClipStore:
                 if file_digest(copy) == receipt.digest:
                     return self._place(copy, receipt.digest)
         return None
+
+    def keep_beside(self, digest: str, suffix: str, write: Callable[[Path], object]) -> None:
+        """Let `write` make a file from a clip, to be kept beside it with its own suffix and shared with other hosts.
+
+        It can be made again: nothing is raised if there is no room for it, or the bucket cannot be reached.
+        """
+        kept = self._path(digest).with_suffix(suffix)
+        with suppress(OSError):
+            make_folder(kept.parent)
+            with replacing(kept) as fresh:
+                write(fresh)
+            self._share(lambda bucket: bucket.put(kept, _name_beside(kept)))
+
+    def beside(self, digest: str, suffix: str) -> Path | None:
+        """A file that was made from a clip, from this host or another; None if there is none, or it cannot be had."""
+        kept = self._path(digest).with_suffix(suffix)
+        if not kept.is_file() and self.bucket:
+            with suppress(OSError):
+                make_folder(kept.parent)
+                with replacing(kept) as fresh:
+                    self._share(lambda bucket: bucket.get(_name_beside(kept), fresh))
+        return kept if kept.is_file() else None
+
+    def _share(self, attempt: Callable[[Bucket], object]) -> None:
+        """Do something with the bucket, unless it could not be reached before."""
+        if self.bucket and self._shares_what_is_beside:
+            try:
+                attempt(self.bucket)
+            except BucketError:
+                self._shares_what_is_beside = False
 
     def discard(self, receipt: Receipt) -> None:
         """Delete a receipt: the ledger has its clip, or there is no such clip."""
@@ -227,6 +259,7 @@ class ClipStore:
         make_folder(path.parent, durable=True)
         size = arrived.stat().st_size
         place_file(arrived, path, durable=True)
+        note_digest(path, digest)
         return Clip(digest=digest, size=size, path=path)
 
     def _arrived(self, receipt: Receipt) -> Iterator[Path]:
@@ -260,10 +293,9 @@ def _name(digest: str) -> str:
     return f"{digest[:2]}/{digest}.mp4"
 
 
-def file_digest(path: Path) -> str:
-    """SHA-256 of a file's content, in hex. Raises OSError."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _name_beside(kept: Path) -> str:
+    """The name in the bucket of a file that was made from a clip, where what can be made again is."""
+    return f"house/{kept.parent.name}/{kept.name}"
 
 
 def file_named_by_digest(folder: Path) -> Path | None:

@@ -53,7 +53,7 @@ STEPS = {
     "storyreel.tasks.providers.hosted:HostedProvider.fetch before 1": True,
     # The first progress of the download, after two polls of the pending task.
     "storyreel.tasks.collect:report_stage before 3": True,
-    "storyreel.tasks.collect:check_integrity before 1": True,
+    "storyreel.tasks.collect:examine before 1": True,
     "storyreel.tasks.storage.clips:ClipStore.keep before 1": True,
     "storyreel.tasks.storage.clips:ClipStore._place before 1": True,
     "storyreel.tasks.storage.clips:ClipStore.keep after 1": True,

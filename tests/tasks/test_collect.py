@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from storyreel.tasks.inspection.examine import examine
 from storyreel.tasks.inspection.inspect import Wanted, inspect_clip
-from storyreel.tasks.inspection.integrity import check_integrity
 from storyreel.tasks.ledger.ledger import State
 from storyreel.tasks.media.probe import probe
 from storyreel.tasks.providers.errors import Transient
@@ -32,7 +32,7 @@ async def test_a_damaged_clip_is_downloaded_again_and_bought_once(tmp_path: Path
         assert aside.parent.name == "damaged", "not in the store"
         clip = await on.make()
         assert [file.parent.parent for file in (tmp_path / "clips").rglob("*.mp4")] == [on.studio.clips.root]
-        await check_integrity(clip.path, "the clip")
+        await examine(clip.path, "the clip")
         assert len(on.emulator.accepted) == 1
 
 

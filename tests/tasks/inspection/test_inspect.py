@@ -287,8 +287,8 @@ def test_a_first_frame_that_is_not_a_picture_is_an_error(tmp_path: Path) -> None
 # Sound
 
 
-def heard(tmp_path: Path, sound: str | None, **how: Any) -> Inspection:
-    clip = make_clip(tmp_path / "clip.mov", sound=sound, size="320x180", frames=60, options=("-c:a", "pcm_f32le"))
+def heard(tmp_path: Path, track: str | None, **how: Any) -> Inspection:
+    clip = make_clip(tmp_path / "clip.mov", sound=track, size="320x180", frames=60, options=("-c:a", "pcm_f32le"))
     return inspected(clip, **how)
 
 

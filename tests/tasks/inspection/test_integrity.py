@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from storyreel.tasks.inspection.integrity import check_integrity
+from storyreel.tasks.inspection.examine import examine
 from storyreel.tasks.media.errors import MediaError
 from tests.tasks.generated_clips import ffmpeg, make_clip
 
@@ -39,7 +39,7 @@ def refused(content: bytes, folder: Path) -> str:
     clip = folder / "clip.mp4"
     clip.write_bytes(content)
     try:
-        asyncio.run(check_integrity(clip, "the clip from aimlapi"))
+        asyncio.run(examine(clip, "the clip from aimlapi"))
     except MediaError as error:
         return str(error)
     return ""

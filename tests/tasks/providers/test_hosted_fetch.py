@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from storyreel.specs.storyboard import Mode
-from storyreel.tasks.inspection.integrity import check_integrity
+from storyreel.tasks.inspection.examine import examine
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.probe import probe
 from storyreel.tasks.providers.errors import Refusal, Terminal, Transient
@@ -28,7 +28,7 @@ async def test_a_take_is_ordered_once_polled_and_downloaded(service: Service, mo
     assert len(emulator.accepted) == 1
     assert [look.state for look in looks] == ["pending", "pending", "finished"]
     assert all(look.is_known and look.detail for look in looks)
-    await check_integrity(tmp_path / "take.mp4", "the clip")
+    await examine(tmp_path / "take.mp4", "the clip")
     clip = probe(tmp_path / "take.mp4")
     assert (clip.width, clip.height, round(clip.seconds)) == (1280, 720, 5)
     assert seen == sorted(seen) and seen[-1] == 1.0
@@ -44,7 +44,7 @@ async def test_polling_again_gives_a_fresh_link(service: Service, tmp_path: Path
         assert type(expired.value).__name__ == "LinkExpired"
         again = await provider.poll(accepted.task)
         await provider.fetch(request(service), again, tmp_path / "take.mp4", nothing)
-    await check_integrity(tmp_path / "take.mp4", "the clip")
+    await examine(tmp_path / "take.mp4", "the clip")
 
 
 @pytest.mark.parametrize("trouble", [Shortened(), Corrupt()], ids=lambda trouble: type(trouble).__name__)
@@ -54,7 +54,7 @@ async def test_a_damaged_download_is_noticed(service: Service, trouble: Any, tmp
         emulator.fault(Call.FETCH, trouble)
         await provider.fetch(request(service), status, tmp_path / "take.mp4", nothing)
     with pytest.raises(MediaError):
-        await check_integrity(tmp_path / "take.mp4", "the clip")
+        await examine(tmp_path / "take.mp4", "the clip")
 
 
 async def test_ten_gigabytes_are_refused_at_once(service: Service, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from storyreel.specs.storyboard import Storyboard
 from storyreel.tasks.providers.request import Board
 from storyreel.tasks.request.board import board_of, film_warnings, own_font
 from storyreel.tasks.settings import FONT
-from storyreel.tasks.storage.clips import file_digest
+from storyreel.tasks.storage.digests import file_digest
 from tests.fonts import no_fonts, package, packaged_fonts  # noqa: F401
 
 

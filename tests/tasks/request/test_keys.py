@@ -12,7 +12,7 @@ from storyreel.specs.cut import build_cut
 from storyreel.specs.reading import read
 from storyreel.tasks.providers import load
 from storyreel.tasks.request.build import build_requests
-from storyreel.tasks.storage.clips import file_digest
+from storyreel.tasks.storage.digests import file_digest
 
 FILM = """
 storyboard: 1
