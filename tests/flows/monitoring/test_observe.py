@@ -7,8 +7,9 @@ import base64
 import io
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from prefect.logging.handlers import APILogWorker
 
 from storyreel.flows.production.outcomes import ShotsFailed
 from storyreel.flows.render import render_storyboard
+from tests.counting import Counts, counting, inputs
 from tests.services.apiyi import Apiyi, ApiyiSettings
 from tests.services.faults import Call, Reset
 from tests.services.jobs import Failure, Phase, Script
@@ -55,6 +57,9 @@ class Seen:
     artifacts: dict[str, Any]
     log: list[str]
     events: list[dict[str, Any]] = field(default_factory=list)
+    counts: Counts = field(default_factory=Counts)
+    states: Counter[str] = field(default_factory=Counter)
+    """Events that told of a state of a task run, by its name."""
 
     @property
     def edges(self) -> set[tuple[str, str]]:
@@ -87,12 +92,14 @@ async def seen(run: str, finals: int) -> Seen:
             await asyncio.sleep(0.2)
         lines = await client.read_logs(LogFilter(flow_run_id=LogFilterFlowRunId(any_=[run])), limit=200)
         artifacts = {one.key: one for one in await client.read_artifacts(flow_run_filter=this)}
-        return Seen(await client.read_flow_run(run), tasks, artifacts, [line.message for line in lines], events)
+        states = Counter(one["event"].rsplit(".")[-1] for one in await _events(client, run, "prefect.task-run."))
+        told = [line.message for line in lines]
+        return Seen(await client.read_flow_run(run), tasks, artifacts, told, events, states=states)
 
 
-async def _events(client: PrefectClient, run: str) -> list[dict[str, Any]]:
+async def _events(client: PrefectClient, run: str, prefix: str = "storyreel.") -> list[dict[str, Any]]:
     related = {"id": [f"prefect.flow-run.{run}"]}
-    wanted = {"event": {"prefix": ["storyreel."]}, "related": related, "occurred": {"since": "2020-01-01T00:00:00Z"}}
+    wanted = {"event": {"prefix": [prefix]}, "related": related, "occurred": {"since": "2020-01-01T00:00:00Z"}}
     answer = await client.request("POST", "/events/filter", json={"filter": wanted, "limit": 50})
     found: list[dict[str, Any]] = answer.json()["events"]
     return found
@@ -117,8 +124,9 @@ def first(stage: tuple[Path, Apiyi]) -> Seen:
     """The film's first run."""
 
     async def run() -> Seen:
-        made = await render_storyboard(str(stage[0] / "film.yaml"), out=str(stage[0] / "out"), buy=True)
-        return await seen(made.flow_run, finals=4)
+        with counting() as counts:
+            made = await render_storyboard(str(stage[0] / "film.yaml"), out=str(stage[0] / "out"), buy=True)
+        return replace(await seen(made.flow_run, finals=4), counts=counts)
 
     return asyncio.run(run())
 
@@ -130,8 +138,9 @@ def second(stage: tuple[Path, Apiyi], first: Seen) -> Seen:
     async def run() -> Seen:
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("STORYREEL_HOME", str(stage[0] / "home"))
-            made = await render_storyboard(str(stage[0] / "film.yaml"), out=str(stage[0] / "again"), buy=True)
-            return await seen(made.flow_run, finals=1)
+            with counting() as counts:
+                made = await render_storyboard(str(stage[0] / "film.yaml"), out=str(stage[0] / "again"), buy=True)
+            return replace(await seen(made.flow_run, finals=1), counts=counts)
 
     return asyncio.run(run())
 
@@ -152,6 +161,36 @@ def test_an_edge_is_drawn_where_a_task_uses_another_ones_result_and_nowhere_else
 def test_a_run_from_the_store_draws_the_same_but_for_what_no_take_waited_for(second: Seen) -> None:
     assert second.edges == EDGES - {("1B take 1", "1C take 1")}
     assert {task.state.name for name, task in second.tasks.items() if name != "assemble"} == {"Cached"}
+
+
+def test_a_take_is_two_task_runs_of_three_states_each(first: Seen) -> None:
+    takes = {f"1{shot} take 1" for shot in "ABC"} | {f"conform 1{shot}" for shot in "ABC"}
+    assert set(first.tasks) == takes | {"dissolve 1A to 1B", "assemble"}
+    assert {name: first.states[name] for name in ("Pending", "Running", "Completed")} == dict.fromkeys(
+        ("Pending", "Running", "Completed"), len(first.tasks)
+    )
+
+
+def test_a_clip_is_decoded_once_to_be_verified_and_measured_and_once_to_be_conformed(
+    first: Seen, stage: tuple[Path, Apiyi]
+) -> None:
+    """The board, its pictures and the shot that continues another decode nothing."""
+    clips = stage[0] / "home" / "clips"
+    read = [Path(inputs(command)[0]).parent.parent.name for command in first.counts.reading(clips)]
+    assert Counter("arriving" if name == "arriving" else "stored" for name in read) == {"arriving": 3, "stored": 3}
+    assert first.counts.frames_of(clips) == 6, "the first frame of each, to know what it is"
+    assert (stage[0] / "home" / "house" / "frames").is_dir(), "one was continued"
+
+
+@pytest.mark.parametrize("which", ["first", "second"])
+def test_a_file_is_hashed_once_in_a_run(which: str, request: pytest.FixtureRequest) -> None:
+    hashed = request.getfixturevalue(which).counts.hashed
+    assert hashed and set(hashed.values()) == {1}
+
+
+def test_a_run_from_the_store_decodes_no_clip(second: Seen, stage: tuple[Path, Apiyi]) -> None:
+    clips = stage[0] / "home" / "clips"
+    assert not second.counts.reading(clips) and not second.counts.frames_of(clips)
 
 
 def test_a_run_is_named_by_its_film_and_tagged_by_film_version_and_service(first: Seen) -> None:
