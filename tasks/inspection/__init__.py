@@ -1,5 +1,5 @@
 """Examines clips: is the file intact, is it what was ordered, are there faults in picture or sound?
 
-A clip and its request come in, an `Inspection` with findings goes out. The clip is decoded and measured once. Imports
-`media`, `providers` and `specs`.
+A clip goes in, an `Examination` comes out: it is decoded once, and what it has shown is kept beside it. From that,
+its request and what the film wants of it, `inspect` finds faults. Imports `media`, `providers`, `storage` and `specs`.
 """

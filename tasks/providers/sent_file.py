@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from storyreel.specs.file_kind import HEAD, FileKind, file_kind
 from storyreel.tasks.providers.errors import FileChanged, Terminal
 from storyreel.tasks.providers.request import Attachment
+from storyreel.tasks.storage.digests import file_digest
+
+Result = TypeVar("Result")
 
 _LARGEST = 200_000_000
 """Bytes; twice what any service takes. A file may have grown since it was checked."""
@@ -55,13 +58,8 @@ def read_planned(attachment: Attachment) -> SentFile:
         raise Terminal(
             "the take that it continues has no picture to begin with", hint="give it a `first_frame` instead"
         )
-    path = Path(attachment.source)
-    try:
-        file = read_file(path)
-    except OSError as error:
-        raise FileChanged(f"{path} cannot be read any more: {error.strerror or error}", hint=_HINT) from error
-    if file.digest != attachment.content_digest:
-        raise FileChanged(f"{path} was changed after the film was planned", hint=_HINT)
+    file = _read(Path(attachment.source), read_file)
+    _compare(file.digest, attachment)
     return file
 
 
@@ -69,4 +67,16 @@ def check_planned(attachments: Iterable[Attachment]) -> None:
     """Raise FileChanged if a local file of these is not what was planned."""
     for attachment in attachments:
         if attachment.is_local and attachment.source:
-            read_planned(attachment)
+            _compare(_read(Path(attachment.source), file_digest), attachment)
+
+
+def _read(path: Path, how: Callable[[Path], Result]) -> Result:
+    try:
+        return how(path)
+    except OSError as error:
+        raise FileChanged(f"{path} cannot be read any more: {error.strerror or error}", hint=_HINT) from error
+
+
+def _compare(digest: str, attachment: Attachment) -> None:
+    if digest != attachment.content_digest:
+        raise FileChanged(f"{attachment.source} was changed after the film was planned", hint=_HINT)
