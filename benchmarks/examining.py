@@ -1,6 +1,6 @@
 """What a paid clip costs until it can be conformed, in CPU seconds, as a ratio to one bare decode of it by ffmpeg.
 
-`uv run python benchmarks/examining.py [--clips 6]`. A clip of 5 s at 720p, 30 frames a second, one keyframe, with sound.
+`uv run python benchmarks/examining.py [--clips 6]`. A clip of 5 s at 720p, 30 frames a second, one keyframe, sound.
 Bare decodes and examinations alternate. CPU seconds of this process and its children are counted, which other work on
 the machine changes little.
 """

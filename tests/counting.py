@@ -25,8 +25,8 @@ class Counts:
     """Of ffmpeg."""
     frames: Counter[Path] = field(default_factory=Counter)
     """Decoded in Python, by the file."""
-    hashed: Counter[tuple[int, int]] = field(default_factory=Counter)
-    """How often a content was hashed, by the inode of the file and the time of its content."""
+    hashed: dict[tuple[int, int], list[str]] = field(default_factory=dict)
+    """The names under which a content was hashed, by the inode of the file and the time of its content."""
 
     def reading(self, folder: Path) -> list[list[str]]:
         """The commands that read a file in a folder."""
@@ -58,7 +58,7 @@ def counting() -> Iterator[Counts]:
 
     def hashed(file: Any, name: str) -> Any:
         found = os.fstat(file.fileno())
-        counts.hashed[found.st_ino, found.st_mtime_ns] += 1
+        counts.hashed.setdefault((found.st_ino, found.st_mtime_ns), []).append(str(file.name))
         return digest(file, name)
 
     with pytest.MonkeyPatch.context() as patch:

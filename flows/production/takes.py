@@ -36,9 +36,8 @@ from storyreel.tasks.progress import report_stage
 from storyreel.tasks.providers.errors import FileChanged, Refusal, Terminal
 from storyreel.tasks.providers.request import Request
 from storyreel.tasks.providers.sent_file import check_planned
-from storyreel.tasks.storage.clips import Clip, file_named_by_digest
-from storyreel.tasks.storage.digests import file_digest
-from storyreel.tasks.storage.files import folder_beside, place_file
+from storyreel.tasks.storage.clips import Clip, file_named_by_digest, place_by_digest
+from storyreel.tasks.storage.files import folder_beside
 from storyreel.tasks.studio import Studio
 from storyreel.tasks.threads import in_threads
 
@@ -356,9 +355,7 @@ class TakeRuns:
             picture = workshop / "frame.png"
             if not await self._studio.provider(request.provider).write_last_frame(request, made.clip.path, picture):
                 return None
-            into = folder / f"{await asyncio.to_thread(file_digest, picture)}.png"
-            await asyncio.to_thread(place_file, picture, into)
-        return into
+            return await asyncio.to_thread(place_by_digest, picture, folder)
 
     async def _conform(self, take: PlannedTake, accept: str | None) -> HouseClip:
         made = await self.made(take)

@@ -307,6 +307,15 @@ def file_named_by_digest(folder: Path) -> Path | None:
     return None
 
 
+def place_by_digest(fresh: Path, folder: Path) -> Path:
+    """Move a finished file into a folder, named by the digest of its content; returns its new path. Raises OSError."""
+    digest = file_digest(fresh)
+    into = folder / f"{digest}{fresh.suffix}"
+    place_file(fresh, into)
+    note_digest(into, digest)
+    return into
+
+
 def cache_key(*facts: object) -> str:
     """SHA-256, in hex, of facts as JSON."""
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()

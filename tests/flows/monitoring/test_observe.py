@@ -185,7 +185,7 @@ def test_a_clip_is_decoded_once_to_be_verified_and_measured_and_once_to_be_confo
 @pytest.mark.parametrize("which", ["first", "second"])
 def test_a_file_is_hashed_once_in_a_run(which: str, request: pytest.FixtureRequest) -> None:
     hashed = request.getfixturevalue(which).counts.hashed
-    assert hashed and set(hashed.values()) == {1}
+    assert hashed and [names for names in hashed.values() if len(names) > 1] == []
 
 
 def test_a_run_from_the_store_decodes_no_clip(second: Seen, stage: tuple[Path, Apiyi]) -> None:

@@ -27,7 +27,7 @@ def test_a_file_that_has_not_changed_is_read_once(tmp_path: Path) -> None:
     file = settled(tmp_path / "a")
     with counting() as counts:
         assert {file_digest(file) for _ in range(3)} == {hashlib.sha256(b"a clip").hexdigest()}
-    assert list(counts.hashed.values()) == [1]
+    assert [len(names) for names in counts.hashed.values()] == [1]
 
 
 @pytest.mark.parametrize("seconds", [0, 0.03])
@@ -65,7 +65,7 @@ def test_a_clip_is_hashed_once_from_its_arrival_on(tmp_path: Path) -> None:
             place.write_bytes(b"a clip")
             clip = store.keep(place)
         assert store.find(clip.digest) == clip and store.find_local(clip.digest) == clip
-    assert list(counts.hashed.values()) == [1]
+    assert [len(names) for names in counts.hashed.values()] == [1]
 
 
 def test_a_clip_that_is_damaged_after_it_was_stored_is_not_found(tmp_path: Path) -> None:
