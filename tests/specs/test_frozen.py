@@ -1,0 +1,50 @@
+"""The base of the models: built when they are first used, described by their source when that is asked for."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
+from storyreel.specs.frozen import Frozen, field_descriptions
+
+_THREADS = 8
+
+
+class Named(Frozen):
+    """A model."""
+
+    name: str
+    """What it is called."""
+    size: int = 0
+
+
+class Sized(Named):
+    """A model of another."""
+
+    size: int
+    """How large it is,
+    in metres."""
+
+
+def test_fields_are_described_by_the_texts_below_them_those_of_bases_as_well() -> None:
+    assert field_descriptions(Named) == {"name": "What it is called."}
+    assert field_descriptions(Sized) == {"name": "What it is called.", "size": "How large it is,\nin metres."}
+
+
+def test_threads_that_use_a_model_first_at_the_same_time_all_get_what_it_says() -> None:
+    for _ in range(20):
+
+        class Fresh(Named):
+            size: int = 1
+            depth: int
+
+        together = Barrier(_THREADS)
+
+        def make(depth: int, fresh: type[Fresh] = Fresh, together: Barrier = together) -> dict[str, object]:
+            together.wait()
+            return fresh.model_validate({"name": "a", "depth": depth}).model_dump()
+
+        assert not Fresh.__pydantic_complete__, "nothing has used it"
+        with ThreadPoolExecutor(_THREADS) as pool:
+            made = list(pool.map(make, range(_THREADS)))
+        assert made == [{"name": "a", "size": 1, "depth": depth} for depth in range(_THREADS)]
