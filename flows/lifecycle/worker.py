@@ -24,6 +24,8 @@ _CHECK_SECONDS = 0.1
 
 def run_worker(command: Sequence[str], environment: Mapping[str, str] = os.environ) -> int:
     """Run a worker until it ends or this process gets SIGTERM or SIGINT; returns the exit code."""
+    # Background jobs of a script ignore SIGINT, and so would the worker, which Prefect stops by it.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     # Prefect's client says of each event that it cannot send all that the event holds, several KB (3.9.1).
     worker = psutil.Popen(command, env={"PREFECT_INTERNAL_LOGGING_LEVEL": "CRITICAL", **environment})
 

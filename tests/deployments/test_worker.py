@@ -54,6 +54,12 @@ def test_runs_end_before_their_worker_which_does_not_take_them_up_again(
     assert not any(each.is_running() and each.status() != psutil.STATUS_ZOMBIE for each in family)
 
 
+def test_a_worker_that_a_script_starts_in_the_background_can_be_interrupted() -> None:
+    asks = "import signal, sys; sys.exit(signal.getsignal(signal.SIGINT) is signal.SIG_IGN)"
+    begin = f"trap '' INT; exec {sys.executable} {WRAPPER} {sys.executable} -c '{asks}'"
+    assert subprocess.run(["sh", "-c", begin], timeout=60, check=False).returncode == 0
+
+
 @pytest.mark.parametrize("code", [0, 3])
 def test_a_worker_that_ends_by_itself_gives_its_exit_code(code: int) -> None:
     ended = subprocess.run([sys.executable, WRAPPER, "sh", "-c", f"exit {code}"], timeout=60, check=False)
