@@ -40,6 +40,7 @@ from storyreel.flows.production.report import Origin, Rendering
 from storyreel.flows.production.scene_runs import run_scenes
 from storyreel.flows.production.service_limits import active_limits, limited_services
 from storyreel.flows.production.shutdown import orderly_shutdown
+from storyreel.flows.production.sound_ahead import SoundAhead
 from storyreel.flows.production.takes import begin_takes
 from storyreel.flows.review.model import ReviewNeeded
 from storyreel.flows.review.suspend import Approval, unapproved_shots
@@ -226,14 +227,16 @@ async def _carry_out(
             plan = await in_own_thread(planner.refreshed, plan)
             takes = await begin_takes(plan, studio, run, planner.limits, agreed)
         async with orderly_shutdown(plan, takes, studio), observe_run(plan, takes, studio, links) as observer:
-            parts = FilmParts(plan, takes)
+            # Music is mixed in over the whole film, before it is encoded.
+            sound = None if planner.film.music else SoundAhead(plan.cut, takes, studio)
+            parts = FilmParts(plan, takes, sound)
             if failures := await takes.run_all(then=parts.prepare):
                 raise ShotsFailed(failures, len(plan.cut.events))
             if unapproved := await unapproved_shots(plan, takes, studio):
                 raise ReviewNeeded(unapproved, len(plan.cut.events))
             finisher = FilmFinisher(planner.film, plan, takes, parts, delivery)
             await asyncio.to_thread(delivery.claim)
-            sequence = await finisher.join()
+            sequence = await finisher.join(studio)
             rendering = await finisher.write_report(sequence, origin, studio, run)
             await asyncio.to_thread(delivery.deliver)
             noted = await asyncio.to_thread(note_film, planner.home, run, plan.title, str(rendering.sequence))

@@ -17,6 +17,7 @@ from storyreel.tasks.join.mix import MusicTrack
 from storyreel.tasks.join.mux import Chapter
 from storyreel.tasks.media.house_format import HouseFormat
 from storyreel.tasks.progress import Progress
+from storyreel.tasks.studio import Studio
 
 
 @task(name="assemble", task_run_name="assemble")
@@ -36,6 +37,7 @@ async def assemble(
     music: Sequence[MusicTrack],
     spoken: Collection[str],
     chapters: Sequence[Chapter],
+    studio: Studio,
     progress: Progress,
 ) -> FilmFile:
     """Run `assemble_task`, with the results of other tasks unquoted. Raises MediaError."""
@@ -49,5 +51,7 @@ async def assemble(
         music=quote(music),
         spoken=quote(spoken),
         chapters=quote(chapters),
+        cache=studio.house_folder,
+        shared=studio.shared_pieces,
         progress=progress,
     )

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
 from storyreel.tasks.home import Home
-from storyreel.tasks.join.pieces import SharedPieces
+from storyreel.tasks.join.pieces import SharedPieces, piece_folder
 from storyreel.tasks.ledger.ledger import Ledger, LedgerError, Purchase, State
 from storyreel.tasks.polling import PastDurations, next_poll
 from storyreel.tasks.prices.price_list import PriceList
@@ -100,8 +100,8 @@ class Studio:
         return self._providers[name]
 
     def piece_folder(self, key: str) -> Path:
-        """The folder of the house clip or dissolve with this cache key."""
-        return self.house_folder / key[:2] / key
+        """The folder of the piece with this cache key."""
+        return piece_folder(self.house_folder, key)
 
     def slot(self, name: str) -> asyncio.Semaphore:
         """A semaphore to hold while a take is at the service, with one slot for each take that it allows at a time."""

@@ -1,4 +1,4 @@
-"""What a film needs besides its conformed takes: dissolves, and the pictures of its contact sheet.
+"""The parts of a film besides its conformed takes: dissolves, sound, and the pictures of its contact sheet.
 
 Each is made as soon as its clips are there, while other takes are still at the services.
 """
@@ -11,6 +11,7 @@ from itertools import pairwise
 from typing import Any
 
 from storyreel.flows.planning.model import Plan, PlannedTake
+from storyreel.flows.production.sound_ahead import SoundAhead
 from storyreel.flows.production.takes import TakeRuns
 from storyreel.tasks.join.conform import HouseClip
 from storyreel.tasks.join.dissolve import DissolveClip
@@ -21,8 +22,8 @@ from storyreel.tasks.media.ffmpeg import in_thread
 class FilmParts:
     """The parts of one film. The first caller starts a part, all others wait for the same one."""
 
-    def __init__(self, plan: Plan, takes: TakeRuns) -> None:
-        self._plan, self._takes = plan, takes
+    def __init__(self, plan: Plan, takes: TakeRuns, sound: SoundAhead | None) -> None:
+        self._plan, self._takes, self._sound = plan, takes, sound
         self._events = {event.shot: event for event in plan.cut.events}
         width, height = plan.format.size
         self.ratio = width / height
@@ -40,6 +41,8 @@ class FilmParts:
         begun: list[asyncio.Future[Any]] = []
         if found := self._takes.conformed(take.shot):
             begun.append(self._picture(take.shot, found[1]))
+            if self._sound:
+                begun.extend(self._sound.add(take.shot, found[1]))
         for pair in self._pairs[take.shot]:
             before, after = map(self._takes.conformed, pair)
             if before and after and after[0].edit.join_in:

@@ -37,7 +37,7 @@ class FilmFinisher(NamedTuple):
     parts: FilmParts
     delivery: Delivery
 
-    async def join(self) -> FilmFile:
+    async def join(self, studio: Studio) -> FilmFile:
         """Join the takes of the cut to `sequence.mp4`, with transitions, sound and music. Raises MediaError."""
         report_stage("", 0, "joining")
         film, plan = self.film, self.plan
@@ -55,6 +55,7 @@ class FilmFinisher(NamedTuple):
             music=[MusicTrack.of(music, Path(film.resolve(music.file)), rate, frames) for music in film.music],
             spoken={shot.shot for shot in film.all_shots if shot.dialogue},
             chapters=_chapters(film, plan.cut),
+            studio=studio,
             progress=lambda done: report_stage("", 0, "joining", done),
         )
         report_stage("", 0, "done")

@@ -1,12 +1,11 @@
-"""Join house clips and dissolves, one sound track and the music into the sequence: one file, verified."""
+"""Join house clips, dissolves, their sound and the music into the sequence: one file, verified."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 from storyreel.specs.cut import Cut
 from storyreel.specs.frozen import Frozen
@@ -14,8 +13,10 @@ from storyreel.specs.timing import FrameRate
 from storyreel.tasks.join.conform import HouseClip
 from storyreel.tasks.join.dissolve import DissolveClip
 from storyreel.tasks.join.mix import MusicTrack, mix
-from storyreel.tasks.join.mux import Chapter, GrowingFile, PictureRange, mux
-from storyreel.tasks.join.sound_track import write_sound_track
+from storyreel.tasks.join.mux import Chapter, PictureRange, mux
+from storyreel.tasks.join.pieces import SharedPieces
+from storyreel.tasks.join.sound_pieces import encode_sound
+from storyreel.tasks.join.sound_track import ClipsSound, RawFile, write_sound_track
 from storyreel.tasks.join.verify_master import verify_master
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.ffmpeg import in_thread
@@ -24,6 +25,9 @@ from storyreel.tasks.progress import Progress
 from storyreel.tasks.storage.digests import file_digest
 from storyreel.tasks.storage.files import replacing, sync
 from storyreel.tasks.threads import in_threads
+
+_ENCODING = 0.5
+"""The part of the progress that the sound takes."""
 
 
 class FilmFile(Frozen):
@@ -47,37 +51,34 @@ async def assemble_film(
     house: HouseFormat,
     out: Path,
     *,
+    cache: Path,
     title: str,
     music: Sequence[MusicTrack] = (),
     spoken: Collection[str] = (),
     chapters: Sequence[Chapter] = (),
+    shared: SharedPieces | None = None,
     progress: Progress | None = None,
 ) -> FilmFile:
     """Join house clips, one per event of the cut and in its order, into the file `out`.
 
     The key of a dissolve is the shot that it leads into. `spoken` are the shots with dialogue, under which music that
-    ducks is lowered. Equal input gives equal bytes. The film is verified before it replaces `out`: on MediaError or
+    ducks is lowered. Encoded sound is found and stored in the house cache `cache`, and copied from the pieces that
+    hosts share. Equal input gives equal bytes. The film is verified before it replaces `out`: on MediaError or
     cancellation `out` is unchanged.
     """
     ranges = list(picture_ranges(cut, clips, dissolves))
     delay = _common_delay(clips, dissolves.values())
     await asyncio.to_thread(out.parent.mkdir, parents=True, exist_ok=True)
     async with in_threads(replacing(out, durable=True)) as film:
-        clips_sound, sound = film.with_name("clips.s16"), film.with_name("sound.nut")
-        await in_thread(lambda report: write_sound_track(cut, [clip.sound for clip in clips], clips_sound, report))
-        speech = [(event.start, event.end) for event in cut.events if event.shot in spoken]
-        encoded_sound = GrowingFile(sound)
-
-        async def encode() -> None:
-            try:
-                await mix(clips_sound, music, speech, cut.rate, sound)
-            finally:
-                encoded_sound.finish()
+        alone = clips_sound(cut, clips)
+        sound = await _with_music(alone, music, cut, spoken, film.with_name("mix.s16")) if music else alone
+        encoded = await encode_sound(sound, cache, shared=shared, progress=_part(progress, 0, _ENCODING))
+        files = [piece.sound for piece in encoded]
 
         def copy(report: Progress) -> None:
-            mux(ranges, delay, encoded_sound, house, film, title=title, chapters=chapters, progress=report)
+            mux(ranges, delay, files, house, film, title=title, chapters=chapters, progress=report)
 
-        await _together(encode(), in_thread(copy, progress))
+        await in_thread(copy, _part(progress, _ENCODING, 1))
         samples, digest, _ = await asyncio.gather(
             in_thread(lambda _: verify_master(film, cut.frames, house)),
             in_thread(lambda _: file_digest(film)),
@@ -87,6 +88,11 @@ async def assemble_film(
         progress(1.0)
     return FilmFile(path=out, digest=digest, frames=cut.frames, rate=cut.rate,
                     seconds=cut.rate.seconds(cut.frames), samples=samples)  # fmt: skip
+
+
+def clips_sound(cut: Cut, clips: Sequence[HouseClip]) -> ClipsSound:
+    """The sound of house clips, one per event of the cut, as the cut joins them."""
+    return ClipsSound(cut, [clip.raw_sound for clip in clips])
 
 
 def picture_ranges(
@@ -123,11 +129,17 @@ def _common_delay(clips: Sequence[HouseClip], dissolves: Collection[DissolveClip
     return max(piece.delay for piece in pieces)
 
 
-async def _together(*work: Coroutine[Any, Any, None]) -> None:
-    """Run all at once. If one fails, the others are cancelled and its error is raised."""
-    try:
-        async with asyncio.TaskGroup() as group:
-            for one in work:
-                group.create_task(one)
-    except ExceptionGroup as errors:
-        raise errors.exceptions[0] from None
+async def _with_music(
+    clips: ClipsSound, music: Sequence[MusicTrack], cut: Cut, spoken: Collection[str], into: Path
+) -> RawFile:
+    """The sound of the clips and the music, mixed into a file; what it is made from is written beside it."""
+    alone = into.with_name("clips.s16")
+    await in_thread(lambda report: write_sound_track(clips, alone, report))
+    speech = [(event.start, event.end) for event in cut.events if event.shot in spoken]
+    await mix(alone, music, speech, cut.rate, into)
+    return await asyncio.to_thread(RawFile, into)
+
+
+def _part(progress: Progress | None, start: float, end: float) -> Progress | None:
+    """Progress of a step, told as a part of the whole."""
+    return (lambda done: progress(start + (end - start) * done)) if progress else None

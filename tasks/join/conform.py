@@ -15,7 +15,8 @@ from ffmpeg.nodes import FilterableStream, OutputStream
 
 from storyreel.specs.cut import EditPoints
 from storyreel.specs.timing import SAMPLE_RATE
-from storyreel.tasks.join.pieces import Piece, SharedPieces, find_or_make
+from storyreel.tasks.join.pieces import PicturePiece, SharedPieces, find_or_make
+from storyreel.tasks.join.sound_track import ClipSound
 from storyreel.tasks.media.decoder import opened, picture_of, sound_of, tolerant
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.ffmpeg import run
@@ -33,7 +34,7 @@ _DECLICK = Fraction(1, 100)
 """Seconds of fade where sound begins or ends beside held frames."""
 
 
-class HouseClip(Piece):
+class HouseClip(PicturePiece):
     """The part of a take that the cut uses, in house format: `edit.total` frames of picture, and its sound."""
 
     sound: Path | None
@@ -42,6 +43,11 @@ class HouseClip(Piece):
     """SHA-256, in hex."""
     untouched: bool
     """Whether the picture is the file of the take itself."""
+
+    @property
+    def raw_sound(self) -> ClipSound | None:
+        """The sound and its digest; None without sound."""
+        return ClipSound(self.sound, self.sound_digest) if self.sound and self.sound_digest else None
 
     @property
     def files(self) -> dict[Path, str]:

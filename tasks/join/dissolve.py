@@ -10,7 +10,7 @@ import ffmpeg
 from ffmpeg.nodes import FilterableStream, OutputStream
 
 from storyreel.tasks.join.conform import HouseClip
-from storyreel.tasks.join.pieces import Piece, SharedPieces, find_or_make
+from storyreel.tasks.join.pieces import PicturePiece, SharedPieces, find_or_make
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.ffmpeg import run
 from storyreel.tasks.media.house_format import HouseFormat
@@ -22,7 +22,7 @@ _VERSION = 1
 """Part of the cache key; increased when the output changes and the options do not show it."""
 
 
-class DissolveClip(Piece):
+class DissolveClip(PicturePiece):
     """The frames of a dissolve, without sound."""
 
 

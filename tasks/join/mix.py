@@ -1,4 +1,7 @@
-"""Mix the sound of the clips and the music in one filter graph, and encode it once."""
+"""Mix the sound of the clips and the music in one filter graph, as raw samples.
+
+Limiter and ducking have a memory, so that the mix is made as a whole, before it is encoded in pieces.
+"""
 
 from __future__ import annotations
 
@@ -19,22 +22,10 @@ from storyreel.specs.timing import SAMPLE_RATE, FrameRate
 from storyreel.tasks.join.sound_track import keep_only
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.ffmpeg import run
-from storyreel.tasks.media.pcm import RAW_INPUT, house_sound, samples_in
+from storyreel.tasks.media.pcm import RAW_INPUT, RAW_OUTPUT, house_sound, samples_in
 
 _CEILING = 10 ** (-1 / 20)
 """-1 dBFS, because AAC may overshoot its input a little."""
-
-_ENCODER: dict[str, str | int] = {
-    "c:a": "aac",
-    "b:a": "192k",
-    # Not `aac_coder=fast`: twice as quick, but it takes 1 to 3 dB off a pure tone (ffmpeg 9.0.2, measured).
-    # It can be read while it grows.
-    "f": "nut",
-    "flush_packets": 1,
-    "fflags": "+bitexact",
-    "flags:a": "+bitexact",
-    "map_metadata": -1,
-}
 
 
 class MusicTrack(Frozen):
@@ -74,10 +65,10 @@ class MusicTrack(Frozen):
 async def mix(
     clips: Path, music: Sequence[MusicTrack], speech: Sequence[tuple[int, int]], rate: FrameRate, into: Path
 ) -> None:
-    """Encode the film's sound as AAC in NUT: after the priming, as many samples as the raw track `clips`.
+    """Write the film's sound as raw samples, as many as the raw track `clips` has.
 
     `speech` are frames `[start, end)` of the film in which music that ducks is lowered under the sound of the clips.
-    Another thread may read `into` while it is written. Raises MediaError.
+    Raises MediaError.
     """
     length = samples_in(clips)
     used = [track for track in music if track.start < track.end]
@@ -94,7 +85,7 @@ async def mix(
 def _graph(
     clips: Path, music: Sequence[tuple[MusicTrack, _File]], key: Path | None, length: int, rate: FrameRate, into: Path
 ) -> OutputStream:
-    """The filter graph. Without music the sound of the clips is unchanged; with music a limiter prevents clipping."""
+    """The filter graph. A limiter prevents clipping."""
     mixed = ffmpeg.input(str(clips), **RAW_INPUT).audio
     tracks = [_placed(number, *placed, key, rate) for number, placed in enumerate(music)]
     if tracks:
@@ -103,7 +94,7 @@ def _graph(
         # `latency` compensates the limiter's lookahead; `level` would amplify everything.
         mixed = mixed.filter("alimiter", limit=f"{_CEILING:.6f}", level=0, latency=1)
     mixed = mixed.filter("apad", whole_len=length).filter("atrim", end_sample=length)
-    return ffmpeg.output(mixed, str(into), **_ENCODER)
+    return ffmpeg.output(mixed, str(into), **RAW_OUTPUT)
 
 
 def _placed(number: int, track: MusicTrack, file: _File, key: Path | None, rate: FrameRate) -> FilterableStream:

@@ -1,16 +1,14 @@
-"""Write the film as MP4: the packets of encoded pieces one after the other, and the encoded sound."""
+"""Write the film as MP4: the packets of the pieces of picture and of sound one after the other."""
 
 from __future__ import annotations
 
 import heapq
-import threading
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
 from operator import itemgetter
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import av
 from av.container import InputContainer, OutputContainer
@@ -27,8 +25,6 @@ from storyreel.tasks.progress import Progress
 AnyPacket: TypeAlias = "Packet[Any]"
 
 _AGAIN = "delete its folder in the house cache and render again"
-_PAUSE = 0.01
-"""Seconds between two reads at the end of a growing file."""
 
 
 class PictureRange(NamedTuple):
@@ -48,47 +44,10 @@ class Chapter(NamedTuple):
     title: str
 
 
-class GrowingFile:
-    """A file that another process still writes, read like a pipe: it ends where the file ends after `finish`."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._file: BinaryIO | None = None
-        self._finished = threading.Event()
-
-    def finish(self) -> None:
-        """Say that nothing more will be written. Thread-safe."""
-        self._finished.set()
-
-    def read(self, size: int) -> bytes:
-        """One to `size` bytes; none at the end. Blocks until there are some, so call it in a thread."""
-        while True:
-            # Checked before reading, so that bytes written before `finish` are not missed.
-            finished = self._finished.is_set()
-            content = self._read(size)
-            if content or finished:
-                return content
-            time.sleep(_PAUSE)
-
-    def _read(self, size: int) -> bytes:
-        if self._file is None:
-            if not self._path.exists():
-                return b""
-            self._file = self._path.open("rb")
-        return self._file.read(size)
-
-    def __enter__(self) -> GrowingFile:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        if self._file:
-            self._file.close()
-
-
 def mux(
     ranges: Sequence[PictureRange],
     delay: int,
-    sound: GrowingFile,
+    sound: Sequence[Path],
     house: HouseFormat,
     into: Path,
     *,
@@ -96,7 +55,7 @@ def mux(
     chapters: Sequence[Chapter],
     progress: Progress,
 ) -> None:
-    """Write the film. `delay` is the greatest of all pieces, in frames; `sound` is AAC in NUT, which may still grow.
+    """Write the film. `delay` is the greatest of all pieces, in frames; `sound` are files of AAC in NUT, in order.
 
     Packets keep their bytes and get new times, so that every step is exactly one frame. Raises MediaError if a piece
     lacks a keyframe or frames that the cut needs.
@@ -105,25 +64,25 @@ def mux(
     samples = house.rate.sample_at(frames)
     options = {"fflags": "+bitexact", "video_track_timescale": str(house.timescale),
                "moov_size": str(_index_size(frames, samples, chapters))}  # fmt: skip
-    with open_clip(ranges[0].file) as pattern, _opened_sound(sound) as encoded, _written(into, options) as film:
+    with open_clip(ranges[0].file) as pattern, _opened_sound(sound[0]) as encoded, _written(into, options) as film:
         picture = film.add_stream_from_template(picture_stream(pattern, ranges[0].file))
         picture.time_base = Fraction(1, house.timescale)
         track = film.add_stream_from_template(encoded.streams.audio[0])
         film.metadata["title"] = title
         film.set_chapters([_chapter(number, chapter, house) for number, chapter in enumerate(chapters)])
         pictures = _pictures(ranges, delay, house, progress)
-        for packet, is_picture in _interleaved(pictures, _sounds(encoded, samples), house):
+        for packet, is_picture in _interleaved(pictures, _sounds(sound, samples), house):
             packet.stream = picture if is_picture else track
             film.mux_one(packet)
 
 
 @contextmanager
-def _opened_sound(sound: GrowingFile) -> Iterator[InputContainer]:
+def _opened_sound(file: Path) -> Iterator[InputContainer]:
     try:
-        with sound, av.open(sound, "r", format="nut", options={"codec_whitelist": "none"}) as encoded:
+        with av.open(str(file), "r", format="nut", options={"codec_whitelist": "none"}) as encoded:
             yield encoded
     except FFmpegError as error:
-        raise MediaError(f"the film's sound cannot be read: {error.strerror}", hint="render again") from error
+        raise MediaError(f"{file} cannot be read: {error.strerror}", hint=_AGAIN) from error
 
 
 @contextmanager
@@ -179,16 +138,18 @@ def _packets(part: PictureRange, house: HouseFormat) -> Iterator[tuple[AnyPacket
         )
 
 
-def _sounds(encoded: InputContainer, samples: int) -> Iterator[tuple[AnyPacket, int]]:
+def _sounds(files: Sequence[Path], samples: int) -> Iterator[tuple[AnyPacket, int]]:
     """All packets of the sound up to the end of the film, each with its time in samples; the priming is before 0."""
     tick, when = Fraction(1, SAMPLE_RATE), -AAC_FRAME
-    for packet in encoded.demux(encoded.streams.audio[0]):
-        if packet.size and when < samples:
-            packet.time_base = tick
-            packet.pts = packet.dts = when
-            packet.duration = min(AAC_FRAME, samples - when)
-            yield packet, when
-            when += AAC_FRAME
+    for file in files:
+        with _opened_sound(file) as encoded:
+            for packet in encoded.demux(encoded.streams.audio[0]):
+                if packet.size and when < samples:
+                    packet.time_base = tick
+                    packet.pts = packet.dts = when
+                    packet.duration = min(AAC_FRAME, samples - when)
+                    yield packet, when
+                    when += AAC_FRAME
 
 
 def _interleaved(
@@ -196,8 +157,9 @@ def _interleaved(
 ) -> Iterator[tuple[AnyPacket, bool]]:
     """All packets in the order of their decoding times, each with whether it is picture."""
     # Of two at the same time, the sound is first. Times are compared in ticks of both time bases.
+    timescale = house.timescale
     timed = heapq.merge(
-        ((packet, False, when * house.timescale) for packet, when in sounds),
+        ((packet, False, when * timescale) for packet, when in sounds),
         ((packet, True, when * SAMPLE_RATE) for packet, when in pictures),
         key=itemgetter(2),
     )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,22 +31,22 @@ _PAUSE = 60.0
 Result = TypeVar("Result")
 
 
-class Piece(Frozen):
-    """Encoded picture that is joined into a film without being encoded again."""
+def piece_folder(house: Path, key: str) -> Path:
+    """The folder in the house cache of the piece with this cache key."""
+    return house / key[:2] / key
 
-    picture: Path
-    picture_digest: str
-    """SHA-256, in hex."""
-    frames: int
-    delay: int
-    """Frames by which decoding must run ahead of presentation."""
-    signature: str
-    """Of the picture; see `storyreel.tasks.media.probe.signature`."""
+
+class Piece(Frozen, ABC):
+    """Encoded picture or sound that is joined into a film without being encoded again."""
 
     @property
+    @abstractmethod
     def files(self) -> dict[Path, str]:
-        """Every file of the piece and its SHA-256."""
-        return {self.picture: self.picture_digest}
+        """Every file of the piece and its SHA-256, in hex."""
+
+    @abstractmethod
+    def in_folder(self, folder: Path, take: Path | None) -> Self:
+        """The piece with its files in a folder. `take` is the clip that it was made from, if it was made from one."""
 
     @property
     def made_files(self) -> tuple[Path, ...]:
@@ -59,8 +60,26 @@ class Piece(Frozen):
         except OSError:
             return False
 
+
+class PicturePiece(Piece):
+    """Encoded frames."""
+
+    picture: Path
+    picture_digest: str
+    """SHA-256, in hex."""
+    frames: int
+    delay: int
+    """Frames by which decoding must run ahead of presentation."""
+    signature: str
+    """Of the picture; see `storyreel.tasks.media.probe.signature`."""
+
+    @property
+    def files(self) -> dict[Path, str]:
+        """The picture and its SHA-256, in hex."""
+        return {self.picture: self.picture_digest}
+
     def in_folder(self, folder: Path, take: Path | None) -> Self:
-        """The piece with its files in a folder. `take` is the clip it was made from, None if it was made from two."""
+        """The piece with its picture in a folder."""
         return self.model_copy(update={"picture": folder / self.picture})
 
 

@@ -1,24 +1,28 @@
-"""Write the sound of all clips as one track of raw samples.
+"""The sound of all clips as one track of raw samples, read in parts.
 
 Every range begins at the sample nearest to its frame in the film, counted from the film's start, so that rounding
-errors do not add up. Files are copied in blocks: memory does not grow with the length of the film.
+errors do not add up. Memory does not grow with the length of the film.
 """
 
 from __future__ import annotations
 
+import hashlib
 import math
 from array import array
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple, Protocol
 
 from storyreel.specs.cut import Cut
 from storyreel.tasks.media.errors import MediaError
-from storyreel.tasks.media.pcm import BYTES_A_SAMPLE, CHANNELS
+from storyreel.tasks.media.pcm import BYTES_A_SAMPLE, CHANNELS, samples_in
 from storyreel.tasks.progress import Progress
+from storyreel.tasks.storage.clips import cache_key
 
-_BLOCK = 1 << 20
+_BLOCK = 1 << 18
+"""Samples that are read at a time."""
 
 
 class SoundRange(NamedTuple):
@@ -50,15 +54,97 @@ def sound_ranges(cut: Cut) -> Iterator[SoundRange]:
             position = end
 
 
-def write_sound_track(cut: Cut, sounds: Sequence[Path | None], into: Path, progress: Progress) -> None:
-    """Join raw sounds, one per event, None for silence. Raises MediaError if a file is missing or too short."""
+class ClipSound(NamedTuple):
+    """The raw sound of one clip."""
+
+    file: Path
+    digest: str
+    """SHA-256, in hex."""
+
+
+class RawSound(Protocol):
+    """Raw samples of a film, read in parts."""
+
+    length: int
+    """Samples."""
+
+    def digest(self, start: int, end: int) -> str:
+        """A digest, in hex: where it is equal, the samples `[start, end)` are."""
+
+    def read(self, start: int, end: int) -> bytes:
+        """The samples `[start, end)`. Raises MediaError."""
+
+
+class ClipsSound:
+    """The sound of the clips as the cut joins them, one per event, None for silence. Its digests read no file."""
+
+    def __init__(self, cut: Cut, sounds: Sequence[ClipSound | None]) -> None:
+        self.length = cut.rate.sample_at(cut.frames)
+        self._sounds = sounds
+        self._ranges = list(sound_ranges(cut))
+        self._ends = [part.end for part in self._ranges]
+
+    def digest(self, start: int, end: int) -> str:
+        """SHA-256, in hex, of the digests of the clips and the places in them that the samples are made from."""
+        return cache_key(*(self._facts(*part) for part in self._parts(start, end)))
+
+    def read(self, start: int, end: int) -> bytes:
+        """The samples `[start, end)`. Raises MediaError if a file is missing or too short."""
+        return b"".join(self._read(*part) for part in self._parts(start, end))
+
+    def clips(self, start: int, end: int) -> set[int]:
+        """The indices of the clips that are heard in the samples `[start, end)`."""
+        heard = [part for part, _, _ in self._parts(start, end)]
+        return {part.clip for part in heard} | {part.into[0] for part in heard if part.into}
+
+    def _parts(self, start: int, end: int) -> Iterator[tuple[SoundRange, int, int]]:
+        """The ranges in the samples `[start, end)`, each with the first and the last of its samples that are there."""
+        for part in self._ranges[bisect_right(self._ends, start) :]:
+            if part.start >= end:
+                return
+            if part.start < part.end:
+                yield part, max(start, part.start) - part.start, min(end, part.end) - part.start
+
+    def _facts(self, part: SoundRange, first: int, last: int) -> list[object]:
+        heard = [(part.clip, part.offset), *([part.into] if part.into else [])]
+        within = (part.end - part.start, first) if part.into else ()
+        shift = 0 if part.into else first
+        sources = [(sound.digest, at + shift) if (sound := self._sounds[clip]) else None for clip, at in heard]
+        return [last - first, within, sources]
+
+    def _read(self, part: SoundRange, first: int, last: int) -> bytes:
+        sound = self._sounds[part.clip]
+        if part.into is None:
+            return _samples(sound, part.offset + first, last - first)
+        length = part.end - part.start
+        mixed = _crossfade(
+            _samples(sound, part.offset, length), _samples(self._sounds[part.into[0]], part.into[1], length), length
+        )
+        return mixed[first * BYTES_A_SAMPLE : last * BYTES_A_SAMPLE]
+
+
+class RawFile:
+    """Raw samples in a file."""
+
+    def __init__(self, path: Path) -> None:
+        self.length = samples_in(path)
+        self._path = path
+
+    def digest(self, start: int, end: int) -> str:
+        """SHA-256, in hex, of the samples `[start, end)`."""
+        return hashlib.sha256(self.read(start, end)).hexdigest()
+
+    def read(self, start: int, end: int) -> bytes:
+        """The samples `[start, end)`. Raises MediaError."""
+        return _samples_of(self._path, start, end - start)
+
+
+def write_sound_track(sound: RawSound, into: Path, progress: Progress) -> None:
+    """Write all samples into one file. Raises MediaError if a file is missing or too short."""
     with into.open("wb") as track:
-        for part in sound_ranges(cut):
-            progress(part.start / cut.rate.sample_at(cut.frames))
-            if part.into is None:
-                _copy(sounds[part.clip], part, track)
-            else:
-                _crossfade(sounds[part.clip], sounds[part.into[0]], part, track)
+        for start in range(0, sound.length, _BLOCK):
+            progress(start / sound.length)
+            track.write(sound.read(start, min(start + _BLOCK, sound.length)))
 
 
 def keep_only(track: Path, spans: Sequence[tuple[int, int]], into: Path) -> None:
@@ -72,37 +158,23 @@ def keep_only(track: Path, spans: Sequence[tuple[int, int]], into: Path) -> None
         kept.truncate(track.stat().st_size)
 
 
-def _copy(sound: Path | None, part: SoundRange, track: BinaryIO) -> None:
-    length = (part.end - part.start) * BYTES_A_SAMPLE
-    if sound is None:
-        track.seek(length, 1)
-        track.truncate()
-        return
-    with _open(sound) as source:
-        source.seek(part.offset * BYTES_A_SAMPLE)
-        _pour(source, track, length, sound)
-
-
 def _pour(source: BinaryIO, into: BinaryIO, length: int, name: Path) -> None:
     while length:
-        block = source.read(min(length, _BLOCK))
+        block = source.read(min(length, _BLOCK * BYTES_A_SAMPLE))
         if not block:
             raise _too_short(name)
         into.write(block)
         length -= len(block)
 
 
-def _crossfade(outgoing: Path | None, incoming: Path | None, part: SoundRange, track: BinaryIO) -> None:
-    """Write a crossfade of equal power, in which two unrelated sounds are as loud as one."""
-    assert part.into is not None
-    length = part.end - part.start
+def _crossfade(outgoing: bytes, incoming: bytes, length: int) -> bytes:
+    """A crossfade of equal power, in which two unrelated sounds are as loud as one."""
     fade_out, fade_in = _gains(length)
-    out = _samples(outgoing, part.offset, length)
-    in_ = _samples(incoming, part.into[1], length)
+    out, in_ = array("h", outgoing), array("h", incoming)
     mixed = [round(a * f + b * r) for a, f, b, r in zip(out, fade_out, in_, fade_in, strict=True)]
     if mixed and (max(mixed) > 32_767 or min(mixed) < -32_768):
         mixed = [min(32_767, max(-32_768, value)) for value in mixed]
-    track.write(array("h", mixed).tobytes())
+    return array("h", mixed).tobytes()
 
 
 @lru_cache(maxsize=8)
@@ -112,22 +184,20 @@ def _gains(length: int) -> tuple[array[float], array[float]]:
     return array("d", map(math.cos, angles)), array("d", map(math.sin, angles))
 
 
-def _samples(sound: Path | None, first: int, length: int) -> array[int]:
-    if sound is None:
-        return array("h", bytes(length * BYTES_A_SAMPLE))
-    with _open(sound) as source:
-        source.seek(first * BYTES_A_SAMPLE)
-        raw = source.read(length * BYTES_A_SAMPLE)
-    if len(raw) != length * BYTES_A_SAMPLE:
-        raise _too_short(sound)
-    return array("h", raw)
+def _samples(sound: ClipSound | None, first: int, length: int) -> bytes:
+    return _samples_of(sound.file, first, length) if sound else bytes(length * BYTES_A_SAMPLE)
 
 
-def _open(sound: Path) -> BinaryIO:
+def _samples_of(file: Path, first: int, length: int) -> bytes:
     try:
-        return sound.open("rb")
+        with file.open("rb") as source:
+            source.seek(first * BYTES_A_SAMPLE)
+            raw = source.read(length * BYTES_A_SAMPLE)
     except FileNotFoundError as error:
-        raise MediaError(f"{sound} does not exist", hint="render again; it is made from the clip") from error
+        raise MediaError(f"{file} does not exist", hint="render again; it is made from the clip") from error
+    if len(raw) != length * BYTES_A_SAMPLE:
+        raise _too_short(file)
+    return raw
 
 
 def _too_short(sound: Path) -> MediaError:

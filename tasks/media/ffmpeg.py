@@ -172,6 +172,12 @@ class _Cores:
         return os.cpu_count() or 1
 
 
+async def in_thread_on_core(work: Callable[[Progress], Result], progress: Progress | None = None) -> Result:
+    """`in_thread`, counted among the ffmpegs of `run`: it waits for a free core."""
+    async with _Cores.one():
+        return await in_thread(work, progress)
+
+
 class _Stopped(Exception):
     """The task that awaits the work was cancelled."""
 

@@ -18,7 +18,7 @@ from storyreel.tasks.join.conform import HouseClip, conform_clip, conform_key
 from storyreel.tasks.join.dissolve import DissolveClip, dissolve_clips, dissolve_key
 from storyreel.tasks.join.mix import MusicTrack
 from storyreel.tasks.join.mux import Chapter
-from storyreel.tasks.join.pieces import Piece
+from storyreel.tasks.join.pieces import PicturePiece
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.frames import write_last_frame
 from storyreel.tasks.media.house_format import HouseFormat
@@ -74,7 +74,9 @@ class Film:
         clips = await self.clips()
         pieces = await self.dissolves(clips)
         out = out or self.folder / "sequence.mp4"
-        return await assemble_film(self.cut, clips, pieces, self.house, out, **{"title": "Film"} | named)  # type: ignore[arg-type]
+        return await assemble_film(
+            self.cut, clips, pieces, self.house, out, **{"title": "Film", "cache": self.folder} | named
+        )  # type: ignore[arg-type]
 
 
 def beginnings(heard: list[int]) -> list[int]:
@@ -182,7 +184,9 @@ async def test_untouched_clips_keep_their_bytes(tmp_path: Path) -> None:
         for n, source in enumerate(sources)
     ]
     assert all(clip.untouched for clip in clips)
-    film = await assemble_film(cut_of([6, 6], rate="30"), clips, {}, house, tmp_path / "sequence.mp4", title="Film")
+    film = await assemble_film(
+        cut_of([6, 6], rate="30"), clips, {}, house, tmp_path / "sequence.mp4", title="Film", cache=tmp_path
+    )
     assert _frame_digests(film.path) == [*_frame_digests(sources[0]), *_frame_digests(sources[1])]
 
 
@@ -243,7 +247,7 @@ async def test_a_film_in_place_is_kept_when_the_next_one_fails(tmp_path: Path) -
     ffmpeg("-i", clips[2].picture, "-c", "copy", "-frames:v", "7", broken)
     clips[2] = clips[2].model_copy(update={"picture": broken})
     with pytest.raises(MediaError, match=r"broken\.mp4 has \d frames from 0 on instead of 12"):
-        await assemble_film(film.cut, clips, {}, film.house, tmp_path / "sequence.mp4", title="Film")
+        await assemble_film(film.cut, clips, {}, film.house, tmp_path / "sequence.mp4", title="Film", cache=tmp_path)
     assert (tmp_path / "sequence.mp4").read_bytes() == before
     assert content == (await film.clips())[2].picture.read_bytes()
     assert not [name for name in names(tmp_path) if name.startswith(".")]
@@ -261,7 +265,7 @@ async def test_a_last_frame_that_does_not_decode_is_found(tmp_path: Path) -> Non
     (tmp_path / "broken.mp4").write_bytes(content)
     clips[1] = clips[1].model_copy(update={"picture": tmp_path / "broken.mp4"})
     with pytest.raises(MediaError, match="is not what was planned and was discarded"):
-        await assemble_film(film.cut, clips, {}, film.house, tmp_path / "sequence.mp4", title="Film")
+        await assemble_film(film.cut, clips, {}, film.house, tmp_path / "sequence.mp4", title="Film", cache=tmp_path)
     assert not (tmp_path / "sequence.mp4").exists()
 
 
@@ -296,7 +300,7 @@ async def test_clips_that_cannot_follow_each_other_are_refused(tmp_path: Path) -
     clips = await film.clips()
     clips[1] = clips[1].model_copy(update={"signature": "another"})
     with pytest.raises(MediaError, match="encoded differently"):
-        await assemble_film(film.cut, clips, {}, film.house, tmp_path / "sequence.mp4", title="Film")
+        await assemble_film(film.cut, clips, {}, film.house, tmp_path / "sequence.mp4", title="Film", cache=tmp_path)
 
 
 async def test_clips_of_another_cut_are_refused(tmp_path: Path) -> None:
@@ -308,17 +312,17 @@ async def test_clips_of_another_cut_are_refused(tmp_path: Path) -> None:
         (cut_of([12]), "the cut has 1 shots, but there are 2 clips"),
     ):
         with pytest.raises(MediaError, match=word):
-            await assemble_film(cut, clips, {}, film.house, out, title="Film")
+            await assemble_film(cut, clips, {}, film.house, out, title="Film", cache=tmp_path)
     dissolved = Film(tmp_path, cut_of([12, 12], {1: 4}), lambda _: source)
     with pytest.raises(MediaError, match="the dissolve into shot 1 is missing"):
-        await assemble_film(dissolved.cut, await dissolved.clips(), {}, film.house, out, title="Film")
+        await assemble_film(dissolved.cut, await dissolved.clips(), {}, film.house, out, title="Film", cache=tmp_path)
     assert not out.exists()
 
 
 async def test_cancelling_keeps_the_previous_film(tmp_path: Path) -> None:
     source = make_clip(tmp_path / "a.mp4", frames=48)
     film = Film(tmp_path, cut_of([48] * 60), lambda _: source)
-    clips = await film.clips()
+    await film.clips()
     (tmp_path / "sequence.mp4").write_text("the film before")
     for stage in (0, 0.5):
         reached = asyncio.Event()
@@ -327,9 +331,7 @@ async def test_cancelling_keeps_the_previous_film(tmp_path: Path) -> None:
             if done >= stage:
                 reached.set()
 
-        work = asyncio.create_task(
-            assemble_film(film.cut, clips, {}, film.house, tmp_path / "sequence.mp4", title="Film", progress=listen)
-        )
+        work = asyncio.create_task(film.assembled(progress=listen))
         async with asyncio.timeout(60):
             await reached.wait()
         work.cancel()
@@ -387,7 +389,7 @@ def test_recutting_one_shot_of_forty_makes_that_shot_and_its_dissolves_anew() ->
 def test_a_piece_detects_changed_and_missing_files(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"picture")
     digest = hashlib.sha256(b"picture").hexdigest()
-    piece = Piece(picture=tmp_path / "a", picture_digest=digest, frames=1, delay=0, signature="")
+    piece = PicturePiece(picture=tmp_path / "a", picture_digest=digest, frames=1, delay=0, signature="")
     assert piece.is_intact()
     (tmp_path / "a").write_bytes(b"pictures")
     assert not piece.is_intact()

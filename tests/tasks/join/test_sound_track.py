@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import random
 from array import array
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -11,7 +13,7 @@ from hypothesis import strategies as st
 from storyreel.specs.cut import Cut, Event
 from storyreel.specs.timing import FrameRate
 from storyreel.tasks.join.conform import samples_of
-from storyreel.tasks.join.sound_track import keep_only, sound_ranges, write_sound_track
+from storyreel.tasks.join.sound_track import ClipSound, ClipsSound, keep_only, sound_ranges, write_sound_track
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.house_format import HouseFormat
 from storyreel.tasks.media.pcm import samples_in
@@ -31,9 +33,9 @@ def cut_of(rate: FrameRate, lengths: list[int], dissolves: list[int]) -> Cut:
 
 
 @st.composite
-def cuts(draw: st.DrawFn, longest: int = 400) -> Cut:
+def cuts(draw: st.DrawFn, longest: int = 400, most: int = 40) -> Cut:
     rate = FrameRate.parse(draw(st.sampled_from(RATES)))
-    lengths = draw(st.lists(st.integers(1, longest), min_size=1, max_size=40))
+    lengths = draw(st.lists(st.integers(1, longest), min_size=1, max_size=most))
     dissolves = [0]
     for before, after in pairwise(lengths):
         dissolves.append(draw(st.integers(0, max(0, min(before, after) - 1))))
@@ -76,26 +78,65 @@ def _left(track: Path) -> list[int]:
     return list(memoryview(track.read_bytes()).cast("h"))[::2]
 
 
-def _ignore(_: float) -> None:
-    """Nobody listens."""
+def _sound(cut: Cut, sounds: Sequence[Path | None]) -> ClipsSound:
+    return ClipsSound(cut, [ClipSound(file, file.name) if file else None for file in sounds])
+
+
+def _write(cut: Cut, sounds: Sequence[Path | None], into: Path) -> None:
+    write_sound_track(_sound(cut, sounds), into, lambda done: None)
+
+
+@given(cuts(longest=6), st.data())
+def test_any_part_is_read_as_it_is_in_the_whole(
+    tmp_path_factory: pytest.TempPathFactory, cut: Cut, data: st.DataObject
+) -> None:
+    """And parts have one digest where they are made from the same samples, whatever stands beside them."""
+    house = HouseFormat(width=128, height=72, rate=cut.rate)
+    folder = tmp_path_factory.getbasetemp() / "parts"
+    folder.mkdir(exist_ok=True)
+    files = {n: _noise(folder / str(n), n) for n in range(3)}
+    sounds: list[Path | None] = [files.get(data.draw(st.integers(0, 3))) for _ in cut.events]
+    assert max(samples_of(event.with_handles, house) for event in cut.events) <= _NOISE
+    sound = _sound(cut, sounds)
+    whole = sound.read(0, sound.length)
+    assert len(whole) == 4 * sound.length
+    start = data.draw(st.integers(0, sound.length - 1))
+    end = data.draw(st.integers(start + 1, sound.length))
+    assert sound.read(start, end) == whole[4 * start : 4 * end]
+    heard = sound.clips(start, end)
+    others = [one if n in heard else None for n, one in enumerate(sounds)]
+    assert _sound(cut, others).digest(start, end) == sound.digest(start, end)
+    for clip in heard:
+        changed = [files[0] if one is None else files[(int(one.name) + 1) % 3] for one in sounds]
+        changed = [*sounds[:clip], changed[clip], *sounds[clip + 1 :]]
+        assert _sound(cut, changed).digest(start, end) != sound.digest(start, end)
+
+
+_NOISE = 60_000
+
+
+def _noise(into: Path, seed: int) -> Path:
+    if not into.exists():
+        into.write_bytes(random.Random(seed).randbytes(4 * _NOISE))
+    return into
 
 
 def test_bodies_are_copied_and_silence_is_laid_where_there_is_no_sound(tmp_path: Path) -> None:
     cut = cut_of(FrameRate.parse("24"), [3, 2, 4], [0, 0, 0])
     sounds = [_tone(tmp_path / "a", 100, 6000), None, _tone(tmp_path / "c", 300, 8000)]
-    write_sound_track(cut, sounds, tmp_path / "track", _ignore)
+    _write(cut, sounds, tmp_path / "track")
     assert _left(tmp_path / "track") == [100] * 6000 + [0] * 4000 + [300] * 8000
 
 
 def test_a_silent_ending_is_as_long_as_its_picture(tmp_path: Path) -> None:
-    write_sound_track(cut_of(FrameRate.parse("25"), [2, 3], [0, 0]), [None, None], tmp_path / "track", _ignore)
+    _write(cut_of(FrameRate.parse("25"), [2, 3], [0, 0]), [None, None], tmp_path / "track")
     assert _left(tmp_path / "track") == [0] * 5 * 1920
 
 
 def test_a_crossfade_keeps_power_and_both_channels(tmp_path: Path) -> None:
     cut = cut_of(FrameRate.parse("24"), [5, 5], [0, 4])
     sounds = [_tone(tmp_path / "a", 10_000, 14_000), _tone(tmp_path / "b", 0, 14_000)]
-    write_sound_track(cut, sounds, tmp_path / "track", _ignore)
+    _write(cut, sounds, tmp_path / "track")
     heard = _left(tmp_path / "track")
     assert heard[:6000] == [10_000] * 6000
     assert heard[14_000:] == [0] * 6000
@@ -108,7 +149,7 @@ def test_a_crossfade_keeps_power_and_both_channels(tmp_path: Path) -> None:
 
 def test_a_crossfade_of_two_full_sounds_does_not_wrap_around(tmp_path: Path) -> None:
     cut = cut_of(FrameRate.parse("24"), [5, 5], [0, 4])
-    write_sound_track(cut, [_tone(tmp_path / n, 32_000, 14_000) for n in "ab"], tmp_path / "track", _ignore)
+    _write(cut, [_tone(tmp_path / n, 32_000, 14_000) for n in "ab"], tmp_path / "track")
     assert min(_left(tmp_path / "track")) >= 31_990
 
 
@@ -124,8 +165,6 @@ def test_a_sound_that_ends_too_early_is_named(tmp_path: Path) -> None:
     short = _tone(tmp_path / "short", 1, 100)
     for dissolves in ([0, 0], [0, 2]):
         with pytest.raises(MediaError, match=f"{short} ends before its picture"):
-            write_sound_track(
-                cut_of(FrameRate.parse("24"), [3, 3], dissolves), [short, None], tmp_path / "track", _ignore
-            )
+            _write(cut_of(FrameRate.parse("24"), [3, 3], dissolves), [short, None], tmp_path / "track")
     with pytest.raises(MediaError, match="does not exist"):
-        write_sound_track(cut_of(FrameRate.parse("24"), [3], [0]), [tmp_path / "gone"], tmp_path / "track", _ignore)
+        _write(cut_of(FrameRate.parse("24"), [3], [0]), [tmp_path / "gone"], tmp_path / "track")

@@ -1,0 +1,153 @@
+"""Encode a film's sound as AAC in pieces, each known by what its samples are made from and encoded once.
+
+An encoder of constant quality, unlike one of a bit rate, forgets its past: some frames after its start its packets are,
+to the byte, those of an encoder that began with the film. So each piece is encoded with a run-up that is dropped, and
+the packets of all pieces follow each other without a seam. The encoder is PyAV's, whose version is pinned, not that of
+the machine's ffmpeg.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, NamedTuple, Self, TypeVar
+
+import av
+
+from storyreel.specs.timing import SAMPLE_RATE
+from storyreel.tasks.join.pieces import Piece, SharedPieces, find_or_make, piece_folder
+from storyreel.tasks.join.sound_track import RawSound
+from storyreel.tasks.media.errors import MediaError
+from storyreel.tasks.media.ffmpeg import in_thread_on_core
+from storyreel.tasks.media.pcm import AAC_FRAME, BYTES_A_SAMPLE
+from storyreel.tasks.progress import Progress
+from storyreel.tasks.storage.clips import cache_key, file_digest
+
+Result = TypeVar("Result")
+
+_VERSION = 1
+"""Part of the cache key; increased when the output changes and the options do not show it."""
+
+_PACKETS = 512
+"""Packets in a piece: 10.9 seconds, more than the shot that is changed in most films."""
+_RUN_UP, _RUN_OUT = 32, 2
+"""Packets that are encoded before and after a piece and dropped. From the 17th on all packets were those of a whole
+encode, in pink noise, sweeps, tones, music, speech and clicks (80 starts in each; libavcodec 62.28, 2026-11-29)."""
+
+_ENCODER = {"flags": "+qscale+bitexact", "global_quality": "153"}
+"""`-q:a 1.3` of ffmpeg, whose unit is 118. At 1.6 sweeps and speech do not converge within 80 packets; from 2 on the
+error grows. Not `aac_coder=fast`: it takes 1 to 3 dB off a pure tone. benchmarks/README.md has sizes and errors."""
+
+
+class SoundPiece(Piece):
+    """Packets of AAC in NUT: a part of a film's sound."""
+
+    sound: Path
+    sound_digest: str
+    """SHA-256, in hex."""
+
+    @property
+    def files(self) -> dict[Path, str]:
+        """The file and its SHA-256, in hex."""
+        return {self.sound: self.sound_digest}
+
+    def in_folder(self, folder: Path, take: Path | None) -> Self:
+        """The piece with its file in a folder."""
+        return self.model_copy(update={"sound": folder / self.sound})
+
+
+class Stretch(NamedTuple):
+    """The place of a piece in the film."""
+
+    start: int
+    end: int
+    """The samples `[start, end)` that are encoded, run-up and run-out included."""
+    dropped: int
+    """Packets of the run-up."""
+    packets: int
+
+
+def stretches(samples: int) -> Iterator[Stretch]:
+    """The pieces of a film with so many samples. Before its first sample is one packet of priming."""
+    total = -(-samples // AAC_FRAME) + 1
+    for first in range(0, total, _PACKETS):
+        start, count = max(0, first - _RUN_UP), min(_PACKETS, total - first)
+        end = min(samples, (first + count + _RUN_OUT) * AAC_FRAME)
+        yield Stretch(start * AAC_FRAME, end, first - start, count)
+
+
+async def encode_sound(
+    sound: RawSound, cache: Path, *, shared: SharedPieces | None = None, progress: Progress | None = None
+) -> list[SoundPiece]:
+    """The pieces of a film's sound in its order, from the house cache, or encoded side by side. Raises MediaError."""
+    places = list(stretches(sound.length))
+    keys = await asyncio.to_thread(lambda: [_key(sound, place) for place in places])
+    different = dict(zip(keys, places, strict=True))
+    done = 0
+
+    async def piece(place: Stretch) -> SoundPiece:
+        nonlocal done
+        found = await encode_piece(sound, place, cache, shared=shared)
+        done += 1
+        if progress:
+            progress(done / len(different))
+        return found
+
+    made = dict(zip(different, await _together(*map(piece, different.values())), strict=True))
+    return [made[key] for key in keys]
+
+
+async def encode_piece(
+    sound: RawSound, place: Stretch, cache: Path, *, shared: SharedPieces | None = None
+) -> SoundPiece:
+    """One piece of a film's sound, from the house cache or encoded. Raises MediaError."""
+
+    async def make(folder: Path) -> SoundPiece:
+        file = folder / "sound.nut"
+        samples = await asyncio.to_thread(sound.read, place.start, place.end)
+        await in_thread_on_core(lambda report: _encode(samples, place, file, report))
+        return SoundPiece(sound=Path(file.name), sound_digest=await asyncio.to_thread(file_digest, file))
+
+    key = await asyncio.to_thread(_key, sound, place)
+    return await find_or_make(SoundPiece, piece_folder(cache, key), make, shared=shared)
+
+
+def _key(sound: RawSound, place: Stretch) -> str:
+    encoder = _ENCODER, av.library_versions["libavcodec"]
+    return cache_key("sound", _VERSION, sound.digest(place.start, place.end), place.dropped, place.packets, *encoder)
+
+
+def _encode(samples: bytes, place: Stretch, into: Path, progress: Progress) -> None:
+    with av.open(str(into), "w", format="nut", options={"fflags": "+bitexact"}) as file:
+        stream = file.add_stream("aac", rate=SAMPLE_RATE, options=_ENCODER, layout="stereo")
+        packets = [packet for frame in _frames(samples, progress) for packet in stream.encode(frame)]
+        wanted = packets[place.dropped :][: place.packets]
+        if len(wanted) != place.packets:
+            raise MediaError(f"{len(packets)} packets of sound were made instead of {place.dropped + place.packets}")
+        for number, packet in enumerate(wanted):
+            packet.pts = packet.dts = number * AAC_FRAME
+            file.mux_one(packet)
+
+
+def _frames(samples: bytes, progress: Progress) -> Iterator[av.AudioFrame | None]:
+    """Frames of a second each, and None, which ends the encoder's work."""
+    for start in range(0, len(samples), SAMPLE_RATE * BYTES_A_SAMPLE):
+        progress(start / len(samples))
+        content = samples[start : start + SAMPLE_RATE * BYTES_A_SAMPLE]
+        frame = av.AudioFrame(format="s16", layout="stereo", samples=len(content) // BYTES_A_SAMPLE)
+        frame.sample_rate, frame.time_base, frame.pts = SAMPLE_RATE, Fraction(1, SAMPLE_RATE), start // BYTES_A_SAMPLE
+        memoryview(frame.planes[0])[: len(content)] = content
+        yield frame
+    yield None
+
+
+async def _together(*work: Coroutine[Any, Any, Result]) -> list[Result]:
+    """The results of all, run at once. If one fails, the others are cancelled and its error is raised."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(one) for one in work]
+    except ExceptionGroup as errors:
+        raise errors.exceptions[0] from None
+    return [task.result() for task in tasks]

@@ -1,0 +1,85 @@
+"""Sound is encoded while takes are still made, and not a second time when the film is joined."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from storyreel.flows.production.sound_ahead import SoundAhead
+from storyreel.specs.cut import Cut, Event
+from storyreel.specs.timing import FrameRate
+from storyreel.tasks.join import sound_pieces
+from storyreel.tasks.join.assemble import clips_sound
+from storyreel.tasks.join.conform import HouseClip
+from storyreel.tasks.join.sound_pieces import Stretch, encode_sound, stretches
+
+CUT = Cut(FrameRate.parse("24"), tuple(Event(str(n), 240 * n, 240) for n in range(4)))
+"""Four shots of ten seconds; pieces begin at 0, 10.9, 21.8 and 32.8 s."""
+
+
+@pytest.fixture
+def clips(tmp_path: Path) -> list[HouseClip]:
+    """A clip a shot, each with another constant sound."""
+    made = []
+    for number in range(4):
+        sound = tmp_path / f"{number}.s16"
+        sound.write_bytes(bytes([0, number]) * 2 * 2_000 * 240)
+        made.append(HouseClip(picture=Path("p"), picture_digest="", frames=240, delay=0, signature="", sound=sound,
+                              sound_digest=str(number), untouched=False))  # fmt: skip
+    return made
+
+
+@pytest.fixture
+def encodes(monkeypatch: pytest.MonkeyPatch) -> list[Stretch]:
+    made: list[Stretch] = []
+    encode = sound_pieces._encode
+
+    def noted(samples: bytes, place: Stretch, *rest: Any) -> None:
+        made.append(place)
+        encode(samples, place, *rest)
+
+    monkeypatch.setattr(sound_pieces, "_encode", noted)
+    return made
+
+
+class Takes:
+    """Starts what is asked for, as the takes of a run do."""
+
+    def __init__(self) -> None:
+        self.begun: list[asyncio.Future[Any]] = []
+
+    def once(self, name: object, make: Callable[[], Coroutine[Any, Any, Any]]) -> asyncio.Future[Any]:
+        self.begun.append(asyncio.ensure_future(make()))
+        return self.begun[-1]
+
+
+def _ahead(folder: Path) -> SoundAhead:
+    studio: Any = SimpleNamespace(house_folder=folder / "house", shared_pieces=None)
+    takes: Any = Takes()
+    return SoundAhead(CUT, takes, studio)
+
+
+async def test_a_piece_is_encoded_as_soon_as_its_clips_are_there(
+    tmp_path: Path, clips: list[HouseClip], encodes: list[Stretch]
+) -> None:
+    places = list(stretches(CUT.rate.sample_at(CUT.frames)))
+    ahead = _ahead(tmp_path)
+    for shot, complete in ((3, [3]), (1, []), (0, [0]), (2, [1, 2])):
+        encodes.clear()
+        await asyncio.gather(*ahead.add(str(shot), clips[shot]))
+        assert sorted(encodes) == [places[number] for number in complete]
+    encodes.clear()
+    pieces = await encode_sound(clips_sound(CUT, clips), tmp_path / "house")
+    assert len(pieces) == 4 and not encodes, "the join finds them"
+
+
+async def test_a_shot_that_is_added_again_begins_nothing(tmp_path: Path, clips: list[HouseClip]) -> None:
+    ahead = _ahead(tmp_path)
+    begun = ahead.add("3", clips[3])
+    assert len(begun) == 1 and not ahead.add("3", clips[3])
+    await asyncio.gather(*begun)
