@@ -23,7 +23,8 @@ from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.ffmpeg import in_thread_on_core
 from storyreel.tasks.media.pcm import AAC_FRAME, BYTES_A_SAMPLE
 from storyreel.tasks.progress import Progress
-from storyreel.tasks.storage.clips import cache_key, file_digest
+from storyreel.tasks.storage.clips import cache_key
+from storyreel.tasks.storage.digests import file_digest
 
 Result = TypeVar("Result")
 
