@@ -23,6 +23,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.ledger import State as LedgerState
 from tests.flows import warm
+from tests.pauses import growing_pauses
 from tests.prefect_server import move_in, serving
 
 _BIN = Path(sys.executable).parent
@@ -168,10 +169,11 @@ class Team:
 
     def wait(self, look: Callable[[], Any], seconds: float = 300) -> Any:
         """Wait until something is there; fail with the logs when it does not come."""
+        pauses = growing_pauses()
         deadline = time.monotonic() + seconds
         while not (found := look()):
             assert time.monotonic() < deadline, f"it never came to that\n{self._logs()}"
-            time.sleep(0.4)
+            time.sleep(next(pauses))
         return found
 
     def _logs(self) -> str:

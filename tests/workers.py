@@ -23,10 +23,9 @@ from prefect.exceptions import ObjectNotFound
 from prefect.settings import PREFECT_API_URL
 
 from storyreel.flows.production import service_limits
+from tests.pauses import PATIENCE, growing_pauses
 
 _HANDS_OVER = Path(__file__).parents[1] / "deployments" / "worker.py"
-PATIENCE = 300
-"""Seconds that anything here may take on a slow machine."""
 
 
 class Worker:
@@ -137,7 +136,8 @@ def state_of(flow_run: UUID) -> State[Any]:
 
 def wait_until(is_so: Callable[[], Any], what: str = "it") -> None:
     """Wait for something to become true; fail when it does not."""
+    pauses = growing_pauses()
     deadline = time.monotonic() + PATIENCE
     while not is_so():
         assert time.monotonic() < deadline, f"never: {what}"
-        time.sleep(0.3)
+        time.sleep(next(pauses))

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.flows import warm
+from tests.pauses import PATIENCE, growing_pauses
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -58,9 +59,9 @@ def wait_until() -> Callable[[Callable[[], bool]], None]:
     """Wait for something to become true; fail when it does not."""
 
     def wait(is_so: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + 60
+        pauses, deadline = growing_pauses(0.02, 0.2), time.monotonic() + PATIENCE
         while not is_so():
             assert time.monotonic() < deadline, "it never came to that"
-            time.sleep(0.02)
+            time.sleep(next(pauses))
 
     return wait

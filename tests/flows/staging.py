@@ -14,6 +14,7 @@ from typing import Any
 from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.ledger import State
 from tests.flows.warm import Run, begin
+from tests.pauses import PATIENCE
 from tests.services.emulator import Emulator
 
 STORYREEL = Path(sys.executable).with_name("storyreel")
@@ -57,14 +58,14 @@ class Stage:
     def run(self, *, cold: bool = False) -> tuple[int, str, str]:
         """Run to the end: exit code, output, messages."""
         run = self.start_cold() if cold else self.start()
-        out, err = run.communicate(timeout=120)
+        out, err = run.communicate(timeout=PATIENCE)
         assert run.returncode is not None
         return run.returncode, out, err
 
     def die_at(self, step: str) -> None:
         """Run, and be killed at a step; see `dying`."""
         run = self.start(step=step)
-        run.communicate(timeout=120)
+        run.communicate(timeout=PATIENCE)
         assert run.returncode == -signal.SIGKILL, f"it was never at {step}"
 
     def states(self) -> list[State]:

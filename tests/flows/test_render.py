@@ -23,6 +23,7 @@ from storyreel.flows.render import render_storyboard
 from storyreel.tasks.home import Home
 from storyreel.tasks.providers.animatic.service import Animatic
 from storyreel.tasks.providers.request import Request
+from tests.pauses import PATIENCE
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
@@ -75,7 +76,7 @@ def frames_in(sequence: Path) -> int:
 
 async def states_of(flow_run: str) -> dict[str, str]:
     """The states of a run's tasks, once they are final: they travel as events, behind the run's back."""
-    deadline = asyncio.get_running_loop().time() + 30
+    deadline = asyncio.get_running_loop().time() + PATIENCE
     while True:
         async with get_client() as client:
             runs = await client.read_task_runs(flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[flow_run])))

@@ -16,6 +16,7 @@ from prefect.client.schemas.objects import StateType
 
 from storyreel.flows.lifecycle import automations
 from storyreel.tasks.media.probe import probe
+from tests.pauses import PATIENCE
 from tests.pools import Team
 from tests.services.dashscope import Dashscope, DashscopeSettings
 from tests.services.faults import Call, Slow
@@ -28,7 +29,7 @@ format: {fps: 12}
 defaults: {provider: dashscope, duration: 2s}
 shots:
   - {shot: 1A, action: Ana enters.}
-  - {shot: 1B, action: She sits., transition: {type: dissolve, duration: 6f}}
+  - {shot: 1B, action: She sits., transition: {type: dissolve, duration: 2s}}
 """
 WORKER_PY = Path(__file__).parents[2] / "deployments" / "worker.py"
 HELD = {"conforming": "-noautorotate", "dissolving": "-noaccurate_seek", "joining": "/.sequence-"}
@@ -153,7 +154,7 @@ async def test_a_film_is_whole_although_what_began_it_is_gone(
         team.kill(first)
     else:
         os.kill(first.pid, signal.SIGKILL if death == "kill" else signal.SIGTERM)
-        first.wait(60)
+        first.wait(PATIENCE)
     let_go(service)
     (team.folder / "hold").unlink(missing_ok=True)
     if death != "kill" or stage in ("taken", "begun"):

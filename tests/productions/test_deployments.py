@@ -20,6 +20,7 @@ from prefect.exceptions import PrefectHTTPStatusError
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from storyreel.tasks.media.probe import probe
+from tests.pauses import PATIENCE
 from tests.players import is_played
 from tests.pools import Team
 
@@ -97,7 +98,7 @@ def test_this_machine_serves_and_plays_a_film_until_it_is_told_to_end(team: Team
     # Of the latest run: the link of a film that a later one has replaced plays nothing.
     play = team.wait(lambda: next(filter(is_played, _links(server, "storyreel-weekly-film")), None))
     serving.send_signal(signal.SIGTERM)
-    assert serving.wait(60) == 0, log.read_text()
+    assert serving.wait(PATIENCE) == 0, log.read_text()
     assert not is_played(play)
     assert "Traceback" not in log.read_text()
     with team.client() as client:

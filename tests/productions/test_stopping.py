@@ -107,7 +107,7 @@ async def test_a_process_that_serves_hands_its_run_over_when_it_is_told_to_end(s
         wait_until(lambda: both_are_ordered(stage), "two orders")
         # As Ctrl-C does it: to the command and to the run's process.
         os.killpg(first.pid, signal.SIGINT)
-        assert first.wait(60) == 0
+        assert first.wait(PATIENCE) == 0
     assert state_of(run).name == "AwaitingRetry", "scheduled again before the process has ended"
     let_them_finish(stage)
     with serving("served", stage.environment, tmp_path):
@@ -129,7 +129,7 @@ def serving(name: str, environment: dict[str, str], folder: Path) -> Iterator[su
         yield process
     finally:
         process.terminate()
-        process.wait(60)
+        process.wait(PATIENCE)
 
 
 async def test_a_deployed_run_that_is_cancelled_says_what_it_leaves(stage: Stage, tmp_path: Path) -> None:

@@ -170,7 +170,7 @@ def wait_for(what: str, is_so: Callable[[], bool], team: Team, seconds: float) -
     deadline = time.monotonic() + seconds
     while not is_so():
         assert time.monotonic() < deadline, f"{what}: it never came to that\n{team.told()}"
-        time.sleep(0.5)
+        time.sleep(1.5)  # each look asks a server and a database that have other work
 
 
 def runs_of(stack: Stack, worker: str) -> set[str]:

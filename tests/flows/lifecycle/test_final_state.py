@@ -21,6 +21,7 @@ from storyreel.flows.production.outcomes import ShotsFailed
 from storyreel.flows.render import render_storyboard
 from tests.flows.deployed import APPROVED, NO_REVIEW, Set, on_a_set
 from tests.flows.monitoring.test_observe import seen
+from tests.pauses import PATIENCE
 from tests.services.jobs import Failure, Phase, Script
 from tests.tasks.providers.hosted_services import SERVICES
 
@@ -119,7 +120,7 @@ async def test_a_run_that_is_cancelled_says_on_each_page_what_was_called_off_and
         for name, value in SERVICES["dashscope"].environment(base).items():
             monkeypatch.setenv(name, value)
         running = asyncio.create_task(render_storyboard(str(on_set.file), out=str(on_set.folder / "out"), buy=True))
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE):
             while not (on_set.apiyi.accepted and dashscope.accepted and await _are_polled(on_set.apiyi, dashscope)):
                 await asyncio.sleep(0.05)
         running.cancel()

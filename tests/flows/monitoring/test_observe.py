@@ -30,6 +30,7 @@ from prefect.logging.handlers import APILogWorker
 from storyreel.flows.production.outcomes import ShotsFailed
 from storyreel.flows.render import render_storyboard
 from tests.counting import Counts, counting, inputs
+from tests.pauses import PATIENCE, growing_pauses
 from tests.services.apiyi import Apiyi, ApiyiSettings
 from tests.services.faults import Call, Reset
 from tests.services.jobs import Failure, Phase, Script
@@ -80,7 +81,7 @@ async def seen(run: str, finals: int) -> Seen:
     """Look at a run when all its task runs are final, and its events and lines have arrived."""
     await EventsWorker.drain_all(timeout=20, at_exit=False)  # type: ignore[misc]
     await asyncio.to_thread(APILogWorker.drain_all, timeout=10)
-    deadline = asyncio.get_running_loop().time() + 60
+    pauses, deadline = growing_pauses(), asyncio.get_running_loop().time() + PATIENCE
     this = FlowRunFilter(id=FlowRunFilterId(any_=[run]))
     async with get_client() as client:
         while True:
@@ -89,7 +90,7 @@ async def seen(run: str, finals: int) -> Seen:
             if len(events) >= finals and all(task.state.is_final() for task in tasks.values()):
                 break
             assert asyncio.get_running_loop().time() < deadline, (len(events), list(tasks))
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(next(pauses))
         lines = await client.read_logs(LogFilter(flow_run_id=LogFilterFlowRunId(any_=[run])), limit=200)
         artifacts = {one.key: one for one in await client.read_artifacts(flow_run_filter=this)}
         states = Counter(one["event"].rsplit(".")[-1] for one in await _events(client, run, "prefect.task-run."))

@@ -12,6 +12,7 @@ from prefect.runtime import flow_run
 
 from storyreel.flows.monitoring.task_states import TaskStates, elapsed_mark
 from storyreel.tasks.progress import listening, report_stage
+from tests.pauses import PATIENCE
 
 
 @pytest.mark.parametrize(
@@ -24,7 +25,7 @@ def test_a_stage_that_lasts_is_counted_at_few_marks(seconds: float, words: str) 
 
 async def passed(run: str) -> list[tuple[str, str]]:
     """The states of the only task of a run, in order, with what they say, once the last has arrived."""
-    deadline = asyncio.get_running_loop().time() + 30
+    deadline = asyncio.get_running_loop().time() + PATIENCE
     async with get_client() as client:
         while True:
             runs = await client.read_task_runs(flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[run])))
