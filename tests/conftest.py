@@ -42,7 +42,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 _LONGEST = (
     "test_spread", "test_leases", "test_spreading", "test_deployments", "test_stopping", "test_killed", "test_lost",
     "test_hosts", "test_server_away", "test_dead_workers", "test_places", "test_lost_slots", "test_approvals",
-    "test_four_services", "test_at_once", "test_ui", "test_first_setup", "test_in_the_browser", "test_approving_page",
+    "test_four_services", "test_at_once", "test_ui", "test_first_setup", "test_in_the_browser",
     "test_buying", "test_suspend", "test_main", "test_pages",
 )  # fmt: skip
 """Files of more than a minute, those that mostly wait before the others."""

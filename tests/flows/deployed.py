@@ -41,7 +41,7 @@ storyboard: 1
 title: The Keeper
 review: required
 format: {fps: 12}
-defaults: {provider: apiyi, duration: 2s}
+defaults: {provider: apiyi, duration: 6f}
 shots:
   - {shot: 1A, action: She climbs.}
   - {shot: 1.B-2, action: She waits.}

@@ -154,4 +154,4 @@ async def test_each_attempt_in_a_process_of_its_own_comes_to_the_same(on_set: Se
     assert (await deployed.state(run)).name == "Suspended" and on_set.sold == 3
     await deployed.resume(run, {"shot_1_B_2": APPROVED})
     assert (await deployed.state(run)).name == "Completed", (on_set.folder / "attempts.log").read_text()
-    assert on_set.sold == 3 and frames_in(on_set.film) == 48
+    assert on_set.sold == 3 and frames_in(on_set.film) == 12

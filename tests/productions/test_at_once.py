@@ -17,7 +17,7 @@ FILM = """\
 storyboard: 1
 title: Crowd
 format: {fps: 12}
-defaults: {provider: aimlapi, duration: 2s}
+defaults: {provider: aimlapi, duration: 6f}
 shots:
   - {shot: 1A, action: Ana enters.}
   - {shot: 1B, action: She sits., takes: 2, circled: 1}
@@ -43,7 +43,7 @@ def test_runs_beside_each_other_buy_every_take_once(stage: Stage, runs: int, col
     for run in begun:
         out, err = run.communicate(timeout=180)
         assert run.returncode == 0, err
-        assert json.loads(out)["frames"] == 48
+        assert json.loads(out)["frames"] == 12
     assert len(stage.bought) == 3
     stage.assert_nothing_was_bought_twice()
 
@@ -59,7 +59,7 @@ def test_a_run_that_is_killed_hands_over_to_the_one_beside_it(
     code, out, _ = stage.run()
     stage.assert_nothing_was_bought_twice()
     if code == 0:
-        assert json.loads(out)["frames"] == 48
+        assert json.loads(out)["frames"] == 12
         assert len(stage.bought) == 3
     else:
         assert "storyreel reconcile" in err, "killed in the middle of an order: told, and not ordered again"

@@ -22,7 +22,7 @@ FILM = """\
 storyboard: 1
 title: Kept
 format: {fps: 12}
-defaults: {provider: aimlapi, duration: 2s}
+defaults: {provider: aimlapi, duration: 6f}
 shots:
   - {shot: 1A, action: Ana enters.}
   - {shot: 1B, action: She sits.}
@@ -60,7 +60,7 @@ def test_a_backup_that_was_taken_under_way_goes_on_with_what_was_ordered(
         job.script = Script(waiting=0, running=0)
     code, out, err = stage.run()
     assert code == 0, err
-    assert json.loads(out)["frames"] == 48
+    assert json.loads(out)["frames"] == 12
     assert len(stage.bought) == 2, "one was in the backup, the other was gone on with"
 
 

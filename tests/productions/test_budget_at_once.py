@@ -18,7 +18,7 @@ title: Crowd
 format: {fps: 12}
 vars: {who: nobody}
 budget: {per_month: 1.20 USD}
-defaults: {provider: apiyi, duration: 2s}
+defaults: {provider: apiyi, duration: 6f}
 shots:
   - {shot: 1A, action: "${who} enters."}
   - {shot: 1B, action: "${who} sits."}

@@ -26,10 +26,10 @@ FILM = """\
 storyboard: 1
 title: Orphans
 format: {fps: 12}
-defaults: {provider: dashscope, duration: 2s}
+defaults: {provider: dashscope, duration: 6f}
 shots:
   - {shot: 1A, action: Ana enters.}
-  - {shot: 1B, action: She sits., transition: {type: dissolve, duration: 2s}}
+  - {shot: 1B, action: She sits., transition: {type: dissolve, duration: 6f}}
 """
 WORKER_PY = Path(__file__).parents[2] / "deployments" / "worker.py"
 HELD = {"conforming": "-noautorotate", "dissolving": "-noaccurate_seek", "joining": "/.sequence-"}
@@ -167,6 +167,6 @@ async def test_a_film_is_whole_although_what_began_it_is_gone(
     if death == "kill" and stage not in ("taken", "begun"):
         assert names.count("Running") == 1, "it went on without the one that began it"
     assert "Cancelling" not in names and "Cancelled" not in names
-    assert probe(team.folder / "renders" / "orphans" / "sequence.mp4").frames == 48
+    assert probe(team.folder / "renders" / "orphans" / "sequence.mp4").frames == 12
     assert len(service.accepted) == 2, "nothing was bought twice"
     team.wait(lambda: taken_slots(team, deployment) == 0)

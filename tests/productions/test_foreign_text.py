@@ -25,7 +25,7 @@ FILM = f"""\
 storyboard: 1
 title: "Act [/one] of [red]**x**"
 format: {{fps: 12}}
-defaults: {{provider: apiyi, duration: 2s}}
+defaults: {{provider: apiyi, duration: 6f}}
 shots:
   - shot: 1A
     action: Ana [/b] enters.
@@ -63,13 +63,15 @@ class Fails(Trouble):
 
 @pytest.mark.parametrize("database", ["sqlite", "postgresql"])
 def test_it_is_told_recorded_and_settled_without_harm(
-    tmp_path: Path, fresh_environment: dict[str, str], database: str
+    tmp_path: Path, fresh_environment: dict[str, str], standing_server: str, database: str
 ) -> None:
     service = Apiyi(ApiyiSettings(key=KEY, script=Script(waiting=0, running=0)))
-    ledger_url = postgres.running().fresh() if database == "postgresql" else ""
+    ledger_url, told_more = "", {"COLUMNS": "300"}  # Prefect's records are looked through as well
+    if database == "postgresql":
+        ledger_url, told_more = postgres.running().fresh(), {"COLUMNS": "300", "PREFECT_API_URL": standing_server}
     service.fault(Call.POLL, Fails(REASON), accepted=True, times=1)
     # The order of the other shot: accepted, by an answer without a usable id.
-    with staged(tmp_path, FILM, service, {**fresh_environment, "COLUMNS": "300"}, ledger_url) as stage:
+    with staged(tmp_path, FILM, service, {**fresh_environment, **told_more}, ledger_url) as stage:
         stage.environment["APIYI_API_KEY"] = KEY
         service.fault(
             Call.CREATE, Says(json.dumps({"note": f"task ' \" \x1b[2J {KEY}"}).encode()), accepted=True, times=1

@@ -32,7 +32,7 @@ cast:
     description: woman in her sixties
     references: [media/mira-front.png, media/mira-walk.mp4]
     voice: media/mira.wav
-defaults: {provider: SERVICE, duration: 2s}
+defaults: {provider: SERVICE, duration: 12f}
 shots:
   - shot: 1A
     action: "{mira} climbs the last stair."
@@ -111,9 +111,9 @@ def test_one_storyboard_is_rendered_by_every_service(
         code, out, err = stage.run(cold=service == "freepik")
         assert code == 0, err
         made = json.loads(out)
-        assert made["frames"] == 96
+        assert made["frames"] == 48
         with av.open(made["sequence"]) as film:
-            assert sum(1 for _ in film.decode(video=0)) == 96
+            assert sum(1 for _ in film.decode(video=0)) == 48
         assert len(emulator.accepted) == 5
         _assert_asked_for_what_was_written(service, [sale.body for sale in emulator.accepted])
         before = len(emulator.requests)

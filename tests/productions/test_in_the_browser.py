@@ -1,18 +1,29 @@
-"""Prefect's pages of a film, looked at in a real browser: the run with its graph, the storyboard, the contact sheet.
+"""Prefect's pages of a film in a real browser: the run with its graph, the storyboard, the contact sheet, the forms.
 
 `uv run pytest tests/productions/test_in_the_browser.py -n 0 --renew-pictures` takes the documentation's pictures anew.
 """
 
 from __future__ import annotations
 
+import asyncio
+import contextvars
 import json
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+from uuid import UUID
 
 import httpx
 import pytest
+from prefect import get_client
+from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from tests.browser import Browser, Server, browsing, serving_pages
+from tests.flows.deployed import Deployed
 from tests.flows.keeper import copy_keeper
+
+Result = TypeVar("Result")
 
 
 @pytest.fixture(scope="module")
@@ -157,3 +168,70 @@ def test_the_form_of_a_deployment_is_the_films(browser: Browser, pages: Server) 
     assert run["parameters"] | {"storyboard": "", "out": ""} == {
         "vars": {"city": "Lyon", "size": "wide"}, "select": ["1B"], "budget": "5 USD", "storyboard": "", "out": "",
     }  # fmt: skip
+
+
+FORM = """\
+storyboard: 1
+title: The Lamp
+review: required
+format: {fps: 12}
+defaults: {duration: 1s}
+shots:
+  - {shot: 1A, action: She climbs.}
+  - {shot: 1B, action: She waits., takes: 2}
+"""
+
+
+def test_takes_are_seen_and_played_in_the_form_of_a_suspended_run_and_the_answer_reaches_it(
+    browser: Browser, pages: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "film.yaml").write_text(FORM)
+    monkeypatch.setenv("STORYREEL_HOME", pages.environment["STORYREEL_HOME"])
+    with temporary_settings({PREFECT_API_URL: f"{pages.page}/api"}):
+        run = _in_a_thread(_suspended(tmp_path / "film.yaml"))
+        page = browser.open(f"{pages.page}/runs/flow-run/{run}", "Suspended")
+        page.get_by_role("button", name="Resume").first.click()
+        browser.shows("She waits.")
+        browser.shows_picture("take 2")
+        browser.screenshot(keep="approval")
+        player = browser.follow("play take 2")
+        assert player.title() == "1B take 2"
+        browser.plays(player)
+        player.close()
+        for place, decision in enumerate(("approve", "retake")):
+            chosen = page.locator(".p-modal button.p-select-button__control").nth(place)
+            chosen.focus()
+            page.keyboard.press("ArrowDown")
+            page.locator(".p-select-option").get_by_text(decision, exact=True).first.click()
+            page.wait_for_function(
+                "([button, word]) => button.innerText === word", arg=[chosen.element_handle(), decision]
+            )
+        page.get_by_role("button", name="Submit").click()
+        page.get_by_role("button", name="Submit").wait_for(state="hidden")
+        answer = _in_a_thread(_answer(run))
+    assert {name: answer[name]["decision"] for name in ("shot_1A", "shot_1B")} == {
+        "shot_1A": "approve", "shot_1B": "retake",
+    }  # fmt: skip
+    assert answer["shot_1B"]["take"] == 2
+
+
+def _in_a_thread(work: Coroutine[Any, Any, Result]) -> Result:
+    """Await something beside the browser, which has an event loop of its own in this thread."""
+    context = contextvars.copy_context()
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(context.run, asyncio.run, work).result()
+
+
+async def _suspended(file: Path) -> UUID:
+    deployed = await Deployed.of(file, "The Lamp")
+    run = await deployed.begin()
+    assert (await deployed.state(run)).name == "Suspended"
+    return run
+
+
+async def _answer(run: UUID) -> dict[str, dict[str, object]]:
+    async with get_client() as client:
+        answer: dict[str, dict[str, object]] = json.loads(
+            await client.read_flow_run_input(run, "suspended-approval-1-response")
+        )
+    return answer

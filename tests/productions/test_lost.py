@@ -19,7 +19,7 @@ FILM = """\
 storyboard: 1
 title: Lost
 format: {fps: 12}
-defaults: {provider: dashscope, duration: 2s}
+defaults: {provider: dashscope, duration: 6f}
 shots:
   - {shot: 1A, action: Ana enters.}
   - {shot: 1B, action: She sits.}
@@ -52,7 +52,7 @@ def test_a_run_whose_host_is_gone_goes_on_at_another_worker(team: Team, service:
     assert names.count("Crashed") == names.count("PickedUp") == 1, names
     assert team.unfinished_tasks(run) == [], "the lost process left them"
     assert len(service.accepted) == 2
-    assert probe(team.folder / "renders" / "lost" / "sequence.mp4").frames == 48
+    assert probe(team.folder / "renders" / "lost" / "sequence.mp4").frames == 12
 
 
 def test_a_run_whose_process_is_killed_is_picked_up_by_the_same_worker(team: Team, service: Dashscope) -> None:

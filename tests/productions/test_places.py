@@ -25,7 +25,7 @@ FILM = """\
 storyboard: 1
 title: Crowd
 format: {fps: 12}
-defaults: {provider: aimlapi, duration: 2s}
+defaults: {provider: aimlapi, duration: 6f}
 shots:
   - {shot: 1A, action: Ana enters.}
   - {shot: 1B, action: She sits.}
@@ -93,7 +93,7 @@ class Machine:
         """Wait for the end of a run, by which its film is whole."""
         printed, said = run.communicate(PATIENCE)
         assert run.returncode == 0, printed + said
-        assert probe(self.folder / film / "sequence.mp4").frames == 72
+        assert probe(self.folder / film / "sequence.mp4").frames == 18
 
 
 @pytest.fixture

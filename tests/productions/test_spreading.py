@@ -25,15 +25,16 @@ from storyreel.tasks.ledger.ledger import State
 from tests.flows.staging import Stage, staged
 from tests.services.aimlapi import Aimlapi, AimlapiSettings
 from tests.services.jobs import Failure, Phase, Script
-from tests.workers import begin, client, deploy, make_pool, run_of, state_of, wait_until, working
+from tests.workers import Worker, begin, client, deploy, make_pool, run_of, state_of, wait_until, working
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
+POOL = "spreading"
 FILM = """\
 storyboard: 1
 title: Two Rooms
 format: {fps: 12}
-defaults: {provider: aimlapi, duration: 2s}
+defaults: {provider: aimlapi, duration: 12f}
 scenes:
   - scene: 1
     shots:
@@ -52,6 +53,25 @@ def stage(tmp_path: Path, fresh_environment: dict[str, str], standing_server: st
     told = {**fresh_environment, "PREFECT_API_URL": standing_server, "STORYREEL_POLL_SECONDS": "0.5"}
     with staged(tmp_path, FILM, service, told) as stage:
         yield stage
+
+
+@pytest.fixture(scope="module")
+def standing_worker(standing_server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worker]:
+    """A worker that outlives what happens to its runs; what a run needs comes with its deployment."""
+    folder = tmp_path_factory.mktemp("worker")
+    kept = {name: os.environ[name] for name in ("PYTHONPATH", "LANG") if name in os.environ}
+    told = {**kept, "HOME": str(folder), "PATH": "/nowhere", "PREFECT_API_URL": standing_server}
+    make_pool(POOL)
+    with working(POOL, told, folder) as worker:
+        yield worker
+
+
+@pytest.fixture
+def pool(standing_worker: Worker) -> Iterator[str]:
+    """The pool of the standing worker, whose log is shown with a test that fails."""
+    begun = len(standing_worker.said())
+    yield POOL
+    print(standing_worker.said()[begun:])
 
 
 async def spread(stage: Stage, pool: str, **parameters: str) -> UUID:
@@ -120,65 +140,59 @@ async def test_scenes_that_nobody_picks_up_are_made_by_the_films_own_run(stage: 
     assert len(stage.bought) == 4 and (tmp_path / "out" / "sequence.mp4").exists()
 
 
-async def test_a_scene_whose_run_is_killed_is_made_by_the_films_own_run(stage: Stage, tmp_path: Path) -> None:
+async def test_a_scene_whose_run_is_killed_is_made_by_the_films_own_run(stage: Stage, pool: str) -> None:
     for _ in range(3):
         stage.service.use_script(Script(waiting=1, running=100_000))
-    run = await spread(stage, "killed")
-    with working("killed", stage.environment, tmp_path):
-        wait_until(lambda: stage.states() == [State.SUBMITTED] * 3, "three orders, as 2A waits for 1B")
-        for each in scenes_of(run):
-            os.kill(int((each.infrastructure_pid or "").rpartition(":")[2]), signal.SIGKILL)
-        for job in stage.service.jobs.all():
-            job.script = Script(waiting=0, running=0)
-        stage.service.jobs.advance()
-        wait_until(lambda: state_of(run).is_final(), "the end")
+    run = await spread(stage, pool)
+    wait_until(lambda: stage.states() == [State.SUBMITTED] * 3, "three orders, as 2A waits for 1B")
+    for each in scenes_of(run):
+        os.kill(int((each.infrastructure_pid or "").rpartition(":")[2]), signal.SIGKILL)
+    for job in stage.service.jobs.all():
+        job.script = Script(waiting=0, running=0)
+    stage.service.jobs.advance()
+    wait_until(lambda: state_of(run).is_final(), "the end")
     assert state_of(run).name == "Completed", state_of(run).message
     assert {each.state.name for each in scenes_of(run) if each.state} == {"Crashed"}
     assert len(stage.bought) == 4
 
 
-async def test_a_take_that_failed_in_its_scene_is_told_by_shot_and_not_ordered_again(
-    stage: Stage, tmp_path: Path
-) -> None:
+async def test_a_take_that_failed_in_its_scene_is_told_by_shot_and_not_ordered_again(stage: Stage, pool: str) -> None:
     broken = Script(waiting=0, running=0, end=Phase.FAILED, failure=Failure(message="too dark"))
     stage.service.use_script(broken, when=lambda order: "Ana leaves" in str(order))
-    run = await spread(stage, "failing")
-    with working("failing", stage.environment, tmp_path):
-        wait_until(lambda: state_of(run).is_final(), "the end")
+    run = await spread(stage, pool)
+    wait_until(lambda: state_of(run).is_final(), "the end")
     state = state_of(run)
     assert state.name == "Failed" and "2B take 1 (aimlapi): " in (state.message or "")
     assert len(stage.bought) == 4, "one order a take"
 
 
-async def test_cancelling_a_film_cancels_its_scenes(stage: Stage, tmp_path: Path) -> None:
+async def test_cancelling_a_film_cancels_its_scenes(stage: Stage, pool: str) -> None:
     for _ in range(3):
         stage.service.use_script(Script(waiting=1, running=100_000))
-    run = await spread(stage, "cancelling")
-    with working("cancelling", stage.environment, tmp_path):
-        wait_until(lambda: stage.states() == [State.SUBMITTED] * 3, "three orders")
-        async with get_client() as server:
-            await server.set_flow_run_state(run, Cancelling())
-        wait_until(lambda: state_of(run).is_final(), "the film's end")
-        wait_until(lambda: all(each.state and each.state.is_final() for each in scenes_of(run)), "the scenes' end")
+    run = await spread(stage, pool)
+    wait_until(lambda: stage.states() == [State.SUBMITTED] * 3, "three orders")
+    async with get_client() as server:
+        await server.set_flow_run_state(run, Cancelling())
+    wait_until(lambda: state_of(run).is_final(), "the film's end")
+    wait_until(lambda: all(each.state and each.state.is_final() for each in scenes_of(run)), "the scenes' end")
     assert state_of(run).name == "Cancelled"
     assert {each.state.name for each in scenes_of(run) if each.state} == {"Cancelled"}
     assert stage.states() == [State.SUBMITTED] * 3
 
 
-async def test_scenes_go_on_while_their_film_is_handed_over(stage: Stage, tmp_path: Path) -> None:
+async def test_scenes_go_on_while_their_film_is_handed_over(stage: Stage, pool: str) -> None:
     for _ in range(3):
         stage.service.use_script(Script(waiting=1, running=100_000))
-    run = await spread(stage, "film-handed-over")
-    with working("film-handed-over", stage.environment, tmp_path):
-        wait_until(lambda: stage.states() == [State.SUBMITTED] * 3, "three orders")
-        begun = scenes_of(run)
-        process = run_of(run).infrastructure_pid
-        os.kill(int((process or "").rpartition(":")[2]), signal.SIGTERM)
-        wait_until(lambda: run_of(run).infrastructure_pid != process, "another process")
-        assert [each.state and each.state.name for each in scenes_of(run)] == ["Running", "Running"]
-        for job in stage.service.jobs.all():
-            job.script = Script(waiting=0, running=0)
-        wait_until(lambda: state_of(run).is_final(), "the end")
+    run = await spread(stage, pool)
+    wait_until(lambda: stage.states() == [State.SUBMITTED] * 3, "three orders")
+    begun = scenes_of(run)
+    process = run_of(run).infrastructure_pid
+    os.kill(int((process or "").rpartition(":")[2]), signal.SIGTERM)
+    wait_until(lambda: run_of(run).infrastructure_pid != process, "another process")
+    assert [each.state and each.state.name for each in scenes_of(run)] == ["Running", "Running"]
+    for job in stage.service.jobs.all():
+        job.script = Script(waiting=0, running=0)
+    wait_until(lambda: state_of(run).is_final(), "the end")
     assert state_of(run).name == "Completed", state_of(run).message
     assert [each.id for each in scenes_of(run)] == [each.id for each in begun], "no scene was begun twice"
     assert len(stage.bought) == 4

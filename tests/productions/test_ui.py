@@ -114,12 +114,16 @@ def test_a_server_stays_shows_earlier_runs_is_found_by_later_ones_and_is_stopped
     assert not is_played(play)
 
 
-def test_a_server_that_was_killed_is_told_and_started_anew(machine: Machine, tmp_path: Path) -> None:
+def test_a_server_that_hangs_is_told_and_one_that_was_killed_is_started_anew(machine: Machine, tmp_path: Path) -> None:
     port = str(free_port())
     assert machine.run("ui", "--no-open", "--port", port).returncode == 0
     killed = recorded_server({"STORYREEL_HOME": str(tmp_path / "storyreel")})
     assert killed
     process = psutil.Process(killed.process.pid)
+    process.suspend()
+    hanging = machine.run("ui", "--no-open")
+    assert hanging.returncode == 1
+    assert "does not answer; its log is" in hanging.stderr and "next: storyreel ui --stop" in hanging.stderr
     process.kill()
     process.wait(10)
 
@@ -130,17 +134,6 @@ def test_a_server_that_was_killed_is_told_and_started_anew(machine: Machine, tmp
         f"The server at {pages_url(int(port))} had ended without being stopped. Prefect's server"
     )
     assert " was started" in anew.stdout
-
-
-def test_a_server_that_hangs_is_told(machine: Machine, tmp_path: Path) -> None:
-    assert machine.run("ui", "--no-open", "--port", str(free_port())).returncode == 0
-    hanging = recorded_server({"STORYREEL_HOME": str(tmp_path / "storyreel")})
-    assert hanging
-    os.kill(hanging.process.pid, signal.SIGSTOP)
-    told = machine.run("ui", "--no-open")
-    os.kill(hanging.process.pid, signal.SIGCONT)
-    assert told.returncode == 1
-    assert "does not answer; its log is" in told.stderr and "next: storyreel ui --stop" in told.stderr
 
 
 def test_a_program_that_is_no_prefect_server_is_not_taken_for_one(machine: Machine) -> None:

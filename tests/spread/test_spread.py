@@ -35,7 +35,7 @@ FILM = """\
 storyboard: 1
 title: {title}
 format: {{fps: 12}}
-defaults: {{provider: dashscope, duration: 2s}}
+defaults: {{provider: dashscope, duration: 12f}}
 scenes:
   - scene: 1
     shots:
@@ -48,7 +48,7 @@ scenes:
 """
 FILMS = {"Film One": ("--spread", "scenes"), "Film Two": ()}
 """The first is spread scene by scene, the second is one run."""
-FRAMES = 4 * 24
+FRAMES = 4 * 12
 
 
 @pytest.fixture(autouse=True)

@@ -85,7 +85,7 @@ def test_a_take_whose_answer_was_lost_is_found_and_never_bought_again(
     dashscope: Emulator, tmp_path: Path, storyreel: Command, environment: dict[str, str], standing_server: str
 ) -> None:
     (tmp_path / "film.yaml").write_text(
-        "storyboard: 1\ntitle: One\nformat: {fps: 12}\ndefaults: {provider: dashscope, duration: 2s}\n"
+        "storyboard: 1\ntitle: One\nformat: {fps: 12}\ndefaults: {provider: dashscope, duration: 6f}\n"
         "shots: [{shot: 1A, action: Rain.}]\n"
     )
     render = ("render", "film.yaml", "--yes", "--json", "--out", "out")
@@ -100,7 +100,7 @@ def test_a_take_whose_answer_was_lost_is_found_and_never_bought_again(
     assert "the only wan2.7-t2v" in told["why"]
     found = storyreel(*render, **more)
     assert found.returncode == 0, found.stderr
-    assert json.loads(found.stdout)["frames"] == 24
+    assert json.loads(found.stdout)["frames"] == 6
     assert len(dashscope.accepted) == 1
 
 

@@ -29,7 +29,7 @@ storyboard: 1
 title: The Ceiling
 vars: {most: 9 USD}
 format: {fps: 12}
-defaults: {provider: apiyi, duration: 2s}
+defaults: {provider: apiyi, duration: 6f}
 BUDGET
 scenes:
   - {scene: 1, shots: [{shot: 1A, action: She climbs.}]}

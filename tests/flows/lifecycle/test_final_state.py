@@ -70,7 +70,7 @@ async def test_a_deployed_run_is_called_by_its_film_at_each_attempt_and_says_for
     await deployed.resume(run, {"shot_1A": APPROVED, "shot_1_B_2": APPROVED})
     second = await read(run)
     assert second.name == first.name
-    assert second.state and second.state.message == "2 takes, about 0.336 USD, 4 s"
+    assert second.state and second.state.message == "2 takes, about 0.336 USD, 1 s"
     began = [line for line in await log_of(run) if line.startswith("Beginning flow run")]
     assert began == [f"Beginning flow run {first.name!r} for flow 'render storyboard'"] * 2
     assert tags_of(second, "version:") != tags_of(first, "version:") and len(tags_of(second, "version:")) == 1

@@ -104,7 +104,7 @@ async def test_a_film_tells_of_its_budget_its_approval_and_that_it_is_ready(
         await set_channel(Channel(name="email", address=SecretStr(mail.address), to=people), ["ready"], PAGES)
         await deployed.resume(run, {"shot_1A": APPROVED, "shot_1_B_2": APPROVED})
         ready = told(hook, "ready")
-        assert "2 takes, about 0.336 USD, 4 s" in ready["text"] and page in ready["text"]
+        assert "2 takes, about 0.336 USD, 1 s" in ready["text"] and page in ready["text"]
         assert str(on_set.film) in ready["text"] and on_set.film.exists()
         (text,) = slack.wait_for(lambda _: True, "Slack").values()
         assert text.startswith("*Lamp &lt;!channel&gt; &amp; Keeper is ready*\n") and page in text

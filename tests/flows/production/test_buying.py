@@ -47,7 +47,7 @@ FILM = """\
 storyboard: 1
 title: The Keeper
 format: {fps: 12}
-defaults: {provider: apiyi, duration: 2s}
+defaults: {provider: apiyi, duration: 6f}
 shots:
   - {shot: 1A, action: She climbs.}
   - {shot: 1B, action: She waits., continues: 1A}
@@ -147,7 +147,7 @@ WITH_PICTURE = """\
 storyboard: 1
 title: The Keeper
 format: {fps: 12}
-defaults: {provider: dashscope, duration: 2s}
+defaults: {provider: dashscope, duration: 6f}
 shots:
   - {shot: 1A, action: She climbs.}
   - {shot: 1B, action: She waits., continues: 1A, last_frame: end.png, providers: [dashscope, animatic]}
@@ -205,7 +205,7 @@ async def test_the_frame_that_a_take_continues_with_is_that_of_the_clip_before(o
 
 async def test_what_is_not_selected_is_drawn_and_the_film_has_its_full_length(on_set: Set) -> None:
     made = await on_set.render(FILM, "1C")
-    assert made.frames == 72
+    assert made.frames == 18
     assert on_set.sold() == 1
     assert made.stand_ins == 2
     assert [(take["shot"], take["stand_in"], take["provider"]) for take in on_set.manifest()] == [
@@ -297,7 +297,7 @@ TWO_SERVICES = FILM.replace("provider: apiyi", "providers: [apiyi, dashscope]")
 async def test_the_next_service_is_asked_when_the_first_has_failed_for_good(on_set: Set) -> None:
     on_set.apiyi.use_script(Script(waiting=0, running=0, end=Phase.FAILED), times=1)
     made = await on_set.render(TWO_SERVICES)
-    assert made.frames == 72
+    assert made.frames == 18
     assert (len(on_set.apiyi.accepted), len(on_set.dashscope.accepted)) == (3, 1)
     assert on_set.plan(TWO_SERVICES).bought == (), "what stepped in is there for good"
     await on_set.render(TWO_SERVICES)
@@ -311,7 +311,7 @@ async def test_content_that_a_service_refuses_is_not_sent_to_the_next_one(on_set
         await on_set.render(TWO_SERVICES)
     assert on_set.dashscope.accepted == []
     on_set.apiyi.use_script(Script(waiting=0, running=0, end=Phase.FAILED, failure=refusal), times=1)
-    await on_set.render(TWO_SERVICES.replace("duration: 2s", "duration: 2s, fallback_on_refusal: true"))
+    await on_set.render(TWO_SERVICES.replace("duration: 6f", "duration: 6f, fallback_on_refusal: true"))
     assert len(on_set.dashscope.accepted) == 1
 
 
@@ -354,7 +354,7 @@ LEFT_AT_APIYI = """\
 storyboard: 1
 title: The Lamp
 format: {resolution: 720p}
-defaults: {providers: [apiyi, dashscope], duration: 2s, timeout: 1s}
+defaults: {providers: [apiyi, dashscope], duration: 6f, timeout: 1s}
 shots: [{shot: 1A, action: She climbs.}]
 """
 
@@ -455,7 +455,7 @@ async def test_a_service_that_asks_to_wait_too_long_is_not_waited_for(on_set: Se
 
 
 async def test_a_download_that_does_not_end_in_time_is_done_by_the_next_run(on_set: Set) -> None:
-    film = FILM.replace("duration: 2s", "duration: 2s, timeout: 3s")
+    film = FILM.replace("duration: 6f", "duration: 6f, timeout: 3s")
     on_set.apiyi.fault(Call.FETCH, Slow(), times=1)
     with pytest.raises(ShotsFailed, match=r"was not downloaded within the 3 s .*; it is paid as"):
         await on_set.render(film, "1C")

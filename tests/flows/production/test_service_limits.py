@@ -25,7 +25,7 @@ FILM = """\
 storyboard: 1
 title: Crowd
 format: {fps: 12}
-defaults: {provider: aimlapi, duration: 2s}
+defaults: {provider: aimlapi, duration: 6f}
 shots:
 """
 

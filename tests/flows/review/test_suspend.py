@@ -53,7 +53,7 @@ async def test_a_run_is_suspended_makes_the_retake_once_and_joins_the_approved_t
 
     await deployed.resume(run, {"shot_1_B_2": {"decision": "approve", "take": 2}})
     assert (await deployed.state(run)).name == "Completed"
-    assert on_set.sold == 3 and frames_in(on_set.film) == 48
+    assert on_set.sold == 3 and frames_in(on_set.film) == 12
     assert on_set.words() == {"1A": "approved", "1.B-2": "approved"}
 
 

@@ -353,7 +353,7 @@ async def test_a_run_that_waits_looks_as_soon_as_it_is_called(
         "FREEPIK_API_KEY": place.emulator.settings.key,
     }.items():
         monkeypatch.setenv(name, value)
-    (tmp_path / "film.yaml").write_text(f"{RAIN}  - {{shot: 1A, action: Rain {uuid4()}., duration: 2s}}\n")
+    (tmp_path / "film.yaml").write_text(f"{RAIN}  - {{shot: 1A, action: Rain {uuid4()}., duration: 12f}}\n")
     plan = make_plan(read(tmp_path / "film.yaml"), History(purchases=lambda _: {}, holds=lambda _: False), "freepik")
     request, place.emulator.webhooks.posts = plan.takes[0].request, deque()
     place.emulator.use_script(Script(waiting=0, running=0, seconds=1.5))
