@@ -57,12 +57,12 @@ STEPS = {
         "storyreel.tasks.collect:examine before 1",
         f"{_CLIPS}.keep before 1",
         f"{_CLIPS}._place before 1",
-        f"{_CLIPS}.keep after 1",
-        f"{_LEDGER}.mark_finished before 1",
     ),
     "to the end": (
         # The first progress of the download, after two polls of the pending task.
         "storyreel.tasks.collect:report_stage before 3",
+        f"{_CLIPS}.keep after 1",
+        f"{_LEDGER}.mark_finished before 1",
         f"{_LEDGER}.mark_finished after 1",
         "storyreel.flows.production.report:write_manifest before 1",
     ),
