@@ -35,7 +35,8 @@ class Orders(LedgerBase):
     def intend(self, order: Order, limits: Sequence[Limit] = (), is_wanted: Callable[[], bool] = _always) -> bool:
         """Insert a row for an order that this run is about to send. False if the key has a row: it must not be sent.
 
-        Nothing is stored and False returned if the order is not wanted any more when other writers have ended.
+        Nothing is stored and False returned if the order is not wanted any more when other writers have ended. True if
+        it was stored before that, and the answer to the commit was lost: then it is to be withdrawn.
         Raises BudgetExceeded, with nothing stored, if the order would exceed a limit.
         """
         attempts = 0
@@ -45,7 +46,7 @@ class Orders(LedgerBase):
             if limits:
                 tx.serialize()
             if not is_wanted():
-                return False
+                return bool(attempts) and _is_own_intent(tx.find(order.key))
             # This run may have stored the same intent before: two of its shots may have equal requests.
             if not attempts and tx.find(order.key):
                 return False
@@ -81,9 +82,9 @@ class Orders(LedgerBase):
             nonlocal attempts
             if limits:
                 tx.serialize()
-            if not is_wanted():
-                return False
             row = tx.row(order.key)
+            if not is_wanted():
+                return bool(attempts) and _is_own_intent(row)
             if attempts and _is_own_intent(row):
                 return True
             if not is_unchanged(row, seen) or (row.state in _UNDER_WAY and not _is_available(row)):
