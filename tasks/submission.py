@@ -7,6 +7,7 @@ ledger may be locked by another program, and a process be killed.
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -125,7 +126,10 @@ class SentOrder:
         """Write an accepted order to the ledger. While that fails it is tried again."""
         key, folder = self.take.order.key, self.studio.accepted_folder
         acceptance = Acceptance(key=key, task=accepted.task, cost=accepted.cost, at=datetime.now(UTC))
-        is_kept = self.provider.paid and await outlast(in_own_thread(keep_acceptance, folder, acceptance))
+        is_kept = False
+        if self.provider.paid:
+            with suppress(RuntimeError):  # The system starts no more threads; that of the ledger runs.
+                is_kept = await outlast(in_own_thread(keep_acceptance, folder, acceptance))
         while True:
             noting = self.studio.note(Ledger.mark_submitted, key, accepted.task, accepted.cost)
             try:
