@@ -93,9 +93,12 @@ class SentOrder:
         if not await ended(storing, _LAST_NOTE_SECONDS):
             storing.cancel()
             await ended(storing)
-        if not storing.cancelled() and isinstance(lost := storing.exception(), LedgerError):
+        lost = None if storing.cancelled() else storing.exception()
+        if isinstance(lost, LedgerError):
             self.log.warning("%s: %s; next: %s", self.take.slate, lost.message, lost.next)
-        if not answer.cancelled() and not answer.exception() and not self.studio.keeps_orders:
+        # The id of another order's task leads to that.
+        is_accepted = not answer.cancelled() and not answer.exception() and not isinstance(lost, Ambiguous)
+        if is_accepted and not self.studio.keeps_orders:
             await self.call_off(answer.result().task)
 
     async def _store(self, answer: asyncio.Future[Submission]) -> Submission:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
@@ -164,3 +165,33 @@ async def test_an_accepted_order_is_in_the_ledger_if_this_host_can_keep_no_note_
                 await on.make()  # No emulator knows this id.
             purchase = on.studio.ledger.find(on.take.order.key)
             assert purchase and purchase.task == r"cut \ud83d"
+
+
+async def test_a_stopped_run_does_not_cancel_the_task_of_another_order_whose_id_it_was_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with bench(tmp_path, SERVICES["dashscope"]) as on:
+        provider, ledger = on.studio.provider("dashscope"), on.studio.ledger
+        assert ledger.intend(on.take.order.model_copy(update={"key": "other", "slate": "1B"}))
+        assert ledger.mark_submitted("other", "task-7", None)
+        sent, answered, called_off = asyncio.Event(), asyncio.Event(), []
+
+        async def submit(_: Request) -> Submission:
+            sent.set()
+            await answered.wait()
+            return Submission(task="task-7")
+
+        async def cancel(task: str) -> bool:
+            called_off.append(task)
+            return True
+
+        monkeypatch.setattr(provider, "submit", submit)
+        monkeypatch.setattr(provider, "cancel", cancel)
+        making = asyncio.create_task(on.make())
+        await sent.wait()
+        making.cancel()
+        await asyncio.sleep(0)
+        answered.set()
+        with pytest.raises(asyncio.CancelledError):
+            await making
+        assert on.state is State.UNKNOWN and called_off == []
