@@ -45,7 +45,7 @@ STEPS = {
     "storyreel.tasks.ledger.ledger:Ledger.intend after 1": False,
     "storyreel.tasks.providers.http.client:Client.post_once before 1": False,
     "storyreel.tasks.providers.http.client:Client.post_once after 1": False,
-    "storyreel.tasks.ledger.ledger:Ledger.mark_submitted before 1": False,
+    "storyreel.tasks.ledger.ledger:Ledger.mark_submitted before 1": True,
     "storyreel.tasks.ledger.ledger:Ledger.mark_submitted after 1": True,
     "storyreel.tasks.providers.hosted:HostedProvider.poll before 1": True,
     "storyreel.tasks.providers.hosted:HostedProvider.poll after 1": True,
