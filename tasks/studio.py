@@ -126,7 +126,7 @@ class Studio:
     async def ask(
         self, question: Callable[Concatenate[Ledger, P], Result], *args: P.args, **kwargs: P.kwargs
     ) -> Result:
-        """What the ledger answers, as in `ask(Ledger.find, key)`. If cancelled, does not wait for it."""
+        """The ledger's answer, as in `ask(Ledger.find, key)`. If cancelled, does not wait for it."""
         return await self._questions.start(partial(question, self.ledger, *args, **kwargs))
 
     async def ask_briefly(

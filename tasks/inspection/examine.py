@@ -27,7 +27,7 @@ _VERSION = 1
 
 
 class Examination(Frozen):
-    """What a clip shows, whatever it was ordered for."""
+    """The findings of a clip that hold whatever it was ordered for."""
 
     model_config = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
 
