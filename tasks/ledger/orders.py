@@ -52,10 +52,11 @@ class Orders(LedgerBase):
             nonlocal attempts
             if limits or elsewhere:
                 tx.serialize()
+            row = tx.find(order.key)  # waits for who holds the table
             if not is_wanted():
-                return bool(attempts) and _is_own_intent(tx.find(order.key))
+                return bool(attempts) and _is_own_intent(row)
             # This run may have stored the same intent before: two of its shots may have equal requests.
-            if not attempts and tx.find(order.key):
+            if not attempts and row:
                 return False
             _check_elsewhere(tx, order, elsewhere)
             attempts += 1
