@@ -1,4 +1,4 @@
-"""What one changed shot costs: its share of the whole film, with dissolves between all shots, in one run.
+"""The cost of one changed shot: its share of the whole film, with dissolves between all shots, in one run.
 
     uv run --group bench python -m benchmarks.changed_shot               40 clips of 5 s, about five minutes
     uv run --group bench python -m benchmarks.changed_shot --clips 200   half an hour
@@ -31,7 +31,7 @@ DISTINCT = 40
 
 
 class Cost(NamedTuple):
-    """What one render took, in seconds."""
+    """The time of one render, in seconds."""
 
     clock: float
     processor: float

@@ -1,4 +1,4 @@
-"""What a paid clip costs until it can be conformed, in CPU seconds, as a ratio to one bare decode of it by ffmpeg.
+"""The cost of a paid clip until it can be conformed, in CPU seconds, as a ratio to one bare decode of it by ffmpeg.
 
 `uv run python benchmarks/examining.py [--clips 6]`. A clip of 5 s at 720p, 30 frames a second, one keyframe, sound.
 Bare decodes and examinations alternate. CPU seconds of this process and its children are counted, which other work on
@@ -44,7 +44,7 @@ def bare_decode(clip: Path) -> None:
 
 
 def examined(clip: Path, clips: ClipStore) -> None:
-    """What a run does with a clip that has arrived and that another shot continues, until it is conformed."""
+    """The work of a run on a clip that has arrived and that another shot continues, until it is conformed."""
     seen = asyncio.run(examine(clip, "the clip"))
     kept = clips.keep(clip)
     seen.keep(kept.digest, clips)

@@ -1,4 +1,4 @@
-"""What the commands that only look cost, and how long a storyboard takes to read and to plan.
+"""The cost of the commands that only look, and of reading and planning a storyboard.
 
 The commands are measured in processor time of whole processes, in turns with a process that imports pydantic, yaml,
 typer and rich and does nothing, so that a machine that has other work slows both. `--before FOLDER` measures another

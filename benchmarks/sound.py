@@ -1,4 +1,4 @@
-"""What the encoder of the film's sound costs at constant quality and at a bit rate, and whether pieces have seams.
+"""The cost of the encoder of the film's sound at constant quality and at a bit rate, and whether pieces have seams.
 
     uv run python -m benchmarks.sound        some minutes
 

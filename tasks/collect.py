@@ -13,7 +13,7 @@ from typing import Literal, TypeVar
 
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.problems.phrases import lasting
-from storyreel.tasks.inspection.examine import Examined, examine, examine_damaged
+from storyreel.tasks.inspection.examine import Examined, NotMeasured, examine, examine_damaged
 from storyreel.tasks.ledger.budget import Limit
 from storyreel.tasks.ledger.ledger import Ledger, LedgerError, Order, State
 from storyreel.tasks.media.errors import MediaError
@@ -254,6 +254,8 @@ async def _download(
         # Encoded on this machine: ffmpeg has reported every error, and no download could damage it.
         await asyncio.to_thread(probe, arriving)
         return None
+    except NotMeasured:
+        return None  # It is intact, and is examined when its findings are asked for.
     except MediaError as error:
         aside = await asyncio.to_thread(studio.clips.set_aside, arriving, take.order.key)
         is_final = aside.seconds >= _SAME_BYTES_SECONDS

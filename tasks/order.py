@@ -17,7 +17,7 @@ from typing import TypeVar
 from storyreel.specs.problems.phrases import lasting
 from storyreel.tasks.collect import Take, call_store, collect, note_accepted, note_kept_clips
 from storyreel.tasks.ledger.budget import Limit
-from storyreel.tasks.ledger.ledger import Ledger, Order, Purchase, State
+from storyreel.tasks.ledger.ledger import Ledger, Order, OrderedElsewhere, Purchase, State
 from storyreel.tasks.patience import Log, Overdue, Patience, TimeIsUp
 from storyreel.tasks.progress import Stage, report_stage
 from storyreel.tasks.providers.errors import TaskForgotten, Terminal, Transient
@@ -84,7 +84,9 @@ class _TakeOrder:
             await note_kept_clips(self.take, self.studio, self.patience)
             purchase = await self._find()
             if purchase is None:
-                clip = await self._order(lambda ledger, is_wanted: ledger.intend(*self._asked_for, is_wanted))
+                clip = await self._order(
+                    lambda ledger, is_wanted: ledger.intend(*self._asked_for, is_wanted, self.take.elsewhere)
+                )
             else:
                 clip = await self._resume(purchase)
             if clip:
@@ -164,7 +166,7 @@ class _TakeOrder:
 
     async def _order_again(self, purchase: Purchase) -> Clip | None:
         return await self._order(
-            lambda ledger, is_wanted: ledger.intend_again(purchase, *self._asked_for, is_wanted),
+            lambda ledger, is_wanted: ledger.intend_again(purchase, *self._asked_for, is_wanted, self.take.elsewhere),
         )
 
     async def _order(self, intent: Intent) -> Clip | None:
@@ -183,22 +185,18 @@ class _TakeOrder:
         async with self._slot(is_new=True):
             await self._prepare()
             await self._call_store(self.studio.clips.ensure_writable)
-            await self._check_elsewhere()
-            if not await self.studio.intend(intent, self.take.order.key):
+            try:
+                is_ours = await self.studio.intend(intent, self.take.order.key)
+            except OrderedElsewhere as other:
+                raise Terminal(
+                    f"{self.take.slate} was ordered from {other.service} meanwhile, and is not bought twice",
+                    service=provider.name,
+                    hint="run the same command again, which goes on with that order",
+                ) from other
+            if not is_ours:
                 return None
             self._report("ordering")
             return await self._collect(await self._sent.send(), provider)
-
-    async def _check_elsewhere(self) -> None:
-        """Raise Terminal if the take may come from another service. An order that has failed yields nothing."""
-        others = await self.studio.ask(Ledger.find_all, self.take.elsewhere) if self.take.elsewhere else {}
-        for other in others.values():
-            if other.state is not State.FAILED and other.order.name == self.take.order.name:
-                raise Terminal(
-                    f"{self.take.slate} was ordered from {other.order.provider} meanwhile, and is not bought twice",
-                    service=self.provider.name,
-                    hint="run the same command again, which goes on with that order",
-                )
 
     @asynccontextmanager
     async def _slot(self, *, is_new: bool) -> AsyncIterator[None]:

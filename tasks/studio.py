@@ -126,7 +126,7 @@ class Studio:
     async def ask(
         self, question: Callable[Concatenate[Ledger, P], Result], *args: P.args, **kwargs: P.kwargs
     ) -> Result:
-        """What the ledger answers, as in `ask(Ledger.find, key)`. If cancelled, does not wait for it."""
+        """The ledger's answer, as in `ask(Ledger.find, key)`. If cancelled, does not wait for it."""
         return await self._questions.start(partial(question, self.ledger, *args, **kwargs))
 
     async def ask_briefly(
@@ -167,7 +167,15 @@ class Studio:
         this run with the same key is told from the repetition of an intent whose answer was lost.
         """
         is_cancelled = False
-        storing = self._intents.start(partial(intent, self.ledger, lambda: not is_cancelled))
+
+        def store() -> bool:
+            is_stored = intent(self.ledger, lambda: not is_cancelled)
+            if is_stored and is_cancelled:  # while it waited for who holds the row: its caller may not be there any more
+                self.ledger.withdraw(key)
+                return False
+            return is_stored
+
+        storing = self._intents.start(store)
         try:
             return await asyncio.shield(storing)
         except asyncio.CancelledError:

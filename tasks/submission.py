@@ -7,6 +7,7 @@ ledger may be locked by another program, and a process be killed.
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -92,9 +93,12 @@ class SentOrder:
         if not await ended(storing, _LAST_NOTE_SECONDS):
             storing.cancel()
             await ended(storing)
-        if not storing.cancelled() and isinstance(lost := storing.exception(), LedgerError):
+        lost = None if storing.cancelled() else storing.exception()
+        if isinstance(lost, LedgerError):
             self.log.warning("%s: %s; next: %s", self.take.slate, lost.message, lost.next)
-        if not answer.cancelled() and not answer.exception() and not self.studio.keeps_orders:
+        # The id of another order's task leads to that.
+        is_accepted = not answer.cancelled() and not answer.exception() and not isinstance(lost, Ambiguous)
+        if is_accepted and not self.studio.keeps_orders:
             await self.call_off(answer.result().task)
 
     async def _store(self, answer: asyncio.Future[Submission]) -> Submission:
@@ -125,7 +129,10 @@ class SentOrder:
         """Write an accepted order to the ledger. While that fails it is tried again."""
         key, folder = self.take.order.key, self.studio.accepted_folder
         acceptance = Acceptance(key=key, task=accepted.task, cost=accepted.cost, at=datetime.now(UTC))
-        is_kept = self.provider.paid and await outlast(in_own_thread(keep_acceptance, folder, acceptance))
+        is_kept = False
+        if self.provider.paid:
+            with suppress(RuntimeError):  # The system starts no more threads; that of the ledger runs.
+                is_kept = await outlast(in_own_thread(keep_acceptance, folder, acceptance))
         while True:
             noting = self.studio.note(Ledger.mark_submitted, key, accepted.task, accepted.cost)
             try:

@@ -108,7 +108,7 @@ def _settle_by_acceptances(ledger: Ledger, home: Home, wanted: PurchaseFilter) -
     why, settled = "the service has accepted it, and the next render goes on with it", []
     for order in _open_orders(ledger, wanted) if kept else ():
         if order.task is None and (accepted := kept.get(order.order.key)):
-            is_attached = ledger.attach(order, accepted.task, why)
+            is_attached = ledger.attach(order, accepted.task, why, cost=accepted.cost)
             settled.append(_settlement(order, "attached", why, is_attached, accepted.task))
             if is_attached:
                 discard_acceptance(home.accepted, accepted)

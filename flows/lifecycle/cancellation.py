@@ -259,11 +259,16 @@ class StopHandler:
             await acreate_markdown_artifact(lines, key="left-at-services", description="What was left running")
         message = "\n".join((reason.value, *self.summary, *self.left))
         async with get_client() as client:
-            if reason in (StopReason.HANDED_OVER, StopReason.SERVER_WAS_AWAY):
-                await client.set_flow_run_state(self._run, AwaitingRetry(message=message))
-                return None
-            if reason is StopReason.COUNTED_AS_LOST:
-                await client.set_flow_run_state(self._run, picked_up(message))
+            if reason is not StopReason.CANCELLED:
+                # While it was stopping, another process may have got the run, or a person have cancelled it.
+                since = self._reason_in(await client.read_flow_run(self._run))
+                if reason is StopReason.COUNTED_AS_LOST:
+                    state, is_ours = picked_up(message), since is reason
+                else:
+                    state = AwaitingRetry(message=message)
+                    is_ours = since not in (StopReason.TAKEN, StopReason.CANCELLED)
+                if is_ours:
+                    await client.set_flow_run_state(self._run, state)
                 return None
             result: OrchestrationResult[Any] = await client.set_flow_run_state(
                 self._run, Cancelled(message=message), force=True

@@ -12,7 +12,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Collection
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -88,6 +88,8 @@ class SharedPlaces:
         self._changed = asyncio.Event()
         self._queues = {name: asyncio.Lock() for name in services}
         self._freed = {name: asyncio.Event() for name in services}
+        self._asks = {name: asyncio.Lock() for name in services}
+        """Held while a slot is asked for, which this run then claims, and while lost ones are looked for."""
         self._reasons: dict[str, str] = {}
         self._unanswered: dict[str, float] = {}
         """Since when the server has not answered, in monotonic seconds."""
@@ -165,9 +167,13 @@ class SharedPlaces:
                 self._log.warning("lost places could not be looked for: %s", shown(error) or type(error).__name__)
 
     async def _release_lost(self, services: Collection[str]) -> None:
-        for lost in await release_lost_slots(services):
-            self._log.warning("%s", lost)
-            self._freed[lost.service].set()
+        async with AsyncExitStack() as stack:
+            for service in sorted(services):
+                await stack.enter_async_context(self._asks[service])
+            await self._write_claims(is_due=False)  # without the slots that were asked for in vain
+            for lost in await release_lost_slots(services):
+                self._log.warning("%s", lost)
+                self._freed[lost.service].set()
 
     async def _enter(self, service: str) -> _Place:
         """A place, in the order in which the takes of this run have asked for one."""
@@ -175,6 +181,8 @@ class SharedPlaces:
         async with self._queues[service]:
             while True:
                 self._freed[service].clear()
+                if self._asks[service].locked():  # by a look for lost slots, which takes seconds if it finds any
+                    await self._note_taken(service)
                 try:
                     place = await self._ask(service)
                 except _SERVER_ERRORS:
@@ -213,13 +221,17 @@ class SharedPlaces:
         self._changed.set()
 
     async def _note_full(self, service: str) -> None:
+        await self._note_taken(service)
+        self.look_for_lost_slots([service])
+
+    async def _note_taken(self, service: str) -> None:
+        """Set the reason to wait, if all slots of a service are taken."""
         with suppress(*_SERVER_ERRORS):
             async with asyncio.timeout(_ANSWER_SECONDS):
                 limit = await read_limit(self._client, service)
-            if limit:
+            if limit and limit.active_slots >= limit.limit:
                 taken = f"{limit.active_slots} of {limit.limit} taken" if limit.limit else "the limit is 0"
                 self._reasons[service] = f"waits for a place at {service}, {taken}"
-        self.look_for_lost_slots([service])
 
     async def _ask(self, service: str) -> _Place | None:
         """A place; None if all are taken."""
@@ -239,14 +251,15 @@ class SharedPlaces:
 
     async def _claim_and_ask(self, service: str) -> _Place | None:
         """A place; None if all are taken. It is claimed before: another run releases slots that nobody claims."""
-        self._asked[service] += 1
-        try:
-            await self._write_claims(is_due=False)
-            lease = await self._new_lease(service)
-            return self._entered(service, lease) if lease else None
-        finally:
-            self._asked[service] -= 1
-            self._changed.set()
+        async with self._asks[service]:
+            self._asked[service] += 1
+            try:
+                await self._write_claims(is_due=False)
+                lease = await self._new_lease(service)
+                return self._entered(service, lease) if lease else None
+            finally:
+                self._asked[service] -= 1
+                self._changed.set()
 
     async def _new_lease(self, service: str) -> UUID | None:
         holder = ConcurrencyLeaseHolder(type="flow_run", id=self._run)

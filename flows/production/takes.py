@@ -307,7 +307,7 @@ class TakeRuns:
         )
 
     async def _wanted(self, take: PlannedTake, candidate: Candidate) -> Wanted | None:
-        """What the film wants of the clip; None for a free one, which is not inspected."""
+        """The wishes of the film for the clip; None for a free one, which is not inspected."""
         if not self._studio.provider(candidate.request.provider).paid:
             return None
         first = await self._first_frame(take, candidate)

@@ -73,7 +73,7 @@ class Availability:
 
     @property
     def silence(self) -> str:
-        """What the server does that is waited for: a clause."""
+        """A clause on how the server that is waited for behaves."""
         if self._is_slow:
             return f"accepts connections but has not answered for {lasting(round(self._clock() - self._answered))}"
         return "does not answer"
@@ -144,8 +144,8 @@ class Availability:
 
     @contextmanager
     def _discounting(self, seconds: float) -> Iterator[None]:
-        """What the block takes beyond so many seconds counts for no patience: the loop stood still, as in a blocking
-        call of Prefect's engine, and no answer was heard."""
+        """Count no time that the block takes beyond so many seconds: the loop stood still, as in a blocking call of
+        Prefect's engine, and no answer was heard."""
         begun = self._clock()
         yield
         self._answered += max(0.0, self._clock() - begun - seconds)

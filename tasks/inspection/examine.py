@@ -27,7 +27,7 @@ _VERSION = 1
 
 
 class Examination(Frozen):
-    """What a clip shows, whatever it was ordered for."""
+    """The findings of a clip that hold whatever it was ordered for."""
 
     model_config = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
 
@@ -71,18 +71,31 @@ class Examined(NamedTuple):
         clips.keep_beside(digest, _RECORD, lambda into: into.write_text(record, encoding="utf-8"))
 
 
+class NotMeasured(MediaError):
+    """A clip is intact, but this machine could not measure it, as with a full disk for temporary files."""
+
+
 async def examine(clip: Path, name: str) -> Examined:
-    """Decode all of a clip. Raises MediaError, with `name` for the file, if it is cut short or damaged."""
+    """Decode all of a clip. Raises MediaError, with `name` for the file: NotMeasured for an intact one, another one if
+    it is cut short or damaged."""
     try:
         facts = await asyncio.to_thread(check_header, clip)
         try:
             measured = await measure(facts)
         except MediaError:
             await check_content(facts)
-            measured = await measure(facts, is_whole=False)  # The clip is intact: a filter has failed.
+            measured = await _measure_intact(facts)  # A filter has failed.
     except MediaError as error:
-        raise MediaError(error.message.replace(str(clip), name), hint=error.hint, next=error.next) from error
+        told = error.message.replace(str(clip), name)
+        raise type(error)(told, hint=error.hint, next=error.next) from error
     return await asyncio.to_thread(_examined, facts, measured, is_damaged=False)
+
+
+async def _measure_intact(facts: Probe) -> Measurements:
+    try:
+        return await measure(facts, is_whole=False)
+    except MediaError as error:
+        raise NotMeasured(error.message, hint=error.hint, next=error.next) from error
 
 
 async def examine_damaged(clip: Path) -> Examined:
@@ -100,6 +113,8 @@ async def examination_of(clip: Path, clips: ClipStore | None = None) -> Examinat
         return kept
     try:
         examined = await examine(clip, str(clip))
+    except NotMeasured:
+        raise
     except MediaError:
         examined = await examine_damaged(clip)
     if clips:

@@ -87,7 +87,7 @@ class Needed(Frozen):
 
 
 class Wanted(Frozen):
-    """What a film wants of the clip of a take, beside what was ordered."""
+    """The wishes of a film for the clip of a take, beside what was ordered."""
 
     first_frame: Path | None = None
     """The file of the picture that it should begin with; None if there is none, or it cannot be had."""

@@ -16,6 +16,7 @@ from PIL import Image
 from storyreel.specs.frozen import Frozen
 from storyreel.tasks.media.colour import SMOOTH, scaled
 from storyreel.tasks.media.decoder import opened, picture_of, strict, tolerant
+from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.ffmpeg import run
 from storyreel.tasks.media.frames import STRIP_SIDE, side_by_side, within
 from storyreel.tasks.media.probe import Probe
@@ -71,15 +72,22 @@ async def measure(clip: Probe, *, is_whole: bool = True) -> Measurements:
 
     Of a clip that is not whole, what cannot be decoded is left out, and there are no pictures.
     """
-    async with in_threads(temporary_folder()) as folder:
-        files = _Files(folder)
-        source = opened(clip)
-        shown = _pictures(clip, source, files) if is_whole else [_measured(picture_of(clip, source), clip, files)]
-        heard = [_levels(clip, source, files.loudness)] if clip.has_sound else []
-        how = strict if is_whole else tolerant
-        complaints = await run(how(ffmpeg.merge_outputs(*shown, *heard)))
-        measured = await asyncio.to_thread(_read, clip, files)
-        return measured._replace(has_errors=bool(complaints))
+    try:
+        async with in_threads(temporary_folder()) as folder:
+            return await _measure(clip, _Files(folder), is_whole=is_whole)
+    except (OSError, ValueError) as error:  # ValueError: ffmpeg wrote less than was expected of it.
+        what = f"{clip.path} cannot be measured: {getattr(error, 'strerror', None) or error}"
+        raise MediaError(what, hint="make room for temporary files, or set TMPDIR to a folder that has it") from error
+
+
+async def _measure(clip: Probe, files: _Files, *, is_whole: bool) -> Measurements:
+    source = opened(clip)
+    shown = _pictures(clip, source, files) if is_whole else [_measured(picture_of(clip, source), clip, files)]
+    heard = [_levels(clip, source, files.loudness)] if clip.has_sound else []
+    how = strict if is_whole else tolerant
+    complaints = await run(how(ffmpeg.merge_outputs(*shown, *heard)))
+    measured = await asyncio.to_thread(_read, clip, files)
+    return measured._replace(has_errors=bool(complaints))
 
 
 class _Files(NamedTuple):

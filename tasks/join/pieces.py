@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from storyreel.specs.frozen import Frozen
 from storyreel.tasks.storage.bucket import Bucket, BucketError
-from storyreel.tasks.storage.digests import file_digest
+from storyreel.tasks.storage.digests import file_digest, note_digest
 from storyreel.tasks.storage.files import folder_beside, place_folder
 from storyreel.tasks.threads import in_threads
 
@@ -131,7 +131,10 @@ def _find(kind: type[AnyPiece], folder: Path, take: Path | None) -> AnyPiece | N
 
 def _store(piece: Piece, fresh: Path, into: Path, take: Path | None) -> None:
     (fresh / RECORD).write_text(piece.model_dump_json(indent=1), encoding="utf-8")
-    place_folder(fresh, into, lambda: _find(type(piece), into, take) is not None, durable=True)
+    if place_folder(fresh, into, lambda: _find(type(piece), into, take) is not None, durable=True):
+        placed = piece.in_folder(into, take)
+        for path in placed.made_files:
+            note_digest(path, placed.files[path])
 
 
 class SharedPieces:

@@ -12,7 +12,7 @@ from contextlib import suppress
 
 from storyreel.tasks.ledger import verdicts
 from storyreel.tasks.ledger.budget import BudgetExceeded, Limit
-from storyreel.tasks.ledger.errors import DuplicateTask, LedgerError
+from storyreel.tasks.ledger.errors import DuplicateTask, LedgerError, OrderedElsewhere
 from storyreel.tasks.ledger.orders import Orders
 from storyreel.tasks.ledger.purchase import Event, NewVerdict, Order, Purchase, PurchaseFilter, State, Verdict, Word
 from storyreel.tasks.ledger.reading.totals import Spend
@@ -20,8 +20,8 @@ from storyreel.tasks.ledger.settlement import Settlement
 from storyreel.tasks.ledger.wakeups import Wakeups
 
 __all__ = [
-    "BudgetExceeded", "DuplicateTask", "Event", "Ledger", "LedgerError", "Limit", "NewVerdict", "Order", "Purchase",
-    "PurchaseFilter", "Spend", "State", "Verdict", "Word",
+    "BudgetExceeded", "DuplicateTask", "Event", "Ledger", "LedgerError", "Limit", "NewVerdict", "Order",
+    "OrderedElsewhere", "Purchase", "PurchaseFilter", "Spend", "State", "Verdict", "Word",
 ]  # fmt: skip
 
 _CLOSE_SECONDS = 2.0

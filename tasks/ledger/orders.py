@@ -15,9 +15,9 @@ from sqlalchemy.exc import IntegrityError
 from storyreel.specs.money import Money
 from storyreel.tasks.ledger import budget, rows
 from storyreel.tasks.ledger.budget import Limit, Scope
-from storyreel.tasks.ledger.errors import DuplicateTask, LedgerError
+from storyreel.tasks.ledger.errors import DuplicateTask, LedgerError, OrderedElsewhere
 from storyreel.tasks.ledger.purchase import LEASE, Order, Purchase, State
-from storyreel.tasks.ledger.reading import totals
+from storyreel.tasks.ledger.reading import purchases, totals
 from storyreel.tasks.ledger.transaction import LedgerBase, Transaction, is_unchanged
 
 Result = TypeVar("Result")
@@ -32,23 +32,33 @@ def _always() -> bool:
 class Orders(LedgerBase):
     """The methods with which a run orders takes."""
 
-    def intend(self, order: Order, limits: Sequence[Limit] = (), is_wanted: Callable[[], bool] = _always) -> bool:
+    def intend(
+        self,
+        order: Order,
+        limits: Sequence[Limit] = (),
+        is_wanted: Callable[[], bool] = _always,
+        elsewhere: Sequence[str] = (),
+    ) -> bool:
         """Insert a row for an order that this run is about to send. False if the key has a row: it must not be sent.
 
-        Nothing is stored and False returned if the order is not wanted any more when other writers have ended.
-        Raises BudgetExceeded, with nothing stored, if the order would exceed a limit.
+        Nothing is stored and False returned if the order is not wanted any more when other writers have ended. True if
+        it was stored before that, and the answer to the commit was lost: then it is to be withdrawn.
+        Raises BudgetExceeded, with nothing stored, if the order would exceed a limit, and OrderedElsewhere if one of
+        the keys `elsewhere`, of the same take at other services, has an order that has not failed.
         """
         attempts = 0
 
         def insert(tx: Transaction) -> bool:
             nonlocal attempts
-            if limits:
+            if limits or elsewhere:
                 tx.serialize()
+            row = tx.find(order.key)  # waits for who holds the table
             if not is_wanted():
-                return False
+                return bool(attempts) and _is_own_intent(row)
             # This run may have stored the same intent before: two of its shots may have equal requests.
-            if not attempts and tx.find(order.key):
+            if not attempts and row:
                 return False
+            _check_elsewhere(tx, order, elsewhere)
             attempts += 1
             tx.insert(order)
             _check_limits(tx, order, limits)
@@ -62,14 +72,19 @@ class Orders(LedgerBase):
             return attempts > 1 and self._read(lambda tx: _is_own_intent(tx.find(order.key)))
 
     def intend_again(
-        self, seen: Purchase, order: Order, limits: Sequence[Limit] = (), is_wanted: Callable[[], bool] = _always
+        self,
+        seen: Purchase,
+        order: Order,
+        limits: Sequence[Limit] = (),
+        is_wanted: Callable[[], bool] = _always,
+        elsewhere: Sequence[str] = (),
     ) -> bool:
         """Store a new order of a key that has a row: after a failure, a lost clip, or an abandoned free order.
 
         False if the row has changed since it was read. Apart from its key the order may differ from the one before.
         With `is_wanted` as `intend`.
-        Raises ValueError for a purchase in state unknown, which must be settled first, and BudgetExceeded, with
-        nothing changed, if the order would exceed a limit.
+        Raises ValueError for a purchase in state unknown, which must be settled first, and with nothing changed what
+        `intend` raises.
         """
         if seen.state is State.UNKNOWN:
             raise ValueError(f"the outcome of {seen.order.name} is unknown; it must be settled before it is ordered")
@@ -79,15 +94,16 @@ class Orders(LedgerBase):
 
         def insert_again(tx: Transaction) -> bool:
             nonlocal attempts
-            if limits:
+            if limits or elsewhere:
                 tx.serialize()
-            if not is_wanted():
-                return False
             row = tx.row(order.key)
+            if not is_wanted():
+                return bool(attempts) and _is_own_intent(row)
             if attempts and _is_own_intent(row):
                 return True
             if not is_unchanged(row, seen) or (row.state in _UNDER_WAY and not _is_available(row)):
                 return False
+            _check_elsewhere(tx, order, elsewhere)
             attempts += 1
             tx.insert_again(order)
             _check_limits(tx, order, limits)
@@ -278,6 +294,13 @@ def _is_own_intent(row: Purchase | None) -> bool:
 
 def _is_available(row: Purchase) -> bool:
     return row.is_ours() or row.is_abandoned()
+
+
+def _check_elsewhere(tx: Transaction, order: Order, keys: Sequence[str]) -> None:
+    """Raise OrderedElsewhere if the take may come from another service. An order that has failed yields nothing."""
+    for other in purchases.by_keys(tx.reading, keys).values():
+        if other.state is not State.FAILED and other.order.name == order.name:
+            raise OrderedElsewhere(order.name, other.order.provider)
 
 
 def _check_limits(tx: Transaction, order: Order, limits: Sequence[Limit]) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from storyreel.specs.money import Money
+from storyreel.tasks.ledger import rows
 from storyreel.tasks.ledger.purchase import Purchase, State
 from storyreel.tasks.ledger.reading.purchases import timestamp
 from storyreel.tasks.ledger.transaction import LedgerBase, Transaction
@@ -12,8 +14,10 @@ from storyreel.tasks.ledger.transaction import LedgerBase, Transaction
 class Settlement(LedgerBase):
     """The methods that store what became of an order whose answer was lost."""
 
-    def attach(self, seen: Purchase, task: str, reason: str, accepted: datetime | None = None) -> bool:
-        """Store that an order is the service's `task`, made at `accepted`; the next run collects its clip.
+    def attach(
+        self, seen: Purchase, task: str, reason: str, accepted: datetime | None = None, cost: Money | None = None
+    ) -> bool:
+        """Store that an order is the service's `task`, made at `accepted` for `cost`; the next run collects its clip.
 
         False if the row has changed since it was read, or another purchase has the task.
         """
@@ -24,7 +28,7 @@ class Settlement(LedgerBase):
                 return False
             made = timestamp(accepted) if accepted else None
             values = {"state": State.SUBMITTED, "task": task, "reason": reason, "submitted": made}
-            return tx.change(seen.order.key, **values, **tx.released())
+            return tx.change(seen.order.key, **values, **rows.cost_columns(cost), **tx.released())
 
         return self._write(attach_task)
 

@@ -72,7 +72,7 @@ class Transaction:
             reader=owner,
             lock="" if database.is_sqlite else " FOR UPDATE OF purchases",
         )
-        """What the queries of `reading` take."""
+        """The connection as the queries of `reading` take it."""
 
     def now(self, ahead: timedelta = timedelta(0)) -> ColumnElement[str]:
         """The database's time."""

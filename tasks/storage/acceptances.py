@@ -34,7 +34,7 @@ def keep_acceptance(folder: Path, acceptance: Acceptance) -> bool:
     """Write an acceptance into the folder, flushed to the disk; False if that failed. It stays until `discard`."""
     try:
         write_whole(_file(folder, acceptance), acceptance.model_dump_json(), durable=True, private=True)
-    except OSError:
+    except (OSError, ValueError):  # ValueError: an id that UTF-8 cannot hold, which the ledger escapes
         return False
     return True
 

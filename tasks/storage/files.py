@@ -81,8 +81,8 @@ def place_file(fresh: Path, into: Path, *, durable: bool = False) -> None:
         sync(into.parent)
 
 
-def place_folder(fresh: Path, into: Path, is_whole: Callable[[], bool], *, durable: bool = False) -> None:
-    """Rename a finished folder of files, unless another process was faster and its folder `is_whole`.
+def place_folder(fresh: Path, into: Path, is_whole: Callable[[], bool], *, durable: bool = False) -> bool:
+    """Rename a finished folder of files; False if another process was faster and its folder `is_whole`.
 
     An existing folder that is damaged is moved beside `fresh`. Raises OSError.
     """
@@ -97,10 +97,11 @@ def place_folder(fresh: Path, into: Path, is_whole: Callable[[], bool], *, durab
             if not into.is_dir():
                 raise
         if is_whole():
-            return
+            return False
         into.rename(fresh.with_name(f"damaged-{os.urandom(4).hex()}"))
     if durable:
         sync(into.parent)
+    return True
 
 
 def make_private_folder(path: Path) -> None:

@@ -52,7 +52,8 @@ STEPS = {
         f"{_SERVICE}.poll after 1",
         f"{_SERVICE}.fetch before 1",
     ),
-    "from the download on": (
+    "from the answer that only the disk has": (
+        f"{_LEDGER}.mark_submitted before 1",
         f"{_SERVICE}.poll after 2",
         "storyreel.tasks.collect:examine before 1",
         f"{_CLIPS}.keep before 1",
@@ -72,7 +73,6 @@ UNKNOWABLE = (
     f"{_LEDGER}.intend after 1",
     "storyreel.tasks.providers.http.client:Client.post_once before 1",
     "storyreel.tasks.providers.http.client:Client.post_once after 1",
-    f"{_LEDGER}.mark_submitted before 1",
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import time
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from storyreel.tasks.inspection.examine import examine
 from storyreel.tasks.inspection.inspect import Wanted, inspect_clip
 from storyreel.tasks.ledger.ledger import State
+from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.probe import probe
 from storyreel.tasks.providers.errors import Transient
 from tests.services.faults import Call, Scratched
@@ -44,6 +46,22 @@ async def test_an_intact_clip_that_is_not_what_was_ordered_is_kept_and_has_findi
         assert on.state is State.FINISHED and probe(clip.path).frames == 60
         found = await inspect_clip(clip.path, on.take.request, Wanted())
         assert [finding.what for finding in found.findings] == ["frames", "size"]
+        assert len(on.emulator.accepted) == 1
+
+
+async def test_an_intact_clip_that_cannot_be_measured_here_is_kept_and_measured_later(tmp_path: Path) -> None:
+    """The disk for temporary files is full, or gone."""
+    sent = make_clip(tmp_path / "sent.mp4")
+    async with bench(tmp_path, SERVICES["aimlapi"]) as on:
+        on.emulator.use_script(Script(waiting=0, running=0, delivers=sent))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
+            clip = await on.make()
+            assert on.state is State.FINISHED and clip.path.read_bytes() == sent.read_bytes()
+            assert not (tmp_path / "clips" / "damaged").exists()
+            with pytest.raises(MediaError, match="cannot be measured: No such file"):
+                await inspect_clip(clip.path, on.take.request, Wanted(), on.studio.clips)
+        assert (await inspect_clip(clip.path, on.take.request, Wanted(), on.studio.clips)).frames == probe(sent).frames
         assert len(on.emulator.accepted) == 1
 
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from storyreel.tasks import submission
 from storyreel.tasks.ledger import database
 from storyreel.tasks.ledger.ledger import Ledger, LedgerError, Purchase, State
+from storyreel.tasks.providers.errors import ProviderError
+from storyreel.tasks.providers.provider import Submission
+from storyreel.tasks.providers.request import Request
 from tests.services.faults import Answer, Call
 from tests.tasks.providers.hosted_services import SERVICES
 from tests.tasks.test_order import Bench, bench
@@ -135,3 +140,58 @@ async def test_a_locked_ledger_loses_no_clip(tmp_path: Path, monkeypatch: pytest
         assert (await on.make()).path.is_file()
         assert (len(on.emulator.accepted), len(on.emulator.fetches)) == (1, 1)
         assert on.state is State.FINISHED
+
+
+@pytest.mark.parametrize("trouble", ["no more threads", "an id that is no text"])
+async def test_an_accepted_order_is_in_the_ledger_if_this_host_can_keep_no_note_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trouble: str
+) -> None:
+    async with bench(tmp_path, SERVICES["aimlapi"]) as on:
+        provider = on.studio.provider("aimlapi")
+        if trouble == "no more threads":
+
+            async def not_started(*_: object) -> bool:
+                raise RuntimeError("can't start new thread")
+
+            monkeypatch.setattr(submission, "in_own_thread", not_started)
+            assert (await on.make()).path.is_file()
+        else:
+
+            async def oddly_named(_: Request) -> Submission:
+                return Submission(task="cut \ud83d")
+
+            monkeypatch.setattr(provider, "submit", oddly_named)
+            with pytest.raises(ProviderError):
+                await on.make()  # No emulator knows this id.
+            purchase = on.studio.ledger.find(on.take.order.key)
+            assert purchase and purchase.task == r"cut \ud83d"
+
+
+async def test_a_stopped_run_does_not_cancel_the_task_of_another_order_whose_id_it_was_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with bench(tmp_path, SERVICES["dashscope"]) as on:
+        provider, ledger = on.studio.provider("dashscope"), on.studio.ledger
+        assert ledger.intend(on.take.order.model_copy(update={"key": "other", "slate": "1B"}))
+        assert ledger.mark_submitted("other", "task-7", None)
+        sent, answered, called_off = asyncio.Event(), asyncio.Event(), []
+
+        async def submit(_: Request) -> Submission:
+            sent.set()
+            await answered.wait()
+            return Submission(task="task-7")
+
+        async def cancel(task: str) -> bool:
+            called_off.append(task)
+            return True
+
+        monkeypatch.setattr(provider, "submit", submit)
+        monkeypatch.setattr(provider, "cancel", cancel)
+        making = asyncio.create_task(on.make())
+        await sent.wait()
+        making.cancel()
+        await asyncio.sleep(0)
+        answered.set()
+        with pytest.raises(asyncio.CancelledError):
+            await making
+        assert on.state is State.UNKNOWN and called_off == []

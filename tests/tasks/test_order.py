@@ -473,3 +473,23 @@ async def test_a_clip_that_came_is_not_lost_when_another_host_finds_its_order_fo
         assert on.state is State.FINISHED
         assert Bucket(bucket).size(f"{clip.digest[:2]}/{clip.digest}.mp4") == clip.size
         assert (len(on.emulator.accepted), len(on.emulator.fetches)) == (1, 1)
+
+
+async def test_a_take_that_another_run_orders_elsewhere_while_the_ledger_is_locked_is_not_bought_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with bench(tmp_path, SERVICES["aimlapi"]) as on:
+        other, intend = Ledger(f"sqlite:///{tmp_path / 'ledger.sqlite'}"), Ledger.intend
+        elsewhere = on.take.order.model_copy(update={"key": "elsewhere", "provider": "apiyi"})
+
+        def intend_later(ledger: Ledger, *arguments: Any) -> bool:
+            monkeypatch.setattr(Ledger, "intend", intend)
+            assert other.intend(elsewhere)
+            return intend(ledger, *arguments)
+
+        monkeypatch.setattr(Ledger, "intend", intend_later)
+        on.take = on.take.model_copy(update={"elsewhere": ("elsewhere",)})
+        with pytest.raises(Terminal, match="ordered from apiyi meanwhile"):
+            await on.make()
+        assert on.emulator.accepted == [] and on.studio.ledger.find(on.take.order.key) is None
+        other.close()

@@ -1,4 +1,4 @@
-"""What reads are made with: a connection of any library, in a transaction."""
+"""The means of reading: a connection of any library, in a transaction."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Connection(NamedTuple):
     reader: Owner
     """The run that reads."""
     lock: str = ""
-    """What locks the purchases of a query until the transaction ends, in SQL; empty if nobody else can write."""
+    """SQL that locks the purchases of a query until the transaction ends; empty if nobody else can write."""
 
 
 def in_batches(items: Iterable[Item]) -> Iterator[list[Item]]:

@@ -164,7 +164,7 @@ class _Transfer:
 
     @contextmanager
     def _opened(self) -> Iterator[Callable[[bytes | bytearray], None]]:
-        """What appends to the file, and counts what it has appended."""
+        """A function that appends to the file and counts the bytes."""
         with self._into.open("ab" if self._written else "wb") as file:
 
             def append(block: bytes | bytearray) -> None:

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from rich.console import Console
 
 from storyreel.flows.commands.exit_codes import exit_code
 from storyreel.flows.commands.main import app
+from storyreel.specs.money import Money
 from storyreel.tasks.ledger.ledger import Ledger, State
 from storyreel.tasks.storage.acceptances import Acceptance, acceptances, keep_acceptance
 from storyreel.tasks.storage.clips import ClipStore, Receipt
@@ -340,7 +342,8 @@ def test_an_order_that_only_the_disk_knows_to_be_accepted_is_attached_and_not_bo
     shop = Shop(tmp_path, "aimlapi")
     (order,) = shop.order(accepted=True)
     key, (accepted,) = order.order.key, aimlapi.accepted
-    kept = Acceptance(key=key, task=accepted.task, at=datetime.now(UTC))
+    cost = Money(amount=Decimal("0.37"), currency="USD")
+    kept = Acceptance(key=key, task=accepted.task, cost=cost, at=datetime.now(UTC))
     assert keep_acceptance(shop.home / "accepted", kept)
     (shot,) = json.loads(reconcile("film.yaml", "--provider", "aimlapi", "--json", command="plan").stdout)["shots"]
     assert shot["state"] == "resuming" and "the service has accepted it" in shot["reason"]
@@ -350,6 +353,7 @@ def test_an_order_that_only_the_disk_knows_to_be_accepted_is_attached_and_not_bo
     done = reconcile()
     assert done.returncode == 0 and "the service has accepted it" in done.stdout
     assert (shop.find(key).state, shop.find(key).task) == (State.SUBMITTED, accepted.task)
+    assert shop.find(key).cost == cost, "the service may not tell it again"
     assert acceptances(shop.home / "accepted") == []
 
 

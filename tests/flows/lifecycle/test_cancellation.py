@@ -11,7 +11,7 @@ from typing import cast
 from uuid import UUID, uuid4
 
 import pytest
-from prefect import flow, get_client
+from prefect import State, flow, get_client
 from prefect.client.schemas.objects import StateType
 from prefect.flow_engine import run_flow
 from prefect.runtime import flow_run
@@ -19,7 +19,7 @@ from prefect.states import Cancelling, Crashed, Running
 
 from storyreel.flows.errors import Interrupted
 from storyreel.flows.lifecycle import cancellation
-from storyreel.flows.lifecycle.automations import count_pickups
+from storyreel.flows.lifecycle.automations import count_pickups, picked_up
 from storyreel.flows.lifecycle.cancellation import StopHandler, Stopped, stop_handler, stoppable
 from storyreel.tasks.studio import Studio
 
@@ -113,6 +113,35 @@ async def test_a_run_that_goes_on_and_is_counted_as_lost_has_another_process_con
     assert (last.type, last.name) == (StateType.SCHEDULED, "PickedUp")
     began_again = Running(timestamp=last.timestamp + timedelta(seconds=1))
     assert count_pickups([*states, began_again]) == 1, "as one of the times after which it is given up"
+
+
+@pytest.mark.usefixtures("prefect_server")
+@pytest.mark.parametrize("since", [Running(), Cancelling()], ids=["continued", "cancelled"])
+async def test_a_run_that_is_counted_as_lost_is_not_taken_from_the_process_that_continues_it(
+    since: State, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It waits for the answer to an order before it ends, and the automation is quicker."""
+    monkeypatch.setattr(cancellation, "_WATCH_SECONDS", 0.1)
+
+    @flow
+    @stoppable
+    async def film() -> None:
+        async with get_client() as client:
+            await client.set_flow_run_state(run.id, Crashed(message="no heartbeat for 90 s"), force=True)
+            try:
+                await asyncio.sleep(60)
+            finally:
+                for state in (picked_up("by the automation"), Running(), since):
+                    await client.set_flow_run_state(run.id, state, force=True)
+
+    async with get_client() as client:
+        deployment = await film.ato_deployment("continued meanwhile")
+        run = await client.create_flow_run_from_deployment(await deployment.aapply())
+    with pytest.raises(Stopped, match="counted this run as lost"):
+        await run_flow(film, run)
+    async with get_client() as client:
+        record = await client.read_flow_run(run.id)
+    assert record.state and record.state.type is since.type
 
 
 @pytest.mark.usefixtures("prefect_server")

@@ -246,7 +246,7 @@ async def lose_leases(client: PrefectClient, run: str) -> set[Path]:
 async def test_a_film_that_finds_all_places_lost_says_so_and_goes_on(
     client: PrefectClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(lost_slots, "_PAUSE_SECONDS", (1.2, 1.3))
+    monkeypatch.setattr(lost_slots, "_PAUSE_SECONDS", (2.5, 2.6))
     await lose(client, 5)
     assert await most_at_once(2, tmp_path, monkeypatch) == 2
     assert await taken(client) == 0

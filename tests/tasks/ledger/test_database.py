@@ -203,6 +203,40 @@ def test_a_commit_whose_answer_was_lost_is_recognized(url: str, monkeypatch: pyt
     ledger.close()
 
 
+def test_an_intent_that_is_given_up_is_known_to_be_stored_if_the_answer_was_lost(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else it would not be withdrawn, and an order that was never sent would be unknown."""
+    ledger, is_wanted = Ledger(url), True
+    really = ledger._database._transaction
+
+    def committed_but_unheard(work: Any, begin: str, *rest: Any) -> Any:
+        nonlocal is_wanted
+        answer = really(work, begin, *rest)
+        if begin == "BEGIN IMMEDIATE" and is_wanted:
+            is_wanted = False
+            raise sqlite3.OperationalError("database is locked")
+        return answer
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ledger._database, "_transaction", committed_but_unheard)
+        assert ledger.intend(an_order(), (), lambda: is_wanted)
+        assert ledger.withdraw("k") and ledger.list() == ()
+        is_wanted = True
+        assert ledger.intend(an_order("other"))
+        is_wanted = False
+        ledger.mark_failed("other", "refused")
+        failed = ledger.find("other")
+        assert failed
+        is_wanted = True
+        assert ledger.intend_again(failed, an_order("other"), (), lambda: is_wanted)
+        assert ledger.withdraw("other")
+        assert not ledger.intend_again(failed, an_order("other"), (), lambda: False), "nothing is stored"
+    found = ledger.find("other")
+    assert found and found.state is State.FAILED
+    ledger.close()
+
+
 def test_a_take_with_an_equal_request_is_not_taken_for_an_intent_whose_answer_was_lost(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
