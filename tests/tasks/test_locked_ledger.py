@@ -200,7 +200,7 @@ def _lease(studio: Studio, number: int) -> float:
     return purchase.lease_until.timestamp()
 
 
-@pytest.mark.parametrize("mode", ["access exclusive", "exclusive"])
+@pytest.mark.parametrize("mode", ["access exclusive", "share"])
 async def test_a_take_cancelled_before_its_intent_is_stored_is_not_ordered(
     tmp_path: Path, url: str, lock: Lock, mode: str
 ) -> None:
