@@ -170,7 +170,7 @@ class Studio:
 
         def store() -> bool:
             is_stored = intent(self.ledger, lambda: not is_cancelled)
-            if is_stored and is_cancelled:  # while it waited for who holds the row: its caller may not be there any more
+            if is_stored and is_cancelled:  # while it waited for a lock; its caller may have gone on
                 self.ledger.withdraw(key)
                 return False
             return is_stored
