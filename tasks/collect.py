@@ -180,8 +180,9 @@ async def _wait(take: Take, task: str, provider: Provider, studio: Studio, patie
         except TimeIsUp:
             break
         except TaskFailed as error:
-            is_owed = studio.prices.may_bill_failure(take.request)
-            await studio.note(Ledger.mark_failed, take.order.key, error.message, owed=is_owed)
+            prices, request = studio.prices, take.request
+            owed, is_refunded = prices.may_bill_failure(request), prices.refunds_failure(request)
+            await studio.note(Ledger.mark_failed, take.order.key, error.message, owed=owed, is_refunded=is_refunded)
             raise
         except (Denied, TaskForgotten) as error:
             turned_down += 1

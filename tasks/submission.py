@@ -83,7 +83,8 @@ class SentOrder:
             return
         if cancelled:
             reason = f"{CALLED_OFF}; {provider.name} does not charge for it"
-            await ended(self.studio.note(Ledger.mark_failed, order.key, reason), _LAST_NOTE_SECONDS)
+            noting = self.studio.note(Ledger.mark_failed, order.key, reason, is_refunded=True)
+            await ended(noting, _LAST_NOTE_SECONDS)
             self.log.info("%s take %d: %s", order.slate, order.take, reason)
 
     async def _settle(self, answer: asyncio.Future[Submission], storing: asyncio.Future[Submission]) -> None:

@@ -176,10 +176,11 @@ def _http_request(service: HostedProvider, request: Request, attachments: Sequen
     by_name = {(each.use, each.digest): each for each in attachments}
     places = {name: _place(each, sources[name], service.store_prefix) for name, each in by_name.items()}
     url = without_password(service.base + service.submit_path(request))
+    headers = service.submit_headers(places) | service.order_id_headers(request)
     return HttpRequest(
         method="POST",
         url=url,
-        headers=order_headers(url, service.headers("…"), service.submit_headers(places)),
+        headers=order_headers(url, service.headers("…"), headers),
         body=service.body(request, places),
     )
 

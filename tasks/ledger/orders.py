@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 from typing import TypeVar
 
 from sqlalchemy.exc import IntegrityError
@@ -235,16 +236,18 @@ class Orders(LedgerBase):
 
         return self._write_outcome(finish)
 
-    def mark_failed(self, key: str, reason: str, *, owed: bool = False) -> bool:
+    def mark_failed(self, key: str, reason: str, *, owed: bool = False, is_refunded: bool = False) -> bool:
         """Store that the service refused or failed the order; unless `owed`, it counts only with a stored cost.
 
+        `is_refunded`: the cost that the service named when it accepted the order is not charged, and becomes 0.
         False if another run owns the row by now, or it is finished.
         """
 
         def fail(tx: Transaction) -> bool:
             row = tx.row(key)
             may = row.is_ours() and row.state in _UNDER_WAY
-            return may and tx.change(key, state=State.FAILED, reason=reason, owed=owed)
+            nothing = Money(amount=Decimal(0), currency=row.cost.currency) if row.cost and is_refunded else None
+            return may and tx.change(key, state=State.FAILED, reason=reason, owed=owed, **rows.cost_columns(nothing))
 
         return self._write(fail)
 

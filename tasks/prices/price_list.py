@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from decimal import Decimal
 from fractions import Fraction
 from importlib import resources
@@ -60,8 +60,9 @@ class PriceList(Frozen):
         )
         named = Settings.read(environment).prices
         own = read_file(named.expanduser(), shipped) if named else Tariff()
-        regions = (*own.regions, *shipped.regions)
-        sites = {service: _site(service, regions, environment) for service in {region.service for region in regions}}
+        regions = own.regions, shipped.regions
+        services = {region.service for some in regions for region in some}
+        sites = {service: _site(service, regions, environment) for service in services}
         return cls(own=own, shipped=shipped, sites=sites)
 
     def price(self, request: Request) -> Quote:
@@ -92,9 +93,18 @@ class PriceList(Frozen):
         return rate.price if rate.seconds is not None else _price_of(rate.price, seconds)
 
     def may_bill_failure(self, request: Request) -> bool:
-        """Whether a task that fails may cost its price: its rate is known, and does not say that failures are free."""
+        """Whether a task that fails may cost its price: its rate is known, and failures are not said to be free."""
+        return self.rate_of(request) is not None and not self.refunds_failure(request)
+
+    def refunds_failure(self, request: Request) -> bool:
+        """Whether a task that fails costs nothing, even if the service has named a cost when it was ordered.
+
+        Services say it of all their models alike, of those without a published price too.
+        """
         rate = self.rate_of(request)
-        return rate is not None and rate.failed != "free"
+        if rate is None or rate.failed is None:
+            rate = next((one for one in self.shipped.rates if one.service == request.provider and one.failed), None)
+        return rate is not None and rate.failed == "free"
 
     def rate_of(self, request: Request) -> Rate | None:
         """The rate of a take; None if unknown."""
@@ -163,14 +173,18 @@ def _price_of(price: Money, seconds: Fraction) -> Money:
     return Money(amount=Decimal(f"{whole}.{part:0{DECIMALS}}".rstrip("0").rstrip(".")), currency=price.currency)
 
 
-def _site(service: str, regions: tuple[Region, ...], environment: Mapping[str, str]) -> Site:
+def _site(service: str, regions: Iterable[tuple[Region, ...]], environment: Mapping[str, str]) -> Site:
+    """The host of a service; its region is the nearest of the first of `regions` that know the host."""
     adapter = load(service)
     if not issubclass(adapter, HostedProvider):
         return Site(host="")
     try:
         base_url = ServiceSettings.read(service, environment).base_url or adapter.default_base_url
-        host = urlsplit(base_url).hostname or ""
+        host = (urlsplit(base_url).hostname or "").rstrip(".")
     except SettingsError:  # raised again by whatever uses the service
         host = ""
-    region = next((region.name for region in regions if region.service == service and region.has(host)), "")
-    return Site(host=host, region=region)
+    for some in regions:
+        near = [region for region in some if region.service == service and region.nearness(host)]
+        if near:
+            return Site(host=host, region=max(near, key=lambda region: region.nearness(host)).name)
+    return Site(host=host)

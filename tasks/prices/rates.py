@@ -73,11 +73,11 @@ class Region(Frozen):
     service: str
     name: str
     hosts: tuple[str, ...]
-    """The service's hosts there; their subdomains count too."""
+    """The service's hosts there; their subdomains count too, unless they are another region's."""
 
-    def has(self, host: str) -> bool:
-        """Whether a host is in the region."""
-        return any(host == known or host.endswith(f".{known}") for known in self.hosts)
+    def nearness(self, host: str) -> int:
+        """The length of the known host that a host is, or is below; 0 if there is none."""
+        return max((len(known) for known in self.hosts if host == known or host.endswith(f".{known}")), default=0)
 
 
 class Tariff(Frozen):

@@ -86,6 +86,10 @@ class Aimlapi(HostedProvider):
         Mode.TEXT: wan(Mode.TEXT, "alibaba/wan-2-7-t2v", durations=_SOLD),
     }
 
+    def order_id_headers(self, request: Request) -> dict[str, str]:
+        """Its page on request tracing, read 2026-11-29: 1 to 128 of `A-Za-z0-9._:-`; anything else is dropped."""
+        return {"X-Client-Request-Id": request.key}
+
     def body(self, request: Request, urls: AttachmentUrls) -> dict[str, Any]:
         """Flat. Prompt expansion is off, as it may paraphrase labels and quoted dialogue."""
         body: dict[str, Any] = {

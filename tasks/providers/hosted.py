@@ -97,8 +97,8 @@ class HostedProvider(Provider):
 
     async def submit(self, request: Request) -> Submission:
         urls = await self._attachment_urls(request)
-        body, headers = self.body(request, urls), self.submit_headers(urls)
-        answer = await self._client.post_once(self.submit_path(request), body, headers)
+        headers = self.submit_headers(urls) | self.order_id_headers(request)
+        answer = await self._client.post_once(self.submit_path(request), self.body(request, urls), headers)
         try:
             submission = self.read_submission(answer, request)
         except Exception as error:  # an answer of whatever form is no reason to lose it
@@ -247,6 +247,10 @@ class HostedProvider(Provider):
 
     def submit_headers(self, urls: AttachmentUrls) -> dict[str, str]:
         """Further headers of an order."""
+        return {}
+
+    def order_id_headers(self, request: Request) -> dict[str, str]:
+        """The headers that tell the service the take's key, by which its list of orders names the order."""
         return {}
 
     @abstractmethod

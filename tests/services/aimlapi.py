@@ -1,4 +1,4 @@
-"""AIMLAPI on this machine: `POST` and `GET /v2/video/generations` for the three Wan 2.7 models.
+"""AIMLAPI on this machine: orders and looks at `/v2/video/generations`, its log of requests, its catalogue of models.
 
 Field tables are those of its published OpenAPI files; messages are those of its pages on errors.
 """
@@ -12,6 +12,8 @@ from decimal import Decimal
 from typing import Any, ClassVar, Literal
 from uuid import uuid4
 
+from tests.services import aimlapi_logs, aimlapi_models
+from tests.services.aimlapi_models import OTHERS, ListedModel, by_resolution
 from tests.services.checking import Field, Violation, plain, violations
 from tests.services.clock import utc
 from tests.services.emulator import Emulator, Refusal, Route, Settings
@@ -86,6 +88,13 @@ class AimlapiSettings(Settings):
     """From the sample: 1.95 USD for 10 s of output and 5 s of input video."""
     unknown_task: int = 404
     """Status of a poll of an unknown id."""
+    log_seconds: float = 0
+    """Time from the end of a task to its row in the log. Its pages say that a charge is recorded after a generation
+    reports `completed`, and not how long after."""
+    keeps_client_ids: bool = True
+    """Whether the header of an order arrives; a proxy may drop it."""
+    catalogue: tuple[ListedModel, ...] | None = None
+    """The models that it lists; None: its three of Wan 2.7 at the prices that it charges, and others."""
 
 
 _COMMON = {
@@ -135,7 +144,12 @@ class Aimlapi(Emulator):
         super().__init__(self.doubts)
 
     def routes(self) -> tuple[Route, ...]:
-        return Route(Call.CREATE, "POST", _PATH, self.create), Route(Call.POLL, "GET", _PATH, self.poll)
+        return (
+            Route(Call.CREATE, "POST", _PATH, self.create),
+            Route(Call.POLL, "GET", _PATH, self.poll),
+            Route(Call.LIST, "GET", aimlapi_logs.PATH, self.log),
+            Route(Call.PRICES, "GET", aimlapi_models.PATH, self.models),
+        )
 
     async def create(self, request: HttpRequest) -> Reply:
         """Check, accept, begin."""
@@ -152,7 +166,11 @@ class Aimlapi(Emulator):
         meta = {"meta": self._usage(job)} if self.doubts.usage_at_create else {}
         if self.doubts.created == 204:
             return Reply(204)
-        return json_reply({"id": job.id, "status": WORDS[Phase.WAITING]} | meta, self.doubts.created)
+        reply = json_reply({"id": job.id, "status": WORDS[Phase.WAITING]} | meta, self.doubts.created)
+        # Its page on request tracing and cost headers.
+        for name, value in (self._headers(job) | self._cost_headers(job)).items():
+            reply = reply.with_header(name, value)
+        return reply
 
     async def poll(self, request: HttpRequest) -> Reply:
         """The status of a generation."""
@@ -173,6 +191,57 @@ class Aimlapi(Emulator):
         elif phase in (Phase.FAILED, Phase.CANCELED, Phase.FORGOTTEN):
             reply |= self._reason(job.script.failure)
         return json_reply(reply)
+
+    async def log(self, request: HttpRequest) -> Reply:
+        """A page of the log: the requests that have ended, of this key alone."""
+        self._check_key(request)
+        strict = self.settings.unknown_fields == "refuse"
+        if wrong := aimlapi_logs.violations(request, unknown=strict):
+            raise Refusal(self._invalid(wrong, "Query validation error!"))
+        prefix = request.query_value("key_prefix")
+        if prefix is not None and not self.settings.key.startswith(prefix):
+            raise Refusal(self._error(403, "This key may not list the requests of another one"))
+        return json_reply(aimlapi_logs.page(request, self.clock.now()).of(self._rows()))
+
+    async def models(self, request: HttpRequest) -> Reply:
+        """The catalogue. Anybody may read it."""
+        return aimlapi_models.answer(request, self.catalogue)
+
+    @property
+    def catalogue(self) -> tuple[ListedModel, ...]:
+        """The models that it lists now."""
+        if self.doubts.catalogue is not None:
+            return self.doubts.catalogue
+        prices = by_resolution(p720=str(self.doubts.usd_a_second_720p), p1080=str(self.doubts.usd_a_second_1080p))
+        return (*(ListedModel(name, prices, aliases=(name.partition("/")[2],)) for name in _FIELDS), *OTHERS)
+
+    def _rows(self) -> list[aimlapi_logs.Row]:
+        """A failed request is billed nothing: what was held for it is given back."""
+        self.jobs.advance()
+        ended = [job for job in self.jobs.all() if job.ended is not None]
+        return [
+            aimlapi_logs.Row(
+                created=job.sale.at,
+                succeeded=job.outcome is Phase.DONE,
+                model=job.sale.order.model,
+                usd=(usd := self._usd(job) if job.outcome is Phase.DONE else Decimal(0)),
+                credits=int(usd * _CREDITS_A_USD),
+                inference=job.id,
+                client=self._headers(job).get("x-client-request-id"),
+            )
+            for job in ended
+            if job.ended is not None and self.clock.now() >= job.ended + self.doubts.log_seconds
+        ]
+
+    def _headers(self, job: Job) -> dict[str, str]:
+        """The ids that come with the answer to an order."""
+        client = job.sale.request.headers.get("x-client-request-id", "")
+        is_kept = self.doubts.keeps_client_ids and aimlapi_logs.CLIENT_ID.fullmatch(client)
+        return {"x-inference-id": job.id} | ({"x-client-request-id": client} if is_kept else {})
+
+    def _cost_headers(self, job: Job) -> dict[str, str]:
+        usd = self._usd(job)
+        return {"x-aimlapi-credits-used": str(int(usd * _CREDITS_A_USD)), "x-aimlapi-usd-spent": f"{usd:.9f}"}
 
     def error_reply(self, status: int) -> Reply:
         return self._error(status)
@@ -238,10 +307,13 @@ class Aimlapi(Emulator):
             with_video=videos,
         )
 
-    def _usage(self, job: Job) -> dict[str, object]:
+    def _usd(self, job: Job) -> Decimal:
         order = job.sale.order
         price = self.doubts.usd_a_second_720p if order.resolution == "720p" else self.doubts.usd_a_second_1080p
-        usd = price * (_seconds(job.sale.body) + order.input_seconds)
+        return price * (_seconds(job.sale.body) + order.input_seconds)
+
+    def _usage(self, job: Job) -> dict[str, object]:
+        usd = self._usd(job)
         return {"usage": {"credits_used": int(usd * _CREDITS_A_USD), "usd_spent": float(usd)}}
 
     def _reason(self, failure: Failure) -> dict[str, object]:

@@ -25,6 +25,7 @@ class Call(Enum):
     POLL = "poll"
     LIST = "list"
     CANCEL = "cancel"
+    PRICES = "prices"
     UPLOAD = "upload"
     """Each step of an upload: asking where to, and sending."""
     FETCH = "fetch"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -132,6 +134,100 @@ def test_the_emulator_and_the_published_schema_agree(client: httpx.Client, mode:
             reply_judge.validate(reply.json())
 
     agree()
+
+
+def listing(name: str, path: str) -> tuple[dict[str, Any], Draft4Validator]:
+    """The schemas of a list's parameters by name, and the judge of its replies."""
+    get: dict[str, Any] = json.loads((FOLDER / name).read_text())["paths"][path]["get"]
+    parameters = {each["name"]: each["schema"] for each in get["parameters"]}
+    return parameters, Draft4Validator(_plain(get["responses"]["200"]["content"]["application/json"]["schema"]))
+
+
+TIMES = st.sampled_from(["2026-07-01T00:00:00Z", "2026-07-28T00:00:00Z", "2026-10-01", "2026-11-29T12:00:00", "now"])
+LOG_VALUES = {
+    "period": st.sampled_from(["24h", "7d", "92d", "0d", "7", "1w", "2200h", "2209h"]),
+    "start": TIMES,
+    "end": TIMES,
+    "key_prefix": st.sampled_from(["sk-emul", ""]),
+    "model": st.sampled_from(["alibaba/wan-2-7-t2v", "wan-2-7-t2v", "a,b", ""]),
+    "status": st.sampled_from(["succeeded", "failed", "succeeded,failed", "queued"]),
+    "limit": st.one_of(st.integers(-2, 102).map(str), st.sampled_from(["ten", "1.5", ""])),
+    "offset": st.one_of(st.integers(-2, 5).map(str), st.just("one")),
+}
+
+
+def fits_description(query: dict[str, str]) -> bool:
+    """The prose of the parameters, which their schemas cannot say."""
+    bounds = [name for name in ("start", "end") if name in query]
+    if "period" in query:
+        found = re.fullmatch("([1-9][0-9]*)([hd])", query["period"])
+        return not bounds and found is not None and int(found[1]) * (1 if found[2] == "h" else 24) <= 92 * 24
+    if len(bounds) < 2:
+        return False
+    try:
+        start, end = (datetime.fromisoformat(query[name]).replace(tzinfo=None) for name in bounds)
+    except ValueError:
+        return False
+    return timedelta(0) <= end - start <= timedelta(days=92)
+
+
+def typed(schema: dict[str, Any], text: str) -> Any:
+    return int(text) if schema["type"] == "integer" and re.fullmatch("-?[0-9]+", text) else text
+
+
+def test_the_log_takes_the_published_parameters_and_gives_the_published_pages(client: httpx.Client) -> None:
+    parameters, reply_judge = listing("aimlapi-logs-v2.json", "/v2/logs")
+    assert parameters.keys() == LOG_VALUES.keys()
+    assert client.post(PATH, json={"model": "alibaba/wan-2-7-t2v", "prompt": "x"}).status_code == 200
+    some = {name: st.one_of(st.none(), values) for name, values in LOG_VALUES.items()}
+
+    @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(st.fixed_dictionaries(some))
+    def agree(values: dict[str, str | None]) -> None:
+        query = {name: value for name, value in values.items() if value is not None}
+        wrong = [
+            name for name, text in query.items() if not Draft4Validator(parameters[name]).is_valid(
+                typed(parameters[name], text))
+        ]  # fmt: skip
+        reply = client.get("/v2/logs", params=query)
+        assert reply.status_code == (200 if not wrong and fits_description(query) else 400), (query, reply.text)
+        if reply.status_code == 200:
+            reply_judge.validate(reply.json())
+
+    agree()
+
+
+@pytest.mark.parametrize("end", [Phase.DONE, Phase.FAILED])
+def test_a_row_of_the_log_fits_the_published_one(end: Phase) -> None:
+    _, judge = listing("aimlapi-logs-v2.json", "/v2/logs")
+    emulator = Aimlapi(AimlapiSettings(script=Script(waiting=0, running=0, end=end)))
+    headers = {"Authorization": f"Bearer {emulator.settings.key}"}
+    with emulator.served() as base_url, httpx.Client(base_url=base_url, headers=headers) as client:
+        body = {"model": "alibaba/wan-2-7-t2v", "prompt": "x"}
+        for id in ("order-8f21c4", "not one: it has spaces", "x" * 129, "k" * 64):
+            client.post(PATH, json=body, headers={"X-Client-Request-Id": id})
+        page = client.get("/v2/logs", params={"period": "1h", "limit": 3}).json()
+        rest = client.get("/v2/logs", params={"period": "1h", "limit": 3, "offset": 3}).json()
+    judge.validate(page)
+    judge.validate(rest)
+    assert [row["client_request_id"] for row in page["data"] + rest["data"]] == ["k" * 64, None, None, "order-8f21c4"]
+    assert {row["cost"]["usd"] > 0 for row in page["data"]} == {end is Phase.DONE}
+    assert (page["pagination"]["has_more"], rest["pagination"]["has_more"]) == (True, False)
+
+
+def test_the_catalogue_of_models_is_as_published_and_needs_no_key() -> None:
+    parameters, judge = listing("aimlapi-models.json", "/v1/models")
+    with Aimlapi().served() as base_url, httpx.Client(base_url=base_url) as client:
+        everything = client.get("/v1/models")
+        for query in ({}, {"include": "pricing"}, {"include": "pricing,capabilities,nonsense"}, {"details": "true"}):
+            assert query.keys() <= parameters.keys()
+            judge.validate(client.get("/v1/models", params=query).json())
+        named = client.get("/v1/models", params={"id": "wan-2-7-i2v,ALIBABA/WAN-2-7-T2V", "include": "pricing"})
+        again = client.get("/v1/models", headers={"If-None-Match": everything.headers["etag"]})
+    assert "pricing" not in everything.text and len(everything.json()["data"]) > 3
+    assert [entry["id"] for entry in named.json()["data"]] == ["alibaba/wan-2-7-i2v", "alibaba/wan-2-7-t2v"]
+    assert all(entry["pricing"]["kind"] == "variants" for entry in named.json()["data"])
+    assert (again.status_code, again.content) == (304, b"")
 
 
 @pytest.mark.parametrize("mode", MODES)

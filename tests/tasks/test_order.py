@@ -163,6 +163,23 @@ async def test_a_task_that_failed_counts_if_the_price_list_says_so(tmp_path: Pat
         assert on.studio.ledger.committed("month", film="F") == ((price,) if counts else ())
 
 
+@pytest.mark.parametrize(("terms", "counts"), [("", False), ("failed: billed", True)])
+async def test_a_failure_at_aimlapi_costs_nothing_though_a_cost_came_with_its_acceptance(
+    tmp_path: Path, terms: str, counts: bool
+) -> None:
+    (own := tmp_path / "prices.yaml").write_text(
+        f"prices: 1\nrates: [{{service: aimlapi, per_second: 0.5, currency: USD, {terms}}}]\n"
+    )
+    async with bench(tmp_path, SERVICES["aimlapi"]) as on:
+        on.studio.prices = PriceList.read({"STORYREEL_PRICES": str(own)} if terms else {})
+        on.emulator.use_script(Script(waiting=0, running=0, end=Phase.FAILED))
+        with pytest.raises(TaskFailed):
+            await on.make()
+        costs = [event.cost.amount for event in on.studio.ledger.history(on.take.order.key) if event.cost]
+        assert costs[0] > 0 and bool(costs[-1]) == counts
+        assert any(money.amount for money in on.studio.ledger.committed("month", film="F")) == counts
+
+
 async def test_a_take_that_another_run_has_ordered_elsewhere_is_not_ordered_too(
     tmp_path: Path, service: Service
 ) -> None:

@@ -140,9 +140,9 @@ def _in(table: str, condition: str) -> str:
 
 
 def _priced_otherwise(table: str, condition: str) -> str:
-    """The prices of orders that were charged in another currency, in SQL."""
+    """The prices of orders that were charged in another currency, and not charged nothing, in SQL."""
     selected = _selected(table, "1 = 0", "price", "price_currency")
-    return f"{selected} WHERE {condition} AND currency <> price_currency"
+    return f"{selected} WHERE {condition} AND currency <> price_currency AND cost <> '0'"
 
 
 def _selected(table: str, is_charged: str, amount: str, currency: str) -> str:

@@ -114,6 +114,22 @@ def test_orders_without_a_charge_free_their_share_of_the_budget(ledger: Ledger) 
     assert ledger.committed("run", run="run-1") == (dollars("0.50"),), "its own failure does not count"
 
 
+@pytest.mark.parametrize("currency", ["USD", "CNY"])
+def test_a_failure_that_is_not_charged_gives_back_what_the_service_named_when_it_accepted_the_order(
+    ledger: Ledger, currency: str
+) -> None:
+    held = Money(amount=Decimal("0.60"), currency=currency)
+    ledger.intend(priced("a"))
+    ledger.mark_submitted("a", "task-a", held)
+    assert held in ledger.committed("run", run="run-1")
+    ledger.mark_failed("a", "moderated", is_refunded=True)
+    assert not any(money.amount for money in ledger.committed("run", run="run-1"))
+    assert ledger.intend(priced("b", "1.00"), at_most("1.00"))
+    assert ledger.spent().charged == () and ledger.spent().estimated == (dollars("1.00"),)
+    costs = [event.cost for event in ledger.history("a")]
+    assert costs[-2:] == [held, Money(amount=Decimal(0), currency=currency)], "what was held stays in the history"
+
+
 def test_a_charged_cost_counts_even_if_the_order_failed(ledger: Ledger) -> None:
     ledger.intend(priced("a"))
     ledger.mark_submitted("a", "task-a", dollars("0.60"))

@@ -97,7 +97,12 @@ def test_the_animatic_is_free_whatever_it_draws() -> None:
         ("https://ws-1.cn-beijing.maas.aliyuncs.com/", money("3", CNY)),
         ("https://DashScope-Intl.aliyuncs.com", money("3.66962", CNY)),
         ("https://ws-1.ap-southeast-1.maas.aliyuncs.com", money("3.66962", CNY)),
+        ("https://trial.ap-southeast-1.maas.aliyuncs.com.", money("3.66962", CNY)),
         ("https://dashscope-us.aliyuncs.com", None),
+        ("https://ws-1.us-east-1.maas.aliyuncs.com", None),
+        # A subdomain of Beijing's host, and Hong Kong's.
+        ("https://cn-hongkong.dashscope.aliyuncs.com", None),
+        ("https://ws-1.cn-shanghai.maas.aliyuncs.com", None),
         ("https://fake-dashscope.aliyuncs.com", None),
         ("https://dashscope.aliyuncs.com.example", None),
         ("http://127.0.0.1:8080", None),
@@ -108,9 +113,23 @@ def test_the_host_decides_the_region_and_so_the_price(base: str, price: Money | 
     assert PriceList.read({"DASHSCOPE_BASE_URL": base}).price(asked("dashscope")).money == price
 
 
-def test_where_a_region_has_no_price_the_note_names_it() -> None:
-    virginia = PriceList.read({"DASHSCOPE_BASE_URL": "https://dashscope-us.aliyuncs.com"})
-    assert "in Virginia" in virginia.price(asked("dashscope")).note
+@pytest.mark.parametrize(
+    ("host", "region"),
+    [
+        ("dashscope-us.aliyuncs.com", "Virginia"),
+        ("ws-1.us-east-1.maas.aliyuncs.com", "Virginia"),
+        ("cn-hongkong.dashscope.aliyuncs.com", "Hong Kong"),
+        ("ws-1.cn-hongkong.maas.aliyuncs.com", "Hong Kong"),
+        ("ws-1.eu-central-1.maas.aliyuncs.com", "Frankfurt"),
+        ("trial.ap-northeast-1.maas.aliyuncs.com", "Tokyo"),
+    ],
+)
+def test_where_a_region_has_no_price_the_note_names_it(host: str, region: str) -> None:
+    there = PriceList.read({"DASHSCOPE_BASE_URL": f"https://{host}"})
+    assert f"in {region} is unknown" in there.price(asked("dashscope")).note
+
+
+def test_an_unknown_host_has_no_price_and_the_note_names_it() -> None:
     nowhere = PriceList.read({"DASHSCOPE_BASE_URL": "https://proxy.example"})
     assert "proxy.example is in no known region" in nowhere.price(asked("dashscope")).note
 

@@ -155,6 +155,8 @@ async def test_every_field_of_an_order_is_as_the_service_documents(name: str, mo
     assert received.json() == BODIES[name][mode]
     assert type(received.json().get("duration", received.json().get("parameters", {}).get("duration"))) is int
     assert received.headers.items() >= HEADERS[name].items()
+    ids = {value for value in received.headers.values() if value == full(service, mode).key}
+    assert bool(ids) == (name == "aimlapi"), "the others have no field for an id of ours"
     assert len(emulator.accepted) == 1
 
 
