@@ -115,6 +115,10 @@ class ShotDefaults(StoryboardModel):
     """The number of the take that goes into the cut; when left out the best by inspection, else the last."""
     seed: Seed | None = None
     """The first take's seed, the others count on from it; derived from the rest of the request when left out."""
+    expand_prompt: Switch = False
+    """Whether the service may rewrite the prompt before it makes the clip; it would paraphrase labels and lines."""
+    watermark: Switch = False
+    """Whether the service puts its own mark, that the clip is AI generated, into the picture."""
     timeout: Duration = Duration("1200s")
     """How long a run waits for a take at its service; the order is kept, and the next run continues to wait."""
     review: Review = "none"

@@ -184,6 +184,8 @@ class PlannedTake(Frozen):
             "key": self.key,
             "scene": self.scene,
             "circled": self.circled,
+            "expand_prompt": self.request.expand_prompt,
+            "watermark": self.request.watermark,
             "changes": list(self.chosen.changes),
             "stand_in": self.is_stand_in,
             "review": self.review,

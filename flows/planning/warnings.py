@@ -57,6 +57,7 @@ def warnings_of(film: Storyboard, takes: Iterable[PlannedTake], chains: Mapping[
             yield f"{begin} is continued itself, {used}: the picture will jump where the next shot takes over"
         if shot.last_frame:
             yield f"{begin} has a last frame, {used}: it will not reach that frame"
+    yield from _expanded_prompts(film, first)
     yield from _unsent_voices(film, first)
     drawn = {slate: _drawn(film, take) for slate, take in first.items()}
     yield from letter_warnings(drawn, own_font(film))
@@ -67,6 +68,25 @@ def _drawn(film: Storyboard, take: PlannedTake) -> tuple[str, ...]:
     if board := take.request.board:
         return board.texts if board.lettering else ()
     return film.title, take.shot
+
+
+def _expanded_prompts(film: Storyboard, takes: Mapping[str, PlannedTake]) -> Iterator[str]:
+    """What comes of `expand_prompt`: which prompts lose by it, and which are not expanded after all."""
+    at_risk: dict[str, list[str]] = {}
+    unable: dict[str, list[str]] = {}
+    for shot in film.all_shots:
+        request = takes[shot.shot].request
+        if shot.expand_prompt and not request.expand_prompt and not request.board:
+            unable.setdefault(request.provider, []).append(shot.shot)
+        elif request.expand_prompt and (request.references or shot.dialogue):
+            at_risk.setdefault(request.provider, []).append(shot.shot)
+    for service, slates in at_risk.items():
+        yield (
+            f"{service} rewrites the prompt of {abridged(slates)}, as `expand_prompt` asks: the names of the "
+            "references and the spoken lines in it may be paraphrased"
+        )
+    for service, slates in unable.items():
+        yield f"`expand_prompt` does nothing for {abridged(slates)}: the model at {service} expands no prompts"
 
 
 def _unsent_voices(film: Storyboard, takes: Mapping[str, PlannedTake]) -> Iterator[str]:

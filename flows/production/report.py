@@ -204,6 +204,8 @@ def write_manifest(folder: Path, plan: Plan, rendering: Rendering) -> None:
             "mode": take.request.mode.value,
             "prompt": take.request.prompt,
             "seed": take.request.seed,
+            "expand_prompt": take.request.expand_prompt,
+            "watermark": take.request.watermark,
             "sold_seconds": float(take.request.seconds),
             "inspection": take.inspection.model_dump(mode="json") if take.inspection else None,
             **({"in_cut": _place(events[take.shot], plan.cut)} if take.circled else {}),

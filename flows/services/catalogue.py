@@ -195,7 +195,8 @@ def _abilities(capability: Capability, transports: Mapping[Use, Transport]) -> I
     takes += ["a first frame"] if capability.first_frame else []
     takes += ["a last frame"] if capability.last_frame else []
     takes += ["a voice beside a reference"] if capability.voice else []
-    yield f"sells {_sold(capability)}" + (f"; takes {', '.join(takes)}" if takes else "")
+    marks = "; can mark the clip as AI generated" if capability.watermark else ""
+    yield f"sells {_sold(capability)}" + (f"; takes {', '.join(takes)}" if takes else "") + marks
     if lines := list(_transport_lines(transports)):
         yield f"local files: {'; '.join(lines)}"
 

@@ -79,6 +79,8 @@ class Explanation(Frozen):
             "price": self.take.price.model_dump(mode="json") if self.take.price else None,
             "key": self.take.key,
             "seed": request.seed,
+            "expand_prompt": request.expand_prompt,
+            "watermark": request.watermark,
             "prompt": request.prompt,
             "negative_prompt": request.negative_prompt,
             "enclosed": [each.model_dump() for each in self.attachments],
@@ -236,6 +238,10 @@ def _facts(explanation: Explanation) -> Iterator[tuple[str, str]]:
     size = f"{request.width}×{request.height}"
     yield "length", f"{float(take.cut_seconds):.4g} s in the cut, {float(request.seconds):.4g} s made, {size}"
     yield "seed", str(request.seed)
+    if request.prompt:
+        yield "expansion", "on: the service rewrites the prompt" if request.expand_prompt else "off"
+    if request.watermark:
+        yield "watermark", "the service marks the clip as AI generated"
     yield "key", take.key
     yield "state", f"{take.state}: {take.reason}"
 

@@ -83,7 +83,7 @@ class Aimlapi(HostedProvider):
             follows_first_frame=False,
         ),
         Mode.IMAGE: wan(Mode.IMAGE, "alibaba/wan-2-7-i2v", durations=_SOLD, data_uris=("first_frame",)),
-        Mode.TEXT: wan(Mode.TEXT, "alibaba/wan-2-7-t2v", durations=_SOLD),
+        Mode.TEXT: wan(Mode.TEXT, "alibaba/wan-2-7-t2v", durations=_SOLD, watermark=False),
     }
 
     def order_id_headers(self, request: Request) -> dict[str, str]:
@@ -91,25 +91,25 @@ class Aimlapi(HostedProvider):
         return {"X-Client-Request-Id": request.key}
 
     def body(self, request: Request, urls: AttachmentUrls) -> dict[str, Any]:
-        """Flat. Prompt expansion is off, as it may paraphrase labels and quoted dialogue."""
+        """Flat."""
         body: dict[str, Any] = {
             "model": request.model,
             "prompt": request.prompt,
             "resolution": request.resolution,
             "duration": int(request.seconds),
             "seed": request.seed,
-            "enhance_prompt": False,
+            "enhance_prompt": request.expand_prompt,
         }
         if request.negative_prompt:
             body["negative_prompt"] = request.negative_prompt
         if request.mode is not Mode.IMAGE:
             body["aspect_ratio"] = request.aspect_ratio
         if request.mode is not Mode.TEXT:
-            body["watermark"] = False
+            body["watermark"] = request.watermark
         if request.mode is Mode.IMAGE and request.first_frame:
             body["image_url"] = urls["first_frame", request.first_frame.digest]
             # The published schema has two switches with one description.
-            body["enable_prompt_expansion"] = False
+            body["enable_prompt_expansion"] = request.expand_prompt
         if request.mode is Mode.REFERENCE:
             if request.first_frame:
                 body["first_frame_image"] = urls["first_frame", request.first_frame.digest]

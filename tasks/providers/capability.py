@@ -70,7 +70,10 @@ class Capability(Frozen):
     prompt_length: int | None = None
     """Characters."""
     negative_length: int | None = None
-
+    prompt_expansion: bool = False
+    """Whether it rewrites the prompt before it makes the clip, if it is asked to."""
+    watermark: bool = False
+    """Whether it marks the clip as AI generated, if it is asked to."""
     label: Literal["Image 1", "image 1"] = "Image 1"
     """How prompts name the first reference image; videos alike."""
     draws_board: bool = False

@@ -65,15 +65,26 @@ class Freepik(HostedProvider):
     min_poll_seconds = 2
     max_concurrent = 5
     answers = ANSWERS
+    # A watermark is not documented, and a negative prompt for reference-to-video alone.
     capabilities: ClassVar = {
         Mode.REFERENCE: wan(
-            Mode.REFERENCE, "wan-2-7", durations=tuple(range(2, 11)), durations_with_video=None, uploads=True
+            Mode.REFERENCE,
+            "wan-2-7",
+            durations=tuple(range(2, 11)),
+            durations_with_video=None,
+            uploads=True,
+            watermark=False,
         ),
-        # A negative prompt is documented for reference-to-video alone.
         Mode.IMAGE: wan(
-            Mode.IMAGE, "wan-2-7", negative_prompt=False, negative_length=None, uploads=True, last_frame=True
+            Mode.IMAGE,
+            "wan-2-7",
+            negative_prompt=False,
+            negative_length=None,
+            uploads=True,
+            last_frame=True,
+            watermark=False,
         ),
-        Mode.TEXT: wan(Mode.TEXT, "wan-2-7", negative_prompt=False, negative_length=None),
+        Mode.TEXT: wan(Mode.TEXT, "wan-2-7", negative_prompt=False, negative_length=None, watermark=False),
     }
 
     def __init__(self, environment: Mapping[str, str] = os.environ, *, timeout: float = 60) -> None:
@@ -90,13 +101,13 @@ class Freepik(HostedProvider):
         return self._path(request.mode)
 
     def body(self, request: Request, urls: AttachmentUrls) -> dict[str, Any]:
-        """Flat, each reference in an object. Prompt expansion is off, as it may paraphrase labels."""
+        """Flat, each reference in an object."""
         body: dict[str, Any] = {
             "prompt": request.prompt,
             "resolution": request.resolution.upper(),
             "duration": int(request.seconds),
             "seed": request.seed,
-            "additional_settings": {"prompt_extend": False},
+            "additional_settings": {"prompt_extend": request.expand_prompt},
         }
         if request.negative_prompt:
             body["negative_prompt"] = request.negative_prompt

@@ -100,6 +100,10 @@ class Request(Frozen):
     first_frame: Attachment | None
     last_frame: Attachment | None = None
     board: Board | None = None
+    expand_prompt: bool = False
+    """Whether the service may rewrite the prompt."""
+    watermark: bool = False
+    """Whether the service marks the clip as AI generated."""
     take: int
     """From 1."""
 
@@ -130,15 +134,18 @@ class Request(Frozen):
         form["board"] = self.board.model_dump(mode="json") if self.board else None
         form["references"] = [_digests(reference) for reference in self.references]
         form["first_frame"] = _digests(self.first_frame) if self.first_frame else None
-        if self.last_frame:
-            form["last_frame"] = _digests(self.last_frame)
-        else:
-            del form["last_frame"]
+        form["last_frame"] = _digests(self.last_frame) if self.last_frame else None
+        for name in _ADDED_LATER:
+            if not form[name]:
+                del form[name]
         if self.board:
             optional = [name for name in ("lettering", "missing") if not form["board"][name]]
             for name in ("font", *optional):
                 del form["board"][name]
         return json.dumps(form, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+
+_ADDED_LATER = ("last_frame", "expand_prompt", "watermark")
 
 
 def _digests(attachment: Attachment) -> list[str]:

@@ -119,6 +119,8 @@ def _format_words(shot: Shot, request: Request) -> Iterator[tuple[str, str]]:
     yield "aspect ratio", request.aspect_ratio
     yield "resolution", f"{request.resolution}, {request.width}x{request.height}"
     yield "seed", str(shot.seed) if shot.seed is not None else ""
+    yield "expansion of the prompt", "on" if request.expand_prompt else ""
+    yield "watermark", "on" if request.watermark else ""
 
 
 def attachment_name(storyboard: Storyboard, source: str, digest: str) -> tuple[str, str]:

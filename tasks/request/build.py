@@ -76,6 +76,8 @@ def build_requests(
         first_frame=attached.first_frame,
         last_frame=attached.last_frame,
         board=board_of(storyboard, shot, frames, font, digest) if capability.draws_board else None,
+        expand_prompt=shot.expand_prompt and capability.prompt_expansion,
+        watermark=_watermark(shot, capability, provider.name),
         take=1,
     )
     for number in range(1, shot.takes + 1):
@@ -158,6 +160,14 @@ def _negative_prompt(storyboard: Storyboard, capability: Capability) -> str:
             ("look", "avoid"),
         )
     return avoid
+
+
+def _watermark(shot: Shot, capability: Capability, service: str) -> bool:
+    """Whether the clip is marked. Raises Unsupported if it should be and is not: laws ask for such marks."""
+    if shot.watermark and not capability.watermark and not capability.draws_board:
+        hint = alternatives(capability.mode, lambda c: c.watermark, "remove `watermark` and mark the film yourself")
+        raise Unsupported("watermark", f"{service} puts no mark into a clip in {capability.mode}", hint)
+    return shot.watermark and capability.watermark
 
 
 def _supported(

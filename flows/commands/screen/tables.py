@@ -88,6 +88,7 @@ def _notes(budgeted: BudgetedPlan, same: Sequence[str]) -> Iterator[str | Text]:
             yield "How long it will take is not known: a service is used for the first time."
         else:
             yield f"It will take about {_duration(plan.expected_seconds)}, by the times these services took before."
+        yield from _prompts(plan)
     if plan.longest_chain > 1:
         yield f"Longest chain of shots that continue each other: {plan.longest_chain}."
     yield from _fallbacks(plan)
@@ -97,6 +98,19 @@ def _notes(budgeted: BudgetedPlan, same: Sequence[str]) -> Iterator[str | Text]:
         yield styled(("note:", "yellow"), f" {warning}")
     if budgeted.excess:
         yield styled(("budget:", "red"), f" {budgeted.excess}")
+
+
+def _prompts(plan: Plan) -> Iterator[str]:
+    """Whether services rewrite the prompts, and mark the clips as AI generated."""
+    expanded = list(dict.fromkeys(take.shot for take in plan.bought if take.request.expand_prompt))
+    if not expanded:
+        yield "Prompts are used as they are sent; the services' own expansion is off (`expand_prompt`)."
+    elif any(not take.request.expand_prompt for take in plan.bought):
+        yield f"The services expand the prompts of {abridged(expanded)} (`expand_prompt`), and no others."
+    else:
+        yield "The services expand the prompts (`expand_prompt`)."
+    if marked := list(dict.fromkeys(take.shot for take in plan.bought if take.request.watermark)):
+        yield f"Marked by the service as AI generated: {abridged(marked)}."
 
 
 def _scene_cell(column: _Column, scene: str, takes: Sequence[PlannedTake]) -> Text:

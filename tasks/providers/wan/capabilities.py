@@ -29,7 +29,13 @@ WAN = MediaLimits(
 )
 """From Model Studio's video API reference; the resellers state the same or nothing."""
 
-_ALL_MODES: Mapping[str, Any] = {"durations": tuple(range(2, 16)), "prompt_length": 5000, "negative_length": 500}
+_ALL_MODES: Mapping[str, Any] = {
+    "durations": tuple(range(2, 16)),
+    "prompt_length": 5000,
+    "negative_length": 500,
+    "prompt_expansion": True,
+    "watermark": True,
+}
 _BY_MODE: Mapping[Mode, Mapping[str, Any]] = {
     Mode.REFERENCE: {
         "durations_with_video": tuple(range(2, 11)),

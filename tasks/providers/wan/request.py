@@ -15,7 +15,7 @@ from storyreel.tasks.providers.request import Attachment, Request
 
 
 def order_body(request: Request, urls: AttachmentUrls) -> dict[str, Any]:
-    """Model, input and parameters as JSON. Prompt expansion is off, as it may paraphrase labels and quoted dialogue."""
+    """Model, input and parameters as JSON."""
     content: dict[str, Any] = {"prompt": request.prompt}
     if request.negative_prompt:
         content["negative_prompt"] = request.negative_prompt
@@ -31,8 +31,8 @@ def order_body(request: Request, urls: AttachmentUrls) -> dict[str, Any]:
     parameters: dict[str, Any] = {
         "resolution": request.resolution.upper(),
         "duration": int(request.seconds),
-        "prompt_extend": False,
-        "watermark": False,
+        "prompt_extend": request.expand_prompt,
+        "watermark": request.watermark,
         "seed": request.seed,
     }
     if request.mode is not Mode.IMAGE:

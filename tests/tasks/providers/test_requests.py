@@ -160,6 +160,27 @@ async def test_every_field_of_an_order_is_as_the_service_documents(name: str, mo
     assert len(emulator.accepted) == 1
 
 
+def switched_on(body: Any) -> Any:
+    """A body with the service's own expansion and mark switched on, where it has a field for them."""
+    if not isinstance(body, dict):
+        return body
+    switches = ("prompt_extend", "enhance_prompt", "enable_prompt_expansion", "watermark")
+    return {name: True if name in switches else switched_on(value) for name, value in body.items()}
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+@pytest.mark.parametrize("name", list(SERVICES))
+async def test_expansion_and_mark_are_switched_on_under_the_services_own_names(name: str, mode: Mode) -> None:
+    service = SERVICES[name]
+    marks = service.adapter.capabilities[mode].watermark
+    ordered = full(service, mode).model_copy(update={"expand_prompt": True, "watermark": marks})
+    async with opened(service) as (provider, emulator):
+        await provider.submit(ordered)
+    (received,) = emulator.requests
+    assert received.json() == switched_on(BODIES[name][mode]) != BODIES[name][mode]
+    assert marks is ("watermark" in BODIES[name][mode].get("parameters", BODIES[name][mode]))
+
+
 @pytest.mark.parametrize("name", list(SERVICES))
 async def test_empty_fields_are_not_sent(name: str) -> None:
     async with opened(SERVICES[name]) as (provider, emulator):
@@ -226,6 +247,8 @@ def storyboards(draw: st.DrawFn) -> dict[str, Any]:
             shot["last_frame"] = draw(places.filter(lambda place: "png" in place)).format("board")
         if draw(st.integers(0, 4)) == 0:
             shot["mode"] = draw(st.sampled_from([mode.value for mode in Mode]))
+        if draw(st.integers(0, 3)) == 0:
+            shot |= {"expand_prompt": draw(st.booleans()), "watermark": draw(st.booleans())}
         if draw(st.booleans()):
             shot["seed"] = draw(st.sampled_from([0, 1, 2**31 - 1]))
         shots.append(shot)

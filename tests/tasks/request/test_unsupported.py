@@ -19,7 +19,7 @@ from storyreel.tasks.request import unsupported
 
 FILM = """storyboard: 1
 title: The Keeper
-format: {{aspect_ratio: "{ratio}"}}
+format: {{aspect_ratio: "{ratio}", resolution: "{resolution}"}}
 look: {{avoid: "{avoid}"}}
 cast:
   mira: {{references: [{references}], voice: {voice}}}
@@ -33,7 +33,8 @@ def plan(folder: Path, service: str, shot: str, *, has_bucket: bool = False, **f
     with wave.open(str(folder / "mira.wav"), "wb") as sound:
         sound.setparams((1, 2, 8000, 0, "NONE", ""))
         sound.writeframes(bytes(2 * 8000 * 3))
-    words = {"ratio": "16:9", "avoid": "", "references": "https://x.org/m.png", "voice": "https://x.org/m.wav", **film}
+    words = {"ratio": "16:9", "resolution": "720p", "avoid": "", "references": "https://x.org/m.png"}
+    words |= {"voice": "https://x.org/m.wav", **film}
     (folder / "film.yaml").write_text(FILM.format(shot=shot, **words))
     past = History(purchases=lambda _: {}, holds=lambda _: False, has_bucket=has_bucket)
     return make_plan(read(folder / "film.yaml"), past, service)
@@ -129,6 +130,49 @@ def test_avoid_is_put_into_the_prompt_without_a_field_for_it(
     assert take.request.prompt.endswith(prompt)
     assert take.request.negative_prompt == negative
     assert ("Avoid" in take.request.prompt) == (not negative)
+
+
+# Expansion of the prompt, and the mark of a service
+
+
+@pytest.mark.parametrize(
+    ("service", "shot", "able"),
+    [
+        ("aimlapi", "action: Rain.", "apiyi or dashscope"),
+        ("freepik", "action: Rain.", "apiyi or dashscope"),
+        ("freepik", "action: On., cast: [mira]", "aimlapi or apiyi or dashscope"),
+    ],
+)
+def test_a_mark_that_a_service_cannot_make_is_told_where_it_is_asked_for(
+    tmp_path: Path, service: str, shot: str, able: str
+) -> None:
+    found = problem(tmp_path, service, f"{shot}, watermark: true")
+    assert found.message.startswith(f"{service} puts no mark into a clip in ")
+    assert found.hint == f"shoot it with {able}, or remove `watermark` and mark the film yourself"
+    assert found.position.line == 8
+
+
+def test_a_switch_that_is_on_makes_another_take_and_one_that_is_off_does_not(tmp_path: Path) -> None:
+    def key(more: str, service: str = "dashscope") -> str:
+        (take,) = plan(tmp_path, service, f"action: Rain.{more}").takes
+        return take.key
+
+    assert key(", expand_prompt: false, watermark: false") == key("")
+    assert len({key(""), key(", expand_prompt: true"), key(", watermark: true")}) == 3
+    assert key(", expand_prompt: true, watermark: true", "animatic") == key("", "animatic")
+
+
+@pytest.mark.usefixtures("wide")
+def test_a_prompt_that_its_model_does_not_expand_is_a_warning(tmp_path: Path) -> None:
+    planned = plan(tmp_path, "wide", "action: Rain., duration: 4s, expand_prompt: true", resolution="1080p")
+    assert planned.takes[0].request.expand_prompt is False
+    assert planned.warnings == ("`expand_prompt` does nothing for 1A: the model at wide expands no prompts",)
+
+
+def test_labels_and_lines_that_expansion_may_paraphrase_are_a_warning(tmp_path: Path) -> None:
+    assert plan(tmp_path, "dashscope", "action: Rain., expand_prompt: true").warnings == ()
+    (told,) = plan(tmp_path, "dashscope", "action: On., cast: [mira], expand_prompt: true").warnings
+    assert told.startswith("dashscope rewrites the prompt of 1A, as `expand_prompt` asks")
 
 
 # Files that cannot come to a service

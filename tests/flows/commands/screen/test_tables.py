@@ -51,3 +51,12 @@ def test_a_note_names_some_of_many_shots_and_counts_the_others(tmp_path: Path) -
     printed = _printed(tmp_path, _shots(300), "freepik")
     (note,) = [line for line in printed.splitlines() if line.startswith("note: price of S0, S1, ")]
     assert "and 276 more:" in note
+
+
+def test_what_services_do_with_prompts_is_told_of_what_is_bought(tmp_path: Path) -> None:
+    assert "expand" not in _printed(tmp_path, _shots(2), "animatic")
+    assert "expansion is off (`expand_prompt`)" in _printed(tmp_path, _shots(2), "dashscope")
+    some = _printed(tmp_path, _shots(2).replace("S1, ", "S1, expand_prompt: true, watermark: true, "), "dashscope")
+    assert "The services expand the prompts of S1 (`expand_prompt`), and no others." in some
+    assert "Marked by the service as AI generated: S1." in some
+    assert "The services expand the prompts (" in _printed(tmp_path, _shots(2, ", expand_prompt: true"), "dashscope")
