@@ -9,7 +9,7 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any, Literal
 
-from storyreel.flows.accounting.task_matching import SKEW, Finding, match_tasks
+from storyreel.flows.accounting.task_matching import SKEW, Finding, ListTerms, match_tasks
 from storyreel.flows.errors import NotAllowed
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.problems.phrases import lasting
@@ -24,7 +24,7 @@ from storyreel.tasks.storage.acceptances import acceptances, discard_acceptance
 _ANSWER_SECONDS = 120.0
 """Seconds that a service may take for its whole list, or to say what it knows of a task."""
 
-Outcome = Literal["attached", "never made", "to be bought again", "moved on", "open"]
+Outcome = Literal["attached", "failed", "never made", "to be bought again", "moved on", "open"]
 
 
 class Settlement(Frozen):
@@ -166,8 +166,7 @@ async def _findings(
     under_way = [one for one in ledger.list(provider=service, state=State.INTENDED) if not one.is_abandoned()]
     claimed = ledger.claimed(service, (task.task for task in listed))
     given_up = ledger.given_up(service)
-    complete = adapter.lists_every_task
-    return match_tasks(orders, listed, claimed, under_way, given_up, ledger.now(), complete=complete)
+    return match_tasks(orders, listed, claimed, under_way, given_up, ledger.now(), ListTerms.of(adapter))
 
 
 async def _listed(provider: Provider, orders: Sequence[Purchase], now: datetime) -> list[RemoteTask] | None:
@@ -199,8 +198,11 @@ def _all_open(orders: Iterable[Purchase], why: str) -> list[Finding]:
 def _carry_out(ledger: Ledger, finding: Finding, take_proposals: bool) -> Settlement:
     order, why, task = finding.purchase, finding.why, finding.task
     if task and (finding.match == "attach" or (finding.match == "propose" and take_proposals)):
-        done = ledger.attach(order, task.task, f"found in the list of {order.order.provider}", task.created)
+        found = f"found in the list of {order.order.provider}"
+        done = ledger.attach(order, task.task, found, task.created, task.cost)
         return _settlement(order, "attached", why, done, task.task)
+    if task and finding.match == "failed":
+        return _settlement(order, "failed", why, ledger.note_failure(order, task.task, why, task.cost), task.task)
     if finding.match == "never made":
         return _settlement(order, "never made", why, ledger.mark_never_made(order, why))
     return Settlement(purchase=order, outcome="open", why=why, candidates=finding.candidates)

@@ -32,6 +32,21 @@ class Settlement(LedgerBase):
 
         return self._write(attach_task)
 
+    def note_failure(self, seen: Purchase, task: str, reason: str, cost: Money | None) -> bool:
+        """Store that an order is the service's `task`, which failed for `cost`, 0 if it was not charged.
+
+        If the cost is unknown, the order goes on counting. False as of `attach`.
+        """
+
+        def fail(tx: Transaction) -> bool:
+            tx.lock_task(seen.order.provider, task)
+            if not tx.is_open(seen) or tx.claimant(seen.order.provider, task) not in (None, seen.order.key):
+                return False
+            values = {"state": State.FAILED, "task": task, "reason": reason, "owed": cost is None}
+            return tx.change(seen.order.key, **values, **rows.cost_columns(cost), **tx.released())
+
+        return self._write(fail)
+
     def mark_never_made(self, seen: Purchase, reason: str) -> bool:
         """Undo an order without a task id that was never accepted. False if the row has changed since it was read."""
 

@@ -1,24 +1,40 @@
 """AIMLAPI: Wan 2.7 for text, images and references. It sells 5, 10 or 15 seconds and names the cost at once.
 
-Source: its published OpenAPI files for `alibaba/wan-2-7-r2v`, `-i2v` and `-t2v`, and its pages on errors.
+Orders carry the take's key, and are in its log of requests once they have ended.
+
+Source: its published OpenAPI files for `alibaba/wan-2-7-r2v`, `-i2v` and `-t2v`, its pages on errors and, for the log,
+"Usage logs" and "Request tracing and cost headers", read 2026-11-29.
 """
 
 from __future__ import annotations
 
 import json
-from typing import Any, ClassVar
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
+from typing import Any, ClassVar, Literal
 
 from storyreel.specs.money import Money
 from storyreel.specs.storyboard import Mode
 from storyreel.tasks.providers.answer_table import AnswerTable, Meaning, Rule, TaskForm
+from storyreel.tasks.providers.errors import Transient
 from storyreel.tasks.providers.hosted import AttachmentUrls, HostedProvider
-from storyreel.tasks.providers.http.response import amount_at, odd_amount, text_at, url_part, value_at
-from storyreel.tasks.providers.provider import Submission, TaskStatus
+from storyreel.tasks.providers.http.response import amount_at, id_at, odd_amount, text_at, url_part, value_at
+from storyreel.tasks.providers.provider import RemoteTask, Submission, TaskStatus
 from storyreel.tasks.providers.request import Request
 from storyreel.tasks.providers.wan.capabilities import wan
 
 _SOLD = (5, 10, 15)
 _SPENT = ("meta", "usage", "usd_spent")
+_OUTCOMES: Mapping[str, Literal["succeeded", "failed"]] = MappingProxyType(
+    {"succeeded": "succeeded", "failed": "failed"}
+)
+_WINDOW = timedelta(days=90)
+"""The time that one request for the log covers; it takes at most 92 days."""
+_PAGE = 100
+"""Rows of a page of the log; the most that it gives."""
+_MOST_PAGES = 100
+"""Pages that are read of it, which are fewer than the requests that it allows in a minute."""
 
 ANSWERS = AnswerTable(
     # Its OpenAPI files of the three models: `id` and `status` are required, and there are four words. Read 2026-11-21.
@@ -71,6 +87,12 @@ class Aimlapi(HostedProvider):
     min_poll_seconds = 3
     advised_poll_seconds = 15  # as its sample does
     max_concurrent = 4
+    lists_every_task = True
+    lists_keys = True
+    # A row appears when the video is made. DashScope, behind it, gives a task up after 3 hours; this is twice as long.
+    listed_after = timedelta(hours=6)
+    # As far back as it can be asked at once. How long rows are kept is not published.
+    listed_for = timedelta(days=92)
     answers = ANSWERS
     capabilities: ClassVar = {
         Mode.REFERENCE: wan(
@@ -123,6 +145,35 @@ class Aimlapi(HostedProvider):
         remark = odd_amount(answer, *_SPENT)
         return Submission(task=self.answers.task_in(answer), cost=_cost(answer), remark=remark)
 
+    async def list_tasks(self, since: datetime, until: datetime) -> list[RemoteTask]:
+        """The orders that have ended. Raises Transient if the log cannot be read to its end."""
+        found: dict[str, RemoteTask] = {}
+        while since < until:
+            end = min(since + _WINDOW, until)
+            found |= await self._list(since, end)
+            since = end
+        return list(found.values())
+
+    async def _list(self, since: datetime, until: datetime) -> dict[str, RemoteTask]:
+        """The rows of one window by id. One that is added meanwhile moves others to the next page: they come twice."""
+        # Not only those of our models: it may know a model by another name than the one that was ordered.
+        window = {name: time.astimezone(UTC).isoformat() for name, time in (("start", since), ("end", until))}
+        found: dict[str, RemoteTask] = {}
+        wanted = 0
+        for page in range(_MOST_PAGES):
+            answer = await self._client.get("/v2/logs", window | {"limit": _PAGE, "offset": page * _PAGE})
+            rows, total = value_at(answer, "data"), value_at(answer, "pagination", "total")
+            more = value_at(answer, "pagination", "has_more")
+            if not isinstance(rows, list) or not isinstance(more, bool) or type(total) is not int:
+                raise Transient(f"{self.name} gave no list of requests", service=self.name)
+            wanted = wanted or total
+            found |= {task.task: task for task in map(_listed, rows)}
+            if not more:
+                break
+        if more or len(found) < wanted:
+            raise Transient(f"{self.name} listed {len(found)} of {wanted} requests", service=self.name)
+        return found
+
     def status_path(self, task: str) -> tuple[str, dict[str, str | int]]:
         """The id is a query parameter: ids of some models hold `:` and `/`."""
         return f"{self.order_path}?generation_id={url_part(task)}", {}
@@ -139,6 +190,32 @@ class Aimlapi(HostedProvider):
     def read_reason(self, answer: Any) -> tuple[str, str]:
         """From an error that is a message with or without a name, a list of details, or a text."""
         return _reason(value_at(answer, "error"))
+
+
+def _listed(row: Any) -> RemoteTask:
+    """A row of the log. Raises Transient if it has no id: the log is then no proof of anything."""
+    task = id_at(row, "inference_id")
+    if not task:
+        raise Transient("aimlapi gave a list in which a request has no id", service="aimlapi")
+    status, charged = text_at(row, "status"), amount_at(row, "cost", "usd")
+    return RemoteTask(
+        task=task,
+        model=text_at(row, "model"),
+        created=_time(text_at(row, "created")),
+        detail=status,
+        key=text_at(row, "client_request_id"),
+        outcome=_OUTCOMES.get(status, ""),
+        cost=None if charged is None else Money(amount=charged, currency="USD"),
+    )
+
+
+def _time(text: str) -> datetime | None:
+    """A time in ISO 8601, in UTC if it names no zone; None if it is none."""
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def _cost(answer: Any) -> Money | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
@@ -63,6 +63,12 @@ class RemoteTask(Frozen):
     """With its time zone; None if the list does not say."""
     detail: str = ""
     """The service's own word for its status."""
+    key: str = ""
+    """The key that the order carried, if the service repeats it."""
+    outcome: Literal["", "succeeded", "failed"] = ""
+    """How it ended; empty if the list does not say."""
+    cost: Money | None = None
+    """What it was charged; None if the list does not say."""
 
 
 class Provider(ABC):
@@ -79,7 +85,13 @@ class Provider(ABC):
     sends_webhooks: bool = False
     """Whether the service has been asked for a callback when a task changes."""
     lists_every_task: ClassVar[bool] = False
-    """Whether `list_tasks` omits no task of the last day, so that an order that it does not list was never accepted."""
+    """Whether `list_tasks` omits no task, so that an order that it does not list was never accepted."""
+    lists_keys: ClassVar[bool] = False
+    """Whether `list_tasks` repeats the key that an order carried, so that no other task is that order's."""
+    listed_after: ClassVar[timedelta] = timedelta(minutes=10)
+    """How long after an order its task may still be missing in `list_tasks`."""
+    listed_for: ClassVar[timedelta] = timedelta(hours=23)
+    """How old a task may be to be in `list_tasks` for certain. Most services list tasks for 24 hours."""
     max_concurrent: ClassVar[int] = 4
     """Tasks that the service runs at the same time by default; an account may have more: `concurrency_limit`."""
 

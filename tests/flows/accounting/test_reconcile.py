@@ -7,8 +7,10 @@ import os
 import pty
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -25,11 +27,12 @@ from storyreel.tasks.storage.clips import ClipStore, Receipt
 from tests.flows.accounting.unknowns import Shop
 from tests.flows.conftest import Command
 from tests.services.aimlapi import Aimlapi, AimlapiSettings
+from tests.services.apiyi import Apiyi, ApiyiSettings
 from tests.services.dashscope import Dashscope, DashscopeSettings
 from tests.services.emulator import Emulator
-from tests.services.faults import Answer, Call, Reset, Silence
+from tests.services.faults import Answer, Call, Reset, Silence, Trouble
 from tests.services.freepik import Freepik, FreepikSettings
-from tests.services.jobs import Script
+from tests.services.jobs import Phase, Script
 
 Told = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -79,8 +82,32 @@ def freepik(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Ite
 
 
 @pytest.fixture
-def aimlapi(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
-    yield from opened(Aimlapi(AimlapiSettings(script=AT_ONCE)), environment, monkeypatch)
+def aimlapi(
+    environment: dict[str, str], monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> Iterator[Emulator]:
+    settings = getattr(request, "param", AimlapiSettings(script=AT_ONCE))
+    yield from opened(Aimlapi(settings), environment, monkeypatch)
+
+
+@pytest.fixture
+def apiyi(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
+    yield from opened(Apiyi(ApiyiSettings(script=AT_ONCE)), environment, monkeypatch)
+
+
+def wait_for(happened: Callable[[], bool]) -> None:
+    """Wait until a task at an emulator has ended: some end by time alone."""
+    end = time.monotonic() + 30
+    while not happened():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def age(shop: Shop, emulator: Emulator, hours: float) -> None:
+    """Let time pass for the ledger and for the service's record of tasks."""
+    shop.age(hours=hours)
+    for job in emulator.jobs.all():
+        request = replace(job.sale.request, at=job.sale.at - hours * 3600)
+        job.sale, job.ended = replace(job.sale, request=request), (job.ended or 0) - hours * 3600
 
 
 def test_a_take_whose_answer_was_lost_is_found_and_never_bought_again(
@@ -292,15 +319,90 @@ def test_the_task_of_another_purchase_is_not_attached(dashscope: Emulator, tmp_p
     assert shop.find(order.order.key).state is State.UNKNOWN
 
 
-@pytest.mark.parametrize("way", ["--never-made", "--buy-again"])
-def test_a_service_without_a_list_is_settled_by_hand(
-    aimlapi: Emulator, tmp_path: Path, reconcile: Told, way: str
+def test_an_order_that_aimlapis_log_has_is_found_by_its_key_with_its_cost(
+    aimlapi: Emulator, tmp_path: Path, reconcile: Told
 ) -> None:
     shop = Shop(tmp_path, "aimlapi")
+    first, second = shop.order("1A 1B", accepted=True)
+    wait_for(lambda: all(job.ended for job in aimlapi.jobs.all()))
+    settled = reconcile()
+    assert (settled.returncode, settled.stderr) == (0, "")
+    for order, sale in zip((first, second), aimlapi.accepted, strict=True):
+        found = shop.find(order.order.key)
+        assert (found.state, found.task, str(found.cost)) == (State.SUBMITTED, sale.task, "0.45 USD")
+        assert f"names its key, as {sale.task}, for 0.45 USD" in settled.stdout
+    plan = json.loads(reconcile("film.yaml", "--provider", "aimlapi", "--json", command="plan").stdout)
+    assert {shot["state"] for shot in plan["shots"]} == {"resuming"}
+
+
+@pytest.mark.parametrize("aimlapi", [AimlapiSettings(script=Script(waiting=0, running=0, end=Phase.FAILED))],
+                         indirect=True)  # fmt: skip
+def test_an_order_that_failed_by_aimlapis_log_costs_nothing_and_is_free_again(
+    aimlapi: Emulator, tmp_path: Path, reconcile: Told
+) -> None:
+    shop = Shop(tmp_path, "aimlapi")
+    (order,) = shop.order(accepted=True)
+    wait_for(lambda: bool(aimlapi.jobs.all()[0].ended))
+    settled = reconcile("--json")
+    assert (settled.returncode, settled.stderr) == (0, "")
+    (told,) = json.loads(settled.stdout)
+    assert (told["outcome"], told["task"]) == ("failed", aimlapi.accepted[0].task)
+    assert "has failed" in told["why"] and "was not charged" in told["why"]
+    found = shop.find(order.order.key)
+    assert (found.state, found.owed, str(found.cost)) == (State.FAILED, False, "0.00 USD")
+    plan = json.loads(reconcile("film.yaml", "--provider", "aimlapi", "--json", command="plan").stdout)
+    assert [shot["state"] for shot in plan["shots"]] == ["new"], "the next render orders it"
+
+
+@pytest.mark.parametrize("aimlapi", [AimlapiSettings(script=AT_ONCE, log_seconds=3600)], indirect=True)
+def test_a_row_that_is_missing_in_aimlapis_log_proves_nothing_until_the_longest_run_is_over(
+    aimlapi: Emulator, tmp_path: Path, reconcile: Told
+) -> None:
+    shop = Shop(tmp_path, "aimlapi")
+    (order,) = shop.order("1A", accepted=False)
+    shop.order("1B", accepted=True, heard=True)
+    wait_for(lambda: all(job.ended for job in aimlapi.jobs.all()))
+    for hours, outcome in ((0, "may be another account's"), (2, "does not list it yet"), (7, "never made")):
+        age(shop, aimlapi, hours)
+        told = reconcile("--shot", "1A")
+        assert outcome in told.stdout
+        assert shop.has(order.order.key) == (hours < 7)
+
+
+@pytest.mark.parametrize("aimlapi", [AimlapiSettings(script=AT_ONCE, keeps_client_ids=False)], indirect=True)
+def test_a_row_whose_key_was_lost_on_the_way_is_only_proposed(
+    aimlapi: Emulator, tmp_path: Path, reconcile: Told
+) -> None:
+    shop = Shop(tmp_path, "aimlapi")
+    (order,) = shop.order(accepted=True)
+    wait_for(lambda: bool(aimlapi.jobs.all()[0].ended))
+    proposed = reconcile()
+    assert proposed.returncode == 1 and f"--attach {aimlapi.accepted[0].task}" in proposed.stderr
+    assert shop.find(order.order.key).state is State.UNKNOWN
+
+
+@pytest.mark.parametrize("trouble", [Answer(429), Answer(404), Answer(200, {"data": []}), Reset()], ids=str)
+def test_a_log_that_cannot_be_read_settles_nothing(
+    aimlapi: Emulator, tmp_path: Path, reconcile: Told, trouble: Trouble
+) -> None:
+    shop = Shop(tmp_path, "aimlapi")
+    (order,) = shop.order(accepted=True)
+    shop.age(hours=12)
+    aimlapi.fault(Call.LIST, trouble)
+    told = reconcile()
+    assert told.returncode == 1 and "the list cannot be read" in told.stdout and "Traceback" not in told.stderr
+    assert shop.find(order.order.key).state is State.UNKNOWN
+
+
+@pytest.mark.parametrize("way", ["--never-made", "--buy-again"])
+def test_a_service_without_a_list_is_settled_by_hand(
+    apiyi: Emulator, tmp_path: Path, reconcile: Told, way: str
+) -> None:
+    shop = Shop(tmp_path, "apiyi")
     (order,) = shop.order(accepted=False)
     key = order.order.key
     told = reconcile()
-    assert told.returncode == 1 and "aimlapi has no list of tasks" in told.stdout
+    assert told.returncode == 1 and "apiyi has no list of tasks" in told.stdout
     assert f"storyreel reconcile --key {key[:12]} --attach ID, or --never-made, or --buy-again" in told.stderr
     done = reconcile("--key", key[:12], way)
     assert done.returncode == 0, done.stderr
@@ -308,7 +410,7 @@ def test_a_service_without_a_list_is_settled_by_hand(
         assert not shop.has(key)
     else:
         assert shop.find(key).state is State.FAILED
-    plan = json.loads(reconcile("film.yaml", "--provider", "aimlapi", "--json", command="plan").stdout)
+    plan = json.loads(reconcile("film.yaml", "--provider", "apiyi", "--json", command="plan").stdout)
     assert [shot["state"] for shot in plan["shots"]] == ["new"], "the next render orders it"
     assert reconcile().stdout == "Nothing is unknown.\n"
 

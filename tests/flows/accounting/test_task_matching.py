@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storyreel.flows.accounting.task_matching import SKEW, Finding, match_tasks
+from storyreel.flows.accounting.task_matching import SKEW, Finding, ListTerms, match_tasks
+from storyreel.specs.money import Money
 from storyreel.tasks.ledger.ledger import Order, Purchase, State
 from storyreel.tasks.ledger.owner import this_process
 from storyreel.tasks.providers.provider import RemoteTask
@@ -32,11 +35,12 @@ def a_task(name: str, at: datetime | None = NOON, model: str = "wan") -> RemoteT
 
 def found(*orders: Purchase, tasks: tuple[RemoteTask, ...], claimed: tuple[str, ...] = (), now: datetime = LATER,
           under_way: tuple[Purchase, ...] = (), given_up: tuple[Purchase, ...] = (), complete: bool = True,
-          of_the_account: bool = True) -> list[Finding]:  # fmt: skip
+          of_the_account: bool = True, terms: ListTerms | None = None) -> list[Finding]:  # fmt: skip
     """`of_the_account`: the list also has a task of the ledger from the time of each order."""
     known = tuple(a_task(f"known {n}", order.intended) for n, order in enumerate(orders)) if of_the_account else ()
     claimed = (*claimed, *(task.task for task in known))
-    return match_tasks(orders, (*known, *tasks), frozenset(claimed), under_way, given_up, now, complete=complete)
+    return match_tasks(orders, (*known, *tasks), frozenset(claimed), under_way, given_up, now,
+                       terms or ListTerms(is_complete=complete))  # fmt: skip
 
 
 def verdict(*orders: Purchase, **more: object) -> tuple[str, str | None]:
@@ -124,6 +128,53 @@ def test_a_task_that_an_order_may_have_that_was_given_up_is_not_taken() -> None:
 def test_what_was_accepted_and_is_forgotten_is_for_a_person() -> None:
     assert verdict(an_order(task="old"), tasks=()) == ("open", None)
     assert verdict(an_order(task="old"), tasks=(a_task("t"),)) == ("open", None)
+
+
+LOG = ListTerms(is_complete=True, has_keys=True, appears=timedelta(hours=6), kept=timedelta(days=92))
+NOTHING, CHARGED = Money(amount=Decimal(0), currency="USD"), Money(amount=Decimal("0.65"), currency="USD")
+
+
+def a_row(name: str, key: str = "k", at: datetime | None = NOON, **more: Any) -> RemoteTask:
+    """A task of a list that names keys. Its model has another name there, which says nothing."""
+    return a_task(name, at, "alias").model_copy(update={"key": key, "outcome": "succeeded", "cost": CHARGED} | more)
+
+
+def in_log(*orders: Purchase, tasks: tuple[RemoteTask, ...] = (), **more: Any) -> tuple[str, str | None]:
+    return verdict(*orders, tasks=tasks, terms=LOG, **more)
+
+
+def test_a_task_that_names_the_orders_key_is_the_orders_whatever_else_is_there() -> None:
+    rows = (a_task("other program's"), a_row("theirs", "k2"), a_row("ours"))
+    assert in_log(an_order(), tasks=rows) == ("attach", "ours")
+    assert in_log(an_order(), an_order("b"), tasks=rows, given_up=(an_order("c"),)) == ("attach", "ours")
+
+
+def test_a_task_that_names_the_orders_key_and_has_failed_settles_it_too() -> None:
+    failed = a_row("ours", outcome="failed", cost=NOTHING)
+    (finding,) = found(an_order(), tasks=(failed,), terms=LOG)
+    assert (finding.match, finding.task) == ("failed", failed) and "was not charged" in finding.why
+    assert in_log(an_order(task="ours"), tasks=(failed,), claimed=("ours",)) == ("failed", "ours")
+    made = failed.model_copy(update={"outcome": "succeeded"})
+    assert in_log(an_order(task="ours"), tasks=(made,), claimed=("ours",)) == ("open", None), "its clip may be gone"
+
+
+def test_of_two_tasks_that_name_one_key_none_is_taken_and_none_of_another_time() -> None:
+    assert in_log(an_order(), tasks=(a_row("t"), a_row("u"))) == ("open", None)
+    assert in_log(an_order(), tasks=(a_row("t"), a_row("u")), claimed=("t",)) == ("attach", "u")
+    assert in_log(an_order(), tasks=(a_row("t", at=NOON + timedelta(hours=1)),)) == ("open", None)
+    assert in_log(an_order(), tasks=(a_row("t", at=None),)) == ("open", None)
+
+
+def test_a_task_without_a_key_is_only_proposed_where_orders_have_one() -> None:
+    assert in_log(an_order(), tasks=(a_task("t"),)) == ("propose", "t")
+
+
+def test_a_missing_task_proves_nothing_until_the_longest_run_is_over() -> None:
+    assert in_log(an_order(), now=NOON + timedelta(hours=5)) == ("open", None)
+    assert in_log(an_order(), now=NOON + timedelta(hours=7)) == ("never made", None)
+    assert in_log(an_order(), now=NOON + timedelta(hours=7), of_the_account=False) == ("open", None)
+    assert in_log(an_order(), tasks=(a_row("t", "k2"),), now=NOON + timedelta(days=91)) == ("never made", None)
+    assert in_log(an_order(), now=NOON + timedelta(days=93)) == ("open", None)
 
 
 @given(

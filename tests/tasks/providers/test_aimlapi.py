@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -11,9 +12,9 @@ from storyreel.specs.money import Money
 from storyreel.specs.storyboard import Mode
 from storyreel.tasks.providers.errors import Refused, TaskFailed, Terminal, Transient
 from tests.services.aimlapi import FREE_TIER
-from tests.services.faults import Answer, Call
+from tests.services.faults import Answer, Call, Page, Reset
 from tests.services.jobs import Failure, Phase, Script
-from tests.tasks.providers.hosted_services import SERVICES, opened, request, video
+from tests.tasks.providers.hosted_services import SERVICES, answering, opened, request, video
 
 SERVICE = SERVICES["aimlapi"]
 
@@ -126,3 +127,55 @@ async def test_whole_seconds_are_sent_as_numbers() -> None:
         for mode in Mode:
             await provider.submit(request(SERVICE, mode))
     assert len(emulator.accepted) == 3
+
+
+async def test_the_log_has_all_orders_of_the_time_asked_for_with_their_keys_costs_and_outcomes() -> None:
+    async with opened(SERVICE) as (provider, emulator):
+        emulator.use_script(Script(waiting=0, running=0, end=Phase.FAILED))
+        for number in range(102):
+            if number == 1:
+                emulator.clock.forward(hours=2)
+            await provider.submit(request(SERVICE, seed=number))
+        emulator.use_script(Script(waiting=0, running=1, end=None))
+        await provider.submit(request(SERVICE, seed=1000))
+        now = datetime.fromtimestamp(emulator.clock.now(), UTC)
+        listed = await provider.list_tasks(now - timedelta(minutes=30), now)
+        everything = await provider.list_tasks(now - timedelta(days=200), now)
+    assert [task.task for task in listed] == [sale.task for sale in emulator.accepted[-2:0:-1]]
+    assert [task.key for task in listed] == [request(SERVICE, seed=number).key for number in range(101, 0, -1)]
+    assert {(task.model, task.outcome, str(task.cost)) for task in listed} == {
+        ("alibaba/wan-2-7-t2v", "succeeded", "0.45 USD")
+    }
+    assert all(task.created and abs(task.created - now) < timedelta(minutes=1) for task in listed)
+    (failed,) = (task for task in everything if task.outcome == "failed")
+    assert (failed.task, str(failed.cost)) == (emulator.accepted[0].task, "0.00 USD")
+    assert len(everything) == 102 and emulator.refused == []
+
+
+@pytest.mark.parametrize("trouble", [Answer(500), Page(), Reset(), Answer(200, {"data": None}), Answer(401)])
+async def test_a_failed_request_for_the_log_is_no_empty_log(trouble: Any) -> None:
+    async with opened(SERVICE) as (provider, emulator):
+        emulator.fault(Call.LIST, trouble)
+        now = datetime.now(UTC)
+        with pytest.raises((Transient, Terminal)):
+            await provider.list_tasks(now - timedelta(minutes=30), now)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"data": [], "pagination": {"total": 1, "has_more": false}}',
+        '{"data": [], "pagination": {"total": 0, "has_more": true}}',
+        '{"data": [{"inference_id": "a"}], "pagination": {"total": 2, "has_more": false}}',
+        '{"data": [{"status": "failed"}], "pagination": {"total": 1, "has_more": false}}',
+        '{"data": [], "pagination": {"total": true, "has_more": false}}',
+        '{"data": [], "pagination": {"total": 0}}',
+        '{"data": []}',
+    ],
+)
+async def test_a_log_that_is_not_whole_proves_nothing(body: str) -> None:
+    now = datetime.now(UTC)
+    with answering(body) as base_url:
+        async with SERVICE.provider(base_url) as provider:
+            with pytest.raises(Transient):
+                await provider.list_tasks(now - timedelta(minutes=30), now)
