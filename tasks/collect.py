@@ -6,7 +6,7 @@ Nothing here costs money, so everything may be tried again. A failed download ne
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -66,9 +66,22 @@ class Take(Frozen):
         return f"{self.order.slate} take {self.order.take}"
 
 
-async def collect(take: Take, task: str, provider: Provider, studio: Studio, patience: Patience, log: Log) -> Clip:
+async def _nothing() -> None:
+    """Do nothing."""
+
+
+async def collect(
+    take: Take,
+    task: str,
+    provider: Provider,
+    studio: Studio,
+    patience: Patience,
+    log: Log,
+    on_download: Callable[[], Awaitable[None]] = _nothing,
+) -> Clip:
     """Wait for the clip of a task and store it; only then the order is marked as finished in the ledger.
 
+    `on_download` is awaited when the clip is here and before it is examined: the task is at the service no more.
     Raises TaskFailed if the service has failed for good, which is marked in the ledger; Overdue when the time is up;
     Transient or Terminal if the clip cannot be had now. In the last three cases the order stays open.
     """
@@ -79,12 +92,14 @@ async def collect(take: Take, task: str, provider: Provider, studio: Studio, pat
             log.warning("%s: %s", take.slate, status.remark)
         async with in_threads(studio.clips.arriving(take.order.key, may_continue=True)) as arriving:
             try:
-                examined = await _download(take, status, arriving, provider, studio, patience)
+                await _download(take, status, arriving, provider, patience)
             except LinkExpired:
                 expired += 1
                 if expired > _FRESH_LINKS:
                     raise
                 continue
+            await on_download()
+            examined = await _examine(take, arriving, provider, studio)
             cost = status.cost
             if cost is None and status.billed_seconds is not None:
                 cost = studio.prices.billed(take.request, status.billed_seconds)
@@ -230,14 +245,8 @@ async def _sleep(pause: float, task: str, provider: Provider, studio: Studio) ->
     await asyncio.sleep(end - clock())
 
 
-async def _download(
-    take: Take, status: TaskStatus, arriving: Path, provider: Provider, studio: Studio, patience: Patience
-) -> Examined | None:
-    """Download the clip and examine it, unless it was made here. What it shows is no matter: it is paid and kept.
-
-    A damaged one is downloaded again. If the service goes on sending the same bytes, they are what was bought: they are
-    used as far as they can be decoded.
-    """
+async def _download(take: Take, status: TaskStatus, arriving: Path, provider: Provider, patience: Patience) -> None:
+    """Download the clip, or draw it, into a file."""
 
     def progress(fraction: float) -> None:
         report_stage(take.order.slate, take.order.take, "fetching" if provider.paid else "generating", fraction)
@@ -249,6 +258,14 @@ async def _download(
     except TimeIsUp as error:
         what = f"the clip of {take.slate} was not downloaded within {patience}"
         raise Overdue(what, service=provider.name) from error
+
+
+async def _examine(take: Take, arriving: Path, provider: Provider, studio: Studio) -> Examined | None:
+    """Examine a downloaded clip, unless it was made here. What it shows is no matter: it is paid and kept.
+
+    A damaged one is downloaded again. If the service goes on sending the same bytes, they are what was bought: they are
+    used as far as they can be decoded.
+    """
     try:
         if provider.paid:
             return await examine(arriving, f"the clip from {provider.name}")

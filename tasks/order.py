@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TypeVar
@@ -182,7 +182,7 @@ class _TakeOrder:
                 f"{self.take.slate} has to be ordered, which was not agreed to; nothing was bought",
                 service=provider.name,
             )
-        async with self._slot(is_new=True):
+        async with self._slot(is_new=True) as leave:
             await self._prepare()
             await self._call_store(self.studio.clips.ensure_writable)
             try:
@@ -196,12 +196,13 @@ class _TakeOrder:
             if not is_ours:
                 return None
             self._report("ordering")
-            return await self._collect(await self._sent.send(), provider)
+            return await self._collect(await self._sent.send(), provider, leave)
 
     @asynccontextmanager
-    async def _slot(self, *, is_new: bool) -> AsyncIterator[None]:
-        """Hold a slot of this run at the service and, for a new order, a place that all runs share. The time in the
-        queue is not part of the take's own: of each take before it, it is."""
+    async def _slot(self, *, is_new: bool) -> AsyncIterator[Callable[[], Awaitable[None]]]:
+        """Hold a slot of this run at the service and, for a new order, a place that all runs share, until the context
+        ends or the function that it yields is awaited. The time in the queue is not part of the take's own: of each
+        take before it, it is."""
         service, slot = self.take.order.provider, self.studio.slot(self.take.order.provider)
         self._report("waiting", f"all places at {service} are taken by takes of this run" if slot.locked() else "")
         async with AsyncExitStack() as held:
@@ -209,7 +210,7 @@ class _TakeOrder:
                 await held.enter_async_context(slot)
                 if is_new:
                     await self._enter_place(held)
-            yield
+            yield held.aclose
 
     async def _enter_place(self, held: AsyncExitStack) -> None:
         service, places = self.take.order.provider, self.studio.places
@@ -254,8 +255,8 @@ class _TakeOrder:
             message = "%s: ordered before from %s as %s; the run goes on with it and buys nothing"
             self.log.info(message, slate, provider.name, purchase.task)
         try:
-            async with self._slot(is_new=False):
-                return await self._collect(purchase.task or "", provider)
+            async with self._slot(is_new=False) as leave:
+                return await self._collect(purchase.task or "", provider, leave)
         except TaskForgotten as error:
             await self.studio.note(Ledger.mark_unknown, self.take.order.key, error.message)
             raise TaskForgotten(
@@ -264,12 +265,13 @@ class _TakeOrder:
                 next=f"storyreel reconcile --key {self.take.order.key[:12]} --buy-again",
             ) from error
 
-    async def _collect(self, task: str, provider: Provider) -> Clip:
-        """The clip of an accepted order. On cancellation the order is cancelled at the service, if it can do that."""
+    async def _collect(self, task: str, provider: Provider, leave: Callable[[], Awaitable[None]]) -> Clip:
+        """The clip of an accepted order, which leaves its slot when its clip is here: the next order need not wait
+        until it is examined. On cancellation the order is cancelled at the service, if it can do that."""
         clock = asyncio.get_running_loop().time
         started = clock()
         try:
-            clip = await collect(self.take, task, provider, self.studio, self.patience, self.log)
+            clip = await collect(self.take, task, provider, self.studio, self.patience, self.log, leave)
         except asyncio.CancelledError:
             if not self.studio.keeps_orders:
                 await self._sent.call_off(task)

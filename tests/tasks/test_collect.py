@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import tempfile
 import time
@@ -9,18 +10,19 @@ from pathlib import Path
 
 import pytest
 
-from storyreel.tasks.inspection.examine import examine
+from storyreel.tasks.collect import Take
+from storyreel.tasks.inspection.examine import Examined, examine
 from storyreel.tasks.inspection.inspect import Wanted, inspect_clip
 from storyreel.tasks.ledger.ledger import State
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.probe import probe
 from storyreel.tasks.providers.errors import Transient
-from tests.services.faults import Call, Scratched
+from tests.services.faults import Answer, Call, Scratched, Shortened, Trouble
 from tests.services.jobs import Script
 from tests.tasks.generated_clips import make_clip
 from tests.tasks.odd_clips import broken_frames
 from tests.tasks.providers.hosted_services import SERVICES, Service
-from tests.tasks.test_order import bench
+from tests.tasks.test_order import Bench, bench
 
 
 @pytest.mark.parametrize("service", SERVICES.values(), ids=SERVICES)
@@ -104,3 +106,50 @@ def _come_earlier(clips: Path) -> None:
     """Let the damaged downloads have come an hour ago."""
     for file in (clips / "damaged").iterdir():
         os.utime(file, (time.time() - 3600,) * 2)
+
+
+async def test_a_place_at_the_service_is_free_while_a_clip_is_examined_and_not_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second of two takes is ordered while the first one's clip is examined, and never while that is generated."""
+    monkeypatch.setenv("AIMLAPI_AT_ONCE", "1")
+    async with bench(tmp_path, SERVICES["aimlapi"]) as on:
+        on.emulator.use_script(Script(waiting=1, running=2, seconds=0.2))
+        second = Bench(on.emulator, on.studio, _other_take(on.take))
+
+        async def examine_later(clip: Path, name: str) -> Examined:
+            async with asyncio.timeout(10):
+                while len(on.emulator.accepted) < 2:
+                    await asyncio.sleep(0.01)
+            assert on.state is State.SUBMITTED
+            return await examine(clip, name)
+
+        monkeypatch.setattr("storyreel.tasks.collect.examine", examine_later)
+        clips = await asyncio.gather(on.make(), second.make())
+        assert all(clip.path.is_file() for clip in clips)
+        first, other = on.emulator.jobs.all()
+        assert first.ended is not None and first.ended <= other.created
+        assert len(on.emulator.accepted) == 2
+
+
+@pytest.mark.parametrize("trouble", [Answer(503), Shortened()], ids=["503", "truncated"])
+async def test_a_place_left_for_a_clip_that_must_be_downloaded_again_is_left_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trouble: Trouble
+) -> None:
+    """Or the run would have one place more than its service allows."""
+    monkeypatch.setenv("AIMLAPI_AT_ONCE", "1")
+    async with bench(tmp_path, SERVICES["aimlapi"]) as on:
+        on.emulator.fault(Call.FETCH, trouble, times=1)
+        with pytest.raises(Transient):
+            await on.make()
+        await on.make()
+        slot = on.studio.slot("aimlapi")
+        await slot.acquire()
+        assert slot.locked(), "there is one place, as before"
+
+
+def _other_take(take: Take) -> Take:
+    """A take of another shot."""
+    request = take.request.model_copy(update={"prompt": "Another shot."})
+    order = take.order.model_copy(update={"key": request.key, "request": request.canonical(), "slate": "1B"})
+    return take.model_copy(update={"order": order, "request": request})
