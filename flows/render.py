@@ -40,7 +40,7 @@ from storyreel.flows.production.report import Origin, Rendering
 from storyreel.flows.production.scene_runs import run_scenes
 from storyreel.flows.production.service_limits import active_limits, limited_services
 from storyreel.flows.production.shutdown import orderly_shutdown
-from storyreel.flows.production.sound_ahead import SoundAhead
+from storyreel.flows.production.sound_ahead import SoundAhead, music_under, shots_with_dialogue
 from storyreel.flows.production.takes import begin_takes
 from storyreel.flows.review.model import ReviewNeeded
 from storyreel.flows.review.suspend import Approval, unapproved_shots
@@ -227,9 +227,8 @@ async def _carry_out(
             plan = await in_own_thread(planner.refreshed, plan)
             takes = await begin_takes(plan, studio, run, planner.limits, agreed)
         async with orderly_shutdown(plan, takes, studio), observe_run(plan, takes, studio, links) as observer:
-            # Music is mixed in over the whole film, before it is encoded.
-            sound = None if planner.film.music else SoundAhead(plan.cut, takes, studio)
-            parts = FilmParts(plan, takes, sound)
+            music, spoken = music_under(planner.film, plan.cut), shots_with_dialogue(planner.film)
+            parts = FilmParts(plan, takes, SoundAhead(plan.cut, takes, studio, music, spoken))
             if failures := await takes.run_all(then=parts.prepare):
                 raise ShotsFailed(failures, len(plan.cut.events))
             if unapproved := await unapproved_shots(plan, takes, studio):

@@ -13,7 +13,7 @@ from storyreel.specs.cut import Cut
 from storyreel.tasks.join.assemble import FilmFile, assemble_film
 from storyreel.tasks.join.conform import HouseClip
 from storyreel.tasks.join.dissolve import DissolveClip
-from storyreel.tasks.join.mix import MusicTrack
+from storyreel.tasks.join.music import MusicTrack
 from storyreel.tasks.join.mux import Chapter
 from storyreel.tasks.media.house_format import HouseFormat
 from storyreel.tasks.progress import Progress

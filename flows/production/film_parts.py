@@ -22,7 +22,7 @@ from storyreel.tasks.media.ffmpeg import in_thread
 class FilmParts:
     """The parts of one film. The first caller starts a part, all others wait for the same one."""
 
-    def __init__(self, plan: Plan, takes: TakeRuns, sound: SoundAhead | None) -> None:
+    def __init__(self, plan: Plan, takes: TakeRuns, sound: SoundAhead) -> None:
         self._plan, self._takes, self._sound = plan, takes, sound
         self._events = {event.shot: event for event in plan.cut.events}
         width, height = plan.format.size
@@ -41,8 +41,7 @@ class FilmParts:
         begun: list[asyncio.Future[Any]] = []
         if found := self._takes.conformed(take.shot):
             begun.append(self._picture(take.shot, found[1]))
-            if self._sound:
-                begun.extend(self._sound.add(take.shot, found[1]))
+            begun.extend(self._sound.add(take.shot, found[1]))
         for pair in self._pairs[take.shot]:
             before, after = map(self._takes.conformed, pair)
             if before and after and after[0].edit.join_in:

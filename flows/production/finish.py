@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 from storyreel.flows.planning.model import Plan
@@ -11,12 +10,12 @@ from storyreel.flows.production import report
 from storyreel.flows.production.delivery import Delivery
 from storyreel.flows.production.film_parts import FilmParts
 from storyreel.flows.production.report import Origin, Rendering
+from storyreel.flows.production.sound_ahead import music_under, shots_with_dialogue
 from storyreel.flows.production.takes import TakeRuns
 from storyreel.specs.cut import Cut
 from storyreel.specs.storyboard import Storyboard
 from storyreel.tasks.assemble import assemble
 from storyreel.tasks.join.assemble import FilmFile
-from storyreel.tasks.join.mix import MusicTrack
 from storyreel.tasks.join.mux import Chapter
 from storyreel.tasks.ledger.ledger import Ledger
 from storyreel.tasks.media.contact_sheet import contact_sheet
@@ -43,7 +42,6 @@ class FilmFinisher(NamedTuple):
         film, plan = self.film, self.plan
         clips = await self.takes.house_clips()
         dissolves = await self.parts.dissolves(await self.takes.takes_in_cut(), clips)
-        rate, frames = plan.cut.rate, plan.cut.frames
         self.takes.task_runs += 1
         sequence = await assemble(
             plan.cut,
@@ -52,8 +50,8 @@ class FilmFinisher(NamedTuple):
             HouseFormat.of(plan.format),
             self.delivery.folder / "sequence.mp4",
             title=plan.title,
-            music=[MusicTrack.of(music, Path(film.resolve(music.file)), rate, frames) for music in film.music],
-            spoken={shot.shot for shot in film.all_shots if shot.dialogue},
+            music=music_under(film, plan.cut),
+            spoken=shots_with_dialogue(film),
             chapters=_chapters(film, plan.cut),
             studio=studio,
             progress=lambda done: report_stage("", 0, "joining", done),

@@ -12,11 +12,12 @@ from storyreel.specs.frozen import Frozen
 from storyreel.specs.timing import FrameRate
 from storyreel.tasks.join.conform import HouseClip
 from storyreel.tasks.join.dissolve import DissolveClip
-from storyreel.tasks.join.mix import MusicTrack, mix
+from storyreel.tasks.join.mix import with_music
+from storyreel.tasks.join.music import MusicTrack
 from storyreel.tasks.join.mux import Chapter, PictureRange, mux
 from storyreel.tasks.join.pieces import SharedPieces
 from storyreel.tasks.join.sound_pieces import encode_sound
-from storyreel.tasks.join.sound_track import ClipsSound, RawFile, write_sound_track
+from storyreel.tasks.join.sound_track import ClipsSound
 from storyreel.tasks.join.verify_master import verify_master
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.ffmpeg import in_thread
@@ -70,8 +71,7 @@ async def assemble_film(
     delay = _common_delay(clips, dissolves.values())
     await asyncio.to_thread(out.parent.mkdir, parents=True, exist_ok=True)
     async with in_threads(replacing(out, durable=True)) as film:
-        alone = clips_sound(cut, clips)
-        sound = await _with_music(alone, music, cut, spoken, film.with_name("mix.s16")) if music else alone
+        sound = await with_music(clips_sound(cut, clips), music, cut, spoken, cache)
         encoded = await encode_sound(sound, cache, shared=shared, progress=_part(progress, 0, _ENCODING))
         files = [piece.sound for piece in encoded]
 
@@ -127,17 +127,6 @@ def _common_delay(clips: Sequence[HouseClip], dissolves: Collection[DissolveClip
             hint="conform all clips of a film to the same signature",
         )
     return max(piece.delay for piece in pieces)
-
-
-async def _with_music(
-    clips: ClipsSound, music: Sequence[MusicTrack], cut: Cut, spoken: Collection[str], into: Path
-) -> RawFile:
-    """The sound of the clips and the music, mixed into a file; what it is made from is written beside it."""
-    alone = into.with_name("clips.s16")
-    await in_thread(lambda report: write_sound_track(clips, alone, report))
-    speech = [(event.start, event.end) for event in cut.events if event.shot in spoken]
-    await mix(alone, music, speech, cut.rate, into)
-    return await asyncio.to_thread(RawFile, into)
 
 
 def _part(progress: Progress | None, start: float, end: float) -> Progress | None:

@@ -1,143 +1,225 @@
-"""Mix the sound of the clips and the music in one filter graph, as raw samples.
+"""The sound of the clips and the music, mixed where it is read: only the parts of a film that have changed.
 
-Limiter and ducking have a memory, so that the mix is made as a whole, before it is encoded in pieces.
+Limiter and ducking have a memory. Each part is mixed with a run-up, after which its samples are those of a mix of the
+whole film. The filters are PyAV's, whose version is pinned, not those of the machine's ffmpeg.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import av
-import ffmpeg
-from av.error import FFmpegError
-from ffmpeg.nodes import FilterableStream, OutputStream
+from av.filter import Graph
+from av.filter.context import FilterContext
 
-from storyreel.specs.frozen import Frozen
-from storyreel.specs.storyboard import Music
+from storyreel.specs.cut import Cut
 from storyreel.specs.timing import SAMPLE_RATE, FrameRate
-from storyreel.tasks.join.sound_track import keep_only
+from storyreel.tasks.join.music import BYTES_A_FLOAT_SAMPLE, MusicTrack, RawMusic, decode_music
+from storyreel.tasks.join.sound_track import RawSound, samples_of
 from storyreel.tasks.media.errors import MediaError
-from storyreel.tasks.media.ffmpeg import run
-from storyreel.tasks.media.pcm import RAW_INPUT, RAW_OUTPUT, house_sound, samples_in
+from storyreel.tasks.media.pcm import BYTES_A_SAMPLE
+from storyreel.tasks.storage.clips import cache_key
+
+_VERSION = 1
+"""Part of the digests; increased when the mix changes and the filters do not show it."""
+
+_RUN_UP = 2 * SAMPLE_RATE
+"""Samples that are mixed before a part and dropped. After one second no sample of a minute of ducked and limited noise
+differed from a mix of the whole; after half a second 0.02 % did (libavfilter 11.14, 2026-11-29)."""
+_RUN_OUT = SAMPLE_RATE // 10
+"""Samples that are mixed after a part: the limiter looks 5 ms ahead."""
 
 _CEILING = 10 ** (-1 / 20)
 """-1 dBFS, because AAC may overshoot its input a little."""
+_FILTERS = {
+    "duck": "threshold=0.03:ratio=8:attack=20:release=400",
+    # `latency` compensates the limiter's lookahead; `level` would amplify everything.
+    "limit": f"limit={_CEILING:.6f}:level=0:latency=1",
+}
 
 
-class MusicTrack(Frozen):
-    """Music under the film. Times are frames of the film."""
+class PlacedMusic(NamedTuple):
+    """Music in the film, in samples."""
 
-    file: Path
+    raw: RawMusic
     gain: float
-    """dB, relative to the file."""
     start: int
-    """The first frame with music."""
     end: int
-    """The frame after the last one with music."""
-    fade_in: int = 0
-    fade_out: int = 0
-    loop: bool = True
-    """Whether a file that is too short is repeated."""
-    duck: bool = False
-    """Whether it is lowered under dialogue."""
+    fade_in: int
+    fade_out: int
+    loop: bool
+    duck: bool
 
     @classmethod
-    def of(cls, music: Music, file: Path, rate: FrameRate, film_frames: int) -> MusicTrack:
-        """A storyboard's music in a film of `film_frames`. Raises ValueError if the rate has no such timecode."""
-        start = music.start.frames(rate) if music.start else 0
-        end = music.end.frames(rate) if music.end else film_frames
-        return cls(
-            file=file,
-            gain=music.gain,
-            start=min(start, film_frames),
-            end=min(end, film_frames),
-            fade_in=music.fade_in.frames(rate) if music.fade_in else 0,
-            fade_out=music.fade_out.frames(rate) if music.fade_out else 0,
-            loop=music.loop,
-            duck=music.duck == "dialogue",
-        )
+    def of(cls, track: MusicTrack, raw: RawMusic, rate: FrameRate) -> Self:
+        """A track whose file is decoded. It ends with its file, unless that is repeated."""
+        start, end = rate.sample_at(track.start), rate.sample_at(track.end)
+        end = end if track.loop else min(end, start + raw.samples)
+        fade_in, fade_out = (min(end - start, rate.sample_at(fade)) for fade in (track.fade_in, track.fade_out))
+        return cls(raw, track.gain, start, end, fade_in, fade_out, track.loop, track.duck)
+
+    def facts(self, first: int, last: int) -> list[object]:
+        """Everything that its part in the samples `[first, last)` of the film depends on."""
+        place = (first - self.start) % self.raw.samples if self.loop else first - self.start
+        rises = (self.start - first, self.fade_in) if self.fade_in and first < self.start + self.fade_in else None
+        falls = (self.end - first, self.fade_out) if self.fade_out and self.end - self.fade_out < last else None
+        ends = max(self.start, first) - first, min(self.end, last) - first
+        return [self.raw.sound_digest, place, ends, rises, falls, f"{self.gain:.2f}", self.duck]
+
+    def read(self, first: int, last: int) -> bytes:
+        """The samples `[first, last)` of the film, without gain and fades; silence where there is no music."""
+        parts = [bytes(BYTES_A_FLOAT_SAMPLE * max(0, min(self.start, last) - first))]
+        position, end = max(first, self.start), min(last, self.end)
+        while position < end:
+            at = (position - self.start) % self.raw.samples
+            length = min(end - position, self.raw.samples - at)
+            parts.append(samples_of(self.raw.sound, at, length, BYTES_A_FLOAT_SAMPLE))
+            position += length
+        parts.append(bytes(BYTES_A_FLOAT_SAMPLE * max(0, last - max(first, self.end))))
+        return b"".join(parts)
 
 
-async def mix(
-    clips: Path, music: Sequence[MusicTrack], speech: Sequence[tuple[int, int]], rate: FrameRate, into: Path
-) -> None:
-    """Write the film's sound as raw samples, as many as the raw track `clips` has.
+async def with_music(
+    clips: RawSound, music: Sequence[MusicTrack], cut: Cut, spoken: Collection[str], cache: Path
+) -> RawSound:
+    """The sound of the clips, with music under it if there is any; its files are decoded. Raises MediaError.
 
-    `speech` are frames `[start, end)` of the film in which music that ducks is lowered under the sound of the clips.
-    Raises MediaError.
+    `spoken` are the shots with dialogue, under which music that ducks is lowered.
     """
-    length = samples_in(clips)
+    rate = cut.rate
     used = [track for track in music if track.start < track.end]
-    files = [await asyncio.to_thread(_read, track, rate) for track in used]
-    key = None
-    if speech and any(track.duck for track in used):
-        key = into.with_suffix(".speech")
-        spans = [(rate.sample_at(start), rate.sample_at(end)) for start, end in speech]
-        await asyncio.to_thread(keep_only, clips, spans, key)
-    output = _graph(clips, list(zip(used, files, strict=True)), key, length, rate, into)
-    await run(output, seconds=Fraction(length, SAMPLE_RATE))
+    if not used:
+        return clips
+    lengths = [rate.sample_at(track.end) - rate.sample_at(track.start) for track in used]
+    raw = await asyncio.gather(*(decode_music(t.file, length, cache) for t, length in zip(used, lengths, strict=True)))
+    placed = [PlacedMusic.of(*pair, rate) for pair in zip(used, raw, strict=True)]
+    speech = [(rate.sample_at(e.start), rate.sample_at(e.end)) for e in cut.events if e.shot in spoken]
+    return MixedSound(clips, placed, speech)
 
 
-def _graph(
-    clips: Path, music: Sequence[tuple[MusicTrack, _File]], key: Path | None, length: int, rate: FrameRate, into: Path
-) -> OutputStream:
-    """The filter graph. A limiter prevents clipping."""
-    mixed = ffmpeg.input(str(clips), **RAW_INPUT).audio
-    tracks = [_placed(number, *placed, key, rate) for number, placed in enumerate(music)]
-    if tracks:
-        mixed = ffmpeg.filter([mixed, *tracks], "amix", inputs=len(tracks) + 1, normalize=0, duration="first",
-                              dropout_transition=0)  # fmt: skip
-        # `latency` compensates the limiter's lookahead; `level` would amplify everything.
-        mixed = mixed.filter("alimiter", limit=f"{_CEILING:.6f}", level=0, latency=1)
-    mixed = mixed.filter("apad", whole_len=length).filter("atrim", end_sample=length)
-    return ffmpeg.output(mixed, str(into), **RAW_OUTPUT)
+class MixedSound:
+    """The sound of the clips with music under it; `speech` are the samples in which music that ducks is lowered."""
+
+    def __init__(self, clips: RawSound, music: Sequence[PlacedMusic], speech: Sequence[tuple[int, int]]) -> None:
+        self.length = clips.length
+        self._clips, self._music, self._speech = clips, music, speech
+
+    def digest(self, start: int, end: int) -> str:
+        """SHA-256, in hex, of everything that the samples `[start, end)` are mixed from. Reads no file."""
+        first, last = reach(start, end, self.length)
+        heard = [track.facts(first, last) for track in self._heard(first, last)]
+        versions = [av.library_versions[name] for name in ("libavfilter", "libswresample")]
+        speech = [(a - first, b - first) for a, b in self._spoken(first, last)]
+        clips = self._clips.digest(first, last)
+        return cache_key("mix", _VERSION, _FILTERS, versions, start - first, end - start, clips, heard, speech)
+
+    def read(self, start: int, end: int) -> bytes:
+        """The samples `[start, end)`, mixed now. Raises MediaError."""
+        first, last = reach(start, end, self.length)
+        clips, music = self._clips.read(first, last), list(self._heard(first, last))
+        speech = self._only_speech(clips, first, last) if any(track.duck for track in music) else None
+        mixed = _mixed(clips, [(track, track.read(first, last)) for track in music], speech, first)
+        return mixed[(start - first) * BYTES_A_SAMPLE : (end - first) * BYTES_A_SAMPLE]
+
+    def _heard(self, first: int, last: int) -> Iterator[PlacedMusic]:
+        return (track for track in self._music if track.start < last and first < track.end)
+
+    def _spoken(self, first: int, last: int) -> Iterator[tuple[int, int]]:
+        return ((max(a, first), min(b, last)) for a, b in self._speech if a < last and first < b)
+
+    def _only_speech(self, clips: bytes, first: int, last: int) -> bytes | None:
+        """The sound of the clips where somebody speaks, silence elsewhere; None if nobody does."""
+        spans = [((a - first) * BYTES_A_SAMPLE, (b - first) * BYTES_A_SAMPLE) for a, b in self._spoken(first, last)]
+        if not spans:
+            return None
+        speech = bytearray(len(clips))
+        for start, end in spans:
+            speech[start:end] = clips[start:end]
+        return bytes(speech)
 
 
-def _placed(number: int, track: MusicTrack, file: _File, key: Path | None, rate: FrameRate) -> FilterableStream:
-    length = file.length
-    # ffmpeg-python merges equal inputs; a different queue size, which changes nothing else, keeps them apart.
-    distinct = {"thread_queue_size": 8 + number}
-    again = {"stream_loop": -1} if track.loop else {}
-    start = rate.sample_at(track.start)
-    sound = (
-        house_sound(ffmpeg.input(str(track.file.absolute()), vn=None, **distinct, **again).audio, file.channels)
-        .filter("atrim", end_sample=length)
-        .filter("volume", f"{track.gain:.2f}dB")
-    )
+def reach(start: int, end: int, length: int) -> tuple[int, int]:
+    """The first and the last sample, of a film of this length, that the mixed samples `[start, end)` depend on."""
+    return max(0, start - _RUN_UP), min(length, end + _RUN_OUT)
+
+
+def _mixed(clips: bytes, music: Sequence[tuple[PlacedMusic, bytes]], speech: bytes | None, first: int) -> bytes:
+    """The mix of raw samples that begin at sample `first` of the film. A limiter prevents clipping."""
+    graph = Graph()
+    inputs: list[tuple[FilterContext, bytes, str]] = []
+
+    def source(samples: bytes, form: str) -> FilterContext:
+        buffer = graph.add_abuffer(sample_rate=SAMPLE_RATE, format=form, layout="stereo", time_base=_TICK)
+        inputs.append((buffer, samples, form))
+        return buffer
+
+    tracks = [source(clips, "s16")]
+    for track, samples in music:
+        sound = _chain(graph, source(samples, "flt"), *_levels(track))
+        if track.duck and speech is not None:
+            sound = _joined(graph, "sidechaincompress", _FILTERS["duck"], sound, source(speech, "s16"))
+        tracks.append(sound)
+    # In the precision that ffmpeg would choose by which tracks are heard, equal parts could differ in the last bit.
+    tracks = [_chain(graph, track, ("aformat", "sample_fmts=dbl")) for track in tracks]
+    how = f"inputs={len(tracks)}:normalize=0:duration=first:dropout_transition=0"
+    mixed = _joined(graph, "amix", how, *tracks)
+    sink = _chain(
+        graph, mixed, ("alimiter", _FILTERS["limit"]), ("aformat", "sample_fmts=s16:channel_layouts=stereo"),
+        ("abuffersink", ""),
+    )  # fmt: skip
+    graph.configure()
+    for buffer, samples, form in inputs:
+        # The limiter gives as many samples as it gets, and the last of them from what it has not looked at yet.
+        padded = samples + bytes(_RUN_OUT * _BYTES[form])
+        buffer.push(_frame(padded, form, first))
+        buffer.push(None)
+    heard = b"".join(_pulled(sink))[: len(clips)]
+    if len(heard) != len(clips):
+        raise MediaError(f"{len(heard)} bytes of sound were mixed instead of {len(clips)}")
+    return heard
+
+
+_TICK = Fraction(1, SAMPLE_RATE)
+_BYTES = {"s16": BYTES_A_SAMPLE, "flt": BYTES_A_FLOAT_SAMPLE}
+
+
+def _levels(track: PlacedMusic) -> Iterator[tuple[str, str]]:
+    yield "volume", f"{track.gain:.2f}dB"
     if track.fade_in:
-        sound = sound.filter("afade", t="in", ss=0, ns=min(length, rate.sample_at(track.fade_in)))
+        yield "afade", f"t=in:ss={track.start}:ns={track.fade_in}"
     if track.fade_out:
-        fade = min(length, rate.sample_at(track.fade_out))
-        sound = sound.filter("afade", t="out", ss=length - fade, ns=fade)
-    sound = sound.filter("adelay", f"{start}S", all=1)
-    if track.duck and key:
-        speech = ffmpeg.input(str(key), **distinct, **RAW_INPUT).audio.filter("aformat", sample_fmts="flt")
-        sound = ffmpeg.filter([sound, speech], "sidechaincompress", threshold=0.03, ratio=8, attack=20, release=400)
+        yield "afade", f"t=out:ss={track.end - track.fade_out}:ns={track.fade_out}"
+
+
+def _chain(graph: Graph, sound: FilterContext, *filters: tuple[str, str]) -> FilterContext:
+    for name, options in filters:
+        sound = _joined(graph, name, options, sound)
     return sound
 
 
-class _File(NamedTuple):
-    channels: int
-    length: int
-    """Samples that are used: up to the end of the track, or of the file if it does not loop."""
+def _joined(graph: Graph, name: str, options: str, *inputs: FilterContext) -> FilterContext:
+    joined = graph.add(name, options)
+    for number, sound in enumerate(inputs):
+        sound.link_to(joined, 0, number)
+    return joined
 
 
-def _read(track: MusicTrack, rate: FrameRate) -> _File:
-    place = rate.sample_at(track.end) - rate.sample_at(track.start)
-    try:
-        with av.open(str(track.file.absolute())) as file:
-            if not file.streams.audio:
-                raise MediaError(f"{track.file} has no sound", hint="name a sound file under music")
-            stream = file.streams.audio[0]
-            if stream.duration is not None and stream.time_base is not None:
-                seconds = stream.duration * stream.time_base
-            else:
-                seconds = Fraction(file.duration or 0, av.time_base)
-            channels = stream.codec_context.channels
-    except FFmpegError as error:
-        raise MediaError(f"{track.file} cannot be read as music: {error.strerror}", hint="name another file") from error
-    return _File(channels, place if track.loop or not seconds else min(place, int(seconds * SAMPLE_RATE)))
+def _frame(samples: bytes, form: str, first: int) -> av.AudioFrame:
+    frame = av.AudioFrame(format=form, layout="stereo", samples=len(samples) // _BYTES[form])
+    frame.sample_rate, frame.time_base, frame.pts = SAMPLE_RATE, _TICK, first
+    memoryview(frame.planes[0])[: len(samples)] = samples
+    return frame
+
+
+def _pulled(sink: FilterContext) -> Iterator[bytes]:
+    while True:
+        try:
+            frame = sink.pull()
+        except EOFError:
+            return
+        assert isinstance(frame, av.AudioFrame)
+        yield bytes(frame.planes[0])[: frame.samples * BYTES_A_SAMPLE]

@@ -83,6 +83,23 @@ class PicturePiece(Piece):
         return self.model_copy(update={"picture": folder / self.picture})
 
 
+class SoundPiece(Piece):
+    """Sound in one file."""
+
+    sound: Path
+    sound_digest: str
+    """SHA-256, in hex."""
+
+    @property
+    def files(self) -> dict[Path, str]:
+        """The file and its SHA-256, in hex."""
+        return {self.sound: self.sound_digest}
+
+    def in_folder(self, folder: Path, take: Path | None) -> Self:
+        """The piece with its file in a folder."""
+        return self.model_copy(update={"sound": folder / self.sound})
+
+
 AnyPiece = TypeVar("AnyPiece", bound=Piece)
 
 

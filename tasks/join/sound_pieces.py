@@ -12,12 +12,12 @@ import asyncio
 from collections.abc import Coroutine, Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, NamedTuple, Self, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import av
 
 from storyreel.specs.timing import SAMPLE_RATE
-from storyreel.tasks.join.pieces import Piece, SharedPieces, find_or_make, piece_folder
+from storyreel.tasks.join.pieces import SharedPieces, SoundPiece, find_or_make, piece_folder
 from storyreel.tasks.join.sound_track import RawSound
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.ffmpeg import in_thread_on_core
@@ -40,23 +40,6 @@ encode, in pink noise, sweeps, tones, music, speech and clicks (80 starts in eac
 _ENCODER = {"flags": "+qscale+bitexact", "global_quality": "153"}
 """`-q:a 1.3` of ffmpeg, whose unit is 118. At 1.6 sweeps and speech do not converge within 80 packets; from 2 on the
 error grows. Not `aac_coder=fast`: it takes 1 to 3 dB off a pure tone. benchmarks/README.md has sizes and errors."""
-
-
-class SoundPiece(Piece):
-    """Packets of AAC in NUT: a part of a film's sound."""
-
-    sound: Path
-    sound_digest: str
-    """SHA-256, in hex."""
-
-    @property
-    def files(self) -> dict[Path, str]:
-        """The file and its SHA-256, in hex."""
-        return {self.sound: self.sound_digest}
-
-    def in_folder(self, folder: Path, take: Path | None) -> Self:
-        """The piece with its file in a folder."""
-        return self.model_copy(update={"sound": folder / self.sound})
 
 
 class Stretch(NamedTuple):
@@ -82,7 +65,10 @@ def stretches(samples: int) -> Iterator[Stretch]:
 async def encode_sound(
     sound: RawSound, cache: Path, *, shared: SharedPieces | None = None, progress: Progress | None = None
 ) -> list[SoundPiece]:
-    """The pieces of a film's sound in its order, from the house cache, or encoded side by side. Raises MediaError."""
+    """The pieces of a film's sound in its order, packets of AAC in NUT: from the house cache, or encoded side by side.
+
+    Raises MediaError.
+    """
     places = list(stretches(sound.length))
     keys = await asyncio.to_thread(lambda: [_key(sound, place) for place in places])
     different = dict(zip(keys, places, strict=True))
@@ -107,8 +93,7 @@ async def encode_piece(
 
     async def make(folder: Path) -> SoundPiece:
         file = folder / "sound.nut"
-        samples = await asyncio.to_thread(sound.read, place.start, place.end)
-        await in_thread_on_core(lambda report: _encode(samples, place, file, report))
+        await in_thread_on_core(lambda report: _encode(sound.read(place.start, place.end), place, file, report))
         return SoundPiece(sound=Path(file.name), sound_digest=await asyncio.to_thread(file_digest, file))
 
     key = await asyncio.to_thread(_key, sound, place)

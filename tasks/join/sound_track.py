@@ -6,23 +6,18 @@ errors do not add up. Memory does not grow with the length of the film.
 
 from __future__ import annotations
 
-import hashlib
 import math
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from storyreel.specs.cut import Cut
 from storyreel.tasks.media.errors import MediaError
-from storyreel.tasks.media.pcm import BYTES_A_SAMPLE, CHANNELS, samples_in
-from storyreel.tasks.progress import Progress
+from storyreel.tasks.media.pcm import BYTES_A_SAMPLE, CHANNELS
 from storyreel.tasks.storage.clips import cache_key
-
-_BLOCK = 1 << 18
-"""Samples that are read at a time."""
 
 
 class SoundRange(NamedTuple):
@@ -123,50 +118,6 @@ class ClipsSound:
         return mixed[first * BYTES_A_SAMPLE : last * BYTES_A_SAMPLE]
 
 
-class RawFile:
-    """Raw samples in a file."""
-
-    def __init__(self, path: Path) -> None:
-        self.length = samples_in(path)
-        self._path = path
-
-    def digest(self, start: int, end: int) -> str:
-        """SHA-256, in hex, of the samples `[start, end)`."""
-        return hashlib.sha256(self.read(start, end)).hexdigest()
-
-    def read(self, start: int, end: int) -> bytes:
-        """The samples `[start, end)`. Raises MediaError."""
-        return _samples_of(self._path, start, end - start)
-
-
-def write_sound_track(sound: RawSound, into: Path, progress: Progress) -> None:
-    """Write all samples into one file. Raises MediaError if a file is missing or too short."""
-    with into.open("wb") as track:
-        for start in range(0, sound.length, _BLOCK):
-            progress(start / sound.length)
-            track.write(sound.read(start, min(start + _BLOCK, sound.length)))
-
-
-def keep_only(track: Path, spans: Sequence[tuple[int, int]], into: Path) -> None:
-    """Copy a track with silence outside the spans `[start, end)`, in samples."""
-    with track.open("rb") as source, into.open("wb") as kept:
-        for start, end in spans:
-            source.seek(start * BYTES_A_SAMPLE)
-            kept.seek(start * BYTES_A_SAMPLE)
-            _pour(source, kept, (end - start) * BYTES_A_SAMPLE, track)
-        # Skipped parts are holes in the file, which read as zeros.
-        kept.truncate(track.stat().st_size)
-
-
-def _pour(source: BinaryIO, into: BinaryIO, length: int, name: Path) -> None:
-    while length:
-        block = source.read(min(length, _BLOCK * BYTES_A_SAMPLE))
-        if not block:
-            raise _too_short(name)
-        into.write(block)
-        length -= len(block)
-
-
 def _crossfade(outgoing: bytes, incoming: bytes, length: int) -> bytes:
     """A crossfade of equal power, in which two unrelated sounds are as loud as one."""
     fade_out, fade_in = _gains(length)
@@ -185,20 +136,17 @@ def _gains(length: int) -> tuple[array[float], array[float]]:
 
 
 def _samples(sound: ClipSound | None, first: int, length: int) -> bytes:
-    return _samples_of(sound.file, first, length) if sound else bytes(length * BYTES_A_SAMPLE)
+    return samples_of(sound.file, first, length, BYTES_A_SAMPLE) if sound else bytes(length * BYTES_A_SAMPLE)
 
 
-def _samples_of(file: Path, first: int, length: int) -> bytes:
+def samples_of(file: Path, first: int, length: int, size: int) -> bytes:
+    """So many samples of a raw file, each of `size` bytes. Raises MediaError if it is missing or too short."""
     try:
         with file.open("rb") as source:
-            source.seek(first * BYTES_A_SAMPLE)
-            raw = source.read(length * BYTES_A_SAMPLE)
+            source.seek(first * size)
+            raw = source.read(length * size)
     except FileNotFoundError as error:
         raise MediaError(f"{file} does not exist", hint="render again; it is made from the clip") from error
-    if len(raw) != length * BYTES_A_SAMPLE:
-        raise _too_short(file)
+    if len(raw) != length * size:
+        raise MediaError(f"{file} ends before its picture", hint="delete its folder and render again")
     return raw
-
-
-def _too_short(sound: Path) -> MediaError:
-    return MediaError(f"{sound} ends before its picture", hint="delete its folder and render again")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine, Hashable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,7 +16,10 @@ from storyreel.specs.timing import FrameRate
 from storyreel.tasks.join import sound_pieces
 from storyreel.tasks.join.assemble import clips_sound
 from storyreel.tasks.join.conform import HouseClip
+from storyreel.tasks.join.mix import with_music
+from storyreel.tasks.join.music import MusicTrack
 from storyreel.tasks.join.sound_pieces import Stretch, encode_sound, stretches
+from tests.tasks.generated_clips import ffmpeg
 
 CUT = Cut(FrameRate.parse("24"), tuple(Event(str(n), 240 * n, 240) for n in range(4)))
 """Four shots of ten seconds; pieces begin at 0, 10.9, 21.8 and 32.8 s."""
@@ -48,20 +51,21 @@ def encodes(monkeypatch: pytest.MonkeyPatch) -> list[Stretch]:
 
 
 class Takes:
-    """Starts what is asked for, as the takes of a run do."""
+    """Starts what is asked for, once, as the takes of a run do."""
 
     def __init__(self) -> None:
-        self.begun: list[asyncio.Future[Any]] = []
+        self.begun: dict[Hashable, asyncio.Future[Any]] = {}
 
-    def once(self, name: object, make: Callable[[], Coroutine[Any, Any, Any]]) -> asyncio.Future[Any]:
-        self.begun.append(asyncio.ensure_future(make()))
-        return self.begun[-1]
+    def once(self, name: Hashable, make: Callable[[], Coroutine[Any, Any, Any]]) -> asyncio.Future[Any]:
+        if name not in self.begun:
+            self.begun[name] = asyncio.ensure_future(make())
+        return self.begun[name]
 
 
-def _ahead(folder: Path) -> SoundAhead:
+def _ahead(folder: Path, *music: MusicTrack, spoken: Collection[str] = ()) -> SoundAhead:
     studio: Any = SimpleNamespace(house_folder=folder / "house", shared_pieces=None)
     takes: Any = Takes()
-    return SoundAhead(CUT, takes, studio)
+    return SoundAhead(CUT, takes, studio, music, spoken)
 
 
 async def test_a_piece_is_encoded_as_soon_as_its_clips_are_there(
@@ -76,6 +80,23 @@ async def test_a_piece_is_encoded_as_soon_as_its_clips_are_there(
     encodes.clear()
     pieces = await encode_sound(clips_sound(CUT, clips), tmp_path / "house")
     assert len(pieces) == 4 and not encodes, "the join finds them"
+
+
+async def test_under_music_a_piece_waits_for_all_clips_that_reach_into_it(
+    tmp_path: Path, clips: list[HouseClip], encodes: list[Stretch]
+) -> None:
+    """The ducking and the limiter remember what was before: the third piece needs the end of the second shot."""
+    ffmpeg("-f", "lavfi", "-i", "sine=frequency=300:duration=3", tmp_path / "music.wav")
+    music, spoken = MusicTrack(file=tmp_path / "music.wav", gain=-6, start=0, end=960, duck=True), {"1", "2"}
+    places = list(stretches(CUT.rate.sample_at(CUT.frames)))
+    ahead = _ahead(tmp_path, music, spoken=spoken)
+    for shot, complete in ((3, [3]), (2, []), (0, []), (1, [0, 1, 2])):
+        encodes.clear()
+        await asyncio.gather(*ahead.add(str(shot), clips[shot]))
+        assert sorted(encodes) == [places[number] for number in complete]
+    encodes.clear()
+    sound = await with_music(clips_sound(CUT, clips), [music], CUT, spoken, tmp_path / "house")
+    assert len(await encode_sound(sound, tmp_path / "house")) == 4 and not encodes, "the join finds them"
 
 
 async def test_a_shot_that_is_added_again_begins_nothing(tmp_path: Path, clips: list[HouseClip]) -> None:

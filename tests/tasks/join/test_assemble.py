@@ -16,7 +16,7 @@ from storyreel.specs.timing import FrameRate
 from storyreel.tasks.join.assemble import FilmFile, assemble_film
 from storyreel.tasks.join.conform import HouseClip, conform_clip, conform_key
 from storyreel.tasks.join.dissolve import DissolveClip, dissolve_clips, dissolve_key
-from storyreel.tasks.join.mix import MusicTrack
+from storyreel.tasks.join.music import MusicTrack
 from storyreel.tasks.join.mux import Chapter
 from storyreel.tasks.join.pieces import PicturePiece
 from storyreel.tasks.media.errors import MediaError

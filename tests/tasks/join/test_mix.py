@@ -1,30 +1,37 @@
 from __future__ import annotations
 
 import math
+import random
 from array import array
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from storyreel.specs.cut import Cut, Event
 from storyreel.specs.storyboard import Music
 from storyreel.specs.timing import FrameRate
-from storyreel.tasks.join.mix import MusicTrack, mix
+from storyreel.tasks.join import mix
+from storyreel.tasks.join import music as music_files
+from storyreel.tasks.join.mix import reach, with_music
+from storyreel.tasks.join.music import MusicTrack
+from storyreel.tasks.join.sound_pieces import encode_sound
+from storyreel.tasks.join.sound_track import RawSound
 from storyreel.tasks.media.errors import MediaError
-from storyreel.tasks.media.pcm import samples_in
 from tests.tasks.generated_clips import ffmpeg
+from tests.tasks.raw_samples import RawSamples
 
 RATE = FrameRate.parse("24")
 SECOND = 48_000
 
 
-def _raw(into: Path, seconds: float, *, loud: tuple[float, float] = (0, 0), peak: int = 16_000) -> Path:
+def _raw(seconds: float, *, loud: tuple[float, float] = (0, 0), peak: int = 16_000) -> RawSamples:
     """Silence with a tone of 400 Hz between two times."""
     values = [
         round(peak * math.sin(2 * math.pi * 400 * n / SECOND)) if loud[0] <= n / SECOND < loud[1] else 0
         for n in range(round(seconds * SECOND))
     ]
-    into.write_bytes(array("h", [value for value in values for _ in range(2)]).tobytes())
-    return into
+    return RawSamples(array("h", [value for value in values for _ in range(2)]).tobytes())
 
 
 @pytest.fixture
@@ -40,23 +47,33 @@ def _level(heard: list[int], begin: float, end: float) -> float:
     return math.sqrt(sum(value * value for value in part) / len(part)) / 32_768
 
 
+async def _sound(
+    folder: Path, clips: RawSamples, *tracks: MusicTrack, speech: tuple[tuple[int, int], ...] = ()
+) -> RawSound:
+    """The mix of a film in which the shots of these frames have dialogue."""
+    events = [Event(str(number), start, end - start) for number, (start, end) in enumerate(speech)]
+    return await with_music(clips, tracks, Cut(RATE, tuple(events)), {event.shot for event in events}, folder)
+
+
 async def _mixed(
-    tmp_path: Path, clips: Path, *tracks: MusicTrack, speech: tuple[tuple[int, int], ...] = ()
+    folder: Path, clips: RawSamples, *tracks: MusicTrack, speech: tuple[tuple[int, int], ...] = ()
 ) -> list[int]:
-    await mix(clips, tracks, speech, RATE, tmp_path / "mix")
-    assert samples_in(tmp_path / "mix") == samples_in(clips)
-    return list(memoryview((tmp_path / "mix").read_bytes()).cast("h"))[::2]
+    mixed = await _sound(folder, clips, *tracks, speech=speech)
+    assert mixed.length == clips.length
+    heard = mixed.read(0, mixed.length)
+    assert len(heard) == len(clips.content)
+    return list(memoryview(heard).cast("h"))[::2]
 
 
-async def test_without_music_the_clips_pass_as_they_are(tmp_path: Path) -> None:
-    clips = _raw(tmp_path / "clips", 1.5, loud=(0.5, 1), peak=32_000)
-    heard = await _mixed(tmp_path, clips)
-    assert heard == list(memoryview(clips.read_bytes()).cast("h"))[::2]
+async def test_without_music_the_clips_pass_as_they_are(tmp_path: Path, music: Path) -> None:
+    clips = _raw(1.5, loud=(0.5, 1), peak=32_000)
+    assert await _sound(tmp_path, clips) is clips
+    assert await _sound(tmp_path, clips, MusicTrack(file=music, gain=0, start=36, end=36)) is clips
 
 
 async def test_music_lies_at_its_level_where_it_was_put(tmp_path: Path, music: Path) -> None:
     track = MusicTrack(file=music, gain=-6, start=12, end=36, loop=False)
-    heard = await _mixed(tmp_path, _raw(tmp_path / "clips", 2), track)
+    heard = await _mixed(tmp_path, _raw(2), track)
     assert _level(heard, 0.6, 1.4) == pytest.approx(0.5 / math.sqrt(2) * 10 ** (-6 / 20), rel=0.03)
     loud = [n for n, value in enumerate(heard) if abs(value) > 3_000]
     assert abs(loud[0] - 0.5 * SECOND) < 48
@@ -66,14 +83,14 @@ async def test_music_lies_at_its_level_where_it_was_put(tmp_path: Path, music: P
 @pytest.mark.parametrize(("loop", "end"), [(True, 5.0), (False, 2.0)])
 async def test_short_music_begins_again_or_ends(tmp_path: Path, music: Path, loop: bool, end: float) -> None:
     track = MusicTrack(file=music, gain=0, start=0, end=120, loop=loop)
-    heard = await _mixed(tmp_path, _raw(tmp_path / "clips", 5), track)
+    heard = await _mixed(tmp_path, _raw(5), track)
     last = max(n for n, value in enumerate(heard) if abs(value) > 3_000)
     assert abs(last - end * SECOND) < 96
 
 
 async def test_music_fades_from_and_to_nothing(tmp_path: Path, music: Path) -> None:
     track = MusicTrack(file=music, gain=0, start=0, end=48, fade_in=12, fade_out=12)
-    heard = await _mixed(tmp_path, _raw(tmp_path / "clips", 2), track)
+    heard = await _mixed(tmp_path, _raw(2), track)
     assert _level(heard, 0, 0.05) < 0.1 * _level(heard, 0.7, 1.3)
     assert _level(heard, 0.2, 0.3) == pytest.approx(0.5 * _level(heard, 0.7, 1.3), rel=0.1)
     assert _level(heard, 1.95, 2) < 0.1 * _level(heard, 0.7, 1.3)
@@ -81,12 +98,12 @@ async def test_music_fades_from_and_to_nothing(tmp_path: Path, music: Path) -> N
 
 async def test_a_file_that_ends_early_fades_where_it_ends(tmp_path: Path, music: Path) -> None:
     track = MusicTrack(file=music, gain=0, start=0, end=120, fade_out=12, loop=False)
-    heard = await _mixed(tmp_path, _raw(tmp_path / "clips", 5), track)
+    heard = await _mixed(tmp_path, _raw(5), track)
     assert _level(heard, 1.9, 2) < 0.3 * _level(heard, 1, 1.4)
 
 
 async def test_music_gives_way_while_somebody_speaks_and_only_then(tmp_path: Path, music: Path) -> None:
-    clips = _raw(tmp_path / "clips", 6, loud=(1, 5), peak=9_000)
+    clips = _raw(6, loud=(1, 5), peak=9_000)
     track = MusicTrack(file=music, gain=-6, start=0, end=144, duck=True)
     straight = await _mixed(tmp_path, clips, track.model_copy(update={"duck": False}), speech=((24, 72),))
     ducked = await _mixed(tmp_path, clips, track, speech=((24, 72),))
@@ -97,7 +114,7 @@ async def test_music_gives_way_while_somebody_speaks_and_only_then(tmp_path: Pat
 
 
 async def test_what_adds_up_too_loud_is_limited_not_clipped(tmp_path: Path, music: Path) -> None:
-    clips = _raw(tmp_path / "clips", 2, loud=(0, 2), peak=32_000)
+    clips = _raw(2, loud=(0, 2), peak=32_000)
     heard = await _mixed(tmp_path, clips, MusicTrack(file=music, gain=6, start=0, end=48))
     assert max(map(abs, heard)) < 32_767
     assert _level(heard, 0.5, 1.5) > 0.4
@@ -105,9 +122,112 @@ async def test_what_adds_up_too_loud_is_limited_not_clipped(tmp_path: Path, musi
 
 async def test_two_pieces_of_music_are_both_heard(tmp_path: Path, music: Path) -> None:
     tracks = [MusicTrack(file=music, gain=-6, start=0, end=24), MusicTrack(file=music, gain=-6, start=48, end=72)]
-    heard = await _mixed(tmp_path, _raw(tmp_path / "clips", 3), *tracks)
+    heard = await _mixed(tmp_path, _raw(3), *tracks)
     assert _level(heard, 0.3, 0.7) == pytest.approx(_level(heard, 2.3, 2.7), rel=0.05)
     assert _level(heard, 1.1, 1.9) < 0.002
+
+
+@pytest.fixture
+def scored(tmp_path: Path) -> list[MusicTrack]:
+    """Music that is repeated, fades and gives way, and louder music over its end: the limiter works, and without it."""
+    for name, seed in (("a.flac", 2), ("b.wav", 3)):
+        ffmpeg("-f", "lavfi", "-i", f"anoisesrc=color=pink:amplitude=0.8:seed={seed}:r=44100:d=5,"
+               "aformat=channel_layouts=stereo", tmp_path / name)  # fmt: skip
+    return [
+        MusicTrack(file=tmp_path / "a.flac", gain=-3, start=12, end=312, fade_in=36, fade_out=48, duck=True),
+        MusicTrack(file=tmp_path / "b.wav", gain=0, start=240, end=480, fade_out=60, loop=False),
+    ]
+
+
+def _noise(seconds: int, seed: int, peak: int = 24_000) -> RawSamples:
+    noise = array("h", random.Random(seed).randbytes(4 * SECOND * seconds))
+    return RawSamples(array("h", (value * peak // 32_768 for value in noise)).tobytes())
+
+
+SPEECH = ((24, 96), (216, 288))
+
+
+async def test_a_part_has_the_samples_of_a_mix_of_the_whole(tmp_path: Path, scored: list[MusicTrack]) -> None:
+    """Wherever it begins: in a fade, while the music gives way, and while the limiter works."""
+    mixed = await _sound(tmp_path, _noise(18, 1), *scored, speech=SPEECH)
+    whole = mixed.read(0, mixed.length)
+    assert mixed.read(0, 100) == whole[:400] and mixed.read(mixed.length - 1, mixed.length) == whole[-4:]
+    for start in range(0, mixed.length, 100_003):
+        end = min(mixed.length, start + 100_003)
+        assert mixed.read(start, end) == whole[4 * start : 4 * end], f"from {start / SECOND:.2f} s on"
+
+
+async def test_parts_are_told_apart_by_what_is_heard_in_them(tmp_path: Path, scored: list[MusicTrack]) -> None:
+    """A part whose samples differ has another digest; one that nothing reaches has the same."""
+    clips = _noise(18, 1)
+    mixed = await _sound(tmp_path, clips, *scored, speech=SPEECH)
+    other = bytearray(clips.content)
+    other[4 * 5 * SECOND : 4 * 6 * SECOND] = bytes(4 * SECOND)
+    loud, late = scored
+    changes = {
+        "a sound": _sound(tmp_path, RawSamples(bytes(other)), *scored, speech=SPEECH),
+        "a level": _sound(tmp_path, clips, loud, late.model_copy(update={"gain": -1}), speech=SPEECH),
+        "an end": _sound(tmp_path, clips, loud.model_copy(update={"end": 336}), late, speech=SPEECH),
+        "a fade": _sound(tmp_path, clips, loud.model_copy(update={"fade_in": 30}), late, speech=SPEECH),
+        "a beginning": _sound(tmp_path, clips, loud.model_copy(update={"start": 13}), late, speech=SPEECH),
+        "what is spoken": _sound(tmp_path, clips, *scored, speech=SPEECH[:1]),
+        "that it gives way": _sound(tmp_path, clips, loud.model_copy(update={"duck": False}), late, speech=SPEECH),
+    }
+    parts = [(start, start + 2 * SECOND) for start in range(0, 18 * SECOND, 2 * SECOND)]
+    before = [(mixed.read(*part), mixed.digest(*part)) for part in parts]
+    told = {}
+    for name, change in changes.items():
+        changed = await change
+        heard = [number for number, part in enumerate(parts) if changed.read(*part) != before[number][0]]
+        told[name] = [number for number, part in enumerate(parts) if changed.digest(*part) != before[number][1]]
+        assert heard and set(heard) <= set(told[name]), name
+        assert name == "a beginning" or len(told[name]) < len(parts), f"{name} does not change everything"
+    reached = [n for n, (first, last) in enumerate(reach(*p, mixed.length) for p in parts)
+               if first < 6 * SECOND and last > 5 * SECOND]  # fmt: skip
+    assert told["a sound"] == reached == [2, 3]
+
+
+async def test_music_is_decoded_once(tmp_path: Path, scored: list[MusicTrack], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also for a film that has become longer, another level and another place; and again if its samples are damaged."""
+    decoded: list[object] = []
+    run = music_files.run
+
+    async def noted(output: object, **options: object) -> str:
+        decoded.append(output)
+        return await run(output, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(music_files, "run", noted)
+    first = await _sound(tmp_path, _noise(18, 1), *scored)
+    moved = [track.model_copy(update={"start": 48, "end": 456, "gain": -9}) for track in scored]
+    await _sound(tmp_path, _noise(20, 1), *moved)
+    assert len(decoded) == 2
+    before = first.read(0, SECOND)
+    for samples in tmp_path.rglob("*.f32"):
+        samples.write_bytes(b"damaged")
+    again = await _sound(tmp_path, _noise(18, 1), *scored)
+    assert len(decoded) == 4 and again.read(0, SECOND) == before
+
+
+async def test_only_parts_that_a_changed_sound_reaches_are_mixed_again(
+    tmp_path: Path, scored: list[MusicTrack], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mixes: list[int] = []
+    make = mix._mixed
+
+    def noted(clips: bytes, music: Any, speech: bytes | None, first: int) -> bytes:
+        mixes.append(first)
+        return make(clips, music, speech, first)
+
+    monkeypatch.setattr(mix, "_mixed", noted)
+    film = _noise(45, 1, peak=9_000)
+    first = await encode_sound(await _sound(tmp_path, film, *scored), tmp_path)
+    assert len(mixes) == len(first) == 5
+    mixes.clear()
+    assert await encode_sound(await _sound(tmp_path, film, *scored), tmp_path) == first and not mixes
+    changed = bytearray(film.content)
+    changed[4 * 16 * SECOND : 4 * 17 * SECOND] = bytes(4 * SECOND)
+    second = await encode_sound(await _sound(tmp_path, RawSamples(bytes(changed)), *scored), tmp_path)
+    assert len(mixes) == 1 and sum(one != other for one, other in zip(first, second, strict=True)) == 1
 
 
 async def test_what_is_no_music_is_named(tmp_path: Path) -> None:
@@ -116,7 +236,7 @@ async def test_what_is_no_music_is_named(tmp_path: Path) -> None:
     for name, word in (("words.wav", "cannot be read as music"), ("mute.mp4", "has no sound")):
         track = MusicTrack(file=tmp_path / name, gain=0, start=0, end=24)
         with pytest.raises(MediaError, match=f"{name} {word}"):
-            await mix(_raw(tmp_path / "clips", 1), [track], (), RATE, tmp_path / "mix")
+            await _sound(tmp_path, _raw(1), track)
 
 
 def test_a_storyboards_music_becomes_frames_inside_the_film() -> None:

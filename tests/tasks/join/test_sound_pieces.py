@@ -15,13 +15,14 @@ import pytest
 from storyreel.specs.cut import Cut, Event
 from storyreel.specs.timing import FrameRate
 from storyreel.tasks.join import sound_pieces
-from storyreel.tasks.join.pieces import SharedPieces
-from storyreel.tasks.join.sound_pieces import SoundPiece, Stretch, encode_sound, stretches
-from storyreel.tasks.join.sound_track import ClipSound, ClipsSound, RawFile
+from storyreel.tasks.join.pieces import SharedPieces, SoundPiece
+from storyreel.tasks.join.sound_pieces import Stretch, encode_sound, stretches
+from storyreel.tasks.join.sound_track import ClipSound, ClipsSound
 from storyreel.tasks.media.pcm import AAC_FRAME, RAW_OUTPUT
 from storyreel.tasks.progress import Progress
 from storyreel.tasks.storage.bucket import Bucket
 from tests.tasks.generated_clips import ffmpeg
+from tests.tasks.raw_samples import RawSamples
 
 SECONDS = 9
 SIGNALS = {
@@ -57,7 +58,7 @@ async def test_there_is_no_seam(tmp_path: Path, signal: str) -> None:
     """Around a seam the packets are those of a whole encode, and the error is not greater than elsewhere."""
     source = tmp_path / "source.s16"
     ffmpeg("-f", "lavfi", "-i", SIGNALS[signal], *chain(*((f"-{k}", str(v)) for k, v in RAW_OUTPUT.items())), source)
-    sound = RawFile(source)
+    sound = RawSamples(source.read_bytes())
     pieces = await encode_sound(sound, tmp_path / "cache")
     packets = list(_packets(pieces))
     total = -(-sound.length // AAC_FRAME) + 1
