@@ -6,6 +6,7 @@ import heapq
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from functools import cache, partial
+from itertools import zip_longest
 
 from storyreel.flows.planning.model import Candidate, History, Plan, PlannedTake, takes_by_shot
 from storyreel.flows.planning.selection import select_takes
@@ -25,8 +26,8 @@ from storyreel.tasks.providers.request import Attachment, Request
 from storyreel.tasks.request.board import own_font
 from storyreel.tasks.request.brief import attachment_name, brief_of
 from storyreel.tasks.request.build import build_requests
+from storyreel.tasks.request.edition import Edition, editions
 from storyreel.tasks.request.local_files import LocalFileChecks
-from storyreel.tasks.request.prompt import lacks_articles
 from storyreel.tasks.request.unsupported import Unsupported
 from storyreel.tasks.storage.digests import file_digest
 
@@ -89,9 +90,7 @@ def expected_seconds(takes: Sequence[PlannedTake], history: History) -> float | 
 class _TakeBuilder:
     """Builds the takes of one film, still without their states; each local file is read once."""
 
-    def __init__(
-        self, film: Storyboard, cut: Cut, history: History, prices: PriceList, *, is_earlier: bool = False
-    ) -> None:
+    def __init__(self, film: Storyboard, cut: Cut, history: History, prices: PriceList) -> None:
         self._film, self._cut = film, cut
         self._history = history
         self._prices = prices
@@ -101,7 +100,8 @@ class _TakeBuilder:
         self._built: dict[Hashable, list[PlannedTake]] = {}
         self.warnings: list[str] = []
         """Sentences about verdicts that contradict the storyboard or cannot be followed."""
-        self._earlier = _EarlierWording(history, for_all=is_earlier)
+        self._bought = _Bought(history)
+        self._editions: dict[str, tuple[Edition, ...]] = {}
         self._digest, self._adapter, self._files = cache(file_digest), cache(_adapter), LocalFileChecks()
         self._font = own_font(film)
         self._references: dict[Hashable, tuple[Attachment, ...]] = {}
@@ -109,9 +109,15 @@ class _TakeBuilder:
 
     def takes(self, provider: str | None) -> list[PlannedTake]:
         """Every take that the storyboard and the verdicts ask for, each after the one that it continues."""
-        if not self._history.is_empty and any(lacks_articles(self._film, shot) for shot in self._shots):
+        if not self._history.is_empty:
+            whole = list(dict.fromkeys(zip(*map(self._editions_of, self._shots), strict=True)))
             # At once for the whole film: each question to a ledger or a bucket may be a round trip.
-            self._earlier.look_up(self._earlier_keys(provider))
+            self._bought.look_up(
+                each.key
+                for of_film in (whole if len(whole) > 1 else ())
+                for take in self._all(provider, None, of_film)
+                for each in take.candidates
+            )
         takes = self._all(provider, None)
         if not self._history.has_verdicts:
             return takes
@@ -137,21 +143,19 @@ class _TakeBuilder:
         places = {shot: place for place, shot in enumerate(self._events)}
         return sorted(takes, key=lambda take: (places[take.shot], take.take))
 
-    def _earlier_keys(self, provider: str | None) -> list[str]:
-        """The keys of all takes as if the whole film had been ordered in the words of earlier versions."""
-        earlier = _TakeBuilder(self._film, self._cut, self._history, self._prices, is_earlier=True)
-        return [each.key for take in earlier._all(provider, None) for each in take.candidates]
-
-    def _all(self, provider: str | None, verdicts: _Verdicts | None) -> list[PlannedTake]:
+    def _all(
+        self, provider: str | None, verdicts: _Verdicts | None, of_film: Sequence[Edition | None] = ()
+    ) -> list[PlannedTake]:
+        """All takes; with `of_film`, one edition a shot, as if the whole film had been ordered in these."""
         circled: dict[str, str] = {}
         all_takes: list[PlannedTake] = []
         problems: list[Problem] = []
-        for place, shot in enumerate(self._shots):
+        for place, (shot, edition) in enumerate(zip_longest(self._shots, of_film)):
             # A shot whose upstream has a problem is checked too, so that all problems are reported at once.
             upstream = circled.get(shot.continues, "unsupported") if shot.continues else None
             services = (provider,) if provider else shot.services
             try:
-                takes = self._of_shot(shot, services, upstream)
+                takes = self._of_shot(shot, services, upstream, edition)
                 if verdicts:
                     build = partial(self._of_shot, services=services, upstream=upstream)
                     shot, takes, warnings = apply_verdicts(self._film, shot, build, verdicts.find)
@@ -171,18 +175,45 @@ class _TakeBuilder:
         (drawn,) = self._of_shot(single, (STAND_IN,), upstream)
         return [drawn.model_copy(update={"is_stand_in": True, "needs_review": False})]
 
-    def _of_shot(self, shot: Shot, services: Sequence[str], upstream: str | None) -> list[PlannedTake]:
-        """All takes of a shot, each with a candidate for each service; built once for the same arguments."""
-        name = (shot.shot, tuple(services), upstream, shot.action, shot.takes, shot.circled)
+    def _of_shot(
+        self, shot: Shot, services: Sequence[str], upstream: str | None, edition: Edition | None = None
+    ) -> list[PlannedTake]:
+        """All takes of a shot, each with a candidate for each service, in the edition in which they were bought.
+
+        It is one for all services: whichever made a take, the shots that continue it name it by its key at the first
+        one, and would be bought again if that changed.
+        """
+        choices = [edition] if edition else list(dict.fromkeys(self._editions_of(shot)))
+        if self._history.is_empty:
+            del choices[1:]
+        built = {takes[0].identity: takes for takes in (self._in_edition(shot, services, upstream, each)
+                                                        for each in choices)}  # fmt: skip
+        now, *others = built.values()
+        for takes in (now, *others) if others else ():
+            if self._bought.any_of([candidate.key for take in takes for candidate in take.candidates]):
+                return takes
+        return now
+
+    def _editions_of(self, shot: Shot) -> tuple[Edition, ...]:
+        # They depend on nothing that a verdict changes.
+        if shot.shot not in self._editions:
+            self._editions[shot.shot] = editions(self._film, shot)
+        return self._editions[shot.shot]
+
+    def _in_edition(
+        self, shot: Shot, services: Sequence[str], upstream: str | None, edition: Edition
+    ) -> list[PlannedTake]:
+        """All takes of a shot in an edition; built once for the same arguments."""
+        name = (shot.shot, tuple(services), upstream, shot.action, shot.takes, shot.circled, edition)
         if name not in self._built:
-            self._built[name] = self._build(shot, services, upstream)
+            self._built[name] = self._build(shot, services, upstream, edition)
         return self._built[name]
 
-    def _build(self, shot: Shot, services: Iterable[str], upstream: str | None) -> list[PlannedTake]:
+    def _build(self, shot: Shot, services: Iterable[str], upstream: str | None, edition: Edition) -> list[PlannedTake]:
         event, anchor = self._events[shot.shot], anchor_of(shot, self._continued)
         by_service = [
             list(self._candidates(shot, requests, event, anchor))
-            for requests in self._requests(shot, services, event, anchor, upstream)
+            for requests in self._requests(shot, services, event, anchor, upstream, edition)
         ]
         rate, scene = self._film.format.fps, self._film.scene_of(shot.shot)
         return [
@@ -206,24 +237,18 @@ class _TakeBuilder:
         ]
 
     def _requests(
-        self, shot: Shot, services: Iterable[str], event: Event, anchor: Anchor, upstream: str | None
+        self, shot: Shot, services: Iterable[str], event: Event, anchor: Anchor, upstream: str | None, edition: Edition
     ) -> list[list[Request]]:
         """The requests for all takes of a shot, by service."""
-        builds = [
-            partial(
-                build_requests, self._film, shot, self._service(shot, name), event, anchor, upstream, self._digest,
-                self._files, self._history.has_bucket, self._font, known=self._references,
+        return [
+            list(
+                build_requests(
+                    self._film, shot, self._service(shot, name), event, anchor, upstream, self._digest,
+                    self._files, self._history.has_bucket, self._font, edition, self._references,
+                )
             )
             for name in services
         ]  # fmt: skip
-        requests = [list(build()) for build in builds]
-        if lacks_articles(self._film, shot):
-            earlier = [list(build(has_articles=False)) for build in builds]
-            # For all services or none: whichever made a take, the shots that continue it name it by its key at the
-            # first one, and would be bought again if that changed.
-            if self._earlier.applies([request.key for each in earlier for request in each]):
-                return earlier
-        return requests
 
     def _service(self, shot: Shot, name: str) -> type[Provider]:
         try:
@@ -249,27 +274,25 @@ class _TakeBuilder:
             yield candidate.model_copy(update={"request": request, "key": request.key})
 
 
-class _EarlierWording:
-    """The keys of takes in the words of earlier versions that were ordered: they are not bought again in new words."""
+class _Bought:
+    """Which keys were ordered, and not in vain: a take is not bought again in another edition of its request."""
 
-    def __init__(self, history: History, *, for_all: bool) -> None:
-        self._history, self._for_all = history, for_all
-        self._is_bought: dict[str, bool] = {}
+    def __init__(self, history: History) -> None:
+        self._history = history
+        self._known: dict[str, bool] = {}
 
     def look_up(self, keys: Iterable[str]) -> None:
-        """Find out which of these keys were ordered, and not in vain."""
-        unknown = [key for key in keys if key not in self._is_bought]
+        """Find out which of these keys were."""
+        unknown = [key for key in dict.fromkeys(keys) if key not in self._known]
         found = self._history.purchases(unknown) if unknown else {}
         for key in unknown:
             is_paid = key in found and found[key].state is not State.FAILED
-            self._is_bought[key] = is_paid or self._history.keeps(key) or self._history.is_accepted(key)
+            self._known[key] = is_paid or self._history.keeps(key) or self._history.is_accepted(key)
 
-    def applies(self, keys: Sequence[str]) -> bool:
-        """Whether takes with these keys, one shot's at all its services, keep the earlier words; always `for_all`."""
-        if self._for_all:
-            return True
+    def any_of(self, keys: Sequence[str]) -> bool:
+        """Whether one of these was."""
         self.look_up(keys)
-        return any(self._is_bought[key] for key in keys)
+        return any(self._known[key] for key in keys)
 
 
 class _Verdicts:

@@ -98,6 +98,6 @@ def _unsent_voices(film: Storyboard, takes: Mapping[str, PlannedTake]) -> Iterat
                 shots.setdefault((request.provider, who), []).append(shot.shot)
     for (service, who), slates in shots.items():
         yield (
-            f"the voice of {who} is not sent to {service} for {abridged(slates)}: the service accepts none "
-            "there, or only as a link; the lines are in the prompt"
+            f"the voice of {who} is not sent to {service} for {abridged(slates)}: there it takes none, none without a "
+            "reference of who is seen, or not this file (`storyreel providers`)"
         )

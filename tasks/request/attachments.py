@@ -44,6 +44,8 @@ class AttachmentBuilder:
     digest: FileDigest
     files: LocalFileChecks
     has_bucket: bool
+    voices: frozenset[str]
+    """The keys of the cast members whose voices are sent, where the service takes them."""
     known: dict[Hashable, tuple[Attachment, ...]] = field(default_factory=dict)
     """References that were built before for shots that show the same; shared by the shots of a film."""
     _problems: list[Unsupported] = field(default_factory=list, init=False)
@@ -88,7 +90,8 @@ class AttachmentBuilder:
     def _known_references(self) -> tuple[Attachment, ...]:
         shot = self.shot
         # All that they depend on, if nothing is wrong with them.
-        shows = (shot.cast, shot.location, shot.references, tuple(line.speaker for line in shot.dialogue))
+        speakers = tuple(line.speaker for line in shot.dialogue)
+        shows = (shot.cast, shot.location, shot.references, self.voices, speakers)
         which = (self.service, self._mode, shows)
         if which in self.known:
             return self.known[which]
@@ -131,14 +134,20 @@ class AttachmentBuilder:
         return self._attachment(reference.source, use, field, at, subject, self._voice(subject))
 
     def _voice(self, subject: str) -> Attachment | None:
-        """The voice of a cast member who speaks in the shot. That the service cannot be sent it is no error."""
-        member = self.storyboard.cast.get(subject)
-        if not member or not member.voice or not any(line.speaker == subject for line in self.shot.dialogue):
+        """The voice of a cast member who is heard in the shot. That the service cannot be sent it is no error.
+
+        That it does not take the file is one only if a line is spoken with it.
+        """
+        voice = self.storyboard.cast[subject].voice if subject in self.voices else None
+        if not voice or not self.capability.voice:
             return None
-        is_local = isinstance(self.storyboard.resolve(member.voice), Path)
-        if not self.capability.voice or (is_local and not self._can_send("voice")):
-            return None
-        return self._attachment(member.voice, "voice", "cast", ("cast", subject, "voice"))
+        file, limits = self.storyboard.resolve(voice), self.capability.media
+        if isinstance(file, Path):
+            is_spoken = any(line.speaker == subject for line in self.shot.dialogue)
+            is_unfit = limits and not is_spoken and self.files.problem_with(file, "voice", limits)
+            if is_unfit or not self._can_send("voice"):
+                return None
+        return self._attachment(voice, "voice", "cast", ("cast", subject, "voice"))
 
     def _attachment(
         self, source: str, use: Use, field: str, at: KeyPath, subject: str = "", voice: Attachment | None = None
@@ -188,10 +197,11 @@ class AttachmentBuilder:
 
 
 def omitted_voices(storyboard: Storyboard, shot: Shot, references: tuple[Attachment, ...]) -> list[str]:
-    """The keys of the cast members who speak on screen and whose voices are not sent with the references."""
+    """The keys of the cast members who are seen, have a voice, and whose voices are not sent with the references."""
+    if shot.native_audio == "drop":
+        return []
     sent = {reference.subject for reference in references if reference.voice}
-    speaking = dict.fromkeys(line.speaker for line in shot.dialogue if line.speaker in shot.cast)
-    return [key for key in speaking if storyboard.cast[key].voice and key not in sent]
+    return [key for key in shot.cast if storyboard.cast[key].voice and key not in sent]
 
 
 def _fits(capability: Capability, kept: list[Reference], more: Reference) -> bool:

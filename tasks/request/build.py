@@ -14,6 +14,7 @@ from storyreel.tasks.providers.provider import Provider
 from storyreel.tasks.providers.request import Attachment, Request
 from storyreel.tasks.request.attachments import AttachmentBuilder, FileDigest
 from storyreel.tasks.request.board import board_of
+from storyreel.tasks.request.edition import Edition, editions
 from storyreel.tasks.request.local_files import LocalFileChecks
 from storyreel.tasks.request.prompt import build_prompt
 from storyreel.tasks.request.unsupported import Unsupported, alternatives
@@ -30,17 +31,17 @@ def build_requests(
     files: LocalFileChecks | None = None,
     has_bucket: bool = False,
     font: Path | None = None,
-    has_articles: bool = True,
+    edition: Edition | None = None,
     known: dict[Hashable, tuple[Attachment, ...]] | None = None,
 ) -> Iterator[Request]:
     """Yield the requests for all takes of a shot, in order.
 
     `continued` is the key of the take whose last frame the shot begins with. `files` and `known` are shared between
     shots, so that each file is opened once, and the same references are built once. `has_bucket` is whether the user
-    has a bucket that services can download from, `font` the user's own font for animatics. Without `has_articles` they
-    are worded as in earlier versions, for takes that were bought with these words. Raises Unsupported if the service
-    cannot make the shot.
+    has a bucket that services can download from, `font` the user's own font for animatics. `edition` is that of now
+    if left out. Raises Unsupported if the service cannot make the shot.
     """
+    edition = edition or editions(storyboard, shot)[0]
     mode = shot.mode or _mode(storyboard, shot)
     capability = provider.capabilities.get(mode)
     if capability is None:
@@ -56,6 +57,7 @@ def build_requests(
         digest,
         files or LocalFileChecks(),
         has_bucket,
+        edition.voices,
         {} if known is None else known,
     ).build(continued)
     frames, wanted = _needed_frames(shot, event, anchor, capability), storyboard.format
@@ -64,7 +66,7 @@ def build_requests(
         provider=provider.name,
         model=capability.model,
         mode=mode,
-        prompt=_prompt(storyboard, shot, attached.references, capability, has_articles),
+        prompt=_prompt(storyboard, shot, attached.references, capability, edition.has_articles),
         negative_prompt="" if capability.draws_board else _negative_prompt(storyboard, capability),
         seed=0,
         seconds=_sold_seconds(shot, capability, frames, storyboard, with_video),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from storyreel.specs.storyboard import PLACEHOLDER, CastMember, Dialogue, Location, Shot, Storyboard
+from storyreel.specs.storyboard import PLACEHOLDER, Dialogue, Shot, Storyboard
 from storyreel.tasks.providers.capability import Capability
 from storyreel.tasks.providers.request import Attachment
 from storyreel.tasks.request.article import with_article
@@ -39,8 +39,7 @@ def build_prompt(
 ) -> str:
     """The prompt as it is sent. The attachments are numbered in their order, images and videos apart.
 
-    Without `has_articles` it is as it was worded before descriptions got the article that they lack; see
-    `lacks_articles`.
+    Without `has_articles` it is as it was worded before descriptions got the article that they lack.
     """
     describe: _Describe = with_article if has_articles else str
     labels = _labels(attached, capability.label)
@@ -56,13 +55,6 @@ def build_prompt(
         f"Avoid: {storyboard.look.avoid}" if storyboard.look.avoid and not capability.negative_prompt else "",
     ]
     return fill_names(" ".join(_sentence(text) for text in sentences if text.strip()), names)
-
-
-def lacks_articles(storyboard: Storyboard, shot: Shot) -> bool:
-    """Whether the prompt of a shot is worded differently with and without `has_articles`."""
-    nouns: list[CastMember | Location] = [storyboard.cast[key] for key in shot.cast]
-    nouns += [storyboard.locations[shot.location]] if shot.location else []
-    return any(with_article(noun.description) != noun.description for noun in nouns)
 
 
 def fill_names(text: str, names: Mapping[str, str]) -> str:

@@ -1,4 +1,4 @@
-"""Prompts got the articles that descriptions lack: takes that were bought in the words before are not bought again."""
+"""What was bought in the words, or with the voices, of a version before is not bought again."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import pytest
 
 from storyreel.flows.planning.model import Plan
 from storyreel.tasks.ledger.ledger import State
+from storyreel.tasks.request.edition import editions
 from tests.flows.planning.histories import history_of, history_with, plan_of, rows_of
 
 FILM = """\
@@ -87,3 +88,63 @@ def test_what_continues_a_take_of_another_service_is_not_bought_again(tmp_path: 
         now = plan_of(tmp_path, film, history_of(rows))
         assert not now.bought, [(take.shot, take.reason) for take in now.bought]
         assert [take.identity for take in now.takes] == [take.identity for take in before.takes]
+
+
+# Voices
+
+
+VOICES = """\
+storyboard: 1
+title: Two Voices
+cast:
+  ana: {name: Ana, references: [https://x.example/ana.png], voice: https://x.example/ana.wav}
+  ben: {name: Ben, description: baker, references: [https://x.example/ben.png], voice: https://x.example/ben.wav}
+defaults: {provider: apiyi, duration: 4s}
+shots:
+  - {shot: 1A, action: They dance., cast: [ana, ben]}
+  - {shot: 1B, action: They talk., cast: [ana, ben], dialogue: [{ana: So?}], takes: 2}
+  - {shot: 1C, action: She sits., cast: [ana], continues: 1B}
+"""
+
+
+def voices(plan: Plan, shot: str) -> list[bool]:
+    (take, *_) = [take for take in plan.takes if take.shot == shot]
+    return [reference.voice is not None for reference in take.request.references]
+
+
+def voices_before(folder: Path, film: str) -> Plan:
+    """The film's plan as the version before would make it: with the voices of those who speak a line."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("storyreel.flows.planning.plan.editions", lambda film, shot: editions(film, shot)[2:3])
+        return plan_of(folder, film)
+
+
+def test_takes_that_were_bought_with_the_voices_of_speakers_alone_are_not_bought_again(tmp_path: Path) -> None:
+    before = voices_before(tmp_path, VOICES)
+    assert voices(before, "1A") == [False, False] and voices(before, "1B") == [True, False]
+    now = plan_of(tmp_path, VOICES)
+    assert voices(now, "1A") == voices(now, "1B") == [True, True]
+    assert {take.key for take in now.takes}.isdisjoint(take.key for take in before.takes)
+    bought = history_with(before, *((shot, State.FINISHED) for shot in ("1A", "1B", "1C")))
+    again = plan_of(tmp_path, VOICES, bought)
+    assert [take.key for take in again.takes] == [take.key for take in before.takes] and not again.bought
+    # What is bought anyway has the voices, and leaves what continues another shot as it is.
+    changed = plan_of(tmp_path, VOICES.replace("They dance.", "They sing."), bought)
+    assert [take.shot for take in changed.bought] == ["1A"] and voices(changed, "1A") == [True, True]
+
+
+def test_sound_that_is_dropped_after_it_was_bought_is_not_bought_again_without(tmp_path: Path) -> None:
+    kept = plan_of(tmp_path, VOICES)
+    bought = history_with(kept, *((shot, State.FINISHED) for shot in ("1A", "1B", "1C")))
+    dropped = VOICES.replace("duration: 4s", "duration: 4s, native_audio: drop")
+    assert voices(plan_of(tmp_path, dropped), "1B") == [False, False]
+    again = plan_of(tmp_path, dropped, bought)
+    assert [take.key for take in again.takes] == [take.key for take in kept.takes] and not again.bought
+
+
+def test_a_voice_that_came_after_a_silent_take_is_a_reason_to_make_it_again(tmp_path: Path) -> None:
+    dropped = plan_of(tmp_path, VOICES.replace("duration: 4s", "duration: 4s, native_audio: drop"))
+    bought = history_with(dropped, *((shot, State.FINISHED) for shot in ("1A", "1B", "1C")))
+    again = plan_of(tmp_path, VOICES, bought)
+    (talk, _) = [take for take in again.takes if take.shot == "1B"]
+    assert talk.state == "new" and talk.reason.startswith("changed: voice of ana")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import wave
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -58,13 +59,13 @@ def first(
     transition: str = "transition: cut",
     more: str = "",
     service: type[Provider] = Hosted,
+    film: str = FILM,
 ) -> list[Request]:
     file = folder / "film.yaml"
-    file.write_text(FILM.replace("REFS", refs).replace("SHOT", shot).replace("TRANSITION", transition) + more)
-    film = read(file)
-    return list(
-        build_requests(film, film.all_shots[0], service, build_cut(film).events[0], "free", None, lambda _: "d")
-    )
+    file.write_text(film.replace("REFS", refs).replace("SHOT", shot).replace("TRANSITION", transition) + more)
+    board = read(file)
+    (event, *_), (shot, *_) = build_cut(board).events, board.all_shots
+    return list(build_requests(board, shot, service, event, "free", None, lambda _: "d"))
 
 
 def ask(folder: Path, shot: str, **film: Any) -> Request:
@@ -113,12 +114,25 @@ def test_a_speaker_off_screen_is_not_attached(tmp_path: Path) -> None:
     assert 'Mira, off screen, says: "Hello?"' in request.prompt
 
 
-def test_the_voice_of_a_visible_speaker_is_attached(tmp_path: Path) -> None:
-    speaking = ask(tmp_path, 'action: On., cast: [mira], dialogue: [{mira: "Hello?"}]')
-    silent = ask(tmp_path, "action: On., cast: [mira]")
-    assert speaking.references[0].voice and speaking.references[0].voice.source == "https://x.org/mira.wav"
-    assert silent.references[0].voice is None
-    assert speaking.key != silent.key
+@pytest.mark.parametrize("dialogue", ["", ', dialogue: [{mira: "Hello?"}]', ', dialogue: [{tom: "Hello?"}]'])
+def test_the_voice_of_everyone_who_is_seen_goes_along_unless_the_sound_is_dropped(
+    tmp_path: Path, dialogue: str
+) -> None:
+    kept = ask(tmp_path, f"action: On., cast: [mira], location: lamp_room{dialogue}")
+    assert [one.voice.source if one.voice else "" for one in kept.references] == ["https://x.org/mira.wav", ""]
+    dropped = ask(tmp_path, f"action: On., cast: [mira], location: lamp_room{dialogue}, native_audio: drop")
+    assert [one.voice for one in dropped.references] == [None, None]
+    assert kept.key != dropped.key
+
+
+def test_a_voice_that_does_not_fit_is_an_error_only_where_a_line_is_spoken_with_it(tmp_path: Path) -> None:
+    with wave.open(str(tmp_path / "long.wav"), "wb") as sound:
+        sound.setparams((1, 2, 8000, 0, "NONE", ""))
+        sound.writeframes(bytes(2 * 8000 * 12))
+    film = FILM.replace("https://x.org/mira.wav", "long.wav")
+    assert ask(tmp_path, "action: On., cast: [mira]", film=film).references[0].voice is None
+    with pytest.raises(Unsupported, match=r"12 s long, it must be 1 to 10 s"):
+        ask(tmp_path, 'action: On., cast: [mira], dialogue: [{mira: "Hello?"}]', film=film)
 
 
 def test_each_subject_has_one_reference_before_any_has_two(tmp_path: Path) -> None:

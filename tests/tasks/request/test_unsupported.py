@@ -240,8 +240,8 @@ def test_a_voice_that_cannot_be_sent_is_a_warning(
     assert all(service in warning and "1A" in warning for warning in warned)
 
 
-def test_no_warning_of_a_voice_in_a_silent_or_drawn_shot(tmp_path: Path) -> None:
-    assert plan(tmp_path, "aimlapi", "action: On., cast: [mira]").warnings == ()
+def test_no_warning_of_a_voice_where_the_sound_is_dropped_or_the_shot_is_drawn(tmp_path: Path) -> None:
+    assert plan(tmp_path, "aimlapi", f"{SPEAKS}, native_audio: drop").warnings == ()
     assert plan(tmp_path, "animatic", SPEAKS).warnings == ()
 
 
