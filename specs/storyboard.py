@@ -33,6 +33,7 @@ from storyreel.specs.language.models import (
 from storyreel.specs.language.values import (
     MOST_TAKES,
     Key,
+    ModelName,
     Name,
     NonEmptyText,
     Providers,
@@ -107,6 +108,8 @@ class ShotDefaults(StoryboardModel):
     """The service that makes the takes: `animatic` draws them on this machine, free of charge; others cost money."""
     providers: Providers = ()
     """Instead of `provider`, at most 5 services: the next is tried after the final refusal of the one before."""
+    model: ModelName | None = None
+    """The service's model, as `storyreel providers` lists it; the first that it lists when left out."""
     fallback_on_refusal: Switch = False
     """Whether the next service is also tried after one has refused the shot for its content."""
     takes: Takes = 1

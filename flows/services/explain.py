@@ -19,6 +19,7 @@ from storyreel.specs.storyboard import Shot, Storyboard, is_remote
 from storyreel.tasks.providers import load
 from storyreel.tasks.providers.hosted import HostedProvider
 from storyreel.tasks.providers.http.client import order_headers
+from storyreel.tasks.providers.models import find_capability
 from storyreel.tasks.providers.provider import Provider
 from storyreel.tasks.providers.request import Attachment, Board, Request, Use
 from storyreel.tasks.providers.sent_file import read_file
@@ -134,7 +135,7 @@ def _why(film: Storyboard, shot: Shot) -> str:
 def _attachments(
     film: Storyboard, plan: Plan, request: Request, adapter: type[Provider], environment: Mapping[str, str]
 ) -> Iterator[ExplainedAttachment]:
-    capability = adapter.capabilities[request.mode]
+    capability = find_capability(adapter, request.model, request.mode)
     has_bucket = bool(Settings.read(environment).media_url)
 
     def explained(label: str, attachment: Attachment, use: Use, shows: str = "") -> ExplainedAttachment:

@@ -36,6 +36,10 @@ class Mode(StrEnum):
     REFERENCE = "reference-to-video"
 
 
+Resolution = Literal["480p", "720p", "1080p"]
+"""The classes of size, named by the shorter side of 16:9."""
+
+
 class StoryboardModel(Frozen):
     """Base of all models of a storyboard. Space around a text is removed."""
 
@@ -64,8 +68,8 @@ class Format(StoryboardModel):
 
     aspect_ratio: Literal["16:9", "9:16", "1:1", "4:3", "3:4"] = "16:9"
     """Width to height."""
-    resolution: Literal["720p", "1080p"] = "720p"
-    """The class of size; 720p at 16:9 is 1280 × 720 pixels."""
+    resolution: Resolution = "720p"
+    """The class of size; 720p at 16:9 is 1280 × 720 pixels. Not every model makes 480p."""
     fps: FrameRate = FrameRate(Fraction(30))
     """Frames a second. Wan 2.7 delivers 30, so 30 needs no conversion."""
     font: Source | None = None
@@ -74,11 +78,14 @@ class Format(StoryboardModel):
 
     @property
     def size(self) -> tuple[int, int]:
-        """Width and height in pixels, as the services deliver them (DashScope's table of output sizes)."""
+        """Width and height in pixels, as the services deliver them."""
         return _SIZES[self.resolution][self.aspect_ratio]
 
 
+# Model Studio's tables of output sizes: of Wan 2.7, and for 480p of Wan 2.5, which has no 4:3 and 3:4 there; these two
+# are reckoned from the others' area. Read 2026-11-21 and 2026-11-29.
 _SIZES: dict[str, dict[str, tuple[int, int]]] = {
+    "480p": {"16:9": (832, 480), "9:16": (480, 832), "1:1": (624, 624), "4:3": (720, 544), "3:4": (544, 720)},
     "720p": {"16:9": (1280, 720), "9:16": (720, 1280), "1:1": (960, 960), "4:3": (1104, 832), "3:4": (832, 1104)},
     "1080p": {
         "16:9": (1920, 1080),

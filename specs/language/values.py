@@ -29,6 +29,7 @@ _MARKS = "\u0300-\u034e\u0350-\u036f\u200c\u200d\ufe20-\ufe2f"
 _SLATE = rf"^[A-Za-z0-9{_LETTERS}][A-Za-z0-9._{_LETTERS}{_MARKS}-]{{0,31}}$"
 _KEY = rf"^[A-Za-z{_LETTERS}][A-Za-z0-9_{_LETTERS}{_MARKS}-]{{0,39}}$"
 _NAME = r"^[A-Za-z][A-Za-z0-9_-]{0,39}$"
+_MODEL = r"^[A-Za-z0-9][A-Za-z0-9._:/@-]{0,99}$"
 _LEVEL = r"^[-+]?[0-9]{1,2}(\.[0-9]{1,2})? ?dB$"
 _AMOUNT = r"[0-9]{1,12}(\.[0-9]{1,6})?"
 _MONEY = rf"^(([A-Z]{{3}}|[$€£]) ?)?{_AMOUNT}$|^{_AMOUNT} ?([A-Z]{{3}}|[$€£])$"
@@ -38,6 +39,7 @@ MEANING = {
     _SLATE: "letters, digits, `.`, `_` and `-`, at most 32, beginning with a letter or a digit",
     _KEY: "letters, digits, `_` and `-`, at most 40, beginning with a letter",
     _NAME: "the letters A to Z, digits, `_` and `-`, at most 40, beginning with a letter",
+    _MODEL: "a model's name as `storyreel providers` lists it, such as `wan3.0-video`",
     _LEVEL: "a level in decibels such as `-18 dB`",
 }
 """A description of a text, for messages, by the pattern that it has to match."""
@@ -120,6 +122,9 @@ Key = Annotated[str, StringConstraints(pattern=_KEY), BeforeValidator(composed)]
 
 Name = Annotated[str, StringConstraints(pattern=_NAME)]
 """The name of a variable or service."""
+
+ModelName = Annotated[str, StringConstraints(pattern=_MODEL)]
+"""A service's name of a model."""
 
 Providers = Annotated[tuple[Name, ...], Field(min_length=1, max_length=5)]
 """Services in the order in which they are tried."""

@@ -22,6 +22,7 @@ from storyreel.tasks.inspection.similarity import compare
 from storyreel.tasks.media.probe import Probe
 from storyreel.tasks.media.stills import open_still
 from storyreel.tasks.providers import load
+from storyreel.tasks.providers.models import find_capability
 from storyreel.tasks.providers.request import Request
 from storyreel.tasks.storage.clips import ClipStore, cache_key
 
@@ -242,11 +243,11 @@ def _wrong_size(width: int, height: int, request: Request, picture: Image.Image 
 
 
 def _follows_first_frame(request: Request) -> bool:
-    """Whether the clip has the shape of its first frame; False for a service that is not installed any more."""
+    """Whether the clip has the shape of its first frame; False for a service or model that is not known any more."""
     if request.first_frame is None:
         return False
     try:
-        return load(request.provider).capabilities[request.mode].follows_first_frame
+        return find_capability(load(request.provider), request.model, request.mode).follows_first_frame
     except LookupError:
         return False
 

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, StringC
 from pydantic_core.core_schema import ValidationInfo
 
 from storyreel.specs.frozen import Frozen
+from storyreel.specs.language.models import Resolution
 from storyreel.specs.language.values import MEANING, NonEmptyText, as_count, as_text
 from storyreel.specs.money import DECIMALS, Money
 from storyreel.specs.problems.phrases import listed, suggestion
@@ -104,7 +105,7 @@ class _RateEntry(_Section):
     """The name of the service, as `storyreel providers` shows it."""
     model: Annotated[tuple[NonEmptyText, ...], Field(min_length=1), BeforeValidator(_one_or_more)] = ()
     region: NonEmptyText = ""
-    resolution: Literal["720p", "1080p"] = _LEFT_OUT
+    resolution: Resolution = _LEFT_OUT
     per_second: _Price = _LEFT_OUT
     seconds: _Seconds = _LEFT_OUT
     price: _Price = _LEFT_OUT

@@ -18,7 +18,7 @@ class Rate(Frozen):
     region: str = ""
     """All if empty."""
     resolution: str = ""
-    """`720p` or `1080p`; all if empty."""
+    """`480p`, `720p` or `1080p`; all if empty."""
     price: Money
     """Of a billed second, or of a clip of `seconds`."""
     seconds: int | None = None

@@ -17,6 +17,7 @@ from typing import Any, ClassVar, Literal
 from storyreel.specs.money import Money
 from storyreel.specs.storyboard import Mode
 from storyreel.tasks.providers.answer_table import AnswerTable, Meaning, Rule, TaskForm
+from storyreel.tasks.providers.capability import model_of
 from storyreel.tasks.providers.errors import Transient
 from storyreel.tasks.providers.hosted import AttachmentUrls, HostedProvider
 from storyreel.tasks.providers.http.response import amount_at, id_at, odd_amount, text_at, url_part, value_at
@@ -94,18 +95,20 @@ class Aimlapi(HostedProvider):
     # As far back as it can be asked at once. How long rows are kept is not published.
     listed_for = timedelta(days=92)
     answers = ANSWERS
-    capabilities: ClassVar = {
-        Mode.REFERENCE: wan(
-            Mode.REFERENCE,
-            "alibaba/wan-2-7-r2v",
-            durations=_SOLD,
-            # DashScope, behind it, makes at most 10 s from a reference video; what happens to 15 s is not documented.
-            durations_with_video=(5, 10),
-            voice=False,
-            follows_first_frame=False,
+    models: ClassVar = {
+        "wan2.7": model_of(
+            wan(
+                Mode.REFERENCE,
+                "alibaba/wan-2-7-r2v",
+                durations=_SOLD,
+                # DashScope, behind it, makes at most 10 s from a reference video; what happens to 15 s is nowhere said.
+                durations_with_video=(5, 10),
+                voice=False,
+                follows_first_frame=False,
+            ),
+            wan(Mode.IMAGE, "alibaba/wan-2-7-i2v", durations=_SOLD, data_uris=("first_frame",)),
+            wan(Mode.TEXT, "alibaba/wan-2-7-t2v", durations=_SOLD, watermark=False),
         ),
-        Mode.IMAGE: wan(Mode.IMAGE, "alibaba/wan-2-7-i2v", durations=_SOLD, data_uris=("first_frame",)),
-        Mode.TEXT: wan(Mode.TEXT, "alibaba/wan-2-7-t2v", durations=_SOLD, watermark=False),
     }
 
     def order_id_headers(self, request: Request) -> dict[str, str]:

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 from storyreel.specs.storyboard import Mode
 from storyreel.tasks.providers.answer_table import CLIENT_ERRORS, AnswerTable, Meaning, Rule, TaskForm
+from storyreel.tasks.providers.capability import model_of
 from storyreel.tasks.providers.hosted import AttachmentUrls, HostedProvider
 from storyreel.tasks.providers.http.response import odd_amount, text_at, url_part
 from storyreel.tasks.providers.provider import TaskStatus
@@ -106,11 +107,13 @@ class Apiyi(HostedProvider):
     advised_poll_seconds = 10  # its pages: every 5 to 10 s, 10 recommended
     max_concurrent = 8
     answers = ANSWERS
-    capabilities: ClassVar = {
-        Mode.REFERENCE: wan(Mode.REFERENCE, "wan2.7-r2v", data_uris=("first_frame", "image"), label="image 1"),
-        # A last frame is documented for DashScope alone.
-        Mode.IMAGE: wan(Mode.IMAGE, "wan2.7-i2v", data_uris=("first_frame",), label="image 1"),
-        Mode.TEXT: wan(Mode.TEXT, "wan2.7-t2v"),
+    models: ClassVar = {
+        "wan2.7": model_of(
+            wan(Mode.REFERENCE, "wan2.7-r2v", data_uris=("first_frame", "image"), label="image 1"),
+            # A last frame is documented for DashScope alone.
+            wan(Mode.IMAGE, "wan2.7-i2v", data_uris=("first_frame",), label="image 1"),
+            wan(Mode.TEXT, "wan2.7-t2v"),
+        ),
     }
 
     def submit_headers(self, urls: AttachmentUrls) -> dict[str, str]:

@@ -1,9 +1,10 @@
-"""The abilities of a service's model in one mode, and the files that it accepts."""
+"""The abilities of a service's models in each mode, and the files that they accept."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from fractions import Fraction
-from typing import Literal
+from typing import Any, Literal
 
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.storyboard import Mode
@@ -39,6 +40,7 @@ class Capability(Frozen):
 
     mode: Mode
     model: str
+    """The service's id of the model that it orders in this mode."""
     durations: tuple[int, ...] | None = None
     """Sold seconds in rising order; None if any number of frames is sold."""
     durations_with_video: tuple[int, ...] | None = None
@@ -93,3 +95,26 @@ class Capability(Frozen):
     def sold_seconds(self, with_video: bool) -> tuple[int, ...] | None:
         """Sold seconds in rising order, with or without a reference video; None for any length."""
         return self.durations_with_video if with_video and self.durations_with_video else self.durations
+
+
+class Model(Frozen):
+    """What a service sells under one name: a model, or a family of which it orders another one in each mode."""
+
+    modes: Mapping[Mode, Capability]
+    max_concurrent: int | None = None
+    """Tasks of this model that the service runs at the same time, beside those of its other models; None if they count
+    together with those of the others that have no number of their own."""
+    min_poll_seconds: float | None = None
+    """Least time between two polls of a task; None if it is the service's."""
+    advised_poll_seconds: float | None = None
+    """Time between two polls that is advised; None if it is the service's."""
+
+    def only(self, id: str) -> Model | None:
+        """The model in those modes alone in which its id is this; None if there are none."""
+        modes = {mode: capability for mode, capability in self.modes.items() if capability.model == id}
+        return self.model_copy(update={"modes": modes}) if modes else None
+
+
+def model_of(*capabilities: Capability, **pace: Any) -> Model:
+    """A model of capabilities of different modes; `pace` are its other fields."""
+    return Model(modes={capability.mode: capability for capability in capabilities}, **pace)

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 from storyreel.specs.storyboard import Mode
 from storyreel.tasks.providers.answer_table import CLIENT_ERRORS, AnswerTable, Meaning, Rule
+from storyreel.tasks.providers.capability import model_of
 from storyreel.tasks.providers.errors import Refused, TaskFailed, Transient
 from storyreel.tasks.providers.hosted import AttachmentUrls, HostedProvider, listed_task
 from storyreel.tasks.providers.http.response import odd_amount, text_at, url_part, value_at
@@ -114,12 +115,12 @@ class DashScope(HostedProvider):
     store_prefix = "oss://"
     max_concurrent = 5
     answers = ANSWERS
-    capabilities: ClassVar = {
-        Mode.REFERENCE: wan(Mode.REFERENCE, "wan2.7-r2v", data_uris=("first_frame", "image"), uploads=True),
-        Mode.IMAGE: wan(
-            Mode.IMAGE, "wan2.7-i2v", data_uris=("first_frame", "last_frame"), uploads=True, last_frame=True
+    models: ClassVar = {
+        "wan2.7": model_of(
+            wan(Mode.REFERENCE, "wan2.7-r2v", data_uris=("first_frame", "image"), uploads=True),
+            wan(Mode.IMAGE, "wan2.7-i2v", data_uris=("first_frame", "last_frame"), uploads=True, last_frame=True),
+            wan(Mode.TEXT, "wan2.7-t2v"),
         ),
-        Mode.TEXT: wan(Mode.TEXT, "wan2.7-t2v"),
     }
 
     def submit_headers(self, urls: AttachmentUrls) -> dict[str, str]:

@@ -13,9 +13,11 @@ from urllib.parse import urlsplit
 
 from storyreel.specs.storyboard import Mode
 from storyreel.tasks.providers.answer_table import AnswerTable, Meaning, Rule, TaskForm
+from storyreel.tasks.providers.capability import model_of
 from storyreel.tasks.providers.errors import Terminal, Transient
 from storyreel.tasks.providers.hosted import AttachmentUrls, HostedProvider, listed_task
 from storyreel.tasks.providers.http.response import text_at, url_part, value_at
+from storyreel.tasks.providers.models import models_of
 from storyreel.tasks.providers.provider import RemoteTask, Submission, TaskStatus
 from storyreel.tasks.providers.request import Attachment, Request
 from storyreel.tasks.providers.sent_file import SentFile
@@ -66,25 +68,27 @@ class Freepik(HostedProvider):
     max_concurrent = 5
     answers = ANSWERS
     # A watermark is not documented, and a negative prompt for reference-to-video alone.
-    capabilities: ClassVar = {
-        Mode.REFERENCE: wan(
-            Mode.REFERENCE,
-            "wan-2-7",
-            durations=tuple(range(2, 11)),
-            durations_with_video=None,
-            uploads=True,
-            watermark=False,
+    models: ClassVar = {
+        "wan2.7": model_of(
+            wan(
+                Mode.REFERENCE,
+                "wan-2-7",
+                durations=tuple(range(2, 11)),
+                durations_with_video=None,
+                uploads=True,
+                watermark=False,
+            ),
+            wan(
+                Mode.IMAGE,
+                "wan-2-7",
+                negative_prompt=False,
+                negative_length=None,
+                uploads=True,
+                last_frame=True,
+                watermark=False,
+            ),
+            wan(Mode.TEXT, "wan-2-7", negative_prompt=False, negative_length=None, watermark=False),
         ),
-        Mode.IMAGE: wan(
-            Mode.IMAGE,
-            "wan-2-7",
-            negative_prompt=False,
-            negative_length=None,
-            uploads=True,
-            last_frame=True,
-            watermark=False,
-        ),
-        Mode.TEXT: wan(Mode.TEXT, "wan-2-7", negative_prompt=False, negative_length=None, watermark=False),
     }
 
     def __init__(self, environment: Mapping[str, str] = os.environ, *, timeout: float = 60) -> None:
@@ -98,7 +102,7 @@ class Freepik(HostedProvider):
         return {"x-magnific-api-key" if host.endswith("magnific.com") else "x-freepik-api-key": key}
 
     def submit_path(self, request: Request) -> str:
-        return self._path(request.mode)
+        return _path(request.mode, request.model)
 
     def body(self, request: Request, urls: AttachmentUrls) -> dict[str, Any]:
         """Flat, each reference in an object."""
@@ -126,23 +130,24 @@ class Freepik(HostedProvider):
         return body
 
     def read_submission(self, answer: Any, request: Request) -> Submission:
-        """The id with the mode before it, as a task is polled under the path of its mode."""
+        """The id with the mode before it, as a task is polled under the path of its mode and model."""
         task = self.answers.task_in(answer)
-        return Submission(task=f"{request.mode.value}/{task}" if task else "")
+        return Submission(task=self._task(request.mode, request.model, task) if task else "")
 
     def status_path(self, task: str) -> tuple[str, dict[str, str | int]]:
         """Raises Terminal if the id has no mode before it."""
-        mode, slash, number = task.partition("/")
-        if not slash or mode not in self.capabilities:
+        mode, model, number = _parts(task)
+        if mode not in self.capabilities:
             modes = ", ".join(f"{mode}/…" for mode in self.capabilities)
             what = f"{self.name} cannot be asked for the task {task}, whose mode is not known"
             hint = f"write it as one of {modes}"
             raise Terminal(what, service=self.name, hint=hint, next="storyreel reconcile")
-        return f"{self._path(Mode(mode))}/{url_part(number)}", {}
+        model = model or self.capabilities[Mode(mode)].model
+        return f"{_path(Mode(mode), model)}/{url_part(number)}", {}
 
     def id_at_service(self, task: str) -> str:
-        """The id without the mode."""
-        return task.partition("/")[2]
+        """The id without the mode and model."""
+        return _parts(task)[2]
 
     def read_finished(self, answer: Any, word: str) -> TaskStatus:
         return TaskStatus(state="finished", detail=word, clip_url=text_at(answer, "data", "generated", 0))
@@ -155,14 +160,15 @@ class Freepik(HostedProvider):
     async def list_tasks(self, since: datetime, until: datetime) -> list[RemoteTask] | None:
         """The ids and words of all tasks, as the list has no dates."""
         found = []
-        for mode, capability in self.capabilities.items():
-            entries = value_at(await self._client.get(self._path(mode)), "data")
+        models = models_of(type(self)).values()
+        for mode, model in dict.fromkeys((each.mode, each.model) for one in models for each in one.modes.values()):
+            entries = value_at(await self._client.get(_path(mode, model)), "data")
             if not isinstance(entries, list):
                 raise Transient(f"{self.name} gave no list of tasks", service=self.name)
             found += [
                 RemoteTask(
-                    task=f"{mode.value}/{listed_task(self.name, entry)}",
-                    model=capability.model,
+                    task=self._task(mode, model, listed_task(self.name, entry)),
+                    model=model,
                     detail=text_at(entry, "status").lower(),
                 )
                 for entry in entries
@@ -185,8 +191,20 @@ class Freepik(HostedProvider):
         )
         return asset
 
-    def _path(self, mode: Mode) -> str:
-        return f"/v1/ai/{mode.value}/{self.capabilities[mode].model}"
+    def _task(self, mode: Mode, model: str, number: str) -> str:
+        """The id as it is stored: with its mode, and with its model if that is not the default one."""
+        return f"{mode.value}/{number}" if model == self.capabilities[mode].model else f"{mode.value}:{model}/{number}"
+
+
+def _parts(task: str) -> tuple[str, str, str]:
+    """Mode, model and id at the service of a stored id; the first two empty if it has none."""
+    before, slash, number = task.partition("/")
+    mode, _, model = before.partition(":")
+    return (mode, model, number) if slash else ("", "", number)
+
+
+def _path(mode: Mode, model: str) -> str:
+    return f"/v1/ai/{mode.value}/{model}"
 
 
 def _reference(reference: Attachment, urls: AttachmentUrls) -> dict[str, str]:

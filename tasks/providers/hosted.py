@@ -25,6 +25,7 @@ from storyreel.tasks.providers.errors import (
     Transient,
 )
 from storyreel.tasks.providers.http.response import id_at, shortened
+from storyreel.tasks.providers.models import find_capability
 from storyreel.tasks.providers.provider import Provider, Submission, TaskStatus
 from storyreel.tasks.providers.refusals import refusal
 from storyreel.tasks.providers.request import Attachment, Request, Use
@@ -210,7 +211,7 @@ class HostedProvider(Provider):
 
         if not attachment.is_local:
             return attachment.source
-        capability = self.capabilities[request.mode]
+        capability = find_capability(type(self), request.model, request.mode)
         if use in capability.data_uris:
             return await asyncio.to_thread(lambda: read_planned(attachment).data_uri())
         if capability.uploads:

@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.money import Money
 from storyreel.specs.storyboard import Mode
-from storyreel.tasks.providers.capability import Capability
+from storyreel.tasks.providers.capability import Capability, Model
 from storyreel.tasks.providers.request import Request
 from storyreel.tasks.settings import ServiceSettings
 
@@ -75,7 +75,10 @@ class Provider(ABC):
     """A service that makes clips. An async context manager, one for all takes of a run."""
 
     name: ClassVar[str]
+    models: ClassVar[Mapping[str, Model]]
+    """What it sells, by the names that storyboards use; the first is made if a storyboard names none."""
     capabilities: ClassVar[Mapping[Mode, Capability]]
+    """The first of `models`, by mode. A service that sells one thing writes this instead of `models`."""
     paid: ClassVar[bool] = True
     """Whether an order costs money. Free orders may be repeated at will."""
     min_poll_seconds: ClassVar[float] = 3
@@ -94,6 +97,14 @@ class Provider(ABC):
     """How old a task may be to be in `list_tasks` for certain. Most services list tasks for 24 hours."""
     max_concurrent: ClassVar[int] = 4
     """Tasks that the service runs at the same time by default; an account may have more: `concurrency_limit`."""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "models" in vars(cls):
+            cls.capabilities = next(iter(cls.models.values())).modes
+        elif "capabilities" in vars(cls):
+            ids = {capability.model for capability in cls.capabilities.values()}
+            cls.models = {ids.pop() if len(ids) == 1 else cls.name: Model(modes=cls.capabilities)}
 
     @classmethod
     def missing_variable(cls, environment: Mapping[str, str]) -> str:

@@ -65,7 +65,7 @@ class AttachmentBuilder:
             return None
         if not self.capability.first_frame:
             what = f"{self.service} begins no clip with a given picture in {self._mode}"
-            hint = alternatives(self._mode, lambda c: c.first_frame, f"remove `mode` or `{field}`")
+            hint = alternatives(self.shot.model, self._mode, lambda c: c.first_frame, f"remove `mode` or `{field}`")
             self._problems.append(Unsupported(field, what, hint))
             return None
         if continued or not self.shot.first_frame:
@@ -82,7 +82,7 @@ class AttachmentBuilder:
             otherwise = "remove `last_frame`"
             if self._mode is not Mode.IMAGE:
                 otherwise = f"write `mode: {Mode.IMAGE}`, which sends no references, or {otherwise}"
-            hint = alternatives(self._mode, lambda c: c.last_frame, otherwise)
+            hint = alternatives(self.shot.model, self._mode, lambda c: c.last_frame, otherwise)
             self._problems.append(Unsupported("last_frame", what, hint))
             return None
         return self._attachment(self.shot.last_frame, "last_frame", "last_frame", ())
@@ -92,7 +92,7 @@ class AttachmentBuilder:
         # All that they depend on, if nothing is wrong with them.
         speakers = tuple(line.speaker for line in shot.dialogue)
         shows = (shot.cast, shot.location, shot.references, self.voices, speakers)
-        which = (self.service, self._mode, shows)
+        which = (self.service, self.capability.model, self._mode, shows)
         if which in self.known:
             return self.known[which]
         references = self._references()
@@ -120,6 +120,7 @@ class AttachmentBuilder:
             "cast" if subject in self.shot.cast else "references",
             f"shot {self.shot.shot} shows more people and places than {self.capability.model} takes references for",
             alternatives(
+                self.shot.model,
                 self._mode,
                 lambda c: _fits(c, kept, more),
                 f"at most {_limit(self.capability)}; show fewer, or split the shot",
@@ -160,7 +161,10 @@ class AttachmentBuilder:
         limits = self.capability.media
         if limits and (problem := self.files.problem_with(file, use, limits)):
             hint = alternatives(
-                self._mode, lambda c: not (c.media and self.files.problem_with(file, use, c.media)), problem.hint
+                self.shot.model,
+                self._mode,
+                lambda c: not (c.media and self.files.problem_with(file, use, c.media)),
+                problem.hint,
             )
             what = f"{self.service} does not take `{shown(source)}`: it {problem.what}"
             self._problems.append(Unsupported(field, what, hint, at))
@@ -187,7 +191,7 @@ class AttachmentBuilder:
         return Unsupported(
             field,
             f"{self.service} cannot be sent {what}: in {self._mode} it takes links only",
-            alternatives(self._mode, lambda c: c.accepts_local_file(use), otherwise),
+            alternatives(self.shot.model, self._mode, lambda c: c.accepts_local_file(use), otherwise),
             at,
         )
 

@@ -8,8 +8,10 @@ from fractions import Fraction
 from pathlib import Path
 
 from storyreel.specs.cut import Anchor, Event
+from storyreel.specs.problems.phrases import listed, suggestion
 from storyreel.specs.storyboard import Mode, Shot, Storyboard
 from storyreel.tasks.providers.capability import Capability
+from storyreel.tasks.providers.models import find_model, models_of
 from storyreel.tasks.providers.provider import Provider
 from storyreel.tasks.providers.request import Attachment, Request
 from storyreel.tasks.request.attachments import AttachmentBuilder, FileDigest
@@ -17,7 +19,7 @@ from storyreel.tasks.request.board import board_of
 from storyreel.tasks.request.edition import Edition, editions
 from storyreel.tasks.request.local_files import LocalFileChecks
 from storyreel.tasks.request.prompt import build_prompt
-from storyreel.tasks.request.unsupported import Unsupported, alternatives
+from storyreel.tasks.request.unsupported import Unsupported, alternatives, services_with
 
 
 def build_requests(
@@ -42,17 +44,12 @@ def build_requests(
     if left out. Raises Unsupported if the service cannot make the shot.
     """
     edition = edition or editions(storyboard, shot)[0]
-    mode = shot.mode or _mode(storyboard, shot)
-    capability = provider.capabilities.get(mode)
-    if capability is None:
-        able = ", ".join(provider.capabilities) or "nothing"
-        raise Unsupported(
-            "mode", f"{provider.name} does not do {mode}; it does {able}", alternatives(mode, lambda _: True)
-        )
+    capability = _capability(shot, provider, shot.mode or _mode(storyboard, shot))
+    who = _who(provider, shot)
     attached = AttachmentBuilder(
         storyboard,
         shot,
-        provider.name,
+        who,
         capability,
         digest,
         files or LocalFileChecks(),
@@ -65,13 +62,13 @@ def build_requests(
     request = Request(
         provider=provider.name,
         model=capability.model,
-        mode=mode,
+        mode=capability.mode,
         prompt=_prompt(storyboard, shot, attached.references, capability, edition.has_articles),
-        negative_prompt="" if capability.draws_board else _negative_prompt(storyboard, capability),
+        negative_prompt="" if capability.draws_board else _negative_prompt(storyboard, shot, capability),
         seed=0,
         seconds=_sold_seconds(shot, capability, frames, storyboard, with_video),
-        aspect_ratio=_supported("aspect ratio", wanted.aspect_ratio, lambda c: c.ratios, capability, provider.name),
-        resolution=_supported("resolution", wanted.resolution, lambda c: c.resolutions, capability, provider.name),
+        aspect_ratio=_supported("aspect ratio", wanted.aspect_ratio, lambda c: c.ratios, capability, who, shot.model),
+        resolution=_supported("resolution", wanted.resolution, lambda c: c.resolutions, capability, who, shot.model),
         width=wanted.size[0],
         height=wanted.size[1],
         references=attached.references,
@@ -79,7 +76,7 @@ def build_requests(
         last_frame=attached.last_frame,
         board=board_of(storyboard, shot, frames, font, digest) if capability.draws_board else None,
         expand_prompt=shot.expand_prompt and capability.prompt_expansion,
-        watermark=_watermark(shot, capability, provider.name),
+        watermark=_watermark(shot, capability, who),
         take=1,
     )
     for number in range(1, shot.takes + 1):
@@ -99,6 +96,26 @@ def _mode(storyboard: Storyboard, shot: Shot) -> Mode:
     if storyboard.references_of(shot):
         return Mode.REFERENCE
     return Mode.IMAGE if shot.continues or shot.first_frame or shot.last_frame else Mode.TEXT
+
+
+def _capability(shot: Shot, provider: type[Provider], mode: Mode) -> Capability:
+    """What the service does with the shot's model in a mode. Raises Unsupported if it lacks the model, or the mode."""
+    model = find_model(provider, shot.model)
+    if model is None:
+        known = models_of(provider)
+        hint = suggestion(str(shot.model), known, f"it has {listed(list(known), 'and')}")
+        others = services_with(str(shot.model), mode)
+        hint += f", or shoot it with {' or '.join(others)}" if others else ""
+        raise Unsupported("model", f"{provider.name} has no model `{shot.model}`", hint)
+    if capability := model.modes.get(mode):
+        return capability
+    what = f"{_who(provider, shot)} does not do {mode}; it does {', '.join(model.modes) or 'nothing'}"
+    raise Unsupported("mode", what, alternatives(shot.model, mode, lambda _: True))
+
+
+def _who(service: type[Provider], shot: Shot) -> str:
+    """What a message calls the service: `wan3.0-video at dashscope` if the shot names its model."""
+    return f"{shot.model} at {service.name}" if shot.model else service.name
 
 
 def _needed_frames(shot: Shot, event: Event, anchor: Anchor, capability: Capability) -> int:
@@ -123,7 +140,9 @@ def _sold_seconds(
             "duration",
             f"shot {shot.shot} needs {float(rate.seconds(frames)):.4g}s, but {capability.model} makes at most "
             f"{longest}s{because}",
-            alternatives(capability.mode, lambda c: c.shortest_sold(frames, rate, with_video) is not None, shorter),
+            alternatives(
+                shot.model, capability.mode, lambda c: c.shortest_sold(frames, rate, with_video) is not None, shorter
+            ),
         )
     return seconds
 
@@ -146,19 +165,23 @@ def _prompt(
             "action",
             f"the prompt of shot {shot.shot} has {len(prompt)} characters, {capability.model} reads "
             f"{capability.prompt_length}",
-            alternatives(capability.mode, lambda c: (c.prompt_length or len(prompt)) >= len(prompt), shorter),
+            alternatives(
+                shot.model, capability.mode, lambda c: (c.prompt_length or len(prompt)) >= len(prompt), shorter
+            ),
         )
     return prompt
 
 
-def _negative_prompt(storyboard: Storyboard, capability: Capability) -> str:
+def _negative_prompt(storyboard: Storyboard, shot: Shot, capability: Capability) -> str:
     """The negative prompt; empty if the service reads that in the prompt."""
     avoid = storyboard.look.avoid if capability.negative_prompt else ""
     if capability.negative_length is not None and len(avoid) > capability.negative_length:
         raise Unsupported(
             "action",
             f"look.avoid has {len(avoid)} characters, {capability.model} reads {capability.negative_length}",
-            alternatives(capability.mode, lambda c: (c.negative_length or len(avoid)) >= len(avoid), "shorten it"),
+            alternatives(
+                shot.model, capability.mode, lambda c: (c.negative_length or len(avoid)) >= len(avoid), "shorten it"
+            ),
             ("look", "avoid"),
         )
     return avoid
@@ -167,17 +190,24 @@ def _negative_prompt(storyboard: Storyboard, capability: Capability) -> str:
 def _watermark(shot: Shot, capability: Capability, service: str) -> bool:
     """Whether the clip is marked. Raises Unsupported if it should be and is not: laws ask for such marks."""
     if shot.watermark and not capability.watermark and not capability.draws_board:
-        hint = alternatives(capability.mode, lambda c: c.watermark, "remove `watermark` and mark the film yourself")
+        hint = alternatives(
+            shot.model, capability.mode, lambda c: c.watermark, "remove `watermark` and mark the film yourself"
+        )
         raise Unsupported("watermark", f"{service} puts no mark into a clip in {capability.mode}", hint)
     return shot.watermark and capability.watermark
 
 
 def _supported(
-    what: str, wanted: str, values: Callable[[Capability], tuple[str, ...]], capability: Capability, service: str
+    what: str,
+    wanted: str,
+    values: Callable[[Capability], tuple[str, ...]],
+    capability: Capability,
+    service: str,
+    model: str | None,
 ) -> str:
     """The wanted aspect ratio or resolution. Raises Unsupported if the service does not have it."""
     if wanted not in values(capability):
         message = f"{service} has no {what} {wanted}; it has {', '.join(values(capability))}"
-        hint = alternatives(capability.mode, lambda c: wanted in values(c), "choose one that it has")
+        hint = alternatives(model, capability.mode, lambda c: wanted in values(c), "choose one that it has")
         raise Unsupported("provider", message, hint)
     return wanted

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import cache
 
@@ -10,7 +10,8 @@ from storyreel.specs.errors import StoryreelError
 from storyreel.specs.problems.problem import KeyPath
 from storyreel.specs.storyboard import Mode
 from storyreel.tasks.providers import load, names
-from storyreel.tasks.providers.capability import Capability
+from storyreel.tasks.providers.capability import Capability, Model
+from storyreel.tasks.providers.models import find_model, models_of
 from storyreel.tasks.providers.provider import Provider
 
 
@@ -29,13 +30,39 @@ class Unsupported(StoryreelError):
         return (self, *self.others)
 
 
-def alternatives(mode: Mode, fits: Callable[[Capability], bool], otherwise: str = "") -> str:
-    """The hosted services that fit, then what else helps: `shoot it with dashscope or freepik, or make it shorter`."""
-    offers = ((service.name, service.capabilities.get(mode)) for service in _installed())
+def alternatives(model: str | None, mode: Mode, fits: Callable[[Capability], bool], otherwise: str = "") -> str:
+    """The hosted services that fit with a shot's model, then what else helps: `shoot it with dashscope or freepik, or
+    make it shorter`. If none fits with that model, those of their other models that fit."""
+    able = _services_with(mode, fits, model)
+    offers = [f"shoot it with {' or '.join(able)}"] if able else list(_other_models(mode, fits, model))
+    return ", or ".join(filter(None, (*offers, otherwise)))
+
+
+def services_with(model: str, mode: Mode) -> list[str]:
+    """The names of the services that have a model for a mode."""
+    return _services_with(mode, lambda _: True, model)
+
+
+def _services_with(mode: Mode, fits: Callable[[Capability], bool], model: str | None) -> list[str]:
+    found = ((service.name, find_model(service, model)) for service in _installed())
+    return [name for name, one in found if one and _is_able(one, mode, fits)]
+
+
+def _other_models(mode: Mode, fits: Callable[[Capability], bool], model: str | None) -> Iterator[str]:
+    services: dict[str, list[str]] = {}
+    for service in _installed():
+        for name, one in models_of(service).items():
+            if _is_able(one, mode, fits):
+                services.setdefault(name, []).append(service.name)
+    for name, able in services.items():
+        if name != model:
+            yield f"shoot it with `model: {name}` at {' or '.join(able)}"
+
+
+def _is_able(model: Model, mode: Mode, fits: Callable[[Capability], bool]) -> bool:
+    offer = model.modes.get(mode)
     # A drawn board fits everything, but is not what the user asks a service for.
-    able = [name for name, offer in offers if offer and not offer.draws_board and fits(offer)]
-    services = f"shoot it with {' or '.join(able)}" if able else ""
-    return ", or ".join(filter(None, (services, otherwise)))
+    return bool(offer and not offer.draws_board and fits(offer))
 
 
 @cache

@@ -26,7 +26,10 @@ class Animatic(Provider):
 
     name = "animatic"
     capabilities: ClassVar[Mapping[Mode, Capability]] = {
-        mode: Capability(mode=mode, model="animatic", last_frame=True, draws_board=True) for mode in Mode
+        mode: Capability(
+            mode=mode, model="animatic", last_frame=True, draws_board=True, resolutions=("480p", "720p", "1080p")
+        )
+        for mode in Mode
     }
     paid = False
 

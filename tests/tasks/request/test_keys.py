@@ -93,14 +93,15 @@ WITH_ARTICLES = {
 """The beginnings of the keys of 1A since its prompt says `a woman in her sixties`."""
 
 
-def keys(folder: Path, service: str, edition: int = 0) -> dict[str, str]:
-    """The key of every take of the film, by slate and number; `edition` as `editions` counts them, the oldest is 3."""
+def keys(folder: Path, service: str, edition: int = 0, model: str | None = None) -> dict[str, str]:
+    """The key of every take of the film, by slate and number; `edition` as `editions` counts them, the oldest is 3.
+    `model` is written in every shot."""
     Image.new("RGB", (240, 240), "grey").save(folder / "board.bmp")  # of a kind that has but one encoding
     file = folder / "film.yaml"
     file.write_text(FILM)
     film, found = read(file), {}
     for shot, event in zip(film.all_shots, build_cut(film).events, strict=True):
-        upstream = found.get(f"{shot.continues} 2")
+        upstream, shot = found.get(f"{shot.continues} 2"), shot.model_copy(update={"model": model})
         written = editions(film, shot)[edition]
         for take in build_requests(
             film, shot, load(service), event, "free", upstream, file_digest, has_bucket=True, edition=written
@@ -112,6 +113,14 @@ def keys(folder: Path, service: str, edition: int = 0) -> dict[str, str]:
 @pytest.mark.parametrize("service", sorted(PINS))
 def test_a_key_never_changes(tmp_path: Path, service: str) -> None:
     found = {take: key[:16] for take, key in keys(tmp_path, service, 3).items()}
+    assert found == PINS[service]
+
+
+@pytest.mark.parametrize("service", sorted(PINS))
+def test_a_key_is_the_same_if_the_storyboard_names_the_model_that_is_made_without_a_name(
+    tmp_path: Path, service: str
+) -> None:
+    found = {take: key[:16] for take, key in keys(tmp_path, service, 3, "wan2.7").items()}
     assert found == PINS[service]
 
 

@@ -67,6 +67,21 @@ def test_able_services_are_named_with_what_else_helps(
     assert found.position.line == 8
 
 
+def test_a_model_that_a_service_lacks_is_named_with_those_that_it_has(tmp_path: Path) -> None:
+    found = problem(tmp_path, "dashscope", "action: Rain., model: wan2.8")
+    assert found.message == "dashscope has no model `wan2.8`"
+    assert found.hint.startswith("did you mean `wan2.7`?") and found.position.line == 8
+    found = problem(tmp_path, "aimlapi", "action: Rain., model: wan2.7-t2v")
+    assert found.message == "aimlapi has no model `wan2.7-t2v`"
+    assert found.hint.endswith("or shoot it with apiyi or dashscope")
+
+
+def test_a_mode_that_a_model_lacks_is_named_with_those_that_it_has(tmp_path: Path) -> None:
+    found = problem(tmp_path, "dashscope", "action: Rain., model: wan2.7-i2v")
+    assert found.message == "wan2.7-i2v at dashscope does not do text-to-video; it does image-to-video"
+    assert "`model: wan2.7`" in found.hint
+
+
 class Wide(Provider):
     """Somebody's own service: no portrait, no references, little to read."""
 
@@ -256,5 +271,5 @@ def test_a_package_that_does_not_load_is_left_out(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(unsupported, "names", lambda: ["broken", "dashscope"])
     monkeypatch.setattr(unsupported, "load", load)
     unsupported._installed.cache_clear()
-    assert unsupported.alternatives(Mode.TEXT, lambda _: True) == "shoot it with dashscope"
+    assert unsupported.alternatives(None, Mode.TEXT, lambda _: True) == "shoot it with dashscope"
     unsupported._installed.cache_clear()
