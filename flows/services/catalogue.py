@@ -110,7 +110,7 @@ def transport_of(capability: Capability, use: Use, *, has_bucket: bool) -> Trans
 
 
 def _takes(capability: Capability, use: Use) -> bool:
-    if use in ("first_frame", "last_frame", "voice"):
+    if use in ("first_frame", "last_frame", "voice", "sound"):
         return bool(getattr(capability, use))
     most = capability.images if use == "image" else capability.videos
     return capability.mode is Mode.REFERENCE and most != 0
@@ -195,6 +195,7 @@ def _abilities(capability: Capability, transports: Mapping[Use, Transport]) -> I
     takes += ["a first frame"] if capability.first_frame else []
     takes += ["a last frame"] if capability.last_frame else []
     takes += ["a voice beside a reference"] if capability.voice else []
+    takes += ["a recording that it is made to"] if capability.sound else []
     marks = "; can mark the clip as AI generated" if capability.watermark else ""
     yield f"sells {_sold(capability)}" + (f"; takes {', '.join(takes)}" if takes else "") + marks
     if lines := list(_transport_lines(transports)):

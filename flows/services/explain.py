@@ -31,10 +31,10 @@ _SHOWN = 48
 
 
 class ExplainedAttachment(Frozen):
-    """A picture, video or voice that is part of the request."""
+    """A picture, video, voice or sound that is part of the request."""
 
     label: str
-    """Its name in the prompt, `Image 1`, or `first frame`, `last frame` or `voice of Image 1`."""
+    """Its name in the prompt, `Image 1`, or `first frame`, `last frame`, `voice of Image 1` or `sound`."""
     shows: str
     """The key of the cast member or location in the storyboard; may be empty."""
     use: Use
@@ -161,6 +161,8 @@ def _attachments(
         yield explained(label, reference, reference.kind, reference.subject)
         if reference.voice:
             yield explained(f"voice of {label}", reference.voice, "voice", reference.subject)
+    if request.sound:
+        yield explained("sound", request.sound, "sound")
 
 
 def _source(film: Storyboard, plan: Plan, attachment: Attachment) -> str:

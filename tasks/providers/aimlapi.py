@@ -135,6 +135,8 @@ class Aimlapi(HostedProvider):
             body["image_url"] = urls["first_frame", request.first_frame.digest]
             # The published schema has two switches with one description.
             body["enable_prompt_expansion"] = request.expand_prompt
+        if request.sound and request.mode is not Mode.REFERENCE:
+            body["audio_url"] = urls["sound", request.sound.digest]
         if request.mode is Mode.REFERENCE:
             if request.first_frame:
                 body["first_frame_image"] = urls["first_frame", request.first_frame.digest]

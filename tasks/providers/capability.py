@@ -13,7 +13,7 @@ from storyreel.tasks.providers.request import Use
 
 
 class MediaLimits(Frozen):
-    """The pictures, videos and voices that a service accepts."""
+    """The pictures, videos, voices and sounds that a service accepts."""
 
     image_formats: tuple[str, ...]
     """In Pillow's names."""
@@ -31,6 +31,9 @@ class MediaLimits(Frozen):
     voice_formats: tuple[str, ...]
     voice_bytes: int
     voice_seconds: tuple[int, int]
+    sound_formats: tuple[str, ...] = ("wav", "mp3")
+    sound_bytes: int = 15_000_000
+    sound_seconds: tuple[int, int] = (2, 30)
     shape: int
     """How many times as long as the shorter side the longer one may be."""
 
@@ -61,6 +64,8 @@ class Capability(Frozen):
     """Whether the clip has the first frame's shape, whatever the aspect ratio."""
     voice: bool = False
     """Whether a reference can have a voice."""
+    sound: bool = False
+    """Whether the clip can be made to a recording, in which lips and moves follow it."""
     data_uris: tuple[Use, ...] = ()
     """The uses whose files may be sent inside the request; all others need a link."""
     uploads: bool = False

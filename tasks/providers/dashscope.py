@@ -119,7 +119,7 @@ class DashScope(HostedProvider):
         "wan2.7": model_of(
             wan(Mode.REFERENCE, "wan2.7-r2v", data_uris=("first_frame", "image"), uploads=True),
             wan(Mode.IMAGE, "wan2.7-i2v", data_uris=("first_frame", "last_frame"), uploads=True, last_frame=True),
-            wan(Mode.TEXT, "wan2.7-t2v"),
+            wan(Mode.TEXT, "wan2.7-t2v", uploads=True),
         ),
     }
 

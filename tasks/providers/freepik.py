@@ -87,7 +87,7 @@ class Freepik(HostedProvider):
                 last_frame=True,
                 watermark=False,
             ),
-            wan(Mode.TEXT, "wan-2-7", negative_prompt=False, negative_length=None, watermark=False),
+            wan(Mode.TEXT, "wan-2-7", negative_prompt=False, negative_length=None, watermark=False, uploads=True),
         ),
     }
 
@@ -121,6 +121,8 @@ class Freepik(HostedProvider):
             body["start_image_url"] = urls["first_frame", request.first_frame.digest]
         if request.last_frame and request.mode is Mode.IMAGE:
             body["end_image_url"] = urls["last_frame", request.last_frame.digest]
+        if request.sound and request.mode is not Mode.REFERENCE:
+            body["audio_url"] = urls["sound", request.sound.digest]
         if request.mode is Mode.REFERENCE:
             for field, kind in (("image_urls", "image"), ("video_urls", "video")):
                 if items := [_reference(item, urls) for item in request.references if item.kind == kind]:

@@ -12,14 +12,14 @@ from storyreel.specs.frozen import Frozen
 from storyreel.specs.storyboard import Mode
 from storyreel.specs.timing import FrameRate
 
-AttachmentKind = Literal["image", "video", "voice"]
+AttachmentKind = Literal["image", "video", "voice", "sound"]
 
-Use = Literal["first_frame", "last_frame", "image", "video", "voice"]
+Use = Literal["first_frame", "last_frame", "image", "video", "voice", "sound"]
 """The purpose for which a service gets an attachment."""
 
 
 class Attachment(Frozen):
-    """A picture, video or voice that is sent with a request."""
+    """A picture, video, voice or sound that is sent with a request."""
 
     kind: AttachmentKind
     digest: str
@@ -99,6 +99,8 @@ class Request(Frozen):
     """In the order in which the prompt numbers them."""
     first_frame: Attachment | None
     last_frame: Attachment | None = None
+    sound: Attachment | None = None
+    """The recording that the clip is made to, from its first frame on."""
     board: Board | None = None
     expand_prompt: bool = False
     """Whether the service may rewrite the prompt."""
@@ -109,7 +111,7 @@ class Request(Frozen):
 
     @property
     def attachments(self) -> Iterator[tuple[Use, Attachment]]:
-        """All attachments with their uses: frames, references, voices."""
+        """All attachments with their uses: frames, references, voices, the sound."""
         if self.first_frame:
             yield "first_frame", self.first_frame
         if self.last_frame:
@@ -118,6 +120,8 @@ class Request(Frozen):
             yield reference.kind, reference
             if reference.voice:
                 yield "voice", reference.voice
+        if self.sound:
+            yield "sound", self.sound
 
     @property
     def key(self) -> str:
@@ -135,6 +139,7 @@ class Request(Frozen):
         form["references"] = [_digests(reference) for reference in self.references]
         form["first_frame"] = _digests(self.first_frame) if self.first_frame else None
         form["last_frame"] = _digests(self.last_frame) if self.last_frame else None
+        form["sound"] = _digests(self.sound) if self.sound else None
         for name in _ADDED_LATER:
             if not form[name]:
                 del form[name]
@@ -145,7 +150,7 @@ class Request(Frozen):
         return json.dumps(form, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
 
-_ADDED_LATER = ("last_frame", "expand_prompt", "watermark")
+_ADDED_LATER = ("last_frame", "sound", "expand_prompt", "watermark")
 
 
 def _digests(attachment: Attachment) -> list[str]:

@@ -171,7 +171,7 @@ class AttachmentBuilder:
             return Attachment(kind=kind, digest="", source=str(file))
         if not self._can_send(use):
             self._problems.append(self._links_only(f"the file `{shown(source)}`", use, field, at))
-        seconds = self.files.video_seconds(file) if use == "video" else None
+        seconds = self.files.seconds(file, "video") if use == "video" else None
         return Attachment(
             kind=kind,
             digest=f"sha256:{self.digest(file)}",

@@ -1,4 +1,4 @@
-"""Checks of local pictures, videos and voices against the limits of a service, before anything is sent.
+"""Checks of local pictures, videos, voices and sounds against the limits of a service, before anything is sent.
 
 Pillow reads the header of a picture, PyAV the container of a video or voice. Nothing is decoded. Both are imported when
 a film has such a file.
@@ -33,7 +33,7 @@ class FileProblem(NamedTuple):
 
 
 class FileFacts(Frozen):
-    """The properties of a file. A voice has sides of 0; `seconds` is None for a picture and if unknown."""
+    """The properties of a file. A voice or sound has sides of 0; `seconds` is None for a picture and if unknown."""
 
     format: str
     """Pillow's name of a picture's format, or FFmpeg's names of the container, separated by commas."""
@@ -59,9 +59,9 @@ class LocalFileChecks:
         found = self._read[file, kind]
         return _exceeded(found, kind, limits) if isinstance(found, FileFacts) else found
 
-    def video_seconds(self, video: Path) -> Fraction | None:
-        """Length of a video that was checked before; None if it was not, or if its container does not say."""
-        found = self._read.get((video, "video"))
+    def seconds(self, file: Path, kind: AttachmentKind) -> Fraction | None:
+        """Length of a file that was checked before; None if it was not, or if its container does not say."""
+        found = self._read.get((file, kind))
         return found.seconds if isinstance(found, FileFacts) else None
 
 
@@ -76,7 +76,7 @@ def _facts(file: Path, kind: AttachmentKind) -> FileFacts | FileProblem:
     try:
         if kind == "image":
             return _picture(file)
-        return _clip(file) if kind == "video" else _voice(file)
+        return _clip(file) if kind == "video" else _sound(file)
     except MediaError as error:
         return FileProblem(f"cannot be used: {error.message}", error.hint)
     except Image.DecompressionBombError:
@@ -117,7 +117,7 @@ def _clip(file: Path) -> FileFacts:
         )
 
 
-def _voice(file: Path) -> FileFacts:
+def _sound(file: Path) -> FileFacts:
     from storyreel.tasks.media.probe import open_clip
 
     with open_clip(file, to_decode=False) as sound:
@@ -147,10 +147,16 @@ def _exceeded(facts: FileFacts, kind: AttachmentKind, limits: MediaLimits) -> Fi
             or _sides_problem(facts, limits.video_sides, limits.shape)
             or _seconds_problem(facts, limits.video_seconds)
         )
+    if kind == "voice":
+        return (
+            _format_problem(facts, limits.voice_formats)
+            or _bytes_problem(facts, limits.voice_bytes)
+            or _seconds_problem(facts, limits.voice_seconds)
+        )
     return (
-        _format_problem(facts, limits.voice_formats)
-        or _bytes_problem(facts, limits.voice_bytes)
-        or _seconds_problem(facts, limits.voice_seconds)
+        _format_problem(facts, limits.sound_formats)
+        or _bytes_problem(facts, limits.sound_bytes)
+        or _seconds_problem(facts, limits.sound_seconds)
     )
 
 

@@ -44,8 +44,8 @@ _BY_MODE: Mapping[Mode, Mapping[str, Any]] = {
         "media": WAN,
         "follows_first_frame": True,
     },
-    Mode.IMAGE: {"media": WAN, "follows_first_frame": True},
-    Mode.TEXT: {"first_frame": False},
+    Mode.IMAGE: {"media": WAN, "follows_first_frame": True, "sound": True},
+    Mode.TEXT: {"media": WAN, "first_frame": False, "sound": True},
 }
 
 

@@ -24,6 +24,10 @@ def order_body(request: Request, urls: AttachmentUrls) -> dict[str, Any]:
         media.append({"type": "first_frame", "url": urls["first_frame", request.first_frame.digest]})
     if request.last_frame and request.mode is Mode.IMAGE:
         media.append({"type": "last_frame", "url": urls["last_frame", request.last_frame.digest]})
+    if request.sound and request.mode is Mode.IMAGE:
+        media.append({"type": "driving_audio", "url": urls["sound", request.sound.digest]})
+    if request.sound and request.mode is Mode.TEXT:
+        content["audio_url"] = urls["sound", request.sound.digest]
     if request.mode is Mode.REFERENCE:
         media += [_reference(reference, urls) for reference in request.references]
     if media:

@@ -120,6 +120,10 @@ def voice(name: str = "https://films.example/mira.wav") -> Attachment:
     return Attachment(kind="voice", digest=f"url:{name}", source=name)
 
 
+def sound(name: str = "https://films.example/line.wav") -> Attachment:
+    return Attachment(kind="sound", digest=f"url:{name}", source=name)
+
+
 def local(file: Path, kind: Any = "image") -> Attachment:
     """A file of this machine, as it is now."""
     return Attachment(kind=kind, digest=f"sha256:{digest_of(file)}", source=str(file))

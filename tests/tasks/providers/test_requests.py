@@ -22,7 +22,17 @@ from storyreel.specs.storyboard import Mode
 from tests.properties import one_in
 from tests.services.emulator import Emulator
 from tests.services.test_aimlapi_schema import FOLDER, checker, request_schema
-from tests.tasks.providers.hosted_services import SERVICES, Service, digest_of, image, opened, request, video, voice
+from tests.tasks.providers.hosted_services import (
+    SERVICES,
+    Service,
+    digest_of,
+    image,
+    opened,
+    request,
+    sound,
+    video,
+    voice,
+)
 
 BOARD, LAST, MIRA, TOM, WALK, SOUND = (
     f"https://films.example/{name}" for name in ("board.png", "end.png", "mira.png", "tom.jpg", "walk.mp4", "mira.wav")
@@ -181,12 +191,31 @@ async def test_expansion_and_mark_are_switched_on_under_the_services_own_names(n
     assert marks is ("watermark" in BODIES[name][mode].get("parameters", BODIES[name][mode]))
 
 
+@pytest.mark.parametrize("mode", [Mode.IMAGE, Mode.TEXT])
+@pytest.mark.parametrize("name", list(SERVICES))
+async def test_the_recording_that_drives_a_clip_is_sent_under_the_services_own_name(name: str, mode: Mode) -> None:
+    service = SERVICES[name]
+    assert service.adapter.capabilities[mode].sound and not service.adapter.capabilities[Mode.REFERENCE].sound
+    ordered = full(service, mode).model_copy(update={"sound": sound(SOUND)})
+    async with opened(service) as (provider, emulator):
+        await provider.submit(ordered)
+    (received,) = emulator.requests
+    body = json.loads(json.dumps(BODIES[name][mode]))
+    if name in ("aimlapi", "freepik"):
+        body["audio_url"] = SOUND
+    elif mode is Mode.IMAGE:
+        body["input"]["media"].append({"type": "driving_audio", "url": SOUND})
+    else:
+        body["input"]["audio_url"] = SOUND
+    assert received.json() == body
+
+
 @pytest.mark.parametrize("name", list(SERVICES))
 async def test_empty_fields_are_not_sent(name: str) -> None:
     async with opened(SERVICES[name]) as (provider, emulator):
         await provider.submit(request(SERVICES[name]))
     text = emulator.requests[0].body.decode()
-    for field in ("negative", "media", "image", "video_url", "start_", "end_", "voice", "webhook"):
+    for field in ("negative", "media", "image", "video_url", "start_", "end_", "voice", "audio", "webhook"):
         assert f'"{field}' not in text
 
 
