@@ -2,9 +2,12 @@
 
     uv run --group bench python -m benchmarks.changed_shot               40 clips of 5 s, about five minutes
     uv run --group bench python -m benchmarks.changed_shot --clips 200   half an hour
+    uv run --group bench python -m benchmarks.changed_shot --music       under music that gives way to every third shot
 
-Prints a table in Markdown. The whole is conforming, dissolves, sound and join of clips that are there already. Seconds
-of the clock, and of the processor with those of all ffmpegs, which other work on the machine changes less.
+Prints a table in Markdown. The whole is conforming, dissolves, sound and join of clips that are there already. Each
+render is a process of its own, as it is for a user: it remembers nothing, and checks each piece that it finds. Seconds
+of the clock, and of the processor with those of all ffmpegs, which other work on the machine changes less; both from
+when its imports are done.
 """
 
 from __future__ import annotations
@@ -15,16 +18,18 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from itertools import pairwise
+from multiprocessing import get_context
 from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks.join import DISSOLVE, HOUSE, Bench, machine, say
-from storyreel.specs.cut import Cut, Event, edit_points
+from storyreel.specs.cut import Event, edit_points
 from storyreel.tasks.join.assemble import assemble_film
 from storyreel.tasks.join.conform import HouseClip, conform_clip
 from storyreel.tasks.join.dissolve import DissolveClip, dissolve_clips
+from storyreel.tasks.join.music import MusicTrack
 
 DISTINCT = 40
 """Sources that are made; a film of more shots shows them again, each shot conformed for itself."""
@@ -37,21 +42,48 @@ class Cost(NamedTuple):
     processor: float
 
 
+class Film(NamedTuple):
+    """A film of clips that are all as long, with dissolves between them, and the folder of its pieces."""
+
+    folder: Path
+    clips: int
+    frames: int
+    changed: tuple[int, ...] = ()
+    """The shots that are replaced."""
+    music: bool = False
+
+    def render(self) -> Cost:
+        """Make it in a process of its own, from what is there already."""
+        with ProcessPoolExecutor(1, get_context("spawn")) as process:
+            return process.submit(_render, self).result()
+
+
+def _render(film: Film) -> Cost:
+    return asyncio.run(Renderer(film).render())
+
+
 class Renderer:
     """A film whose pieces are kept in a folder as the house cache keeps them."""
 
-    def __init__(self, bench: Bench, cut: Cut) -> None:
-        self._bench, self._cut = bench, cut
+    def __init__(self, film: Film) -> None:
+        self._film, self._bench = film, Bench(film.folder, film.frames)
+        self._cut = self._bench.cut(film.clips, DISSOLVE)
 
-    async def render(self, sources: Sequence[Path]) -> Cost:
-        """Make the film of these sources, one a shot, from what is there already."""
+    async def render(self) -> Cost:
+        """Make the film."""
         before, began = os.times(), time.perf_counter()
-        clips = await asyncio.gather(*map(self._conform, sources, self._cut.events))
-        pairs = zip(pairwise(sources), pairwise(clips), self._cut.events[1:], strict=True)
+        *sources, spare = self._bench.clips(distinct(self._film.clips) + 1)
+        shots = [sources[number % len(sources)] for number in range(self._film.clips)]
+        for number in self._film.changed:
+            shots[number] = spare
+        clips = await asyncio.gather(*map(self._conform, shots, self._cut.events))
+        pairs = zip(pairwise(shots), pairwise(clips), self._cut.events[1:], strict=True)
         dissolves = await asyncio.gather(*(self._dissolve(*pair) for pair in pairs))
+        music = MusicTrack(file=self._bench.music, gain=-12, start=0, end=self._cut.frames, duck=True)
         await assemble_film(
-            self._cut, clips, dict(dissolves), HOUSE, self._bench.out, cache=self._bench.folder / "sound", title="Film"
-        )
+            self._cut, clips, dict(dissolves), HOUSE, self._bench.out, cache=self._bench.folder / "sound", title="Film",
+            music=[music] if self._film.music else [], spoken={event.shot for event in self._cut.events[::3]},
+        )  # fmt: skip
         after = os.times()
         return Cost(time.perf_counter() - began, sum(after[:4]) - sum(before[:4]))
 
@@ -67,27 +99,34 @@ class Renderer:
         return event.shot, await dissolve_clips(*clips, event.dissolve_in, HOUSE, into)
 
 
-async def measure(clips: int, seconds: int) -> str:
+def distinct(clips: int) -> int:
+    """The sources that a film of so many shots has, without the one that replaces another."""
+    return min(clips, DISTINCT)
+
+
+def measure(clips: int, seconds: int, music: bool) -> str:
     """The table."""
     began = machine()
     with tempfile.TemporaryDirectory(prefix="storyreel-bench-") as folder:
         bench = Bench(Path(folder), frames=24 * seconds)
         say("making clips …")
-        *sources, spare = await bench.make_clips(min(clips, DISTINCT) + 1)
-        shots = [sources[number % len(sources)] for number in range(clips)]
-        renderer = Renderer(bench, bench.cut(clips, DISSOLVE))
+        asyncio.run(bench.make_clips(distinct(clips) + 1))
+        if music:
+            asyncio.run(bench.make_music())
+        film = Film(bench.folder, clips, bench.frames, music=music)
+        changed = film._replace(changed=(clips // 2,))
         costs = {}
-        changed = [*shots[: clips // 2], spare, *shots[clips // 2 + 1 :]]
-        for name, of in (("the whole", shots), ("one shot changed", changed), ("nothing changed", changed)):
+        for name, of in (("the whole", film), ("one shot changed", changed), ("nothing changed", changed)):
             say(f"{name} …")
-            costs[name] = await renderer.render(of)
+            costs[name] = of.render()
     whole = costs["the whole"]
     lines = [
         f"| {name} | {cost.clock:.2f} | {cost.clock / whole.clock:.1%} "
         f"| {cost.processor:.2f} | {cost.processor / whole.processor:.1%} |"
         for name, cost in costs.items()
     ]
-    head = f"| {clips} clips of {seconds} s | seconds | of the whole | seconds of processor | of the whole |"
+    under = " under music" if music else ""
+    head = f"| {clips} clips of {seconds} s{under} | seconds | of the whole | seconds of processor | of the whole |"
     return "\n".join((began, "", head, "|---|---:|---:|---:|---:|", *lines))
 
 
@@ -96,8 +135,9 @@ def main() -> None:
     options = argparse.ArgumentParser(description="What one changed shot costs.")
     options.add_argument("--clips", type=int, default=40)
     options.add_argument("--seconds", type=int, default=5, help="length of a clip")
+    options.add_argument("--music", action="store_true", help="with music that gives way to dialogue")
     chosen = options.parse_args()
-    sys.stdout.write(asyncio.run(measure(chosen.clips, chosen.seconds)) + "\n")
+    sys.stdout.write(measure(chosen.clips, chosen.seconds, chosen.music) + "\n")
 
 
 if __name__ == "__main__":

@@ -122,10 +122,23 @@ class Bench:
 
     async def make_clips(self, count: int) -> list[Path]:
         """Distinct clips in house format, with AAC, as a service would deliver them: about 4 Mb/s."""
-        return list(await asyncio.gather(*(self._make_clip(number) for number in range(count))))
+        await asyncio.gather(*(self._make_clip(number, into) for number, into in enumerate(self.clips(count))))
+        return self.clips(count)
 
-    async def _make_clip(self, number: int) -> Path:
-        into = self.folder / f"source-{number:02}.mp4"
+    def clips(self, count: int) -> list[Path]:
+        """The files of distinct clips."""
+        return [self.folder / f"source-{number:02}.mp4" for number in range(count)]
+
+    @property
+    def music(self) -> Path:
+        return self.folder / "music.mp3"
+
+    async def make_music(self) -> None:
+        """Four minutes of music."""
+        noise = ffmpeg.input("anoisesrc=duration=240:color=brown:amplitude=0.6:seed=99:sample_rate=44100", f="lavfi")
+        await run(ffmpeg.output(noise.audio, str(self.music), **{"b:a": "192k"}))
+
+    async def _make_clip(self, number: int, into: Path) -> None:
         seconds = float(HOUSE.rate.seconds(self.frames))
         picture = ffmpeg.input(
             f"testsrc2=size=1280x720:rate=24,noise=alls=7:allf=t:all_seed={number},hue=h={number * 18}", f="lavfi"
@@ -137,7 +150,6 @@ class Bench:
         )
         options = HOUSE.picture_options() | {"crf": 23, "c:a": "aac", "b:a": "128k", "frames:v": self.frames}
         await run(ffmpeg.output(HOUSE.tagged(picture.video), sound.audio, str(into), **options))
-        return into
 
     def cut(self, clips: int, dissolve: int) -> Cut:
         """Shots of one length, with dissolves between all of them or none."""

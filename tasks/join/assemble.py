@@ -5,7 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
+
+import av
+from pydantic import ValidationError
 
 from storyreel.specs.cut import Cut
 from storyreel.specs.frozen import Frozen
@@ -15,7 +19,7 @@ from storyreel.tasks.join.dissolve import DissolveClip
 from storyreel.tasks.join.mix import with_music
 from storyreel.tasks.join.music import MusicTrack
 from storyreel.tasks.join.mux import Chapter, PictureRange, mux
-from storyreel.tasks.join.pieces import SharedPieces
+from storyreel.tasks.join.pieces import PicturePiece, SharedPieces, SoundPiece, piece_folder
 from storyreel.tasks.join.sound_pieces import encode_sound
 from storyreel.tasks.join.sound_track import ClipsSound
 from storyreel.tasks.join.verify_master import verify_master
@@ -23,9 +27,13 @@ from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.ffmpeg import in_thread
 from storyreel.tasks.media.house_format import HouseFormat
 from storyreel.tasks.progress import Progress
+from storyreel.tasks.storage.clips import cache_key
 from storyreel.tasks.storage.digests import file_digest
-from storyreel.tasks.storage.files import replacing, sync
+from storyreel.tasks.storage.files import replacing, sync, write_whole
 from storyreel.tasks.threads import in_threads
+
+_VERSION = 1
+"""Part of the record's key; increased when the film's bytes change and the pieces do not show it."""
 
 _ENCODING = 0.5
 """The part of the progress that the sound takes."""
@@ -64,30 +72,66 @@ async def assemble_film(
 
     The key of a dissolve is the shot that it leads into. `spoken` are the shots with dialogue, under which music that
     ducks is lowered. Encoded sound is found and stored in the house cache `cache`, and copied from the pieces that
-    hosts share. Equal input gives equal bytes. The film is verified before it replaces `out`: on MediaError or
-    cancellation `out` is unchanged.
+    hosts share. Equal input gives equal bytes: if `out` has those of a film that was joined of the same pieces, it
+    stays. Else the film is verified before it replaces `out`: on MediaError or cancellation `out` is unchanged.
     """
     ranges = list(picture_ranges(cut, clips, dissolves))
     delay = _common_delay(clips, dissolves.values())
-    await asyncio.to_thread(out.parent.mkdir, parents=True, exist_ok=True)
-    async with in_threads(replacing(out, durable=True)) as film:
-        sound = await with_music(clips_sound(cut, clips), music, cut, spoken, cache)
-        encoded = await encode_sound(sound, cache, shared=shared, progress=_part(progress, 0, _ENCODING))
-        files = [piece.sound for piece in encoded]
+    sound = await with_music(clips_sound(cut, clips), music, cut, spoken, cache)
+    encoded = await encode_sound(sound, cache, shared=shared, progress=_part(progress, 0, _ENCODING))
+    files = [piece.sound for piece in encoded]
+    record = _record_file(cache, cut, [*clips, *dissolves.values()], encoded, ranges, house, title, chapters)
 
-        def copy(report: Progress) -> None:
-            mux(ranges, delay, files, house, film, title=title, chapters=chapters, progress=report)
+    def copy(film: Path, report: Progress) -> None:
+        mux(ranges, delay, files, house, film, title=title, chapters=chapters, progress=report)
 
-        await in_thread(copy, _part(progress, _ENCODING, 1))
-        samples, digest, _ = await asyncio.gather(
-            in_thread(lambda _: verify_master(film, cut.frames, house)),
-            in_thread(lambda _: file_digest(film)),
-            in_thread(lambda _: sync(film)),
-        )
+    made = await asyncio.to_thread(_find, out, record)
+    if made is None:
+        await asyncio.to_thread(out.parent.mkdir, parents=True, exist_ok=True)
+        async with in_threads(replacing(out, durable=True)) as film:
+            await in_thread(partial(copy, film), _part(progress, _ENCODING, 1))
+            samples, digest, _ = await asyncio.gather(
+                in_thread(lambda _: verify_master(film, cut.frames, house)),
+                in_thread(lambda _: file_digest(film)),
+                in_thread(lambda _: sync(film)),
+            )
+        made = _Made(digest=digest, samples=samples)
+        await asyncio.to_thread(write_whole, record, made.model_dump_json())
     if progress:
         progress(1.0)
-    return FilmFile(path=out, digest=digest, frames=cut.frames, rate=cut.rate,
-                    seconds=cut.rate.seconds(cut.frames), samples=samples)  # fmt: skip
+    return FilmFile(path=out, digest=made.digest, frames=cut.frames, rate=cut.rate,
+                    seconds=cut.rate.seconds(cut.frames), samples=made.samples)  # fmt: skip
+
+
+class _Made(Frozen):
+    """The record of a film that was joined and verified."""
+
+    digest: str
+    samples: int
+
+
+def _record_file(
+    cache: Path, cut: Cut, pictures: Sequence[PicturePiece], sound: Sequence[SoundPiece],
+    ranges: Sequence[PictureRange], house: HouseFormat, title: str, chapters: Sequence[Chapter],
+) -> Path:  # fmt: skip
+    """The place in the house cache of the record of a film, by everything that its bytes depend on."""
+    digests = {piece.picture: (piece.picture_digest, piece.signature, piece.delay) for piece in pictures}
+    shown = [(digests[part.file], part.first, part.last, part.at) for part in ranges]
+    heard = [piece.sound_digest for piece in sound]
+    versions = av.__version__, av.library_versions["libavformat"]
+    key = cache_key(
+        "film", _VERSION, versions, house.model_dump(mode="json"), cut.frames, shown, heard, title, chapters
+    )
+    return piece_folder(cache, key) / "film.json"
+
+
+def _find(film: Path, record: Path) -> _Made | None:
+    """The record, if the film is what was made then, to the byte. Reads it."""
+    try:
+        made = _Made.model_validate_json(record.read_bytes())
+        return made if file_digest(film) == made.digest else None
+    except (OSError, ValidationError):
+        return None
 
 
 def clips_sound(cut: Cut, clips: Sequence[HouseClip]) -> ClipsSound:

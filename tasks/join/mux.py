@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
-from operator import itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
@@ -157,13 +155,15 @@ def _interleaved(
 ) -> Iterator[tuple[AnyPacket, bool]]:
     """All packets in the order of their decoding times, each with whether it is picture."""
     # Of two at the same time, the sound is first. Times are compared in ticks of both time bases.
-    timescale = house.timescale
-    timed = heapq.merge(
-        ((packet, False, when * timescale) for packet, when in sounds),
-        ((packet, True, when * SAMPLE_RATE) for packet, when in pictures),
-        key=itemgetter(2),
-    )
-    return ((packet, is_picture) for packet, is_picture, _ in timed)
+    timescale, waiting = house.timescale, next(sounds, None)
+    for picture, when in pictures:
+        while waiting and waiting[1] * timescale <= when * SAMPLE_RATE:
+            yield waiting[0], False
+            waiting = next(sounds, None)
+        yield picture, True
+    while waiting:
+        yield waiting[0], False
+        waiting = next(sounds, None)
 
 
 def _index_size(frames: int, samples: int, chapters: Sequence[Chapter]) -> int:

@@ -7,12 +7,14 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import av
 import pytest
 
 from storyreel.specs.cut import Cut, EditPoints, Event, edit_points
 from storyreel.specs.timing import FrameRate
+from storyreel.tasks.join import assemble as join
 from storyreel.tasks.join.assemble import FilmFile, assemble_film
 from storyreel.tasks.join.conform import HouseClip, conform_clip, conform_key
 from storyreel.tasks.join.dissolve import DissolveClip, dissolve_clips, dissolve_key
@@ -206,6 +208,37 @@ async def test_the_same_film_has_the_same_bytes(tmp_path: Path) -> None:
     assert one.digest == hashlib.sha256(one.path.read_bytes()).hexdigest()
 
 
+async def test_a_film_in_which_nothing_changed_is_not_written_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """But where anything that is in its bytes has changed, or its file, it is."""
+    written: list[Path] = []
+    make = join.mux
+
+    def noted(ranges: Any, delay: int, sound: Any, house: Any, into: Path, **named: Any) -> None:
+        written.append(into)
+        make(ranges, delay, sound, house, into, **named)
+
+    monkeypatch.setattr(join, "mux", noted)
+    sources = [make_clip(tmp_path / f"{name}.mp4", frames=30, picture=name) for name in ("testsrc2", "testsrc")]
+    film = Film(tmp_path / "made", cut_of([12, 12], {1: 4}), lambda number: sources[number])
+    first = await film.assembled()
+    assert await film.assembled() == first and len(written) == 1
+    content = bytearray(first.path.read_bytes())
+    content[-100] ^= 1
+    first.path.write_bytes(content)
+    assert await film.assembled() == first and len(written) == 2
+    first.path.unlink()
+    assert await film.assembled() == first and len(written) == 3
+    assert (await film.assembled(title="Another")).digest != first.digest
+    assert (await film.assembled(chapters=[Chapter(0, 24, "one")])).digest != first.digest
+    other = Film(tmp_path / "made", film.cut, lambda number: sources[1 - number])
+    assert (await other.assembled(tmp_path / "made" / "sequence.mp4")).digest != first.digest
+    silent = Film(tmp_path / "made", film.cut, film.source, keep_sound=False)
+    assert (await silent.assembled()).digest != first.digest and len(written) == 7
+    assert await film.assembled() == first and len(written) == 8
+
+
 async def test_silent_shots_leave_room_for_their_silence(tmp_path: Path) -> None:
     loud, mute = flash_and_beep(tmp_path / "a.mp4", 12, 5), make_clip(tmp_path / "b.mp4", frames=12, sound=None)
     film = await Film(tmp_path, cut_of([12] * 4), lambda number: (mute, loud)[number % 2]).assembled()
@@ -245,7 +278,7 @@ async def test_a_film_in_place_is_kept_when_the_next_one_fails(tmp_path: Path) -
     content = bytearray(clips[2].picture.read_bytes())
     broken = tmp_path / "broken.mp4"
     ffmpeg("-i", clips[2].picture, "-c", "copy", "-frames:v", "7", broken)
-    clips[2] = clips[2].model_copy(update={"picture": broken})
+    clips[2] = clips[2].model_copy(update={"picture": broken, "picture_digest": "of the broken one"})
     with pytest.raises(MediaError, match=r"broken\.mp4 has \d frames from 0 on instead of 12"):
         await assemble_film(film.cut, clips, {}, film.house, tmp_path / "sequence.mp4", title="Film", cache=tmp_path)
     assert (tmp_path / "sequence.mp4").read_bytes() == before
@@ -263,7 +296,7 @@ async def test_a_last_frame_that_does_not_decode_is_found(tmp_path: Path) -> Non
     for place, size in places[1:]:
         content[place : place + size] = bytes(size)
     (tmp_path / "broken.mp4").write_bytes(content)
-    clips[1] = clips[1].model_copy(update={"picture": tmp_path / "broken.mp4"})
+    clips[1] = clips[1].model_copy(update={"picture": tmp_path / "broken.mp4", "picture_digest": "of the broken one"})
     with pytest.raises(MediaError, match="is not what was planned and was discarded"):
         await assemble_film(film.cut, clips, {}, film.house, tmp_path / "sequence.mp4", title="Film", cache=tmp_path)
     assert not (tmp_path / "sequence.mp4").exists()
