@@ -14,7 +14,7 @@ from storyreel.specs.problems.phrases import listed, shown, suggestion
 from storyreel.specs.problems.problem import KeyPath, Position, Problem, StoryboardError
 from storyreel.specs.reading import NO_VARS, from_tree
 from storyreel.specs.storyboard import Shot, Storyboard
-from storyreel.specs.yaml.edits import NewValues, ShotText, TextEdit, apply_edits, as_yaml
+from storyreel.specs.yaml.edits import MappingText, NewValues, TextEdit, apply_edits, as_yaml
 from storyreel.specs.yaml.syntax import control_character
 from storyreel.specs.yaml.tree import Entry, Node, parse
 
@@ -109,7 +109,7 @@ def _edit(text: str, film: Storyboard, shot: Shot, values: NewValues, set_vars: 
         return Edit(text=text, film=film)
     path = next(path for path, one in film.placed_shots() if one.shot == shot.shot)
     expected = _read(_with_values(_tree(text, film), path, values), film, set_vars)
-    shot_text = ShotText(text, film.where_shot(shot.shot))
+    shot_text = MappingText(text, film.where_shot(shot.shot))
     edits = shot_text.edits(values, inherited=_is_circled_by_default(film, shot))
     edited = apply_edits(text, edits)
     try:
@@ -161,7 +161,7 @@ def _change(film: Storyboard, shot: Shot, edit: TextEdit) -> Change:
     return Change(key=edit.key, before=edit.before, after=edit.after, line=line)
 
 
-def _cannot_edit(film: Storyboard, shot: Shot, shot_text: ShotText, values: NewValues) -> StoryboardError:
+def _cannot_edit(film: Storyboard, shot: Shot, shot_text: MappingText, values: NewValues) -> StoryboardError:
     by_hand = listed([f"{key}: {as_yaml(value)}" for key, value in values.items()], "and")
     for key in values:
         span = shot_text.keys.get(key)

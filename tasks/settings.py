@@ -115,9 +115,11 @@ class Settings(Frozen):
     ] = Field(default="", repr=False)
     """Bucket for the local references of services that take links only."""
     prices: Annotated[
-        Path | None, BeforeValidator(_stripped), Variable(PRICES, default="the services' published prices")
+        Path | None,
+        BeforeValidator(_stripped),
+        Variable(PRICES, default="`prices.yaml` in `STORYREEL_HOME`, if it exists"),
     ] = None
-    """File with your own prices."""
+    """File with your own prices, which are used instead of the published ones."""
     poll_seconds: Annotated[
         _Seconds | None,
         Variable(
@@ -181,6 +183,11 @@ class Settings(Frozen):
         SecretStr | None, Variable(PLAYER_SECRET, default="one of its own in `STORYREEL_HOME`", is_secret=True)
     ] = None
     """Secret that signs the player's links; set the same where films are rendered and where `storyreel player` runs."""
+
+    @property
+    def price_file(self) -> Path:
+        """Where the user's own prices are, or would be."""
+        return self.prices.expanduser() if self.prices else self.home / "prices.yaml"
 
     @classmethod
     def read(cls, environment: Mapping[str, str] = os.environ) -> Self:

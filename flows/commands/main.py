@@ -51,6 +51,10 @@ COMMANDS: Mapping[str, Listed] = MappingProxyType(
             "Show the request that a shot's service would get, with its headers. Sends nothing and needs no key.",
         ),
         "providers": Listed("services", "Show the services, what each can make and costs, and whether its key is set."),
+        "prices": Listed(
+            "prices",
+            "Show what the services cost, with days and sources. Buys nothing, and asks no service unless told to.",
+        ),
         "ledger": Listed("ledger", "Show purchases: what was ordered, its state and its cost."),
         "reconcile": Listed(
             "ledger",

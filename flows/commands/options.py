@@ -82,7 +82,7 @@ def request_of(
 
     return RunRequest(
         storyboard=storyboard,
-        provider=_service(provider) if provider else None,
+        provider=check_service(provider, "--provider") if provider else None,
         vars=parse_vars(sets),
         selection=tuple(select or ()),
         budget=_money(budget) if budget else None,
@@ -158,14 +158,15 @@ def print_result(result: Any, as_json: bool, print_text: Callable[[Terminal, Any
         print_text(output(), result)
 
 
-def _service(name: str) -> str:
+def check_service(name: str, option: str) -> str:
+    """The name of an installed service, as it was given to an option. Raises typer.BadParameter."""
     from storyreel.specs.problems.phrases import listed, shown, suggestion
     from storyreel.tasks.providers import names
 
     known = names()
     if name not in known:
         hint = suggestion(name, known, f"there are {listed(known, 'and')}")
-        raise typer.BadParameter(f"--provider: there is no service `{shown(name)}`; {hint}")
+        raise typer.BadParameter(f"{option}: there is no service `{shown(name)}`; {hint}")
     return name
 
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import shlex
-import shutil
 from codecs import BOM_UTF8
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -24,7 +21,7 @@ from storyreel.specs.problems.phrases import listed, reason, shown
 from storyreel.specs.problems.problem import StoryboardError
 from storyreel.specs.reading import read
 from storyreel.specs.storyboard import Shot, Storyboard
-from storyreel.tasks.storage.files import replacing, sync
+from storyreel.tasks.storage.files import replace_content
 
 
 class Retaken(Frozen):
@@ -153,24 +150,11 @@ def _read_bytes(path: Path) -> bytes:
 
 
 def _overwrite(path: Path, before: bytes, after: bytes) -> None:
-    """Replace a file's content, whole or not at all. Keeps its mode and owner; a link stays a link.
-
-    Raises StoryboardError if it cannot be written, or no longer holds `before`.
-    """
-    file = path.resolve()
+    """Replace a file's content. Raises StoryboardError if it cannot be written, or no longer holds `before`."""
     try:
-        # Replacing needs no permission on the file itself; this raises if the file may not be written to.
-        with file.open("r+b"):
-            status = file.stat()
-        with replacing(file) as fresh:
-            fresh.write_bytes(after)
-            with suppress(OSError, AttributeError):  # only root may change owners, and not every system has them
-                os.chown(fresh, status.st_uid, status.st_gid)
-            shutil.copymode(file, fresh)
-            sync(fresh)  # takes time, so it comes before the check
-            if file.read_bytes() != before:
-                raise StoryboardError.in_file(
-                    path, "another program has just changed the file; it is left as it is", "run it again"
-                )
+        is_replaced = replace_content(path, before, after)
     except OSError as error:
         raise StoryboardError.in_file(path, f"the file cannot be written: {reason(error)}") from error
+    if not is_replaced:
+        what = "another program has just changed the file; it is left as it is"
+        raise StoryboardError.in_file(path, what, "run it again")

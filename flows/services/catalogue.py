@@ -93,7 +93,7 @@ def installed_services(environment: Mapping[str, str] = os.environ) -> list[Serv
 
 def loadable_providers() -> dict[str, type[Provider]]:
     """The class of every service that can be loaded, by name."""
-    return {name: found for name in providers.names() if not isinstance(found := _loaded(name), BrokenService)}
+    return {name: found for name in providers.names() if not isinstance(found := loaded_service(name), BrokenService)}
 
 
 def transport_of(capability: Capability, use: Use, *, has_bucket: bool) -> Transport:
@@ -116,7 +116,8 @@ def _takes(capability: Capability, use: Use) -> bool:
     return capability.mode is Mode.REFERENCE and most != 0
 
 
-def _loaded(name: str) -> type[Provider] | BrokenService:
+def loaded_service(name: str) -> type[Provider] | BrokenService:
+    """The class of an installed service, or what is wrong with its package."""
     try:
         return providers.load(name)
     except Exception as error:  # a package of another author can fail in any way
@@ -125,7 +126,7 @@ def _loaded(name: str) -> type[Provider] | BrokenService:
 
 
 def _service(name: str, environment: Mapping[str, str], prices: PriceList) -> Service | BrokenService:
-    adapter = _loaded(name)
+    adapter = loaded_service(name)
     if isinstance(adapter, BrokenService):
         return adapter
     try:
@@ -204,7 +205,7 @@ def _abilities(capability: Capability, transports: Mapping[Use, Transport]) -> I
 
 def _costs(rates: Iterable[Rate]) -> Iterator[str]:
     lines = [f"costs {rate}" + (f"; {rate.doubt}" if rate.doubt else "") for rate in rates]
-    yield from lines or [f"its price is not known; give it in a file that {PRICES} names"]
+    yield from lines or [f"its price is not known; give it in your price file ({PRICES})"]
 
 
 def _sold(capability: Capability) -> str:

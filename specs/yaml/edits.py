@@ -1,4 +1,4 @@
-"""Edits keys of a shot in a storyboard's text: finds them, writes new values. Indices count characters from 0."""
+"""Edits YAML text in place: the keys of a mapping, and the end of a list. Indices count characters from 0."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import yaml
 
 from storyreel.specs.problems.problem import Position
 from storyreel.specs.yaml.pairs import events
-from storyreel.specs.yaml.tree import parse, place
+from storyreel.specs.yaml.tree import FloatLiteral, Scalar, parse, place
 
 _BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 """A line break of YAML 1.1, as PyYAML counts lines."""
@@ -32,8 +32,8 @@ _COMMA = re.compile(rf"[ \t]*,[ \t]*(?:{_COMMENT})?[{_BLANK}]+")
 _ESCAPED = re.compile("[^\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
 """A character that double quotes hold as an escape only."""
 
-NewValues = Mapping[str, int | str | None]
-"""New values of a shot's keys; None removes a key."""
+NewValues = Mapping[str, Scalar]
+"""New values of a mapping's keys; None removes a key."""
 
 
 class TextEdit(NamedTuple):
@@ -65,8 +65,8 @@ class KeySpan(NamedTuple):
     """The anchor's name; empty if the value has none."""
 
 
-class ShotText:
-    """The text of the shot at a position. `keys` is empty if it is not written there as a mapping."""
+class MappingText:
+    """The text of the mapping at a position. `keys` is empty if it is not written there as a mapping."""
 
     def __init__(self, text: str, where: Position) -> None:
         self.keys: dict[str, KeySpan] = {}
@@ -96,7 +96,7 @@ class ShotText:
                     break
         return lines
 
-    def _changed(self, span: KeySpan, value: int | str | None, is_removed: bool) -> TextEdit:
+    def _changed(self, span: KeySpan, value: Scalar, is_removed: bool) -> TextEdit:
         before = self._text[span.start : span.end]
         if is_removed and (removable := self._removable(span)):
             return TextEdit(*removable, 0, "", span.key, before, "")
@@ -153,6 +153,68 @@ class ShotText:
         return not _BREAK.search(self._text, span.key_start, span.end)
 
 
+def append(text: str, key: str, values: NewValues) -> str:
+    """The text with one more mapping at the end of the list that is the value of a key of its root.
+
+    The list may be written in lines or in brackets, be empty or missing. A text that has it in another way comes back
+    as it is; whether the new text says what it should is for the caller to check.
+    """
+    found = _list_span(text, key)
+    if found is None:
+        return text
+    if found.is_flow:
+        written = ", ".join(f"{name}: {as_yaml(value, is_flow=True)}" for name, value in values.items())
+        comma = "" if found.is_empty else ", "
+        return f"{text[: found.end]}{comma}{{{written}}}{text[found.end :]}"
+    line_break, indent = _first_break(text), " " * found.column
+    end = _line(text, found.end)[1]
+    head = text[:end] if not end or _BREAK.fullmatch(text[end - 1 : end]) else text[:end] + line_break
+    begins = f"{key}:{line_break}" if found.is_missing else ""
+    lines = f"{indent}  ".join(f"{name}: {as_yaml(value)}{line_break}" for name, value in values.items())
+    return f"{head}{begins}{indent}- {lines}{text[end:]}"
+
+
+class _ListSpan(NamedTuple):
+    """A list in the text."""
+
+    end: int
+    """Behind its last item; of a list without one behind its bracket, of a missing one behind all other text."""
+    column: int = 2
+    """Of the dashes."""
+    is_flow: bool = False
+    is_empty: bool = True
+    is_missing: bool = False
+
+
+def _list_span(text: str, key: str) -> _ListSpan | None:
+    """The list at a key of the root; None if the root is no mapping in lines, or the value no list."""
+    every = events(text)
+    root = next((event for event in every if isinstance(event, yaml.NodeEvent)), None)
+    if not isinstance(root, yaml.MappingStartEvent) or root.flow_style:
+        return None
+    while not isinstance(name := next(every), yaml.MappingEndEvent):
+        first = next(every)
+        end, depth, count = first.end_mark.index, _depth(first), 0
+        while depth:
+            event = next(every)
+            depth += _depth(event)
+            count += depth > 0
+            # A collection in lines ends where the next token begins.
+            if depth and event.end_mark.index > event.start_mark.index:
+                blank = getattr(event, "style", None) in ("|", ">")
+                end = len(text[: event.end_mark.index].rstrip(_BLANK)) if blank else event.end_mark.index
+        if name.value == key:
+            is_list = isinstance(first, yaml.SequenceStartEvent)
+            return _ListSpan(end, place(first)[1] - 1, bool(first.flow_style), not count) if is_list else None
+    return _ListSpan(len(text), is_missing=True)
+
+
+def _first_break(text: str) -> str:
+    """The first line break of a text; a line feed if it has none."""
+    found = _BREAK.search(text)
+    return found[0] if found else "\n"
+
+
 def apply_edits(text: str, edits: list[TextEdit]) -> str:
     """The text with edits made, which are sorted and do not overlap."""
     pieces, index = [], 0
@@ -162,8 +224,10 @@ def apply_edits(text: str, edits: list[TextEdit]) -> str:
     return "".join([*pieces, text[index:]])
 
 
-def as_yaml(value: int | str | None, style: str = "", is_flow: bool = False) -> str:
+def as_yaml(value: Scalar, style: str = "", is_flow: bool = False) -> str:
     """A value as YAML: a text in quotes of the given style if they can hold it, else in those that it needs."""
+    if isinstance(value, FloatLiteral):
+        return value.text
     if not isinstance(value, str):
         return "null" if value is None else str(value)
     single = "'" + value.replace("'", "''") + "'"

@@ -87,7 +87,7 @@ def _explained(order: Order, limit: Limit, committed: Money) -> tuple[str, str]:
     if price is None:
         return (
             f"the price of {order.name} is not known, so {budget} cannot be checked",
-            "give its price in a file that STORYREEL_PRICES names, or render without a budget",
+            "give its price in your price file (STORYREEL_PRICES), or render without a budget",
         )
     if price.currency != most.currency:
         return (

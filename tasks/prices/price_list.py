@@ -53,13 +53,17 @@ class PriceList(Frozen):
     """The prices that were asked for."""
 
     @classmethod
-    def read(cls, environment: Mapping[str, str] = os.environ) -> PriceList:
-        """The prices of this package and of the file in STORYREEL_PRICES. Raises PricesError with all its mistakes."""
+    def read(cls, environment: Mapping[str, str] = os.environ, *, may_be_missing: bool = False) -> PriceList:
+        """The prices of this package and of the user's own file. Raises PricesError with all its mistakes.
+
+        A file that STORYREEL_PRICES names must exist, unless it `may_be_missing`.
+        """
         shipped = parse_prices(
             (resources.files("storyreel.tasks.prices") / "prices.yaml").read_text("utf-8"), "tasks/prices/prices.yaml"
         )
-        named = Settings.read(environment).prices
-        own = read_file(named.expanduser(), shipped) if named else Tariff()
+        settings = Settings.read(environment)
+        file, is_needed = settings.price_file, settings.prices and not may_be_missing
+        own = read_file(file, shipped) if is_needed or file.exists() else Tariff()
         regions = own.regions, shipped.regions
         services = {region.service for some in regions for region in some}
         sites = {service: _site(service, regions, environment) for service in services}
@@ -111,6 +115,10 @@ class PriceList(Frozen):
         fitting = self._in_force(request.provider, request.model)
         return next((rate for rate in fitting if rate.covers(request.resolution, request.seconds)), None)
 
+    def own_rates(self, service: str, model: str) -> list[Rate]:
+        """The rates of a model in the user's own file, as they are written there, by precedence."""
+        return _matching(self.own, service, model, self._region(service))
+
     def rates(self, service: str, model: str) -> tuple[Rate, ...]:
         """All rates of a model in the configured region: the one in force for each resolution and length."""
         found: list[Rate] = []
@@ -126,15 +134,20 @@ class PriceList(Frozen):
         return self._found[name]
 
     def _search(self, service: str, model: str) -> Iterator[Rate]:
-        region = site.region if (site := self.sites.get(service)) else ""
+        region = self._region(service)
         own, shipped = (_matching(tariff, service, model, region) for tariff in (self.own, self.shipped))
         # Terms beside the price are the same in all regions of a service.
         terms = next((r for r in self.shipped.rates if r.service == service and model in (r.models or (model,))), None)
         return chain((rate.with_terms_of(terms) if terms else rate for rate in own), shipped)
 
+    def _region(self, service: str) -> str:
+        return site.region if (site := self.sites.get(service)) else ""
+
     def _unknown(self, request: Request) -> str:
         what = f"{request.provider} {request.model}, {request.resolution}, {float(request.seconds):.4g} s"
-        do = f"give it in a file that {PRICES} names"
+        do = f"give it in your price file ({PRICES})"
+        if load(request.provider).publishes_prices:
+            do = f"ask for it by storyreel prices --refresh, or {do}"
         site = self.sites.get(request.provider)
         if site is None:
             return f"the price of {what} is unknown; {do}"

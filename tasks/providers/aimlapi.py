@@ -9,19 +9,23 @@ Source: its published OpenAPI files for `alibaba/wan-2-7-r2v`, `-i2v` and `-t2v`
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from decimal import ROUND_UP, Decimal
 from types import MappingProxyType
 from typing import Any, ClassVar, Literal
+from urllib.parse import urlsplit
 
-from storyreel.specs.money import Money
+from storyreel.specs.money import DECIMALS, Money
+from storyreel.specs.problems.phrases import shown
 from storyreel.specs.storyboard import Mode
 from storyreel.tasks.providers.answer_table import AnswerTable, Meaning, Rule, TaskForm
 from storyreel.tasks.providers.capability import model_of
 from storyreel.tasks.providers.errors import Transient
 from storyreel.tasks.providers.hosted import AttachmentUrls, HostedProvider
 from storyreel.tasks.providers.http.response import amount_at, id_at, odd_amount, text_at, url_part, value_at
-from storyreel.tasks.providers.provider import RemoteTask, Submission, TaskStatus
+from storyreel.tasks.providers.provider import PublishedPrice, PublishedPrices, RemoteTask, Submission, TaskStatus
 from storyreel.tasks.providers.request import Request
 from storyreel.tasks.providers.wan.capabilities import wan
 
@@ -30,6 +34,9 @@ _SPENT = ("meta", "usage", "usd_spent")
 _OUTCOMES: Mapping[str, Literal["succeeded", "failed"]] = MappingProxyType(
     {"succeeded": "succeeded", "failed": "failed"}
 )
+_CATALOGUE = "/v1/models"
+_CURRENCY = re.compile("[A-Z]{3}")
+_SMALLEST = Decimal(1).scaleb(-DECIMALS)
 _WINDOW = timedelta(days=90)
 """The time that one request for the log covers; it takes at most 92 days."""
 _PAGE = 100
@@ -88,6 +95,7 @@ class Aimlapi(HostedProvider):
     min_poll_seconds = 3
     advised_poll_seconds = 15  # as its sample does
     max_concurrent = 4
+    publishes_prices = True
     lists_every_task = True
     lists_keys = True
     # A row appears when the video is made. DashScope, behind it, gives a task up after 3 hours; this is twice as long.
@@ -179,6 +187,24 @@ class Aimlapi(HostedProvider):
             raise Transient(f"{self.name} listed {len(found)} of {wanted} requests", service=self.name)
         return found
 
+    async def published_prices(self) -> PublishedPrices:
+        """Its page "Complete model list", read 2026-11-29: a model is found by its id or an alias, in any case."""
+        models = sorted({capability.model for capability in self.capabilities.values()})
+        answer = await self.get_public(_CATALOGUE, {"id": ",".join(models), "include": "pricing"})
+        entries = value_at(answer, "data")
+        if not isinstance(entries, list):
+            raise Transient(f"{self.name} gave no list of models", service=self.name)
+        named = {name.casefold(): entry for entry in entries for name in _names(entry)}
+        prices: list[PublishedPrice] = []
+        unclear: list[str] = []
+        for model in models:
+            try:
+                prices += _prices(model, value_at(named.get(model.casefold()), "pricing"))
+            except ValueError as error:
+                unclear.append(f"{model}: {error}")
+        host = urlsplit(self.base).netloc
+        return PublishedPrices(source=f"{host}{_CATALOGUE}", prices=tuple(prices), unclear=tuple(unclear))
+
     def status_path(self, task: str) -> tuple[str, dict[str, str | int]]:
         """The id is a query parameter: ids of some models hold `:` and `/`."""
         return f"{self.order_path}?generation_id={url_part(task)}", {}
@@ -195,6 +221,41 @@ class Aimlapi(HostedProvider):
     def read_reason(self, answer: Any) -> tuple[str, str]:
         """From an error that is a message with or without a name, a list of details, or a text."""
         return _reason(value_at(answer, "error"))
+
+
+def _names(entry: Any) -> Iterator[str]:
+    yield text_at(entry, "id")
+    aliases = value_at(entry, "aliases")
+    yield from (name for name in aliases if isinstance(name, str)) if isinstance(aliases, list) else ()
+
+
+def _prices(model: str, pricing: Any) -> Iterator[PublishedPrice]:
+    """The prices of a second in the `pricing` of a catalogue's entry, for each resolution the dearest.
+
+    Raises ValueError if it has none. "Read `kind` first", and "always read `per` together with `price`".
+    """
+    kind = text_at(pricing, "kind")
+    rates = value_at(pricing, {"fixed": "units", "variants": "variants"}.get(kind, ""))
+    currency = text_at(pricing, "currency") or "USD"
+    if not pricing:
+        raise ValueError("the list does not have it, or no price of it")
+    if not isinstance(rates, list) or not rates or (kind == "fixed" and len(rates) > 1):
+        raise ValueError(f"the list has no price of a second, its kind of price is `{shown(kind, 40)}`")
+    found: dict[str, list[Decimal]] = {}
+    dimensions: set[str] = set()
+    for rate in rates:
+        unit = text_at(rate, "unit") or text_at(rate, "name")
+        price, per = amount_at(rate, "price"), amount_at(rate, "per")
+        if unit != "second" or not price or not per or not _CURRENCY.fullmatch(currency):
+            raise ValueError(f"the list has no price of a second, but {shown(rate, 100)}")
+        when = value_at(rate, "when")
+        dimensions |= when.keys() - {"resolution"} if isinstance(when, dict) else set()
+        found.setdefault(text_at(rate, "when", "resolution").lower(), []).append(price / per)
+    doubt = f"the dearest of its prices by {shown(', '.join(sorted(dimensions)))}" if dimensions else ""
+    for resolution, prices in found.items():
+        amount = max(prices).quantize(_SMALLEST, ROUND_UP).normalize()
+        dearest = Money(amount=amount, currency=currency)
+        yield PublishedPrice(model=model, resolution=resolution, price=dearest, doubt=doubt)
 
 
 def _listed(row: Any) -> RemoteTask:

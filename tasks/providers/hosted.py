@@ -93,6 +93,17 @@ class HostedProvider(Provider):
     async def __aexit__(self, *exception: object) -> None:
         await self._client.close()
 
+    async def get_public(self, path: str, query: Mapping[str, str | int]) -> Any:
+        """The JSON of what the service tells everybody. The key is not sent. Raises as `Client.get`."""
+        from storyreel.tasks.providers.http.client import Client
+
+        error_in = partial(self.answers.error_in, self.name)
+        client = Client(self.name, self.base, {}, error_in, secret="", timeout=self._timeout)
+        try:
+            return await client.get(path, query)
+        finally:
+            await client.close()
+
     async def prepare(self, request: Request) -> None:
         await self._attachment_urls(request)
 

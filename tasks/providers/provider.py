@@ -71,6 +71,27 @@ class RemoteTask(Frozen):
     """What it was charged; None if the list does not say."""
 
 
+class PublishedPrice(Frozen):
+    """The price of a second of a model's clips, as a service publishes it."""
+
+    model: str
+    resolution: str = ""
+    """`720p`, in small letters; all if empty."""
+    price: Money
+    doubt: str = ""
+    """On what else it depends, if it is the dearest of several; empty if it is sure."""
+
+
+class PublishedPrices(Frozen):
+    """What a service publishes of its prices."""
+
+    source: str
+    """The address without its scheme: `api.aimlapi.com/v1/models`."""
+    prices: tuple[PublishedPrice, ...]
+    unclear: tuple[str, ...] = ()
+    """A sentence for each model whose price it does not say, or in a way that is no price of a second."""
+
+
 class Provider(ABC):
     """A service that makes clips. An async context manager, one for all takes of a run."""
 
@@ -95,6 +116,8 @@ class Provider(ABC):
     """How long after an order its task may still be missing in `list_tasks`."""
     listed_for: ClassVar[timedelta] = timedelta(hours=23)
     """How old a task may be to be in `list_tasks` for certain. Most services list tasks for 24 hours."""
+    publishes_prices: ClassVar[bool] = False
+    """Whether `published_prices` asks the service for them."""
     max_concurrent: ClassVar[int] = 4
     """Tasks that the service runs at the same time by default; an account may have more: `concurrency_limit`."""
 
@@ -115,6 +138,13 @@ class Provider(ABC):
     def concurrency_limit(cls, environment: Mapping[str, str] = os.environ) -> int:
         """Tasks at a time: `<SERVICE>_AT_ONCE`, else `max_concurrent`. Raises SettingsError unless it is 1 to 9999."""
         return ServiceSettings.read(cls.name, environment).at_once or cls.max_concurrent
+
+    async def published_prices(self) -> PublishedPrices:
+        """The prices of its models, as the service tells everybody. Needs no key, and the service need not be opened.
+
+        Raises Transient or Terminal if it does not tell them.
+        """
+        raise NotImplementedError
 
     async def __aenter__(self) -> Provider:
         return self

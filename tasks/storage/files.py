@@ -7,6 +7,7 @@ names are also flushed to the disk, so that they survive a power cut.
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 import tempfile
 from collections.abc import Callable, Iterator
@@ -26,6 +27,26 @@ def write_whole(path: Path, text: str, *, durable: bool = False, private: bool =
             fresh.chmod(0o600)
     if private:
         keep_private(path)
+
+
+def replace_content(path: Path, before: bytes, after: bytes) -> bool:
+    """Replace a file's content, whole or not at all; False if it no longer holds `before`. Raises OSError.
+
+    The file keeps its mode and its owner, and a link stays a link.
+    """
+    file = path.resolve()
+    # Replacing needs no permission on the file itself; this raises if the file may not be written to.
+    with file.open("r+b"):
+        status = file.stat()
+    with replacing(file) as fresh:
+        fresh.write_bytes(after)
+        with suppress(OSError, AttributeError):  # only root may change owners, and not every system has them
+            os.chown(fresh, status.st_uid, status.st_gid)
+        shutil.copymode(file, fresh)
+        sync(fresh)  # takes time, so it comes before the check
+        if is_changed := file.read_bytes() != before:
+            fresh.unlink()
+    return not is_changed
 
 
 def make_folder(path: Path, *, durable: bool = False) -> None:

@@ -86,7 +86,7 @@ def agree_unattended(budgeted: BudgetedPlan, yes: bool, console: Terminal, again
 
 def _how_to_limit(plan: Plan) -> str:
     if plan.unpriced:
-        return f"a budget cannot limit takes without a known price; give the prices:\n  in a file that {PRICES} names\n"
+        return f"a budget cannot limit takes without a known price; give the prices:\n  in your price file ({PRICES})\n"
     if len(plan.totals) > 1:
         return "a budget cannot limit two currencies:\n  use services that are paid in one\n"
     least = _least(plan)

@@ -10,11 +10,14 @@ import pytest
 
 from storyreel.specs.money import Money
 from storyreel.specs.storyboard import Mode
+from storyreel.tasks.providers.aimlapi import Aimlapi
 from storyreel.tasks.providers.errors import Refused, TaskFailed, Terminal, Transient
+from storyreel.tasks.providers.provider import PublishedPrices
 from tests.services.aimlapi import FREE_TIER
+from tests.services.aimlapi_models import ListedModel, by_resolution, per_unit
 from tests.services.faults import Answer, Call, Page, Reset
 from tests.services.jobs import Failure, Phase, Script
-from tests.tasks.providers.hosted_services import SERVICES, answering, opened, request, video
+from tests.tasks.providers.hosted_services import KEY, SERVICES, answering, opened, request, video
 
 SERVICE = SERVICES["aimlapi"]
 
@@ -179,3 +182,93 @@ async def test_a_log_that_is_not_whole_proves_nothing(body: str) -> None:
         async with SERVICE.provider(base_url) as provider:
             with pytest.raises(Transient):
                 await provider.list_tasks(now - timedelta(minutes=30), now)
+
+
+T2V, I2V, R2V = (f"alibaba/wan-2-7-{mode}" for mode in ("t2v", "i2v", "r2v"))
+
+
+def listed_at(pricing: Any, **more: Any) -> tuple[ListedModel, ...]:
+    return (ListedModel(T2V, pricing, **more),)
+
+
+async def published(catalogue: tuple[ListedModel, ...] | None = None) -> tuple[PublishedPrices, Any]:
+    """What it publishes, asked without being opened and without a key."""
+    emulator = SERVICE.emulated(catalogue=catalogue)
+    with emulator.served() as base_url:
+        return await Aimlapi({"AIMLAPI_BASE_URL": base_url}).published_prices(), emulator
+
+
+async def test_its_prices_are_asked_for_without_a_key_in_one_request() -> None:
+    answer, emulator = await published()
+    (asked,) = emulator.requests
+    assert asked.path == "/v1/models" and "authorization" not in asked.headers and KEY not in str(asked.headers)
+    prices = {(one.model, one.resolution): str(one.price) for one in answer.prices}
+    sizes = {"720p": "0.09 USD", "1080p": "0.13 USD"}
+    assert prices == {(model, size): price for model in (T2V, I2V, R2V) for size, price in sizes.items()}
+    assert answer.unclear == () and answer.source == f"{emulator.base_url.removeprefix('http://')}/v1/models"
+    assert len(emulator.accepted) == 0
+
+
+@pytest.mark.parametrize(
+    ("pricing", "found"),
+    [
+        (per_unit("second", 0.65, 1), {"": "0.65 USD"}),
+        (per_unit("second", 65, 100), {"": "0.65 USD"}),
+        (per_unit("second", 1, 3), {"": "0.333334 USD"}),
+        (by_resolution(p720="0.39", p1080="0.65"), {"720p": "0.39 USD", "1080p": "0.65 USD"}),
+        (by_resolution(p720="0.39") | {"currency": "EUR"}, {"720p": "0.39 EUR"}),
+    ],
+)
+async def test_a_price_is_for_a_second_whatever_it_is_listed_per(pricing: Any, found: dict[str, str]) -> None:
+    answer, _ = await published(listed_at(pricing))
+    assert {one.resolution: one.price.exactly for one in answer.prices} == found
+
+
+async def test_of_prices_that_depend_on_more_than_the_resolution_the_dearest_counts_and_is_doubtful() -> None:
+    variants = [
+        {"when": {"resolution": "720P", "audio": audio}, "price": price, "unit": "second", "per": 1}
+        for audio, price in ((True, 0.2), (False, 0.1))
+    ]
+    answer, _ = await published(listed_at({"kind": "variants", "dimensions": ["audio"], "variants": variants}))
+    (one,) = answer.prices
+    assert (one.resolution, one.price.exactly) == ("720p", "0.20 USD")
+    assert one.doubt == "the dearest of its prices by audio"
+
+
+async def test_a_model_is_found_by_an_alias_in_any_case() -> None:
+    renamed = ListedModel("alibaba/wan-3", by_resolution(p720="0.5"), aliases=(T2V.upper(),))
+    answer, _ = await published((renamed,))
+    assert [(one.model, str(one.price)) for one in answer.prices] == [(T2V, "0.50 USD")]
+    assert [line.partition(":")[0] for line in answer.unclear] == [I2V, R2V]
+
+
+@pytest.mark.parametrize(
+    "pricing",
+    [
+        {},
+        {"kind": "variable"},
+        {"kind": "fixed", "units": []},
+        {"kind": "new", "units": [1]},
+        {"kind": ["fixed"]},
+        per_unit("token", 3.25, 1_000_000),
+        per_unit("second", 3.25, 0),
+        per_unit("second", -1, 1),
+        per_unit("second", 0, 1),
+        per_unit("second", 1e12, 1),
+        per_unit("second", 1, 1) | {"currency": "credits"},
+        {"kind": "fixed", "units": [{"name": "second", "price": 1, "per": 1}] * 2},
+        {"kind": "variants", "variants": [{"when": 5, "price": "0.1", "unit": "second", "per": 1}]},
+        {"kind": "variants", "variants": ["odd"]},
+    ],
+)
+async def test_what_is_no_price_of_a_second_is_told_and_not_used(pricing: Any) -> None:
+    answer, _ = await published(listed_at(pricing))
+    assert answer.prices == () and any(line.startswith(f"{T2V}: the list ") for line in answer.unclear)
+
+
+@pytest.mark.parametrize("trouble", [Answer(500), Page(), Reset(), Answer(200, {"data": None}), Answer(404)])
+async def test_prices_that_cannot_be_read_are_no_prices(trouble: Any) -> None:
+    emulator = SERVICE.emulated()
+    emulator.fault(Call.PRICES, trouble)
+    with emulator.served() as base_url, pytest.raises((Transient, Terminal)):
+        await Aimlapi({"AIMLAPI_BASE_URL": base_url}).published_prices()

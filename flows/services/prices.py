@@ -1,0 +1,155 @@
+"""The prices that are used, with the day and the source of each."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from storyreel.flows.services.catalogue import BrokenService, loaded_service
+from storyreel.flows.terminal import Column, Row, Terminal, print_rows
+from storyreel.specs.frozen import Frozen
+from storyreel.tasks import providers
+from storyreel.tasks.prices.price_list import PriceList, Site
+from storyreel.tasks.prices.rates import Rate
+from storyreel.tasks.providers.provider import Provider
+from storyreel.tasks.settings import Settings
+
+
+class ModelPrice(Frozen):
+    """A rate that is used, and for which models of its service."""
+
+    models: tuple[str, ...]
+    resolution: str
+    """All if empty."""
+    rate: Rate | None
+    """None if the price is unknown."""
+    is_own: bool = False
+    """Whether it is in the user's own file."""
+
+    def as_json(self) -> dict[str, Any]:
+        """A part of the form that `prices --json` prints."""
+        rate = self.rate.model_dump(mode="json", exclude={"service", "models", "resolution"}) if self.rate else None
+        return {
+            "models": list(self.models), "resolution": self.resolution or None, "own": self.is_own, "rate": rate
+        }  # fmt: skip
+
+
+class ServicePrices(Frozen):
+    """What a paid service costs."""
+
+    service: str
+    site: Site | None
+    """The host that is used, of a service with regions."""
+    publishes: bool
+    """Whether it can be asked for its prices."""
+    prices: tuple[ModelPrice, ...]
+
+
+class PriceTable(Frozen):
+    """The prices of all services as they are used now."""
+
+    file: Path
+    """The user's own price file."""
+    has_file: bool
+    services: tuple[ServicePrices, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """The form that `prices --json` prints."""
+        return {
+            "file": str(self.file),
+            "file_exists": self.has_file,
+            "services": [
+                {
+                    "service": each.service,
+                    "host": each.site.host if each.site else None,
+                    "region": (each.site.region or None) if each.site else None,
+                    "publishes": each.publishes,
+                    "prices": [price.as_json() for price in each.prices],
+                }
+                for each in self.services
+            ],
+        }
+
+
+def price_table(service: str | None = None, environment: Mapping[str, str] = os.environ) -> PriceTable:
+    """The prices of a service, of all if it is None. Raises PricesError and SettingsError."""
+    prices, file = PriceList.read(environment), Settings.read(environment).price_file
+    adapters = paid_services(service)
+    services = tuple(
+        ServicePrices(
+            service=name,
+            site=prices.sites.get(name),
+            publishes=adapter.publishes_prices,
+            prices=tuple(_prices_of(name, adapter, prices)),
+        )
+        for name, adapter in adapters.items()
+    )
+    return PriceTable(file=file, has_file=file.exists(), services=services)
+
+
+def paid_services(service: str | None) -> dict[str, type[Provider]]:
+    """The services that cost money and can be loaded, one or all, by name."""
+    found = {name: loaded_service(name) for name in providers.names() if service in (None, name)}
+    return {name: each for name, each in found.items() if not isinstance(each, BrokenService) and each.paid}
+
+
+def _prices_of(service: str, adapter: type[Provider], prices: PriceList) -> Iterator[ModelPrice]:
+    """The rates of its models, those of equal ones together, then the models and resolutions without a price."""
+    models: dict[tuple[Rate, bool], list[str]] = {}
+    unknown: dict[tuple[str, ...], list[str]] = {}
+    capabilities = {capability.model: capability for capability in adapter.capabilities.values()}
+    for model, capability in capabilities.items():
+        rates = prices.rates(service, model)
+        own = [(rate.resolution, rate.seconds, rate.price) for rate in prices.own_rates(service, model)]
+        for rate in rates:
+            is_own = (rate.resolution, rate.seconds, rate.price) in own
+            models.setdefault((rate.model_copy(update={"models": ()}), is_own), []).append(model)
+        missing = tuple(
+            size for size in capability.resolutions if not any(rate.resolution in ("", size) for rate in rates)
+        )
+        if missing:
+            unknown.setdefault(("",) if missing == capability.resolutions else missing, []).append(model)
+    for (rate, is_own), named in models.items():
+        yield ModelPrice(models=tuple(named), resolution=rate.resolution, rate=rate, is_own=is_own)
+    for sizes, named in unknown.items():
+        yield from (ModelPrice(models=tuple(named), resolution=size, rate=None) for size in sizes)
+
+
+def print_prices(console: Terminal, table: PriceTable) -> None:
+    """Print a row for each price with its day and source, and where the user's own are."""
+    rows = [Row(_cells(service.service, price)) for service in table.services for price in service.prices]
+    columns = (
+        Column("service"), Column("model", is_text=True), Column("size"), Column("price", "right"), Column("as of"),
+        Column("source", is_text=True),
+    )  # fmt: skip
+    print_rows(console, columns, rows)
+    for service in table.services:
+        if site := service.site:
+            where = f"in {site.region}" if site.region else "in no known region, so that its prices are unknown"
+            console.print(f"{service.service} is used at {site.host}, {where}.", soft_wrap=True)
+        for price in service.prices:
+            if price.rate and price.rate.doubt:
+                size = f" at {price.rate.resolution}" if price.rate.resolution else ""
+                what = f"{service.service} {', '.join(price.models)}{size}"
+                console.print(f"{what}: {price.rate.doubt}.", soft_wrap=True)
+    own = f"Your own prices are in {table.file}." if table.has_file else f"Your own prices would be in {table.file}."
+    asked = [service.service for service in table.services if service.publishes]
+    ask = f" storyreel prices --refresh asks {', '.join(asked)} for the present ones." if asked else ""
+    console.print(own + ask, soft_wrap=True)
+
+
+def _cells(service: str, price: ModelPrice) -> Sequence[str]:
+    models, rate = ", ".join(price.models), price.rate
+    if rate is None:
+        return service, models, price.resolution or "all", "unknown", "", ""
+    source = rate.source or ("your own file" if price.is_own else "")
+    whose = " (yours)" if price.is_own and rate.source else ""
+    return service, models, rate.resolution or "all", amount(rate), str(rate.as_of or ""), f"{source}{whose}"
+
+
+def amount(rate: Rate) -> str:
+    """`0.13 USD / s`, `0.90 USD / 5 s`."""
+    unit = "s" if rate.seconds is None else f"{rate.seconds} s"
+    return f"{rate.price.exactly} / {unit}"
