@@ -9,7 +9,7 @@ from datetime import date
 from difflib import unified_diff
 from typing import Any
 
-from storyreel.flows.services.prices import amount, paid_services
+from storyreel.flows.services.prices import amount, paid_services, sizes_by_model
 from storyreel.flows.terminal import Column, Row, Terminal, print_rows, styled
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.problems.phrases import counted, lasting, reason
@@ -103,7 +103,7 @@ async def _ask(services: Mapping[str, type[Provider]]) -> dict[str, PublishedPri
 async def _ask_one(name: str, adapter: type[Provider]) -> PublishedPrices | str:
     try:
         async with asyncio.timeout(_ANSWER_SECONDS):
-            return await adapter().published_prices()
+            return await adapter().published_prices(list(sizes_by_model(adapter)))
     except (ProviderError, SettingsError) as error:
         return error.message
     except TimeoutError:

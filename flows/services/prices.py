@@ -13,6 +13,7 @@ from storyreel.specs.frozen import Frozen
 from storyreel.tasks import providers
 from storyreel.tasks.prices.price_list import PriceList, Site
 from storyreel.tasks.prices.rates import Rate
+from storyreel.tasks.providers.models import models_of
 from storyreel.tasks.providers.provider import Provider
 from storyreel.tasks.settings import Settings
 
@@ -95,26 +96,33 @@ def paid_services(service: str | None) -> dict[str, type[Provider]]:
     return {name: each for name, each in found.items() if not isinstance(each, BrokenService) and each.paid}
 
 
+def sizes_by_model(adapter: type[Provider]) -> dict[str, tuple[str, ...]]:
+    """The resolutions of each model of a service, by the service's id of it."""
+    found: dict[str, tuple[str, ...]] = {}
+    for model in models_of(adapter).values():
+        for capability in model.modes.values():
+            sizes = (*found.get(capability.model, ()), *capability.resolutions)
+            found[capability.model] = tuple(dict.fromkeys(sizes))
+    return found
+
+
 def _prices_of(service: str, adapter: type[Provider], prices: PriceList) -> Iterator[ModelPrice]:
     """The rates of its models, those of equal ones together, then the models and resolutions without a price."""
     models: dict[tuple[Rate, bool], list[str]] = {}
     unknown: dict[tuple[str, ...], list[str]] = {}
-    capabilities = {capability.model: capability for capability in adapter.capabilities.values()}
-    for model, capability in capabilities.items():
+    for model, sizes in sizes_by_model(adapter).items():
         rates = prices.rates(service, model)
         own = [(rate.resolution, rate.seconds, rate.price) for rate in prices.own_rates(service, model)]
         for rate in rates:
             is_own = (rate.resolution, rate.seconds, rate.price) in own
             models.setdefault((rate.model_copy(update={"models": ()}), is_own), []).append(model)
-        missing = tuple(
-            size for size in capability.resolutions if not any(rate.resolution in ("", size) for rate in rates)
-        )
+        missing = tuple(size for size in sizes if not any(rate.resolution in ("", size) for rate in rates))
         if missing:
-            unknown.setdefault(("",) if missing == capability.resolutions else missing, []).append(model)
+            unknown.setdefault(("",) if missing == sizes else missing, []).append(model)
     for (rate, is_own), named in models.items():
         yield ModelPrice(models=tuple(named), resolution=rate.resolution, rate=rate, is_own=is_own)
-    for sizes, named in unknown.items():
-        yield from (ModelPrice(models=tuple(named), resolution=size, rate=None) for size in sizes)
+    for missing, named in unknown.items():
+        yield from (ModelPrice(models=tuple(named), resolution=size, rate=None) for size in missing)
 
 
 def print_prices(console: Terminal, table: PriceTable) -> None:

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import get_args
 
 from storyreel.specs.frozen import Frozen
+from storyreel.specs.language.models import Resolution
 from storyreel.specs.problems.phrases import reason
 from storyreel.specs.yaml.edits import MappingText, NewValues, append, apply_edits
 from storyreel.specs.yaml.tree import FloatLiteral, Scalar, parse
-from storyreel.tasks.prices.price_file import PricesError, Resolution, parse_prices
+from storyreel.tasks.prices.price_file import PricesError, parse_prices
 from storyreel.tasks.prices.price_list import PriceList
 from storyreel.tasks.prices.rates import Rate, Tariff
 from storyreel.tasks.providers.provider import PublishedPrice, PublishedPrices

@@ -28,9 +28,6 @@ from storyreel.tasks.settings import PRICES
 LARGEST = 1_000_000
 """Bytes of a file; the shipped one has some 3,000."""
 
-Resolution = Literal["720p", "1080p"]
-"""The resolutions that a rate may be for."""
-
 _HINT = f"{PRICES} names it: give a file of prices, or unset it"
 _HOST = r"^([A-Za-z0-9.-]+|[0-9A-Fa-f:]+)$"
 _CURRENCY = r"^[A-Z]{3}$"

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_UP, Decimal
 from types import MappingProxyType
@@ -187,9 +187,8 @@ class Aimlapi(HostedProvider):
             raise Transient(f"{self.name} listed {len(found)} of {wanted} requests", service=self.name)
         return found
 
-    async def published_prices(self) -> PublishedPrices:
+    async def published_prices(self, models: Sequence[str]) -> PublishedPrices:
         """Its page "Complete model list", read 2026-11-29: a model is found by its id or an alias, in any case."""
-        models = sorted({capability.model for capability in self.capabilities.values()})
         answer = await self.get_public(_CATALOGUE, {"id": ",".join(models), "include": "pricing"})
         entries = value_at(answer, "data")
         if not isinstance(entries, list):

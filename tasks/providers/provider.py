@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from fractions import Fraction
 from pathlib import Path
@@ -139,8 +139,8 @@ class Provider(ABC):
         """Tasks at a time: `<SERVICE>_AT_ONCE`, else `max_concurrent`. Raises SettingsError unless it is 1 to 9999."""
         return ServiceSettings.read(cls.name, environment).at_once or cls.max_concurrent
 
-    async def published_prices(self) -> PublishedPrices:
-        """The prices of its models, as the service tells everybody. Needs no key, and the service need not be opened.
+    async def published_prices(self, models: Sequence[str]) -> PublishedPrices:
+        """The prices of models, by its ids of them, as it tells everybody. Needs no key; it need not be opened.
 
         Raises Transient or Terminal if it does not tell them.
         """

@@ -195,7 +195,7 @@ async def published(catalogue: tuple[ListedModel, ...] | None = None) -> tuple[P
     """What it publishes, asked without being opened and without a key."""
     emulator = SERVICE.emulated(catalogue=catalogue)
     with emulator.served() as base_url:
-        return await Aimlapi({"AIMLAPI_BASE_URL": base_url}).published_prices(), emulator
+        return await Aimlapi({"AIMLAPI_BASE_URL": base_url}).published_prices([T2V, I2V, R2V]), emulator
 
 
 async def test_its_prices_are_asked_for_without_a_key_in_one_request() -> None:
@@ -271,4 +271,4 @@ async def test_prices_that_cannot_be_read_are_no_prices(trouble: Any) -> None:
     emulator = SERVICE.emulated()
     emulator.fault(Call.PRICES, trouble)
     with emulator.served() as base_url, pytest.raises((Transient, Terminal)):
-        await Aimlapi({"AIMLAPI_BASE_URL": base_url}).published_prices()
+        await Aimlapi({"AIMLAPI_BASE_URL": base_url}).published_prices([T2V, I2V, R2V])
