@@ -153,7 +153,7 @@ async def observe_run(
 
     `part` names the part of the film that the plan is, `scene 2`; empty for the whole film.
     """
-    observer, states = RunObserver(plan, takes, studio, links, part), TaskStates()
+    observer, states = RunObserver(plan, takes, studio, links, part), TaskStates(len(plan.takes))
     end, seconds = asyncio.Event(), _FINAL_SECONDS
     with listening(states), listening(observer.on_stage):
         updating = asyncio.create_task(observer.update_until(end, states))

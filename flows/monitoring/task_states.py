@@ -35,6 +35,10 @@ _MARKS = (20, 40)
 """Seconds after which a counted stage gets a new state; then at each whole minute."""
 SHORTEST = 1.0
 """Seconds after which a stage gets a state: shorter ones cannot be read."""
+_LARGE = 100
+"""Takes of a run of which nobody follows each: a stage must last longer, and is counted at 1, 2, 4, 8 … minutes."""
+_LONGEST = 5.0
+"""Most seconds after which a stage gets a state, in a run of 500 takes and more."""
 _AT_ONCE = 50
 """States emitted in one call, over all task runs; the others wait for the next."""
 
@@ -52,27 +56,29 @@ class _TaskStage:
     emitted: tuple[str, str] | None = None
     """The state name emitted last, and what the take waited for then."""
 
-    def state_name(self, now: float) -> str:
-        """The name of its state at a time; empty if the stage has not lasted long enough."""
+    def state_name(self, now: float, takes: int) -> str:
+        """The name of its state at a time, in a run of so many takes; empty if the stage has not lasted long enough."""
         elapsed = now - self.since
-        if elapsed < SHORTEST:
+        if elapsed < min(max(SHORTEST, takes / _LARGE), _LONGEST):
             return ""
         name = _NAMES[self.stage]
-        return f"{name} {elapsed_mark(elapsed)}".strip() if self.stage in _COUNTED else name
+        return f"{name} {elapsed_mark(elapsed, takes)}".strip() if self.stage in _COUNTED else name
 
 
-def elapsed_mark(seconds: float) -> str:
-    """The last mark that was passed: empty, `20 s`, `40 s`, `1 min`, `2 min` …"""
-    if seconds >= 60:
-        return f"{int(seconds // 60)} min"
-    passed = [mark for mark in _MARKS if seconds >= mark]
+def elapsed_mark(seconds: float, takes: int = 1) -> str:
+    """The last mark that was passed: empty, `20 s`, `40 s`, `1 min`, `2 min` …; fewer in a run of many takes."""
+    minutes = int(seconds // 60)
+    if minutes:
+        return f"{1 << minutes.bit_length() - 1 if takes > _LARGE else minutes} min"
+    passed = [mark for mark in _MARKS if seconds >= mark and takes <= _LARGE]
     return f"{passed[-1]} s" if passed else ""
 
 
 class TaskStates:
-    """A listener that gives task runs a state of the name of their stage."""
+    """A listener that gives the task runs of a run of so many takes a state of the name of their stage."""
 
-    def __init__(self) -> None:
+    def __init__(self, takes: int = 1) -> None:
+        self._takes = takes
         self._stages: dict[UUID, _TaskStage] = {}
 
     def __call__(self, report: StageReport) -> None:
@@ -103,7 +109,11 @@ class TaskStates:
                 # It has ended, or waits for a retry and will report again. A crashed one may be said to have stopped.
                 if not task.run.state or not task.run.state.is_crashed():
                     del self._stages[run_id]
-            elif emitted < _AT_ONCE and (name := task.state_name(now)) and (name, task.waits_for) != task.emitted:
+            elif (
+                emitted < _AT_ONCE
+                and (name := task.state_name(now, self._takes))
+                and (name, task.waits_for) != task.emitted
+            ):
                 task.emitted = name, task.waits_for
                 task.context.run(_set_state, task.run, Running(name=name, message=task.detail or None))
                 emitted += 1

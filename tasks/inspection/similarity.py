@@ -20,21 +20,36 @@ _SAME_SHAPE = Fraction(3, 100)
 """Part by which ratios of the same shape may differ."""
 
 
-def dissimilarity(one: bytes, other: bytes, flat: float) -> float:
+class Levels(NamedTuple):
+    """A row of levels, with what each comparison needs of it."""
+
+    row: bytes
+    mean: float
+    spread: float
+    """The square of the standard deviation."""
+
+    @classmethod
+    def of(cls, row: bytes) -> Levels:
+        """The levels of a row."""
+        mean = sum(row) / len(row)
+        return cls(row, mean, sum(map(mul, row, row)) / len(row) - mean**2)
+
+    def is_flat(self, flat: float) -> bool:
+        """Whether the standard deviation is below `flat`."""
+        return self.spread < flat**2
+
+
+def dissimilarity(one: Levels, other: Levels, flat: float) -> float:
     """1 minus the normalised correlation of two rows of levels: 0 equal, 1 unrelated, 2 each other's negative.
 
     Brightness and contrast do not change it. A row with a standard deviation below `flat` is empty: two empty rows
     are equal, an empty one and another are unrelated.
     """
-    count = len(one)
-    mean_one, mean_other = sum(one) / count, sum(other) / count
-    spread_one = sum(map(mul, one, one)) / count - mean_one**2
-    spread_other = sum(map(mul, other, other)) / count - mean_other**2
-    empty = (spread_one < flat**2) + (spread_other < flat**2)
+    empty = one.is_flat(flat) + other.is_flat(flat)
     if empty:
         return 0.0 if empty == 2 else 1.0
-    together = sum(map(mul, one, other)) / count - mean_one * mean_other
-    return 1 - float(together) / math.sqrt(spread_one * spread_other)
+    together = sum(map(mul, one.row, other.row)) / len(one.row) - one.mean * other.mean
+    return 1 - float(together) / math.sqrt(one.spread * other.spread)
 
 
 class Difference(NamedTuple):
@@ -91,7 +106,7 @@ def _crops(picture: Image.Image) -> Iterator[Image.Image]:
             yield picture.resize(THUMBNAIL, Image.Resampling.BOX, box=box)
 
 
-def _outlines(thumbnail: Image.Image) -> bytes:
+def _outlines(thumbnail: Image.Image) -> Levels:
     """The difference of each pixel to its surroundings, around a level of 128."""
     soft = thumbnail.convert("L").filter(ImageFilter.GaussianBlur(1))
-    return ImageChops.subtract(soft, soft.filter(ImageFilter.BoxBlur(4)), scale=1, offset=128).tobytes()
+    return Levels.of(ImageChops.subtract(soft, soft.filter(ImageFilter.BoxBlur(4)), scale=1, offset=128).tobytes())

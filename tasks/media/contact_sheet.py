@@ -88,7 +88,8 @@ def shot_picture(file: Path, frame: int, length: int, rate: FrameRate, size: tup
         if found is None:
             raise no_picture(file)
         drawn = io.BytesIO()
-        picture = displayed_image(found, stream).convert("RGB").resize(size, Image.Resampling.LANCZOS)
+        whole = displayed_image(found, stream).convert("RGB")
+        picture = whole.resize(size, Image.Resampling.LANCZOS, reducing_gap=2)
         picture.save(drawn, "JPEG", quality=_KEPT_QUALITY, subsampling=0)
     return drawn.getvalue()
 

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from prefect import flow, get_client, task
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+from prefect.context import TaskRunContext
 from prefect.runtime import flow_run
 
 from storyreel.flows.monitoring.task_states import TaskStates, elapsed_mark
-from storyreel.tasks.progress import listening, report_stage
+from storyreel.tasks.progress import Stage, listening, report_stage
 from tests.pauses import PATIENCE
 
 
@@ -21,6 +22,14 @@ from tests.pauses import PATIENCE
 )
 def test_a_stage_that_lasts_is_counted_at_few_marks(seconds: float, words: str) -> None:
     assert elapsed_mark(seconds) == words
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(19, ""), (45, ""), (60, "1 min"), (170, "2 min"), (239, "2 min"), (240, "4 min"), (1000, "16 min")],
+)
+def test_in_a_run_of_many_takes_it_is_counted_at_fewer(seconds: float, words: str) -> None:
+    assert elapsed_mark(seconds, takes=500) == words
 
 
 async def passed(run: str) -> list[tuple[str, str]]:
@@ -103,3 +112,32 @@ async def test_at_most_fifty_states_are_emitted_at_once() -> None:
     with listening(states):
         await film()
     assert told == [50, 100, 120, 120]
+
+
+@pytest.mark.usefixtures("prefect_server")
+@pytest.mark.parametrize(
+    ("takes", "shown"),
+    [(100, ["Waiting", "Ordering", "Generating", "Generating 20 s", "Downloading"]), (500, ["Waiting", "Generating"])],
+)
+async def test_in_a_run_of_many_takes_short_stages_have_no_states(takes: int, shown: list[str]) -> None:
+    """A take of 25 s, of which a machine with much to do needs two for each short stage."""
+    states, now, seen = TaskStates(takes), asyncio.get_running_loop().time, list[str]()
+
+    @task(persist_result=False)
+    async def make(stages: dict[Stage, float]) -> None:
+        within = TaskRunContext.get()
+        assert within
+        for stage, seconds in stages.items():
+            report_stage("1A", 1, stage)
+            for passed in range(int(seconds) + 1):
+                states.emit_due(now() + passed)
+                if within.task_run.state and within.task_run.state.name not in (*seen[-1:], "Running"):
+                    seen.append(within.task_run.state.name or "")
+
+    @flow
+    async def film() -> None:
+        await make({"waiting": 30, "ordering": 2, "generating": 25, "fetching": 2})
+
+    with listening(states):
+        await film()
+    assert seen == shown
