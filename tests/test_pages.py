@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from storyreel.flows.commands.main import command_of
+from storyreel.flows.commands.app import command_of
 from storyreel.specs.reading import read
 from tests.flows.conftest import Command, fresh_environment, storyreel
 from tests.flows.keeper import copy_keeper

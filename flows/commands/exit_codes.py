@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import IO, Any
 
 from storyreel.flows.errors import Interrupted, NotAllowed
-from storyreel.flows.terminal import Terminal
+from storyreel.flows.output import outlasting, print_line
 from storyreel.specs.errors import StoryreelError
 from storyreel.specs.problems.phrases import counted
 from storyreel.specs.problems.problem import MOST_PROBLEMS, StoryboardError
@@ -29,26 +29,27 @@ MEANINGS: Mapping[int, str] = MappingProxyType(
 """The meaning of each exit code, for the page of commands."""
 
 
-def exit_code(command: Callable[[], Any], console: Terminal) -> int:
-    """Run a command line, print what fails on the console, and return the exit code."""
+def exit_code(command: Callable[[], Any], messages: IO[str]) -> int:
+    """Run a command line, print what fails on `messages`, and return the exit code."""
+    messages = outlasting(messages)
     try:
         command()
     except SystemExit as done:
         return done.code if isinstance(done.code, int) else FAILED
     except StoryboardError as error:
-        _print_problems(error, console)
+        _print_problems(error, messages)
         return WRONG
     except StoryreelError as error:
-        _print(console, str(error))
+        _print(messages, str(error))
         return _code_of(error)
     except KeyboardInterrupt:
-        _print(console, "stopped; what was finished is kept, and the same command continues from there")
+        _print(messages, "stopped; what was finished is kept, and the same command continues from there")
         return INTERRUPTED
     except BrokenPipeError:
         sys.stdout = None  # nothing reads the output any more, and closing it would fail once more
         return FAILED
     except Exception as error:
-        return _print_unforeseen(error, console)
+        return _print_unforeseen(error, messages)
     return DONE
 
 
@@ -64,35 +65,35 @@ def _code_of(error: Exception) -> int:
     return WRONG if isinstance(error, (NotAllowed, ProviderError, SettingsError)) else FAILED
 
 
-def _print_problems(error: StoryboardError, console: Terminal) -> None:
+def _print_problems(error: StoryboardError, messages: IO[str]) -> None:
     for problem in error.problems:
-        console.print(str(problem))
+        print_line(str(problem), messages)
     problems = counted(len(error.problems), "problem")
     if len(error.problems) >= MOST_PROBLEMS:
         problems = f"the first {problems}"
-    console.print(f"{problems}, nothing was made\nnext: {error.next}")
+    print_line(f"{problems}, nothing was made\nnext: {error.next}", messages)
 
 
-def _print(console: Terminal, message: str) -> None:
-    console.print(f"storyreel: {message}")
+def _print(messages: IO[str], message: str) -> None:
+    print_line(f"storyreel: {message}", messages)
 
 
-def _print_unforeseen(error: Exception, console: Terminal) -> int:
+def _print_unforeseen(error: Exception, messages: IO[str]) -> int:
     """Print an error that no part of storyreel raises, and return the exit code."""
     from storyreel.flows.servers.prefect_settings import settings_error
     from storyreel.tasks.storage.disk import DiskError, is_of_disk
 
     if of_prefect := settings_error(error):
-        _print(console, str(of_prefect))
+        _print(messages, str(of_prefect))
         return WRONG
     if isinstance(error, OSError) and is_of_disk(error):
-        _print(console, f"what was finished is kept; {DiskError.of(error)}")
+        _print(messages, f"what was finished is kept; {DiskError.of(error)}")
     else:
-        _print_fault(error, console)
+        _print_fault(error, messages)
     return FAILED
 
 
-def _print_fault(error: Exception, console: Terminal) -> None:
+def _print_fault(error: Exception, messages: IO[str]) -> None:
     import traceback
     from datetime import datetime
 
@@ -111,4 +112,4 @@ def _print_fault(error: Exception, console: Terminal) -> None:
     except (OSError, SettingsError):
         where = "the details could not be written to a file"
     first = printable(hidden(f"{type(error).__name__}: {error}".splitlines()[0]))
-    _print(console, f"{first}\nThis is a bug in storyreel; {where}. What was finished is kept: run the command again.")
+    _print(messages, f"{first}\nThis is a bug in storyreel; {where}. What was finished is kept: run the command again.")

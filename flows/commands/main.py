@@ -1,20 +1,16 @@
-"""The command line `storyreel`, assembled from its commands. A command is imported when it runs.
+"""The command line `storyreel`: which commands there are, and what runs one of them.
 
-`--help` imports none of them, and a command no other's modules: nothing here is imported but typer.
+Nothing is imported here but the standard library: what is imported is what each command waits for.
 """
 
 from __future__ import annotations
 
 import gc
+import os
 import sys
-from collections.abc import Callable, Mapping
-from functools import cache
-from importlib import import_module
+from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Annotated, Any, NamedTuple, cast
-
-import typer
-from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
+from typing import NamedTuple
 
 
 class Listed(NamedTuple):
@@ -24,18 +20,26 @@ class Listed(NamedTuple):
     """Its module in this folder, with a function of its name."""
     summary: str
     """The first paragraph of the function's docstring; a test compares them."""
+    only_looks: bool = False
+    """Whether it shows something and ends: it works for seconds at most, and starts no program."""
 
 
 COMMANDS: Mapping[str, Listed] = MappingProxyType(
     {
-        "init": Listed("init", "Write a small storyboard that can be rendered as it is, and the schema for editors."),
+        "init": Listed(
+            "init",
+            "Write a small storyboard that can be rendered as it is, and the schema for editors.",
+            only_looks=True,
+        ),
         "validate": Listed(
             "plan",
             "Check a storyboard and list everything that is wrong in it. Makes and buys nothing.",
+            only_looks=True,
         ),
         "plan": Listed(
             "plan",
             "Show what a render would make and buy, why, and at what price. Makes and buys nothing.",
+            only_looks=True,
         ),
         "render": Listed("render", "Make the film. Shows the plan and asks before it buys anything."),
         "review": Listed(
@@ -49,13 +53,17 @@ COMMANDS: Mapping[str, Listed] = MappingProxyType(
         "explain": Listed(
             "services",
             "Show the request that a shot's service would get, with its headers. Sends nothing and needs no key.",
+            only_looks=True,
         ),
-        "providers": Listed("services", "Show the services, what each can make and costs, and whether its key is set."),
+        "providers": Listed(
+            "services", "Show the services, what each can make and costs, and whether its key is set.", only_looks=True
+        ),
         "prices": Listed(
             "prices",
             "Show what the services cost, with days and sources. Buys nothing, and asks no service unless told to.",
+            only_looks=True,
         ),
-        "ledger": Listed("ledger", "Show purchases: what was ordered, its state and its cost."),
+        "ledger": Listed("ledger", "Show purchases: what was ordered, its state and its cost.", only_looks=True),
         "reconcile": Listed(
             "ledger",
             "Settle orders of which it is unknown whether the service accepted them. Orders nothing.",
@@ -94,98 +102,29 @@ COMMANDS: Mapping[str, Listed] = MappingProxyType(
             "services",
             "Play films and takes in browsers, from the links on Prefect's pages. Runs until Ctrl-C.",
         ),
-        "schema": Listed("init", "Print the JSON Schema of the storyboard language, for editors."),
+        "schema": Listed("init", "Print the JSON Schema of the storyboard language, for editors.", only_looks=True),
     }
 )
 """Every command by its name, in the order of the help."""
 
 
-def function_of(name: str) -> Callable[..., None]:
-    """The function of a command."""
-    module = import_module(f"storyreel.flows.commands.{COMMANDS[name].module}")
-    return cast(Callable[..., None], getattr(module, name))
-
-
-class _PlainHelp:
-    """Help in which an option and an argument have their own names for values, without Python's names of types."""
-
-    def get_params(self, ctx: Any) -> list[Any]:
-        parameters: list[Any] = super().get_params(ctx)  # type: ignore[misc]
-        for each in parameters:
-            if isinstance(each, TyperOption) and each.is_flag:
-                each.metavar = ""
-            elif isinstance(each, TyperArgument):
-                # typer 0.29 shows its type beside its name.
-                each.display_type_rich = lambda ctx: ""  # type: ignore[method-assign]
-        return parameters
-
-    def collect_usage_pieces(self, ctx: Any) -> list[str]:
-        pieces: list[str] = super().collect_usage_pieces(ctx)  # type: ignore[misc]
-        return [piece.replace("{", "").replace("}", "") for piece in pieces]
-
-
-class _Command(_PlainHelp, TyperCommand):
-    """A command of `storyreel`."""
-
-
-class _Commands(_PlainHelp, TyperGroup):
-    """`storyreel` itself. It lists commands by their summaries, and imports the one that is called."""
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        self.commands = {name: _Command(name, help=listed.summary) for name, listed in COMMANDS.items()}
-
-    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
-        name, listed, rest = super().resolve_command(ctx, args)
-        return name, command_of(name) if name else listed, rest
-
-
-@cache
-def command_of(name: str) -> TyperCommand:
-    """A command with its arguments and options."""
-    alone = typer.Typer(add_completion=False, rich_markup_mode="markdown")
-    alone.command(name, cls=_Command)(function_of(name))
-    return cast(TyperCommand, typer.main.get_command(alone))
-
-
-app = typer.Typer(
-    cls=_Commands,
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="markdown",
-    help="Turns a storyboard into a film.",
-    epilog="Begin with `storyreel init`, then `storyreel render storyboard.yaml`.",
-)
-
-
-def _print_version(wanted: bool) -> None:
-    if wanted:
-        import platform
-        from importlib.metadata import version
-
-        from storyreel.flows.terminal import Terminal
-
-        own = f"Prefect {version('prefect')}, Python {platform.python_version()}"
-        Terminal().print(f"storyreel {version('storyreel')} ({own})")
-        raise typer.Exit
-
-
-@app.callback()
-def storyreel(
-    version: Annotated[
-        bool, typer.Option("--version", help="Show the version and exit.", callback=_print_version, is_eager=True)
-    ] = False,
-) -> None:
-    """Turns a storyboard into a film."""
-
-
 def main() -> None:
     """Run the command line and exit with its code."""
-    # What a command imports and makes lives until it ends: looking for garbage every 700 objects, as Python does by
-    # default, took a third of the time that a film of 10,000 shots is planned in.
-    gc.set_threshold(50_000)
+    command = COMMANDS.get(sys.argv[1]) if len(sys.argv) > 1 else None
+    if command is None or command.only_looks:
+        # What it imports and makes lives until it ends: to look for garbage in it took a tenth of a plan.
+        gc.disable()
+        # pydantic reads the metadata of every installed package to find them.
+        os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    else:
+        # With Python's 700 objects, what a command imports is looked through again and again.
+        gc.set_threshold(50_000)
+    from storyreel.flows.commands.app import app
     from storyreel.flows.commands.exit_codes import exit_code
-    from storyreel.flows.terminal import Terminal, make_output_plain
+    from storyreel.flows.output import make_output_plain
 
     make_output_plain()
-    sys.exit(exit_code(app, Terminal(stderr=True, soft_wrap=True)))
+    code = exit_code(app, sys.stderr)
+    # Python looks for garbage once more before it ends, among all that was ever imported: a quarter of a small command.
+    gc.freeze()
+    sys.exit(code)

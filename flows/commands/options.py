@@ -7,19 +7,19 @@ import os
 import re
 import shlex
 import sys
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from storyreel.flows.terminal import Terminal
 from storyreel.specs.foreign_text import json_text
 from storyreel.specs.secrets import hidden
 
 if TYPE_CHECKING:
     from storyreel.flows.planning.budget import BudgetedPlan
     from storyreel.flows.planning.run_request import RunRequest
+    from storyreel.flows.terminal import Terminal
     from storyreel.specs.money import Money
 
 _FILE_COLUMNS = 200
@@ -129,6 +129,8 @@ def typed_again(option: str, value: str, without: Collection[str] = ()) -> str:
 
 def output() -> Terminal:
     """Standard output. Where that is no terminal, tables and lines are not limited to 80 columns."""
+    from storyreel.flows.terminal import Terminal
+
     console = Terminal()
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = _FILE_COLUMNS
@@ -138,6 +140,15 @@ def output() -> Terminal:
 def can_ask(console: Terminal) -> bool:
     """Whether there is a terminal to ask the user on."""
     return sys.stdin.isatty() and console.is_terminal
+
+
+def print_notes(notes: Iterable[str]) -> None:
+    """Print what may not look as intended, a line each, on standard output."""
+    from storyreel.flows.terminal import styled
+
+    console = output()
+    for note in notes:
+        console.print(styled(("note:", "yellow"), f" {note}"), soft_wrap=True)
 
 
 def print_json(value: Any) -> None:

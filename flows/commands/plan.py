@@ -9,9 +9,9 @@ from typing import Annotated
 import typer
 
 from storyreel.flows.commands import options
-from storyreel.flows.commands.screen import tables
 from storyreel.flows.errors import RunFailed
-from storyreel.specs.problems.phrases import reason
+from storyreel.flows.output import print_line
+from storyreel.specs.problems.phrases import counted, reason
 
 
 def validate(storyboard: options.Film, sets: options.Set = None, as_json: options.AsJson = False) -> None:
@@ -26,7 +26,10 @@ def validate(storyboard: options.Film, sets: options.Set = None, as_json: option
     cut = build_cut(film)
     warnings = list(film_warnings(film))
     if not as_json:
-        tables.print_valid(options.output(), film, cut, warnings)
+        length = f"{counted(len(cut.events), 'shot')}, {cut.rate.timecode(cut.frames)} at {cut.rate} fps"
+        print_line(f"{film.title}: {length}; nothing is wrong.")
+        if warnings:
+            options.print_notes(warnings)
         return
     options.print_json(
         {
@@ -64,6 +67,8 @@ def plan(
     if as_json:
         options.print_json(budgeted.plan.as_json())
         return
+    from storyreel.flows.commands.screen import tables
+
     tables.print_plan(options.output(), budgeted)
     if into:
         options.output().print(

@@ -16,7 +16,8 @@ from storyreel.flows.commands.options import (
     print_result,
 )
 from storyreel.flows.errors import NotAllowed, RunFailed
-from storyreel.flows.terminal import Terminal, legible
+from storyreel.flows.output import legible
+from storyreel.flows.terminal import Terminal
 
 
 def prices(

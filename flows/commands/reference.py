@@ -16,8 +16,9 @@ from typing import Any, Literal, get_args, get_origin
 from typer.models import ArgumentInfo, OptionInfo, ParamMeta
 from typer.utils import get_params_from_function
 
+from storyreel.flows.commands.app import function_of
 from storyreel.flows.commands.exit_codes import MEANINGS
-from storyreel.flows.commands.main import COMMANDS, function_of
+from storyreel.flows.commands.main import COMMANDS
 from storyreel.tasks.settings import ServiceSettings, Settings, variables
 
 PAGE = Path("docs", "commands.md")

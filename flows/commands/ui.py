@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from storyreel.flows.errors import NotAllowed, RunFailed
-from storyreel.flows.terminal import Terminal, legible, styled
+from storyreel.flows.output import legible
+from storyreel.flows.terminal import Terminal, styled
 from storyreel.tasks.settings import PLAYER_URL, Settings
 
 if TYPE_CHECKING:

@@ -18,6 +18,7 @@ from storyreel.specs.money import Money
 from storyreel.specs.problems.phrases import listed, shown, suggestion
 from storyreel.specs.problems.problem import Problem, StoryboardError
 from storyreel.specs.storyboard import Shot, Storyboard
+from storyreel.specs.timing import Duration
 from storyreel.tasks.ledger.purchase import State, Verdict
 from storyreel.tasks.prices.price_list import PriceList, Quote
 from storyreel.tasks.providers import load, names
@@ -106,6 +107,7 @@ class _TakeBuilder:
         self._font = own_font(film)
         self._references: dict[Hashable, tuple[Attachment, ...]] = {}
         self._name_of = cache(partial(attachment_name, film))
+        self._seconds, self._timeout = cache(film.format.fps.seconds), cache(self._seconds_of)
 
     def takes(self, provider: str | None) -> list[PlannedTake]:
         """Every take that the storyboard and the verdicts ask for, each after the one that it continues."""
@@ -215,7 +217,7 @@ class _TakeBuilder:
             list(self._candidates(shot, requests, event, anchor))
             for requests in self._requests(shot, services, event, anchor, upstream, edition)
         ]
-        rate, scene = self._film.format.fps, self._film.scene_of(shot.shot)
+        scene = self._film.scene_of(shot.shot)
         return [
             PlannedTake(
                 shot=shot.shot,
@@ -229,12 +231,16 @@ class _TakeBuilder:
                 needs_review=shot.review == "required",
                 identity=first.key,
                 continues=upstream,
-                cut_seconds=rate.seconds(event.frames),
+                cut_seconds=self._seconds(event.frames),
                 keep_sound=shot.native_audio == "keep",
-                timeout=float(rate.seconds(shot.timeout.frames(rate))),
+                timeout=self._timeout(shot.timeout),
             )
             for first, *others in zip(*by_service, strict=True)
         ]
+
+    def _seconds_of(self, length: Duration) -> float:
+        rate = self._film.format.fps
+        return float(rate.seconds(length.frames(rate)))
 
     def _requests(
         self, shot: Shot, services: Iterable[str], event: Event, anchor: Anchor, upstream: str | None, edition: Edition

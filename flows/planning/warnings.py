@@ -58,7 +58,8 @@ def warnings_of(film: Storyboard, takes: Iterable[PlannedTake], chains: Mapping[
         if shot.last_frame:
             yield f"{begin} has a last frame, {used}: it will not reach that frame"
     yield from _expanded_prompts(film, first)
-    yield from _unsent_voices(film, first)
+    if any(member.voice for member in film.cast.values()):
+        yield from _unsent_voices(film, first)
     drawn = {slate: _drawn(film, take) for slate, take in first.items()}
     yield from letter_warnings(drawn, own_font(film))
 

@@ -33,7 +33,7 @@ from prefect.utilities.engine import emit_task_run_state_change_event
 from pydantic import SecretStr
 from websockets.exceptions import WebSocketException
 
-from storyreel.flows.terminal import outlasting
+from storyreel.flows.output import outlasting
 
 _UNCONFIRMED = 25
 """Events that are sent before the server is asked to confirm them. As many are sent again when a connection breaks, and

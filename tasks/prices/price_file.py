@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, Self
 
@@ -22,7 +23,7 @@ from storyreel.specs.validation.messages import KeyErrors, Language, validate
 from storyreel.specs.yaml.load import load
 from storyreel.specs.yaml.tree import Node, Positions, parse
 from storyreel.tasks.prices.rates import Rate, Region, Tariff
-from storyreel.tasks.providers import names
+from storyreel.tasks.providers import is_installed, names
 from storyreel.tasks.settings import PRICES
 
 LARGEST = 1_000_000
@@ -42,15 +43,15 @@ class PricesError(StoryboardError):
 class _Known(NamedTuple):
     """The names that a file may use: the context of its validation."""
 
-    services: tuple[str, ...]
     regions: frozenset[tuple[str, str]]
     """By service and name."""
 
 
-def _service(name: str, info: ValidationInfo[_Known]) -> str:
-    if name not in info.context.services:
-        there_are = f"there are {listed(info.context.services, 'and')}"
-        raise ValueError(f"there is no such service; {suggestion(name, info.context.services, there_are)}")
+def _service(name: str) -> str:
+    if not is_installed(name):
+        known = names()
+        there_are = f"there are {listed(known, 'and')}"
+        raise ValueError(f"there is no such service; {suggestion(name, known, there_are)}")
     return name
 
 
@@ -153,7 +154,7 @@ class _RateEntry(_Section):
             hint = suggestion(self.region, regions, f"there are {listed(regions, 'and')}")
             yield "region", f"{self.service} has no region `{self.region}`; {hint if regions else 'leave `region` out'}"
 
-    @property
+    @cached_property
     def rate(self) -> Rate:
         amount = self.per_second if "per_second" in self.model_fields_set else self.price
         same = self.model_dump(exclude={"model", "per_second", "price", "currency"}, exclude_unset=True)
@@ -204,7 +205,7 @@ def _tariff(root: Node | None, problems: list[Problem], file: str, regions: tupl
     if root is None:
         raise PricesError(problems)
     declared = {(service, name) for service, named in _entries(root, "regions") for name, _ in _entries(named)}
-    known = _Known(tuple(names()), frozenset(declared | {(region.service, region.name) for region in regions}))
+    known = _Known(frozenset(declared | {(region.service, region.name) for region in regions}))
     prices, wrong = validate(_PRICES, root, file, known)
     if prices:
         wrong = list(_priced_twice(prices, Positions(file, root)))

@@ -73,11 +73,12 @@ class PriceList(Frozen):
         """The most that a take will cost, so that a budget holds: reference videos of unknown length count with the
         longest that is billed, and their seconds are rounded up."""
         # All that the price and its note depend on: most takes of a film have one price.
-        videos = tuple(reference.seconds for reference in request.references if reference.kind == "video")
+        videos = tuple([reference.seconds for reference in request.references if reference.kind == "video"])
         which = (request.provider, request.model, request.resolution, request.seconds, videos)
-        if which not in self._quotes:
-            self._quotes[which] = self._quote(request)
-        return self._quotes[which]
+        quotes = self._quotes
+        if (quote := quotes.get(which)) is None:
+            quote = quotes[which] = self._quote(request)
+        return quote
 
     def _quote(self, request: Request) -> Quote:
         rate = self.rate_of(request)

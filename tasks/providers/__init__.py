@@ -10,7 +10,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from importlib.metadata import EntryPoints
+    from importlib.metadata import EntryPoint, EntryPoints
 
     from storyreel.tasks.providers.provider import Provider
 
@@ -24,10 +24,34 @@ def names() -> list[str]:
 
 def load(name: str) -> type[Provider]:
     """The class of a service. Raises LookupError if no service of that name is installed."""
-    for point in _installed().select(name=name):
+    if point := _found(name):
         adapter: type[Provider] = point.load()
         return adapter
     raise LookupError(f"there is no service {name!r}; there are {', '.join(names())}")
+
+
+def is_installed(name: str) -> bool:
+    """Whether there is a service of this name."""
+    return _found(name) is not None
+
+
+def _found(name: str) -> EntryPoint | None:
+    """The entry point of a service: this package's, else another's. None if there is none."""
+    for points in (_own, _installed):
+        for point in points().select(name=name):
+            return point
+    return None
+
+
+@cache
+def _own() -> EntryPoints:
+    """Entry points of the services of this package: most films need no others. Empty if it is not installed."""
+    from importlib.metadata import EntryPoints, PackageNotFoundError, distribution
+
+    try:
+        return distribution("storyreel").entry_points.select(group=ENTRY_POINTS)
+    except PackageNotFoundError:
+        return EntryPoints()
 
 
 @cache

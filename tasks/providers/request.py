@@ -12,6 +12,8 @@ from storyreel.specs.frozen import Frozen
 from storyreel.specs.storyboard import Mode
 from storyreel.specs.timing import FrameRate
 
+_CANONICAL = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
 AttachmentKind = Literal["image", "video", "voice", "sound"]
 
 Use = Literal["first_frame", "last_frame", "image", "video", "voice", "sound"]
@@ -134,7 +136,7 @@ class Request(Frozen):
         A field that was added later is left out if it is empty, so that earlier purchases keep their keys.
         """
         # As `model_dump(mode="json")` would write it; that takes most of the time in which a long film is planned.
-        form = dict(self.__dict__) | {"mode": self.mode.value, "seconds": str(self.seconds)}
+        form = {**self.__dict__, "mode": self.mode.value, "seconds": str(self.seconds)}
         form["board"] = self.board.model_dump(mode="json") if self.board else None
         form["references"] = [_digests(reference) for reference in self.references]
         form["first_frame"] = _digests(self.first_frame) if self.first_frame else None
@@ -147,7 +149,7 @@ class Request(Frozen):
             optional = [name for name in ("lettering", "missing") if not form["board"][name]]
             for name in ("font", *optional):
                 del form["board"][name]
-        return json.dumps(form, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+        return _CANONICAL.encode(form)
 
 
 _ADDED_LATER = ("last_frame", "sound", "expand_prompt", "watermark")

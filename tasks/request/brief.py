@@ -40,9 +40,10 @@ class Brief(Frozen):
 
 def brief_of(storyboard: Storyboard, shot: Shot, request: Request, name_of: NameOf) -> Brief:
     """The brief of a request that was built for a shot. Each file and address is named by `name_of`."""
-    text = _board_words(request) if request.board else _prompt_words(storyboard, shot)
-    words = {**dict(text), **dict(_attachment_words(shot, request, name_of)), **dict(_format_words(shot, request))}
-    return Brief(words=tuple((name, value) for name, value in words.items() if value))
+    words = dict(_board_words(request) if request.board else _prompt_words(storyboard, shot))
+    words.update(_attachment_words(shot, request, name_of))
+    words.update(_format_words(shot, request))
+    return Brief(words=tuple(word for word in words.items() if word[1]))
 
 
 def changes(then: Brief, now: Brief) -> tuple[str, ...]:

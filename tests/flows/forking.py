@@ -104,7 +104,8 @@ if __name__ == "__main__":
     from prefect import context
 
     import storyreel.flows.render  # noqa: F401
-    from storyreel.flows.commands.main import COMMANDS, command_of, main
+    from storyreel.flows.commands.app import command_of
+    from storyreel.flows.commands.main import COMMANDS, main
     from storyreel.tasks.providers import load, names
     from tests.flows.dying import die_at
 

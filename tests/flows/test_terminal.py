@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from rich.table import Table
 from rich.text import Text
 
-from storyreel.flows.terminal import Terminal, outlasting, styled
+from storyreel.flows.output import outlasting, print_line
+from storyreel.flows.terminal import Terminal, styled
 
 FOREIGN = st.text(st.characters(exclude_categories=()) | st.sampled_from("[]/\\:\x1b\x9b\ud83d\u202e\r"), max_size=40)
 MARKUP = (
@@ -62,6 +63,13 @@ def test_nothing_that_is_printed_commands_the_terminal_or_stops_the_program(text
         told.encode()
         assert not [sign for sign in told if unicodedata.category(sign) == "Cc" and sign not in "\n\t"]
         assert not set(told) & set("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+@given(FOREIGN)
+def test_a_plain_line_is_what_the_terminal_shows(text: str) -> None:
+    plain, text = io.StringIO(), text.replace("\t", " ")  # which rich expands, and a terminal itself
+    print_line(text, plain)
+    assert plain.getvalue() == printed(text)
 
 
 def test_no_secret_is_printed(monkeypatch: pytest.MonkeyPatch) -> None:

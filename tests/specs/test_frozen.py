@@ -5,6 +5,9 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
+import pytest
+from pydantic import BaseModel, PrivateAttr, ValidationError
+
 from storyreel.specs.frozen import Frozen, field_descriptions
 
 _THREADS = 8
@@ -48,3 +51,28 @@ def test_threads_that_use_a_model_first_at_the_same_time_all_get_what_it_says() 
         with ThreadPoolExecutor(_THREADS) as pool:
             made = list(pool.map(make, range(_THREADS)))
         assert made == [{"name": "a", "size": 1, "depth": depth} for depth in range(_THREADS)]
+
+
+class Counting(Named):
+    """A model with a part that is not a field."""
+
+    _seen: list[str] = PrivateAttr(default_factory=list)
+
+
+@pytest.mark.parametrize(
+    "original", [Named(name="a"), Named(name="a", size=2), Sized(name="b", size=1), Counting(name="c")]
+)
+@pytest.mark.parametrize("update", [None, {}, {"size": 7}, {"name": "other", "size": 0}])
+@pytest.mark.parametrize("deep", [False, True])
+def test_a_copy_is_the_one_that_pydantic_makes(original: Named, update: dict[str, object] | None, deep: bool) -> None:
+    made, expected = (
+        original.model_copy(update=update, deep=deep),
+        BaseModel.model_copy(original, update=update, deep=deep),
+    )
+    assert made == expected and made is not original
+    assert made.model_fields_set == expected.model_fields_set
+    assert made.model_dump(exclude_unset=True) == expected.model_dump(exclude_unset=True)
+    assert repr(made) == repr(expected)
+    with pytest.raises(ValidationError):
+        made.size = 3
+    assert original.model_fields_set == BaseModel.model_copy(original).model_fields_set

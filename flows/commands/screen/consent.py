@@ -12,6 +12,7 @@ from storyreel.flows.commands.options import can_ask, plan_of, request_of
 from storyreel.flows.commands.screen import tables
 from storyreel.flows.errors import NotAllowed, RunFailed
 from storyreel.flows.names import default_folder
+from storyreel.flows.output import legible
 from storyreel.flows.planning.budget import BudgetedPlan
 from storyreel.flows.planning.model import Plan
 from storyreel.flows.planning.run_request import RunRequest
@@ -19,7 +20,7 @@ from storyreel.flows.planning.saved import differences, load_plan
 from storyreel.flows.planning.summary import summarize, summarize_purchases
 from storyreel.flows.production.delivery import try_destination
 from storyreel.flows.production.film_folder import FilmSource
-from storyreel.flows.terminal import Terminal, legible, styled
+from storyreel.flows.terminal import Terminal, styled
 from storyreel.specs.storyboard import is_remote
 from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.budget import BudgetExceeded

@@ -14,8 +14,9 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from storyreel.flows.output import legible
 from storyreel.flows.planning.model import Plan
-from storyreel.flows.terminal import Terminal, legible
+from storyreel.flows.terminal import Terminal
 from storyreel.tasks.progress import Stage, StageListener, StageReport
 
 _COLOURS: dict[Stage, str] = {"done": "green", "cached": "green", "failed": "red", "unknown": "red", "waiting": "dim",

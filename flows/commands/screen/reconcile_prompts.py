@@ -13,7 +13,8 @@ from storyreel.flows.accounting.purchases import when
 from storyreel.flows.accounting.reconcile import Ask, Decision, Settlement
 from storyreel.flows.commands.options import can_ask
 from storyreel.flows.errors import NotAllowed, RunFailed
-from storyreel.flows.terminal import Terminal, legible
+from storyreel.flows.output import legible
+from storyreel.flows.terminal import Terminal
 from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.ledger import Purchase, PurchaseFilter
 

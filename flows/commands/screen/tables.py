@@ -1,4 +1,4 @@
-"""Prints a valid storyboard, a plan and a finished film for people."""
+"""Prints a plan and a finished film for people."""
 
 from __future__ import annotations
 
@@ -16,23 +16,13 @@ if TYPE_CHECKING:
     from storyreel.flows.planning.budget import BudgetedPlan
     from storyreel.flows.planning.model import Plan, PlannedTake
     from storyreel.flows.production.report import Rendering
-    from storyreel.specs.cut import Cut
     from storyreel.specs.money import Money
-    from storyreel.specs.storyboard import Storyboard
 
 _MOST_ROWS = 200
 """A plan with more takes has neighbours that differ in nothing but their slates in one row."""
 _MOST_GROUPS = 1000
 """Most rows that are printed of a scene even so."""
 _COLOURS = {"new": "yellow", "cached": "green", "resuming": "cyan", "unknown": "red"}
-
-
-def print_valid(console: Terminal, film: Storyboard, cut: Cut, warnings: Sequence[str]) -> None:
-    """Print the length of a storyboard without mistakes, and what may not look as intended."""
-    length = f"{counted(len(cut.events), 'shot')}, {cut.rate.timecode(cut.frames)} at {cut.rate} fps"
-    console.print(f"{film.title}: {length}; nothing is wrong.")
-    for warning in warnings:
-        console.print(styled(("note:", "yellow"), f" {warning}"), soft_wrap=True)
 
 
 def print_plan(console: Terminal, budgeted: BudgetedPlan) -> None:
@@ -81,14 +71,14 @@ def _notes(budgeted: BudgetedPlan, same: Sequence[str]) -> Iterator[str | Text]:
     if plan.stand_ins:
         shots = len(plan.cut.events)
         yield f"{shots - plan.stand_ins} of {counted(shots, 'shot')} shot; the animatic stands in for the others."
-    if plan.bought:
-        surplus = f", {float(plan.surplus_seconds):.4g} s of it beyond the cut" if plan.surplus_seconds else ""
-        yield f"To be bought: {summarize_purchases(plan.bought)}{surplus}."
+    if bought := plan.bought:
+        surplus = f", {float(beyond):.4g} s of it beyond the cut" if (beyond := plan.surplus_seconds) else ""
+        yield f"To be bought: {summarize_purchases(bought)}{surplus}."
         if plan.expected_seconds is None:
             yield "How long it will take is not known: a service is used for the first time."
         else:
             yield f"It will take about {_duration(plan.expected_seconds)}, by the times these services took before."
-        yield from _prompts(plan)
+        yield from _prompts(bought)
     if plan.longest_chain > 1:
         yield f"Longest chain of shots that continue each other: {plan.longest_chain}."
     yield from _fallbacks(plan)
@@ -100,16 +90,16 @@ def _notes(budgeted: BudgetedPlan, same: Sequence[str]) -> Iterator[str | Text]:
         yield styled(("budget:", "red"), f" {budgeted.excess}")
 
 
-def _prompts(plan: Plan) -> Iterator[str]:
+def _prompts(bought: Sequence[PlannedTake]) -> Iterator[str]:
     """Whether services rewrite the prompts, and mark the clips as AI generated."""
-    expanded = list(dict.fromkeys(take.shot for take in plan.bought if take.request.expand_prompt))
+    expanded = list(dict.fromkeys(take.shot for take in bought if take.request.expand_prompt))
     if not expanded:
         yield "Prompts are used as they are sent; the services' own expansion is off (`expand_prompt`)."
-    elif any(not take.request.expand_prompt for take in plan.bought):
+    elif any(not take.request.expand_prompt for take in bought):
         yield f"The services expand the prompts of {abridged(expanded)} (`expand_prompt`), and no others."
     else:
         yield "The services expand the prompts (`expand_prompt`)."
-    if marked := list(dict.fromkeys(take.shot for take in plan.bought if take.request.watermark)):
+    if marked := list(dict.fromkeys(take.shot for take in bought if take.request.watermark)):
         yield f"Marked by the service as AI generated: {abridged(marked)}."
 
 

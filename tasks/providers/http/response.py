@@ -6,7 +6,6 @@ reversibly, so that `url_part` writes an id exactly as the service did. What is 
 
 from __future__ import annotations
 
-import html
 import json
 import math
 import re
@@ -127,6 +126,9 @@ def is_page(text: str) -> bool:
 
 def titled(page: str) -> str:
     """An HTML page by its title: `a web page, “403 Forbidden”`."""
+    # Imported late: its 2,000 names of letters are needed for nothing else.
+    import html
+
     found = _TITLE.search(page, 0, _MAX_BEGINNING)
     title = " ".join(html.unescape(_TAG.sub(" ", found[2])).split()) if found else ""
     return f"a web page, “{title}”" if title else "a web page"

@@ -16,10 +16,9 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
+from storyreel.flows.commands.app import app
 from storyreel.flows.commands.exit_codes import exit_code
-from storyreel.flows.commands.main import app
 from storyreel.specs.money import Money
 from storyreel.tasks.ledger.ledger import Ledger, State
 from storyreel.tasks.storage.acceptances import Acceptance, acceptances, keep_acceptance
@@ -52,7 +51,7 @@ def reconcile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Ca
 
     def run(*arguments: str, command: str = "reconcile") -> subprocess.CompletedProcess[str]:
         capsys.readouterr()
-        code = exit_code(lambda: app([command, *arguments]), Console(stderr=True, soft_wrap=True))
+        code = exit_code(lambda: app([command, *arguments]), sys.stderr)
         told = capsys.readouterr()
         return subprocess.CompletedProcess([command, *arguments], code, told.out, told.err)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from decimal import Decimal
@@ -11,7 +12,6 @@ from pathlib import Path
 
 import pytest
 import typer
-from rich.console import Console
 
 from storyreel.flows.commands.exit_codes import exit_code
 from storyreel.flows.commands.ledger import ledger as ledger_command
@@ -32,7 +32,7 @@ def told(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) ->
         app.command()(command)
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        code = exit_code(lambda: app(["ledger", *arguments]), Console(stderr=True, soft_wrap=True))
+        code = exit_code(lambda: app(["ledger", *arguments]), sys.stderr)
         said = capsys.readouterr()
         return subprocess.CompletedProcess(arguments, code, said.out, said.err)
 

@@ -20,7 +20,8 @@ import av
 import psutil
 import pytest
 
-from storyreel.flows.commands.main import COMMANDS, app, function_of
+from storyreel.flows.commands.app import app, function_of
+from storyreel.flows.commands.main import COMMANDS
 from storyreel.tasks.ledger.ledger import Ledger, Order
 from tests.flows.conftest import Command
 

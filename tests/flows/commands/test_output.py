@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 
 from storyreel.flows.commands.options import print_json
 from storyreel.flows.commands.screen.tables import print_plan
+from storyreel.flows.output import make_output_plain
 from storyreel.flows.planning.budget import BudgetedPlan
 from storyreel.flows.planning.planner import Planner
 from storyreel.flows.planning.run_request import RunRequest
-from storyreel.flows.terminal import Terminal, make_output_plain
+from storyreel.flows.terminal import Terminal
 from storyreel.tasks.home import Home
 
 ENCODINGS = ("cp1252", "gbk", "cp437", "ascii", "utf-8")

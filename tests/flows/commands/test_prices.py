@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import stat
 import subprocess
 from collections.abc import Callable, Iterator
@@ -11,10 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rich.console import Console
 
 from storyreel.flows.commands.exit_codes import exit_code
-from storyreel.flows.commands.main import app
+from storyreel.flows.commands.app import app
 from storyreel.flows.services import price_refresh
 from tests.services.aimlapi import Aimlapi
 from tests.services.aimlapi_models import ListedModel, by_resolution, per_unit
@@ -44,7 +44,7 @@ def aimlapi(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Aimlapi]:
 def prices(home: Path, capsys: pytest.CaptureFixture[str]) -> Told:
     def run(*arguments: str, command: str = "prices") -> subprocess.CompletedProcess[str]:
         capsys.readouterr()
-        code = exit_code(lambda: app([command, *arguments]), Console(stderr=True, soft_wrap=True))
+        code = exit_code(lambda: app([command, *arguments]), sys.stderr)
         told = capsys.readouterr()
         return subprocess.CompletedProcess([command, *arguments], code, told.out, told.err)
 

@@ -14,7 +14,6 @@ from typing import Any
 
 import pytest
 import typer
-from rich.console import Console
 
 from storyreel.flows.commands import retake as retaking
 from storyreel.flows.commands.exit_codes import exit_code
@@ -61,7 +60,7 @@ def retake(file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.M
     def run(*arguments: str, of: str = "film.yaml") -> tuple[int, str, str]:
         messages = StringIO()
         monkeypatch.setattr(sys, "argv", ["storyreel", of, *arguments])
-        code = exit_code(app, Console(file=messages, soft_wrap=True))
+        code = exit_code(app, messages)
         said = capsys.readouterr()
         return code, said.out, said.err + messages.getvalue()
 

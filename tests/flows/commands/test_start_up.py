@@ -37,6 +37,20 @@ except SystemExit as done:
     assert not done.code, done.code
 print(json.dumps(sorted(sys.modules)), file=sys.stderr)
 """
+COUNTED = """
+import gc, importlib.metadata, json, sys
+from storyreel.flows.commands.main import main
+scans, scan = [], importlib.metadata.entry_points
+importlib.metadata.entry_points = lambda **group: scans.append(group) or scan(**group)
+collected = []
+gc.callbacks.append(lambda phase, about: collected.append(phase))
+sys.argv = ["storyreel", *sys.argv[1:]]
+try:
+    main()
+except SystemExit as done:
+    assert not done.code, done.code
+print(json.dumps([len(collected), scans]), file=sys.stderr)
+"""
 HEAVY = {"prefect", "sqlalchemy", "httpx", "av", "PIL", "regex", "psutil", "asyncio", "ffmpeg", "fsspec"}
 
 
@@ -55,8 +69,8 @@ def home(tmp_path: Path, fresh_environment: dict[str, str]) -> dict[str, str]:
             "--help",
             {"yaml", "sqlite3", "storyreel.specs.frozen", "storyreel.tasks", "storyreel.flows.planning"},
         ),
-        ("validate film.yaml", {"sqlite3", "concurrent", "storyreel.tasks.ledger", "markdown_it"}),
-        ("plan film.yaml", {"concurrent", "markdown_it", "pygments", "storyreel.flows.servers"}),
+        ("validate film.yaml", {"rich", "sqlite3", "concurrent", "storyreel.tasks.ledger", "markdown_it"}),
+        ("plan film.yaml", {"concurrent", "html", "markdown_it", "pygments", "storyreel.flows.servers"}),
         ("ledger", {"yaml", "markdown_it", "storyreel.specs.storyboard", "storyreel.tasks.providers"}),
         ("ledger --by film", {"yaml", "markdown_it", "storyreel.specs.storyboard", "storyreel.tasks.providers"}),
     ],
@@ -70,3 +84,14 @@ def test_a_command_that_only_looks_imports_what_it_needs(
     )  # fmt: skip
     loaded = json.loads(done.stderr.splitlines()[-1])
     assert [name for name in loaded if any(name == one or name.startswith(f"{one}.") for one in HEAVY | more)] == []
+
+
+@pytest.mark.parametrize("command", ["validate film.yaml", "plan film.yaml", "plan --json film.yaml", "ledger"])
+def test_a_command_that_only_looks_neither_looks_for_garbage_nor_for_other_packages(
+    command: str, home: dict[str, str], tmp_path: Path
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", COUNTED, *command.split()],
+        cwd=tmp_path, env=home, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert json.loads(done.stderr.splitlines()[-1]) == [0, []]

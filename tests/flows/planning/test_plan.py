@@ -186,7 +186,7 @@ def test_renaming_reordering_and_commenting_change_no_key_of_a_hosted_service(
 def test_planning_never_imports_prefect(tmp_path: Path) -> None:
     (tmp_path / "film.yaml").write_text(FILM)
     look = (
-        "import sys; from storyreel.flows.commands.main import app\n"
+        "import sys; from storyreel.flows.commands.app import app\n"
         "for command in ('validate', 'plan'):\n"
         "    app([command, 'film.yaml'], standalone_mode=False)\n"
         "    assert not [name for name in sys.modules if name.split('.')[0] == 'prefect'], command\n"
