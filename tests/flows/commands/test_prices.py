@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import sys
 import stat
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from io import StringIO
 from pathlib import Path
@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from storyreel.flows.commands.exit_codes import exit_code
 from storyreel.flows.commands.app import app
+from storyreel.flows.commands.exit_codes import exit_code
 from storyreel.flows.services import price_refresh
 from tests.services.aimlapi import Aimlapi
 from tests.services.aimlapi_models import ListedModel, by_resolution, per_unit
