@@ -8,7 +8,7 @@ from pathlib import Path
 from PIL import Image
 
 from storyreel.tasks.media.errors import MediaError
-from storyreel.tasks.media.frames import STRIP, STRIP_SIDE, jpeg_within, strip, write_strip
+from storyreel.tasks.media.frames import STRIP, STRIP_SIDE, frame_width, jpeg_within, strip, write_strip
 from storyreel.tasks.storage.files import make_folder, replacing
 
 
@@ -21,7 +21,8 @@ def strip_jpeg(clip: Path, house: Path, side: int, most: int) -> bytes:
         picture = _kept_strip(clip, house)
     except (MediaError, OSError):
         return b""
-    picture.thumbnail((round(picture.width * min(1.0, side / STRIP_SIDE)), picture.height), Image.Resampling.BICUBIC)
+    smaller = min(1.0, side / max(frame_width(picture), picture.height))
+    picture.thumbnail((round(picture.width * smaller), picture.height), Image.Resampling.BICUBIC)
     return jpeg_within(picture, most)
 
 

@@ -15,7 +15,7 @@ from storyreel.flows.production.sound_ahead import SoundAhead
 from storyreel.flows.production.takes import TakeRuns
 from storyreel.tasks.join.conform import HouseClip
 from storyreel.tasks.join.dissolve import DissolveClip
-from storyreel.tasks.media.contact_sheet import Grid, shot_picture
+from storyreel.tasks.media.contact_sheet import Grid, examined_picture, shot_picture
 from storyreel.tasks.media.ffmpeg import in_thread
 
 
@@ -63,10 +63,11 @@ class FilmParts:
         event, rate = self._events[shot], self._plan.cut.rate
         frame = event.head + event.frames // 2
 
-        async def draw() -> bytes:
-            return await in_thread(lambda _: shot_picture(clip.picture, frame, event.frames, rate, self._size))
+        def draw() -> bytes:
+            kept = examined_picture(clip.picture, self._size) if clip.untouched else b""
+            return kept or shot_picture(clip.picture, frame, event.frames, rate, self._size)
 
-        return self._takes.once(("picture", shot), draw)
+        return self._takes.once(("picture", shot), lambda: in_thread(lambda _: draw()))
 
     def _dissolve(self, takes: Sequence[PlannedTake], clips: Sequence[HouseClip]) -> asyncio.Future[DissolveClip]:
         name = ("dissolve", takes[1].shot, *(clip.picture_digest for clip in clips))

@@ -14,7 +14,7 @@ from PIL import Image
 from storyreel.specs.cut import Cut, Event
 from storyreel.specs.timing import FrameRate
 from storyreel.tasks.media.errors import MediaError
-from storyreel.tasks.media.frames import displayed_image
+from storyreel.tasks.media.frames import STRIP, displayed_image, frame_width, middle_frame
 from storyreel.tasks.media.probe import decoded_frames, no_picture, open_clip, picture_stream
 from storyreel.tasks.media.text.layout import Weight, one_line
 from storyreel.tasks.media.text.typefaces import STANDARD, Fonts
@@ -87,10 +87,25 @@ def shot_picture(file: Path, frame: int, length: int, rate: FrameRate, size: tup
                 break
         if found is None:
             raise no_picture(file)
-        drawn = io.BytesIO()
-        whole = displayed_image(found, stream).convert("RGB")
-        picture = whole.resize(size, Image.Resampling.LANCZOS, reducing_gap=2)
-        picture.save(drawn, "JPEG", quality=_KEPT_QUALITY, subsampling=0)
+        return _drawn(displayed_image(found, stream).convert("RGB"), size)
+
+
+def examined_picture(clip: Path, size: tuple[int, int]) -> bytes:
+    """The same of a shot that is all of a clip which was examined: the middle frame of the strip beside it, without
+    decoding the clip. Empty if there is no strip, or its frames are smaller."""
+    try:
+        with Image.open(clip.with_suffix(STRIP), formats=["JPEG"]) as strip:
+            if frame_width(strip) < size[0] or strip.height < size[1]:
+                return b""
+            return _drawn(middle_frame(strip), size)
+    except (OSError, SyntaxError, ValueError):
+        return b""
+
+
+def _drawn(picture: Image.Image, size: tuple[int, int]) -> bytes:
+    drawn = io.BytesIO()
+    small = picture.resize(size, Image.Resampling.LANCZOS, reducing_gap=2)
+    small.save(drawn, "JPEG", quality=_KEPT_QUALITY, subsampling=0)
     return drawn.getvalue()
 
 
@@ -100,7 +115,8 @@ def contact_sheet(
 ) -> list[Path]:  # fmt: skip
     """Draw a film's contact sheet as JPEG: for each shot its picture, slate, timecode and length.
 
-    `pictures` are by `shot_picture`, one for each event of the cut, in the size of `Grid.of`; `ratio` is the film's.
+    `pictures` are by `shot_picture` or `examined_picture`, one for each event of the cut, in the size of `Grid.of`;
+    `ratio` is the film's.
     Returns the pages. The first is `into`; further ones, from some 80 shots on, are numbered: `name-2.jpg`. A file is
     complete or absent. Call it in a thread. Raises MediaError.
     """

@@ -24,8 +24,8 @@ from storyreel.tasks.storage.files import replacing
 
 LAST_FRAME, STRIP = ".png", ".jpg"
 """Suffixes of the pictures beside a clip: its last frame, and its first, middle and last frame as a strip."""
-STRIP_SIDE = 240
-"""Pixels at the longer side of each frame of a strip."""
+STRIP_SIDE = 288
+"""Pixels at the longer side of each frame of a strip: enough for the contact sheet of a film of 45 shots and more."""
 _GAP, _BETWEEN = 2, (64, 64, 64)
 """Pixels between two frames of a strip, and their colour."""
 _SMALLEST = 48
@@ -130,6 +130,17 @@ def side_by_side(frames: Sequence[Image.Image]) -> Image.Image:
     for n, frame in enumerate(frames):
         whole.paste(frame, (n * (width + _GAP), 0))
     return whole
+
+
+def frame_width(strip: Image.Image) -> int:
+    """The width of each frame of a strip, in pixels."""
+    return (strip.width - 2 * _GAP) // 3
+
+
+def middle_frame(strip: Image.Image) -> Image.Image:
+    """The middle one of the three frames of a strip."""
+    width = frame_width(strip)
+    return strip.crop((width + _GAP, 0, 2 * width + _GAP, strip.height))
 
 
 def write_strip(picture: Image.Image, into: Path) -> None:

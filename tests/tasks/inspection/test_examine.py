@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -10,9 +11,12 @@ from typing import Any
 import pytest
 from PIL import Image, ImageChops, ImageStat
 
+from storyreel.specs.timing import FrameRate
 from storyreel.tasks.inspection.examine import examination_of, examine
+from storyreel.tasks.media.contact_sheet import Grid, examined_picture, shot_picture
 from storyreel.tasks.media.errors import MediaError
-from storyreel.tasks.media.frames import last_frame, strip, write_last_frame
+from storyreel.tasks.media.frames import STRIP_SIDE, last_frame, strip, write_last_frame
+from storyreel.tasks.media.probe import probe
 from storyreel.tasks.storage.bucket import Bucket
 from storyreel.tasks.storage.clips import Clip, ClipStore
 from storyreel.tasks.strips import strip_jpeg
@@ -61,7 +65,7 @@ async def test_one_process_verifies_and_measures_and_gives_the_pictures_that_a_d
     assert not examined.examination.is_damaged
     assert examined.strip and examined.last_frame
     assert unlike(examined.last_frame, last_frame(clip)) < 2, "a frame is 7 levels lighter than the one before"
-    assert unlike(examined.strip, strip(clip, 240)) < 2
+    assert unlike(examined.strip, strip(clip, STRIP_SIDE)) < 2
 
 
 async def test_what_a_clip_has_shown_is_found_beside_it_by_all_who_ask(tmp_path: Path) -> None:
@@ -76,6 +80,22 @@ async def test_what_a_clip_has_shown_is_found_beside_it_by_all_who_ask(tmp_path:
     assert not (tmp_path / "house").exists()
     with Image.open(tmp_path / "last.png") as picture:
         assert unlike(picture, last_frame(clip.path)) < 2
+
+
+async def test_the_contact_sheet_of_many_shots_shows_their_middle_without_decoding_them(tmp_path: Path) -> None:
+    clips, grid = ClipStore(tmp_path / "clips"), Grid.of(50, 16 / 9)
+    clip = stored(clips, tmp_path / "new")
+    await examination_of(clip.path, clips)
+    with counting() as counts:
+        drawn = examined_picture(clip.path, (grid.width, grid.height))
+    assert not counts.commands and not counts.frames
+    frames, rate = probe(clip.path).frames, FrameRate.parse(str(probe(clip.path).rate))
+    decoded = shot_picture(clip.path, frames // 2, 12, rate, (grid.width, grid.height))
+    with Image.open(io.BytesIO(drawn)) as kept, Image.open(io.BytesIO(decoded)) as exact:
+        assert unlike(kept, exact) < 4, "a frame is 7 levels lighter than the one before"
+    assert not examined_picture(clip.path, (STRIP_SIDE + 2, 162)), "it would be enlarged"
+    clip.path.with_suffix(".jpg").write_bytes(b"")
+    assert not examined_picture(clip.path, (grid.width, grid.height))
 
 
 @pytest.mark.parametrize("suffix", [".json", ".jpg", ".png"])
