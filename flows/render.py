@@ -47,6 +47,7 @@ from storyreel.flows.review.suspend import Approval, unapproved_shots
 from storyreel.flows.servers.availability import current_server
 from storyreel.flows.servers.prefect_internals import name_flow_run
 from storyreel.specs.money import MEANING, PATTERN, parse_money
+from storyreel.specs.problems.problem import StoryboardError
 from storyreel.specs.reading import read_title
 from storyreel.specs.secrets import hidden
 from storyreel.specs.storyboard import is_remote
@@ -67,12 +68,10 @@ _Budget = Annotated[
 
 
 def _run_name() -> str:
-    """The name of this run before its film is planned. An attempt after the first one keeps the name that it finds."""
+    """The name of this run before its film is read. An attempt after the first one keeps the name that it finds."""
     if flow_run.run_count:
         return str(flow_run.name)
-    storyboard, values = flow_run.parameters["storyboard"], flow_run.parameters.get("vars") or {}
-    title = "" if is_remote(storyboard) else read_title(Path(storyboard), values)
-    return run_name(title or tagged_film(flow_run.tags) or Path(hidden(storyboard)).stem, datetime.now())
+    return run_name(tagged_film(flow_run.tags) or Path(hidden(flow_run.parameters["storyboard"])).stem, datetime.now())
 
 
 @flow(name=RENDER_FLOW, flow_run_name=_run_name)
@@ -130,7 +129,11 @@ async def render_storyboard(
     own = await own_parameters()
     confined = own is not None and own.get("storyboard") != storyboard
     own_vars = None if own is None else own.get("vars") or {}
-    planner = await asyncio.to_thread(Planner.of, request, home, confined=confined, own_vars=own_vars)
+    try:
+        planner = await asyncio.to_thread(Planner.of, request, home, confined=confined, own_vars=own_vars)
+    except StoryboardError:
+        await _name_by_title(request)
+        raise
     version = await asyncio.to_thread(version_of, planner.film)
     approval = await Approval.begin(planner, partial(emit_question, planner.film.title))
     # An amount that a person approved replaces every other limit of the run.
@@ -190,6 +193,15 @@ async def render_storyboard(
         if isinstance(excess, BudgetExceeded) or excess.is_budget:
             await approval.ask_for_budget(excess)
         raise
+
+
+async def _name_by_title(request: RunRequest) -> None:
+    """Name this run by the title of a storyboard that has mistakes, if that can be read."""
+    if is_remote(storyboard := str(request.storyboard)):
+        return
+    if title := await asyncio.to_thread(read_title, Path(storyboard), request.vars):
+        async with current_server().while_answering():
+            await name_flow_run(renamed_run(str(flow_run.name), title), flow_run.tags)
 
 
 def _deployed_title(request: RunRequest, own: Mapping[str, Any], title: str, home: Home) -> str:

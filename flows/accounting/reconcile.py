@@ -84,10 +84,10 @@ def reconcile(
         return []
     with closing(home.ledger()) as ledger:
         if decision:
-            return asyncio.run(_decide(ledger, _select(ledger, wanted), decision, environment))
+            return _decide(ledger, _select(ledger, wanted), decision, environment)
         settled = _settle_by_acceptances(ledger, home, wanted)
         settled += _settle_from_store(ledger, home, wanted)
-        settled += asyncio.run(_settle_from_lists(ledger, wanted, take_proposals, environment))
+        settled += _settle_from_lists(ledger, wanted, take_proposals, environment)
         return [_ask(ledger, home, one, ask, environment) if ask else one for one in settled]
 
 
@@ -129,7 +129,7 @@ def _settle_from_store(ledger: Ledger, home: Home, wanted: PurchaseFilter) -> li
 # By the services' lists
 
 
-async def _settle_from_lists(
+def _settle_from_lists(
     ledger: Ledger, wanted: PurchaseFilter, take_proposals: bool, environment: Mapping[str, str]
 ) -> list[Settlement]:
     chosen = {order.order.key for order in _open_orders(ledger, wanted)}
@@ -139,21 +139,20 @@ async def _settle_from_lists(
     everything = sorted(_open_orders(ledger, {}), key=lambda order: order.order.provider)
     settled: list[Settlement] = []
     for service, orders in groupby(everything, key=lambda order: order.order.provider):
-        findings = await _findings(ledger, service, list(orders), environment)
+        findings = _findings(ledger, service, list(orders), environment)
         selected = [finding for finding in findings if finding.purchase.order.key in chosen]
         settled += [_carry_out(ledger, finding, take_proposals) for finding in selected]
     return settled
 
 
-async def _findings(
+def _findings(
     ledger: Ledger, service: str, orders: Sequence[Purchase], environment: Mapping[str, str]
 ) -> list[Finding]:
     try:
         adapter = load(service)
         if missing := adapter.missing_variable(environment):
             return _all_open(orders, f"{missing} is not set, so the list of {service} cannot be read")
-        async with asyncio.timeout(_ANSWER_SECONDS), adapter() as provider:
-            listed = await _listed(provider, orders, ledger.now())
+        listed = asyncio.run(_listed(adapter, _spans(orders, ledger.now())))
     except LookupError:
         return _all_open(orders, f"{service} is not installed, so its list cannot be read")
     except ProviderError as error:
@@ -169,14 +168,15 @@ async def _findings(
     return match_tasks(orders, listed, claimed, under_way, given_up, ledger.now(), ListTerms.of(adapter))
 
 
-async def _listed(provider: Provider, orders: Sequence[Purchase], now: datetime) -> list[RemoteTask] | None:
-    """The service's tasks from the times at which the orders were sent; None if the service has no list."""
+async def _listed(adapter: type[Provider], spans: Iterable[tuple[datetime, datetime]]) -> list[RemoteTask] | None:
+    """The service's tasks from these spans of time; None if the service has no list. Raises TimeoutError."""
     found: dict[str, RemoteTask] = {}
-    for begin, end in _spans(orders, now):
-        tasks = await provider.list_tasks(begin, end)
-        if tasks is None:
-            return None
-        found.update((task.task, task) for task in tasks)
+    async with asyncio.timeout(_ANSWER_SECONDS), adapter() as provider:
+        for begin, end in spans:
+            tasks = await provider.list_tasks(begin, end)
+            if tasks is None:
+                return None
+            found.update((task.task, task) for task in tasks)
     return list(found.values())
 
 
@@ -217,14 +217,14 @@ def _settlement(order: Purchase, outcome: Outcome, why: str, done: bool, task: s
 # By a person
 
 
-async def _decide(
+def _decide(
     ledger: Ledger, orders: Sequence[Purchase], decision: Decision, environment: Mapping[str, str]
 ) -> list[Settlement]:
     if decision.attach:
         if len(orders) > 1:
             many = f"a task is attached to one order, and {len(orders)} are selected; give one with --key"
             raise InvalidDecision(many, next="storyreel ledger --state unknown --json")
-        return [await _attach(ledger, orders[0], decision.attach, environment)]
+        return [_attach(ledger, orders[0], decision.attach, environment)]
     return [_close(ledger, order, decision) for order in orders]
 
 
@@ -236,9 +236,9 @@ def _close(ledger: Ledger, order: Purchase, decision: Decision) -> Settlement:
     return _settlement(order, "to be bought again", why, ledger.give_up(order, why))
 
 
-async def _attach(ledger: Ledger, order: Purchase, task: str, environment: Mapping[str, str]) -> Settlement:
+def _attach(ledger: Ledger, order: Purchase, task: str, environment: Mapping[str, str]) -> Settlement:
     """Attach a task that a person names, after checking that the service knows it where that is possible."""
-    exact, why = await _check_task(order, task, environment)
+    exact, why = asyncio.run(_check_task(order, task, environment))
     if exact != order.task and ledger.claimed(order.order.provider, [exact]):
         raise InvalidDecision(f"{exact} belongs to another purchase", next="storyreel ledger --json")
     return _settlement(order, "attached", why, ledger.attach(order, exact, "attached by hand"), exact)
@@ -285,7 +285,7 @@ def _ask(ledger: Ledger, home: Home, settlement: Settlement, ask: Ask, environme
     while settlement.outcome == "open" and (decision := ask(settlement)):
         try:
             check_decision(home, [settlement.purchase], decision)
-            (settlement,) = asyncio.run(_decide(ledger, [settlement.purchase], decision, environment))
+            (settlement,) = _decide(ledger, [settlement.purchase], decision, environment)
         except InvalidDecision as invalid:
             settlement = settlement.model_copy(update={"why": invalid.message})
     return settlement

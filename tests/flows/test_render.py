@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -229,3 +230,12 @@ async def test_a_result_that_prefect_has_half_written_is_made_again(film: Path, 
         kept.write_bytes(whole[: int(len(whole) * written)])
     made = await render_storyboard(str(film), out=str(tmp_path / "out"))
     assert frames_in(made.sequence) == 54
+
+
+async def test_the_run_of_a_film_with_mistakes_is_named_by_its_title(tmp_path: Path) -> None:
+    (tmp_path / "film.yaml").write_text(FILM.replace("duration: 20f", "duration: 20"))
+    state = await render_storyboard(str(tmp_path / "film.yaml"), return_state=True)
+    assert "a duration needs a unit" in (state.message or "")
+    async with get_client() as client:
+        run = await client.read_flow_run(state.state_details.flow_run_id)
+    assert re.fullmatch(r"Two Rooms \d\d \w{3} \d\d:\d\d", run.name)

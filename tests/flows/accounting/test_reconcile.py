@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import pty
@@ -20,6 +21,7 @@ import pytest
 from storyreel.flows.commands.app import app
 from storyreel.flows.commands.exit_codes import exit_code
 from storyreel.specs.money import Money
+from storyreel.tasks.ledger.database import Database
 from storyreel.tasks.ledger.ledger import Ledger, State
 from storyreel.tasks.storage.acceptances import Acceptance, acceptances, keep_acceptance
 from storyreel.tasks.storage.clips import ClipStore, Receipt
@@ -46,12 +48,22 @@ def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, st
 
 @pytest.fixture
 def reconcile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Told:
-    """The command in this process, which is quicker; as a process of its own it is run below, too."""
+    """The command in this process, which is quicker; as a process of its own it is run below, too.
+
+    It never waits for the ledger on the event loop on which it talks to a service.
+    """
     monkeypatch.chdir(tmp_path)
+    transaction = Database._transaction
+
+    def off_the_loop(self: Database, *arguments: object) -> object:
+        assert asyncio._get_running_loop() is None
+        return transaction(self, *arguments)
 
     def run(*arguments: str, command: str = "reconcile") -> subprocess.CompletedProcess[str]:
         capsys.readouterr()
-        code = exit_code(lambda: app([command, *arguments]), sys.stderr)
+        with monkeypatch.context() as patch:
+            patch.setattr(Database, "_transaction", off_the_loop)
+            code = exit_code(lambda: app([command, *arguments]), sys.stderr)
         told = capsys.readouterr()
         return subprocess.CompletedProcess([command, *arguments], code, told.out, told.err)
 

@@ -55,8 +55,7 @@ class Recorder:
             if any(room in name for room in _OURS):
                 ours.append(f"{name.partition('/storyreel/')[2]}:{frame.f_lineno} {frame.f_code.co_name}")
             frame = frame.f_back
-        # The name of a run is asked for by Prefect, and when nothing else of the run has begun.
-        if ours and not any("_run_name" in one for one in ours):
+        if ours:
             self.seen[f"{what}: {' < '.join(ours)}"] += 1
 
 
