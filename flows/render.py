@@ -249,6 +249,8 @@ async def _carry_out(
             await asyncio.to_thread(delivery.claim)
             sequence = await finisher.join(studio)
             rendering = await finisher.write_report(sequence, origin, studio, run)
+            for line in rendering.price_warnings:
+                get_run_logger().warning("%s", line)
             await asyncio.to_thread(delivery.deliver)
             noted = await asyncio.to_thread(note_film, planner.home, run, plan.title, str(rendering.sequence))
             rendering = rendering.model_copy(update={"play": links.film(noted)})

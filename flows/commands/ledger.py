@@ -34,6 +34,10 @@ def ledger(
         typer.Option("--since", metavar="TIME", help="Only purchases changed since: `12h`, `2d` ago or a date."),
     ] = None,
     by: Annotated[By | None, typer.Option("--by", help="Show what each of these cost, instead of a list.")] = None,
+    check_prices: Annotated[
+        bool,
+        typer.Option("--check-prices", help="Compare what was charged with what was quoted, by service and model."),
+    ] = False,
     limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="Show the newest N purchases.")] = 50,
     history: Annotated[bool, typer.Option("--history", help="Show every event of each purchase.")] = False,
     full: Annotated[bool, typer.Option("--full", help="With --json: include the requests.")] = False,
@@ -45,9 +49,14 @@ def ledger(
         wanted["since"] = parse_since(since, datetime.now().astimezone())
     if by and (history or full):
         raise typer.BadParameter("--history and --full describe single purchases; leave them out with --by")
-    from storyreel.flows.accounting import purchases, spending
+    if check_prices and (by or history or full):
+        raise typer.BadParameter("--check-prices compares sums; leave --by, --history and --full out")
+    from storyreel.flows.accounting import charges, purchases, spending
     from storyreel.tasks.home import Home
 
+    if check_prices:
+        print_result(charges.check_prices(Home.of(), wanted), as_json, charges.print_charges)
+        return
     if by:
         print_result(spending.add_up(Home.of(), by, wanted), as_json, spending.print_spending)
         return

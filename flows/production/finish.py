@@ -77,6 +77,7 @@ class FilmFinisher(NamedTuple):
             ),
             flow_run=run,
             spending=await studio.ask(Ledger.spent_by, "service", run=run),
+            charges=await studio.ask(Ledger.charges, run=run),
         )
         pictures = await self.parts.pictures(circled)
         await in_thread(lambda progress: self._write_beside(rendering, pictures, progress))

@@ -8,6 +8,7 @@ from fractions import Fraction
 from pathlib import Path, PurePath
 from typing import Any
 
+from storyreel.flows.accounting.charges import warnings
 from storyreel.flows.planning.model import Plan, PlannedTake, single_total
 from storyreel.flows.production.outcomes import MadeTake
 from storyreel.specs.cut import Cut, Event
@@ -19,6 +20,7 @@ from storyreel.specs.secrets import hidden
 from storyreel.specs.storyboard import Shot, Storyboard
 from storyreel.tasks.inspection.inspect import Finding, Inspection
 from storyreel.tasks.ledger.ledger import Purchase, Spend
+from storyreel.tasks.ledger.reading.charges import Charge
 from storyreel.tasks.providers.request import Request
 from storyreel.tasks.request.prompt import spoken_lines
 from storyreel.tasks.storage.files import write_whole
@@ -72,6 +74,8 @@ class Rendering(Frozen):
     flow_run: str
     spending: tuple[Spend, ...] = ()
     """The cost of all orders of this run, by service."""
+    charges: tuple[Charge, ...] = ()
+    """What the services charged for this run's orders, against what was quoted."""
     play: str = ""
     """The address at which a browser plays the film; empty if it cannot."""
 
@@ -94,6 +98,11 @@ class Rendering(Frozen):
     def spent_in_words(self) -> str:
         """See `spent_in_words`."""
         return spent_in_words(self.spending)
+
+    @property
+    def price_warnings(self) -> tuple[str, ...]:
+        """A line for each service and model that charged something else than was quoted."""
+        return warnings(self.charges)
 
     @property
     def in_words(self) -> str:
@@ -136,6 +145,7 @@ class Rendering(Frozen):
             "spent": single_total(self.spent, self.unpriced),
             "spent_at_least": [money.model_dump(mode="json") for money in self.spent],
             "unpriced": self.unpriced,
+            "price_warnings": list(self.price_warnings),
             "flow_run": self.flow_run,
             "storyboard": self.origin.storyboard,
             "version": self.origin.version,

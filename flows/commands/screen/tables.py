@@ -226,6 +226,8 @@ def print_rendering(console: Terminal, rendering: Rendering, page: str) -> None:
         console.print(f"  {made}; the animatic stands in for the others")
     for finding in rendering.findings:
         console.print(styled(("  look at:", "yellow"), f" {finding}"), soft_wrap=True)
+    for line in rendering.price_warnings:
+        console.print(styled(("  price:", "yellow"), f" {line}"), soft_wrap=True)
     console.print(f"  {page}", soft_wrap=True)
     if rendering.play and is_playing(Home.of()):
         console.print(f"  play: {rendering.play}", soft_wrap=True)

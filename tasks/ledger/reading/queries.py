@@ -11,7 +11,8 @@ from typing import TypeVar, Unpack
 from storyreel.specs.money import Money
 from storyreel.tasks.ledger.budget import Scope
 from storyreel.tasks.ledger.purchase import By, Event, Purchase, PurchaseFilter, Verdict
-from storyreel.tasks.ledger.reading import purchases, totals, verdicts
+from storyreel.tasks.ledger.reading import charges, purchases, totals, verdicts
+from storyreel.tasks.ledger.reading.charges import Charge
 from storyreel.tasks.ledger.reading.connection import Connection
 from storyreel.tasks.ledger.reading.totals import Spend
 from storyreel.tasks.polling import PastDurations
@@ -72,6 +73,10 @@ class Queries(ABC):
     def spent_by(self, by: By, **wanted: Unpack[PurchaseFilter]) -> tuple[Spend, ...]:
         """The cost of all matching orders, by film, scene, service or month; free orders only if all are free."""
         return self._reading(lambda connection: totals.spent(connection, wanted, by))
+
+    def charges(self, **wanted: Unpack[PurchaseFilter]) -> tuple[Charge, ...]:
+        """What matching orders cost against what was quoted for them, by service and model."""
+        return self._reading(lambda connection: charges.charges(connection, wanted))
 
     def history(self, key: str) -> tuple[Event, ...]:
         """All events of a key, oldest first."""

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -39,10 +40,12 @@ def told(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) ->
     return run
 
 
-def bought(ledger: Ledger, key: str, film: str, slate: str, provider: str, cost: Money | None) -> None:
+def bought(
+    ledger: Ledger, key: str, film: str, slate: str, provider: str, cost: Money | None, price: Money | None = None
+) -> None:
     order = Order(
         key=key * 64, provider=provider, model="wan", request='{"prompt":"rain"}', film=film, slate=slate, take=1,
-        brief='{"action":"It rains."}',
+        price=price, brief='{"action":"It rains."}',
     )  # fmt: skip
     ledger.intend(order)
     ledger.mark_submitted(order.key, f"task-{key}", cost)
@@ -185,3 +188,30 @@ def test_a_ledger_in_postgresql_is_shown_and_its_password_is_not(storyreel: Comm
     assert "password authentication failed" in wrong.stderr
     assert "not-the-password" not in wrong.stderr + wrong.stdout and "Traceback" not in wrong.stderr
     assert not list(tmp_path.glob("**/faults"))
+
+
+def test_charges_are_compared_with_quotes_and_a_difference_is_told(told: Told, home: Path) -> None:
+    assert told("--check-prices").stdout == "Of no such order both a quote and a charge are known.\n"
+    assert told("--check-prices", "--json").stdout == "[]\n" and not home.exists()
+    usd = partial(Money, currency="USD")
+    with closing(Home.of().ledger()) as ledger:
+        for key, service, quoted, cost in (
+            ("a", "aimlapi", "1.30", "1.50"), ("b", "aimlapi", "1.30", "1.50"), ("c", "dashscope", "3", "3.05"),
+            ("d", "gone", "2", "1"),
+        ):  # fmt: skip
+            bought(
+                ledger, key, "The Keeper", f"1{key}", service, usd(amount=Decimal(cost)), usd(amount=Decimal(quoted))
+            )
+    shown = told("--check-prices")
+    assert shown.returncode == 0
+    assert "note: aimlapi wan, 2 orders: charged 3.00 USD, quoted 2.60 USD, 15.4 % more; " in shown.stdout
+    assert "for its present prices: storyreel prices --refresh" in shown.stdout
+    assert "note: gone wan, 1 order: charged 1.00 USD, quoted 2.00 USD, 50 % less; a quote counts" in shown.stdout
+    assert "note: dashscope" not in shown.stdout and "+1.7 %" in shown.stdout
+    rows = json.loads(told("--check-prices", "--json").stdout)
+    assert [(row["service"], row["difference_percent"], bool(row["warning"])) for row in rows] == [
+        ("aimlapi", 15.4, True), ("dashscope", 1.7, False), ("gone", -50.0, True),
+    ]  # fmt: skip
+    assert told("--check-prices", "--service", "dashscope").stdout.endswith("within 2 % of what was quoted.\n")
+    for other in (("--by", "film"), ("--history",), ("--json", "--full")):
+        assert told("--check-prices", *other).returncode == 2

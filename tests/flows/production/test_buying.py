@@ -143,6 +143,24 @@ async def test_what_is_planned_as_new_is_bought_at_its_price_and_nothing_else(
             assert on_set.plan(film, *select).bought == ()
 
 
+async def test_a_run_says_at_its_end_that_a_service_charged_something_else_than_was_quoted(
+    on_set: Set, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    (on_set.folder / "prices.yaml").write_text(
+        "prices: 1\nrates: [{service: aimlapi, per_second: 0.08, currency: USD}]\n"
+    )
+    film = "storyboard: 1\ntitle: One\nformat: {fps: 12}\nshots: [{shot: 1A, action: Rain., duration: 6f}]\n"
+    aimlapi = SERVICES["aimlapi"].emulated()
+    with aimlapi.served() as base:
+        for name, value in SERVICES["aimlapi"].environment(base).items():
+            monkeypatch.setenv(name, value)
+        made = await on_set.render(film, provider="aimlapi")
+    (line,) = made.price_warnings
+    assert "charged 0.45 USD, quoted 0.40 USD, 12.5 % more" in line and len(aimlapi.accepted) == 1
+    assert json.loads((on_set.folder / "out" / "manifest.json").read_text())["price_warnings"] == [line]
+    assert [record.levelname for record in caplog.records if record.getMessage() == line] == ["WARNING"]
+
+
 WITH_PICTURE = """\
 storyboard: 1
 title: The Keeper

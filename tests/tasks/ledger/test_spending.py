@@ -111,3 +111,43 @@ def test_many_small_amounts_add_up_exactly(ledger: Ledger) -> None:
     for number in range(30):
         ledger.intend(an_order(f"k{number}").model_copy(update={"price": dollars("0.100001")}))
     assert ledger.spent().estimated == (dollars("3.00003"),)
+
+
+def test_what_was_charged_is_compared_with_what_was_quoted_by_service_model_and_currency(films: Ledger) -> None:
+    bought(films, "c1", dollars("0.50"), dollars("0.50"), film="Keeper")
+    bought(films, "c2", dollars("1.00"), dollars("1.02"), film="Keeper", model="other")
+    bought(films, "c3", dollars("1.00"), yuan("7"), film="Keeper", provider="dashscope")
+    bought(films, "c4", None, dollars("1"), film="Keeper", provider="freepik")
+    bought(films, "c5", dollars("0"), dollars("1"), film="Keeper", provider="freepik")
+    films.intend(an_order("c6").model_copy(update={"price": dollars("9")}))
+    films.mark_submitted("c6", "task-c6", dollars("9"))
+    films.mark_failed("c6", "moderated", is_refunded=True)
+    found = {(one.service, one.model): one for one in films.charges()}
+    same = found["aimlapi", "wan"]
+    assert (same.orders, same.quoted, same.charged, same.difference) == (
+        2, dollars("1.00"), dollars("1.15"), Decimal("0.15")
+    )  # fmt: skip
+    assert {(service, model): one.is_off for (service, model), one in found.items()} == {
+        ("aimlapi", "wan"): True,
+        ("aimlapi", "other"): False,
+        ("dashscope", "wan"): True,
+        ("freepik", "wan"): True,
+    }
+    assert found["dashscope", "wan"].difference is None and found["freepik", "wan"].difference is None
+    assert [one.service for one in films.charges(film="Keeper", provider="aimlapi")] == ["aimlapi", "aimlapi"]
+    assert films.charges(film="Boat") == ()
+
+
+@pytest.mark.parametrize(("cost", "is_off"), [("0.98", False), ("1.02", False), ("0.979999", True), ("1.020001", True)])
+def test_a_charge_may_differ_by_two_percent(ledger: Ledger, cost: str, is_off: bool) -> None:
+    bought(ledger, "a", dollars("1"), dollars(cost))
+    (charge,) = ledger.charges()
+    assert charge.is_off == is_off
+
+
+def test_an_earlier_order_of_a_take_is_compared_too(ledger: Ledger) -> None:
+    first = bought(ledger, "a", dollars("1"), dollars("2"))
+    ledger.give_up(row(ledger, "a"), "its clip is lost")
+    assert ledger.intend_again(row(ledger, "a"), first) and ledger.mark_submitted("a", "second", dollars("1"))
+    (charge,) = ledger.charges()
+    assert (charge.orders, charge.charged) == (1, dollars("1")), "one without a clip says nothing of the price of one"
