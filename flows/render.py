@@ -240,7 +240,7 @@ async def _carry_out(
             takes = await begin_takes(plan, studio, run, planner.limits, agreed)
         async with orderly_shutdown(plan, takes, studio), observe_run(plan, takes, studio, links) as observer:
             music, spoken = music_under(planner.film, plan.cut), shots_with_dialogue(planner.film)
-            parts = FilmParts(plan, takes, SoundAhead(plan.cut, takes, studio, music, spoken))
+            parts = FilmParts(plan, takes, SoundAhead(plan.cut, takes, studio, music, spoken), studio.house_folder)
             if failures := await takes.run_all(then=parts.prepare):
                 raise ShotsFailed(failures, len(plan.cut.events))
             if unapproved := await unapproved_shots(plan, takes, studio):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 from storyreel.flows.planning.model import Plan, PlannedTake
@@ -15,15 +16,16 @@ from storyreel.flows.production.sound_ahead import SoundAhead
 from storyreel.flows.production.takes import TakeRuns
 from storyreel.tasks.join.conform import HouseClip
 from storyreel.tasks.join.dissolve import DissolveClip
-from storyreel.tasks.media.contact_sheet import Grid, examined_picture, shot_picture
+from storyreel.tasks.join.shot_picture import find_shot_picture
+from storyreel.tasks.media.contact_sheet import Grid, examined_picture
 from storyreel.tasks.media.ffmpeg import in_thread
 
 
 class FilmParts:
     """The parts of one film. The first caller starts a part, all others wait for the same one."""
 
-    def __init__(self, plan: Plan, takes: TakeRuns, sound: SoundAhead) -> None:
-        self._plan, self._takes, self._sound = plan, takes, sound
+    def __init__(self, plan: Plan, takes: TakeRuns, sound: SoundAhead, house: Path) -> None:
+        self._plan, self._takes, self._sound, self._house = plan, takes, sound, house
         self._events = {event.shot: event for event in plan.cut.events}
         width, height = plan.format.size
         self.ratio = width / height
@@ -63,11 +65,11 @@ class FilmParts:
         event, rate = self._events[shot], self._plan.cut.rate
         frame = event.head + event.frames // 2
 
-        def draw() -> bytes:
-            kept = examined_picture(clip.picture, self._size) if clip.untouched else b""
-            return kept or shot_picture(clip.picture, frame, event.frames, rate, self._size)
+        async def draw() -> bytes:
+            kept = await in_thread(lambda _: examined_picture(clip.picture, self._size)) if clip.untouched else b""
+            return kept or await find_shot_picture(clip, frame, event.frames, rate, self._size, self._house)
 
-        return self._takes.once(("picture", shot), lambda: in_thread(lambda _: draw()))
+        return self._takes.once(("picture", shot), draw)
 
     def _dissolve(self, takes: Sequence[PlannedTake], clips: Sequence[HouseClip]) -> asyncio.Future[DissolveClip]:
         name = ("dissolve", takes[1].shot, *(clip.picture_digest for clip in clips))
