@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Self, TypeVar
+from typing import Annotated, Literal, Self, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
@@ -29,6 +29,7 @@ POLL_SECONDS = "STORYREEL_POLL_SECONDS"
 PICKUP_SECONDS = "STORYREEL_PICKUP_SECONDS"
 KEEP_MINUTES = "STORYREEL_KEEP_MINUTES"
 FFMPEG = "STORYREEL_FFMPEG"
+ENCODER = "STORYREEL_ENCODER"
 FONT = "STORYREEL_FONT"
 WEBHOOK_URL = "STORYREEL_WEBHOOK_URL"
 WEBHOOK_SECRET = "FREEPIK_WEBHOOK_SECRET"
@@ -148,6 +149,18 @@ class Settings(Frozen):
         str, Variable(FFMPEG, default="a suitable one on PATH, else the one installed with Storyreel")
     ] = ""
     """The ffmpeg program to use."""
+    encoder: Annotated[
+        Literal["libx264", "h264_nvenc", "h264_qsv", "h264_amf", "h264_videotoolbox"],
+        BeforeValidator(_stripped),
+        Variable(
+            ENCODER,
+            default="`libx264`, whose files are the same in every run",
+            expected="libx264, h264_nvenc, h264_qsv, h264_amf or h264_videotoolbox",
+            example="h264_nvenc",
+        ),
+    ] = "libx264"
+    """The encoder for clips that do not fit their film and for dissolves: that of a graphics card is faster, and its
+    files are larger. `storyreel doctor` finds the ones that work."""
     font: Annotated[
         Path | None,
         BeforeValidator(_folder),

@@ -34,10 +34,20 @@ from storyreel.tasks.ledger.errors import LedgerError
 from storyreel.tasks.ledger.ledger import State as LedgerState
 from storyreel.tasks.ledger.schema import version
 from storyreel.tasks.media.binary import find_ffmpeg
+from storyreel.tasks.media.encoders import X264, working_hardware
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.text.layout import has_raqm, missing_letters
 from storyreel.tasks.media.text.typefaces import Fonts, Weight, remedy
-from storyreel.tasks.settings import CLIPS_URL, FONT, MEDIA_URL, WEBHOOK_SECRET, WEBHOOK_URL, Settings, service_variable
+from storyreel.tasks.settings import (
+    CLIPS_URL,
+    ENCODER,
+    FONT,
+    MEDIA_URL,
+    WEBHOOK_SECRET,
+    WEBHOOK_URL,
+    Settings,
+    service_variable,
+)
 from storyreel.tasks.storage.bucket import without_password
 from storyreel.tasks.storage.disk import DiskError, try_folder
 
@@ -82,7 +92,7 @@ def examine(environment: Mapping[str, str] = os.environ, *, offline: bool = Fals
     can_be_asked = [one.name for one in services if isinstance(one, Service) and one.key and one.ready]
     return Checkup(
         checks=(
-            _ffmpeg(),
+            *_ffmpeg(environment),
             *_fonts(environment),
             _prefect(),
             *_packages(),
@@ -98,12 +108,22 @@ def examine(environment: Mapping[str, str] = os.environ, *, offline: bool = Fals
     )
 
 
-def _ffmpeg() -> Check:
+def _ffmpeg(environment: Mapping[str, str]) -> Iterator[Check]:
     try:
         binary = find_ffmpeg()
     except MediaError as error:
-        return Check("ffmpeg", "missing", error.message, fix=error.hint)
-    return Check("ffmpeg", "ok", f"{binary.version} at {binary.path}, with all needed features")
+        yield Check("ffmpeg", "missing", error.message, fix=error.hint)
+        return
+    yield Check("ffmpeg", "ok", f"{binary.version} at {binary.path}, with all needed features")
+    asked, working = Settings.read(environment).encoder, working_hardware(binary)
+    if asked not in (X264, *working):
+        detail = f"{asked}, which {ENCODER} names, does not work with this ffmpeg on this machine"
+        yield Check("encoder", "missing", detail, fix=f"unset {ENCODER}")
+    elif asked != X264:
+        yield Check("encoder", "ok", f"{asked}, as {ENCODER} says")
+    elif working:
+        detail = f"{X264}; {abridged(working)} would be faster, with larger files that differ from run to run"
+        yield Check("encoder", "ok", detail, fix=f"export {ENCODER}={working[0]}")
 
 
 _SCRIPTS = {

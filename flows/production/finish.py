@@ -20,7 +20,6 @@ from storyreel.tasks.join.mux import Chapter
 from storyreel.tasks.ledger.ledger import Ledger
 from storyreel.tasks.media.contact_sheet import contact_sheet
 from storyreel.tasks.media.ffmpeg import in_thread
-from storyreel.tasks.media.house_format import HouseFormat
 from storyreel.tasks.media.text.typefaces import Fonts
 from storyreel.tasks.progress import Progress, report_stage
 from storyreel.tasks.request.board import own_font
@@ -47,7 +46,7 @@ class FilmFinisher(NamedTuple):
             plan.cut,
             clips,
             dissolves,
-            HouseFormat.of(plan.format),
+            self.takes.house,
             self.delivery.folder / "sequence.mp4",
             title=plan.title,
             music=music_under(film, plan.cut),

@@ -36,6 +36,7 @@ from storyreel.tasks.progress import report_stage
 from storyreel.tasks.providers.errors import FileChanged, Refusal, Terminal
 from storyreel.tasks.providers.request import Request
 from storyreel.tasks.providers.sent_file import check_planned
+from storyreel.tasks.settings import Settings
 from storyreel.tasks.storage.clips import Clip, file_named_by_digest, place_by_digest
 from storyreel.tasks.storage.files import folder_beside
 from storyreel.tasks.studio import Studio
@@ -59,7 +60,7 @@ class TakeRuns:
     ) -> None:
         self._plan = plan
         self._studio = studio
-        self._house = house
+        self.house = house
         self._house_signature = signature
         self._run = run
         self._limits = tuple(limits)
@@ -98,7 +99,7 @@ class TakeRuns:
             if purchase is None or purchase.clip is None:
                 return False
             key = conform_key(
-                purchase.clip, take.edit, self._house, take.keep_sound, find_ffmpeg().version, self._accepted_signature
+                purchase.clip, take.edit, self.house, take.keep_sound, find_ffmpeg().version, self._accepted_signature
             )
             return not take.circled or self._studio.piece_folder(key).exists()
 
@@ -311,7 +312,7 @@ class TakeRuns:
         if not self._studio.provider(candidate.request.provider).paid:
             return None
         first = await self._first_frame(take, candidate)
-        needed = Needed(frames=candidate.edit.frames, rate=self._house.rate)
+        needed = Needed(frames=candidate.edit.frames, rate=self.house.rate)
         return Wanted(first_frame=first, sound=take.keep_sound, needed=needed)
 
     async def _first_frame(self, take: PlannedTake, candidate: Candidate) -> Path | None:
@@ -365,7 +366,7 @@ class TakeRuns:
         return await conform(
             made.clip,
             made.candidate.edit,
-            self._house,
+            self.house,
             self._studio,
             keep_sound=take.keep_sound,
             accept=accept,
@@ -379,7 +380,7 @@ class TakeRuns:
         (before, after), (outgoing, incoming) = takes, clips
         self.task_runs += 1
         name = f"dissolve {before.shot} to {after.shot}"
-        return await dissolve(outgoing, incoming, after.edit.join_in, self._house, self._studio, name=name)
+        return await dissolve(outgoing, incoming, after.edit.join_in, self.house, self._studio, name=name)
 
 
 async def begin_takes(
@@ -389,5 +390,5 @@ async def begin_takes(
 
     `run` and `limits` go into each order. Only takes among `agreed` are ordered; all that are needed if it is None.
     """
-    house = HouseFormat.of(plan.format)
+    house = HouseFormat.of(plan.format, Settings.read().encoder)
     return TakeRuns(plan, studio, house, await house_signature(house), run, limits, agreed)

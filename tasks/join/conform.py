@@ -22,8 +22,9 @@ from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.ffmpeg import run
 from storyreel.tasks.media.house_format import HouseFormat, house_signature
 from storyreel.tasks.media.pcm import RAW_OUTPUT, house_sound, samples_in
-from storyreel.tasks.media.probe import Probe, probe
+from storyreel.tasks.media.probe import Probe, keyframes, probe
 from storyreel.tasks.progress import Progress
+from storyreel.tasks.settings import ENCODER
 from storyreel.tasks.storage.clips import cache_key
 from storyreel.tasks.storage.digests import file_digest
 
@@ -71,8 +72,7 @@ def conform_key(
     clip_digest: str, edit: EditPoints, house: HouseFormat, keep_sound: bool, ffmpeg_version: str, accept: str | None
 ) -> str:
     """Cache key: SHA-256, in hex, of everything that the output of `conform_clip` depends on."""
-    house_facts = house.model_dump(mode="json"), house.picture_options()
-    return cache_key("conform", _VERSION, clip_digest, asdict(edit), *house_facts, keep_sound, ffmpeg_version, accept)
+    return cache_key("conform", _VERSION, clip_digest, asdict(edit), *house.facts, keep_sound, ffmpeg_version, accept)
 
 
 async def conform_clip(
@@ -153,11 +153,16 @@ def _picture(
     if edit.fade_out:
         # ffmpeg does not darken the start frame. One frame earlier, the last frame is black.
         picture = picture.filter("fade", t="out", start_frame=edit.total - edit.fade_out - 1, nb_frames=edit.fade_out)
-    ends = [frame for frame in edit.body if 0 < frame < edit.total]
+    ends = _ends(edit)
     # Half a frame early, as times are rounded: ffmpeg takes the first frame at or after the time.
     times = ",".join(f"{float((frame - Fraction(1, 2)) / house.rate.exact):.6f}" for frame in ends)
     forced = {"force_key_frames": times} if ends else {}
     return ffmpeg.output(picture, str(into), **house.picture_options(), **forced, **{"frames:v": edit.total})
+
+
+def _ends(edit: EditPoints) -> list[int]:
+    """The frames at which a conformed clip is cut, where a dissolve ends or begins."""
+    return [frame for frame in edit.body if 0 < frame < edit.total]
 
 
 def _sound(sound: FilterableStream, source: Probe, edit: EditPoints, house: HouseFormat) -> FilterableStream:
@@ -201,6 +206,13 @@ async def _verify_picture(result: Probe, edit: EditPoints, house: HouseFormat) -
         )
     if result.signature != await house_signature(house):
         raise MediaError("ffmpeg encoded a clip differently from the others of the film", next="storyreel doctor")
+    missing = set(_ends(edit)) - await asyncio.to_thread(keyframes, result.path) if _ends(edit) else ()
+    if missing:
+        raise MediaError(
+            f"{house.encoder} has written no keyframe where a clip is cut, at frame {min(missing)}",
+            hint=f"unset {ENCODER}",
+            next="storyreel doctor",
+        )
 
 
 def _verify_sound(sound: Path, clip: Path, edit: EditPoints, house: HouseFormat) -> None:

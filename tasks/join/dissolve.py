@@ -29,8 +29,7 @@ class DissolveClip(PicturePiece):
 def dissolve_key(outgoing: HouseClip, incoming: HouseClip, frames: int, house: HouseFormat, ffmpeg_version: str) -> str:
     """Cache key: SHA-256, in hex, of everything that the output of `dissolve_clips` depends on."""
     clips = outgoing.picture_digest, outgoing.frames, incoming.picture_digest, frames
-    house_facts = house.model_dump(mode="json"), house.picture_options()
-    return cache_key("dissolve", _VERSION, *clips, *house_facts, ffmpeg_version)
+    return cache_key("dissolve", _VERSION, *clips, *house.facts, ffmpeg_version)
 
 
 async def dissolve_clips(

@@ -10,6 +10,7 @@ import tempfile
 from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import ffmpeg
 from ffmpeg.nodes import FilterableStream
@@ -19,9 +20,11 @@ from storyreel.specs.storyboard import Format
 from storyreel.specs.timing import FrameRate
 from storyreel.tasks.media.binary import Binary, find_ffmpeg
 from storyreel.tasks.media.colour import scaled
+from storyreel.tasks.media.encoders import X264, encoder_options
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.orientation import UPRIGHT
 from storyreel.tasks.media.probe import Probe, signature
+from storyreel.tasks.settings import ENCODER
 
 NEAR = Fraction(2, 100)
 """A picture whose ratio differs by at most this part is stretched to fill; any other keeps its shape, between bars."""
@@ -45,12 +48,19 @@ class HouseFormat(Frozen):
     height: int
     """Square pixels, both even."""
     rate: FrameRate
+    encoder: str = X264
+    """One of `encoders.names`."""
 
     @classmethod
-    def of(cls, picture: Format) -> HouseFormat:
+    def of(cls, picture: Format, encoder: str = X264) -> HouseFormat:
         """The house format of a storyboard's `format`."""
         width, height = picture.size
-        return cls(width=width, height=height, rate=picture.fps)
+        return cls(width=width, height=height, rate=picture.fps, encoder=encoder)
+
+    @property
+    def facts(self) -> tuple[dict[str, Any], dict[str, str | int]]:
+        """For cache keys: all that an encoded picture depends on, besides what is encoded."""
+        return self.model_dump(mode="json", exclude={"encoder"}), self.picture_options()
 
     @property
     def timescale(self) -> int:
@@ -74,19 +84,12 @@ class HouseFormat(Frozen):
     def picture_options(self) -> dict[str, str | int]:
         """ffmpeg's output options for the picture, metadata and container, for `ffmpeg.output(…, **options)`.
 
-        One encoder thread, no VBV and bitexact give the same bytes in every run (measured); files are encoded in
-        parallel instead. Colour is tagged by the filter in `tagged`, as ffmpeg 9 drops two of the four tags if they
-        are output options (measured).
+        x264 has one thread and no VBV, and is bitexact: so it gives the same bytes in every run (measured); files are
+        encoded in parallel instead. Colour is tagged by the filter in `tagged`, as ffmpeg 9 drops two of the four tags
+        if they are output options (measured).
         """
         return {
-            "c:v": "libx264",
-            "preset": "veryfast",
-            "crf": 18,
-            "pix_fmt": "yuv420p",
-            "profile:v": "high",
-            "level:v": self.level,
-            "bf": 2,
-            "x264-params": "keyint=250:scenecut=0:open-gop=0:threads=1",
+            **encoder_options(self.encoder, self.level),
             "r": str(self.rate.exact),
             "video_track_timescale": self.timescale,
             "fflags": "+bitexact",
@@ -101,7 +104,7 @@ class HouseFormat(Frozen):
 
         The signature stays: it has the `crf` in it, so the rate is lowered by a zone (x264 in ffmpeg 9.0.2; 48.7 dB).
         """
-        options = self.picture_options()
+        options = self.model_copy(update={"encoder": X264}).picture_options()
         return {**options, "preset": "superfast", "x264-params": f"{options['x264-params']}:zones=0,9999999,b=0.7"}
 
     def tagged(self, picture: FilterableStream) -> FilterableStream:
@@ -161,8 +164,11 @@ def _signature_of(house: HouseFormat, binary: Binary) -> str:
             ffmpeg.run(output, cmd=str(binary.path), quiet=True)
         except ffmpeg.Error as error:
             lines = error.stderr.decode(errors="replace").strip().splitlines()
+            with_it = f" with {house.encoder}, which {ENCODER} names" if house.encoder != X264 else ""
             raise MediaError(
-                f"{binary.path} cannot encode {house.width}×{house.height}: {lines[-1] if lines else 'no output'}",
+                f"{binary.path} cannot encode {house.width}×{house.height}{with_it}: "
+                f"{lines[0] if lines else 'no output'}",
+                hint=f"unset {ENCODER}" if with_it else "",
                 next="storyreel doctor",
             ) from error
         return signature(sample)

@@ -203,6 +203,14 @@ def signature(path: Path) -> str:
     raise no_picture(path)
 
 
+def keyframes(path: Path) -> set[int]:
+    """The frames at which decoding can begin, counted from 0 in the order in which they are shown. Decodes nothing."""
+    with open_clip(path, to_decode=False) as clip:
+        packets = [packet for packet in clip.demux(picture_stream(clip, path)) if packet.pts is not None]
+    shown = sorted((packet.pts or 0, packet.is_keyframe) for packet in packets)
+    return {number for number, (_, is_keyframe) in enumerate(shown) if is_keyframe}
+
+
 def decoded_frames(clip: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
     """The frames of a clip from where it is; those that cannot be decoded are left out."""
     for packet in clip.demux(stream):
