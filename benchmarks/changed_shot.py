@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import os
 import sys
 import tempfile
 import time
@@ -24,7 +23,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks.join import DISSOLVE, HOUSE, Bench, machine, say
+from benchmarks.join import DISSOLVE, HOUSE, Bench, machine, processor_seconds, say
 from storyreel.specs.cut import Event, edit_points
 from storyreel.tasks.join.assemble import assemble_film
 from storyreel.tasks.join.conform import HouseClip, conform_clip
@@ -71,7 +70,7 @@ class Renderer:
 
     async def render(self) -> Cost:
         """Make the film."""
-        before, began = os.times(), time.perf_counter()
+        before, began = processor_seconds(), time.perf_counter()
         *sources, spare = self._bench.clips(distinct(self._film.clips) + 1)
         shots = [sources[number % len(sources)] for number in range(self._film.clips)]
         for number in self._film.changed:
@@ -84,8 +83,7 @@ class Renderer:
             self._cut, clips, dict(dissolves), HOUSE, self._bench.out, cache=self._bench.folder / "sound", title="Film",
             music=[music] if self._film.music else [], spoken={event.shot for event in self._cut.events[::3]},
         )  # fmt: skip
-        after = os.times()
-        return Cost(time.perf_counter() - began, sum(after[:4]) - sum(before[:4]))
+        return Cost(time.perf_counter() - began, processor_seconds() - before)
 
     async def _conform(self, source: Path, event: Event) -> HouseClip:
         edit = edit_points(event, self._bench.frames, "free")

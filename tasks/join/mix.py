@@ -51,7 +51,6 @@ class PlacedMusic(NamedTuple):
     end: int
     fade_in: int
     fade_out: int
-    loop: bool
     duck: bool
 
     @classmethod
@@ -60,15 +59,15 @@ class PlacedMusic(NamedTuple):
         start, end = rate.sample_at(track.start), rate.sample_at(track.end)
         end = end if track.loop else min(end, start + raw.samples)
         fade_in, fade_out = (min(end - start, rate.sample_at(fade)) for fade in (track.fade_in, track.fade_out))
-        return cls(raw, track.gain, start, end, fade_in, fade_out, track.loop, track.duck)
+        return cls(raw, track.gain, start, end, fade_in, fade_out, track.duck)
 
     def facts(self, first: int, last: int) -> list[object]:
         """Everything that its part in the samples `[first, last)` of the film depends on."""
-        place = (first - self.start) % self.raw.samples if self.loop else first - self.start
+        place = (max(self.start, first) - self.start) % self.raw.samples
         rises = (self.start - first, self.fade_in) if self.fade_in and first < self.start + self.fade_in else None
         falls = (self.end - first, self.fade_out) if self.fade_out and self.end - self.fade_out < last else None
         ends = max(self.start, first) - first, min(self.end, last) - first
-        return [self.raw.sound_digest, place, ends, rises, falls, f"{self.gain:.2f}", self.duck]
+        return [self.raw.source, place, ends, rises, falls, f"{self.gain:.2f}", self.duck]
 
     def read(self, first: int, last: int) -> bytes:
         """The samples `[first, last)` of the film, without gain and fades; silence where there is no music."""
@@ -94,9 +93,13 @@ async def with_music(
     used = [track for track in music if track.start < track.end]
     if not used:
         return clips
-    lengths = [rate.sample_at(track.end) - rate.sample_at(track.start) for track in used]
-    raw = await asyncio.gather(*(decode_music(t.file, length, cache) for t, length in zip(used, lengths, strict=True)))
-    placed = [PlacedMusic.of(*pair, rate) for pair in zip(used, raw, strict=True)]
+    longest: dict[Path, int] = {}
+    for track in used:
+        length = rate.sample_at(track.end) - rate.sample_at(track.start)
+        longest[track.file] = max(length, longest.get(track.file, 0))
+    decoded = await asyncio.gather(*(decode_music(file, samples, cache) for file, samples in longest.items()))
+    raw = dict(zip(longest, decoded, strict=True))
+    placed = [PlacedMusic.of(track, raw[track.file], rate) for track in used]
     speech = [(rate.sample_at(e.start), rate.sample_at(e.end)) for e in cut.events if e.shot in spoken]
     return MixedSound(clips, placed, speech)
 

@@ -70,6 +70,8 @@ class RawMusic(SoundPiece):
     """
 
     samples: int
+    source: str
+    """Digest, in hex, of the file and the decoder. The same of a longer part of the file."""
 
 
 async def decode_music(file: Path, samples: int, cache: Path) -> RawMusic:
@@ -85,11 +87,12 @@ async def decode_music(file: Path, samples: int, cache: Path) -> RawMusic:
         present = raw.stat().st_size // BYTES_A_FLOAT_SAMPLE
         if not present:
             raise MediaError(f"{file} has no sound", hint="name another file under music")
-        return RawMusic(sound=Path(raw.name), sound_digest=await asyncio.to_thread(file_digest, raw), samples=present)
+        raw_digest = await asyncio.to_thread(file_digest, raw)
+        return RawMusic(sound=Path(raw.name), sound_digest=raw_digest, samples=present, source=source)
 
     digest, binary = await asyncio.to_thread(lambda: (file_digest(file), find_ffmpeg()))
-    key = cache_key("music", _VERSION, digest, minutes, binary.version)
-    return await find_or_make(RawMusic, piece_folder(cache, key), make)
+    source = cache_key("music", _VERSION, digest, binary.version)
+    return await find_or_make(RawMusic, piece_folder(cache, cache_key(source, minutes)), make)
 
 
 def _channels(file: Path) -> int:

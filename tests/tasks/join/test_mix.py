@@ -185,6 +185,9 @@ async def test_parts_are_told_apart_by_what_is_heard_in_them(tmp_path: Path, sco
     reached = [n for n, (first, last) in enumerate(reach(*p, mixed.length) for p in parts)
                if first < 6 * SECOND and last > 5 * SECOND]  # fmt: skip
     assert told["a sound"] == reached == [2, 3]
+    open_end = [loud.model_copy(update={"end": 24 * minutes * 60, "fade_out": 0}) for minutes in (1, 2)]
+    shorter, longer = [await _sound(tmp_path, clips, music, speech=SPEECH) for music in open_end]
+    assert [longer.digest(*part) for part in parts] == [shorter.digest(*part) for part in parts], "the end is beyond"
 
 
 async def test_music_is_decoded_once(tmp_path: Path, scored: list[MusicTrack], monkeypatch: pytest.MonkeyPatch) -> None:
