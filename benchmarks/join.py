@@ -363,20 +363,22 @@ def main() -> None:
     options = argparse.ArgumentParser(description="How fast clips are joined.")
     options.add_argument("--quick", action="store_true", help="8 clips of 2 s instead of 20 and 200 of 5 s")
     options.add_argument("--moviepy", nargs="+", type=Path, help=argparse.SUPPRESS)
+    options.add_argument("--clips", type=int, nargs="+", help="how many clips, instead of 20 and 200")
     chosen = options.parse_args()
     if chosen.moviepy:
         return moviepy_join(chosen.moviepy[1:], chosen.moviepy[0])
-    return asyncio.run(bench_all(chosen.quick))
+    counts = chosen.clips or ([8] if chosen.quick else [20, 200])
+    return asyncio.run(bench_all(counts, frames=48 if chosen.quick else 120))
 
 
-async def bench_all(quick: bool) -> None:
+async def bench_all(counts: Sequence[int], frames: int) -> None:
     """Measure all and print the table."""
     began = machine()
     with tempfile.TemporaryDirectory(prefix="storyreel-bench-") as folder:
-        bench = Bench(Path(folder), frames=48 if quick else 120)
+        bench = Bench(Path(folder), frames)
         say("making clips …")
-        sources = await bench.make_clips(8 if quick else DISTINCT)
-        await compare(bench, sources, (8,) if quick else (20, 200))
+        sources = await bench.make_clips(min(DISTINCT, max(counts)))
+        await compare(bench, sources, counts)
         megabits = sum(file.stat().st_size for file in sources) * 8 / 1e6 / (len(sources) * bench.frames / 24)
     sys.stdout.write(f"{began} Clips of {bench.frames // 24} s, {megabits:.1f} Mb/s.\n\n{table(bench.results)}\n")
 
