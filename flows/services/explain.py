@@ -156,11 +156,13 @@ def _attachments(
     counts: Counter[str] = Counter()
     for reference in request.references:
         counts[reference.kind] += 1
-        written = f"{reference.kind} {counts[reference.kind]}"
-        label = written.capitalize() if capability.label[0].isupper() else written
+        label = capability.label_of(reference.kind, counts[reference.kind])
         yield explained(label, reference, reference.kind, reference.subject)
         if reference.voice:
-            yield explained(f"voice of {label}", reference.voice, "voice", reference.subject)
+            counts["audio"] += 1
+            is_counted = capability.voices is not None
+            of = capability.label_of("audio", counts["audio"]) if is_counted else f"voice of {label}"
+            yield explained(of, reference.voice, "voice", reference.subject)
     if request.sound:
         yield explained("sound", request.sound, "sound")
 

@@ -27,7 +27,7 @@ from storyreel.tasks.providers.hosted import AttachmentUrls, HostedProvider
 from storyreel.tasks.providers.http.response import amount_at, id_at, odd_amount, text_at, url_part, value_at
 from storyreel.tasks.providers.provider import PublishedPrice, PublishedPrices, RemoteTask, Submission, TaskStatus
 from storyreel.tasks.providers.request import Request
-from storyreel.tasks.providers.wan.capabilities import wan
+from storyreel.tasks.providers.wan.capabilities import happy_horse, wan, wan_3
 
 _SOLD = (5, 10, 15)
 _SPENT = ("meta", "usage", "usd_spent")
@@ -117,6 +117,9 @@ class Aimlapi(HostedProvider):
             wan(Mode.IMAGE, "alibaba/wan-2-7-i2v", durations=_SOLD, data_uris=("first_frame",)),
             wan(Mode.TEXT, "alibaba/wan-2-7-t2v", durations=_SOLD, watermark=False),
         ),
+        # Its published schemas of both, read 2026-11-29.
+        "wan3.0-video": wan_3("alibaba/wan3.0-video"),
+        "happyhorse-1.1": happy_horse(dict.fromkeys(Mode, "alibaba/happyhorse-1.1"), data_uris=("first_frame",)),
     }
 
     def order_id_headers(self, request: Request) -> dict[str, str]:
@@ -131,14 +134,18 @@ class Aimlapi(HostedProvider):
             "resolution": request.resolution,
             "duration": int(request.seconds),
             "seed": request.seed,
-            "enhance_prompt": request.expand_prompt,
         }
+        capability = self.capability_of(request)
+        if capability.prompt_expansion:
+            body["enhance_prompt"] = request.expand_prompt
         if request.negative_prompt:
             body["negative_prompt"] = request.negative_prompt
         if request.mode is not Mode.IMAGE:
             body["aspect_ratio"] = request.aspect_ratio
-        if request.mode is not Mode.TEXT:
+        if capability.watermark:
             body["watermark"] = request.watermark
+        if capability.form == "all in one":
+            return body | _all_in_one(request, urls)
         if request.mode is Mode.IMAGE and request.first_frame:
             body["image_url"] = urls["first_frame", request.first_frame.digest]
             # The published schema has two switches with one description.
@@ -281,6 +288,22 @@ def _time(text: str) -> datetime | None:
     except ValueError:
         return None
     return time if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+def _all_in_one(request: Request, urls: AttachmentUrls) -> dict[str, Any]:
+    """The media of a model that has one id and one set of fields for all modes."""
+    media: dict[str, Any] = {}
+    if request.first_frame and request.mode is Mode.IMAGE:
+        media["image_url"] = urls["first_frame", request.first_frame.digest]
+    if request.last_frame and request.mode is Mode.IMAGE:
+        media["last_image_url"] = urls["last_frame", request.last_frame.digest]
+    sent: dict[str, list[str]] = {"reference_image_urls": [], "video_urls": [], "audio_urls": []}
+    for reference in request.references:
+        field = "reference_image_urls" if reference.kind == "image" else "video_urls"
+        sent[field].append(urls[reference.kind, reference.digest])
+        if reference.voice:
+            sent["audio_urls"].append(urls["voice", reference.voice.digest])
+    return media | {field: addresses for field, addresses in sent.items() if addresses}
 
 
 def _cost(answer: Any) -> Money | None:

@@ -5,6 +5,7 @@ Source: its pages on Wan's image-to-video and reference-to-video.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from storyreel.specs.storyboard import Mode
@@ -16,7 +17,7 @@ from storyreel.tasks.providers.provider import TaskStatus
 from storyreel.tasks.providers.refusals import CONTENT_CODES, CONTENT_WORDS
 from storyreel.tasks.providers.request import Request
 from storyreel.tasks.providers.wan.answers import INTERNAL_CODES, TASK_FORM
-from storyreel.tasks.providers.wan.capabilities import wan
+from storyreel.tasks.providers.wan.capabilities import HAPPY_HORSE, happy_horse, wan, wan_3
 from storyreel.tasks.providers.wan.request import BILLED, billed_seconds, order_body
 
 _TOP_UP = "top up the balance at apiyi.com"
@@ -96,6 +97,9 @@ ANSWERS = AnswerTable(
 )
 
 
+_LIKE_2_7: Mapping[str, Any] = {"label": "image 1", "data_uris": ("first_frame", "last_frame", "image")}
+
+
 class Apiyi(HostedProvider):
     """api.apiyi.com"""
 
@@ -114,13 +118,17 @@ class Apiyi(HostedProvider):
             wan(Mode.IMAGE, "wan2.7-i2v", data_uris=("first_frame",), label="image 1"),
             wan(Mode.TEXT, "wan2.7-t2v"),
         ),
+        # Its overview of Wan, read 2026-11-28: the same path as Wan 2.7, whose label and data URIs are taken over.
+        "wan3.0-video": wan_3("wan3.0-video", **_LIKE_2_7),
+        "wan3.0-video-prime": wan_3("wan3.0-video-prime", **_LIKE_2_7),
+        "happyhorse-1.1": happy_horse(HAPPY_HORSE, data_uris=_LIKE_2_7["data_uris"]),
     }
 
     def submit_headers(self, urls: AttachmentUrls) -> dict[str, str]:
         return {"X-DashScope-Async": "enable"}
 
     def body(self, request: Request, urls: AttachmentUrls) -> dict[str, Any]:
-        return order_body(request, urls)
+        return order_body(request, urls, self.capability_of(request))
 
     def status_path(self, task: str) -> tuple[str, dict[str, str | int]]:
         return f"/v1/tasks/{url_part(task)}", {}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any, Literal
 
@@ -36,6 +37,9 @@ class MediaLimits(Frozen):
     sound_seconds: tuple[int, int] = (2, 30)
     shape: int
     """How many times as long as the shorter side the longer one may be."""
+    all_videos_seconds: int | None = None
+    """Most seconds of all videos of a request together."""
+    all_voices_seconds: int | None = None
 
 
 class Capability(Frozen):
@@ -48,6 +52,8 @@ class Capability(Frozen):
     """Sold seconds in rising order; None if any number of frames is sold."""
     durations_with_video: tuple[int, ...] | None = None
     """Sold seconds if a reference video is sent; None if that makes no difference."""
+    seconds_with_video: int | None = None
+    """Most seconds of the clip and all reference videos together."""
     ratios: tuple[str, ...] = ("16:9", "9:16", "1:1", "4:3", "3:4")
     resolutions: tuple[str, ...] = ("720p", "1080p")
     images: int | None = None
@@ -64,6 +70,9 @@ class Capability(Frozen):
     """Whether the clip has the first frame's shape, whatever the aspect ratio."""
     voice: bool = False
     """Whether a reference can have a voice."""
+    voices: int | None = None
+    """Most voices, where they are sent beside the references and named in the prompt: Audio 1. None where each is a
+    part of its reference."""
     sound: bool = False
     """Whether the clip can be made to a recording, in which lips and moves follow it."""
     data_uris: tuple[Use, ...] = ()
@@ -81,8 +90,10 @@ class Capability(Frozen):
     """Whether it rewrites the prompt before it makes the clip, if it is asked to."""
     watermark: bool = False
     """Whether it marks the clip as AI generated, if it is asked to."""
-    label: Literal["Image 1", "image 1"] = "Image 1"
-    """How prompts name the first reference image; videos alike."""
+    label: Literal["Image 1", "image 1", "[Image 1]"] = "Image 1"
+    """How prompts name the first reference image; videos and voices alike."""
+    form: str = ""
+    """The way in which the service's module writes an order, where it has several; empty for its usual one."""
     draws_board: bool = False
     """Whether it draws a `Board` instead of reading a prompt."""
 
@@ -90,16 +101,28 @@ class Capability(Frozen):
         """Whether a local file can be sent without a bucket of the user."""
         return self.draws_board or self.uploads or use in self.data_uris
 
-    def shortest_sold(self, frames: int, rate: FrameRate, with_video: bool) -> Fraction | None:
-        """The shortest sold length that covers `frames`, in seconds; 5 s cover 120 at 23.976. None if none does."""
-        durations = self.sold_seconds(with_video)
+    def label_of(self, kind: str, number: int) -> str:
+        """How prompts name an attachment of a kind, counted from 1 among those of its kind."""
+        name = f"{kind} {number}"
+        return self.label.replace("Image 1", name.capitalize()).replace("image 1", name)
+
+    def shortest_sold(self, frames: int, rate: FrameRate, videos: Sequence[Fraction | None] = ()) -> Fraction | None:
+        """The shortest sold length that covers `frames`, in seconds; 5 s cover 120 at 23.976. None if none does.
+
+        `videos` are the lengths of the reference videos, None where one is not known.
+        """
+        durations = self.sold_seconds(videos)
         if durations is None:
             return rate.seconds(frames)
         return next((Fraction(sold) for sold in durations if rate.nearest_frames(sold) >= frames), None)
 
-    def sold_seconds(self, with_video: bool) -> tuple[int, ...] | None:
-        """Sold seconds in rising order, with or without a reference video; None for any length."""
-        return self.durations_with_video if with_video and self.durations_with_video else self.durations
+    def sold_seconds(self, videos: Sequence[Fraction | None] = ()) -> tuple[int, ...] | None:
+        """Sold seconds in rising order, beside reference videos of these lengths; None for any length."""
+        durations = self.durations_with_video if videos and self.durations_with_video else self.durations
+        if durations is None or self.seconds_with_video is None:
+            return durations
+        left = self.seconds_with_video - sum(math.ceil(seconds) for seconds in videos if seconds is not None)
+        return tuple(sold for sold in durations if sold <= left)
 
 
 class Model(Frozen):

@@ -5,7 +5,7 @@ Source: its API references for Wan 2.7, asynchronous tasks, error codes and temp
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, ClassVar
 
@@ -19,7 +19,7 @@ from storyreel.tasks.providers.provider import RemoteTask, TaskStatus
 from storyreel.tasks.providers.request import Request
 from storyreel.tasks.providers.sent_file import SentFile
 from storyreel.tasks.providers.wan.answers import INTERNAL_CODES, TASK_FORM
-from storyreel.tasks.providers.wan.capabilities import wan
+from storyreel.tasks.providers.wan.capabilities import HAPPY_HORSE, happy_horse, wan, wan_3
 from storyreel.tasks.providers.wan.request import BILLED, billed_seconds, order_body
 
 _BEIJING = timezone(timedelta(hours=8))
@@ -103,6 +103,10 @@ _MOST_PAGES = 2000
 """Pages that are read of one list: 100,000 tasks in a day."""
 
 
+_SENT: Mapping[str, Any] = {"data_uris": ("first_frame", "last_frame", "image"), "uploads": True}
+"""Pictures inside the request, and what else there is through its store."""
+
+
 class DashScope(HostedProvider):
     """dashscope.aliyuncs.com and its hosts in other regions."""
 
@@ -121,6 +125,10 @@ class DashScope(HostedProvider):
             wan(Mode.IMAGE, "wan2.7-i2v", data_uris=("first_frame", "last_frame"), uploads=True, last_frame=True),
             wan(Mode.TEXT, "wan2.7-t2v", uploads=True),
         ),
+        "wan3.0-video": wan_3("wan3.0-video", **_SENT),
+        "wan3.0-video-prime": wan_3("wan3.0-video-prime", **_SENT),
+        # Its page on rate limits, read 2026-11-21: 5 at once, counted apart from those of Wan.
+        "happyhorse-1.1": happy_horse(HAPPY_HORSE, max_concurrent=5, **_SENT),
     }
 
     def submit_headers(self, urls: AttachmentUrls) -> dict[str, str]:
@@ -131,7 +139,7 @@ class DashScope(HostedProvider):
         return headers
 
     def body(self, request: Request, urls: AttachmentUrls) -> dict[str, Any]:
-        return order_body(request, urls)
+        return order_body(request, urls, self.capability_of(request))
 
     def status_path(self, task: str) -> tuple[str, dict[str, str | int]]:
         return f"/api/v1/tasks/{url_part(task)}", {}

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from storyreel.tasks.providers.answer_table import AnswerTable
+from storyreel.tasks.providers.capability import Capability
 from storyreel.tasks.providers.errors import (
     Ambiguous,
     Denied,
@@ -222,7 +223,7 @@ class HostedProvider(Provider):
 
         if not attachment.is_local:
             return attachment.source
-        capability = find_capability(type(self), request.model, request.mode)
+        capability = self.capability_of(request)
         if use in capability.data_uris:
             return await asyncio.to_thread(lambda: read_planned(attachment).data_uri())
         if capability.uploads:
@@ -236,6 +237,10 @@ class HostedProvider(Provider):
             service=self.name,
             hint=f"set {MEDIA_URL} to your bucket, or write an http address in the storyboard",
         )
+
+    def capability_of(self, request: Request) -> Capability:
+        """What the service can do with the model of a request, in its mode."""
+        return find_capability(type(self), request.model, request.mode)
 
     async def _upload_once(
         self, attachment: Attachment, model: str, upload: Callable[[SentFile], Awaitable[str]]

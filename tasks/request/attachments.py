@@ -5,8 +5,9 @@ A file that the service would refuse, or that cannot be sent to it, is found her
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from itertools import zip_longest
 from pathlib import Path
 from typing import NamedTuple
@@ -65,7 +66,10 @@ class AttachmentBuilder:
             return None
         if not self.capability.first_frame:
             what = f"{self.service} begins no clip with a given picture in {self._mode}"
-            hint = alternatives(self.shot.model, self._mode, lambda c: c.first_frame, f"remove `mode` or `{field}`")
+            otherwise = f"remove {'' if self._mode is Mode.REFERENCE else '`mode` or '}`{field}`"
+            hint = alternatives(
+                self.shot.model, self._mode, lambda c: c.first_frame, self._without_references(otherwise)
+            )
             self._problems.append(Unsupported(field, what, hint))
             return None
         if continued or not self.shot.first_frame:
@@ -79,13 +83,17 @@ class AttachmentBuilder:
             return None
         if not self.capability.last_frame:
             what = f"{self.service} ends no clip with a given picture in {self._mode}"
-            otherwise = "remove `last_frame`"
-            if self._mode is not Mode.IMAGE:
-                otherwise = f"write `mode: {Mode.IMAGE}`, which sends no references, or {otherwise}"
+            otherwise = self._without_references("remove `last_frame`")
             hint = alternatives(self.shot.model, self._mode, lambda c: c.last_frame, otherwise)
             self._problems.append(Unsupported("last_frame", what, hint))
             return None
         return self._attachment(self.shot.last_frame, "last_frame", "last_frame", ())
+
+    def _without_references(self, otherwise: str) -> str:
+        """Advice about a frame that references exclude."""
+        if self._mode is not Mode.REFERENCE:
+            return otherwise
+        return f"write `mode: {Mode.IMAGE}`, which sends no references, or {otherwise}"
 
     def _known_references(self) -> tuple[Attachment, ...]:
         shot = self.shot
@@ -113,7 +121,50 @@ class AttachmentBuilder:
                 elif rank == 0:
                     self._problems.append(self._too_many(subjects[number][0], [one for *_, one in kept], reference))
         kept.sort(key=lambda item: item[:2])
-        return tuple(self._reference(subjects[number][0], rank, reference) for number, rank, reference in kept)
+        references = [self._reference(subjects[number][0], rank, reference) for number, rank, reference in kept]
+        self._check_videos(references)
+        return tuple(references if self.capability.voices is None else self._with_counted_voices(references))
+
+    def _check_videos(self, references: Sequence[Attachment]) -> None:
+        """Find videos that are too long together. Those of unknown length are not counted."""
+        videos = [one.seconds or Fraction(0) for one in references if one.kind == "video"]
+        together = sum(videos)
+
+        def most(capability: Capability) -> int | None:
+            return capability.media.all_videos_seconds if capability.media else None
+
+        limit = most(self.capability)
+        if limit is not None and len(videos) > 1 and together > limit:
+            self._problems.append(
+                Unsupported(
+                    "references",
+                    f"the reference videos of shot {self.shot.shot} are {float(together):.3g}s long together, "
+                    f"{self.service} takes {limit}s",
+                    alternatives(
+                        self.shot.model,
+                        self._mode,
+                        lambda c: (other := most(c)) is None or together <= other,
+                        "cut them shorter, or show fewer",
+                    ),
+                )
+            )
+
+    def _with_counted_voices(self, references: Sequence[Attachment]) -> Iterator[Attachment]:
+        """The references with each voice once, and with as many as the service takes."""
+        limits, sent, seconds = self.capability.media, set[str](), Fraction(0)
+        for reference in references:
+            voice = reference.voice
+            if voice is not None:
+                length = self.files.seconds(Path(voice.source), "voice") if voice.is_local else None
+                longer = seconds + (length or 0)
+                most = limits.all_voices_seconds if limits else None
+                is_room = len(sent) < (self.capability.voices or 0) and (most is None or longer <= most)
+                if reference.subject in sent or not is_room:
+                    voice = None
+                else:
+                    sent.add(reference.subject)
+                    seconds = longer
+            yield reference.model_copy(update={"voice": voice})
 
     def _too_many(self, subject: str, kept: list[Reference], more: Reference) -> Unsupported:
         return Unsupported(
@@ -222,4 +273,4 @@ def _fits(capability: Capability, kept: list[Reference], more: Reference) -> boo
 def _limit(capability: Capability) -> str:
     if capability.references is not None:
         return f"{capability.references} together"
-    return f"{capability.images} images and {capability.videos} videos"
+    return f"{capability.images} images and {capability.videos or 'no'} videos"

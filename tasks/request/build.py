@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -58,7 +58,7 @@ def build_requests(
         {} if known is None else known,
     ).build(continued)
     frames, wanted = _needed_frames(shot, event, anchor, capability), storyboard.format
-    with_video = any(reference.kind == "video" for reference in attached.references)
+    videos = [reference.seconds for reference in attached.references if reference.kind == "video"]
     request = Request(
         provider=provider.name,
         model=capability.model,
@@ -66,7 +66,7 @@ def build_requests(
         prompt=_prompt(storyboard, shot, attached.references, capability, edition.has_articles),
         negative_prompt="" if capability.draws_board else _negative_prompt(storyboard, shot, capability),
         seed=0,
-        seconds=_sold_seconds(shot, capability, frames, storyboard, with_video),
+        seconds=_sold_seconds(shot, capability, frames, storyboard, videos),
         aspect_ratio=_supported("aspect ratio", wanted.aspect_ratio, lambda c: c.ratios, capability, who, shot.model),
         resolution=_supported("resolution", wanted.resolution, lambda c: c.resolutions, capability, who, shot.model),
         width=wanted.size[0],
@@ -128,20 +128,20 @@ def _needed_frames(shot: Shot, event: Event, anchor: Anchor, capability: Capabil
 
 
 def _sold_seconds(
-    shot: Shot, capability: Capability, frames: int, storyboard: Storyboard, with_video: bool
+    shot: Shot, capability: Capability, frames: int, storyboard: Storyboard, videos: Sequence[Fraction | None]
 ) -> Fraction:
     rate = storyboard.format.fps
-    seconds = capability.shortest_sold(frames, rate, with_video)
+    seconds = capability.shortest_sold(frames, rate, videos)
     if seconds is None:
-        longest = (capability.sold_seconds(with_video) or (0,))[-1]
-        because = " with a reference video" if with_video and capability.durations_with_video else ""
+        longest = (capability.sold_seconds(videos) or (0,))[-1]
+        because = " with a reference video" if longest < (capability.sold_seconds() or (0,))[-1] else ""
         shorter = f"make it {longest}s or shorter, or split it into two shots of which one continues the other"
         raise Unsupported(
             "duration",
             f"shot {shot.shot} needs {float(rate.seconds(frames)):.4g}s, but {capability.model} makes at most "
             f"{longest}s{because}",
             alternatives(
-                shot.model, capability.mode, lambda c: c.shortest_sold(frames, rate, with_video) is not None, shorter
+                shot.model, capability.mode, lambda c: c.shortest_sold(frames, rate, videos) is not None, shorter
             ),
         )
     return seconds

@@ -42,10 +42,11 @@ def build_prompt(
     Without `has_articles` it is as it was worded before descriptions got the article that they lack.
     """
     describe: _Describe = with_article if has_articles else str
-    labels = _labels(attached, capability.label)
+    labels, voices = _labels(attached, capability)
     names = storyboard.names | {key: its[0] for key, its in labels.items() if key}
     sentences = [
         *_bindings(storyboard, shot, labels, describe),
+        *(f"{label} is the voice of {storyboard.names[who]}" for who, label in voices.items()),
         f"{shot.size.capitalize()} shot" if shot.size else "",
         ", ".join(filter(None, (_MOVES[shot.camera.move], shot.camera.angle, shot.camera.lens))),
         _location(storyboard, shot, labels, describe),
@@ -68,15 +69,19 @@ def spoken_lines(storyboard: Storyboard, shot: Shot) -> tuple[tuple[str, str], .
     return tuple((names.get(line.speaker, line.speaker), fill_names(line.line, names)) for line in shot.dialogue)
 
 
-def _labels(attached: Iterable[Attachment], style: str) -> dict[str, list[str]]:
-    """The service's labels of the attachments by their subjects: {"mira": ["Image 1", "Video 1"]}."""
+def _labels(attached: Iterable[Attachment], capability: Capability) -> tuple[dict[str, list[str]], dict[str, str]]:
+    """The service's labels of the attachments by their subjects, {"mira": ["Image 1", "Video 1"]}, and of the voices
+    that it counts, {"mira": "Audio 1"}."""
     counts = {"image": 0, "video": 0}
     labels: dict[str, list[str]] = {}
+    voices: dict[str, str] = {}
     for attachment in attached:
         counts[attachment.kind] += 1
-        label = f"{attachment.kind} {counts[attachment.kind]}"
-        labels.setdefault(attachment.subject, []).append(label.capitalize() if style[0].isupper() else label)
-    return labels
+        label = capability.label_of(attachment.kind, counts[attachment.kind])
+        labels.setdefault(attachment.subject, []).append(label)
+        if attachment.voice and capability.voices is not None:
+            voices[attachment.subject] = capability.label_of("audio", len(voices) + 1)
+    return labels, voices
 
 
 def _bindings(

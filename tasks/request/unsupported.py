@@ -32,10 +32,10 @@ class Unsupported(StoryreelError):
 
 def alternatives(model: str | None, mode: Mode, fits: Callable[[Capability], bool], otherwise: str = "") -> str:
     """The hosted services that fit with a shot's model, then what else helps: `shoot it with dashscope or freepik, or
-    make it shorter`. If none fits with that model, those of their other models that fit."""
+    make it shorter`. If none fits with that model, the first of their other models that fits is named."""
     able = _services_with(mode, fits, model)
-    offers = [f"shoot it with {' or '.join(able)}"] if able else list(_other_models(mode, fits, model))
-    return ", or ".join(filter(None, (*offers, otherwise)))
+    offer = " or ".join(able) or next(_other_models(mode, fits, model), "")
+    return ", or ".join(filter(None, (offer and f"shoot it with {offer}", otherwise)))
 
 
 def services_with(model: str, mode: Mode) -> list[str]:
@@ -56,7 +56,7 @@ def _other_models(mode: Mode, fits: Callable[[Capability], bool], model: str | N
                 services.setdefault(name, []).append(service.name)
     for name, able in services.items():
         if name != model:
-            yield f"shoot it with `model: {name}` at {' or '.join(able)}"
+            yield f"`model: {name}` at {' or '.join(able)}"
 
 
 def _is_able(model: Model, mode: Mode, fits: Callable[[Capability], bool]) -> bool:

@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any, ClassVar, Literal
 from uuid import uuid4
 
-from tests.services import aimlapi_logs, aimlapi_models
+from tests.services import aimlapi_logs, aimlapi_models, aimlapi_wan_3
 from tests.services.aimlapi_models import OTHERS, ListedModel, by_resolution
 from tests.services.checking import Field, Violation, plain, violations
 from tests.services.clock import utc
@@ -108,6 +108,7 @@ _COMMON = {
 _RATIO = {"aspect_ratio": Field("text", choices=_RATIOS)}
 _NEGATIVE = {"negative_prompt": Field("text", most=500), "watermark": Field("boolean")}
 _FIELDS: Mapping[str, Mapping[str, Field]] = {
+    **aimlapi_wan_3.FIELDS,
     "alibaba/wan-2-7-r2v": _COMMON
     | _RATIO
     | _NEGATIVE
@@ -158,7 +159,10 @@ class Aimlapi(Emulator):
         wrong = self._violations(body)
         if wrong:
             raise Refusal(self._invalid(wrong))
-        findings, failure = await self.check_references(_references(body))
+        is_later = body["model"] in aimlapi_wan_3.FIELDS
+        findings, failure = await self.check_references((aimlapi_wan_3.references if is_later else _references)(body))
+        if is_later and (wrong := aimlapi_wan_3.too_long(body, findings)):
+            raise Refusal(self._invalid(wrong))
         if self.is_balance_spent():
             raise Refusal(self._error(403))
         order = self._order(body, findings)
@@ -269,14 +273,15 @@ class Aimlapi(Emulator):
             expected = " | ".join(f"'{name}'" for name in _FIELDS)
             return [Violation(("model",), "choice", expected, str(model))]
         wrong = violations(self._fields(model), body, unknown_fields=self.settings.unknown_fields)
-        return wrong or list(self._combinations(body))
+        combinations = aimlapi_wan_3.combinations if model in aimlapi_wan_3.FIELDS else self._combinations
+        return wrong or combinations(body)
 
     def _fields(self, model: str) -> dict[str, Field]:
         fields = dict(_FIELDS[model])
         for name in ("duration", "seed"):
             fields[name] = replace(fields[name], whole_floats=self.doubts.whole_floats)
         fields["duration"] = replace(fields["duration"], text_numbers=self.doubts.duration_as_text)
-        fields["prompt"] = replace(fields["prompt"], most=self.doubts.prompt_limit)
+        fields["prompt"] = replace(fields["prompt"], most=self.doubts.prompt_limit or fields["prompt"].most)
         if self.doubts.takes_data_uris and model.endswith("r2v"):
             taken = Field("url", schemes=("http", "https", "data"))
             fields |= {"first_frame_image": taken, "image_urls": replace(fields["image_urls"], item=taken)}
@@ -295,9 +300,11 @@ class Aimlapi(Emulator):
 
     def _order(self, body: Mapping[str, Any], findings: Mapping[str, Finding]) -> Order:
         first = findings.get("image_url") or findings.get("first_frame_image")
-        ratio = nearest_ratio(first.width, first.height) if first and first.width else body.get("aspect_ratio", "16:9")
+        ratio = body.get("aspect_ratio", "16:9").replace("adaptive", "16:9")
+        ratio = nearest_ratio(first.width, first.height) if first and first.width else ratio
         videos = bool(body.get("video_urls"))
-        seconds = 10 if videos and self.doubts.fifteen_with_video == "cap" else 15
+        is_capped = videos and self.doubts.fifteen_with_video == "cap" and body["model"] not in aimlapi_wan_3.FIELDS
+        seconds = 10 if is_capped else 30
         return ordered(
             model=body["model"],
             prompt=body["prompt"],
@@ -305,6 +312,9 @@ class Aimlapi(Emulator):
             resolution=body.get("resolution", "1080p"),
             ratio=ratio,
             with_video=videos,
+            input_seconds=aimlapi_wan_3.input_seconds(body, findings)
+            if body["model"] in aimlapi_wan_3.FIELDS
+            else None,
         )
 
     def _usd(self, job: Job) -> Decimal:

@@ -108,6 +108,8 @@ class Apiyi(Emulator):
         body = self.json_body(request)
         self._check(body)
         findings, failure = await self.check_references(wan.references(body))
+        if violation := wan.too_long(body, findings):
+            raise Refusal(self._invalid(violation))
         if self.is_balance_spent():
             raise Refusal(self._refusal("balance"))
         job = self.sell(request, body, wan.order(body, findings), str(uuid4()), failure)
@@ -173,9 +175,9 @@ class Apiyi(Emulator):
         if mode is None:
             raise Refusal(self._error(403, f"no available channel for model {model}"))
         inputs = body.get("input")
-        if mode != "t2v" and isinstance(inputs, dict) and not inputs.get("media"):
+        if mode in wan.NEEDS_MEDIA and isinstance(inputs, dict) and not inputs.get("media"):
             image = f"image-to-video model {model} must provide an image"
-            raise Refusal(self._error(500, image, "build_request_failed") if mode == "i2v" else self._refusal("media"))
+            raise Refusal(self._error(500, image, "build_request_failed") if "i2v" in mode else self._refusal("media"))
         schemes = ("http", "https", "data") if self.doubts.takes_data_uris else ("http", "https")
         table = wan.fields(mode, schemes=schemes, refuses_long=self.doubts.refuses_long_prompt)
         wrong = violations(table, body, unknown_fields=self.settings.unknown_fields)
@@ -185,9 +187,10 @@ class Apiyi(Emulator):
         sets = wan.DOCUMENTED_SETS if self.doubts.passes_undocumented_media else wan.DOCUMENTED_SETS[:2]
         wrong = wrong or wan.combinations(mode, body, sets)
         if wrong:
-            first = wrong[0]
-            message = f"[InvalidParameter] {first.path}: expected {first.expected}, got {first.received}"
-            raise Refusal(self._error(400, message))
+            raise Refusal(self._invalid(wrong[0]))
+
+    def _invalid(self, first: Violation) -> Reply:
+        return self._error(400, f"[InvalidParameter] {first.path}: expected {first.expected}, got {first.received}")
 
     def _reason(self, failure: Failure) -> dict[str, object]:
         text = f"[{failure.code}] {failure.message}" if failure.code else failure.message

@@ -89,6 +89,8 @@ class Dashscope(UploadingEmulator):
         self._check(body)
         failure = self._unresolved(request, body)
         findings, bad_reference = ({}, None) if failure else await self.check_references(wan.references(body))
+        if violation := wan.too_long(body, findings):
+            raise Refusal(self._no("InvalidParameter", _sentence(violation)))
         if self.is_balance_spent():
             raise Refusal(self._no("Arrearage"))
         if self.doubts.beyond_at_once == "refuse" and self._is_full():

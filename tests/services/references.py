@@ -22,7 +22,6 @@ from PIL import Image, UnidentifiedImageError
 
 Kind = Literal["image", "video", "clip", "voice", "audio"]
 
-_IMAGE_FORMATS = ("JPEG", "PNG", "BMP", "WEBP")
 _MB = 1_000_000
 _MOST_BYTES = {"image": 20 * _MB, "video": 100 * _MB, "clip": 100 * _MB, "voice": 15 * _MB, "audio": 15 * _MB}
 _SIDES = {"image": (240, 8000), "video": (240, 4096), "clip": (240, 4096)}
@@ -40,6 +39,11 @@ class Reference:
     """`clip` is a first clip to continue, `voice` a person's voice, `audio` the sound to move to."""
     where: str
     """The field it stands in."""
+    seconds: tuple[int, int] | None = None
+    """Least and most, where a model differs from Wan 2.7."""
+    sides: tuple[int, int] | None = None
+    formats: tuple[str, ...] = ("JPEG", "PNG", "BMP", "WEBP")
+    """Of a picture."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,8 @@ class Finding:
     width: int = 0
     height: int = 0
     """Pixels; 0 where it was not opened."""
+    seconds: float = 0
+    """Length; 0 of a picture, and where it was not opened."""
 
 
 async def examine(reference: Reference, stored: Callable[[str], bytes | None], *, fetches: bool) -> Finding:
@@ -60,7 +66,7 @@ async def examine(reference: Reference, stored: Callable[[str], bytes | None], *
     """
     try:
         content = await _content(reference.url, stored, fetches)
-        return Finding() if content is None else await asyncio.to_thread(_opened, content, reference.kind)
+        return Finding() if content is None else await asyncio.to_thread(_opened, content, reference)
     except _Unfit as unfit:
         return unfit.finding
 
@@ -116,47 +122,50 @@ def _straight() -> urllib.request.OpenerDirector:
     return urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
-def _opened(content: bytes, kind: Kind) -> Finding:
+def _opened(content: bytes, reference: Reference) -> Finding:
+    kind = reference.kind
     if len(content) > _MOST_BYTES[kind]:
         raise _Unfit("bytes", f"{len(content)} bytes")
-    width, height = _picture(content) if kind == "image" else _stream(content, kind)
+    found = _picture(content, reference.formats) if kind == "image" else _stream(content, reference)
     if kind in _SIDES:
-        least, most = _SIDES[kind]
+        width, height = found.width, found.height
+        least, most = reference.sides or _SIDES[kind]
         if min(width, height) < least or max(width, height) > most:
             raise _Unfit("size", f"{width}*{height}, each side must be {least} to {most} pixels")
         if max(width, height) > 8 * min(width, height):
             raise _Unfit("shape", f"{width}:{height} is beyond 1:8 and 8:1")
-    return Finding(width=width, height=height)
+    return found
 
 
-def _picture(content: bytes) -> tuple[int, int]:
+def _picture(content: bytes, formats: tuple[str, ...]) -> Finding:
     try:
         with Image.open(io.BytesIO(content)) as image:
             image.load()
-            if image.format not in _IMAGE_FORMATS:
-                raise _Unfit("format", f"{image.format} is none of {', '.join(_IMAGE_FORMATS)}")
+            if image.format not in formats:
+                raise _Unfit("format", f"{image.format} is none of {', '.join(formats)}")
             if image.format == "PNG" and "A" in image.getbands():
                 raise _Unfit("format", "a PNG with an alpha channel")
             width, height = image.size
-            return int(width), int(height)
+            return Finding(width=int(width), height=int(height))
     except (UnidentifiedImageError, OSError, SyntaxError) as error:
         raise _Unfit("format", f"no image: {error}") from error
 
 
-def _stream(content: bytes, kind: Kind) -> tuple[int, int]:
+def _stream(content: bytes, reference: Reference) -> Finding:
+    kind = reference.kind
     try:
         with av.open(io.BytesIO(content), "r") as container:
             seconds = (container.duration or 0) / av.time_base
-            least, most = _SECONDS[kind]
+            least, most = reference.seconds or _SECONDS[kind]
             if not least - _SLACK <= seconds <= most + _SLACK:
                 raise _Unfit("duration", f"{seconds:.2f} s, must be {least} to {most} s")
             if kind not in _SIDES:
                 if not container.streams.audio:
                     raise _Unfit("format", "no sound in it")
-                return 0, 0
+                return Finding(seconds=seconds)
             if not container.streams.video:
                 raise _Unfit("format", "no picture in it")
             stream = container.streams.video[0]
-            return stream.width, stream.height
+            return Finding(width=stream.width, height=stream.height, seconds=seconds)
     except av.error.FFmpegError as error:
         raise _Unfit("format", f"cannot be opened: {error}") from error

@@ -9,6 +9,7 @@ from typing import Any
 from tests.services.wire import HttpRequest
 
 SIZES: Mapping[str, Mapping[str, tuple[int, int]]] = {
+    "480p": {"16:9": (832, 480), "9:16": (480, 832), "1:1": (624, 624), "4:3": (720, 544), "3:4": (544, 720)},
     "720p": {"16:9": (1280, 720), "9:16": (720, 1280), "1:1": (960, 960), "4:3": (1104, 832), "3:4": (832, 1104)},
     "1080p": {
         "16:9": (1920, 1080),
@@ -18,7 +19,8 @@ SIZES: Mapping[str, Mapping[str, tuple[int, int]]] = {
         "3:4": (1248, 1648),
     },
 }
-"""Pixels of a clip by resolution and aspect ratio, from Model Studio's video API reference."""
+"""Pixels of a clip by resolution and aspect ratio, from Model Studio's video API reference; 4:3 and 3:4 at 480p are
+reckoned."""
 
 MOST_INPUT_SECONDS = 5
 """Reference video is billed for no more than this, all files together (Model Studio's model pricing)."""
@@ -33,7 +35,7 @@ class Order:
     """As the model gets it."""
     seconds: int
     resolution: str
-    """720p or 1080p."""
+    """480p, 720p or 1080p."""
     ratio: str
     width: int
     height: int
@@ -77,9 +79,18 @@ def nearest_ratio(width: int, height: int) -> str:
     return min(shapes, key=lambda ratio: abs(shapes[ratio][0] / shapes[ratio][1] - width / height))
 
 
-def ordered(*, model: str, prompt: str, seconds: int, resolution: str, ratio: str, with_video: bool = False) -> Order:
-    """An order, with the pixels that its clip will have."""
+def ordered(
+    *,
+    model: str,
+    prompt: str,
+    seconds: int,
+    resolution: str,
+    ratio: str,
+    with_video: bool = False,
+    input_seconds: int | None = None,
+) -> Order:
+    """An order, with the pixels that its clip will have; `input_seconds` if they are not those of Wan 2.7."""
     width, height = SIZES[resolution.lower()][ratio]
-    return Order(
-        model, prompt, seconds, resolution.lower(), ratio, width, height, MOST_INPUT_SECONDS if with_video else 0
-    )
+    billed = MOST_INPUT_SECONDS if with_video else 0
+    billed = billed if input_seconds is None else input_seconds
+    return Order(model, prompt, seconds, resolution.lower(), ratio, width, height, billed)

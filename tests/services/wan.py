@@ -1,6 +1,7 @@
 """A create in Model Studio's form (`model`, `input`, `parameters`), which DashScope reads and APIYI passes on.
 
-Fields, limits and combinations are those of Model Studio's Wan 2.7 API references.
+Fields, limits and combinations are those of Model Studio's Wan 2.7 API references; those of other models are in
+`wan_3`, and are asked for here too.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Literal
 
+from tests.services import wan_3
 from tests.services.checking import Field, Violation
 from tests.services.clock import beijing
 from tests.services.jobs import Job, Phase
@@ -18,7 +20,8 @@ from tests.services.sales import Order, nearest_ratio, ordered
 
 Mode = Literal["r2v", "i2v", "t2v"]
 
-MODELS: Mapping[str, Mode] = {
+MODELS: Mapping[str, Mode | wan_3.Form] = {
+    **wan_3.MODELS,
     "wan2.7-r2v": "r2v",
     "wan2.7-r2v-2026-06-12": "r2v",
     "wan2.7-i2v": "i2v",
@@ -57,20 +60,29 @@ _KINDS: Mapping[str, Kind] = {
     "first_clip": "clip",
     "driving_audio": "audio",
 }
-_MEDIA: Mapping[Mode, tuple[str, ...]] = {
+_MEDIA: Mapping[str, tuple[str, ...]] = {
     "r2v": ("reference_image", "reference_video", "first_frame"),
     "i2v": ("first_frame", "last_frame", "first_clip", "driving_audio"),
     "t2v": (),
 }
 
 
+NEEDS_MEDIA = frozenset({"r2v", "i2v"}) | wan_3.NEEDS_MEDIA
+
+
 def fields(
-    mode: Mode, *, schemes: tuple[str, ...], refuses_long: bool, also: Mapping[str, Field] = MappingProxyType({})
+    mode: Mode | wan_3.Form,
+    *,
+    schemes: tuple[str, ...],
+    refuses_long: bool,
+    also: Mapping[str, Field] = MappingProxyType({}),
 ) -> dict[str, Field]:
     """The table for one mode. `schemes` are those that a media URL may have, `also` more fields of `input`.
 
     Whether too long a prompt is refused is `refuses_long`.
     """
+    if form := wan_3.FORMS.get(mode):
+        return wan_3.fields(form, schemes=schemes, refuses_long=refuses_long, also=also)
     url = Field("url", schemes=schemes)
     item = Field(
         "object",
@@ -105,9 +117,11 @@ def fields(
 
 
 def combinations(
-    mode: Mode, body: Mapping[str, Any], sets: tuple[tuple[str, ...], ...] = DOCUMENTED_SETS
+    mode: Mode | wan_3.Form, body: Mapping[str, Any], sets: tuple[tuple[str, ...], ...] = DOCUMENTED_SETS
 ) -> list[Violation]:
     """Errors in the combination of fields that are each right."""
+    if form := wan_3.FORMS.get(mode):
+        return wan_3.combinations(form, body)
     kinds = [item["type"] for item in media(body)]
     if mode == "i2v" and sorted(kinds) not in [sorted(one) for one in sets]:
         return [_media("one of " + ", ".join("{" + ", ".join(one) + "}" for one in sets), " + ".join(kinds) or "none")]
@@ -129,6 +143,11 @@ def combinations(
     return wrong
 
 
+def too_long(body: Mapping[str, Any], findings: Mapping[str, Finding]) -> Violation | None:
+    """What is wrong with the lengths of its files together, once they were opened."""
+    return wan_3.too_long(body, findings) if body["model"] in wan_3.MODELS else None
+
+
 def _media(expected: str, received: str) -> Violation:
     return Violation(("input", "media"), "combination", expected, received)
 
@@ -147,6 +166,8 @@ def parameters(body: Mapping[str, Any]) -> dict[str, Any]:
 
 def references(body: Mapping[str, Any]) -> list[Reference]:
     """All files that a create names."""
+    if form := wan_3.MODELS.get(body["model"]):
+        return wan_3.references(form, body)
     found = []
     for at, item in enumerate(media(body)):
         found.append(Reference(item["url"], _KINDS[item["type"]], f"input.media[{at}].url"))
@@ -159,19 +180,20 @@ def references(body: Mapping[str, Any]) -> list[Reference]:
 
 def order(body: Mapping[str, Any], findings: Mapping[str, Finding]) -> Order:
     """The order: a first frame decides the shape, and a prompt beyond its limit is cut."""
-    chosen = parameters(body)
-    ratio = chosen.get("ratio", "16:9")
+    chosen, form = parameters(body), wan_3.MODELS.get(body["model"])
+    ratio = chosen.get("ratio", "16:9").replace("adaptive", "16:9")
     for at, item in enumerate(media(body)):
         found = findings.get(f"input.media[{at}].url")
         if item["type"] in ("first_frame", "first_clip") and found and found.width:
             ratio = nearest_ratio(found.width, found.height)
     return ordered(
         model=body["model"],
-        prompt=body["input"].get("prompt", "")[:PROMPT],
+        prompt=body["input"].get("prompt", "")[: wan_3.PROMPT[form] if form else PROMPT],
         seconds=chosen.get("duration", 5),
         resolution=chosen.get("resolution", "1080P"),
         ratio=ratio,
         with_video=any(item["type"] == "reference_video" for item in media(body)),
+        input_seconds=wan_3.input_seconds(body, findings) if form else None,
     )
 
 

@@ -1,6 +1,7 @@
-"""The capabilities and file limits of Wan 2.7, as its maker sells it. Each service's module says where it differs.
+"""The capabilities and file limits of Alibaba's models, as their maker sells them. Each service's module says where it
+differs.
 
-Source: Model Studio's API references for wan2.7-r2v, -i2v and -t2v.
+Source of Wan 2.7: Model Studio's API references for wan2.7-r2v, -i2v and -t2v.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from storyreel.specs.storyboard import Mode
-from storyreel.tasks.providers.capability import Capability, MediaLimits
+from storyreel.tasks.providers.capability import Capability, MediaLimits, Model, model_of
 
 _MB = 1_000_000
 
@@ -52,3 +53,88 @@ _BY_MODE: Mapping[Mode, Mapping[str, Any]] = {
 def wan(mode: Mode, model: str, **differing: Any) -> Capability:
     """Wan 2.7's capability in a mode, under a service's name for the model; `differing` are fields of Capability."""
     return Capability(**{"mode": mode, "model": model, **_ALL_MODES, **_BY_MODE[mode], **differing})
+
+
+WAN_3 = WAN.model_copy(
+    update={"video_seconds": (1, 15), "voice_seconds": (1, 15), "all_videos_seconds": 15, "all_voices_seconds": 15}
+)
+_WAN_3_ALL: Mapping[str, Any] = {
+    "durations": tuple(range(2, 31)),
+    "resolutions": ("480p", "720p", "1080p"),
+    "prompt_length": 20_000,
+    "negative_prompt": False,
+    "watermark": True,
+    "media": WAN_3,
+    "form": "all in one",
+}
+_WAN_3: Mapping[Mode, Mapping[str, Any]] = {
+    # Frames and references exclude each other.
+    Mode.REFERENCE: {
+        "images": 10,
+        "videos": 5,
+        "voices": 5,
+        "voice": True,
+        "seconds_with_video": 30,
+        "first_frame": False,
+    },
+    Mode.IMAGE: {"last_frame": True, "follows_first_frame": True},
+    Mode.TEXT: {"first_frame": False},
+}
+
+
+def wan_3(model: str, **differing: Any) -> Model:
+    """Wan 3.0, one id for all modes. It has no negative prompt and no switch for expanding the prompt.
+
+    Source: Model Studio's API reference for wan3.0-video, read 2026-11-28, and AIMLAPI's published schema of the same
+    model, read 2026-11-29: "the total input video duration plus the output video duration must not exceed 30 seconds".
+    """
+    return _family(_WAN_3_ALL, _WAN_3, dict.fromkeys(Mode, model), differing)
+
+
+_HAPPY_HORSE_ALL: Mapping[str, Any] = {
+    "durations": tuple(range(3, 16)),
+    # 2500 of Chinese, and 5000 of other text; what is beyond is cut in silence.
+    "prompt_length": 2500,
+    "negative_prompt": False,
+    "watermark": True,
+    "label": "[Image 1]",
+    "media": WAN.model_copy(update={"image_formats": ("JPEG", "PNG", "WEBP"), "image_sides": (400, 8000)}),
+    "form": "all in one",
+}
+_HAPPY_HORSE: Mapping[Mode, Mapping[str, Any]] = {
+    Mode.REFERENCE: {"images": 9, "videos": 0, "first_frame": False},
+    Mode.IMAGE: {"follows_first_frame": True},
+    Mode.TEXT: {"first_frame": False},
+}
+
+
+HAPPY_HORSE: Mapping[Mode, str] = {
+    Mode.REFERENCE: "happyhorse-1.1-r2v",
+    Mode.IMAGE: "happyhorse-1.1-i2v",
+    Mode.TEXT: "happyhorse-1.1-t2v",
+}
+"""The ids of HappyHorse 1.1 at Model Studio and at its gateways."""
+
+
+def happy_horse(ids: Mapping[Mode, str], *, max_concurrent: int | None = None, **differing: Any) -> Model:
+    """HappyHorse 1.1, from pictures or text alone.
+
+    Source: Model Studio's list of video models and its references for HappyHorse, as other gateways repeat them, and
+    AIMLAPI's published schema; read 2026-11-29.
+    """
+    model = _family(_HAPPY_HORSE_ALL, _HAPPY_HORSE, ids, differing)
+    return model.model_copy(update={"max_concurrent": max_concurrent})
+
+
+def _family(
+    all_modes: Mapping[str, Any],
+    by_mode: Mapping[Mode, Mapping[str, Any]],
+    ids: Mapping[Mode, str],
+    differing: Mapping[str, Any],
+) -> Model:
+    return model_of(
+        *(
+            Capability(**{"mode": mode, "model": ids[mode], **all_modes, **one, **differing})
+            for mode, one in by_mode.items()
+        )
+    )

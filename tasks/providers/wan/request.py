@@ -1,6 +1,7 @@
-"""The body of a Wan 2.7 order, and the billed seconds in a response, for DashScope and for APIYI's gateway to it.
+"""The body of an order for one of Alibaba's models, and the billed seconds in a response, for DashScope and for APIYI's
+gateway to it.
 
-Source: Model Studio's API references for wan2.7-r2v, -i2v and -t2v.
+Source: Model Studio's API references for wan2.7-r2v, -i2v and -t2v; for wan3.0-video, read 2026-11-28.
 """
 
 from __future__ import annotations
@@ -9,13 +10,14 @@ from fractions import Fraction
 from typing import Any
 
 from storyreel.specs.storyboard import Mode
+from storyreel.tasks.providers.capability import Capability
 from storyreel.tasks.providers.hosted import AttachmentUrls
 from storyreel.tasks.providers.http.response import amount_at
 from storyreel.tasks.providers.request import Attachment, Request
 
 
-def order_body(request: Request, urls: AttachmentUrls) -> dict[str, Any]:
-    """Model, input and parameters as JSON."""
+def order_body(request: Request, urls: AttachmentUrls, capability: Capability) -> dict[str, Any]:
+    """Model, input and parameters as JSON, with the fields alone that the model has."""
     content: dict[str, Any] = {"prompt": request.prompt}
     if request.negative_prompt:
         content["negative_prompt"] = request.negative_prompt
@@ -29,24 +31,28 @@ def order_body(request: Request, urls: AttachmentUrls) -> dict[str, Any]:
     if request.sound and request.mode is Mode.TEXT:
         content["audio_url"] = urls["sound", request.sound.digest]
     if request.mode is Mode.REFERENCE:
-        media += [_reference(reference, urls) for reference in request.references]
+        media += [_reference(reference, urls, capability) for reference in request.references]
+        if capability.voices is not None:
+            voices = [reference.voice for reference in request.references if reference.voice]
+            media += [{"type": "reference_audio", "url": urls["voice", voice.digest]} for voice in voices]
     if media:
         content["media"] = media
     parameters: dict[str, Any] = {
         "resolution": request.resolution.upper(),
         "duration": int(request.seconds),
-        "prompt_extend": request.expand_prompt,
         "watermark": request.watermark,
         "seed": request.seed,
     }
+    if capability.prompt_expansion:
+        parameters["prompt_extend"] = request.expand_prompt
     if request.mode is not Mode.IMAGE:
         parameters["ratio"] = request.aspect_ratio
     return {"model": request.model, "input": content, "parameters": parameters}
 
 
-def _reference(reference: Attachment, urls: AttachmentUrls) -> dict[str, str]:
+def _reference(reference: Attachment, urls: AttachmentUrls, capability: Capability) -> dict[str, str]:
     item = {"type": f"reference_{reference.kind}", "url": urls[reference.kind, reference.digest]}
-    if reference.voice:
+    if reference.voice and capability.voices is None:
         item["reference_voice"] = urls["voice", reference.voice.digest]
     return item
 

@@ -17,6 +17,7 @@ from storyreel.specs.money import Money
 from storyreel.specs.storyboard import Mode
 from storyreel.tasks.prices.price_list import PriceList
 from storyreel.tasks.providers import load, names
+from storyreel.tasks.providers.models import models_of
 from storyreel.tasks.providers.request import Request
 from tests.tasks.providers.hosted_services import SERVICES, image, opened, request, video
 
@@ -268,13 +269,21 @@ def test_a_host_of_ones_own_can_be_said_to_be_in_a_region(prices: Prices) -> Non
         ("aimlapi", "alibaba/wan-2-7-r2v", ["0.13 USD a second at 1080p"]),
         ("animatic", "animatic", ["free"]),
         ("freepik", "wan-2-7", []),
-        ("dashscope", "wan3.0-video", []),
+        (
+            "dashscope",
+            "wan3.0-video",
+            [
+                f"{price} CNY a second in Beijing at {size}"
+                for price, size in (("0.30", "480p"), ("0.60", "720p"), ("1.20", "1080p"))
+            ],
+        ),
+        ("dashscope", "wan3.0-video-prime", []),
     ],
 )
 def test_the_rates_of_a_model_can_be_told_with_date_and_source(service: str, model: str, said: list[str]) -> None:
     told = [str(rate) for rate in SHIPPED.rates(service, model)]
     assert [each.partition(" (")[0] for each in told] == said
-    assert all(each.endswith(", 2026-11-21)") for each in told)
+    assert all(each.endswith((", 2026-11-21)", ", 2026-11-28)")) for each in told)
 
 
 def test_the_rates_that_are_told_are_those_that_count(prices: Prices) -> None:
@@ -297,7 +306,7 @@ rates:
 def test_every_shipped_rate_is_of_a_model_that_its_service_has_and_says_who_says_so() -> None:
     for rate in SHIPPED.shipped.rates:
         assert rate.service in names() and rate.source and rate.as_of and rate.input_video
-        able = load(rate.service).capabilities.values()
+        able = [each for model in models_of(load(rate.service)).values() for each in model.modes.values()]
         assert set(rate.models) <= {capability.model for capability in able}
         assert rate.resolution in {"", *(size for capability in able for size in capability.resolutions)}
         assert rate.price.amount or rate.service == "animatic"

@@ -18,6 +18,7 @@ from storyreel.tasks.providers.apiyi import Apiyi
 from storyreel.tasks.providers.dashscope import DashScope
 from storyreel.tasks.providers.freepik import Freepik
 from storyreel.tasks.providers.hosted import HostedProvider
+from storyreel.tasks.providers.models import find_capability
 from storyreel.tasks.providers.provider import TaskStatus
 from storyreel.tasks.providers.request import Attachment, Request
 from storyreel.tasks.settings import service_variable
@@ -133,9 +134,9 @@ def digest_of(file: Path) -> str:
     return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
-def request(service: Service, mode: Mode = Mode.TEXT, **changes: Any) -> Request:
-    """A request as a plan would build it; `changes` are fields of Request."""
-    capability = service.adapter.capabilities[mode]
+def request(service: Service, mode: Mode = Mode.TEXT, of: str | None = None, **changes: Any) -> Request:
+    """A request as a plan would build it, of a model or the service's first; `changes` are fields of Request."""
+    capability = find_capability(service.adapter, of, mode)
     fields: dict[str, Any] = {
         "provider": service.name,
         "model": capability.model,

@@ -19,6 +19,7 @@ from storyreel.flows.planning.plan import make_plan
 from storyreel.specs.problems.problem import StoryboardError
 from storyreel.specs.reading import read
 from storyreel.specs.storyboard import Mode
+from storyreel.tasks.providers.models import models_of
 from tests.properties import one_in
 from tests.services.emulator import Emulator
 from tests.services.test_aimlapi_schema import FOLDER, checker, request_schema
@@ -286,7 +287,7 @@ def storyboards(draw: st.DrawFn) -> dict[str, Any]:
         "title": "Any",
         "format": {
             "aspect_ratio": draw(st.sampled_from(["16:9", "9:16", "1:1", "4:3", "3:4"])),
-            "resolution": draw(st.sampled_from(["720p", "1080p"])),
+            "resolution": draw(st.sampled_from(["480p", "720p", "1080p"])),
             "fps": draw(st.sampled_from(["24", "23.976", "30", "29.97", "60"])),
         },
         "look": {"prompt": draw(WORDS).replace("{", ""), "avoid": draw(st.sampled_from(["", "text, logos"]))},
@@ -308,7 +309,7 @@ def sets(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("film")
     (folder / "here").mkdir()
     for name in ("board", *(f"{who}{n}" for who in ("ann", "ben", "cy") for n in range(3))):
-        Image.new("RGB", (320, 240), "grey").save(folder / "here" / f"{name}.png")
+        Image.new("RGB", (480, 400), "grey").save(folder / "here" / f"{name}.png")
     with wave.open(str(folder / "here" / "v.wav"), "wb") as sound:
         sound.setparams((1, 2, 8000, 0, "NONE", ""))
         sound.writeframes(bytes(2 * 8000 * 3))
@@ -328,8 +329,14 @@ def planned(folder: Path, film: dict[str, Any], service: str) -> Plan:
     return make_plan(read(file), History(purchases=lambda _: {}, holds=lambda _: False), service)
 
 
-@pytest.mark.parametrize("name", list(SERVICES))
-def test_a_service_accepts_every_planned_order(name: str, sets: Path, served: dict[str, tuple[Emulator, str]]) -> None:
+SOLD = [(name, model) for name, service in SERVICES.items() for model in models_of(service.adapter)]
+"""Every service with each of its models."""
+
+
+@pytest.mark.parametrize(("name", "model"), SOLD)
+def test_a_service_accepts_every_planned_order(
+    name: str, model: str, sets: Path, served: dict[str, tuple[Emulator, str]]
+) -> None:
     import asyncio
 
     service, (emulator, base_url) = SERVICES[name], served[name]
@@ -348,15 +355,17 @@ def test_a_service_accepts_every_planned_order(name: str, sets: Path, served: di
                 await provider.submit(ordered)
                 taken.add(ordered.mode)
 
-    @settings(one_in(10), suppress_health_check=list(HealthCheck))
+    @settings(one_in(10 if model == "wan2.7" else 20), suppress_health_check=list(HealthCheck))
     @given(film=storyboards())
     @example(film=plain({}))
+    @example(film=plain({"references": ["https://x.example/mira.png", "here/ann1.png"], "duration": "5s"}))
+    @example(film=plain({"references": ["https://x.example/mira.png"], "duration": "28s"}))
     @example(film=plain({"first_frame": "https://x.example/board.png"}))
     @example(film=plain({"first_frame": "https://x.example/board.png", "last_frame": "here/board.png"}))
     @example(film=plain({"references": ["https://x.example/mira.png"], "first_frame": "https://x.example/board.png"}))
     def any_film(film: dict[str, Any]) -> None:
         try:
-            plan = planned(sets, film, name)
+            plan = planned(sets, film | {"defaults": {"model": model}}, name)
         except StoryboardError:
             assume(False)
             return
@@ -365,6 +374,9 @@ def test_a_service_accepts_every_planned_order(name: str, sets: Path, served: di
         assert len(emulator.accepted) - before == len(plan.takes)
         sold = emulator.accepted[before:]
         assert [one.order.seconds for one in sold] == [take.request.seconds for take in plan.takes]
+        # Freepik's are in the path.
+        ids = {one.order.model for one in sold if name != "freepik"}
+        assert ids <= {capability.model for capability in models_of(service.adapter)[model].modes.values()}
 
     any_film()
     assert taken == set(Mode), "the films did not reach every mode"

@@ -200,6 +200,10 @@ shots:
     assert [(p.position.line, p.message.partition(": it ")[0], p.hint) for p in refused.value.problems] == [
         (5, "dashscope does not take `small.png`", "scale it"),
         (5, "dashscope does not take `clear.png`", "save it without, over the background that it should have"),
-        (6, "dashscope does not take `long.wav`", "cut it to that length"),
+        (
+            6,
+            "dashscope does not take `long.wav`",
+            "shoot it with `model: wan3.0-video` at aimlapi or apiyi or dashscope, or cut it to that length",
+        ),
         (9, "dashscope does not take `small.png`", "scale it"),
     ]

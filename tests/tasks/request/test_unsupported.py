@@ -53,7 +53,7 @@ def problem(folder: Path, service: str, shot: str, **film: str) -> Problem:
         ("freepik", "action: On., cast: [mira], duration: 12s", "at most 10s",
          "shoot it with aimlapi or apiyi or dashscope, or make it 10s or shorter"),
         ("dashscope", "action: Rain., duration: 16s", "needs 16s, but wan2.7-t2v makes at most 15s",
-         "make it 15s or shorter, or split it"),
+         "shoot it with `model: wan3.0-video` at aimlapi or apiyi or dashscope, or make it 15s or shorter"),
         ("apiyi", "action: On., first_frame: https://x.org/a.png, mode: text-to-video", "begins no clip",
          "remove `mode` or `first_frame`"),
     ],

@@ -87,7 +87,7 @@ def test_it_draws_every_mode_at_any_length_in_every_format() -> None:
         able = Animatic.capabilities[mode]
         assert able.mode is mode and able.draws_board
         rate = FrameRate.parse("23.976")
-        assert able.shortest_sold(37, rate, with_video=True) == rate.seconds(37)
+        assert able.shortest_sold(37, rate, [None]) == rate.seconds(37)
 
 
 async def test_progress_rises_to_one(tmp_path: Path) -> None:
