@@ -50,7 +50,7 @@ def test_an_upload_is_opened_by_its_address() -> None:
 
 def test_a_video_has_its_limits_of_length() -> None:
     clip = footage(2, 1280, 720, "reference")
-    assert found("oss://a", "video", uploads={"oss://a": clip}) == Finding(width=1280, height=720)
+    assert found("oss://a", "video", uploads={"oss://a": clip}) == Finding(width=1280, height=720, seconds=2)
     assert found("oss://a", "voice", uploads={"oss://a": clip}).problem == ""
     assert found("oss://a", "clip", uploads={"oss://a": picture()}).problem in ("format", "duration")
 
