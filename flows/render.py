@@ -35,8 +35,7 @@ from storyreel.flows.production.film_parts import FilmParts
 from storyreel.flows.production.finish import FilmFinisher
 from storyreel.flows.production.outcomes import ShotsFailed
 from storyreel.flows.production.places import open_places
-from storyreel.flows.production.playback import run_links
-from storyreel.flows.production.report import Origin, Rendering
+from storyreel.flows.production.report import Origin, Rendering, run_links
 from storyreel.flows.production.scene_runs import run_scenes
 from storyreel.flows.production.service_limits import active_limits, limited_services
 from storyreel.flows.production.shutdown import orderly_shutdown

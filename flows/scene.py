@@ -21,7 +21,7 @@ from storyreel.flows.production.agreement import check_agreed
 from storyreel.flows.production.ceiling import ceiling_of_scene_run
 from storyreel.flows.production.outcomes import ShotsFailed
 from storyreel.flows.production.places import open_places
-from storyreel.flows.production.playback import run_links
+from storyreel.flows.production.report import run_links
 from storyreel.flows.production.scene_runs import SCENE_FLOW
 from storyreel.flows.production.service_limits import active_limits, limited_services
 from storyreel.flows.production.shutdown import orderly_shutdown

@@ -150,18 +150,23 @@ def _build(storyboard: Storyboard) -> tuple[tuple[Event, ...], list[CutProblem]]
     return tuple(events), found
 
 
-def edit_points(event: Event, available: int, anchor: Anchor) -> EditPoints:
+def edit_points(event: Event, available: int, anchor: Anchor, given: int = 0) -> EditPoints:
     """Which of the `available` frames of a take are used for an event; edge frames are repeated for those it lacks.
 
-    Handles are taken from the take as far as it has frames to spare, at the tail first.
+    The first `given` frames are the end of the clip that it continues: they show what the film shows before the cut,
+    and are used as handles alone. All other handles are taken from the take as far as it has frames to spare, at the
+    tail first.
     Raises ValueError for a take without frames.
     """
     if available < 1:
         raise ValueError(f"the take of shot {event.shot} has no frames")
-    spare = max(0, available - event.frames)
+    given = min(given, available - 1)
+    spare = max(0, available - given - event.frames)
     tail = min(event.tail, spare) if anchor != "last" else 0
-    head = min(event.head, spare - tail) if anchor != "first" else 0
+    head = min(event.head, spare - tail if anchor != "first" else given)
     first = max(0, available - event.frames - head) if anchor == "last" else 0
+    if anchor == "first":
+        first = given - head
     used = min(head + event.frames + tail, available - first)
     return EditPoints(
         first=first,

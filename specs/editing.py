@@ -98,8 +98,7 @@ def _take_to_keep(film: Storyboard, shot: Shot) -> int | None:
     None if one of several takes is chosen by inspection, which goes on being so. A shot that another continues uses
     its last take unless one is circled.
     """
-    is_continued = any(other.continues == shot.shot for other in film.all_shots)
-    return shot.circled_take if shot.takes == 1 or is_continued else shot.circled
+    return shot.circled_take if shot.takes == 1 or shot.shot in film.continued else shot.circled
 
 
 def _edit(text: str, film: Storyboard, shot: Shot, values: NewValues, set_vars: Mapping[str, str]) -> Edit:

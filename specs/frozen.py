@@ -12,6 +12,7 @@ from threading import RLock
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict
+from pydantic.fields import FieldInfo
 
 _BUILDING = RLock()
 """Held while a model is built."""
@@ -44,9 +45,14 @@ class Frozen(BaseModel):
         return copied
 
 
+def fields_of(model: type[BaseModel]) -> dict[str, FieldInfo]:
+    """The fields of a model by the keys that a file has for them. A key that is a word of Python is a field's alias."""
+    return {field.alias or name: field for name, field in model.model_fields.items()}
+
+
 @cache
 def field_descriptions(model: type[BaseModel]) -> dict[str, str]:
-    """The texts below the fields of a model and of its bases in their source, by field.
+    """The texts below the fields of a model and of its bases in their source, by the keys of the fields.
 
     Read when they are asked for: pydantic's `use_attribute_docstrings` parses the source of each model when its module
     is imported, which took a third of the time that the storyboard language is imported in.
@@ -55,7 +61,8 @@ def field_descriptions(model: type[BaseModel]) -> dict[str, str]:
     for each in reversed(model.__mro__):
         if issubclass(each, BaseModel) and each is not BaseModel:
             found.update(_texts_below_fields(each))
-    return {name: text for name, text in found.items() if name in model.model_fields}
+    named = {field.alias or name: name for name, field in model.model_fields.items()}
+    return {key: text for key, field in named.items() if (text := found.get(field))}
 
 
 def _texts_below_fields(model: type[BaseModel]) -> Iterator[tuple[str, str]]:

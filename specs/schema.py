@@ -18,7 +18,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
-from storyreel.specs.frozen import field_descriptions
+from storyreel.specs.frozen import field_descriptions, fields_of
 from storyreel.specs.storyboard import Storyboard
 
 PUBLISHED = Path(__file__).with_name("storyboard.schema.json")
@@ -54,7 +54,7 @@ class _Generator(GenerateJsonSchema):
         for name, text in field_descriptions(model).items():
             found = made["properties"][name]
             # A description that the model has itself is not repeated where a field refers to the model.
-            if "$ref" not in found or text != model.model_fields[name].annotation.__doc__:
+            if "$ref" not in found or text != fields_of(model)[name].annotation.__doc__:
                 found["description"] = text
         return made
 

@@ -18,6 +18,7 @@ from storyreel.specs.language.models import (
     Budget,
     Camera,
     CastMember,
+    Continuation,
     Dialogue,
     Ending,
     Format,
@@ -51,9 +52,9 @@ from storyreel.specs.sources import ELSEWHERE, is_outside, packed_path
 from storyreel.specs.timing import Duration
 
 __all__ = [
-    "MOST_REQUESTS", "MOST_SHOTS", "MOST_TAKES", "PLACEHOLDER", "Budget", "Camera", "CastMember", "Dialogue", "Ending",
-    "Format", "Location", "Look", "Mode", "Music", "Reference", "Scene", "Shot", "ShotDefaults", "Storyboard",
-    "Transition", "is_remote",
+    "MOST_REQUESTS", "MOST_SHOTS", "MOST_TAKES", "PLACEHOLDER", "Budget", "Camera", "CastMember", "Continuation",
+    "Dialogue", "Ending", "Format", "Location", "Look", "Mode", "Music", "Reference", "Scene", "Shot", "ShotDefaults",
+    "Storyboard", "Transition", "is_remote",
 ]  # fmt: skip
 
 PLACEHOLDER = re.compile(r"\{([^{}\s]+)\}")
@@ -140,8 +141,18 @@ class Shot(ShotDefaults):
     """The slate, a label that may be changed freely: no take is bought again because of it."""
     action: NonEmptyText
     """What happens, in the present tense; `{mira}` in it is the cast member or location of that name."""
-    continues: Slate | None = None
-    """The slate of the shot whose last frame this one begins with."""
+    continues: Continuation | None = None
+    """The shot whose last frame this one begins with, or whose end it goes on from."""
+
+    @property
+    def upstream(self) -> str | None:
+        """The slate of the shot that must be made before this one; None if there is none."""
+        return self.continues.shot if self.continues else None
+
+    @property
+    def continues_clip(self) -> bool:
+        """Whether it goes on from the end of another shot's clip, rather than from its last frame alone."""
+        return self.continues is not None and self.continues.with_ == "clip"
 
     @property
     def circled_take(self) -> int:
@@ -217,6 +228,11 @@ class Storyboard(StoryboardModel):
         """The folder that no local file of it may be outside of, as it came from an address; None if any file may be
         named."""
         return self._folder.absolute() if self._is_confined else None
+
+    @cached_property
+    def continued(self) -> frozenset[str]:
+        """The slates of the shots that others continue: the end of their clips is in the cut."""
+        return frozenset(shot.continues.shot for shot in self.all_shots if shot.continues)
 
     @property
     def all_shots(self) -> tuple[Shot, ...]:

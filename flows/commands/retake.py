@@ -92,7 +92,7 @@ def retake(
         shot=_shot(edit.film, shot),
         changes=edit.changes,
         anew=tuple(_made_anew(film, edit.film, shot)),
-        is_continued=any(other.continues == shot for other in film.all_shots),
+        is_continued=shot in film.continued,
     )
     print_result(retaken, as_json, partial(print_retaken, set_vars=set_vars))
 
@@ -135,7 +135,7 @@ def _made_anew(old: Storyboard, new: Storyboard, slate: str) -> Iterator[str]:
     before, after = _shot(old, slate), _shot(new, slate)
     if (before.action, before.circled_take) == (after.action, after.circled_take):
         return
-    upstream = {shot.shot: shot.continues for shot in new.all_shots}
+    upstream = {shot.shot: shot.upstream for shot in new.all_shots}
     reached = {slate}
     while more := {one for one, target in upstream.items() if target in reached} - reached:
         reached |= more

@@ -24,9 +24,10 @@ from storyreel.tasks.prices.price_list import PriceList, Quote
 from storyreel.tasks.providers import load, names
 from storyreel.tasks.providers.provider import Provider
 from storyreel.tasks.providers.request import Attachment, Request
+from storyreel.tasks.request.attachments import Upstream
 from storyreel.tasks.request.board import own_font
 from storyreel.tasks.request.brief import attachment_name, brief_of
-from storyreel.tasks.request.build import build_requests
+from storyreel.tasks.request.build import build_requests, given_frames
 from storyreel.tasks.request.edition import Edition, editions
 from storyreel.tasks.request.local_files import LocalFileChecks
 from storyreel.tasks.request.unsupported import Unsupported
@@ -96,7 +97,6 @@ class _TakeBuilder:
         self._history = history
         self._prices = prices
         self._events = {event.shot: event for event in cut.events}
-        self._continued = {shot.continues for shot in film.all_shots if shot.continues}
         self._shots = list(upstream_first(film.all_shots))
         self._built: dict[Hashable, list[PlannedTake]] = {}
         self.warnings: list[str] = []
@@ -129,14 +129,14 @@ class _TakeBuilder:
     def with_stand_ins(self, takes: Sequence[PlannedTake], selected: frozenset[tuple[str, int]]) -> list[PlannedTake]:
         """The takes that are selected or paid for already; a shot without any gets an animatic."""
         by_shot = takes_by_shot(takes)
-        in_cut: dict[str, str] = {}
+        in_cut: dict[str, Upstream] = {}
         kept: list[PlannedTake] = []
         for shot in self._shots:
             wanted = [one for one in by_shot[shot.shot]
                       if (one.shot, one.take) in selected or one.state in ("cached", "resuming")]  # fmt: skip
-            shown = wanted or self._stand_in(shot, in_cut.get(shot.continues or ""))
+            shown = wanted or self._stand_in(shot, in_cut.get(shot.upstream or ""))
             circled = next((one for one in shown if one.circled), shown[-1])
-            in_cut[shot.shot] = circled.identity
+            in_cut[shot.shot] = _as_upstream(circled)
             kept += (one.model_copy(update={"circled": one is circled}) for one in shown)
         return kept
 
@@ -149,12 +149,12 @@ class _TakeBuilder:
         self, provider: str | None, verdicts: _Verdicts | None, of_film: Sequence[Edition | None] = ()
     ) -> list[PlannedTake]:
         """All takes; with `of_film`, one edition a shot, as if the whole film had been ordered in these."""
-        circled: dict[str, str] = {}
+        circled: dict[str, Upstream] = {}
         all_takes: list[PlannedTake] = []
         problems: list[Problem] = []
         for place, (shot, edition) in enumerate(zip_longest(self._shots, of_film)):
             # A shot whose upstream has a problem is checked too, so that all problems are reported at once.
-            upstream = circled.get(shot.continues, "unsupported") if shot.continues else None
+            upstream = circled.get(shot.upstream, Upstream("unsupported")) if shot.upstream else None
             services = (provider,) if provider else shot.services
             try:
                 takes = self._of_shot(shot, services, upstream, edition)
@@ -167,18 +167,18 @@ class _TakeBuilder:
                 problems += (_problem(self._film, shot, one) for one in unsupported.all)
             else:
                 all_takes += takes
-                circled[shot.shot] = takes[shot.circled_take - 1].identity
+                circled[shot.shot] = _as_upstream(takes[shot.circled_take - 1])
         if problems:
             raise StoryboardError(problems)
         return all_takes
 
-    def _stand_in(self, shot: Shot, upstream: str | None) -> list[PlannedTake]:
+    def _stand_in(self, shot: Shot, upstream: Upstream | None) -> list[PlannedTake]:
         single = shot.model_copy(update={"takes": 1, "circled": None})
         (drawn,) = self._of_shot(single, (STAND_IN,), upstream)
         return [drawn.model_copy(update={"is_stand_in": True, "needs_review": False})]
 
     def _of_shot(
-        self, shot: Shot, services: Sequence[str], upstream: str | None, edition: Edition | None = None
+        self, shot: Shot, services: Sequence[str], upstream: Upstream | None, edition: Edition | None = None
     ) -> list[PlannedTake]:
         """All takes of a shot, each with a candidate for each service, in the edition in which they were bought.
 
@@ -203,7 +203,7 @@ class _TakeBuilder:
         return self._editions[shot.shot]
 
     def _in_edition(
-        self, shot: Shot, services: Sequence[str], upstream: str | None, edition: Edition
+        self, shot: Shot, services: Sequence[str], upstream: Upstream | None, edition: Edition
     ) -> list[PlannedTake]:
         """All takes of a shot in an edition; built once for the same arguments."""
         name = (shot.shot, tuple(services), upstream, shot.action, shot.takes, shot.circled, edition)
@@ -211,8 +211,10 @@ class _TakeBuilder:
             self._built[name] = self._build(shot, services, upstream, edition)
         return self._built[name]
 
-    def _build(self, shot: Shot, services: Iterable[str], upstream: str | None, edition: Edition) -> list[PlannedTake]:
-        event, anchor = self._events[shot.shot], anchor_of(shot, self._continued)
+    def _build(
+        self, shot: Shot, services: Iterable[str], upstream: Upstream | None, edition: Edition
+    ) -> list[PlannedTake]:
+        event, anchor = self._events[shot.shot], anchor_of(shot, self._film.continued)
         by_service = [
             list(self._candidates(shot, requests, event, anchor))
             for requests in self._requests(shot, services, event, anchor, upstream, edition)
@@ -224,13 +226,13 @@ class _TakeBuilder:
                 scene=scene.scene if scene else "",
                 take=first.request.take,
                 circled=first.request.take == shot.circled_take,
-                is_open=shot.takes > 1 and shot.circled is None and shot.shot not in self._continued,
+                is_open=shot.takes > 1 and shot.circled is None and shot.shot not in self._film.continued,
                 chosen=first,
                 fallbacks=tuple(others),
                 fallback_on_refusal=shot.fallback_on_refusal,
                 needs_review=shot.review == "required",
                 identity=first.key,
-                continues=upstream,
+                continues=upstream.key if upstream else None,
                 cut_seconds=self._seconds(event.frames),
                 keep_sound=shot.native_audio == "keep",
                 timeout=self._timeout(shot.timeout),
@@ -243,7 +245,13 @@ class _TakeBuilder:
         return float(rate.seconds(length.frames(rate)))
 
     def _requests(
-        self, shot: Shot, services: Iterable[str], event: Event, anchor: Anchor, upstream: str | None, edition: Edition
+        self,
+        shot: Shot,
+        services: Iterable[str],
+        event: Event,
+        anchor: Anchor,
+        upstream: Upstream | None,
+        edition: Edition,
     ) -> list[list[Request]]:
         """The requests for all takes of a shot, by service."""
         return [
@@ -265,6 +273,7 @@ class _TakeBuilder:
     def _candidates(self, shot: Shot, requests: Sequence[Request], event: Event, anchor: Anchor) -> Iterator[Candidate]:
         """The takes of a shot at one service."""
         first, *others = requests
+        rate = self._film.format.fps
         quote = self._prices.price(first) if self._adapter(first.provider).paid else _FREE
         candidate = Candidate(
             request=first,
@@ -272,7 +281,7 @@ class _TakeBuilder:
             price=quote.money,
             price_note=quote.note,
             brief=brief_of(self._film, shot, first, self._name_of),
-            edit=edit_points(event, self._film.format.fps.nearest_frames(first.seconds), anchor),
+            edit=edit_points(event, rate.nearest_frames(first.seconds), anchor, given_frames(first.first_clip, rate)),
         )
         yield candidate
         # The takes of a shot differ in number and seed only, which neither price nor brief depends on.
@@ -335,7 +344,12 @@ def _problem(film: Storyboard, shot: Shot, unsupported: Unsupported) -> Problem:
     return Problem(place, unsupported.message, unsupported.hint)
 
 
-def anchor_of(shot: Shot, continued: set[str]) -> Anchor:
+def _as_upstream(take: PlannedTake) -> Upstream:
+    """A take as the one that another continues. Whichever service makes it, its clip has at least these seconds."""
+    return Upstream(take.identity, min(candidate.request.seconds for candidate in take.candidates))
+
+
+def anchor_of(shot: Shot, continued: frozenset[str]) -> Anchor:
     """The end of a shot's clip that must be in the cut; `continued` are the slates that other shots continue."""
     if shot.continues:
         return "first"

@@ -34,7 +34,7 @@ def terms_of(selection: Iterable[str]) -> list[str]:
 
 def selectable(film: Storyboard) -> list[str]:
     """The terms that a film can be selected by: its shots and those with continuations, its scenes, the states."""
-    continued = {shot.continues for shot in film.all_shots}
+    continued = {shot.upstream for shot in film.all_shots}
     slates = [shot.shot for shot in film.all_shots]
     return [
         *slates,

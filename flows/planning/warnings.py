@@ -20,7 +20,7 @@ def upstream_first(shots: Iterable[Shot]) -> Iterator[Shot]:
     done: set[str] = set()
     for shot in by_slate.values():
         chain = [shot]
-        while (upstream := chain[-1].continues) and upstream not in done:
+        while (upstream := chain[-1].upstream) and upstream not in done:
             chain.append(by_slate[upstream])
         for link in reversed(chain):
             if link.shot not in done:
@@ -32,16 +32,15 @@ def chain_lengths(shots: Iterable[Shot]) -> dict[str, int]:
     """For each shot, the number of shots in the chain that ends with it."""
     lengths: dict[str, int] = {}
     for shot in upstream_first(shots):
-        lengths[shot.shot] = lengths[shot.continues] + 1 if shot.continues else 1
+        lengths[shot.shot] = lengths[shot.continues.shot] + 1 if shot.continues else 1
     return lengths
 
 
 def warnings_of(film: Storyboard, takes: Iterable[PlannedTake], chains: Mapping[str, int]) -> Iterator[str]:
     """A sentence for each thing to know before the film is made; `chains` as of `chain_lengths`."""
     first = {take.shot: take for take in reversed(list(takes))}
-    continued = {shot.continues for shot in film.all_shots if shot.continues}
     for slate, length in chains.items():
-        if length > LONGEST_CHAIN and slate not in continued:
+        if length > LONGEST_CHAIN and slate not in film.continued:
             yield (
                 f"{length} shots continue each other up to {slate}; "
                 f"beyond {LONGEST_CHAIN} they drift in colour and likeness"
@@ -52,8 +51,8 @@ def warnings_of(film: Storyboard, takes: Iterable[PlannedTake], chains: Mapping[
         if not shot.continues or unused <= 0:
             continue
         used = f"but only {float(take.cut_seconds):g}s of its {float(take.request.seconds):g}s are in the cut"
-        begin = f"{shot.shot} continues {shot.continues} and"
-        if shot.shot in continued:
+        begin = f"{shot.shot} continues {shot.continues.shot} and"
+        if shot.shot in film.continued:
             yield f"{begin} is continued itself, {used}: the picture will jump where the next shot takes over"
         if shot.last_frame:
             yield f"{begin} has a last frame, {used}: it will not reach that frame"

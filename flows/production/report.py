@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shlex
 from collections.abc import Iterable, Iterator, Set
 from fractions import Fraction
@@ -10,6 +11,7 @@ from typing import Any
 
 from storyreel.flows.accounting.charges import warnings
 from storyreel.flows.planning.model import Plan, PlannedTake, single_total
+from storyreel.flows.player.links import Links
 from storyreel.flows.production.outcomes import MadeTake
 from storyreel.specs.cut import Cut, Event
 from storyreel.specs.foreign_text import json_text
@@ -18,6 +20,7 @@ from storyreel.specs.money import Money, sums
 from storyreel.specs.problems.phrases import counted
 from storyreel.specs.secrets import hidden
 from storyreel.specs.storyboard import Shot, Storyboard
+from storyreel.tasks.home import Home
 from storyreel.tasks.inspection.inspect import Finding, Inspection
 from storyreel.tasks.ledger.ledger import Purchase, Spend
 from storyreel.tasks.ledger.reading.charges import Charge
@@ -275,3 +278,10 @@ def _place(event: Event, cut: Cut) -> dict[str, Any]:
         "first_frame": event.start,
         "frames": event.frames,
     }
+
+
+async def run_links(home: Home) -> Links:
+    """The links by which a run's takes and its film are played, for readers of the server that it reports to."""
+    from prefect.settings import PREFECT_API_URL  # Whoever only reads a report needs no Prefect.
+
+    return await asyncio.to_thread(Links.of, home, PREFECT_API_URL.value() or "")

@@ -16,6 +16,7 @@ from prefect import get_run_logger
 from storyreel.flows.names import shot_tags
 from storyreel.flows.planning.model import Candidate, Plan, PlannedTake, takes_by_shot
 from storyreel.flows.production.agreement import is_agreed
+from storyreel.flows.production.clip_parts import ClipParts
 from storyreel.flows.production.outcomes import Failure, MadeTake, UpstreamFailed, failure_of
 from storyreel.flows.production.report import spent_in_words
 from storyreel.specs.money import Money
@@ -30,17 +31,13 @@ from storyreel.tasks.join.dissolve import DissolveClip
 from storyreel.tasks.ledger.budget import Limit
 from storyreel.tasks.ledger.ledger import Ledger, Order, State
 from storyreel.tasks.media.binary import find_ffmpeg
-from storyreel.tasks.media.frames import LAST_FRAME
 from storyreel.tasks.media.house_format import HouseFormat, house_signature
 from storyreel.tasks.progress import report_stage
 from storyreel.tasks.providers.errors import FileChanged, Refusal, Terminal
-from storyreel.tasks.providers.request import Request
 from storyreel.tasks.providers.sent_file import check_planned
 from storyreel.tasks.settings import Settings
-from storyreel.tasks.storage.clips import Clip, file_named_by_digest, place_by_digest
-from storyreel.tasks.storage.files import folder_beside
+from storyreel.tasks.storage.clips import Clip
 from storyreel.tasks.studio import Studio
-from storyreel.tasks.threads import in_threads
 
 Result = TypeVar("Result")
 
@@ -68,6 +65,7 @@ class TakeRuns:
         self._by_identity = {take.identity: take for take in plan.takes}
         self._by_shot = takes_by_shot(plan.takes)
         self._futures: dict[Hashable, asyncio.Future[Any]] = {}
+        self._files = ClipParts(studio, self._by_identity, self.made, self.once)
         self.task_runs = 0
         """Task runs started so far."""
 
@@ -272,7 +270,7 @@ class TakeRuns:
     async def _generate(self, take: PlannedTake, candidate: Candidate, upstream: Clip | None) -> InspectedClip:
         wanted = await self._wanted(take, candidate)
         is_cached = candidate.state == "cached"
-        request = candidate.request if is_cached else await self._with_first_frame(take, candidate)
+        request = candidate.request if is_cached else await self._files.fill(take, candidate)
         order = Order(
             key=candidate.key,
             provider=request.provider,
@@ -317,7 +315,7 @@ class TakeRuns:
 
     async def _first_frame(self, take: PlannedTake, candidate: Candidate) -> Path | None:
         """The file of the picture a take begins with; None if it has none, one at an address, or if it was changed."""
-        picture = (await self._with_first_frame(take, candidate)).first_frame
+        picture = (await self._files.fill(take, candidate)).first_frame
         if picture is None or not picture.is_local or not picture.source:
             return None
         try:
@@ -325,38 +323,6 @@ class TakeRuns:
         except FileChanged:
             return None
         return Path(picture.source)
-
-    async def _with_first_frame(self, take: PlannedTake, candidate: Candidate) -> Request:
-        """The request of a candidate; of a take that continues another, with the file of that one's last frame."""
-        if not take.continues or candidate.request.first_frame is None:
-            return candidate.request
-        before = self._by_identity.get(take.continues)
-        frame = await self._last_frame(before) if before else None
-        found = {"source": str(frame), "frame_digest": frame.stem} if frame else {"source": ""}
-        first = candidate.request.first_frame.model_copy(update=found)
-        return candidate.request.model_copy(update={"first_frame": first})
-
-    def _last_frame(self, take: PlannedTake) -> asyncio.Future[Path | None]:
-        return self.once(("frame", take.identity), lambda: self._write_last_frame(take))
-
-    async def _write_last_frame(self, take: PlannedTake) -> Path | None:
-        """Write the picture that a continuing take begins with; returns its file, None if the service makes none.
-
-        The file is named by its digest, so that one that was damaged or replaced is known, and is written again.
-        """
-        made = await self.made(take)
-        request = await self._with_first_frame(take, made.candidate)
-        folder = self._studio.house_folder / "frames" / f"{made.candidate.key[:32]}-{made.clip.digest[:16]}"
-        if found := await asyncio.to_thread(file_named_by_digest, folder):
-            return found
-        # Another host may have examined the clip, and shared its last frame.
-        await asyncio.to_thread(self._studio.clips.beside, made.clip.digest, LAST_FRAME)
-        await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
-        async with in_threads(folder_beside(folder / "frame.png")) as workshop:
-            picture = workshop / "frame.png"
-            if not await self._studio.provider(request.provider).write_last_frame(request, made.clip.path, picture):
-                return None
-            return await asyncio.to_thread(place_by_digest, picture, folder)
 
     async def _conform(self, take: PlannedTake, accept: str | None) -> HouseClip:
         made = await self.made(take)

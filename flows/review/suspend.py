@@ -27,7 +27,7 @@ from storyreel.flows.planning.model import Plan, PlannedTake
 from storyreel.flows.planning.planner import Planner
 from storyreel.flows.planning.summary import summarize_purchases
 from storyreel.flows.production.ceiling import Ceiling
-from storyreel.flows.production.playback import run_links
+from storyreel.flows.production.report import run_links
 from storyreel.flows.production.takes import TakeRuns
 from storyreel.flows.review.forms import Question, approved_budget, budget_form, by_field, review_form, verdicts_in
 from storyreel.flows.review.model import ReviewNeeded, ShotToReview, TakeToReview, action_of, shots_to_approve

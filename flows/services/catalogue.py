@@ -110,7 +110,7 @@ def transport_of(capability: Capability, use: Use, *, has_bucket: bool) -> Trans
 
 
 def _takes(capability: Capability, use: Use) -> bool:
-    if use in ("first_frame", "last_frame", "voice", "sound"):
+    if use in ("first_frame", "first_clip", "last_frame", "voice", "sound"):
         return bool(getattr(capability, use))
     most = capability.images if use == "image" else capability.videos
     return capability.mode is Mode.REFERENCE and most != 0
@@ -194,6 +194,7 @@ def _pictures(capabilities: Iterable[Capability]) -> dict[str, list[str]]:
 def _abilities(capability: Capability, transports: Mapping[Use, Transport]) -> Iterator[str]:
     takes = [_references(capability)] if capability.mode is Mode.REFERENCE else []
     takes += ["a first frame"] if capability.first_frame else []
+    takes += ["the end of a clip to go on from"] if capability.first_clip else []
     takes += ["a last frame"] if capability.last_frame else []
     takes += ["a voice beside a reference"] if capability.voice else []
     takes += ["a recording that it is made to"] if capability.sound else []

@@ -17,6 +17,7 @@ from storyreel.specs.frozen import Frozen
 from storyreel.specs.storyboard import Mode, Shot, Storyboard
 from storyreel.tasks.providers.provider import Provider
 from storyreel.tasks.providers.request import Request
+from storyreel.tasks.request.attachments import Upstream
 from storyreel.tasks.request.board import own_font
 from storyreel.tasks.request.build import build_requests
 from storyreel.tasks.request.local_files import LocalFileChecks
@@ -57,13 +58,13 @@ def check_compatibility(
 ) -> list[Compatibility]:
     """Check every service against every shot, in the order of the film. Reads local files; sends nothing."""
     events = {event.shot: event for event in build_cut(film).events}
-    continued = {shot.continues for shot in film.all_shots if shot.continues}
     digest, files, has_bucket = cache(file_digest), LocalFileChecks(), bool(Settings.read(environment).media_url)
     font = own_font(film, environment)
 
     def request_or_error(shot: Shot, service: type[Provider]) -> Request | Unsupported:
         # Any key will do for the take that it continues: only whether there is one matters here.
-        upstream, anchor, event = shot.continues, anchor_of(shot, continued), events[shot.shot]
+        upstream = Upstream(shot.upstream) if shot.upstream else None
+        anchor, event = anchor_of(shot, film.continued), events[shot.shot]
         try:
             return next(build_requests(film, shot, service, event, anchor, upstream, digest, files, has_bucket, font))
         except Unsupported as unsupported:

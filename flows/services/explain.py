@@ -34,12 +34,12 @@ class ExplainedAttachment(Frozen):
     """A picture, video, voice or sound that is part of the request."""
 
     label: str
-    """Its name in the prompt, `Image 1`, or `first frame`, `last frame`, `voice of Image 1` or `sound`."""
+    """Its name in the prompt, `Image 1`, or `first frame`, `clip before`, `last frame`, `voice of Image 1`, `sound`."""
     shows: str
     """The key of the cast member or location in the storyboard; may be empty."""
     use: Use
     source: str
-    """The path as in the storyboard, an address, or the take whose last frame it is."""
+    """The path as in the storyboard, an address, or the take whose last frame it is, or whose end."""
     digest: str
     travels: str
     """How it gets to the service: a `Transport` or `a link`."""
@@ -114,14 +114,15 @@ def explain(
     attachments = tuple(_attachments(film, plan, take.request, adapter, environment))
     return Explanation(
         take=take,
-        why=_why(film, shot),
+        why=_why(film, shot, goes_on=take.request.first_clip is not None),
         attachments=attachments,
         http_request=_http_request(service, take.request, attachments) if service else None,
     )
 
 
-def _why(film: Storyboard, shot: Shot) -> str:
-    begins = f"it begins with the last frame of {shot.continues}" if shot.continues else ""
+def _why(film: Storyboard, shot: Shot, *, goes_on: bool) -> str:
+    begins = f"it begins with the last frame of {shot.upstream}" if shot.continues else ""
+    begins = f"it goes on from the end of {shot.upstream}" if goes_on else begins
     begins = begins or (f"it begins with {shot.first_frame}" if shot.first_frame else "")
     begins += f" and ends with {shot.last_frame}" if shot.last_frame else ""
     if shot.mode:
@@ -151,6 +152,8 @@ def _attachments(
 
     if request.first_frame:
         yield explained("first frame", request.first_frame, "first_frame")
+    if request.first_clip:
+        yield explained("clip before", request.first_clip, "first_clip")
     if request.last_frame:
         yield explained("last frame", request.last_frame, "last_frame")
     counts: Counter[str] = Counter()
@@ -170,8 +173,9 @@ def _attachments(
 def _source(film: Storyboard, plan: Plan, attachment: Attachment) -> str:
     kind, _, mark = attachment.digest.partition(":")
     if kind == "take":
-        before = next(take for take in plan.takes if take.key == mark)
-        return f"last frame of {before.shot} take {before.take}"
+        key, _, part = mark.partition(" ")
+        before = next(take for take in plan.takes if take.identity == key)
+        return f"{part or 'last frame'} of {before.shot} take {before.take}"
     if is_remote(attachment.source):
         return attachment.source
     return film.relative_path(Path(attachment.source)) or attachment.source

@@ -21,6 +21,7 @@ from storyreel.specs.language.values import (
     Key,
     Level,
     NonEmptyText,
+    Slate,
     Source,
     Switch,
     Text,
@@ -212,6 +213,17 @@ class Camera(ShorthandModel):
     """The angle in free words: low angle, over the shoulder, …"""
     lens: Text = ""
     """The lens in free words: 35mm, shallow focus, …"""
+
+
+class Continuation(ShorthandModel):
+    """The shot that another one continues; a bare slate is its shot."""
+
+    shorthand = "shot"
+
+    shot: Slate
+    """The slate of the shot that is continued."""
+    with_: Literal["frame", "clip"] = Field("frame", alias="with")
+    """What goes to the service: `frame`, the last frame, or `clip`, the last 2 seconds, so that motion goes on too."""
 
 
 class Dialogue(StoryboardModel):

@@ -151,7 +151,7 @@ def _slates(storyboard: Storyboard) -> Iterator[Problem]:
 
 def _chains(storyboard: Storyboard) -> Iterator[Problem]:
     """`continues` that names no other shot, or leads in a circle."""
-    upstream = {shot.shot: shot.continues for shot in reversed(storyboard.all_shots)}
+    upstream = {shot.shot: shot.upstream for shot in reversed(storyboard.all_shots)}
     finished: set[str] = set()
     for slate, target in reversed(upstream.items()):
         if target is None:

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Generic, TypeVar, Union, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from storyreel.specs.frozen import field_descriptions
+from storyreel.specs.frozen import field_descriptions, fields_of
 from storyreel.specs.language.models import ShorthandModel
 from storyreel.specs.language.values import MEANING
 from storyreel.specs.problems.phrases import listed, shown, suggestion
@@ -147,7 +147,7 @@ def _wrong_name(path: KeyPath, error: ErrorDetails, language: Language[Any]) -> 
 def _unknown_key(path: KeyPath, language: Language[Any]) -> Text:
     key = str(path[-1])
     model = _model_at(path[:-1], language)
-    known = list(model.model_fields) if model else []
+    known = list(fields_of(model)) if model else []
     hint = suggestion(key, known, f"known here are {listed(known, 'and', len(known))}")
     return language.explain_key(path) or (f"unknown key `{shown(key)}`", hint)
 
@@ -167,7 +167,8 @@ def _no_model(what: str, path: KeyPath, language: Language[Any]) -> Text:
         return f"this is not a {language.name}", language.beginning
     bare = f"a bare `{model.shorthand}`, or " if issubclass(model, ShorthandModel) else ""
     required = _required(model)
-    known = f"known are {listed(model.model_fields, 'and', len(model.model_fields))}"
+    fields = fields_of(model)
+    known = f"known are {listed(fields, 'and', len(fields))}"
     return f"{what} must have {bare}keys of its own", f"it needs {listed(required, 'and')}" if required else known
 
 
@@ -264,7 +265,7 @@ def _written(value: object) -> str:
 
 
 def _required(model: type[BaseModel]) -> list[str]:
-    return [key for key, field in model.model_fields.items() if field.is_required()]
+    return [key for key, field in fields_of(model).items() if field.is_required()]
 
 
 def _model_at(path: KeyPath, language: Language[Any]) -> type[BaseModel] | None:
@@ -283,7 +284,7 @@ def _inside(annotation: Any, step: str | int) -> Any:
     """The type that a key or an index of a type leads to."""
     kind = _without_wrapping(annotation)
     if model := _as_model(kind):
-        field = model.model_fields.get(str(step))
+        field = fields_of(model).get(str(step))
         return field.annotation if field else None
     if get_origin(kind) is tuple:
         return get_args(kind)[0]

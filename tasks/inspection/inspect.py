@@ -243,8 +243,8 @@ def _wrong_size(width: int, height: int, request: Request, picture: Image.Image 
 
 
 def _follows_first_frame(request: Request) -> bool:
-    """Whether the clip has the shape of its first frame; False for a service or model that is not known any more."""
-    if request.first_frame is None:
+    """Whether the clip has the shape of what it begins with; False for a service or model that is not known now."""
+    if not (request.first_frame or request.first_clip):
         return False
     try:
         return find_capability(load(request.provider), request.model, request.mode).follows_first_frame

@@ -74,7 +74,7 @@ class PriceList(Frozen):
         longest that is billed, and their seconds are rounded up."""
         # All that the price and its note depend on: most takes of a film have one price.
         videos = tuple([reference.seconds for reference in request.references if reference.kind == "video"])
-        which = (request.provider, request.model, request.resolution, request.seconds, videos)
+        which = (request.provider, request.model, request.resolution, request.seconds, videos, bool(request.first_clip))
         quotes = self._quotes
         if (quote := quotes.get(which)) is None:
             quote = quotes[which] = self._quote(request)
@@ -87,7 +87,9 @@ class PriceList(Frozen):
         if rate.seconds is not None or not rate.price.amount:
             return Quote(money=rate.price, note=rate.doubt)
         input_seconds, input_note = _input(rate, request)
-        note = "; ".join(filter(None, (input_note, rate.doubt)))
+        clip = request.first_clip
+        before = f"{clip.seconds} s of the clip that it goes on from included" if clip else ""
+        note = "; ".join(filter(None, (input_note, before, rate.doubt)))
         return Quote(money=_price_of(rate.price, request.seconds + input_seconds), note=note)
 
     def billed(self, request: Request, seconds: Fraction) -> Money | None:

@@ -114,7 +114,7 @@ class Aimlapi(HostedProvider):
                 voice=False,
                 follows_first_frame=False,
             ),
-            wan(Mode.IMAGE, "alibaba/wan-2-7-i2v", durations=_SOLD, data_uris=("first_frame",)),
+            wan(Mode.IMAGE, "alibaba/wan-2-7-i2v", durations=_SOLD, data_uris=("first_frame",), first_clip=None),
             wan(Mode.TEXT, "alibaba/wan-2-7-t2v", durations=_SOLD, watermark=False),
         ),
         # Its published schemas of both, read 2026-11-29.

@@ -66,8 +66,11 @@ class Capability(Frozen):
     """Whether the clip can begin with a given picture."""
     last_frame: bool = False
     """Whether the clip can end with a given picture, beside the one that it begins with."""
+    first_clip: tuple[int, int] | None = None
+    """Least and most seconds of a clip that it can go on from, which its own clip then begins with and which count
+    among the sold seconds; None if it cannot."""
     follows_first_frame: bool = False
-    """Whether the clip has the first frame's shape, whatever the aspect ratio."""
+    """Whether the clip has the shape of what it begins with, whatever the aspect ratio."""
     voice: bool = False
     """Whether a reference can have a voice."""
     voices: int | None = None

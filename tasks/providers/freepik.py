@@ -119,6 +119,8 @@ class Freepik(HostedProvider):
             body["aspect_ratio"] = request.aspect_ratio
         if request.first_frame and request.mode is not Mode.TEXT:
             body["start_image_url"] = urls["first_frame", request.first_frame.digest]
+        if request.first_clip and request.mode is Mode.IMAGE:
+            body["video_url"] = urls["first_clip", request.first_clip.digest]
         if request.last_frame and request.mode is Mode.IMAGE:
             body["end_image_url"] = urls["last_frame", request.last_frame.digest]
         if request.sound and request.mode is not Mode.REFERENCE:

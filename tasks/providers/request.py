@@ -16,7 +16,7 @@ _CANONICAL = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",
 
 AttachmentKind = Literal["image", "video", "voice", "sound"]
 
-Use = Literal["first_frame", "last_frame", "image", "video", "voice", "sound"]
+Use = Literal["first_frame", "first_clip", "last_frame", "image", "video", "voice", "sound"]
 """The purpose for which a service gets an attachment."""
 
 
@@ -26,17 +26,18 @@ class Attachment(Frozen):
     kind: AttachmentKind
     digest: str
     """Its part of the key: `sha256:…` of a file's content, `url:…` with a remote address as written, `take:…` with the
-    key of the take whose last frame it is."""
+    key of the take whose last frame it is, or whose end."""
     source: str
-    """An absolute path or a URL; empty for a last frame that does not exist yet. Not in the key."""
+    """An absolute path or a URL; empty for what is made of another take's clip and does not exist yet. Not in the
+    key."""
     subject: str = ""
     """The cast member or location that it shows, by its key in the storyboard, or empty. Not in the key."""
     voice: Attachment | None = None
     """A recording of the voice of the person it shows, for services that accept one with a reference."""
     frame_digest: str = ""
-    """SHA-256, in hex, of the file of another take's last frame, once it exists. Not in the key."""
+    """SHA-256, in hex, of the file that was made of another take's clip, once it exists. Not in the key."""
     seconds: Fraction | None = None
-    """Length of a local reference video; None if unknown, as of a remote one. Not in the key."""
+    """Length of a local video; None if unknown, as of a remote one. Not in the key."""
 
     @property
     def is_local(self) -> bool:
@@ -101,6 +102,8 @@ class Request(Frozen):
     """In the order in which the prompt numbers them."""
     first_frame: Attachment | None
     last_frame: Attachment | None = None
+    first_clip: Attachment | None = None
+    """The end of another take's clip, which this one goes on from and begins with."""
     sound: Attachment | None = None
     """The recording that the clip is made to, from its first frame on."""
     board: Board | None = None
@@ -113,9 +116,11 @@ class Request(Frozen):
 
     @property
     def attachments(self) -> Iterator[tuple[Use, Attachment]]:
-        """All attachments with their uses: frames, references, voices, the sound."""
+        """All attachments with their uses: frames, the clip before, references, voices, the sound."""
         if self.first_frame:
             yield "first_frame", self.first_frame
+        if self.first_clip:
+            yield "first_clip", self.first_clip
         if self.last_frame:
             yield "last_frame", self.last_frame
         for reference in self.references:
@@ -141,6 +146,7 @@ class Request(Frozen):
         form["references"] = [_digests(reference) for reference in self.references]
         form["first_frame"] = _digests(self.first_frame) if self.first_frame else None
         form["last_frame"] = _digests(self.last_frame) if self.last_frame else None
+        form["first_clip"] = _digests(self.first_clip) if self.first_clip else None
         form["sound"] = _digests(self.sound) if self.sound else None
         for name in _ADDED_LATER:
             if not form[name]:
@@ -152,7 +158,7 @@ class Request(Frozen):
         return _CANONICAL.encode(form)
 
 
-_ADDED_LATER = ("last_frame", "sound", "expand_prompt", "watermark")
+_ADDED_LATER = ("last_frame", "first_clip", "sound", "expand_prompt", "watermark")
 
 
 def _digests(attachment: Attachment) -> list[str]:

@@ -25,10 +25,19 @@ FileDigest = Callable[[Path], str]
 """Returns the SHA-256, in hex, of a local file's content."""
 
 
+class Upstream(NamedTuple):
+    """The take that a shot continues."""
+
+    key: str
+    seconds: Fraction | None = None
+    """Sold seconds of its clip; None if they are not known."""
+
+
 class Attachments(NamedTuple):
     """The attachments of a shot."""
 
     first_frame: Attachment | None
+    first_clip: Attachment | None
     last_frame: Attachment | None
     references: tuple[Attachment, ...]
     """In the order in which the prompt numbers them."""
@@ -51,16 +60,46 @@ class AttachmentBuilder:
     """References that were built before for shots that show the same; shared by the shots of a film."""
     _problems: list[Unsupported] = field(default_factory=list, init=False)
 
-    def build(self, continued: str | None) -> Attachments:
-        """All attachments; `continued` is the key of the take that the shot continues. Raises Unsupported."""
-        first_frame, last_frame = self._first_frame(continued), self._last_frame()
+    def build(self, continued: Upstream | None) -> Attachments:
+        """All attachments; `continued` is the take that the shot continues. Raises Unsupported."""
+        first_clip = self._first_clip(continued)
+        first_frame = None if self._goes_on else self._first_frame(continued)
+        last_frame = self._last_frame()
         references = self._known_references() if self._mode is Mode.REFERENCE else ()
         if self._problems:
             first, *others = self._problems
             raise Unsupported(first.field, first.message, first.hint, first.at, tuple(others))
-        return Attachments(first_frame, last_frame, references)
+        return Attachments(first_frame, first_clip, last_frame, references)
 
-    def _first_frame(self, continued: str | None) -> Attachment | None:
+    @property
+    def _goes_on(self) -> bool:
+        """Whether the service gets the end of another clip. What is drawn begins with its last frame in any case."""
+        return self.shot.continues_clip and not self.capability.draws_board
+
+    def _first_clip(self, continued: Upstream | None) -> Attachment | None:
+        """The end of the clip before: as little as the service takes, as it is part of what is bought."""
+        if not self._goes_on or continued is None:
+            return None
+        before = self.shot.upstream
+        if self.capability.first_clip is None:
+            what = f"{self.service} goes on from no clip in {self._mode}"
+            otherwise = "write `with: frame`"
+            if self._mode is not Mode.IMAGE:
+                otherwise = f"write `mode: {Mode.IMAGE}`, which sends no references, or {otherwise}"
+            hint = alternatives(self.shot.model, self._mode, lambda c: c.first_clip is not None, otherwise)
+            self._problems.append(Unsupported("continues", what, hint))
+            return None
+        least, _ = self.capability.first_clip
+        if continued.seconds is not None and continued.seconds < least:
+            has = f"that of {before} has {float(continued.seconds):.4g}"
+            what = f"{self.service} goes on from a clip of {least} s or more, and {has}"
+            self._problems.append(Unsupported("continues", what, f"make {before} longer, or write `with: frame`"))
+        if not self._can_send("first_clip"):
+            self._problems.append(self._links_only(f"the end of {before}", "first_clip", "continues", ()))
+        digest = f"take:{continued.key} last {least} s"
+        return Attachment(kind="video", digest=digest, source="", seconds=Fraction(least))
+
+    def _first_frame(self, continued: Upstream | None) -> Attachment | None:
         field = "continues" if self.shot.continues else "first_frame"
         if not self.shot.continues and not self.shot.first_frame:
             return None
@@ -75,7 +114,7 @@ class AttachmentBuilder:
         if continued or not self.shot.first_frame:
             if not self._can_send("first_frame"):
                 self._problems.append(self._links_only("the last frame of another shot", "first_frame", field, ()))
-            return Attachment(kind="image", digest=f"take:{continued}", source="")
+            return Attachment(kind="image", digest=f"take:{continued.key if continued else None}", source="")
         return self._attachment(self.shot.first_frame, "first_frame", field, ())
 
     def _last_frame(self) -> Attachment | None:

@@ -95,8 +95,8 @@ def _board_words(request: Request) -> Iterator[tuple[str, str]]:
 
 def _attachment_words(shot: Shot, request: Request, name_of: NameOf) -> Iterator[tuple[str, str]]:
     first, last = request.first_frame, request.last_frame
-    if first and first.digest.startswith("take:"):
-        yield f"{shot.continues}, which it continues", first.digest
+    if before := request.first_clip or (first if first and first.digest.startswith("take:") else None):
+        yield f"{shot.upstream}, which it continues", before.digest
     elif first:
         file, identity = name_of(first.source, first.digest)
         yield f"first frame {file}", identity

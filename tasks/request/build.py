@@ -10,11 +10,12 @@ from pathlib import Path
 from storyreel.specs.cut import Anchor, Event
 from storyreel.specs.problems.phrases import listed, suggestion
 from storyreel.specs.storyboard import Mode, Shot, Storyboard
+from storyreel.specs.timing import FrameRate
 from storyreel.tasks.providers.capability import Capability
 from storyreel.tasks.providers.models import find_model, models_of
 from storyreel.tasks.providers.provider import Provider
 from storyreel.tasks.providers.request import Attachment, Request
-from storyreel.tasks.request.attachments import AttachmentBuilder, FileDigest
+from storyreel.tasks.request.attachments import AttachmentBuilder, FileDigest, Upstream
 from storyreel.tasks.request.board import board_of
 from storyreel.tasks.request.edition import Edition, editions
 from storyreel.tasks.request.local_files import LocalFileChecks
@@ -28,7 +29,7 @@ def build_requests(
     provider: type[Provider],
     event: Event,
     anchor: Anchor,
-    continued: str | None,
+    continued: Upstream | None,
     digest: FileDigest,
     files: LocalFileChecks | None = None,
     has_bucket: bool = False,
@@ -38,7 +39,7 @@ def build_requests(
 ) -> Iterator[Request]:
     """Yield the requests for all takes of a shot, in order.
 
-    `continued` is the key of the take whose last frame the shot begins with. `files` and `known` are shared between
+    `continued` is the take that the shot continues. `files` and `known` are shared between
     shots, so that each file is opened once, and the same references are built once. `has_bucket` is whether the user
     has a bucket that services can download from, `font` the user's own font for animatics. `edition` is that of now
     if left out. Raises Unsupported if the service cannot make the shot.
@@ -57,7 +58,9 @@ def build_requests(
         edition.voices,
         {} if known is None else known,
     ).build(continued)
-    frames, wanted = _needed_frames(shot, event, anchor, capability), storyboard.format
+    wanted = storyboard.format
+    given = given_frames(attached.first_clip, wanted.fps)
+    frames = given + _needed_frames(shot, event, anchor, capability)
     videos = [reference.seconds for reference in attached.references if reference.kind == "video"]
     request = Request(
         provider=provider.name,
@@ -73,6 +76,7 @@ def build_requests(
         height=wanted.size[1],
         references=attached.references,
         first_frame=attached.first_frame,
+        first_clip=attached.first_clip,
         last_frame=attached.last_frame,
         board=board_of(storyboard, shot, frames, font, digest) if capability.draws_board else None,
         expand_prompt=shot.expand_prompt and capability.prompt_expansion,
@@ -118,8 +122,14 @@ def _who(service: type[Provider], shot: Shot) -> str:
     return f"{shot.model} at {service.name}" if shot.model else service.name
 
 
+def given_frames(first_clip: Attachment | None, rate: FrameRate) -> int:
+    """Frames of the clip that a take goes on from; its own clip begins with them."""
+    return rate.nearest_frames(first_clip.seconds) if first_clip and first_clip.seconds else 0
+
+
 def _needed_frames(shot: Shot, event: Event, anchor: Anchor, capability: Capability) -> int:
-    """Frames that a take must have. Handles are included if they are free or the shot asks for them."""
+    """Frames that a take must have, beside those that are given. Handles are included if they are free or the shot asks
+    for them."""
     if capability.durations is not None and shot.handles == "hold":
         return event.frames
     head = event.head if anchor != "first" else 0

@@ -67,7 +67,9 @@ class LocalFileChecks:
 
 def kind_for(use: Use) -> AttachmentKind:
     """The kind of file for a use: a frame is an image."""
-    return "image" if use == "first_frame" or use == "last_frame" else use
+    if use == "first_frame" or use == "last_frame":
+        return "image"
+    return "video" if use == "first_clip" else use
 
 
 def _facts(file: Path, kind: AttachmentKind) -> FileFacts | FileProblem:

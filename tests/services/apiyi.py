@@ -65,7 +65,7 @@ class ApiyiSettings(Settings):
     error: Literal["flat", "nested"] = "flat"
     """Whether `type` and `message` of a refusal stand at the top or under `error`."""
     passes_undocumented_media: bool = False
-    """Whether i2v passes `last_frame` and `first_clip` on; the page names `first_frame` and `driving_audio` alone."""
+    """Whether i2v passes `last_frame` on; the pages name `first_frame` and `driving_audio`, and later `first_clip`."""
     takes_data_uris: bool = True
     """Base64 images: not in the pages, "verified working" in their skill text."""
     refuses_long_prompt: bool = True
@@ -184,7 +184,11 @@ class Apiyi(Emulator):
         for violation in wrong:
             if violation.problem == "type" and violation.expected in _GO:
                 raise Refusal(self._error(400, _unmarshal(violation), "parse_request_failed"))
-        sets = wan.DOCUMENTED_SETS if self.doubts.passes_undocumented_media else wan.DOCUMENTED_SETS[:2]
+        sets = (
+            wan.DOCUMENTED_SETS
+            if self.doubts.passes_undocumented_media
+            else (*wan.DOCUMENTED_SETS[:2], ("first_clip",))
+        )
         wrong = wrong or wan.combinations(mode, body, sets)
         if wrong:
             raise Refusal(self._invalid(wrong[0]))

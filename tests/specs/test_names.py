@@ -27,7 +27,7 @@ def test_a_name_of_any_script_is_a_key_and_a_slate(name: str, tmp_path: Path) ->
         f"  - {{shot: {name}, action: '{{{name}}} waits.', cast: [{name}], dialogue: [{{{name}: Hi.}}]}}\n"
         f"  - {{shot: 2, action: Rain., continues: {name}}}\n",
     )
-    assert list(film.cast) == [name] == [film.all_shots[0].shot] == [film.all_shots[1].continues]
+    assert list(film.cast) == [name] == [film.all_shots[0].shot] == [film.all_shots[1].upstream]
     assert "{" not in fill_names(film.all_shots[0].action, film.names)
 
 

@@ -45,7 +45,8 @@ _BY_MODE: Mapping[Mode, Mapping[str, Any]] = {
         "media": WAN,
         "follows_first_frame": True,
     },
-    Mode.IMAGE: {"media": WAN, "follows_first_frame": True, "sound": True},
+    # A clip to go on from has 2 to 10 s, and the length of the new one, which is billed, is that of both together.
+    Mode.IMAGE: {"media": WAN, "follows_first_frame": True, "sound": True, "first_clip": (2, 10)},
     Mode.TEXT: {"media": WAN, "first_frame": False, "sound": True},
 }
 

@@ -24,6 +24,8 @@ def order_body(request: Request, urls: AttachmentUrls, capability: Capability) -
     media: list[dict[str, str]] = []
     if request.first_frame and request.mode is not Mode.TEXT:
         media.append({"type": "first_frame", "url": urls["first_frame", request.first_frame.digest]})
+    if request.first_clip and request.mode is Mode.IMAGE:
+        media.append({"type": "first_clip", "url": urls["first_clip", request.first_clip.digest]})
     if request.last_frame and request.mode is Mode.IMAGE:
         media.append({"type": "last_frame", "url": urls["last_frame", request.last_frame.digest]})
     if request.sound and request.mode is Mode.IMAGE:

@@ -143,7 +143,7 @@ def test_a_cycle_in_continues_is_named(wrong: Wrong) -> None:
 
 
 def test_a_shot_may_continue_a_later_one(film: Film) -> None:
-    assert film("shots: [{shot: 1, action: x, continues: 2}, {shot: 2, action: x}]\n").all_shots[0].continues == "2"
+    assert film("shots: [{shot: 1, action: x, continues: 2}, {shot: 2, action: x}]\n").all_shots[0].upstream == "2"
 
 
 @given(links=st.lists(st.none() | st.integers(0, 11), min_size=12, max_size=12))

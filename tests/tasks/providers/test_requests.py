@@ -23,6 +23,7 @@ from storyreel.tasks.providers.models import models_of
 from tests.properties import one_in
 from tests.services.emulator import Emulator
 from tests.services.test_aimlapi_schema import FOLDER, checker, request_schema
+from tests.tasks.generated_clips import make_clip
 from tests.tasks.providers.hosted_services import (
     SERVICES,
     Service,
@@ -270,7 +271,8 @@ def storyboards(draw: st.DrawFn) -> dict[str, Any]:
         if draw(st.booleans()):
             shot["dialogue"] = [{draw(NAMES): draw(WORDS).replace("{", "").replace("}", "")}]
         if number and draw(st.booleans()):
-            shot["continues"] = f"S{number - 1}"
+            before = f"S{number - 1}"
+            shot["continues"] = {"shot": before, "with": "clip"} if draw(st.booleans()) else before
         elif draw(st.booleans()):
             shot["first_frame"] = draw(places.filter(lambda place: "png" in place)).format("board")
         if ("continues" in shot or "first_frame" in shot) and draw(st.integers(0, 2)) == 0:
@@ -296,6 +298,12 @@ def storyboards(draw: st.DrawFn) -> dict[str, Any]:
     }
 
 
+def going_on(**more: Any) -> dict[str, Any]:
+    """A shot that goes on from the end of another."""
+    shot = {"shot": "S1", "action": "On.", "continues": {"shot": "S0", "with": "clip"}, **more}
+    return {"storyboard": 1, "title": "Any", "shots": [{"shot": "S0", "action": "On."}, shot]}
+
+
 def plain(shot: dict[str, Any]) -> dict[str, Any]:
     """One shot, so that every mode is tried whatever else is drawn."""
     return {"storyboard": 1, "title": "Any", "shots": [{"shot": "S0", "action": "On.", **shot}]}
@@ -310,6 +318,7 @@ def sets(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "here").mkdir()
     for name in ("board", *(f"{who}{n}" for who in ("ann", "ben", "cy") for n in range(3))):
         Image.new("RGB", (480, 400), "grey").save(folder / "here" / f"{name}.png")
+    make_clip(folder / "here" / "end.mp4", frames=60, fps="30", size="480x400")
     with wave.open(str(folder / "here" / "v.wav"), "wb") as sound:
         sound.setparams((1, 2, 8000, 0, "NONE", ""))
         sound.writeframes(bytes(2 * 8000 * 3))
@@ -341,17 +350,19 @@ def test_a_service_accepts_every_planned_order(
 
     service, (emulator, base_url) = SERVICES[name], served[name]
     taken: set[Mode] = set()
+    parts: set[str] = set()
 
     async def order(takes: tuple[PlannedTake, ...]) -> None:
         async with service.provider(base_url) as provider:
             for take in takes:
                 ordered = take.request
-                if take.continues and ordered.first_frame:
-                    # The picture that a run takes from the clip before.
-                    file = sets / "here" / "board.png"
-                    written = {"source": str(file), "frame_digest": digest_of(file)}
-                    frame = ordered.first_frame.model_copy(update=written)
-                    ordered = ordered.model_copy(update={"first_frame": frame})
+                for use in ("first_frame", "first_clip") if take.continues else ():
+                    # What a run takes from the clip before.
+                    if part := getattr(ordered, use):
+                        file = sets / "here" / ("end.mp4" if use == "first_clip" else "board.png")
+                        written = {"source": str(file), "frame_digest": digest_of(file)}
+                        ordered = ordered.model_copy(update={use: part.model_copy(update=written)})
+                        parts.add(use)
                 await provider.submit(ordered)
                 taken.add(ordered.mode)
 
@@ -363,6 +374,8 @@ def test_a_service_accepts_every_planned_order(
     @example(film=plain({"first_frame": "https://x.example/board.png"}))
     @example(film=plain({"first_frame": "https://x.example/board.png", "last_frame": "here/board.png"}))
     @example(film=plain({"references": ["https://x.example/mira.png"], "first_frame": "https://x.example/board.png"}))
+    @example(film=going_on())
+    @example(film=going_on(last_frame="https://x.example/board.png"))
     def any_film(film: dict[str, Any]) -> None:
         try:
             plan = planned(sets, film | {"defaults": {"model": model}}, name)
@@ -380,6 +393,8 @@ def test_a_service_accepts_every_planned_order(
 
     any_film()
     assert taken == set(Mode), "the films did not reach every mode"
+    goes_on = service.adapter.capabilities[Mode.IMAGE].first_clip and service.adapter.capabilities[Mode.IMAGE].uploads
+    assert ("first_clip" in parts) == bool(goes_on)
 
 
 def test_a_film_that_one_service_cannot_make_names_those_that_can(sets: Path) -> None:

@@ -11,6 +11,7 @@ from PIL import Image
 from storyreel.specs.cut import build_cut
 from storyreel.specs.reading import read
 from storyreel.tasks.providers import load
+from storyreel.tasks.request.attachments import Upstream
 from storyreel.tasks.request.build import build_requests
 from storyreel.tasks.request.edition import editions
 from storyreel.tasks.storage.digests import file_digest
@@ -101,7 +102,8 @@ def keys(folder: Path, service: str, edition: int = 0, model: str | None = None)
     file.write_text(FILM)
     film, found = read(file), {}
     for shot, event in zip(film.all_shots, build_cut(film).events, strict=True):
-        upstream, shot = found.get(f"{shot.continues} 2"), shot.model_copy(update={"model": model})
+        upstream = Upstream(found[f"{shot.upstream} 2"]) if shot.upstream else None
+        shot = shot.model_copy(update={"model": model})
         written = editions(film, shot)[edition]
         for take in build_requests(
             film, shot, load(service), event, "free", upstream, file_digest, has_bucket=True, edition=written

@@ -1,0 +1,88 @@
+"""What a take gets of the clip of another one: its last frame, or its end, as files of their own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Hashable, Mapping
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from storyreel.flows.planning.model import Candidate, PlannedTake
+from storyreel.flows.production.outcomes import MadeTake
+from storyreel.tasks.media.clip_end import end_version, write_end
+from storyreel.tasks.media.frames import LAST_FRAME
+from storyreel.tasks.providers.request import Request
+from storyreel.tasks.storage.clips import file_named_by_digest, place_by_digest
+from storyreel.tasks.storage.files import folder_beside
+from storyreel.tasks.studio import Studio
+from storyreel.tasks.threads import in_threads
+
+
+class ClipParts:
+    """The parts of a run's clips that its other takes are made with. Each is written once.
+
+    `by_identity` are the takes of the run; `made` and `once` are those of `TakeRuns`.
+    """
+
+    def __init__(
+        self,
+        studio: Studio,
+        by_identity: Mapping[str, PlannedTake],
+        made: Callable[[PlannedTake], asyncio.Future[MadeTake]],
+        once: Callable[[Hashable, Callable[[], Coroutine[Any, Any, Any]]], asyncio.Future[Any]],
+    ) -> None:
+        self._studio, self._by_identity = studio, by_identity
+        self._made, self._once = made, once
+
+    async def fill(self, take: PlannedTake, candidate: Candidate) -> Request:
+        """The request of a candidate; of a take that continues another, with the file that is made of that one's clip.
+
+        The file is named by its digest, so that one that was damaged or replaced is known, and is written again.
+        """
+        request, before = candidate.request, self._by_identity.get(take.continues or "")
+        use = "first_clip" if request.first_clip else "first_frame"
+        attachment = request.first_clip or request.first_frame
+        if not take.continues or attachment is None:
+            return request
+        file: Path | None = None
+        if before and request.first_clip:
+            file = await self._end(before, attachment.seconds or Fraction(0))
+        elif before:
+            file = await self._last_frame(before)
+        found = {"source": str(file), "frame_digest": file.stem} if file else {"source": ""}
+        return request.model_copy(update={use: attachment.model_copy(update=found)})
+
+    def _end(self, take: PlannedTake, seconds: Fraction) -> asyncio.Future[Path]:
+        return self._once(("end", take.identity, seconds), lambda: self._write_end(take, seconds))
+
+    def _last_frame(self, take: PlannedTake) -> asyncio.Future[Path | None]:
+        return self._once(("frame", take.identity), lambda: self._write_last_frame(take))
+
+    async def _write_end(self, take: PlannedTake, seconds: Fraction) -> Path:
+        """Write the end of a clip that a continuing take goes on from; returns its file."""
+        clip = (await self._made(take)).clip
+        folder = self._studio.house_folder / "ends" / f"{clip.digest[:32]}-{end_version(seconds)}"
+        if found := await asyncio.to_thread(file_named_by_digest, folder):
+            return found
+        await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
+        async with in_threads(folder_beside(folder / "end.mp4")) as workshop:
+            end = workshop / "end.mp4"
+            await write_end(clip.path, seconds, end)
+            return await asyncio.to_thread(place_by_digest, end, folder)
+
+    async def _write_last_frame(self, take: PlannedTake) -> Path | None:
+        """Write the picture that a continuing take begins with; returns its file, None if the service makes none."""
+        made = await self._made(take)
+        request = await self.fill(take, made.candidate)
+        folder = self._studio.house_folder / "frames" / f"{made.candidate.key[:32]}-{made.clip.digest[:16]}"
+        if found := await asyncio.to_thread(file_named_by_digest, folder):
+            return found
+        # Another host may have examined the clip, and shared its last frame.
+        await asyncio.to_thread(self._studio.clips.beside, made.clip.digest, LAST_FRAME)
+        await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
+        async with in_threads(folder_beside(folder / "frame.png")) as workshop:
+            picture = workshop / "frame.png"
+            if not await self._studio.provider(request.provider).write_last_frame(request, made.clip.path, picture):
+                return None
+            return await asyncio.to_thread(place_by_digest, picture, folder)
