@@ -393,8 +393,8 @@ def test_a_service_accepts_every_planned_order(
 
     any_film()
     assert taken == set(Mode), "the films did not reach every mode"
-    goes_on = service.adapter.capabilities[Mode.IMAGE].first_clip and service.adapter.capabilities[Mode.IMAGE].uploads
-    assert ("first_clip" in parts) == bool(goes_on)
+    able = models_of(service.adapter)[model].modes[Mode.IMAGE]
+    assert ("first_clip" in parts) == bool(able.first_clip and able.uploads)
 
 
 def test_a_film_that_one_service_cannot_make_names_those_that_can(sets: Path) -> None:
