@@ -92,6 +92,7 @@ class Aimlapi(HostedProvider):
     name = "aimlapi"
     default_base_url = "https://api.aimlapi.com"
     order_path = "/v2/video/generations"
+    id_header = "x-inference-id"
     min_poll_seconds = 3
     advised_poll_seconds = 15  # as its sample does
     max_concurrent = 4

@@ -54,7 +54,13 @@ ANSWERS = AnswerTable(
                 "BadRequest.InputDownloadFailed",
             ),
         ),
-        Rule(meaning=Meaning.KEY, statuses=_ANSWERED, codes=("InvalidApiKey",)),
+        Rule(
+            meaning=Meaning.KEY,
+            statuses=_ANSWERED,
+            codes=("InvalidApiKey",),
+            # Its page "Base URL overview", read 2026-11-29: a key of another region is turned down like this.
+            hint="a key is of one region, and of one workspace at its own host: look at DASHSCOPE_BASE_URL",
+        ),
         Rule(
             meaning=Meaning.UNPAID,
             statuses=_ANSWERED,

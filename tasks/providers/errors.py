@@ -82,3 +82,5 @@ class Ambiguous(ProviderError):
 
     answer: bytes = b""
     """The response to the order, as it came, for a person to read; empty if none came."""
+    task: str = ""
+    """The id of the task, if a header of a success named it; empty if not, as of most services."""

@@ -57,6 +57,8 @@ class HostedProvider(Provider):
     """The path that orders are posted to, if it is the same for all."""
     answers: ClassVar[AnswerTable]
     """The table of what its answers prove, about an order and about a task."""
+    id_header: ClassVar[str] = ""
+    """The header with the task's id in the answer to an order, if the service has one."""
     store_prefix: ClassVar[str] = "https://"
     """How addresses of files in the service's own store begin, if it has one."""
 
@@ -111,7 +113,14 @@ class HostedProvider(Provider):
     async def submit(self, request: Request) -> Submission:
         urls = await self._attachment_urls(request)
         headers = self.submit_headers(urls) | self.order_id_headers(request)
-        answer = await self._client.post_once(self.submit_path(request), self.body(request, urls), headers)
+        path, body = self.submit_path(request), self.body(request, urls)
+        try:
+            answer = await self._client.post_once(path, body, headers, id_header=self.id_header)
+        except Ambiguous as error:
+            if not error.task:
+                raise
+            what = f"{self.name} has accepted it as {error.task}, which a header says; its answer cannot be read"
+            return Submission(task=error.task, remark=what)
         try:
             submission = self.read_submission(answer, request)
         except Exception as error:  # an answer of whatever form is no reason to lose it

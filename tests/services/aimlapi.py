@@ -168,9 +168,9 @@ class Aimlapi(Emulator):
         order = self._order(body, findings)
         job = self.sell(request, body, order, self._new_id(), failure)
         meta = {"meta": self._usage(job)} if self.doubts.usage_at_create else {}
-        if self.doubts.created == 204:
-            return Reply(204)
         reply = json_reply({"id": job.id, "status": WORDS[Phase.WAITING]} | meta, self.doubts.created)
+        if self.doubts.created == 204:
+            reply = Reply(204)
         # Its page on request tracing and cost headers.
         for name, value in (self._headers(job) | self._cost_headers(job)).items():
             reply = reply.with_header(name, value)

@@ -8,15 +8,16 @@ to the service's own host alone, as redirects are not followed, and is removed f
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 import httpx
 
+from storyreel.specs.foreign_text import kept
 from storyreel.specs.secrets import hidden
 from storyreel.tasks.providers.errors import Ambiguous, ProviderError, Terminal, Transient
 from storyreel.tasks.providers.http.allowed_hosts import ssl_context
-from storyreel.tasks.providers.http.response import MAX_BYTES, Response
+from storyreel.tasks.providers.http.response import MAX_BYTES, Response, id_at
 from storyreel.tasks.settings import service_variable
 
 Error = TypeVar("Error", bound=ProviderError)
@@ -57,22 +58,27 @@ class Client:
         await self._order_http.aclose()
         await self._http.aclose()
 
-    async def post_once(self, path: str, body: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Any:
-        """POST an order, once, and return the JSON of the response that accepts it.
+    async def post_once(
+        self, path: str, body: Mapping[str, Any], headers: Mapping[str, str] | None = None, *, id_header: str = ""
+    ) -> Any:
+        """POST an order, once, and return the JSON of the response that accepts it. `id_header` names the task too.
 
         Raises Transient if it is certain that nothing was accepted, Terminal if it was refused, else Ambiguous.
         """
+        begun: list[httpx.Response] = []
         try:
-            response = await self._send(self._order_http, "POST", path, json=body, headers=headers)
+            response = await self._send(self._order_http, "POST", path, begun.append, json=body, headers=headers)
         except _NEVER_SENT as error:
             raise self._error(Transient, f"cannot be reached: {_text(error)}") from error
         except (httpx.HTTPError, _TooLarge) as error:
-            raise self._ambiguous(f"gave no usable response: {_text(error)}") from error
+            lost = self._ambiguous(f"gave no usable response: {_text(error)}")
+            lost.task = _id_in(begun, id_header)
+            raise lost from error
         if proven := self._error_in(response, is_order=True):
             raise self.redacted(proven)
         if not response.is_ok:
             unread = self._ambiguous(self._answered(response))
-            unread.hint = self._advice(response)
+            unread.hint, unread.task = self._advice(response), _id_in(begun, id_header)
             unread.answer = f"HTTP {response.status}\n\n".encode() + self._hidden_bytes(response.content)
             raise unread
         return response.body
@@ -102,12 +108,21 @@ class Client:
             raise busy
         return response.body
 
-    async def _send(self, http: httpx.AsyncClient, method: str, path: str, **rest: Any) -> Response:
+    async def _send(
+        self,
+        http: httpx.AsyncClient,
+        method: str,
+        path: str,
+        has_begun: Callable[[httpx.Response], None] = lambda response: None,
+        **rest: Any,
+    ) -> Response:
+        """The whole response. `has_begun` is called with its status and headers, before the body comes."""
         try:
             async with (
                 asyncio.timeout(self._most),
                 http.stream(method, self.base + path, follow_redirects=False, **rest) as response,
             ):
+                has_begun(response)
                 content = bytearray()
                 async for chunk in response.aiter_raw():
                     content += chunk
@@ -153,6 +168,12 @@ def order_headers(url: str, headers: Mapping[str, str], more: Mapping[str, str])
         order = http.build_request("POST", url, json={}, headers=more)
     sent = ((name.decode(), value.decode()) for name, value in order.headers.raw)
     return {name: value for name, value in sent if name.lower() != "content-length"}
+
+
+def _id_in(begun: Sequence[httpx.Response], header: str) -> str:
+    """The id in a header of the response that has begun, if its status is a success; else empty."""
+    successes = [response.headers.get(header, "") for response in begun if header and response.is_success]
+    return id_at([kept(id.strip()) for id in successes], 0)
 
 
 def _all_headers(headers: Mapping[str, str]) -> dict[str, str]:

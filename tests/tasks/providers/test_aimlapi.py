@@ -57,6 +57,13 @@ async def test_an_id_of_any_shape_is_found_again(ids: str, created: int) -> None
         assert (await provider.poll((await provider.submit(request(SERVICE))).task)).state == "finished"
 
 
+async def test_an_order_that_is_accepted_without_a_body_is_known_by_its_header() -> None:
+    async with opened(SERVICE, settings={"created": 204, "ids": "path"}) as (provider, emulator):
+        accepted = await provider.submit(request(SERVICE))
+        assert accepted.task == emulator.accepted[0].task and accepted.cost is None
+        assert (await provider.poll(accepted.task)).state == "finished"
+
+
 @pytest.mark.parametrize("word", ["waiting", "active", "queued", "generating"])
 async def test_all_words_for_a_task_under_way_are_known(word: str) -> None:
     async with opened(SERVICE, settings={"script": Script(1, 0, words=(word,))}) as (provider, _):
