@@ -1,8 +1,8 @@
 """The cost of the commands that only look, and of reading and planning a storyboard.
 
-The commands are measured in processor time of whole processes, in turns with a process that imports pydantic, yaml,
-typer and rich and does nothing, so that a machine that has other work slows both. `--before FOLDER` measures another
-checkout in the same turns.
+The commands are measured in processor time of whole processes, each between two that import pydantic, yaml, typer and
+rich and do nothing, so that a machine that has other work slows both. `--before FOLDER` measures another checkout in
+the same turns.
 
 Reading and planning are measured in one process, against the bare YAML parser on the same text. The plan is made once
 with an empty ledger, and once beside a ledger of 100,000 purchases in which every take of the film was bought before in
@@ -23,6 +23,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from statistics import median
 
 import yaml
 from sqlalchemy import create_engine, insert, select
@@ -64,7 +65,7 @@ _COMMANDS = {
     "`plan`, 1,000 shots": "plan 1000.yaml",
     "`ledger`, 20 orders": "ledger",
 }
-_TURNS = 7
+_TURNS = 9
 _NOTHING = History(purchases=lambda _: {}, holds=lambda _: False)
 _ROWS = 100_000
 
@@ -80,27 +81,34 @@ def main() -> None:
 
 
 def _commands(checkouts: list[Path]) -> None:
-    """Print the processor time of each command, as a multiple of that of the bare imports; the best of seven turns."""
+    """Print the processor time of each command, as a multiple of that of the bare imports right before and after it.
+
+    The median of some turns: on a busy machine a process takes half as much again at one moment as at another.
+    """
     with tempfile.TemporaryDirectory() as folder:
         for shots in (3, 1000):
             (Path(folder) / f"{shots}.yaml").write_text(_film(shots, "does"))
         environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
         environment |= {"STORYREEL_HOME": f"{folder}/home", "COLUMNS": "120"}
         subprocess.run([checkouts[0] / "python", "-c", _ORDER], env=environment, check=True)
-        lines = {"bare imports": [[checkouts[0] / "python", "-c", _BARE]]}
-        lines |= {
-            name: [[bin_ / "storyreel", *words.split()] for bin_ in checkouts] for name, words in _COMMANDS.items()
-        }
-        best: dict[tuple[str, int], float] = {}
+
+        def seconds(*line: str | Path) -> float:
+            return _processor_seconds(list(line), folder, environment)
+
+        every: list[float] = []
+        ratios: dict[tuple[str, Path], list[float]] = {}
         for _ in range(_TURNS):
-            for name, both in lines.items():
-                for number, line in enumerate(both):
-                    took = _processor_seconds(line, folder, environment)
-                    best[name, number] = min(took, best.get((name, number), took))
-    bare = best["bare imports", 0]
-    print(f"bare imports: {bare:.3f} s of the processor\n\n| command | to the bare imports | before |\n|---|---:|---:|")
+            for name, words in _COMMANDS.items():
+                for bin_ in checkouts:
+                    bare = seconds(checkouts[0] / "python", "-c", _BARE)
+                    taken = seconds(bin_ / "storyreel", *words.split())
+                    bare += seconds(checkouts[0] / "python", "-c", _BARE)
+                    every.append(bare / 2)
+                    ratios.setdefault((name, bin_), []).append(2 * taken / bare)
+    print(f"bare imports: {median(every):.3f} s of the processor\n")
+    print("| command | to the bare imports | before |\n|---|---:|---:|")
     for name in _COMMANDS:
-        print(f"| {name} | {' | '.join(f'{best[name, n] / bare:.1f}' for n in range(len(checkouts)))} |")
+        print(f"| {name} | {' | '.join(f'{median(ratios[name, bin_]):.1f}' for bin_ in checkouts)} |")
     print()
 
 

@@ -9,9 +9,6 @@ from typing import Annotated, cast
 import typer
 
 from storyreel.flows.commands import options
-from storyreel.flows.commands.screen import tables
-from storyreel.flows.planning.summary import summarize
-from storyreel.flows.terminal import Terminal, styled
 
 
 def render(
@@ -35,12 +32,16 @@ def render(
         raise typer.BadParameter("give a storyboard, or a plan with --plan")
     if saved and (provider or sets or select):
         raise typer.BadParameter("a plan fixes --provider, --set and --select; leave them out with --plan")
-    from storyreel.flows.commands.screen.consent import load_agreed, require_consent, try_early
     from storyreel.flows.servers.choose import run_server
 
-    progress = Terminal(stderr=True)
-    # A server of the run's own takes seconds to start, in which the film is planned and the user asked.
+    # A server of the run's own takes seconds to start, in which all else is imported, the film planned, the user asked.
     with run_server() as server:
+        from storyreel.flows.commands.screen import tables
+        from storyreel.flows.commands.screen.consent import load_agreed, require_consent, try_early
+        from storyreel.flows.planning.summary import summarize
+        from storyreel.flows.terminal import Terminal, styled
+
+        progress = Terminal(stderr=True)
         # Planned before Prefect is imported, so that a mistake in the storyboard is printed at once.
         if storyboard:
             request = options.request_of(storyboard, provider, sets, select, budget, out)
