@@ -51,12 +51,15 @@ def ledger(
         raise typer.BadParameter("--history and --full describe single purchases; leave them out with --by")
     if check_prices and (by or history or full):
         raise typer.BadParameter("--check-prices compares sums; leave --by, --history and --full out")
-    from storyreel.flows.accounting import charges, purchases, spending
     from storyreel.tasks.home import Home
 
     if check_prices:
+        from storyreel.flows.accounting import charges
+
         print_result(charges.check_prices(Home.of(), wanted), as_json, charges.print_charges)
         return
+    from storyreel.flows.accounting import purchases, spending
+
     if by:
         print_result(spending.add_up(Home.of(), by, wanted), as_json, spending.print_spending)
         return
