@@ -107,6 +107,7 @@ class SourceKind(Enum):
     VIDEO = _Limits("a video (MP4 or MOV)", 100, VIDEOS, True)
     VOICE = _Limits("a voice (WAV or MP3)", 15, VOICES, True)
     MUSIC = _Limits("a sound file (WAV, MP3, M4A, AAC, FLAC, Ogg, AIFF, CAF or W64)", None, SOUNDS, False)
+    SOUND = _Limits("a recording (WAV, MP3, M4A, AAC, FLAC, Ogg, AIFF, CAF or W64)", None, SOUNDS, False)
     FONT = _Limits("a font (TTF, OTF or TTC)", None, FONTS, False)
 
 
@@ -115,6 +116,7 @@ _CONVERT = {
     SourceKind.VIDEO: "save it as MP4",
     SourceKind.VOICE: "save it as WAV",
     SourceKind.MUSIC: "save it as WAV or MP3",
+    SourceKind.SOUND: "save it as WAV or MP3",
     SourceKind.FONT: "save it as TTF or OTF",
 }
 """Advice about a file of another kind."""

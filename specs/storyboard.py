@@ -103,6 +103,9 @@ class ShotDefaults(StoryboardModel):
     """Where a dissolve needs frames beyond those bought: `hold` repeats the edge frame, `shoot` buys them."""
     native_audio: Literal["keep", "drop"] = "keep"
     """Whether the sound of the generated clip is used."""
+    sound: Source | None = None
+    """The recording of the shot, a sound file beside the storyboard: the clip is made to it where the service can, else
+    it is laid under the shot in the place of the clip's own sound."""
     mode: Mode | None = None
     """Forces the mode of generation; chosen by the references and first frame when left out."""
     provider: Name = "animatic"
@@ -132,6 +135,11 @@ class ShotDefaults(StoryboardModel):
     def services(self) -> tuple[str, ...]:
         """The services in the order in which they are tried: `providers`, or `provider` alone."""
         return self.providers or (self.provider,)
+
+    @property
+    def recordings(self) -> tuple[str, ...]:
+        """The recordings of the shot, as written: its own, or those of its lines in their order."""
+        return (self.sound,) if self.sound else tuple(line.sound for line in self.dialogue if line.sound)
 
 
 class Shot(ShotDefaults):

@@ -10,6 +10,7 @@ from prefect.utilities.annotations import quote
 
 from storyreel.specs.cut import EditPoints
 from storyreel.tasks.join.conform import HouseClip, conform_clip, conform_key
+from storyreel.tasks.join.recording import LaidSound
 from storyreel.tasks.media.binary import find_ffmpeg
 from storyreel.tasks.media.house_format import HouseFormat
 from storyreel.tasks.progress import Progress
@@ -32,12 +33,13 @@ async def conform(
     *,
     keep_sound: bool,
     accept: str | None,
+    laid: LaidSound | None = None,
     name: str,
     tags: Collection[str],
     progress: Progress,
 ) -> HouseClip:
     """Run `conform_task`, or take its result from Prefect's cache if its files are intact. Raises MediaError."""
-    key = conform_key(clip.digest, edit, house, keep_sound, find_ffmpeg().version, accept)
+    key = conform_key(clip.digest, edit, house, keep_sound, find_ffmpeg().version, accept, laid)
     return await run_cached(
         conform_task,
         name,
@@ -49,6 +51,7 @@ async def conform(
         keep_sound=keep_sound,
         into=studio.piece_folder(key),
         accept=accept,
+        laid=quote(laid),
         progress=progress,
         shared=studio.shared_pieces,
         tags=tags,

@@ -13,7 +13,7 @@ from storyreel.specs.money import Money, sums
 from storyreel.specs.storyboard import Format
 from storyreel.tasks.ledger.purchase import Purchase, Verdict, Word
 from storyreel.tasks.polling import PastDurations
-from storyreel.tasks.providers.request import Request
+from storyreel.tasks.providers.request import Attachment, Request
 from storyreel.tasks.request.brief import Brief
 
 TakeState = Literal["new", "cached", "resuming", "unknown"]
@@ -76,6 +76,8 @@ class Candidate(Frozen):
     edit: EditPoints
     state: TakeState = "new"
     reason: str = ""
+    why_laid: str = ""
+    """Why the service is not sent the recordings of the shot; empty if it is, or if there are none."""
     changes: tuple[str, ...] = ()
     """The parts of the storyboard that differ since the last order under this slate, in the author's words."""
 
@@ -116,6 +118,9 @@ class PlannedTake(Frozen):
     cut_seconds: Fraction
     """Length in the cut."""
     keep_sound: bool
+    """Whether the sound of the clip is used."""
+    recordings: tuple[Attachment, ...] = ()
+    """The recordings of the shot."""
     timeout: float
     """Seconds that a run waits for it."""
 
@@ -148,6 +153,10 @@ class PlannedTake(Frozen):
     def edit(self) -> EditPoints:
         """The frames that are used when it is in the cut."""
         return self.chosen.edit
+
+    def laid_with(self, candidate: Candidate) -> tuple[Attachment, ...]:
+        """The recordings that are laid under the clip of a candidate in the place of its own sound."""
+        return () if candidate.request.sound and self.keep_sound else self.recordings
 
     @property
     def candidates(self) -> tuple[Candidate, ...]:
@@ -186,6 +195,7 @@ class PlannedTake(Frozen):
             "circled": self.circled,
             "expand_prompt": self.request.expand_prompt,
             "watermark": self.request.watermark,
+            "recordings": self._recordings_as_json(),
             "changes": list(self.chosen.changes),
             "stand_in": self.is_stand_in,
             "review": self.review,
@@ -198,6 +208,13 @@ class PlannedTake(Frozen):
                 for other in self.fallbacks
             ],
         }
+
+    def _recordings_as_json(self) -> dict[str, Any] | None:
+        """Whether the clip is made to the recordings, whether they are laid under it, and why; None without any."""
+        if not self.recordings:
+            return None
+        laid = bool(self.laid_with(self.chosen))
+        return {"made_to": self.request.sound is not None, "laid_under": laid, "why": self.chosen.why_laid or None}
 
 
 class Plan(Frozen):

@@ -22,6 +22,7 @@ from storyreel.specs.timing import Duration
 from storyreel.tasks.ledger.purchase import State, Verdict
 from storyreel.tasks.prices.price_list import PriceList, Quote
 from storyreel.tasks.providers import load, names
+from storyreel.tasks.providers.models import find_capability
 from storyreel.tasks.providers.provider import Provider
 from storyreel.tasks.providers.request import Attachment, Request
 from storyreel.tasks.request.attachments import Upstream
@@ -30,6 +31,7 @@ from storyreel.tasks.request.brief import attachment_name, brief_of
 from storyreel.tasks.request.build import build_requests, given_frames
 from storyreel.tasks.request.edition import Edition, editions
 from storyreel.tasks.request.local_files import LocalFileChecks
+from storyreel.tasks.request.recordings import recordings, why_not_sent
 from storyreel.tasks.request.unsupported import Unsupported
 from storyreel.tasks.storage.digests import file_digest
 
@@ -235,6 +237,7 @@ class _TakeBuilder:
                 continues=upstream.key if upstream else None,
                 cut_seconds=self._seconds(event.frames),
                 keep_sound=shot.native_audio == "keep",
+                recordings=tuple(recordings(self._film, shot, self._digest, self._files)),
                 timeout=self._timeout(shot.timeout),
             )
             for first, *others in zip(*by_service, strict=True)
@@ -281,12 +284,19 @@ class _TakeBuilder:
             price=quote.money,
             price_note=quote.note,
             brief=brief_of(self._film, shot, first, self._name_of),
+            why_laid=self._why_laid(shot, first),
             edit=edit_points(event, rate.nearest_frames(first.seconds), anchor, given_frames(first.first_clip, rate)),
         )
         yield candidate
         # The takes of a shot differ in number and seed only, which neither price nor brief depends on.
         for request in others:
             yield candidate.model_copy(update={"request": request, "key": request.key})
+
+    def _why_laid(self, shot: Shot, request: Request) -> str:
+        if not shot.recordings:
+            return ""
+        capability = find_capability(self._adapter(request.provider), request.model, request.mode)
+        return why_not_sent(self._film, shot, capability, self._files, has_bucket=self._history.has_bucket)
 
 
 class _Bought:

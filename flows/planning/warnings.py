@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from fractions import Fraction
 
 from storyreel.flows.planning.model import PlannedTake
 from storyreel.specs.problems.phrases import abridged
@@ -10,6 +11,8 @@ from storyreel.specs.storyboard import Shot, Storyboard
 from storyreel.tasks.request.attachments import omitted_voices
 from storyreel.tasks.request.board import letter_warnings, own_font
 
+_SLACK = Fraction(1, 10)
+"""Seconds by which a container may be longer than its sound."""
 LONGEST_CHAIN = 3
 """Longer chains of shots that continue each other drift in colour and likeness."""
 
@@ -56,6 +59,7 @@ def warnings_of(film: Storyboard, takes: Iterable[PlannedTake], chains: Mapping[
             yield f"{begin} is continued itself, {used}: the picture will jump where the next shot takes over"
         if shot.last_frame:
             yield f"{begin} has a last frame, {used}: it will not reach that frame"
+    yield from _cut_recordings(film, first)
     yield from _expanded_prompts(film, first)
     if any(member.voice for member in film.cast.values()):
         yield from _unsent_voices(film, first)
@@ -68,6 +72,23 @@ def _drawn(film: Storyboard, take: PlannedTake) -> tuple[str, ...]:
     if board := take.request.board:
         return board.texts if board.lettering else ()
     return film.title, take.shot
+
+
+def _cut_recordings(film: Storyboard, takes: Mapping[str, PlannedTake]) -> Iterator[str]:
+    """Recordings of which the film does not have the beginning or the end."""
+    for slate, take in takes.items():
+        if take.request.sound and take.edit.first:
+            before = film.format.fps.seconds(take.edit.first)
+            yield (
+                f"{slate} is made to its recording, but the first {float(before):.3g} s of the clip are not in the "
+                "cut, as its end must be: make the shot as long as the clip"
+            )
+        seconds = [recording.seconds for recording in take.recordings]
+        length = sum((each for each in seconds if each is not None), Fraction(0))
+        if length > take.cut_seconds + _SLACK:
+            lengths = f"{float(length):.4g} s long, and the shot {float(take.cut_seconds):.4g} s"
+            what = "recording of {} is" if len(seconds) == 1 else "recordings of {} are together"
+            yield f"the {what.format(slate)} {lengths}: its end is not in the film"
 
 
 def _expanded_prompts(film: Storyboard, takes: Mapping[str, PlannedTake]) -> Iterator[str]:

@@ -219,6 +219,7 @@ def write_manifest(folder: Path, plan: Plan, rendering: Rendering) -> None:
             "seed": take.request.seed,
             "expand_prompt": take.request.expand_prompt,
             "watermark": take.request.watermark,
+            "made_to_recording": take.request.sound is not None,
             "sold_seconds": float(take.request.seconds),
             "inspection": take.inspection.model_dump(mode="json") if take.inspection else None,
             **({"in_cut": _place(events[take.shot], plan.cut)} if take.circled else {}),

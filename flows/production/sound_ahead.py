@@ -27,8 +27,8 @@ def music_under(film: Storyboard, cut: Cut) -> list[MusicTrack]:
 
 
 def shots_with_dialogue(film: Storyboard) -> set[str]:
-    """The shots under which music that ducks is lowered."""
-    return {shot.shot for shot in film.all_shots if shot.dialogue}
+    """The shots under which music that ducks is lowered: those in which a line is written or a recording is heard."""
+    return {shot.shot for shot in film.all_shots if shot.dialogue or shot.recordings}
 
 
 class SoundAhead:

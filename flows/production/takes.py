@@ -28,6 +28,7 @@ from storyreel.tasks.generate import InspectedClip, generate
 from storyreel.tasks.inspection.inspect import Needed, Wanted, best_take
 from storyreel.tasks.join.conform import HouseClip, conform_key
 from storyreel.tasks.join.dissolve import DissolveClip
+from storyreel.tasks.join.recording import LaidSound
 from storyreel.tasks.ledger.budget import Limit
 from storyreel.tasks.ledger.ledger import Ledger, Order, State
 from storyreel.tasks.media.binary import find_ffmpeg
@@ -97,8 +98,9 @@ class TakeRuns:
             if purchase is None or purchase.clip is None:
                 return False
             key = conform_key(
-                purchase.clip, take.edit, self.house, take.keep_sound, find_ffmpeg().version, self._accepted_signature
-            )
+                purchase.clip, take.edit, self.house, take.keep_sound, find_ffmpeg().version, self._accepted_signature,
+                LaidSound.of(take.laid_with(take.chosen), take.request),
+            )  # fmt: skip
             return not take.circled or self._studio.piece_folder(key).exists()
 
         return await asyncio.to_thread(lambda: frozenset(take.identity for take in cached if is_finished(take)))
@@ -311,7 +313,8 @@ class TakeRuns:
             return None
         first = await self._first_frame(take, candidate)
         needed = Needed(frames=candidate.edit.frames, rate=self.house.rate)
-        return Wanted(first_frame=first, sound=take.keep_sound, needed=needed)
+        sound = take.keep_sound and not take.laid_with(candidate)
+        return Wanted(first_frame=first, sound=sound, needed=needed)
 
     async def _first_frame(self, take: PlannedTake, candidate: Candidate) -> Path | None:
         """The file of the picture a take begins with; None if it has none, one at an address, or if it was changed."""
@@ -336,6 +339,7 @@ class TakeRuns:
             self._studio,
             keep_sound=take.keep_sound,
             accept=accept,
+            laid=LaidSound.of(take.laid_with(made.candidate), made.candidate.request),
             name=f"conform {take.shot}",
             tags=shot_tags(take.shot, take.scene),
             progress=lambda done: report_stage(take.shot, take.take, "conforming", done),

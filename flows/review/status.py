@@ -164,6 +164,7 @@ async def _inspection(take: PlannedTake, clip: Path, rate: FrameRate, clips: Cli
     picture = Path(first.source) if first and not first.digest.startswith(("url:", "take:")) else None
     needed = Needed(frames=take.edit.frames, rate=rate)
     try:
-        return await inspect_clip(clip, take.request, Wanted(first_frame=picture, sound=take.keep_sound, needed=needed))
+        sound = take.keep_sound and not take.laid_with(take.chosen)
+        return await inspect_clip(clip, take.request, Wanted(first_frame=picture, sound=sound, needed=needed))
     except MediaError:
         return None

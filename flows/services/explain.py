@@ -249,6 +249,9 @@ def _facts(explanation: Explanation) -> Iterator[tuple[str, str]]:
     yield "seed", str(request.seed)
     if request.prompt:
         yield "expansion", "on: the service rewrites the prompt" if request.expand_prompt else "off"
+    if take.laid_with(take.chosen):
+        why = f": {take.chosen.why_laid}" if take.chosen.why_laid else ""
+        yield "recording", f"laid under the shot in the place of the clip's own sound{why}"
     if request.watermark:
         yield "watermark", "the service marks the clip as AI generated"
     yield "key", take.key

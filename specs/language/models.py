@@ -227,7 +227,7 @@ class Continuation(ShorthandModel):
 
 
 class Dialogue(StoryboardModel):
-    """One spoken line, written `{mira: "Who's there?", delivery: whispered}`.
+    """One spoken line, written `{mira: "Who's there?", delivery: whispered, sound: lines/1A.wav}`.
 
     A speaker who is not in the shot's cast is heard off screen.
     """
@@ -236,6 +236,8 @@ class Dialogue(StoryboardModel):
     line: NonEmptyText
     delivery: Text = ""
     """How the line is spoken: whispered, out of breath, …"""
+    sound: Source | None = None
+    """Its recording, a sound file beside the storyboard."""
 
     @model_validator(mode="before")
     @classmethod
@@ -247,10 +249,12 @@ class Dialogue(StoryboardModel):
         if set(value) >= {"speaker", "line"}:
             return value
         lines = {who: line for who, line in value.items() if who != "delivery"}
+        # Alone it is a speaker of that name.
+        recording = {"sound": lines.pop("sound")} if "sound" in lines and len(lines) == 2 else {}
         if len(lines) != 1:
             raise ValueError('a line of dialogue names one speaker; write `{mira: "Who\'s there?"}`')
         ((who, line),) = lines.items()
-        return {"speaker": who, "line": line, "delivery": value.get("delivery", "")}
+        return {"speaker": who, "line": line, "delivery": value.get("delivery", ""), **recording}
 
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
@@ -262,11 +266,15 @@ class Dialogue(StoryboardModel):
             "properties": {"delivery": full["properties"]["delivery"]},
             "additionalProperties": line,
         }
+        recorded = one_speaker | {"properties": one_speaker["properties"] | {"sound": full["properties"]["sound"]}}
         return {
             "description": full["description"],
             "anyOf": [
                 one_speaker | {"not": {"required": ["delivery"]}, "minProperties": 1, "maxProperties": 1},
                 one_speaker | {"required": ["delivery"], "minProperties": 2, "maxProperties": 2},
+                recorded
+                | {"not": {"required": ["delivery"]}, "required": ["sound"], "minProperties": 2, "maxProperties": 2},
+                recorded | {"required": ["delivery", "sound"], "minProperties": 3, "maxProperties": 3},
             ],
         }
 

@@ -213,6 +213,16 @@ def _shots(storyboard: Storyboard, altered: Set[str]) -> Iterator[Problem]:
         if shot.last_frame is not None and shot.first_frame is None and shot.continues is None:
             message = f"shot {shot.shot} has a picture to end with and none to begin with"
             yield Problem(storyboard.where(*path, "last_frame"), message, "add `first_frame` or `continues`")
+        recorded = [number for number, line in enumerate(shot.dialogue) if line.sound]
+        if recorded and shot.sound is not None:
+            where = storyboard.where(*path, "dialogue", recorded[0], "sound")
+            message = "the shot has a recording of its own, and so has this line"
+            yield Problem(where, message, "keep the shot's `sound`, or those of its lines")
+        elif recorded and len(recorded) < len(shot.dialogue):
+            number = next(n for n in range(len(shot.dialogue)) if n not in recorded)
+            message = "this line has no recording, and another line of the shot has one"
+            hint = "give each line its `sound`, or all of them one as the shot's"
+            yield Problem(storyboard.where(*path, "dialogue", number), message, hint)
         if shot.transition.type == "cut" and shot.transition.duration is not None:
             where = storyboard.where(*path, "transition", "duration")
             yield Problem(where, "a cut takes no time", "remove its `duration`, or make it a dissolve or a fade")
@@ -263,6 +273,11 @@ def _all_sources(storyboard: Storyboard) -> Iterator[tuple[KeyPath, str, SourceK
             yield (*path, "first_frame"), shot.first_frame, SourceKind.IMAGE
         if shot.last_frame is not None:
             yield (*path, "last_frame"), shot.last_frame, SourceKind.IMAGE
+        if shot.sound is not None:
+            yield (*path, "sound"), shot.sound, SourceKind.SOUND
+        for number, line in enumerate(shot.dialogue):
+            if line.sound is not None:
+                yield (*path, "dialogue", number, "sound"), line.sound, SourceKind.SOUND
     for number, music in enumerate(storyboard.music):
         yield ("music", number, "file"), music.file, SourceKind.MUSIC
     if storyboard.format.font is not None:

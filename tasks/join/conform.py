@@ -16,6 +16,7 @@ from ffmpeg.nodes import FilterableStream, OutputStream
 from storyreel.specs.cut import EditPoints
 from storyreel.specs.timing import SAMPLE_RATE
 from storyreel.tasks.join.pieces import PicturePiece, SharedPieces, find_or_make
+from storyreel.tasks.join.recording import LaidSound
 from storyreel.tasks.join.sound_track import ClipSound
 from storyreel.tasks.media.decoder import opened, picture_of, sound_of, tolerant
 from storyreel.tasks.media.errors import MediaError
@@ -69,10 +70,17 @@ class HouseClip(PicturePiece):
 
 
 def conform_key(
-    clip_digest: str, edit: EditPoints, house: HouseFormat, keep_sound: bool, ffmpeg_version: str, accept: str | None
+    clip_digest: str,
+    edit: EditPoints,
+    house: HouseFormat,
+    keep_sound: bool,
+    ffmpeg_version: str,
+    accept: str | None,
+    laid: LaidSound | None = None,
 ) -> str:
     """Cache key: SHA-256, in hex, of everything that the output of `conform_clip` depends on."""
-    return cache_key("conform", _VERSION, clip_digest, asdict(edit), *house.facts, keep_sound, ffmpeg_version, accept)
+    facts = (clip_digest, asdict(edit), *house.facts, keep_sound, ffmpeg_version, accept)
+    return cache_key("conform", _VERSION, *facts, *([laid.facts] if laid else []))
 
 
 async def conform_clip(
@@ -83,15 +91,17 @@ async def conform_clip(
     keep_sound: bool,
     into: Path,
     accept: str | None,
+    laid: LaidSound | None = None,
     progress: Progress | None = None,
     shared: SharedPieces | None = None,
 ) -> HouseClip:
     """The house clip in the folder `into`, copied from the ones that hosts share, or made from the take `clip`.
 
     All pictures of a film must have one signature. A take that is used whole, without a transition, and matches the
-    house format is not encoded if its signature is `accept`, or `accept` is None. Raises MediaError.
+    house format is not encoded if its signature is `accept`, or `accept` is None. With `laid` recordings they are its
+    sound, whatever `keep_sound` says of its own. Raises MediaError.
     """
-    make = partial(_make, clip, edit, house, keep_sound, accept, progress)
+    make = partial(_make, clip, edit, house, keep_sound, accept, laid, progress)
     return await find_or_make(HouseClip, into, make, take=clip, shared=shared)
 
 
@@ -101,7 +111,7 @@ def needs_no_encoding(source: Probe, edit: EditPoints, house: HouseFormat) -> bo
 
 
 async def _make(
-    take: Path, edit: EditPoints, house: HouseFormat, keep_sound: bool, accept: str | None,
+    take: Path, edit: EditPoints, house: HouseFormat, keep_sound: bool, accept: str | None, laid: LaidSound | None,
     progress: Progress | None, folder: Path,
 ) -> HouseClip:  # fmt: skip
     source = await asyncio.to_thread(probe, take)
@@ -113,11 +123,18 @@ async def _make(
     outputs: list[OutputStream] = []
     if not untouched:
         outputs.append(_picture(picture_of(source, taken), source, edit, house, picture))
-    if keep_sound and source.has_sound:
-        outputs.append(ffmpeg.output(_sound(sound_of(source, taken), source, edit, house), str(sound), **RAW_OUTPUT))
+    heard: FilterableStream | None = None
+    if laid:
+        heard = _with_fades(await asyncio.to_thread(laid.samples, edit, house.rate), edit, house)
+    elif keep_sound and source.has_sound:
+        heard = _sound(sound_of(source, taken), source, edit, house)
+    if heard:
+        outputs.append(ffmpeg.output(heard, str(sound), **RAW_OUTPUT))
     if outputs:
         seconds = house.rate.seconds(edit.total)
         await run(tolerant(ffmpeg.merge_outputs(*outputs)), frames=edit.total, seconds=seconds, progress=progress)
+    if laid:
+        await asyncio.to_thread(laid.check)
     result = source if untouched else await asyncio.to_thread(probe, picture)
     if not untouched:
         await _verify_picture(result, edit, house)
@@ -169,7 +186,7 @@ def _sound(sound: FilterableStream, source: Probe, edit: EditPoints, house: Hous
     """The sound of the used frames, exact to the sample; silence where the picture is held."""
     at = house.rate.sample_at
     first, last = at(edit.first), at(edit.first + edit.frames)
-    lead, length = at(edit.hold_head), samples_of(edit.total, house)
+    lead = at(edit.hold_head)
     sound = (
         house_sound(sound, source.channels)
         .filter("atrim", start_sample=first, end_sample=last)
@@ -181,6 +198,12 @@ def _sound(sound: FilterableStream, source: Probe, edit: EditPoints, house: Hous
     if edit.hold_tail:
         fade = min(_fade(edit.join_out - edit.hold_tail, house), last - first)
         sound = sound.filter("afade", t="out", ss=lead + last - first - fade, ns=fade)
+    return _with_fades(sound, edit, house)
+
+
+def _with_fades(sound: FilterableStream, edit: EditPoints, house: HouseFormat) -> FilterableStream:
+    """The sound of a conformed clip, as long as that, with the fades of its picture."""
+    at, length = house.rate.sample_at, samples_of(edit.total, house)
     if edit.fade_in:
         sound = sound.filter("afade", t="in", ss=0, ns=at(edit.fade_in))
     if edit.fade_out:

@@ -67,6 +67,7 @@ def check_video(file: Path) -> None:
 
 CHECKS: dict[str, Callable[[Path], None]] = {
     "IMAGE": check_picture, "VIDEO": check_video, "VOICE": check_sound, "MUSIC": check_sound,
+    "SOUND": check_sound,
 }  # fmt: skip
 """The check of a source, by the name of its `specs.sources.SourceKind`."""
 

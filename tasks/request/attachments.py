@@ -18,6 +18,7 @@ from storyreel.specs.storyboard import Mode, Reference, Shot, Storyboard
 from storyreel.tasks.providers.capability import Capability
 from storyreel.tasks.providers.request import Attachment, Use
 from storyreel.tasks.request.local_files import LocalFileChecks, kind_for
+from storyreel.tasks.request.recordings import why_not_sent
 from storyreel.tasks.request.unsupported import Unsupported, alternatives
 from storyreel.tasks.settings import MEDIA_URL
 
@@ -41,6 +42,7 @@ class Attachments(NamedTuple):
     last_frame: Attachment | None
     references: tuple[Attachment, ...]
     """In the order in which the prompt numbers them."""
+    sound: Attachment | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,7 @@ class AttachmentBuilder:
         if self._problems:
             first, *others = self._problems
             raise Unsupported(first.field, first.message, first.hint, first.at, tuple(others))
-        return Attachments(first_frame, first_clip, last_frame, references)
+        return Attachments(first_frame, first_clip, last_frame, references, self._sound())
 
     @property
     def _goes_on(self) -> bool:
@@ -239,6 +241,14 @@ class AttachmentBuilder:
             if is_unfit or not self._can_send("voice"):
                 return None
         return self._attachment(voice, "voice", "cast", ("cast", subject, "voice"))
+
+    def _sound(self) -> Attachment | None:
+        """The recording that the clip is made to; None if there is none, or it is laid under the shot."""
+        if not self.shot.recordings or not self.capability.sound:
+            return None
+        if why_not_sent(self.storyboard, self.shot, self.capability, self.files, has_bucket=self.has_bucket):
+            return None
+        return self._attachment(self.shot.recordings[0], "sound", "sound", ())
 
     def _attachment(
         self, source: str, use: Use, field: str, at: KeyPath, subject: str = "", voice: Attachment | None = None

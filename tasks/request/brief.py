@@ -108,6 +108,9 @@ def _attachment_words(shot: Shot, request: Request, name_of: NameOf) -> Iterator
         yield f"reference {file}", identity
         if voice := reference.voice:
             yield f"voice of {reference.subject}", name_of(voice.source, voice.digest)[1]
+    if request.sound:
+        file, identity = name_of(request.sound.source, request.sound.digest)
+        yield f"recording {file}", identity
     yield _ORDER, ", ".join(reference.subject or "shot" for reference in request.references)
 
 
@@ -138,7 +141,7 @@ def attachment_name(storyboard: Storyboard, source: str, digest: str) -> tuple[s
 
 
 def _is_file(name: str) -> bool:
-    return name.startswith(("reference ", "first frame ", "last frame "))
+    return name.startswith(("reference ", "first frame ", "last frame ", "recording "))
 
 
 def _files(words: Mapping[str, str]) -> dict[str, str]:

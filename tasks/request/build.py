@@ -78,6 +78,7 @@ def build_requests(
         first_frame=attached.first_frame,
         first_clip=attached.first_clip,
         last_frame=attached.last_frame,
+        sound=attached.sound,
         board=board_of(storyboard, shot, frames, font, digest) if capability.draws_board else None,
         expand_prompt=shot.expand_prompt and capability.prompt_expansion,
         watermark=_watermark(shot, capability, who),

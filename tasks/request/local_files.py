@@ -54,15 +54,18 @@ class LocalFileChecks:
     def problem_with(self, file: Path, use: Use, limits: MediaLimits) -> FileProblem | None:
         """Why a service with these limits would refuse a file, or None."""
         kind = kind_for(use)
-        if (file, kind) not in self._read:
-            self._read[file, kind] = _facts(file, kind)
-        found = self._read[file, kind]
+        found = self._facts(file, kind)
         return _exceeded(found, kind, limits) if isinstance(found, FileFacts) else found
 
     def seconds(self, file: Path, kind: AttachmentKind) -> Fraction | None:
-        """Length of a file that was checked before; None if it was not, or if its container does not say."""
-        found = self._read.get((file, kind))
+        """Length of a video, voice or sound; None if it cannot be read, or if its container does not say."""
+        found = self._facts(file, kind)
         return found.seconds if isinstance(found, FileFacts) else None
+
+    def _facts(self, file: Path, kind: AttachmentKind) -> FileFacts | FileProblem:
+        if (file, kind) not in self._read:
+            self._read[file, kind] = _facts(file, kind)
+        return self._read[file, kind]
 
 
 def kind_for(use: Use) -> AttachmentKind:

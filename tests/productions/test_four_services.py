@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
+import subprocess
+from array import array
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +15,7 @@ import pytest
 import s3fs
 from moto.server import ThreadedMotoServer
 
+from storyreel.tasks.media.binary import find_ffmpeg
 from tests.flows.staging import Stage
 from tests.services.emulator import Emulator
 from tests.services.faults import Answer, Call
@@ -38,10 +42,10 @@ shots:
     action: "{mira} climbs the last stair."
     cast: [mira]
     first_frame: media/boards/keeper-1A.png
-    dialogue: [{mira: "Who's there?"}]
+    dialogue: [{mira: "Who's there?", sound: media/mira.wav}]
   - {shot: 1B, action: She reaches for the shutter., cast: [mira], continues: 1A}
   - {shot: 1C, action: The lamp turns., continues: 1B, transition: {type: dissolve, duration: 6f}}
-  - {shot: 2A, action: The sea., takes: 2, circled: 1}
+  - {shot: 2A, action: The sea., takes: 2, circled: 1, sound: media/mira.wav}
 """
 
 
@@ -69,6 +73,20 @@ def stage_of(service: str, emulator: Emulator, base_url: str, folder: Path, told
     return Stage(folder, FILM.replace("SERVICE", service), emulator, variables)
 
 
+def likeness(film: str, recording: Path, seconds: float) -> float:
+    """How much the sound of a film's beginning is that of a recording, in the same place: 1 if it is."""
+    one, other = (
+        subprocess.run(
+            [find_ffmpeg().path, "-v", "error", "-i", file, "-t", str(seconds), "-ac", "1", "-ar", "48000",
+             "-f", "s16le", "-"], check=True, capture_output=True,
+        ).stdout
+        for file in (film, recording)
+    )  # fmt: skip
+    a, b = array("h", one), array("h", other)
+    powers = sum(x * x for x in a) * sum(y * y for y in b)
+    return sum(x * y for x, y in zip(a, b, strict=False)) / math.sqrt(powers) if powers else 0.0
+
+
 def parts(service: str, body: dict[str, Any]) -> dict[str, Any]:
     """What a body asks for, in one form for all services; what is missing is left out."""
     if service in ("apiyi", "dashscope"):
@@ -84,6 +102,7 @@ def parts(service: str, body: dict[str, Any]) -> dict[str, Any]:
             "first": len(by_kind.get("first_frame", [])),
             "expands": asked["prompt_extend"],
             "avoid": body["input"].get("negative_prompt", ""),
+            "sounds": len(by_kind.get("driving_audio", [])) + ("audio_url" in body["input"]),
         }
     listed = [*body.get("image_urls", []), *body.get("video_urls", [])]
     return {
@@ -96,6 +115,7 @@ def parts(service: str, body: dict[str, Any]) -> dict[str, Any]:
         "first": sum(name in body for name in ("first_frame_image", "image_url", "start_image_url")),
         "expands": body["additional_settings"]["prompt_extend"] if service == "freepik" else body["enhance_prompt"],
         "avoid": body.get("negative_prompt", ""),
+        "sounds": "audio_url" in body,
     }
 
 
@@ -115,6 +135,7 @@ def test_one_storyboard_is_rendered_by_every_service(
         with av.open(made["sequence"]) as film:
             assert sum(1 for _ in film.decode(video=0)) == 48
         assert len(emulator.accepted) == 5
+        assert likeness(made["sequence"], MEDIA / "mira.wav", 0.9) > 0.99, "the recording is laid under 1A"
         _assert_asked_for_what_was_written(service, [sale.body for sale in emulator.accepted])
         before = len(emulator.requests)
         assert stage.run()[0] == 0
@@ -139,6 +160,8 @@ def _assert_asked_for_what_was_written(service: str, bodies: list[dict[str, Any]
     assert (turns["images"], turns["videos"], turns["first"]) == (0, 0, 1)
     seas = [part for part in asked if "The sea" in part["prompt"]]
     assert [(part["images"], part["first"]) for part in seas] == [(0, 0), (0, 0)]
+    # The clip of 2A is made to its recording; that of 1A, with references, cannot be.
+    assert [part["sounds"] for part in (climbs, turns, *seas)] == [0, 0, 1, 1]
     for part in asked:
         assert part["seconds"] == (5 if service == "aimlapi" else 2)
         assert part["resolution"].lower() == "720p"

@@ -79,6 +79,7 @@ def _notes(budgeted: BudgetedPlan, same: Sequence[str]) -> Iterator[str | Text]:
         else:
             yield f"It will take about {_duration(plan.expected_seconds)}, by the times these services took before."
         yield from _prompts(bought)
+    yield from _recordings(plan)
     if plan.longest_chain > 1:
         yield f"Longest chain of shots that continue each other: {plan.longest_chain}."
     yield from _fallbacks(plan)
@@ -88,6 +89,22 @@ def _notes(budgeted: BudgetedPlan, same: Sequence[str]) -> Iterator[str | Text]:
         yield styled(("note:", "yellow"), f" {warning}")
     if budgeted.excess:
         yield styled(("budget:", "red"), f" {budgeted.excess}")
+
+
+def _recordings(plan: Plan) -> Iterator[str]:
+    """The shots that are made to their recordings, and those under which these are laid, with the reason."""
+    made: dict[str, None] = {}
+    laid: dict[str, dict[str, None]] = {}
+    for take in plan.takes:
+        if take.request.sound:
+            made[take.shot] = None
+        if take.laid_with(take.chosen):
+            laid.setdefault(take.chosen.why_laid, {})[take.shot] = None
+    if made:
+        yield f"Made to their recordings: {abridged(made)}."
+    for why, shots in laid.items():
+        because = f", as {why}" if why else ""
+        yield f"Recordings laid under {abridged(shots)} in the place of the clips' own sound{because}."
 
 
 def _prompts(bought: Sequence[PlannedTake]) -> Iterator[str]:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from storyreel.specs.problems.problem import MOST_PROBLEMS
 from storyreel.specs.sources import SourceChecker, SourceKind
 from storyreel.specs.storyboard import MOST_REQUESTS, MOST_SHOTS, Shot, Storyboard
-from storyreel.specs.validation.check import check
+from storyreel.specs.validation.check import check, local_sources
 
 Film = Callable[..., Storyboard]
 Wrong = Callable[..., list[str]]
@@ -50,6 +50,14 @@ _PEOPLE = "cast: {mira: {}, tom: {}}\nlocations: {sea: {}}\n"
         (
             "providers: [a, animatic, b]",
             "no service after `animatic` is ever tried: it draws every shot (write it last)",
+        ),
+        (
+            "sound: https://a/b.wav",
+            "`https://a/b.wav` is not local (download it)",
+        ),
+        (
+            "dialogue: [{tom: Hi, sound: nothing.wav}]",
+            "`nothing.wav` does not exist",
         ),
         ("duration: 10ms", "the duration is 10ms, less than one frame at 30 fps"),
         ("duration: 00:00:01:30", "00:00:01:30 names frame 30, but a second has 30 frames"),
@@ -290,6 +298,38 @@ def test_what_is_not_a_file_is_refused_without_opening_it(tmp_path: Path, media:
 )
 def test_an_address_is_reached_by_http_and_has_a_host(wrong: Wrong, address: str, found: str) -> None:
     assert found in wrong(f"shots: [{{shot: 1, action: x, first_frame: '{address}'}}]\n")[0]
+
+
+@pytest.mark.usefixtures("media")
+@pytest.mark.parametrize(
+    ("shot", "found"),
+    [
+        (
+            "sound: a.wav, dialogue: [{tom: Hi, sound: a.wav}]",
+            "the shot has a recording of its own, and so has this line (keep the shot's `sound`",
+        ),
+        (
+            "dialogue: [{tom: Hi, sound: a.wav}, {mira: Ho}]",
+            "this line has no recording, and another line of the shot has one (give each line its `sound`, or all",
+        ),
+        ("sound: a.png", "`a.png` is not a recording (WAV"),
+    ],
+)
+def test_recordings_of_a_shot_and_of_its_lines_exclude_each_other(wrong: Wrong, shot: str, found: str) -> None:
+    (line,) = wrong(f"{_PEOPLE}shots:\n- {{shot: 1A, action: x, {shot}}}\n")
+    assert line.split(": ", 1)[1].startswith(found)
+
+
+@pytest.mark.usefixtures("media")
+def test_a_recording_is_a_file_of_the_film_and_somebody_may_still_be_called_sound(film: Film) -> None:
+    found = film(
+        "cast: {mira: {}, sound: {}}\ndefaults: {sound: a.mp3}\nshots:\n"
+        "- {shot: 1A, action: x, sound: null, dialogue: [{mira: Hi, sound: a.wav}]}\n"
+        "- {shot: 1B, action: x, dialogue: [{sound: Ho}, {sound: Hey, delivery: low}]}\n"
+    )
+    assert [shot.recordings for shot in found.all_shots] == [("a.wav",), ("a.mp3",)]
+    assert [line.speaker for shot in found.all_shots for line in shot.dialogue] == ["mira", "sound", "sound"]
+    assert local_sources(found) == ["a.mp3", "a.wav"]
 
 
 def test_a_tilde_is_not_expanded(wrong: Wrong) -> None:

@@ -280,6 +280,8 @@ def storyboards(draw: st.DrawFn) -> dict[str, Any]:
         if draw(st.integers(0, 4)) == 0:
             shot["mode"] = draw(st.sampled_from([mode.value for mode in Mode]))
         if draw(st.integers(0, 3)) == 0:
+            shot["sound"] = "here/v.wav"
+        if draw(st.integers(0, 3)) == 0:
             shot |= {"expand_prompt": draw(st.booleans()), "watermark": draw(st.booleans())}
         if draw(st.booleans()):
             shot["seed"] = draw(st.sampled_from([0, 1, 2**31 - 1]))

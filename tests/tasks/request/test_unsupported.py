@@ -97,8 +97,10 @@ class Wide(Provider):
 @pytest.fixture
 def wide(monkeypatch: pytest.MonkeyPatch) -> None:
     from storyreel.flows.planning import plan
+    from storyreel.tasks.prices import price_list
 
-    monkeypatch.setattr(plan, "load", lambda _: Wide)
+    for module in (plan, price_list):
+        monkeypatch.setattr(module, "load", lambda _: Wide)
 
 
 ALL = "shoot it with aimlapi or apiyi or dashscope or freepik"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import wave
 from io import StringIO
 from pathlib import Path
 
@@ -51,6 +52,18 @@ def test_a_note_names_some_of_many_shots_and_counts_the_others(tmp_path: Path) -
     printed = _printed(tmp_path, _shots(300), "freepik")
     (note,) = [line for line in printed.splitlines() if line.startswith("note: price of S0, S1, ")]
     assert "and 276 more:" in note
+
+
+def test_which_clips_are_made_to_their_recordings_is_told(tmp_path: Path) -> None:
+    with wave.open(str(tmp_path / "line.wav"), "wb") as sound:
+        sound.setparams((1, 2, 8000, 0, "NONE", ""))
+        sound.writeframes(bytes(2 * 8000 * 3))
+    shots = _shots(3).replace("S1, ", "S1, sound: line.wav, ")
+    shots = shots.replace("S2, ", "S2, sound: line.wav, references: [https://x.org/a.png], ")
+    assert "Recordings laid under S1, S2 in the place of the clips' own sound." in _printed(tmp_path, shots)
+    printed = _printed(tmp_path, shots, "dashscope")
+    assert "Made to their recordings: S1." in printed
+    assert "laid under S2 in the place of the clips' own sound, as wan2.7-r2v makes no clip to a recording" in printed
 
 
 def test_what_services_do_with_prompts_is_told_of_what_is_bought(tmp_path: Path) -> None:
