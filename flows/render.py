@@ -53,6 +53,8 @@ from storyreel.specs.storyboard import is_remote
 from storyreel.tasks import providers
 from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.budget import BudgetExceeded
+from storyreel.tasks.media.text.typefaces import Fonts
+from storyreel.tasks.request.board import own_font
 from storyreel.tasks.studio import open_studio
 from storyreel.tasks.threads import in_own_thread, in_threads
 
@@ -239,7 +241,8 @@ async def _carry_out(
             takes = await begin_takes(plan, studio, run, planner.limits, agreed)
         async with orderly_shutdown(plan, takes, studio), observe_run(plan, takes, studio, links) as observer:
             music, spoken = music_under(planner.film, plan.cut), shots_with_dialogue(planner.film)
-            parts = FilmParts(plan, takes, SoundAhead(plan.cut, takes, studio, music, spoken), studio.house_folder)
+            sound = SoundAhead(plan.cut, takes, studio, music, spoken)
+            parts = FilmParts(plan, takes, sound, studio.house_folder, Fonts(own=own_font(planner.film)))
             if failures := await takes.run_all(then=parts.prepare):
                 raise ShotsFailed(failures, len(plan.cut.events))
             if unapproved := await unapproved_shots(plan, takes, studio):

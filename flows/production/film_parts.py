@@ -1,4 +1,4 @@
-"""The parts of a film besides its conformed takes: dissolves, sound, and the pictures of its contact sheet.
+"""The parts of a film besides its conformed takes: dissolves, sound, and the pages of its contact sheet.
 
 Each is made as soon as its clips are there, while other takes are still at the services.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -17,21 +18,22 @@ from storyreel.flows.production.takes import TakeRuns
 from storyreel.tasks.join.conform import HouseClip
 from storyreel.tasks.join.dissolve import DissolveClip
 from storyreel.tasks.join.shot_picture import find_shot_picture
-from storyreel.tasks.media.contact_sheet import Grid, examined_picture
+from storyreel.tasks.media.contact_sheet import Grid, draw_page, examined_picture
 from storyreel.tasks.media.ffmpeg import in_thread
+from storyreel.tasks.media.text.typefaces import Fonts
 
 
 class FilmParts:
     """The parts of one film. The first caller starts a part, all others wait for the same one."""
 
-    def __init__(self, plan: Plan, takes: TakeRuns, sound: SoundAhead, house: Path) -> None:
-        self._plan, self._takes, self._sound, self._house = plan, takes, sound, house
+    def __init__(self, plan: Plan, takes: TakeRuns, sound: SoundAhead, house: Path, fonts: Fonts) -> None:
+        self._plan, self._takes, self._sound, self._house, self._fonts = plan, takes, sound, house, fonts
         self._events = {event.shot: event for event in plan.cut.events}
         width, height = plan.format.size
-        self.ratio = width / height
-        """Of the film's picture, width to height."""
-        grid = Grid.of(len(plan.cut.events), self.ratio)
-        self._size = grid.width, grid.height
+        self._ratio = width / height
+        self._grid = Grid.of(len(plan.cut.events), self._ratio)
+        self._missing = [{event.shot for event in self._grid.events(plan.cut, n)} for n in self._grid.pages(plan.cut)]
+        """By page of the contact sheet, the shots that are not conformed yet."""
         shots = [event.shot for event in plan.cut.events]
         self._pairs: dict[str, list[tuple[str, str]]] = {shot: [] for shot in shots}
         for pair in pairwise(shots):
@@ -43,6 +45,7 @@ class FilmParts:
         begun: list[asyncio.Future[Any]] = []
         if found := self._takes.conformed(take.shot):
             begun.append(self._picture(take.shot, found[1]))
+            begun.extend(self._complete_pages(take.shot))
             begun.extend(self._sound.add(take.shot, found[1]))
         for pair in self._pairs[take.shot]:
             before, after = map(self._takes.conformed, pair)
@@ -57,17 +60,35 @@ class FilmParts:
         made = await asyncio.gather(*(self._dissolve(takes[n - 1 : n + 1], clips[n - 1 : n + 1]) for n in joins))
         return {takes[n].shot: clip for n, clip in zip(joins, made, strict=True)}
 
-    async def pictures(self, takes: Sequence[PlannedTake]) -> list[bytes]:
-        """The pictures of the contact sheet, of the takes of the cut. Raises MediaError."""
-        return [await self._picture(take.shot, await self._takes.house_clip(take)) for take in takes]
+    async def pages(self) -> list[bytes]:
+        """The pages of the contact sheet. Raises MediaError."""
+        return [await self._page(number) for number in self._grid.pages(self._plan.cut)]
+
+    def _complete_pages(self, shot: str) -> list[asyncio.Future[bytes]]:
+        """Begin the page for which only this shot was missing."""
+        of_shot = [number for number, shots in enumerate(self._missing) if shot in shots]
+        for number in of_shot:
+            self._missing[number].discard(shot)
+        return [self._page(number) for number in of_shot if not self._missing[number]]
+
+    def _page(self, number: int) -> asyncio.Future[bytes]:
+        cut = self._plan.cut
+
+        async def draw() -> bytes:
+            takes = [await self._takes.take_in_cut(event.shot) for event in self._grid.events(cut, number)]
+            pictures = [await self._picture(take.shot, await self._takes.house_clip(take)) for take in takes]
+            drawn = partial(draw_page, number, pictures, cut, self._ratio, title=self._plan.title, fonts=self._fonts)
+            return await in_thread(lambda _: drawn())
+
+        return self._takes.once(("page", number), draw)
 
     def _picture(self, shot: str, clip: HouseClip) -> asyncio.Future[bytes]:
         event, rate = self._events[shot], self._plan.cut.rate
-        frame = event.head + event.frames // 2
+        frame, size = event.head + event.frames // 2, (self._grid.width, self._grid.height)
 
         async def draw() -> bytes:
-            kept = await in_thread(lambda _: examined_picture(clip.picture, self._size)) if clip.untouched else b""
-            return kept or await find_shot_picture(clip, frame, event.frames, rate, self._size, self._house)
+            kept = await in_thread(lambda _: examined_picture(clip.picture, size)) if clip.untouched else b""
+            return kept or await find_shot_picture(clip, frame, event.frames, rate, size, self._house)
 
         return self._takes.once(("picture", shot), draw)
 

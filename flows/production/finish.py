@@ -18,11 +18,9 @@ from storyreel.tasks.assemble import assemble
 from storyreel.tasks.join.assemble import FilmFile
 from storyreel.tasks.join.mux import Chapter
 from storyreel.tasks.ledger.ledger import Ledger
-from storyreel.tasks.media.contact_sheet import contact_sheet
+from storyreel.tasks.media.contact_sheet import write_pages
 from storyreel.tasks.media.ffmpeg import in_thread
-from storyreel.tasks.media.text.typefaces import Fonts
-from storyreel.tasks.progress import Progress, report_stage
-from storyreel.tasks.request.board import own_font
+from storyreel.tasks.progress import report_stage
 from storyreel.tasks.studio import Studio
 
 
@@ -78,16 +76,15 @@ class FilmFinisher(NamedTuple):
             spending=await studio.ask(Ledger.spent_by, "service", run=run),
             charges=await studio.ask(Ledger.charges, run=run),
         )
-        pictures = await self.parts.pictures(circled)
-        await in_thread(lambda progress: self._write_beside(rendering, pictures, progress))
+        pages = await self.parts.pages()
+        await in_thread(lambda _: self._write_beside(rendering, pages))
         return rendering
 
-    def _write_beside(self, rendering: Rendering, pictures: Sequence[bytes], progress: Progress) -> None:
+    def _write_beside(self, rendering: Rendering, pages: Sequence[bytes]) -> None:
         plan, folder = self.plan, self.delivery.folder
         report.write_manifest(folder, plan, rendering)
         report.write_subtitles(folder, self.film, plan.cut)
-        sheet, fonts = folder / report.CONTACT_SHEET, Fonts(own=own_font(self.film))
-        contact_sheet(pictures, plan.cut, self.parts.ratio, sheet, title=plan.title, fonts=fonts, progress=progress)
+        write_pages(pages, folder / report.CONTACT_SHEET)
 
 
 def _chapters(film: Storyboard, cut: Cut) -> list[Chapter]:

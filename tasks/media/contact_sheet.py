@@ -18,7 +18,6 @@ from storyreel.tasks.media.frames import STRIP, displayed_image, frame_width, mi
 from storyreel.tasks.media.probe import decoded_frames, no_picture, open_clip, picture_stream
 from storyreel.tasks.media.text.layout import Weight, one_line
 from storyreel.tasks.media.text.typefaces import STANDARD, Fonts
-from storyreel.tasks.progress import Progress
 from storyreel.tasks.storage.files import replacing
 
 WIDTH = 1920
@@ -59,6 +58,14 @@ class Grid(NamedTuple):
     def pictures(self) -> int:
         """Most pictures on a page."""
         return self.columns * self.rows
+
+    def pages(self, cut: Cut) -> range:
+        """The numbers of a film's pages, from 0."""
+        return range(math.ceil(len(cut.events) / self.pictures))
+
+    def events(self, cut: Cut, page: int) -> tuple[Event, ...]:
+        """The events on a page."""
+        return cut.events[page * self.pictures : (page + 1) * self.pictures]
 
     def place(self, number: int) -> tuple[int, int]:
         """The top left corner of a picture on its page; pictures are counted from 0."""
@@ -109,29 +116,39 @@ def _drawn(picture: Image.Image, size: tuple[int, int]) -> bytes:
     return drawn.getvalue()
 
 
-def contact_sheet(
-    pictures: Sequence[bytes], cut: Cut, ratio: float, into: Path, *, title: str, fonts: Fonts = STANDARD,
-    progress: Progress | None = None,
-) -> list[Path]:  # fmt: skip
-    """Draw a film's contact sheet as JPEG: for each shot its picture, slate, timecode and length.
+def draw_page(
+    number: int, pictures: Sequence[bytes], cut: Cut, ratio: float, *, title: str, fonts: Fonts = STANDARD
+) -> bytes:
+    """Draw a page of a film's contact sheet as JPEG: for each shot its picture, slate, timecode and length.
 
-    `pictures` are by `shot_picture` or `examined_picture`, one for each event of the cut, in the size of `Grid.of`;
-    `ratio` is the film's.
-    Returns the pages. The first is `into`; further ones, from some 80 shots on, are numbered: `name-2.jpg`. A file is
-    complete or absent. Call it in a thread. Raises MediaError.
+    Pages are counted from 0. `pictures` are by `shot_picture` or `examined_picture`, one for each of the page's
+    `Grid.events`, in the size of `Grid.of`; `ratio` is the film's. Call it in a thread.
     """
     grid = Grid.of(len(cut.events), ratio)
-    pages: list[Path] = []
-    for first in range(0, len(cut.events), grid.pictures):
-        events = cut.events[first : first + grid.pictures]
-        page = _page(cut, events, grid, title, fonts, number=len(pages) + 1)
-        for at, picture in enumerate(pictures[first : first + len(events)]):
-            with Image.open(io.BytesIO(picture)) as drawn:
-                page.paste(drawn, grid.place(at))
-        if progress:
-            progress((first + len(events)) / len(cut.events))
-        pages.append(_save(page, into if not pages else into.with_stem(f"{into.stem}-{len(pages) + 1}")))
-    return pages
+    page = _page(cut, grid.events(cut, number), grid, title, fonts, number=number + 1)
+    for at, picture in enumerate(pictures):
+        with Image.open(io.BytesIO(picture)) as drawn:
+            page.paste(drawn, grid.place(at))
+    content = io.BytesIO()
+    page.convert("RGB").save(content, "JPEG", quality=88, subsampling=0, optimize=True)
+    return content.getvalue()
+
+
+def write_pages(pages: Sequence[bytes], into: Path) -> list[Path]:
+    """Write the pages of a contact sheet; returns their files. Raises MediaError.
+
+    The first is `into`; further ones, from some 80 shots on, are numbered: `name-2.jpg`. A file is complete or absent.
+    """
+    files = [into, *(into.with_stem(f"{into.stem}-{number}") for number in range(2, len(pages) + 1))]
+    for file, page in zip(files, pages, strict=True):
+        try:
+            with replacing(file) as fresh:
+                fresh.write_bytes(page)
+        except OSError as error:
+            raise MediaError(
+                f"{file} cannot be written: {error.strerror}", hint="check the free space on the disk"
+            ) from error
+    return files
 
 
 def _page(cut: Cut, events: Sequence[Event], grid: Grid, title: str, fonts: Fonts, number: int) -> Image.Image:
@@ -154,14 +171,3 @@ def _page(cut: Cut, events: Sequence[Event], grid: Grid, title: str, fonts: Font
         when.draw(page, x + grid.width - length.width - 14, y + 2, _DIM, "right")
         length.draw(page, x + grid.width, y + 2, _DIM, "right")
     return page
-
-
-def _save(page: Image.Image, into: Path) -> Path:
-    try:
-        with replacing(into) as fresh:
-            page.convert("RGB").save(fresh, "JPEG", quality=88, subsampling=0, optimize=True)
-    except OSError as error:
-        raise MediaError(
-            f"{into} cannot be written: {error.strerror}", hint="check the free space on the disk"
-        ) from error
-    return into

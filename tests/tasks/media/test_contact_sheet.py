@@ -7,7 +7,7 @@ from PIL import Image
 
 from storyreel.specs.cut import Cut, Event
 from storyreel.specs.timing import FrameRate
-from storyreel.tasks.media.contact_sheet import WIDTH, Grid, contact_sheet, shot_picture
+from storyreel.tasks.media.contact_sheet import WIDTH, Grid, draw_page, shot_picture, write_pages
 from storyreel.tasks.media.errors import MediaError
 from tests.tasks.generated_clips import make_clip
 
@@ -32,7 +32,9 @@ def _sheet(film: Path, cut: Cut, into: Path, title: str, ratio: float = 128 / 72
         shot_picture(film, event.start + event.frames // 2, event.frames, RATE, (grid.width, grid.height))
         for event in cut.events
     ]
-    return contact_sheet(pictures, cut, ratio, into, title=title)
+    of_page = (pictures[number * grid.pictures :][: grid.pictures] for number in grid.pages(cut))
+    pages = [draw_page(number, drawn, cut, ratio, title=title) for number, drawn in enumerate(of_page)]
+    return write_pages(pages, into)
 
 
 @pytest.mark.parametrize(("size", "frames"), [("128x72", 6), ("128x72", 40), ("72x128", 13)])
