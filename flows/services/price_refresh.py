@@ -9,7 +9,7 @@ from datetime import date
 from difflib import unified_diff
 from typing import Any
 
-from storyreel.flows.services.prices import amount, paid_services, sizes_by_model
+from storyreel.flows.services.prices import amount, paid_services, sizes_by_model, video_seconds
 from storyreel.flows.terminal import Column, Row, Terminal, print_rows, styled
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.problems.phrases import counted, lasting, reason
@@ -83,7 +83,11 @@ def refresh_prices(service: str | None = None, environment: Mapping[str, str] = 
     answers = asyncio.run(_ask(asked))
     published = {name: answer for name, answer in answers.items() if isinstance(answer, PublishedPrices)}
     today = date.today()
-    moves = tuple(move for name, answer in published.items() for move in moves_of(name, answer, prices, today))
+    moves = tuple(
+        move
+        for name, answer in published.items()
+        for move in moves_of(name, answer, prices, today, video_seconds(asked[name]))
+    )
     return Refresh(
         own=own,
         moves=moves,

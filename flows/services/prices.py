@@ -10,6 +10,7 @@ from typing import Any
 from storyreel.flows.services.catalogue import BrokenService, loaded_service
 from storyreel.flows.terminal import Column, Row, Terminal, print_rows
 from storyreel.specs.frozen import Frozen
+from storyreel.specs.storyboard import Mode
 from storyreel.tasks import providers
 from storyreel.tasks.prices.price_list import PriceList, Site
 from storyreel.tasks.prices.rates import Rate
@@ -103,6 +104,21 @@ def sizes_by_model(adapter: type[Provider]) -> dict[str, tuple[str, ...]]:
         for capability in model.modes.values():
             sizes = (*found.get(capability.model, ()), *capability.resolutions)
             found[capability.model] = tuple(dict.fromkeys(sizes))
+    return found
+
+
+def video_seconds(adapter: type[Provider]) -> dict[str, int]:
+    """The most seconds of reference video that each model of a service takes in a request, by the service's id of it.
+
+    Models that take none are left out.
+    """
+    found: dict[str, int] = {}
+    for model in models_of(adapter).values():
+        for capability in model.modes.values():
+            media = capability.media
+            if capability.mode is Mode.REFERENCE and capability.videos != 0 and media:
+                longest = media.all_videos_seconds or media.video_seconds[1] * (capability.videos or 1)
+                found[capability.model] = max(longest, found.get(capability.model, 0))
     return found
 
 

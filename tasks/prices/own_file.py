@@ -6,9 +6,10 @@ Only rates that were written here before are changed. Everything else in the fil
 from __future__ import annotations
 
 from codecs import BOM_UTF8
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
+from types import MappingProxyType
 from typing import get_args
 
 from storyreel.specs.frozen import Frozen
@@ -27,6 +28,9 @@ _BEGINNING = """\
 prices: 1
 
 """
+
+
+NO_VIDEO: Mapping[str, int] = MappingProxyType({})
 
 
 class Move(Frozen):
@@ -89,17 +93,31 @@ class OwnFile(Frozen):
         return text
 
 
-def moves_of(service: str, published: PublishedPrices, prices: PriceList, today: date) -> list[Move]:
-    """The published prices of a service that differ from those in `prices`, and can be written into a price file."""
+def moves_of(
+    service: str,
+    published: PublishedPrices,
+    prices: PriceList,
+    today: date,
+    video_seconds: Mapping[str, int] = NO_VIDEO,
+) -> list[Move]:
+    """The published prices of a service that differ from those in `prices`, and can be written into a price file.
+
+    `video_seconds` has the most seconds of reference video that its models take. Of a model whose terms are not known
+    they are assumed to be billed, so that a budget holds.
+    """
     found = (
-        _move(service, one, published.source, prices, today)
+        _move(service, one, published.source, prices, today, video_seconds.get(one.model, 0))
         for one in published.prices
         if not one.resolution or one.resolution in get_args(Resolution)
     )
     return [move for move in found if move]
 
 
-def _move(service: str, one: PublishedPrice, source: str, prices: PriceList, today: date) -> Move | None:
+def _move(
+    service: str, one: PublishedPrice, source: str, prices: PriceList, today: date, video_seconds: int
+) -> Move | None:
+    terms = prices.terms_of(service, one.model)
+    is_assumed = bool(video_seconds) and (terms is None or terms.input_video is None)
     after = Rate(
         service=service,
         models=(one.model,),
@@ -108,6 +126,8 @@ def _move(service: str, one: PublishedPrice, source: str, prices: PriceList, tod
         as_of=today,
         source=source,
         doubt=one.doubt,
+        input_video="assumed" if is_assumed else None,
+        input_seconds=video_seconds if is_assumed else 0,
     )
     own = [rate for rate in prices.own_rates(service, one.model) if rate.resolution in ("", one.resolution)]
     written = next((rate for rate in own if _is_written_here(rate, after)), None)
@@ -130,12 +150,9 @@ def _is_written_here(rate: Rate, after: Rate) -> bool:
 
 def _values(rate: Rate) -> NewValues:
     """A rate that is published, as the keys of a price file."""
-    names: dict[str, Scalar] = {
-        "service": rate.service,
-        "model": rate.models[0],
-        "resolution": rate.resolution or None,
-    }
-    return {key: value for key, value in (names | _moving(rate)).items() if value is not None}
+    names = {"service": rate.service, "model": rate.models[0], "resolution": rate.resolution or None}
+    terms = {"input_video": rate.input_video, "input_seconds": rate.input_seconds or None}
+    return {key: value for key, value in (names | _moving(rate) | terms).items() if value is not None}
 
 
 def _moving(rate: Rate) -> dict[str, Scalar]:

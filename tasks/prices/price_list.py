@@ -122,6 +122,10 @@ class PriceList(Frozen):
         """The rates of a model in the user's own file, as they are written there, by precedence."""
         return _matching(self.own, service, model, self._region(service))
 
+    def terms_of(self, service: str, model: str) -> Rate | None:
+        """A rate of this package with a model's terms beside its price, the same in all regions; None if unknown."""
+        return next((r for r in self.shipped.rates if r.service == service and model in (r.models or (model,))), None)
+
     def rates(self, service: str, model: str) -> tuple[Rate, ...]:
         """All rates of a model in the configured region: the one in force for each resolution and length."""
         found: list[Rate] = []
@@ -139,8 +143,7 @@ class PriceList(Frozen):
     def _search(self, service: str, model: str) -> Iterator[Rate]:
         region = self._region(service)
         own, shipped = (_matching(tariff, service, model, region) for tariff in (self.own, self.shipped))
-        # Terms beside the price are the same in all regions of a service.
-        terms = next((r for r in self.shipped.rates if r.service == service and model in (r.models or (model,))), None)
+        terms = self.terms_of(service, model)
         return chain((rate.with_terms_of(terms) if terms else rate for rate in own), shipped)
 
     def _region(self, service: str) -> str:

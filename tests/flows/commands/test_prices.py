@@ -16,13 +16,14 @@ import pytest
 from storyreel.flows.commands.app import app
 from storyreel.flows.commands.exit_codes import exit_code
 from storyreel.flows.services import price_refresh
+from storyreel.tasks.prices.price_list import PriceList
 from tests.services.aimlapi import Aimlapi
 from tests.services.aimlapi_models import ListedModel, by_resolution, per_unit
 from tests.services.faults import Answer, Call, Page, Reset, Silence, Trouble
 
 Told = Callable[..., subprocess.CompletedProcess[str]]
 
-T2V, R2V = "alibaba/wan-2-7-t2v", "alibaba/wan-2-7-r2v"
+T2V, R2V, WAN = "alibaba/wan-2-7-t2v", "alibaba/wan-2-7-r2v", "wan2.7-r2v"
 
 
 @pytest.fixture
@@ -65,7 +66,10 @@ def test_the_list_has_days_and_sources_and_says_what_is_unknown(prices: Told, ho
     assert f"would be in {home / 'prices.yaml'}" in told.stdout and not home.exists()
     (dashscope,) = json.loads(prices("--json", "--service", "dashscope").stdout)["services"]
     assert (dashscope["region"], dashscope["host"]) == ("Beijing", "dashscope.aliyuncs.com")
-    assert {price["rate"]["price"]["amount"] for price in dashscope["prices"]} == {"0.6", "1.0"}
+    (rate,) = (
+        price["rate"] for price in dashscope["prices"] if (price["models"][0], price["resolution"]) == (WAN, "720p")
+    )
+    assert (rate["price"], rate["as_of"]) == ({"amount": "0.6", "currency": "CNY"}, "2026-11-21")
     wrong = prices("--service", "aimlap")
     assert wrong.returncode == 2 and "there is no service" in wrong.stderr
 
@@ -89,7 +93,7 @@ def test_a_refresh_shows_what_moved_and_writes_it_only_if_the_user_agrees(
     (row,) = (line for line in prices("--service", "aimlapi").stdout.splitlines() if T2V in line and "720p" in line)
     assert "0.10 USD / s" in row and "/v1/models (yours)" in row
     again = prices("--refresh", "--yes")
-    assert (again.returncode, again.stdout) == (0, "No published price differs from those that are used.\n")
+    assert again.returncode == 0 and again.stdout.endswith("No published price differs from those that are used.\n")
     assert not aimlapi.accepted and all("authorization" not in sent.headers for sent in aimlapi.requests)
 
 
@@ -177,6 +181,21 @@ def test_a_model_that_is_not_listed_any_more_keeps_its_price(aimlapi: Aimlapi, p
     assert told.returncode == 0 and (home / "prices.yaml").read_bytes() == before
     assert f"aimlapi {T2V}: the list has no price of a second" in told.stdout
     assert f"aimlapi {R2V}: the list does not have it" in told.stdout
+
+
+def test_the_video_of_a_model_whose_terms_are_unknown_is_assumed_to_be_billed(
+    aimlapi: Aimlapi, prices: Told, home: Path
+) -> None:
+    models = ("wan3.0-video", "happyhorse-1.1", "wan-2-7-r2v")
+    listed = tuple(ListedModel(f"alibaba/{name}", by_resolution(p720="0.1")) for name in models)
+    aimlapi.doubts = type(aimlapi.doubts)(catalogue=listed)
+    assert prices("--refresh", "--yes").returncode == 0
+    used = PriceList.read()
+    terms = {name: used.rates("aimlapi", f"alibaba/{name}")[0] for name in models}
+    assert [(terms[name].input_video, terms[name].input_seconds) for name in models] == [
+        ("assumed", 15), (None, 0), ("billed", 5),
+    ]  # fmt: skip
+    assert all(used.own_rates("aimlapi", f"alibaba/{name}") for name in models)
 
 
 def test_a_file_with_mistakes_is_not_touched_and_told_whole(aimlapi: Aimlapi, prices: Told, home: Path) -> None:
