@@ -11,7 +11,7 @@ from unicodedata import normalize
 from pydantic import TypeAdapter, ValidationError
 
 from storyreel.flows.planning.history import open_history
-from storyreel.flows.planning.model import PlannedTake, ReviewState, takes_by_shot
+from storyreel.flows.planning.model import Plan, PlannedTake, ReviewState, takes_by_shot
 from storyreel.flows.planning.planner import Planner
 from storyreel.flows.player.links import NO_LINKS, Links
 from storyreel.flows.review.model import ShotToReview, TakeToReview, action_of, review_state
@@ -25,6 +25,7 @@ from storyreel.tasks.inspection.inspect import Inspection, Needed, Wanted, inspe
 from storyreel.tasks.ledger.purchase import NewVerdict, Purchase, Word
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.storage.clips import ClipStore
+from storyreel.tasks.threads import in_own_thread
 
 _ACTION: TypeAdapter[str] = TypeAdapter(NonEmptyText)
 
@@ -64,15 +65,13 @@ class ShotReview(Frozen):
 
 async def review_status(planner: Planner) -> list[ShotReview]:
     """The shots that must be approved or have verdicts, in the order of the film. Takes that wait are inspected."""
-    with open_history(planner.home) as history:
-        plan = planner.plan(history)
-        purchases = history.purchases([take.key for take in plan.takes])
+    plan, purchases, found = await in_own_thread(_look_up, planner)
     clips = planner.home.clips()
     reviews = []
     for slate, takes in takes_by_shot(plan.takes).items():
         if (state := review_state(takes)) is None:
             continue
-        made = [(take, clip) for take in takes if (clip := _clip(take, purchases, clips))]
+        made = [(take, found[take.key]) for take in takes if take.key in found]
         to_review = [
             _to_review(take, clip, purchases.get(take.key), plan.format.fps, clips, inspects=state == "wfa")
             for take, clip in made
@@ -83,6 +82,16 @@ async def review_status(planner: Planner) -> list[ShotReview]:
         to_come = tuple((take.take, take.review or "todo") for take in takes if take.state != "cached")
         reviews.append(ShotReview(shot=shot, state=state, to_come=to_come))
     return reviews
+
+
+def _look_up(planner: Planner) -> tuple[Plan, Mapping[str, Purchase], dict[str, Path]]:
+    """The plan, its purchases, and the clips that exist of shots with a status, by key."""
+    with open_history(planner.home) as history:
+        plan = planner.plan(history)
+        purchases = history.purchases([take.key for take in plan.takes])
+    clips = planner.home.clips()
+    wanted = (take for takes in takes_by_shot(plan.takes).values() if review_state(takes) for take in takes)
+    return plan, purchases, {take.key: clip for take in wanted if (clip := _clip(take, purchases, clips))}
 
 
 def parse_verdicts(

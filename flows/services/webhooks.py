@@ -169,23 +169,23 @@ def serve(host: str, port: int, console: Terminal) -> None:
     def report(line: str) -> None:
         console.print(line, soft_wrap=True)
 
-    async def run(listening: socket.socket) -> None:
-        with closing(Home.of().ledger()) as ledger:
-            async with adapter() as service:
-                app = application(CallbackReader(secret.get_secret_value()), service, ledger, report)
-                config = uvicorn.Config(
-                    app, http=CallerProtocol, log_config=None, log_level="critical", access_log=False, lifespan="off",
-                    limit_concurrency=_MAX_CONNECTIONS, timeout_keep_alive=5, timeout_graceful_shutdown=10,
-                    server_header=False,
-                )  # fmt: skip
-                await uvicorn.Server(config).serve([listening])
+    async def run(listening: socket.socket, ledger: Ledger) -> None:
+        async with adapter() as service:
+            app = application(CallbackReader(secret.get_secret_value()), service, ledger, report)
+            config = uvicorn.Config(
+                app, http=CallerProtocol, log_config=None, log_level="critical", access_log=False, lifespan="off",
+                limit_concurrency=_MAX_CONNECTIONS, timeout_keep_alive=5, timeout_graceful_shutdown=10,
+                server_header=False,
+            )  # fmt: skip
+            await uvicorn.Server(config).serve([listening])
 
     with listen(host, port, next="storyreel webhooks --port 0") as listening:
         where = f"http://{host}:{listening.getsockname()[1]}{PATH}"
         report(f"receiving at {where}; Ctrl-C ends it")
         report("set STORYREEL_WEBHOOK_URL to its public address where films are rendered")
         try:
-            asyncio.run(run(listening))
+            with closing(Home.of().ledger()) as ledger:
+                asyncio.run(run(listening, ledger))
         except (LedgerError, ProviderError) as error:
             raise RunFailed(error.message, hint=error.hint, next=error.next or "storyreel doctor") from error
         except KeyboardInterrupt:

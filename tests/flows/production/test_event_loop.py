@@ -13,7 +13,10 @@ from types import FrameType
 
 import pytest
 
+from storyreel.flows.planning.planner import Planner
+from storyreel.flows.planning.run_request import RunRequest
 from storyreel.flows.render import render_storyboard
+from storyreel.flows.review.status import review_status
 from storyreel.tasks.ledger.database import Database
 from tests.services.apiyi import Apiyi, ApiyiSettings
 from tests.services.jobs import Script
@@ -89,7 +92,7 @@ def recorded(monkeypatch: pytest.MonkeyPatch) -> Iterator[Counter[str]]:
         _recorder.thread = 0
 
 
-async def test_a_run_reads_and_writes_nothing_on_its_event_loop(
+async def test_a_run_and_a_review_read_and_write_nothing_on_their_event_loop(
     tmp_path: Path, prefect_server: None, hooked: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "film.yaml").write_text(FILM)
@@ -100,4 +103,7 @@ async def test_a_run_reads_and_writes_nothing_on_its_event_loop(
         monkeypatch.setenv("STORYREEL_POLL_SECONDS", "0.2")
         with recorded(monkeypatch) as seen:
             await render_storyboard(str(tmp_path / "film.yaml"), out=str(tmp_path / "out"), buy=True)
+            (tmp_path / "film.yaml").write_text(f"{FILM}review: required\n")
+            planner = await asyncio.to_thread(Planner.of, RunRequest(storyboard=str(tmp_path / "film.yaml")))
+            assert [review.state for review in await review_status(planner)] == ["wfa"] * 4
     assert not seen, "\n".join(f"{times} × {what}" for what, times in seen.most_common())
