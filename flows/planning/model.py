@@ -259,7 +259,8 @@ class Plan(Frozen):
     @property
     def surplus_seconds(self) -> Fraction:
         """Seconds that are bought and not in the cut."""
-        return sum((max(take.request.seconds - take.cut_seconds, Fraction(0)) for take in self.bought), Fraction(0))
+        lengths = ((take.request.seconds, take.cut_seconds) for take in self.bought)
+        return sum((sold - used for sold, used in lengths if sold > used), Fraction(0))
 
     @property
     def stand_ins(self) -> int:
@@ -268,8 +269,10 @@ class Plan(Frozen):
 
     def scenes(self) -> Iterator[tuple[str, tuple[PlannedTake, ...]]]:
         """Each scene's number and takes, in the order of the film."""
-        for scene in dict.fromkeys(take.scene for take in self.takes):
-            yield scene, tuple(take for take in self.takes if take.scene == scene)
+        scenes: dict[str, list[PlannedTake]] = {}
+        for take in self.takes:
+            scenes.setdefault(take.scene, []).append(take)
+        return ((scene, tuple(takes)) for scene, takes in scenes.items())
 
     def as_json(self) -> dict[str, Any]:
         """The form that `plan --json` prints; `total` is null if a price is unknown or there are several currencies."""

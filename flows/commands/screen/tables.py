@@ -31,11 +31,12 @@ def print_plan(console: Terminal, budgeted: BudgetedPlan) -> None:
     Columns with the same value in all rows are left out and named below the table.
     """
     plan = budgeted.plan
-    columns = [column for column in _COLUMNS if column.name in _ALWAYS or _differs(column, plan)]
+    always = (*_ALWAYS, "price") if (buys := bool(plan.bought)) else _ALWAYS
+    columns = [column for column in _COLUMNS if column.name in always or _differs(column, plan)]
     rows: list[Row] = []
     for scene, takes in plan.scenes():
         rows += (Row(cells) for cells in _rows(takes, columns, is_long=len(plan.takes) > _MOST_ROWS))
-        if scene and plan.bought:
+        if scene and buys:
             rows.append(Row([_scene_cell(column, scene, takes) for column in columns], is_last=True))
     heads = [Column(column.name, column.justify, is_text=column.name == "why") for column in columns]
     print_rows(console, heads, rows, plan.title)
@@ -209,8 +210,6 @@ _ALWAYS = ("take", "cut", "made", "state", "why")
 
 
 def _differs(column: _Column, plan: Plan) -> bool:
-    if column.name == "price" and plan.bought:
-        return True
     if column.name == "review":
         return any(take.review for take in plan.takes)
     return len({column.text(take) for take in plan.takes}) > 1

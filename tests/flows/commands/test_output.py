@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -85,3 +87,28 @@ def test_a_plan_keeps_its_values_and_the_names_of_its_columns_at_any_width(
         assert word in words
     table = text.split("2 shots, ")[0]
     assert all(len(line.rstrip()) <= max(width, 42) for line in table.splitlines())
+
+
+class Counted(tuple[Any, ...]):
+    """Takes that count how often all of them are gone through."""
+
+    passes = 0
+
+    def __iter__(self) -> Iterator[Any]:
+        Counted.passes += 1
+        return super().__iter__()
+
+
+def test_a_plan_of_more_scenes_is_gone_through_as_often(tmp_path: Path) -> None:
+    home = Home(root=tmp_path, ledger_url=f"sqlite:///{tmp_path / 'ledger.sqlite'}")
+    passes = []
+    for number in (2, 40):
+        scenes = "".join(f"  - {{scene: {n}, shots: [{{shot: S{n}, action: Rain.}}]}}\n" for n in range(number))
+        head = "storyboard: 1\ntitle: T\ndefaults: {provider: dashscope, duration: 3s}\nscenes:\n"
+        (tmp_path / "film.yaml").write_text(head + scenes)
+        plan = Planner.of(RunRequest(storyboard=tmp_path / "film.yaml"), home).plan()
+        Counted.passes = 0
+        counted = plan.model_copy(update={"takes": Counted(plan.takes)})
+        print_plan(Terminal(file=io.StringIO()), BudgetedPlan(counted, ()))
+        passes.append(Counted.passes)
+    assert passes[0] == passes[1] > 0
