@@ -15,6 +15,8 @@ RENDER_FLOW = "render storyboard"
 """Name of the flow that makes a film."""
 TAG = "storyreel"
 """Tag of all runs and deployments."""
+DRAFT_TAG = "draft"
+"""Tag of the runs of drafts, and of deployments that make them."""
 _FILM, _VERSION, _SERVICE = "film:", "version:", "service:"
 _RUN_NAME = re.compile(r".*? (?P<begun>\d\d \w+ \d\d:\d\d)")
 _LONGEST = 60
@@ -40,9 +42,13 @@ def slug(title: str) -> str:
     return "-".join(filter(None, (short, hashlib.sha256(title.encode()).hexdigest()[:8])))
 
 
-def deployment_name(title: str) -> str:
-    """The name of a film's deployment, if none is given: `the-keeper`. It never changes, or schedules would double."""
-    return "-".join(re.findall(r"\w+", title.lower()))[:_LONGEST_FOLDER] or "film"
+def deployment_name(title: str, *, is_draft: bool = False) -> str:
+    """The name of a film's deployment, if none is given: `the-keeper`, of its draft `the-keeper-draft`.
+
+    It never changes, or schedules would double.
+    """
+    name = "-".join(re.findall(r"\w+", title.lower()))[:_LONGEST_FOLDER] or "film"
+    return f"{name}-draft" if is_draft else name
 
 
 def default_folder(title: str, otherwise: str = "") -> Path:
@@ -65,20 +71,24 @@ def _file_name(text: str) -> str:
     return f"{name}-film" if name in _RESERVED else name
 
 
-def run_name(title: str, begun: datetime) -> str:
-    """Name of a flow run: the film, and when the run began first, `The Keeper 29 Nov 06:25`."""
-    return f"{_short(title)} {begun:%d %b %H:%M}"
+def run_name(title: str, begun: datetime, *, is_draft: bool = False) -> str:
+    """Name of a flow run: the film, and when the run began first, `The Keeper (draft) 29 Nov 06:25`."""
+    return f"{_of_run(title, is_draft)} {begun:%d %b %H:%M}"
 
 
-def renamed_run(name: str, title: str) -> str:
+def renamed_run(name: str, title: str, *, is_draft: bool = False) -> str:
     """A run's name if its film is called `title` after all. The time stays, and so does a name of another form, which a
     person gave."""
-    return f"{_short(title)} {found['begun']}" if (found := _RUN_NAME.fullmatch(name)) else name
+    return f"{_of_run(title, is_draft)} {found['begun']}" if (found := _RUN_NAME.fullmatch(name)) else name
 
 
-def scene_run_name(title: str, scene: str) -> str:
+def _of_run(title: str, is_draft: bool) -> str:
+    return f"{_short(title)} (draft)" if is_draft else _short(title)
+
+
+def scene_run_name(title: str, scene: str, *, is_draft: bool = False) -> str:
     """Name of the flow run that makes one scene of a film."""
-    return f"{_short(title)} scene {printable(scene)}"
+    return f"{_of_run(title, is_draft)} scene {printable(scene)}"
 
 
 def film_tag(title: str) -> str:
@@ -91,16 +101,17 @@ def tagged_film(tags: Iterable[str]) -> str:
     return next((tag.removeprefix(_FILM) for tag in tags if tag.startswith(_FILM)), "")
 
 
-def film_tags(title: str, version: str, services: Iterable[str] = ()) -> list[str]:
-    """Tags of a flow run or deployment: the film, the version of its storyboard, and its services."""
+def film_tags(title: str, version: str, services: Iterable[str] = (), *, is_draft: bool = False) -> list[str]:
+    """Tags of a flow run or deployment: the film, the version of its storyboard, its services, and if it is a draft."""
     named = (f"{_SERVICE}{name}" for name in sorted(set(services)))
-    return [TAG, film_tag(title), f"{_VERSION}{version[:12]}", *named]
+    return [TAG, film_tag(title), f"{_VERSION}{version[:12]}", *named, *((DRAFT_TAG,) if is_draft else ())]
 
 
 def retagged(tags: Iterable[str], now: Iterable[str]) -> list[str]:
     """The tags of a run, with those of `film_tags` in place of earlier ones. A run has its deployment's at first, and
     renders what the storyboard says by now."""
-    return sorted({tag for tag in tags if not tag.startswith((_FILM, _VERSION, _SERVICE))} | {*now})
+    ours = (_FILM, _VERSION, _SERVICE)
+    return sorted({tag for tag in tags if tag != DRAFT_TAG and not tag.startswith(ours)} | {*now})
 
 
 def shot_tags(shot: str, scene: str, service: str = "") -> tuple[str, ...]:

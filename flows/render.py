@@ -72,7 +72,8 @@ def _run_name() -> str:
     """The name of this run before its film is read. An attempt after the first one keeps the name that it finds."""
     if flow_run.run_count:
         return str(flow_run.name)
-    return run_name(tagged_film(flow_run.tags) or Path(hidden(flow_run.parameters["storyboard"])).stem, datetime.now())
+    title = tagged_film(flow_run.tags) or Path(hidden(flow_run.parameters["storyboard"])).stem
+    return run_name(title, datetime.now(), is_draft=bool(flow_run.parameters.get("draft")))
 
 
 @flow(name=RENDER_FLOW, flow_run_name=_run_name)
@@ -89,6 +90,7 @@ async def render_storyboard(
     spread: Literal["none", "scenes"] = "none",
     agreed: list[str] | None = None,
     buy: bool = False,
+    draft: bool = False,
 ) -> Rendering:
     """Make a film from a storyboard: the sequence, and a report on it.
 
@@ -98,8 +100,8 @@ async def render_storyboard(
             folder; and `vars` other than the deployment's own lead to no others there.
         provider: A service that makes all shots. Without it, each shot is made by the one the storyboard names.
         vars: Values for the storyboard's vars, for example `{"city": "Lyon"}`. Others keep their values.
-        select: The shots to make: `1B`, `1A+`, `scene:2`, `state:new`, `changed`. The animatic stands in for others.
-            Without it, all.
+        select: The shots to make: `1B`, `1A+`, `scene:2`, `state:new`, `changed`, `draft:approved`. The animatic stands
+            in for others. Without it, all.
         budget: The most this run may cost, `20 USD`. Without it, the storyboard's budget; of a deployed film, what it
             was deployed for.
         out: The folder or address for the sequence. Without it, `renders/<title>`, with a suffix if the film of another
@@ -109,6 +111,7 @@ async def render_storyboard(
             first 12 digits of their keys.
         buy: For calls from Python, which buy nothing without a budget unless this is true. A deployed run was agreed to
             when it was deployed.
+        draft: Make the storyboard's draft instead of the film, in the folder `draft` of the film's.
 
     Raises SettingsError, StoryboardError, BucketError, DiskError, FolderTaken, NothingSelected, BudgetExceeded,
     NotAllowed, NotAgreed and LimitMissing before anything is made, and ShotsFailed and ReviewNeeded after all else is
@@ -125,6 +128,7 @@ async def render_storyboard(
         selection=tuple(select or ()),
         budget=parse_money(budget) if budget else None,
         out=out,
+        draft=draft,
     )
     # Whoever fills in a form must not choose among the files of this host.
     own = await own_parameters()
@@ -149,11 +153,11 @@ async def render_storyboard(
         excess = ceiling.excess(plan, deployed) or excess
         # Before an excess is raised: a suspended run is found by its film's tag.
         services = {take.request.provider for take in plan.takes}
-        tags = film_tags(plan.title, version, services)
+        tags = film_tags(plan.title, version, services, is_draft=draft)
         # Another flow, which calls this function itself, has tags of its own.
         tags = retagged(flow_run.tags, tags) if is_own_run() else sorted({*flow_run.tags, *tags})
         async with current_server().while_answering():
-            await name_flow_run(renamed_run(str(flow_run.name), plan.title), tags)
+            await name_flow_run(renamed_run(str(flow_run.name), plan.title, is_draft=draft), tags)
         if excess:
             excess.hint = "; ".join(filter(None, (excess.hint, held)))
             raise excess
@@ -173,11 +177,13 @@ async def render_storyboard(
                 "storyboard": storyboard,
                 "provider": provider,
                 "vars": vars,
+                "draft": draft,
                 "limits": [limit.model_dump(mode="json") for limit in limits],
                 "agreed": agreed_keys(plan) if agreed is None else agreed,
             }
-        source = await asyncio.to_thread(FilmSource.of, storyboard, plan.title, planner.film.where().file)
-        origin = Origin(storyboard=hidden(storyboard), version=version, source=source.place)
+        file = planner.film.where().file
+        source = await asyncio.to_thread(FilmSource.of, storyboard, plan.title, file, is_draft=draft)
+        origin = Origin(storyboard=hidden(storyboard), version=version, source=source.place, is_draft=draft)
         chosen = await asyncio.to_thread(try_destination, out, source, plan, home)
         async with in_threads(open_delivery(chosen, source, home)) as delivery:
             rendering = await _carry_out(planner, plan, origin, delivery, agreed, scenes)
@@ -254,7 +260,7 @@ async def _carry_out(
             for line in rendering.price_warnings:
                 get_run_logger().warning("%s", line)
             await asyncio.to_thread(delivery.deliver)
-            noted = await asyncio.to_thread(note_film, planner.home, run, plan.title, str(rendering.sequence))
+            noted = await asyncio.to_thread(note_film, planner.home, run, plan.name, str(rendering.sequence))
             rendering = rendering.model_copy(update={"play": links.film(noted)})
             await observer.publish_film(rendering, delivery.folder)
             return rendering

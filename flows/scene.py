@@ -47,6 +47,7 @@ async def shoot_scene(
     select: list[str] | None = None,
     limits: list[Limit] | None = None,
     agreed: list[str] | None = None,
+    draft: bool = False,
 ) -> None:
     """Make one scene of a film. The film's run starts it with all parameters; do not start it yourself.
 
@@ -59,12 +60,15 @@ async def shoot_scene(
         select: The shots to make; the animatic stands in for others.
         limits: The budgets of the film's run; none is above that of the deployment, or the approved one.
         agreed: The takes that may be bought, by the first 12 digits of their keys. Without it, none.
+        draft: As in the film's run.
 
     Raises StoryboardError and NotAgreed before anything is made, and ShotsFailed after all else is finished.
     """
     make_logs_legible()
     home = Home.of()
-    request = RunRequest(storyboard=storyboard, provider=provider, vars=vars or {}, selection=tuple(select or ()))
+    request = RunRequest(
+        storyboard=storyboard, provider=provider, vars=vars or {}, selection=tuple(select or ()), draft=draft
+    )
     is_of_film = await was_begun_by(of_run)
     planner = await asyncio.to_thread(Planner.of, request, home, confined=not is_of_film)
     plan = await in_own_thread(planner.plan)
@@ -76,7 +80,7 @@ async def shoot_scene(
     check_agreed(scene_plan, may_order)
     version = await asyncio.to_thread(version_of, planner.film)
     services = {take.request.provider for take in planned}
-    tags = retagged(flow_run.tags, film_tags(plan.title, version, services))
+    tags = retagged(flow_run.tags, film_tags(plan.title, version, services, is_draft=draft))
     await name_flow_run(str(flow_run.name), tags)
     limited = await active_limits(limited_services(plan), is_deployed=True)
     async with (

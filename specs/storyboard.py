@@ -20,6 +20,7 @@ from storyreel.specs.language.models import (
     CastMember,
     Continuation,
     Dialogue,
+    Draft,
     Ending,
     Format,
     Location,
@@ -53,7 +54,8 @@ from storyreel.specs.timing import Duration
 
 __all__ = [
     "MOST_REQUESTS", "MOST_SHOTS", "MOST_TAKES", "PLACEHOLDER", "Budget", "Camera", "CastMember", "Continuation",
-    "Dialogue", "Ending", "Format", "Location", "Look", "Mode", "Music", "Reference", "Scene", "Shot", "ShotDefaults",
+    "Dialogue", "Draft", "Ending", "Format", "Location", "Look", "Mode", "Music", "Reference", "Scene", "Shot",
+    "ShotDefaults",
     "Storyboard", "Transition", "is_remote",
 ]  # fmt: skip
 
@@ -209,6 +211,8 @@ class Storyboard(StoryboardModel):
     """The shots of a film without scenes."""
     budget: Budget | None = None
     """The most that may be spent; nothing is bought that would exceed it."""
+    draft: Draft | None = None
+    """What is different in the draft of the film, which `--draft` makes in place of the film."""
     review: Review = "none"
     """`required`: a person must approve a take of every shot, unless the shot or its defaults say `none`."""
     ending: Ending = Ending.model_construct()

@@ -37,16 +37,18 @@ def plan(
     provider: str | None = None,
     vars: Mapping[str, str] | None = None,
     select: Sequence[str] | str = (),
+    draft: bool = False,
 ) -> Plan:
     """Plan what a render would make and buy, from whom and for how much. Makes and buys nothing.
 
     `provider` makes all shots, whatever the storyboard says. `select` holds the shots to make (`1B`, `1A+`, `scene:2`,
     `state:new`, `changed`); the animatic stands in for the others. Of the result, `bought` are the takes that would be
-    bought, `totals` what they cost (one sum a currency), `unpriced` how many of them have no known price.
+    bought, `totals` what they cost (one sum a currency), `unpriced` how many of them have no known price. With `draft`
+    it is the plan of the storyboard's draft. `other` is the plan of the other of the two.
 
     Raises SettingsError, StoryboardError, BucketError, LedgerError and NothingSelected.
     """
-    return Planner.of(_request(storyboard, provider, vars, select)).plan()
+    return Planner.of(_request(storyboard, provider, vars, select, draft=draft)).plan()
 
 
 async def render(
@@ -58,13 +60,14 @@ async def render(
     budget: Money | str | None = None,
     buy: bool = False,
     out: Path | str | None = None,
+    draft: bool = False,
 ) -> Rendering:
     """Render a storyboard into `sequence.mp4` in `out`: a folder or an address, `renders/<title>` if left out.
 
-    `storyboard`, `provider`, `vars` and `select` are as for `plan`. Nothing is bought unless there is a `budget`
-    (`20 USD`) or `buy` is true; a budget in the storyboard counts. In a flow or task of your own this is a subflow.
-    Elsewhere the run reports to the server that Prefect's settings name, else to that of `storyreel ui`, else to a
-    temporary one of Prefect's.
+    `storyboard`, `provider`, `vars`, `select` and `draft` are as for `plan`; a draft goes to `draft` in `out`.
+    Nothing is bought unless there is a `budget` (`20 USD`) or `buy` is true; a budget in the storyboard counts. In a
+    flow or task of your own this is a subflow. Elsewhere the run reports to the server that Prefect's settings name,
+    else to that of `storyreel ui`, else to a temporary one of Prefect's.
 
     Raises before anything is made: SettingsError, StoryboardError, BucketError, LedgerError, NothingSelected,
     BudgetExceeded, NotAllowed (without consent), NotAgreed, ProviderError, and ValueError for a `budget` that is no
@@ -73,7 +76,7 @@ async def render(
     the film is made all the same and returned at most 20 s later; the logger `storyreel` has a warning then, and if the
     server is waited for before anything is made.
     """
-    request = _request(storyboard, provider, vars, select, budget, out)
+    request = _request(storyboard, provider, vars, select, budget, out, draft=draft)
     agreed = await asyncio.to_thread(_agreed, request, buy)
     pages = await asyncio.to_thread(local_server)
     # More than a second of imports, which a wrong storyboard does not wait for.
@@ -93,6 +96,7 @@ async def render(
             budget=request.budget.exactly if request.budget else None,
             out=str(request.out) if request.out else None,
             agreed=agreed,
+            draft=request.draft,
         )
 
     if not pages and not _is_server_chosen():
@@ -120,9 +124,13 @@ def render_sync(
     budget: Money | str | None = None,
     buy: bool = False,
     out: Path | str | None = None,
+    draft: bool = False,
 ) -> Rendering:
     """Call `render` and wait for it. Not for code that runs in an event loop: `await render(…)` there."""
-    return asyncio.run(render(storyboard, provider=provider, vars=vars, select=select, budget=budget, buy=buy, out=out))
+    making = render(
+        storyboard, provider=provider, vars=vars, select=select, budget=budget, buy=buy, out=out, draft=draft
+    )
+    return asyncio.run(making)
 
 
 def _request(
@@ -132,6 +140,8 @@ def _request(
     select: Sequence[str] | str,
     budget: Money | str | None = None,
     out: Path | str | None = None,
+    *,
+    draft: bool = False,
 ) -> RunRequest:
     return RunRequest(
         storyboard=storyboard,
@@ -140,6 +150,7 @@ def _request(
         selection=(select,) if isinstance(select, str) else tuple(select),
         budget=parse_money(budget) if isinstance(budget, str) else budget,
         out=out,
+        draft=draft,
     )
 
 

@@ -34,12 +34,13 @@ async def conform(
     keep_sound: bool,
     accept: str | None,
     laid: LaidSound | None = None,
+    is_draft: bool = False,
     name: str,
     tags: Collection[str],
     progress: Progress,
 ) -> HouseClip:
     """Run `conform_task`, or take its result from Prefect's cache if its files are intact. Raises MediaError."""
-    key = conform_key(clip.digest, edit, house, keep_sound, find_ffmpeg().version, accept, laid)
+    key = conform_key(clip.digest, edit, house, keep_sound, find_ffmpeg().version, accept, laid, is_draft=is_draft)
     return await run_cached(
         conform_task,
         name,
@@ -52,6 +53,7 @@ async def conform(
         into=studio.piece_folder(key),
         accept=accept,
         laid=quote(laid),
+        is_draft=is_draft,
         progress=progress,
         shared=studio.shared_pieces,
         tags=tags,

@@ -85,7 +85,7 @@ def print_purchases(console: Terminal, purchases: Purchases) -> None:
     rows: list[Row] = []
     for purchase in purchases.shown:
         order, at = purchase.order, when(purchase.changed)
-        title = f"{order.film} {order.slate} take {order.take}, {at}"
+        title = f"{order.name}, {at}"
         rows.append(Row(_cells(purchase)[: len(columns)], title=title, told=4))
         events = purchases.histories.get(order.key, ())
         # No service knows the id of a take that was drawn here: it is the take's key.
@@ -105,7 +105,7 @@ def _cells(purchase: Purchase) -> Sequence[str | Text]:
         when(purchase.changed),
         order.film,
         order.slate,
-        str(order.take),
+        f"{order.take} draft" if order.is_draft else str(order.take),
         order.provider,
         Text(purchase.state, style=_COLOURS[purchase.state]),
         "" if purchase.is_free else purchase.task or "",
@@ -140,4 +140,4 @@ def _as_json(purchase: Purchase, full: bool, history: Sequence[Event] | None) ->
     rest = purchase.model_dump(mode="json", exclude={"order", "read", "reader"})
     whole = {name: json.loads(text) if text else None for name, text in texts.items()} if full else {}
     events = {"events": [event.model_dump(mode="json", exclude={"key"}) for event in history]} if history else {}
-    return order | rest | whole | events
+    return order | {"draft": purchase.order.is_draft} | rest | whole | events

@@ -139,6 +139,7 @@ async def _flow(request: RunRequest, plan: Plan, console: Terminal) -> Rendering
                     request.budget.exactly if request.budget else None,
                     str(request.out) if request.out else None,
                     agreed=agreed_keys(plan),
+                    draft=request.draft,
                 )
             )
             made = "; the film itself is complete"

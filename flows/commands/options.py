@@ -52,13 +52,16 @@ Select = Annotated[
     typer.Option(
         "--select",
         metavar="SHOTS",
-        help="Make only these shots: `1B`, `1A+` with the shots that continue it, `scene:2`, `state:new`, `changed`; "
-        "separated by commas. The animatic stands in for the others.",
+        help="Make only these shots: `1B`, `1A+` with the shots that continue it, `scene:2`, `state:new`, `changed`, "
+        "`draft:approved`; separated by commas. The animatic stands in for the others.",
     ),
 ]
 Budget = Annotated[
     str | None,
     typer.Option("--budget", metavar="AMOUNT", help="What the run may cost at most: `20 USD`. Agrees to that much."),
+]
+Draft = Annotated[
+    bool, typer.Option("--draft", help="The storyboard's `draft` instead of the film: other takes, at their own price.")
 ]
 Out = Annotated[
     str | None,
@@ -76,6 +79,8 @@ def request_of(
     select: list[str] | None = None,
     budget: str | None = None,
     out: Path | str | None = None,
+    *,
+    draft: bool = False,
 ) -> RunRequest:
     """The run that the command line asks for. Raises typer.BadParameter."""
     from storyreel.flows.planning.run_request import RunRequest
@@ -87,6 +92,7 @@ def request_of(
         selection=tuple(select or ()),
         budget=_money(budget) if budget else None,
         out=out,
+        draft=draft,
     )
 
 

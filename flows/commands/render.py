@@ -19,6 +19,7 @@ def render(
     sets: options.Set = None,
     select: options.Select = None,
     budget: options.Budget = None,
+    draft: options.Draft = False,
     saved: Annotated[
         Path | None,
         typer.Option("--plan", metavar="FILE", help="Carry out this saved plan, or stop if the film has changed."),
@@ -30,28 +31,31 @@ def render(
     """Make the film. Shows the plan and asks before it buys anything."""
     if (storyboard is None) == (saved is None):
         raise typer.BadParameter("give a storyboard, or a plan with --plan")
-    if saved and (provider or sets or select):
-        raise typer.BadParameter("a plan fixes --provider, --set and --select; leave them out with --plan")
+    if saved and (provider or sets or select or draft):
+        raise typer.BadParameter("a plan fixes --provider, --set, --select and --draft; leave them out with --plan")
     from storyreel.flows.servers.choose import run_server
 
     # A server of the run's own takes seconds to start, in which all else is imported, the film planned, the user asked.
     with run_server() as server:
         from storyreel.flows.commands.screen import tables
         from storyreel.flows.commands.screen.consent import load_agreed, require_consent, try_early
+        from storyreel.flows.planning.drafts import SIMILAR
         from storyreel.flows.planning.summary import summarize
         from storyreel.flows.terminal import Terminal, styled
 
         progress = Terminal(stderr=True)
         # Planned before Prefect is imported, so that a mistake in the storyboard is printed at once.
         if storyboard:
-            request = options.request_of(storyboard, provider, sets, select, budget, out)
+            request = options.request_of(storyboard, provider, sets, select, budget, out, draft=draft)
             budgeted = options.plan_of(request)
         else:
             request, budgeted = load_agreed(cast("Path", saved), budget, out)
         for note in try_early(request, budgeted.plan):
             progress.print(note, soft_wrap=True)
         require_consent(budgeted, request, yes, progress)
-        progress.print(styled((budgeted.plan.title, "bold"), f": {summarize(budgeted.plan)}"))
+        progress.print(styled((budgeted.plan.name, "bold"), f": {summarize(budgeted.plan)}"))
+        if budgeted.plan.is_draft:
+            progress.print(SIMILAR, soft_wrap=True)
         from storyreel.flows.commands.launch import run
 
         rendering, page = run(request, budgeted.plan, progress, server)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from storyreel.flows.commands.options import AsJson, File, Provider, Set, can_ask, output, print_json, request_of
+from storyreel.flows.commands.options import AsJson, Draft, File, Provider, Set, can_ask, output, print_json, request_of
 from storyreel.flows.terminal import Terminal
 
 
@@ -36,6 +36,7 @@ def review(
     ] = "",
     provider: Provider = None,
     sets: Set = None,
+    draft: Draft = False,
     as_json: AsJson = False,
 ) -> None:
     """Approve takes or ask for retakes. Makes and buys nothing. Without options it shows what waits, and asks."""
@@ -45,7 +46,7 @@ def review(
 
     if action and not retake:
         raise typer.BadParameter("--action goes with --retake")
-    request = request_of(storyboard, provider, sets)
+    request = request_of(storyboard, provider, sets, draft=draft)
     planner = Planner.of(request)
     reviews = asyncio.run(review_status(planner))
     console, waiting = Terminal(stderr=True, soft_wrap=True), [each for each in reviews if each.waits]
@@ -60,7 +61,7 @@ def review(
     elif everything or as_json or not waiting or not can_ask(console):
         verdicts = []
     else:
-        prompts.print_reviews(console, planner.film.title, reviews)
+        prompts.print_reviews(console, planner.name, reviews)
         verdicts = prompts.ask_verdicts(console, planner, waiting)
     runs = prompts.record(planner, verdicts) if verdicts else []
     if verdicts:
@@ -69,12 +70,12 @@ def review(
         links = prompts.playable_links()
         print_json(
             {
-                "title": planner.film.title,
+                "title": planner.name,
                 "shots": [each.as_json(links) for each in reviews],
                 "said": [verdict.model_dump(mode="json") for verdict in verdicts],
                 "runs": [run.model_dump(mode="json") for run in runs],
             }
         )
     else:
-        prompts.print_reviews(output(), planner.film.title, reviews)
+        prompts.print_reviews(output(), planner.name, reviews)
         prompts.print_recorded(Terminal(soft_wrap=True), verdicts, runs, prompts.next_command(request, reviews))

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from storyreel.flows.commands.options import AsJson, Film, Provider, Set, parse_vars, print_result, request_of
+from storyreel.flows.commands.options import AsJson, Draft, Film, Provider, Set, parse_vars, print_result, request_of
 from storyreel.flows.terminal import Terminal
 
 
@@ -20,13 +20,14 @@ def explain(
     ] = None,
     provider: Provider = None,
     sets: Set = None,
+    draft: Draft = False,
     as_json: AsJson = False,
 ) -> None:
     """Show the request that a shot's service would get, with its headers. Sends nothing and needs no key."""
     from storyreel.flows.planning.planner import Planner
     from storyreel.flows.services.explain import explain, find_take, print_explanation
 
-    planner = Planner.of(request_of(storyboard, provider, sets))
+    planner = Planner.of(request_of(storyboard, provider, sets, draft=draft))
     plan = planner.plan()
     try:
         chosen = find_take(plan, shot, take)

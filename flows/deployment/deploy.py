@@ -113,7 +113,7 @@ def prepared(
     options = request.options
     film = film_deployment(request)
     current = existing.get(film.full_name)
-    environment = worker_environment(request.plan.services, in_process_pool=is_process_pool)
+    environment = worker_environment(request.services, in_process_pool=is_process_pool)
     return Prepared(
         request=request,
         film=film,
@@ -197,6 +197,7 @@ def film_deployment(request: DeploymentRequest) -> FilmDeployment:
         version=version,
         storyboard=storyboard,
         is_packed=bool(bucket),
+        is_draft=request.run.draft,
         out=_out(request, bucket, FilmSource.of(storyboard, request.plan.title, file.name)),
     )
 

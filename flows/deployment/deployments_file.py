@@ -121,6 +121,8 @@ class _Shared(Frozen):
     provider: Annotated[NonEmptyText, AfterValidator(_service)] = ""
     overlap: Overlap | None = None
     spread: Spread | None = None
+    draft: Switch = False
+    """Whether its draft is rendered instead of the film."""
     no_schedule: Switch = False
     """Whether schedules that are not named here go."""
 
@@ -189,7 +191,7 @@ def _missing(found: _Deployments, folder: Path, root: Node, file: str) -> Iterat
 
 def _options(found: _Deployments, film: _Film, folder: Path, named: FilmOptions) -> FilmOptions:
     """The keys of a film, else those of the whole file, else what was named on the command line."""
-    keys = ("pool", "bucket", "budget", "provider", "overlap", "spread", "no_schedule")
+    keys = ("pool", "bucket", "budget", "provider", "overlap", "spread", "draft", "no_schedule")
     written = {key: getattr(film, key) or getattr(found, key) or getattr(named, key) for key in keys}
     return named.model_copy(
         update={

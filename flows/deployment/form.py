@@ -23,7 +23,7 @@ from storyreel.tasks.providers import load, names
 NO_FORM: Mapping[str, Any] = {"title": "Parameters", "type": "object", "properties": {}}
 """The form of a deployment whose runs are started by other runs only."""
 
-_ORDER = ("vars", "select", "provider", "budget", "out", "spread")
+_ORDER = ("vars", "select", "provider", "draft", "budget", "out", "spread")
 """The parameters of a film's form; what the film does not have is left out."""
 _MOST_CHOICES = 500
 """Of the terms that select shots; a film with more has a list of free texts, as the pages draw every choice."""
@@ -38,7 +38,7 @@ def form_of(request: DeploymentRequest, environment: Mapping[str, str] = os.envi
     """
     file, run = Path(request.run.storyboard).expanduser().absolute(), request.run
     film = read(file, run.vars)
-    services = _services(request.plan.services, environment)
+    services = _services(request.services, environment)
     fields = {name: _optional(field) for name, field in render_storyboard.parameters.properties.items()}
     fields["provider"] = _provider(fields["provider"], services, run.provider)
     fields["select"] = _select(fields["select"], [*selectable(film), *terms_of(run.selection)])
@@ -46,6 +46,8 @@ def form_of(request: DeploymentRequest, environment: Mapping[str, str] = os.envi
         fields["vars"] = _vars(variables)
     else:
         del fields["vars"]
+    if film.draft is None:
+        del fields["draft"]
     if request.spread == "none":
         del fields["spread"]
     shown = [name for name in _ORDER if name in fields]

@@ -21,6 +21,7 @@ from storyreel.flows.deployment.schedules import ScheduleChanges
 from storyreel.flows.errors import RunFailed
 from storyreel.flows.lifecycle.automations import HEARTBEAT_SECONDS
 from storyreel.flows.markdown import escape
+from storyreel.flows.names import DRAFT_TAG
 from storyreel.flows.planning.selection import terms_of
 from storyreel.flows.production.ceiling import STEP, Ceiling
 from storyreel.flows.render import render_storyboard
@@ -229,7 +230,8 @@ def _changed(wanted: Registration, current: DeploymentResponse) -> dict[str, Any
 
 def _always(wanted: Registration, current: DeploymentResponse | None) -> dict[str, Any]:
     """The fields that each deployment sets, with additions of others to the `current` one."""
-    tags = [tag for tag in current.tags if tag != NOT_SERVED and not tag.startswith(_OUR_TAGS)] if current else []
+    ours = (NOT_SERVED, DRAFT_TAG)
+    tags = [tag for tag in current.tags if tag not in ours and not tag.startswith(_OUR_TAGS)] if current else []
     steps = [step for step in (current.pull_steps if current else None) or [] if STEP not in step]
     is_ours = current is None or not current.description or current.description.startswith(_DESCRIPTION)
     return {
@@ -273,6 +275,7 @@ def _parameters(film: FilmDeployment, request: DeploymentRequest) -> dict[str, A
         "budget": budget,
         "out": film.out,
         "spread": None if request.spread == "none" else request.spread,
+        "draft": run.draft or None,
     }
     others = {name: value for name, value in request.kept.items() if name not in ours}
     return others | {name: value for name, value in ours.items() if value is not None}

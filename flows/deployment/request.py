@@ -15,7 +15,7 @@ from pydantic import ConfigDict, Field
 from storyreel.flows.markdown import code, escape
 from storyreel.flows.names import film_tags
 from storyreel.flows.packs import is_pack
-from storyreel.flows.planning.model import Plan
+from storyreel.flows.planning.model import Plan, named
 from storyreel.flows.planning.run_request import RunRequest
 from storyreel.flows.production.ceiling import Ceiling, ceiling_of
 from storyreel.flows.production.film_folder import FilmSource
@@ -54,6 +54,7 @@ class FilmOptions(Frozen):
     no_budget: bool = False
     """Whether an earlier `budget` is to go."""
     out: str | None = None
+    draft: bool = False
     bucket: str | None = None
     schedules: tuple[Schedule, ...] = ()
     no_schedule: bool = False
@@ -77,6 +78,7 @@ class FilmOptions(Frozen):
             selection=self.selection or tuple(old.get("select") or ()),
             budget=self.budget or (None if self.no_budget else _kept_budget(old, film, current)),
             out=self.out or self._kept_out(old),
+            draft=self.draft or bool(old.get("draft")),
         )
 
     def spread_of(self, film: Storyboard, current: DeploymentResponse | None) -> Spread:
@@ -122,9 +124,14 @@ class DeploymentRequest(Frozen):
     """Parameters of the present deployment that stay if they are not named."""
 
     @property
+    def services(self) -> list[str]:
+        """The services that a run may order from, for the film or for its draft, by name."""
+        return sorted({*self.plan.services, *(self.plan.other.services if self.plan.other else ())})
+
+    @property
     def paid_services(self) -> list[str]:
-        """The paid services that a run may order from, by name."""
-        return [name for name in self.plan.services if load(name).paid]
+        """Those of them that are paid."""
+        return [name for name in self.services if load(name).paid]
 
 
 class FilmDeployment(Frozen):
@@ -140,6 +147,8 @@ class FilmDeployment(Frozen):
     is_packed: bool
     out: str
     """Where a run puts the film: an absolute folder, or an address."""
+    is_draft: bool = False
+    """Whether its runs make the film's draft, unless they are told otherwise."""
 
     @property
     def full_name(self) -> str:
@@ -149,14 +158,16 @@ class FilmDeployment(Frozen):
     @property
     def tags(self) -> list[str]:
         """Tags of the deployment and of its runs."""
-        return film_tags(self.title, self.version)
+        return film_tags(self.title, self.version, is_draft=self.is_draft)
 
     @property
     def description(self) -> str:
         """Markdown for the deployment's page."""
         kept = "packed, so that a run renders what was deployed" if self.is_packed else "read from its file at each run"
+        title = escape(named(self.title, is_draft=self.is_draft))
+        into = f"{self.out.rstrip('/')}/draft" if self.is_draft else self.out
         return (
-            f"Renders **{escape(self.title)}**, version `{self.version[:12]}`, into {code(self.out)}.\n\n"
+            f"Renders **{title}**, version `{self.version[:12]}`, into {code(into)}.\n\n"
             f"The storyboard is {kept}: {code(self.storyboard)}. A take that is in the ledger is not bought again."
         )
 

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from PIL import Image
 
 from storyreel.flows.markdown import code, escape, link_address
+from storyreel.flows.planning.drafts import SIMILAR
 from storyreel.flows.planning.model import Plan, PlannedTake
 from storyreel.flows.player.links import Links
 from storyreel.flows.production.report import Rendering
@@ -44,6 +45,8 @@ _PLANNED = {"new": "to be made", "cached": "in the store", "resuming": "ordered 
 _URI = "data:image/jpeg;base64,"
 
 _escape = partial(escape, longest=200)
+
+_DRAFT = f"**Draft.** {SIMILAR}\n\n"
 
 
 class Row(Frozen):
@@ -101,7 +104,8 @@ def board(plan: Plan, rows: Sequence[Row]) -> str:
     head = [name for name in cells[0] if any(line[name] for line in cells)]
     lines = (head, ["---"] * len(head), *([line[name] for name in head] for line in cells))
     table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-    return f"{count_takes(rows)}\n\n{table}\n\n★ in the cut; ≈ by the price list, not reported by the service\n"
+    note = "★ in the cut; ≈ by the price list, not reported by the service"
+    return f"{_DRAFT if plan.is_draft else ''}{count_takes(rows)}\n\n{table}\n\n{note}\n"
 
 
 def count_takes(rows: Sequence[Row]) -> str:
@@ -147,7 +151,9 @@ def sequence(rendering: Rendering, sheet: Path) -> str:
     seen = f"\n\nDefects found:\n\n{found}" if found else ""
     played = f"{play_link(rendering.play, 'Play the film')}\n\n" if rendering.play else ""
     picture = f"![contact sheet]({data_uri(_sheet(sheet))})"
-    return f"{facts}\n\n{played}{code(str(rendering.sequence))}\n\n{picture}{seen}\n"
+    return (
+        f"{_DRAFT if rendering.is_draft else ''}{facts}\n\n{played}{code(str(rendering.sequence))}\n\n{picture}{seen}\n"
+    )
 
 
 def play_link(address: str, text: str = "play") -> str:

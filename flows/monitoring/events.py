@@ -61,6 +61,7 @@ def emit_sequence_finished(title: str, rendering: Rendering) -> None:
         "spent_unpriced": rendering.unpriced,
         "stand_ins": rendering.stand_ins,
         "shots": len({take.shot for take in rendering.shots}),
+        "is_draft": rendering.is_draft,
         "summary": rendering.in_words,
     }
     _emit("storyreel.sequence.finished", title, payload)

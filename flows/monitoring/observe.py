@@ -49,8 +49,9 @@ class RunObserver:
         for take in plan.takes:
             stage: Stage | None = "cached" if take.state == "cached" else None
             self._rows[take.shot, take.take] = board.Row(take=take, service=take.request.provider, stage=stage)
-        name = "-".join(filter(None, ("storyreel", slug(plan.title), part and slug(part))))
-        self._artifacts = FilmArtifacts(name, f"{plan.title} {part}".strip())
+        kind = "draft" if plan.is_draft else ""
+        name = "-".join(filter(None, ("storyreel", slug(plan.title), kind, part and slug(part))))
+        self._artifacts = FilmArtifacts(name, f"{plan.name} {part}".strip())
         self._picture_room = board.room_for_a_picture(len(plan.takes))
         self._without_picture: list[tuple[str, int]] = []
         """Finished takes whose picture is not drawn yet."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
 from fractions import Fraction
+from functools import cached_property
 from typing import Any, Literal
 
 from storyreel.specs.cut import Cut, EditPoints
@@ -45,8 +46,8 @@ class History(Frozen):
     is_accepted: Callable[[str], bool] = lambda _key: False
     """Whether this host knows of an order of the take with this key that a service has accepted, and that the ledger
     may not have yet."""
-    latest: Callable[[str, Iterable[str]], Orders] = lambda _film, _slates: {}
-    """The latest orders for a film's title and some slates."""
+    latest: Callable[..., Orders] = lambda _film, _slates, drafts: {}
+    """The latest orders for a film's title and some slates: `storyreel.tasks.ledger.ledger.Ledger.latest`."""
     experience: Callable[[str, str], PastDurations | None] = lambda _provider, _model: None
     """How long earlier takes of a service's model took; None if there are none."""
     committed: Callable[..., tuple[Money, ...]] = lambda _scope, **_of: ()
@@ -91,6 +92,8 @@ class PlannedTake(Frozen):
     """One take of one shot, and what a run does about it."""
 
     shot: str
+    action: str = ""
+    """Of the shot, as the storyboard or a verdict says."""
     scene: str
     """The scene's number; empty in a film without scenes."""
     take: int
@@ -230,6 +233,15 @@ class Plan(Frozen):
     expected_seconds: float | None = None
     """Time to make what does not exist yet, by earlier runs; None if a service was never used before."""
     warnings: tuple[str, ...] = ()
+    is_draft: bool = False
+    """Whether it is that of the film's draft."""
+    other: Plan | None = None
+    """The plan of the draft, or in that of a draft the plan of the film, as far as verdicts and the ledger say."""
+
+    @property
+    def name(self) -> str:
+        """The title, with `(draft)` if it is one."""
+        return named(self.title, is_draft=self.is_draft)
 
     @property
     def services(self) -> tuple[str, ...]:
@@ -278,15 +290,46 @@ class Plan(Frozen):
         """The form that `plan --json` prints; `total` is null if a price is unknown or there are several currencies."""
         return {
             "title": self.title,
-            "shots": [take.as_json() for take in self.takes],
-            "total": single_total(self.totals, self.unpriced),
-            "totals": [money.model_dump(mode="json") for money in self.totals],
-            "unpriced": self.unpriced,
+            "is_draft": self.is_draft,
+            "shots": [take.as_json() | self._beside(take) for take in self.takes],
+            **self.sums_as_json(),
             "surplus_seconds": float(self.surplus_seconds),
             "expected_seconds": self.expected_seconds,
             "longest_chain": self.longest_chain,
             "warnings": list(self.warnings),
+            **({self._other_name: self.other.sums_as_json()} if self.other else {}),
         }
+
+    def sums_as_json(self) -> dict[str, Any]:
+        """What it buys, for `plan --json`; `total` is null if a price is unknown or there are several currencies."""
+        return {
+            "total": single_total(self.totals, self.unpriced),
+            "totals": [money.model_dump(mode="json") for money in self.totals],
+            "unpriced": self.unpriced,
+        }
+
+    @cached_property
+    def beside(self) -> Mapping[tuple[str, int], PlannedTake]:
+        """The takes of the other plan, by shot and number."""
+        return {(take.shot, take.take): take for take in self.other.takes} if self.other else {}
+
+    @property
+    def _other_name(self) -> str:
+        return "film" if self.is_draft else "draft"
+
+    def _beside(self, take: PlannedTake) -> dict[str, Any]:
+        """The same take in the other plan, as `plan --json` shows it beside this one."""
+        if self.other is None:
+            return {}
+        other = self.beside.get((take.shot, take.take))
+        names = ("provider", "model", "state", "price", "key", "review")
+        form = other.as_json() if other else {}
+        return {self._other_name: {name: form[name] for name in names} if form else None}
+
+
+def named(title: str, *, is_draft: bool) -> str:
+    """The title of a film, with `(draft)` if it is one."""
+    return f"{title} (draft)" if is_draft else title
 
 
 def takes_by_shot(takes: Iterable[PlannedTake]) -> dict[str, list[PlannedTake]]:

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from decimal import Decimal
 from functools import cache, partial
 from itertools import zip_longest
 
+from storyreel.flows.planning.drafts import beside_draft, beside_film, in_words_of_draft, worth_their_final
+from storyreel.flows.planning.lookups import Bought, Verdicts
 from storyreel.flows.planning.model import Candidate, History, Plan, PlannedTake, takes_by_shot
-from storyreel.flows.planning.selection import select_takes
+from storyreel.flows.planning.selection import Selected, select_takes
 from storyreel.flows.planning.states import with_states
 from storyreel.flows.planning.verdicts import apply_verdicts
 from storyreel.flows.planning.warnings import chain_lengths, upstream_first, warnings_of
-from storyreel.specs.cut import Anchor, Cut, Event, build_cut, edit_points
+from storyreel.specs.cut import Anchor, Event, build_cut, edit_points
+from storyreel.specs.draft import draft_of
 from storyreel.specs.money import Money
 from storyreel.specs.problems.phrases import listed, shown, suggestion
 from storyreel.specs.problems.problem import Problem, StoryboardError
 from storyreel.specs.storyboard import Shot, Storyboard
 from storyreel.specs.timing import Duration
-from storyreel.tasks.ledger.purchase import State, Verdict
 from storyreel.tasks.prices.price_list import PriceList, Quote
 from storyreel.tasks.providers import load, names
 from storyreel.tasks.providers.models import find_capability
@@ -46,27 +48,31 @@ def make_plan(
     provider: str | None = None,
     selection: Sequence[str] = (),
     prices: PriceList | None = None,
+    *,
+    draft: bool = False,
 ) -> Plan:
-    """Plan a film.
+    """Plan a film, or its `draft`.
 
     `provider` replaces every shot's own services. Shots that are neither selected nor made yet are drawn as animatics.
-    `prices` defaults to the shipped ones. Raises StoryboardError with all problems, and NothingSelected.
+    `prices` defaults to the shipped ones. If the film has a draft, the plan of the one has that of the `other` beside
+    it. Raises StoryboardError with all problems, and NothingSelected.
     """
-    cut = build_cut(film)
-    builder = _TakeBuilder(film, cut, history, prices or PriceList.read({}))
-    takes = with_states(builder.takes(provider), film.title, history)
-    if selection:
-        takes = with_states(builder.with_stand_ins(takes, select_takes(selection, takes)), film.title, history)
-    chains = chain_lengths(film.all_shots)
-    return Plan(
-        title=film.title,
-        format=film.format,
-        cut=cut,
-        takes=tuple(builder.in_order(takes)),
-        longest_chain=max(chains.values()),
-        expected_seconds=expected_seconds(takes, history),
-        warnings=(*builder.warnings, *warnings_of(film, takes, chains)),
-    )
+    prices = prices or PriceList.read({})
+    of_film = _TakeBuilder(film, history, prices)
+    if draft:
+        of_draft = _TakeBuilder(draft_of(film), history, prices, of_film)
+        plan = of_draft.plan(of_draft.takes(provider), selection)
+        return beside_film(plan, of_film.plan(of_film.takes(None)), film)
+    takes = of_film.takes(provider)
+    if film.draft is None:
+        return of_film.plan(takes, selection)
+    drafted: Plan | StoryboardError
+    try:
+        of_draft = _TakeBuilder(draft_of(film), history, prices, of_film)
+        drafted = of_draft.plan(of_draft.takes(None))
+    except StoryboardError as problem:
+        drafted = problem
+    return beside_draft(of_film.plan(takes, selection, partial(worth_their_final, takes, drafted)), drafted)
 
 
 def expected_seconds(takes: Sequence[PlannedTake], history: History) -> float | None:
@@ -94,22 +100,27 @@ def expected_seconds(takes: Sequence[PlannedTake], history: History) -> float | 
 class _TakeBuilder:
     """Builds the takes of one film, still without their states; each local file is read once."""
 
-    def __init__(self, film: Storyboard, cut: Cut, history: History, prices: PriceList) -> None:
-        self._film, self._cut = film, cut
+    def __init__(
+        self, film: Storyboard, history: History, prices: PriceList, of_film: _TakeBuilder | None = None
+    ) -> None:
+        self._film, self._cut, self._of_film = film, build_cut(film), of_film
         self._history = history
         self._prices = prices
-        self._events = {event.shot: event for event in cut.events}
+        self._events = {event.shot: event for event in self._cut.events}
         self._shots = list(upstream_first(film.all_shots))
+        self._written = {shot.shot: shot for shot in self._shots}
         self._built: dict[Hashable, list[PlannedTake]] = {}
         self.warnings: list[str] = []
         """Sentences about verdicts that contradict the storyboard or cannot be followed."""
-        self._bought = _Bought(history)
+        self._bought = Bought(history)
         self._editions: dict[str, tuple[Edition, ...]] = {}
         self._digest, self._adapter, self._files = cache(file_digest), cache(_adapter), LocalFileChecks()
         self._font = own_font(film)
         self._references: dict[Hashable, tuple[Attachment, ...]] = {}
         self._name_of = cache(partial(attachment_name, film))
         self._seconds, self._timeout = cache(film.format.fps.seconds), cache(self._seconds_of)
+        self._in_film: dict[str, Upstream] = {}
+        """The takes of the film that those of its draft, by their keys, are drafts of."""
 
     def takes(self, provider: str | None) -> list[PlannedTake]:
         """Every take that the storyboard and the verdicts ask for, each after the one that it continues."""
@@ -118,17 +129,41 @@ class _TakeBuilder:
             # At once for the whole film: each question to a ledger or a bucket may be a round trip.
             self._bought.look_up(
                 each.key
-                for of_film in (whole if len(whole) > 1 else ())
-                for take in self._all(provider, None, of_film)
+                for ordered_in in (whole if len(whole) > 1 else ())
+                for take in self._all(provider, None, ordered_in)
                 for each in take.candidates
             )
         takes = self._all(provider, None)
         if not self._history.has_verdicts:
             return takes
-        verdicts = _Verdicts(self._history, (each.key for take in takes for each in take.candidates))
+        verdicts = Verdicts(self._history, (each.key for take in takes for each in take.candidates))
         return self._all(provider, verdicts) if verdicts else takes
 
-    def with_stand_ins(self, takes: Sequence[PlannedTake], selected: frozenset[tuple[str, int]]) -> list[PlannedTake]:
+    def plan(
+        self,
+        takes: Sequence[PlannedTake],
+        selection: Sequence[str] = (),
+        approved: Callable[[], Selected] | None = None,
+    ) -> Plan:
+        """The plan of these takes or a selection of them; `approved` as for `select_takes`. Raises NothingSelected."""
+        film, history, is_draft = self._film, self._history, self._of_film is not None
+        takes = with_states(takes, film.title, history, is_draft=is_draft)
+        if selection:
+            selected = self.with_stand_ins(takes, select_takes(selection, takes, approved))
+            takes = with_states(selected, film.title, history, is_draft=is_draft)
+        chains = chain_lengths(film.all_shots)
+        return Plan(
+            title=film.title,
+            is_draft=is_draft,
+            format=film.format,
+            cut=self._cut,
+            takes=tuple(self.in_order(takes)),
+            longest_chain=max(chains.values()),
+            expected_seconds=expected_seconds(takes, history),
+            warnings=(*self.warnings, *warnings_of(film, takes, chains)),
+        )
+
+    def with_stand_ins(self, takes: Sequence[PlannedTake], selected: Selected) -> list[PlannedTake]:
         """The takes that are selected or paid for already; a shot without any gets an animatic."""
         by_shot = takes_by_shot(takes)
         in_cut: dict[str, Upstream] = {}
@@ -148,13 +183,13 @@ class _TakeBuilder:
         return sorted(takes, key=lambda take: (places[take.shot], take.take))
 
     def _all(
-        self, provider: str | None, verdicts: _Verdicts | None, of_film: Sequence[Edition | None] = ()
+        self, provider: str | None, verdicts: Verdicts | None, ordered_in: Sequence[Edition | None] = ()
     ) -> list[PlannedTake]:
-        """All takes; with `of_film`, one edition a shot, as if the whole film had been ordered in these."""
+        """All takes; with `ordered_in`, one edition a shot, as if the whole film had been ordered in these."""
         circled: dict[str, Upstream] = {}
         all_takes: list[PlannedTake] = []
         problems: list[Problem] = []
-        for place, (shot, edition) in enumerate(zip_longest(self._shots, of_film)):
+        for place, (shot, edition) in enumerate(zip_longest(self._shots, ordered_in)):
             # A shot whose upstream has a problem is checked too, so that all problems are reported at once.
             upstream = circled.get(shot.upstream, Upstream("unsupported")) if shot.upstream else None
             services = (provider,) if provider else shot.services
@@ -214,17 +249,21 @@ class _TakeBuilder:
         return self._built[name]
 
     def _build(
-        self, shot: Shot, services: Iterable[str], upstream: Upstream | None, edition: Edition
+        self, shot: Shot, services: Sequence[str], upstream: Upstream | None, edition: Edition
     ) -> list[PlannedTake]:
         event, anchor = self._events[shot.shot], anchor_of(shot, self._film.continued)
-        by_service = [
-            list(self._candidates(shot, requests, event, anchor))
-            for requests in self._requests(shot, services, event, anchor, upstream, edition)
-        ]
+        in_film = self._takes_in_film(shot, services, upstream, edition)
+        try:
+            requests = self._requests(shot, services, event, anchor, upstream, edition)
+        except Unsupported as unsupported:
+            raise (in_words_of_draft(unsupported) if self._of_film else unsupported) from unsupported
+        by_service = [list(self._candidates(shot, _with_seeds(each, in_film), event, anchor)) for each in requests]
+        self._in_film |= {first.key: _as_upstream(take) for first, take in zip(by_service[0], in_film, strict=False)}
         scene = self._film.scene_of(shot.shot)
         return [
             PlannedTake(
                 shot=shot.shot,
+                action=shot.action,
                 scene=scene.scene if scene else "",
                 take=first.request.take,
                 circled=first.request.take == shot.circled_take,
@@ -232,7 +271,7 @@ class _TakeBuilder:
                 chosen=first,
                 fallbacks=tuple(others),
                 fallback_on_refusal=shot.fallback_on_refusal,
-                needs_review=shot.review == "required",
+                needs_review=not first.is_free if self._of_film else shot.review == "required",
                 identity=first.key,
                 continues=upstream.key if upstream else None,
                 cut_seconds=self._seconds(event.frames),
@@ -267,6 +306,19 @@ class _TakeBuilder:
             for name in services
         ]  # fmt: skip
 
+    def _takes_in_film(
+        self, shot: Shot, services: Sequence[str], upstream: Upstream | None, edition: Edition
+    ) -> list[PlannedTake]:
+        """The takes of the film that those of a draft are drafts of; empty if this is no draft."""
+        if self._of_film is None:
+            return []
+        written = self._of_film._written[shot.shot]
+        keys = {name: getattr(written, name) for name in ("provider", "providers", "model")}
+        # A shot that is not selected is drawn in either.
+        own = services if tuple(services) == (STAND_IN,) else written.services
+        before = self._in_film.get(upstream.key, upstream) if upstream else None
+        return self._of_film._in_edition(shot.model_copy(update=keys), own, before, edition)
+
     def _service(self, shot: Shot, name: str) -> type[Provider]:
         try:
             return self._adapter(name)
@@ -283,7 +335,7 @@ class _TakeBuilder:
             key=first.key,
             price=quote.money,
             price_note=quote.note,
-            brief=brief_of(self._film, shot, first, self._name_of),
+            brief=brief_of(self._film, shot, first, self._name_of, is_draft=self._of_film is not None),
             why_laid=self._why_laid(shot, first),
             edit=edit_points(event, rate.nearest_frames(first.seconds), anchor, given_frames(first.first_clip, rate)),
         )
@@ -299,44 +351,12 @@ class _TakeBuilder:
         return why_not_sent(self._film, shot, capability, self._files, has_bucket=self._history.has_bucket)
 
 
-class _Bought:
-    """Which keys were ordered, and not in vain: a take is not bought again in another edition of its request."""
-
-    def __init__(self, history: History) -> None:
-        self._history = history
-        self._known: dict[str, bool] = {}
-
-    def look_up(self, keys: Iterable[str]) -> None:
-        """Find out which of these keys were."""
-        unknown = [key for key in dict.fromkeys(keys) if key not in self._known]
-        found = self._history.purchases(unknown) if unknown else {}
-        for key in unknown:
-            is_paid = key in found and found[key].state is not State.FAILED
-            self._known[key] = is_paid or self._history.keeps(key) or self._history.is_accepted(key)
-
-    def any_of(self, keys: Sequence[str]) -> bool:
-        """Whether one of these was."""
-        self.look_up(keys)
-        return any(self._known[key] for key in keys)
-
-
-class _Verdicts:
-    """The verdicts by key: those of the likely keys are read at once, others when they are asked for."""
-
-    def __init__(self, history: History, likely: Iterable[str]) -> None:
-        self._read = history.verdicts
-        keys = list(likely)
-        self._known: dict[str, Verdict | None] = {**dict.fromkeys(keys), **self._read(keys)}
-
-    def __bool__(self) -> bool:
-        return any(self._known.values())
-
-    def find(self, keys: Iterable[str]) -> Mapping[str, Verdict]:
-        """The latest verdict of each of these keys that has one."""
-        wanted = list(keys)
-        if unknown := [key for key in wanted if key not in self._known]:
-            self._known |= {**dict.fromkeys(unknown), **self._read(unknown)}
-        return {key: verdict for key in wanted if (verdict := self._known[key])}
+def _with_seeds(requests: Sequence[Request], in_film: Sequence[PlannedTake]) -> Sequence[Request]:
+    """The requests of a draft with the seeds of the takes that they are drafts of. What is drawn has no seeds."""
+    if not in_film or requests[0].board or in_film[0].request.board:
+        return requests
+    pairs = zip(requests, in_film, strict=True)
+    return [request.model_copy(update={"seed": take.request.seed}) for request, take in pairs]
 
 
 def _adapter(name: str) -> type[Provider]:

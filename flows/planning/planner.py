@@ -9,7 +9,7 @@ from storyreel.flows.packs import read_film
 from storyreel.flows.planning.budget import BudgetedPlan, check_budget, limits_of, uncounted
 from storyreel.flows.planning.history import open_history, with_verdicts
 from storyreel.flows.planning.media import check_media
-from storyreel.flows.planning.model import History, Plan
+from storyreel.flows.planning.model import History, Plan, named
 from storyreel.flows.planning.plan import make_plan
 from storyreel.flows.planning.run_request import RunRequest
 from storyreel.flows.planning.states import with_states
@@ -31,6 +31,8 @@ class Planner:
     provider: str | None = None
     selection: tuple[str, ...] = ()
     limits: tuple[Limit, ...] = ()
+    draft: bool = False
+    """Whether its plans are of the film's draft."""
 
     @classmethod
     def of(
@@ -58,14 +60,20 @@ class Planner:
             provider=request.provider,
             selection=request.selection,
             limits=limits_of(film.budget, request.budget),
+            draft=request.draft,
         )
+
+    @property
+    def name(self) -> str:
+        """The title, with `(draft)` if its plans are of the draft."""
+        return named(self.film.title, is_draft=self.draft)
 
     def plan(self, history: History | None = None) -> Plan:
         """Plan the film by the present ledger, or by this history. Raises StoryboardError and NothingSelected."""
         if history is None:
             with open_history(self.home) as present:
                 return self.plan(present)
-        return make_plan(self.film, history, self.provider, self.selection, self.prices)
+        return make_plan(self.film, history, self.provider, self.selection, self.prices, draft=self.draft)
 
     def plan_within_budget(self, run: str = "") -> BudgetedPlan:
         """The plan, and whether it fits the budget; `run` is the id of the flow run that buys. Raises as `plan`."""
@@ -87,7 +95,8 @@ class Planner:
     def refreshed(self, plan: Plan) -> Plan:
         """The same takes with their present states, after some of them were made."""
         with open_history(self.home) as history:
-            return plan.model_copy(update={"takes": tuple(with_states(plan.takes, plan.title, history))})
+            takes = with_states(plan.takes, plan.title, history, is_draft=plan.is_draft)
+            return plan.model_copy(update={"takes": tuple(takes)})
 
     def committed(self, run: str) -> tuple[Money, ...]:
         """The money that a flow run has committed so far, one sum a currency."""

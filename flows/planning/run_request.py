@@ -26,6 +26,8 @@ class RunRequest(Frozen):
     budget: Money | None = None
     """The most that the run may cost; replaces the storyboard's `per_run`."""
     out: Path | str | None = None
+    draft: bool = False
+    """Whether the draft of the film is made instead of it."""
 
     def check_recordable(self) -> None:
         """Return if Prefect can record the run: its parameters are UTF-8. Raises NotAllowed."""
@@ -39,6 +41,7 @@ class RunRequest(Frozen):
     def command(self, name: str = "render", *more: str) -> str:
         """The command line that asks for the same with the command `name`; `more` are further arguments."""
         parts = ["storyreel", name, str(self.storyboard)]
+        parts += ["--draft"] if self.draft else []
         parts += ["--provider", self.provider] if self.provider else []
         for key, value in self.vars.items():
             parts += ["--set", f"{key}={value}"]

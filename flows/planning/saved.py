@@ -61,6 +61,7 @@ class SavedPlan(Frozen):
     words: dict[str, str]
     """Values that replace those of the storyboard's `vars`."""
     selection: tuple[str, ...]
+    draft: bool = False
     takes: tuple[SavedTake, ...]
     cut: tuple[tuple[str, int, int, int], ...]
     """For each shot in the cut: slate, first frame, frames, frames of the dissolve into it."""
@@ -78,6 +79,7 @@ def save_plan(plan: Plan, into: Path, request: RunRequest) -> None:
         provider=request.provider,
         words=request.vars,
         selection=request.selection,
+        draft=request.draft,
         takes=tuple(map(_saved, plan.takes)),
         cut=_cut(plan),
     )

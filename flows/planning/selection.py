@@ -1,4 +1,4 @@
-"""Selects the takes that a run makes: `1B`, `1A+`, `scene:2`, `state:new`, `changed`, and any of these together."""
+"""Selects the takes that a run makes: `1B`, `1A+`, `scene:2`, `state:new`, `changed`, `draft:approved`, or several."""
 
 from __future__ import annotations
 
@@ -11,20 +11,43 @@ from storyreel.specs.errors import StoryreelError
 from storyreel.specs.problems.phrases import listed, suggestion
 from storyreel.specs.storyboard import Storyboard
 
+OF_APPROVED_DRAFTS = "draft:approved"
+"""Selects the takes whose drafts are approved."""
+
 
 class NothingSelected(StoryreelError):
     """A part of a selection matches nothing in the film."""
 
 
-def select_takes(terms: Iterable[str], takes: Sequence[PlannedTake]) -> frozenset[tuple[str, int]]:
-    """The selected takes by shot and number, with the takes that they continue and that are not made yet.
+Selected = frozenset[tuple[str, int]]
+"""Takes by shot and number."""
 
-    Each term may hold several, separated by commas. Raises NothingSelected.
+
+def select_takes(
+    terms: Iterable[str], takes: Sequence[PlannedTake], approved: Callable[[], Selected] | None = None
+) -> Selected:
+    """The selected takes, with the takes that they continue and that are not made yet.
+
+    Each term may hold several, separated by commas. `approved` gives the takes whose drafts are approved, for
+    `draft:approved`; None if the film has no draft, or this is it. Raises NothingSelected.
     """
     chosen: set[tuple[str, int]] = set()
     for term in terms_of(terms):
+        if term == OF_APPROVED_DRAFTS:
+            chosen |= _of_approved_drafts(approved)
+            continue
         chosen.update((take.shot, take.take) for take in takes if _condition(term, takes)(take))
     return frozenset(chosen | _needed(chosen, takes))
+
+
+def _of_approved_drafts(approved: Callable[[], Selected] | None) -> Selected:
+    if approved is None:
+        hint = "leave out --draft, or write `draft` into the storyboard"
+        raise NothingSelected(f"`{OF_APPROVED_DRAFTS}` is for the finals of a film that has a `draft`", hint=hint)
+    if found := approved():
+        return found
+    hint = "storyreel render --draft makes the drafts, storyreel review --draft approves them"
+    raise NothingSelected("no draft of the film's takes is approved", hint=hint)
 
 
 def terms_of(selection: Iterable[str]) -> list[str]:
@@ -42,6 +65,7 @@ def selectable(film: Storyboard) -> list[str]:
         *(f"scene:{scene.scene}" for scene in film.scenes),
         "changed",
         *(f"state:{state}" for state in get_args(TakeState)),
+        *((OF_APPROVED_DRAFTS,) if film.draft else ()),
     ]
 
 

@@ -13,11 +13,16 @@ _MOST_CHANGES = 4
 """Changes that a reason names; `--json` has all of them."""
 
 
-def with_states(takes: Sequence[PlannedTake], film: str, history: History) -> list[PlannedTake]:
-    """The takes with states and reasons, each made by the service that made or got it already, else by its first."""
+def with_states(
+    takes: Sequence[PlannedTake], film: str, history: History, *, is_draft: bool = False
+) -> list[PlannedTake]:
+    """The takes with states and reasons, each made by the service that made or got it already, else by its first.
+
+    `is_draft` is whether they are of the film's draft, whose orders are compared with those of drafts alone.
+    """
     purchases = history.purchases([each.key for take in takes for each in take.candidates])
     unordered = {take.shot for take in takes if not any(each.key in purchases for each in take.candidates)}
-    orders = history.latest(film, unordered) if unordered else {}
+    orders = history.latest(film, unordered, drafts=is_draft) if unordered else {}
     found = []
     for take in takes:
         all_ = [_with_state(take, each, purchases.get(each.key), orders, history) for each in take.candidates]

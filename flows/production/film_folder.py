@@ -29,14 +29,17 @@ class FilmSource(NamedTuple):
     title: str
     place: str
     """The storyboard's absolute path, or its address without secrets; of a pack, that of all its versions."""
+    is_draft: bool = False
 
     @classmethod
-    def of(cls, storyboard: Path | str, title: str, file: str = "") -> FilmSource:
+    def of(cls, storyboard: Path | str, title: str, file: str = "", *, is_draft: bool = False) -> FilmSource:
         """The source of a storyboard as given to a run; `file` is the path that it was read from."""
         given = str(storyboard)
         if is_pack(given):
-            return cls(title, without_version(given, PurePosixPath(file or "storyboard.yaml").name))
-        return cls(title, without_password(given) if is_remote(given) else str(Path(given).expanduser().resolve()))
+            place = without_version(given, PurePosixPath(file or "storyboard.yaml").name)
+        else:
+            place = without_password(given) if is_remote(given) else str(Path(given).expanduser().resolve())
+        return cls(title, place, is_draft)
 
     @property
     def stem(self) -> str:
@@ -63,28 +66,46 @@ class FilmSource(NamedTuple):
 def film_folder(out: Path | str | None, source: FilmSource, within: str = "") -> Path | str:
     """The folder or address for a film: `out`, else `renders/<title>`, or one with a suffix where that is taken.
 
-    `within` is an address to use in place of `renders`.
+    `within` is an address to use in place of `renders`. A draft has the folder `draft` in that of its film.
 
     Raises FolderTaken if `out` has the film of another storyboard in it, and BucketError.
     """
+    folder = _folder_of_film(out, source, within)
+    if source.is_draft:
+        folder = _draft_in(folder)
     if out:
-        check_folder(out, source)
+        check_folder(folder, source)
+    return folder
+
+
+def _folder_of_film(out: Path | str | None, source: FilmSource, within: str) -> Path | str:
+    if out:
         return out
     plain = default_folder(source.title, source.stem)
     digest = hashlib.sha256(source.place.encode(errors="surrogateescape")).hexdigest()[:8]
     folders = [plain, default_folder(f"{plain.name} {source.stem}"), plain.with_name(f"{plain.name}-{digest}")]
     places: list[Path | str] = [f"{within}/{folder.name}" if within else folder for folder in folders]
-    holders = [(place, _holder(place)) for place in places]
+    holders = [(place, _holder(place) or _holder(_draft_in(place))) for place in places]
     ours = (place for place, holder in holders if holder and holder.is_known and source.is_same_as(holder.source))
     free = (place for place, holder in holders if not holder)
     return next(ours, None) or next(free, None) or places[-1]
 
 
+def _draft_in(folder: Path | str) -> Path | str:
+    return f"{str(folder).rstrip('/')}/draft" if is_remote(str(folder)) else Path(folder) / "draft"
+
+
 def check_folder(out: Path | str, source: FilmSource) -> None:
     """Return if the folder or address has no film of another storyboard in it. Raises FolderTaken and BucketError."""
     holder = _holder(out)
-    if holder is None or (holder.is_known and source.is_same_as(holder.source)):
+    if holder is None:
         return
+    if holder.is_known and source.is_same_as(holder.source):
+        if source.is_draft == holder.source.is_draft:
+            return
+        kinds = ("the film", "its draft") if source.is_draft else ("the draft of the film", "the film")
+        hint = "name another folder with --out"
+        raise FolderTaken(f"{_shown(out)} has {kinds[0]} in it, which {kinds[1]} would replace", hint=hint)
     if not holder.is_known:
         raise FolderTaken(
             f"{_shown(out)} has a {MANIFEST} in it that is of no film, and would be replaced",
@@ -116,7 +137,8 @@ def _holder(folder: Path | str) -> _Holder | None:
         place = told.get("source") or told["storyboard"]
         if "source" not in told and not Path(place).is_absolute():
             return None  # written before films had a source
-        return _Holder(FilmSource(str(told["title"]), str(place)), is_known=True)
+        source = FilmSource(str(told["title"]), str(place), is_draft=told.get("draft") is True)
+        return _Holder(source, is_known=True)
     except (ValueError, KeyError, AttributeError, TypeError):
         return _Holder(FilmSource("", ""), is_known=False)
 

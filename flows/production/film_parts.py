@@ -77,7 +77,7 @@ class FilmParts:
         async def draw() -> bytes:
             takes = [await self._takes.take_in_cut(event.shot) for event in self._grid.events(cut, number)]
             pictures = [await self._picture(take.shot, await self._takes.house_clip(take)) for take in takes]
-            drawn = partial(draw_page, number, pictures, cut, self._ratio, title=self._plan.title, fonts=self._fonts)
+            drawn = partial(draw_page, number, pictures, cut, self._ratio, title=self._plan.name, fonts=self._fonts)
             return await in_thread(lambda _: drawn())
 
         return self._takes.once(("page", number), draw)

@@ -46,7 +46,7 @@ class FilmFinisher(NamedTuple):
             dissolves,
             self.takes.house,
             self.delivery.folder / "sequence.mp4",
-            title=plan.title,
+            title=plan.name,
             music=music_under(film, plan.cut),
             spoken=shots_with_dialogue(film),
             chapters=_chapters(film, plan.cut),

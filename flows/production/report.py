@@ -62,6 +62,8 @@ class Origin(Frozen):
     """Of the storyboard and the files it names: `storyreel.flows.packs.version_of`."""
     source: str = ""
     """Where the storyboard is, by which its film is told from others: `storyreel.flows.production.film_folder`."""
+    is_draft: bool = False
+    """Whether the film is the draft of it."""
 
 
 class Rendering(Frozen):
@@ -81,6 +83,11 @@ class Rendering(Frozen):
     """What the services charged for this run's orders, against what was quoted."""
     play: str = ""
     """The address at which a browser plays the film; empty if it cannot."""
+
+    @property
+    def is_draft(self) -> bool:
+        """Whether it is the draft of its storyboard."""
+        return self.origin.is_draft
 
     @property
     def spent(self) -> tuple[Money, ...]:
@@ -113,7 +120,8 @@ class Rendering(Frozen):
         spent = "nothing spent" if (words := self.spent_in_words) == "nothing" else words
         stand_ins = f"{counted(self.stand_ins, 'shot')} drawn by the animatic" if self.stand_ins else ""
         defects = f"{counted(len(self.findings), 'defect')} found" if self.findings else ""
-        parts = (counted(len(self.shots), "take"), spent, f"{float(self.seconds):.4g} s", stand_ins, defects)
+        kind = "a draft" if self.is_draft else ""
+        parts = (kind, counted(len(self.shots), "take"), spent, f"{float(self.seconds):.4g} s", stand_ins, defects)
         return ", ".join(filter(None, parts))
 
     @property
@@ -153,6 +161,7 @@ class Rendering(Frozen):
             "storyboard": self.origin.storyboard,
             "version": self.origin.version,
             "play": self.play or None,
+            "draft": self.is_draft,
         }
 
 

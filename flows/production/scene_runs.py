@@ -24,7 +24,7 @@ from prefect.runtime import deployment, flow_run
 from prefect.states import Cancelled, Cancelling
 
 from storyreel.flows.lifecycle.cancellation import stop_handler
-from storyreel.flows.names import TAG, film_tag, scene_run_name
+from storyreel.flows.names import DRAFT_TAG, TAG, film_tag, scene_run_name
 from storyreel.flows.planning.model import Plan
 from storyreel.specs.errors import StoryreelError
 from storyreel.specs.problems.phrases import shown
@@ -91,8 +91,8 @@ async def _create_runs(plan: Plan, scenes: Iterable[str], parameters: Mapping[st
             run = await arun_deployment(
                 name,
                 parameters={**common, "scene": scene},
-                flow_run_name=scene_run_name(plan.title, scene),
-                tags=[TAG, film_tag(plan.title), f"scene:{scene}"],
+                flow_run_name=scene_run_name(plan.title, scene, is_draft=plan.is_draft),
+                tags=[TAG, film_tag(plan.title), f"scene:{scene}", *((DRAFT_TAG,) if plan.is_draft else ())],
                 idempotency_key=f"{flow_run.id}-{scene}",
                 timeout=0,
             )

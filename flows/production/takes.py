@@ -99,7 +99,7 @@ class TakeRuns:
                 return False
             key = conform_key(
                 purchase.clip, take.edit, self.house, take.keep_sound, find_ffmpeg().version, self._accepted_signature,
-                LaidSound.of(take.laid_with(take.chosen), take.request),
+                LaidSound.of(take.laid_with(take.chosen), take.request), is_draft=self._plan.is_draft,
             )  # fmt: skip
             return not take.circled or self._studio.piece_folder(key).exists()
 
@@ -340,6 +340,7 @@ class TakeRuns:
             keep_sound=take.keep_sound,
             accept=accept,
             laid=LaidSound.of(take.laid_with(made.candidate), made.candidate.request),
+            is_draft=self._plan.is_draft,
             name=f"conform {take.shot}",
             tags=shot_tags(take.shot, take.scene),
             progress=lambda done: report_stage(take.shot, take.take, "conforming", done),

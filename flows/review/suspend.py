@@ -168,7 +168,12 @@ def _in_words(spent: Sequence[Money]) -> str:
 
 
 async def unapproved_shots(plan: Plan, runs: TakeRuns, studio: Studio) -> list[ShotToReview]:
-    """The shots of a run that must be approved and are not; waits until their takes are made."""
+    """The shots of a run that must be approved and are not; waits until their takes are made.
+
+    The draft of a film waits for nobody: it is looked at as a whole.
+    """
+    if plan.is_draft:
+        return []
     return [
         ShotToReview(
             film=plan.title,

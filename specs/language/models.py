@@ -20,6 +20,8 @@ from storyreel.specs.language.values import (
     Avoided,
     Key,
     Level,
+    ModelName,
+    Name,
     NonEmptyText,
     Slate,
     Source,
@@ -316,6 +318,28 @@ class Budget(StoryboardModel):
     def _limits_something(self) -> Budget:
         if not self.model_fields_set:
             raise ValueError("a budget limits something; write `per_run`, `per_shot` or `per_month`")
+        return self
+
+
+class Draft(StoryboardModel):
+    """A cheaper version of the film, made before it by `--draft`: what is different in it; at least one of the keys.
+
+    A draft has the seeds of the film, but another model or size makes a similar clip of them, not the same.
+    """
+
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
+
+    provider: Name | None = None
+    """The service that makes all shots of the draft."""
+    model: ModelName | None = None
+    """The model that makes all shots of the draft."""
+    resolution: Resolution | None = None
+    """The class of size of the draft; not above the film's."""
+
+    @model_validator(mode="after")
+    def _differs(self) -> Draft:
+        if not self.model_fields_set:
+            raise ValueError("a draft differs from its film; write `provider`, `model` or `resolution`")
         return self
 
 

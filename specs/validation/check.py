@@ -7,8 +7,10 @@ import unicodedata
 from bisect import bisect
 from collections.abc import Collection, Iterable, Iterator, Set
 from itertools import accumulate, islice
+from typing import get_args
 
 from storyreel.specs.cut import build_cut, cut_problems
+from storyreel.specs.language.models import Resolution
 from storyreel.specs.problems.phrases import listed, shown, suggestion
 from storyreel.specs.problems.problem import MOST_PROBLEMS, KeyPath, Position, Problem
 from storyreel.specs.sources import SourceChecker, SourceKind
@@ -45,6 +47,7 @@ def _problems(storyboard: Storyboard, altered: Set[str]) -> Iterator[Problem]:
     yield from _slates(storyboard)
     yield from _chains(storyboard)
     yield from _services(storyboard)
+    yield from _draft(storyboard)
     yield from _shots(storyboard, altered)
     yield from _sources(storyboard)
     yield from _cut(storyboard, altered)
@@ -197,6 +200,21 @@ def _services(storyboard: Storyboard) -> Iterator[Problem]:
                 yield Problem(where, f"`{service}` is named twice", "once is enough")
             elif service == FREE and number < len(shot.providers) - 1:
                 yield Problem(where, f"no service after `{FREE}` is ever tried: it draws every shot", "write it last")
+
+
+def _draft(storyboard: Storyboard) -> Iterator[Problem]:
+    """A draft that is not less than its film. Whether a service can make it is checked when a run is planned."""
+    draft, own = storyboard.draft, storyboard.format.resolution
+    if draft is None:
+        return
+    sizes = get_args(Resolution)
+    if draft.resolution is not None and sizes.index(draft.resolution) > sizes.index(own):
+        where = storyboard.where("draft", "resolution")
+        message = f"the draft is larger than the film, which has {own}"
+        yield Problem(where, message, "choose a smaller size, or leave it out")
+    elif draft.resolution in (None, own) and draft.provider is None and draft.model is None:
+        hint = "give it another `provider`, another `model` or a smaller `resolution`"
+        yield Problem(storyboard.where("draft"), "the draft is the same as the film", hint)
 
 
 def _shots(storyboard: Storyboard, altered: Set[str]) -> Iterator[Problem]:

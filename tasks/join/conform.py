@@ -15,6 +15,7 @@ from ffmpeg.nodes import FilterableStream, OutputStream
 
 from storyreel.specs.cut import EditPoints
 from storyreel.specs.timing import SAMPLE_RATE
+from storyreel.tasks.join import draft_mark
 from storyreel.tasks.join.pieces import PicturePiece, SharedPieces, find_or_make
 from storyreel.tasks.join.recording import LaidSound
 from storyreel.tasks.join.sound_track import ClipSound
@@ -77,10 +78,13 @@ def conform_key(
     ffmpeg_version: str,
     accept: str | None,
     laid: LaidSound | None = None,
+    *,
+    is_draft: bool = False,
 ) -> str:
     """Cache key: SHA-256, in hex, of everything that the output of `conform_clip` depends on."""
     facts = (clip_digest, asdict(edit), *house.facts, keep_sound, ffmpeg_version, accept)
-    return cache_key("conform", _VERSION, *facts, *([laid.facts] if laid else []))
+    mark = ("draft", draft_mark.VERSION) if is_draft else ()
+    return cache_key("conform", _VERSION, *facts, *([laid.facts] if laid else []), *mark)
 
 
 async def conform_clip(
@@ -94,14 +98,16 @@ async def conform_clip(
     laid: LaidSound | None = None,
     progress: Progress | None = None,
     shared: SharedPieces | None = None,
+    is_draft: bool = False,
 ) -> HouseClip:
     """The house clip in the folder `into`, copied from the ones that hosts share, or made from the take `clip`.
 
     All pictures of a film must have one signature. A take that is used whole, without a transition, and matches the
     house format is not encoded if its signature is `accept`, or `accept` is None. With `laid` recordings they are its
-    sound, whatever `keep_sound` says of its own. Raises MediaError.
+    sound, whatever `keep_sound` says of its own. With `is_draft` it is always encoded, with the mark of a draft.
+    Raises MediaError.
     """
-    make = partial(_make, clip, edit, house, keep_sound, accept, laid, progress)
+    make = partial(_make, clip, edit, house, keep_sound, accept, laid, progress, is_draft)
     return await find_or_make(HouseClip, into, make, take=clip, shared=shared)
 
 
@@ -112,17 +118,17 @@ def needs_no_encoding(source: Probe, edit: EditPoints, house: HouseFormat) -> bo
 
 async def _make(
     take: Path, edit: EditPoints, house: HouseFormat, keep_sound: bool, accept: str | None, laid: LaidSound | None,
-    progress: Progress | None, folder: Path,
+    progress: Progress | None, is_draft: bool, folder: Path,
 ) -> HouseClip:  # fmt: skip
     source = await asyncio.to_thread(probe, take)
     clip = source.path
     edit = edit.within(source.frames_at(house.rate))
-    untouched = needs_no_encoding(source, edit, house) and accept in (None, source.signature)
+    untouched = not is_draft and needs_no_encoding(source, edit, house) and accept in (None, source.signature)
     picture, sound = folder / "picture.mp4", folder / "sound.s16"
     taken = opened(source)
     outputs: list[OutputStream] = []
     if not untouched:
-        outputs.append(_picture(picture_of(source, taken), source, edit, house, picture))
+        outputs.append(_picture(picture_of(source, taken), source, edit, house, picture, is_draft))
     heard: FilterableStream | None = None
     if laid:
         heard = _with_fades(await asyncio.to_thread(laid.samples, edit, house.rate), edit, house)
@@ -154,9 +160,9 @@ async def _make(
 
 
 def _picture(
-    picture: FilterableStream, source: Probe, edit: EditPoints, house: HouseFormat, into: Path
+    picture: FilterableStream, source: Probe, edit: EditPoints, house: HouseFormat, into: Path, is_draft: bool
 ) -> OutputStream:
-    """The used frames with held edges and fades, and keyframes at both ends of the body."""
+    """The used frames with held edges and fades, and keyframes at both ends of the body; marked if it is a draft."""
     end = edit.first + edit.frames
     # A clip may end early, and of one whose rate is converted the last frame may be rounded away: the last is held.
     picture = house.converted(picture, source).filter("tpad", stop=-1, stop_mode="clone")
@@ -170,6 +176,8 @@ def _picture(
     if edit.fade_out:
         # ffmpeg does not darken the start frame. One frame earlier, the last frame is black.
         picture = picture.filter("fade", t="out", start_frame=edit.total - edit.fade_out - 1, nb_frames=edit.fade_out)
+    if is_draft:
+        picture = draft_mark.with_draft_mark(picture, house)
     ends = _ends(edit)
     # Half a frame early, as times are rounded: ffmpeg takes the first frame at or after the time.
     times = ",".join(f"{float((frame - Fraction(1, 2)) / house.rate.exact):.6f}" for frame in ends)

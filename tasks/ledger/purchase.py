@@ -23,6 +23,12 @@ By = Literal["film", "scene", "service", "month"]
 """How a sum is divided; scenes within their film, months in UTC."""
 
 
+DRAFT_WORD = "draft"
+"""The first word of the brief of a draft."""
+DRAFT_BRIEF = f'{{"{DRAFT_WORD}":'
+"""How the brief of a draft begins, as an order has it."""
+
+
 class State(StrEnum):
     """The state of a purchase."""
 
@@ -56,7 +62,12 @@ class Order(Frozen):
     @property
     def name(self) -> str:
         """For messages: `The Keeper 1B take 2`."""
-        return f"{self.film} {self.slate} take {self.take}"
+        return f"{self.film} {self.slate} {'draft ' if self.is_draft else ''}take {self.take}"
+
+    @property
+    def is_draft(self) -> bool:
+        """Whether it is for the draft of the film."""
+        return self.brief.startswith(DRAFT_BRIEF)
 
 
 class Purchase(Frozen):

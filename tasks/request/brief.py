@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.secrets import hidden
 from storyreel.specs.storyboard import Shot, Storyboard
+from storyreel.tasks.ledger.purchase import DRAFT_WORD
 from storyreel.tasks.providers.request import Request
 
 _ORDER = "order of references"
@@ -38,9 +39,10 @@ class Brief(Frozen):
         return cls(words=tuple(json.loads(stored).items())) if stored else None
 
 
-def brief_of(storyboard: Storyboard, shot: Shot, request: Request, name_of: NameOf) -> Brief:
+def brief_of(storyboard: Storyboard, shot: Shot, request: Request, name_of: NameOf, *, is_draft: bool = False) -> Brief:
     """The brief of a request that was built for a shot. Each file and address is named by `name_of`."""
-    words = dict(_board_words(request) if request.board else _prompt_words(storyboard, shot))
+    words = {DRAFT_WORD: "yes"} if is_draft else {}  # the first, by which the ledger knows it
+    words.update(_board_words(request) if request.board else _prompt_words(storyboard, shot))
     words.update(_attachment_words(shot, request, name_of))
     words.update(_format_words(shot, request))
     return Brief(words=tuple(word for word in words.items() if word[1]))

@@ -52,8 +52,9 @@ class Stage:
         )
 
     def render(self, out: str = "out") -> list[str]:
-        """What is said to the command."""
-        return ["render", "film.yaml", "--json", "--yes", "--out", out]
+        """What is said to the command; of a film with a draft that is made."""
+        draft = ["--draft"] if "draft:" in self.film else []
+        return ["render", "film.yaml", "--json", "--yes", "--out", out, *draft]
 
     def run(self, *, cold: bool = False) -> tuple[int, str, str]:
         """Run to the end: exit code, output, messages."""

@@ -39,6 +39,8 @@ shots:
   - {shot: 1A, action: Ana enters.}
   - {shot: 1B, action: She sits., takes: 2, circled: 1}
 """
+DRAFT = f"{ONE_TAKE}draft: {{resolution: 720p}}\n".replace("{fps: 12}", "{fps: 12, resolution: 1080p}")
+"""Of which the draft is made."""
 
 _LEDGER = "storyreel.tasks.ledger.ledger:Ledger"
 _SERVICE = "storyreel.tasks.providers.hosted:HostedProvider"
@@ -119,7 +121,9 @@ def stage(
         yield stage
 
 
-@pytest.mark.parametrize("part", STEPS)
+@pytest.mark.parametrize(
+    ("stage", "part"), zip((ONE_TAKE, DRAFT, ONE_TAKE), STEPS, strict=True), indirect=["stage"], ids=STEPS
+)
 def test_runs_killed_at_each_step_never_buy_twice_and_the_next_one_goes_on(stage: Stage, part: str) -> None:
     for step in STEPS[part]:
         stage.die_at(step)

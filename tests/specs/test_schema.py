@@ -168,6 +168,7 @@ _FILM: dict[str, Any] = {
     "defaults": {"provider": "animatic", "handles": "hold", "native_audio": "keep"},
     "scenes": [{"scene": 1, "heading": "x", "location": "room", "defaults": {"takes": 3}, "shots": [_SHOT]}],
     "budget": {"per_run": "20 USD", "per_shot": "$4", "per_month": 200},
+    "draft": {"provider": "apiyi", "model": "wan3.0-video", "resolution": "480p"},
     "ending": "cut",
     "music": [{"file": "a.wav", "level": "-18 dB", "start": "1s", "loop": False, "duck": "dialogue"}],
 }

@@ -45,6 +45,7 @@ def deploy(
     select: options.Select = None,
     budget: chosen.Ceiling = None,
     out: options.Out = None,
+    draft: options.Draft = False,
     name: chosen.Name = None,
     bucket: Annotated[
         str | None,
@@ -80,8 +81,8 @@ def deploy(
     set_prefect_defaults()
     films = chosen.film_options(
         storyboards, is_all, crons, intervals, rrules, timezone, no_schedule=no_schedule, provider=provider, sets=sets,
-        select=select, budget=budget, out=out, name=name, bucket=bucket, limits=limits, overlap=overlap, spread=spread,
-        lost_after=lost_after, reset=reset, pool=pool,
+        select=select, budget=budget, out=out, draft=draft, name=name, bucket=bucket, limits=limits, overlap=overlap,
+        spread=spread, lost_after=lost_after, reset=reset, pool=pool,
     )  # fmt: skip
     if any(not film.pool for film in films):
         raise typer.BadParameter("--pool is missing: the work pool whose workers render the film")
@@ -108,6 +109,7 @@ def serve(
     select: options.Select = None,
     budget: chosen.Ceiling = None,
     out: options.Out = None,
+    draft: options.Draft = False,
     name: chosen.Name = None,
     limits: chosen.Limits = None,
     overlap: chosen.Overlap = None,
@@ -121,8 +123,8 @@ def serve(
     set_prefect_defaults()
     named = chosen.film_options(
         storyboards, is_all, crons, intervals, rrules, timezone, no_schedule=no_schedule, provider=provider, sets=sets,
-        select=select, budget=budget, out=out, name=name, limits=limits, overlap=overlap, lost_after=lost_after,
-        reset=reset,
+        select=select, budget=budget, out=out, draft=draft, name=name, limits=limits, overlap=overlap,
+        lost_after=lost_after, reset=reset,
     )  # fmt: skip
     films = [film.model_copy(update={"pool": "", "bucket": None, "spread": None}) for film in named]
     from storyreel.flows.deployment import serve as serving
@@ -208,7 +210,7 @@ def _plans(films: Sequence[FilmOptions]) -> list[tuple[str, BudgetedPlan]]:
         run = film.run()
         run.check_recordable()
         budgeted = options.plan_of(run)
-        name = f"{render_storyboard.name}/{film.name or deployment_name(budgeted.plan.title)}"
+        name = f"{render_storyboard.name}/{film.name or deployment_name(budgeted.plan.title, is_draft=run.draft)}"
         if name in found:
             hint = "give one of them another title, or deploy it by itself with --name"
             raise NotAllowed(f"two of the films would be deployed as {name}; nothing was changed", hint=hint)
@@ -265,7 +267,7 @@ def _agreed(
         run=run,
         plan=budgeted.plan,
         ceiling=Ceiling(limits=budgeted.limits, any_price=any_price and not budgeted.limits),
-        name=film.name or deployment_name(named.plan.title),
+        name=film.name or deployment_name(named.plan.title, is_draft=film.draft),
         overlap=film.overlap_of(current),
         spread=film.spread_of(storyboard, current),
         kept=dict(kept),

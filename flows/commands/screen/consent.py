@@ -35,10 +35,10 @@ def try_early(request: RunRequest, plan: Plan) -> Iterator[str]:
     """
     if is_remote(str(request.storyboard)) or is_remote(str(request.out or "")):
         return
-    source = FilmSource.of(request.storyboard, plan.title)
+    source = FilmSource.of(request.storyboard, plan.title, is_draft=plan.is_draft)
     folder = try_destination(request.out, source, plan, Home.of())
     usual = default_folder(plan.title, source.stem)
-    if not request.out and folder != usual:
+    if not request.out and folder not in (usual, usual / "draft"):
         yield f"{usual} has the film of another storyboard in it; this one goes to {folder}"
 
 
@@ -117,7 +117,8 @@ def load_agreed(file: Path, budget: str | None, out: str | None) -> tuple[RunReq
     Raises NotAllowed, which lists what changed, if the plan is no longer the one that was saved.
     """
     saved = load_plan(file)
-    agreed = request_of(saved.storyboard_of(file), saved.provider, None, list(saved.selection), budget, out)
+    place, selection = saved.storyboard_of(file), list(saved.selection)
+    agreed = request_of(place, saved.provider, None, selection, budget, out, draft=saved.draft)
     request = agreed.model_copy(update={"vars": saved.words})
     budgeted = plan_of(request)
     if changed := differences(saved, budgeted.plan):

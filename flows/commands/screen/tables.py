@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from rich.text import Text
 
+from storyreel.flows.planning.drafts import SIMILAR, approved_drafts
+from storyreel.flows.planning.selection import OF_APPROVED_DRAFTS
 from storyreel.flows.planning.summary import amounts_of, summarize, summarize_purchases
 from storyreel.flows.terminal import Column, Row, Terminal, print_rows, styled
 from storyreel.specs.problems.phrases import abridged, counted
@@ -31,16 +34,18 @@ def print_plan(console: Terminal, budgeted: BudgetedPlan) -> None:
     Columns with the same value in all rows are left out and named below the table.
     """
     plan = budgeted.plan
-    always = (*_ALWAYS, "price") if (buys := bool(plan.bought)) else _ALWAYS
-    columns = [column for column in _COLUMNS if column.name in always or _differs(column, plan)]
+    buys = bool(plan.bought)
+    prices = ("price", "draft", "film") if buys or (plan.other and plan.other.bought) else ()
+    every, always = _columns(plan), (*_ALWAYS, *prices)
+    columns = [column for column in every if column.name in always or _differs(column, plan)]
     rows: list[Row] = []
     for scene, takes in plan.scenes():
         rows += (Row(cells) for cells in _rows(takes, columns, is_long=len(plan.takes) > _MOST_ROWS))
         if scene and buys:
             rows.append(Row([_scene_cell(column, scene, takes) for column in columns], is_last=True))
     heads = [Column(column.name, column.justify, is_text=column.name == "why") for column in columns]
-    print_rows(console, heads, rows, plan.title)
-    left_out = [f"{column.name} {value}" for column in _COLUMNS
+    print_rows(console, heads, rows, plan.name)
+    left_out = [f"{column.name} {value}" for column in every
                 if column not in columns and (value := column.text(plan.takes[0]))]  # fmt: skip
     for line in _notes(budgeted, left_out):
         console.print(line, soft_wrap=True)
@@ -81,6 +86,7 @@ def _notes(budgeted: BudgetedPlan, same: Sequence[str]) -> Iterator[str | Text]:
             yield f"It will take about {_duration(plan.expected_seconds)}, by the times these services took before."
         yield from _prompts(bought)
     yield from _recordings(plan)
+    yield from _beside(plan)
     if plan.longest_chain > 1:
         yield f"Longest chain of shots that continue each other: {plan.longest_chain}."
     yield from _fallbacks(plan)
@@ -106,6 +112,21 @@ def _recordings(plan: Plan) -> Iterator[str]:
     for why, shots in laid.items():
         because = f", as {why}" if why else ""
         yield f"Recordings laid under {abridged(shots)} in the place of the clips' own sound{because}."
+
+
+def _beside(plan: Plan) -> Iterator[str]:
+    """What the draft of the film costs and is good for; in the plan of a draft, what the film costs."""
+    if plan.other is None:
+        return
+    other = plan.other.bought
+    costs = summarize_purchases(other) if other else "nothing more is to be bought"
+    yield f"The film itself: {costs}." if plan.is_draft else f"As a draft (`--draft`): {costs}."
+    if plan.is_draft or not any(take.state == "cached" for take in plan.other.takes if not take.chosen.is_free):
+        yield f"{SIMILAR} The two are bought in runs of their own."
+    elif approved := approved_drafts(plan):
+        yield f"Approved drafts: {abridged(approved)}; `--select {OF_APPROVED_DRAFTS}` makes their finals."
+    else:
+        yield "No draft is approved yet: `storyreel review --draft` does that."
 
 
 def _prompts(bought: Sequence[PlannedTake]) -> Iterator[str]:
@@ -195,6 +216,21 @@ def _why(take: PlannedTake) -> str:
     return f"not selected; {take.reason}" if take.is_stand_in else take.reason
 
 
+def _columns(plan: Plan) -> tuple[_Column, ...]:
+    name = "film" if plan.is_draft else "draft"
+    beside = (_Column(name, lambda take: _made_beside(plan, take), "right"),) if plan.other else ()
+    return (*_COLUMNS[:_PRICE], *beside, *_COLUMNS[_PRICE:])
+
+
+def _made_beside(plan: Plan, take: PlannedTake) -> str:
+    """The price of the same take in the other of film and draft, and what has become of it."""
+    other = plan.beside.get((take.shot, take.take))
+    if other is None:
+        return "–"
+    word = other.review if other.verdict else "made" if other.state == "cached" else ""
+    return f"{_price(other)} {word}".rstrip()
+
+
 _COLUMNS = (
     _Column("take", lambda take: f"{take.shot} take {take.take}"),
     _Column("from", lambda take: take.request.provider),
@@ -207,6 +243,8 @@ _COLUMNS = (
     _Column("why", _why),
 )
 _ALWAYS = ("take", "cut", "made", "state", "why")
+_PRICE = 1 + next(place for place, column in enumerate(_COLUMNS) if column.name == "price")
+"""Columns up to the price."""
 
 
 def _differs(column: _Column, plan: Plan) -> bool:
@@ -244,6 +282,9 @@ def print_rendering(console: Terminal, rendering: Rendering, page: str) -> None:
         console.print(styled(("  look at:", "yellow"), f" {finding}"), soft_wrap=True)
     for line in rendering.price_warnings:
         console.print(styled(("  price:", "yellow"), f" {line}"), soft_wrap=True)
+    if rendering.is_draft:
+        review = shlex.join(["storyreel", "review", rendering.origin.storyboard, "--draft"])
+        console.print(f"  a draft, marked in its picture; which shots are worth their final: {review}", soft_wrap=True)
     console.print(f"  {page}", soft_wrap=True)
     if rendering.play and is_playing(Home.of()):
         console.print(f"  play: {rendering.play}", soft_wrap=True)

@@ -10,7 +10,7 @@ from typing import Any
 from storyreel.specs.foreign_text import storable
 from storyreel.specs.money import Money
 from storyreel.tasks.ledger.owner import Owner
-from storyreel.tasks.ledger.purchase import Event, Order, Purchase, PurchaseFilter, State
+from storyreel.tasks.ledger.purchase import DRAFT_BRIEF, Event, Order, Purchase, PurchaseFilter, State
 from storyreel.tasks.ledger.reading.connection import Connection, in_batches, marks
 
 ORDER_COLUMNS = (
@@ -43,19 +43,26 @@ def by_keys(connection: Connection, keys: Iterable[str]) -> dict[str, Purchase]:
     return found
 
 
-def latest(connection: Connection, film: str, slates: Iterable[str]) -> dict[tuple[str, int, str], Purchase]:
-    """The row that was ordered last for each slate, take number and service of a film, whatever its key."""
+def latest(
+    connection: Connection, film: str, slates: Iterable[str], *, drafts: bool
+) -> dict[tuple[str, int, str], Purchase]:
+    """The row that was ordered last for each slate, take number and service of a film or its draft, whatever its key.
+
+    A row is a draft if its brief says so.
+    """
     found: dict[tuple[str, int, str], Purchase] = {}
     name = ", ".join(_NAME)
     is_last = " AND ".join(f"purchases.{column} = last.{column}" for column in (*_NAME, "intended"))
+    is_kind = f"substr(purchases.brief, 1, {len(DRAFT_BRIEF)}) {'=' if drafts else '<>'} :draft"
     for some in in_batches(slates):
         names, values = marks("slate", some)
         # Of two that were stored in the same microsecond, always the same one.
         rest = (
             f"JOIN (SELECT {name}, max(intended) AS intended FROM purchases WHERE film = :film AND slate IN ({names}) "
-            f"GROUP BY {name}) AS last ON {is_last} ORDER BY purchases.created, purchases.key"
+            f"AND {is_kind} GROUP BY {name}) AS last ON {is_last} AND {is_kind} "
+            "ORDER BY purchases.created, purchases.key"
         )
-        for each in _read(connection, rest, {"film": storable(film)} | values):
+        for each in _read(connection, rest, {"film": storable(film), "draft": DRAFT_BRIEF} | values):
             found[each.order.slate, each.order.take, each.order.provider] = each
     return found
 

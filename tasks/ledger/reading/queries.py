@@ -43,10 +43,11 @@ class Queries(ABC):
         wanted = list(keys)
         return self._reading(lambda connection: purchases.by_keys(connection, wanted))
 
-    def latest(self, film: str, slates: Iterable[str]) -> dict[tuple[str, int, str], Purchase]:
-        """The purchase that was ordered last for each slate, take number and service of a film, whatever its key."""
+    def latest(self, film: str, slates: Iterable[str], *, drafts: bool = False) -> dict[tuple[str, int, str], Purchase]:
+        """The purchase that was ordered last for each slate, take number and service of a film, whatever its key; with
+        `drafts` those of its draft."""
         wanted = list(slates)
-        return self._reading(lambda connection: purchases.latest(connection, film, wanted))
+        return self._reading(lambda connection: purchases.latest(connection, film, wanted, drafts=drafts))
 
     def list(self, limit: int | None = None, **wanted: Unpack[PurchaseFilter]) -> tuple[Purchase, ...]:
         """The purchases that match, most recently changed first."""

@@ -60,12 +60,12 @@ def rows_of(plan: Plan, *states: tuple[str, State], reason: str = "") -> dict[st
 def history_of(rows: Mapping[str, Purchase], experience: PastDurations | None = None) -> History:
     """A history of these purchases, whose clips are all in the store."""
 
-    def latest(film: str, slates: Iterable[str]) -> Orders:
+    def latest(film: str, slates: Iterable[str], *, drafts: bool = False) -> Orders:
         wanted = set(slates)
         return {
             (row.order.slate, row.order.take, row.order.provider): row
             for row in rows.values()
-            if row.order.film == film and row.order.slate in wanted
+            if row.order.film == film and row.order.slate in wanted and row.order.is_draft == drafts
         }
 
     return History(

@@ -9,12 +9,13 @@ from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import ffmpeg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageChops
 from prefect import flow, get_client
 from prefect.flow_engine import run_flow_async
 
@@ -24,16 +25,20 @@ from storyreel.flows.planning.model import Plan
 from storyreel.flows.planning.run_request import RunRequest
 from storyreel.flows.production import outcomes
 from storyreel.flows.production.agreement import NotAgreed, agreed_key
+from storyreel.flows.production.film_folder import FolderTaken
 from storyreel.flows.production.outcomes import Failure as NotMade
 from storyreel.flows.production.outcomes import ShotsFailed
 from storyreel.flows.production.report import Rendering
 from storyreel.flows.production.takes import begin_takes
 from storyreel.flows.render import render_storyboard
+from storyreel.flows.review.model import ReviewNeeded
 from storyreel.specs.money import Money, sums
 from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.budget import BudgetExceeded
 from storyreel.tasks.ledger.ledger import Order, Purchase, State
+from storyreel.tasks.ledger.purchase import NewVerdict, Word
 from storyreel.tasks.media.binary import find_ffmpeg
+from storyreel.tasks.media.frames import first_frame
 from storyreel.tasks.prices.price_list import PriceList
 from storyreel.tasks.studio import open_studio
 from tests.services.emulator import Emulator
@@ -53,6 +58,7 @@ shots:
   - {shot: 1B, action: She waits., continues: 1A}
   - {shot: 1C, action: The sea.}
 """
+DRAFTED = FILM.replace("format:", "draft: {provider: dashscope}\nformat:")
 TWO_SECONDS = Money(amount=Decimal("0.168"), currency="USD")
 
 
@@ -62,17 +68,16 @@ class Set:
     def __init__(self, folder: Path, apiyi: Emulator, dashscope: Emulator) -> None:
         self.folder, self.apiyi, self.dashscope = folder, apiyi, dashscope
 
-    def plan(self, film: str = FILM, *select: str) -> Plan:
+    def plan(self, film: str = FILM, *select: str, draft: bool = False) -> Plan:
         (self.folder / "film.yaml").write_text(film)
-        return plan_of(RunRequest(storyboard=self.folder / "film.yaml", selection=select)).plan
+        return plan_of(RunRequest(storyboard=self.folder / "film.yaml", selection=select, draft=draft)).plan
 
     async def render(self, film: str = FILM, *select: str, **more: object) -> Rendering:
         (self.folder / "film.yaml").write_text(film)
         return await render_storyboard(
             str(self.folder / "film.yaml"),
-            out=str(self.folder / "out"),
             select=list(select) or None,
-            **{"buy": True, **more},
+            **{"buy": True, "out": str(self.folder / "out"), **more},
         )
 
     def sold(self) -> int:
@@ -113,22 +118,23 @@ def on_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Set]:
             st.integers(1, 2),
             st.sampled_from([(), ("1A",), ("1B",), ("1A+",), ("changed",), ("1C", "state:cached")]),
             st.booleans(),
+            st.booleans(),
         ),
         min_size=2,
         max_size=3,
     )
 )
 async def test_what_is_planned_as_new_is_bought_at_its_price_and_nothing_else(
-    on_set: Set, steps: list[tuple[str, str, int, tuple[str, ...], bool]]
+    on_set: Set, steps: list[tuple[str, str, int, tuple[str, ...], bool, bool]]
 ) -> None:
-    for climbs, sea, takes, select, fails in steps:
-        film = FILM.replace("climbs", climbs).replace("The sea.", f"The {sea}., takes: {takes}")
-        planned = on_set.plan(film, *select)
+    for climbs, sea, takes, select, fails, draft in steps:
+        film = DRAFTED.replace("climbs", climbs).replace("The sea.", f"The {sea}., takes: {takes}")
+        planned = on_set.plan(film, *select, draft=draft)
         if fails and planned.bought:
             on_set.apiyi.use_script(Script(waiting=0, running=0, end=Phase.FAILED), times=1)
         sold, before = on_set.sold(), on_set.ledger()
         try:
-            made = await on_set.render(film, *select)
+            made = await on_set.render(film, *select, draft=draft)
         except ShotsFailed:
             made = None
         now = on_set.ledger()
@@ -140,7 +146,47 @@ async def test_what_is_planned_as_new_is_bought_at_its_price_and_nothing_else(
         if made is not None:
             assert hosted == bought
             assert sums(now[key].order.price for key in hosted if now[key].order.price) == planned.totals
-            assert on_set.plan(film, *select).bought == ()
+            assert {now[key].order.is_draft for key in hosted} <= {draft}
+            assert on_set.plan(film, *select, draft=draft).bought == ()
+
+
+async def test_the_draft_is_a_film_of_its_own_and_marked_where_it_is_seen_not_in_its_clips(on_set: Set) -> None:
+    film = """\
+storyboard: 1
+title: The Keeper
+format: {fps: 12, resolution: 1080p}
+draft: {provider: dashscope, resolution: 720p}
+defaults: {provider: apiyi, duration: 6f}
+review: required
+shots: [{shot: 1A, action: She climbs.}]
+"""
+    drafted = await on_set.render(film, draft=True)  # waits for no approval
+    assert (len(on_set.apiyi.accepted), len(on_set.dashscope.accepted)) == (0, 1)
+    folder = on_set.folder / "out" / "draft"
+    assert drafted.sequence == folder / "sequence.mp4" and drafted.is_draft
+    assert json.loads((folder / "manifest.json").read_text())["draft"] is True
+    async with get_client() as client:
+        run = await client.read_flow_run(UUID(drafted.flow_run))
+    assert "(draft)" in run.name and "draft" in run.tags
+    files = Path(drafted.sequence), drafted.shots[0].clip
+    marked, clip = (first_frame(file).crop((540, 40, 740, 110)) for file in files)
+    lightest = [picture.convert("L").getextrema()[1] for picture in (marked, clip)]
+    assert lightest[0] > 215, "the word is in the picture"
+    assert ImageChops.difference(marked, clip).convert("L").getextrema()[1] > 60, "and not in the clip of the store"
+    sequence = Path(drafted.sequence).read_bytes()
+
+    with pytest.raises(ReviewNeeded):  # of the film itself, whatever was said of its draft
+        await on_set.render(film)
+    with closing(Home.of().ledger()) as ledger:
+        ledger.add_verdicts(
+            [NewVerdict(key=take.key, film="The Keeper", slate="1A", take=1, word=Word.APPROVED)
+             for take in on_set.plan(film).takes]
+        )  # fmt: skip
+    made = await on_set.render(film)
+    assert made.sequence == on_set.folder / "out" / "sequence.mp4" and not made.is_draft
+    assert Path(drafted.sequence).read_bytes() == sequence, "neither replaces the other"
+    with pytest.raises(FolderTaken, match="the draft of the film in it, which the film would replace"):
+        await on_set.render(film, out=str(folder))
 
 
 async def test_a_run_says_at_its_end_that_a_service_charged_something_else_than_was_quoted(

@@ -55,6 +55,13 @@ def test_a_take_that_is_ordered_again_under_another_name_has_that_name(ledger: L
     assert ledger.latest("The Keeper", ["2C"])["2C", 3, anew.provider].order == anew
 
 
+def test_the_last_draft_of_a_take_is_found_apart_from_the_last_final(ledger: Ledger) -> None:
+    ledger.intend(take("final", brief='{"action":"rain"}'))
+    ledger.intend(take("draft", brief='{"draft":"yes","action":"rain"}'))
+    assert found(ledger, "1A") == {("1A", 1): "final"}
+    assert [each.order.key for each in ledger.latest("The Keeper", ["1A"], drafts=True).values()] == ["draft"]
+
+
 def test_more_shots_than_one_query_can_hold_are_all_found(ledger: Ledger) -> None:
     for number in range(0, 1200, 100):
         ledger.intend(take(f"k{number}", f"S{number}"))
