@@ -9,6 +9,7 @@ import gc
 import os
 import sys
 from collections.abc import Mapping
+from io import StringIO
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -124,7 +125,7 @@ def main() -> None:
     from storyreel.flows.output import make_output_plain
 
     make_output_plain()
-    code = exit_code(app, sys.stderr)
+    code = exit_code(app, sys.stderr or StringIO())  # None where it was closed
     # Python looks for garbage once more before it ends, among all that was ever imported: a quarter of a small command.
     gc.freeze()
     sys.exit(code)

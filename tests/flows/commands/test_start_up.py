@@ -95,3 +95,21 @@ def test_a_command_that_only_looks_neither_looks_for_garbage_nor_for_other_packa
         cwd=tmp_path, env=home, capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert json.loads(done.stderr.splitlines()[-1]) == [0, []]
+
+
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [
+        ("validate missing.yaml 2>&-", 2),
+        ("validate missing.yaml 2>/dev/full", 2),
+        ("validate film.yaml >&-", 0),
+        ("validate film.yaml >&- 2>&-", 0),
+        ("validate film.yaml >/dev/full", 1),
+    ],
+)
+def test_a_command_ends_with_its_code_where_nothing_can_be_printed(
+    command: str, code: int, home: dict[str, str], tmp_path: Path
+) -> None:
+    line = f'{sys.executable} -c "from storyreel.flows.commands.main import main; main()" {command}'
+    done = subprocess.run(["sh", "-c", line], cwd=tmp_path, env=home, capture_output=True, text=True)
+    assert done.returncode == code and "Traceback" not in done.stderr, done.stderr
