@@ -42,7 +42,7 @@ def print_plan(console: Terminal, budgeted: BudgetedPlan) -> None:
     for scene, takes in plan.scenes():
         rows += (Row(cells) for cells in _rows(takes, columns, is_long=len(plan.takes) > _MOST_ROWS))
         if scene and buys:
-            rows.append(Row([_scene_cell(column, scene, takes) for column in columns], is_last=True))
+            rows.append(Row([_scene_cell(column, scene, takes, plan) for column in columns], is_last=True))
     heads = [Column(column.name, column.justify, is_text=column.name == "why") for column in columns]
     print_rows(console, heads, rows, plan.name)
     left_out = [f"{column.name} {value}" for column in every
@@ -142,13 +142,16 @@ def _prompts(bought: Sequence[PlannedTake]) -> Iterator[str]:
         yield f"Marked by the service as AI generated: {abridged(marked)}."
 
 
-def _scene_cell(column: _Column, scene: str, takes: Sequence[PlannedTake]) -> Text:
+def _scene_cell(column: _Column, scene: str, takes: Sequence[PlannedTake], plan: Plan) -> Text:
     """A cell of a scene's line: its name, its length in the cut, or what is bought for it."""
     cells = {
         "take": f"scene {scene}",
         "cut": f"{float(sum(take.cut_seconds for take in takes if take.circled)):.4g} s",
         "price": "\n".join(amounts_of(takes, "+ unknown")),
     }
+    if column.name in ("draft", "film"):
+        found = (plan.beside.get((take.shot, take.take)) for take in takes)
+        cells[column.name] = "\n".join(amounts_of(filter(None, found), "+ unknown"))
     return styled((cells.get(column.name, ""), "dim"))
 
 

@@ -73,6 +73,9 @@ def test_the_form_has_what_a_person_decides_and_nothing_that_only_storyreel_pass
     assert list(fields(spread="scenes")) == ["vars", "select", "provider", "budget", "out", "spread"]
     without = FILM.replace("vars: {city: Paris, takes: 2}\n", "").replace("${city}", "Rome").replace("${takes}", "2")
     assert "vars" not in fields(without)
+    drafted = fields(FILM.replace("title:", "draft: {provider: dashscope}\ntitle:"))
+    assert drafted["draft"]["type"] == "boolean" and "draft:approved" in drafted["select"]["items"]["enum"]
+    assert "dashscope" in drafted["provider"]["enum"], "a run may be told to make the draft"
     for name, field in fields().items():
         assert field["description"] and "agreed" not in name
 

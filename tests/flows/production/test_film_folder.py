@@ -28,9 +28,9 @@ def storyboard(name: str) -> Path:
     return path
 
 
-def deliver(folder: Path | str, source: FilmSource, **more: str) -> None:
+def deliver(folder: Path | str, source: FilmSource, **more: object) -> None:
     Path(folder).mkdir(parents=True, exist_ok=True)
-    told = {"title": source.title, "storyboard": source.place, "source": source.place} | more
+    told = {"title": source.title, "storyboard": source.place, "source": source.place, "draft": source.is_draft} | more
     (Path(folder) / "manifest.json").write_text(json.dumps(told))
 
 
@@ -77,6 +77,23 @@ def test_a_folder_that_is_named_is_refused_if_another_film_is_in_it(here: Path) 
     Path("cut/manifest.json").write_text('{"name": "a web app"}')
     with pytest.raises(FolderTaken, match=r"a manifest.json in it that is of no film"):
         film_folder("cut", one)
+
+
+def test_a_draft_has_a_folder_in_that_of_its_film_and_neither_replaces_the_other(here: Path) -> None:
+    film, other = (FilmSource.of(storyboard(f"{name}/film.yaml"), "One Room") for name in "ab")
+    draft = film._replace(is_draft=True)
+    assert film_folder(None, draft) == Path("renders/one-room/draft")
+    deliver(film_folder(None, draft), draft)
+    assert film_folder(None, film) == Path("renders/one-room")
+    assert film_folder(None, other) != Path("renders/one-room"), "the draft of a film holds the film's folder"
+    deliver("out", film)
+    assert film_folder("out", draft) == Path("out/draft")
+    deliver("out/draft", other)
+    with pytest.raises(FolderTaken, match="the film of another storyboard"):
+        film_folder("out", draft)
+    deliver("out/draft", film)
+    with pytest.raises(FolderTaken, match="out/draft has the film in it, which its draft would replace"):
+        film_folder("out", draft)
 
 
 def test_a_storyboard_that_was_moved_or_renamed_is_the_same_film(here: Path) -> None:
