@@ -83,7 +83,7 @@ class FilmFinisher(NamedTuple):
     def _write_beside(self, rendering: Rendering, pages: Sequence[bytes]) -> None:
         plan, folder = self.plan, self.delivery.folder
         report.write_manifest(folder, plan, rendering)
-        report.write_subtitles(folder, self.film, plan.cut)
+        report.write_subtitles(folder, self.film, plan)
         write_pages(pages, folder / report.CONTACT_SHEET)
 
 

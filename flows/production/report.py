@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shlex
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Iterable, Iterator, Sequence, Set
 from fractions import Fraction
 from pathlib import Path, PurePath
 from typing import Any
@@ -247,11 +247,12 @@ def write_manifest(folder: Path, plan: Plan, rendering: Rendering) -> None:
     write_whole(folder / "manifest.json", hidden(json_text(film)) + "\n")
 
 
-def write_subtitles(folder: Path, storyboard: Storyboard, cut: Cut) -> None:
+def write_subtitles(folder: Path, storyboard: Storyboard, plan: Plan) -> None:
     """Write `sequence.srt` with all dialogue; remove an old one if there is none."""
+    recorded = {take.shot: [recording.seconds for recording in take.recordings] for take in plan.takes}
     cues = [
-        cue for shot, event in zip(storyboard.all_shots, cut.events, strict=True)
-        for cue in _cues(storyboard, shot, event, cut)
+        cue for shot, event in zip(storyboard.all_shots, plan.cut.events, strict=True)
+        for cue in _cues(storyboard, shot, event, plan.cut, recorded[shot.shot])
     ]  # fmt: skip
     path = folder / "sequence.srt"
     if not cues:
@@ -261,16 +262,22 @@ def write_subtitles(folder: Path, storyboard: Storyboard, cut: Cut) -> None:
                          enumerate(cues, 1)))  # fmt: skip
 
 
-def _cues(storyboard: Storyboard, shot: Shot, event: Event, cut: Cut) -> Iterator[tuple[Fraction, Fraction, str]]:
-    """The lines of a shot one after another, each as long as its share of the letters; times in seconds."""
+def _cues(
+    storyboard: Storyboard, shot: Shot, event: Event, cut: Cut, recorded: Sequence[Fraction | None]
+) -> Iterator[tuple[Fraction, Fraction, str]]:
+    """The lines of a shot one after another, times in seconds: each as long as its recording, or as its share of the
+    letters of all that are spoken in the shot or in its one recording."""
     lines = spoken_lines(storyboard, shot)
-    letters = sum(len(line) for _, line in lines) or 1
-    spoken = 0
-    for who, line in lines:
-        start = event.start + Fraction(event.frames * spoken, letters)
-        spoken += len(line)
-        end = event.start + Fraction(event.frames * spoken, letters)
-        yield start / cut.rate.exact, end / cut.rate.exact, f"{who}: {line}"
+    begin, end = (frame / cut.rate.exact for frame in (event.start, event.end))
+    lengths = [seconds for seconds in recorded if seconds is not None]
+    if len(lengths) != len(lines):
+        letters = sum(len(line) for _, line in lines) or 1
+        spoken = min(end - begin, sum(lengths, Fraction(0)) or end - begin)
+        lengths = [spoken * len(line) / letters for _, line in lines]
+    for (who, line), seconds in zip(lines, lengths, strict=True):
+        if begin < end:  # else it is not heard in the film
+            yield begin, min(begin + seconds, end), f"{who}: {line}"
+        begin += seconds
 
 
 def _clock(seconds: Fraction) -> str:

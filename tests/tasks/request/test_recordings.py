@@ -106,6 +106,13 @@ def test_the_recording_itself_is_heard_where_the_clips_sound_is_dropped(tmp_path
     assert take.request.sound and take.laid_with(take.chosen) == take.recordings
 
 
+def test_what_goes_on_from_another_clip_is_not_made_to_a_recording(tmp_path: Path) -> None:
+    goes_on = "action: Rain., continues: {shot: 1B, with: clip}, sound: line.wav}\n  - {shot: 1B, action: Wind."
+    take, _ = planned(tmp_path, "dashscope", goes_on)
+    assert take.request.first_clip and take.request.sound is None
+    assert take.laid_with(take.chosen) == take.recordings and "goes on from another" in take.chosen.why_laid
+
+
 def test_what_is_lost_of_a_recording_is_a_warning(tmp_path: Path) -> None:
     _, (told,) = planned(tmp_path, "dashscope", TEXT, seconds=6)
     assert told == "the recording of 1A is 6 s long, and the shot 4 s: its end is not in the film"
