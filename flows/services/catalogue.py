@@ -206,7 +206,7 @@ def _abilities(capability: Capability, transports: Mapping[Use, Transport]) -> I
 
 def _costs(rates: Iterable[Rate]) -> Iterator[str]:
     lines = [f"costs {rate}" + (f"; {rate.doubt}" if rate.doubt else "") for rate in rates]
-    yield from lines or [f"its price is not known; give it in your price file ({PRICES})"]
+    yield from lines or [f"its price is not known; give it in your price file ({PRICES}), or see storyreel prices"]
 
 
 def _sold(capability: Capability) -> str:

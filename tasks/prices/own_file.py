@@ -1,4 +1,4 @@
-"""The user's own price file: where it is, and how published prices are written into it.
+"""The user's own price file, and how published prices are written into it.
 
 Only rates that were written here before are changed. Everything else in the file stays as it is, to the character.
 """

@@ -30,6 +30,7 @@ LARGEST = 1_000_000
 """Bytes of a file; the shipped one has some 3,000."""
 
 _HINT = f"{PRICES} names it: give a file of prices, or unset it"
+_HINT_AT_HOME = "it is read for your own prices: give a file of prices, or move it away"
 _HOST = r"^([A-Za-z0-9.-]+|[0-9A-Fa-f:]+)$"
 _CURRENCY = r"^[A-Z]{3}$"
 
@@ -189,9 +190,12 @@ _PRICES = Language(
 )
 
 
-def read_file(path: Path, shipped: Tariff) -> Tariff:
-    """The user's file of prices, which may name the regions of the shipped one. Raises PricesError."""
-    root, problems = load(path, LARGEST, _HINT, _PRICES.beginning)
+def read_file(path: Path, shipped: Tariff, *, is_named: bool = True) -> Tariff:
+    """The user's file of prices, which may name the regions of the shipped one. Raises PricesError.
+
+    `is_named`: STORYREEL_PRICES names it.
+    """
+    root, problems = load(path, LARGEST, _HINT if is_named else _HINT_AT_HOME, _PRICES.beginning)
     return _tariff(root, problems, str(path), shipped.regions)
 
 

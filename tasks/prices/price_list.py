@@ -9,6 +9,7 @@ from decimal import Decimal
 from fractions import Fraction
 from importlib import resources
 from itertools import chain
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from pydantic import PrivateAttr
@@ -62,8 +63,9 @@ class PriceList(Frozen):
             (resources.files("storyreel.tasks.prices") / "prices.yaml").read_text("utf-8"), "tasks/prices/prices.yaml"
         )
         settings = Settings.read(environment)
-        file, is_needed = settings.price_file, settings.prices and not may_be_missing
-        own = read_file(file, shipped) if is_needed or file.exists() else Tariff()
+        file, is_named = settings.price_file, settings.prices is not None
+        is_read = (is_named and not may_be_missing) or _may_exist(file)
+        own = read_file(file, shipped, is_named=is_named) if is_read else Tariff()
         regions = own.regions, shipped.regions
         services = {region.service for some in regions for region in some}
         sites = {service: _site(service, regions, environment) for service in services}
@@ -161,6 +163,14 @@ class PriceList(Frozen):
             return f"the price of {what} in {site.region} is unknown; {do}"
         where = site.host or "that address"
         return f"the price of {what} is unknown, as {where} is in no known region; {do}, or name its region there"
+
+
+def _may_exist(file: Path) -> bool:
+    """Whether there is a file, or it cannot be told why not: reading it tells."""
+    try:
+        return file.exists()
+    except OSError:
+        return True
 
 
 def _matching(tariff: Tariff, service: str, model: str, region: str) -> list[Rate]:

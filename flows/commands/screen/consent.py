@@ -87,7 +87,8 @@ def agree_unattended(budgeted: BudgetedPlan, yes: bool, console: Terminal, again
 
 def _how_to_limit(plan: Plan) -> str:
     if plan.unpriced:
-        return f"a budget cannot limit takes without a known price; give the prices:\n  in your price file ({PRICES})\n"
+        how = f"give the prices:\n  in your price file ({PRICES}); see storyreel prices\n"
+        return f"a budget cannot limit takes without a known price; {how}"
     if len(plan.totals) > 1:
         return "a budget cannot limit two currencies:\n  use services that are paid in one\n"
     least = _least(plan)

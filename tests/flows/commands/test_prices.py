@@ -206,6 +206,13 @@ def test_a_file_with_mistakes_is_not_touched_and_told_whole(aimlapi: Aimlapi, pr
     assert (home / "prices.yaml").read_text() == "prices: 1\nrates: [{service: nobody}]\n" and aimlapi.requests == []
 
 
+def test_a_folder_in_the_way_of_the_file_is_told(prices: Told, home: Path) -> None:
+    (home / "prices.yaml").mkdir(parents=True)
+    for arguments in ((), ("--refresh", "--yes")):
+        told = prices(*arguments)
+        assert told.returncode == 2 and "this is a folder (it is read for your own prices" in told.stderr
+
+
 def test_a_file_that_cannot_be_written_is_told(aimlapi: Aimlapi, prices: Told, home: Path) -> None:
     home.write_text("a file in the way")
     told = prices("--refresh", "--yes")
