@@ -56,9 +56,27 @@ class _OutlastingStream:
 
     def _give_up(self, error: OSError) -> None:
         if error.errno in (errno.EPIPE, errno.EIO):
-            # Or what is buffered would fail once more when the process ends, and change its exit code.
-            with suppress(OSError), Path(os.devnull).open("w") as nowhere:
-                os.dup2(nowhere.fileno(), self._stream.fileno())
+            _discard(self._stream)
+
+
+def _discard(stream: IO[str]) -> None:
+    """Write what is buffered, and all that follows, to nowhere: at the end it would fail again, and change the exit
+    code."""
+    with suppress(OSError), Path(os.devnull).open("w") as nowhere:
+        os.dup2(nowhere.fileno(), stream.fileno())
+
+
+def is_all_written() -> bool:
+    """Whether standard output and error have taken all that was printed, at the end; the rest is given up."""
+    lost = False
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream:  # None where it was closed
+                stream.flush()
+        except OSError:
+            lost = True
+            _discard(stream)
+    return not lost
 
 
 def outlasting(stream: IO[str]) -> IO[str]:

@@ -121,11 +121,13 @@ def main() -> None:
         # With Python's 700 objects, what a command imports is looked through again and again.
         gc.set_threshold(50_000)
     from storyreel.flows.commands.app import app
-    from storyreel.flows.commands.exit_codes import exit_code
-    from storyreel.flows.output import make_output_plain
+    from storyreel.flows.commands.exit_codes import FAILED, exit_code
+    from storyreel.flows.output import is_all_written, make_output_plain
 
     make_output_plain()
     code = exit_code(app, sys.stderr or StringIO())  # None where it was closed
+    if not is_all_written():
+        code = code or FAILED
     # Python looks for garbage once more before it ends, among all that was ever imported: a quarter of a small command.
     gc.freeze()
     sys.exit(code)

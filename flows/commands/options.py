@@ -164,7 +164,7 @@ def print_json(value: Any) -> None:
         text.encode(sys.stdout.encoding or "utf-8")
     except UnicodeEncodeError:
         text = re.sub(r"[^\0-\x7f]", lambda sign: json.dumps(sign[0])[1:-1], text)
-    print(text)  # noqa: T201
+    print(text, flush=True)  # noqa: T201
 
 
 def print_result(result: Any, as_json: bool, print_text: Callable[[Terminal, Any], None]) -> None:

@@ -105,11 +105,14 @@ def test_a_command_that_only_looks_neither_looks_for_garbage_nor_for_other_packa
         ("validate film.yaml >&-", 0),
         ("validate film.yaml >&- 2>&-", 0),
         ("validate film.yaml >/dev/full", 1),
+        ("validate --json film.yaml >/dev/full", 1),
+        ("plan film.yaml >/dev/full", 1),
+        ("schema >/dev/full", 1),
     ],
 )
 def test_a_command_ends_with_its_code_where_nothing_can_be_printed(
     command: str, code: int, home: dict[str, str], tmp_path: Path
 ) -> None:
     line = f'{sys.executable} -c "from storyreel.flows.commands.main import main; main()" {command}'
-    done = subprocess.run(["sh", "-c", line], cwd=tmp_path, env=home, capture_output=True, text=True)
+    done = subprocess.run(["/bin/sh", "-c", line], cwd=tmp_path, env=home, capture_output=True, text=True)
     assert done.returncode == code and "Traceback" not in done.stderr, done.stderr
