@@ -6,6 +6,8 @@ import asyncio
 import os
 import tempfile
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -115,6 +117,7 @@ async def test_a_place_at_the_service_is_free_while_a_clip_is_examined_and_not_b
     monkeypatch.setenv("AIMLAPI_AT_ONCE", "1")
     async with bench(tmp_path, SERVICES["aimlapi"]) as on:
         on.emulator.use_script(Script(waiting=1, running=2, seconds=0.2))
+        places = on.studio.places = _OnePlace()
         second = Bench(on.emulator, on.studio, _other_take(on.take))
 
         async def examine_later(clip: Path, name: str) -> Examined:
@@ -129,7 +132,7 @@ async def test_a_place_at_the_service_is_free_while_a_clip_is_examined_and_not_b
         assert all(clip.path.is_file() for clip in clips)
         first, other = on.emulator.jobs.all()
         assert first.ended is not None and first.ended <= other.created
-        assert len(on.emulator.accepted) == 2
+        assert len(on.emulator.accepted) == places.times == 2 and not places.is_taken
 
 
 @pytest.mark.parametrize("trouble", [Answer(503), Shortened()], ids=["503", "truncated"])
@@ -146,6 +149,22 @@ async def test_a_place_left_for_a_clip_that_must_be_downloaded_again_is_left_onc
         slot = on.studio.slot("aimlapi")
         await slot.acquire()
         assert slot.locked(), "there is one place, as before"
+
+
+class _OnePlace:
+    """The one place that all runs share, which no two takes hold at a time."""
+
+    is_taken, times = False, 0
+
+    @asynccontextmanager
+    async def hold(self, service: str) -> AsyncIterator[None]:
+        assert not self.is_taken
+        self.is_taken, self.times = True, self.times + 1
+        yield
+        self.is_taken = False
+
+    def wait_reason(self, service: str) -> str:
+        return ""
 
 
 def _other_take(take: Take) -> Take:
