@@ -43,6 +43,7 @@ from benchmarks.bare import seconds_of  # noqa: E402
 from deployments.processes import Part, Processes, plain_environment, wait_for  # noqa: E402
 from deployments.stack import Stack  # noqa: E402
 from storyreel.flows.servers.local import free_port, probe  # noqa: E402
+from storyreel.flows.servers.packed_database import write_database  # noqa: E402
 from storyreel.tasks.ledger.ledger import Ledger  # noqa: E402
 from tests.services.dashscope import Dashscope, DashscopeSettings  # noqa: E402
 from tests.services.footage import footage  # noqa: E402
@@ -193,6 +194,8 @@ def reported(row: Row, folder: Path) -> Iterator[tuple[dict[str, str], dict[str,
             port = free_port()
             command = (sys.executable, "-P", "-m", "prefect", "server", "start", "--port", str(port))
             told = {"PREFECT_HOME": str(folder / "prefect"), "DO_NOT_TRACK": "1"}
+            (folder / "prefect").mkdir(parents=True)
+            write_database(folder / "prefect" / "prefect.db")  # as `storyreel ui` does; the films come after it
             environment = {**plain_environment(), **told, "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
             processes.start(Part(name="server", command=command, environment=environment, folder=folder))
             wait_for("Prefect's server", lambda: probe(port) == "prefect", processes, "server", 120)
