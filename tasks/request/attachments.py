@@ -191,21 +191,22 @@ class AttachmentBuilder:
             )
 
     def _with_counted_voices(self, references: Sequence[Attachment]) -> Iterator[Attachment]:
-        """The references with each voice once, and with as many as the service takes."""
-        limits, sent, seconds = self.capability.media, set[str](), Fraction(0)
+        """The references with each voice once, and with as many as the service takes, those of speakers first."""
+        limits, kept, seconds = self.capability.media, set[str](), Fraction(0)
+        most = limits.all_voices_seconds if limits else None
+        voices = {one.subject: one.voice for one in references if one.voice}
+        speaking = {line.speaker for line in self.shot.dialogue}
+        for who in sorted(voices, key=lambda who: who not in speaking):
+            voice = voices[who]
+            length = self.files.seconds(Path(voice.source), "voice") if voice.is_local else None
+            longer = seconds + (length or 0)
+            if len(kept) < (self.capability.voices or 0) and (most is None or longer <= most):
+                kept.add(who)
+                seconds = longer
         for reference in references:
-            voice = reference.voice
-            if voice is not None:
-                length = self.files.seconds(Path(voice.source), "voice") if voice.is_local else None
-                longer = seconds + (length or 0)
-                most = limits.all_voices_seconds if limits else None
-                is_room = len(sent) < (self.capability.voices or 0) and (most is None or longer <= most)
-                if reference.subject in sent or not is_room:
-                    voice = None
-                else:
-                    sent.add(reference.subject)
-                    seconds = longer
-            yield reference.model_copy(update={"voice": voice})
+            is_sent = reference.subject in kept
+            kept.discard(reference.subject)
+            yield reference if is_sent else reference.model_copy(update={"voice": None})
 
     def _too_many(self, subject: str, kept: list[Reference], more: Reference) -> Unsupported:
         return Unsupported(

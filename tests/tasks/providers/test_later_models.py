@@ -197,6 +197,9 @@ def test_voices_are_counted_and_those_beyond_fifteen_seconds_are_not_sent(tmp_pa
     assert "Audio 1 is the voice of Mira." in planned.takes[0].request.prompt
     assert "Audio 2" not in planned.takes[0].request.prompt
     assert any("the voice of tom is not sent" in warning for warning in planned.warnings)
+    # There is room for the one who speaks.
+    mira, tom = plan(tmp_path, "action: On., cast: [mira, tom], dialogue: [{tom: Hi}]").takes[0].request.references
+    assert tom.voice and not mira.voice
 
 
 def test_reference_videos_leave_the_clip_what_remains_of_half_a_minute(tmp_path: Path) -> None:
