@@ -2,7 +2,7 @@
 
     uv run python benchmarks/capacity.py [--film-cpu 1.0] [--server-cpu 0.4] …
 
-The costs of a take are what `benchmarks/scale.py` printed for a film of 500 shots; the services' limits are the
+The costs of a take are what `benchmarks/scale.py` printed for films of 80 to 120 shots; the services' limits are the
 published ones. It measures nothing; every figure is one of the formulas below.
 """
 
@@ -27,15 +27,15 @@ DAYS = (100, 10_000, 1_000_000)
 class Costs:
     """Of one take."""
 
-    film_cpu: float = 0.46
+    film_cpu: float = 0.42
     """CPU seconds of the film's process and ffmpeg."""
-    server_cpu: float = 0.23
+    server_cpu: float = 0.2
     """CPU seconds of Prefect's server and services, PostgreSQL and Redis."""
-    rows: float = 145.0
+    rows: float = 113.0
     """Rows in Prefect's database."""
-    row_bytes: float = 1140.0
+    row_bytes: float = 1220.0
     """Of one of them, with its indexes."""
-    events: float = 14.0
+    events: float = 11.0
     """Prefect events."""
     ledger_bytes: float = 3000.0
     """In the ledger: its row and its history."""
