@@ -69,7 +69,7 @@ async def test_a_page_of_the_contact_sheet_is_drawn_when_the_last_of_its_shots_i
     monkeypatch.setattr(film_parts, "find_shot_picture", picture)
     monkeypatch.setattr(film_parts, "draw_page", draw)
     takes = ConformedTakes()
-    plan: Any = SimpleNamespace(cut=CUT, format=SimpleNamespace(size=(128, 72)), title="F")
+    plan: Any = SimpleNamespace(cut=CUT, format=SimpleNamespace(size=(128, 72)), title="F", name="F")
     sound: Any = SimpleNamespace(add=lambda *_: [])
     parts = FilmParts(plan, takes, sound, tmp_path, STANDARD)  # type: ignore[arg-type]
     for shot, complete in (("S5", []), ("S0", []), ("S3", []), ("S1", []), ("S2", [0]), ("S4", [1])):
