@@ -33,6 +33,10 @@ def draft_of(film: Storyboard) -> Storyboard:
 
 def _drafted(shot: Shot, draft: Draft) -> Shot:
     changed: dict[str, Any] = {"model": draft.model} if draft.model else {}
+    # It is of what the shot says: few models edit a take, or go on from more than its last frame.
+    changed["edit"] = None
+    if shot.continues:
+        changed["continues"] = shot.continues.model_copy(update={"with_": "frame"})
     # A shot that is drawn in the film, because it says so, costs nothing; it is drawn in the draft, too.
     is_drawn = shot.services == (FREE,) and shot.model_fields_set & {"provider", "providers"}
     if draft.provider and not is_drawn:

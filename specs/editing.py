@@ -60,7 +60,10 @@ def retake(
 
 def circle(text: str, film: Storyboard, slate: str, take: int, set_vars: Mapping[str, str] = NO_VARS) -> Edit:
     """Circle a take of a shot. Raises as `retake` does, and StoryboardError for a take that the shot does not have."""
-    return _edit(text, film, _shot(film, slate), {"circled": take}, set_vars)
+    shot = _shot(film, slate)
+    # The edit of one of its takes is in the cut if none is circled.
+    circled = None if shot.edits_itself and take == shot.takes + 1 else take
+    return _edit(text, film, shot, {"circled": circled}, set_vars)
 
 
 def rewrite(
@@ -68,6 +71,9 @@ def rewrite(
 ) -> Edit:
     """Give a shot another action and `more` takes; no take stays circled. Raises as `retake` does."""
     shot = _shot(film, slate)
+    if shot.edit:
+        message = f"shot {slate} is an edit, and its action does not reach the service"
+        raise _error(film.where_shot(slate, "edit"), message, "change its `instruction` by hand")
     if sign := control_character(action):
         message = f"the new action contains the control character {sign}"
         raise _error(film.where_shot(slate, "action"), message, "remove it")
@@ -98,7 +104,9 @@ def _take_to_keep(film: Storyboard, shot: Shot) -> int | None:
     None if one of several takes is chosen by inspection, which goes on being so. A shot that another continues uses
     its last take unless one is circled.
     """
-    return shot.circled_take if shot.takes == 1 or shot.shot in film.continued else shot.circled
+    if shot.edits_itself:
+        return shot.circled
+    return shot.circled_take if shot.takes == 1 or shot.shot in film.awaited else shot.circled
 
 
 def _edit(text: str, film: Storyboard, shot: Shot, values: NewValues, set_vars: Mapping[str, str]) -> Edit:

@@ -30,6 +30,7 @@ from storyreel.specs.language.models import (
     Reference,
     References,
     StoryboardModel,
+    TakeEdit,
     Transition,
 )
 from storyreel.specs.language.values import (
@@ -55,8 +56,7 @@ from storyreel.specs.timing import Duration
 __all__ = [
     "MOST_REQUESTS", "MOST_SHOTS", "MOST_TAKES", "PLACEHOLDER", "Budget", "Camera", "CastMember", "Continuation",
     "Dialogue", "Draft", "Ending", "Format", "Location", "Look", "Mode", "Music", "Reference", "Scene", "Shot",
-    "ShotDefaults",
-    "Storyboard", "Transition", "is_remote",
+    "ShotDefaults", "Storyboard", "TakeEdit", "Transition", "is_remote",
 ]  # fmt: skip
 
 PLACEHOLDER = re.compile(r"\{([^{}\s]+)\}")
@@ -154,10 +154,25 @@ class Shot(ShotDefaults):
     continues: Continuation | None = None
     """The shot whose last frame this one begins with, or whose end it goes on from."""
 
+    edit: TakeEdit | None = None
+    """A change to a take of this shot or of another one, which makes one more take of this shot."""
+
     @property
     def upstream(self) -> str | None:
         """The slate of the shot that must be made before this one; None if there is none."""
+        if self.edits_another and self.edit:
+            return self.edit.of
         return self.continues.shot if self.continues else None
+
+    @property
+    def edits_another(self) -> bool:
+        """Whether all its takes are edits of another shot's take."""
+        return self.edit is not None and self.edit.of not in (None, self.shot)
+
+    @property
+    def edits_itself(self) -> bool:
+        """Whether it has an edit of one of its takes beside them: it is in the cut unless one of them is circled."""
+        return self.edit is not None and not self.edits_another
 
     @property
     def continues_clip(self) -> bool:
@@ -167,7 +182,15 @@ class Shot(ShotDefaults):
     @property
     def circled_take(self) -> int:
         """The number of the circled take, else of the last, from 1: the one that a shot which continues this one begins
-        with. It does not depend on an inspection, as the keys of takes must be known before anything runs."""
+        with. It does not depend on an inspection, as the keys of takes must be known before anything runs. An edit of
+        the shot itself has the number after that of the last take."""
+        return self.circled or self.takes + self.edits_itself
+
+    @property
+    def edited_take(self) -> int | None:
+        """The number of the take that its edit is of; None if that is the other shot's `circled_take`."""
+        if self.edit is None or self.edit.take or self.edits_another:
+            return self.edit.take if self.edit else None
         return self.circled or self.takes
 
 
@@ -245,6 +268,12 @@ class Storyboard(StoryboardModel):
     def continued(self) -> frozenset[str]:
         """The slates of the shots that others continue: the end of their clips is in the cut."""
         return frozenset(shot.continues.shot for shot in self.all_shots if shot.continues)
+
+    @cached_property
+    def awaited(self) -> frozenset[str]:
+        """The slates of the shots of which others need the take in the cut, before any is inspected."""
+        edited = {shot.edit.of for shot in self.all_shots if shot.edits_another and shot.edit and not shot.edit.take}
+        return self.continued | {slate for slate in edited if slate}
 
     @property
     def all_shots(self) -> tuple[Shot, ...]:

@@ -61,6 +61,7 @@ class _Names:
             "location": tuple(film.locations),
             "cast": tuple(film.cast),
             "continues": tuple(shot.shot for shot in film.all_shots),
+            "of": tuple(shot.shot for shot in film.all_shots),
             "provider": tuple(services),
             "providers": tuple(services),
         }

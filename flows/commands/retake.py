@@ -92,7 +92,7 @@ def retake(
         shot=_shot(edit.film, shot),
         changes=edit.changes,
         anew=tuple(_made_anew(film, edit.film, shot)),
-        is_continued=shot in film.continued,
+        is_continued=shot in film.awaited,
     )
     print_result(retaken, as_json, partial(print_retaken, set_vars=set_vars))
 

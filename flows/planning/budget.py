@@ -60,7 +60,7 @@ def fitting_shots(plan: Plan, limits: Sequence[Limit], committed: Committed, run
 
     def does_fit(shot: str) -> bool:
         if shot not in fits:
-            upstream = {shots.get(take.continues or "", "") for take in bought[shot]} & bought.keys()
+            upstream = {shots.get(take.continues or "", "") for take in bought[shot]} & (bought.keys() - {shot})
             fits[shot] = all(map(does_fit, upstream)) and sums.add_if_all_fit(bought[shot])
         return fits[shot]
 

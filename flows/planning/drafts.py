@@ -10,6 +10,7 @@ from storyreel.flows.planning.selection import Selected
 from storyreel.specs.problems.phrases import abridged
 from storyreel.specs.problems.problem import Problem, StoryboardError
 from storyreel.specs.storyboard import Storyboard
+from storyreel.tasks.providers.request import Request
 from storyreel.tasks.request.unsupported import Unsupported
 
 SIMILAR = "A draft has the seeds of its film; another model or size makes a similar clip of a seed, not the same."
@@ -66,6 +67,14 @@ def in_words_of_draft(unsupported: Unsupported) -> Unsupported:
         unsupported.at or (("draft", unsupported.field) if unsupported.field in _OF_DRAFT else ()),
         tuple(map(in_words_of_draft, unsupported.others)),
     )
+
+
+def with_seeds(requests: Sequence[Request], in_film: Sequence[PlannedTake]) -> Sequence[Request]:
+    """The requests of a draft with the seeds of the takes that they are drafts of. What is drawn has no seeds."""
+    if not in_film or requests[0].board or in_film[0].request.board:
+        return requests
+    pairs = zip(requests, in_film, strict=True)
+    return [request.model_copy(update={"seed": take.request.seed}) for request, take in pairs]
 
 
 def _same(plan: Plan) -> list[PlannedTake]:

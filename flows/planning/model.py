@@ -117,7 +117,7 @@ class PlannedTake(Frozen):
     is_asked_for: bool = False
     """Whether a verdict on another take asks for it."""
     continues: str | None
-    """Identity of the take whose last frame it begins with."""
+    """Identity of the take that must be made before it, as it continues or edits that one."""
     cut_seconds: Fraction
     """Length in the cut."""
     keep_sound: bool

@@ -8,11 +8,12 @@ from decimal import Decimal
 from functools import cache, partial
 from itertools import zip_longest
 
-from storyreel.flows.planning.drafts import beside_draft, beside_film, in_words_of_draft, worth_their_final
+from storyreel.flows.planning.drafts import beside_draft, beside_film, in_words_of_draft, with_seeds, worth_their_final
 from storyreel.flows.planning.lookups import Bought, Verdicts
 from storyreel.flows.planning.model import Candidate, History, Plan, PlannedTake, takes_by_shot
 from storyreel.flows.planning.selection import Selected, select_takes
 from storyreel.flows.planning.states import with_states
+from storyreel.flows.planning.upstream import anchor_of, as_edited, as_upstream, upstream_of
 from storyreel.flows.planning.verdicts import apply_verdicts
 from storyreel.flows.planning.warnings import chain_lengths, upstream_first, warnings_of
 from storyreel.specs.cut import Anchor, Event, build_cut, edit_points
@@ -30,7 +31,7 @@ from storyreel.tasks.providers.request import Attachment, Request
 from storyreel.tasks.request.attachments import Upstream
 from storyreel.tasks.request.board import own_font
 from storyreel.tasks.request.brief import attachment_name, brief_of
-from storyreel.tasks.request.build import build_requests, given_frames
+from storyreel.tasks.request.build import build_edits, build_requests, given_frames
 from storyreel.tasks.request.edition import Edition, editions
 from storyreel.tasks.request.local_files import LocalFileChecks
 from storyreel.tasks.request.recordings import recordings, why_not_sent
@@ -173,7 +174,7 @@ class _TakeBuilder:
                       if (one.shot, one.take) in selected or one.state in ("cached", "resuming")]  # fmt: skip
             shown = wanted or self._stand_in(shot, in_cut.get(shot.upstream or ""))
             circled = next((one for one in shown if one.circled), shown[-1])
-            in_cut[shot.shot] = _as_upstream(circled)
+            in_cut[shot.shot] = as_upstream(circled)
             kept += (one.model_copy(update={"circled": one is circled}) for one in shown)
         return kept
 
@@ -186,12 +187,12 @@ class _TakeBuilder:
         self, provider: str | None, verdicts: Verdicts | None, ordered_in: Sequence[Edition | None] = ()
     ) -> list[PlannedTake]:
         """All takes; with `ordered_in`, one edition a shot, as if the whole film had been ordered in these."""
-        circled: dict[str, Upstream] = {}
+        made: dict[str, tuple[Shot, list[PlannedTake]]] = {}
         all_takes: list[PlannedTake] = []
         problems: list[Problem] = []
         for place, (shot, edition) in enumerate(zip_longest(self._shots, ordered_in)):
             # A shot whose upstream has a problem is checked too, so that all problems are reported at once.
-            upstream = circled.get(shot.upstream, Upstream("unsupported")) if shot.upstream else None
+            upstream = upstream_of(shot, made)
             services = (provider,) if provider else shot.services
             try:
                 takes = self._of_shot(shot, services, upstream, edition)
@@ -204,13 +205,13 @@ class _TakeBuilder:
                 problems += (_problem(self._film, shot, one) for one in unsupported.all)
             else:
                 all_takes += takes
-                circled[shot.shot] = _as_upstream(takes[shot.circled_take - 1])
+                made[shot.shot] = shot, takes
         if problems:
             raise StoryboardError(problems)
         return all_takes
 
     def _stand_in(self, shot: Shot, upstream: Upstream | None) -> list[PlannedTake]:
-        single = shot.model_copy(update={"takes": 1, "circled": None})
+        single = shot.model_copy(update={"takes": 1, "circled": None, "edit": None})
         (drawn,) = self._of_shot(single, (STAND_IN,), upstream)
         return [drawn.model_copy(update={"is_stand_in": True, "needs_review": False})]
 
@@ -243,7 +244,7 @@ class _TakeBuilder:
         self, shot: Shot, services: Sequence[str], upstream: Upstream | None, edition: Edition
     ) -> list[PlannedTake]:
         """All takes of a shot in an edition; built once for the same arguments."""
-        name = (shot.shot, tuple(services), upstream, shot.action, shot.takes, shot.circled, edition)
+        name = (shot.shot, tuple(services), upstream, shot.action, shot.edit, shot.takes, shot.circled, edition)
         if name not in self._built:
             self._built[name] = self._build(shot, services, upstream, edition)
         return self._built[name]
@@ -253,21 +254,41 @@ class _TakeBuilder:
     ) -> list[PlannedTake]:
         event, anchor = self._events[shot.shot], anchor_of(shot, self._film.continued)
         in_film = self._takes_in_film(shot, services, upstream, edition)
+        takes: list[PlannedTake] = []
         try:
-            requests = self._requests(shot, services, event, anchor, upstream, edition)
+            if not shot.edits_another:
+                requests = self._requests(shot, services, event, anchor, upstream, edition)
+                takes += self._planned(shot, [with_seeds(each, in_film) for each in requests], event, anchor, upstream)
+            edited = as_edited(takes[shot.edited_take - 1]) if shot.edited_take and takes else upstream
+            if shot.edit and edited:
+                edits = self._edits(shot, services, event, anchor, edited)
+                takes += self._planned(shot, edits, event, anchor, edited, before=len(takes))
         except Unsupported as unsupported:
             raise (in_words_of_draft(unsupported) if self._of_film else unsupported) from unsupported
-        by_service = [list(self._candidates(shot, _with_seeds(each, in_film), event, anchor)) for each in requests]
-        self._in_film |= {first.key: _as_upstream(take) for first, take in zip(by_service[0], in_film, strict=False)}
+        self._in_film |= {take.key: as_upstream(final) for take, final in zip(takes, in_film, strict=False)}
+        return takes
+
+    def _planned(
+        self,
+        shot: Shot,
+        requests: Iterable[Sequence[Request]],
+        event: Event,
+        anchor: Anchor,
+        upstream: Upstream | None,
+        before: int = 0,
+    ) -> list[PlannedTake]:
+        """The takes of a shot of which these are the requests, by service; `before` is the number of those before."""
+        by_service = [list(self._candidates(shot, of_service, event, anchor)) for of_service in requests]
         scene = self._film.scene_of(shot.shot)
+        is_open = shot.takes > 1 and shot.circled is None and shot.shot not in self._film.awaited
         return [
             PlannedTake(
                 shot=shot.shot,
                 action=shot.action,
                 scene=scene.scene if scene else "",
-                take=first.request.take,
-                circled=first.request.take == shot.circled_take,
-                is_open=shot.takes > 1 and shot.circled is None and shot.shot not in self._film.continued,
+                take=number,
+                circled=number == shot.circled_take,
+                is_open=is_open and not shot.edits_itself,
                 chosen=first,
                 fallbacks=tuple(others),
                 fallback_on_refusal=shot.fallback_on_refusal,
@@ -279,7 +300,7 @@ class _TakeBuilder:
                 recordings=tuple(recordings(self._film, shot, self._digest, self._files)),
                 timeout=self._timeout(shot.timeout),
             )
-            for first, *others in zip(*by_service, strict=True)
+            for number, (first, *others) in enumerate(zip(*by_service, strict=True), before + 1)
         ]
 
     def _seconds_of(self, length: Duration) -> float:
@@ -301,6 +322,20 @@ class _TakeBuilder:
                 build_requests(
                     self._film, shot, self._service(shot, name), event, anchor, upstream, self._digest,
                     self._files, self._history.has_bucket, self._font, edition, self._references,
+                )
+            )
+            for name in services
+        ]  # fmt: skip
+
+    def _edits(
+        self, shot: Shot, services: Iterable[str], event: Event, anchor: Anchor, edited: Upstream
+    ) -> list[list[Request]]:
+        """The requests for the edits of a shot, by service."""
+        return [
+            list(
+                build_edits(
+                    self._film, shot, self._service(shot, name), event, anchor, edited, self._digest,
+                    self._files, self._history.has_bucket, self._font,
                 )
             )
             for name in services
@@ -351,14 +386,6 @@ class _TakeBuilder:
         return why_not_sent(self._film, shot, capability, self._files, has_bucket=self._history.has_bucket)
 
 
-def _with_seeds(requests: Sequence[Request], in_film: Sequence[PlannedTake]) -> Sequence[Request]:
-    """The requests of a draft with the seeds of the takes that they are drafts of. What is drawn has no seeds."""
-    if not in_film or requests[0].board or in_film[0].request.board:
-        return requests
-    pairs = zip(requests, in_film, strict=True)
-    return [request.model_copy(update={"seed": take.request.seed}) for request, take in pairs]
-
-
 def _adapter(name: str) -> type[Provider]:
     """A service by its name. Raises LookupError with the message and a hint."""
     try:
@@ -372,15 +399,3 @@ def _problem(film: Storyboard, shot: Shot, unsupported: Unsupported) -> Problem:
     """The problem at its place in the file: a picture of the cast, or the shot's own key."""
     place = film.where(*unsupported.at) if unsupported.at else film.where_shot(shot.shot, unsupported.field)
     return Problem(place, unsupported.message, unsupported.hint)
-
-
-def _as_upstream(take: PlannedTake) -> Upstream:
-    """A take as the one that another continues. Whichever service makes it, its clip has at least these seconds."""
-    return Upstream(take.identity, min(candidate.request.seconds for candidate in take.candidates))
-
-
-def anchor_of(shot: Shot, continued: frozenset[str]) -> Anchor:
-    """The end of a shot's clip that must be in the cut; `continued` are the slates that other shots continue."""
-    if shot.continues:
-        return "first"
-    return "last" if shot.shot in continued or shot.last_frame else "free"

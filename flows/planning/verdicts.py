@@ -45,12 +45,12 @@ def apply_verdicts(film: Storyboard, shot: Shot, build: BuildTakes, find: FindVe
             if unknown := next(unknown_names(film, rewrite.action), None):
                 warnings.append(f"the new action for {shot.shot} is not used: {unknown[0]}")
             else:
-                now = shot.model_copy(update={"action": rewrite.action, "circled": None})
+                now = _reworded(shot, rewrite.action)
             continue
         if approval:
             now = now.model_copy(update={"circled": takes[verdicts.index(approval)].take})
             break
-        if not all(verdicts) or now.takes == MOST_TAKES:
+        if not all(verdicts) or now.takes == MOST_TAKES or now.edits_itself:
             break
         now, is_asked_for = now.model_copy(update={"takes": now.takes + 1, "circled": None}), True
     takes = [
@@ -62,6 +62,13 @@ def apply_verdicts(film: Storyboard, shot: Shot, build: BuildTakes, find: FindVe
     return DirectedShot(now, takes, (*warnings, *_warnings(shot, now, verdicts)))
 
 
+def _reworded(shot: Shot, words: str) -> Shot:
+    """The shot with another action; of an edit, with another instruction, as its action does not reach the service."""
+    if shot.edit is None:
+        return shot.model_copy(update={"action": words, "circled": None})
+    return shot.model_copy(update={"edit": shot.edit.model_copy(update={"instruction": words}), "circled": None})
+
+
 def _warnings(written: Shot, now: Shot, verdicts: Sequence[Verdict | None]) -> Iterator[str]:
     is_approved = any(verdict and verdict.word is Word.APPROVED for verdict in verdicts)
     if is_approved and written.circled and written.action == now.action and written.circled != now.circled:
@@ -70,7 +77,8 @@ def _warnings(written: Shot, now: Shot, verdicts: Sequence[Verdict | None]) -> I
             f"take {written.circled}"
         )
     if all(verdicts) and not is_approved:
-        yield f"{len(verdicts)} takes of {written.shot} were refused, and no more are made; another action may help"
+        other = "instruction" if written.edit else "action"
+        yield f"{len(verdicts)} takes of {written.shot} were refused, and no more are made; another {other} may help"
 
 
 def _latest(verdicts: Iterable[Verdict]) -> Verdict | None:

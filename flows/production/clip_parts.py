@@ -12,7 +12,7 @@ from storyreel.flows.planning.model import Candidate, PlannedTake
 from storyreel.flows.production.outcomes import MadeTake
 from storyreel.tasks.media.clip_end import end_version, write_end
 from storyreel.tasks.media.frames import LAST_FRAME
-from storyreel.tasks.providers.request import Request
+from storyreel.tasks.providers.request import Attachment, Request
 from storyreel.tasks.storage.clips import file_named_by_digest, place_by_digest
 from storyreel.tasks.storage.files import folder_beside
 from storyreel.tasks.studio import Studio
@@ -41,11 +41,15 @@ class ClipParts:
         The file is named by its digest, so that one that was damaged or replaced is known, and is written again.
         """
         request, before = candidate.request, self._by_identity.get(take.continues or "")
-        use = "first_clip" if request.first_clip else "first_frame"
-        attachment = request.first_clip or request.first_frame
+        use = next((use for use in ("edited", "first_clip", "first_frame") if getattr(request, use)), "")
+        attachment: Attachment | None = getattr(request, use, None)
         if not take.continues or attachment is None:
             return request
         file: Path | None = None
+        if before and request.edited:
+            clip = (await self._made(before)).clip
+            found = {"source": str(clip.path), "frame_digest": clip.digest}
+            return request.model_copy(update={"edited": request.edited.model_copy(update=found)})
         if before and request.first_clip:
             file = await self._end(before, attachment.seconds or Fraction(0))
         elif before:

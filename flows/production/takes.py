@@ -230,7 +230,8 @@ class TakeRuns:
     async def _make(self, take: PlannedTake) -> MadeTake:
         """Make a take at its service, or at the next candidate if that refuses it and the next one is agreed to."""
         before = self._by_identity.get(take.continues or "") if take.state != "cached" else None
-        upstream = await self._upstream_clip(before) if before else None
+        edits = take.request.edited is not None
+        upstream = await self._upstream_clip(before, edits=edits) if before else None
         for candidate, following in pairwise(take.candidates):
             try:
                 return await self._make_with(take, candidate, upstream)
@@ -242,11 +243,12 @@ class TakeRuns:
                 get_run_logger().warning(warning, take.shot, take.take, error.message)
         return await self._make_with(take, take.candidates[-1], upstream)
 
-    async def _upstream_clip(self, before: PlannedTake) -> Clip:
+    async def _upstream_clip(self, before: PlannedTake, *, edits: bool) -> Clip:
         try:
             return (await self.made(before)).clip
         except Exception as error:
-            raise UpstreamFailed(f"not made, because it continues {before.shot}") from error
+            what = f"edits {before.shot} take {before.take}" if edits else f"continues {before.shot}"
+            raise UpstreamFailed(f"not made, because it {what}") from error
 
     async def _may_fall_back(self, take: PlannedTake, candidate: Candidate, error: Terminal) -> bool:
         """Whether it is certain that the order yields no clip, and its content was not what the service refused."""

@@ -112,8 +112,10 @@ def transport_of(capability: Capability, use: Use, *, has_bucket: bool) -> Trans
 def _takes(capability: Capability, use: Use) -> bool:
     if use in ("first_frame", "first_clip", "last_frame", "voice", "sound"):
         return bool(getattr(capability, use))
+    if use == "edited":
+        return capability.edits is not None
     most = capability.images if use == "image" else capability.videos
-    return capability.mode is Mode.REFERENCE and most != 0
+    return capability.mode in (Mode.REFERENCE, Mode.EDIT) and most != 0
 
 
 def loaded_service(name: str) -> type[Provider] | BrokenService:
@@ -192,7 +194,8 @@ def _pictures(capabilities: Iterable[Capability]) -> dict[str, list[str]]:
 
 
 def _abilities(capability: Capability, transports: Mapping[Use, Transport]) -> Iterator[str]:
-    takes = [_references(capability)] if capability.mode is Mode.REFERENCE else []
+    takes = [_references(capability)] if capability.mode in (Mode.REFERENCE, Mode.EDIT) else []
+    takes += [f"a take of {_seconds(tuple(range(*capability.edits)))} s to edit"] if capability.edits else []
     takes += ["a first frame"] if capability.first_frame else []
     takes += ["the end of a clip to go on from"] if capability.first_clip else []
     takes += ["a last frame"] if capability.last_frame else []

@@ -10,7 +10,7 @@ from typing import Any
 
 from rich.text import Text
 
-from storyreel.flows.planning.plan import anchor_of
+from storyreel.flows.planning.upstream import anchor_of
 from storyreel.flows.terminal import Column, Row, Terminal, print_rows
 from storyreel.specs.cut import build_cut
 from storyreel.specs.frozen import Frozen
@@ -19,7 +19,7 @@ from storyreel.tasks.providers.provider import Provider
 from storyreel.tasks.providers.request import Request
 from storyreel.tasks.request.attachments import Upstream
 from storyreel.tasks.request.board import own_font
-from storyreel.tasks.request.build import build_requests
+from storyreel.tasks.request.build import build_edits, build_requests
 from storyreel.tasks.request.local_files import LocalFileChecks
 from storyreel.tasks.request.unsupported import Unsupported
 from storyreel.tasks.settings import Settings
@@ -65,8 +65,15 @@ def check_compatibility(
         # Any key will do for the take that it continues: only whether there is one matters here.
         upstream = Upstream(shot.upstream) if shot.upstream else None
         anchor, event = anchor_of(shot, film.continued), events[shot.shot]
+        shared = (digest, files, has_bucket, font)
         try:
-            return next(build_requests(film, shot, service, event, anchor, upstream, digest, files, has_bucket, font))
+            takes = []
+            if not shot.edits_another:
+                takes.append(next(build_requests(film, shot, service, event, anchor, upstream, *shared)))
+            if shot.edit:
+                edited = upstream if shot.edits_another and upstream else Upstream(shot.shot)
+                takes.append(next(build_edits(film, shot, service, event, anchor, edited, *shared)))
+            return takes[0]
         except Unsupported as unsupported:
             return unsupported
 

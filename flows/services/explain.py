@@ -114,17 +114,19 @@ def explain(
     attachments = tuple(_attachments(film, plan, take.request, adapter, environment))
     return Explanation(
         take=take,
-        why=_why(film, shot, goes_on=take.request.first_clip is not None),
+        why=_why(film, shot, goes_on=take.request.first_clip is not None, edits=take.request.edited is not None),
         attachments=attachments,
         http_request=_http_request(service, take.request, attachments) if service else None,
     )
 
 
-def _why(film: Storyboard, shot: Shot, *, goes_on: bool) -> str:
+def _why(film: Storyboard, shot: Shot, *, goes_on: bool, edits: bool) -> str:
     begins = f"it begins with the last frame of {shot.upstream}" if shot.continues else ""
     begins = f"it goes on from the end of {shot.upstream}" if goes_on else begins
     begins = begins or (f"it begins with {shot.first_frame}" if shot.first_frame else "")
     begins += f" and ends with {shot.last_frame}" if shot.last_frame else ""
+    if edits:
+        return f"it edits a take of {shot.upstream if shot.edits_another else 'its own shot'}"
     if shot.mode:
         return "its `mode` says so"
     if seen := [who or "things of its own" for who, _ in film.references_of(shot)]:
@@ -156,6 +158,8 @@ def _attachments(
         yield explained("clip before", request.first_clip, "first_clip")
     if request.last_frame:
         yield explained("last frame", request.last_frame, "last_frame")
+    if request.edited:
+        yield explained("edited clip", request.edited, "edited")
     counts: Counter[str] = Counter()
     for reference in request.references:
         counts[reference.kind] += 1
@@ -175,7 +179,8 @@ def _source(film: Storyboard, plan: Plan, attachment: Attachment) -> str:
     if kind == "take":
         key, _, part = mark.partition(" ")
         before = next(take for take in plan.takes if take.identity == key)
-        return f"{part or 'last frame'} of {before.shot} take {before.take}"
+        part = part or ("last frame" if attachment.kind == "image" else "clip")
+        return f"{part} of {before.shot} take {before.take}"
     if is_remote(attachment.source):
         return attachment.source
     return film.relative_path(Path(attachment.source)) or attachment.source

@@ -26,6 +26,7 @@ from storyreel.specs.language.values import (
     Slate,
     Source,
     Switch,
+    Takes,
     Text,
 )
 from storyreel.specs.timing import Duration, FrameRate
@@ -37,6 +38,7 @@ class Mode(StrEnum):
     TEXT = "text-to-video"
     IMAGE = "image-to-video"
     REFERENCE = "reference-to-video"
+    EDIT = "video-edit"
 
 
 Resolution = Literal["480p", "720p", "1080p"]
@@ -226,6 +228,21 @@ class Continuation(ShorthandModel):
     """The slate of the shot that is continued."""
     with_: Literal["frame", "clip"] = Field("frame", alias="with")
     """What goes to the service: `frame`, the last frame, or `clip`, the last 2 seconds, so that motion goes on too."""
+
+
+class TakeEdit(StoryboardModel):
+    """A change that a service makes to a take, as a take of its own; the take that is edited stays what it is."""
+
+    instruction: NonEmptyText
+    """What is changed: make it dusk."""
+    of: Slate | None = None
+    """The slate of the shot whose take is edited; this shot's own when left out."""
+    take: Takes | None = None
+    """The number of the take that is edited; when left out the circled one, else the last."""
+    references: Annotated[tuple[Source, ...], Field(max_length=4)] = ()
+    """Pictures that the instruction speaks of, as Image 1 and so on."""
+    audio: Literal["origin", "auto"] = "origin"
+    """`origin` keeps the sound of the take; `auto` leaves it to the service whether there is a new one."""
 
 
 class Dialogue(StoryboardModel):

@@ -57,6 +57,11 @@ def _shot(shot: Node, inherited: Entries, first: bool) -> Node:
     # A shot that continues another begins with that one's last frame, not with a default picture.
     if "continues" in own and "first_frame" not in own:
         entries.pop("first_frame", None)
+    # An edit of another shot's take has all that from there.
+    if (edited := shot.at(("edit", "of"))) and _word(edited) not in ("", _word(shot.at(("shot",)) or edited)):
+        for key in ("first_frame", "last_frame"):
+            if key not in own:
+                entries.pop(key, None)
     # The first shot has nothing to dissolve from.
     if first and "transition" not in own and "transition" in entries and _is_dissolve(entries["transition"].node):
         del entries["transition"]
@@ -76,6 +81,10 @@ def _defaults(around: Node) -> Entries:
     """The keys of `defaults` that shots have; validation reports all others."""
     defaults = around.at(("defaults",))
     return {key: entry for key, entry in (defaults.entries if defaults else {}).items() if key in _KEYS}
+
+
+def _word(node: Node) -> str:
+    return str(getattr(node.value, "text", node.value) or "")
 
 
 def _is_dissolve(transition: Node) -> bool:

@@ -58,7 +58,7 @@ def _counts(storyboard: Storyboard) -> Iterator[Problem]:
     if len(shots) > MOST_SHOTS:
         where = storyboard.where(*shots[MOST_SHOTS][0])
         yield Problem(where, f"the film has {len(shots)} shots, at most {MOST_SHOTS}", "split it into several films")
-    requests = list(accumulate(shot.takes * len(shot.services) for _, shot in shots))
+    requests = list(accumulate((shot.takes + shot.edits_itself) * len(shot.services) for _, shot in shots))
     if requests[-1] > MOST_REQUESTS:
         path, _ = shots[bisect(requests, MOST_REQUESTS)]
         message = f"the film asks for {requests[-1]} takes, each service counted, at most {MOST_REQUESTS}"
@@ -132,6 +132,8 @@ def _prompt_texts(storyboard: Storyboard) -> Iterator[tuple[KeyPath, str]]:
     for path, shot in _shots_and_defaults(storyboard):
         if isinstance(shot, Shot):
             yield (*path, "action"), shot.action
+        if isinstance(shot, Shot) and shot.edit:
+            yield (*path, "edit", "instruction"), shot.edit.instruction
         yield (*path, "camera", "angle"), shot.camera.angle
         yield (*path, "camera", "lens"), shot.camera.lens
         for number, line in enumerate(shot.dialogue):
@@ -153,24 +155,27 @@ def _slates(storyboard: Storyboard) -> Iterator[Problem]:
 
 
 def _chains(storyboard: Storyboard) -> Iterator[Problem]:
-    """`continues` that names no other shot, or leads in a circle."""
+    """`continues` or `edit` that names no other shot, or leads in a circle."""
     upstream = {shot.shot: shot.upstream for shot in reversed(storyboard.all_shots)}
+    edits = {shot.shot for shot in storyboard.all_shots if shot.edits_another}
     finished: set[str] = set()
     for slate, target in reversed(upstream.items()):
         if target is None:
             continue
-        where = storyboard.where_shot(slate, "continues")
+        key = "edit" if slate in edits else "continues"
+        where = storyboard.where_shot(slate, key)
         if target == slate:
             yield Problem(where, f"shot {slate} continues itself", "name the shot before it")
         elif target not in upstream:
-            yield Problem(where, f"there is no shot `{target}` to continue", suggestion(target, upstream))
+            verb = "edit" if slate in edits else "continue"
+            yield Problem(where, f"there is no shot `{target}` to {verb}", suggestion(target, upstream))
         elif cycle := _cycle(slate, upstream, finished):
             links = (*cycle, cycle[0]) if len(cycle) <= 8 else (*cycle[:4], "…", cycle[-1], cycle[0])
             circle = " → ".join(links)
-            where = storyboard.where_shot(cycle[0], "continues")
-            yield Problem(
-                where, f"these shots continue each other in a circle: {circle}", "one of them must not continue another"
-            )
+            where = storyboard.where_shot(cycle[0], "edit" if cycle[0] in edits else "continues")
+            verb = "continue or edit" if edits & set(cycle) else "continue"
+            hint = f"one of them must not {verb} another"
+            yield Problem(where, f"these shots {verb} each other in a circle: {circle}", hint)
 
 
 def _cycle(slate: str, upstream: dict[str, str | None], finished: set[str]) -> list[str]:
@@ -241,6 +246,7 @@ def _shots(storyboard: Storyboard, altered: Set[str]) -> Iterator[Problem]:
             message = "this line has no recording, and another line of the shot has one"
             hint = "give each line its `sound`, or all of them one as the shot's"
             yield Problem(storyboard.where(*path, "dialogue", number), message, hint)
+        yield from _edit(storyboard, path, shot)
         if shot.transition.type == "cut" and shot.transition.duration is not None:
             where = storyboard.where(*path, "transition", "duration")
             yield Problem(where, "a cut takes no time", "remove its `duration`, or make it a dissolve or a fade")
@@ -248,8 +254,25 @@ def _shots(storyboard: Storyboard, altered: Set[str]) -> Iterator[Problem]:
             yield from _mode(storyboard, path, shot)
 
 
+def _edit(storyboard: Storyboard, path: KeyPath, shot: Shot) -> Iterator[Problem]:
+    edit = shot.edit
+    if edit is None:
+        return
+    for key in ("continues", "first_frame", "last_frame") if shot.edits_another else ():
+        if getattr(shot, key) is not None:
+            message = f"shot {shot.shot} is made of a take of {edit.of}, and begins and ends as that does"
+            yield Problem(storyboard.where(*path, key), message, f"keep `{key}` or `edit`")
+    of = next((one for one in storyboard.all_shots if one.shot == shot.upstream), None) if shot.edits_another else shot
+    has = of.takes + (of.edits_itself and of is not shot) if of else 0
+    if of and edit.take is not None and edit.take > has:
+        message = f"take {edit.take} of {of.shot} is edited, but there are {has}"
+        yield Problem(storyboard.where(*path, "edit", "take"), message, "name one of them, or make more `takes`")
+
+
 def _mode(storyboard: Storyboard, path: KeyPath, shot: Shot) -> Iterator[Problem]:
     where = storyboard.where(*path, "mode")
+    if shot.mode is Mode.EDIT:
+        yield Problem(where, f"{Mode.EDIT} is the mode of edits alone", "remove it, and write `edit: {instruction: …}`")
     if shot.mode is Mode.IMAGE and shot.first_frame is None and shot.continues is None:
         yield Problem(where, "image-to-video needs an image to begin with", "add `first_frame` or `continues`")
     # Unknown names are reported by _names, and have no references to look up.
@@ -289,6 +312,8 @@ def _all_sources(storyboard: Storyboard) -> Iterator[tuple[KeyPath, str, SourceK
         yield from _references(path, shot.references)
         if shot.first_frame is not None:
             yield (*path, "first_frame"), shot.first_frame, SourceKind.IMAGE
+        for number, picture in enumerate(shot.edit.references if isinstance(shot, Shot) and shot.edit else ()):
+            yield (*path, "edit", "references", number), picture, SourceKind.IMAGE
         if shot.last_frame is not None:
             yield (*path, "last_frame"), shot.last_frame, SourceKind.IMAGE
         if shot.sound is not None:

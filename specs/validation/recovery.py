@@ -29,7 +29,7 @@ Edits = Mapping[KeyPath, Node | None]
 def _explain_key(path: KeyPath) -> Text | None:
     if path[-1] == "<<":
         return "`<<` merges nothing here", "put what shots share under `defaults`"
-    if path[-2:-1] == ("defaults",) and path[-1] in ("shot", "action", "continues"):
+    if path[-2:-1] == ("defaults",) and path[-1] in ("shot", "action", "continues", "edit"):
         return f"`{path[-1]}` cannot be a default", "write it in each shot"
     if len(path) == 1 and path[0] in ShotDefaults.model_fields:
         return f"`{path[0]}` is a key of shots", f"write it in a shot, or for all shots as `defaults: {{{path[0]}: …}}`"

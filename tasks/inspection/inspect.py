@@ -244,7 +244,7 @@ def _wrong_size(width: int, height: int, request: Request, picture: Image.Image 
 
 def _follows_first_frame(request: Request) -> bool:
     """Whether the clip has the shape of what it begins with; False for a service or model that is not known now."""
-    if not (request.first_frame or request.first_clip):
+    if not (request.first_frame or request.first_clip or request.edited):
         return False
     try:
         return find_capability(load(request.provider), request.model, request.mode).follows_first_frame

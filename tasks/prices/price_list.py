@@ -76,7 +76,8 @@ class PriceList(Frozen):
         longest that is billed, and their seconds are rounded up."""
         # All that the price and its note depend on: most takes of a film have one price.
         videos = tuple([reference.seconds for reference in request.references if reference.kind == "video"])
-        which = (request.provider, request.model, request.resolution, request.seconds, videos, bool(request.first_clip))
+        parts = bool(request.first_clip), request.edited and request.edited.seconds
+        which = (request.provider, request.model, request.resolution, request.seconds, videos, parts)
         quotes = self._quotes
         if (quote := quotes.get(which)) is None:
             quote = quotes[which] = self._quote(request)
@@ -182,12 +183,13 @@ def _matching(tariff: Tariff, service: str, model: str, region: str) -> list[Rat
 def _input(rate: Rate, request: Request) -> tuple[int, str]:
     """Seconds of reference video that are billed beside the clip, and a note on them."""
     videos = [reference for reference in request.references if reference.kind == "video"]
+    videos += [request.edited] if request.edited else []
     if not videos or rate.input_video not in ("billed", "assumed"):
         return 0, ""
     known = sum(math.ceil(video.seconds) for video in videos if video.seconds is not None)
     all_known = all(video.seconds is not None for video in videos)
     seconds = min(known, rate.input_seconds) if all_known else rate.input_seconds
-    note = f"{seconds} s of reference video included"
+    note = f"{seconds} s of {'the edited clip' if request.edited else 'reference video'} included"
     if rate.input_video == "assumed":
         note += ", though it is not published whether they are billed"
     elif known < seconds:

@@ -117,6 +117,7 @@ class Apiyi(HostedProvider):
             # A last frame is documented for DashScope alone.
             wan(Mode.IMAGE, "wan2.7-i2v", data_uris=("first_frame",), label="image 1"),
             wan(Mode.TEXT, "wan2.7-t2v"),
+            wan(Mode.EDIT, "wan2.7-videoedit", data_uris=("image",), label="image 1"),
         ),
         # Its overview of Wan, read 2026-11-28: the same path as Wan 2.7, whose label and data URIs are taken over.
         "wan3.0-video": wan_3("wan3.0-video", **_LIKE_2_7),

@@ -69,6 +69,8 @@ class Capability(Frozen):
     first_clip: tuple[int, int] | None = None
     """Least and most seconds of a clip that it can go on from, which its own clip then begins with and which count
     among the sold seconds; None if it cannot."""
+    edits: tuple[int, int] | None = None
+    """Least and most seconds of a clip that it makes another one of; None if it edits none."""
     follows_first_frame: bool = False
     """Whether the clip has the shape of what it begins with, whatever the aspect ratio."""
     voice: bool = False

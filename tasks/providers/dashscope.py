@@ -130,6 +130,7 @@ class DashScope(HostedProvider):
             wan(Mode.REFERENCE, "wan2.7-r2v", data_uris=("first_frame", "image"), uploads=True),
             wan(Mode.IMAGE, "wan2.7-i2v", data_uris=("first_frame", "last_frame"), uploads=True, last_frame=True),
             wan(Mode.TEXT, "wan2.7-t2v", uploads=True),
+            wan(Mode.EDIT, "wan2.7-videoedit", data_uris=("image",), uploads=True),
         ),
         "wan3.0-video": wan_3("wan3.0-video", **_SENT),
         "wan3.0-video-prime": wan_3("wan3.0-video-prime", **_SENT),

@@ -16,7 +16,7 @@ _CANONICAL = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",
 
 AttachmentKind = Literal["image", "video", "voice", "sound"]
 
-Use = Literal["first_frame", "first_clip", "last_frame", "image", "video", "voice", "sound"]
+Use = Literal["first_frame", "first_clip", "last_frame", "edited", "image", "video", "voice", "sound"]
 """The purpose for which a service gets an attachment."""
 
 
@@ -26,7 +26,7 @@ class Attachment(Frozen):
     kind: AttachmentKind
     digest: str
     """Its part of the key: `sha256:…` of a file's content, `url:…` with a remote address as written, `take:…` with the
-    key of the take whose last frame it is, or whose end."""
+    key of the take whose last frame it is, or its end, or its clip."""
     source: str
     """An absolute path or a URL; empty for what is made of another take's clip and does not exist yet. Not in the
     key."""
@@ -104,6 +104,10 @@ class Request(Frozen):
     last_frame: Attachment | None = None
     first_clip: Attachment | None = None
     """The end of another take's clip, which this one goes on from and begins with."""
+    edited: Attachment | None = None
+    """The clip of another take, which this one is an edit of."""
+    audio: Literal["", "origin", "auto"] = ""
+    """What becomes of the sound of the edited clip; empty if none is edited."""
     sound: Attachment | None = None
     """The recording that the clip is made to, from its first frame on."""
     board: Board | None = None
@@ -123,6 +127,8 @@ class Request(Frozen):
             yield "first_clip", self.first_clip
         if self.last_frame:
             yield "last_frame", self.last_frame
+        if self.edited:
+            yield "edited", self.edited
         for reference in self.references:
             yield reference.kind, reference
             if reference.voice:
@@ -147,6 +153,7 @@ class Request(Frozen):
         form["first_frame"] = _digests(self.first_frame) if self.first_frame else None
         form["last_frame"] = _digests(self.last_frame) if self.last_frame else None
         form["first_clip"] = _digests(self.first_clip) if self.first_clip else None
+        form["edited"] = _digests(self.edited) if self.edited else None
         form["sound"] = _digests(self.sound) if self.sound else None
         for name in _ADDED_LATER:
             if not form[name]:
@@ -158,7 +165,7 @@ class Request(Frozen):
         return _CANONICAL.encode(form)
 
 
-_ADDED_LATER = ("last_frame", "first_clip", "sound", "expand_prompt", "watermark")
+_ADDED_LATER = ("last_frame", "first_clip", "edited", "audio", "sound", "expand_prompt", "watermark")
 
 
 def _digests(attachment: Attachment) -> list[str]:

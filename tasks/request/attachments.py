@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from storyreel.specs.problems.phrases import shown
 from storyreel.specs.problems.problem import KeyPath
-from storyreel.specs.storyboard import Mode, Reference, Shot, Storyboard
+from storyreel.specs.storyboard import Mode, Reference, Shot, Storyboard, TakeEdit
 from storyreel.tasks.providers.capability import Capability
 from storyreel.tasks.providers.request import Attachment, Use
 from storyreel.tasks.request.local_files import LocalFileChecks, kind_for
@@ -27,7 +27,7 @@ FileDigest = Callable[[Path], str]
 
 
 class Upstream(NamedTuple):
-    """The take that a shot continues."""
+    """The take that another one continues or edits."""
 
     key: str
     seconds: Fraction | None = None
@@ -282,13 +282,32 @@ class AttachmentBuilder:
             seconds=seconds,
         )
 
+    def edited(self, take: Upstream, name: str) -> Attachment:
+        """The clip of the take that is edited, which a message calls `name`. Raises Unsupported."""
+        limits = self.capability.edits
+        if limits and take.seconds is not None and not limits[0] <= take.seconds <= limits[1]:
+            has = f"{name} has {float(take.seconds):.4g}"
+            what = f"{self.service} edits clips of {limits[0]} to {limits[1]} s, and {has}"
+            raise Unsupported("edit", what, f"edit a take of {limits[0]} to {limits[1]} s")
+        if not self._can_send("edited"):
+            raise self._links_only(f"the clip of {name}", "edited", "edit", ())
+        return Attachment(kind="video", digest=f"take:{take.key}", source="", seconds=take.seconds)
+
+    def pictures(self, edit: TakeEdit) -> tuple[Attachment, ...]:
+        """The pictures of an edit. Raises Unsupported."""
+        found = tuple(self._attachment(picture, "image", "edit", ()) for picture in edit.references)
+        if self._problems:
+            first, *others = self._problems
+            raise Unsupported(first.field, first.message, first.hint, first.at, tuple(others))
+        return found
+
     def _can_send(self, use: Use) -> bool:
         """Whether the service can read a local file: from the request, its own store or the user's bucket."""
         return self.has_bucket or self.capability.accepts_local_file(use)
 
     def _links_only(self, what: str, use: Use, field: str, at: KeyPath) -> Unsupported:
         otherwise = f"set {MEDIA_URL} to a bucket of yours"
-        otherwise += "" if field == "continues" else ", or give an http address"
+        otherwise += "" if field in ("continues", "edit") else ", or give an http address"
         return Unsupported(
             field,
             f"{self.service} cannot be sent {what}: in {self._mode} it takes links only",

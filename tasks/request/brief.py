@@ -42,7 +42,8 @@ class Brief(Frozen):
 def brief_of(storyboard: Storyboard, shot: Shot, request: Request, name_of: NameOf, *, is_draft: bool = False) -> Brief:
     """The brief of a request that was built for a shot. Each file and address is named by `name_of`."""
     words = {DRAFT_WORD: "yes"} if is_draft else {}  # the first, by which the ledger knows it
-    words.update(_board_words(request) if request.board else _prompt_words(storyboard, shot))
+    is_edit = request.edited is not None
+    words.update(_board_words(request) if request.board else _prompt_words(storyboard, shot, is_edit=is_edit))
     words.update(_attachment_words(shot, request, name_of))
     words.update(_format_words(shot, request))
     return Brief(words=tuple(word for word in words.items() if word[1]))
@@ -62,7 +63,11 @@ def changes(then: Brief, now: Brief) -> tuple[str, ...]:
     return tuple(name for name in changed if name != _ORDER or changed == [_ORDER])
 
 
-def _prompt_words(storyboard: Storyboard, shot: Shot) -> Iterator[tuple[str, str]]:
+def _prompt_words(storyboard: Storyboard, shot: Shot, *, is_edit: bool) -> Iterator[tuple[str, str]]:
+    if is_edit:
+        yield "instruction", shot.edit.instruction if shot.edit else ""
+        yield "what to avoid", storyboard.look.avoid
+        return
     yield "action", shot.action
     yield "size", shot.size or ""
     yield "camera", ", ".join(filter(None, (shot.camera.move, shot.camera.angle, shot.camera.lens)))
@@ -102,6 +107,9 @@ def _attachment_words(shot: Shot, request: Request, name_of: NameOf) -> Iterator
     elif first:
         file, identity = name_of(first.source, first.digest)
         yield f"first frame {file}", identity
+    if request.edited:
+        yield f"{shot.upstream if shot.edits_another else 'the take'}, which it edits", request.edited.digest
+        yield "sound of the edit", request.audio
     if last:
         file, identity = name_of(last.source, last.digest)
         yield f"last frame {file}", identity

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from storyreel.specs.cut import Anchor, Event
 from storyreel.specs.problems.phrases import listed, suggestion
-from storyreel.specs.storyboard import Mode, Shot, Storyboard
+from storyreel.specs.storyboard import Mode, Shot, Storyboard, TakeEdit
 from storyreel.specs.timing import FrameRate
 from storyreel.tasks.providers.capability import Capability
 from storyreel.tasks.providers.models import find_model, models_of
@@ -19,7 +19,7 @@ from storyreel.tasks.request.attachments import AttachmentBuilder, FileDigest, U
 from storyreel.tasks.request.board import board_of
 from storyreel.tasks.request.edition import Edition, editions
 from storyreel.tasks.request.local_files import LocalFileChecks
-from storyreel.tasks.request.prompt import build_prompt
+from storyreel.tasks.request.prompt import build_instruction, build_prompt
 from storyreel.tasks.request.unsupported import Unsupported, alternatives, services_with
 
 
@@ -86,6 +86,96 @@ def build_requests(
     )
     for number in range(1, shot.takes + 1):
         yield _take(request, number, shot.seed)
+
+
+def build_edits(
+    storyboard: Storyboard,
+    shot: Shot,
+    provider: type[Provider],
+    event: Event,
+    anchor: Anchor,
+    edited: Upstream,
+    digest: FileDigest,
+    files: LocalFileChecks | None = None,
+    has_bucket: bool = False,
+    font: Path | None = None,
+) -> Iterator[Request]:
+    """Yield the requests for the edits of a shot, in order: all its takes if it edits another's, else the one beside
+    its takes. `edited` is the take that they are made of. The rest is as for `build_requests`.
+
+    Their number in the key counts the edits alone, so that a shot may get more takes.
+    """
+    if shot.edit is None:
+        return
+    count, service = 1 if shot.edits_itself else shot.takes, find_model(provider, shot.model)
+    if service and any(capability.draws_board for capability in service.modes.values()):
+        # It is drawn as what its shot says, in the place of its number.
+        last = shot.takes + shot.edits_itself
+        drawn = shot.model_copy(update={"takes": last})
+        takes = build_requests(storyboard, drawn, provider, event, anchor, None, digest, files, has_bucket, font)
+        yield from list(takes)[last - count :]
+        return
+    capability, who = _capability(shot, provider, Mode.EDIT), _who(provider, shot)
+    builder = AttachmentBuilder(
+        storyboard, shot, who, capability, digest, files or LocalFileChecks(), has_bucket, frozenset()
+    )
+    clip = builder.edited(
+        edited, f"take {shot.edited_take}" if shot.edits_itself else f"{shot.upstream}, which it edits"
+    )
+    pictures, wanted = builder.pictures(shot.edit), storyboard.format
+    request = Request(
+        provider=provider.name,
+        model=capability.model,
+        mode=capability.mode,
+        prompt=_instruction(storyboard, shot, shot.edit, pictures, capability),
+        negative_prompt=_negative_prompt(storyboard, shot, capability),
+        seed=0,
+        seconds=_edited_seconds(storyboard, shot, capability, event, anchor, edited),
+        aspect_ratio=wanted.aspect_ratio,
+        resolution=_supported("resolution", wanted.resolution, lambda c: c.resolutions, capability, who, shot.model),
+        width=wanted.size[0],
+        height=wanted.size[1],
+        references=pictures,
+        first_frame=None,
+        edited=clip,
+        audio=shot.edit.audio,
+        expand_prompt=shot.expand_prompt and capability.prompt_expansion,
+        watermark=_watermark(shot, capability, who),
+        take=1,
+    )
+    for number in range(1, count + 1):
+        yield _take(request, number, shot.seed)
+
+
+def _edited_seconds(
+    storyboard: Storyboard, shot: Shot, capability: Capability, event: Event, anchor: Anchor, edited: Upstream
+) -> Fraction:
+    """As much of the edited clip as the shot needs; all of it if its end is needed, or if less is not sold."""
+    rate = storyboard.format.fps
+    needed = _needed_frames(shot, event, anchor, capability)
+    enough = capability.shortest_sold(needed, rate)
+    if edited.seconds is None:
+        return enough or Fraction((capability.durations or (0,))[-1])
+    if needed > rate.nearest_frames(edited.seconds) and not shot.edits_itself:
+        what = (
+            f"shot {shot.shot} needs {float(rate.seconds(needed)):.4g}s, and the take of {shot.upstream} that it edits"
+        )
+        raise Unsupported(
+            "duration", f"{what} has {float(edited.seconds):.4g}s", "make it shorter, or that take longer"
+        )
+    if anchor == "last" or shot.edits_itself or enough is None:
+        return edited.seconds
+    return min(enough, edited.seconds)
+
+
+def _instruction(
+    storyboard: Storyboard, shot: Shot, edit: TakeEdit, pictures: tuple[Attachment, ...], capability: Capability
+) -> str:
+    prompt = build_instruction(storyboard, edit, pictures, capability)
+    if capability.prompt_length is not None and len(prompt) > capability.prompt_length:
+        what = f"the instruction for shot {shot.shot} has {len(prompt)} characters, {capability.model} reads"
+        raise Unsupported("edit", f"{what} {capability.prompt_length}", "shorten it")
+    return prompt
 
 
 def _take(request: Request, number: int, seed: int | None) -> Request:

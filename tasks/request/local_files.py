@@ -72,7 +72,7 @@ def kind_for(use: Use) -> AttachmentKind:
     """The kind of file for a use: a frame is an image."""
     if use == "first_frame" or use == "last_frame":
         return "image"
-    return "video" if use == "first_clip" else use
+    return "video" if use == "first_clip" or use == "edited" else use
 
 
 def _facts(file: Path, kind: AttachmentKind) -> FileFacts | FileProblem:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from storyreel.specs.storyboard import PLACEHOLDER, Dialogue, Shot, Storyboard
+from storyreel.specs.storyboard import PLACEHOLDER, Dialogue, Shot, Storyboard, TakeEdit
 from storyreel.tasks.providers.capability import Capability
 from storyreel.tasks.providers.request import Attachment
 from storyreel.tasks.request.article import with_article
@@ -56,6 +56,15 @@ def build_prompt(
         f"Avoid: {storyboard.look.avoid}" if storyboard.look.avoid and not capability.negative_prompt else "",
     ]
     return fill_names(" ".join(_sentence(text) for text in sentences if text.strip()), names)
+
+
+def build_instruction(
+    storyboard: Storyboard, edit: TakeEdit, attached: Sequence[Attachment], capability: Capability
+) -> str:
+    """The prompt of an edit: its pictures, then the instruction."""
+    labels = _labels(attached, capability)[0].get("", ())
+    pictures = f"{_listed(labels)} {'is a reference' if len(labels) == 1 else 'are references'}." if labels else ""
+    return " ".join(filter(None, (pictures, fill_names(_sentence(edit.instruction), storyboard.names))))
 
 
 def fill_names(text: str, names: Mapping[str, str]) -> str:

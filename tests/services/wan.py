@@ -18,10 +18,11 @@ from tests.services.jobs import Job, Phase
 from tests.services.references import Finding, Kind, Reference
 from tests.services.sales import Order, nearest_ratio, ordered
 
-Mode = Literal["r2v", "i2v", "t2v"]
+Mode = Literal["r2v", "i2v", "t2v", "edit"]
 
 MODELS: Mapping[str, Mode | wan_3.Form] = {
     **wan_3.MODELS,
+    "wan2.7-videoedit": "edit",
     "wan2.7-r2v": "r2v",
     "wan2.7-r2v-2026-06-12": "r2v",
     "wan2.7-i2v": "i2v",
@@ -59,15 +60,17 @@ _KINDS: Mapping[str, Kind] = {
     "last_frame": "image",
     "first_clip": "clip",
     "driving_audio": "audio",
+    "video": "clip",
 }
 _MEDIA: Mapping[str, tuple[str, ...]] = {
     "r2v": ("reference_image", "reference_video", "first_frame"),
     "i2v": ("first_frame", "last_frame", "first_clip", "driving_audio"),
     "t2v": (),
+    "edit": ("video", "reference_image"),
 }
 
 
-NEEDS_MEDIA = frozenset({"r2v", "i2v"}) | wan_3.NEEDS_MEDIA
+NEEDS_MEDIA = frozenset({"r2v", "i2v", "edit"}) | wan_3.NEEDS_MEDIA
 
 
 def fields(
@@ -93,7 +96,7 @@ def fields(
         | ({"reference_voice": url} if mode == "r2v" else {}),
     )
     inputs = {
-        "prompt": Field("text", needed=mode != "i2v", least=1, most=PROMPT if refuses_long else None),
+        "prompt": Field("text", needed=mode not in ("i2v", "edit"), least=1, most=PROMPT if refuses_long else None),
         "negative_prompt": Field("text", most=NEGATIVE if refuses_long else None),
     }
     inputs |= also
@@ -107,6 +110,10 @@ def fields(
     }
     if mode != "i2v":
         parameters["ratio"] = Field("text", choices=("16:9", "9:16", "1:1", "4:3", "3:4"))
+    if mode == "edit":
+        # 0 is as long as the clip; else a part from its beginning.
+        parameters["duration"] = Field("integer", least=0, most=10)
+        parameters["audio_setting"] = Field("text", choices=("auto", "origin"))
     if mode == "t2v":
         parameters["shot_type"] = Field("text", choices=("single", "multi"))
     return {
@@ -125,6 +132,9 @@ def combinations(
     kinds = [item["type"] for item in media(body)]
     if mode == "i2v" and sorted(kinds) not in [sorted(one) for one in sets]:
         return [_media("one of " + ", ".join("{" + ", ".join(one) + "}" for one in sets), " + ".join(kinds) or "none")]
+    seconds = parameters(body).get("duration", 5)
+    if mode == "edit":
+        return _edit_combinations(kinds, parameters(body).get("duration", 0))
     if mode != "r2v":
         return []
     wrong = []
@@ -135,7 +145,6 @@ def combinations(
         wrong.append(_media("at most 1 first_frame", str(kinds.count("first_frame"))))
     if any("reference_voice" in item for item in media(body) if item["type"] == "first_frame"):
         wrong.append(_media("reference_voice on a reference", "on a first_frame"))
-    seconds = parameters(body).get("duration", 5)
     if "reference_video" in kinds and seconds > 10:
         wrong.append(
             Violation(("parameters", "duration"), "combination", "2 to 10 with a reference video", str(seconds))
@@ -143,8 +152,23 @@ def combinations(
     return wrong
 
 
+def _edit_combinations(kinds: list[str], seconds: int) -> list[Violation]:
+    wrong = []
+    if kinds.count("video") != 1:
+        wrong.append(_media("1 video", str(kinds.count("video"))))
+    if kinds.count("reference_image") > 4:
+        wrong.append(_media("at most 4 reference_image", str(kinds.count("reference_image"))))
+    if seconds == 1:
+        wrong.append(Violation(("parameters", "duration"), "combination", "0, or 2 to 10", "1"))
+    return wrong
+
+
 def too_long(body: Mapping[str, Any], findings: Mapping[str, Finding]) -> Violation | None:
     """What is wrong with the lengths of its files together, once they were opened."""
+    if MODELS[body["model"]] == "edit":
+        has, asked = _edited(body, findings), parameters(body).get("duration", 0)
+        if has and asked > has + 0.1:
+            return Violation(("parameters", "duration"), "combination", f"at most the video's {has:.2f}", str(asked))
     return wan_3.too_long(body, findings) if body["model"] in wan_3.MODELS else None
 
 
@@ -178,22 +202,33 @@ def references(body: Mapping[str, Any]) -> list[Reference]:
     return found
 
 
+def _edited(body: Mapping[str, Any], findings: Mapping[str, Finding]) -> float:
+    """Seconds of the clip that is edited; 0 where it was not opened."""
+    ((at, _),) = [(at, item) for at, item in enumerate(media(body)) if item["type"] == "video"]
+    found = findings.get(f"input.media[{at}].url")
+    return found.seconds if found else 0
+
+
 def order(body: Mapping[str, Any], findings: Mapping[str, Finding]) -> Order:
     """The order: a first frame decides the shape, and a prompt beyond its limit is cut."""
     chosen, form = parameters(body), wan_3.MODELS.get(body["model"])
     ratio = chosen.get("ratio", "16:9").replace("adaptive", "16:9")
     for at, item in enumerate(media(body)):
         found = findings.get(f"input.media[{at}].url")
-        if item["type"] in ("first_frame", "first_clip") and found and found.width:
+        if item["type"] in ("first_frame", "first_clip", "video") and found and found.width:
             ratio = nearest_ratio(found.width, found.height)
+    seconds, billed = chosen.get("duration", 5), wan_3.input_seconds(body, findings) if form else None
+    if MODELS[body["model"]] == "edit":
+        billed = round(_edited(body, findings)) or 5
+        seconds = chosen.get("duration", 0) or billed
     return ordered(
         model=body["model"],
         prompt=body["input"].get("prompt", "")[: wan_3.PROMPT[form] if form else PROMPT],
-        seconds=chosen.get("duration", 5),
+        seconds=seconds,
         resolution=chosen.get("resolution", "1080P"),
         ratio=ratio,
         with_video=any(item["type"] == "reference_video" for item in media(body)),
-        input_seconds=wan_3.input_seconds(body, findings) if form else None,
+        input_seconds=billed,
     )
 
 

@@ -48,6 +48,17 @@ _BY_MODE: Mapping[Mode, Mapping[str, Any]] = {
     # A clip to go on from has 2 to 10 s, and the length of the new one, which is billed, is that of both together.
     Mode.IMAGE: {"media": WAN, "follows_first_frame": True, "sound": True, "first_clip": (2, 10)},
     Mode.TEXT: {"media": WAN, "first_frame": False, "sound": True},
+    # Its length is that of the clip, or a part from its beginning, and both are billed: Model Studio's reference for
+    # video editing, and docs.evolink.ai on billing; read 2026-11-29.
+    Mode.EDIT: {
+        "media": WAN,
+        "durations": tuple(range(2, 11)),
+        "edits": (2, 10),
+        "images": 4,
+        "videos": 0,
+        "first_frame": False,
+        "follows_first_frame": True,
+    },
 }
 
 

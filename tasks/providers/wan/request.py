@@ -28,11 +28,13 @@ def order_body(request: Request, urls: AttachmentUrls, capability: Capability) -
         media.append({"type": "first_clip", "url": urls["first_clip", request.first_clip.digest]})
     if request.last_frame and request.mode is Mode.IMAGE:
         media.append({"type": "last_frame", "url": urls["last_frame", request.last_frame.digest]})
+    if request.edited:
+        media.append({"type": "video", "url": urls["edited", request.edited.digest]})
     if request.sound and request.mode is Mode.IMAGE:
         media.append({"type": "driving_audio", "url": urls["sound", request.sound.digest]})
     if request.sound and request.mode is Mode.TEXT:
         content["audio_url"] = urls["sound", request.sound.digest]
-    if request.mode is Mode.REFERENCE:
+    if request.mode in (Mode.REFERENCE, Mode.EDIT):
         media += [_reference(reference, urls, capability) for reference in request.references]
         if capability.voices is not None:
             voices = [reference.voice for reference in request.references if reference.voice]
@@ -47,7 +49,11 @@ def order_body(request: Request, urls: AttachmentUrls, capability: Capability) -
     }
     if capability.prompt_expansion:
         parameters["prompt_extend"] = request.expand_prompt
-    if request.mode is not Mode.IMAGE:
+    if request.edited:
+        parameters["audio_setting"] = request.audio
+        # All of it, to the frame: a number of seconds would cut it.
+        parameters["duration"] = 0 if request.seconds == request.edited.seconds else int(request.seconds)
+    if request.mode not in (Mode.IMAGE, Mode.EDIT):
         parameters["ratio"] = request.aspect_ratio
     return {"model": request.model, "input": content, "parameters": parameters}
 

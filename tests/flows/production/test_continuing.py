@@ -7,10 +7,11 @@ from pathlib import Path
 import av
 import pytest
 
+from storyreel.flows.production.outcomes import ShotsFailed
 from storyreel.flows.render import render_storyboard
 from storyreel.tasks.media.probe import probe
 from tests.services.dashscope import Dashscope
-from tests.services.jobs import Script
+from tests.services.jobs import Phase, Script
 from tests.tasks.generated_clips import make_clip
 from tests.tasks.providers.hosted_services import SERVICES
 
@@ -22,7 +23,7 @@ title: The Keeper
 format: {fps: 30}
 defaults: {provider: dashscope, duration: 2s}
 shots:
-  - {shot: 1A, action: One waits., duration: 3s}
+  - {shot: 1A, action: One waits., duration: 3s, edit: {instruction: Make it dusk}}
   - {shot: 1B, action: Two turns., continues: {shot: 1A, with: clip}, transition: {type: dissolve, duration: 10f}}
 """
 
@@ -30,7 +31,7 @@ shots:
 def ramp(into: Path, frames: int, first: int = 0) -> Path:
     """Frame n has luma 40 + first + n, and a tone that is as long."""
     return make_clip(
-        into, frames=frames, fps="30", size="320x180", picture="color=black",
+        into, frames=frames, fps="30", size="480x270", picture="color=black",
         filters=f"geq=lum='40+{first}+N':cb=128:cr=128", options=("-crf", "4"), sound="sine=440",
     )  # fmt: skip
 
@@ -44,14 +45,19 @@ def numbers(clip: Path) -> list[int]:
         ]
 
 
-async def test_a_clip_goes_on_from_the_end_of_another_and_none_of_it_is_in_the_film_twice(
+async def test_a_clip_goes_on_from_the_end_of_an_edited_one_and_none_of_it_is_in_the_film_twice(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """The edit is in the cut, in the place of the take that it is of, and is what the next shot goes on from."""
     monkeypatch.setenv("STORYREEL_POLL_SECONDS", "0.02")
     service = SERVICES["dashscope"].emulated()
     assert isinstance(service, Dashscope)
     # The second begins with the last two seconds of the first, as the service makes it.
-    clips = {"One": ramp(tmp_path / "one.mp4", 90), "Two": ramp(tmp_path / "two.mp4", 120, first=30)}
+    clips = {
+        "One": ramp(tmp_path / "before.mp4", 90, first=100),
+        "dusk": ramp(tmp_path / "edited.mp4", 90),
+        "Two": ramp(tmp_path / "two.mp4", 120, first=30),
+    }
     for word, clip in clips.items():
         script = Script(waiting=0, running=0, delivers=clip)
         service.use_script(script, when=lambda order, word=word: word in order.prompt)  # type: ignore[misc]
@@ -60,7 +66,14 @@ async def test_a_clip_goes_on_from_the_end_of_another_and_none_of_it_is_in_the_f
             monkeypatch.setenv(name, value)
         (tmp_path / "film.yaml").write_text(FILM)
         made = await render_storyboard(str(tmp_path / "film.yaml"), out=str(tmp_path / "out"), buy=True)
-    _, second = service.accepted
+        again = await render_storyboard(str(tmp_path / "film.yaml"), out=str(tmp_path / "out"), agreed=[])
+        assert again.frames == made.frames
+    _, edit, second = service.accepted
+    assert [one.order.model for one in service.accepted] == ["wan2.7-t2v", "wan2.7-videoedit", "wan2.7-i2v"]
+    assert edit.body["input"]["prompt"] == "Make it dusk." and edit.body["parameters"]["audio_setting"] == "origin"
+    (item,) = edit.body["input"]["media"]
+    assert item["type"] == "video" and edit.body["parameters"]["duration"] == 0, "all of it"
+    assert service.stored(item["url"]) == clips["One"].read_bytes(), "the clip of the take, as it is"
     assert second.body["parameters"]["duration"] == 4, "two seconds of the clip before, and two new ones"
     (item,) = second.body["input"]["media"]
     assert item["type"] == "first_clip"
@@ -74,3 +87,17 @@ async def test_a_clip_goes_on_from_the_end_of_another_and_none_of_it_is_in_the_f
     expected = [*range(90), *range(90, 150)]
     held = range(90, 95)  # the clip before has none after its last, and goes on with that
     assert all(abs(seen[at] - expected[at]) <= (5 if at in held else 2) for at in range(150)), seen
+
+
+async def test_an_edit_of_a_take_that_failed_is_not_ordered_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STORYREEL_POLL_SECONDS", "0.02")
+    service = SERVICES["dashscope"].emulated(script=Script(waiting=0, running=0, end=Phase.FAILED))
+    with service.served() as base:
+        for name, value in SERVICES["dashscope"].environment(base).items():
+            monkeypatch.setenv(name, value)
+        (tmp_path / "film.yaml").write_text(FILM)
+        with pytest.raises(ShotsFailed, match=r"not made, because it edits 1A take 1"):
+            await render_storyboard(str(tmp_path / "film.yaml"), out=str(tmp_path / "out"), buy=True)
+    assert [one.order.model for one in service.accepted] == ["wan2.7-t2v"]

@@ -18,8 +18,9 @@ def test_the_four_services_and_the_animatic_are_installed_with_their_modes() -> 
     found = {service.name: service for service in installed_services({}) if isinstance(service, Service)}
     assert set(found) == {"animatic", *SERVICES}
     for name, service in found.items():
+        edits = {"video-edit"} if name in ("animatic", "apiyi", "dashscope") else set()
         assert {capability.mode for capability in service.capabilities} == {
-            "text-to-video", "image-to-video", "reference-to-video"
+            "text-to-video", "image-to-video", "reference-to-video", *edits
         }  # fmt: skip
         assert service.paid == (name != "animatic")
         assert service.key == ("" if name == "animatic" else f"{name.upper()}_API_KEY")

@@ -28,6 +28,8 @@ from tests.services.faults import Answer
 from tests.services.jobs import Script
 from tests.services.wire import HttpRequest, Reply, app, json_reply, listening_socket, serving
 
+MADE = tuple(mode for mode in Mode if mode is not Mode.EDIT)
+"""The modes in which every service makes clips; edits are made at some."""
 KEY = "sk-emulator"
 AT_ONCE = Script(waiting=0, running=0)
 

@@ -17,7 +17,7 @@ from tests.services.aimlapi import FREE_TIER
 from tests.services.aimlapi_models import ListedModel, by_resolution, per_unit
 from tests.services.faults import Answer, Call, Page, Reset
 from tests.services.jobs import Failure, Phase, Script
-from tests.tasks.providers.hosted_services import KEY, SERVICES, answering, opened, request, video
+from tests.tasks.providers.hosted_services import KEY, MADE, SERVICES, answering, opened, request, video
 
 SERVICE = SERVICES["aimlapi"]
 
@@ -134,7 +134,7 @@ async def test_a_refusal_names_the_field(details: str) -> None:
 async def test_whole_seconds_are_sent_as_numbers() -> None:
     settings = {"duration_as_text": False, "whole_floats": False, "needs_reference": True, "combined_references": 5}
     async with opened(SERVICE, settings=settings) as (provider, emulator):
-        for mode in Mode:
+        for mode in MADE:
             await provider.submit(request(SERVICE, mode))
     assert len(emulator.accepted) == 3
 

@@ -11,7 +11,7 @@ from storyreel.tasks.providers.errors import Refused, TaskFailed, TaskForgotten,
 from storyreel.tasks.providers.freepik import Freepik
 from tests.services.faults import Answer, Call
 from tests.services.jobs import Failure, Phase, Script
-from tests.tasks.providers.hosted_services import KEY, SERVICES, opened, request
+from tests.tasks.providers.hosted_services import KEY, MADE, SERVICES, opened, request
 
 SERVICE = SERVICES["freepik"]
 
@@ -30,7 +30,7 @@ def test_each_host_gets_the_key_in_its_own_header(base: str, header: str) -> Non
     assert adapter.headers(KEY) == {header: KEY}
 
 
-@pytest.mark.parametrize("mode", list(Mode))
+@pytest.mark.parametrize("mode", MADE)
 async def test_a_task_is_polled_under_the_path_of_its_mode(mode: Mode) -> None:
     async with opened(SERVICE) as (provider, emulator):
         accepted = await provider.submit(request(SERVICE, mode))
@@ -93,7 +93,7 @@ async def test_an_empty_balance_is_final(status: int) -> None:
 
 async def test_the_list_has_the_tasks_of_all_modes_and_no_times() -> None:
     async with opened(SERVICE, settings={"script": Script(1, 1)}) as (provider, _):
-        ordered = {(await provider.submit(request(SERVICE, mode))).task for mode in Mode}
+        ordered = {(await provider.submit(request(SERVICE, mode))).task for mode in MADE}
         listed = await provider.list_tasks(datetime.now(UTC) - timedelta(hours=1), datetime.now(UTC))
     assert listed is not None
     assert {task.task for task in listed} == ordered

@@ -14,10 +14,10 @@ from storyreel.tasks.media.probe import probe
 from storyreel.tasks.providers.errors import Refusal, Terminal, Transient
 from tests.services.faults import Call, Claims, Corrupt, Shortened
 from tests.services.jobs import Script
-from tests.tasks.providers.hosted_services import KEY, Service, finished, nothing, opened, request
+from tests.tasks.providers.hosted_services import KEY, MADE, Service, finished, nothing, opened, request
 
 
-@pytest.mark.parametrize("mode", list(Mode))
+@pytest.mark.parametrize("mode", MADE)
 async def test_a_take_is_ordered_once_polled_and_downloaded(service: Service, mode: Mode, tmp_path: Path) -> None:
     async with opened(service, settings={"script": Script(waiting=1, running=1)}) as (provider, emulator):
         ordered = request(service, mode)

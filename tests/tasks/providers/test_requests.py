@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from tests.services.emulator import Emulator
 from tests.services.test_aimlapi_schema import FOLDER, checker, request_schema
 from tests.tasks.generated_clips import make_clip
 from tests.tasks.providers.hosted_services import (
+    MADE,
     SERVICES,
     Service,
     digest_of,
@@ -156,7 +158,7 @@ def full(service: Service, mode: Mode) -> Any:
     )
 
 
-@pytest.mark.parametrize("mode", list(Mode))
+@pytest.mark.parametrize("mode", MADE)
 @pytest.mark.parametrize("name", list(SERVICES))
 async def test_every_field_of_an_order_is_as_the_service_documents(name: str, mode: Mode) -> None:
     service = SERVICES[name]
@@ -180,7 +182,7 @@ def switched_on(body: Any) -> Any:
     return {name: True if name in switches else switched_on(value) for name, value in body.items()}
 
 
-@pytest.mark.parametrize("mode", list(Mode))
+@pytest.mark.parametrize("mode", MADE)
 @pytest.mark.parametrize("name", list(SERVICES))
 async def test_expansion_and_mark_are_switched_on_under_the_services_own_names(name: str, mode: Mode) -> None:
     service = SERVICES[name]
@@ -212,6 +214,26 @@ async def test_the_recording_that_drives_a_clip_is_sent_under_the_services_own_n
     assert received.json() == body
 
 
+@pytest.mark.parametrize(("sold", "sent"), [(5, 0), (3, 3)])
+@pytest.mark.parametrize("name", ["apiyi", "dashscope"])
+async def test_an_edit_is_ordered_of_a_clip_all_of_it_unless_less_is_sold(name: str, sold: int, sent: int) -> None:
+    service = SERVICES[name]
+    clip = video("https://films.example/take.mp4", seconds=Fraction(5))
+    ordered = request(
+        service, Mode.EDIT, prompt="Make it dusk.", seed=4711, seconds=sold, edited=clip, audio="origin",
+        references=(image(MIRA),),
+    )  # fmt: skip
+    async with opened(service) as (provider, emulator):
+        await provider.submit(ordered)
+    media = [{"type": "video", "url": clip.source}, {"type": "reference_image", "url": MIRA}]
+    assert emulator.requests[-1].json() == {
+        "model": "wan2.7-videoedit",
+        "input": {"prompt": "Make it dusk.", "media": media},
+        "parameters": {**WAN_COMMON, "duration": sent, "audio_setting": "origin"},
+    }
+    assert emulator.accepted[0].order.seconds == sold and emulator.accepted[0].order.billed_seconds == 5 + sold
+
+
 @pytest.mark.parametrize("name", list(SERVICES))
 async def test_empty_fields_are_not_sent(name: str) -> None:
     async with opened(SERVICES[name]) as (provider, emulator):
@@ -222,7 +244,7 @@ async def test_empty_fields_are_not_sent(name: str) -> None:
 
 
 @pytest.mark.skipif(not FOLDER.is_dir(), reason="the published files are not beside this checkout")
-@pytest.mark.parametrize("mode", list(Mode))
+@pytest.mark.parametrize("mode", MADE)
 def test_aimlapis_orders_fit_its_published_schema(mode: Mode) -> None:
     short = {Mode.REFERENCE: "r2v", Mode.IMAGE: "i2v", Mode.TEXT: "t2v"}[mode]
     ordered, service = full(SERVICES["aimlapi"], mode), SERVICES["aimlapi"]
@@ -277,8 +299,14 @@ def storyboards(draw: st.DrawFn) -> dict[str, Any]:
             shot["first_frame"] = draw(places.filter(lambda place: "png" in place)).format("board")
         if ("continues" in shot or "first_frame" in shot) and draw(st.integers(0, 2)) == 0:
             shot["last_frame"] = draw(places.filter(lambda place: "png" in place)).format("board")
+        if draw(st.integers(0, 3)) == 0:
+            shot["edit"] = {"instruction": draw(WORDS).replace("{", "").replace("}", "")}
+            if "continues" not in shot and "first_frame" not in shot and number:
+                shot["edit"]["of"] = f"S{number - 1}"
+            if draw(st.booleans()):
+                shot["edit"] |= {"references": ["https://x.example/coat.png"], "audio": "auto"}
         if draw(st.integers(0, 4)) == 0:
-            shot["mode"] = draw(st.sampled_from([mode.value for mode in Mode]))
+            shot["mode"] = draw(st.sampled_from([mode.value for mode in MADE]))
         if draw(st.integers(0, 3)) == 0:
             shot["sound"] = "here/v.wav"
         if draw(st.integers(0, 3)) == 0:
@@ -320,11 +348,16 @@ def sets(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "here").mkdir()
     for name in ("board", *(f"{who}{n}" for who in ("ann", "ben", "cy") for n in range(3))):
         Image.new("RGB", (480, 400), "grey").save(folder / "here" / f"{name}.png")
-    make_clip(folder / "here" / "end.mp4", frames=60, fps="30", size="480x400")
     with wave.open(str(folder / "here" / "v.wav"), "wb") as sound:
         sound.setparams((1, 2, 8000, 0, "NONE", ""))
         sound.writeframes(bytes(2 * 8000 * 3))
     return folder
+
+
+def clip_of(folder: Path, seconds: Fraction) -> Path:
+    """A clip of a length; made once."""
+    file = folder / "here" / f"{seconds}.mp4"
+    return file if file.exists() else make_clip(file, frames=int(30 * seconds), fps="30", size="480x400")
 
 
 @pytest.fixture(scope="module")
@@ -358,10 +391,10 @@ def test_a_service_accepts_every_planned_order(
         async with service.provider(base_url) as provider:
             for take in takes:
                 ordered = take.request
-                for use in ("first_frame", "first_clip") if take.continues else ():
+                for use in ("first_frame", "first_clip", "edited") if take.continues else ():
                     # What a run takes from the clip before.
                     if part := getattr(ordered, use):
-                        file = sets / "here" / ("end.mp4" if use == "first_clip" else "board.png")
+                        file = sets / "here" / "board.png" if use == "first_frame" else clip_of(sets, part.seconds)
                         written = {"source": str(file), "frame_digest": digest_of(file)}
                         ordered = ordered.model_copy(update={use: part.model_copy(update=written)})
                         parts.add(use)
@@ -377,6 +410,7 @@ def test_a_service_accepts_every_planned_order(
     @example(film=plain({"first_frame": "https://x.example/board.png", "last_frame": "here/board.png"}))
     @example(film=plain({"references": ["https://x.example/mira.png"], "first_frame": "https://x.example/board.png"}))
     @example(film=going_on())
+    @example(film=plain({"takes": 2, "edit": {"take": 1, "instruction": "Make it dusk"}}))
     @example(film=going_on(last_frame="https://x.example/board.png"))
     def any_film(film: dict[str, Any]) -> None:
         try:
@@ -394,9 +428,13 @@ def test_a_service_accepts_every_planned_order(
         assert ids <= {capability.model for capability in models_of(service.adapter)[model].modes.values()}
 
     any_film()
-    assert taken == set(Mode), "the films did not reach every mode"
+    able_modes = models_of(service.adapter)[model].modes.items()
+    assert taken == {mode for mode, able in able_modes if mode is not Mode.EDIT or able.uploads}, (
+        "the films did not reach every mode"
+    )
     able = models_of(service.adapter)[model].modes[Mode.IMAGE]
     assert ("first_clip" in parts) == bool(able.first_clip and able.uploads)
+    assert ("edited" in parts) == (name == "dashscope" and model == "wan2.7")
 
 
 def test_a_film_that_one_service_cannot_make_names_those_that_can(sets: Path) -> None:

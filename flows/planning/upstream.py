@@ -1,0 +1,42 @@
+"""What a shot is made of, where that is a take of another one, or of its own: found before anything is made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from storyreel.flows.planning.model import PlannedTake
+from storyreel.specs.cut import Anchor
+from storyreel.specs.storyboard import Shot
+from storyreel.tasks.request.attachments import Upstream
+
+
+def upstream_of(shot: Shot, made: Mapping[str, tuple[Shot, Sequence[PlannedTake]]]) -> Upstream | None:
+    """The take that must be made before a shot, of those that are planned: the one in the cut, unless it edits another.
+
+    None if there is none; of a shot that cannot be planned, one that stands for it.
+    """
+    if shot.upstream is None:
+        return None
+    if shot.upstream not in made:
+        return Upstream("unsupported")
+    before, takes = made[shot.upstream]
+    if shot.edits_another:
+        return as_edited(takes[(shot.edited_take or before.circled_take) - 1])
+    return as_upstream(takes[before.circled_take - 1])
+
+
+def as_upstream(take: PlannedTake) -> Upstream:
+    """A take as the one that another continues: whichever service makes it, its clip has at least these seconds."""
+    return Upstream(take.identity, min(candidate.request.seconds for candidate in take.candidates))
+
+
+def as_edited(take: PlannedTake) -> Upstream:
+    """A take as the one that another is an edit of: whichever service makes it, no more than these seconds are paid."""
+    return Upstream(take.identity, max(candidate.request.seconds for candidate in take.candidates))
+
+
+def anchor_of(shot: Shot, continued: frozenset[str]) -> Anchor:
+    """The end of a shot's clip that must be in the cut; `continued` are the slates that other shots continue."""
+    if shot.continues:
+        return "first"
+    return "last" if shot.shot in continued or shot.last_frame else "free"
