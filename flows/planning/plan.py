@@ -257,7 +257,7 @@ class _TakeBuilder:
         takes: list[PlannedTake] = []
         try:
             if not shot.edits_another:
-                requests = self._requests(shot, services, event, anchor, upstream, edition)
+                requests = self._requests(shot, services, upstream, edition)
                 takes += self._planned(shot, [with_seeds(each, in_film) for each in requests], event, anchor, upstream)
             edited = as_edited(takes[shot.edited_take - 1]) if shot.edited_take and takes else upstream
             if shot.edit and edited:
@@ -308,15 +308,10 @@ class _TakeBuilder:
         return float(rate.seconds(length.frames(rate)))
 
     def _requests(
-        self,
-        shot: Shot,
-        services: Iterable[str],
-        event: Event,
-        anchor: Anchor,
-        upstream: Upstream | None,
-        edition: Edition,
+        self, shot: Shot, services: Iterable[str], upstream: Upstream | None, edition: Edition
     ) -> list[list[Request]]:
         """The requests for all takes of a shot, by service."""
+        event, anchor = self._events[shot.shot], anchor_of(shot, self._film.continued)
         return [
             list(
                 build_requests(
