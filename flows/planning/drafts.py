@@ -32,12 +32,12 @@ def beside_film(draft: Plan, film: Plan, storyboard: Storyboard) -> Plan:
     return _warned(draft, _about_same(same))
 
 
-def beside_draft(film: Plan, draft: Plan | StoryboardError) -> Plan:
-    """The plan of a film, with that of its draft, or with a warning that it cannot be made."""
+def beside_draft(film: Plan, draft: Plan | StoryboardError, file: str) -> Plan:
+    """The plan of a film, whose storyboard is `file`, with that of its draft, or a warning that it cannot be made."""
     if isinstance(draft, StoryboardError):
         return _warned(film, [f"the draft cannot be made: {draft.problems[0].message}"])
     film = film.model_copy(update={"other": draft})
-    return _warned(film, [*_about_same(_same(film)), *_notes_on_approvals(film.takes, draft)])
+    return _warned(film, [*_about_same(_same(film)), *_notes_on_approvals(film.takes, draft, file)])
 
 
 def worth_their_final(takes: Sequence[PlannedTake], draft: Plan | StoryboardError) -> Selected:
@@ -98,7 +98,7 @@ def _is_of(take: PlannedTake, draft: PlannedTake) -> bool:
     return (take.shot, take.take, take.action) == (draft.shot, draft.take, draft.action)
 
 
-def _notes_on_approvals(takes: Sequence[PlannedTake], draft: Plan) -> Iterator[str]:
+def _notes_on_approvals(takes: Sequence[PlannedTake], draft: Plan, file: str) -> Iterator[str]:
     """A sentence for each approved draft that no take of the film is the final of, or none that is in the cut."""
     by_shot = takes_by_shot(takes)
     for each in _approved(draft):
@@ -108,12 +108,13 @@ def _notes_on_approvals(takes: Sequence[PlannedTake], draft: Plan) -> Iterator[s
         if any(take.is_stand_in for take in finals) or (found and (found.circled or found.is_open)):
             continue
         if found:
-            why, how = f"is take {each.take}, and the film has another one in the cut", f"--circle {each.take}"
+            why, how = f"is take {each.take}, and the film has another one in the cut", ("--circle", str(each.take))
         elif each.action != finals[0].action:
-            why, how = "has another action than the film", f"--action {shlex.quote(each.action)}"
+            why, how = "has another action than the film", ("--action", each.action)
         else:
-            why, how = f"is take {each.take}, and the film has {len(finals)}", f"--takes {each.take - len(finals)}"
-        yield f"{say} {why}: write it into the storyboard with `storyreel retake FILM {each.shot} {how}`"
+            why, how = f"is take {each.take}, and the film has {len(finals)}", ("--takes", str(each.take - len(finals)))
+        again = shlex.join(["storyreel", "retake", file, each.shot, *how])
+        yield f"{say} {why}; next: {again}"
 
 
 def _warned(plan: Plan, warnings: Iterable[str]) -> Plan:

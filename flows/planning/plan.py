@@ -73,7 +73,8 @@ def make_plan(
         drafted = of_draft.plan(of_draft.takes(None))
     except StoryboardError as problem:
         drafted = problem
-    return beside_draft(of_film.plan(takes, selection, partial(worth_their_final, takes, drafted)), drafted)
+    plan = of_film.plan(takes, selection, partial(worth_their_final, takes, drafted))
+    return beside_draft(plan, drafted, film.where().file)
 
 
 def expected_seconds(takes: Sequence[PlannedTake], history: History) -> float | None:

@@ -287,3 +287,19 @@ def test_scenes_that_are_spread_are_deployed_beside_their_film(deploy: Deploy, c
     assert scenes.job_variables == film.job_variables, "a scene needs what its film needs"
     assert "spread" in (film.parameter_openapi_schema or {})["properties"]
     assert (scenes.parameter_openapi_schema or {})["properties"] == {}, "no person starts it"
+
+
+def test_a_draft_is_deployed_beside_its_film_for_whose_services_it_has_limits_too(
+    deploy: Deploy, client: SyncPrefectClient, film: Path, tmp_path: Path
+) -> None:
+    film.write_text(FILM.replace("Twice a Day", "Seen First").replace("vars:", "draft: {provider: apiyi}\nvars:"))
+    told = deploy("--yes", "--draft", APIYI_API_KEY="sk-secret", DASHSCOPE_API_KEY="sk-secret")
+    made = client.read_deployment_by_name("render storyboard/seen-first-draft")
+    assert told["deployment"] == "render storyboard/seen-first-draft"
+    assert [limit["name"] for limit in told["limits"]] == ["storyreel-apiyi", "storyreel-dashscope"]
+    assert made.parameters["draft"] is True and "draft" in made.tags
+    assert made.parameters["out"] == told["out"] == str(tmp_path / "renders" / "seen-first"), "a run adds `draft` to it"
+    assert "Seen First (draft)" in (made.description or "")
+    assert (made.parameter_openapi_schema or {})["properties"]["draft"]["type"] == "boolean"
+    again = deploy("--yes", "--name", "seen-first-draft")
+    assert [change for change in again["changes"] if change["what"] == "draft"] == [], "it stays a draft"

@@ -62,6 +62,13 @@ def test_the_board_has_take_state_service_and_cost(plan: Plan) -> None:
     assert r"| 1B take 1 ★ | **failed**: no \| such \<thing\> at all | animatic |  |" in text
 
 
+def test_the_board_of_a_draft_says_so_and_what_to_expect_of_one(tmp_path: Path) -> None:
+    file = tmp_path / "film.yaml"
+    file.write_text(FILM.replace("title:", "draft: {resolution: 480p}\ntitle:"))
+    plan = make_plan(read(file, {}), NOTHING, draft=True)
+    assert board(plan, rows_of(plan)).startswith("**Draft.** A draft has the seeds of its film; another model or size")
+
+
 def test_a_take_to_approve_shows_its_review_state(tmp_path: Path) -> None:
     file = tmp_path / "film.yaml"
     file.write_text(FILM.replace("action: Ana enters.,", "action: Ana enters., review: required,"))

@@ -99,7 +99,8 @@ def test_an_approved_draft_selects_its_final_and_approves_nothing_else(file: Pat
     assert [take.review for take in film.other.takes] == ["approved", "todo", "todo", None]
     assert bought(plan_at(file, "draft:approved")) == [("1A", 1)]
     (note,) = film.warnings
-    assert "storyreel retake FILM 1A --circle 1" in note, "the shot that continues 1A would begin with another take"
+    # The shot that continues 1A would begin with another take.
+    assert note.endswith(f"next: storyreel retake {file} 1A --circle 1")
 
     say(ledger, take_of(film, "1B"), Word.APPROVED)
     assert take_of(plan_at(file, draft=True), "1B").review == "todo", "nor is a draft approved by its film"
