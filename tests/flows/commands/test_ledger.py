@@ -144,7 +144,7 @@ def test_the_json_has_every_field_and_the_request_when_it_is_asked_for(told: Tol
     assert set(purchase) == {
         "key", "provider", "model", "film", "slate", "take", "state", "task", "clip", "cost", "reason", "owner",
         "created", "changed", "lease_until", "intended", "submitted", "finished", "scene", "price", "run", "owed",
-        "has_unnoted_clip",
+        "has_unnoted_clip", "draft",
     }  # fmt: skip
     assert purchase["cost"] == {"amount": "0.05", "currency": "USD"}
     (full,) = json.loads(told("--json", "--full", "--key", "c").stdout)
