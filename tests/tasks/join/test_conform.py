@@ -360,6 +360,7 @@ def test_the_cache_key_depends_on_everything_that_changes_the_bytes() -> None:
         conform_key("a", edit, TINY, False, version, None),
         conform_key("a", edit, TINY, True, "5.1", None),
         conform_key("a", edit, TINY, True, version, "c"),
+        conform_key("a", edit, TINY, True, version, None, is_draft=True),
     ]
     assert len(set(keys)) == len(keys)
     assert keys[0] == conform_key("a", EditPoints(0, 24), TINY, True, version, None)
