@@ -203,11 +203,14 @@ class _TakeOrder:
         """Hold a slot of this run at the service and, for a new order, a place that all runs share, until the context
         ends or the function that it yields is awaited. The time in the queue is not part of the take's own: of each
         take before it, it is."""
-        service, slot = self.take.order.provider, self.studio.slot(self.take.order.provider)
-        self._report("waiting", f"all places at {service} are taken by takes of this run" if slot.locked() else "")
+        service, model = self.take.order.provider, self.take.request.model
+        slots = self.studio.slots(service, model)
+        is_full = any(slot.locked() for slot in slots)
+        self._report("waiting", f"all places at {service} are taken by takes of this run" if is_full else "")
         async with AsyncExitStack() as held:
             with self.patience.stopped():
-                await held.enter_async_context(slot)
+                for slot in slots:
+                    await held.enter_async_context(slot)
                 if is_new:
                     await self._enter_place(held)
             yield held.aclose

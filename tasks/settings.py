@@ -25,6 +25,7 @@ LEDGER_URL = "STORYREEL_LEDGER_URL"
 CLIPS_URL = "STORYREEL_CLIPS_URL"
 MEDIA_URL = "STORYREEL_MEDIA_URL"
 PRICES = "STORYREEL_PRICES"
+MODELS = "STORYREEL_MODELS"
 POLL_SECONDS = "STORYREEL_POLL_SECONDS"
 PICKUP_SECONDS = "STORYREEL_PICKUP_SECONDS"
 KEEP_MINUTES = "STORYREEL_KEEP_MINUTES"
@@ -121,6 +122,12 @@ class Settings(Frozen):
         Variable(PRICES, default="`prices.yaml` in `STORYREEL_HOME`, if it exists"),
     ] = None
     """File with your own prices, which are used instead of the published ones."""
+    models: Annotated[
+        Path | None,
+        BeforeValidator(_stripped),
+        Variable(MODELS, default="`models.yaml` in `STORYREEL_HOME`, if it exists"),
+    ] = None
+    """File with models of the services that this version does not know, and other limits of those that it knows."""
     poll_seconds: Annotated[
         _Seconds | None,
         Variable(
@@ -196,6 +203,11 @@ class Settings(Frozen):
         SecretStr | None, Variable(PLAYER_SECRET, default="one of its own in `STORYREEL_HOME`", is_secret=True)
     ] = None
     """Secret that signs the player's links; set the same where films are rendered and where `storyreel player` runs."""
+
+    @property
+    def model_file(self) -> Path:
+        """Where the user's own models are, or would be."""
+        return self.models.expanduser() if self.models else self.home / "models.yaml"
 
     @property
     def price_file(self) -> Path:

@@ -15,6 +15,8 @@ from storyreel.tasks.ledger.ledger import Ledger, LedgerError, Purchase, State
 from storyreel.tasks.polling import PastDurations, next_poll
 from storyreel.tasks.prices.price_list import PriceList
 from storyreel.tasks.providers import load
+from storyreel.tasks.providers.capability import Model
+from storyreel.tasks.providers.models import find_model
 from storyreel.tasks.providers.provider import Provider
 from storyreel.tasks.settings import Settings
 from storyreel.tasks.storage.acceptances import acceptances
@@ -109,6 +111,19 @@ class Studio:
             self._slots[name] = asyncio.Semaphore(self._providers[name].concurrency_limit())
         return self._slots[name]
 
+    def slots(self, name: str, id: str) -> list[asyncio.Semaphore]:
+        """What to hold, in this order, while a take of a model is at the service: a slot of the model, if it allows
+        fewer than its service, then one of the service."""
+        most = self._model(name, id).max_concurrent
+        if most is None:
+            return [self.slot(name)]
+        return [self._slots.setdefault(f"{name} {id}", asyncio.Semaphore(most)), self.slot(name)]
+
+    def _model(self, name: str, id: str) -> Model:
+        """A service's model, by its id; one without a pace of its own if it is not known any more."""
+        provider = self._providers[name]
+        return find_model(type(provider), id, provider.known_models) or Model(modes={})
+
     async def seconds_to_next_poll(self, provider: Provider, model: str, elapsed: float) -> float:
         """Seconds until the next poll of a task that was ordered `elapsed` seconds ago."""
         if self._poll_seconds is not None:
@@ -119,7 +134,9 @@ class Studio:
         asked = self._past_durations[name]
         await asyncio.wait({asked}, timeout=_RECALL_SECONDS)
         before = asked.result() if asked.done() and not asked.exception() else None
-        return next_poll(elapsed, provider.min_poll_seconds, before, provider.advised_poll_seconds)
+        pace = self._model(provider.name, model)
+        floor = pace.min_poll_seconds or provider.min_poll_seconds
+        return next_poll(elapsed, floor, before, pace.advised_poll_seconds or provider.advised_poll_seconds)
 
     # The ledger, from the event loop
 

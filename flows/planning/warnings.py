@@ -62,7 +62,8 @@ def warnings_of(film: Storyboard, takes: Iterable[PlannedTake], chains: Mapping[
     yield from _cut_recordings(film, first)
     yield from _expanded_prompts(film, first)
     if any(member.voice for member in film.cast.values()):
-        yield from _unsent_voices(film, first)
+        yield from _folded_avoid(film, first)
+    yield from _unsent_voices(film, first)
     drawn = {slate: _drawn(film, take) for slate, take in first.items()}
     yield from letter_warnings(drawn, own_font(film))
 
@@ -108,6 +109,18 @@ def _expanded_prompts(film: Storyboard, takes: Mapping[str, PlannedTake]) -> Ite
         )
     for service, slates in unable.items():
         yield f"`expand_prompt` does nothing for {abridged(slates)}: the model at {service} expands no prompts"
+
+
+def _folded_avoid(film: Storyboard, takes: Mapping[str, PlannedTake]) -> Iterator[str]:
+    """Where what to avoid is in the prompt, as the model has no field for it."""
+    shots: dict[tuple[str, str], list[str]] = {}
+    for slate, take in takes.items():
+        request = take.request
+        if film.look.avoid and not request.negative_prompt and request.board is None:
+            shots.setdefault((request.model, request.provider), []).append(slate)
+    for (model, service), slates in shots.items():
+        why = f"{model} at {service} has no field for it"
+        yield f"`look.avoid` is put at the end of the prompt of {abridged(slates)}: {why}"
 
 
 def _unsent_voices(film: Storyboard, takes: Mapping[str, PlannedTake]) -> Iterator[str]:

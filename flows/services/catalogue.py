@@ -15,7 +15,8 @@ from storyreel.specs.storyboard import Mode
 from storyreel.tasks import providers
 from storyreel.tasks.prices.price_list import PriceList
 from storyreel.tasks.prices.rates import Rate
-from storyreel.tasks.providers.capability import Capability
+from storyreel.tasks.providers.capability import Capability, Model
+from storyreel.tasks.providers.models import models_of
 from storyreel.tasks.providers.provider import Provider
 from storyreel.tasks.providers.request import Use
 from storyreel.tasks.settings import PRICES, ServiceSettings, Settings, SettingsError, service_variable
@@ -26,6 +27,31 @@ Transport = Literal[
 """How a local file gets to a service."""
 
 USES: tuple[Use, ...] = get_args(Use)
+
+
+class SoldModel(Frozen):
+    """What a service sells under one name."""
+
+    name: str
+    """As storyboards name it."""
+    at_once: int | None
+    """Takes of it that may be at the service at one time, where that is less than the service allows."""
+    capabilities: tuple[Capability, ...]
+    transports: dict[str, dict[Use, Transport]]
+    """By mode and use, how local files get to the service."""
+    rates: dict[str, tuple[Rate, ...]]
+    """By mode, the prices that apply; none if unknown."""
+
+    def modes_as_json(self) -> list[dict[str, Any]]:
+        """What it can do in each mode."""
+        return [
+            {
+                **capability.model_dump(mode="json", exclude={"data_uris", "uploads", "draws_board", "form"}),
+                "local_files": self.transports[capability.mode],
+                "rates": [rate.model_dump(mode="json") for rate in self.rates[capability.mode]],
+            }
+            for capability in self.capabilities
+        ]
 
 
 class Service(Frozen):
@@ -45,11 +71,8 @@ class Service(Frozen):
     """The shortest pause between two polls of a task."""
     advised_seconds: float | None
     """The pause between two polls that the service advises; None if it advises none."""
-    capabilities: tuple[Capability, ...]
-    transports: dict[str, dict[Use, Transport]]
-    """By mode and use, how local files get to the service."""
-    rates: dict[str, tuple[Rate, ...]]
-    """By mode, the prices that apply; none if unknown."""
+    models: tuple[SoldModel, ...]
+    """The first is made if a storyboard names none."""
 
     def as_json(self) -> dict[str, Any]:
         """The form that `providers --json` prints."""
@@ -62,13 +85,9 @@ class Service(Frozen):
             "at_once_by": self.at_once_by or None,
             "poll_seconds": self.poll_seconds,
             "advised_poll_seconds": self.advised_seconds,
-            "modes": [
-                {
-                    **capability.model_dump(mode="json", exclude={"data_uris", "uploads", "draws_board"}),
-                    "local_files": self.transports[capability.mode],
-                    "rates": [rate.model_dump(mode="json") for rate in self.rates[capability.mode]],
-                }
-                for capability in self.capabilities
+            "modes": self.models[0].modes_as_json(),
+            "models": [
+                {"model": one.name, "at_once": one.at_once, "modes": one.modes_as_json()} for one in self.models
             ],
         }
 
@@ -86,7 +105,7 @@ class BrokenService(Frozen):
 
 
 def installed_services(environment: Mapping[str, str] = os.environ) -> list[Service | BrokenService]:
-    """Every installed service, sorted by name. Raises PricesError if the user's price file cannot be read."""
+    """Every installed service, sorted by name. Raises PricesError or ModelsError for a file of the user's own."""
     prices = PriceList.read(environment)
     return [_service(name, environment, prices) for name in providers.names()]
 
@@ -136,7 +155,20 @@ def _service(name: str, environment: Mapping[str, str], prices: PriceList) -> Se
     except SettingsError as error:
         return BrokenService(name=name, message=error.message, hint=error.hint)
     has_bucket, limit_variable = bool(Settings.read(environment).media_url), service_variable(name, "AT_ONCE")
-    capabilities = tuple(adapter.capabilities.values())
+
+    def sold(called: str, model: Model) -> SoldModel:
+        capabilities = tuple(model.modes.values())
+        return SoldModel(
+            name=called,
+            at_once=model.max_concurrent,
+            capabilities=capabilities,
+            transports={
+                each.mode.value: {use: transport_of(each, use, has_bucket=has_bucket) for use in USES}
+                for each in capabilities
+            },
+            rates={each.mode.value: prices.rates(name, each.model) for each in capabilities},
+        )
+
     return Service(
         name=name,
         paid=adapter.paid,
@@ -146,32 +178,58 @@ def _service(name: str, environment: Mapping[str, str], prices: PriceList) -> Se
         at_once_by=limit_variable if ServiceSettings.read(name, environment).at_once else "",
         poll_seconds=adapter.min_poll_seconds if adapter.paid else 0,
         advised_seconds=adapter.advised_poll_seconds,
-        capabilities=capabilities,
-        transports={
-            each.mode.value: {use: transport_of(each, use, has_bucket=has_bucket) for use in USES}
-            for each in capabilities
-        },
-        rates={each.mode.value: prices.rates(name, each.model) for each in capabilities},
+        models=tuple(sold(called, model) for called, model in models_of(adapter, environment).items()),
     )
 
 
 def print_services(console: Terminal, found: Iterable[Service | BrokenService]) -> None:
-    """For each service whether it can be used, then a few lines for each mode; fits a narrow terminal."""
+    """For each service whether it can be used, then for each of its models a few lines; fits a narrow terminal."""
     for service in found:
         if isinstance(service, BrokenService):
             line = styled((service.name, "bold"), " ", (service.message, "red"), f"; {service.hint}")
             console.print(line, soft_wrap=True)
             continue
         console.print(_heading(service), soft_wrap=True)
-        for pictures, modes in _pictures(service.capabilities).items():
-            only = "" if len(modes) == len(service.capabilities) else f" in {', '.join(modes)}"
-            console.print(f"  pictures{only}: {pictures}", soft_wrap=True)
-        for capability in service.capabilities:
-            console.print(styled(f"  {capability.mode.value}  ", (capability.model, "dim")))
-            costs = _costs(service.rates[capability.mode]) if service.paid else ()
-            for line in (*_abilities(capability, service.transports[capability.mode]), *costs):
-                console.print(f"    {line}", soft_wrap=True)
+        for number, model in enumerate(service.models):
+            if len(service.models) > 1:
+                pace = f"; at most {model.at_once} at once" if model.at_once else ""
+                which = "; made if a storyboard names no `model`" if number == 0 else ""
+                console.print(styled("  ", (f"model: {model.name}", "bold"), f"{which}{pace}"), soft_wrap=True)
+            for line in _of_model(model, service):
+                console.print(line, soft_wrap=True)
         console.print()
+
+
+def _of_model(model: SoldModel, service: Service) -> Iterator[Text]:
+    """Its pictures and prices, then each mode; what is the same in all modes is told once."""
+    for pictures, modes in _pictures(model.capabilities).items():
+        only = "" if len(modes) == len(model.capabilities) else f" in {', '.join(modes)}"
+        yield Text(f"    pictures{only}: {pictures}")
+    costs = {tuple(_costs(rates)) for rates in model.rates.values()} if service.paid else set()
+    if len(costs) == 1:
+        yield from (Text(f"    {line}") for line in costs.pop())
+    if twin := _twin(model, service):
+        yield Text(f"    takes what {twin} takes")
+        return
+    for capability in model.capabilities:
+        yield styled(f"    {capability.mode.value}  ", (capability.model, "dim"))
+        own = _costs(model.rates[capability.mode]) if costs else ()
+        for line in (*_abilities(capability, model.transports[capability.mode]), *own):
+            yield Text(f"      {line}")
+
+
+def _twin(model: SoldModel, service: Service) -> str:
+    """The first model before this one that takes the same, or empty."""
+    nameless = [capability.model_copy(update={"model": ""}) for capability in model.capabilities]
+    before = service.models[: service.models.index(model)]
+    return next(
+        (
+            one.name
+            for one in before
+            if [each.model_copy(update={"model": ""}) for each in one.capabilities] == nameless
+        ),
+        "",
+    )
 
 
 def _heading(service: Service) -> Text:
@@ -199,9 +257,12 @@ def _abilities(capability: Capability, transports: Mapping[Use, Transport]) -> I
     takes += ["a first frame"] if capability.first_frame else []
     takes += ["the end of a clip to go on from"] if capability.first_clip else []
     takes += ["a last frame"] if capability.last_frame else []
-    takes += ["a voice beside a reference"] if capability.voice else []
+    counted = f"{capability.voices} voices" if capability.voices is not None else "a voice beside a reference"
+    takes += [counted] if capability.voice else []
     takes += ["a recording that it is made to"] if capability.sound else []
     marks = "; can mark the clip as AI generated" if capability.watermark else ""
+    if not (capability.negative_prompt or capability.draws_board):
+        marks += "; what to avoid is put into the prompt"
     yield f"sells {_sold(capability)}" + (f"; takes {', '.join(takes)}" if takes else "") + marks
     if lines := list(_transport_lines(transports)):
         yield f"local files: {'; '.join(lines)}"
@@ -216,6 +277,8 @@ def _sold(capability: Capability) -> str:
     if capability.durations is None:
         return "any length"
     alone = f"{_seconds(capability.durations)} s"
+    if most := capability.seconds_with_video:
+        return f"{alone}; {most} s together with videos"
     with_video = capability.durations_with_video
     return f"{alone}; {_seconds(with_video)} s with a video" if with_video else alone
 
@@ -229,7 +292,7 @@ def _seconds(lengths: tuple[int, ...]) -> str:
 
 def _references(capability: Capability) -> str:
     limits = {"images": capability.images, "videos": capability.videos, "references": capability.references}
-    stated = [f"{most} {what}" for what, most in limits.items() if most is not None]
+    stated = [f"{most or 'no'} {what}" for what, most in limits.items() if most is not None]
     return ", ".join(stated) or "any number of references"
 
 

@@ -41,6 +41,8 @@ class Mode(StrEnum):
     EDIT = "video-edit"
 
 
+AspectRatio = Literal["16:9", "9:16", "1:1", "4:3", "3:4"]
+"""Width to height."""
 Resolution = Literal["480p", "720p", "1080p"]
 """The classes of size, named by the shorter side of 16:9."""
 
@@ -71,7 +73,7 @@ class ShorthandModel(StoryboardModel):
 class Format(StoryboardModel):
     """The picture of the finished film."""
 
-    aspect_ratio: Literal["16:9", "9:16", "1:1", "4:3", "3:4"] = "16:9"
+    aspect_ratio: AspectRatio = "16:9"
     """Width to height."""
     resolution: Resolution = "720p"
     """The class of size; 720p at 16:9 is 1280 × 720 pixels. Not every model makes 480p."""

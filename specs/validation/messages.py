@@ -139,6 +139,9 @@ def _wrong_name(path: KeyPath, error: ErrorDetails, language: Language[Any]) -> 
         return f"{name}: {message}", hint
     if error["type"] == "string_pattern_mismatch":
         return f"{name} must be {language.meaning[error['ctx']['pattern']]}", ""
+    if error["type"] == "enum":
+        words = re.findall(r"'([^']*)'", str(error["ctx"]["expected"]))
+        return f"{name} is not known", suggestion(str(path[-1]), words, f"write {listed(words)}")
     if error["type"] == "string_too_long":
         return f"{name} must be at most {error['ctx']['max_length']} characters long", ""
     return f"{name} must be a text", ""

@@ -14,6 +14,7 @@ from PIL import Image
 
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.problems.phrases import counted
+from storyreel.specs.problems.problem import StoryboardError
 from storyreel.specs.timing import FrameRate
 from storyreel.tasks.inspection.detect import Span
 from storyreel.tasks.inspection.examine import PICTURE_BOUNDS, Examination, examination_of
@@ -248,7 +249,7 @@ def _follows_first_frame(request: Request) -> bool:
         return False
     try:
         return find_capability(load(request.provider), request.model, request.mode).follows_first_frame
-    except LookupError:
+    except (LookupError, StoryboardError):  # also if the user's file of models cannot be read: the clip is paid for
         return False
 
 

@@ -135,8 +135,7 @@ class Model(Frozen):
 
     modes: Mapping[Mode, Capability]
     max_concurrent: int | None = None
-    """Tasks of this model that the service runs at the same time, beside those of its other models; None if they count
-    together with those of the others that have no number of their own."""
+    """Most tasks of this model of one run at a time, among those that the service allows; None for as many."""
     min_poll_seconds: float | None = None
     """Least time between two polls of a task; None if it is the service's."""
     advised_poll_seconds: float | None = None

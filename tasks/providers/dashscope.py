@@ -134,8 +134,7 @@ class DashScope(HostedProvider):
         ),
         "wan3.0-video": wan_3("wan3.0-video", **_SENT),
         "wan3.0-video-prime": wan_3("wan3.0-video-prime", **_SENT),
-        # Its page on rate limits, read 2026-11-21: 5 at once, counted apart from those of Wan.
-        "happyhorse-1.1": happy_horse(HAPPY_HORSE, max_concurrent=5, **_SENT),
+        "happyhorse-1.1": happy_horse(HAPPY_HORSE, **_SENT),
     }
 
     def submit_headers(self, urls: AttachmentUrls) -> dict[str, str]:

@@ -17,7 +17,6 @@ from storyreel.tasks.providers.capability import model_of
 from storyreel.tasks.providers.errors import Terminal, Transient
 from storyreel.tasks.providers.hosted import AttachmentUrls, HostedProvider, listed_task
 from storyreel.tasks.providers.http.response import text_at, url_part, value_at
-from storyreel.tasks.providers.models import models_of
 from storyreel.tasks.providers.provider import RemoteTask, Submission, TaskStatus
 from storyreel.tasks.providers.request import Attachment, Request
 from storyreel.tasks.providers.sent_file import SentFile
@@ -164,8 +163,8 @@ class Freepik(HostedProvider):
     async def list_tasks(self, since: datetime, until: datetime) -> list[RemoteTask] | None:
         """The ids and words of all tasks, as the list has no dates."""
         found = []
-        models = models_of(type(self)).values()
-        for mode, model in dict.fromkeys((each.mode, each.model) for one in models for each in one.modes.values()):
+        sold = (each for model in self._models.values() for each in model.modes.values())
+        for mode, model in dict.fromkeys((each.mode, each.model) for each in sold):
             entries = value_at(await self._client.get(_path(mode, model)), "data")
             if not isinstance(entries, list):
                 raise Transient(f"{self.name} gave no list of tasks", service=self.name)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from storyreel.tasks.providers.answer_table import AnswerTable
-from storyreel.tasks.providers.capability import Capability
+from storyreel.tasks.providers.capability import Capability, Model
 from storyreel.tasks.providers.errors import (
     Ambiguous,
     Denied,
@@ -26,7 +26,7 @@ from storyreel.tasks.providers.errors import (
     Transient,
 )
 from storyreel.tasks.providers.http.response import id_at, shortened
-from storyreel.tasks.providers.models import find_capability
+from storyreel.tasks.providers.models import find_capability, models_of
 from storyreel.tasks.providers.provider import Provider, Submission, TaskStatus
 from storyreel.tasks.providers.refusals import refusal
 from storyreel.tasks.providers.request import Attachment, Request, Use
@@ -70,6 +70,8 @@ class HostedProvider(Provider):
         self.base = (settings.base_url or self.default_base_url).rstrip("/")
         self._own_base_url = settings.base_url or ""
         self._timeout = timeout
+        # Read now: a file of models that is changed meanwhile must not come between an order and its clip.
+        self._models = models_of(type(self), environment)
         self._bucket = ReferenceBucket.from_environment(environment)
         self._uploaded: dict[tuple[str, str], str] = {}
         self._upload_locks: dict[tuple[str, str], asyncio.Lock] = {}
@@ -77,6 +79,10 @@ class HostedProvider(Provider):
     @classmethod
     def missing_variable(cls, environment: Mapping[str, str]) -> str:
         return "" if ServiceSettings.read(cls.name, environment).key else service_variable(cls.name, "API_KEY")
+
+    @property
+    def known_models(self) -> Mapping[str, Model]:
+        return self._models
 
     @property
     def hosts(self) -> AllowedHosts:
@@ -249,7 +255,7 @@ class HostedProvider(Provider):
 
     def capability_of(self, request: Request) -> Capability:
         """What the service can do with the model of a request, in its mode."""
-        return find_capability(type(self), request.model, request.mode)
+        return find_capability(type(self), request.model, request.mode, self._models)
 
     async def _upload_once(
         self, attachment: Attachment, model: str, upload: Callable[[SentFile], Awaitable[str]]

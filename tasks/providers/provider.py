@@ -129,6 +129,11 @@ class Provider(ABC):
             ids = {capability.model for capability in cls.capabilities.values()}
             cls.models = {ids.pop() if len(ids) == 1 else cls.name: Model(modes=cls.capabilities)}
 
+    @property
+    def known_models(self) -> Mapping[str, Model]:
+        """Its models, as `models`; those of the user's own file too, as it was when the service was opened."""
+        return self.models
+
     @classmethod
     def missing_variable(cls, environment: Mapping[str, str]) -> str:
         """The environment variable that must be set before the service can be used, empty if none is missing."""

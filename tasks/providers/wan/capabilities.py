@@ -128,14 +128,13 @@ HAPPY_HORSE: Mapping[Mode, str] = {
 """The ids of HappyHorse 1.1 at Model Studio and at its gateways."""
 
 
-def happy_horse(ids: Mapping[Mode, str], *, max_concurrent: int | None = None, **differing: Any) -> Model:
+def happy_horse(ids: Mapping[Mode, str], **differing: Any) -> Model:
     """HappyHorse 1.1, from pictures or text alone.
 
     Source: Model Studio's list of video models and its references for HappyHorse, as other gateways repeat them, and
     AIMLAPI's published schema; read 2026-11-29.
     """
-    model = _family(_HAPPY_HORSE_ALL, _HAPPY_HORSE, ids, differing)
-    return model.model_copy(update={"max_concurrent": max_concurrent})
+    return _family(_HAPPY_HORSE_ALL, _HAPPY_HORSE, ids, differing)
 
 
 def _family(

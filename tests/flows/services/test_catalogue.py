@@ -19,7 +19,7 @@ def test_the_four_services_and_the_animatic_are_installed_with_their_modes() -> 
     assert set(found) == {"animatic", *SERVICES}
     for name, service in found.items():
         edits = {"video-edit"} if name in ("animatic", "apiyi", "dashscope") else set()
-        assert {capability.mode for capability in service.capabilities} == {
+        assert {capability.mode for capability in service.models[0].capabilities} == {
             "text-to-video", "image-to-video", "reference-to-video", *edits
         }  # fmt: skip
         assert service.paid == (name != "animatic")
@@ -54,7 +54,7 @@ def test_the_transport_of_a_local_file_is_listed_for_each_use(
         found = {each.name: each for each in installed_services(environment)}
         service = found[name]
         assert isinstance(service, Service)
-        assert service.transports[mode][use] == expected  # type: ignore[index]
+        assert service.models[0].transports[mode][use] == expected  # type: ignore[index]
 
 
 def test_a_service_that_cannot_be_loaded_is_named_and_stops_nothing(cold_storyreel: Command, tmp_path: Path) -> None:
@@ -105,9 +105,9 @@ def test_services_that_take_a_last_frame_are_listed() -> None:
     assert {one for one in able if one[0] != "animatic"} == {
         ("dashscope", "image-to-video"), ("freepik", "image-to-video")
     }  # fmt: skip
-    assert services["dashscope"].transports["image-to-video"]["last_frame"] == "inside the request"
-    assert services["freepik"].transports["image-to-video"]["last_frame"] == "the service's own store"
-    assert services["apiyi"].transports["image-to-video"]["last_frame"] == "not taken"
+    assert services["dashscope"].models[0].transports["image-to-video"]["last_frame"] == "inside the request"
+    assert services["freepik"].models[0].transports["image-to-video"]["last_frame"] == "the service's own store"
+    assert services["apiyi"].models[0].transports["image-to-video"]["last_frame"] == "not taken"
 
 
 def test_the_advised_pause_between_polls_is_listed_beside_the_shortest() -> None:

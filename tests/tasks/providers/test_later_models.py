@@ -180,6 +180,16 @@ def test_frames_and_references_exclude_each_other(tmp_path: Path) -> None:
     assert take.request.first_frame and not take.request.references
 
 
+def test_what_to_avoid_is_in_the_prompt_and_the_plan_says_so(tmp_path: Path) -> None:
+    planned = plan(tmp_path, "action: On.")
+    assert (
+        planned.takes[0].request.prompt.endswith("Avoid: text, logos.") and not planned.takes[0].request.negative_prompt
+    )
+    told = "`look.avoid` is put at the end of the prompt of 1A: wan3.0-video at dashscope has no field for it"
+    assert planned.warnings == (told,)
+    assert not plan(tmp_path, "action: On.", "wan2.7", "720p").warnings
+
+
 def test_a_clip_of_half_a_minute_at_480p_is_sold(tmp_path: Path) -> None:
     (take,) = plan(tmp_path, "action: On., duration: 30s").takes
     assert (take.request.seconds, take.request.width, take.request.height) == (30, 832, 480)

@@ -1,0 +1,193 @@
+"""Reads the user's own file of models: those that this version does not know, and other limits of those that it knows.
+
+Every mistake is reported at once.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
+from pydantic_core.core_schema import ValidationInfo
+
+from storyreel.specs.frozen import Frozen
+from storyreel.specs.language.models import AspectRatio, Resolution
+from storyreel.specs.language.values import ModelName, NonEmptyText, Switch, as_count, as_text
+from storyreel.specs.problems.phrases import listed, suggestion
+from storyreel.specs.problems.problem import Problem, StoryboardError
+from storyreel.specs.storyboard import Mode
+from storyreel.specs.validation.messages import Language, validate
+from storyreel.specs.yaml.load import load as load_yaml
+from storyreel.specs.yaml.tree import Positions
+from storyreel.tasks.providers import load, names
+from storyreel.tasks.providers.capability import Capability, Model
+from storyreel.tasks.settings import MODELS
+
+OwnModels = Mapping[str, Mapping[str, Model]]
+"""By service and by the name that storyboards use."""
+
+_LARGEST = 1_000_000
+"""Bytes of a file."""
+_HINT = f"{MODELS} names it: give a file of models, or unset it"
+_LONGEST = 600
+"""Seconds of the longest clip that is believed."""
+
+
+class ModelsError(StoryboardError):
+    """A file of models cannot be used. `problems` holds all that was found, in the order of the file."""
+
+    command = "storyreel providers"
+
+
+def _service(name: str, info: ValidationInfo[tuple[str, ...]]) -> str:
+    if name not in info.context:
+        there_are = f"there are {listed(info.context, 'and')}"
+        raise ValueError(f"there is no such service; {suggestion(name, info.context, there_are)}")
+    return name
+
+
+def _lengths(value: object) -> object:
+    """Seconds from a list, or from `2-15`."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return (value,)
+    if not isinstance(value, str):
+        return value
+    if not (found := re.fullmatch(r"\s*([0-9]{1,3})\s*[-–]\s*([0-9]{1,3})\s*", value)) or int(found[1]) > int(found[2]):
+        raise ValueError("not a range of seconds; write `2-15`, or a list such as `[5, 10]`")
+    return tuple(range(int(found[1]), int(found[2]) + 1))
+
+
+def _rising(lengths: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(sorted(set(lengths)))
+
+
+_LEFT_OUT: Any = None
+"""Default of a key without one: not validated."""
+
+_Seconds = Annotated[int, Field(ge=1, le=_LONGEST), BeforeValidator(as_count)]
+_Lengths = Annotated[
+    tuple[_Seconds, ...], Field(min_length=1, max_length=_LONGEST), BeforeValidator(_lengths), AfterValidator(_rising)
+]
+_Most = Annotated[int, Field(ge=0, le=100), BeforeValidator(as_count)]
+_Characters = Annotated[int, Field(ge=1, le=1_000_000), BeforeValidator(as_count)]
+
+
+class _Terms(Frozen):
+    """What a model takes, in all modes or in one. The keys are those of `model_fields_set`."""
+
+    model_config = ConfigDict(str_strip_whitespace=True)
+
+    id: ModelName = _LEFT_OUT
+    durations: _Lengths = _LEFT_OUT
+    durations_with_video: _Lengths = _LEFT_OUT
+    seconds_with_video: _Seconds = _LEFT_OUT
+    ratios: Annotated[tuple[AspectRatio, ...], Field(min_length=1)] = _LEFT_OUT
+    resolutions: Annotated[tuple[Resolution, ...], Field(min_length=1)] = _LEFT_OUT
+    images: _Most = _LEFT_OUT
+    videos: _Most = _LEFT_OUT
+    references: _Most = _LEFT_OUT
+    voice: Switch = _LEFT_OUT
+    sound: Switch = _LEFT_OUT
+    first_frame: Switch = _LEFT_OUT
+    last_frame: Switch = _LEFT_OUT
+    negative_prompt: Switch = _LEFT_OUT
+    negative_length: _Characters = _LEFT_OUT
+    prompt_length: _Characters = _LEFT_OUT
+    prompt_expansion: Switch = _LEFT_OUT
+    watermark: Switch = _LEFT_OUT
+
+    def applied_to(self, capability: Capability) -> Capability:
+        """A capability with these values in place of its own."""
+        values = {name: getattr(self, name) for name in self.model_fields_set & Capability.model_fields.keys()}
+        if "id" in self.model_fields_set:
+            values["model"] = self.id
+        return capability.model_copy(update=values)
+
+
+class _Entry(_Terms):
+    """A model as written."""
+
+    like: NonEmptyText = ""
+    at_once: Annotated[int, Field(ge=1, le=9999), BeforeValidator(as_count)] = _LEFT_OUT
+    poll_seconds: Annotated[int, Field(ge=1, le=3600), BeforeValidator(as_count)] = _LEFT_OUT
+    modes: dict[Mode, _Terms] = Field(default={})
+
+    def model(self, name: str, like: Model) -> Model:
+        """The model of this name, with the values of `like` for what is not written."""
+        wanted = self.modes or dict.fromkeys(like.modes, _Terms())
+        common = self.model_copy(update={"id": name}) if "id" not in self.model_fields_set else self
+        modes = {}
+        for mode, terms in wanted.items():
+            capability = like.modes[mode].model_copy(update={"model": common.id})
+            modes[mode] = terms.applied_to(common.applied_to(capability))
+        pace: dict[str, Any] = {"modes": modes}
+        if "at_once" in self.model_fields_set:
+            pace["max_concurrent"] = self.at_once
+        if "poll_seconds" in self.model_fields_set:
+            pace |= {"min_poll_seconds": self.poll_seconds, "advised_poll_seconds": self.poll_seconds}
+        return like.model_copy(update=pace)
+
+
+class _ModelFile(Frozen):
+    models: Annotated[Literal["1"], BeforeValidator(as_text)]
+    services: dict[Annotated[NonEmptyText, AfterValidator(_service)], dict[ModelName, _Entry]] = Field(default={})
+
+
+_MODELS = Language(
+    model=_ModelFile,
+    name="file of models",
+    beginning="a file of models begins with `models: 1`, the version of its format",
+)
+
+
+@lru_cache(maxsize=4)
+def read_file(path: Path, changed: float) -> OwnModels:
+    """The models of a file, once for each time at which it was `changed`. Raises ModelsError."""
+    root, problems = load_yaml(path, _LARGEST, _HINT, _MODELS.beginning)
+    if root is None:
+        raise ModelsError(problems)
+    file, wrong = validate(_MODELS, root, str(path), tuple(names()))
+    found: dict[str, dict[str, Model]] = {}
+    if file:
+        wrong = list(_wrong_models(file, Positions(str(path), root), found))
+    if file is None or problems or wrong:
+        raise ModelsError([*problems, *wrong])
+    return found
+
+
+def _wrong_models(file: _ModelFile, positions: Positions, found: dict[str, dict[str, Model]]) -> Iterator[Problem]:
+    """What is wrong with models that are well formed; the others are put into `found`."""
+    for service, entries in file.services.items():
+        shipped = load(service).models
+        for name, entry in entries.items():
+            at = ("services", service, name)
+            like = shipped.get(entry.like or (name if name in shipped else next(iter(shipped))))
+            if like is None:
+                hint = suggestion(entry.like, shipped, f"there are {listed(list(shipped), 'and')}")
+                yield Problem(positions[*at, "like"], f"{service} has no model `{entry.like}`", hint)
+                continue
+            if lacking := [mode for mode in entry.modes if mode not in like.modes]:
+                what = f"`{entry.like or next(iter(shipped))}` does not do {lacking[0]}"
+                yield Problem(positions.key((*at, "modes", lacking[0].value)), what, "leave it out")
+                continue
+            model = entry.model(name, like)
+            others = {**shipped, **found.get(service, {})}
+            others.pop(name, None)
+            if twice := _sold_as(model, others):
+                hint = f"change that one: write it under the name `{twice}`, or give this one an `id` of its own"
+                yield Problem(positions.key(at), f"{service} sells this id already as `{twice}`", hint)
+                continue
+            found.setdefault(service, {})[name] = model
+
+
+def _sold_as(model: Model, others: Mapping[str, Model]) -> str | None:
+    """The name of another model with the same id in the same mode: which one a request is of, could not be told."""
+    ids = {(mode, capability.model) for mode, capability in model.modes.items()}
+    return next(
+        (name for name, other in others.items() if ids & {(mode, each.model) for mode, each in other.modes.items()}),
+        None,
+    )
