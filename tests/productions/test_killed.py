@@ -19,6 +19,7 @@ from tests.flows.staging import Stage, staged
 from tests.flows.warm import Run
 from tests.pauses import PATIENCE
 from tests.services.aimlapi import Aimlapi, AimlapiSettings
+from tests.services.dashscope import Dashscope, DashscopeSettings
 from tests.services.faults import Call, Silence
 from tests.services.jobs import Script
 from tests.tasks.killing import BETWEEN
@@ -41,6 +42,16 @@ shots:
 """
 DRAFT = f"{ONE_TAKE}draft: {{resolution: 720p}}\n".replace("{fps: 12}", "{fps: 12, resolution: 1080p}")
 """Of which the draft is made."""
+
+MADE_OF_ANOTHER = """\
+storyboard: 1
+title: Two Rooms
+format: {fps: 12}
+defaults: {provider: dashscope, duration: 2s}
+shots:
+  - {shot: 1A, action: Ana enters., edit: {instruction: Make it dusk}}
+  - {shot: 1B, action: She sits., continues: {shot: 1A, with: clip}}
+"""
 
 _LEDGER = "storyreel.tasks.ledger.ledger:Ledger"
 _SERVICE = "storyreel.tasks.providers.hosted:HostedProvider"
@@ -130,6 +141,23 @@ def test_runs_killed_at_each_step_never_buy_twice_and_the_next_one_goes_on(stage
         stage.assert_nothing_was_bought_twice()
         assert State.UNKNOWN not in stage.states(), step
     assert_finished(stage)
+
+
+def test_runs_killed_over_an_edit_and_what_goes_on_from_it_buy_each_take_once(
+    tmp_path: Path, fresh_environment: dict[str, str], standing_server: str
+) -> None:
+    service = Dashscope(DashscopeSettings(script=Script(waiting=0, running=0)))
+    environment = {**fresh_environment, "PREFECT_API_URL": standing_server}
+    with staged(tmp_path, MADE_OF_ANOTHER, service, environment) as stage:
+        # The edit is ordered, and its clip is there; then its end is to be written.
+        stage.die_at(f"{_LEDGER}.mark_submitted after 2")
+        stage.die_at("storyreel.flows.production.clip_parts:write_end before 1")
+        assert len(stage.bought) == 2
+        code, out, err = stage.run()
+        assert code == 0, err
+        assert json.loads(out)["frames"] == 48
+    models = [sale.order.model for sale in service.accepted]
+    assert models == ["wan2.7-t2v", "wan2.7-videoedit", "wan2.7-i2v"], "each once, and each after the one before"
 
 
 @pytest.mark.parametrize("step", UNKNOWABLE, ids=[step.split(":")[1] for step in UNKNOWABLE])
