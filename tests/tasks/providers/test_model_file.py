@@ -13,9 +13,13 @@ from storyreel.flows.planning.plan import make_plan
 from storyreel.specs.problems.problem import StoryboardError
 from storyreel.specs.reading import read
 from storyreel.specs.storyboard import Mode
+from storyreel.tasks.ledger.ledger import Ledger
+from storyreel.tasks.prices.price_list import PriceList
 from storyreel.tasks.providers import load
 from storyreel.tasks.providers.model_file import ModelsError
 from storyreel.tasks.providers.models import find_capability, models_of
+from storyreel.tasks.storage.clips import ClipStore
+from storyreel.tasks.studio import Studio
 from tests.tasks.providers.hosted_services import SERVICES, request
 
 Write = Callable[[str], dict[str, str]]
@@ -176,3 +180,22 @@ def test_an_order_of_a_model_with_an_own_id_is_a_request_like_any_other(write: W
     service = SERVICES["dashscope"].provider("http://127.0.0.1:9", **write(NEXT_MONTHS))
     ordered = request(SERVICES["dashscope"]).model_copy(update={"model": "wan2.7-t2v-2026-06-12"})
     assert service.body(ordered, {})["model"] == "wan2.7-t2v-2026-06-12"
+
+
+async def test_a_model_that_allows_fewer_at_once_has_slots_of_its_own_within_those_of_its_service(
+    write: Write, tmp_path: Path
+) -> None:
+    async with SERVICES["dashscope"].provider("http://127.0.0.1:9", **write(NEXT_MONTHS)) as provider:
+        ledger = Ledger(f"sqlite:///{tmp_path / 'ledger.db'}")
+        studio = Studio(
+            ledger, ClipStore(tmp_path / "clips"), tmp_path / "house", {"dashscope": provider}, PriceList.read({})
+        )
+        of_all = studio.slot("dashscope")
+        assert studio.slots("dashscope", "wan3.0-video") == [of_all]
+        own, last = studio.slots("dashscope", "wan3.1-video")
+        assert last is of_all and studio.slots("dashscope", "wan3.1-video")[0] is own
+        async with own, own:
+            assert own.locked() and not of_all.locked()
+        assert await studio.seconds_to_next_poll(provider, "wan3.1-video", 1) == 20
+        assert await studio.seconds_to_next_poll(provider, "wan3.0-video", 1) < 20
+        await studio.close()
