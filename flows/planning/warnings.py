@@ -61,9 +61,9 @@ def warnings_of(film: Storyboard, takes: Iterable[PlannedTake], chains: Mapping[
             yield f"{begin} has a last frame, {used}: it will not reach that frame"
     yield from _cut_recordings(film, first)
     yield from _expanded_prompts(film, first)
+    yield from _folded_avoid(film, first)
     if any(member.voice for member in film.cast.values()):
-        yield from _folded_avoid(film, first)
-    yield from _unsent_voices(film, first)
+        yield from _unsent_voices(film, first)
     drawn = {slate: _drawn(film, take) for slate, take in first.items()}
     yield from letter_warnings(drawn, own_font(film))
 
@@ -114,10 +114,10 @@ def _expanded_prompts(film: Storyboard, takes: Mapping[str, PlannedTake]) -> Ite
 def _folded_avoid(film: Storyboard, takes: Mapping[str, PlannedTake]) -> Iterator[str]:
     """Where what to avoid is in the prompt, as the model has no field for it."""
     shots: dict[tuple[str, str], list[str]] = {}
-    for slate, take in takes.items():
-        request = take.request
-        if film.look.avoid and not request.negative_prompt and request.board is None:
-            shots.setdefault((request.model, request.provider), []).append(slate)
+    for shot in film.all_shots if film.look.avoid else ():
+        request = takes[shot.shot].request
+        if not request.negative_prompt and request.board is None:
+            shots.setdefault((request.model, request.provider), []).append(shot.shot)
     for (model, service), slates in shots.items():
         why = f"{model} at {service} has no field for it"
         yield f"`look.avoid` is put at the end of the prompt of {abridged(slates)}: {why}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from itertools import groupby
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -209,6 +210,17 @@ def _cut(take: PlannedTake) -> str:
     return f"{float(take.cut_seconds):.4g} s" if take.circled else "–"
 
 
+def _from(take: PlannedTake) -> str:
+    """The service, and its model if that is not one that it makes without a name."""
+    from storyreel.tasks.providers import load
+
+    service, model = take.request.provider, take.request.model
+    with suppress(LookupError):
+        if model not in {capability.model for capability in load(service).capabilities.values()}:
+            return f"{service} {model}"
+    return service
+
+
 def _price(take: PlannedTake) -> str:
     if take.price is None:
         return "unknown"
@@ -236,7 +248,7 @@ def _made_beside(plan: Plan, take: PlannedTake) -> str:
 
 _COLUMNS = (
     _Column("take", lambda take: f"{take.shot} take {take.take}"),
-    _Column("from", lambda take: take.request.provider),
+    _Column("from", _from),
     _Column("mode", lambda take: take.request.mode.value.removesuffix("-to-video")),
     _Column("cut", _cut, "right"),
     _Column("made", lambda take: f"{float(take.request.seconds):.4g} s", "right"),
