@@ -116,7 +116,7 @@ def _folded_avoid(film: Storyboard, takes: Mapping[str, PlannedTake]) -> Iterato
     shots: dict[tuple[str, str], list[str]] = {}
     for shot in film.all_shots if film.look.avoid else ():
         request = takes[shot.shot].request
-        if not request.negative_prompt and request.board is None:
+        if not request.negative_prompt and "Avoid: " in request.prompt:
             shots.setdefault((request.model, request.provider), []).append(shot.shot)
     for (model, service), slates in shots.items():
         why = f"{model} at {service} has no field for it"
