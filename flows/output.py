@@ -26,7 +26,7 @@ _PLAIN: Mapping[str, str] = MappingProxyType(
 
 def print_line(text: str, stream: IO[str] | None = None) -> None:
     """Print text on standard output, or on this stream, as the terminal shows it; its lines are not broken."""
-    print(without_commands(legible(text)), file=stream, flush=True)
+    print(without_commands(legible(text).replace("\r\n", "\n")), file=stream, flush=True)
 
 
 class _OutlastingStream:

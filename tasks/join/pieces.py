@@ -148,10 +148,10 @@ def _find(kind: type[AnyPiece], folder: Path, take: Path | None) -> AnyPiece | N
 
 def _store(piece: Piece, fresh: Path, into: Path, take: Path | None) -> None:
     (fresh / RECORD).write_text(piece.model_dump_json(indent=1), encoding="utf-8")
-    if place_folder(fresh, into, lambda: _find(type(piece), into, take) is not None, durable=True):
-        placed = piece.in_folder(into, take)
-        for path in placed.made_files:
-            note_digest(path, placed.files[path])
+    made = piece.in_folder(fresh, take)
+    for path in made.made_files:  # as they are seen in their place at once
+        note_digest(path, made.files[path])
+    place_folder(fresh, into, lambda: _find(type(piece), into, take) is not None, durable=True)
 
 
 class SharedPieces:

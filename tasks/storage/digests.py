@@ -27,7 +27,7 @@ def file_digest(path: Path) -> str:
 
 
 def note_digest(path: Path, digest: str) -> None:
-    """Remember the digest of a file that this process has just moved into its place. Raises OSError."""
+    """Remember the digest of a file that this process has just written or moved into its place. Raises OSError."""
     _Known.add(_Stamp.of(path), digest)
 
 

@@ -12,7 +12,7 @@ from contextlib import nullcontext, suppress
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from rich.table import Table
 from rich.text import Text
@@ -66,6 +66,7 @@ def test_nothing_that_is_printed_commands_the_terminal_or_stops_the_program(text
 
 
 @given(FOREIGN)
+@example("a\r\nb\r\r\n")
 def test_a_plain_line_is_what_the_terminal_shows(text: str) -> None:
     plain, text = io.StringIO(), text.replace("\t", " ")  # which rich expands, and a terminal itself
     print_line(text, plain)

@@ -42,7 +42,9 @@ def aimlapi(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Aimlapi]:
 
 
 @pytest.fixture
-def prices(home: Path, capsys: pytest.CaptureFixture[str]) -> Told:
+def prices(home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Told:
+    monkeypatch.setenv("COLUMNS", "250")
+
     def run(*arguments: str, command: str = "prices") -> subprocess.CompletedProcess[str]:
         capsys.readouterr()
         code = exit_code(lambda: app([command, *arguments]), sys.stderr)

@@ -158,7 +158,7 @@ def test_every_field_of_the_form_is_described(deployed: str, client: SyncPrefect
     assert form is not None
     fields = form["properties"]
     assert [name for name, field in fields.items() if not field.get("description")] == []
-    assert next(iter(fields)) == "storyboard" and list(fields)[-2:] == ["agreed", "buy"]
+    assert next(iter(fields)) == "storyboard" and list(fields)[-3:] == ["agreed", "buy", "draft"]
     (choice, _) = fields["provider"]["anyOf"]
     assert "animatic" in choice["enum"] and "dashscope" in choice["enum"]
 

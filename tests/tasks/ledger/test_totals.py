@@ -41,9 +41,9 @@ class Entry:
 
     @property
     def other_price(self) -> Money | None:
-        """The price, if the charge is in another currency; a budget counts both."""
-        price = self.order.price
-        return price if price and self.cost and price.currency != self.cost.currency else None
+        """The price, if the charge is in another currency and not nothing; a budget counts both."""
+        price, cost = self.order.price, self.cost
+        return price if price and cost and cost.amount and price.currency != cost.currency else None
 
     @property
     def may_be_paid(self) -> bool:

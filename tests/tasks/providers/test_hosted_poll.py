@@ -27,7 +27,8 @@ from tests.tasks.providers.hosted_services import Service, answering, opened, ow
     ids=lambda trouble: f"{type(trouble).__name__}{getattr(trouble, 'status', '')}",
 )
 async def test_a_poll_that_meets_an_error_may_be_repeated(service: Service, trouble: Any) -> None:
-    async with opened(service, timeout=0.4) as (provider, emulator):
+    timeout = 1 if isinstance(trouble, (Silence, Slow)) else 10
+    async with opened(service, timeout=timeout) as (provider, emulator):
         accepted = await provider.submit(request(service))
         emulator.fault(Call.POLL, trouble)
         with pytest.raises(Transient):
