@@ -45,8 +45,8 @@ from deployments.stack import Stack  # noqa: E402
 from storyreel.flows.servers.local import free_port, probe  # noqa: E402
 from storyreel.flows.servers.packed_database import write_database  # noqa: E402
 from storyreel.tasks.ledger.ledger import Ledger  # noqa: E402
+from storyreel.testing.footage import footage  # noqa: E402
 from tests.services.dashscope import Dashscope, DashscopeSettings  # noqa: E402
-from tests.services.footage import footage  # noqa: E402
 from tests.services.jobs import Job, Script  # noqa: E402
 from tests.services.results import Link  # noqa: E402
 

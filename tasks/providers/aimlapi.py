@@ -24,7 +24,7 @@ from storyreel.tasks.providers.answer_table import AnswerTable, Meaning, Rule, T
 from storyreel.tasks.providers.capability import model_of
 from storyreel.tasks.providers.errors import Transient
 from storyreel.tasks.providers.hosted import AttachmentUrls, HostedProvider
-from storyreel.tasks.providers.http.response import amount_at, id_at, odd_amount, text_at, url_part, value_at
+from storyreel.tasks.providers.http.response import amount_at, id_at, odd_amount, text_at, value_at
 from storyreel.tasks.providers.provider import PublishedPrice, PublishedPrices, RemoteTask, Submission, TaskStatus
 from storyreel.tasks.providers.request import Request
 from storyreel.tasks.providers.wan.capabilities import happy_horse, wan, wan_3
@@ -214,7 +214,7 @@ class Aimlapi(HostedProvider):
 
     def status_path(self, task: str) -> tuple[str, dict[str, str | int]]:
         """The id is a query parameter: ids of some models hold `:` and `/`."""
-        return f"{self.order_path}?generation_id={url_part(task)}", {}
+        return self.order_path, {"generation_id": task}
 
     def read_finished(self, answer: Any, word: str) -> TaskStatus:
         return TaskStatus(

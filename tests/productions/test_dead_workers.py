@@ -16,10 +16,10 @@ from prefect.client.schemas.objects import StateType
 
 from storyreel.flows.lifecycle import automations
 from storyreel.tasks.media.probe import probe
+from storyreel.testing.faults import Call, Slow
 from tests.pauses import PATIENCE
 from tests.pools import Team
 from tests.services.dashscope import Dashscope, DashscopeSettings
-from tests.services.faults import Call, Slow
 from tests.services.jobs import Phase, Script
 
 FILM = """\

@@ -11,13 +11,13 @@ from urllib.parse import quote
 
 import pytest
 
+from storyreel.testing.faults import Call, ErrorReply, Trouble
+from storyreel.testing.wire import HttpRequest, Reply
 from tests import postgres
 from tests.flows import warm
 from tests.flows.staging import Stage, staged
 from tests.services.apiyi import Apiyi, ApiyiSettings
-from tests.services.faults import Call, ErrorReply, Trouble
 from tests.services.jobs import Script
-from tests.services.wire import HttpRequest, Reply
 
 KEY = "sk-0123/456789+abcdef"
 SIGNATURE = "c2lnbmF0dXJl"

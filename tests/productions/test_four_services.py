@@ -16,9 +16,9 @@ import s3fs
 from moto.server import ThreadedMotoServer
 
 from storyreel.tasks.media.binary import find_ffmpeg
+from storyreel.testing.faults import Answer, Call
 from tests.flows.staging import Stage
 from tests.services.emulator import Emulator
-from tests.services.faults import Answer, Call
 from tests.services.jobs import Script
 from tests.tasks.providers.hosted_services import SERVICES
 

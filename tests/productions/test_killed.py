@@ -15,12 +15,12 @@ from pathlib import Path
 import pytest
 
 from storyreel.tasks.ledger.ledger import State
+from storyreel.testing.faults import Call, Silence
 from tests.flows.staging import Stage, staged
 from tests.flows.warm import Run
 from tests.pauses import PATIENCE
 from tests.services.aimlapi import Aimlapi, AimlapiSettings
 from tests.services.dashscope import Dashscope, DashscopeSettings
-from tests.services.faults import Call, Silence
 from tests.services.jobs import Script
 from tests.tasks.killing import BETWEEN
 

@@ -19,10 +19,10 @@ import imageio_ffmpeg
 import pytest
 
 from storyreel.tasks.media.probe import probe
+from storyreel.testing.faults import Call, Silence
 from tests.flows import warm
 from tests.restarts import UiServer
 from tests.services.aimlapi import Aimlapi, AimlapiSettings
-from tests.services.faults import Call, Silence
 from tests.services.jobs import Script
 from tests.workers import working
 

@@ -12,16 +12,16 @@ from decimal import Decimal
 from typing import Any, ClassVar, Literal
 from uuid import uuid4
 
+from storyreel.testing.faults import Call
+from storyreel.testing.wire import HttpRequest, Reply, json_reply
 from tests.services import aimlapi_logs, aimlapi_models, aimlapi_wan_3
 from tests.services.aimlapi_models import OTHERS, ListedModel, by_resolution
 from tests.services.checking import Field, Violation, plain, violations
 from tests.services.clock import utc
 from tests.services.emulator import Emulator, Refusal, Route, Settings
-from tests.services.faults import Call
 from tests.services.jobs import Failure, Job, Phase
 from tests.services.references import Finding, Reference
 from tests.services.sales import Order, nearest_ratio, ordered
-from tests.services.wire import HttpRequest, Reply, json_reply
 
 _PATH = "/v2/video/generations"
 _RATIOS = ("16:9", "9:16", "1:1", "4:3", "3:4")

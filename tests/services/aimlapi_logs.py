@@ -12,9 +12,9 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from storyreel.testing.wire import HttpRequest
 from tests.services.checking import Violation
 from tests.services.clock import utc
-from tests.services.wire import HttpRequest
 
 PATH = "/v2/logs"
 LONGEST = timedelta(days=92)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from tests.services.wire import HttpRequest, Reply, json_reply
+from storyreel.testing.wire import HttpRequest, Reply, json_reply
 
 PATH = "/v1/models"
 _SECTIONS = ("pricing", "modalities", "capabilities")

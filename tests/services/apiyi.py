@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 from uuid import uuid4
 
+from storyreel.testing.faults import Answer, Call
+from storyreel.testing.wire import HttpRequest, Reply, json_reply
 from tests.services import wan
 from tests.services.checking import Violation, violations
 from tests.services.emulator import Emulator, Rate, Refusal, Route, Settings
-from tests.services.faults import Answer, Call
 from tests.services.jobs import Failure, Job, Phase
 from tests.services.references import Finding, Reference
-from tests.services.wire import HttpRequest, Reply, json_reply
 
 RATES = (Rate(Call.POLL, 1, 3),)
 """Looks at a task no more often than every 3 s, says the overview."""

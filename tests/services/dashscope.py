@@ -10,16 +10,16 @@ from datetime import datetime, tzinfo
 from typing import Any, ClassVar, Literal
 from uuid import uuid4
 
+from storyreel.testing.faults import Answer, Call
+from storyreel.testing.wire import HttpRequest, Reply, json_reply
 from tests.services import wan
 from tests.services.checking import Field, Violation, violations
 from tests.services.clock import BEIJING
 from tests.services.dashscope_codes import BY_STATUS, CODES
 from tests.services.emulator import DAY, Rate, Refusal, Route, Settings
-from tests.services.faults import Answer, Call
 from tests.services.jobs import Failure, Job, Phase
 from tests.services.references import Finding, Reference
 from tests.services.uploads import UploadingEmulator
-from tests.services.wire import HttpRequest, Reply, json_reply
 
 RATES = (Rate(Call.CREATE, 5, 1), Rate(Call.POLL, 20, 1), Rate(Call.LIST, 20, 1), Rate(Call.UPLOAD, 100, 1))
 """Published: 5 submits a second for wan2.7, 20 polls and lists, 100 upload policies."""

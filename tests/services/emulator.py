@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import re
-import traceback
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from socket import socket
 from typing import Any, ClassVar, Literal
 
+from storyreel.testing.emulated import EmulatedService, Refusal, Work
+from storyreel.testing.faults import Call
+from storyreel.testing.footage import footage
+from storyreel.testing.wire import HttpRequest, Reply
 from tests.services.clock import Clock
-from tests.services.faults import Call, Fault, FaultPlan, Trouble, always
-from tests.services.footage import footage
 from tests.services.jobs import Failure, Job, Jobs, Phase, Script
 from tests.services.references import Finding, Reference, examine
 from tests.services.results import Link, ResultHost
 from tests.services.sales import Order, Refused, Sale
-from tests.services.wire import App, HttpRequest, Reply, app, listening_socket, serving
 
 DAY = 24 * 3600.0
 _TICK = 0.02
@@ -77,15 +75,7 @@ class Route:
     handle: Callable[..., Awaitable[Reply]]
 
 
-class Refusal(Exception):
-    """Ends a request with this reply."""
-
-    def __init__(self, reply: Reply) -> None:
-        super().__init__(reply.status)
-        self.reply = reply
-
-
-class Emulator(ABC):
+class Emulator(EmulatedService):
     """One service on this machine. `with emulator.served() as base_url:` opens it to clients.
 
     Tests read the requests (`requests`), accepted orders (`accepted`), refusals (`refused`) and downloads (`fetches`);
@@ -99,35 +89,16 @@ class Emulator(ABC):
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.clock = Clock()
-        self.requests: list[HttpRequest] = []
-        """All requests to the service itself."""
-        self.fetches: list[HttpRequest] = []
-        """All requests to the host of the clips."""
+        super().__init__(self.clock.now)
         self.accepted: list[Sale] = []
         """Every accepted create, in order."""
         self.refused: list[Refused] = []
         self.jobs = Jobs(self.clock.now, settings.at_once, settings.remembered, self.changed)
         self.results = ResultHost(self.clock.now, refuses_authorization=self.oss)
-        self.base_url = self.results_url = ""
-        self._plan = FaultPlan()
         self._scripts: list[tuple[Script, Callable[[Order], bool]]] = []
         self._hits: dict[Rate, deque[float]] = {}
-        self._broken: list[str] = []
 
     # For tests
-
-    def fault(
-        self,
-        call: Call,
-        trouble: Trouble,
-        *,
-        accepted: bool = False,
-        times: int = 1,
-        after: int = 0,
-        when: Callable[[HttpRequest], bool] = always,
-    ) -> None:
-        """Plan a fault of a call. `accepted`: the service does its work first, so a create is accepted all the same."""
-        self._plan.add(Fault(call, trouble, accepted, times, after, when))
 
     def use_script(self, script: Script, *, times: int = 1, when: Callable[[Order], bool] = lambda order: True) -> None:
         """The script of the next tasks, of those whose order fits."""
@@ -135,57 +106,20 @@ class Emulator(ABC):
 
     # For clients
 
-    @contextmanager
-    def served(self, port: int = 0) -> Iterator[str]:
-        """Serve clients on this machine while the context lasts; yields the base URL.
-
-        Raises RuntimeError at the end if the emulator itself raised an error.
-        """
-        with serving(*self.origins(port), background=self.background):
-            yield self.base_url
-        if self._broken:
-            raise RuntimeError("the emulator broke:\n" + "\n".join(self._broken))
-
-    def origins(self, port: int) -> list[tuple[App, socket]]:
-        """The applications and the sockets they are served on: the service itself, and the host of its clips."""
-        front, results = listening_socket(port), listening_socket()
-        self.base_url, self.results_url = address(front), address(results)
-        return [(app(self.answer, self.clock.now), front), (app(self.answer_fetch, self.clock.now), results)]
-
-    async def answer(self, request: HttpRequest) -> Reply:
-        """The reply to any request at the service's own address."""
-        self.requests.append(request)
+    def call_of(self, request: HttpRequest) -> tuple[Call, Work] | None:
         for route in self.routes():
             if route.method == request.method and (found := re.fullmatch(route.path, request.path)):
-                return await self.with_fault(route.call, request, partial(route.handle, request, **found.groupdict()))
-        return self._recorded(request, self.not_found(request))
+                return route.call, partial(route.handle, request, **found.groupdict())
+        return None
 
-    async def answer_fetch(self, request: HttpRequest) -> Reply:
-        """The reply to any request at the address of the clips."""
-        self.fetches.append(request)
-        return await self.with_fault(Call.FETCH, request, partial(asyncio.to_thread, self.results.answer, request))
+    def clip(self, request: HttpRequest) -> Reply:
+        return self.results.answer(request)
 
-    async def with_fault(self, call: Call, request: HttpRequest, work: Callable[[], Awaitable[Reply]]) -> Reply:
-        """The reply of `work`, or what a planned fault makes of it."""
-        fault = self._plan.due(call, request)
-        if fault is None:
-            return await self._done(call, request, work)
-        if fault.accepted or fault.trouble.needs_reply:
-            return fault.trouble.spoil(await self._done(call, request, work), request, self.error_reply)
-        return fault.trouble.spoil(Reply(), request, self.error_reply)
+    def check(self, call: Call, request: HttpRequest) -> None:
+        if self._exceeds_rate(call, request):
+            raise Refusal(self.error_reply(429))
 
-    async def _done(self, call: Call, request: HttpRequest, work: Callable[[], Awaitable[Reply]]) -> Reply:
-        try:
-            if self._exceeds_rate(call, request):
-                raise Refusal(self.error_reply(429))
-            return self._recorded(request, await work())
-        except Refusal as refusal:
-            return self._recorded(request, refusal.reply)
-        except Exception:
-            self._broken.append(traceback.format_exc())
-            raise
-
-    def _recorded(self, request: HttpRequest, reply: Reply) -> Reply:
+    def recorded(self, request: HttpRequest, reply: Reply) -> Reply:
         if reply.status >= 400:
             self.refused.append(Refused(request, reply.status, reply.body))
         return reply
@@ -215,14 +149,6 @@ class Emulator(ABC):
         """All calls that its documentation lists."""
 
     @abstractmethod
-    def error_reply(self, status: int) -> Reply:
-        """Its reply with an error status."""
-
-    @abstractmethod
-    def not_found(self, request: HttpRequest) -> Reply:
-        """The reply to a path that it does not have."""
-
-    @abstractmethod
     def malformed(self, request: HttpRequest, detail: str) -> Reply:
         """The reply to a body that is not JSON."""
 
@@ -234,7 +160,7 @@ class Emulator(ABC):
     def result_target(self, job: Job) -> str:
         """Path and query of a new link to a task's clip."""
 
-    def changed(self, job: Job) -> None:  # noqa: B027
+    def changed(self, job: Job) -> None:
         """Called at each change of a task's phase. Optional."""
 
     def stored(self, url: str) -> bytes | None:
@@ -302,12 +228,6 @@ class Emulator(ABC):
                 self._scripts.remove(entry)
                 return script
         return self.settings.script
-
-
-def address(listening: socket) -> str:
-    """The base URL of a socket."""
-    host, port = listening.getsockname()
-    return f"http://{host}:{port}"
 
 
 def _clip(job: Job) -> bytes:

@@ -10,16 +10,16 @@ from functools import partial
 from typing import Any, ClassVar, Literal
 from uuid import uuid4
 
+from storyreel.testing.faults import Call
+from storyreel.testing.wire import HttpRequest, Reply, json_reply
 from tests.services import wan
 from tests.services.checking import Field, Violation, violations
 from tests.services.emulator import DAY, Rate, Refusal, Route, Settings
-from tests.services.faults import Call
 from tests.services.jobs import Failure, Job, Phase
 from tests.services.references import Finding, Kind, Reference
 from tests.services.sales import Order, nearest_ratio, ordered
 from tests.services.uploads import UploadingEmulator
 from tests.services.webhooks import Outbox, Post
-from tests.services.wire import HttpRequest, Reply, json_reply
 
 RATES = (Rate(Call.POLL, 250, 5), Rate(Call.POLL, 1200, 120))
 """Published: 50 hits a second over 5 s, 10 a second on average over 2 minutes."""

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tests.services.wire import HttpRequest, Reply
+from storyreel.testing.wire import HttpRequest, Reply
 
 
 @dataclass

@@ -9,8 +9,8 @@ from typing import Any
 import httpx
 import pytest
 
+from storyreel.testing.faults import Answer, Call
 from tests.services.aimlapi import FREE_TIER, Aimlapi, AimlapiSettings
-from tests.services.faults import Answer, Call
 from tests.services.jobs import Failure, Phase, Script
 from tests.services.pictures import data_uri, picture
 

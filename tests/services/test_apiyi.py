@@ -9,8 +9,8 @@ from typing import Any
 import httpx
 import pytest
 
+from storyreel.testing.faults import Call
 from tests.services.apiyi import RATES, REFUSALS, Apiyi, ApiyiSettings
-from tests.services.faults import Call
 from tests.services.jobs import Failure, Phase, Script
 from tests.services.pictures import data_uri, picture
 

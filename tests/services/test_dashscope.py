@@ -11,10 +11,10 @@ from typing import Any
 import httpx
 import pytest
 
+from storyreel.testing.faults import Answer, Call
 from tests.services.clock import BEIJING
 from tests.services.dashscope import RATES, Dashscope, DashscopeSettings
 from tests.services.dashscope_codes import CODES
-from tests.services.faults import Answer, Call
 from tests.services.jobs import Failure, Phase, Script
 from tests.services.pictures import data_uri, picture
 

@@ -11,8 +11,7 @@ import av
 import httpx
 import pytest
 
-from tests.services.aimlapi import Aimlapi, AimlapiSettings
-from tests.services.faults import (
+from storyreel.testing.faults import (
     Answer,
     Call,
     Claims,
@@ -27,8 +26,9 @@ from tests.services.faults import (
     Trouble,
     Truncated,
 )
+from storyreel.testing.wire import Ending
+from tests.services.aimlapi import Aimlapi, AimlapiSettings
 from tests.services.jobs import Script
-from tests.services.wire import Ending
 
 PATH = "/v2/video/generations"
 BODY = {"model": "alibaba/wan-2-7-t2v", "prompt": "A lighthouse in rain", "duration": 5, "resolution": "720p"}

@@ -7,7 +7,7 @@ import io
 import av
 import pytest
 
-from tests.services.footage import footage
+from storyreel.testing.footage import footage
 
 
 @pytest.mark.parametrize(("seconds", "width", "height"), [(2, 1280, 720), (5, 720, 1280), (2, 1104, 832)])

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.services.faults import Answer, Call
+from storyreel.testing.faults import Answer, Call
 from tests.services.freepik import RATES, Freepik, FreepikSettings
 from tests.services.jobs import Failure, Phase, Script
 from tests.services.pictures import data_uri, picture

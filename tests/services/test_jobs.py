@@ -7,9 +7,9 @@ from collections.abc import Callable
 from hypothesis import given
 from hypothesis import strategies as st
 
+from storyreel.testing.wire import HttpRequest
 from tests.services.jobs import Job, Jobs, Phase, Script
 from tests.services.sales import Sale, ordered
-from tests.services.wire import HttpRequest
 
 ORDER = ordered(model="m", prompt="p", seconds=5, resolution="720p", ratio="16:9")
 SALE = Sale("id", ORDER, {}, HttpRequest("POST", "/", (), {}, b"", 0, "/"))

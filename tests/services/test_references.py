@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from storyreel.tasks.media.binary import find_ffmpeg
-from tests.services.footage import footage
+from storyreel.testing.footage import footage
+from storyreel.testing.wire import HttpRequest, Reply, app, listening_socket, serving
 from tests.services.pictures import data_uri, picture
 from tests.services.references import Finding, Kind, Reference, examine
-from tests.services.wire import HttpRequest, Reply, app, listening_socket, serving
 
 
 def found(url: str, kind: Kind = "image", *, uploads: dict[str, bytes] | None = None, fetches: bool = False) -> Finding:

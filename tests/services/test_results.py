@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from storyreel.testing.wire import HttpRequest, Reply
 from tests.services.results import Link, ResultHost
-from tests.services.wire import HttpRequest, Reply
 
 CONTENT = bytes(range(256)) * 4
 

@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterator
 import httpx
 import pytest
 
+from storyreel.testing.wire import HttpRequest, Reply, app, listening_socket, serving
 from tests.services.freepik import Freepik, FreepikSettings
 from tests.services.jobs import Script
 from tests.services.webhooks import Post
-from tests.services.wire import HttpRequest, Reply, app, listening_socket, serving
 
 PATH = "/v1/ai/text-to-video/wan-2-7"
 SOON = Script(waiting=0, running=0, seconds=0.05)

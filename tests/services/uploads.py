@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from socket import socket
 from typing import ClassVar
 
-from tests.services.emulator import Emulator, Settings, address
-from tests.services.faults import Call
-from tests.services.wire import App, HttpRequest, Reply, app, listening_socket
+from storyreel.testing.emulated import address
+from storyreel.testing.faults import Call
+from storyreel.testing.wire import App, HttpRequest, Reply, app, listening_socket
+from tests.services.emulator import Emulator, Settings
 
 _FORM = (
     "OSSAccessKeyId",

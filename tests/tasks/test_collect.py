@@ -19,7 +19,7 @@ from storyreel.tasks.ledger.ledger import State
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.probe import probe
 from storyreel.tasks.providers.errors import Transient
-from tests.services.faults import Answer, Call, Scratched, Shortened, Trouble
+from storyreel.testing.faults import Answer, Call, Scratched, Shortened, Trouble
 from tests.services.jobs import Script
 from tests.tasks.generated_clips import make_clip
 from tests.tasks.odd_clips import broken_frames

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from storyreel.tasks.ledger.ledger import State
+from storyreel.testing.faults import Answer, Call
 from tests import postgres
 from tests.services.emulator import Emulator
-from tests.services.faults import Answer, Call
 from tests.services.jobs import Script
 from tests.tasks.generated_clips import make_clip
 from tests.tasks.killing import BETWEEN, FINISHED, TAKES, UNKNOWN, Place

@@ -26,9 +26,9 @@ from storyreel.tasks.prices.price_list import PriceList
 from storyreel.tasks.storage.acceptances import acceptances
 from storyreel.tasks.storage.clips import ClipStore
 from storyreel.tasks.studio import Studio
+from storyreel.testing.faults import Call, Reset
 from tests import postgres
 from tests.services.emulator import Emulator
-from tests.services.faults import Call, Reset
 from tests.services.jobs import Script
 from tests.tasks.killing import FINISHED, Place
 from tests.tasks.providers.hosted_services import SERVICES

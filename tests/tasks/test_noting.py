@@ -14,7 +14,7 @@ from storyreel.tasks.ledger.ledger import Ledger, LedgerError, Purchase, State
 from storyreel.tasks.providers.errors import ProviderError
 from storyreel.tasks.providers.provider import Submission
 from storyreel.tasks.providers.request import Request
-from tests.services.faults import Answer, Call
+from storyreel.testing.faults import Answer, Call
 from tests.tasks.providers.hosted_services import SERVICES
 from tests.tasks.test_order import Bench, bench
 

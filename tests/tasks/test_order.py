@@ -23,8 +23,8 @@ from storyreel.tasks.providers.errors import Ambiguous, Denied, TaskFailed, Task
 from storyreel.tasks.storage.bucket import Bucket
 from storyreel.tasks.storage.clips import ClipStore
 from storyreel.tasks.studio import Studio
+from storyreel.testing.faults import Answer, Call, Claims, Corrupt, Page, Redirect, Reset, Shortened
 from tests.services.emulator import Emulator
-from tests.services.faults import Answer, Call, Claims, Corrupt, Page, Redirect, Reset, Shortened
 from tests.services.jobs import Failure, Phase, Script
 from tests.tasks.providers.hosted_services import SERVICES, Service, own_error
 from tests.tasks.providers.hosted_services import request as request_for

@@ -19,7 +19,7 @@ from storyreel.tasks.patience import Overdue, Patience
 from storyreel.tasks.progress import StageReport, listening
 from storyreel.tasks.providers.errors import Transient
 from storyreel.tasks.storage.bucket import Bucket, BucketUnavailable
-from tests.services.faults import Answer, Call, Silence, Slow
+from storyreel.testing.faults import Answer, Call, Silence, Slow
 from tests.tasks.providers.hosted_services import SERVICES, Service, local
 from tests.tasks.providers.hosted_services import request as request_for
 from tests.tasks.test_order import LOG, Bench, bench

@@ -17,7 +17,7 @@ from storyreel.specs.foreign_text import kept
 from storyreel.specs.secrets import hidden
 from storyreel.tasks.providers.errors import Ambiguous, ProviderError, Terminal, Transient
 from storyreel.tasks.providers.http.allowed_hosts import ssl_context
-from storyreel.tasks.providers.http.response import MAX_BYTES, Response, id_at
+from storyreel.tasks.providers.http.response import MAX_BYTES, Response, id_at, url_part
 from storyreel.tasks.settings import service_variable
 
 Error = TypeVar("Error", bound=ProviderError)
@@ -85,7 +85,9 @@ class Client:
 
     async def get(self, path: str, query: Mapping[str, str | int] | None = None) -> Any:
         """GET and return the JSON. Raises what the service's table says of an error, else Transient."""
-        return await self._repeatable("GET", path, params=query or None)
+        # Not left to httpx: an id must be asked for exactly as the service wrote it.
+        asked = "&".join(f"{url_part(name)}={url_part(str(value))}" for name, value in (query or {}).items())
+        return await self._repeatable("GET", f"{path}?{asked}" if asked else path)
 
     async def post(self, path: str, body: Mapping[str, Any] | None = None) -> Any:
         """POST what costs nothing and may be repeated, such as a cancel, and return the JSON. Raises as `get` does."""

@@ -25,13 +25,13 @@ from storyreel.tasks.ledger.database import Database
 from storyreel.tasks.ledger.ledger import Ledger, State
 from storyreel.tasks.storage.acceptances import Acceptance, acceptances, keep_acceptance
 from storyreel.tasks.storage.clips import ClipStore, Receipt
+from storyreel.testing.faults import Answer, Call, Reset, Silence, Trouble
 from tests.flows.accounting.unknowns import Shop
 from tests.flows.conftest import Command
 from tests.services.aimlapi import Aimlapi, AimlapiSettings
 from tests.services.apiyi import Apiyi, ApiyiSettings
 from tests.services.dashscope import Dashscope, DashscopeSettings
 from tests.services.emulator import Emulator
-from tests.services.faults import Answer, Call, Reset, Silence, Trouble
 from tests.services.freepik import Freepik, FreepikSettings
 from tests.services.jobs import Phase, Script
 

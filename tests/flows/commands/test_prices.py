@@ -17,9 +17,9 @@ from storyreel.flows.commands.app import app
 from storyreel.flows.commands.exit_codes import exit_code
 from storyreel.flows.services import price_refresh
 from storyreel.tasks.prices.price_list import PriceList
+from storyreel.testing.faults import Answer, Call, Page, Reset, Silence, Trouble
 from tests.services.aimlapi import Aimlapi
 from tests.services.aimlapi_models import ListedModel, by_resolution, per_unit
-from tests.services.faults import Answer, Call, Page, Reset, Silence, Trouble
 
 Told = Callable[..., subprocess.CompletedProcess[str]]
 

@@ -27,12 +27,12 @@ from storyreel.flows.diagnostics.doctor import Check, examine, print_checkup
 from storyreel.specs.money import Money
 from storyreel.tasks.ledger.ledger import Ledger, Order
 from storyreel.tasks.storage.clips import ClipStore, Receipt
+from storyreel.testing.wire import HttpRequest, Reply, app, listening_socket, serving
 from tests import postgres
 from tests.buckets import environment as told_of
 from tests.flows.conftest import Command
 from tests.fonts import no_fonts, packaged_fonts  # noqa: F401
 from tests.services.__main__ import SERVICES
-from tests.services.wire import HttpRequest, Reply, app, listening_socket, serving
 
 NOBODY = "http://127.0.0.1:9"
 """A port of this machine that nobody listens at."""

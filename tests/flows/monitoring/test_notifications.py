@@ -24,11 +24,11 @@ from storyreel.flows.monitoring.notifications import (
     told_channels,
 )
 from storyreel.flows.monitoring.occasions import NAMES, occasions
+from storyreel.testing.faults import Answer, Call
 from tests.catchers import Caught, catching_json, catching_mail
 from tests.flows.conftest import Command
 from tests.flows.deployed import APPROVED, FILM, Set, on_a_set
 from tests.prefect_server import move_in, serving
-from tests.services.faults import Answer, Call
 
 PAGES = "https://films.example.com"
 TITLE = "Lamp <!channel> & Keeper"

@@ -29,10 +29,10 @@ from prefect.logging.handlers import APILogWorker
 
 from storyreel.flows.production.outcomes import ShotsFailed
 from storyreel.flows.render import render_storyboard
+from storyreel.testing.faults import Call, Reset
 from tests.counting import Counts, counting, inputs
 from tests.pauses import PATIENCE, growing_pauses
 from tests.services.apiyi import Apiyi, ApiyiSettings
-from tests.services.faults import Call, Reset
 from tests.services.jobs import Failure, Phase, Script
 
 FILM = """\

@@ -41,8 +41,8 @@ from storyreel.tasks.media.binary import find_ffmpeg
 from storyreel.tasks.media.frames import first_frame
 from storyreel.tasks.prices.price_list import PriceList
 from storyreel.tasks.studio import open_studio
+from storyreel.testing.faults import Answer, Call, Slow
 from tests.services.emulator import Emulator
-from tests.services.faults import Answer, Call, Slow
 from tests.services.jobs import Failure, Phase, Script
 from tests.tasks.providers.hosted_services import SERVICES
 

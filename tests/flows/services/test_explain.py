@@ -19,11 +19,11 @@ from storyreel.specs.reading import read
 from storyreel.tasks.providers import load
 from storyreel.tasks.providers.hosted import HostedProvider
 from storyreel.tasks.providers.request import Request
+from storyreel.testing.wire import HttpRequest
 from tests.flows.conftest import Command
 from tests.flows.planning.histories import NOTHING
 from tests.services.__main__ import SERVICES
 from tests.services.emulator import Emulator
-from tests.services.wire import HttpRequest
 
 FILM = """
 storyboard: 1

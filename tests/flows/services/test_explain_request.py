@@ -16,9 +16,9 @@ from storyreel.flows.services.explain import Explanation, explain, find_take, pr
 from storyreel.specs.reading import read
 from storyreel.tasks.providers import load
 from storyreel.tasks.providers.hosted import HostedProvider
+from storyreel.testing.wire import HttpRequest
 from tests.flows.planning.histories import NOTHING
 from tests.services.__main__ import SERVICES
-from tests.services.wire import HttpRequest
 
 FILM = """
 storyboard: 1

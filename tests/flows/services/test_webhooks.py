@@ -34,8 +34,8 @@ from storyreel.tasks.providers import load
 from storyreel.tasks.providers.provider import TaskStatus
 from storyreel.tasks.providers.webhooks import CallbackReader
 from storyreel.tasks.studio import open_studio
+from storyreel.testing.faults import Answer, Call
 from tests.flows.conftest import Command
-from tests.services.faults import Answer, Call
 from tests.services.freepik import Freepik, FreepikSettings
 from tests.services.jobs import Phase, Script
 from tests.services.webhooks import Delivery, Post, signature

@@ -8,7 +8,6 @@ import json
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -21,58 +20,101 @@ from storyreel.tasks.providers.hosted import HostedProvider
 from storyreel.tasks.providers.models import find_capability
 from storyreel.tasks.providers.provider import TaskStatus
 from storyreel.tasks.providers.request import Attachment, Request
-from storyreel.tasks.settings import service_variable
+from storyreel.testing.faults import Answer
+from storyreel.testing.recorded import KEY, RecordedAnswers
+from storyreel.testing.requests import image, request_for, sound, video, voice
+from storyreel.testing.service import HostedService
+from storyreel.testing.wire import HttpRequest, Reply, app, json_reply, listening_socket, serving
 from tests.services import aimlapi, apiyi, dashscope, freepik
 from tests.services.emulator import Emulator
-from tests.services.faults import Answer
 from tests.services.jobs import Script
-from tests.services.wire import HttpRequest, Reply, app, json_reply, listening_socket, serving
+
+__all__ = [
+    "AT_ONCE", "KEY", "MADE", "SERVICES", "Service", "answering", "digest_of", "finished", "image", "local", "nothing",
+    "opened", "own_error", "request", "sound", "video", "voice",
+]  # fmt: skip
 
 MADE = tuple(mode for mode in Mode if mode is not Mode.EDIT)
 """The modes in which every service makes clips; edits are made at some."""
-KEY = "sk-emulator"
 AT_ONCE = Script(waiting=0, running=0)
 
 
-@dataclass(frozen=True)
-class Service:
+@dataclass(frozen=True, kw_only=True)
+class Service(HostedService):
     """A service: its adapter, its emulator, and the emulator's settings."""
 
-    adapter: type[HostedProvider]
     emulator: type[Emulator]
     settings: type[Any]
-
-    @property
-    def name(self) -> str:
-        return self.adapter.name
-
-    @property
-    def key_variable(self) -> str:
-        return service_variable(self.name, "API_KEY")
-
-    @property
-    def base_url_variable(self) -> str:
-        return service_variable(self.name, "BASE_URL")
 
     def emulated(self, **settings: Any) -> Emulator:
         """An emulator whose tasks finish at once unless a script says otherwise."""
         emulator: Emulator = self.emulator(self.settings(**{"script": AT_ONCE, **settings}))  # type: ignore[arg-type]
         return emulator
 
-    def environment(self, base_url: str, key: str = KEY, **more: str) -> dict[str, str]:
-        return {self.key_variable: key, self.base_url_variable: base_url, **more}
 
-    def provider(self, base_url: str, *, key: str = KEY, timeout: float = 10, **more: str) -> HostedProvider:
-        return self.adapter(self.environment(base_url, key, **more), timeout=timeout)
-
+_ERROR = {"message": "{message}"}
 
 SERVICES: Mapping[str, Service] = {
     service.name: service
     for service in (
-        Service(Aimlapi, aimlapi.Aimlapi, aimlapi.AimlapiSettings),
-        Service(Apiyi, apiyi.Apiyi, apiyi.ApiyiSettings),
-        Service(DashScope, dashscope.Dashscope, dashscope.DashscopeSettings),
-        Service(Freepik, freepik.Freepik, freepik.FreepikSettings),
+        Service(
+            adapter=Aimlapi,
+            emulator=aimlapi.Aimlapi,
+            settings=aimlapi.AimlapiSettings,
+            answers=RecordedAnswers(
+                accepted={"id": "{task}", "status": "queued", "meta": {"usage": {"usd_spent": "{cost}"}}},
+                queued={"id": "{task}", "status": "queued"},
+                running={"id": "{task}", "status": "generating"},
+                finished={
+                    "id": "{task}",
+                    "status": "completed",
+                    "video": {"url": "{clip}"},
+                    "meta": {"usage": {"usd_spent": "{cost}"}},
+                },
+                failed={"id": "{task}", "status": "error", "error": {"name": "X", "message": "{message}"}},
+                error={**_ERROR, "path": "/v2/video/generations", "statusCode": "400"},
+            ),
+        ),
+        Service(
+            adapter=Apiyi,
+            emulator=apiyi.Apiyi,
+            settings=apiyi.ApiyiSettings,
+            answers=RecordedAnswers(
+                accepted={"output": {"task_id": "{task}"}},
+                queued={"task_id": "{task}", "status": "submitted"},
+                running={"task_id": "{task}", "status": "in_progress"},
+                finished={"task_id": "{task}", "status": "completed", "result_url": "{clip}"},
+                failed={"task_id": "{task}", "status": "failed", "error": {"code": "X", "message": "{message}"}},
+                error={**_ERROR, "type": "task_error"},
+            ),
+        ),
+        Service(
+            adapter=DashScope,
+            emulator=dashscope.Dashscope,
+            settings=dashscope.DashscopeSettings,
+            answers=RecordedAnswers(
+                accepted={"output": {"task_id": "{task}", "task_status": "PENDING"}},
+                queued={"output": {"task_id": "{task}", "task_status": "PENDING"}},
+                running={"output": {"task_id": "{task}", "task_status": "RUNNING"}},
+                finished={"output": {"task_id": "{task}", "task_status": "SUCCEEDED", "video_url": "{clip}"}},
+                failed={"output": {"task_id": "{task}", "task_status": "FAILED", "code": "X", "message": "{message}"}},
+                error={**_ERROR, "code": "SomethingElse", "request_id": "r-1"},
+                cancelled={"output": {"task_id": "{task}", "task_status": "CANCELED"}},
+            ),
+        ),
+        Service(
+            adapter=Freepik,
+            emulator=freepik.Freepik,
+            settings=freepik.FreepikSettings,
+            answers=RecordedAnswers(
+                accepted={"data": {"task_id": "{task}"}},
+                queued={"data": {"task_id": "{task}", "status": "CREATED"}},
+                running={"data": {"task_id": "{task}", "status": "IN_PROGRESS"}},
+                finished={"data": {"task_id": "{task}", "status": "COMPLETED", "generated": ["{clip}"]}},
+                failed={"data": {"task_id": "{task}", "status": "FAILED"}},
+                error=_ERROR,
+            ),
+        ),
     )
 }
 
@@ -102,29 +144,7 @@ def answering(body: str) -> Iterator[str]:
 
 def own_error(service: Service, status: int, message: str) -> Answer:
     """An error in the form that the service documents."""
-    forms: Mapping[str, Mapping[str, object]] = {
-        "aimlapi": {"message": message, "path": "/v2/video/generations", "statusCode": str(status)},
-        "apiyi": {"type": "task_error", "message": message},
-        "dashscope": {"code": "SomethingElse", "message": message, "request_id": "r-1"},
-        "freepik": {"message": message},
-    }
-    return Answer(status, forms[service.name])
-
-
-def image(name: str = "https://films.example/mira.png", **more: Any) -> Attachment:
-    return Attachment(kind="image", digest=f"url:{name}", source=name, **more)
-
-
-def video(name: str = "https://films.example/walk.mp4", **more: Any) -> Attachment:
-    return Attachment(kind="video", digest=f"url:{name}", source=name, **more)
-
-
-def voice(name: str = "https://films.example/mira.wav") -> Attachment:
-    return Attachment(kind="voice", digest=f"url:{name}", source=name)
-
-
-def sound(name: str = "https://films.example/line.wav") -> Attachment:
-    return Attachment(kind="sound", digest=f"url:{name}", source=name)
+    return Answer(status, json.loads(service.answers.written("error", message=message, status=status)))
 
 
 def local(file: Path, kind: Any = "image") -> Attachment:
@@ -138,24 +158,7 @@ def digest_of(file: Path) -> str:
 
 def request(service: Service, mode: Mode = Mode.TEXT, of: str | None = None, **changes: Any) -> Request:
     """A request as a plan would build it, of a model or the service's first; `changes` are fields of Request."""
-    capability = find_capability(service.adapter, of, mode)
-    fields: dict[str, Any] = {
-        "provider": service.name,
-        "model": capability.model,
-        "mode": mode,
-        "prompt": "A lamp is lit.",
-        "negative_prompt": "",
-        "seed": 7,
-        "seconds": Fraction(5),
-        "aspect_ratio": "16:9",
-        "resolution": "720p",
-        "width": 1280,
-        "height": 720,
-        "references": (image(),) if mode is Mode.REFERENCE else (),
-        "first_frame": image("https://films.example/board.png") if mode is Mode.IMAGE else None,
-        "take": 1,
-    }
-    return Request(**{**fields, **changes})
+    return request_for(service.adapter, find_capability(service.adapter, of, mode), **changes)
 
 
 def finished(url: str) -> TaskStatus:

@@ -13,9 +13,9 @@ from storyreel.specs.storyboard import Mode
 from storyreel.tasks.providers.aimlapi import Aimlapi
 from storyreel.tasks.providers.errors import Refused, TaskFailed, Terminal, Transient
 from storyreel.tasks.providers.provider import PublishedPrices
+from storyreel.testing.faults import Answer, Call, Page, Reset
 from tests.services.aimlapi import FREE_TIER
 from tests.services.aimlapi_models import ListedModel, by_resolution, per_unit
-from tests.services.faults import Answer, Call, Page, Reset
 from tests.services.jobs import Failure, Phase, Script
 from tests.tasks.providers.hosted_services import KEY, MADE, SERVICES, answering, opened, request, video
 

@@ -6,9 +6,9 @@ import pytest
 
 from storyreel.specs.storyboard import Mode
 from storyreel.tasks.providers.errors import Ambiguous, Denied, Refused, TaskFailed, TaskForgotten, Transient
+from storyreel.testing.faults import Call
 from tests.services.apiyi import REFUSALS
 from tests.services.emulator import DAY
-from tests.services.faults import Call
 from tests.services.jobs import Failure, Phase, Script
 from tests.tasks.providers.hosted_services import AT_ONCE, SERVICES, opened, request
 

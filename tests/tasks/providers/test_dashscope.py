@@ -12,9 +12,9 @@ from PIL import Image
 
 from storyreel.specs.storyboard import Mode
 from storyreel.tasks.providers.errors import Ambiguous, Denied, Refused, TaskFailed, TaskForgotten, Terminal, Transient
+from storyreel.testing.faults import Answer, Call, Page, Reset
 from tests.services.clock import BEIJING
 from tests.services.dashscope_codes import CODES
-from tests.services.faults import Answer, Call, Page, Reset
 from tests.services.jobs import Phase, Script
 from tests.tasks.providers.hosted_services import SERVICES, answering, local, opened, request, video
 

@@ -9,7 +9,7 @@ import pytest
 from storyreel.specs.storyboard import Mode
 from storyreel.tasks.providers.errors import Refused, TaskFailed, TaskForgotten, Terminal, Transient
 from storyreel.tasks.providers.freepik import Freepik
-from tests.services.faults import Answer, Call
+from storyreel.testing.faults import Answer, Call
 from tests.services.jobs import Failure, Phase, Script
 from tests.tasks.providers.hosted_services import KEY, MADE, SERVICES, opened, request
 

@@ -12,9 +12,9 @@ from storyreel.tasks.inspection.examine import examine
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.probe import probe
 from storyreel.tasks.providers.errors import Refusal, Terminal, Transient
-from tests.services.faults import Call, Claims, Corrupt, Shortened
+from storyreel.testing.faults import Call, Claims, Corrupt, Shortened
 from tests.services.jobs import Script
-from tests.tasks.providers.hosted_services import KEY, MADE, Service, finished, nothing, opened, request
+from tests.tasks.providers.hosted_services import MADE, Service, nothing, opened, request
 
 
 @pytest.mark.parametrize("mode", MADE)
@@ -65,13 +65,3 @@ async def test_ten_gigabytes_are_refused_at_once(service: Service, tmp_path: Pat
             await provider.fetch(request(service), status, tmp_path / "take.mp4", nothing)
     assert not isinstance(refused.value, Refusal)
     assert len(emulator.fetches) == 1
-
-
-async def test_a_link_into_the_machine_is_not_followed_for_a_service_elsewhere(
-    service: Service, tmp_path: Path
-) -> None:
-    provider = service.adapter({service.key_variable: KEY})
-    for link in ("http://127.0.0.1:9/clip.mp4", "http://169.254.169.254/latest/meta-data", "file:///etc/passwd"):
-        with pytest.raises(Terminal, match="is not downloaded"):
-            await provider.fetch(request(service), finished(link), tmp_path / "take.mp4", nothing)
-    assert not (tmp_path / "take.mp4").exists()

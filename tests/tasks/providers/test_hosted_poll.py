@@ -2,38 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from storyreel.tasks.providers.errors import Denied, TaskFailed, TaskForgotten, Transient
+from storyreel.testing.faults import Call, Labelled
 from tests.services.emulator import DAY
-from tests.services.faults import Answer, Call, HangUp, Labelled, Page, Reset, Silence, Slow
 from tests.services.jobs import Failure, Phase, Script
 from tests.tasks.providers.hosted_services import Service, answering, opened, own_error, request
-
-
-@pytest.mark.parametrize(
-    "trouble",
-    [
-        *(Answer(status) for status in (429, 500, 502, 503, 504)),
-        Page(),
-        Page(502),
-        Reset(),
-        HangUp(),
-        Silence(),
-        Slow(),
-    ],
-    ids=lambda trouble: f"{type(trouble).__name__}{getattr(trouble, 'status', '')}",
-)
-async def test_a_poll_that_meets_an_error_may_be_repeated(service: Service, trouble: Any) -> None:
-    timeout = 1 if isinstance(trouble, (Silence, Slow)) else 10
-    async with opened(service, timeout=timeout) as (provider, emulator):
-        accepted = await provider.submit(request(service))
-        emulator.fault(Call.POLL, trouble)
-        with pytest.raises(Transient):
-            await provider.poll(accepted.task)
-        assert (await provider.poll(accepted.task)).state == "finished"
 
 
 @pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 405, 408, 409, 410, 422, 425, 451, 499])
@@ -104,16 +79,6 @@ async def test_queued_and_running_tasks_are_told_apart(service: Service) -> None
     assert [(look.state, look.is_queued) for look in looks] == [
         ("pending", True), ("pending", False), ("finished", False),
     ]  # fmt: skip
-
-
-@pytest.mark.parametrize("body", ["{}", '{"output": 7}', '{"data": {}}', '{"status": null}', "[]", '"done"', "[[]]"])
-async def test_a_poll_without_a_status_is_transient(service: Service, body: str) -> None:
-    async with opened(service) as (provider, _):
-        accepted = await provider.submit(request(service))
-        with answering(body) as base_url:
-            async with service.provider(base_url) as elsewhere:
-                with pytest.raises(Transient):
-                    await elsewhere.poll(accepted.task)
 
 
 async def test_trouble_without_a_status_is_told_in_the_services_words(service: Service) -> None:

@@ -17,7 +17,7 @@ from storyreel.specs.problems.problem import Problem, StoryboardError
 from storyreel.specs.reading import read
 from storyreel.specs.storyboard import Mode
 from storyreel.tasks.providers.errors import Refused
-from tests.services.footage import footage
+from storyreel.testing.footage import footage
 from tests.tasks.providers.hosted_services import MADE, SERVICES, image, opened, request, video, voice
 
 BOARD, LAST, MIRA, TOM, WALK, SOUND = (

@@ -12,8 +12,8 @@ import pytest
 from storyreel.tasks.ledger.ledger import State
 from storyreel.tasks.providers.errors import Ambiguous
 from storyreel.tasks.storage.answers import keep_answer
-from tests.services.faults import Answer, Call, ErrorReply, Trouble
-from tests.services.wire import HttpRequest, Reply
+from storyreel.testing.faults import Answer, Call, ErrorReply, Trouble
+from storyreel.testing.wire import HttpRequest, Reply
 from tests.tasks.providers.hosted_services import SERVICES
 from tests.tasks.test_order import bench
 

@@ -18,7 +18,7 @@ from storyreel.specs.storyboard import Mode
 from storyreel.tasks.providers.errors import Terminal, Transient
 from storyreel.tasks.providers.http.allowed_hosts import AllowedHosts, LinkNotAllowed, ip_literal, is_public
 from storyreel.tasks.providers.http.local_files import upload_file
-from tests.services.wire import HttpRequest, Reply, app, listening_socket, serving
+from storyreel.testing.wire import HttpRequest, Reply, app, listening_socket, serving
 from tests.tasks.generated_clips import make_clip
 from tests.tasks.providers.hosted_services import SERVICES, local, opened, request
 

@@ -29,7 +29,7 @@ from storyreel.tasks.providers.errors import (
 from storyreel.tasks.providers.http.client import Client, order_headers
 from storyreel.tasks.providers.http.response import Response, text_at, value_at
 from storyreel.tasks.providers.refusals import refusal, split_code
-from tests.services.wire import HttpRequest, Reply, app, listening_socket, serving
+from storyreel.testing.wire import HttpRequest, Reply, app, listening_socket, serving
 
 
 @asynccontextmanager

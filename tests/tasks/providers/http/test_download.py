@@ -19,9 +19,9 @@ from storyreel.tasks.providers.http import allowed_hosts
 from storyreel.tasks.providers.http.allowed_hosts import AllowedHosts, LinkNotAllowed, ip_literal, proxy_for
 from storyreel.tasks.providers.http.download import LinkExpired, download
 from storyreel.tasks.storage.files import mark_of
-from tests.services.faults import Slow, Trouble, Truncated
+from storyreel.testing.faults import Slow, Trouble, Truncated
+from storyreel.testing.wire import Ending, HttpRequest, Reply, app, listening_socket, serving
 from tests.services.results import Link, ResultHost
-from tests.services.wire import Ending, HttpRequest, Reply, app, listening_socket, serving
 
 HERE = "http://127.0.0.1:1"
 """A service on this machine."""

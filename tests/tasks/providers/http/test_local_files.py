@@ -23,8 +23,8 @@ from storyreel.tasks.providers.http.local_files import ReferenceBucket
 from storyreel.tasks.providers.request import Attachment, Request
 from storyreel.tasks.providers.sent_file import read_file
 from storyreel.tasks.providers.wan.capabilities import wan
+from storyreel.testing.faults import Answer, Call, Reset
 from tests.buckets import SECRET
-from tests.services.faults import Answer, Call, Reset
 from tests.tasks.generated_clips import ffmpeg, make_clip
 from tests.tasks.providers.hosted_services import SERVICES, Service, digest_of, image, local, opened, request
 

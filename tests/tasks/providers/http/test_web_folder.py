@@ -18,7 +18,7 @@ from storyreel.specs.problems.problem import StoryboardError
 from storyreel.tasks.home import Home
 from storyreel.tasks.providers.http.web_folder import WebFolder
 from storyreel.tasks.storage.bucket import BucketError, BucketUnavailable, BucketUnusable, FileTooLarge
-from tests.services.wire import HttpRequest, Reply, app, listening_socket, serving
+from storyreel.testing.wire import HttpRequest, Reply, app, listening_socket, serving
 
 FILM = "storyboard: 1\ntitle: Away\nshots: [{shot: 1A, action: A., first_frame: NAME}]\n"
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import ClassVar
 
-from tests.services.wire import Ending, HttpRequest, Reply, json_reply
+from storyreel.testing.wire import Ending, HttpRequest, Reply, json_reply
 
 ErrorReply = Callable[[int], Reply]
 """Returns a service's reply with an error status."""
@@ -51,9 +51,14 @@ class Answer(Trouble):
     body: Mapping[str, object] | None = None
     retry_after: str | None = None
     """The header: seconds, or an HTTP date."""
+    content: bytes | None = None
+    """The body in bytes, in place of `body`."""
 
     def spoil(self, reply: Reply, request: HttpRequest, error_reply: ErrorReply) -> Reply:
-        answer = error_reply(self.status) if self.body is None else json_reply(self.body, self.status)
+        if self.content is not None:
+            answer = Reply(self.status, self.content, (("content-type", "application/json"),))
+        else:
+            answer = error_reply(self.status) if self.body is None else json_reply(self.body, self.status)
         return answer if self.retry_after is None else answer.with_header("retry-after", self.retry_after)
 
 

@@ -1,0 +1,109 @@
+"""Requests as a plan would build them, and those by which a service's promises are tried."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import Any
+
+from storyreel.specs.storyboard import Mode
+from storyreel.tasks.providers.capability import Capability
+from storyreel.tasks.providers.provider import Provider
+from storyreel.tasks.providers.request import Attachment, Request
+
+_SIZES = {"480p": 480, "720p": 720, "1080p": 1080}
+_MOST_REFERENCES = 3
+"""Of each kind, where a service has no limit."""
+
+
+def image(name: str = "https://films.example/mira.png", **more: Any) -> Attachment:
+    """A picture behind a link."""
+    return Attachment(kind="image", digest=f"url:{name}", source=name, **more)
+
+
+def video(name: str = "https://films.example/walk.mp4", **more: Any) -> Attachment:
+    """A video behind a link."""
+    return Attachment(kind="video", digest=f"url:{name}", source=name, **more)
+
+
+def voice(name: str = "https://films.example/mira.wav") -> Attachment:
+    """A recording of a voice behind a link."""
+    return Attachment(kind="voice", digest=f"url:{name}", source=name)
+
+
+def sound(name: str = "https://films.example/line.wav") -> Attachment:
+    """A recording of a line behind a link."""
+    return Attachment(kind="sound", digest=f"url:{name}", source=name)
+
+
+def request_for(service: type[Provider], capability: Capability, **changes: Any) -> Request:
+    """A request that a capability allows; `changes` are fields of Request."""
+    mode = capability.mode
+    fields: dict[str, Any] = {
+        "provider": service.name,
+        "model": capability.model,
+        "mode": mode,
+        "prompt": "A lamp is lit.",
+        "negative_prompt": "",
+        "seed": 7,
+        "seconds": Fraction(5),
+        "aspect_ratio": "16:9",
+        "resolution": "720p",
+        "width": 1280,
+        "height": 720,
+        "references": (image(),) if mode is Mode.REFERENCE else (),
+        "first_frame": image("https://films.example/board.png") if mode is Mode.IMAGE else None,
+        "take": 1,
+    }
+    return Request(**{**fields, **changes})
+
+
+def promised(service: type[Provider]) -> Iterator[Request]:
+    """For each model and mode, requests that go to the ends of what its capability promises."""
+    for model in service.models.values():
+        for mode, capability in model.modes.items():
+            if mode is not Mode.EDIT:
+                for changes in _ends(capability):
+                    yield request_for(service, capability, **_usual(capability) | changes)
+
+
+def _usual(capability: Capability) -> dict[str, Any]:
+    sold = capability.durations or (5,)
+    seconds = min(sold, key=lambda second: abs(second - 5))
+    return {"seconds": Fraction(seconds), **_size(capability.resolutions[0], capability.ratios[0])}
+
+
+def _size(resolution: str, ratio: str) -> dict[str, Any]:
+    short = _SIZES[resolution]
+    width, height = map(int, ratio.split(":"))
+    long = round(short * max(width, height) / min(width, height) / 2) * 2
+    wide, high = (long, short) if width >= height else (short, long)
+    return {"resolution": resolution, "aspect_ratio": ratio, "width": wide, "height": high}
+
+
+def _ends(capability: Capability) -> Iterator[dict[str, Any]]:
+    yield {}
+    for seconds in {capability.durations[0], capability.durations[-1]} if capability.durations else {3}:
+        yield {"seconds": Fraction(seconds)}
+    for resolution in capability.resolutions:
+        yield _size(resolution, capability.ratios[0])
+    for ratio in capability.ratios:
+        yield _size(capability.resolutions[0], ratio)
+    if capability.negative_prompt:
+        yield {"negative_prompt": "rain"}
+    if capability.last_frame and capability.mode is Mode.IMAGE:
+        yield {"last_frame": image("https://films.example/end.png")}
+    if capability.sound:
+        yield {"sound": sound()}
+    if capability.prompt_expansion:
+        yield {"expand_prompt": True}
+    if capability.watermark:
+        yield {"watermark": True}
+    if capability.mode is Mode.REFERENCE:
+        yield {"references": _most_images(capability)}
+
+
+def _most_images(capability: Capability) -> tuple[Attachment, ...]:
+    limits = (one for one in (capability.images, capability.references) if one is not None)
+    most = min(limits, default=_MOST_REFERENCES)
+    return tuple(image(f"https://films.example/{number}.png") for number in range(1, most + 1))

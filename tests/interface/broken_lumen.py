@@ -1,0 +1,133 @@
+"""Mistakes in the adapter of docs/services.md, each in a class named by the test of the contract that must find it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from lumen_answers import ANSWERS
+from storyreel_lumen import Lumen
+
+from storyreel.tasks.providers.answer_table import CLIENT_ERRORS, AnswerTable, Meaning, Rule
+from storyreel.tasks.providers.errors import Ambiguous
+from storyreel.tasks.providers.provider import Submission, TaskStatus
+from storyreel.tasks.providers.request import Request
+from storyreel.testing import HostedContract, HostedService
+
+
+def changed(**fields: Any) -> AnswerTable:
+    return AnswerTable(**{name: getattr(Lumen.answers, name) for name in AnswerTable.__dataclass_fields__} | fields)
+
+
+class OrdersAgain(Lumen):
+    name = "lumen"
+
+    async def submit(self, request: Request) -> Submission:
+        try:
+            return await super().submit(request)
+        except Ambiguous:
+            return await super().submit(request)
+
+
+class CallsTroubleARefusal(Lumen):
+    name = "lumen"
+    answers = changed(rules=(*Lumen.answers.rules, Rule(meaning=Meaning.REFUSED, statuses=CLIENT_ERRORS | {500, 503})))
+
+
+class IsNeverBusy(Lumen):
+    name = "lumen"
+    answers = changed(rules=Lumen.answers.rules[1:])
+
+
+class BelievesAnyTask(Lumen):
+    name = "lumen"
+
+    def read_status(self, answer: Any, task: str) -> TaskStatus:
+        return super().read_status(answer, answer["id"])
+
+
+class QuotesNoId(Lumen):
+    name = "lumen"
+
+    def status_path(self, task: str) -> tuple[str, dict[str, str | int]]:
+        return f"/v1/clips/{task}", {}
+
+
+class FollowsAnyLink(Lumen):
+    name = "lumen"
+
+    async def fetch(self, request: Request, status: TaskStatus, into: Any, progress: Any) -> None:
+        into.write_bytes(b"")
+
+
+class TakesAnyCost(Lumen):
+    name = "lumen"
+
+    def read_submission(self, answer: Any, request: Request) -> Submission:
+        return Submission(task=self.answers.task_in(answer))
+
+
+class SendsTheKeyInTheAddress(Lumen):
+    name = "lumen"
+
+    def status_path(self, task: str) -> tuple[str, dict[str, str | int]]:
+        path, query = super().status_path(task)
+        return path, {**query, "key": self._key()}
+
+
+class ForgetsThePicture(Lumen):
+    name = "lumen"
+
+    def body(self, request: Request, urls: Any) -> dict[str, Any]:
+        return {name: value for name, value in super().body(request, urls).items() if name != "from"}
+
+
+class ForgetsTheLength(Lumen):
+    name = "lumen"
+
+    def body(self, request: Request, urls: Any) -> dict[str, Any]:
+        return super().body(request, urls) | {"seconds": 6}
+
+
+class CancelsByGuess(Lumen):
+    name = "lumen"
+
+    async def cancel(self, task: str) -> bool:
+        return True
+
+
+class ListsNothingInTrouble(Lumen):
+    name = "lumen"
+
+    async def list_tasks(self, since: Any, until: Any) -> list[Any]:
+        return []
+
+
+FOUND: dict[type[Lumen], str] = {
+    OrdersAgain: "test_an_order_that_meets_an_error_is_ambiguous_and_sent_once",
+    CallsTroubleARefusal: "test_an_order_that_meets_an_error_is_ambiguous_and_sent_once",
+    IsNeverBusy: "test_a_busy_service_is_asked_again",
+    BelievesAnyTask: "test_what_is_said_of_another_task_is_not_believed",
+    QuotesNoId: "test_a_task_of_any_name_is_asked_for_by_exactly_that_name",
+    FollowsAnyLink: "test_a_link_into_the_machine_is_not_followed",
+    TakesAnyCost: "test_a_cost_that_makes_no_sense_is_unknown_with_a_warning",
+    SendsTheKeyInTheAddress: "test_the_key_goes_to_the_service_alone",
+    ForgetsThePicture: "test_what_it_promises_can_be_ordered",
+    ForgetsTheLength: "test_another_length_shape_or_prompt_is_another_order",
+    CancelsByGuess: "test_a_cancel_is_believed_only_if_the_service_says_so",
+    ListsNothingInTrouble: "test_a_list_of_tasks_is_whole_or_fails",
+}
+
+
+def tests_of(adapter: type[Lumen], found: str) -> type:
+    """The one test of the contract that finds the mistake."""
+
+    @pytest.fixture
+    def service(self: object) -> HostedService:
+        return HostedService(adapter=adapter, answers=ANSWERS)
+
+    others = {name: None for name in dir(HostedContract) if name.startswith("test_") and name != found}
+    return type(f"Test{adapter.__name__}", (HostedContract,), {"service": service, **others})
+
+
+globals().update({f"Test{adapter.__name__}": tests_of(adapter, found) for adapter, found in FOUND.items()})
