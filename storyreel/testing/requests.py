@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fractions import Fraction
+from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 from storyreel.specs.storyboard import Mode
@@ -19,6 +21,11 @@ _MOST_REFERENCES = 3
 def image(name: str = "https://films.example/mira.png", **more: Any) -> Attachment:
     """A picture behind a link."""
     return Attachment(kind="image", digest=f"url:{name}", source=name, **more)
+
+
+def local_image(file: Path) -> Attachment:
+    """A picture of this machine, as it is now."""
+    return Attachment(kind="image", digest=f"sha256:{sha256(file.read_bytes()).hexdigest()}", source=str(file))
 
 
 def video(name: str = "https://films.example/walk.mp4", **more: Any) -> Attachment:

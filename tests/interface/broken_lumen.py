@@ -82,6 +82,14 @@ class ForgetsThePicture(Lumen):
         return {name: value for name, value in super().body(request, urls).items() if name != "from"}
 
 
+class SendsThePath(Lumen):
+    name = "lumen"
+
+    def body(self, request: Request, urls: Any) -> dict[str, Any]:
+        body = super().body(request, urls)
+        return body | ({"from": request.first_frame.source} if request.first_frame else {})
+
+
 class ForgetsTheLength(Lumen):
     name = "lumen"
 
@@ -113,6 +121,7 @@ FOUND: dict[type[Lumen], str] = {
     TakesAnyCost: "test_a_cost_that_makes_no_sense_is_unknown_with_a_warning",
     SendsTheKeyInTheAddress: "test_the_key_goes_to_the_service_alone",
     ForgetsThePicture: "test_what_it_promises_can_be_ordered",
+    SendsThePath: "test_a_picture_of_this_machine_goes_along",
     ForgetsTheLength: "test_another_length_shape_or_prompt_is_another_order",
     CancelsByGuess: "test_a_cancel_is_believed_only_if_the_service_says_so",
     ListsNothingInTrouble: "test_a_list_of_tasks_is_whole_or_fails",

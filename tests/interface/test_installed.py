@@ -80,6 +80,7 @@ def test_a_project_with_folders_of_the_same_names_makes_films(
     told = _run("main", python, project, environment)
     assert Path(told["package"]).is_relative_to(python.parents[1])
     assert any(python.parents[1].rglob("flows/servers/prefect_database.sql")), "Prefect's first start needs it"
+    assert any(python.parents[1].rglob("storyreel/testing/contract/orders.py")), "packages of third parties run it"
     assert told["title"] == "The Lantern" and told["planned"] == ["new"]
     assert told["rendered"] == told["one"] == _FRAMES, "by itself, and as a subflow"
     assert all((project / "films" / film / "sequence.mp4").stat().st_size for film in ("rendered", "one"))

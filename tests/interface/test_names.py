@@ -27,6 +27,12 @@ def test_the_package_imports_nothing_heavy() -> None:
     assert _imported_after("import storyreel") == []
 
 
+def test_the_tests_for_services_say_what_they_need() -> None:
+    program = "import sys; sys.modules['pytest_asyncio'] = None; import storyreel.testing"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert "needs pytest_asyncio, which is not installed; next: pip install 'storyreel[testing]'" in done.stderr
+
+
 def test_a_plan_needs_no_prefect() -> None:
     hello = Path(storyreel.__file__).parent / "specs" / "examples" / "hello.yaml"
     assert "prefect" not in _imported_after(f"import storyreel; storyreel.plan({str(hello)!r})")

@@ -76,7 +76,7 @@ class Orders:
         if trouble.needs_reply and not sold:
             pytest.skip("an answer in part is one to an order that was accepted")
         # Short only where it must pass: a busy machine may take longer than this to connect, which would be Transient.
-        timeout = 0.4 if isinstance(trouble, Silence | Slow) else 10
+        timeout = 1 if isinstance(trouble, Silence | Slow) else 10
         async with service.opened(timeout=timeout) as (provider, emulator):
             emulator.fault(Call.CREATE, trouble, accepted=sold)
             if service.adapter.id_header and trouble.needs_reply:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
+from PIL import Image
 
+from storyreel.specs.storyboard import Mode
 from storyreel.tasks import providers
 from storyreel.tasks.providers.errors import (
     ProviderError,
     TaskFailed,
 )
 from storyreel.tasks.providers.provider import Provider
+from storyreel.tasks.providers.request import Use
 from storyreel.testing.faults import Answer, Call, HangUp, Page
-from storyreel.testing.requests import promised
+from storyreel.testing.requests import local_image, promised, request_for
 from storyreel.testing.service import HostedService
 from storyreel.testing.wire import HttpRequest
 
@@ -56,6 +61,23 @@ class Promises:
                 before = len(emulator.accepted)
                 await provider.submit(request)
                 assert len(emulator.accepted) == before + 1
+
+    async def test_a_picture_of_this_machine_goes_along(self, service: HostedService, tmp_path: Path) -> None:
+        file = tmp_path / "mira.png"
+        Image.effect_noise((1280, 720), 50).convert("RGB").save(file)
+        async with service.opened() as (provider, emulator):
+            for capability in next(iter(service.adapter.models.values())).modes.values():
+                use: Use = "first_frame" if capability.mode is Mode.IMAGE else "image"
+                if capability.mode not in (Mode.IMAGE, Mode.REFERENCE) or not capability.accepts_local_file(use):
+                    continue
+                picture = local_image(file)
+                sent = {"first_frame": picture} if use == "first_frame" else {"references": (picture,)}
+                before = len(emulator.accepted)
+                await provider.submit(request_for(service.adapter, capability, **sent))
+                assert len(emulator.accepted) == before + 1
+                order = emulator.requests[-1].body.decode()
+                assert str(file) not in order
+                assert (base64.b64encode(file.read_bytes()).decode() in order) == (use in capability.data_uris)
 
     async def test_another_length_shape_or_prompt_is_another_order(self, service: HostedService) -> None:
         async with service.opened() as (provider, _):
