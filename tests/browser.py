@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
+from storyreel.flows.player.links import PlayerRecord
 from storyreel.flows.servers.local import free_port, pages_url, recorded_server
+from storyreel.tasks.home import Home
 from tests.flows import warm
 from tests.needs import give_up
 from tests.prefect_server import move_in
@@ -55,6 +57,8 @@ class Server:
             "PREFECT_HOME": str(folder / "prefect"),
         }
         move_in(folder / "prefect")
+        # Other tests have players of their own, which may be at the default port.
+        PlayerRecord(port=free_port()).write(Home.of(self.environment))
         self.command("ui", "--no-open", "--port", str(port))
 
     def command(self, *arguments: str | Path, **more: str) -> subprocess.CompletedProcess[str]:

@@ -27,14 +27,14 @@ FIT = 7
 """Takes of 0.168 USD that fit into 1.20 USD."""
 
 
-def test_a_budget_holds_with_ten_runs_at_once(
+def test_a_budget_holds_with_five_runs_at_once(
     tmp_path: Path, fresh_environment: dict[str, str], standing_server: str
 ) -> None:
     """Each run is of another version of the film, so none can share what another one buys."""
     service = Apiyi(ApiyiSettings(script=Script(waiting=0, running=0)))
     told = {**fresh_environment, "PREFECT_API_URL": standing_server}
     with staged(tmp_path, FILM, service, told, postgres.running().fresh()) as stage:
-        asked = ([*stage.render(f"out-{number}"), "--set", f"who=Ana {number}"] for number in range(10))
+        asked = ([*stage.render(f"out-{number}"), "--set", f"who=Ana {number}"] for number in range(5))
         runs = [begin(words, stage.folder, stage.environment) for words in asked]
         codes = []
         for run in runs:

@@ -36,8 +36,9 @@ def plays(home: Home) -> bool:
 
 @pytest.fixture
 def lived(home: Path) -> Iterator[Home]:
-    """A home, whose player's process is stopped at the end."""
+    """A home with a port of its own, as other players run beside it; its player's process is stopped at the end."""
     made = Home.of()
+    PlayerRecord(port=free_port()).write(made)
     yield made
     running.stop(made)
 
