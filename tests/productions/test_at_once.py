@@ -35,7 +35,16 @@ def stage(
         yield stage
 
 
-@pytest.mark.parametrize(("runs", "cold"), [(2, True), (5, False)])
+@pytest.mark.parametrize(
+    ("stage", "runs", "cold"),
+    [
+        ("postgresql", 2, True),
+        ("sqlite", 5, False),
+        pytest.param("postgresql", 5, False, marks=pytest.mark.matrix),
+        pytest.param("sqlite", 2, True, marks=pytest.mark.matrix),
+    ],
+    indirect=["stage"],
+)
 def test_runs_beside_each_other_buy_every_take_once(stage: Stage, runs: int, cold: bool) -> None:
     """Two as a user begins them, and five that have all imported everything when they begin."""
     start = stage.start_cold if cold else stage.start
