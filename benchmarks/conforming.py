@@ -1,4 +1,4 @@
-"""What bringing a clip into house format costs, by preset and threads of x264, in CPU seconds to those that are used.
+"""The cost of bringing a clip into house format, by preset and threads of x264, in CPU seconds to those that are used.
 
     uv run python -m benchmarks.conforming [--rounds 3]
 

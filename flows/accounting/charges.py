@@ -1,4 +1,4 @@
-"""What the services charged against what was quoted, by service and model, as a table or as JSON."""
+"""Charges of the services against quotes, by service and model, as a table or as JSON."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def warnings(charges: Iterable[Charge]) -> tuple[str, ...]:
 
 
 def warning(charge: Charge) -> str:
-    """What is off about a charge, and what helps."""
+    """The difference of a charge from its quote, and what helps."""
     orders = f"{charge.service} {charge.model}, {counted(charge.orders, 'order')}"
     amounts = f"{orders}: charged {charge.charged.exactly}, quoted {charge.quoted.exactly}"
     percent = _percent(charge)

@@ -21,7 +21,7 @@ Match = Literal["attach", "failed", "propose", "never made", "open"]
 
 
 class ListTerms(Frozen):
-    """What a service says of its list of tasks; see the fields of `Provider`."""
+    """The terms of a service's list of tasks; see the fields of `Provider`."""
 
     is_complete: bool
     has_keys: bool = False

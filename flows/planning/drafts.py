@@ -14,7 +14,7 @@ from storyreel.tasks.providers.request import Request
 from storyreel.tasks.request.unsupported import Unsupported
 
 SIMILAR = "A draft has the seeds of its film; another model or size makes a similar clip of a seed, not the same."
-"""What nobody should expect of a draft."""
+"""The limit of a draft, as it is told everywhere."""
 
 _OF_DRAFT = ("provider", "model")
 """Keys of a shot that `draft` may replace."""

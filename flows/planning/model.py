@@ -301,7 +301,7 @@ class Plan(Frozen):
         }
 
     def sums_as_json(self) -> dict[str, Any]:
-        """What it buys, for `plan --json`; `total` is null if a price is unknown or there are several currencies."""
+        """Its purchases, for `plan --json`; `total` is null if a price is unknown or there are several currencies."""
         return {
             "total": single_total(self.totals, self.unpriced),
             "totals": [money.model_dump(mode="json") for money in self.totals],

@@ -1,4 +1,4 @@
-"""What a shot is made of, where that is a take of another one, or of its own: found before anything is made."""
+"""The take that a shot is made of, where that is of another one, or of its own: found before anything is made."""
 
 from __future__ import annotations
 

@@ -116,7 +116,7 @@ def _recordings(plan: Plan) -> Iterator[str]:
 
 
 def _beside(plan: Plan) -> Iterator[str]:
-    """What the draft of the film costs and is good for; in the plan of a draft, what the film costs."""
+    """The costs of the film's draft and its use; in the plan of a draft, those of the film."""
     if plan.other is None:
         return
     other = plan.other.bought
