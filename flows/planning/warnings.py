@@ -93,7 +93,7 @@ def _cut_recordings(film: Storyboard, takes: Mapping[str, PlannedTake]) -> Itera
 
 
 def _expanded_prompts(film: Storyboard, takes: Mapping[str, PlannedTake]) -> Iterator[str]:
-    """What comes of `expand_prompt`: which prompts lose by it, and which are not expanded after all."""
+    """Notes on `expand_prompt`: which prompts lose by it, and which are not expanded after all."""
     at_risk: dict[str, list[str]] = {}
     unable: dict[str, list[str]] = {}
     for shot in film.all_shots:

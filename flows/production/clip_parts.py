@@ -1,4 +1,4 @@
-"""What a take gets of the clip of another one: its last frame, or its end, as files of their own."""
+"""The parts that a take gets of another one's clip: its last frame, or its end, as files of their own."""
 
 from __future__ import annotations
 

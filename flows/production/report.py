@@ -80,7 +80,7 @@ class Rendering(Frozen):
     spending: tuple[Spend, ...] = ()
     """The cost of all orders of this run, by service."""
     charges: tuple[Charge, ...] = ()
-    """What the services charged for this run's orders, against what was quoted."""
+    """The services' charges for this run's orders, against the quotes."""
     play: str = ""
     """The address at which a browser plays the film; empty if it cannot."""
 

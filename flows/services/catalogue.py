@@ -30,7 +30,7 @@ USES: tuple[Use, ...] = get_args(Use)
 
 
 class SoldModel(Frozen):
-    """What a service sells under one name."""
+    """A model of a service, or a family, under its name."""
 
     name: str
     """As storyboards name it."""
@@ -43,7 +43,7 @@ class SoldModel(Frozen):
     """By mode, the prices that apply; none if unknown."""
 
     def modes_as_json(self) -> list[dict[str, Any]]:
-        """What it can do in each mode."""
+        """Its abilities in each mode."""
         return [
             {
                 **capability.model_dump(mode="json", exclude={"data_uris", "uploads", "draws_board", "form"}),

@@ -27,7 +27,7 @@ _ANSWER_SECONDS = 60.0
 
 
 class Refresh(Frozen):
-    """What the services publish now, against the prices that are used."""
+    """The prices that services publish now, against those that are used."""
 
     own: OwnFile
     moves: tuple[Move, ...]
@@ -99,7 +99,7 @@ def refresh_prices(service: str | None = None, environment: Mapping[str, str] = 
 
 
 async def _ask(services: Mapping[str, type[Provider]]) -> dict[str, PublishedPrices | str]:
-    """What each service publishes, or why it does not."""
+    """The prices that each service publishes, or why it does not."""
     answers = await asyncio.gather(*(_ask_one(name, adapter) for name, adapter in services.items()))
     return dict(zip(services, answers, strict=True))
 

@@ -39,7 +39,7 @@ class ModelPrice(Frozen):
 
 
 class ServicePrices(Frozen):
-    """What a paid service costs."""
+    """The prices of a paid service."""
 
     service: str
     site: Site | None

@@ -83,7 +83,7 @@ class PublishedPrice(Frozen):
 
 
 class PublishedPrices(Frozen):
-    """What a service publishes of its prices."""
+    """The prices that a service publishes."""
 
     source: str
     """The address without its scheme: `api.aimlapi.com/v1/models`."""

@@ -1,4 +1,4 @@
-"""What services charged, against what was quoted for the same orders."""
+"""Charges of services, against the quotes for the same orders."""
 
 from __future__ import annotations
 
