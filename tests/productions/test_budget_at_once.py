@@ -5,6 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 from pathlib import Path
 
+import pytest
+
 from storyreel.tasks.home import Home
 from tests import postgres
 from tests.flows.staging import staged
@@ -27,17 +29,18 @@ FIT = 7
 """Takes of 0.168 USD that fit into 1.20 USD."""
 
 
-def test_a_budget_holds_with_five_runs_at_once(
-    tmp_path: Path, fresh_environment: dict[str, str], standing_server: str
+@pytest.mark.parametrize("runs", [5, pytest.param(10, marks=pytest.mark.matrix)])
+def test_a_budget_holds_with_many_runs_at_once(
+    tmp_path: Path, fresh_environment: dict[str, str], standing_server: str, runs: int
 ) -> None:
     """Each run is of another version of the film, so none can share what another one buys."""
     service = Apiyi(ApiyiSettings(script=Script(waiting=0, running=0)))
     told = {**fresh_environment, "PREFECT_API_URL": standing_server}
     with staged(tmp_path, FILM, service, told, postgres.running().fresh()) as stage:
-        asked = ([*stage.render(f"out-{number}"), "--set", f"who=Ana {number}"] for number in range(5))
-        runs = [begin(words, stage.folder, stage.environment) for words in asked]
+        asked = ([*stage.render(f"out-{number}"), "--set", f"who=Ana {number}"] for number in range(runs))
+        begun = [begin(words, stage.folder, stage.environment) for words in asked]
         codes = []
-        for run in runs:
+        for run in begun:
             _, err = run.communicate(timeout=180)
             codes.append(run.returncode)
             assert run.returncode in (0, 3), err
