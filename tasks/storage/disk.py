@@ -6,7 +6,7 @@ import errno
 import os
 import shutil
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from storyreel.specs.errors import StoryreelError
@@ -41,26 +41,22 @@ def is_of_disk(error: BaseException) -> bool:
 def try_folder(folder: Path, what: str, hint: str, names: Iterable[str] = ("trial",), least: int = 0) -> None:
     """Return if files of these names can be written into a folder and `least` bytes are free. Leaves nothing behind.
 
-    Folders that do not exist are made for the trial, and removed again. Raises DiskError: `what` is kept in the folder,
-    `hint` says how to choose another one.
+    A folder that does not exist is tried as one with a name of its own in the nearest that does: a folder that was made
+    and removed again could be taken from another process that has begun to use it. Raises DiskError: `what` is kept in
+    the folder, `hint` says how to choose another one.
     """
     place = f"{what} cannot be written to {folder}"
     if blocked := _blocked(folder):
         raise DiskError(f"{place}: {blocked}", hint=hint)
-    new = [one for one in (folder, *folder.parents) if not one.exists()]
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name in names:
-            if (folder / name).is_dir():
-                raise DiskError(f"{place}: {name} in it is a folder, where a file goes", hint=hint)
-            _try_name(folder / name)
-        free = shutil.disk_usage(folder).free
+        with _standing_in_for(folder) as tried:
+            for name in names:
+                if (tried / name).is_dir():
+                    raise DiskError(f"{place}: {name} in it is a folder, where a file goes", hint=hint)
+                _try_name(tried / name)
+            free = shutil.disk_usage(tried).free
     except OSError as error:
         raise DiskError(f"{place}: {reason(error)}", hint=hint) from error
-    finally:
-        for one in new:
-            with suppress(OSError):
-                one.rmdir()
     if free < least:
         sizes = f"{free / _MB:,.0f} MB are free, at least {least / _MB:,.0f} MB are needed"
         raise DiskError(f"{place}: {sizes}", hint=f"make room, or {hint}")
@@ -75,6 +71,19 @@ def in_words(folder: Path) -> Iterator[None]:
         if not is_of_disk(error):
             raise
         raise DiskError.of(error, folder) from error
+
+
+@contextmanager
+def _standing_in_for(folder: Path) -> Iterator[Path]:
+    """Yield the folder if it exists, else a temporary one whose names are as long, in the nearest that exists."""
+    existing = next(part for part in (folder, *folder.parents) if part.is_dir())
+    if existing == folder:
+        yield folder
+        return
+    with folder_beside(existing / "trial") as beside:
+        trial = beside / folder.relative_to(existing)
+        trial.mkdir(parents=True)
+        yield trial
 
 
 def _blocked(folder: Path) -> str:

@@ -95,6 +95,19 @@ def test_a_folder_that_takes_files_is_left_as_it_was(tmp_path: Path) -> None:
     assert _as_it_is(tmp_path) == before
 
 
+def test_a_trial_neither_makes_nor_removes_a_folder_that_another_process_may_use(tmp_path: Path) -> None:
+    folder = tmp_path / "home" / "clips"
+
+    def names_while_another_begins() -> Iterator[str]:
+        yield "before"
+        assert not folder.parent.exists()
+        folder.mkdir(parents=True)
+        yield "after"
+
+    try_folder(folder, "clips", "", names_while_another_begins())
+    assert folder.is_dir() and not list(folder.iterdir())
+
+
 @pytest.fixture
 def small_files() -> Iterator[None]:
     """Files of this process may have 4 kB: what a full disk or a quota does to a write."""
