@@ -39,6 +39,8 @@ class Mode(StrEnum):
     IMAGE = "image-to-video"
     REFERENCE = "reference-to-video"
     EDIT = "video-edit"
+    STILL = "still"
+    """A picture instead of a video, from text and references."""
 
 
 AspectRatio = Literal["16:9", "9:16", "1:1", "4:3", "3:4"]

@@ -273,6 +273,8 @@ def _mode(storyboard: Storyboard, path: KeyPath, shot: Shot) -> Iterator[Problem
     where = storyboard.where(*path, "mode")
     if shot.mode is Mode.EDIT:
         yield Problem(where, f"{Mode.EDIT} is the mode of edits alone", "remove it, and write `edit: {instruction: …}`")
+    if shot.mode is Mode.STILL:
+        yield Problem(where, f"{Mode.STILL} is the mode of pictures alone", "remove it, and write `still: true`")
     if shot.mode is Mode.IMAGE and shot.first_frame is None and shot.continues is None:
         yield Problem(where, "image-to-video needs an image to begin with", "add `first_frame` or `continues`")
     # Unknown names are reported by _names, and have no references to look up.
