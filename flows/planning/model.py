@@ -30,6 +30,9 @@ _WITHOUT_VERDICT: Mapping[TakeState, ReviewState] = {
     "new": "todo", "resuming": "wip", "unknown": "wip", "cached": "wfa",
 }  # fmt: skip
 
+TakeKind = Literal["clip", "still", "last still", "sheet"]
+"""`still`, `last still`: a picture that a shot begins or ends with. `sheet`: one of a person or a place."""
+
 Orders = Mapping[tuple[str, int, str], Purchase]
 """The latest order by slate, number of the take and service."""
 
@@ -97,8 +100,11 @@ class PlannedTake(Frozen):
     scene: str
     """The scene's number; empty in a film without scenes."""
     take: int
+    kind: TakeKind = "clip"
+    """Of a picture the slate is that of what it is made for: `1A@still`, `mira@sheet`."""
     circled: bool
-    """Whether it is in the cut, as far as that is known before it is made."""
+    """Whether it is in the cut, as far as that is known before it is made; of a picture, whether clips are made of
+    it."""
     is_open: bool = False
     """Whether the best take of its shot is chosen for the cut after all are made."""
     chosen: Candidate
@@ -117,7 +123,11 @@ class PlannedTake(Frozen):
     is_asked_for: bool = False
     """Whether a verdict on another take asks for it."""
     continues: str | None
-    """Identity of the take that must be made before it, as it continues or edits that one."""
+    """Identity of the clip that must be made before it, as it continues or edits that one."""
+    pictures: tuple[str, ...] = ()
+    """Identities of the stills and sheets that must be made before it, as it is made of them."""
+    waits_for: str = ""
+    """The slate of the still that must be approved before it is made; empty if there is none."""
     cut_seconds: Fraction
     """Length in the cut."""
     keep_sound: bool
@@ -178,7 +188,12 @@ class PlannedTake(Frozen):
     @property
     def is_bought(self) -> bool:
         """Whether a run spends money on it."""
-        return self.state == "new" and not self.chosen.is_free
+        return self.state == "new" and not self.chosen.is_free and not self.waits_for
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Identities of all takes that must be made before it."""
+        return self.pictures + ((self.continues,) if self.continues else ())
 
     def as_json(self) -> dict[str, Any]:
         """A row of `plan --json`."""
@@ -248,10 +263,20 @@ class Plan(Frozen):
         """The names of all services that may get an order, sorted."""
         return tuple(sorted({each.request.provider for take in self.takes for each in take.candidates}))
 
+    @cached_property
+    def clips(self) -> tuple[PlannedTake, ...]:
+        """The takes that are no pictures."""
+        return tuple(take for take in self.takes if take.kind == "clip")
+
+    @cached_property
+    def pictures(self) -> tuple[PlannedTake, ...]:
+        """The sheets and stills, each before what is made of it."""
+        return tuple(take for take in self.takes if take.kind != "clip")
+
     @property
     def circled(self) -> tuple[PlannedTake, ...]:
         """The takes in the cut, one a shot, in the order of the film."""
-        return tuple(take for take in self.takes if take.circled)
+        return tuple(take for take in self.clips if take.circled)
 
     @property
     def bought(self) -> tuple[PlannedTake, ...]:
