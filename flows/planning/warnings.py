@@ -7,8 +7,8 @@ from fractions import Fraction
 
 from storyreel.flows.planning.model import PlannedTake
 from storyreel.specs.problems.phrases import abridged
-from storyreel.specs.storyboard import Shot, Storyboard
-from storyreel.tasks.request.attachments import omitted_voices
+from storyreel.specs.storyboard import Mode, Shot, Storyboard
+from storyreel.tasks.request.attachments import omitted_videos, omitted_voices
 from storyreel.tasks.request.board import letter_warnings, own_font
 
 _SLACK = Fraction(1, 10)
@@ -64,6 +64,8 @@ def warnings_of(film: Storyboard, takes: Iterable[PlannedTake], chains: Mapping[
     yield from _folded_avoid(film, first)
     if any(member.voice for member in film.cast.values()):
         yield from _unsent_voices(film, first)
+    if any(noun.references and noun.references[0].is_video for noun in (*film.cast.values(), *film.locations.values())):
+        yield from _unsent_videos(film, first)
     drawn = {slate: _drawn(film, take) for slate, take in first.items()}
     yield from letter_warnings(drawn, own_font(film))
 
@@ -134,4 +136,19 @@ def _unsent_voices(film: Storyboard, takes: Mapping[str, PlannedTake]) -> Iterat
         yield (
             f"the voice of {who} is not sent to {service} for {abridged(slates)}: there it takes none, none without a "
             "reference of who is seen, or not this file (`storyreel providers`)"
+        )
+
+
+def _unsent_videos(film: Storyboard, takes: Mapping[str, PlannedTake]) -> Iterator[str]:
+    """Where somebody's first reference is not what the service gets of them."""
+    shots: dict[tuple[str, str, str], list[str]] = {}
+    for shot in film.all_shots:
+        request = takes[shot.shot].request
+        sent = request.references if request.mode is Mode.REFERENCE else ()
+        for who in omitted_videos(film, shot, sent) if sent else ():
+            shots.setdefault((request.model, request.provider, who), []).append(shot.shot)
+    for (model, service, who), slates in shots.items():
+        yield (
+            f"the video of {who} is not sent to {service} for {abridged(slates)}, a picture of {who} is: {model} takes "
+            "none, or no more"
         )

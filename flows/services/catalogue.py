@@ -253,7 +253,7 @@ def _pictures(capabilities: Iterable[Capability]) -> dict[str, list[str]]:
 
 def _abilities(capability: Capability, transports: Mapping[Use, Transport]) -> Iterator[str]:
     takes = [_references(capability)] if capability.mode in (Mode.REFERENCE, Mode.EDIT) else []
-    takes += [f"a take of {_seconds(tuple(range(*capability.edits)))} s to edit"] if capability.edits else []
+    takes += ["a take of {}–{} s to edit".format(*capability.edits)] if capability.edits else []
     takes += ["a first frame"] if capability.first_frame else []
     takes += ["the end of a clip to go on from"] if capability.first_clip else []
     takes += ["a last frame"] if capability.last_frame else []

@@ -150,17 +150,23 @@ class AttachmentBuilder:
         return references
 
     def _references(self) -> tuple[Attachment, ...]:
-        """As many as the service takes: the first of each subject, then the second of each, grouped by subject."""
+        """As many as the service takes: the first of each subject that it takes, then the others, the best of each
+        before the second best, grouped by subject."""
         subjects = self.storyboard.references_of(self.shot)
         kept: list[tuple[int, int, Reference]] = []
-        for rank, of_rank in enumerate(zip_longest(*(references for _, references in subjects))):
-            for number, reference in enumerate(of_rank):
-                if reference is None:
-                    continue
+        for number, (subject, of_subject) in enumerate(subjects):
+            for rank, reference in enumerate(of_subject):
                 if _fits(self.capability, [one for *_, one in kept], reference):
                     kept.append((number, rank, reference))
-                elif rank == 0:
-                    self._problems.append(self._too_many(subjects[number][0], [one for *_, one in kept], reference))
+                    break
+            else:
+                self._problems.append(self._too_many(subject, [one for *_, one in kept], of_subject))
+        taken = {(number, rank) for number, rank, _ in kept}
+        for rank, of_rank in enumerate(zip_longest(*(references for _, references in subjects))):
+            for number, reference in enumerate(of_rank):
+                others = [one for *_, one in kept]
+                if reference and (number, rank) not in taken and _fits(self.capability, others, reference):
+                    kept.append((number, rank, reference))
         kept.sort(key=lambda item: item[:2])
         references = [self._reference(subjects[number][0], rank, reference) for number, rank, reference in kept]
         self._check_videos(references)
@@ -208,14 +214,19 @@ class AttachmentBuilder:
             kept.discard(reference.subject)
             yield reference if is_sent else reference.model_copy(update={"voice": None})
 
-    def _too_many(self, subject: str, kept: list[Reference], more: Reference) -> Unsupported:
+    def _too_many(self, subject: str, kept: list[Reference], listed: Sequence[Reference]) -> Unsupported:
+        what = f"shot {self.shot.shot} shows more people and places than {self.capability.model} takes references for"
+        if not any(_fits(self.capability, [], reference) for reference in listed):
+            kinds = "videos" if listed[0].is_video else "pictures"
+            by = f"shows {subject} by {kinds}" if subject else f"has {kinds} as references"
+            what = f"shot {self.shot.shot} {by}, and {self.capability.model} takes none"
         return Unsupported(
             "cast" if subject in self.shot.cast else "references",
-            f"shot {self.shot.shot} shows more people and places than {self.capability.model} takes references for",
+            what,
             alternatives(
                 self.shot.model,
                 self._mode,
-                lambda c: _fits(c, kept, more),
+                lambda c: any(_fits(c, kept, reference) for reference in listed),
                 f"at most {_limit(self.capability)}; show fewer, or split the shot",
             ),
         )
@@ -326,6 +337,16 @@ def omitted_voices(storyboard: Storyboard, shot: Shot, references: tuple[Attachm
         return []
     sent = {reference.subject for reference in references if reference.voice}
     return [key for key in shot.cast if storyboard.cast[key].voice and key not in sent]
+
+
+def omitted_videos(storyboard: Storyboard, shot: Shot, references: tuple[Attachment, ...]) -> list[str]:
+    """The keys of those who are seen and whose first reference is a video that is not sent, as a picture is."""
+    sent = {reference.subject for reference in references if reference.kind == "video"}
+    return [
+        key
+        for key, listed in storyboard.references_of(shot)
+        if key and listed[0].is_video and key not in sent and not all(reference.is_video for reference in listed)
+    ]
 
 
 def _fits(capability: Capability, kept: list[Reference], more: Reference) -> bool:

@@ -148,6 +148,8 @@ defaults: {{provider: dashscope, model: {model}}}
 cast:
   mira: {{references: [mira.png], voice: mira.wav}}
   tom: {{references: [https://x.org/tom.png], voice: mira.wav}}
+  ana: {{references: [https://x.org/walk.mp4, https://x.org/ana.png, https://x.org/side.png]}}
+  bo: {{references: [https://x.org/walk.mp4]}}
 shots:
   - {{shot: 1A, {shot}}}
 """
@@ -230,3 +232,24 @@ def test_happy_horse_takes_no_video_and_names_pictures_in_brackets(tmp_path: Pat
     (take,) = plan(tmp_path, "action: '{mira} waves.', cast: [mira]", "happyhorse-1.1", "720p").takes
     assert "[Image 1] is Mira. [Image 1] waves." in take.request.prompt.replace(" The camera does not move.", "")
     assert take.request.model == "happyhorse-1.1-r2v"
+
+
+def test_of_somebody_whose_first_reference_is_a_video_the_picture_is_sent(tmp_path: Path) -> None:
+    cast = "cast: [ana, tom, mira]"
+    planned = plan(tmp_path, f"action: On., {cast}", "happyhorse-1.1", "720p")
+    sent = [(one.subject, one.kind, Path(one.source).name) for one in planned.takes[0].request.references]
+    # One of each before the second of any; videos are passed over.
+    assert sent == [
+        ("ana", "image", "ana.png"), ("ana", "image", "side.png"), ("tom", "image", "tom.png"),
+        ("mira", "image", "mira.png"),
+    ]  # fmt: skip
+    told = (
+        "the video of ana is not sent to dashscope for 1A, a picture of ana is: happyhorse-1.1-r2v takes no more videos"
+    )
+    assert told in planned.warnings
+    everything = plan(tmp_path, f"action: On., {cast}").takes[0].request.references
+    assert [Path(one.source).name for one in everything if one.subject == "ana"] == ["walk.mp4", "ana.png", "side.png"]
+    assert not any("video of ana" in warning for warning in plan(tmp_path, f"action: On., {cast}").warnings)
+    found = problem(tmp_path, "action: On., cast: [bo]", "happyhorse-1.1", "720p")
+    assert found.message == "shot 1A shows bo by videos, and happyhorse-1.1-r2v takes none"
+    assert "shoot it with `model: wan2.7` at" in found.hint
