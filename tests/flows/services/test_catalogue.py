@@ -90,7 +90,8 @@ def test_the_list_for_people_has_the_same_facts(storyreel: Command) -> None:
     assert "apiyi: paid; APIYI_API_KEY is set; 8 takes at once" in done.stdout
     assert "freepik: paid; FREEPIK_API_KEY is not set" in done.stdout
     assert "animatic: free; needs no key" in done.stdout
-    for words in ("5, 10, 15 s; 5, 10 s with a video", "2–15 s; 2–10 s with a video", "any length", "5 references", "a take of 2–10 s"):
+    lengths = ("5, 10, 15 s; 5, 10 s with a video", "2–15 s; 2–10 s with a video", "any length", "a take of 2–10 s")
+    for words in (*lengths, "5 references"):
         assert words in done.stdout
 
 

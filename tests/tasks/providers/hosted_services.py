@@ -34,7 +34,7 @@ __all__ = [
     "opened", "own_error", "request", "sound", "video", "voice",
 ]  # fmt: skip
 
-MADE = tuple(mode for mode in Mode if mode is not Mode.EDIT)
+MADE = (Mode.TEXT, Mode.IMAGE, Mode.REFERENCE)
 """The modes in which every service makes clips; edits are made at some."""
 AT_ONCE = Script(waiting=0, running=0)
 

@@ -243,10 +243,8 @@ def test_of_somebody_whose_first_reference_is_a_video_the_picture_is_sent(tmp_pa
         ("ana", "image", "ana.png"), ("ana", "image", "side.png"), ("tom", "image", "tom.png"),
         ("mira", "image", "mira.png"),
     ]  # fmt: skip
-    told = (
-        "the video of ana is not sent to dashscope for 1A, a picture of ana is: happyhorse-1.1-r2v takes no more videos"
-    )
-    assert told in planned.warnings
+    told = "the video of ana is not sent to dashscope for 1A, a picture of ana is: "
+    assert told + "happyhorse-1.1-r2v takes none, or no more" in planned.warnings
     everything = plan(tmp_path, f"action: On., {cast}").takes[0].request.references
     assert [Path(one.source).name for one in everything if one.subject == "ana"] == ["walk.mp4", "ana.png", "side.png"]
     assert not any("video of ana" in warning for warning in plan(tmp_path, f"action: On., {cast}").warnings)
