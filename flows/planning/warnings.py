@@ -64,7 +64,8 @@ def warnings_of(film: Storyboard, takes: Iterable[PlannedTake], chains: Mapping[
     yield from _folded_avoid(film, first)
     if any(member.voice for member in film.cast.values()):
         yield from _unsent_voices(film, first)
-    if any(noun.references and noun.references[0].is_video for noun in (*film.cast.values(), *film.locations.values())):
+    listed = [one.references for one in film.cast.values()] + [one.references for one in film.locations.values()]
+    if any(references and references[0].is_video for references in listed):
         yield from _unsent_videos(film, first)
     drawn = {slate: _drawn(film, take) for slate, take in first.items()}
     yield from letter_warnings(drawn, own_font(film))
