@@ -14,6 +14,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
 
+from storyreel.specs.language.base import StoryboardModel
 from storyreel.specs.language.models import (
     Budget,
     Camera,
@@ -29,10 +30,10 @@ from storyreel.specs.language.models import (
     Music,
     Reference,
     References,
-    StoryboardModel,
     TakeEdit,
     Transition,
 )
+from storyreel.specs.language.stills import Review, Still, Stills, WantedStill
 from storyreel.specs.language.values import (
     MOST_TAKES,
     Key,
@@ -55,8 +56,8 @@ from storyreel.specs.timing import Duration
 
 __all__ = [
     "MOST_REQUESTS", "MOST_SHOTS", "MOST_TAKES", "PLACEHOLDER", "Budget", "Camera", "CastMember", "Continuation",
-    "Dialogue", "Draft", "Ending", "Format", "Location", "Look", "Mode", "Music", "Reference", "Scene", "Shot",
-    "ShotDefaults", "Storyboard", "TakeEdit", "Transition", "is_remote",
+    "Dialogue", "Draft", "Ending", "Format", "Location", "Look", "Mode", "Music", "Reference", "Review", "Scene",
+    "Shot", "ShotDefaults", "Still", "Stills", "Storyboard", "TakeEdit", "Transition", "is_remote",
 ]  # fmt: skip
 
 PLACEHOLDER = re.compile(r"\{([^{}\s]+)\}")
@@ -69,7 +70,6 @@ MOST_REQUESTS = 30_000
 
 _REMOTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
-Review = Literal["required", "none"]
 ShotSize = Literal[
     "extreme wide", "wide", "full", "medium wide", "medium", "medium close up", "close up", "extreme close up", "insert"
 ]
@@ -97,6 +97,12 @@ class ShotDefaults(StoryboardModel):
     """A picture that the shot begins with; the animatic shows it as the shot's board."""
     last_frame: Source | None = None
     """A picture that the clip ends with; the shot must also begin with one, by `first_frame` or `continues`."""
+    still: WantedStill = None
+    """A picture that is made for the shot to begin with: `true`, or what is seen in it. It is made before the clip."""
+    last_still: WantedStill = None
+    """The same for the end of the clip; the shot must also begin with a picture."""
+    stills: Stills = Stills.model_construct()
+    """Who makes the stills."""
     dialogue: Annotated[tuple[Dialogue, ...], Field(max_length=50)] = ()
     """The spoken lines, in order."""
     transition: Transition = Transition.model_construct()
@@ -130,13 +136,19 @@ class ShotDefaults(StoryboardModel):
     """Whether the service puts its own mark, that the clip is AI generated, into the picture."""
     timeout: Duration = Duration("1200s")
     """How long a run waits for a take at its service; the order is kept, and the next run continues to wait."""
-    review: Review = "none"
-    """`required`: a person must approve a take of the shot before the film is joined."""
+    review: Review = Review.model_construct()
+    """`required`: a person must approve a take of the shot before the film is joined, and its stills before the clip is
+    made."""
 
     @property
     def services(self) -> tuple[str, ...]:
         """The services in the order in which they are tried: `providers`, or `provider` alone."""
         return self.providers or (self.provider,)
+
+    @property
+    def begins_with_picture(self) -> bool:
+        """Whether its clip begins with a given picture: a file, a still, or the end of another clip."""
+        return bool(self.first_frame or self.still)
 
     @property
     def recordings(self) -> tuple[str, ...]:
@@ -156,6 +168,17 @@ class Shot(ShotDefaults):
 
     edit: TakeEdit | None = None
     """A change to a take of this shot or of another one, which makes one more take of this shot."""
+
+    @property
+    def begins_with_picture(self) -> bool:
+        return super().begins_with_picture or self.continues is not None
+
+    @property
+    def request_count(self) -> int:
+        """Number of its requests: one for each of its takes and stills and each service that may make it."""
+        stills = sum(still.takes or self.stills.takes for still in (self.still, self.last_still) if still)
+        clips = self.takes + self.edits_itself
+        return clips * len(self.services) + stills * (len(self.stills.services) or 1)
 
     @property
     def upstream(self) -> str | None:
@@ -236,8 +259,8 @@ class Storyboard(StoryboardModel):
     """The most that may be spent; nothing is bought that would exceed it."""
     draft: Draft | None = None
     """What is different in the draft of the film, which `--draft` makes in place of the film."""
-    review: Review = "none"
-    """`required`: a person must approve a take of every shot, unless the shot or its defaults say `none`."""
+    review: Review = Review.model_construct()
+    """`required`: a person must approve stills and takes of every shot, unless the shot or its defaults say `none`."""
     ending: Ending = Ending.model_construct()
     """The end of the last shot."""
     music: Annotated[tuple[Music, ...], Field(max_length=50)] = ()
@@ -307,6 +330,17 @@ class Storyboard(StoryboardModel):
             references.append((shot.location, self.locations[shot.location].references))
         references.append(("", shot.references))
         return tuple((who, each) for who, each in references if each)
+
+    def sheets_of(self, shot: Shot) -> tuple[str, ...]:
+        """The cast members and the location of a shot that have a sheet, by their keys."""
+        nouns = {key: self.cast[key] for key in shot.cast} | (
+            {shot.location: self.locations[shot.location]} if shot.location else {}
+        )
+        return tuple(key for key, noun in nouns.items() if noun.sheet)
+
+    def has_references(self, shot: Shot) -> bool:
+        """Whether there is a picture or video of anything that is seen in a shot, or a sheet."""
+        return bool(self.references_of(shot) or self.sheets_of(shot))
 
     @cached_property
     def names(self) -> dict[str, str]:

@@ -24,7 +24,7 @@ def beside_film(draft: Plan, film: Plan, storyboard: Storyboard) -> Plan:
     """The plan of a draft, with that of its film. Raises StoryboardError if nothing in it is cheaper or different."""
     draft = draft.model_copy(update={"other": film})
     same = _same(draft)
-    paid = [take for take in draft.takes if not take.chosen.is_free]
+    paid = [take for take in draft.clips if not take.chosen.is_free]
     if paid and len(same) == len(paid):
         hint = "give it another `provider`, another `model` or a smaller `resolution`"
         where = storyboard.where("draft")
@@ -37,7 +37,7 @@ def beside_draft(film: Plan, draft: Plan | StoryboardError, file: str) -> Plan:
     if isinstance(draft, StoryboardError):
         return _warned(film, [f"the draft cannot be made: {draft.problems[0].message}"])
     film = film.model_copy(update={"other": draft})
-    return _warned(film, [*_about_same(_same(film)), *_notes_on_approvals(film.takes, draft, file)])
+    return _warned(film, [*_about_same(_same(film)), *_notes_on_approvals(film.clips, draft, file)])
 
 
 def worth_their_final(takes: Sequence[PlannedTake], draft: Plan | StoryboardError) -> Selected:
@@ -80,7 +80,7 @@ def with_seeds(requests: Sequence[Request], in_film: Sequence[PlannedTake]) -> S
 def _same(plan: Plan) -> list[PlannedTake]:
     """The takes that are bought with the same request for the draft and for the film."""
     beside = plan.beside
-    same = ((take, beside.get((take.shot, take.take))) for take in plan.takes)
+    same = ((take, beside.get((take.shot, take.take))) for take in plan.clips)
     return [take for take, other in same if other and other.key == take.key and not take.chosen.is_free]
 
 
@@ -90,7 +90,7 @@ def _about_same(same: Iterable[PlannedTake]) -> Iterator[str]:
 
 
 def _approved(draft: Plan) -> Iterator[PlannedTake]:
-    return (take for take in draft.takes if take.review == "approved")
+    return (take for take in draft.clips if take.review == "approved")
 
 
 def _is_of(take: PlannedTake, draft: PlannedTake) -> bool:

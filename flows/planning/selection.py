@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
 from typing import get_args
 from unicodedata import normalize
 
 from storyreel.flows.planning.model import PlannedTake, TakeState
 from storyreel.specs.errors import StoryreelError
+from storyreel.specs.pictures import sheets_of, stills_of
 from storyreel.specs.problems.phrases import listed, suggestion
 from storyreel.specs.storyboard import Storyboard
 
 OF_APPROVED_DRAFTS = "draft:approved"
 """Selects the takes whose drafts are approved."""
+STILLS = "stills"
+"""Selects all stills and sheets."""
 
 
 class NothingSelected(StoryreelError):
@@ -59,10 +63,13 @@ def selectable(film: Storyboard) -> list[str]:
     """The terms that a film can be selected by: its shots and those with continuations, its scenes, the states."""
     continued = {shot.upstream for shot in film.all_shots}
     slates = [shot.shot for shot in film.all_shots]
+    pictures = [*sheets_of(film, film.all_shots), *chain.from_iterable(map(stills_of, film.all_shots))]
     return [
         *slates,
         *(f"{slate}+" for slate in slates if slate in continued),
         *(f"scene:{scene.scene}" for scene in film.scenes),
+        *(picture.shot for picture in pictures),
+        *((STILLS,) if pictures else ()),
         "changed",
         *(f"state:{state}" for state in get_args(TakeState)),
         *((OF_APPROVED_DRAFTS,) if film.draft else ()),
@@ -73,6 +80,8 @@ def _condition(term: str, takes: Sequence[PlannedTake]) -> Callable[[PlannedTake
     slates = {take.shot for take in takes}
     if term in slates:
         return lambda take: take.shot == term
+    if term == STILLS:
+        return lambda take: take.kind != "clip"
     if term == "changed":
         return lambda take: bool(take.chosen.changes)
     kind, colon, name = term.partition(":")
@@ -119,17 +128,16 @@ def _with_continuations(slate: str, takes: Sequence[PlannedTake]) -> set[str]:
 
 
 def _needed(chosen: Iterable[tuple[str, int]], takes: Sequence[PlannedTake]) -> set[tuple[str, int]]:
-    """The takes that chosen ones continue, directly or through others, and that have no clip yet."""
+    """The takes that chosen ones continue or are made of, directly or through others, and that are not made yet."""
     by_name = {(take.shot, take.take): take for take in takes}
     by_identity = {take.identity: take for take in takes}
     needed: set[tuple[str, int]] = set()
     open_ = [by_name[name] for name in chosen]
     while open_:
         take = open_.pop()
-        if not take.continues or take.state != "new":
-            continue
-        before = by_identity[take.continues]
-        if before.state != "cached" and (before.shot, before.take) not in needed:
-            needed.add((before.shot, before.take))
-            open_.append(before)
+        for identity in take.needs if take.state == "new" else ():
+            before = by_identity[identity]
+            if before.state != "cached" and (before.shot, before.take) not in needed:
+                needed.add((before.shot, before.take))
+                open_.append(before)
     return needed

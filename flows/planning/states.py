@@ -22,7 +22,12 @@ def with_states(
     """
     purchases = history.purchases([each.key for take in takes for each in take.candidates])
     unordered = {take.shot for take in takes if not any(each.key in purchases for each in take.candidates)}
-    orders = history.latest(film, unordered, drafts=is_draft) if unordered else {}
+    # The pictures of a draft are those of its film.
+    drafted = {take.shot for take in takes if is_draft and take.kind == "clip"}
+    orders: dict[tuple[str, int, str], Purchase] = {}
+    for slates, drafts in ((unordered & drafted, True), (unordered - drafted, False)):
+        if slates:
+            orders |= history.latest(film, slates, drafts=drafts)
     found = []
     for take in takes:
         all_ = [_with_state(take, each, purchases.get(each.key), orders, history) for each in take.candidates]

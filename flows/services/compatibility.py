@@ -10,7 +10,7 @@ from typing import Any
 
 from rich.text import Text
 
-from storyreel.flows.planning.upstream import anchor_of
+from storyreel.flows.planning.takes.upstream import anchor_of
 from storyreel.flows.terminal import Column, Row, Terminal, print_rows
 from storyreel.specs.cut import build_cut
 from storyreel.specs.frozen import Frozen

@@ -6,13 +6,14 @@ import re
 from collections.abc import Mapping
 from enum import StrEnum
 from fractions import Fraction
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, GetJsonSchemaHandler, model_validator
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from storyreel.specs.frozen import Frozen
+from storyreel.specs.language.base import ShorthandModel, StoryboardModel
+from storyreel.specs.language.stills import WantedStill
 from storyreel.specs.language.values import (
     IMAGE_ENDINGS,
     VIDEO_ENDINGS,
@@ -47,29 +48,6 @@ AspectRatio = Literal["16:9", "9:16", "1:1", "4:3", "3:4"]
 """Width to height."""
 Resolution = Literal["480p", "720p", "1080p"]
 """The classes of size, named by the shorter side of 16:9."""
-
-
-class StoryboardModel(Frozen):
-    """Base of all models of a storyboard. Space around a text is removed."""
-
-    model_config = ConfigDict(str_strip_whitespace=True)
-
-
-class ShorthandModel(StoryboardModel):
-    """A model that may be written as one value, which is then the value of its `shorthand` key."""
-
-    shorthand: ClassVar[str]
-
-    @model_validator(mode="before")
-    @classmethod
-    def _expand(cls, value: Any) -> Any:
-        return {cls.shorthand: value} if isinstance(value, str | int | float) else value
-
-    @classmethod
-    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        full = handler.resolve_ref_schema(handler(schema))
-        bare = {key: value for key, value in full["properties"][cls.shorthand].items() if key != "default"}
-        return {"description": full.pop("description"), "anyOf": [bare, full]}
 
 
 class Format(StoryboardModel):
@@ -195,6 +173,9 @@ class CastMember(StoryboardModel):
     """Pictures and videos of them, the best first; at most 20."""
     voice: Source | None = None
     """A recording of their voice: WAV or MP3, 1 to 10 s, at most 15 MB."""
+    sheet: WantedStill = None
+    """A character sheet: a picture that shows them from several sides, made from the description and the pictures, and
+    a reference in every shot with them. `true`, or further words for it."""
 
 
 class Location(StoryboardModel):
@@ -206,6 +187,8 @@ class Location(StoryboardModel):
     """The look of the place, in a few words."""
     references: References = ()
     """Pictures and videos of it; at most 20."""
+    sheet: WantedStill = None
+    """A picture of the place, made from the description and the pictures, and a reference in every shot there."""
 
 
 class Camera(ShorthandModel):

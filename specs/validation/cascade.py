@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from storyreel.specs.problems.problem import Problem, StoryboardError
 from storyreel.specs.storyboard import ShotDefaults
 from storyreel.specs.yaml.tree import HEAVIEST, Entry, Node
@@ -55,17 +57,27 @@ def _shot(shot: Node, inherited: Entries, first: bool) -> Node:
         return shot
     entries = _override(inherited, own)
     # A shot that continues another begins with that one's last frame, not with a default picture.
-    if "continues" in own and "first_frame" not in own:
-        entries.pop("first_frame", None)
+    if "continues" in own:
+        _drop(("first_frame", "still"), entries, own)
+    for of_file, of_still in (("first_frame", "still"), ("last_frame", "last_still")):
+        if of_file in own:
+            _drop((of_still,), entries, own)
+        elif of_still in own and own[of_still].node.value is not False:
+            _drop((of_file,), entries, own)
     # An edit of another shot's take has all that from there.
     if (edited := shot.at(("edit", "of"))) and _word(edited) not in ("", _word(shot.at(("shot",)) or edited)):
-        for key in ("first_frame", "last_frame"):
-            if key not in own:
-                entries.pop(key, None)
+        _drop(("first_frame", "last_frame", "still", "last_still"), entries, own)
     # The first shot has nothing to dissolve from.
     if first and "transition" not in own and "transition" in entries and _is_dissolve(entries["transition"].node):
         del entries["transition"]
     return shot.with_children(entries)
+
+
+def _drop(keys: Iterable[str], entries: Entries, own: Entries) -> None:
+    """Remove keys that a shot has from its defaults alone."""
+    for key in keys:
+        if key not in own:
+            entries.pop(key, None)
 
 
 def _override(inherited: Entries, own: Entries) -> Entries:

@@ -21,10 +21,12 @@ from storyreel.specs.storyboard import (
     Reference,
     Shot,
     ShotDefaults,
+    Stills,
     Storyboard,
     is_remote,
 )
 from storyreel.specs.timing import Duration
+from storyreel.specs.validation.stills import sheet_problems, still_problems
 
 FREE = "animatic"
 """The service that draws shots on this machine, free of charge, and never refuses."""
@@ -48,6 +50,7 @@ def _problems(storyboard: Storyboard, altered: Set[str]) -> Iterator[Problem]:
     yield from _chains(storyboard)
     yield from _services(storyboard)
     yield from _draft(storyboard)
+    yield from sheet_problems(storyboard)
     yield from _shots(storyboard, altered)
     yield from _sources(storyboard)
     yield from _cut(storyboard, altered)
@@ -58,7 +61,7 @@ def _counts(storyboard: Storyboard) -> Iterator[Problem]:
     if len(shots) > MOST_SHOTS:
         where = storyboard.where(*shots[MOST_SHOTS][0])
         yield Problem(where, f"the film has {len(shots)} shots, at most {MOST_SHOTS}", "split it into several films")
-    requests = list(accumulate((shot.takes + shot.edits_itself) * len(shot.services) for _, shot in shots))
+    requests = list(accumulate(shot.request_count for _, shot in shots))
     if requests[-1] > MOST_REQUESTS:
         path, _ = shots[bisect(requests, MOST_REQUESTS)]
         message = f"the film asks for {requests[-1]} takes, each service counted, at most {MOST_REQUESTS}"
@@ -125,11 +128,13 @@ def unknown_names(storyboard: Storyboard, text: str) -> Iterator[tuple[str, str]
 
 def _prompt_texts(storyboard: Storyboard) -> Iterator[tuple[KeyPath, str]]:
     yield ("look", "prompt"), storyboard.look.prompt
-    for name, member in storyboard.cast.items():
-        yield ("cast", name, "description"), member.description
-    for name, location in storyboard.locations.items():
-        yield ("locations", name, "description"), location.description
+    for section, nouns in (("cast", storyboard.cast), ("locations", storyboard.locations)):
+        for name, noun in nouns.items():
+            yield (section, name, "description"), noun.description
+            yield (section, name, "sheet"), noun.sheet.prompt if noun.sheet else ""
     for path, shot in _shots_and_defaults(storyboard):
+        for key, still in (("still", shot.still), ("last_still", shot.last_still)):
+            yield (*path, key), still.prompt if still else ""
         if isinstance(shot, Shot):
             yield (*path, "action"), shot.action
         if isinstance(shot, Shot) and shot.edit:
@@ -196,15 +201,20 @@ def _cycle(slate: str, upstream: dict[str, str | None], finished: set[str]) -> l
 def _services(storyboard: Storyboard) -> Iterator[Problem]:
     """The order of services. Whether they are installed is checked when a run is planned."""
     for path, shot in _shots_and_defaults(storyboard):
-        if {"provider", "providers"} <= shot.model_fields_set:
-            hint = "keep `providers`, which may name one service too"
-            yield Problem(storyboard.where(*path, "provider"), "`provider` and `providers` mean the same", hint)
-        for number, service in enumerate(shot.providers):
-            where = storyboard.where(*path, "providers", number)
-            if service in shot.providers[:number]:
-                yield Problem(where, f"`{service}` is named twice", "once is enough")
-            elif service == FREE and number < len(shot.providers) - 1:
-                yield Problem(where, f"no service after `{FREE}` is ever tried: it draws every shot", "write it last")
+        for around, section in ((path, shot), ((*path, "stills"), shot.stills)):
+            yield from _order_of_services(storyboard, around, section)
+
+
+def _order_of_services(storyboard: Storyboard, path: KeyPath, section: ShotDefaults | Stills) -> Iterator[Problem]:
+    if {"provider", "providers"} <= section.model_fields_set:
+        hint = "keep `providers`, which may name one service too"
+        yield Problem(storyboard.where(*path, "provider"), "`provider` and `providers` mean the same", hint)
+    for number, service in enumerate(section.providers):
+        where = storyboard.where(*path, "providers", number)
+        if service in section.providers[:number]:
+            yield Problem(where, f"`{service}` is named twice", "once is enough")
+        elif service == FREE and number < len(section.providers) - 1:
+            yield Problem(where, f"no service after `{FREE}` is ever tried: it draws every shot", "write it last")
 
 
 def _draft(storyboard: Storyboard) -> Iterator[Problem]:
@@ -233,9 +243,10 @@ def _shots(storyboard: Storyboard, altered: Set[str]) -> Iterator[Problem]:
         if shot.continues is not None and shot.first_frame is not None:
             message = "a shot that continues another begins with its last frame, not with a picture"
             yield Problem(storyboard.where(*path, "first_frame"), message, "keep `continues` or `first_frame`")
-        if shot.last_frame is not None and shot.first_frame is None and shot.continues is None:
+        if shot.last_frame is not None and not shot.begins_with_picture:
             message = f"shot {shot.shot} has a picture to end with and none to begin with"
-            yield Problem(storyboard.where(*path, "last_frame"), message, "add `first_frame` or `continues`")
+            yield Problem(storyboard.where(*path, "last_frame"), message, "add `still`, `first_frame` or `continues`")
+        yield from still_problems(storyboard, path, shot)
         recorded = [number for number, line in enumerate(shot.dialogue) if line.sound]
         if recorded and shot.sound is not None:
             where = storyboard.where(*path, "dialogue", recorded[0], "sound")
@@ -275,11 +286,11 @@ def _mode(storyboard: Storyboard, path: KeyPath, shot: Shot) -> Iterator[Problem
         yield Problem(where, f"{Mode.EDIT} is the mode of edits alone", "remove it, and write `edit: {instruction: …}`")
     if shot.mode is Mode.STILL:
         yield Problem(where, f"{Mode.STILL} is the mode of pictures alone", "remove it, and write `still: true`")
-    if shot.mode is Mode.IMAGE and shot.first_frame is None and shot.continues is None:
-        yield Problem(where, "image-to-video needs an image to begin with", "add `first_frame` or `continues`")
+    if shot.mode is Mode.IMAGE and not shot.begins_with_picture:
+        yield Problem(where, "image-to-video needs an image to begin with", "add `still`, `first_frame` or `continues`")
     # Unknown names are reported by _names, and have no references to look up.
     known = set(shot.cast) <= set(storyboard.cast) and (not shot.location or shot.location in storyboard.locations)
-    if shot.mode is Mode.REFERENCE and known and not storyboard.references_of(shot):
+    if shot.mode is Mode.REFERENCE and known and not storyboard.has_references(shot):
         message = "reference-to-video needs references, and nothing seen in this shot has any"
         yield Problem(where, message, "add `references` to the shot, its cast or its location")
 

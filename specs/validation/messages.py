@@ -16,7 +16,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from storyreel.specs.frozen import field_descriptions, fields_of
-from storyreel.specs.language.models import ShorthandModel
+from storyreel.specs.language.base import ShorthandModel
 from storyreel.specs.language.values import MEANING
 from storyreel.specs.problems.phrases import listed, shown, suggestion
 from storyreel.specs.problems.problem import KeyPath, Problem

@@ -51,6 +51,14 @@ def find_model(service: type[Provider], name: str | None, models: Mapping[str, M
     return models.get(name) or next(filter(None, (model.only(name) for model in models.values())), None)
 
 
+def still_model(service: type[Provider], name: str | None) -> Model | None:
+    """A service's model for pictures, found as by `find_model`; without a name the first that makes any. None if it has
+    no such model."""
+    if name is not None:
+        return find_model(service, name)
+    return next((model for model in models_of(service).values() if Mode.STILL in model.modes), None)
+
+
 def find_capability(
     service: type[Provider], model: str | None, mode: Mode, models: Mapping[str, Model] | None = None
 ) -> Capability:

@@ -22,8 +22,15 @@ from storyreel.tasks.request.recordings import why_not_sent
 from storyreel.tasks.request.unsupported import Unsupported, alternatives
 from storyreel.tasks.settings import MEDIA_URL
 
+STILL = "still:"
+"""How the digest of a picture begins that is made before the shot; the identity of its take follows."""
+
 FileDigest = Callable[[Path], str]
 """Returns the SHA-256, in hex, of a local file's content."""
+
+
+class _Sheet(Reference):
+    """The sheet of a person or a place as a reference; its source is the identity of its take."""
 
 
 class Upstream(NamedTuple):
@@ -32,6 +39,18 @@ class Upstream(NamedTuple):
     key: str
     seconds: Fraction | None = None
     """Sold seconds of its clip; None if they are not known."""
+
+
+class Pictures(NamedTuple):
+    """The stills and sheets that a shot is made of, by the identities of their takes."""
+
+    still: str = ""
+    last_still: str = ""
+    sheets: tuple[tuple[str, str], ...] = ()
+    """With the keys of the cast members and the location that they show."""
+
+
+NO_PICTURES = Pictures()
 
 
 class Attachments(NamedTuple):
@@ -60,6 +79,7 @@ class AttachmentBuilder:
     """The keys of the cast members whose voices are sent, where the service takes them."""
     known: dict[Hashable, tuple[Attachment, ...]] = field(default_factory=dict)
     """References that were built before for shots that show the same; shared by the shots of a film."""
+    made: Pictures = NO_PICTURES
     _problems: list[Unsupported] = field(default_factory=list, init=False)
 
     def build(self, continued: Upstream | None) -> Attachments:
@@ -67,7 +87,7 @@ class AttachmentBuilder:
         first_clip = self._first_clip(continued)
         first_frame = None if self._goes_on else self._first_frame(continued)
         last_frame = self._last_frame()
-        references = self._known_references() if self._mode is Mode.REFERENCE else ()
+        references = self._known_references() if self._mode in (Mode.REFERENCE, Mode.STILL) else ()
         if self._problems:
             first, *others = self._problems
             raise Unsupported(first.field, first.message, first.hint, first.at, tuple(others))
@@ -102,8 +122,8 @@ class AttachmentBuilder:
         return Attachment(kind="video", digest=digest, source="", seconds=Fraction(least))
 
     def _first_frame(self, continued: Upstream | None) -> Attachment | None:
-        field = "continues" if self.shot.continues else "first_frame"
-        if not self.shot.continues and not self.shot.first_frame:
+        field = "continues" if self.shot.continues else "still" if self.made.still else "first_frame"
+        if not (self.shot.continues or self.shot.first_frame or self.made.still):
             return None
         if not self.capability.first_frame:
             what = f"{self.service} begins no clip with a given picture in {self._mode}"
@@ -113,6 +133,8 @@ class AttachmentBuilder:
             )
             self._problems.append(Unsupported(field, what, hint))
             return None
+        if self.made.still:
+            return self._still(self.made.still, "first_frame", "still")
         if continued or not self.shot.first_frame:
             if not self._can_send("first_frame"):
                 self._problems.append(self._links_only("the last frame of another shot", "first_frame", field, ()))
@@ -120,15 +142,27 @@ class AttachmentBuilder:
         return self._attachment(self.shot.first_frame, "first_frame", field, ())
 
     def _last_frame(self) -> Attachment | None:
-        if not self.shot.last_frame:
+        field = "last_still" if self.made.last_still else "last_frame"
+        if not (self.shot.last_frame or self.made.last_still):
             return None
         if not self.capability.last_frame:
             what = f"{self.service} ends no clip with a given picture in {self._mode}"
-            otherwise = self._without_references("remove `last_frame`")
+            otherwise = self._without_references(f"remove `{field}`")
             hint = alternatives(self.shot.model, self._mode, lambda c: c.last_frame, otherwise)
-            self._problems.append(Unsupported("last_frame", what, hint))
+            self._problems.append(Unsupported(field, what, hint))
+            return None
+        if self.made.last_still:
+            return self._still(self.made.last_still, "last_frame", field)
+        if not self.shot.last_frame:
             return None
         return self._attachment(self.shot.last_frame, "last_frame", "last_frame", ())
+
+    def _still(self, identity: str, use: Use, field: str, at: KeyPath = (), subject: str = "") -> Attachment:
+        """The attachment of a picture that is made before the shot."""
+        if not self._can_send(use):
+            self._problems.append(self._links_only("a picture that is made before", use, field, at))
+        voice = self._voice(subject) if subject else None
+        return Attachment(kind="image", digest=f"{STILL}{identity}", source="", subject=subject, voice=voice)
 
     def _without_references(self, otherwise: str) -> str:
         """Advice about a frame that references exclude."""
@@ -140,7 +174,7 @@ class AttachmentBuilder:
         shot = self.shot
         # All that they depend on, if nothing is wrong with them.
         speakers = tuple(line.speaker for line in shot.dialogue)
-        shows = (shot.cast, shot.location, shot.references, self.voices, speakers)
+        shows = (shot.cast, shot.location, shot.references, self.voices, speakers, self.made.sheets)
         which = (self.service, self.capability.model, self._mode, shows)
         if which in self.known:
             return self.known[which]
@@ -152,7 +186,7 @@ class AttachmentBuilder:
     def _references(self) -> tuple[Attachment, ...]:
         """As many as the service takes: the first of each subject that it takes, then the others, the best of each
         before the second best, grouped by subject."""
-        subjects = self.storyboard.references_of(self.shot)
+        subjects = self._subjects()
         kept: list[tuple[int, int, Reference]] = []
         for number, (subject, of_subject) in enumerate(subjects):
             for rank, reference in enumerate(of_subject):
@@ -171,6 +205,17 @@ class AttachmentBuilder:
         references = [self._reference(subjects[number][0], rank, reference) for number, rank, reference in kept]
         self._check_videos(references)
         return tuple(references if self.capability.voices is None else self._with_counted_voices(references))
+
+    def _subjects(self) -> list[tuple[str, tuple[Reference, ...]]]:
+        """The references of the shot by what they show, as of `Storyboard.references_of`, sheets first. A picture is
+        made of pictures alone."""
+        given = dict(self.storyboard.references_of(self.shot))
+        if self._mode is Mode.STILL:
+            given = {who: tuple(one for one in some if not one.is_video) for who, some in given.items()}
+        for who, identity in self.made.sheets:
+            given[who] = (_Sheet.model_construct(image=identity), *given.get(who, ()))
+        shown = (*self.shot.cast, *filter(None, (self.shot.location,)), "")
+        return [(who, given[who]) for who in shown if given.get(who)]
 
     def _check_videos(self, references: Sequence[Attachment]) -> None:
         """Find videos that are too long together. Those of unknown length are not counted."""
@@ -235,6 +280,9 @@ class AttachmentBuilder:
         use: Use = "video" if reference.is_video else "image"
         field = "cast" if subject in self.shot.cast else "location" if subject else "references"
         section = {"cast": "cast", "location": "locations"}.get(field)
+        if isinstance(reference, _Sheet):
+            return self._still(reference.source, use, field, (section or "cast", subject, "sheet"), subject)
+        number -= subject in dict(self.made.sheets)  # which is before those that are written
         at: KeyPath = (section, subject, "references", number, use) if section else ()
         return self._attachment(reference.source, use, field, at, subject, self._voice(subject))
 

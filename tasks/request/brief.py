@@ -12,10 +12,12 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
 from storyreel.specs.frozen import Frozen
+from storyreel.specs.pictures import PictureShot
 from storyreel.specs.secrets import hidden
-from storyreel.specs.storyboard import Shot, Storyboard
+from storyreel.specs.storyboard import CastMember, Location, Shot, Storyboard
 from storyreel.tasks.ledger.purchase import DRAFT_WORD
 from storyreel.tasks.providers.request import Request
+from storyreel.tasks.request.attachments import STILL
 
 _ORDER = "order of references"
 
@@ -43,7 +45,12 @@ def brief_of(storyboard: Storyboard, shot: Shot, request: Request, name_of: Name
     """The brief of a request that was built for a shot. Each file and address is named by `name_of`."""
     words = {DRAFT_WORD: "yes"} if is_draft else {}  # the first, by which the ledger knows it
     is_edit = request.edited is not None
-    words.update(_board_words(request) if request.board else _prompt_words(storyboard, shot, is_edit=is_edit))
+    if request.board:
+        words.update(_board_words(request))
+    elif isinstance(shot, PictureShot):
+        words.update(_picture_words(storyboard, shot))
+    else:
+        words.update(_prompt_words(storyboard, shot, is_edit=is_edit))
     words.update(_attachment_words(shot, request, name_of))
     words.update(_format_words(shot, request))
     return Brief(words=tuple(word for word in words.items() if word[1]))
@@ -84,6 +91,23 @@ def _prompt_words(storyboard: Storyboard, shot: Shot, *, is_edit: bool) -> Itera
     yield "what to avoid", storyboard.look.avoid
 
 
+def _picture_words(storyboard: Storyboard, picture: PictureShot) -> Iterator[tuple[str, str]]:
+    """As `_prompt_words`, without what only moves or sounds."""
+    if picture.has_own_words:
+        yield picture.kind, picture.action
+    if picture.kind == "sheet":
+        noun: CastMember | Location | None = storyboard.cast.get(picture.of) or storyboard.locations[picture.of]
+        yield f"description of {picture.of}", noun.description if noun else ""
+        yield "look", storyboard.look.prompt
+        yield "what to avoid", storyboard.look.avoid
+        return
+    for name, value in _prompt_words(storyboard, picture, is_edit=False):
+        if name == "camera":
+            yield name, ", ".join(filter(None, (picture.camera.angle, picture.camera.lens)))
+        elif not (name == "action" and picture.has_own_words):
+            yield name, value
+
+
 def _board_words(request: Request) -> Iterator[tuple[str, str]]:
     board = request.board
     if board is None:
@@ -104,16 +128,23 @@ def _attachment_words(shot: Shot, request: Request, name_of: NameOf) -> Iterator
     first, last = request.first_frame, request.last_frame
     if before := request.first_clip or (first if first and first.digest.startswith("take:") else None):
         yield f"{shot.upstream}, which it continues", before.digest
+    elif first and first.digest.startswith(STILL):
+        yield "still", first.digest
     elif first:
         file, identity = name_of(first.source, first.digest)
         yield f"first frame {file}", identity
     if request.edited:
         yield f"{shot.upstream if shot.edits_another else 'the take'}, which it edits", request.edited.digest
         yield "sound of the edit", request.audio
-    if last:
+    if last and last.digest.startswith(STILL):
+        yield "last still", last.digest
+    elif last:
         file, identity = name_of(last.source, last.digest)
         yield f"last frame {file}", identity
     for reference in request.references:
+        if reference.digest.startswith(STILL):
+            yield f"sheet of {reference.subject}", reference.digest
+            continue
         file, identity = name_of(reference.source, reference.digest)
         yield f"reference {file}", identity
         if voice := reference.voice:

@@ -15,7 +15,7 @@ from storyreel.tasks.providers.capability import Capability
 from storyreel.tasks.providers.models import find_model, models_of
 from storyreel.tasks.providers.provider import Provider
 from storyreel.tasks.providers.request import Attachment, Request
-from storyreel.tasks.request.attachments import AttachmentBuilder, FileDigest, Upstream
+from storyreel.tasks.request.attachments import NO_PICTURES, AttachmentBuilder, FileDigest, Pictures, Upstream
 from storyreel.tasks.request.board import board_of
 from storyreel.tasks.request.edition import Edition, editions
 from storyreel.tasks.request.local_files import LocalFileChecks
@@ -36,17 +36,18 @@ def build_requests(
     font: Path | None = None,
     edition: Edition | None = None,
     known: dict[Hashable, tuple[Attachment, ...]] | None = None,
+    pictures: Pictures = NO_PICTURES,
 ) -> Iterator[Request]:
     """Yield the requests for all takes of a shot, in order.
 
-    `continued` is the take that the shot continues. `files` and `known` are shared between
-    shots, so that each file is opened once, and the same references are built once. `has_bucket` is whether the user
-    has a bucket that services can download from, `font` the user's own font for animatics. `edition` is that of now
-    if left out. Raises Unsupported if the service cannot make the shot.
+    `continued` is the take that the shot continues, `pictures` are the stills and sheets it is made of. `files` and
+    `known` are shared between shots, so that each file is opened once, and the same references are built once.
+    `has_bucket` is whether the user has a bucket that services can download from, `font` the user's own font for
+    animatics. `edition` is that of now if left out. Raises Unsupported if the service cannot make the shot.
     """
     edition = edition or editions(storyboard, shot)[0]
     capability = _capability(shot, provider, shot.mode or _mode(storyboard, shot))
-    who = _who(provider, shot)
+    who = name_of_service(provider, shot)
     attached = AttachmentBuilder(
         storyboard,
         shot,
@@ -57,6 +58,7 @@ def build_requests(
         has_bucket,
         edition.voices,
         {} if known is None else known,
+        pictures,
     ).build(continued)
     wanted = storyboard.format
     given = given_frames(attached.first_clip, wanted.fps)
@@ -67,11 +69,11 @@ def build_requests(
         model=capability.model,
         mode=capability.mode,
         prompt=_prompt(storyboard, shot, attached.references, capability, edition.has_articles),
-        negative_prompt="" if capability.draws_board else _negative_prompt(storyboard, shot, capability),
+        negative_prompt="" if capability.draws_board else negative_prompt(storyboard, shot, capability),
         seed=0,
         seconds=_sold_seconds(shot, capability, frames, storyboard, videos),
-        aspect_ratio=_supported("aspect ratio", wanted.aspect_ratio, lambda c: c.ratios, capability, who, shot.model),
-        resolution=_supported("resolution", wanted.resolution, lambda c: c.resolutions, capability, who, shot.model),
+        aspect_ratio=supported("aspect ratio", wanted.aspect_ratio, lambda c: c.ratios, capability, who, shot.model),
+        resolution=supported("resolution", wanted.resolution, lambda c: c.resolutions, capability, who, shot.model),
         width=wanted.size[0],
         height=wanted.size[1],
         references=attached.references,
@@ -85,7 +87,7 @@ def build_requests(
         take=1,
     )
     for number in range(1, shot.takes + 1):
-        yield _take(request, number, shot.seed)
+        yield take_of(request, number, shot.seed)
 
 
 def build_edits(
@@ -115,7 +117,7 @@ def build_edits(
         takes = build_requests(storyboard, drawn, provider, event, anchor, None, digest, files, has_bucket, font)
         yield from list(takes)[last - count :]
         return
-    capability, who = _capability(shot, provider, Mode.EDIT), _who(provider, shot)
+    capability, who = _capability(shot, provider, Mode.EDIT), name_of_service(provider, shot)
     builder = AttachmentBuilder(
         storyboard, shot, who, capability, digest, files or LocalFileChecks(), has_bucket, frozenset()
     )
@@ -128,11 +130,11 @@ def build_edits(
         model=capability.model,
         mode=capability.mode,
         prompt=_instruction(storyboard, shot, shot.edit, pictures, capability),
-        negative_prompt=_negative_prompt(storyboard, shot, capability),
+        negative_prompt=negative_prompt(storyboard, shot, capability),
         seed=0,
         seconds=_edited_seconds(storyboard, shot, capability, event, anchor, edited),
         aspect_ratio=wanted.aspect_ratio,
-        resolution=_supported("resolution", wanted.resolution, lambda c: c.resolutions, capability, who, shot.model),
+        resolution=supported("resolution", wanted.resolution, lambda c: c.resolutions, capability, who, shot.model),
         width=wanted.size[0],
         height=wanted.size[1],
         references=pictures,
@@ -144,7 +146,7 @@ def build_edits(
         take=1,
     )
     for number in range(1, count + 1):
-        yield _take(request, number, shot.seed)
+        yield take_of(request, number, shot.seed)
 
 
 def _edited_seconds(
@@ -178,7 +180,7 @@ def _instruction(
     return prompt
 
 
-def _take(request: Request, number: int, seed: int | None) -> Request:
+def take_of(request: Request, number: int, seed: int | None) -> Request:
     """The request of one take, with its number and seed: the author's plus the takes before, or a hash of the rest."""
     take = request.model_copy(update={"take": number}) if number > 1 else request
     if seed is None:
@@ -188,7 +190,9 @@ def _take(request: Request, number: int, seed: int | None) -> Request:
 
 
 def _mode(storyboard: Storyboard, shot: Shot) -> Mode:
-    if storyboard.references_of(shot):
+    if shot.still:
+        return Mode.IMAGE  # who is seen is in the still
+    if storyboard.has_references(shot):
         return Mode.REFERENCE
     return Mode.IMAGE if shot.continues or shot.first_frame or shot.last_frame else Mode.TEXT
 
@@ -204,11 +208,11 @@ def _capability(shot: Shot, provider: type[Provider], mode: Mode) -> Capability:
         raise Unsupported("model", f"{provider.name} has no model `{shot.model}`", hint)
     if capability := model.modes.get(mode):
         return capability
-    what = f"{_who(provider, shot)} does not do {mode}; it does {', '.join(model.modes) or 'nothing'}"
+    what = f"{name_of_service(provider, shot)} does not do {mode}; it does {', '.join(model.modes) or 'nothing'}"
     raise Unsupported("mode", what, alternatives(shot.model, mode, lambda _: True))
 
 
-def _who(service: type[Provider], shot: Shot) -> str:
+def name_of_service(service: type[Provider], shot: Shot) -> str:
     """What a message calls the service: `wan3.0-video at dashscope` if the shot names its model."""
     return f"{shot.model} at {service.name}" if shot.model else service.name
 
@@ -273,7 +277,7 @@ def _prompt(
     return prompt
 
 
-def _negative_prompt(storyboard: Storyboard, shot: Shot, capability: Capability) -> str:
+def negative_prompt(storyboard: Storyboard, shot: Shot, capability: Capability) -> str:
     """The negative prompt; empty if the service reads that in the prompt."""
     avoid = storyboard.look.avoid if capability.negative_prompt else ""
     if capability.negative_length is not None and len(avoid) > capability.negative_length:
@@ -298,7 +302,7 @@ def _watermark(shot: Shot, capability: Capability, service: str) -> bool:
     return shot.watermark and capability.watermark
 
 
-def _supported(
+def supported(
     what: str,
     wanted: str,
     values: Callable[[Capability], tuple[str, ...]],

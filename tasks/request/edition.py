@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from storyreel.specs.pictures import PictureShot
 from storyreel.specs.storyboard import CastMember, Location, Shot, Storyboard
 from storyreel.tasks.request.article import with_article
 
@@ -22,6 +23,8 @@ class Edition(NamedTuple):
 
 def editions(storyboard: Storyboard, shot: Shot) -> tuple[Edition, ...]:
     """The editions of a shot's request: that of now, then the others, the latest first. Some may be equal."""
+    if isinstance(shot, PictureShot):
+        return (_PLAIN,) * 4
     with_voice = [who for who in shot.cast if storyboard.cast[who].voice and storyboard.cast[who].references]
     lacking = _lacks_articles(storyboard, shot)
     if not (with_voice or lacking):

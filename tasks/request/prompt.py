@@ -7,9 +7,10 @@ dialogue and look.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-from storyreel.specs.storyboard import PLACEHOLDER, Dialogue, Shot, Storyboard, TakeEdit
+from storyreel.specs.pictures import PictureShot
+from storyreel.specs.storyboard import PLACEHOLDER, CastMember, Dialogue, Location, Shot, Storyboard, TakeEdit
 from storyreel.tasks.providers.capability import Capability
 from storyreel.tasks.providers.request import Attachment
 from storyreel.tasks.request.article import with_article
@@ -56,6 +57,45 @@ def build_prompt(
         f"Avoid: {storyboard.look.avoid}" if storyboard.look.avoid and not capability.negative_prompt else "",
     ]
     return fill_names(" ".join(_sentence(text) for text in sentences if text.strip()), names)
+
+
+def build_picture_prompt(
+    storyboard: Storyboard, picture: PictureShot, attached: Sequence[Attachment], capability: Capability
+) -> str:
+    """The prompt of a still or a sheet, of which the attachments are pictures."""
+    labels = _labels(attached, capability)[0]
+    names = storyboard.names | {key: its[0] for key, its in labels.items() if key}
+    if picture.kind == "sheet":
+        sentences = [*_sheet(storyboard, picture, labels), picture.action]
+    else:
+        is_end = picture.kind == "last still" and not picture.has_own_words
+        sentences = [
+            *_bindings(storyboard, picture, labels, with_article),
+            f"{picture.size.capitalize()} shot" if picture.size else "",
+            ", ".join(filter(None, (picture.camera.angle, picture.camera.lens))),
+            _location(storyboard, picture, labels, with_article),
+            f"The moment after this: {picture.action}" if is_end else picture.action,
+        ]
+    avoid = storyboard.look.avoid if not capability.negative_prompt else ""
+    sentences += [storyboard.look.prompt, f"Avoid: {avoid}" if avoid else ""]
+    return fill_names(" ".join(_sentence(text) for text in sentences if text.strip()), names)
+
+
+def _sheet(storyboard: Storyboard, picture: PictureShot, labels: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    """What a sheet shows. The name is not in it, so that all films that describe the same have one sheet."""
+    is_person = picture.of in storyboard.cast
+    noun: CastMember | Location = storyboard.cast[picture.of] if is_person else storyboard.locations[picture.of]
+    who = with_article(noun.description) or ("the person" if is_person else "the place")
+    if shown := labels.get(picture.of, ()):
+        yield f"{_listed(shown)} {'shows' if len(shown) == 1 else 'show'} {who}"
+    if is_person:
+        yield f"Character sheet of {who}"
+        yield "The same person three times side by side, from the front, in profile and from behind, whole figure"
+        yield "Neutral pose and light, plain background, no text"
+    else:
+        yield f"Reference sheet of {who}"
+        yield "The same place three times side by side: a wide view, the opposite view and a detail"
+        yield "Nobody is there, no text"
 
 
 def build_instruction(

@@ -11,7 +11,7 @@ from storyreel.specs.problems.problem import KeyPath
 from storyreel.specs.storyboard import Mode
 from storyreel.tasks.providers import load, names
 from storyreel.tasks.providers.capability import Capability, Model
-from storyreel.tasks.providers.models import find_model, models_of
+from storyreel.tasks.providers.models import find_model, models_of, still_model
 from storyreel.tasks.providers.provider import Provider
 
 
@@ -41,6 +41,11 @@ def alternatives(model: str | None, mode: Mode, fits: Callable[[Capability], boo
 def services_with(model: str, mode: Mode) -> list[str]:
     """The names of the services that have a model for a mode."""
     return _services_with(mode, lambda _: True, model)
+
+
+def services_with_stills() -> list[str]:
+    """The names of the services that make pictures."""
+    return [one.name for one in _installed() if (model := still_model(one, None)) and Mode.STILL in model.modes]
 
 
 def _services_with(mode: Mode, fits: Callable[[Capability], bool], model: str | None) -> list[str]:

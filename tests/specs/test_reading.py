@@ -421,10 +421,10 @@ scenes:
     defaults: {review: none}
     shots: [{shot: 2A, action: x}, {shot: 2B, action: x, review: required}]
 """
-    assert [shot.review for shot in film(text).all_shots] == ["required", "none", "none", "required"]
+    assert [shot.review.clip for shot in film(text).all_shots] == ["required", "none", "none", "required"]
     by_default = "review: required\ndefaults: {review: none}\nshots: [{shot: 1, action: x}]\n"
-    assert film(by_default).all_shots[0].review == "none"
-    assert film("shots: [{shot: 1, action: x}]\n").all_shots[0].review == "none"
+    assert film(by_default).all_shots[0].review.clip == "none"
+    assert film("shots: [{shot: 1, action: x}]\n").all_shots[0].review.clip == "none"
 
 
 def test_an_invalid_review_is_reported_once_at_its_position(wrong: Wrong) -> None:

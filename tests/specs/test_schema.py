@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from pydantic import ValidationError
 
-from storyreel.specs.language.models import StoryboardModel
+from storyreel.specs.language.base import StoryboardModel
 from storyreel.specs.schema import PUBLISHED, generate, text
 from storyreel.specs.storyboard import Storyboard
 from tests.properties import one_in

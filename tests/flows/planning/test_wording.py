@@ -115,7 +115,7 @@ def voices(plan: Plan, shot: str) -> list[bool]:
 def voices_before(folder: Path, film: str) -> Plan:
     """The film's plan as the version before would make it: with the voices of those who speak a line."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("storyreel.flows.planning.plan.editions", lambda film, shot: editions(film, shot)[2:3])
+        patch.setattr("storyreel.flows.planning.takes.builder.editions", lambda film, shot: editions(film, shot)[2:3])
         return plan_of(folder, film)
 
 

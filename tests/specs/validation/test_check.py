@@ -32,7 +32,10 @@ _PEOPLE = "cast: {mira: {}, tom: {}}\nlocations: {sea: {}}\n"
         ("camera: {angle: 'over {tom s shoulder}'}", "`{tom s shoulder}` is neither cast nor location (known are"),
         ("takes: 2, circled: 3", "take 3 is circled, but there are 2 (circle one of them"),
         ("circled: 2", "take 2 is circled, but there are 1"),
-        ("mode: image-to-video", "image-to-video needs an image to begin with (add `first_frame` or `continues`)"),
+        (
+            "mode: image-to-video",
+            "image-to-video needs an image to begin with (add `still`, `first_frame` or `continues`)",
+        ),
         (
             "mode: reference-to-video, cast: [mira]",
             "reference-to-video needs references, and nothing seen in this shot",
@@ -41,7 +44,7 @@ _PEOPLE = "cast: {mira: {}, tom: {}}\nlocations: {sea: {}}\n"
         ("transition: dissolve", "the first shot has nothing to dissolve from (write `transition: fade`)"),
         ("continues: 1A", "shot 1A continues itself (name the shot before it)"),
         ("continues: 1a", "there is no shot `1a` to continue"),
-        ("last_frame: https://a/b.png", "shot 1A has a picture to end with and none to begin with (add `first_frame`"),
+        ("last_frame: https://a/b.png", "shot 1A has a picture to end with and none to begin with (add `still`"),
         (
             "provider: a, providers: [a, b]",
             "`provider` and `providers` mean the same (keep `providers`, which may",

@@ -1,0 +1,250 @@
+"""Builds the takes of a film, as its storyboard and the verdicts ask for them."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from functools import partial
+from itertools import zip_longest
+
+from storyreel.flows.planning.drafts import in_words_of_draft
+from storyreel.flows.planning.model import History, PlannedTake, takes_by_shot
+from storyreel.flows.planning.selection import Selected
+from storyreel.flows.planning.states import with_states
+from storyreel.flows.planning.takes.lookups import Bought, Verdicts
+from storyreel.flows.planning.takes.pictures import STAND_IN, pictures_of, used_take, with_pictures
+from storyreel.flows.planning.takes.shot import ShotPlanner
+from storyreel.flows.planning.takes.upstream import as_upstream, upstream_of
+from storyreel.flows.planning.takes.verdicts import apply_verdicts
+from storyreel.flows.planning.warnings import upstream_first
+from storyreel.specs.cut import build_cut
+from storyreel.specs.pictures import PictureShot, owner_of
+from storyreel.specs.problems.problem import Problem, StoryboardError
+from storyreel.specs.storyboard import Shot, Storyboard
+from storyreel.tasks.prices.price_list import PriceList
+from storyreel.tasks.request.attachments import NO_PICTURES, Pictures, Upstream
+from storyreel.tasks.request.edition import Edition, editions
+from storyreel.tasks.request.unsupported import Unsupported
+
+
+class TakeBuilder:
+    """Builds the takes of one film, still without their states.
+
+    `of_film` builds those of the film that this one is the draft of, if it is one.
+    """
+
+    def __init__(
+        self, film: Storyboard, history: History, prices: PriceList, of_film: TakeBuilder | None = None
+    ) -> None:
+        self.film, self.history, self._of_film = film, history, of_film
+        self.cut = build_cut(film)
+        self._events = {event.shot: event for event in self.cut.events}
+        shots = list(upstream_first(film.all_shots))
+        self._shots = list(with_pictures(shots, of_film.film if of_film else film))
+        self._written = {shot.shot: shot for shot in shots}
+        self._built: dict[Hashable, list[PlannedTake]] = {}
+        self.warnings: list[str] = []
+        """Sentences about verdicts that contradict the storyboard or cannot be followed."""
+        self._bought = Bought(history)
+        self._editions: dict[str, tuple[Edition, ...]] = {}
+        self._planner = ShotPlanner(
+            film, self._events, prices, has_bucket=history.has_bucket, is_draft=of_film is not None
+        )
+        self._in_film: dict[str, Upstream] = {}
+        """The takes of the film that those of its draft, by their keys, are drafts of."""
+
+    @property
+    def is_draft(self) -> bool:
+        """Whether the film is a draft."""
+        return self._of_film is not None
+
+    def takes(self, provider: str | None) -> list[PlannedTake]:
+        """Every take that the storyboard and the verdicts ask for, each after the one that it continues."""
+        if not self.history.is_empty:
+            whole = list(dict.fromkeys(zip(*map(self._editions_of, self._shots), strict=True)))
+            # At once for the whole film: each question to a ledger or a bucket may be a round trip.
+            self._bought.look_up(
+                each.key
+                for ordered_in in (whole if len(whole) > 1 else ())
+                for take in self._all(provider, None, ordered_in)
+                for each in take.candidates
+            )
+        takes = self._all(provider, None)
+        if not self.history.has_verdicts:
+            return takes
+        verdicts = Verdicts(self.history, (each.key for take in takes for each in take.candidates))
+        return self._all(provider, verdicts) if verdicts else takes
+
+    def with_stand_ins(self, takes: Sequence[PlannedTake], selected: Selected) -> list[PlannedTake]:
+        """The takes that are selected or paid for already; a shot without any gets an animatic, over its still if there
+        is one."""
+        by_shot = takes_by_shot(takes)
+        in_cut: dict[str, Upstream] = {}
+        pictures: dict[str, str] = {}
+        kept: list[PlannedTake] = []
+        for shot in self._shots:
+            wanted = [one for one in by_shot[shot.shot]
+                      if (one.shot, one.take) in selected or one.state in ("cached", "resuming")]  # fmt: skip
+            if isinstance(shot, PictureShot):
+                if not wanted:
+                    continue
+                pictures[shot.shot] = used_take(wanted).identity
+            made_of = pictures_of(self.film, shot, lambda slate: pictures.get(slate, ""))
+            shown = wanted or self._stand_in(shot, in_cut.get(shot.upstream or ""), made_of)
+            circled = used_take(shown)
+            in_cut[shot.shot] = as_upstream(circled)
+            kept += (one.model_copy(update={"circled": one is circled}) for one in shown)
+        return kept
+
+    def in_order(self, takes: Sequence[PlannedTake]) -> list[PlannedTake]:
+        """The takes in the order of the film: the sheets, then each shot's stills and takes."""
+        places = {shot: place for place, shot in enumerate(self._events)}
+        order = {shot.shot: place for place, shot in enumerate(self._shots)}
+
+        def place(take: PlannedTake) -> tuple[int, int, int]:
+            of_shot = -1 if take.kind == "sheet" else places[owner_of(take.shot)]
+            return of_shot, order[take.shot], take.take
+
+        return sorted(takes, key=place)
+
+    def _all(
+        self, provider: str | None, verdicts: Verdicts | None, ordered_in: Sequence[Edition | None] = ()
+    ) -> list[PlannedTake]:
+        """All takes; with `ordered_in`, one edition a shot, as if the whole film had been ordered in these."""
+        made: dict[str, tuple[Shot, list[PlannedTake]]] = {}
+        all_takes: list[PlannedTake] = []
+        problems: list[Problem] = []
+
+        def identity_of(slate: str) -> str:
+            return used_take(made[slate][1]).identity if slate in made else "unsupported"
+
+        for place, (shot, edition) in enumerate(zip_longest(self._shots, ordered_in)):
+            # A shot whose upstream has a problem is checked too, so that all problems are reported at once.
+            upstream = upstream_of(shot, made)
+            services = self._services_of(shot, provider)
+            build = partial(
+                self._of_shot, services=services, upstream=upstream,
+                pictures=pictures_of(self.film, shot, identity_of),
+            )  # fmt: skip
+            try:
+                takes = build(shot, edition=edition)
+                if verdicts:
+                    shot, takes, warnings = apply_verdicts(self.film, shot, build, verdicts.find)
+                    self._shots[place] = shot
+                    self.warnings += warnings
+                if isinstance(shot, PictureShot) and STAND_IN in (provider, self._drafted_by):
+                    takes = self._bought_or_drawn(shot, takes)
+            except Unsupported as unsupported:
+                problems += (_problem(self.film, shot, one) for one in unsupported.all)
+            else:
+                all_takes += takes
+                made[shot.shot] = shot, takes
+        if problems:
+            raise StoryboardError(problems)
+        return all_takes
+
+    @property
+    def _drafted_by(self) -> str | None:
+        return self.film.draft.provider if self._of_film and self.film.draft else None
+
+    def _services_of(self, shot: Shot, provider: str | None) -> Sequence[str]:
+        """The services that are asked for a shot; who makes the stills may be written for them alone."""
+        if isinstance(shot, PictureShot) and shot.stills.services:
+            return shot.stills.services
+        return (provider,) if provider else shot.services
+
+    def _bought_or_drawn(self, picture: PictureShot, takes: list[PlannedTake]) -> list[PlannedTake]:
+        """Those of a picture that were bought, for an animatic that moves over them; if there are none, drawn ones."""
+        stated = with_states(takes, self.film.title, self.history)
+        if bought := [take for take in stated if take.state in ("cached", "resuming")]:
+            used = used_take(bought)
+            return [take.model_copy(update={"circled": take is used}) for take in bought]
+        return self._of_shot(picture, (STAND_IN,), None, NO_PICTURES)
+
+    def _stand_in(self, shot: Shot, upstream: Upstream | None, pictures: Pictures) -> list[PlannedTake]:
+        single = shot.model_copy(update={"takes": 1, "circled": None, "edit": None})
+        (drawn,) = self._of_shot(single, (STAND_IN,), upstream, pictures)
+        return [drawn.model_copy(update={"is_stand_in": True, "needs_review": False})]
+
+    def _of_shot(
+        self,
+        shot: Shot,
+        services: Sequence[str],
+        upstream: Upstream | None,
+        pictures: Pictures,
+        edition: Edition | None = None,
+    ) -> list[PlannedTake]:
+        """All takes of a shot, each with a candidate for each service, in the edition in which they were bought.
+
+        It is one for all services: whichever made a take, the shots that continue it name it by its key at the first
+        one, and would be bought again if that changed.
+        """
+        choices = [edition] if edition else list(dict.fromkeys(self._editions_of(shot)))
+        if self.history.is_empty:
+            del choices[1:]
+        built = {takes[0].identity: takes for takes in (self._in_edition(shot, services, upstream, pictures, each)
+                                                        for each in choices)}  # fmt: skip
+        now, *others = built.values()
+        for takes in (now, *others) if others else ():
+            if self._bought.any_of([candidate.key for take in takes for candidate in take.candidates]):
+                return takes
+        return now
+
+    def _editions_of(self, shot: Shot) -> tuple[Edition, ...]:
+        # They depend on nothing that a verdict changes.
+        if shot.shot not in self._editions:
+            self._editions[shot.shot] = editions(self.film, shot)
+        return self._editions[shot.shot]
+
+    def _in_edition(
+        self, shot: Shot, services: Sequence[str], upstream: Upstream | None, pictures: Pictures, edition: Edition
+    ) -> list[PlannedTake]:
+        """All takes of a shot in an edition; built once for the same arguments."""
+        name = (
+            shot.shot,
+            tuple(services),
+            upstream,
+            pictures,
+            shot.action,
+            shot.edit,
+            shot.takes,
+            shot.circled,
+            edition,
+        )
+        if name not in self._built:
+            self._built[name] = self._build(shot, services, upstream, pictures, edition)
+        return self._built[name]
+
+    def _build(
+        self, shot: Shot, services: Sequence[str], upstream: Upstream | None, pictures: Pictures, edition: Edition
+    ) -> list[PlannedTake]:
+        in_film = self._takes_in_film(shot, services, upstream, pictures, edition)
+        try:
+            takes = self._planner.takes(shot, services, upstream, pictures, edition, in_film)
+        except Unsupported as unsupported:
+            raise (in_words_of_draft(unsupported) if self._of_film else unsupported) from unsupported
+        self._in_film |= {take.key: as_upstream(final) for take, final in zip(takes, in_film, strict=False)}
+        return takes
+
+    def _takes_in_film(
+        self, shot: Shot, services: Sequence[str], upstream: Upstream | None, pictures: Pictures, edition: Edition
+    ) -> list[PlannedTake]:
+        """The takes of the film that those of a draft are drafts of; empty if this is no draft."""
+        if self._of_film is None or isinstance(shot, PictureShot):
+            return []
+        written = self._of_film._written[shot.shot]
+        keys = {name: getattr(written, name) for name in ("provider", "providers", "model")}
+        # A shot that is not selected is drawn in either.
+        own = services if tuple(services) == (STAND_IN,) else written.services
+        before = self._in_film.get(upstream.key, upstream) if upstream else None
+        return self._of_film._in_edition(shot.model_copy(update=keys), own, before, pictures, edition)
+
+
+def _problem(film: Storyboard, shot: Shot, unsupported: Unsupported) -> Problem:
+    """The problem at its place in the file: a picture of the cast, or the shot's own key."""
+    if unsupported.at:
+        place = film.where(*unsupported.at)
+    elif isinstance(shot, PictureShot) and shot.kind == "sheet":
+        place = film.where("cast" if shot.of in film.cast else "locations", shot.of, "sheet")
+    else:
+        place = film.where_shot(owner_of(shot.shot), unsupported.field)
+    return Problem(place, unsupported.message, unsupported.hint)

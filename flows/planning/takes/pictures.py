@@ -1,0 +1,71 @@
+"""The stills and sheets among a film's takes: their order, which of them a shot is made of, which must be approved."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from storyreel.flows.planning.model import PlannedTake
+from storyreel.specs.pictures import PictureShot, picture_slate, sheets_of, stills_of
+from storyreel.specs.storyboard import Shot, Storyboard
+from storyreel.tasks.providers.request import Request
+from storyreel.tasks.request.attachments import STILL, Pictures
+
+STAND_IN = "animatic"
+"""The service that draws what is neither selected nor made yet."""
+
+
+def with_pictures(shots: Sequence[Shot], film: Storyboard) -> Iterator[Shot]:
+    """The shots, each after its stills, and the sheets of whom they show before all; `film` says what pictures there
+    are, whichever the shots are of: the film's, or those of its draft, which has the same pictures."""
+    written = {shot.shot: shot for shot in film.all_shots}
+    yield from sheets_of(film, film.all_shots)
+    for shot in shots:
+        yield from stills_of(written[shot.shot])
+        yield shot
+
+
+def pictures_of(film: Storyboard, shot: Shot, identity_of: Callable[[str], str]) -> Pictures:
+    """The pictures that a shot, or a still, is made of, by `identity_of` their slates; empty for one that is not."""
+    if isinstance(shot, PictureShot) and shot.kind == "sheet":
+        return Pictures()
+    sheets = ((key, identity_of(picture_slate(key, "sheet"))) for key in film.sheets_of(shot))
+    return Pictures(
+        still=identity_of(picture_slate(shot.shot, "still")) if shot.still else "",
+        last_still=identity_of(picture_slate(shot.shot, "last still")) if shot.last_still else "",
+        sheets=tuple((key, identity) for key, identity in sheets if identity),
+    )
+
+
+def pictures_in(requests: Iterable[Request]) -> tuple[str, ...]:
+    """The identities of the pictures that requests are made with, each once."""
+    digests = (attachment.digest for request in requests for _, attachment in request.attachments)
+    return tuple(dict.fromkeys(digest.removeprefix(STILL) for digest in digests if digest.startswith(STILL)))
+
+
+def used_take(takes: Sequence[PlannedTake]) -> PlannedTake:
+    """The take of a picture that shots are made of: the circled one, else the last."""
+    return next((take for take in takes if take.circled), takes[-1])
+
+
+def with_waits(takes: Iterable[PlannedTake]) -> Iterator[PlannedTake]:
+    """The takes, those marked that wait for the approval of a still, each after what it needs.
+
+    What costs nothing does not wait: a still is looked at in an animatic, too.
+    """
+    takes = list(takes)
+    approved = {take.shot for take in takes if take.review == "approved"}
+    stills = {
+        take.identity: take.shot
+        for take in takes
+        if take.kind != "clip" and take.needs_review and take.shot not in approved
+    }
+    waiting: dict[str, str] = {}
+    for take in takes:
+        waits_for = waiting.get(take.continues or "", "")
+        if not take.chosen.is_free:
+            waits_for = next((stills[each] for each in take.pictures if each in stills), waits_for)
+        if waits_for and take.state == "new":
+            waiting[take.identity] = waits_for
+            yield take.model_copy(update={"waits_for": waits_for})
+        else:
+            yield take

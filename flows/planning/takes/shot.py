@@ -1,0 +1,225 @@
+"""Plans the takes of one shot: a candidate for each take and each of its services."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
+from fractions import Fraction
+from functools import cache, partial
+
+from storyreel.flows.planning.drafts import with_seeds
+from storyreel.flows.planning.model import Candidate, PlannedTake
+from storyreel.flows.planning.takes.pictures import STAND_IN, pictures_in
+from storyreel.flows.planning.takes.upstream import anchor_of, as_edited
+from storyreel.specs.cut import Anchor, EditPoints, Event, edit_points
+from storyreel.specs.money import Money
+from storyreel.specs.pictures import PictureShot, owner_of
+from storyreel.specs.problems.phrases import listed, shown, suggestion
+from storyreel.specs.storyboard import Shot, Storyboard
+from storyreel.specs.timing import Duration
+from storyreel.tasks.prices.price_list import PriceList, Quote
+from storyreel.tasks.providers import load, names
+from storyreel.tasks.providers.models import find_capability
+from storyreel.tasks.providers.provider import Provider
+from storyreel.tasks.providers.request import Attachment, Request
+from storyreel.tasks.request.attachments import Pictures, Upstream
+from storyreel.tasks.request.board import own_font
+from storyreel.tasks.request.brief import attachment_name, brief_of
+from storyreel.tasks.request.build import build_edits, build_requests, given_frames
+from storyreel.tasks.request.edition import Edition
+from storyreel.tasks.request.local_files import LocalFileChecks
+from storyreel.tasks.request.pictures import build_pictures
+from storyreel.tasks.request.recordings import recordings, why_not_sent
+from storyreel.tasks.request.unsupported import Unsupported, services_with_stills
+from storyreel.tasks.storage.digests import file_digest
+
+_FREE = Quote(money=Money(amount=Decimal(0), currency="USD"))
+
+
+class ShotPlanner:
+    """Plans the takes of the shots of a film, one shot after the other; each local file is read once.
+
+    `events` are those of the film's cut, by slate.
+    """
+
+    def __init__(
+        self, film: Storyboard, events: Mapping[str, Event], prices: PriceList, *, has_bucket: bool, is_draft: bool
+    ) -> None:
+        self._film, self._events, self._prices = film, events, prices
+        self._has_bucket, self._is_draft = has_bucket, is_draft
+        self._digest, self._adapter, self._files = cache(file_digest), cache(_adapter), LocalFileChecks()
+        self._font = own_font(film)
+        self._references: dict[Hashable, tuple[Attachment, ...]] = {}
+        self._name_of = cache(partial(attachment_name, film))
+        self._seconds, self._timeout = cache(film.format.fps.seconds), cache(self._seconds_of)
+        self._drawn = set[str]()
+        """The identities of the pictures that are drawn on this machine."""
+
+    def takes(
+        self,
+        shot: Shot,
+        services: Sequence[str],
+        upstream: Upstream | None,
+        pictures: Pictures,
+        edition: Edition,
+        in_film: Sequence[PlannedTake],
+    ) -> list[PlannedTake]:
+        """All takes of a shot, a still or a sheet; `in_film` are those that they are drafts of. Raises Unsupported."""
+        if isinstance(shot, PictureShot):
+            takes = self._planned(shot, self._picture_requests(shot, services, pictures))
+            self._drawn |= {take.identity for take in takes if take.request.board}
+            return takes
+        event, anchor = self._events[shot.shot], anchor_of(shot, self._film.continued)
+        takes = []
+        self._check_drawn(shot, services, pictures)
+        if not shot.edits_another:
+            requests = self._requests(shot, services, upstream, pictures, edition)
+            takes += self._planned(shot, [with_seeds(each, in_film) for each in requests], event, anchor, upstream)
+        edited = as_edited(takes[shot.edited_take - 1]) if shot.edited_take and takes else upstream
+        if shot.edit and edited:
+            edits = self._edits(shot, services, event, anchor, edited)
+            takes += self._planned(shot, edits, event, anchor, edited, before=len(takes))
+        return takes
+
+    def _check_drawn(self, shot: Shot, services: Sequence[str], pictures: Pictures) -> None:
+        """Raise Unsupported if a paid clip would be made of a picture that was drawn on this machine."""
+        made_of = {"still": pictures.still, "last_still": pictures.last_still}
+        paid = next((name for name in services if self._service(shot, name).paid), None)
+        drawn = next((field for field, each in made_of.items() if each in self._drawn), None)
+        if paid and drawn:
+            able = listed([f"`{name}`" for name in services_with_stills()], "or")
+            what = (
+                f"the clip of {shot.shot} would be bought from {paid} with a drawing of the {STAND_IN} as its picture"
+            )
+            hint = f"write `stills: {{provider: …}}` with {able}" if able else f"remove `{drawn}`"
+            raise Unsupported(drawn, what, hint)
+
+    def _planned(
+        self,
+        shot: Shot,
+        requests: Iterable[Sequence[Request]],
+        event: Event | None = None,
+        anchor: Anchor = "free",
+        upstream: Upstream | None = None,
+        before: int = 0,
+    ) -> list[PlannedTake]:
+        """The takes of a shot of which these are the requests, by service; `before` is the number of those before."""
+        by_service = [list(self._candidates(shot, of_service, event, anchor)) for of_service in requests]
+        kind = shot.kind if isinstance(shot, PictureShot) else "clip"
+        scene = self._film.scene_of(owner_of(shot.shot)) if kind != "sheet" else None
+        is_open = shot.takes > 1 and shot.circled is None and shot.shot not in self._film.awaited
+        asks_always = self._is_draft and kind == "clip"
+        return [
+            PlannedTake(
+                shot=shot.shot,
+                kind=kind,
+                action=shot.action,
+                scene=scene.scene if scene else "",
+                take=number,
+                circled=number == shot.circled_take,
+                is_open=is_open and kind == "clip" and not shot.edits_itself,
+                chosen=first,
+                fallbacks=tuple(others),
+                fallback_on_refusal=shot.fallback_on_refusal,
+                needs_review=not first.is_free if asks_always else shot.review.clip == "required",
+                identity=first.key,
+                continues=upstream.key if upstream else None,
+                pictures=pictures_in((first.request, *(each.request for each in others))),
+                cut_seconds=self._seconds(event.frames) if event else Fraction(0),
+                keep_sound=kind == "clip" and shot.native_audio == "keep",
+                recordings=tuple(recordings(self._film, shot, self._digest, self._files)),
+                timeout=self._timeout(shot.timeout),
+            )
+            for number, (first, *others) in enumerate(zip(*by_service, strict=True), before + 1)
+        ]
+
+    def _seconds_of(self, length: Duration) -> float:
+        rate = self._film.format.fps
+        return float(rate.seconds(length.frames(rate)))
+
+    def _requests(
+        self, shot: Shot, services: Iterable[str], upstream: Upstream | None, pictures: Pictures, edition: Edition
+    ) -> list[list[Request]]:
+        """The requests for all takes of a shot, by service."""
+        event, anchor = self._events[shot.shot], anchor_of(shot, self._film.continued)
+        return [
+            list(
+                build_requests(
+                    self._film, shot, self._service(shot, name), event, anchor, upstream, self._digest,
+                    self._files, self._has_bucket, self._font, edition, self._references, pictures,
+                )
+            )
+            for name in services
+        ]  # fmt: skip
+
+    def _picture_requests(self, shot: PictureShot, services: Iterable[str], sheets: Pictures) -> list[list[Request]]:
+        """The requests for all takes of a still or a sheet, by service."""
+        return [
+            list(
+                build_pictures(
+                    self._film, shot, self._service(shot, name), sheets, self._digest,
+                    self._files, self._has_bucket, self._font, self._references,
+                )
+            )
+            for name in services
+        ]  # fmt: skip
+
+    def _edits(
+        self, shot: Shot, services: Iterable[str], event: Event, anchor: Anchor, edited: Upstream
+    ) -> list[list[Request]]:
+        """The requests for the edits of a shot, by service."""
+        return [
+            list(
+                build_edits(
+                    self._film, shot, self._service(shot, name), event, anchor, edited, self._digest,
+                    self._files, self._has_bucket, self._font,
+                )
+            )
+            for name in services
+        ]  # fmt: skip
+
+    def _service(self, shot: Shot, name: str) -> type[Provider]:
+        try:
+            return self._adapter(name)
+        except LookupError as unknown:
+            raise Unsupported("providers" if shot.providers else "provider", *unknown.args) from unknown
+
+    def _candidates(
+        self, shot: Shot, requests: Sequence[Request], event: Event | None, anchor: Anchor
+    ) -> Iterator[Candidate]:
+        """The takes of a shot at one service."""
+        first, *others = requests
+        rate = self._film.format.fps
+        quote = self._prices.price(first) if self._adapter(first.provider).paid else _FREE
+        edit = EditPoints(first=0, frames=1)
+        if event:
+            given = given_frames(first.first_clip, rate)
+            edit = edit_points(event, rate.nearest_frames(first.seconds), anchor, given)
+        candidate = Candidate(
+            request=first,
+            key=first.key,
+            price=quote.money,
+            price_note=quote.note,
+            brief=brief_of(self._film, shot, first, self._name_of, is_draft=self._is_draft and event is not None),
+            why_laid=self._why_laid(shot, first),
+            edit=edit,
+        )
+        yield candidate
+        # The takes of a shot differ in number and seed only, which neither price nor brief depends on.
+        for request in others:
+            yield candidate.model_copy(update={"request": request, "key": request.key})
+
+    def _why_laid(self, shot: Shot, request: Request) -> str:
+        if not shot.recordings:
+            return ""
+        capability = find_capability(self._adapter(request.provider), request.model, request.mode)
+        return why_not_sent(self._film, shot, capability, self._files, has_bucket=self._has_bucket)
+
+
+def _adapter(name: str) -> type[Provider]:
+    """A service by its name. Raises LookupError with the message and a hint."""
+    try:
+        return load(name)
+    except LookupError as unknown:
+        hint = suggestion(name, names(), f"there are {listed(names(), 'and')}")
+        raise LookupError(f"there is no service `{shown(name)}`", hint) from unknown
