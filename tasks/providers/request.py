@@ -57,15 +57,17 @@ class Board(Frozen):
     scene: str
     """Scene and heading, may be empty."""
     slate: str
+    """Of a picture that of what it is made for: `1A@still`, `1A@last-still`, `mira@sheet`."""
     size: str
     """Shot size as text, may be empty."""
     camera: str
     """Camera move, one of `storyreel.specs.storyboard.Camera.move`."""
     action: str
+    """Of a sheet, the description."""
     dialogue: tuple[tuple[str, str], ...]
     """Speaker and line."""
     place: str
-    """The location's name, may be empty."""
+    """The location's name, may be empty; of a sheet, the name of whom or what it shows."""
     frames: int
     rate: FrameRate
     font: str = ""

@@ -5,12 +5,13 @@ from __future__ import annotations
 import colorsys
 import hashlib
 from math import ceil
+from pathlib import Path
 
 from PIL import Image
 
 from storyreel.specs.frozen import Frozen
 from storyreel.tasks.media.text.layout import Box, Colour, Fonts
-from storyreel.tasks.providers.request import Board
+from storyreel.tasks.providers.request import Board, Request
 
 WHITE: Colour = (246, 246, 242, 255)
 DIM: Colour = (246, 246, 242, 216)
@@ -46,6 +47,12 @@ class Canvas(Frozen):
     def layer(self) -> Image.Image:
         """An empty layer to draw on."""
         return Image.new("RGBA", (self.width, self.height), (0, 0, 0, 0))
+
+
+def canvas_of(request: Request, board: Board) -> Canvas:
+    """The canvas of a request, with the fonts of its board."""
+    fonts = Fonts(own=Path(board.font) if board.font else None)
+    return Canvas(width=request.width, height=request.height, fonts=fonts)
 
 
 def even(pixels: float) -> int:

@@ -63,7 +63,7 @@ def card(board: Board, notes: tuple[str, ...], column: Box, canvas: Canvas, pale
     y = column.y + (max(0, column.height - taken - action.height) // 2 if canvas.is_wide else 0)
     for block, colour in ((place, palette.accent), (action, WHITE), *((remark, DIM) for remark in remarks)):
         if block.lines:
-            _draw_at_side(block, layer, column, y, colour)
+            draw_at_side(block, layer, column, y, colour)
             y += block.height + gap
     return layer
 
@@ -77,7 +77,7 @@ def caption(board: Board, canvas: Canvas) -> Block:
 def draw_caption(block: Block, foot: int, canvas: Canvas) -> Image.Image:
     """The caption on an empty layer, above row `foot`."""
     layer = canvas.layer()
-    _draw_at_side(block, layer, canvas.safe, foot - block.height, WHITE)
+    draw_at_side(block, layer, canvas.safe, foot - block.height, WHITE)
     return layer
 
 
@@ -95,7 +95,7 @@ def shade(canvas: Canvas, top: int, foot: int) -> Image.Image:
     return layer
 
 
-def _draw_at_side(block: Block, layer: Image.Image, column: Box, y: int, colour: tuple[int, int, int, int]) -> None:
+def draw_at_side(block: Block, layer: Image.Image, column: Box, y: int, colour: tuple[int, int, int, int]) -> None:
     """Draw at the left of a column, or at its right if the text runs from right to left."""
     if block.style.rtl:
         block.draw(layer, column.right, y, colour, "right")

@@ -26,7 +26,8 @@ from storyreel.tasks.providers.animatic.canvas import Canvas
 from storyreel.tasks.providers.animatic.captions import timecode
 from storyreel.tasks.providers.animatic.dialogue import Cue
 from storyreel.tasks.providers.animatic.guide_sound import Speech, faded, guide_tone
-from storyreel.tasks.providers.animatic.page import HEADROOM, Page, Pane
+from storyreel.tasks.providers.animatic.page import Page
+from storyreel.tasks.providers.animatic.panes import HEADROOM, Pane
 from storyreel.tasks.providers.animatic.window import shown, spans
 from storyreel.tasks.providers.request import Board
 
@@ -65,9 +66,7 @@ def end_of(page: Page, board: Board) -> Image.Image | None:
     if pane.picture and pane.picture.video:
         still = _frame_at(pane.picture.video, board.frames - 1, board.rate)
         return cover(still, size.width, size.height)
-    end = pane.camera.end
-    box = (end.x, end.y, end.x + end.width, end.y + end.height)
-    return pane.stage.resize((size.width, size.height), Image.Resampling.BICUBIC, box=box)
+    return pane.seen(pane.camera.end)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -17,6 +19,9 @@ from storyreel.tasks.providers.request import Attachment, Request
 KEPT = 0.72
 """Part of a picture that must remain if it is cropped to fill a shape; otherwise it is shown whole."""
 
+CARD, PICTURE = b"storyreel card", b"storyreel picture"
+"""The comment in a picture that the animatic drew: of words alone, or of pictures that it was given."""
+
 
 class Picture(NamedTuple):
     """A local picture or video."""
@@ -25,6 +30,10 @@ class Picture(NamedTuple):
     still: Image.Image
     """RGB or RGBA; the first frame of a video."""
     video: Probe | None = None
+    is_drawn: bool = False
+    """Whether the animatic drew it, so that it does not show what happens in the shot."""
+    is_sheet: bool = False
+    """Whether it is the sheet of a person or a place, which shows more than one view."""
 
     @property
     def ratio(self) -> float:
@@ -37,13 +46,22 @@ class Picture(NamedTuple):
 
 
 def opened(attachment: Attachment | None, canvas: Canvas) -> Picture | None:
-    """The picture or video of an attachment; None without one, or if it is remote. Raises MediaError."""
+    """The picture or video of an attachment; None without one, if it is remote, or if it is a card that the animatic
+    drew, which has nothing to show but words. Raises MediaError."""
     if not attachment or not attachment.source or _is_remote(attachment):
         return None
     path = Path(attachment.source)
     if attachment.kind == "video":
         return Picture(path, first_frame(path), probe(path))
-    return Picture(path, open_still(path, near=(canvas.width, canvas.height)))
+    still, mark = open_still(path, near=(canvas.width, canvas.height)), mark_of(path)
+    return None if mark == CARD else Picture(path, still, is_drawn=mark == PICTURE)
+
+
+def mark_of(path: Path) -> bytes:
+    """The mark of a picture that the animatic drew, CARD or PICTURE; empty for any other."""
+    with Image.open(path) as file:
+        comment = file.info.get("comment", b"")
+    return comment if comment in (CARD, PICTURE) else b""
 
 
 def references(request: Request, canvas: Canvas, most: int) -> tuple[Picture, ...]:
@@ -56,8 +74,14 @@ def references(request: Request, canvas: Canvas, most: int) -> tuple[Picture, ..
         name = reference.subject or reference.digest
         if name not in names and (picture := opened(reference, canvas)):
             names.add(name)
-            pictures.append(picture)
+            pictures.append(picture._replace(is_sheet=reference.digest.startswith("still:")))
     return tuple(pictures)
+
+
+def all_references(request: Request, canvas: Canvas, most: int) -> Iterator[Picture]:
+    """The first local pictures and videos, whomever they show. Raises MediaError."""
+    found = (picture for reference in request.references if (picture := opened(reference, canvas)))
+    return islice(found, most)
 
 
 def remote_notes(request: Request) -> tuple[str, ...]:

@@ -30,7 +30,6 @@ class Animatic(Provider):
             mode=mode, model="animatic", last_frame=True, draws_board=True, resolutions=("480p", "720p", "1080p")
         )
         for mode in Mode
-        if mode is not Mode.STILL
     }
     paid = False
 
@@ -43,30 +42,24 @@ class Animatic(Provider):
         return TaskStatus(state="finished")
 
     async def fetch(self, request: Request, status: TaskStatus, into: Path, progress: Progress) -> None:
-        """Draw the clip: the board's frames in house format, and guide sound. The file is complete or absent.
+        """Draw the clip: the board's frames in house format, and guide sound; of a still the picture, as a JPEG.
 
-        Equal requests give equal bytes. Raises Terminal, which names the file, if a picture or video cannot be used.
+        The file is complete or absent. Equal requests give equal bytes.
+        Raises Terminal, which names the file, if a picture or video cannot be used.
         """
-        from storyreel.tasks.media.ffmpeg import in_thread, run
-        from storyreel.tasks.media.house_format import HouseFormat
-        from storyreel.tasks.providers.animatic.film import clip_of
-        from storyreel.tasks.providers.animatic.page import lay_out
+        from storyreel.tasks.media.ffmpeg import in_thread
 
         board = _board(request)
         try:
-            async with in_threads(replacing(into)) as clip:
-                house = HouseFormat(width=request.width, height=request.height, rate=board.rate)
-                page = await in_thread(lambda _: lay_out(request, board))
-                _check_letters(board, page.canvas.fonts)
-                output = await in_thread(lambda _: clip_of(page, board, house, clip.parent, clip))
-                await run(output, frames=board.frames, progress=progress)
+            async with in_threads(replacing(into)) as fresh:
+                await (_draw_still if request.mode is Mode.STILL else _draw_clip)(request, board, fresh, progress)
                 # After they were drawn: what changes meanwhile is noticed too, and the clip is not kept.
                 await in_thread(lambda _: check_planned(each for _, each in request.attachments))
         except MediaError as error:
             raise _refused(board, error) from error
         except OSError as error:
             raise Terminal(
-                f"{board.slate}: the clip cannot be written to {into.parent}: {error.strerror or error}",
+                f"{board.slate}: it cannot be written to {into.parent}: {error.strerror or error}",
                 service=self.name,
                 hint="make room on that disk, or set STORYREEL_HOME to a folder on another",
             ) from error
@@ -88,6 +81,29 @@ class Animatic(Provider):
         with replacing(into) as drawn:
             await in_thread(lambda _: picture.save(drawn, "PNG", compress_level=1))
         return True
+
+
+async def _draw_clip(request: Request, board: Board, into: Path, progress: Progress) -> None:
+    from storyreel.tasks.media.ffmpeg import in_thread, run
+    from storyreel.tasks.media.house_format import HouseFormat
+    from storyreel.tasks.providers.animatic.film import clip_of
+    from storyreel.tasks.providers.animatic.page import lay_out
+
+    house = HouseFormat(width=request.width, height=request.height, rate=board.rate)
+    page = await in_thread(lambda _: lay_out(request, board))
+    _check_letters(board, page.canvas.fonts)
+    output = await in_thread(lambda _: clip_of(page, board, house, into.parent, into))
+    await run(output, frames=board.frames, progress=progress)
+
+
+async def _draw_still(request: Request, board: Board, into: Path, progress: Progress) -> None:
+    from storyreel.tasks.media.ffmpeg import in_thread
+    from storyreel.tasks.providers.animatic.canvas import canvas_of
+    from storyreel.tasks.providers.animatic.still import still_of
+
+    _check_letters(board, canvas_of(request, board).fonts)
+    await in_thread(lambda _: still_of(request, board).save(into))
+    progress(1)
 
 
 def _board(request: Request) -> Board:
