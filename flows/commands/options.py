@@ -56,6 +56,9 @@ Select = Annotated[
         "`draft:approved`; separated by commas. The animatic stands in for the others.",
     ),
 ]
+Stills = Annotated[
+    bool, typer.Option("--stills", help="Make sheets and stills alone; the film is an animatic that moves over them.")
+]
 Budget = Annotated[
     str | None,
     typer.Option("--budget", metavar="AMOUNT", help="What the run may cost at most: `20 USD`. Agrees to that much."),
@@ -81,15 +84,17 @@ def request_of(
     out: Path | str | None = None,
     *,
     draft: bool = False,
+    stills: bool = False,
 ) -> RunRequest:
     """The run that the command line asks for. Raises typer.BadParameter."""
     from storyreel.flows.planning.run_request import RunRequest
+    from storyreel.flows.planning.selection import STILLS
 
     return RunRequest(
         storyboard=storyboard,
         provider=check_service(provider, "--provider") if provider else None,
         vars=parse_vars(sets),
-        selection=tuple(select or ()),
+        selection=(*(select or ()), *((STILLS,) if stills else ())),
         budget=_money(budget) if budget else None,
         out=out,
         draft=draft,

@@ -20,6 +20,7 @@ def render(
     select: options.Select = None,
     budget: options.Budget = None,
     draft: options.Draft = False,
+    stills: options.Stills = False,
     saved: Annotated[
         Path | None,
         typer.Option("--plan", metavar="FILE", help="Carry out this saved plan, or stop if the film has changed."),
@@ -31,8 +32,9 @@ def render(
     """Make the film. Shows the plan and asks before it buys anything."""
     if (storyboard is None) == (saved is None):
         raise typer.BadParameter("give a storyboard, or a plan with --plan")
-    if saved and (provider or sets or select or draft):
-        raise typer.BadParameter("a plan fixes --provider, --set, --select and --draft; leave them out with --plan")
+    if saved and (provider or sets or select or draft or stills):
+        fixed = "--provider, --set, --select, --stills and --draft"
+        raise typer.BadParameter(f"a plan fixes {fixed}; leave them out with --plan")
     from storyreel.flows.servers.choose import run_server
 
     # A server of the run's own takes seconds to start, in which all else is imported, the film planned, the user asked.
@@ -46,7 +48,7 @@ def render(
         progress = Terminal(stderr=True)
         # Planned before Prefect is imported, so that a mistake in the storyboard is printed at once.
         if storyboard:
-            request = options.request_of(storyboard, provider, sets, select, budget, out, draft=draft)
+            request = options.request_of(storyboard, provider, sets, select, budget, out, draft=draft, stills=stills)
             budgeted = options.plan_of(request)
         else:
             request, budgeted = load_agreed(cast("Path", saved), budget, out)

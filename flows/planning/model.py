@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
 from functools import cached_property
@@ -200,6 +200,7 @@ class PlannedTake(Frozen):
         return {
             "shot": self.shot,
             "take": self.take,
+            "kind": self.kind,
             "provider": self.request.provider,
             "model": self.request.model,
             "mode": self.request.mode.value,
@@ -217,6 +218,7 @@ class PlannedTake(Frozen):
             "changes": list(self.chosen.changes),
             "stand_in": self.is_stand_in,
             "review": self.review,
+            "waits_for": self.waits_for or None,
             "fallbacks": [
                 {
                     "provider": other.request.provider,
@@ -284,6 +286,18 @@ class Plan(Frozen):
         return tuple(take for take in self.takes if take.is_bought)
 
     @property
+    def waiting(self) -> tuple[PlannedTake, ...]:
+        """The takes that a later run spends money on, once their stills are approved."""
+        return tuple(take for take in self.takes if take.waits_for and not take.chosen.is_free)
+
+    @property
+    def unapproved(self) -> tuple[str, ...]:
+        """The slates of the stills that must be approved and are not."""
+        approved = {take.shot for take in self.pictures if take.review == "approved"}
+        asked = dict.fromkeys(take.shot for take in self.pictures if take.needs_review)
+        return tuple(slate for slate in asked if slate not in approved)
+
+    @property
     def totals(self) -> tuple[Money, ...]:
         """The known prices of the takes that are bought: one sum a currency."""
         return sums(take.price for take in self.bought if take.price)
@@ -326,12 +340,10 @@ class Plan(Frozen):
         }
 
     def sums_as_json(self) -> dict[str, Any]:
-        """Its purchases, for `plan --json`; `total` is null if a price is unknown or there are several currencies."""
-        return {
-            "total": single_total(self.totals, self.unpriced),
-            "totals": [money.model_dump(mode="json") for money in self.totals],
-            "unpriced": self.unpriced,
-        }
+        """Its purchases, those of pictures among them, and those that wait for approvals, for `plan --json`."""
+        pictures = [take for take in self.bought if take.kind != "clip"]
+        apart = {"pictures": _sums_as_json(pictures), "waiting": _sums_as_json(self.waiting)} if self.pictures else {}
+        return _sums_as_json(self.bought) | apart
 
     @cached_property
     def beside(self) -> Mapping[tuple[str, int], PlannedTake]:
@@ -363,6 +375,16 @@ def takes_by_shot(takes: Iterable[PlannedTake]) -> dict[str, list[PlannedTake]]:
     for take in takes:
         shots.setdefault(take.shot, []).append(take)
     return shots
+
+
+def _sums_as_json(takes: Sequence[PlannedTake]) -> dict[str, Any]:
+    """Their prices; `total` is null if one is unknown or there are several currencies."""
+    totals, unpriced = sums(take.price for take in takes if take.price), sum(take.price is None for take in takes)
+    return {
+        "total": single_total(totals, unpriced),
+        "totals": [money.model_dump(mode="json") for money in totals],
+        "unpriced": unpriced,
+    }
 
 
 def single_total(totals: tuple[Money, ...], unpriced: int) -> dict[str, Any] | None:

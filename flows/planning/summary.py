@@ -21,24 +21,41 @@ _STATES: Mapping[TakeState, str] = {
 
 
 def summarize(plan: Plan) -> str:
-    """A plan in a line: `7 shots, 28 s; 7 takes: 5 to make, 2 made before`."""
-    states = Counter(take.state for take in plan.takes)
-    parts = [f"{states[state]} {word}" for state, word in _STATES.items() if states[state] or state == "new"]
+    """A plan in a line: `7 shots, 28 s; 7 takes: 5 to make, 2 made before`, after `3 pictures: …` if there are any."""
     seconds = float(plan.cut.rate.seconds(plan.cut.frames))
-    shots, takes = counted(len(plan.cut.events), "shot"), counted(len(plan.takes), "take")
-    return f"{shots}, {seconds:.4g} s; {takes}: {', '.join(parts)}"
+    parts = [f"{counted(len(plan.cut.events), 'shot')}, {seconds:.4g} s"]
+    if plan.pictures:
+        parts.append(f"{counted(len(plan.pictures), 'picture')}: {_states(plan.pictures)}")
+    return "; ".join([*parts, f"{counted(len(plan.clips), 'take')}: {_states(plan.clips)}"])
+
+
+def _states(takes: Sequence[PlannedTake]) -> str:
+    states = Counter(take.state for take in takes)
+    return ", ".join(f"{states[state]} {word}" for state, word in _STATES.items() if states[state] or state == "new")
 
 
 def summarize_purchases(takes: Sequence[PlannedTake]) -> str:
-    """`3 takes from aimlapi and 1 from freepik for 4.20 USD and more at an unknown price`; at least one take."""
-    (first, number), *others = Counter(take.request.provider for take in takes).most_common()
-    services = [f"{counted(number, 'take')} from {first}", *(f"{n} from {name}" for name, n in others)]
+    """`3 takes from aimlapi and 1 from freepik for 4.20 USD and more at an unknown price`; at least one take.
+
+    Pictures are counted apart: `2 pictures and 3 takes from dashscope`.
+    """
+    counts: dict[str, list[str]] = {}
+    # The word stands once for services that follow each other.
+    said = ""
+    for (provider, word), number in Counter((take.request.provider, _word(take)) for take in takes).most_common():
+        counts.setdefault(provider, []).append(str(number) if word == said else counted(number, word))
+        said = word
+    services = [f"{' and '.join(numbers)} from {name}" for name, numbers in counts.items()]
     amounts = " and ".join(amounts_of(takes, "more at an unknown price")) or "nothing"
     return f"{' and '.join(services)} for {amounts}"
 
 
+def _word(take: PlannedTake) -> str:
+    return "take" if take.kind == "clip" else "picture"
+
+
 def amounts_of(takes: Iterable[PlannedTake], unknown: str) -> list[str]:
-    """The prices of those takes that will be bought: one sum a currency, then `unknown` if any price is not known."""
-    buying = [take for take in takes if take.is_bought]
+    """The prices of those takes that are still to be paid: one sum a currency, then `unknown` if any is not known."""
+    buying = [take for take in takes if take.state == "new" and not take.chosen.is_free]
     known = [money.exactly for money in sums(take.price for take in buying if take.price)]
     return [*known, unknown if known else "an unknown price"] if any(take.price is None for take in buying) else known

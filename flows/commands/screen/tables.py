@@ -35,7 +35,7 @@ def print_plan(console: Terminal, budgeted: BudgetedPlan) -> None:
     Columns with the same value in all rows are left out and named below the table.
     """
     plan = budgeted.plan
-    buys = bool(plan.bought)
+    buys = bool(plan.bought or plan.waiting)
     prices = ("price", "draft", "film") if buys or (plan.other and plan.other.bought) else ()
     every, always = _columns(plan), (*_ALWAYS, *prices)
     columns = [column for column in every if column.name in always or _differs(column, plan)]
@@ -81,11 +81,17 @@ def _notes(budgeted: BudgetedPlan, same: Sequence[str]) -> Iterator[str | Text]:
     if bought := plan.bought:
         surplus = f", {float(beyond):.4g} s of it beyond the cut" if (beyond := plan.surplus_seconds) else ""
         yield f"To be bought: {summarize_purchases(bought)}{surplus}."
+        if pictures := [take for take in bought if take.kind != "clip"]:
+            yield f"Of that for stills and sheets: {' and '.join(amounts_of(pictures, 'more at an unknown price'))}."
         if plan.expected_seconds is None:
             yield "How long it will take is not known: a service is used for the first time."
         else:
             yield f"It will take about {_duration(plan.expected_seconds)}, by the times these services took before."
         yield from _prompts(bought)
+    if waiting := plan.waiting:
+        stills = plan.unapproved
+        once = f"once {abridged(stills)} {'is' if len(stills) == 1 else 'are'} approved"
+        yield f"Bought {once}: {summarize_purchases(waiting)}."
     yield from _recordings(plan)
     yield from _beside(plan)
     if plan.longest_chain > 1:
@@ -147,7 +153,7 @@ def _scene_cell(column: _Column, scene: str, takes: Sequence[PlannedTake], plan:
     """A cell of a scene's line: its name, its length in the cut, or what is bought for it."""
     cells = {
         "take": f"scene {scene}",
-        "cut": f"{float(sum(take.cut_seconds for take in takes if take.circled)):.4g} s",
+        "cut": f"{float(sum(take.cut_seconds for take in takes if take.circled and take.kind == 'clip')):.4g} s",
         "price": "\n".join(amounts_of(takes, "+ unknown")),
     }
     if column.name in ("draft", "film"):
@@ -205,9 +211,15 @@ class _Column(NamedTuple):
 
 
 def _cut(take: PlannedTake) -> str:
+    if take.kind != "clip":
+        return "used" if take.circled else "–"
     if take.is_open:
         return "best"
     return f"{float(take.cut_seconds):.4g} s" if take.circled else "–"
+
+
+def _made(take: PlannedTake) -> str:
+    return f"{float(take.request.seconds):.4g} s" if take.kind == "clip" else "picture"
 
 
 def _from(take: PlannedTake) -> str:
@@ -228,6 +240,8 @@ def _price(take: PlannedTake) -> str:
 
 
 def _why(take: PlannedTake) -> str:
+    if take.waits_for:
+        return f"waits for the approval of {take.waits_for}; {take.reason}"
     return f"not selected; {take.reason}" if take.is_stand_in else take.reason
 
 
@@ -251,7 +265,7 @@ _COLUMNS = (
     _Column("from", _from),
     _Column("mode", lambda take: take.request.mode.value.removesuffix("-to-video")),
     _Column("cut", _cut, "right"),
-    _Column("made", lambda take: f"{float(take.request.seconds):.4g} s", "right"),
+    _Column("made", _made, "right"),
     _Column("price", _price, "right"),
     _Column("state", lambda take: take.state, styles=_COLOURS),
     _Column("review", lambda take: take.review or ""),
