@@ -30,6 +30,10 @@ from storyreel.tasks.providers.request import Request
 from storyreel.tasks.providers.wan.capabilities import happy_horse, wan, wan_3
 
 _SOLD = (5, 10, 15)
+# Its published schemas of both versions, read 2026-11-29: 1.1 takes no video, and 1.0 makes an edit of `video_url`.
+_HAPPY_HORSE = dict.fromkeys((Mode.REFERENCE, Mode.IMAGE, Mode.TEXT), "alibaba/happyhorse-1.1") | {
+    Mode.EDIT: "alibaba/happyhorse-1-0"
+}
 _SPENT = ("meta", "usage", "usd_spent")
 _OUTCOMES: Mapping[str, Literal["succeeded", "failed"]] = MappingProxyType(
     {"succeeded": "succeeded", "failed": "failed"}
@@ -120,7 +124,7 @@ class Aimlapi(HostedProvider):
         ),
         # Its published schemas of both, read 2026-11-29.
         "wan3.0-video": wan_3("alibaba/wan3.0-video"),
-        "happyhorse-1.1": happy_horse(dict.fromkeys(Mode, "alibaba/happyhorse-1.1"), data_uris=("first_frame",)),
+        "happyhorse-1.1": happy_horse(_HAPPY_HORSE, data_uris=("first_frame",)),
     }
 
     def order_id_headers(self, request: Request) -> dict[str, str]:
@@ -141,10 +145,13 @@ class Aimlapi(HostedProvider):
             body["enhance_prompt"] = request.expand_prompt
         if request.negative_prompt:
             body["negative_prompt"] = request.negative_prompt
-        if request.mode is not Mode.IMAGE:
+        if request.mode not in (Mode.IMAGE, Mode.EDIT):
             body["aspect_ratio"] = request.aspect_ratio
         if capability.watermark:
             body["watermark"] = request.watermark
+        if request.edited:
+            # "The option does not work if a video reference is provided."
+            del body["duration"]
         if capability.form == "all in one":
             return body | _all_in_one(request, urls)
         if request.mode is Mode.IMAGE and request.first_frame:
@@ -220,7 +227,8 @@ class Aimlapi(HostedProvider):
         return TaskStatus(
             state="finished",
             detail=word,
-            clip_url=text_at(answer, "video", "url"),
+            # A list in the published schema of Wan 3.0, read 2026-11-29.
+            clip_url=text_at(answer, "video", "url") or text_at(answer, "video", 0, "url"),
             cost=_cost(answer),
             remark=odd_amount(answer, *_SPENT),
         )
@@ -298,6 +306,8 @@ def _all_in_one(request: Request, urls: AttachmentUrls) -> dict[str, Any]:
         media["image_url"] = urls["first_frame", request.first_frame.digest]
     if request.last_frame and request.mode is Mode.IMAGE:
         media["last_image_url"] = urls["last_frame", request.last_frame.digest]
+    if request.edited:
+        media |= {"video_url": urls["edited", request.edited.digest], "audio_setting": request.audio}
     sent: dict[str, list[str]] = {"reference_image_urls": [], "video_urls": [], "audio_urls": []}
     for reference in request.references:
         field = "reference_image_urls" if reference.kind == "image" else "video_urls"

@@ -71,6 +71,8 @@ class Capability(Frozen):
     among the sold seconds; None if it cannot."""
     edits: tuple[int, int] | None = None
     """Least and most seconds of a clip that it makes another one of; None if it edits none."""
+    edits_part: bool = True
+    """Whether that can be made of a part of the clip, from its beginning; if not, it is made of all of it."""
     follows_first_frame: bool = False
     """Whether the clip has the shape of what it begins with, whatever the aspect ratio."""
     voice: bool = False

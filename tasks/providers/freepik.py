@@ -1,6 +1,6 @@
 """Freepik, also called Magnific: one service on two hosts, with signed webhooks and a list of tasks.
 
-Source: its pages on Wan 2.7, authentication and webhooks.
+Source: its pages on Wan 2.7, Happy Horse, authentication and webhooks.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from storyreel.tasks.providers.http.response import text_at, url_part, value_at
 from storyreel.tasks.providers.provider import RemoteTask, Submission, TaskStatus
 from storyreel.tasks.providers.request import Attachment, Request
 from storyreel.tasks.providers.sent_file import SentFile
-from storyreel.tasks.providers.wan.capabilities import wan
+from storyreel.tasks.providers.wan.capabilities import happy_horse, wan
 from storyreel.tasks.settings import Settings
 
 ANSWERS = AnswerTable(
@@ -57,6 +57,11 @@ ANSWERS = AnswerTable(
     ),
 )
 
+# Its list of endpoints at docs.magnific.com (`…/happy-horse-1-1` and `/v1/ai/video-edit/happy-horse-1`), as indexes of
+# its OpenAPI file repeat it, read 2026-11-29. In which form an edit's pictures are listed is not in them.
+_HAPPY_HORSE = dict.fromkeys((Mode.REFERENCE, Mode.IMAGE, Mode.TEXT), "happy-horse-1-1") | {Mode.EDIT: "happy-horse-1"}
+_HAPPY_HORSE_DIFFERS: Mapping[Mode, Any] = {Mode.REFERENCE: {"watermark": True}, Mode.EDIT: {"images": 0}}
+
 
 class Freepik(HostedProvider):
     """api.freepik.com or api.magnific.com."""
@@ -66,7 +71,9 @@ class Freepik(HostedProvider):
     min_poll_seconds = 2
     max_concurrent = 5
     answers = ANSWERS
-    # A watermark is not documented, and a negative prompt for reference-to-video alone.
+    # A watermark is not documented for Wan 2.7, and a negative prompt for reference-to-video alone. Indexes of its
+    # OpenAPI file, read 2026-11-29, list `negative_prompt` for the other modes too; a note in the prompt says the same.
+    # They list edits by Wan 2.7, of which no page that could be read says what becomes of the sound.
     models: ClassVar = {
         "wan2.7": model_of(
             wan(
@@ -88,6 +95,7 @@ class Freepik(HostedProvider):
             ),
             wan(Mode.TEXT, "wan-2-7", negative_prompt=False, negative_length=None, watermark=False, uploads=True),
         ),
+        "happyhorse-1.1": happy_horse(_HAPPY_HORSE, _HAPPY_HORSE_DIFFERS, watermark=False, uploads=True),
     }
 
     def __init__(self, environment: Mapping[str, str] = os.environ, *, timeout: float = 60) -> None:
@@ -110,14 +118,23 @@ class Freepik(HostedProvider):
             "resolution": request.resolution.upper(),
             "duration": int(request.seconds),
             "seed": request.seed,
-            "additional_settings": {"prompt_extend": request.expand_prompt},
         }
+        capability = self.capability_of(request)
+        if capability.prompt_expansion:
+            body["additional_settings"] = {"prompt_extend": request.expand_prompt}
+        if capability.watermark:
+            body["watermark"] = request.watermark
         if request.negative_prompt:
             body["negative_prompt"] = request.negative_prompt
-        if request.mode is not Mode.IMAGE:
+        if request.mode not in (Mode.IMAGE, Mode.EDIT):
             body["aspect_ratio"] = request.aspect_ratio
         if request.first_frame and request.mode is not Mode.TEXT:
-            body["start_image_url"] = urls["first_frame", request.first_frame.digest]
+            field = "image_url" if capability.form == "all in one" else "start_image_url"
+            body[field] = urls["first_frame", request.first_frame.digest]
+        if request.edited:
+            # It is made as long as the clip.
+            del body["duration"]
+            body |= {"video_url": urls["edited", request.edited.digest], "audio_setting": request.audio}
         if request.first_clip and request.mode is Mode.IMAGE:
             body["video_url"] = urls["first_clip", request.first_clip.digest]
         if request.last_frame and request.mode is Mode.IMAGE:
@@ -140,7 +157,7 @@ class Freepik(HostedProvider):
     def status_path(self, task: str) -> tuple[str, dict[str, str | int]]:
         """Raises Terminal if the id has no mode before it."""
         mode, model, number = _parts(task)
-        if mode not in self.capabilities:
+        if not (mode in self.capabilities or (model and mode in list(Mode))):
             modes = ", ".join(f"{mode}/…" for mode in self.capabilities)
             what = f"{self.name} cannot be asked for the task {task}, whose mode is not known"
             hint = f"write it as one of {modes}"
@@ -196,7 +213,8 @@ class Freepik(HostedProvider):
 
     def _task(self, mode: Mode, model: str, number: str) -> str:
         """The id as it is stored: with its mode, and with its model if that is not the default one."""
-        return f"{mode.value}/{number}" if model == self.capabilities[mode].model else f"{mode.value}:{model}/{number}"
+        usual = self.capabilities.get(mode)
+        return f"{mode.value}/{number}" if usual and model == usual.model else f"{mode.value}:{model}/{number}"
 
 
 def _parts(task: str) -> tuple[str, str, str]:

@@ -354,6 +354,17 @@ class AttachmentBuilder:
 
     def pictures(self, edit: TakeEdit) -> tuple[Attachment, ...]:
         """The pictures of an edit. Raises Unsupported."""
+        most = self.capability.images
+        if most is not None and len(edit.references) > most:
+            count = len(edit.references)
+            has = f"{count} picture{'s' * (count > 1)}, and {self.service} takes {most or 'none'} beside the clip"
+            hint = alternatives(
+                self.shot.model,
+                self._mode,
+                lambda c: c.images is None or count <= c.images,
+                "show fewer" if most else "remove `references` of the edit",
+            )
+            raise Unsupported("edit", f"the edit has {has}", hint)
         found = tuple(self._attachment(picture, "image", "edit", ()) for picture in edit.references)
         if self._problems:
             first, *others = self._problems

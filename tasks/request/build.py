@@ -165,7 +165,7 @@ def _edited_seconds(
         raise Unsupported(
             "duration", f"{what} has {float(edited.seconds):.4g}s", "make it shorter, or that take longer"
         )
-    if anchor == "last" or shot.edits_itself or enough is None:
+    if anchor == "last" or shot.edits_itself or enough is None or not capability.edits_part:
         return edited.seconds
     return min(enough, edited.seconds)
 

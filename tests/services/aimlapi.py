@@ -91,6 +91,8 @@ class AimlapiSettings(Settings):
     log_seconds: float = 0
     """Time from the end of a task to its row in the log. Its pages say that a charge is recorded after a generation
     reports `completed`, and not how long after."""
+    video: Literal["object", "list"] = "object"
+    """Whether a finished task's `video` is an object, as in its samples, or a list: its schema of Wan 3.0 has both."""
     keeps_client_ids: bool = True
     """Whether the header of an order arrives; a proxy may drop it."""
     catalogue: tuple[ListedModel, ...] | None = None
@@ -189,7 +191,8 @@ class Aimlapi(Emulator):
         phase, word = self.jobs.poll(job)
         reply: dict[str, object] = {"id": job.id, "status": word or WORDS.get(phase, "error")}
         if phase is Phase.DONE:
-            reply["video"] = {"url": self.link_to(job)}
+            video = {"url": self.link_to(job)}
+            reply["video"] = video if self.doubts.video == "object" else [video]
             if self.doubts.usage_at_end:
                 reply["meta"] = self._usage(job)
         elif phase in (Phase.FAILED, Phase.CANCELED, Phase.FORGOTTEN):
@@ -305,14 +308,15 @@ class Aimlapi(Emulator):
         videos = bool(body.get("video_urls"))
         is_capped = videos and self.doubts.fifteen_with_video == "cap" and body["model"] not in aimlapi_wan_3.FIELDS
         seconds = 10 if is_capped else 30
+        edited = aimlapi_wan_3.edited_seconds(body, findings)
         return ordered(
             model=body["model"],
             prompt=body["prompt"],
-            seconds=min(seconds, _seconds(body)),
+            seconds=edited or min(seconds, _seconds(body)),
             resolution=body.get("resolution", "1080p"),
             ratio=ratio,
             with_video=videos,
-            input_seconds=aimlapi_wan_3.input_seconds(body, findings)
+            input_seconds=edited or aimlapi_wan_3.input_seconds(body, findings)
             if body["model"] in aimlapi_wan_3.FIELDS
             else None,
         )
@@ -320,7 +324,8 @@ class Aimlapi(Emulator):
     def _usd(self, job: Job) -> Decimal:
         order = job.sale.order
         price = self.doubts.usd_a_second_720p if order.resolution == "720p" else self.doubts.usd_a_second_1080p
-        return price * (_seconds(job.sale.body) + order.input_seconds)
+        asked = order.seconds if "video_url" in job.sale.body else _seconds(job.sale.body)
+        return price * (asked + order.input_seconds)
 
     def _usage(self, job: Job) -> dict[str, object]:
         usd = self._usd(job)

@@ -1,6 +1,8 @@
-"""AIMLAPI's `alibaba/wan3.0-video` and `alibaba/happyhorse-1.1`: one id and one set of fields for all modes.
+"""AIMLAPI's `alibaba/wan3.0-video`, `alibaba/happyhorse-1.1` and `-1-0`: one id and one set of fields for all modes.
 
-Source: its published schemas, read 2026-11-29. The lengths of files and what excludes what are upstream's (`wan_3`).
+Source: its published schemas, read 2026-11-29: github.com/aimlapi/api-docs, wan3.0-video.json at 7f3fa90a,
+happyhorse-1-1.json and happyhorse-1-0.json at f14fa72f. 1.0 is used for edits alone. The lengths of files and what
+excludes what are upstream's (`wan_3`).
 """
 
 from __future__ import annotations
@@ -20,6 +22,14 @@ _COMMON = {
     "seed": Field("integer"),
     "watermark": Field("boolean"),
 }
+_HAPPY_HORSE = _COMMON | {
+    "prompt": Field("text", needed=True),
+    "image_url": _PICTURE,
+    "reference_image_urls": Field("list", most=9, item=Field("url")),
+    "aspect_ratio": Field("text", choices=_RATIOS),
+    "resolution": Field("text", choices=("720p", "1080p")),
+    "duration": Field("integer", choices=tuple(range(3, 16))),
+}
 FIELDS: Mapping[str, Mapping[str, Field]] = {
     "alibaba/wan3.0-video": _COMMON
     | {
@@ -33,15 +43,14 @@ FIELDS: Mapping[str, Mapping[str, Field]] = {
         "resolution": Field("text", choices=("480p", "720p", "1080p")),
         "duration": Field("integer", least=2, most=30),
         "generate_audio": Field("boolean"),
+        "file_url": Field("url"),
+        "link_url": Field("url"),
     },
-    "alibaba/happyhorse-1.1": _COMMON
+    "alibaba/happyhorse-1.1": _HAPPY_HORSE,
+    "alibaba/happyhorse-1-0": _HAPPY_HORSE
     | {
-        "prompt": Field("text", needed=True),
-        "image_url": _PICTURE,
-        "reference_image_urls": Field("list", most=9, item=Field("url")),
-        "aspect_ratio": Field("text", choices=_RATIOS),
-        "resolution": Field("text", choices=("720p", "1080p")),
-        "duration": Field("integer", choices=tuple(range(3, 16))),
+        "video_url": Field("url", schemes=("http", "https", "data")),
+        "audio_setting": Field("text", choices=("auto", "origin")),
     },
 }
 _MEDIA = {
@@ -50,12 +59,15 @@ _MEDIA = {
     "reference_image_urls": "reference_image",
     "video_urls": "reference_video",
     "audio_urls": "reference_audio",
+    "video_url": "video",
 }
 
 
 def _form(body: Mapping[str, Any]) -> wan_3.Form:
     if body["model"] == "alibaba/wan3.0-video":
         return "wan3"
+    if "video_url" in body:
+        return "horse-edit"
     return "horse-i2v" if "image_url" in body else "horse-r2v"
 
 
@@ -73,7 +85,17 @@ def _upstream(body: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
 def combinations(body: Mapping[str, Any]) -> list[Violation]:
     """What excludes what."""
     wrong = wan_3.combinations(_form(body), _upstream(body)[0])
+    sources = [name for name in ("file_url", "link_url") if name in body]
+    if len(sources) == 2 or (sources and "image_url" in body):
+        wrong.append(Violation((sources[0],), "combination", "a file, a link or frames", " + ".join(sources)))
     return [replace(one, where=("image_url",)) for one in wrong]
+
+
+def edited_seconds(body: Mapping[str, Any], findings: Mapping[str, Finding]) -> int:
+    """Seconds of an edit, which is as long as its clip; 5 where that was not opened, 0 if the create is no edit."""
+    if "video_url" not in body:
+        return 0
+    return min(round(findings.get("video_url", Finding()).seconds) or 5, wan_3.EDITED_SECONDS)
 
 
 def references(body: Mapping[str, Any]) -> list[Reference]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, ClassVar, Literal
 from uuid import uuid4
@@ -24,7 +24,17 @@ from tests.services.webhooks import Outbox, Post
 RATES = (Rate(Call.POLL, 250, 5), Rate(Call.POLL, 1200, 120))
 """Published: 50 hits a second over 5 s, 10 a second on average over 2 minutes."""
 
-MODES: Mapping[str, wan.Mode] = {"reference-to-video": "r2v", "image-to-video": "i2v", "text-to-video": "t2v"}
+Form = Literal["r2v", "i2v", "t2v", "horse-r2v", "horse-i2v", "horse-t2v", "horse-edit"]
+SOLD: Mapping[str, Form] = {
+    "reference-to-video/wan-2-7": "r2v",
+    "image-to-video/wan-2-7": "i2v",
+    "text-to-video/wan-2-7": "t2v",
+    "reference-to-video/happy-horse-1-1": "horse-r2v",
+    "image-to-video/happy-horse-1-1": "horse-i2v",
+    "text-to-video/happy-horse-1-1": "horse-t2v",
+    "video-edit/happy-horse-1": "horse-edit",
+}
+"""By path. Those of Happy Horse: the list of endpoints at docs.magnific.com, read 2026-11-29."""
 
 WORDS = {
     Phase.WAITING: "CREATED",
@@ -56,7 +66,28 @@ _COMMON = {
 _PROMPT = Field("text", needed=True, least=1, most=wan.PROMPT)
 _NEGATIVE = Field("text", most=wan.NEGATIVE)
 _RATIO = Field("text", choices=("16:9", "9:16", "1:1", "4:3", "3:4"))
-_FIELDS: Mapping[wan.Mode, Mapping[str, Field]] = {
+_HORSE = {name: field for name, field in _COMMON.items() if name != "additional_settings"}
+_HORSE_PROMPT = Field("text", least=1, most=2500)
+_HORSE_SECONDS = {"duration": Field("integer", least=3, most=15)}
+_PICTURES = Field("list", least=1, most=9, item=Field("object", fields={"url": Field("url", needed=True)}))
+_FIELDS: Mapping[Form, Mapping[str, Field]] = {
+    "horse-r2v": _HORSE
+    | _HORSE_SECONDS
+    | {
+        "prompt": replace(_HORSE_PROMPT, needed=True),
+        "image_urls": replace(_PICTURES, needed=True),
+        "aspect_ratio": _RATIO,
+        "watermark": Field("boolean"),
+    },
+    "horse-i2v": _HORSE | _HORSE_SECONDS | {"prompt": _HORSE_PROMPT, "image_url": Field("url", needed=True)},
+    "horse-t2v": _HORSE | _HORSE_SECONDS | {"prompt": replace(_HORSE_PROMPT, needed=True), "aspect_ratio": _RATIO},
+    "horse-edit": _HORSE
+    | {
+        "prompt": replace(_HORSE_PROMPT, needed=True),
+        "video_url": Field("url", needed=True),
+        "image_urls": replace(_PICTURES, most=5),
+        "audio_setting": Field("text", choices=("auto", "origin")),
+    },
     "r2v": _COMMON
     | {
         "prompt": _PROMPT,
@@ -141,8 +172,8 @@ class Freepik(UploadingEmulator):
 
     def routes(self) -> tuple[Route, ...]:
         found = [Route(Call.UPLOAD, "POST", "/v1/ai/uploads/request-url", self.request_url)]
-        for name, mode in MODES.items():
-            path = f"/v1/ai/{name}/wan-2-7"
+        for name, mode in SOLD.items():
+            path = f"/v1/ai/{name}"
             found += [
                 Route(Call.CREATE, "POST", path, partial(self.create, mode=mode)),
                 Route(Call.LIST, "GET", path, partial(self.list_tasks, mode=mode)),
@@ -150,7 +181,7 @@ class Freepik(UploadingEmulator):
             ]
         return tuple(found)
 
-    async def create(self, request: HttpRequest, mode: wan.Mode) -> Reply:
+    async def create(self, request: HttpRequest, mode: Form) -> Reply:
         """Check, accept, begin."""
         self._check_key(request)
         body = self.json_body(request)
@@ -158,13 +189,13 @@ class Freepik(UploadingEmulator):
         wrong = wrong or _combinations(mode, body)
         if wrong:
             raise Refusal(self._invalid(wrong))
-        findings, failure = await self.check_references(_references(body))
+        findings, failure = await self.check_references(_references(mode, body))
         if self.is_balance_spent():
             raise Refusal(self.error_reply(self.doubts.broke_status))
         job = self.sell(request, body, _order(mode, body, findings), str(uuid4()), failure)
         return json_reply({"data": {"generated": [], "task_id": job.id, "status": "CREATED"}})
 
-    async def poll(self, request: HttpRequest, mode: wan.Mode, id: str) -> Reply:
+    async def poll(self, request: HttpRequest, mode: Form, id: str) -> Reply:
         """The status of a task; each mode knows only its own tasks."""
         self._check_key(request)
         job = self.jobs.find(id)
@@ -173,7 +204,7 @@ class Freepik(UploadingEmulator):
         phase, word = self.jobs.poll(job)
         return json_reply({"data": self._task_data(job, phase, word)})
 
-    async def list_tasks(self, request: HttpRequest, mode: wan.Mode) -> Reply:
+    async def list_tasks(self, request: HttpRequest, mode: Form) -> Reply:
         """All tasks of a mode, newest first: ids and statuses, nothing more."""
         self._check_key(request)
         self.jobs.advance()
@@ -241,8 +272,9 @@ class Freepik(UploadingEmulator):
         if given != self.settings.key:
             raise Refusal(json_reply({"message": "Invalid API key" if given else "Missing API key"}, 401))
 
-    def _fields(self, mode: wan.Mode) -> Mapping[str, Field]:
-        more = {"negative_prompt": _NEGATIVE} if self.doubts.negative_prompt_everywhere else {}
+    def _fields(self, mode: Form) -> Mapping[str, Field]:
+        is_wan = not mode.startswith("horse")
+        more = {"negative_prompt": _NEGATIVE} if self.doubts.negative_prompt_everywhere and is_wan else {}
         return {**_FIELDS[mode], **more}
 
     def _task_data(self, job: Job, phase: Phase, word: str | None) -> dict[str, object]:
@@ -273,7 +305,7 @@ class Freepik(UploadingEmulator):
         )
 
 
-def _combinations(mode: wan.Mode, body: Mapping[str, Any]) -> list[Violation]:
+def _combinations(mode: Form, body: Mapping[str, Any]) -> list[Violation]:
     if mode == "r2v":
         count = len(body.get("image_urls", [])) + len(body.get("video_urls", []))
         wrong = Violation(("image_urls",), "combination", "1 to 5 together with video_urls", str(count))
@@ -292,7 +324,14 @@ def _combinations(mode: wan.Mode, body: Mapping[str, Any]) -> list[Violation]:
     return []
 
 
-def _references(body: Mapping[str, Any]) -> list[Reference]:
+def _references(mode: Form, body: Mapping[str, Any]) -> list[Reference]:
+    if mode.startswith("horse"):
+        found = [Reference(body["image_url"], "image", "image_url")] if "image_url" in body else []
+        pictures = enumerate(body.get("image_urls", []))
+        found += [Reference(item["url"], "image", f"image_urls[{at}].url") for at, item in pictures]
+        found = [replace(one, sides=(400, 8000), formats=("JPEG", "PNG", "WEBP")) for one in found]
+        edited = body.get("video_url")
+        return found + ([Reference(edited, "clip", "video_url", seconds=(3, 60))] if edited else [])
     found = [Reference(body[name], kind, name) for name, (_, kind) in _SINGLE.items() if name in body]
     kinds: Mapping[str, Kind] = {"image_urls": "image", "video_urls": "video"}
     for name, kind in kinds.items():
@@ -303,16 +342,20 @@ def _references(body: Mapping[str, Any]) -> list[Reference]:
     return found
 
 
-def _order(mode: wan.Mode, body: Mapping[str, Any], findings: Mapping[str, Finding]) -> Order:
+def _order(mode: Form, body: Mapping[str, Any], findings: Mapping[str, Finding]) -> Order:
     ratio = body.get("aspect_ratio", "16:9")
-    first = findings.get("start_image_url") or findings.get("video_url")
+    first = findings.get("start_image_url") or findings.get("video_url") or findings.get("image_url")
     if first and first.width:
         ratio = nearest_ratio(first.width, first.height)
     return ordered(
         model=mode,
         prompt=body.get("prompt", ""),
-        seconds=body.get("duration", 5),
+        seconds=body.get("duration", 5) if mode != "horse-edit" else _edited_seconds(findings),
         resolution=body.get("resolution", "1080P"),
         ratio=ratio,
         with_video=bool(body.get("video_urls")),
     )
+
+
+def _edited_seconds(findings: Mapping[str, Finding]) -> int:
+    return min(round(findings.get("video_url", Finding()).seconds) or 5, 15)

@@ -86,7 +86,7 @@ def fitting(field: dict[str, Any]) -> st.SearchStrategy[Any]:
         case "string":
             return URIS if field.get("format") == "uri" else st.text(max_size=field.get("maxLength", 600))
         case "integer":
-            return st.integers()
+            return st.integers(field.get("minimum"), field.get("maximum"))
         case "boolean":
             return st.booleans()
     raise AssertionError(f"the published file has a kind of field that was not there before: {field}")

@@ -218,9 +218,9 @@ def order(body: Mapping[str, Any], findings: Mapping[str, Finding]) -> Order:
         if item["type"] in ("first_frame", "first_clip", "video") and found and found.width:
             ratio = nearest_ratio(found.width, found.height)
     seconds, billed = chosen.get("duration", 5), wan_3.input_seconds(body, findings) if form else None
-    if MODELS[body["model"]] == "edit":
+    if MODELS[body["model"]] in ("edit", "horse-edit"):
         billed = round(_edited(body, findings)) or 5
-        seconds = chosen.get("duration", 0) or billed
+        seconds = chosen.get("duration", 0) or min(billed, wan_3.EDITED_SECONDS)
     return ordered(
         model=body["model"],
         prompt=body["input"].get("prompt", "")[: wan_3.PROMPT[form] if form else PROMPT],

@@ -1,7 +1,8 @@
 """A create for Wan 3.0 or HappyHorse in Model Studio's form, which differs from Wan 2.7's in fields, limits and sets.
 
 Wan 3.0: Model Studio's API reference, read 2026-11-28, and AIMLAPI's published schema, read 2026-11-29. HappyHorse: the
-references of Model Studio's gateways, read 2026-11-29. Neither has `negative_prompt` or `prompt_extend`.
+references of Model Studio's gateways, read 2026-11-29; its edit: Model Studio's page "HappyHorse video editing" of
+2026-10-13, as docs.comfy.org and docs.oxen.ai repeat it, read 2026-11-29. None has a negative prompt or an expansion.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any, Literal
 from tests.services.checking import Field, Violation
 from tests.services.references import Finding, Kind, Reference
 
-Form = Literal["wan3", "horse-r2v", "horse-i2v", "horse-t2v"]
+Form = Literal["wan3", "horse-r2v", "horse-i2v", "horse-t2v", "horse-edit"]
 
 MODELS: Mapping[str, Form] = {
     "wan3.0-video": "wan3",
@@ -21,11 +22,12 @@ MODELS: Mapping[str, Form] = {
     "happyhorse-1.1-r2v": "horse-r2v",
     "happyhorse-1.1-i2v": "horse-i2v",
     "happyhorse-1.1-t2v": "horse-t2v",
+    "happyhorse-1.0-video-edit": "horse-edit",
 }
 FORMS: Mapping[str, Form] = {form: form for form in MODELS.values()}
-PROMPT: Mapping[Form, int] = {"wan3": 20_000, "horse-r2v": 2500, "horse-i2v": 2500, "horse-t2v": 2500}
+PROMPT: Mapping[Form, int] = {form: 20_000 if form == "wan3" else 2500 for form in MODELS.values()}
 """Characters; HappyHorse reads 2500 of Chinese, and twice as many of other text."""
-NEEDS_MEDIA = frozenset({"horse-r2v", "horse-i2v"})
+NEEDS_MEDIA = frozenset({"horse-r2v", "horse-i2v", "horse-edit"})
 
 _FRAMES = ("first_frame", "last_frame")
 _MOST: Mapping[Form, Mapping[str, int]] = {
@@ -33,6 +35,7 @@ _MOST: Mapping[Form, Mapping[str, int]] = {
     "horse-r2v": {"reference_image": 9},
     "horse-i2v": {"first_frame": 1},
     "horse-t2v": {},
+    "horse-edit": {"video": 1, "reference_image": 5},
 }
 _KINDS: Mapping[str, Kind] = {
     "first_frame": "image",
@@ -40,6 +43,7 @@ _KINDS: Mapping[str, Kind] = {
     "reference_image": "image",
     "reference_video": "video",
     "reference_audio": "voice",
+    "video": "clip",
 }
 _TOGETHER = 15
 """Most seconds of all reference videos, and of all reference audios."""
@@ -71,6 +75,10 @@ def fields(form: Form, *, schemes: tuple[str, ...], refuses_long: bool, also: Ma
         parameters["ratio"] = Field("text", choices=("adaptive", *_RATIOS) if is_wan else _RATIOS)
     if is_wan:
         parameters["audio"] = Field("boolean")
+    if form == "horse-edit":
+        # As long as the clip, and of its shape.
+        del parameters["duration"], parameters["ratio"]
+        parameters["audio_setting"] = Field("text", choices=("auto", "origin"))
     return {
         "model": Field("text", needed=True),
         "input": Field("object", needed=True, fields=inputs),
@@ -93,6 +101,8 @@ def combinations(form: Form, body: Mapping[str, Any]) -> list[Violation]:
         wrong.append(_media("a first_frame before the last", "last_frame alone"))
     if form == "horse-i2v" and kinds != ["first_frame"]:
         wrong.append(_media("exactly 1 first_frame", " + ".join(kinds) or "none"))
+    if form == "horse-edit" and kinds.count("video") != 1:
+        wrong.append(_media("exactly 1 video", " + ".join(kinds) or "none"))
     return wrong
 
 
@@ -107,6 +117,8 @@ def references(form: Form, body: Mapping[str, Any]) -> list[Reference]:
         kind, where = _KINDS[item["type"]], f"input.media[{at}].url"
         if form == "wan3":
             found.append(Reference(item["url"], kind, where, seconds=(1, 15) if kind != "image" else None))
+        elif kind == "clip":
+            found.append(Reference(item["url"], kind, where, seconds=(3, 60)))
         else:
             found.append(Reference(item["url"], kind, where, sides=(400, 8000), formats=("JPEG", "PNG", "WEBP")))
     return found
@@ -123,6 +135,10 @@ def too_long(body: Mapping[str, Any], findings: Mapping[str, Finding]) -> Violat
         expected = f"at most {MOST_SECONDS} s with the reference videos"
         return Violation(("parameters", "duration"), "combination", expected, f"{video + clip:.2f}")
     return None
+
+
+EDITED_SECONDS = 15
+"""As much of a clip as HappyHorse makes an edit of."""
 
 
 def input_seconds(body: Mapping[str, Any], findings: Mapping[str, Finding]) -> int:

@@ -103,6 +103,7 @@ def wan_3(model: str, **differing: Any) -> Model:
     return _family(_WAN_3_ALL, _WAN_3, dict.fromkeys(Mode, model), differing)
 
 
+_NONE: Mapping[Mode, Any] = {}
 _HAPPY_HORSE_ALL: Mapping[str, Any] = {
     "durations": tuple(range(3, 16)),
     # 2500 of Chinese, and 5000 of other text; what is beyond is cut in silence.
@@ -117,6 +118,16 @@ _HAPPY_HORSE: Mapping[Mode, Mapping[str, Any]] = {
     Mode.REFERENCE: {"images": 9, "videos": 0, "first_frame": False},
     Mode.IMAGE: {"follows_first_frame": True},
     Mode.TEXT: {"first_frame": False},
+    # Model Studio's reference "HappyHorse video editing" of 2026-10-13, as docs.comfy.org and docs.oxen.ai repeat it,
+    # read 2026-11-29: a clip of 3 to 60 s, of which the first 15 are made, at most 5 pictures, and no duration.
+    Mode.EDIT: {
+        "edits": (3, 15),
+        "edits_part": False,
+        "images": 5,
+        "videos": 0,
+        "first_frame": False,
+        "follows_first_frame": True,
+    },
 }
 
 
@@ -124,17 +135,20 @@ HAPPY_HORSE: Mapping[Mode, str] = {
     Mode.REFERENCE: "happyhorse-1.1-r2v",
     Mode.IMAGE: "happyhorse-1.1-i2v",
     Mode.TEXT: "happyhorse-1.1-t2v",
+    Mode.EDIT: "happyhorse-1.0-video-edit",
 }
-"""The ids of HappyHorse 1.1 at Model Studio and at its gateways."""
+"""The ids of HappyHorse at Model Studio and at its gateways. Version 1.1 has no edit: APIYI's overview of HappyHorse,
+read 2026-11-29."""
 
 
-def happy_horse(ids: Mapping[Mode, str], **differing: Any) -> Model:
-    """HappyHorse 1.1, from pictures or text alone.
+def happy_horse(ids: Mapping[Mode, str], differing_by_mode: Mapping[Mode, Any] = _NONE, **differing: Any) -> Model:
+    """HappyHorse 1.1, from pictures or text alone, and the edits of 1.0, in the modes in which it has an id.
 
     Source: Model Studio's list of video models and its references for HappyHorse, as other gateways repeat them, and
     AIMLAPI's published schema; read 2026-11-29.
     """
-    return _family(_HAPPY_HORSE_ALL, _HAPPY_HORSE, ids, differing)
+    by_mode = {mode: {**_HAPPY_HORSE[mode], **differing_by_mode.get(mode, {})} for mode in _HAPPY_HORSE if mode in ids}
+    return _family(_HAPPY_HORSE_ALL, by_mode, ids, differing)
 
 
 def _family(
@@ -145,7 +159,7 @@ def _family(
 ) -> Model:
     return model_of(
         *(
-            Capability(**{"mode": mode, "model": ids[mode], **all_modes, **one, **differing})
+            Capability(**{"mode": mode, "model": ids[mode], **all_modes, **differing, **one})
             for mode, one in by_mode.items()
         )
     )

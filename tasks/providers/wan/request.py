@@ -53,6 +53,8 @@ def order_body(request: Request, urls: AttachmentUrls, capability: Capability) -
         parameters["audio_setting"] = request.audio
         # All of it, to the frame: a number of seconds would cut it.
         parameters["duration"] = 0 if request.seconds == request.edited.seconds else int(request.seconds)
+        if not capability.edits_part:
+            del parameters["duration"]
     if request.mode not in (Mode.IMAGE, Mode.EDIT):
         parameters["ratio"] = request.aspect_ratio
     return {"model": request.model, "input": content, "parameters": parameters}

@@ -103,6 +103,35 @@ def test_services_that_edit_nothing_name_those_that_do(tmp_path: Path, service: 
     assert f"{service} does not do video-edit" in problem.message and "apiyi or dashscope" in problem.hint
 
 
+HORSE = ", model: happyhorse-1.1"
+
+
+def test_a_model_that_edits_all_of_a_clip_is_paid_for_all_of_it(tmp_path: Path) -> None:
+    found = plan(tmp_path, HORSE + OWN, HORSE + OF_1A)
+    (*_, own), (other,) = shot(found, "1A"), shot(found, "1B")
+    for edit in (own, other):
+        assert (edit.request.model, edit.request.seconds) == ("happyhorse-1.0-video-edit", 5)
+        assert edit.price and edit.price.exactly == "9.00 CNY"
+        assert edit.chosen.price_note.startswith("5 s of the edited clip included, though it is not published")
+    assert other.edit.frames < 5 * 24, "the cut has its beginning"
+    # Longer than Wan 2.7 edits them, and not as short.
+    assert shot(plan(tmp_path, HORSE + ", duration: 12s" + OWN), "1A")[2].request.seconds == 12
+    # A Wan clip of 2 s is too short for it.
+    with pytest.raises(StoryboardError) as refused:
+        plan(tmp_path, ", duration: 2s", ", model: happyhorse-1.1" + OF_1A)
+    assert "edits clips of 3 to 15 s, and 1A, which it edits has 2" in refused.value.problems[0].message
+
+
+def test_pictures_beside_a_clip_are_refused_where_none_are_taken(tmp_path: Path) -> None:
+    pictures = ", edit: {instruction: 'As in Image 1', references: [https://x.org/a.png]}"
+    assert shot(plan(tmp_path, HORSE + OWN, service="freepik"), "1A")[2].request.model == "happy-horse-1"
+    with pytest.raises(StoryboardError) as refused:
+        plan(tmp_path, HORSE + pictures, service="freepik")
+    (problem,) = refused.value.problems
+    assert problem.message == "the edit has 1 picture, and happyhorse-1.1 at freepik takes none beside the clip"
+    assert problem.hint.startswith("shoot it with aimlapi or apiyi or dashscope, or remove")
+
+
 def test_the_animatic_draws_the_shot(tmp_path: Path) -> None:
     drawn = plan(tmp_path, OWN, OF_1A, service="animatic").takes
     assert len({take.key for take in drawn}) == 4 and all(take.request.board for take in drawn)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 import wave
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +20,11 @@ from storyreel.specs.reading import read
 from storyreel.specs.storyboard import Mode
 from storyreel.tasks.providers.errors import Refused
 from storyreel.testing.footage import footage
-from tests.tasks.providers.hosted_services import MADE, SERVICES, image, opened, request, video, voice
+from tests.tasks.providers.hosted_services import SERVICES, image, opened, request, video, voice
 
-BOARD, LAST, MIRA, TOM, WALK, SOUND = (
-    f"https://films.example/{name}" for name in ("board.png", "end.png", "mira.png", "tom.jpg", "walk.mp4", "mira.wav")
+BOARD, LAST, MIRA, TOM, WALK, SOUND, CLIP = (
+    f"https://films.example/{name}"
+    for name in ("board.png", "end.png", "mira.png", "tom.jpg", "walk.mp4", "mira.wav", "clip.mp4")
 )
 REFERENCES = [
     {"type": "reference_image", "url": MIRA},
@@ -53,7 +56,14 @@ HORSE = {
     Mode.REFERENCE: native("happyhorse-1.1-r2v", REFERENCES[:2], resolution="720P", ratio="9:16"),
     Mode.IMAGE: native("happyhorse-1.1-i2v", FRAMES[:1], resolution="720P"),
     Mode.TEXT: native("happyhorse-1.1-t2v", None, resolution="720P", ratio="9:16"),
+    Mode.EDIT: {
+        "model": "happyhorse-1.0-video-edit",
+        "input": {"prompt": "A lamp is lit.", "media": [{"type": "video", "url": CLIP}, REFERENCES[0]]},
+        "parameters": {"resolution": "720P", "watermark": False, "seed": 7, "audio_setting": "origin"},
+    },
 }
+# Without a mark, but in reference-to-video.
+FREEPIK = {"prompt": "A lamp is lit.", "resolution": "720P", "seed": 7}
 BODIES: dict[tuple[str, str], dict[Mode, dict[str, Any]]] = {
     ("dashscope", "wan3.0-video"): WAN_3,
     ("apiyi", "wan3.0-video"): WAN_3,
@@ -76,14 +86,47 @@ BODIES: dict[tuple[str, str], dict[Mode, dict[str, Any]]] = {
         ),
         Mode.IMAGE: flat("alibaba/happyhorse-1.1", resolution="720p", image_url=BOARD),
         Mode.TEXT: flat("alibaba/happyhorse-1.1", resolution="720p", aspect_ratio="9:16"),
+        Mode.EDIT: {
+            "model": "alibaba/happyhorse-1-0",
+            "prompt": "A lamp is lit.",
+            "resolution": "720p",
+            "seed": 7,
+            "watermark": False,
+            "video_url": CLIP,
+            "audio_setting": "origin",
+            "reference_image_urls": [MIRA],
+        },
+    },
+    ("freepik", "happyhorse-1.1"): {
+        Mode.REFERENCE: FREEPIK
+        | {
+            "image_urls": [{"url": MIRA}, {"url": TOM}],
+            "duration": 12,
+            "watermark": False,
+            "aspect_ratio": "9:16",
+        },
+        Mode.IMAGE: FREEPIK | {"image_url": BOARD, "duration": 12},
+        Mode.TEXT: FREEPIK | {"duration": 12, "aspect_ratio": "9:16"},
+        Mode.EDIT: FREEPIK | {"video_url": CLIP, "audio_setting": "origin"},
     },
 }
+PATHS = {
+    Mode.REFERENCE: "/v1/ai/reference-to-video/happy-horse-1-1",
+    Mode.IMAGE: "/v1/ai/image-to-video/happy-horse-1-1",
+    Mode.TEXT: "/v1/ai/text-to-video/happy-horse-1-1",
+    Mode.EDIT: "/v1/ai/video-edit/happy-horse-1",
+}
+"""At Freepik, where the model is in the path."""
 
 
 def full(name: str, model: str, mode: Mode) -> Any:
     """As much as the model takes in a mode."""
     is_wan = model == "wan3.0-video"
     references = (image(MIRA, voice=voice(SOUND)), image(TOM), video(WALK)) if is_wan else (image(MIRA), image(TOM))
+    if mode is Mode.EDIT:
+        edit = {"edited": video(CLIP, seconds=Fraction(12)), "audio": "origin"}
+        pictures = () if name == "freepik" else (image(MIRA),)
+        return request(SERVICES[name], mode, of=model, seconds=12, aspect_ratio="9:16", references=pictures, **edit)
     return request(
         SERVICES[name],
         mode,
@@ -97,13 +140,18 @@ def full(name: str, model: str, mode: Mode) -> Any:
     )
 
 
-@pytest.mark.parametrize("mode", MADE)
-@pytest.mark.parametrize(("name", "model"), list(BODIES))
+@pytest.mark.parametrize(("name", "model", "mode"), [(*which, mode) for which in BODIES for mode in BODIES[which]])
 async def test_every_field_of_an_order_is_as_the_service_documents(name: str, model: str, mode: Mode) -> None:
     async with opened(SERVICES[name]) as (provider, emulator):
-        await provider.submit(full(name, model, mode))
-    assert emulator.requests[-1].json() == BODIES[name, model][mode]
-    assert len(emulator.accepted) == 1
+        task = (await provider.submit(full(name, model, mode))).task
+        assert emulator.requests[-1].json() == BODIES[name, model][mode]
+        assert len(emulator.accepted) == 1
+        if name == "freepik":
+            assert emulator.requests[-1].path == PATHS[mode]
+        assert (await provider.poll(task)).clip_url, "it is looked at where it was ordered"
+        if provider.lists_every_task or name == "freepik":
+            listed = await provider.list_tasks(datetime.now(UTC) - timedelta(hours=1), datetime.now(UTC))
+            assert task in {one.task for one in listed or ()}
 
 
 def _with(field: str, value: Any) -> Callable[[dict[str, Any]], None]:

@@ -435,7 +435,8 @@ def test_a_service_accepts_every_planned_order(
     )
     able = models_of(service.adapter)[model].modes[Mode.IMAGE]
     assert ("first_clip" in parts) == bool(able.first_clip and able.uploads)
-    assert ("edited" in parts) == (name == "dashscope" and model == "wan2.7")
+    edits = models_of(service.adapter)[model].modes.get(Mode.EDIT)
+    assert ("edited" in parts) == bool(edits and edits.uploads)
 
 
 def test_a_film_that_one_service_cannot_make_names_those_that_can(sets: Path) -> None:
