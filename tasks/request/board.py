@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from storyreel.specs.pictures import PictureShot, owner_of, sheets_of, stills_of
 from storyreel.specs.problems.phrases import abridged, counted
 from storyreel.specs.problems.problem import Problem, StoryboardError
 from storyreel.specs.storyboard import Shot, Storyboard
@@ -36,9 +38,22 @@ def own_font(film: Storyboard, environment: Mapping[str, str] = os.environ) -> P
 
 
 def board_of(film: Storyboard, shot: Shot, frames: int, font: Path | None, digest: FileDigest) -> Board:
-    """The board of a shot; `font` is the user's own. Raises Unsupported if that is broken."""
-    scene = film.scene_of(shot.shot)
-    board = Board(
+    """The board of a shot, a still or a sheet; `font` is the user's own. Raises Unsupported if that is broken."""
+    if isinstance(shot, PictureShot) and shot.kind == "sheet":
+        board = _of_sheet(film, shot, font)
+    else:
+        board = _of_shot(film, shot, frames, font)
+    try:
+        letters = _letters(board.texts, font, digest)
+    except (MediaError, OSError) as error:
+        message, hint = (error.message, error.hint) if isinstance(error, MediaError) else (str(error), "")
+        raise Unsupported("action", message, hint, ("format", "font")) from error
+    return board.model_copy(update=letters) if letters else board
+
+
+def _of_shot(film: Storyboard, shot: Shot, frames: int, font: Path | None) -> Board:
+    scene = film.scene_of(owner_of(shot.shot))
+    return Board(
         film=film.title,
         scene=" ".join(filter(None, (scene.scene, scene.heading))) if scene else "",
         slate=shot.shot,
@@ -51,12 +66,24 @@ def board_of(film: Storyboard, shot: Shot, frames: int, font: Path | None, diges
         rate=film.format.fps,
         font=str(font or ""),
     )
-    try:
-        letters = _letters(board.texts, font, digest)
-    except (MediaError, OSError) as error:
-        message, hint = (error.message, error.hint) if isinstance(error, MediaError) else (str(error), "")
-        raise Unsupported("action", message, hint, ("format", "font")) from error
-    return board.model_copy(update=letters) if letters else board
+
+
+def _of_sheet(film: Storyboard, sheet: PictureShot, font: Path | None) -> Board:
+    """Nothing of the film is in it, as nothing of it is in a sheet that is bought."""
+    noun = film.cast.get(sheet.of) or film.locations[sheet.of]
+    return Board(
+        film="",
+        scene="",
+        slate=sheet.shot,
+        size="",
+        camera="static",
+        action=fill_names(". ".join(filter(None, (noun.description, sheet.action))), film.names),
+        dialogue=(),
+        place=film.names[sheet.of],
+        frames=1,
+        rate=film.format.fps,
+        font=str(font or ""),
+    )
 
 
 def _letters(texts: Iterable[str], font: Path | None, digest: FileDigest) -> dict[str, object]:
@@ -83,7 +110,8 @@ def film_warnings(film: Storyboard) -> Iterator[str]:
     """What `letter_warnings` has to say of a film that is not planned. Raises StoryboardError for a broken font."""
     font = own_font(film)
     drawn: dict[str, tuple[str, ...]] = {}
-    for shot in film.all_shots:
+    pictures = chain(sheets_of(film, film.all_shots), *map(stills_of, film.all_shots))
+    for shot in chain(film.all_shots, pictures):
         try:
             # The font's digest is not needed.
             board = board_of(film, shot, 1, font, lambda _: "")

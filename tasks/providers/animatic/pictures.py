@@ -65,17 +65,18 @@ def mark_of(path: Path) -> bytes:
 
 
 def references(request: Request, canvas: Canvas, most: int) -> tuple[Picture, ...]:
-    """The first local picture of each character and prop, in the order of the request. Raises MediaError."""
-    names: set[str] = set()
-    pictures: list[Picture] = []
+    """The first local picture of each character and prop, in the order of the request. Raises MediaError.
+
+    A sheet only of whom there is no other picture.
+    """
+    found: dict[str, Picture] = {}
     for reference in request.references:
-        if len(pictures) == most:
-            break
-        name = reference.subject or reference.digest
-        if name not in names and (picture := opened(reference, canvas)):
-            names.add(name)
-            pictures.append(picture._replace(is_sheet=reference.digest.startswith("still:")))
-    return tuple(pictures)
+        name, is_sheet = reference.subject or reference.digest, reference.digest.startswith("still:")
+        if (name in found and (is_sheet or not found[name].is_sheet)) or (name not in found and len(found) == most):
+            continue
+        if picture := opened(reference, canvas):
+            found[name] = picture._replace(is_sheet=is_sheet)
+    return tuple(found.values())
 
 
 def all_references(request: Request, canvas: Canvas, most: int) -> Iterator[Picture]:

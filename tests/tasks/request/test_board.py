@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from storyreel.specs.pictures import sheets_of, stills_of
 from storyreel.specs.problems.problem import StoryboardError
 from storyreel.specs.reading import read
 from storyreel.specs.storyboard import Storyboard
@@ -74,3 +75,25 @@ def test_a_font_that_is_none_is_a_mistake_in_its_line(content: bytes, what: str,
     with pytest.raises(StoryboardError, match=what) as refused:
         list(film_warnings(film_of(tmp_path, "路灯", "format: {font: mine.ttf}")))
     assert refused.value.problems[0].position.line == 3
+
+
+def test_a_sheet_tells_whom_it_shows_and_nothing_of_the_film_and_a_still_its_own_words(tmp_path: Path) -> None:
+    (tmp_path / "film.yaml").write_text(
+        "storyboard: 1\ntitle: Test\n"
+        "cast: {mira: {name: Mira, description: grey braid, sheet: in three views}}\n"
+        "scenes: [{scene: 1, heading: INT., shots: [\n"
+        '  {shot: 1A, action: She waits., cast: [mira], provider: animatic, still: "{mira} at the lamp"}]}]\n'
+    )
+    film = read(tmp_path / "film.yaml")
+    (sheet,), (still,) = sheets_of(film, film.all_shots), stills_of(film.all_shots[0])
+    written = board_of(film, sheet, 1, None, file_digest)
+    assert (written.slate, written.place, written.action) == ("mira@sheet", "Mira", "grey braid. in three views")
+    assert (written.film, written.scene) == ("", "")
+    written = board_of(film, still, 1, None, file_digest)
+    assert (written.slate, written.action, written.scene) == ("1A@still", "Mira at the lamp", "1 INT.")
+
+
+@pytest.mark.usefixtures("no_fonts")
+def test_letters_of_sheets_are_told_of_too(tmp_path: Path) -> None:
+    film = film_of(tmp_path, "ok", "cast: {mira: {description: 路灯, sheet: true}}\ndefaults: {cast: [mira]}")
+    assert next(film_warnings(film)).startswith("no font here has 2 letters of mira@sheet: 路 灯;")

@@ -152,7 +152,9 @@ def test_a_sheet_tells_the_name_and_the_description_beside_every_picture(
         assert difference(whole.crop((560, 0, 1280, 720)), other.crop((560, 0, 1280, 720))) == 0
 
 
-async def test_a_sheet_never_fills_a_frame_and_one_without_pictures_is_no_picture(place: Path, tmp_path: Path) -> None:
+async def test_a_sheet_never_fills_a_frame_and_one_without_pictures_is_no_picture(
+    place: Path, face: Path, tmp_path: Path
+) -> None:
     described = await drawn(still("mira@sheet", place="Mira", action="grey braid"), tmp_path / "words.jpg")
     assert mark_of(described) == CARD
     asked = request(references=[made(described, "mira")])
@@ -161,6 +163,9 @@ async def test_a_sheet_never_fills_a_frame_and_one_without_pictures_is_no_pictur
     asked = request(references=[made(place, "mira")])
     page = lay_out(asked, board_of(asked))
     assert page.view is None and len(page.panes) == 2, "beside the action"
+    both = asked.model_copy(update={"references": (made(place, "mira"), attachment(face, subject="mira"))})
+    shown = lay_out(both, board_of(both)).panes[-1].picture
+    assert shown and shown.path == face, "the picture that the sheet is made of is as good"
     # As a first frame it is what the clip begins with.
     assert lay_out(over(place), board_of(over(place))).view is not None
 
