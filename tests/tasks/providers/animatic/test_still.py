@@ -152,7 +152,7 @@ def test_a_sheet_tells_the_name_and_the_description_beside_every_picture(
         assert difference(whole.crop((560, 0, 1280, 720)), other.crop((560, 0, 1280, 720))) == 0
 
 
-async def test_a_sheet_never_fills_a_frame_and_one_without_pictures_is_no_picture(
+async def test_a_sheet_never_fills_a_frame_and_one_of_words_is_no_picture(
     place: Path, face: Path, tmp_path: Path
 ) -> None:
     described = await drawn(still("mira@sheet", place="Mira", action="grey braid"), tmp_path / "words.jpg")
