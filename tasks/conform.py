@@ -9,6 +9,7 @@ from prefect import task
 from prefect.utilities.annotations import quote
 
 from storyreel.specs.cut import EditPoints
+from storyreel.tasks.inspection.examine import facts_of
 from storyreel.tasks.join.conform import HouseClip, conform_clip, conform_key
 from storyreel.tasks.join.recording import LaidSound
 from storyreel.tasks.media.binary import find_ffmpeg
@@ -22,7 +23,7 @@ from storyreel.tasks.studio import Studio
 @task(name="conform", persist_result=True)
 async def conform_task(clip: Clip, edit: EditPoints, house: HouseFormat, **options: Any) -> HouseClip:
     """Prefect task around `conform_clip`. `clip` is the result of `generate_task`: Prefect draws the edge from it."""
-    return await conform_clip(clip.path, edit, house, **options)
+    return await conform_clip(clip.path, edit, house, facts=facts_of, **options)
 
 
 async def conform(

@@ -81,6 +81,8 @@ def _drawn(film: Storyboard, take: PlannedTake) -> tuple[str, ...]:
 def _cut_recordings(film: Storyboard, takes: Mapping[str, PlannedTake]) -> Iterator[str]:
     """Recordings of which the film does not have the beginning or the end."""
     for slate, take in takes.items():
+        if not take.recordings:
+            continue
         if take.request.sound and take.edit.first:
             before = film.format.fps.seconds(take.edit.first)
             yield (

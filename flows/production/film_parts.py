@@ -78,7 +78,10 @@ class FilmParts:
             takes = [await self._takes.take_in_cut(event.shot) for event in self._grid.events(cut, number)]
             pictures = [await self._picture(take.shot, await self._takes.house_clip(take)) for take in takes]
             drawn = partial(draw_page, number, pictures, cut, self._ratio, title=self._plan.name, fonts=self._fonts)
-            return await in_thread(lambda _: drawn())
+            page = await in_thread(lambda _: drawn())
+            for take in takes:
+                self._takes.forget(("picture", take.shot))  # tens of KB each, which are in the page now
+            return page
 
         return self._takes.once(("page", number), draw)
 

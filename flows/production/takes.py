@@ -176,6 +176,10 @@ class TakeRuns:
             self._futures[name] = asyncio.ensure_future(make())
         return self._futures[name]
 
+    def forget(self, name: Hashable) -> None:
+        """Let go of the result of `once` of a name, which nobody asks for again."""
+        self._futures.pop(name, None)
+
     async def _run_take(self, take: PlannedTake, then: Callable[[PlannedTake], None] | None) -> Failure | None:
         try:
             made = await self.made(take)

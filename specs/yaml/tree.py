@@ -287,6 +287,8 @@ class _TreeBuilder:
         """A key in composed letters (NFC); None, and a problem noted, for one that is no text."""
         if isinstance(event, yaml.ScalarEvent) and event.tag is None and not event.anchor:
             self._add_weight(_EACH + len(event.value), event)
+            if event.value.isascii() and event.value.isidentifier():
+                return str(event.value)  # as nearly all are
             key, sign = bare(event.value)
             if sign and not event.style and is_space(sign) and event.value.startswith(sign):
                 # A key that belongs elsewhere: what follows would only repeat that.

@@ -122,16 +122,26 @@ async def examination_of(clip: Path, clips: ClipStore | None = None) -> Examinat
     return examined.examination
 
 
+def facts_of(clip: Path) -> Probe:
+    """Facts about a clip: of one that was examined on this host from beside it, else read anew. Raises MediaError."""
+    kept = _recorded(clip.with_suffix(_RECORD))
+    return kept.facts.model_copy(update={"path": clip.absolute()}) if kept else probe(clip)
+
+
 def _kept(clip: Path, clips: ClipStore) -> Examination | None:
     record = clips.beside(clip.stem, _RECORD)
+    found = _recorded(record) if record else None
+    if found:
+        clips.beside(clip.stem, STRIP)
+    return found
+
+
+def _recorded(record: Path) -> Examination | None:
     try:
-        found = Examination.model_validate_json(record.read_bytes()) if record else None
+        found = Examination.model_validate_json(record.read_bytes())
     except (OSError, ValidationError):
         return None
-    if found is None or (found.version, found.bounds) != (_VERSION, PICTURE_BOUNDS):
-        return None
-    clips.beside(clip.stem, STRIP)
-    return found
+    return found if (found.version, found.bounds) == (_VERSION, PICTURE_BOUNDS) else None
 
 
 def _examined(facts: Probe, measured: Measurements, *, is_damaged: bool) -> Examined:

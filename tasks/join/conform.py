@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import asdict
 from fractions import Fraction
 from functools import partial
@@ -99,15 +100,16 @@ async def conform_clip(
     progress: Progress | None = None,
     shared: SharedPieces | None = None,
     is_draft: bool = False,
+    facts: Callable[[Path], Probe] = probe,
 ) -> HouseClip:
     """The house clip in the folder `into`, copied from the ones that hosts share, or made from the take `clip`.
 
     All pictures of a film must have one signature. A take that is used whole, without a transition, and matches the
     house format is not encoded if its signature is `accept`, or `accept` is None. With `laid` recordings they are its
     sound, whatever `keep_sound` says of its own. With `is_draft` it is always encoded, with the mark of a draft.
-    Raises MediaError.
+    `facts` gives the facts about the take. Raises MediaError.
     """
-    make = partial(_make, clip, edit, house, keep_sound, accept, laid, progress, is_draft)
+    make = partial(_make, clip, edit, house, keep_sound, accept, laid, progress, is_draft, facts)
     return await find_or_make(HouseClip, into, make, take=clip, shared=shared)
 
 
@@ -118,9 +120,9 @@ def needs_no_encoding(source: Probe, edit: EditPoints, house: HouseFormat) -> bo
 
 async def _make(
     take: Path, edit: EditPoints, house: HouseFormat, keep_sound: bool, accept: str | None, laid: LaidSound | None,
-    progress: Progress | None, is_draft: bool, folder: Path,
+    progress: Progress | None, is_draft: bool, facts: Callable[[Path], Probe], folder: Path,
 ) -> HouseClip:  # fmt: skip
-    source = await asyncio.to_thread(probe, take)
+    source = await asyncio.to_thread(facts, take)
     clip = source.path
     edit = edit.within(source.frames_at(house.rate))
     untouched = not is_draft and needs_no_encoding(source, edit, house) and accept in (None, source.signature)

@@ -235,7 +235,7 @@ def displayed_image(frame: VideoFrame, stream: VideoStream) -> Image.Image:
     if (shape := stream.sample_aspect_ratio or 1) != 1:
         size = max(1, round(picture.width * shape)), picture.height
         picture = picture.resize(size, Image.Resampling.BICUBIC)
-    return turned_image(picture, orientation_of(frame.side_data))
+    return turned_image(picture, orientation_of(frame))
 
 
 def _converted(frame: VideoFrame, colour: Colour) -> Image.Image:

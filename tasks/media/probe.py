@@ -124,7 +124,7 @@ def probe(path: Path) -> Probe:
             raise no_picture(path)
         began = Fraction(clip.start_time, av.time_base) if clip.start_time is not None else Fraction(0)
         coded = stream.codec_context
-        orientation = orientation_of(first.side_data)
+        orientation = orientation_of(first)
         return Probe(
             path=path.absolute(),
             stream=stream.index,
@@ -199,7 +199,7 @@ def signature(path: Path) -> str:
     with open_clip(path) as clip:
         stream = picture_stream(clip, path)
         for frame in decoded_frames(clip, stream):
-            return _signature(stream, orientation_of(frame.side_data))
+            return _signature(stream, orientation_of(frame))
     raise no_picture(path)
 
 

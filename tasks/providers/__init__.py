@@ -37,21 +37,19 @@ def is_installed(name: str) -> bool:
 
 def _found(name: str) -> EntryPoint | None:
     """The entry point of a service: this package's, else another's. None if there is none."""
-    for points in (_own, _installed):
-        for point in points().select(name=name):
-            return point
-    return None
+    return _own().get(name) or next(iter(_installed().select(name=name)), None)
 
 
 @cache
-def _own() -> EntryPoints:
-    """Entry points of the services of this package: most films need no others. Empty if it is not installed."""
-    from importlib.metadata import EntryPoints, PackageNotFoundError, distribution
+def _own() -> dict[str, EntryPoint]:
+    """Entry points of the services of this package, by name: most films need no others. Empty if it is not
+    installed."""
+    from importlib.metadata import PackageNotFoundError, distribution
 
     try:
-        return distribution("storyreel").entry_points.select(group=ENTRY_POINTS)
+        return {point.name: point for point in distribution("storyreel").entry_points.select(group=ENTRY_POINTS)}
     except PackageNotFoundError:
-        return EntryPoints()
+        return {}
 
 
 @cache

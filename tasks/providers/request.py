@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from fractions import Fraction
+from functools import cached_property
 from typing import Literal
 
 from storyreel.specs.frozen import Frozen
@@ -138,10 +139,19 @@ class Request(Frozen):
         if self.sound:
             yield "sound", self.sound
 
-    @property
+    @cached_property
     def key(self) -> str:
         """SHA-256, in hex, of the canonical form."""
         return hashlib.sha256(self.canonical().encode()).hexdigest()
+
+    def with_own_seed(self) -> Request:
+        """The same with a seed that follows from all else in it; `seed` must be 0."""
+        form = self.canonical()
+        seed = int.from_bytes(hashlib.sha256(form.encode()).digest()[:4]) % 2**31
+        seeded = self.model_copy(update={"seed": seed})
+        # Its form differs in the seed alone, and the name stands there once: within a text, quotes are escaped.
+        seeded.__dict__["key"] = hashlib.sha256(form.replace('"seed":0', f'"seed":{seed}', 1).encode()).hexdigest()
+        return seeded
 
     def canonical(self) -> str:
         """The request as JSON with sorted keys and with the digests of the attachments alone.
@@ -150,6 +160,7 @@ class Request(Frozen):
         """
         # As `model_dump(mode="json")` would write it; that takes most of the time in which a long film is planned.
         form = {**self.__dict__, "mode": self.mode.value, "seconds": str(self.seconds)}
+        form.pop("key", None)
         form["board"] = self.board.model_dump(mode="json") if self.board else None
         form["references"] = [_digests(reference) for reference in self.references]
         form["first_frame"] = _digests(self.first_frame) if self.first_frame else None

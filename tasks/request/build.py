@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -184,8 +183,7 @@ def take_of(request: Request, number: int, seed: int | None) -> Request:
     """The request of one take, with its number and seed: the author's plus the takes before, or a hash of the rest."""
     take = request.model_copy(update={"take": number}) if number > 1 else request
     if seed is None:
-        seed = int.from_bytes(hashlib.sha256(take.canonical().encode()).digest()[:4]) % 2**31
-        return take.model_copy(update={"seed": seed})
+        return take.with_own_seed()
     return take.model_copy(update={"seed": (seed + number - 1) % 2**31})
 
 

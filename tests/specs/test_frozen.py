@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 from threading import Barrier
 
 import pytest
@@ -59,6 +60,18 @@ class Counting(Named):
     _seen: list[str] = PrivateAttr(default_factory=list)
 
 
+class Doubling(Named):
+    """A model that remembers what it has worked out."""
+
+    @cached_property
+    def doubled(self) -> int:
+        return 2 * self.size
+
+
+class DoublingAndCounting(Doubling, Counting):
+    """The same with a part that is not a field."""
+
+
 @pytest.mark.parametrize(
     "original", [Named(name="a"), Named(name="a", size=2), Sized(name="b", size=1), Counting(name="c")]
 )
@@ -76,3 +89,14 @@ def test_a_copy_is_the_one_that_pydantic_makes(original: Named, update: dict[str
     with pytest.raises(ValidationError):
         made.size = 3
     assert original.model_fields_set == BaseModel.model_copy(original).model_fields_set
+
+
+@pytest.mark.parametrize("kind", [Doubling, DoublingAndCounting])
+@pytest.mark.parametrize("deep", [False, True])
+def test_what_a_model_has_worked_out_is_not_in_a_copy_for_which_it_may_be_wrong(
+    kind: type[Doubling], deep: bool
+) -> None:
+    original = kind(name="a", size=3)
+    assert original.doubled == 6
+    assert original.model_copy(update={"size": 4}, deep=deep).doubled == 8
+    assert original.model_dump() == {"name": "a", "size": 3}

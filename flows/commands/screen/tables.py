@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from functools import cache
 from itertools import groupby
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -223,10 +224,14 @@ def _made(take: PlannedTake) -> str:
 
 
 def _from(take: PlannedTake) -> str:
+    return _maker(take.request.provider, take.request.model)
+
+
+@cache
+def _maker(service: str, model: str) -> str:
     """The service, and its model if that is not one that it makes without a name."""
     from storyreel.tasks.providers import load
 
-    service, model = take.request.provider, take.request.model
     with suppress(LookupError):
         if model not in {capability.model for capability in load(service).capabilities.values()}:
             return f"{service} {model}"

@@ -79,5 +79,6 @@ async def test_a_page_of_the_contact_sheet_is_drawn_when_the_last_of_its_shots_i
         await asyncio.gather(*takes.begun.values())
         assert [number for number, _ in drawn] == complete, shot
     assert len(drawn[0][1]) == 2, "four on the first page"
+    assert b"picture" not in [part.result() for part in takes.begun.values()], "of a long film they would fill memory"
     drawn.clear()
     assert await parts.pages() == [b"page 0", b"page 1"] and not drawn

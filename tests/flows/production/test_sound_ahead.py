@@ -61,6 +61,9 @@ class Takes:
             self.begun[name] = asyncio.ensure_future(make())
         return self.begun[name]
 
+    def forget(self, name: Hashable) -> None:
+        del self.begun[name]
+
 
 def _ahead(folder: Path, *music: MusicTrack, spoken: Collection[str] = ()) -> SoundAhead:
     studio: Any = SimpleNamespace(house_folder=folder / "house", shared_pieces=None)

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image, ImageChops, ImageStat
 
 from storyreel.specs.timing import FrameRate
-from storyreel.tasks.inspection.examine import examination_of, examine
+from storyreel.tasks.inspection.examine import examination_of, examine, facts_of
 from storyreel.tasks.media.contact_sheet import Grid, examined_picture, shot_picture
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.frames import STRIP_SIDE, last_frame, strip, write_last_frame
@@ -71,9 +71,10 @@ async def test_one_process_verifies_and_measures_and_gives_the_pictures_that_a_d
 async def test_what_a_clip_has_shown_is_found_beside_it_by_all_who_ask(tmp_path: Path) -> None:
     clips = ClipStore(tmp_path / "clips")
     clip = stored(clips, tmp_path / "new")
-    first = await examination_of(clip.path, clips)
+    first, facts = await examination_of(clip.path, clips), probe(clip.path)
     with counting() as counts:
         assert await examination_of(clip.path, clips) == first
+        assert facts_of(clip.path) == facts
         assert strip_jpeg(clip.path, tmp_path / "house", 240, 500_000)
         write_last_frame(clip.path, tmp_path / "last.png")
     assert not counts.commands and not counts.frames
@@ -108,6 +109,7 @@ async def test_what_was_damaged_or_deleted_beside_a_clip_is_made_again(tmp_path:
         beside.unlink()
         if content is not None:
             beside.write_bytes(content)
+        assert facts_of(clip.path) == probe(clip.path)
         assert await examination_of(clip.path, clips) == first
         assert strip_jpeg(clip.path, tmp_path / "house", 240, 500_000)
         write_last_frame(clip.path, tmp_path / "last.png")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,9 @@ from PIL import Image
 
 from storyreel.specs.cut import build_cut
 from storyreel.specs.reading import read
+from storyreel.specs.storyboard import Mode
 from storyreel.tasks.providers import load
+from storyreel.tasks.providers.request import Request
 from storyreel.tasks.request.attachments import Upstream
 from storyreel.tasks.request.build import build_requests
 from storyreel.tasks.request.edition import editions
@@ -136,3 +139,19 @@ def test_only_keys_of_prompts_that_lacked_an_article_are_new(tmp_path: Path, ser
 def test_the_local_picture_of_this_test_has_one_encoding(tmp_path: Path) -> None:
     keys(tmp_path, "animatic")
     assert hashlib.sha256((tmp_path / "board.bmp").read_bytes()).hexdigest()[:16] == BOARD
+
+
+@pytest.mark.parametrize("text", ["a", '"seed":0', '\\"seed":0', '"seed":0,', '{"seed":0}', "seed", '\n"seed":0'])
+def test_the_key_that_comes_with_a_takes_own_seed_is_that_of_its_form(text: str) -> None:
+    capability = load("dashscope").capabilities[Mode.TEXT]
+    request = Request(
+        provider="dashscope", model=capability.model, mode=Mode.TEXT, prompt=text, negative_prompt=text, seed=0,
+        seconds=Fraction(5), aspect_ratio=text, resolution=text, width=1280, height=720, references=(),
+        first_frame=None, take=1,
+    )  # fmt: skip
+    seeded = request.with_own_seed()
+    written = Request.model_validate(seeded.model_dump())
+    assert seeded.seed and seeded.key == written.key == hashlib.sha256(written.canonical().encode()).hexdigest()
+    assert seeded == written and seeded.canonical() == written.canonical() and repr(seeded) == repr(written)
+    other = seeded.model_copy(update={"take": 2})
+    assert other.key == hashlib.sha256(other.canonical().encode()).hexdigest() != seeded.key
