@@ -8,8 +8,8 @@ from fractions import Fraction
 from storyreel.flows.planning.model import PlannedTake
 from storyreel.specs.problems.phrases import abridged
 from storyreel.specs.storyboard import Mode, Shot, Storyboard
-from storyreel.tasks.request.attachments import omitted_videos, omitted_voices
 from storyreel.tasks.request.board import letter_warnings, own_font
+from storyreel.tasks.request.references import omitted_videos, omitted_voices
 
 _SLACK = Fraction(1, 10)
 """Seconds by which a container may be longer than its sound."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from itertools import zip_longest
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,6 +18,7 @@ from storyreel.tasks.providers.capability import Capability
 from storyreel.tasks.providers.request import Attachment, Use
 from storyreel.tasks.request.local_files import LocalFileChecks, kind_for
 from storyreel.tasks.request.recordings import why_not_sent
+from storyreel.tasks.request.references import Sheet, choose_references, subjects_of
 from storyreel.tasks.request.unsupported import Unsupported, alternatives
 from storyreel.tasks.settings import MEDIA_URL
 
@@ -27,10 +27,6 @@ STILL = "still:"
 
 FileDigest = Callable[[Path], str]
 """Returns the SHA-256, in hex, of a local file's content."""
-
-
-class _Sheet(Reference):
-    """The sheet of a person or a place as a reference; its source is the identity of its take."""
 
 
 class Upstream(NamedTuple):
@@ -184,38 +180,13 @@ class AttachmentBuilder:
         return references
 
     def _references(self) -> tuple[Attachment, ...]:
-        """As many as the service takes: the first of each subject that it takes, then the others, the best of each
-        before the second best, grouped by subject."""
-        subjects = self._subjects()
-        kept: list[tuple[int, int, Reference]] = []
-        for number, (subject, of_subject) in enumerate(subjects):
-            for rank, reference in enumerate(of_subject):
-                if _fits(self.capability, [one for *_, one in kept], reference):
-                    kept.append((number, rank, reference))
-                    break
-            else:
-                self._problems.append(self._too_many(subject, [one for *_, one in kept], of_subject))
-        taken = {(number, rank) for number, rank, _ in kept}
-        for rank, of_rank in enumerate(zip_longest(*(references for _, references in subjects))):
-            for number, reference in enumerate(of_rank):
-                others = [one for *_, one in kept]
-                if reference and (number, rank) not in taken and _fits(self.capability, others, reference):
-                    kept.append((number, rank, reference))
-        kept.sort(key=lambda item: item[:2])
-        references = [self._reference(subjects[number][0], rank, reference) for number, rank, reference in kept]
+        """Those that the service is sent, in the order in which the prompt numbers them."""
+        subjects = subjects_of(self.storyboard, self.shot, self._mode, self.made.sheets)
+        chosen, problems = choose_references(self.shot, subjects, self.capability)
+        self._problems.extend(problems)
+        references = [self._reference(*one) for one in chosen]
         self._check_videos(references)
         return tuple(references if self.capability.voices is None else self._with_counted_voices(references))
-
-    def _subjects(self) -> list[tuple[str, tuple[Reference, ...]]]:
-        """The references of the shot by what they show, as of `Storyboard.references_of`, sheets first. A picture is
-        made of pictures alone."""
-        given = dict(self.storyboard.references_of(self.shot))
-        if self._mode is Mode.STILL:
-            given = {who: tuple(one for one in some if not one.is_video) for who, some in given.items()}
-        for who, identity in self.made.sheets:
-            given[who] = (_Sheet.model_construct(image=identity), *given.get(who, ()))
-        shown = (*self.shot.cast, *filter(None, (self.shot.location,)), "")
-        return [(who, given[who]) for who in shown if given.get(who)]
 
     def _check_videos(self, references: Sequence[Attachment]) -> None:
         """Find videos that are too long together. Those of unknown length are not counted."""
@@ -259,28 +230,11 @@ class AttachmentBuilder:
             kept.discard(reference.subject)
             yield reference if is_sent else reference.model_copy(update={"voice": None})
 
-    def _too_many(self, subject: str, kept: list[Reference], listed: Sequence[Reference]) -> Unsupported:
-        what = f"shot {self.shot.shot} shows more people and places than {self.capability.model} takes references for"
-        if not any(_fits(self.capability, [], reference) for reference in listed):
-            kinds = "videos" if listed[0].is_video else "pictures"
-            by = f"shows {subject} by {kinds}" if subject else f"has {kinds} as references"
-            what = f"shot {self.shot.shot} {by}, and {self.capability.model} takes none"
-        return Unsupported(
-            "cast" if subject in self.shot.cast else "references",
-            what,
-            alternatives(
-                self.shot.model,
-                self._mode,
-                lambda c: any(_fits(c, kept, reference) for reference in listed),
-                f"at most {_limit(self.capability)}; show fewer, or split the shot",
-            ),
-        )
-
     def _reference(self, subject: str, number: int, reference: Reference) -> Attachment:
         use: Use = "video" if reference.is_video else "image"
         field = "cast" if subject in self.shot.cast else "location" if subject else "references"
         section = {"cast": "cast", "location": "locations"}.get(field)
-        if isinstance(reference, _Sheet):
+        if isinstance(reference, Sheet):
             return self._still(reference.source, use, field, (section or "cast", subject, "sheet"), subject)
         number -= subject in dict(self.made.sheets)  # which is before those that are written
         at: KeyPath = (section, subject, "references", number, use) if section else ()
@@ -388,38 +342,3 @@ class AttachmentBuilder:
     @property
     def _mode(self) -> Mode:
         return self.capability.mode
-
-
-def omitted_voices(storyboard: Storyboard, shot: Shot, references: tuple[Attachment, ...]) -> list[str]:
-    """The keys of the cast members who are seen, have a voice, and whose voices are not sent with the references."""
-    if shot.native_audio == "drop":
-        return []
-    sent = {reference.subject for reference in references if reference.voice}
-    return [key for key in shot.cast if storyboard.cast[key].voice and key not in sent]
-
-
-def omitted_videos(storyboard: Storyboard, shot: Shot, references: tuple[Attachment, ...]) -> list[str]:
-    """The keys of those who are seen and whose first reference is a video that is not sent, as a picture is."""
-    sent = {reference.subject for reference in references if reference.kind == "video"}
-    return [
-        key
-        for key, listed in storyboard.references_of(shot)
-        if key and listed[0].is_video and key not in sent and not all(reference.is_video for reference in listed)
-    ]
-
-
-def _fits(capability: Capability, kept: list[Reference], more: Reference) -> bool:
-    """Whether a service takes one more reference beside those that are kept."""
-    videos = sum(reference.is_video for reference in (*kept, more))
-    images = len(kept) + 1 - videos
-    return (
-        (capability.references is None or videos + images <= capability.references)
-        and (capability.videos is None or videos <= capability.videos)
-        and (capability.images is None or images <= capability.images)
-    )
-
-
-def _limit(capability: Capability) -> str:
-    if capability.references is not None:
-        return f"{capability.references} together"
-    return f"{capability.images} images and {capability.videos or 'no'} videos"
