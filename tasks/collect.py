@@ -13,7 +13,9 @@ from typing import Literal, TypeVar
 
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.problems.phrases import lasting
+from storyreel.specs.storyboard import Mode
 from storyreel.tasks.inspection.examine import Examined, NotMeasured, examine, examine_damaged
+from storyreel.tasks.inspection.picture import examine_damaged_picture, examine_picture
 from storyreel.tasks.ledger.budget import Limit
 from storyreel.tasks.ledger.ledger import Ledger, LedgerError, Order, State
 from storyreel.tasks.media.errors import MediaError
@@ -261,12 +263,17 @@ async def _download(take: Take, status: TaskStatus, arriving: Path, provider: Pr
 
 
 async def _examine(take: Take, arriving: Path, provider: Provider, studio: Studio) -> Examined | None:
-    """Examine a downloaded clip, unless it was made here. What it shows is no matter: it is paid and kept.
+    """Examine a downloaded clip, unless it was made here. What it shows is no matter: it is paid and kept. A still is
+    only decoded: what it shows is seen as fast again.
 
     A damaged one is downloaded again. If the service goes on sending the same bytes, they are what was bought: they are
     used as far as they can be decoded.
     """
+    is_still = take.request.mode is Mode.STILL
     try:
+        if is_still:
+            await asyncio.to_thread(examine_picture, arriving, f"the picture from {provider.name}")
+            return None
         if provider.paid:
             return await examine(arriving, f"the clip from {provider.name}")
         # Encoded on this machine: ffmpeg has reported every error, and no download could damage it.
@@ -279,7 +286,10 @@ async def _examine(take: Take, arriving: Path, provider: Provider, studio: Studi
         is_final = aside.seconds >= _SAME_BYTES_SECONDS
         if is_final:
             with suppress(MediaError):
-                return await examine_damaged(arriving)
+                if not is_still:
+                    return await examine_damaged(arriving)
+                await asyncio.to_thread(examine_damaged_picture, arriving)
+                return None
         what = f"{take.slate} arrived damaged: {error.message}; it is kept as {aside.path}"
         hint = "run the same command again to download it again"
         if is_final:

@@ -55,7 +55,7 @@ def check_store(store: ClipStore, purchased: Collection[str] | None, seconds: fl
 
     `purchased` are the digests of all purchases; without them clips are not compared with purchases.
     """
-    files = sorted(store.root.glob("[0-9a-f][0-9a-f]/*.mp4"))
+    files = store.files()
     deadline = time.monotonic() + seconds
     read, damaged = 0, []
     for file in files:

@@ -15,10 +15,12 @@ from PIL import Image
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.problems.phrases import counted
 from storyreel.specs.problems.problem import StoryboardError
+from storyreel.specs.storyboard import Mode
 from storyreel.specs.timing import FrameRate
 from storyreel.tasks.inspection.detect import Span
 from storyreel.tasks.inspection.examine import PICTURE_BOUNDS, Examination, examination_of
 from storyreel.tasks.inspection.measure import Loudness
+from storyreel.tasks.inspection.picture import STILL_BOUNDS, Picture, picture_of
 from storyreel.tasks.inspection.similarity import compare
 from storyreel.tasks.media.probe import Probe
 from storyreel.tasks.media.stills import open_still
@@ -68,11 +70,22 @@ class Bounds(Frozen):
 BOUNDS = Bounds()
 
 What = Literal[
-    "frames", "size", "black", "damage", "frozen", "cut", "first frame", "timing", "silent", "loudness", "colour"
+    "frames",
+    "size",
+    "black",
+    "blank",
+    "damage",
+    "frozen",
+    "cut",
+    "first frame",
+    "timing",
+    "silent",
+    "loudness",
+    "colour",
 ]
 
 _SEVERITY: tuple[frozenset[What], ...] = (
-    frozenset({"frames", "black", "size", "damage"}),
+    frozenset({"frames", "black", "blank", "size", "damage"}),
     frozenset({"cut", "frozen", "first frame", "timing"}),
     frozenset({"silent", "loudness", "colour"}),
 )
@@ -110,7 +123,7 @@ class Finding(Frozen):
 
 
 class Inspection(Frozen):
-    """Facts about a clip, and the findings."""
+    """Facts about a clip, and the findings; a still is one frame that lasts no time."""
 
     findings: tuple[Finding, ...]
     frames: int
@@ -123,10 +136,13 @@ class Inspection(Frozen):
 
 
 async def inspect_clip(clip: Path, request: Request, wanted: Wanted, clips: ClipStore | None = None) -> Inspection:
-    """The findings in a clip; one of the store `clips` is decoded only if it was never examined.
+    """The findings in a clip; one of the store `clips` is decoded only if it was never examined. Of a still, in its
+    picture.
 
     Raises MediaError if it, or the first frame that is wanted, cannot be read.
     """
+    if request.mode is Mode.STILL:
+        return _inspected_still(await asyncio.to_thread(picture_of, clip), request)
     first = wanted.first_frame
     picture = await asyncio.to_thread(open_still, first, _FIRST_FRAME_SIZE) if first else None
     seen = await examination_of(clip, clips)
@@ -139,6 +155,8 @@ def inspection_key(request: Request, wanted: Wanted) -> str:
     first = request.first_frame.digest if request.first_frame and wanted.first_frame else ""
     used = wanted.needed.model_dump(mode="json") if wanted.needed else None
     bounds = [bounds.model_dump(mode="json") for bounds in (BOUNDS, PICTURE_BOUNDS)]
+    if request.mode is Mode.STILL:
+        return cache_key("inspect", STILL_BOUNDS.model_dump(mode="json"), ordered)
     return cache_key("inspect", _VERSION, bounds, ordered, first, wanted.sound, used)
 
 
@@ -175,6 +193,25 @@ def _inspection(seen: Examination, request: Request, picture: Image.Image | None
         width=width,
         height=height,
         loudness=seen.loudness.integrated if seen.loudness else None,
+    )
+
+
+def _inspected_still(picture: Picture, request: Request) -> Inspection:
+    findings: list[Finding] = []
+    if picture.is_damaged:
+        findings.append(Finding(what="damage", detail="damaged: a part of it cannot be decoded; what can be is used"))
+    if picture.is_blank:
+        findings.append(Finding(what="blank", detail="blank: nearly one colour all over"))
+    if not picture.fits(request.width, request.height):
+        detail = f"{picture.width}×{picture.height} instead of {request.width}×{request.height}"
+        findings.append(Finding(what="size", detail=detail))
+    return Inspection(
+        findings=tuple(findings),
+        frames=1,
+        seconds=Fraction(0),
+        width=picture.width,
+        height=picture.height,
+        loudness=None,
     )
 
 

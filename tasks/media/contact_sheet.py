@@ -100,8 +100,11 @@ def shot_picture(file: Path, frame: int, length: int, rate: FrameRate, size: tup
 def examined_picture(clip: Path, size: tuple[int, int]) -> bytes:
     """The same of a shot that is all of a clip which was examined: the middle frame of the strip beside it, without
     decoding the clip. Empty if there is no strip, or its frames are smaller."""
+    beside = clip.with_suffix(STRIP)
+    if beside == clip:  # A service has sent a picture in place of a clip.
+        return b""
     try:
-        with Image.open(clip.with_suffix(STRIP), formats=["JPEG"]) as strip:
+        with Image.open(beside, formats=["JPEG"]) as strip:
             if frame_width(strip) < size[0] or strip.height < size[1]:
                 return b""
             return _drawn(middle_frame(strip), size)

@@ -1,4 +1,4 @@
-"""The clip store: clips in a folder, named by the digest of their content, each complete or absent.
+"""The clip store: clips and pictures in a folder, named by the digest of their content, each complete or absent.
 
 Hosts may share a bucket. The folder of each host is then a cache of it.
 """
@@ -20,6 +20,7 @@ from pydantic import ValidationError
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.money import Money
 from storyreel.tasks.storage.bucket import Bucket, BucketError
+from storyreel.tasks.storage.clip_names import is_picture, possible_names, stored_files, stored_name, suffix_of
 from storyreel.tasks.storage.digests import file_digest, note_digest
 from storyreel.tasks.storage.files import make_folder, mark_of, place_file, replacing, write_whole
 
@@ -28,7 +29,7 @@ _CONCURRENT_REQUESTS = 16
 
 
 class Clip(Frozen):
-    """A finished take in the store."""
+    """A finished take in the store: a clip, or of a still its picture."""
 
     digest: str
     """SHA-256 of the file, in hex."""
@@ -36,6 +37,11 @@ class Clip(Frozen):
     """Bytes."""
     path: Path
     """Where the file is on this machine."""
+
+    @property
+    def is_picture(self) -> bool:
+        """Whether it is a picture, not a video."""
+        return is_picture(self.path)
 
 
 AnyClip = TypeVar("AnyClip", bound=Clip)
@@ -120,7 +126,7 @@ class ClipStore:
     def deliver(self, clip: Clip) -> None:
         """Upload a clip of this host to the bucket, if there is one."""
         if self.bucket:
-            self.bucket.put(clip.path, _name(clip.digest))
+            self.bucket.put(clip.path, _name_of(clip))
 
     def receipts(self, key: str = "") -> list[Receipt]:
         """The receipts of a take, or all: clips of this host that the ledger may not have yet. Raises no error."""
@@ -155,7 +161,7 @@ class ClipStore:
 
         It can be made again: nothing is raised if there is no room for it, or the bucket cannot be reached.
         """
-        kept = self._path(digest).with_suffix(suffix)
+        kept = self._beside(digest, suffix)
         with suppress(OSError):
             make_folder(kept.parent)
             with replacing(kept) as fresh:
@@ -164,13 +170,17 @@ class ClipStore:
 
     def beside(self, digest: str, suffix: str) -> Path | None:
         """A file that was made from a clip, from this host or another; None if there is none, or it cannot be had."""
-        kept = self._path(digest).with_suffix(suffix)
+        kept = self._beside(digest, suffix)
         if not kept.is_file() and self.bucket:
             with suppress(OSError):
                 make_folder(kept.parent)
                 with replacing(kept) as fresh:
                     self._share(lambda bucket: bucket.get(_name_beside(kept), fresh))
         return kept if kept.is_file() else None
+
+    def _beside(self, digest: str, suffix: str) -> Path:
+        """Where a clip would be, also of a picture, whose own file may have this suffix."""
+        return (self.root / stored_name(digest)).with_suffix(suffix)
 
     def _share(self, attempt: Callable[[Bucket], object]) -> None:
         """Do something with the bucket, unless it could not be reached before."""
@@ -186,7 +196,7 @@ class ClipStore:
 
     def set_aside(self, arrived: Path, key: str) -> SetAside:
         """Copy a damaged download to where a person can look at it, and say for how long the same bytes have come."""
-        folder, name = self.root / "damaged", f"{key[:16]}-{file_digest(arrived)[:16]}.mp4"
+        folder, name = self.root / "damaged", f"{key[:16]}-{file_digest(arrived)[:16]}{suffix_of(arrived)}"
         folder.mkdir(parents=True, exist_ok=True)
         for other in folder.glob(f"{key[:16]}-*"):
             if other.name != name:
@@ -215,8 +225,12 @@ class ClipStore:
         from concurrent.futures import ThreadPoolExecutor
 
         with ThreadPoolExecutor(_CONCURRENT_REQUESTS) as pool:
-            sizes = list(pool.map(lambda digest: bucket.size(_name(digest)), others))
-        return local | {digest for digest, size in zip(others, sizes, strict=True) if size}
+            found = list(pool.map(lambda digest: _name_in(bucket, digest), others))
+        return local | {digest for digest, name in zip(others, found, strict=True) if name}
+
+    def files(self) -> list[Path]:
+        """The files of all clips and pictures on this host, in a fixed order."""
+        return stored_files(self.root)
 
     def find(self, digest: str) -> Clip | None:
         """A clip with the right content, downloaded if necessary; None if it does not exist or is damaged."""
@@ -237,25 +251,26 @@ class ClipStore:
 
         Its content is not checked.
         """
-        name, file = _name(digest), self._path(digest)
+        file = self._path(digest)
         if file.is_file():
             return file
-        return (self.bucket, name) if self.bucket and self.bucket.size(name) else None
+        name = _name_in(self.bucket, digest) if self.bucket else None
+        return (self.bucket, name) if self.bucket and name else None
 
     def on_this_host(self, clip: AnyClip) -> AnyClip:
         """The clip with its path on this host, also if it was found on another."""
-        return clip.model_copy(update={"path": self._path(clip.digest)})
+        return clip.model_copy(update={"path": self.root / _name_of(clip)})
 
     def _download(self, digest: str) -> Clip | None:
         if not self.bucket or not digest:
             return None
         with self.arriving(digest) as path:
-            if not self.bucket.get(_name(digest), path) or file_digest(path) != digest:
+            if not any(self.bucket.get(name, path) for name in possible_names(digest)) or file_digest(path) != digest:
                 return None
             return self._place(path, digest)
 
     def _place(self, arrived: Path, digest: str) -> Clip:
-        path = self._path(digest)
+        path = self.root / stored_name(digest, suffix_of(arrived))
         make_folder(path.parent, durable=True)
         size = arrived.stat().st_size
         place_file(arrived, path, durable=True)
@@ -275,7 +290,9 @@ class ClipStore:
         return self.root / "receipts" / f"{receipt.key}-{order}.json"
 
     def _path(self, digest: str) -> Path:
-        return self.root / _name(digest)
+        """The file with a content; where a clip's would be if there is none."""
+        places = [self.root / name for name in possible_names(digest)]
+        return next((place for place in places if place.is_file()), places[0])
 
 
 def _move_unfinished(part: Path, to: Path) -> None:
@@ -288,9 +305,14 @@ def _move_unfinished(part: Path, to: Path) -> None:
         part.rename(to)
 
 
-def _name(digest: str) -> str:
-    """The path of a clip below the store's root and in the bucket."""
-    return f"{digest[:2]}/{digest}.mp4"
+def _name_of(clip: Clip) -> str:
+    """The path of a clip below the store's root, of this host or another, and in the bucket."""
+    return stored_name(clip.digest, clip.path.suffix)
+
+
+def _name_in(bucket: Bucket, digest: str) -> str | None:
+    """The name in a bucket of the content with this digest; None if it is not there."""
+    return next((name for name in possible_names(digest) if bucket.size(name)), None)
 
 
 def _name_beside(kept: Path) -> str:
