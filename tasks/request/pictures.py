@@ -77,7 +77,7 @@ def _capability(picture: PictureShot, provider: type[Provider]) -> Capability:
     model = still_model(provider, picture.model)
     if model and (capability := model.modes.get(Mode.STILL)):
         return capability
-    able = listed([f"`{name}`" for name in services_with_stills()], "or")
+    able = listed(services_with_stills(), "or")
     write = f"write `stills: {{provider: …}}` with {able}" if able else "no service here makes pictures"
     if picture.model and model is None:
         known = [name for name, one in models_of(provider).items() if Mode.STILL in one.modes]

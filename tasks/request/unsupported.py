@@ -44,8 +44,9 @@ def services_with(model: str, mode: Mode) -> list[str]:
 
 
 def services_with_stills() -> list[str]:
-    """The names of the services that make pictures."""
-    return [one.name for one in _installed() if (model := still_model(one, None)) and Mode.STILL in model.modes]
+    """The names of the services that make pictures for clips that are bought."""
+    able = ((one, still_model(one, None)) for one in _installed() if one.paid)
+    return [one.name for one, model in able if model and Mode.STILL in model.modes]
 
 
 def _services_with(mode: Mode, fits: Callable[[Capability], bool], model: str | None) -> list[str]:

@@ -41,8 +41,8 @@ def _used(value: object) -> set[str]:
     return set().union(*map(_used, value)) if isinstance(value, list) else set()
 
 
-def test_there_are_three_examples() -> None:
-    assert {path.stem for path in EXAMPLES} == {"hello", "the-keeper", "everything"}
+def test_the_examples_are_known() -> None:
+    assert {path.stem for path in EXAMPLES} == {"hello", "the-keeper", "the-relief", "everything"}
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)

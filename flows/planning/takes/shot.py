@@ -87,7 +87,7 @@ class ShotPlanner:
         paid = next((name for name in services if self._service(shot, name).paid), None)
         drawn = next((field for field, each in made_of.items() if each in self._drawn), None)
         if paid and drawn:
-            able = listed([f"`{name}`" for name in services_with_stills()], "or")
+            able = listed(services_with_stills(), "or")
             what = (
                 f"the clip of {shot.shot} would be bought from {paid} with a drawing of the {STAND_IN} as its picture"
             )
