@@ -40,6 +40,16 @@ def owner_of(slate: str) -> str:
     return slate.partition(_PICTURE)[0]
 
 
+def shot_of(slate: str) -> str:
+    """The slate of the shot that a still belongs to, whose money is the shot's; of anything else its own slate."""
+    return owner_of(slate) if slate in slates_of(owner_of(slate)) else slate
+
+
+def slates_of(shot: str) -> tuple[str, ...]:
+    """The slates of a shot and of its stills."""
+    return shot, picture_slate(shot, "still"), picture_slate(shot, "last still")
+
+
 def stills_of(shot: Shot) -> Iterator[PictureShot]:
     """The stills of a shot, the first one first."""
     kinds: tuple[tuple[PictureKind, Still | None], ...] = (("still", shot.still), ("last still", shot.last_still))

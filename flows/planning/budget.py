@@ -10,6 +10,7 @@ from typing import NamedTuple
 from storyreel.flows.planning.model import Plan, PlannedTake, takes_by_shot
 from storyreel.specs.language.models import Budget
 from storyreel.specs.money import Money
+from storyreel.specs.pictures import shot_of
 from storyreel.specs.problems.phrases import abridged, counted
 from storyreel.tasks.ledger.budget import BudgetExceeded, Limit
 
@@ -52,7 +53,7 @@ def check_budget(plan: Plan, limits: Sequence[Limit], committed: Committed, run:
 
 
 def fitting_shots(plan: Plan, limits: Sequence[Limit], committed: Committed, run: str = "") -> tuple[str, ...]:
-    """The slates of the shots that fit the limits, in the order of the film, each with the shots that it continues."""
+    """The slates of the shots that fit the limits, in the order of the film, each with what it needs."""
     sums = _RunningSums(plan.title, run, limits, committed)
     bought = takes_by_shot(plan.bought)
     shots = {take.identity: take.shot for take in plan.takes}
@@ -60,7 +61,7 @@ def fitting_shots(plan: Plan, limits: Sequence[Limit], committed: Committed, run
 
     def does_fit(shot: str) -> bool:
         if shot not in fits:
-            upstream = {shots.get(take.continues or "", "") for take in bought[shot]} & (bought.keys() - {shot})
+            upstream = {shots.get(each, "") for take in bought[shot] for each in take.needs} & (bought.keys() - {shot})
             fits[shot] = all(map(does_fit, upstream)) and sums.add_if_all_fit(bought[shot])
         return fits[shot]
 
@@ -78,7 +79,7 @@ def uncounted(plan: Plan, limits: Sequence[Limit], unpriced: Callable[..., int],
             continue
         number = unpriced(limit.scope, film=plan.title, run=run)
         if number and limit.scope == "shot":
-            shots = dict.fromkeys(take.shot for take in plan.bought)
+            shots = dict.fromkeys(shot_of(take.shot) for take in plan.bought)
             number = sum(unpriced("shot", film=plan.title, slate=shot) for shot in shots)
         if number:
             warnings.append(
@@ -106,7 +107,7 @@ class _RunningSums:
     def add(self, take: PlannedTake) -> Iterator[str]:
         """Add a take; yields a sentence for each limit that it does not fit."""
         for limit in self._limits:
-            shot = take.shot if limit.scope == "shot" else ""
+            shot = shot_of(take.shot) if limit.scope == "shot" else ""
             most = limit.most
             if take.price is None:
                 yield f"the price of {take.shot} from {take.request.provider} is not known, so no budget can be kept"

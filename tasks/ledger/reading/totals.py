@@ -16,6 +16,7 @@ from pydantic import Field
 from storyreel.specs.foreign_text import storable
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.money import Money, sums
+from storyreel.specs.pictures import shot_of, slates_of
 from storyreel.tasks.ledger.budget import Scope
 from storyreel.tasks.ledger.purchase import By, PurchaseFilter
 from storyreel.tasks.ledger.reading.connection import Connection, Values, marks
@@ -76,7 +77,9 @@ def unpriced(connection: Connection, scope: Scope, film: str, slate: str, run: s
 
 
 def _named(film: str, slate: str, run: str) -> dict[str, str]:
-    return {"film": storable(film), "slate": slate, "run": storable(run)}
+    # The money for a shot's stills is the shot's.
+    own, first, last = slates_of(shot_of(slate))
+    return {"film": storable(film), "slate": own, "first": first, "last": last, "run": storable(run)}
 
 
 def _condition(connection: Connection, scope: Scope, slate: str) -> str:
@@ -84,7 +87,7 @@ def _condition(connection: Connection, scope: Scope, slate: str) -> str:
         case "run":
             return "run = :run AND run <> ''"
         case "shot":
-            return "film = :film AND slate = :slate" if slate else "film = :film"
+            return "film = :film AND slate IN (:slate, :first, :last)" if slate else "film = :film"
         case "month":
             # Times are texts, of which a prefix sorts before all texts that begin with it.
             return f"film = :film AND intended >= substr({connection.now}, 1, 7)"

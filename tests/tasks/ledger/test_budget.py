@@ -62,6 +62,16 @@ def test_the_budgets_of_a_shot_and_a_month_span_runs(ledger: Ledger) -> None:
     assert ledger.intend(priced("b", run="run-2"), at_most("0.99", "run"))
 
 
+def test_the_budget_of_a_shot_is_for_its_stills_and_its_clip_together(ledger: Ledger) -> None:
+    ledger.intend(priced("a", slate="1A@still"))
+    ledger.intend(priced("b", slate="1A@last-still"), at_most("1.00", "shot"))
+    for slate in ("1A", "1A@still"):
+        with pytest.raises(BudgetExceeded):
+            ledger.intend(priced("c", slate=slate), at_most("1.49", "shot"))
+    for slate in ("1B", "1C@still", "1A@sheet"):
+        assert ledger.intend(priced(slate, slate=slate), at_most("0.50", "shot"))
+
+
 def test_of_several_budgets_each_holds(ledger: Ledger) -> None:
     limits = (*at_most("5", "run"), *at_most("0.75", "shot"), *at_most("5", "month"))
     assert ledger.intend(priced("a"), limits)
