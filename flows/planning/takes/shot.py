@@ -8,7 +8,7 @@ from fractions import Fraction
 from functools import cache, partial
 
 from storyreel.flows.planning.drafts import with_seeds
-from storyreel.flows.planning.model import Candidate, PlannedTake
+from storyreel.flows.planning.model import Candidate, PlannedTake, TakeKind
 from storyreel.flows.planning.takes.pictures import STAND_IN, pictures_in
 from storyreel.flows.planning.takes.upstream import anchor_of, as_edited
 from storyreel.specs.cut import Anchor, EditPoints, Event, edit_points
@@ -108,7 +108,7 @@ class ShotPlanner:
         kind = shot.kind if isinstance(shot, PictureShot) else "clip"
         scene = self._film.scene_of(owner_of(shot.shot)) if kind != "sheet" else None
         is_open = shot.takes > 1 and shot.circled is None and shot.shot not in self._film.awaited
-        asks_always = self._is_draft and kind == "clip"
+        is_asked = shot.review.clip == "required"
         return [
             PlannedTake(
                 shot=shot.shot,
@@ -121,7 +121,7 @@ class ShotPlanner:
                 chosen=first,
                 fallbacks=tuple(others),
                 fallback_on_refusal=shot.fallback_on_refusal,
-                needs_review=not first.is_free if asks_always else shot.review.clip == "required",
+                needs_review=_needs_review(first, kind, is_asked=is_asked, is_draft=self._is_draft),
                 identity=first.key,
                 continues=upstream.key if upstream else None,
                 pictures=pictures_in((first.request, *(each.request for each in others))),
@@ -214,6 +214,16 @@ class ShotPlanner:
             return ""
         capability = find_capability(self._adapter(request.provider), request.model, request.mode)
         return why_not_sent(self._film, shot, capability, self._files, has_bucket=self._has_bucket)
+
+
+def _needs_review(candidate: Candidate, kind: TakeKind, *, is_asked: bool, is_draft: bool) -> bool:
+    """Whether a take must be approved: of a draft all that are paid, of stills those of which the storyboard says it.
+
+    A drawing of this machine stands for a picture that is still to be made.
+    """
+    if kind == "clip":
+        return not candidate.is_free if is_draft else is_asked
+    return is_asked and not candidate.is_free
 
 
 def _adapter(name: str) -> type[Provider]:
