@@ -21,8 +21,8 @@ from storyreel.tasks.prices.price_list import PriceList, Quote
 from storyreel.tasks.providers import load, names
 from storyreel.tasks.providers.models import find_capability
 from storyreel.tasks.providers.provider import Provider
-from storyreel.tasks.providers.request import Attachment, Request
-from storyreel.tasks.request.attachments import Pictures, Upstream
+from storyreel.tasks.providers.request import Attachment, Request, Use
+from storyreel.tasks.request.attachments import STILL, Pictures, Upstream
 from storyreel.tasks.request.board import own_font
 from storyreel.tasks.request.brief import attachment_name, brief_of
 from storyreel.tasks.request.build import build_edits, build_requests, given_frames
@@ -66,14 +66,16 @@ class ShotPlanner:
     ) -> list[PlannedTake]:
         """All takes of a shot, a still or a sheet; `in_film` are those that they are drafts of. Raises Unsupported."""
         if isinstance(shot, PictureShot):
-            takes = self._planned(shot, self._picture_requests(shot, services, pictures))
-            self._drawn |= {take.identity for take in takes if take.request.board}
+            asked = self._picture_requests(shot, services, pictures)
+            self._check_drawn(shot, asked)
+            takes = self._planned(shot, asked)
+            self._drawn |= {take.identity for take in takes if any(each.request.board for each in take.candidates)}
             return takes
         event, anchor = self._events[shot.shot], anchor_of(shot, self._film.continued)
         takes = []
-        self._check_drawn(shot, services, pictures)
         if not shot.edits_another:
             requests = self._requests(shot, services, upstream, pictures, edition)
+            self._check_drawn(shot, requests)
             takes += self._planned(shot, [with_seeds(each, in_film) for each in requests], event, anchor, upstream)
         edited = as_edited(takes[shot.edited_take - 1]) if shot.edited_take and takes else upstream
         if shot.edit and edited:
@@ -81,18 +83,23 @@ class ShotPlanner:
             takes += self._planned(shot, edits, event, anchor, edited, before=len(takes))
         return takes
 
-    def _check_drawn(self, shot: Shot, services: Sequence[str], pictures: Pictures) -> None:
-        """Raise Unsupported if a paid clip would be made of a picture that was drawn on this machine."""
-        made_of = {"still": pictures.still, "last_still": pictures.last_still}
-        paid = next((name for name in services if self._service(shot, name).paid), None)
-        drawn = next((field for field, each in made_of.items() if each in self._drawn), None)
-        if paid and drawn:
-            able = listed(services_with_stills(), "or")
-            what = (
-                f"the clip of {shot.shot} would be bought from {paid} with a drawing of the {STAND_IN} as its picture"
-            )
-            hint = f"write `stills: {{provider: …}}` with {able}" if able else f"remove `{drawn}`"
-            raise Unsupported(drawn, what, hint)
+    def _check_drawn(self, shot: Shot, by_service: Iterable[Sequence[Request]]) -> None:
+        """Raise Unsupported if one of the requests, by service, would pay for what is made of a drawing."""
+        for first, *_ in by_service:
+            for use, attachment in first.attachments if self._adapter(first.provider).paid else ():
+                if attachment.digest.removeprefix(STILL) in self._drawn:
+                    raise self._made_of_drawing(shot, first.provider, use, attachment.subject)
+
+    def _made_of_drawing(self, shot: Shot, service: str, use: Use, of: str) -> Unsupported:
+        what = f"{'' if isinstance(shot, PictureShot) else 'the clip of '}{shot.shot} would be bought from {service}"
+        able = listed(services_with_stills(), "or")
+        write = f"write `stills: {{provider: …}}` with {able}" if able else ""
+        if field := {"first_frame": "still", "last_frame": "last_still"}.get(use):
+            what = f"{what} with a drawing of the {STAND_IN} as its picture"
+            return Unsupported(field, what, write or f"remove `{field}`")
+        at = ("cast" if of in self._film.cast else "locations", of, "sheet")
+        what = f"{what} with a drawing of the {STAND_IN} as the sheet of `{of}`"
+        return Unsupported("cast", what, f"{write} in `defaults`" if write else "remove `sheet`", at)
 
     def _planned(
         self,
