@@ -103,8 +103,8 @@ async def collect(
             await on_download()
             examined = await _examine(take, arriving, provider, studio)
             cost = status.cost
-            if cost is None and status.billed_seconds is not None:
-                cost = studio.prices.billed(take.request, status.billed_seconds)
+            if cost is None and status.billed is not None:
+                cost = studio.prices.billed(take.request, status.billed)
             receipt = Receipt(key=take.order.key, task=task, cost=cost)
             clip = await _store(take, studio.clips.keep, arriving, receipt, patience=patience)
         await _note(take, receipt, clip, studio)

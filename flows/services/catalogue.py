@@ -28,6 +28,9 @@ Transport = Literal[
 
 USES: tuple[Use, ...] = get_args(Use)
 
+_WITH_REFERENCES = (Mode.REFERENCE, Mode.EDIT, Mode.STILL)
+"""The modes in which references are sent."""
+
 
 class SoldModel(Frozen):
     """A model of a service, or a family, under its name."""
@@ -73,6 +76,12 @@ class Service(Frozen):
     """The pause between two polls that the service advises; None if it advises none."""
     models: tuple[SoldModel, ...]
     """The first is made if a storyboard names none."""
+
+    @property
+    def still_model(self) -> str:
+        """The name of the model that makes pictures if a storyboard names none; empty if it makes none."""
+        makers = (one.name for one in self.models if any(each.mode is Mode.STILL for each in one.capabilities))
+        return next(makers, "")
 
     def as_json(self) -> dict[str, Any]:
         """The form that `providers --json` prints."""
@@ -134,7 +143,7 @@ def _takes(capability: Capability, use: Use) -> bool:
     if use == "edited":
         return capability.edits is not None
     most = capability.images if use == "image" else capability.videos
-    return capability.mode in (Mode.REFERENCE, Mode.EDIT) and most != 0
+    return capability.mode in _WITH_REFERENCES and most != 0
 
 
 def loaded_service(name: str) -> type[Provider] | BrokenService:
@@ -166,7 +175,10 @@ def _service(name: str, environment: Mapping[str, str], prices: PriceList) -> Se
                 each.mode.value: {use: transport_of(each, use, has_bucket=has_bucket) for use in USES}
                 for each in capabilities
             },
-            rates={each.mode.value: prices.rates(name, each.model) for each in capabilities},
+            rates={
+                each.mode.value: prices.rates(name, each.model, pictures=each.mode is Mode.STILL)
+                for each in capabilities
+            },
         )
 
     return Service(
@@ -194,6 +206,7 @@ def print_services(console: Terminal, found: Iterable[Service | BrokenService]) 
             if len(service.models) > 1:
                 pace = f"; at most {model.at_once} at once" if model.at_once else ""
                 which = "; made if a storyboard names no `model`" if number == 0 else ""
+                which += "; makes the pictures if none is named" if model.name == service.still_model else ""
                 console.print(styled("  ", (f"model: {model.name}", "bold"), f"{which}{pace}"), soft_wrap=True)
             for line in _of_model(model, service):
                 console.print(line, soft_wrap=True)
@@ -246,13 +259,14 @@ def _heading(service: Service) -> Text:
 def _pictures(capabilities: Iterable[Capability]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for capability in capabilities:
-        pictures = f"{', '.join(capability.ratios)}; {', '.join(capability.resolutions)}"
+        sizes = () if capability.mode is Mode.STILL else (", ".join(capability.resolutions),)
+        pictures = "; ".join((", ".join(capability.ratios), *sizes))
         found.setdefault(pictures, []).append(capability.mode.value)
     return found
 
 
 def _abilities(capability: Capability, transports: Mapping[Use, Transport]) -> Iterator[str]:
-    takes = [_references(capability)] if capability.mode in (Mode.REFERENCE, Mode.EDIT) else []
+    takes = [_references(capability)] if capability.mode in _WITH_REFERENCES else []
     takes += ["a take of {}–{} s to edit".format(*capability.edits)] if capability.edits else []
     takes += ["a first frame"] if capability.first_frame else []
     takes += ["the end of a clip to go on from"] if capability.first_clip else []
@@ -274,6 +288,8 @@ def _costs(rates: Iterable[Rate]) -> Iterator[str]:
 
 
 def _sold(capability: Capability) -> str:
+    if capability.mode is Mode.STILL:
+        return "pictures"
     if capability.durations is None:
         return "any length"
     alone = f"{_seconds(capability.durations)} s"

@@ -98,13 +98,21 @@ def paid_services(service: str | None) -> dict[str, type[Provider]]:
 
 
 def sizes_by_model(adapter: type[Provider]) -> dict[str, tuple[str, ...]]:
-    """The resolutions of each model of a service, by the service's id of it."""
+    """The resolutions of the clips of each model of a service, by the service's id of it."""
     found: dict[str, tuple[str, ...]] = {}
     for model in models_of(adapter).values():
         for capability in model.modes.values():
-            sizes = (*found.get(capability.model, ()), *capability.resolutions)
-            found[capability.model] = tuple(dict.fromkeys(sizes))
+            if capability.mode is not Mode.STILL:
+                sizes = (*found.get(capability.model, ()), *capability.resolutions)
+                found[capability.model] = tuple(dict.fromkeys(sizes))
     return found
+
+
+def _picture_models(adapter: type[Provider]) -> Iterator[str]:
+    """The service's ids of its models that make pictures."""
+    for model in models_of(adapter).values():
+        if Mode.STILL in model.modes:
+            yield model.modes[Mode.STILL].model
 
 
 def video_seconds(adapter: type[Provider]) -> dict[str, int]:
@@ -126,8 +134,11 @@ def _prices_of(service: str, adapter: type[Provider], prices: PriceList) -> Iter
     """The rates of its models, those of equal ones together, then the models and resolutions without a price."""
     models: dict[tuple[Rate, bool], list[str]] = {}
     unknown: dict[tuple[str, ...], list[str]] = {}
-    for model, sizes in sizes_by_model(adapter).items():
-        rates = prices.rates(service, model)
+    clips = [(model, sizes, False) for model, sizes in sizes_by_model(adapter).items()]
+    # A picture is made in one size.
+    pictures = [(model, ("",), True) for model in dict.fromkeys(_picture_models(adapter))]
+    for model, sizes, is_picture in [*clips, *pictures]:
+        rates = prices.rates(service, model, pictures=is_picture)
         own = [(rate.resolution, rate.seconds, rate.price) for rate in prices.own_rates(service, model)]
         for rate in rates:
             is_own = (rate.resolution, rate.seconds, rate.price) in own
@@ -174,6 +185,6 @@ def _cells(service: str, price: ModelPrice) -> Sequence[str]:
 
 
 def amount(rate: Rate) -> str:
-    """`0.13 USD / s`, `0.90 USD / 5 s`."""
-    unit = "s" if rate.seconds is None else f"{rate.seconds} s"
+    """`0.13 USD / s`, `0.90 USD / 5 s`, `0.03 USD / picture`."""
+    unit = "picture" if rate.is_of_pictures else "s" if rate.seconds is None else f"{rate.seconds} s"
     return f"{rate.price.exactly} / {unit}"

@@ -1,17 +1,23 @@
-"""MP4s for the emulators: H.264 and AAC at 30 fps, moving and audible, different for each task."""
+"""Clips and pictures for the emulators, different for each task: MP4s of H.264 and AAC at 30 fps, moving and audible;
+PNGs and JPEGs."""
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import tempfile
+import zlib
 from functools import lru_cache
 from pathlib import Path
+from typing import Literal, TypeAlias
 
 import ffmpeg
+from PIL import Image
 
 from storyreel.tasks.media.binary import find_ffmpeg
 
+PictureForm: TypeAlias = Literal["PNG", "JPEG"]
 FPS = 30
 _GRAIN = 8
 """Each pixel of the drawn picture becomes a square of so many, so that encoding at full size costs little."""
@@ -24,6 +30,29 @@ def footage(seconds: int, width: int, height: int, mark: str) -> bytes:
     """
     payload = mark.encode()
     return _reel(seconds, width, height) + (len(payload) + 8).to_bytes(4, "big") + b"free" + payload
+
+
+def still(width: int, height: int, mark: str, form: PictureForm = "PNG") -> bytes:
+    """A picture of this size; `mark` makes its bytes differ from those of other pictures, and not its pixels.
+
+    The mark is in a text chunk before the end of a PNG (PNG, 11.3.4.3), or in a comment at the beginning of a JPEG.
+    """
+    picture, payload = _picture(width, height, form), mark.encode()
+    if form == "JPEG":
+        return picture[:2] + b"\xff\xfe" + (len(payload) + 2).to_bytes(2, "big") + payload + picture[2:]
+    chunk = b"tEXtComment\0" + payload
+    comment = (len(chunk) - 4).to_bytes(4, "big") + chunk + zlib.crc32(chunk).to_bytes(4, "big")
+    return picture[:-12] + comment + picture[-12:]
+
+
+@lru_cache(maxsize=8)
+def _picture(width: int, height: int, form: PictureForm) -> bytes:
+    """Soft noise in colour, drawn small and enlarged."""
+    small = (max(2, width // 40), max(2, height // 40))
+    bands = [Image.linear_gradient("L").rotate(angle).resize(small) for angle in (0, 90, 200)]
+    buffer = io.BytesIO()
+    Image.merge("RGB", bands).resize((width, height), Image.Resampling.BILINEAR).save(buffer, form, compress_level=1)
+    return buffer.getvalue()
 
 
 @lru_cache(maxsize=8)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
@@ -13,7 +13,7 @@ from urllib.parse import unquote_to_bytes
 
 from storyreel.testing.emulated import EmulatedService, Work
 from storyreel.testing.faults import Call
-from storyreel.testing.footage import footage
+from storyreel.testing.footage import footage, still
 from storyreel.testing.wire import HttpRequest, Reply
 
 KEY = "sk-emulator"
@@ -37,6 +37,8 @@ class RecordedAnswers:
     running: object
     """To a look at a task that has begun."""
     finished: object
+    finished_picture: object = None
+    """To a look at a task that has made a picture, if its form is another one than that of `finished`."""
     failed: object
     """To a look at a task that has failed for good."""
     error: object
@@ -56,6 +58,11 @@ class RecordedAnswers:
         texts = {"task": task, "clip": clip, "message": message}
         return re.sub(r"\{(task|clip|message)\}", lambda found: json.dumps(texts[found[1]])[1:-1], text).encode()
 
+    @property
+    def kind_of_picture(self) -> str:
+        """The kind of the answer to a look at a task that has made a picture."""
+        return "finished" if self.finished_picture is None else "finished_picture"
+
     def has(self, kind: str, placeholder: str) -> bool:
         """Whether the answer of a kind has a placeholder: `has("failed", "message")`."""
         return f"{{{placeholder}}}" in json.dumps(getattr(self, kind))
@@ -74,7 +81,8 @@ class RecordedService(EmulatedService):
     """Takes every POST to an address without a task's id for an order, and every GET to one with an id for a look.
 
     A task waits at the first look, runs at the second, and is finished at the third; `looks` are the kinds of these
-    answers. All clips are the same: `clip`, or 5 seconds of 1280 × 720.
+    answers. All clips are the same: `clip`, or 5 seconds of 1280 × 720. An order makes a picture of 1920 × 1080 if its
+    address or body names one of `picture_models`.
     """
 
     def __init__(
@@ -84,12 +92,14 @@ class RecordedService(EmulatedService):
         objects: Complaint = no_complaint,
         looks: tuple[str, ...] = ("queued", "running", "finished"),
         clip: bytes = b"",
+        picture_models: Iterable[str] = (),
     ) -> None:
         super().__init__(time.time)
         self.answers, self.objects, self.looks = answers, objects, looks
-        self.content = clip
+        self.content, self.picture_models = clip, tuple(picture_models)
         self.accepted: list[str] = []
         """The ids of the tasks that were made."""
+        self._pictures: set[str] = set()
         self._looked: dict[str, int] = {}
         self._ids = (f"task-{number}" for number in count(1))
 
@@ -112,6 +122,8 @@ class RecordedService(EmulatedService):
                 return Reply(400, self.answers.written("error", message=complaint), _JSON)
             task = next(self._ids)
             self.accepted.append(task)
+            if any(model in f"{request.path} {request.body.decode()}" for model in self.picture_models):
+                self._pictures.add(task)
             return Reply(200, self.answers.written("accepted", task=task), _JSON)
 
         return work
@@ -120,7 +132,9 @@ class RecordedService(EmulatedService):
         async def work() -> Reply:
             look = self.looks[min(self._looked.get(task, 0), len(self.looks) - 1)]
             self._looked[task] = self._looked.get(task, 0) + 1
-            link = f"{self.results_url}/{task}.mp4"
+            link = f"{self.results_url}/{task}.{'png' if task in self._pictures else 'mp4'}"
+            if look == "finished" and task in self._pictures:
+                look = self.answers.kind_of_picture
             return Reply(200, self.answers.written(look, task=task, clip=link), _JSON)
 
         return work
@@ -144,6 +158,8 @@ class RecordedService(EmulatedService):
         return work
 
     def clip(self, request: HttpRequest) -> Reply:
+        if request.path.endswith(".png"):
+            return Reply(200, still(1920, 1080, request.path), (("content-type", "image/png"),))
         return Reply(200, self.content or footage(5, 1280, 720, request.path), (("content-type", "video/mp4"),))
 
     def error_reply(self, status: int) -> Reply:

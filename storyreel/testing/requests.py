@@ -45,7 +45,7 @@ def sound(name: str = "https://films.example/line.wav") -> Attachment:
 
 def request_for(service: type[Provider], capability: Capability, **changes: Any) -> Request:
     """A request that a capability allows; `changes` are fields of Request."""
-    mode = capability.mode
+    mode, is_picture = capability.mode, capability.mode is Mode.STILL
     fields: dict[str, Any] = {
         "provider": service.name,
         "model": capability.model,
@@ -53,11 +53,8 @@ def request_for(service: type[Provider], capability: Capability, **changes: Any)
         "prompt": "A lamp is lit.",
         "negative_prompt": "",
         "seed": 7,
-        "seconds": Fraction(5),
-        "aspect_ratio": "16:9",
-        "resolution": "720p",
-        "width": 1280,
-        "height": 720,
+        "seconds": Fraction(0 if is_picture else 5),
+        **_size("1080p" if is_picture else "720p", "16:9"),
         "references": (image(),) if mode is Mode.REFERENCE else (),
         "first_frame": image("https://films.example/board.png") if mode is Mode.IMAGE else None,
         "take": 1,
@@ -106,8 +103,10 @@ def _ends(capability: Capability) -> Iterator[dict[str, Any]]:
         yield {"expand_prompt": True}
     if capability.watermark:
         yield {"watermark": True}
-    if capability.mode is Mode.REFERENCE:
+    if capability.mode in (Mode.REFERENCE, Mode.STILL):
         yield {"references": _most_images(capability)}
+    if capability.mode is Mode.STILL:
+        yield {"references": (image(),)}
 
 
 def _most_images(capability: Capability) -> tuple[Attachment, ...]:

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from storyreel.specs.storyboard import Mode
+from storyreel.tasks.providers.capability import Capability
 from storyreel.tasks.providers.errors import ProviderError
 from storyreel.tasks.providers.hosted import HostedProvider
-from storyreel.tasks.providers.models import find_capability
 from storyreel.tasks.providers.provider import Provider, TaskStatus
 from storyreel.tasks.providers.request import Request
 from storyreel.tasks.settings import service_variable
@@ -55,7 +55,9 @@ class HostedService:
 
     def emulated(self, **settings: Any) -> EmulatedService:
         """An emulator of it; without `settings`, a task is finished at the first look."""
-        return RecordedService(self.answers, objects=self.objects, **{"looks": ("finished",), **settings})
+        pictures = [one.model for one in self.capabilities if one.mode is Mode.STILL]
+        usual: dict[str, Any] = {"looks": ("finished",), "picture_models": pictures}
+        return RecordedService(self.answers, objects=self.objects, **usual | settings)
 
     def environment(self, base_url: str, key: str = KEY, **more: str) -> dict[str, str]:
         """The variables with which its adapter asks an emulator."""
@@ -66,9 +68,17 @@ class HostedService:
         return self.adapter(self.environment(base_url, key, **more), timeout=timeout)
 
     def request(self, mode: Mode | None = None, **changes: Any) -> Request:
-        """A request of its first model, in a mode or the first one; `changes` are fields of Request."""
-        modes = next(iter(self.adapter.models.values())).modes
-        return request_for(self.adapter, find_capability(self.adapter, None, mode or next(iter(modes))), **changes)
+        """A request in a mode or the first one, of the first model that has it; `changes` are fields of Request."""
+        capability = next(one for one in self.capabilities if mode in (None, one.mode))
+        return request_for(self.adapter, capability, **changes)
+
+    @property
+    def capabilities(self) -> list[Capability]:
+        """What it can do, once for each mode: the abilities of the first model that has it."""
+        found: dict[Mode, Capability] = {}
+        for model in self.adapter.models.values():
+            found |= {mode: one for mode, one in model.modes.items() if mode not in found}
+        return list(found.values())
 
     def refusal(self, status: int, message: str) -> Answer:
         """An error in the service's own form."""

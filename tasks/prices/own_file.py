@@ -129,7 +129,11 @@ def _move(
         input_video="assumed" if is_assumed else None,
         input_seconds=video_seconds if is_assumed else 0,
     )
-    own = [rate for rate in prices.own_rates(service, one.model) if rate.resolution in ("", one.resolution)]
+    own = [
+        rate
+        for rate in prices.own_rates(service, one.model)
+        if rate.resolution in ("", one.resolution) and not rate.is_of_pictures
+    ]
     written = next((rate for rate in own if _is_written_here(rate, after)), None)
     by_hand = next((rate for rate in own if rate != written), None)
     if written:

@@ -111,6 +111,7 @@ class _RateEntry(_Section):
     per_second: _Price = _LEFT_OUT
     seconds: _Seconds = _LEFT_OUT
     price: _Price = _LEFT_OUT
+    per_picture: _Price = _LEFT_OUT
     currency: Annotated[str, StringConstraints(pattern=_CURRENCY)]
     """Three capital letters, `USD` or `CNY`."""
     as_of: Annotated[date, BeforeValidator(_day)] = _LEFT_OUT
@@ -128,20 +129,26 @@ class _RateEntry(_Section):
 
     def _wrong_price(self) -> Iterator[tuple[str, str]]:
         by_clip = self.model_fields_set & {"seconds", "price"}
-        if "per_second" in self.model_fields_set and by_clip:
+        if "per_picture" in self.model_fields_set:
+            beside = self.model_fields_set & {"per_second", "seconds", "price", "resolution"}
+            for key in sorted(beside):
+                yield key, f"`{key}` cannot stand beside `per_picture`; a picture of any size has one price"
+        elif "per_second" in self.model_fields_set and by_clip:
             key = max(by_clip)
             yield key, f"`{key}` cannot stand beside `per_second`; a rate is for a second, or for a clip of `seconds`"
         elif len(by_clip) == 1:
             missing = "price" if "seconds" in by_clip else "seconds"
             yield missing, f"`{missing}` is missing; the price of a clip needs `seconds` and `price`"
         elif not by_clip and "per_second" not in self.model_fields_set:
-            yield "", "the rate has no price; write `per_second: 0.10`, or `seconds: 5` and `price: 0.90`"
+            or_else = "or `seconds: 5` and `price: 0.90`, or `per_picture: 0.03`"
+            yield "", f"the rate has no price; write `per_second: 0.10`, {or_else}"
 
     def _wrong_input(self) -> Iterator[tuple[str, str]]:
         keys = self.model_fields_set
         given = sorted(keys & {"input_video", "input_seconds"})
-        if given and keys & {"seconds", "price"}:
-            yield given[0], f"`{given[0]}` says nothing of a whole clip's price; leave it out, or give `per_second`"
+        if given and keys & {"seconds", "price", "per_picture"}:
+            what = "a picture's price" if "per_picture" in keys else "a whole clip's price"
+            yield given[0], f"`{given[0]}` says nothing of {what}; leave it out, or give `per_second`"
         elif given == ["input_seconds"]:
             yield given[0], "`input_seconds` stands without `input_video`; write `input_video: billed` beside it"
         elif len(given) == 2 and self.input_video == "free":
@@ -157,8 +164,11 @@ class _RateEntry(_Section):
 
     @cached_property
     def rate(self) -> Rate:
-        amount = self.per_second if "per_second" in self.model_fields_set else self.price
-        same = self.model_dump(exclude={"model", "per_second", "price", "currency"}, exclude_unset=True)
+        key = next(key for key in ("per_second", "per_picture", "price") if key in self.model_fields_set)
+        amount = getattr(self, key)
+        same = self.model_dump(exclude={"model", "per_second", "per_picture", "price", "currency"}, exclude_unset=True)
+        if key == "per_picture":
+            same["seconds"] = 0
         models = tuple(dict.fromkeys(self.model))
         return Rate(models=models, price=Money(amount=amount, currency=self.currency), **same)
 

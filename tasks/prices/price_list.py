@@ -16,6 +16,7 @@ from pydantic import PrivateAttr
 
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.money import DECIMALS, Money
+from storyreel.specs.storyboard import Mode
 from storyreel.tasks.prices.price_file import parse_prices, read_file
 from storyreel.tasks.prices.rates import Rate, Region, Tariff
 from storyreel.tasks.providers import load
@@ -95,12 +96,13 @@ class PriceList(Frozen):
         note = "; ".join(filter(None, (input_note, before, rate.doubt)))
         return Quote(money=_price_of(rate.price, request.seconds + input_seconds), note=note)
 
-    def billed(self, request: Request, seconds: Fraction) -> Money | None:
-        """The cost of the seconds that the service has billed for a take, reference video included; None if unknown."""
+    def billed(self, request: Request, units: Fraction) -> Money | None:
+        """The cost of what the service has billed for a take: seconds, reference video included, or pictures. None if
+        unknown."""
         rate = self.rate_of(request)
         if rate is None:
             return None
-        return rate.price if rate.seconds is not None else _price_of(rate.price, seconds)
+        return _price_of(rate.price, units) if rate.seconds is None or rate.is_of_pictures else rate.price
 
     def may_bill_failure(self, request: Request) -> bool:
         """Whether a task that fails may cost its price: its rate is known, and failures are not said to be free."""
@@ -129,10 +131,13 @@ class PriceList(Frozen):
         """A rate of this package with a model's terms beside its price, the same in all regions; None if unknown."""
         return next((r for r in self.shipped.rates if r.service == service and model in (r.models or (model,))), None)
 
-    def rates(self, service: str, model: str) -> tuple[Rate, ...]:
-        """All rates of a model in the configured region: the one in force for each resolution and length."""
+    def rates(self, service: str, model: str, *, pictures: bool = False) -> tuple[Rate, ...]:
+        """All rates of a model's clips, or of its pictures, in the configured region: the one in force for each
+        resolution and length."""
         found: list[Rate] = []
         for rate in self._in_force(service, model):
+            if rate.is_of_pictures is not pictures:
+                continue
             if not any(nearer.covers(rate.resolution, rate.seconds) for nearer in found):
                 found.append(rate)
         return tuple(found)
@@ -154,6 +159,8 @@ class PriceList(Frozen):
 
     def _unknown(self, request: Request) -> str:
         what = f"{request.provider} {request.model}, {request.resolution}, {float(request.seconds):.4g} s"
+        if request.mode is Mode.STILL:
+            what = f"a picture of {request.provider} {request.model}"
         do = f"give it in your price file ({PRICES})"
         if load(request.provider).publishes_prices:
             do = f"ask for it by storyreel prices --refresh, or {do}"

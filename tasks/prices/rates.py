@@ -1,4 +1,4 @@
-"""Rates of services for clips, and the regions that have rates of their own."""
+"""Rates of services for clips and pictures, and the regions that have rates of their own."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from storyreel.specs.money import Money
 
 
 class Rate(Frozen):
-    """The price of a service's clips, all or those of some models, region, resolution and length."""
+    """The price of a service's clips or pictures, all or those of some models, region, resolution and length."""
 
     service: str
     models: tuple[str, ...] = ()
@@ -20,9 +20,9 @@ class Rate(Frozen):
     resolution: str = ""
     """`480p`, `720p` or `1080p`; all if empty."""
     price: Money
-    """Of a billed second, or of a clip of `seconds`."""
+    """Of a billed second, of a clip of `seconds`, or of a picture."""
     seconds: int | None = None
-    """Length of the clips that have this price; None if every second is billed."""
+    """Length of the clips that have this price, 0 for pictures; None if every second is billed."""
     input_video: Literal["billed", "assumed", "free"] | None = None
     """Whether seconds of reference video are billed beside those of the clip. `assumed`: it is not published; they are
     counted, so that a budget holds. None if the rate does not say."""
@@ -42,8 +42,22 @@ class Rate(Frozen):
         return self.service == service and model in (self.models or (model,)) and self.region in ("", region)
 
     def covers(self, resolution: str, seconds: object) -> bool:
-        """Whether it holds for clips of a resolution and a length in seconds."""
-        return self.resolution in ("", resolution) and self.seconds in (None, seconds)
+        """Whether it holds for clips of a resolution and a length in seconds; of 0 s are pictures."""
+        if self.resolution not in ("", resolution):
+            return False
+        return seconds == self.seconds if self.seconds is not None else seconds != 0
+
+    @property
+    def is_of_pictures(self) -> bool:
+        """Whether it is the price of a picture."""
+        return self.seconds == 0
+
+    @property
+    def unit(self) -> str:
+        """`second`, `clip of 5 s` or `picture`."""
+        if self.is_of_pictures:
+            return "picture"
+        return "second" if self.seconds is None else f"clip of {self.seconds} s"
 
     @property
     def specificity(self) -> tuple[bool, ...]:
@@ -61,7 +75,7 @@ class Rate(Frozen):
 
     def __str__(self) -> str:
         """`0.60 CNY a second in Beijing at 720p (Model Studio's model pricing, 2026-11-21)`."""
-        what = f"{self.price.exactly} a {'second' if self.seconds is None else f'clip of {self.seconds} s'}"
+        what = f"{self.price.exactly} a {self.unit}"
         where = (f" in {self.region}" if self.region else "") + (f" at {self.resolution}" if self.resolution else "")
         origin = ", ".join(filter(None, (self.source, str(self.as_of or ""))))
         return ("free" if not self.price.amount else what) + where + (f" ({origin})" if origin else "")

@@ -49,7 +49,7 @@ class Capability(Frozen):
     model: str
     """The service's id of the model that it orders in this mode."""
     durations: tuple[int, ...] | None = None
-    """Sold seconds in rising order; None if any number of frames is sold."""
+    """Sold seconds in rising order, 0 alone for pictures; None if any number of frames is sold."""
     durations_with_video: tuple[int, ...] | None = None
     """Sold seconds if a reference video is sent; None if that makes no difference."""
     seconds_with_video: int | None = None

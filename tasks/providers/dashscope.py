@@ -1,6 +1,6 @@
 """DashScope, Alibaba's Model Studio, which is behind the others. Tasks can be listed, and cancelled while they wait.
 
-Source: its API references for Wan 2.7, asynchronous tasks, error codes and temporary files.
+Source: its API references for Wan 2.7 and its pictures, asynchronous tasks, error codes and temporary files.
 """
 
 from __future__ import annotations
@@ -19,8 +19,16 @@ from storyreel.tasks.providers.provider import RemoteTask, TaskStatus
 from storyreel.tasks.providers.request import Request
 from storyreel.tasks.providers.sent_file import SentFile
 from storyreel.tasks.providers.wan.answers import INTERNAL_CODES, TASK_FORM
-from storyreel.tasks.providers.wan.capabilities import HAPPY_HORSE, happy_horse, wan, wan_3
-from storyreel.tasks.providers.wan.request import BILLED, billed_seconds, order_body
+from storyreel.tasks.providers.wan.capabilities import HAPPY_HORSE, happy_horse, wan, wan_3, wan_image
+from storyreel.tasks.providers.wan.request import (
+    BILLED,
+    PICTURES,
+    billed_pictures,
+    billed_seconds,
+    order_body,
+    picture_body,
+    picture_link,
+)
 
 _BEIJING = timezone(timedelta(hours=8))
 """The zone of its times, which name none."""
@@ -135,7 +143,16 @@ class DashScope(HostedProvider):
         "wan3.0-video": wan_3("wan3.0-video", **_SENT),
         "wan3.0-video-prime": wan_3("wan3.0-video-prime", **_SENT),
         "happyhorse-1.1": happy_horse(HAPPY_HORSE, **_SENT),
+        "wan2.7-image": wan_image("wan2.7-image", data_uris=("image",), uploads=True),
+        "wan2.7-image-pro": wan_image("wan2.7-image-pro", data_uris=("image",), uploads=True),
     }
+
+    def submit_path(self, request: Request) -> str:
+        """Pictures have a path for asynchronous tasks of their own; the other one answers with the picture itself, so
+        that a lost answer would be a lost picture. Qwen Cloud's reference for wan2.7-image, read 2026-11-29."""
+        if request.mode is Mode.STILL:
+            return "/api/v1/services/aigc/image-generation/generation"
+        return self.order_path
 
     def submit_headers(self, urls: AttachmentUrls) -> dict[str, str]:
         """Ask for an asynchronous task, and to resolve addresses of the service's own store."""
@@ -145,15 +162,25 @@ class DashScope(HostedProvider):
         return headers
 
     def body(self, request: Request, urls: AttachmentUrls) -> dict[str, Any]:
+        if request.mode is Mode.STILL:
+            return picture_body(request, urls)
         return order_body(request, urls, self.capability_of(request))
 
     def status_path(self, task: str) -> tuple[str, dict[str, str | int]]:
         return f"/api/v1/tasks/{url_part(task)}", {}
 
     def read_finished(self, answer: Any, word: str) -> TaskStatus:
-        url = text_at(answer, "output", "video_url")
-        billed, remark = billed_seconds(answer), odd_amount(answer, *BILLED)
-        return TaskStatus(state="finished", detail=word, clip_url=url, billed_seconds=billed, remark=remark)
+        url = text_at(answer, "output", "video_url") or picture_link(answer)
+        remark = odd_amount(answer, *BILLED) or odd_amount(answer, *PICTURES)
+        seconds, pictures = billed_seconds(answer), billed_pictures(answer)
+        return TaskStatus(
+            state="finished",
+            detail=word,
+            clip_url=url,
+            billed_seconds=seconds,
+            billed_pictures=pictures,
+            remark=remark,
+        )
 
     def read_reason(self, answer: Any) -> tuple[str, str]:
         return text_at(answer, "output", "code"), text_at(answer, "output", "message")

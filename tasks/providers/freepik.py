@@ -1,6 +1,6 @@
 """Freepik, also called Magnific: one service on two hosts, with signed webhooks and a list of tasks.
 
-Source: its pages on Wan 2.7, Happy Horse, authentication and webhooks.
+Source: its pages on Wan 2.7, Happy Horse, Seedream 4.5, authentication and webhooks.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from urllib.parse import urlsplit
 
 from storyreel.specs.storyboard import Mode
 from storyreel.tasks.providers.answer_table import AnswerTable, Meaning, Rule, TaskForm
-from storyreel.tasks.providers.capability import model_of
+from storyreel.tasks.providers.capability import Capability, model_of
 from storyreel.tasks.providers.errors import Terminal, Transient
 from storyreel.tasks.providers.hosted import AttachmentUrls, HostedProvider, listed_task
 from storyreel.tasks.providers.http.response import text_at, url_part, value_at
 from storyreel.tasks.providers.provider import RemoteTask, Submission, TaskStatus
 from storyreel.tasks.providers.request import Attachment, Request
 from storyreel.tasks.providers.sent_file import SentFile
-from storyreel.tasks.providers.wan.capabilities import happy_horse, wan
+from storyreel.tasks.providers.wan.capabilities import WAN, happy_horse, wan
 from storyreel.tasks.settings import Settings
 
 ANSWERS = AnswerTable(
@@ -63,6 +63,28 @@ _HAPPY_HORSE = dict.fromkeys((Mode.REFERENCE, Mode.IMAGE, Mode.TEXT), "happy-hor
 _HAPPY_HORSE_DIFFERS: Mapping[Mode, Any] = {Mode.REFERENCE: {"watermark": True}, Mode.EDIT: {"images": 0}}
 
 
+# Its pages "Create image - Seedream 4.5" and "Edit image - Seedream 4.5", read 2026-11-29: JPG and PNG of 10 MB and 256
+# pixels a side at least. The most that the model takes is its maker's: 6000 pixels, 1:16 to 16:1.
+_PICTURES = WAN.model_copy(
+    update={
+        "image_formats": ("JPEG", "PNG"),
+        "alpha": True,
+        "image_bytes": 10_000_000,
+        "image_sides": (256, 6000),
+        "shape": 16,
+    }
+)
+_SHAPES: Mapping[str, str] = {
+    "16:9": "widescreen_16_9",
+    "9:16": "social_story_9_16",
+    "1:1": "square_1_1",
+    "4:3": "classic_4_3",
+    "3:4": "traditional_3_4",
+}
+_EDIT = "-edit"
+"""End of the name under which a model works from pictures."""
+
+
 class Freepik(HostedProvider):
     """api.freepik.com or api.magnific.com."""
 
@@ -96,6 +118,21 @@ class Freepik(HostedProvider):
             wan(Mode.TEXT, "wan-2-7", negative_prompt=False, negative_length=None, watermark=False, uploads=True),
         ),
         "happyhorse-1.1": happy_horse(_HAPPY_HORSE, _HAPPY_HORSE_DIFFERS, watermark=False, uploads=True),
+        "seedream-4.5": model_of(
+            Capability(
+                mode=Mode.STILL,
+                model="seedream-v4-5",
+                durations=(0,),
+                resolutions=("1080p",),
+                images=14,
+                videos=0,
+                first_frame=False,
+                negative_prompt=False,
+                prompt_length=4096,
+                media=_PICTURES,
+                uploads=True,
+            )
+        ),
     }
 
     def __init__(self, environment: Mapping[str, str] = os.environ, *, timeout: float = 60) -> None:
@@ -109,10 +146,26 @@ class Freepik(HostedProvider):
         return {"x-magnific-api-key" if host.endswith("magnific.com") else "x-freepik-api-key": key}
 
     def submit_path(self, request: Request) -> str:
-        return _path(request.mode, request.model)
+        return _path(request.mode, _sold_as(request))
 
     def body(self, request: Request, urls: AttachmentUrls) -> dict[str, Any]:
-        """Flat, each reference in an object."""
+        """Flat, each reference of a clip in an object."""
+        body = self._picture_body(request, urls) if request.mode is Mode.STILL else self._clip_body(request, urls)
+        if self._webhook:
+            body["webhook_url"] = self._webhook
+        return body
+
+    def _picture_body(self, request: Request, urls: AttachmentUrls) -> dict[str, Any]:
+        body: dict[str, Any] = {
+            "prompt": request.prompt,
+            "aspect_ratio": _SHAPES[request.aspect_ratio],
+            "seed": request.seed,
+        }
+        if request.references:
+            body["reference_images"] = [urls[reference.kind, reference.digest] for reference in request.references]
+        return body
+
+    def _clip_body(self, request: Request, urls: AttachmentUrls) -> dict[str, Any]:
         body: dict[str, Any] = {
             "prompt": request.prompt,
             "resolution": request.resolution.upper(),
@@ -145,14 +198,12 @@ class Freepik(HostedProvider):
             for field, kind in (("image_urls", "image"), ("video_urls", "video")):
                 if items := [_reference(item, urls) for item in request.references if item.kind == kind]:
                     body[field] = items
-        if self._webhook:
-            body["webhook_url"] = self._webhook
         return body
 
     def read_submission(self, answer: Any, request: Request) -> Submission:
         """The id with the mode before it, as a task is polled under the path of its mode and model."""
         task = self.answers.task_in(answer)
-        return Submission(task=self._task(request.mode, request.model, task) if task else "")
+        return Submission(task=self._task(request.mode, _sold_as(request), task) if task else "")
 
     def status_path(self, task: str) -> tuple[str, dict[str, str | int]]:
         """Raises Terminal if the id has no mode before it."""
@@ -160,7 +211,7 @@ class Freepik(HostedProvider):
         if not (mode in self.capabilities or (model and mode in list(Mode))):
             modes = ", ".join(f"{mode}/…" for mode in self.capabilities)
             what = f"{self.name} cannot be asked for the task {task}, whose mode is not known"
-            hint = f"write it as one of {modes}"
+            hint = f"write it as one of {modes}, {', '.join(f'{Mode.STILL}:{model}/…' for model in self._still_models)}"
             raise Terminal(what, service=self.name, hint=hint, next="storyreel reconcile")
         model = model or self.capabilities[Mode(mode)].model
         return f"{_path(Mode(mode), model)}/{url_part(number)}", {}
@@ -181,13 +232,17 @@ class Freepik(HostedProvider):
         """The ids and words of all tasks, as the list has no dates."""
         found = []
         sold = (each for model in self._models.values() for each in model.modes.values())
-        for mode, model in dict.fromkeys((each.mode, each.model) for each in sold):
-            entries = value_at(await self._client.get(_path(mode, model)), "data")
+        lists: list[tuple[Mode, str, str]] = [
+            (each.mode, each.model, each.model) for each in sold if each.mode is not Mode.STILL
+        ]
+        lists += [(Mode.STILL, model.removesuffix(_EDIT), model) for model in self._still_models]
+        for mode, model, path in dict.fromkeys(lists):
+            entries = value_at(await self._client.get(_path(mode, path)), "data")
             if not isinstance(entries, list):
                 raise Transient(f"{self.name} gave no list of tasks", service=self.name)
             found += [
                 RemoteTask(
-                    task=self._task(mode, model, listed_task(self.name, entry)),
+                    task=self._task(mode, path, listed_task(self.name, entry)),
                     model=model,
                     detail=text_at(entry, "status").lower(),
                 )
@@ -216,6 +271,12 @@ class Freepik(HostedProvider):
         usual = self.capabilities.get(mode)
         return f"{mode.value}/{number}" if usual and model == usual.model else f"{mode.value}:{model}/{number}"
 
+    @property
+    def _still_models(self) -> list[str]:
+        """Its names of the models that make pictures, and of each as it works from pictures."""
+        sold = (model.modes[Mode.STILL].model for model in self._models.values() if Mode.STILL in model.modes)
+        return [name for model in dict.fromkeys(sold) for name in (model, f"{model}{_EDIT}")]
+
 
 def _parts(task: str) -> tuple[str, str, str]:
     """Mode, model and id at the service of a stored id; the first two empty if it has none."""
@@ -225,7 +286,12 @@ def _parts(task: str) -> tuple[str, str, str]:
 
 
 def _path(mode: Mode, model: str) -> str:
-    return f"/v1/ai/{mode.value}/{model}"
+    return f"/v1/ai/{'text-to-image' if mode is Mode.STILL else mode.value}/{model}"
+
+
+def _sold_as(request: Request) -> str:
+    """Its name of the model of a request: one that works from pictures has another."""
+    return f"{request.model}{_EDIT}" if request.mode is Mode.STILL and request.references else request.model
 
 
 def _reference(reference: Attachment, urls: AttachmentUrls) -> dict[str, str]:

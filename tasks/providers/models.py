@@ -39,31 +39,39 @@ def _own_file(named: str, home: str) -> tuple[Path, bool]:
 
 
 def find_model(service: type[Provider], name: str | None, models: Mapping[str, Model] | None = None) -> Model | None:
-    """A model by its name in storyboards, or by the service's id of it; the default one without a name. None if the
-    service has none of that name. `models` are those of `models_of` if left out.
+    """A model by its name in storyboards, or by the service's id of it; without a name the default one, which makes
+    clips if the service has any that does. None if the service has none of that name. `models` are those of `models_of`
+    if left out.
 
     A service that draws boards has one model, whatever a storyboard names for the others.
     """
     models = models_of(service) if models is None else models
-    default = next(iter(models.values()))
+    default = next(filter(_makes_clips, models.values()), next(iter(models.values())))
     if name is None or any(capability.draws_board for capability in default.modes.values()):
         return default
     return models.get(name) or next(filter(None, (model.only(name) for model in models.values())), None)
 
 
-def still_model(service: type[Provider], name: str | None) -> Model | None:
+def still_model(service: type[Provider], name: str | None, models: Mapping[str, Model] | None = None) -> Model | None:
     """A service's model for pictures, found as by `find_model`; without a name the first that makes any. None if it has
     no such model."""
+    models = models_of(service) if models is None else models
     if name is not None:
-        return find_model(service, name)
-    return next((model for model in models_of(service).values() if Mode.STILL in model.modes), None)
+        return find_model(service, name, models)
+    return next((model for model in models.values() if Mode.STILL in model.modes), None)
+
+
+def _makes_clips(model: Model) -> bool:
+    return any(mode is not Mode.STILL for mode in model.modes)
 
 
 def find_capability(
     service: type[Provider], model: str | None, mode: Mode, models: Mapping[str, Model] | None = None
 ) -> Capability:
-    """What a service can do with a model, found as by `find_model`, in a mode. Raises LookupError if it cannot."""
-    found = find_model(service, model, models)
+    """What a service can do with a model, found as by `find_model`, in a mode; without a name, a picture is made by
+    `still_model`. Raises LookupError if it cannot."""
+    is_usual_picture = model is None and mode is Mode.STILL
+    found = (still_model if is_usual_picture else find_model)(service, model, models)
     if found is None or mode not in found.modes:
         raise LookupError(f"{service.name} has no {model or 'model'} for {mode}")
     return found.modes[mode]

@@ -1,4 +1,4 @@
-"""The interface of a service that makes clips."""
+"""The interface of a service that makes clips and pictures."""
 
 from __future__ import annotations
 
@@ -41,17 +41,24 @@ class TaskStatus(Frozen):
     detail: str = ""
     """The service's own word: queued, generating, …"""
     clip_url: str = ""
-    """Where a hosted service has the finished clip."""
+    """Where a hosted service has the finished clip or picture."""
     cost: Money | None = None
     """The cost that the service names with the finished clip, or None."""
     billed_seconds: Fraction | None = None
     """The seconds, of input and output together, that the service says it billed, or None."""
+    billed_pictures: Fraction | None = None
+    """The pictures that the service says it billed, or None."""
     is_known: bool = True
     """Whether `detail` is a word that the service is known to use."""
     is_queued: bool = False
     """Whether `detail` says that the task has not begun."""
     remark: str = ""
     """As in a Submission."""
+
+    @property
+    def billed(self) -> Fraction | None:
+        """What the service says it billed, in the unit of the price: seconds, or pictures. None if it does not say."""
+        return self.billed_seconds if self.billed_seconds is not None else self.billed_pictures
 
 
 class RemoteTask(Frozen):
@@ -93,7 +100,7 @@ class PublishedPrices(Frozen):
 
 
 class Provider(ABC):
-    """A service that makes clips. An async context manager, one for all takes of a run."""
+    """A service that makes clips or pictures. An async context manager, one for all takes of a run."""
 
     name: ClassVar[str]
     models: ClassVar[Mapping[str, Model]]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import Any, ClassVar, Literal
@@ -12,13 +12,14 @@ from uuid import uuid4
 
 from storyreel.testing.faults import Answer, Call
 from storyreel.testing.wire import HttpRequest, Reply, json_reply
-from tests.services import wan
+from tests.services import wan, wan_image
 from tests.services.checking import Field, Violation, violations
 from tests.services.clock import BEIJING
 from tests.services.dashscope_codes import BY_STATUS, CODES
 from tests.services.emulator import DAY, Rate, Refusal, Route, Settings
 from tests.services.jobs import Failure, Job, Phase
 from tests.services.references import Finding, Reference
+from tests.services.sales import Order
 from tests.services.uploads import UploadingEmulator
 
 RATES = (Rate(Call.CREATE, 5, 1), Rate(Call.POLL, 20, 1), Rate(Call.LIST, 20, 1), Rate(Call.UPLOAD, 100, 1))
@@ -74,6 +75,7 @@ class Dashscope(UploadingEmulator):
     def routes(self) -> tuple[Route, ...]:
         return (
             Route(Call.CREATE, "POST", "/api/v1/services/aigc/video-generation/video-synthesis", self.create),
+            Route(Call.CREATE, "POST", "/api/v1/services/aigc/image-generation/generation", self.create_picture),
             Route(Call.LIST, "GET", "/api/v1/tasks/?", self.list_tasks),
             Route(Call.POLL, "GET", "/api/v1/tasks/(?P<id>[^/]+)", self.poll),
             Route(Call.CANCEL, "POST", "/api/v1/tasks/(?P<id>[^/]+)/cancel", self.cancel),
@@ -82,20 +84,41 @@ class Dashscope(UploadingEmulator):
 
     async def create(self, request: HttpRequest) -> Reply:
         """Check, accept, queue."""
-        self._check_key(request)
-        if request.headers.get("x-dashscope-async") != "enable":
-            raise Refusal(self._no("AccessDenied", "current user api does not support synchronous calls."))
-        body = self.json_body(request)
+        body = self._asynchronous(request)
         self._check(body)
-        failure = self._unresolved(request, body)
+        failure = self._unresolved(request, body, wan.references(body))
         findings, bad_reference = ({}, None) if failure else await self.check_references(wan.references(body))
         if violation := wan.too_long(body, findings):
             raise Refusal(self._no("InvalidParameter", _sentence(violation)))
+        return self._accepted(request, body, wan.order(body, findings), failure or bad_reference)
+
+    async def create_picture(self, request: HttpRequest) -> Reply:
+        """Check an order of a picture, accept, queue."""
+        body = self._asynchronous(request)
+        refuses_long = self.doubts.long_prompt == "refuse"
+        table = wan_image.fields(schemes=_SCHEMES, refuses_long=refuses_long)
+        wrong = violations(table, body, unknown_fields=self.settings.unknown_fields) or wan_image.combinations(body)
+        if wrong:
+            raise Refusal(self._no("InvalidParameter", _sentence(wrong[0])))
+        pictures = wan_image.references(body)
+        failure = self._unresolved(request, body, pictures)
+        if not failure:
+            _, failure = await self.check_references(pictures)
+        return self._accepted(request, body, wan_image.order(body), failure)
+
+    def _asynchronous(self, request: HttpRequest) -> Any:
+        """The body of a create that asks for a task."""
+        self._check_key(request)
+        if request.headers.get("x-dashscope-async") != "enable":
+            raise Refusal(self._no("AccessDenied", "current user api does not support synchronous calls."))
+        return self.json_body(request)
+
+    def _accepted(self, request: HttpRequest, body: Mapping[str, Any], order: Order, failure: Failure | None) -> Reply:
         if self.is_balance_spent():
             raise Refusal(self._no("Arrearage"))
         if self.doubts.beyond_at_once == "refuse" and self._is_full():
             raise Refusal(self._no("Throttling"))
-        job = self.sell(request, body, wan.order(body, findings), str(uuid4()), failure or bad_reference)
+        job = self.sell(request, body, order, str(uuid4()), failure)
         return json_reply({"output": {"task_status": "PENDING", "task_id": job.id}, "request_id": str(uuid4())})
 
     async def poll(self, request: HttpRequest, id: str) -> Reply:
@@ -106,7 +129,8 @@ class Dashscope(UploadingEmulator):
             return json_reply({"request_id": str(uuid4()), "output": {"task_id": id, "task_status": "UNKNOWN"}})
         phase, word = self.jobs.poll(job)
         link = self.link_to(job) if phase is Phase.DONE else ""
-        return json_reply({"request_id": str(uuid4())} | wan.task_reply(job, phase, word, link))
+        task_reply = wan_image.task_reply if job.sale.order.is_picture else wan.task_reply
+        return json_reply({"request_id": str(uuid4())} | task_reply(job, phase, word, link))
 
     async def cancel(self, request: HttpRequest, id: str) -> Reply:
         """End a task that has not begun."""
@@ -146,7 +170,7 @@ class Dashscope(UploadingEmulator):
         """Where to upload a file, for a model, and with what signature."""
         self._check_key(request)
         model = request.query_value("model") or ""
-        if request.query_value("action") != "getPolicy" or model not in wan.MODELS:
+        if request.query_value("action") != "getPolicy" or model not in (*wan.MODELS, *wan_image.MODELS):
             raise Refusal(self._no("InvalidParameter", "action must be getPolicy and model a known one"))
         place = f"dashscope-instant/{secrets.token_hex(8)}/{datetime.fromtimestamp(request.at, BEIJING):%Y-%m-%d}"
         ticket = self.uploads.ticket(f"{place}/{uuid4()}", seconds=_TICKET_SECONDS, model=model)
@@ -222,10 +246,12 @@ class Dashscope(UploadingEmulator):
         if wrong:
             raise Refusal(self._no("InvalidParameter", _sentence(wrong[0])))
 
-    def _unresolved(self, request: HttpRequest, body: Mapping[str, Any]) -> Failure | None:
+    def _unresolved(
+        self, request: HttpRequest, body: Mapping[str, Any], references: Sequence[Reference]
+    ) -> Failure | None:
         """Uploads are found with the header alone, and by the model alone that they were made for."""
         resolves = request.headers.get("x-dashscope-ossresourceresolve") == "enable"
-        for reference in wan.references(body):
+        for reference in references:
             if not reference.url.startswith("oss://"):
                 continue
             upload = self.uploads.find(reference.url.removeprefix("oss://"))

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Literal
 
 from storyreel.testing.emulated import EmulatedService, Refusal, Work
 from storyreel.testing.faults import Call
-from storyreel.testing.footage import footage
+from storyreel.testing.footage import PictureForm, footage, still
 from storyreel.testing.wire import HttpRequest, Reply
 from tests.services.clock import Clock
 from tests.services.jobs import Failure, Job, Jobs, Phase, Script
@@ -85,6 +85,8 @@ class Emulator(EmulatedService):
     name: ClassVar[str]
     oss: ClassVar[bool] = False
     """Whether clips are in Alibaba's OSS, which refuses an Authorization header with a signed link."""
+    picture_form: ClassVar[PictureForm] = "PNG"
+    """The format of its pictures."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -217,9 +219,13 @@ class Emulator(EmulatedService):
             start = self.clock.now() if self.settings.renews_links or job.ended is None else job.ended
             expires = None if self.settings.link_seconds is None else start + self.settings.link_seconds
             target = self.result_target(job)
-            self.results.publish(target, Link(lambda: _clip(job), expires, self.settings.link_gets))
+            self.results.publish(target, self._link(job, expires))
             job.link = target
         return self.results_url + job.link
+
+    def _link(self, job: Job, expires: float | None) -> Link:
+        kind = "video/mp4" if not job.sale.order.is_picture else f"image/{self.picture_form.lower()}"
+        return Link(lambda: _made(job, self.picture_form), expires, self.settings.link_gets, kind)
 
     def _script_for(self, order: Order) -> Script:
         for entry in list(self._scripts):
@@ -230,8 +236,10 @@ class Emulator(EmulatedService):
         return self.settings.script
 
 
-def _clip(job: Job) -> bytes:
+def _made(job: Job, picture_form: PictureForm) -> bytes:
     if job.script.delivers:
         return job.script.delivers.read_bytes()
     order = job.sale.order
+    if order.is_picture:
+        return still(order.width, order.height, job.id, picture_form)
     return footage(order.seconds, order.width, order.height, job.id)

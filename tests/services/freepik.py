@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Literal
 from uuid import uuid4
 
 from storyreel.testing.faults import Call
+from storyreel.testing.footage import PictureForm
 from storyreel.testing.wire import HttpRequest, Reply, json_reply
 from tests.services import wan
 from tests.services.checking import Field, Violation, violations
@@ -124,6 +125,31 @@ _SINGLE: Mapping[str, tuple[str, Kind]] = {
 """Fields that name one file: Model Studio's word for it, and what it must be."""
 
 
+PICTURE_MODELS = ("seedream-v4-5", "seedream-v4-5-edit")
+PICTURE_SIZES: Mapping[str, tuple[int, int]] = {
+    "square_1_1": (2048, 2048),
+    "widescreen_16_9": (2730, 1536),
+    "social_story_9_16": (1536, 2730),
+    "portrait_2_3": (1672, 2508),
+    "traditional_3_4": (1774, 2364),
+    "standard_3_2": (2508, 1672),
+    "classic_4_3": (2364, 1774),
+    "cinematic_21_9": (3062, 1312),
+}
+"""Pixels of a picture: its pages on Seedream 4.5, read 2026-11-29."""
+_PICTURE: Mapping[str, Field] = {
+    "prompt": Field("text", needed=True, least=1, most=4096),
+    "webhook_url": _URL,
+    "aspect_ratio": Field("text", choices=tuple(PICTURE_SIZES)),
+    "seed": Field("integer", least=0, most=2**32 - 1),
+    "enable_safety_checker": Field("boolean"),
+}
+_FROM_PICTURES: Mapping[str, Field] = {
+    "reference_images": Field("list", needed=True, least=1, most=14, item=Field("url"))
+}
+"""It takes base64 too, which is not sent."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class FreepikSettings(Settings):
     """What Freepik does not document."""
@@ -157,6 +183,7 @@ class Freepik(UploadingEmulator):
     """The emulator of Freepik."""
 
     name: ClassVar[str] = "freepik"
+    picture_form: ClassVar[PictureForm] = "JPEG"
     keeps: ClassVar[float] = DAY
 
     def __init__(self, settings: FreepikSettings | None = None) -> None:
@@ -179,6 +206,13 @@ class Freepik(UploadingEmulator):
                 Route(Call.LIST, "GET", path, partial(self.list_tasks, mode=mode)),
                 Route(Call.POLL, "GET", path + "/(?P<id>[^/]+)", partial(self.poll, mode=mode)),
             ]
+        for model in PICTURE_MODELS:
+            path = f"/v1/ai/text-to-image/{model}"
+            found += [
+                Route(Call.CREATE, "POST", path, partial(self.create_picture, model=model)),
+                Route(Call.LIST, "GET", path, partial(self.list_tasks, mode=model)),
+                Route(Call.POLL, "GET", path + "/(?P<id>[^/]+)", partial(self.poll, mode=model)),
+            ]
         return tuple(found)
 
     async def create(self, request: HttpRequest, mode: Form) -> Reply:
@@ -190,13 +224,33 @@ class Freepik(UploadingEmulator):
         if wrong:
             raise Refusal(self._invalid(wrong))
         findings, failure = await self.check_references(_references(mode, body))
+        return self._accepted(request, body, _order(mode, body, findings), failure)
+
+    async def create_picture(self, request: HttpRequest, model: str) -> Reply:
+        """Check an order of a picture, accept, begin."""
+        self._check_key(request)
+        body = self.json_body(request)
+        table = _PICTURE | (_FROM_PICTURES if model.endswith("-edit") else {})
+        if wrong := violations(table, body, unknown_fields=self.settings.unknown_fields):
+            raise Refusal(self._invalid(wrong))
+        pictures = [
+            Reference(url, "image", f"reference_images[{at}]", sides=(256, 6000), formats=("JPEG", "PNG"))
+            for at, url in enumerate(body.get("reference_images", []))
+        ]
+        _, failure = await self.check_references(pictures)
+        shape = body.get("aspect_ratio", "square_1_1")
+        width, height = PICTURE_SIZES[shape]
+        ordered = Order(model, body["prompt"], 0, "1080p", nearest_ratio(width, height), width, height)
+        return self._accepted(request, body, ordered, failure)
+
+    def _accepted(self, request: HttpRequest, body: Mapping[str, Any], order: Order, failure: Failure | None) -> Reply:
         if self.is_balance_spent():
             raise Refusal(self.error_reply(self.doubts.broke_status))
-        job = self.sell(request, body, _order(mode, body, findings), str(uuid4()), failure)
+        job = self.sell(request, body, order, str(uuid4()), failure)
         return json_reply({"data": {"generated": [], "task_id": job.id, "status": "CREATED"}})
 
-    async def poll(self, request: HttpRequest, mode: Form, id: str) -> Reply:
-        """The status of a task; each mode knows only its own tasks."""
+    async def poll(self, request: HttpRequest, mode: str, id: str) -> Reply:
+        """The status of a task; each path knows only its own tasks."""
         self._check_key(request)
         job = self.jobs.find(id)
         if job is None or job.sale.order.model != mode:
@@ -204,8 +258,8 @@ class Freepik(UploadingEmulator):
         phase, word = self.jobs.poll(job)
         return json_reply({"data": self._task_data(job, phase, word)})
 
-    async def list_tasks(self, request: HttpRequest, mode: Form) -> Reply:
-        """All tasks of a mode, newest first: ids and statuses, nothing more."""
+    async def list_tasks(self, request: HttpRequest, mode: str) -> Reply:
+        """All tasks of a mode or model, newest first: ids and statuses, nothing more."""
         self._check_key(request)
         self.jobs.advance()
         known = [job for job in reversed(self.jobs.all()) if job.sale.order.model == mode]
@@ -265,7 +319,8 @@ class Freepik(UploadingEmulator):
         return self._invalid([violation]), Failure("", f"{reference.where}: {finding.detail}")
 
     def result_target(self, job: Job) -> str:
-        return f"/content/mg-upscaler/{secrets.token_hex(8)}/{job.id}.mp4?token=exp~{int(self.clock.now())}"
+        ending = "jpg" if job.sale.order.is_picture else "mp4"
+        return f"/content/mg-upscaler/{secrets.token_hex(8)}/{job.id}.{ending}?token=exp~{int(self.clock.now())}"
 
     def _check_key(self, request: HttpRequest) -> None:
         given = request.headers.get(self.doubts.key_header)

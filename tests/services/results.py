@@ -19,6 +19,8 @@ class Link:
     """Seconds since 1970."""
     gets: int | None
     """How many more times; None without limit."""
+    kind: str = "video/mp4"
+    """Media type."""
 
 
 @dataclass
@@ -54,12 +56,12 @@ class ResultHost:
             return _refused(403, "AccessDenied", "Request has expired.")
         if link.gets is not None and request.method == "GET":
             link.gets -= 1
-        return _content(link.content(), request)
+        return _content(link.content(), request, link.kind)
 
 
-def _content(content: bytes, request: HttpRequest) -> Reply:
+def _content(content: bytes, request: HttpRequest, kind: str) -> Reply:
     etag = f'"{hashlib.md5(content, usedforsecurity=False).hexdigest().upper()}"'
-    headers = (("content-type", "video/mp4"), ("etag", etag), ("accept-ranges", "bytes"))
+    headers = (("content-type", kind), ("etag", etag), ("accept-ranges", "bytes"))
     if request.headers.get("if-none-match") == etag:
         return Reply(304, b"", headers)
     wanted = re.fullmatch(r"bytes=(\d*)-(\d*)", request.headers.get("range", ""))

@@ -34,6 +34,7 @@ class Order:
     prompt: str
     """As the model gets it."""
     seconds: int
+    """0 of a picture."""
     resolution: str
     """480p, 720p or 1080p."""
     ratio: str
@@ -41,6 +42,11 @@ class Order:
     height: int
     input_seconds: int = 0
     """Seconds of reference video that are billed."""
+
+    @property
+    def is_picture(self) -> bool:
+        """Whether a picture was ordered, and no clip."""
+        return self.seconds == 0
 
     @property
     def billed_seconds(self) -> int:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from storyreel.specs.storyboard import Mode
 from storyreel.tasks.providers.errors import (
@@ -25,7 +26,7 @@ class Looks:
     """A task is believed to be finished or failed only if the service says so."""
 
     async def test_a_take_is_ordered_once_polled_and_downloaded(self, service: HostedService, tmp_path: Path) -> None:
-        for mode in next(iter(service.adapter.models.values())).modes:
+        for mode in (capability.mode for capability in service.capabilities):
             if mode is Mode.EDIT:
                 continue  # at some services, and tried by itself
             async with service.opened() as (provider, emulator):
@@ -33,10 +34,14 @@ class Looks:
                 accepted = await provider.submit(ordered)
                 status = await finished(provider, accepted.task)
                 seen: list[float] = []
-                into = tmp_path / f"{mode.value}.mp4"
+                into = tmp_path / mode.value
                 await provider.fetch(ordered, status, into, seen.append)
             assert len(emulator.accepted) == 1
             assert into.stat().st_size > 0
+            if mode is Mode.STILL:
+                with Image.open(into) as picture:
+                    picture.load()
+                    assert abs(picture.width / picture.height - ordered.width / ordered.height) < 0.01
             assert seen == sorted(seen) and seen[-1] == 1.0
 
     async def test_queued_and_running_tasks_are_told_apart(self, service: HostedService) -> None:
@@ -45,6 +50,9 @@ class Looks:
         assert told == [("pending", True, True), ("pending", False, True), ("finished", False, True)]
         assert looks["queued"].detail and looks["running"].detail
         assert looks["finished"].clip_url == "https://films.example/clip.mp4"
+        if any(capability.mode is Mode.STILL for capability in service.capabilities):
+            picture = await self._look(service, service.answers.kind_of_picture)
+            assert (picture.state, picture.clip_url) == ("finished", "https://films.example/clip.mp4")
 
     @pytest.mark.parametrize(
         "trouble",

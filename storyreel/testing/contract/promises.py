@@ -23,6 +23,8 @@ from storyreel.testing.requests import local_image, promised, request_for
 from storyreel.testing.service import HostedService
 from storyreel.testing.wire import HttpRequest
 
+_WITH_PICTURES = (Mode.IMAGE, Mode.REFERENCE, Mode.STILL)
+
 
 @pytest.mark.asyncio
 class Promises:
@@ -43,6 +45,7 @@ class Promises:
                 assert capability.mode is mode, f"{name}: {capability.mode} stands under {mode}"
                 sold = capability.durations
                 assert sold is None or (sold and sorted({*sold}) == [*sold]), f"{name}, {mode}: {sold}"
+                assert (sold == (0,)) is (mode is Mode.STILL), f"{name}, {mode}: a picture has 0 s, and it alone"
                 assert capability.ratios and capability.resolutions, f"{name}, {mode}"
 
     async def test_what_it_promises_can_be_ordered(self, service: HostedService) -> None:
@@ -66,9 +69,9 @@ class Promises:
         file = tmp_path / "mira.png"
         Image.effect_noise((1280, 720), 50).convert("RGB").save(file)
         async with service.opened() as (provider, emulator):
-            for capability in next(iter(service.adapter.models.values())).modes.values():
+            for capability in service.capabilities:
                 use: Use = "first_frame" if capability.mode is Mode.IMAGE else "image"
-                if capability.mode not in (Mode.IMAGE, Mode.REFERENCE) or not capability.accepts_local_file(use):
+                if capability.mode not in _WITH_PICTURES or not capability.accepts_local_file(use):
                     continue
                 picture = local_image(file)
                 sent = {"first_frame": picture} if use == "first_frame" else {"references": (picture,)}

@@ -151,6 +151,33 @@ def happy_horse(ids: Mapping[Mode, str], differing_by_mode: Mapping[Mode, Any] =
     return _family(_HAPPY_HORSE_ALL, by_mode, ids, differing)
 
 
+def wan_image(model: str, **differing: Any) -> Model:
+    """Wan 2.7's pictures, from text and up to 9 pictures, at most 2048 × 2048.
+
+    Source: Model Studio's API reference "Wan image generation and editing 2.7" of 2026-11-20 and its guide to image
+    editing, whose prompts name `image 1`, read 2026-11-29. The table of its parameters has no negative prompt.
+    """
+    return model_of(
+        Capability(
+            **{
+                "mode": Mode.STILL,
+                "model": model,
+                "durations": (0,),
+                "resolutions": ("1080p",),
+                "images": 9,
+                "videos": 0,
+                "first_frame": False,
+                "negative_prompt": False,
+                "prompt_length": 5000,
+                "watermark": True,
+                "label": "image 1",
+                "media": WAN,
+                **differing,
+            }
+        )
+    )
+
+
 def _family(
     all_modes: Mapping[str, Any],
     by_mode: Mapping[Mode, Mapping[str, Any]],

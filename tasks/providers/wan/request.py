@@ -1,7 +1,8 @@
 """The body of an order for one of Alibaba's models, and the billed seconds in a response, for DashScope and for APIYI's
 gateway to it.
 
-Source: Model Studio's API references for wan2.7-r2v, -i2v and -t2v; for wan3.0-video, read 2026-11-28.
+Source: Model Studio's API references for wan2.7-r2v, -i2v and -t2v; for wan3.0-video, read 2026-11-28; "Wan image
+generation and editing 2.7", read 2026-11-29.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any
 from storyreel.specs.storyboard import Mode
 from storyreel.tasks.providers.capability import Capability
 from storyreel.tasks.providers.hosted import AttachmentUrls
-from storyreel.tasks.providers.http.response import amount_at
+from storyreel.tasks.providers.http.response import amount_at, text_at, value_at
 from storyreel.tasks.providers.request import Attachment, Request
 
 
@@ -60,6 +61,21 @@ def order_body(request: Request, urls: AttachmentUrls, capability: Capability) -
     return {"model": request.model, "input": content, "parameters": parameters}
 
 
+def picture_body(request: Request, urls: AttachmentUrls) -> dict[str, Any]:
+    """The order of one picture. Each picture is billed, so their number is written. The size is written in pixels: with
+    `2K` it would have the shape of the last reference."""
+    content = [{"text": request.prompt}]
+    content += [{"image": urls[reference.kind, reference.digest]} for reference in request.references]
+    parameters = {
+        "size": f"{request.width}*{request.height}",
+        "n": 1,
+        "watermark": request.watermark,
+        "seed": request.seed,
+    }
+    messages = [{"role": "user", "content": content}]
+    return {"model": request.model, "input": {"messages": messages}, "parameters": parameters}
+
+
 def _reference(reference: Attachment, urls: AttachmentUrls, capability: Capability) -> dict[str, str]:
     item = {"type": f"reference_{reference.kind}", "url": urls[reference.kind, reference.digest]}
     if reference.voice and capability.voices is None:
@@ -67,11 +83,28 @@ def _reference(reference: Attachment, urls: AttachmentUrls, capability: Capabili
     return item
 
 
+PICTURES = ("usage", "image_count")
+"""Where the number of billed pictures is in a response."""
 BILLED = ("usage", "duration")
 """Where the billed seconds are in a response."""
 
 
 def billed_seconds(answer: Any) -> Fraction | None:
     """Seconds that a finished task's `usage` says were billed, input video and output together; None if it does not."""
-    seconds = amount_at(answer, *BILLED)
-    return None if seconds is None else Fraction(seconds)
+    return _number(answer, BILLED)
+
+
+def billed_pictures(answer: Any) -> Fraction | None:
+    """The pictures that a finished task's `usage` says were billed; None if it does not."""
+    return _number(answer, PICTURES)
+
+
+def picture_link(answer: Any) -> str:
+    """The link to the picture in the answer of a finished task; empty if it has none."""
+    parts = value_at(answer, "output", "choices", 0, "message", "content")
+    return next(filter(None, (text_at(part, "image") for part in parts)), "") if isinstance(parts, list) else ""
+
+
+def _number(answer: Any, path: tuple[str, ...]) -> Fraction | None:
+    number = amount_at(answer, *path)
+    return None if number is None else Fraction(number)

@@ -83,6 +83,12 @@ def test_a_price_of_clips_that_was_written_by_hand_is_kept_too() -> None:
     assert not refreshed(text, published((T2V, "1080p", "0.09")))[1][0].is_kept
 
 
+def test_a_price_of_pictures_is_no_price_that_a_published_one_would_change() -> None:
+    text = "prices: 1\nrates: [{service: aimlapi, per_picture: 0.04, currency: USD}]\n"
+    (move,) = refreshed(text, published((T2V, "720p", "0.09")))[1]
+    assert move.before is None and not move.is_kept
+
+
 def test_terms_that_the_user_gave_to_a_written_price_stay() -> None:
     text = f"prices: 1\nrates:\n{item(0)}  failed: billed  # they said so\n"
     after, (move,) = refreshed(text, published((R2V, "1080p", "0.6")))

@@ -61,6 +61,9 @@ rates:
   - {service: freepik, currency: USD}
   - {service: aimlapi, region: Rome, per_second: 1, price: 5, currency: USD}
   - {service: freepik, seconds: 3601, region: , price: 1, currency: USD}
+  - {service: freepik, per_picture: 1, per_second: 1, resolution: 720p, currency: USD}
+  - {service: freepik, per_picture: -1, currency: USD}
+  - {service: freepik, per_picture: 1, input_video: free, currency: USD}
 """
     ) == [
         "1:9: `prices` is `2` (write `1`)",
@@ -90,11 +93,16 @@ rates:
         "20:13: `model` is empty (write at least one)",
         "20:29: `per_second` is empty: not a number (write it without quotes and without the currency: `0.084`)",
         "21:5: entry 15 of `rates` must have keys of its own (it needs `service` and `currency`)",
-        "22:5: the rate has no price (write `per_second: 0.10`, or `seconds: 5` and `price: 0.90`)",
+        "22:5: the rate has no price (write `per_second: 0.10`, or `seconds: 5` and `price: 0.90`,"
+        " or `per_picture: 0.03`)",
         "23:32: aimlapi has no region `Rome` (leave `region` out)",
         "23:60: `price` cannot stand beside `per_second` (a rate is for a second, or for a clip of `seconds`)",
         "24:33: `seconds` is `3601`, but must be at most 3600",
         "24:47: `region` is empty (write a text, or leave the key out)",
+        "25:52: `per_second` cannot stand beside `per_picture` (a picture of any size has one price)",
+        "25:67: `resolution` cannot stand beside `per_picture` (a picture of any size has one price)",
+        "26:37: `per_picture` is `-1`: a price is never negative (write 0 for what is free)",
+        "27:53: `input_video` says nothing of a picture's price (leave it out, or give `per_second`)",
     ]
 
 
@@ -108,6 +116,8 @@ def test_a_clip_that_is_priced_twice_is_reported(wrong: Wrong) -> None:
     rate = "  - {service: apiyi, model: %s, per_second: 0.1, currency: USD}\n"
     text = "prices: 1\nrates:\n" + rate % "[a, b]" + rate % "c" + rate % "[c, b, a]"
     assert wrong(text) == ["5:5: this is priced already in line 4 (keep one of the two)"]
+    pictures = text.replace("b, a], per_second", "b, a], per_picture")
+    assert len(parse_prices(pictures, "prices.yaml").rates) == 3, "a picture and a clip are not the same"
 
 
 @pytest.mark.parametrize(

@@ -256,6 +256,39 @@ rates:
     )
 
 
+def picture(service: str = "dashscope", model: str | None = None) -> Request:
+    """A request for a picture, by the model that is usual or another."""
+    return asked(service, Mode.STILL, 0, "1080p", of=model)
+
+
+def test_a_picture_has_a_price_of_its_own_in_each_region() -> None:
+    singapore = PriceList.read({"DASHSCOPE_BASE_URL": "https://ws-1.ap-southeast-1.maas.aliyuncs.com"})
+    assert SHIPPED.price(picture()).money == money("0.2", CNY)
+    assert SHIPPED.price(picture(model="wan2.7-image-pro")).money == money("0.5", CNY)
+    assert singapore.price(picture()).money == money("0.220177", CNY)
+    assert SHIPPED.billed(picture(), Fraction(2)) == money("0.4", CNY), "each picture is billed"
+    assert SHIPPED.refunds_failure(picture())
+    drawn = picture().model_copy(update={"provider": "animatic", "model": "animatic"})
+    assert SHIPPED.price(drawn).money == money("0", USD)
+    unknown = SHIPPED.price(picture("freepik"))
+    assert unknown.money is None
+    assert unknown.note.startswith("the price of a picture of freepik seedream-v4-5 is unknown; give it in your")
+
+
+def test_the_price_of_a_second_is_no_price_of_a_picture_nor_the_other_way_round(prices: Prices) -> None:
+    """Of a picture's 0 seconds it would come to nothing, and no budget would hold."""
+    by_second = prices("rates: [{service: freepik, per_second: 0.1, currency: USD}]")
+    assert by_second.price(picture("freepik")).money is None and not by_second.may_bill_failure(picture("freepik"))
+    assert not by_second.rates("freepik", "seedream-v4-5", pictures=True)
+    text = "rates: [{service: freepik, per_picture: 0.04, currency: EUR, source: our contract}]"
+    by_picture = prices(text)
+    assert by_picture.price(picture("freepik")).money == money("0.04", "EUR")
+    assert by_picture.price(asked("freepik")).money is None
+    assert by_picture.rates("freepik", "wan-2-7") == ()
+    (rate,) = by_picture.rates("freepik", "seedream-v4-5", pictures=True)
+    assert str(rate) == "0.04 EUR a picture (our contract)"
+
+
 def test_a_host_of_ones_own_can_be_said_to_be_in_a_region(prices: Prices) -> None:
     ours = prices("regions: {dashscope: {Singapore: [proxy.example]}}", DASHSCOPE_BASE_URL="https://a.proxy.example/x")
     assert ours.price(asked("dashscope")).money == money("3.66962", CNY)
@@ -305,7 +338,8 @@ rates:
 
 def test_every_shipped_rate_is_of_a_model_that_its_service_has_and_says_who_says_so() -> None:
     for rate in SHIPPED.shipped.rates:
-        assert rate.service in names() and rate.source and rate.as_of and rate.input_video
+        assert rate.service in names() and rate.source and rate.as_of and rate.failed
+        assert (rate.input_video is None) is rate.is_of_pictures
         able = [each for model in models_of(load(rate.service)).values() for each in model.modes.values()]
         assert set(rate.models) <= {capability.model for capability in able}
         assert rate.resolution in {"", *(size for capability in able for size in capability.resolutions)}

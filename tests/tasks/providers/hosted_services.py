@@ -97,6 +97,14 @@ SERVICES: Mapping[str, Service] = {
                 queued={"output": {"task_id": "{task}", "task_status": "PENDING"}},
                 running={"output": {"task_id": "{task}", "task_status": "RUNNING"}},
                 finished={"output": {"task_id": "{task}", "task_status": "SUCCEEDED", "video_url": "{clip}"}},
+                finished_picture={
+                    "output": {
+                        "task_id": "{task}",
+                        "task_status": "SUCCEEDED",
+                        "choices": [{"message": {"content": [{"type": "image", "image": "{clip}"}]}}],
+                    },
+                    "usage": {"image_count": 1},
+                },
                 failed={"output": {"task_id": "{task}", "task_status": "FAILED", "code": "X", "message": "{message}"}},
                 error={**_ERROR, "code": "SomethingElse", "request_id": "r-1"},
                 cancelled={"output": {"task_id": "{task}", "task_status": "CANCELED"}},

@@ -373,8 +373,13 @@ def planned(folder: Path, film: dict[str, Any], service: str) -> Plan:
     return make_plan(read(file), History(purchases=lambda _: {}, holds=lambda _: False), service)
 
 
-SOLD = [(name, model) for name, service in SERVICES.items() for model in models_of(service.adapter)]
-"""Every service with each of its models."""
+SOLD = [
+    (name, model)
+    for name, service in SERVICES.items()
+    for model, sold in models_of(service.adapter).items()
+    if Mode.STILL not in sold.modes
+]
+"""Every service with each of its models of clips."""
 
 
 @pytest.mark.parametrize(("name", "model"), SOLD)
