@@ -26,6 +26,14 @@ from storyreel.tasks.request.edition import Edition, editions
 from storyreel.tasks.request.unsupported import Unsupported
 
 
+class _Identities(dict[str, str]):
+    """The identities of pictures by their slates."""
+
+    def find(self, slate: str) -> str:
+        """That of a picture; of one that cannot be planned, one that stands for it."""
+        return self.get(slate, "unsupported")
+
+
 class TakeBuilder:
     """Builds the takes of one film, still without their states.
 
@@ -111,19 +119,18 @@ class TakeBuilder:
     ) -> list[PlannedTake]:
         """All takes; with `ordered_in`, one edition a shot, as if the whole film had been ordered in these."""
         made: dict[str, tuple[Shot, list[PlannedTake]]] = {}
+        pictures = _Identities(), _Identities()
+        """Of the pictures that clips are made of, and of those that were asked of the services, which are made of each
+        other."""
         all_takes: list[PlannedTake] = []
         problems: list[Problem] = []
-
-        def identity_of(slate: str) -> str:
-            return used_take(made[slate][1]).identity if slate in made else "unsupported"
-
         for place, (shot, edition) in enumerate(zip_longest(self._shots, ordered_in)):
             # A shot whose upstream has a problem is checked too, so that all problems are reported at once.
             upstream = upstream_of(shot, made)
             services = self._services_of(shot, provider)
             build = partial(
                 self._of_shot, services=services, upstream=upstream,
-                pictures=pictures_of(self.film, shot, identity_of),
+                pictures=pictures_of(self.film, shot, pictures[isinstance(shot, PictureShot)].find),
             )  # fmt: skip
             try:
                 takes = build(shot, edition=edition)
@@ -131,8 +138,11 @@ class TakeBuilder:
                     shot, takes, warnings = apply_verdicts(self.film, shot, build, verdicts.find)
                     self._shots[place] = shot
                     self.warnings += warnings
-                if isinstance(shot, PictureShot) and STAND_IN in (provider, self._drafted_by):
-                    takes = self._bought_or_drawn(shot, takes)
+                if isinstance(shot, PictureShot):
+                    pictures[1][shot.shot] = used_take(takes).identity
+                    if STAND_IN in (provider, self._drafted_by):
+                        takes = self._bought_or_drawn(shot, takes)
+                    pictures[0][shot.shot] = used_take(takes).identity
             except Unsupported as unsupported:
                 problems += (_problem(self.film, shot, one) for one in unsupported.all)
             else:
@@ -147,9 +157,10 @@ class TakeBuilder:
         return self.film.draft.provider if self._of_film and self.film.draft else None
 
     def _services_of(self, shot: Shot, provider: str | None) -> Sequence[str]:
-        """The services that are asked for a shot; who makes the stills may be written for them alone."""
-        if isinstance(shot, PictureShot) and shot.stills.services:
-            return shot.stills.services
+        """The services that are asked for a shot. Who makes the stills may be written for them alone; an animatic uses
+        those that were bought."""
+        if isinstance(shot, PictureShot) and (shot.stills.services or provider == STAND_IN):
+            return shot.services
         return (provider,) if provider else shot.services
 
     def _bought_or_drawn(self, picture: PictureShot, takes: list[PlannedTake]) -> list[PlannedTake]:
@@ -157,7 +168,7 @@ class TakeBuilder:
         stated = with_states(takes, self.film.title, self.history)
         if bought := [take for take in stated if take.state in ("cached", "resuming")]:
             used = used_take(bought)
-            return [take.model_copy(update={"circled": take is used}) for take in bought]
+            return [take.model_copy(update={"circled": take is used, "pictures": ()}) for take in bought]
         return self._of_shot(picture, (STAND_IN,), None, NO_PICTURES)
 
     def _stand_in(self, shot: Shot, upstream: Upstream | None, pictures: Pictures) -> list[PlannedTake]:
