@@ -14,8 +14,9 @@ from storyreel.flows.planning.model import Plan, PlannedTake
 from storyreel.flows.services.catalogue import transport_of
 from storyreel.flows.terminal import Terminal, styled
 from storyreel.specs.frozen import Frozen
+from storyreel.specs.pictures import owner_of, picture_slate
 from storyreel.specs.problems.phrases import counted, listed, suggestion
-from storyreel.specs.storyboard import Shot, Storyboard, is_remote
+from storyreel.specs.storyboard import Storyboard, is_remote
 from storyreel.tasks.providers import load
 from storyreel.tasks.providers.hosted import HostedProvider
 from storyreel.tasks.providers.http.client import order_headers
@@ -39,7 +40,7 @@ class ExplainedAttachment(Frozen):
     """The key of the cast member or location in the storyboard; may be empty."""
     use: Use
     source: str
-    """The path as in the storyboard, an address, or the take whose last frame it is, or whose end."""
+    """The path as in the storyboard, an address, or the take whose last frame it is, or whose end, or whose picture."""
     digest: str
     travels: str
     """How it gets to the service: a `Transport` or `a link`."""
@@ -108,24 +109,29 @@ def explain(
     film: Storyboard, plan: Plan, take: PlannedTake, environment: Mapping[str, str] = os.environ
 ) -> Explanation:
     """Explain the request for a take of a plan of `film`. Reads local files; sends nothing."""
-    shot = next(shot for shot in film.all_shots if shot.shot == take.shot)
     adapter = load(take.request.provider)
     service = adapter(environment) if issubclass(adapter, HostedProvider) else None
     attachments = tuple(_attachments(film, plan, take.request, adapter, environment))
     return Explanation(
         take=take,
-        why=_why(film, shot, goes_on=take.request.first_clip is not None, edits=take.request.edited is not None),
+        why=_why(film, take),
         attachments=attachments,
         http_request=_http_request(service, take.request, attachments) if service else None,
     )
 
 
-def _why(film: Storyboard, shot: Shot, *, goes_on: bool, edits: bool) -> str:
+def _why(film: Storyboard, take: PlannedTake) -> str:
+    if take.kind != "clip":
+        part = {"still": "first frame", "last still": "last frame", "sheet": "sheet"}[take.kind]
+        return f"it is the {part} of {owner_of(take.shot)}"
+    shot = next(shot for shot in film.all_shots if shot.shot == take.shot)
     begins = f"it begins with the last frame of {shot.upstream}" if shot.continues else ""
-    begins = f"it goes on from the end of {shot.upstream}" if goes_on else begins
-    begins = begins or (f"it begins with {shot.first_frame}" if shot.first_frame else "")
-    begins += f" and ends with {shot.last_frame}" if shot.last_frame else ""
-    if edits:
+    begins = f"it goes on from the end of {shot.upstream}" if take.request.first_clip else begins
+    first = picture_slate(shot.shot, "still") if shot.still else shot.first_frame
+    last = picture_slate(shot.shot, "last still") if shot.last_still else shot.last_frame
+    begins = begins or (f"it begins with {first}" if first else "")
+    begins += f" and ends with {last}" if last else ""
+    if take.request.edited:
         return f"it edits a take of {shot.upstream if shot.edits_another else 'its own shot'}"
     if shot.mode:
         return "its `mode` says so"
@@ -176,9 +182,11 @@ def _attachments(
 
 def _source(film: Storyboard, plan: Plan, attachment: Attachment) -> str:
     kind, _, mark = attachment.digest.partition(":")
-    if kind == "take":
+    if kind in ("take", "still"):
         key, _, part = mark.partition(" ")
         before = next(take for take in plan.takes if take.identity == key)
+        if kind == "still":
+            return f"{before.shot} take {before.take}"
         part = part or ("last frame" if attachment.kind == "image" else "clip")
         return f"{part} of {before.shot} take {before.take}"
     if is_remote(attachment.source):
@@ -250,9 +258,12 @@ def _facts(explanation: Explanation) -> Iterator[tuple[str, str]]:
     yield "asked for", f"{request.mode.value}: {explanation.why}"
     yield "model", request.model
     size = f"{request.width}×{request.height}"
-    yield "length", f"{float(take.cut_seconds):.4g} s in the cut, {float(request.seconds):.4g} s made, {size}"
+    if take.kind == "clip":
+        yield "length", f"{float(take.cut_seconds):.4g} s in the cut, {float(request.seconds):.4g} s made, {size}"
+    else:
+        yield "size", size
     yield "seed", str(request.seed)
-    if request.prompt:
+    if request.prompt and take.kind == "clip":
         yield "expansion", "on: the service rewrites the prompt" if request.expand_prompt else "off"
     if take.laid_with(take.chosen):
         why = f": {take.chosen.why_laid}" if take.chosen.why_laid else ""

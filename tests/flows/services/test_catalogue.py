@@ -19,9 +19,12 @@ def test_the_four_services_and_the_animatic_are_installed_with_their_modes() -> 
     assert set(found) == {"animatic", *SERVICES}
     for name, service in found.items():
         edits = {"video-edit"} if name in ("animatic", "apiyi", "dashscope") else set()
+        stills = {"still"} if name == "animatic" else set()
         assert {capability.mode for capability in service.models[0].capabilities} == {
-            "text-to-video", "image-to-video", "reference-to-video", *edits
+            "text-to-video", "image-to-video", "reference-to-video", *edits, *stills
         }  # fmt: skip
+        makers = {"animatic": "animatic", "dashscope": "wan2.7-image", "freepik": "seedream-4.5"}
+        assert service.still_model == makers.get(name, "")
         assert service.paid == (name != "animatic")
         assert service.key == ("" if name == "animatic" else f"{name.upper()}_API_KEY")
 
@@ -45,6 +48,9 @@ def test_a_service_is_ready_when_its_key_is_set() -> None:
         ("dashscope", "reference-to-video", "voice", "the service's own store", "the service's own store"),
         ("freepik", "reference-to-video", "video", "the service's own store", "the service's own store"),
         ("freepik", "image-to-video", "image", "not taken", "not taken"),
+        ("dashscope", "still", "image", "inside the request", "inside the request"),
+        ("freepik", "still", "image", "the service's own store", "the service's own store"),
+        ("freepik", "still", "first_frame", "not taken", "not taken"),
     ],
 )
 def test_the_transport_of_a_local_file_is_listed_for_each_use(
@@ -54,7 +60,8 @@ def test_the_transport_of_a_local_file_is_listed_for_each_use(
         found = {each.name: each for each in installed_services(environment)}
         service = found[name]
         assert isinstance(service, Service)
-        assert service.models[0].transports[mode][use] == expected  # type: ignore[index]
+        model = next(one for one in service.models if mode in one.transports)
+        assert model.transports[mode][use] == expected  # type: ignore[index]
 
 
 def test_a_service_that_cannot_be_loaded_is_named_and_stops_nothing(cold_storyreel: Command, tmp_path: Path) -> None:

@@ -91,3 +91,37 @@ def test_both_frames_are_shown_where_they_are_sent(film: Path, name: str, travel
     written = StringIO()
     print_explanation(Console(file=written), explanation)
     assert f"last frame: board.png; {travels}" in written.getvalue()
+
+
+STILLS = """
+storyboard: 1
+title: Stills
+defaults: {provider: dashscope, stills: {provider: freepik}}
+cast: {mira: {description: a keeper, sheet: true}}
+shots:
+  - {shot: 1A, action: "{mira} waits.", duration: 4s, cast: [mira], still: true, last_still: She leaves.}
+"""
+
+
+def test_a_picture_is_explained_as_it_would_be_sent_and_by_what_it_is_of(tmp_path: Path) -> None:
+    file = tmp_path / "film.yaml"
+    file.write_text(STILLS)
+    film = read(file)
+    plan = make_plan(film, NOTHING)
+    told = {slate: explain(film, plan, find_take(plan, slate, None), {}) for slate in ("mira@sheet", "1A@still", "1A")}
+    assert {slate: each.why for slate, each in told.items()} == {
+        "mira@sheet": "it is the sheet of mira",
+        "1A@still": "it is the first frame of 1A",
+        "1A": "it begins with 1A@still and ends with 1A@last-still",
+    }
+    assert [(each.source, each.travels) for each in told["1A"].attachments] == [
+        ("1A@still take 1", "inside the request"), ("1A@last-still take 1", "inside the request")
+    ]  # fmt: skip
+    requests = {slate: each.http_request for slate, each in told.items()}
+    sheet, still = requests["mira@sheet"], requests["1A@still"]
+    assert sheet and sheet.url == "https://api.freepik.com/v1/ai/text-to-image/seedream-v4-5"
+    assert still and still.url == f"{sheet.url}-edit"
+    assert still.body["reference_images"] == ["‹mira@sheet take 1, the service's own store›"]
+    said = StringIO()
+    print_explanation(Console(file=said, width=200), told["1A@still"])
+    assert "size        1920×1080" in said.getvalue() and "Image 1 (mira): mira@sheet take 1" in said.getvalue()
