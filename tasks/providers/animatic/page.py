@@ -52,7 +52,8 @@ def lay_out(request: Request, board: Board) -> Page:
 
     view = end = None
     first, last = pictures.opened(request.first_frame, canvas), pictures.opened(request.last_frame, canvas)
-    if first and last:
+    # Where the camera comes to over a first frame that it drew is what the last one shows.
+    if first and last and not (first.is_drawn and last.is_drawn):
         end = flat(_board(last, board.model_copy(update={"camera": "static"}), canvas), canvas)
     if shown := first or last:
         panes = _board(shown, board, canvas)

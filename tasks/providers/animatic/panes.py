@@ -69,10 +69,15 @@ def standing(image: Image.Image, canvas: Canvas) -> Pane:
     return Pane(Camera.of("static", canvas), 0, 0, None, image)
 
 
+def place_among(found: tuple[Picture, ...], canvas: Canvas) -> Picture | None:
+    """The first picture that would fill the frame, which none of a person does as a rule; None if there is none."""
+    ratio = canvas.width / canvas.height
+    return next((picture for picture in found if not picture.is_sheet and picture.fits(ratio)), None)
+
+
 def behind(found: tuple[Picture, ...], canvas: Canvas) -> Image.Image:
     """The backdrop of pictures that do not fill the frame: the first that would, else the first, out of focus."""
-    places = (picture for picture in found if not picture.is_sheet and picture.fits(canvas.width / canvas.height))
-    ground = next(places, found[0])
+    ground = place_among(found, canvas) or found[0]
     return blurred_backdrop(opaque(ground.still), canvas.width, canvas.height, light=0.42)
 
 

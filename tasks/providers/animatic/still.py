@@ -8,14 +8,26 @@ from operator import mul
 from pathlib import Path
 from typing import NamedTuple
 
-from PIL import Image
+from PIL import Image, ImageFilter
 
+from storyreel.tasks.media.stills import cover
 from storyreel.tasks.media.text.layout import Box, Weight, fit, one_line, shadowed
 from storyreel.tasks.providers.animatic import pictures
 from storyreel.tasks.providers.animatic.canvas import DIM, WHITE, Canvas, Palette, canvas_of
 from storyreel.tasks.providers.animatic.captions import draw_at_side
 from storyreel.tasks.providers.animatic.page import MOST_PANES, card_of
-from storyreel.tasks.providers.animatic.panes import Pane, behind, filling, fills, flat, framed, row
+from storyreel.tasks.providers.animatic.panes import (
+    HEADROOM,
+    Pane,
+    behind,
+    filling,
+    fills,
+    flat,
+    framed,
+    opaque,
+    place_among,
+    row,
+)
 from storyreel.tasks.providers.animatic.pictures import CARD, PICTURE, Picture
 from storyreel.tasks.providers.animatic.scenery import empty_set
 from storyreel.tasks.providers.request import Board, Request
@@ -24,6 +36,13 @@ _QUALITY = 95
 """Of JPEG, without loss that can be seen; a PNG takes twice the bytes and more."""
 _MOST_OF_ONE = 4
 """Most pictures in a sheet."""
+
+_SHARES = {
+    "extreme wide": 0.45, "wide": 0.5, "full": 0.6, "medium wide": 0.7, "medium": 0.8, "medium close up": 0.9,
+}  # fmt: skip
+"""Height of people by the size of the shot, in heights of the safe area; of closer shots 1."""
+_LIGHT = 0.72
+"""Brightness of the place behind people, a little out of focus."""
 
 _Rows = list[tuple[Picture, ...]]
 
@@ -54,8 +73,20 @@ def still_of(request: Request, board: Board) -> Still:
     if fills(found[0], board, canvas):
         pane = filling(found[0], board, canvas)
         return Still(pane.seen(pane.camera.end if kind == "last-still" else pane.camera.start), PICTURE)
+    return Still(_people(found, board, canvas), PICTURE)
+
+
+def _people(found: tuple[Picture, ...], board: Board, canvas: Canvas) -> Image.Image:
+    """Pictures side by side, the larger the closer the shot, in front of the place if there is a picture of that."""
     shown = tuple(picture for picture in found if not fills(picture, board, canvas))
-    return Still(_framed(row(shown, canvas.safe, _static(board), canvas), behind(found, canvas), canvas), PICTURE)
+    safe, share = canvas.safe, _SHARES.get(board.size, 1)
+    high = round(safe.height * share)
+    box = Box(x=safe.x, y=safe.y + (safe.height - high) // 2, width=safe.width, height=high)
+    ground = behind(found, canvas)
+    if place := place_among(found, canvas):
+        sharp = cover(opaque(place.still), canvas.width, canvas.height, HEADROOM)
+        ground = sharp.filter(ImageFilter.GaussianBlur(canvas.px(5))).point(lambda level: int(level * _LIGHT))
+    return _framed(row(shown, box, _static(board), canvas), ground, canvas)
 
 
 def _card(request: Request, board: Board, canvas: Canvas, palette: Palette) -> Still:

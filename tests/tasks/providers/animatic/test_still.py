@@ -121,7 +121,7 @@ def test_what_is_said_in_a_shot_is_not_in_its_still(place: Path) -> None:
 
 def test_of_several_people_each_is_seen_whole_and_the_place_is_behind_them(face: Path, place: Path) -> None:
     people = [attachment(face, subject=name) for name in ("mira", "tom")]
-    picture = shown(still(references=[*people, attachment(place, subject="room")]))
+    picture = shown(still(references=[*people, attachment(place, subject="room")], size="close up"))
     with Image.open(face) as whole:
         faces = whole.convert("RGB")
     scale = picture.height * 0.9 / faces.height
@@ -131,7 +131,13 @@ def test_of_several_people_each_is_seen_whole_and_the_place_is_behind_them(face:
     for x in (left, left + wide + gap):
         seen = picture.crop((x, 36, x + wide, 36 + round(faces.height * scale)))
         assert difference(seen, faces.resize(seen.size)) < 14
-    assert picture.getpixel((5, 5)) != picture.getpixel((1270, 700))
+    edge = (0, 0, 200, 720)
+    with Image.open(place) as behind:
+        darker = behind.convert("RGB").point(lambda level: int(level * 0.72))
+    assert difference(picture.crop(edge), darker.crop(edge)) < 6
+    assert difference(picture.crop(edge), darker.transpose(Image.Transpose.ROTATE_180).crop(edge)) > 20
+    wide = shown(still(references=[*people, attachment(place, subject="room")], size="wide"))
+    assert difference(wide.crop((0, 0, 1280, 150)), picture.crop((0, 0, 1280, 150))) > 10, "smaller, the wider the shot"
 
 
 def test_a_sheet_tells_the_name_and_the_description_beside_every_picture(
@@ -176,3 +182,16 @@ async def test_a_shot_that_continues_one_with_a_card_has_no_picture_to_begin_wit
     card = await drawn(still(), tmp_path / "card.jpg")
     ordered = over(card)
     assert end_of(lay_out(ordered, board_of(ordered)), board_of(ordered)) is None
+
+
+async def test_the_camera_comes_to_the_end_that_was_drawn_instead_of_mixing_into_it(
+    place: Path, tmp_path: Path
+) -> None:
+    files = [await drawn(still(slate, references=[attachment(place)], camera="push in"), tmp_path / f"{slate}.jpg")
+             for slate in ("1A@still", "1A@last-still")]  # fmt: skip
+    asked = over(files[0], camera="push in").model_copy(update={"last_frame": made(files[1])})
+    assert lay_out(asked, board_of(asked)).end is None
+    with Image.open(files[1]) as picture:
+        picture.save(tmp_path / "bought.png")
+    asked = asked.model_copy(update={"last_frame": made(tmp_path / "bought.png")})
+    assert lay_out(asked, board_of(asked)).end
