@@ -47,11 +47,11 @@ def still(width: int, height: int, mark: str, form: PictureForm = "PNG") -> byte
 
 @lru_cache(maxsize=8)
 def _picture(width: int, height: int, form: PictureForm) -> bytes:
-    """Soft noise in colour, drawn small and enlarged."""
+    """Bands of colour, drawn small and enlarged, so that it costs little."""
     small = (max(2, width // 40), max(2, height // 40))
     bands = [Image.linear_gradient("L").rotate(angle).resize(small) for angle in (0, 90, 200)]
     buffer = io.BytesIO()
-    Image.merge("RGB", bands).resize((width, height), Image.Resampling.BILINEAR).save(buffer, form, compress_level=1)
+    Image.merge("RGB", bands).resize((width, height), Image.Resampling.NEAREST).save(buffer, form, compress_level=1)
     return buffer.getvalue()
 
 

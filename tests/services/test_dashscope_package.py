@@ -12,6 +12,7 @@ from pathlib import Path
 import av
 import httpx
 import pytest
+from PIL import Image
 
 from tests.services.dashscope import Dashscope
 from tests.services.jobs import Failure, Phase, Script
@@ -60,3 +61,27 @@ def test_the_package_understands_failures_refusals_lists_and_cancels(service: Da
     listed = dashscope.VideoSynthesis.list(status="CANCELED")  # type: ignore[attr-defined]
     assert [entry["task_id"] for entry in listed.output["data"]] == [waiting.output.task_id]
     assert len(service.accepted) == 2
+
+
+def test_the_package_makes_a_picture_from_pictures(service: Dashscope, tmp_path: Path) -> None:
+    import dashscope
+    from dashscope.aigc.image_generation import ImageGeneration
+    from dashscope.api_entities.dashscope_response import Message
+
+    image = tmp_path / "mira.png"
+    image.write_bytes(picture())
+    service.use_script(Script(waiting=0, running=0))
+    content = [{"text": "image 1 climbs."}, {"image": str(image)}]
+    message = Message(role="user", content=content)
+    accepted = ImageGeneration.async_call(
+        model="wan2.7-image", messages=[message], n=1, size="1080*1920", api_key=dashscope.api_key
+    )
+    assert (accepted.status_code, accepted.output.task_status) == (200, "PENDING")
+    reply = ImageGeneration.wait(accepted)
+    assert reply.output.task_status == "SUCCEEDED" and reply.usage.image_count == 1
+    (part,) = reply.output.choices[0].message.content
+    with Image.open(io.BytesIO(httpx.get(part["image"]).content)) as made:
+        assert (made.format, made.size) == ("PNG", (1080, 1920))
+    sold = service.accepted[0]
+    assert sold.request.path == "/api/v1/services/aigc/image-generation/generation"
+    assert any(one.get("image", "").startswith("oss://") for one in sold.body["input"]["messages"][0]["content"])

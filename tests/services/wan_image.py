@@ -30,8 +30,6 @@ def fields(*, schemes: tuple[str, ...], refuses_long: bool) -> dict[str, Field]:
     part = {
         "text": Field("text", least=1, most=PROMPT if refuses_long else None),
         "image": Field("url", schemes=schemes),
-        # The `dashscope` package writes it beside each.
-        "type": Field("text", choices=("text", "image")),
     }
     content = Field("list", needed=True, least=1, item=Field("object", fields=part))
     message = {"role": Field("text", needed=True, choices=("user",)), "content": content}
@@ -44,6 +42,8 @@ def fields(*, schemes: tuple[str, ...], refuses_long: bool) -> dict[str, Field]:
         "thinking_mode": Field("boolean"),
         "watermark": Field("boolean"),
         "seed": Field("integer", least=0, most=2**31 - 1),
+        # In no page, but the `dashscope` package sends it, 2.0.2.
+        "is_async": Field("boolean"),
         "bbox_list": Field("list"),
         "color_palette": Field("list", least=3, most=10, item=Field("object", fields=color)),
     }
