@@ -6,6 +6,7 @@ import json
 import math
 import subprocess
 from array import array
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from moto.server import ThreadedMotoServer
 
 from storyreel.tasks.media.binary import find_ffmpeg
 from storyreel.testing.faults import Answer, Call
+from tests.everything import asked_for, asked_for_the_draft, impossible, parts, possible
 from tests.flows.staging import Stage
 from tests.services.emulator import Emulator
 from tests.services.jobs import Script
@@ -87,7 +89,7 @@ def likeness(film: str, recording: Path, seconds: float) -> float:
     return sum(x * y for x, y in zip(a, b, strict=False)) / math.sqrt(powers) if powers else 0.0
 
 
-def parts(service: str, body: dict[str, Any]) -> dict[str, Any]:
+def wishes(service: str, body: dict[str, Any]) -> dict[str, Any]:
     """What a body asks for, in one form for all services; what is missing is left out."""
     if service in ("apiyi", "dashscope"):
         media, asked = body["input"].get("media", []), body["parameters"]
@@ -143,7 +145,7 @@ def test_one_storyboard_is_rendered_by_every_service(
 
 
 def _assert_asked_for_what_was_written(service: str, bodies: list[dict[str, Any]]) -> None:
-    asked = [parts(service, body) for body in bodies]
+    asked = [wishes(service, body) for body in bodies]
     label = "image 1" if service == "apiyi" else "Image 1"
     climbs = next(part for part in asked if "climbs the last stair" in part["prompt"])
     assert climbs["prompt"].startswith(label) and "are Mira, a woman in her sixties" in climbs["prompt"]
@@ -168,6 +170,51 @@ def _assert_asked_for_what_was_written(service: str, bodies: list[dict[str, Any]
         assert part["expands"] is False
         assert "text, watermark" in (part["avoid"] or part["prompt"])
         assert "overcast coastal light" in part["prompt"]
+
+
+WITH_DRAFTS = [pytest.param(service, service != "freepik", marks=pytest.mark.matrix) for service in SERVICES]
+"""That of Freepik is another service's."""
+
+
+@pytest.mark.parametrize(("service", "has_draft"), [("dashscope", False), *WITH_DRAFTS])
+def test_one_storyboard_that_uses_everything_is_rendered_and_asked_for_field_by_field(
+    service: str, has_draft: bool, tmp_path: Path, fresh_environment: dict[str, str], standing_server: str,
+    bucket: dict[str, str],
+) -> None:  # fmt: skip
+    emulator = SERVICES[service].emulated(key=KEY, fetches_references=True)
+    told = {**fresh_environment, **bucket, "PREFECT_API_URL": standing_server}
+    with emulator.served() as base_url:
+        (tmp_path / "media").symlink_to(MEDIA)
+        film = possible(service)
+        stage = Stage(tmp_path, film, emulator, {**told, **SERVICES[service].environment(base_url, KEY)})
+        stage.film = ""  # not its draft
+        code, out, err = stage.run()
+        assert code == 0, err
+        made = json.loads(out)
+        with av.open(made["sequence"]) as sequence:
+            assert sum(1 for _ in sequence.decode(video=0)) == 12 * film.count("- {shot: ") + 18
+        assert _sold(service, emulator) == _counted(asked_for(service))
+        if not has_draft:
+            return
+        before = len(emulator.accepted)
+        stage.film = film
+        code, out, err = stage.run()
+        assert code == 0, err
+        drafts = asked_for_the_draft()
+        if service == "aimlapi":
+            drafts = {take: drafts[take] | {"model": "alibaba/wan3.0-video"} for take in drafts}
+        wanted = {take: drafts[take] for take in drafts if take[0] not in impossible(service)}
+        assert _sold(service, emulator, before) == _counted(wanted)
+
+
+def _sold(service: str, emulator: Emulator, after: int = 0) -> Counter[str]:
+    return Counter(
+        json.dumps(parts(service, sale.request.path, sale.body), sort_keys=True) for sale in emulator.accepted[after:]
+    )
+
+
+def _counted(asked: dict[tuple[str, int], dict[str, Any]]) -> Counter[str]:
+    return Counter(json.dumps(each, sort_keys=True) for each in asked.values())
 
 
 @pytest.mark.parametrize("service", ["aimlapi", "freepik"])
