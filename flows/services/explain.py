@@ -262,6 +262,9 @@ def _facts(explanation: Explanation) -> Iterator[tuple[str, str]]:
         yield "length", f"{float(take.cut_seconds):.4g} s in the cut, {float(request.seconds):.4g} s made, {size}"
     else:
         yield "size", size
+    if not take.chosen.is_free:
+        price = str(take.price) if take.price else "not known (`storyreel prices`)"
+        yield "price", "; ".join(filter(None, (price, take.chosen.price_note)))
     yield "seed", str(request.seed)
     if request.prompt and take.kind == "clip":
         yield "expansion", "on: the service rewrites the prompt" if request.expand_prompt else "off"

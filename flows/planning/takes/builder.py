@@ -217,6 +217,7 @@ class TakeBuilder:
             pictures,
             shot.action,
             shot.edit,
+            shot.continues,
             shot.takes,
             shot.circled,
             edition,
@@ -243,7 +244,7 @@ class TakeBuilder:
         if self._of_film is None or isinstance(shot, PictureShot):
             return []
         written = self._of_film._written[shot.shot]
-        keys = {name: getattr(written, name) for name in ("provider", "providers", "model")}
+        keys = {name: getattr(written, name) for name in ("provider", "providers", "model", "continues")}
         # A shot that is not selected is drawn in either.
         own = services if tuple(services) == (STAND_IN,) else written.services
         before = self._in_film.get(upstream.key, upstream) if upstream else None

@@ -151,3 +151,18 @@ def test_what_has_changed_is_told_by_the_last_draft_of_a_draft_and_the_last_fina
     changed = read(file)
     assert take_of(make_plan(changed, past, prices=PRICES, draft=True), "1A").reason == "changed: action"
     assert take_of(make_plan(changed, past, prices=PRICES), "1A").reason == "never made before"
+
+
+def test_a_shot_that_goes_on_from_a_clip_has_one_price_and_one_draft_in_both_plans(tmp_path: Path) -> None:
+    file = tmp_path / "film.yaml"
+    with_clip = FILM.replace("continues: 1A, seed: 7", "continues: {shot: 1A, with: clip}")
+    file.write_text(with_clip.replace("provider: apiyi", "provider: dashscope"))
+    film, draft = plan_at(file), plan_at(file, draft=True)
+    assert film.other and draft.other
+    assert [take.key for take in draft.other.takes] == [take.key for take in film.takes]
+    assert [take.key for take in film.other.takes] == [take.key for take in draft.takes]
+    goes_on = take_of(film, "1B")
+    assert goes_on.request.first_clip and goes_on.request.seconds == 4
+    begins = take_of(draft, "1B")
+    assert begins.request.first_frame and begins.request.seconds == 2
+    assert begins.request.seed == goes_on.request.seed, "a draft has the seeds of its film"

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from io import StringIO
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from rich.console import Console
 
 from storyreel.flows.planning.model import Plan
 from storyreel.flows.planning.planner import Planner
 from storyreel.flows.planning.run_request import RunRequest
-from storyreel.flows.services.explain import explain
+from storyreel.flows.services.explain import explain, find_take, print_explanation
 from storyreel.specs.problems.problem import StoryboardError
 from storyreel.specs.reading import read
 from tests.everything import asked_for, asked_for_the_draft, everything, impossible, parts, possible
@@ -69,3 +71,23 @@ def test_what_a_service_does_not_sell_is_told_at_its_shot_and_nothing_else(servi
         Planner.of(RunRequest(storyboard=file)).plan()
     assert {lines[problem.position.line] for problem in refused.value.problems} == impossible(service)
     assert all(problem.hint for problem in refused.value.problems), "each names what helps"
+
+
+@pytest.mark.parametrize(
+    ("slate", "number", "told"),
+    [
+        ("1A", 1, ["expansion   on", "sound: media/mira.wav"]),
+        ("1B", 1, ["price       1.80 CNY; 2 s of the clip that it goes on from included", "last 2 s of 1A take 1"]),
+        ("2C", 1, ["price       1.20 CNY", "watermark   the service marks the clip as AI generated"]),
+        ("3A", 1, ["it edits a take of 2B", "clip of 2B take 2", "Image 1: media/lamp-room.png"]),
+        ("3C", 2, ["model       happyhorse-1.0-video-edit", "price       5.40 CNY; 3 s of the edited clip included"]),
+    ],
+)
+def test_explain_tells_what_a_take_costs_and_what_goes_with_it(
+    slate: str, number: int, told: list[str], tmp_path: Path
+) -> None:
+    file, text = written(tmp_path, possible("dashscope")), StringIO()
+    plan = Planner.of(RunRequest(storyboard=file)).plan()
+    explanation = explain(read(file), plan, find_take(plan, slate, number), BUCKET)
+    print_explanation(Console(file=text, width=300), explanation)
+    assert all(words in text.getvalue() for words in told), text.getvalue()
