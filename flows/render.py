@@ -248,7 +248,9 @@ async def _carry_out(
         async with orderly_shutdown(plan, takes, studio), observe_run(plan, takes, studio, links) as observer:
             music, spoken = music_under(planner.film, plan.cut), shots_with_dialogue(planner.film)
             sound = SoundAhead(plan.cut, takes, studio, music, spoken)
-            parts = FilmParts(plan, takes, sound, studio.house_folder, Fonts(own=own_font(planner.film)))
+            parts = FilmParts(
+                plan, takes, sound, studio.house_folder, studio.drawing, Fonts(own=own_font(planner.film))
+            )
             if failures := await takes.run_all(then=parts.prepare):
                 raise ShotsFailed(failures, len(plan.cut.events))
             if unapproved := await unapproved_shots(plan, takes, studio):

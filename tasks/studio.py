@@ -96,6 +96,8 @@ class Studio:
         # What waits for a lock must not keep answers of services waiting, nor what only reads.
         self._questions, self._intents, self._changes = Lane(_QUESTIONS), Lane(1), Lane(ledger.writers)
         self._wakeups = Lane(1)
+        self.drawing = Lane(1)
+        """Draws large pictures, in one thread: each thread's heap keeps what it has needed, 50 MB for a page."""
 
     def provider(self, name: str) -> Provider:
         """An open service."""
@@ -207,7 +209,7 @@ class Studio:
 
     async def close(self) -> None:
         """Close the ledger, as `Ledger.close`, after all changes. Does not wait for one that does not answer."""
-        for lane in (self._questions, self._intents, self._wakeups):
+        for lane in (self._questions, self._intents, self._wakeups, self.drawing):
             lane.close(lambda: None)
         # After the changes: an answer of a service is noted in the row of this run.
         await ended(self._changes.close(self.ledger.close), _CLOSE_SECONDS)

@@ -21,13 +21,17 @@ from storyreel.tasks.join.shot_picture import find_shot_picture
 from storyreel.tasks.media.contact_sheet import Grid, draw_page, examined_picture
 from storyreel.tasks.media.ffmpeg import in_thread
 from storyreel.tasks.media.text.typefaces import Fonts
+from storyreel.tasks.threads import Lane
 
 
 class FilmParts:
     """The parts of one film. The first caller starts a part, all others wait for the same one."""
 
-    def __init__(self, plan: Plan, takes: TakeRuns, sound: SoundAhead, house: Path, fonts: Fonts) -> None:
+    def __init__(
+        self, plan: Plan, takes: TakeRuns, sound: SoundAhead, house: Path, drawing: Lane, fonts: Fonts
+    ) -> None:
         self._plan, self._takes, self._sound, self._house, self._fonts = plan, takes, sound, house, fonts
+        self._drawing = drawing
         self._events = {event.shot: event for event in plan.cut.events}
         width, height = plan.format.size
         self._ratio = width / height
@@ -78,7 +82,7 @@ class FilmParts:
             takes = [await self._takes.take_in_cut(event.shot) for event in self._grid.events(cut, number)]
             pictures = [await self._picture(take.shot, await self._takes.house_clip(take)) for take in takes]
             drawn = partial(draw_page, number, pictures, cut, self._ratio, title=self._plan.name, fonts=self._fonts)
-            page = await in_thread(lambda _: drawn())
+            page = await self._drawing.start(drawn)
             for take in takes:
                 self._takes.forget(("picture", take.shot))  # tens of KB each, which are in the page now
             return page

@@ -125,6 +125,7 @@ def _start_process(port: int, tell: Tell) -> ServerRecord:
     """Start a server in a session of its own, which neither Ctrl-C nor the end of the terminal reaches.
 
     `prefect server start --background` does not do: it writes to a pipe that nothing reads (seen with 3.9.1).
+    `lasting` says what it does otherwise.
     """
     record, log_path = record_path(), _log_path()
     record.parent.mkdir(parents=True, exist_ok=True)
@@ -139,7 +140,7 @@ def _start_process(port: int, tell: Tell) -> ServerRecord:
     }
     with log_path.open("w+b") as log:
         started = subprocess.Popen(
-            [sys.executable, "-P", "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)],
+            [sys.executable, "-P", "-m", "storyreel.flows.servers.lasting", str(port)],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,

@@ -22,8 +22,8 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from types import MappingProxyType
-from typing import IO
+from types import MappingProxyType, ModuleType
+from typing import IO, Any
 
 from storyreel.flows.servers import kept as kept_servers
 from storyreel.flows.servers.kept import Keeping
@@ -142,8 +142,8 @@ def _end_in_time() -> None:
     os._exit(1)
 
 
-def _serve() -> None:
-    """Import Prefect's server, and serve at the port that standard input gives."""
+def serving_application() -> tuple[Any, ModuleType]:
+    """The application that `prefect server start` serves, and uvicorn, which serves it; both are imported here."""
     gc.disable()
     server = importlib.import_module("prefect.server.api.server")
     uvicorn = importlib.import_module("uvicorn")
@@ -152,6 +152,12 @@ def _serve() -> None:
     gc.freeze()
     gc.set_threshold(_COLLECT_AFTER)
     gc.enable()
+    return application, uvicorn
+
+
+def _serve() -> None:
+    """Import Prefect's server, and serve at the port that standard input gives."""
+    application, uvicorn = serving_application()
     if port := sys.stdin.buffer.readline().decode().strip():
         threading.Thread(target=_end_in_time, daemon=True).start()
         provide_database()

@@ -206,6 +206,23 @@ async def name_flow_run(name: str, tags: Iterable[str]) -> None:
         context.flow_run.name, context.flow_run.tags = name, new_tags
 
 
+async def register_block_types() -> None:
+    """Register the types of Prefect's blocks in the server's database, unless Prefect remembers that it has.
+
+    To be called in the server's process. Prefect does it before it serves, in a function within `create_app` (3.9.1).
+    """
+    from prefect.server.api.server import _memoize_block_auto_registration
+    from prefect.server.database import provide_database_interface
+    from prefect.server.models.block_registration import run_block_auto_registration
+
+    @_memoize_block_auto_registration
+    async def register() -> None:
+        async with await provide_database_interface().session() as session:
+            await run_block_auto_registration(session=session)
+
+    await register()
+
+
 def apprise_block(address: str) -> NotificationBlock:
     """A block that sends notifications to an address of Apprise, as of e-mail: `mailto://…`.
 

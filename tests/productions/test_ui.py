@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -76,7 +76,14 @@ def films_at(page: str) -> set[str]:
     return {tag.removeprefix("film:") for run in runs for tag in run["tags"] if tag.startswith("film:")}
 
 
-def test_a_server_stays_shows_earlier_runs_is_found_by_later_ones_and_is_stopped(machine: Machine) -> None:
+def block_types(page: str) -> set[str]:
+    """The types of blocks that a server knows, which its pages offer."""
+    return {one["slug"] for one in httpx.post(f"{page}/api/block_types/filter", json={}, timeout=60).json()}
+
+
+def test_a_server_stays_shows_earlier_runs_is_found_by_later_ones_and_is_stopped(
+    machine: Machine, wait_until: Callable[[Callable[[], bool]], None]
+) -> None:
     port = free_port()
     page = pages_url(port)
     early = machine.run("render", "film.yaml", STORYREEL_KEEP_MINUTES="2")
@@ -99,6 +106,10 @@ def test_a_server_stays_shows_earlier_runs_is_found_by_later_ones_and_is_stopped
 
     again = machine.run("ui", "--no-open")
     assert f"runs already: {page}" in again.stdout
+
+    # The last is of a package that is not installed.
+    wait_until(lambda: {"secret", "slack-webhook", "github-repository"} <= block_types(page))
+    wait_until((Path(machine.environment["PREFECT_HOME"]) / "memo_store.toml").exists)
 
     late = machine.run("render", "film.yaml", "--out", "late")
     assert late.returncode == 0 and f"run: {page}/runs/flow-run/" in late.stdout, late.stdout + late.stderr

@@ -17,6 +17,7 @@ from storyreel.specs.timing import FrameRate
 from storyreel.tasks.join.conform import HouseClip
 from storyreel.tasks.media import contact_sheet
 from storyreel.tasks.media.text.typefaces import STANDARD
+from storyreel.tasks.threads import Lane
 from tests.flows.production.test_sound_ahead import Takes
 
 SHOTS = [f"S{number}" for number in range(6)]
@@ -71,7 +72,7 @@ async def test_a_page_of_the_contact_sheet_is_drawn_when_the_last_of_its_shots_i
     takes = ConformedTakes()
     plan: Any = SimpleNamespace(cut=CUT, format=SimpleNamespace(size=(128, 72)), title="F", name="F")
     sound: Any = SimpleNamespace(add=lambda *_: [])
-    parts = FilmParts(plan, takes, sound, tmp_path, STANDARD)  # type: ignore[arg-type]
+    parts = FilmParts(plan, takes, sound, tmp_path, Lane(1), STANDARD)  # type: ignore[arg-type]
     for shot, complete in (("S5", []), ("S0", []), ("S3", []), ("S1", []), ("S2", [0]), ("S4", [1])):
         takes.done.add(shot)
         drawn.clear()
