@@ -15,6 +15,7 @@ from storyreel.specs.frozen import Frozen
 from storyreel.specs.problems.phrases import lasting
 from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.ledger import Ledger, Purchase, PurchaseFilter, State
+from storyreel.tasks.ledger.purchase import GIVEN_UP
 from storyreel.tasks.order import STOPPED
 from storyreel.tasks.providers import load
 from storyreel.tasks.providers.errors import Denied, ProviderError, TaskFailed, Terminal, Transient
@@ -232,8 +233,7 @@ def _close(ledger: Ledger, order: Purchase, decision: Decision) -> Settlement:
     if decision.never_made:
         why = "by hand: the service never accepted it"
         return _settlement(order, "never made", why, ledger.mark_never_made(order, why))
-    why = "given up by hand: the next render buys it again"
-    return _settlement(order, "to be bought again", why, ledger.give_up(order, why))
+    return _settlement(order, "to be bought again", GIVEN_UP, ledger.give_up(order, GIVEN_UP))
 
 
 def _attach(ledger: Ledger, order: Purchase, task: str, environment: Mapping[str, str]) -> Settlement:

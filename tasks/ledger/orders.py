@@ -17,7 +17,7 @@ from storyreel.specs.money import Money
 from storyreel.tasks.ledger import budget, rows
 from storyreel.tasks.ledger.budget import Limit, Scope
 from storyreel.tasks.ledger.errors import DuplicateTask, LedgerError, OrderedElsewhere
-from storyreel.tasks.ledger.purchase import LEASE, Order, Purchase, State
+from storyreel.tasks.ledger.purchase import CHARGED, LEASE, Order, Purchase, State
 from storyreel.tasks.ledger.reading import purchases, totals
 from storyreel.tasks.ledger.transaction import LedgerBase, Transaction, is_unchanged
 
@@ -247,7 +247,8 @@ class Orders(LedgerBase):
             row = tx.row(key)
             may = row.is_ours() and row.state in _UNDER_WAY
             nothing = Money(amount=Decimal(0), currency=row.cost.currency) if row.cost and is_refunded else None
-            return may and tx.change(key, state=State.FAILED, reason=reason, owed=owed, **rows.cost_columns(nothing))
+            why = f"{reason}; {CHARGED}" if row.cost and owed and not is_refunded else reason
+            return may and tx.change(key, state=State.FAILED, reason=why, owed=owed, **rows.cost_columns(nothing))
 
         return self._write(fail)
 

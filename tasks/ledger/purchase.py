@@ -29,6 +29,12 @@ DRAFT_BRIEF = f'{{"{DRAFT_WORD}":'
 """How the brief of a draft begins, as an order has it."""
 
 
+GIVEN_UP = "given up by hand: the next render buys it again"
+"""The reason of an order that a person has given up: it has failed, and may be charged."""
+CHARGED = "it is charged all the same, by the price list"
+"""The end of the reason of an order that has failed, if what the service named when it accepted it is charged."""
+
+
 class State(StrEnum):
     """The state of a purchase."""
 

@@ -10,7 +10,16 @@ from typing import Any
 from storyreel.specs.foreign_text import storable
 from storyreel.specs.money import Money
 from storyreel.tasks.ledger.owner import Owner
-from storyreel.tasks.ledger.purchase import DRAFT_BRIEF, Event, Order, Purchase, PurchaseFilter, State
+from storyreel.tasks.ledger.purchase import (
+    CHARGED,
+    DRAFT_BRIEF,
+    GIVEN_UP,
+    Event,
+    Order,
+    Purchase,
+    PurchaseFilter,
+    State,
+)
 from storyreel.tasks.ledger.reading.connection import Connection, in_batches, marks
 
 ORDER_COLUMNS = (
@@ -25,6 +34,19 @@ COLUMNS = ("key", *ORDER_COLUMNS, *_OWN_COLUMNS)
 _TEXTS = ("film", "slate", "provider", "run", "state")
 _NAME = ("film", "slate", "take", "provider")
 _EVENT = ("key", "at", "state", "task", "clip", "reason", "cost", "currency", "owner_host", "owner_pid")
+
+_FREE_FAILURES = "'aimlapi'"
+"""Services that charge nothing for an order that fails, in SQL: AIMLAPI's pages on usage logs and on the account's
+balance, read 2026-11-29. Until then an order that had failed kept the cost that was named when it was accepted; now it
+does only if the user's own price file says so, and its reason says that."""
+
+
+def charged(table: str) -> str:
+    """The column of what the orders of `purchases` or `earlier` are charged, in SQL."""
+    is_free = f"{table}.state = '{State.FAILED}' AND {table}.provider IN ({_FREE_FAILURES})"
+    is_free += f" AND {table}.cost IS NOT NULL AND {table}.reason <> '{GIVEN_UP}'"
+    is_free += f" AND replace({table}.reason, '{CHARGED}', '') = {table}.reason"
+    return f"CASE WHEN {is_free} THEN '0' ELSE {table}.cost END"
 
 
 def one(connection: Connection, key: str) -> Purchase | None:
@@ -150,7 +172,7 @@ def money(amount: str | None, currency: str | None) -> Money | None:
 
 def _read(connection: Connection, rest: str, values: dict[str, Any]) -> Iterator[Purchase]:
     """The purchases of a query, of which `rest` is what follows the table."""
-    columns = ", ".join(f"purchases.{name}" for name in COLUMNS)
+    columns = ", ".join(charged("purchases") if name == "cost" else f"purchases.{name}" for name in COLUMNS)
     query = f"SELECT {columns}, {connection.now} AS read FROM purchases {rest}"
     return (_purchase(connection.reader, row) for row in connection.select(query, values))
 

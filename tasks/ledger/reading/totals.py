@@ -20,7 +20,7 @@ from storyreel.specs.pictures import shot_of, slates_of
 from storyreel.tasks.ledger.budget import Scope
 from storyreel.tasks.ledger.purchase import By, PurchaseFilter
 from storyreel.tasks.ledger.reading.connection import Connection, Values, marks
-from storyreel.tasks.ledger.reading.purchases import matches
+from storyreel.tasks.ledger.reading.purchases import charged, matches
 
 LABELS: dict[By, tuple[str, ...]] = {
     "film": ("film",),
@@ -137,7 +137,7 @@ def _union(queries: Sequence[str]) -> str:
 
 
 def _in(table: str, condition: str) -> str:
-    amount = "CASE WHEN cost IS NOT NULL THEN cost ELSE price END"
+    amount = f"CASE WHEN cost IS NOT NULL THEN {charged(table)} ELSE price END"
     currency = "CASE WHEN cost IS NOT NULL THEN currency ELSE price_currency END"
     return f"{_selected(table, 'cost IS NOT NULL', amount, currency)} WHERE {condition} AND (cost IS NOT NULL OR owed)"
 
@@ -145,7 +145,7 @@ def _in(table: str, condition: str) -> str:
 def _priced_otherwise(table: str, condition: str) -> str:
     """The prices of orders that were charged in another currency, and not charged nothing, in SQL."""
     selected = _selected(table, "1 = 0", "price", "price_currency")
-    return f"{selected} WHERE {condition} AND currency <> price_currency AND cost <> '0'"
+    return f"{selected} WHERE {condition} AND currency <> price_currency AND {charged(table)} <> '0'"
 
 
 def _selected(table: str, is_charged: str, amount: str, currency: str) -> str:

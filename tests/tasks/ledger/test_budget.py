@@ -12,6 +12,7 @@ from sqlalchemy import create_engine, text
 from storyreel.specs.money import Money
 from storyreel.tasks.ledger.budget import BudgetExceeded, Limit, Scope
 from storyreel.tasks.ledger.ledger import Ledger, Order, State
+from storyreel.tasks.ledger.purchase import GIVEN_UP
 from tests.tasks.ledger.conftest import Open
 from tests.tasks.ledger.ordering import CLIP, an_order, dollars, row
 from tests.tasks.ledger.racing import reserved, together
@@ -140,12 +141,28 @@ def test_a_failure_that_is_not_charged_gives_back_what_the_service_named_when_it
     assert costs[-2:] == [held, Money(amount=Decimal(0), currency=currency)], "what was held stays in the history"
 
 
+def test_what_an_earlier_version_left_with_a_failure_that_is_never_charged_counts_nowhere(ledger: Ledger) -> None:
+    for key in ("failed", "again", "given up"):
+        ledger.intend(priced(key))
+        ledger.mark_submitted(key, f"task-{key}", dollars("0.60"))
+    ledger.mark_failed("failed", "moderated")
+    ledger.mark_failed("again", "moderated")
+    ledger.mark_unknown("given up", "forgotten")
+    ledger.give_up(row(ledger, "given up"), GIVEN_UP)
+    ledger.intend_again(row(ledger, "again"), priced("again", "0.70"))
+    held = (dollars("1.30"),)
+    assert ledger.committed("run", run="run-1") == held, "of the three 0.60 that which was given up may be charged"
+    assert [one.charged for one in (ledger.spent(), *ledger.spent_by("service"))] == [(dollars("0.60"),)] * 2
+    assert [row(ledger, key).cost for key in ("failed", "given up")] == [dollars("0"), dollars("0.60")]
+    assert ledger.intend(priced("next", "0.70"), at_most("2.00"))
+
+
 def test_a_charged_cost_counts_even_if_the_order_failed(ledger: Ledger) -> None:
-    ledger.intend(priced("a"))
+    ledger.intend(priced("a", provider="dashscope"))
     ledger.mark_submitted("a", "task-a", dollars("0.60"))
     ledger.mark_failed("a", "moderated")
     with pytest.raises(BudgetExceeded) as over:
-        ledger.intend_again(row(ledger, "a"), priced("a"), at_most("1.00"))
+        ledger.intend_again(row(ledger, "a"), priced("a", provider="dashscope"), at_most("1.00"))
     assert over.value.committed == dollars("0.60")
     failed = row(ledger, "a")
     assert (failed.state, failed.cost) == (State.FAILED, dollars("0.60")), "nothing has changed"
