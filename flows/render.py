@@ -37,7 +37,7 @@ from storyreel.flows.production.outcomes import ShotsFailed
 from storyreel.flows.production.places import open_places
 from storyreel.flows.production.report import Origin, Rendering, run_links
 from storyreel.flows.production.scene_runs import run_scenes
-from storyreel.flows.production.service_limits import active_limits, limited_services
+from storyreel.flows.production.service_limits import active_limits, limits_of_takes
 from storyreel.flows.production.shutdown import orderly_shutdown
 from storyreel.flows.production.sound_ahead import SoundAhead, music_under, shots_with_dialogue
 from storyreel.flows.production.takes import begin_takes
@@ -234,7 +234,7 @@ async def _carry_out(
     run = str(flow_run.id)
     limited, links = frozenset[str](), await run_links(planner.home)
     async with current_server().while_answering():
-        limited = await active_limits(limited_services(plan), is_deployed=is_deployed())
+        limited = await active_limits(limits_of_takes(plan.unmade), is_deployed=is_deployed())
     current_server().limit_patience()
     async with (
         open_places(limited, is_deployed=is_deployed()) as places,

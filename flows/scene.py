@@ -23,7 +23,7 @@ from storyreel.flows.production.outcomes import ShotsFailed
 from storyreel.flows.production.places import open_places
 from storyreel.flows.production.report import run_links
 from storyreel.flows.production.scene_runs import SCENE_FLOW
-from storyreel.flows.production.service_limits import active_limits, limited_services
+from storyreel.flows.production.service_limits import active_limits, limits_of_takes
 from storyreel.flows.production.shutdown import orderly_shutdown
 from storyreel.flows.production.takes import begin_takes
 from storyreel.flows.review.suspend import approved_ceiling
@@ -82,7 +82,7 @@ async def shoot_scene(
     services = {take.request.provider for take in planned}
     tags = retagged(flow_run.tags, film_tags(plan.title, version, services, is_draft=draft))
     await name_flow_run(str(flow_run.name), tags)
-    limited = await active_limits(limited_services(plan), is_deployed=True)
+    limited = await active_limits(limits_of_takes(plan.unmade), is_deployed=True)
     async with (
         open_places(limited, is_deployed=True) as places,
         open_studio(home, plan.services, places=places) as studio,

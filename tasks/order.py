@@ -21,6 +21,7 @@ from storyreel.tasks.ledger.ledger import Ledger, Order, OrderedElsewhere, Purch
 from storyreel.tasks.patience import Log, Overdue, Patience, TimeIsUp
 from storyreel.tasks.progress import Stage, report_stage
 from storyreel.tasks.providers.errors import TaskForgotten, Terminal, Transient
+from storyreel.tasks.providers.models import limit_name
 from storyreel.tasks.providers.provider import Provider
 from storyreel.tasks.storage.clips import Clip
 from storyreel.tasks.studio import Studio
@@ -205,30 +206,30 @@ class _TakeOrder:
         take before it, it is."""
         service, model = self.take.order.provider, self.take.request.model
         slots = self.studio.slots(service, model)
-        is_full = any(slot.locked() for slot in slots)
-        self._report("waiting", f"all places at {service} are taken by takes of this run" if is_full else "")
+        full = next((limit for limit, slot in slots.items() if slot.locked()), "")
+        self._report("waiting", f"all places at {full} are taken by takes of this run" if full else "")
         async with AsyncExitStack() as held:
             with self.patience.stopped():
-                for slot in slots:
+                # A model's before those of its service, which other models could use while this one waits.
+                for limit, slot in slots.items():
                     await held.enter_async_context(slot)
-                if is_new:
-                    await self._enter_place(held)
+                    if is_new:
+                        await self._enter_place(limit, held)
             yield held.aclose
 
-    async def _enter_place(self, held: AsyncExitStack) -> None:
-        service, places = self.take.order.provider, self.studio.places
-        limit = asyncio.timeout(_PLACE_SECONDS)
+    async def _enter_place(self, limit: str, held: AsyncExitStack) -> None:
+        places, time = self.studio.places, asyncio.timeout(_PLACE_SECONDS)
         try:
-            with self.patience.telling(self.log, lambda: places.wait_reason(service)):
-                async with limit:
-                    await held.enter_async_context(places.hold(service))
+            with self.patience.telling(self.log, lambda: places.wait_reason(limit)):
+                async with time:
+                    await held.enter_async_context(places.hold(limit))
         except TimeoutError as error:
-            if not limit.expired():
+            if not time.expired():
                 raise
             raise Overdue(
-                f"no place at {service} has become free for {lasting(_PLACE_SECONDS)}; other runs hold them",
-                service=service,
-                next=f"prefect gcl inspect storyreel-{service}",
+                f"no place at {limit} has become free for {lasting(_PLACE_SECONDS)}; other runs hold them",
+                service=self.take.order.provider,
+                next=f"prefect gcl inspect {limit_name(limit)}",
             ) from error
 
     async def _prepare(self) -> None:

@@ -16,7 +16,7 @@ from storyreel.tasks.polling import PastDurations, next_poll
 from storyreel.tasks.prices.price_list import PriceList
 from storyreel.tasks.providers import load
 from storyreel.tasks.providers.capability import Model
-from storyreel.tasks.providers.models import find_model
+from storyreel.tasks.providers.models import find_model, limits_of
 from storyreel.tasks.providers.provider import Provider
 from storyreel.tasks.settings import Settings
 from storyreel.tasks.storage.acceptances import acceptances
@@ -40,22 +40,22 @@ _CLOSE_SECONDS = 5.0
 
 
 class Places(Protocol):
-    """The places at services that all runs share. Services without a limit have any number."""
+    """The places at services that all runs share, by the names of limits. Without a limit there is any number."""
 
-    def hold(self, service: str) -> AbstractAsyncContextManager[None]:
+    def hold(self, limit: str) -> AbstractAsyncContextManager[None]:
         """A context that holds a place, and waits for one before."""
 
-    def wait_reason(self, service: str) -> str:
+    def wait_reason(self, limit: str) -> str:
         """For what a take waits that has no place yet; empty if there is nothing to tell."""
 
 
 class _AnyNumber:
     """Places of a run whose services have no limits."""
 
-    def hold(self, service: str) -> AbstractAsyncContextManager[None]:
+    def hold(self, limit: str) -> AbstractAsyncContextManager[None]:
         return nullcontext()
 
-    def wait_reason(self, service: str) -> str:
+    def wait_reason(self, limit: str) -> str:
         return ""
 
 
@@ -88,7 +88,7 @@ class Studio:
         self.keeps_orders = False
         """Whether orders stay at the services when the run is stopped, because another process continues them."""
         self.places: Places = places or _AnyNumber()
-        """What bounds the takes of all runs together, as `slot` bounds those of this one."""
+        """What bounds the takes of all runs together, as `slots` bounds those of this one."""
         self._providers = providers
         self._slots: dict[str, asyncio.Semaphore] = {}
         self._poll_seconds = poll_seconds
@@ -107,19 +107,14 @@ class Studio:
         """The folder of the piece with this cache key."""
         return piece_folder(self.house_folder, key)
 
-    def slot(self, name: str) -> asyncio.Semaphore:
-        """A semaphore to hold while a take is at the service, with one slot for each take that it allows at a time."""
-        if name not in self._slots:
-            self._slots[name] = asyncio.Semaphore(self._providers[name].concurrency_limit())
-        return self._slots[name]
-
-    def slots(self, name: str, id: str) -> list[asyncio.Semaphore]:
-        """What to hold, in this order, while a take of a model is at the service: a slot of the model, if it allows
-        fewer than its service, then one of the service."""
-        most = self._model(name, id).max_concurrent
-        if most is None:
-            return [self.slot(name)]
-        return [self._slots.setdefault(f"{name} {id}", asyncio.Semaphore(most)), self.slot(name)]
+    def slots(self, name: str, id: str) -> dict[str, asyncio.Semaphore]:
+        """What to hold, in this order, while a take of a model is at its service, by the names of the limits: each has
+        a slot for each take of this run that may be there at a time."""
+        provider = self._providers[name]
+        return {
+            limit: self._slots.setdefault(limit, asyncio.Semaphore(most))
+            for limit, most in limits_of(type(provider), id, provider.known_models).items()
+        }
 
     def _model(self, name: str, id: str) -> Model:
         """A service's model, by its id; one without a pace of its own if it is not known any more."""
@@ -230,7 +225,7 @@ async def open_studio(home: Home, services: Iterable[str], *, places: Places | N
         for name in sorted(set(services)):
             adapter = await in_own_thread(load, name)
             providers[name] = await stack.enter_async_context(adapter())
-            opened.slot(name)  # which reads a setting
+            providers[name].concurrency_limit()  # of a setting, which may be wrong
         renewing = asyncio.create_task(_renew_leases(opened.ledger))
         stack.push_async_callback(_cancel, renewing)
         yield opened

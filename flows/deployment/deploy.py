@@ -132,8 +132,8 @@ async def carry_out(prepared: Prepared, page: str) -> Deployed:
     request, film = prepared.request, prepared.film
     if film.is_packed:
         await asyncio.to_thread(send_pack, request, film)
-    limits = await ensure_limits(request.paid_services, request.options.limits)
-    released = await release_lost_slots(request.paid_services)
+    limits = await ensure_limits(request.limits, request.options.limits)
+    released = await release_lost_slots(request.limits)
     status = await automations.ensure_automations(request.options.lost_after)
     scenes = registration.scenes_registration(film, request, prepared.environment.variables)
     existing = await registration.read_deployments([scenes.full_name])

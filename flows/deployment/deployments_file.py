@@ -35,6 +35,7 @@ from storyreel.specs.yaml.load import load
 from storyreel.specs.yaml.tree import Node, Positions
 from storyreel.tasks.providers import load as load_service
 from storyreel.tasks.providers import names
+from storyreel.tasks.providers.models import models_of
 
 FILE = Path("deployments.yaml")
 """The file that is read if none is named."""
@@ -85,9 +86,14 @@ def _service(name: str) -> str:
     return name
 
 
-def _paid(name: str) -> str:
-    if not load_service(_service(name)).paid:
+def _limit(name: str) -> str:
+    service, colon, model = name.partition(":")
+    if not load_service(_service(service)).paid:
         raise ValueError("it is free, and has no limit; leave it out")
+    models = models_of(load_service(service))
+    if colon and model not in models:
+        there_are = f"there are {listed(list(models), 'and')}"
+        raise ValueError(f"{service} has no such model; {suggestion(model, models, there_are)}")
     return name
 
 
@@ -151,8 +157,8 @@ class _Film(_Shared):
 
 class _Deployments(_Shared):
     deployments: Annotated[Literal["1"], BeforeValidator(as_text)]
-    limits: dict[Annotated[str, AfterValidator(_paid)], _AtOnce] = Field(default={})
-    """Takes at once by service."""
+    limits: dict[Annotated[str, AfterValidator(_limit)], _AtOnce] = Field(default={})
+    """Takes at once by service, or by its model: `dashscope:wan3.1-video`."""
     films: Annotated[tuple[_Film, ...], Field(min_length=1)]
     """The films to deploy."""
 

@@ -16,9 +16,8 @@ from storyreel.flows.deployment.request import STRATEGIES
 from storyreel.flows.deployment.schedules import describe
 from storyreel.flows.errors import NotAllowed
 from storyreel.flows.names import slug
-from storyreel.flows.production.service_limits import limit_name
 from storyreel.specs.problems.phrases import shown
-from storyreel.tasks.providers import load
+from storyreel.tasks.providers.models import limit_name, most_at_once
 
 _HEAD = """\
 # Written by `storyreel deploy --print`. Beside this file: `prefect --no-prompt deploy --all`.
@@ -34,9 +33,9 @@ def prefect_yaml(films: Sequence[Prepared]) -> str:
     Raises NotAllowed for a text that Prefect would take for a template.
     """
     deployments = [_deployment(each, film) for film in films for each in _registrations(film)]
-    services = sorted({name for film in films for name in film.request.paid_services})
     limits = "".join(
-        f"#   prefect gcl create {limit_name(name)} --limit {_at_once(films, name)}\n" for name in services
+        f"#   prefect gcl create {limit_name(name)} --limit {_at_once(films, name)}\n"
+        for name in sorted({name for film in films for name in film.request.limits})
     )
     content = {"name": "storyreel", "deployments": deployments}
     for text in _texts(content):
@@ -54,9 +53,9 @@ def _registrations(film: Prepared) -> list[Registration]:
     return [scenes, film.registration]
 
 
-def _at_once(films: Iterable[Prepared], service: str) -> int:
-    named = (film.request.options.limits.get(service) for film in films)
-    return next(filter(None, named), None) or load(service).concurrency_limit()
+def _at_once(films: Iterable[Prepared], limit: str) -> int:
+    named = (film.request.options.limits.get(limit) for film in films)
+    return next(filter(None, named), None) or most_at_once(limit)
 
 
 def _deployment(wanted: Registration, film: Prepared) -> dict[str, Any]:

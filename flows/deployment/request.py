@@ -19,6 +19,7 @@ from storyreel.flows.planning.model import Plan, named
 from storyreel.flows.planning.run_request import RunRequest
 from storyreel.flows.production.ceiling import Ceiling, ceiling_of
 from storyreel.flows.production.film_folder import FilmSource
+from storyreel.flows.production.service_limits import limits_of_takes
 from storyreel.flows.render import render_storyboard
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.money import Money, parse_money
@@ -60,7 +61,7 @@ class FilmOptions(Frozen):
     no_schedule: bool = False
     """Whether schedules that are not named are to go."""
     limits: dict[str, int] = Field(default={})
-    """Takes at once by service; services that are not named keep their limit."""
+    """Takes at once by service, or by its model: `dashscope:wan3.1-video`. What is not named keeps its limit."""
     overlap: Overlap | None = None
     spread: Spread | None = None
     lost_after: int | None = None
@@ -132,6 +133,12 @@ class DeploymentRequest(Frozen):
     def paid_services(self) -> list[str]:
         """Those of them that are paid."""
         return [name for name in self.services if load(name).paid]
+
+    @property
+    def limits(self) -> list[str]:
+        """The limits of takes at once of these services, and of their models, by name."""
+        other = self.plan.other.takes if self.plan.other else ()
+        return limits_of_takes((*self.plan.takes, *other))
 
 
 class FilmDeployment(Frozen):

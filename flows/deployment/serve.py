@@ -105,8 +105,8 @@ async def _register(film: Prepared, runner: HandoverRunner, pages: str, console:
         name = f"note: this replaces the deployment of {film.replaced}; --name gives it another name"
         console.print(name, soft_wrap=True)
     options, title = film.request.options, film.film.title
-    await service_limits.ensure_limits(film.request.paid_services, options.limits)
-    for lost in await release_lost_slots(film.request.paid_services):
+    await service_limits.ensure_limits(film.request.limits, options.limits)
+    for lost in await release_lost_slots(film.request.limits):
         console.print(f"note: {lost}", soft_wrap=True)
     await automations.ensure_automations(options.lost_after)
     done = await registration.register(film.registration, film.current, film.schedules)

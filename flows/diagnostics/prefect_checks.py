@@ -167,7 +167,7 @@ def _limits(limits: Sequence[SlotLimit]) -> Iterator[Check]:
     name, released = "service limits", {}
     if any(limit.taken for limit in limits):
         from storyreel.flows.production.lost_slots import release_lost_slots
-        from storyreel.flows.production.service_limits import limit_name
+        from storyreel.tasks.providers.models import limit_name
 
         async def release() -> None:
             async with asyncio.timeout(_RELEASE_SECONDS):

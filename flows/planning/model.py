@@ -281,6 +281,11 @@ class Plan(Frozen):
         return tuple(take for take in self.clips if take.circled)
 
     @property
+    def unmade(self) -> tuple[PlannedTake, ...]:
+        """The takes whose clips are not in the store."""
+        return tuple(take for take in self.takes if take.state != "cached")
+
+    @property
     def bought(self) -> tuple[PlannedTake, ...]:
         """The takes that a run spends money on."""
         return tuple(take for take in self.takes if take.is_bought)

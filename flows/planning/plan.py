@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Callable, Sequence
 from functools import partial
 
 from storyreel.flows.planning.drafts import beside_draft, beside_film, worth_their_final
+from storyreel.flows.planning.expected_time import expected_seconds
 from storyreel.flows.planning.model import History, Plan, PlannedTake
 from storyreel.flows.planning.selection import Selected, select_takes
 from storyreel.flows.planning.states import with_states
@@ -17,7 +17,6 @@ from storyreel.specs.draft import draft_of
 from storyreel.specs.problems.problem import StoryboardError
 from storyreel.specs.storyboard import Storyboard
 from storyreel.tasks.prices.price_list import PriceList
-from storyreel.tasks.providers import load
 
 
 def make_plan(
@@ -52,28 +51,6 @@ def make_plan(
         drafted = problem
     plan = _plan(of_film, takes, selection, partial(worth_their_final, takes, drafted))
     return beside_draft(plan, drafted, film.where().file)
-
-
-def expected_seconds(takes: Sequence[PlannedTake], history: History) -> float | None:
-    """Seconds until the last missing clip is made, by the median time of each model and its service's concurrency.
-
-    Each take must stand after those that it needs. None if a model that is needed was never used.
-    """
-    needed = {(take.request.provider, take.request.model) for take in takes if take.state != "cached"}
-    known = {model: history.experience(*model) for model in needed}
-    if any(experience is None for experience in known.values()):
-        return None
-    slots: dict[str, list[float]] = {name: [0.0] * load(name).concurrency_limit() for name, _ in needed}
-    ends: dict[str, float] = {}
-    for take in takes:
-        experience = known.get((take.request.provider, take.request.model))
-        if take.state == "cached" or experience is None:
-            continue
-        free = slots[take.request.provider]
-        begin = max(free[0], *(ends.get(before, 0.0) for before in take.needs), 0.0)
-        heapq.heapreplace(free, begin + experience.median)
-        ends[take.identity] = begin + experience.median
-    return max(ends.values(), default=0.0)
 
 
 def _plan(

@@ -1,4 +1,4 @@
-"""Slots of a service's limit that are taken and that no run holds: how they are found, and released.
+"""Slots of a limit that are taken and that no run holds: how they are found, and released.
 
 Prefect counts the slots of a limit in its database and keeps the lease of each elsewhere. The number stays too high for
 good if a lease is gone before its end: the server kept it in memory and was restarted (Prefect's default), Redis lost
@@ -38,9 +38,10 @@ from prefect.events.filters import EventFilter, EventNameFilter, EventOccurredFi
 from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 
 from storyreel.flows.names import TAG
-from storyreel.flows.production.service_limits import limit_name, read_limit
+from storyreel.flows.production.service_limits import read_limit
 from storyreel.specs.frozen import Frozen
 from storyreel.tasks import providers
+from storyreel.tasks.providers.models import limit_name, limit_of_name
 
 CLAIM_SECONDS = 150
 """How long a claim counts. Longer than a dead run's lease, of 60 s, and the 15 s in which Prefect looks for its end, or
@@ -59,13 +60,16 @@ _PAGE, _EVENT_PAGE = 200, 50
 _EVENTS_SINCE = timedelta(hours=6)
 _EVENTS_WITHOUT_RUN = timedelta(hours=1)
 """How long a slot counts as held that was taken outside of any run, of which nothing tells whether it still goes on."""
+_LABEL = "storyreel.slots."
+"""Before the limit's name and the process, in the label that claims slots."""
 _ACQUIRED, _RELEASED = "prefect.concurrency-limit.acquired", "prefect.concurrency-limit.released"
 
 
 class LostSlots(Frozen):
-    """Slots of a service's limit that no run held, and that are released now."""
+    """Slots of a limit that no run held, and that are released now."""
 
     service: str
+    """The limit's name: that of its service, and of its model if it is of one."""
     limit: int
     taken: int
     """Before the release."""
@@ -88,53 +92,60 @@ class Claims:
         self._process = uuid4().hex[:8]
 
     def labels(self, held: Mapping[str, int]) -> dict[str, Any]:
-        """The labels that claim so many slots of each service."""
+        """The labels that claim so many slots of each limit."""
         until = time.time() + CLAIM_SECONDS
-        return {f"{_prefix(service)}{self._process}": f"{count} until {until:.0f}" for service, count in held.items()}
+        return {f"{_LABEL}{limit}.{self._process}": f"{count} until {until:.0f}" for limit, count in held.items()}
 
 
-def claimed(labels: Mapping[str, object], service: str, now: float) -> int:
-    """The slots of a service that the labels of a flow run claim; `now` is in seconds since 1970."""
-    claims = (str(value).split(" until ") for key, value in labels.items() if key.startswith(_prefix(service)))
+def claimed(labels: Mapping[str, object], limit: str, now: float) -> int:
+    """The slots of a limit that the labels of a flow run claim; `now` is in seconds since 1970."""
+    wanted = f"{_LABEL}{limit}"
+    claims = (str(value).split(" until ") for key, value in labels.items() if key.rpartition(".")[0] == wanted)
     return sum(int(count) for count, until in claims if float(until) > now)
 
 
-def _prefix(service: str) -> str:
-    return f"storyreel.slots.{service}."
-
-
-async def release_lost_slots(services: Iterable[str] | None = None) -> list[LostSlots]:
-    """Release the slots that no run holds, of the limits of these services; without names, of all paid services.
+async def release_lost_slots(limits: Iterable[str] | None = None) -> list[LostSlots]:
+    """Release the slots of these limits that no run holds; without names, of the limits of all paid services.
 
     Looks several times, for some seconds, if the first look finds any. Raises what Prefect's client raises.
     """
-    if services is None:
-        services = (name for name in providers.names() if providers.load(name).paid)
     async with get_client() as client:
-        found = await asyncio.gather(*(_release(client, name) for name in services))
+        names = await _limits_of_services(client) if limits is None else limits
+        found = await asyncio.gather(*(_release(client, name) for name in names))
     return [lost for lost in found if lost]
 
 
-async def _release(client: PrefectClient, service: str) -> LostSlots | None:
-    lost, _ = await _unclaimed(client, service)
+async def _limits_of_services(client: PrefectClient) -> list[str]:
+    """The limits on the server that are of paid services; of their models those that this host may not know, too."""
+    paid = {name for name in providers.names() if providers.load(name).paid}
+    found: list[str] = []
+    offset = 0
+    while page := await client.read_global_concurrency_limits(limit=_PAGE, offset=offset):
+        found += filter(None, (limit_of_name(one.name) for one in page))
+        offset += len(page)
+    return [limit for limit in found if limit.partition(":")[0] in paid]
+
+
+async def _release(client: PrefectClient, which: str) -> LostSlots | None:
+    lost, _ = await _unclaimed(client, which)
     for _ in range(_LOOKS - 1):
         if not lost:
             return None
         await asyncio.sleep(random.uniform(*_PAUSE_SECONDS))
-        lost = min(lost, (await _unclaimed(client, service))[0])
-    async with _alone(client, service) as is_alone:
-        again, limit = await _unclaimed(client, service) if is_alone else (0, None)
+        lost = min(lost, (await _unclaimed(client, which))[0])
+    async with _alone(client, which) as is_alone:
+        again, limit = await _unclaimed(client, which) if is_alone else (0, None)
         if not limit or not (lost := min(lost, again)):
             return None
         await client.release_concurrency_slots([limit.name], lost, _OCCUPIED_SECONDS * lost)
-        return LostSlots(service=service, limit=limit.limit, taken=limit.active_slots, released=lost)
+        return LostSlots(service=which, limit=limit.limit, taken=limit.active_slots, released=lost)
 
 
 @asynccontextmanager
-async def _alone(client: PrefectClient, service: str) -> AsyncIterator[bool]:
-    """Whether no other process is releasing slots of a service: both would release the same. A limit marks it that has
+async def _alone(client: PrefectClient, which: str) -> AsyncIterator[bool]:
+    """Whether no other process is releasing slots of a limit: both would release the same. A limit marks it that has
     no use but its name, of which Prefect has one at a time."""
-    name = f"{limit_name(service)}-lost-slots"
+    name = f"{limit_name(which)}-lost-slots"
     try:
         await client.create_global_concurrency_limit(GlobalConcurrencyLimitCreate(name=name, limit=1))
     except ObjectAlreadyExists:
@@ -151,14 +162,14 @@ async def _alone(client: PrefectClient, service: str) -> AsyncIterator[bool]:
             await client.delete_global_concurrency_limit_by_name(name)
 
 
-async def _unclaimed(client: PrefectClient, service: str) -> tuple[int, GlobalConcurrencyLimitResponse | None]:
-    """How many taken slots of a service nothing is known to hold, and its limit; 0 if that is missing or paused."""
-    limit = await read_limit(client, service)
+async def _unclaimed(client: PrefectClient, which: str) -> tuple[int, GlobalConcurrencyLimitResponse | None]:
+    """How many taken slots of a limit nothing is known to hold, and the limit; 0 if that is missing or paused."""
+    limit = await read_limit(client, which)
     if not limit or not limit.active or not limit.active_slots:
         return 0, limit
     now = datetime.now(UTC)
     runs = await _recent_runs(client, now)
-    claims = {run.id: claimed(run.labels, service, now.timestamp()) for run in runs if _claims_any(run)}
+    claims = {run.id: claimed(run.labels, which, now.timestamp()) for run in runs if _claims_any(run)}
     unclaimed = limit.active_slots - sum(claims.values())
     if unclaimed > 0:
         unclaimed -= await _held_by_others(client, limit, claims, now)
@@ -166,7 +177,7 @@ async def _unclaimed(client: PrefectClient, service: str) -> tuple[int, GlobalCo
 
 
 def _claims_any(run: FlowRun) -> bool:
-    return any(key.startswith("storyreel.slots.") for key in run.labels)
+    return any(key.startswith(_LABEL) for key in run.labels)
 
 
 async def _recent_runs(client: PrefectClient, now: datetime) -> list[FlowRun]:

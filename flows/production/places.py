@@ -24,10 +24,11 @@ from prefect.client.schemas.responses import ConcurrencyLimitWithLeaseResponse
 from prefect.runtime import flow_run
 
 from storyreel.flows.production.lost_slots import Claims, release_lost_slots
-from storyreel.flows.production.service_limits import limit_name, read_limit
+from storyreel.flows.production.service_limits import read_limit
 from storyreel.flows.servers.availability import current_server
 from storyreel.flows.servers.choose import is_server_lost
 from storyreel.specs.problems.phrases import lasting, shown
+from storyreel.tasks.providers.models import limit_name
 
 _LEASE_SECONDS = 60.0
 """Seconds that a place stays taken after its run was killed; Prefect's minimum."""
@@ -55,7 +56,7 @@ _SERVER_ERRORS = (httpx.HTTPError, TimeoutError, ValueError)
 
 @dataclass(eq=False, slots=True)
 class _Place:
-    service: str
+    limit: str
     lease: UUID | None
     """None if the lease is gone, and a new one is asked for."""
     renewed: float
@@ -69,10 +70,10 @@ class _Place:
 
 
 class SharedPlaces:
-    """The places that one run holds at services with a limit."""
+    """The places that one run holds at services, by the names of their limits and of those of models."""
 
-    def __init__(self, client: PrefectClient, services: Collection[str], *, is_deployed: bool) -> None:
-        self._client, self._services = client, frozenset(services)
+    def __init__(self, client: PrefectClient, limits: Collection[str], *, is_deployed: bool) -> None:
+        self._client, self._limits = client, frozenset(limits)
         self._run = UUID(flow_run.id)
         self._server_seconds = _DEPLOYED_SERVER_SECONDS if is_deployed else _SERVER_SECONDS
         self._log = get_run_logger()
@@ -83,12 +84,12 @@ class SharedPlaces:
         """To be released."""
         self._asking: set[asyncio.Task[_Place | None]] = set()
         self._asked: Counter[str] = Counter()
-        """Slots that the server is asked for now, by service."""
+        """Slots that the server is asked for now, by limit."""
         self._claiming = asyncio.Lock()
         self._changed = asyncio.Event()
-        self._queues = {name: asyncio.Lock() for name in services}
-        self._freed = {name: asyncio.Event() for name in services}
-        self._asks = {name: asyncio.Lock() for name in services}
+        self._queues = {name: asyncio.Lock() for name in limits}
+        self._freed = {name: asyncio.Event() for name in limits}
+        self._asks = {name: asyncio.Lock() for name in limits}
         """Held while a slot is asked for, which this run then claims, and while lost ones are looked for."""
         self._reasons: dict[str, str] = {}
         self._unanswered: dict[str, float] = {}
@@ -96,26 +97,26 @@ class SharedPlaces:
         self._looked: dict[str, float] = {}
         self._looks: set[asyncio.Task[None]] = set()
         self._uncertain: set[str] = set()
-        """Services of which it is not known whether the server still counts a slot of this run."""
+        """Limits of which it is not known whether the server still counts a slot of this run."""
         self._requests = asyncio.Semaphore(_AT_ONCE)
         self._has_ended = False
 
     @asynccontextmanager
-    async def hold(self, service: str) -> AsyncIterator[None]:
-        """Hold a place at a service, and wait for one before. A paid take goes on when its lease is lost: too many
+    async def hold(self, limit: str) -> AsyncIterator[None]:
+        """Hold a place of a limit, and wait for one before. A paid take goes on when its lease is lost: too many
         takes at once cost less than a lost clip."""
-        if service not in self._services:
+        if limit not in self._limits:
             yield
             return
-        place = await self._enter(service)
+        place = await self._enter(limit)
         try:
             yield
         finally:
             self._leave(place)
 
-    def wait_reason(self, service: str) -> str:
+    def wait_reason(self, limit: str) -> str:
         """For what a take waits that has no place yet; empty until the server has answered, or has not for long."""
-        return self._reasons.get(service, "")
+        return self._reasons.get(limit, "")
 
     async def keep(self) -> None:
         """Renew and release the leases of this run, until `end` is called. Never cancel it: a request that is given up
@@ -149,93 +150,93 @@ class SharedPlaces:
                 async with asyncio.timeout(3 * _END_SECONDS):
                     await self._look(self._uncertain)
 
-    def look_for_lost_slots(self, services: Collection[str]) -> None:
-        """Look in the background for slots that no run holds, and release them; each service at most every 30 s."""
+    def look_for_lost_slots(self, limits: Collection[str]) -> None:
+        """Look in the background for slots that no run holds, and release them; each limit at most every 30 s."""
         now = time.monotonic()
-        due = {name for name in services if now - self._looked.get(name, -_LOOK_SECONDS) >= _LOOK_SECONDS}
+        due = {name for name in limits if now - self._looked.get(name, -_LOOK_SECONDS) >= _LOOK_SECONDS}
         if due:
             self._looked.update(dict.fromkeys(due, now))
             look = asyncio.create_task(self._look(due))
             self._looks.add(look)
             look.add_done_callback(self._looks.discard)
 
-    async def _look(self, services: Collection[str]) -> None:
+    async def _look(self, limits: Collection[str]) -> None:
         try:
-            await self._release_lost(services)
+            await self._release_lost(limits)
         except _SERVER_ERRORS as error:
             if not is_server_lost(error):  # of that the waits tell
                 self._log.warning("lost places could not be looked for: %s", shown(error) or type(error).__name__)
 
-    async def _release_lost(self, services: Collection[str]) -> None:
+    async def _release_lost(self, limits: Collection[str]) -> None:
         async with AsyncExitStack() as stack:
-            for service in sorted(services):
-                await stack.enter_async_context(self._asks[service])
+            for limit in sorted(limits):
+                await stack.enter_async_context(self._asks[limit])
             await self._write_claims(is_due=False)  # without the slots that were asked for in vain
-            for lost in await release_lost_slots(services):
+            for lost in await release_lost_slots(limits):
                 self._log.warning("%s", lost)
                 self._freed[lost.service].set()
 
-    async def _enter(self, service: str) -> _Place:
+    async def _enter(self, limit: str) -> _Place:
         """A place, in the order in which the takes of this run have asked for one."""
         pause = _FIRST_TRY_SECONDS
-        async with self._queues[service]:
+        async with self._queues[limit]:
             while True:
-                self._freed[service].clear()
-                if self._asks[service].locked():  # by a look for lost slots, which takes seconds if it finds any
-                    await self._note_taken(service)
+                self._freed[limit].clear()
+                if self._asks[limit].locked():  # by a look for lost slots, which takes seconds if it finds any
+                    await self._note_taken(limit)
                 try:
-                    place = await self._ask(service)
+                    place = await self._ask(limit)
                 except _SERVER_ERRORS:
-                    since = self._unanswered.setdefault(service, time.monotonic())
+                    since = self._unanswered.setdefault(limit, time.monotonic())
                     if time.monotonic() - since >= self._server_seconds:
-                        return self._without_lease(service)
-                    self._reasons[service] = f"waits for Prefect's server, which gives out the places at {service}"
+                        return self._without_lease(limit)
+                    self._reasons[limit] = f"waits for Prefect's server, which gives out the places at {limit}"
                 else:
-                    self._unanswered.pop(service, None)
+                    self._unanswered.pop(limit, None)
                     if place:
                         return place
-                    await self._note_full(service)
+                    await self._note_full(limit)
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._freed[service].wait(), pause * random.uniform(0.8, 1.2))
+                    await asyncio.wait_for(self._freed[limit].wait(), pause * random.uniform(0.8, 1.2))
                 pause = min(1.5 * pause, _LAST_TRY_SECONDS)
 
-    def _entered(self, service: str, lease: UUID | None) -> _Place:
-        self._reasons.pop(service, None)
-        place = _Place(service, lease, time.time())
+    def _entered(self, limit: str, lease: UUID | None) -> _Place:
+        self._reasons.pop(limit, None)
+        place = _Place(limit, lease, time.time())
         self._held.append(place)
         self._changed.set()
         return place
 
-    def _without_lease(self, service: str) -> _Place:
+    def _without_lease(self, limit: str) -> _Place:
         self._log.warning(
             "Prefect's server has not answered for %s; takes at %s are ordered without its limit meanwhile",
             lasting(self._server_seconds),
-            service,
+            limit,
         )
-        self._uncertain.add(service)
-        return self._entered(service, None)
+        self._uncertain.add(limit)
+        return self._entered(limit, None)
 
     def _leave(self, place: _Place) -> None:
         self._held.remove(place)
         self._left.append(place)
         self._changed.set()
 
-    async def _note_full(self, service: str) -> None:
-        await self._note_taken(service)
-        self.look_for_lost_slots([service])
+    async def _note_full(self, limit: str) -> None:
+        await self._note_taken(limit)
+        self.look_for_lost_slots([limit])
 
-    async def _note_taken(self, service: str) -> None:
-        """Set the reason to wait, if all slots of a service are taken."""
+    async def _note_taken(self, limit: str) -> None:
+        """Set the reason to wait, if all its slots are taken."""
         with suppress(*_SERVER_ERRORS):
             async with asyncio.timeout(_ANSWER_SECONDS):
-                limit = await read_limit(self._client, service)
-            if limit and limit.active_slots >= limit.limit:
-                taken = f"{limit.active_slots} of {limit.limit} taken" if limit.limit else "the limit is 0"
-                self._reasons[service] = f"waits for a place at {service}, {taken}"
+                found = await read_limit(self._client, limit)
+            if found and found.active_slots >= found.limit:
+                taken = f"{found.active_slots} of {found.limit} taken" if found.limit else "the limit is 0"
+                self._reasons[limit] = f"waits for a place at {limit}, {taken}"
 
-    async def _ask(self, service: str) -> _Place | None:
+    async def _ask(self, limit: str) -> _Place | None:
         """A place; None if all are taken."""
-        asking = asyncio.ensure_future(self._claim_and_ask(service))
+        asking = asyncio.ensure_future(self._claim_and_ask(limit))
         self._asking.add(asking)
         asking.add_done_callback(self._asking.discard)
         try:
@@ -249,24 +250,24 @@ class SharedPlaces:
         if not asked.cancelled() and not asked.exception() and (place := asked.result()):
             self._leave(place)
 
-    async def _claim_and_ask(self, service: str) -> _Place | None:
+    async def _claim_and_ask(self, limit: str) -> _Place | None:
         """A place; None if all are taken. It is claimed before: another run releases slots that nobody claims."""
-        async with self._asks[service]:
-            self._asked[service] += 1
+        async with self._asks[limit]:
+            self._asked[limit] += 1
             try:
                 await self._write_claims(is_due=False)
-                lease = await self._new_lease(service)
-                return self._entered(service, lease) if lease else None
+                lease = await self._new_lease(limit)
+                return self._entered(limit, lease) if lease else None
             finally:
-                self._asked[service] -= 1
+                self._asked[limit] -= 1
                 self._changed.set()
 
-    async def _new_lease(self, service: str) -> UUID | None:
+    async def _new_lease(self, limit: str) -> UUID | None:
         holder = ConcurrencyLeaseHolder(type="flow_run", id=self._run)
         try:
             async with asyncio.timeout(_ANSWER_SECONDS):
                 answer = await self._client.increment_concurrency_slots_with_lease(
-                    [limit_name(service)], 1, "concurrency", _LEASE_SECONDS, holder
+                    [limit_name(limit)], 1, "concurrency", _LEASE_SECONDS, holder
                 )
         except httpx.HTTPStatusError as error:
             if error.response.status_code in _FULL:
@@ -290,7 +291,7 @@ class SharedPlaces:
                     if not place.may_have_ended:
                         await self._decrement(place)
                     place.lease = None
-                if place.lease is None and (lease := await self._new_lease(place.service)):
+                if place.lease is None and (lease := await self._new_lease(place.limit)):
                     place.lease, place.renewed = lease, time.time()
         return True
 
@@ -303,11 +304,11 @@ class SharedPlaces:
                     async with asyncio.timeout(_ANSWER_SECONDS):
                         await self._client.release_concurrency_slots_with_lease(place.lease)
                 elif place.lease and place.was_released:
-                    self._uncertain.add(place.service)
+                    self._uncertain.add(place.limit)
                 elif place.lease and not place.may_have_ended:
                     await self._decrement(place)
             self._left.remove(place)
-            self._freed[place.service].set()
+            self._freed[place.limit].set()
             return True
         return False
 
@@ -321,7 +322,7 @@ class SharedPlaces:
             if error.response.status_code not in _GONE:
                 raise
             if place.may_have_ended:
-                self._uncertain.add(place.service)
+                self._uncertain.add(place.limit)
             return False
         place.renewed = time.time()
         return True
@@ -331,9 +332,9 @@ class SharedPlaces:
         place.lease = None
         try:
             async with asyncio.timeout(_ANSWER_SECONDS):
-                await self._client.release_concurrency_slots([limit_name(place.service)], 1, _LEASE_SECONDS)
+                await self._client.release_concurrency_slots([limit_name(place.limit)], 1, _LEASE_SECONDS)
         except _SERVER_ERRORS:
-            self._uncertain.add(place.service)
+            self._uncertain.add(place.limit)
             raise
 
     async def _claim(self, *, is_due: bool) -> bool:
@@ -346,7 +347,7 @@ class SharedPlaces:
     async def _write_claims(self, *, is_due: bool) -> None:
         """Have the labels of the flow run claim what is held and asked for, if they do not, or if that is due."""
         async with self._claiming:
-            places = Counter(place.service for place in (*self._held, *self._left)) + self._asked
+            places = Counter(place.limit for place in (*self._held, *self._left)) + self._asked
             held = {**dict.fromkeys(self._claimed, 0), **places}
             if held == self._claimed and not (is_due and any(held.values())):
                 return
@@ -360,17 +361,17 @@ class SharedPlaces:
 
 
 @asynccontextmanager
-async def open_places(services: Collection[str], *, is_deployed: bool) -> AsyncIterator[SharedPlaces | None]:
-    """The places of the current flow run at services that have an active limit; None if there are none.
+async def open_places(limits: Collection[str], *, is_deployed: bool) -> AsyncIterator[SharedPlaces | None]:
+    """The places of the current flow run, of these limits, which are active; None if there are none.
 
     At its begin, slots that no run holds are looked for in the background; at its end all places are free again.
     """
-    if not services:
+    if not limits:
         yield None
         return
     async with get_client() as client:
-        places = SharedPlaces(client, services, is_deployed=is_deployed)
-        places.look_for_lost_slots(services)
+        places = SharedPlaces(client, limits, is_deployed=is_deployed)
+        places.look_for_lost_slots(limits)
         keeping = asyncio.create_task(places.keep())
         in_order = True
         try:

@@ -54,7 +54,7 @@ class Automation(Frozen):
 
 
 class SlotLimit(Frozen):
-    """The global concurrency limit of a service."""
+    """The global concurrency limit of a service, or of a model of it."""
 
     name: str
     limit: int

@@ -116,14 +116,13 @@ class _Entry(_Terms):
     poll_seconds: Annotated[int, Field(ge=1, le=3600), BeforeValidator(as_count)] = _LEFT_OUT
     modes: dict[Mode, _Terms] = Field(default={})
 
-    def model(self, name: str, like: Model) -> Model:
-        """The model of this name, with the values of `like` for what is not written."""
+    def model(self, name: str, like: Model, *, is_listed: bool) -> Model:
+        """The model of this name, with the values of `like` for what is not written; of one that is listed, its ids."""
         wanted = self.modes or dict.fromkeys(like.modes, _Terms())
-        common = self.model_copy(update={"id": name}) if "id" not in self.model_fields_set else self
         modes = {}
         for mode, terms in wanted.items():
-            capability = like.modes[mode].model_copy(update={"model": common.id})
-            modes[mode] = terms.applied_to(common.applied_to(capability))
+            capability = like.modes[mode] if is_listed else like.modes[mode].model_copy(update={"model": name})
+            modes[mode] = terms.applied_to(self.applied_to(capability))
         pace: dict[str, Any] = {"modes": modes}
         if "at_once" in self.model_fields_set:
             pace["max_concurrent"] = self.at_once
@@ -174,7 +173,7 @@ def _wrong_models(file: _ModelFile, positions: Positions, found: dict[str, dict[
                 what = f"`{entry.like or next(iter(shipped))}` does not do {lacking[0]}"
                 yield Problem(positions.key((*at, "modes", lacking[0].value)), what, "leave it out")
                 continue
-            model = entry.model(name, like)
+            model = entry.model(name, like, is_listed=like is shipped.get(name))
             others = {**shipped, **found.get(service, {})}
             others.pop(name, None)
             if twice := _sold_as(model, others):

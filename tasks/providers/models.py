@@ -1,4 +1,8 @@
-"""Finds what a service can do: by its model and the mode, in the service's own table and in the user's file over it."""
+"""Finds what a service can do: by its model and the mode, in the service's own table and in the user's file over it.
+
+A limit of takes at once is named by its service, `dashscope`, or by a model of it as storyboards name that,
+`dashscope:wan3.1-video`.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +12,12 @@ from functools import lru_cache
 from pathlib import Path
 
 from storyreel.specs.storyboard import Mode
+from storyreel.tasks.providers import load
 from storyreel.tasks.providers.capability import Capability, Model
 from storyreel.tasks.providers.provider import Provider
 from storyreel.tasks.settings import HOME, MODELS, Settings
+
+_PREFIX = "storyreel-"
 
 
 def models_of(service: type[Provider], environment: Mapping[str, str] = os.environ) -> Mapping[str, Model]:
@@ -45,11 +52,45 @@ def find_model(service: type[Provider], name: str | None, models: Mapping[str, M
 
     A service that draws boards has one model, whatever a storyboard names for the others.
     """
-    models = models_of(service) if models is None else models
-    default = next(filter(_makes_clips, models.values()), next(iter(models.values())))
-    if name is None or any(capability.draws_board for capability in default.modes.values()):
-        return default
-    return models.get(name) or next(filter(None, (model.only(name) for model in models.values())), None)
+    found = _named(service, name, models_of(service) if models is None else models)
+    return found[1] if found else None
+
+
+def _named(service: type[Provider], name: str | None, models: Mapping[str, Model]) -> tuple[str, Model] | None:
+    """A model as `find_model`, after its name in storyboards."""
+    default = next((called for called, model in models.items() if _makes_clips(model)), next(iter(models)))
+    if name is None or any(capability.draws_board for capability in models[default].modes.values()):
+        return default, models[default]
+    if name in models:
+        return name, models[name]
+    return next(((called, one) for called, model in models.items() if (one := model.only(name))), None)
+
+
+def limits_of(service: type[Provider], id: str, models: Mapping[str, Model] | None = None) -> dict[str, int]:
+    """The limits of takes at once that a model counts in, found by the service's id as by `find_model`: its own if it
+    has one, then that of its service."""
+    found = _named(service, id, models_of(service) if models is None else models)
+    most = found[1].max_concurrent if found else None
+    own = {f"{service.name}:{found[0]}": most} if found and most else {}
+    return own | {service.name: service.concurrency_limit()}
+
+
+def limit_name(limit: str) -> str:
+    """The name in Prefect of a limit of takes at once. Prefect's names have no `/`, which models' names may have."""
+    return f"{_PREFIX}{limit.replace('/', '+')}"
+
+
+def limit_of_name(name: str) -> str:
+    """The limit that has a name in Prefect; empty if it is of something else."""
+    return name.removeprefix(_PREFIX).replace("+", "/") if name.startswith(_PREFIX) else ""
+
+
+def most_at_once(limit: str) -> int:
+    """How many takes a limit is for, by its name. Raises LookupError if there is no such service."""
+    service, _, model = limit.partition(":")
+    adapter = load(service)
+    found = models_of(adapter).get(model) if model else None
+    return (found and found.max_concurrent) or adapter.concurrency_limit()
 
 
 def still_model(service: type[Provider], name: str | None, models: Mapping[str, Model] | None = None) -> Model | None:

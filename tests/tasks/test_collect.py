@@ -148,7 +148,7 @@ async def test_a_place_left_for_a_clip_that_must_be_downloaded_again_is_left_onc
         with pytest.raises(Transient):
             await on.make()
         await on.make()
-        slot = on.studio.slot("aimlapi")
+        slot = on.studio.slots("aimlapi", on.take.request.model)["aimlapi"]
         await slot.acquire()
         assert slot.locked(), "there is one place, as before"
 

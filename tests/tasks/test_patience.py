@@ -230,7 +230,7 @@ async def test_a_wait_whose_reason_changes_is_told_again_and_each_reason_is_logg
 
 async def test_the_time_in_the_queue_of_this_run_is_not_the_takes_own(tmp_path: Path) -> None:
     async with bench(tmp_path, SERVICES["apiyi"]) as on:
-        slot = on.studio.slot("apiyi")
+        slot = on.studio.slots("apiyi", on.take.request.model)["apiyi"]
         held = 0
         while not slot.locked():
             await slot.acquire()

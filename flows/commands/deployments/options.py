@@ -67,7 +67,10 @@ Ceiling = Annotated[
 Limits = Annotated[
     list[str] | None,
     typer.Option(
-        "--limit", metavar="SERVICE=N", help="At most N takes at once at a service, of all runs together. Repeatable."
+        "--limit",
+        metavar="SERVICE=N",
+        help="At most N takes at once at a service, or of one of its models: SERVICE:MODEL=N, of all runs together. "
+        "Repeatable.",
     ),
 ]
 Overlap = Annotated[
@@ -180,16 +183,20 @@ def _name(given: str | None) -> str | None:
 
 
 def _limits(given: list[str] | None) -> dict[str, int]:
-    """Takes at once by service, from `dashscope=5`. Raises typer.BadParameter."""
+    """Takes at once by service, from `dashscope=5`, or by model. Raises typer.BadParameter."""
     from storyreel.tasks.providers import load, names
+    from storyreel.tasks.providers.models import models_of
 
     found = {}
     for each in given or []:
-        service, _, most = each.partition("=")
+        limit, _, most = each.partition("=")
+        service, _, model = limit.partition(":")
         if service not in names() or not load(service).paid:
             paid = ", ".join(name for name in names() if load(name).paid)
             raise typer.BadParameter(f"--limit: {service!r} is not a paid service; these are: {paid}")
+        if ":" in limit and model not in (models := models_of(load(service))):
+            raise typer.BadParameter(f"--limit: {service} has no model {model!r}; these are: {', '.join(models)}")
         if not (most.isascii() and most.isdigit() and 0 < int(most) < 10_000):
             raise typer.BadParameter(f"--limit wants SERVICE=N, for example {service}=5, not {each!r}")
-        found[service] = int(most)
+        found[limit] = int(most)
     return found

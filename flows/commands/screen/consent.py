@@ -106,8 +106,7 @@ def _least(plan: Plan) -> str:
 
 def require_keys(plan: Plan) -> None:
     """Return if the key of every service is set that the plan may order from. Raises RunFailed."""
-    uncached = [take for take in plan.takes if take.state != "cached"]
-    for name in sorted({way.request.provider for take in uncached for way in take.candidates}):
+    for name in sorted({way.request.provider for take in plan.unmade for way in take.candidates}):
         if missing := load(name).missing_variable(os.environ):
             raise RunFailed(f"{name} needs a key, and {missing} is not set", next=f"export {missing}=…")
 

@@ -85,7 +85,14 @@ def test_deploying_again_changes_only_what_is_said(deploy: Deploy, client: SyncP
     assert "1B" in form["properties"]["select"]["items"]["enum"], "the form is that of the film as it is now"
     assert set(again["schedules"]) == set(first["schedules"]) and again["budget"] == "any price"
     assert again["limits"] == [{"name": "storyreel-dashscope", "limit": 3, "became": "kept"}]
-    assert deploy("--yes", "--limit", "dashscope=4")["limits"][0]["became"] == "changed"
+    (models := film.with_name("models.yaml")).write_text("models: 1\nservices: {dashscope: {wan2.7: {at_once: 2}}}\n")
+    changed = deploy("--yes", "--limit", "dashscope=4", "--limit", "dashscope:wan3.0-video=1",
+                     STORYREEL_MODELS=str(models))  # fmt: skip
+    assert {(one["name"], one["limit"], one["became"]) for one in changed["limits"]} == {
+        ("storyreel-dashscope", 4, "changed"),
+        ("storyreel-dashscope:wan2.7", 2, "made"),
+        ("storyreel-dashscope:wan3.0-video", 1, "made"),
+    }
     assert client.read_global_concurrency_limit_by_name("storyreel-dashscope").limit == 4
     client.increment_concurrency_slots(["storyreel-dashscope"], 2, "concurrency")
     assert [(lost["taken"], lost["released"]) for lost in deploy("--yes")["released"]] == [(2, 2)]

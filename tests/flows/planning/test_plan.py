@@ -208,6 +208,18 @@ def test_takes_are_made_at_once_up_to_the_limit_of_the_service(tmp_path: Path) -
     assert expected_seconds(tmp_path, shots) == 180
 
 
+def test_a_model_that_allows_fewer_takes_longer_and_keeps_no_other_model_waiting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (models := tmp_path / "models.yaml").write_text("models: 1\nservices: {apiyi: {wan3.0-video: {at_once: 2}}}\n")
+    monkeypatch.setenv("STORYREEL_MODELS", str(models))
+    few = "".join(f"  - {{shot: F{n}, action: On., model: wan3.0-video}}\n" for n in range(7))
+    assert expected_seconds(tmp_path, few) == 240
+    many = "".join(f"  - {{shot: S{n}, action: On.}}\n" for n in range(Apiyi.max_concurrent - 2))
+    assert expected_seconds(tmp_path, many) == 60
+    assert expected_seconds(tmp_path, few + many) == 240, "six of the eight places are free for the others"
+
+
 def test_what_continues_another_shot_waits_for_it(tmp_path: Path) -> None:
     shots = "  - {shot: S0, action: On.}\n" + "".join(
         f"  - {{shot: S{n}, action: On., continues: S{n - 1}}}\n" for n in range(1, 4)

@@ -110,6 +110,17 @@ async def test_what_no_run_holds_is_released_and_what_runs_hold_is_not(client: P
     assert await taken(client) == 0
 
 
+async def test_what_no_run_holds_of_a_model_that_this_host_does_not_know_is_released_too(client: PrefectClient) -> None:
+    name = "storyreel-aimlapi:alibaba+wan-4"
+    await client.create_global_concurrency_limit(GlobalConcurrencyLimitCreate(name=name, limit=2))
+    try:
+        await client.increment_concurrency_slots([name], 2, "concurrency")
+        assert [(lost.service, lost.released) for lost in await release_lost_slots()] == [("aimlapi:alibaba/wan-4", 2)]
+        assert (await client.read_global_concurrency_limit_by_name(name)).active_slots == 0
+    finally:
+        await client.delete_global_concurrency_limit_by_name(name)
+
+
 async def test_of_several_that_find_the_same_lost_slots_one_releases_them(client: PrefectClient) -> None:
     running = await (holder := holder_of_ours(2)).begin()
     await lose(client, 3)
@@ -288,3 +299,8 @@ def test_a_claim_ends_by_itself_and_each_process_of_a_run_has_its_own() -> None:
     assert claimed(labels, "aimlapi", now) == 4 and claimed(labels, "freepik", now) == 1
     assert claimed({**labels, **killed.labels({"aimlapi": 0})}, "aimlapi", now) == 1
     assert claimed(labels, "aimlapi", now + CLAIM_SECONDS + 2) == 0
+
+
+def test_a_claim_of_a_model_is_none_of_its_service_and_none_of_a_model_whose_name_begins_alike() -> None:
+    labels, now = Claims().labels({"aimlapi:wan3": 1, "aimlapi:wan3.0-video": 2, "aimlapi": 4}), time.time()
+    assert [claimed(labels, limit, now) for limit in ("aimlapi", "aimlapi:wan3", "aimlapi:wan3.0-video")] == [4, 1, 2]

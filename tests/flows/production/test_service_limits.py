@@ -3,18 +3,20 @@ Prefect's, without which a deployed run buys nothing."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from prefect import get_client
+from prefect import flow, get_client
 from prefect.client.schemas.actions import GlobalConcurrencyLimitCreate, GlobalConcurrencyLimitUpdate
 from prefect.exceptions import ObjectNotFound
 
 from storyreel.flows.production.service_limits import LimitMissing, active_limits, ensure_limits
 from storyreel.flows.render import render_storyboard
+from storyreel.tasks.providers.models import limit_name
 from tests.flows.conftest import Command
 from tests.services.aimlapi import Aimlapi, AimlapiSettings
 from tests.services.jobs import Job, Script
@@ -85,6 +87,49 @@ async def one_at_a_time(no_limit: None) -> AsyncIterator[None]:
 @pytest.mark.usefixtures("one_at_a_time")
 async def test_a_global_limit_holds_across_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert await most_at_once(3, tmp_path, monkeypatch) == 1
+
+
+@pytest.fixture
+async def model_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[str]:
+    """The limit of a model of which the user's own file allows one at a time, where its service allows four."""
+    (file := tmp_path / "models.yaml").write_text("models: 1\nservices: {aimlapi: {wan3.0-video: {at_once: 1}}}\n")
+    monkeypatch.setenv("STORYREEL_MODELS", str(file))
+    yield "aimlapi:wan3.0-video"
+    async with get_client() as client:
+        await client.delete_global_concurrency_limit_by_name("storyreel-aimlapi:wan3.0-video")
+
+
+@pytest.mark.usefixtures("no_limit")
+async def test_a_models_own_limit_holds_across_runs(
+    model_at_once: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = Aimlapi(AimlapiSettings(script=Script(seconds=0.4)))
+    runs = {"one": ("wan3.0-video", "wan3.0-video", "wan2.7"), "other": ("wan3.0-video",)}
+    for run, models in runs.items():
+        shots = (f"  - {{shot: S{n}, action: {run} {n}., model: {model}}}\n" for n, model in enumerate(models))
+        (tmp_path / f"{run}.yaml").write_text(FILM.replace("Crowd", f"Crowd {run}") + "".join(shots))
+    with service.served(port=0) as base_url:
+        monkeypatch.setenv("AIMLAPI_API_KEY", "sk-emulator")
+        monkeypatch.setenv("AIMLAPI_BASE_URL", base_url)
+        monkeypatch.setenv("STORYREEL_POLL_SECONDS", "0.05")
+        films = (render_storyboard(str(tmp_path / f"{run}.yaml"), out=str(tmp_path / run), buy=True) for run in runs)
+        await asyncio.gather(*films)
+        jobs = service.jobs.all()
+    bounded = [job for job in jobs if "wan3.0" in job.sale.body["model"]]
+    assert (len(jobs), len(bounded)) == (4, 3)
+    assert max(sum(_overlap(one, other) for other in bounded) for one in bounded) == 1
+    async with get_client() as client:
+        made = await client.read_global_concurrency_limit_by_name(limit_name(model_at_once))
+    assert (made.name, made.limit, made.active_slots) == ("storyreel-aimlapi:wan3.0-video", 1, 0)
+
+
+async def test_a_limit_that_is_not_the_models_own_any_more_is_kept_and_told(
+    model_at_once: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert [one.became for one in await ensure_limits([model_at_once], {model_at_once: 3})] == ["made"]
+    assert await flow(active_limits)([model_at_once], is_deployed=True) == {model_at_once}
+    assert "storyreel-aimlapi:wan3.0-video is 3 takes at once in all runs, and the model's own is 1" in caplog.text
+    assert "prefect gcl update storyreel-aimlapi:wan3.0-video --limit 1" in caplog.text
 
 
 @pytest.mark.usefixtures("no_limit")

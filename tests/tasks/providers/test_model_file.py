@@ -72,6 +72,15 @@ def test_a_model_that_is_known_keeps_its_place_and_gets_other_limits(write: Writ
     assert models_of(load("apiyi"), write(NEXT_MONTHS)) == load("apiyi").models
 
 
+def test_a_model_that_is_listed_keeps_the_ids_that_are_not_written(write: Write) -> None:
+    few = write("models: 1\nservices: {dashscope: {wan2.7: {at_once: 2}}, aimlapi: {wan3.0-video: {durations: 2-9}}}\n")
+    for service, name in (("dashscope", "wan2.7"), ("aimlapi", "wan3.0-video")):
+        shipped, written = load(service).models[name].modes, models_of(load(service), few)[name].modes
+        assert {mode: each.model for mode, each in written.items()} == {
+            mode: each.model for mode, each in shipped.items()
+        }
+
+
 def test_a_film_is_planned_and_ordered_with_it(write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     film = tmp_path / "film.yaml"
     film.write_text(
@@ -190,10 +199,12 @@ async def test_a_model_that_allows_fewer_at_once_has_slots_of_its_own_within_tho
         studio = Studio(
             ledger, ClipStore(tmp_path / "clips"), tmp_path / "house", {"dashscope": provider}, PriceList.read({})
         )
-        of_all = studio.slot("dashscope")
-        assert studio.slots("dashscope", "wan3.0-video") == [of_all]
-        own, last = studio.slots("dashscope", "wan3.1-video")
-        assert last is of_all and studio.slots("dashscope", "wan3.1-video")[0] is own
+        of_all = studio.slots("dashscope", "wan3.0-video")["dashscope"]
+        assert list(studio.slots("dashscope", "wan3.0-video")) == ["dashscope"]
+        slots = studio.slots("dashscope", "wan3.1-video")
+        assert list(slots) == ["dashscope:wan3.1-video", "dashscope"] and slots["dashscope"] is of_all
+        own = slots["dashscope:wan3.1-video"]
+        assert studio.slots("dashscope", "wan3.1-video")["dashscope:wan3.1-video"] is own
         async with own, own:
             assert own.locked() and not of_all.locked()
         assert await studio.seconds_to_next_poll(provider, "wan3.1-video", 1) == 20
