@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from prefect import State, Task, get_run_logger, task
@@ -40,10 +40,10 @@ class InspectedClip(Clip):
 
 @task(name="generate", persist_result=True, retries=len(_DELAYS), retry_condition_fn=_is_transient)
 async def generate_task(
-    take: Take, studio: Studio, patience: Patience, wanted: Wanted | None, upstream: Clip | None = None
+    take: Take, studio: Studio, patience: Patience, wanted: Wanted | None, upstream: Sequence[Clip] | None = None
 ) -> InspectedClip:
-    """Prefect task around `obtain` and `inspect_clip`. `upstream`, the clip that the take continues, only adds an edge
-    to the graph.
+    """Prefect task around `obtain` and `inspect_clip`. `upstream`, the clips and pictures that the take is made of,
+    only adds edges to the graph.
 
     The pause before a retry is made here and not by Prefect: all tries of a take share its time.
     """
@@ -62,7 +62,7 @@ async def generate_task(
 async def generate(
     take: Take,
     studio: Studio,
-    upstream: Clip | None,
+    upstream: Sequence[Clip],
     *,
     wanted: Wanted | None,
     name: str,
@@ -92,7 +92,7 @@ async def generate(
         studio,
         patience,
         quote(wanted),
-        upstream,
+        list(upstream) or None,
         anew=anew,
         tags=tags,
     )

@@ -1,4 +1,4 @@
-"""The parts that a take gets of another one's clip: its last frame, or its end, as files of their own."""
+"""The files that a take gets of other takes: their pictures, or the last frame or the end of a clip."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from storyreel.flows.planning.model import Candidate, PlannedTake
+from storyreel.flows.planning.takes.pictures import pictures_in
 from storyreel.flows.production.outcomes import MadeTake
 from storyreel.tasks.media.clip_end import end_version, write_end
 from storyreel.tasks.media.frames import LAST_FRAME
 from storyreel.tasks.providers.request import Attachment, Request
+from storyreel.tasks.request.attachments import STILL
 from storyreel.tasks.storage.clips import file_named_by_digest, place_by_digest
 from storyreel.tasks.storage.files import folder_beside
 from storyreel.tasks.studio import Studio
@@ -36,11 +38,12 @@ class ClipParts:
         self._made, self._once = made, once
 
     async def fill(self, take: PlannedTake, candidate: Candidate) -> Request:
-        """The request of a candidate; of a take that continues another, with the file that is made of that one's clip.
+        """The request of a candidate with the files of the stills and sheets that it is made of; of a take that
+        continues another, with the file that is made of that one's clip.
 
         The file is named by its digest, so that one that was damaged or replaced is known, and is written again.
         """
-        request, before = candidate.request, self._by_identity.get(take.continues or "")
+        request, before = await self._with_pictures(candidate.request), self._by_identity.get(take.continues or "")
         use = next((use for use in ("edited", "first_clip", "first_frame") if getattr(request, use)), "")
         attachment: Attachment | None = getattr(request, use, None)
         if not take.continues or attachment is None:
@@ -56,6 +59,26 @@ class ClipParts:
             file = await self._last_frame(before)
         found = {"source": str(file), "frame_digest": file.stem} if file else {"source": ""}
         return request.model_copy(update={use: attachment.model_copy(update=found)})
+
+    async def _with_pictures(self, request: Request) -> Request:
+        """The request with the file of each picture that is a take of this run."""
+        pictures = {f"{STILL}{identity}": self._by_identity.get(identity) for identity in pictures_in((request,))}
+        files = {digest: (await self._made(take)).clip for digest, take in pictures.items() if take}
+        if not files:
+            return request
+
+        def filled(attachment: Attachment | None) -> Attachment | None:
+            clip = files.get(attachment.digest) if attachment else None
+            if attachment is None or clip is None:
+                return attachment
+            return attachment.model_copy(update={"source": str(clip.path), "frame_digest": clip.digest})
+
+        found = {
+            "first_frame": filled(request.first_frame),
+            "last_frame": filled(request.last_frame),
+            "references": tuple(filter(None, map(filled, request.references))),
+        }
+        return request.model_copy(update=found)
 
     def _end(self, take: PlannedTake, seconds: Fraction) -> asyncio.Future[Path]:
         return self._once(("end", take.identity, seconds), lambda: self._write_end(take, seconds))

@@ -60,9 +60,8 @@ async def run_scenes(plan: Plan, finished: Collection[str], parameters: Mapping[
     `finished` has the identities of finished takes; `parameters` are those that scenes and film have in common. Raises
     SceneCancelled when all runs have ended.
     """
-    unfinished = [
-        scene for scene, takes in plan.scenes() if scene and any(take.identity not in finished for take in takes)
-    ]
+    to_make = {take.identity for take in plan.takes if not take.waits_for}.difference(finished)
+    unfinished = [scene for scene, takes in plan.scenes() if scene and any(take.identity in to_make for take in takes)]
     if len(unfinished) < 2:
         return False
     runs = await _create_runs(plan, unfinished, parameters)

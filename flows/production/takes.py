@@ -1,4 +1,5 @@
-"""The takes of a run as Prefect tasks. The order follows from which take continues which.
+"""The takes of a run as Prefect tasks. The order follows from which take continues which, and is made of which
+pictures.
 
 Each take is a future, kept by the take's identity: the first caller starts it, all others wait for the same one.
 """
@@ -19,6 +20,7 @@ from storyreel.flows.production.agreement import is_agreed
 from storyreel.flows.production.clip_parts import ClipParts
 from storyreel.flows.production.outcomes import Failure, MadeTake, UpstreamFailed, failure_of
 from storyreel.flows.production.report import spent_in_words
+from storyreel.specs.errors import StoryreelError
 from storyreel.specs.money import Money
 from storyreel.specs.problems.phrases import counted
 from storyreel.tasks.collect import Take
@@ -44,7 +46,7 @@ Result = TypeVar("Result")
 
 
 class TakeRuns:
-    """The takes of one run. A take that fails stops only those that continue it."""
+    """The takes of one run. A take that fails stops only those that continue it or are made of it."""
 
     def __init__(
         self,
@@ -64,7 +66,7 @@ class TakeRuns:
         self._limits = tuple(limits)
         self._agreed = None if agreed is None else frozenset(agreed)
         self._by_identity = {take.identity: take for take in plan.takes}
-        self._by_shot = takes_by_shot(plan.takes)
+        self._by_shot = takes_by_shot(plan.clips)
         self._futures: dict[Hashable, asyncio.Future[Any]] = {}
         self._files = ClipParts(studio, self._by_identity, self.made, self.once)
         self.task_runs = 0
@@ -75,12 +77,14 @@ class TakeRuns:
     ) -> list[Failure]:
         """Make all takes, or these, and conform those in the cut; returns the failures.
 
-        `then` is called with each take of the cut that is conformed.
+        Takes that wait for the approval of a still are not made. `then` is called with each take of the cut that is
+        conformed.
 
         Raises what is neither an error of a service, of media nor of a budget.
         """
         takes = self._plan.takes if only is None else only
-        outcomes = await asyncio.gather(*(self._run_take(take, then) for take in takes), return_exceptions=True)
+        made = (take for take in takes if not take.waits_for)
+        outcomes = await asyncio.gather(*(self._run_take(take, then) for take in made), return_exceptions=True)
         if error := next((outcome for outcome in outcomes if isinstance(outcome, BaseException)), None):
             raise error
         return [outcome for outcome in outcomes if isinstance(outcome, Failure)]
@@ -97,11 +101,13 @@ class TakeRuns:
             purchase = purchases.get(take.key)
             if purchase is None or purchase.clip is None:
                 return False
+            if take.kind != "clip" or not take.circled:
+                return True
             key = conform_key(
                 purchase.clip, take.edit, self.house, take.keep_sound, find_ffmpeg().version, self._accepted_signature,
                 LaidSound.of(take.laid_with(take.chosen), take.request), is_draft=self._plan.is_draft,
             )  # fmt: skip
-            return not take.circled or self._studio.piece_folder(key).exists()
+            return self._studio.piece_folder(key).exists()
 
         return await asyncio.to_thread(lambda: frozenset(take.identity for take in cached if is_finished(take)))
 
@@ -183,7 +189,7 @@ class TakeRuns:
     async def _run_take(self, take: PlannedTake, then: Callable[[PlannedTake], None] | None) -> Failure | None:
         try:
             made = await self.made(take)
-            if take is await self.take_in_cut(take.shot):
+            if self._may_be_in_cut(take) and take is await self.take_in_cut(take.shot):
                 await self.house_clip(take)
                 if then:
                     then(take)
@@ -198,6 +204,10 @@ class TakeRuns:
         findings = "; ".join(finding.detail for finding in made.inspection.findings) if made.inspection else ""
         report_stage(take.shot, take.take, "done", detail=findings)
         return None
+
+    def _may_be_in_cut(self, take: PlannedTake) -> bool:
+        """Whether this run may join the take: it is a clip, and all takes of its shot are made."""
+        return take.kind == "clip" and not any(other.waits_for for other in self._by_shot[take.shot])
 
     async def _left(self, take: PlannedTake) -> str:
         """A sentence on what a run that is stopped leaves of a take."""
@@ -233,9 +243,8 @@ class TakeRuns:
 
     async def _make(self, take: PlannedTake) -> MadeTake:
         """Make a take at its service, or at the next candidate if that refuses it and the next one is agreed to."""
-        before = self._by_identity.get(take.continues or "") if take.state != "cached" else None
-        edits = take.request.edited is not None
-        upstream = await self._upstream_clip(before, edits=edits) if before else None
+        needed = [self._by_identity.get(identity) for identity in take.needs if take.state != "cached"]
+        upstream = await asyncio.gather(*(self._upstream_clip(take, before) for before in needed if before))
         for candidate, following in pairwise(take.candidates):
             try:
                 return await self._make_with(take, candidate, upstream)
@@ -247,11 +256,15 @@ class TakeRuns:
                 get_run_logger().warning(warning, take.shot, take.take, error.message)
         return await self._make_with(take, take.candidates[-1], upstream)
 
-    async def _upstream_clip(self, before: PlannedTake, *, edits: bool) -> Clip:
+    async def _upstream_clip(self, take: PlannedTake, before: PlannedTake) -> Clip:
         try:
             return (await self.made(before)).clip
         except Exception as error:
-            what = f"edits {before.shot} take {before.take}" if edits else f"continues {before.shot}"
+            what = f"continues {before.shot}"
+            if before.kind != "clip":
+                what = f"is made of {before.shot}"
+            elif take.request.edited:
+                what = f"edits {before.shot} take {before.take}"
             raise UpstreamFailed(f"not made, because it {what}") from error
 
     async def _may_fall_back(self, take: PlannedTake, candidate: Candidate, error: Terminal) -> bool:
@@ -264,7 +277,7 @@ class TakeRuns:
             return is_over and (take.fallback_on_refusal or not error.is_content)
         return purchase is None
 
-    async def _make_with(self, take: PlannedTake, candidate: Candidate, upstream: Clip | None) -> MadeTake:
+    async def _make_with(self, take: PlannedTake, candidate: Candidate, upstream: Sequence[Clip]) -> MadeTake:
         clip = await self._generate(take, candidate, upstream)
         cost = await self._reported_cost(take, candidate)
         return MadeTake(candidate=candidate, clip=clip, inspection=clip.inspection, cost=cost)
@@ -275,7 +288,7 @@ class TakeRuns:
         purchase = await self._studio.ask_briefly(Ledger.find, candidate.key)
         return purchase.cost if purchase else None
 
-    async def _generate(self, take: PlannedTake, candidate: Candidate, upstream: Clip | None) -> InspectedClip:
+    async def _generate(self, take: PlannedTake, candidate: Candidate, upstream: Sequence[Clip]) -> InspectedClip:
         wanted = await self._wanted(take, candidate)
         is_cached = candidate.state == "cached"
         request = candidate.request if is_cached else await self._files.fill(take, candidate)
@@ -317,14 +330,22 @@ class TakeRuns:
         """The wishes of the film for the clip; None for a free one, which is not inspected."""
         if not self._studio.provider(candidate.request.provider).paid:
             return None
+        if take.kind != "clip":
+            return Wanted()
         first = await self._first_frame(take, candidate)
         needed = Needed(frames=candidate.edit.frames, rate=self.house.rate)
         sound = take.keep_sound and not take.laid_with(candidate)
         return Wanted(first_frame=first, sound=sound, needed=needed)
 
     async def _first_frame(self, take: PlannedTake, candidate: Candidate) -> Path | None:
-        """The file of the picture a take begins with; None if it has none, one at an address, or if it was changed."""
-        picture = (await self._files.fill(take, candidate)).first_frame
+        """The file of the picture a take begins with; None if it has none, one at an address, if it was changed, or if
+        another take had to make it for a clip that is there, and failed."""
+        try:
+            picture = (await self._files.fill(take, candidate)).first_frame
+        except StoryreelError:
+            if candidate.state != "cached":
+                raise
+            return None
         if picture is None or not picture.is_local or not picture.source:
             return None
         try:

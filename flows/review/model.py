@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from storyreel.flows.planning.model import Candidate, Plan, PlannedTake, ReviewState, takes_by_shot
+from storyreel.flows.planning.model import Candidate, Plan, PlannedTake, ReviewState, TakeKind, takes_by_shot
 from storyreel.specs.errors import StoryreelError
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.money import Money
+from storyreel.specs.problems.phrases import counted
 from storyreel.tasks.inspection.inspect import Inspection, best_take
 from storyreel.tasks.ledger.purchase import NewVerdict, Purchase, Word
 
@@ -22,17 +23,29 @@ def review_state(takes: Iterable[PlannedTake]) -> ReviewState | None:
 
 
 def shots_to_approve(plan: Plan) -> dict[str, list[PlannedTake]]:
-    """The takes of the shots that must be approved and are not, by slate. Stand-ins need no approval."""
-    return {
-        shot: takes
-        for shot, takes in takes_by_shot(plan.takes).items()
-        if any(take.needs_review for take in takes) and review_state(takes) != "approved"
-    }
+    """The takes of the shots, and of the stills, that must be approved and are not, by slate.
+
+    Stand-ins need no approval, and a still only one if a clip waits for it. What waits for a still is not made yet. The
+    draft of a film waits for nobody: it is looked at as a whole.
+    """
+    awaited = {take.waits_for for take in plan.takes}
+
+    def must_be_approved(slate: str, takes: Sequence[PlannedTake]) -> bool:
+        if review_state(takes) == "approved":
+            return False
+        if takes[0].kind != "clip":
+            return slate in awaited
+        return (
+            any(take.needs_review for take in takes) and not any(take.waits_for for take in takes) and not plan.is_draft
+        )
+
+    return {slate: takes for slate, takes in takes_by_shot(plan.takes).items() if must_be_approved(slate, takes)}
 
 
 def action_of(take: PlannedTake) -> str:
-    """The action in the request of a take."""
-    return dict(take.chosen.brief.words).get("action", "")
+    """The action in the request of a take; of a still its own words, if it has any."""
+    words = dict(take.chosen.brief.words)
+    return words.get(take.kind) or words.get("action", "")
 
 
 class TakeToReview(Frozen):
@@ -88,10 +101,11 @@ class TakeToReview(Frozen):
 
 
 class ShotToReview(Frozen):
-    """A shot whose takes a person reviews."""
+    """A shot, or a still, whose takes a person reviews."""
 
     film: str
     slate: str
+    kind: TakeKind = "clip"
     action: str
     takes: tuple[TakeToReview, ...]
     """Those that are made."""
@@ -119,12 +133,16 @@ class ShotToReview(Frozen):
 
 
 class ReviewNeeded(StoryreelError):
-    """Shots wait for approval. Every take was made and is kept; the film is not joined."""
+    """Shots or stills wait for approval. Every take that may be made was made and is kept; the film is not joined."""
 
     def __init__(self, shots: Sequence[ShotToReview], of: int) -> None:
         self.shots, self.of = tuple(shots), of
-        which = f"{len(shots)} of {of} shots {'waits' if len(shots) == 1 else 'wait'}" if of > 1 else "the shot waits"
-        lines = [f"{which} for approval; everything that was made is kept"]
+        stills = sum(shot.kind != "clip" for shot in shots)
+        clips = len(shots) - stills
+        many = (counted(stills, "still") if stills else "", f"{clips} of {of} shots" if clips else "")
+        self.what = "the shot" if clips == of == 1 and not stills else " and ".join(filter(None, many))
+        """What waits: `2 of 5 shots`, `3 stills`."""
+        lines = [f"{self.what} {'waits' if len(shots) == 1 else 'wait'} for approval; everything that was made is kept"]
         lines += [f"  {shot.slate}: {_listed(shot.takes)}" for shot in shots]
         super().__init__("\n".join(lines))
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 from typing import Any
 from unicodedata import normalize
@@ -24,6 +26,7 @@ from storyreel.specs.validation.check import unknown_names
 from storyreel.tasks.inspection.inspect import Inspection, Needed, Wanted, inspect_clip
 from storyreel.tasks.ledger.purchase import NewVerdict, Purchase, Word
 from storyreel.tasks.media.errors import MediaError
+from storyreel.tasks.request.attachments import STILL
 from storyreel.tasks.storage.clips import ClipStore
 from storyreel.tasks.threads import in_own_thread
 
@@ -66,18 +69,25 @@ class ShotReview(Frozen):
 async def review_status(planner: Planner) -> list[ShotReview]:
     """The shots that must be approved or have verdicts, in the order of the film. Takes that wait are inspected."""
     plan, purchases, found = await in_own_thread(_look_up, planner)
-    clips = planner.home.clips()
+    clips, rate = planner.home.clips(), plan.format.fps
+    pictures = {f"{STILL}{take.identity}": found[take.key] for take in plan.pictures if take.key in found}
     reviews = []
     for slate, takes in takes_by_shot(plan.takes).items():
         if (state := review_state(takes)) is None:
             continue
         made = [(take, found[take.key]) for take in takes if take.key in found]
         to_review = [
-            _to_review(take, clip, purchases.get(take.key), plan.format.fps, clips, inspects=state == "wfa")
+            _to_review(
+                take, clip, purchases.get(take.key), _wanted(take, rate, pictures), clips, inspects=state == "wfa"
+            )
             for take, clip in made
         ]
         shot = ShotToReview(
-            film=plan.title, slate=slate, action=action_of(takes[0]), takes=tuple(await asyncio.gather(*to_review))
+            film=plan.title,
+            slate=slate,
+            kind=takes[0].kind,
+            action=action_of(takes[0]),
+            takes=tuple(await asyncio.gather(*to_review)),
         )
         to_come = tuple((take.take, take.review or "todo") for take in takes if take.state != "cached")
         reviews.append(ShotReview(shot=shot, state=state, to_come=to_come))
@@ -85,12 +95,13 @@ async def review_status(planner: Planner) -> list[ShotReview]:
 
 
 def _look_up(planner: Planner) -> tuple[Plan, Mapping[str, Purchase], dict[str, Path]]:
-    """The plan, its purchases, and the clips that exist of shots with a status, by key."""
+    """The plan, its purchases, and the clips that exist of pictures and of shots with a status, by key."""
     with open_history(planner.home) as history:
         plan = planner.plan(history)
         purchases = history.purchases([take.key for take in plan.takes])
     clips = planner.home.clips()
-    wanted = (take for takes in takes_by_shot(plan.takes).values() if review_state(takes) for take in takes)
+    shown = (takes for takes in takes_by_shot(plan.clips).values() if review_state(takes))
+    wanted = (*plan.pictures, *chain.from_iterable(shown))
     return plan, purchases, {take.key: clip for take in wanted if (clip := _clip(take, purchases, clips))}
 
 
@@ -160,20 +171,20 @@ def _clip(take: PlannedTake, purchases: Mapping[str, Purchase], clips: ClipStore
 
 
 async def _to_review(
-    take: PlannedTake, clip: Path, purchase: Purchase | None, rate: FrameRate, clips: ClipStore, *, inspects: bool
+    take: PlannedTake, clip: Path, purchase: Purchase | None, wanted: Wanted, clips: ClipStore, *, inspects: bool
 ) -> TakeToReview:
-    inspects = inspects and not take.chosen.is_free and take.verdict is None
-    inspection = await _inspection(take, clip, rate, clips) if inspects else None
+    inspection: Inspection | None = None
+    if inspects and not take.chosen.is_free and take.verdict is None:
+        with suppress(MediaError):
+            inspection = await inspect_clip(clip, take.request, wanted, clips)
     return TakeToReview.of(take, take.chosen, purchase, clip, inspection)
 
 
-async def _inspection(take: PlannedTake, clip: Path, rate: FrameRate, clips: ClipStore) -> Inspection | None:
-    """The inspection of a clip, without its first frame if that is an address or another take; None if it fails."""
-    first = take.request.first_frame
-    picture = Path(first.source) if first and not first.digest.startswith(("url:", "take:")) else None
-    needed = Needed(frames=take.edit.frames, rate=rate)
-    try:
-        sound = take.keep_sound and not take.laid_with(take.chosen)
-        return await inspect_clip(clip, take.request, Wanted(first_frame=picture, sound=sound, needed=needed))
-    except MediaError:
-        return None
+def _wanted(take: PlannedTake, rate: FrameRate, pictures: Mapping[str, Path]) -> Wanted:
+    """As of the run, without a first frame that is an address or made of another clip. `pictures` are the stills by
+    their digests in requests."""
+    first, picture = take.request.first_frame, None
+    if first and not first.digest.startswith(("url:", "take:")):
+        picture = pictures.get(first.digest) if first.digest.startswith(STILL) else Path(first.source)
+    sound = take.keep_sound and not take.laid_with(take.chosen)
+    return Wanted(first_frame=picture, sound=sound, needed=Needed(frames=take.edit.frames, rate=rate))

@@ -92,11 +92,13 @@ class Approval:
         home = self._planner.home
         form = await asyncio.to_thread(review_form, question, self._problems, home.house, await run_links(home))
         slates = [shot.slate for shot in needed.shots]
+        has_stills = any(shot.kind != "clip" for shot in needed.shots)
+        waiting = ", ".join(slates) if has_stills else f"{', '.join(slates)} of {needed.of} shots"
         shots, spent = ", ".join(slates), await in_own_thread(self._planner.committed, flow_run.id)
         told = {
             "shots": slates,
             "spent": [money.model_dump(mode="json") for money in spent],
-            "summary": f"{shots} of {needed.of} shots; {_in_words(spent)} spent",
+            "summary": f"{waiting}; {_in_words(spent)} spent",
         }
         await _suspend(question, form, needed.message, f"waits for a person to approve {shots}", told, self._announce)
 
@@ -168,16 +170,12 @@ def _in_words(spent: Sequence[Money]) -> str:
 
 
 async def unapproved_shots(plan: Plan, runs: TakeRuns, studio: Studio) -> list[ShotToReview]:
-    """The shots of a run that must be approved and are not; waits until their takes are made.
-
-    The draft of a film waits for nobody: it is looked at as a whole.
-    """
-    if plan.is_draft:
-        return []
+    """The shots and stills of a run that must be approved and are not; waits until their takes are made."""
     return [
         ShotToReview(
             film=plan.title,
             slate=slate,
+            kind=takes[0].kind,
             action=action_of(takes[0]),
             takes=tuple([await _to_review(take, runs, studio) for take in takes]),
         )
