@@ -14,7 +14,7 @@ from storyreel.flows.markdown import code, escape, link_address
 from storyreel.flows.planning.drafts import SIMILAR
 from storyreel.flows.planning.model import Plan, PlannedTake
 from storyreel.flows.player.links import Links
-from storyreel.flows.production.report import Rendering
+from storyreel.flows.production.report import RenderedTake, Rendering
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.money import Money, sums
 from storyreel.tasks.ledger.ledger import Spend
@@ -104,12 +104,14 @@ def board(plan: Plan, rows: Sequence[Row]) -> str:
     head = [name for name in cells[0] if any(line[name] for line in cells)]
     lines = (head, ["---"] * len(head), *([line[name] for name in head] for line in cells))
     table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-    note = "★ in the cut; ≈ by the price list, not reported by the service"
+    used = ", or used for what is" if plan.pictures else ""
+    note = f"★ in the cut{used}; ≈ by the price list, not reported by the service"
     return f"{_DRAFT if plan.is_draft else ''}{count_takes(rows)}\n\n{table}\n\n{note}\n"
 
 
 def count_takes(rows: Sequence[Row]) -> str:
-    """How many takes are finished, at work, failed and stopped, in a sentence."""
+    """How many takes are finished, at work, failed and stopped, in a sentence; of those that this run makes."""
+    rows = [row for row in rows if not row.take.waits_for]
     finished, failed = sum(row.is_finished for row in rows), sum(row.stage in ("failed", "unknown") for row in rows)
     stopped = sum(row.stage == "stopped" for row in rows)
     at_work = sum(row.stage not in (None, "waiting") for row in rows) - finished - failed - stopped
@@ -130,18 +132,25 @@ def manifest(rendering: Rendering, places: Mapping[str, str], links: Links) -> l
     return [
         {
             "take": f"{take.shot} take {take.take}",
-            "in the cut": places.get(take.shot, "") if take.circled else "no",
+            "in the cut": _place(take, places),
             "service": take.request.provider,
             "model": take.request.model,
             "mode": take.request.mode.value,
-            "seconds": f"{float(take.request.seconds):.4g}",
+            "seconds": f"{float(take.request.seconds):.4g}" if take.kind == "clip" else "",
             "cost": "from the store" if take.cached else cost(take.cost, take.is_estimate),
             "clip": play_link(links.take(take.clip.stem, take.shot, take.take), take.clip.stem[:12])
             or take.clip.stem[:12],
             "findings": "; ".join(finding.detail for finding in take.inspection.findings) if take.inspection else "",
         }
-        for take in rendering.shots
+        for take in rendering.takes
     ]
+
+
+def _place(take: RenderedTake, places: Mapping[str, str]) -> str:
+    """Where a take is in the cut, or whether a picture is used for what is there."""
+    if not take.circled:
+        return "no"
+    return places.get(take.shot, "") if take.kind == "clip" else "used"
 
 
 def sequence(rendering: Rendering, sheet: Path) -> str:
@@ -187,6 +196,8 @@ def _costs(parts: Sequence[Spend]) -> dict[str, str]:
 
 
 def _state(row: Row) -> str:
+    if row.take.waits_for:
+        return f"waits for {_escape(row.take.waits_for)}"
     if row.stage is None:
         return _PLANNED[row.take.state]
     word = _LABELS.get(row.stage, row.stage)

@@ -68,7 +68,14 @@ def emit_sequence_finished(title: str, rendering: Rendering) -> None:
 
 
 def _take(take: PlannedTake, service: str) -> dict[str, Any]:
-    return {"shot": take.shot, "take": take.take, "scene": take.scene, "service": service, "key": take.key}
+    return {
+        "shot": take.shot,
+        "take": take.take,
+        "kind": take.kind,
+        "scene": take.scene,
+        "service": service,
+        "key": take.key,
+    }
 
 
 def _emit(event: str, title: str, payload: dict[str, Any], shot: str = "") -> None:

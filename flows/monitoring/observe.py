@@ -131,7 +131,8 @@ class RunObserver:
         self._has_changed = False
         rows = list(self._rows.values())
         finished = sum(row.is_finished for row in rows)
-        await self._artifacts.progress(100 * finished / max(1, len(rows)), board.count_takes(rows))
+        to_make = sum(not row.take.waits_for for row in rows)
+        await self._artifacts.progress(100 * finished / max(1, to_make), board.count_takes(rows))
         await self._artifacts.markdown("board", board.board(self._plan, rows), "the storyboard")
 
     async def _draw_pictures(self, most: int) -> None:

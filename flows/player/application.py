@@ -1,4 +1,4 @@
-"""The ASGI application of a player: pages with a video, and the video itself, whole or in parts."""
+"""The ASGI application of a player: pages with a video or a still, and the file itself, whole or in parts."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from storyreel.flows.player.links import HEALTH, sign
 from storyreel.flows.player.media import Medium, clip_medium, medium_at
 from storyreel.flows.player.ranges import requested_part
 from storyreel.specs.errors import StoryreelError
+from storyreel.specs.file_kind import IMAGES, MP4
 from storyreel.specs.problems.phrases import shown
 from storyreel.specs.storyboard import is_remote
 from storyreel.tasks.home import Home
@@ -40,11 +41,11 @@ _WRONG_HOST = (
     "runs and where films are rendered."
 )
 _HEADERS = {
-    "content-security-policy": "default-src 'none'; media-src 'self'; style-src 'unsafe-inline'",
+    "content-security-policy": "default-src 'none'; media-src 'self'; img-src 'self'; style-src 'unsafe-inline'",
     "referrer-policy": "no-referrer",
     "x-content-type-options": "nosniff",
 }
-"""A page loads nothing but its video, and sends its signed address to nobody."""
+"""A page loads nothing but its video or still, and sends its signed address to nobody."""
 
 
 class _Refused(StoryreelError):
@@ -73,13 +74,15 @@ class Player:
         """The page of a take."""
         digest, name = request.path_params["digest"], request.path_params["name"]
         self._check(request, _take_path(request))
-        if await self._clip(digest) is None:
+        medium = await self._clip(digest)
+        if medium is None:
             raise _no_clip(digest)
         slate, _, take = name.rpartition("-")
-        return HTMLResponse(pages.take_page(f"{slate} take {take}", _source(request, name, ".mp4")))
+        page = pages.still_page if medium.is_picture else pages.take_page
+        return HTMLResponse(page(f"{slate} take {take}", _source(request, name, medium.suffix)))
 
-    async def take_video(self, request: Request) -> Response:
-        """The clip of a take."""
+    async def take_file(self, request: Request) -> Response:
+        """The clip of a take, or the picture of a still."""
         digest = request.path_params["digest"]
         self._check(request, _take_path(request))
         medium = await self._clip(digest)
@@ -154,7 +157,7 @@ class Player:
             return Response(status_code=part.status, headers=headers)
         if part.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
             return Response(status_code=part.status, headers={**headers, "content-range": f"bytes */{medium.size}"})
-        headers |= {"content-length": str(part.end - part.start), "content-type": "video/mp4"}
+        headers |= {"content-length": str(part.end - part.start), "content-type": medium.media_type}
         if part.status == HTTPStatus.PARTIAL_CONTENT:
             headers["content-range"] = f"bytes {part.start}-{part.end - 1}/{medium.size}"
         if request.method == "HEAD":
@@ -185,7 +188,7 @@ def application(home: Home, secret: bytes, hosts: Collection[str], report: Repor
 
     routes = [
         Route(HEALTH, player.health),
-        Route("/take/{digest}/{name}.mp4", player.take_video),
+        *(Route(f"/take/{{digest}}/{{name}}{kind.suffix}", player.take_file) for kind in (MP4, *IMAGES)),
         Route("/take/{digest}/{name}", player.take_page),
         Route("/film/{run}.mp4", player.film_video),
         Route("/film/{run}.vtt", player.film_subtitles),

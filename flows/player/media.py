@@ -1,13 +1,14 @@
-"""Files that are played: their size and version, and any part of their content, from a disk or a bucket."""
+"""Files that are played or seen: their size and version, and any part of their content, from a disk or a bucket."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractContextManager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import BinaryIO, NamedTuple
 
+from storyreel.specs.file_kind import IMAGES, MP4
 from storyreel.specs.storyboard import is_remote
 from storyreel.tasks.storage.bucket import Bucket
 from storyreel.tasks.storage.clips import ClipStore
@@ -17,13 +18,24 @@ _BLOCK = 1 << 20
 
 
 class Medium(NamedTuple):
-    """A file that can be played."""
+    """A file that can be played, or seen."""
 
+    suffix: str
+    """Of its name, with the dot."""
     size: int
     """Bytes."""
     version: str
     """Another one if the file was replaced."""
     open: Callable[[], AbstractContextManager[BinaryIO]]
+
+    @property
+    def media_type(self) -> str:
+        """Its type for HTTP."""
+        return next((kind.media_type for kind in IMAGES if kind.suffix == self.suffix), MP4.media_type)
+
+    @property
+    def is_picture(self) -> bool:
+        return self.media_type != MP4.media_type
 
     async def part(self, start: int, end: int) -> AsyncIterator[bytes]:
         """The bytes from `start` up to `end` in blocks. Raises OSError and BucketError, also if the file is shorter.
@@ -71,9 +83,13 @@ def _on_disk(file: Path) -> Medium | None:
         return None
     if not file.is_file():
         return None
-    return Medium(status.st_size, f"{status.st_size:x}-{status.st_mtime_ns:x}", lambda: file.open("rb"))
+    return Medium(file.suffix, status.st_size, f"{status.st_size:x}-{status.st_mtime_ns:x}", lambda: file.open("rb"))
 
 
 def _in_bucket(bucket: Bucket, name: str) -> Medium | None:
     state = bucket.state(name)
-    return Medium(state.size, f"{state.size:x}-{state.version}", lambda: bucket.reading(name)) if state else None
+    if state is None:
+        return None
+    return Medium(
+        PurePosixPath(name).suffix, state.size, f"{state.size:x}-{state.version}", lambda: bucket.reading(name)
+    )

@@ -11,7 +11,8 @@ from storyreel.specs.secrets import hidden
 _STYLE = """\
 body{margin:0;min-height:100vh;display:flex;flex-direction:column;align-items:center;justify-content:center;
 background:#111;color:#ddd;font:16px/1.5 system-ui,sans-serif}
-video{max-width:100vw;max-height:88vh;min-width:min(100vw,640px)}p,h1{margin:.6em 1em;font-size:1em;font-weight:400}
+video,img{max-width:100vw;max-height:88vh;min-width:min(100vw,640px)}
+img{object-fit:contain}p,h1{margin:.6em 1em;font-size:1em;font-weight:400}
 a{color:#9cf}"""
 _TIME = re.compile(r"(?<=\d\d:\d\d:\d\d),(?=\d{3})")
 
@@ -19,6 +20,12 @@ _TIME = re.compile(r"(?<=\d\d:\d\d:\d\d),(?=\d{3})")
 def take_page(name: str, video: str) -> str:
     """The page of a take, which is played again and again."""
     return _page(name, f"{_video(video, 'loop')}{_caption(name, video)}")
+
+
+def still_page(name: str, picture: str) -> str:
+    """The page of a take of a still."""
+    download = f'<a href="{escape(picture)}" download>download</a>'
+    return _page(name, f'<img alt="{_text(name)}" src="{escape(picture)}"><p>{_text(name)} · {download}</p>')
 
 
 def film_page(title: str, video: str, subtitles: str) -> str:

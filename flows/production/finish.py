@@ -63,15 +63,17 @@ class FilmFinisher(NamedTuple):
         circled = await self.takes.takes_in_cut()
         in_cut = {take.identity for take in circled}
         purchases = await studio.ask(Ledger.find_all, [made.candidate.key for _, made in made_takes])
+        rendered = [
+            report.rendered_take(take, made, purchases.get(made.candidate.key), in_cut) for take, made in made_takes
+        ]
         rendering = Rendering(
             sequence=self.delivery.destination(sequence.path.name),
             origin=origin,
             frames=plan.cut.frames,
             fps=str(plan.cut.rate),
             seconds=plan.cut.rate.seconds(plan.cut.frames),
-            shots=tuple(
-                report.rendered_take(take, made, purchases.get(made.candidate.key), in_cut) for take, made in made_takes
-            ),
+            shots=tuple(take for take in rendered if take.kind == "clip"),
+            stills=tuple(take for take in rendered if take.kind != "clip"),
             flow_run=run,
             spending=await studio.ask(Ledger.spent_by, "service", run=run),
             charges=await studio.ask(Ledger.charges, run=run),

@@ -8,6 +8,8 @@ from storyreel.flows.planning.model import Candidate, PlannedTake
 from storyreel.specs.errors import StoryreelError
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.money import Money
+from storyreel.specs.pictures import owner_of
+from storyreel.specs.problems.phrases import counted
 from storyreel.tasks.inspection.inspect import Inspection
 from storyreel.tasks.ledger.budget import BudgetExceeded
 from storyreel.tasks.media.errors import MediaError
@@ -48,7 +50,7 @@ class Failure(Frozen):
 
 
 class UpstreamFailed(StoryreelError):
-    """A take was not begun, because the one it continues failed."""
+    """A take was not begun, because one that it continues or is made of failed."""
 
 
 class ShotsFailed(StoryreelError):
@@ -56,9 +58,12 @@ class ShotsFailed(StoryreelError):
 
     def __init__(self, failures: Sequence[Failure], shots: int) -> None:
         self.failures, self.shots = tuple(failures), shots
-        failed = len({failure.shot for failure in failures})
+        slates = {failure.shot for failure in failures}
+        pictures = sum(owner_of(slate) != slate for slate in slates)
+        clips = f"{len(slates) - pictures} of {shots} shots" if len(slates) > pictures else ""
+        failed = " and ".join(filter(None, (clips, counted(pictures, "picture") if pictures else "")))
         causes = self._causes
-        lines = [f"{failed} of {shots} shots could not be made; what was finished is kept"]
+        lines = [f"{failed} could not be made; what was finished is kept"]
         # Another render would end in the same way.
         next = "storyreel reconcile" if causes and all(failure.is_unknown for failure in causes) else ""
         super().__init__("\n".join((*lines, *(f"  {failure}" for failure in failures))), next=next)

@@ -10,7 +10,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from storyreel.flows.accounting.charges import warnings
-from storyreel.flows.planning.model import Plan, PlannedTake, single_total
+from storyreel.flows.planning.model import Plan, PlannedTake, TakeKind, single_total
 from storyreel.flows.player.links import Links
 from storyreel.flows.production.outcomes import MadeTake
 from storyreel.specs.cut import Cut, Event
@@ -36,7 +36,9 @@ class RenderedTake(Frozen):
 
     shot: str
     take: int
+    kind: TakeKind = "clip"
     circled: bool
+    """Whether it is in the cut; of a picture, whether clips are made of it."""
     key: str
     clip: Path
     cached: bool
@@ -76,6 +78,8 @@ class Rendering(Frozen):
     fps: str
     seconds: Fraction
     shots: tuple[RenderedTake, ...]
+    stills: tuple[RenderedTake, ...] = ()
+    """The stills and sheets that clips are made of."""
     flow_run: str
     spending: tuple[Spend, ...] = ()
     """The cost of all orders of this run, by service."""
@@ -88,6 +92,17 @@ class Rendering(Frozen):
     def is_draft(self) -> bool:
         """Whether it is the draft of its storyboard."""
         return self.origin.is_draft
+
+    @property
+    def takes(self) -> tuple[RenderedTake, ...]:
+        """All takes, pictures first."""
+        return (*self.stills, *self.shots)
+
+    @property
+    def takes_in_words(self) -> str:
+        """`3 takes`, `3 takes and 2 pictures`."""
+        pictures = counted(len(self.stills), "picture") if self.stills else ""
+        return " and ".join(filter(None, (counted(len(self.shots), "take"), pictures)))
 
     @property
     def spent(self) -> tuple[Money, ...]:
@@ -121,7 +136,7 @@ class Rendering(Frozen):
         stand_ins = f"{counted(self.stand_ins, 'shot')} drawn by the animatic" if self.stand_ins else ""
         defects = f"{counted(len(self.findings), 'defect')} found" if self.findings else ""
         kind = "a draft" if self.is_draft else ""
-        parts = (kind, counted(len(self.shots), "take"), spent, f"{float(self.seconds):.4g} s", stand_ins, defects)
+        parts = (kind, self.takes_in_words, spent, f"{float(self.seconds):.4g} s", stand_ins, defects)
         return ", ".join(filter(None, parts))
 
     @property
@@ -134,7 +149,7 @@ class Rendering(Frozen):
         """Defects found in the takes, one line each, with what can be done about it where that is not plain."""
         return tuple(
             f"{take.shot} take {take.take}: {finding.detail}{self._remedy(take, finding)}"
-            for take in self.shots
+            for take in self.takes
             if take.inspection
             for finding in take.inspection.findings
         )
@@ -153,6 +168,7 @@ class Rendering(Frozen):
             "fps": self.fps,
             "seconds": float(self.seconds),
             "shots": [take.model_dump(mode="json", include=_IN_JSON) for take in self.shots],
+            "stills": [take.model_dump(mode="json", include={"kind", *_IN_JSON}) for take in self.stills],
             "spent": single_total(self.spent, self.unpriced),
             "spent_at_least": [money.model_dump(mode="json") for money in self.spent],
             "unpriced": self.unpriced,
@@ -198,7 +214,8 @@ def rendered_take(take: PlannedTake, made: MadeTake, purchase: Purchase | None, 
     return RenderedTake(
         shot=take.shot,
         take=take.take,
-        circled=take.identity in in_cut,
+        kind=take.kind,
+        circled=take.identity in in_cut if take.kind == "clip" else take.circled,
         key=candidate.key,
         clip=made.clip.path,
         cached=candidate.state == "cached",
@@ -213,28 +230,7 @@ def rendered_take(take: PlannedTake, made: MadeTake, purchase: Purchase | None, 
 
 def write_manifest(folder: Path, plan: Plan, rendering: Rendering) -> None:
     """Write `manifest.json`: the film, and of each take its request, its clip and its place in the cut."""
-    events = {event.shot: event for event in plan.cut.events}
-    takes = [
-        {
-            **take.model_dump(mode="json", include=_IN_JSON),
-            "circled": take.circled,
-            "cost_is_estimate": take.is_estimate,
-            "stand_in": take.is_stand_in,
-            "clip_digest": take.clip.stem,
-            "provider": take.request.provider,
-            "model": take.request.model,
-            "mode": take.request.mode.value,
-            "prompt": take.request.prompt,
-            "seed": take.request.seed,
-            "expand_prompt": take.request.expand_prompt,
-            "watermark": take.request.watermark,
-            "made_to_recording": take.request.sound is not None,
-            "sold_seconds": float(take.request.seconds),
-            "inspection": take.inspection.model_dump(mode="json") if take.inspection else None,
-            **({"in_cut": _place(events[take.shot], plan.cut)} if take.circled else {}),
-        }
-        for take in rendering.shots
-    ]
+    places = {event.shot: _place(event, plan.cut) for event in plan.cut.events}
     name = PurePath(rendering.sequence).name
     film = {
         "title": plan.title,
@@ -242,9 +238,32 @@ def write_manifest(folder: Path, plan: Plan, rendering: Rendering) -> None:
         **{name: value for name, value in rendering.as_json().items() if name != "play"},
         "source": rendering.origin.source,
         "sequence": name,
-        "shots": takes,
+        "shots": [
+            _in_manifest(take) | ({"in_cut": places[take.shot]} if take.circled else {}) for take in rendering.shots
+        ],
+        "stills": [{"kind": take.kind, **_in_manifest(take)} for take in rendering.stills],
     }
     write_whole(folder / "manifest.json", hidden(json_text(film)) + "\n")
+
+
+def _in_manifest(take: RenderedTake) -> dict[str, Any]:
+    return {
+        **take.model_dump(mode="json", include=_IN_JSON),
+        "circled": take.circled,
+        "cost_is_estimate": take.is_estimate,
+        "stand_in": take.is_stand_in,
+        "clip_digest": take.clip.stem,
+        "provider": take.request.provider,
+        "model": take.request.model,
+        "mode": take.request.mode.value,
+        "prompt": take.request.prompt,
+        "seed": take.request.seed,
+        "expand_prompt": take.request.expand_prompt,
+        "watermark": take.request.watermark,
+        "made_to_recording": take.request.sound is not None,
+        "sold_seconds": float(take.request.seconds),
+        "inspection": take.inspection.model_dump(mode="json") if take.inspection else None,
+    }
 
 
 def write_subtitles(folder: Path, storyboard: Storyboard, plan: Plan) -> None:

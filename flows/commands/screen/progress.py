@@ -89,7 +89,8 @@ class _Board:
 @contextmanager
 def show_progress(plan: Plan, console: Terminal) -> Iterator[StageListener]:
     """Yield a listener that shows the stages of a run on the console."""
-    rows = {(take.shot, take.take): _Row(f"{take.shot} take {take.take}") for take in plan.takes}
+    made = (take for take in plan.takes if not take.waits_for)
+    rows = {(take.shot, take.take): _Row(f"{take.shot} take {take.take}") for take in made}
     board = _Board({**rows, ("", 0): _Row("film")})
 
     def listener(report: StageReport) -> None:

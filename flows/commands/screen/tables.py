@@ -295,15 +295,15 @@ def print_rendering(console: Terminal, rendering: Rendering, page: str) -> None:
     from storyreel.flows.player.links import is_playing
     from storyreel.tasks.home import Home
 
-    cached = sum(shot.cached for shot in rendering.shots)
-    resumed = sum(shot.is_resumed for shot in rendering.shots)
+    cached = sum(take.cached for take in rendering.takes)
+    resumed = sum(take.is_resumed for take in rendering.takes)
     console.print(
         styled(
             ("✓", "green"),
             " ",
             (str(rendering.sequence), "bold"),
             f"\n  {rendering.frames} frames at {rendering.fps} fps, {float(rendering.seconds):.4g} s; "
-            f"{counted(len(rendering.shots), 'take')}, {cached} made before"
+            f"{rendering.takes_in_words}, {cached} made before"
             f"{f', {resumed} ordered before' if resumed else ''}; spent {rendering.spent_in_words}",
         ),
         soft_wrap=True,

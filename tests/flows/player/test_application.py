@@ -21,6 +21,7 @@ from storyreel.flows.player.links import Links, PlayerRecord, answers
 from storyreel.flows.player.running import playing
 from storyreel.tasks.home import Home
 from storyreel.tasks.storage.bucket import Bucket
+from tests.tasks.storage.test_pictures import encoded
 
 CONTENT = os.urandom(3 << 20)
 """Longer than what is read at once."""
@@ -79,6 +80,19 @@ def test_a_page_plays_the_clip_of_a_take_and_says_which_it_is(place: Place) -> N
     played = place.browser.get(httpx.URL(link).join(source))
     assert played.content == CONTENT and played.headers["content-type"] == "video/mp4"
     assert hashlib.sha256(played.content).hexdigest() in link
+
+
+def test_a_page_shows_the_picture_of_a_still_as_it_came(place: Place) -> None:
+    for form, kind in (("PNG", "png"), ("JPEG", "jpeg"), ("WEBP", "webp")):
+        picture = encoded(form)
+        link = place.clip(picture, slate="1A@still")
+        page = place.browser.get(link)
+        assert page.status_code == 200 and "<title>1A@still take 1</title>" in page.text and "<video" not in page.text
+        assert "img-src 'self'" in page.headers["content-security-policy"]
+        source = httpx.URL(link).join(page.text.split('src="')[1].split('"')[0])
+        shown = place.browser.get(source)
+        assert shown.content == picture and shown.headers["content-type"] == f"image/{kind}"
+        assert place.browser.get(source.copy_with(query=b"s=another")).status_code == 403
 
 
 def test_parts_are_sent_as_browsers_ask_for_them(place: Place) -> None:
