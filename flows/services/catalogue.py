@@ -267,7 +267,8 @@ def _pictures(capabilities: Iterable[Capability]) -> dict[str, list[str]]:
 
 def _abilities(capability: Capability, transports: Mapping[Use, Transport]) -> Iterator[str]:
     takes = [_references(capability)] if capability.mode in _WITH_REFERENCES else []
-    takes += ["a take of {}–{} s to edit".format(*capability.edits)] if capability.edits else []
+    all_of_it = "" if capability.edits_part else ", always all of it"
+    takes += ["a take of {}–{} s to edit{}".format(*capability.edits, all_of_it)] if capability.edits else []
     takes += ["a first frame"] if capability.first_frame else []
     takes += ["the end of a clip to go on from"] if capability.first_clip else []
     takes += ["a last frame"] if capability.last_frame else []

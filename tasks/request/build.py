@@ -207,7 +207,9 @@ def _capability(shot: Shot, provider: type[Provider], mode: Mode) -> Capability:
     if capability := model.modes.get(mode):
         return capability
     what = f"{name_of_service(provider, shot)} does not do {mode}; it does {', '.join(model.modes) or 'nothing'}"
-    raise Unsupported("mode", what, alternatives(shot.model, mode, lambda _: True))
+    able = next((name for name, one in models_of(provider).items() if mode in one.modes), "")
+    otherwise = f"write `model: {able}`" if able else ""
+    raise Unsupported("mode", what, alternatives(shot.model, mode, lambda _: True, otherwise))
 
 
 def name_of_service(service: type[Provider], shot: Shot) -> str:
