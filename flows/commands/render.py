@@ -61,4 +61,5 @@ def render(
         from storyreel.flows.commands.launch import run
 
         rendering, page = run(request, budgeted.plan, progress, server)
-    options.print_result(rendering, as_json, partial(tables.print_rendering, page=page))
+    print_text = partial(tables.print_rendering, page=page, unapproved=budgeted.plan.unapproved)
+    options.print_result(rendering, as_json, print_text)

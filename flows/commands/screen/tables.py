@@ -287,10 +287,11 @@ def _differs(column: _Column, plan: Plan) -> bool:
     return len({column.text(take) for take in plan.takes}) > 1
 
 
-def print_rendering(console: Terminal, rendering: Rendering, page: str) -> None:
+def print_rendering(console: Terminal, rendering: Rendering, page: str, unapproved: Sequence[str] = ()) -> None:
     """Print where a finished film is, what it cost, what was found in it, and `page`, where its run is shown.
 
-    If a player runs, also the address at which it plays the film.
+    `unapproved` are the slates of stills that no clip is made of before they are approved. If a player runs, also the
+    address at which it plays the film.
     """
     from storyreel.flows.player.links import is_playing
     from storyreel.tasks.home import Home
@@ -316,6 +317,10 @@ def print_rendering(console: Terminal, rendering: Rendering, page: str) -> None:
         console.print(styled(("  look at:", "yellow"), f" {finding}"), soft_wrap=True)
     for line in rendering.price_warnings:
         console.print(styled(("  price:", "yellow"), f" {line}"), soft_wrap=True)
+    if unapproved:
+        wait = f"{abridged(unapproved)} {'waits' if len(unapproved) == 1 else 'wait'} for approval"
+        review = shlex.join(["storyreel", "review", rendering.origin.storyboard])
+        console.print(f"  {wait} before a clip is made of it: {review}", soft_wrap=True)
     if rendering.is_draft:
         review = shlex.join(["storyreel", "review", rendering.origin.storyboard, "--draft"])
         console.print(f"  a draft, marked in its picture; which shots are worth their final: {review}", soft_wrap=True)

@@ -58,7 +58,12 @@ shots:
   - {shot: 1B, action: She waits., continues: 1A}
   - {shot: 1C, action: The sea.}
 """
-DRAFTED = FILM.replace("format:", "draft: {provider: dashscope}\nformat:")
+STILLS = (
+    FILM.replace("duration: 6f}", "duration: 6f, stills: {provider: dashscope}}")
+    .replace("- {shot: 1C, action: The sea.}", "- {shot: 1C, action: The sea., cast: [tom], STILL}")
+    .replace("defaults:", "cast: {tom: {description: a boy, sheet: true}}\ndefaults:")
+)
+DRAFTED = STILLS.replace("format:", "draft: {provider: dashscope}\nformat:")
 TWO_SECONDS = Money(amount=Decimal("0.168"), currency="USD")
 
 
@@ -119,16 +124,18 @@ def on_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Set]:
             st.sampled_from([(), ("1A",), ("1B",), ("1A+",), ("changed",), ("1C", "state:cached")]),
             st.booleans(),
             st.booleans(),
+            st.sampled_from(["still: false", "still: true", "still: His boots", "still: {takes: 2, circled: 1}"]),
         ),
         min_size=2,
         max_size=3,
     )
 )
 async def test_what_is_planned_as_new_is_bought_at_its_price_and_nothing_else(
-    on_set: Set, steps: list[tuple[str, str, int, tuple[str, ...], bool, bool]]
+    on_set: Set, steps: list[tuple[str, str, int, tuple[str, ...], bool, bool, str]]
 ) -> None:
-    for climbs, sea, takes, select, fails, draft in steps:
+    for climbs, sea, takes, select, fails, draft, still in steps:
         film = DRAFTED.replace("climbs", climbs).replace("The sea.", f"The {sea}., takes: {takes}")
+        film = film.replace("STILL", still).replace("a boy", f"a boy who {climbs}")
         planned = on_set.plan(film, *select, draft=draft)
         if fails and planned.bought:
             on_set.apiyi.use_script(Script(waiting=0, running=0, end=Phase.FAILED), times=1)
@@ -146,7 +153,8 @@ async def test_what_is_planned_as_new_is_bought_at_its_price_and_nothing_else(
         if made is not None:
             assert hosted == bought
             assert sums(now[key].order.price for key in hosted if now[key].order.price) == planned.totals
-            assert {now[key].order.is_draft for key in hosted} <= {draft}
+            clips = [now[key].order for key in hosted if "@" not in now[key].order.slate]
+            assert {order.is_draft for order in clips} <= {draft}, "pictures are of the film and its draft alike"
             assert on_set.plan(film, *select, draft=draft).bought == ()
 
 
