@@ -116,7 +116,8 @@ def _picture_models(adapter: type[Provider]) -> Iterator[str]:
 
 
 def video_seconds(adapter: type[Provider]) -> dict[str, int]:
-    """The most seconds of reference video that each model of a service takes in a request, by the service's id of it.
+    """The most seconds of video that each model of a service takes in a request, by the service's id of it: those of
+    reference videos, or of the clip that it edits.
 
     Models that take none are left out.
     """
@@ -127,6 +128,8 @@ def video_seconds(adapter: type[Provider]) -> dict[str, int]:
             if capability.mode is Mode.REFERENCE and capability.videos != 0 and media:
                 longest = media.all_videos_seconds or media.video_seconds[1] * (capability.videos or 1)
                 found[capability.model] = max(longest, found.get(capability.model, 0))
+            if capability.edits:
+                found[capability.model] = max(capability.edits[1], found.get(capability.model, 0))
     return found
 
 

@@ -188,14 +188,14 @@ def test_a_model_that_is_not_listed_any_more_keeps_its_price(aimlapi: Aimlapi, p
 def test_the_video_of_a_model_whose_terms_are_unknown_is_assumed_to_be_billed(
     aimlapi: Aimlapi, prices: Told, home: Path
 ) -> None:
-    models = ("wan3.0-video", "happyhorse-1.1", "wan-2-7-r2v")
+    models = ("wan3.0-video", "happyhorse-1.1", "happyhorse-1-0", "wan-2-7-r2v")
     listed = tuple(ListedModel(f"alibaba/{name}", by_resolution(p720="0.1")) for name in models)
     aimlapi.doubts = type(aimlapi.doubts)(catalogue=listed)
     assert prices("--refresh", "--yes").returncode == 0
     used = PriceList.read()
     terms = {name: used.rates("aimlapi", f"alibaba/{name}")[0] for name in models}
     assert [(terms[name].input_video, terms[name].input_seconds) for name in models] == [
-        ("assumed", 15), (None, 0), ("billed", 5),
+        ("assumed", 15), (None, 0), ("assumed", 15), ("billed", 5),
     ]  # fmt: skip
     assert all(used.own_rates("aimlapi", f"alibaba/{name}") for name in models)
 
