@@ -76,6 +76,13 @@ _Most = Annotated[int, Field(ge=0, le=100), BeforeValidator(as_count)]
 _Characters = Annotated[int, Field(ge=1, le=1_000_000), BeforeValidator(as_count)]
 
 
+_OF_CLIPS = frozenset(
+    {"durations", "durations_with_video", "seconds_with_video", "resolutions", "videos", "voice", "sound"}
+    | {"first_frame", "last_frame"}
+)
+"""Keys that say nothing of a picture."""
+
+
 class _Terms(Frozen):
     """What a model takes, in all modes or in one. The keys are those of `model_fields_set`."""
 
@@ -102,7 +109,9 @@ class _Terms(Frozen):
 
     def applied_to(self, capability: Capability) -> Capability:
         """A capability with these values in place of its own."""
-        values = {name: getattr(self, name) for name in self.model_fields_set & Capability.model_fields.keys()}
+        keys = self.model_fields_set & Capability.model_fields.keys()
+        keys -= _OF_CLIPS if capability.mode is Mode.STILL else frozenset()
+        values = {name: getattr(self, name) for name in keys}
         if "id" in self.model_fields_set:
             values["model"] = self.id
         return capability.model_copy(update=values)
@@ -171,8 +180,11 @@ def _wrong_models(file: _ModelFile, positions: Positions, found: dict[str, dict[
                 continue
             if lacking := [mode for mode in entry.modes if mode not in like.modes]:
                 what = f"`{entry.like or next(iter(shipped))}` does not do {lacking[0]}"
-                yield Problem(positions.key((*at, "modes", lacking[0].value)), what, "leave it out")
+                able = [f"like: {known}" for known, one in shipped.items() if lacking[0] in one.modes]
+                hint = f"write {listed(able, 'or')}, or leave it out" if able else "leave it out"
+                yield Problem(positions.key((*at, "modes", lacking[0].value)), what, hint)
                 continue
+            yield from _of_no_picture(entry, like, at, positions)
             model = entry.model(name, like, is_listed=like is shipped.get(name))
             others = {**shipped, **found.get(service, {})}
             others.pop(name, None)
@@ -181,6 +193,16 @@ def _wrong_models(file: _ModelFile, positions: Positions, found: dict[str, dict[
                 yield Problem(positions.key(at), f"{service} sells this id already as `{twice}`", hint)
                 continue
             found.setdefault(service, {})[name] = model
+
+
+def _of_no_picture(entry: _Entry, like: Model, at: tuple[str, ...], positions: Positions) -> Iterator[Problem]:
+    """The keys of a model of pictures that speak of clips."""
+    written: dict[tuple[str, ...], _Terms] = {at: entry} if [*(entry.modes or like.modes)] == [Mode.STILL] else {}
+    if terms := entry.modes.get(Mode.STILL):
+        written[*at, "modes", Mode.STILL.value] = terms
+    for where, terms in written.items():
+        for key in sorted(terms.model_fields_set & _OF_CLIPS):
+            yield Problem(positions.key((*where, key)), f"`{key}` says nothing of a picture", "leave it out")
 
 
 def _sold_as(model: Model, others: Mapping[str, Model]) -> str | None:

@@ -104,6 +104,29 @@ def test_a_film_is_planned_and_ordered_with_it(write: Write, tmp_path: Path, mon
         find_capability(load("dashscope"), "wan3.1-video", Mode.TEXT)
 
 
+def test_a_model_of_pictures_makes_the_stills_of_a_film(
+    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = "{like: seedream-4.5, id: seedream-v5-lite, images: 5, prompt_length: 4096}"
+    environment = write(f"models: 1\nservices: {{freepik: {{seedream-5-lite: {entry}}}}}\n")
+    rate = "{service: freepik, model: seedream-v5-lite, per_picture: 0.03, currency: EUR}"
+    (tmp_path / "prices.yaml").write_text(f"prices: 1\nrates: [{rate}]\n")
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    prices = PriceList.read({"STORYREEL_PRICES": str(tmp_path / "prices.yaml"), **environment})
+    (tmp_path / "film.yaml").write_text(
+        "storyboard: 1\ntitle: Own\n"
+        "defaults: {provider: dashscope, stills: {provider: freepik, model: seedream-5-lite}}\n"
+        "shots: [{shot: 1A, action: On., duration: 5s, still: true}]\n"
+    )
+    history = History(purchases=lambda _: {}, holds=lambda _: False)
+    (still,) = make_plan(read(tmp_path / "film.yaml"), history, prices=prices).pictures
+    assert (still.request.model, str(still.price)) == ("seedream-v5-lite", "0.03 EUR")
+    provider = SERVICES["freepik"].provider("http://127.0.0.1:9", **environment)
+    assert provider.submit_path(still.request) == "/v1/ai/text-to-image/seedream-v5-lite"
+    assert models_of(load("freepik"), environment)["seedream-5-lite"].modes[Mode.STILL].durations == (0,)
+
+
 def test_a_changed_file_is_read_again(write: Write) -> None:
     environment = write(NEXT_MONTHS)
     assert "wan3.1-video" in models_of(load("dashscope"), environment)
@@ -170,9 +193,20 @@ services:
             "dashscope sells this id already as `wan2.7` (change that one: write it under",
         ),
         ("wan4: {}\n    wan5: {id: wan4}", "5:5", "dashscope sells this id already as `wan4`"),
+        (
+            "wan4: {modes: {still: {}}}",
+            "4:20",
+            "`wan2.7` does not do still (write `like: wan2.7-image` or `like: wan2.7-image-pro`, or leave it out)",
+        ),
+        ("wan4: {like: wan2.7-image, resolutions: [720p]}", "4:32", "`resolutions` says nothing of a picture (leave"),
+        (
+            "wan4: {like: wan2.7-image, modes: {still: {durations: 5}}}",
+            "4:48",
+            "`durations` says nothing of a picture (leave it out)",
+        ),
     ],
 )
-def test_a_model_that_cannot_be_told_from_another_is_reported(write: Write, entry: str, where: str, what: str) -> None:
+def test_a_model_that_cannot_be_used_is_reported(write: Write, entry: str, where: str, what: str) -> None:
     environment = write(f"models: 1\nservices:\n  dashscope:\n    {entry}\n")
     with pytest.raises(ModelsError) as refused:
         models_of(load("dashscope"), environment)
