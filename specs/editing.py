@@ -1,4 +1,4 @@
-"""Edits a shot in a storyboard's text: more takes, another circled take, another action.
+"""Edits a shot, a still or a sheet in a storyboard's text: more takes, another circled take, other words.
 
 Takes and returns text, and changes nothing else, to the character: comments, layout, quotes, line ends. The new text is
 read again, and is returned only if it says what the old one said but for the edit.
@@ -10,21 +10,25 @@ from collections.abc import Mapping
 
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.language.values import MOST_TAKES
+from storyreel.specs.pictures import PictureShot, path_of_picture, pictures_of_film
 from storyreel.specs.problems.phrases import listed, shown, suggestion
 from storyreel.specs.problems.problem import KeyPath, Position, Problem, StoryboardError
 from storyreel.specs.reading import NO_VARS, from_tree
-from storyreel.specs.storyboard import Shot, Storyboard
-from storyreel.specs.yaml.edits import MappingText, NewValues, TextEdit, apply_edits, as_yaml
+from storyreel.specs.storyboard import CastMember, Location, Shot, Storyboard
+from storyreel.specs.validation.cascade import cascade
+from storyreel.specs.yaml.edits import MappingText, NewValue, TextEdit, apply_edits, as_yaml
 from storyreel.specs.yaml.syntax import control_character
-from storyreel.specs.yaml.tree import Entry, Node, parse
+from storyreel.specs.yaml.tree import Entry, Node, Scalar, parse
+
+Scalars = Mapping[str, Scalar]
 
 
 class Change(Frozen):
-    """The change of one key of a shot."""
+    """The change of one key of a shot, a still or a sheet."""
 
     key: str
     before: str
-    """The value as it was written at the shot; empty if it was not."""
+    """The value as it was written there; empty if it was not."""
     after: str
     """The value as it is written now; empty if the key was removed."""
     line: int
@@ -49,10 +53,11 @@ def retake(
 ) -> Edit:
     """Add takes to a shot and circle the last of them; with `keep_circled`, the take that is in the cut stays there.
 
-    `film` is the storyboard of `text`, read with `set_vars`. Raises LookupError for a slate that the film does not
-    have, and StoryboardError for more takes than a shot may have, or a text that cannot be edited on its own.
+    `film` is the storyboard of `text`, read with `set_vars`; `slate` may be that of a still or a sheet. Raises
+    LookupError for a slate that the film does not have, and StoryboardError for more takes than a shot may have, or a
+    text that cannot be edited on its own.
     """
-    shot = _shot(film, slate)
+    shot = find_shot(film, slate)
     takes = _take_count(film, shot, more)
     circled = _take_to_keep(film, shot) if keep_circled else takes
     return _edit(text, film, shot, {"takes": takes, "circled": circled}, set_vars)
@@ -60,7 +65,7 @@ def retake(
 
 def circle(text: str, film: Storyboard, slate: str, take: int, set_vars: Mapping[str, str] = NO_VARS) -> Edit:
     """Circle a take of a shot. Raises as `retake` does, and StoryboardError for a take that the shot does not have."""
-    shot = _shot(film, slate)
+    shot = find_shot(film, slate)
     # The edit of one of its takes is in the cut if none is circled.
     circled = None if shot.edits_itself and take == shot.takes + 1 else take
     return _edit(text, film, shot, {"circled": circled}, set_vars)
@@ -69,32 +74,44 @@ def circle(text: str, film: Storyboard, slate: str, take: int, set_vars: Mapping
 def rewrite(
     text: str, film: Storyboard, slate: str, action: str, more: int = 0, set_vars: Mapping[str, str] = NO_VARS
 ) -> Edit:
-    """Give a shot another action and `more` takes; no take stays circled. Raises as `retake` does."""
-    shot = _shot(film, slate)
+    """Give a shot another action, or a picture words of its own, and `more` takes; no take stays circled.
+
+    Raises as `retake` does.
+    """
+    shot = find_shot(film, slate)
     if shot.edit:
         message = f"shot {slate} is an edit, and its action does not reach the service"
         raise _error(film.where_shot(slate, "edit"), message, "change its `instruction` by hand")
     if sign := control_character(action):
         message = f"the new action contains the control character {sign}"
-        raise _error(film.where_shot(slate, "action"), message, "remove it")
-    return _edit(
-        text, film, shot, {"action": action, "takes": _take_count(film, shot, more), "circled": None}, set_vars
-    )
+        raise _error(_where(film, shot, "action"), message, "remove it")
+    if isinstance(shot, PictureShot) and not action.strip():
+        raise _error(_where(film, shot), f"the new words for {slate} are empty", "say what is seen in it")
+    values: Scalars = {"action": action, "takes": _take_count(film, shot, more), "circled": None}
+    return _edit(text, film, shot, values, set_vars)
 
 
-def _shot(film: Storyboard, slate: str) -> Shot:
-    shots = {shot.shot: shot for shot in film.all_shots}
-    if slate not in shots:
-        known = f"there {'is' if len(shots) == 1 else 'are'} {listed(shots, 'and')}"
-        raise LookupError(f"there is no shot `{shown(slate)}`; {suggestion(slate, shots, known)}")
-    return shots[slate]
+def find_shot(film: Storyboard, slate: str) -> Shot:
+    """The shot, still or sheet of a slate. Raises LookupError, which says what there is."""
+    shots: dict[str, Shot] = {shot.shot: shot for shot in (*film.all_shots, *pictures_of_film(film))}
+    if slate in shots:
+        return shots[slate]
+    owner, _, kind = slate.partition("@")
+    noun: CastMember | Location | None = film.cast.get(owner) or film.locations.get(owner)
+    if kind == "sheet" and noun and noun.sheet:
+        raise LookupError(f"`{owner}` is seen in no shot, so no sheet is made")
+    if (kind == "sheet" and noun) or (kind in ("still", "last-still") and owner in shots):
+        key = kind.replace("-", "_")
+        raise LookupError(f"`{owner}` has no `{key}`; write `{key}: true` there")
+    known = f"there {'is' if len(shots) == 1 else 'are'} {listed(shots, 'and')}"
+    raise LookupError(f"there is no shot `{shown(slate)}`; {suggestion(slate, shots, known)}")
 
 
 def _take_count(film: Storyboard, shot: Shot, more: int) -> int:
     takes = shot.takes + more
     if takes > MOST_TAKES:
-        message = f"shot {shot.shot} would have {takes} takes, and a shot has at most {MOST_TAKES}"
-        raise _error(film.where_shot(shot.shot, "takes"), message, "circle one of them, or change the action")
+        message = f"{_name(shot)} would have {takes} takes, and a shot has at most {MOST_TAKES}"
+        raise _error(_where(film, shot, "takes"), message, "circle one of them, or change the action")
     return takes
 
 
@@ -102,31 +119,70 @@ def _take_to_keep(film: Storyboard, shot: Shot) -> int | None:
     """The take to circle so that the one in the cut stays there when more are made.
 
     None if one of several takes is chosen by inspection, which goes on being so. A shot that another continues uses
-    its last take unless one is circled.
+    its last take unless one is circled, and so does whatever is made of a picture.
     """
     if shot.edits_itself:
         return shot.circled
-    return shot.circled_take if shot.takes == 1 or shot.shot in film.awaited else shot.circled
+    is_used_as_it_is = isinstance(shot, PictureShot) or shot.shot in film.awaited
+    return shot.circled_take if shot.takes == 1 or is_used_as_it_is else shot.circled
 
 
-def _edit(text: str, film: Storyboard, shot: Shot, values: NewValues, set_vars: Mapping[str, str]) -> Edit:
+def _edit(text: str, film: Storyboard, shot: Shot, values: Scalars, set_vars: Mapping[str, str]) -> Edit:
     """Write the values that the shot does not have yet, and check that the new text says just that."""
     values = {key: value for key, value in values.items() if getattr(shot, key) != value}
     if not values:
         return Edit(text=text, film=film)
-    path = next(path for path, one in film.placed_shots() if one.shot == shot.shot)
-    expected = _read(_with_values(_tree(text, film), path, values), film, set_vars)
-    shot_text = MappingText(text, film.where_shot(shot.shot))
-    edits = shot_text.edits(values, inherited=_is_circled_by_default(film, shot))
+    if isinstance(shot, PictureShot):
+        values = {_key_of_picture(key): value for key, value in values.items()}
+    path, root = _path(film, shot), _tree(text, film)
+    now = _with_values(_written(root, film, path), values)
+    expected = _read(_with_node(root, path, now), film, set_vars)
+    edits = _edits(text, film, shot, root, now, values)
     edited = apply_edits(text, edits)
     try:
         again = _read(_tree(edited, film), film, set_vars)
     except StoryboardError as error:
-        raise _cannot_edit(film, shot, shot_text, values) from error
+        raise _cannot_edit(text, film, shot, values) from error
     if again.model_dump() != expected.model_dump():
-        raise _cannot_edit(film, shot, shot_text, values)
+        raise _cannot_edit(text, film, shot, values)
     changes = tuple(_change(again if edit.after else film, shot, edit) for edit in edits)
     return Edit(text=edited, film=again, changes=changes)
+
+
+def _key_of_picture(key: str) -> str:
+    """The key of a still that a key of a shot is called there."""
+    return "prompt" if key == "action" else key
+
+
+def _written(root: Node, film: Storyboard, path: KeyPath) -> Node:
+    """The mapping at a path of the tree, with its defaults if it is in these alone; a bare value as one with keys."""
+    node = root.at(path) or cascade(root, film.where().file).at(path) or root
+    if isinstance(node.value, dict):
+        return node
+    # Only pictures are written as a bare value: `true`, or their words.
+    entries = {} if node.value is True else {"prompt": Entry(node.line, node.column, node)}
+    return node.with_children(entries)
+
+
+def _edits(text: str, film: Storyboard, shot: Shot, root: Node, now: Node, values: Scalars) -> list[TextEdit]:
+    """The edits that write `values` at a shot, still or sheet, which then is `now`."""
+    if not isinstance(shot, PictureShot):
+        return MappingText(text, film.where_shot(shot.shot)).edits(values, _is_circled_by_default(film, shot))
+    path = _path(film, shot)
+    owner, key, node = MappingText(text, film.where(*path[:-1])), str(path[-1]), root.at(path)
+    if node and node.entries and not owner.is_alias(key):
+        return MappingText(text, film.where(*path)).edits(values, inherited=False)
+    return owner.edits({key: _picture_value(now)}, inherited=False)
+
+
+def _picture_value(now: Node) -> NewValue:
+    """A still as it is written in one value: its words alone if it has nothing else."""
+    whole: dict[str, Scalar] = {
+        key: entry.node.value
+        for key in ("prompt", "takes", "circled", "seed")
+        if (entry := now.entries.get(key)) and not isinstance(entry.node.value, dict | list | None)
+    }
+    return whole["prompt"] if set(whole) == {"prompt"} else whole
 
 
 def _tree(text: str, film: Storyboard) -> Node:
@@ -143,19 +199,25 @@ def _read(root: Node, film: Storyboard, set_vars: Mapping[str, str]) -> Storyboa
     return storyboard
 
 
-def _with_values(node: Node, path: KeyPath, values: NewValues) -> Node:
-    """The tree with other values at the shot at a path."""
+def _with_values(node: Node, values: Scalars) -> Node:
+    """A mapping with other values."""
+    old = {key: node.entries.get(key) or Entry(node.line, node.column, node) for key in values}
+    new = {key: entry.with_node(entry.node.with_scalar(values[key])) for key, entry in old.items()}
+    return node.with_children(node.entries | new)
+
+
+def _with_node(node: Node, path: KeyPath, new: Node) -> Node:
+    """The tree with another node at a path, of which the last key may be missing."""
     if not path:
-        old = {key: node.entries.get(key) or Entry(node.line, node.column, node) for key in values}
-        new = {key: entry.with_node(entry.node.with_scalar(values[key])) for key, entry in old.items()}
-        return node.with_children(node.entries | new)
+        return new
     step, inner = path[0], node.child(path[0])
-    if inner is None:
+    if inner is None and len(path) > 1:
         return node
-    below = _with_values(inner, path[1:], values)
+    below = _with_node(inner or node, path[1:], new)
     if isinstance(step, int):
         return node.with_children([*node.items[:step], below, *node.items[step + 1 :]])
-    return node.with_children(node.entries | {step: node.entries[step].with_node(below)})
+    entry = node.entries.get(step) or Entry(node.line, node.column, node)
+    return node.with_children(node.entries | {step: entry.with_node(below)})
 
 
 def _is_circled_by_default(film: Storyboard, shot: Shot) -> bool:
@@ -164,23 +226,38 @@ def _is_circled_by_default(film: Storyboard, shot: Shot) -> bool:
 
 
 def _change(film: Storyboard, shot: Shot, edit: TextEdit) -> Change:
-    line = film.where_shot(shot.shot, edit.key).line
-    return Change(key=edit.key, before=edit.before, after=edit.after, line=line)
+    path = _path(film, shot)
+    where = film.where(*path) if path[-1] == edit.key else film.where(*path, edit.key)
+    return Change(key=edit.key, before=edit.before, after=edit.after, line=where.line)
 
 
-def _cannot_edit(film: Storyboard, shot: Shot, shot_text: MappingText, values: NewValues) -> StoryboardError:
+def _path(film: Storyboard, shot: Shot) -> KeyPath:
+    if isinstance(shot, PictureShot):
+        return path_of_picture(film, shot)
+    return next(path for path, one in film.placed_shots() if one.shot == shot.shot)
+
+
+def _where(film: Storyboard, shot: Shot, *key: str) -> Position:
+    return film.where(*_path(film, shot), *key)
+
+
+def _name(shot: Shot) -> str:
+    return shot.shot if isinstance(shot, PictureShot) else f"shot {shot.shot}"
+
+
+def _cannot_edit(text: str, film: Storyboard, shot: Shot, values: Scalars) -> StoryboardError:
     by_hand = listed([f"{key}: {as_yaml(value)}" for key, value in values.items()], "and")
-    for key in values:
-        span = shot_text.keys.get(key)
-        if span and (lines := shot_text.alias_lines(span)):
+    path = _path(film, shot)
+    for around, key in [(path, key) for key in values] + [(path[:-1], str(path[-1]))]:
+        mapping = MappingText(text, film.where(*around))
+        span = mapping.keys.get(key)
+        if span and (lines := mapping.alias_lines(span)):
             used = f"line{'s' if len(lines) > 1 else ''} {', '.join(map(str, lines))}"
             message = f"the value is named `&{shown(span.anchor)}`, and {used} would change with it"
             hint = f"write it out there in the place of `*{shown(span.anchor)}`; or write {by_hand} here by hand"
-            return _error(film.where_shot(shot.shot, key), message, hint)
-    message = (
-        f"shot {shot.shot} is written in a way that cannot be edited without changing more than what was asked for"
-    )
-    return _error(film.where_shot(shot.shot), message, f"write {by_hand} by hand")
+            return _error(film.where(*around, key), message, hint)
+    message = f"{_name(shot)} is written in a way that cannot be edited without changing more than what was asked for"
+    return _error(_where(film, shot), message, f"write {by_hand} by hand")
 
 
 def _error(where: Position, message: str, hint: str) -> StoryboardError:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Literal
 
 from storyreel.specs.language.stills import Still
-from storyreel.specs.storyboard import CastMember, Location, Review, Shot, Storyboard
+from storyreel.specs.problems.problem import KeyPath
+from storyreel.specs.storyboard import CastMember, Location, Mode, Review, Shot, Storyboard
 
 PictureKind = Literal["still", "last still", "sheet"]
 
@@ -48,6 +50,34 @@ def shot_of(slate: str) -> str:
 def slates_of(shot: str) -> tuple[str, ...]:
     """The slates of a shot and of its stills."""
     return shot, picture_slate(shot, "still"), picture_slate(shot, "last still")
+
+
+def pictures_of_film(film: Storyboard) -> Iterator[PictureShot]:
+    """All stills and sheets that a film is made with, each after those that it is made of."""
+    yield from sheets_of(film, film.all_shots)
+    yield from chain.from_iterable(map(stills_of, film.all_shots))
+
+
+def path_of_picture(film: Storyboard, picture: PictureShot) -> KeyPath:
+    """The path in the file of what asks for a picture; it is not there if that is in the defaults."""
+    if picture.kind == "sheet":
+        return ("cast" if picture.of in film.cast else "locations", picture.of, "sheet")
+    path = next(path for path, shot in film.placed_shots() if shot.shot == picture.of)
+    return (*path, picture.kind.replace(" ", "_"))
+
+
+def made_of(film: Storyboard) -> dict[str, set[str]]:
+    """The slates that each shot and picture of a film is made of: what it continues or edits, its stills, and the
+    sheets of whom it shows."""
+    found: dict[str, set[str]] = {}
+    for shot in film.all_shots:
+        sheets = {picture_slate(key, "sheet") for key in film.sheets_of(shot)}
+        stills = [picture.shot for picture in stills_of(shot)]
+        found |= dict.fromkeys(stills, sheets)
+        # Who is seen is in the still; a picture to begin with is sent alone.
+        shows = shot.mode is Mode.REFERENCE or not (shot.mode or shot.still or shot.edits_another)
+        found[shot.shot] = {*stills, *filter(None, (shot.upstream,)), *(sheets if shows else ())}
+    return found
 
 
 def stills_of(shot: Shot) -> Iterator[PictureShot]:

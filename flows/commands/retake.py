@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from codecs import BOM_UTF8
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,6 +17,7 @@ from storyreel.flows.terminal import Terminal
 from storyreel.specs import editing
 from storyreel.specs.editing import Change
 from storyreel.specs.frozen import Frozen
+from storyreel.specs.pictures import PictureShot, made_of, owner_of, stills_of
 from storyreel.specs.problems.phrases import listed, reason, shown
 from storyreel.specs.problems.problem import StoryboardError
 from storyreel.specs.reading import read
@@ -25,13 +26,13 @@ from storyreel.tasks.storage.files import replace_content
 
 
 class Retaken(Frozen):
-    """A shot whose storyboard was changed."""
+    """A shot, still or sheet whose storyboard was changed."""
 
     storyboard: Path
     shot: Shot
     changes: tuple[Change, ...]
     anew: tuple[str, ...]
-    """Slates of the shots that continue it, and are made again because its last frame changes."""
+    """Slates of what is made of it, which is made again because another take of it is used."""
     is_continued: bool
 
     def as_json(self) -> dict[str, Any]:
@@ -48,7 +49,12 @@ class Retaken(Frozen):
 
 def retake(
     storyboard: File,
-    shot: Annotated[str, typer.Argument(metavar="SHOT", help="The shot's slate.", show_default=False)],
+    shot: Annotated[
+        str,
+        typer.Argument(
+            metavar="SHOT", help="The slate: 1A, or 1A@still, 1A@last-still, mira@sheet.", show_default=False
+        ),
+    ],
     takes: Annotated[
         int | None,
         typer.Option("--takes", metavar="N", min=1, help="How many takes to add; default: 1, or none with --action."),
@@ -59,12 +65,16 @@ def retake(
     ] = None,
     action: Annotated[
         str | None,
-        typer.Option("--action", metavar="TEXT", help="The new action of the shot; all its takes are made again."),
+        typer.Option(
+            "--action",
+            metavar="TEXT",
+            help="The new action of the shot, or words of the picture; all takes are made again.",
+        ),
     ] = None,
     sets: Set = None,
     as_json: AsJson = False,
 ) -> None:
-    """Ask for another take of a shot, by a change in the storyboard. Makes and buys nothing."""
+    """Ask for another take of a shot, a still or a sheet, by a change in the storyboard. Makes and buys nothing."""
     if circle is not None and (takes is not None or keep_circled or action is not None):
         others = "--takes, --keep-circled and --action"
         raise typer.BadParameter(f"--circle only chooses among the takes; leave {others} out")
@@ -89,7 +99,7 @@ def retake(
         _overwrite(storyboard, before, byte_order_mark + edit.text.encode())
     retaken = Retaken(
         storyboard=storyboard,
-        shot=_shot(edit.film, shot),
+        shot=editing.find_shot(edit.film, shot),
         changes=edit.changes,
         anew=tuple(_made_anew(film, edit.film, shot)),
         is_continued=shot in film.awaited,
@@ -104,17 +114,25 @@ def print_retaken(console: Terminal, retaken: Retaken, set_vars: Mapping[str, st
         console.print(line, soft_wrap=True)
 
     shot, slate = retaken.shot, retaken.shot.shot
+    is_picture = isinstance(shot, PictureShot)
     if not retaken.changes:
-        say(f"Shot {slate} says this already; nothing was written.")
+        say(f"{slate if is_picture else f'Shot {slate}'} says this already; nothing was written.")
         return
     for change in retaken.changes:
         say(f"{retaken.storyboard}:{change.line}: {_describe(change)}")
-    if shot.circled is None and shot.takes > 1:
+    if shot.circled is None and shot.takes > 1 and is_picture:
+        say(f"No take of {slate} is circled: the last of its {shot.takes} will be used.")
+    elif shot.circled is None and shot.takes > 1:
         which = "last" if retaken.is_continued else "best"
         say(f"No take of {slate} is circled: the {which} of its {shot.takes} will be in the cut.")
-    if retaken.anew:
-        verb = "continues" if len(retaken.anew) == 1 else "continue"
-        say(f"{listed(retaken.anew, 'and')} {verb} from its last frame, which changes, and will be made again too.")
+    stills = [one for one in retaken.anew if owner_of(one) == slate]
+    others = [one for one in retaken.anew if one not in stills]
+    if stills:
+        say(f"{listed(stills, 'and')} {_verb(stills, 'shows')} its action, and will be made again too.")
+    if others:
+        continues = f"{_verb(others, 'continues')} from its last frame, which changes,"
+        made = f"{_verb(others, 'is')} made of it, directly or through others,"
+        say(f"{listed(others, 'and')} {made if is_picture else continues} and will be made again too.")
     sets = [part for name, word in set_vars.items() for part in ("--set", f"{name}={word}")]
     say(f"Next: {shlex.join(['storyreel', 'plan', str(retaken.storyboard), *sets])}")
 
@@ -126,20 +144,25 @@ def _describe(change: Change) -> str:
     return f"{change.key}: {shown(change.after)}" + (f", before: {before}" if before else ", new")
 
 
-def _shot(film: Storyboard, slate: str) -> Shot:
-    return next(shot for shot in film.all_shots if shot.shot == slate)
+def _verb(slates: Sequence[str], verb: str) -> str:
+    """A verb after these slates, given as after one: continues, is."""
+    if len(slates) == 1:
+        return verb
+    return "are" if verb == "is" else verb.removesuffix("s")
 
 
 def _made_anew(old: Storyboard, new: Storyboard, slate: str) -> Iterator[str]:
-    """The shots that continue a shot, directly or through others, if its last frame in the cut changes."""
-    before, after = _shot(old, slate), _shot(new, slate)
+    """What is made of a shot or picture, directly or through others, if what is used of it changes."""
+    before, after = editing.find_shot(old, slate), editing.find_shot(new, slate)
     if (before.action, before.circled_take) == (after.action, after.circled_take):
         return
-    upstream = {shot.shot: shot.upstream for shot in new.all_shots}
     reached = {slate}
-    while more := {one for one, target in upstream.items() if target in reached} - reached:
+    if before.action != after.action and not isinstance(after, PictureShot):
+        reached |= {still.shot for still in stills_of(after) if not still.has_own_words}
+    sources = made_of(new)
+    while more := {one for one, others in sources.items() if others & reached} - reached:
         reached |= more
-    yield from (one for one in upstream if one in reached and one != slate)
+    yield from (one for one in sources if one in reached and one != slate)
 
 
 def _read_bytes(path: Path) -> bytes:

@@ -32,8 +32,9 @@ _COMMA = re.compile(rf"[ \t]*,[ \t]*(?:{_COMMENT})?[{_BLANK}]+")
 _ESCAPED = re.compile("[^\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
 """A character that double quotes hold as an escape only."""
 
-NewValues = Mapping[str, Scalar]
-"""New values of a mapping's keys; None removes a key."""
+NewValue = Scalar | Mapping[str, Scalar]
+NewValues = Mapping[str, NewValue]
+"""New values of a mapping's keys, each a scalar or a mapping of scalars; None removes a key."""
 
 
 class TextEdit(NamedTuple):
@@ -85,6 +86,11 @@ class MappingText:
         missing = {key: value for key, value in values.items() if key not in self.keys and key not in removed}
         return sorted([*changed, *self._inserted(missing, removed)]) if self.keys else []
 
+    def is_alias(self, key: str) -> bool:
+        """Whether the value of a key is written as an alias: it stands elsewhere."""
+        span = self.keys.get(key)
+        return span is not None and self._text[span.start] == "*"
+
     def alias_lines(self, span: KeySpan) -> list[int]:
         """The lines of the aliases of a value."""
         lines = []
@@ -96,16 +102,22 @@ class MappingText:
                     break
         return lines
 
-    def _changed(self, span: KeySpan, value: Scalar, is_removed: bool) -> TextEdit:
+    def _changed(self, span: KeySpan, value: NewValue, is_removed: bool) -> TextEdit:
         before = self._text[span.start : span.end]
         if is_removed and (removable := self._removable(span)):
             return TextEdit(*removable, 0, "", span.key, before, "")
-        new = after = as_yaml(value, span.style, self._is_flow)
+        new = after = self._as_yaml(value, span.key_quote, span.style)
         if span.style in ("|", ">") and (header := _HEADER.match(before)):
             new += header["comment"] or ""
         if not before and self._text[span.start - 1] == ":":
             new = f" {new}"
         return TextEdit(span.start, span.end, 0, new, span.key, before, after)
+
+    def _as_yaml(self, value: NewValue, quote: str, style: str = "") -> str:
+        """A value of the mapping, beside a key in these quotes: in JSON a new text and the keys of a mapping have them,
+        too."""
+        is_json = self._is_flow and quote == '"'
+        return as_yaml(value, style or (quote if is_json else ""), self._is_flow, quote if is_json else "")
 
     def _removable(self, span: KeySpan) -> tuple[int, int] | None:
         """The characters to remove with a key; None if a comment would go with it, or it has no key before it."""
@@ -125,7 +137,7 @@ class MappingText:
         index, before, after = self._behind(neighbour)
         quote = neighbour.key_quote
         for rank, (key, value) in enumerate(missing.items(), 1):
-            new = as_yaml(value, "", self._is_flow)
+            new = self._as_yaml(value, quote)
             yield TextEdit(index, index, rank, f"{before}{quote}{key}{quote}: {new}{after}", key, "", new)
 
     def _behind(self, span: KeySpan) -> tuple[int, str, str]:
@@ -224,8 +236,12 @@ def apply_edits(text: str, edits: list[TextEdit]) -> str:
     return "".join([*pieces, text[index:]])
 
 
-def as_yaml(value: Scalar, style: str = "", is_flow: bool = False) -> str:
-    """A value as YAML: a text in quotes of the given style if they can hold it, else in those that it needs."""
+def as_yaml(value: NewValue, style: str = "", is_flow: bool = False, key_quote: str = "") -> str:
+    """A value as YAML: a text in quotes of the given style if they can hold it, else in those that it needs. A mapping
+    is in braces, its keys in `key_quote`."""
+    if isinstance(value, Mapping):
+        pairs = (f"{key_quote}{key}{key_quote}: {as_yaml(one, style, is_flow=True)}" for key, one in value.items())
+        return f"{{{', '.join(pairs)}}}"
     if isinstance(value, FloatLiteral):
         return value.text
     if not isinstance(value, str):

@@ -9,10 +9,15 @@ from typing import Any
 
 import pytest
 
+from storyreel.specs.editing import Edit
 from storyreel.specs.problems.problem import StoryboardError
 from storyreel.specs.reading import read
 from storyreel.specs.storyboard import Storyboard
 
+HEAD = "storyboard: 1\ntitle: A Film\n"
+
+Editor = Callable[..., str]
+Refused = Callable[..., str]
 ONE_SHOT = "shots: [{shot: 1A, action: x}]\n"
 
 
@@ -70,3 +75,33 @@ def media(tmp_path: Path) -> dict[str, Path]:
     for name, head in heads.items():
         paths[name].write_bytes(head)
     return paths
+
+
+@pytest.fixture
+def edited(tmp_path: Path) -> Editor:
+    """Edits a film below its head, and returns the text below the head."""
+
+    def edit_below_head(change: Callable[..., Edit], text: str, slate: str, *more: Any, **others: Any) -> str:
+        text = HEAD + text
+        path = tmp_path / "film.yaml"
+        path.write_bytes(text.encode())
+        film = read(path, others.get("set_vars", {}))
+        edit = change(text, film, slate, *more, **others)
+        assert edit.text.startswith(HEAD)
+        path.write_bytes(edit.text.encode())
+        assert read(path, others.get("set_vars", {})).model_dump() == edit.film.model_dump()
+        return edit.text.removeprefix(HEAD)
+
+    return edit_below_head
+
+
+@pytest.fixture
+def refused(edited: Editor) -> Refused:
+    """Why an edit is refused, in one line without the file's name."""
+
+    def refused(*arguments: Any, **others: Any) -> str:
+        with pytest.raises(StoryboardError) as caught:
+            edited(*arguments, **others)
+        return "\n".join(str(problem).partition("film.yaml:")[2] for problem in caught.value.problems)
+
+    return refused

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,31 +13,11 @@ from hypothesis import strategies as st
 
 from storyreel.specs import editing
 from storyreel.specs.editing import Edit
+from storyreel.specs.pictures import PictureShot, owner_of, path_of_picture, pictures_of_film
 from storyreel.specs.problems.problem import StoryboardError
 from storyreel.specs.reading import read
-from storyreel.specs.storyboard import Storyboard
-
-HEAD = "storyboard: 1\ntitle: A Film\n"
-
-Editor = Callable[..., str]
-
-
-@pytest.fixture
-def edited(tmp_path: Path) -> Editor:
-    """Edits a film below its head, and returns the text below the head."""
-
-    def edit_below_head(change: Callable[..., Edit], text: str, slate: str, *more: Any, **others: Any) -> str:
-        text = HEAD + text
-        path = tmp_path / "film.yaml"
-        path.write_bytes(text.encode())
-        film = read(path, others.get("set_vars", {}))
-        edit = change(text, film, slate, *more, **others)
-        assert edit.text.startswith(HEAD)
-        path.write_bytes(edit.text.encode())
-        assert read(path, others.get("set_vars", {})).model_dump() == edit.film.model_dump()
-        return edit.text.removeprefix(HEAD)
-
-    return edit_below_head
+from storyreel.specs.storyboard import Shot, Storyboard
+from tests.specs.conftest import HEAD, Editor, Refused
 
 
 @pytest.mark.parametrize(
@@ -261,21 +240,6 @@ def test_changes_are_reported_with_their_lines(tmp_path: Path) -> None:
     assert not editing.circle(edit.text, edit.film, "1A", 3).changes
 
 
-Refused = Callable[..., str]
-
-
-@pytest.fixture
-def refused(edited: Editor) -> Refused:
-    """Why an edit is refused, in one line without the file's name."""
-
-    def refused(*arguments: Any, **others: Any) -> str:
-        with pytest.raises(StoryboardError) as caught:
-            edited(*arguments, **others)
-        return "\n".join(str(problem).partition("film.yaml:")[2] for problem in caught.value.problems)
-
-    return refused
-
-
 def test_a_value_with_aliases_is_not_changed(refused: Refused) -> None:
     film = (
         "shots:\n- {shot: 1A, action: x, takes: &n 2}\n- {shot: 1B, action: x, takes: *n}\n- {shot: 1C, action: &n y}\n"
@@ -345,7 +309,7 @@ class Typist:
     """Writes a film as somebody might: with comments all over, in some indentation, quotes and braces."""
 
     def __init__(self, draw: st.DrawFn) -> None:
-        self.draw, self.comments, self.named = draw, 0, False
+        self.draw, self.comments, self.named, self.has_cast = draw, 0, False, False
         self.lines: list[str] = []
 
     def any(self, *choices: str) -> str:
@@ -398,10 +362,28 @@ class Typist:
             some.append(
                 ("camera", '{"move": "static", "lens": "a } b"}' if json else "{move: static, lens: 'it''s }'}")
             )
+        if self.has_cast and self.maybe():
+            some.append(("cast", '["ana"]' if json else "[ana]"))
+        if self.maybe():
+            some.append(("still", self.still(in_braces, json)))
+            if self.maybe():
+                some.append(("last_still", self.still(in_braces, json)))
         return [
             (key, said if isinstance(said, str) else self.number(said, in_braces, json))
             for key, said in self.draw(st.permutations(some))
         ]
+
+    def still(self, in_braces: bool, json: bool) -> str:
+        """A still in one value: `true`, its words, or keys in braces."""
+        manner = self.any("true", "words", "braces", "braces")
+        if manner != "braces":
+            return "true" if manner == "true" else self.text(self.draw(WORDS), json)
+        takes = self.draw(st.integers(1, 4))
+        some = {"takes": str(takes), "circled": str(self.draw(st.integers(1, takes))), "seed": "7"}
+        some["prompt"] = self.text(self.draw(WORDS), json)
+        keys = [key for key in self.draw(st.permutations(list(some))) if key == "takes" or self.maybe()]
+        pairs = [f"{self.key(key, json)}: {some[key]}" for key in keys]
+        return f"{{{self.any(', ', ' , ').join(pairs)}}}"
 
     def shot(self, slate: str, indent: str, takes: int) -> None:
         manner = self.any("block", "block", "braces", "open braces", "json")
@@ -431,10 +413,32 @@ class Typist:
                     f"{start}action: {self.any('>-', '>', '|') if long == 'folded' else '|+'}{self.comment()}"
                 )
                 self.lines += [f"{deeper}  It rains: # and", f"{deeper}  rains.", *[""] * self.draw(st.integers(0, 2))]
+            elif key in ("still", "last_still") and long != "no":
+                self.lines.append(f"{start}{key}:{self.comment()}")
+                self.still_in_lines(deeper + self.any(" ", "  "))
             elif key == "camera" and long == "camera":
                 self.lines += [f"{start}camera:{self.comment()}", f"{deeper}  move: static{self.comment()}"]
             else:
                 self.lines.append(start + pair + self.comment())
+
+    def still_in_lines(self, indent: str) -> None:
+        """The keys of a still below its own."""
+        takes, words = self.draw(st.integers(1, 4)), self.text(self.draw(WORDS), quoted=False)
+        some = {
+            "takes": [f" {takes if takes != 3 else self.any('3', '${three}')}{self.comment()}"],
+            "circled": [f" {self.draw(st.integers(1, takes))}{self.comment()}"],
+            "prompt": [f" >-{self.comment()}", f"{indent}  It rains: # and", f"{indent}  rains."]
+            if self.maybe()
+            else [f" {words}{self.comment()}"],
+        }
+        for key in self.draw(st.permutations(list(some))):
+            if key == "takes" or self.maybe():
+                first, *others = some[key]
+                self.lines += [f"{indent}{self.key(key, False)}:{first}", *others]
+                self.between()
+
+
+STILLS = "takes: 3, stills: {takes: 3}, still: {prompt: 'A door, open', seed: 3}"
 
 
 @st.composite
@@ -443,7 +447,11 @@ def films(draw: st.DrawFn) -> str:
     typist = Typist(draw)
     typist.between()
     typist.lines += ["storyboard: 1" + typist.comment(), "title: A Film", "vars: {three: 3}"]
-    defaults = typist.any("", "takes: 3", "takes: 3, circled: 1", "circled: 1")
+    typist.has_cast = typist.maybe()
+    if typist.has_cast:
+        typist.lines += ["cast:" + typist.comment(), "  ana:" + typist.comment(), "    description: a baker"]
+        typist.lines += ["    sheet:" + typist.any(" ", "  ") + typist.still(False, False) + typist.comment()]
+    defaults = typist.any("", "takes: 3", "takes: 3, circled: 1", "circled: 1", "still: true", STILLS)
     if defaults:
         typist.lines.append(f"defaults: {{{defaults}}}" + typist.comment())
     indent = ""
@@ -465,10 +473,10 @@ def test_in_any_film_only_the_edited_values_change(tmp_path: Path, text: str, da
     path = tmp_path / "film.yaml"
     path.write_bytes(text.encode())
     film = read(path)
-    shot = data.draw(st.sampled_from(film.all_shots))
+    shot = data.draw(st.sampled_from([*film.all_shots, *pictures_of_film(film)]))
     note(text)
     try:
-        edit, expected_values = random_edit(data, text, film, shot.shot)
+        edit, expected_values = random_edit(data, text, film, shot)
     except StoryboardError as error:
         assert "is named `&two`" in str(error), error
         assert text.count("*two") > 0
@@ -476,27 +484,25 @@ def test_in_any_film_only_the_edited_values_change(tmp_path: Path, text: str, da
     note(edit.text)
 
     path.write_bytes(edit.text.encode())
-    expected = film.model_dump()
-    shots = expected["shots"] or [one for scene in expected["scenes"] for one in scene["shots"]]
-    next(one for one in shots if one["shot"] == shot.shot).update(expected_values)
-    assert read(path).model_dump() == {**expected, "shots": tuple(expected["shots"])}
+    assert read(path).model_dump() == with_values(film, shot, expected_values)
 
     assert comments(edit.text) == comments(text), "a comment is gone or new"
     assert ("\r\n" in text) == ("\r\n" in edit.text) and not re.search("\r(?!\n)", edit.text)
     assert "\r\n" not in text or not re.search("(?<!\r)\n", edit.text)
-    assert_only_the_shot_is_touched(text, edit.text, film, shot.shot, "action" in expected_values)
+    assert_only_the_shot_is_touched(text, edit.text, film, shot, "action" in expected_values)
 
 
-def random_edit(data: st.DataObject, text: str, film: Storyboard, slate: str) -> tuple[Edit, dict[str, Any]]:
-    """Some edit of a shot, and what the shot should say after it."""
-    shot = next(shot for shot in film.all_shots if shot.shot == slate)
+def random_edit(data: st.DataObject, text: str, film: Storyboard, shot: Shot) -> tuple[Edit, dict[str, Any]]:
+    """Some edit of a shot or picture, and what it should say after it."""
+    slate = shot.shot
     match data.draw(st.sampled_from(["retake", "keep", "circle", "rewrite"])):
         case "retake":
             more = data.draw(st.integers(1, 3))
             takes = shot.takes + more
             return editing.retake(text, film, slate, more), {"takes": takes, "circled": takes}
         case "keep":
-            kept = 1 if shot.takes == 1 else shot.circled
+            is_sure = shot.takes == 1 or isinstance(shot, PictureShot)
+            kept = shot.circled_take if is_sure else shot.circled
             return editing.retake(text, film, slate, keep_circled=True), {"takes": shot.takes + 1, "circled": kept}
         case "circle":
             take = data.draw(st.integers(1, shot.takes))
@@ -506,18 +512,36 @@ def random_edit(data: st.DataObject, text: str, film: Storyboard, slate: str) ->
             return editing.rewrite(text, film, slate, action), {"action": action.strip(), "circled": None}
 
 
+def with_values(film: Storyboard, shot: Shot, values: dict[str, Any]) -> dict[str, Any]:
+    """What a film says if a shot or picture of it says this."""
+    said = film.model_dump()
+    said["shots"] = tuple(said["shots"])
+    if not isinstance(shot, PictureShot):
+        shots = said["shots"] or [one for scene in said["scenes"] for one in scene["shots"]]
+        next(one for one in shots if one["shot"] == shot.shot).update(values)
+        return said
+    picture: Any = said
+    for step in path_of_picture(film, shot):
+        picture = picture[step]
+    if shot.has_own_words or "action" not in values or values["action"] != shot.action:
+        picture.update({"prompt" if key == "action" else key: value for key, value in values.items()})
+    return said
+
+
 def comments(text: str) -> list[str]:
     """All that the typist has put behind a `#`."""
     return re.findall(r"# takes: \d+, \{it's \"said\"\}", text)
 
 
-def assert_only_the_shot_is_touched(old: str, new: str, film: Storyboard, slate: str, is_rewritten: bool) -> None:
+def assert_only_the_shot_is_touched(old: str, new: str, film: Storyboard, shot: Shot, is_rewritten: bool) -> None:
     """What is before the shot's first line and behind its last one is the same, and inside it at most two lines
-    are others; three in braces, where the one before gets a comma."""
+    are others; three in braces, where the one before gets a comma. So it is with the lines before the shots."""
     before, after = old.splitlines(keepends=True), new.splitlines(keepends=True)
     starts = [film.where_shot(shot.shot).line - 1 for shot in film.all_shots] + [len(before)]
-    number = [shot.shot for shot in film.all_shots].index(slate)
-    start, rest = starts[number] - 1, len(before) - starts[number + 1]
+    slates = [shot.shot for shot in film.all_shots]
+    owner = owner_of(shot.shot)
+    number = slates.index(owner) if owner in slates else -1
+    start, rest = starts[number] - 1 if number >= 0 else 0, len(before) - starts[number + 1]
     assert after[:start] == before[:start]
     assert not rest or after[-rest:] == before[-rest:]
     if not is_rewritten:

@@ -40,6 +40,26 @@ shots:
   - {shot: 1D, action: It stops., continues: 1B}
 """
 
+STILLS = """\
+storyboard: 1
+title: Two Rooms
+defaults: {duration: 2s, provider: animatic, stills: {takes: 2}}
+cast:
+  ana: {description: a baker, sheet: true}
+locations:
+  oven: {description: a brick oven}
+shots:
+  - {shot: 1A, action: Ana enters., cast: [ana], still: true, last_still: The door is shut.}
+  - {shot: 1B, action: She sits., continues: 1A, mode: image-to-video}
+  - shot: 1C
+    action: Bread.
+    location: oven
+    still:   # the oven
+      prompt: The oven glows.  # red
+      circled: 1
+  - {shot: 1D, action: She eats., cast: [ana]}
+"""
+
 NOTHING = History(purchases=lambda _: {}, holds=lambda _: False)
 Retake = Callable[..., tuple[int, str, str]]
 
@@ -133,6 +153,58 @@ def test_words_of_the_command_line_count_and_are_passed_on(retake: Retake, file:
     _, told, _ = retake("1A", "--set", "n=5")
     assert "film.yaml:10: takes: 6, before: ${n}\n" in told
     assert told.endswith("Next: storyreel plan film.yaml --set n=5\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told", "before", "after"),
+    [
+        (
+            ("1C@still",),
+            ["16: takes: 3, new", "17: circled: 3, before: 1", "`1C` is made of it"],
+            "still:   # the oven\n      prompt: The oven glows.  # red\n      circled: 1\n",
+            "still:   # the oven\n      prompt: The oven glows.  # red\n      takes: 3\n      circled: 3\n",
+        ),
+        (
+            ("1A@still",),
+            ["9: still: {takes: 3, circled: 3}, before: true", "`1A` and `1B` are made of it"],
+            "still: true",
+            "still: {takes: 3, circled: 3}",
+        ),
+        (
+            ("1A@last-still", "--action", "The door, open."),
+            ["9: last_still: \"The door, open.\", before: The door is shut.",
+             "No take of 1A@last-still is circled: the last of its 2 will be used.", "`1A` and `1B` are made of it"],
+            "last_still: The door is shut.",
+            'last_still: "The door, open."',
+        ),
+        (
+            ("ana@sheet", "--takes", "1"),
+            ["5: sheet: {takes: 3, circled: 3}, before: true",
+             "`1A@still`, `1A@last-still`, `1A`, `1B` and `1D` are made of it"],
+            "sheet: true",
+            "sheet: {takes: 3, circled: 3}",
+        ),
+        (("1C@still", "--keep-circled"), ["16: takes: 3, new"], "# red\n", "# red\n      takes: 3\n"),
+        (
+            ("1A", "--action", "Ana leaves."),
+            ["9: action: Ana leaves., before: Ana enters.", "`1A@still` shows its action, and will be made again too.",
+             "`1B` continues from its last frame, which changes,"],
+            "Ana enters.",
+            "Ana leaves.",
+        ),
+        (("1C", "--action", "Cake."), ["12: action: Cake., before: Bread."], "Bread.", "Cake."),
+    ],
+)  # fmt: skip
+def test_a_picture_is_asked_for_again_as_a_shot_is(
+    retake: Retake, file: Path, arguments: tuple[str, ...], told: list[str], before: str, after: str
+) -> None:
+    file.write_text(STILLS)
+    code, out, _ = retake(*arguments)
+    *lines, last = out.splitlines()
+    assert (code, last) == (0, "Next: storyreel plan film.yaml")
+    for line, expected in zip(lines, told, strict=True):
+        assert line.removeprefix("film.yaml:").startswith(expected)
+    assert file.read_text() == STILLS.replace(before, after)
 
 
 @pytest.mark.parametrize(
@@ -266,6 +338,17 @@ def test_only_what_was_wished_for_is_new_in_the_plan(
     assert {(take.shot, take.take) for take in plan.takes if take.state == "new"} == new
     assert {take.state for take in plan.takes} <= {"new", "cached"}
     assert [take.take for take in plan.takes if take.shot == arguments[0] and take.circled] == [in_the_cut]
+
+
+@pytest.mark.parametrize("slate", ["1A", "1A@still", "1A@last-still", "1C@still", "ana@sheet"])
+def test_what_the_command_says_is_made_again_is_what_the_plan_makes_again(
+    retake: Retake, file: Path, slate: str
+) -> None:
+    file.write_text(STILLS)
+    history = past(make_plan(read(file), NOTHING))
+    made_anew = json.loads(retake(slate, "--json")[1])["made_anew"]
+    plan = make_plan(read(file), history)
+    assert {take.shot for take in plan.takes if take.state == "new"} == {slate, *made_anew}
 
 
 def test_wishing_never_imports_prefect(file: Path) -> None:
