@@ -59,16 +59,21 @@ def request_for(service: type[Provider], capability: Capability, **changes: Any)
         "first_frame": image("https://films.example/board.png") if mode is Mode.IMAGE else None,
         "take": 1,
     }
-    return Request(**{**fields, **changes})
+    return Request(**{**fields, **(_edit_of(5) if mode is Mode.EDIT else {}), **changes})
+
+
+def _edit_of(seconds: int) -> dict[str, Any]:
+    """The fields of an edit of all of a clip of this length."""
+    clip = video(f"https://films.example/clip-{seconds}.mp4", seconds=Fraction(seconds))
+    return {"edited": clip, "audio": "origin", "seconds": clip.seconds}
 
 
 def promised(service: type[Provider]) -> Iterator[Request]:
     """For each model and mode, requests that go to the ends of what its capability promises."""
     for model in service.models.values():
-        for mode, capability in model.modes.items():
-            if mode is not Mode.EDIT:
-                for changes in _ends(capability):
-                    yield request_for(service, capability, **_usual(capability) | changes)
+        for capability in model.modes.values():
+            for changes in _ends(capability):
+                yield request_for(service, capability, **_usual(capability) | changes)
 
 
 def _usual(capability: Capability) -> dict[str, Any]:
@@ -88,7 +93,14 @@ def _size(resolution: str, ratio: str) -> dict[str, Any]:
 def _ends(capability: Capability) -> Iterator[dict[str, Any]]:
     yield {}
     for seconds in {capability.durations[0], capability.durations[-1]} if capability.durations else {3}:
-        yield {"seconds": Fraction(seconds)}
+        yield {"seconds": Fraction(seconds)} if capability.mode is not Mode.EDIT else _edit_of(seconds)
+    if capability.edits:
+        shortest, longest = capability.edits
+        yield from (_edit_of(shortest), _edit_of(longest), {"audio": "auto"})
+        if capability.edits_part:
+            yield _edit_of(longest) | {"seconds": Fraction(shortest)}
+        if capability.images:
+            yield {"references": _most_images(capability)}
     for resolution in capability.resolutions:
         yield _size(resolution, capability.ratios[0])
     for ratio in capability.ratios:

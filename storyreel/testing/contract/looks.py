@@ -27,8 +27,6 @@ class Looks:
 
     async def test_a_take_is_ordered_once_polled_and_downloaded(self, service: HostedService, tmp_path: Path) -> None:
         for mode in (capability.mode for capability in service.capabilities):
-            if mode is Mode.EDIT:
-                continue  # at some services, and tried by itself
             async with service.opened() as (provider, emulator):
                 ordered = service.request(mode)
                 accepted = await provider.submit(ordered)
