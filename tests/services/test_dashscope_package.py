@@ -17,6 +17,7 @@ from PIL import Image
 from tests.services.dashscope import Dashscope
 from tests.services.jobs import Failure, Phase, Script
 from tests.services.pictures import picture
+from tests.tasks.providers.test_later_models import HORSE, WAN_3
 
 
 @pytest.fixture
@@ -85,3 +86,20 @@ def test_the_package_makes_a_picture_from_pictures(service: Dashscope, tmp_path:
     sold = service.accepted[0]
     assert sold.request.path == "/api/v1/services/aigc/image-generation/generation"
     assert any(one.get("image", "").startswith("oss://") for one in sold.body["input"]["messages"][0]["content"])
+
+
+def test_the_package_writes_orders_of_later_models_as_the_adapter_does(service: Dashscope) -> None:
+    import dashscope
+
+    for body in (*WAN_3.values(), *HORSE.values()):
+        content = body["input"]
+        reply = dashscope.VideoSynthesis.async_call(
+            model=body["model"], prompt=content["prompt"], media=content.get("media"), **body["parameters"]
+        )
+        assert reply.status_code == 200, (body, reply)
+        sent = dict(service.accepted[-1].body)
+        # Without the package's own two fields, which no page has.
+        own = ("extend_prompt", "function")
+        sent["input"] = {name: value for name, value in sent["input"].items() if name not in own}
+        assert sent == body
+    assert len(service.accepted) == len(WAN_3) + len(HORSE)
