@@ -3,17 +3,16 @@ PNGs and JPEGs."""
 
 from __future__ import annotations
 
-import io
 import os
 import subprocess
 import tempfile
 import zlib
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import ffmpeg
-from PIL import Image
 
 from storyreel.tasks.media.binary import find_ffmpeg
 
@@ -33,7 +32,8 @@ def footage(seconds: int, width: int, height: int, mark: str) -> bytes:
 
 
 def still(width: int, height: int, mark: str, form: PictureForm = "PNG") -> bytes:
-    """A picture of this size; `mark` makes its bytes differ from those of other pictures, and not its pixels.
+    """The picture that a clip of 720p in this shape begins with, in this size; `mark` makes its bytes differ from those
+    of other pictures, and not its pixels.
 
     The mark is in a text chunk before the end of a PNG (PNG, 11.3.4.3), or in a comment at the beginning of a JPEG.
     """
@@ -47,25 +47,34 @@ def still(width: int, height: int, mark: str, form: PictureForm = "PNG") -> byte
 
 @lru_cache(maxsize=8)
 def _picture(width: int, height: int, form: PictureForm) -> bytes:
-    """Bands of colour, drawn small and enlarged, so that it costs little."""
-    small = (max(2, width // 40), max(2, height // 40))
-    bands = [Image.linear_gradient("L").rotate(angle).resize(small) for angle in (0, 90, 200)]
-    buffer = io.BytesIO()
-    Image.merge("RGB", bands).resize((width, height), Image.Resampling.NEAREST).save(buffer, form, compress_level=1)
-    return buffer.getvalue()
+    """Made once on a machine, as `_reel` is."""
+    ending = "png" if form == "PNG" else "jpg"
+    return _kept(f"{width}x{height}-1.{ending}", lambda into: _draw(width, height, into))
 
 
 @lru_cache(maxsize=8)
 def _reel(seconds: int, width: int, height: int) -> bytes:
-    """Encoded once on a machine and kept in its folder for temporary files."""
-    kept = Path(tempfile.gettempdir()) / "storyreel-footage" / f"{width}x{height}-{seconds}s-1.mp4"
+    return _kept(f"{width}x{height}-{seconds}s-1.mp4", lambda into: _encode(seconds, width, height, into))
+
+
+def _kept(name: str, make: Callable[[Path], None]) -> bytes:
+    """A file that is made once on a machine and kept in its folder for temporary files."""
+    kept = Path(tempfile.gettempdir()) / "storyreel-footage" / name
     if not kept.exists():
         kept.parent.mkdir(exist_ok=True)
-        handle, name = tempfile.mkstemp(suffix=".mp4", dir=kept.parent)
+        handle, partial = tempfile.mkstemp(suffix=kept.suffix, dir=kept.parent)
         os.close(handle)
-        _encode(seconds, width, height, Path(name))
-        Path(name).replace(kept)
+        make(Path(partial))
+        Path(partial).replace(kept)
     return kept.read_bytes()
+
+
+def _draw(width: int, height: int, into: Path) -> None:
+    shapes = ((1280, 720), (720, 1280), (960, 960), (1104, 832), (832, 1104))
+    wide, high = min(shapes, key=lambda shape: abs(shape[0] / shape[1] - width / height))
+    drawn = f"testsrc2=size={wide // _GRAIN}x{high // _GRAIN}:rate={FPS}"
+    picture = ffmpeg.input(drawn, format="lavfi").filter("scale", width, height, flags="neighbor")
+    _run(ffmpeg.output(picture, str(into), vframes=1, **({"qscale:v": 2} if into.suffix == ".jpg" else {})))
 
 
 def _encode(seconds: int, width: int, height: int, into: Path) -> None:
@@ -83,5 +92,9 @@ def _encode(seconds: int, width: int, height: int, into: Path) -> None:
         ac=2,
         movflags="+faststart",
     )
+    _run(output)
+
+
+def _run(output: Any) -> None:
     command = ffmpeg.compile(output, cmd=str(find_ffmpeg().path), overwrite_output=True)
     subprocess.run([*command, "-v", "error", "-nostdin"], check=True, capture_output=True)
