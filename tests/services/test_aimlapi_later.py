@@ -35,7 +35,7 @@ def client() -> Iterator[httpx.Client]:
 def test_the_emulator_and_the_published_schema_agree(client: httpx.Client, model: str) -> None:
     judge, reply_judge = Draft202012Validator(SCHEMAS[model], format_checker=checker()), Draft202012Validator(REPLY)
 
-    @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
     @given(drawn=bodies(SCHEMAS[model]))
     def agree(drawn: dict[str, Any]) -> None:
         body = {name: value for name, value in drawn.items() if value != []}
