@@ -35,6 +35,8 @@ def _drafted(shot: Shot, draft: Draft) -> Shot:
     changed: dict[str, Any] = {"model": draft.model} if draft.model else {}
     # It is of what the shot says: few models edit a take, or go on from more than its last frame.
     changed["edit"] = None
+    if shot.circled and shot.circled > shot.takes:  # one of its edits
+        changed["circled"] = None
     if shot.continues:
         changed["continues"] = shot.continues.model_copy(update={"with_": "frame"})
     # A shot that is drawn in the film, because it says so, costs nothing; it is drawn in the draft, too.

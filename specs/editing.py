@@ -7,6 +7,7 @@ read again, and is returned only if it says what the old one said but for the ed
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.language.values import MOST_TAKES
@@ -53,11 +54,16 @@ def retake(
 ) -> Edit:
     """Add takes to a shot and circle the last of them; with `keep_circled`, the take that is in the cut stays there.
 
+    If what is in the cut is an edit of one of its takes, edits are added.
+
     `film` is the storyboard of `text`, read with `set_vars`; `slate` may be that of a still or a sheet. Raises
     LookupError for a slate that the film does not have, and StoryboardError for more takes than a shot may have, or a
     text that cannot be edited on its own.
     """
     shot = find_shot(film, slate)
+    if shot.circled_take > shot.takes:
+        circled = shot.circled_take if keep_circled else None
+        return _edit(text, film, shot, {"circled": circled}, set_vars, {"takes": _edit_count(film, shot, more)})
     takes = _take_count(film, shot, more)
     circled = _take_to_keep(film, shot) if keep_circled else takes
     return _edit(text, film, shot, {"takes": takes, "circled": circled}, set_vars)
@@ -66,8 +72,8 @@ def retake(
 def circle(text: str, film: Storyboard, slate: str, take: int, set_vars: Mapping[str, str] = NO_VARS) -> Edit:
     """Circle a take of a shot. Raises as `retake` does, and StoryboardError for a take that the shot does not have."""
     shot = find_shot(film, slate)
-    # The edit of one of its takes is in the cut if none is circled.
-    circled = None if shot.edits_itself and take == shot.takes + 1 else take
+    # The last edit of one of its takes is in the cut if none is circled.
+    circled = None if shot.own_edits and take == shot.all_takes else take
     return _edit(text, film, shot, {"circled": circled}, set_vars)
 
 
@@ -76,19 +82,23 @@ def rewrite(
 ) -> Edit:
     """Give a shot another action, or a picture words of its own, and `more` takes; no take stays circled.
 
-    Raises as `retake` does.
+    Of an edit it is the instruction, as its action does not reach the service; and of a shot that has edits beside its
+    takes `more` are edits. Raises as `retake` does.
     """
     shot = find_shot(film, slate)
-    if shot.edit:
-        message = f"shot {slate} is an edit, and its action does not reach the service"
-        raise _error(film.where_shot(slate, "edit"), message, "change its `instruction` by hand")
     if sign := control_character(action):
-        message = f"the new action contains the control character {sign}"
+        what = "instruction" if shot.edit else "action"
+        message = f"the new {what} contains the control character {sign}"
         raise _error(_where(film, shot, "action"), message, "remove it")
     if isinstance(shot, PictureShot) and not action.strip():
         raise _error(_where(film, shot), f"the new words for {slate} are empty", "say what is seen in it")
-    values: Scalars = {"action": action, "takes": _take_count(film, shot, more), "circled": None}
-    return _edit(text, film, shot, values, set_vars)
+    if shot.own_edits:
+        of_edit: Scalars = {"instruction": action, "takes": _edit_count(film, shot, more)}
+        return _edit(text, film, shot, {"circled": None}, set_vars, of_edit)
+    values: Scalars = {"takes": _take_count(film, shot, more), "circled": None}
+    if shot.edit:
+        return _edit(text, film, shot, values, set_vars, {"instruction": action})
+    return _edit(text, film, shot, {"action": action, **values}, set_vars)
 
 
 def find_shot(film: Storyboard, slate: str) -> Shot:
@@ -115,37 +125,57 @@ def _take_count(film: Storyboard, shot: Shot, more: int) -> int:
     return takes
 
 
+def _edit_count(film: Storyboard, shot: Shot, more: int) -> int:
+    edits = shot.own_edits + more
+    if edits > MOST_TAKES:
+        message = f"shot {shot.shot} would have {edits} edits, and a shot has at most {MOST_TAKES}"
+        raise _error(_where(film, shot, "edit"), message, "circle one of them, or change the instruction")
+    return edits
+
+
 def _take_to_keep(film: Storyboard, shot: Shot) -> int | None:
     """The take to circle so that the one in the cut stays there when more are made.
 
     None if one of several takes is chosen by inspection, which goes on being so. A shot that another continues uses
     its last take unless one is circled, and so does whatever is made of a picture.
     """
-    if shot.edits_itself:
+    if shot.own_edits:
         return shot.circled
     is_used_as_it_is = isinstance(shot, PictureShot) or shot.shot in film.awaited
     return shot.circled_take if shot.takes == 1 or is_used_as_it_is else shot.circled
 
 
-def _edit(text: str, film: Storyboard, shot: Shot, values: Scalars, set_vars: Mapping[str, str]) -> Edit:
-    """Write the values that the shot does not have yet, and check that the new text says just that."""
+def _edit(
+    text: str,
+    film: Storyboard,
+    shot: Shot,
+    values: Scalars,
+    set_vars: Mapping[str, str],
+    of_edit: Scalars = MappingProxyType({}),
+) -> Edit:
+    """Write the values that the shot and its `edit` do not have yet, and check that the new text says just that."""
     values = {key: value for key, value in values.items() if getattr(shot, key) != value}
-    if not values:
+    of_edit = {key: value for key, value in of_edit.items() if getattr(shot.edit, key) != value}
+    if not (values or of_edit):
         return Edit(text=text, film=film)
     if isinstance(shot, PictureShot):
         values = {_key_of_picture(key): value for key, value in values.items()}
     path, root = _path(film, shot), _tree(text, film)
     now = _with_values(_written(root, film, path), values)
+    edits = [(each, path) for each in _edits(text, film, shot, root, now, values)]
+    if of_edit:
+        below = (*path, "edit")
+        now = _with_node(now, ("edit",), _with_values(_written(root, film, below), of_edit))
+        edits += [(each, below) for each in MappingText(text, film.where(*below)).edits(of_edit, inherited=False)]
     expected = _read(_with_node(root, path, now), film, set_vars)
-    edits = _edits(text, film, shot, root, now, values)
-    edited = apply_edits(text, edits)
+    edited = apply_edits(text, [each for each, _ in sorted(edits)])
     try:
         again = _read(_tree(edited, film), film, set_vars)
     except StoryboardError as error:
-        raise _cannot_edit(text, film, shot, values) from error
+        raise _cannot_edit(text, film, shot, values, of_edit) from error
     if again.model_dump() != expected.model_dump():
-        raise _cannot_edit(text, film, shot, values)
-    changes = tuple(_change(again if edit.after else film, shot, edit) for edit in edits)
+        raise _cannot_edit(text, film, shot, values, of_edit)
+    changes = tuple(_change(again if edit.after else film, edit, path) for edit, path in sorted(edits))
     return Edit(text=edited, film=again, changes=changes)
 
 
@@ -225,10 +255,10 @@ def _is_circled_by_default(film: Storyboard, shot: Shot) -> bool:
     return any(around.circled is not None for around in (film.defaults, *([scene.defaults] if scene else [])))
 
 
-def _change(film: Storyboard, shot: Shot, edit: TextEdit) -> Change:
-    path = _path(film, shot)
+def _change(film: Storyboard, edit: TextEdit, path: KeyPath) -> Change:
     where = film.where(*path) if path[-1] == edit.key else film.where(*path, edit.key)
-    return Change(key=edit.key, before=edit.before, after=edit.after, line=where.line)
+    key = f"edit.{edit.key}" if path[-1] == "edit" else edit.key
+    return Change(key=key, before=edit.before, after=edit.after, line=where.line)
 
 
 def _path(film: Storyboard, shot: Shot) -> KeyPath:
@@ -245,10 +275,12 @@ def _name(shot: Shot) -> str:
     return shot.shot if isinstance(shot, PictureShot) else f"shot {shot.shot}"
 
 
-def _cannot_edit(text: str, film: Storyboard, shot: Shot, values: Scalars) -> StoryboardError:
-    by_hand = listed([f"{key}: {as_yaml(value)}" for key, value in values.items()], "and")
+def _cannot_edit(text: str, film: Storyboard, shot: Shot, values: Scalars, of_edit: Scalars) -> StoryboardError:
+    words = [*values.items(), *((f"edit.{key}", value) for key, value in of_edit.items())]
+    by_hand = listed([f"{key}: {as_yaml(value)}" for key, value in words], "and")
     path = _path(film, shot)
-    for around, key in [(path, key) for key in values] + [(path[:-1], str(path[-1]))]:
+    keys = [(path, key) for key in values] + [((*path, "edit"), key) for key in of_edit]
+    for around, key in [*keys, (path[:-1], str(path[-1]))]:
         mapping = MappingText(text, film.where(*around))
         span = mapping.keys.get(key)
         if span and (lines := mapping.alias_lines(span)):

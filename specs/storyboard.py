@@ -177,8 +177,7 @@ class Shot(ShotDefaults):
     def request_count(self) -> int:
         """Number of its requests: one for each of its takes and stills and each service that may make it."""
         stills = sum(still.takes or self.stills.takes for still in (self.still, self.last_still) if still)
-        clips = self.takes + self.edits_itself
-        return clips * len(self.services) + stills * (len(self.stills.services) or 1)
+        return self.all_takes * len(self.services) + stills * (len(self.stills.services) or 1)
 
     @property
     def upstream(self) -> str | None:
@@ -198,6 +197,16 @@ class Shot(ShotDefaults):
         return self.edit is not None and not self.edits_another
 
     @property
+    def own_edits(self) -> int:
+        """How many edits of one of its takes it has beside them."""
+        return self.edit.takes if self.edit and self.edits_itself else 0
+
+    @property
+    def all_takes(self) -> int:
+        """How many takes it has, its own edits, which are the last of them, included."""
+        return self.takes + self.own_edits
+
+    @property
     def continues_clip(self) -> bool:
         """Whether it goes on from the end of another shot's clip, rather than from its last frame alone."""
         return self.continues is not None and self.continues.with_ == "clip"
@@ -207,14 +216,14 @@ class Shot(ShotDefaults):
         """The number of the circled take, else of the last, from 1: the one that a shot which continues this one begins
         with. It does not depend on an inspection, as the keys of takes must be known before anything runs. An edit of
         the shot itself has the number after that of the last take."""
-        return self.circled or self.takes + self.edits_itself
+        return self.circled or self.all_takes
 
     @property
     def edited_take(self) -> int | None:
         """The number of the take that its edit is of; None if that is the other shot's `circled_take`."""
         if self.edit is None or self.edit.take or self.edits_another:
             return self.edit.take if self.edit else None
-        return self.circled or self.takes
+        return self.circled if self.circled and self.circled <= self.takes else self.takes
 
 
 class Scene(StoryboardModel):

@@ -68,7 +68,7 @@ def retake(
         typer.Option(
             "--action",
             metavar="TEXT",
-            help="The new action of the shot, or words of the picture; all takes are made again.",
+            help="The new action of the shot, instruction of its edit or words of the picture; these are made again.",
         ),
     ] = None,
     sets: Set = None,
@@ -122,6 +122,8 @@ def print_retaken(console: Terminal, retaken: Retaken, set_vars: Mapping[str, st
         say(f"{retaken.storyboard}:{change.line}: {_describe(change)}")
     if shot.circled is None and shot.takes > 1 and is_picture:
         say(f"No take of {slate} is circled: the last of its {shot.takes} will be used.")
+    elif shot.circled is None and shot.own_edits:
+        say(f"No take of {slate} is circled: its {'last edit' if shot.own_edits > 1 else 'edit'} will be in the cut.")
     elif shot.circled is None and shot.takes > 1:
         which = "last" if retaken.is_continued else "best"
         say(f"No take of {slate} is circled: the {which} of its {shot.takes} will be in the cut.")
@@ -154,7 +156,7 @@ def _verb(slates: Sequence[str], verb: str) -> str:
 def _made_anew(old: Storyboard, new: Storyboard, slate: str) -> Iterator[str]:
     """What is made of a shot or picture, directly or through others, if what is used of it changes."""
     before, after = editing.find_shot(old, slate), editing.find_shot(new, slate)
-    if (before.action, before.circled_take) == (after.action, after.circled_take):
+    if _used(before) == _used(after):
         return
     reached = {slate}
     if before.action != after.action and not isinstance(after, PictureShot):
@@ -163,6 +165,11 @@ def _made_anew(old: Storyboard, new: Storyboard, slate: str) -> Iterator[str]:
     while more := {one for one, others in sources.items() if others & reached} - reached:
         reached |= more
     yield from (one for one in sources if one in reached and one != slate)
+
+
+def _used(shot: Shot) -> tuple[object, ...]:
+    """All that the take that is used depends on and that a retake can change."""
+    return shot.action, shot.circled_take, shot.edit and shot.edit.instruction
 
 
 def _read_bytes(path: Path) -> bytes:

@@ -226,6 +226,8 @@ class TakeEdit(StoryboardModel):
     """The slate of the shot whose take is edited; this shot's own when left out."""
     take: Takes | None = None
     """The number of the take that is edited; when left out the circled one, else the last."""
+    takes: Takes = 1
+    """How many edits are made of a take of this shot itself, each with a seed of its own."""
     references: Annotated[tuple[Source, ...], Field(max_length=4)] = ()
     """Pictures that the instruction speaks of, as Image 1 and so on."""
     audio: Literal["origin", "auto"] = "origin"

@@ -237,8 +237,8 @@ def _shots(storyboard: Storyboard, altered: Set[str]) -> Iterator[Problem]:
     for path, shot in storyboard.placed_shots():
         if shot.shot in altered:
             continue
-        if shot.circled is not None and shot.circled > shot.takes:
-            message = f"take {shot.circled} is circled, but there are {shot.takes}"
+        if shot.circled is not None and shot.circled > shot.all_takes:
+            message = f"take {shot.circled} is circled, but there are {shot.all_takes}"
             yield Problem(storyboard.where(*path, "circled"), message, "circle one of them, or make more `takes`")
         if shot.continues is not None and shot.first_frame is not None:
             message = "a shot that continues another begins with its last frame, not with a picture"
@@ -274,10 +274,13 @@ def _edit(storyboard: Storyboard, path: KeyPath, shot: Shot) -> Iterator[Problem
             message = f"shot {shot.shot} is made of a take of {edit.of}, and begins and ends as that does"
             yield Problem(storyboard.where(*path, key), message, f"keep `{key}` or `edit`")
     of = next((one for one in storyboard.all_shots if one.shot == shot.upstream), None) if shot.edits_another else shot
-    has = of.takes + (of.edits_itself and of is not shot) if of else 0
+    has = (of.takes if of is shot else of.all_takes) if of else 0
     if of and edit.take is not None and edit.take > has:
         message = f"take {edit.take} of {of.shot} is edited, but there are {has}"
         yield Problem(storyboard.where(*path, "edit", "take"), message, "name one of them, or make more `takes`")
+    if shot.edits_another and edit.takes > 1:
+        message = f"the takes of shot {shot.shot} are all edits of {edit.of}"
+        yield Problem(storyboard.where(*path, "edit", "takes"), message, "write `takes` at the shot, not in its `edit`")
 
 
 def _mode(storyboard: Storyboard, path: KeyPath, shot: Shot) -> Iterator[Problem]:

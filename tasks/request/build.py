@@ -101,17 +101,17 @@ def build_edits(
     has_bucket: bool = False,
     font: Path | None = None,
 ) -> Iterator[Request]:
-    """Yield the requests for the edits of a shot, in order: all its takes if it edits another's, else the one beside
+    """Yield the requests for the edits of a shot, in order: all its takes if it edits another's, else those beside
     its takes. `edited` is the take that they are made of. The rest is as for `build_requests`.
 
     Their number in the key counts the edits alone, so that a shot may get more takes.
     """
     if shot.edit is None:
         return
-    count, service = 1 if shot.edits_itself else shot.takes, find_model(provider, shot.model)
+    count, service = shot.own_edits or shot.takes, find_model(provider, shot.model)
     if service and any(capability.draws_board for capability in service.modes.values()):
         # It is drawn as what its shot says, in the place of its number.
-        last = shot.takes + shot.edits_itself
+        last = shot.all_takes
         drawn = shot.model_copy(update={"takes": last})
         takes = build_requests(storyboard, drawn, provider, event, anchor, None, digest, files, has_bucket, font)
         yield from list(takes)[last - count :]

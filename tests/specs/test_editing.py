@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -190,6 +192,44 @@ def test_rewrite_replaces_the_action_and_circles_no_take(edited: Editor, before:
         f"vars: {{weather: rain}}\nshots:\n- shot: 1A\n  {text}\n  size: wide\n" for text in (before, after)
     )
     assert edited(editing.rewrite, before, "1A", action) == after
+
+
+EDIT = "- {shot: 1A, action: x, provider: dashscope, "
+
+
+@pytest.mark.parametrize(
+    ("change", "before", "after"),
+    [
+        (editing.retake, "edit: {instruction: y}}", "edit: {instruction: y, takes: 2}}"),
+        (editing.retake, "circled: 1, edit: {instruction: y}}", "takes: 2, circled: 2, edit: {instruction: y}}"),
+        (partial(editing.retake, keep_circled=True), "edit: {instruction: y, takes: 2}}",
+         "edit: {instruction: y, takes: 3}, circled: 3}"),
+        (partial(editing.rewrite, action="z: a"), "edit: {instruction: y}}", 'edit: {instruction: "z: a"}}'),
+        (partial(editing.rewrite, action="z", more=1), "circled: 1, edit: {take: 1, instruction: y}}",
+         "edit: {take: 1, instruction: z, takes: 2}}"),
+        (partial(editing.circle, take=2), "edit: {instruction: y, takes: 2}}",
+         "edit: {instruction: y, takes: 2}, circled: 2}"),
+        (partial(editing.circle, take=3), "circled: 2, edit: {instruction: y, takes: 2}}",
+         "edit: {instruction: y, takes: 2}}"),
+    ],
+)  # fmt: skip
+def test_what_is_asked_of_an_edit_is_written_into_it(
+    edited: Editor, change: Callable[..., Edit], before: str, after: str
+) -> None:
+    assert edited(change, f"shots:\n{EDIT}{before}\n", "1A") == f"shots:\n{EDIT}{after}\n"
+
+
+def test_an_instruction_in_lines_is_replaced_and_a_shot_that_edits_another_gets_takes(
+    edited: Editor, tmp_path: Path
+) -> None:
+    shots = "shots:\n  - {shot: 1A, action: x}\n  - shot: 1B\n    action: x\n"
+    shots += "    edit:\n      of: 1A\n      instruction: y # so\n"
+    after = shots.replace("y # so", "z # so").replace("    action: x\n", "    action: x\n    takes: 2\n")
+    assert edited(editing.rewrite, shots, "1B", "z", 1) == after
+    file = tmp_path / "film.yaml"
+    file.write_text(f"storyboard: 1\ntitle: T\n{shots}")
+    changes = editing.rewrite(file.read_text(), read(file), "1B", "z", 1).changes
+    assert [(one.key, one.before, one.after) for one in changes] == [("takes", "", "2"), ("edit.instruction", "y", "z")]
 
 
 @pytest.mark.parametrize(

@@ -30,8 +30,9 @@ class DirectedShot(NamedTuple):
 def apply_verdicts(film: Storyboard, shot: Shot, build: BuildTakes, find: FindVerdicts) -> DirectedShot:
     """Apply the verdicts on the takes of a shot, then those on the takes that result from that, and so on.
 
-    A retake with another action changes the shot's action; when all takes are refused, one is added; the take that was
-    approved last is in the cut. Of contradicting verdicts the later one counts, so this ends in any case.
+    A retake with another action changes the shot's action; when all takes are refused, one is added, and when all edits
+    beside a shot's takes are, one more edit; the take that was approved last is in the cut. Of contradicting verdicts
+    the later one counts, so this ends in any case.
     """
     now, since, is_asked_for = shot, 0, False
     warnings: list[str] = []
@@ -48,11 +49,12 @@ def apply_verdicts(film: Storyboard, shot: Shot, build: BuildTakes, find: FindVe
                 now = _reworded(shot, rewrite.action)
             continue
         if approval:
-            now = now.model_copy(update={"circled": takes[verdicts.index(approval)].take})
+            now = _approved(now, takes[verdicts.index(approval)].take)
             break
-        if not all(verdicts) or now.takes == MOST_TAKES or now.edits_itself:
+        # Of a shot that has edits beside its takes they are what is to be in the cut.
+        if not all(verdicts[-now.own_edits :]) or (now.own_edits or now.takes) == MOST_TAKES:
             break
-        now, is_asked_for = now.model_copy(update={"takes": now.takes + 1, "circled": None}), True
+        now, is_asked_for = _with_one_more(now), True
     takes = [
         take.model_copy(update={"verdict": verdict, "is_asked_for": is_asked_for and verdict is None})
         if verdict or is_asked_for
@@ -66,7 +68,27 @@ def _reworded(shot: Shot, words: str) -> Shot:
     """The shot with another action; of an edit, with another instruction, as its action does not reach the service."""
     if shot.edit is None:
         return shot.model_copy(update={"action": words, "circled": None})
-    return shot.model_copy(update={"edit": shot.edit.model_copy(update={"instruction": words}), "circled": None})
+    return _with_edit(shot, instruction=words)
+
+
+def _approved(shot: Shot, take: int) -> Shot:
+    """The shot with a take in the cut; an edit stays that of the take that it was, or it would be ordered anew."""
+    pinned = {"edit": shot.edit.model_copy(update={"take": shot.edited_take})} if shot.edit and shot.own_edits else {}
+    return shot.model_copy(update={"circled": take, **pinned})
+
+
+def _with_one_more(shot: Shot) -> Shot:
+    """The shot with one more take; with one more edit, if it has edits beside its takes."""
+    if shot.own_edits:
+        return _with_edit(shot, takes=shot.own_edits + 1)
+    return shot.model_copy(update={"takes": shot.takes + 1, "circled": None})
+
+
+def _with_edit(shot: Shot, **changed: object) -> Shot:
+    """The shot with another edit of the same take, which is in the cut."""
+    assert shot.edit
+    pinned = {"take": shot.edited_take} if shot.own_edits else {}
+    return shot.model_copy(update={"edit": shot.edit.model_copy(update=pinned | changed), "circled": None})
 
 
 def _warnings(written: Shot, now: Shot, verdicts: Sequence[Verdict | None]) -> Iterator[str]:

@@ -118,6 +118,26 @@ def test_an_approved_take_is_in_the_cut_and_a_warning_says_when_the_storyboard_c
     assert [take.circled for take in takes_of(plan_at(file), "1C")] == [True, False]
 
 
+def test_a_refused_edit_is_asked_for_again_and_an_approved_take_orders_none_anew(file: Path, ledger: Ledger) -> None:
+    edited = "takes: 2, edit: {instruction: Dusk}, provider: dashscope"
+    file.write_text(FILM.replace("takes: 2, circled: 1, review: none", edited))
+    before = keys(plan_at(file), "1C")
+    say(ledger, takes_of(plan_at(file), "1C")[2], Word.RETAKE)
+    again = takes_of(plan_at(file), "1C")
+    assert [take.key for take in again][:3] == before and len(again) == 4
+    assert again[3].request.edited == again[2].request.edited and again[3].request.seed != again[2].request.seed
+    assert [take.circled for take in again] == [False, False, False, True] and again[3].review == "retake"
+    written = file.read_text()
+    file.write_text(editing.retake(written, read(file), "1C").text)
+    assert keys(plan_at(file), "1C")[:4] == [take.key for take in again], "as the command would have written it"
+    file.write_text(written)
+    for number in (3, 0):
+        say(ledger, takes_of(plan_at(file), "1C")[number], Word.APPROVED)
+        approved = takes_of(plan_at(file), "1C")
+        assert [take.key for take in approved][:3] == before
+        assert [take.take for take in approved if take.circled] == [number + 1]
+
+
 def test_the_approved_take_is_what_the_next_shot_begins_with(file: Path, ledger: Ledger) -> None:
     file.write_text(FILM.replace("{shot: 1A, action: She climbs.}", "{shot: 1A, action: She climbs., takes: 2}"))
     before = plan_at(file)
