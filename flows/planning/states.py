@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from storyreel.flows.planning.model import Candidate, History, Orders, PlannedTake, TakeState
 from storyreel.specs.problems.phrases import abridged
+from storyreel.specs.storyboard import Mode
 from storyreel.tasks.ledger.purchase import Purchase, State
 from storyreel.tasks.request.brief import Brief, changes
 
@@ -47,7 +48,7 @@ def _with_state(
     take: PlannedTake, candidate: Candidate, purchase: Purchase | None, orders: Orders, history: History
 ) -> Candidate:
     if history.keeps(candidate.key) and not (purchase and purchase.state is State.FINISHED):
-        reason = "made before; the clip is in the store, and the run notes it in the ledger"
+        reason = f"made before; the {_thing(candidate)} is in the store, and the run notes it in the ledger"
         return candidate.model_copy(update={"state": "resuming", "reason": reason})
     if history.is_accepted(candidate.key) and not (purchase and (purchase.task or purchase.state is State.FINISHED)):
         reason = "ordered before; the service has accepted it, and the run notes it in the ledger"
@@ -90,17 +91,21 @@ def _is_free(purchase: Purchase) -> bool:
     return purchase.order.price is not None and not purchase.order.price.amount
 
 
+def _thing(candidate: Candidate) -> str:
+    return "picture" if candidate.request.mode is Mode.STILL else "clip"
+
+
 def _state(candidate: Candidate, purchase: Purchase, history: History) -> tuple[TakeState, str]:
     if purchase.state is State.FINISHED:
         if purchase.clip and history.holds(purchase.clip):
-            return "cached", "made before, the clip is in the store"
+            return "cached", f"made before, the {_thing(candidate)} is in the store"
         if candidate.is_free:
-            return "new", "made before, but its clip is gone from the store"
-        return "resuming", "paid before; its clip is gone from the store and will be fetched again"
+            return "new", f"made before, but its {_thing(candidate)} is gone from the store"
+        return "resuming", f"paid before; its {_thing(candidate)} is gone from the store and will be fetched again"
     if purchase.state is State.FAILED:
         return "new", f"failed before: {purchase.reason}"
     if purchase.state is State.SUBMITTED:
-        return "resuming", f"ordered before as {purchase.task}, the clip is still to be fetched"
+        return "resuming", f"ordered before as {purchase.task}, the {_thing(candidate)} is still to be fetched"
     if purchase.state is State.INTENDED and not purchase.is_abandoned():
         return "resuming", "another run is ordering it now"
     if candidate.is_free:

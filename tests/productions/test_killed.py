@@ -53,6 +53,16 @@ shots:
   - {shot: 1B, action: She sits., continues: {shot: 1A, with: clip}}
 """
 
+MADE_OF_PICTURES = """\
+storyboard: 1
+title: One Room
+format: {fps: 12}
+defaults: {provider: dashscope, duration: 2s}
+cast: {ana: {description: a girl in red boots, sheet: true}}
+shots: [{shot: 1A, action: Ana enters., cast: [ana], still: true}]
+"""
+"""A sheet, a still that is made of it, and a clip that is made of that."""
+
 _LEDGER = "storyreel.tasks.ledger.ledger:Ledger"
 _SERVICE = "storyreel.tasks.providers.hosted:HostedProvider"
 _CLIPS = "storyreel.tasks.storage.clips:ClipStore"
@@ -158,6 +168,67 @@ def test_runs_killed_over_an_edit_and_what_goes_on_from_it_buy_each_take_once(
         assert json.loads(out)["frames"] == 48
     models = [sale.order.model for sale in service.accepted]
     assert models == ["wan2.7-t2v", "wan2.7-videoedit", "wan2.7-i2v"], "each once, and each after the one before"
+
+
+@pytest.fixture
+def pictures(tmp_path: Path, fresh_environment: dict[str, str], standing_server: str) -> Iterator[Stage]:
+    """A service that makes pictures and clips, and a film of both."""
+    service = Dashscope(DashscopeSettings(script=Script(waiting=1, running=1)))
+    environment = {**fresh_environment, "PREFECT_API_URL": standing_server}
+    with staged(tmp_path, MADE_OF_PICTURES, service, environment) as stage:
+        yield stage
+
+
+def assert_each_is_bought_once(stage: Stage) -> None:
+    """The next run finishes the film, and all of it was ordered once, each after what it is made of."""
+    code, out, err = stage.run()
+    assert code == 0, err
+    assert json.loads(out)["frames"] == 24
+    models = [sale.order.model for sale in stage.service.accepted]
+    assert models == ["wan2.7-image", "wan2.7-image", "wan2.7-i2v"]
+
+
+def test_runs_killed_over_a_sheet_its_still_and_the_clip_buy_each_once(pictures: Stage) -> None:
+    for bought, step in (
+        (1, f"{_LEDGER}.mark_submitted before 1"),  # the sheet is ordered, which only the disk knows
+        (1, f"{_LEDGER}.intend before 1"),  # the sheet is there, the still not ordered
+        (2, f"{_CLIPS}._place before 1"),
+        (3, f"{_LEDGER}.mark_submitted after 1"),
+    ):
+        pictures.die_at(step)
+        assert len(pictures.bought) == bought, step
+        assert State.UNKNOWN not in pictures.states(), step
+    assert_each_is_bought_once(pictures)
+
+
+@pytest.mark.matrix
+@pytest.mark.parametrize("part", STEPS)
+@pytest.mark.parametrize("made", [0, 1], ids=["sheet", "still"])
+def test_runs_killed_at_each_step_of_a_picture_buy_it_once(pictures: Stage, made: int, part: str) -> None:
+    if made:
+        pictures.die_at(f"{_LEDGER}.intend before {made + 1}")
+    for step in STEPS[part]:
+        pictures.die_at(step)
+        pictures.assert_nothing_was_bought_twice()
+        assert State.UNKNOWN not in pictures.states(), step
+    assert_each_is_bought_once(pictures)
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        UNKNOWABLE[2].replace("after 1", "after 2"),
+        *(pytest.param(step, marks=pytest.mark.matrix) for step in UNKNOWABLE),
+    ],
+)
+def test_a_run_killed_while_it_orders_a_picture_orders_neither_it_again_nor_what_is_made_of_it(
+    pictures: Stage, step: str
+) -> None:
+    pictures.die_at(step)
+    bought = len(pictures.bought)
+    assert_told_to_be_unknown(pictures)
+    assert len(pictures.bought) == bought
+    assert all(sale.order.model == "wan2.7-image" for sale in pictures.service.accepted)
 
 
 @pytest.mark.parametrize("step", UNKNOWABLE, ids=[step.split(":")[1] for step in UNKNOWABLE])

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from storyreel.flows.planning.model import PlannedTake
+from storyreel.specs.pictures import PictureShot
 from storyreel.specs.storyboard import MOST_TAKES, Shot, Storyboard
 from storyreel.specs.validation.check import unknown_names
 from storyreel.tasks.ledger.purchase import Verdict, Word
@@ -94,8 +95,9 @@ def _with_edit(shot: Shot, **changed: object) -> Shot:
 def _warnings(written: Shot, now: Shot, verdicts: Sequence[Verdict | None]) -> Iterator[str]:
     is_approved = any(verdict and verdict.word is Word.APPROVED for verdict in verdicts)
     if is_approved and written.circled and written.action == now.action and written.circled != now.circled:
+        where = "used" if isinstance(written, PictureShot) else "in the cut"
         yield (
-            f"take {now.circled} of {written.shot} was approved and is in the cut, although the storyboard circles "
+            f"take {now.circled} of {written.shot} was approved and is {where}, although the storyboard circles "
             f"take {written.circled}"
         )
     if all(verdicts) and not is_approved:

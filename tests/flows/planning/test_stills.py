@@ -75,7 +75,9 @@ def test_every_film_that_describes_somebody_alike_has_the_same_sheet(tmp_path: P
 
 def test_a_changed_description_makes_the_sheet_its_stills_and_their_clips_stale(tmp_path: Path) -> None:
     bought = history_of(rows_of(plan_of(tmp_path, FILM), *((slate, State.FINISHED) for slate in ALL)))
-    assert set(states(plan_of(tmp_path, FILM, bought)).values()) == {"cached"}
+    same = plan_of(tmp_path, FILM, bought)
+    assert set(states(same).values()) == {"cached"}
+    assert take_of(same, "mira@sheet").reason == "made before, the picture is in the store"
     changed = plan_of(tmp_path, FILM.replace("woman in her sixties", "woman of forty"), bought)
     reasons = {take.shot: take.reason for take in changed.takes if take.state == "new"}
     assert reasons == {
