@@ -28,6 +28,9 @@ from tests.prefect_server import move_in, serving
 
 _BIN = Path(sys.executable).parent
 
+Began = subprocess.Popen[bytes] | warm.Run
+"""A program that stays."""
+
 
 @contextmanager
 def whole_server(folder: Path, **variables: str) -> Iterator[str]:
@@ -52,7 +55,7 @@ class Team:
             "STORYREEL_HOME": str(folder / "home"),
             "STORYREEL_POLL_SECONDS": "0.2",
         }
-        self._running: list[subprocess.Popen[bytes]] = []
+        self._running: list[Began] = []
         self._stack = ExitStack()
 
     def __enter__(self) -> Team:
@@ -118,9 +121,16 @@ class Team:
         self._running.append(begun)
         return begun
 
-    def worker(self, name: str, cwd: Path | None = None, **more: str) -> subprocess.Popen[bytes]:
-        """Begin a worker."""
-        return self.begin(name, "prefect", "worker", "start", "--pool", self.pool, "--name", name, cwd=cwd, **more)
+    def worker(self, name: str, *, is_cold: bool = False) -> Began:
+        """Begin a worker. One that is cold, and each of its runs, begins as a user's does, with nothing imported."""
+        words = ("worker", "start", "--pool", self.pool, "--name", name)
+        if is_cold:
+            return self.begin(name, "prefect", *words)
+        log = self.folder / f"{name}.log"
+        arguments = ("-P", "-m", "prefect", *words)
+        begun = warm.python(arguments, self.folder, self.environment, log, starts_runs=True)
+        self._running.append(begun)
+        return begun
 
     def purchases(self) -> list[LedgerState]:
         """What the ledger says of all purchases."""
@@ -135,7 +145,7 @@ class Team:
         self.wait(lambda: self.purchases() == [LedgerState.SUBMITTED] * number)
 
     @staticmethod
-    def kill(process: subprocess.Popen[bytes], *, itself: bool = True) -> None:
+    def kill(process: Began, *, itself: bool = True) -> None:
         """End a program and all that it began, by SIGKILL; not `itself`: only what it began."""
         with suppress(psutil.NoSuchProcess):
             above = psutil.Process(process.pid)

@@ -23,23 +23,21 @@ from prefect.exceptions import ObjectNotFound
 from prefect.settings import PREFECT_API_URL
 
 from storyreel.flows.production import service_limits
+from tests.flows import warm
 from tests.pauses import PATIENCE, growing_pauses
 
 _HANDS_OVER = Path(__file__).parents[1] / "deployments" / "worker.py"
 
 
 class Worker:
-    """A process worker of a pool; its output is kept in a file."""
+    """A process worker of a pool, with everything imported before; its output is kept in a file."""
 
     def __init__(self, pool: str, environment: Mapping[str, str], folder: Path, name: str) -> None:
         self.log = folder / f"{name}.log"
-        with self.log.open("wb") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, _HANDS_OVER, sys.executable, "-P", "-m", "prefect", "worker", "start",
-                 "--pool", pool, "--type", "process", "--name", name],
-                cwd=folder, env={**environment, "PREFECT_WORKER_QUERY_SECONDS": "1"},
-                stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
-            )  # fmt: skip
+        command = [sys.executable, "-P", "-m", "prefect", "worker", "start"]
+        options = ["--pool", pool, "--type", "process", "--name", name]
+        told = {**environment, "PREFECT_WORKER_QUERY_SECONDS": "1"}
+        self._process = warm.python([_HANDS_OVER, *command, *options], folder, told, self.log, starts_runs=True)
 
     def said(self) -> str:
         return self.log.read_text()
@@ -50,10 +48,10 @@ class Worker:
 
     @property
     def has_ended(self) -> bool:
-        return self._process.poll() is not None
+        return self._process.has_ended
 
     def tell_to_end(self) -> None:
-        self._process.terminate()
+        os.kill(self.pid, signal.SIGTERM)
 
     def kill(self) -> None:
         if not self.has_ended:

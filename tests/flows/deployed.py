@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import sys
+import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from decimal import Decimal
@@ -31,6 +31,7 @@ from storyreel.flows.review.model import review_state
 from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.ledger import NewVerdict, Word
 from storyreel.tasks.providers import load
+from tests.flows import warm
 from tests.services.emulator import Emulator
 from tests.tasks.providers.hosted_services import SERVICES
 
@@ -112,16 +113,15 @@ class Deployed:
     async def _go_on_apart(self, run: UUID) -> None:
         log = self._folder / "attempts.log"
         variables = {"PREFECT_API_URL": str(PREFECT_API_URL.value()), "PREFECT_HOME": str(self._folder / "prefect")}
-        with log.open("ab") as said:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable, "-P", "-m", "prefect", "flow-run", "execute", str(run),
-                cwd=self._folder, env={**os.environ, **variables}, stdout=said, stderr=said,
-            )  # fmt: skip
-            try:
-                await asyncio.wait_for(process.wait(), _PATIENCE)
-            except TimeoutError:
-                process.kill()
-                raise AssertionError(f"the run never came to an end:\n{log.read_text()}") from None
+        process = warm.python(
+            ["-P", "-m", "prefect", "flow-run", "execute", str(run)],
+            self._folder, {**os.environ, **variables}, log, starts_runs=True,
+        )  # fmt: skip
+        try:
+            await asyncio.to_thread(process.wait, _PATIENCE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise AssertionError(f"the run never came to an end:\n{log.read_text()}") from None
 
 
 class Set:

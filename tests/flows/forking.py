@@ -1,4 +1,4 @@
-"""A process that has imported all of `storyreel`, and becomes a run of it whenever one is wanted.
+"""A process that has imported all of `storyreel` and of Prefect's workers, and becomes a run whenever one is wanted.
 
     python tests/flows/forking.py NUMBER-OF-A-SOCKET
 
@@ -10,11 +10,16 @@ from __future__ import annotations
 
 import gc
 import importlib
-import json
 import os
+import runpy
 import socket
 import sys
-from dataclasses import dataclass
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tests.flows.forks import Wanted
 
 _LATE = (
     "fastapi.encoders",
@@ -32,68 +37,52 @@ _LATE = (
 """What a run imports on its way."""
 
 
-@dataclass(frozen=True)
-class Wanted:
-    """A run: its command line, and what it finds around it."""
+def run_python(arguments: Sequence[str]) -> None:
+    """Run a module or a file as Python does, and whatever it becomes by `exec`."""
+    from tests.flows.family import Becomes, become_by_raising
 
-    arguments: list[str]
-    folder: str
-    environment: dict[str, str]
-    step: str = ""
-    """Where it is to die; see `dying`."""
-
-    def take_place(self) -> None:
-        """Be this run's process, but for its code."""
-        os.chdir(self.folder)
-        kept = {name: os.environ[name] for name in ("SSL_CERT_FILE",) if name in os.environ}
-        os.environ.clear()
-        os.environ.update(kept | self.environment)
-        sys.argv = ["storyreel", *self.arguments]
-
-
-def _next(control: socket.socket) -> tuple[Wanted, list[int]] | None:
-    """The next run that is wanted, and its output, its errors and where its fate is told; None after the last."""
-    heard: bytes = b""
-    files: list[int] = []
-    while not heard.endswith(b"\n"):
-        more, came, _, _ = socket.recv_fds(control, 1 << 16, 3)
-        if not more:
-            return None
-        heard, files = heard + more, files + came
-    return Wanted(**json.loads(heard)), files
+    become_by_raising()
+    while True:
+        settings_of_this_process()
+        safely = [word for word in arguments if word != "-P"] if arguments[0] == "-P" else list(arguments)
+        own_path = [] if len(safely) < len(arguments) else [str(Path.cwd())]
+        sys.path[:0] = [*own_path, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
+        try:
+            if safely[0] == "-m":
+                sys.argv = safely[1:]
+                runpy.run_module(safely[1], run_name="__main__", alter_sys=True)
+            else:
+                sys.argv = safely
+                runpy.run_path(safely[0], run_name="__main__")
+        except Becomes as becomes:
+            arguments = becomes.arguments
+        else:
+            return
 
 
-def _forked(control: socket.socket) -> Wanted | None:
-    """Serve until nobody asks any more. Comes back in every run's own process, too, and gives what it is to do."""
-    children = 0
-    while asked := _next(control):
-        wanted, files = asked
-        if not os.fork():
-            _begin(*files)
-            return wanted
-        for file in files:
-            os.close(file)
-        children += 1
-        while children and os.waitpid(-1, os.WNOHANG)[0]:
-            children -= 1
-    for _ in range(children):
-        os.wait()
-    return None
+def settings_of_this_process() -> None:
+    """Read Prefect's settings anew."""
+    from prefect import context
+
+    for _ in range(2):  # it reads the profiles of the home that the context before it has
+        context.GLOBAL_SETTINGS_CONTEXT = context.root_settings_context()
 
 
-def _begin(out: int, errors: int, fate: int) -> None:
-    """Fork once more, so that the run has a parent that waits for it; comes back in the run alone."""
-    if run := os.fork():
-        os.write(fate, b"%d\n" % run)
-        _, status = os.waitpid(run, 0)
-        os.write(fate, b"%d\n" % os.waitstatus_to_exitcode(status))
-        os._exit(0)
-    os.close(fate)
-    os.setsid()
-    os.dup2(out, sys.stdout.fileno())
-    os.dup2(errors, sys.stderr.fileno())
-    os.close(out)
-    os.close(errors)
+def _become(wanted: Wanted) -> None:
+    wanted.take_place()
+    if wanted.starts_runs:
+        from tests.flows import family
+
+        # Comes back also in each of the processes that it has forked.
+        wanted = family.found() or wanted
+    if wanted.is_python:
+        run_python(wanted.arguments)
+        return
+    set_prefect_defaults()
+    settings_of_this_process()
+    if wanted.step:
+        die_at(wanted.step)
+    main()
 
 
 if __name__ == "__main__":
@@ -101,13 +90,12 @@ if __name__ == "__main__":
 
     set_prefect_defaults()
 
-    from prefect import context
-
     import storyreel.flows.render  # noqa: F401
     from storyreel.flows.commands.app import command_of
     from storyreel.flows.commands.main import COMMANDS, main
     from storyreel.tasks.providers import load, names
     from tests.flows.dying import die_at
+    from tests.flows.forks import serve_forks
 
     for name in names():
         load(name)
@@ -117,12 +105,6 @@ if __name__ == "__main__":
         importlib.import_module(name)
     gc.freeze()
     with socket.socket(fileno=int(sys.argv[1])) as control:
-        wanted = _forked(control)
+        wanted = serve_forks(control)
     if wanted:
-        wanted.take_place()
-        set_prefect_defaults()
-        for _ in range(2):  # it reads the profiles of the home that the context before it has
-            context.GLOBAL_SETTINGS_CONTEXT = context.root_settings_context()
-        if wanted.step:
-            die_at(wanted.step)
-        main()
+        _become(wanted)

@@ -40,6 +40,13 @@ class Run:
         self.wait(timeout)
         return self._out.read_text(), self._errors.read_text()
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether it has ended."""
+        if self.returncode is None and select.select([self._fate], [], [], 0)[0]:
+            self.wait(0)
+        return self.returncode is not None
+
     def kill(self) -> None:
         """End it by SIGKILL, unless it has ended."""
         if self.returncode is None:
@@ -49,11 +56,30 @@ class Run:
 def begin(arguments: Sequence[str], folder: Path, environment: Mapping[str, str], step: str = "") -> Run:
     """Begin `storyreel ARGUMENTS` in a folder; it dies at `step`, if one is given."""
     out, errors = (Path(tempfile.mkstemp(dir=folder, prefix=f".{name}-")[1]) for name in ("output", "errors"))
-    wanted = {"arguments": list(arguments), "folder": str(folder), "environment": dict(environment), "step": step}
+    return _begin({"arguments": list(arguments), "step": step}, folder, environment, out, errors)
+
+
+def python(
+    arguments: Sequence[str | Path],
+    folder: Path,
+    environment: Mapping[str, str],
+    log: Path,
+    *,
+    starts_runs: bool = False,
+) -> Run:
+    """Begin `python ARGUMENTS`, a program of Prefect's; the runs that it starts are forked, too. What it prints is
+    appended to the log."""
+    told = {"arguments": [str(each) for each in arguments], "is_python": True, "starts_runs": starts_runs}
+    return _begin(told, folder, environment, log, log)
+
+
+def _begin(told: Mapping[str, object], folder: Path, environment: Mapping[str, str], out: Path, errors: Path) -> Run:
+    wanted = {**told, "folder": str(folder), "environment": dict(environment)}
     read, fate = os.pipe()
-    with out.open("wb") as printed, errors.open("wb") as said:
+    with Path(os.devnull).open("rb") as nothing, out.open("ab") as printed, errors.open("ab") as said:
         message = json.dumps(wanted).encode() + b"\n"
-        sent = socket.send_fds(_forking(), [message], [printed.fileno(), said.fileno(), fate])
+        files = [nothing.fileno(), printed.fileno(), said.fileno(), fate]
+        sent = socket.send_fds(_forking(), [message], files)
         _forking().sendall(message[sent:])
     os.close(fate)
     return Run(read, out, errors)

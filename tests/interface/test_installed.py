@@ -44,7 +44,7 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return python
 
 
-@pytest.fixture(params=["packages", "plain folders"])
+@pytest.fixture
 def project(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """The project; its folders are packages, or folders without `__init__.py`."""
     folder = tmp_path / "project"
@@ -74,6 +74,9 @@ def _printed(python: Path, program: str) -> str:
     return subprocess.run([python, "-c", program], check=True, capture_output=True, text=True).stdout.strip()
 
 
+@pytest.mark.parametrize(
+    "project", [pytest.param("packages", marks=pytest.mark.matrix), "plain folders"], indirect=True
+)
 def test_a_project_with_folders_of_the_same_names_makes_films(
     python: Path, project: Path, environment: dict[str, str]
 ) -> None:

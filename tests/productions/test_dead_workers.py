@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from storyreel.flows.lifecycle import automations
 from storyreel.tasks.media.probe import probe
 from storyreel.testing.faults import Call, Slow
 from tests.pauses import PATIENCE
-from tests.pools import Team
+from tests.pools import Began, Team
 from tests.services.dashscope import Dashscope, DashscopeSettings
 from tests.services.jobs import Phase, Script
 
@@ -80,7 +79,7 @@ class Beginner:
         if kind != "serve":
             team.deployed("--yes", "--lost-after", "40")
 
-    def start(self) -> subprocess.Popen[bytes]:
+    def start(self) -> Began:
         """Start one, and another one when the last is gone."""
         self._number += 1
         name = f"{self._kind}-{self._number}"

@@ -53,7 +53,7 @@ def test_a_worker_renders_what_was_deployed_on_its_schedule_and_when_asked(team:
     with team.client() as client:
         (schedule,) = client.read_deployment_schedules(UUID(deployed["id"]))
         assert schedule.schedule.timezone == "Asia/Tokyo"
-    team.worker("worker")
+    team.worker("worker", is_cold=True)
     asked = team.send_off(deployed["id"])
     team.wait_for(asked, "Completed")
     assert probe(team.folder / "renders" / "weekly" / "sequence.mp4").frames == 12
@@ -120,7 +120,7 @@ def test_the_file_for_deployments_in_git_deploys_and_runs(team: Team) -> None:
         made = client.read_deployment_by_name("render storyboard/the-keeper")
     assert made.work_pool_name == team.pool and made.entrypoint == "storyreel.flows.render.render_storyboard"
     assert made.global_concurrency_limit is not None and made.global_concurrency_limit.limit == 1
-    team.worker("worker")
+    team.worker("worker", is_cold=True)
     run = team.send_off(str(made.id))
     assert team.wait_for(run, "Completed", "Failed", "Crashed").name == "Completed"
     assert probe(team.folder / "film" / "sequence.mp4").frames == 12

@@ -140,22 +140,6 @@ async def test_scenes_that_nobody_picks_up_are_made_by_the_films_own_run(stage: 
     assert len(stage.bought) == 4 and (tmp_path / "out" / "sequence.mp4").exists()
 
 
-async def test_a_scene_whose_run_is_killed_is_made_by_the_films_own_run(stage: Stage, pool: str) -> None:
-    for _ in range(3):
-        stage.service.use_script(Script(waiting=1, running=100_000))
-    run = await spread(stage, pool)
-    wait_until(lambda: stage.states() == [State.SUBMITTED] * 3, "three orders, as 2A waits for 1B")
-    for each in scenes_of(run):
-        os.kill(int((each.infrastructure_pid or "").rpartition(":")[2]), signal.SIGKILL)
-    for job in stage.service.jobs.all():
-        job.script = Script(waiting=0, running=0)
-    stage.service.jobs.advance()
-    wait_until(lambda: state_of(run).is_final(), "the end")
-    assert state_of(run).name == "Completed", state_of(run).message
-    assert {each.state.name for each in scenes_of(run) if each.state} == {"Crashed"}
-    assert len(stage.bought) == 4
-
-
 async def test_a_take_that_failed_in_its_scene_is_told_by_shot_and_not_ordered_again(stage: Stage, pool: str) -> None:
     broken = Script(waiting=0, running=0, end=Phase.FAILED, failure=Failure(message="too dark"))
     stage.service.use_script(broken, when=lambda order: "Ana leaves" in str(order))
@@ -180,19 +164,27 @@ async def test_cancelling_a_film_cancels_its_scenes(stage: Stage, pool: str) -> 
     assert stage.states() == [State.SUBMITTED] * 3
 
 
-async def test_scenes_go_on_while_their_film_is_handed_over(stage: Stage, pool: str) -> None:
+async def test_scenes_go_on_while_their_film_is_handed_over_and_one_that_is_killed_is_made_by_the_films_own_run(
+    stage: Stage, pool: str
+) -> None:
     for _ in range(3):
         stage.service.use_script(Script(waiting=1, running=100_000))
     run = await spread(stage, pool)
-    wait_until(lambda: stage.states() == [State.SUBMITTED] * 3, "three orders")
+    wait_until(lambda: stage.states() == [State.SUBMITTED] * 3, "three orders, as 2A waits for 1B")
     begun = scenes_of(run)
     process = run_of(run).infrastructure_pid
-    os.kill(int((process or "").rpartition(":")[2]), signal.SIGTERM)
+    os.kill(_process_of(run_of(run)), signal.SIGTERM)
     wait_until(lambda: run_of(run).infrastructure_pid != process, "another process")
     assert [each.state and each.state.name for each in scenes_of(run)] == ["Running", "Running"]
+    os.kill(_process_of(begun[1]), signal.SIGKILL)
     for job in stage.service.jobs.all():
         job.script = Script(waiting=0, running=0)
     wait_until(lambda: state_of(run).is_final(), "the end")
     assert state_of(run).name == "Completed", state_of(run).message
+    assert [each.state and each.state.name for each in scenes_of(run)] == ["Completed", "Crashed"]
     assert [each.id for each in scenes_of(run)] == [each.id for each in begun], "no scene was begun twice"
     assert len(stage.bought) == 4
+
+
+def _process_of(run: FlowRun) -> int:
+    return int((run.infrastructure_pid or "").rpartition(":")[2])

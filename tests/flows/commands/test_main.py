@@ -121,7 +121,12 @@ def test_an_address_without_its_end_is_told(storyreel: Command, hello: Path, sta
     ("profiles", "variables", "told"),
     [
         ("active = ", {}, ["Invalid value", "; correct ", "profiles.toml"]),
-        ('active = "a"\n[profiles.a]\nPREFECT_API_REQUEST_TIMEOUT = "x"', {}, ["request_timeout: Input should be"]),
+        pytest.param(
+            'active = "a"\n[profiles.a]\nPREFECT_API_REQUEST_TIMEOUT = "x"',
+            {},
+            ["request_timeout: Input should be"],
+            marks=pytest.mark.matrix,
+        ),
         (None, {"PREFECT_LOGGING_LEVEL": "LOUD"}, ["level: Input should be", "variables, which begin with PREFECT_"]),
     ],
 )

@@ -27,7 +27,7 @@ def on_set(tmp_path: Path) -> Iterator[Set]:
         yield made
 
 
-@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+@pytest.mark.parametrize("database", [pytest.param("sqlite", marks=pytest.mark.matrix), "postgresql"])
 async def test_a_run_is_suspended_makes_the_retake_once_and_joins_the_approved_takes(
     on_set: Set, database: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
