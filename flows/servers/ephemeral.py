@@ -21,6 +21,7 @@ import threading
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from io import FileIO
 from pathlib import Path
 from types import MappingProxyType, ModuleType
 from typing import IO, Any
@@ -131,9 +132,9 @@ class EphemeralServer:
         self._log.close()
 
 
-def _end_in_time() -> None:
+def _end_in_time(told: FileIO) -> None:
     """End this process when its parent has ended and, if it is kept, when no run has used it for its time."""
-    lines = sys.stdin.buffer.read().decode().splitlines()
+    lines = told.readall().decode().splitlines()
     lock = kept_servers.wait_until_unused(Path(lines[0])) if lines else None
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(_END_SECONDS)
@@ -158,8 +159,11 @@ def serving_application() -> tuple[Any, ModuleType]:
 def _serve() -> None:
     """Import Prefect's server, and serve at the port that standard input gives."""
     application, uvicorn = serving_application()
-    if port := sys.stdin.buffer.readline().decode().strip():
-        threading.Thread(target=_end_in_time, daemon=True).start()
+    # Without a buffer: a thread that waits for one's lock ends the process by SIGABRT where the server cannot start,
+    # and the last line of its log would not say why.
+    told = FileIO(sys.stdin.fileno(), closefd=False)
+    if port := told.readline().decode().strip():
+        threading.Thread(target=_end_in_time, args=(told,), daemon=True).start()
         provide_database()
         uvicorn.run(application, host="127.0.0.1", port=int(port), log_level="error")
 

@@ -120,7 +120,7 @@ def wait_until_ready(
 ) -> None:
     """Return when a server process answers at its port; `tell` is called with what is awaited, again and again.
 
-    Raises RunFailed with the last line of its log and `next`.
+    Raises RunFailed with the first error of its log, else the last line, and `next`.
     """
     begun = time.monotonic()
     while not (probe(port) == "prefect" and listens(process.pid, port)):
@@ -131,7 +131,9 @@ def wait_until_ready(
             log.seek(0)
             lines = log.read().decode(errors="replace").strip().splitlines()
             has_ended = process.poll() is not None
-            reason = lines[-1] if lines and has_ended else f"no answer in {seconds:.0f} s"
+            # Prefect's services that cannot be stopped, as they never began, are errors that follow from the first.
+            errors = [line.rpartition("| ERROR")[2].strip(" |") for line in lines if "| ERROR" in line]
+            reason = [*errors[:1], *lines[-1:]][0] if lines and has_ended else f"no answer in {seconds:.0f} s"
             raise RunFailed(f"Prefect's server did not start: {reason}", next=next)
         time.sleep(0.05)
 

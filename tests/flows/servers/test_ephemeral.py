@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +12,8 @@ import typer
 
 from storyreel.flows.commands import options
 from storyreel.flows.commands.render import render
-from storyreel.flows.servers import choose
+from storyreel.flows.errors import RunFailed
+from storyreel.flows.servers import choose, ephemeral
 from storyreel.flows.servers.choose import kept_seconds
 from storyreel.flows.servers.ephemeral import FOR_ONE_RUN
 
@@ -55,6 +57,16 @@ def test_it_starts_while_the_film_is_planned_and_ends_when_that_fails(
     with pytest.raises(typer.BadParameter):
         render(str(tmp_path / "film.yaml"))
     assert told == ["started", "planned", "ended"]
+
+
+def test_one_whose_port_another_program_has_taken_meanwhile_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PREFECT_HOME", str(tmp_path))
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        monkeypatch.setattr(ephemeral, "free_port", lambda: taken.getsockname()[1])
+        with ephemeral.EphemeralServer() as server, pytest.raises(RunFailed, match="address already in use"):
+            server.start()
 
 
 def test_it_is_kept_where_a_person_looks_on_or_as_the_variable_says(monkeypatch: pytest.MonkeyPatch) -> None:
