@@ -145,16 +145,14 @@ class Team:
         self.wait(lambda: self.purchases() == [LedgerState.SUBMITTED] * number)
 
     @staticmethod
-    def kill(process: Began, *, itself: bool = True) -> None:
-        """End a program and all that it began, by SIGKILL; not `itself`: only what it began."""
+    def kill(process: Began) -> None:
+        """End a program and all that it began, by SIGKILL."""
         with suppress(psutil.NoSuchProcess):
             above = psutil.Process(process.pid)
-            below = above.children(recursive=True)
-            for each in [above, *below] if itself else below:
+            for each in [above, *above.children(recursive=True)]:
                 with suppress(psutil.NoSuchProcess):
                     each.kill()
-        if itself:
-            process.wait(20)
+        process.wait(20)
 
     def send_off(self, deployment: str, **parameters: Any) -> UUID:
         """Have a deployment run as soon as a worker is free."""

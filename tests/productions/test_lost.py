@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -60,7 +62,7 @@ def test_a_run_that_a_person_cancels_is_not_picked_up_and_one_whose_process_is_k
 ) -> None:
     service.use_script(Script(running=100_000), times=2)
     deployed = team.deployed("--yes", "--lost-after", "120")
-    worker = team.worker("worker")
+    team.worker("worker")
     cancelled = team.send_off(deployed["id"])
     team.wait_for_orders(2)
     with team.client() as client:
@@ -70,7 +72,9 @@ def test_a_run_that_a_person_cancels_is_not_picked_up_and_one_whose_process_is_k
     looks = _looks(service)
     run = team.send_off(deployed["id"])
     team.wait(lambda: _looks(service) > looks + 2)
-    team.kill(worker, itself=False)
+    with team.client() as client:
+        process = client.read_flow_run(run).infrastructure_pid or ""
+    os.kill(int(process.rpartition(":")[2]), signal.SIGKILL)
     for job in service.jobs.all():
         job.script = Script(waiting=0, running=0)
     team.wait_for(run, "Completed")
