@@ -86,10 +86,12 @@ def _too_many(
     shot: Shot, subject: str, kept: list[Reference], listed: Sequence[Reference], capability: Capability
 ) -> Unsupported:
     what = f"shot {shot.shot} shows more people and places than {capability.model} takes references for"
+    otherwise = f"at most {_limit(capability)}; show fewer, or split the shot"
     if not any(_fits(capability, [], reference) for reference in listed):
         kinds = "videos" if listed[0].is_video else "pictures"
         by = f"shows {subject} by {kinds}" if subject else f"has {kinds} as references"
         what = f"shot {shot.shot} {by}, and {capability.model} takes none"
+        otherwise = f"give it others: at most {_limit(capability)}"
     return Unsupported(
         "cast" if subject in shot.cast else "references",
         what,
@@ -97,7 +99,7 @@ def _too_many(
             shot.model,
             capability.mode,
             lambda c: any(_fits(c, kept, reference) for reference in listed),
-            f"at most {_limit(capability)}; show fewer, or split the shot",
+            otherwise,
         ),
     )
 

@@ -276,7 +276,7 @@ def test_reference_videos_leave_the_clip_what_remains_of_half_a_minute(tmp_path:
 
 def test_happy_horse_takes_no_video_and_names_pictures_in_brackets(tmp_path: Path) -> None:
     found = problem(tmp_path, "action: On., references: [https://x.org/a.mp4]", "happyhorse-1.1", "720p")
-    assert "at most 9 images and no videos" in found.hint
+    assert found.hint.endswith("or give it others: at most 9 images and no videos")
     (take,) = plan(tmp_path, "action: '{mira} waves.', cast: [mira]", "happyhorse-1.1", "720p").takes
     assert "[Image 1] is Mira. [Image 1] waves." in take.request.prompt.replace(" The camera does not move.", "")
     assert take.request.model == "happyhorse-1.1-r2v"
