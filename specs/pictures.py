@@ -4,17 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from itertools import chain
-from typing import Literal
 
 from storyreel.specs.language.stills import Still
 from storyreel.specs.problems.problem import KeyPath
+from storyreel.specs.slates import PictureKind, picture_slate
 from storyreel.specs.storyboard import CastMember, Location, Mode, Review, Shot, Storyboard
-
-PictureKind = Literal["still", "last still", "sheet"]
-
-_SUFFIXES: dict[PictureKind, str] = {"still": "still", "last still": "last-still", "sheet": "sheet"}
-_PICTURE = "@"
-"""What parts the slate of a picture: an author's slate never has it."""
 
 
 class PictureShot(Shot):
@@ -30,26 +24,6 @@ class PictureShot(Shot):
     def has_own_words(self) -> bool:
         """Whether its action is not that of the shot, but words for the picture."""
         return self.action != self.of_action
-
-
-def picture_slate(of: str, kind: PictureKind) -> str:
-    """The slate of a picture: `1A@still`, `mira@sheet`."""
-    return f"{of}{_PICTURE}{_SUFFIXES[kind]}"
-
-
-def owner_of(slate: str) -> str:
-    """The slate of the shot that a still is of, the key that a sheet is of; of a shot its own slate."""
-    return slate.partition(_PICTURE)[0]
-
-
-def shot_of(slate: str) -> str:
-    """The slate of the shot that a still belongs to, whose money is the shot's; of anything else its own slate."""
-    return owner_of(slate) if slate in slates_of(owner_of(slate)) else slate
-
-
-def slates_of(shot: str) -> tuple[str, ...]:
-    """The slates of a shot and of its stills."""
-    return shot, picture_slate(shot, "still"), picture_slate(shot, "last still")
 
 
 def pictures_of_film(film: Storyboard) -> Iterator[PictureShot]:

@@ -17,10 +17,11 @@ from storyreel.flows.terminal import Terminal
 from storyreel.specs import editing
 from storyreel.specs.editing import Change
 from storyreel.specs.frozen import Frozen
-from storyreel.specs.pictures import PictureShot, made_of, owner_of, stills_of
+from storyreel.specs.pictures import PictureShot, made_of, stills_of
 from storyreel.specs.problems.phrases import listed, reason, shown
 from storyreel.specs.problems.problem import StoryboardError
 from storyreel.specs.reading import read
+from storyreel.specs.slates import owner_of
 from storyreel.specs.storyboard import Shot, Storyboard
 from storyreel.tasks.storage.files import replace_content
 

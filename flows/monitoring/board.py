@@ -17,6 +17,7 @@ from storyreel.flows.player.links import Links
 from storyreel.flows.production.report import RenderedTake, Rendering
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.money import Money, sums
+from storyreel.specs.problems.phrases import listed
 from storyreel.tasks.ledger.ledger import Spend
 from storyreel.tasks.media.frames import jpeg
 from storyreel.tasks.progress import Stage
@@ -184,12 +185,12 @@ def cost(amount: Money | None, is_estimate: bool) -> str:
 
 def _costs(parts: Sequence[Spend]) -> dict[str, str]:
     reported = sums(money for part in parts for money in part.charged)
-    listed = sums(money for part in parts for money in part.estimated)
+    by_list = sums(money for part in parts for money in part.estimated)
     unpriced = sum(part.unpriced for part in parts)
     return {
         "takes": str(sum(part.takes for part in parts)),
         "reported by the service": " + ".join(map(str, reported)) or "nothing",
-        "by the price list": " + ".join([*(f"≈ {money}" for money in listed), *(["unknown"] if unpriced else [])])
+        "by the price list": " + ".join([*(f"≈ {money}" for money in by_list), *(["unknown"] if unpriced else [])])
         or "nothing",
         "takes at an unknown price": str(unpriced),
     }
@@ -197,7 +198,7 @@ def _costs(parts: Sequence[Spend]) -> dict[str, str]:
 
 def _state(row: Row) -> str:
     if row.take.waits_for:
-        return f"waits for {_escape(row.take.waits_for)}"
+        return f"waits for {_escape(listed(row.take.waits_for, 'and'))}"
     if row.stage is None:
         return _PLANNED[row.take.state]
     word = _LABELS.get(row.stage, row.stage)

@@ -126,8 +126,8 @@ class PlannedTake(Frozen):
     """Identity of the clip that must be made before it, as it continues or edits that one."""
     pictures: tuple[str, ...] = ()
     """Identities of the stills and sheets that must be made before it, as it is made of them."""
-    waits_for: str = ""
-    """The slate of the still that must be approved before it is made; empty if there is none."""
+    waits_for: tuple[str, ...] = ()
+    """The slates of the stills that must be approved before it is made."""
     cut_seconds: Fraction
     """Length in the cut."""
     keep_sound: bool
@@ -218,7 +218,7 @@ class PlannedTake(Frozen):
             "changes": list(self.chosen.changes),
             "stand_in": self.is_stand_in,
             "review": self.review,
-            "waits_for": self.waits_for or None,
+            "waits_for": list(self.waits_for),
             "fallbacks": [
                 {
                     "provider": other.request.provider,

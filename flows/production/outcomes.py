@@ -8,8 +8,8 @@ from storyreel.flows.planning.model import Candidate, PlannedTake
 from storyreel.specs.errors import StoryreelError
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.money import Money
-from storyreel.specs.pictures import owner_of
 from storyreel.specs.problems.phrases import counted
+from storyreel.specs.slates import owner_of
 from storyreel.tasks.inspection.inspect import Inspection
 from storyreel.tasks.ledger.budget import BudgetExceeded
 from storyreel.tasks.media.errors import MediaError

@@ -28,7 +28,7 @@ def shots_to_approve(plan: Plan) -> dict[str, list[PlannedTake]]:
     Stand-ins need no approval, and a still only one if a clip waits for it. What waits for a still is not made yet. The
     draft of a film waits for nobody: it is looked at as a whole.
     """
-    awaited = {take.waits_for for take in plan.takes}
+    awaited = {still for take in plan.takes for still in take.waits_for}
 
     def must_be_approved(slate: str, takes: Sequence[PlannedTake]) -> bool:
         if review_state(takes) == "approved":

@@ -57,7 +57,7 @@ async def _serve(server: Any, registers: bool, memoizes: bool) -> None:
 
 
 async def _register(server: Any, memoizes: bool) -> None:
-    while not server.started:
+    while not server.started:  # noqa: ASYNC110  (uvicorn tells it in no other way)
         await asyncio.sleep(_LOOK_SECONDS)
     await asyncio.sleep(_PAGE_SECONDS)
     from prefect.settings import PREFECT_MEMOIZE_BLOCK_AUTO_REGISTRATION, temporary_settings

@@ -15,7 +15,7 @@ from storyreel.flows.planning.drafts import SIMILAR, approved_drafts
 from storyreel.flows.planning.selection import OF_APPROVED_DRAFTS
 from storyreel.flows.planning.summary import amounts_of, summarize, summarize_purchases
 from storyreel.flows.terminal import Column, Row, Terminal, print_rows, styled
-from storyreel.specs.problems.phrases import abridged, counted
+from storyreel.specs.problems.phrases import abridged, counted, listed
 
 if TYPE_CHECKING:
     from storyreel.flows.planning.budget import BudgetedPlan
@@ -246,7 +246,7 @@ def _price(take: PlannedTake) -> str:
 
 def _why(take: PlannedTake) -> str:
     if take.waits_for:
-        return f"waits for the approval of {take.waits_for}; {take.reason}"
+        return f"waits for the approval of {listed(take.waits_for, 'and')}; {take.reason}"
     return f"not selected; {take.reason}" if take.is_stand_in else take.reason
 
 
@@ -320,7 +320,8 @@ def print_rendering(console: Terminal, rendering: Rendering, page: str, unapprov
     if unapproved:
         wait = f"{abridged(unapproved)} {'waits' if len(unapproved) == 1 else 'wait'} for approval"
         review = shlex.join(["storyreel", "review", rendering.origin.storyboard])
-        console.print(f"  {wait} before a clip is made of it: {review}", soft_wrap=True)
+        made = "a clip is made of it" if len(unapproved) == 1 else "clips are made of them"
+        console.print(f"  {wait} before {made}: {review}", soft_wrap=True)
     if rendering.is_draft:
         review = shlex.join(["storyreel", "review", rendering.origin.storyboard, "--draft"])
         console.print(f"  a draft, marked in its picture; which shots are worth their final: {review}", soft_wrap=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from storyreel.flows.planning.model import PlannedTake
-from storyreel.specs.pictures import PictureShot, picture_slate, sheets_of, stills_of
+from storyreel.specs.pictures import PictureShot, sheets_of, stills_of
+from storyreel.specs.slates import picture_slate
 from storyreel.specs.storyboard import Shot, Storyboard
 from storyreel.tasks.providers.request import Request
 from storyreel.tasks.request.attachments import STILL, Pictures
@@ -59,11 +60,11 @@ def with_waits(takes: Iterable[PlannedTake]) -> Iterator[PlannedTake]:
         for take in takes
         if take.kind != "clip" and take.needs_review and take.shot not in approved
     }
-    waiting: dict[str, str] = {}
+    waiting: dict[str, tuple[str, ...]] = {}
     for take in takes:
-        waits_for = waiting.get(take.continues or "", "")
+        waits_for = waiting.get(take.continues or "", ())
         if not take.chosen.is_free:
-            waits_for = next((stills[each] for each in take.pictures if each in stills), waits_for)
+            waits_for += tuple(stills[each] for each in take.pictures if each in stills)
         if waits_for and take.state == "new":
             waiting[take.identity] = waits_for
             yield take.model_copy(update={"waits_for": waits_for})

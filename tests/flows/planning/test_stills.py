@@ -101,7 +101,11 @@ def test_another_still_makes_its_clip_stale_and_nothing_else(tmp_path: Path) -> 
 
 def test_a_clip_waits_for_the_approval_of_its_still_and_is_not_bought_before(tmp_path: Path) -> None:
     plan = plan_of(tmp_path, REVIEWED)
-    assert {take.shot: take.waits_for for take in plan.clips} == {"1A": "1A@still", "1B": "1A@still", "1C": "1C@still"}
+    assert {take.shot: take.waits_for for take in plan.clips} == {
+        "1A": ("1A@still",),
+        "1B": ("1A@still",),
+        "1C": ("1C@still", "1C@last-still"),
+    }
     assert {take.kind for take in plan.bought} == {"sheet", "still", "last still"}
     assert [take.shot for take in plan.waiting] == ["1A", "1B", "1C"]
     form = plan.as_json()
@@ -169,7 +173,7 @@ def test_the_approved_take_of_a_still_is_the_one_that_the_clip_begins_with(tmp_p
         ledger.add_verdicts([NewVerdict(key=take.key, word=Word.APPROVED, **named)])
     after = planner.plan()
     assert take_of(after, "1C").needs == (first.identity, last.identity)
-    assert not take_of(after, "1C").waits_for and take_of(after, "1A").waits_for == "1A@still"
+    assert not take_of(after, "1C").waits_for and take_of(after, "1A").waits_for == ("1A@still",)
 
 
 def test_a_retake_of_a_still_with_other_words_asks_for_another_picture(tmp_path: Path, ledger: Ledger) -> None:

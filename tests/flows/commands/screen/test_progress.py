@@ -14,7 +14,9 @@ from storyreel.tasks.progress import StageReport
 
 
 def shown(*reports: StageReport, takes: int = 1, live: bool = False) -> str:
-    plan: Any = SimpleNamespace(takes=[SimpleNamespace(shot=f"{n}A", take=1) for n in range(1, takes + 1)])
+    plan: Any = SimpleNamespace(
+        takes=[SimpleNamespace(shot=f"{n}A", take=1, waits_for=()) for n in range(1, takes + 1)]
+    )
     written = StringIO()
     console = Terminal(file=written, width=120, force_terminal=live)
     with show_progress(plan, console) as listener:
