@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Literal
 
 from storyreel.specs.cut import Cut, EditPoints
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.money import Money, sums
-from storyreel.specs.storyboard import Format
+from storyreel.specs.storyboard import Format, Music
 from storyreel.tasks.ledger.purchase import Purchase, Verdict, Word
 from storyreel.tasks.polling import PastDurations
 from storyreel.tasks.providers.request import Attachment, Request
@@ -243,6 +244,8 @@ class Plan(Frozen):
     title: str
     format: Format
     cut: Cut
+    music: tuple[tuple[Path, Music], ...] = ()
+    """The files under the whole film, each with what the storyboard says of it."""
     takes: tuple[PlannedTake, ...]
     """In the order of the film, the takes of a shot together."""
     longest_chain: int

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 
 from storyreel.flows.planning.drafts import beside_draft, beside_film, worth_their_final
 from storyreel.flows.planning.expected_time import expected_seconds
@@ -71,6 +72,7 @@ def _plan(
         is_draft=builder.is_draft,
         format=film.format,
         cut=builder.cut,
+        music=tuple((Path(film.resolve(each.file)), each) for each in film.music),
         takes=tuple(builder.in_order(takes)),
         longest_chain=max(chains.values()),
         expected_seconds=expected_seconds(takes, history),

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from storyreel.flows.planning.model import Plan, PlannedTake, TakeState
 from storyreel.flows.planning.run_request import RunRequest
@@ -17,6 +17,7 @@ from storyreel.specs.money import Money
 from storyreel.specs.problems.problem import StoryboardError
 from storyreel.specs.storyboard import is_remote
 from storyreel.tasks.request.brief import Brief, changes
+from storyreel.tasks.storage.digests import file_digest
 from storyreel.tasks.storage.files import write_whole
 
 
@@ -43,6 +44,9 @@ class SavedTake(Frozen):
     circled: bool
     ways: tuple[SavedCandidate, ...]
     brief: Brief
+    sound: str = ""
+    """What is heard of it: the sound of its clip or none, and the recordings that are laid under it, by their digests.
+    Empty in files of earlier versions, which do not tell."""
 
     @property
     def name(self) -> str:
@@ -65,6 +69,8 @@ class SavedPlan(Frozen):
     takes: tuple[SavedTake, ...]
     cut: tuple[tuple[str, int, int, int], ...]
     """For each shot in the cut: slate, first frame, frames, frames of the dissolve into it."""
+    film: dict[str, str] = Field(default={})
+    """The rest that the film depends on, by name. Empty in files of earlier versions, which do not tell."""
 
     def storyboard_of(self, file: Path) -> Path | str:
         """The path or address of the storyboard, for a plan that was read from `file`."""
@@ -82,6 +88,7 @@ def save_plan(plan: Plan, into: Path, request: RunRequest) -> None:
         draft=request.draft,
         takes=tuple(map(_saved, plan.takes)),
         cut=_cut(plan),
+        film=_film(plan),
     )
     write_whole(into, saved.model_dump_json(indent=2) + "\n")
 
@@ -113,7 +120,8 @@ def differences(saved: SavedPlan, now: Plan) -> list[str]:
     lines = [line for name, take in before.items() if name in after for line in _differences(take, after[name])]
     if not (removed or added or lines) and saved.cut != _cut(now):
         lines.append("the cut: lengths, order or transitions changed")
-    return removed + added + lines
+    film = _film(now) if saved.film else {}
+    return removed + added + lines + [f"the {name} changed" for name in film if film[name] != saved.film.get(name)]
 
 
 def _differences(before: SavedTake, take: PlannedTake) -> Iterator[str]:
@@ -129,6 +137,8 @@ def _differences(before: SavedTake, take: PlannedTake) -> Iterator[str]:
             yield f"{before.name}: the price at {new.provider} was {_price(old.price)} and is {_price(new.price)}"
     if before.circled != now.circled:
         yield f"{before.name} is {'now' if now.circled else 'no longer'} the one in the cut"
+    if before.sound and before.sound != now.sound:
+        yield f"{before.name}: what is heard with it changed: `native_audio`, or the recording that is laid under it"
 
 
 def _price(price: Money | None) -> str:
@@ -139,9 +149,23 @@ def _saved(take: PlannedTake) -> SavedTake:
     ways = tuple(
         SavedCandidate(provider=each.request.provider, key=each.key, price=each.price) for each in take.candidates
     )
+    laid = (recording.content_digest for recording in take.laid_with(take.chosen))
     return SavedTake(
-        shot=take.shot, take=take.take, state=take.state, circled=take.circled, ways=ways, brief=take.chosen.brief
+        shot=take.shot,
+        take=take.take,
+        state=take.state,
+        circled=take.circled,
+        ways=ways,
+        brief=take.chosen.brief,
+        sound=" ".join(("kept" if take.keep_sound else "dropped", *laid)),
     )
+
+
+def _film(plan: Plan) -> dict[str, str]:
+    """What changes the film and none of its takes, by name."""
+    music = [f"{file_digest(file)} {each.model_dump_json(exclude={'file'})}" for file, each in plan.music]
+    fades = [f"{event.shot} {event.fade_in} {event.fade_out}" for event in plan.cut.events]
+    return {"frame rate": str(plan.cut.rate), "fades": ", ".join(fades), "music": ", ".join(music)}
 
 
 def _cut(plan: Plan) -> tuple[tuple[str, int, int, int], ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from storyreel.specs.problems.problem import StoryboardError
 from storyreel.tasks.ledger.ledger import State
 from storyreel.tasks.prices.price_list import PriceList
 from tests.flows.planning.histories import NOTHING, history_with, plan_of
+from tests.tasks.request.test_recordings import record
 
 FILM = """\
 storyboard: 1
@@ -56,6 +58,44 @@ def test_each_difference_of_the_film_is_named(tmp_path: Path, edit: Callable[[st
     lines = "\n".join(differences_after(tmp_path, edit(FILM)))
     for words in told:
         assert words in lines
+
+
+WITH_SOUND = FILM.replace("One.", "One., references: [https://x.example/a.png], sound: a.wav") + (
+    "ending: fade\nmusic: [{file: b.wav, level: -20 dB}]\nformat: {fps: 24}\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda folder: record(folder / "a.wav", 3), "1A take 1: what is heard with it changed"),
+        (lambda folder: record(folder / "b.wav", 3), "the music changed"),
+        (("-20 dB", "-10 dB"), "the music changed"),
+        (("ending: fade", "ending: cut"), "the fades changed"),
+        (("format: {fps: 24}", "format: {fps: 23.976}"), "the frame rate changed"),
+        (("Three.", "Three., native_audio: drop"), "1C take 1: what is heard with it changed"),
+    ],
+)
+def test_a_film_that_would_sound_or_look_otherwise_is_told_though_nothing_else_is_bought(
+    tmp_path: Path, change: Callable[[Path], None] | tuple[str, str], told: str
+) -> None:
+    text, file = WITH_SOUND, tmp_path / "film.plan.json"
+    for name in ("a.wav", "b.wav"):
+        record(tmp_path / name, 2)
+    save_plan(plan_of(tmp_path, text), file, RunRequest(storyboard=tmp_path / "film.yaml"))
+    assert differences(load_plan(file), plan_of(tmp_path, text)) == []
+    if isinstance(change, tuple):
+        text = text.replace(*change)
+    else:
+        change(tmp_path)
+    (line,) = differences(load_plan(file), plan_of(tmp_path, text))
+    assert line.startswith(told)
+    saved = json.loads(file.read_text())
+    del saved["film"]
+    for take in saved["takes"]:
+        del take["sound"]
+    file.write_text(json.dumps(saved))
+    assert differences(load_plan(file), plan_of(tmp_path, text)) == [], "as an earlier version has saved it"
 
 
 def test_comments_and_layout_make_no_difference(tmp_path: Path) -> None:
