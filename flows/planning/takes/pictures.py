@@ -54,12 +54,12 @@ def with_waits(takes: Iterable[PlannedTake]) -> Iterator[PlannedTake]:
     What costs nothing does not wait: a still is looked at in an animatic, too.
     """
     takes = list(takes)
-    approved = {take.shot for take in takes if take.review == "approved"}
-    stills = {
-        take.identity: take.shot
-        for take in takes
-        if take.kind != "clip" and take.needs_review and take.shot not in approved
-    }
+    asked = [take for take in takes if take.kind != "clip" and take.needs_review]
+    approved = {take.shot for take in asked if take.review == "approved"}
+    stills = {take.identity: take.shot for take in asked if take.shot not in approved}
+    if not stills:
+        yield from takes
+        return
     waiting: dict[str, tuple[str, ...]] = {}
     for take in takes:
         waits_for = waiting.get(take.continues or "", ())

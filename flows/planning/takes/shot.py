@@ -53,6 +53,7 @@ class ShotPlanner:
         self._references: dict[Hashable, tuple[Attachment, ...]] = {}
         self._name_of = cache(partial(attachment_name, film))
         self._seconds, self._timeout = cache(film.format.fps.seconds), cache(self._seconds_of)
+        self._has_pictures = False
         self._drawn = set[str]()
         """The identities of the pictures that are drawn on this machine."""
 
@@ -67,6 +68,7 @@ class ShotPlanner:
     ) -> list[PlannedTake]:
         """All takes of a shot, a still or a sheet; `in_film` are those that they are drafts of. Raises Unsupported."""
         if isinstance(shot, PictureShot):
+            self._has_pictures = True
             asked = self._picture_requests(shot, services, pictures)
             self._check_drawn(shot, asked)
             takes = self._planned(shot, asked)
@@ -86,7 +88,7 @@ class ShotPlanner:
 
     def _check_drawn(self, shot: Shot, by_service: Iterable[Sequence[Request]]) -> None:
         """Raise Unsupported if one of the requests, by service, would pay for what is made of a drawing."""
-        for first, *_ in by_service:
+        for first, *_ in by_service if self._drawn else ():
             for use, attachment in first.attachments if self._adapter(first.provider).paid else ():
                 if attachment.digest.removeprefix(STILL) in self._drawn:
                     raise self._made_of_drawing(shot, first.provider, use, attachment.subject)
@@ -132,7 +134,7 @@ class ShotPlanner:
                 needs_review=_needs_review(first, kind, is_asked=is_asked, is_draft=self._is_draft),
                 identity=first.key,
                 continues=upstream.key if upstream else None,
-                pictures=pictures_in((first.request, *(each.request for each in others))),
+                pictures=pictures_in(each.request for each in (first, *others)) if self._has_pictures else (),
                 cut_seconds=self._seconds(event.frames) if event else Fraction(0),
                 keep_sound=kind == "clip" and shot.native_audio == "keep",
                 recordings=tuple(recordings(self._film, shot, self._digest, self._files)),
