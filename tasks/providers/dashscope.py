@@ -143,8 +143,10 @@ class DashScope(HostedProvider):
         "wan3.0-video": wan_3("wan3.0-video", **_SENT),
         "wan3.0-video-prime": wan_3("wan3.0-video-prime", **_SENT),
         "happyhorse-1.1": happy_horse(HAPPY_HORSE, **_SENT),
-        "wan2.7-image": wan_image("wan2.7-image", data_uris=("image",), uploads=True),
-        "wan2.7-image-pro": wan_image("wan2.7-image-pro", data_uris=("image",), uploads=True),
+        # Through its store, as its SDK sends them (dashscope 2.0.2): inside a request nine pictures would be many
+        # megabytes, and a sheet goes along with many stills.
+        "wan2.7-image": wan_image("wan2.7-image", uploads=True),
+        "wan2.7-image-pro": wan_image("wan2.7-image-pro", uploads=True),
     }
 
     def submit_path(self, request: Request) -> str:

@@ -48,7 +48,7 @@ def test_a_service_is_ready_when_its_key_is_set() -> None:
         ("dashscope", "reference-to-video", "voice", "the service's own store", "the service's own store"),
         ("freepik", "reference-to-video", "video", "the service's own store", "the service's own store"),
         ("freepik", "image-to-video", "image", "not taken", "not taken"),
-        ("dashscope", "still", "image", "inside the request", "inside the request"),
+        ("dashscope", "still", "image", "the service's own store", "the service's own store"),
         ("freepik", "still", "image", "the service's own store", "the service's own store"),
         ("freepik", "still", "first_frame", "not taken", "not taken"),
     ],

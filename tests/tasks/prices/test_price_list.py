@@ -183,11 +183,12 @@ async def test_what_is_priced_is_what_the_services_bill() -> None:
     async with opened(SERVICES["aimlapi"]) as (provider, _):
         wanted = with_video("aimlapi", None, seconds=10, size="1080p")
         assert (await provider.submit(wanted)).cost == SHIPPED.price(wanted).money
-    for wanted in (with_video("dashscope", None, seconds=4), asked("dashscope", seconds=7, size="1080p")):
+    clips = with_video("dashscope", None, seconds=4), asked("dashscope", seconds=7, size="1080p")
+    for wanted in (*clips, picture(), picture(model="wan2.7-image-pro")):
         async with opened(SERVICES["dashscope"]) as (provider, _):
             status = await provider.poll((await provider.submit(wanted)).task)
-        assert status.billed_seconds is not None
-        assert SHIPPED.billed(wanted, status.billed_seconds) == SHIPPED.price(wanted).money
+        assert status.billed is not None
+        assert SHIPPED.billed(wanted, status.billed) == SHIPPED.price(wanted).money
 
 
 def test_a_users_rate_takes_precedence_and_all_others_stay(prices: Prices) -> None:

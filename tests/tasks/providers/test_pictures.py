@@ -20,7 +20,6 @@ from storyreel.tasks.providers.request import Request
 from storyreel.testing.footage import still
 from storyreel.testing.wire import HttpRequest
 from tests.services.jobs import Failure, Phase, Script
-from tests.services.pictures import data_uri
 from tests.tasks.providers.hosted_services import SERVICES, Service, image, local, nothing, opened, request
 
 MIRA, TOM = "https://films.example/mira.png", "https://films.example/tom.jpg"
@@ -171,18 +170,21 @@ async def test_what_seedream_does_not_take_is_refused_and_not_sold(
 
 
 @pytest.mark.parametrize("name", MAKERS)
-async def test_a_picture_of_this_machine_is_sent_in_the_services_way(name: str, tmp_path: Path) -> None:
+async def test_a_picture_of_this_machine_is_put_into_the_services_store_once(name: str, tmp_path: Path) -> None:
     file = tmp_path / "sheet.png"
     file.write_bytes(still(1920, 1080, "sheet"))
     sent = local(file)
     async with opened(SERVICES[name]) as (provider, emulator):
-        await provider.submit(asked(name).model_copy(update={"references": (sent,)}))
-    body = emulator.accepted[0].body
-    if name == "dashscope":
-        assert body["input"]["messages"][0]["content"][1] == {"image": data_uri(file.read_bytes())}
-    else:
-        (url,) = body["reference_images"]
-        assert url.startswith(emulator.uploads_url)
+        for take in (1, 2):
+            await provider.submit(asked(name).model_copy(update={"references": (sent,), "take": take}))
+    urls = set()
+    for order in emulator.accepted:
+        content = order.body["input"]["messages"][0]["content"] if name == "dashscope" else []
+        urls |= {content[1]["image"]} if content else {*order.body["reference_images"]}
+        resolves = order.request.headers.get("x-dashscope-ossresourceresolve")
+        assert resolves == ("enable" if name == "dashscope" else None)
+    (url,) = urls
+    assert emulator.stored(url) == file.read_bytes()
 
 
 async def test_a_task_of_freepik_is_polled_under_the_path_of_its_model() -> None:
