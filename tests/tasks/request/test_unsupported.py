@@ -96,11 +96,11 @@ class Wide(Provider):
 
 @pytest.fixture
 def wide(monkeypatch: pytest.MonkeyPatch) -> None:
-    from storyreel.flows.planning import plan
+    from storyreel.flows.planning import expected_time
     from storyreel.flows.planning.takes import shot
     from storyreel.tasks.prices import price_list
 
-    for module in (plan, shot, price_list):
+    for module in (expected_time, shot, price_list):
         monkeypatch.setattr(module, "load", lambda _: Wide)
 
 
