@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from abc import ABC
+from dataclasses import replace
+from typing import Any, ClassVar
 
 import pytest
 from lumen_answers import ANSWERS
 from storyreel_lumen import Lumen
 
+from storyreel.specs.storyboard import Mode
 from storyreel.tasks.providers.answer_table import CLIENT_ERRORS, AnswerTable, Meaning, Rule
+from storyreel.tasks.providers.capability import Capability, Model, model_of
 from storyreel.tasks.providers.errors import Ambiguous
 from storyreel.tasks.providers.provider import Submission, TaskStatus
 from storyreel.tasks.providers.request import Request
@@ -111,6 +115,43 @@ class ListsNothingInTrouble(Lumen):
         return []
 
 
+PICTURE = Capability(
+    mode=Mode.STILL, model="lumen-still", durations=(0,), resolutions=("1080p",), images=3, videos=0, first_frame=False
+)
+
+
+class WithPictures(Lumen, ABC):
+    """No mistake: it sells pictures beside clips, and calls their links by another name."""
+
+    name = "lumen"
+    models: ClassVar = {"lumen-1": Model(modes=Lumen.capabilities), "lumen-still": model_of(PICTURE)}
+
+    def body(self, request: Request, urls: Any) -> dict[str, Any]:
+        of = [urls[reference.kind, reference.digest] for reference in request.references]
+        return super().body(request, urls) | ({"of": of} if of else {})
+
+    def read_finished(self, answer: Any, word: str) -> TaskStatus:
+        return TaskStatus(state="finished", detail=word, clip_url=answer.get("picture") or answer.get("clip") or "")
+
+
+class FindsNoPicture(WithPictures):
+    name = "lumen"
+    read_finished = Lumen.read_finished
+
+
+class ForgetsTheSheets(WithPictures):
+    name = "lumen"
+    body = Lumen.body
+
+
+class SellsPicturesByTheSecond(WithPictures):
+    name = "lumen"
+    models: ClassVar = {
+        **WithPictures.models,
+        "lumen-still": model_of(PICTURE.model_copy(update={"durations": (5,)})),
+    }
+
+
 FOUND: dict[type[Lumen], str] = {
     OrdersAgain: "test_an_order_that_meets_an_error_is_ambiguous_and_sent_once",
     CallsTroubleARefusal: "test_an_order_that_meets_an_error_is_ambiguous_and_sent_once",
@@ -125,18 +166,24 @@ FOUND: dict[type[Lumen], str] = {
     ForgetsTheLength: "test_another_length_shape_or_prompt_is_another_order",
     CancelsByGuess: "test_a_cancel_is_believed_only_if_the_service_says_so",
     ListsNothingInTrouble: "test_a_list_of_tasks_is_whole_or_fails",
+    FindsNoPicture: "test_a_take_is_ordered_once_polled_and_downloaded",
+    ForgetsTheSheets: "test_what_it_promises_can_be_ordered",
+    SellsPicturesByTheSecond: "test_what_it_promises_makes_sense",
 }
 
 
-def tests_of(adapter: type[Lumen], found: str) -> type:
+def tests_of(adapter: type[Lumen], *found: str) -> type:
     """The one test of the contract that finds the mistake."""
+    picture = {"id": "{task}", "state": "ready", "picture": "{clip}"}
+    answers = replace(ANSWERS, finished_picture=picture) if issubclass(adapter, WithPictures) else ANSWERS
 
     @pytest.fixture
     def service(self: object) -> HostedService:
-        return HostedService(adapter=adapter, answers=ANSWERS)
+        return HostedService(adapter=adapter, answers=answers)
 
-    others = {name: None for name in dir(HostedContract) if name.startswith("test_") and name != found}
+    others = {name: None for name in dir(HostedContract) if name.startswith("test_") and name not in found}
     return type(f"Test{adapter.__name__}", (HostedContract,), {"service": service, **others})
 
 
 globals().update({f"Test{adapter.__name__}": tests_of(adapter, found) for adapter, found in FOUND.items()})
+TestWithPictures = tests_of(WithPictures, *list(FOUND.values())[-3:])

@@ -62,7 +62,9 @@ def test_the_example_of_the_page_keeps_the_contract(package: Path) -> None:
 def test_each_mistake_in_an_adapter_is_found_by_the_contract(package: Path) -> None:
     shutil.copy(Path(__file__).parent / "broken_lumen.py", package / "test_broken.py")
     done = _tested(package, "test_broken.py")
-    broken = set(re.findall(r"^class (\w+)\(Lumen\)", (package / "test_broken.py").read_text(), re.MULTILINE))
+    broken = set(
+        re.findall(r"^class (\w+)\((?:Lumen|WithPictures)\)", (package / "test_broken.py").read_text(), re.MULTILINE)
+    )
     found = set(re.findall(r"^FAILED test_broken\.py::Test(\w+)::", done.stdout, re.MULTILINE))
     assert found == broken, done.stdout
 
