@@ -166,7 +166,8 @@ class SentOrder:
         """`dashscope: wan2.7-t2v, text-to-video, 5 s, 3.00 CNY by the price list`."""
         request, price = self.take.request, self.take.order.price
         cost = f"{price.exactly} by the price list" if price else "at an unpublished price"
-        return f"{request.provider}: {request.model}, {request.mode.value}, {float(request.seconds):.4g} s, {cost}"
+        length = f", {float(request.seconds):.4g} s" if request.seconds else ""
+        return f"{request.provider}: {request.model}, {request.mode.value}{length}, {cost}"
 
 
 def unknown_order(take: Take, reason: str = "") -> Ambiguous:

@@ -200,6 +200,7 @@ def log_plan(plan: Plan) -> None:
     by_kind: dict[str, list[PlannedTake]] = {}
     for take in plan.takes:
         kind: str = "bought" if take.is_bought else "drawn" if take.state == "new" else take.state
+        kind = "waiting" if take.waits_for else kind
         by_kind.setdefault(kind, []).append(take)
     for kind, description in _KINDS.items():
         if takes := by_kind.get(kind):
@@ -216,6 +217,7 @@ _KINDS = {
     "resuming": "not bought, ordered by an earlier run",
     "unknown": "not bought, as it is unknown whether they were ordered before",
     "drawn": "drawn here, free of charge",
+    "waiting": "not made before a still is approved",
     "bought": "to be bought",
 }
 

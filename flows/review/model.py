@@ -31,13 +31,11 @@ def shots_to_approve(plan: Plan) -> dict[str, list[PlannedTake]]:
     awaited = {still for take in plan.takes for still in take.waits_for}
 
     def must_be_approved(slate: str, takes: Sequence[PlannedTake]) -> bool:
-        if review_state(takes) == "approved":
+        if review_state(takes) == "approved" or not any(take.needs_review for take in takes):
             return False
         if takes[0].kind != "clip":
             return slate in awaited
-        return (
-            any(take.needs_review for take in takes) and not any(take.waits_for for take in takes) and not plan.is_draft
-        )
+        return not any(take.waits_for for take in takes) and not plan.is_draft
 
     return {slate: takes for slate, takes in takes_by_shot(plan.takes).items() if must_be_approved(slate, takes)}
 

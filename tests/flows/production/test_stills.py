@@ -1,0 +1,142 @@
+"""Sheets, then stills, then clips: in this order, each once, the clip from the very picture that was approved."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64decode
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from storyreel.flows.commands.options import plan_of
+from storyreel.flows.planning.model import PlannedTake
+from storyreel.flows.planning.run_request import RunRequest
+from storyreel.flows.production.outcomes import ShotsFailed
+from storyreel.flows.render import render_storyboard
+from storyreel.flows.review.model import ReviewNeeded
+from storyreel.tasks.home import Home
+from storyreel.tasks.ledger.ledger import NewVerdict, Word
+from tests.flows.test_render import edges_of
+from tests.services.dashscope import Dashscope
+from tests.services.jobs import Phase, Script
+from tests.tasks.generated_clips import make_clip
+from tests.tasks.providers.hosted_services import SERVICES
+
+pytestmark = pytest.mark.usefixtures("prefect_server")
+
+FILM = """\
+storyboard: 1
+title: The Keeper
+format: {fps: 12, resolution: 720p}
+cast: {mira: {description: woman in her sixties, sheet: true}}
+defaults: {provider: dashscope, duration: 6f, stills: {model: wan2.7-image}, review: {still: required}}
+shots:
+  - {shot: 1A, action: Mira climbs., cast: [mira], still: {prompt: The empty stair, takes: 2}, last_still: The lamp}
+  - {shot: 1B, action: Mira waits., cast: [mira]}
+"""
+FAILS = Script(waiting=0, running=0, end=Phase.FAILED)
+FREE = FILM.replace(", review: {still: required}", "")
+
+
+@pytest.fixture
+def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[Dashscope]:
+    service = SERVICES["dashscope"].emulated()
+    assert isinstance(service, Dashscope)
+    with service.served() as base:
+        for name, value in {**SERVICES["dashscope"].environment(base), "STORYREEL_POLL_SECONDS": "0.02"}.items():
+            monkeypatch.setenv(name, value)
+        yield service
+
+
+@pytest.fixture
+def film(tmp_path: Path) -> Path:
+    (file := tmp_path / "film.yaml").write_text(FILM)
+    return file
+
+
+def take_of(film: Path, slate: str, number: int = 1) -> PlannedTake:
+    plan = plan_of(RunRequest(storyboard=film)).plan
+    return next(take for take in plan.takes if (take.shot, take.take) == (slate, number))
+
+
+def kept(take: PlannedTake) -> Path:
+    """The file of a take in the store."""
+    with closing(Home.of().ledger()) as ledger:
+        purchase = ledger.find(take.key)
+    clip = Home.of().clips().find(purchase.clip or "") if purchase else None
+    assert clip
+    return clip.path
+
+
+def ordered(service: Dashscope) -> list[str]:
+    """The models of all orders, in their order."""
+    return [sale.order.model for sale in service.accepted]
+
+
+def sent(medium: Mapping[str, str]) -> bytes:
+    """The bytes of a picture that an order holds."""
+    return b64decode(medium["url"].partition(",")[2])
+
+
+async def test_a_clip_waits_for_the_approval_of_its_still_and_begins_with_that_very_picture(
+    service: Dashscope, film: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(ReviewNeeded) as needed:
+        await render_storyboard(str(film), out=str(tmp_path / "out"), buy=True)
+    assert "2 stills wait for approval" in str(needed.value)
+    assert [(shot.slate, shot.action, len(shot.takes)) for shot in needed.value.shots] == [
+        ("1A@still", "The empty stair", 2), ("1A@last-still", "The lamp", 1),
+    ]  # fmt: skip
+    assert ordered(service)[0] == "wan2.7-image", "the sheet, of which all others are made"
+    assert sorted(ordered(service)[1:]) == ["wan2.7-image"] * 3 + ["wan2.7-r2v"], "1B waits for nobody's approval"
+    assert [take_of(film, shot).waits_for for shot in ("1A", "1B")] == [("1A@still", "1A@last-still"), ()]
+
+    stills = [take_of(film, "1A@still", 1), take_of(film, "1A@last-still")]
+    with closing(Home.of().ledger()) as ledger:
+        ledger.add_verdicts(
+            NewVerdict(key=still.key, film="The Keeper", slate=still.shot, take=still.take, word=Word.APPROVED)
+            for still in stills
+        )
+    made = await render_storyboard(str(film), out=str(tmp_path / "out"), buy=True)
+    assert len(service.accepted) == 6, "the clip alone, and nothing again"
+    begins, ends = service.accepted[-1].body["input"]["media"]
+    assert (begins["type"], ends["type"]) == ("first_frame", "last_frame")
+    assert [sent(begins), sent(ends)] == [kept(still).read_bytes() for still in stills]
+    (sheet,) = next(sale for sale in service.accepted if sale.order.model == "wan2.7-r2v").body["input"]["media"]
+    assert sent(sheet) == kept(take_of(film, "mira@sheet")).read_bytes()
+
+    manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    assert [(take["shot"], take["in_cut"]["frames"]) for take in manifest["shots"]] == [("1A", 6), ("1B", 6)]
+    assert [(take["kind"], take["shot"], take["take"], take["circled"]) for take in manifest["stills"]] == [
+        ("sheet", "mira@sheet", 1, True), ("still", "1A@still", 1, True), ("still", "1A@still", 2, False),
+        ("last still", "1A@last-still", 1, True),
+    ]  # fmt: skip
+    assert all(take["clip_digest"] in take["clip"] and take["inspection"]["frames"] == 1 for take in manifest["stills"])
+    assert "2 takes and 4 pictures" in made.in_words
+    again = await render_storyboard(str(film), out=str(tmp_path / "out"), agreed=[])
+    assert len(service.accepted) == 6 and all(take.cached for take in again.takes)
+
+
+async def test_a_still_that_fails_stops_only_what_is_made_of_it_and_is_drawn_as_an_edge(
+    service: Dashscope, film: Path, tmp_path: Path
+) -> None:
+    film.write_text(FREE)
+    service.use_script(FAILS, when=lambda order: "lamp" in order.prompt)
+    with pytest.raises(ShotsFailed) as failed:
+        await render_storyboard(str(film), out=str(tmp_path / "out"), buy=True)
+    message = str(failed.value)
+    assert "1 of 2 shots and 1 picture could not be made; what was finished is kept" in message
+    assert "1A take 1: not made, because it is made of 1A@last-still" in message
+    assert "wan2.7-i2v" not in ordered(service)
+    other = make_clip(tmp_path / "other.mp4", frames=60, fps="30", size="1280x720", picture="mandelbrot")
+    other_clip = Script(waiting=0, running=0, delivers=other)
+    service.use_script(other_clip, when=lambda order: order.model == "wan2.7-i2v")
+    made = await render_storyboard(str(film), out=str(tmp_path / "out"), buy=True)
+    assert ordered(service).count("wan2.7-i2v") == 1 and ordered(service).count("wan2.7-image") == 5
+    assert {("1A@still take 2", "1A take 1"), ("1A@last-still take 1", "1A take 1")} <= await edges_of(made.flow_run)
+    takes = [(take.shot, take.inspection) for take in made.takes]
+    found = {shot: [finding.what for finding in seen.findings] for shot, seen in takes if seen}
+    assert "first frame" in found["1A"], "a clip is held against its still"
+    assert found["1A@still"] == found["1A@last-still"] == found["mira@sheet"] == []
