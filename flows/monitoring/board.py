@@ -93,7 +93,7 @@ def board(plan: Plan, rows: Sequence[Row]) -> str:
         {
             "": f"![{_escape(row.take.shot)}]({row.picture})" if row.picture else "",
             "take": f"{_escape(row.take.shot)} take {row.take.take}{' ★' if row.take.circled else ''}",
-            "play": play_link(row.play) if has_links else "",
+            "play": play_link(row.play, "play" if row.take.kind == "clip" else "show") if has_links else "",
             "scene": _escape(row.take.scene),
             "state": _state(row),
             "review": _review(row),

@@ -1,6 +1,7 @@
 """Prefect's pages of a film in a real browser: the run with its graph, the storyboard, the contact sheet, the forms.
 
-`uv run pytest tests/productions/test_in_the_browser.py -n 0 --renew-pictures` takes the documentation's pictures anew.
+`uv run pytest tests/productions/test_in_the_browser.py -n 0 --matrix --renew-pictures` takes the documentation's
+pictures anew.
 """
 
 from __future__ import annotations
@@ -110,6 +111,25 @@ def test_a_take_and_the_film_are_played_from_their_pages(
     player.wait_for_function("video => !video.seeking && video.readyState > 1", arg=video.element_handle())
     browser.screenshot(500, of=player)
     player.close()
+
+
+@pytest.mark.matrix
+def test_stills_and_sheets_are_on_the_board_and_in_the_graph(browser: Browser, pages: Server, tmp_path: Path) -> None:
+    film = copy_keeper(tmp_path).with_name("the-relief.yaml")
+    film.write_text(film.read_text().replace("fps: 24", "fps: 12").replace("duration: 4s", "duration: 2s"))
+    made = json.loads(pages.command("render", film, "--json", "--out", "out").stdout)
+    board = artifact(pages, "storyreel-the-relief-board")
+    browser.open(board, "13 of 13 takes are finished", "1A@still take 1")
+    for slate in ("ada@sheet", "1A@still", "1A"):
+        browser.shows_picture(slate)
+    browser.screenshot(500, keep="stills")
+    player = browser.follow("show")
+    assert player.title() == "ada@sheet take 1"
+    browser.screenshot(500, of=player)
+    player.close()
+    browser.open(f"{pages.page}/runs/flow-run/{made['flow_run']}", "19 Task runs")
+    browser.page.wait_for_timeout(8000)
+    browser.screenshot(100, keep="run-of-stills")
 
 
 def test_the_contact_sheet_is_seen(browser: Browser, pages: Server, run: str) -> None:

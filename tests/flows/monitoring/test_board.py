@@ -114,6 +114,8 @@ def test_a_finished_take_is_played_by_a_link_that_no_name_breaks(plan: Plan) -> 
     (cell,) = re.findall(r"\| 1A take 1 \| (\[play\]\([^|()\s]+\)) \|", text)
     assert cell.startswith(f"[play](http://127.0.0.1:4210/take/{'a' * 64}/")
     assert "| 1A take 2 ★ |  |" in text, "a take that is not made has no link"
+    picture = played.model_copy(update={"take": row.take.model_copy(update={"kind": "still"})})
+    assert "[show](http" in board(plan, [picture])
 
 
 def test_the_links_of_a_very_long_film_are_left_out(plan: Plan) -> None:
