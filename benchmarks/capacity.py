@@ -1,4 +1,4 @@
-"""What so many takes a day need, from what one take costs: the table in deployments/README.md.
+"""Resources for a number of takes a day, from the cost of one take: the table in deployments/README.md.
 
     uv run python benchmarks/capacity.py [--film-cpu 1.0] [--server-cpu 0.4] …
 

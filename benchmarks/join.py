@@ -339,7 +339,7 @@ def table(results: Sequence[Result]) -> str:
 
 
 def machine() -> str:
-    """What it was measured on."""
+    """Of the machine that it was measured on."""
     load = f", load {os.getloadavg()[0]:.1f} when it began" if hasattr(os, "getloadavg") else ""
     return (
         f"{platform.system()} {platform.machine()}, {psutil.cpu_count()} cores, "

@@ -1,4 +1,4 @@
-"""What the flow costs per shot, against a bare asyncio loop that waits just as long.
+"""The cost of the flow per shot, against a bare asyncio loop that waits just as long.
 
     uv run python benchmarks/overhead.py [--quick]
 

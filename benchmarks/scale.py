@@ -60,7 +60,7 @@ _SIZES = {"144p": (256, 144), "720p": (1280, 720)}
 
 @dataclass
 class Row:
-    """What is measured."""
+    """The thing that is measured."""
 
     films: int
     shots: int
@@ -307,7 +307,7 @@ def _cpu(process: psutil.Process) -> float:
 
 
 def _kept(row: Row, folder: Path) -> dict[str, float]:
-    """What a take leaves for good: rows of Prefect's database by table, and bytes of both databases."""
+    """The traces that a take leaves for good: rows of Prefect's database by table, and bytes of both databases."""
     if row.on_stack:
         stack = Stack(folder / "stack")
         with psycopg.connect(stack.database.url("prefect")) as prefect:

@@ -1,4 +1,4 @@
-"""What it costs that a run can be watched: states that pass, artifacts and events, against a run without them.
+"""The cost of a run that can be watched: states that pass, artifacts and events, against a run without them.
 
     uv run python benchmarks/watching.py [--shots 100] [--seconds 5]
 

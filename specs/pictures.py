@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import chain
 
+from storyreel.specs.language.slates import PictureKind, picture_slate
 from storyreel.specs.language.stills import Still
 from storyreel.specs.problems.problem import KeyPath
-from storyreel.specs.slates import PictureKind, picture_slate
 from storyreel.specs.storyboard import CastMember, Location, Mode, Review, Shot, Storyboard
 
 

@@ -102,7 +102,7 @@ class ShotDefaults(StoryboardModel):
     last_still: WantedStill = None
     """The same for the end of the clip; the shot must also begin with a picture."""
     stills: Stills = Stills.model_construct()
-    """Who makes the stills."""
+    """The services that make the stills, and how many of each."""
     dialogue: Annotated[tuple[Dialogue, ...], Field(max_length=50)] = ()
     """The spoken lines, in order."""
     transition: Transition = Transition.model_construct()
@@ -162,7 +162,7 @@ class Shot(ShotDefaults):
     shot: Slate
     """The slate, a label that may be changed freely: no take is bought again because of it."""
     action: NonEmptyText
-    """What happens, in the present tense; `{mira}` in it is the cast member or location of that name."""
+    """The action, in the present tense; `{mira}` in it is the cast member or location of that name."""
     continues: Continuation | None = None
     """The shot whose last frame this one begins with, or whose end it goes on from."""
 
@@ -267,7 +267,7 @@ class Storyboard(StoryboardModel):
     budget: Budget | None = None
     """The most that may be spent; nothing is bought that would exceed it."""
     draft: Draft | None = None
-    """What is different in the draft of the film, which `--draft` makes in place of the film."""
+    """The differences of the film's draft, which `--draft` makes in place of the film."""
     review: Review = Review.model_construct()
     """`required`: a person must approve stills and takes of every shot, unless the shot or its defaults say `none`."""
     ending: Ending = Ending.model_construct()

@@ -127,7 +127,7 @@ def _below(place: dict[str, Any], step: str | int) -> list[dict[str, Any]]:
 
 
 def _called(path: KeyPath, film: Storyboard) -> str:
-    """What a value is called: `action of 1A`, `heading of scene 2`, `look`."""
+    """The name of a value: `action of 1A`, `heading of scene 2`, `look`."""
     if path[0] == "scenes" and len(path) > 3 and path[2] == "shots":
         return _of(path[4:], film.scenes[int(path[1])].shots[int(path[3])].shot)
     if path[0] == "scenes" and len(path) > 2:

@@ -88,7 +88,7 @@ class Studio:
         self.keeps_orders = False
         """Whether orders stay at the services when the run is stopped, because another process continues them."""
         self.places: Places = places or _AnyNumber()
-        """What bounds the takes of all runs together, as `slots` bounds those of this one."""
+        """The bound on the takes of all runs together, as `slots` bounds those of this one."""
         self._providers = providers
         self._slots: dict[str, asyncio.Semaphore] = {}
         self._poll_seconds = poll_seconds
@@ -108,8 +108,8 @@ class Studio:
         return piece_folder(self.house_folder, key)
 
     def slots(self, name: str, id: str) -> dict[str, asyncio.Semaphore]:
-        """What to hold, in this order, while a take of a model is at its service, by the names of the limits: each has
-        a slot for each take of this run that may be there at a time."""
+        """The slots to hold, in this order, while a take of a model is at its service, by the names of the limits: each
+        has a slot for each take of this run that may be there at a time."""
         provider = self._providers[name]
         return {
             limit: self._slots.setdefault(limit, asyncio.Semaphore(most))

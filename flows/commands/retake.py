@@ -17,11 +17,11 @@ from storyreel.flows.terminal import Terminal
 from storyreel.specs import editing
 from storyreel.specs.editing import Change
 from storyreel.specs.frozen import Frozen
+from storyreel.specs.language.slates import owner_of
 from storyreel.specs.pictures import PictureShot, made_of, stills_of
 from storyreel.specs.problems.phrases import listed, reason, shown
 from storyreel.specs.problems.problem import StoryboardError
 from storyreel.specs.reading import read
-from storyreel.specs.slates import owner_of
 from storyreel.specs.storyboard import Shot, Storyboard
 from storyreel.tasks.storage.files import replace_content
 
@@ -155,7 +155,7 @@ def _verb(slates: Sequence[str], verb: str) -> str:
 
 
 def _made_anew(old: Storyboard, new: Storyboard, slate: str) -> Iterator[str]:
-    """What is made of a shot or picture, directly or through others, if what is used of it changes."""
+    """The slates of all that is made of a shot or picture, also through others, if the part that is used changes."""
     before, after = editing.find_shot(old, slate), editing.find_shot(new, slate)
     if _used(before) == _used(after):
         return

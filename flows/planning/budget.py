@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 from storyreel.flows.planning.model import Plan, PlannedTake, takes_by_shot
 from storyreel.specs.language.models import Budget
+from storyreel.specs.language.slates import shot_of
 from storyreel.specs.money import Money
 from storyreel.specs.problems.phrases import abridged, counted
-from storyreel.specs.slates import shot_of
 from storyreel.tasks.ledger.budget import BudgetExceeded, Limit
 
 Committed = Callable[..., tuple[Money, ...]]

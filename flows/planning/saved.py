@@ -45,7 +45,7 @@ class SavedTake(Frozen):
     ways: tuple[SavedCandidate, ...]
     brief: Brief
     sound: str = ""
-    """What is heard of it: the sound of its clip or none, and the recordings that are laid under it, by their digests.
+    """Its sound in the film: that of its clip or none, and the recordings that are laid under it, by their digests.
     Empty in files of earlier versions, which do not tell."""
 
     @property
@@ -162,7 +162,7 @@ def _saved(take: PlannedTake) -> SavedTake:
 
 
 def _film(plan: Plan) -> dict[str, str]:
-    """What changes the film and none of its takes, by name."""
+    """Values that change the film and none of its takes, by name."""
     music = [f"{file_digest(file)} {each.model_dump_json(exclude={'file'})}" for file, each in plan.music]
     fades = [f"{event.shot} {event.fade_in} {event.fade_out}" for event in plan.cut.events]
     return {"frame rate": str(plan.cut.rate), "fades": ", ".join(fades), "music": ", ".join(music)}

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from storyreel.flows.planning.model import Candidate, PlannedTake
 from storyreel.specs.errors import StoryreelError
 from storyreel.specs.frozen import Frozen
+from storyreel.specs.language.slates import owner_of
 from storyreel.specs.money import Money
 from storyreel.specs.problems.phrases import counted
-from storyreel.specs.slates import owner_of
 from storyreel.tasks.inspection.inspect import Inspection
 from storyreel.tasks.ledger.budget import BudgetExceeded
 from storyreel.tasks.media.errors import MediaError

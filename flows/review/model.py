@@ -139,7 +139,7 @@ class ReviewNeeded(StoryreelError):
         clips = len(shots) - stills
         many = (counted(stills, "still") if stills else "", f"{clips} of {of} shots" if clips else "")
         self.what = "the shot" if clips == of == 1 and not stills else " and ".join(filter(None, many))
-        """What waits: `2 of 5 shots`, `3 stills`."""
+        """The number of those that wait: `2 of 5 shots`, `3 stills`."""
         lines = [f"{self.what} {'waits' if len(shots) == 1 else 'wait'} for approval; everything that was made is kept"]
         lines += [f"  {shot.slate}: {_listed(shot.takes)}" for shot in shots]
         super().__init__("\n".join(lines))

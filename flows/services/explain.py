@@ -14,8 +14,8 @@ from storyreel.flows.planning.model import Plan, PlannedTake
 from storyreel.flows.services.catalogue import transport_of
 from storyreel.flows.terminal import Terminal, styled
 from storyreel.specs.frozen import Frozen
+from storyreel.specs.language.slates import owner_of, picture_slate
 from storyreel.specs.problems.phrases import counted, listed, suggestion
-from storyreel.specs.slates import owner_of, picture_slate
 from storyreel.specs.storyboard import Storyboard, is_remote
 from storyreel.tasks.providers import load
 from storyreel.tasks.providers.hosted import HostedProvider

@@ -214,14 +214,14 @@ class Continuation(ShorthandModel):
     shot: Slate
     """The slate of the shot that is continued."""
     with_: Literal["frame", "clip"] = Field("frame", alias="with")
-    """What goes to the service: `frame`, the last frame, or `clip`, the last 2 seconds, so that motion goes on too."""
+    """The part that is sent: `frame`, the last frame, or `clip`, the last 2 seconds, so that motion goes on too."""
 
 
 class TakeEdit(StoryboardModel):
     """A change that a service makes to a take, as a take of its own; the take that is edited stays what it is."""
 
     instruction: NonEmptyText
-    """What is changed: make it dusk."""
+    """The change, in words: make it dusk."""
     of: Slate | None = None
     """The slate of the shot whose take is edited; this shot's own when left out."""
     take: Takes | None = None

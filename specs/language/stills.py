@@ -18,7 +18,7 @@ class Still(ShorthandModel):
     shorthand = "prompt"
 
     prompt: Text = ""
-    """What is seen in it; of a still the action of the shot when left out."""
+    """Words for the picture; of a still the action of the shot when left out."""
     takes: Takes | None = None
     """How many are made to choose from; as many as `stills` says when left out."""
     circled: Takes | None = None
@@ -52,7 +52,7 @@ WantedStill = Annotated[Still | None, BeforeValidator(lambda value: None if valu
 
 
 class Stills(StoryboardModel):
-    """Who makes the stills, and how many of each."""
+    """The services that make the stills, and how many of each."""
 
     provider: Name | None = None
     """The service that makes them; the shot's own when left out."""

@@ -33,7 +33,7 @@ class Call(Enum):
 
 
 class Trouble(ABC):
-    """What a client gets instead of the service's reply."""
+    """A fault that a client gets instead of the service's reply."""
 
     needs_reply: ClassVar[bool] = False
     """Whether it is made from the true reply, so that the service must do its work first."""

@@ -74,7 +74,7 @@ def no_complaint(path: str, body: Mapping[str, Any]) -> str:
 
 
 Complaint = Callable[[str, Mapping[str, Any]], str]
-"""What a service objects to in an order, of which it gets path and body; empty if nothing."""
+"""Returns the service's objection to an order of this path and body; empty if there is none."""
 
 
 class RecordedService(EmulatedService):

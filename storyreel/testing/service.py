@@ -36,7 +36,7 @@ class HostedService:
     adapter: type[HostedProvider]
     answers: RecordedAnswers
     objects: Complaint = no_complaint
-    """What the service objects to in an order: a function of path and body that returns a sentence, or nothing."""
+    """The service's objection to an order: a function of path and body that returns a sentence, or nothing."""
 
     @property
     def name(self) -> str:
@@ -74,7 +74,7 @@ class HostedService:
 
     @property
     def capabilities(self) -> list[Capability]:
-        """What it can do, once for each mode: the abilities of the first model that has it."""
+        """Its abilities, once for each mode: those of the first model that has it."""
         found: dict[Mode, Capability] = {}
         for model in self.adapter.models.values():
             found |= {mode: one for mode, one in model.modes.items() if mode not in found}

@@ -42,7 +42,7 @@ _OPTIONS: dict[str, str | int] = {
 
 
 def end_version(seconds: Fraction) -> str:
-    """What the end of a clip depends on, beside the clip: part of a file name."""
+    """The dependencies of the end of a clip, beside the clip, as part of a file name."""
     return f"{_VERSION}-{float(seconds):g}s"
 
 

@@ -133,7 +133,7 @@ class Capability(Frozen):
 
 
 class Model(Frozen):
-    """What a service sells under one name: a model, or a family of which it orders another one in each mode."""
+    """A thing that a service sells under one name: a model, or a family of which it orders another one in each mode."""
 
     modes: Mapping[Mode, Capability]
     max_concurrent: int | None = None

@@ -254,7 +254,7 @@ class HostedProvider(Provider):
         )
 
     def capability_of(self, request: Request) -> Capability:
-        """What the service can do with the model of a request, in its mode."""
+        """The abilities of a request's model, in its mode."""
         return find_capability(type(self), request.model, request.mode, self._models)
 
     async def _upload_once(

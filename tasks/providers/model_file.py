@@ -84,7 +84,7 @@ _OF_CLIPS = frozenset(
 
 
 class _Terms(Frozen):
-    """What a model takes, in all modes or in one. The keys are those of `model_fields_set`."""
+    """The abilities of a model, in all modes or in one. The keys are those of `model_fields_set`."""
 
     model_config = ConfigDict(str_strip_whitespace=True)
 
@@ -168,7 +168,7 @@ def read_file(path: Path, changed: float) -> OwnModels:
 
 
 def _wrong_models(file: _ModelFile, positions: Positions, found: dict[str, dict[str, Model]]) -> Iterator[Problem]:
-    """What is wrong with models that are well formed; the others are put into `found`."""
+    """The problems of models that are well formed; the others are put into `found`."""
     for service, entries in file.services.items():
         shipped = load(service).models
         for name, entry in entries.items():

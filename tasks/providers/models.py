@@ -109,7 +109,7 @@ def _makes_clips(model: Model) -> bool:
 def find_capability(
     service: type[Provider], model: str | None, mode: Mode, models: Mapping[str, Model] | None = None
 ) -> Capability:
-    """What a service can do with a model, found as by `find_model`, in a mode; without a name, a picture is made by
+    """The abilities of a service's model, found as by `find_model`, in a mode; without a name, a picture is made by
     `still_model`. Raises LookupError if it cannot."""
     is_usual_picture = model is None and mode is Mode.STILL
     found = (still_model if is_usual_picture else find_model)(service, model, models)

@@ -57,7 +57,7 @@ class TaskStatus(Frozen):
 
     @property
     def billed(self) -> Fraction | None:
-        """What the service says it billed, in the unit of the price: seconds, or pictures. None if it does not say."""
+        """The amount that was billed, in the unit of the price: seconds, or pictures. None if the service does not say."""
         return self.billed_seconds if self.billed_seconds is not None else self.billed_pictures
 
 
@@ -75,7 +75,7 @@ class RemoteTask(Frozen):
     outcome: Literal["", "succeeded", "failed"] = ""
     """How it ended; empty if the list does not say."""
     cost: Money | None = None
-    """What it was charged; None if the list does not say."""
+    """The charge for it; None if the list does not say."""
 
 
 class PublishedPrice(Frozen):
@@ -104,7 +104,7 @@ class Provider(ABC):
 
     name: ClassVar[str]
     models: ClassVar[Mapping[str, Model]]
-    """What it sells, by the names that storyboards use; the first is made if a storyboard names none."""
+    """Its models, by the names that storyboards use; the first is made if a storyboard names none."""
     capabilities: ClassVar[Mapping[Mode, Capability]]
     """The first of `models`, by mode. A service that sells one thing writes this instead of `models`."""
     paid: ClassVar[bool] = True

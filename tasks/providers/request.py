@@ -110,7 +110,7 @@ class Request(Frozen):
     edited: Attachment | None = None
     """The clip of another take, which this one is an edit of."""
     audio: Literal["", "origin", "auto"] = ""
-    """What becomes of the sound of the edited clip; empty if none is edited."""
+    """The fate of the sound of the edited clip; empty if none is edited."""
     sound: Attachment | None = None
     """The recording that the clip is made to, from its first frame on."""
     board: Board | None = None

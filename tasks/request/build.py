@@ -196,7 +196,7 @@ def _mode(storyboard: Storyboard, shot: Shot) -> Mode:
 
 
 def _capability(shot: Shot, provider: type[Provider], mode: Mode) -> Capability:
-    """What the service does with the shot's model in a mode. Raises Unsupported if it lacks the model, or the mode."""
+    """The abilities of the shot's model in a mode. Raises Unsupported if the service lacks the model, or the mode."""
     model = find_model(provider, shot.model)
     if model is None:
         known = models_of(provider)
@@ -213,7 +213,7 @@ def _capability(shot: Shot, provider: type[Provider], mode: Mode) -> Capability:
 
 
 def name_of_service(service: type[Provider], shot: Shot) -> str:
-    """What a message calls the service: `wan3.0-video at dashscope` if the shot names its model."""
+    """The service's name in messages: `wan3.0-video at dashscope` if the shot names its model."""
     return f"{shot.model} at {service.name}" if shot.model else service.name
 
 

@@ -73,7 +73,7 @@ def build_pictures(
 
 
 def _capability(picture: PictureShot, provider: type[Provider]) -> Capability:
-    """What the service's picture model does. Raises Unsupported if there is none of that name, or none at all."""
+    """The abilities of the service's picture model. Raises Unsupported if it has none of that name, or none at all."""
     model = still_model(provider, picture.model)
     if model and (capability := model.modes.get(Mode.STILL)):
         return capability

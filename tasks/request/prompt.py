@@ -82,7 +82,7 @@ def build_picture_prompt(
 
 
 def _sheet(storyboard: Storyboard, picture: PictureShot, labels: Mapping[str, Sequence[str]]) -> Iterator[str]:
-    """What a sheet shows. The name is not in it, so that all films that describe the same have one sheet."""
+    """The sentences on a sheet. The name is not in it, so that all films that describe the same have one sheet."""
     is_person = picture.of in storyboard.cast
     noun: CastMember | Location = storyboard.cast[picture.of] if is_person else storyboard.locations[picture.of]
     who = with_article(noun.description) or ("the person" if is_person else "the place")

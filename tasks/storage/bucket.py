@@ -21,7 +21,7 @@ _SETTINGS = ("NoCredentialsError", "PartialCredentialsError", "ProfileNotFound",
 """Names of botocore's errors that the user must correct. They share no base class but the root of all its errors."""
 
 _VERSIONS = ("ETag", "etag", "mtime", "LastModified", "last_modified", "created")
-"""What file systems of fsspec say of a file's version, the surest first."""
+"""The keys by which file systems of fsspec name a file's version, the surest first."""
 _BLOCK = 4 << 20
 """Bytes that are read at once of a file whose size is bounded."""
 _S3_PART = 8 << 20

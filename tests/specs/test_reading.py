@@ -120,7 +120,7 @@ shots:
         ("shots: [{shot: 1, action: ' '}]\n", "3:27: `action` is empty (write a text"),
         ("shots: [{shot: 1, action: {mira}}]\n", "3:27: `action` is not a text, because `{` opens a mapping (put"),
         ("shots: [{shot: 1, action: true}]\n", "3:27: `action` is `true`, but must be a text"),
-        ("shots: [{shot: 1}]\n", "3:9: `action` is missing (what happens, in the present tense)"),
+        ("shots: [{shot: 1}]\n", "3:9: `action` is missing (the action, in the present tense)"),
         ("shots: [{shot: 1, action: x, takes: 2.5}]\n", "3:37: `takes` is `2.5`, but must be a whole number"),
         ("shots: [{shot: 1, action: x, takes: '2'}]\n", "3:37: `takes` is `2`: not a whole number (write it without"),
         ("shots: [{shot: 1, action: x, takes: 21}]\n", "3:37: `takes` is `21`, but must be at most 20"),

@@ -17,9 +17,9 @@ from storyreel.flows.planning.takes.upstream import as_upstream, upstream_of
 from storyreel.flows.planning.takes.verdicts import apply_verdicts
 from storyreel.flows.planning.warnings import upstream_first
 from storyreel.specs.cut import build_cut
+from storyreel.specs.language.slates import owner_of
 from storyreel.specs.pictures import PictureShot
 from storyreel.specs.problems.problem import Problem, StoryboardError
-from storyreel.specs.slates import owner_of
 from storyreel.specs.storyboard import Shot, Storyboard
 from storyreel.tasks.prices.price_list import PriceList
 from storyreel.tasks.request.attachments import NO_PICTURES, Pictures, Upstream

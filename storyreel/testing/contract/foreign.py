@@ -30,7 +30,7 @@ LINKS = (
 
 @pytest.mark.asyncio
 class ForeignAnswers:
-    """What comes from outside is checked."""
+    """Text and amounts from outside are checked."""
 
     @pytest.mark.parametrize("id", IDS)
     async def test_a_task_of_any_name_is_asked_for_by_exactly_that_name(self, service: HostedService, id: str) -> None:

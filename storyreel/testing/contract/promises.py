@@ -1,4 +1,4 @@
-"""What a service promises before an order, and offers besides."""
+"""The promises of a service before an order, and its further offers."""
 
 from __future__ import annotations
 

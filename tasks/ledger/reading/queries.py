@@ -76,7 +76,7 @@ class Queries(ABC):
         return self._reading(lambda connection: totals.spent(connection, wanted, by))
 
     def charges(self, **wanted: Unpack[PurchaseFilter]) -> tuple[Charge, ...]:
-        """What matching orders cost against what was quoted for them, by service and model."""
+        """The charges for matching orders beside their quotes, by service and model."""
         return self._reading(lambda connection: charges.charges(connection, wanted))
 
     def history(self, key: str) -> tuple[Event, ...]:

@@ -15,8 +15,8 @@ from pydantic import Field
 
 from storyreel.specs.foreign_text import storable
 from storyreel.specs.frozen import Frozen
+from storyreel.specs.language.slates import shot_of, slates_of
 from storyreel.specs.money import Money, sums
-from storyreel.specs.slates import shot_of, slates_of
 from storyreel.tasks.ledger.budget import Scope
 from storyreel.tasks.ledger.purchase import By, PurchaseFilter
 from storyreel.tasks.ledger.reading.connection import Connection, Values, marks

@@ -37,7 +37,7 @@ class Pane(NamedTuple):
         return bool(self.picture and self.picture.video)
 
     def seen(self, window: Window) -> Image.Image:
-        """What a window shows of the stage, in the size of the pane."""
+        """The part of the stage that a window shows, in the size of the pane."""
         box = (window.x, window.y, window.x + window.width, window.y + window.height)
         size = self.camera.canvas
         return self.stage.resize((size.width, size.height), Image.Resampling.BICUBIC, box=box)

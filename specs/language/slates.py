@@ -8,7 +8,7 @@ PictureKind = Literal["still", "last still", "sheet"]
 
 _SUFFIXES: dict[PictureKind, str] = {"still": "still", "last still": "last-still", "sheet": "sheet"}
 _PICTURE = "@"
-"""What parts the slate of a picture: an author's slate never has it."""
+"""The sign in the slates of pictures; an author's slate never has it."""
 
 
 def picture_slate(of: str, kind: PictureKind) -> str:
