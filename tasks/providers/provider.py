@@ -57,7 +57,7 @@ class TaskStatus(Frozen):
 
     @property
     def billed(self) -> Fraction | None:
-        """The amount that was billed, in the unit of the price: seconds, or pictures. None if the service does not say."""
+        """The amount billed, in the unit of the price: seconds, or pictures. None if the service does not say."""
         return self.billed_seconds if self.billed_seconds is not None else self.billed_pictures
 
 
