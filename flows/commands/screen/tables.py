@@ -186,10 +186,15 @@ def _price_range(prices: Iterable[Money | None]) -> str:
 
 
 def _price_notes(plan: Plan) -> Iterator[tuple[str, list[str]]]:
+    """Each note on a price, with the shots that it holds for, or with takes of those that have others too."""
+    of_shot: dict[str, set[str]] = {}
+    for take in plan.bought:
+        of_shot.setdefault(take.shot, set()).add(take.chosen.price_note)
     notes: dict[str, dict[str, None]] = {}
     for take in plan.bought:
         if take.chosen.price_note:
-            notes.setdefault(take.chosen.price_note, {})[take.shot] = None
+            what = take.shot if len(of_shot[take.shot]) == 1 else f"{take.shot} take {take.take}"
+            notes.setdefault(take.chosen.price_note, {})[what] = None
     return ((note, list(shots)) for note, shots in notes.items())
 
 

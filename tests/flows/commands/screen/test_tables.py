@@ -54,6 +54,14 @@ def test_a_note_names_some_of_many_shots_and_counts_the_others(tmp_path: Path) -
     assert "and 276 more:" in note
 
 
+def test_a_note_on_the_price_of_one_take_of_a_shot_names_the_take(tmp_path: Path) -> None:
+    edited = _shots(2).replace("S1, ", "S1, takes: 2, edit: {take: 1, instruction: Dusk}, ")
+    printed = _printed(tmp_path, edited, "dashscope")
+    assert [line for line in printed.splitlines() if "edited clip" in line] == [
+        "note: price of S1 take 3: 5 s of the edited clip included"
+    ]
+
+
 def test_which_clips_are_made_to_their_recordings_is_told(tmp_path: Path) -> None:
     with wave.open(str(tmp_path / "line.wav"), "wb") as sound:
         sound.setparams((1, 2, 8000, 0, "NONE", ""))
