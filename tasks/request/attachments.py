@@ -301,7 +301,13 @@ class AttachmentBuilder:
         if limits and take.seconds is not None and not limits[0] <= take.seconds <= limits[1]:
             has = f"{name} has {float(take.seconds):.4g}"
             what = f"{self.service} edits clips of {limits[0]} to {limits[1]} s, and {has}"
-            raise Unsupported("edit", what, f"edit a take of {limits[0]} to {limits[1]} s")
+            hint = alternatives(
+                self.shot.model,
+                self._mode,
+                lambda c: c.edits is not None and c.edits[0] <= take.seconds <= c.edits[1],
+                f"edit a take of {limits[0]} to {limits[1]} s",
+            )
+            raise Unsupported("edit", what, hint)
         if not self._can_send("edited"):
             raise self._links_only(f"the clip of {name}", "edited", "edit", ())
         return Attachment(kind="video", digest=f"take:{take.key}", source="", seconds=take.seconds)

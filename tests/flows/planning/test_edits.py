@@ -121,6 +121,11 @@ def test_a_model_that_edits_all_of_a_clip_is_paid_for_all_of_it(tmp_path: Path) 
     with pytest.raises(StoryboardError) as refused:
         plan(tmp_path, ", duration: 2s", ", model: happyhorse-1.1" + OF_1A)
     assert "edits clips of 3 to 15 s, and 1A, which it edits has 2" in refused.value.problems[0].message
+    (problem,) = refused.value.problems
+    assert problem.hint.startswith("shoot it with `model: wan2.7` at apiyi or dashscope, or edit a take")
+    with pytest.raises(StoryboardError) as refused:
+        plan(tmp_path, ", duration: 12s" + OWN)
+    assert refused.value.problems[0].hint.startswith("shoot it with `model: happyhorse-1.1` at aimlapi or apiyi")
 
 
 def test_pictures_beside_a_clip_are_refused_where_none_are_taken(tmp_path: Path) -> None:
