@@ -14,7 +14,7 @@ from contextvars import ContextVar
 from uuid import UUID
 
 from storyreel.flows.errors import RunFailed
-from storyreel.flows.servers.ephemeral import FOR_ONE_RUN, EphemeralServer
+from storyreel.flows.servers.ephemeral import EphemeralServer
 from storyreel.flows.servers.kept import BorrowedServer, Keeping, borrowed_server
 from storyreel.flows.servers.local import Tell, local_server, pages_url, probe
 from storyreel.flows.servers.prefect_settings import (
@@ -83,7 +83,7 @@ def run_server() -> Iterator[RunServer | None]:
     server: RunServer | None = borrowed_server(settings)
     if server is None:
         seconds = kept_seconds()
-        server = EphemeralServer(FOR_ONE_RUN, Keeping(seconds=seconds, settings=settings) if seconds else None)
+        server = EphemeralServer(Keeping(seconds=seconds, settings=settings) if seconds else None, for_one_run=True)
     with server:
         yield server
 

@@ -20,7 +20,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from io import FileIO
 from pathlib import Path
 from types import MappingProxyType, ModuleType
@@ -29,7 +29,7 @@ from typing import IO, Any
 from storyreel.flows.servers import kept as kept_servers
 from storyreel.flows.servers.kept import Keeping
 from storyreel.flows.servers.local import LASTING_LEASES, Tell, free_port, pages_url, wait_until_ready
-from storyreel.flows.servers.packed_database import provide_database
+from storyreel.flows.servers.packed_database import may_have_automations, provide_database
 
 _END_SECONDS = 10
 _COLLECT_AFTER = 50_000
@@ -50,26 +50,28 @@ FOR_ONE_RUN: Mapping[str, str] = MappingProxyType(
 )
 """Settings of a server that one run from the command line reports to, and nothing else."""
 
+_ONE_RUN = "one-run"
+"""The word for it to the server's process."""
+
 
 class EphemeralServer:
-    """A Prefect server as a context manager, with settings that give way to the user's.
+    """A Prefect server as a context manager; `for_one_run` with the settings for that, which give way to the user's.
 
     Most of its start is imports, so the process is created before it is known whether it is needed; it serves after
     `begin`. In a session of its own, Ctrl-C does not reach it: it must still take the run's last states.
     """
 
-    def __init__(self, settings: Mapping[str, str] = MappingProxyType({}), keeping: Keeping | None = None) -> None:
+    def __init__(self, keeping: Keeping | None = None, *, for_one_run: bool = False) -> None:
         self._log = tempfile.TemporaryFile()  # noqa: SIM115
         self._process = subprocess.Popen(
-            # -P: a prefect.py in the user's folder is not imported.
-            [sys.executable, "-P", "-m", "storyreel.flows.servers.ephemeral"],
+            self.program(for_one_run=for_one_run),
             stdin=subprocess.PIPE,
             stdout=self._log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
             env={
                 **LASTING_LEASES,
-                **settings,
+                **(FOR_ONE_RUN if for_one_run else {}),
                 **os.environ,
                 "PREFECT_UI_ENABLED": "false",
                 "PREFECT_SERVER_LOGGING_LEVEL": "ERROR",
@@ -79,6 +81,12 @@ class EphemeralServer:
         self._keeping = keeping
         self._use: IO[bytes] | None = None
         """Open while this run uses the server, if that is kept afterwards."""
+
+    @staticmethod
+    def program(*, for_one_run: bool) -> list[str]:
+        """The command line of the process."""
+        # -P: a prefect.py in the user's folder is not imported.
+        return [sys.executable, "-P", "-m", __name__, *([_ONE_RUN] if for_one_run else [])]
 
     def __enter__(self) -> EphemeralServer:
         return self
@@ -156,6 +164,16 @@ def serving_application() -> tuple[Any, ModuleType]:
     return application, uvicorn
 
 
+def without_triggers() -> AbstractContextManager[Any]:
+    """A context in which a server looks for no automation that an event triggers.
+
+    To be ready for one costs the second in which a run begins 0.2 s of the processor, and each event a bit (3.9.1).
+    """
+    from prefect.settings import PREFECT_SERVER_SERVICES_TRIGGERS_ENABLED, temporary_settings
+
+    return temporary_settings({PREFECT_SERVER_SERVICES_TRIGGERS_ENABLED: False})
+
+
 def _serve() -> None:
     """Import Prefect's server, and serve at the port that standard input gives."""
     application, uvicorn = serving_application()
@@ -165,7 +183,8 @@ def _serve() -> None:
     if port := told.readline().decode().strip():
         threading.Thread(target=_end_in_time, args=(told,), daemon=True).start()
         provide_database()
-        uvicorn.run(application, host="127.0.0.1", port=int(port), log_level="error")
+        with without_triggers() if _ONE_RUN in sys.argv and not may_have_automations() else nullcontext():
+            uvicorn.run(application, host="127.0.0.1", port=int(port), log_level="error")
 
 
 if __name__ == "__main__":

@@ -34,12 +34,29 @@ def provide_database() -> bool:
     """
     from prefect.settings import get_current_settings
 
-    settings = get_current_settings()
-    place, database = settings.home / "prefect.db", settings.server.database
-    address = database.connection_url
-    if not address or address.get_secret_value() != f"sqlite+aiosqlite:///{place}" or not database.migrate_on_start:
+    if not (place := _default_place()) or not get_current_settings().server.database.migrate_on_start:
         return False
     return _is_missing(place) and _is_known() and write_database(place)
+
+
+def may_have_automations() -> bool:
+    """Whether Prefect's database has automations; also if it is another than the default one, or cannot be read."""
+    if not (place := _default_place()):
+        return True
+    try:
+        with closing(sqlite3.connect(f"{place.as_uri()}?mode=ro", uri=True)) as database:
+            return database.execute("SELECT 1 FROM automation LIMIT 1").fetchone() is not None
+    except sqlite3.Error:
+        return True
+
+
+def _default_place() -> Path | None:
+    """The file of Prefect's default database; None if its settings name another database."""
+    from prefect.settings import get_current_settings
+
+    settings = get_current_settings()
+    place, address = settings.home / "prefect.db", settings.server.database.connection_url
+    return place if address and address.get_secret_value() == f"sqlite+aiosqlite:///{place}" else None
 
 
 def write_database(place: Path) -> bool:

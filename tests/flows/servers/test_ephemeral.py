@@ -6,6 +6,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import typer
@@ -15,7 +16,9 @@ from storyreel.flows.commands.render import render
 from storyreel.flows.errors import RunFailed
 from storyreel.flows.servers import choose, ephemeral
 from storyreel.flows.servers.choose import kept_seconds
-from storyreel.flows.servers.ephemeral import FOR_ONE_RUN
+from storyreel.flows.servers.ephemeral import FOR_ONE_RUN, EphemeralServer
+from tests.flows.servers.test_packed_database import automate
+from tests.prefect_server import move_in
 
 
 def test_prefect_knows_the_settings_of_a_runs_own_server(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -33,6 +36,29 @@ def test_prefect_knows_the_settings_of_a_runs_own_server(monkeypatch: pytest.Mon
         assert getattr(own.services, needed).enabled
     assert usual.register_blocks_on_start and not own.register_blocks_on_start
     assert usual.memoize_block_auto_registration and not own.memoize_block_auto_registration
+
+
+@pytest.mark.parametrize("for_one_run", [True, False])
+@pytest.mark.parametrize("has_automations", [True, False])
+def test_one_runs_server_is_ready_for_automations_if_there_are_any(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, for_one_run: bool, has_automations: bool
+) -> None:
+    from prefect.settings import PREFECT_HOME, get_current_settings, temporary_settings
+
+    told: list[bool] = []
+    uvicorn = SimpleNamespace(run=lambda *_, **__: told.append(get_current_settings().server.services.triggers.enabled))
+    monkeypatch.setattr(ephemeral, "serving_application", lambda: (None, uvicorn))
+    monkeypatch.setattr(ephemeral, "_end_in_time", lambda told: None)
+    (tmp_path / "told").write_text("4711\n")
+    monkeypatch.setattr("sys.argv", EphemeralServer.program(for_one_run=for_one_run)[3:])
+    with temporary_settings({PREFECT_HOME: tmp_path}, restore_defaults={PREFECT_HOME}):
+        move_in(tmp_path)
+        if has_automations:
+            automate(tmp_path / "prefect.db")
+        with (tmp_path / "told").open() as told_port:
+            monkeypatch.setattr("sys.stdin", told_port)
+            ephemeral._serve()
+    assert told == [has_automations or not for_one_run]
 
 
 def test_it_starts_while_the_film_is_planned_and_ends_when_that_fails(

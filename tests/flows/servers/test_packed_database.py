@@ -11,7 +11,13 @@ from pathlib import Path
 import pytest
 
 from storyreel.flows.servers import packed_database
-from storyreel.flows.servers.packed_database import REVISION, migrated, provide_database, write_database
+from storyreel.flows.servers.packed_database import (
+    REVISION,
+    may_have_automations,
+    migrated,
+    provide_database,
+    write_database,
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -95,8 +101,26 @@ def test_a_database_that_settings_name_is_prefects_matter(
     monkeypatch.setattr("prefect.settings.get_current_settings", Settings)
     monkeypatch.setenv(variable, value)
     assert not provide_database() and not any(home.glob("prefect.db*"))
+    assert may_have_automations()
     monkeypatch.delenv(variable)
     assert provide_database()
+
+
+def automate(database: Path) -> None:
+    """Write a row as that of an automation into a database of Prefect's."""
+    with closing(sqlite3.connect(database)) as opened, opened:
+        opened.execute('insert into automation (name, description, "trigger", actions) values ("a", "", "{}", "[]")')
+
+
+def test_a_run_of_ones_own_looks_for_automations_where_there_may_be_some(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert may_have_automations(), "as long as there is no database to look into"
+    assert provide_database() and not may_have_automations()
+    automate(home / "prefect.db")
+    assert may_have_automations()
+    (home / "prefect.db").write_bytes(b"what no database is")
+    assert may_have_automations()
 
 
 def test_a_folder_that_cannot_be_written_is_prefects_matter(tmp_path: Path) -> None:
