@@ -297,14 +297,14 @@ class AttachmentBuilder:
 
     def edited(self, take: Upstream, name: str) -> Attachment:
         """The clip of the take that is edited, which a message calls `name`. Raises Unsupported."""
-        limits = self.capability.edits
-        if limits and take.seconds is not None and not limits[0] <= take.seconds <= limits[1]:
-            has = f"{name} has {float(take.seconds):.4g}"
+        limits, seconds = self.capability.edits, take.seconds
+        if limits and seconds is not None and not limits[0] <= seconds <= limits[1]:
+            has = f"{name} has {float(seconds):.4g}"
             what = f"{self.service} edits clips of {limits[0]} to {limits[1]} s, and {has}"
             hint = alternatives(
                 self.shot.model,
                 self._mode,
-                lambda c: c.edits is not None and c.edits[0] <= take.seconds <= c.edits[1],
+                lambda c: c.edits is not None and c.edits[0] <= seconds <= c.edits[1],
                 f"edit a take of {limits[0]} to {limits[1]} s",
             )
             raise Unsupported("edit", what, hint)
