@@ -17,7 +17,6 @@ from storyreel.flows.player.links import Links
 from storyreel.flows.production.report import RenderedTake, Rendering
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.money import Money, sums
-from storyreel.specs.problems.phrases import listed
 from storyreel.tasks.ledger.ledger import Spend
 from storyreel.tasks.media.frames import jpeg
 from storyreel.tasks.progress import Stage
@@ -198,7 +197,7 @@ def _costs(parts: Sequence[Spend]) -> dict[str, str]:
 
 def _state(row: Row) -> str:
     if row.take.waits_for:
-        return f"waits for {_escape(listed(row.take.waits_for, 'and'))}"
+        return f"waits for {_escape(' and '.join(row.take.waits_for))}"
     if row.stage is None:
         return _PLANNED[row.take.state]
     word = _LABELS.get(row.stage, row.stage)

@@ -17,6 +17,8 @@ from storyreel.flows.player.links import Links
 from storyreel.flows.review.model import ShotToReview, TakeToReview
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.money import Money
+from storyreel.specs.problems.phrases import counted
+from storyreel.specs.slates import owner_of
 from storyreel.tasks.ledger.purchase import NewVerdict, Word
 from storyreel.tasks.strips import strip_jpeg
 
@@ -68,11 +70,14 @@ def review_form(question: Question, problems: Mapping[str, str], house: Path, li
     for position, (name, shot) in enumerate(question.shots.items(), 1):
         answer = _answer_model(name, shot)
         text = _description(shot, problems.get(shot.slate, ""), house, links, room)
-        field = Field(answer(), title=f"Shot {shot.slate}", description=text, json_schema_extra={"position": position})
+        field = Field(answer(), title=_title(shot), description=text, json_schema_extra={"position": position})
         fields[name] = (answer, field)
     form = create_model("Review", __base__=RunInput, **fields)
-    wait = "1 shot waits" if len(question.shots) == 1 else f"{len(question.shots)} shots wait"
-    return form.with_initial_data(description=f"{wait} for approval.")
+    stills = sum(shot.kind != "clip" for shot in question.shots.values())
+    kinds = ((stills, "still"), (len(question.shots) - stills, "shot"))
+    waiting = " and ".join(counted(number, kind) for number, kind in kinds if number)
+    verb = "waits" if len(question.shots) == 1 else "wait"
+    return form.with_initial_data(description=f"{waiting} {verb} for approval.")
 
 
 def budget_form(question: Question, why: str, purchases: str) -> type[RunInput]:
@@ -135,6 +140,11 @@ def approved_budget(question: Question, answer: Mapping[str, Any]) -> Money | No
     return Money(amount=Decimal(str(given.amount)), currency=question.money.currency)
 
 
+def _title(shot: ShotToReview) -> str:
+    """The title of a shot's field: `Shot 1A`, `Last still of 1A`."""
+    return f"Shot {shot.slate}" if shot.kind == "clip" else f"{shot.kind.capitalize()} of {owner_of(shot.slate)}"
+
+
 def _answer_model(name: str, shot: ShotToReview) -> type[BaseModel]:
     numbers: Any = Literal[tuple(take.take for take in shot.takes)]
     fields: dict[str, Any] = {
@@ -156,13 +166,14 @@ def _description(shot: ShotToReview, problem: str, house: Path, links: Links, ro
         remarks = f": {escape(take.remarks)}" if take.remarks else ""
         cost = f", {take.cost}" if take.cost and take.cost.amount else "" if take.cost else ", price unknown"
         address = links.take(take.clip.stem, shot.slate, take.take)
-        play = f"[play take {take.take}]({link_address(address)})" if address else ""
+        verb = "play" if shot.kind == "clip" else "show"
+        play = f"[{verb} take {take.take}]({link_address(address)})" if address else ""
         line = f"take {take.take}, {take.state_in_words}, {take.service}{cost}{remarks}"
         paragraphs += [_picture(take, house, room), line, play]
     return "\n\n".join(filter(None, paragraphs))
 
 
 def _picture(take: TakeToReview, house: Path, room: int) -> str:
-    """First, middle and last frame of a clip; empty if there is no room, or it cannot be read any more."""
+    """First, middle and last frame of a clip, or a still; empty if there is no room, or it cannot be read any more."""
     picture = strip_jpeg(take.clip, house, _SIDE, room) if room else b""
     return f"![take {take.take}](data:image/jpeg;base64,{base64.b64encode(picture).decode()})" if picture else ""

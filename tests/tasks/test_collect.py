@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from storyreel.specs.storyboard import Mode
 from storyreel.tasks.collect import Take
 from storyreel.tasks.inspection.examine import Examined, examine
 from storyreel.tasks.inspection.inspect import Wanted, inspect_clip
@@ -24,6 +25,7 @@ from tests.services.jobs import Script
 from tests.tasks.generated_clips import make_clip
 from tests.tasks.odd_clips import broken_frames
 from tests.tasks.providers.hosted_services import SERVICES, Service
+from tests.tasks.providers.hosted_services import request as request_of
 from tests.tasks.test_order import Bench, bench
 
 
@@ -102,6 +104,55 @@ async def test_a_file_without_a_single_frame_is_never_taken_for_a_clip_but_kept(
         assert str(aside) in again.value.message
         assert on.state is State.SUBMITTED
         assert len(on.emulator.accepted) == 1
+
+
+@asynccontextmanager
+async def _still_bench(tmp_path: Path) -> AsyncIterator[Bench]:
+    """A bench whose take is a still, as a JPEG."""
+    async with bench(tmp_path, SERVICES["dashscope"]) as on:
+        on.emulator.picture_form = "JPEG"
+        request = request_of(SERVICES["dashscope"], Mode.STILL)
+        order = on.take.order.model_copy(update={"key": request.key, "model": request.model, "slate": "1A@still"})
+        on.take = on.take.model_copy(update={"request": request, "order": order})
+        yield on
+
+
+async def test_a_damaged_still_is_downloaded_again_and_bought_once(tmp_path: Path) -> None:
+    async with _still_bench(tmp_path) as on:
+        on.emulator.fault(Call.FETCH, Shortened(), times=1)
+        with pytest.raises(Transient, match=r"1A@still take 1 arrived damaged: the picture from dashscope is damaged"):
+            await on.make()
+        assert on.state is State.SUBMITTED
+        (aside,) = (tmp_path / "clips" / "damaged").iterdir()
+        assert aside.suffix == ".jpg" and not on.studio.clips.files()
+        still = await on.make()
+        assert still.path.suffix == ".jpg" and on.studio.clips.files() == [still.path]
+        assert on.state is State.FINISHED and len(on.emulator.accepted) == 1
+        assert not (await inspect_clip(still.path, on.take.request, Wanted(), on.studio.clips)).findings
+
+
+async def test_a_still_that_is_always_damaged_is_used_as_far_as_it_can_be_decoded(tmp_path: Path) -> None:
+    async with _still_bench(tmp_path) as on:
+        on.emulator.fault(Call.FETCH, Shortened(part=0.8), times=2)
+        with pytest.raises(Transient, match="arrived damaged"):
+            await on.make()
+        _come_earlier(tmp_path / "clips")
+        still = await on.make()
+        assert on.state is State.FINISHED and len(on.emulator.accepted) == 1
+        found = await inspect_clip(still.path, on.take.request, Wanted(), on.studio.clips)
+        assert [finding.what for finding in found.findings] == ["damage"]
+
+
+async def test_a_web_page_in_the_place_of_a_still_is_never_taken_for_one(tmp_path: Path) -> None:
+    (tmp_path / "page").write_bytes(b"<!DOCTYPE html><html>" + bytes(3000))
+    async with _still_bench(tmp_path) as on:
+        on.emulator.use_script(Script(waiting=0, running=0, delivers=tmp_path / "page"))
+        with pytest.raises(Transient, match="cannot be read as a picture"):
+            await on.make()
+        _come_earlier(tmp_path / "clips")
+        with pytest.raises(Transient, match="cannot be read as a picture"):
+            await on.make()
+        assert on.state is State.SUBMITTED and len(on.emulator.accepted) == 1
 
 
 def _come_earlier(clips: Path) -> None:

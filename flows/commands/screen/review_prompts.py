@@ -34,7 +34,7 @@ _CHOICES = "[a]pprove, [r]etake, [l]ater, [q]uit"
 def print_reviews(console: Terminal, title: str, reviews: Sequence[ShotReview]) -> None:
     """Print a row for each take, then the files of the takes that wait for a review."""
     if not reviews:
-        console.print("No shot needs a review; `review: required` in the storyboard asks for one.")
+        console.print("No shot or still needs a review; `review: required` in the storyboard asks for one.")
         return
     rows: list[Row] = []
     for review in reviews:
@@ -46,12 +46,12 @@ def print_reviews(console: Terminal, title: str, reviews: Sequence[ShotReview]) 
         for number, word in review.to_come:
             rows.append(Row([f"{slate} take {number}", Text(word, style=_COLOURS[word]), "", "", ""]))
     print_rows(console, _COLUMNS, rows, title)
-    waiting = [(review.shot.slate, take) for review in reviews for take in review.shot.takes if take.state == "wfa"]
+    waiting = [(review.shot, take) for review in reviews for take in review.shot.takes if take.state == "wfa"]
     links = playable_links() if waiting else NO_LINKS
-    for slate, take in waiting:
-        console.print(f"{slate} take {take.take}: {take.clip}", soft_wrap=True)
-        if address := links.take(take.clip.stem, slate, take.take):
-            console.print(f"  play: {address}", soft_wrap=True)
+    for shot, take in waiting:
+        console.print(f"{shot.slate} take {take.take}: {take.clip}", soft_wrap=True)
+        if address := links.take(take.clip.stem, shot.slate, take.take):
+            console.print(f"  {'play' if shot.kind == 'clip' else 'show'}: {address}", soft_wrap=True)
 
 
 def playable_links() -> Links:

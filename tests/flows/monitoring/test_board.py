@@ -81,6 +81,21 @@ def test_a_take_to_approve_shows_its_review_state(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+def test_a_clip_that_waits_for_its_still_says_so_and_is_none_of_those_to_be_made(tmp_path: Path) -> None:
+    file = tmp_path / "film.yaml"
+    reviewed = "shots:\n  - {shot: 1A, action: Ana enters., duration: 2s, still: true, review: {still: required}}\n"
+    service = "title: Two Rooms\ndefaults: {provider: dashscope, stills: {model: wan2.7-image}}\n"
+    file.write_text(f"storyboard: 1\n{service}{reviewed}")
+    still, clip = rows_of(make_plan(read(file, {}), NOTHING))
+    links = Links("http://127.0.0.1:4210", b"secret")
+    made = still.model_copy(update={"stage": "done", "play": links.take("a" * 64, "1A@still", 1)})
+    text = board(make_plan(read(file, {}), NOTHING), [made, clip])
+    assert text.startswith("1 of 1 takes are finished\n")
+    assert "| 1A take 1 ★ |  | waits for 1A@still |" in text
+    assert "| 1A@still take 1 ★ | [show](http://127.0.0.1:4210/take/" in text
+    assert "★ in the cut, or used for what is" in text
+
+
 def test_a_cost_by_the_price_list_is_marked_and_none_is_shown_for_a_free_take() -> None:
     assert cost(Money(amount=Decimal("1.5"), currency="USD"), is_estimate=False) == "1.50 USD"
     assert cost(Money(amount=Decimal("1.5"), currency="USD"), is_estimate=True) == "≈ 1.50 USD"
