@@ -16,9 +16,9 @@ from storyreel.flows.markdown import escape, link_address
 from storyreel.flows.player.links import Links
 from storyreel.flows.review.model import ShotToReview, TakeToReview
 from storyreel.specs.frozen import Frozen
+from storyreel.specs.language.slates import owner_of
 from storyreel.specs.money import Money
 from storyreel.specs.problems.phrases import counted
-from storyreel.specs.slates import owner_of
 from storyreel.tasks.ledger.purchase import NewVerdict, Word
 from storyreel.tasks.strips import strip_jpeg
 
