@@ -17,7 +17,7 @@ TAG = "storyreel"
 """Tag of all runs and deployments."""
 DRAFT_TAG = "draft"
 """Tag of the runs of drafts, and of deployments that make them."""
-_FILM, _VERSION, _SERVICE = "film:", "version:", "service:"
+FILM_TAG, _VERSION, _SERVICE = "film:", "version:", "service:"
 _RUN_NAME = re.compile(r".*? (?P<begun>\d\d \w+ \d\d:\d\d)")
 _LONGEST = 60
 """Characters of a title in a name, a key or a tag."""
@@ -93,12 +93,12 @@ def scene_run_name(title: str, scene: str, *, is_draft: bool = False) -> str:
 
 def film_tag(title: str) -> str:
     """The tag by which runs and deployments of a film are found."""
-    return f"{_FILM}{_short(title)}"
+    return f"{FILM_TAG}{_short(title)}"
 
 
 def tagged_film(tags: Iterable[str]) -> str:
     """The title in the tag of a film, cut as in the name of a run; empty if there is no such tag."""
-    return next((tag.removeprefix(_FILM) for tag in tags if tag.startswith(_FILM)), "")
+    return next((tag.removeprefix(FILM_TAG) for tag in tags if tag.startswith(FILM_TAG)), "")
 
 
 def film_tags(title: str, version: str, services: Iterable[str] = (), *, is_draft: bool = False) -> list[str]:
@@ -110,7 +110,7 @@ def film_tags(title: str, version: str, services: Iterable[str] = (), *, is_draf
 def retagged(tags: Iterable[str], now: Iterable[str]) -> list[str]:
     """The tags of a run, with those of `film_tags` in place of earlier ones. A run has its deployment's at first, and
     renders what the storyboard says by now."""
-    ours = (_FILM, _VERSION, _SERVICE)
+    ours = (FILM_TAG, _VERSION, _SERVICE)
     return sorted({tag for tag in tags if tag != DRAFT_TAG and not tag.startswith(ours)} | {*now})
 
 

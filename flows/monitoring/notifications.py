@@ -28,6 +28,7 @@ from pydantic import SecretStr
 
 from storyreel.flows.lifecycle.automations import put_automation, read_automation
 from storyreel.flows.monitoring.occasions import NAMES, PAGES, TEST_EVENT, Name, Occasion, occasions
+from storyreel.flows.names import FILM_TAG
 from storyreel.flows.servers.prefect_internals import apprise_block, drain_events
 from storyreel.specs.foreign_text import printable
 from storyreel.specs.frozen import Frozen
@@ -209,7 +210,7 @@ def _action(channel: ChannelName, occasion: Occasion, block: UUID, pages: str) -
         return SendNotification(block_document_id=block, subject=f"Storyreel: {subject}", body=_text(lines))
     payload = _SLACK if channel == "slack" else _JSON
     template = f"{{% set subject %}}{subject}{{% endset %}}{{% set text %}}{_text(lines)}{{% endset %}}"
-    template += f"{{% set text = text | trim %}}{payload}"
+    template += f"{{% set text = text | trim %}}{_FILM}{payload}"
     return CallWebhook(block_document_id=block, payload=template.replace("@OCCASION@", occasion.name))
 
 
@@ -218,6 +219,12 @@ def _text(lines: list[str]) -> str:
     return "".join(f"{{% set line %}}{line}{{% endset %}}{{{{ line ~ '\n' if line | trim }}}}" for line in lines)
 
 
+_FILM = (
+    # Events of Prefect's own, such as that of a failed run, name no film; tags of the run or its deployment do.
+    "{% set film = namespace(title=event.resource['storyreel.film'] or '') %}"
+    "{% for tag in flow_run.tags or deployment.tags or [] %}{% if not film.title and tag.startswith('"
+    f"{FILM_TAG}') %}}{{% set film.title = tag[{len(FILM_TAG)}:] %}}{{% endif %}}{{% endfor %}}"
+)
 _SLACK = (
     # These three characters, and no others, are escaped (api.slack.com/docs/message-formatting, read 2026-11-29):
     # `<!channel>` in a title would call everybody.
@@ -226,7 +233,7 @@ _SLACK = (
 )
 _JSON = (
     '{"occasion": "@OCCASION@", "subject": {{ subject | tojson }}, "text": {{ text | tojson }}, '
-    "\"film\": {{ (event.resource['storyreel.film'] or '') | tojson }}, "
+    '"film": {{ film.title | tojson }}, '
     '"event": {{ event.event | tojson }}, "flow_run": {{ (flow_run.id | string if flow_run.id else None) | tojson }}, '
     '"details": {{ event.payload | tojson }}}'
 )

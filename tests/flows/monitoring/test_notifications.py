@@ -130,7 +130,11 @@ async def test_an_unknown_order_and_a_failed_run_are_told_with_their_reason(
     assert unknown["film"] == "Doubtful" and "take 1, apiyi: " in unknown["text"]
     assert "storyreel reconcile" in unknown["text"] and unknown["details"]["service"] == "apiyi"
     failed = told(hook, "failed")
-    assert failed["subject"].startswith("Doubtful ") and failed["subject"].endswith(" failed")
+    assert (
+        failed["film"] == "Doubtful"
+        and failed["subject"].startswith("Doubtful ")
+        and failed["subject"].endswith(" failed")
+    )
     assert "2 of 2 shots" in failed["text"] and f"{PAGES}/runs/flow-run/{run}" in failed["text"]
     assert len([one for one in hook.messages if one["occasion"] == "unknown"]) == 1, "of a run, the first is told"
 
@@ -143,16 +147,18 @@ async def test_a_run_that_no_worker_can_begin_and_a_worker_that_is_gone_are_told
         run = await client.create_flow_run_from_deployment(deployed.id)
         await client.set_flow_run_state(run.id, Crashed(message="Process exited with status code: 1."), force=True)
         failed = told(hook, "failed")
-        assert "could not begin" in failed["subject"] and "status code: 1." in failed["text"]
+        assert (
+            failed["film"] == "Alone" and "could not begin" in failed["subject"] and "status code: 1." in failed["text"]
+        )
         # As a worker does, or `serve`; and then never again.
         await client.get_scheduled_flow_runs_for_deployments([deployed.id])
         late = await client.create_flow_run_from_deployment(deployed.id)
         await client.set_flow_run_state(late.id, Late(), force=True)
     gone = told(hook, "worker")
-    assert gone["subject"] == f"no worker takes the runs of {on_set.folder.name}"
+    assert gone["film"] == "Alone" and gone["subject"] == f"no worker takes the runs of {on_set.folder.name}"
     assert f"{PAGES}/deployments/deployment/{deployed.id}" in gone["text"]
     waits = hook.wait_for(lambda one: "takes " + late.name in one["subject"], "a late run")
-    assert f"{PAGES}/runs/flow-run/{late.id}" in waits["text"]
+    assert waits["film"] == "Alone" and f"{PAGES}/runs/flow-run/{late.id}" in waits["text"]
 
 
 async def test_a_channel_is_told_of_what_was_asked_for_last_and_what_is_paused_stays_paused(server: str) -> None:
