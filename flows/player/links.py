@@ -8,6 +8,7 @@ import hmac
 import json
 import os
 import secrets
+import socket
 from collections.abc import Mapping
 from contextlib import suppress
 from http.client import HTTPConnection, HTTPException
@@ -15,8 +16,10 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
 
+from pydantic import Field
+
 from storyreel.flows.player.films import FilmRecord
-from storyreel.flows.servers.local import is_on_this_host
+from storyreel.flows.servers.local import free_port, is_on_this_host
 from storyreel.specs.frozen import Frozen
 from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.owner import Owner
@@ -36,7 +39,7 @@ _ANSWER_SECONDS = 5
 class PlayerRecord(Frozen):
     """The player of a home, as recorded in `player.json`."""
 
-    port: int = PORT
+    port: int = Field(default_factory=lambda: PORT)
     """The port at which it was last, and links lead to."""
     process: Owner | None = None
     """The process that `storyreel ui` started, alive or not."""
@@ -76,12 +79,10 @@ class Links(NamedTuple):
         have no links, unless `storyreel ui` has started a player here. Raises SettingsError.
         """
         base = Settings.read(environment).player_url.rstrip("/")
-        if not base:
-            record = PlayerRecord.of(home)
-            if api and not is_on_this_host(api) and not record.is_alive:
-                return NO_LINKS
-            base = f"http://{LOOPBACK}:{record.port}"
+        if not base and api and not is_on_this_host(api) and not PlayerRecord.of(home).is_alive:
+            return NO_LINKS
         try:
+            base = base or f"http://{LOOPBACK}:{_port(home, environment)}"
             return cls(base, secret_of(home, environment))
         except OSError:  # a home that cannot be written to has no player
             return NO_LINKS
@@ -118,6 +119,24 @@ def answers(home: Home, port: int, environment: Mapping[str, str] = os.environ) 
         return False
     finally:
         connection.close()
+
+
+def _port(home: Home, environment: Mapping[str, str]) -> int:
+    """The port of a home's player, also of one that is still to begin. Raises OSError.
+
+    If the default is another's, as that of another home's player, one is chosen and recorded now: a link that is made
+    before the player begins leads to it then.
+    """
+    port = PlayerRecord.of(home).port
+    if port != PORT or _record_path(home).exists():
+        return port
+    try:
+        socket.create_server((LOOPBACK, port)).close()
+    except OSError:
+        if not answers(home, port, environment):
+            port = free_port()
+            PlayerRecord(port=port).write(home)
+    return port
 
 
 def is_playing(home: Home, environment: Mapping[str, str] = os.environ) -> bool:

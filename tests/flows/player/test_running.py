@@ -20,7 +20,7 @@ import pytest
 
 from storyreel.flows.diagnostics.player_check import check_player
 from storyreel.flows.player import running
-from storyreel.flows.player.links import NO_LINKS, PORT, Links, PlayerRecord, answers, secret_of
+from storyreel.flows.player.links import NO_LINKS, Links, PlayerRecord, answers, secret_of
 from storyreel.flows.servers.local import ServerRecord, free_port, record_path
 from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.owner import owner_of_process
@@ -76,6 +76,22 @@ def test_a_port_of_another_program_is_left_alone_and_the_new_one_is_kept(home: P
         assert f":{found}/take/" in Links.of(made).take("a" * 64, "1A", 1)
 
 
+def test_a_link_that_is_made_before_the_player_begins_leads_to_it_though_another_has_the_default_port(
+    home: Path, tmp_path: Path, wait_until: Wait, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, others = Home.of(), Home.of({"STORYREEL_HOME": str(tmp_path / "other")})
+    PlayerRecord(port=free_port()).write(others)
+    with running.playing(others, print):
+        wait_until(lambda: plays(others))
+        monkeypatch.setattr("storyreel.flows.player.links.PORT", PlayerRecord.of(others).port)
+        link = Links.of(made).take("a" * 64, "1A", 1)
+        with running.playing(made, print):
+            wait_until(lambda: plays(made))
+            assert link.startswith(f"http://127.0.0.1:{PlayerRecord.of(made).port}/")
+            assert PlayerRecord.of(made).port != PlayerRecord.of(others).port
+            assert link == Links.of(made).take("a" * 64, "1A", 1)
+
+
 def test_the_player_of_another_home_is_not_taken_for_ones_own(home: Path, tmp_path: Path, wait_until: Wait) -> None:
     made, others = Home.of(), Home.of({"STORYREEL_HOME": str(tmp_path / "other")})
     with running.playing(others, print):
@@ -125,7 +141,8 @@ def test_the_secret_is_one_for_all_processes_and_for_nobody_else(home: Path) -> 
 def test_links_are_given_to_readers_who_can_open_them(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made, near, far = Home.of(), "http://127.0.0.1:4200/api", "https://prefect.studio/api"
     take = ("a" * 64, "1A", 1)
-    assert Links.of(made, near).take(*take).startswith(f"http://127.0.0.1:{PORT}/take/")
+    there = f"http://127.0.0.1:{PlayerRecord.of(made).port}/take/"
+    assert Links.of(made, near).take(*take).startswith(there)
     assert Links.of(made).take(*take) == Links.of(made, near).take(*take)
     assert Links.of(made, far) == NO_LINKS and NO_LINKS.take(*take) == "" and NO_LINKS.film(None) == ""
     PlayerRecord(process=owner_of_process(psutil.Process().pid)).write(made)
