@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from collections.abc import Iterator
@@ -22,7 +23,9 @@ from storyreel.flows.scene import shoot_scene
 from storyreel.specs.money import Money
 from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.ledger import State
+from tests.flows import warm
 from tests.flows.staging import Stage, staged
+from tests.pauses import PATIENCE
 from tests.services.aimlapi import Aimlapi, AimlapiSettings
 from tests.services.jobs import Failure, Phase, Script
 from tests.workers import Worker, begin, client, deploy, make_pool, run_of, state_of, wait_until, working
@@ -125,6 +128,34 @@ async def test_scenes_are_made_by_two_workers_and_the_film_is_the_same(stage: St
     code, _, err = alone.run()
     assert code == 0, err
     assert (tmp_path / "again" / "out" / "sequence.mp4").read_bytes() == film
+
+
+async def test_a_deployed_draft_is_made_by_scene_or_whole_and_nothing_of_its_film_is_bought(
+    stage: Stage, tmp_path: Path
+) -> None:
+    film = FILM.replace("Two Rooms\n", "Two Drafts\ndraft: {resolution: 720p}\n")
+    (tmp_path / "film.yaml").write_text(film.replace("fps: 12", "fps: 12, resolution: 1080p"))
+    make_pool("drafts")
+    command = ["deploy", "film.yaml", "--pool", "drafts", "--draft", "--spread", "scenes", "--yes", "--json"]
+    deploying = warm.begin(command, tmp_path, stage.environment)
+    said, err = deploying.communicate(timeout=PATIENCE)
+    assert deploying.returncode == 0, err
+    told = json.loads(said)
+    made = Path(told["out"]) / "draft" / "sequence.mp4"
+    with working("drafts", stage.environment, tmp_path):
+        by_scene = await begin(told["deployment"])
+        wait_until(lambda: state_of(by_scene).is_final(), "the end")
+        assert state_of(by_scene).name == "Completed", state_of(by_scene).message
+        clip = made.read_bytes()
+        whole = await begin(told["deployment"], spread="none")
+        wait_until(lambda: state_of(whole).is_final(), "the end of the second run")
+    assert state_of(whole).name == "Completed", state_of(whole).message
+    assert [each.state and each.state.name for each in scenes_of(by_scene)] == ["Completed"] * 2
+    assert scenes_of(whole) == [] and made.read_bytes() == clip
+    assert [json.loads(order)["resolution"] for order in stage.bought] == ["720p"] * 4
+    assert not (Path(told["out"]) / "sequence.mp4").exists()
+    runs = [run_of(by_scene), *scenes_of(by_scene), run_of(whole)]
+    assert all({"draft", "film:Two Drafts"} <= set(run.tags) for run in runs)
 
 
 async def test_scenes_that_nobody_picks_up_are_made_by_the_films_own_run(stage: Stage, tmp_path: Path) -> None:
