@@ -53,7 +53,7 @@ def test_a_worker_renders_what_was_deployed_on_its_schedule_and_when_asked(team:
     with team.client() as client:
         (schedule,) = client.read_deployment_schedules(UUID(deployed["id"]))
         assert schedule.schedule.timezone == "Asia/Tokyo"
-    team.worker("worker", is_cold=True)
+    team.worker("worker")
     asked = team.send_off(deployed["id"])
     team.wait_for(asked, "Completed")
     assert probe(team.folder / "renders" / "weekly" / "sequence.mp4").frames == 12
