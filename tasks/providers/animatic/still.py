@@ -137,7 +137,12 @@ def _in_rows(found: tuple[Picture, ...], box: Box, canvas: Canvas) -> Iterator[t
         wide = width(rows)
         return [(wide - gap * (len(each) - 1)) / _ratio(each) for each in rows]
 
-    rows = max(_parted(found), key=lambda rows: sum(map(mul, map(_ratio, rows), (h**2 for h in heights(rows)))))
+    def area(rows: _Rows) -> float:
+        """0 if there is no room for a row beside the others."""
+        high = heights(rows)
+        return sum(map(mul, map(_ratio, rows), (each**2 for each in high))) if min(high) > 0 else 0
+
+    rows = max(_parted(found), key=area)
     y = box.y + (box.height - sum(heights(rows)) - gap * (len(rows) - 1)) / 2
     for each, high in zip(rows, heights(rows), strict=True):
         yield each, Box(x=box.x, y=round(y), width=box.width, height=round(high))

@@ -197,3 +197,16 @@ async def test_the_camera_comes_to_the_end_that_was_drawn_instead_of_mixing_into
         picture.save(tmp_path / "bought.png")
     asked = asked.model_copy(update={"last_frame": made(tmp_path / "bought.png")})
     assert lay_out(asked, board_of(asked)).end
+
+
+@pytest.mark.parametrize("sizes", [[(60, 1200), *[(400, 400)] * 3], [(1600, 200)] * 4, [(20, 2000)] * 4])
+def test_pictures_of_any_shape_have_a_place_on_a_sheet(sizes: list[tuple[int, int]], tmp_path: Path) -> None:
+    pictures = []
+    for number, size in enumerate(sizes):
+        Image.new("RGB", size, "white").save(tmp_path / f"{number}.png")
+        pictures.append(attachment(tmp_path / f"{number}.png", subject="mira"))
+    white = shown(still("mira@sheet", references=pictures, place="", action="")).convert("L")
+    seen = white.point(lambda level: 255 if level > 245 else 0)
+    left, top, right, bottom = seen.getbbox() or (0, 0, 0, 0)
+    assert left > 400 and top >= 36 and right <= 1216 and bottom <= 684
+    assert sum(level > 245 for level in white.getdata()) > 10_000
