@@ -49,7 +49,7 @@ COMMANDS: Mapping[str, Listed] = MappingProxyType(
         ),
         "retake": Listed(
             "retake",
-            "Ask for another take of a shot, by a change in the storyboard. Makes and buys nothing.",
+            "Ask for another take of a shot, still or sheet, by a change in the storyboard. Makes and buys nothing.",
         ),
         "explain": Listed(
             "services",

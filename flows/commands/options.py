@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from storyreel.flows.commands.completion import complete_selection, complete_slate
 from storyreel.specs.foreign_text import json_text
 from storyreel.specs.secrets import hidden
 
@@ -29,6 +30,16 @@ STORYBOARD = "The storyboard: a YAML file, its address, or the address of a pack
 
 File = Annotated[Path, typer.Argument(metavar="STORYBOARD", help="The storyboard, a YAML file.", show_default=False)]
 Film = Annotated[str, typer.Argument(metavar="STORYBOARD", help=STORYBOARD, show_default=False)]
+
+Slate = Annotated[
+    str,
+    typer.Argument(
+        metavar="SHOT",
+        help="The slate of a shot: `1A`; of a still or a sheet: `1A@still`, `mira@sheet`.",
+        show_default=False,
+        autocompletion=complete_slate,
+    ),
+]
 
 
 def complete_service(incomplete: str) -> list[str]:
@@ -53,7 +64,8 @@ Select = Annotated[
         "--select",
         metavar="SHOTS",
         help="Make only these shots: `1B`, `1A+` with the shots that continue it, `scene:2`, `state:new`, `changed`, "
-        "`draft:approved`; separated by commas. The animatic stands in for the others.",
+        "`draft:approved`, `stills`, `1A@still`; separated by commas. The animatic stands in for the others.",
+        autocompletion=complete_selection,
     ),
 ]
 Stills = Annotated[

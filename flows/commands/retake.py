@@ -12,7 +12,7 @@ from unicodedata import normalize
 
 import typer
 
-from storyreel.flows.commands.options import AsJson, File, Set, parse_vars, print_result
+from storyreel.flows.commands.options import AsJson, File, Set, Slate, parse_vars, print_result
 from storyreel.flows.terminal import Terminal
 from storyreel.specs import editing
 from storyreel.specs.editing import Change
@@ -50,12 +50,7 @@ class Retaken(Frozen):
 
 def retake(
     storyboard: File,
-    shot: Annotated[
-        str,
-        typer.Argument(
-            metavar="SHOT", help="The slate: 1A, or 1A@still, 1A@last-still, mira@sheet.", show_default=False
-        ),
-    ],
+    shot: Slate,
     takes: Annotated[
         int | None,
         typer.Option("--takes", metavar="N", min=1, help="How many takes to add; default: 1, or none with --action."),
@@ -75,7 +70,7 @@ def retake(
     sets: Set = None,
     as_json: AsJson = False,
 ) -> None:
-    """Ask for another take of a shot, a still or a sheet, by a change in the storyboard. Makes and buys nothing."""
+    """Ask for another take of a shot, still or sheet, by a change in the storyboard. Makes and buys nothing."""
     if circle is not None and (takes is not None or keep_circled or action is not None):
         others = "--takes, --keep-circled and --action"
         raise typer.BadParameter(f"--circle only chooses among the takes; leave {others} out")

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from storyreel.flows.commands.completion import complete_slate
 from storyreel.flows.commands.options import AsJson, Draft, File, Provider, Set, can_ask, output, print_json, request_of
 from storyreel.flows.terminal import Terminal
 
@@ -16,7 +17,10 @@ def review(
     approve: Annotated[
         list[str] | None,
         typer.Option(
-            "--approve", metavar="SHOT[:TAKE]", help="Use this take in the cut; without a number the best. Repeatable."
+            "--approve",
+            metavar="SHOT[:TAKE]",
+            help="Use this take in the cut, or this still; without a number the best. Repeatable.",
+            autocompletion=complete_slate,
         ),
     ] = None,
     retake: Annotated[
@@ -25,6 +29,7 @@ def review(
             "--retake",
             metavar="SHOT[:TAKE]",
             help="Replace this take by a new one; without a number all takes of the shot. Repeatable.",
+            autocompletion=complete_slate,
         ),
     ] = None,
     everything: Annotated[
@@ -32,7 +37,7 @@ def review(
     ] = False,
     note: Annotated[str, typer.Option("--note", metavar="TEXT", help="The reason, kept with the verdict.")] = "",
     action: Annotated[
-        str, typer.Option("--action", metavar="TEXT", help="With --retake: the new action of the shot.")
+        str, typer.Option("--action", metavar="TEXT", help="With --retake: the new action, or words of the picture.")
     ] = "",
     provider: Provider = None,
     sets: Set = None,

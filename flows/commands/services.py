@@ -8,13 +8,23 @@ from typing import Annotated
 
 import typer
 
-from storyreel.flows.commands.options import AsJson, Draft, Film, Provider, Set, parse_vars, print_result, request_of
+from storyreel.flows.commands.options import (
+    AsJson,
+    Draft,
+    Film,
+    Provider,
+    Set,
+    Slate,
+    parse_vars,
+    print_result,
+    request_of,
+)
 from storyreel.flows.terminal import Terminal
 
 
 def explain(
     storyboard: Film,
-    shot: Annotated[str, typer.Argument(metavar="SHOT", help="The shot's slate.", show_default=False)],
+    shot: Slate,
     take: Annotated[
         int | None, typer.Option("--take", metavar="N", help="The number of the take; default: the one in the cut.")
     ] = None,

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from storyreel.specs.money import sums
-from storyreel.specs.problems.phrases import counted
+from storyreel.specs.problems.phrases import counted, listed
 
 if TYPE_CHECKING:
     from storyreel.flows.planning.model import Plan, PlannedTake, TakeState
@@ -52,6 +52,13 @@ def summarize_purchases(takes: Sequence[PlannedTake]) -> str:
 
 def _word(take: PlannedTake) -> str:
     return "take" if take.kind == "clip" else "picture"
+
+
+def reason_of(take: PlannedTake) -> str:
+    """The reason for a take's state, after what holds it back."""
+    if take.waits_for:
+        return f"waits for the approval of {listed(take.waits_for, 'and')}; {take.reason}"
+    return f"not selected; {take.reason}" if take.is_stand_in else take.reason
 
 
 def amounts_of(takes: Iterable[PlannedTake], unknown: str) -> list[str]:

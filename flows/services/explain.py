@@ -11,12 +11,13 @@ from typing import Any
 from unicodedata import normalize
 
 from storyreel.flows.planning.model import Plan, PlannedTake
+from storyreel.flows.planning.summary import reason_of
 from storyreel.flows.services.catalogue import transport_of
 from storyreel.flows.terminal import Terminal, styled
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.language.slates import owner_of, picture_slate
 from storyreel.specs.problems.phrases import counted, listed, suggestion
-from storyreel.specs.storyboard import Storyboard, is_remote
+from storyreel.specs.storyboard import Mode, Storyboard, is_remote
 from storyreel.tasks.providers import load
 from storyreel.tasks.providers.hosted import HostedProvider
 from storyreel.tasks.providers.http.client import order_headers
@@ -70,12 +71,14 @@ class Explanation(Frozen):
         return {
             "shot": self.take.shot,
             "take": self.take.take,
+            "kind": self.take.kind,
             "provider": request.provider,
             "model": request.model,
             "mode": request.mode.value,
             "why": self.why,
             "state": self.take.state,
             "reason": self.take.reason,
+            "waits_for": list(self.take.waits_for),
             "cut_seconds": float(self.take.cut_seconds),
             "sold_seconds": float(request.seconds),
             "price": self.take.price.model_dump(mode="json") if self.take.price else None,
@@ -135,7 +138,9 @@ def _why(film: Storyboard, take: PlannedTake) -> str:
         return f"it edits a take of {shot.upstream if shot.edits_another else 'its own shot'}"
     if shot.mode:
         return "its `mode` says so"
-    if seen := [who or "things of its own" for who, _ in film.references_of(shot)]:
+    if take.request.mode is Mode.REFERENCE:
+        shown = {who for who, _ in film.references_of(shot)} | set(film.sheets_of(shot))
+        seen = [who or "things of its own" for who in (*shot.cast, shot.location or "", "") if who in shown]
         shows = f"it shows {' and '.join(seen)}, with references"
         return f"{shows}; {begins}" if begins else shows
     return begins or "it has neither references nor a first frame"
@@ -274,7 +279,7 @@ def _facts(explanation: Explanation) -> Iterator[tuple[str, str]]:
     if request.watermark:
         yield "watermark", "the service marks the clip as AI generated"
     yield "key", take.key
-    yield "state", f"{take.state}: {take.reason}"
+    yield "state", f"{take.state}: {reason_of(take)}"
 
 
 def _attachment_line(each: ExplainedAttachment) -> str:
@@ -283,11 +288,11 @@ def _attachment_line(each: ExplainedAttachment) -> str:
 
 
 def _board_lines(board: Board) -> Iterator[tuple[str, str]]:
-    yield "slate", f"{board.film}, {board.scene}, {board.slate}" if board.scene else f"{board.film}, {board.slate}"
+    yield "slate", ", ".join(filter(None, (board.film, board.scene, board.slate)))
     yield "camera", f"{board.size}, {board.camera}" if board.size else board.camera
     if board.place:
         yield "place", board.place
     yield "action", board.action
     for speaker, line in board.dialogue:
         yield "dialogue", f"{speaker}: {line}"
-    yield "length", f"{board.frames} frames at {board.rate} fps"
+    yield "length", f"{counted(board.frames, 'frame')} at {board.rate} fps"

@@ -13,9 +13,9 @@ from rich.text import Text
 
 from storyreel.flows.planning.drafts import SIMILAR, approved_drafts
 from storyreel.flows.planning.selection import OF_APPROVED_DRAFTS
-from storyreel.flows.planning.summary import amounts_of, summarize, summarize_purchases
+from storyreel.flows.planning.summary import amounts_of, reason_of, summarize, summarize_purchases
 from storyreel.flows.terminal import Column, Row, Terminal, print_rows, styled
-from storyreel.specs.problems.phrases import abridged, counted, listed
+from storyreel.specs.problems.phrases import abridged, counted
 
 if TYPE_CHECKING:
     from storyreel.flows.planning.budget import BudgetedPlan
@@ -249,12 +249,6 @@ def _price(take: PlannedTake) -> str:
     return take.price.exactly if take.price.amount else "free"
 
 
-def _why(take: PlannedTake) -> str:
-    if take.waits_for:
-        return f"waits for the approval of {listed(take.waits_for, 'and')}; {take.reason}"
-    return f"not selected; {take.reason}" if take.is_stand_in else take.reason
-
-
 def _columns(plan: Plan) -> tuple[_Column, ...]:
     name = "film" if plan.is_draft else "draft"
     beside = (_Column(name, lambda take: _made_beside(plan, take), "right"),) if plan.other else ()
@@ -279,7 +273,7 @@ _COLUMNS = (
     _Column("price", _price, "right"),
     _Column("state", lambda take: take.state, styles=_COLOURS),
     _Column("review", lambda take: take.review or ""),
-    _Column("why", _why),
+    _Column("why", reason_of),
 )
 _ALWAYS = ("take", "cut", "made", "state", "why")
 _PRICE = 1 + next(place for place, column in enumerate(_COLUMNS) if column.name == "price")

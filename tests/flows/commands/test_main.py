@@ -73,10 +73,17 @@ def test_the_help_lists_each_command_by_the_first_paragraph_of_its_own() -> None
         ("storyreel plan --provider a", ["aimlapi", "animatic", "apiyi"]),
         ("storyreel ledger --service da", ["dashscope"]),
         ("storyreel plan fi", []),
+        ("storyreel explain hello.yaml 1", ["1A", "1A@still", "1B"]),
+        ("storyreel review hello.yaml --approve 1A@", ["1A@still"]),
+        ("storyreel plan hello.yaml --select 1A,sti", ["1A,stills"]),
+        ("storyreel plan none.yaml --select s", []),
     ],
 )
-def test_a_shell_completes_commands_values_and_services(storyreel: Command, typed: str, offered: list[str]) -> None:
+def test_a_shell_completes_commands_values_services_and_slates(
+    storyreel: Command, hello: Path, typed: str, offered: list[str]
+) -> None:
     """As the script of bash asks; where nothing is offered, the shell offers files."""
+    hello.write_text(HELLO.replace("1A,", "1A, still: true,"))
     asked = {"COMP_WORDS": typed, "COMP_CWORD": str(typed.count(" ")), "_STORYREEL_COMPLETE": "complete_bash"}
     assert sorted(storyreel(**asked).stdout.split()) == offered
 

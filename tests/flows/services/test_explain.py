@@ -221,7 +221,8 @@ def test_the_animatic_shows_its_board(storyreel: Command, film: Path) -> None:
     assert shown["board"]["action"] == "Rain."
     assert set(shown) == {
         "shot", "take", "provider", "model", "mode", "why", "state", "reason", "cut_seconds", "sold_seconds", "price",
-        "key", "seed", "expand_prompt", "watermark", "prompt", "negative_prompt", "enclosed", "board", "request",
+        "key", "kind", "waits_for",
+        "seed", "expand_prompt", "watermark", "prompt", "negative_prompt", "enclosed", "board", "request",
     }  # fmt: skip
     written = StringIO()
     print_explanation(Console(file=written), explained(film, "1C", "animatic", {}))

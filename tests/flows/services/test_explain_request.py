@@ -125,3 +125,34 @@ def test_a_picture_is_explained_as_it_would_be_sent_and_by_what_it_is_of(tmp_pat
     said = StringIO()
     print_explanation(Console(file=said, width=200), told["1A@still"])
     assert "size        1920×1080" in said.getvalue() and "Image 1 (mira): mira@sheet take 1" in said.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("slate", "told"),
+    [
+        ("mira@sheet", "size        1920×1080"),
+        ("1A@still", "image 1 (mira): mira@sheet take 1; inside the request"),
+        ("1A", "state       new: waits for the approval of `1A@still` and `1A@last-still`; never made before"),
+        ("1B", "asked for   reference-to-video: it shows mira and lamp, with references"),
+    ],
+)
+def test_what_is_made_of_pictures_is_explained_with_what_it_waits_for(film: Path, slate: str, told: str) -> None:
+    extra = "review: {still: required}\nlocations: {lamp: {references: [board.png]}}\n"
+    film.write_text(
+        f"{extra}{STILLS.replace('freepik', 'dashscope')}"
+        "  - {shot: 1B, action: She waits., duration: 4s, cast: [mira], location: lamp}\n"
+    )
+    assert told in said_of(film, slate)
+
+
+def test_the_board_of_a_drawn_sheet_is_of_no_film(film: Path) -> None:
+    film.write_text(STILLS.replace("dashscope", "animatic").replace("freepik", "animatic"))
+    said = said_of(film, "mira@sheet")
+    assert "slate       mira@sheet\n" in said and "length      1 frame at 30 fps" in said
+
+
+def said_of(file: Path, slate: str) -> str:
+    storyboard, said = read(file), StringIO()
+    plan = make_plan(storyboard, NOTHING)
+    print_explanation(Console(file=said, width=200), explain(storyboard, plan, find_take(plan, slate, None), {}))
+    return said.getvalue()
