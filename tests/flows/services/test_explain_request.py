@@ -131,7 +131,7 @@ def test_a_picture_is_explained_as_it_would_be_sent_and_by_what_it_is_of(tmp_pat
     ("slate", "told"),
     [
         ("mira@sheet", "size        1920×1080"),
-        ("1A@still", "image 1 (mira): mira@sheet take 1; inside the request"),
+        ("1A@still", "image 1 (mira): mira@sheet take 1; the service's own store"),
         ("1A", "state       new: waits for the approval of `1A@still` and `1A@last-still`; never made before"),
         ("1B", "asked for   reference-to-video: it shows mira and lamp, with references"),
     ],
