@@ -35,7 +35,7 @@ class MediaLimits(Frozen):
     sound_formats: tuple[str, ...] = ("wav", "mp3")
     sound_bytes: int = 15_000_000
     sound_seconds: tuple[int, int] = (2, 30)
-    shape: int
+    shape: int | float
     """How many times as long as the shorter side the longer one may be."""
     all_videos_seconds: int | None = None
     """Most seconds of all videos of a request together."""

@@ -184,7 +184,7 @@ def _bytes_problem(facts: FileFacts, most: int) -> FileProblem | None:
     return FileProblem(f"has {facts.bytes / _MB:.1f} MB, at most {most // _MB} MB are taken", "make it smaller")
 
 
-def _sides_problem(facts: FileFacts, sides: tuple[int, int], shape: int) -> FileProblem | None:
+def _sides_problem(facts: FileFacts, sides: tuple[int, int], shape: float) -> FileProblem | None:
     shorter, longer = sorted((facts.width, facts.height))
     size = f"is {facts.width}x{facts.height} pixels"
     if shorter < sides[0] or longer > sides[1]:

@@ -381,10 +381,11 @@ def _combinations(mode: Form, body: Mapping[str, Any]) -> list[Violation]:
 
 def _references(mode: Form, body: Mapping[str, Any]) -> list[Reference]:
     if mode.startswith("horse"):
-        found = [Reference(body["image_url"], "image", "image_url")] if "image_url" in body else []
         pictures = enumerate(body.get("image_urls", []))
-        found += [Reference(item["url"], "image", f"image_urls[{at}].url") for at, item in pictures]
+        found = [Reference(item["url"], "image", f"image_urls[{at}].url") for at, item in pictures]
         found = [replace(one, sides=(400, 8000), formats=("JPEG", "PNG", "WEBP")) for one in found]
+        if "image_url" in body:
+            found.append(Reference(body["image_url"], "image", "image_url", sides=(300, 8000), shape=2.5))
         edited = body.get("video_url")
         return found + ([Reference(edited, "clip", "video_url", seconds=(3, 60))] if edited else [])
     found = [Reference(body[name], kind, name) for name, (_, kind) in _SINGLE.items() if name in body]

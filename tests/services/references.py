@@ -42,6 +42,8 @@ class Reference:
     seconds: tuple[int, int] | None = None
     """Least and most, where a model differs from Wan 2.7."""
     sides: tuple[int, int] | None = None
+    shape: float = 8
+    """How many times as long as the shorter the longer side may be."""
     formats: tuple[str, ...] = ("JPEG", "PNG", "BMP", "WEBP")
     """Of a picture."""
 
@@ -132,8 +134,8 @@ def _opened(content: bytes, reference: Reference) -> Finding:
         least, most = reference.sides or _SIDES[kind]
         if min(width, height) < least or max(width, height) > most:
             raise _Unfit("size", f"{width}*{height}, each side must be {least} to {most} pixels")
-        if max(width, height) > 8 * min(width, height):
-            raise _Unfit("shape", f"{width}:{height} is beyond 1:8 and 8:1")
+        if max(width, height) > reference.shape * min(width, height):
+            raise _Unfit("shape", f"{width}:{height} is beyond 1:{reference.shape:g} and {reference.shape:g}:1")
     return found
 
 

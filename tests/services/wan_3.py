@@ -119,6 +119,8 @@ def references(form: Form, body: Mapping[str, Any]) -> list[Reference]:
             found.append(Reference(item["url"], kind, where, seconds=(1, 15) if kind != "image" else None))
         elif kind == "clip":
             found.append(Reference(item["url"], kind, where, seconds=(3, 60)))
+        elif form == "horse-i2v":
+            found.append(Reference(item["url"], kind, where, sides=(300, 8000), shape=2.5))
         else:
             found.append(Reference(item["url"], kind, where, sides=(400, 8000), formats=("JPEG", "PNG", "WEBP")))
     return found

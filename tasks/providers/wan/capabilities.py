@@ -116,7 +116,11 @@ _HAPPY_HORSE_ALL: Mapping[str, Any] = {
 }
 _HAPPY_HORSE: Mapping[Mode, Mapping[str, Any]] = {
     Mode.REFERENCE: {"images": 9, "videos": 0, "first_frame": False},
-    Mode.IMAGE: {"follows_first_frame": True},
+    # fal.ai's page of its image-to-video, read 2026-11-29: sides of 300 pixels and more, 1:2.5 to 2.5:1, BMP too.
+    Mode.IMAGE: {
+        "follows_first_frame": True,
+        "media": WAN.model_copy(update={"image_sides": (300, 8000), "shape": 2.5}),
+    },
     Mode.TEXT: {"first_frame": False},
     # Model Studio's reference "HappyHorse video editing" of 2026-10-13, as docs.comfy.org and docs.oxen.ai repeat it,
     # read 2026-11-29: a clip of 3 to 60 s, of which the first 15 are made, at most 5 pictures, and no duration.

@@ -299,3 +299,15 @@ def test_of_somebody_whose_first_reference_is_a_video_the_picture_is_sent(tmp_pa
     found = problem(tmp_path, "action: On., cast: [bo]", "happyhorse-1.1", "720p")
     assert found.message == "shot 1A shows bo by videos, and happyhorse-1.1-r2v takes none"
     assert "shoot it with `model: wan2.7` at" in found.hint
+
+
+def test_happy_horse_begins_with_smaller_pictures_than_it_refers_to_and_with_no_wide_ones(tmp_path: Path) -> None:
+    Image.new("RGB", (340, 320)).save(tmp_path / "small.bmp")
+    Image.new("RGB", (340, 320)).save(tmp_path / "small.png")
+    Image.new("RGB", (1600, 600)).save(tmp_path / "wide.png")
+    horse = ("happyhorse-1.1", "720p")
+    assert plan(tmp_path, "action: On., first_frame: small.bmp", *horse).takes[0].request.first_frame
+    found = problem(tmp_path, "action: On., references: [small.png]", *horse)
+    assert "each side must have 400 to 8000" in found.message
+    found = problem(tmp_path, "action: On., first_frame: wide.png", *horse)
+    assert "no side may be more than 2.5 times the other" in found.message
