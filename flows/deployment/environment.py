@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from storyreel.specs.secrets import hidden
-from storyreel.tasks.settings import FFMPEG, HOME, WEBHOOK_URL, service_variable
+from storyreel.tasks.settings import FFMPEG, FONT, HOME, MODELS, PRICES, WEBHOOK_URL, service_variable
 
 _PER_MACHINE = frozenset({FFMPEG, WEBHOOK_URL})
 """Variables that each machine sets for itself."""
+_PATHS = frozenset({HOME, MODELS, PRICES, FONT})
+"""Variables that are stored as absolute paths: a run begins in another folder."""
 _SECRETS = ("KEY", "SECRET", "TOKEN", "PASSWORD")
 
 
@@ -40,7 +42,7 @@ def worker_environment(
         if is_secret(name, value):
             withheld.append(name)
         else:
-            variables[name] = str(Path(value).expanduser().absolute()) if name == HOME else value
+            variables[name] = str(Path(value).expanduser().absolute()) if name in _PATHS else value
     return WorkerEnvironment(variables, withheld)
 
 

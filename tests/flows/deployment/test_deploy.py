@@ -242,12 +242,18 @@ def test_secrets_and_variables_of_one_machine_are_not_passed_to_workers() -> Non
         "STORYREEL_LEDGER_URL": "postgresql://db/films?password=x",
         "STORYREEL_CLIPS_URL": "s3://clips",
         "STORYREEL_FFMPEG": "/opt/ffmpeg",
+        "STORYREEL_MODELS": "models.yaml",
         "DASHSCOPE_API_KEY": "sk",
         "DASHSCOPE_AT_ONCE": "9",
         "FREEPIK_BASE_URL": "http://elsewhere",
     }
     stored, withheld = worker_environment(["dashscope"], in_process_pool=True, environment=environment)
-    assert stored == {"STORYREEL_HOME": "/films", "STORYREEL_CLIPS_URL": "s3://clips", "DASHSCOPE_AT_ONCE": "9"}
+    assert stored == {
+        "STORYREEL_HOME": "/films",
+        "STORYREEL_CLIPS_URL": "s3://clips",
+        "STORYREEL_MODELS": str(Path.cwd() / "models.yaml"),
+        "DASHSCOPE_AT_ONCE": "9",
+    }
     assert withheld == ["STORYREEL_LEDGER_URL"]
     in_containers, _ = worker_environment(["dashscope"], in_process_pool=False, environment=environment)
     assert "STORYREEL_HOME" not in in_containers
