@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from PIL import Image, ImageFilter
 
+from storyreel.specs.language.slates import PictureKind, owner_of, picture_slate
 from storyreel.tasks.media.stills import cover
 from storyreel.tasks.media.text.layout import Box, Weight, fit, one_line, shadowed
 from storyreel.tasks.providers.animatic import pictures
@@ -65,15 +66,18 @@ def still_of(request: Request, board: Board) -> Still:
     picture or video cannot be opened.
     """
     canvas, palette = canvas_of(request, board), Palette.of(board)
-    kind = board.slate.partition("@")[2]
-    if kind == "sheet":
+    if _is(board, "sheet"):
         return _sheet(request, board, canvas, palette)
     if not (found := pictures.references(request, canvas, MOST_PANES)):
         return _card(request, board, canvas, palette)
     if fills(found[0], board, canvas):
         pane = filling(found[0], board, canvas)
-        return Still(pane.seen(pane.camera.end if kind == "last-still" else pane.camera.start), PICTURE)
+        return Still(pane.seen(pane.camera.end if _is(board, "last still") else pane.camera.start), PICTURE)
     return Still(_people(found, board, canvas), PICTURE)
+
+
+def _is(board: Board, kind: PictureKind) -> bool:
+    return board.slate == picture_slate(owner_of(board.slate), kind)
 
 
 def _people(found: tuple[Picture, ...], board: Board, canvas: Canvas) -> Image.Image:
