@@ -14,6 +14,7 @@ from storyreel.flows.planning.model import Plan, PlannedTake, TakeState
 from storyreel.flows.planning.run_request import RunRequest
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.money import Money
+from storyreel.specs.problems.phrases import listed
 from storyreel.specs.problems.problem import StoryboardError
 from storyreel.specs.storyboard import is_remote
 from storyreel.tasks.request.brief import Brief, changes
@@ -47,6 +48,9 @@ class SavedTake(Frozen):
     sound: str = ""
     """Its sound in the film: that of its clip or none, and the recordings that are laid under it, by their digests.
     Empty in files of earlier versions, which do not tell."""
+
+    waits_for: tuple[str, ...] = ()
+    """The slates of the stills that must be approved before it is bought."""
 
     @property
     def name(self) -> str:
@@ -135,8 +139,13 @@ def _differences(before: SavedTake, take: PlannedTake) -> Iterator[str]:
     for old, new in zip(before.ways, now.ways, strict=True):
         if old.price != new.price:
             yield f"{before.name}: the price at {new.provider} was {_price(old.price)} and is {_price(new.price)}"
+    if before.state == now.state and before.waits_for != now.waits_for:
+        waits = [f"waited for the approval of {listed(before.waits_for, 'and')}"] if before.waits_for else []
+        waits += [f"waits for that of {listed(now.waits_for, 'and')}" if now.waits_for else "waits for none now"]
+        yield f"{before.name} {' and '.join(waits)}"
     if before.circled != now.circled:
-        yield f"{before.name} is {'now' if now.circled else 'no longer'} the one in the cut"
+        where = "the one in the cut" if take.kind == "clip" else "the one that is used"
+        yield f"{before.name} is {'now' if now.circled else 'no longer'} {where}"
     if before.sound and before.sound != now.sound:
         yield f"{before.name}: what is heard with it changed: `native_audio`, or the recording that is laid under it"
 
@@ -157,6 +166,7 @@ def _saved(take: PlannedTake) -> SavedTake:
         circled=take.circled,
         ways=ways,
         brief=take.chosen.brief,
+        waits_for=take.waits_for,
         sound=" ".join(("kept" if take.keep_sound else "dropped", *laid)),
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,8 @@ from storyreel.flows.planning.model import History
 from storyreel.flows.planning.run_request import RunRequest
 from storyreel.flows.planning.saved import differences, load_plan, save_plan
 from storyreel.specs.problems.problem import StoryboardError
-from storyreel.tasks.ledger.ledger import State
+from storyreel.tasks.ledger.ledger import State, Word
+from storyreel.tasks.ledger.purchase import Verdict
 from storyreel.tasks.prices.price_list import PriceList
 from tests.flows.planning.histories import NOTHING, history_with, plan_of
 from tests.tasks.request.test_recordings import record
@@ -96,6 +98,77 @@ def test_a_film_that_would_sound_or_look_otherwise_is_told_though_nothing_else_i
         del take["sound"]
     file.write_text(json.dumps(saved))
     assert differences(load_plan(file), plan_of(tmp_path, text)) == [], "as an earlier version has saved it"
+
+
+STILLS = """\
+storyboard: 1
+title: Stills
+defaults: {provider: dashscope, duration: 4s, stills: {takes: 2}}
+review: {still: required}
+cast: {ana: {description: a baker, sheet: true}}
+shots:
+  - {shot: 1A, action: One., cast: [ana], still: true, last_still: The door.}
+  - {shot: 1B, action: Two., still: {prompt: Bread., circled: 2}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("edit", "told"),
+    [
+        (
+            lambda film: film.replace("a baker", "a cook"),
+            [
+                "ana@sheet take 1: changed: description of ana",
+                "ana@sheet take 2: changed: description of ana",
+                "1A@still take 1: changed: description of ana, sheet of ana",
+                "1A@still take 2: changed: description of ana, sheet of ana",
+                "1A@last-still take 1: changed: description of ana, sheet of ana",
+                "1A@last-still take 2: changed: description of ana, sheet of ana",
+                "1A take 1: changed: description of ana, still, last still",
+            ],
+        ),
+        (lambda film: film.replace("Bread.", "Cake."), [*[f"1B@still take {n}: changed: still" for n in (1, 2)],
+                                                        "1B take 1: changed: still"]),
+        (
+            lambda film: film.replace("circled: 2", "circled: 1"),
+            [
+                "1B@still take 1 is now the one that is used",
+                "1B@still take 2 is no longer the one that is used",
+                "1B take 1: changed: still",
+            ],
+        ),
+        (
+            lambda film: film.replace("review: {still: required}\n", ""),
+            [
+                "1A take 1 waited for the approval of `1A@still` and `1A@last-still` and waits for none now",
+                "1B take 1 waited for the approval of `1B@still` and waits for none now",
+            ],
+        ),
+    ],
+)  # fmt: skip
+def test_a_difference_of_stills_and_sheets_is_named(
+    tmp_path: Path, edit: Callable[[str], str], told: list[str]
+) -> None:
+    file = tmp_path / "film.plan.json"
+    save_plan(plan_of(tmp_path, STILLS), file, RunRequest(storyboard=tmp_path / "film.yaml"))
+    assert sorted(differences(load_plan(file), plan_of(tmp_path, edit(STILLS)))) == sorted(told)
+
+
+def test_a_clip_that_would_be_bought_now_that_its_still_is_approved_is_named(tmp_path: Path) -> None:
+    file, film = tmp_path / "film.plan.json", STILLS.replace(", last_still: The door.", "")
+    before = plan_of(tmp_path, film)
+    save_plan(before, file, RunRequest(storyboard=tmp_path / "film.yaml"))
+    used = next(take for take in before.takes if (take.shot, take.circled) == ("1B@still", True))
+    said = {
+        used.key: Verdict(
+            key=used.key, film="Stills", slate="1B@still", take=2, word=Word.APPROVED, number=1, at=datetime.now(UTC)
+        )
+    }
+    verdicts = {"has_verdicts": True, "verdicts": lambda keys: {key: said[key] for key in keys if key in said}}
+    approved = NOTHING.model_copy(update=verdicts)
+    assert differences(load_plan(file), plan_of(tmp_path, film, approved)) == [
+        "1B take 1 waited for the approval of `1B@still` and waits for none now"
+    ]
 
 
 def test_comments_and_layout_make_no_difference(tmp_path: Path) -> None:
