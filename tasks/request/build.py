@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -10,8 +10,8 @@ from storyreel.specs.cut import Anchor, Event
 from storyreel.specs.problems.phrases import listed, suggestion
 from storyreel.specs.storyboard import Mode, Shot, Storyboard, TakeEdit
 from storyreel.specs.timing import FrameRate
-from storyreel.tasks.providers.capability import Capability
-from storyreel.tasks.providers.models import find_model, models_of
+from storyreel.tasks.providers.capability import Capability, Model
+from storyreel.tasks.providers.models import find_model
 from storyreel.tasks.providers.provider import Provider
 from storyreel.tasks.providers.request import Attachment, Request
 from storyreel.tasks.request.attachments import NO_PICTURES, AttachmentBuilder, FileDigest, Pictures, Upstream
@@ -45,7 +45,8 @@ def build_requests(
     animatics. `edition` is that of now if left out. Raises Unsupported if the service cannot make the shot.
     """
     edition = edition or editions(storyboard, shot)[0]
-    capability = _capability(shot, provider, shot.mode or _mode(storyboard, shot))
+    files = files or LocalFileChecks()
+    capability = _capability(shot, provider, shot.mode or _mode(storyboard, shot), files.models_of(provider))
     who = name_of_service(provider, shot)
     attached = AttachmentBuilder(
         storyboard,
@@ -53,7 +54,7 @@ def build_requests(
         who,
         capability,
         digest,
-        files or LocalFileChecks(),
+        files,
         has_bucket,
         edition.voices,
         {} if known is None else known,
@@ -108,7 +109,9 @@ def build_edits(
     """
     if shot.edit is None:
         return
-    count, service = shot.own_edits or shot.takes, find_model(provider, shot.model)
+    files = files or LocalFileChecks()
+    models = files.models_of(provider)
+    count, service = shot.own_edits or shot.takes, find_model(provider, shot.model, models)
     if service and any(capability.draws_board for capability in service.modes.values()):
         # It is drawn as what its shot says, in the place of its number.
         last = shot.all_takes
@@ -116,10 +119,8 @@ def build_edits(
         takes = build_requests(storyboard, drawn, provider, event, anchor, None, digest, files, has_bucket, font)
         yield from list(takes)[last - count :]
         return
-    capability, who = _capability(shot, provider, Mode.EDIT), name_of_service(provider, shot)
-    builder = AttachmentBuilder(
-        storyboard, shot, who, capability, digest, files or LocalFileChecks(), has_bucket, frozenset()
-    )
+    capability, who = _capability(shot, provider, Mode.EDIT, models), name_of_service(provider, shot)
+    builder = AttachmentBuilder(storyboard, shot, who, capability, digest, files, has_bucket, frozenset())
     clip = builder.edited(
         edited, f"take {shot.edited_take}" if shot.edits_itself else f"{shot.upstream}, which it edits"
     )
@@ -195,11 +196,11 @@ def _mode(storyboard: Storyboard, shot: Shot) -> Mode:
     return Mode.IMAGE if shot.continues or shot.first_frame or shot.last_frame else Mode.TEXT
 
 
-def _capability(shot: Shot, provider: type[Provider], mode: Mode) -> Capability:
-    """The abilities of the shot's model in a mode. Raises Unsupported if the service lacks the model, or the mode."""
-    model = find_model(provider, shot.model)
+def _capability(shot: Shot, provider: type[Provider], mode: Mode, known: Mapping[str, Model]) -> Capability:
+    """The abilities of the shot's model in a mode; `known` are the service's models. Raises Unsupported if the service
+    lacks the model, or the mode."""
+    model = find_model(provider, shot.model, known)
     if model is None:
-        known = models_of(provider)
         hint = suggestion(str(shot.model), known, f"it has {listed(list(known), 'and')}")
         others = services_with(str(shot.model), mode)
         hint += f", or shoot it with {' or '.join(others)}" if others else ""
@@ -207,7 +208,7 @@ def _capability(shot: Shot, provider: type[Provider], mode: Mode) -> Capability:
     if capability := model.modes.get(mode):
         return capability
     what = f"{name_of_service(provider, shot)} does not do {mode}; it does {', '.join(model.modes) or 'nothing'}"
-    able = next((name for name, one in models_of(provider).items() if mode in one.modes), "")
+    able = next((name for name, one in known.items() if mode in one.modes), "")
     otherwise = f"write `model: {able}`" if able else ""
     raise Unsupported("mode", what, alternatives(shot.model, mode, lambda _: True, otherwise))
 

@@ -7,13 +7,16 @@ a film has such a file.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple
 
 from storyreel.specs.frozen import Frozen
 from storyreel.tasks.media.errors import MediaError
-from storyreel.tasks.providers.capability import MediaLimits
+from storyreel.tasks.providers.capability import MediaLimits, Model
+from storyreel.tasks.providers.models import models_of
+from storyreel.tasks.providers.provider import Provider
 from storyreel.tasks.providers.request import AttachmentKind, Use
 
 _MB = 1_000_000
@@ -50,6 +53,13 @@ class LocalFileChecks:
 
     def __init__(self) -> None:
         self._read: dict[tuple[Path, AttachmentKind], FileFacts | FileProblem] = {}
+        self._models: dict[str, Mapping[str, Model]] = {}
+
+    def models_of(self, service: type[Provider]) -> Mapping[str, Model]:
+        """The models of a service, by the user's own file of models, if there is one, as it was at the first shot."""
+        if service.name not in self._models:
+            self._models[service.name] = models_of(service)
+        return self._models[service.name]
 
     def problem_with(self, file: Path, use: Use, limits: MediaLimits) -> FileProblem | None:
         """Why a service with these limits would refuse a file, or None."""
