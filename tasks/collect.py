@@ -63,6 +63,11 @@ class Take(Frozen):
     since the film was planned."""
 
     @property
+    def product(self) -> str:
+        """What it is, in a word."""
+        return "picture" if self.request.mode is Mode.STILL else "clip"
+
+    @property
     def slate(self) -> str:
         """As on the slate: `1B take 2`."""
         return f"{self.order.slate} take {self.order.take}"
@@ -150,8 +155,9 @@ async def _note(take: Take, receipt: Receipt, clip: Clip, studio: Studio) -> Non
         if await studio.note(Ledger.mark_finished, key, clip.digest, receipt.cost, task=receipt.task, order=take.order):
             await asyncio.to_thread(studio.clips.discard, receipt)
     except LedgerError as error:
+        what = f"the {take.product} of {take.slate} is in the store"
         raise LedgerError(
-            f"the clip of {take.slate} is in the store, but could not be noted in the ledger: {error.message}",
+            f"{what}, but could not be noted in the ledger: {error.message}",
             hint="; ".join(filter(None, (error.hint, "the same command notes it later, and buys nothing again"))),
             next=error.next,
         ) from error
@@ -258,7 +264,7 @@ async def _download(take: Take, status: TaskStatus, arriving: Path, provider: Pr
         async with patience.limit() if provider.paid else nullcontext():
             await provider.fetch(take.request, status, arriving, progress)
     except TimeIsUp as error:
-        what = f"the clip of {take.slate} was not downloaded within {patience}"
+        what = f"the {take.product} of {take.slate} was not downloaded within {patience}"
         raise Overdue(what, service=provider.name) from error
 
 
@@ -272,10 +278,10 @@ async def _examine(take: Take, arriving: Path, provider: Provider, studio: Studi
     is_still = take.request.mode is Mode.STILL
     try:
         if is_still:
-            await asyncio.to_thread(examine_picture, arriving, f"the picture from {provider.name}")
+            await asyncio.to_thread(examine_picture, arriving, f"the {take.product} from {provider.name}")
             return None
         if provider.paid:
-            return await examine(arriving, f"the clip from {provider.name}")
+            return await examine(arriving, f"the {take.product} from {provider.name}")
         # Encoded on this machine: ffmpeg has reported every error, and no download could damage it.
         await asyncio.to_thread(probe, arriving)
         return None

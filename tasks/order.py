@@ -124,7 +124,7 @@ class _TakeOrder:
             case State.FINISHED:
                 clip = await self._call_store(self.studio.clips.find, purchase.clip or "")
                 if clip:
-                    self.log.info("%s: made before, its clip is taken from the store", self.take.slate)
+                    self.log.info("%s: made before, its %s is taken from the store", self.take.slate, self.take.product)
                 return clip or await self._recover(purchase)
             case State.FAILED if purchase.changed >= self.studio.opened_at:
                 raise Terminal(purchase.reason, service=self.take.order.provider)
@@ -155,7 +155,7 @@ class _TakeOrder:
         """Replace a clip that the store has lost: a paid one is downloaded again, a free one is made again."""
         is_damaged = await self._call_store(self.studio.clips.contains, purchase.clip or "")
         what = "damaged in" if is_damaged else "gone from"
-        self.log.warning("the clip of %s is %s %s", self.take.slate, what, self.studio.clips)
+        self.log.warning("the %s of %s is %s %s", self.take.product, self.take.slate, what, self.studio.clips)
         return await self._follow(purchase) if self.provider.paid else await self._order_again(purchase)
 
     async def _settle(self, purchase: Purchase) -> Clip | None:

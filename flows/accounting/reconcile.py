@@ -119,7 +119,7 @@ def _settle_by_acceptances(ledger: Ledger, home: Home, wanted: PurchaseFilter) -
 def _settle_from_store(ledger: Ledger, home: Home, wanted: PurchaseFilter) -> list[Settlement]:
     """Attach the orders whose clip is on this host, although the ledger was not told of it."""
     tasks = {receipt.key: receipt.task for receipt in home.clips().unnoted()}
-    why = "its clip is in the store, and the next render takes it from there"
+    why = "it is in the store, and the next render takes it from there"
     return [
         _settlement(order, "attached", why, ledger.attach(order, task, why), task)
         for order in (_open_orders(ledger, wanted) if tasks else ())
@@ -325,7 +325,7 @@ def check_decision(home: Home, orders: Iterable[Purchase], decision: Decision) -
 def _problem(order: Purchase, decision: Decision, home: Home) -> str:
     name = order.order.name
     if any(receipt.key == order.order.key for receipt in home.clips().unnoted()):
-        return f"the clip of {name} is in the store; the next render notes it, and buys nothing"
+        return f"{name} is in the store; the next render notes it, and buys nothing"
     accepted = next((one.task for one in acceptances(home.accepted, order.order.key)), None)
     if accepted and order.task is None:
         return f"the service has accepted {name} as {accepted}; storyreel reconcile attaches it, and buys nothing"
@@ -334,9 +334,9 @@ def _problem(order: Purchase, decision: Decision, home: Home) -> str:
     if order.state is State.FAILED:
         return f"{name} has failed, and the next render buys it again"
     if order.state is State.FINISHED and home.clips().contains(order.clip or ""):
-        return f"the clip of {name} is in the store; there is nothing to settle"
+        return f"{name} is in the store; there is nothing to settle"
     if order.state is State.FINISHED and not decision.buy_again:
-        return f"{name} was made, and its clip is gone; --buy-again buys it again"
+        return f"{name} was made, and is gone from the store; --buy-again buys it again"
     return f"{name} was accepted as {order.task}; --buy-again gives it up" if decision.never_made and order.task else ""
 
 

@@ -7,6 +7,8 @@ from collections.abc import Collection
 from pathlib import Path
 
 from storyreel.specs.frozen import Frozen
+from storyreel.specs.problems.phrases import counted
+from storyreel.tasks.storage.clip_names import is_picture
 from storyreel.tasks.storage.clips import ClipStore
 
 _DAY = 24 * 3600
@@ -18,8 +20,10 @@ class StoreReport(Frozen):
     """Findings about the clip store of this host."""
 
     clips: int
+    pictures: int
+    """Of stills and sheets."""
     read: int
-    """Clips whose content was compared with the digest in their name; the others were only counted."""
+    """Files whose content was compared with the digest in their name; the others were only counted."""
     damaged: tuple[Path, ...]
     lost: int
     """Finished purchases whose clip does not exist."""
@@ -30,8 +34,9 @@ class StoreReport(Frozen):
     """Folders of downloads that nothing was written to for a day: their run was killed."""
 
     def __str__(self) -> str:
-        read = "all read" if self.read == self.clips else f"{self.read} read in {_SECONDS:g} s"
-        parts = [f"{self.clips} {'clip' if self.clips == 1 else 'clips'}, {read}"]
+        read = "all read" if self.read == self.clips + self.pictures else f"{self.read} read in {_SECONDS:g} s"
+        pictures = f" and {counted(self.pictures, 'picture')}" if self.pictures else ""
+        parts = [f"{counted(self.clips, 'clip')}{pictures}, {read}"]
         counts = {"damaged": len(self.damaged), "made, and missing": self.lost, "without a purchase": self.orphans,
                   "not noted in the ledger": self.unnoted,
                   "unfinished downloads": len(self.abandoned)}  # fmt: skip
@@ -64,11 +69,12 @@ def check_store(store: ClipStore, purchased: Collection[str] | None, seconds: fl
         if store.find_local(file.stem) is None and file.exists():
             damaged.append(file)
         read += 1
-    stored = {file.stem for file in files}
+    stored, pictures = {file.stem for file in files}, sum(map(is_picture, files))
     expected = stored if purchased is None else set(purchased)
     unnoted = {receipt.digest for receipt in store.unnoted()}
     return StoreReport(
-        clips=len(files),
+        clips=len(files) - pictures,
+        pictures=pictures,
         read=read,
         damaged=tuple(damaged),
         lost=len(expected - stored),

@@ -212,7 +212,7 @@ class TakeRuns:
     async def _left(self, take: PlannedTake) -> str:
         """A sentence on what a run that is stopped leaves of a take."""
         if self.finished_take(take):
-            return "its clip is in the store"
+            return f"its {'clip' if take.kind == 'clip' else 'picture'} is in the store"
         keys = [candidate.key for candidate in take.candidates]
         purchases = await self._studio.find_briefly(keys)
         if purchases is None:

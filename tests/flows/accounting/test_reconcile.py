@@ -443,7 +443,7 @@ def test_an_order_whose_clip_is_in_the_store_is_not_bought_again(
     assert row["has_unnoted_clip"] is True
     assert "In the store and not noted here yet: " in reconcile(command="ledger").stdout
     done = reconcile()
-    assert done.returncode == 0 and "attached to" in done.stdout and "its clip is in the store" in done.stdout
+    assert done.returncode == 0 and "attached to" in done.stdout and "it is in the store" in done.stdout
     (shot,) = json.loads(reconcile("film.yaml", "--provider", "aimlapi", "--json", command="plan").stdout)["shots"]
     assert (shot["state"], shop.find(key).task) == ("resuming", task)
 

@@ -84,6 +84,7 @@ def test_a_damaged_picture_is_told_by_the_doctor_and_is_not_found(tmp_path: Path
     picture.path.write_bytes(picture.path.read_bytes()[:-20])
     lost.path.unlink()
     report = check_store(store, [picture.digest, lost.digest])
-    assert (report.clips, report.damaged, report.lost) == (1, (picture.path,), 1)
+    assert (report.clips, report.pictures, report.damaged, report.lost) == (0, 1, (picture.path,), 1)
+    assert str(report).startswith("0 clips and 1 picture, all read, 1 damaged")
     assert store.find(picture.digest) is None
     assert store.set_aside(picture.path, "key").path.suffix == ".png"
