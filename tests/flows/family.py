@@ -55,7 +55,9 @@ def is_python(command: object) -> bool:
 
 def found() -> Wanted | None:
     """Begin the child that forks, and have `Popen` ask it. Returns None; in each process that is forked what it is to
-    do."""
+    do. Elsewhere than on Linux nobody adopts, and runs begin as ever."""
+    if sys.platform != "linux":
+        return None
     ctypes.CDLL(None).prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     ours, its = socket.socketpair()
     if not os.fork():
