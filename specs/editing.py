@@ -155,6 +155,8 @@ def _edit(
 ) -> Edit:
     """Write the values that the shot and its `edit` do not have yet, and check that the new text says just that."""
     values = {key: value for key, value in values.items() if getattr(shot, key) != value}
+    if shot.own_edits and shot.model_copy(update=dict(values)).edited_take != shot.edited_take:
+        of_edit = {**of_edit, "take": shot.edited_take}  # or the edit of another take would be ordered
     of_edit = {key: value for key, value in of_edit.items() if getattr(shot.edit, key) != value}
     if not (values or of_edit):
         return Edit(text=text, film=film)

@@ -35,6 +35,8 @@ class Retaken(Frozen):
     anew: tuple[str, ...]
     """Slates of what is made of it, which is made again because another take of it is used."""
     is_continued: bool
+    is_edited: bool
+    """Whether another shot is an edit of a take of it."""
 
     def as_json(self) -> dict[str, Any]:
         """The form that `retake --json` prints."""
@@ -99,6 +101,7 @@ def retake(
         changes=edit.changes,
         anew=tuple(_made_anew(film, edit.film, shot)),
         is_continued=shot in film.awaited,
+        is_edited=any(one.edit and one.edit.of == shot and one.shot != shot for one in film.all_shots),
     )
     print_result(retaken, as_json, partial(print_retaken, set_vars=set_vars))
 
@@ -130,7 +133,8 @@ def print_retaken(console: Terminal, retaken: Retaken, set_vars: Mapping[str, st
     if others:
         continues = f"{_verb(others, 'continues')} from its last frame, which changes,"
         made = f"{_verb(others, 'is')} made of it, directly or through others,"
-        say(f"{listed(others, 'and')} {made if is_picture else continues} and will be made again too.")
+        how = made if is_picture or retaken.is_edited else continues
+        say(f"{listed(others, 'and')} {how} and will be made again too.")
     sets = [part for name, word in set_vars.items() for part in ("--set", f"{name}={word}")]
     say(f"Next: {shlex.join(['storyreel', 'plan', str(retaken.storyboard), *sets])}")
 
@@ -158,6 +162,10 @@ def _made_anew(old: Storyboard, new: Storyboard, slate: str) -> Iterator[str]:
     if before.action != after.action and not isinstance(after, PictureShot):
         reached |= {still.shot for still in stills_of(after) if not still.has_own_words}
     sources = made_of(new)
+    # Takes stay what they are if the words do, and those beside edits in any case; so does an edit of one of them.
+    kept = after.all_takes if _used(before)[1:] == _used(after)[1:] else after.takes if after.own_edits else 0
+    edits = (one for one in new.all_shots if one.edit and one.edit.take and one.edit.of == slate)
+    sources |= {one.shot: sources[one.shot] - {slate} for one in edits if one.edit and (one.edit.take or 0) <= kept}
     while more := {one for one, others in sources.items() if others & reached} - reached:
         reached |= more
     yield from (one for one in sources if one in reached and one != slate)
@@ -165,7 +173,7 @@ def _made_anew(old: Storyboard, new: Storyboard, slate: str) -> Iterator[str]:
 
 def _used(shot: Shot) -> tuple[object, ...]:
     """All that the take that is used depends on and that a retake can change."""
-    return shot.action, shot.circled_take, shot.edit and shot.edit.instruction
+    return shot.circled_take, shot.action, shot.edit and shot.edit.instruction
 
 
 def _read_bytes(path: Path) -> bytes:

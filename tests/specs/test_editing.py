@@ -202,7 +202,10 @@ EDIT = "- {shot: 1A, action: x, provider: dashscope, "
     ("change", "before", "after"),
     [
         (editing.retake, "edit: {instruction: y}}", "edit: {instruction: y, takes: 2}}"),
-        (editing.retake, "circled: 1, edit: {instruction: y}}", "takes: 2, circled: 2, edit: {instruction: y}}"),
+        (editing.retake, "circled: 1, edit: {instruction: y}}",
+         "takes: 2, circled: 2, edit: {instruction: y, take: 1}}"),
+        (partial(editing.circle, take=1), "takes: 2, edit: {instruction: y}}",
+         "takes: 2, circled: 1, edit: {instruction: y, take: 2}}"),
         (partial(editing.retake, keep_circled=True), "edit: {instruction: y, takes: 2}}",
          "edit: {instruction: y, takes: 3}, circled: 3}"),
         (partial(editing.rewrite, action="z: a"), "edit: {instruction: y}}", 'edit: {instruction: "z: a"}}'),

@@ -132,6 +132,22 @@ def test_another_action_takes_the_circle_away_and_says_which_take_counts(retake:
     assert file.read_text() == FILM.replace("Ana enters.", '"Ana leaves: for good."').replace("    circled: 1\n", "")
 
 
+def test_of_an_edit_what_is_made_of_it_is_named_and_not_what_is_made_of_a_take_that_stays(
+    retake: Retake, file: Path
+) -> None:
+    file.write_text(
+        "storyboard: 1\ntitle: T\ndefaults: {provider: dashscope}\nshots:\n"
+        "  - {shot: 1A, action: Rain., edit: {instruction: Dusk}}\n"
+        "  - {shot: 1B, action: Sun., continues: 1A}\n"
+        "  - {shot: 1C, action: Sun., edit: {of: 1A, take: 1, instruction: Night}}\n"
+        "  - {shot: 1D, action: Sun., edit: {of: 1A, take: 2, instruction: Night}}\n"
+    )
+    _, told, _ = retake("1A")
+    assert "`1B` is made of it, directly or through others, and will be made again too." in told
+    _, told, _ = retake("1A", "--action", "Dawn")
+    assert "`1B` and `1D` are made of it" in told and "No take of 1A is circled: its last edit" in told
+
+
 def test_json_tells_the_same(retake: Retake) -> None:
     code, told, _ = retake("1A", "--json")
     assert code == 0
