@@ -101,10 +101,11 @@ def _table(title: str, columns: Sequence[Column], rows: Sequence[Row]) -> Table:
 
 def _width(columns: Sequence[Column], rows: Sequence[Row]) -> int:
     """The columns of the terminal that a table needs in which only texts are broken into lines."""
-    needed = 0
+    needed = -1
     for number, column in enumerate(columns):
         width = max([cell_len(column.name), *(_cell_width(row.cells[number]) for row in rows)])
-        needed += 2 + min(width, _LEAST_TEXT if column.is_text else column.most or width)
+        # Two of padding and one between columns.
+        needed += 3 + min(width, _LEAST_TEXT if column.is_text else column.most or width)
     return needed
 
 

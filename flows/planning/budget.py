@@ -89,6 +89,20 @@ def uncounted(plan: Plan, limits: Sequence[Limit], unpriced: Callable[..., int],
     return warnings
 
 
+def unaffordable(plan: Plan, limits: Sequence[Limit], committed: Committed) -> list[str]:
+    """A warning for each limit that keeps the takes that wait for the approval of a still from being bought.
+
+    They are bought by a run of their own. `committed` as in `check_budget`.
+    """
+    reasons: dict[str, None] = {}
+    for limit in limits if plan.waiting else ():
+        sums = _RunningSums(plan.title, "", (limit,), committed)
+        before = () if limit.scope == "run" else plan.bought
+        found = [(take, reason) for take in (*before, *plan.waiting) for reason in sums.add(take)]
+        reasons |= dict.fromkeys(islice((reason for take, reason in found if take.waits_for), 1))
+    return [f"once the stills are approved, {reason}" for reason in reasons]
+
+
 class _RunningSums:
     """The money committed within some limits, to which takes are added one by one."""
 

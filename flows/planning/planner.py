@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from storyreel.flows.packs import read_film
-from storyreel.flows.planning.budget import BudgetedPlan, check_budget, limits_of, uncounted
+from storyreel.flows.planning.budget import BudgetedPlan, check_budget, limits_of, unaffordable, uncounted
 from storyreel.flows.planning.history import open_history, with_verdicts
 from storyreel.flows.planning.media import check_media
 from storyreel.flows.planning.model import History, Plan, named
@@ -80,6 +80,7 @@ class Planner:
         with open_history(self.home) as history:
             plan = self.plan(history)
             notes = uncounted(plan, self.limits, history.unpriced, run)
+            notes += unaffordable(plan, self.limits, history.committed)
             plan = plan.model_copy(update={"warnings": (*plan.warnings, *notes)}) if notes else plan
             try:
                 check_budget(plan, self.limits, history.committed, run)

@@ -79,11 +79,11 @@ def _capability(picture: PictureShot, provider: type[Provider]) -> Capability:
         return capability
     able = listed(services_with_stills(), "or")
     write = f"write `stills: {{provider: …}}` with {able}" if able else "no service here makes pictures"
-    if picture.model and model is None:
-        known = [name for name, one in models_of(provider).items() if Mode.STILL in one.modes]
-        there_are = f"it has {listed(known, 'and')}" if known else write
-        what = f"{provider.name} has no model `{picture.model}`"
-        raise Unsupported("stills", what, suggestion(picture.model, known, there_are))
+    known = [name for name, one in models_of(provider).items() if Mode.STILL in one.modes]
+    if picture.model and (model is None or known):
+        what = f"has no model `{picture.model}`" if model is None else f"makes no pictures with `{picture.model}`"
+        there_are = f"for pictures it has {listed(known, 'and')}" if known else write
+        raise Unsupported("stills", f"{provider.name} {what}", suggestion(picture.model, known, there_are))
     raise Unsupported(_field(picture), f"{name_of_service(provider, picture)} makes no pictures", write)
 
 

@@ -18,7 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from storyreel.flows.output import outlasting, print_line
-from storyreel.flows.terminal import Terminal, styled
+from storyreel.flows.terminal import Column, Row, Terminal, print_rows, styled
 
 FOREIGN = st.text(st.characters(exclude_categories=()) | st.sampled_from("[]/\\:\x1b\x9b\ud83d\u202e\r"), max_size=40)
 MARKUP = (
@@ -71,6 +71,16 @@ def test_a_plain_line_is_what_the_terminal_shows(text: str) -> None:
     plain, text = io.StringIO(), text.replace("\t", " ")  # which rich expands, and a terminal itself
     print_line(text, plain)
     assert plain.getvalue() == printed(text)
+
+
+def test_rows_lose_no_sign_on_a_terminal_of_any_width() -> None:
+    columns = [*(Column(f"head{number}") for number in range(6)), Column("why", is_text=True)]
+    cells = [f"[{number}abcdefgh]" for number in range(6)]
+    for width in range(30, 130):
+        file = io.StringIO()
+        print_rows(Terminal(file=file, width=width), columns, [Row([*cells, "made before, the picture is there"])])
+        told = file.getvalue().split()
+        assert {*cells[1:], "before,", "picture"} <= {word.rstrip(",") for word in told} | set(told), width
 
 
 def test_no_secret_is_printed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from storyreel.flows.planning.model import PlannedTake
-from storyreel.specs.language.slates import picture_slate
+from storyreel.specs.language.slates import owner_of, picture_slate
 from storyreel.specs.pictures import PictureShot, sheets_of, stills_of
 from storyreel.specs.storyboard import Shot, Storyboard
 from storyreel.tasks.providers.request import Request
@@ -56,7 +56,11 @@ def with_waits(takes: Iterable[PlannedTake]) -> Iterator[PlannedTake]:
     takes = list(takes)
     asked = [take for take in takes if take.kind != "clip" and take.needs_review]
     approved = {take.shot for take in asked if take.review == "approved"}
-    stills = {take.identity: take.shot for take in asked if take.shot not in approved}
+    stills = dict[str, dict[str, str]]()
+    """By identity the slates of a still, by their shots: that of shots which say the same is one picture."""
+    for take in asked:
+        if take.shot not in approved:
+            stills.setdefault(take.identity, {})[owner_of(take.shot)] = take.shot
     if not stills:
         yield from takes
         return
@@ -64,9 +68,14 @@ def with_waits(takes: Iterable[PlannedTake]) -> Iterator[PlannedTake]:
     for take in takes:
         waits_for = waiting.get(take.continues or "", ())
         if not take.chosen.is_free:
-            waits_for += tuple(stills[each] for each in take.pictures if each in stills)
+            waits_for += tuple(_slate(stills[each], take) for each in take.pictures if each in stills)
         if waits_for and take.state == "new":
             waiting[take.identity] = waits_for
             yield take.model_copy(update={"waits_for": waits_for})
         else:
             yield take
+
+
+def _slate(slates: Mapping[str, str], take: PlannedTake) -> str:
+    """Of the slates of a still, by their shots, the take's own; another's if it has none."""
+    return slates.get(take.shot, next(iter(slates.values())))

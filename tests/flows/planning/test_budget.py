@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storyreel.flows.planning.budget import check_budget, fitting_shots, limits_of, uncounted
+from storyreel.flows.planning.budget import check_budget, fitting_shots, limits_of, unaffordable, uncounted
 from storyreel.flows.planning.model import Plan
 from storyreel.specs.language.models import Budget
 from storyreel.specs.money import Money, parse_money
@@ -154,3 +154,31 @@ def test_the_fitting_shots_fit_and_no_other_shot_would(
 
 def _price(plan: Plan, shot: str) -> Decimal:
     return sum((take.price.amount for take in plan.takes if take.shot == shot and take.price), Decimal(0))
+
+
+def test_a_clip_that_waits_for_its_still_and_will_not_fit_is_told_before_the_still_is_bought(tmp_path: Path) -> None:
+    film = """\
+storyboard: 1
+title: Rooms
+defaults: {provider: dashscope, duration: 2s, still: true, review: {still: required}}
+shots:
+  - {shot: 1A, action: One.}
+  - {shot: 1B, action: Two.}
+"""
+    plan = plan_of(tmp_path, film)
+    still, clip = plan.takes[0].price, plan.takes[1].price
+    assert still and clip and len(plan.bought) == len(plan.waiting) == 2
+
+    def told(budget: str, amount: Decimal) -> list[str]:
+        limits = limits_of(Budget.model_validate({budget: f"{amount} CNY"}))
+        check_budget(plan, limits, nothing)
+        return unaffordable(plan, limits, nothing)
+
+    for budget, fits, named in (
+        ("per_shot", still.amount + clip.amount, "for a shot (1A), and with 1A it"),
+        ("per_run", 2 * clip.amount, "for a run, and with 1B it"),
+        ("per_month", 2 * (still.amount + clip.amount), "for a month, and with 1B it"),
+    ):
+        assert told(budget, fits) == []
+        (warning,) = told(budget, fits - Decimal("0.01"))
+        assert warning.startswith("once the stills are approved, the budget is") and named in warning

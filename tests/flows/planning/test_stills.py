@@ -11,6 +11,7 @@ import pytest
 from storyreel.flows.planning.model import Plan, PlannedTake
 from storyreel.flows.planning.planner import Planner
 from storyreel.flows.planning.run_request import RunRequest
+from storyreel.specs.problems.problem import StoryboardError
 from storyreel.specs.storyboard import Mode
 from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.ledger import Ledger, NewVerdict, State, Word
@@ -154,6 +155,22 @@ def test_a_draft_has_the_stills_of_its_film(tmp_path: Path) -> None:
         assert take_of(plan, slate).key == take_of(plan.other, slate).key
     assert take_of(plan, "1A").key != take_of(plan.other, "1A").key
     assert not plan.warnings, "that they are the same in both is no mistake"
+
+
+def test_each_of_two_shots_with_the_same_still_names_its_own(tmp_path: Path) -> None:
+    same = REVIEWED.replace(
+        "action: Tom runs., cast: [tom], still: {takes: 2}", "action: Mira climbs., cast: [mira], still: true"
+    )
+    waits = {take.shot: take.waits_for for take in plan_of(tmp_path, same).clips}
+    assert waits == {"1A": ("1A@still",), "1B": ("1A@still",), "1C": ("1C@still", "1C@last-still")}
+
+
+def test_a_model_that_makes_no_pictures_is_told_with_those_of_its_service_that_do(tmp_path: Path) -> None:
+    for model, what in (("wan2.7-i2v", "makes no pictures with"), ("happyhorse", "has no model")):
+        with pytest.raises(StoryboardError) as refused:
+            plan_of(tmp_path, FILM.replace("model: wan2.7-image", f"model: {model}"))
+        assert f"dashscope {what} `{model}`" in str(refused.value)
+        assert "wan2.7-image" in str(refused.value).split(model)[1]
 
 
 @pytest.fixture
