@@ -18,6 +18,7 @@ from storyreel.flows.render import render_storyboard
 from storyreel.flows.review.model import ReviewNeeded
 from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.ledger import NewVerdict, Word
+from tests.flows.deployed import APPROVED, Deployed
 from tests.flows.test_render import edges_of
 from tests.services.dashscope import Dashscope
 from tests.services.jobs import Phase, Script
@@ -115,8 +116,7 @@ async def test_a_clip_waits_for_the_approval_of_its_still_and_begins_with_that_v
     ]  # fmt: skip
     assert all(take["clip_digest"] in take["clip"] and take["inspection"]["frames"] == 1 for take in manifest["stills"])
     assert "2 takes and 4 pictures" in made.in_words
-    again = await render_storyboard(str(film), out=str(tmp_path / "out"), agreed=[])
-    assert len(service.accepted) == 6 and all(take.cached for take in again.takes)
+    assert {take.state for take in plan_of(RunRequest(storyboard=film)).plan.takes} == {"cached"}
 
 
 async def test_a_still_that_fails_stops_only_what_is_made_of_it_and_is_drawn_as_an_edge(
@@ -140,3 +140,18 @@ async def test_a_still_that_fails_stops_only_what_is_made_of_it_and_is_drawn_as_
     found = {shot: [finding.what for finding in seen.findings] for shot, seen in takes if seen}
     assert "first frame" in found["1A"], "a clip is held against its still"
     assert found["1A@still"] == found["1A@last-still"] == found["mira@sheet"] == []
+
+
+async def test_a_deployed_run_asks_about_a_still_and_goes_on_to_the_clip(service: Dashscope, film: Path) -> None:
+    film.write_text("".join(line for line in FILM.splitlines(keepends=True) if "1B" not in line))
+    deployed = await Deployed.of(film, "The Keeper")
+    run = await deployed.begin()
+    state = await deployed.state(run)
+    assert state.name == "Suspended" and "approve 1A@still, 1A@last-still" in (state.message or "")
+    asked = await deployed.asked(run, 1)
+    assert "Still of 1A" in asked and asked.count("data:image/jpeg;base64,") == 3
+    assert ordered(service) == ["wan2.7-image"] * 4
+    await deployed.resume(run, {"shot_1A_still": {"decision": "approve", "take": 1}, "shot_1A_last_still": APPROVED})
+    assert (await deployed.state(run)).name == "Completed"
+    assert ordered(service) == ["wan2.7-image"] * 4 + ["wan2.7-i2v"]
+    assert sent(service.accepted[-1].body["input"]["media"][0]) == kept(take_of(film, "1A@still", 1)).read_bytes()
