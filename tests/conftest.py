@@ -40,13 +40,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 _LONGEST = (
-    "test_spread", "test_leases", "test_spreading", "test_deployments", "test_stopping", "test_killed", "test_lost",
-    "test_hosts", "test_server_away", "test_dead_workers", "test_places", "test_lost_slots", "test_approvals",
-    "test_four_services", "test_at_once", "test_ui", "test_first_setup", "test_in_the_browser",
-    "test_buying", "test_suspend", "test_main", "test_pages",
+    "test_spread", "test_stopping", "test_spreading", "test_deployments", "test_ui", "test_buying",
+    "test_in_the_browser", "test_at_once", "test_leases", "test_killed", "test_lost", "test_approvals", "test_hosts",
+    "test_server_away", "test_dead_workers", "test_places", "test_lost_slots", "test_four_services",
+    "test_first_setup", "test_main", "test_suspend", "test_pages",
 )  # fmt: skip
 """Files that take longest, from the longest down. Most of their time they wait for other processes and for clocks."""
-_SPREAD_OVER = 0.75
+_SPREAD_OVER = 0.7
 """Part of the other files before the last of those: what comes last takes long, or the end has one process at work."""
 
 
@@ -56,25 +56,20 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """The longest files come early and apart from each other, so that others use the processor while they wait. Of the
-    others those with a Prefect server are first, then those that run the command: the short ones fill the end. Cases of
-    a matrix are left out unless `--matrix` asks for them."""
+    """The longest files come early and apart from each other, so that others use the processor while they wait. The
+    others are in the order of their names, which mixes folders. Cases of a matrix are left out unless `--matrix` asks
+    for them."""
     if not config.getoption("--matrix"):
         left_out = [item for item in items if item.get_closest_marker("matrix")]
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if not item.get_closest_marker("matrix")]
-    weights: dict[Path, int] = {}
-    heavy = {"standing_server": 2, "storyreel": 1}
-    for item in items:
-        needed = set(getattr(item, "fixturenames", ()))
-        weights[item.path] = max(weights.get(item.path, 0), *(heavy.get(name, 0) for name in needed | {""}))
-    longest = sorted((path for path in weights if path.stem in _LONGEST), key=lambda path: _LONGEST.index(path.stem))
-    others = sorted(weights.keys() - set(longest), key=lambda path: (-weights[path], path))
+    paths = {item.path for item in items}
+    longest = sorted((path for path in paths if path.stem in _LONGEST), key=lambda path: _LONGEST.index(path.stem))
+    others = sorted(paths - set(longest), key=lambda path: (path.name, path))
     apart = int(len(others) * _SPREAD_OVER) / max(len(longest), 1)
-    places = {path: index * apart - 1 for index, path in enumerate(longest)} | {
-        path: float(index) for index, path in enumerate(others)
-    }
-    items.sort(key=lambda item: places[item.path])
+    places = {path: float(place) for place, path in enumerate(others)}
+    places |= {path: place * apart - 1 for place, path in enumerate(longest)}
+    items.sort(key=lambda item: (places[item.path], item.path))
 
 
 def pytest_xdist_auto_num_workers() -> int | None:
