@@ -34,7 +34,9 @@ _CHOICES = "[a]pprove, [r]etake, [l]ater, [q]uit"
 def print_reviews(console: Terminal, title: str, reviews: Sequence[ShotReview]) -> None:
     """Print a row for each take, then the files of the takes that wait for a review."""
     if not reviews:
-        console.print("No shot or still needs a review; `review: required` in the storyboard asks for one.")
+        console.print(
+            "No shot, and no still that is bought, needs a review; `review: required` in the storyboard asks for one."
+        )
         return
     rows: list[Row] = []
     for review in reviews:
