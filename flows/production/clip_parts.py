@@ -13,9 +13,13 @@ from storyreel.flows.planning.takes.pictures import pictures_in
 from storyreel.flows.production.outcomes import MadeTake
 from storyreel.tasks.media.clip_end import end_version, write_end
 from storyreel.tasks.media.frames import LAST_FRAME
+from storyreel.tasks.providers import load
+from storyreel.tasks.providers.capability import MediaLimits
+from storyreel.tasks.providers.models import find_capability
 from storyreel.tasks.providers.request import Attachment, Request
 from storyreel.tasks.request.attachments import STILL
-from storyreel.tasks.storage.clips import file_named_by_digest, place_by_digest
+from storyreel.tasks.request.sendable import is_sendable, write_sendable
+from storyreel.tasks.storage.clips import Clip, cache_key, file_named_by_digest, place_by_digest
 from storyreel.tasks.storage.files import folder_beside
 from storyreel.tasks.studio import Studio
 from storyreel.tasks.threads import in_threads
@@ -63,15 +67,17 @@ class ClipParts:
     async def _with_pictures(self, request: Request) -> Request:
         """The request with the file of each picture that is a take of this run."""
         pictures = {f"{STILL}{identity}": self._by_identity.get(identity) for identity in pictures_in((request,))}
-        files = {digest: (await self._made(take)).clip for digest, take in pictures.items() if take}
-        if not files:
+        clips = {digest: (await self._made(take)).clip for digest, take in pictures.items() if take}
+        if not clips:
             return request
+        limits = find_capability(load(request.provider), request.model, request.mode).media
+        files = {digest: await self._sendable(clip, limits) if limits else clip.path for digest, clip in clips.items()}
 
         def filled(attachment: Attachment | None) -> Attachment | None:
-            clip = files.get(attachment.digest) if attachment else None
-            if attachment is None or clip is None:
+            file = files.get(attachment.digest) if attachment else None
+            if attachment is None or file is None:
                 return attachment
-            return attachment.model_copy(update={"source": str(clip.path), "frame_digest": clip.digest})
+            return attachment.model_copy(update={"source": str(file), "frame_digest": file.stem})
 
         found = {
             "first_frame": filled(request.first_frame),
@@ -79,6 +85,21 @@ class ClipParts:
             "references": tuple(filter(None, map(filled, request.references))),
         }
         return request.model_copy(update=found)
+
+    def _sendable(self, picture: Clip, limits: MediaLimits) -> asyncio.Future[Path]:
+        return self._once(("sendable", picture.digest, limits), lambda: self._write_sendable(picture, limits))
+
+    async def _write_sendable(self, picture: Clip, limits: MediaLimits) -> Path:
+        """The file of a picture, or a copy where a service with these limits does not take it as it was delivered."""
+        if await asyncio.to_thread(is_sendable, picture.path, limits):
+            return picture.path
+        folder = self._studio.house_folder / "pictures" / f"{picture.digest[:32]}-{cache_key(limits.model_dump())[:16]}"
+        if found := await asyncio.to_thread(file_named_by_digest, folder):
+            return found
+        await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
+        async with in_threads(folder_beside(folder / "sendable.png")) as workshop:
+            copy = await asyncio.to_thread(write_sendable, picture.path, limits, workshop)
+            return await asyncio.to_thread(place_by_digest, copy, folder) if copy else picture.path
 
     def _end(self, take: PlannedTake, seconds: Fraction) -> asyncio.Future[Path]:
         return self._once(("end", take.identity, seconds), lambda: self._write_end(take, seconds))

@@ -6,9 +6,12 @@ import json
 from base64 import b64decode
 from collections.abc import Iterator, Mapping
 from contextlib import closing
+from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from storyreel.flows.commands.options import plan_of
 from storyreel.flows.planning.model import PlannedTake
@@ -155,3 +158,17 @@ async def test_a_deployed_run_asks_about_a_still_and_goes_on_to_the_clip(service
     assert (await deployed.state(run)).name == "Completed"
     assert ordered(service) == ["wan2.7-image"] * 4 + ["wan2.7-i2v"]
     assert sent(service.accepted[-1].body["input"]["media"][0]) == kept(take_of(film, "1A@still", 1)).read_bytes()
+
+
+async def test_a_picture_in_a_form_that_a_service_does_not_take_is_sent_in_one_that_it_does(
+    service: Dashscope, film: Path, tmp_path: Path
+) -> None:
+    film.write_text(FREE.replace(", still: {prompt: The empty stair, takes: 2}, last_still: The lamp", ", still: true"))
+    Image.effect_noise((1920, 1080), 60).convert("RGBA").save(clear := tmp_path / "clear.png")
+    service.use_script(Script(waiting=0, running=0, delivers=clear), times=2)
+    service.settings = service.doubts = replace(service.doubts, fetches_references=True)
+    await render_storyboard(str(film), out=str(tmp_path / "out"), buy=True)
+    (clip,) = (sale for sale in service.accepted if sale.order.model == "wan2.7-i2v")
+    assert kept(take_of(film, "1A@still")).read_bytes() == clear.read_bytes(), "kept as it came"
+    with Image.open(BytesIO(sent(clip.body["input"]["media"][0]))) as shown, Image.open(clear) as made:
+        assert shown.mode == "RGB" and shown.tobytes() == made.convert("RGB").tobytes()

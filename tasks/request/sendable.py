@@ -1,0 +1,35 @@
+"""Copies of pictures that models made, in the form that a service takes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PIL import Image
+
+from storyreel.tasks.media.stills import open_still
+from storyreel.tasks.providers.capability import MediaLimits
+from storyreel.tasks.request.local_files import LocalFileChecks
+
+_JPEG_QUALITY = 95
+
+
+def is_sendable(picture: Path, limits: MediaLimits) -> bool:
+    """Whether a service with these limits takes the file of a picture as it is."""
+    return LocalFileChecks().problem_with(picture, "image", limits) is None
+
+
+def write_sendable(picture: Path, limits: MediaLimits, folder: Path) -> Path | None:
+    """Write a copy that such a service takes, as like the picture as can be; returns its file, None if none is taken.
+
+    It is without transparency, over black, and not larger than the service takes. Raises MediaError.
+    """
+    most = limits.image_sides[1]
+    still = open_still(picture, (most, most))
+    if still.mode == "RGBA":
+        still = Image.alpha_composite(Image.new("RGBA", still.size, (0, 0, 0, 255)), still).convert("RGB")
+    still.thumbnail((most, most))
+    for name in ("sendable.png", "sendable.jpg"):
+        still.save(copy := folder / name, quality=_JPEG_QUALITY)
+        if is_sendable(copy, limits):
+            return copy
+    return None
