@@ -196,7 +196,7 @@ async def render_storyboard(
         if isinstance(excess, BudgetExceeded):
             excess.next = await then_again(request.command_within_budget(excess.fits))
         else:
-            excess.next = await then_again(request.command())
+            excess.next = await then_again(excess.next or request.command())
         if isinstance(excess, BudgetExceeded) or excess.is_budget:
             await approval.ask_for_budget(excess)
         raise

@@ -393,9 +393,10 @@ async def test_an_unknown_order_is_not_sent_to_the_next_service(on_set: Set) -> 
         await on_set.render(TWO_SERVICES)
     assert on_set.dashscope.accepted == []
     assert State.UNKNOWN in {row.state for row in on_set.ledger().values()}
-    with pytest.raises(ShotsFailed):
+    with pytest.raises(ShotsFailed) as failed:
         await on_set.render(TWO_SERVICES)
     assert on_set.dashscope.accepted == []
+    assert failed.value.next == "storyreel reconcile", "another render would end in the same way"
 
 
 async def test_a_take_that_another_run_orders_from_the_next_service_is_not_bought_from_the_first(on_set: Set) -> None:
