@@ -11,6 +11,9 @@ from pydantic_core import CoreSchema
 from storyreel.specs.language.base import ShorthandModel, StoryboardModel
 from storyreel.specs.language.values import ModelName, Name, Providers, Seed, Takes, Text
 
+_SWITCHES = frozenset({"yes", "no", "on", "off", "none"})
+"""Words that other dialects of YAML read as true or false."""
+
 
 class Still(ShorthandModel):
     """A picture that a picture model makes; `true`, or a bare text, which is its prompt."""
@@ -31,6 +34,8 @@ class Still(ShorthandModel):
     def _expand(cls, value: Any) -> Any:
         if value is True:
             return {}
+        if isinstance(value, str) and value.strip().lower() in _SWITCHES:
+            raise ValueError("that would be its words; write `true`, `false`, or what is seen in it")
         return {cls.shorthand: value} if isinstance(value, str | int | float) else value
 
     @classmethod

@@ -45,6 +45,11 @@ def counted(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
+def there_are(number: int) -> str:
+    """`there is 1`, `there are 2`."""
+    return f"there {'is' if number == 1 else 'are'} {number}"
+
+
 def lasting(seconds: float) -> str:
     """`0.5 s`, `30 s`, `20 min`, `36 h`, `11574 days`."""
     for unit, size, most in (("s", 1, 120), ("min", 60, 7200), ("h", 3600, 172800)):

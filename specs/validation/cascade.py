@@ -59,11 +59,6 @@ def _shot(shot: Node, inherited: Entries, first: bool) -> Node:
     # A shot that continues another begins with that one's last frame, not with a default picture.
     if "continues" in own:
         _drop(("first_frame", "still"), entries, own)
-    for of_file, of_still in (("first_frame", "still"), ("last_frame", "last_still")):
-        if of_file in own:
-            _drop((of_still,), entries, own)
-        elif of_still in own and own[of_still].node.value is not False:
-            _drop((of_file,), entries, own)
     # An edit of another shot's take has all that from there.
     if (edited := shot.at(("edit", "of"))) and _word(edited) not in ("", _word(shot.at(("shot",)) or edited)):
         _drop(("first_frame", "last_frame", "still", "last_still"), entries, own)
@@ -81,8 +76,14 @@ def _drop(keys: Iterable[str], entries: Entries, own: Entries) -> None:
 
 
 def _override(inherited: Entries, own: Entries) -> Entries:
-    """Inherited values, overridden by own ones; `provider` and `providers` override each other."""
+    """Inherited values, overridden by own ones; `provider` and `providers` override each other, as do a picture that is
+    given and one that is made."""
     entries = inherited | own
+    for of_file, of_still in (("first_frame", "still"), ("last_frame", "last_still")):
+        if of_file in own:
+            _drop((of_still,), entries, own)
+        elif of_still in own and own[of_still].node.value is not False:
+            _drop((of_file,), entries, own)
     for key, other in _ALTERNATIVES.items():
         if key in own and other not in own:
             entries.pop(other, None)

@@ -11,7 +11,7 @@ from typing import get_args
 
 from storyreel.specs.cut import build_cut, cut_problems
 from storyreel.specs.language.models import Resolution
-from storyreel.specs.problems.phrases import listed, shown, suggestion
+from storyreel.specs.problems.phrases import listed, shown, suggestion, there_are
 from storyreel.specs.problems.problem import MOST_PROBLEMS, KeyPath, Position, Problem
 from storyreel.specs.sources import SourceChecker, SourceKind
 from storyreel.specs.storyboard import (
@@ -238,7 +238,7 @@ def _shots(storyboard: Storyboard, altered: Set[str]) -> Iterator[Problem]:
         if shot.shot in altered:
             continue
         if shot.circled is not None and shot.circled > shot.all_takes:
-            message = f"take {shot.circled} is circled, but there are {shot.all_takes}"
+            message = f"take {shot.circled} is circled, but {there_are(shot.all_takes)}"
             yield Problem(storyboard.where(*path, "circled"), message, "circle one of them, or make more `takes`")
         if shot.continues is not None and shot.first_frame is not None:
             message = "a shot that continues another begins with its last frame, not with a picture"

@@ -33,6 +33,10 @@ def _explain_key(path: KeyPath) -> Text | None:
         return f"`{path[-1]}` cannot be a default", "write it in each shot"
     if len(path) == 1 and path[0] in ShotDefaults.model_fields:
         return f"`{path[0]}` is a key of shots", f"write it in a shot, or for all shots as `defaults: {{{path[0]}: …}}`"
+    if path[-1] == "sheet":
+        return "`sheet` is a key of cast members and locations", "write it where the person or place is described"
+    if path[-1] in ("still", "last_still") and path[0] in ("cast", "locations"):
+        return f"`{path[-1]}` is a key of shots", "of a person or a place it is a `sheet`"
     return None
 
 

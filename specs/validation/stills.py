@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from storyreel.specs.language.stills import Still
+from storyreel.specs.problems.phrases import there_are
 from storyreel.specs.problems.problem import KeyPath, Problem
 from storyreel.specs.storyboard import Shot, Storyboard
 
@@ -45,5 +46,5 @@ def still_problems(storyboard: Storyboard, path: KeyPath, shot: Shot) -> Iterato
 def _circled(storyboard: Storyboard, path: KeyPath, still: Still, takes: int) -> Iterator[Problem]:
     count = still.takes or takes
     if still.circled is not None and still.circled > count:
-        message = f"take {still.circled} is circled, but there are {count}"
+        message = f"take {still.circled} is circled, but {there_are(count)}"
         yield Problem(storyboard.where(*path, "circled"), message, "circle one of them, or make more `takes`")

@@ -83,8 +83,10 @@ def _capability(picture: PictureShot, provider: type[Provider]) -> Capability:
     if picture.model and (model is None or known):
         what = f"has no model `{picture.model}`" if model is None else f"makes no pictures with `{picture.model}`"
         there_are = f"for pictures it has {listed(known, 'and')}" if known else write
-        raise Unsupported("stills", f"{provider.name} {what}", suggestion(picture.model, known, there_are))
-    raise Unsupported(_field(picture), f"{name_of_service(provider, picture)} makes no pictures", write)
+        raise Unsupported("model", f"{provider.name} {what}", suggestion(picture.model, known, there_are))
+    of_service = "providers" if picture.providers else "provider"
+    field = of_service if picture.stills.services else _field(picture)
+    raise Unsupported(field, f"{name_of_service(provider, picture)} makes no pictures", write)
 
 
 def _field(picture: PictureShot) -> str:

@@ -421,7 +421,7 @@ class Typist:
         """A still in one value: `true`, its words, or keys in braces."""
         manner = self.any("true", "words", "braces", "braces")
         if manner != "braces":
-            return "true" if manner == "true" else self.text(self.draw(WORDS), json)
+            return "true" if manner == "true" else self.text(["a", *self.draw(WORDS)], json)
         takes = self.draw(st.integers(1, 4))
         some = {"takes": str(takes), "circled": str(self.draw(st.integers(1, takes))), "seed": "7"}
         some["prompt"] = self.text(self.draw(WORDS), json)

@@ -18,7 +18,7 @@ from storyreel.flows.planning.takes.verdicts import apply_verdicts
 from storyreel.flows.planning.warnings import upstream_first
 from storyreel.specs.cut import build_cut
 from storyreel.specs.language.slates import owner_of
-from storyreel.specs.pictures import PictureShot
+from storyreel.specs.pictures import PictureShot, path_of_picture
 from storyreel.specs.problems.problem import Problem, StoryboardError
 from storyreel.specs.storyboard import Shot, Storyboard
 from storyreel.tasks.prices.price_list import PriceList
@@ -256,8 +256,13 @@ def _problem(film: Storyboard, shot: Shot, unsupported: Unsupported) -> Problem:
     """The problem at its place in the file: a picture of the cast, or the shot's own key."""
     if unsupported.at:
         place = film.where(*unsupported.at)
-    elif isinstance(shot, PictureShot) and shot.kind == "sheet":
-        place = film.where("cast" if shot.of in film.cast else "locations", shot.of, "sheet")
+    elif isinstance(shot, PictureShot):
+        asks = path_of_picture(film, shot)
+        around = ("defaults",) if shot.kind == "sheet" else asks[:-1]
+        # Who makes pictures is written where it is for them, or for the shot.
+        stills = ("stills",) if shot.stills.services or shot.stills.model else ()
+        is_service = unsupported.field in ("provider", "providers", "model")
+        place = film.where(*around, *stills, unsupported.field) if is_service else film.where(*asks)
     else:
-        place = film.where_shot(owner_of(shot.shot), unsupported.field)
+        place = film.where_shot(shot.shot, unsupported.field)
     return Problem(place, unsupported.message, unsupported.hint)

@@ -31,7 +31,7 @@ _PEOPLE = "cast: {mira: {}, tom: {}}\nlocations: {sea: {}}\n"
         ("dialogue: [{tom: 'Hi {mria}'}]", "`{mria}` is neither cast nor location (did you mean `mira`?)"),
         ("camera: {angle: 'over {tom s shoulder}'}", "`{tom s shoulder}` is neither cast nor location (known are"),
         ("takes: 2, circled: 3", "take 3 is circled, but there are 2 (circle one of them"),
-        ("circled: 2", "take 2 is circled, but there are 1"),
+        ("circled: 2", "take 2 is circled, but there is 1"),
         (
             "mode: image-to-video",
             "image-to-video needs an image to begin with (add `still`, `first_frame` or `continues`)",
