@@ -16,10 +16,12 @@ from fsspec.implementations.local import LocalFileSystem
 from PIL import Image
 
 from storyreel.flows.packs import Pack, PackError, fetch_storyboard, pack, read_film, version_of
+from storyreel.flows.planning.plan import make_plan
 from storyreel.specs.problems.problem import StoryboardError
 from storyreel.specs.reading import read
 from storyreel.tasks.home import Home
 from storyreel.tasks.storage.bucket import BucketUnavailable, BucketUnusable
+from tests.flows.planning.histories import NOTHING
 
 FILM = """\
 storyboard: 1
@@ -128,6 +130,29 @@ def test_a_pack_is_the_same_film_on_a_host_that_has_nothing_of_it(
     assert brought == away.packs / version / "film.yaml"
     assert seen(brought) == before
     assert version_of(read(brought)) == version
+
+
+STILLS = """\
+storyboard: 1
+title: Stills Away
+defaults: {provider: dashscope, stills: {takes: 2}}
+cast: {mira: {references: [../shared/mira.png], sheet: true}}
+shots:
+  - {shot: 1A, action: She climbs., cast: [mira], still: true, last_still: The lamp.}
+  - {shot: 1B, action: She sits., cast: [mira]}
+"""
+
+
+def test_a_film_with_stills_has_the_same_takes_on_another_host(tmp_path: Path, bucket: str, away: Home) -> None:
+    picture(tmp_path / "shared" / "mira.png", "teal")
+    (file := tmp_path / "film" / "film.yaml").parent.mkdir()
+    file.write_text(STILLS)
+    here = make_plan(read(file), NOTHING)
+    there = make_plan(read(fetch_storyboard(pack(file, bucket).address, away)), NOTHING)
+    assert [(take.shot, take.take, take.key) for take in there.takes] == [
+        (take.shot, take.take, take.key) for take in here.takes
+    ]
+    assert {take.kind for take in here.takes} == {"sheet", "still", "last still", "clip"}
 
 
 def test_what_is_in_the_bucket_is_not_sent_again(film: Path, bucket: str) -> None:

@@ -102,6 +102,17 @@ def test_every_choice_of_shots_is_one_that_a_run_reads(
             request_of(selection=(other,))
 
 
+def test_stills_and_sheets_are_among_the_choices_of_shots(
+    fields: Fields, request_of: Callable[..., DeploymentRequest]
+) -> None:
+    film = FILM.replace("provider: apiyi,", "provider: dashscope, cast: [ana], still: true,")
+    film = film.replace("scenes:", "cast: {ana: {description: a keeper, sheet: true}}\nscenes:", 1)
+    select = fields(film)["select"]
+    assert accepts(select, ["1A@still", "ana@sheet", "stills", "夜-2@still"]) and not accepts(select, ["1B@still"])
+    for term in select["items"]["enum"]:
+        request_of(film, selection=(term,))
+
+
 def test_the_shots_that_a_film_is_deployed_with_are_among_its_choices(fields: Fields) -> None:
     offered = fields(selection=("1B+, 1A", "state:new"))["select"]["items"]["enum"]
     assert {"1B+", "1A", "state:new"} <= set(offered) and len(offered) == len(set(offered))

@@ -39,8 +39,8 @@ ANA = "cast: {ana: {description: x, sheet: true}}\n"
         (
             "defaults: {stills: {provider: dashscope, model: wan3.0-video}}\n"
             "shots: [{shot: 1A, action: x, still: true}]\n",
-            ["3:49: wan3.0-video at dashscope makes no pictures "
-             "(write `stills: {provider: …}` with `dashscope` or `freepik`)"],
+            ["3:49: dashscope makes no pictures with `wan3.0-video` "
+             "(for pictures it has `wan2.7-image` and `wan2.7-image-pro`)"],
         ),
         (
             "shots: [{shot: 1A, action: x, still: true, provider: apiyi}]\n",
