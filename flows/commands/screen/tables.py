@@ -126,8 +126,11 @@ def _beside(plan: Plan) -> Iterator[str]:
     """The costs of the film's draft and its use; in the plan of a draft, those of the film."""
     if plan.other is None:
         return
-    other = plan.other.bought
+    # Film and draft have the same pictures, which are paid once; clips that wait for stills are paid later.
+    shared = {take.key for take in plan.bought}
+    other = [take for take in (*plan.other.bought, *plan.other.waiting) if take.key not in shared]
     costs = summarize_purchases(other) if other else "nothing more is to be bought"
+    costs += " beside the same pictures" if other and any(take.key in shared for take in plan.other.pictures) else ""
     yield f"The film itself: {costs}." if plan.is_draft else f"As a draft (`--draft`): {costs}."
     if plan.is_draft or not any(take.state == "cached" for take in plan.other.takes if not take.chosen.is_free):
         yield f"{SIMILAR} The two are bought in runs of their own."

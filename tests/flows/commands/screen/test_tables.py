@@ -81,3 +81,25 @@ def test_what_services_do_with_prompts_is_told_of_what_is_bought(tmp_path: Path)
     assert "The services expand the prompts of S1 (`expand_prompt`), and no others." in some
     assert "Marked by the service as AI generated: S1." in some
     assert "The services expand the prompts (" in _printed(tmp_path, _shots(2, ", expand_prompt: true"), "dashscope")
+
+
+def test_pictures_that_film_and_draft_share_are_counted_once_and_clips_that_wait_are_counted(tmp_path: Path) -> None:
+    film = """\
+storyboard: 1
+title: Rooms
+draft: {model: wan3.0-video}
+defaults: {provider: dashscope, duration: 2s, still: true, review: {still: required}}
+shots:
+  - {shot: 1A, action: One.}
+  - {shot: 1B, action: Two.}
+"""
+    plan = plan_of(tmp_path, film)
+    assert plan.other
+    for one, other in (
+        (plan, "As a draft (`--draft`)"),
+        (plan.other.model_copy(update={"other": plan, "is_draft": True}), "The film itself"),
+    ):
+        printed = StringIO()
+        print_plan(Console(file=printed, width=300), BudgetedPlan(one, ()))
+        assert "To be bought: 2 pictures from dashscope for 0.40 CNY." in printed.getvalue()
+        assert f"{other}: 2 takes from dashscope for 2.40 CNY beside the same pictures." in printed.getvalue()
