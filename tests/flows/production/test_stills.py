@@ -161,7 +161,7 @@ async def test_a_picture_in_a_form_that_a_service_does_not_take_is_sent_in_one_t
 ) -> None:
     film.write_text(FREE.replace(", still: {prompt: The empty stair, takes: 2}, last_still: The lamp", ", still: true"))
     Image.effect_noise((1920, 1080), 60).convert("RGBA").save(clear := tmp_path / "clear.png")
-    service.use_script(Script(waiting=0, running=0, delivers=clear), times=2)
+    service.use_script(Script(waiting=0, running=0, delivers=clear), times=2, when=lambda order: order.is_picture)
     service.settings = service.doubts = replace(service.doubts, fetches_references=True)
     await render_storyboard(str(film), out=str(tmp_path / "out"), buy=True)
     (clip,) = (sale for sale in service.accepted if sale.order.model == "wan2.7-i2v")
