@@ -28,8 +28,8 @@ from statistics import median
 import yaml
 from sqlalchemy import create_engine, insert, select
 
-from storyreel.flows.planning.history import open_history
-from storyreel.flows.planning.model import History, Plan
+from storyreel.flows.planning.history import History, open_history
+from storyreel.flows.planning.model import Plan
 from storyreel.flows.planning.plan import make_plan
 from storyreel.specs.reading import read
 from storyreel.tasks.home import Home

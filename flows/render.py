@@ -34,11 +34,11 @@ from storyreel.flows.production.film_folder import FilmSource
 from storyreel.flows.production.film_parts import FilmParts
 from storyreel.flows.production.finish import FilmFinisher
 from storyreel.flows.production.outcomes import ShotsFailed
-from storyreel.flows.production.places import open_places
 from storyreel.flows.production.report import Origin, Rendering, run_links
 from storyreel.flows.production.scene_runs import run_scenes
-from storyreel.flows.production.service_limits import active_limits, limits_of_takes
 from storyreel.flows.production.shutdown import orderly_shutdown
+from storyreel.flows.production.slots.places import open_places
+from storyreel.flows.production.slots.service_limits import active_limits, limits_of_takes
 from storyreel.flows.production.sound_ahead import SoundAhead, music_under, shots_with_dialogue
 from storyreel.flows.production.takes import begin_takes
 from storyreel.flows.review.model import ReviewNeeded

@@ -20,11 +20,11 @@ from storyreel.flows.planning.run_request import RunRequest
 from storyreel.flows.production.agreement import check_agreed
 from storyreel.flows.production.ceiling import ceiling_of_scene_run
 from storyreel.flows.production.outcomes import ShotsFailed
-from storyreel.flows.production.places import open_places
 from storyreel.flows.production.report import run_links
 from storyreel.flows.production.scene_runs import SCENE_FLOW
-from storyreel.flows.production.service_limits import active_limits, limits_of_takes
 from storyreel.flows.production.shutdown import orderly_shutdown
+from storyreel.flows.production.slots.places import open_places
+from storyreel.flows.production.slots.service_limits import active_limits, limits_of_takes
 from storyreel.flows.production.takes import begin_takes
 from storyreel.flows.review.suspend import approved_ceiling
 from storyreel.flows.servers.prefect_internals import name_flow_run

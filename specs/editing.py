@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from storyreel.specs.derived.pictures import PictureShot, path_of_picture, pictures_of_film
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.language.values import MOST_TAKES
-from storyreel.specs.pictures import PictureShot, path_of_picture, pictures_of_film
 from storyreel.specs.problems.phrases import listed, shown, suggestion
 from storyreel.specs.problems.problem import KeyPath, Position, Problem, StoryboardError
 from storyreel.specs.reading import NO_VARS, from_tree

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from storyreel.flows.production.film_folder import FolderTaken
     from storyreel.flows.production.outcomes import ShotsFailed
     from storyreel.flows.production.report import RenderedTake, Rendering
-    from storyreel.flows.production.service_limits import LimitMissing
+    from storyreel.flows.production.slots.service_limits import LimitMissing
     from storyreel.flows.render import render_storyboard
     from storyreel.flows.review.model import ReviewNeeded
     from storyreel.flows.review.suspend import NotApproved
@@ -59,7 +59,7 @@ _MODULES = MappingProxyType(
         "flows.production.film_folder": ("FolderTaken",),
         "flows.production.outcomes": ("ShotsFailed",),
         "flows.production.report": ("RenderedTake", "Rendering"),
-        "flows.production.service_limits": ("LimitMissing",),
+        "flows.production.slots.service_limits": ("LimitMissing",),
         "flows.render": ("render_storyboard",),
         "flows.review.model": ("ReviewNeeded",),
         "flows.review.suspend": ("NotApproved",),

@@ -22,7 +22,7 @@ from prefect.deployments.runner import EntrypointType
 from prefect.exceptions import ObjectNotFound
 from prefect.settings import PREFECT_API_URL
 
-from storyreel.flows.production import service_limits
+from storyreel.flows.production.slots import service_limits
 from tests.flows import warm
 from tests.pauses import PATIENCE, growing_pauses
 

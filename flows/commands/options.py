@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from storyreel.flows.commands.completion import complete_selection, complete_slate
+from storyreel.flows.commands.screen.completion import complete_selection, complete_slate
 from storyreel.specs.foreign_text import json_text
 from storyreel.specs.secrets import hidden
 

@@ -15,10 +15,10 @@ import typer
 from storyreel.flows.commands.options import AsJson, File, Set, Slate, parse_vars, print_result
 from storyreel.flows.terminal import Terminal
 from storyreel.specs import editing
+from storyreel.specs.derived.pictures import PictureShot, made_of, stills_of
 from storyreel.specs.editing import Change
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.language.slates import owner_of
-from storyreel.specs.pictures import PictureShot, made_of, stills_of
 from storyreel.specs.problems.phrases import listed, reason, shown
 from storyreel.specs.problems.problem import StoryboardError
 from storyreel.specs.reading import read

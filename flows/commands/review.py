@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from storyreel.flows.commands.completion import complete_slate
 from storyreel.flows.commands.options import AsJson, Draft, File, Provider, Set, can_ask, output, print_json, request_of
+from storyreel.flows.commands.screen.completion import complete_slate
 from storyreel.flows.terminal import Terminal
 
 

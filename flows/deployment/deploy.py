@@ -20,8 +20,8 @@ from storyreel.flows.errors import NotAllowed
 from storyreel.flows.lifecycle import automations
 from storyreel.flows.packs import PackError, pack, pack_address, version_of
 from storyreel.flows.production.film_folder import FilmSource, film_folder
-from storyreel.flows.production.lost_slots import LostSlots, release_lost_slots
-from storyreel.flows.production.service_limits import ServiceLimit, ensure_limits
+from storyreel.flows.production.slots.lost_slots import LostSlots, release_lost_slots
+from storyreel.flows.production.slots.service_limits import ServiceLimit, ensure_limits
 from storyreel.flows.servers.prefect_settings import prefect_command
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.reading import read

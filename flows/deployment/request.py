@@ -19,7 +19,7 @@ from storyreel.flows.planning.model import Plan, named
 from storyreel.flows.planning.run_request import RunRequest
 from storyreel.flows.production.ceiling import Ceiling, ceiling_of
 from storyreel.flows.production.film_folder import FilmSource
-from storyreel.flows.production.service_limits import limits_of_takes
+from storyreel.flows.production.slots.service_limits import limits_of_takes
 from storyreel.flows.render import render_storyboard
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.money import Money, parse_money

@@ -21,8 +21,8 @@ from storyreel.flows.deployment.deploy import Prepared, apart, prepared
 from storyreel.flows.deployment.request import DeploymentRequest
 from storyreel.flows.lifecycle import automations
 from storyreel.flows.player.running import playing
-from storyreel.flows.production import service_limits
-from storyreel.flows.production.lost_slots import release_lost_slots
+from storyreel.flows.production.slots import service_limits
+from storyreel.flows.production.slots.lost_slots import release_lost_slots
 from storyreel.flows.servers.choose import prepared_server, report_to_server
 from storyreel.flows.servers.prefect_internals import HandoverRunner, outlast_console
 from storyreel.flows.terminal import Terminal

@@ -166,7 +166,7 @@ def _limits(limits: Sequence[SlotLimit]) -> Iterator[Check]:
     """Check the limits, after places that no run holds are released."""
     name, released = "service limits", {}
     if any(limit.taken for limit in limits):
-        from storyreel.flows.production.lost_slots import release_lost_slots
+        from storyreel.flows.production.slots.lost_slots import release_lost_slots
         from storyreel.tasks.providers.models import limit_name
 
         async def release() -> None:

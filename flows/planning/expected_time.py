@@ -6,7 +6,8 @@ import heapq
 from collections import defaultdict, deque
 from collections.abc import Sequence
 
-from storyreel.flows.planning.model import History, PlannedTake
+from storyreel.flows.planning.history import History
+from storyreel.flows.planning.model import PlannedTake
 from storyreel.tasks.providers import load
 from storyreel.tasks.providers.models import limits_of
 

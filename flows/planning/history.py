@@ -1,16 +1,51 @@
-"""Opens the ledger and the clip store as the history that a plan depends on."""
+"""The history that a plan depends on: the ledger and the clip store, opened for reading."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 
-from storyreel.flows.planning.model import History
+from storyreel.specs.frozen import Frozen
+from storyreel.specs.money import Money
 from storyreel.tasks.home import Home
 from storyreel.tasks.ledger.purchase import NewVerdict, Purchase, Verdict
+from storyreel.tasks.polling import PastDurations
 from storyreel.tasks.settings import Settings
 from storyreel.tasks.storage.acceptances import acceptances
+
+Orders = Mapping[tuple[str, int, str], Purchase]
+"""The latest order by slate, number of the take and service."""
+
+
+class History(Frozen):
+    """The ledger and the clip store; each part is looked up when it is needed."""
+
+    purchases: Callable[[Iterable[str]], Mapping[str, Purchase]]
+    """The purchases of these keys, by key."""
+    holds: Callable[[str], bool]
+    """Whether the store has the clip of this digest. Ask only after `purchases`."""
+    keeps: Callable[[str], bool] = lambda _key: False
+    """Whether this host has a clip of the take with this key that the ledger may not have yet."""
+    is_accepted: Callable[[str], bool] = lambda _key: False
+    """Whether this host knows of an order of the take with this key that a service has accepted, and that the ledger
+    may not have yet."""
+    latest: Callable[..., Orders] = lambda _film, _slates, drafts: {}
+    """The latest orders for a film's title and some slates: `storyreel.tasks.ledger.ledger.Ledger.latest`."""
+    experience: Callable[[str, str], PastDurations | None] = lambda _provider, _model: None
+    """How long earlier takes of a service's model took; None if there are none."""
+    committed: Callable[..., tuple[Money, ...]] = lambda _scope, **_of: ()
+    """Money committed within a scope: `storyreel.tasks.ledger.ledger.Ledger.committed`."""
+    unpriced: Callable[..., int] = lambda _scope, **_of: 0
+    """Number of orders that `committed` cannot count: `storyreel.tasks.ledger.ledger.Ledger.unpriced`."""
+    has_verdicts: bool = False
+    """Whether any take has a verdict."""
+    verdicts: Callable[[Iterable[str]], Mapping[str, Verdict]] = lambda _keys: {}
+    """The latest verdict by key."""
+    is_empty: bool = False
+    """Whether nothing was ever ordered, as far as this host knows."""
+    has_bucket: bool = False
+    """Whether the user has a bucket, for files that a service accepts only as a link."""
 
 
 @contextmanager

@@ -8,13 +8,14 @@ from pathlib import Path
 
 from storyreel.flows.planning.drafts import beside_draft, beside_film, worth_their_final
 from storyreel.flows.planning.expected_time import expected_seconds
-from storyreel.flows.planning.model import History, Plan, PlannedTake
+from storyreel.flows.planning.history import History
+from storyreel.flows.planning.model import Plan, PlannedTake
 from storyreel.flows.planning.selection import Selected, select_takes
 from storyreel.flows.planning.states import with_states
 from storyreel.flows.planning.takes.builder import TakeBuilder
 from storyreel.flows.planning.takes.pictures import with_waits
 from storyreel.flows.planning.warnings import chain_lengths, warnings_of
-from storyreel.specs.draft import draft_of
+from storyreel.specs.derived.draft import draft_of
 from storyreel.specs.problems.problem import StoryboardError
 from storyreel.specs.storyboard import Storyboard
 from storyreel.tasks.prices.price_list import PriceList

@@ -8,8 +8,8 @@ from typing import get_args
 from unicodedata import normalize
 
 from storyreel.flows.planning.model import PlannedTake, TakeState
+from storyreel.specs.derived.pictures import sheets_of, stills_of
 from storyreel.specs.errors import StoryreelError
-from storyreel.specs.pictures import sheets_of, stills_of
 from storyreel.specs.problems.phrases import listed, suggestion
 from storyreel.specs.storyboard import Storyboard
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from storyreel.flows.planning.model import Candidate, History, Orders, PlannedTake, TakeState
+from storyreel.flows.planning.history import History, Orders
+from storyreel.flows.planning.model import Candidate, PlannedTake, TakeState
 from storyreel.specs.problems.phrases import abridged
 from storyreel.specs.storyboard import Mode
 from storyreel.tasks.ledger.purchase import Purchase, State

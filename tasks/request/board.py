@@ -8,8 +8,8 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from storyreel.specs.derived.pictures import PictureShot, sheets_of, stills_of
 from storyreel.specs.language.slates import owner_of
-from storyreel.specs.pictures import PictureShot, sheets_of, stills_of
 from storyreel.specs.problems.phrases import abridged, counted
 from storyreel.specs.problems.problem import Problem, StoryboardError
 from storyreel.specs.storyboard import Shot, Storyboard

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
+from storyreel.specs.derived.pictures import PictureShot
 from storyreel.specs.frozen import Frozen
-from storyreel.specs.pictures import PictureShot
 from storyreel.specs.secrets import hidden
 from storyreel.specs.storyboard import CastMember, Location, Shot, Storyboard
 from storyreel.tasks.ledger.purchase import DRAFT_WORD

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from storyreel.specs.pictures import PictureShot
+from storyreel.specs.derived.pictures import PictureShot
 from storyreel.specs.storyboard import CastMember, Location, Shot, Storyboard
 from storyreel.tasks.request.article import with_article
 

@@ -7,8 +7,8 @@ from collections.abc import Hashable, Iterator
 from fractions import Fraction
 from pathlib import Path
 
+from storyreel.specs.derived.pictures import PictureShot
 from storyreel.specs.language.models import AspectRatio, Format
-from storyreel.specs.pictures import PictureShot
 from storyreel.specs.problems.phrases import listed, suggestion
 from storyreel.specs.storyboard import Mode, Storyboard
 from storyreel.tasks.providers.capability import Capability

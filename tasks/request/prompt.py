@@ -9,7 +9,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-from storyreel.specs.pictures import PictureShot
+from storyreel.specs.derived.pictures import PictureShot
 from storyreel.specs.storyboard import PLACEHOLDER, CastMember, Dialogue, Location, Shot, Storyboard, TakeEdit
 from storyreel.tasks.providers.capability import Capability
 from storyreel.tasks.providers.request import Attachment

@@ -25,7 +25,7 @@ from storyreel.flows.commands.options import plan_of
 from storyreel.flows.names import film_tag
 from storyreel.flows.planning.model import takes_by_shot
 from storyreel.flows.planning.run_request import RunRequest
-from storyreel.flows.production import service_limits
+from storyreel.flows.production.slots import service_limits
 from storyreel.flows.render import render_storyboard
 from storyreel.flows.review.model import review_state
 from storyreel.tasks.home import Home

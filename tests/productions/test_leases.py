@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.flows.production.test_service_limits import most_at_once, no_limit, one_at_a_time
+from tests.flows.production.slots.test_service_limits import most_at_once, no_limit, one_at_a_time
 
 __all__ = ["no_limit", "one_at_a_time"]
 

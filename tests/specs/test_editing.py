@@ -14,9 +14,9 @@ from hypothesis import given, note
 from hypothesis import strategies as st
 
 from storyreel.specs import editing
+from storyreel.specs.derived.pictures import PictureShot, path_of_picture, pictures_of_film
 from storyreel.specs.editing import Edit
 from storyreel.specs.language.slates import owner_of
-from storyreel.specs.pictures import PictureShot, path_of_picture, pictures_of_film
 from storyreel.specs.problems.problem import StoryboardError
 from storyreel.specs.reading import read
 from storyreel.specs.storyboard import Shot, Storyboard

@@ -7,7 +7,8 @@ from functools import partial
 from itertools import zip_longest
 
 from storyreel.flows.planning.drafts import in_words_of_draft
-from storyreel.flows.planning.model import History, PlannedTake, takes_by_shot
+from storyreel.flows.planning.history import History
+from storyreel.flows.planning.model import PlannedTake, takes_by_shot
 from storyreel.flows.planning.selection import Selected
 from storyreel.flows.planning.states import with_states
 from storyreel.flows.planning.takes.lookups import Bought, Verdicts
@@ -17,8 +18,8 @@ from storyreel.flows.planning.takes.upstream import as_upstream, upstream_of
 from storyreel.flows.planning.takes.verdicts import apply_verdicts
 from storyreel.flows.planning.warnings import upstream_first
 from storyreel.specs.cut import build_cut
+from storyreel.specs.derived.pictures import PictureShot, path_of_picture
 from storyreel.specs.language.slates import owner_of
-from storyreel.specs.pictures import PictureShot, path_of_picture
 from storyreel.specs.problems.problem import Problem, StoryboardError
 from storyreel.specs.storyboard import Shot, Storyboard
 from storyreel.tasks.prices.price_list import PriceList

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from storyreel.flows.planning.model import History
+from storyreel.flows.planning.history import History
 from storyreel.tasks.ledger.purchase import State, Verdict
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from storyreel.flows.planning.model import PlannedTake
+from storyreel.specs.derived.pictures import PictureShot, sheets_of, stills_of
 from storyreel.specs.language.slates import owner_of, picture_slate
-from storyreel.specs.pictures import PictureShot, sheets_of, stills_of
 from storyreel.specs.storyboard import Shot, Storyboard
 from storyreel.tasks.providers.request import Request
 from storyreel.tasks.request.attachments import STILL, Pictures

@@ -12,9 +12,9 @@ from storyreel.flows.planning.model import Candidate, PlannedTake, TakeKind
 from storyreel.flows.planning.takes.pictures import STAND_IN, pictures_in
 from storyreel.flows.planning.takes.upstream import anchor_of, as_edited
 from storyreel.specs.cut import Anchor, EditPoints, Event, edit_points
+from storyreel.specs.derived.pictures import PictureShot
 from storyreel.specs.language.slates import owner_of
 from storyreel.specs.money import Money
-from storyreel.specs.pictures import PictureShot
 from storyreel.specs.problems.phrases import listed, shown, suggestion
 from storyreel.specs.storyboard import Shot, Storyboard
 from storyreel.specs.timing import Duration

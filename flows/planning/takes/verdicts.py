@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from storyreel.flows.planning.model import PlannedTake
-from storyreel.specs.pictures import PictureShot
+from storyreel.specs.derived.pictures import PictureShot
 from storyreel.specs.storyboard import MOST_TAKES, Shot, Storyboard
 from storyreel.specs.validation.check import unknown_names
 from storyreel.tasks.ledger.purchase import Verdict, Word

@@ -8,7 +8,8 @@ from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from storyreel.flows.planning.model import History, PlannedTake
+from storyreel.flows.planning.history import History
+from storyreel.flows.planning.model import PlannedTake
 from storyreel.flows.planning.plan import make_plan
 from storyreel.specs.reading import read
 from storyreel.tasks.ledger.ledger import Ledger, Order, Purchase

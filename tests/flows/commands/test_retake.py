@@ -17,7 +17,8 @@ import typer
 
 from storyreel.flows.commands import retake as retaking
 from storyreel.flows.commands.exit_codes import exit_code
-from storyreel.flows.planning.model import History, Plan
+from storyreel.flows.planning.history import History
+from storyreel.flows.planning.model import Plan
 from storyreel.flows.planning.plan import make_plan
 from storyreel.specs.reading import read
 from storyreel.tasks.ledger.ledger import Order, Purchase, State

@@ -27,7 +27,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from storyreel.flows.diagnostics import prefect_checks
 from storyreel.flows.diagnostics.check import Check
 from storyreel.flows.diagnostics.prefect_checks import check_prefect
-from storyreel.flows.production.service_limits import ensure_limits, limit_name
+from storyreel.flows.production.slots.service_limits import ensure_limits, limit_name
 from storyreel.flows.servers.local import ServerRecord, record_path
 from storyreel.tasks.ledger.owner import owner_of_process
 from storyreel.tasks.storage.files import write_whole

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from storyreel.flows.planning.model import History, Orders, Plan
+from storyreel.flows.planning.history import History, Orders
+from storyreel.flows.planning.model import Plan
 from storyreel.flows.planning.plan import make_plan
 from storyreel.specs.reading import read
 from storyreel.tasks.ledger.ledger import Order, Purchase, State

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from storyreel.flows.planning.model import Plan
 from storyreel.flows.planning.plan import make_plan
-from storyreel.specs.pictures import made_of
+from storyreel.specs.derived.pictures import made_of
 from storyreel.specs.problems.problem import StoryboardError
 from storyreel.specs.reading import read
 from tests.flows.planning.histories import NOTHING, plan_of

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from storyreel.flows.planning.model import History, Plan
+from storyreel.flows.planning.history import History
+from storyreel.flows.planning.model import Plan
 from storyreel.specs.problems.problem import StoryboardError
 from storyreel.tasks.ledger.ledger import Order, Purchase, State
 from storyreel.tasks.ledger.owner import this_process

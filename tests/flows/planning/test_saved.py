@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from storyreel.flows.planning.model import History
+from storyreel.flows.planning.history import History
 from storyreel.flows.planning.run_request import RunRequest
 from storyreel.flows.planning.saved import differences, load_plan, save_plan
 from storyreel.specs.problems.problem import StoryboardError

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from storyreel.flows.planning.model import History
+from storyreel.flows.planning.history import History
 from storyreel.flows.planning.selection import NothingSelected
 from storyreel.tasks.ledger.ledger import State
 from tests.flows.planning.histories import NOTHING, history_with, plan_of

@@ -9,7 +9,8 @@ from uuid import uuid4
 import pytest
 from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
-from storyreel.flows.planning.model import History, Plan
+from storyreel.flows.planning.history import History
+from storyreel.flows.planning.model import Plan
 from storyreel.flows.planning.plan import make_plan
 from storyreel.flows.production import scene_runs
 from storyreel.flows.production.scene_runs import ServerAway, run_scenes

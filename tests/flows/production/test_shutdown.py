@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from storyreel.flows.planning.model import History, Plan
+from storyreel.flows.planning.history import History
+from storyreel.flows.planning.model import Plan
 from storyreel.flows.planning.plan import make_plan
 from storyreel.flows.production.shutdown import orders_left, paid_orders
 from storyreel.specs.money import Money

@@ -22,7 +22,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from storyreel.flows.planning.model import History
+from storyreel.flows.planning.history import History
 from storyreel.flows.planning.plan import make_plan
 from storyreel.flows.services import webhooks
 from storyreel.specs.reading import read

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from storyreel.flows.planning.model import History, Plan
+from storyreel.flows.planning.history import History
+from storyreel.flows.planning.model import Plan
 from storyreel.flows.planning.plan import make_plan
 from storyreel.specs.problems.problem import Problem, StoryboardError
 from storyreel.specs.reading import read

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from storyreel.flows.planning.model import History
+from storyreel.flows.planning.history import History
 from storyreel.flows.planning.plan import make_plan
 from storyreel.specs.problems.problem import StoryboardError
 from storyreel.specs.reading import read

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from jsonschema import Draft4Validator
 from PIL import Image
 
-from storyreel.flows.planning.model import History, Plan, PlannedTake
+from storyreel.flows.planning.history import History
+from storyreel.flows.planning.model import Plan, PlannedTake
 from storyreel.flows.planning.plan import make_plan
 from storyreel.specs.problems.problem import StoryboardError
 from storyreel.specs.reading import read

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from storyreel.specs.pictures import sheets_of, stills_of
+from storyreel.specs.derived.pictures import sheets_of, stills_of
 from storyreel.specs.problems.problem import StoryboardError
 from storyreel.specs.reading import read
 from storyreel.specs.storyboard import Storyboard

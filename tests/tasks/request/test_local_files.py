@@ -161,7 +161,7 @@ async def test_the_checks_and_the_services_agree_about_pictures(
 
 
 def test_a_picture_of_a_whole_film_is_opened_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from storyreel.flows.planning.model import History
+    from storyreel.flows.planning.history import History
     from storyreel.flows.planning.plan import make_plan
 
     picture(tmp_path, 320, 240, name="mira.png")
@@ -177,7 +177,7 @@ def test_a_picture_of_a_whole_film_is_opened_once(tmp_path: Path, monkeypatch: p
 
 
 def test_all_file_problems_of_a_film_are_reported_together_and_once(tmp_path: Path) -> None:
-    from storyreel.flows.planning.model import History
+    from storyreel.flows.planning.history import History
     from storyreel.flows.planning.plan import make_plan
 
     picture(tmp_path, 100, 100, name="small.png")

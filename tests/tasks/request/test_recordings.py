@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from storyreel.flows.planning.model import History, PlannedTake
+from storyreel.flows.planning.history import History
+from storyreel.flows.planning.model import PlannedTake
 from storyreel.flows.planning.plan import make_plan
 from storyreel.specs.reading import read
 

@@ -38,7 +38,7 @@ from prefect.events.filters import EventFilter, EventNameFilter, EventOccurredFi
 from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 
 from storyreel.flows.names import TAG
-from storyreel.flows.production.service_limits import read_limit
+from storyreel.flows.production.slots.service_limits import read_limit
 from storyreel.specs.frozen import Frozen
 from storyreel.tasks import providers
 from storyreel.tasks.providers.models import limit_name, limit_of_name

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from storyreel.specs.draft import draft_of
+from storyreel.specs.derived.draft import draft_of
 from storyreel.specs.problems.problem import StoryboardError
 from storyreel.specs.reading import read
 

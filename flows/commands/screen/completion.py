@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def complete_slate(context: typer.Context, incomplete: str) -> list[str]:
     """The slates of the film's shots, stills and sheets that begin so."""
-    from storyreel.specs.pictures import pictures_of_film
+    from storyreel.specs.derived.pictures import pictures_of_film
 
     film = _film(context)
     return _beginning(incomplete, [shot.shot for shot in (*film.all_shots, *pictures_of_film(film))] if film else ())

@@ -21,10 +21,10 @@ from prefect.events.filters import EventFilter, EventNameFilter
 from prefect.exceptions import ObjectNotFound
 from prefect.runtime import flow_run
 
-from storyreel.flows.production import lost_slots, places
-from storyreel.flows.production.lost_slots import CLAIM_SECONDS, Claims, claimed, release_lost_slots
-from storyreel.flows.production.places import open_places
-from tests.flows.production.test_service_limits import most_at_once
+from storyreel.flows.production.slots import lost_slots, places
+from storyreel.flows.production.slots.lost_slots import CLAIM_SECONDS, Claims, claimed, release_lost_slots
+from storyreel.flows.production.slots.places import open_places
+from tests.flows.production.slots.test_service_limits import most_at_once
 
 NAME = "storyreel-aimlapi"
 PATIENCE = 60

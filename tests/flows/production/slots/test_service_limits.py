@@ -14,7 +14,7 @@ from prefect import flow, get_client
 from prefect.client.schemas.actions import GlobalConcurrencyLimitCreate, GlobalConcurrencyLimitUpdate
 from prefect.exceptions import ObjectNotFound
 
-from storyreel.flows.production.service_limits import LimitMissing, active_limits, ensure_limits
+from storyreel.flows.production.slots.service_limits import LimitMissing, active_limits, ensure_limits
 from storyreel.flows.render import render_storyboard
 from storyreel.tasks.providers.models import limit_name
 from tests.flows.conftest import Command

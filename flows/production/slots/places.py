@@ -23,8 +23,8 @@ from prefect.client.schemas.objects import ConcurrencyLeaseHolder
 from prefect.client.schemas.responses import ConcurrencyLimitWithLeaseResponse
 from prefect.runtime import flow_run
 
-from storyreel.flows.production.lost_slots import Claims, release_lost_slots
-from storyreel.flows.production.service_limits import read_limit
+from storyreel.flows.production.slots.lost_slots import Claims, release_lost_slots
+from storyreel.flows.production.slots.service_limits import read_limit
 from storyreel.flows.servers.availability import current_server
 from storyreel.flows.servers.choose import is_server_lost
 from storyreel.specs.problems.phrases import lasting, shown
