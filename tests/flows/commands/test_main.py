@@ -271,7 +271,7 @@ def test_a_fresh_machine_renders_beside_other_folders_called_flows_and_tasks(
     made = json.loads(done.stdout)
     assert set(made) == {
         "sequence", "frames", "fps", "seconds", "shots", "spent", "spent_at_least", "unpriced", "flow_run",
-        "storyboard", "version", "play", "price_warnings", "draft",
+        "storyboard", "version", "play", "price_warnings", "draft", "stills",
     }  # fmt: skip
     assert set(made["shots"][0]) == {"shot", "take", "key", "clip", "cached", "cost"}
     with av.open(made["sequence"]) as film:
