@@ -59,7 +59,8 @@ class FilmFinisher(NamedTuple):
     async def write_report(self, sequence: FilmFile, origin: Origin, studio: Studio, run: str) -> Rendering:
         """Write manifest, subtitles and contact sheet beside the sequence; `run` is the id of the flow run."""
         plan = self.plan
-        made_takes = [(take, await self.takes.made(take)) for take in plan.takes]
+        # A picture that is lost, and that nothing more is made of, is left out.
+        made_takes = [(take, made) for take in plan.takes if (made := self.takes.finished_take(take))]
         circled = await self.takes.takes_in_cut()
         in_cut = {take.identity for take in circled}
         purchases = await studio.ask(Ledger.find_all, [made.candidate.key for _, made in made_takes])

@@ -16,6 +16,7 @@ from prefect import get_run_logger
 
 from storyreel.flows.names import shot_tags
 from storyreel.flows.planning.model import Candidate, Plan, PlannedTake, takes_by_shot
+from storyreel.flows.planning.takes.pictures import is_spare
 from storyreel.flows.production.agreement import is_agreed
 from storyreel.flows.production.clip_parts import ClipParts
 from storyreel.flows.production.outcomes import Failure, MadeTake, UpstreamFailed, failure_of
@@ -200,7 +201,7 @@ class TakeRuns:
             failure = failure_of(take, error)
             report_stage(take.shot, take.take, "unknown" if failure.is_unknown else "failed", detail=failure.message)
             get_run_logger().warning("%s", failure)
-            return failure
+            return None if is_spare(take, self._plan.takes) else failure
         findings = "; ".join(finding.detail for finding in made.inspection.findings) if made.inspection else ""
         report_stage(take.shot, take.take, "done", detail=findings)
         return None

@@ -168,7 +168,7 @@ class TakeBuilder:
     def _bought_or_drawn(self, picture: PictureShot, takes: list[PlannedTake]) -> list[PlannedTake]:
         """Those of a picture that were bought, for an animatic that moves over them; if there are none, drawn ones."""
         stated = with_states(takes, self.film.title, self.history)
-        if bought := [take for take in stated if take.state in ("cached", "resuming")]:
+        if bought := [take for take in stated if take.state == "cached"]:
             used = used_take(bought)
             return [take.model_copy(update={"circled": take is used, "pictures": ()}) for take in bought]
         return self._of_shot(picture, (STAND_IN,), None, NO_PICTURES)

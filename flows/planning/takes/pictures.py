@@ -48,6 +48,15 @@ def used_take(takes: Sequence[PlannedTake]) -> PlannedTake:
     return next((take for take in takes if take.circled), takes[-1])
 
 
+def is_spare(picture: PlannedTake, takes: Sequence[PlannedTake]) -> bool:
+    """Whether a film can do without a picture that was paid before and is lost: all that is made of it is in the
+    store, or is such a picture itself."""
+    if picture.kind == "clip" or picture.state == "new":
+        return False
+    made_of_it = (take for take in takes if picture.identity in take.pictures)
+    return all(take.state == "cached" or is_spare(take, takes) for take in made_of_it)
+
+
 def with_waits(takes: Iterable[PlannedTake]) -> Iterator[PlannedTake]:
     """The takes, those marked that wait for the approval of a still, each after what it needs.
 

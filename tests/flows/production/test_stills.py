@@ -168,3 +168,19 @@ async def test_a_picture_in_a_form_that_a_service_does_not_take_is_sent_in_one_t
     assert kept(take_of(film, "1A@still")).read_bytes() == clear.read_bytes(), "kept as it came"
     with Image.open(BytesIO(sent(clip.body["input"]["media"][0]))) as shown, Image.open(clear) as made:
         assert shown.mode == "RGB" and shown.tobytes() == made.convert("RGB").tobytes()
+
+
+async def test_a_lost_picture_of_which_nothing_more_is_made_stops_no_film_and_is_not_bought_again(
+    service: Dashscope, film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    film.write_text(FREE)
+    before = await render_storyboard(str(film), out=str(tmp_path / "out"), buy=True)
+    lost = [kept(take_of(film, slate)) for slate in ("mira@sheet", "1A@last-still")]
+    for picture in lost:
+        picture.unlink()
+    with (forgetful := SERVICES["dashscope"].emulated()).served() as base:
+        for name, value in SERVICES["dashscope"].environment(base).items():
+            monkeypatch.setenv(name, value)
+        again = await render_storyboard(str(film), out=str(tmp_path / "out"), buy=True)
+    assert not forgetful.accepted and again.frames == before.frames
+    assert [take.shot for take in again.stills] == ["1A@still", "1A@still"], "the others are lost"
