@@ -64,7 +64,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if not item.get_closest_marker("matrix")]
     paths = {item.path for item in items}
-    longest = sorted((path for path in paths if path.stem in _LONGEST), key=lambda path: _LONGEST.index(path.stem))
+    long = (path for path in paths if path.stem in _LONGEST)
+    longest = sorted(long, key=lambda path: (_LONGEST.index(path.stem), path))
     others = sorted(paths - set(longest), key=lambda path: (path.name, path))
     apart = int(len(others) * _SPREAD_OVER) / max(len(longest), 1)
     places = {path: float(place) for place, path in enumerate(others)}
