@@ -133,7 +133,9 @@ def wait_until_ready(
             has_ended = process.poll() is not None
             # Prefect's services that cannot be stopped, as they never began, are errors that follow from the first.
             errors = [line.rpartition("| ERROR")[2].strip(" |") for line in lines if "| ERROR" in line]
-            reason = [*errors[:1], *lines[-1:]][0] if lines and has_ended else f"no answer in {seconds:.0f} s"
+            reason = f"no answer in {seconds:.0f} s"
+            if has_ended:
+                reason = [*errors[:1], *lines[-1:], f"its process ended with exit code {process.poll()}"][0]
             raise RunFailed(f"Prefect's server did not start: {reason}", next=next)
         time.sleep(0.05)
 

@@ -18,6 +18,9 @@ from tests.properties import one_in
 from tests.tasks.ledger.conftest import Open
 from tests.tasks.ledger.ordering import CLIP, OTHER_CLIP, an_order, dollars, row
 
+CHARGES = "dashscope"
+"""A service that may charge for what fails; of AIMLAPI a failure counts nothing."""
+
 
 def test_the_first_run_to_store_an_order_is_the_only_one(ledger: Ledger, open_ledger: Open) -> None:
     assert ledger.intend(an_order())
@@ -159,11 +162,11 @@ def test_a_clip_that_is_there_finishes_its_order_whatever_state_that_is_in(
 
 @pytest.mark.parametrize("present", [State.SUBMITTED, State.FINISHED, State.FAILED, State.UNKNOWN])
 def test_a_clip_of_an_earlier_order_is_noted_with_that_order(ledger: Ledger, open_ledger: Open, present: State) -> None:
-    ledger.intend(an_order())
+    ledger.intend(an_order(provider=CHARGES))
     ledger.mark_submitted("k", "task-7", dollars("1"))
     ledger.mark_failed("k", "refused")
     newer = open_ledger()
-    assert newer.intend_again(row(ledger), an_order())
+    assert newer.intend_again(row(ledger), an_order(provider=CHARGES))
     newer.mark_submitted("k", "task-8", dollars("2"))
     if present is State.FINISHED:
         newer.mark_finished("k", OTHER_CLIP)
@@ -171,7 +174,7 @@ def test_a_clip_of_an_earlier_order_is_noted_with_that_order(ledger: Ledger, ope
         newer.mark_failed("k", "refused too")
     if present is State.UNKNOWN:
         newer.mark_unknown("k", "forgotten")
-    noted = ledger.mark_finished("k", CLIP, dollars("1.5"), task="task-7", order=an_order())
+    noted = ledger.mark_finished("k", CLIP, dollars("1.5"), task="task-7", order=an_order(provider=CHARGES))
     found = row(ledger)
     assert noted == (present is not State.SUBMITTED), "the run that awaits the newer order is left alone"
     if present in (State.SUBMITTED, State.FINISHED):
@@ -245,7 +248,7 @@ def test_one_task_for_two_orders_is_a_fault_of_the_service_that_is_told(ledger: 
 def test_an_order_that_was_given_up_without_an_id_is_remembered(ledger: Ledger) -> None:
     """The service may have accepted it, so that a task in its list may be of it, also after it was ordered again."""
     for key in ("k", "refused", "known"):
-        ledger.intend(an_order(key))
+        ledger.intend(an_order(key, provider=CHARGES))
     ledger.mark_failed("refused", "too dark")
     ledger.mark_submitted("known", "task-1", None)
     ledger.mark_unknown("k", "the connection was reset")
@@ -312,12 +315,12 @@ def test_of_many_orders_that_get_one_task_at_once_one_has_it(open_ledger: Open) 
 
 
 def test_every_change_is_in_the_history(ledger: Ledger) -> None:
-    ledger.intend(an_order())
+    ledger.intend(an_order(provider=CHARGES))
     ledger.mark_submitted("k", "task-7", dollars("1"))
     ledger.mark_failed("k", "moderated")
-    ledger.intend_again(row(ledger), an_order())
+    ledger.intend_again(row(ledger), an_order(provider=CHARGES))
     ledger.withdraw("k")
-    ledger.intend_again(row(ledger), an_order())
+    ledger.intend_again(row(ledger), an_order(provider=CHARGES))
     ledger.mark_submitted("k", "task-8", dollars("1.5"))
     ledger.mark_finished("k", CLIP, dollars("1.75"))
     history = ledger.history("k")
@@ -406,14 +409,14 @@ def test_past_durations_are_those_of_the_models_finished_purchases(ledger: Ledge
 )
 def test_the_history_always_ends_with_the_values_of_the_row(ledger: Ledger, moves: list[str]) -> None:
     key = f"h{ledger.now().timestamp()}"
-    ledger.intend(an_order(key))
+    ledger.intend(an_order(key, provider=CHARGES))
     for number, move in enumerate(moves):
         purchase = ledger.find(key)
         match move:
             case _ if purchase is None:
-                assert ledger.intend(an_order(key))
+                assert ledger.intend(an_order(key, provider=CHARGES))
             case "again" if purchase.state is not State.UNKNOWN:
-                ledger.intend_again(purchase, an_order(key))
+                ledger.intend_again(purchase, an_order(key, provider=CHARGES))
             case "withdraw":
                 ledger.withdraw(key)
             case "submit":
