@@ -248,7 +248,7 @@ def test_one_task_for_two_orders_is_a_fault_of_the_service_that_is_told(ledger: 
 def test_an_order_that_was_given_up_without_an_id_is_remembered(ledger: Ledger) -> None:
     """The service may have accepted it, so that a task in its list may be of it, also after it was ordered again."""
     for key in ("k", "refused", "known"):
-        ledger.intend(an_order(key, provider=CHARGES))
+        ledger.intend(an_order(key))
     ledger.mark_failed("refused", "too dark")
     ledger.mark_submitted("known", "task-1", None)
     ledger.mark_unknown("k", "the connection was reset")
