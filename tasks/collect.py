@@ -64,7 +64,7 @@ class Take(Frozen):
 
     @property
     def product(self) -> str:
-        """What it is, in a word."""
+        """A word for it."""
         return "picture" if self.request.mode is Mode.STILL else "clip"
 
     @property

@@ -120,7 +120,7 @@ def prefect_server(standing_server: str, tmp_path_factory: pytest.TempPathFactor
 
 @pytest.fixture(scope="module", autouse=True)
 def _events_go_to_the_server_of_their_module() -> Iterator[None]:
-    """What sends this process's events to a server ends with the module: the next one may have another server."""
+    """The sender of this process's events ends with the module: the next one may have another server."""
     yield
     if worker := sys.modules.get("prefect.events.worker"):
         worker.EventsWorker.drain_all(timeout=20, at_exit=False)

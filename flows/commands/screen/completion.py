@@ -1,4 +1,4 @@
-"""What shells complete by the storyboard that is typed already: slates and selections. Silent about its mistakes."""
+"""Completes slates and selections for shells, by the storyboard that is typed already. Silent about its mistakes."""
 
 from __future__ import annotations
 
