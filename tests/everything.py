@@ -79,7 +79,7 @@ def _written(service: str, shots: list[str]) -> str:
 
 
 def parts(service: str, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
-    """What an order asks for, in one form for all services. None: the order does not have the field."""
+    """The wishes of an order, in one form for all services. None: the order does not have the field."""
     native = "input" in body
     asked = body["parameters"] if native else body
     media = [item["type"] for item in body["input"].get("media", [])] if native else _media(service, path, body)

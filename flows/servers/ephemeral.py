@@ -75,6 +75,8 @@ class EphemeralServer:
                 **os.environ,
                 "PREFECT_UI_ENABLED": "false",
                 "PREFECT_SERVER_LOGGING_LEVEL": "ERROR",
+                # A run silences its own console; this is the log in which the server says why it cannot start.
+                "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "ERROR",
             },
         )
         self._port: int | None = None

@@ -18,7 +18,7 @@ _WORKERS = (
     "prefect.workers.process",
     "storyreel.flows.lifecycle.worker",
 )
-"""What a worker and the processes of its runs import; imported when the first one is wanted."""
+"""The imports of a worker and of its runs; imported when the first one is wanted."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Wanted:
     """A run: its command line, and what it finds around it."""
 
     arguments: list[str]
-    """What is said to `storyreel`; `-m MODULE …` or `FILE …`, as said to Python, where `is_python`."""
+    """The words after `storyreel`; `-m MODULE …` or `FILE …`, as said to Python, where `is_python`."""
     folder: str
     environment: dict[str, str]
     step: str = ""

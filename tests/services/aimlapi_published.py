@@ -112,7 +112,7 @@ REPLY: Mapping[str, Any] = {
 
 
 def objections(body: Mapping[str, Any]) -> list[str]:
-    """What the published schema of a body's model objects to, fields that it does not list included."""
+    """The objections of the published schema of a body's model, fields that it does not list included."""
     schema = SCHEMAS[body["model"]]
     found = [error.message for error in Draft202012Validator(schema).iter_errors(body)]
     return found + [f"unknown: {name}" for name in body.keys() - schema["properties"].keys()]

@@ -557,7 +557,7 @@ def random_edit(data: st.DataObject, text: str, film: Storyboard, shot: Shot) ->
 
 
 def with_values(film: Storyboard, shot: Shot, values: dict[str, Any]) -> dict[str, Any]:
-    """What a film says if a shot or picture of it says this."""
+    """The content of a film if a shot or picture of it says this."""
     said = film.model_dump()
     said["shots"] = tuple(said["shots"])
     if not isinstance(shot, PictureShot):

@@ -1,4 +1,4 @@
-"""What is paid for is never made of a drawing of the animatic; a free film is."""
+"""A paid take is never made of a drawing of the animatic; a free film is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was decoded is freed when it was used: a frame of 720p is 1.4 MB, and Python's collector comes late to it.
+"""A decoded frame is freed when it was used: a frame of 720p is 1.4 MB, and Python's collector comes late to it.
 
 PyAV's objects are counted, and not bytes: of which there are any left without the collector, a long film has thousands.
 """

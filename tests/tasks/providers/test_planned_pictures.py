@@ -1,4 +1,4 @@
-"""Whatever film is planned: its sheets, stills and clips are accepted by the services that are to make them."""
+"""Of every film that is planned: its sheets, stills and clips are accepted by the services that are to make them."""
 
 from __future__ import annotations
 
