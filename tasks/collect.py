@@ -65,7 +65,7 @@ class Take(Frozen):
     @property
     def product(self) -> str:
         """A word for it."""
-        return "picture" if self.request.mode is Mode.STILL else "clip"
+        return self.request.mode.product
 
     @property
     def slate(self) -> str:

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from storyreel.flows.planning.history import History, Orders
 from storyreel.flows.planning.model import Candidate, PlannedTake, TakeState
 from storyreel.specs.problems.phrases import abridged
-from storyreel.specs.storyboard import Mode
 from storyreel.tasks.ledger.purchase import Purchase, State
 from storyreel.tasks.request.brief import Brief, changes
 
@@ -93,7 +92,7 @@ def _is_free(purchase: Purchase) -> bool:
 
 
 def _thing(candidate: Candidate) -> str:
-    return "picture" if candidate.request.mode is Mode.STILL else "clip"
+    return candidate.request.mode.product
 
 
 def _state(candidate: Candidate, purchase: Purchase, history: History) -> tuple[TakeState, str]:

@@ -34,7 +34,7 @@ from storyreel.specs.timing import Duration, FrameRate
 
 
 class Mode(StrEnum):
-    """The inputs from which a service generates a video."""
+    """The inputs from which a service generates a video, or another product of it."""
 
     TEXT = "text-to-video"
     IMAGE = "image-to-video"
@@ -42,6 +42,19 @@ class Mode(StrEnum):
     EDIT = "video-edit"
     STILL = "still"
     """A picture instead of a video, from text and references."""
+    SPEECH = "speech"
+    """A line, spoken by a voice."""
+
+    @property
+    def product(self) -> Literal["clip", "picture", "speech"]:
+        """A word for what is made."""
+        match self:
+            case Mode.STILL:
+                return "picture"
+            case Mode.SPEECH:
+                return "speech"
+            case _:
+                return "clip"
 
 
 AspectRatio = Literal["16:9", "9:16", "1:1", "4:3", "3:4"]

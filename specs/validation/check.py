@@ -289,6 +289,8 @@ def _mode(storyboard: Storyboard, path: KeyPath, shot: Shot) -> Iterator[Problem
         yield Problem(where, f"{Mode.EDIT} is the mode of edits alone", "remove it, and write `edit: {instruction: …}`")
     if shot.mode is Mode.STILL:
         yield Problem(where, f"{Mode.STILL} is the mode of pictures alone", "remove it, and write `still: true`")
+    if shot.mode is Mode.SPEECH:
+        yield Problem(where, f"{Mode.SPEECH} is the mode of spoken lines alone", "remove it")
     if shot.mode is Mode.IMAGE and not shot.begins_with_picture:
         yield Problem(where, "image-to-video needs an image to begin with", "add `still`, `first_frame` or `continues`")
     # Unknown names are reported by _names, and have no references to look up.

@@ -118,6 +118,12 @@ class Request(Frozen):
     """Whether the service may rewrite the prompt."""
     watermark: bool = False
     """Whether the service marks the clip as AI generated."""
+    voice: str = ""
+    """The service's name of the voice that speaks; of speech alone. Its prompt is the line."""
+    language: str = ""
+    """The language that is spoken, as `en` or `zh`; empty if it is not known."""
+    delivery: str = ""
+    """How the line is spoken, in free words, for services that take a direction; may be empty."""
     take: int
     """From 1."""
 
@@ -178,7 +184,10 @@ class Request(Frozen):
         return _CANONICAL.encode(form)
 
 
-_ADDED_LATER = ("last_frame", "first_clip", "edited", "audio", "sound", "expand_prompt", "watermark")
+_ADDED_LATER = (
+    *("last_frame", "first_clip", "edited", "audio", "sound", "expand_prompt", "watermark"),
+    *("voice", "language", "delivery"),
+)
 
 
 def _digests(attachment: Attachment) -> list[str]:

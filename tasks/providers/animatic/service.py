@@ -30,6 +30,7 @@ class Animatic(Provider):
             mode=mode, model="animatic", last_frame=True, draws_board=True, resolutions=("480p", "720p", "1080p")
         )
         for mode in Mode
+        if mode is not Mode.SPEECH
     }
     paid = False
 

@@ -83,7 +83,7 @@ async def test_it_costs_nothing_and_is_ready_at_once() -> None:
 
 
 def test_it_draws_every_mode_at_any_length_in_every_format() -> None:
-    for mode in sorted(set(Mode) - {Mode.STILL}):
+    for mode in (each for each in Mode if each.product == "clip"):
         able = Animatic.capabilities[mode]
         assert able.mode is mode and able.draws_board
         rate = FrameRate.parse("23.976")
