@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from itertools import pairwise
 from threading import RLock
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import BaseModel, ConfigDict
 from pydantic.fields import FieldInfo
@@ -50,6 +50,36 @@ class Frozen(BaseModel):
         if len(values) > len(fields):
             _set(copied, "__dict__", {name: value for name, value in values.items() if name in fields})
         return copied
+
+
+class Trusted(Frozen):
+    """A frozen model that only code of this program makes: mypy checks its values, and pydantic those that are read.
+
+    A plan of a long film makes thousands.
+    """
+
+    if not TYPE_CHECKING:
+
+        def __init__(self, /, **values: Any) -> None:
+            required, defaults = _fields(self.__class__)
+            if not required <= values.keys() or len(whole := {**defaults, **values}) > len(defaults):
+                wrong = sorted(required - values.keys()) or sorted(values.keys() - defaults.keys())
+                raise TypeError(f"{self.__class__.__name__} needs, or does not have, {', '.join(wrong)}")
+            _set(self, "__dict__", whole)
+            _set(self, "__pydantic_fields_set__", set(values))
+            _set(self, "__pydantic_extra__", None)
+            _set(self, "__pydantic_private__", None)
+
+        # Else pydantic would call it for what it reads, too.
+        __init__.__pydantic_base_init__ = True
+
+
+@cache
+def _fields(model: type[BaseModel]) -> tuple[frozenset[str], dict[str, Any]]:
+    """The names of the required fields, and the defaults of all in their order; None for a required one."""
+    fields = model.model_fields
+    required = frozenset(name for name, field in fields.items() if field.is_required())
+    return required, {name: None if name in required else field.default for name, field in fields.items()}
 
 
 def fields_of(model: type[BaseModel]) -> dict[str, FieldInfo]:

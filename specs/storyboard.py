@@ -179,10 +179,16 @@ class Storyboard(StoryboardModel):
 
     def sheets_of(self, shot: Shot) -> tuple[str, ...]:
         """The cast members and the location of a shot that have a sheet, by their keys."""
+        if not self._has_sheets:
+            return ()
         nouns = {key: self.cast[key] for key in shot.cast} | (
             {shot.location: self.locations[shot.location]} if shot.location else {}
         )
         return tuple(key for key, noun in nouns.items() if noun.sheet)
+
+    @cached_property
+    def _has_sheets(self) -> bool:
+        return any(who.sheet for who in self.cast.values()) or any(at.sheet for at in self.locations.values())
 
     def has_references(self, shot: Shot) -> bool:
         """Whether there is a picture or video of anything that is seen in a shot, or a sheet."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
 from functools import cached_property
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from storyreel.specs.cut import Cut, EditPoints
-from storyreel.specs.frozen import Frozen
+from storyreel.specs.frozen import Trusted
 from storyreel.specs.money import Money, sums
 from storyreel.specs.storyboard import Format, Music
 from storyreel.tasks.ledger.purchase import Verdict, Word
@@ -34,7 +34,7 @@ TakeKind = Literal["clip", "still", "last still", "sheet"]
 """`still`, `last still`: a picture that a shot begins or ends with. `sheet`: one of a person or a place."""
 
 
-class Candidate(Frozen):
+class Candidate(Trusted):
     """One service that can make a take, with the request that it would get."""
 
     request: Request
@@ -43,7 +43,8 @@ class Candidate(Frozen):
     """None if unknown."""
     price_note: str = ""
     """Doubts about the price, what it includes, or why it is unknown."""
-    brief: Brief
+    brief_of: Callable[[], Brief]
+    """Makes its `brief`, which few takes are asked for."""
     edit: EditPoints
     state: TakeState = "new"
     reason: str = ""
@@ -52,13 +53,25 @@ class Candidate(Frozen):
     changes: tuple[str, ...] = ()
     """The parts of the storyboard that differ since the last order under this slate, in the author's words."""
 
+    def __eq__(self, other: object) -> bool:
+        """Whether the two are the same, by their briefs and not by what makes these."""
+        if not isinstance(other, Candidate):
+            return NotImplemented
+        mine, others = ({**each.__dict__, "brief": each.brief, "brief_of": None} for each in (self, other))
+        return mine == others
+
+    @cached_property
+    def brief(self) -> Brief:
+        """The author's words behind the request."""
+        return self.brief_of()
+
     @property
     def is_free(self) -> bool:
         """Whether it is known to cost nothing."""
         return self.price is not None and not self.price.amount
 
 
-class PlannedTake(Frozen):
+class PlannedTake(Trusted):
     """One take of one shot, and what a run does about it."""
 
     shot: str
@@ -204,7 +217,7 @@ class PlannedTake(Frozen):
         return {"made_to": self.request.sound is not None, "laid_under": laid, "why": self.chosen.why_laid or None}
 
 
-class Plan(Frozen):
+class Plan(Trusted):
     """The takes of a run of a storyboard, and the cut that they are joined by."""
 
     title: str

@@ -79,6 +79,8 @@ def _override(inherited: Entries, own: Entries) -> Entries:
     """Inherited values, overridden by own ones; `provider` and `providers` override each other, as do a picture that is
     given and one that is made."""
     entries = inherited | own
+    if own.keys().isdisjoint(_REPLACING):
+        return entries
     for of_file, of_still in (("first_frame", "still"), ("last_frame", "last_still")):
         if of_file in own:
             _drop((of_still,), entries, own)
@@ -108,3 +110,5 @@ def _is_dissolve(transition: Node) -> bool:
 _KEYS = frozenset(ShotDefaults.model_fields)
 _OF_EVERY_SHOT = frozenset({"review"})
 _ALTERNATIVES = {"provider": "providers", "providers": "provider"}
+_REPLACING = frozenset({*_ALTERNATIVES, "first_frame", "last_frame", "still", "last_still"})
+"""The keys whose value removes that of another key."""

@@ -21,7 +21,8 @@ _PRIVATE = range(0xE000, 0xF900)
 
 def event_reader(text: str) -> Callable[[], Any]:
     """A function that returns the next event of YAML's parser each time. It raises yaml.YAMLError."""
-    if _PAIR.search(text):
+    # The expression alone takes 2 ms for a film of 1,000 shots.
+    if "\\u" in text and _PAIR.search(text):
         return _Pairs(text).next_event
     next_event: Callable[[], Any] = LOADER(text).get_event
     return next_event

@@ -9,7 +9,7 @@ from fractions import Fraction
 from functools import cached_property
 from typing import Literal
 
-from storyreel.specs.frozen import Frozen
+from storyreel.specs.frozen import Frozen, Trusted
 from storyreel.specs.storyboard import Mode
 from storyreel.specs.timing import FrameRate
 
@@ -85,7 +85,7 @@ class Board(Frozen):
         return self.film, self.scene, self.slate, self.action, self.place.upper(), *spoken
 
 
-class Request(Frozen):
+class Request(Trusted):
     """Everything that is sent to a service for one take. Equal requests have one key and are bought once."""
 
     provider: str

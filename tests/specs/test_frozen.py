@@ -5,11 +5,12 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from threading import Barrier
+from typing import Any
 
 import pytest
 from pydantic import BaseModel, PrivateAttr, ValidationError
 
-from storyreel.specs.frozen import Frozen, field_descriptions
+from storyreel.specs.frozen import Frozen, Trusted, field_descriptions
 
 _THREADS = 8
 
@@ -100,3 +101,29 @@ def test_what_a_model_has_worked_out_is_not_in_a_copy_for_which_it_may_be_wrong(
     assert original.doubled == 6
     assert original.model_copy(update={"size": 4}, deep=deep).doubled == 8
     assert original.model_dump() == {"name": "a", "size": 3}
+
+
+class Placed(Trusted):
+    """A model that only code makes."""
+
+    at: int
+    of: Named
+    words: tuple[str, ...] = ()
+
+
+def test_what_only_code_makes_is_as_any_model_but_that_its_values_are_not_looked_at() -> None:
+    """It lacks no field and has no other; what is read is checked."""
+    placed = Placed(of=Named(name="a"), at=1)
+    assert placed == Placed.model_validate_json(placed.model_dump_json())
+    assert placed.model_dump_json() == '{"at":1,"of":{"name":"a","size":0},"words":[]}'
+    assert (placed.model_copy(update={"at": 2}).at, placed.at) == (2, 1)
+    wrongly: Any = {"of": Named(name="a"), "at": "unchecked"}
+    assert Placed(**wrongly).at == "unchecked"
+    with pytest.raises(TypeError, match=r"Placed .* of"):
+        Placed(at=1)  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match=r"Placed .* size"):
+        Placed(at=1, of=Named(name="a"), size=2)  # type: ignore[call-arg]
+    with pytest.raises(ValidationError):
+        Placed.model_validate({"at": "one", "of": {"name": "a"}})
+    with pytest.raises(ValidationError):
+        setattr(placed, "at", 2)  # noqa: B010

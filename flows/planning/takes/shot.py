@@ -210,7 +210,9 @@ class ShotPlanner:
             key=first.key,
             price=quote.money,
             price_note=quote.note,
-            brief=brief_of(self._film, shot, first, self._name_of, is_draft=self._is_draft and event is not None),
+            brief_of=partial(
+                brief_of, self._film, shot, first, self._name_of, is_draft=self._is_draft and event is not None
+            ),
             why_laid=self._why_laid(shot, first),
             edit=edit,
         )
