@@ -27,12 +27,12 @@ from storyreel.specs.language.models import (
     Location,
     Look,
     Mode,
-    Music,
     Reference,
     TakeEdit,
     Transition,
 )
 from storyreel.specs.language.shots import Shot, ShotDefaults
+from storyreel.specs.language.sound import Ambience, FilmLevel, Music
 from storyreel.specs.language.stills import Review, Still, Stills
 from storyreel.specs.language.values import (
     MOST_TAKES,
@@ -74,6 +74,8 @@ class Scene(StoryboardModel):
     """The location of its shots, unless they have their own."""
     defaults: ShotDefaults = ShotDefaults.model_construct()
     """Defaults of its shots."""
+    ambience: Ambience | None = None
+    """The sound of the place, under all its shots."""
     shots: Annotated[tuple[Shot, ...], Field(min_length=1, max_length=MOST_SHOTS)]
     """In the order of the film."""
 
@@ -111,6 +113,10 @@ class Storyboard(StoryboardModel):
     """The end of the last shot."""
     music: Annotated[tuple[Music, ...], Field(max_length=50)] = ()
     """Sound files under the whole film, at most 50."""
+    ambience: Ambience | None = None
+    """The sound of the place, in a film without scenes; else each scene has its own."""
+    sound: FilmLevel | None = None
+    """The loudness and the highest peak of the film."""
 
     _folder: Path = PrivateAttr(default=Path())
     _is_confined: bool = PrivateAttr(default=False)

@@ -1,4 +1,4 @@
-"""The smaller models of a storyboard: picture, cast, locations, camera, dialogue, transitions, budget, music."""
+"""The smaller models of a storyboard: picture, cast, locations, camera, dialogue, transitions, budget."""
 
 from __future__ import annotations
 
@@ -20,13 +20,11 @@ from storyreel.specs.language.values import (
     Amount,
     Avoided,
     Key,
-    Level,
     ModelName,
     Name,
     NonEmptyText,
     Slate,
     Source,
-    Switch,
     Takes,
     Text,
 )
@@ -360,29 +358,3 @@ class Draft(StoryboardModel):
         if not self.model_fields_set:
             raise ValueError("a draft differs from its film; write `provider`, `model` or `resolution`")
         return self
-
-
-class Music(StoryboardModel):
-    """Sound laid under the whole film."""
-
-    file: Source
-    """A sound file beside the storyboard."""
-    level: Level = "-18 dB"
-    """Gain relative to the file."""
-    duck: Literal["dialogue"] | None = None
-    """`dialogue`: lowered while somebody speaks."""
-    start: Duration | None = None
-    """Time of the film at which it begins; the start of the film when left out."""
-    end: Duration | None = None
-    """Time of the film at which it stops; the end of the film when left out."""
-    fade_in: Duration | None = None
-    """Length of the fade at its start; none when left out."""
-    fade_out: Duration | None = None
-    """Length of the fade at its end; none when left out."""
-    loop: Switch = True
-    """Whether the file is repeated if it is shorter than its place in the film."""
-
-    @property
-    def gain(self) -> float:
-        """The level in dB."""
-        return float(self.level.removesuffix("dB"))

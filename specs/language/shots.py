@@ -16,6 +16,7 @@ from storyreel.specs.language.models import (
     TakeEdit,
     Transition,
 )
+from storyreel.specs.language.sound import Mix
 from storyreel.specs.language.stills import Review, Stills, WantedStill
 from storyreel.specs.language.values import (
     Key,
@@ -75,6 +76,8 @@ class ShotDefaults(StoryboardModel):
     sound: Source | None = None
     """The recording of the shot, a sound file beside the storyboard: the clip is made to it where the service can, else
     it is laid under the shot in the place of the clip's own sound."""
+    mix: Mix = Mix.model_construct()
+    """The level and the fades of the shot's own sound."""
     mode: Mode | None = None
     """Forces the mode of generation; chosen by the references and first frame when left out."""
     provider: Name = "animatic"

@@ -31,6 +31,8 @@ _KEY = rf"^[A-Za-z{_LETTERS}][A-Za-z0-9_{_LETTERS}{_MARKS}-]{{0,39}}$"
 _NAME = r"^[A-Za-z][A-Za-z0-9_-]{0,39}$"
 _MODEL = r"^[A-Za-z0-9][A-Za-z0-9._:/@-]{0,99}$"
 _LEVEL = r"^[-+]?[0-9]{1,2}(\.[0-9]{1,2})? ?dB$"
+_LOUDNESS = r"^-([5-9]|[1-3][0-9])(\.[0-9]{1,2})? ?LUFS$|^-40(\.0{1,2})? ?LUFS$"
+_PEAK = r"^-[0-8](\.[0-9]{1,2})? ?dBTP$|^(-9|0)(\.0{1,2})? ?dBTP$"
 _AMOUNT = r"[0-9]{1,12}(\.[0-9]{1,6})?"
 _MONEY = rf"^(([A-Z]{{3}}|[$€£]) ?)?{_AMOUNT}$|^{_AMOUNT} ?([A-Z]{{3}}|[$€£])$"
 
@@ -41,6 +43,8 @@ MEANING = {
     _NAME: "the letters A to Z, digits, `_` and `-`, at most 40, beginning with a letter",
     _MODEL: "a model's name as `storyreel providers` lists it, such as `wan3.0-video`",
     _LEVEL: "a level in decibels such as `-18 dB`",
+    _LOUDNESS: "a loudness such as `-14 LUFS`, from -40 to -5",
+    _PEAK: "a true peak such as `-1 dBTP`, from -9 to 0",
 }
 """A description of a text, for messages, by the pattern that it has to match."""
 
@@ -80,6 +84,11 @@ def _as_money(value: object) -> Money:
     if not isinstance(text, str):
         raise ValueError("this is not an amount of money; write for example `20 USD`, or leave the key out")
     return parse_money(text)
+
+
+def number_in(level: str) -> float:
+    """The number of a level, a loudness or a peak, without its unit."""
+    return float(level.rstrip("BdFLPSTU "))
 
 
 def _text_schema(longest: int, pattern: str | None = None) -> WithJsonSchema:
@@ -139,6 +148,22 @@ Level = Annotated[
     WithJsonSchema({"type": "string", "pattern": _LEVEL}),
 ]
 """Gain relative to the file: `-18 dB`."""
+
+Loudness = Annotated[
+    str,
+    StringConstraints(pattern=_LOUDNESS),
+    BeforeValidator(as_text),
+    WithJsonSchema({"type": "string", "pattern": _LOUDNESS}),
+]
+"""Integrated loudness: `-14 LUFS`."""
+
+TruePeak = Annotated[
+    str,
+    StringConstraints(pattern=_PEAK),
+    BeforeValidator(as_text),
+    WithJsonSchema({"type": "string", "pattern": _PEAK}),
+]
+"""The highest true peak: `-1 dBTP`."""
 
 MOST_TAKES = 20
 """Most takes of one shot."""

@@ -25,7 +25,7 @@ from storyreel.specs.storyboard import (
     Storyboard,
     is_remote,
 )
-from storyreel.specs.timing import Duration
+from storyreel.specs.validation.sound import placed_ambience, sound_problems
 from storyreel.specs.validation.stills import sheet_problems, still_problems
 
 FREE = "animatic"
@@ -341,6 +341,8 @@ def _all_sources(storyboard: Storyboard) -> Iterator[tuple[KeyPath, str, SourceK
                 yield (*path, "dialogue", number, "sound"), line.sound, SourceKind.SOUND
     for number, music in enumerate(storyboard.music):
         yield ("music", number, "file"), music.file, SourceKind.MUSIC
+    for path, ambience in placed_ambience(storyboard):
+        yield (*path, "file"), ambience.file, SourceKind.MUSIC
     if storyboard.format.font is not None:
         yield ("format", "font"), storyboard.format.font, SourceKind.FONT
 
@@ -354,27 +356,4 @@ def _references(path: KeyPath, references: Iterable[Reference]) -> Iterator[tupl
 def _cut(storyboard: Storyboard, altered: Set[str]) -> Iterator[Problem]:
     found = cut_problems(storyboard)
     yield from (wrong.problem for wrong in found if not wrong.shots & altered)
-    if not storyboard.music:
-        return
-    running = None if found or altered else build_cut(storyboard).frames
-    for number in range(len(storyboard.music)):
-        yield from _music(storyboard, number, running)
-
-
-def _music(storyboard: Storyboard, number: int, running: int | None) -> Iterator[Problem]:
-    music, rate = storyboard.music[number], storyboard.format.fps
-    frames: dict[str, int] = {}
-    for key in ("start", "end", "fade_in", "fade_out"):
-        length: Duration | None = getattr(music, key)
-        try:
-            frames[key] = length.frames(rate) if length else 0
-        except ValueError as error:
-            yield Problem(storyboard.where("music", number, key), str(error))
-            return
-    end = frames["end"] if music.end else running
-    if end is not None and frames["start"] >= end:
-        message = "the music ends before it starts" if music.end else "the music starts after the film"
-        yield Problem(storyboard.where("music", number, "end" if music.end else "start"), message)
-    elif end is not None and frames["fade_in"] + frames["fade_out"] > end - frames["start"]:
-        message = "the music's fades are longer than it plays"
-        yield Problem(storyboard.where("music", number, "fade_out" if music.fade_out else "fade_in"), message)
+    yield from sound_problems(storyboard, None if found or altered else build_cut(storyboard))

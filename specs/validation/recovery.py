@@ -17,7 +17,7 @@ from storyreel.specs.validation.messages import KEY, Language, Text, errors_of, 
 from storyreel.specs.yaml.tree import Entry, Node, Positions
 
 _ROUNDS = 8
-_SAFE = frozenset({"title", "storyboard", "look", "vars", "music"})
+_SAFE = frozenset({"title", "storyboard", "look", "vars", "music", "ambience", "sound"})
 """Keys of the film whose removal changes no shot."""
 _NAMED = (("cast",), ("locations",))
 _PLACEHOLDERS: Mapping[str, str | int] = {"title": "untitled", "storyboard": 1, "action": "…"}

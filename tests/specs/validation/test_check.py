@@ -347,24 +347,6 @@ def test_a_file_is_checked_once(tmp_path: Path, media: dict[str, Path]) -> None:
     assert inspector.wrong_with("a.png", SourceKind.VIDEO) is not None
 
 
-# Music
-
-
-@pytest.mark.parametrize(
-    ("music", "found"),
-    [
-        ("file: a.wav, start: 3s, end: 2s", "the music ends before it starts"),
-        ("file: a.wav, start: 5s", "the music starts after the film"),
-        ("file: a.wav, fade_in: 3s, fade_out: 3s", "the music's fades are longer than it plays"),
-        ("file: a.wav, start: 00:00:00:30", "00:00:00:30 names frame 30"),
-        ("file: 'https://a/b.wav'", "`https://a/b.wav` is not local (download it)"),
-    ],
-)
-def test_music_lies_inside_the_film(wrong: Wrong, media: object, music: str, found: str) -> None:
-    (line,) = wrong(f"music: [{{{music}}}]\n")
-    assert found in line
-
-
 def test_problems_are_reported_up_to_a_limit(wrong: Wrong) -> None:
     shots = "".join(f"- {{shot: {n}, action: x, cast: [gone]}}\n" for n in range(3000))
     assert len(wrong("shots:\n" + shots)) == MOST_PROBLEMS
