@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 
 import av
 from pydantic import ValidationError
@@ -19,6 +20,7 @@ from storyreel.tasks.join.dissolve import DissolveClip
 from storyreel.tasks.join.mix import with_music
 from storyreel.tasks.join.music import MusicTrack
 from storyreel.tasks.join.mux import Chapter, PictureRange, mux
+from storyreel.tasks.join.overlay import OverlaidClip, with_overlaid
 from storyreel.tasks.join.pieces import PicturePiece, SharedPieces, SoundPiece, piece_folder
 from storyreel.tasks.join.sound_pieces import encode_sound
 from storyreel.tasks.join.sound_track import ClipsSound
@@ -62,6 +64,7 @@ async def assemble_film(
     *,
     cache: Path,
     title: str,
+    overlaid: Mapping[int, OverlaidClip] = MappingProxyType({}),
     music: Sequence[MusicTrack] = (),
     spoken: Collection[str] = (),
     chapters: Sequence[Chapter] = (),
@@ -70,17 +73,19 @@ async def assemble_film(
 ) -> FilmFile:
     """Join house clips, one per event of the cut and in its order, into the file `out`.
 
-    The key of a dissolve is the shot that it leads into. `spoken` are the shots with dialogue, under which music that
+    The key of a dissolve is the shot that it leads into; that of a piece with words over it the frame of the film at
+    which it begins. `spoken` are the shots with dialogue, under which music that
     ducks is lowered. Encoded sound is found and stored in the house cache `cache`, and copied from the pieces that
     hosts share. Equal input gives equal bytes: if `out` has those of a film that was joined of the same pieces, it
     stays. Else the film is verified before it replaces `out`: on MediaError or cancellation `out` is unchanged.
     """
-    ranges = list(picture_ranges(cut, clips, dissolves))
-    delay = _common_delay(clips, dissolves.values())
+    ranges = list(with_overlaid(list(picture_ranges(cut, clips, dissolves)), overlaid))
+    pieces = [*clips, *dissolves.values(), *overlaid.values()]
+    delay = _common_delay(pieces)
     sound = await with_music(clips_sound(cut, clips), music, cut, spoken, cache)
     encoded = await encode_sound(sound, cache, shared=shared, progress=_part(progress, 0, _ENCODING))
     files = [piece.sound for piece in encoded]
-    record = _record_file(cache, cut, [*clips, *dissolves.values()], encoded, ranges, house, title, chapters)
+    record = _record_file(cache, cut, pieces, encoded, ranges, house, title, chapters)
 
     def copy(film: Path, report: Progress) -> None:
         mux(ranges, delay, files, house, film, title=title, chapters=chapters, progress=report)
@@ -161,9 +166,8 @@ def picture_ranges(
             yield PictureRange(clip.picture, first, last, event.start - event.head + first)
 
 
-def _common_delay(clips: Sequence[HouseClip], dissolves: Collection[DissolveClip]) -> int:
+def _common_delay(pieces: Sequence[PicturePiece]) -> int:
     """The greatest delay of all pieces. Raises MediaError unless their packets can follow each other in one track."""
-    pieces = [*clips, *dissolves]
     different = next((piece for piece in pieces if piece.signature != pieces[0].signature), None)
     if different:
         raise MediaError(

@@ -7,8 +7,9 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
+from itertools import accumulate
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import av
 from av.audio.stream import AudioStream
@@ -203,12 +204,31 @@ def signature(path: Path) -> str:
     raise no_picture(path)
 
 
-def keyframes(path: Path) -> set[int]:
-    """The frames at which decoding can begin, counted from 0 in the order in which they are shown. Decodes nothing."""
+class Joints(NamedTuple):
+    """Where the packets of a clip can be parted. Frames are counted from 0 in the order in which they are shown."""
+
+    keyframes: tuple[int, ...]
+    """Frames at which decoding can begin."""
+    ends: tuple[int, ...]
+    """Frames before which decoding can end: all that is shown before them is encoded before them, too."""
+
+
+def joints(path: Path) -> Joints:
+    """Where the packets of a clip can be parted. Decodes nothing."""
     with open_clip(path, to_decode=False) as clip:
         packets = [packet for packet in clip.demux(picture_stream(clip, path)) if packet.pts is not None]
-    shown = sorted((packet.pts or 0, packet.is_keyframe) for packet in packets)
-    return {number for number, (_, is_keyframe) in enumerate(shown) if is_keyframe}
+    places = {when: place for place, when in enumerate(sorted(packet.pts or 0 for packet in packets))}
+    encoded = [places[packet.pts or 0] for packet in packets]
+    latest = accumulate(encoded, max)
+    return Joints(
+        keyframes=tuple(place for place, packet in zip(encoded, packets, strict=True) if packet.is_keyframe),
+        ends=tuple(count for count, place in enumerate(latest, start=1) if place < count),
+    )
+
+
+def keyframes(path: Path) -> set[int]:
+    """The frames at which decoding can begin, counted from 0 in the order in which they are shown. Decodes nothing."""
+    return set(joints(path).keyframes)
 
 
 def decoded_frames(clip: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
