@@ -205,7 +205,7 @@ def _http_request(service: HostedProvider, request: Request, attachments: Sequen
     by_name = {(each.use, each.digest): each for each in attachments}
     places = {name: _place(each, sources[name], service.store_prefix) for name, each in by_name.items()}
     url = without_password(service.base + service.submit_path(request))
-    headers = service.submit_headers(places) | service.order_id_headers(request)
+    headers = service.order_headers(request, places)
     return HttpRequest(
         method="POST",
         url=url,

@@ -101,12 +101,26 @@ class Capability(Frozen):
     """How prompts name the first reference image; videos and voices alike."""
     form: str = ""
     """The way in which the service's module writes an order, where it has several; empty for its usual one."""
+    speakers: tuple[str, ...] | None = None
+    """The voices that speak lines, by the service's names; None if any name is taken."""
+    languages: tuple[str, ...] | None = None
+    """The languages that they speak, as `en` and `zh`; None if any is taken."""
+    delivery: bool = False
+    """Whether it is told how a line is spoken, in free words."""
+    han_counts: int = 1
+    """Characters that a Chinese one counts as, where the price and the longest text are reckoned in characters."""
+    answers_at_once: bool = False
+    """Whether the product itself is the answer to an order: there is no task to look at, to cancel or to list."""
     draws_board: bool = False
     """Whether it draws a `Board` instead of reading a prompt."""
 
     def accepts_local_file(self, use: Use) -> bool:
         """Whether a local file can be sent without a bucket of the user."""
         return self.draws_board or self.uploads or use in self.data_uris
+
+    def characters(self, text: str) -> int:
+        """The characters of a text, as the service counts them."""
+        return len(text) + (self.han_counts - 1) * sum(map(is_han, text))
 
     def label_of(self, kind: str, number: int) -> str:
         """How prompts name an attachment of a kind, counted from 1 among those of its kind."""
@@ -130,6 +144,15 @@ class Capability(Frozen):
             return durations
         left = self.seconds_with_video - sum(math.ceil(seconds) for seconds in videos if seconds is not None)
         return tuple(sold for sold in durations if sold <= left)
+
+
+_HAN = ((0x3005, 0x3007), (0x3021, 0x3029), (0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF), (0x20000, 0x3FFFF))
+"""Code points of the script Han, in Unicode's blocks of ideographs."""
+
+
+def is_han(letter: str) -> bool:
+    """Whether a character is Chinese, as those are that Japanese and Korean have from there."""
+    return any(first <= ord(letter) <= last for first, last in _HAN)
 
 
 class Model(Frozen):

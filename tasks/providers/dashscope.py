@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime, timedelta, timezone
+from fractions import Fraction
 from typing import Any, ClassVar
 
 from storyreel.specs.storyboard import Mode
@@ -14,8 +15,8 @@ from storyreel.tasks.providers.answer_table import CLIENT_ERRORS, AnswerTable, M
 from storyreel.tasks.providers.capability import model_of
 from storyreel.tasks.providers.errors import Refused, TaskFailed, Transient
 from storyreel.tasks.providers.hosted import AttachmentUrls, HostedProvider, listed_task
-from storyreel.tasks.providers.http.response import odd_amount, text_at, url_part, value_at
-from storyreel.tasks.providers.provider import RemoteTask, TaskStatus
+from storyreel.tasks.providers.http.response import amount_at, id_at, odd_amount, text_at, url_part, value_at
+from storyreel.tasks.providers.provider import RemoteTask, Submission, TaskStatus
 from storyreel.tasks.providers.request import Request
 from storyreel.tasks.providers.sent_file import SentFile
 from storyreel.tasks.providers.wan.answers import INTERNAL_CODES, TASK_FORM
@@ -28,6 +29,14 @@ from storyreel.tasks.providers.wan.request import (
     order_body,
     picture_body,
     picture_link,
+)
+from storyreel.tasks.providers.wan.speech import (
+    CHARACTERS,
+    INSTRUCTED_VOICES,
+    PATH,
+    qwen_speech,
+    speech_body,
+    speech_link,
 )
 
 _BEIJING = timezone(timedelta(hours=8))
@@ -113,6 +122,8 @@ ANSWERS = AnswerTable(
 _WINDOW = timedelta(hours=23)
 """The time that one list covers; the service allows at most 24 hours."""
 _PAGE = 50
+_NO_TIME = 4_000_000_000
+"""Seconds since the epoch, in 2096: a link that lives so long has no end that is known."""
 _MOST_PAGES = 2000
 """Pages that are read of one list: 100,000 tasks in a day."""
 
@@ -147,11 +158,16 @@ class DashScope(HostedProvider):
         # megabytes, and a sheet goes along with many stills.
         "wan2.7-image": wan_image("wan2.7-image", uploads=True),
         "wan2.7-image-pro": wan_image("wan2.7-image-pro", uploads=True),
+        "qwen3-tts-flash": qwen_speech("qwen3-tts-flash"),
+        "qwen3-tts-instruct-flash": qwen_speech("qwen3-tts-instruct-flash", speakers=INSTRUCTED_VOICES, delivery=True),
     }
 
     def submit_path(self, request: Request) -> str:
         """Pictures have a path for asynchronous tasks of their own; the other one answers with the picture itself, so
-        that a lost answer would be a lost picture. Qwen Cloud's reference for wan2.7-image, read 2026-11-29."""
+        that a lost answer would be a lost picture. Qwen Cloud's reference for wan2.7-image, read 2026-11-29. For speech
+        there is that other one alone."""
+        if request.mode is Mode.SPEECH:
+            return PATH
         if request.mode is Mode.STILL:
             return "/api/v1/services/aigc/image-generation/generation"
         return self.order_path
@@ -163,10 +179,32 @@ class DashScope(HostedProvider):
             headers["X-DashScope-OssResourceResolve"] = "enable"
         return headers
 
+    def order_headers(self, request: Request, urls: AttachmentUrls) -> dict[str, str]:
+        """Those of `submit_headers`, but for speech, of which there are no tasks."""
+        return {} if request.mode is Mode.SPEECH else super().order_headers(request, urls)
+
     def body(self, request: Request, urls: AttachmentUrls) -> dict[str, Any]:
+        if request.mode is Mode.SPEECH:
+            return speech_body(request)
         if request.mode is Mode.STILL:
             return picture_body(request, urls)
         return order_body(request, urls, self.capability_of(request))
+
+    def read_submission(self, answer: Any, request: Request) -> Submission:
+        """The task; of speech the id of its answer, and the link to the sound."""
+        link = speech_link(answer)
+        if request.mode is not Mode.SPEECH or not link:
+            return super().read_submission(answer, request)
+        remark, billed = odd_amount(answer, *CHARACTERS), amount_at(answer, *CHARACTERS)
+        status = TaskStatus(
+            state="finished",
+            detail=text_at(answer, "output", "finish_reason"),
+            clip_url=link,
+            billed_characters=None if billed is None else Fraction(billed),
+            expires=_time_of(value_at(answer, "output", "audio", "expires_at")),
+        )
+        task = id_at(answer, "output", "audio", "id") or id_at(answer, "request_id")
+        return Submission(task=task, remark=remark, answer=status)
 
     def status_path(self, task: str) -> tuple[str, dict[str, str | int]]:
         return f"/api/v1/tasks/{url_part(task)}", {}
@@ -270,6 +308,13 @@ class DashScope(HostedProvider):
             "POST", host, service=self.name, hosts=self.hosts, what=file.path.name, data=fields, files=parts
         )
         return f"{self.store_prefix}{key}"
+
+
+def _time_of(seconds: object) -> datetime | None:
+    """A time from seconds since the epoch; None if it is none, or not one of this century."""
+    if not isinstance(seconds, int) or isinstance(seconds, bool) or not 0 < seconds < _NO_TIME:
+        return None
+    return datetime.fromtimestamp(seconds, UTC)
 
 
 def _time(value: object) -> datetime | None:

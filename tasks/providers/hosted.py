@@ -118,7 +118,7 @@ class HostedProvider(Provider):
 
     async def submit(self, request: Request) -> Submission:
         urls = await self._attachment_urls(request)
-        headers = self.submit_headers(urls) | self.order_id_headers(request)
+        headers = self.order_headers(request, urls)
         path, body = self.submit_path(request), self.body(request, urls)
         try:
             answer = await self._client.post_once(path, body, headers, id_header=self.id_header)
@@ -280,6 +280,10 @@ class HostedProvider(Provider):
     def submit_headers(self, urls: AttachmentUrls) -> dict[str, str]:
         """Further headers of an order."""
         return {}
+
+    def order_headers(self, request: Request, urls: AttachmentUrls) -> dict[str, str]:
+        """All further headers of an order."""
+        return self.submit_headers(urls) | self.order_id_headers(request)
 
     def order_id_headers(self, request: Request) -> dict[str, str]:
         """The headers that tell the service the take's key, by which its list of orders names the order."""

@@ -96,23 +96,34 @@ def most_at_once(limit: str) -> int:
 def still_model(service: type[Provider], name: str | None, models: Mapping[str, Model] | None = None) -> Model | None:
     """A service's model for pictures, found as by `find_model`; without a name the first that makes any. None if it has
     no such model."""
+    return _model_for(Mode.STILL, service, name, models)
+
+
+def speech_model(service: type[Provider], name: str | None, models: Mapping[str, Model] | None = None) -> Model | None:
+    """A service's model for speech, found as `still_model` finds one for pictures."""
+    return _model_for(Mode.SPEECH, service, name, models)
+
+
+def _model_for(
+    mode: Mode, service: type[Provider], name: str | None, models: Mapping[str, Model] | None
+) -> Model | None:
     models = models_of(service) if models is None else models
     if name is not None:
         return find_model(service, name, models)
-    return next((model for model in models.values() if Mode.STILL in model.modes), None)
+    return next((model for model in models.values() if mode in model.modes), None)
 
 
 def _makes_clips(model: Model) -> bool:
-    return any(mode is not Mode.STILL for mode in model.modes)
+    return any(mode.product == "clip" for mode in model.modes)
 
 
 def find_capability(
     service: type[Provider], model: str | None, mode: Mode, models: Mapping[str, Model] | None = None
 ) -> Capability:
     """The abilities of a service's model, found as by `find_model`, in a mode; without a name, a picture is made by
-    `still_model`. Raises LookupError if it cannot."""
-    is_usual_picture = model is None and mode is Mode.STILL
-    found = (still_model if is_usual_picture else find_model)(service, model, models)
+    `still_model`, and speech by `speech_model`. Raises LookupError if it cannot."""
+    makes_clips = mode.product == "clip"
+    found = find_model(service, model, models) if makes_clips else _model_for(mode, service, model, models)
     if found is None or mode not in found.modes:
         raise LookupError(f"{service.name} has no {model or 'model'} for {mode}")
     return found.modes[mode]

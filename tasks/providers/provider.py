@@ -32,6 +32,8 @@ class Submission(Frozen):
     """None if the service does not name it yet."""
     remark: str = ""
     """A warning for the user about something in the answer that makes no sense; empty if there is none."""
+    answer: TaskStatus | None = None
+    """The finished product, of a model that answers with it at once: it cannot be asked for again."""
 
 
 class TaskStatus(Frozen):
@@ -48,6 +50,10 @@ class TaskStatus(Frozen):
     """The seconds, of input and output together, that the service says it billed, or None."""
     billed_pictures: Fraction | None = None
     """The pictures that the service says it billed, or None."""
+    billed_characters: Fraction | None = None
+    """The characters of text that the service says it billed, or None."""
+    expires: datetime | None = None
+    """When the link ends, if the service says so."""
     is_known: bool = True
     """Whether `detail` is a word that the service is known to use."""
     is_queued: bool = False
@@ -57,8 +63,10 @@ class TaskStatus(Frozen):
 
     @property
     def billed(self) -> Fraction | None:
-        """The amount billed, in the unit of the price: seconds, or pictures. None if the service does not say."""
-        return self.billed_seconds if self.billed_seconds is not None else self.billed_pictures
+        """The amount billed, in the unit of the price: seconds, pictures or characters. None if the service does not
+        say."""
+        said = (self.billed_seconds, self.billed_pictures, self.billed_characters)
+        return next((amount for amount in said if amount is not None), None)
 
 
 class RemoteTask(Frozen):

@@ -207,9 +207,10 @@ def _capability(shot: Shot, provider: type[Provider], mode: Mode, known: Mapping
         raise Unsupported("model", f"{provider.name} has no model `{shot.model}`", hint)
     if capability := model.modes.get(mode):
         return capability
-    if set(model.modes) == {Mode.STILL}:
-        hint = f"write `stills: {{model: {shot.model}}}` for stills, and here one that makes clips, or none"
-        raise Unsupported("model", f"{name_of_service(provider, shot)} makes pictures, not clips", hint)
+    if all(each.product != "clip" for each in model.modes):
+        makes, key = ("pictures", "stills") if Mode.STILL in model.modes else ("speech", "speech")
+        hint = f"write `{key}: {{model: {shot.model}}}` for {key}, and here one that makes clips, or none"
+        raise Unsupported("model", f"{name_of_service(provider, shot)} makes {makes}, not clips", hint)
     what = f"{name_of_service(provider, shot)} does not do {mode}; it does {', '.join(model.modes) or 'nothing'}"
     able = next((name for name, one in known.items() if mode in one.modes), "")
     otherwise = f"write `model: {able}`" if able else ""

@@ -11,7 +11,7 @@ from storyreel.specs.problems.problem import KeyPath
 from storyreel.specs.storyboard import Mode
 from storyreel.tasks.providers import load, names
 from storyreel.tasks.providers.capability import Capability, Model
-from storyreel.tasks.providers.models import find_model, models_of, still_model
+from storyreel.tasks.providers.models import find_model, models_of, speech_model, still_model
 from storyreel.tasks.providers.provider import Provider
 
 
@@ -45,8 +45,12 @@ def services_with(model: str, mode: Mode) -> list[str]:
 
 def services_with_stills() -> list[str]:
     """The names of the services that make pictures for clips that are bought."""
-    able = ((one, still_model(one, None)) for one in _installed() if one.paid)
-    return [one.name for one, model in able if model and Mode.STILL in model.modes]
+    return [one.name for one in _installed() if one.paid and still_model(one, None)]
+
+
+def services_with_speech() -> list[str]:
+    """The names of the services that speak lines."""
+    return [one.name for one in _installed() if speech_model(one, None)]
 
 
 def _services_with(mode: Mode, fits: Callable[[Capability], bool], model: str | None) -> list[str]:

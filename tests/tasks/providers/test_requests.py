@@ -378,7 +378,7 @@ SOLD = [
     (name, model)
     for name, service in SERVICES.items()
     for model, sold in models_of(service.adapter).items()
-    if Mode.STILL not in sold.modes
+    if any(mode.product == "clip" for mode in sold.modes)
 ]
 """Every service with each of its models of clips."""
 
