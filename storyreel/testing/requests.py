@@ -46,6 +46,8 @@ def sound(name: str = "https://films.example/line.wav") -> Attachment:
 def request_for(service: type[Provider], capability: Capability, **changes: Any) -> Request:
     """A request that a capability allows; `changes` are fields of Request."""
     mode, is_picture = capability.mode, capability.mode is Mode.STILL
+    if mode is Mode.SPEECH:
+        return Request(**{**_speech_of(service, capability), **changes})
     fields: dict[str, Any] = {
         "provider": service.name,
         "model": capability.model,
@@ -62,6 +64,28 @@ def request_for(service: type[Provider], capability: Capability, **changes: Any)
     return Request(**{**fields, **(_edit_of(5) if mode is Mode.EDIT else {}), **changes})
 
 
+def _speech_of(service: type[Provider], capability: Capability) -> dict[str, Any]:
+    """The fields of a request for a spoken line."""
+    return {
+        "provider": service.name,
+        "model": capability.model,
+        "mode": Mode.SPEECH,
+        "prompt": "A lamp is lit.",
+        "negative_prompt": "",
+        "seed": 0,
+        "seconds": Fraction(0),
+        "aspect_ratio": "",
+        "resolution": "",
+        "width": 0,
+        "height": 0,
+        "references": (),
+        "first_frame": None,
+        "voice": capability.speakers[0] if capability.speakers else "Ann",
+        "language": capability.languages[0] if capability.languages else "en",
+        "take": 1,
+    }
+
+
 def _edit_of(seconds: int) -> dict[str, Any]:
     """The fields of an edit of all of a clip of this length."""
     clip = video(f"https://films.example/clip-{seconds}.mp4", seconds=Fraction(seconds))
@@ -72,8 +96,22 @@ def promised(service: type[Provider]) -> Iterator[Request]:
     """For each model and mode, requests that go to the ends of what its capability promises."""
     for model in service.models.values():
         for capability in model.modes.values():
+            if capability.mode is Mode.SPEECH:
+                yield from (request_for(service, capability, **changes) for changes in _ends_of_speech(capability))
+                continue
             for changes in _ends(capability):
                 yield request_for(service, capability, **_usual(capability) | changes)
+
+
+def _ends_of_speech(capability: Capability) -> Iterator[dict[str, Any]]:
+    yield {}
+    yield from ({"voice": voice} for voice in capability.speakers or ())
+    yield from ({"language": language} for language in (*(capability.languages or ()), ""))
+    if capability.delivery:
+        yield {"delivery": "Whispered, and slowly."}
+    if capability.prompt_length:
+        yield {"prompt": "a" * capability.prompt_length}
+        yield {"prompt": "海" * (capability.prompt_length // capability.han_counts)}
 
 
 def _usual(capability: Capability) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from uuid import uuid4
 
 from storyreel.testing.faults import Answer, Call
 from storyreel.testing.wire import HttpRequest, Reply, json_reply
-from tests.services import wan, wan_image
+from tests.services import qwen_speech, wan, wan_image
 from tests.services.checking import Field, Violation, violations
 from tests.services.clock import BEIJING
 from tests.services.dashscope_codes import BY_STATUS, CODES
@@ -76,6 +76,7 @@ class Dashscope(UploadingEmulator):
         return (
             Route(Call.CREATE, "POST", "/api/v1/services/aigc/video-generation/video-synthesis", self.create),
             Route(Call.CREATE, "POST", "/api/v1/services/aigc/image-generation/generation", self.create_picture),
+            Route(Call.CREATE, "POST", "/api/v1/services/aigc/multimodal-generation/generation", self.create_speech),
             Route(Call.LIST, "GET", "/api/v1/tasks/?", self.list_tasks),
             Route(Call.POLL, "GET", "/api/v1/tasks/(?P<id>[^/]+)", self.poll),
             Route(Call.CANCEL, "POST", "/api/v1/tasks/(?P<id>[^/]+)/cancel", self.cancel),
@@ -105,6 +106,26 @@ class Dashscope(UploadingEmulator):
         if not failure:
             _, failure = await self.check_references(pictures)
         return self._accepted(request, body, wan_image.order(body), failure)
+
+    async def create_speech(self, request: HttpRequest) -> Reply:
+        """Check an order of speech, and answer with the sound."""
+        self._check_key(request)
+        if request.headers.get("x-dashscope-async") == "enable":
+            raise Refusal(self._no("AccessDenied", "current user api does not support asynchronous calls."))
+        body = self.json_body(request)
+        model = body.get("model") if isinstance(body, dict) else None
+        if not isinstance(model, str) or model not in qwen_speech.VOICES:
+            raise Refusal(self._no("ModelNotFound"))
+        table = qwen_speech.fields(model)
+        wrong = violations(table, body, unknown_fields=self.settings.unknown_fields) or qwen_speech.combinations(body)
+        if wrong:
+            raise Refusal(self._no("InvalidParameter", _sentence(wrong[0])))
+        if self.is_balance_spent():
+            raise Refusal(self._no("Arrearage"))
+        id = str(uuid4())
+        job = self.sell_at_once(request, body, qwen_speech.order(body), id)
+        expires = self.clock.now() + (self.settings.link_seconds or DAY)
+        return json_reply(qwen_speech.answer(id, body["input"]["text"], self.link_to(job), expires))
 
     def _asynchronous(self, request: HttpRequest) -> Any:
         """The body of a create that asks for a task."""

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Literal
 
 from storyreel.testing.emulated import EmulatedService, Refusal, Work
 from storyreel.testing.faults import Call
-from storyreel.testing.footage import PictureForm, footage, still
+from storyreel.testing.footage import PictureForm, footage, speech, still
 from storyreel.testing.wire import HttpRequest, Reply
 from tests.services.clock import Clock
 from tests.services.jobs import Failure, Job, Jobs, Phase, Script
@@ -209,6 +209,13 @@ class Emulator(EmulatedService):
         self.accepted.append(sale)
         return self.jobs.add(task, sale, script)
 
+    def sell_at_once(self, request: HttpRequest, body: Mapping[str, Any], order: Order, id: str) -> Job:
+        """Record an accepted create whose product is in its answer; there is no task of it."""
+        sale = Sale(id, order, body, request)
+        self.accepted.append(sale)
+        now = self.clock.now()
+        return Job(id, len(self.accepted), sale, self._script_for(order), now, now, now, Phase.DONE)
+
     def is_balance_spent(self) -> bool:
         """Whether the balance covers no further create."""
         return self.settings.balance is not None and len(self.accepted) >= self.settings.balance
@@ -224,7 +231,8 @@ class Emulator(EmulatedService):
         return self.results_url + job.link
 
     def _link(self, job: Job, expires: float | None) -> Link:
-        kind = "video/mp4" if not job.sale.order.is_picture else f"image/{self.picture_form.lower()}"
+        order = job.sale.order
+        kind = "audio/wav" if order.voice else f"image/{self.picture_form.lower()}" if order.is_picture else "video/mp4"
         return Link(lambda: _made(job, self.picture_form), expires, self.settings.link_gets, kind)
 
     def _script_for(self, order: Order) -> Script:
@@ -240,6 +248,8 @@ def _made(job: Job, picture_form: PictureForm) -> bytes:
     if job.script.delivers:
         return job.script.delivers.read_bytes()
     order = job.sale.order
+    if order.voice:
+        return speech(order.prompt, order.voice, job.id)
     if order.is_picture:
         return still(order.width, order.height, job.id, picture_form)
     return footage(order.seconds, order.width, order.height, job.id)

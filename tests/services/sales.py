@@ -42,11 +42,13 @@ class Order:
     height: int
     input_seconds: int = 0
     """Seconds of reference video that are billed."""
+    voice: str = ""
+    """Who speaks, of speech alone."""
 
     @property
     def is_picture(self) -> bool:
-        """Whether a picture was ordered, and no clip."""
-        return self.seconds == 0
+        """Whether a picture was ordered, and neither a clip nor speech."""
+        return self.seconds == 0 and not self.voice
 
     @property
     def billed_seconds(self) -> int:

@@ -234,7 +234,10 @@ def order(body: Mapping[str, Any], findings: Mapping[str, Finding]) -> Order:
 
 def oss_target(job: Job, expires: float) -> str:
     """Path and query of a signed link to a clip or picture in OSS."""
-    signature, ending = secrets.token_hex(8), "png" if job.sale.order.is_picture else "mp4"
+    signature, ending = (
+        secrets.token_hex(8),
+        "wav" if job.sale.order.voice else "png" if job.sale.order.is_picture else "mp4",
+    )
     return f"/1d/{job.number:02x}/{job.id}.{ending}?Expires={int(expires)}&OSSAccessKeyId=LTAI&Signature={signature}"
 
 

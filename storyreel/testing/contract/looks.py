@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from storyreel.specs.file_kind import VOICES, file_kind
 from storyreel.specs.storyboard import Mode
 from storyreel.tasks.providers.errors import (
     Denied,
@@ -30,7 +31,7 @@ class Looks:
             async with service.opened() as (provider, emulator):
                 ordered = service.request(mode)
                 accepted = await provider.submit(ordered)
-                status = await finished(provider, accepted.task)
+                status = accepted.answer or await finished(provider, accepted.task)
                 seen: list[float] = []
                 into = tmp_path / mode.value
                 await provider.fetch(ordered, status, into, seen.append)
@@ -40,6 +41,8 @@ class Looks:
                 with Image.open(into) as picture:
                     picture.load()
                     assert abs(picture.width / picture.height - ordered.width / ordered.height) < 0.01
+            if mode is Mode.SPEECH:
+                assert file_kind(into.read_bytes()) in VOICES, "it is neither a WAV nor an MP3"
             assert seen == sorted(seen) and seen[-1] == 1.0
 
     async def test_queued_and_running_tasks_are_told_apart(self, service: HostedService) -> None:

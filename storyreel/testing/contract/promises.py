@@ -46,6 +46,9 @@ class Promises:
                 sold = capability.durations
                 assert sold is None or (sold and sorted({*sold}) == [*sold]), f"{name}, {mode}: {sold}"
                 assert (sold == (0,)) is (mode is Mode.STILL), f"{name}, {mode}: a picture has 0 s, and it alone"
+                if mode is Mode.SPEECH:
+                    assert capability.speakers != () and capability.languages != (), f"{name} has no voice"
+                    continue
                 assert capability.ratios and capability.resolutions, f"{name}, {mode}"
 
     async def test_what_it_promises_can_be_ordered(self, service: HostedService) -> None:
@@ -55,7 +58,7 @@ class Promises:
                 body = provider.body(request, urls)
                 written = json.dumps(body, ensure_ascii=False)
                 assert json.dumps(provider.body(request, urls), ensure_ascii=False) == written, "it is not pure"
-                assert request.prompt in written
+                assert request.prompt in written and request.voice in written and request.delivery in written
                 assert all(url in written for url in urls.values()), (
                     f"{request.mode}: an attachment is missing in {body}"
                 )
@@ -91,7 +94,8 @@ class Promises:
                 told = {"seconds": str(request.seconds), "resolution": request.resolution,
                         "ratio": "" if shape else request.aspect_ratio, "model": request.model,
                         "mode": request.mode.value, "negative": request.negative_prompt, "urls": sorted(urls.values()),
-                        "marks": (request.expand_prompt, request.watermark)}  # fmt: skip
+                        "marks": (request.expand_prompt, request.watermark), "prompt": request.prompt,
+                        "spoken": (request.voice, request.language, request.delivery)}  # fmt: skip
                 order = json.dumps([provider.submit_path(request), provider.body(request, urls)], sort_keys=True)
                 what = json.dumps(told)
                 assert orders.setdefault(order, what) == what, f"the same order for {what} and {orders[order]}"

@@ -43,7 +43,7 @@ _VOICES = (
     *("Lenn", "Emilien", "Andre", "Radio Gol", "Jada", "Dylan", "Li", "Marcus", "Roy", "Peter", "Sunny", "Eric"),
     *("Rocky", "Kiki"),
 )
-"""The 49 of the guide, by the names in its SDK for Java: `AudioParameters.Voice` of dashscope 2.22."""
+"""The 49 that the guide counts, by the names in its SDK for Java, `AudioParameters.Voice`; read 2026-11-29."""
 INSTRUCTED_VOICES = tuple(
     voice
     for voice in _VOICES[: _VOICES.index("Bodega")]
