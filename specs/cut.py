@@ -7,8 +7,9 @@ of D at its tail. These extra frames are the handles. A fade uses the shot's own
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Literal, NamedTuple
 
 from storyreel.specs.problems.problem import Problem, StoryboardError
@@ -104,6 +105,8 @@ class EditPoints:
 _DEFAULT = Duration("0.5s")
 """Length of a transition without a duration."""
 
+_NONE: Mapping[str, int] = MappingProxyType({})
+
 Anchor = Literal["free", "first", "last"]
 """Which frame of a take must be used: its first if the shot continues another, its last if another continues it."""
 
@@ -115,23 +118,34 @@ class CutProblem(NamedTuple):
     problem: Problem
 
 
-def build_cut(storyboard: Storyboard) -> Cut:
-    """The cut of a storyboard. Raises StoryboardError if a shot is too short for its transitions."""
-    events, found = _build(storyboard)
+def build_cut(storyboard: Storyboard, spoken: Mapping[str, int] = _NONE) -> Cut:
+    """The cut of a storyboard. Raises StoryboardError if a shot is too short for its transitions.
+
+    `spoken` are the frames of the shots that last as long as what is said in them, by slate:
+    `storyreel.specs.derived.lines.spoken_frames`.
+    """
+    events, found = _build(storyboard, spoken)
     if found:
         raise StoryboardError(wrong.problem for wrong in found)
     return Cut(storyboard.format.fps, events)
 
 
 def cut_problems(storyboard: Storyboard) -> list[CutProblem]:
-    """The problems that `build_cut` would raise."""
-    return _build(storyboard)[1]
+    """The problems that `build_cut` would raise, but for shots that last as long as what is said in them."""
+    unknown = {shot.shot for shot in storyboard.all_shots if shot.lasts_as_speech}
+    found = _build(storyboard, dict.fromkeys(unknown, 1))[1]
+    return [wrong for wrong in found if not wrong.shots & unknown]
 
 
-def _build(storyboard: Storyboard) -> tuple[tuple[Event, ...], list[CutProblem]]:
+def _build(storyboard: Storyboard, spoken: Mapping[str, int]) -> tuple[tuple[Event, ...], list[CutProblem]]:
     shots = storyboard.all_shots
     found: list[CutProblem] = []
-    lengths = [_frames(storyboard, shot.duration, "duration", shot.shot, found) for shot in shots]
+    lengths = [
+        _frames(storyboard, shot.duration, "duration", shot.shot, found)
+        if isinstance(shot.duration, Duration)
+        else _spoken(storyboard, shot.shot, spoken[shot.shot], found)
+        for shot in shots
+    ]
     transitions = [_transition_frames(storyboard, s.transition, "transition", s.shot, found) for s in shots]
     ending = _transition_frames(storyboard, storyboard.ending, "ending", "", found)
     events, start = [], 0
@@ -218,6 +232,14 @@ def _transition_frames(
     if transition.type == "cut":
         return 0
     return _frames(storyboard, transition.duration or _DEFAULT, field, slate, found)
+
+
+def _spoken(storyboard: Storyboard, slate: str, frames: int, found: list[CutProblem]) -> int:
+    if frames < 1:
+        message = f"nothing of what is said is left for shot {slate}: it ends in the shots before"
+        problem = Problem(storyboard.where_shot(slate, "duration"), message, "give it a length")
+        found.append(CutProblem(frozenset({slate}), problem))
+    return max(1, frames)
 
 
 def _frames(storyboard: Storyboard, length: Duration, field: str, slate: str, found: list[CutProblem]) -> int:

@@ -33,6 +33,7 @@ from storyreel.specs.language.models import (
 )
 from storyreel.specs.language.shots import Shot, ShotDefaults
 from storyreel.specs.language.sound import Ambience, FilmLevel, Music
+from storyreel.specs.language.speech import Speech
 from storyreel.specs.language.stills import Review, Still, Stills
 from storyreel.specs.language.values import (
     MOST_TAKES,
@@ -97,6 +98,8 @@ class Storyboard(StoryboardModel):
     """The people of the film, by the names that shots use."""
     locations: dict[Key, Location] = Field(default={})
     """The places of the film, by the names that shots use."""
+    speech: Speech | None = None
+    """Who speaks the narration, and the dialogue if that is asked for."""
     defaults: ShotDefaults = ShotDefaults.model_construct()
     """Defaults of all shots."""
     scenes: Annotated[tuple[Scene, ...], Field(min_length=1, max_length=MOST_SHOTS)] = ()

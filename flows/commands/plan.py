@@ -19,11 +19,12 @@ def validate(storyboard: options.Film, sets: options.Set = None, as_json: option
     from storyreel.flows.packs import read_film
     from storyreel.flows.planning.media import check_media
     from storyreel.specs.cut import build_cut
+    from storyreel.specs.derived.lines import spoken_frames
     from storyreel.tasks.request.board import film_warnings
 
     film = read_film(storyboard, options.parse_vars(sets))
     check_media(film)
-    cut = build_cut(film)
+    cut = build_cut(film, spoken_frames(film, {}))
     warnings = list(film_warnings(film))
     if not as_json:
         length = f"{counted(len(cut.events), 'shot')}, {cut.rate.timecode(cut.frames)} at {cut.rate} fps"

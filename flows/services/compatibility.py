@@ -13,6 +13,7 @@ from rich.text import Text
 from storyreel.flows.planning.takes.upstream import anchor_of
 from storyreel.flows.terminal import Column, Row, Terminal, print_rows
 from storyreel.specs.cut import build_cut
+from storyreel.specs.derived.lines import spoken_frames
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.storyboard import Mode, Shot, Storyboard
 from storyreel.tasks.providers.provider import Provider
@@ -57,7 +58,7 @@ def check_compatibility(
     film: Storyboard, services: Mapping[str, type[Provider]], environment: Mapping[str, str] = os.environ
 ) -> list[Compatibility]:
     """Check every service against every shot, in the order of the film. Reads local files; sends nothing."""
-    events = {event.shot: event for event in build_cut(film).events}
+    events = {event.shot: event for event in build_cut(film, spoken_frames(film, {})).events}
     digest, files, has_bucket = cache(file_digest), LocalFileChecks(), bool(Settings.read(environment).media_url)
     font = own_font(film, environment)
 

@@ -13,6 +13,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from storyreel.specs.language.base import ShorthandModel, StoryboardModel
+from storyreel.specs.language.speech import CastSpeech
 from storyreel.specs.language.stills import WantedStill
 from storyreel.specs.language.values import (
     IMAGE_ENDINGS,
@@ -184,6 +185,8 @@ class CastMember(StoryboardModel):
     """Pictures and videos of them, the best first; at most 20."""
     voice: Source | None = None
     """A recording of their voice: WAV or MP3, 1 to 10 s, at most 15 MB."""
+    speech: CastSpeech | None = None
+    """Their voice at a speech service, for lines that have no recording."""
     sheet: WantedStill = None
     """A character sheet: a picture that shows them from several sides, made from the description and the pictures, and
     a reference in every shot with them. `true`, or further words for it."""

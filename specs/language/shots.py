@@ -17,6 +17,7 @@ from storyreel.specs.language.models import (
     Transition,
 )
 from storyreel.specs.language.sound import Mix
+from storyreel.specs.language.speech import MOST_LINES, SPEECH, Narrations, ShotLength
 from storyreel.specs.language.stills import Review, Stills, WantedStill
 from storyreel.specs.language.values import (
     Key,
@@ -53,8 +54,10 @@ class ShotDefaults(StoryboardModel):
     """Shot size: how much of the subject is seen."""
     camera: Camera = Camera.model_construct()
     """The camera's move, angle and lens."""
-    duration: Duration = Duration("5s")
-    """Length of the shot in the cut."""
+    duration: ShotLength = Duration("5s")
+    """Length of the shot in the cut; `speech`: as long as its lines, with `pad` around them."""
+    pad: Duration | None = None
+    """With `duration: speech`, the time before the first word and after the last one; none when left out."""
     first_frame: Source | None = None
     """A picture that the shot begins with; the animatic shows it as the shot's board."""
     last_frame: Source | None = None
@@ -65,8 +68,10 @@ class ShotDefaults(StoryboardModel):
     """The same for the end of the clip; the shot must also begin with a picture."""
     stills: Stills = Stills.model_construct()
     """The services that make the stills, and how many of each."""
-    dialogue: Annotated[tuple[Dialogue, ...], Field(max_length=50)] = ()
+    dialogue: Annotated[tuple[Dialogue, ...], Field(max_length=MOST_LINES)] = ()
     """The spoken lines, in order."""
+    narration: Narrations = ()
+    """What is heard over the picture: a text, or lines with a speaker and times of their own."""
     transition: Transition = Transition.model_construct()
     """The transition from the shot before to this one."""
     handles: Literal["hold", "shoot"] = "hold"
@@ -108,6 +113,11 @@ class ShotDefaults(StoryboardModel):
     def services(self) -> tuple[str, ...]:
         """The services in the order in which they are tried: `providers`, or `provider` alone."""
         return self.providers or (self.provider,)
+
+    @property
+    def lasts_as_speech(self) -> bool:
+        """Whether it is as long as what is said in it."""
+        return self.duration == SPEECH
 
     @property
     def begins_with_picture(self) -> bool:

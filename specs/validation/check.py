@@ -11,6 +11,7 @@ from typing import get_args
 
 from storyreel.specs.cut import build_cut, cut_problems
 from storyreel.specs.language.models import Resolution
+from storyreel.specs.language.speech import NARRATOR
 from storyreel.specs.problems.phrases import listed, shown, suggestion, there_are
 from storyreel.specs.problems.problem import MOST_PROBLEMS, KeyPath, Position, Problem
 from storyreel.specs.sources import SourceChecker, SourceKind
@@ -26,6 +27,7 @@ from storyreel.specs.storyboard import (
     is_remote,
 )
 from storyreel.specs.validation.sound import placed_ambience, sound_problems
+from storyreel.specs.validation.speech import speech_problems
 from storyreel.specs.validation.stills import sheet_problems, still_problems
 
 FREE = "animatic"
@@ -51,6 +53,7 @@ def _problems(storyboard: Storyboard, altered: Set[str]) -> Iterator[Problem]:
     yield from _services(storyboard)
     yield from _draft(storyboard)
     yield from sheet_problems(storyboard)
+    yield from speech_problems(storyboard)
     yield from _shots(storyboard, altered)
     yield from _sources(storyboard)
     yield from _cut(storyboard, altered)
@@ -90,6 +93,9 @@ def _names(storyboard: Storyboard) -> Iterator[Problem]:
         yield from _unknown(storyboard, (*path, "location"), "location", shot.location, locations)
         for number, line in enumerate(shot.dialogue):
             yield from _unknown(storyboard, (*path, "dialogue", number), "speaker", line.speaker, cast)
+        for number, over in enumerate(shot.narration):
+            at = (*path, "narration", number, "speaker")
+            yield from _unknown(storyboard, at, "speaker", over.speaker, {*cast, NARRATOR})
 
 
 def _shots_and_defaults(storyboard: Storyboard) -> Iterator[tuple[KeyPath, ShotDefaults]]:
@@ -234,6 +240,7 @@ def _draft(storyboard: Storyboard) -> Iterator[Problem]:
 
 def _shots(storyboard: Storyboard, altered: Set[str]) -> Iterator[Problem]:
     """Keys of a shot that contradict each other."""
+    is_spoken = storyboard.speech is not None and storyboard.speech.dialogue
     for path, shot in storyboard.placed_shots():
         if shot.shot in altered:
             continue
@@ -252,7 +259,7 @@ def _shots(storyboard: Storyboard, altered: Set[str]) -> Iterator[Problem]:
             where = storyboard.where(*path, "dialogue", recorded[0], "sound")
             message = "the shot has a recording of its own, and so has this line"
             yield Problem(where, message, "keep the shot's `sound`, or those of its lines")
-        elif recorded and len(recorded) < len(shot.dialogue):
+        elif recorded and len(recorded) < len(shot.dialogue) and not is_spoken:
             number = next(n for n in range(len(shot.dialogue)) if n not in recorded)
             message = "this line has no recording, and another line of the shot has one"
             hint = "give each line its `sound`, or all of them one as the shot's"
@@ -339,6 +346,9 @@ def _all_sources(storyboard: Storyboard) -> Iterator[tuple[KeyPath, str, SourceK
         for number, line in enumerate(shot.dialogue):
             if line.sound is not None:
                 yield (*path, "dialogue", number, "sound"), line.sound, SourceKind.SOUND
+        for number, over in enumerate(shot.narration):
+            if over.sound is not None:
+                yield (*path, "narration", number, "sound"), over.sound, SourceKind.SOUND
     for number, music in enumerate(storyboard.music):
         yield ("music", number, "file"), music.file, SourceKind.MUSIC
     for path, ambience in placed_ambience(storyboard):
@@ -356,4 +366,5 @@ def _references(path: KeyPath, references: Iterable[Reference]) -> Iterator[tupl
 def _cut(storyboard: Storyboard, altered: Set[str]) -> Iterator[Problem]:
     found = cut_problems(storyboard)
     yield from (wrong.problem for wrong in found if not wrong.shots & altered)
-    yield from sound_problems(storyboard, None if found or altered else build_cut(storyboard))
+    is_unknown = found or altered or any(shot.lasts_as_speech for shot in storyboard.all_shots)
+    yield from sound_problems(storyboard, None if is_unknown else build_cut(storyboard))

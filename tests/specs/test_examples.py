@@ -11,6 +11,7 @@ from jsonschema import Draft202012Validator
 
 import storyreel.specs
 from storyreel.specs.cut import build_cut
+from storyreel.specs.derived.lines import spoken_frames
 from storyreel.specs.problems.problem import StoryboardError
 from storyreel.specs.reading import read
 from storyreel.specs.schema import generate
@@ -47,7 +48,8 @@ def test_the_examples_are_known() -> None:
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_an_example_is_read_without_a_problem(path: Path) -> None:
-    assert build_cut(read(path)).frames > 0
+    film = read(path)
+    assert build_cut(film, spoken_frames(film, {})).frames > 0
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)

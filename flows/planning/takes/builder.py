@@ -18,6 +18,7 @@ from storyreel.flows.planning.takes.upstream import as_upstream, upstream_of
 from storyreel.flows.planning.takes.verdicts import apply_verdicts
 from storyreel.flows.planning.warnings import upstream_first
 from storyreel.specs.cut import build_cut
+from storyreel.specs.derived.lines import spoken_frames
 from storyreel.specs.derived.pictures import PictureShot, path_of_picture
 from storyreel.specs.language.slates import owner_of
 from storyreel.specs.problems.problem import Problem, StoryboardError
@@ -46,7 +47,7 @@ class TakeBuilder:
         self, film: Storyboard, history: History, prices: PriceList, of_film: TakeBuilder | None = None
     ) -> None:
         self.film, self.history, self._of_film = film, history, of_film
-        self.cut = build_cut(film)
+        self.cut = build_cut(film, spoken_frames(film, {}))
         self._events = {event.shot: event for event in self.cut.events}
         shots = list(upstream_first(film.all_shots))
         self._shots = list(with_pictures(shots, of_film.film if of_film else film))

@@ -77,9 +77,9 @@ def unpriced(connection: Connection, scope: Scope, film: str, slate: str, run: s
 
 
 def _named(film: str, slate: str, run: str) -> dict[str, str]:
-    # The money for a shot's stills is the shot's.
-    own, first, last = slates_of(shot_of(slate))
-    return {"film": storable(film), "slate": own, "first": first, "last": last, "run": storable(run)}
+    # The money for a shot's stills and lines is the shot's.
+    of_shot = marks("slate", list(slates_of(shot_of(slate))))[1]
+    return {"film": storable(film), "run": storable(run), **of_shot}
 
 
 def _condition(connection: Connection, scope: Scope, slate: str) -> str:
@@ -87,7 +87,8 @@ def _condition(connection: Connection, scope: Scope, slate: str) -> str:
         case "run":
             return "run = :run AND run <> ''"
         case "shot":
-            return "film = :film AND slate IN (:slate, :first, :last)" if slate else "film = :film"
+            names = marks("slate", list(slates_of(shot_of(slate))))[0]
+            return f"film = :film AND slate IN ({names})" if slate else "film = :film"
         case "month":
             # Times are texts, of which a prefix sorts before all texts that begin with it.
             return f"film = :film AND intended >= substr({connection.now}, 1, 7)"

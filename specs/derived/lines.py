@@ -1,0 +1,282 @@
+"""The spoken lines of a film: which there are, how long they last, and where in the cut each is heard.
+
+A line is as long as its recording or its speech; of one that has neither yet the length is estimated by its letters.
+"""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from storyreel.specs.cut import Cut, Event
+from storyreel.specs.language.slates import LineKind, line_slate
+from storyreel.specs.language.speech import NARRATOR, ShotLength
+from storyreel.specs.problems.problem import KeyPath
+from storyreel.specs.storyboard import PLACEHOLDER, Shot, Storyboard
+from storyreel.specs.timing import Duration, FrameRate
+
+Lengths = Mapping[str, Fraction]
+"""Seconds of recordings and of speech by the slates of their lines; of the recording of a whole shot by its slate."""
+
+_LETTERS_A_SECOND = Fraction(14)
+"""Letters and spaces that are read aloud in a second, in scripts that write sounds: 150 words a minute."""
+_SLOWER = (("CJK UNIFIED", Fraction(9, 2)), ("HANGUL", Fraction(11, 2)), ("HIRAGANA", Fraction(7)),
+           ("KATAKANA", Fraction(7)))  # fmt: skip
+"""The same of scripts that write syllables or words, by the beginning of the names of their letters."""
+_PAUSE = Fraction(3, 10)
+"""Seconds at the end of a sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpokenLine:
+    """A line of dialogue or of narration."""
+
+    slate: str
+    """`1A@line-1`, `1A@narration-1`."""
+    shot: str
+    number: int
+    """From 1, among the lines of its kind in the shot."""
+    kind: LineKind
+    speaker: str
+    """`narrator`, or a key of the cast."""
+    text: str
+    """With names in the place of keys, of dialogue."""
+    sound: str | None = None
+    """Its recording, as written."""
+    delivery: str = ""
+    from_: Duration | None = None
+    """Time of the shot at which it begins; None for the earliest."""
+    through: str = ""
+    """The slate of the last shot that it is heard over."""
+
+    @property
+    def path(self) -> KeyPath:
+        """Its path below its shot in the file."""
+        return self.kind, self.number - 1
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedLine:
+    """A line in the cut."""
+
+    line: SpokenLine
+    begin: Fraction
+    """Seconds of the film."""
+    end: Fraction
+    """As above; the end of the film at most."""
+    first_frame: int
+    """The frame of the film nearest to its beginning."""
+    end_frame: int
+    """The frame after the last one that it is heard over."""
+
+
+def lines_of(film: Storyboard) -> tuple[SpokenLine, ...]:
+    """All lines in the order of the film: of each shot the dialogue, then the narration."""
+    return tuple(line for shot in film.all_shots for line in lines_of_shot(film, shot))
+
+
+def lines_of_shot(film: Storyboard, shot: Shot) -> tuple[SpokenLine, ...]:
+    """The lines of a shot: its dialogue, then its narration."""
+    spoken = [
+        SpokenLine(
+            slate=line_slate(shot.shot, "dialogue", number),
+            shot=shot.shot,
+            number=number,
+            kind="dialogue",
+            speaker=line.speaker,
+            text=with_names(film, line.line),
+            sound=line.sound,
+            delivery=line.delivery,
+        )
+        for number, line in enumerate(shot.dialogue, 1)
+    ]
+    over = [
+        SpokenLine(
+            slate=line_slate(shot.shot, "narration", number),
+            shot=shot.shot,
+            number=number,
+            kind="narration",
+            speaker=line.speaker,
+            text=line.line,
+            sound=line.sound,
+            delivery=line.delivery,
+            from_=line.from_,
+            through=line.through or "",
+        )
+        for number, line in enumerate(shot.narration, 1)
+    ]
+    return (*spoken, *over)
+
+
+def with_names(film: Storyboard, text: str) -> str:
+    """A text with the name of each `{key}` in it. Unknown keys are left as they are."""
+    return PLACEHOLDER.sub(lambda found: film.names.get(unicodedata.normalize("NFC", found[1]), found[0]), text)
+
+
+def name_of(film: Storyboard, line: SpokenLine) -> str:
+    """The name of who speaks a line; empty for the narrator."""
+    return film.names.get(line.speaker, "" if line.speaker == NARRATOR else line.speaker)
+
+
+def estimated_seconds(text: str) -> Fraction:
+    """How long a text takes that is read aloud, by its letters; at least half a second."""
+    seconds = Fraction(0)
+    for letter in text:
+        name = unicodedata.name(letter, "") if ord(letter) >= 0x1100 else ""
+        slower = next((rate for beginning, rate in _SLOWER if name.startswith(beginning)), None)
+        seconds += 1 / (slower or _LETTERS_A_SECOND)
+        seconds += _PAUSE if letter in ".!?…。！？؟।" else 0
+    # In whole milliseconds, as those of files: frames of 24000/1001 seconds would make long fractions of it.
+    return max(Fraction(round(seconds * 1000), 1000), Fraction(1, 2))
+
+
+def spoken_frames(film: Storyboard, lengths: Lengths) -> dict[str, int]:
+    """The frames of each shot that lasts as long as what is said in it, by its slate.
+
+    Narration that goes on through later shots is shared by those of them that last as speech does.
+    """
+    shots, rate = {shot.shot: shot for shot in film.all_shots}, film.format.fps
+    frames = {slate: _needed(film, shot, lengths) for slate, shot in shots.items() if shot.lasts_as_speech}
+    order = list(shots)
+    for shot in shots.values() if frames else ():
+        for line, first in _narration_places(film, shot, lengths):
+            over = heard_over(line, order)
+            growing = [slate for slate in over if slate in frames]
+            end = first + _frames(length_of(line, lengths), rate) + _pad(shots[over[-1]], rate)
+            missing = end - sum(frames.get(slate) or frames_of(shots[slate].duration, rate) for slate in over)
+            for place, slate in enumerate(growing if missing > 0 else ()):
+                frames[slate] += missing * (place + 1) // len(growing) - missing * place // len(growing)
+    return frames
+
+
+def placed_lines(film: Storyboard, cut: Cut, lengths: Lengths) -> tuple[PlacedLine, ...]:
+    """Where each line is heard, in the order of the film; without those that begin after the end.
+
+    Dialogue of which not all has a length in `lengths` shares the time of its shot, in proportion to its letters.
+    Narration begins with its shot, or after the narration before, and runs on where its shot is too short.
+    """
+    placed: list[PlacedLine] = []
+    free, rate = 0, cut.rate
+    for shot, event in zip(film.all_shots, cut.events, strict=True):
+        placed += (_placed(*each, cut) for each in _dialogue_places(film, shot, event, rate, lengths))
+        shift = 0
+        for line, place in _narration_places(film, shot, lengths):
+            first = event.start + place + (0 if line.from_ else shift)
+            if not line.from_ and first < free:
+                shift, first = shift + free - first, free
+            free = first + _frames(length_of(line, lengths), rate)
+            if first < cut.frames:
+                begin = rate.seconds(first)
+                placed.append(_placed(line, begin, begin + length_of(line, lengths), cut))
+    return tuple(placed)
+
+
+def excess_of_lines(film: Storyboard, cut: Cut, lengths: Lengths) -> Iterator[tuple[SpokenLine, Fraction]]:
+    """Lines that end after the shots that they are heard in, each with the seconds by which it does.
+
+    Of the dialogue of a shot the last line; without the recordings of shots, which are told of apart.
+    """
+    events = {event.shot: event for event in cut.events}
+    order = list(events)
+    for shot in film.all_shots:
+        dialogue = _dialogue(film, shot)
+        if dialogue and not shot.recordings:
+            end = _pad(shot, cut.rate) + _frames(_seconds_of_dialogue(film, shot, lengths), cut.rate)
+            if end > events[shot.shot].frames:
+                yield dialogue[-1], cut.rate.seconds(end - events[shot.shot].frames)
+        for line, place in _narration_places(film, shot, lengths):
+            end = events[shot.shot].start + place + _frames(length_of(line, lengths), cut.rate)
+            last = events[heard_over(line, order)[-1]]
+            if end > last.end:
+                yield line, cut.rate.seconds(end - last.end)
+
+
+def length_of(line: SpokenLine, lengths: Lengths) -> Fraction:
+    """Seconds of a line: those of its recording or speech, else an estimate."""
+    return lengths.get(line.slate) or estimated_seconds(line.text)
+
+
+def heard_over(line: SpokenLine, order: Sequence[str]) -> Sequence[str]:
+    """The slates of the shots that a line is heard over, of those of a film in order."""
+    first = order.index(line.shot)
+    last = order.index(line.through) if line.through in order[first:] else first
+    return order[first : last + 1]
+
+
+def _dialogue(film: Storyboard, shot: Shot) -> tuple[SpokenLine, ...]:
+    return tuple(line for line in lines_of_shot(film, shot) if line.kind == "dialogue")
+
+
+def _seconds_of_dialogue(film: Storyboard, shot: Shot, lengths: Lengths) -> Fraction:
+    """The whole dialogue of a shot, or its one recording."""
+    if shot.sound and shot.shot in lengths:
+        return lengths[shot.shot]
+    return sum((length_of(line, lengths) for line in _dialogue(film, shot)), Fraction(0))
+
+
+def _needed(film: Storyboard, shot: Shot, lengths: Lengths) -> int:
+    """Frames of a shot that lasts as its lines do, but for narration that goes on through others."""
+    rate, pad = film.format.fps, _pad(shot, film.format.fps)
+    end = pad + _frames(_seconds_of_dialogue(film, shot, lengths), rate)
+    own = [(line, first) for line, first in _narration_places(film, shot, lengths) if not line.through]
+    return max([end, *(first + _frames(length_of(line, lengths), rate) for line, first in own)]) + pad
+
+
+def _narration_places(film: Storyboard, shot: Shot, lengths: Lengths) -> Iterator[tuple[SpokenLine, int]]:
+    """The narration of a shot, each line with the frame of the shot that it begins with: one after another."""
+    rate = film.format.fps
+    free = _pad(shot, rate)
+    if shot.lasts_as_speech:
+        free += _frames(_seconds_of_dialogue(film, shot, lengths), rate)
+    for line in lines_of_shot(film, shot):
+        if line.kind == "narration":
+            first = frames_of(line.from_, rate) if line.from_ else free
+            free = first + _frames(length_of(line, lengths), rate)
+            yield line, first
+
+
+def _dialogue_places(
+    film: Storyboard, shot: Shot, event: Event, rate: FrameRate, lengths: Lengths
+) -> Iterator[tuple[SpokenLine, Fraction, Fraction]]:
+    """The dialogue of a shot, one line after another: each as long as its recording or its speech, or as its share of
+    the letters of all that are spoken in the shot or in its one recording."""
+    lines, pad = _dialogue(film, shot), _pad(shot, rate)
+    begin, end = rate.seconds(event.start + pad), rate.seconds(event.end)
+    known = [lengths.get(line.slate) for line in lines]
+    seconds = [each for each in known if each is not None]
+    if len(seconds) != len(lines):
+        letters = sum(len(line.text) for line in lines) or 1
+        room = end - begin - rate.seconds(pad)
+        spoken = min(room, lengths.get(shot.shot, room))
+        seconds = [spoken * len(line.text) / letters for line in lines]
+    for line, length in zip(lines, seconds, strict=True):
+        if begin < end:  # else it is not heard in the film
+            yield line, begin, min(begin + length, end)
+        begin += length
+
+
+def _placed(line: SpokenLine, begin: Fraction, end: Fraction, cut: Cut) -> PlacedLine:
+    rate = cut.rate
+    end = min(end, rate.seconds(cut.frames))
+    first = rate.nearest_frames(begin)
+    return PlacedLine(line, begin, end, first, max(first + 1, rate.nearest_frames(end)))
+
+
+def _pad(shot: Shot, rate: FrameRate) -> int:
+    return frames_of(shot.pad, rate) if shot.pad and shot.lasts_as_speech else 0
+
+
+def frames_of(length: ShotLength, rate: FrameRate) -> int:
+    """Frames of a length; 0 of one that the rate does not have, which validation reports, and of `speech`."""
+    try:
+        return length.frames(rate) if isinstance(length, Duration) else 0
+    except ValueError:
+        return 0
+
+
+def _frames(seconds: Fraction, rate: FrameRate) -> int:
+    """All frames in which so many seconds are heard."""
+    return math.ceil(seconds * rate.exact)

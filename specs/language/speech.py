@@ -1,0 +1,102 @@
+"""The models of what is spoken: narration, the services that speak it, and shots that last as long as it does."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, WrapValidator
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
+
+from storyreel.specs.language.base import ShorthandModel, StoryboardModel
+from storyreel.specs.language.values import Key, ModelName, Name, NonEmptyText, Slate, Source, Switch, Text
+from storyreel.specs.timing import Duration
+
+NARRATOR = "narrator"
+"""Who speaks narration of which nobody else is named; need not be in the cast."""
+SPEECH = "speech"
+"""The `duration` of a shot that lasts as long as what is said in it."""
+MOST_LINES = 50
+"""Most lines of dialogue, and of narration, of one shot."""
+
+
+class Narration(ShorthandModel):
+    """A line that is heard over the picture; a bare text is the line."""
+
+    shorthand = "line"
+
+    line: NonEmptyText
+    """The words."""
+    speaker: Key = NARRATOR
+    """Who speaks: `narrator`, or a key of the cast."""
+    delivery: Text = ""
+    """How the line is spoken: calm, amused, …"""
+    sound: Source | None = None
+    """Its recording, a sound file beside the storyboard; without it a service speaks it."""
+    from_: Duration | None = Field(None, alias="from")
+    """Time of the shot at which it begins; with the shot, or after the line before, when left out."""
+    through: Slate | None = None
+    """The slate of the last shot that it is heard over; this one when left out."""
+
+
+def _as_list(value: Any) -> Any:
+    return value if isinstance(value, list | tuple) else [value]
+
+
+class _OrOne:
+    """The JSON Schema of a list that may be written as its only entry."""
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        form = handler(schema)
+        return {"anyOf": [form["items"], form]}
+
+
+Narrations = Annotated[tuple[Narration, ...], Field(max_length=MOST_LINES), BeforeValidator(_as_list), _OrOne()]
+"""The narration of a shot: a line, or several."""
+
+
+class CastSpeech(ShorthandModel):
+    """The voice of a member of the cast at a speech service; a bare text is the voice."""
+
+    shorthand = "voice"
+
+    voice: Text = ""
+    """The service's name of a voice, as `storyreel providers` lists it; that of the film's `speech` when left out."""
+    provider: Name | None = None
+    """The service that speaks; that of the film's `speech` when left out."""
+    model: ModelName | None = None
+    """The service's model for speech; the first of them when left out."""
+
+
+class Speech(StoryboardModel):
+    """Who speaks the narration, and the dialogue if that is asked for."""
+
+    provider: Name | None = None
+    """The service that speaks. When left out `animatic`: a guide voice on this machine, free of charge."""
+    model: ModelName | None = None
+    """The service's model for speech; the first of them when left out."""
+    voice: Text = ""
+    """The service's name of the voice of everybody who has none of their own; the model's first when left out."""
+    language: Text = ""
+    """The language of the lines, such as `en`; the service recognizes it when left out."""
+    dialogue: Switch = False
+    """Whether the lines of dialogue are spoken too, and clips made to them where a service can."""
+
+
+def _or_speech(value: Any, handler: Any) -> Any:
+    return SPEECH if value == SPEECH else handler(value)
+
+
+class _OrSpeech:
+    """The JSON Schema of a duration that may be `speech`."""
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return {"anyOf": [{"const": SPEECH}, handler(schema)]}
+
+
+if TYPE_CHECKING:
+    ShotLength = Duration | Literal["speech"]
+else:
+    # As a union, a wrong length would be reported twice: as no duration, and as not `speech`.
+    ShotLength = Annotated[Duration, WrapValidator(_or_speech), _OrSpeech()]
+"""The length of a shot: a duration, or `speech`, as long as what is said in it."""
