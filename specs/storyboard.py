@@ -35,6 +35,8 @@ from storyreel.specs.language.shots import Shot, ShotDefaults
 from storyreel.specs.language.sound import Ambience, FilmLevel, Music
 from storyreel.specs.language.speech import Speech
 from storyreel.specs.language.stills import Review, Still, Stills
+from storyreel.specs.language.subtitles import Subtitles
+from storyreel.specs.language.tongues import Language
 from storyreel.specs.language.values import (
     MOST_TAKES,
     Key,
@@ -120,6 +122,10 @@ class Storyboard(StoryboardModel):
     """The sound of the place, in a film without scenes; else each scene has its own."""
     sound: FilmLevel | None = None
     """The loudness and the highest peak of the film."""
+    languages: Annotated[tuple[Language, ...], Field(min_length=1, max_length=40)] = ()
+    """The languages of the film's subtitles, its own first; the others are in its file of translations."""
+    subtitles: Subtitles | None = None
+    """Subtitles as tracks in the film, and in its picture; files beside it are written without this key, too."""
 
     _folder: Path = PrivateAttr(default=Path())
     _is_confined: bool = PrivateAttr(default=False)
@@ -157,6 +163,23 @@ class Storyboard(StoryboardModel):
     def all_shots(self) -> tuple[Shot, ...]:
         """Every shot in the order of the film."""
         return self.shots or tuple(shot for scene in self.scenes for shot in scene.shots)
+
+    @property
+    def own_language(self) -> str:
+        """The tag of the language that is spoken; empty if it is not written."""
+        return self.languages[0] if self.languages else ""
+
+    @property
+    def has_subtitle_tracks(self) -> bool:
+        """Whether the film itself has its subtitles as tracks."""
+        return bool(self.languages or self.subtitles)
+
+    @property
+    def burnt_in_language(self) -> str | None:
+        """The tag of the language whose subtitles are in the picture; None if none are."""
+        if self.subtitles and self.subtitles.burn_in:
+            return self.subtitles.language or self.own_language
+        return None
 
     def resolve(self, source: str) -> Path | str:
         """The absolute path of a local source, or an address as it is written."""

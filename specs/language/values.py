@@ -30,6 +30,7 @@ _SLATE = rf"^[A-Za-z0-9{_LETTERS}][A-Za-z0-9._{_LETTERS}{_MARKS}-]{{0,31}}$"
 _KEY = rf"^[A-Za-z{_LETTERS}][A-Za-z0-9_{_LETTERS}{_MARKS}-]{{0,39}}$"
 _NAME = r"^[A-Za-z][A-Za-z0-9_-]{0,39}$"
 _MODEL = r"^[A-Za-z0-9][A-Za-z0-9._:/@-]{0,99}$"
+LANGUAGE_TAG = r"^[A-Za-z]{2,3}([-_][A-Za-z]{4})?([-_]([A-Za-z]{2}|[0-9]{3}))?$"
 _LEVEL = r"^[-+]?[0-9]{1,2}(\.[0-9]{1,2})? ?dB$"
 _LOUDNESS = r"^-([5-9]|[1-3][0-9])(\.[0-9]{1,2})? ?LUFS$|^-40(\.0{1,2})? ?LUFS$"
 _PEAK = r"^-[0-8](\.[0-9]{1,2})? ?dBTP$|^(-9|0)(\.0{1,2})? ?dBTP$"
@@ -45,6 +46,7 @@ MEANING = {
     _LEVEL: "a level in decibels such as `-18 dB`",
     _LOUDNESS: "a loudness such as `-14 LUFS`, from -40 to -5",
     _PEAK: "a true peak such as `-1 dBTP`, from -9 to 0",
+    LANGUAGE_TAG: "a language's tag such as `en`, `pt-BR` or `zh-Hant`",
 }
 """A description of a text, for messages, by the pattern that it has to match."""
 

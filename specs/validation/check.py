@@ -26,6 +26,7 @@ from storyreel.specs.storyboard import (
     Storyboard,
     is_remote,
 )
+from storyreel.specs.validation.languages import language_problems
 from storyreel.specs.validation.sound import placed_ambience, sound_problems
 from storyreel.specs.validation.speech import speech_problems
 from storyreel.specs.validation.stills import sheet_problems, still_problems
@@ -55,6 +56,7 @@ def _problems(storyboard: Storyboard, altered: Set[str]) -> Iterator[Problem]:
     yield from sheet_problems(storyboard)
     yield from speech_problems(storyboard)
     yield from _shots(storyboard, altered)
+    yield from language_problems(storyboard)
     yield from _sources(storyboard)
     yield from _cut(storyboard, altered)
 
