@@ -34,6 +34,7 @@ from storyreel.flows.production.film_folder import FilmSource
 from storyreel.flows.production.film_parts import FilmParts
 from storyreel.flows.production.finish import FilmFinisher
 from storyreel.flows.production.outcomes import ShotsFailed
+from storyreel.flows.production.overlays import FilmOverlays
 from storyreel.flows.production.report import Origin, Rendering, run_links
 from storyreel.flows.production.scene_runs import run_scenes
 from storyreel.flows.production.shutdown import orderly_shutdown
@@ -41,6 +42,7 @@ from storyreel.flows.production.slots.places import open_places
 from storyreel.flows.production.slots.service_limits import active_limits, limits_of_takes
 from storyreel.flows.production.sound_ahead import SoundAhead, music_under, shots_with_dialogue
 from storyreel.flows.production.takes import begin_takes
+from storyreel.flows.production.words import words_over
 from storyreel.flows.review.model import ReviewNeeded
 from storyreel.flows.review.suspend import Approval, unapproved_shots
 from storyreel.flows.servers.availability import current_server
@@ -248,9 +250,10 @@ async def _carry_out(
         async with orderly_shutdown(plan, takes, studio), observe_run(plan, takes, studio, links) as observer:
             music, spoken = music_under(planner.film, plan.cut), shots_with_dialogue(planner.film)
             sound = SoundAhead(plan.cut, takes, studio, music, spoken)
-            parts = FilmParts(
-                plan, takes, sound, studio.house_folder, studio.drawing, Fonts(own=own_font(planner.film))
-            )
+            fonts = Fonts(own=own_font(planner.film))
+            words = words_over(planner.film, plan.cut, takes.house, fonts)
+            overlays = FilmOverlays(words, takes, studio, is_draft=plan.is_draft)
+            parts = FilmParts(plan, takes, sound, overlays, studio.house_folder, studio.drawing, fonts)
             if failures := await takes.run_all(then=parts.prepare):
                 raise ShotsFailed(failures, len(plan.cut.events))
             if unapproved := await unapproved_shots(plan, takes, studio):

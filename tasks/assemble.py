@@ -15,6 +15,7 @@ from storyreel.tasks.join.conform import HouseClip
 from storyreel.tasks.join.dissolve import DissolveClip
 from storyreel.tasks.join.music import MusicTrack
 from storyreel.tasks.join.mux import Chapter
+from storyreel.tasks.join.overlay import OverlaidClip
 from storyreel.tasks.media.house_format import HouseFormat
 from storyreel.tasks.progress import Progress
 from storyreel.tasks.studio import Studio
@@ -33,6 +34,7 @@ async def assemble(
     house: HouseFormat,
     out: Path,
     *,
+    overlaid: Mapping[int, OverlaidClip],
     title: str,
     music: Sequence[MusicTrack],
     spoken: Collection[str],
@@ -47,6 +49,7 @@ async def assemble(
         dissolves,
         quote(house),
         out,
+        overlaid=overlaid,
         title=title,
         music=quote(music),
         spoken=quote(spoken),

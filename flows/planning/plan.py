@@ -73,6 +73,7 @@ def _plan(
         is_draft=builder.is_draft,
         format=film.format,
         cut=builder.cut,
+        is_lettered=film.is_lettered,
         music=tuple((Path(film.resolve(each.file)), each) for each in film.music),
         takes=tuple(builder.in_order(takes)),
         longest_chain=max(chains.values()),

@@ -1,4 +1,5 @@
-"""The parts of a film besides its conformed takes: dissolves, sound, and the pages of its contact sheet.
+"""The parts of a film besides its conformed takes: dissolves, words over the picture, sound, and the pages of its
+contact sheet.
 
 Each is made as soon as its clips are there, while other takes are still at the services.
 """
@@ -6,17 +7,21 @@ Each is made as soon as its clips are there, while other takes are still at the 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from storyreel.flows.planning.model import Plan, PlannedTake
+from storyreel.flows.production.overlays import FilmOverlays
 from storyreel.flows.production.sound_ahead import SoundAhead
 from storyreel.flows.production.takes import TakeRuns
+from storyreel.tasks.join.assemble import range_of_body, range_of_dissolve
 from storyreel.tasks.join.conform import HouseClip
 from storyreel.tasks.join.dissolve import DissolveClip
+from storyreel.tasks.join.mux import PictureRange
+from storyreel.tasks.join.overlay import OverlaidClip
 from storyreel.tasks.join.shot_picture import find_shot_picture
 from storyreel.tasks.media.contact_sheet import Grid, draw_page, examined_picture
 from storyreel.tasks.media.ffmpeg import in_thread
@@ -28,10 +33,17 @@ class FilmParts:
     """The parts of one film. The first caller starts a part, all others wait for the same one."""
 
     def __init__(
-        self, plan: Plan, takes: TakeRuns, sound: SoundAhead, house: Path, drawing: Lane, fonts: Fonts
+        self,
+        plan: Plan,
+        takes: TakeRuns,
+        sound: SoundAhead,
+        overlays: FilmOverlays,
+        house: Path,
+        drawing: Lane,
+        fonts: Fonts,
     ) -> None:
         self._plan, self._takes, self._sound, self._house, self._fonts = plan, takes, sound, house, fonts
-        self._drawing = drawing
+        self._overlays, self._drawing = overlays, drawing
         self._events = {event.shot: event for event in plan.cut.events}
         width, height = plan.format.size
         self._ratio = width / height
@@ -51,10 +63,11 @@ class FilmParts:
             begun.append(self._picture(take.shot, found[1]))
             begun.extend(self._complete_pages(take.shot))
             begun.extend(self._sound.add(take.shot, found[1]))
+            begun.extend(self._overlays.begin(*self._body(take.shot, found[1])))
         for pair in self._pairs[take.shot]:
             before, after = map(self._takes.conformed, pair)
             if before and after and after[0].edit.join_in:
-                begun.append(self._dissolve((before[0], after[0]), (before[1], after[1])))
+                begun.append(self._lettered_dissolve((before[0], after[0]), (before[1], after[1])))
         for part in begun:
             part.add_done_callback(lambda done: done.cancelled() or done.exception())
 
@@ -63,6 +76,13 @@ class FilmParts:
         joins = [n for n, take in enumerate(takes) if take.edit.join_in]
         made = await asyncio.gather(*(self._dissolve(takes[n - 1 : n + 1], clips[n - 1 : n + 1]) for n in joins))
         return {takes[n].shot: clip for n, clip in zip(joins, made, strict=True)}
+
+    async def overlaid(
+        self, clips: Sequence[HouseClip], dissolves: Mapping[str, DissolveClip]
+    ) -> Mapping[int, OverlaidClip]:
+        """The pieces with words over them, by the frame of the film at which each begins. Raises MediaError."""
+        bodies = [self._body(event.shot, clip) for event, clip in zip(self._plan.cut.events, clips, strict=True)]
+        return await self._overlays.of([*bodies, *(self._joint(*each) for each in dissolves.items())])
 
     async def pages(self) -> list[bytes]:
         """The pages of the contact sheet. Raises MediaError."""
@@ -102,3 +122,17 @@ class FilmParts:
     def _dissolve(self, takes: Sequence[PlannedTake], clips: Sequence[HouseClip]) -> asyncio.Future[DissolveClip]:
         name = ("dissolve", takes[1].shot, *(clip.picture_digest for clip in clips))
         return self._takes.once(name, lambda: self._takes.dissolve(takes, clips))
+
+    def _lettered_dissolve(self, takes: Sequence[PlannedTake], clips: Sequence[HouseClip]) -> asyncio.Future[Any]:
+        async def lettered() -> None:
+            made = await self._dissolve(takes, clips)
+            await asyncio.gather(*self._overlays.begin(*self._joint(takes[1].shot, made)))
+
+        name = ("lettered dissolve", takes[1].shot, *(clip.picture_digest for clip in clips))
+        return self._takes.once(name, lettered)
+
+    def _body(self, shot: str, clip: HouseClip) -> tuple[HouseClip, PictureRange, str]:
+        return clip, range_of_body(self._events[shot], clip), f"words over {shot}"
+
+    def _joint(self, shot: str, dissolve: DissolveClip) -> tuple[DissolveClip, PictureRange, str]:
+        return dissolve, range_of_dissolve(self._events[shot], dissolve), f"words over the dissolve to {shot}"

@@ -34,11 +34,12 @@ class FilmFinisher(NamedTuple):
     delivery: Delivery
 
     async def join(self, studio: Studio) -> FilmFile:
-        """Join the takes of the cut to `sequence.mp4`, with transitions, sound and music. Raises MediaError."""
+        """Join the takes of the cut to `sequence.mp4`, with transitions, words, sound and music. Raises MediaError."""
         report_stage("", 0, "joining")
         film, plan = self.film, self.plan
         clips = await self.takes.house_clips()
         dissolves = await self.parts.dissolves(await self.takes.takes_in_cut(), clips)
+        overlaid = await self.parts.overlaid(clips, dissolves)
         self.takes.task_runs += 1
         sequence = await assemble(
             plan.cut,
@@ -46,6 +47,7 @@ class FilmFinisher(NamedTuple):
             dissolves,
             self.takes.house,
             self.delivery.folder / "sequence.mp4",
+            overlaid=overlaid,
             title=plan.name,
             music=music_under(film, plan.cut),
             spoken=shots_with_dialogue(film),

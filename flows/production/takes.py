@@ -166,7 +166,7 @@ class TakeRuns:
 
     def house_clip(self, take: PlannedTake) -> asyncio.Future[HouseClip]:
         """The conformed clip of a take in the cut, conformed now if it is not."""
-        return self.once(("house", take.shot), lambda: self._conform(take, self._accepted_signature))
+        return self.once(("house", take.shot), lambda: self._house_clip(take))
 
     @property
     def _accepted_signature(self) -> str | None:
@@ -354,6 +354,12 @@ class TakeRuns:
         except FileChanged:
             return None
         return Path(picture.source)
+
+    async def _house_clip(self, take: PlannedTake) -> HouseClip:
+        clip = await self._conform(take, self._accepted_signature)
+        # Frames with words over them are encoded here, and must be able to follow the others.
+        is_foreign = self._plan.is_lettered and clip.signature != self._house_signature
+        return await self._conform(take, self._house_signature) if is_foreign else clip
 
     async def _conform(self, take: PlannedTake, accept: str | None) -> HouseClip:
         made = await self.made(take)

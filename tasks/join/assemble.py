@@ -12,7 +12,7 @@ from types import MappingProxyType
 import av
 from pydantic import ValidationError
 
-from storyreel.specs.cut import Cut
+from storyreel.specs.cut import Cut, Event
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.timing import FrameRate
 from storyreel.tasks.join.conform import HouseClip
@@ -160,10 +160,20 @@ def picture_ranges(
             segment = dissolves.get(event.shot)
             if segment is None or segment.frames != event.dissolve_in:
                 raise MediaError(f"the dissolve into shot {event.shot} is missing or too long", hint="render again")
-            yield PictureRange(segment.picture, 0, segment.frames, event.start - event.head)
-        first, last = event.dissolve_in, clip.frames - event.dissolve_out
-        if first < last:
-            yield PictureRange(clip.picture, first, last, event.start - event.head + first)
+            yield range_of_dissolve(event, segment)
+        if (body := range_of_body(event, clip)).first < body.last:
+            yield body
+
+
+def range_of_dissolve(event: Event, segment: DissolveClip) -> PictureRange:
+    """The place in the film of the dissolve into a shot."""
+    return PictureRange(segment.picture, 0, segment.frames, event.start - event.head)
+
+
+def range_of_body(event: Event, clip: HouseClip) -> PictureRange:
+    """The frames of a shot's clip that are part of no dissolve, and their place in the film."""
+    first, last = event.dissolve_in, clip.frames - event.dissolve_out
+    return PictureRange(clip.picture, first, last, event.start - event.head + first)
 
 
 def _common_delay(pieces: Sequence[PicturePiece]) -> int:

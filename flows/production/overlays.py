@@ -1,0 +1,62 @@
+"""The words over the picture of a film: drawn and laid over each clip and dissolve as soon as that is there."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+from storyreel.flows.production.takes import TakeRuns
+from storyreel.flows.production.words import Words
+from storyreel.tasks.join.mux import PictureRange
+from storyreel.tasks.join.overlay import OverlaidClip, Overlay, Stretch, place_overlay, stretches
+from storyreel.tasks.join.pieces import PicturePiece
+from storyreel.tasks.overlay import overlay
+from storyreel.tasks.studio import Studio
+
+
+class FilmOverlays:
+    """The pieces of one film that have words over them. Of words that meet, the later in `words` lie above."""
+
+    def __init__(self, words: Sequence[Words], takes: TakeRuns, studio: Studio, *, is_draft: bool) -> None:
+        self._words, self._takes, self._studio, self._is_draft = words, takes, studio, is_draft
+
+    def begin(
+        self, source: PicturePiece, part: PictureRange, name: str
+    ) -> list[asyncio.Future[dict[int, OverlaidClip]]]:
+        """Begin the pieces of a range of the film that a clip or dissolve fills; none if no words lie over it."""
+        begin, end = part.at, part.at + part.last - part.first
+        beneath = [number for number, each in enumerate(self._words) if each.start < end and each.end > begin]
+        if not beneath or begin >= end:
+            return []
+        make = partial(self._make, source, part, beneath, name)
+        return [self._takes.once(("overlaid", begin, source.picture_digest), make)]
+
+    async def of(self, parts: Sequence[tuple[PicturePiece, PictureRange, str]]) -> Mapping[int, OverlaidClip]:
+        """The pieces of these ranges, each by the frame of the film at which it begins. Raises MediaError."""
+        found = await asyncio.gather(*(piece for part in parts for piece in self.begin(*part)))
+        return {at: piece for pieces in found for at, piece in pieces.items()}
+
+    async def _make(
+        self, source: PicturePiece, part: PictureRange, beneath: Sequence[int], name: str
+    ) -> dict[int, OverlaidClip]:
+        drawn = await asyncio.gather(*map(self._drawn, beneath))
+        found = await asyncio.to_thread(stretches, source, part, list(filter(None, drawn)))
+        pieces = await asyncio.gather(*(self._overlay(stretch, name) for stretch in found))
+        return {stretch.at: piece for stretch, piece in zip(found, pieces, strict=True)}
+
+    async def _overlay(self, stretch: Stretch, name: str) -> OverlaidClip:
+        self._takes.task_runs += 1
+        return await overlay(stretch, self._takes.house, self._studio, is_draft=self._is_draft, name=name)
+
+    def _drawn(self, number: int) -> asyncio.Future[Overlay | None]:
+        words, folder = self._words[number], self._studio.house_folder / "words"
+
+        def draw() -> Overlay | None:
+            picture, at = words.draw()
+            return place_overlay(picture, at, (words.start, words.end), words.fades, folder)
+
+        async def drawn() -> Overlay | None:
+            return await self._studio.drawing.start(draw)
+
+        return self._takes.once(("words", number), drawn)
