@@ -83,7 +83,7 @@ class Renderer:
         ranges = list(picture_ranges(self._cut, clips, dissolves))
         by_file: dict[Path, PicturePiece] = {piece.picture: piece for piece in (*clips, *dissolves.values())}
         before = processor_seconds()
-        words = [_drawn(self._cache, *each) for each in self._film.words]
+        words = [_drawn(*each) for each in self._film.words]
         found = [each for part in ranges for each in stretches(by_file[part.file], part, words)]
         laid = dict(await asyncio.gather(*map(self._laid, found)))
         took = processor_seconds() - before
@@ -101,12 +101,12 @@ class Renderer:
         return stretch.at, await lay_over(stretch, HOUSE, self._cache / overlay_key(stretch, HOUSE, ""))
 
 
-def _drawn(folder: Path, text: str, start: int, end: int) -> Overlay:
+def _drawn(text: str, start: int, end: int) -> Overlay:
     picture = Image.new("RGBA", (HOUSE.width, HOUSE.height))
     ImageDraw.Draw(picture).text(
         (160, 480), text, (255, 255, 255, 255), font_size=72, stroke_width=3, stroke_fill="#000"
     )
-    words = place_overlay(picture, (0, 0), (start, end), (12, 12), folder)
+    words = place_overlay(picture, (0, 0), (start, end), (12, 12))
     assert words
     return words
 

@@ -50,11 +50,11 @@ class FilmOverlays:
         return await overlay(stretch, self._takes.house, self._studio, is_draft=self._is_draft, name=name)
 
     def _drawn(self, number: int) -> asyncio.Future[Overlay | None]:
-        words, folder = self._words[number], self._studio.house_folder / "words"
+        words = self._words[number]
 
         def draw() -> Overlay | None:
             picture, at = words.draw()
-            return place_overlay(picture, at, (words.start, words.end), words.fades, folder)
+            return place_overlay(picture, at, (words.start, words.end), words.fades)
 
         async def drawn() -> Overlay | None:
             return await self._studio.drawing.start(draw)

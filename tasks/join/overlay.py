@@ -7,7 +7,10 @@ shown before needs none of its frames, and ends where what follows needs none: a
 from __future__ import annotations
 
 import asyncio
+import io
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple
@@ -28,7 +31,7 @@ from storyreel.tasks.media.house_format import HouseFormat
 from storyreel.tasks.media.probe import Joints, joints, probe
 from storyreel.tasks.storage.clips import cache_key
 from storyreel.tasks.storage.digests import file_digest
-from storyreel.tasks.storage.files import replacing
+from storyreel.tasks.threads import in_threads
 
 _VERSION = 1
 """Part of the cache key; increased when the output changes and the options do not show it."""
@@ -37,8 +40,8 @@ _VERSION = 1
 class Overlay(Frozen):
     """A picture over the frames `[start, end)` of the film."""
 
-    picture: Path
-    """PNG with transparency, of even width and height."""
+    png: bytes
+    """Its file, with transparency, of even width and height."""
     digest: str
     """SHA-256 of its pixels, in hex."""
     x: int
@@ -52,12 +55,9 @@ class Overlay(Frozen):
 
 
 def place_overlay(
-    picture: Image.Image, at: tuple[int, int], frames: tuple[int, int], fades: tuple[int, int], folder: Path
+    picture: Image.Image, at: tuple[int, int], frames: tuple[int, int], fades: tuple[int, int]
 ) -> Overlay | None:
-    """The overlay of an RGBA picture whose left upper corner is `at`, over `frames`; None if it shows nothing.
-
-    Its visible part is written to the folder, in a file that is named by its digest.
-    """
+    """The visible part of an RGBA picture whose left upper corner is `at`, over `frames`; None if it shows nothing."""
     visible = picture.getchannel("A").getbbox()
     if visible is None or frames[0] >= frames[1]:
         return None
@@ -66,12 +66,9 @@ def place_overlay(
     width, height = ((end - edge + 1) // 2 * 2 for end, edge in zip(visible[2:], (left, top), strict=True))
     cropped = picture.crop((left, top, left + width, top + height))
     digest = cache_key("overlaid picture", cropped.size, cropped.tobytes().hex())
-    file = folder / f"{digest}.png"
-    if not file.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        with replacing(file) as fresh:
-            write_png(cropped, fresh)
-    return Overlay(picture=file, digest=digest, x=at[0] + left, y=at[1] + top, start=frames[0], end=frames[1],
+    png = io.BytesIO()
+    write_png(cropped, png)
+    return Overlay(png=png.getvalue(), digest=digest, x=at[0] + left, y=at[1] + top, start=frames[0], end=frames[1],
                    fade_in=fades[0], fade_out=fades[1])  # fmt: skip
 
 
@@ -155,7 +152,8 @@ async def lay_over(
 
     async def make(folder: Path) -> OverlaidClip:
         picture = folder / "picture.mp4"
-        await run(_encoded(stretch, house, picture, is_draft=is_draft), frames=frames)
+        async with in_threads(_written(stretch.overlays)) as files:
+            await run(_encoded(stretch, files, house, picture, is_draft=is_draft), frames=frames)
         result = await asyncio.to_thread(probe, picture)
         if result.frames != frames or result.signature != stretch.source.signature:
             raise MediaError(
@@ -197,7 +195,19 @@ class _Laid(NamedTuple):
                    (end - overlay.fade_out, overlay.fade_out) if fades_out else None)  # fmt: skip
 
 
-def _encoded(stretch: Stretch, house: HouseFormat, into: Path, *, is_draft: bool) -> OutputStream:
+@contextmanager
+def _written(overlays: Sequence[Overlay]) -> Iterator[list[Path]]:
+    """The pictures as files that exist while the context lasts."""
+    with tempfile.TemporaryDirectory(prefix="storyreel-") as folder:
+        files = [Path(folder) / f"{number}.png" for number in range(len(overlays))]
+        for file, overlay in zip(files, overlays, strict=True):
+            file.write_bytes(overlay.png)
+        yield files
+
+
+def _encoded(
+    stretch: Stretch, files: Sequence[Path], house: HouseFormat, into: Path, *, is_draft: bool
+) -> OutputStream:
     # As in a dissolve: the seek goes to the keyframe, an accurate one would decode from the start of the file.
     start = (stretch.keyframe + Fraction(1, 4)) / house.rate.exact
     seek = {"ss": f"{float(start):.6f}", "noaccurate_seek": None} if stretch.keyframe else {}
@@ -209,17 +219,15 @@ def _encoded(stretch: Stretch, house: HouseFormat, into: Path, *, is_draft: bool
     picture = picture.filter("setpts", f"N/({house.rate.exact})/TB").filter("fps", str(house.rate.exact))
 
     def covered(picture: FilterableStream) -> FilterableStream:
-        for number, overlay in enumerate(stretch.overlays):
-            picture = _laid_over(picture, number, overlay, _Laid.of(overlay, stretch), house)
+        for file, overlay in zip(files, stretch.overlays, strict=True):
+            picture = _laid_over(picture, file, _Laid.of(overlay, stretch), house)
         return picture
 
     picture = draft_mark.below_draft_mark(picture, house, covered) if is_draft else covered(picture)
     return ffmpeg.output(house.tagged(picture), str(into), **house.picture_options(), **{"frames:v": frames})
 
 
-def _laid_over(
-    picture: FilterableStream, number: int, overlay: Overlay, seen: _Laid, house: HouseFormat
-) -> FilterableStream:
+def _laid_over(picture: FilterableStream, file: Path, seen: _Laid, house: HouseFormat) -> FilterableStream:
     """The picture with an overlay in the frames in which it is seen.
 
     A fade of ffmpeg begins with nothing. One frame longer at that end, and as many frames of what is above are made
@@ -227,8 +235,7 @@ def _laid_over(
     """
     before = max(0, *(seen.start - at + 1 for at, _ in filter(None, (seen.fade_in, seen.fade_out))), 0)
     origin = seen.start - before
-    # With an offset, which counts for nothing, as inputs that are equal would be one, and could be used once.
-    above = ffmpeg.input(str(overlay.picture), framerate=str(house.rate.exact), itsoffset=number)
+    above = ffmpeg.input(str(file), framerate=str(house.rate.exact))
     above = above.filter("scale", out_color_matrix="bt709", out_range="tv", flags=SMOOTH).filter("format", "yuva420p")
     above = above.filter("loop", loop=-1, size=1).filter("setpts", "N")
     if seen.fade_in:
