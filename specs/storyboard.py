@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
 
@@ -36,6 +36,7 @@ from storyreel.specs.language.sound import Ambience, FilmLevel, Music
 from storyreel.specs.language.speech import Speech
 from storyreel.specs.language.stills import Review, Still, Stills
 from storyreel.specs.language.subtitles import Subtitles
+from storyreel.specs.language.titles import Lettering, Words, with_slates
 from storyreel.specs.language.tongues import Language
 from storyreel.specs.language.values import (
     MOST_TAKES,
@@ -126,10 +127,19 @@ class Storyboard(StoryboardModel):
     """The languages of the film's subtitles, its own first; the others are in its file of translations."""
     subtitles: Subtitles | None = None
     """Subtitles as tracks in the film, and in its picture; files beside it are written without this key, too."""
+    lettering: Lettering = Lettering.model_construct()
+    """The lettering of titles, cards, credits and subtitles."""
+    titles: Annotated[tuple[Words, ...], Field(max_length=1000)] = ()
+    """Words over the picture, by times of the film."""
 
     _folder: Path = PrivateAttr(default=Path())
     _is_confined: bool = PrivateAttr(default=False)
     _positions: Mapping[KeyPath, Position] = PrivateAttr(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_slates(cls, value: Any) -> Any:
+        return with_slates(value)
 
     @model_validator(mode="after")
     def _scenes_or_shots(self) -> Storyboard:

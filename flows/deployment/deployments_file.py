@@ -27,10 +27,10 @@ from storyreel.flows.deployment.schedules import parse_schedules
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.language.values import MEANING, Amount, Name, NonEmptyText, Source, Switch, Text, as_count, as_text
 from storyreel.specs.problems.phrases import listed, suggestion
-from storyreel.specs.problems.problem import Problem, StoryboardError
+from storyreel.specs.problems.problem import KeyErrors, Problem, StoryboardError
 from storyreel.specs.storyboard import is_remote
 from storyreel.specs.timing import parse_interval
-from storyreel.specs.validation.messages import KeyErrors, Language, validate
+from storyreel.specs.validation.messages import Language, validate
 from storyreel.specs.yaml.load import load
 from storyreel.specs.yaml.tree import Node, Positions
 from storyreel.tasks.providers import load as load_service

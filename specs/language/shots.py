@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, GetJsonSchemaHandler, model_validator
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from storyreel.specs.language.base import StoryboardModel
 from storyreel.specs.language.models import (
@@ -19,6 +21,7 @@ from storyreel.specs.language.models import (
 from storyreel.specs.language.sound import Mix
 from storyreel.specs.language.speech import MOST_LINES, SPEECH, Narrations, ShotLength
 from storyreel.specs.language.stills import Review, Stills, WantedStill
+from storyreel.specs.language.titles import CARDS, NOT_OF_CARDS, Card, Credits, Words, card_filled_in, is_card
 from storyreel.specs.language.values import (
     Key,
     ModelName,
@@ -31,6 +34,7 @@ from storyreel.specs.language.values import (
     Switch,
     Takes,
 )
+from storyreel.specs.problems.problem import KeyErrors
 from storyreel.specs.timing import Duration
 
 ShotSize = Literal[
@@ -142,6 +146,56 @@ class Shot(ShotDefaults):
 
     edit: TakeEdit | None = None
     """A change to a take of this shot or of another one, which makes one more take of this shot."""
+    card: Card | None = None
+    """Words alone, in the place of a picture; needs neither a slate nor an action."""
+    credits: Credits | None = None
+    """The credits, on cards or as a roll; needs neither a slate nor an action."""
+    titles: Annotated[tuple[Words, ...], Field(max_length=50)] = ()
+    """Words over the picture, by times of the shot; they may stay beyond its end."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_slate_and_action(cls, value: Any) -> Any:
+        if not is_card(value):
+            return value
+        written = [key for key in CARDS if key in value]
+        empty = [key for key in written if value[key] is None]
+        errors = [(key, f"`{key}` is empty; write its words, or leave the key out") for key in empty]
+        if len(written) > 1:
+            errors.append(("credits", "a shot is a card or credits; make them two shots"))
+        if "action" in value:
+            errors.append(("action", _not_of(written[0], "action")))
+        if errors:
+            raise KeyErrors(errors)
+        return card_filled_in(value)
+
+    @model_validator(mode="after")
+    def _of_words_alone(self) -> Shot:
+        if not self.is_card:
+            return self
+        unfit = self.model_fields_set & (NOT_OF_CARDS - {"action"})
+        if errors := [(key, _not_of("card" if self.card else "credits", key)) for key in sorted(unfit)]:
+            raise KeyErrors(errors)
+        return self
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """A shot with a slate and an action; or a card or credits, which need neither."""
+        full = handler.resolve_ref_schema(handler(schema))
+        description, known = full.pop("description"), full["properties"]
+        plain = {key: said for key, said in known.items() if key not in CARDS}
+        shared = {key: said for key, said in plain.items() if key not in NOT_OF_CARDS}
+        forms = [full | {"properties": plain}]
+        for key in CARDS:
+            (words,) = (kind for kind in known[key]["anyOf"] if "$ref" in kind)
+            own = {key: words | {"description": known[key]["description"]}}
+            forms.append(full | {"properties": own | shared, "required": [key]})
+        return {"description": description, "anyOf": forms}
+
+    @property
+    def is_card(self) -> bool:
+        """Whether it is a card or credits: drawn on this machine from its words alone, in the film and in its draft."""
+        return self.card is not None or self.credits is not None
 
     @property
     def begins_with_picture(self) -> bool:
@@ -198,3 +252,7 @@ class Shot(ShotDefaults):
         if self.edit is None or self.edit.take or self.edits_another:
             return self.edit.take if self.edit else None
         return self.circled if self.circled and self.circled <= self.takes else self.takes
+
+
+def _not_of(kind: str, key: str) -> str:
+    return f"{'a card has' if kind == 'card' else 'credits have'} no `{key}`; remove it, only words are drawn"

@@ -35,6 +35,7 @@ _LEVEL = r"^[-+]?[0-9]{1,2}(\.[0-9]{1,2})? ?dB$"
 _LOUDNESS = r"^-([5-9]|[1-3][0-9])(\.[0-9]{1,2})? ?LUFS$|^-40(\.0{1,2})? ?LUFS$"
 _PEAK = r"^-[0-8](\.[0-9]{1,2})? ?dBTP$|^(-9|0)(\.0{1,2})? ?dBTP$"
 _AMOUNT = r"[0-9]{1,12}(\.[0-9]{1,6})?"
+HEX_COLOUR = r"^#?([0-9A-Fa-f]{3}|[0-9A-Fa-f]{6})$"
 _MONEY = rf"^(([A-Z]{{3}}|[$€£]) ?)?{_AMOUNT}$|^{_AMOUNT} ?([A-Z]{{3}}|[$€£])$"
 
 MEANING = {
@@ -47,6 +48,7 @@ MEANING = {
     _LOUDNESS: "a loudness such as `-14 LUFS`, from -40 to -5",
     _PEAK: "a true peak such as `-1 dBTP`, from -9 to 0",
     LANGUAGE_TAG: "a language's tag such as `en`, `pt-BR` or `zh-Hant`",
+    HEX_COLOUR: 'a colour such as "#f4efe6", in quotes',
 }
 """A description of a text, for messages, by the pattern that it has to match."""
 
@@ -109,10 +111,21 @@ NonEmptyText = Annotated[
 ]
 """Text of at most 5000 characters that is not blank."""
 
-Title = Annotated[
+Wording = Annotated[
     str, StringConstraints(max_length=200, pattern=_NOT_BLANK), BeforeValidator(as_text), _text_schema(200, _NOT_BLANK)
 ]
-"""The name of a film, at most 200 characters."""
+"""Words to be shown, at most 200 characters that are not blank."""
+
+LongWording = Annotated[
+    str, StringConstraints(max_length=500, pattern=_NOT_BLANK), BeforeValidator(as_text), _text_schema(500, _NOT_BLANK)
+]
+"""The same, at most 500 characters."""
+
+Title = Wording
+"""The name of a film."""
+
+Phrase = Annotated[str, StringConstraints(max_length=200), BeforeValidator(as_text), _text_schema(200)]
+"""Words to be shown, at most 200 characters; may be empty."""
 
 Avoided = Annotated[str, StringConstraints(max_length=500), BeforeValidator(as_text), _text_schema(500)]
 """A negative prompt; no service reads more than 500 characters of it."""

@@ -56,3 +56,14 @@ class StoryboardError(StoryreelError):
     def in_file(cls, file: Path | str, message: str, hint: str = "") -> Self:
         """The error for one mistake that concerns a file as a whole."""
         return cls([Problem(Position(str(file), 1, 1), message, hint)])
+
+
+class KeyErrors(ValueError):
+    """Raised by a model's validator for keys that do not go together: `(key, text)` pairs, each a problem at its key.
+
+    An error of a key that is missing is placed at the mapping.
+    """
+
+    def __init__(self, errors: list[tuple[str, str]]) -> None:
+        self.errors = errors
+        super().__init__("\n".join(text for _, text in errors))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from storyreel.specs.language.titles import CARDS, NOT_OF_CARDS
 from storyreel.specs.problems.problem import Problem, StoryboardError
 from storyreel.specs.storyboard import ShotDefaults
 from storyreel.specs.yaml.tree import HEAVIEST, Entry, Node
@@ -55,6 +56,8 @@ def _shot(shot: Node, inherited: Entries, first: bool) -> Node:
     own = shot.entries
     if not own:
         return shot
+    if any(key in own for key in CARDS):
+        inherited = {key: entry for key, entry in inherited.items() if key not in _NOT_INHERITED_BY_CARDS}
     entries = _override(inherited, own)
     # A shot that continues another begins with that one's last frame, not with a default picture.
     if "continues" in own:
@@ -112,3 +115,5 @@ _OF_EVERY_SHOT = frozenset({"review"})
 _ALTERNATIVES = {"provider": "providers", "providers": "provider"}
 _REPLACING = frozenset({*_ALTERNATIVES, "first_frame", "last_frame", "still", "last_still"})
 """The keys whose value removes that of another key."""
+_NOT_INHERITED_BY_CARDS = NOT_OF_CARDS | {"dialogue", "narration", "sound"}
+"""What is said is of the shots that show who says it."""

@@ -30,6 +30,7 @@ from storyreel.specs.validation.languages import language_problems
 from storyreel.specs.validation.sound import placed_ambience, sound_problems
 from storyreel.specs.validation.speech import speech_problems
 from storyreel.specs.validation.stills import sheet_problems, still_problems
+from storyreel.specs.validation.titles import card_problems, words_problems
 
 FREE = "animatic"
 """The service that draws shots on this machine, free of charge, and never refuses."""
@@ -53,6 +54,7 @@ def _problems(storyboard: Storyboard, altered: Set[str]) -> Iterator[Problem]:
     yield from _chains(storyboard)
     yield from _services(storyboard)
     yield from _draft(storyboard)
+    yield from card_problems(storyboard)
     yield from sheet_problems(storyboard)
     yield from speech_problems(storyboard)
     yield from _shots(storyboard, altered)
@@ -357,6 +359,8 @@ def _all_sources(storyboard: Storyboard) -> Iterator[tuple[KeyPath, str, SourceK
         yield (*path, "file"), ambience.file, SourceKind.MUSIC
     if storyboard.format.font is not None:
         yield ("format", "font"), storyboard.format.font, SourceKind.FONT
+    if storyboard.lettering.font is not None:
+        yield ("lettering", "font"), storyboard.lettering.font, SourceKind.FONT
 
 
 def _references(path: KeyPath, references: Iterable[Reference]) -> Iterator[tuple[KeyPath, str, SourceKind]]:
@@ -369,4 +373,6 @@ def _cut(storyboard: Storyboard, altered: Set[str]) -> Iterator[Problem]:
     found = cut_problems(storyboard)
     yield from (wrong.problem for wrong in found if not wrong.shots & altered)
     is_unknown = found or altered or any(shot.lasts_as_speech for shot in storyboard.all_shots)
-    yield from sound_problems(storyboard, None if is_unknown else build_cut(storyboard))
+    cut = None if is_unknown else build_cut(storyboard)
+    yield from sound_problems(storyboard, cut)
+    yield from words_problems(storyboard, cut.frames if cut else None)

@@ -19,7 +19,7 @@ from storyreel.specs.frozen import field_descriptions, fields_of
 from storyreel.specs.language.base import ShorthandModel
 from storyreel.specs.language.values import MEANING
 from storyreel.specs.problems.phrases import listed, shown, suggestion
-from storyreel.specs.problems.problem import KeyPath, Problem
+from storyreel.specs.problems.problem import KeyErrors, KeyPath, Problem
 from storyreel.specs.yaml.look_alikes import foreign_letter, odd_character
 from storyreel.specs.yaml.tree import Node, Positions
 
@@ -47,17 +47,6 @@ class Language(Generic[Model]):
     """A description of a text, by the pattern that it has to match."""
     explain_key: Callable[[KeyPath], Text | None] = lambda path: None
     """The message for a key that is known elsewhere, but not at this path."""
-
-
-class KeyErrors(ValueError):
-    """Raised by a model's validator for keys that do not go together: `(key, text)` pairs, each a problem at its key.
-
-    An error of a key that is missing is placed at the mapping.
-    """
-
-    def __init__(self, errors: list[tuple[str, str]]) -> None:
-        self.errors = errors
-        super().__init__("\n".join(text for _, text in errors))
 
 
 def validate(

@@ -11,16 +11,20 @@ from typing import NamedTuple
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from storyreel.specs.language.titles import CARDS, Card, Credits
 from storyreel.specs.problems.problem import MOST_PROBLEMS, KeyPath, Problem
-from storyreel.specs.storyboard import ShotDefaults, Storyboard
+from storyreel.specs.storyboard import Shot, ShotDefaults, Storyboard
 from storyreel.specs.validation.messages import KEY, Language, Text, errors_of, path_of, problems
 from storyreel.specs.yaml.tree import Entry, Node, Positions
 
 _ROUNDS = 8
-_SAFE = frozenset({"title", "storyboard", "look", "vars", "music", "ambience", "sound"})
+_SAFE = frozenset({"title", "storyboard", "look", "vars", "music", "ambience", "sound", "lettering", "titles"})
 """Keys of the film whose removal changes no shot."""
 _NAMED = (("cast",), ("locations",))
 _PLACEHOLDERS: Mapping[str, str | int] = {"title": "untitled", "storyboard": 1, "action": "…"}
+
+_OF_CARDS = frozenset(Card.model_fields) | frozenset(Credits.model_fields)
+_OF_SHOTS_ALONE = frozenset(Shot.model_fields) - frozenset(ShotDefaults.model_fields)
 
 Edits = Mapping[KeyPath, Node | None]
 """The node to put at a path; None to remove what is there."""
@@ -29,10 +33,15 @@ Edits = Mapping[KeyPath, Node | None]
 def _explain_key(path: KeyPath) -> Text | None:
     if path[-1] == "<<":
         return "`<<` merges nothing here", "put what shots share under `defaults`"
-    if path[-2:-1] == ("defaults",) and path[-1] in ("shot", "action", "continues", "edit"):
+    if path[-2:-1] == ("defaults",) and path[-1] in _OF_SHOTS_ALONE:
         return f"`{path[-1]}` cannot be a default", "write it in each shot"
+    if len(path) == 1 and path[0] in CARDS:
+        return f"`{path[0]}` is a key of shots", f"write it as one of the `shots`: `- {path[0]}: …`"
     if len(path) == 1 and path[0] in ShotDefaults.model_fields:
         return f"`{path[0]}` is a key of shots", f"write it in a shot, or for all shots as `defaults: {{{path[0]}: …}}`"
+    if path[-3:-2] == ("shots",) and path[-1] in _OF_CARDS:
+        key = "card" if path[-1] in Card.model_fields else "credits"
+        return f"`{path[-1]}` is a key of `{key}`", f"write it inside: `{key}: {{{path[-1]}: …}}`"
     if path[-1] == "sheet":
         return "`sheet` is a key of cast members and locations", "write it where the person or place is described"
     if path[-1] in ("still", "last_still") and path[0] in ("cast", "locations"):

@@ -18,8 +18,8 @@ from storyreel.specs.language.models import Resolution
 from storyreel.specs.language.values import MEANING, NonEmptyText, as_count, as_text
 from storyreel.specs.money import DECIMALS, Money
 from storyreel.specs.problems.phrases import listed, suggestion
-from storyreel.specs.problems.problem import Problem, StoryboardError
-from storyreel.specs.validation.messages import KeyErrors, Language, validate
+from storyreel.specs.problems.problem import KeyErrors, Problem, StoryboardError
+from storyreel.specs.validation.messages import Language, validate
 from storyreel.specs.yaml.load import load
 from storyreel.specs.yaml.tree import Node, Positions, parse
 from storyreel.tasks.prices.rates import Rate, Region, Tariff
