@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from functools import partial
 
@@ -14,22 +15,31 @@ from storyreel.tasks.join.pieces import PicturePiece
 from storyreel.tasks.overlay import overlay
 from storyreel.tasks.studio import Studio
 
+_BLOCK = 256
+"""Frames."""
+
 
 class FilmOverlays:
     """The pieces of one film that have words over them. Of words that meet, the later in `words` lie above."""
 
     def __init__(self, words: Sequence[Words], takes: TakeRuns, studio: Studio, *, is_draft: bool) -> None:
         self._words, self._takes, self._studio, self._is_draft = words, takes, studio, is_draft
+        self._in_block: dict[int, list[int]] = defaultdict(list)
+        """The numbers of the words that lie over each block of frames, as a film may have thousands of them."""
+        for number, each in enumerate(words):
+            for block in _blocks(each.start, each.end):
+                self._in_block[block].append(number)
 
     def begin(
         self, source: PicturePiece, part: PictureRange, name: str
     ) -> list[asyncio.Future[dict[int, OverlaidClip]]]:
         """Begin the pieces of a range of the film that a clip or dissolve fills; none if no words lie over it."""
         begin, end = part.at, part.at + part.last - part.first
-        beneath = [number for number, each in enumerate(self._words) if each.start < end and each.end > begin]
-        if not beneath or begin >= end:
+        near = sorted({number for block in _blocks(begin, end) for number in self._in_block.get(block, ())})
+        above = [number for number in near if self._words[number].start < end and self._words[number].end > begin]
+        if not above:
             return []
-        make = partial(self._make, source, part, beneath, name)
+        make = partial(self._make, source, part, above, name)
         return [self._takes.once(("overlaid", begin, source.picture_digest), make)]
 
     async def of(self, parts: Sequence[tuple[PicturePiece, PictureRange, str]]) -> Mapping[int, OverlaidClip]:
@@ -38,9 +48,9 @@ class FilmOverlays:
         return {at: piece for pieces in found for at, piece in pieces.items()}
 
     async def _make(
-        self, source: PicturePiece, part: PictureRange, beneath: Sequence[int], name: str
+        self, source: PicturePiece, part: PictureRange, above: Sequence[int], name: str
     ) -> dict[int, OverlaidClip]:
-        drawn = await asyncio.gather(*map(self._drawn, beneath))
+        drawn = await asyncio.gather(*map(self._drawn, above))
         found = await asyncio.to_thread(stretches, source, part, list(filter(None, drawn)))
         pieces = await asyncio.gather(*(self._overlay(stretch, name) for stretch in found))
         return {stretch.at: piece for stretch, piece in zip(found, pieces, strict=True)}
@@ -60,3 +70,8 @@ class FilmOverlays:
             return await self._studio.drawing.start(draw)
 
         return self._takes.once(("words", number), drawn)
+
+
+def _blocks(start: int, end: int) -> range:
+    """The numbers of the blocks that frames `[start, end)` are in; none of an empty span."""
+    return range(start // _BLOCK, (end - 1) // _BLOCK + 1) if start < end else range(0)
