@@ -77,10 +77,9 @@ class Service(Frozen):
     models: tuple[SoldModel, ...]
     """The first is made if a storyboard names none."""
 
-    @property
-    def still_model(self) -> str:
-        """The name of the model that makes pictures if a storyboard names none; empty if it makes none."""
-        makers = (one.name for one in self.models if any(each.mode is Mode.STILL for each in one.capabilities))
+    def usual_model(self, mode: Mode) -> str:
+        """The name of the model that makes pictures, or speech, if a storyboard names none; empty if it makes none."""
+        makers = (one.name for one in self.models if any(each.mode is mode for each in one.capabilities))
         return next(makers, "")
 
     def as_json(self) -> dict[str, Any]:
@@ -175,10 +174,7 @@ def _service(name: str, environment: Mapping[str, str], prices: PriceList) -> Se
                 each.mode.value: {use: transport_of(each, use, has_bucket=has_bucket) for use in USES}
                 for each in capabilities
             },
-            rates={
-                each.mode.value: prices.rates(name, each.model, pictures=each.mode is Mode.STILL)
-                for each in capabilities
-            },
+            rates={each.mode.value: prices.rates(name, each.model, each.mode.product) for each in capabilities},
         )
 
     return Service(
@@ -206,7 +202,8 @@ def print_services(console: Terminal, found: Iterable[Service | BrokenService]) 
             if len(service.models) > 1:
                 pace = f"; at most {model.at_once} at once" if model.at_once else ""
                 which = "; made if a storyboard names no `model`" if number == 0 else ""
-                which += "; makes the pictures if none is named" if model.name == service.still_model else ""
+                for mode, does in ((Mode.STILL, "makes the pictures"), (Mode.SPEECH, "speaks the lines")):
+                    which += f"; {does} if none is named" if model.name == service.usual_model(mode) else ""
                 console.print(styled("  ", (f"model: {model.name}", "bold"), f"{which}{pace}"), soft_wrap=True)
             for line in _of_model(model, service):
                 console.print(line, soft_wrap=True)
@@ -216,7 +213,8 @@ def print_services(console: Terminal, found: Iterable[Service | BrokenService]) 
 def _of_model(model: SoldModel, service: Service) -> Iterator[Text]:
     """Its pictures and prices, then each mode; what is the same in all modes is told once."""
     for pictures, modes in _pictures(model.capabilities).items():
-        only = "" if len(modes) == len(model.capabilities) else f" in {', '.join(modes)}"
+        is_of_all = len(modes) == sum(each.mode is not Mode.SPEECH for each in model.capabilities)
+        only = "" if is_of_all else f" in {', '.join(modes)}"
         yield Text(f"    pictures{only}: {pictures}")
     costs = {tuple(_costs(rates)) for rates in model.rates.values()} if service.paid else set()
     if len(costs) == 1:
@@ -259,13 +257,28 @@ def _heading(service: Service) -> Text:
 def _pictures(capabilities: Iterable[Capability]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for capability in capabilities:
+        if capability.mode is Mode.SPEECH:
+            continue
         sizes = () if capability.mode is Mode.STILL else (", ".join(capability.resolutions),)
         pictures = "; ".join((", ".join(capability.ratios), *sizes))
         found.setdefault(pictures, []).append(capability.mode.value)
     return found
 
 
+def _of_speech(capability: Capability) -> Iterator[str]:
+    most = f"lines of {capability.prompt_length} characters" if capability.prompt_length else "lines of any length"
+    chinese = f"; a Chinese character counts as {capability.han_counts}" if capability.han_counts > 1 else ""
+    yield f"speaks {most}{chinese}" + ("; is told how a line is spoken" if capability.delivery else "")
+    voices = "any" if capability.speakers is None else ", ".join(capability.speakers)
+    languages = "any" if capability.languages is None else ", ".join(capability.languages)
+    yield f"voices: {voices}"
+    yield f"languages: {languages}"
+
+
 def _abilities(capability: Capability, transports: Mapping[Use, Transport]) -> Iterator[str]:
+    if capability.mode is Mode.SPEECH:
+        yield from _of_speech(capability)
+        return
     takes = [_references(capability)] if capability.mode in _WITH_REFERENCES else []
     all_of_it = "" if capability.edits_part else ", always all of it"
     takes += ["a take of {}–{} s to edit{}".format(*capability.edits, all_of_it)] if capability.edits else []

@@ -13,7 +13,7 @@ from storyreel.specs.frozen import Frozen
 from storyreel.specs.storyboard import Mode
 from storyreel.tasks import providers
 from storyreel.tasks.prices.price_list import PriceList, Site
-from storyreel.tasks.prices.rates import Rate
+from storyreel.tasks.prices.rates import Product, Rate
 from storyreel.tasks.providers.models import models_of
 from storyreel.tasks.providers.provider import Provider
 from storyreel.tasks.settings import Settings
@@ -102,17 +102,16 @@ def sizes_by_model(adapter: type[Provider]) -> dict[str, tuple[str, ...]]:
     found: dict[str, tuple[str, ...]] = {}
     for model in models_of(adapter).values():
         for capability in model.modes.values():
-            if capability.mode is not Mode.STILL:
+            if capability.mode.product == "clip":
                 sizes = (*found.get(capability.model, ()), *capability.resolutions)
                 found[capability.model] = tuple(dict.fromkeys(sizes))
     return found
 
 
-def _picture_models(adapter: type[Provider]) -> Iterator[str]:
-    """The service's ids of its models that make pictures."""
-    for model in models_of(adapter).values():
-        if Mode.STILL in model.modes:
-            yield model.modes[Mode.STILL].model
+def _models_for(mode: Mode, adapter: type[Provider]) -> list[str]:
+    """The service's ids of its models that have a mode, each once."""
+    able = (model.modes[mode].model for model in models_of(adapter).values() if mode in model.modes)
+    return list(dict.fromkeys(able))
 
 
 def video_seconds(adapter: type[Provider]) -> dict[str, int]:
@@ -137,11 +136,13 @@ def _prices_of(service: str, adapter: type[Provider], prices: PriceList) -> Iter
     """The rates of its models, those of equal ones together, then the models and resolutions without a price."""
     models: dict[tuple[Rate, bool], list[str]] = {}
     unknown: dict[tuple[str, ...], list[str]] = {}
-    clips = [(model, sizes, False) for model, sizes in sizes_by_model(adapter).items()]
-    # A picture is made in one size.
-    pictures = [(model, ("",), True) for model in dict.fromkeys(_picture_models(adapter))]
-    for model, sizes, is_picture in [*clips, *pictures]:
-        rates = prices.rates(service, model, pictures=is_picture)
+    made: list[tuple[Product, str, tuple[str, ...]]]
+    made = [("clip", model, sizes) for model, sizes in sizes_by_model(adapter).items()]
+    # A picture is made in one size, and speech has none.
+    for mode in (Mode.STILL, Mode.SPEECH):
+        made += [(mode.product, model, ("",)) for model in _models_for(mode, adapter)]
+    for product, model, sizes in made:
+        rates = prices.rates(service, model, product)
         own = [(rate.resolution, rate.seconds, rate.price) for rate in prices.own_rates(service, model)]
         for rate in rates:
             is_own = (rate.resolution, rate.seconds, rate.price) in own
@@ -188,6 +189,6 @@ def _cells(service: str, price: ModelPrice) -> Sequence[str]:
 
 
 def amount(rate: Rate) -> str:
-    """`0.13 USD / s`, `0.90 USD / 5 s`, `0.03 USD / picture`."""
-    unit = "picture" if rate.is_of_pictures else "s" if rate.seconds is None else f"{rate.seconds} s"
-    return f"{rate.price.exactly} / {unit}"
+    """`0.13 USD / s`, `0.90 USD / 5 s`, `0.03 USD / picture`, `0.80 CNY / 10,000 characters`."""
+    units = {"second": "s", f"clip of {rate.seconds} s": f"{rate.seconds} s"}
+    return f"{rate.price.exactly} / {units.get(rate.unit, rate.unit)}"

@@ -132,13 +132,13 @@ def _move(
     own = [
         rate
         for rate in prices.own_rates(service, one.model)
-        if rate.resolution in ("", one.resolution) and not rate.is_of_pictures
+        if rate.resolution in ("", one.resolution) and rate.product == "clip"
     ]
     written = next((rate for rate in own if _is_written_here(rate, after)), None)
     by_hand = next((rate for rate in own if rate != written), None)
     if written:
         after = written.model_copy(update={"price": one.price, "as_of": today, "source": source, "doubt": one.doubt})
-    shipped = (rate for rate in prices.rates(service, one.model) if rate.covers(one.resolution, None))
+    shipped = (rate for rate in prices.rates(service, one.model) if rate.covers("clip", one.resolution, None))
     before = by_hand or written or next(shipped, None)
     if before and before.seconds is None and before.price == one.price and (by_hand or before.doubt == one.doubt):
         return None

@@ -22,7 +22,7 @@ from storyreel.specs.problems.problem import KeyErrors, Problem, StoryboardError
 from storyreel.specs.validation.messages import Language, validate
 from storyreel.specs.yaml.load import load
 from storyreel.specs.yaml.tree import Node, Positions, parse
-from storyreel.tasks.prices.rates import Rate, Region, Tariff
+from storyreel.tasks.prices.rates import CHARACTERS, Rate, Region, Tariff
 from storyreel.tasks.providers import is_installed, names
 from storyreel.tasks.settings import PRICES
 
@@ -96,6 +96,13 @@ _LEFT_OUT: Any = None
 """Default of a key without one: not validated."""
 
 
+_ALONE = {
+    "per_picture": "a picture of any size has one price",
+    "per_10k_characters": "speech has one price, whatever is made of it",
+}
+"""The keys of prices of other things than clips, and why no key of a clip's stands beside them."""
+
+
 class _Section(Frozen):
     model_config = ConfigDict(str_strip_whitespace=True)
 
@@ -112,6 +119,7 @@ class _RateEntry(_Section):
     seconds: _Seconds = _LEFT_OUT
     price: _Price = _LEFT_OUT
     per_picture: _Price = _LEFT_OUT
+    per_10k_characters: _Price = _LEFT_OUT
     currency: Annotated[str, StringConstraints(pattern=_CURRENCY)]
     """Three capital letters, `USD` or `CNY`."""
     as_of: Annotated[date, BeforeValidator(_day)] = _LEFT_OUT
@@ -129,10 +137,10 @@ class _RateEntry(_Section):
 
     def _wrong_price(self) -> Iterator[tuple[str, str]]:
         by_clip = self.model_fields_set & {"seconds", "price"}
-        if "per_picture" in self.model_fields_set:
-            beside = self.model_fields_set & {"per_second", "seconds", "price", "resolution"}
+        if alone := next((key for key in _ALONE if key in self.model_fields_set), ""):
+            beside = self.model_fields_set & {*_ALONE, "per_second", "seconds", "price", "resolution"} - {alone}
             for key in sorted(beside):
-                yield key, f"`{key}` cannot stand beside `per_picture`; a picture of any size has one price"
+                yield key, f"`{key}` cannot stand beside `{alone}`; {_ALONE[alone]}"
         elif "per_second" in self.model_fields_set and by_clip:
             key = max(by_clip)
             yield key, f"`{key}` cannot stand beside `per_second`; a rate is for a second, or for a clip of `seconds`"
@@ -140,14 +148,15 @@ class _RateEntry(_Section):
             missing = "price" if "seconds" in by_clip else "seconds"
             yield missing, f"`{missing}` is missing; the price of a clip needs `seconds` and `price`"
         elif not by_clip and "per_second" not in self.model_fields_set:
-            or_else = "or `seconds: 5` and `price: 0.90`, or `per_picture: 0.03`"
+            or_else = "or `seconds: 5` and `price: 0.90`, or `per_picture: 0.03`, or `per_10k_characters: 0.80`"
             yield "", f"the rate has no price; write `per_second: 0.10`, {or_else}"
 
     def _wrong_input(self) -> Iterator[tuple[str, str]]:
         keys = self.model_fields_set
         given = sorted(keys & {"input_video", "input_seconds"})
-        if given and keys & {"seconds", "price", "per_picture"}:
+        if given and keys & {"seconds", "price", *_ALONE}:
             what = "a picture's price" if "per_picture" in keys else "a whole clip's price"
+            what = "the price of speech" if "per_10k_characters" in keys else what
             yield given[0], f"`{given[0]}` says nothing of {what}; leave it out, or give `per_second`"
         elif given == ["input_seconds"]:
             yield given[0], "`input_seconds` stands without `input_video`; write `input_video: billed` beside it"
@@ -164,11 +173,14 @@ class _RateEntry(_Section):
 
     @cached_property
     def rate(self) -> Rate:
-        key = next(key for key in ("per_second", "per_picture", "price") if key in self.model_fields_set)
+        prices = ("per_second", *_ALONE, "price")
+        key = next(key for key in prices if key in self.model_fields_set)
         amount = getattr(self, key)
-        same = self.model_dump(exclude={"model", "per_second", "per_picture", "price", "currency"}, exclude_unset=True)
+        same = self.model_dump(exclude={"model", *prices, "currency"}, exclude_unset=True)
         if key == "per_picture":
             same["seconds"] = 0
+        elif key == "per_10k_characters":
+            same["characters"] = CHARACTERS
         models = tuple(dict.fromkeys(self.model))
         return Rate(models=models, price=Money(amount=amount, currency=self.currency), **same)
 
@@ -237,7 +249,10 @@ def _priced_twice(prices: _PriceFile, positions: Positions) -> Iterator[Problem]
     lines: dict[tuple[Any, ...], int] = {}
     for number, entry in enumerate(prices.rates):
         rate, position = entry.rate, positions["rates", number]
-        sold = [(rate.service, model, rate.region, rate.resolution, rate.seconds) for model in rate.models or ("",)]
+        sold = [
+            (rate.service, model, rate.region, rate.product, rate.resolution, rate.seconds)
+            for model in rate.models or ("",)
+        ]
         if twice := next((lines[clip] for clip in sold if clip in lines), None):
             yield Problem(position, f"this is priced already in line {twice}", "keep one of the two")
         lines |= dict.fromkeys(sold, position.line)

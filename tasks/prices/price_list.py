@@ -18,9 +18,10 @@ from storyreel.specs.frozen import Frozen
 from storyreel.specs.money import DECIMALS, Money
 from storyreel.specs.storyboard import Mode
 from storyreel.tasks.prices.price_file import parse_prices, read_file
-from storyreel.tasks.prices.rates import Rate, Region, Tariff
+from storyreel.tasks.prices.rates import Product, Rate, Region, Tariff
 from storyreel.tasks.providers import load
 from storyreel.tasks.providers.hosted import HostedProvider
+from storyreel.tasks.providers.models import find_capability
 from storyreel.tasks.providers.request import Request
 from storyreel.tasks.settings import PRICES, ServiceSettings, Settings, SettingsError
 
@@ -78,7 +79,9 @@ class PriceList(Frozen):
         # All that the price and its note depend on: most takes of a film have one price.
         videos = tuple([reference.seconds for reference in request.references if reference.kind == "video"])
         parts = bool(request.first_clip), request.edited and request.edited.seconds
-        which = (request.provider, request.model, request.resolution, request.seconds, videos, parts)
+        spoken = self._characters(request)
+        which = (request.provider, request.model, request.mode.product, request.resolution, request.seconds, videos,
+                 parts, spoken)  # fmt: skip
         quotes = self._quotes
         if (quote := quotes.get(which)) is None:
             quote = quotes[which] = self._quote(request)
@@ -90,6 +93,10 @@ class PriceList(Frozen):
             return Quote(money=None, note=self._unknown(request))
         if rate.seconds is not None or not rate.price.amount:
             return Quote(money=rate.price, note=rate.doubt)
+        if rate.characters is not None:
+            return Quote(
+                money=_price_of(rate.price, Fraction(self._characters(request), rate.characters)), note=rate.doubt
+            )
         input_seconds, input_note = _input(rate, request)
         clip = request.first_clip
         before = f"{clip.seconds} s of the clip that it goes on from included" if clip else ""
@@ -97,12 +104,14 @@ class PriceList(Frozen):
         return Quote(money=_price_of(rate.price, request.seconds + input_seconds), note=note)
 
     def billed(self, request: Request, units: Fraction) -> Money | None:
-        """The cost of what the service has billed for a take: seconds, reference video included, or pictures. None if
-        unknown."""
+        """The cost of what the service has billed for a take: seconds, reference video included, pictures, or
+        characters. None if unknown."""
         rate = self.rate_of(request)
         if rate is None:
             return None
-        return _price_of(rate.price, units) if rate.seconds is None or rate.is_of_pictures else rate.price
+        if rate.product == "clip" and rate.seconds is not None:
+            return rate.price
+        return _price_of(rate.price, units / (rate.characters or 1))
 
     def may_bill_failure(self, request: Request) -> bool:
         """Whether a task that fails may cost its price: its rate is known, and failures are not said to be free."""
@@ -121,7 +130,8 @@ class PriceList(Frozen):
     def rate_of(self, request: Request) -> Rate | None:
         """The rate of a take; None if unknown."""
         fitting = self._in_force(request.provider, request.model)
-        return next((rate for rate in fitting if rate.covers(request.resolution, request.seconds)), None)
+        product = request.mode.product
+        return next((rate for rate in fitting if rate.covers(product, request.resolution, request.seconds)), None)
 
     def own_rates(self, service: str, model: str) -> list[Rate]:
         """The rates of a model in the user's own file, as they are written there, by precedence."""
@@ -131,16 +141,27 @@ class PriceList(Frozen):
         """A rate of this package with a model's terms beside its price, the same in all regions; None if unknown."""
         return next((r for r in self.shipped.rates if r.service == service and model in (r.models or (model,))), None)
 
-    def rates(self, service: str, model: str, *, pictures: bool = False) -> tuple[Rate, ...]:
-        """All rates of a model's clips, or of its pictures, in the configured region: the one in force for each
+    def rates(self, service: str, model: str, product: Product = "clip") -> tuple[Rate, ...]:
+        """All rates of a model's clips, pictures or speech, in the configured region: the one in force for each
         resolution and length."""
         found: list[Rate] = []
         for rate in self._in_force(service, model):
-            if rate.is_of_pictures is not pictures:
+            if rate.product != product:
                 continue
-            if not any(nearer.covers(rate.resolution, rate.seconds) for nearer in found):
+            if not any(nearer.covers(product, rate.resolution, rate.seconds) for nearer in found):
                 found.append(rate)
         return tuple(found)
+
+    def _characters(self, request: Request) -> int:
+        """The characters of a line, as its model counts them, 0 if it is none. As the longest that there can be, if the
+        model is not known any more."""
+        if request.mode is not Mode.SPEECH:
+            return 0
+        try:
+            capability = find_capability(load(request.provider), request.model, request.mode)
+        except LookupError:
+            return 2 * len(request.prompt)
+        return capability.characters(request.prompt)
 
     def _in_force(self, service: str, model: str) -> tuple[Rate, ...]:
         """The rates of a model, by precedence. The user's rates take terms that they leave open from this package."""
@@ -161,6 +182,8 @@ class PriceList(Frozen):
         what = f"{request.provider} {request.model}, {request.resolution}, {float(request.seconds):.4g} s"
         if request.mode is Mode.STILL:
             what = f"a picture of {request.provider} {request.model}"
+        elif request.mode is Mode.SPEECH:
+            what = f"speech of {request.provider} {request.model}"
         do = f"give it in your price file ({PRICES})"
         if load(request.provider).publishes_prices:
             do = f"ask for it by storyreel prices --refresh, or {do}"
@@ -204,10 +227,10 @@ def _input(rate: Rate, request: Request) -> tuple[int, str]:
     return seconds, note
 
 
-def _price_of(price: Money, seconds: Fraction) -> Money:
-    """The price of a number of seconds, rounded up to the decimals that an amount may have."""
+def _price_of(price: Money, times: Fraction) -> Money:
+    """The price so many times, rounded up to the decimals that an amount may have."""
     units = 10**DECIMALS
-    whole, part = divmod(math.ceil(Fraction(price.amount) * seconds * units), units)
+    whole, part = divmod(math.ceil(Fraction(price.amount) * times * units), units)
     return Money(amount=Decimal(f"{whole}.{part:0{DECIMALS}}".rstrip("0").rstrip(".")), currency=price.currency)
 
 

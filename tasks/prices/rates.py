@@ -1,4 +1,4 @@
-"""Rates of services for clips and pictures, and the regions that have rates of their own."""
+"""Rates of services for clips, pictures and speech, and the regions that have rates of their own."""
 
 from __future__ import annotations
 
@@ -8,9 +8,15 @@ from typing import Literal
 from storyreel.specs.frozen import Frozen
 from storyreel.specs.money import Money
 
+CHARACTERS = 10_000
+"""The characters of text of which services name the price of speech."""
+
+Product = Literal["clip", "picture", "speech"]
+
 
 class Rate(Frozen):
-    """The price of a service's clips or pictures, all or those of some models, region, resolution and length."""
+    """The price of a service's clips, pictures or speech, all or those of some models, region, resolution and
+    length."""
 
     service: str
     models: tuple[str, ...] = ()
@@ -20,9 +26,11 @@ class Rate(Frozen):
     resolution: str = ""
     """`480p`, `720p` or `1080p`; all if empty."""
     price: Money
-    """Of a billed second, of a clip of `seconds`, or of a picture."""
+    """Of a billed second, of a clip of `seconds`, of a picture, or of so many `characters`."""
     seconds: int | None = None
-    """Length of the clips that have this price, 0 for pictures; None if every second is billed."""
+    """Length of the clips that have this price, 0 for pictures; None if every second is billed, or speech."""
+    characters: int | None = None
+    """Characters of speech that have this price; None if it is not of speech."""
     input_video: Literal["billed", "assumed", "free"] | None = None
     """Whether seconds of reference video are billed beside those of the clip. `assumed`: it is not published; they are
     counted, so that a budget holds. None if the rate does not say."""
@@ -41,21 +49,25 @@ class Rate(Frozen):
         """Whether it is a rate of a model, for some resolution and length."""
         return self.service == service and model in (self.models or (model,)) and self.region in ("", region)
 
-    def covers(self, resolution: str, seconds: object) -> bool:
-        """Whether it holds for clips of a resolution and a length in seconds; of 0 s are pictures."""
-        if self.resolution not in ("", resolution):
+    def covers(self, product: Product, resolution: str, seconds: object) -> bool:
+        """Whether it holds for clips of a resolution and a length in seconds, for pictures, or for speech."""
+        if self.product != product or self.resolution not in ("", resolution):
             return False
-        return seconds == self.seconds if self.seconds is not None else seconds != 0
+        return self.seconds is None or seconds == self.seconds
 
     @property
-    def is_of_pictures(self) -> bool:
-        """Whether it is the price of a picture."""
-        return self.seconds == 0
+    def product(self) -> Product:
+        """What it is the price of."""
+        if self.characters is not None:
+            return "speech"
+        return "picture" if self.seconds == 0 else "clip"
 
     @property
     def unit(self) -> str:
-        """`second`, `clip of 5 s` or `picture`."""
-        if self.is_of_pictures:
+        """`second`, `clip of 5 s`, `picture` or `10,000 characters`."""
+        if self.characters is not None:
+            return f"{self.characters:,} characters"
+        if self.product == "picture":
             return "picture"
         return "second" if self.seconds is None else f"clip of {self.seconds} s"
 
@@ -69,13 +81,13 @@ class Rate(Frozen):
         filled: dict[str, object] = {}
         if self.failed is None:
             filled["failed"] = other.failed
-        if self.input_video is None and self.seconds is None:
+        if self.input_video is None and self.seconds is None and self.product == "clip":
             filled |= {"input_video": other.input_video, "input_seconds": other.input_seconds}
         return self.model_copy(update=filled)
 
     def __str__(self) -> str:
         """`0.60 CNY a second in Beijing at 720p (Model Studio's model pricing, 2026-11-21)`."""
-        what = f"{self.price.exactly} a {self.unit}"
+        what = f"{self.price.exactly} {'for' if self.product == 'speech' else 'a'} {self.unit}"
         where = (f" in {self.region}" if self.region else "") + (f" at {self.resolution}" if self.resolution else "")
         origin = ", ".join(filter(None, (self.source, str(self.as_of or ""))))
         return ("free" if not self.price.amount else what) + where + (f" ({origin})" if origin else "")

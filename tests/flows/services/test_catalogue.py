@@ -10,6 +10,7 @@ import pytest
 from rich.console import Console
 
 from storyreel.flows.services.catalogue import Service, installed_services, print_services
+from storyreel.specs.storyboard import Mode
 from tests.flows.conftest import Command
 from tests.services.__main__ import SERVICES
 
@@ -24,7 +25,8 @@ def test_the_four_services_and_the_animatic_are_installed_with_their_modes() -> 
             "text-to-video", "image-to-video", "reference-to-video", *edits, *stills
         }  # fmt: skip
         makers = {"animatic": "animatic", "dashscope": "wan2.7-image", "freepik": "seedream-4.5"}
-        assert service.still_model == makers.get(name, "")
+        assert service.usual_model(Mode.STILL) == makers.get(name, "")
+        assert (service.usual_model(Mode.SPEECH) == "qwen3-tts-flash") is (name == "dashscope")
         assert service.paid == (name != "animatic")
         assert service.key == ("" if name == "animatic" else f"{name.upper()}_API_KEY")
 

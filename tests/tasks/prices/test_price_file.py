@@ -64,6 +64,8 @@ rates:
   - {service: freepik, per_picture: 1, per_second: 1, resolution: 720p, currency: USD}
   - {service: freepik, per_picture: -1, currency: USD}
   - {service: freepik, per_picture: 1, input_video: free, currency: USD}
+  - {service: dashscope, per_10k_characters: 1, per_picture: 1, currency: CNY}
+  - {service: dashscope, per_10k_characters: 1, input_video: free, currency: CNY}
 """
     ) == [
         "1:9: `prices` is `2` (write `1`)",
@@ -94,7 +96,7 @@ rates:
         "20:29: `per_second` is empty: not a number (write it without quotes and without the currency: `0.084`)",
         "21:5: entry 15 of `rates` must have keys of its own (it needs `service` and `currency`)",
         "22:5: the rate has no price (write `per_second: 0.10`, or `seconds: 5` and `price: 0.90`,"
-        " or `per_picture: 0.03`)",
+        " or `per_picture: 0.03`, or `per_10k_characters: 0.80`)",
         "23:32: aimlapi has no region `Rome` (leave `region` out)",
         "23:60: `price` cannot stand beside `per_second` (a rate is for a second, or for a clip of `seconds`)",
         "24:33: `seconds` is `3601`, but must be at most 3600",
@@ -103,6 +105,8 @@ rates:
         "25:67: `resolution` cannot stand beside `per_picture` (a picture of any size has one price)",
         "26:37: `per_picture` is `-1`: a price is never negative (write 0 for what is free)",
         "27:53: `input_video` says nothing of a picture's price (leave it out, or give `per_second`)",
+        "28:46: `per_10k_characters` cannot stand beside `per_picture` (a picture of any size has one price)",
+        "29:62: `input_video` says nothing of the price of speech (leave it out, or give `per_second`)",
     ]
 
 

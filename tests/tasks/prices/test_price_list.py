@@ -280,14 +280,48 @@ def test_the_price_of_a_second_is_no_price_of_a_picture_nor_the_other_way_round(
     """Of a picture's 0 seconds it would come to nothing, and no budget would hold."""
     by_second = prices("rates: [{service: freepik, per_second: 0.1, currency: USD}]")
     assert by_second.price(picture("freepik")).money is None and not by_second.may_bill_failure(picture("freepik"))
-    assert not by_second.rates("freepik", "seedream-v4-5", pictures=True)
+    assert not by_second.rates("freepik", "seedream-v4-5", "picture")
     text = "rates: [{service: freepik, per_picture: 0.04, currency: EUR, source: our contract}]"
     by_picture = prices(text)
     assert by_picture.price(picture("freepik")).money == money("0.04", "EUR")
     assert by_picture.price(asked("freepik")).money is None
     assert by_picture.rates("freepik", "wan-2-7") == ()
-    (rate,) = by_picture.rates("freepik", "seedream-v4-5", pictures=True)
+    (rate,) = by_picture.rates("freepik", "seedream-v4-5", "picture")
     assert str(rate) == "0.04 EUR a picture (our contract)"
+
+
+def speech(line: str, model: str | None = None) -> Request:
+    """A request for a spoken line."""
+    return asked("dashscope", Mode.SPEECH, 0, of=model).model_copy(update={"prompt": line, "resolution": ""})
+
+
+@pytest.mark.parametrize(
+    ("line", "beijing", "singapore"),
+    [
+        ("a" * 10, "0.0008", "0.000734"),  # rounded up, so that a budget holds
+        ("海上の灯り", "0.00064", "0.000588"),  # three of the five are Chinese
+        ("한글", "0.00016", "0.000147"),
+    ],
+)
+def test_speech_costs_its_characters_as_the_service_counts_them(line: str, beijing: str, singapore: str) -> None:
+    there = PriceList.read({"DASHSCOPE_BASE_URL": "https://dashscope-intl.aliyuncs.com"})
+    assert SHIPPED.price(speech(line)).money == money(beijing, CNY)
+    assert there.price(speech(line)).money == money(singapore, CNY)
+    assert SHIPPED.billed(speech(line), Fraction(10_000)) == money("0.8", CNY)
+
+
+def test_the_price_of_speech_is_one_of_nothing_else(prices: Prices) -> None:
+    unknown = SHIPPED.price(speech("Rain.", "qwen3-tts-instruct-flash"))
+    assert unknown.money is None and unknown.note.startswith(
+        "the price of speech of dashscope qwen3-tts-instruct-flash"
+    )
+    by_second = prices("rates: [{service: freepik, per_second: 0.1, currency: USD}]")
+    assert by_second.price(speech("Rain.").model_copy(update={"provider": "freepik"})).money is None
+    ours = prices("rates: [{service: dashscope, per_10k_characters: 1.5, currency: CNY}]")
+    assert ours.price(speech("Rain.", "qwen3-tts-instruct-flash")).money == money("0.00075", CNY)
+    assert ours.price(asked("dashscope")) == SHIPPED.price(asked("dashscope"))
+    (rate,) = ours.rates("dashscope", "qwen3-tts-instruct-flash", "speech")
+    assert str(rate) == "1.50 CNY for 10,000 characters"
 
 
 def test_a_host_of_ones_own_can_be_said_to_be_in_a_region(prices: Prices) -> None:
@@ -340,7 +374,7 @@ rates:
 def test_every_shipped_rate_is_of_a_model_that_its_service_has_and_says_who_says_so() -> None:
     for rate in SHIPPED.shipped.rates:
         assert rate.service in names() and rate.source and rate.as_of and rate.failed
-        assert (rate.input_video is None) is rate.is_of_pictures
+        assert (rate.input_video is None) is (rate.product != "clip")
         able = [each for model in models_of(load(rate.service)).values() for each in model.modes.values()]
         assert set(rate.models) <= {capability.model for capability in able}
         assert rate.resolution in {"", *(size for capability in able for size in capability.resolutions)}
