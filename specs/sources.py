@@ -109,6 +109,7 @@ class SourceKind(Enum):
     MUSIC = _Limits("a sound file (WAV, MP3, M4A, AAC, FLAC, Ogg, AIFF, CAF or W64)", None, SOUNDS, False)
     SOUND = _Limits("a recording (WAV, MP3, M4A, AAC, FLAC, Ogg, AIFF, CAF or W64)", None, SOUNDS, False)
     FONT = _Limits("a font (TTF, OTF or TTC)", None, FONTS, False)
+    LUT = _Limits("a colour table (.cube)", None, (), False)
 
 
 _CONVERT = {
@@ -118,6 +119,7 @@ _CONVERT = {
     SourceKind.MUSIC: "save it as WAV or MP3",
     SourceKind.SOUND: "save it as WAV or MP3",
     SourceKind.FONT: "save it as TTF or OTF",
+    SourceKind.LUT: "export it as .cube",
 }
 """Advice about a file of another kind."""
 
@@ -186,7 +188,9 @@ def _wrong_file(source: str, path: Path, kind: SourceKind) -> Wrong | None:
     with path.open("rb") as file:
         head = file.read(HEAD)
     found = file_kind(head)
-    if found in limits.kinds:
+    # A colour table is text, which begins in no certain way; it is read when the film is planned.
+    is_text = found is None and not other_kind(head) and b"\0" not in head and not head.startswith(_LFS)
+    if found in limits.kinds or (kind is SourceKind.LUT and is_text):
         return None
     if head.startswith(_LFS):
         return f"`{source}` is only a pointer of Git LFS", "run `git lfs pull`"

@@ -13,6 +13,7 @@ from storyreel.tasks.inspection.examine import facts_of
 from storyreel.tasks.join.conform import HouseClip, conform_clip, conform_key
 from storyreel.tasks.join.recording import LaidSound
 from storyreel.tasks.media.binary import find_ffmpeg
+from storyreel.tasks.media.grading.grade import Grading
 from storyreel.tasks.media.house_format import HouseFormat
 from storyreel.tasks.progress import Progress
 from storyreel.tasks.result_cache import run_cached
@@ -36,12 +37,14 @@ async def conform(
     accept: str | None,
     laid: LaidSound | None = None,
     is_draft: bool = False,
+    grading: Grading | None = None,
     name: str,
     tags: Collection[str],
     progress: Progress,
 ) -> HouseClip:
     """Run `conform_task`, or take its result from Prefect's cache if its files are intact. Raises MediaError."""
-    key = conform_key(clip.digest, edit, house, keep_sound, find_ffmpeg().version, accept, laid, is_draft=is_draft)
+    version = find_ffmpeg().version
+    key = conform_key(clip.digest, edit, house, keep_sound, version, accept, laid, is_draft=is_draft, grading=grading)
     return await run_cached(
         conform_task,
         name,
@@ -55,6 +58,7 @@ async def conform(
         accept=accept,
         laid=quote(laid),
         is_draft=is_draft,
+        grading=quote(grading),
         progress=progress,
         shared=studio.shared_pieces,
         tags=tags,

@@ -14,6 +14,7 @@ from storyreel.specs.frozen import Trusted
 from storyreel.specs.money import Money, sums
 from storyreel.specs.storyboard import Format, Music
 from storyreel.tasks.ledger.purchase import Verdict, Word
+from storyreel.tasks.media.grading.grade import Grading
 from storyreel.tasks.providers.request import Attachment, Request
 from storyreel.tasks.request.brief import Brief
 
@@ -110,6 +111,8 @@ class PlannedTake(Trusted):
     """The slates of the stills that must be approved before it is made."""
     cut_seconds: Fraction
     """Length in the cut."""
+    grading: Grading | None = None
+    """How its colours are changed in the film; None if they stay."""
     keep_sound: bool
     """Whether the sound of the clip is used."""
     recordings: tuple[Attachment, ...] = ()

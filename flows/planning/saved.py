@@ -125,7 +125,8 @@ def differences(saved: SavedPlan, now: Plan) -> list[str]:
     if not (removed or added or lines) and saved.cut != _cut(now):
         lines.append("the cut: lengths, order or transitions changed")
     film = _film(now) if saved.film else {}
-    return removed + added + lines + [f"the {name} changed" for name in film if film[name] != saved.film.get(name)]
+    names = film | saved.film if film else film
+    return removed + added + lines + [f"the {name} changed" for name in names if film.get(name) != saved.film.get(name)]
 
 
 def _differences(before: SavedTake, take: PlannedTake) -> Iterator[str]:
@@ -175,7 +176,9 @@ def _film(plan: Plan) -> dict[str, str]:
     """Values that change the film and none of its takes, by name."""
     music = [f"{file_digest(file)} {each.model_dump_json(exclude={'file'})}" for file, each in plan.music]
     fades = [f"{event.shot} {event.fade_in} {event.fade_out}" for event in plan.cut.events]
-    return {"frame rate": str(plan.cut.rate), "fades": ", ".join(fades), "music": ", ".join(music)}
+    grades = [f"{take.shot} {take.grading.facts}" for take in plan.clips if take.grading]
+    film = {"frame rate": str(plan.cut.rate), "fades": ", ".join(fades), "music": ", ".join(music)}
+    return film | ({"grade": ", ".join(dict.fromkeys(grades))} if grades else {})
 
 
 def _cut(plan: Plan) -> tuple[tuple[str, int, int, int], ...]:

@@ -107,6 +107,7 @@ class TakeRuns:
             key = conform_key(
                 purchase.clip, take.edit, self.house, take.keep_sound, find_ffmpeg().version, self._accepted_signature,
                 LaidSound.of(take.laid_with(take.chosen), take.request), is_draft=self._plan.is_draft,
+                grading=take.grading,
             )  # fmt: skip
             return self._studio.piece_folder(key).exists()
 
@@ -170,12 +171,13 @@ class TakeRuns:
 
     @property
     def _accepted_signature(self) -> str | None:
-        """The signature of clips that need no conforming. None if any will do: all transitions of the film are cuts."""
-        has_transitions = any(
-            take.edit.join_in or take.edit.join_out or take.edit.fade_in or take.edit.fade_out
+        """The signature of clips that need no conforming. None if any will do: all transitions of the film are cuts,
+        and no shot is graded."""
+        has_encoded = any(
+            take.edit.join_in or take.edit.join_out or take.edit.fade_in or take.edit.fade_out or take.grading
             for take in self._plan.circled
         )
-        return self._house_signature if has_transitions else None
+        return self._house_signature if has_encoded else None
 
     def once(self, name: Hashable, make: Callable[[], Coroutine[Any, Any, Result]]) -> asyncio.Future[Result]:
         """The future of a name, started by its first caller; it is cancelled with the takes."""
@@ -375,6 +377,7 @@ class TakeRuns:
             accept=accept,
             laid=LaidSound.of(take.laid_with(made.candidate), made.candidate.request),
             is_draft=self._plan.is_draft,
+            grading=take.grading,
             name=f"conform {take.shot}",
             tags=shot_tags(take.shot, take.scene),
             progress=lambda done: report_stage(take.shot, take.take, "conforming", done),

@@ -345,6 +345,8 @@ def _all_sources(storyboard: Storyboard) -> Iterator[tuple[KeyPath, str, SourceK
             yield (*path, "edit", "references", number), picture, SourceKind.IMAGE
         if shot.last_frame is not None:
             yield (*path, "last_frame"), shot.last_frame, SourceKind.IMAGE
+        if shot.grade and shot.grade.lut:
+            yield (*path, "grade", "lut"), shot.grade.lut, SourceKind.LUT
         if shot.sound is not None:
             yield (*path, "sound"), shot.sound, SourceKind.SOUND
         for number, line in enumerate(shot.dialogue):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import Callable
 from dataclasses import asdict
 from fractions import Fraction
@@ -23,7 +24,8 @@ from storyreel.tasks.join.sound_track import ClipSound
 from storyreel.tasks.media.decoder import opened, picture_of, sound_of, tolerant
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.ffmpeg import run
-from storyreel.tasks.media.house_format import HouseFormat, house_signature
+from storyreel.tasks.media.grading.grade import Grading, graded
+from storyreel.tasks.media.house_format import Grade, HouseFormat, house_signature
 from storyreel.tasks.media.pcm import RAW_OUTPUT, house_sound, samples_in
 from storyreel.tasks.media.probe import Probe, keyframes, probe
 from storyreel.tasks.progress import Progress
@@ -81,11 +83,13 @@ def conform_key(
     laid: LaidSound | None = None,
     *,
     is_draft: bool = False,
+    grading: Grading | None = None,
 ) -> str:
     """Cache key: SHA-256, in hex, of everything that the output of `conform_clip` depends on."""
     facts = (clip_digest, asdict(edit), *house.facts, keep_sound, ffmpeg_version, accept)
     mark = ("draft", draft_mark.VERSION) if is_draft else ()
-    return cache_key("conform", _VERSION, *facts, *([laid.facts] if laid else []), *mark)
+    graded = [grading.facts] if grading else []
+    return cache_key("conform", _VERSION, *facts, *([laid.facts] if laid else []), *mark, *graded)
 
 
 async def conform_clip(
@@ -100,16 +104,17 @@ async def conform_clip(
     progress: Progress | None = None,
     shared: SharedPieces | None = None,
     is_draft: bool = False,
+    grading: Grading | None = None,
     facts: Callable[[Path], Probe] = probe,
 ) -> HouseClip:
     """The house clip in the folder `into`, copied from the ones that hosts share, or made from the take `clip`.
 
     All pictures of a film must have one signature. A take that is used whole, without a transition, and matches the
     house format is not encoded if its signature is `accept`, or `accept` is None. With `laid` recordings they are its
-    sound, whatever `keep_sound` says of its own. With `is_draft` it is always encoded, with the mark of a draft.
-    `facts` gives the facts about the take. Raises MediaError.
+    sound, whatever `keep_sound` says of its own. With `grading` it is always encoded, as with `is_draft`, which
+    puts the mark of a draft on it. `facts` gives the facts about the take. Raises MediaError.
     """
-    make = partial(_make, clip, edit, house, keep_sound, accept, laid, progress, is_draft, facts)
+    make = partial(_make, clip, edit, house, keep_sound, accept, laid, progress, is_draft, grading, facts)
     return await find_or_make(HouseClip, into, make, take=clip, shared=shared)
 
 
@@ -120,17 +125,21 @@ def needs_no_encoding(source: Probe, edit: EditPoints, house: HouseFormat) -> bo
 
 async def _make(
     take: Path, edit: EditPoints, house: HouseFormat, keep_sound: bool, accept: str | None, laid: LaidSound | None,
-    progress: Progress | None, is_draft: bool, facts: Callable[[Path], Probe], folder: Path,
+    progress: Progress | None, is_draft: bool, grading: Grading | None, facts: Callable[[Path], Probe], folder: Path,
 ) -> HouseClip:  # fmt: skip
     source = await asyncio.to_thread(facts, take)
     clip = source.path
     edit = edit.within(source.frames_at(house.rate))
-    untouched = not is_draft and needs_no_encoding(source, edit, house) and accept in (None, source.signature)
+    is_changed = is_draft or grading is not None
+    untouched = not is_changed and needs_no_encoding(source, edit, house) and accept in (None, source.signature)
     picture, sound = folder / "picture.mp4", folder / "sound.s16"
     taken = opened(source)
     outputs: list[OutputStream] = []
+    tables = folder / "tables"
+    steps = await asyncio.to_thread(grading.prepared, tables) if grading else ()
     if not untouched:
-        outputs.append(_picture(picture_of(source, taken), source, edit, house, picture, is_draft))
+        grade = partial(graded, steps=steps) if steps else None
+        outputs.append(_picture(picture_of(source, taken), source, edit, house, picture, is_draft, grade))
     heard: FilterableStream | None = None
     if laid:
         heard = _with_fades(await asyncio.to_thread(laid.samples, edit, house.rate), edit, house)
@@ -141,6 +150,8 @@ async def _make(
     if outputs:
         seconds = house.rate.seconds(edit.total)
         await run(tolerant(ffmpeg.merge_outputs(*outputs)), frames=edit.total, seconds=seconds, progress=progress)
+    if grading:
+        await asyncio.to_thread(shutil.rmtree, tables)
     if laid:
         await asyncio.to_thread(laid.check)
     result = source if untouched else await asyncio.to_thread(probe, picture)
@@ -162,12 +173,14 @@ async def _make(
 
 
 def _picture(
-    picture: FilterableStream, source: Probe, edit: EditPoints, house: HouseFormat, into: Path, is_draft: bool
-) -> OutputStream:
-    """The used frames with held edges and fades, and keyframes at both ends of the body; marked if it is a draft."""
+    picture: FilterableStream, source: Probe, edit: EditPoints, house: HouseFormat, into: Path, is_draft: bool,
+    grade: Grade | None,
+) -> OutputStream:  # fmt: skip
+    """The used frames, graded, with held edges and fades, and keyframes at both ends of the body; marked if it is a
+    draft."""
     end = edit.first + edit.frames
     # A clip may end early, and of one whose rate is converted the last frame may be rounded away: the last is held.
-    picture = house.converted(picture, source).filter("tpad", stop=-1, stop_mode="clone")
+    picture = house.converted(picture, source, grade).filter("tpad", stop=-1, stop_mode="clone")
     picture = picture.filter("trim", start_frame=edit.first, end_frame=end).filter("setpts", "PTS-STARTPTS")
     if edit.hold_head or edit.hold_tail:
         picture = picture.filter(

@@ -41,7 +41,7 @@ _LINEAR_PART = 0.7
 SMOOTH = "bicubic+accurate_rnd+full_chroma_int"
 """Flags of `scale`."""
 
-Pixels = Literal["yuv420p", "rgb24"]
+Pixels = Literal["yuv420p", "rgb24", "gbrp16le"]
 
 
 class Colour(Frozen):
@@ -125,7 +125,7 @@ def on_black(picture: FilterableStream, pix_fmt: str) -> FilterableStream:
 def scaled(
     picture: FilterableStream, colour: Colour, width: int, height: int, pixels: Pixels, *, flags: str = SMOOTH
 ) -> FilterableStream:
-    """A picture in a size and in the house's colours: `yuv420p` as BT.709 in limited range, or `rgb24`."""
+    """A picture in a size and in the house's colours: `yuv420p` as BT.709 in limited range, or R'G'B'."""
     levels = "pc" if colour.full_range else "tv"
     if colour.needs_matrix_only:
         out = {"out_color_matrix": "bt709", "out_range": "tv"} if pixels == "yuv420p" else {}
@@ -146,6 +146,12 @@ def scaled(
     if colour.dynamic_range:
         peak = _HDR_PEAK / _SDR_WHITE
         picture = picture.filter("tonemap", tonemap="mobius", param=_LINEAR_PART, desat=0, peak=peak)
-    if pixels == "rgb24":
-        return picture.filter("zscale", t="bt709", m="gbr", r="pc").filter("format", "gbrp").filter("format", pixels)
-    return picture.filter("zscale", t="bt709", m="bt709", r="tv").filter("format", pixels)
+    if pixels == "yuv420p":
+        return picture.filter("zscale", t="bt709", m="bt709", r="tv").filter("format", pixels)
+    planes = "gbrp" if pixels == "rgb24" else pixels
+    return picture.filter("zscale", t="bt709", m="gbr", r="pc").filter("format", planes).filter("format", pixels)
+
+
+def from_rgb(picture: FilterableStream) -> FilterableStream:
+    """A picture in R'G'B' of BT.709 as `yuv420p` in limited range."""
+    return picture.filter("scale", flags=SMOOTH, out_color_matrix="bt709", out_range="tv").filter("format", "yuv420p")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
+from collections.abc import Callable
 from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
@@ -19,7 +20,7 @@ from storyreel.specs.frozen import Frozen
 from storyreel.specs.storyboard import Format
 from storyreel.specs.timing import FrameRate
 from storyreel.tasks.media.binary import Binary, find_ffmpeg
-from storyreel.tasks.media.colour import scaled
+from storyreel.tasks.media.colour import from_rgb, scaled
 from storyreel.tasks.media.encoders import X264, encoder_options
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.orientation import UPRIGHT
@@ -28,6 +29,9 @@ from storyreel.tasks.settings import ENCODER
 
 NEAR = Fraction(2, 100)
 """A picture whose ratio differs by at most this part is stretched to fill; any other keeps its shape, between bars."""
+
+Grade = Callable[[FilterableStream], FilterableStream]
+"""Changes the colours of a picture."""
 
 _LEVELS = (
     ("3.0", 1_620, 40_500),
@@ -118,11 +122,18 @@ class HouseFormat(Frozen):
             .filter("setparams", range="tv", colorspace="bt709", color_primaries="bt709", color_trc="bt709")
         )
 
-    def converted(self, picture: FilterableStream, source: Probe) -> FilterableStream:
-        """A clip's picture in the house's size, rate and colours; between bars if its shape differs."""
+    def converted(self, picture: FilterableStream, source: Probe, grade: Grade | None = None) -> FilterableStream:
+        """A clip's picture in the house's size, rate and colours; between bars if its shape differs.
+
+        `grade` changes the picture, which it gets as R'G'B' in 16 bits, but not the bars.
+        """
         width, height = self._inner(source.shown_ratio)
         picture = picture.filter("fps", str(self.rate.exact), **({"start_time": 0} if source.late else {}))
-        picture = self.tagged(scaled(picture, source.colour, width, height, "yuv420p"))
+        if grade:
+            picture = from_rgb(grade(scaled(picture, source.colour, width, height, "gbrp16le")))
+        else:
+            picture = scaled(picture, source.colour, width, height, "yuv420p")
+        picture = self.tagged(picture)
         if (width, height) != (self.width, self.height):
             picture = picture.filter("pad", self.width, self.height, "(ow-iw)/2", "(oh-ih)/2", "black")
         return picture

@@ -12,6 +12,7 @@ from av.container import InputContainer
 from av.error import FFmpegError
 
 from storyreel.tasks.media.errors import MediaError
+from storyreel.tasks.media.grading.cube import check_cube
 from storyreel.tasks.media.probe import open_clip, probe
 from storyreel.tasks.media.stills import open_still
 
@@ -67,7 +68,7 @@ def check_video(file: Path) -> None:
 
 CHECKS: dict[str, Callable[[Path], None]] = {
     "IMAGE": check_picture, "VIDEO": check_video, "VOICE": check_sound, "MUSIC": check_sound,
-    "SOUND": check_sound,
+    "SOUND": check_sound, "LUT": check_cube,
 }  # fmt: skip
 """The check of a source, by the name of its `specs.sources.SourceKind`."""
 

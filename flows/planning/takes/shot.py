@@ -6,6 +6,7 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
 from functools import cache, partial
+from pathlib import Path
 
 from storyreel.flows.planning.drafts import with_seeds
 from storyreel.flows.planning.model import Candidate, PlannedTake, TakeKind
@@ -18,6 +19,7 @@ from storyreel.specs.money import Money
 from storyreel.specs.problems.phrases import listed, shown, suggestion
 from storyreel.specs.storyboard import Shot, Storyboard
 from storyreel.specs.timing import Duration
+from storyreel.tasks.media.grading.grade import Grading
 from storyreel.tasks.prices.price_list import PriceList, Quote
 from storyreel.tasks.providers import load, names
 from storyreel.tasks.providers.models import find_capability
@@ -136,12 +138,19 @@ class ShotPlanner:
                 continues=upstream.key if upstream else None,
                 pictures=pictures_in(each.request for each in (first, *others)) if self._has_pictures else (),
                 cut_seconds=self._seconds(event.frames) if event else Fraction(0),
+                grading=self._grading(shot) if kind == "clip" else None,
                 keep_sound=kind == "clip" and shot.native_audio == "keep",
                 recordings=tuple(recordings(self._film, shot, self._digest, self._files)),
                 timeout=self._timeout(shot.timeout),
             )
             for number, (first, *others) in enumerate(zip(*by_service, strict=True), before + 1)
         ]
+
+    def _grading(self, shot: Shot) -> Grading | None:
+        if shot.grade is None or shot.grade.is_neutral:
+            return None
+        lut = Path(self._film.resolve(shot.grade.lut)) if shot.grade.lut else None
+        return Grading.of(shot.grade, lut, self._digest(lut) if lut else "")
 
     def _seconds_of(self, length: Duration) -> float:
         rate = self._film.format.fps

@@ -1,0 +1,44 @@
+"""The model of a grade: how the colours of a shot are changed in the film."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field
+
+from storyreel.specs.language.base import ShorthandModel
+from storyreel.specs.language.values import Source
+
+NEUTRAL_KELVIN = 6500
+"""The light of BT.709's white, D65, as whole hundreds of kelvin."""
+
+
+def _as_number(value: object) -> float:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    raise ValueError("not a number; write it without quotes and without a unit")
+
+
+_Number = BeforeValidator(_as_number)
+
+
+class Grade(ShorthandModel):
+    """The colours of a shot in the film: a colour table, and corrections before it; a bare path is its `lut`."""
+
+    shorthand = "lut"
+
+    lut: Source = ""
+    """A colour table beside the storyboard, a .cube file with a table of one dimension, of three, or both."""
+    exposure: Annotated[float, Field(ge=-4, le=4), _Number] = 0.0
+    """Stops: 1 doubles the light, -1 halves it."""
+    temperature: Annotated[float, Field(ge=2500, le=15000), _Number] = float(NEUTRAL_KELVIN)
+    """The light in which grey is to look grey, in kelvin, as a camera's white balance: more is warmer."""
+    contrast: Annotated[float, Field(ge=0.25, le=4), _Number] = 1.0
+    """How much brighter and darker tones differ from middle grey, which stays."""
+    saturation: Annotated[float, Field(ge=0, le=2), _Number] = 1.0
+    """How much colours differ from grey: 0 is black and white."""
+
+    @property
+    def is_neutral(self) -> bool:
+        """Whether it changes nothing."""
+        return self == Grade.model_construct()
