@@ -76,6 +76,7 @@ WITH_SOUND = FILM.replace("One.", "One., references: [https://x.example/a.png], 
         (("ending: fade", "ending: cut"), "the fades changed"),
         (("format: {fps: 24}", "format: {fps: 23.976}"), "the frame rate changed"),
         (("Three.", "Three., native_audio: drop"), "1C take 1: what is heard with it changed"),
+        (("Three.", "Three., grade: {exposure: 1}"), "the grade changed"),
     ],
 )
 def test_a_film_that_would_sound_or_look_otherwise_is_told_though_nothing_else_is_bought(
