@@ -31,8 +31,8 @@ _OTHER_CURVES = frozenset({8, 9, 10, PQ, 17, HLG})
 _LIMITED_GREY = frozenset({"h264", "hevc", "av1", "vp9"})
 """Codecs whose grey pictures have limited range unless they say otherwise, as their colours have."""
 
-_SDR_WHITE = 100
-"""cd/m² of HDR that become white of SDR, as zscale does in the other direction unless told otherwise."""
+_SDR_WHITE = 203
+"""cd/m² of HDR that are as bright as white of SDR: HDR Reference White (ITU-R BT.2408, 2.1)."""
 _HDR_PEAK = 1000
 """cd/m². Lights between `_SDR_WHITE` and this are compressed; brighter ones become white."""
 _LINEAR_PART = 0.7

@@ -115,7 +115,7 @@ async def test_a_table_is_right_to_the_edges_in_any_size(tmp_path: Path, size: t
 async def test_a_foreign_picture_is_converted_and_then_graded(tmp_path: Path) -> None:
     """10 bits and HLG: the grade of what it is converted to, not of its own signal."""
     bars = "eq=saturation=0.5,scale=out_color_matrix=bt709:out_range=tv,format=yuv420p," + TAGGED
-    foreign = f"{bars},zscale=t=arib-std-b67:p=bt2020:m=bt2020nc:r=tv,format=yuv420p10le"
+    foreign = f"{bars},zscale=t=arib-std-b67:p=bt2020:m=bt2020nc:r=tv:npl=203,format=yuv420p10le"
     options = ("-c:v", "libx265", "-x265-params", "log-level=error:lossless=1", "-pix_fmt", "yuv420p10le")
     take = make_clip(tmp_path / "a.mkv", frames=2, picture="smptebars", sound=None, filters=foreign, options=options)
     plain = make_clip(tmp_path / "b.mp4", frames=2, picture="smptebars", sound=None, filters=bars,

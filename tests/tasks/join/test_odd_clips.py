@@ -175,10 +175,10 @@ _X265 = ("-c:v", "libx265", "-x265-params", "log-level=error:lossless=1", "-pix_
 _X264 = ("-crf", "1")
 
 COLOURS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "HLG": ("zscale=t=arib-std-b67:p=bt2020:m=bt2020nc:r=tv,format=yuv420p10le", _X265),
-    "PQ": ("zscale=t=smpte2084:p=bt2020:m=bt2020nc:r=tv:npl=100,format=yuv420p10le", _X265),
-    "PQ, full range": ("zscale=t=smpte2084:p=bt2020:m=bt2020nc:r=pc:npl=100,format=yuv420p10le", _X265),
-    "HLG, not wide": ("zscale=t=arib-std-b67,format=yuv420p10le", _X265),
+    "HLG": ("zscale=t=arib-std-b67:p=bt2020:m=bt2020nc:r=tv:npl=203,format=yuv420p10le", _X265),
+    "PQ": ("zscale=t=smpte2084:p=bt2020:m=bt2020nc:r=tv:npl=203,format=yuv420p10le", _X265),
+    "PQ, full range": ("zscale=t=smpte2084:p=bt2020:m=bt2020nc:r=pc:npl=203,format=yuv420p10le", _X265),
+    "HLG, not wide": ("zscale=t=arib-std-b67:npl=203,format=yuv420p10le", _X265),
     "BT.2020": ("zscale=p=bt2020:m=bt2020nc,format=yuv420p10le", _X265),
     "Display P3": ("zscale=p=smpte432,format=yuv420p", _X264),
     "DCI-P3": ("zscale=p=smpte431,format=yuv420p", _X264),
@@ -215,6 +215,24 @@ async def test_foreign_colours_are_converted_not_relabelled(tmp_path: Path, bars
     write_last_frame(clip, tmp_path / "last.png")
     with Image.open(tmp_path / "last.png") as last:
         assert _difference(last, bars) < 4
+
+
+@pytest.mark.parametrize(("transfer", "codes"), [("smpte2084", (391, 573)), ("arib-std-b67", (397, 721))])
+async def test_grey_and_white_of_hdr_are_as_bright_as_those_of_sdr(
+    tmp_path: Path, transfer: str, codes: tuple[int, int]
+) -> None:
+    """ITU-R BT.2408, 2.2: an 18 % grey card has 38 % of the signal of PQ and of HLG, reference white 58 and
+    75 %. In SDR they have 41 and 100 %, of which some is left to what is brighter."""
+    levels = f"geq=lum='if(lt(X,160),{codes[0]},{codes[1]})':cb=512:cr=512"
+    clip = make_clip(
+        tmp_path / "a.mkv", frames=2, size="320x180", picture="color=black", sound=None,
+        filters=f"format=yuv420p10le,{levels},setparams=range=tv:colorspace=bt2020nc:color_primaries=bt2020:"
+                f"color_trc={transfer}", options=_X265,
+    )  # fmt: skip
+    house = HouseFormat(width=320, height=180, rate=FrameRate(Fraction(24)))
+    shown = first_frame((await _conform(clip, EditPoints(0, 2), house)).picture).convert("L")
+    grey, white = (shown.getpixel((x, 90)) for x in (80, 240))
+    assert abs(grey / 255 - 0.41) < 0.03 and 0.9 < white / 255 < 0.97, (grey, white)  # type: ignore[operator]
 
 
 async def test_lights_brighter_than_white_keep_their_differences(tmp_path: Path) -> None:

@@ -99,7 +99,7 @@ def test_a_picture_is_turned_and_mirrored_as_its_exif_says(tmp_path: Path, kind:
 
 _BARS = "eq=saturation=0.5,scale=out_color_matrix=bt709:out_range=tv,format=yuv420p," \
         "setparams=range=tv:colorspace=bt709:color_primaries=bt709:color_trc=bt709"  # fmt: skip
-_HLG = f"{_BARS},zscale=t=arib-std-b67:p=bt2020:m=bt2020nc,format=yuv420p10le"
+_HLG = f"{_BARS},zscale=t=arib-std-b67:p=bt2020:m=bt2020nc:npl=203,format=yuv420p10le"
 _X265 = ("-c:v", "libx265", "-x265-params", "log-level=error:lossless=1", "-pix_fmt", "yuv420p10le")
 
 
