@@ -1,5 +1,5 @@
-"""Colour tables in .cube files: the keys of Adobe's "Cube LUT Specification 1.0", and the ranges and the two tables in one
-file that DaVinci Resolve adds (github.com/cameramanben/LUTCalc/issues/7, read 2026-11-29).
+"""Colour tables in .cube files: the keys of Adobe's "Cube LUT Specification 1.0", and what DaVinci Resolve adds, ranges and
+two tables in one file (github.com/cameramanben/LUTCalc/issues/7, read 2026-11-29).
 
 The file is read here, whole and strictly, and ffmpeg gets a table of one form: its own parser
 skips what it does not know, does not shift a domain that begins elsewhere than at 0, and names no line.
