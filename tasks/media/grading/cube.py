@@ -1,8 +1,8 @@
-"""Colour tables in .cube files: the keys of Adobe's "Cube LUT Specification 1.0", and what DaVinci Resolve adds, ranges and
-two tables in one file (github.com/cameramanben/LUTCalc/issues/7, read 2026-11-29).
+"""Colour tables in .cube files: the keys of Adobe's "Cube LUT Specification 1.0", and what DaVinci Resolve adds, ranges
+and two tables in one file (github.com/cameramanben/LUTCalc/issues/7, read 2026-11-29).
 
-The file is read here, whole and strictly, and ffmpeg gets a table of one form: its own parser
-skips what it does not know, does not shift a domain that begins elsewhere than at 0, and names no line.
+The file is read here, whole and strictly, and ffmpeg gets a table of one form: its own parser skips what it does not
+know, does not shift a domain that begins elsewhere than at 0, and names no line.
 """
 
 from __future__ import annotations
@@ -141,7 +141,7 @@ class _Reader:
         if not self._sizes:
             raise self._wrong("the table begins, and no line before it says its size; write `LUT_3D_SIZE 33`")
         tables = [Table(each, self._sizes[each], *self._ranges.get(each, ())) for each in sorted(self._sizes)]
-        if not self._ranges:
+        if not self._ranges.keys() & self._sizes:
             tables[0] = replace(tables[0], low=self._low, high=self._high)
         for table in tables:
             if any(low >= high for low, high in zip(table.low, table.high, strict=True)):
