@@ -94,8 +94,8 @@ class PlannedTake(Trusted):
     fallback_on_refusal: bool = False
     """Whether the fallbacks are tried also when its content is refused."""
     identity: str
-    """Its key at the first of its services. Requests of shots that continue it name it by this, so that they stay the
-    same when another service made it."""
+    """That of its request to the first of its services. Requests of shots that continue it name it by this, so that
+    they stay the same when another service made it."""
     is_stand_in: bool = False
     """Whether it is an animatic in place of a take that was not selected."""
     needs_review: bool = False

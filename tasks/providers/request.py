@@ -46,9 +46,19 @@ class Attachment(Frozen):
         return not self.digest.startswith("url:")
 
     @property
+    def is_picture_here(self) -> bool:
+        """Whether it is a picture or a video that exists on this machine already."""
+        return self.digest.startswith("sha256:") and self.kind in ("image", "video")
+
+    @property
     def content_digest(self) -> str:
         """SHA-256, in hex, that the content of a local file must have."""
         return self.frame_digest or self.digest.removeprefix("sha256:")
+
+
+HUES = 12
+COLOURS = 2 * HUES
+"""How many colours a board has for people: each hue in two shades."""
 
 
 class Board(Frozen):
@@ -77,12 +87,30 @@ class Board(Frozen):
     """The fonts and directions of its letters; empty if all are in DejaVu Sans, from left to right."""
     missing: tuple[str, ...] = ()
     """The letters that no font had when it was planned; they are drawn as empty boxes."""
+    angle: str = ""
+    """Camera angle, may be empty."""
+    lens: str = ""
+    """Lens, may be empty."""
+    cast: tuple[tuple[str, int], ...] = ()
+    """Who is seen, by name and number of colour, if there may be no picture to show; empty if there is one."""
 
     @property
     def texts(self) -> tuple[str, ...]:
         """Every text that is drawn."""
         spoken = (text for who, line in self.dialogue for text in (who.upper(), line))
-        return self.film, self.scene, self.slate, self.action, self.place.upper(), *spoken
+        seen = (name.upper() for name, _ in self.cast)
+        others = filter(None, (self.angle.upper(), self.lens.upper(), *seen))
+        return self.film, self.scene, self.slate, self.action, self.place.upper(), *spoken, *others
+
+    @property
+    def bare(self) -> Board:
+        """The same without what the picture at the end of its clip does not depend on; itself if there is none."""
+        if not any(getattr(self, name) for name in _BESIDE_PICTURES):
+            return self
+        return self.model_copy(update={name: type(self).model_fields[name].default for name in _BESIDE_PICTURES})
+
+
+_BESIDE_PICTURES = ("angle", "lens", "cast")
 
 
 class Request(Trusted):
@@ -150,24 +178,45 @@ class Request(Trusted):
         """SHA-256, in hex, of the canonical form."""
         return hashlib.sha256(self.canonical().encode()).hexdigest()
 
+    @cached_property
+    def identity(self) -> str:
+        """The name of the take in requests that are made of it: its key, but of a drawing that of its bare board.
+
+        What is bought of the picture at its end is then not bought again where more is told beside the picture.
+        """
+        return self.key if self._is_bare else hashlib.sha256(self.canonical(bare=True).encode()).hexdigest()
+
+    @property
+    def _is_bare(self) -> bool:
+        return self.board is None or self.board.bare is self.board
+
+    @property
+    def has_picture(self) -> bool:
+        """Whether a picture or a video of what it shows exists on this machine already."""
+        return any(each.is_picture_here for _, each in self.attachments)
+
     def with_own_seed(self) -> Request:
-        """The same with a seed that follows from all else in it; `seed` must be 0."""
-        form = self.canonical()
+        """The same with a seed that follows from all else that is in its `identity`; `seed` must be 0."""
+        form = self.canonical(bare=True)
         seed = int.from_bytes(hashlib.sha256(form.encode()).digest()[:4]) % 2**31
         seeded = self.model_copy(update={"seed": seed})
-        # Its form differs in the seed alone, and the name stands there once: within a text, quotes are escaped.
-        seeded.__dict__["key"] = hashlib.sha256(form.replace('"seed":0', f'"seed":{seed}', 1).encode()).hexdigest()
+        if self._is_bare:
+            # Its form differs in the seed alone, and the name stands there once: within a text, quotes are escaped.
+            own = form.replace('"seed":0', f'"seed":{seed}', 1)
+            seeded.__dict__["key"] = hashlib.sha256(own.encode()).hexdigest()
         return seeded
 
-    def canonical(self) -> str:
-        """The request as JSON with sorted keys and with the digests of the attachments alone.
+    def canonical(self, *, bare: bool = False) -> str:
+        """The request as JSON with sorted keys and with the digests of the attachments alone, or with its bare board.
 
         A field that was added later is left out if it is empty, so that earlier purchases keep their keys.
         """
         # As `model_dump(mode="json")` would write it; that takes most of the time in which a long film is planned.
         form = {**self.__dict__, "mode": self.mode.value, "seconds": str(self.seconds)}
-        form.pop("key", None)
-        form["board"] = self.board.model_dump(mode="json") if self.board else None
+        for name in ("key", "identity"):
+            form.pop(name, None)
+        board = self.board.bare if self.board and bare else self.board
+        form["board"] = board.model_dump(mode="json") if board else None
         form["references"] = [_digests(reference) for reference in self.references]
         form["first_frame"] = _digests(self.first_frame) if self.first_frame else None
         form["last_frame"] = _digests(self.last_frame) if self.last_frame else None
@@ -178,12 +227,12 @@ class Request(Trusted):
             if not form[name]:
                 del form[name]
         if self.board:
-            optional = [name for name in ("lettering", "missing") if not form["board"][name]]
-            for name in ("font", *optional):
+            for name in ("font", *(name for name in _ADDED_TO_BOARD if not form["board"][name])):
                 del form["board"][name]
         return _CANONICAL.encode(form)
 
 
+_ADDED_TO_BOARD = ("lettering", "missing", *_BESIDE_PICTURES)
 _ADDED_LATER = (
     *("last_frame", "first_clip", "edited", "audio", "sound", "expand_prompt", "watermark"),
     *("voice", "language", "delivery"),

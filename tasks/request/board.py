@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +18,7 @@ from storyreel.specs.storyboard import Shot, Storyboard
 from storyreel.specs.validation.check import FREE
 from storyreel.tasks.media.errors import MediaError
 from storyreel.tasks.media.text.plain import is_plain, needs_shaping
-from storyreel.tasks.providers.request import Board
+from storyreel.tasks.providers.request import COLOURS, HUES, Board
 from storyreel.tasks.request.prompt import fill_names, spoken_lines
 from storyreel.tasks.request.unsupported import Unsupported
 from storyreel.tasks.settings import Settings
@@ -38,12 +40,22 @@ def own_font(film: Storyboard, environment: Mapping[str, str] = os.environ) -> P
     return Settings.read(environment).font
 
 
-def board_of(film: Storyboard, shot: Shot, frames: int, font: Path | None, digest: FileDigest) -> Board:
-    """The board of a shot, a still or a sheet; `font` is the user's own. Raises Unsupported if that is broken."""
+def board_of(
+    film: Storyboard, shot: Shot, frames: int, font: Path | None, digest: FileDigest, *, has_picture: bool = False
+) -> Board:
+    """The board of a shot, a still or a sheet. Raises Unsupported if the user's own font is broken.
+
+    `font` is that font; `has_picture` is whether there certainly is a picture to show, so that no figures are drawn.
+    """
     if isinstance(shot, PictureShot) and shot.kind == "sheet":
         board = _of_sheet(film, shot, font)
+        seen: tuple[str, ...] = (shot.of,) if shot.of in film.cast else ()
     else:
         board = _of_shot(film, shot, frames, font)
+        seen = shot.cast
+    if seen and not has_picture:
+        colours = cast_colours(tuple(film.cast))
+        board = board.model_copy(update={"cast": tuple((film.names[key], colours[key]) for key in seen)})
     try:
         letters = _letters(board.texts, font, digest)
     except (MediaError, OSError) as error:
@@ -60,6 +72,8 @@ def _of_shot(film: Storyboard, shot: Shot, frames: int, font: Path | None) -> Bo
         slate=shot.shot,
         size=shot.size or "",
         camera=shot.camera.move,
+        angle=shot.camera.angle,
+        lens=shot.camera.lens,
         action=fill_names(shot.action, film.names),
         dialogue=spoken_lines(film, shot),
         place=film.names[shot.location] if shot.location else "",
@@ -67,6 +81,28 @@ def _of_shot(film: Storyboard, shot: Shot, frames: int, font: Path | None) -> Bo
         rate=film.format.fps,
         font=str(font or ""),
     )
+
+
+@lru_cache(maxsize=16)
+def cast_colours(cast: tuple[str, ...]) -> Mapping[str, int]:
+    """The numbers of the colours of a film's cast, by their keys.
+
+    Each follows from the key. One that is like another's gives way to the next that is not, if there is one.
+    """
+    taken: dict[str, int] = {}
+    for key in cast:
+        wanted = hashlib.sha256(key.encode()).digest()[0]
+        numbers = [(wanted + further) % COLOURS for further in range(COLOURS)]
+        free = [number for number in numbers if number not in taken.values()]
+        clear = (number for number in free if all(_are_unlike(number, other) for other in taken.values()))
+        taken[key] = next(chain(clear, free, numbers))
+    return taken
+
+
+def _are_unlike(one: int, other: int) -> bool:
+    """Whether two colours are not beside each other in the circle of hues, nor two shades of one."""
+    apart = (one - other) % HUES
+    return 1 < apart < HUES - 1
 
 
 def _of_sheet(film: Storyboard, sheet: PictureShot, font: Path | None) -> Board:
@@ -114,8 +150,9 @@ def film_warnings(film: Storyboard) -> Iterator[str]:
     pictures = chain(sheets_of(film, film.all_shots), *map(stills_of, film.all_shots))
     for shot in chain(film.all_shots, pictures):
         try:
+            has_picture = bool(shot.first_frame or film.has_references(shot))
             # The font's digest is not needed.
-            board = board_of(film, shot, 1, font, lambda _: "")
+            board = board_of(film, shot, 1, font, lambda _: "", has_picture=has_picture)
         except Unsupported as broken:
             raise StoryboardError([Problem(film.where(*broken.at), broken.message, broken.hint)]) from broken
         drawn[shot.shot] = board.texts if FREE in shot.services and board.lettering else (film.title, shot.shot)

@@ -81,11 +81,14 @@ def build_requests(
         first_clip=attached.first_clip,
         last_frame=attached.last_frame,
         sound=attached.sound,
-        board=board_of(storyboard, shot, frames, font, digest) if capability.draws_board else None,
         expand_prompt=shot.expand_prompt and capability.prompt_expansion,
         watermark=_watermark(shot, capability, who),
         take=1,
     )
+    if capability.draws_board:
+        request = request.model_copy(
+            update={"board": board_of(storyboard, shot, frames, font, digest, has_picture=request.has_picture)}
+        )
     for number in range(1, shot.takes + 1):
         yield take_of(request, number, shot.seed)
 

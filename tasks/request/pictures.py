@@ -65,9 +65,11 @@ def build_pictures(
         height=height,
         references=references,
         first_frame=None,
-        board=board_of(storyboard, picture, 1, font, digest) if capability.draws_board else None,
         take=1,
     )
+    if capability.draws_board:
+        board = board_of(storyboard, picture, 1, font, digest, has_picture=request.has_picture)
+        request = request.model_copy(update={"board": board})
     for number in range(1, picture.takes + 1):
         yield take_of(request, number, picture.seed)
 

@@ -134,7 +134,7 @@ class ShotPlanner:
                 fallbacks=tuple(others),
                 fallback_on_refusal=shot.fallback_on_refusal,
                 needs_review=_needs_review(first, kind, is_asked=is_asked, is_draft=self._is_draft),
-                identity=first.key,
+                identity=first.request.identity,
                 continues=upstream.key if upstream else None,
                 pictures=pictures_in(each.request for each in (first, *others)) if self._has_pictures else (),
                 cut_seconds=self._seconds(event.frames) if event else Fraction(0),

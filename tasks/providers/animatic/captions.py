@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from math import pi, sin
 from typing import NamedTuple
 
@@ -9,8 +10,11 @@ from PIL import Image
 
 from storyreel.tasks.media.text.layout import Block, Box, Weight, fit, one_line
 from storyreel.tasks.providers.animatic.canvas import DIM, WHITE, Canvas, Palette
+from storyreel.tasks.providers.animatic.figures import colour_of
 from storyreel.tasks.providers.request import Board
 
+_DOT = "  ·  "
+_ROWS_OF_NAMES = 3
 _SHADE = 178
 """Darkness of the shade at the frame's edge, of 255."""
 
@@ -45,11 +49,23 @@ def slate(board: Board, take: int, canvas: Canvas) -> Image.Image:
     # Capitals and digits are 0.73 of the font size high, at the foot of the ascender.
     name.draw(layer, safe.x, safe.y + (canvas.px(44) - name.height) // 2, WHITE)
     left = safe.x + name.width + gap
-    shot = "  ·  ".join(word.upper() for word in (board.size, board.camera) if word)
-    one_line(shot, right - left, small, Weight.BOLD, fonts).draw(layer, left, safe.y, WHITE)
-    film = "  ·  ".join(word for word in (board.film, board.scene) if word)
-    one_line(film, right - left, small, fonts=fonts).draw(layer, left, second_row, DIM)
+    shot, lens = (board.size, board.camera), (board.angle, board.lens)
+    room = right - left
+    whole = _capitals((*shot, *lens), 2 * canvas.width, canvas)
+    if whole.width <= room:
+        whole.draw(layer, left, safe.y, WHITE)
+    else:
+        _capitals(shot, room, canvas).draw(layer, left, safe.y, WHITE)
+        _capitals(lens, safe.right - left, canvas).draw(layer, left, 2 * second_row - safe.y, WHITE)
+    film = _DOT.join(word for word in (board.film, board.scene) if word)
+    one_line(film, room, small, fonts=fonts).draw(layer, left, second_row, DIM)
     return layer
+
+
+def _capitals(words: Sequence[str], width: int, canvas: Canvas) -> Block:
+    """A line of the strip."""
+    text = _DOT.join(word.upper() for word in words if word)
+    return one_line(text, width, canvas.px(16), Weight.BOLD, canvas.fonts)
 
 
 def card(board: Board, notes: tuple[str, ...], column: Box, canvas: Canvas, palette: Palette) -> Image.Image:
@@ -66,6 +82,49 @@ def card(board: Board, notes: tuple[str, ...], column: Box, canvas: Canvas, pale
             draw_at_side(block, layer, column, y, colour)
             y += block.height + gap
     return layer
+
+
+def story(board: Board, notes: tuple[str, ...], column: Box, canvas: Canvas, palette: Palette) -> Image.Image:
+    """The text beside figures, at the foot of a column: place, action, notes, and who is seen, in their colours."""
+    layer, gap, fonts = canvas.layer(), canvas.px(10), canvas.fonts
+    place = one_line(board.place.upper(), column.width, canvas.px(18), Weight.BOLD, fonts)
+    remarks = [one_line(note, column.width, canvas.px(16), fonts=fonts) for note in notes]
+    names = tuple(_names(board, column.width, canvas))
+    row = names[0].block.height
+    named = row * (names[-1].row + 1)
+    taken = named + gap + sum(block.height + gap for block in (place, *remarks) if block.lines)
+    sizes = tuple(map(canvas.px, (30, 27, 24, 21, 18)))
+    action = fit(board.action, column.width, max(1, column.height - taken), sizes, fonts=fonts)
+    y = column.bottom - taken - action.height
+    for block, colour in ((place, palette.accent), (action, WHITE), *((remark, DIM) for remark in remarks)):
+        if block.lines:
+            draw_at_side(block, layer, column, y, colour)
+            y += block.height + gap
+    for name in names:
+        name.block.draw(layer, column.x + name.x, column.bottom - named + name.row * row, colour_of(name.number))
+    return layer
+
+
+class _Name(NamedTuple):
+    """A name among those of a board: its row, and its left edge in the row."""
+
+    block: Block
+    number: int
+    row: int
+    x: int
+
+
+def _names(board: Board, width: int, canvas: Canvas) -> Iterator[_Name]:
+    """The names of those who are seen, in rows of this width; those that have no place in three rows are left out."""
+    x = row = 0
+    for name, number in board.cast:
+        block = one_line(name.upper(), width, canvas.px(17), Weight.BOLD, canvas.fonts)
+        if x and x + block.width > width:
+            x, row = 0, row + 1
+        if row == _ROWS_OF_NAMES:
+            return
+        yield _Name(block, number, row, x)
+        x += block.width + canvas.px(20)
 
 
 def caption(board: Board, canvas: Canvas) -> Block:

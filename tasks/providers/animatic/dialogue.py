@@ -7,8 +7,9 @@ from itertools import pairwise
 
 from PIL import Image
 
-from storyreel.tasks.media.text.layout import Block, Weight, fit, one_line, rows
+from storyreel.tasks.media.text.layout import Block, Colour, Weight, fit, one_line, rows
 from storyreel.tasks.providers.animatic.canvas import WHITE, Canvas, Palette
+from storyreel.tasks.providers.animatic.figures import colour_of
 from storyreel.tasks.providers.request import Board
 
 READING = 0.9
@@ -32,6 +33,8 @@ class Cue:
     first: int
     end: int
     """Shown in frames `[first, end)`."""
+    colour: Colour | None = None
+    """That of the speaker's figure; None without one."""
 
     @property
     def height(self) -> int:
@@ -42,7 +45,7 @@ class Cue:
         """The subtitle on an empty layer: the speaker's name over the words, at the foot of the safe area."""
         layer = canvas.layer()
         middle, top = canvas.width // 2, canvas.safe.bottom - self.height
-        self.speaker.draw(layer, middle, top, palette.accent, "centre")
+        self.speaker.draw(layer, middle, top, self.colour or palette.accent, "centre")
         self.words.draw(layer, middle, top + self.speaker.height, WHITE, "centre")
         return layer
 
@@ -55,6 +58,7 @@ def cues(board: Board, canvas: Canvas) -> tuple[Cue, ...]:
     speakers = list(dict.fromkeys(who for who, _ in board.dialogue))
     pages = [(who, page) for who, page in _pages(board, canvas) if page.lines]
     weights = [sum(map(len, page.lines)) + _GAP for _, page in pages]
+    colours = {who: colour_of(number) for who, number in board.cast}
     shown, before = [], 0
     for (who, page), weight in zip(pages, weights, strict=True):
         first = board.frames * before // sum(weights)
@@ -63,7 +67,7 @@ def cues(board: Board, canvas: Canvas) -> tuple[Cue, ...]:
         # With more subtitles than frames, some are not shown.
         if first < end:
             name = one_line(who.upper(), canvas.safe.width, canvas.px(17), Weight.BOLD, canvas.fonts)
-            shown.append(Cue(name, page, speakers.index(who), first, end))
+            shown.append(Cue(name, page, speakers.index(who), first, end, colours.get(who)))
     return tuple(shown)
 
 

@@ -12,6 +12,7 @@ from storyreel.tasks.providers.animatic import pictures
 from storyreel.tasks.providers.animatic.camera import Camera
 from storyreel.tasks.providers.animatic.canvas import Canvas, Palette, canvas_of
 from storyreel.tasks.providers.animatic.dialogue import Cue, cues
+from storyreel.tasks.providers.animatic.figures import draw_figures
 from storyreel.tasks.providers.animatic.panes import Pane, behind, filling, fills, flat, framed, row, standing
 from storyreel.tasks.providers.animatic.pictures import Picture
 from storyreel.tasks.providers.animatic.scenery import camera_diagram, empty_set
@@ -81,7 +82,12 @@ def _board(frame: Picture, board: Board, canvas: Canvas) -> tuple[Pane, ...]:
 def card_of(
     request: Request, board: Board, canvas: Canvas, palette: Palette, foot: int
 ) -> tuple[tuple[Pane, ...], tuple[Image.Image, ...]]:
-    """A shot without a picture: its action over an empty set with the camera move, and a diagram of the move."""
+    """A shot without a picture: its people in an empty set, with the camera move, and its action beside them.
+
+    Of one without people the action, and a diagram of the camera move.
+    """
+    if board.cast:
+        return _figures(request, board, canvas, palette, foot)
     camera = Camera.of(board.camera, canvas, detail=_SET_DETAIL)
     ground = Pane(camera, 0, 0, None, empty_set(camera.width, camera.height, palette))
     text, figure = _columns(canvas, foot, 0.22)
@@ -94,6 +100,34 @@ def card_of(
         drawing.paste(diagram, (figure.x, figure.bottom - diagram.height))
     written = words.card(board, pictures.remote_notes(request), text, canvas, palette)
     return (ground,), (drawing, shadowed(written, canvas.px(3), 0.8))
+
+
+def _figures(
+    request: Request, board: Board, canvas: Canvas, palette: Palette, foot: int
+) -> tuple[tuple[Pane, ...], tuple[Image.Image, ...]]:
+    """A shot without a picture whose people are drawn in an empty set, under the camera move."""
+    camera = Camera.of(board.camera, canvas)
+    # The set has only soft lines; drawing it as large as the figures would take time.
+    small = empty_set(round(camera.width * _SET_DETAIL), round(camera.height * _SET_DETAIL), palette)
+    stage = small.resize((camera.width, camera.height), Image.Resampling.BICUBIC)
+    whole = max(camera.start, camera.end, key=lambda window: window.width)
+    frame = Box(
+        x=round((camera.width - whole.width) / 2),
+        y=round((camera.height - whole.height) / 2),
+        width=round(whole.width),
+        height=round(whole.height),
+    )
+    draw_figures(stage, [number for _, number in board.cast], board.size, frame, palette)
+    safe = canvas.safe
+    column = (
+        Box(x=safe.x, y=safe.y + canvas.px(90), width=round(safe.width * 0.36), height=foot - safe.y - canvas.px(90))
+        if canvas.is_wide
+        else Box(x=safe.x, y=foot - round(safe.height * 0.26), width=safe.width, height=round(safe.height * 0.26))
+    )
+    written = shadowed(words.story(board, pictures.remote_notes(request), column, canvas, palette), canvas.px(3))
+    top = (written.getbbox() or (0, foot, 0, 0))[1]
+    shades = _shades(canvas, min(foot, top + canvas.px(30))) if not canvas.is_wide else _shades(canvas, foot)
+    return (Pane(camera, 0, 0, None, stage),), (*shades, written)
 
 
 def _portraits(

@@ -16,6 +16,7 @@ from storyreel.tasks.media.text.layout import Box, Weight, fit, one_line, shadow
 from storyreel.tasks.providers.animatic import pictures
 from storyreel.tasks.providers.animatic.canvas import DIM, WHITE, Canvas, Palette, canvas_of
 from storyreel.tasks.providers.animatic.captions import draw_at_side
+from storyreel.tasks.providers.animatic.figures import draw_figures
 from storyreel.tasks.providers.animatic.page import MOST_PANES, card_of
 from storyreel.tasks.providers.animatic.panes import (
     HEADROOM,
@@ -99,14 +100,17 @@ def _card(request: Request, board: Board, canvas: Canvas, palette: Palette) -> S
 
 
 def _sheet(request: Request, board: Board, canvas: Canvas, palette: Palette) -> Still:
-    """The name and the description at the left, and all pictures that are there."""
+    """The name and the description at the left, and all pictures that are there, else a figure of the person."""
     found = tuple(pictures.all_references(request, canvas, _MOST_OF_ONE))
     safe, gap = canvas.safe, canvas.px(46)
-    wide = safe.width // 3 if found else safe.width * 2 // 3
+    wide = safe.width // 3 if found or board.cast else safe.width * 2 // 3
     words = Box(x=safe.x, y=safe.y, width=wide, height=safe.height)
     written = shadowed(_written(board, words, canvas, palette), canvas.px(3))
     if not found:
-        return Still(_with(empty_set(canvas.width, canvas.height, palette), written), CARD)
+        ground = empty_set(canvas.width, canvas.height, palette)
+        whole = Box(x=0, y=0, width=canvas.width, height=canvas.height)
+        draw_figures(ground, [number for _, number in board.cast], "full", whole, palette)
+        return Still(_with(ground, written), CARD)
     beside = Box(x=safe.x + wide + gap, y=safe.y, width=safe.width - wide - gap, height=safe.height)
     rows = _in_rows(found, beside, canvas)
     panes = tuple(pane for shown, place in rows for pane in row(shown, place, _static(board), canvas))
