@@ -53,9 +53,11 @@ _USUAL = _FRAMINGS["medium wide"]
 _SOFT = 0.035
 """How far the place behind people is out of focus, in heads."""
 _FLOOR = 0.83
-"""Where a figure stands that has become so small that its feet are seen."""
 _MOST_IN_ROW = 5
-_BEHIND = 0.82
+_MOST_ROWS = 4
+_LIFT = 0.95
+"""How much higher each row is than the one in front of it, in heads."""
+_BEHIND = 0.9
 """Size of a row of figures, in those of the row in front of it."""
 
 
@@ -108,30 +110,35 @@ def draw_figures(ground: Image.Image, numbers: Sequence[int], size: str, frame: 
 
 def place_figures(numbers: Sequence[int], size: str, frame: Box) -> Iterator[Figure]:
     """The places of people side by side, those behind first, as large as the size says and as there is room."""
-    framing = _FRAMINGS.get(size, _USUAL)
-    is_wide = _is_wide(frame)
+    framing, count = _FRAMINGS.get(size, _USUAL), len(numbers)
     # In a wide frame words are at the left.
-    left = (0.36 if len(numbers) < 4 else 0.3) if is_wide else 0.0
+    left = (0.36 if count < 4 else 0.3) if _is_wide(frame) else 0.0
     room, middle = frame.width * (1 - left), frame.x + frame.width * (1 + left) / 2
-    most = _MOST_IN_ROW if is_wide else 3
-    rows = -(-len(numbers) // most)
+    most = max(_MOST_IN_ROW if _is_wide(frame) else 3, -(-count // _MOST_ROWS))
+    rows = -(-count // most)
+    columns = -(-count // rows) + (0.5 if rows > 1 else 0)
+    above = (TALL if framing.stands else _EYES) + _LIFT * (rows - 1)
+    head = min(framing.head * frame.height, room / framing.room / columns, framing.line * frame.height * 0.9 / above)
+    line = frame.y + framing.line * frame.height
+    # A figure that has become so small that its feet are seen stands on the floor.
+    top = (
+        line - TALL * head
+        if framing.stands
+        else max(line - _EYES * head, frame.y + _FLOOR * frame.height - TALL * head)
+    )
+    # Close together, so that they belong together; never wider than the room.
+    step = min(room / columns, head * framing.room * 1.06)
     for row in reversed(range(rows)):
-        members = numbers[len(numbers) * row // rows : len(numbers) * (row + 1) // rows]
-        head = min(framing.head * frame.height, room / framing.room / max(len(members), 1)) * _BEHIND**row
-        line = frame.y + (framing.line - row * head / frame.height * 1.2) * frame.height
-        top = line - (TALL if framing.stands else _EYES) * head
-        if not framing.stands:
-            top = max(top, frame.y + (_FLOOR - row * 0.03) * frame.height - TALL * head)
-        # Close together, so that they belong together; never wider than the room.
-        step = min(room / len(members), head * framing.room * 1.06)
+        members = numbers[count * row // rows : count * (row + 1) // rows]
+        size_of_row = head * _BEHIND**row
         for place, number in enumerate(members):
-            off = place - (len(members) - 1) / 2
+            # Those in the next row are seen between them.
+            off = place - (columns - 1) / 2 + (0.5 if row % 2 else 0)
             # Several look at each other, one looks into the light.
-            turn = 0.5 if len(members) == 1 else max(-1.0, min(1.0, -off * 1.4))
+            turn = 0.5 if count == 1 else max(-1.0, min(1.0, -off * 1.4))
             tall = 1 + (number * 7 % 5 - 2) * 0.014
-            x = middle + step * (off + (row % 2 * 0.5 - 0.25 if rows > 1 else 0))
-            lifted = top + TALL * head * (1 - tall) if framing.stands else top - head * (tall - 1) * 3
-            yield Figure(number, x, lifted, head * tall, turn)
+            lifted = top - _LIFT * head * row + size_of_row * (1 - tall) * (TALL if framing.stands else 3)
+            yield Figure(number, middle + step * off, lifted, size_of_row * tall, turn)
 
 
 def _is_wide(frame: Box) -> bool:

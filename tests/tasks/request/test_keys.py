@@ -98,8 +98,10 @@ WITH_ARTICLES = {
 
 
 def keys(folder: Path, service: str, edition: int = 0, model: str | None = None) -> dict[str, str]:
-    """The key of every take of the film, by slate and number; `edition` as `editions` counts them, the oldest is 3.
-    `model` is written in every shot."""
+    """The identity of every take of the film, by slate and number: its key, but of a drawing that of its bare board.
+
+    `edition` is as `editions` counts them, the oldest is 3. `model` is written in every shot.
+    """
     Image.new("RGB", (240, 240), "grey").save(folder / "board.bmp")  # of a kind that has but one encoding
     file = folder / "film.yaml"
     file.write_text(FILM)
@@ -111,7 +113,7 @@ def keys(folder: Path, service: str, edition: int = 0, model: str | None = None)
         for take in build_requests(
             film, shot, load(service), event, "free", upstream, file_digest, has_bucket=True, edition=written
         ):
-            found[f"{shot.shot} {take.take}"] = take.key
+            found[f"{shot.shot} {take.take}"] = take.identity
     return found
 
 
@@ -134,6 +136,39 @@ def test_only_keys_of_prompts_that_lacked_an_article_are_new(tmp_path: Path, ser
     found = {take: key[:16] for take, key in keys(tmp_path, service).items()}
     changed = {"1A 1": WITH_ARTICLES[service]} if service in WITH_ARTICLES else {}
     assert found == PINS[service] | changed
+
+
+TAKES = {
+    "1A": "camera: {move: push in, angle: low angle, lens: 35mm}, cast: [mira]",
+    "1B": "cast: [mira], first_frame: board.bmp",
+    "1C": "cast: [mira], first_frame: https://films.example/board.png",
+    "1D": "continues: 1B, cast: [mira]",
+}
+
+
+def test_what_is_told_beside_a_picture_is_in_the_key_of_a_drawing_and_not_in_what_is_made_of_it(tmp_path: Path) -> None:
+    Image.new("RGB", (240, 240), "grey").save(tmp_path / "board.bmp")
+    shots = "".join(f"  - {{shot: {slate}, action: Rain., {more}}}\n" for slate, more in TAKES.items())
+    (tmp_path / "film.yaml").write_text(f"storyboard: 1\ntitle: T\ncast: {{mira: {{}}}}\nshots:\n{shots}")
+    film = read(tmp_path / "film.yaml")
+    bare = film.model_copy(update={"cast": {}})
+    made: list[list[Request]] = []
+    for cut_of in (film, bare):
+        takes: dict[str, Request] = {}
+        for shot, event in zip(cut_of.all_shots, build_cut(cut_of).events, strict=True):
+            without = {} if cut_of is film else {"cast": (), "camera": shot.camera.model_copy(
+                update={"angle": "", "lens": ""})}  # fmt: skip
+            before = Upstream(takes[shot.upstream].identity) if shot.upstream else None
+            (takes[shot.shot],) = build_requests(
+                cut_of, shot.model_copy(update=without), load("animatic"), event, "free", before, file_digest
+            )
+        made.append(list(takes.values()))
+    assert [bool(take.board and take.board.cast) for take in made[0]] == [True, False, True, True]
+    assert [with_people.identity for with_people in made[0]] == [take.key for take in made[1]]
+    changed = [one.key != other.key for one, other in zip(*made, strict=True)]
+    assert changed == [True, False, True, True], "where a picture is drawn upon, the drawing stays"
+    assert len({take.key for take in made[0]}) == 4
+    assert all(take.key == Request.model_validate(take.model_dump()).key for take in made[0])
 
 
 def test_the_local_picture_of_this_test_has_one_encoding(tmp_path: Path) -> None:

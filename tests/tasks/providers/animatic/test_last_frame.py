@@ -106,6 +106,6 @@ def test_a_remote_last_frame_is_named_on_the_card_and_never_fetched() -> None:
     assert difference(*(card.layers[1].getchannel("A") for card in cards)) > 0
 
 
-@pytest.mark.parametrize("mode", sorted(set(Mode) - {Mode.STILL}))
+@pytest.mark.parametrize("mode", sorted(set(Mode) - {Mode.STILL, Mode.SPEECH}))
 def test_the_animatic_ends_a_shot_with_a_picture_whatever_its_mode(mode: Mode) -> None:
     assert Animatic.capabilities[mode].last_frame
