@@ -191,11 +191,6 @@ class Storyboard(StoryboardModel):
             return self.subtitles.language or self.own_language
         return None
 
-    @property
-    def is_lettered(self) -> bool:
-        """Whether words may lie over its picture."""
-        return self.burnt_in_language is not None
-
     def resolve(self, source: str) -> Path | str:
         """The absolute path of a local source, or an address as it is written."""
         if is_remote(source):

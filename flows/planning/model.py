@@ -226,8 +226,8 @@ class Plan(Trusted):
     title: str
     format: Format
     cut: Cut
-    is_lettered: bool = False
-    """Whether words may lie over its picture."""
+    lettering: str = ""
+    """The words over its picture, as JSON; empty if there are none."""
     music: tuple[tuple[Path, Music], ...] = ()
     """The files under the whole film, each with what the storyboard says of it."""
     takes: tuple[PlannedTake, ...]

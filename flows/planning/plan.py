@@ -16,6 +16,7 @@ from storyreel.flows.planning.takes.builder import TakeBuilder
 from storyreel.flows.planning.takes.pictures import with_waits
 from storyreel.flows.planning.warnings import chain_lengths, warnings_of
 from storyreel.specs.derived.draft import draft_of
+from storyreel.specs.derived.words import lettering_facts
 from storyreel.specs.problems.problem import StoryboardError
 from storyreel.specs.storyboard import Storyboard
 from storyreel.tasks.prices.price_list import PriceList
@@ -73,7 +74,7 @@ def _plan(
         is_draft=builder.is_draft,
         format=film.format,
         cut=builder.cut,
-        is_lettered=film.is_lettered,
+        lettering=lettering_facts(film),
         music=tuple((Path(film.resolve(each.file)), each) for each in film.music),
         takes=tuple(builder.in_order(takes)),
         longest_chain=max(chains.values()),

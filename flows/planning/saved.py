@@ -178,7 +178,8 @@ def _film(plan: Plan) -> dict[str, str]:
     fades = [f"{event.shot} {event.fade_in} {event.fade_out}" for event in plan.cut.events]
     grades = [f"{take.shot} {take.grading.facts}" for take in plan.clips if take.grading]
     film = {"frame rate": str(plan.cut.rate), "fades": ", ".join(fades), "music": ", ".join(music)}
-    return film | ({"grade": ", ".join(dict.fromkeys(grades))} if grades else {})
+    added = {"grade": ", ".join(dict.fromkeys(grades)), "words over the picture": plan.lettering}
+    return film | {name: facts for name, facts in added.items() if facts}
 
 
 def _cut(plan: Plan) -> tuple[tuple[str, int, int, int], ...]:

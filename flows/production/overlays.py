@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 from storyreel.flows.production.takes import TakeRuns
-from storyreel.flows.production.words import Words
+from storyreel.flows.production.words import DrawnWords
 from storyreel.tasks.join.mux import PictureRange
 from storyreel.tasks.join.overlay import OverlaidClip, Overlay, Stretch, place_overlay, stretches
 from storyreel.tasks.join.pieces import PicturePiece
@@ -22,7 +22,7 @@ _BLOCK = 256
 class FilmOverlays:
     """The pieces of one film that have words over them. Of words that meet, the later in `words` lie above."""
 
-    def __init__(self, words: Sequence[Words], takes: TakeRuns, studio: Studio, *, is_draft: bool) -> None:
+    def __init__(self, words: Sequence[DrawnWords], takes: TakeRuns, studio: Studio, *, is_draft: bool) -> None:
         self._words, self._takes, self._studio, self._is_draft = words, takes, studio, is_draft
         self._in_block: dict[int, list[int]] = defaultdict(list)
         """The numbers of the words that lie over each block of frames, as a film may have thousands of them."""

@@ -360,7 +360,7 @@ class TakeRuns:
     async def _house_clip(self, take: PlannedTake) -> HouseClip:
         clip = await self._conform(take, self._accepted_signature)
         # Frames with words over them are encoded here, and must be able to follow the others.
-        is_foreign = self._plan.is_lettered and clip.signature != self._house_signature
+        is_foreign = self._plan.lettering and clip.signature != self._house_signature
         return await self._conform(take, self._house_signature) if is_foreign else clip
 
     async def _conform(self, take: PlannedTake, accept: str | None) -> HouseClip:

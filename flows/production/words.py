@@ -13,7 +13,7 @@ from storyreel.tasks.media.house_format import HouseFormat
 from storyreel.tasks.media.text.typefaces import Fonts
 
 
-class Words(NamedTuple):
+class DrawnWords(NamedTuple):
     """Words over the frames `[start, end)` of the film. They are drawn when the first clip beneath is there."""
 
     start: int
@@ -24,6 +24,6 @@ class Words(NamedTuple):
     """Returns an RGBA picture, and the place of its left upper corner in the film's picture."""
 
 
-def words_over(film: Storyboard, cut: Cut, house: HouseFormat, fonts: Fonts) -> list[Words]:
+def words_over(film: Storyboard, cut: Cut, house: HouseFormat, fonts: Fonts) -> list[DrawnWords]:
     """All words over the picture of a film, the lower first."""
     return []

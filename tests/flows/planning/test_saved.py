@@ -77,6 +77,7 @@ WITH_SOUND = FILM.replace("One.", "One., references: [https://x.example/a.png], 
         (("format: {fps: 24}", "format: {fps: 23.976}"), "the frame rate changed"),
         (("Three.", "Three., native_audio: drop"), "1C take 1: what is heard with it changed"),
         (("Three.", "Three., grade: {exposure: 1}"), "the grade changed"),
+        (("title: Rooms", "title: Rooms\ntitles: [{title: Rooms}]"), "the words over the picture changed"),
     ],
 )
 def test_a_film_that_would_sound_or_look_otherwise_is_told_though_nothing_else_is_bought(
