@@ -59,9 +59,8 @@ def _placed_words(words: Words, origin: int, shot_end: int | None, rate: FrameRa
     if words.to:
         end = origin + words.to.frames(rate)
     else:
-        end = (
-            start + 2 * fade + rate.nearest_frames(max(_SHORTEST, 2 * estimated_seconds(f"{words.text} {words.line}")))
-        )
+        read = estimated_seconds(" ".join(filter(None, (words.text, words.line))))
+        end = start + 2 * fade + rate.nearest_frames(max(_SHORTEST, 2 * read))
         end = end if shot_end is None else max(start + 1, min(end, shot_end))
     most = (end - start) // (4 if words.fade is None else 2)
     return PlacedWords(words, start, end, min(fade, most))

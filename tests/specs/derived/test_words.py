@@ -62,7 +62,7 @@ def test_long_words_stay_as_long_as_they_take_to_read_twice(film: Callable[..., 
         "{caption: Off the coast, line: of the last of the islands that have a light}",
         "{caption: 最后一座灯塔所在的岛屿以外的海上}",
     )))  # fmt: skip
-    assert short.end < chinese.end < long.end and abs(lined.end - long.end) < 12
+    assert short.end < chinese.end < long.end == lined.end
     assert long.end - long.start == round(24 * 2 * len(long.words.text) / 14) + 24
 
 
