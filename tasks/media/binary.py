@@ -21,8 +21,8 @@ _ENCODERS = frozenset({"libx264", "aac", "pcm_s16le"})
 _FILTERS = """
 adelay aevalsrc afade alimiter ametadata amix anullsrc apad aresample asetpts asplit atrim boxblur bwdif color
 colorchannelmixer concat crop drawtext ebur128 fade format fps hflip loop lut1d lut3d metadata overlay pad pan
-premultiply scale scdet sendcmd setparams setpts setsar sidechaincompress sidedata tonemap tpad transpose trim vflip
-volume xfade zscale
+premultiply scale scdet sendcmd setparams setpts setsar sidechaincompress sidedata split tonemap tpad transpose trim
+vflip volume xfade zscale
 """
 _HINT = "install ffmpeg 5.1 or newer with libx264 and zimg, or unset STORYREEL_FFMPEG to use the one of storyreel"
 

@@ -9,7 +9,10 @@ import av
 import pytest
 from PIL import Image, ImageChops, ImageStat
 
+from storyreel.specs.cut import EditPoints
 from storyreel.tasks.join.assemble import FilmFile, picture_ranges
+from storyreel.tasks.join.conform import HouseClip, conform_key
+from storyreel.tasks.join.dissolve import dissolve_key
 from storyreel.tasks.join.mux import PictureRange
 from storyreel.tasks.join.overlay import (
     OverlaidClip,
@@ -218,3 +221,21 @@ def test_pieces_take_the_place_of_the_frames_that_they_were_made_of() -> None:
         PictureRange(file, 35, 45, 40), PictureRange(other, 0, 45, 50), PictureRange(Path("p95"), 0, 10, 95),
     ]  # fmt: skip
     assert list(with_overlaid(ranges, {})) == ranges
+
+
+def test_a_film_without_words_has_the_pieces_that_it_had() -> None:
+    """As the version before there were words computed them: nothing that is kept is made again because of them."""
+    one, two = (
+        HouseClip(picture=Path(name), picture_digest=name, frames=40, delay=1, signature="", sound=None,
+                  sound_digest=None, untouched=False)
+        for name in "ab"
+    )  # fmt: skip
+    assert [
+        conform_key("take", EditPoints(2, 30, join_out=6, fade_in=4), TINY, True, "9.0", "sig"),
+        conform_key("take", EditPoints(0, 30), TINY, False, "9.0", None, is_draft=True),
+        dissolve_key(one, two, 6, TINY, "9.0"),
+    ] == [
+        "9c24609dee24c82f795bfc3fcba90286eb1244f38c5a127b97ed67f10fa3ba94",
+        "a1da6b66db4ad6ec4a32960cba2acaf6b076626f31029d2a4249316449cdd5df",
+        "8c41ee1daff5824a8ba62cf1ce8396577c1c0e7d0f0f282503c6dc9ab0cb14cd",
+    ]
