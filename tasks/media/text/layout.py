@@ -103,9 +103,9 @@ class Style:
 
     @property
     def main(self) -> Face:
-        """The face whose metrics every line has: the user's own unless it is of emoji, else DejaVu Sans."""
-        own = faces(self.fonts.own)[0] if self.fonts.own else None
-        return own if own and not own.is_for_emoji else faces(self.weight.path)[0]
+        """The face whose metrics every line has: the first chosen that is not of emoji, else DejaVu Sans."""
+        chosen = (faces(file)[0] for file in self.fonts.chosen)
+        return next((face for face in chosen if not face.is_for_emoji), faces(self.weight.path)[0])
 
     def metrics(self, face: Face) -> tuple[int, int]:
         """Ascent and descent of another face, without room for letters that hardly any text has."""
@@ -282,7 +282,7 @@ def _runs(line: str, fonts: Fonts, weight: Weight, language: str, rtl: bool) -> 
     """The runs of a line, from left to right."""
     bundled = faces(weight.path)[0]
     base = 1 if rtl else 0
-    if not fonts.own and is_plain(line):
+    if not fonts.chosen and is_plain(line):
         return (Run(line, bundled, base),) if line else ()
     spans = list(_spans(line, fonts, weight, language))
     if len(spans) == 1:

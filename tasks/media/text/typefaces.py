@@ -68,11 +68,18 @@ class Fonts(Frozen):
 
     own: Path | None = None
     """A font file that the user has chosen for all text."""
+    display: Path | None = None
+    """A font file for titles, before the user's own: that of a style, or one that the user has chosen for them."""
+
+    @property
+    def chosen(self) -> tuple[Path, ...]:
+        """The font files that come before all others, the first before the second."""
+        return tuple(file for file in (self.display, self.own) if file)
 
     def face(self, cluster: str, weight: Weight = Weight.REGULAR, language: str = "") -> Face | None:
         """The face that draws a grapheme cluster; None if no font has all its letters. Raises MediaError for a broken
         font of the user's."""
-        return _face(self.own, cluster, weight, language)
+        return _face(self.chosen, cluster, weight, language)
 
 
 STANDARD = Fonts()
@@ -87,10 +94,11 @@ def remedy() -> str:
 
 
 @lru_cache(maxsize=16384)
-def _face(own: Path | None, cluster: str, weight: Weight, language: str) -> Face | None:
+def _face(chosen: tuple[Path, ...], cluster: str, weight: Weight, language: str) -> Face | None:
     letters, emoji = without_ignorable(cluster), is_emoji(cluster)
     # Fonts of emoji have digits too, for their keys.
-    first = [face for face in _of_language(faces(own), language) if emoji or not face.is_for_emoji] if own else []
+    of_files = (face for file in chosen for face in _of_language(faces(file), language))
+    first = [face for face in of_files if emoji or not face.is_for_emoji]
     bundled = [faces(each.path)[0] for each in dict.fromkeys((weight, Weight.REGULAR))]
     if found := _covering([*first, *(_of_emoji(weight) if emoji else bundled)], letters):
         return found
