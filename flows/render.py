@@ -251,7 +251,7 @@ async def _carry_out(
             music, spoken = music_under(planner.film, plan.cut), shots_with_dialogue(planner.film)
             sound = SoundAhead(plan.cut, takes, studio, music, spoken)
             fonts = Fonts(own=own_font(planner.film))
-            words = words_over(planner.film, plan.cut, takes.house, fonts)
+            words = words_over(planner.film, plan.cut, plan.format.size, fonts)
             overlays = FilmOverlays(words, takes, studio, is_draft=plan.is_draft)
             parts = FilmParts(plan, takes, sound, overlays, studio.house_folder, studio.drawing, fonts)
             if failures := await takes.run_all(then=parts.prepare):

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 from typing import NamedTuple
 
-from PIL import Image
-
 from storyreel.specs.cut import Cut
+from storyreel.specs.derived.words import placed_words
 from storyreel.specs.storyboard import Storyboard
-from storyreel.tasks.media.house_format import HouseFormat
 from storyreel.tasks.media.text.typefaces import Fonts
+from storyreel.tasks.titles.typeset import Placed
+from storyreel.tasks.titles.words import draw_words
 
 
 class DrawnWords(NamedTuple):
@@ -20,10 +22,17 @@ class DrawnWords(NamedTuple):
     end: int
     fades: tuple[int, int]
     """Frames in which they come and go."""
-    draw: Callable[[], tuple[Image.Image, tuple[int, int]]]
-    """Returns an RGBA picture, and the place of its left upper corner in the film's picture."""
+    draw: Callable[[], Placed]
 
 
-def words_over(film: Storyboard, cut: Cut, house: HouseFormat, fonts: Fonts) -> list[DrawnWords]:
-    """All words over the picture of a film, the lower first."""
-    return []
+def words_over(film: Storyboard, cut: Cut, size: tuple[int, int], fonts: Fonts) -> list[DrawnWords]:
+    """All words over the picture of a film of this size, the lower first."""
+    lettering = film.lettering
+    own = Path(film.resolve(lettering.font)) if lettering.font else None
+    fonts = fonts.model_copy(update={"display": own})
+    return [
+        DrawnWords(
+            each.start, each.end, (each.fade, each.fade), partial(draw_words, each.words, lettering, size, fonts)
+        )
+        for each in placed_words(film, cut)
+    ]

@@ -209,6 +209,48 @@ async def test_recutting_one_shot_makes_only_that_shot_and_the_transitions_besid
     assert made.frames == 52
 
 
+TITLED = (
+    FILM
+    + """
+lettering: film
+titles: [{title: Two Rooms, from: 9f, to: 27f, fade: 4f}]
+"""
+)
+
+
+async def test_words_over_a_dissolve_are_laid_over_what_is_beneath_and_again_alone_when_they_change(
+    first: Rendering, film: Path, tmp_path: Path
+) -> None:
+    film.write_text(TITLED)
+    made: Rendering = await render_storyboard(str(film), out=str(tmp_path / "out"))
+    words = {"words over 1A", "words over the dissolve to 1B", "words over 1B"}
+    states = await states_of(made.flow_run)
+    assert {name for name, state in states.items() if state != "Cached"} == {*words, "assemble"}
+    edges = await edges_of(made.flow_run)
+    assert edges >= {("conform 1A", "words over 1A"), ("words over 1A", "assemble")}
+    assert ("dissolve 1A to 1B", "words over the dissolve to 1B") in edges
+    plain, lettered = pictures_of(first.sequence), pictures_of(made.sequence)
+    changed = [number for number, (one, two) in enumerate(zip(plain, lettered, strict=True)) if one != two]
+    assert len(plain) == 54 and set(range(9, 27)) <= set(changed) and min(changed) > 6
+    assert max(changed) < 38, "the third shot is copied"
+
+    film.write_text(TITLED.replace("from: 9f", "from: 18f"))
+    made = await render_storyboard(str(film), out=str(tmp_path / "out"))
+    states = await states_of(made.flow_run)
+    anew = {name for name, state in states.items() if state != "Cached"}
+    assert anew == {"words over the dissolve to 1B", "assemble"}
+    assert states["words over 1B"] == "Cached", "what is seen of them there is the same"
+    assert "words over 1A" not in states
+    again = pictures_of(made.sequence)
+    assert again[:17] == plain[:17] and again[20] != plain[20] and again[38:] == plain[38:]
+
+
+def pictures_of(sequence: Path) -> list[bytes]:
+    """The luma of each frame."""
+    with av.open(str(sequence)) as opened:
+        return [bytes(frame.planes[0]) for frame in opened.decode(video=0)]
+
+
 async def test_subtitles_have_speaker_line_and_time(tmp_path: Path) -> None:
     film = tmp_path / "film.yaml"
     lines = 'dialogue: [{ana: "Hello?"}, {ana: "Nobody."}]'
